@@ -1,0 +1,91 @@
+"""The process's one DuckDB instance.
+
+Owns: the instance's limits and its lock-down. Invariant: it reads and writes inside the data
+directory alone, loads no extension and its configuration is locked. A connection is not safe across
+threads (DuckDB 2.0 returned empty results now and then), so whoever runs a query takes a cursor of
+its own. Opened by the composition root, used by the engines through job handlers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import duckdb
+
+DEFAULT_MEMORY_MB = 1024
+
+
+class ParquetDatabase:
+    """One in-memory DuckDB instance over Parquet files below ``root``.
+
+    Parameters
+    ----------
+    root : Path
+        The only directory that it may read and write.
+    spill_dir : Path
+        Below ``root``: where DuckDB spills what doesn't fit in memory.
+    memory_mb : int
+        DuckDB's memory limit, in MiB.
+    threads : int or None
+        Threads that all queries share; the machine's cores when None.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        spill_dir: Path,
+        *,
+        memory_mb: int = DEFAULT_MEMORY_MB,
+        threads: int | None = None,
+    ) -> None:
+        self._connection = duckdb.connect(
+            ":memory:",
+            config={
+                "threads": threads or os.cpu_count() or 1,
+                "memory_limit": f"{memory_mb}MiB",
+                "temp_directory": str(spill_dir),
+                "autoload_known_extensions": False,
+                "autoinstall_known_extensions": False,
+                "python_enable_replacements": False,
+                "preserve_insertion_order": True,
+                "TimeZone": "UTC",
+            },
+        )
+        execute = self._connection.execute
+        execute("SET parquet_metadata_cache = true")
+        execute("SET allowed_directories = [?]", [f"{root}{os.sep}"])
+        execute("SET enable_external_access = false")
+        # Progress is switched on per cursor, which a locked configuration would refuse.
+        execute("SET allowed_configs = ['enable_progress_bar', 'enable_progress_bar_print']")
+        execute("SET lock_configuration = true")
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor for one thread, closed afterwards; its query's progress can be asked for."""
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute("SET enable_progress_bar = true")
+            cursor.execute("SET enable_progress_bar_print = false")
+            yield cursor
+        finally:
+            cursor.close()
+
+    def close(self) -> None:
+        """Close the instance; open cursors end with it."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

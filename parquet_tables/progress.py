@@ -1,0 +1,79 @@
+"""Real progress of a running DuckDB query.
+
+Owns: the watcher thread that asks a cursor how far its query is. Invariant: reported fractions only
+grow, and the watcher is gone when the call returns. Used by the engines around long statements.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import duckdb
+
+Report = Callable[[float, str], None]
+"""Takes the done fraction of a piece of work, 0 to 1, and what it is doing."""
+
+INTERVAL_S = 0.1
+
+
+def no_report(fraction: float, message: str) -> None:
+    """Report to nobody."""
+
+
+def share_of(report: Report, start: float, end: float) -> Report:
+    """A report for one step of a longer piece of work: 0 to 1 becomes ``start`` to ``end``."""
+    return lambda fraction, message: report(start + (end - start) * fraction, message)
+
+
+@contextmanager
+def watched(cursor: duckdb.DuckDBPyConnection, report: Report, message: str) -> Iterator[None]:
+    """Report the progress of whatever ``cursor`` runs inside the block.
+
+    Raises
+    ------
+    Exception
+        What ``report`` raised; the query is interrupted first.
+    """
+    done = threading.Event()
+    failures: list[Exception] = []
+
+    def watch() -> None:
+        best = 0.0
+        while not done.wait(INTERVAL_S):
+            best = max(best, cursor.query_progress() / 100)
+            try:
+                report(min(best, 1.0), message)
+            except Exception as failure:
+                failures.append(failure)
+                # An interrupt that arrives between two statements is lost: repeat it.
+                while not done.wait(INTERVAL_S):
+                    cursor.interrupt()
+
+    watcher = threading.Thread(target=watch, name="query-progress", daemon=True)
+    report(0.0, message)
+    watcher.start()
+    try:
+        yield
+    except duckdb.InterruptException:
+        if failures:
+            raise failures[0] from None
+        raise
+    finally:
+        done.set()
+        watcher.join()
+    report(1.0, message)
+
+
+def execute_watched(
+    cursor: duckdb.DuckDBPyConnection,
+    sql: str,
+    params: Sequence[object],
+    report: Report,
+    message: str,
+) -> list[tuple[object, ...]]:
+    """Run one statement to its end under :func:`watched` and return its rows."""
+    with watched(cursor, report, message):
+        rows: list[tuple[object, ...]] = cursor.execute(sql, list(params)).fetchall()
+    return rows
