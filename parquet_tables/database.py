@@ -53,11 +53,13 @@ class ParquetDatabase:
                 "autoinstall_known_extensions": False,
                 "python_enable_replacements": False,
                 "preserve_insertion_order": True,
-                "TimeZone": "UTC",
             },
         )
         execute = self._connection.execute
-        execute("SET parquet_metadata_cache = true")
+        # Without GLOBAL a setting stays with this connection and cursors do not inherit it. The icu
+        # extension owns the time zone, and is there only once the instance is open.
+        execute("SET GLOBAL TimeZone = 'UTC'")
+        execute("SET GLOBAL parquet_metadata_cache = true")
         execute("SET allowed_directories = [?]", [f"{root}{os.sep}"])
         execute("SET enable_external_access = false")
         # Progress is switched on per cursor, which a locked configuration would refuse.
