@@ -1,8 +1,8 @@
 """How every data file is written.
 
-Invariant: row groups of 32,768 rows in pages of 64 KiB, zstd, Parquet version 2, rows in the query's
-order. A fetch by ordinal decompresses only the pages that it needs: with DuckDB's defaults (122,880
-rows, a page for all of a column's) it would decompress most of the file. Files stay as small and
+Invariant: row groups of 32,768 rows in pages of 64 KiB, zstd, Parquet version 2, rows in the
+query's order. A fetch by ordinal decompresses only the pages that it needs: with DuckDB's defaults
+(122,880 rows, one page a column) it would decompress most of the file. Files stay as small and
 scans as fast.
 """
 
