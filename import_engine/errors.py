@@ -1,14 +1,77 @@
 """What is said about a file that can't be imported.
 
-Owns: the engine's one error.
+Owns: the engine's one error, and how DuckDB's messages become sentences. Invariant: a sentence
+holds no path of the server, no SQL and none of DuckDB's options; it names the line and the column
+where DuckDB does. Called by the readers of the room.
 """
 
 from __future__ import annotations
 
+import re
+
 from domain_errors import DomainError
+
+SHOWN_CHARACTERS = 60
 
 
 class UnreadableFile(DomainError):
     """The file isn't what its name says, is broken, or holds what a table can't."""
 
     code = "unreadable_file"
+
+
+def quoted(text: str) -> str:
+    """A piece of the file's content, cut to a length that a sentence can hold."""
+    clean = " ".join(text.split())
+    return f'"{clean[:SHOWN_CHARACTERS]}…"' if len(clean) > SHOWN_CHARACTERS else f'"{clean}"'
+
+
+def delimited_reason(message: str) -> str:
+    """Say in a sentence what DuckDB found wrong with a delimited text file.
+
+    >>> delimited_reason("CSV Error on Line: 4\\nExpected Number of Columns: 3 Found: 5")
+    'Line 4: expected 3 values, found 5.'
+    """
+    line = re.search(r"CSV Error on Line: (\d+)", message)
+    place = f"Line {line[1]}: " if line else ""
+    counts = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
+    if counts:
+        if counts[1] == "1":
+            return (
+                f"{place}expected 1 value, found {counts[2]}. If there are lines above the column "
+                "names, remove them."
+            )
+        return f"{place}expected {counts[1]} values, found {counts[2]}."
+    if "unterminated quote" in message:
+        return (
+            f"{place}a quoted value isn't closed, or has text after its closing quote. "
+            "A quote inside a quoted value is written twice."
+        )
+    if "Maximum line size" in message or "maximum_line_size" in message.lower():
+        return f"{place}the line is too long."
+    if "Invalid unicode" in message:
+        return f"{place}the text isn't valid UTF-8."
+    if "invalid state" in message:
+        return "The file mixes different line ends, or has quotes that don't match."
+    return f"{place or 'The file: '}the rows don't have the same number of values throughout."
+
+
+def json_reason(message: str) -> str:
+    """Say in a sentence what DuckDB found wrong with a JSON file.
+
+    >>> json_reason('Malformed JSON in file "/x/y", at byte 7 in line 3: unexpected character. Try')
+    'Line 3, character 7: the JSON is malformed (unexpected character).'
+    """
+    if "maximum_object_size" in message:
+        return "One of the objects is too large: an object may take 64 MiB at most."
+    malformed = re.search(
+        r"Malformed JSON in file .*?, at byte (\d+) in (?:line|record/value) (\d+): ([^.\n]*)",
+        message,
+        re.DOTALL,
+    )
+    if malformed:
+        at, line, reason = malformed.groups()
+        return f"Line {line}, character {at}: the JSON is malformed ({reason.strip()})."
+    line_only = re.search(r"in (?:line|record/value) (\d+)", message)
+    place = f"Line {line_only[1]}: " if line_only else ""
+    return f"{place}the file isn't valid JSON: an array of objects, or one object a line."

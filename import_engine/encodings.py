@@ -1,0 +1,135 @@
+"""Which characters a text file's bytes are.
+
+Owns: finding a file's encoding, and the copy in UTF-8 that is made of one that isn't. Invariant: a
+copy is made in bounded memory and holds every character of the original. Called by ``delimited``
+and ``json_lines``.
+
+DuckDB reads UTF-8 and checks it as it reads, so nothing is looked at beforehand but a file's start.
+Only when it refuses a file is the file taken for Windows-1252, the superset of Latin-1 that people
+mean by it: Latin-1 would turn the euro sign and curly quotes into control characters.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from import_engine.errors import UnreadableFile
+
+CHUNK_BYTES = 1 << 20
+HEAD_BYTES = 1 << 16
+_BOMS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A text file to read, and whether it is gzipped (its name doesn't tell)."""
+
+    path: Path
+    gzipped: bool = False
+
+    def open(self) -> IO[bytes]:
+        """Open it for its uncompressed bytes."""
+        if self.gzipped:
+            return cast(IO[bytes], gzip.open(self.path, "rb"))
+        return self.path.open("rb")
+
+    def head(self, size: int = HEAD_BYTES) -> bytes:
+        """Its first bytes."""
+        try:
+            with self.open() as file:
+                return file.read(size)
+        except (EOFError, gzip.BadGzipFile, OSError) as error:
+            if not self.gzipped:
+                raise
+            raise UnreadableFile("The file isn't a whole gzip file. Pack it again.") from error
+
+    def chunks(self) -> Iterator[bytes]:
+        """Its bytes, a piece at a time."""
+        with self.open() as file:
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk
+
+    def contains(self, *needles: bytes) -> bool:
+        """Whether each of some short byte strings is somewhere in the file."""
+        missing = set(needles)
+        tail = b""
+        for chunk in self.chunks():
+            window = tail + chunk
+            missing = {needle for needle in missing if needle not in window}
+            if not missing:
+                return True
+            tail = window[-16:]
+        return False
+
+
+def declared_encoding(head: bytes) -> str | None:
+    """The encoding that a file's start gives away, None for UTF-8 (with or without a mark).
+
+    Raises
+    ------
+    UnreadableFile
+        The bytes aren't text.
+    """
+    for mark, encoding in _BOMS:
+        if head.startswith(mark):
+            return encoding
+    zeros = head.count(0)
+    if zeros * 4 > len(head):
+        # Most texts in UTF-16 have a zero in every second byte.
+        return "utf-16-le" if head[1::2].count(0) >= head[0::2].count(0) else "utf-16-be"
+    controls = sum(head.count(byte) for byte in range(32) if byte not in b"\t\n\f\r\x1b")
+    if controls * 20 > len(head):
+        raise UnreadableFile("The file doesn't hold text but binary data.")
+    return None
+
+
+def is_utf8(file: TextFile) -> bool:
+    """Read the whole file to see whether it is UTF-8."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for chunk in file.chunks():
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def transcode(file: TextFile, encoding: str, copy: Path) -> TextFile:
+    """Write ``file`` to ``copy`` in UTF-8.
+
+    Raises
+    ------
+    UnreadableFile
+        Its bytes aren't of that encoding.
+    """
+    errors = "c1" if encoding == "cp1252" else "strict"
+    decoder = codecs.getincrementaldecoder(encoding)(errors)
+    try:
+        with copy.open("wb") as out:
+            for chunk in file.chunks():
+                out.write(decoder.decode(chunk).encode())
+            out.write(decoder.decode(b"", final=True).encode())
+    except UnicodeError as error:
+        raise UnreadableFile(f"The file isn't whole: its text isn't valid {encoding}.") from error
+    return TextFile(copy)
+
+
+def _c1(error: UnicodeError) -> tuple[str, int]:
+    """Windows-1252 leaves five bytes open; browsers take them for the control characters."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("latin-1"), error.end
+
+
+codecs.register_error("c1", _c1)

@@ -1,0 +1,194 @@
+"""How a delimited text file is written, found out from its start.
+
+Owns: the dialect (delimiter, quotes, header) and each column's first reading. Invariant: a dialect
+never skips a line, drops or merges a column, or takes a comment for one; what doesn't fit it is an
+error at a line. Called by ``delimited``.
+
+DuckDB 2.0's detection is asked, but not believed in everything. It rather takes a ragged file for
+one column split at ``|``, a file with lines above its header for one that starts later, ``#`` for
+the start of a comment, and quotes for text when its sample of 20,480 rows happens to have none that
+needs them.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import duckdb
+
+from import_engine.encodings import TextFile
+from parquet_tables.quoting import quote_text
+
+DELIMITERS = (",", "\t", ";", "|")
+SAMPLE_ROWS = 20_480
+LONG_LINE_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How rows are written.
+
+    Parameters
+    ----------
+    delimiter, quote, escape : str
+        One character each; ``quote`` and ``escape`` are empty where quotes are plain text.
+    has_header : bool
+        Whether the first row names the columns.
+    columns : int
+        Values a row.
+    long_lines : bool
+        Read with a buffer for lines of more than DuckDB's 2 MB.
+    blank_lines : int
+        Empty lines above the first row. DuckDB would take the first of them for the header.
+    """
+
+    delimiter: str
+    quote: str = '"'
+    escape: str = '"'
+    has_header: bool = True
+    columns: int = 1
+    long_lines: bool = False
+    blank_lines: int = 0
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is found at a file's start: a dialect, each column's type (None: unknown), formats."""
+
+    dialect: Dialect
+    types: tuple[str | None, ...]
+    date_format: str | None = None
+    timestamp_format: str | None = None
+
+
+def sniff_sql(file: TextFile, dialect: Dialect | None) -> tuple[str, list[object]]:
+    """The statement that asks DuckDB for a dialect, within a given one where there is one."""
+    options = ["strict_mode = true", "null_padding = false", "ignore_errors = false"]
+    if file.gzipped:
+        options.append("compression = 'gzip'")
+    if dialect:
+        options += ["comment = ''", *_dialect_options(dialect)]
+    columns = "Delimiter, Quote, Escape, HasHeader, Columns, DateFormat, TimestampFormat"
+    return f"SELECT {columns} FROM sniff_csv(?, {', '.join(options)})", [str(file.path)]
+
+
+def rows_sql(
+    file: TextFile, dialect: Dialect, *, header: bool | None = None
+) -> tuple[str, list[object]]:
+    """The table function that reads every cell as text, columns ``c0``, ``c1`` …
+
+    An unquoted empty cell is NULL, a quoted one an empty text.
+    """
+    skips_header = dialect.has_header if header is None else header
+    columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(dialect.columns))
+    options = [
+        "auto_detect = false",
+        *_dialect_options(dialect),
+        f"header = {'true' if skips_header else 'false'}",
+        "comment = ''",
+        "strict_mode = true",
+        "null_padding = false",
+        "ignore_errors = false",
+        "allow_quoted_nulls = false",
+        f"columns = {{{columns}}}",
+    ]
+    if file.gzipped:
+        options.append("compression = 'gzip'")
+    return f"read_csv(?, {', '.join(options)})", [str(file.path)]
+
+
+def sniff(cursor: duckdb.DuckDBPyConnection, file: TextFile, *, prefer_tab: bool) -> Findings:
+    """Find a file's dialect and its columns' types in its first rows."""
+    free = _ask(cursor, file, None)
+    blank_lines, first_line = _first_line(file)
+    dialect = _settle_dialect(free.dialect if free else None, first_line, prefer_tab=prefer_tab)
+    return sniff_within(cursor, file, replace(dialect, blank_lines=blank_lines))
+
+
+def sniff_within(cursor: duckdb.DuckDBPyConnection, file: TextFile, dialect: Dialect) -> Findings:
+    """Find the header and the columns' types, the delimiter and quotes being settled.
+
+    Returns
+    -------
+    Findings
+        Where the rows don't fit the dialect, as many columns as the first row has values: reading
+        by it tells the line that doesn't fit.
+    """
+    pinned = _ask(cursor, file, dialect)
+    if pinned:
+        settled = replace(
+            dialect, has_header=pinned.dialect.has_header, columns=pinned.dialect.columns
+        )
+        return replace(pinned, dialect=settled)
+    width = max(1, len(_split(_first_line(file)[1], dialect)))
+    return Findings(replace(dialect, columns=width), (None,) * width)
+
+
+def _settle_dialect(found: Dialect | None, first_line: str, *, prefer_tab: bool) -> Dialect:
+    """What is taken over from DuckDB's finding, seen beside the first line."""
+    counts = {
+        delimiter: len(_split(first_line, Dialect(delimiter))) - 1 for delimiter in DELIMITERS
+    }
+    if prefer_tab and counts["\t"]:
+        delimiter = "\t"
+    elif found and found.columns > 1 and (counts.get(found.delimiter) or not any(counts.values())):
+        delimiter = found.delimiter
+    else:
+        delimiter = max(DELIMITERS, key=lambda each: counts[each])
+    quote = "'" if found and found.quote == "'" else '"'
+    escape = "\\" if found and found.escape == "\\" else quote
+    return Dialect(delimiter, quote, escape)
+
+
+def _ask(
+    cursor: duckdb.DuckDBPyConnection, file: TextFile, dialect: Dialect | None
+) -> Findings | None:
+    try:
+        row = cursor.execute(*sniff_sql(file, dialect)).fetchone()
+    except duckdb.Error as error:
+        if isinstance(error, duckdb.InterruptException) or "Invalid unicode" in str(error):
+            raise
+        return None
+    if row is None:
+        return None
+    delimiter, quote, escape, has_header, columns, date_format, timestamp_format = row
+    found = Dialect(delimiter, _character(quote), _character(escape), has_header, len(columns))
+    types = tuple(column["type"] for column in columns)
+    return Findings(found, types, date_format, timestamp_format)
+
+
+def _dialect_options(dialect: Dialect) -> list[str]:
+    options = [
+        f"skip = {dialect.blank_lines:d}",
+        f"delim = {quote_text(dialect.delimiter)}",
+        f"quote = {quote_text(dialect.quote)}",
+        f"escape = {quote_text(dialect.escape)}",
+    ]
+    if dialect.long_lines:
+        options.append(f"max_line_size = {LONG_LINE_BYTES}")
+    return options
+
+
+def _character(shown: str) -> str:
+    return "" if shown == "(empty)" else shown
+
+
+def _first_line(file: TextFile) -> tuple[int, str]:
+    """The first line that isn't empty, after how many that are."""
+    text = file.head().decode("utf-8-sig", errors="replace")
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text)):
+        if line:
+            return number, line
+    return 0, ""
+
+
+def _split(line: str, dialect: Dialect) -> Sequence[str]:
+    if not dialect.quote:
+        return line.split(dialect.delimiter)
+    try:
+        return next(csv.reader([line], delimiter=dialect.delimiter, quotechar=dialect.quote), [])
+    except csv.Error:
+        return line.split(dialect.delimiter)
