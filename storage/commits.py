@@ -1,0 +1,77 @@
+"""Commits: immutable manifests with a place in history."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from storage.database import Transaction
+from storage.errors import NotFound
+from storage.manifests import Manifest, parse_manifest
+from storage.rows import all_rows, first, number, run
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit with its manifest."""
+
+    id: str
+    manifest: Manifest
+
+
+def insert_commit(tx: Transaction, author_id: int, manifest: Manifest) -> Commit:
+    """Keep a manifest as a commit, with the list of files that it needs."""
+    commit = Commit(manifest.commit_id, manifest)
+    run(
+        tx,
+        "insert_commit",
+        dataset_id=manifest.dataset_id,
+        id=commit.id,
+        parent_id=manifest.parent_id,
+        author_id=author_id,
+        message=manifest.message,
+        created_at=manifest.created_at,
+        manifest=manifest.canonical_json(),
+    )
+    for sha256 in sorted(manifest.file_hashes):
+        run(
+            tx,
+            "insert_commit_file",
+            sha256=sha256,
+            dataset_id=manifest.dataset_id,
+            commit_id=commit.id,
+        )
+    return commit
+
+
+def get_commit(tx: Transaction, dataset_id: int, commit_id: str) -> Commit:
+    """A commit by its full id; :func:`storage.refs.resolve` finds the id."""
+    row = first(tx, "commit_by_id", dataset_id=dataset_id, id=commit_id)
+    if row is None:
+        raise NotFound(f'There is no commit "{commit_id}".')
+    return _commit(row)
+
+
+def history(
+    tx: Transaction, dataset_id: int, commit_id: str, offset: int, limit: int
+) -> tuple[list[Commit], int]:
+    """A page of a commit and those before it, newest first, and how many there are."""
+    rows = all_rows(
+        tx,
+        "commit_history",
+        dataset_id=dataset_id,
+        commit_id=commit_id,
+        offset=offset,
+        limit=limit,
+    )
+    total = number(tx, "count_commit_history", dataset_id=dataset_id, commit_id=commit_id)
+    return [_commit(row) for row in rows], total
+
+
+def named_files(tx: Transaction) -> set[str]:
+    """The hash of every data file that some commit names."""
+    return {row["sha256"] for row in all_rows(tx, "named_files")}
+
+
+def _commit(row: sqlite3.Row) -> Commit:
+    return Commit(row["id"], parse_manifest(row["manifest"]))

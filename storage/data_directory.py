@@ -1,0 +1,114 @@
+"""The data directory: its layout, and the lock by which one process owns it.
+
+Invariant: while a process holds the directory, no other opens it; whoever is refused is told who
+has it. The owner's note (process, command, address, and a token that lets the same person's command
+line talk to a running server) is readable by the directory's owner alone and goes with the process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Set
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from storage.errors import DataDirectoryInUse
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who has the directory. ``url`` and ``token`` are set once a server listens."""
+
+    pid: int
+    command: str
+    started_at: str
+    url: str | None = None
+    token: str | None = None
+
+
+class DataDirectory:
+    """Paths below the data directory, created on opening (mode 0700)."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.expanduser().resolve()
+        self.database_path = self.root / "jobsvc.sqlite3"
+        self.files_dir = self.root / "files"
+        self.uploads_dir = self.root / "uploads"
+        self.scratch_dir = self.root / "scratch"
+        self.spill_dir = self.root / "spill"
+        self._note_path = self.root / "owner.json"
+        self._lock = FileLock(self.root / "jobsvc.lock", thread_local=False)
+
+    def acquire(self, owner: Owner) -> None:
+        """Take the directory for this process.
+
+        Raises
+        ------
+        DataDirectoryInUse
+            Another process has it; the text says which.
+        """
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise DataDirectoryInUse(self._who_has_it()) from None
+        self._sweep()
+        self.write_owner(owner)
+
+    def release(self) -> None:
+        """Give the directory back."""
+        if self._lock.is_locked:
+            self._note_path.unlink(missing_ok=True)
+            self._lock.release()
+
+    def write_owner(self, owner: Owner) -> None:
+        """Leave the owner's note, whole or not at all."""
+        partial = self._note_path.with_suffix(".partial")
+        partial.unlink(missing_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(asdict(owner), file)
+        partial.replace(self._note_path)
+
+    def owner(self) -> Owner | None:
+        """The note of whoever has the directory, if there is one that can be read."""
+        try:
+            return Owner(**json.loads(self._note_path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def upload_path(self, job_id: str) -> Path:
+        """Where an import job's uploaded file waits; the name is the job's, never the user's."""
+        return self.uploads_dir / job_id
+
+    def discard_upload(self, job_id: str) -> None:
+        """Drop a finished job's uploaded file, if it has one."""
+        self.upload_path(job_id).unlink(missing_ok=True)
+
+    def sweep_uploads(self, needed: Set[str]) -> None:
+        """Drop the uploads of jobs that have ended, and those that never became a job."""
+        for path in self.uploads_dir.iterdir():
+            if path.name not in needed:
+                path.unlink()
+
+    def _who_has_it(self) -> str:
+        owner = self.owner()
+        if owner is None:
+            return f"The data directory {self.root} is in use by another process."
+        where = f", serving {owner.url}" if owner.url else ""
+        return (
+            f"The data directory {self.root} is in use by process {owner.pid} "
+            f'("{owner.command}", since {owner.started_at}{where}). '
+            "Stop it first, or choose another directory with --data-dir."
+        )
+
+    def _sweep(self) -> None:
+        """Empty what only a running process uses; uploads wait for their jobs."""
+        for directory in (self.scratch_dir, self.spill_dir):
+            shutil.rmtree(directory, ignore_errors=True)
+        for directory in (self.files_dir, self.uploads_dir, self.scratch_dir, self.spill_dir):
+            directory.mkdir(mode=0o700, exist_ok=True)

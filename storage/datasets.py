@@ -1,0 +1,199 @@
+"""Datasets and who may do what in them.
+
+Invariant: a dataset always has the ref ``main``; its maker gets the level ``admin``; whoever has no
+level there (and isn't an admin of the service) can't tell that it exists.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from storage.clock import Clock, timestamp
+from storage.database import Transaction
+from storage.errors import Conflict, NotFound
+from storage.queries import statement
+from storage.refs import MAIN, create_ref
+from storage.rows import first, number, run
+from storage.users import User
+
+Level = Literal["read", "write", "admin"]
+LEVELS: tuple[Level, ...] = ("read", "write", "admin")
+
+Sort = Literal["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"]
+SORTS: dict[str, str] = {
+    "name": "ORDER BY name COLLATE NOCASE, datasets.id",
+    "-name": "ORDER BY name COLLATE NOCASE DESC, datasets.id DESC",
+    "created_at": "ORDER BY datasets.id",
+    "-created_at": "ORDER BY datasets.id DESC",
+    "updated_at": "ORDER BY updated_at, datasets.id",
+    "-updated_at": "ORDER BY updated_at DESC, datasets.id DESC",
+}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset as one user sees it. ``level`` is what that user may do."""
+
+    id: int
+    name: str
+    description: str
+    tags: tuple[str, ...]
+    created_by: str
+    created_at: str
+    updated_at: str
+    level: Level
+
+    def allows(self, level: Level) -> bool:
+        """Whether the user's level reaches as far as ``level``."""
+        return LEVELS.index(self.level) >= LEVELS.index(level)
+
+
+@dataclass(frozen=True)
+class DatasetFilters:
+    """What a list of datasets is narrowed to; None doesn't narrow."""
+
+    q: str | None = None
+    tag: str | None = None
+    name: str | None = None
+
+
+def create_dataset(
+    tx: Transaction,
+    maker: User,
+    *,
+    name: str,
+    description: str,
+    tags: Sequence[str],
+    clock: Clock,
+) -> Dataset:
+    """Create a dataset with an empty ``main``.
+
+    Raises
+    ------
+    Conflict
+        The maker has a dataset of that name already.
+    """
+    now = timestamp(clock())
+    try:
+        row = first(
+            tx,
+            "insert_dataset",
+            name=name,
+            description=description,
+            tags=json.dumps(list(tags), ensure_ascii=False),
+            created_by=maker.id,
+            now=now,
+        )
+    except sqlite3.IntegrityError:
+        raise Conflict(f'You have a dataset named "{name}" already.', loc=("name",)) from None
+    assert row is not None  # noqa: S101 - INSERT … RETURNING gives the row
+    dataset_id: int = row["id"]
+    run(tx, "put_permission", dataset_id=dataset_id, user_id=maker.id, level="admin")
+    create_ref(tx, dataset_id, MAIN, None, clock)
+    return get_dataset(tx, dataset_id, maker)
+
+
+def get_dataset(tx: Transaction, dataset_id: int, viewer: User) -> Dataset:
+    """A dataset, if the viewer may see it.
+
+    Raises
+    ------
+    NotFound
+        It isn't there, or the viewer has no level in it: the answer is the same.
+    """
+    row = first(tx, "dataset_for", id=dataset_id, user_id=viewer.id)
+    if row is None or (row["level"] is None and viewer.role_name != "admin"):
+        raise NotFound(f"There is no dataset {dataset_id}.")
+    return _dataset(row, viewer)
+
+
+def list_datasets(
+    tx: Transaction,
+    viewer: User,
+    filters: DatasetFilters,
+    *,
+    sort: str = "-updated_at",
+    offset: int,
+    limit: int,
+) -> tuple[list[Dataset], int]:
+    """A page of the datasets that the viewer may see, and how many there are."""
+    conditions = ["datasets.removed_at IS NULL"]
+    if viewer.role_name != "admin":
+        conditions.append(
+            "datasets.id IN (SELECT dataset_id FROM dataset_permissions WHERE user_id = :user_id)"
+        )
+    if filters.q is not None:
+        conditions.append("(instr(lower(name), lower(:q)) OR instr(lower(description), lower(:q)))")
+    if filters.name is not None:
+        conditions.append("name = :name COLLATE NOCASE")
+    if filters.tag is not None:
+        conditions.append("EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)")
+    where = "WHERE " + " AND ".join(conditions)
+    params = {
+        "user_id": viewer.id,
+        "q": filters.q,
+        "tag": filters.tag,
+        "name": filters.name,
+        "offset": offset,
+        "limit": limit,
+    }
+    listing = statement("list_datasets").format(where=where, order=SORTS[sort])
+    rows = tx.execute(listing, params).fetchall()
+    (total,) = tx.execute(statement("count_datasets").format(where=where), params).fetchone()
+    return [_dataset(row, viewer) for row in rows], total
+
+
+def change_dataset(
+    tx: Transaction,
+    dataset_id: int,
+    *,
+    name: str | None,
+    description: str | None,
+    tags: Sequence[str] | None,
+    clock: Clock,
+) -> None:
+    """Change what is given; None leaves a field as it is."""
+    try:
+        run(
+            tx,
+            "update_dataset",
+            id=dataset_id,
+            name=name,
+            description=description,
+            tags=None if tags is None else json.dumps(list(tags), ensure_ascii=False),
+            now=timestamp(clock()),
+        ).fetchall()
+    except sqlite3.IntegrityError:
+        raise Conflict(f'There is a dataset named "{name}" already.', loc=("name",)) from None
+
+
+def remove_dataset(tx: Transaction, dataset_id: int, clock: Clock) -> None:
+    """Take a dataset out of sight.
+
+    Raises
+    ------
+    Conflict
+        Jobs of it wait or run.
+    """
+    open_jobs = number(tx, "count_open_jobs", dataset_id=dataset_id)
+    if open_jobs:
+        raise Conflict(f"{open_jobs} jobs of this dataset wait or run. Wait until they have ended.")
+    run(tx, "remove_dataset", id=dataset_id, now=timestamp(clock())).fetchall()
+
+
+def _dataset(row: sqlite3.Row, viewer: User) -> Dataset:
+    level = "admin" if viewer.role_name == "admin" else row["level"]
+    return Dataset(
+        id=row["id"],
+        name=row["name"],
+        description=row["description"],
+        tags=tuple(json.loads(row["tags"])),
+        created_by=row["created_by_soeid"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        level=cast(Level, level),
+    )

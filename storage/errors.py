@@ -1,0 +1,47 @@
+"""What storage refuses."""
+
+from __future__ import annotations
+
+from domain_errors import DomainError
+
+
+class NotFound(DomainError):
+    """It isn't there, or isn't visible to whoever asks."""
+
+    code = "not_found"
+
+
+class Conflict(DomainError):
+    """The state of something doesn't allow the change."""
+
+    code = "conflict"
+
+
+class RefMoved(Conflict):
+    """A ref no longer names the commit that the caller took it to name."""
+
+    code = "ref_moved"
+
+
+class StaleJob(Conflict):
+    """A worker reports on a job that isn't its own any more."""
+
+    code = "stale_job"
+
+
+class InvalidValue(DomainError):
+    """A value that can't be stored."""
+
+    code = "invalid_value"
+
+
+class DataDirectoryInUse(DomainError):
+    """Another process works on this data directory."""
+
+    code = "data_directory_in_use"
+
+
+class NewerSchema(DomainError):
+    """The database was written by a newer version of the product."""
+
+    code = "newer_schema"

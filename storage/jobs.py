@@ -1,0 +1,204 @@
+"""Jobs: what was asked for, how far it is, and how it ended.
+
+Invariant: each transition is one guarded UPDATE by the attempt that owns the job; no row back means
+that the job isn't the caller's any more, and nothing was changed. ``schema.sql`` repeats the rules
+as CHECKs. Lists are in ``storage.job_lists``.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from storage.clock import Clock, seconds_between, timestamp
+from storage.database import Transaction
+from storage.errors import NotFound, StaleJob
+from storage.rows import all_rows, first, run
+
+RunType = Literal["sampling", "import", "exploration", "profiling"]
+RUN_TYPES: tuple[RunType, ...] = ("sampling", "import", "exploration", "profiling")
+Status = Literal["pending", "running", "completed", "failed"]
+STATUSES: tuple[Status, ...] = ("pending", "running", "completed", "failed")
+
+MAX_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job. ``progress`` is 0 to 100; ``queue_position`` is 1 for the next to start."""
+
+    id: str
+    run_type: RunType
+    status: Status
+    dataset_id: int
+    dataset_name: str
+    user_id: int
+    user_soeid: str
+    source_commit_id: str | None
+    run_parameters: dict[str, Any]
+    output_summary: dict[str, Any] | None
+    output_commit_id: str | None
+    error_code: str | None
+    error_message: str | None
+    progress: float
+    progress_message: str
+    attempt: int
+    created_at: str
+    started_at: str | None
+    completed_at: str | None
+    queue_position: int | None
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """How long the job ran, once it has ended; None for one that never started."""
+        if self.started_at is None or self.completed_at is None:
+            return None
+        return seconds_between(self.started_at, self.completed_at)
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """What is fixed at submission: running the job again gives the same result."""
+
+    id: str
+    run_type: RunType
+    dataset_id: int
+    user_id: int
+    source_commit_id: str | None
+    run_parameters: dict[str, Any]
+
+
+def insert_job(tx: Transaction, job: NewJob, clock: Clock) -> None:
+    """Accept a job: it waits its turn."""
+    run(
+        tx,
+        "insert_job",
+        id=job.id,
+        run_type=job.run_type,
+        dataset_id=job.dataset_id,
+        user_id=job.user_id,
+        source_commit_id=job.source_commit_id,
+        run_parameters=json.dumps(job.run_parameters, ensure_ascii=False),
+        created_at=timestamp(clock()),
+    )
+
+
+def get_job(tx: Transaction, job_id: str) -> Job:
+    """One job; whether the caller may see it is for the caller to check."""
+    row = first(tx, "job_by_id", id=job_id)
+    if row is None:
+        raise NotFound(f'There is no job "{job_id}".')
+    return job_of(row)
+
+
+def claim_next_job(tx: Transaction, clock: Clock) -> Job | None:
+    """pending → running for the longest waiting job; None when nothing waits."""
+    claimed = first(tx, "claim_job", now=timestamp(clock()))
+    return None if claimed is None else get_job(tx, claimed["id"])
+
+
+def report_progress(tx: Transaction, job: Job, progress: float, message: str) -> None:
+    """Note how far a running attempt is; a late one's note changes nothing."""
+    run(
+        tx,
+        "report_progress",
+        id=job.id,
+        attempt=job.attempt,
+        progress=progress,
+        progress_message=message,
+    )
+
+
+def complete_job(
+    tx: Transaction, job: Job, summary: dict[str, Any], commit_id: str | None, clock: Clock
+) -> None:
+    """running → completed, by the attempt that ran it.
+
+    Raises
+    ------
+    StaleJob
+        The job has ended or runs again: this attempt's result is not wanted.
+    """
+    done = first(
+        tx,
+        "complete_job",
+        id=job.id,
+        attempt=job.attempt,
+        output_summary=json.dumps(summary, ensure_ascii=False),
+        output_commit_id=commit_id,
+        now=timestamp(clock()),
+    )
+    if done is None:
+        raise StaleJob(f"Attempt {job.attempt} of job {job.id} isn't the running one any more.")
+
+
+def fail_job(tx: Transaction, job: Job, code: str, message: str, clock: Clock) -> None:
+    """running → failed, by the attempt that ran it.
+
+    Raises
+    ------
+    StaleJob
+        The job has ended or runs again.
+    """
+    done = first(
+        tx,
+        "fail_job",
+        id=job.id,
+        attempt=job.attempt,
+        error_code=code,
+        error_message=message,
+        now=timestamp(clock()),
+    )
+    if done is None:
+        raise StaleJob(f"Attempt {job.attempt} of job {job.id} isn't the running one any more.")
+
+
+def put_back_job(tx: Transaction, job: Job) -> None:
+    """running → pending when the service stops in good order; the attempt doesn't count."""
+    run(tx, "put_back_job", id=job.id, attempt=job.attempt).fetchall()
+
+
+def recover_jobs(tx: Transaction, clock: Clock) -> tuple[int, int]:
+    """At start: what was running when the process died waits again, at most three attempts.
+
+    Returns
+    -------
+    (int, int)
+        How many wait again, and how many were given up.
+    """
+    given_up = all_rows(tx, "give_up_jobs", max_attempts=MAX_ATTEMPTS, now=timestamp(clock()))
+    return len(all_rows(tx, "requeue_jobs")), len(given_up)
+
+
+def unfinished_job_ids(tx: Transaction) -> set[str]:
+    """Jobs that wait or run: their uploads are still needed."""
+    return {row["id"] for row in all_rows(tx, "unfinished_job_ids")}
+
+
+def job_of(row: sqlite3.Row) -> Job:
+    """A row of ``job_by_id`` or ``list_jobs`` as a job."""
+    summary = row["output_summary"]
+    return Job(
+        id=row["id"],
+        run_type=cast(RunType, row["run_type"]),
+        status=cast(Status, row["status"]),
+        dataset_id=row["dataset_id"],
+        dataset_name=row["dataset_name"],
+        user_id=row["user_id"],
+        user_soeid=row["user_soeid"],
+        source_commit_id=row["source_commit_id"],
+        run_parameters=json.loads(row["run_parameters"]),
+        output_summary=None if summary is None else json.loads(summary),
+        output_commit_id=row["output_commit_id"],
+        error_code=row["error_code"],
+        error_message=row["error_message"],
+        progress=row["progress"],
+        progress_message=row["progress_message"],
+        attempt=row["attempt"],
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        completed_at=row["completed_at"],
+        queue_position=row["queue_position"],
+    )

@@ -1,0 +1,59 @@
+"""The schema's version and the way forward from older ones.
+
+Owns: SQLite's ``user_version``. Invariant: a database is at the newest version or isn't opened;
+each step runs in one transaction with its version, so a crash leaves one version or the next.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import storage
+from storage.errors import NewerSchema
+
+MIGRATIONS: Sequence[str] = ()
+"""The script that leads from version 1 to 2, from 2 to 3, and so on. ``schema.sql`` is the newest
+version; a change of it comes with a script here that makes the same change."""
+
+
+def schema_script() -> str:
+    """``schema.sql``, which lies beside the ``storage`` package, in a checkout as installed."""
+    (package_dir,) = storage.__path__
+    return (Path(package_dir).parent / "schema.sql").read_text(encoding="utf-8")
+
+
+def bring_up_to_date(
+    connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS
+) -> None:
+    """Create the schema in an empty database, or lead an older one forward.
+
+    Raises
+    ------
+    NewerSchema
+        The database comes from a newer version of the product.
+    """
+    newest = len(migrations) + 1
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > newest:
+        raise NewerSchema(
+            f"The database has schema version {version}, this jobsvc knows {newest}. "
+            "Install the version of jobsvc that wrote it, or a newer one."
+        )
+    if version == 0:
+        _run(connection, schema_script(), newest)
+        return
+    for step in range(version, newest):
+        _run(connection, migrations[step - 1], step + 1)
+
+
+def _run(connection: sqlite3.Connection, script: str, version: int) -> None:
+    try:
+        connection.executescript(
+            f"BEGIN IMMEDIATE;\n{script};\nPRAGMA user_version = {version:d};\nCOMMIT;"
+        )
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,277 @@
+-- Every statement that the product sends to SQLite. "{where}" and "{order}" are filled from the
+-- tables of fragments beside their callers; all values are bound.
+
+-- insert_user: A new user; without a password hash they can't sign in yet.
+INSERT INTO users (soeid, role_name, password_hash, created_at)
+VALUES (:soeid, :role_name, :password_hash, :created_at)
+RETURNING *;
+
+-- user_by_id: A user, removed or not.
+SELECT * FROM users WHERE id = :id;
+
+-- user_by_soeid: The present user with this soeid.
+SELECT * FROM users WHERE soeid = :soeid COLLATE NOCASE AND removed_at IS NULL;
+
+-- list_users: Present users by soeid.
+SELECT * FROM users WHERE removed_at IS NULL ORDER BY soeid COLLATE NOCASE, id
+LIMIT :limit OFFSET :offset;
+
+-- count_users: How many present users there are.
+SELECT count(*) FROM users WHERE removed_at IS NULL;
+
+-- count_admins: How many present admins there are.
+SELECT count(*) FROM users WHERE removed_at IS NULL AND role_name = 'admin';
+
+-- count_users_with_password: Whether anyone can sign in yet.
+SELECT count(*) FROM users WHERE removed_at IS NULL AND password_hash IS NOT NULL;
+
+-- first_admin: The admin that has been here longest.
+SELECT * FROM users WHERE removed_at IS NULL AND role_name = 'admin' ORDER BY id LIMIT 1;
+
+-- update_user: Change a present user's role or password; NULL leaves a field as it is.
+UPDATE users
+SET role_name = coalesce(:role_name, role_name),
+    password_hash = coalesce(:password_hash, password_hash)
+WHERE id = :id AND removed_at IS NULL
+RETURNING *;
+
+-- remove_user: Take a user out; their jobs and commits keep their name.
+UPDATE users SET removed_at = :removed_at, password_hash = NULL
+WHERE id = :id AND removed_at IS NULL
+RETURNING *;
+
+-- put_sign_in_link: Open a one-time link, which closes an earlier one of the same user.
+INSERT INTO sign_in_links (user_id, code_hash, expires_at)
+VALUES (:user_id, :code_hash, :expires_at)
+ON CONFLICT (user_id) DO UPDATE SET code_hash = :code_hash, expires_at = :expires_at;
+
+-- sign_in_link_user: The user of a link that is still open.
+SELECT users.* FROM sign_in_links JOIN users ON users.id = sign_in_links.user_id
+WHERE code_hash = :code_hash AND expires_at > :now AND removed_at IS NULL;
+
+-- use_sign_in_link: Close a link; no row back means that it was used or has ended.
+DELETE FROM sign_in_links WHERE code_hash = :code_hash AND expires_at > :now
+RETURNING user_id;
+
+-- insert_token: Keep a token's hash.
+INSERT INTO tokens (token_hash, user_id, kind, name, scope, created_at, expires_at)
+VALUES (:token_hash, :user_id, :kind, :name, :scope, :created_at, :expires_at)
+RETURNING *;
+
+-- token_holder: Who a valid token stands for.
+SELECT tokens.id AS token_id, tokens.scope, users.id, users.soeid, users.role_name, users.created_at
+FROM tokens JOIN users ON users.id = tokens.user_id
+WHERE token_hash = :token_hash AND (expires_at IS NULL OR expires_at > :now)
+  AND users.removed_at IS NULL;
+
+-- list_named_tokens: A user's named tokens, newest first.
+SELECT * FROM tokens WHERE user_id = :user_id AND kind = 'named' ORDER BY id DESC
+LIMIT :limit OFFSET :offset;
+
+-- count_named_tokens: How many named tokens a user has.
+SELECT count(*) FROM tokens WHERE user_id = :user_id AND kind = 'named';
+
+-- delete_token: End one token.
+DELETE FROM tokens WHERE id = :id RETURNING id;
+
+-- delete_named_token: End one of a user's named tokens.
+DELETE FROM tokens WHERE id = :id AND user_id = :user_id AND kind = 'named' RETURNING id;
+
+-- delete_tokens_of_user: End all of a user's tokens.
+DELETE FROM tokens WHERE user_id = :user_id;
+
+-- delete_ended_tokens: Forget tokens that no longer work, and those of an earlier server.
+DELETE FROM tokens WHERE expires_at <= :now OR kind = 'operator';
+
+-- insert_dataset: A new dataset.
+INSERT INTO datasets (name, description, tags, created_by, created_at, updated_at)
+VALUES (:name, :description, :tags, :created_by, :now, :now)
+RETURNING *;
+
+-- dataset_for: A dataset with what a user may do there; NULL where they may do nothing.
+SELECT datasets.*, users.soeid AS created_by_soeid,
+       (SELECT level FROM dataset_permissions
+        WHERE dataset_id = datasets.id AND user_id = :user_id) AS level
+FROM datasets JOIN users ON users.id = datasets.created_by
+WHERE datasets.id = :id AND datasets.removed_at IS NULL;
+
+-- list_datasets: The datasets that pass the filters.
+SELECT datasets.*, users.soeid AS created_by_soeid,
+       (SELECT level FROM dataset_permissions
+        WHERE dataset_id = datasets.id AND user_id = :user_id) AS level
+FROM datasets JOIN users ON users.id = datasets.created_by
+{where}
+{order}
+LIMIT :limit OFFSET :offset;
+
+-- count_datasets: How many datasets pass the filters.
+SELECT count(*) FROM datasets {where};
+
+-- update_dataset: Change a dataset's texts; NULL leaves a field as it is.
+UPDATE datasets
+SET name = coalesce(:name, name), description = coalesce(:description, description),
+    tags = coalesce(:tags, tags), updated_at = :now
+WHERE id = :id AND removed_at IS NULL
+RETURNING *;
+
+-- remove_dataset: Take a dataset out of sight.
+UPDATE datasets SET removed_at = :now WHERE id = :id AND removed_at IS NULL RETURNING id;
+
+-- list_permissions: Who may do what in a dataset.
+SELECT users.id AS user_id, users.soeid AS user_soeid, level
+FROM dataset_permissions JOIN users ON users.id = user_id
+WHERE dataset_id = :dataset_id AND users.removed_at IS NULL
+ORDER BY users.soeid COLLATE NOCASE;
+
+-- put_permission: Give a user a level in a dataset.
+INSERT INTO dataset_permissions (dataset_id, user_id, level)
+VALUES (:dataset_id, :user_id, :level)
+ON CONFLICT (dataset_id, user_id) DO UPDATE SET level = :level;
+
+-- delete_permission: Take a user's level in a dataset away.
+DELETE FROM dataset_permissions WHERE dataset_id = :dataset_id AND user_id = :user_id
+RETURNING level;
+
+-- count_dataset_admins: How many present users have a dataset's admin level.
+SELECT count(*) FROM dataset_permissions JOIN users ON users.id = user_id
+WHERE dataset_id = :dataset_id AND level = 'admin' AND users.removed_at IS NULL;
+
+-- insert_commit: Keep a commit.
+INSERT INTO commits (dataset_id, id, parent_id, author_id, message, created_at, manifest)
+VALUES (:dataset_id, :id, :parent_id, :author_id, :message, :created_at, :manifest);
+
+-- insert_commit_file: Note that a commit names a data file.
+INSERT INTO commit_files (sha256, dataset_id, commit_id)
+VALUES (:sha256, :dataset_id, :commit_id);
+
+-- commit_by_id: One commit of a dataset.
+SELECT commits.*, users.soeid AS author FROM commits JOIN users ON users.id = author_id
+WHERE dataset_id = :dataset_id AND commits.id = :id;
+
+-- commits_by_prefix: Commits of a dataset whose id starts so; two are enough to know it's ambiguous.
+SELECT id FROM commits WHERE dataset_id = :dataset_id AND id >= :prefix AND id < :prefix || 'g'
+LIMIT 2;
+
+-- commit_history: A commit and those before it, newest first.
+WITH RECURSIVE line (id, depth) AS (
+    SELECT :commit_id, 0
+    UNION ALL
+    SELECT commits.parent_id, depth + 1 FROM line
+    JOIN commits ON commits.dataset_id = :dataset_id AND commits.id = line.id
+    WHERE commits.parent_id IS NOT NULL
+)
+SELECT commits.*, users.soeid AS author
+FROM line JOIN commits ON commits.dataset_id = :dataset_id AND commits.id = line.id
+JOIN users ON users.id = author_id
+ORDER BY depth
+LIMIT :limit OFFSET :offset;
+
+-- count_commit_history: How many commits a history has.
+WITH RECURSIVE line (id) AS (
+    SELECT :commit_id
+    UNION ALL
+    SELECT commits.parent_id FROM line
+    JOIN commits ON commits.dataset_id = :dataset_id AND commits.id = line.id
+    WHERE commits.parent_id IS NOT NULL
+)
+SELECT count(*) FROM line;
+
+-- named_files: Every data file that a commit names.
+SELECT DISTINCT sha256 FROM commit_files;
+
+-- insert_ref: A new ref.
+INSERT INTO refs (dataset_id, name, commit_id, created_at, updated_at)
+VALUES (:dataset_id, :name, :commit_id, :now, :now);
+
+-- ref_by_name: One ref of a dataset.
+SELECT * FROM refs WHERE dataset_id = :dataset_id AND name = :name;
+
+-- list_refs: A dataset's refs by name, main first.
+SELECT * FROM refs WHERE dataset_id = :dataset_id ORDER BY name <> 'main', name
+LIMIT :limit OFFSET :offset;
+
+-- list_ref_names: All of a dataset's ref names.
+SELECT name FROM refs WHERE dataset_id = :dataset_id;
+
+-- count_refs: How many refs a dataset has.
+SELECT count(*) FROM refs WHERE dataset_id = :dataset_id;
+
+-- move_ref: Compare-and-swap; no row back means that the ref had moved.
+UPDATE refs SET commit_id = :commit_id, updated_at = :now
+WHERE dataset_id = :dataset_id AND name = :name AND commit_id IS :expected
+RETURNING name;
+
+-- delete_ref: Forget a ref; its commits stay.
+DELETE FROM refs WHERE dataset_id = :dataset_id AND name = :name RETURNING name;
+
+-- insert_job: A job starts its life waiting.
+INSERT INTO jobs (id, run_type, dataset_id, user_id, source_commit_id, run_parameters, created_at)
+VALUES (:id, :run_type, :dataset_id, :user_id, :source_commit_id, :run_parameters, :created_at);
+
+-- claim_job: pending -> running, the longest waiting; no row back means that nothing waits.
+UPDATE jobs SET status = 'running', attempt = attempt + 1, started_at = :now,
+                progress = 0, progress_message = 'started'
+WHERE seq = (SELECT seq FROM jobs WHERE status = 'pending' ORDER BY seq LIMIT 1)
+  AND status = 'pending'
+RETURNING id;
+
+-- report_progress: How far a running job is; a late worker's report changes nothing.
+UPDATE jobs SET progress = max(progress, :progress), progress_message = :progress_message
+WHERE id = :id AND status = 'running' AND attempt = :attempt;
+
+-- complete_job: running -> completed, by the attempt that ran it; no row back means it isn't its own.
+UPDATE jobs SET status = 'completed', completed_at = :now, output_summary = :output_summary,
+                output_commit_id = :output_commit_id, progress = 100, progress_message = 'completed'
+WHERE id = :id AND status = 'running' AND attempt = :attempt
+RETURNING id;
+
+-- fail_job: running -> failed, by the attempt that ran it; no row back means it isn't its own.
+UPDATE jobs SET status = 'failed', completed_at = :now,
+                error_code = :error_code, error_message = :error_message
+WHERE id = :id AND status = 'running' AND attempt = :attempt
+RETURNING id;
+
+-- give_up_jobs: running -> failed, for those that a crash interrupted too often.
+UPDATE jobs SET status = 'failed', completed_at = :now, error_code = 'interrupted',
+                error_message = 'The service stopped while the job ran, ' || attempt
+                                || ' times; it is not tried again.'
+WHERE status = 'running' AND attempt >= :max_attempts
+RETURNING id;
+
+-- requeue_jobs: running -> pending, for those that a crash interrupted.
+UPDATE jobs SET status = 'pending', started_at = NULL, progress = 0,
+                progress_message = 'waits again: the service stopped while it ran'
+WHERE status = 'running'
+RETURNING id;
+
+-- job_by_id: One job with its names.
+SELECT jobs.*, datasets.name AS dataset_name, users.soeid AS user_soeid,
+       CASE WHEN jobs.status = 'pending' THEN
+            (SELECT count(*) FROM jobs AS ahead
+             WHERE ahead.status = 'pending' AND ahead.seq <= jobs.seq) END AS queue_position
+FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id JOIN users ON users.id = jobs.user_id
+WHERE jobs.id = :id AND datasets.removed_at IS NULL;
+
+-- list_jobs: The jobs that pass the filters.
+SELECT jobs.*, datasets.name AS dataset_name, users.soeid AS user_soeid, NULL AS queue_position
+FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id JOIN users ON users.id = jobs.user_id
+{where}
+{order}
+LIMIT :limit OFFSET :offset;
+
+-- count_jobs: How many jobs pass the filters.
+SELECT count(*)
+FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id JOIN users ON users.id = jobs.user_id
+{where};
+
+-- count_open_jobs: How many jobs of a dataset wait or run.
+SELECT count(*) FROM jobs WHERE dataset_id = :dataset_id AND status IN ('pending', 'running');
+
+-- unfinished_job_ids: Jobs whose uploads are still needed.
+SELECT id FROM jobs WHERE status IN ('pending', 'running');
+
+-- put_back_job: running -> pending, when the service stops in good order: the attempt doesn't count.
+UPDATE jobs SET status = 'pending', started_at = NULL, progress = 0, attempt = attempt - 1,
+                progress_message = 'waits again: the service stopped while it ran'
+WHERE id = :id AND status = 'running' AND attempt = :attempt
+RETURNING id;

@@ -1,0 +1,161 @@
+"""Refs: names for commits.
+
+Parsing a name (is it one at all?) is apart from looking it up. Invariant: a ref moves by
+compare-and-swap alone; ``main`` is always there; no ref can be mistaken for a commit id.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from dataclasses import dataclass
+
+from domain_errors import choices_sentence
+from storage.clock import Clock, timestamp
+from storage.database import Transaction
+from storage.errors import Conflict, InvalidValue, NotFound, RefMoved
+from storage.rows import all_rows, first, number, run
+
+MAIN = "main"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+_COMMIT_ID = re.compile(r"[0-9a-f]{64}")
+_COMMIT_PREFIX = re.compile(r"[0-9a-f]{7,64}")
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A ref and what it names: a commit, or none yet."""
+
+    name: str
+    commit_id: str | None
+    created_at: str
+    updated_at: str
+
+
+def parse_ref_name(text: str) -> str:
+    """Check that a text can name a ref.
+
+    Raises
+    ------
+    InvalidValue
+        Says the rule.
+    """
+    if not _NAME.fullmatch(text) or _COMMIT_ID.fullmatch(text):
+        raise InvalidValue(
+            f'"{text}" can\'t name a ref. A name has 1 to 100 letters, digits, "_", "." or "-", '
+            'starts with a letter, digit or "_", and doesn\'t look like a commit id.'
+        )
+    return text
+
+
+def create_ref(
+    tx: Transaction, dataset_id: int, name: str, commit_id: str | None, clock: Clock
+) -> Ref:
+    """Create a ref.
+
+    Raises
+    ------
+    Conflict
+        The name is taken.
+    """
+    parse_ref_name(name)
+    now = timestamp(clock())
+    try:
+        run(tx, "insert_ref", dataset_id=dataset_id, name=name, commit_id=commit_id, now=now)
+    except sqlite3.IntegrityError:
+        raise Conflict(f'There is a ref "{name}" already.', loc=("name",)) from None
+    return Ref(name, commit_id, now, now)
+
+
+def get_ref(tx: Transaction, dataset_id: int, name: str) -> Ref:
+    """A ref by its exact name.
+
+    Raises
+    ------
+    NotFound
+        Names the refs there are.
+    """
+    row = first(tx, "ref_by_name", dataset_id=dataset_id, name=name)
+    if row is None:
+        raise NotFound(f'There is no ref "{name}". {_choices(tx, dataset_id, name)}')
+    return _ref(row)
+
+
+def list_refs(
+    tx: Transaction, dataset_id: int, offset: int = 0, limit: int = 1000
+) -> tuple[list[Ref], int]:
+    """A page of a dataset's refs, ``main`` first, and how many there are."""
+    rows = all_rows(tx, "list_refs", dataset_id=dataset_id, offset=offset, limit=limit)
+    return [_ref(row) for row in rows], number(tx, "count_refs", dataset_id=dataset_id)
+
+
+def list_ref_names(tx: Transaction, dataset_id: int) -> set[str]:
+    """The names of all of a dataset's refs."""
+    return {row["name"] for row in all_rows(tx, "list_ref_names", dataset_id=dataset_id)}
+
+
+def move_ref(
+    tx: Transaction,
+    dataset_id: int,
+    name: str,
+    *,
+    expected: str | None,
+    commit_id: str,
+    clock: Clock,
+) -> None:
+    """Move a ref from the commit that it is expected to name.
+
+    Raises
+    ------
+    RefMoved
+        It names another commit by now, or is gone.
+    """
+    moved = first(
+        tx,
+        "move_ref",
+        dataset_id=dataset_id,
+        name=name,
+        expected=expected,
+        commit_id=commit_id,
+        now=timestamp(clock()),
+    )
+    if moved is None:
+        raise RefMoved(f'The ref "{name}" was moved by someone else.')
+
+
+def delete_ref(tx: Transaction, dataset_id: int, name: str) -> None:
+    """Forget a ref; the commits stay."""
+    if name == MAIN:
+        raise Conflict('The ref "main" can\'t be deleted.')
+    get_ref(tx, dataset_id, name)
+    run(tx, "delete_ref", dataset_id=dataset_id, name=name).fetchall()
+
+
+def resolve(tx: Transaction, dataset_id: int, text: str) -> str:
+    """The commit id that a ref name, a commit id or at least 7 first digits of one stand for.
+
+    Raises
+    ------
+    NotFound
+        Nothing matches (the refs there are get named), or the ref has no commit yet.
+    """
+    row = first(tx, "ref_by_name", dataset_id=dataset_id, name=text)
+    if row is not None:
+        if row["commit_id"] is None:
+            raise NotFound(f'The ref "{text}" has no commit yet. Import a file into it first.')
+        return str(row["commit_id"])
+    if _COMMIT_PREFIX.fullmatch(text):
+        found = all_rows(tx, "commits_by_prefix", dataset_id=dataset_id, prefix=text)
+        if len(found) == 1:
+            return str(found[0]["id"])
+        if found:
+            raise NotFound(f'More than one commit starts with "{text}". Give more digits.')
+    raise NotFound(f'There is no ref or commit "{text}". {_choices(tx, dataset_id, text)}')
+
+
+def _choices(tx: Transaction, dataset_id: int, name: str) -> str:
+    return choices_sentence(name, sorted(list_ref_names(tx, dataset_id)))
+
+
+def _ref(row: sqlite3.Row) -> Ref:
+    return Ref(row["name"], row["commit_id"], row["created_at"], row["updated_at"])

@@ -1,0 +1,148 @@
+"""Bearer tokens and one-time sign-in links.
+
+Invariant: a secret leaves this module once, when it is made; only its SHA-256 is stored. (A token
+has 256 random bits, so a fast hash is enough; passwords, which people choose, get scrypt.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sqlite3
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal, cast
+
+from storage.clock import Clock, timestamp
+from storage.database import Transaction
+from storage.errors import NotFound
+from storage.rows import all_rows, first, number, run
+from storage.users import Role, User
+
+Scope = Literal["read", "write"]
+Kind = Literal["session", "named", "operator"]
+
+
+@dataclass(frozen=True)
+class Token:
+    """A stored token, without its secret."""
+
+    id: int
+    name: str
+    scope: Scope
+    created_at: str
+    expires_at: str | None
+
+
+@dataclass(frozen=True)
+class TokenHolder:
+    """Who a request comes from, and how far their token reaches."""
+
+    user: User
+    token_id: int
+    scope: Scope
+
+
+def issue_token(
+    tx: Transaction,
+    user_id: int,
+    *,
+    kind: Kind,
+    name: str,
+    scope: Scope,
+    lifetime: timedelta | None,
+    clock: Clock,
+) -> tuple[str, Token]:
+    """Make a token; the secret is returned here and never again."""
+    secret = secrets.token_urlsafe(32)
+    now = clock()
+    row = first(
+        tx,
+        "insert_token",
+        token_hash=_hash(secret),
+        user_id=user_id,
+        kind=kind,
+        name=name,
+        scope=scope,
+        created_at=timestamp(now),
+        expires_at=None if lifetime is None else timestamp(now + lifetime),
+    )
+    return secret, _token(row)
+
+
+def holder_of(tx: Transaction, secret: str, clock: Clock) -> TokenHolder | None:
+    """Who a token stands for; None when it is unknown, ended or its user is gone."""
+    row = first(tx, "token_holder", token_hash=_hash(secret), now=timestamp(clock()))
+    if row is None:
+        return None
+    user = User(row["id"], row["soeid"], cast(Role, row["role_name"]), row["created_at"])
+    return TokenHolder(user, row["token_id"], row["scope"])
+
+
+def list_tokens(tx: Transaction, user_id: int, offset: int, limit: int) -> tuple[list[Token], int]:
+    """A page of a user's named tokens, newest first, and how many there are."""
+    rows = all_rows(tx, "list_named_tokens", user_id=user_id, offset=offset, limit=limit)
+    return [_token(row) for row in rows], number(tx, "count_named_tokens", user_id=user_id)
+
+
+def revoke_named_token(tx: Transaction, user_id: int, token_id: int) -> None:
+    """End one of a user's own named tokens."""
+    if first(tx, "delete_named_token", id=token_id, user_id=user_id) is None:
+        raise NotFound(f"You have no token {token_id}.")
+
+
+def revoke_token(tx: Transaction, token_id: int) -> None:
+    """End the token that a request came with."""
+    run(tx, "delete_token", id=token_id)
+
+
+def forget_ended_tokens(tx: Transaction, clock: Clock) -> None:
+    """Drop tokens that no longer work, and those that an earlier server left for its operator."""
+    run(tx, "delete_ended_tokens", now=timestamp(clock()))
+
+
+def open_sign_in_link(tx: Transaction, user_id: int, lifetime: timedelta, clock: Clock) -> str:
+    """Make the code of a one-time link; it closes an earlier one of the same user."""
+    code = secrets.token_urlsafe(32)
+    run(
+        tx,
+        "put_sign_in_link",
+        user_id=user_id,
+        code_hash=_hash(code),
+        expires_at=timestamp(clock() + lifetime),
+    )
+    return code
+
+
+def sign_in_link_user(tx: Transaction, code: str, clock: Clock) -> User | None:
+    """Whom an open link is for; looking doesn't use it up."""
+    row = first(tx, "sign_in_link_user", code_hash=_hash(code), now=timestamp(clock()))
+    if row is None:
+        return None
+    return User(row["id"], row["soeid"], cast(Role, row["role_name"]), row["created_at"])
+
+
+def use_sign_in_link(tx: Transaction, code: str, clock: Clock) -> int:
+    """Use a link up and return its user's id.
+
+    Raises
+    ------
+    NotFound
+        The link was used already, has ended, or never was.
+    """
+    row = first(tx, "use_sign_in_link", code_hash=_hash(code), now=timestamp(clock()))
+    if row is None:
+        raise NotFound("This sign-in link was used already or has ended.")
+    user_id: int = row["user_id"]
+    return user_id
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _token(row: sqlite3.Row | None) -> Token:
+    assert row is not None  # noqa: S101 - INSERT … RETURNING gives the row
+    return Token(
+        row["id"], row["name"], cast(Scope, row["scope"]), row["created_at"], row["expires_at"]
+    )

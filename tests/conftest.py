@@ -1,0 +1,44 @@
+"""Fixtures that many tests share: a ticking clock, storage, a service, a live server."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import jobsvc
+from job_runner.settings import Settings
+from storage.clock import Clock
+from storage.database import Database
+from tests.live_server import LiveServer
+
+os.environ.pop("JOBSVC_SERVER", None)
+os.environ.pop("JOBSVC_TOKEN", None)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Each look is a second later."""
+    ticks = itertools.count()
+    return lambda: datetime(2025, 7, 7, tzinfo=UTC) + timedelta(seconds=next(ticks))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(tmp_path / "jobsvc.sqlite3")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A real server on a free port, shared by the tests that don't stop it."""
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("server"), workers=2, memory_mb=512, body_max_kb=64
+    )
+    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+        yield live

@@ -1,0 +1,120 @@
+"""A client of a live server, with the steps that many tests take."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from command_line import Listening
+
+PASSWORD = "correct horse battery"
+_numbers = itertools.count(1)
+
+
+class LiveServer:
+    """The admin's client of a server, and clients of other users."""
+
+    def __init__(self, here: Listening) -> None:
+        self.url = here.url
+        self.service = here.service
+        self.token = here.token
+        self.admin = self.client(here.token)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.admin.close()
+
+    def client(self, token: str | None) -> httpx.Client:
+        """An HTTP client that sends this token."""
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30)
+
+    def new_user(self, role: str = "analyst") -> tuple[httpx.Client, dict[str, Any]]:
+        """A new user's signed-in client, and the user."""
+        soeid = f"us{next(_numbers):05d}"
+        body = {"soeid": soeid, "role_name": role, "password": PASSWORD}
+        user = self.admin.post("/api/users", json=body).json()
+        login = self.client(None).post(
+            "/api/users/login", json={"soeid": soeid, "password": PASSWORD}
+        )
+        return self.client(login.json()["access_token"]), user
+
+    def new_dataset(self, client: httpx.Client | None = None) -> int:
+        """The id of a new, empty dataset."""
+        answer = (client or self.admin).post(
+            "/api/datasets", json={"name": f"dataset {next(_numbers)}"}
+        )
+        assert answer.status_code == 200, answer.text
+        return int(answer.json()["dataset_id"])
+
+    def import_text(
+        self,
+        dataset_id: int,
+        content: str | bytes,
+        name: str = "table.csv",
+        client: httpx.Client | None = None,
+        ref: str = "main",
+    ) -> dict[str, Any]:
+        """Import a file's content and return the finished job."""
+        data = content.encode() if isinstance(content, str) else content
+        answer = (client or self.admin).post(
+            f"/api/datasets/{dataset_id}/refs/{ref}/import", files={"file": (name, data)}
+        )
+        assert answer.status_code == 200, answer.text
+        return self.finished(answer.json()["job_id"])
+
+    def new_table(self, rows: int, client: httpx.Client | None = None) -> int:
+        """The id of a new dataset with columns id, city and amount."""
+        dataset_id = self.new_dataset(client)
+        cities = ("Oslo", "Lima", "Kyiv", "")
+        lines = [f"{row},{cities[row % 4]},{row / 4}" for row in range(rows)]
+        content = "\n".join(["id,city,amount", *lines]) + "\n"
+        job = self.import_text(dataset_id, content, client=client)
+        assert job["status"] == "completed", job
+        return dataset_id
+
+    def draw(self, dataset_id: int, body: dict[str, Any]) -> dict[str, Any]:
+        """Draw a sample and return the finished job."""
+        answer = self.admin.post(f"/api/sampling/datasets/{dataset_id}/jobs", json=body)
+        assert answer.status_code == 200, answer.text
+        return self.finished(answer.json()["job_id"])
+
+    def rows(self, job_id: str, **query: Any) -> list[dict[str, Any]]:
+        """A page of a sampling job's rows."""
+        answer = self.admin.get(f"/api/sampling/jobs/{job_id}/data", params=query)
+        assert answer.status_code == 200, answer.text
+        return list(answer.json()["data"])
+
+    def finished(self, job_id: str) -> dict[str, Any]:
+        """A job once it has ended."""
+        return finished(self.admin, job_id)
+
+
+def finished(client: httpx.Client, job_id: str, within_s: float = 60) -> dict[str, Any]:
+    """Ask for a job until it has ended."""
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        job: dict[str, Any] = client.get(f"/api/jobs/{job_id}").json()
+        if job["status"] in ("completed", "failed"):
+            return job
+        time.sleep(0.02)
+    raise AssertionError(f"job {job_id} has not ended within {within_s} s")
+
+
+def write_csv(path: Path, rows: int) -> Path:
+    """A CSV file with as many rows."""
+    lines = [f"{row},{row % 7},{row * 0.5}" for row in range(rows)]
+    path.write_text("\n".join(["id,kind,amount", *lines]) + "\n", encoding="utf-8")
+    return path

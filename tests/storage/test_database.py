@@ -1,0 +1,97 @@
+"""Transactions, the schema and its versions."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+import storage
+from storage.database import Database
+from storage.errors import NewerSchema
+from storage.health import check_writable
+from storage.migrations import bring_up_to_date, schema_script
+from storage.queries import all_statements
+
+
+def test_a_failed_write_leaves_nothing(database: Database) -> None:
+    insert = "INSERT INTO users (soeid, role_name, created_at) VALUES (?, 'admin', '')"
+    with pytest.raises(sqlite3.IntegrityError), database.write() as tx:
+        tx.executemany(insert, [("abc1234",), ("abc1234",)])
+    with database.read() as tx:
+        assert tx.execute("SELECT count(*) FROM users").fetchone()[0] == 0
+
+
+def test_a_read_sees_one_snapshot_and_does_not_wait_for_a_writer(database: Database) -> None:
+    with database.read() as tx:
+        before = tx.execute("SELECT count(*) FROM users").fetchone()[0]
+
+        def write() -> None:
+            with database.write() as other:
+                other.execute(
+                    "INSERT INTO users (soeid, role_name, created_at) VALUES ('a', 'admin', '')"
+                )
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive()
+        assert tx.execute("SELECT count(*) FROM users").fetchone()[0] == before
+
+
+def test_the_database_is_wal_synced_and_checks_references(database: Database) -> None:
+    with database.read() as tx:
+        assert tx.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        assert tx.execute("PRAGMA synchronous").fetchone()[0] == 2
+        assert tx.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+        assert tx.execute("PRAGMA foreign_key_check").fetchall() == []
+    check_writable(database)
+
+
+def test_an_older_database_is_led_forward_step_by_step(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "old", isolation_level=None)
+    bring_up_to_date(connection)
+    bring_up_to_date(connection, ["CREATE TABLE b (x)"])
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == 2
+    bring_up_to_date(connection, ["never run again", "CREATE TABLE c (x)"])
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == 3
+    connection.execute("SELECT * FROM b, c")
+    connection.close()
+
+
+def test_a_migration_that_fails_leaves_the_version_before(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "old", isolation_level=None)
+    bring_up_to_date(connection)
+    with pytest.raises(sqlite3.OperationalError):
+        bring_up_to_date(connection, ["CREATE TABLE b (x); SELECT nonsense"])
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == 1
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        connection.execute("SELECT * FROM b")
+    connection.close()
+
+
+def test_a_database_of_a_newer_version_is_not_opened(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "new")
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(NewerSchema, match="version 99"):
+        Database(tmp_path / "new")
+
+
+def test_every_statement_is_valid_sql_with_a_purpose_and_a_caller(database: Database) -> None:
+    (package,) = storage.__path__
+    code = "".join(path.read_text() for path in Path(package).glob("*.py"))
+    with database.write() as tx:
+        for name, sql in all_statements().items():
+            assert f'"{name}"' in code, f"nobody runs {name}"
+            filled = sql.replace("{where}", "").replace("{order}", "")
+            names = set(re.findall(r"(?<![:\w]):([a-z_0-9]+)", filled))
+            tx.execute(f"EXPLAIN {filled}", dict.fromkeys(names))
+
+
+def test_every_table_is_strict() -> None:
+    script = schema_script()
+    assert script.count("CREATE TABLE") == script.count(") STRICT")

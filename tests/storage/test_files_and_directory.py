@@ -1,0 +1,106 @@
+"""Data files are whole, read-only and named by their content; a directory has one owner."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from storage.data_directory import DataDirectory, Owner
+from storage.data_files import DataFiles
+from storage.errors import DataDirectoryInUse
+
+ME = Owner(4242, "jobsvc serve", "2025-07-07T00:00:00+00:00", "http://127.0.0.1:8000")
+
+
+def test_an_adopted_file_is_named_by_its_hash_and_read_only(tmp_path: Path) -> None:
+    written = tmp_path / "rows"
+    written.write_bytes(b"some rows")
+    store = DataFiles(tmp_path / "files")
+    (tmp_path / "files").mkdir()
+    kept = store.adopt(written, 7)
+    path = store.path(kept.sha256)
+    assert kept.sha256 == hashlib.sha256(b"some rows").hexdigest()
+    assert (kept.rows, kept.size_bytes) == (7, 9)
+    assert path.read_bytes() == b"some rows"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o400
+    assert not written.exists()
+
+
+def test_the_same_bytes_twice_are_one_file_and_the_sweep_spares_what_is_named(
+    tmp_path: Path,
+) -> None:
+    store = DataFiles(tmp_path / "files")
+    (tmp_path / "files").mkdir()
+    kept = []
+    for content in (b"one", b"one", b"two"):
+        written = tmp_path / "rows"
+        written.write_bytes(content)
+        kept.append(store.adopt(written, 1))
+    assert kept[0] == kept[1]
+    assert store.sweep({kept[0].sha256}) == 1
+    assert store.path(kept[0].sha256).exists()
+    assert not store.path(kept[2].sha256).exists()
+
+
+def test_a_second_process_is_told_who_has_the_directory(tmp_path: Path) -> None:
+    holder = DataDirectory(tmp_path / "data")
+    holder.acquire(ME)
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from storage.data_directory import DataDirectory, Owner\n"
+        "DataDirectory(Path(sys.argv[1])).acquire(Owner(1, 'x', 'now'))"
+    )
+    second = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "data")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    holder.release()
+    assert second.returncode == 1
+    assert "DataDirectoryInUse" in second.stderr
+    for part in ("process 4242", "jobsvc serve", "http://127.0.0.1:8000", "--data-dir"):
+        assert part in second.stderr
+
+
+def test_a_released_directory_can_be_taken_again(tmp_path: Path) -> None:
+    directory = DataDirectory(tmp_path / "data")
+    directory.acquire(ME)
+    with pytest.raises(DataDirectoryInUse):
+        DataDirectory(tmp_path / "data").acquire(ME)
+    directory.release()
+    assert directory.owner() is None
+    again = DataDirectory(tmp_path / "data")
+    again.acquire(ME)
+    again.release()
+
+
+def test_the_owners_note_is_private(tmp_path: Path) -> None:
+    directory = DataDirectory(tmp_path / "data")
+    directory.acquire(ME)
+    note = directory.root / "owner.json"
+    assert stat.S_IMODE(note.stat().st_mode) == 0o600
+    assert stat.S_IMODE(directory.root.stat().st_mode) == 0o700
+    assert directory.owner() == ME
+    directory.release()
+
+
+def test_taking_a_directory_sweeps_scratch_and_spill_but_not_uploads(tmp_path: Path) -> None:
+    directory = DataDirectory(tmp_path / "data")
+    directory.acquire(ME)
+    for place in (directory.scratch_dir, directory.spill_dir, directory.uploads_dir):
+        (place / "left").write_text("behind")
+    directory.release()
+    directory.acquire(ME)
+    assert not list(directory.scratch_dir.iterdir())
+    assert not list(directory.spill_dir.iterdir())
+    directory.sweep_uploads({"left"})
+    assert directory.upload_path("left").exists()
+    directory.sweep_uploads(set())
+    assert not directory.upload_path("left").exists()
+    directory.release()

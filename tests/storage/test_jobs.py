@@ -1,0 +1,197 @@
+"""A job's life: transitions are guarded in Python and again by the schema."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+
+import pytest
+
+from storage.clock import Clock
+from storage.database import Database
+from storage.datasets import Dataset
+from storage.errors import StaleJob
+from storage.job_lists import JobFilters, list_jobs
+from storage.jobs import (
+    Job,
+    claim_next_job,
+    complete_job,
+    fail_job,
+    get_job,
+    put_back_job,
+    recover_jobs,
+    report_progress,
+)
+from storage.users import User
+from tests.storage.conftest import claim, submit
+
+
+@pytest.fixture
+def pending(database: Database, user: User, dataset: Dataset, clock: Clock) -> Job:
+    return submit(database, user, dataset, clock)
+
+
+def test_a_new_job_waits_with_a_place_in_the_queue(pending: Job) -> None:
+    assert pending.status == "pending"
+    assert pending.queue_position == 1
+    assert (pending.started_at, pending.completed_at, pending.attempt) == (None, None, 0)
+
+
+def test_jobs_are_claimed_in_submission_order_each_once(
+    database: Database, user: User, dataset: Dataset, clock: Clock
+) -> None:
+    for number in range(3):
+        submit(database, user, dataset, clock, f"job-{number}")
+    assert [claim(database, clock).id for _ in range(3)] == ["job-0", "job-1", "job-2"]
+    with database.write() as tx:
+        assert claim_next_job(tx, clock) is None
+
+
+def test_many_threads_never_claim_the_same_job(
+    database: Database, user: User, dataset: Dataset, clock: Clock
+) -> None:
+    for number in range(40):
+        submit(database, user, dataset, clock, f"job-{number}")
+    claimed: list[str] = []
+
+    def claim_all() -> None:
+        while True:
+            with database.write() as tx:
+                job = claim_next_job(tx, clock)
+            if job is None:
+                return
+            claimed.append(job.id)
+
+    threads = [threading.Thread(target=claim_all) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(claimed) == sorted(f"job-{number}" for number in range(40))
+
+
+def test_a_completed_job_has_its_summary_and_duration(
+    database: Database, pending: Job, clock: Clock
+) -> None:
+    running = claim(database, clock)
+    with database.write() as tx:
+        complete_job(tx, running, {"rows": 3}, None, clock)
+    with database.read() as tx:
+        job = get_job(tx, pending.id)
+    assert (job.status, job.output_summary, job.progress) == ("completed", {"rows": 3}, 100)
+    assert job.duration_seconds == 1.0
+
+
+def test_a_late_worker_can_neither_complete_nor_fail_a_job_that_runs_again(
+    database: Database, pending: Job, clock: Clock
+) -> None:
+    first_attempt = claim(database, clock)
+    with database.write() as tx:
+        recover_jobs(tx, clock)
+    second_attempt = claim(database, clock)
+    assert second_attempt.attempt == 2
+    with pytest.raises(StaleJob), database.write() as tx:
+        complete_job(tx, first_attempt, {}, None, clock)
+    with pytest.raises(StaleJob), database.write() as tx:
+        fail_job(tx, first_attempt, "x", "late", clock)
+    with database.write() as tx:
+        report_progress(tx, first_attempt, 99, "late")
+        put_back_job(tx, first_attempt)
+        assert get_job(tx, pending.id).progress == 0
+        assert get_job(tx, pending.id).status == "running"
+
+
+def test_a_finished_job_never_changes(database: Database, pending: Job, clock: Clock) -> None:
+    running = claim(database, clock)
+    with database.write() as tx:
+        fail_job(tx, running, "broken", "It broke.", clock)
+    with pytest.raises(StaleJob), database.write() as tx:
+        complete_job(tx, running, {}, None, clock)
+    with pytest.raises(sqlite3.IntegrityError, match="never changes"), database.write() as tx:
+        tx.execute("UPDATE jobs SET status = 'pending' WHERE id = ?", [pending.id])
+
+
+def test_progress_only_grows(database: Database, pending: Job, clock: Clock) -> None:
+    running = claim(database, clock)
+    with database.write() as tx:
+        report_progress(tx, running, 40, "reading")
+        report_progress(tx, running, 20, "still reading")
+        job = get_job(tx, pending.id)
+    assert (job.progress, job.progress_message) == (40, "still reading")
+
+
+def test_an_interrupted_job_runs_again_until_its_third_attempt(
+    database: Database, pending: Job, clock: Clock
+) -> None:
+    for attempt in (1, 2):
+        assert claim(database, clock).attempt == attempt
+        with database.write() as tx:
+            assert recover_jobs(tx, clock) == (1, 0)
+    claim(database, clock)
+    with database.write() as tx:
+        assert recover_jobs(tx, clock) == (0, 1)
+        job = get_job(tx, pending.id)
+    assert (job.status, job.error_code) == ("failed", "interrupted")
+    assert job.error_message is not None
+    assert "3 times" in job.error_message
+
+
+def test_a_job_put_back_in_good_order_keeps_its_attempts(
+    database: Database, pending: Job, clock: Clock
+) -> None:
+    running = claim(database, clock)
+    with database.write() as tx:
+        put_back_job(tx, running)
+    assert claim(database, clock).attempt == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "status = 'running'",
+        "status = 'completed'",
+        "status = 'failed'",
+        "status = 'cancelled'",
+        "error_message = 'x'",
+        "output_summary = '{}'",
+        "completed_at = '2025'",
+        "run_type = 'other'",
+        "progress = 101",
+    ],
+)
+def test_the_schema_refuses_a_state_that_cannot_be(
+    database: Database, pending: Job, change: str
+) -> None:
+    with pytest.raises(sqlite3.IntegrityError), database.write() as tx:
+        tx.execute(f"UPDATE jobs SET {change} WHERE id = ?", [pending.id])
+
+
+def test_filters_combine_and_total_is_exact(
+    database: Database, user: User, dataset: Dataset, clock: Clock
+) -> None:
+    for number in range(5):
+        submit(database, user, dataset, clock, f"job-{number}")
+    for _ in range(2):
+        running = claim(database, clock)
+    with database.write() as tx:
+        fail_job(tx, running, "x", "y", clock)
+    with database.read() as tx:
+        filters = JobFilters(
+            user_soeid="BG54677", statuses=("pending", "failed"), run_type="import"
+        )
+        jobs, total = list_jobs(tx, user, filters, offset=1, limit=2)
+        assert [job.id for job in jobs] == ["job-3", "job-2"]
+        assert total == 4
+        oldest, _ = list_jobs(tx, user, JobFilters(), order="oldest", offset=0, limit=1)
+        assert oldest[0].id == "job-0"
+        after = JobFilters(created_after=oldest[0].created_at)
+        assert list_jobs(tx, user, after, offset=0, limit=100)[1] == 4
+
+
+def test_a_list_tells_nothing_of_datasets_one_may_not_see(
+    database: Database, user: User, dataset: Dataset, clock: Clock
+) -> None:
+    submit(database, user, dataset, clock)
+    stranger = User(999, "strange", "analyst", "")
+    with database.read() as tx:
+        assert list_jobs(tx, stranger, JobFilters(), offset=0, limit=10) == ([], 0)

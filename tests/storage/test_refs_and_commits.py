@@ -1,0 +1,175 @@
+"""Commits are immutable manifests; refs name them and move by compare-and-swap."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+
+import pytest
+
+from storage.clock import Clock
+from storage.commits import get_commit, history, insert_commit, named_files
+from storage.database import Database
+from storage.datasets import Dataset
+from storage.errors import Conflict, InvalidValue, NotFound, RefMoved
+from storage.jobs import get_job
+from storage.manifests import Manifest, parse_manifest
+from storage.publishing import NewCommit, Outcome, publish
+from storage.refs import (
+    create_ref,
+    delete_ref,
+    get_ref,
+    list_refs,
+    move_ref,
+    parse_ref_name,
+    resolve,
+)
+from storage.users import User
+from tests.storage.conftest import a_table, claim, submit
+
+
+def manifest_of(dataset: Dataset, message: str = "first", parent: str | None = None) -> Manifest:
+    return Manifest(
+        dataset_id=dataset.id,
+        parent_id=parent,
+        author="bg54677",
+        message=message,
+        created_at="2025-07-07T00:00:00.000000+00:00",
+        tables=(a_table(), a_table(5, "Zweites Blatt")),
+    )
+
+
+def test_a_commit_id_is_the_sha256_of_the_canonical_manifest(dataset: Dataset) -> None:
+    manifest = manifest_of(dataset)
+    text = manifest.canonical_json()
+    assert manifest.commit_id == hashlib.sha256(text.encode()).hexdigest()
+    assert text == json.dumps(
+        json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
+
+
+def test_a_manifest_read_back_is_the_same_and_keeps_the_order_of_tables(dataset: Dataset) -> None:
+    manifest = manifest_of(dataset)
+    again = parse_manifest(manifest.canonical_json())
+    assert again == manifest
+    assert [table.key for table in again.tables] == ["primary", "Zweites Blatt"]
+
+
+def test_a_missing_table_is_told_with_those_there_are(dataset: Dataset) -> None:
+    with pytest.raises(NotFound, match=r'no table "primry".*mean "primary".*Zweites Blatt'):
+        manifest_of(dataset).table("primry")
+
+
+def test_a_commit_never_changes(database: Database, dataset: Dataset, user: User) -> None:
+    with database.write() as tx:
+        commit = insert_commit(tx, user.id, manifest_of(dataset))
+    with pytest.raises(sqlite3.IntegrityError, match="never changes"), database.write() as tx:
+        tx.execute("UPDATE commits SET message = 'other' WHERE id = ?", [commit.id])
+    with database.read() as tx:
+        assert get_commit(tx, dataset.id, commit.id) == commit
+        assert named_files(tx) == {"a" * 64}
+
+
+def test_history_goes_from_a_commit_to_its_first_ancestor(
+    database: Database, dataset: Dataset, user: User
+) -> None:
+    parent = None
+    with database.write() as tx:
+        for number in range(4):
+            parent = insert_commit(tx, user.id, manifest_of(dataset, f"m{number}", parent)).id
+        assert parent is not None
+        commits, total = history(tx, dataset.id, parent, 1, 2)
+    assert [commit.manifest.message for commit in commits] == ["m2", "m1"]
+    assert total == 4
+
+
+def test_a_ref_moves_only_from_the_commit_it_is_expected_to_name(
+    database: Database, dataset: Dataset, user: User, clock: Clock
+) -> None:
+    with database.write() as tx:
+        one = insert_commit(tx, user.id, manifest_of(dataset, "one")).id
+        two = insert_commit(tx, user.id, manifest_of(dataset, "two")).id
+        move_ref(tx, dataset.id, "main", expected=None, commit_id=one, clock=clock)
+    with pytest.raises(RefMoved), database.write() as tx:
+        move_ref(tx, dataset.id, "main", expected=None, commit_id=two, clock=clock)
+    with database.read() as tx:
+        assert get_ref(tx, dataset.id, "main").commit_id == one
+
+
+def test_a_text_resolves_as_ref_then_as_commit_then_as_first_digits(
+    database: Database, dataset: Dataset, user: User, clock: Clock
+) -> None:
+    with database.write() as tx:
+        commit_id = insert_commit(tx, user.id, manifest_of(dataset)).id
+        create_ref(tx, dataset.id, "v1", commit_id, clock)
+        assert resolve(tx, dataset.id, "v1") == commit_id
+        assert resolve(tx, dataset.id, commit_id) == commit_id
+        assert resolve(tx, dataset.id, commit_id[:7]) == commit_id
+        with pytest.raises(NotFound, match="There are: main, v1"):
+            resolve(tx, dataset.id, "v2")
+        with pytest.raises(NotFound, match="no commit yet"):
+            resolve(tx, dataset.id, "main")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../x", "-x", ".x", "ä", "x" * 101, "0" * 64, "a/b"])
+def test_a_name_that_could_be_mistaken_is_no_ref(name: str) -> None:
+    with pytest.raises(InvalidValue, match="can't name a ref"):
+        parse_ref_name(name)
+
+
+def test_main_stays(database: Database, dataset: Dataset, clock: Clock) -> None:
+    with database.write() as tx:
+        create_ref(tx, dataset.id, "zz", None, clock)
+        create_ref(tx, dataset.id, "aa", None, clock)
+        with pytest.raises(Conflict):
+            delete_ref(tx, dataset.id, "main")
+        with pytest.raises(Conflict):
+            create_ref(tx, dataset.id, "zz", None, clock)
+        delete_ref(tx, dataset.id, "zz")
+        assert [ref.name for ref in list_refs(tx, dataset.id)[0]] == ["main", "aa"]
+
+
+def test_publishing_makes_commit_ref_and_completion_together(
+    database: Database, dataset: Dataset, user: User, clock: Clock
+) -> None:
+    submit(database, user, dataset, clock)
+    job = claim(database, clock)
+    new = NewCommit(ref_name="main", message="import", tables=[a_table()])
+    commit_id = publish(database, job, Outcome({"rows": 3}, new), clock)
+    with database.read() as tx:
+        done = get_job(tx, job.id)
+        assert get_ref(tx, dataset.id, "main").commit_id == commit_id == done.output_commit_id
+    assert done.output_summary == {
+        "rows": 3,
+        "output_commit_id": commit_id,
+        "output_ref": "main",
+    }
+
+
+def test_a_publication_that_fails_leaves_nothing(
+    database: Database, dataset: Dataset, user: User, clock: Clock
+) -> None:
+    submit(database, user, dataset, clock)
+    job = claim(database, clock)
+    taken = NewCommit(ref_name="main", message="m", tables=[a_table()], new_ref=True)
+    with pytest.raises(Conflict):
+        publish(database, job, Outcome({}, taken), clock)
+    with database.read() as tx:
+        assert get_job(tx, job.id).status == "running"
+        assert named_files(tx) == set()
+
+
+def test_two_publications_of_one_job_make_one_commit(
+    database: Database, dataset: Dataset, user: User, clock: Clock
+) -> None:
+    submit(database, user, dataset, clock)
+    job = claim(database, clock)
+    outcome = Outcome({}, NewCommit(ref_name="main", message="m", tables=[a_table()]))
+    publish(database, job, outcome, clock)
+    with pytest.raises(Exception, match="isn't the running one"):
+        publish(database, job, outcome, clock)
+    with database.read() as tx:
+        head = get_ref(tx, dataset.id, "main").commit_id
+        assert head is not None
+        assert history(tx, dataset.id, head, 0, 10)[1] == 1

@@ -1,0 +1,218 @@
+"""Users, permissions, tokens and one-time links."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from storage.clock import Clock
+from storage.database import Database
+from storage.datasets import (
+    Dataset,
+    DatasetFilters,
+    change_dataset,
+    create_dataset,
+    get_dataset,
+    list_datasets,
+    remove_dataset,
+)
+from storage.errors import Conflict, NotFound
+from storage.permissions import delete_permission, list_permissions, put_permission
+from storage.tokens import (
+    forget_ended_tokens,
+    holder_of,
+    issue_token,
+    list_tokens,
+    open_sign_in_link,
+    revoke_named_token,
+    sign_in_link_user,
+    use_sign_in_link,
+)
+from storage.users import User, add_user, change_user, find_user, get_user, remove_user
+from tests.storage.conftest import submit
+
+DAY = timedelta(days=1)
+
+
+def test_an_soeid_is_unique_in_any_case_until_its_user_is_removed(
+    database: Database, clock: Clock, user: User
+) -> None:
+    with database.write() as tx:
+        with pytest.raises(Conflict, match="BG54677"):
+            add_user(tx, "BG54677", "viewer", None, clock)
+        remove_user(tx, user.id, clock)
+        assert find_user(tx, "bg54677") is None
+        again = add_user(tx, "bg54677", "viewer", None, clock)
+    assert again.id != user.id
+
+
+def test_the_last_admin_stays_admin(database: Database, clock: Clock) -> None:
+    with database.write() as tx:
+        admin = add_user(tx, "admin00", "admin", None, clock)
+        with pytest.raises(Conflict, match="last admin"):
+            remove_user(tx, admin.id, clock)
+        with pytest.raises(Conflict, match="last admin"):
+            change_user(tx, admin.id, role_name="viewer", password_hash=None)
+        add_user(tx, "admin01", "admin", None, clock)
+        change_user(tx, admin.id, role_name="viewer", password_hash=None)
+        assert get_user(tx, admin.id).role_name == "viewer"
+
+
+def test_only_a_tokens_hash_is_stored(database: Database, clock: Clock, user: User) -> None:
+    with database.write() as tx:
+        secret, _ = issue_token(
+            tx, user.id, kind="named", name="ci", scope="read", lifetime=None, clock=clock
+        )
+        everything = str([tuple(row) for row in tx.execute("SELECT * FROM tokens")])
+        holder = holder_of(tx, secret, clock)
+    assert secret not in everything
+    assert holder is not None
+    assert (holder.user, holder.scope) == (user, "read")
+
+
+def test_a_token_ends_with_its_time_its_user_or_a_new_password(
+    database: Database, clock: Clock, user: User
+) -> None:
+    with database.write() as tx:
+
+        def issue(lifetime: timedelta) -> str:
+            return issue_token(
+                tx, user.id, kind="session", name="", scope="write", lifetime=lifetime, clock=clock
+            )[0]
+
+        ended, valid = issue(timedelta(0)), issue(DAY)
+        assert holder_of(tx, ended, clock) is None
+        assert holder_of(tx, valid, clock) is not None
+        change_user(tx, user.id, role_name=None, password_hash="new")
+        assert holder_of(tx, valid, clock) is None
+        last = issue(DAY)
+        remove_user(tx, user.id, clock)
+        assert holder_of(tx, last, clock) is None
+
+
+def test_ended_tokens_and_those_of_an_earlier_server_are_forgotten(
+    database: Database, clock: Clock, user: User
+) -> None:
+    with database.write() as tx:
+        for kind, lifetime in (("session", timedelta(0)), ("operator", DAY), ("session", DAY)):
+            issue_token(
+                tx,
+                user.id,
+                kind=kind,  # type: ignore[arg-type]
+                name="",
+                scope="write",
+                lifetime=lifetime,
+                clock=clock,
+            )
+        forget_ended_tokens(tx, clock)
+        assert tx.execute("SELECT count(*) FROM tokens").fetchone()[0] == 1
+
+
+def test_a_user_sees_and_ends_only_their_own_named_tokens(
+    database: Database, clock: Clock, user: User
+) -> None:
+    with database.write() as tx:
+        _, token = issue_token(
+            tx, user.id, kind="named", name="ci", scope="write", lifetime=DAY, clock=clock
+        )
+        other = add_user(tx, "another", "analyst", None, clock)
+        assert list_tokens(tx, other.id, 0, 10) == ([], 0)
+        with pytest.raises(NotFound):
+            revoke_named_token(tx, other.id, token.id)
+        revoke_named_token(tx, user.id, token.id)
+        assert list_tokens(tx, user.id, 0, 10) == ([], 0)
+
+
+def test_a_link_works_once_and_a_newer_one_closes_it(
+    database: Database, clock: Clock, user: User
+) -> None:
+    with database.write() as tx:
+        first = open_sign_in_link(tx, user.id, DAY, clock)
+        second = open_sign_in_link(tx, user.id, DAY, clock)
+        assert sign_in_link_user(tx, first, clock) is None
+        assert sign_in_link_user(tx, second, clock) == user
+        assert use_sign_in_link(tx, second, clock) == user.id
+        with pytest.raises(NotFound, match="used already"):
+            use_sign_in_link(tx, second, clock)
+        ended = open_sign_in_link(tx, user.id, timedelta(0), clock)
+        assert sign_in_link_user(tx, ended, clock) is None
+
+
+def test_a_dataset_is_seen_by_those_with_a_level_and_by_admins(
+    database: Database, clock: Clock, user: User, dataset: Dataset
+) -> None:
+    with database.write() as tx:
+        admin = add_user(tx, "admin00", "admin", None, clock)
+        other = add_user(tx, "another", "analyst", None, clock)
+        assert get_dataset(tx, dataset.id, admin).level == "admin"
+        with pytest.raises(NotFound) as hidden:
+            get_dataset(tx, dataset.id, other)
+        with pytest.raises(NotFound) as missing:
+            get_dataset(tx, 999, other)
+        assert hidden.value.message.replace(str(dataset.id), "999") == missing.value.message
+        put_permission(tx, dataset.id, other.id, "read")
+        assert get_dataset(tx, dataset.id, other).level == "read"
+        assert [one.user_soeid for one in list_permissions(tx, dataset.id)] == [
+            "another",
+            "bg54677",
+        ]
+
+
+def test_a_dataset_keeps_an_admin(
+    database: Database, clock: Clock, user: User, dataset: Dataset
+) -> None:
+    with pytest.raises(Conflict, match="without an admin"), database.write() as tx:
+        delete_permission(tx, dataset.id, user.id)
+    with pytest.raises(Conflict, match="without an admin"), database.write() as tx:
+        put_permission(tx, dataset.id, user.id, "read")
+    with database.read() as tx:
+        assert list_permissions(tx, dataset.id)[0].level == "admin"
+
+
+def test_datasets_are_found_by_words_tag_and_name(
+    database: Database, clock: Clock, user: User, dataset: Dataset
+) -> None:
+    with database.write() as tx:
+        create_dataset(tx, user, name="Ähren", description="50% wheat_", tags=["x"], clock=clock)
+
+        def found(**filters: str) -> list[str]:
+            page, total = list_datasets(
+                tx, user, DatasetFilters(**filters), sort="name", offset=0, limit=10
+            )
+            assert total == len(page)
+            return [one.name for one in page]
+
+        assert found() == ["Sales", "Ähren"]
+        assert found(q="sale") == ["Sales"]
+        assert found(q="50% wheat_") == ["Ähren"]
+        assert found(q="%") == ["Ähren"]
+        assert found(tag="x") == ["Ähren"]
+        assert found(name="SALES") == ["Sales"]
+
+
+def test_names_are_unique_for_their_maker_and_free_after_removal(
+    database: Database, clock: Clock, user: User, dataset: Dataset
+) -> None:
+    with database.write() as tx:
+        other = add_user(tx, "another", "analyst", None, clock)
+        create_dataset(tx, other, name="Sales", description="", tags=[], clock=clock)
+    with pytest.raises(Conflict), database.write() as tx:
+        create_dataset(tx, user, name="sales", description="", tags=[], clock=clock)
+    with database.write() as tx:
+        second = create_dataset(tx, user, name="Costs", description="", tags=[], clock=clock)
+    with pytest.raises(Conflict), database.write() as tx:
+        change_dataset(tx, second.id, name="SALES", description=None, tags=None, clock=clock)
+    with database.write() as tx:
+        remove_dataset(tx, dataset.id, clock)
+        change_dataset(tx, second.id, name="SALES", description="d", tags=["t"], clock=clock)
+        changed = get_dataset(tx, second.id, user)
+    assert (changed.name, changed.description, changed.tags) == ("SALES", "d", ("t",))
+
+
+def test_a_dataset_with_waiting_jobs_is_not_removed(
+    database: Database, clock: Clock, user: User, dataset: Dataset
+) -> None:
+    submit(database, user, dataset, clock)
+    with pytest.raises(Conflict, match="1 jobs"), database.write() as tx:
+        remove_dataset(tx, dataset.id, clock)
