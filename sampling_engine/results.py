@@ -12,6 +12,7 @@ from typing import Literal
 
 from parquet_tables.tables import TableFiles
 from sampling_engine.order import ORDER_VERSION, Seed
+from sampling_engine.spec import StratifiedMethod
 
 STRATA_LISTED = 1_000
 
@@ -93,7 +94,7 @@ class RoundResult:
             "run_by": self.run_by,
             "warnings": list(self.warnings),
         }
-        if self.strata_count:
+        if self.method == StratifiedMethod.name:
             account["strata"] = [stratum.as_json() for stratum in self.strata]
             account["strata_count"] = self.strata_count
         if self.output_name is not None:

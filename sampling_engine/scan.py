@@ -1,0 +1,87 @@
+"""A draw by a pass over all rows.
+
+Owns: the scan. Invariant: it gives the rows that the walk gives. DuckDB evaluates the order for the
+rows of the wanted strata and hands over only those whose rank is below a threshold that nearly
+surely leaves enough of them; a stratum left short is scanned again with a higher one. So memory
+follows the sample's size, not the table's. Called by the draw of a round for rare strata.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+
+from parquet_tables.progress import Report, watched
+from parquet_tables.tables import TableFiles
+from sampling_engine import statements
+from sampling_engine.order import Int64s, SeededOrder
+from sampling_engine.planner import ranks_needed
+from sampling_engine.strata import Strata
+from sampling_engine.walk import Chosen, first_of_each, rows_missing
+
+WIDER = 8
+
+
+def scan(
+    cursor: duckdb.DuckDBPyConnection,
+    table: TableFiles,
+    order: SeededOrder,
+    strata: Strata,
+    targets: Int64s,
+    eligible: Int64s,
+    report: Report,
+) -> Chosen:
+    """Keep each stratum's rows with the lowest ranks.
+
+    Parameters
+    ----------
+    cursor : DuckDBPyConnection
+        Its table ``drawn`` holds what earlier rounds drew.
+    targets, eligible : arrays of int64, shape (strata,)
+        Rows to draw, at most the eligible ones.
+
+    Returns
+    -------
+    Chosen
+        ``targets.sum()`` rows.
+
+    Raises
+    ------
+    RowsMissing
+        The files hold fewer rows than they are said to.
+    """
+    parts: list[Chosen] = []
+    missing = targets
+    thresholds = np.ceil(ranks_needed(targets, eligible, order)).astype(np.int64)
+    while missing.any():
+        found = _rows_below(cursor, table, order, strata, missing, thresholds, report)
+        counts = np.bincount(found.strata, minlength=len(missing))
+        complete = counts >= missing
+        kept = first_of_each(found.strata, np.where(complete, missing, 0))
+        parts.append(found.where(kept))
+        missing = np.where(complete, 0, missing)
+        if (thresholds[missing > 0] >= order.size).any():
+            raise rows_missing(missing)
+        thresholds = np.minimum(thresholds * WIDER + WIDER, order.size)
+    chosen = Chosen.of_parts(parts)
+    return chosen.where(np.argsort(chosen.ranks))
+
+
+def _rows_below(
+    cursor: duckdb.DuckDBPyConnection,
+    table: TableFiles,
+    order: SeededOrder,
+    strata: Strata,
+    missing: Int64s,
+    thresholds: Int64s,
+    report: Report,
+) -> Chosen:
+    """The rows of the strata that miss some, below their thresholds, in order of rank."""
+    wanted = np.flatnonzero(missing)
+    cursor.register("wanted", {"stratum": wanted, "threshold": thresholds[wanted]})
+    sql, params = statements.scan(table, strata.columns, strata.table_name, order)
+    with watched(cursor, report, "scanning for the lowest ranks"):
+        rows = cursor.execute(sql, params).fetchnumpy()
+    cursor.unregister("wanted")
+    found = Chosen(rows["ordinal"], rows["stratum"], rows["rank"])
+    return found.where(np.argsort(found.ranks))
