@@ -1,0 +1,52 @@
+"""Tables as files to take away: CSV, Parquet, Arrow.
+
+Invariant: memory stays bounded, whatever the number of rows; the file is complete when the call
+returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+from nanoarrow import ipc
+
+from parquet_tables.pages import page_statement
+from parquet_tables.quoting import quote_path
+from parquet_tables.tables import Column, TableFiles
+from parquet_tables.writing import copy_sql
+
+ExportFormat = Literal["csv", "parquet", "arrow"]
+MEDIA_TYPES: dict[ExportFormat, str] = {
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+    "arrow": "application/vnd.apache.arrow.stream",
+}
+
+
+def export_rows(
+    cursor: duckdb.DuckDBPyConnection,
+    table: TableFiles,
+    columns: Sequence[Column],
+    path: Path,
+    export_format: ExportFormat,
+    *,
+    offset: int = 0,
+    limit: int | None = None,
+) -> None:
+    """Write rows of a table to ``path``.
+
+    CSV has a header, RFC 4180 quoting and UTF-8; NULL is an empty field, an empty text is ``""``.
+    Arrow is the IPC stream format.
+    """
+    query, params = page_statement(table, columns, offset, limit)
+    if export_format == "csv":
+        cursor.execute(f"COPY ({query}) TO {quote_path(path)} (FORMAT csv, HEADER)", params)
+    elif export_format == "parquet":
+        cursor.execute(copy_sql(query, path), params)
+    else:
+        relation = cursor.sql(query, params=params)
+        with path.open("wb") as file, ipc.StreamWriter.from_writable(file) as writer:
+            writer.write_stream(relation)

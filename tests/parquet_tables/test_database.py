@@ -1,0 +1,91 @@
+"""The instance is locked down, and a query's progress is real."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from parquet_tables.database import ParquetDatabase
+from parquet_tables.progress import execute_watched, share_of
+from parquet_tables.quoting import quote_identifier, quote_path, quote_text
+
+SLOW = "SELECT count(*) FROM range(60000000) a WHERE hash(range) % 7 = 3"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "COPY (SELECT 1) TO '/tmp/jobsvc-outside.csv'",
+        "SELECT * FROM glob('/etc/*')",
+        "ATTACH '/tmp/jobsvc-outside.db'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SET threads = 1",
+        "SET enable_external_access = true",
+        "SET lock_configuration = false",
+    ],
+)
+def test_nothing_outside_the_root_and_no_setting_is_reached(
+    parquet: ParquetDatabase, statement: str
+) -> None:
+    with parquet.cursor() as cursor, pytest.raises(duckdb.Error):
+        cursor.execute(statement)
+
+
+def test_a_path_that_climbs_out_of_the_root_is_refused(
+    parquet: ParquetDatabase, tmp_path: Path
+) -> None:
+    outside = tmp_path.parent / "outside.csv"
+    outside.write_text("a\n1\n")
+    with parquet.cursor() as cursor, pytest.raises(duckdb.PermissionException):
+        cursor.execute("SELECT * FROM read_csv(?)", [f"{tmp_path}/../outside.csv"])
+
+
+def test_progress_grows_and_ends_with_one(parquet: ParquetDatabase) -> None:
+    told: list[tuple[float, str]] = []
+    with parquet.cursor() as cursor:
+        execute_watched(cursor, SLOW, [], lambda *step: told.append(step), "counting")
+    fractions = [fraction for fraction, _ in told]
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1]) == (0.0, 1.0)
+    assert {message for _, message in told} == {"counting"}
+
+
+def test_a_report_that_raises_stops_the_query(parquet: ParquetDatabase) -> None:
+    class Stop(Exception):
+        pass
+
+    calls = 0
+
+    def report(fraction: float, message: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            raise Stop
+
+    endless = "SELECT count(*) FROM range(100000000000) a WHERE hash(range) = 1"
+    with parquet.cursor() as cursor:
+        with pytest.raises(Stop):
+            execute_watched(cursor, endless, [], report, "counting")
+        assert cursor.execute("SELECT 42").fetchall() == [(42,)]
+
+
+def test_a_share_of_a_report_stays_inside_its_part() -> None:
+    told: list[float] = []
+    share = share_of(lambda fraction, _: told.append(fraction), 0.5, 0.75)
+    share(0.0, "")
+    share(1.0, "")
+    assert told == [0.5, 0.75]
+
+
+@pytest.mark.parametrize("name", ["a", 'x"y', "a b", "order", "名前", "a;--", "'", "\\"])
+def test_any_name_survives_quoting(parquet: ParquetDatabase, name: str) -> None:
+    with parquet.cursor() as cursor:
+        cursor.execute(f"SELECT {quote_text(name)} AS {quote_identifier(name)}")
+        assert cursor.description is not None
+        assert cursor.description[0][0] == name
+        assert cursor.fetchall() == [(name,)]
+    assert quote_path(Path("/a'b")) == "'/a''b'"
