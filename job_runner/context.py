@@ -1,0 +1,62 @@
+"""What a job handler is given.
+
+Owns: a job's scratch directory and its progress. Invariant: progress is noted in the database at
+most twice a second, and a job that must stop learns it at its next report.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from job_runner.service import Service
+from parquet_tables.progress import Report
+from storage.jobs import Job, report_progress
+
+NOTE_INTERVAL_S = 0.5
+
+
+class ServiceStopping(Exception):
+    """The service stops: the job is put back and runs again at the next start."""
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """One attempt at one job."""
+
+    service: Service
+    job: Job
+    scratch: Path
+    report: Report
+
+
+@contextmanager
+def job_context(service: Service, job: Job, stopping: threading.Event) -> Iterator[JobContext]:
+    """A context whose scratch directory is gone afterwards, whatever happened."""
+    scratch = service.directory.scratch_dir / f"{job.id}-{job.attempt}"
+    scratch.mkdir(mode=0o700)
+    try:
+        yield JobContext(service, job, scratch, _progress_notes(service, job, stopping))
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _progress_notes(service: Service, job: Job, stopping: threading.Event) -> Report:
+    last_note = -NOTE_INTERVAL_S
+
+    def report(fraction: float, message: str) -> None:
+        nonlocal last_note
+        if stopping.is_set():
+            raise ServiceStopping
+        now = time.monotonic()
+        if now - last_note >= NOTE_INTERVAL_S:
+            last_note = now
+            with service.database.write() as tx:
+                report_progress(tx, job, round(100 * fraction, 1), message)
+
+    return report

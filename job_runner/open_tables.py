@@ -1,0 +1,65 @@
+"""From a dataset, a ref and a table key to the files that an engine takes.
+
+Called by job handlers and by the routes that show rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from domain_errors import choices_sentence
+from job_runner.service import Service
+from parquet_tables.tables import TableFiles
+from storage.commits import Commit, get_commit
+from storage.database import Transaction
+from storage.errors import NotFound
+from storage.refs import resolve
+
+PRIMARY = "primary"
+SAMPLE = "sample"
+
+
+@dataclass(frozen=True)
+class OpenTable:
+    """A table of a commit, ready to be read."""
+
+    commit_id: str
+    key: str
+    files: TableFiles
+
+
+def open_commit(tx: Transaction, dataset_id: int, ref_or_commit: str) -> Commit:
+    """The commit that a ref name, a commit id or the first digits of one stand for."""
+    return get_commit(tx, dataset_id, resolve(tx, dataset_id, ref_or_commit))
+
+
+def choose_key(commit: Commit, key: str | None) -> str:
+    """The table that a request means: the named one, else ``primary``, else the only one.
+
+    Raises
+    ------
+    NotFound
+        No table has that key, or none was named and there are several; names the keys there are.
+    """
+    if key is not None:
+        return commit.manifest.table(key).key
+    keys = [table.key for table in commit.manifest.tables]
+    if PRIMARY in keys:
+        return PRIMARY
+    if len(keys) == 1:
+        return keys[0]
+    raise NotFound(f"Name a table with table_key. {choices_sentence('', keys)}")
+
+
+def open_table(service: Service, dataset_id: int, ref_or_commit: str, key: str | None) -> OpenTable:
+    """Find a table.
+
+    Raises
+    ------
+    NotFound
+        The ref, the commit or the table isn't there; names the valid choices.
+    """
+    with service.database.read() as tx:
+        commit = open_commit(tx, dataset_id, ref_or_commit)
+    chosen = choose_key(commit, key)
+    return OpenTable(commit.id, chosen, commit.manifest.table(chosen).as_files(service.data_files))

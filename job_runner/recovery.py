@@ -1,0 +1,35 @@
+"""What a start does before anything else runs.
+
+Invariant: afterwards no job is "running", every data file belongs to a commit, and every upload to
+a job that still needs it. Safe only while this process holds the data directory and no job runs.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from job_runner.service import Service
+from storage.commits import named_files
+from storage.jobs import recover_jobs, unfinished_job_ids
+from storage.tokens import forget_ended_tokens
+
+logger = logging.getLogger("jobsvc.recovery")
+
+
+def recover(service: Service) -> None:
+    """Queue interrupted jobs again and sweep what a crash left behind."""
+    with service.database.write() as tx:
+        requeued, given_up = recover_jobs(tx, service.clock)
+        forget_ended_tokens(tx, service.clock)
+    with service.database.read() as tx:
+        kept = named_files(tx)
+        needed_uploads = unfinished_job_ids(tx)
+    swept = service.data_files.sweep(kept)
+    service.directory.sweep_uploads(needed_uploads)
+    if requeued or given_up or swept:
+        logger.info(
+            "recovered: %d jobs run again, %d given up, %d stray files swept",
+            requeued,
+            given_up,
+            swept,
+        )

@@ -1,0 +1,15 @@
+"""The registry of run types: what each kind of job does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from job_runner.import_job import run_import
+from job_runner.runner import Handler
+from job_runner.sampling_job import run_sampling
+from storage.jobs import RunType
+
+HANDLERS: Mapping[RunType, Handler] = {
+    "import": run_import,
+    "sampling": run_sampling,
+}

@@ -1,0 +1,118 @@
+"""The product's settings, as one table.
+
+Each setting is a field with its unit and its help; its environment variable is ``JOBSVC_`` and the
+name in capitals. A command-line option wins over the variable, the variable over the default.
+``docs/SETTINGS.md`` is tested against this table.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import platformdirs
+
+from domain_errors import DomainError
+
+
+class InvalidSetting(DomainError):
+    """A setting has a value that can't be."""
+
+    code = "invalid_setting"
+
+
+def _setting(default: Any, unit: str, text: str, least: int | None = None) -> Any:
+    return field(default=default, metadata={"unit": unit, "help": text, "least": least})
+
+
+def default_data_dir() -> Path:
+    """The platform's folder for a user's data."""
+    return Path(platformdirs.user_data_dir("jobsvc", appauthor=False))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every setting with its default."""
+
+    data_dir: Path = field(
+        default_factory=default_data_dir,
+        metadata={
+            "unit": "path",
+            "help": "Where the database, the data files and uploads lie.",
+            "least": None,
+        },
+    )
+    host: str = _setting("127.0.0.1", "address", "Address that the server listens on.")
+    port: int = _setting(8000, "port", "Port that the server listens on; 0 takes a free one.", 0)
+    workers: int = _setting(2, "threads", "Jobs that run at the same time.", 1)
+    http_threads: int = _setting(8, "threads", "Requests that are answered at the same time.", 2)
+    duckdb_threads: int = _setting(
+        0, "threads", "Threads that all queries share; 0 takes one for each core.", 0
+    )
+    memory_mb: int = _setting(1024, "MiB", "Memory that DuckDB may use before it spills.", 128)
+    upload_max_mb: int = _setting(20480, "MiB", "Largest file that may be imported.", 1)
+    body_max_kb: int = _setting(1024, "KiB", "Largest request body that isn't a file.", 16)
+    token_hours: int = _setting(12, "hours", "How long a sign-in lasts.", 1)
+    link_hours: int = _setting(24, "hours", "How long a one-time sign-in link stays open.", 1)
+    soeid_pattern: str = _setting(
+        "[A-Za-z0-9]{7}", "regular expression", "What a new user's SOEID must match."
+    )
+    admin_soeid: str = _setting("admin00", "SOEID", "The admin that the first start makes.")
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            least = item.metadata["least"]
+            if least is not None and getattr(self, item.name) < least:
+                raise InvalidSetting(f"{item.name} must be {least} or more.")
+        try:
+            re.compile(self.soeid_pattern)
+        except re.error as error:
+            raise InvalidSetting(f"soeid_pattern is no regular expression: {error}.") from None
+
+
+def variable_name(name: str) -> str:
+    """The environment variable of a setting.
+
+    >>> variable_name("data_dir")
+    'JOBSVC_DATA_DIR'
+    """
+    return f"JOBSVC_{name.upper()}"
+
+
+def load_settings(
+    options: Mapping[str, Any], environment: Mapping[str, str] = os.environ
+) -> Settings:
+    """Options that were given, then variables, then defaults.
+
+    Raises
+    ------
+    InvalidSetting
+        Names the variable whose value can't be.
+    """
+    values: dict[str, Any] = {}
+    types = get_type_hints(Settings)
+    for item in fields(Settings):
+        if options.get(item.name) is not None:
+            values[item.name] = options[item.name]
+        elif variable_name(item.name) in environment:
+            values[item.name] = _parsed(
+                variable_name(item.name), environment[variable_name(item.name)], types[item.name]
+            )
+    return Settings(**values)
+
+
+def default_text(name: str) -> str:
+    """A setting's default, as the documentation writes it."""
+    (item,) = (item for item in fields(Settings) if item.name == name)
+    return "the platform's user data folder" if item.default is MISSING else str(item.default)
+
+
+def _parsed(variable: str, text: str, kind: type) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        raise InvalidSetting(f'{variable} must be a whole number, not "{text}".') from None

@@ -1,0 +1,72 @@
+"""A service over a temporary directory, with a runner of the test's own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from job_runner.service import Service
+from job_runner.settings import Settings
+from parquet_tables.database import ParquetDatabase
+from storage.clock import system_clock
+from storage.data_directory import DataDirectory, Owner
+from storage.data_files import DataFiles
+from storage.database import Database
+from storage.datasets import Dataset, create_dataset
+from storage.jobs import Job, NewJob, get_job, insert_job
+from storage.users import User, add_user
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    directory = DataDirectory(tmp_path / "data")
+    directory.acquire(Owner(1, "tests", "now"))
+    ids = itertools.count(1)
+    with ParquetDatabase(directory.root, directory.spill_dir, memory_mb=256) as parquet:
+        database = Database(directory.database_path)
+        yield Service(
+            settings=Settings(data_dir=directory.root),
+            directory=directory,
+            database=database,
+            data_files=DataFiles(directory.files_dir),
+            parquet=parquet,
+            clock=system_clock,
+            new_id=lambda: f"job-{next(ids)}",
+            wake_runner=lambda: None,
+        )
+        database.close()
+    directory.release()
+
+
+@pytest.fixture
+def user(service: Service) -> User:
+    with service.database.write() as tx:
+        return add_user(tx, "bg54677", "analyst", None, service.clock)
+
+
+@pytest.fixture
+def dataset(service: Service, user: User) -> Dataset:
+    with service.database.write() as tx:
+        return create_dataset(tx, user, name="Sales", description="", tags=[], clock=service.clock)
+
+
+def submit(service: Service, dataset: Dataset, user: User, **parameters: object) -> str:
+    job_id = service.new_id()
+    with service.database.write() as tx:
+        new = NewJob(job_id, "import", dataset.id, user.id, None, parameters)
+        insert_job(tx, new, service.clock)
+    service.wake_runner()
+    return job_id
+
+
+def job_of(service: Service, job_id: str) -> Job:
+    with service.database.read() as tx:
+        return get_job(tx, job_id)
+
+
+def with_wake(service: Service, wake: object) -> Service:
+    return replace(service, wake_runner=wake)  # type: ignore[arg-type]

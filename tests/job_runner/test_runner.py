@@ -1,0 +1,201 @@
+"""The runner claims in order while threads are idle, and every end is written down once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from domain_errors import DomainError
+from job_runner.context import JobContext
+from job_runner.recovery import recover
+from job_runner.runner import Handler, Runner
+from job_runner.service import Service
+from storage.datasets import Dataset
+from storage.jobs import Job, claim_next_job, recover_jobs
+from storage.publishing import Outcome
+from storage.users import User
+from tests.job_runner.conftest import job_of, submit, with_wake
+
+WAIT_S = 20
+
+
+@contextmanager
+def running(service: Service, handler: Handler, workers: int = 2) -> Iterator[Service]:
+    runner = Runner({"import": handler}, workers)
+    woken = with_wake(service, runner.wake)
+    runner.start(woken)
+    try:
+        yield woken
+    finally:
+        runner.stop()
+
+
+class Finished:
+    """Counts handlers' ends, so that tests wait on events rather than sleep."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._ended = threading.Semaphore(0)
+
+    def __call__(self, context: JobContext) -> Outcome:
+        try:
+            return self._handler(context)
+        finally:
+            self._ended.release()
+
+    def wait(self, count: int = 1) -> None:
+        for _ in range(count):
+            assert self._ended.acquire(timeout=WAIT_S)
+
+
+def test_jobs_run_in_submission_order_and_complete(
+    service: Service, dataset: Dataset, user: User
+) -> None:
+    order: list[str] = []
+
+    def handler(context: JobContext) -> Outcome:
+        order.append(context.job.id)
+        return Outcome({"n": context.job.run_parameters["n"]})
+
+    finished = Finished(handler)
+    with running(service, finished, workers=1) as woken:
+        ids = [submit(woken, dataset, user, n=number) for number in range(5)]
+        finished.wait(5)
+    assert order == ids
+    assert [job_of(service, job_id).output_summary for job_id in ids] == [
+        {"n": number} for number in range(5)
+    ]
+
+
+def test_no_more_jobs_are_claimed_than_threads_are_idle(
+    service: Service, dataset: Dataset, user: User
+) -> None:
+    go = threading.Event()
+    started = threading.Semaphore(0)
+
+    def handler(context: JobContext) -> Outcome:
+        started.release()
+        assert go.wait(WAIT_S)
+        return Outcome()
+
+    finished = Finished(handler)
+    with running(service, finished, workers=2) as woken:
+        ids = [submit(woken, dataset, user) for _ in range(5)]
+        for _ in range(2):
+            assert started.acquire(timeout=WAIT_S)
+        statuses = [job_of(service, job_id).status for job_id in ids]
+        assert statuses == ["running", "running", "pending", "pending", "pending"]
+        assert job_of(service, ids[4]).queue_position == 3
+        go.set()
+        finished.wait(5)
+
+
+class Broken(DomainError):
+    code = "broken_thing"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (Broken("Line 4 is broken."), "broken_thing", "Line 4 is broken."),
+        (OSError(28, "No space left on device"), "system_error", "No space left on device"),
+        (MemoryError(), "out_of_memory", "memory_mb"),
+        (ZeroDivisionError("secret"), "internal_error", "ZeroDivisionError"),
+    ],
+)
+def test_a_failure_is_written_down_with_its_code_and_a_sentence(
+    service: Service, dataset: Dataset, user: User, error: Exception, code: str, message: str
+) -> None:
+    def handler(context: JobContext) -> Outcome:
+        (context.scratch / "half").write_text("written")
+        raise error
+
+    finished = Finished(handler)
+    with running(service, finished) as woken:
+        job_id = submit(woken, dataset, user)
+        finished.wait()
+    job = job_of(service, job_id)
+    assert (job.status, job.error_code) == ("failed", code)
+    assert message in (job.error_message or "")
+    assert "secret" not in (job.error_message or "")
+    assert not list(service.directory.scratch_dir.iterdir())
+
+
+def test_a_stopping_service_puts_running_jobs_back(
+    service: Service, dataset: Dataset, user: User
+) -> None:
+    started = threading.Event()
+    stopped = threading.Event()
+
+    def handler(context: JobContext) -> Outcome:
+        started.set()
+        assert stopped.wait(WAIT_S)
+        context.report(0.5, "half way")
+        raise AssertionError("the report should have ended this job")
+
+    runner = Runner({"import": handler}, 1)
+    woken = with_wake(service, runner.wake)
+    runner.start(woken)
+    job_id = submit(woken, dataset, user)
+    assert started.wait(WAIT_S)
+    stopping = threading.Thread(target=runner.stop)
+    stopping.start()
+    assert runner.stopping.wait(WAIT_S)
+    stopped.set()
+    stopping.join(WAIT_S)
+    job = job_of(service, job_id)
+    assert (job.status, job.attempt) == ("pending", 0)
+
+
+def test_a_late_attempt_publishes_nothing(service: Service, dataset: Dataset, user: User) -> None:
+    def handler(context: JobContext) -> Outcome:
+        with context.service.database.write() as tx:
+            recover_jobs(tx, context.service.clock)
+            assert claim_next_job(tx, context.service.clock) is not None
+        return Outcome({"late": True})
+
+    finished = Finished(handler)
+    with running(service, finished, workers=1) as woken:
+        job_id = submit(woken, dataset, user)
+        finished.wait()
+    job = job_of(service, job_id)
+    assert (job.status, job.attempt, job.output_summary) == ("running", 2, None)
+
+
+def test_progress_is_noted_at_once_and_then_at_most_twice_a_second(
+    service: Service, dataset: Dataset, user: User
+) -> None:
+    seen: list[Job] = []
+
+    def handler(context: JobContext) -> Outcome:
+        for step in range(1000):
+            context.report(step / 1000, f"step {step}")
+        seen.append(job_of(service, context.job.id))
+        return Outcome()
+
+    finished = Finished(handler)
+    with running(service, finished) as woken:
+        submit(woken, dataset, user)
+        finished.wait()
+    assert seen[0].progress_message.startswith("step ")
+
+
+def test_recovery_queues_interrupted_jobs_and_sweeps_what_was_left(
+    service: Service, dataset: Dataset, user: User
+) -> None:
+    interrupted = submit(service, dataset, user)
+    with service.database.write() as tx:
+        claim_next_job(tx, service.clock)
+    service.directory.upload_path(interrupted).write_text("needed")
+    service.directory.upload_path("incoming-x").write_text("no job's")
+    stray = service.directory.files_dir / "ab" / f"{'ab' * 32}.parquet"
+    stray.parent.mkdir()
+    stray.write_text("no commit's")
+    recover(service)
+    assert job_of(service, interrupted).status == "pending"
+    assert service.directory.upload_path(interrupted).exists()
+    assert not service.directory.upload_path("incoming-x").exists()
+    assert not stray.exists()

@@ -1,0 +1,57 @@
+"""Settings are one table; options win over variables, variables over defaults."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from job_runner.settings import InvalidSetting, Settings, default_text, load_settings, variable_name
+from job_runner.user_rules import check_soeid
+from storage.errors import InvalidValue
+
+DOCS = Path(__file__).parents[2] / "docs" / "SETTINGS.md"
+
+
+def test_an_option_wins_over_a_variable_and_a_variable_over_the_default() -> None:
+    environment = {"JOBSVC_PORT": "9000", "JOBSVC_WORKERS": "5"}
+    settings = load_settings({"port": 9001, "host": None}, environment)
+    assert (settings.port, settings.workers, settings.host) == (9001, 5, "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"JOBSVC_PORT": "http"}, 'JOBSVC_PORT must be a whole number, not "http"'),
+        ({"JOBSVC_WORKERS": "0"}, "workers must be 1 or more"),
+        ({"JOBSVC_SOEID_PATTERN": "["}, "soeid_pattern is no regular expression"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named(environment: dict[str, str], message: str) -> None:
+    with pytest.raises(InvalidSetting, match=re.escape(message)):
+        load_settings({}, environment)
+
+
+def test_the_documentation_lists_every_setting_as_it_is() -> None:
+    rows = [
+        line for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith("| `")
+    ]
+    documented = [[cell.strip(" `") for cell in row.strip("|").split(" | ")] for row in rows]
+    assert documented == [
+        [
+            item.name,
+            variable_name(item.name),
+            default_text(item.name),
+            item.metadata["unit"],
+            item.metadata["help"],
+        ]
+        for item in fields(Settings)
+    ]
+
+
+def test_a_new_soeid_must_match_the_pattern() -> None:
+    assert check_soeid(Settings(), "bg54677") == "bg54677"
+    with pytest.raises(InvalidValue, match=re.escape("[A-Za-z0-9]{7}")):
+        check_soeid(Settings(), "bg54677x")
