@@ -125,6 +125,19 @@ def transcode(file: TextFile, encoding: str, copy: Path) -> TextFile:
     return TextFile(copy)
 
 
+def without_mark(file: TextFile, copy: Path) -> TextFile:
+    """``file`` itself or, where it starts with UTF-8's mark, a copy without it.
+
+    DuckDB 2.0 knows the mark in CSV, but takes a JSON array behind it for a single value.
+    """
+    if file.head(3) != codecs.BOM_UTF8:
+        return file
+    with copy.open("wb") as out:
+        for number, chunk in enumerate(file.chunks()):
+            out.write(chunk if number else chunk[len(codecs.BOM_UTF8) :])
+    return TextFile(copy)
+
+
 def _c1(error: UnicodeError) -> tuple[str, int]:
     """Windows-1252 leaves five bytes open; browsers take them for the control characters."""
     if not isinstance(error, UnicodeDecodeError):

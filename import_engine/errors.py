@@ -59,19 +59,27 @@ def delimited_reason(message: str) -> str:
 def json_reason(message: str) -> str:
     """Say in a sentence what DuckDB found wrong with a JSON file.
 
+    DuckDB 2.0 counts the lines of malformed JSON one too far.
+
     >>> json_reason('Malformed JSON in file "/x/y", at byte 7 in line 3: unexpected character. Try')
-    'Line 3, character 7: the JSON is malformed (unexpected character).'
+    'Line 2, character 7: the JSON is malformed (unexpected character).'
     """
     if "maximum_object_size" in message:
-        return "One of the objects is too large: an object may take 64 MiB at most."
+        return "One of the objects is too large: an object may take 16 MiB at most."
     malformed = re.search(
-        r"Malformed JSON in file .*?, at byte (\d+) in (?:line|record/value) (\d+): ([^.\n]*)",
+        r"Malformed JSON in file .*?, at byte (\d+) in (line|record/value) (\d+): ([^.\n]*)",
         message,
         re.DOTALL,
     )
     if malformed:
-        at, line, reason = malformed.groups()
-        return f"Line {line}, character {at}: the JSON is malformed ({reason.strip()})."
-    line_only = re.search(r"in (?:line|record/value) (\d+)", message)
-    place = f"Line {line_only[1]}: " if line_only else ""
-    return f"{place}the file isn't valid JSON: an array of objects, or one object a line."
+        at, unit, number, reason = malformed.groups()
+        place = f"{_unit(unit)} {max(1, int(number) - 1)}, character {at}"
+        return f"{place}: the JSON is malformed ({reason.strip()})."
+    twice = re.search(r'in (line|record/value) (\d+): .* has duplicate key "(.*)"', message)
+    if twice:
+        return f"{_unit(twice[1])} {twice[2]}: the key {quoted(twice[3])} is there twice."
+    return "The file isn't valid JSON: an array of objects, or one object a line."
+
+
+def _unit(unit: str) -> str:
+    return "Line" if unit == "line" else "Object"

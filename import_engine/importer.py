@@ -1,14 +1,21 @@
 """The entry of the room: a file in, Parquet tables out.
 
 Owns: the choice of a reader. Invariant: whatever happens, files are written in ``destination``
-alone. Called by the import job's handler.
+alone, and what can't be read is told as :class:`UnreadableFile`. Called by the import job's handler.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from import_engine.delimited import import_delimited
+from import_engine.encodings import TextFile
+from import_engine.formats import Format, find_format
 from import_engine.imported import ImportedTable
+from import_engine.json_lines import import_json
+from import_engine.parquet import import_parquet
+from import_engine.work import ImportWork, Reached
+from import_engine.workbook import import_workbook
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import Report
 from parquet_tables.writing import ROW_GROUP_ROWS
@@ -23,5 +30,45 @@ def import_file(
     report: Report,
     row_group_rows: int = ROW_GROUP_ROWS,
 ) -> tuple[ImportedTable, ...]:
-    """Read an uploaded file and write its tables as Parquet files in ``destination``."""
-    raise NotImplementedError
+    """Read an uploaded file and write its tables as Parquet files.
+
+    Parameters
+    ----------
+    database : ParquetDatabase
+        A cursor of it is used by the calling thread.
+    source : Path
+        The file, inside the database's root; its own name has no meaning.
+    original_name : str
+        What the user called it: its ending tells the format.
+    destination : Path
+        An empty directory inside the root. The caller moves the tables' files out of it and deletes
+        what is left.
+    report : Report
+        Takes the progress, which only grows; what it raises stops the work and passes through.
+    row_group_rows : int
+        Rows a row group of the written files.
+
+    Returns
+    -------
+    tuple of ImportedTable
+        One for most formats, keyed ``primary``; one a sheet for a workbook of several. Rows are in
+        the file's order.
+
+    Raises
+    ------
+    UnreadableFile
+        Says what is wrong with the file and where, in words that its owner can act on.
+    """
+    found = find_format(original_name, source)
+    text = TextFile(source, found.gzipped)
+    with database.cursor() as cursor:
+        work = ImportWork(cursor, destination, Reached(report), row_group_rows)
+        match found.format:
+            case Format.CSV | Format.TSV:
+                return (import_delimited(work, text, prefer_tab=found.format is Format.TSV),)
+            case Format.JSON | Format.JSON_LINES:
+                return (import_json(work, text, lines=found.format is Format.JSON_LINES),)
+            case Format.PARQUET:
+                return (import_parquet(work, source),)
+            case Format.XLSX:
+                return import_workbook(work, source)

@@ -41,7 +41,7 @@ def settle_names(found: Sequence[str | None]) -> tuple[tuple[str, ...], tuple[st
     ('ID', 'id_1', 'column_3')
     """
     clean = [(name or "").replace("\0", "") for name in found]
-    taken = {_folded(name) for name in clean}
+    taken = {folded(name) for name in clean}
     used: set[str] = set()
     names: list[str] = []
     notes: list[str] = []
@@ -52,7 +52,7 @@ def settle_names(found: Sequence[str | None]) -> tuple[tuple[str, ...], tuple[st
         if reason:
             notes.append(f'Column {place} ("{original or ""}") is named "{settled}": {reason}.')
         names.append(settled)
-        used.add(_folded(settled))
+        used.add(folded(settled))
     return tuple(names), tuple(notes)
 
 
@@ -60,22 +60,23 @@ def _settle(name: str, place: int, taken: set[str], used: set[str]) -> tuple[str
     """The name that a column gets, and why it isn't its own; an empty reason when it is."""
     if not name.strip():
         wanted = f"column_{place}"
-        free = wanted if _folded(wanted) not in taken | used else _first_free(wanted, taken | used)
+        free = wanted if folded(wanted) not in taken | used else _first_free(wanted, taken | used)
         return free, "it had no name"
-    if _folded(name) in RESERVED:
+    if folded(name) in RESERVED:
         return _first_free(name, taken | used), "the name is reserved"
-    if _folded(name) in used:
+    if folded(name) in used:
         return _first_free(name, taken | used), "a column before it has that name"
     return name, ""
 
 
 def _first_free(name: str, taken: set[str]) -> str:
     number = 1
-    while _folded(f"{name}_{number}") in taken:
+    while folded(f"{name}_{number}") in taken:
         number += 1
     return f"{name}_{number}"
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """A name as DuckDB compares it."""
     # DuckDB 2.0 folds A to Z alone: "É" and "é" are two names to it.
     return name.translate(_LOWER)

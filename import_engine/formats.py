@@ -1,0 +1,124 @@
+"""Which format a file has.
+
+Owns: the accepted endings, and the check of a file's content against its name. Invariant: a file
+whose content contradicts its name is refused; nothing is guessed. Called by ``importer``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from import_engine.errors import UnreadableFile
+
+_GZIP = b"\x1f\x8b"
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ZIP = b"PK\x03\x04"
+_PARQUET = b"PAR1"
+_ENCRYPTED_PARQUET = b"PARE"
+_KNOWN = {
+    _PARQUET: "Parquet",
+    _ENCRYPTED_PARQUET: "encrypted Parquet",
+    _ZIP: "a ZIP archive or a workbook",
+    _OLE: "an old or protected Office file",
+    _GZIP: "gzip",
+    b"%PDF": "PDF",
+    b"\x89PNG": "an image",
+    b"ARROW1": "Arrow",
+    b"Obj\x01": "Avro",
+    b"SQLite format 3": "an SQLite database",
+}
+
+
+class Format(Enum):
+    """The formats that can be read."""
+
+    CSV = "CSV"
+    TSV = "TSV"
+    JSON = "JSON"
+    JSON_LINES = "JSON Lines"
+    PARQUET = "Parquet"
+    XLSX = "XLSX"
+
+
+ENDINGS = {
+    ".csv": Format.CSV,
+    ".tsv": Format.TSV,
+    ".tab": Format.TSV,
+    ".txt": Format.CSV,
+    ".json": Format.JSON,
+    ".ndjson": Format.JSON_LINES,
+    ".jsonl": Format.JSON_LINES,
+    ".parquet": Format.PARQUET,
+    ".xlsx": Format.XLSX,
+}
+GZIPPED = tuple(
+    f"{ending}.gz" for ending, f in ENDINGS.items() if f not in (Format.PARQUET, Format.XLSX)
+)
+ACCEPTED = f"Accepted are: {', '.join([*ENDINGS, '.csv.gz, .json.gz and other gzipped text'])}."
+
+
+@dataclass(frozen=True)
+class FoundFormat:
+    """A file's format, and whether it is gzipped."""
+
+    format: Format
+    gzipped: bool = False
+
+
+def find_format(original_name: str, path: Path) -> FoundFormat:
+    """Tell a file's format by its name and make sure that its content doesn't contradict it.
+
+    Raises
+    ------
+    UnreadableFile
+        The ending isn't known, or the content is of another format.
+    """
+    name = original_name.strip().lower()
+    gzipped = name.endswith(".gz")
+    ending = Path(name.removesuffix(".gz")).suffix
+    found = ENDINGS.get(ending)
+    if found is None or (gzipped and f"{ending}.gz" not in GZIPPED):
+        shown = (
+            f'The ending "{ending or name}" isn\'t known.' if ending else "The file has no ending."
+        )
+        raise UnreadableFile(f"{shown} {ACCEPTED}")
+    with path.open("rb") as file:
+        head = file.read(16)
+        file.seek(0, 2)
+        size = file.tell()
+        file.seek(max(0, size - 4))
+        tail = file.read(4)
+    if size == 0:
+        raise UnreadableFile("The file is empty.")
+    _check_content(found, gzipped, ending, head, tail)
+    return FoundFormat(found, gzipped)
+
+
+def _check_content(found: Format, gzipped: bool, ending: str, head: bytes, tail: bytes) -> None:
+    kind = next((kind for magic, kind in _KNOWN.items() if head.startswith(magic)), None)
+    if gzipped:
+        if not head.startswith(_GZIP):
+            raise UnreadableFile("The file is named .gz, but its content isn't gzip.")
+        return
+    if found is Format.PARQUET:
+        if head.startswith(_ENCRYPTED_PARQUET):
+            raise UnreadableFile("The Parquet file is encrypted.")
+        if head.startswith(_PARQUET) and tail != _PARQUET:
+            raise UnreadableFile("The Parquet file is cut off: its end is missing. Send it again.")
+        expected = _PARQUET
+    elif found is Format.XLSX:
+        if head.startswith(_OLE):
+            raise UnreadableFile(
+                "The workbook is protected by a password, or is an old .xls renamed. "
+                "Save it as .xlsx without a password."
+            )
+        expected = _ZIP
+    elif kind is None:
+        return
+    else:
+        expected = b""
+    if not expected or not head.startswith(expected):
+        content = f"its content is {kind}" if kind else "its content isn't"
+        raise UnreadableFile(f"The file is named {ending}, but {content}. {ACCEPTED}")

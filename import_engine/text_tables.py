@@ -1,0 +1,124 @@
+"""A table read from columns of text.
+
+Owns: the two passes. Invariant: the table has the types that detection over all rows finds, and
+every value. Called by ``delimited`` and ``json_lines``.
+
+Detecting over the whole file first would cost more than the import itself, so the types of the
+first rows are taken on trust and every value is checked as it is read. Only when one doesn't fit
+does a scan find the types over all rows, and the file is read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from import_engine.imported import PRIMARY, ImportedTable
+from import_engine.readings import LONG_WHOLE, NO_VALUE, TEXT, Reading
+from import_engine.stored_types import write_table
+from import_engine.text_columns import MISFIT, ColumnPlan, choose, detection_sql, values_sql
+from import_engine.work import ImportWork, Reached
+from parquet_tables.progress import Report, execute_watched, share_of
+from parquet_tables.tables import Column
+
+DETECTING_SHARE = 0.3
+"""The share of a second pass that finding the types takes."""
+
+
+@dataclass(frozen=True)
+class TextColumns:
+    """Where the cells come from: a table function or query, its parameters, each column's SQL."""
+
+    source: str
+    params: Sequence[object]
+    cells: Sequence[str]
+
+
+Layout = Callable[[Sequence[Reading]], TextColumns]
+"""The text columns of a file, told of each by what reading (or its like) it is read."""
+
+Ladders = Sequence[Sequence[Reading]]
+
+
+def detect(
+    work: ImportWork, layout: Layout, ladders: Ladders, limit: int | None, report: Report
+) -> list[ColumnPlan]:
+    """Find each column's reading in the first rows, or in all of them when ``limit`` is None."""
+    columns = layout([rungs[0] for rungs in ladders])
+    sql = detection_sql(columns.source, columns.cells, ladders, limit)
+    message = "finding the columns' types"
+    row = execute_watched(work.cursor, sql, columns.params, report, message)[0]
+    return choose(row, ladders)
+
+
+def write_text_table(
+    work: ImportWork,
+    layout: Layout,
+    names: Sequence[str],
+    plans: Sequence[ColumnPlan],
+    ladders: Ladders,
+    notes: Sequence[str],
+) -> ImportedTable:
+    """Write a table by ``plans`` or, where a value doesn't fit them, by what all rows fit.
+
+    Parameters
+    ----------
+    work : ImportWork
+        The import.
+    layout : Layout
+        Where the cells come from.
+    names : sequence of str
+        The settled column names.
+    plans : sequence of ColumnPlan
+        What the first rows fit.
+    ladders : sequence of sequence of Reading
+        For each column, the readings to try on all rows.
+    notes : sequence of str
+        What has been noted so far.
+    """
+
+    def write(final: Sequence[ColumnPlan], report: Report) -> ImportedTable:
+        columns = layout([plan.reading for plan in final])
+        return write_table(
+            work.cursor,
+            values_sql(columns.source, columns.cells, final, names),
+            columns.params,
+            [Column(n, p.reading.type) for n, p in zip(names, final, strict=True)],
+            work.destination / f"{PRIMARY}.parquet",
+            report=report,
+            row_group_rows=work.row_group_rows,
+            key=PRIMARY,
+            notes=[*notes, *_reading_notes(names, ladders, final)],
+        )
+
+    reached = Reached(work.report)
+    try:
+        return write(plans, reached)
+    except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
+        if not _is_misfit(error):
+            raise
+    start = reached.fraction
+    middle = start + (1 - start) * DETECTING_SHARE
+    whole = detect(work, layout, ladders, None, share_of(work.report, start, middle))
+    return write(whole, share_of(work.report, middle, 1.0))
+
+
+def _is_misfit(error: duckdb.Error) -> bool:
+    """Whether a value didn't fit its column, rather than a row the file's form."""
+    return MISFIT in str(error) or isinstance(error, duckdb.ConversionException)
+
+
+def _reading_notes(
+    names: Sequence[str], ladders: Ladders, plans: Sequence[ColumnPlan]
+) -> Iterator[str]:
+    for name, rungs, plan in zip(names, ladders, plans, strict=True):
+        note = plan.reading.note(name)
+        if note:
+            yield note
+        widened = plan.reading.type != rungs[0].type and rungs[0] not in (NO_VALUE, TEXT)
+        if widened and plan.reading != LONG_WHOLE:
+            kept = "text" if plan.reading == TEXT else plan.reading.type
+            first = rungs[0].type
+            yield f'Column "{name}" is kept as {kept}: not all its values can be kept as {first}.'

@@ -1,0 +1,93 @@
+"""What every reader of the room is handed.
+
+Owns: one import's cursor, its scratch directory and its report. Invariant: files are written in the
+scratch directory alone. Made by ``importer``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from import_engine.encodings import TextFile, declared_encoding, is_utf8, transcode, without_mark
+from import_engine.errors import UnreadableFile
+from import_engine.imported import ImportedTable
+from parquet_tables.progress import Report
+
+WORDS = {"cp1252": "Windows-1252"}
+
+
+@dataclass(frozen=True)
+class ImportWork:
+    """One import.
+
+    Parameters
+    ----------
+    cursor : DuckDBPyConnection
+        Used by the calling thread alone.
+    destination : Path
+        An empty directory for the Parquet files and for copies made on the way.
+    report : Report
+        Takes the import's progress.
+    row_group_rows : int
+        Rows a row group of the Parquet files.
+    """
+
+    cursor: duckdb.DuckDBPyConnection
+    destination: Path
+    report: Report
+    row_group_rows: int
+
+    def scratch(self, name: str) -> Path:
+        """A file for a copy of the source; :func:`read_as_utf8` deletes it."""
+        return self.destination / f"{name}.scratch"
+
+
+@dataclass
+class Reached:
+    """A report that remembers how far it came, for what follows when a pass is given up."""
+
+    report: Report
+    fraction: float = 0.0
+
+    def __call__(self, fraction: float, message: str) -> None:
+        self.fraction = max(self.fraction, fraction)
+        self.report(self.fraction, message)
+
+
+ReadText = Callable[[TextFile, Sequence[str]], ImportedTable]
+"""Reads a file in UTF-8; the notes so far are given to it."""
+
+
+def read_as_utf8(work: ImportWork, file: TextFile, read: ReadText) -> ImportedTable:
+    """Read a text file in whatever encoding it is.
+
+    It is taken for UTF-8 until DuckDB refuses it; only then are its bytes looked at as a whole.
+
+    Raises
+    ------
+    UnreadableFile
+        The file is empty or holds no text, or ``read`` refused it.
+    """
+    head = file.head()
+    if not head.strip(b" \t\r\n\xef\xbb\xbf\xff\xfe\0"):
+        raise UnreadableFile("The file is empty.")
+    encoding = declared_encoding(head)
+    try:
+        if encoding is None:
+            try:
+                return read(without_mark(file, work.scratch("text")), ())
+            except (duckdb.Error, UnreadableFile) as error:
+                if isinstance(error, duckdb.InterruptException) or is_utf8(file):
+                    raise
+                encoding = "cp1252"
+        work.report(0.0, "converting the text to UTF-8")
+        copy = transcode(file, encoding, work.scratch("utf8"))
+        name = WORDS.get(encoding, encoding.upper())
+        return read(copy, (f"The file's text is {name}; it was converted to UTF-8.",))
+    finally:
+        for scratch in work.destination.glob("*.scratch"):
+            scratch.unlink()
