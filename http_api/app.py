@@ -1,0 +1,101 @@
+"""The app factory, in call order: settings, errors, request ids, routes, documentation."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from importlib.metadata import version
+
+from apiflask import APIFlask
+from flask import Response, g, request
+from werkzeug.routing import IntegerConverter
+
+from http_api import (
+    datasets_routes,
+    import_routes,
+    jobs_routes,
+    openapi,
+    problems,
+    refs_routes,
+    sampling_routes,
+    service_routes,
+    tables_routes,
+    tokens_routes,
+    users_routes,
+)
+from http_api.access import SERVICE
+from http_api.strict_fields import LARGEST_INTEGER
+from http_api.uploads import UploadRequest
+from job_runner.service import Service
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+BLUEPRINTS = (
+    service_routes.blueprint,
+    users_routes.blueprint,
+    tokens_routes.blueprint,
+    datasets_routes.blueprint,
+    refs_routes.blueprint,
+    tables_routes.blueprint,
+    import_routes.blueprint,
+    jobs_routes.blueprint,
+    sampling_routes.blueprint,
+)
+
+
+class StorableInteger(IntegerConverter):
+    """An id in a path; one that no database can hold isn't there."""
+
+    def __init__(self, *args: object, **options: object) -> None:
+        super().__init__(*args, **{"max": LARGEST_INTEGER, **options})  # type: ignore[arg-type]
+
+
+def create_app(service: Service) -> APIFlask:
+    """Build the WSGI app that serves ``service``."""
+    app = openapi.DocumentedApp(
+        static_folder=None,
+        title="jobsvc",
+        version=version("jobsvc"),
+        spec_path="/api/openapi.json",
+        docs_path="/api/docs",
+    )
+    app.request_class = UploadRequest
+    app.url_map.strict_slashes = False
+    app.url_map.converters["int"] = StorableInteger
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions[SERVICE] = service
+    problems.register(app)
+    _limit_bodies(app, service)
+    _name_requests(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    openapi.register(app)
+    return app
+
+
+def _limit_bodies(app: APIFlask, service: Service) -> None:
+    app.config["MAX_CONTENT_LENGTH"] = service.settings.body_max_kb * 1024
+
+    @app.before_request
+    def allow_large_files() -> None:
+        if request.endpoint == import_routes.ENDPOINT:
+            request.max_content_length = service.settings.upload_max_mb * 1024**2
+
+    @app.teardown_request
+    def drop_unused_uploads(_: BaseException | None) -> None:
+        if isinstance(request, UploadRequest) or hasattr(request, "discard_uploads"):
+            request.discard_uploads()
+
+
+def _name_requests(app: APIFlask) -> None:
+    @app.before_request
+    def name_request() -> None:
+        given = request.headers.get("X-Request-ID", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+
+    @app.after_request
+    def send_name(response: Response) -> Response:
+        response.headers["X-Request-ID"] = g.get("request_id") or str(uuid.uuid4())
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response

@@ -1,0 +1,56 @@
+"""Jobs as JSON: the guide's fields, and those that may stand beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import Schema
+from marshmallow import fields
+
+from http_api.strict_schemas import PageOut
+
+
+class JobAcceptedOut(Schema):
+    """The answer to every request that makes a job."""
+
+    job_id = fields.String(required=True)
+    status = fields.String(required=True)
+    message = fields.String(required=True)
+
+
+class JobInListOut(Schema):
+    id = fields.String(required=True)
+    job_id = fields.String(required=True, attribute="id", dump_only=True)
+    run_type = fields.String(required=True)
+    status = fields.String(required=True)
+    dataset_id = fields.Integer(required=True)
+    dataset_name = fields.String(required=True)
+    user_id = fields.Integer(required=True)
+    user_soeid = fields.String(required=True)
+    created_at = fields.String(required=True)
+    started_at = fields.String(allow_none=True, required=True)
+    completed_at = fields.String(allow_none=True, required=True)
+    duration_seconds = fields.Float(allow_none=True, required=True)
+    error_message = fields.String(allow_none=True, required=True)
+    error_code = fields.String(allow_none=True, required=True)
+    progress = fields.Float(required=True, metadata={"description": "0 to 100."})
+    progress_message = fields.String(required=True)
+    attempt = fields.Integer(required=True)
+
+
+class JobOut(JobInListOut):
+    source_commit_id = fields.String(allow_none=True, required=True)
+    run_parameters = fields.Dict(required=True)
+    output_summary = fields.Dict(allow_none=True, required=True)
+    queue_position = fields.Integer(
+        allow_none=True, required=True, metadata={"description": "1 is next to start."}
+    )
+
+
+class JobsOut(PageOut):
+    jobs = fields.List(fields.Nested(JobInListOut), required=True)
+
+
+def accepted(job_id: str, message: str) -> dict[str, Any]:
+    """The answer to a request that made a job."""
+    return {"job_id": job_id, "status": "pending", "message": message}

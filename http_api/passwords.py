@@ -1,0 +1,57 @@
+"""Passwords: their least length, their hash, and checking one.
+
+Invariant: checking takes as long for an unknown user as for a wrong password.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from marshmallow import ValidationError
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from domain_errors import DomainError
+from http_api.strict_fields import StrictString
+
+SHORTEST = 8
+LONGEST = 1000
+
+
+class BadCredentials(DomainError):
+    """Unknown user or wrong password; which of them isn't told."""
+
+    code = "bad_credentials"
+
+
+class PasswordText(StrictString):
+    """A new password."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        password = super()._deserialize(value, attr, data, **kwargs)
+        if not SHORTEST <= len(password) <= LONGEST:
+            raise ValidationError(f"A password has {SHORTEST} to {LONGEST} characters.")
+        return password
+
+
+def hash_password(password: str) -> str:
+    """Werkzeug's scrypt with a salt of its own."""
+    return generate_password_hash(password)
+
+
+def check_password(known_hash: str | None, password: str) -> None:
+    """Hold a password against a hash, or against a decoy when there is none.
+
+    Raises
+    ------
+    BadCredentials
+        It doesn't fit, or there is no hash.
+    """
+    fits = check_password_hash(known_hash or _decoy(), password)
+    if known_hash is None or not fits:
+        raise BadCredentials("The SOEID or the password is wrong.")
+
+
+@cache
+def _decoy() -> str:
+    return hash_password("a password that nobody has")

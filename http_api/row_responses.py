@@ -1,0 +1,109 @@
+"""Rows of a table as JSON, CSV, Parquet or Arrow.
+
+Owns: the query of every route that shows rows, and its answer. Called by the table routes and the
+sampling routes.
+"""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from pathlib import Path
+from typing import Any, cast
+
+from flask import Response, send_file
+from marshmallow import validate
+
+from http_api.access import service
+from http_api.problems import InvalidRequest
+from http_api.strict_fields import QueryInteger, StrictString
+from http_api.strict_schemas import DEFAULT_PAGE, LARGEST_PAGE, PageQuery, text
+from parquet_tables.exports import MEDIA_TYPES, ExportFormat, export_rows
+from parquet_tables.json_rows import read_page
+from parquet_tables.tables import Column, TableFiles, UnknownColumn
+
+FORMATS = ("json", "csv", "parquet", "arrow")
+
+
+class RowsQuery(PageQuery):
+    """Which rows and columns, in which format."""
+
+    limit = QueryInteger(
+        validate=validate.Range(min=1, max=LARGEST_PAGE),
+        metadata={
+            "description": f"Return at most so many rows. JSON returns {DEFAULT_PAGE} unless it is "
+            "given; the other formats return all."
+        },
+    )
+    columns = text(
+        1,
+        100_000,
+        metadata={
+            "description": "Column names separated by commas; one that holds a comma in "
+            "double quotes. All columns when left out."
+        },
+    )
+    format = StrictString(load_default="json", validate=validate.OneOf(FORMATS))
+
+
+def chosen_columns(files: TableFiles, query: dict[str, Any]) -> tuple[Column, ...]:
+    """The columns that a query names, in its order.
+
+    Raises
+    ------
+    UnknownColumn, InvalidRequest
+        Names the columns there are.
+    """
+    names = next(csv.reader([query.get("columns", "")], skipinitialspace=True), [])
+    if "columns" in query and not all(names):
+        raise InvalidRequest("A column's name is missing.", loc=("query", "columns"))
+    try:
+        return files.select(tuple(names))
+    except UnknownColumn as error:
+        error.loc = ("query", "columns")
+        raise
+
+
+def page_json(files: TableFiles, query: dict[str, Any]) -> dict[str, Any]:
+    """``data``, ``columns`` and ``pagination`` of a JSON answer."""
+    columns = chosen_columns(files, query)
+    offset, limit = query["offset"], query.get("limit", DEFAULT_PAGE)
+    with service().parquet.cursor() as cursor:
+        rows = read_page(cursor, files, columns, offset, limit)
+    total = files.row_count
+    return {
+        "data": rows,
+        "columns": [column.name for column in columns],
+        "pagination": {
+            "total": total,
+            "offset": offset,
+            "limit": limit,
+            "has_more": offset + len(rows) < total,
+        },
+    }
+
+
+def download(files: TableFiles, query: dict[str, Any], name: str) -> Response:
+    """A file with the rows.
+
+    It is written in full before the answer begins, so a fault is an error answer rather than half a
+    file, and no thread of the server waits for the client (waitress sends files by itself).
+    """
+    columns = chosen_columns(files, query)
+    kind = cast(ExportFormat, query["format"])
+    with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
+        path = Path(folder) / "rows"
+        with service().parquet.cursor() as cursor:
+            export_rows(
+                cursor,
+                files,
+                columns,
+                path,
+                kind,
+                offset=query["offset"],
+                limit=query.get("limit"),
+            )
+        file = path.open("rb")  # stays readable after its folder is gone
+    return send_file(
+        file, mimetype=MEDIA_TYPES[kind], as_attachment=True, download_name=f"{name}.{kind}"
+    )

@@ -1,0 +1,23 @@
+"""Is the service alive?"""
+
+from __future__ import annotations
+
+from apiflask import APIBlueprint, Schema
+from marshmallow import fields
+
+from http_api.access import service
+from storage.health import check_writable
+
+blueprint = APIBlueprint("service", __name__, tag="Service")
+
+
+class HealthOut(Schema):
+    status = fields.String(required=True)
+
+
+@blueprint.get("/health")
+@blueprint.output(HealthOut)
+@blueprint.doc(summary="Liveness", description="503 with the reason when nothing can be written.")
+def health() -> dict[str, str]:
+    check_writable(service().database)
+    return {"status": "ok"}

@@ -1,0 +1,75 @@
+"""The base of every request schema, and the parts that many share.
+
+Invariant: an unknown field is an error that names it and, where one is close, the right name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from apiflask import Schema
+from marshmallow import RAISE, ValidationError, fields, validate
+
+from http_api.strict_fields import QueryInteger, StrictString
+
+LARGEST_PAGE = 1000
+DEFAULT_PAGE = 100
+
+
+class StrictSchema(Schema):
+    """A schema that explains unknown fields."""
+
+    class Meta:
+        unknown = RAISE
+
+    def handle_error(self, error: ValidationError, data: Any, *, many: bool, **_: Any) -> None:
+        """Put the right name beside a wrong one."""
+        if not isinstance(error.messages, dict):
+            return
+        unknown = self.error_messages["unknown"]
+        for name, messages in error.messages.items():
+            if messages == [unknown]:
+                error.messages[name] = [unknown_field(str(name), self.load_fields)]
+
+
+def unknown_field(name: str, known: Mapping[str, Any]) -> str:
+    """Say that a field is unknown, and which are known."""
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    hint = f'Did you mean "{close[0]}"? ' if close else ""
+    return f"Unknown field. {hint}Known fields: {', '.join(sorted(known))}."
+
+
+class PageQuery(StrictSchema):
+    """The query of a list."""
+
+    offset = QueryInteger(
+        load_default=0,
+        validate=validate.Range(min=0),
+        metadata={"description": "Skip so many results."},
+    )
+    limit = QueryInteger(
+        load_default=DEFAULT_PAGE,
+        validate=validate.Range(min=1, max=LARGEST_PAGE),
+        metadata={"description": "Return at most so many results."},
+    )
+
+
+class PageOut(Schema):
+    """What every list carries."""
+
+    total = fields.Integer(required=True)
+    offset = fields.Integer(required=True)
+    limit = fields.Integer(required=True)
+
+
+class MessageOut(Schema):
+    """The answer where there is nothing else to say."""
+
+    message = fields.String(required=True)
+
+
+def text(least: int = 0, most: int = 1000, **options: Any) -> StrictString:
+    """A text field with a bounded length."""
+    return StrictString(validate=validate.Length(min=least, max=most), **options)

@@ -1,0 +1,93 @@
+"""The OpenAPI document, its page, and the table of error codes."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+import http_api.app
+from domain_errors import DomainError
+from http_api.problems import STATUS_OF_CODE
+from tests.live_server import LiveServer
+
+
+@pytest.fixture(scope="module")
+def document(server: LiveServer) -> dict[str, Any]:
+    answer = server.client(None).get("/api/openapi.json")
+    assert answer.status_code == 200
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+def test_every_route_of_the_api_is_documented(document: dict[str, Any]) -> None:
+    documented = {
+        (method.upper(), path)
+        for path, operations in document["paths"].items()
+        for method in operations
+        if method in ("get", "post", "put", "patch", "delete")
+    }
+    assert ("POST", "/api/sampling/datasets/{dataset_id}/jobs") in documented
+    assert ("GET", "/api/jobs/{job_id}") in documented
+    assert ("POST", "/api/datasets/{dataset_id}/refs/{ref}/import") in documented
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if isinstance(operation, dict):
+                assert operation["summary"]
+
+
+def test_a_round_is_one_of_the_methods_shapes(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    (shape,) = (schema for schema in schemas.values() if "oneOf" in schema)
+    assert set(shape) == {"oneOf", "discriminator"}
+    assert set(shape["discriminator"]["mapping"]) == {"random", "reservoir", "stratified"}
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    names = set(re.findall(r"#/components/schemas/(\w+)", str(document)))
+    assert names <= set(document["components"]["schemas"])
+
+
+def test_every_body_is_required_and_every_request_schema_is_closed(
+    document: dict[str, Any],
+) -> None:
+    for path in document["paths"].values():
+        for operation in path.values():
+            if isinstance(operation, dict) and "requestBody" in operation:
+                assert operation["requestBody"]["required"] is True
+
+
+def test_the_documentations_page_loads_nothing_from_elsewhere(server: LiveServer) -> None:
+    page = server.client(None).get("/api/docs").text
+    links = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert links
+    for link in links:
+        assert link.startswith("/"), link
+        asset = server.client(None).get(link)
+        assert asset.status_code == 200, link
+
+
+def test_the_start_page_and_its_assets_are_there(server: LiveServer) -> None:
+    page = server.client(None).get("/")
+    assert page.status_code == 200
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    for link in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+        assert server.client(None).get(link).status_code == 200, link
+
+
+def test_health_is_told(server: LiveServer) -> None:
+    assert server.client(None).get("/health").json() == {"status": "ok"}
+
+
+def test_every_error_code_has_a_status() -> None:
+    assert http_api.app.create_app  # every room's errors are loaded with it
+
+    def codes(kind: type[DomainError]) -> set[str]:
+        found = {kind.code}
+        for child in kind.__subclasses__():
+            found |= codes(child)
+        return found
+
+    ours = codes(DomainError) - {"error", "broken_thing"}
+    assert ours <= set(STATUS_OF_CODE), ours - set(STATUS_OF_CODE)
