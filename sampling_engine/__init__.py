@@ -6,6 +6,15 @@ an account of how they were drawn. It knows no dataset, no job and no HTTP.
 
 from sampling_engine.checks import check_rounds
 from sampling_engine.draw import draw_sample
+from sampling_engine.errors import (
+    InvalidRounds,
+    InvalidSeed,
+    InvalidSize,
+    InvalidStrata,
+    MinimumExceedsSample,
+    RowsMissing,
+    TooManyStrata,
+)
 from sampling_engine.methods import METHODS, MethodDescription, Parameter
 from sampling_engine.order import ORDER_VERSION, Seed, SeededOrder, new_seed
 from sampling_engine.results import DrawnSample, RoundResult, Strategy, StratumResult
@@ -16,17 +25,24 @@ __all__ = [
     "MOST_ROUNDS",
     "ORDER_VERSION",
     "DrawnSample",
+    "InvalidRounds",
+    "InvalidSeed",
+    "InvalidSize",
+    "InvalidStrata",
     "Method",
     "MethodDescription",
+    "MinimumExceedsSample",
     "Parameter",
     "RandomMethod",
     "Round",
     "RoundResult",
+    "RowsMissing",
     "Seed",
     "SeededOrder",
     "Strategy",
     "StratifiedMethod",
     "StratumResult",
+    "TooManyStrata",
     "check_rounds",
     "draw_sample",
     "new_seed",

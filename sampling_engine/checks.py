@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from domain_errors import DomainError
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
+from sampling_engine.errors import InvalidRounds, InvalidSeed, InvalidSize, InvalidStrata
 from sampling_engine.order import Seed
 from sampling_engine.spec import MOST_ROUNDS, Method, RandomMethod, Round, StratifiedMethod
 
@@ -31,30 +31,6 @@ STRATA_TYPES = frozenset(
         *("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"),
     }
 )
-
-
-class InvalidRounds(DomainError):
-    """There are no rounds, too many, or they aren't numbered 1, 2, 3 …"""
-
-    code = "invalid_rounds"
-
-
-class InvalidSize(DomainError):
-    """A size is missing, given in two ways, or out of its range."""
-
-    code = "invalid_size"
-
-
-class InvalidSeed(DomainError):
-    """A seed is neither a 64-bit integer nor a text of reasonable length."""
-
-    code = "invalid_seed"
-
-
-class InvalidStrata(DomainError):
-    """The strata columns are none, name a column twice, or hold values that make no strata."""
-
-    code = "invalid_strata_columns"
 
 
 def check_rounds(table: TableFiles, rounds: Sequence[Round]) -> None:

@@ -18,6 +18,7 @@ from parquet_tables.progress import Report, no_report, share_of
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine import statements
 from sampling_engine.checks import check_rounds, strata_columns
+from sampling_engine.errors import RowsMissing
 from sampling_engine.order import Int64s, SeededOrder
 from sampling_engine.planner import Plan, plan_round
 from sampling_engine.results import (
@@ -91,6 +92,9 @@ def draw_sample(
             results.append(draw.round(one, step))
         step = share_of(report, sum(parts) / whole, 1.0)
         sample, renamed = write_sample(cursor, table, table_key, destination, step)
+    expected = sum(result.rows_sampled for result in results)
+    if sample.row_count != expected:
+        raise RowsMissing(expected - sample.row_count)
     return DrawnSample(sample, tuple(results), renamed)
 
 
@@ -113,13 +117,12 @@ class _Draw:
     def round(self, one: Round, report: Report) -> RoundResult:
         """Draw one round, keep its rows and account for it."""
         strata = self._strata_of(one.method, share_of(report, 0.0, 0.6))
-        step = share_of(report, 0.6, 1.0)
-        drawn = strata.of(self._taken, step)
+        drawn = strata.of(self._taken, share_of(report, 0.6, 0.7))
         eligible: Int64s = strata.rows - np.bincount(drawn, minlength=len(strata.rows))
         targets = targets_of(one.method, eligible, loc=_parameters(one))
         order = SeededOrder(self._table.row_count, one.seed)
         plan = plan_round(targets.sizes, eligible, order, self._strategy)
-        chosen = self._choose(order, strata, plan, eligible, step)
+        chosen = self._choose(order, strata, plan, eligible, share_of(report, 0.7, 1.0))
         self._keep(one, strata, chosen, eligible)
         sampled = np.bincount(chosen.strata, minlength=len(eligible))
         return RoundResult(
@@ -147,10 +150,13 @@ class _Draw:
     def _choose(
         self, order: SeededOrder, strata: Strata, plan: Plan, eligible: Int64s, report: Report
     ) -> Chosen:
-        walked = walk(order, strata, plan.walked, eligible, self._taken, report)
+        walked_part = 0.2 if plan.scanned.any() else 1.0
+        step = share_of(report, 0.0, walked_part)
+        walked = walk(order, strata, plan.walked, eligible, self._taken, step)
         if not plan.scanned.any():
             return walked
-        scanned = scan(self._cursor, self._table, order, strata, plan.scanned, eligible, report)
+        step = share_of(report, walked_part, 1.0)
+        scanned = scan(self._cursor, self._table, order, strata, plan.scanned, eligible, step)
         both = Chosen.of_parts([walked, scanned])
         return both.where(np.argsort(both.ranks))
 

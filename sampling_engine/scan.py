@@ -11,13 +11,14 @@ from __future__ import annotations
 import duckdb
 import numpy as np
 
-from parquet_tables.progress import Report, watched
+from parquet_tables.progress import Report, share_of, watched
 from parquet_tables.tables import TableFiles
 from sampling_engine import statements
+from sampling_engine.errors import RowsMissing
 from sampling_engine.order import Int64s, SeededOrder
 from sampling_engine.planner import ranks_needed
 from sampling_engine.strata import Strata
-from sampling_engine.walk import Chosen, first_of_each, rows_missing
+from sampling_engine.walk import Chosen, first_of_each
 
 WIDER = 8
 
@@ -54,14 +55,15 @@ def scan(
     missing = targets
     thresholds = np.ceil(ranks_needed(targets, eligible, order)).astype(np.int64)
     while missing.any():
-        found = _rows_below(cursor, table, order, strata, missing, thresholds, report)
+        step = share_of(report, 0.9 if parts else 0.0, 0.9)
+        found = _rows_below(cursor, table, order, strata, missing, thresholds, step)
         counts = np.bincount(found.strata, minlength=len(missing))
         complete = counts >= missing
         kept = first_of_each(found.strata, np.where(complete, missing, 0))
         parts.append(found.where(kept))
         missing = np.where(complete, 0, missing)
         if (thresholds[missing > 0] >= order.size).any():
-            raise rows_missing(missing)
+            raise RowsMissing(int(missing.sum()))
         thresholds = np.minimum(thresholds * WIDER + WIDER, order.size)
     chosen = Chosen.of_parts(parts)
     return chosen.where(np.argsort(chosen.ranks))

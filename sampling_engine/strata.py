@@ -14,19 +14,13 @@ from typing import Protocol
 import duckdb
 import numpy as np
 
-from domain_errors import DomainError
 from parquet_tables.progress import Report, watched
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine import statements
+from sampling_engine.errors import TooManyStrata
 from sampling_engine.order import Int64s
 
 MOST_STRATA = 1_000_000
-
-
-class TooManyStrata(DomainError):
-    """The strata columns have more combinations of values than a draw takes."""
-
-    code = "too_many_strata"
 
 
 class Strata(Protocol):

@@ -11,16 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from domain_errors import DomainError
 from sampling_engine.allocation import allocate, share_of_rows
+from sampling_engine.errors import MinimumExceedsSample
 from sampling_engine.order import Int64s
 from sampling_engine.spec import Method, RandomMethod, StratifiedMethod
-
-
-class MinimumExceedsSample(DomainError):
-    """The strata's minimum adds up to more rows than the sample has."""
-
-    code = "minimum_exceeds_sample"
 
 
 @dataclass(frozen=True)

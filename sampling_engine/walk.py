@@ -12,25 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from domain_errors import DomainError
-from parquet_tables.progress import Report
+from parquet_tables.progress import Report, share_of
+from sampling_engine.errors import RowsMissing
 from sampling_engine.order import Int64s, SeededOrder
 from sampling_engine.planner import WINDOW_RANKS, ranks_needed
 from sampling_engine.strata import Strata
-
-
-class RowsMissing(DomainError):
-    """A table's files hold fewer rows than the catalog says."""
-
-    code = "rows_missing"
-
-
-def rows_missing(missing: Int64s) -> RowsMissing:
-    """The error for a draw that came to the order's end."""
-    return RowsMissing(
-        f"The table's files hold {int(missing.sum()):,} rows fewer than a draw from all its rows "
-        "needs; a data file may be damaged."
-    )
 
 
 @dataclass(frozen=True)
@@ -87,15 +73,17 @@ def walk(
     parts: list[Chosen] = []
     start = 0
     while missing.any():
+        done = 1 - int(missing.sum()) / int(targets.sum())
+        report(done, "walking the seeded order")
         if start >= order.size:
-            raise rows_missing(missing)
+            raise RowsMissing(int(missing.sum()))
         reach = int(np.ceil(ranks_needed(missing, eligible, order).max()))
         stop = min(start + min(max(reach, 1), WINDOW_RANKS), order.size)
         ordinals, ranks = order.window(start, stop)
         fresh = ~_in_sorted(ordinals, taken)
         ordinals, ranks = ordinals[fresh], ranks[fresh]
-        done = 1 - int(missing.sum()) / int(targets.sum())
-        met = Chosen(ordinals, strata.of(ordinals, _standing(report, done)), ranks)
+        # One look-up of several: it can be cancelled, and its own progress says nothing.
+        met = Chosen(ordinals, strata.of(ordinals, share_of(report, done, done)), ranks)
         part = met.where(first_of_each(met.strata, missing))
         missing = missing - np.bincount(part.strata, minlength=len(missing))
         parts.append(part)
@@ -120,8 +108,3 @@ def _in_sorted(ordinals: Int64s, taken: Int64s) -> NDArray[np.bool_]:
     places = np.minimum(np.searchsorted(taken, ordinals), len(taken) - 1)
     found: NDArray[np.bool_] = taken[places] == ordinals
     return found
-
-
-def _standing(report: Report, done: float) -> Report:
-    """A report for one look-up, which can be cancelled but is a small part of the walk."""
-    return lambda fraction, message: report(done, message)

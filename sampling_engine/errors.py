@@ -1,0 +1,64 @@
+"""Why a draw is refused or fails.
+
+Owns: the engine's errors and their codes. Invariant: a code never changes its meaning; whoever maps
+codes to answers finds all of them here, but for ``unknown_column`` of :mod:`parquet_tables.tables`.
+Raised by the checks, and those that only the rows can tell by the draw.
+"""
+
+from __future__ import annotations
+
+from domain_errors import DomainError
+
+
+class InvalidRounds(DomainError):
+    """There are no rounds, too many, or they aren't numbered 1, 2, 3 …"""
+
+    code = "invalid_rounds"
+
+
+class InvalidSize(DomainError):
+    """A size is missing, given in two ways, or out of its range."""
+
+    code = "invalid_size"
+
+
+class InvalidSeed(DomainError):
+    """A seed is neither a 64-bit integer nor a text of reasonable length."""
+
+    code = "invalid_seed"
+
+
+class InvalidStrata(DomainError):
+    """The strata columns are none, name a column twice, or hold values that make no strata."""
+
+    code = "invalid_strata_columns"
+
+
+class TooManyStrata(DomainError):
+    """The strata columns have more combinations of values than a draw takes."""
+
+    code = "too_many_strata"
+
+
+class MinimumExceedsSample(DomainError):
+    """The strata's minimum adds up to more rows than the sample has."""
+
+    code = "minimum_exceeds_sample"
+
+
+class RowsMissing(DomainError):
+    """A table's files hold fewer rows than they are said to; one of them may be damaged.
+
+    Parameters
+    ----------
+    count : int
+        Rows that couldn't be found.
+    """
+
+    code = "rows_missing"
+
+    def __init__(self, count: int) -> None:
+        super().__init__(
+            f"{count:,} rows that the table should have are not in its files; a data file may be "
+            "damaged."
+        )
