@@ -132,7 +132,7 @@ def _check_sizes(method: Method, loc: Loc) -> None:
         if not 0 < size <= 1:
             raise InvalidSize("sample_fraction is above 0 and up to 1.", loc=(*loc, name))
     elif not 1 <= size <= LARGEST_SIZE:
-        raise InvalidSize(f"{name} is 1 or more.", loc=(*loc, name))
+        raise InvalidSize(f"{name} is 1 or more, up to {LARGEST_SIZE:,}.", loc=(*loc, name))
 
 
 def _check_minimum(method: StratifiedMethod, loc: Loc) -> None:
