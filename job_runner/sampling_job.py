@@ -135,7 +135,7 @@ def _output_ref(tx: Transaction, dataset_id: int, job_id: str, output_name: str 
     """The ref that the sample will have: named by the user, else by the job's first digits."""
     taken = list_ref_names(tx, dataset_id)
     if output_name is not None:
-        name = parse_ref_name(f"smpl-{output_name}")
+        name = parse_ref_name(f"smpl-{output_name}", loc=("output_name",))
         if name in taken:
             raise Conflict(
                 f'There is a ref "{name}" already. Choose another output_name.',

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain_errors import choices_sentence
@@ -32,8 +33,8 @@ class Ref:
     updated_at: str
 
 
-def parse_ref_name(text: str) -> str:
-    """Check that a text can name a ref.
+def parse_ref_name(text: str, loc: Sequence[str] = ("name",)) -> str:
+    """Check that a text can name a ref; ``loc`` is where the caller's input has it.
 
     Raises
     ------
@@ -43,7 +44,8 @@ def parse_ref_name(text: str) -> str:
     if not _NAME.fullmatch(text) or _COMMIT_ID.fullmatch(text):
         raise InvalidValue(
             f'"{text}" can\'t name a ref. A name has 1 to 100 letters, digits, "_", "." or "-", '
-            'starts with a letter, digit or "_", and doesn\'t look like a commit id.'
+            'starts with a letter, digit or "_", and doesn\'t look like a commit id.',
+            loc=loc,
         )
     return text
 

@@ -23,6 +23,7 @@ class LiveServer:
         self.url = here.url
         self.service = here.service
         self.token = here.token
+        self._clients: list[httpx.Client] = []
         self.admin = self.client(here.token)
 
     def __enter__(self) -> Self:
@@ -34,12 +35,16 @@ class LiveServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.admin.close()
+        for client in self._clients:
+            client.close()
 
     def client(self, token: str | None) -> httpx.Client:
         """An HTTP client that sends this token."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=30)
+        limits = httpx.Limits(max_keepalive_connections=0)  # the server takes 100 connections
+        client = httpx.Client(base_url=self.url, headers=headers, timeout=30, limits=limits)
+        self._clients.append(client)
+        return client
 
     def new_user(self, role: str = "analyst") -> tuple[httpx.Client, dict[str, Any]]:
         """A new user's signed-in client, and the user."""

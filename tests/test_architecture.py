@@ -1,0 +1,73 @@
+"""The import arrows of docs/ARCHITECTURE.md, and the size of modules and functions."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LEAVES = {"domain_errors"}
+MAY_IMPORT = {
+    "parquet_tables": LEAVES,
+    "storage": {"parquet_tables"} | LEAVES,
+    "sampling_engine": {"parquet_tables"} | LEAVES,
+    "import_engine": {"parquet_tables"} | LEAVES,
+    "job_runner": {"storage", "sampling_engine", "import_engine", "parquet_tables"} | LEAVES,
+    "http_api": {"job_runner", "storage", "sampling_engine", "parquet_tables"} | LEAVES,
+    "web_ui": {"http_api", "job_runner", "storage"} | LEAVES,
+    "command_line": {"job_runner", "storage", "sampling_engine"} | LEAVES,
+}
+FORBIDDEN_LIBRARIES = {
+    "parquet_tables": {"flask", "sqlite3", "waitress"},
+    "storage": {"flask", "duckdb", "waitress"},
+    "sampling_engine": {"flask", "sqlite3", "waitress"},
+    "import_engine": {"flask", "sqlite3", "waitress"},
+    "job_runner": {"flask", "sqlite3", "duckdb", "waitress"},
+    "http_api": {"sqlite3", "duckdb", "waitress"},
+    "web_ui": {"sqlite3", "duckdb", "waitress"},
+    "command_line": {"flask", "sqlite3", "duckdb", "waitress"},
+}
+LONGEST_MODULE = 260
+LONGEST_FUNCTION = 60
+
+
+def modules(room: str) -> list[Path]:
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module.split(".")[0]
+
+
+def test_every_room_is_known() -> None:
+    rooms = {path.parent.name for path in ROOT.glob("*/py.typed")}
+    assert rooms == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_only_what_lies_below_it(room: str) -> None:
+    ours = set(MAY_IMPORT) | LEAVES | {"jobsvc"}
+    for path in modules(room):
+        for name in imported(path):
+            assert name not in FORBIDDEN_LIBRARIES[room], f"{path} imports {name}"
+            if name in ours and name != room:
+                assert name in MAY_IMPORT[room], f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_modules_say_what_they_own_and_stay_small(room: str) -> None:
+    for path in modules(room):
+        source = path.read_text(encoding="utf-8")
+        tree = ast.parse(source)
+        assert ast.get_docstring(tree), f"{path} has no docstring"
+        assert len(source.splitlines()) <= LONGEST_MODULE, path
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and node.end_lineno is not None:
+                assert node.end_lineno - node.lineno < LONGEST_FUNCTION, f"{path}: {node.name}"
