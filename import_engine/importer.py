@@ -1,7 +1,7 @@
 """The entry of the room: a file in, Parquet tables out.
 
 Owns: the choice of a reader. Invariant: whatever happens, files are written in ``destination``
-alone, and what can't be read is told as :class:`UnreadableFile`. Called by the import job's handler.
+alone, and what can't be read is an :class:`UnreadableFile`. Called by the import job's handler.
 """
 
 from __future__ import annotations

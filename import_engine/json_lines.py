@@ -160,7 +160,7 @@ def _keys(work: ImportWork, file: JsonFile, first: Sequence[str]) -> tuple[str, 
         raise UnreadableFile("The file holds no object with a key, so it has no column.")
     if len(keys) > MOST_KEYS:
         raise UnreadableFile(
-            f"The objects have {len(keys):,} different keys; a table may have {MOST_KEYS:,} columns."
+            f"The objects have {len(keys):,} different keys; at most {MOST_KEYS:,} can be columns."
         )
     known = [key for key in first if key in keys]
     return (*known, *sorted(str(key) for key in keys - set(known)))

@@ -4,9 +4,9 @@ Owns: the one naming rule, used by every format. Invariant: the names that come 
 other in more than case (DuckDB folds case, so ``ID`` and ``id`` are one name to it), none is empty,
 and none is a name that the engines need for themselves.
 
-The rule: a name stays as it is in the file. An empty one becomes ``column_<place>``, counted from 1.
-One that came before, or that is reserved, gets ``_1``, ``_2``… , the first that no column of the file
-has. Each renaming is told in a note.
+The rule: a name stays as it is in the file. An empty one becomes ``column_<place>``, counted from
+1. One that came before, or that is reserved, gets ``_1``, ``_2``… , the first that no column of the
+file has. Each renaming is told in a note.
 """
 
 from __future__ import annotations

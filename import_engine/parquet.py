@@ -1,7 +1,7 @@
 """Parquet files made elsewhere.
 
-Owns: their way into files of our own. Invariant: rows and values stay, names follow the naming rule,
-types that can't be kept become text. Called by ``importer``.
+Owns: their way into files of our own. Invariant: rows and values stay, names follow the naming
+rule, types that can't be kept become text. Called by ``importer``.
 """
 
 from __future__ import annotations

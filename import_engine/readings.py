@@ -21,6 +21,10 @@ from parquet_tables.quoting import quote_text
 DATE_ORDERS = ("%Y-%m-%d", "%y-%m-%d", "%d-%m-%Y", "%d-%m-%y", "%m-%d-%Y", "%m-%d-%y")
 SEPARATORS = ("-", "/", ".")
 ISO_DATE = "%Y-%m-%d"
+MISSING_WORDS = ("NA", "NULL")
+"""What R and SQL clients write for no value. Only a column that isn't text takes them so."""
+
+NO_VALUE_TEXTS = ", ".join(quote_text(text) for text in ("", *MISSING_WORDS))
 WHOLE_LIMIT = 2**53
 """Up to here every whole number is a DOUBLE of its own."""
 
@@ -39,6 +43,7 @@ _DIRECTIVES = {
     "%f": r"\d{1,6}",
     "%p": r"[AaPp][Mm]",
 }
+_NUMBER = r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
 _NOT_FINITE = "('inf', '-inf', 'infinity', '-infinity', 'nan', '-nan')"
 
 
@@ -55,7 +60,7 @@ class Reading:
     rounded : bool
         For ``DOUBLE``: fractions of more digits than it holds are taken, as the nearest one.
     empty : bool
-        For ``VARCHAR``: no cell that was looked at held a value, so the first one that does decides.
+        For ``VARCHAR``: no cell looked at so far held a value, so the first one that does decides.
     """
 
     type: str
@@ -72,27 +77,30 @@ class Reading:
         return f"{'TRY_CAST' if lenient else 'CAST'}({cell} AS {self.type})"
 
     def misfit(self, cell: str, value: str) -> str:
-        """The SQL that is true for a cell that this reading would change; NULL or false otherwise."""
+        """The SQL that is true for a cell that this reading would change, else NULL or false."""
         if self.type == "VARCHAR":
-            return f"{cell} <> ''" if self.empty else "false"
+            return f"{cell} NOT IN ({NO_VALUE_TEXTS})" if self.empty else "false"
         if self.format:
             shape = _matches(cell, format_pattern(self.format))
             return f"({cell} IS NOT NULL AND ({value} IS NULL OR NOT {shape}))"
         if self.type == "DOUBLE":
             return _double_misfit(cell, value, rounded=self.rounded)
         if self.type == "BOOLEAN":
-            return f"lower({cell}) NOT IN ('true', 'false', 't', 'f', 'yes', 'no')"
-        same = f"CAST({value} AS VARCHAR) = {cell}"
+            words = "'true', 'false', 't', 'f', 'yes', 'no'"
+            return f"{cell} NOT IN ({words}) AND lower({cell}) NOT IN ({words})"
+        differs = f"CAST({value} AS VARCHAR) <> {cell}"
         pattern = _ISO_PATTERNS.get(self.type)
-        return f"NOT ({same})" if pattern is None else f"NOT ({same} OR {_matches(cell, pattern)})"
+        return differs if pattern is None else f"{differs} AND NOT {_matches(cell, pattern)}"
 
     def fits(self, cell: str) -> str:
         """The SQL that is true for a cell that this reading keeps, NULL for a cell without one."""
         value = self.value(cell, lenient=True)
         if self.type == "VARCHAR":
             return f"{cell} IS NOT NULL" if not self.empty else f"NOT ({self.misfit(cell, value)})"
-        kept = f"{value} IS NOT NULL AND NOT coalesce({self.misfit(cell, value)}, true)"
-        return f"CASE WHEN {cell} IS NULL THEN NULL ELSE {kept} END"
+        return (
+            f"CASE WHEN {cell} IS NULL THEN NULL WHEN {value} IS NULL THEN false "
+            f"WHEN {self.misfit(cell, value)} THEN false ELSE true END"
+        )
 
     def note(self, name: str) -> str | None:
         """What a person should know of this reading of the column ``name``."""
@@ -203,22 +211,31 @@ def _matches(cell: str, pattern: str) -> str:
 
 
 def _double_misfit(cell: str, value: str, *, rounded: bool) -> str:
-    """What a DOUBLE would change.
+    """What a DOUBLE would change: what isn't written as a plain number, or has too many digits.
 
-    The comparisons of texts stand for patterns, which cost five times as much: a number starts with
-    a sign, a point or a digit, and isn't ``00`` to ``09`` at its start. Sixteen characters hold 15
-    digits at most, and these survive in a DOUBLE.
+    The pattern costs as much as reading the value, so it is kept for the cells that could break it.
+    The others start with a digit or a minus, have no zero before another digit and no underscore
+    (which takes five characters in a fraction), and are short: sixteen characters hold 15 digits at
+    most, and these survive in a DOUBLE. In a CASE, DuckDB 2.0 evaluates the rest of an OR or AND
+    only where it is needed, but the whole of a NOT: so what is slow comes last.
     """
     digits = _digits(cell)
     lost = f"strlen({digits}) > 15 AND {digits} <> {_digits(f'CAST({value} AS VARCHAR)')}"
     if rounded:
-        lost = f"{lost} AND abs({value}) >= {WHOLE_LIMIT}"
-    return (
-        f"(({cell} < '-' OR {cell} >= ':' OR ({cell} >= '00' AND {cell} < '0:') "
-        f"OR ({cell} >= '-00' AND {cell} < '-0:') OR contains({cell}, '_') "
-        f"OR isinf({value}) OR ({value} = 0 AND regexp_matches({cell}, '^-?[0.]*[1-9]')) "
-        f"OR (strlen({cell}) > 16 AND {lost})) AND lower({cell}) NOT IN {_NOT_FINITE})"
+        lost = f"{lost} AND ({value} >= {WHOLE_LIMIT} OR {value} <= -{WHOLE_LIMIT})"
+    suspicious = (
+        f"{cell} < '-' OR ({cell} >= '.' AND {cell} < '0') OR {cell} >= ':' "
+        f"OR ({cell} >= '0/' AND {cell} < '1') OR ({cell} >= '-0/' AND {cell} < '-1') "
+        f"OR strlen({cell}) > 16 OR {value} >= 1e16 OR {value} <= -1e16 "
+        f"OR ({value} = 0 AND {cell} NOT IN ('0', '0.0', '0.00')) "
+        f"OR ((strlen({cell}) > 4 OR {value} >= 10 OR {value} <= -10) AND contains({cell}, '_'))"
     )
+    # A value that isn't zero but becomes it, or that becomes infinite, is changed.
+    changed = (
+        f"NOT {_matches(cell, _NUMBER)} OR ({lost}) "
+        f"OR ({value} = 0 AND regexp_matches({cell}, '^-?[0.]*[1-9]')) OR isinf({value})"
+    )
+    return f"({suspicious}) AND ({changed}) AND lower({cell}) NOT IN {_NOT_FINITE}"
 
 
 def _digits(text: str) -> str:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from import_engine.encodings import TextFile
+from import_engine.readings import NO_VALUE_TEXTS
 from parquet_tables.quoting import quote_text
 
 DELIMITERS = (",", "\t", ";", "|")
@@ -66,7 +67,12 @@ class Findings:
 
 def sniff_sql(file: TextFile, dialect: Dialect | None) -> tuple[str, list[object]]:
     """The statement that asks DuckDB for a dialect, within a given one where there is one."""
-    options = ["strict_mode = true", "null_padding = false", "ignore_errors = false"]
+    options = [
+        "strict_mode = true",
+        "null_padding = false",
+        "ignore_errors = false",
+        f"nullstr = [{NO_VALUE_TEXTS}]",
+    ]
     if file.gzipped:
         options.append("compression = 'gzip'")
     if dialect:

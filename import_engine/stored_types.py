@@ -5,8 +5,8 @@ one of them. Invariant: what is written to Parquet is read back with the type it
 and no value is changed but for its form, which a note tells. Called by ``parquet``, ``json_lines``
 and ``workbook``; every reader writes through :func:`write_table`.
 
-DuckDB 2.0 writes a HUGEINT as a DOUBLE, an INTERVAL in milliseconds and a UNION as a STRUCT, without
-a word. Nested values become JSON text, which every export and the interface can show.
+DuckDB 2.0 writes a HUGEINT as a DOUBLE, an INTERVAL in milliseconds and a UNION as a STRUCT,
+without a word. Nested values become JSON text, which every export and the interface can show.
 """
 
 from __future__ import annotations

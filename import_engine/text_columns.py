@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from import_engine.readings import TEXT, Reading
-from parquet_tables.quoting import quote_identifier
+from import_engine.readings import MISSING_WORDS, NO_VALUE_TEXTS, TEXT, Reading
+from parquet_tables.quoting import quote_identifier, quote_text
+
+_WORDS = ", ".join(quote_text(word) for word in MISSING_WORDS)
 
 MISFIT = "a value does not fit its column"
 """The error of :func:`values_sql`'s guard."""
@@ -25,18 +27,21 @@ class ColumnPlan:
     ----------
     reading : Reading
         By which its cells become values.
-    trimmed : bool
-        Whether it has cells with blanks around them, or quoted empty ones, which are no value to a
-        column that isn't text.
+    tidied : bool
+        Whether it has cells with blanks around them, or quoted empty ones, or words for no value,
+        which a column that isn't text takes as such.
+    missing_words : bool
+        Whether it has words for no value.
     """
 
     reading: Reading
-    trimmed: bool = False
+    tidied: bool = False
+    missing_words: bool = False
 
 
-def cell_sql(column: str, *, trimmed: bool) -> str:
-    """The SQL of a cell as the readings see it."""
-    return f"nullif(trim({column}), '')" if trimmed else column
+def tidied_sql(column: str) -> str:
+    """The SQL of a cell as a reading that isn't text sees it."""
+    return f"CASE WHEN trim({column}) IN ({NO_VALUE_TEXTS}) THEN NULL ELSE trim({column}) END"
 
 
 def detection_sql(
@@ -47,14 +52,19 @@ def detection_sql(
     Returns
     -------
     str
-        A query of one row: for each column whether it needs trimming, then for each rung but the
-        last (which is text and fits anything) whether it fits; NULL where no cell has a value.
+        A query of one row: for each column whether it needs tidying and has words for no value,
+        then for each rung but the last (which is text and fits anything) whether it fits; NULL
+        where no cell has a value.
     """
     wanted: list[str] = []
     for column, rungs in zip(columns, ladders, strict=True):
-        wanted.append(f"bool_or({column} <> trim({column}) OR {column} = '')")
-        cell = cell_sql(column, trimmed=True)
-        wanted += [f"bool_and({rung.fits(cell)})" for rung in rungs[:-1]]
+        if len(rungs) == 1:
+            continue
+        wanted.append(f"bool_or({column} <> trim({column}) OR {column} IN ({NO_VALUE_TEXTS}))")
+        wanted.append(f"bool_or(trim({column}) IN ({_WORDS}))")
+        wanted += [f"bool_and({rung.fits(tidied_sql(column))})" for rung in rungs[:-1]]
+    if not wanted:
+        wanted = ["count(*)"]
     limited = source if limit is None else f"(SELECT * FROM {source} LIMIT {limit:d})"
     return f"SELECT {', '.join(wanted)} FROM {limited}"
 
@@ -64,9 +74,12 @@ def choose(row: Sequence[object], ladders: Sequence[Sequence[Reading]]) -> list[
     answers = iter(row)
     plans: list[ColumnPlan] = []
     for rungs in ladders:
-        trimmed = bool(next(answers))
+        if len(rungs) == 1:
+            plans.append(ColumnPlan(rungs[0]))
+            continue
+        tidied, missing_words = bool(next(answers)), bool(next(answers))
         fitting = [rung for rung in rungs[:-1] if next(answers) is not False]
-        plans.append(ColumnPlan(fitting[0] if fitting else rungs[-1], trimmed))
+        plans.append(ColumnPlan(fitting[0] if fitting else rungs[-1], tidied, missing_words))
     return plans
 
 
@@ -86,7 +99,8 @@ def values_sql(
             inner.append(f"{column} AS v{i}")
             outer.append(f"v{i} AS {alias}")
             continue
-        cell = cell_sql(column, trimmed=plan.trimmed and plan.reading.type != "VARCHAR")
+        tidied = plan.tidied and plan.reading.type != "VARCHAR"
+        cell = tidied_sql(column) if tidied else column
         inner.append(f"{cell} AS x{i}, {plan.reading.value(cell)} AS v{i}")
         misfit = plan.reading.misfit(f"x{i}", f"v{i}")
         outer.append(f"CASE WHEN {misfit} THEN error('{MISFIT}') ELSE v{i} END AS {alias}")

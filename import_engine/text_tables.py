@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import duckdb
 
 from import_engine.imported import PRIMARY, ImportedTable
-from import_engine.readings import LONG_WHOLE, NO_VALUE, TEXT, Reading
+from import_engine.readings import LONG_WHOLE, MISSING_WORDS, NO_VALUE, TEXT, Reading
 from import_engine.stored_types import write_table
 from import_engine.text_columns import MISFIT, ColumnPlan, choose, detection_sql, values_sql
 from import_engine.work import ImportWork, Reached
@@ -45,7 +45,26 @@ Ladders = Sequence[Sequence[Reading]]
 def detect(
     work: ImportWork, layout: Layout, ladders: Ladders, limit: int | None, report: Report
 ) -> list[ColumnPlan]:
-    """Find each column's reading in the first rows, or in all of them when ``limit`` is None."""
+    """Find each column's reading in the first rows, or in all of them when ``limit`` is None.
+
+    The narrowest readings are tried first, on all columns; the others, which are many for dates,
+    only on the columns that need them.
+    """
+    narrow = [rungs if len(rungs) == 1 else (rungs[0], TEXT) for rungs in ladders]
+    plans = _ask(work, layout, narrow, limit, share_of(report, 0.0, 0.5))
+    left = [
+        rungs[1:] if plan.reading == TEXT and len(rungs) > 2 else (TEXT,)
+        for rungs, plan in zip(ladders, plans, strict=True)
+    ]
+    if all(rungs == (TEXT,) for rungs in left):
+        return plans
+    wider = _ask(work, layout, left, limit, share_of(report, 0.5, 1.0))
+    return [wide if plan.reading == TEXT else plan for plan, wide in zip(plans, wider, strict=True)]
+
+
+def _ask(
+    work: ImportWork, layout: Layout, ladders: Ladders, limit: int | None, report: Report
+) -> list[ColumnPlan]:
     columns = layout([rungs[0] for rungs in ladders])
     sql = detection_sql(columns.source, columns.cells, ladders, limit)
     message = "finding the columns' types"
@@ -117,6 +136,9 @@ def _reading_notes(
         note = plan.reading.note(name)
         if note:
             yield note
+        if plan.missing_words and plan.reading.type != "VARCHAR":
+            words = " and ".join(MISSING_WORDS)
+            yield f'In column "{name}", {words} stand for no value.'
         widened = plan.reading.type != rungs[0].type and rungs[0] not in (NO_VALUE, TEXT)
         if widened and plan.reading != LONG_WHOLE:
             kept = "text" if plan.reading == TEXT else plan.reading.type

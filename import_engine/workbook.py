@@ -3,9 +3,9 @@
 Owns: sheets as tables. Invariant: the first row of a sheet names its columns, each other row is a
 row, and no number loses a digit. Called by ``importer``.
 
-A workbook is read into memory as a whole, so its unpacked size is limited. Cells with an Excel error
-(``#DIV/0!``) have no value. fastexcel gives every number as a DOUBLE: a column of whole numbers
-becomes BIGINT, one of days DATE, one of times of day TIME, and one of different kinds text.
+A workbook is read into memory as a whole, so its unpacked size is limited. Cells with an Excel
+error (``#DIV/0!``) have no value. fastexcel gives every number as a DOUBLE: a column of whole
+numbers becomes BIGINT, one of days DATE, one of times of day TIME, and one of different kinds text.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import fastexcel
 from import_engine.errors import UnreadableFile
 from import_engine.imported import PRIMARY, ImportedTable
 from import_engine.names import settle_names
+from import_engine.readings import WHOLE_LIMIT
 from import_engine.stored_types import Stored, stored_as, write_table
 from import_engine.work import ImportWork
 from parquet_tables.progress import share_of
@@ -28,7 +29,6 @@ from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column
 
 MOST_UNPACKED_BYTES = 512 * 1024 * 1024
-WHOLE_LIMIT = 2**53
 _NO_DAY_BEFORE = "TIMESTAMP '1900-01-01'"
 _SHEET, _NUMBERS, _HEADER = "sheet_cells", "sheet_numbers", "sheet_header"
 
@@ -162,7 +162,7 @@ def narrowing_sql(types: Sequence[str]) -> str:
             wanted.append(f"bool_and(c{i} < {_NO_DAY_BEFORE})")
         else:
             wanted += ["false", "false"]
-    return f"SELECT {', '.join(wanted)} FROM {_source(len(types))}"
+    return f"SELECT {', '.join([*wanted, 'count(*)'])} FROM {_source(len(types))}"
 
 
 def _stored(
