@@ -42,6 +42,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "storage_not_writable": 503,
     "data_directory_in_use": 503,
     "newer_schema": 503,
+    "address_in_use": 503,
     "invalid_setting": 500,
     "rows_missing": 500,
 }

@@ -16,7 +16,7 @@ from http_api.sign_in_throttle import SignInThrottle
 from http_api.strict_fields import StrictString
 from http_api.strict_schemas import MessageOut, PageOut, PageQuery, StrictSchema, text
 from job_runner.user_rules import check_soeid
-from storage.tokens import issue_token, revoke_token
+from storage.tokens import issue_token, open_sign_in_link, revoke_token
 from storage.users import (
     ROLES,
     add_user,
@@ -69,6 +69,10 @@ class UserIn(StrictSchema):
 class UserChangeIn(StrictSchema):
     password = PasswordText()
     role_name = StrictString(validate=validate.OneOf(ROLES))
+
+
+class LinkOut(Schema):
+    link = fields.String(required=True)
 
 
 class UsersOut(PageOut):
@@ -191,6 +195,22 @@ def patch_user(user_id: int, given: dict[str, Any]) -> Any:
             role_name=given.get("role_name"),
             password_hash=None if password is None else hash_password(password),
         )
+
+
+@blueprint.post("/<int:user_id>/sign-in-link")
+@blueprint.auth_required(bearer)
+@blueprint.output(LinkOut)
+@blueprint.doc(
+    summary="Make a one-time link with which a user sets a password",
+    description="For admins. It closes an earlier link of the same user.",
+)
+def make_link(user_id: int) -> dict[str, str]:
+    require_role("admin")
+    lifetime = timedelta(hours=service().settings.link_hours)
+    with service().database.write() as tx:
+        found = get_user(tx, user_id)
+        code = open_sign_in_link(tx, found.id, lifetime, service().clock)
+    return {"link": f"{request.host_url}sign-in?code={code}"}
 
 
 @blueprint.delete("/<int:user_id>")

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -73,6 +74,14 @@ class ServerProcess:
         )
         self._clients.append(client)
         return client
+
+    def wait_for(self, text: str) -> list[str]:
+        """The output so far, once it holds ``text``."""
+        end = time.monotonic() + START_S
+        while text not in "".join(self.output):
+            assert time.monotonic() < end, "".join(self.output)
+            time.sleep(0.01)
+        return list(self.output)
 
     def kill(self) -> None:
         """SIGKILL, and wait."""

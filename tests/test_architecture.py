@@ -26,7 +26,7 @@ FORBIDDEN_LIBRARIES = {
     "sampling_engine": {"flask", "sqlite3", "waitress"},
     "import_engine": {"flask", "sqlite3", "waitress"},
     "job_runner": {"flask", "sqlite3", "duckdb", "waitress"},
-    "http_api": {"sqlite3", "duckdb", "waitress"},
+    "http_api": {"sqlite3", "duckdb"},
     "web_ui": {"sqlite3", "duckdb", "waitress"},
     "command_line": {"flask", "sqlite3", "duckdb", "waitress"},
 }

@@ -118,6 +118,7 @@ def test_users_are_the_admins_business(server: LiveServer) -> None:
         client.get(f"/api/users/{user['id']}"),
         client.patch(f"/api/users/{user['id']}", json={"role_name": "admin"}),
         client.delete(f"/api/users/{user['id']}"),
+        client.post(f"/api/users/{user['id']}/sign-in-link"),
     ):
         assert_problem(answer, 403, "forbidden", "admin", "analyst")
 

@@ -1,0 +1,145 @@
+"""The command line's side of the HTTP API.
+
+Invariant: an error answer becomes :class:`CommandFailed` with the problem's own sentence.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+
+from command_line.failures import CommandFailed
+
+POLL_INTERVAL_S = 0.2
+TIMEOUT = httpx.Timeout(10, read=None, write=None)
+"""Reading has no limit: a download is written in full before its answer begins."""
+
+Told = Callable[[float, str], None]
+"""Takes a percentage, 0 to 100, and what is being done."""
+
+
+class ApiClient:
+    """One server, with one token."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url
+        self._http = httpx.Client(
+            base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def get(self, path: str, **query: Any) -> dict[str, Any]:
+        """Read; parameters that are None are left out."""
+        given = {name: value for name, value in query.items() if value is not None}
+        return _answer(self._http.get(path, params=given))
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Send a JSON body."""
+        return _answer(self._http.post(path, json=body))
+
+    def upload(
+        self, path: str, file: Path, name: str, fields: dict[str, str], told: Told
+    ) -> dict[str, Any]:
+        """Send a file as a form, piece by piece."""
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            watched = _Watched(stream, size, told)
+            files = {"file": (name, watched, "application/octet-stream")}
+            return _answer(self._http.post(path, data=fields, files=files))  # type: ignore[arg-type]
+
+    def download(self, path: str, target: Path, **query: Any) -> None:
+        """Write an answer's body to a file, whole or not at all."""
+        partial = target.with_name(f"{target.name}.partial")
+        try:
+            with self._http.stream("GET", path, params=query) as response:
+                if response.is_error:
+                    response.read()
+                    _answer(response)
+                with partial.open("wb") as file:
+                    for piece in response.iter_bytes():
+                        file.write(piece)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def finished_job(self, job_id: str, told: Told) -> dict[str, Any]:
+        """Wait for a job's end and return it.
+
+        Raises
+        ------
+        CommandFailed
+            The job failed; with its message.
+        """
+        while True:
+            job = self.get(f"/api/jobs/{job_id}")
+            told(job["progress"], job["progress_message"] or job["status"])
+            if job["status"] == "completed":
+                return job
+            if job["status"] == "failed":
+                raise CommandFailed(f"Job {job_id} failed: {job['error_message']}")
+            time.sleep(POLL_INTERVAL_S)
+
+    def dataset_id(self, name_or_id: str) -> int:
+        """The dataset that a name or an id stands for.
+
+        Raises
+        ------
+        CommandFailed
+            No dataset has that name, or several have it.
+        """
+        found = self.get("/api/datasets", name=name_or_id)["datasets"]
+        if len(found) == 1:
+            return int(found[0]["id"])
+        if found:
+            ids = ", ".join(str(dataset["id"]) for dataset in found)
+            raise CommandFailed(f'Several datasets are named "{name_or_id}". Give an id: {ids}.')
+        if name_or_id.isdecimal():
+            return int(self.get(f"/api/datasets/{name_or_id}")["id"])
+        names = [dataset["name"] for dataset in self.get("/api/datasets", limit=20)["datasets"]]
+        listed = f"There are: {', '.join(names)}." if names else "There are none yet."
+        raise CommandFailed(f'There is no dataset "{name_or_id}". {listed}')
+
+
+class _Watched:
+    """A file that tells how much of it was read."""
+
+    def __init__(self, stream: IO[bytes], size: int, told: Told) -> None:
+        self._stream = stream
+        self._size = size
+        self._told = told
+
+    def read(self, count: int = -1) -> bytes:
+        piece = self._stream.read(count)
+        self._told(100 * self._stream.tell() / max(self._size, 1), "sending the file")
+        return piece
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def __iter__(self) -> Iterator[bytes]:
+        while piece := self.read(1 << 16):
+            yield piece
+
+
+def _answer(response: httpx.Response) -> dict[str, Any]:
+    if response.is_error:
+        try:
+            detail = response.json()["detail"]
+        except (ValueError, KeyError, TypeError):
+            detail = f"The server answered {response.status_code} {response.reason_phrase}."
+        raise CommandFailed(str(detail))
+    answer: dict[str, Any] = response.json()
+    return answer

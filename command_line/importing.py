@@ -1,0 +1,66 @@
+"""``jobsvc import``: a file into a dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from command_line.api_client import ApiClient
+from command_line.connection import Target, connected
+from command_line.options import AS_JSON, with_target
+from command_line.output import print_json, print_table, progress_bar
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--dataset", required=True, help="Name or id; a new name makes a new dataset.")
+@click.option("--ref", default="main", show_default=True, help="The ref that moves.")
+@click.option("--message", help="What the commit says [default: Import and the file's name].")
+@AS_JSON
+@with_target
+def import_command(
+    target: Target, file: Path, dataset: str, ref: str, message: str | None, as_json: bool
+) -> None:
+    """Import a CSV, TSV, JSON, NDJSON, Parquet or XLSX file as a new commit.
+
+    \b
+    jobsvc import sales.csv --dataset sales
+    jobsvc import q3.xlsx --dataset sales --ref quarter3 --message "Figures of Q3"
+    """
+    with connected(target, "jobsvc import") as client:
+        job = import_file(client, file, dataset, ref, message)
+    summary = job["output_summary"]
+    if as_json:
+        print_json(job)
+        return
+    click.echo(
+        f'Dataset "{job["dataset_name"]}" (id {job["dataset_id"]}), ref {summary["output_ref"]}, '
+        f"commit {summary['output_commit_id'][:12]}:"
+    )
+    print_table(
+        ("table", "rows", "columns"),
+        [(table["key"], table["rows"], table["columns"]) for table in summary["tables"]],
+    )
+    for table in summary["tables"]:
+        for note in table["notes"]:
+            click.echo(f"Note on {table['key']}: {note}")
+
+
+def import_file(
+    client: ApiClient, file: Path, dataset: str, ref: str = "main", message: str | None = None
+) -> dict[str, Any]:
+    """Send a file, wait for its job, and return the finished job."""
+    found = client.get("/api/datasets", name=dataset)["datasets"]
+    if found or dataset.isdecimal():
+        dataset_id = client.dataset_id(dataset)
+    else:
+        dataset_id = client.post("/api/datasets", {"name": dataset})["id"]
+    fields = {} if message is None else {"commit_message": message}
+    path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/import"
+    with progress_bar(f"Sending {file.name}") as told:
+        accepted = client.upload(path, file, file.name, fields, told)
+    with progress_bar(f"Importing {file.name}") as told:
+        return client.finished_job(accepted["job_id"], told)

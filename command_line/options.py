@@ -1,0 +1,50 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import click
+
+from command_line.composition import Composition
+from command_line.connection import Target
+from command_line.failures import told_plainly
+from job_runner.settings import load_settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+DATA_DIR = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where everything is kept [variable JOBSVC_DATA_DIR; default: the platform's user data "
+    "folder].",
+)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
+
+
+def with_target(command: Command) -> Command:
+    """Give a command the options that say where to work, as one ``target``."""
+
+    @DATA_DIR
+    @click.option(
+        "--server",
+        envvar="JOBSVC_SERVER",
+        metavar="URL",
+        help="Work on this server with the token in JOBSVC_TOKEN, rather than on the data "
+        "directory [variable JOBSVC_SERVER].",
+    )
+    @click.pass_obj
+    @functools.wraps(command)
+    def wrapped(
+        composition: Composition, /, data_dir: Path | None, server: str | None, **given: Any
+    ) -> Any:
+        with told_plainly():
+            settings = load_settings({"data_dir": data_dir})
+        target = Target(composition, settings, server, os.environ.get("JOBSVC_TOKEN"))
+        return command(target=target, **given)
+
+    return cast(Command, wrapped)

@@ -1,0 +1,32 @@
+"""The command ``jobsvc`` with its subcommands."""
+
+from __future__ import annotations
+
+import click
+
+from command_line.accounts import token, user
+from command_line.demo import demo
+from command_line.importing import import_command
+from command_line.jobs import jobs
+from command_line.sampling import sample
+from command_line.serving import serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="jobsvc")
+def command() -> None:
+    """Draw samples you can defend.
+
+    \b
+    A first sample of real data:   jobsvc demo
+    A server for a team:           jobsvc serve
+    A file of your own:            jobsvc import sales.csv --dataset sales
+                                   jobsvc sample sales --method random --size 1000 --output s.csv
+
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the data directory or the server can't
+    be reached.
+    """
+
+
+for subcommand in (serve, import_command, sample, jobs, demo, user, token):
+    command.add_command(subcommand)

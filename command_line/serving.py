@@ -1,0 +1,89 @@
+"""``jobsvc serve``: the server in the foreground."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import tempfile
+import webbrowser
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from command_line.composition import Composition, Listening
+from command_line.failures import told_plainly
+from command_line.options import DATA_DIR
+from job_runner.settings import load_settings
+from storage.tokens import open_sign_in_link
+from storage.users import anyone_can_sign_in, first_admin
+
+
+@click.command()
+@DATA_DIR
+@click.option("--host", help="Address to listen on [JOBSVC_HOST; default 127.0.0.1].")
+@click.option("--port", type=int, help="Port to listen on, 0 for a free one [JOBSVC_PORT; 8000].")
+@click.option("--workers", type=int, help="Jobs at the same time [JOBSVC_WORKERS; 2].")
+@click.option("--open", "open_browser", is_flag=True, help="Open the page in a browser.")
+@click.pass_obj
+def serve(
+    composition: Composition,
+    data_dir: Path | None,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    open_browser: bool,
+) -> None:
+    """Serve the API and the pages until told to stop (Ctrl-C).
+
+    The first start makes the admin and prints a one-time link with which to set a password.
+
+    \b
+    jobsvc serve
+    jobsvc serve --host 0.0.0.0 --port 80 --data-dir /srv/jobsvc
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    with told_plainly():
+        settings = load_settings(
+            {"data_dir": data_dir, "host": host, "port": port, "workers": workers}
+        )
+        signal.signal(signal.SIGTERM, _leave)
+        with composition.listening(settings, "jobsvc serve") as here:
+            # Waitress spools request bodies to temporary files: keep them on the data's disk.
+            tempfile.tempdir = str(here.service.directory.scratch_dir)
+            page = _announce(here)
+            if open_browser:
+                webbrowser.open(page)
+            here.serve()
+
+
+def _announce(here: Listening) -> str:
+    """Say where the server is; returns the page to open."""
+    click.echo(f"jobsvc serves {here.url} from {here.service.directory.root}")
+    link = _first_link(here)
+    if link is None:
+        return here.url
+    hours = here.service.settings.link_hours
+    click.echo(
+        f"Nobody can sign in yet. Open this link once, within {hours} hours, to set the admin's "
+        f"password:\n  {link}"
+    )
+    return link
+
+
+def _first_link(here: Listening) -> str | None:
+    service = here.service
+    with service.database.write() as tx:
+        admin = first_admin(tx)
+        if admin is None or anyone_can_sign_in(tx):
+            return None
+        lifetime = timedelta(hours=service.settings.link_hours)
+        code = open_sign_in_link(tx, admin.id, lifetime, service.clock)
+    return f"{here.url}/sign-in?code={code}"
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """SystemExit lets waitress finish the requests in flight."""
+    raise SystemExit(0)

@@ -1,0 +1,99 @@
+"""Waitress around the app: address, limits, an orderly stop.
+
+Owns: the listening sockets and the threads that answer requests. Invariant: after ``close`` no
+socket is open, whichever thread called it.
+"""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from waitress.server import BaseWSGIServer, create_server
+from waitress.wasyncore import close_all
+
+from domain_errors import DomainError
+from job_runner.settings import Settings
+
+STOP_S = 10
+
+
+class AddressInUse(DomainError):
+    """Something else listens on the address, or it isn't this machine's."""
+
+    code = "address_in_use"
+
+
+class HttpServer:
+    """A server that listens from the start and answers once it runs.
+
+    Parameters
+    ----------
+    app : callable
+        The WSGI app.
+    settings : Settings
+        Host, port, threads and the largest upload.
+
+    Raises
+    ------
+    AddressInUse
+        The address can't be listened on.
+    """
+
+    def __init__(self, app: Callable[..., Any], settings: Settings) -> None:
+        self._channels: dict[int, Any] = {}
+        self._stopped = threading.Event()
+        self._stopped.set()
+        try:
+            self._server = create_server(
+                app,
+                map=self._channels,
+                host=settings.host,
+                port=settings.port,
+                threads=settings.http_threads,
+                # A little more than the app's own limit, whose answer is the clearer one.
+                max_request_body_size=(settings.upload_max_mb + 1) * 1024**2,
+                channel_request_lookahead=1,  # a client that leaves is noticed
+                ident=None,
+            )
+        except OSError as error:
+            why = "is in use" if error.errno == errno.EADDRINUSE else f"can't be used ({error})"
+            raise AddressInUse(
+                f"The address {settings.host}, port {settings.port}, {why}. "
+                "Choose another with --host or --port."
+            ) from None
+        except ValueError as error:
+            raise AddressInUse(
+                f'"{settings.host}", port {settings.port}, is no address ({error}).'
+            ) from None
+        self.port = int(self._listeners()[0].effective_port)
+        self.url = f"http://{_reachable(settings.host)}:{self.port}"
+
+    def run(self) -> None:
+        """Answer requests until :meth:`close`, SystemExit or KeyboardInterrupt."""
+        self._stopped.clear()
+        try:
+            self._server.run()
+        finally:
+            self._stopped.set()
+
+    def close(self) -> None:
+        """Stop answering and close every connection."""
+        if not self._stopped.is_set():
+            # The loop is another thread's: it must close its own sockets.
+            self._listeners()[0].trigger.pull_trigger(lambda: close_all(self._channels))
+            self._stopped.wait(STOP_S)
+        self._server.task_dispatcher.shutdown()
+        close_all(self._channels, ignore_all=True)
+
+    def _listeners(self) -> list[Any]:
+        return [one for one in self._channels.values() if isinstance(one, BaseWSGIServer)]
+
+
+def _reachable(host: str) -> str:
+    """An address that a browser on this machine can open."""
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,139 @@
+"""The composition root: settings → storage → engines → runner → app, and the command ``jobsvc``.
+
+Everything is opened here, in one order, and closed in the other; no other module opens anything.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+from apiflask import APIFlask
+
+import web_ui.pages
+from command_line import Composition, Listening, command
+from http_api.app import create_app
+from http_api.http_server import HttpServer
+from job_runner.recovery import recover
+from job_runner.run_types import HANDLERS
+from job_runner.runner import Runner
+from job_runner.service import Service
+from job_runner.settings import Settings
+from parquet_tables.database import ParquetDatabase
+from storage.clock import system_clock, timestamp
+from storage.data_directory import DataDirectory, Owner
+from storage.data_files import DataFiles
+from storage.database import Database
+from storage.tokens import issue_token
+from storage.users import add_user, first_admin
+
+OPERATOR_LIFETIME = timedelta(days=3650)
+"""The operator's token ends with its server, since the next start forgets it."""
+
+
+@contextmanager
+def running_service(settings: Settings, purpose: str) -> Iterator[Service]:
+    """Take the data directory, recover, and run jobs until the block ends.
+
+    Raises
+    ------
+    DataDirectoryInUse
+        Another process has the directory.
+    """
+    directory = DataDirectory(settings.data_dir)
+    directory.acquire(Owner(os.getpid(), purpose, timestamp(system_clock())))
+    try:
+        runner = Runner(HANDLERS, settings.workers)
+        with ParquetDatabase(
+            directory.root,
+            directory.spill_dir,
+            memory_mb=settings.memory_mb,
+            threads=settings.duckdb_threads or None,
+        ) as parquet:
+            service = Service(
+                settings=settings,
+                directory=directory,
+                database=Database(directory.database_path),
+                data_files=DataFiles(directory.files_dir),
+                parquet=parquet,
+                clock=system_clock,
+                new_id=lambda: str(uuid.uuid4()),
+                wake_runner=runner.wake,
+            )
+            try:
+                recover(service)
+                _make_admin(service)
+                runner.start(service)
+                yield service
+            finally:
+                runner.stop()
+                service.database.close()
+    finally:
+        directory.release()
+
+
+def build_app(service: Service) -> APIFlask:
+    """The WSGI app: the API and the pages."""
+    app = create_app(service)
+    app.register_blueprint(web_ui.pages.blueprint)
+    return app
+
+
+@contextmanager
+def listening(settings: Settings, purpose: str) -> Iterator[Listening]:
+    """Serve over HTTP; the address is known inside the block, and ``serve`` answers requests."""
+    with running_service(settings, purpose) as service:
+        server = HttpServer(build_app(service), settings)
+        try:
+            token = _operator_token(service)
+            owner = service.directory.owner()
+            assert owner is not None  # noqa: S101 - it was written on opening
+            service.directory.write_owner(replace(owner, url=server.url, token=token))
+            yield Listening(service, server.url, token, server.run)
+        finally:
+            server.close()
+
+
+@contextmanager
+def serving_in_background(settings: Settings, purpose: str) -> Iterator[Listening]:
+    """Serve on a free port of this machine alone, for one command of the command line."""
+    with listening(replace(settings, host="127.0.0.1", port=0), purpose) as here:
+        answering = threading.Thread(target=here.serve, name="http", daemon=True)
+        answering.start()
+        yield here
+
+
+def _make_admin(service: Service) -> None:
+    with service.database.write() as tx:
+        if first_admin(tx) is None:
+            add_user(tx, service.settings.admin_soeid, "admin", None, service.clock)
+
+
+def _operator_token(service: Service) -> str:
+    with service.database.write() as tx:
+        admin = first_admin(tx)
+        assert admin is not None  # noqa: S101 - _make_admin saw to it
+        secret, _ = issue_token(
+            tx,
+            admin.id,
+            kind="operator",
+            name="command line",
+            scope="write",
+            lifetime=OPERATOR_LIFETIME,
+            clock=service.clock,
+        )
+    return secret
+
+
+def main() -> None:
+    """The command ``jobsvc``."""
+    command(obj=Composition(listening, serving_in_background), prog_name="jobsvc")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Runs the command in this process, over a data directory of its own, with real HTTP beneath."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import jobsvc
+from command_line import Composition, command
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def run(data_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    monkeypatch.setenv("JOBSVC_DATA_DIR", str(data_dir))
+    monkeypatch.setenv("JOBSVC_MEMORY_MB", "256")
+    monkeypatch.chdir(tmp_path)
+    composition = Composition(jobsvc.listening, jobsvc.serving_in_background)
+
+    def run_command(*arguments: str, given: str | None = None, code: int = 0) -> Result:
+        result = CliRunner().invoke(command, list(arguments), obj=composition, input=given)
+        assert result.exit_code == code, result.output + repr(result.exception)
+        return result
+
+    return run_command

@@ -1,0 +1,176 @@
+"""What people type, what they get, and how it fails."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import click
+import pytest
+
+from command_line import command
+from storage.data_directory import DataDirectory
+from tests.command_line.conftest import Run
+from tests.live_server import PASSWORD, LiveServer, write_csv
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    return write_csv(tmp_path / "sales 2024.csv", 700)
+
+
+def test_a_file_is_imported_and_a_sample_drawn_and_written(
+    run: Run, table: Path, tmp_path: Path
+) -> None:
+    imported = run("import", str(table), "--dataset", "Sales", "--message", "First")
+    assert 'Dataset "Sales" (id 1), ref main' in imported.stdout
+    assert "700" in imported.stdout
+    output = tmp_path / "sample.csv"
+    drawn = run(
+        *("sample", "sales", "--method", "stratified", "--strata", "kind", "--size", "70"),
+        *("--seed", "7", "--name", "q1", "--output", str(output)),
+    )
+    assert "Drew 70 of 700 rows" in drawn.stdout
+    assert "smpl-q1" in drawn.stdout
+    assert "allocated" in drawn.stdout
+    with output.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 70
+    assert {row["_design_weight"] for row in rows} == {"10.0"}
+    again = run("sample", "1", "--size", "70", "--seed", "7", "--json")
+    job = json.loads(again.stdout)
+    assert job["output_summary"]["total_sampled"] == 70
+    assert job["run_parameters"]["rounds"][0]["parameters"]["seed"] == 7
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "arrow"])
+def test_the_files_ending_settles_its_format(
+    run: Run, table: Path, tmp_path: Path, ending: str
+) -> None:
+    run("import", str(table), "--dataset", "Sales")
+    output = tmp_path / f"out.{ending}"
+    run("sample", "Sales", "--fraction", "0.1", "--output", str(output))
+    assert output.stat().st_size > 0
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_jobs_are_listed_and_shown(run: Run, table: Path) -> None:
+    run("import", str(table), "--dataset", "Sales")
+    listed = run("jobs", "--run-type", "import", "--dataset", "Sales")
+    assert "completed" in listed.stdout
+    assert "1 of 1 jobs." in listed.stdout
+    page = json.loads(run("jobs", "--json").stdout)
+    shown = json.loads(run("jobs", page["jobs"][0]["id"]).stdout)
+    assert shown["run_parameters"]["file_name"] == "sales 2024.csv"
+
+
+def test_users_are_added_and_tokens_made(run: Run) -> None:
+    added = run("user", "add", "bg54677", "--role", "viewer", "--password-stdin", given=PASSWORD)
+    assert "bg54677 (viewer)" in added.stdout
+    asked = run("user", "add", "bg54678", given=f"{PASSWORD}\n{PASSWORD}\n")
+    assert "bg54678 (analyst)" in asked.stdout
+    assert PASSWORD not in asked.output
+    assert "bg54677" in run("user", "list").stdout
+    token = run("token", "create", "BG54677", "--scope", "read").stdout
+    assert len(token.strip()) > 40
+    assert token.count("\n") == 1
+
+
+def test_a_lost_password_is_mended_with_a_link(run: Run) -> None:
+    run("user", "add", "bg54677", "--password-stdin", given=PASSWORD)
+    link = run("user", "link", "bg54677").stdout.strip()
+    assert "/sign-in?code=" in link
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "part"),
+    [
+        (("sample", "Sales", "--size", "0"), 2, "--size"),
+        (("sample", "Sales", "--size", "5", "--output", "x.xls"), 2, ".csv, .parquet, .arrow"),
+        (("sample", "Sales", "--method", "lucky"), 2, "random"),
+        (("sample", "Sals", "--size", "5"), 1, 'no dataset "Sals". There are: Sales'),
+        (("sample", "Sales"), 1, "sample_size or sample_fraction"),
+        (("sample", "Sales", "--size", "5", "--ref", "mian"), 1, "There are: main"),
+        (
+            ("sample", "Sales", "--method", "stratified", "--strata", "knd", "--size", "5"),
+            1,
+            'Did you mean "kind"',
+        ),
+        (("import", "missing.csv", "--dataset", "x"), 2, "missing.csv"),
+        (("import", "broken.csv", "--dataset", "x"), 1, "Line 3"),
+        (("jobs", "none"), 1, 'no job "none"'),
+        (("jobs", "--status", "done"), 2, "completed"),
+        (("user", "add", "x", "--password-stdin"), 1, "[A-Za-z0-9]{7}"),
+        (("token", "create", "nobody0"), 1, 'no user "nobody0"'),
+        (("jobs", "--server", "http://127.0.0.1:9"), 2, "JOBSVC_TOKEN"),
+    ],
+)
+def test_a_failure_is_one_line_that_names_the_culprit(
+    run: Run, table: Path, tmp_path: Path, arguments: tuple[str, ...], code: int, part: str
+) -> None:
+    (tmp_path / "broken.csv").write_text("a,b\n1,2\n3,4,5\n")
+    run("import", str(table), "--dataset", "Sales")
+    failed = run(*arguments, given=PASSWORD, code=code)
+    assert part in failed.stderr.replace("\n", " ")
+    assert "Traceback" not in failed.stderr
+
+
+def test_a_running_server_does_the_work(
+    run: Run, server: LiveServer, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOBSVC_DATA_DIR", str(server.service.directory.root))
+    run("import", str(table), "--dataset", "by the command line")
+    found = server.admin.get("/api/datasets", params={"name": "by the command line"}).json()
+    assert found["total"] == 1
+
+
+def test_a_server_elsewhere_does_the_work_with_a_token(
+    run: Run, server: LiveServer, table: Path, monkeypatch: pytest.MonkeyPatch, data_dir: Path
+) -> None:
+    monkeypatch.setenv("JOBSVC_TOKEN", server.token)
+    run("import", str(table), "--dataset", "from afar", "--server", server.url)
+    assert not data_dir.exists()
+    monkeypatch.setenv("JOBSVC_TOKEN", "wrong")
+    failed = run("jobs", "--server", server.url, code=1)
+    assert "Sign in first" in failed.stderr
+
+
+def test_a_server_that_does_not_answer_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOBSVC_TOKEN", "x")
+    failed = run("jobs", "--server", "http://127.0.0.1:9", code=3)
+    assert "can't be reached" in failed.stderr
+
+
+def test_the_note_of_a_killed_server_misleads_nobody(run: Run, data_dir: Path) -> None:
+    data_dir.mkdir()
+    note = {"pid": 1, "command": "x", "started_at": "", "url": "http://127.0.0.1:9", "token": "x"}
+    (data_dir / "owner.json").write_text(json.dumps(note))
+    assert "0 of 0 jobs." in run("jobs").stdout
+    assert DataDirectory(data_dir).owner() is None
+
+
+def test_the_demo_draws_from_real_data(run: Run, tmp_path: Path) -> None:
+    shown = run("demo").stdout
+    assert "Imported 336,776 flights" in shown
+    assert "Drew 1,000 of 336,776 rows" in shown
+    assert shown.count("EWR") == 12
+    assert "jobsvc serve --open --data-dir" in shown
+    with (tmp_path / "jobsvc-demo-sample.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 1000
+
+
+def test_every_command_explains_itself_with_an_example(run: Run) -> None:
+    def commands(group: click.Group, path: tuple[str, ...]) -> list[tuple[str, ...]]:
+        found: list[tuple[str, ...]] = []
+        for name, one in group.commands.items():
+            if isinstance(one, click.Group):
+                found += commands(one, (*path, name))
+            else:
+                found.append((*path, name))
+        return found
+
+    for path in commands(command, ()):
+        text = run(*path, "--help").stdout
+        assert "Usage: " in text
+        assert path[-1] == "list" or f"jobsvc {' '.join(path)}" in text, path
