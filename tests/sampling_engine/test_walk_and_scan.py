@@ -153,6 +153,9 @@ def test_the_planner_scans_only_strata_that_a_walk_would_look_for_too_long() -> 
     plan = plan_round(np.array([1_000, 5]), eligible, order, None)
     assert plan.walked.tolist() == [1_000, 0]
     assert plan.scanned.tolist() == [0, 5]
-    assert plan_round(np.array([9_000_000]), np.array([10_000_000]), order, None).run_by == "walk"
+    all_but_few = np.array([9_000_000]), np.array([10_000_000])
+    assert plan_round(*all_but_few, order, None).run_by == "scan"
+    assert plan_round(*all_but_few, order, None, look_up=False).run_by == "walk"
+    assert plan_round(np.array([0, 0]), eligible, order, None).run_by == "walk"
     assert plan_round(np.array([1_000, 5]), eligible, order, "walk").run_by == "walk"
     assert plan_round(np.array([1_000, 5]), eligible, order, "scan").run_by == "scan"
