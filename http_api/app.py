@@ -58,6 +58,7 @@ def create_app(service: Service) -> APIFlask:
         version=version("jobsvc"),
         spec_path="/api/openapi.json",
         docs_path="/api/docs",
+        docs_oauth2_redirect_path=None,
     )
     app.request_class = UploadRequest
     app.url_map.strict_slashes = False
