@@ -48,6 +48,7 @@ def draw_sample(
     destination: Path,
     report: Report = no_report,
     strategy: Strategy | None = None,
+    counts_dir: Path | None = None,
 ) -> DrawnSample:
     """Draw the rounds from ``table`` and write the sample to one Parquet file.
 
@@ -65,6 +66,9 @@ def draw_sample(
         Takes the done fraction, 0 to 1, and a word on the step. What it raises stops the draw.
     strategy : {"walk", "scan"}, optional
         Forces how rows are chosen; the rows are the same. The planner decides when None.
+    counts_dir : Path, optional
+        A directory below the database's root, where counts of strata are kept for the next draw
+        from the same files; any file in it may be deleted at any time. None keeps none.
 
     Returns
     -------
@@ -85,7 +89,7 @@ def draw_sample(
     parts = [_part_of(one.method) for one in rounds]
     whole = sum(parts) + WRITING_PART
     with database.cursor() as cursor:
-        draw = _Draw(cursor, table, strategy)
+        draw = _Draw(cursor, table, strategy, counts_dir)
         results: list[RoundResult] = []
         for i, one in enumerate(rounds):
             step = share_of(report, sum(parts[:i]) / whole, sum(parts[: i + 1]) / whole)
@@ -106,9 +110,14 @@ class _Draw:
     """What the rounds of one draw share: the cursor, the rows taken so far and the strata."""
 
     def __init__(
-        self, cursor: duckdb.DuckDBPyConnection, table: TableFiles, strategy: Strategy | None
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        table: TableFiles,
+        strategy: Strategy | None,
+        counts_dir: Path | None,
     ) -> None:
-        self._cursor, self._table, self._strategy = cursor, table, strategy
+        self._cursor, self._table = cursor, table
+        self._strategy, self._counts_dir = strategy, counts_dir
         self._taken: Int64s = np.empty(0, dtype=np.int64)
         self._strata: dict[tuple[Column, ...], Strata] = {}
         cursor.execute(statements.CREATE_DRAWN)
@@ -145,7 +154,9 @@ class _Draw:
         columns = strata_columns(self._table, method)
         if columns not in self._strata:
             name = f"strata_{len(self._strata)}"
-            self._strata[columns] = ColumnStrata(self._cursor, self._table, columns, name, report)
+            self._strata[columns] = ColumnStrata(
+                self._cursor, self._table, columns, name, self._counts_dir, report
+            )
         return self._strata[columns]
 
     def _choose(

@@ -74,6 +74,21 @@ def count_strata(table: TableFiles, columns: Sequence[Column], strata: str) -> S
     )
 
 
+def load_strata(strata: str, path: str) -> Statement:
+    """Make the table ``strata`` from a file that holds one."""
+    return f"CREATE TEMP TABLE {strata} AS SELECT * FROM read_parquet(?)", [path]
+
+
+def all_strata(strata: str) -> Statement:
+    """The whole table ``strata`` in its order."""
+    return f"SELECT * FROM {strata} ORDER BY stratum", []
+
+
+def rows_of_strata(strata: str) -> Statement:
+    """Rows over all strata."""
+    return f"SELECT CAST(sum(rows) AS BIGINT) FROM {strata}", []
+
+
 def sizes_of_strata(strata: str) -> Statement:
     """The strata's row counts in the order of their numbers."""
     return f"SELECT rows FROM {strata} ORDER BY stratum", []

@@ -9,6 +9,7 @@ the rounds) and by the walk.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 import duckdb
@@ -17,7 +18,8 @@ import numpy as np
 from parquet_tables.progress import Report, watched
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine import statements
-from sampling_engine.errors import TooManyStrata
+from sampling_engine.errors import RowsMissing, TooManyStrata
+from sampling_engine.kept_counts import keep_counts, kept_file, load_counts
 from sampling_engine.order import Int64s
 
 MOST_STRATA = 1_000_000
@@ -75,6 +77,8 @@ class ColumnStrata:
     columns : sequence of Column
     table_name : str
         A plain word, new to this cursor.
+    counts_dir : Path or None
+        Where counts are kept for the next draw, below the database's root.
     report : Report
         Takes the progress of the count, the only pass over all rows.
 
@@ -82,6 +86,8 @@ class ColumnStrata:
     ------
     TooManyStrata
         There are more than 1,000,000.
+    RowsMissing
+        The files hold fewer rows than they are said to.
     """
 
     def __init__(
@@ -90,12 +96,16 @@ class ColumnStrata:
         table: TableFiles,
         columns: Sequence[Column],
         table_name: str,
+        counts_dir: Path | None,
         report: Report,
     ) -> None:
         self.columns, self.table_name = columns, table_name
         self._cursor, self._table = cursor, table
-        with watched(cursor, report, "counting strata"):
-            cursor.execute(*statements.count_strata(table, columns, table_name))
+        kept = counts_dir and kept_file(counts_dir, table, columns)
+        loaded = kept is not None and load_counts(cursor, kept, table_name, table)
+        if not loaded:
+            with watched(cursor, report, "counting strata"):
+                cursor.execute(*statements.count_strata(table, columns, table_name))
         counted = cursor.execute(*statements.sizes_of_strata(table_name)).fetchnumpy()
         self.rows: Int64s = counted["rows"]
         if len(self.rows) > MOST_STRATA:
@@ -103,6 +113,10 @@ class ColumnStrata:
             raise TooManyStrata(
                 f"{names} would make {len(self.rows):,} strata; up to {MOST_STRATA:,} are taken."
             )
+        if int(self.rows.sum()) < table.row_count:
+            raise RowsMissing(table.row_count - int(self.rows.sum()))
+        if kept is not None and not loaded:
+            keep_counts(cursor, table_name, kept)
 
     def of(self, ordinals: Int64s, report: Report) -> Int64s:
         """Fetch the rows' columns by ordinal and look their stratum up."""

@@ -78,7 +78,11 @@ class Workshop:
         )
 
     def draw(
-        self, table: TableFiles, *rounds: Round, strategy: Strategy | None = None
+        self,
+        table: TableFiles,
+        *rounds: Round,
+        strategy: Strategy | None = None,
+        counts_dir: Path | None = None,
     ) -> DrawnSample:
         return draw_sample(
             self.database,
@@ -87,6 +91,7 @@ class Workshop:
             table_key="primary",
             destination=self.new_path(),
             strategy=strategy,
+            counts_dir=counts_dir,
         )
 
     def rows(self, table: TableFiles, selected: str = "*") -> Rows:

@@ -1,0 +1,60 @@
+"""Counts of strata that outlive a draw, one small Parquet file a table and list of columns.
+
+Owns: the files' names and contents. Invariant: a file is a copy of what a count gave, put in its
+place whole or not at all; since a table's files never change, neither does their count. Any of them
+may be deleted at any time, and one that can't be read is counted anew. Called by the strata.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from parquet_tables.tables import Column, TableFiles
+from parquet_tables.writing import write_parquet
+from sampling_engine import statements
+
+VERSION = "strata-1"
+
+
+def kept_file(directory: Path, table: TableFiles, columns: Sequence[Column]) -> Path:
+    """Where the counts of these columns are kept; named for the table's files and the columns."""
+    named = [
+        VERSION,
+        [[str(file.path), file.rows] for file in table.files],
+        [[column.name, column.type] for column in columns],
+    ]
+    digest = hashlib.sha256(json.dumps(named).encode()).hexdigest()
+    return directory / f"{digest}.parquet"
+
+
+def load_counts(
+    cursor: duckdb.DuckDBPyConnection, file: Path, strata: str, table: TableFiles
+) -> bool:
+    """Make the temporary table ``strata`` from a kept file; False if that can't be done."""
+    if not file.is_file():
+        return False
+    try:
+        cursor.execute(*statements.load_strata(strata, str(file)))
+        counted = cursor.execute(*statements.rows_of_strata(strata)).fetchall()[0][0]
+    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException):
+        counted = None
+    if counted == table.row_count:
+        return True
+    cursor.execute(f"DROP TABLE IF EXISTS {strata}")
+    return False
+
+
+def keep_counts(cursor: duckdb.DuckDBPyConnection, strata: str, file: Path) -> None:
+    """Write the temporary table ``strata`` to ``file``; of two writers either's is kept."""
+    part = file.with_suffix(f".{secrets.token_hex(8)}.part")
+    try:
+        write_parquet(cursor, *statements.all_strata(strata), part)
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,4 @@
+SELECT *
+FROM strata_0
+ORDER BY stratum
+-- bound: []

@@ -1,0 +1,3 @@
+SELECT CAST(sum(rows) AS BIGINT)
+FROM strata_0
+-- bound: []

@@ -1,0 +1,86 @@
+"""Counts of strata are kept for the next draw, and never trusted blindly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from parquet_tables.tables import TableFiles
+from sampling_engine import Round, StratifiedMethod, draw_sample
+from tests.sampling_engine.conftest import Workshop
+
+
+@pytest.fixture
+def counts_dir(workshop: Workshop, request: pytest.FixtureRequest) -> Path:
+    directory = workshop.root / f"counts {request.node.name}"
+    directory.mkdir()
+    return directory
+
+
+@pytest.fixture(scope="module")
+def table(workshop: Workshop) -> TableFiles:
+    return workshop.table_of(
+        "SELECT nullif(i % 7, 3) AS day, DATE '2024-01-01' + CAST(i % 3 AS INTEGER) AS at "
+        "FROM range(5000) AS r(i)"
+    )
+
+
+def by(*columns: str) -> Round:
+    method = StratifiedMethod(strata_columns=columns, sample_size=50, min_per_stratum=1)
+    return Round(round_number=1, method=method, seed=5)
+
+
+def messages(workshop: Workshop, table: TableFiles, one: Round, counts_dir: Path) -> set[str]:
+    told: set[str] = set()
+    draw_sample(
+        workshop.database,
+        table,
+        [one],
+        table_key="primary",
+        destination=workshop.new_path(),
+        report=lambda fraction, message: told.add(message),
+        counts_dir=counts_dir,
+    )
+    return told
+
+
+def test_a_second_draw_counts_nothing_and_draws_the_same(
+    workshop: Workshop, table: TableFiles, counts_dir: Path
+) -> None:
+    without = workshop.draw(table, by("day", "at"))
+    assert "counting strata" in messages(workshop, table, by("day", "at"), counts_dir)
+    assert "counting strata" not in messages(workshop, table, by("day", "at"), counts_dir)
+    kept = workshop.draw(table, by("day", "at"), counts_dir=counts_dir)
+    assert kept.rounds == without.rounds
+    assert workshop.rows(kept.table) == workshop.rows(without.table)
+
+
+def test_other_columns_and_other_files_are_counted_on_their_own(
+    workshop: Workshop, table: TableFiles, counts_dir: Path
+) -> None:
+    other = workshop.table_of("SELECT i % 7 AS day, i AS at FROM range(5000) AS r(i)")
+    for one, source in ((by("day"), table), (by("day", "at"), table), (by("day"), other)):
+        assert "counting strata" in messages(workshop, source, one, counts_dir)
+    assert len(list(counts_dir.iterdir())) == 3
+
+
+@pytest.mark.parametrize("damage", ["cut off", "no Parquet", "of other rows", "of other columns"])
+def test_a_kept_file_that_is_damaged_is_counted_anew(
+    workshop: Workshop, table: TableFiles, counts_dir: Path, damage: str
+) -> None:
+    expected = workshop.draw(table, by("day"), counts_dir=counts_dir)
+    (kept,) = counts_dir.iterdir()
+    whole = kept.read_bytes()
+    if damage == "cut off":
+        kept.write_bytes(whole[: len(whole) // 2])
+    elif damage == "no Parquet":
+        kept.write_bytes(b"nothing of the kind")
+    else:
+        rows = "1 AS rows" if damage == "of other rows" else "2 AS columns"
+        query = f"SELECT 0 AS stratum, 1 AS k0, {rows}"
+        workshop.table_of(query).files[0].path.replace(kept)
+    again = workshop.draw(table, by("day"), counts_dir=counts_dir)
+    assert again.rounds == expected.rounds
+    assert workshop.rows(again.table) == workshop.rows(expected.table)
+    assert "counting strata" not in messages(workshop, table, by("day"), counts_dir)
