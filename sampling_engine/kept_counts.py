@@ -41,7 +41,7 @@ def load_counts(
         return False
     try:
         cursor.execute(*statements.load_strata(strata, str(file)))
-        counted = cursor.execute(*statements.rows_of_strata(strata)).fetchall()[0][0]
+        _, counted = cursor.execute(*statements.totals_of_strata(strata)).fetchall()[0]
     except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException):
         counted = None
     if counted == table.row_count:

@@ -84,9 +84,9 @@ def all_strata(strata: str) -> Statement:
     return f"SELECT * FROM {strata} ORDER BY stratum", []
 
 
-def rows_of_strata(strata: str) -> Statement:
-    """Rows over all strata."""
-    return f"SELECT CAST(sum(rows) AS BIGINT) FROM {strata}", []
+def totals_of_strata(strata: str) -> Statement:
+    """The number of strata, and the rows over all of them."""
+    return f"SELECT count(*), CAST(sum(rows) AS BIGINT) FROM {strata}", []
 
 
 def sizes_of_strata(strata: str) -> Statement:

@@ -106,15 +106,16 @@ class ColumnStrata:
         if not loaded:
             with watched(cursor, report, "counting strata"):
                 cursor.execute(*statements.count_strata(table, columns, table_name))
-        counted = cursor.execute(*statements.sizes_of_strata(table_name)).fetchnumpy()
-        self.rows: Int64s = counted["rows"]
-        if len(self.rows) > MOST_STRATA:
+        count, rows = cursor.execute(*statements.totals_of_strata(table_name)).fetchall()[0]
+        if count > MOST_STRATA:
             names = ", ".join(f'"{column.name}"' for column in columns)
             raise TooManyStrata(
-                f"{names} would make {len(self.rows):,} strata; up to {MOST_STRATA:,} are taken."
+                f"{names} would make {count:,} strata; up to {MOST_STRATA:,} are taken."
             )
-        if int(self.rows.sum()) < table.row_count:
-            raise RowsMissing(table.row_count - int(self.rows.sum()))
+        if rows < table.row_count:
+            raise RowsMissing(table.row_count - rows)
+        sizes = cursor.execute(*statements.sizes_of_strata(table_name)).fetchnumpy()
+        self.rows: Int64s = sizes["rows"]
         if kept is not None and not loaded:
             keep_counts(cursor, table_name, kept)
 

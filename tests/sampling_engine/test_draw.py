@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parquet_tables.tables import Column, TableFiles
+from parquet_tables.tables import Column, DataFile, TableFiles
 from sampling_engine import (
     ORDER_VERSION,
     DrawnSample,
@@ -431,11 +431,13 @@ def test_what_the_report_raises_stops_the_draw_at_any_step(
 
 
 @pytest.mark.parametrize("strategy", ["walk", "scan"])
+@pytest.mark.parametrize("columns", [(), ("k",)])
 def test_files_with_fewer_rows_than_the_catalog_says_end_in_an_error(
-    workshop: Workshop, strategy: str
+    workshop: Workshop, strategy: str, columns: tuple[str, ...]
 ) -> None:
     table = workshop.table_of("SELECT i % 2 AS k FROM range(100) AS r(i)")
-    lying = TableFiles(table.columns, (type(table.files[0])(table.files[0].path, 150),))
+    lying = TableFiles(table.columns, (DataFile(table.files[0].path, 150),))
+    one = stratified_round(*columns, sample_size=150) if columns else random_round(150)
     with pytest.raises(RowsMissing) as caught:
-        workshop.draw(lying, random_round(150), strategy="walk" if strategy == "walk" else "scan")
+        workshop.draw(lying, one, strategy="walk" if strategy == "walk" else "scan")
     assert caught.value.code == "rows_missing"

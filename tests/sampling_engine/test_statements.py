@@ -37,7 +37,7 @@ BUILDERS: dict[str, Builder] = {
     "count_strata_two_columns": lambda table: statements.count_strata(table, TWO_KEYS, "strata_0"),
     "load_strata": lambda table: statements.load_strata("strata_0", "kept.parquet"),
     "all_strata": lambda table: statements.all_strata("strata_0"),
-    "rows_of_strata": lambda table: statements.rows_of_strata("strata_0"),
+    "totals_of_strata": lambda table: statements.totals_of_strata("strata_0"),
     "sizes_of_strata": lambda table: statements.sizes_of_strata("strata_0"),
     "keys_of_strata": lambda table: statements.keys_of_strata("strata_0", 2, [0, 2]),
     "strata_of_picked": lambda table: statements.strata_of_picked(table, TWO_KEYS, "strata_0"),
@@ -104,7 +104,7 @@ def test_statements_work_together_on_a_tiny_table(workshop: Workshop, table: Tab
         cursor.execute(statements.CREATE_CELLS)
         rows_of(cursor, "count_strata_two_columns", table)
         rows_of(cursor, "count_strata_one_column", table)
-        assert rows_of(cursor, "rows_of_strata", table) == [(6,)]
+        assert rows_of(cursor, "totals_of_strata", table) == [(4, 6)]
         assert rows_of(cursor, "all_strata", table)[0] == (0, "a", 0.0, 2)
         assert rows_of(cursor, "sizes_of_strata", table) == [(2,), (1,), (2,), (1,)]
         assert rows_of(cursor, "keys_of_strata", table) == [("a", "0.0"), ("b", None)]

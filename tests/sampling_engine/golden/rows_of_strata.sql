@@ -1,3 +1,0 @@
-SELECT CAST(sum(rows) AS BIGINT)
-FROM strata_0
--- bound: []

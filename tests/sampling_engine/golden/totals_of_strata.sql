@@ -1,0 +1,3 @@
+SELECT count(*), CAST(sum(rows) AS BIGINT)
+FROM strata_0
+-- bound: []
