@@ -101,6 +101,7 @@ def run_sampling(context: JobContext) -> Outcome:
         table_key=source.key,
         destination=context.scratch / "sample.parquet",
         report=share_of(context.report, 0.0, DRAW_SHARE),
+        counts_dir=service.directory.counts_dir,
     )
     context.report(DRAW_SHARE, "storing the sample")
     files = tuple(service.data_files.adopt(file.path, file.rows) for file in sample.table.files)

@@ -40,6 +40,7 @@ class DataDirectory:
         self.uploads_dir = self.root / "uploads"
         self.scratch_dir = self.root / "scratch"
         self.spill_dir = self.root / "spill"
+        self.counts_dir = self.root / "counts"
         self._note_path = self.root / "owner.json"
         self._lock = FileLock(self.root / "jobsvc.lock", thread_local=False)
 
@@ -110,5 +111,11 @@ class DataDirectory:
         """Empty what only a running process uses; uploads wait for their jobs."""
         for directory in (self.scratch_dir, self.spill_dir):
             shutil.rmtree(directory, ignore_errors=True)
-        for directory in (self.files_dir, self.uploads_dir, self.scratch_dir, self.spill_dir):
+        for directory in (
+            self.files_dir,
+            self.uploads_dir,
+            self.scratch_dir,
+            self.spill_dir,
+            self.counts_dir,
+        ):
             directory.mkdir(mode=0o700, exist_ok=True)
