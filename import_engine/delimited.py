@@ -13,13 +13,12 @@ from functools import partial
 import duckdb
 
 from import_engine.encodings import TextFile
-from import_engine.errors import UnreadableFile, delimited_reason
+from import_engine.errors import UnreadableFile, delimited_reason, is_of_the_machine
 from import_engine.imported import ImportedTable
 from import_engine.line_ends import even_line_ends
 from import_engine.names import settle_names
 from import_engine.readings import NO_VALUE, TEXT, Reading, ladder
 from import_engine.sniffing import (
-    SAMPLE_ROWS,
     Dialect,
     Findings,
     rows_sql,
@@ -27,11 +26,11 @@ from import_engine.sniffing import (
     sniff_within,
 )
 from import_engine.text_columns import ColumnPlan
-from import_engine.text_tables import TextColumns, detect, write_text_table
-from import_engine.work import ImportWork, read_as_utf8
+from import_engine.text_tables import SAMPLE_ROWS, TextColumns, detect, write_text_table
+from import_engine.work import ImportWork, TextSource, read_as_utf8
 
 
-def import_delimited(work: ImportWork, file: TextFile, *, prefer_tab: bool) -> ImportedTable:
+def import_delimited(work: ImportWork, file: TextSource, *, prefer_tab: bool) -> ImportedTable:
     """Read a delimited text file.
 
     Raises
@@ -50,17 +49,16 @@ def _import_utf8(
     try:
         return _import_in_dialect(work, file, findings, notes)
     except duckdb.Error as error:
-        if isinstance(error, duckdb.InterruptException | duckdb.OutOfMemoryException):
+        if is_of_the_machine(error):
             raise
         message = str(error)
         for other, dialect, note in _remedies(work, file, findings.dialect, message):
             try:
                 found = sniff_within(work.cursor, other, dialect)
                 return _import_in_dialect(work, other, found, [*notes, note])
-            except duckdb.InterruptException:
-                raise
-            except duckdb.Error:
-                continue
+            except duckdb.Error as another:
+                if is_of_the_machine(another):
+                    raise
         raise UnreadableFile(delimited_reason(message)) from error
 
 

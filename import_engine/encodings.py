@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import codecs
 import gzip
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
 
 from import_engine.errors import UnreadableFile
 
 CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
+MOST_UNPACKED_BYTES = 32 * 1024**3
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -30,33 +31,35 @@ _BOMS = (
 )
 
 
+def _no_pulse() -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(frozen=True)
 class TextFile:
-    """A text file to read, and whether it is gzipped (its name doesn't tell)."""
+    """A text file to read.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is.
+    pulse : callable
+        Called at each piece that Python reads; what it raises ends the reading.
+    """
 
     path: Path
-    gzipped: bool = False
-
-    def open(self) -> IO[bytes]:
-        """Open it for its uncompressed bytes."""
-        if self.gzipped:
-            return cast(IO[bytes], gzip.open(self.path, "rb"))
-        return self.path.open("rb")
+    pulse: Callable[[], None] = _no_pulse
 
     def head(self, size: int = HEAD_BYTES) -> bytes:
         """Its first bytes."""
-        try:
-            with self.open() as file:
-                return file.read(size)
-        except (EOFError, gzip.BadGzipFile, OSError) as error:
-            if not self.gzipped:
-                raise
-            raise UnreadableFile("The file isn't a whole gzip file. Pack it again.") from error
+        with self.path.open("rb") as file:
+            return file.read(size)
 
     def chunks(self) -> Iterator[bytes]:
         """Its bytes, a piece at a time."""
-        with self.open() as file:
+        with self.path.open("rb") as file:
             while chunk := file.read(CHUNK_BYTES):
+                self.pulse()
                 yield chunk
 
     def contains(self, *needles: bytes) -> bool:
@@ -122,7 +125,7 @@ def transcode(file: TextFile, encoding: str, copy: Path) -> TextFile:
             out.write(decoder.decode(b"", final=True).encode())
     except UnicodeError as error:
         raise UnreadableFile(f"The file isn't whole: its text isn't valid {encoding}.") from error
-    return TextFile(copy)
+    return TextFile(copy, file.pulse)
 
 
 def without_mark(file: TextFile, copy: Path) -> TextFile:
@@ -135,7 +138,32 @@ def without_mark(file: TextFile, copy: Path) -> TextFile:
     with copy.open("wb") as out:
         for number, chunk in enumerate(file.chunks()):
             out.write(chunk if number else chunk[len(codecs.BOM_UTF8) :])
-    return TextFile(copy)
+    return TextFile(copy, file.pulse)
+
+
+def unpack(file: TextFile, copy: Path) -> TextFile:
+    """Write a gzipped file's content to ``copy``.
+
+    DuckDB 2.0 reads gzip, but doesn't notice a damaged file by its checksum.
+
+    Raises
+    ------
+    UnreadableFile
+        It isn't a whole gzip file, or is too large unpacked.
+    """
+    size_bytes = 0
+    try:
+        with gzip.open(file.path, "rb") as packed, copy.open("wb") as out:
+            while chunk := packed.read(CHUNK_BYTES):
+                file.pulse()
+                size_bytes += len(chunk)
+                if size_bytes > MOST_UNPACKED_BYTES:
+                    limit = MOST_UNPACKED_BYTES // 1024**3
+                    raise UnreadableFile(f"Unpacked, the file is larger than {limit} GiB.")
+                out.write(chunk)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UnreadableFile("The gzip file is cut off or damaged. Pack it again.") from error
+    return TextFile(copy, file.pulse)
 
 
 def _c1(error: UnicodeError) -> tuple[str, int]:

@@ -9,12 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from import_engine.delimited import import_delimited
-from import_engine.encodings import TextFile
 from import_engine.formats import Format, find_format
 from import_engine.imported import ImportedTable
 from import_engine.json_lines import import_json
 from import_engine.parquet import import_parquet
-from import_engine.work import ImportWork, Reached
+from import_engine.work import ImportWork, Reached, TextSource
 from import_engine.workbook import import_workbook
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import Report
@@ -60,7 +59,7 @@ def import_file(
         Says what is wrong with the file and where, in words that its owner can act on.
     """
     found = find_format(original_name, source)
-    text = TextFile(source, found.gzipped)
+    text = TextSource(source, found.gzipped)
     with database.cursor() as cursor:
         work = ImportWork(cursor, destination, Reached(report), row_group_rows)
         match found.format:

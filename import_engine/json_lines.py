@@ -14,19 +14,19 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import duckdb
 
 from import_engine.encodings import TextFile
-from import_engine.errors import UnreadableFile, json_reason
+from import_engine.errors import UnreadableFile, is_of_the_machine, json_reason
 from import_engine.imported import ImportedTable
 from import_engine.names import folded, settle_names
 from import_engine.readings import TEXT, Reading, ladder
 from import_engine.text_columns import ColumnPlan
 from import_engine.text_tables import TextColumns, write_text_table
-from import_engine.work import ImportWork, read_as_utf8
+from import_engine.work import ImportWork, TextSource, read_as_utf8
 from parquet_tables.progress import execute_watched, share_of
 from parquet_tables.quoting import quote_identifier, quote_text
 
@@ -47,8 +47,11 @@ class JsonFile:
 
     def source(self, columns: str | None) -> tuple[str, list[object]]:
         """The table function that reads ``columns``, or whole objects as ``json`` when None."""
-        options = [f"format = '{self.format}'", "map_inference_threshold = -1"]
-        options.append(f"compression = '{'gzip' if self.text.gzipped else 'none'}'")
+        options = [
+            f"format = '{self.format}'",
+            "compression = 'none'",
+            "map_inference_threshold = -1",
+        ]
         if columns is None:
             options.append("columns = {'json': 'JSON'}, records = false")
         elif columns:
@@ -56,7 +59,7 @@ class JsonFile:
         return f"read_json(?, {', '.join(options)})", [str(self.text.path)]
 
 
-def import_json(work: ImportWork, file: TextFile, *, lines: bool) -> ImportedTable:
+def import_json(work: ImportWork, file: TextSource, *, lines: bool) -> ImportedTable:
     """Read a JSON file.
 
     Raises
@@ -126,14 +129,14 @@ def _import_utf8(
             [*notes, *name_notes, *nested],
         )
     except duckdb.Error as error:
-        if isinstance(error, duckdb.InterruptException | duckdb.OutOfMemoryException):
+        if is_of_the_machine(error):
             raise
         raise UnreadableFile(json_reason(str(error))) from error
 
 
 def _rest_of(work: ImportWork) -> ImportWork:
     report = share_of(work.report, KEYS_SHARE, 1.0)
-    return ImportWork(work.cursor, work.destination, report, work.row_group_rows)
+    return replace(work, report=report)
 
 
 def _sampled_types(cursor: duckdb.DuckDBPyConnection, file: JsonFile) -> dict[str, str]:
@@ -141,9 +144,9 @@ def _sampled_types(cursor: duckdb.DuckDBPyConnection, file: JsonFile) -> dict[st
     source, params = file.source("")
     try:
         described = cursor.execute(f"DESCRIBE SELECT * FROM {source}", params).fetchall()
-    except duckdb.InterruptException:
-        raise
-    except duckdb.Error:
+    except duckdb.Error as error:
+        if is_of_the_machine(error):
+            raise
         return {}
     return {name: type_ for name, type_, *_ in described}
 

@@ -30,4 +30,4 @@ def even_line_ends(file: TextFile, copy: Path, quote: str) -> TextFile:
                     out.write(mark)
                 out.write(part if inside else part.replace(b"\r\n", b"\n"))
         out.write(held)
-    return TextFile(copy)
+    return TextFile(copy, file.pulse)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from import_engine.errors import UnreadableFile
+from import_engine.errors import UnreadableFile, is_of_the_machine
 from import_engine.imported import PRIMARY, ImportedTable
 from import_engine.names import settle_names
 from import_engine.stored_types import stored_as, write_table
@@ -50,7 +50,7 @@ def import_parquet(work: ImportWork, path: Path) -> ImportedTable:
             notes=[*name_notes, *(column.note for column in stored if column.note)],
         )
     except duckdb.Error as error:
-        if isinstance(error, duckdb.InterruptException | duckdb.OutOfMemoryException):
+        if is_of_the_machine(error):
             raise
         if "encrypt" in str(error).lower():
             raise UnreadableFile("The Parquet file is encrypted.") from error

@@ -92,11 +92,11 @@ class Reading:
         pattern = _ISO_PATTERNS.get(self.type)
         return differs if pattern is None else f"{differs} AND NOT {_matches(cell, pattern)}"
 
-    def fits(self, cell: str) -> str:
-        """The SQL that is true for a cell that this reading keeps, NULL for a cell without one."""
-        value = self.value(cell, lenient=True)
-        if self.type == "VARCHAR":
-            return f"{cell} IS NOT NULL" if not self.empty else f"NOT ({self.misfit(cell, value)})"
+    def fits(self, cell: str, value: str) -> str:
+        """The SQL that is true for a cell that this reading keeps, NULL for a cell without one.
+
+        ``value`` is its lenient value.
+        """
         return (
             f"CASE WHEN {cell} IS NULL THEN NULL WHEN {value} IS NULL THEN false "
             f"WHEN {self.misfit(cell, value)} THEN false ELSE true END"

@@ -20,11 +20,11 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from import_engine.encodings import TextFile
+from import_engine.errors import is_of_the_machine
 from import_engine.readings import NO_VALUE_TEXTS
 from parquet_tables.quoting import quote_text
 
 DELIMITERS = (",", "\t", ";", "|")
-SAMPLE_ROWS = 20_480
 LONG_LINE_BYTES = 64 * 1024 * 1024
 
 
@@ -71,10 +71,9 @@ def sniff_sql(file: TextFile, dialect: Dialect | None) -> tuple[str, list[object
         "strict_mode = true",
         "null_padding = false",
         "ignore_errors = false",
+        "compression = 'none'",
         f"nullstr = [{NO_VALUE_TEXTS}]",
     ]
-    if file.gzipped:
-        options.append("compression = 'gzip'")
     if dialect:
         options += ["comment = ''", *_dialect_options(dialect)]
     columns = "Delimiter, Quote, Escape, HasHeader, Columns, DateFormat, TimestampFormat"
@@ -99,10 +98,9 @@ def rows_sql(
         "null_padding = false",
         "ignore_errors = false",
         "allow_quoted_nulls = false",
+        "compression = 'none'",
         f"columns = {{{columns}}}",
     ]
-    if file.gzipped:
-        options.append("compression = 'gzip'")
     return f"read_csv(?, {', '.join(options)})", [str(file.path)]
 
 
@@ -155,7 +153,7 @@ def _ask(
     try:
         row = cursor.execute(*sniff_sql(file, dialect)).fetchone()
     except duckdb.Error as error:
-        if isinstance(error, duckdb.InterruptException) or "Invalid unicode" in str(error):
+        if is_of_the_machine(error) or "Invalid unicode" in str(error):
             raise
         return None
     if row is None:

@@ -39,6 +39,20 @@ class ColumnPlan:
     missing_words: bool = False
 
 
+@dataclass(frozen=True)
+class Fit:
+    """What was found of a column: the rungs of its ladder that fit, and the state of its cells."""
+
+    rungs: tuple[Reading, ...]
+    tidied: bool = False
+    missing_words: bool = False
+
+    @property
+    def plan(self) -> ColumnPlan:
+        """The narrowest reading that fits."""
+        return ColumnPlan(self.rungs[0], self.tidied, self.missing_words)
+
+
 def tidied_sql(column: str) -> str:
     """The SQL of a cell as a reading that isn't text sees it."""
     return f"CASE WHEN trim({column}) IN ({NO_VALUE_TEXTS}) THEN NULL ELSE trim({column}) END"
@@ -47,40 +61,48 @@ def tidied_sql(column: str) -> str:
 def detection_sql(
     source: str, columns: Sequence[str], ladders: Sequence[Sequence[Reading]], limit: int | None
 ) -> str:
-    """Ask for every column which rungs of its ladder fit all cells.
+    """Ask of every column which rungs of its ladder fit all cells.
+
+    Each level computes what the next one uses more than once: the raw cell ``r``, the tidied cell
+    ``x``, and a value ``v`` for each rung.
 
     Returns
     -------
     str
-        A query of one row: for each column whether it needs tidying and has words for no value,
-        then for each rung but the last (which is text and fits anything) whether it fits; NULL
-        where no cell has a value.
+        A query of one row: for each column of more than one rung whether it needs tidying and has
+        words for no value, then for each rung but the last (which is text and fits anything)
+        whether it fits; NULL where no cell has a value.
     """
-    wanted: list[str] = []
-    for column, rungs in zip(columns, ladders, strict=True):
+    raw, cells, values, wanted = (list[str]() for _ in range(4))
+    for i, (column, rungs) in enumerate(zip(columns, ladders, strict=True)):
         if len(rungs) == 1:
             continue
-        wanted.append(f"bool_or({column} <> trim({column}) OR {column} IN ({NO_VALUE_TEXTS}))")
-        wanted.append(f"bool_or(trim({column}) IN ({_WORDS}))")
-        wanted += [f"bool_and({rung.fits(tidied_sql(column))})" for rung in rungs[:-1]]
-    if not wanted:
-        wanted = ["count(*)"]
+        r, x = f"r{i}", f"x{i}"
+        raw.append(f"{column} AS {r}")
+        cells.append(f"{r}, {tidied_sql(r)} AS {x}")
+        values.append(f"{r}, {x}")
+        wanted.append(f"bool_or({r} IS DISTINCT FROM {x})")
+        wanted.append(f"bool_or(CASE WHEN {x} IS NULL THEN trim({r}) IN ({_WORDS}) END)")
+        for j, rung in enumerate(rungs[:-1]):
+            values.append(f"{rung.value(x, lenient=True)} AS v{i}_{j}")
+            wanted.append(f"bool_and({rung.fits(x, f'v{i}_{j}')})")
     limited = source if limit is None else f"(SELECT * FROM {source} LIMIT {limit:d})"
-    return f"SELECT {', '.join(wanted)} FROM {limited}"
+    within = f"(SELECT {', '.join(cells)} FROM (SELECT {', '.join(raw)} FROM {limited}))"
+    return f"SELECT {', '.join(wanted)} FROM (SELECT {', '.join(values)} FROM {within})"
 
 
-def choose(row: Sequence[object], ladders: Sequence[Sequence[Reading]]) -> list[ColumnPlan]:
-    """Take for each column the first rung that fits, from the answer to :func:`detection_sql`."""
+def fits(row: Sequence[object], ladders: Sequence[Sequence[Reading]]) -> list[Fit]:
+    """Understand the answer to :func:`detection_sql`."""
     answers = iter(row)
-    plans: list[ColumnPlan] = []
+    found: list[Fit] = []
     for rungs in ladders:
         if len(rungs) == 1:
-            plans.append(ColumnPlan(rungs[0]))
+            found.append(Fit((rungs[0],)))
             continue
         tidied, missing_words = bool(next(answers)), bool(next(answers))
         fitting = [rung for rung in rungs[:-1] if next(answers) is not False]
-        plans.append(ColumnPlan(fitting[0] if fitting else rungs[-1], tidied, missing_words))
-    return plans
+        found.append(Fit((*fitting, rungs[-1]), tidied, missing_words))
+    return found
 
 
 def values_sql(

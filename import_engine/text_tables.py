@@ -18,13 +18,20 @@ import duckdb
 from import_engine.imported import PRIMARY, ImportedTable
 from import_engine.readings import LONG_WHOLE, MISSING_WORDS, NO_VALUE, TEXT, Reading
 from import_engine.stored_types import write_table
-from import_engine.text_columns import MISFIT, ColumnPlan, choose, detection_sql, values_sql
+from import_engine.text_columns import MISFIT, ColumnPlan, Fit, detection_sql, fits, values_sql
 from import_engine.work import ImportWork, Reached
 from parquet_tables.progress import Report, execute_watched, share_of
 from parquet_tables.tables import Column
 
-DETECTING_SHARE = 0.3
+DETECTING = "finding the columns' types"
+DETECTING_SHARE = 0.4
 """The share of a second pass that finding the types takes."""
+
+ASKED_COLUMNS = 200
+"""Columns asked of at a time: DuckDB 2.0 plans 6,000 aggregates in 10 s, and 600 in 0.1 s."""
+
+SAMPLE_ROWS = 20_480
+"""The first rows; as many as DuckDB's own detection looks at."""
 
 
 @dataclass(frozen=True)
@@ -47,29 +54,41 @@ def detect(
 ) -> list[ColumnPlan]:
     """Find each column's reading in the first rows, or in all of them when ``limit`` is None.
 
-    The narrowest readings are tried first, on all columns; the others, which are many for dates,
-    only on the columns that need them.
+    The narrowest readings are tried first, on all columns; the others only on the columns that need
+    them and, since there are many for dates, only those that fit the first rows.
     """
     narrow = [rungs if len(rungs) == 1 else (rungs[0], TEXT) for rungs in ladders]
-    plans = _ask(work, layout, narrow, limit, share_of(report, 0.0, 0.5))
+    found = _ask(work, layout, narrow, limit, share_of(report, 0.0, 0.5))
     left = [
-        rungs[1:] if plan.reading == TEXT and len(rungs) > 2 else (TEXT,)
-        for rungs, plan in zip(ladders, plans, strict=True)
+        rungs[1:] if fit.rungs == (TEXT,) and len(rungs) > 2 else (TEXT,)
+        for rungs, fit in zip(ladders, found, strict=True)
     ]
-    if all(rungs == (TEXT,) for rungs in left):
-        return plans
+    if limit is None:
+        halfway = share_of(report, 0.5, 0.5)
+        left = [fit.rungs for fit in _ask(work, layout, left, SAMPLE_ROWS, halfway)]
     wider = _ask(work, layout, left, limit, share_of(report, 0.5, 1.0))
-    return [wide if plan.reading == TEXT else plan for plan, wide in zip(plans, wider, strict=True)]
+    return [
+        wide.plan if fit.rungs == (TEXT,) else fit.plan
+        for fit, wide in zip(found, wider, strict=True)
+    ]
 
 
 def _ask(
     work: ImportWork, layout: Layout, ladders: Ladders, limit: int | None, report: Report
-) -> list[ColumnPlan]:
+) -> list[Fit]:
+    """Ask :func:`detection_sql`, some columns at a time."""
     columns = layout([rungs[0] for rungs in ladders])
-    sql = detection_sql(columns.source, columns.cells, ladders, limit)
-    message = "finding the columns' types"
-    row = execute_watched(work.cursor, sql, columns.params, report, message)[0]
-    return choose(row, ladders)
+    asked = [i for i, rungs in enumerate(ladders) if len(rungs) > 1]
+    found = [Fit(tuple(rungs)) for rungs in ladders]
+    for start in range(0, len(asked), ASKED_COLUMNS):
+        chosen = asked[start : start + ASKED_COLUMNS]
+        part = [ladders[i] for i in chosen]
+        sql = detection_sql(columns.source, [columns.cells[i] for i in chosen], part, limit)
+        step = share_of(report, start / len(asked), min(1.0, (start + len(chosen)) / len(asked)))
+        row = execute_watched(work.cursor, sql, columns.params, step, DETECTING)[0]
+        for i, fit in zip(chosen, fits(row, part), strict=True):
+            found[i] = fit
+    return found
 
 
 def write_text_table(

@@ -6,16 +6,24 @@ scratch directory alone. Made by ``importer``.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from import_engine.encodings import TextFile, declared_encoding, is_utf8, transcode, without_mark
-from import_engine.errors import UnreadableFile
+from import_engine.encodings import (
+    TextFile,
+    declared_encoding,
+    is_utf8,
+    transcode,
+    unpack,
+    without_mark,
+)
+from import_engine.errors import UnreadableFile, is_of_the_machine
 from import_engine.imported import ImportedTable
-from parquet_tables.progress import Report
+from parquet_tables.progress import INTERVAL_S, Report
 
 WORDS = {"cp1252": "Windows-1252"}
 
@@ -48,7 +56,7 @@ class ImportWork:
 
 @dataclass
 class Reached:
-    """A report that remembers how far it came, for what follows when a pass is given up."""
+    """A report that remembers how far it came, and never goes back."""
 
     report: Report
     fraction: float = 0.0
@@ -58,11 +66,34 @@ class Reached:
         self.report(self.fraction, message)
 
 
+@dataclass
+class Pulse:
+    """Reports now and then from a loop of many steps, so that what the report raises stops it."""
+
+    report: Report
+    message: str
+    last_s: float = 0.0
+
+    def __call__(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self.last_s >= INTERVAL_S:
+            self.last_s = now_s
+            self.report(0.0, self.message)
+
+
+@dataclass(frozen=True)
+class TextSource:
+    """An uploaded text file, and whether it is gzipped (its name doesn't tell)."""
+
+    path: Path
+    gzipped: bool = False
+
+
 ReadText = Callable[[TextFile, Sequence[str]], ImportedTable]
 """Reads a file in UTF-8; the notes so far are given to it."""
 
 
-def read_as_utf8(work: ImportWork, file: TextFile, read: ReadText) -> ImportedTable:
+def read_as_utf8(work: ImportWork, source: TextSource, read: ReadText) -> ImportedTable:
     """Read a text file in whatever encoding it is.
 
     It is taken for UTF-8 until DuckDB refuses it; only then are its bytes looked at as a whole.
@@ -72,22 +103,28 @@ def read_as_utf8(work: ImportWork, file: TextFile, read: ReadText) -> ImportedTa
     UnreadableFile
         The file is empty or holds no text, or ``read`` refused it.
     """
+    try:
+        file = TextFile(source.path, Pulse(work.report, "reading the text"))
+        if source.gzipped:
+            file = unpack(file, work.scratch("unpacked"))
+        return _read_decoded(work, file, read)
+    finally:
+        for scratch in work.destination.glob("*.scratch"):
+            scratch.unlink()
+
+
+def _read_decoded(work: ImportWork, file: TextFile, read: ReadText) -> ImportedTable:
     head = file.head()
     if not head.strip(b" \t\r\n\xef\xbb\xbf\xff\xfe\0"):
         raise UnreadableFile("The file is empty.")
     encoding = declared_encoding(head)
-    try:
-        if encoding is None:
-            try:
-                return read(without_mark(file, work.scratch("text")), ())
-            except (duckdb.Error, UnreadableFile) as error:
-                if isinstance(error, duckdb.InterruptException) or is_utf8(file):
-                    raise
-                encoding = "cp1252"
-        work.report(0.0, "converting the text to UTF-8")
-        copy = transcode(file, encoding, work.scratch("utf8"))
-        name = WORDS.get(encoding, encoding.upper())
-        return read(copy, (f"The file's text is {name}; it was converted to UTF-8.",))
-    finally:
-        for scratch in work.destination.glob("*.scratch"):
-            scratch.unlink()
+    if encoding is None:
+        try:
+            return read(without_mark(file, work.scratch("text")), ())
+        except (duckdb.Error, UnreadableFile) as error:
+            if is_of_the_machine(error) or is_utf8(file):
+                raise
+            encoding = "cp1252"
+    copy = transcode(file, encoding, work.scratch("utf8"))
+    name = WORDS.get(encoding, encoding.upper())
+    return read(copy, (f"The file's text is {name}; it was converted to UTF-8.",))

@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -59,9 +60,7 @@ def import_workbook(work: ImportWork, path: Path) -> tuple[ImportedTable, ...]:
     skipped: list[str] = []
     for number, name in enumerate(sheets):
         start, end = number / len(sheets), (number + 1) / len(sheets)
-        part = ImportWork(
-            work.cursor, work.destination, share_of(work.report, start, end), work.row_group_rows
-        )
+        part = replace(work, report=share_of(work.report, start, end))
         part.report(0.0, f"reading the sheet {name}")
         table = _import_sheet(part, reader, number, name)
         if table:
