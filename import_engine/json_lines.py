@@ -31,6 +31,9 @@ from parquet_tables.progress import execute_watched, share_of
 from parquet_tables.quoting import quote_identifier, quote_text
 
 MOST_KEYS = 4_000
+ORDERING_ROWS = 1_000
+"""The objects whose keys' order is the columns' order."""
+
 KEYS_SHARE = 0.3
 """The share of an import that collecting the keys takes."""
 
@@ -112,7 +115,7 @@ def _import_utf8(
     file = JsonFile(text, "array" if start == b"[" else "newline_delimited" if lines else "auto")
     try:
         found = _sampled_types(work.cursor, file)
-        keys = _keys(work, file, tuple(found))
+        keys = _keys(work, file)
         names, name_notes = settle_names(keys)
         ladders = [_ladder(found.get(key)) for key in keys]
         nested = [
@@ -140,7 +143,7 @@ def _rest_of(work: ImportWork) -> ImportWork:
 
 
 def _sampled_types(cursor: duckdb.DuckDBPyConnection, file: JsonFile) -> dict[str, str]:
-    """Each key's type in DuckDB's sample, in the order of the first rows; {} if it finds none."""
+    """Each key's type in DuckDB's sample; {} if it finds none."""
     source, params = file.source("")
     try:
         described = cursor.execute(f"DESCRIBE SELECT * FROM {source}", params).fetchall()
@@ -151,8 +154,12 @@ def _sampled_types(cursor: duckdb.DuckDBPyConnection, file: JsonFile) -> dict[st
     return {name: type_ for name, type_, *_ in described}
 
 
-def _keys(work: ImportWork, file: JsonFile, first: Sequence[str]) -> tuple[str, ...]:
-    """The keys of all objects: those of the first rows in their order, then the others by name."""
+def _keys(work: ImportWork, file: JsonFile) -> tuple[str, ...]:
+    """The keys of all objects: those of the first ones in their order, then the others by name."""
+    source, params = file.source(None)
+    first = f"SELECT json_keys(json) FROM {source} LIMIT {ORDERING_ROWS}"
+    lists = work.cursor.execute(first, params).fetchall()
+    known = dict.fromkeys(key for (keys_of_one,) in lists for key in keys_of_one or ())
     sql, params = keys_sql(file)
     report = share_of(work.report, 0.0, KEYS_SHARE)
     rows = execute_watched(work.cursor, sql, params, report, "collecting the keys")
@@ -165,7 +172,6 @@ def _keys(work: ImportWork, file: JsonFile, first: Sequence[str]) -> tuple[str, 
         raise UnreadableFile(
             f"The objects have {len(keys):,} different keys; at most {MOST_KEYS:,} can be columns."
         )
-    known = [key for key in first if key in keys]
     return (*known, *sorted(str(key) for key in keys - set(known)))
 
 

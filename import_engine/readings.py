@@ -149,7 +149,7 @@ def ladder(
     -------
     tuple of Reading
         It ends with text, which fits everything. DuckDB widens in the same way: whole numbers to
-        longer ones, to DOUBLE, to text; a date to another way of writing it, to text.
+        longer ones, to DOUBLE, to text; a date to another way of writing it, to TIMESTAMP, to text.
     """
     wholes = (WHOLE, LONG_WHOLE, *NUMBERS)
     dates = tuple(_dates(date_format))
@@ -172,7 +172,7 @@ def ladder(
     elif type_ == "DOUBLE":
         rungs = NUMBERS
     elif type_ == "DATE":
-        rungs = dates
+        rungs = (*dates, *timestamps, INSTANT)
     elif type_ == "TIMESTAMP":
         rungs = (*timestamps, INSTANT)
     elif type_ in ("BOOLEAN", "TIME", INSTANT.type):

@@ -1,0 +1,246 @@
+"""CSV, TSV and other delimited text: what is read, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from import_engine.importer import import_file
+from parquet_tables.database import ParquetDatabase
+from parquet_tables.progress import no_report
+from tests.import_engine.conftest import Importing, lines
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_delimiter_and_line_end_is_found(
+    importing: Importing, delimiter: str, end: str
+) -> None:
+    rows = ["a|b|c", "1|x|2.5", '2|"y|z"|3.5', '3||"4.5"']
+    content = end.join(row.replace("|", delimiter) for row in rows) + end
+    outcome = importing.one(content)
+    assert outcome.names == ["a", "b", "c"]
+    assert outcome.rows == [(1, "x", 2.5), (2, f"y{delimiter}z", 3.5), (3, None, 4.5)]
+
+
+def test_a_quoted_empty_is_a_text_and_an_unquoted_one_no_value(importing: Importing) -> None:
+    outcome = importing.one('n,t\n1,""\n"",x\n,\n')
+    assert outcome.types == ["BIGINT", "VARCHAR"]
+    assert outcome.rows == [(1, ""), (None, "x"), (None, None)]
+
+
+def test_na_and_null_are_no_values_among_numbers_but_texts_among_texts(
+    importing: Importing,
+) -> None:
+    outcome = importing.one("n,t\n1,NA\nNA,x\nNULL,NULL\n")
+    assert outcome.rows == [(1, "NA"), (None, "x"), (None, "NULL")]
+    assert outcome.notes == ('In column "n", NA and NULL stand for no value.',)
+
+
+def test_account_numbers_keep_their_zeros(importing: Importing) -> None:
+    assert importing.one("a,b\n007,1\n012,2\n").rows == [("007", 1), ("012", 2)]
+
+
+def test_whole_numbers_of_any_length_keep_their_digits(importing: Importing) -> None:
+    outcome = importing.one(f"a,b\n{'1' * 30},{'2' * 60}\n1,2\n")
+    assert outcome.types == ["DECIMAL(38,0)", "VARCHAR"]
+    assert [str(value) for value in outcome.rows[0]] == ["1" * 30, "2" * 60]
+
+
+def test_a_day_written_another_way_is_a_date_and_noted(importing: Importing) -> None:
+    outcome = importing.one("a;b\n13.02.2020;1\n01.12.2021;2\n")
+    assert outcome.types == ["DATE", "BIGINT"]
+    assert str(outcome.rows[0][0]) == "2020-02-13"
+    assert outcome.notes == ('Column "a" is read as DATE written as %d.%m.%Y.',)
+
+
+def test_a_file_without_a_header_row_is_noted(importing: Importing) -> None:
+    outcome = importing.one("1,2.5\n3,4.5\n")
+    assert outcome.names == ["column_1", "column_2"]
+    assert outcome.rows == [(1, 2.5), (3, 4.5)]
+    assert outcome.notes == ("The file has no header row; its columns are named by their place.",)
+
+
+def test_a_header_alone_is_a_table_without_rows(importing: Importing) -> None:
+    outcome = importing.one("a,b,c\n")
+    assert outcome.names == ["a", "b", "c"]
+    assert outcome.rows == []
+
+
+def test_values_over_several_lines_are_kept(importing: Importing) -> None:
+    outcome = importing.one('a,b\r\n1,"x\r\ny"\r\n2,"x\ny\n\nz"\r\n3,w\r\n')
+    assert outcome.column("b") == ["x\r\ny", "x\ny\n\nz", "w"]
+
+
+def test_empty_lines_are_no_rows_unless_there_is_one_column(importing: Importing) -> None:
+    assert importing.one("\n\na,b\n1,2\n\n3,4\n\n").rows == [(1, 2), (3, 4)]
+    assert importing.one("a\n1\n\n3\n").rows == [(1,), (None,), (3,)]
+
+
+def test_mixed_line_ends_are_evened_outside_quotes(importing: Importing) -> None:
+    outcome = importing.one('a,b\n1,x\r\n2,"y\r\nz"\n3,w\r\n')
+    assert outcome.rows == [(1, "x"), (2, "y\r\nz"), (3, "w")]
+    assert outcome.notes == ("The file mixes line ends; rows were split at each of them.",)
+
+
+def test_line_ends_that_change_beyond_the_first_rows_are_evened(importing: Importing) -> None:
+    content = lines("a,b", lambda i: f"{i},x", 30_000, []) + "5,y\r\n6,z\r\n"
+    assert importing.one(content).rows[-2:] == [(5, "y"), (6, "z")]
+
+
+def test_quotes_escaped_by_a_backslash_are_understood_even_late(importing: Importing) -> None:
+    content = lines("a,b", lambda i: f'{i},"x"', 30_000, ['7,"say \\"hi\\", you"'])
+    assert importing.one(content).rows[-1] == (7, 'say "hi", you')
+
+
+def test_quotes_in_a_tab_file_may_be_plain_text(importing: Importing) -> None:
+    outcome = importing.one('a\tb\n1\t"open\n2\t5" pipe\n', "file.tsv")
+    assert outcome.rows == [(1, '"open'), (2, '5" pipe')]
+
+
+def test_a_hash_starts_no_comment(importing: Importing) -> None:
+    outcome = importing.one("#id,b\n#1,2\n#2,3\n")
+    assert outcome.names == ["#id", "b"]
+    assert outcome.rows == [("#1", 2), ("#2", 3)]
+
+
+def test_a_value_of_three_million_characters_is_read(importing: Importing) -> None:
+    outcome = importing.one(f"a,b\n1,{'x' * 3_000_000}\n2,y\n")
+    assert [len(str(value)) for value in outcome.column("b")] == [3_000_000, 1]
+
+
+def test_gzip_is_unpacked_and_checked(importing: Importing) -> None:
+    packed = gzip.compress(lines("a,b", lambda i: f"{i},x{i * 7919 % 1009}", 50_000, []).encode())
+    assert len(importing.one(packed, "file.csv.gz").rows) == 50_000
+    damaged = packed[:9000] + b"\0\0\0\0" + packed[9004:]
+    for broken in (packed[:-100], damaged):
+        assert importing.refusal(broken, "file.csv.gz") == (
+            "The gzip file is cut off or damaged. Pack it again."
+        )
+    assert not list(importing.destination.glob("*.scratch"))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "named"),
+    [("utf-8-sig", None), ("utf-16", "UTF-16"), ("utf-16-le", "UTF-16-LE"),
+     ("utf-16-be", "UTF-16-BE"), ("cp1252", "Windows-1252")],
+)  # fmt: skip
+def test_encodings_are_found(importing: Importing, encoding: str, named: str | None) -> None:
+    outcome = importing.one("größe,preis\n1,5 €\n2,“x”\n".encode(encoding))
+    assert outcome.names == ["größe", "preis"]
+    assert outcome.rows == [(1, "5 €"), (2, "“x”")]
+    noted = f"The file's text is {named}; it was converted to UTF-8."
+    assert outcome.notes == ((noted,) if named else ())
+
+
+def test_a_late_character_that_is_not_utf8_makes_it_windows_1252(importing: Importing) -> None:
+    content = lines("a,b", lambda i: f"{i},x", 30_000, []).encode() + b"5,caf\xe9 \x80 \x81\n"
+    assert importing.one(content).rows[-1] == (5, "café € \x81")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "The file is empty."),
+        (" \n\n", "The file is empty."),
+        ("a,b\n1,2\n3,4,5\n6,7\n", "Line 3: expected 2 values, found 3."),
+        ("a,b,c\n1,2,3\n3,4\n", "Line 3: expected 3 values, found 2."),
+        ("a,b,c\n1,2\n3,4\n", "Line 2: expected 3 values, found 2."),
+        ('a,b\n1,x\n2,"abc\n3,d\n', "Line 3: a quoted value isn't closed"),
+        ('a,b\n1,"x"y\n2,z\n', "Line 2: a quoted value isn't closed"),
+        ("Report\n\na,b\n1,2\n", "If there are lines above the column names, remove them."),
+        ("# made by x\na,b\n1,2\n", "If there are lines above the column names, remove them."),
+        (bytes(range(256)) * 40, "The file doesn't hold text but binary data."),
+        ("a,b\n1,x\ry\n2,z\n", "The file mixes different line ends"),
+    ],
+)  # fmt: skip
+def test_a_broken_file_is_refused_with_its_place(
+    importing: Importing, content: bytes | str, sentence: str
+) -> None:
+    assert sentence in importing.refusal(content)
+
+
+def test_a_late_ragged_row_is_refused_at_its_line(importing: Importing) -> None:
+    for late, found in (("1", 1), ("1,2,3", 3)):
+        content = lines("a,b", lambda i: f"{i},x", 100_000, [late, "1,y"])
+        assert importing.refusal(content) == f"Line 100002: expected 2 values, found {found}."
+
+
+ROWS = st.integers(1, 4).flatmap(
+    lambda width: st.lists(
+        st.lists(
+            st.text(st.sampled_from("ab1 ,;|\t\"'\\\n\r#é\u2028.-0"), max_size=6),
+            min_size=width,
+            max_size=width,
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+
+
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    rows=ROWS,
+    delimiter=st.sampled_from(",;\t|"),
+    end=st.sampled_from(["\n", "\r\n"]),
+    quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+)
+def test_any_texts_written_as_csv_come_back_in_their_order(
+    importing: Importing, rows: list[list[str]], delimiter: str, end: str, quoting: int
+) -> None:
+    if any("\r" in cell for row in rows for cell in row):
+        # Python's writer leaves these unquoted before 3.13, which makes line ends of them.
+        quoting = csv.QUOTE_ALL
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=quoting)  # type: ignore[arg-type]
+    width = len(rows[0])
+    # A column of words tells that the cells are text and keeps rows from being empty lines.
+    written = [["word", *row] for row in rows]
+    writer.writerows([["name", *(f"c{i}" for i in range(width))], *written])
+    outcome = importing.one(out.getvalue())
+    assert len(outcome.rows) == len(rows)
+    for got, expected in zip(outcome.rows, written, strict=True):
+        for cell, text in zip(got, expected, strict=True):
+            if isinstance(cell, str) or cell is None:
+                assert (cell or "") == text or cell is None
+                assert cell is not None or text.strip() in ("", "NA", "NULL")
+            else:
+                assert float(str(cell)) == float(text)
+
+
+def test_rows_keep_their_order_and_threads_change_nothing(tmp_path: Path) -> None:
+    content = lines("i,t,d", lambda i: f'{i},"t{i}, x",{i / 4}', 300_000, ["007,z,1"])
+    (tmp_path / "upload").write_text(content)
+    written: list[bytes] = []
+    for threads in (1, 4):
+        destination = tmp_path / f"threads-{threads}"
+        destination.mkdir()
+        with ParquetDatabase(tmp_path, tmp_path / "spill", threads=threads) as database:
+            (table,) = import_file(
+                database, tmp_path / "upload", "f.csv", destination, report=no_report
+            )
+            path = table.table.files[0].path
+            written.append(path.read_bytes())
+            with database.cursor() as cursor:
+                wrong = cursor.execute(
+                    "SELECT count(*) FROM read_parquet(?, file_row_number = true) "
+                    "WHERE i <> CAST(file_row_number AS VARCHAR)",
+                    [str(path)],
+                ).fetchone()
+                groups = cursor.execute(
+                    "SELECT DISTINCT row_group_num_rows FROM parquet_metadata(?) "
+                    "WHERE row_group_id = 0",
+                    [str(path)],
+                ).fetchall()
+        assert wrong == (1,)
+        assert groups == [(32_768,)]
+    assert written[0] == written[1]

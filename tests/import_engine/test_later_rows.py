@@ -1,0 +1,177 @@
+"""Rows beyond the sample of 20,480 decide as much as the first ones."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from import_engine.readings import NO_VALUE_TEXTS
+from tests.import_engine.conftest import Importing, lines
+
+SAMPLED = 20_600
+
+
+def whole_number(i: int) -> str:
+    return f"{i},x"
+
+
+@pytest.mark.parametrize(
+    ("late", "type_", "last"),
+    [
+        ("7,x", "BIGINT", 7),
+        ("-7,x", "BIGINT", -7),
+        ("007,x", "VARCHAR", "007"),
+        ("+7,x", "VARCHAR", "+7"),
+        ("1_000,x", "VARCHAR", "1_000"),
+        ("0x1F,x", "VARCHAR", "0x1F"),
+        ("true,x", "VARCHAR", "true"),
+        (" 7,x", "BIGINT", 7),
+        ('"",x', "BIGINT", None),
+        (",x", "BIGINT", None),
+        ("NA,x", "BIGINT", None),
+        ("1.5,x", "DOUBLE", 1.5),
+        ("1e3,x", "DOUBLE", 1000.0),
+        ("99999999999999999999,x", "DECIMAL(38,0)", Decimal("99999999999999999999")),
+        (f"{'9' * 50},x", "VARCHAR", "9" * 50),
+        ("2020-01-02,x", "VARCHAR", "2020-01-02"),
+        ("word,x", "VARCHAR", "word"),
+    ],
+)
+def test_whole_numbers_are_widened_by_a_later_row(
+    importing: Importing, late: str, type_: str, last: object
+) -> None:
+    outcome = importing.one(lines("a,b", whole_number, SAMPLED, [late]))
+    assert outcome.types == [type_, "VARCHAR"]
+    assert outcome.rows[-1] == (last, "x")
+    assert len(outcome.rows) == SAMPLED + 1
+    assert str(outcome.rows[9][0]).removesuffix(".0") == "9"
+
+
+@pytest.mark.parametrize(
+    ("first", "late", "type_", "last"),
+    [
+        ("1.25", "007.5", "VARCHAR", "007.5"),
+        ("1.25", "1_000.5", "VARCHAR", "1_000.5"),
+        ("1.25", "1.5_5", "VARCHAR", "1.5_5"),
+        ("1.25", "0.1000000000000000055511151231257827", "DOUBLE", 0.1),
+        ("1.25", "12345678901234567", "VARCHAR", "12345678901234567"),
+        ("1.25", "12345678901234567890.5", "VARCHAR", "12345678901234567890.5"),
+        ("1.25", "1e400", "VARCHAR", "1e400"),
+        ("1.25", "1e-400", "VARCHAR", "1e-400"),
+        ("1.25", "5e-324", "DOUBLE", 5e-324),
+        ("1.25", "0.30000000000000004", "DOUBLE", 0.30000000000000004),
+        ("1.25", "inf", "DOUBLE", float("inf")),
+        ("1.25", ".5", "DOUBLE", 0.5),
+        ("1.25", "-0", "DOUBLE", 0.0),
+        ("true", "False", "BOOLEAN", False),
+        ("true", "1", "VARCHAR", "1"),
+        ("yes", "Y", "VARCHAR", "Y"),
+        ("10:11:12", "9:05", "TIME", time(9, 5)),
+        ("10:11:12", "10:11:12+02", "VARCHAR", "10:11:12+02"),
+        ("10:11:12", "10:11:12.1234567", "VARCHAR", "10:11:12.1234567"),
+        ("2020-01-31", "2020-1-2", "DATE", date(2020, 1, 2)),
+        ("2020-01-31", "2020-01-31 10:00:00", "TIMESTAMP", datetime(2020, 1, 31, 10)),  # noqa: DTZ001
+        ("2020-01-31", "2020-02-30", "VARCHAR", "2020-02-30"),
+        ("2020-01-31", "31/01/2020", "VARCHAR", "31/01/2020"),
+        ("01/02/2020", "13/02/2020", "DATE", date(2020, 2, 13)),
+        ("01/02/2020", "02/13/2020", "DATE", date(2020, 2, 13)),
+        ("2020-01-31 10:11:12", "2020-01-31", "TIMESTAMP", datetime(2020, 1, 31)),  # noqa: DTZ001
+        (
+            "2020-01-31 10:11:12",
+            "2020-01-31 10:11:12.123456789",
+            "VARCHAR",
+            "2020-01-31 10:11:12.123456789",
+        ),
+    ],
+)
+def test_other_columns_are_widened_by_a_later_row(
+    importing: Importing, first: str, late: str, type_: str, last: object
+) -> None:
+    outcome = importing.one(lines("a;b", lambda _: f"{first};x", SAMPLED, [f"{late};x"]))
+    assert outcome.types[0] == type_
+    assert outcome.rows[-1][0] == last
+
+
+def test_a_zone_in_a_later_row_makes_instants(importing: Importing) -> None:
+    content = lines("a", lambda _: "2020-01-31 10:11:12", SAMPLED, ["2020-01-31 10:11:12+02"])
+    outcome = importing.one(content)
+    assert outcome.types == ["TIMESTAMP WITH TIME ZONE"]
+    assert str(outcome.rows[-1][0]).startswith("2020-01-31 08:11:12")
+    assert any("same instant in UTC" in note for note in outcome.notes)
+
+
+@pytest.mark.parametrize(
+    ("late", "type_", "last"),
+    [
+        ("5", "BIGINT", 5),
+        ("007", "VARCHAR", "007"),
+        ("1.5", "DOUBLE", 1.5),
+        ("2020-01-31", "DATE", date(2020, 1, 31)),
+        ("31.01.2020", "DATE", date(2020, 1, 31)),
+        ("true", "BOOLEAN", True),
+        ("", "VARCHAR", None),
+    ],
+)
+def test_a_column_without_a_value_in_the_first_rows_takes_its_type_from_later_ones(
+    importing: Importing, late: str, type_: str, last: object
+) -> None:
+    outcome = importing.one(lines("a,b", lambda i: f"{i},", SAMPLED, [f"1,{late}"]))
+    assert outcome.types == ["BIGINT", type_]
+    assert outcome.rows[-1] == (1, last)
+
+
+def test_quotes_that_first_appear_later_are_no_part_of_the_values(importing: Importing) -> None:
+    outcome = importing.one(lines("a,b", lambda i: f"{i},x", SAMPLED, ['1,"y, ""z"""', '2,"w"']))
+    assert outcome.column("b")[-2:] == ['y, "z"', "w"]
+
+
+def test_a_widened_column_is_noted(importing: Importing) -> None:
+    outcome = importing.one(lines("a,b", whole_number, SAMPLED, ["007,x"]))
+    assert outcome.notes == (
+        'Column "a" is kept as text: not all its values can be kept as BIGINT.',
+    )
+
+
+CELLS = st.sampled_from(
+    ["1", "-5", "2.5", "1e5", "true", "no", "2020-01-02", "2020-01-02 03:04:05", "10:11:12", "x",
+     "", "NA", "03/04/2020", "2020-01-02T03:04:05Z", "99999999999999999999"]
+)  # fmt: skip
+
+
+LONG = "99999999999999999999"
+BETTER = {
+    # A DOUBLE would lose digits of the whole number.
+    **{pair: "VARCHAR" for short in ("2.5", "1e5") for pair in ((short, LONG), (LONG, short))},
+    # DuckDB tries this way of writing a date only when a sample's first rows have one.
+    **{(nothing, "03/04/2020"): "DATE" for nothing in ("", "NA")},
+    # DuckDB takes the later instant for a TIMESTAMP, and would drop its offset.
+    **{
+        (first, "2020-01-02T03:04:05Z"): "TIMESTAMP WITH TIME ZONE"
+        for first in ("", "NA", "2020-01-02", "2020-01-02 03:04:05")
+    },
+}
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(first=CELLS, late=CELLS)
+def test_the_types_are_those_that_duckdb_finds_over_the_whole_file(
+    importing: Importing, first: str, late: str
+) -> None:
+    content = lines("a|b", lambda i: f"{first}|{i}", SAMPLED, [f"{late}|1"])
+    outcome = importing.one(content)
+    file = importing.root / f"upload-{importing.count}"
+    whole = (
+        "SELECT Columns FROM sniff_csv(?, sample_size = -1, delim = '|', quote = '\"', "
+        f"escape = '\"', header = true, nullstr = [{NO_VALUE_TEXTS}])"
+    )
+    with importing.database.cursor() as cursor:
+        row = cursor.execute(whole, [str(file)]).fetchone()
+    assert row is not None
+    found = row[0][0]["type"].replace("HUGEINT", "DECIMAL(38,0)")
+    assert outcome.types[0] == BETTER.get((first, late), found)

@@ -1,0 +1,77 @@
+"""Parquet files made elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.import_engine.conftest import Importing
+
+
+def parquet_bytes(query: str, directory: Path) -> bytes:
+    path = directory / "made.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
+    return path.read_bytes()
+
+
+def test_values_types_and_names_are_kept(importing: Importing, tmp_path: Path) -> None:
+    content = parquet_bytes(
+        """SELECT 1::TINYINT AS "a b", 2.50::DECIMAL(9,2) AS d, 'x' AS t, 'y'::BLOB AS b,
+           TIMESTAMP_NS '2020-01-02 03:04:05.123456789' AS ns, TIME '10:11:12' AS clock,
+           DATE '2020-01-02' AS day, true AS flag, 1.5::FLOAT AS f, 7::UBIGINT AS u""",
+        tmp_path,
+    )
+    outcome = importing.one(content, "file.parquet")
+    assert outcome.names[0] == "a b"
+    assert outcome.types == [
+        "TINYINT", "DECIMAL(9,2)", "VARCHAR", "BLOB", "TIMESTAMP_NS", "TIME", "DATE", "BOOLEAN",
+        "FLOAT", "UBIGINT",
+    ]  # fmt: skip
+    assert outcome.notes == ()
+
+
+def test_names_that_differ_in_case_and_reserved_ones_are_settled(
+    importing: Importing, tmp_path: Path
+) -> None:
+    content = parquet_bytes("SELECT 1 AS ID, {'x': 1} AS s, 2 AS file_row_number", tmp_path)
+    # Two columns that differ in case: DuckDB wouldn't write them, other programs do.
+    content = content.replace(b"file_row_number", b"FILE_ROW_NUMBER")
+    outcome = importing.one(content, "file.parquet")
+    assert outcome.names == ["ID", "s", "FILE_ROW_NUMBER_1"]
+    assert outcome.rows == [(1, '{"x":1}', 2)]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("uuid '550e8400-e29b-41d4-a716-446655440000'", "550e8400-e29b-41d4-a716-446655440000"),
+        ("INTERVAL 2 MONTH", "2 months"),
+        ("[1, 2]", "[1,2]"),
+        ("{'a': {'b': 1}}", '{"a":{"b":1}}'),
+        ("MAP {'k': 1}", '{"k":1}'),
+        ("'{\"a\": 1}'::JSON", '{"a": 1}'),
+        ("'a'::ENUM('a', 'b')", "a"),
+    ],
+)
+def test_other_types_become_text(
+    importing: Importing, tmp_path: Path, value: str, text: str
+) -> None:
+    outcome = importing.one(parquet_bytes(f"SELECT {value} AS x", tmp_path), "f.parquet")
+    assert outcome.types == ["VARCHAR"]
+    assert outcome.rows == [(text,)]
+
+
+def test_rows_keep_their_order(importing: Importing, tmp_path: Path) -> None:
+    content = parquet_bytes("SELECT range AS i FROM range(300000)", tmp_path)
+    assert importing.one(content, "f.parquet").rows == [(i,) for i in range(300_000)]
+
+
+def test_a_damaged_file_is_refused(importing: Importing, tmp_path: Path) -> None:
+    content = parquet_bytes("SELECT range AS i FROM range(1000)", tmp_path)
+    assert "cut off" in importing.refusal(content[: len(content) // 2], "f.parquet")
+    assert "damaged" in importing.refusal(content[:-40] + b"\xff" * 32 + content[-8:], "f.parquet")
+    assert "damaged" in importing.refusal(b"PAR1" + bytes(50) + b"PAR1", "f.parquet")
+    assert "encrypted" in importing.refusal(b"PARE" + bytes(50) + b"PARE", "f.parquet")

@@ -1,0 +1,87 @@
+"""The statements that are built, as files under ``golden``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from import_engine import json_lines, parquet, workbook
+from import_engine.encodings import TextFile
+from import_engine.readings import INSTANT, NO_VALUE, NUMBERS, TEXT, WHOLE, Reading, ladder
+from import_engine.sniffing import Dialect, rows_sql, sniff_sql
+from import_engine.text_columns import ColumnPlan, detection_sql, values_sql
+
+GOLDEN = Path(__file__).parent / "golden"
+FILE = TextFile(Path("/data/upload"))
+DIALECT = Dialect(";", columns=4)
+JSON = json_lines.JsonFile(FILE, "newline_delimited")
+DAY = Reading("DATE", "%d.%m.%Y")
+
+STATEMENTS = {
+    "sniff_freely": sniff_sql(FILE, None)[0],
+    "sniff_within_a_dialect": sniff_sql(FILE, DIALECT)[0],
+    "rows_as_text": rows_sql(FILE, DIALECT)[0],
+    "rows_of_long_lines_after_blank_ones": rows_sql(
+        FILE, Dialect("\t", "", "", False, 1, long_lines=True, blank_lines=2)
+    )[0],
+    "detect_in_first_rows": detection_sql(
+        "cells", ["c0", "c1", "c2"], [(WHOLE, TEXT), (NO_VALUE, TEXT), (TEXT,)], 20_480
+    ),
+    "detect_in_all_rows": detection_sql(
+        "cells", ["c0", "c1"], [(*NUMBERS, TEXT), (DAY, INSTANT, TEXT)], None
+    ),
+    "values": values_sql(
+        "cells",
+        ["c0", "c1", "c2", "c3"],
+        [
+            ColumnPlan(WHOLE),
+            ColumnPlan(TEXT, tidied=True),
+            ColumnPlan(DAY, tidied=True),
+            ColumnPlan(NO_VALUE),
+        ],
+        ["a", 'b"c', "day", "empty"],
+    ),
+    "values_of_numbers_and_times": values_sql(
+        "cells",
+        ["c0", "c1", "c2"],
+        [ColumnPlan(NUMBERS[0]), ColumnPlan(Reading("TIMESTAMP")), ColumnPlan(Reading("BOOLEAN"))],
+        ["number", "moment", "flag"],
+    ),
+    "json_keys": json_lines.keys_sql(JSON)[0],
+    "json_columns": "\n".join(
+        [
+            (columns := json_lines.layout(JSON, ["a", "it's"], [WHOLE, TEXT])).source,
+            *columns.cells,
+        ]
+    ),
+    "json_keys_that_collide": "\n".join(
+        [
+            (columns := json_lines.layout(JSON, ["a/b", "A/B", ""], [WHOLE, TEXT, TEXT])).source,
+            *columns.cells,
+        ]
+    ),
+    "parquet_copy": parquet.copy_query(["c0", "CAST(c1 AS VARCHAR)"], ["ID", "id_1"]),
+    "sheet_rows": workbook.sheet_query(["c0", workbook.text_sql(1)], ["a", "b"]),
+    "sheet_narrowing": workbook.narrowing_sql(["DOUBLE", "TIMESTAMP_MS", "VARCHAR"]),
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_the_statement_is_the_golden_one(name: str) -> None:
+    path = GOLDEN / f"{name}.sql"
+    if os.environ.get("WRITE_GOLDEN"):
+        path.write_text(STATEMENTS[name] + "\n")
+    assert path.read_text() == STATEMENTS[name] + "\n"
+
+
+def test_no_golden_file_is_left_over() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.sql")} == set(STATEMENTS)
+
+
+def test_every_ladder_ends_with_text() -> None:
+    for type_ in (None, "BOOLEAN", "BIGINT", "HUGEINT", "DOUBLE", "TIME", "DATE", "TIMESTAMP", "?"):
+        rungs = ladder(type_)
+        assert rungs[-1] == TEXT
+        assert len(set(rungs)) == len(rungs)
