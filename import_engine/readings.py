@@ -79,7 +79,7 @@ class Reading:
     def misfit(self, cell: str, value: str) -> str:
         """The SQL that is true for a cell that this reading would change, else NULL or false."""
         if self.type == "VARCHAR":
-            return f"{cell} NOT IN ({NO_VALUE_TEXTS})" if self.empty else "false"
+            return f"trim({cell}) NOT IN ({NO_VALUE_TEXTS})" if self.empty else "false"
         if self.format:
             shape = _matches(cell, format_pattern(self.format))
             return f"({cell} IS NOT NULL AND ({value} IS NULL OR NOT {shape}))"

@@ -35,6 +35,10 @@ def test_a_quoted_empty_is_a_text_and_an_unquoted_one_no_value(importing: Import
     assert outcome.rows == [(1, ""), (None, "x"), (None, None)]
 
 
+def test_a_column_of_blanks_is_kept_as_text(importing: Importing) -> None:
+    assert importing.one('a,b\nx," "\ny,\nz,NA\n').column("b") == [" ", None, "NA"]
+
+
 def test_na_and_null_are_no_values_among_numbers_but_texts_among_texts(
     importing: Importing,
 ) -> None:
