@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from parquet_tables.quoting import quote_identifier
-from parquet_tables.tables import Column, TableFiles
+from parquet_tables.tables import Column, Int64s, TableFiles
+
+LONGEST_RUN = 1 << 30
+"""Rows in one branch: DuckDB numbers the bits of a bit string by 32-bit integers."""
 
 
 def page_statement(
@@ -32,21 +37,42 @@ def page_statement(
     """
     names = ", ".join(quote_identifier(column.name) for column in columns)
     end = table.row_count if limit is None else min(offset + limit, table.row_count)
+    if offset >= end:
+        return empty_statement(columns), []
+    begin, stop = table.ordinal_at(offset), table.ordinal_at(end - 1) + 1
     branches: list[str] = []
     params: list[object] = []
     for file, start in table.with_starts():
-        first, last = max(offset - start, 0), min(end - start, file.rows)
-        if first >= last:
-            continue
-        branch = f"SELECT {names} FROM read_parquet(?)"
-        params.append(str(file.path))
-        if (first, last) != (0, file.rows):
-            branch += " WHERE file_row_number >= ? AND file_row_number < ?"
-            params += [first, last]
-        branches.append(branch)
-    if not branches:
-        return empty_statement(columns), []
+        for first in range(max(begin - start, 0), min(stop - start, file.rows), LONGEST_RUN):
+            last = min(first + LONGEST_RUN, stop - start, file.rows)
+            left_out = _between(table.left_out, start + first, start + last) - start - first
+            condition, bound = _kept_rows(first, last, file.rows, left_out)
+            branches.append(f"SELECT {names} FROM read_parquet(?){condition}")
+            params += [str(file.path), *bound]
     return "\nUNION ALL\n".join(branches), params
+
+
+def _kept_rows(first: int, last: int, file_rows: int, left_out: Int64s) -> tuple[str, list[object]]:
+    """The WHERE clause for the rows of a file from ``first`` to ``last`` that aren't left out.
+
+    Left-out rows are told by one bit each, not by a join, since a join loses the rows' order.
+    """
+    conditions: list[str] = []
+    params: list[object] = []
+    if (first, last) != (0, file_rows):
+        conditions.append("file_row_number >= ? AND file_row_number < ?")
+        params += [first, last]
+    if len(left_out):
+        bits = np.zeros(last - first, dtype=np.bool_)
+        bits[left_out] = True
+        conditions.append("get_bit(?::BLOB::BIT, CAST(file_row_number - ? AS INTEGER)) = 0")
+        params += [np.packbits(bits).tobytes(), first]
+    return (f" WHERE {' AND '.join(conditions)}" if conditions else ""), params
+
+
+def _between(ordinals: Int64s, first: int, stop: int) -> Int64s:
+    """The part of sorted ordinals from ``first`` up to, not including, ``stop``."""
+    return ordinals[np.searchsorted(ordinals, first) : np.searchsorted(ordinals, stop)]
 
 
 def empty_statement(columns: Sequence[Column]) -> str:

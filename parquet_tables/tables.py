@@ -7,11 +7,16 @@ changes when files are rewritten in the same row order.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from domain_errors import DomainError, choices_sentence
+
+Int64s = NDArray[np.int64]
 
 
 class UnknownColumn(DomainError):
@@ -38,15 +43,38 @@ class DataFile:
 
 @dataclass(frozen=True)
 class TableFiles:
-    """A table as ordered Parquet files that all have the same columns."""
+    """A table as ordered Parquet files that all have the same columns.
+
+    Parameters
+    ----------
+    left_out : array of int64, sorted, no value twice
+        Ordinals of rows in the files that are not in the table: a residual is its source's own
+        files without the drawn rows. The other rows keep their ordinals.
+    """
 
     columns: tuple[Column, ...]
     files: tuple[DataFile, ...]
+    left_out: Int64s = field(default_factory=lambda: np.empty(0, dtype=np.int64), compare=False)
+
+    @cached_property
+    def file_rows(self) -> int:
+        """Rows over all files, those left out among them: ordinals run from 0 to this."""
+        return sum(file.rows for file in self.files)
 
     @cached_property
     def row_count(self) -> int:
-        """Rows over all files."""
-        return sum(file.rows for file in self.files)
+        """Rows of the table."""
+        return self.file_rows - len(self.left_out)
+
+    def ordinal_at(self, position: int) -> int:
+        """The ordinal of the row at a position, from 0, among the table's own rows.
+
+        One past the last row gives an ordinal past all of them.
+        """
+        # Row number i of the table stands behind those left-out ordinals that have at most i
+        # kept rows before them.
+        kept_before = self.left_out - np.arange(len(self.left_out))
+        return position + int(np.searchsorted(kept_before, position, side="right"))
 
     def with_starts(self) -> Iterator[tuple[DataFile, int]]:
         """Each file that has rows, with the ordinal of its first row."""

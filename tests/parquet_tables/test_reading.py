@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import nanoarrow as na
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -57,6 +58,36 @@ def test_a_page_has_the_rows_at_its_place_in_order(
         sql, params = page_statement(table, table.columns[:1], offset, limit)
         rows = [row[0] for row in cursor.execute(sql, params).fetchall()]
     assert rows == list(range(offset, min(offset + limit, sum(SIZES))))
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    left_out=st.sets(st.integers(0, sum(SIZES) - 1), max_size=50)
+    | st.builds(lambda first: set(range(first, sum(SIZES), 2)), st.integers(0, 70_000))
+    | st.just(set(range(sum(SIZES)))),
+    offset=st.integers(0, sum(SIZES) + 10),
+    limit=st.integers(1, 10_000) | st.none(),
+)
+def test_a_page_of_a_residual_has_the_rows_that_are_left(
+    parquet: tuple[ParquetDatabase, Path],
+    table: TableFiles,
+    left_out: set[int],
+    offset: int,
+    limit: int | None,
+) -> None:
+    gone = np.array(sorted(left_out), dtype=np.int64)
+    residual = TableFiles(table.columns, table.files, gone)
+    kept = np.setdiff1d(np.arange(sum(SIZES)), gone)
+    assert residual.row_count == len(kept)
+    with parquet[0].cursor() as cursor:
+        sql, params = page_statement(residual, table.columns[:1], offset, limit)
+        rows = [row[0] for row in cursor.execute(sql, params).fetchall()]
+    end = None if limit is None else offset + limit
+    assert rows == kept[offset:end].tolist()
+    for position in range(0, len(kept), max(len(kept) // 7, 1)):
+        assert residual.ordinal_at(position) == kept[position]
 
 
 def test_a_deep_page_reads_only_the_row_groups_it_touches(
