@@ -7,16 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from domain_errors import choices_sentence
 from job_runner.service import Service
-from parquet_tables.tables import TableFiles
+from parquet_tables.positions import read_ordinals
+from parquet_tables.tables import Int64s, TableFiles
 from storage.commits import Commit, get_commit
 from storage.database import Transaction
 from storage.errors import NotFound
+from storage.manifests import StoredTable
 from storage.refs import resolve
 
 PRIMARY = "primary"
 SAMPLE = "sample"
+RESIDUAL = "residual"
+NOTHING: Int64s = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -62,4 +68,13 @@ def open_table(service: Service, dataset_id: int, ref_or_commit: str, key: str |
     with service.database.read() as tx:
         commit = open_commit(tx, dataset_id, ref_or_commit)
     chosen = choose_key(commit, key)
-    return OpenTable(commit.id, chosen, commit.manifest.table(chosen).as_files(service.data_files))
+    return OpenTable(commit.id, chosen, table_files(service, commit.manifest.table(chosen)))
+
+
+def table_files(service: Service, table: StoredTable) -> TableFiles:
+    """A stored table as the engines take it, the positions that it leaves out read."""
+    if table.left_out is None:
+        return table.as_files(service.data_files, NOTHING)
+    with service.parquet.cursor() as cursor:
+        left_out = read_ordinals(cursor, service.data_files.path(table.left_out.sha256))
+    return table.as_files(service.data_files, left_out)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from domain_errors import choices_sentence
-from parquet_tables.tables import Column, DataFile, TableFiles
+from parquet_tables.tables import Column, DataFile, Int64s, TableFiles
 from storage.data_files import DataFiles, StoredFile
 from storage.errors import NotFound
 
@@ -22,27 +22,36 @@ MANIFEST_VERSION = 1
 
 @dataclass(frozen=True)
 class StoredTable:
-    """A table of a commit: its key, its columns, and data files in row order."""
+    """A table of a commit: its key, its columns, and data files in row order.
+
+    Parameters
+    ----------
+    left_out : StoredFile or None
+        A file of ordinals: rows of ``files`` that are not in this table. So a residual is its
+        source's own files, and copies nothing.
+    """
 
     key: str
     columns: tuple[Column, ...]
     files: tuple[StoredFile, ...]
+    left_out: StoredFile | None = None
 
     @property
     def row_count(self) -> int:
-        """Rows over all files."""
-        return sum(file.rows for file in self.files)
+        """Rows of the table."""
+        return sum(file.rows for file in self.files) - (self.left_out.rows if self.left_out else 0)
 
     @property
     def size_bytes(self) -> int:
         """Bytes on disk over all files."""
         return sum(file.size_bytes for file in self.files)
 
-    def as_files(self, data_files: DataFiles) -> TableFiles:
-        """The table as the engines take it."""
+    def as_files(self, data_files: DataFiles, left_out: Int64s) -> TableFiles:
+        """The table as the engines take it; ``left_out`` is the content of that file."""
         return TableFiles(
             self.columns,
             tuple(DataFile(data_files.path(file.sha256), file.rows) for file in self.files),
+            left_out,
         )
 
 
@@ -74,7 +83,12 @@ class Manifest:
     @property
     def file_hashes(self) -> set[str]:
         """Every data file that the manifest names."""
-        return {file.sha256 for table in self.tables for file in table.files}
+        return {
+            file.sha256
+            for table in self.tables
+            for file in (*table.files, table.left_out)
+            if file is not None
+        }
 
     def table(self, key: str) -> StoredTable:
         """The table with this key.
@@ -104,4 +118,5 @@ def _parse_table(fields: dict[str, Any]) -> StoredTable:
         fields["key"],
         tuple(Column(**column) for column in fields["columns"]),
         tuple(StoredFile(**file) for file in fields["files"]),
+        StoredFile(**fields["left_out"]) if fields["left_out"] else None,
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
 from storage.clock import Clock
 from storage.commits import get_commit, history, insert_commit, named_files
+from storage.data_files import StoredFile
 from storage.database import Database
 from storage.datasets import Dataset
 from storage.errors import Conflict, InvalidValue, NotFound, RefMoved
@@ -54,6 +56,16 @@ def test_a_manifest_read_back_is_the_same_and_keeps_the_order_of_tables(dataset:
     again = parse_manifest(manifest.canonical_json())
     assert again == manifest
     assert [table.key for table in again.tables] == ["primary", "Zweites Blatt"]
+
+
+def test_a_residual_is_its_sources_files_and_a_file_of_positions(dataset: Dataset) -> None:
+    source = a_table(rows=1000)
+    residual = replace(source, key="residual", left_out=StoredFile("b" * 64, 10, 99))
+    manifest = replace(manifest_of(dataset), tables=(residual,))
+    again = parse_manifest(manifest.canonical_json())
+    assert again == manifest
+    assert again.table("residual").row_count == 990
+    assert again.file_hashes == {"a" * 64, "b" * 64}
 
 
 def test_a_missing_table_is_told_with_those_there_are(dataset: Dataset) -> None:
