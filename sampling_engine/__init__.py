@@ -15,16 +15,35 @@ from sampling_engine.errors import (
     RowsMissing,
     TooManyStrata,
 )
+from sampling_engine.explain import explain_row
+from sampling_engine.explanation import Outcome, RowExplanation, Verdict
 from sampling_engine.methods import METHODS, MethodDescription, Parameter
 from sampling_engine.order import ORDER_VERSION, Seed, SeededOrder, new_seed
-from sampling_engine.results import DrawnSample, RoundResult, Strategy, StratumResult
-from sampling_engine.spec import MOST_ROUNDS, Method, RandomMethod, Round, StratifiedMethod
+from sampling_engine.plan import plan_draw
+from sampling_engine.reserves import reserves
+from sampling_engine.results import DrawnSample, GroupResult, RoundPlan, RoundResult, Strategy
+from sampling_engine.spec import (
+    MOST_ROUNDS,
+    Allocation,
+    ClusterMethod,
+    Method,
+    RandomMethod,
+    Round,
+    RowFilter,
+    Selection,
+    StratifiedMethod,
+    SystematicMethod,
+    WeightedMethod,
+)
 
 __all__ = [
     "METHODS",
     "MOST_ROUNDS",
     "ORDER_VERSION",
+    "Allocation",
+    "ClusterMethod",
     "DrawnSample",
+    "GroupResult",
     "InvalidRounds",
     "InvalidSeed",
     "InvalidSize",
@@ -32,18 +51,28 @@ __all__ = [
     "Method",
     "MethodDescription",
     "MinimumExceedsSample",
+    "Outcome",
     "Parameter",
     "RandomMethod",
     "Round",
+    "RoundPlan",
     "RoundResult",
+    "RowExplanation",
+    "RowFilter",
     "RowsMissing",
     "Seed",
     "SeededOrder",
+    "Selection",
     "Strategy",
     "StratifiedMethod",
-    "StratumResult",
+    "SystematicMethod",
     "TooManyStrata",
+    "Verdict",
+    "WeightedMethod",
     "check_rounds",
     "draw_sample",
+    "explain_row",
     "new_seed",
+    "plan_draw",
+    "reserves",
 ]

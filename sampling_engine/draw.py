@@ -22,11 +22,11 @@ from sampling_engine.errors import RowsMissing
 from sampling_engine.order import Int64s, SeededOrder
 from sampling_engine.planner import Plan, plan_round
 from sampling_engine.results import (
-    STRATA_LISTED,
+    GROUPS_LISTED,
     DrawnSample,
+    GroupResult,
     RoundResult,
     Strategy,
-    StratumResult,
 )
 from sampling_engine.sample_table import write_sample
 from sampling_engine.scan import scan
@@ -99,7 +99,7 @@ def draw_sample(
     expected = sum(result.rows_sampled for result in results)
     if sample.row_count != expected:
         raise RowsMissing(expected - sample.row_count)
-    return DrawnSample(sample, tuple(results), renamed)
+    return DrawnSample(sample, tuple(results), draw.taken, renamed)
 
 
 def _part_of(method: Method) -> int:
@@ -118,7 +118,7 @@ class _Draw:
     ) -> None:
         self._cursor, self._table = cursor, table
         self._strategy, self._counts_dir = strategy, counts_dir
-        self._taken: Int64s = np.empty(0, dtype=np.int64)
+        self.taken: Int64s = np.empty(0, dtype=np.int64)
         self._strata: dict[tuple[Column, ...], Strata] = {}
         cursor.execute(statements.CREATE_DRAWN)
         cursor.execute(statements.CREATE_CELLS)
@@ -126,7 +126,7 @@ class _Draw:
     def round(self, one: Round, report: Report) -> RoundResult:
         """Draw one round, keep its rows and account for it."""
         strata = self._strata_of(one.method, share_of(report, 0.0, 0.6))
-        drawn = strata.of(self._taken, share_of(report, 0.6, 0.7))
+        drawn = strata.of(self.taken, share_of(report, 0.6, 0.7))
         eligible: Int64s = strata.rows - np.bincount(drawn, minlength=len(strata.rows))
         targets = targets_of(one.method, eligible, loc=_parameters(one))
         order = SeededOrder(self._table.row_count, one.seed)
@@ -164,7 +164,7 @@ class _Draw:
     ) -> Chosen:
         walked_part = 0.2 if plan.scanned.any() else 1.0
         step = share_of(report, 0.0, walked_part)
-        walked = walk(order, strata, plan.walked, eligible, self._taken, step)
+        walked = walk(order, strata, plan.walked, eligible, self.taken, step)
         if not plan.scanned.any():
             return walked
         step = share_of(report, walked_part, 1.0)
@@ -194,18 +194,18 @@ class _Draw:
             self._cursor.register(registered, arrays)
             self._cursor.execute(*statement)
             self._cursor.unregister(registered)
-        self._taken = np.sort(np.concatenate([self._taken, chosen.ordinals]))
+        self.taken = np.sort(np.concatenate([self.taken, chosen.ordinals]))
 
 
 def _listed(
     strata: Strata, eligible: Int64s, allocated: Int64s, sampled: Int64s
-) -> tuple[StratumResult, ...]:
+) -> tuple[GroupResult, ...]:
     """The account of the first strata that have eligible rows."""
     if not strata.columns:
         return ()
-    numbers = np.flatnonzero(eligible)[:STRATA_LISTED]
+    numbers = np.flatnonzero(eligible)[:GROUPS_LISTED]
     return tuple(
-        StratumResult(key, int(eligible[at]), int(allocated[at]), int(sampled[at]))
+        GroupResult(key, int(eligible[at]), int(allocated[at]), int(sampled[at]))
         for at, key in zip(numbers, strata.keys(numbers), strict=True)
     )
 

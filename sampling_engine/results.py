@@ -2,7 +2,7 @@
 
 Owns: the shape of the result. Invariant: an account names all that is needed to replay its round
 (the seed and the order's version) and is bounded in size whatever the number of strata. Made by
-:mod:`sampling_engine.draw`, read by whoever started the draw.
+the draw and the plan, read by whoever started them.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from parquet_tables.tables import TableFiles
-from sampling_engine.order import ORDER_VERSION, Seed
-from sampling_engine.spec import StratifiedMethod
+from sampling_engine.order import ORDER_VERSION, Int64s, Seed
+from sampling_engine.spec import ClusterMethod, StratifiedMethod
 
-STRATA_LISTED = 1_000
+GROUPS_LISTED = 1_000
 
 Strategy = Literal["walk", "scan"]
 """Along the order's front, fetching by ordinal; or over all rows, keeping the lowest ranks."""
@@ -24,17 +24,17 @@ RunBy = Literal["walk", "scan", "walk+scan"]
 
 
 @dataclass(frozen=True)
-class StratumResult:
-    """One stratum of one round.
+class GroupResult:
+    """One stratum or cluster of one round.
 
     Parameters
     ----------
     key : dict of str to (str or None)
-        The value of each strata column as text, None for NULL; the columns as they were asked for.
+        The value of each of its columns as text, None for NULL; the columns as they were asked for.
     rows : int
         Eligible rows.
     allocated, sampled : int
-        Rows to draw, and rows drawn.
+        Rows to draw, and rows drawn; a plan has drawn none.
     """
 
     key: dict[str, str | None]
@@ -43,7 +43,7 @@ class StratumResult:
     sampled: int
 
     def as_json(self) -> dict[str, object]:
-        """The stratum as the JSON object of a job's summary."""
+        """The stratum or cluster as the JSON object of a job's summary."""
         return {
             "key": self.key,
             "rows": self.rows,
@@ -59,11 +59,12 @@ class RoundResult:
     Parameters
     ----------
     eligible_rows : int
-        Rows that no earlier round drew.
-    strata : tuple of StratumResult
-        The first 1,000 in the order of their values, NULL last; none for a random round.
-    strata_count : int
-        How many strata there are.
+        Rows that pass the round's filter, are not left out and were drawn by no earlier round.
+    strata, clusters : tuple of GroupResult
+        The first 1,000 in the order of their values, NULL last; of clusters, those that were drawn.
+        None for a method that has none.
+    strata_count, clusters_count : int
+        How many strata or clusters have eligible rows.
     warnings : tuple of str
         What a reader of the sample ought to know, one sentence each.
     run_by : {"walk", "scan", "walk+scan"}
@@ -77,13 +78,15 @@ class RoundResult:
     seed: Seed
     run_by: RunBy
     order_version: str = ORDER_VERSION
-    strata: tuple[StratumResult, ...] = ()
+    strata: tuple[GroupResult, ...] = ()
     strata_count: int = 0
+    clusters: tuple[GroupResult, ...] = ()
+    clusters_count: int = 0
     warnings: tuple[str, ...] = ()
     output_name: str | None = None
 
     def as_json(self) -> dict[str, object]:
-        """The account as the JSON object of a job's summary; ``strata`` only when stratified."""
+        """The account as the JSON object of a job's summary; strata or clusters where there are."""
         account: dict[str, object] = {
             "round_number": self.round_number,
             "method": self.method,
@@ -94,12 +97,59 @@ class RoundResult:
             "run_by": self.run_by,
             "warnings": list(self.warnings),
         }
-        if self.method == StratifiedMethod.name:
-            account["strata"] = [stratum.as_json() for stratum in self.strata]
-            account["strata_count"] = self.strata_count
+        account |= _groups_as_json(self)
         if self.output_name is not None:
             account["output_name"] = self.output_name
         return account
+
+
+@dataclass(frozen=True)
+class RoundPlan:
+    """What a round would draw.
+
+    Parameters
+    ----------
+    eligible_rows, strata, strata_count, clusters, clusters_count, warnings
+        As in :class:`RoundResult`; no group has drawn a row.
+    rows_planned : int
+        Rows that it would draw.
+    """
+
+    round_number: int
+    method: str
+    eligible_rows: int
+    rows_planned: int
+    seed: Seed
+    strata: tuple[GroupResult, ...] = ()
+    strata_count: int = 0
+    clusters: tuple[GroupResult, ...] = ()
+    clusters_count: int = 0
+    warnings: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        """The plan as a JSON object; strata or clusters where there are, without ``sampled``."""
+        plan: dict[str, object] = {
+            "round_number": self.round_number,
+            "method": self.method,
+            "eligible_rows": self.eligible_rows,
+            "rows_planned": self.rows_planned,
+            "seed": self.seed,
+            "warnings": list(self.warnings),
+        }
+        groups = _groups_as_json(self)
+        for listed in groups.values():
+            for group in listed if isinstance(listed, list) else ():
+                del group["sampled"]
+        return plan | groups
+
+
+def _groups_as_json(one: RoundResult | RoundPlan) -> dict[str, object]:
+    if one.method == StratifiedMethod.name:
+        return {"strata": [g.as_json() for g in one.strata], "strata_count": one.strata_count}
+    if one.method == ClusterMethod.name:
+        listed = [group.as_json() for group in one.clusters]
+        return {"clusters": listed, "clusters_count": one.clusters_count}
+    return {}
 
 
 @dataclass(frozen=True)
@@ -114,10 +164,14 @@ class DrawnSample:
         One account a round, in their order.
     renamed_columns : dict of str to str
         The table's own columns that had to give way to one of the sample's, old name to new.
+    drawn_ordinals : array of int64
+        The rows that were drawn, sorted: with those that the table leaves out already, what its
+        residual leaves out.
     """
 
     table: TableFiles
     rounds: tuple[RoundResult, ...]
+    drawn_ordinals: Int64s = field(repr=False, compare=False)
     renamed_columns: dict[str, str] = field(default_factory=dict)
 
     @property
