@@ -1,0 +1,125 @@
+"""A filter's tree as SQL.
+
+Owns: the SQL of every shape. Invariant: names are quoted, values are bound and are of the column's
+own type; every shape comes out as true, false or NULL as SQL has it. NaN is, as everywhere in
+DuckDB, equal to itself and above all other numbers. Called by :class:`Filter`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from parquet_tables.quoting import quote_identifier
+from parquet_tables.tables import Column
+from sampling_engine.filters import grid, moments
+from sampling_engine.filters.tree import (
+    And,
+    Between,
+    Comparison,
+    In,
+    IsNull,
+    Like,
+    Literal,
+    Node,
+    Not,
+    Operand,
+    Or,
+)
+from sampling_engine.filters.types import TEMPORAL_STEP_NS, Family, common_type, family_of
+
+SQL_OPERATORS = {"!=": "<>"}
+BOUND_AS_THEY_ARE = frozenset({"VARCHAR", "BOOLEAN", "DOUBLE"})
+UNSTEPPED = frozenset({Family.TEXT, Family.BOOLEAN, Family.FLOAT, Family.UUID})
+
+Statement = tuple[str, list[object]]
+
+
+def condition(node: Node, alias: str) -> Statement:
+    """A boolean expression over the columns of ``alias``, and its parameters in their order."""
+    writer = _Writer(quote_identifier(alias) if not alias.isidentifier() else alias)
+    return writer.write(node), writer.params
+
+
+class _Writer:
+    def __init__(self, alias: str) -> None:
+        self.alias = alias
+        self.params: list[object] = []
+
+    def write(self, node: Node) -> str:
+        match node:
+            case And():
+                return f"({' AND '.join(map(self.write, node.parts))})"
+            case Or():
+                return f"({' OR '.join(map(self.write, node.parts))})"
+            case Not():
+                return f"(NOT {self.write(node.part)})"
+            case Comparison():
+                return self._comparison(node.column, node.operator, node.other)
+            case Between():
+                low = self._comparison(node.column, ">=", node.low)
+                return f"({low} AND {self._comparison(node.column, '<=', node.high)})"
+            case In():
+                return self._in(node.column, node.values)
+            case Like():
+                operator = "ILIKE" if node.ignore_case else "LIKE"
+                self.params.append(node.pattern.value)
+                return f"({self._text(node.column)} {operator} ?)"
+            case IsNull():
+                return f"({self._name(node.column)} IS NULL)"
+
+    def _comparison(self, column: Column, operator: str, other: Operand) -> str:
+        if isinstance(other, Column):
+            shared = common_type(column.type, other.type)
+            left, right = (self._cast(self._name(one), shared) for one in (column, other))
+        elif family_of(column.type) in UNSTEPPED:
+            left, right = self._text(column), self._bound(column.type, other.value)
+        else:
+            index = grid.index_of(column.type, _stepped(other))
+            operator, place = grid.placed(column.type, operator, index)
+            left, right = self._name(column), self._bound_at(column.type, place)
+        return f"({left} {SQL_OPERATORS.get(operator, operator)} {right})"
+
+    def _in(self, column: Column, values: Sequence[Literal]) -> str:
+        if family_of(column.type) in UNSTEPPED:
+            bound = [self._bound(column.type, literal.value) for literal in values]
+            return f"({self._text(column)} IN ({', '.join(bound)}))"
+        indexes = [grid.index_of(column.type, _stepped(literal)) for literal in values]
+        held = [int(index) for index in indexes if grid.holds(column.type, index)]
+        if not held:  # no row has any of them; NULL stays NULL
+            return self._comparison(column, "=", values[0])
+        bound = [self._bound_at(column.type, index) for index in held]
+        return f"({self._name(column)} IN ({', '.join(bound)}))"
+
+    def _bound_at(self, type_name: str, index: int) -> str:
+        if type_name == "TIMESTAMP_NS":  # its two ends have no text that DuckDB reads
+            self.params.append(index)
+            return "make_timestamp_ns(CAST(? AS BIGINT))"
+        value = grid.value_at(type_name, index)
+        if type_name in TEMPORAL_STEP_NS:
+            return self._bound(type_name, moments.spell(int(value), family_of(type_name)))
+        return self._bound(type_name, value)
+
+    def _bound(self, type_name: str, value: object) -> str:
+        if isinstance(value, Decimal) and family_of(type_name) is Family.FLOAT:
+            value = float(value)
+        self.params.append(value)
+        if type_name in BOUND_AS_THEY_ARE or type_name.startswith("ENUM("):
+            return "?"
+        return f"CAST(? AS {type_name})"
+
+    def _name(self, column: Column) -> str:
+        return f"{self.alias}.{quote_identifier(column.name)}"
+
+    def _text(self, column: Column) -> str:
+        return self._cast(self._name(column), "VARCHAR" if column.type.startswith("ENUM(") else "")
+
+    def _cast(self, name: str, type_name: str | None) -> str:
+        return f"CAST({name} AS {type_name})" if type_name else name
+
+
+def _stepped(literal: Literal) -> Decimal | int:
+    value = literal.value
+    if isinstance(value, Decimal | int):
+        return value
+    raise TypeError(f"{literal.text} is neither a number nor a moment")
