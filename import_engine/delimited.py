@@ -15,9 +15,9 @@ import duckdb
 from import_engine.encodings import TextFile
 from import_engine.errors import UnreadableFile, delimited_reason, is_of_the_machine
 from import_engine.imported import ImportedTable
-from import_engine.line_ends import even_line_ends
+from import_engine.line_ends import escapes_by_backslash, even_line_ends
 from import_engine.names import settle_names
-from import_engine.readings import NO_VALUE, TEXT, Reading, ladder
+from import_engine.readings import ISO_DATE, NO_VALUE, TEXT, Reading, ladder
 from import_engine.sniffing import (
     Dialect,
     Findings,
@@ -69,12 +69,11 @@ def _remedies(
     if "invalid state" in message and file.contains(b"\r\n"):
         even = even_line_ends(file, work.scratch("lines"), dialect.quote)
         yield even, dialect, "The file mixes line ends; rows were split at each of them."
-    if "unterminated quote" in message or "invalid state" in message:
-        if dialect.escape != "\\" and file.contains(b"\\" + dialect.quote.encode()):
-            yield file, replace(dialect, escape="\\"), "Quotes within values are escaped by \\."
-        if dialect.delimiter == "\t":
-            note = "Quotes don't enclose values in this file; they are kept as text."
-            yield file, replace(dialect, quote="", escape=""), note
+    if escapes_by_backslash(file, dialect.quote):
+        yield file, replace(dialect, escape="\\"), "Quotes within values are escaped by \\."
+    if dialect.delimiter == "\t" and "Maximum line size" not in message:
+        note = "Quotes don't enclose values in this file; they are kept as text."
+        yield file, replace(dialect, quote="", escape=""), note
     if "Maximum line size" in message:
         yield file, replace(dialect, long_lines=True), "The file has lines of more than 2 MB."
 
@@ -84,17 +83,32 @@ def _import_in_dialect(
 ) -> ImportedTable:
     dialect = findings.dialect
     names, name_notes = _names(work.cursor, file, dialect)
-    source, params = rows_sql(file, dialect)
-    columns = TextColumns(source, params, [f"c{i}" for i in range(dialect.columns)])
+    cells = [f"c{i}" for i in range(dialect.columns)]
     formats = (findings.date_format, findings.timestamp_format)
 
-    def layout(_: Sequence[Reading]) -> TextColumns:
-        return columns
+    def layout(_: Sequence[Reading], plans: Sequence[ColumnPlan]) -> TextColumns:
+        date_format, days = _days(plans)
+        source, params = rows_sql(file, dialect, days=days, date_format=date_format)
+        return TextColumns(source, params, cells, days)
 
     ladders = [(NO_VALUE, TEXT) if t == "VARCHAR" else ladder(t, *formats) for t in findings.types]
     sampled = detect(work, layout, ladders, SAMPLE_ROWS, lambda _, text: work.report(0.0, text))
     whole = [_over_all_rows(*each, *formats) for each in zip(sampled, ladders, strict=True)]
     return write_text_table(work, layout, names, sampled, whole, [*notes, *name_notes])
+
+
+def _days(plans: Sequence[ColumnPlan]) -> tuple[str, frozenset[int]]:
+    """The columns whose dates DuckDB can read and check by itself: those of one way of writing."""
+    dates = [p.reading.format or ISO_DATE for p in plans if p.reading.type == "DATE"]
+    wanted = dates[0] if dates else ISO_DATE
+    days = frozenset(
+        i
+        for i, plan in enumerate(plans)
+        if plan.reading.type == "DATE"
+        and not plan.tidied
+        and (plan.reading.format or ISO_DATE) == wanted
+    )
+    return wanted, days
 
 
 def _over_all_rows(

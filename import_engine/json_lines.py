@@ -80,7 +80,12 @@ def keys_sql(file: JsonFile) -> tuple[str, list[object]]:
     return f"SELECT DISTINCT unnest({keys}) AS key FROM {source}", params
 
 
-def layout(file: JsonFile, keys: Sequence[str], readings: Sequence[Reading]) -> TextColumns:
+def layout(
+    file: JsonFile,
+    keys: Sequence[str],
+    readings: Sequence[Reading],
+    plans: Sequence[ColumnPlan] = (),
+) -> TextColumns:
     """The cells of ``keys``: strings without their quotes for text and times, else as in JSON.
 
     A string in a column of numbers has to keep its quotes to be told from a number.

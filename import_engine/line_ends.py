@@ -1,8 +1,8 @@
-"""A text file that mixes line ends.
+"""What is looked at in a text file that DuckDB refused: its line ends and its backslashes.
 
-Owns: the copy in which each row ends alike. Invariant: it is made in bounded memory and line ends
-inside quotes stay as they are. Called by ``delimited`` when DuckDB refuses a file (its 2.0 reads
-``\\n``, ``\\r\\n`` or ``\\r``, but one of them throughout).
+Owns: the copy in which each row ends alike, and the question whether backslashes are escapes.
+Invariant: files are read in bounded memory, and line ends inside quotes stay as they are. Called by
+``delimited``; DuckDB 2.0 reads ``\\n``, ``\\r\\n`` or ``\\r``, but one of them throughout.
 """
 
 from __future__ import annotations
@@ -31,3 +31,22 @@ def even_line_ends(file: TextFile, copy: Path, quote: str) -> TextFile:
                 out.write(part if inside else part.replace(b"\r\n", b"\n"))
         out.write(held)
     return TextFile(copy, file.pulse)
+
+
+def escapes_by_backslash(file: TextFile, quote: str) -> bool:
+    """Whether a file has backslashes before quotes, and none but before quotes and backslashes.
+
+    DuckDB 2.0 drops a backslash before anything else, if it is told that it is an escape.
+    """
+    escaped = b"\\" + quote.encode()
+    seen = False
+    held = b""
+    for chunk in file.chunks():
+        piece = held + chunk
+        # An escape may lie in two pieces.
+        held = b"\\" if piece.replace(b"\\\\", b"").endswith(b"\\") else b""
+        piece = piece[: len(piece) - len(held)].replace(b"\\\\", b"")
+        seen = seen or escaped in piece
+        if piece.count(b"\\") > piece.count(escaped):
+            return False
+    return seen and bool(quote) and not held

@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from import_engine.doubles import double_misfit
 from parquet_tables.quoting import quote_text
 
 DATE_ORDERS = ("%Y-%m-%d", "%y-%m-%d", "%d-%m-%Y", "%d-%m-%y", "%m-%d-%Y", "%m-%d-%y")
@@ -25,8 +26,6 @@ MISSING_WORDS = ("NA", "NULL")
 """What R and SQL clients write for no value. Only a column that isn't text takes them so."""
 
 NO_VALUE_TEXTS = ", ".join(quote_text(text) for text in ("", *MISSING_WORDS))
-WHOLE_LIMIT = 2**53
-"""Up to here every whole number is a DOUBLE of its own."""
 
 _CLOCK = r"([01]?\d|2[0-3]):[0-5]?\d(:[0-5]?\d(\.\d{1,6}0*)?)?"
 _DAY = r"\d{4}-\d{1,2}-\d{1,2}"
@@ -43,8 +42,6 @@ _DIRECTIVES = {
     "%f": r"\d{1,6}",
     "%p": r"[AaPp][Mm]",
 }
-_NUMBER = r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
-_NOT_FINITE = "('inf', '-inf', 'infinity', '-infinity', 'nan', '-nan')"
 
 
 @dataclass(frozen=True)
@@ -82,15 +79,19 @@ class Reading:
             return f"trim({cell}) NOT IN ({NO_VALUE_TEXTS})" if self.empty else "false"
         if self.format:
             shape = _matches(cell, format_pattern(self.format))
-            return f"({cell} IS NOT NULL AND ({value} IS NULL OR NOT {shape}))"
+            other = f"{cell} IS NOT NULL AND ({value} IS NULL OR NOT {shape})"
+            return f"({other}) OR {out_of_years(self.type, value)}"
         if self.type == "DOUBLE":
-            return _double_misfit(cell, value, rounded=self.rounded)
+            return double_misfit(cell, value, rounded=self.rounded)
         if self.type == "BOOLEAN":
             words = "'true', 'false', 't', 'f', 'yes', 'no'"
             return f"{cell} NOT IN ({words}) AND lower({cell}) NOT IN ({words})"
         differs = f"CAST({value} AS VARCHAR) <> {cell}"
         pattern = _ISO_PATTERNS.get(self.type)
-        return differs if pattern is None else f"{differs} AND NOT {_matches(cell, pattern)}"
+        if pattern is None:
+            return differs
+        other = f"{differs} AND NOT {_matches(cell, pattern)}"
+        return other if self.type == "TIME" else f"({other}) OR {out_of_years(self.type, value)}"
 
     def fits(self, cell: str, value: str) -> str:
         """The SQL that is true for a cell that this reading keeps, NULL for a cell without one.
@@ -180,6 +181,16 @@ def ladder(
     return (*rungs, TEXT)
 
 
+def out_of_years(type_: str, value: str) -> str:
+    """The SQL that is true for a date or time outside of the years 1000 to 9999.
+
+    Others are written with other than four digits, are the words for infinity, or can't be shown by
+    most programs.
+    """
+    first, last = "1000-01-01", "9999-12-31" + ("" if type_ == "DATE" else " 23:59:59.999999")
+    return f"{value} < {type_} '{first}' OR {value} > {type_} '{last}'"
+
+
 def format_pattern(format_: str) -> str:
     """The regular expression of the texts that a ``strptime`` format is meant for.
 
@@ -208,37 +219,3 @@ def _formatted(type_: str, first: str | None, formats: list[str | None]) -> Iter
 
 def _matches(cell: str, pattern: str) -> str:
     return f"regexp_full_match({cell}, {quote_text(pattern)})"
-
-
-def _double_misfit(cell: str, value: str, *, rounded: bool) -> str:
-    """What a DOUBLE would change: what isn't written as a plain number, or has too many digits.
-
-    The pattern costs as much as reading the value, so it is kept for the cells that could break it.
-    The others start with a digit or a minus, have no zero before another digit and no underscore
-    (which takes five characters in a fraction), and are short: sixteen characters hold 15 digits at
-    most, and these survive in a DOUBLE. In a CASE, DuckDB 2.0 evaluates the rest of an OR or AND
-    only where it is needed, but the whole of a NOT: so what is slow comes last.
-    """
-    digits = _digits(cell)
-    lost = f"strlen({digits}) > 15 AND {digits} <> {_digits(f'CAST({value} AS VARCHAR)')}"
-    if rounded:
-        lost = f"{lost} AND ({value} >= {WHOLE_LIMIT} OR {value} <= -{WHOLE_LIMIT})"
-    suspicious = (
-        f"{cell} < '-' OR ({cell} >= '.' AND {cell} < '0') OR {cell} >= ':' "
-        f"OR ({cell} >= '0/' AND {cell} < '1') OR ({cell} >= '-0/' AND {cell} < '-1') "
-        f"OR strlen({cell}) > 16 OR {value} >= 1e16 OR {value} <= -1e16 "
-        f"OR ({value} = 0 AND {cell} NOT IN ('0', '0.0', '0.00')) "
-        f"OR ((strlen({cell}) > 4 OR {value} >= 10 OR {value} <= -10) AND contains({cell}, '_'))"
-    )
-    # A value that isn't zero but becomes it, or that becomes infinite, is changed.
-    changed = (
-        f"NOT {_matches(cell, _NUMBER)} OR ({lost}) "
-        f"OR ({value} = 0 AND regexp_matches({cell}, '^-?[0.]*[1-9]')) OR isinf({value})"
-    )
-    return f"({suspicious}) AND ({changed}) AND lower({cell}) NOT IN {_NOT_FINITE}"
-
-
-def _digits(text: str) -> str:
-    """The SQL of a number's significant digits."""
-    mantissa = f"regexp_replace({text}, '[eE].*$', '')"
-    return f"trim(regexp_replace({mantissa}, '[^0-9]', '', 'g'), '0')"

@@ -6,22 +6,22 @@ error at a line. Called by ``delimited``.
 
 DuckDB 2.0's detection is asked, but not believed in everything. It rather takes a ragged file for
 one column split at ``|``, a file with lines above its header for one that starts later, ``#`` for
-the start of a comment, and quotes for text when its sample of 20,480 rows happens to have none that
-needs them.
+the start of a comment, quotes for text when its sample of 20,480 rows happens to have none that
+needs them, and a backslash in quotes for an escape, which its reader then drops.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
 
 from import_engine.encodings import TextFile
 from import_engine.errors import is_of_the_machine
-from import_engine.readings import NO_VALUE_TEXTS
+from import_engine.readings import ISO_DATE, NO_VALUE_TEXTS
 from parquet_tables.quoting import quote_text
 
 DELIMITERS = (",", "\t", ";", "|")
@@ -81,14 +81,22 @@ def sniff_sql(file: TextFile, dialect: Dialect | None) -> tuple[str, list[object
 
 
 def rows_sql(
-    file: TextFile, dialect: Dialect, *, header: bool | None = None
+    file: TextFile,
+    dialect: Dialect,
+    *,
+    header: bool | None = None,
+    days: Collection[int] = (),
+    date_format: str = ISO_DATE,
 ) -> tuple[str, list[object]]:
     """The table function that reads every cell as text, columns ``c0``, ``c1`` …
 
-    An unquoted empty cell is NULL, a quoted one an empty text.
+    An unquoted empty cell is NULL, a quoted one an empty text. The columns ``days`` alone are read
+    as dates written as ``date_format``.
     """
     skips_header = dialect.has_header if header is None else header
-    columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(dialect.columns))
+    columns = ", ".join(
+        f"'c{i}': '{'DATE' if i in days else 'VARCHAR'}'" for i in range(dialect.columns)
+    )
     options = [
         "auto_detect = false",
         *_dialect_options(dialect),
@@ -101,6 +109,8 @@ def rows_sql(
         "compression = 'none'",
         f"columns = {{{columns}}}",
     ]
+    if days:
+        options.append(f"dateformat = {quote_text(date_format)}")
     return f"read_csv(?, {', '.join(options)})", [str(file.path)]
 
 
@@ -143,8 +153,7 @@ def _settle_dialect(found: Dialect | None, first_line: str, *, prefer_tab: bool)
     else:
         delimiter = max(DELIMITERS, key=lambda each: counts[each])
     quote = "'" if found and found.quote == "'" else '"'
-    escape = "\\" if found and found.escape == "\\" else quote
-    return Dialect(delimiter, quote, escape)
+    return Dialect(delimiter, quote, quote)
 
 
 def _ask(

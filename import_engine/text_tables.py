@@ -10,7 +10,7 @@ does a scan find the types over all rows, and the file is read again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -36,15 +36,20 @@ SAMPLE_ROWS = 20_480
 
 @dataclass(frozen=True)
 class TextColumns:
-    """Where the cells come from: a table function or query, its parameters, each column's SQL."""
+    """Where the cells come from: a table function or query, its parameters, each column's SQL.
+
+    The columns ``days`` come as dates; all others as text.
+    """
 
     source: str
     params: Sequence[object]
     cells: Sequence[str]
+    days: Collection[int] = ()
 
 
-Layout = Callable[[Sequence[Reading]], TextColumns]
-"""The text columns of a file, told of each by what reading (or its like) it is read."""
+Layout = Callable[[Sequence[Reading], Sequence[ColumnPlan]], TextColumns]
+"""The columns of a file, told of each by what reading (or its like) it is read; and by what plans
+they are written, which is nothing as long as readings are looked for."""
 
 Ladders = Sequence[Sequence[Reading]]
 
@@ -77,7 +82,7 @@ def _ask(
     work: ImportWork, layout: Layout, ladders: Ladders, limit: int | None, report: Report
 ) -> list[Fit]:
     """Ask :func:`detection_sql`, some columns at a time."""
-    columns = layout([rungs[0] for rungs in ladders])
+    columns = layout([rungs[0] for rungs in ladders], ())
     asked = [i for i, rungs in enumerate(ladders) if len(rungs) > 1]
     found = [Fit(tuple(rungs)) for rungs in ladders]
     for start in range(0, len(asked), ASKED_COLUMNS):
@@ -118,10 +123,10 @@ def write_text_table(
     """
 
     def write(final: Sequence[ColumnPlan], report: Report) -> ImportedTable:
-        columns = layout([plan.reading for plan in final])
+        columns = layout([plan.reading for plan in final], final)
         return write_table(
             work.cursor,
-            values_sql(columns.source, columns.cells, final, names),
+            values_sql(columns.source, columns.cells, final, names, columns.days),
             columns.params,
             [Column(n, p.reading.type) for n, p in zip(names, final, strict=True)],
             work.destination / f"{PRIMARY}.parquet",

@@ -19,10 +19,10 @@ from pathlib import Path
 import duckdb
 import fastexcel
 
+from import_engine.doubles import WHOLE_LIMIT
 from import_engine.errors import UnreadableFile
 from import_engine.imported import PRIMARY, ImportedTable
 from import_engine.names import settle_names
-from import_engine.readings import WHOLE_LIMIT
 from import_engine.stored_types import Stored, stored_as, write_table
 from import_engine.work import ImportWork
 from parquet_tables.progress import share_of

@@ -103,6 +103,18 @@ def test_quotes_escaped_by_a_backslash_are_understood_even_late(importing: Impor
     assert importing.one(content).rows[-1] == (7, 'say "hi", you')
 
 
+def test_backslashes_that_escape_nothing_are_kept(importing: Importing) -> None:
+    outcome = importing.one('a,b\n"C:\\temp\\0",1\n"\\\\server","2"\n')
+    assert outcome.rows == [("C:\\temp\\0", 1), ("\\\\server", 2)]
+    broken = 'a,b\n"say \\"hi\\" in C:\\temp",1\n"x",2\n'
+    assert "a quoted value isn't closed" in importing.refusal(broken)
+
+
+def test_a_delimiter_after_an_escaped_quote_is_part_of_the_value(importing: Importing) -> None:
+    outcome = importing.one('a,b\n"x\\",y",1\n"back\\\\slash",2\n')
+    assert outcome.rows == [('x",y', 1), ("back\\slash", 2)]
+
+
 def test_quotes_in_a_tab_file_may_be_plain_text(importing: Importing) -> None:
     outcome = importing.one('a\tb\n1\t"open\n2\t5" pipe\n', "file.tsv")
     assert outcome.rows == [(1, '"open'), (2, '5" pipe')]

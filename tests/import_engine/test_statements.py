@@ -49,6 +49,10 @@ STATEMENTS = {
         [ColumnPlan(NUMBERS[0]), ColumnPlan(Reading("TIMESTAMP")), ColumnPlan(Reading("BOOLEAN"))],
         ["number", "moment", "flag"],
     ),
+    "rows_with_days": rows_sql(FILE, DIALECT, days={2}, date_format="%d.%m.%Y")[0],
+    "values_with_days": values_sql(
+        "cells", ["c0", "c1"], [ColumnPlan(WHOLE), ColumnPlan(DAY)], ["a", "day"], {1}
+    ),
     "json_keys": json_lines.keys_sql(JSON)[0],
     "json_columns": "\n".join(
         [

@@ -1,0 +1,1 @@
+read_csv(?, auto_detect = false, skip = 0, delim = ';', quote = '"', escape = '"', header = true, comment = '', strict_mode = true, null_padding = false, ignore_errors = false, allow_quoted_nulls = false, compression = 'none', columns = {'c0': 'VARCHAR', 'c1': 'VARCHAR', 'c2': 'DATE', 'c3': 'VARCHAR'}, dateformat = '%d.%m.%Y')
