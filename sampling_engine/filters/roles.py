@@ -90,6 +90,7 @@ class Reader:
             self.index += 1
         if self.state is not State.OPERATOR:
             raise self._refusal(token, "The expression ends too early")
+        self._check_between(token)
         return self.roles
 
     def _operand(self, token: Token) -> None:
@@ -168,7 +169,7 @@ class Reader:
             scope[1] -= 1
             self._emit(word, token, State.VALUE)
         elif word in ("AND", "OR"):
-            scope[1] = 0
+            self._check_between(token)
             self._emit(word, token, State.CONDITION if scope[0] else State.VALUE)
         elif word in ("BETWEEN", "LIKE", "ILIKE"):
             scope[1] += word == "BETWEEN"
@@ -183,7 +184,12 @@ class Reader:
                 token, f'Before "{shortened(token.text)}" goes an operator, one of {EXPECTED}'
             )
 
+    def _check_between(self, token: Token) -> None:
+        if self.open[-1][1]:
+            raise self._refusal(token, "BETWEEN needs a low and a high value with AND between them")
+
     def _punctuation(self, token: Token) -> None:
+        self._check_between(token)
         if token.text == ")":
             if len(self.open) == 1:
                 raise self._refusal(token, "This parenthesis was never opened")

@@ -21,6 +21,7 @@ TOKEN = re.compile(
     r"""
     (?P<space>\s++)
     | (?P<comment>--|/\*)
+    | (?P<arrow>->|=>)
     | "(?P<quoted>(?:[^"]|"")*+)"
     | '(?P<string>(?:[^']|'')*+)'
     | (?P<number>(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?)
@@ -100,6 +101,9 @@ def scan(text: str, place: Place) -> list[Token]:
         kind, value = found.lastgroup, found.group(found.lastgroup or 0)
         if kind == "comment":
             raise place.at(position).refusal("Comments are not supported")
+        if kind == "arrow":
+            message = f"The arrow {value} is not supported; comparisons are >= and <="
+            raise place.at(position).refusal(message)
         if kind == "number":
             _check_number_ends(text, found.end(), position, place)
         if kind == "quoted":
@@ -126,8 +130,6 @@ def _check_number_ends(text: str, end: int, position: int, place: Place) -> None
 
 
 def _refusal_of(text: str, position: int) -> str:
-    if text.startswith(("->", "=>"), position):
-        return "Arrows are not supported"
     for start, message in REFUSED:
         if text.startswith(start, position):
             return message
