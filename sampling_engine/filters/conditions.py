@@ -74,8 +74,8 @@ def _node(one: Mapping[str, object], table: TableFiles, place: Place) -> Node:
     name, operator = one.get("column"), one.get("operator")
     if not isinstance(name, str):
         raise place.part("column").refusal("Name a column of the table")
-    at = place.part("column")
-    tested = Written(at.column(table, name), at)
+    # A column that there is can only be at fault for its operator.
+    tested = Written(place.part("column").column(table, name), place.part("operator"))
     if not isinstance(operator, str) or operator not in TAKES:
         raise place.part("operator").refusal(f"The operator is one of: {', '.join(TAKES)}")
     return _applied(tested, operator, one.get("value"), place)

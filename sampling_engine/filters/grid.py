@@ -20,7 +20,7 @@ from sampling_engine.filters.types import (
 )
 
 # DuckDB keeps the two ends for its infinite timestamps.
-FIRST_INDEX, LAST_INDEX = -(1 << 63) + 1, (1 << 63) - 2
+FIRST_INDEX, LAST_INDEX = -(1 << 63) + 2, (1 << 63) - 2
 
 
 def index_of(type_name: str, value: Decimal | int) -> Fraction:
@@ -44,28 +44,30 @@ def holds(type_name: str, index: Fraction) -> bool:
     return index.denominator == 1 and first <= index <= last
 
 
-def placed(type_name: str, operator: str, index: Fraction) -> tuple[str, int]:
+def placed(type_name: str, operator: str, index: Fraction) -> tuple[str, int] | bool:
     """The comparison with an index of the type that comes out the same for all of its values.
+
+    Returns
+    -------
+    (str, int) or bool
+        An operator and an index that the type holds; or the outcome, when all values share it.
 
     Examples
     --------
     >>> placed("INTEGER", ">", Fraction(3, 2)), placed("INTEGER", "<", Fraction(3, 2))
     (('>', 1), ('<=', 1))
-    >>> placed("TINYINT", "<", Fraction(1000)), placed("TINYINT", "=", Fraction(1000))
-    (('<=', 127), ('<', -128))
+    >>> placed("TINYINT", "<", Fraction(1000)), placed("TINYINT", "=", Fraction(3, 2))
+    (True, False)
     """
     first, last = index_range(type_name)
     if holds(type_name, index):
         return operator, int(index)
-    if operator == "=":
-        return "<", first
-    if operator == "!=":
-        return ">=", first
+    if operator in ("=", "!="):
+        return operator == "!="
     below = operator in ("<", "<=")
-    if index < first:
-        return ("<", first) if below else (">=", first)
-    floor = last if index > last else index.numerator // index.denominator
-    return ("<=", floor) if below else (">", floor)
+    if index < first or index > last:
+        return below == (index > last)
+    return "<=" if below else ">", index.numerator // index.denominator
 
 
 def index_range(type_name: str) -> tuple[int, int]:

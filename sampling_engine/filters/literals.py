@@ -124,7 +124,7 @@ def _number(column: Column, raw: Raw, family: Family, place: Place) -> Literal |
 
 def _has_nearest(type_name: str, number: Decimal) -> bool:
     try:
-        struct.pack("f" if type_name == "FLOAT" else "d", float(number))
+        struct.pack("<f" if type_name == "FLOAT" else "<d", float(number))
     except OverflowError:
         return False
     return abs(float(number)) != float("inf")

@@ -103,7 +103,7 @@ class Reader:
         elif token.word == "NOT":
             self._prefix_not(token)
         elif token.kind == "word" and token.word in LITERALS and not _calls(token, after):
-            self._emit_operand(token, LITERALS[token.word])
+            self._literal(token)
         elif token.kind in ("word", "quoted"):
             self._column(token, after)
         elif token.kind == "string":
@@ -111,9 +111,19 @@ class Reader:
         elif token.kind == "number":
             self._emit_operand(token, self._number(token.text, token))
         else:
+            message = f'Here goes a column or a value, not "{shortened(token.text)}"'
+            if self.roles and self.roles[-1].word == "NOT":
+                message += '; a column called not goes in double quotes: "not"'
+            raise self._refusal(token, message)
+
+    def _literal(self, token: Token) -> None:
+        # A value before the operator is rare, and a column's name there is not.
+        names = {column.name.upper() for column in self.table.columns}
+        if self.state is State.CONDITION and token.word in names:
             raise self._refusal(
-                token, f'Here goes a column or a value, not "{shortened(token.text)}"'
+                token, f'A column called {token.text} goes in double quotes: "{token.text}"'
             )
+        self._emit_operand(token, LITERALS[token.word])
 
     def _signed_number(self, sign: Token, number: Token) -> None:
         if number.kind != "number":

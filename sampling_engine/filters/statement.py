@@ -76,8 +76,11 @@ class _Writer:
             left, right = self._text(column), self._bound(column.type, other.value)
         else:
             index = grid.index_of(column.type, _stepped(other))
-            operator, place = grid.placed(column.type, operator, index)
-            left, right = self._name(column), self._bound_at(column.type, place)
+            placed = grid.placed(column.type, operator, index)
+            if isinstance(placed, bool):
+                return self._settled(column, placed)
+            operator = placed[0]
+            left, right = self._name(column), self._bound_at(column.type, placed[1])
         return f"({left} {SQL_OPERATORS.get(operator, operator)} {right})"
 
     def _in(self, column: Column, values: Sequence[Literal]) -> str:
@@ -86,10 +89,16 @@ class _Writer:
             return f"({self._text(column)} IN ({', '.join(bound)}))"
         indexes = [grid.index_of(column.type, _stepped(literal)) for literal in values]
         held = [int(index) for index in indexes if grid.holds(column.type, index)]
-        if not held:  # no row has any of them; NULL stays NULL
-            return self._comparison(column, "=", values[0])
+        if not held:
+            return self._settled(column, False)
         bound = [self._bound_at(column.type, index) for index in held]
         return f"({self._name(column)} IN ({', '.join(bound)}))"
+
+    def _settled(self, column: Column, outcome: bool) -> str:
+        # The same for every value of the column; NULL stays NULL.
+        if outcome:
+            return f"({self._name(column)} IS NOT NULL OR CAST(NULL AS BOOLEAN))"
+        return f"({self._name(column)} IS NULL AND CAST(NULL AS BOOLEAN))"
 
     def _bound_at(self, type_name: str, index: int) -> str:
         if type_name == "TIMESTAMP_NS":  # its two ends have no text that DuckDB reads

@@ -9,7 +9,7 @@ Made by :mod:`predicates`, read by :mod:`statement` and :mod:`spelling`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from parquet_tables.tables import Column
@@ -24,14 +24,14 @@ class Literal:
     Parameters
     ----------
     text : str
-        Its one spelling: equal values of a column have equal texts.
+        Its one spelling: equal values of a column have equal texts, NaN included.
     value : bool, Decimal, float, int or str
         By the column's family: a truth value; a number, as float if it is NaN or infinite;
         nanoseconds since 1970 or midnight; a text, or a UUID's.
     """
 
     text: str
-    value: bool | Decimal | float | int | str
+    value: bool | Decimal | float | int | str = field(compare=False)
 
 
 Operand = Column | Literal

@@ -55,9 +55,8 @@ def test_a_condition_is_the_filter_of_its_expression(
 
 
 def test_every_operator_is_described_and_works() -> None:
-    assert [operator.name for operator in OPERATORS] == (
-        "> >= < <= = != in not_in between like ilike not_like is_null is_not_null".split()
-    )
+    names = "> >= < <= = != in not_in between like ilike not_like is_null is_not_null"
+    assert " ".join(operator.name for operator in OPERATORS) == names
     assert {operator for _, operator, _, _ in SAME} == {operator.name for operator in OPERATORS}
     assert all(operator.description for operator in OPERATORS)
 

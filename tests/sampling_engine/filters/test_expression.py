@@ -99,7 +99,7 @@ def test_equal_filters_written_differently_have_one_text() -> None:
         for text in (
             "age >= 18 and not (city in ('a', 'b'))",
             "(18.0 <= AGE) AND city NOT IN ('a', 'b', 'a')",
-            '((("age" >= 1.8e1)) AND (NOT NOT NOT city IN (\'a\', \'b\')))',
+            "(((\"age\" >= 1.8e1)) AND (NOT NOT NOT city IN ('a', 'b')))",
         )
     }
     assert texts == {"\"age\" >= 18 AND \"city\" NOT IN ('a', 'b')"}

@@ -11,10 +11,10 @@ from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from sampling_engine.filters import InvalidFilter, parse_conditions, parse_expression
 from tests.sampling_engine.filters.tiny_table import TinyTable
 
-WORDS_OF_SQL = (
-    "in order group select from where and or between like ilike is exists case date timestamp "
-    "interval first count values table end"
-).split()
+WORDS_OF_SQL = [
+    *("in", "order", "group", "select", "from", "where", "and", "or", "between", "like", "ilike"),
+    *("is", "exists", "case", "date", "timestamp", "interval", "first", "count", "values", "end"),
+]
 OTHER_NAMES = [
     *("income", "Größe", "名前", "имя", "नाम", "اسم", "a_b", "größe_2", "ﬁ", "🙂", "é", "e\u0301"),
 ]
@@ -77,7 +77,9 @@ def test_the_exact_name_comes_before_the_name_in_another_case() -> None:
 
 
 def test_an_unknown_name_in_any_script_is_told() -> None:
-    with pytest.raises(UnknownColumn, match='There is no column "名字": at character 0: "\\^名字 = 1"'):
+    with pytest.raises(
+        UnknownColumn, match='There is no column "名字": at character 0: "\\^名字 = 1"'
+    ):
         parse_expression("名字 = 1", table_of("名前"))
 
 

@@ -56,8 +56,8 @@ ROWS: list[Row] = [
         "active": True,
         "paid": False,
         "born": date(2000, 2, 29),
-        "seen": datetime(2000, 2, 29, 12, 30),
-        "exact": datetime(2000, 2, 29, 12, 30),
+        "seen": "2000-02-29 12:30:00",
+        "exact": "2000-02-29 12:30:00",
         "sent": datetime(2000, 2, 29, 12, 30, tzinfo=UTC),
         "opens": time(8, 30),
         "key": UUID("01234567-89ab-cdef-0123-456789abcdef"),
@@ -79,8 +79,8 @@ ROWS: list[Row] = [
         "active": False,
         "paid": False,
         "born": date(1, 1, 1),
-        "seen": datetime(1969, 12, 31, 23, 59, 59, 999999),
-        "exact": datetime(1969, 12, 31, 23, 59, 59),
+        "seen": "1969-12-31 23:59:59.999999",
+        "exact": "1969-12-31 23:59:59",
         "sent": datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
         "opens": time(0, 0),
         "key": UUID("ffffffff-ffff-ffff-ffff-ffffffffffff"),
@@ -102,8 +102,8 @@ ROWS: list[Row] = [
         "active": True,
         "paid": True,
         "born": date(2025, 7, 31),
-        "seen": datetime(2025, 7, 31),
-        "exact": datetime(2025, 7, 31),
+        "seen": "2025-07-31 00:00:00",
+        "exact": "2025-07-31 00:00:00",
         "sent": datetime(2025, 7, 31, tzinfo=UTC),
         "opens": time(23, 59, 59, 999999),
         "key": UUID("00000000-0000-0000-0000-000000000000"),
@@ -125,9 +125,7 @@ class TinyTable:
         self.table = TableFiles(tuple(Column(name, kind) for name, kind in self.types.items()), ())
         self.connection = duckdb.connect(config={"threads": 1})
         self.connection.execute("SET TimeZone = 'UTC'")
-        columns = ", ".join(
-            f"{quote_identifier(name)} {kind}" for name, kind in self.types.items()
-        )
+        columns = ", ".join(f"{quote_identifier(name)} {kind}" for name, kind in self.types.items())
         self.connection.execute(f"CREATE TABLE t (_id INTEGER, {columns})")
         self.fill(ROWS if rows is None else rows)
 

@@ -1,0 +1,2 @@
+((s."city" LIKE ?) OR (NOT (s."city" ILIKE ?)))
+-- ['New%', "%'s%"]
