@@ -17,26 +17,9 @@ from sampling_engine.filters.errors import Place, shortened
 from sampling_engine.filters.literals import NUMBER, Raw, check_size
 from sampling_engine.filters.predicates import Written
 from sampling_engine.filters.tokens import Token
+from sampling_engine.filters.words import LITERALS, OPERATOR_WORDS, QUERIES, REFUSED_WORDS
 
 SYMBOLS = {"=": "=", "==": "=", "!=": "!=", "<>": "!=", **dict.fromkeys(("<", "<=", ">", ">="))}
-LITERALS: dict[str, Raw | None] = {"TRUE": True, "FALSE": False, "NULL": None}
-OPERATOR_WORDS = frozenset({"AND", "OR", "NOT", "IN", "BETWEEN", "LIKE", "ILIKE", "IS"})
-QUERIES = frozenset({"SELECT", "WITH", "FROM", "VALUES", "TABLE"})
-REFUSED_WORDS = {
-    "CASE": "CASE is not supported; write the condition with AND and OR",
-    "EXISTS": "Subqueries (EXISTS) are not supported",
-    "INTERVAL": "Intervals are not supported; write the date itself in single quotes",
-    "ESCAPE": "ESCAPE is not supported; % and _ always stand for any characters",
-    "COLLATE": "COLLATE is not supported; use ILIKE to ignore case",
-    "OVER": "Window functions (OVER) are not supported",
-    "LAMBDA": "Lambdas are not supported",
-    "ISNULL": "Write IS NULL in two words",
-    "NOTNULL": "Write IS NOT NULL",
-    "SIMILAR": "SIMILAR TO is not supported; use LIKE or ILIKE",
-    "GLOB": "GLOB is not supported; use LIKE or ILIKE",
-    "REGEXP": "REGEXP is not supported; use LIKE or ILIKE",
-    "RLIKE": "RLIKE is not supported; use LIKE or ILIKE",
-}
 EXPECTED = "= != < <= > >= IN BETWEEN LIKE ILIKE IS AND OR"
 
 
