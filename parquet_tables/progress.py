@@ -27,6 +27,18 @@ def share_of(report: Report, start: float, end: float) -> Report:
     return lambda fraction, message: report(start + (end - start) * fraction, message)
 
 
+def growing(report: Report) -> Report:
+    """A report that never goes back: steps that can't tell their parts may report from 0 again."""
+    best = 0.0
+
+    def keep_growing(fraction: float, message: str) -> None:
+        nonlocal best
+        best = max(best, fraction)
+        report(best, message)
+
+    return keep_growing
+
+
 @contextmanager
 def watched(cursor: duckdb.DuckDBPyConnection, report: Report, message: str) -> Iterator[None]:
     """Report the progress of whatever ``cursor`` runs inside the block.

@@ -10,10 +10,12 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sampling_engine.order import Int64s
 
 LARGEST_INT64 = (1 << 63) - 1
+FINEST_SHARE = 1 << 40
 
 
 def share_of_rows(fraction: float, rows: int) -> int:
@@ -94,4 +96,39 @@ def _round_to_largest_remainder(
     # The last key of a lexsort is its first: remainder, then weight, then place.
     order = np.lexsort((np.arange(len(weights)), -weights, -remainders))
     sizes[order[:missing]] += 1
+    return sizes
+
+
+def allocate_by_share(
+    shares: NDArray[np.float64], rows: Int64s, total: int, least: Int64s
+) -> Int64s:
+    """Share ``total`` rows out in proportion to ``shares``, any numbers of 0 or more.
+
+    Strata without a share give ``least``; only what the others can't hold goes to them, in
+    proportion to their rows. When no stratum has a share, rows take its place.
+
+    Parameters
+    ----------
+    shares : array of float64, shape (strata,)
+        They count to 2^-40 of the largest, so that the allocation is one of integers.
+    rows, least : arrays of int64, shape (strata,)
+        The most and the least that a stratum gives.
+
+    Examples
+    --------
+    >>> rows = np.array([50, 50, 50])
+    >>> allocate_by_share(np.array([3.0, 1.0, 0.0]), rows, 60, np.array([0, 0, 2])).tolist()
+    [44, 14, 2]
+    """
+    largest = float(shares.max())
+    if not largest:
+        return allocate(rows, total, least, rows)
+    weights = np.maximum(np.rint(shares / largest * FINEST_SHARE), 1).astype(np.int64)
+    having = shares > 0
+    sizes = least.copy()
+    for_having = min(total - int(least[~having].sum()), int(rows[having].sum()))
+    sizes[having] = allocate(weights[having], for_having, least[having], rows[having])
+    if not having.all():
+        others = ~having
+        sizes[others] = allocate(rows[others], total - for_having, least[others], rows[others])
     return sizes

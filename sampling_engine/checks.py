@@ -1,8 +1,9 @@
 """Everything about a draw that can be refused before it starts.
 
 Owns: the rules for rounds against a table's columns. Invariant: rounds that pass need no look at a
-row to be known as valid, but for the number of strata and their minimum. Called by whoever takes a
-request, before a job exists, and again by the draw itself.
+row to be known as valid, but for what strata, weights and costs there are. Called by whoever takes
+a request, before a job exists, and again by the draw itself. The rules of each method are in
+:mod:`sampling_engine.method_checks`.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
-from sampling_engine.errors import InvalidRounds, InvalidSeed, InvalidSize, InvalidStrata
+from sampling_engine.errors import (
+    InvalidRounds,
+    InvalidSeed,
+    InvalidSelection,
+    InvalidStrata,
+)
+from sampling_engine.method_checks import Loc, check_sizes, number_columns
 from sampling_engine.order import Seed
-from sampling_engine.spec import MOST_ROUNDS, Method, RandomMethod, Round, StratifiedMethod
+from sampling_engine.spec import MOST_ROUNDS, ClusterMethod, Round, Selection, StratifiedMethod
 
-Loc = tuple[str | int, ...]
-
-LARGEST_SIZE = (1 << 62) - 1
 SMALLEST_SEED, LARGEST_SEED = -(1 << 63), (1 << 63) - 1
 LONGEST_SEED = 1_000
 
@@ -38,7 +42,8 @@ def check_rounds(table: TableFiles, rounds: Sequence[Round]) -> None:
 
     Raises
     ------
-    InvalidRounds, InvalidSize, InvalidSeed, InvalidStrata, UnknownColumn
+    InvalidRounds, InvalidSize, InvalidSeed, InvalidStrata, InvalidMethod, InvalidSelection,
+    UnknownColumn
         At the first fault; ``loc`` is ``("rounds", i, …)``, for a method's parameter
         ``("rounds", i, "parameters", name)``.
     """
@@ -52,18 +57,26 @@ def check_rounds(table: TableFiles, rounds: Sequence[Round]) -> None:
                 f"Rounds are numbered 1, 2, 3 …: this one is {i + 1}, not {one.round_number}.",
                 loc=("rounds", i, "round_number"),
             )
-        loc: Loc = ("rounds", i, "parameters")
-        _check_seed(one.seed, loc)
-        _check_sizes(one.method, loc)
-        if isinstance(one.method, StratifiedMethod):
-            _check_minimum(one.method, loc)
-            strata_columns(table, one.method, loc)
+        _check_round(table, one, ("rounds", i))
 
 
-def strata_columns(
-    table: TableFiles, method: StratifiedMethod, loc: Loc = ()
-) -> tuple[Column, ...]:
-    """The table's columns that the method names.
+def _check_round(table: TableFiles, one: Round, loc: Loc) -> None:
+    parameters = (*loc, "parameters")
+    _check_seed(one.seed, parameters)
+    check_sizes(one.method, parameters)
+    if isinstance(one.method, StratifiedMethod):
+        strata_columns(table, one.method.strata_columns, parameters)
+    elif isinstance(one.method, ClusterMethod):
+        cluster_column(table, one.method, parameters)
+    number_columns(table, one.method, parameters)
+    if one.filter is not None:
+        for column in one.filter.columns:
+            found_column(table, column.name, (*loc, "filters"))
+    _check_selection(table, one.selection, (*loc, "selection"))
+
+
+def strata_columns(table: TableFiles, names: Sequence[str], loc: Loc = ()) -> tuple[Column, ...]:
+    """The table's columns that make strata.
 
     Raises
     ------
@@ -71,30 +84,69 @@ def strata_columns(
         With ``loc`` and the place in ``strata_columns``.
     """
     loc = (*loc, "strata_columns")
-    if not method.strata_columns:
+    if not names:
         raise InvalidStrata("Name at least one column that makes the strata.", loc=loc)
     columns: list[Column] = []
-    for place, name in enumerate(method.strata_columns):
+    for place, name in enumerate(names):
         at = (*loc, place)
-        try:
-            column = table.column(name)
-        except UnknownColumn as unknown:
-            raise UnknownColumn(unknown.message, loc=at) from None
+        column = found_column(table, name, at)
         if column in columns:
             raise InvalidStrata(f'The column "{column.name}" is named twice.', loc=at)
-        if not _makes_strata(column):
-            raise InvalidStrata(
-                f'The column "{column.name}" is of type {column.type}, whose values make no '
-                "strata: use a column of numbers, texts, dates, times or true and false.",
-                loc=at,
-            )
+        _require_groups(column, "strata", at)
         columns.append(column)
     return tuple(columns)
 
 
-def _makes_strata(column: Column) -> bool:
+def cluster_column(table: TableFiles, method: ClusterMethod, loc: Loc = ()) -> Column:
+    """The table's column that makes clusters.
+
+    Raises
+    ------
+    InvalidStrata, UnknownColumn
+    """
+    at = (*loc, "cluster_column")
+    column = found_column(table, method.cluster_column, at)
+    _require_groups(column, "clusters", at)
+    return column
+
+
+def found_column(table: TableFiles, name: str, loc: Loc) -> Column:
+    """The table's column of this name.
+
+    Raises
+    ------
+    UnknownColumn
+        With ``loc``.
+    """
+    try:
+        return table.column(name)
+    except UnknownColumn as unknown:
+        raise UnknownColumn(unknown.message, loc=loc) from None
+
+
+def _require_groups(column: Column, what: str, loc: Loc) -> None:
     # A list of texts ends in [], an array in [3]; what is in parentheses is a width or the choices.
-    return not column.type.endswith("]") and column.type.split("(")[0] in STRATA_TYPES
+    if column.type.endswith("]") or column.type.split("(")[0] not in STRATA_TYPES:
+        raise InvalidStrata(
+            f'The column "{column.name}" is of type {column.type}, whose values make no '
+            f"{what}: use a column of numbers, texts, dates, times or true and false.",
+            loc=loc,
+        )
+
+
+def _check_selection(table: TableFiles, selection: Selection, loc: Loc) -> None:
+    columns: list[Column] = []
+    for place, name in enumerate(selection.columns):
+        at = (*loc, "columns", place)
+        column = found_column(table, name, at)
+        if column in columns:
+            raise InvalidSelection(f'The column "{column.name}" is named twice.', loc=at)
+        columns.append(column)
+    if selection.order_by is None:
+        if selection.order_desc:
+            raise InvalidSelection("order_desc goes with order_by.", loc=(*loc, "order_desc"))
+        return
+    found_column(table, selection.order_by, (*loc, "order_by"))
 
 
 def _check_seed(seed: Seed, loc: Loc) -> None:
@@ -109,38 +161,3 @@ def _check_seed(seed: Seed, loc: Loc) -> None:
         seed.encode()
     except UnicodeEncodeError:
         raise InvalidSeed("The seed isn't valid Unicode text.", loc=at) from None
-
-
-def _check_sizes(method: Method, loc: Loc) -> None:
-    sizes: dict[str, int | float | None] = {
-        "sample_size": method.sample_size,
-        "sample_fraction": method.sample_fraction,
-    }
-    if not isinstance(method, RandomMethod):
-        sizes["samples_per_stratum"] = method.samples_per_stratum
-    given = [name for name, size in sizes.items() if size is not None]
-    choices = ", ".join(sizes)
-    if not given:
-        raise InvalidSize(f"Give one of {choices}.", loc=loc)
-    if len(given) > 1:
-        raise InvalidSize(
-            f"Give only one of {choices}: both {given[0]} and {given[1]} are there.",
-            loc=(*loc, given[1]),
-        )
-    name, size = given[0], sizes[given[0]] or 0
-    if name == "sample_fraction":
-        if not 0 < size <= 1:
-            raise InvalidSize("sample_fraction is above 0 and up to 1.", loc=(*loc, name))
-    elif not 1 <= size <= LARGEST_SIZE:
-        raise InvalidSize(f"{name} is 1 or more, up to {LARGEST_SIZE:,}.", loc=(*loc, name))
-
-
-def _check_minimum(method: StratifiedMethod, loc: Loc) -> None:
-    at = (*loc, "min_per_stratum")
-    minimum, each = method.min_per_stratum, method.samples_per_stratum
-    if not 0 <= minimum <= LARGEST_SIZE:
-        raise InvalidSize("min_per_stratum is 0 or more.", loc=at)
-    if each is not None and minimum > each:
-        raise InvalidSize(
-            f"min_per_stratum {minimum:,} is more than samples_per_stratum {each:,}.", loc=at
-        )

@@ -62,3 +62,45 @@ class RowsMissing(DomainError):
             f"{count:,} rows that the table should have are not in its files; a data file may be "
             "damaged."
         )
+
+
+class InvalidMethod(DomainError):
+    """A method's parameter doesn't fit another one, or the column that it names."""
+
+    code = "invalid_parameter"
+
+
+class InvalidSelection(DomainError):
+    """A selection names a column twice, or sorts by one that has no order."""
+
+    code = "invalid_selection"
+
+
+class UnknownStratum(DomainError):
+    """A size is given for a stratum that isn't there."""
+
+    code = "unknown_stratum"
+
+
+class InvalidNumbers(DomainError):
+    """A column of weights or costs holds numbers that are negative or infinite."""
+
+    code = "invalid_numbers"
+
+
+class NoReserves(DomainError):
+    """The round's method has no row that would be next."""
+
+    code = "no_reserves"
+
+
+class UnknownRound(DomainError):
+    """A round's number is not among those of the draw."""
+
+    code = "unknown_round"
+
+
+class UnknownRow(DomainError):
+    """A row's ordinal is beyond the table."""
+
+    code = "unknown_row"

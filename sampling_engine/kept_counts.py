@@ -1,4 +1,4 @@
-"""Counts of strata that outlive a draw, one small Parquet file a table and list of columns.
+"""Counts of strata that outlive a draw, one small Parquet file each.
 
 Owns: the files' names and contents. Invariant: a file is a copy of what a count gave, put in its
 place whole or not at all; since a table's files never change, neither does their count. Any of them
@@ -18,23 +18,31 @@ import duckdb
 from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import write_parquet
 from sampling_engine import statements
+from sampling_engine.spec import RowFilter
 
-VERSION = "strata-1"
+VERSION = "strata-2"
 
 
-def kept_file(directory: Path, table: TableFiles, columns: Sequence[Column]) -> Path:
-    """Where the counts of these columns are kept; named for the table's files and the columns."""
+def kept_file(
+    directory: Path, table: TableFiles, columns: Sequence[Column], row_filter: RowFilter | None
+) -> Path:
+    """Where these counts are kept; named for the table's files, the columns and the filter."""
     named = [
         VERSION,
         [[str(file.path), file.rows] for file in table.files],
         [[column.name, column.type] for column in columns],
+        row_filter and row_filter.text,
     ]
     digest = hashlib.sha256(json.dumps(named).encode()).hexdigest()
     return directory / f"{digest}.parquet"
 
 
 def load_counts(
-    cursor: duckdb.DuckDBPyConnection, file: Path, strata: str, table: TableFiles
+    cursor: duckdb.DuckDBPyConnection,
+    file: Path,
+    strata: str,
+    table: TableFiles,
+    row_filter: RowFilter | None,
 ) -> bool:
     """Make the temporary table ``strata`` from a kept file; False if that can't be done."""
     if not file.is_file():
@@ -44,7 +52,7 @@ def load_counts(
         _, counted = cursor.execute(*statements.totals_of_strata(strata)).fetchall()[0]
     except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException):
         counted = None
-    if counted == table.row_count:
+    if counted is not None and (counted == table.file_rows or row_filter is not None):
         return True
     cursor.execute(f"DROP TABLE IF EXISTS {strata}")
     return False

@@ -6,7 +6,7 @@ specification's fields, so a parameter can't be described and not exist, or the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Parameter:
     Parameters
     ----------
     type : str
-        ``integer``, ``number``, ``string``, ``array of string`` or ``integer or string``.
+        ``integer``, ``number``, ``string``, ``array of string``, ``integer or string`` or ``object
+        of integer``, by label.
     required : bool
         Whether it must always be given; of several sizes exactly one must be, see the description.
     """
@@ -70,8 +71,8 @@ METHODS = (
     MethodDescription(
         "stratified",
         "A random sample in each stratum, the rows that agree in all strata columns. Give one of "
-        "sample_size, sample_fraction and samples_per_stratum; the first two are allocated in "
-        "proportion to the strata's rows.",
+        "sample_size, sample_fraction, samples_per_stratum and sizes; the first two are shared out "
+        "by the allocation.",
         (
             Parameter(
                 "strata_columns",
@@ -88,11 +89,112 @@ METHODS = (
                 description="Rows to draw in each stratum, 1 or more, or all that it has.",
             ),
             Parameter(
+                "sizes",
+                "object of integer",
+                required=False,
+                description="Rows to draw in each named stratum; the others give none. A stratum's "
+                "label is that of the sample's column _stratum.",
+            ),
+            Parameter(
+                "allocation",
+                "string",
+                required=False,
+                description="proportional (default), equal, neyman (rows times standard deviation) "
+                "or optimal (that by the root of the mean cost).",
+            ),
+            Parameter(
+                "allocation_column",
+                "string",
+                required=False,
+                description="The column of numbers whose standard deviation counts; for neyman and "
+                "optimal.",
+            ),
+            Parameter(
+                "cost_column",
+                "string",
+                required=False,
+                description="The column with the cost of examining a row; for optimal.",
+            ),
+            Parameter(
                 "min_per_stratum",
                 "integer",
                 required=False,
                 description="Every stratum gives at least so many rows, or all that it has, inside "
                 "the sample's size.",
+            ),
+            SEED,
+        ),
+    ),
+    MethodDescription(
+        "systematic",
+        "Eligible rows in the table's order at equal distances. Give interval or sample_size.",
+        (
+            Parameter(
+                "interval",
+                "integer",
+                required=False,
+                description="Every so many eligible rows one is drawn, 1 or more.",
+            ),
+            Parameter(
+                "sample_size",
+                "integer",
+                required=False,
+                description="Rows to draw, exactly; the distance is then a fraction.",
+            ),
+            Parameter(
+                "start",
+                "integer",
+                required=False,
+                description="The first eligible row to draw, 1 to interval. Left out, the seed "
+                "settles it.",
+            ),
+            SEED,
+        ),
+    ),
+    MethodDescription(
+        "cluster",
+        "Some clusters, the rows that agree in one column, and all their rows, or in two stages "
+        "some: give samples_per_cluster or sample_percentage for that.",
+        (
+            Parameter(
+                "cluster_column",
+                "string",
+                required=True,
+                description="Its distinct values are the clusters; NULL makes one of its own.",
+            ),
+            Parameter(
+                "num_clusters",
+                "integer",
+                required=True,
+                description="Clusters to draw, 1 or more, or all that there are.",
+            ),
+            Parameter(
+                "samples_per_cluster",
+                "integer",
+                required=False,
+                description="Rows to draw in each drawn cluster, 1 or more, or all that it has.",
+            ),
+            Parameter(
+                "sample_percentage",
+                "number",
+                required=False,
+                description="Share of each drawn cluster's rows, above 0 and up to 100; one row "
+                "at least.",
+            ),
+            SEED,
+        ),
+    ),
+    MethodDescription(
+        "weighted",
+        "A row's chance is in proportion to its weight (Pareto sampling); rows whose chance would "
+        "reach 1 are always drawn. Rows whose weight is NULL, NaN or 0 are never drawn.",
+        (
+            replace(SAMPLE_SIZE, required=True),
+            Parameter(
+                "weight_column",
+                "string",
+                required=True,
+                description="A column of numbers, none of them negative or infinite.",
             ),
             SEED,
         ),

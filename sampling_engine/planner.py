@@ -90,3 +90,17 @@ def ranks_needed(targets: Int64s, eligible: Int64s, order: SeededOrder) -> NDArr
     """
     generous = np.where(targets > 0, targets + 3 * np.sqrt(targets) + 3, 0)
     return np.minimum(generous / np.maximum(eligible, 1), 1.0) * order.size
+
+
+def walk_is_cheaper(ranks: int, rows: int, order: SeededOrder) -> bool:
+    """Whether looking at the rows of the first ranks costs less than a pass with all their ranks.
+
+    Parameters
+    ----------
+    ranks : int
+        How far the walk goes.
+    rows : int
+        Rows whose ranks a scan evaluates.
+    """
+    walking = LOOK_UP_NS * ranks / order.size * order.rows
+    return walking <= READ_NS * order.rows + RANK_NS * rows

@@ -2,7 +2,9 @@
 
 Owns: the columns that tell of the draw. Invariant: they come after the table's own under exactly
 these names, so whoever reads a sample can rely on them; a table that brings a column of such a
-name, as an imported sample does, keeps it under a new one. Called at the end of a draw.
+name, as an imported sample does, keeps it under a new one. Rounds may select different columns: the
+sample has all that any of them selects, NULL in the rows of the others. Called at the end of a
+draw.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ import duckdb
 from parquet_tables.progress import Report
 from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns, write_parquet
-from sampling_engine import statements
+from sampling_engine import sample_statements
+from sampling_engine.sample_statements import Shown, Sorted
+from sampling_engine.spec import Round
 
 TOLD_COLUMNS = (
     "_logical_row_id",
@@ -56,6 +60,7 @@ def names_in_sample(own: Sequence[str]) -> list[str]:
 def write_sample(
     cursor: duckdb.DuckDBPyConnection,
     table: TableFiles,
+    rounds: Sequence[Round],
     table_key: str,
     destination: Path,
     report: Report,
@@ -65,15 +70,36 @@ def write_sample(
     Returns
     -------
     sample : TableFiles
-        One file, in order of round, then rank.
+        One file, in order of round, then as the round's selection sorts it.
     renamed_columns : dict of str to str
         The table's own columns that got another name, old to new.
     """
-    own = [column.name for column in table.columns]
-    names = names_in_sample(own)
-    sql, params = statements.drawn_rows(table, names, TOLD_COLUMNS, table_key)
+    shown = shown_columns(table, rounds)
+    ordered = sorted_rounds(table, rounds)
+    sql, params = sample_statements.drawn_rows(table, shown, TOLD_COLUMNS, table_key, ordered)
     file = write_parquet(
         cursor, sql, params, destination, report=report, message="writing the sample"
     )
-    renamed = {old: new for old, new in zip(own, names, strict=True) if old != new}
+    renamed = {one.column.name: one.name for one in shown if one.column.name != one.name}
     return TableFiles(read_columns(cursor, destination), (file,)), renamed
+
+
+def shown_columns(table: TableFiles, rounds: Sequence[Round]) -> list[Shown]:
+    """The columns that any round selects, in the table's order."""
+    names = names_in_sample([column.name for column in table.columns])
+    by_round = {one.round_number: set(table.select(one.selection.columns)) for one in rounds}
+    shown: list[Shown] = []
+    for column, name in zip(table.columns, names, strict=True):
+        numbers = tuple(number for number, columns in by_round.items() if column in columns)
+        if numbers:
+            shown.append(Shown(column, name, None if len(numbers) == len(rounds) else numbers))
+    return shown
+
+
+def sorted_rounds(table: TableFiles, rounds: Sequence[Round]) -> list[Sorted]:
+    """The rounds that are sorted by a column."""
+    return [
+        Sorted(one.round_number, table.column(one.selection.order_by), one.selection.order_desc)
+        for one in rounds
+        if one.selection.order_by is not None
+    ]

@@ -37,7 +37,7 @@ def scan(
     Parameters
     ----------
     cursor : DuckDBPyConnection
-        Its table ``drawn`` holds what earlier rounds drew.
+        Its table ``taken`` holds what is left out or was drawn by earlier rounds.
     targets, eligible : arrays of int64, shape (strata,)
         Rows to draw, at most the eligible ones.
 
@@ -81,7 +81,9 @@ def _rows_below(
     """The rows of the strata that miss some, below their thresholds, in order of rank."""
     wanted = np.flatnonzero(missing)
     cursor.register("wanted", {"stratum": wanted, "threshold": thresholds[wanted]})
-    sql, params = statements.scan(table, strata.columns, strata.table_name, order)
+    sql, params = statements.scan(
+        table, strata.columns, strata.table_name, order, strata.row_filter
+    )
     with watched(cursor, report, "scanning for the lowest ranks"):
         rows = cursor.execute(sql, params).fetchnumpy()
     cursor.unregister("wanted")

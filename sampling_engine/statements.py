@@ -1,76 +1,70 @@
-"""Every statement of a draw, built by pure functions.
+"""The statements by which rows are counted, looked up and chosen, built by pure functions.
 
-Owns: the engine's SQL, except for the order's arithmetic (:mod:`sampling_engine.rank_sql`).
-Invariant: a builder returns ``(sql, params)``, values are bound, names are quoted, and the words
-that are written as they are (``k0``, ``picked``, ``strata_0`` …) are the engine's own. A table's
-columns are renamed to ``k0…`` or ``c0…`` at once, so that no name of theirs can meet one of ours.
-Called by the strata, the scan and the sample's writing.
+Owns: the SQL of strata and of the order's front. Invariant: a builder returns ``(sql, params)``,
+and the words that are written as they are (``k0``, ``picked``, ``strata_0`` …) are the engine's
+own. Its pieces are in :mod:`sampling_engine.table_sql`, the order's arithmetic in
+:mod:`sampling_engine.rank_sql`, columns of numbers in :mod:`sampling_engine.number_statements` and
+the sample's in :mod:`sampling_engine.sample_statements`.
 
 Temporary tables and registered arrays that the statements speak of, all on the draw's own cursor:
 
-========================= ===================================================================
-``picked``                position, ordinal: rows whose strata are asked for
+========================= ==================================================================
+``taken``                 ordinal: rows that are left out or were drawn by an earlier round
+``picked``                position, ordinal: rows that are looked up
 ``wanted``                stratum, threshold: what a scan looks for
-``chosen``                ordinal, selection_order, stratum: what a round chose, in order of rank
-``stratum_sizes``         stratum, eligible, sampled: for the strata from which rows were drawn
-``drawn``                 ordinal, round_number, selection_order, stratum: what all rounds chose
-``cells``                 for each round and stratum in ``drawn``: method, label, eligible, sampled
-``strata_0…``             stratum, k0…, rows: the strata of one list of columns
-========================= ===================================================================
+``chosen``                ordinal, selection_order, stratum, probability: what a round chose
+``cell_sizes``            stratum, probability, weight: for the strata with drawn rows
+``drawn``                 round_number and the columns of ``chosen``: what all rounds chose
+``cells``                 by round and stratum in ``drawn``: method, label, probability, weight
+``strata_0…``             stratum, k0…, rows: the strata of one list of columns and one filter
+========================= ==================================================================
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.order import SeededOrder
 from sampling_engine.rank_sql import rank_steps
-
-Statement = tuple[str, list[object]]
-
-CREATE_DRAWN = (
-    "CREATE TEMP TABLE drawn "
-    "(ordinal BIGINT, round_number INTEGER, selection_order BIGINT, stratum BIGINT)"
+from sampling_engine.spec import RowFilter
+from sampling_engine.table_sql import (
+    Statement,
+    all_rows,
+    joined_rows,
+    key_columns,
+    label_expression,
+    numbered_rows,
+    passing,
+    same_keys,
 )
-DRAWN = "p.ordinal, p.round_number, p.selection_order, p.stratum"
-CREATE_CELLS = (
-    "CREATE TEMP TABLE cells (round_number INTEGER, stratum BIGINT, method VARCHAR, label VARCHAR, "
-    "eligible BIGINT, sampled BIGINT)"
-)
+
+NOT_TAKEN = "NOT EXISTS (SELECT 1 FROM taken AS d WHERE d.ordinal = {rows}.ordinal)"
 
 
-def keep_chosen(round_number: int) -> Statement:
-    """Add ``chosen`` to ``drawn``."""
-    return (
-        "INSERT INTO drawn SELECT ordinal, CAST(? AS INTEGER), selection_order, stratum "
-        "FROM chosen",
-        [round_number],
-    )
-
-
-def keep_cells(round_number: int, method: str, strata: str | None, keys: int) -> Statement:
-    """Add a round's ``stratum_sizes`` to ``cells``, labelled when ``strata`` names their table."""
-    label = label_expression(keys) if strata else "CAST(NULL AS VARCHAR)"
-    joined = f" JOIN {strata} AS s USING (stratum)" if strata else ""
-    return (
-        f"INSERT INTO cells SELECT CAST(? AS INTEGER), z.stratum, ?, {label}, z.eligible, "
-        f"z.sampled FROM stratum_sizes AS z{joined}",
-        [round_number, method],
-    )
-
-
-def count_strata(table: TableFiles, columns: Sequence[Column], strata: str) -> Statement:
+def count_strata(
+    table: TableFiles,
+    columns: Sequence[Column],
+    strata: str,
+    row_filter: RowFilter | None = None,
+) -> Statement:
     """Make the table ``strata``: numbered from 0 in the order of the values, NULL last."""
     keys = [f"k{i}" for i in range(len(columns))]
     order = ", ".join(f"{key} NULLS LAST" for key in keys)
-    paths = [str(file.path) for file, _ in table.with_starts()]
+    rows, params = all_rows(table, f"{key_columns(columns)}, count(*) AS rows", row_filter)
     return (
         f"CREATE TEMP TABLE {strata} AS SELECT row_number() OVER (ORDER BY {order}) - 1 AS "
-        f"stratum, {', '.join(keys)}, rows FROM (SELECT {_key_columns(columns)}, count(*) AS rows "
-        f"FROM read_parquet(?) AS f GROUP BY ALL)",
-        [paths],
+        f"stratum, {', '.join(keys)}, rows FROM ({rows} GROUP BY ALL)",
+        params,
+    )
+
+
+def count_rows(table: TableFiles, strata: str, row_filter: RowFilter) -> Statement:
+    """Make the table ``strata`` of one stratum: the rows that pass the filter."""
+    rows, params = all_rows(table, "count(*) AS rows", row_filter)
+    return (
+        f"CREATE TEMP TABLE {strata} AS SELECT CAST(0 AS BIGINT) AS stratum, rows FROM ({rows})",
+        params,
     )
 
 
@@ -86,7 +80,7 @@ def all_strata(strata: str) -> Statement:
 
 def totals_of_strata(strata: str) -> Statement:
     """The number of strata, and the rows over all of them."""
-    return f"SELECT count(*), CAST(sum(rows) AS BIGINT) FROM {strata}", []
+    return f"SELECT count(*), CAST(coalesce(sum(rows), 0) AS BIGINT) FROM {strata}", []
 
 
 def sizes_of_strata(strata: str) -> Statement:
@@ -104,143 +98,83 @@ def keys_of_strata(strata: str, keys: int, numbers: Sequence[int]) -> Statement:
     )
 
 
-def strata_of_picked(table: TableFiles, columns: Sequence[Column], strata: str) -> Statement:
-    """The stratum of each row in ``picked``: position, stratum."""
-    branches, params = _joined_branches(table, f"{_key_columns(columns)}, p.position", "picked")
+def labels_of_strata(strata: str, keys: int, numbers: Sequence[int]) -> Statement:
+    """The labels of some strata, in the order of their numbers."""
+    return (
+        f"SELECT {label_expression(keys)} FROM {strata} AS s "
+        "WHERE stratum IN (SELECT unnest(?::BIGINT[])) ORDER BY stratum",
+        [list(numbers)],
+    )
+
+
+def strata_of_labels(strata: str, keys: int, labels: Sequence[str]) -> Statement:
+    """Label and number of those strata whose label is among ``labels``."""
+    return (
+        f"SELECT label, stratum FROM (SELECT {label_expression(keys)} AS label, stratum "
+        f"FROM {strata} AS s) WHERE label IN (SELECT unnest(?::VARCHAR[]))",
+        [list(labels)],
+    )
+
+
+def strata_of_picked(
+    table: TableFiles,
+    columns: Sequence[Column],
+    strata: str,
+    row_filter: RowFilter | None = None,
+) -> Statement:
+    """Position and stratum of the rows in ``picked`` that pass the filter."""
+    if not columns:
+        selected = "p.position, CAST(0 AS BIGINT) AS stratum"
+        return joined_rows(table, selected, "picked", row_filter)
+    selected = f"{key_columns(columns)}, p.position"
+    branches, params = joined_rows(table, selected, "picked", row_filter)
     return (
         f"SELECT t.position, s.stratum FROM ({branches}) AS t JOIN {strata} AS s "
-        f"ON {_same_keys(columns)}",
+        f"ON {same_keys(columns)}",
         params,
     )
 
 
 def scan(
-    table: TableFiles, columns: Sequence[Column], strata: str | None, order: SeededOrder
+    table: TableFiles,
+    columns: Sequence[Column],
+    strata: str | None,
+    order: SeededOrder,
+    row_filter: RowFilter | None = None,
 ) -> Statement:
-    """Rows of ``wanted`` strata that aren't drawn yet and rank below the stratum's threshold.
+    """Rows of ``wanted`` strata that aren't taken and rank below the stratum's threshold.
 
-    Without ``strata`` all rows are of the one stratum in ``wanted``. Columns: ordinal, stratum,
+    Without ``columns`` all rows are of the one stratum in ``wanted``. Columns: ordinal, stratum,
     rank; in no order.
     """
-    selects: list[str] = []
-    params: list[object] = []
-    keys = f", {_key_columns(columns)}" if columns else ""
-    for file, start in table.with_starts():
-        selects.append(
-            f"SELECT f.file_row_number + ? AS ordinal{keys} "
-            "FROM read_parquet(?, file_row_number = true) AS f"
-        )
-        params += [start, str(file.path)]
+    branches, params = numbered_rows(table, key_columns(columns), row_filter)
     joined = (
-        f"JOIN {strata} AS s ON {_same_keys(columns)} JOIN wanted AS w ON w.stratum = s.stratum"
-        if strata
+        f"JOIN {strata} AS s ON {same_keys(columns)} JOIN wanted AS w ON w.stratum = s.stratum"
+        if columns
         else "CROSS JOIN wanted AS w"
     )
-    source = (
-        f"(SELECT t.ordinal, w.stratum, w.threshold FROM ({' UNION ALL '.join(selects)}) AS t "
-        f"{joined})"
-    )
+    source = f"(SELECT t.ordinal, w.stratum, w.threshold FROM ({branches}) AS t {joined})"
     steps, ranked = rank_steps(order, source, ["stratum", "threshold"])
     return (
         f"WITH {', '.join(steps)} SELECT ordinal, stratum, rank FROM {ranked} "
-        "WHERE rank < threshold AND NOT EXISTS "
-        f"(SELECT 1 FROM drawn AS d WHERE d.ordinal = {ranked}.ordinal)",
+        f"WHERE rank < threshold AND {NOT_TAKEN.format(rows=ranked)}",
         params,
     )
 
 
-def drawn_rows(
-    table: TableFiles, names: Sequence[str], told: Sequence[str], table_key: str
+def ordinals_between(
+    path: str, start: int, first: int, stop: int, row_filter: RowFilter
 ) -> Statement:
-    """The sample: all of ``drawn``, in order of round, then rank.
+    """Ordinals of a file's rows ``first`` to ``stop`` that pass the filter; in no order.
 
     Parameters
     ----------
-    names : sequence of str
-        What the table's own columns are called in the sample.
-    told : sequence of str
-        The names of the seven columns that tell of the draw, in their order: row id, round, method,
-        selection order, stratum, inclusion probability, design weight.
+    start : int
+        The ordinal of the file's first row.
     """
-    own = ", ".join(f"f.{quote_identifier(c.name)} AS c{i}" for i, c in enumerate(table.columns))
-    branches, params = _joined_branches(table, f"{own}, {DRAWN}", "drawn")
-    renamed = [f"t.c{i} AS {quote_identifier(name)}" for i, name in enumerate(names)]
-    values = [
-        "CAST(? AS VARCHAR) || ':' || CAST(t.ordinal AS VARCHAR)",
-        "t.round_number",
-        "s.method",
-        "t.selection_order",
-        "s.label",
-        "CAST(s.sampled AS DOUBLE) / CAST(s.eligible AS DOUBLE)",
-        "CAST(s.eligible AS DOUBLE) / CAST(s.sampled AS DOUBLE)",
-    ]
-    telling = [
-        f"{value} AS {quote_identifier(name)}" for value, name in zip(values, told, strict=True)
-    ]
+    condition, params = passing(row_filter, "AND")
     return (
-        f"SELECT {', '.join(renamed + telling)} FROM ({branches}) AS t JOIN cells AS s "
-        "ON s.round_number = t.round_number AND s.stratum = t.stratum "
-        "ORDER BY t.round_number, t.selection_order",
-        [table_key, *params],
-    )
-
-
-def label_expression(keys: int) -> str:
-    """A stratum's label from its values: joined by `` | ``, NULL as the bare word.
-
-    A value is put in double quotes, its own doubled, where it could be misread: when it is empty,
-    is the word NULL, holds a quote or a bar, or begins or ends with white space. So no two strata
-    share a label.
-    """
-    return " || ' | ' || ".join(_readable(f"CAST(s.k{i} AS VARCHAR)") for i in range(keys))
-
-
-def _readable(text: str) -> str:
-    return (
-        f"CASE WHEN {text} IS NULL THEN 'NULL' "
-        f"WHEN {text} IN ('', 'NULL') OR regexp_matches({text}, '[\"|]|^\\s|\\s$') "
-        f"THEN '\"' || replace({text}, '\"', '\"\"') || '\"' ELSE {text} END"
-    )
-
-
-def _key_columns(columns: Sequence[Column]) -> str:
-    return ", ".join(f"{_key(column)} AS k{i}" for i, column in enumerate(columns))
-
-
-def _key(column: Column) -> str:
-    name = f"f.{quote_identifier(column.name)}"
-    if column.type in ("FLOAT", "DOUBLE"):
-        # 0.0 and -0.0 are equal but differ as text: adding zero makes both 0.0.
-        return f"{name} + CAST(0 AS {column.type})"
-    return name
-
-
-def _same_keys(columns: Sequence[Column]) -> str:
-    return " AND ".join(f"s.k{i} IS NOT DISTINCT FROM t.k{i}" for i in range(len(columns)))
-
-
-def _joined_branches(table: TableFiles, selected: str, rows: str) -> Statement:
-    """One branch a file that fetches the file's part of ``rows`` (table ``p``) by ordinal.
-
-    Over a list of files in one scan DuckDB 2.0 reads every page; over one file only those in which
-    a wanted row is. A table without rows gives one branch of the right types and no row.
-    """
-    selects: list[str] = []
-    params: list[object] = []
-    for file, start in table.with_starts():
-        selects.append(
-            f"SELECT {selected} FROM read_parquet(?, file_row_number = true) AS f "
-            f"JOIN (SELECT *, ordinal - ? AS file_ordinal FROM {rows} "
-            "WHERE ordinal >= ? AND ordinal < ?) AS p ON p.file_ordinal = f.file_row_number"
-        )
-        params += [str(file.path), start, start, start + file.rows]
-    if not selects:
-        selects.append(f"SELECT {selected} FROM ({_no_row(table)}) AS f JOIN {rows} AS p ON false")
-    return " UNION ALL ".join(selects), params
-
-
-def _no_row(table: TableFiles) -> str:
-    return "SELECT " + ", ".join(
-        f"CAST(NULL AS {column.type}) AS {quote_identifier(column.name)}"
-        for column in table.columns
+        "SELECT f.file_row_number + ? AS ordinal FROM read_parquet(?, file_row_number = true) AS f "
+        f"WHERE f.file_row_number >= ? AND f.file_row_number < ?{condition}",
+        [start, path, first, stop, *params],
     )

@@ -2,8 +2,8 @@
 
 Owns: the strata's temporary tables. Invariant: strata are numbered from 0 in the order of their
 values, NULL last, so their numbers are the same in every run; a row's values are never Python
-objects, only its stratum's number is. Called by the draw (one object a list of columns, kept over
-the rounds) and by the walk.
+objects, only its stratum's number is. With a filter only rows that pass it are of a stratum. Called
+by the draw (one object a list of columns and filter, kept over the rounds) and by the walk.
 """
 
 from __future__ import annotations
@@ -21,8 +21,13 @@ from sampling_engine import statements
 from sampling_engine.errors import RowsMissing, TooManyStrata
 from sampling_engine.kept_counts import keep_counts, kept_file, load_counts
 from sampling_engine.order import Int64s
+from sampling_engine.spec import RowFilter
+from sampling_engine.table_sql import Statement
 
 MOST_STRATA = 1_000_000
+
+NO_STRATUM = -1
+"""The stratum of a row that doesn't pass the filter."""
 
 
 class Strata(Protocol):
@@ -30,7 +35,7 @@ class Strata(Protocol):
 
     @property
     def rows(self) -> Int64s:
-        """Rows of each stratum, shape (strata,)."""
+        """Rows of each stratum that pass the filter, taken ones among them; shape (strata,)."""
 
     @property
     def table_name(self) -> str | None:
@@ -40,11 +45,18 @@ class Strata(Protocol):
     def columns(self) -> Sequence[Column]:
         """The columns whose values make a stratum."""
 
+    @property
+    def row_filter(self) -> RowFilter | None:
+        """What a row must pass to be of a stratum."""
+
     def of(self, ordinals: Int64s, report: Report) -> Int64s:
-        """The stratum's number of each row, shape as ``ordinals``."""
+        """The stratum's number of each row, or ``NO_STRATUM``; shape as ``ordinals``."""
 
     def keys(self, numbers: Int64s) -> list[dict[str, str | None]]:
         """The values of some strata, by column name, in the order of their numbers."""
+
+    def labels(self, numbers: Int64s) -> list[str | None]:
+        """The labels of some strata, in the order of their numbers."""
 
 
 class WholeTable:
@@ -52,9 +64,10 @@ class WholeTable:
 
     table_name = None
     columns: Sequence[Column] = ()
+    row_filter: RowFilter | None = None
 
     def __init__(self, table: TableFiles) -> None:
-        self.rows: Int64s = np.array([table.row_count], dtype=np.int64)
+        self.rows: Int64s = np.array([table.file_rows], dtype=np.int64)
 
     def of(self, ordinals: Int64s, report: Report) -> Int64s:
         """0 for each row."""
@@ -64,17 +77,24 @@ class WholeTable:
         """No column's value makes this stratum."""
         return [{} for _ in numbers]
 
+    def labels(self, numbers: Int64s) -> list[str | None]:
+        """It has none."""
+        return [None for _ in numbers]
+
 
 class ColumnStrata:
-    """The combinations of values of some columns.
+    """The combinations of values of some columns, in the rows that pass a filter.
 
     Parameters
     ----------
     cursor : DuckDBPyConnection
         The draw's own; it holds the temporary table.
     table : TableFiles
-        Not empty.
+        With rows in its files.
     columns : sequence of Column
+        None makes the rows that pass the filter one stratum.
+    row_filter : RowFilter or None
+        There must be one if there are no columns.
     table_name : str
         A plain word, new to this cursor.
     counts_dir : Path or None
@@ -95,39 +115,50 @@ class ColumnStrata:
         cursor: duckdb.DuckDBPyConnection,
         table: TableFiles,
         columns: Sequence[Column],
+        row_filter: RowFilter | None,
         table_name: str,
         counts_dir: Path | None,
         report: Report,
     ) -> None:
-        self.columns, self.table_name = columns, table_name
+        self.columns, self.row_filter, self.table_name = columns, row_filter, table_name
         self._cursor, self._table = cursor, table
-        kept = counts_dir and kept_file(counts_dir, table, columns)
-        loaded = kept is not None and load_counts(cursor, kept, table_name, table)
+        kept = counts_dir and kept_file(counts_dir, table, columns, row_filter)
+        loaded = kept is not None and load_counts(cursor, kept, table_name, table, row_filter)
         if not loaded:
-            with watched(cursor, report, "counting strata"):
-                cursor.execute(*statements.count_strata(table, columns, table_name))
+            with watched(cursor, report, "counting strata" if columns else "counting rows"):
+                cursor.execute(*self._count())
         count, rows = cursor.execute(*statements.totals_of_strata(table_name)).fetchall()[0]
         if count > MOST_STRATA:
             names = ", ".join(f'"{column.name}"' for column in columns)
             raise TooManyStrata(
                 f"{names} would make {count:,} strata; up to {MOST_STRATA:,} are taken."
             )
-        if rows < table.row_count:
-            raise RowsMissing(table.row_count - rows)
+        if row_filter is None and rows < table.file_rows:
+            raise RowsMissing(table.file_rows - rows)
         sizes = cursor.execute(*statements.sizes_of_strata(table_name)).fetchnumpy()
         self.rows: Int64s = sizes["rows"]
         if kept is not None and not loaded:
             keep_counts(cursor, table_name, kept)
 
+    def _count(self) -> Statement:
+        if self.columns:
+            return statements.count_strata(
+                self._table, self.columns, self.table_name, self.row_filter
+            )
+        assert self.row_filter is not None  # noqa: S101 - the caller's part
+        return statements.count_rows(self._table, self.table_name, self.row_filter)
+
     def of(self, ordinals: Int64s, report: Report) -> Int64s:
         """Fetch the rows' columns by ordinal and look their stratum up."""
-        found = np.empty(len(ordinals), dtype=np.int64)
+        found = np.full(len(ordinals), NO_STRATUM, dtype=np.int64)
         if not len(ordinals):
             return found
         picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
         self._cursor.register("picked", picked)
-        sql, params = statements.strata_of_picked(self._table, self.columns, self.table_name)
-        with watched(self._cursor, report, "reading strata"):
+        sql, params = statements.strata_of_picked(
+            self._table, self.columns, self.table_name, self.row_filter
+        )
+        with watched(self._cursor, report, "reading strata" if self.columns else "reading rows"):
             rows = self._cursor.execute(sql, params).fetchnumpy()
         self._cursor.unregister("picked")
         found[rows["position"]] = rows["stratum"]
@@ -135,9 +166,25 @@ class ColumnStrata:
 
     def keys(self, numbers: Int64s) -> list[dict[str, str | None]]:
         """The values of some strata, by column name, in the order of their numbers."""
+        if not self.columns:
+            return [{} for _ in numbers]
         sql, params = statements.keys_of_strata(
             self.table_name, len(self.columns), numbers.tolist()
         )
         names = [column.name for column in self.columns]
         rows = self._cursor.execute(sql, params).fetchall()
         return [dict(zip(names, values, strict=True)) for values in rows]
+
+    def labels(self, numbers: Int64s) -> list[str | None]:
+        """The labels of some strata, in the order of their numbers."""
+        if not self.columns:
+            return [None for _ in numbers]
+        sql, params = statements.labels_of_strata(
+            self.table_name, len(self.columns), numbers.tolist()
+        )
+        return [label for (label,) in self._cursor.execute(sql, params).fetchall()]
+
+    def numbers(self, labels: Sequence[str]) -> dict[str, int]:
+        """The numbers of those labels that a stratum has."""
+        sql, params = statements.strata_of_labels(self.table_name, len(self.columns), list(labels))
+        return dict(self._cursor.execute(sql, params).fetchall())

@@ -16,7 +16,7 @@ from parquet_tables.progress import Report, share_of
 from sampling_engine.errors import RowsMissing
 from sampling_engine.order import Int64s, SeededOrder
 from sampling_engine.planner import WINDOW_RANKS, ranks_needed
-from sampling_engine.strata import Strata
+from sampling_engine.strata import NO_STRATUM, Strata
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def walk(
     targets, eligible : arrays of int64, shape (strata,)
         Rows to draw, at most the eligible ones.
     taken : array of int64
-        Ordinals that earlier rounds drew, sorted.
+        Ordinals that are left out or were drawn by earlier rounds, sorted.
 
     Returns
     -------
@@ -80,10 +80,11 @@ def walk(
         reach = int(np.ceil(ranks_needed(missing, eligible, order).max()))
         stop = min(start + min(max(reach, 1), WINDOW_RANKS), order.size)
         ordinals, ranks = order.window(start, stop)
-        fresh = ~_in_sorted(ordinals, taken)
+        fresh = ~in_sorted(ordinals, taken)
         ordinals, ranks = ordinals[fresh], ranks[fresh]
         # One look-up of several: it can be cancelled, and its own progress says nothing.
         met = Chosen(ordinals, strata.of(ordinals, share_of(report, done, done)), ranks)
+        met = met.where(met.strata != NO_STRATUM)
         part = met.where(first_of_each(met.strata, missing))
         missing = missing - np.bincount(part.strata, minlength=len(missing))
         parts.append(part)
@@ -102,7 +103,8 @@ def first_of_each(strata: Int64s, targets: Int64s) -> NDArray[np.bool_]:
     return kept
 
 
-def _in_sorted(ordinals: Int64s, taken: Int64s) -> NDArray[np.bool_]:
+def in_sorted(ordinals: Int64s, taken: Int64s) -> NDArray[np.bool_]:
+    """Which ordinals are among the sorted ``taken``."""
     if not len(taken):
         return np.zeros(len(ordinals), dtype=bool)
     places = np.minimum(np.searchsorted(taken, ordinals), len(taken) - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,14 @@ from domain_errors import DomainError
 from parquet_tables.tables import Column, DataFile, TableFiles
 from sampling_engine import (
     METHODS,
+    ClusterMethod,
     Method,
     RandomMethod,
     Round,
     Seed,
     StratifiedMethod,
+    SystematicMethod,
+    WeightedMethod,
     check_rounds,
 )
 
@@ -153,20 +157,34 @@ def test_rounds_are_numbered_in_order(numbers: list[int]) -> None:
     assert caught.value.loc == ("rounds", len(numbers) - 1, "round_number")
 
 
+SPECIFICATIONS: dict[str, type] = {
+    "random": RandomMethod,
+    "reservoir": RandomMethod,
+    "stratified": StratifiedMethod,
+    "systematic": SystematicMethod,
+    "cluster": ClusterMethod,
+    "weighted": WeightedMethod,
+}
+
+
 def test_the_described_parameters_are_those_of_the_specification() -> None:
-    fields = {
-        "random": set(RandomMethod.__dataclass_fields__) - {"name"},
-        "reservoir": set(RandomMethod.__dataclass_fields__) - {"name"},
-        "stratified": set(StratifiedMethod.__dataclass_fields__) - {"name"},
+    specified = {
+        name: [field.name for field in fields(kind) if field.name != "name"] + ["seed"]
+        for name, kind in SPECIFICATIONS.items()
     }
     described = {
-        method.name: {parameter.name for parameter in method.parameters} for method in METHODS
+        method.name: [parameter.name for parameter in method.parameters] for method in METHODS
     }
-    assert described == {name: {*parameters, "seed"} for name, parameters in fields.items()}
+    assert described == specified
     required = {
         (method.name, parameter.name)
         for method in METHODS
         for parameter in method.parameters
         if parameter.required
     }
-    assert required == {("stratified", "strata_columns")}
+    assert required == {
+        (name, field.name)
+        for name, kind in SPECIFICATIONS.items()
+        for field in fields(kind)
+        if field.default is MISSING
+    }

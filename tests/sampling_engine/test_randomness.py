@@ -89,6 +89,7 @@ class Labels:
 
     table_name = None
     columns: tuple[Column, ...] = ()
+    row_filter = None
 
     def __init__(self, labels: Int64s) -> None:
         self._labels = labels
@@ -99,6 +100,9 @@ class Labels:
 
     def keys(self, numbers: Int64s) -> list[dict[str, str | None]]:
         return [{} for _ in numbers]
+
+    def labels(self, numbers: Int64s) -> list[str | None]:
+        return [None for _ in numbers]
 
 
 def test_the_walk_itself_draws_every_row_of_a_stratum_equally_often() -> None:

@@ -15,7 +15,6 @@ from sampling_engine import (
     Round,
     StratifiedMethod,
     scan,
-    statements,
     strata,
 )
 from sampling_engine.order import SeededOrder
@@ -134,7 +133,7 @@ def test_a_scan_whose_threshold_leaves_too_few_rows_scans_again(workshop: Worksh
     table = workshop.table_of("SELECT i FROM range(5000) AS r(i)")
     order = SeededOrder(5_000, 1)
     with workshop.database.cursor() as cursor:
-        cursor.execute(statements.CREATE_DRAWN)
+        cursor.register("taken", {"ordinal": np.empty(0, dtype=np.int64)})
         chosen = scan.scan(
             cursor,
             table,

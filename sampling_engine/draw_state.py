@@ -1,0 +1,87 @@
+"""What the rounds of one draw share: the cursor, the rows that are taken and the strata.
+
+Owns: the cursor's table ``taken``. Invariant: a row that is taken, left out of the table or drawn,
+is never drawn again. One object a draw; every kind of round works on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from parquet_tables.progress import Report
+from parquet_tables.tables import Column, TableFiles
+from sampling_engine.order import Int64s
+from sampling_engine.results import Strategy
+from sampling_engine.spec import RowFilter
+from sampling_engine.strata import ColumnStrata, Strata, WholeTable
+
+StrataKey = tuple[tuple[Column, ...], str | None]
+
+
+class DrawState:
+    """One draw under way.
+
+    Parameters
+    ----------
+    cursor : DuckDBPyConnection
+        The draw's own.
+    strategy : {"walk", "scan"} or None
+        Forces how rows are chosen.
+    counts_dir : Path or None
+        Where counts of strata are kept for the next draw.
+    """
+
+    def __init__(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        table: TableFiles,
+        strategy: Strategy | None = None,
+        counts_dir: Path | None = None,
+    ) -> None:
+        self.cursor, self.table = cursor, table
+        self.strategy, self.counts_dir = strategy, counts_dir
+        self.taken: Int64s = np.empty(0, dtype=np.int64)
+        self._strata: dict[StrataKey, Strata] = {}
+        self.take(table.left_out)
+
+    @property
+    def taken_rows(self) -> str | None:
+        """The name of the table ``taken``, if it has rows."""
+        return "taken" if len(self.taken) else None
+
+    def take(self, ordinals: Int64s) -> None:
+        """No later round draws these rows."""
+        self.taken = np.sort(np.concatenate([self.taken, ordinals]))
+        self.cursor.register("taken", {"ordinal": self.taken})
+
+    def strata_of(
+        self, columns: Sequence[Column], row_filter: RowFilter | None, report: Report
+    ) -> Strata:
+        """The strata of these columns among the rows that pass the filter, counted once a draw."""
+        if not self.table.file_rows or not (columns or row_filter):
+            return WholeTable(self.table)
+        key = (tuple(columns), row_filter.text if row_filter else None)
+        if key not in self._strata:
+            self._strata[key] = ColumnStrata(
+                self.cursor,
+                self.table,
+                tuple(columns),
+                row_filter,
+                f"strata_{len(self._strata)}",
+                self.counts_dir,
+                report,
+            )
+        return self._strata[key]
+
+    def eligible_of(self, strata: Strata, report: Report) -> Int64s:
+        """Rows of each stratum that aren't taken, shape (strata,)."""
+        if not len(self.taken):
+            return strata.rows
+        numbers = strata.of(self.taken, report)
+        gone = np.bincount(numbers[numbers >= 0], minlength=len(strata.rows))
+        eligible: Int64s = strata.rows - gone
+        return eligible

@@ -1,0 +1,99 @@
+"""The rounds of a draw, one after the other.
+
+Owns: the order of the steps of a round. Invariant: a round is prepared after the rows of all
+earlier ones are taken, so its figures are given them. Called by the draw, the plan, the reserves
+and the explanation, which differ in what they do with a finished round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from parquet_tables.progress import Report, share_of
+from sampling_engine.draw_state import DrawState
+from sampling_engine.order import Int64s
+from sampling_engine.prepare import prepare_round
+from sampling_engine.results import GROUPS_LISTED, GroupResult, RoundResult
+from sampling_engine.rounds import Prepared, RoundDraw, RoundRows
+from sampling_engine.spec import ClusterMethod, RandomMethod, Round, StratifiedMethod
+
+# Parts of the progress: most rounds read all rows once.
+QUICK_PART, READING_PART = 1, 10
+
+
+@dataclass(frozen=True)
+class FinishedRound:
+    """A round with its rows."""
+
+    draw: RoundDraw
+    rows: RoundRows
+
+    @property
+    def prepared(self) -> Prepared:
+        """What was settled before the rows were chosen."""
+        return self.draw.prepared
+
+    @property
+    def sampled(self) -> Int64s:
+        """Drawn rows of each stratum."""
+        return np.bincount(self.rows.chosen.strata, minlength=len(self.prepared.eligible))
+
+    def result(self) -> RoundResult:
+        """The account of the round."""
+        prepared, one = self.prepared, self.prepared.one
+        strata, strata_count, clusters, clusters_count = groups_of(prepared, self.sampled)
+        return RoundResult(
+            round_number=one.round_number,
+            method=one.method.name,
+            eligible_rows=prepared.eligible_rows,
+            rows_sampled=len(self.rows.chosen.ordinals),
+            seed=one.seed,
+            run_by=self.rows.run_by,
+            strata=strata,
+            strata_count=strata_count,
+            clusters=clusters,
+            clusters_count=clusters_count,
+            warnings=prepared.warnings,
+            output_name=one.output_name,
+        )
+
+
+def replay(state: DrawState, rounds: Sequence[Round], report: Report) -> Iterator[FinishedRound]:
+    """Draw the rounds; each one's rows are taken before it is handed over."""
+    parts = [part_of(one) for one in rounds]
+    whole = sum(parts)
+    for i, one in enumerate(rounds):
+        step = share_of(report, sum(parts[:i]) / whole, sum(parts[: i + 1]) / whole)
+        draw = prepare_round(state, one, share_of(step, 0.0, 0.7))
+        rows = draw.choose(state, share_of(step, 0.7, 1.0))
+        state.take(rows.chosen.ordinals)
+        yield FinishedRound(draw, rows)
+
+
+def part_of(one: Round) -> int:
+    """How much of the progress a round is, beside others."""
+    quick = isinstance(one.method, RandomMethod) and one.filter is None
+    return QUICK_PART if quick else READING_PART
+
+
+def groups_of(
+    prepared: Prepared, sampled: Int64s
+) -> tuple[tuple[GroupResult, ...], int, tuple[GroupResult, ...], int]:
+    """The first strata and the first drawn clusters of a round, each with how many there are."""
+    count = int((prepared.eligible > 0).sum())
+    if isinstance(prepared.one.method, StratifiedMethod):
+        return _listed(prepared, sampled, prepared.eligible), count, (), 0
+    if isinstance(prepared.one.method, ClusterMethod):
+        return (), 0, _listed(prepared, sampled, prepared.allocated), count
+    return (), 0, (), 0
+
+
+def _listed(prepared: Prepared, sampled: Int64s, wanted: Int64s) -> tuple[GroupResult, ...]:
+    numbers = np.flatnonzero(wanted)[:GROUPS_LISTED]
+    return tuple(
+        GroupResult(key, int(prepared.eligible[at]), int(prepared.allocated[at]), int(sampled[at]))
+        for at, key in zip(numbers, prepared.strata.keys(numbers), strict=True)
+    )

@@ -1,0 +1,103 @@
+"""What every kind of round has in common: it is prepared, then its rows are chosen.
+
+Owns: the shape of a prepared round and of its rows. Invariant: preparing settles how many rows are
+drawn and from where, and chooses none; choosing depends on the order alone. Made by
+:mod:`sampling_engine.prepare`, used by the draw, the plan, the reserves and the explanation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parquet_tables.progress import Report
+from sampling_engine.draw_state import DrawState
+from sampling_engine.order import Int64s, Seed
+from sampling_engine.results import RunBy
+from sampling_engine.spec import Round
+from sampling_engine.strata import Strata
+from sampling_engine.walk import Chosen
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RoundRows:
+    """A round's rows in their order of selection.
+
+    Parameters
+    ----------
+    chosen : Chosen
+        The rows with strata and ranks.
+    run_by : {"walk", "scan", "walk+scan"}
+    probabilities : array of float64, shape (rows,), optional
+        Where rows of one stratum differ in their chance.
+    """
+
+    chosen: Chosen
+    run_by: RunBy
+    probabilities: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a round settles before rows are chosen.
+
+    Parameters
+    ----------
+    strata : Strata
+        Strata or clusters; one of all rows where the method has none.
+    eligible, allocated : arrays of int64, shape (strata,)
+        Rows that may be drawn, and rows to draw.
+    warnings : tuple of str
+    """
+
+    one: Round
+    strata: Strata
+    eligible: Int64s
+    allocated: Int64s
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def eligible_rows(self) -> int:
+        """Over all strata."""
+        return int(self.eligible.sum())
+
+
+class RoundDraw(Protocol):
+    """One kind of round at work."""
+
+    @property
+    def prepared(self) -> Prepared:
+        """What was settled."""
+
+    def choose(self, state: DrawState, report: Report) -> RoundRows:
+        """The round's rows."""
+
+    def next_rows(self, state: DrawState, limit: int, report: Report) -> Chosen:
+        """The rows after the drawn ones that no round drew, ``limit`` a stratum."""
+
+    def chances(self, sampled: Int64s) -> tuple[Floats, Floats]:
+        """Inclusion probability and design weight of each stratum's drawn rows.
+
+        Parameters
+        ----------
+        sampled : array of int64, shape (strata,)
+        """
+
+
+def parameters_of(one: Round) -> tuple[str | int, ...]:
+    """Where the round's parameters stand in the caller's input."""
+    return ("rounds", one.round_number - 1, "parameters")
+
+
+def seed_for(seed: Seed, purpose: str) -> str:
+    """The seed of another order than the rows' own.
+
+    An order of clusters by the same seed would repeat the ranks of the rows with the same numbers,
+    and the drawn clusters' rows would not be a random choice any more.
+    """
+    return f"{seed}:{purpose}"

@@ -1,0 +1,215 @@
+"""A column of weights as integers, and which rows are drawn with certainty.
+
+Owns: the rules for weights. Invariant: a weight is a whole number of units, so their sum is exact
+and the same for any number of threads and any layout. Integers and decimals of up to 18 digits are
+exact; the unit of any other number is 2^-62 of the power of two above the largest weight. Called by
+the weighted round.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from math import frexp, ldexp
+from typing import Any
+
+import numpy as np
+
+from parquet_tables.progress import Report, share_of, watched
+from parquet_tables.tables import Column
+from sampling_engine import number_statements
+from sampling_engine.draw_state import DrawState
+from sampling_engine.errors import InvalidNumbers
+from sampling_engine.number_statements import Units
+from sampling_engine.order import Int64s
+from sampling_engine.spec import RowFilter
+from sampling_engine.table_sql import Statement
+
+INTEGERS = frozenset(
+    ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+)
+MOST_EXACT_DIGITS = 18
+UNIT_BITS = 62
+MOST_FACTOR_BITS = 1_000
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The weights of the eligible rows.
+
+    Parameters
+    ----------
+    rows, positive : int
+        Eligible rows, and those among them that have a weight.
+    total, largest : int
+        In units: the sum over the eligible rows, and a bound that no weight exceeds.
+    """
+
+    units: Units
+    rows: int
+    positive: int
+    total: int
+    largest: int
+
+
+@dataclass(frozen=True)
+class Certain:
+    """The rows whose chance would reach 1, and what is left for the others.
+
+    Parameters
+    ----------
+    ordinals : array of int64
+        The certain rows.
+    size, total : int
+        Rows to draw of the others, and the sum of their units.
+    least : int
+        A row is certain from so many units on.
+    """
+
+    ordinals: Int64s
+    size: int
+    total: int
+    least: int
+
+
+def no_weights(column: Column) -> Weights:
+    """The weights of no row."""
+    return Weights(Units(column), 0, 0, 0, 0)
+
+
+def decimals_of(column: Column) -> int | None:
+    """Digits after the point of a column of exact numbers that fit 64 bits; None for any other.
+
+    >>> decimals_of(Column("price", "DECIMAL(12,2)")), decimals_of(Column("x", "DOUBLE"))
+    (2, None)
+    """
+    if column.type in INTEGERS:
+        return 0
+    if not column.type.startswith("DECIMAL("):
+        return None
+    digits, decimals = column.type.removeprefix("DECIMAL(").removesuffix(")").split(",")
+    return int(decimals) if int(digits) <= MOST_EXACT_DIGITS else None
+
+
+def read_weights(
+    state: DrawState,
+    column: Column,
+    row_filter: RowFilter | None,
+    loc: tuple[str | int, ...],
+    report: Report,
+) -> Weights:
+    """Sum the weights up, in one pass or, for floating-point numbers, in two.
+
+    Raises
+    ------
+    InvalidNumbers
+        An eligible row's weight is negative or infinite.
+    """
+    decimals = decimals_of(column)
+    if decimals is not None:
+        return _exact_weights(state, column, decimals, row_filter, loc, report)
+    read = number_statements.range_of(state.table, column, row_filter, None)
+    rows, finite, smallest, largest = _row(state, read, share_of(report, 0.0, 0.5))
+    step = share_of(report, 0.5, 1.0)
+    if finite < rows or (smallest or 0) < 0:
+        refuse_numbers(state, column, row_filter, loc, step)
+    bits = min(UNIT_BITS - frexp(max(largest or 0.0, 0.0))[1], MOST_FACTOR_BITS)
+    units = Units(column, factor=ldexp(1.0, bits))
+    read = number_statements.unit_totals(state.table, units, row_filter, None)
+    _, positive, _, total, most = _row(state, read, step)
+    if state.taken_rows:
+        read = number_statements.unit_totals(state.table, units, row_filter, state.taken_rows)
+        gone = _row(state, read, step)
+        rows, positive, total = rows - gone[0], positive - gone[1], total - gone[3]
+    return Weights(units, rows, positive, int(total), int(most))
+
+
+def _exact_weights(
+    state: DrawState,
+    column: Column,
+    decimals: int,
+    row_filter: RowFilter | None,
+    loc: tuple[str | int, ...],
+    report: Report,
+) -> Weights:
+    read = number_statements.exact_totals(state.table, column, row_filter, None)
+    rows, positive, negative, total, largest = _row(state, read, report)
+    if state.taken_rows:
+        read = number_statements.exact_totals(state.table, column, row_filter, state.taken_rows)
+        gone = _row(state, read, report)
+        rows, positive, negative = rows - gone[0], positive - gone[1], negative - gone[2]
+        total = Decimal(total) - Decimal(gone[3])
+    if negative:
+        _refuse(column, negative, 0, loc)
+    units = Units(column, decimals=decimals)
+    total, most = (int(Decimal(n or 0).scaleb(decimals)) for n in (total, largest))
+    return Weights(units, rows, positive, total, most)
+
+
+def refuse_numbers(
+    state: DrawState,
+    column: Column,
+    row_filter: RowFilter | None,
+    loc: tuple[str | int, ...],
+    report: Report,
+) -> None:
+    """Refuse numbers of eligible rows that are negative or infinite.
+
+    Raises
+    ------
+    InvalidNumbers
+        With their count.
+    """
+    read = number_statements.refused_numbers(state.table, column, row_filter, None)
+    negative, infinite = _row(state, read, report)
+    if state.taken_rows:
+        read = number_statements.refused_numbers(state.table, column, row_filter, state.taken_rows)
+        gone = _row(state, read, report)
+        negative, infinite = negative - gone[0], infinite - gone[1]
+    if negative or infinite:
+        _refuse(column, negative, infinite, loc)
+
+
+def _refuse(column: Column, negative: int, infinite: int, loc: tuple[str | int, ...]) -> None:
+    raise InvalidNumbers(
+        f'The column "{column.name}" has {negative:,} negative and {infinite:,} infinite values in '
+        "the eligible rows: filter them out or choose another column.",
+        loc=loc,
+    )
+
+
+def certain_rows(
+    state: DrawState, weights: Weights, size: int, row_filter: RowFilter | None, report: Report
+) -> Certain:
+    """Set rows apart whose chance, ``size`` · weight / total, would reach 1, until none is left.
+
+    Parameters
+    ----------
+    size : int
+        At most the number of rows that have a weight; all of those are certain if it is.
+    """
+    ordinals: Int64s = np.empty(0, dtype=np.int64)
+    left, total = size, weights.total
+    if not size:
+        return Certain(ordinals, 0, 0, 1)
+    least = -(-total // left) if size < weights.positive else 1
+    while weights.largest >= least:
+        sql, params = number_statements.rows_of_units(state.table, weights.units, row_filter, least)
+        with watched(state.cursor, report, "looking for certain rows"):
+            rows = state.cursor.execute(sql, params).fetchnumpy()
+        if len(rows["ordinal"]) == len(ordinals):
+            break
+        ordinals = rows["ordinal"]
+        left = size - len(ordinals)
+        if not left:
+            return Certain(ordinals, 0, 0, least)
+        total = weights.total - sum(rows["v"].tolist())
+        least = -(-total // left)
+    return Certain(ordinals, left, total, least)
+
+
+def _row(state: DrawState, statement: Statement, report: Report) -> tuple[Any, ...]:
+    """The statement's one row."""
+    with watched(state.cursor, report, "adding weights up"):
+        row: tuple[Any, ...] = state.cursor.execute(*statement).fetchall()[0]
+    return row
