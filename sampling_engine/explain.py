@@ -1,15 +1,30 @@
-"""Why a row was drawn, or why not."""
+"""Why a row was drawn, or why not.
+
+Owns: the verdicts. Invariant: they come from replaying the rounds, so they tell what the draw did
+and not what it should have done. Called by whoever answers for a sample.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.progress import Report, no_report
+from parquet_tables.progress import Report, growing, no_report
 from parquet_tables.tables import TableFiles
-from sampling_engine.explanation import RowExplanation
-from sampling_engine.spec import Round
+from sampling_engine.checks import check_rounds
+from sampling_engine.draw_state import DrawState
+from sampling_engine.errors import UnknownRow
+from sampling_engine.explanation import RowExplanation, Verdict
+from sampling_engine.grouped_round import GroupedRound
+from sampling_engine.order import SeededOrder
+from sampling_engine.replay import FinishedRound, replay
+from sampling_engine.spec import ClusterMethod, Round
+from sampling_engine.walk import in_sorted
+from sampling_engine.weighted_round import WeightedRound
 
 
 def explain_row(
@@ -21,5 +36,137 @@ def explain_row(
     report: Report = no_report,
     counts_dir: Path | None = None,
 ) -> RowExplanation:
-    """Replay the rounds and say what each made of the row."""
-    raise NotImplementedError
+    """Replay the rounds and say what each made of the row.
+
+    Parameters
+    ----------
+    ordinal : int
+        The row's, from 0 over the table's files, as in ``_logical_row_id``.
+
+    Returns
+    -------
+    RowExplanation
+        With one verdict a round, up to the one that drew the row.
+
+    Raises
+    ------
+    UnknownRow
+        The table's files have no such row.
+    DomainError
+        As :func:`draw_sample`.
+    """
+    check_rounds(table, rounds)
+    if not 0 <= ordinal < table.file_rows:
+        raise UnknownRow(
+            f"There is no row {ordinal}: the table's rows run from 0 to {table.file_rows - 1:,}.",
+            loc=("ordinal",),
+        )
+    verdicts: list[Verdict] = []
+    if in_sorted(np.array([ordinal]), table.left_out)[0]:
+        reason = "The row is left out of this table."
+        verdicts = [
+            Verdict(one.round_number, one.method.name, "left_out", reason) for one in rounds
+        ]
+        return RowExplanation(ordinal, None, None, None, tuple(verdicts))
+    with database.cursor() as cursor:
+        state = DrawState(cursor, table, counts_dir=counts_dir)
+        for finished in replay(state, rounds, growing(report)):
+            place = np.flatnonzero(finished.rows.chosen.ordinals == ordinal)
+            if len(place):
+                verdicts.append(_drawn(state, finished, int(place[0])))
+                chance, weight = _chance(finished, int(place[0]))
+                number = finished.prepared.one.round_number
+                return RowExplanation(ordinal, number, chance, weight, tuple(verdicts))
+            verdicts.append(_not_drawn(state, finished, ordinal))
+    return RowExplanation(ordinal, None, None, None, tuple(verdicts))
+
+
+def _chance(finished: FinishedRound, place: int) -> tuple[float, float]:
+    own = finished.rows.probabilities
+    if own is not None:
+        return float(own[place]), 1.0 / float(own[place])
+    probabilities, weights = finished.draw.chances(finished.sampled)
+    stratum = finished.rows.chosen.strata[place]
+    return float(probabilities[stratum]), float(weights[stratum])
+
+
+def _drawn(state: DrawState, finished: FinishedRound, place: int) -> Verdict:
+    chosen = finished.rows.chosen
+    count = len(chosen.ordinals)
+    reason = f"Drawn as number {place + 1:,} of the round's {count:,} rows."
+    base = _base(finished, int(chosen.strata[place]), reason)
+    if isinstance(finished.draw, GroupedRound):
+        return replace(base, outcome="drawn", rank=int(chosen.ranks[place]))
+    if isinstance(finished.draw, WeightedRound):
+        ordinals = chosen.ordinals[place : place + 1]
+        rank = int(finished.draw.pareto(state).order.rank(ordinals)[0])
+        certain = place < len(finished.draw.certain.ordinals)
+        more = " Its weight makes it certain." if certain else ""
+        return replace(base, outcome="drawn", rank=rank, reason=reason + more)
+    return replace(base, outcome="drawn")
+
+
+def _base(finished: FinishedRound, stratum: int, reason: str) -> Verdict:
+    """A verdict with what every row of this stratum has in common."""
+    one, chosen = finished.prepared.one, finished.rows.chosen
+    label = finished.prepared.strata.labels(np.array([stratum]))[0]
+    last: int | None = None
+    if isinstance(finished.draw, GroupedRound):
+        ranks = chosen.ranks[chosen.strata == stratum]
+        last = int(ranks.max()) if len(ranks) else None
+    return Verdict(
+        one.round_number, one.method.name, "beyond_the_last", reason, group=label, last_rank=last
+    )
+
+
+def _not_drawn(state: DrawState, finished: FinishedRound, ordinal: int) -> Verdict:
+    one, draw = finished.prepared.one, finished.draw
+    ordinals = np.array([ordinal])
+    stratum = int(finished.prepared.strata.of(ordinals, no_report)[0])
+    if stratum < 0:
+        return Verdict(
+            one.round_number,
+            one.method.name,
+            "filtered_out",
+            f"The row doesn't pass the round's filter, {one.filter.text if one.filter else ''}.",
+        )
+    if isinstance(draw, WeightedRound):
+        return _too_late(state, finished, draw, ordinal)
+    base = _base(finished, stratum, "")
+    if not isinstance(draw, GroupedRound):
+        reason = "The row stands between those that the round's interval meets."
+        return replace(base, outcome="off_the_grid", reason=reason)
+    rank = int(SeededOrder(state.table.file_rows, one.seed).rank(ordinals)[0])
+    if isinstance(one.method, ClusterMethod) and not finished.prepared.allocated[stratum]:
+        drawn, there = draw.drawn_of
+        reason = f"Its cluster, {base.group}, is not among the {drawn:,} drawn of {there:,}."
+        return replace(base, outcome="cluster_not_drawn", reason=reason, rank=rank)
+    where = "" if base.group is None else f" in {base.group}"
+    taken = (
+        f"the last rank taken{where} is {base.last_rank}"
+        if base.last_rank is not None
+        else (f"no row was taken{where}")
+    )
+    return replace(base, rank=rank, reason=f"Its rank is {rank}; {taken}.")
+
+
+def _too_late(
+    state: DrawState, finished: FinishedRound, draw: WeightedRound, ordinal: int
+) -> Verdict:
+    """A row of a weighted round: without a weight, or with too large a key."""
+    base = _base(finished, 0, "")
+    pareto = draw.pareto(state)
+    ordinals = np.array([ordinal])
+    ranks = pareto.order.rank(ordinals)
+    found = pareto.look_up(state, ordinals, ranks)
+    if not len(found.keys):
+        reason = "Its weight is NULL, NaN or 0, so it can't be drawn."
+        return replace(base, outcome="no_weight", reason=reason)
+    chance = float(pareto.probabilities(found.units)[0])
+    chosen = finished.rows.chosen
+    last = pareto.look_up(state, chosen.ordinals[-1:], chosen.ranks[-1:])
+    after = f", after the last one taken, {last.keys[0]:.6g}" if len(last.keys) else ""
+    reason = (
+        f"Its chance was {chance:.6g}; its place in the Pareto order is {found.keys[0]:.6g}{after}."
+    )
+    return replace(base, reason=reason, rank=int(ranks[0]))

@@ -111,7 +111,9 @@ class ParetoOrder:
         while start < self.order.size:
             report(min(len(best.keys) / max(count, 1), 1.0), "walking the seeded order")
             stop = min(max(stop, start + 64), start + WINDOW_RANKS, self.order.size)
-            met = self._look_up(state, *self.order.window(start, stop))
+            ordinals, ranks = self.order.window(start, stop)
+            fresh = ~in_sorted(ordinals, state.taken)
+            met = self.look_up(state, ordinals[fresh], ranks[fresh])
             best = _joined(best, met).smallest(count)
             start, stop = stop, stop * 2
             if len(best.keys) == count and best.keys[-1] <= self._best_key(start):
@@ -125,9 +127,8 @@ class ParetoOrder:
         one = np.array([rank]), np.array([self.most_units])
         return float(self.keys(*one)[0])
 
-    def _look_up(self, state: DrawState, ordinals: Int64s, ranks: Int64s) -> Keyed:
-        fresh = ~in_sorted(ordinals, state.taken)
-        ordinals, ranks = ordinals[fresh], ranks[fresh]
+    def look_up(self, state: DrawState, ordinals: Int64s, ranks: Int64s) -> Keyed:
+        """The rows that pass the filter and have a weight, without the certain ones."""
         picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
         state.cursor.register("picked", picked)
         sql, params = number_statements.units_of_picked(state.table, self.units, self.row_filter)

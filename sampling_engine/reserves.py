@@ -1,14 +1,32 @@
-"""The rows that would have been next."""
+"""The rows that would have been next.
+
+Owns: the reserves of a round. Invariant: a reserve is no row of the sample, and the order of the
+reserves is the round's own, so replacing a row that can't be examined by the first reserve of its
+stratum gives the sample that the round would have drawn without that row. Called by whoever shows
+or replaces rows of a sample.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.progress import Report, no_report
+from parquet_tables.progress import Report, growing, no_report, share_of
 from parquet_tables.tables import TableFiles
-from sampling_engine.spec import Round
+from parquet_tables.writing import read_columns, write_parquet
+from sampling_engine import sample_statements
+from sampling_engine.checks import check_rounds
+from sampling_engine.draw_state import DrawState
+from sampling_engine.errors import InvalidSize, NoReserves, UnknownRound
+from sampling_engine.method_checks import LARGEST_SIZE
+from sampling_engine.order import Int64s
+from sampling_engine.replay import replay
+from sampling_engine.sample_table import RESERVE_COLUMNS, TOLD_COLUMNS, names_in_sample
+from sampling_engine.spec import ClusterMethod, Round, SystematicMethod
+from sampling_engine.walk import Chosen
 
 
 def reserves(
@@ -23,5 +41,97 @@ def reserves(
     report: Report = no_report,
     counts_dir: Path | None = None,
 ) -> TableFiles:
-    """The table's own columns, ``_logical_row_id``, ``_stratum`` and ``_reserve_order``."""
-    raise NotImplementedError
+    """Write the next rows of a round's order after those that it drew.
+
+    Parameters
+    ----------
+    rounds : sequence of Round
+        All rounds of the draw; rows of any of them are no reserves.
+    round_number : int
+        The round whose order counts.
+    limit : int
+        Rows, 1 or more; for each stratum where the round has strata, for each drawn cluster where
+        it draws some rows of each. Fewer where there are no more.
+    destination : Path
+        The file to write.
+
+    Returns
+    -------
+    TableFiles
+        One file: the table's own columns under their names in the sample, ``_logical_row_id``
+        (VARCHAR), ``_stratum`` (VARCHAR) and ``_reserve_order`` (BIGINT, from 1 in each stratum);
+        in order of stratum, then of the reserve.
+
+    Raises
+    ------
+    UnknownRound, InvalidSize
+        ``round_number`` or ``limit`` is out of range.
+    NoReserves
+        The round is systematic, or draws whole clusters.
+    DomainError
+        As :func:`draw_sample`.
+    """
+    check_rounds(table, rounds)
+    _check_asked(rounds, round_number, limit)
+    report = growing(report)
+    with database.cursor() as cursor:
+        state = DrawState(cursor, table, counts_dir=counts_dir)
+        finished = list(replay(state, rounds, share_of(report, 0.0, 0.8)))
+        draw = finished[round_number - 1].draw
+        rows = draw.next_rows(state, limit, share_of(report, 0.8, 0.9))
+        _register(state, rows)
+        own = names_in_sample(
+            [column.name for column in table.columns], (*TOLD_COLUMNS, *RESERVE_COLUMNS)
+        )
+        strata = draw.prepared.strata
+        sql, params = sample_statements.reserve_rows(
+            table, own, RESERVE_COLUMNS, table_key, strata.table_name, len(strata.columns)
+        )
+        step = share_of(report, 0.9, 1.0)
+        file = write_parquet(
+            cursor, sql, params, destination, report=step, message="writing the reserves"
+        )
+        return TableFiles(read_columns(cursor, destination), (file,))
+
+
+def _check_asked(rounds: Sequence[Round], round_number: int, limit: int) -> None:
+    if not 1 <= round_number <= len(rounds):
+        raise UnknownRound(
+            f"There is no round {round_number}; the draw has {len(rounds)}.", loc=("round_number",)
+        )
+    if not 1 <= limit <= LARGEST_SIZE:
+        raise InvalidSize("limit is 1 or more.", loc=("limit",))
+    method = rounds[round_number - 1].method
+    if isinstance(method, SystematicMethod):
+        raise NoReserves(
+            "A systematic round has no reserves: the rows between those that it draws have no "
+            "order of their own."
+        )
+    if isinstance(method, ClusterMethod) and (
+        method.samples_per_cluster is None and method.sample_percentage is None
+    ):
+        raise NoReserves(
+            "A cluster round that draws all rows of its clusters has no reserves: draw a larger "
+            "num_clusters with the same seed, which adds clusters."
+        )
+
+
+def _register(state: DrawState, rows: Chosen) -> None:
+    state.cursor.register(
+        "chosen",
+        {
+            "ordinal": rows.ordinals,
+            "selection_order": _places(rows.strata),
+            "stratum": rows.strata,
+        },
+    )
+
+
+def _places(strata: Int64s) -> Int64s:
+    """Each row's place in its stratum, from 1, in the order given."""
+    by_stratum = np.argsort(strata, kind="stable")
+    grouped = strata[by_stratum]
+    places = np.empty(len(strata), dtype=np.int64)
+    first = np.searchsorted(grouped, grouped, side="left")
+    places[by_stratum] = np.arange(1, len(strata) + 1) - first
+    return places

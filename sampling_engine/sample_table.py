@@ -30,10 +30,11 @@ TOLD_COLUMNS = (
     "_inclusion_probability",
     "_design_weight",
 )
+RESERVE_COLUMNS = ("_logical_row_id", "_stratum", "_reserve_order")
 RENAMED_SUFFIX = "_source"
 
 
-def names_in_sample(own: Sequence[str]) -> list[str]:
+def names_in_sample(own: Sequence[str], told: Sequence[str] = TOLD_COLUMNS) -> list[str]:
     """What the table's own columns are called in the sample.
 
     A name that the sample needs gets the suffix ``_source``, and a number where that is taken as
@@ -42,7 +43,7 @@ def names_in_sample(own: Sequence[str]) -> list[str]:
     >>> names_in_sample(["price", "_Stratum", "_stratum_source"])
     ['price', '_Stratum_source_2', '_stratum_source']
     """
-    needed = set(TOLD_COLUMNS)
+    needed = set(told)
     used = needed | {name.lower() for name in own}
     names: list[str] = []
     for name in own:
