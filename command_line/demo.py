@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 import zipfile
 from importlib.util import find_spec
@@ -15,7 +16,7 @@ from command_line.connection import Target, connected
 from command_line.failures import CommandFailed
 from command_line.importing import import_file
 from command_line.options import with_target
-from command_line.sampling import draw, fetch, tell
+from command_line.sampling import draw_sample, fetch, tell
 
 DATASET = "flights"
 SEED = 2013
@@ -56,7 +57,7 @@ def demo(target: Target, output: Path) -> None:
     source = _flights_archive()
     with connected(target, "jobsvc demo") as client:
         dataset_id = _import_flights(client, source)
-        job = draw(client, dataset_id, BODY)
+        job = draw_sample(client, dataset_id, BODY)
         fetch(client, job["id"], output)
     tell(job)
     directory = f" --data-dir {target.settings.data_dir}" if target.server is None else ""
@@ -67,8 +68,13 @@ The rows, each with its inclusion probability and design weight:
   over HTTP          /api/sampling/jobs/{job["id"]}/data
 The same seed ({SEED}) draws the same rows again, on any machine.
 To open the server on the same data:
-  jobsvc serve --open{directory}"""
+  {_program()} serve --open{directory}"""
     )
+
+
+def _program() -> str:
+    """What to type for this program: its name, or its path where the name isn't found."""
+    return "jobsvc" if shutil.which("jobsvc") else sys.argv[0]
 
 
 def _import_flights(client: ApiClient, archive: Path) -> int:

@@ -17,6 +17,8 @@ from http_api import (
     openapi,
     problems,
     refs_routes,
+    sample_rows_routes,
+    sampling_history_routes,
     sampling_routes,
     service_routes,
     tables_routes,
@@ -40,6 +42,8 @@ BLUEPRINTS = (
     import_routes.blueprint,
     jobs_routes.blueprint,
     sampling_routes.blueprint,
+    sample_rows_routes.blueprint,
+    sampling_history_routes.blueprint,
 )
 
 

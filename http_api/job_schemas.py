@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from apiflask import Schema
 from marshmallow import fields
 
@@ -49,8 +47,3 @@ class JobOut(JobInListOut):
 
 class JobsOut(PageOut):
     jobs = fields.List(fields.Nested(JobInListOut), required=True)
-
-
-def accepted(job_id: str, message: str) -> dict[str, Any]:
-    """The answer to a request that made a job."""
-    return {"job_id": job_id, "status": "pending", "message": message}

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from apiflask import APIBlueprint
-from marshmallow import RAISE, ValidationError, validate
+from marshmallow import RAISE, validate
 
 from http_api.access import bearer, job_for, service, user
 from http_api.job_schemas import JobOut, JobsOut
+from http_api.moments import Moment
 from http_api.strict_fields import QueryInteger, QueryList, StrictString
 from http_api.strict_schemas import PageQuery, text
-from storage.clock import timestamp
 from storage.job_lists import ORDERS, JobFilters, list_jobs
 from storage.jobs import RUN_TYPES, STATUSES
 
 blueprint = APIBlueprint("jobs", __name__, url_prefix="/api/jobs", tag="Jobs")
-
-
-class Moment(StrictString):
-    """A time in ISO 8601; one without an offset is UTC."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        given = super()._deserialize(value, attr, data, **kwargs)
-        try:
-            # An unescaped "+" of an offset arrives as a blank.
-            moment = datetime.fromisoformat(given.replace(" ", "+") if "T" in given else given)
-            return timestamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-        except (ValueError, OverflowError):
-            raise ValidationError(
-                f'Must be a time such as 2025-07-07T02:45:47+00:00, not "{given[:50]}".'
-            ) from None
 
 
 class JobsQuery(PageQuery):

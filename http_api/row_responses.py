@@ -16,13 +16,13 @@ from marshmallow import validate
 
 from http_api.access import service
 from http_api.problems import InvalidRequest
-from http_api.strict_fields import QueryInteger, StrictString
+from http_api.strict_fields import QueryBoolean, QueryInteger, StrictString
 from http_api.strict_schemas import DEFAULT_PAGE, LARGEST_PAGE, PageQuery, text
 from parquet_tables.exports import MEDIA_TYPES, ExportFormat, export_rows
 from parquet_tables.json_rows import read_page
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 
-FORMATS = ("json", "csv", "parquet", "arrow")
+FORMATS = ("json", "csv", "parquet", "arrow", "xlsx")
 
 
 class RowsQuery(PageQuery):
@@ -44,6 +44,13 @@ class RowsQuery(PageQuery):
         },
     )
     format = StrictString(load_default="json", validate=validate.OneOf(FORMATS))
+    formula_safe = QueryBoolean(
+        load_default=False,
+        metadata={
+            "description": "In CSV, put an apostrophe before texts that a spreadsheet would run as "
+            "a formula."
+        },
+    )
 
 
 def chosen_columns(files: TableFiles, query: dict[str, Any]) -> tuple[Column, ...]:
@@ -102,6 +109,7 @@ def download(files: TableFiles, query: dict[str, Any], name: str) -> Response:
                 kind,
                 offset=query["offset"],
                 limit=query.get("limit"),
+                formula_safe=query["formula_safe"],
             )
         file = path.open("rb")  # stays readable after its folder is gone
     return send_file(

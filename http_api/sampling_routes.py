@@ -1,105 +1,130 @@
-"""Drawing samples and fetching the drawn rows."""
+"""Drawing samples: jobs, plans, small draws at once, and what a form needs to offer."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from apiflask import APIBlueprint
-from flask import Response, jsonify
-from marshmallow import RAISE, fields
+from apiflask import APIBlueprint, Schema
+from marshmallow import fields
 
-from domain_errors import DomainError
-from http_api.access import bearer, dataset_for, job_for, service, user
-from http_api.job_schemas import JobAcceptedOut, accepted
-from http_api.row_responses import RowsQuery, download, page_json
-from http_api.sampling_schemas import MethodsOut, SamplingJobIn
-from http_api.strict_schemas import text
-from http_api.tables_routes import RowsOut
-from job_runner.open_tables import PRIMARY, SAMPLE, open_table
+from http_api.access import bearer, dataset_for, service, user
+from http_api.job_schemas import JobAcceptedOut
+from http_api.sampling_schemas import (
+    AtOnceIn,
+    ColumnSamplesIn,
+    MethodsOut,
+    SamplingJobIn,
+)
+from job_runner.column_values import DEFAULT_VALUES, column_values
 from job_runner.sampling_job import SamplingRequest, submit_sampling
+from job_runner.sampling_preview import draw_at_once, plan
 from sampling_engine import METHODS
-from storage.errors import NotFound
-from storage.jobs import Job
+from sampling_engine.filters import OPERATORS
 
-blueprint = APIBlueprint("sampling", __name__, url_prefix="/api/sampling", tag="Sampling")
-
-
-class JobNotCompleted(DomainError):
-    """The rows of a job that has none yet, or never will."""
-
-    code = "job_not_completed"
+blueprint = APIBlueprint(
+    "sampling", __name__, url_prefix="/api/sampling/datasets/<int:dataset_id>", tag="Sampling"
+)
 
 
-class SampleQuery(RowsQuery):
-    table_key = text(1, 200, load_default=PRIMARY)
+class PlanOut(Schema):
+    dataset_id = fields.Integer(required=True)
+    commit_id = fields.String(required=True)
+    table_key = fields.String(required=True)
+    source_rows = fields.Integer(required=True)
+    total_rows = fields.Integer(
+        required=True, metadata={"description": "Rows that all rounds would draw."}
+    )
+    rounds = fields.List(fields.Dict(), required=True)
 
 
-class SampleRowsOut(RowsOut):
-    job_id = fields.String(required=True)
+class AtOnceOut(Schema):
+    dataset_id = fields.Integer(required=True)
+    commit_id = fields.String(required=True)
+    table_key = fields.String(required=True)
+    data = fields.List(fields.Dict(), required=True)
+    columns = fields.List(fields.String(), required=True)
+    strata_counts = fields.List(fields.Dict(), required=True)
     metadata = fields.Dict(required=True)
 
 
-@blueprint.post("/datasets/<int:dataset_id>/jobs")
+class ColumnSamplesOut(Schema):
+    dataset_id = fields.Integer(required=True)
+    commit_id = fields.String(required=True)
+    table_key = fields.String(required=True)
+    samples = fields.Dict(required=True)
+    metadata = fields.Dict(required=True)
+
+
+@blueprint.post("/jobs")
 @blueprint.auth_required(bearer)
 @blueprint.input(SamplingJobIn, arg_name="given")
 @blueprint.output(JobAcceptedOut)
 @blueprint.doc(
     summary="Draw a sample",
-    description="Whatever can be checked is checked before the answer. A job draws the rows.",
+    description="Whatever can be checked is checked before the answer. A job draws the rows. The "
+    "same request with the same output_name gives the same job.",
 )
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset = dataset_for(dataset_id, "write")
-    job_id = submit_sampling(service(), user(), dataset, SamplingRequest(**given))
-    return accepted(job_id, f"Sampling job created with {len(given['rounds'])} rounds")
+    job = submit_sampling(service(), user(), dataset, SamplingRequest(**given))
+    return {
+        "job_id": job.id,
+        "status": job.status,
+        "message": f"Sampling job created with {len(given['rounds'])} rounds",
+    }
 
 
-@blueprint.get("/jobs/<job_id>/data")
+@blueprint.post("/plan")
 @blueprint.auth_required(bearer)
-@blueprint.input(SampleQuery, location="query", unknown=RAISE, arg_name="query")
-@blueprint.output(SampleRowsOut)
-@blueprint.doc(summary="The drawn rows")
-def data(job_id: str, query: dict[str, Any]) -> Response:
-    job = _completed_sampling(job_for(job_id))
-    own_key = job.run_parameters["table_key"]
-    key = query["table_key"]
-    if key not in (PRIMARY, SAMPLE, own_key):
-        raise NotFound(f'The job has no table "{key}". There are: {SAMPLE}, {own_key}.')
-    assert job.output_commit_id is not None  # noqa: S101 - a completed draw made a commit
-    table = open_table(service(), job.dataset_id, job.output_commit_id, SAMPLE)
-    if query["format"] != "json":
-        return download(table.files, query, f"sample-{job.id[:8]}")
-    summary = job.output_summary or {}
-    return jsonify(
-        {
-            "job_id": job.id,
-            "dataset_id": job.dataset_id,
-            "commit_id": table.commit_id,
-            "table_key": key,
-            **page_json(table.files, query),
-            "metadata": {
-                "sampling_summary": {
-                    name: value for name, value in summary.items() if name != "rounds"
-                },
-                "round_details": summary.get("rounds", []),
-                "residual_info": {"residual_rows": summary.get("residual_rows")},
-            },
-        }
+@blueprint.input(SamplingJobIn, arg_name="given")
+@blueprint.output(PlanOut)
+@blueprint.doc(
+    summary="What a draw would give",
+    description="The body of a job; eligible rows, allocation and warnings; draws nothing.",
+)
+def plan_of(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    dataset_for(dataset_id, "read")
+    return plan(service(), dataset_id, SamplingRequest(**given))
+
+
+@blueprint.post("/sample")
+@blueprint.auth_required(bearer)
+@blueprint.input(AtOnceIn, arg_name="given")
+@blueprint.output(AtOnceOut)
+@blueprint.doc(
+    summary="Draw up to 10,000 rows at once", description="One round; makes no job and no commit."
+)
+def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    dataset_for(dataset_id, "read")
+    return draw_at_once(service(), dataset_id, SamplingRequest(**given))
+
+
+@blueprint.post("/column-samples")
+@blueprint.auth_required(bearer)
+@blueprint.input(ColumnSamplesIn, arg_name="given")
+@blueprint.output(ColumnSamplesOut)
+@blueprint.doc(
+    summary="Values of columns, for a filter's menus",
+    description="The most frequent first. Of a table with more than a million rows, a million are "
+    "looked at; `complete` tells whether these are all values.",
+)
+def column_samples(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    dataset_for(dataset_id, "read")
+    most = given.get("sample_size") or given.get("samples_per_column") or DEFAULT_VALUES
+    return column_values(
+        service(),
+        dataset_id,
+        source_ref=given["source_ref"],
+        table_key=given.get("table_key"),
+        names=given["columns"],
+        most=most,
     )
 
 
-@blueprint.get("/datasets/<int:dataset_id>/sampling-methods")
+@blueprint.get("/sampling-methods")
 @blueprint.auth_required(bearer)
 @blueprint.output(MethodsOut)
-@blueprint.doc(summary="The methods with their parameters")
+@blueprint.doc(summary="The methods with their parameters, and the filters' operators")
 def methods(dataset_id: int) -> dict[str, Any]:
     dataset_for(dataset_id, "read")
-    return {"methods": METHODS, "supported_operators": []}
-
-
-def _completed_sampling(job: Job) -> Job:
-    if job.run_type != "sampling":
-        raise NotFound(f"Job {job.id} is no sampling job but of type {job.run_type}.")
-    if job.status != "completed":
-        why = f": {job.error_message}" if job.error_message else ""
-        raise JobNotCompleted(f"The job is {job.status}, so it has no rows{why}")
-    return job
+    return {"methods": METHODS, "supported_operators": [operator.name for operator in OPERATORS]}

@@ -57,6 +57,15 @@ class StrictNumber(fields.Float):
         return float(value)
 
 
+class StrictBoolean(fields.Boolean):
+    """JSON's true or false."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError(f"Must be true or false, not {kind_of(value)}.")
+        return value
+
+
 class SeedField(fields.Field[int | str]):
     """A seed: a whole number or a text."""
 
@@ -81,6 +90,15 @@ class QueryInteger(fields.Integer):
         if not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
             raise ValidationError(f'Must be a whole number, not "{text[:50]}".')
         return int(text)
+
+
+class QueryBoolean(fields.Boolean):
+    """``true`` or ``false`` in a query string."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if value not in ("true", "false"):
+            raise ValidationError(f'Must be true or false, not "{str(value)[:50]}".')
+        return bool(value == "true")
 
 
 class QueryList(fields.Field[list[str]]):

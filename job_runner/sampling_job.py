@@ -6,21 +6,26 @@ the job starts, so running it again gives the same rows.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from job_runner.context import JobContext
-from job_runner.open_tables import SAMPLE, open_table
+from job_runner.open_tables import RESIDUAL, SAMPLE, OpenTable, open_commit, open_table
 from job_runner.sampling_parameters import engine_rounds, settle_rounds
 from job_runner.service import Service
+from parquet_tables.positions import write_ordinals
 from parquet_tables.progress import share_of
 from sampling_engine import DrawnSample, check_rounds, draw_sample
 from storage.database import Transaction
 from storage.datasets import Dataset
 from storage.errors import Conflict
-from storage.jobs import NewJob, insert_job
+from storage.jobs import Job, NewJob, get_job, insert_job, job_with_output_ref
 from storage.manifests import StoredTable
 from storage.publishing import NewCommit, Outcome
 from storage.refs import list_ref_names, parse_ref_name
@@ -39,31 +44,36 @@ class SamplingRequest:
     rounds: Sequence[dict[str, Any]]
     source_ref: str = "main"
     table_key: str | None = None
+    export_residual: bool = False
     output_name: str | None = None
     commit_message: str | None = None
 
 
 def submit_sampling(
     service: Service, user: User, dataset: Dataset, request: SamplingRequest
-) -> str:
+) -> Job:
     """Check whatever can be checked, fix the source and the seeds, accept the job.
 
     Returns
     -------
-    str
-        The job's id.
+    Job
+        The accepted job; or the earlier one when the same request, by the same output name, was
+        accepted before.
 
     Raises
     ------
     DomainError
-        The ref, the table, a column or a size can't be; or the output's name is taken.
+        The ref, the table, a filter, a column or a size can't be; or the output's name is taken.
     """
     source = open_table(service, dataset.id, request.source_ref, request.table_key)
     rounds = settle_rounds(request.rounds)
-    check_rounds(source.files, engine_rounds(rounds))
+    check_rounds(source.files, engine_rounds(rounds, source.files))
+    digest = _digest(request, source)
     job_id = service.new_id()
     with service.database.write() as tx:
-        output_ref = _output_ref(tx, dataset.id, job_id, request.output_name)
+        output_ref, earlier = _output_ref(tx, dataset.id, job_id, request.output_name, digest)
+        if earlier is not None:
+            return earlier
         insert_job(
             tx,
             NewJob(
@@ -76,15 +86,18 @@ def submit_sampling(
                     "source_ref": request.source_ref,
                     "table_key": source.key,
                     "rounds": rounds,
+                    "export_residual": request.export_residual,
                     "output_ref": output_ref,
                     "commit_message": request.commit_message
                     or f"Sample of {request.source_ref}, table {source.key}",
+                    "request_digest": digest,
                 },
             ),
             service.clock,
         )
+        job = get_job(tx, job_id)
     service.wake_runner()
-    return job_id
+    return job
 
 
 def run_sampling(context: JobContext) -> Outcome:
@@ -97,14 +110,16 @@ def run_sampling(context: JobContext) -> Outcome:
     sample = draw_sample(
         service.parquet,
         source.files,
-        engine_rounds(parameters["rounds"]),
+        engine_rounds(parameters["rounds"], source.files),
         table_key=source.key,
         destination=context.scratch / "sample.parquet",
         report=share_of(context.report, 0.0, DRAW_SHARE),
         counts_dir=service.directory.counts_dir,
     )
     context.report(DRAW_SHARE, "storing the sample")
-    files = tuple(service.data_files.adopt(file.path, file.rows) for file in sample.table.files)
+    tables = [_stored_sample(context, sample)]
+    if parameters["export_residual"]:
+        tables.append(_stored_residual(context, source, sample))
     summary = _summary(sample, source.files.row_count)
     summary["execution_time_seconds"] = round(time.perf_counter() - began, 3)
     return Outcome(
@@ -112,11 +127,30 @@ def run_sampling(context: JobContext) -> Outcome:
         commit=NewCommit(
             ref_name=parameters["output_ref"],
             message=parameters["commit_message"],
-            tables=[StoredTable(SAMPLE, sample.table.columns, files)],
+            tables=tables,
             parent_id=job.source_commit_id,
             new_ref=True,
         ),
     )
+
+
+def _stored_sample(context: JobContext, sample: DrawnSample) -> StoredTable:
+    adopt = context.service.data_files.adopt
+    files = tuple(adopt(file.path, file.rows) for file in sample.table.files)
+    return StoredTable(SAMPLE, sample.table.columns, files)
+
+
+def _stored_residual(context: JobContext, source: OpenTable, sample: DrawnSample) -> StoredTable:
+    """The source's own files, and the positions of all rows that are not in the residual."""
+    service, job = context.service, context.job
+    assert job.source_commit_id is not None  # noqa: S101 - submit_sampling fixed it
+    with service.database.read() as tx:
+        stored = open_commit(tx, job.dataset_id, job.source_commit_id).manifest.table(source.key)
+    left_out = np.concatenate([source.files.left_out, sample.drawn_ordinals])
+    with service.parquet.cursor() as cursor:
+        written = write_ordinals(cursor, left_out, context.scratch / "left_out.parquet")
+    kept = service.data_files.adopt(written.path, written.rows)
+    return replace(stored, key=RESIDUAL, left_out=kept)
 
 
 def _summary(sample: DrawnSample, source_rows: int) -> dict[str, Any]:
@@ -132,18 +166,30 @@ def _summary(sample: DrawnSample, source_rows: int) -> dict[str, Any]:
     }
 
 
-def _output_ref(tx: Transaction, dataset_id: int, job_id: str, output_name: str | None) -> str:
-    """The ref that the sample will have: named by the user, else by the job's first digits."""
+def _digest(request: SamplingRequest, source: OpenTable) -> str:
+    """What tells whether two requests are the same: all that was asked for, and the source."""
+    asked = {**asdict(request), "commit_id": source.commit_id, "table_key": source.key}
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def _output_ref(
+    tx: Transaction, dataset_id: int, job_id: str, output_name: str | None, digest: str
+) -> tuple[str, Job | None]:
+    """The ref that the sample will have, and the job that has it already for the same request."""
     taken = list_ref_names(tx, dataset_id)
-    if output_name is not None:
-        name = parse_ref_name(f"smpl-{output_name}", loc=("output_name",))
-        if name in taken:
-            raise Conflict(
-                f'There is a ref "{name}" already. Choose another output_name.',
-                loc=("output_name",),
-            )
-        return name
-    digits = FEWEST_DIGITS
-    while (name := f"smpl-{job_id[:digits]}") in taken:
-        digits += 1
-    return name
+    if output_name is None:
+        digits = FEWEST_DIGITS
+        while (name := f"smpl-{job_id[:digits]}") in taken:
+            digits += 1
+        return name, None
+    name = parse_ref_name(f"smpl-{output_name}", loc=("output_name",))
+    earlier = job_with_output_ref(tx, dataset_id, name)
+    if earlier is not None and earlier.status == "completed" and name not in taken:
+        earlier = None  # its ref was deleted since
+    if earlier is not None and earlier.run_parameters["request_digest"] == digest:
+        return name, earlier
+    if earlier is not None or name in taken:
+        raise Conflict(
+            f'There is a ref "{name}" already. Choose another output_name.', loc=("output_name",)
+        )
+    return name, None

@@ -8,7 +8,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sampling_engine import Method, RandomMethod, Round, StratifiedMethod, new_seed
+from parquet_tables.tables import TableFiles
+from sampling_engine import (
+    ClusterMethod,
+    Method,
+    RandomMethod,
+    Round,
+    Selection,
+    StratifiedMethod,
+    SystematicMethod,
+    WeightedMethod,
+    new_seed,
+)
+from sampling_engine.filters import Filter, parse_conditions, parse_expression
+
+METHODS: dict[str, type[Any]] = {
+    "stratified": StratifiedMethod,
+    "systematic": SystematicMethod,
+    "cluster": ClusterMethod,
+    "weighted": WeightedMethod,
+}
 
 
 def settle_rounds(rounds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -18,25 +37,62 @@ def settle_rounds(rounds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         parameters = dict(given["parameters"])
         if parameters.get("seed") is None:
             parameters["seed"] = new_seed()
-        settled.append({**given, "round_number": place, "parameters": parameters})
+        kept = {name: value for name, value in given.items() if value is not None}
+        settled.append({**kept, "round_number": place, "parameters": parameters})
     return settled
 
 
-def engine_rounds(rounds: Sequence[dict[str, Any]]) -> tuple[Round, ...]:
-    """Settled rounds as the engine's own type."""
+def engine_rounds(rounds: Sequence[dict[str, Any]], table: TableFiles) -> tuple[Round, ...]:
+    """Settled rounds as the engine's own type.
+
+    Parameters
+    ----------
+    table : TableFiles
+        What the rounds draw from; filters are held against its columns.
+
+    Raises
+    ------
+    InvalidFilter, UnknownColumn
+        A filter doesn't fit; ``loc`` starts with ``("rounds", i, "filters")``.
+    """
     return tuple(
         Round(
             round_number=given["round_number"],
             method=_method(given["method"], given["parameters"]),
             seed=given["parameters"]["seed"],
             output_name=given.get("output_name"),
+            filter=_filter(given.get("filters"), table, ("rounds", place, "filters")),
+            selection=_selection(given.get("selection") or {}),
         )
-        for given in rounds
+        for place, given in enumerate(rounds)
     )
 
 
 def _method(name: str, parameters: dict[str, Any]) -> Method:
     given = {key: value for key, value in parameters.items() if key != "seed"}
     if name == "stratified":
-        return StratifiedMethod(**{**given, "strata_columns": tuple(given["strata_columns"])})
+        given["strata_columns"] = tuple(given["strata_columns"])
+        if "proportional" in given:
+            given["allocation"] = "proportional" if given.pop("proportional") else "equal"
+    if name in METHODS:
+        method: Method = METHODS[name](**given)
+        return method
     return RandomMethod(name="reservoir" if name == "reservoir" else "random", **given)
+
+
+def _filter(
+    given: dict[str, Any] | None, table: TableFiles, loc: tuple[str | int, ...]
+) -> Filter | None:
+    if not given:
+        return None
+    if "expression" in given:
+        return parse_expression(given["expression"], table, loc=(*loc, "expression"))
+    return parse_conditions(given["conditions"], given["logic"], table, loc=(*loc, "conditions"))
+
+
+def _selection(given: dict[str, Any]) -> Selection:
+    return Selection(
+        columns=tuple(given.get("columns") or ()),
+        order_by=given.get("order_by"),
+        order_desc=given.get("order_desc", False),
+    )

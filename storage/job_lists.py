@@ -28,6 +28,7 @@ class JobFilters:
     run_type: str | None = None
     created_after: str | None = None
     created_before: str | None = None
+    source_ref: str | None = None
 
 
 _CONDITIONS = {
@@ -37,6 +38,7 @@ _CONDITIONS = {
     "run_type": "jobs.run_type = :run_type",
     "created_after": "jobs.created_at > :created_after",
     "created_before": "jobs.created_at < :created_before",
+    "source_ref": "jobs.run_parameters ->> '$.source_ref' = :source_ref",
 }
 
 _VISIBLE = (

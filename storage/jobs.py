@@ -93,6 +93,12 @@ def get_job(tx: Transaction, job_id: str) -> Job:
     return job_of(row)
 
 
+def job_with_output_ref(tx: Transaction, dataset_id: int, name: str) -> Job | None:
+    """The sampling job that made, or is to make, a ref; None when it is free or was failed for."""
+    row = first(tx, "job_with_output_ref", dataset_id=dataset_id, name=name)
+    return None if row is None else get_job(tx, row["id"])
+
+
 def claim_next_job(tx: Transaction, clock: Clock) -> Job | None:
     """pending → running for the longest waiting job; None when nothing waits."""
     claimed = first(tx, "claim_job", now=timestamp(clock()))

@@ -275,3 +275,9 @@ UPDATE jobs SET status = 'pending', started_at = NULL, progress = 0, attempt = a
                 progress_message = 'waits again: the service stopped while it ran'
 WHERE id = :id AND status = 'running' AND attempt = :attempt
 RETURNING id;
+
+-- job_with_output_ref: The newest job that made, or is to make, a ref; one that failed leaves it free.
+SELECT id FROM jobs
+WHERE dataset_id = :dataset_id AND run_type = 'sampling' AND status <> 'failed'
+  AND run_parameters ->> '$.output_ref' = :name
+ORDER BY seq DESC LIMIT 1;

@@ -55,6 +55,49 @@ def test_the_files_ending_settles_its_format(
     assert not list(tmp_path.glob("*.partial"))
 
 
+@pytest.mark.parametrize(
+    ("options", "drawn"),
+    [
+        (("--method", "systematic", "--interval", "70", "--start", "3"), 10),
+        (("--method", "cluster", "--cluster", "kind", "--clusters", "2", "--per-cluster", "5"), 10),
+        (("--method", "weighted", "--weight", "amount", "--size", "9"), 9),
+        (
+            (
+                *("--method", "stratified", "--strata", "kind", "--size", "21"),
+                *("--allocation", "neyman", "--allocation-column", "amount"),
+            ),
+            21,
+        ),
+        (("--size", "5", "--filter", "kind = 3 AND amount > 10", "--order-by", "amount"), 5),
+    ],
+)
+def test_a_plan_tells_what_the_draw_then_gives(
+    run: Run, table: Path, options: tuple[str, ...], drawn: int
+) -> None:
+    run("import", str(table), "--dataset", "Sales")
+    planned = run("plan", "Sales", *options)
+    assert f"Would draw {drawn} of 700 rows" in planned.stdout
+    assert "0 of 0 jobs." in run("jobs", "--run-type", "sampling").stdout
+    sampled = run("sample", "Sales", *options, "--residual")
+    assert f"Drew {drawn} of 700 rows" in sampled.stdout
+
+
+def test_several_rounds_come_from_a_file(run: Run, table: Path, tmp_path: Path) -> None:
+    run("import", str(table), "--dataset", "Sales")
+    one = {"method": "random", "parameters": {"sample_size": 10}}
+    body = tmp_path / "rounds.json"
+    body.write_text(json.dumps({"rounds": [one, one]}))
+    output = tmp_path / "out.xlsx"
+    drawn = run("sample", "Sales", "--body", str(body), "--name", "two", "--output", str(output))
+    assert "Drew 20 of 700 rows" in drawn.stdout
+    assert "smpl-two" in drawn.stdout
+    assert output.stat().st_size > 0
+    body.write_text("[1]")
+    assert "no JSON object" in run("plan", "Sales", "--body", str(body), code=2).stderr
+    body.write_text("{")
+    assert "no JSON" in run("plan", "Sales", "--body", str(body), code=2).stderr
+
+
 def test_jobs_are_listed_and_shown(run: Run, table: Path) -> None:
     run("import", str(table), "--dataset", "Sales")
     listed = run("jobs", "--run-type", "import", "--dataset", "Sales")
@@ -155,7 +198,7 @@ def test_the_demo_draws_from_real_data(run: Run, tmp_path: Path) -> None:
     assert "Imported 336,776 flights" in shown
     assert "Drew 1,000 of 336,776 rows" in shown
     assert shown.count("EWR") == 12
-    assert "jobsvc serve --open --data-dir" in shown
+    assert " serve --open --data-dir" in shown
     with (tmp_path / "jobsvc-demo-sample.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 1000
 

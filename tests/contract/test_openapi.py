@@ -41,7 +41,14 @@ def test_a_round_is_one_of_the_methods_shapes(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     (shape,) = (schema for schema in schemas.values() if "oneOf" in schema)
     assert set(shape) == {"oneOf", "discriminator"}
-    assert set(shape["discriminator"]["mapping"]) == {"random", "reservoir", "stratified"}
+    assert set(shape["discriminator"]["mapping"]) == {
+        "random",
+        "reservoir",
+        "stratified",
+        "systematic",
+        "cluster",
+        "weighted",
+    }
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:

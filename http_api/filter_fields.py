@@ -1,0 +1,78 @@
+"""A round's filter as JSON: an expression, conditions, or a mere list of conditions.
+
+Owns: the three shapes. Invariant: a loaded filter is ``{"expression": …}`` or
+``{"conditions": […], "logic": …}``; what they mean is the engine's to check.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate
+
+from http_api.strict_fields import StrictString, check_text, kind_of
+from http_api.strict_schemas import StrictSchema, text
+
+LONGEST_EXPRESSION = 10_000
+MOST_CONDITIONS = 1_000
+
+
+class AnyValue(fields.Field[Any]):
+    """A condition's value: a text, a number, true or false, null, or a list of those."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, str):
+                check_text(item)
+            elif item is not None and not isinstance(item, bool | int | float):
+                raise ValidationError(
+                    f"Must be a text, a number, true, false or null, not {kind_of(item)}."
+                )
+        return value
+
+
+class ConditionIn(StrictSchema):
+    column = text(1, 1000, required=True)
+    operator = text(1, 50, required=True)
+    value = AnyValue(allow_none=True)
+
+
+class ConditionsIn(StrictSchema):
+    conditions = fields.List(
+        fields.Nested(ConditionIn), required=True, validate=validate.Length(1, MOST_CONDITIONS)
+    )
+    logic = StrictString(load_default="AND", validate=validate.OneOf(("AND", "OR")))
+
+
+class ExpressionIn(StrictSchema):
+    expression = text(1, LONGEST_EXPRESSION, required=True)
+
+
+class FiltersField(fields.Field[dict[str, Any]]):
+    """``{"expression"}``, ``{"conditions", "logic"}`` or a list of conditions joined by AND."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            metadata={
+                "description": 'An expression such as {"expression": "age > 18"}, conditions with '
+                "their logic, or a list of conditions that must all hold.",
+                "anyOf": [
+                    {"type": "object", "properties": {"expression": {"type": "string"}}},
+                    {"type": "object", "properties": {"conditions": {"type": "array"}}},
+                    {"type": "array", "items": {"type": "object"}},
+                    {"type": "null"},
+                ],
+            },
+            **options,
+        )
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Any, **kwargs: Any
+    ) -> dict[str, Any]:
+        if isinstance(value, list):
+            value = {"conditions": value}
+        if not isinstance(value, dict):
+            raise ValidationError(f"Must be an object or a list, not {kind_of(value)}.")
+        schema = ExpressionIn() if "expression" in value else ConditionsIn()
+        loaded: dict[str, Any] = schema.load(value)
+        return loaded

@@ -1,0 +1,165 @@
+"""What a sampling job drew: its rows, its residual, reserves, and why a row is in it or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint, Schema
+from flask import Response, jsonify
+from marshmallow import RAISE, fields, validate
+
+from domain_errors import DomainError
+from http_api.access import bearer, job_for, service
+from http_api.row_responses import RowsQuery, download, page_json
+from http_api.sampling_schemas import SampleRowsOut
+from http_api.strict_fields import QueryInteger
+from http_api.strict_schemas import StrictSchema, text
+from job_runner.open_tables import PRIMARY, RESIDUAL, SAMPLE, open_table
+from job_runner.sampling_results import next_rows, why_row
+from sampling_engine import MOST_ROUNDS
+from storage.errors import NotFound
+from storage.jobs import Job
+
+blueprint = APIBlueprint(
+    "sample_rows", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Sampling"
+)
+
+
+class JobNotCompleted(DomainError):
+    """The rows of a job that has none yet, or never will."""
+
+    code = "job_not_completed"
+
+
+class SampleQuery(RowsQuery):
+    table_key = text(
+        1,
+        200,
+        load_default=PRIMARY,
+        metadata={"description": "`primary`, `sample` or the job's own table; or `residual`."},
+    )
+
+
+class ReservesQuery(StrictSchema):
+    round = QueryInteger(load_default=1, validate=validate.Range(min=1, max=MOST_ROUNDS))
+    limit = QueryInteger(load_default=10, validate=validate.Range(min=1, max=1000))
+
+
+class ReservesOut(Schema):
+    job_id = fields.String(required=True)
+    round_number = fields.Integer(required=True)
+    data = fields.List(fields.Dict(), required=True)
+    columns = fields.List(fields.String(), required=True)
+
+
+class VerdictOut(Schema):
+    round_number = fields.Integer(required=True)
+    method = fields.String(required=True)
+    outcome = fields.String(required=True)
+    reason = fields.String(required=True)
+    group = fields.String(allow_none=True, required=True)
+    rank = fields.Integer(allow_none=True, required=True)
+    last_rank = fields.Integer(allow_none=True, required=True)
+
+
+class WhyOut(Schema):
+    job_id = fields.String(required=True)
+    logical_row_id = fields.String(required=True)
+    drawn = fields.Boolean(required=True)
+    round_number = fields.Integer(allow_none=True, required=True)
+    inclusion_probability = fields.Float(allow_none=True, required=True)
+    design_weight = fields.Float(allow_none=True, required=True)
+    rounds = fields.List(fields.Nested(VerdictOut), required=True)
+
+
+@blueprint.get("/data")
+@blueprint.auth_required(bearer)
+@blueprint.input(SampleQuery, location="query", unknown=RAISE, arg_name="query")
+@blueprint.output(SampleRowsOut)
+@blueprint.doc(summary="The drawn rows")
+def data(job_id: str, query: dict[str, Any]) -> Response:
+    job = completed_sampling(job_for(job_id))
+    own_key = job.run_parameters["table_key"]
+    key = query["table_key"]
+    if key == RESIDUAL and own_key != RESIDUAL:
+        return _rows(job, RESIDUAL, key, query)
+    if key not in (PRIMARY, SAMPLE, own_key):
+        raise NotFound(f'The job has no table "{key}". There are: {SAMPLE}, {own_key}, {RESIDUAL}.')
+    return _rows(job, SAMPLE, key, query)
+
+
+@blueprint.get("/residual")
+@blueprint.auth_required(bearer)
+@blueprint.input(RowsQuery, location="query", unknown=RAISE, arg_name="query")
+@blueprint.output(SampleRowsOut)
+@blueprint.doc(summary="The rows that no round drew", description="For a job with export_residual.")
+def residual(job_id: str, query: dict[str, Any]) -> Response:
+    return _rows(completed_sampling(job_for(job_id)), RESIDUAL, RESIDUAL, query)
+
+
+@blueprint.get("/reserves")
+@blueprint.auth_required(bearer)
+@blueprint.input(ReservesQuery, location="query", unknown=RAISE, arg_name="query")
+@blueprint.output(ReservesOut)
+@blueprint.doc(
+    summary="The next rows of a round's order",
+    description="What to take when a drawn row can't be examined; `limit` rows, in each stratum "
+    "where the round has strata.",
+)
+def reserves(job_id: str, query: dict[str, int]) -> dict[str, Any]:
+    job = completed_sampling(job_for(job_id))
+    return next_rows(service(), job, query["round"], query["limit"])
+
+
+@blueprint.get("/rows/<logical_row_id>")
+@blueprint.auth_required(bearer)
+@blueprint.output(WhyOut)
+@blueprint.doc(summary="Why a row was drawn, or why not")
+def why(job_id: str, logical_row_id: str) -> dict[str, Any]:
+    return why_row(service(), completed_sampling(job_for(job_id)), logical_row_id)
+
+
+def _rows(job: Job, stored_key: str, shown_key: str, query: dict[str, Any]) -> Response:
+    """Rows of one of the output commit's tables, in the format asked for."""
+    assert job.output_commit_id is not None  # noqa: S101 - a completed draw made a commit
+    if stored_key == RESIDUAL and not job.run_parameters["export_residual"]:
+        raise NotFound("The job kept no residual. Draw with export_residual to have one.")
+    table = open_table(service(), job.dataset_id, job.output_commit_id, stored_key)
+    if query["format"] != "json":
+        return download(table.files, query, f"{stored_key}-{job.id[:8]}")
+    summary = job.output_summary or {}
+    return jsonify(
+        {
+            "job_id": job.id,
+            "dataset_id": job.dataset_id,
+            "commit_id": table.commit_id,
+            "table_key": shown_key,
+            **page_json(table.files, query),
+            "metadata": {
+                "sampling_summary": {
+                    name: value for name, value in summary.items() if name != "rounds"
+                },
+                "round_details": summary.get("rounds", []),
+                "residual_info": {
+                    "residual_rows": summary.get("residual_rows"),
+                    "exported": job.run_parameters["export_residual"],
+                },
+            },
+        }
+    )
+
+
+def completed_sampling(job: Job) -> Job:
+    """The job, if it is a sampling job that drew its rows.
+
+    Raises
+    ------
+    NotFound, JobNotCompleted
+        It is of another type; or it isn't completed, with its status.
+    """
+    if job.run_type != "sampling":
+        raise NotFound(f"Job {job.id} is no sampling job but of type {job.run_type}.")
+    if job.status != "completed":
+        why = f": {job.error_message}" if job.error_message else ""
+        raise JobNotCompleted(f"The job is {job.status}, so it has no rows{why}")
+    return job

@@ -1,0 +1,104 @@
+"""What a draw would give: a plan that draws nothing, and small draws whose rows come at once.
+
+Neither makes a job or a commit. Called by the sampling routes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from job_runner.open_tables import OpenTable, open_table
+from job_runner.sampling_job import SamplingRequest
+from job_runner.sampling_parameters import engine_rounds, settle_rounds
+from job_runner.service import Service
+from parquet_tables.json_rows import read_page
+from parquet_tables.progress import no_report
+from sampling_engine import Round, check_rounds, draw_sample, plan_draw
+from storage.errors import InvalidValue
+
+LARGEST_AT_ONCE = 10_000
+
+
+def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[str, Any]:
+    """What the request's job would draw, as JSON; writes nothing.
+
+    Raises
+    ------
+    DomainError
+        Whatever the job would be refused for.
+    """
+    source, rounds, _ = _checked(service, dataset_id, request)
+    planned = plan_draw(
+        service.parquet, source.files, rounds, counts_dir=service.directory.counts_dir
+    )
+    return {
+        "dataset_id": dataset_id,
+        "commit_id": source.commit_id,
+        "table_key": source.key,
+        "source_rows": source.files.row_count,
+        "total_rows": sum(one.rows_planned for one in planned),
+        "rounds": [one.as_json() for one in planned],
+    }
+
+
+def draw_at_once(service: Service, dataset_id: int, request: SamplingRequest) -> dict[str, Any]:
+    """Draw one round and return its rows, as JSON.
+
+    Raises
+    ------
+    InvalidValue
+        It would draw more than 10,000 rows: that is a job's work.
+    DomainError
+        Whatever a job would be refused for.
+    """
+    began = time.perf_counter()
+    source, rounds, settled = _checked(service, dataset_id, request)
+    counts_dir = service.directory.counts_dir
+    (planned,) = plan_draw(service.parquet, source.files, rounds, counts_dir=counts_dir)
+    if planned.rows_planned > LARGEST_AT_ONCE:
+        raise InvalidValue(
+            f"This draws {planned.rows_planned:,} rows; at once it is {LARGEST_AT_ONCE:,} at the "
+            "most. Make it a job.",
+            loc=("rounds", 0, "parameters"),
+        )
+    with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
+        sample = draw_sample(
+            service.parquet,
+            source.files,
+            rounds,
+            table_key=source.key,
+            destination=Path(folder) / "sample.parquet",
+            report=no_report,
+            counts_dir=counts_dir,
+        )
+        with service.parquet.cursor() as cursor:
+            rows = read_page(cursor, sample.table, sample.table.columns, 0, LARGEST_AT_ONCE)
+    (result,) = sample.rounds
+    account = result.as_json()
+    return {
+        "dataset_id": dataset_id,
+        "commit_id": source.commit_id,
+        "table_key": source.key,
+        "data": rows,
+        "columns": [column.name for column in sample.table.columns],
+        "strata_counts": account.pop("strata", account.pop("clusters", [])),
+        "metadata": {
+            **account,
+            "parameters": settled[0]["parameters"],
+            "source_rows": source.files.row_count,
+            "execution_time_seconds": round(time.perf_counter() - began, 3),
+        },
+    }
+
+
+def _checked(
+    service: Service, dataset_id: int, request: SamplingRequest
+) -> tuple[OpenTable, tuple[Round, ...], list[dict[str, Any]]]:
+    source = open_table(service, dataset_id, request.source_ref, request.table_key)
+    settled = settle_rounds(request.rounds)
+    rounds = engine_rounds(settled, source.files)
+    check_rounds(source.files, rounds)
+    return source, rounds, settled
