@@ -6,9 +6,9 @@ It shares nothing with the engine, so that the two can be held against each othe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from math import floor
+from math import floor, sqrt
 
 Key = tuple[str | None, ...]
 
@@ -44,7 +44,7 @@ def strata_of(keys: Sequence[Key], taken: set[int]) -> dict[Key, list[int]]:
     for ordinal, key in enumerate(keys):
         if ordinal not in taken:
             strata.setdefault(key, []).append(ordinal)
-    ordered = sorted(strata, key=lambda key: [(value is None, value or "") for value in key])
+    ordered = sorted(strata, key=lambda key: [(value is None, value) for value in key])
     return {key: strata[key] for key in ordered}
 
 
@@ -82,4 +82,130 @@ def share_out(
     by_remainder = sorted(range(len(weights)), key=lambda i: (sizes[i] - exact[i], -weights[i], i))
     for i in by_remainder[: total - sum(sizes)]:
         sizes[i] += 1
+    return sizes
+
+
+# --- one round of any method over rows that are dicts ----------------------------------------
+
+Row = dict[str, object]
+
+
+def eligible_rows(rows: Sequence[Row], keeps: Callable[[Row], bool], taken: set[int]) -> list[int]:
+    return [at for at, row in enumerate(rows) if at not in taken and keeps(row)]
+
+
+def groups_of(
+    rows: Sequence[Row], eligible: list[int], columns: Sequence[str]
+) -> dict[Key, list[int]]:
+    """The eligible ordinals of each group; groups in order of their values, None last."""
+    groups: dict[Key, list[int]] = {}
+    for at in eligible:
+        key = tuple(rows[at][column] for column in columns)
+        groups.setdefault(key, []).append(at)  # type: ignore[arg-type]
+    ordered = sorted(groups, key=lambda key: [(value is None, value) for value in key])
+    return {key: groups[key] for key in ordered}
+
+
+def draw_systematic(
+    eligible: list[int], interval: int | None, size: int | None, start: int | None, seed: int
+) -> list[int]:
+    if interval is not None:
+        first = start if start is not None else 1 + first_of_order(interval, f"{seed}:start")
+        return eligible[first - 1 :: interval]
+    count, rows = min(size or 0, len(eligible)), len(eligible)
+    if not count:
+        return []
+    begin = first_of_order(rows, f"{seed}:start")
+    return [eligible[floor(Fraction(begin + k * rows, count))] for k in range(count)]
+
+
+def first_of_order(rows: int, seed: str) -> int:
+    return min(range(rows), key=lambda number: rank_of(number, rows, seed))
+
+
+def draw_clusters(
+    groups: dict[Key, list[int]],
+    count: int,
+    each: int | None,
+    percentage: float | None,
+    rows: int,
+    seed: int,
+) -> list[int]:
+    clusters = list(groups.values())
+    numbers = sorted(
+        range(len(clusters)), key=lambda at: rank_of(at, len(clusters), f"{seed}:clusters")
+    )
+    chosen: list[int] = []
+    for at in numbers[:count]:
+        inside = sorted(clusters[at], key=lambda ordinal: rank_of(ordinal, rows, seed))
+        size = len(inside)
+        if each is not None:
+            size = each
+        elif percentage is not None:
+            size = max(1, floor(Fraction(str(percentage)) / 100 * len(inside) + Fraction(1, 2)))
+        chosen += inside[:size]
+    return sorted(chosen, key=lambda ordinal: rank_of(ordinal, rows, seed))
+
+
+def pareto_targets(weights: dict[int, Fraction], size: int) -> dict[int, Fraction]:
+    """Target probabilities; those that would reach 1 are set to 1 and the rest rescaled."""
+    targets: dict[int, Fraction] = {}
+    while True:
+        rest = {at: weight for at, weight in weights.items() if at not in targets}
+        whole, left = sum(rest.values()), size - len(targets)
+        certain = [at for at, weight in rest.items() if left * weight >= whole]
+        if not certain:
+            return targets | {at: left * weight / whole for at, weight in rest.items()}
+        targets |= dict.fromkeys(certain, Fraction(1))
+
+
+def draw_weighted(
+    weights: dict[int, Fraction], size: int, rows: int, seed: int
+) -> dict[int, Fraction]:
+    """The drawn rows in their order, each with its target probability."""
+    size = min(size, len(weights))
+    targets = pareto_targets(weights, size)
+    bits = 16
+    while 2**bits < rows:
+        bits += 2
+
+    def key(at: int) -> tuple[Fraction, int]:
+        rank, p = rank_of(at, rows, seed), targets[at]
+        u = (rank + Fraction(1, 2)) / 2**bits
+        return (u / (1 - u)) * ((1 - p) / p), rank
+
+    return {at: targets[at] for at in sorted(targets, key=key)[:size]}
+
+
+def deviation_shares(groups: dict[Key, list[int]], values: Sequence[float | None]) -> list[float]:
+    """Rows times standard deviation of each group."""
+    shares = []
+    for ordinals in groups.values():
+        numbers = [Fraction(values[at]) for at in ordinals if values[at] is not None]  # type: ignore[arg-type]
+        spread = Fraction(0)
+        if len(numbers) > 1:
+            mean = sum(numbers) / len(numbers)
+            spread = sum((one - mean) ** 2 for one in numbers) / (len(numbers) - 1)
+        shares.append(len(ordinals) * sqrt(spread))
+    return shares
+
+
+def share_out_by(
+    shares: Sequence[float], rows: Sequence[int], total: int, least: Sequence[int]
+) -> list[int]:
+    """As :func:`share_out`, with strata that have no share filled only when the others are full."""
+    largest = max(shares)
+    if not largest:
+        return share_out(rows, total, least, rows)
+    having = [at for at, share in enumerate(shares) if share]
+    others = [at for at, share in enumerate(shares) if not share]
+    first = min(total - sum(least[at] for at in others), sum(rows[at] for at in having))
+    sizes = [0] * len(rows)
+    for places, part in ((having, first), (others, total - first)):
+        weights = [max(round(shares[at] / largest * 2**40), 1) for at in places]
+        if places is others:
+            weights = [rows[at] for at in places]
+        bounds = [least[at] for at in places], [rows[at] for at in places]
+        for at, size in zip(places, share_out(weights, part, *bounds), strict=True):
+            sizes[at] = size
     return sizes
