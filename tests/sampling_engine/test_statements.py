@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -17,35 +19,122 @@ import numpy as np
 import pytest
 
 from parquet_tables.tables import Column, TableFiles
-from sampling_engine import SeededOrder, statements
-from sampling_engine.sample_table import TOLD_COLUMNS
-from sampling_engine.statements import Statement
+from sampling_engine import SeededOrder, number_statements, sample_statements, statements
+from sampling_engine.number_statements import Units
+from sampling_engine.sample_statements import Shown, Sorted
+from sampling_engine.sample_table import RESERVE_COLUMNS, TOLD_COLUMNS
+from sampling_engine.table_sql import Statement
 from tests.sampling_engine.conftest import Workshop
 
 GOLDEN = Path(__file__).parent / "golden"
 ORDER = SeededOrder(6, 42)
 ONE_KEY = (Column("a b", "VARCHAR"),)
 TWO_KEYS = (*ONE_KEY, Column('x"y', "DOUBLE"))
-NAMES = ("a b", 'x"y', "_stratum_source")
+NAMES = ("a b", 'x"y', "_stratum_source", "price")
+PRICE = Column("price", "DECIMAL(9,2)")
+EXACT = Units(PRICE, decimals=2)
+ROUGH = Units(TWO_KEYS[1], centre=0.5, factor=4.0)
+
+
+@dataclass(frozen=True)
+class OneFilter:
+    """A filter with one parameter of each kind of place."""
+
+    columns: tuple[Column, ...] = TWO_KEYS
+    text: str = "a filter"
+
+    def condition(self, alias: str) -> tuple[str, list[object]]:
+        return f'{alias}."a b" = ? OR {alias}."x""y" > ?', ["a", 0.5]
+
+
+@dataclass(frozen=True)
+class TwoStrata:
+    """Strata that a statement speaks of."""
+
+    row_filter: OneFilter | None = OneFilter()
+    columns: tuple[Column, ...] = TWO_KEYS
+    table_name: str = "strata_0"
+
+
+FILTER = OneFilter()
+
+
+def shown(table: TableFiles, *rounds: tuple[int, ...] | None) -> list[Shown]:
+    """The table's columns, each in some rounds."""
+    return [Shown(*one) for one in zip(table.columns, NAMES, rounds, strict=True)]
+
 
 Builder = Callable[[TableFiles], Statement]
 BUILDERS: dict[str, Builder] = {
-    "keep_chosen": lambda table: statements.keep_chosen(2),
-    "keep_cells_of_strata": lambda table: statements.keep_cells(2, "stratified", "strata_0", 2),
-    "keep_cells_of_whole_table": lambda table: statements.keep_cells(1, "random", None, 0),
+    "keep_chosen": lambda table: sample_statements.keep_chosen(2),
+    "keep_cells_of_strata": lambda table: sample_statements.keep_cells(
+        2, "stratified", "strata_0", 2
+    ),
+    "keep_cells_of_whole_table": lambda table: sample_statements.keep_cells(1, "random", None, 0),
     "count_strata_one_column": lambda table: statements.count_strata(table, ONE_KEY, "strata_1"),
     "count_strata_two_columns": lambda table: statements.count_strata(table, TWO_KEYS, "strata_0"),
+    "count_strata_of_a_filter": lambda table: statements.count_strata(
+        table, ONE_KEY, "strata_2", FILTER
+    ),
+    "count_rows": lambda table: statements.count_rows(table, "strata_3", FILTER),
     "load_strata": lambda table: statements.load_strata("strata_0", "kept.parquet"),
     "all_strata": lambda table: statements.all_strata("strata_0"),
     "totals_of_strata": lambda table: statements.totals_of_strata("strata_0"),
     "sizes_of_strata": lambda table: statements.sizes_of_strata("strata_0"),
     "keys_of_strata": lambda table: statements.keys_of_strata("strata_0", 2, [0, 2]),
+    "labels_of_strata": lambda table: statements.labels_of_strata("strata_0", 2, [0, 2]),
+    "strata_of_labels": lambda table: statements.strata_of_labels("strata_0", 2, ["a | 0.0"]),
     "strata_of_picked": lambda table: statements.strata_of_picked(table, TWO_KEYS, "strata_0"),
+    "strata_of_picked_with_a_filter": lambda table: statements.strata_of_picked(
+        table, ONE_KEY, "strata_2", FILTER
+    ),
+    "filtered_of_picked": lambda table: statements.strata_of_picked(table, (), "strata_3", FILTER),
     "scan_of_strata": lambda table: statements.scan(table, TWO_KEYS, "strata_0", ORDER),
+    "scan_of_strata_with_a_filter": lambda table: statements.scan(
+        table, ONE_KEY, "strata_2", ORDER, FILTER
+    ),
     "scan_of_whole_table": lambda table: statements.scan(table, (), None, ORDER),
-    "drawn_rows": lambda table: statements.drawn_rows(table, NAMES, TOLD_COLUMNS, "primary"),
-    "drawn_rows_of_empty_table": lambda table: statements.drawn_rows(
-        TableFiles(table.columns, ()), NAMES, TOLD_COLUMNS, "primary"
+    "ordinals_between": lambda table: statements.ordinals_between(
+        str(table.files[1].path), 4, 0, 2, FILTER
+    ),
+    "exact_totals": lambda table: number_statements.exact_totals(table, PRICE, FILTER, None),
+    "exact_totals_of_taken": lambda table: number_statements.exact_totals(
+        table, PRICE, FILTER, "taken"
+    ),
+    "range_of": lambda table: number_statements.range_of(table, TWO_KEYS[1], None, None),
+    "refused_numbers": lambda table: number_statements.refused_numbers(
+        table, TWO_KEYS[1], None, None
+    ),
+    "unit_totals": lambda table: number_statements.unit_totals(table, ROUGH, None, None),
+    "units_of_picked": lambda table: number_statements.units_of_picked(table, EXACT, FILTER),
+    "rows_of_units": lambda table: number_statements.rows_of_units(table, EXACT, FILTER, 250),
+    "scan_units": lambda table: number_statements.scan_units(
+        table, EXACT, FILTER, ORDER, 0.001, 250, 1.5
+    ),
+    "sums_by_stratum": lambda table: number_statements.sums_by_stratum(
+        table, TwoStrata(), ROUGH, None
+    ),
+    "sums_by_stratum_of_taken": lambda table: number_statements.sums_by_stratum(
+        table, TwoStrata(None), EXACT, "taken"
+    ),
+    "drawn_rows": lambda table: sample_statements.drawn_rows(
+        table, shown(table, None, None, None, None), TOLD_COLUMNS, "primary"
+    ),
+    "drawn_rows_of_selections": lambda table: sample_statements.drawn_rows(
+        table,
+        shown(table, (1, 2), None, (2,), None)[1:],
+        TOLD_COLUMNS,
+        "primary",
+        [Sorted(1, table.columns[0], descending=True), Sorted(2, table.columns[1], False)],
+    ),
+    "drawn_rows_of_empty_table": lambda table: sample_statements.drawn_rows(
+        TableFiles(table.columns, ()), shown(table, None, None, None, None), TOLD_COLUMNS, "primary"
+    ),
+    "reserve_rows": lambda table: sample_statements.reserve_rows(
+        table, NAMES, RESERVE_COLUMNS, "primary", "strata_0", 2
+    ),
+    "reserve_rows_of_whole_table": lambda table: sample_statements.reserve_rows(
+        table, NAMES, RESERVE_COLUMNS, "primary", None, 0
     ),
 }
 
@@ -58,6 +147,7 @@ def table(workshop: Workshop) -> TableFiles:
             "a b": ("VARCHAR", ["a", "a", "b", None, "a", "b"]),
             'x"y': ("DOUBLE", [0.0, 1.0, None, 0.0, -0.0, None]),
             "_stratum": ("INTEGER", range(6)),
+            "price": ("DECIMAL(9,2)", ["1.00", "0.00", None, "2.50", "4.00", "0.50"]),
         },
         splits=[4],
     )
@@ -98,55 +188,108 @@ def rows_of(
     return cursor.execute(*BUILDERS[name](table)).fetchall()
 
 
-def test_statements_work_together_on_a_tiny_table(workshop: Workshop, table: TableFiles) -> None:
+def register(cursor: duckdb.DuckDBPyConnection, name: str, **columns: list[float]) -> None:
+    cursor.register(name, {column: np.array(values) for column, values in columns.items()})
+
+
+@pytest.fixture
+def cursor(workshop: Workshop, table: TableFiles) -> Iterator[duckdb.DuckDBPyConnection]:
+    """With the strata counted, and row 1 taken."""
     with workshop.database.cursor() as cursor:
-        cursor.execute(statements.CREATE_DRAWN)
-        cursor.execute(statements.CREATE_CELLS)
-        rows_of(cursor, "count_strata_two_columns", table)
-        rows_of(cursor, "count_strata_one_column", table)
-        assert rows_of(cursor, "totals_of_strata", table) == [(4, 6)]
-        assert rows_of(cursor, "all_strata", table)[0] == (0, "a", 0.0, 2)
-        assert rows_of(cursor, "sizes_of_strata", table) == [(2,), (1,), (2,), (1,)]
-        assert rows_of(cursor, "keys_of_strata", table) == [("a", "0.0"), ("b", None)]
-        assert cursor.execute("SELECT k0, rows FROM strata_1").fetchall() == [
-            ("a", 3),
-            ("b", 2),
-            (None, 1),
-        ]
+        for name in (
+            "count_strata_two_columns",
+            "count_strata_one_column",
+            "count_strata_of_a_filter",
+            "count_rows",
+        ):
+            rows_of(cursor, name, table)
+        register(cursor, "taken", ordinal=[1])
+        register(cursor, "picked", position=[0, 1, 2, 3], ordinal=[5, 3, 0, 1])
+        yield cursor
 
-        picked = {"position": np.arange(3), "ordinal": np.array([5, 3, 0])}
-        cursor.register("picked", picked)
-        assert sorted(rows_of(cursor, "strata_of_picked", table)) == [(0, 2), (1, 3), (2, 0)]
 
-        draw_two_rounds(cursor, table)
-        cursor.register("wanted", {"stratum": np.array([0, 2]), "threshold": np.full(2, 1 << 16)})
-        found = sorted(row[:2] for row in rows_of(cursor, "scan_of_strata", table))
-        assert found == [(0, 0), (2, 2), (5, 2)]
-        cursor.register("wanted", {"stratum": np.array([0]), "threshold": np.array([1 << 16])})
-        ranks = {row[0]: row[2] for row in rows_of(cursor, "scan_of_whole_table", table)}
-        assert ranks == {at: ORDER.rank(np.array([at]))[0] for at in (0, 2, 3, 5)}
+def test_counts_number_the_strata_in_order_of_their_values(
+    cursor: duckdb.DuckDBPyConnection, table: TableFiles
+) -> None:
+    assert rows_of(cursor, "totals_of_strata", table) == [(4, 6)]
+    assert rows_of(cursor, "all_strata", table)[0] == (0, "a", 0.0, 2)
+    assert rows_of(cursor, "sizes_of_strata", table) == [(2,), (1,), (2,), (1,)]
+    assert rows_of(cursor, "keys_of_strata", table) == [("a", "0.0"), ("b", None)]
+    assert rows_of(cursor, "labels_of_strata", table) == [("a | 0.0",), ("b | NULL",)]
+    assert rows_of(cursor, "strata_of_labels", table) == [("a | 0.0", 0)]
+    counted = [
+        cursor.execute(f"SELECT * FROM strata_{i} ORDER BY stratum").fetchall() for i in (1, 2, 3)
+    ]
+    assert counted[0] == [(0, "a", 3), (1, "b", 2), (2, None, 1)]
+    assert counted[1] == [(0, "a", 3)]
+    assert counted[2] == [(0, 3)]
 
-        assert rows_of(cursor, "drawn_rows", table) == [
-            ("a", 1.0, 1, "primary:1", 1, "random", 1, None, 1 / 6, 6.0),
-            ("a", -0.0, 4, "primary:4", 2, "stratified", 1, "a | 0.0", 0.5, 2.0),
-        ]
-        assert rows_of(cursor, "drawn_rows_of_empty_table", table) == []
+
+def test_rows_are_looked_up_and_scanned(
+    cursor: duckdb.DuckDBPyConnection, table: TableFiles
+) -> None:
+    assert sorted(rows_of(cursor, "strata_of_picked", table)) == [(0, 2), (1, 3), (2, 0), (3, 1)]
+    assert sorted(rows_of(cursor, "strata_of_picked_with_a_filter", table)) == [(2, 0), (3, 0)]
+    assert sorted(rows_of(cursor, "filtered_of_picked", table)) == [(2, 0), (3, 0)]
+    assert rows_of(cursor, "ordinals_between", table) == [(4,)]
+    register(cursor, "wanted", stratum=[0, 2], threshold=[1 << 16, 1 << 16])
+    found = sorted(row[:2] for row in rows_of(cursor, "scan_of_strata", table))
+    assert found == [(0, 0), (2, 2), (4, 0), (5, 2)]
+    register(cursor, "wanted", stratum=[0], threshold=[1 << 16])
+    filtered = rows_of(cursor, "scan_of_strata_with_a_filter", table)
+    assert sorted(row[0] for row in filtered) == [0, 4]
+    ranks = {row[0]: row[2] for row in rows_of(cursor, "scan_of_whole_table", table)}
+    assert ranks == {at: ORDER.rank(np.array([at]))[0] for at in (0, 2, 3, 4, 5)}
+
+
+def test_numbers_are_summed_as_integers(
+    cursor: duckdb.DuckDBPyConnection, table: TableFiles
+) -> None:
+    # The filter leaves rows 0, 1 and 4: prices 1.00, 0.00 and 4.00.
+    assert rows_of(cursor, "exact_totals", table) == [(3, 2, 0, Decimal("5.00"), Decimal("4.00"))]
+    assert rows_of(cursor, "exact_totals_of_taken", table) == [(1, 0, 0, 0, Decimal("0.00"))]
+    assert rows_of(cursor, "range_of", table) == [(6, 4, 0.0, 1.0)]
+    assert rows_of(cursor, "refused_numbers", table) == [(0, 0)]
+    # 0, 1, NULL, 0, -0 and NULL are -2, 2, none, -2, -2 and none from 0.5 in quarters.
+    assert rows_of(cursor, "unit_totals", table) == [(6, 1, 3, 2, 2)]
+    assert rows_of(cursor, "sums_by_stratum", table) == [(0, 2, -4, 8), (1, 1, 2, 4)]
+    assert rows_of(cursor, "sums_by_stratum_of_taken", table) == [(1, 1, 0, 0)]
+    assert rows_of(cursor, "units_of_picked", table) == [(2, 100)]
+    assert rows_of(cursor, "rows_of_units", table) == [(4, 400)]
+    assert [row[:2] for row in rows_of(cursor, "scan_units", table)] in ([(0, 100)], [])
+
+
+def test_drawn_rows_are_kept_and_written(
+    cursor: duckdb.DuckDBPyConnection, table: TableFiles
+) -> None:
+    cursor.execute(sample_statements.CREATE_DRAWN)
+    cursor.execute(sample_statements.CREATE_CELLS)
+    draw_two_rounds(cursor, table)
+    price = [(Decimal("0.00"),), (Decimal("4.00"),)]
+    told = [
+        ("primary:1", 1, "random", 1, None, 0.125, 8.0),
+        ("primary:4", 2, "stratified", 1, "a | 0.0", 0.5, 2.0),
+    ]
+    own = [("a", 1.0, 1), ("a", -0.0, 4)]
+    expected = [(*a, *b, *c) for a, b, c in zip(own, price, told, strict=True)]
+    assert rows_of(cursor, "drawn_rows", table) == expected
+    selected = [(1.0, None, *price[0], *told[0]), (-0.0, 4, *price[1], *told[1])]
+    assert rows_of(cursor, "drawn_rows_of_selections", table) == selected
+    assert rows_of(cursor, "drawn_rows_of_empty_table", table) == []
+    reserve = ("primary:4", "a | 0.0", 1)
+    assert rows_of(cursor, "reserve_rows", table) == [(*own[1], *price[1], *reserve)]
+    assert rows_of(cursor, "reserve_rows_of_whole_table", table)[0][-2:] == (None, 1)
 
 
 def draw_two_rounds(cursor: duckdb.DuckDBPyConnection, table: TableFiles) -> None:
-    """Row 1 in a random round, then row 4 in a stratified one."""
-    for number, ordinal, eligible, cells in (
-        (1, 1, 6, "keep_cells_of_whole_table"),
-        (2, 4, 2, "keep_cells_of_strata"),
+    """Row 1 in a round with a probability of its own, then row 4 in a stratified one."""
+    for number, ordinal, own, cells in (
+        (1, 1, 0.125, "keep_cells_of_whole_table"),
+        (2, 4, np.nan, "keep_cells_of_strata"),
     ):
-        one = np.array([1])
-        cursor.register(
-            "chosen",
-            {"ordinal": np.array([ordinal]), "selection_order": one, "stratum": np.array([0])},
+        register(
+            cursor, "chosen", ordinal=[ordinal], selection_order=[1], stratum=[0], probability=[own]
         )
-        cursor.register(
-            "stratum_sizes",
-            {"stratum": np.array([0]), "eligible": np.array([eligible]), "sampled": one},
-        )
-        cursor.execute(*statements.keep_chosen(number))
+        register(cursor, "cell_sizes", stratum=[0], probability=[0.5], weight=[2.0])
+        cursor.execute(*sample_statements.keep_chosen(number))
         rows_of(cursor, cells, table)

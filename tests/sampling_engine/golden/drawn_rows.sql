@@ -1,10 +1,10 @@
-SELECT t.c0 AS "a b", t.c1 AS "x""y", t.c2 AS "_stratum_source", CAST(? AS VARCHAR) || ':' || CAST(t.ordinal AS VARCHAR) AS "_logical_row_id", t.round_number AS "_sampling_round", s.method AS "_sampling_method", t.selection_order AS "_selection_order", s.label AS "_stratum", CAST(s.sampled AS DOUBLE) / CAST(s.eligible AS DOUBLE) AS "_inclusion_probability", CAST(s.eligible AS DOUBLE) / CAST(s.sampled AS DOUBLE) AS "_design_weight"
-FROM (SELECT f."a b" AS c0, f."x""y" AS c1, f."_stratum" AS c2, p.ordinal, p.round_number, p.selection_order, p.stratum
+SELECT t.c0 AS "a b", t.c1 AS "x""y", t.c2 AS "_stratum_source", t.c3 AS "price", CAST(? AS VARCHAR) || ':' || CAST(t.ordinal AS VARCHAR) AS "_logical_row_id", t.round_number AS "_sampling_round", s.method AS "_sampling_method", t.selection_order AS "_selection_order", s.label AS "_stratum", coalesce(t.probability, s.probability) AS "_inclusion_probability", coalesce(1.0 / t.probability, s.weight) AS "_design_weight"
+FROM (SELECT f."a b" AS c0, f."x""y" AS c1, f."_stratum" AS c2, f."price" AS c3, p.ordinal, p.round_number, p.selection_order, p.stratum, p.probability
 FROM read_parquet(?, file_row_number = true) AS f
 JOIN (SELECT *, ordinal - ? AS file_ordinal
 FROM drawn
 WHERE ordinal >= ? AND ordinal < ?) AS p ON p.file_ordinal = f.file_row_number
-UNION ALL SELECT f."a b" AS c0, f."x""y" AS c1, f."_stratum" AS c2, p.ordinal, p.round_number, p.selection_order, p.stratum
+UNION ALL SELECT f."a b" AS c0, f."x""y" AS c1, f."_stratum" AS c2, f."price" AS c3, p.ordinal, p.round_number, p.selection_order, p.stratum, p.probability
 FROM read_parquet(?, file_row_number = true) AS f
 JOIN (SELECT *, ordinal - ? AS file_ordinal
 FROM drawn

@@ -58,6 +58,6 @@ ranked AS NOT MATERIALIZED (SELECT ordinal, stratum, threshold, (l << 8) | r AS 
 FROM round_7) SELECT ordinal, stratum, rank
 FROM ranked
 WHERE rank < threshold AND NOT EXISTS (SELECT 1
-FROM drawn AS d
+FROM taken AS d
 WHERE d.ordinal = ranked.ordinal)
 -- bound: [0, 'file 0', 4, 'file 1']

@@ -1,3 +1,3 @@
-SELECT count(*), CAST(sum(rows) AS BIGINT)
+SELECT count(*), CAST(coalesce(sum(rows), 0) AS BIGINT)
 FROM strata_0
 -- bound: []
