@@ -26,6 +26,25 @@ from sampling_engine.table_sql import (
     same_keys,
 )
 
+INTEGERS = frozenset(
+    ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+)
+MOST_EXACT_DIGITS = 18
+
+
+def decimals_of(column: Column) -> int | None:
+    """Digits after the point of a column of exact numbers that fit 64 bits; None for any other.
+
+    >>> decimals_of(Column("price", "DECIMAL(12,2)")), decimals_of(Column("x", "DOUBLE"))
+    (2, None)
+    """
+    if column.type in INTEGERS:
+        return 0
+    if not column.type.startswith("DECIMAL("):
+        return None
+    digits, decimals = column.type.removeprefix("DECIMAL(").removesuffix(")").split(",")
+    return int(decimals) if int(digits) <= MOST_EXACT_DIGITS else None
+
 
 @dataclass(frozen=True)
 class Units:
@@ -61,12 +80,11 @@ class Units:
 def exact_totals(
     table: TableFiles, column: Column, row_filter: RowFilter | None, rows: str | None
 ) -> Statement:
-    """Of exact numbers: rows, those above and below 0, the sum of those above, and the largest."""
+    """Of exact numbers: rows, those above 0, the smallest, the sum and the largest."""
     name = f"f.{quote_identifier(column.name)}"
     source, params = rows_among(table, f"{name} AS v", row_filter, rows)
     return (
-        "SELECT count(*), count(*) FILTER (WHERE v > 0), count(*) FILTER (WHERE v < 0), "
-        f"coalesce(sum(v) FILTER (WHERE v > 0), 0), max(v) FROM ({source})",
+        f"SELECT count(*), coalesce(count_if(v > 0), 0), min(v), coalesce(sum(v), 0), max(v) FROM ({source})",
         params,
     )
 
@@ -75,7 +93,16 @@ def range_of(
     table: TableFiles, column: Column, row_filter: RowFilter | None, rows: str | None
 ) -> Statement:
     """Of any column of numbers: rows, finite values, and their smallest and largest as DOUBLE."""
-    value = f"CAST(f.{quote_identifier(column.name)} AS DOUBLE)"
+    name = f"f.{quote_identifier(column.name)}"
+    if decimals_of(column) is not None:
+        # Every value is finite, and the extremes may be had from the files' statistics.
+        source, params = rows_among(table, f"{name} AS v", row_filter, rows)
+        return (
+            "SELECT count(*), count(v), CAST(min(v) AS DOUBLE), CAST(max(v) AS DOUBLE) "
+            f"FROM ({source})",
+            params,
+        )
+    value = f"CAST({name} AS DOUBLE)"
     source, params = rows_among(table, f"{value} AS v", row_filter, rows)
     return (
         "SELECT count(*), count(*) FILTER (WHERE isfinite(v)), "
@@ -102,8 +129,8 @@ def unit_totals(
     """Of any numbers as :func:`exact_totals` of exact ones, in units."""
     source, params = rows_among(table, f"{units.sql()} AS v", row_filter, rows)
     return (
-        "SELECT count(*), count(*) FILTER (WHERE v > 0), count(*) FILTER (WHERE v < 0), "
-        f"coalesce(sum(v) FILTER (WHERE v > 0), 0), coalesce(max(v), 0) FROM ({source})",
+        "SELECT count(*), coalesce(count_if(v > 0), 0), min(v), coalesce(sum(v), 0), coalesce(max(v), 0) "
+        f"FROM ({source})",
         params,
     )
 

@@ -20,15 +20,11 @@ from parquet_tables.tables import Column
 from sampling_engine import number_statements
 from sampling_engine.draw_state import DrawState
 from sampling_engine.errors import InvalidNumbers
-from sampling_engine.number_statements import Units
+from sampling_engine.number_statements import Units, decimals_of
 from sampling_engine.order import Int64s
 from sampling_engine.spec import RowFilter
 from sampling_engine.table_sql import Statement
 
-INTEGERS = frozenset(
-    ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
-)
-MOST_EXACT_DIGITS = 18
 UNIT_BITS = 62
 MOST_FACTOR_BITS = 1_000
 
@@ -77,20 +73,6 @@ def no_weights(column: Column) -> Weights:
     return Weights(Units(column), 0, 0, 0, 0)
 
 
-def decimals_of(column: Column) -> int | None:
-    """Digits after the point of a column of exact numbers that fit 64 bits; None for any other.
-
-    >>> decimals_of(Column("price", "DECIMAL(12,2)")), decimals_of(Column("x", "DOUBLE"))
-    (2, None)
-    """
-    if column.type in INTEGERS:
-        return 0
-    if not column.type.startswith("DECIMAL("):
-        return None
-    digits, decimals = column.type.removeprefix("DECIMAL(").removesuffix(")").split(",")
-    return int(decimals) if int(digits) <= MOST_EXACT_DIGITS else None
-
-
 def read_weights(
     state: DrawState,
     column: Column,
@@ -133,14 +115,14 @@ def _exact_weights(
     report: Report,
 ) -> Weights:
     read = number_statements.exact_totals(state.table, column, row_filter, None)
-    rows, positive, negative, total, largest = _row(state, read, report)
+    rows, positive, smallest, total, largest = _row(state, read, share_of(report, 0.0, 0.6))
+    if (smallest or 0) < 0:
+        refuse_numbers(state, column, row_filter, loc, share_of(report, 0.6, 0.8))
     if state.taken_rows:
         read = number_statements.exact_totals(state.table, column, row_filter, state.taken_rows)
-        gone = _row(state, read, report)
-        rows, positive, negative = rows - gone[0], positive - gone[1], negative - gone[2]
+        gone = _row(state, read, share_of(report, 0.8, 1.0))
+        rows, positive = rows - gone[0], positive - gone[1]
         total = Decimal(total) - Decimal(gone[3])
-    if negative:
-        _refuse(column, negative, 0, loc)
     units = Units(column, decimals=decimals)
     total, most = (int(Decimal(n or 0).scaleb(decimals)) for n in (total, largest))
     return Weights(units, rows, positive, total, most)
@@ -167,15 +149,11 @@ def refuse_numbers(
         gone = _row(state, read, report)
         negative, infinite = negative - gone[0], infinite - gone[1]
     if negative or infinite:
-        _refuse(column, negative, infinite, loc)
-
-
-def _refuse(column: Column, negative: int, infinite: int, loc: tuple[str | int, ...]) -> None:
-    raise InvalidNumbers(
-        f'The column "{column.name}" has {negative:,} negative and {infinite:,} infinite values in '
-        "the eligible rows: filter them out or choose another column.",
-        loc=loc,
-    )
+        raise InvalidNumbers(
+            f'The column "{column.name}" has {negative:,} negative and {infinite:,} infinite '
+            "values in the eligible rows: filter them out or choose another column.",
+            loc=loc,
+        )
 
 
 def certain_rows(

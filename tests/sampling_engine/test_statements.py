@@ -102,6 +102,7 @@ BUILDERS: dict[str, Builder] = {
         table, PRICE, FILTER, "taken"
     ),
     "range_of": lambda table: number_statements.range_of(table, TWO_KEYS[1], None, None),
+    "range_of_exact": lambda table: number_statements.range_of(table, PRICE, FILTER, None),
     "refused_numbers": lambda table: number_statements.refused_numbers(
         table, TWO_KEYS[1], None, None
     ),
@@ -246,12 +247,14 @@ def test_numbers_are_summed_as_integers(
     cursor: duckdb.DuckDBPyConnection, table: TableFiles
 ) -> None:
     # The filter leaves rows 0, 1 and 4: prices 1.00, 0.00 and 4.00.
-    assert rows_of(cursor, "exact_totals", table) == [(3, 2, 0, Decimal("5.00"), Decimal("4.00"))]
-    assert rows_of(cursor, "exact_totals_of_taken", table) == [(1, 0, 0, 0, Decimal("0.00"))]
+    zero, four = Decimal("0.00"), Decimal("4.00")
+    assert rows_of(cursor, "exact_totals", table) == [(3, 2, zero, Decimal("5.00"), four)]
+    assert rows_of(cursor, "exact_totals_of_taken", table) == [(1, 0, zero, zero, zero)]
+    assert rows_of(cursor, "range_of_exact", table) == [(3, 3, 0.0, 4.0)]
     assert rows_of(cursor, "range_of", table) == [(6, 4, 0.0, 1.0)]
     assert rows_of(cursor, "refused_numbers", table) == [(0, 0)]
     # 0, 1, NULL, 0, -0 and NULL are -2, 2, none, -2, -2 and none from 0.5 in quarters.
-    assert rows_of(cursor, "unit_totals", table) == [(6, 1, 3, 2, 2)]
+    assert rows_of(cursor, "unit_totals", table) == [(6, 1, -2, -4, 2)]
     assert rows_of(cursor, "sums_by_stratum", table) == [(0, 2, -4, 8), (1, 1, 2, 4)]
     assert rows_of(cursor, "sums_by_stratum_of_taken", table) == [(1, 1, 0, 0)]
     assert rows_of(cursor, "units_of_picked", table) == [(2, 100)]

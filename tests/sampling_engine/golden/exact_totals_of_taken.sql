@@ -1,4 +1,4 @@
-SELECT count(*), count(*) FILTER (WHERE v > 0), count(*) FILTER (WHERE v < 0), coalesce(sum(v) FILTER (WHERE v > 0), 0), max(v)
+SELECT count(*), coalesce(count_if(v > 0), 0), min(v), coalesce(sum(v), 0), max(v)
 FROM (SELECT f."price" AS v
 FROM read_parquet(?, file_row_number = true) AS f
 JOIN (SELECT *, ordinal - ? AS file_ordinal
