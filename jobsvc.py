@@ -64,6 +64,7 @@ def running_service(settings: Settings, purpose: str) -> Iterator[Service]:
                 clock=system_clock,
                 new_id=lambda: str(uuid.uuid4()),
                 wake_runner=runner.wake,
+                interrupt_job=runner.interrupt,
             )
             try:
                 recover(service)

@@ -100,6 +100,7 @@ CREATE TABLE refs (
 --               running: a thread works on it.                    finish   -> completed
 --                        After a crash it waits again.            fail     -> failed
 --               completed, failed: final.                         recover  -> pending
+--               A pending or running job is cancelled at once.    cancel   -> failed
 CREATE TABLE jobs (
     seq              INTEGER PRIMARY KEY AUTOINCREMENT,   -- submission order
     id               TEXT NOT NULL UNIQUE,                -- UUID version 4
@@ -121,6 +122,7 @@ CREATE TABLE jobs (
     created_at       TEXT NOT NULL,
     started_at       TEXT,
     completed_at     TEXT,
+    retry_of         TEXT REFERENCES jobs (id),           -- the failed job that this one repeats
     FOREIGN KEY (dataset_id, source_commit_id) REFERENCES commits (dataset_id, id),
     FOREIGN KEY (dataset_id, output_commit_id) REFERENCES commits (dataset_id, id),
     -- Each status has its timestamps and its outcome, and no other's.
@@ -133,6 +135,19 @@ CREATE TABLE jobs (
     CHECK ((status = 'failed') = (error_message IS NOT NULL)),
     CHECK (status = 'completed' OR (output_summary IS NULL AND output_commit_id IS NULL))
 ) STRICT;
+
+-- What a client's Idempotency-Key stood for: the same key and request give the same job, for a day.
+-- Written with its job, so that a crash leaves both or none.
+CREATE TABLE idempotency_keys (
+    user_id      INTEGER NOT NULL REFERENCES users (id),
+    key          TEXT NOT NULL CHECK (key <> ''),
+    request_hash TEXT NOT NULL CHECK (length(request_hash) = 64),
+    job_id       TEXT NOT NULL REFERENCES jobs (id),
+    created_at   TEXT NOT NULL,
+    PRIMARY KEY (user_id, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 
 -- Claiming looks at waiting jobs alone, however long the history is.
 CREATE INDEX jobs_waiting ON jobs (seq) WHERE status = 'pending';

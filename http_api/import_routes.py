@@ -10,6 +10,7 @@ from apiflask.fields import File
 from marshmallow import RAISE
 
 from http_api.access import bearer, dataset_for, service, user
+from http_api.idempotency import idempotency_key
 from http_api.job_schemas import JobAcceptedOut
 from http_api.problems import InvalidRequest
 from http_api.strict_fields import check_text
@@ -40,14 +41,18 @@ class ImportIn(StrictSchema):
 def import_file(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, str]:
     dataset = dataset_for(dataset_id, "write")
     upload = given["file"]
+    path = written_path(upload.stream)
+    name = _plain_name(upload.filename or "")
+    message = given.get("commit_message")
     job_id = submit_import(
         service(),
         user(),
         dataset,
         ref_name=ref,
-        upload=written_path(upload.stream),
-        file_name=_plain_name(upload.filename or ""),
-        commit_message=given.get("commit_message"),
+        upload=path,
+        file_name=name,
+        commit_message=message,
+        key=idempotency_key(name, message or "", file=path),
     )
     return {"job_id": job_id, "status": "pending", "message": "Import job created"}
 

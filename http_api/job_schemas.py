@@ -40,6 +40,7 @@ class JobOut(JobInListOut):
     source_commit_id = fields.String(allow_none=True, required=True)
     run_parameters = fields.Dict(required=True)
     output_summary = fields.Dict(allow_none=True, required=True)
+    retry_of = fields.String(allow_none=True, required=True)
     queue_position = fields.Integer(
         allow_none=True, required=True, metadata={"description": "1 is next to start."}
     )

@@ -7,11 +7,13 @@ from typing import Any
 from apiflask import APIBlueprint
 from marshmallow import RAISE, validate
 
-from http_api.access import bearer, job_for, service, user
-from http_api.job_schemas import JobOut, JobsOut
+from http_api.access import bearer, dataset_for, job_for, service, user
+from http_api.idempotency import idempotency_key
+from http_api.job_schemas import JobAcceptedOut, JobOut, JobsOut
 from http_api.moments import Moment
 from http_api.strict_fields import QueryInteger, QueryList, StrictString
 from http_api.strict_schemas import PageQuery, text
+from job_runner.lifecycle import cancel, retry
 from storage.job_lists import ORDERS, JobFilters, list_jobs
 from storage.jobs import RUN_TYPES, STATUSES
 
@@ -53,3 +55,29 @@ def jobs(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.doc(summary="One job in full")
 def job(job_id: str) -> Any:
     return job_for(job_id)
+
+
+@blueprint.post("/<job_id>/cancel")
+@blueprint.auth_required(bearer)
+@blueprint.output(JobOut)
+@blueprint.doc(
+    summary="Cancel a pending or running job",
+    description="It ends as failed with the error_code cancelled; a running query stops.",
+)
+def cancel_one(job_id: str) -> Any:
+    found = job_for(job_id)
+    dataset_for(found.dataset_id, "write")
+    return cancel(service(), user(), found)
+
+
+@blueprint.post("/<job_id>/retry")
+@blueprint.auth_required(bearer)
+@blueprint.output(JobAcceptedOut)
+@blueprint.doc(
+    summary="Do a failed job again", description="As a new job, whose retry_of is the old one."
+)
+def retry_one(job_id: str) -> dict[str, str]:
+    found = job_for(job_id)
+    dataset_for(found.dataset_id, "write")
+    made = retry(service(), user(), found, idempotency_key())
+    return {"job_id": made.id, "status": made.status, "message": f"Job {found.id} is done again"}

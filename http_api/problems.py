@@ -26,6 +26,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "ref_moved": 409,
     "stale_job": 409,
     "job_not_completed": 409,
+    "idempotency_key_reused": 409,
     "forbidden": 403,
     "bad_credentials": 401,
     "too_many_attempts": 429,
@@ -54,6 +55,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "address_in_use": 503,
     "invalid_setting": 500,
     "rows_missing": 500,
+    "timed_out": 500,
 }
 """A code that isn't here is a mistake of ours: 500. A test holds the table against all errors."""
 
@@ -97,7 +99,7 @@ def of_domain_error(error: DomainError) -> Response:
     if status == 500:
         logger.error("no status for the error code %s: %s", error.code, error.message)
     loc = error.loc
-    if not loc or loc[0] not in ("body", "query", "path"):
+    if not loc or loc[0] not in ("body", "query", "path", "header"):
         loc = ("body", *loc)
     errors = [{"loc": list(loc), "msg": error.message, "type": error.code}]
     headers = {"Retry-After": str(error.retry_after_s)} if hasattr(error, "retry_after_s") else {}

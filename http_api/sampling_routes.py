@@ -8,6 +8,7 @@ from apiflask import APIBlueprint, Schema
 from marshmallow import fields
 
 from http_api.access import bearer, dataset_for, service, user
+from http_api.idempotency import idempotency_key
 from http_api.job_schemas import JobAcceptedOut
 from http_api.sampling_schemas import (
     AtOnceIn,
@@ -66,7 +67,7 @@ class ColumnSamplesOut(Schema):
 )
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset = dataset_for(dataset_id, "write")
-    job = submit_sampling(service(), user(), dataset, SamplingRequest(**given))
+    job = submit_sampling(service(), user(), dataset, SamplingRequest(**given), idempotency_key())
     return {
         "job_id": job.id,
         "status": job.status,

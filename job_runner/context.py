@@ -6,6 +6,7 @@ most twice a second, and a job that must stop learns it at its next report.
 
 from __future__ import annotations
 
+import math
 import shutil
 import threading
 import time
@@ -14,11 +15,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from domain_errors import DomainError
 from job_runner.service import Service
 from parquet_tables.progress import Report
 from storage.jobs import Job, report_progress
 
 NOTE_INTERVAL_S = 0.5
+
+
+class JobInterrupted(Exception):
+    """The job was cancelled: what this attempt makes is not wanted."""
+
+
+class TimedOut(DomainError):
+    """The job ran longer than its run type may."""
+
+    code = "timed_out"
 
 
 class ServiceStopping(Exception):
@@ -36,24 +48,36 @@ class JobContext:
 
 
 @contextmanager
-def job_context(service: Service, job: Job, stopping: threading.Event) -> Iterator[JobContext]:
+def job_context(
+    service: Service, job: Job, stopping: threading.Event, interrupted: threading.Event
+) -> Iterator[JobContext]:
     """A context whose scratch directory is gone afterwards, whatever happened."""
     scratch = service.directory.scratch_dir / f"{job.id}-{job.attempt}"
     scratch.mkdir(mode=0o700)
     try:
-        yield JobContext(service, job, scratch, _progress_notes(service, job, stopping))
+        yield JobContext(
+            service, job, scratch, _progress_notes(service, job, stopping, interrupted)
+        )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _progress_notes(service: Service, job: Job, stopping: threading.Event) -> Report:
+def _progress_notes(
+    service: Service, job: Job, stopping: threading.Event, interrupted: threading.Event
+) -> Report:
     last_note = -NOTE_INTERVAL_S
+    limit_min = service.settings.limit_min(job.run_type)
+    deadline = time.monotonic() + 60 * limit_min if limit_min else math.inf
 
     def report(fraction: float, message: str) -> None:
         nonlocal last_note
+        if interrupted.is_set():
+            raise JobInterrupted
         if stopping.is_set():
             raise ServiceStopping
         now = time.monotonic()
+        if now > deadline:
+            raise TimedOut(f"The job ran longer than {limit_min:,} minutes, the limit of its type.")
         if now - last_note >= NOTE_INTERVAL_S:
             last_note = now
             with service.database.write() as tx:

@@ -14,6 +14,7 @@ from job_runner.context import JobContext
 from job_runner.service import Service
 from parquet_tables.progress import share_of
 from storage.datasets import Dataset
+from storage.idempotency import IdempotencyKey, job_of_key, keep_key
 from storage.jobs import NewJob, insert_job
 from storage.manifests import StoredTable
 from storage.publishing import NewCommit, Outcome
@@ -33,6 +34,7 @@ def submit_import(
     upload: Path,
     file_name: str,
     commit_message: str | None,
+    key: IdempotencyKey | None = None,
 ) -> str:
     """Accept an import job; takes ``upload`` over. Returns the job's id.
 
@@ -45,6 +47,9 @@ def submit_import(
     kept = service.directory.upload_path(job_id)
     size_bytes = upload.stat().st_size
     with service.database.write() as tx:
+        earlier = job_of_key(tx, user.id, key, service.clock)
+        if earlier is not None:
+            return earlier
         get_ref(tx, dataset.id, ref_name)
         upload.replace(kept)
         insert_job(
@@ -64,6 +69,7 @@ def submit_import(
             ),
             service.clock,
         )
+        keep_key(tx, user.id, key, job_id, service.clock)
     service.wake_runner()
     return job_id
 

@@ -13,13 +13,18 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from domain_errors import DomainError
-from job_runner.context import JobContext, ServiceStopping, job_context
+from job_runner.context import JobContext, JobInterrupted, ServiceStopping, job_context
 from job_runner.service import Service
 from storage.errors import StaleJob
 from storage.jobs import Job, RunType, claim_next_job, fail_job, put_back_job
 from storage.publishing import Outcome, publish
 
 logger = logging.getLogger("jobsvc.jobs")
+
+WORTH_A_RETRY = frozenset(
+    {"cancelled", "interrupted", "timed_out", "out_of_memory", "system_error", "internal_error"}
+)
+"""Ends that the file of an import is kept for: the file isn't what was wrong."""
 
 Handler = Callable[[JobContext], Outcome]
 """Does one job's work and returns what to publish; raises DomainError for what a user can mend."""
@@ -42,6 +47,7 @@ class Runner:
         self._idle = threading.Semaphore(workers)
         self._wake = threading.Event()
         self.stopping = threading.Event()
+        self._interrupts: dict[str, threading.Event] = {}
         self._dispatcher: threading.Thread | None = None
 
     def start(self, service: Service) -> None:
@@ -55,6 +61,12 @@ class Runner:
     def wake(self) -> None:
         """Say that a job may be waiting."""
         self._wake.set()
+
+    def interrupt(self, job_id: str) -> None:
+        """Have a running job's thread leave its work; it matters not if it has left already."""
+        interrupted = self._interrupts.get(job_id)
+        if interrupted is not None:
+            interrupted.set()
 
     def stop(self) -> None:
         """Claim no more, have running jobs put back, and wait until their threads are free."""
@@ -88,8 +100,9 @@ class Runner:
 
     def _run(self, service: Service, job: Job) -> None:
         logger.info("job %s (%s) starts, attempt %d", job.id, job.run_type, job.attempt)
+        interrupted = self._interrupts[job.id] = threading.Event()
         try:
-            with job_context(service, job, self.stopping) as context:
+            with job_context(service, job, self.stopping, interrupted) as context:
                 outcome = self._handlers[job.run_type](context)
                 publish(service.database, job, outcome, service.clock)
             logger.info("job %s completed", job.id)
@@ -97,6 +110,8 @@ class Runner:
         except ServiceStopping:
             with service.database.write() as tx:
                 put_back_job(tx, job)
+        except JobInterrupted:
+            logger.info("job %s was cancelled", job.id)
         except StaleJob as stale:
             logger.warning("%s", stale)
         except DomainError as error:
@@ -105,6 +120,7 @@ class Runner:
             logger.exception("job %s failed", job.id)
             self._fail(service, job, *_unexpected(error))
         finally:
+            del self._interrupts[job.id]
             self._idle.release()
             self.wake()
 
@@ -113,7 +129,8 @@ class Runner:
         try:
             with service.database.write() as tx:
                 fail_job(tx, job, code, message, service.clock)
-            service.directory.discard_upload(job.id)
+            if code not in WORTH_A_RETRY:
+                service.directory.discard_upload(job.id)
         except StaleJob as stale:
             logger.warning("%s", stale)
         except Exception:

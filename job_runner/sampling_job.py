@@ -25,6 +25,7 @@ from sampling_engine import DrawnSample, check_rounds, draw_sample
 from storage.database import Transaction
 from storage.datasets import Dataset
 from storage.errors import Conflict
+from storage.idempotency import IdempotencyKey, job_of_key, keep_key
 from storage.jobs import Job, NewJob, get_job, insert_job, job_with_output_ref
 from storage.manifests import StoredTable
 from storage.publishing import NewCommit, Outcome
@@ -50,7 +51,11 @@ class SamplingRequest:
 
 
 def submit_sampling(
-    service: Service, user: User, dataset: Dataset, request: SamplingRequest
+    service: Service,
+    user: User,
+    dataset: Dataset,
+    request: SamplingRequest,
+    key: IdempotencyKey | None = None,
 ) -> Job:
     """Check whatever can be checked, fix the source and the seeds, accept the job.
 
@@ -71,6 +76,9 @@ def submit_sampling(
     digest = _digest(request, source)
     job_id = service.new_id()
     with service.database.write() as tx:
+        kept = job_of_key(tx, user.id, key, service.clock)
+        if kept is not None:
+            return get_job(tx, kept)
         output_ref, earlier = _output_ref(tx, dataset.id, job_id, request.output_name, digest)
         if earlier is not None:
             return earlier
@@ -95,6 +103,7 @@ def submit_sampling(
             ),
             service.clock,
         )
+        keep_key(tx, user.id, key, job_id, service.clock)
         job = get_job(tx, job_id)
     service.wake_runner()
     return job

@@ -34,6 +34,8 @@ class Service:
         Injected, so that tests decide the time and the ids.
     wake_runner : callable
         Tells the runner that a job waits.
+    interrupt_job : callable
+        Tells the runner that a running job's result is not wanted any more.
     """
 
     settings: Settings
@@ -44,3 +46,4 @@ class Service:
     clock: Clock
     new_id: NewId
     wake_runner: Callable[[], None]
+    interrupt_job: Callable[[str], None]

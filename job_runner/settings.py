@@ -56,6 +56,12 @@ class Settings:
     memory_mb: int = _setting(1024, "MiB", "Memory that DuckDB may use before it spills.", 128)
     upload_max_mb: int = _setting(20480, "MiB", "Largest file that may be imported.", 1)
     body_max_kb: int = _setting(1024, "KiB", "Largest request body that isn't a file.", 16)
+    sampling_limit_min: int = _setting(
+        60, "minutes", "How long a sampling job may run; 0 is without end.", 0
+    )
+    import_limit_min: int = _setting(
+        360, "minutes", "How long an import may run; 0 is without end.", 0
+    )
     token_hours: int = _setting(12, "hours", "How long a sign-in lasts.", 1)
     link_hours: int = _setting(24, "hours", "How long a one-time sign-in link stays open.", 1)
     soeid_pattern: str = _setting(
@@ -72,6 +78,12 @@ class Settings:
             re.compile(self.soeid_pattern)
         except re.error as error:
             raise InvalidSetting(f"soeid_pattern is no regular expression: {error}.") from None
+
+    def limit_min(self, run_type: str) -> int:
+        """How many minutes a job of this type may run; 0 is without end."""
+        return {"sampling": self.sampling_limit_min, "import": self.import_limit_min}.get(
+            run_type, 0
+        )
 
 
 def variable_name(name: str) -> str:

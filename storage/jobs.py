@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 
 from storage.clock import Clock, seconds_between, timestamp
 from storage.database import Transaction
-from storage.errors import NotFound, StaleJob
+from storage.errors import Conflict, NotFound, StaleJob
 from storage.rows import all_rows, first, run
 
 RunType = Literal["sampling", "import", "exploration", "profiling"]
@@ -49,6 +49,7 @@ class Job:
     started_at: str | None
     completed_at: str | None
     queue_position: int | None
+    retry_of: str | None
 
     @property
     def duration_seconds(self) -> float | None:
@@ -68,6 +69,7 @@ class NewJob:
     user_id: int
     source_commit_id: str | None
     run_parameters: dict[str, Any]
+    retry_of: str | None = None
 
 
 def insert_job(tx: Transaction, job: NewJob, clock: Clock) -> None:
@@ -82,6 +84,7 @@ def insert_job(tx: Transaction, job: NewJob, clock: Clock) -> None:
         source_commit_id=job.source_commit_id,
         run_parameters=json.dumps(job.run_parameters, ensure_ascii=False),
         created_at=timestamp(clock()),
+        retry_of=job.retry_of,
     )
 
 
@@ -161,6 +164,20 @@ def fail_job(tx: Transaction, job: Job, code: str, message: str, clock: Clock) -
         raise StaleJob(f"Attempt {job.attempt} of job {job.id} isn't the running one any more.")
 
 
+def cancel_job(tx: Transaction, job_id: str, soeid: str, clock: Clock) -> None:
+    """pending or running → failed, at once; a running attempt's result is not wanted any more.
+
+    Raises
+    ------
+    Conflict
+        The job has ended already.
+    """
+    message = f"Cancelled by {soeid}."
+    done = first(tx, "cancel_job", id=job_id, error_message=message, now=timestamp(clock()))
+    if done is None:
+        raise Conflict(f"The job is {get_job(tx, job_id).status} already.")
+
+
 def put_back_job(tx: Transaction, job: Job) -> None:
     """running → pending when the service stops in good order; the attempt doesn't count."""
     run(tx, "put_back_job", id=job.id, attempt=job.attempt).fetchall()
@@ -207,4 +224,5 @@ def job_of(row: sqlite3.Row) -> Job:
         started_at=row["started_at"],
         completed_at=row["completed_at"],
         queue_position=row["queue_position"],
+        retry_of=row["retry_of"],
     )

@@ -13,7 +13,20 @@ from pathlib import Path
 import storage
 from storage.errors import NewerSchema
 
-MIGRATIONS: Sequence[str] = ()
+MIGRATIONS: Sequence[str] = (
+    """
+    ALTER TABLE jobs ADD COLUMN retry_of TEXT REFERENCES jobs (id);
+    CREATE TABLE idempotency_keys (
+        user_id      INTEGER NOT NULL REFERENCES users (id),
+        key          TEXT NOT NULL CHECK (key <> ''),
+        request_hash TEXT NOT NULL CHECK (length(request_hash) = 64),
+        job_id       TEXT NOT NULL REFERENCES jobs (id),
+        created_at   TEXT NOT NULL,
+        PRIMARY KEY (user_id, key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
+    """,
+)
 """The script that leads from version 1 to 2, from 2 to 3, and so on. ``schema.sql`` is the newest
 version; a change of it comes with a script here that makes the same change."""
 

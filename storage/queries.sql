@@ -205,8 +205,10 @@ RETURNING name;
 DELETE FROM refs WHERE dataset_id = :dataset_id AND name = :name RETURNING name;
 
 -- insert_job: A job starts its life waiting.
-INSERT INTO jobs (id, run_type, dataset_id, user_id, source_commit_id, run_parameters, created_at)
-VALUES (:id, :run_type, :dataset_id, :user_id, :source_commit_id, :run_parameters, :created_at);
+INSERT INTO jobs (id, run_type, dataset_id, user_id, source_commit_id, run_parameters, created_at,
+                  retry_of)
+VALUES (:id, :run_type, :dataset_id, :user_id, :source_commit_id, :run_parameters, :created_at,
+        :retry_of);
 
 -- claim_job: pending -> running, the longest waiting; no row back means that nothing waits.
 UPDATE jobs SET status = 'running', attempt = attempt + 1, started_at = :now,
@@ -281,3 +283,21 @@ SELECT id FROM jobs
 WHERE dataset_id = :dataset_id AND run_type = 'sampling' AND status <> 'failed'
   AND run_parameters ->> '$.output_ref' = :name
 ORDER BY seq DESC LIMIT 1;
+
+-- cancel_job: pending or running -> failed; no row back means that it has ended already.
+UPDATE jobs SET status = 'failed', completed_at = :now,
+                error_code = 'cancelled', error_message = :error_message
+WHERE id = :id AND status IN ('pending', 'running')
+RETURNING id;
+
+-- idempotency_key: What a user's key stood for.
+SELECT * FROM idempotency_keys WHERE user_id = :user_id AND key = :key AND created_at > :since;
+
+-- put_idempotency_key: Keep a key with its job, in place of one that has ended.
+INSERT INTO idempotency_keys (user_id, key, request_hash, job_id, created_at)
+VALUES (:user_id, :key, :request_hash, :job_id, :created_at)
+ON CONFLICT (user_id, key) DO UPDATE
+SET request_hash = :request_hash, job_id = :job_id, created_at = :created_at;
+
+-- forget_idempotency_keys: Drop keys that have ended.
+DELETE FROM idempotency_keys WHERE created_at <= :since;

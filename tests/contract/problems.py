@@ -20,7 +20,7 @@ def assert_problem(answer: httpx.Response, status: int, code: str, *parts: str) 
     assert ("errors" in document) == (status == 422)
     for error in document.get("errors", []):
         assert set(error) == {"loc", "msg", "type"}
-        assert error["loc"][0] in ("body", "query", "path")
+        assert error["loc"][0] in ("body", "query", "path", "header")
     for part in parts:
         assert part in document["detail"], document
     return document

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from job_runner.runner import Runner
 from job_runner.service import Service
 from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase
@@ -37,6 +38,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
             clock=system_clock,
             new_id=lambda: f"job-{next(ids)}",
             wake_runner=lambda: None,
+            interrupt_job=lambda job_id: None,
         )
         database.close()
     directory.release()
@@ -68,5 +70,6 @@ def job_of(service: Service, job_id: str) -> Job:
         return get_job(tx, job_id)
 
 
-def with_wake(service: Service, wake: object) -> Service:
-    return replace(service, wake_runner=wake)  # type: ignore[arg-type]
+def joined(service: Service, runner: Runner) -> Service:
+    """The service with this runner in it."""
+    return replace(service, wake_runner=runner.wake, interrupt_job=runner.interrupt)

@@ -17,7 +17,7 @@ from storage.datasets import Dataset
 from storage.jobs import Job, claim_next_job, recover_jobs
 from storage.publishing import Outcome
 from storage.users import User
-from tests.job_runner.conftest import job_of, submit, with_wake
+from tests.job_runner.conftest import job_of, joined, submit
 
 WAIT_S = 20
 
@@ -25,7 +25,7 @@ WAIT_S = 20
 @contextmanager
 def running(service: Service, handler: Handler, workers: int = 2) -> Iterator[Service]:
     runner = Runner({"import": handler}, workers)
-    woken = with_wake(service, runner.wake)
+    woken = joined(service, runner)
     runner.start(woken)
     try:
         yield woken
@@ -137,7 +137,7 @@ def test_a_stopping_service_puts_running_jobs_back(
         raise AssertionError("the report should have ended this job")
 
     runner = Runner({"import": handler}, 1)
-    woken = with_wake(service, runner.wake)
+    woken = joined(service, runner)
     runner.start(woken)
     job_id = submit(woken, dataset, user)
     assert started.wait(WAIT_S)

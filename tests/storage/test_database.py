@@ -13,8 +13,10 @@ import storage
 from storage.database import Database
 from storage.errors import NewerSchema
 from storage.health import check_writable
-from storage.migrations import bring_up_to_date, schema_script
+from storage.migrations import MIGRATIONS, bring_up_to_date, schema_script
 from storage.queries import all_statements
+
+FIRST_SCHEMA = Path(__file__).parent / "schema_1.sql"
 
 
 def test_a_failed_write_leaves_nothing(database: Database) -> None:
@@ -51,13 +53,45 @@ def test_the_database_is_wal_synced_and_checks_references(database: Database) ->
     check_writable(database)
 
 
-def test_an_older_database_is_led_forward_step_by_step(tmp_path: Path) -> None:
+def shape_of(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
+    """Every table with its columns, every index and trigger with what it is on."""
+    names = connection.execute(
+        "SELECT type, name, tbl_name FROM sqlite_master "
+        "WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
+    ).fetchall()
+    shape: dict[str, list[tuple[object, ...]]] = {"": names}
+    for kind, name, _ in names:
+        if kind in ("table", "index"):
+            shape[name] = connection.execute(f"PRAGMA {kind}_info({name})").fetchall()
+    return shape
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    assert isinstance(version, int)
+    return version
+
+
+def test_a_database_of_the_first_version_becomes_what_a_new_one_is(tmp_path: Path) -> None:
+    old = sqlite3.connect(tmp_path / "old", isolation_level=None)
+    old.executescript(FIRST_SCHEMA.read_text(encoding="utf-8") + "PRAGMA user_version = 1;")
+    bring_up_to_date(old)
+    new = sqlite3.connect(tmp_path / "new", isolation_level=None)
+    bring_up_to_date(new)
+    assert version_of(old) == version_of(new) == len(MIGRATIONS) + 1
+    assert shape_of(old) == shape_of(new)
+    old.close()
+    new.close()
+
+
+def test_only_the_steps_that_are_missing_are_run(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "old", isolation_level=None)
     bring_up_to_date(connection)
-    bring_up_to_date(connection, ["CREATE TABLE b (x)"])
-    assert connection.execute("PRAGMA user_version").fetchone()[0] == 2
-    bring_up_to_date(connection, ["never run again", "CREATE TABLE c (x)"])
-    assert connection.execute("PRAGMA user_version").fetchone()[0] == 3
+    newest = version_of(connection)
+    steps = ["never run again"] * (newest - 1)
+    bring_up_to_date(connection, [*steps, "CREATE TABLE b (x)"])
+    bring_up_to_date(connection, [*steps, "never run again", "CREATE TABLE c (x)"])
+    assert version_of(connection) == newest + 2
     connection.execute("SELECT * FROM b, c")
     connection.close()
 
@@ -65,9 +99,11 @@ def test_an_older_database_is_led_forward_step_by_step(tmp_path: Path) -> None:
 def test_a_migration_that_fails_leaves_the_version_before(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "old", isolation_level=None)
     bring_up_to_date(connection)
+    newest = version_of(connection)
+    steps = [*MIGRATIONS, "CREATE TABLE b (x); SELECT nonsense"]
     with pytest.raises(sqlite3.OperationalError):
-        bring_up_to_date(connection, ["CREATE TABLE b (x); SELECT nonsense"])
-    assert connection.execute("PRAGMA user_version").fetchone()[0] == 1
+        bring_up_to_date(connection, steps)
+    assert version_of(connection) == newest
     with pytest.raises(sqlite3.OperationalError, match="no such table"):
         connection.execute("SELECT * FROM b")
     connection.close()

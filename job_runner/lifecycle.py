@@ -1,0 +1,82 @@
+"""Ending a job before its time, and doing a failed one again.
+
+Invariant: a cancelled job is failed at once, whatever its thread still does: the thread learns it
+within a tenth of a second, its query is interrupted, and its result is not wanted. A retry is a new
+job with the same parameters, linked to the old one.
+"""
+
+from __future__ import annotations
+
+from job_runner.service import Service
+from storage.database import Transaction
+from storage.errors import Conflict
+from storage.idempotency import IdempotencyKey, job_of_key, keep_key
+from storage.jobs import Job, NewJob, cancel_job, get_job, insert_job, job_with_output_ref
+from storage.refs import get_ref, list_ref_names
+from storage.users import User
+
+
+def cancel(service: Service, user: User, job: Job) -> Job:
+    """Cancel a pending or running job.
+
+    Raises
+    ------
+    Conflict
+        It has ended already.
+    """
+    with service.database.write() as tx:
+        cancel_job(tx, job.id, user.soeid, service.clock)
+        cancelled = get_job(tx, job.id)
+    service.interrupt_job(job.id)
+    return cancelled
+
+
+def retry(service: Service, user: User, job: Job, key: IdempotencyKey | None = None) -> Job:
+    """Make a new job with the parameters of a failed one.
+
+    Raises
+    ------
+    Conflict
+        The job hasn't failed; the file of an import is gone; or the ref of a sample is taken.
+    """
+    job_id = service.new_id()
+    with service.database.write() as tx:
+        earlier = job_of_key(tx, user.id, key, service.clock)
+        if earlier is not None:
+            return get_job(tx, earlier)
+        if job.status != "failed":
+            raise Conflict(f"The job is {job.status}; only a failed one can be done again.")
+        if job.run_type == "import":
+            get_ref(tx, job.dataset_id, job.run_parameters["ref"])
+            _take_upload(service, job.id, job_id)
+        if job.run_type == "sampling":
+            _require_free_ref(tx, job)
+        new = NewJob(
+            id=job_id,
+            run_type=job.run_type,
+            dataset_id=job.dataset_id,
+            user_id=user.id,
+            source_commit_id=job.source_commit_id,
+            run_parameters=job.run_parameters,
+            retry_of=job.id,
+        )
+        insert_job(tx, new, service.clock)
+        keep_key(tx, user.id, key, job_id, service.clock)
+        made = get_job(tx, job_id)
+    service.wake_runner()
+    return made
+
+
+def _take_upload(service: Service, old_id: str, new_id: str) -> None:
+    try:
+        service.directory.upload_path(old_id).replace(service.directory.upload_path(new_id))
+    except FileNotFoundError:
+        raise Conflict(
+            "The file of that import is gone, or could not be read as it is. Import a file again."
+        ) from None
+
+
+def _require_free_ref(tx: Transaction, job: Job) -> None:
+    name = job.run_parameters["output_ref"]
+    if name in list_ref_names(tx, job.dataset_id) or job_with_output_ref(tx, job.dataset_id, name):
+        raise Conflict(f'There is a ref "{name}" by now. Make a new draw with another output_name.')

@@ -1,0 +1,182 @@
+"""Cancel, retry and idempotency keys, on a server of their own with one worker."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+import jobsvc
+from job_runner.settings import Settings
+from tests.contract.problems import assert_problem
+from tests.live_server import LiveServer, write_csv
+
+RANDOM = {"method": "random", "parameters": {"sample_size": 5, "seed": 1}}
+
+
+@pytest.fixture(scope="module")
+def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server that does one job at a time."""
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("lonely"), workers=1, memory_mb=512, duckdb_threads=1
+    )
+    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+        yield live
+
+
+@pytest.fixture(scope="module")
+def big(lonely: LiveServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_csv(tmp_path_factory.mktemp("csv") / "big.csv", 1_500_000)
+
+
+def start_import(server: LiveServer, big: Path, **headers: str) -> tuple[int, str]:
+    dataset = server.new_dataset()
+    path = f"/api/datasets/{dataset}/refs/main/import"
+    with big.open("rb") as file:
+        answer = server.admin.post(path, files={"file": ("big.csv", file)}, headers=headers)
+    return dataset, answer.json()["job_id"]
+
+
+def wait_until_running(server: LiveServer, job_id: str) -> None:
+    end = time.monotonic() + 30
+    while server.admin.get(f"/api/jobs/{job_id}").json()["status"] != "running":
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_a_running_job_stops_within_half_a_second_and_leaves_nothing(
+    lonely: LiveServer, big: Path
+) -> None:
+    files = sorted(lonely.service.directory.files_dir.glob("??/*"))
+    dataset, job_id = start_import(lonely, big)
+    wait_until_running(lonely, job_id)
+    answer = lonely.admin.post(f"/api/jobs/{job_id}/cancel").json()
+    cancelled_at = time.monotonic()
+    assert (answer["status"], answer["error_code"]) == ("failed", "cancelled")
+    assert "admin00" in answer["error_message"]
+    while any(lonely.service.directory.scratch_dir.glob(f"{job_id}-*")):
+        assert time.monotonic() - cancelled_at < 2, "the query goes on"
+        time.sleep(0.005)
+    assert time.monotonic() - cancelled_at < 0.5
+    after = lonely.admin.get(f"/api/jobs/{job_id}").json()
+    assert (after["status"], after["error_code"]) == ("failed", "cancelled")
+    assert sorted(lonely.service.directory.files_dir.glob("??/*")) == files
+    ref = lonely.admin.get(f"/api/datasets/{dataset}/refs/main").json()
+    assert ref["commit_id"] is None
+    assert_problem(lonely.admin.post(f"/api/jobs/{job_id}/cancel"), 409, "conflict", "failed")
+
+
+def test_a_cancelled_import_is_done_again_with_its_file(lonely: LiveServer, big: Path) -> None:
+    _, job_id = start_import(lonely, big)
+    wait_until_running(lonely, job_id)
+    lonely.admin.post(f"/api/jobs/{job_id}/cancel")
+    again = lonely.admin.post(f"/api/jobs/{job_id}/retry").json()
+    job = lonely.finished(again["job_id"])
+    assert (job["status"], job["retry_of"]) == ("completed", job_id)
+    assert job["output_summary"]["tables"][0]["rows"] == 1_500_000
+    second = lonely.admin.post(f"/api/jobs/{job_id}/retry")
+    assert_problem(second, 409, "conflict", "gone")
+    done = lonely.admin.post(f"/api/jobs/{again['job_id']}/retry")
+    assert_problem(done, 409, "conflict", "completed")
+
+
+def test_a_waiting_job_is_cancelled_before_it_starts(lonely: LiveServer, big: Path) -> None:
+    dataset = lonely.new_table(100)
+    _, running = start_import(lonely, big)
+    wait_until_running(lonely, running)
+    path = f"/api/sampling/datasets/{dataset}/jobs"
+    waiting = lonely.admin.post(path, json={**RANDOM, "output_name": "w"}).json()["job_id"]
+    assert lonely.admin.get(f"/api/jobs/{waiting}").json()["queue_position"] == 1
+    answer = lonely.admin.post(f"/api/jobs/{waiting}/cancel").json()
+    assert (answer["status"], answer["started_at"]) == ("failed", None)
+    lonely.admin.post(f"/api/jobs/{running}/cancel")
+    again = lonely.admin.post(f"/api/jobs/{waiting}/retry").json()
+    assert lonely.finished(again["job_id"])["status"] == "completed"
+    twice = lonely.admin.post(f"/api/jobs/{waiting}/retry")
+    assert_problem(twice, 409, "conflict", "smpl-w")
+
+
+def test_a_file_that_was_wrong_is_not_kept_for_a_retry(lonely: LiveServer) -> None:
+    failed = lonely.import_text(lonely.new_dataset(), "a,b\n1,2\n3,4,5\n")
+    answer = lonely.admin.post(f"/api/jobs/{failed['id']}/retry")
+    assert_problem(answer, 409, "conflict", "could not be read")
+
+
+def test_whoever_may_only_read_can_neither_cancel_nor_retry(lonely: LiveServer) -> None:
+    reader, user = lonely.new_user()
+    dataset = lonely.new_dataset()
+    failed = lonely.import_text(dataset, "a,b\n1,2\n3,4,5\n")
+    for action in ("cancel", "retry"):
+        hidden = reader.post(f"/api/jobs/{failed['id']}/{action}")
+        assert_problem(hidden, 404, "not_found")
+    given = {"user_id": user["id"], "permission": "read"}
+    lonely.admin.put(f"/api/datasets/{dataset}/permissions", json=given)
+    for action in ("cancel", "retry"):
+        assert_problem(reader.post(f"/api/jobs/{failed['id']}/{action}"), 403, "forbidden")
+
+
+def test_the_same_key_and_request_make_one_job_also_when_they_arrive_at_once(
+    lonely: LiveServer,
+) -> None:
+    path = f"/api/sampling/datasets/{lonely.new_table(50)}/jobs"
+    gate = threading.Barrier(8)
+
+    def post(_: int) -> str:
+        with httpx.Client(base_url=lonely.url, headers=dict(lonely.admin.headers)) as client:
+            gate.wait()
+            answer = client.post(path, json=RANDOM, headers={"Idempotency-Key": "once"})
+            return str(answer.json()["job_id"])
+
+    with ThreadPoolExecutor(8) as pool:
+        ids = set(pool.map(post, range(8)))
+    assert len(ids) == 1
+    other = {"method": "random", "sample_size": 6}
+    answer = lonely.admin.post(path, json=other, headers={"Idempotency-Key": "once"})
+    assert_problem(answer, 409, "idempotency_key_reused", "new key")
+    without = lonely.admin.post(path, json=RANDOM).json()["job_id"]
+    assert without not in ids
+    client, _ = lonely.new_user()
+    theirs = f"/api/sampling/datasets/{lonely.new_table(50, client)}/jobs"
+    answer = client.post(theirs, json=RANDOM, headers={"Idempotency-Key": "once"})
+    assert answer.json()["job_id"] not in ids
+
+
+def test_a_key_stands_for_an_import_by_its_content(lonely: LiveServer) -> None:
+    dataset = lonely.new_dataset()
+    path = f"/api/datasets/{dataset}/refs/main/import"
+
+    def post(content: bytes) -> httpx.Response:
+        files = {"file": ("a.csv", content)}
+        return lonely.admin.post(path, files=files, headers={"Idempotency-Key": "file"})
+
+    first = post(b"x\n1\n").json()["job_id"]
+    assert post(b"x\n1\n").json()["job_id"] == first
+    assert_problem(post(b"x\n2\n"), 409, "idempotency_key_reused")
+    lonely.finished(first)
+    uploads = lonely.service.directory.uploads_dir
+    assert not list(uploads.glob("incoming-*"))
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "ä"])
+def test_a_key_that_cannot_be_is_refused(lonely: LiveServer, key: str) -> None:
+    path = f"/api/sampling/datasets/{lonely.new_table(5)}/jobs"
+    headers = {"Idempotency-Key": key.encode("latin-1")}
+    answer = lonely.admin.post(path, json=RANDOM, headers=headers)  # type: ignore[arg-type]
+    assert_problem(answer, 422, "invalid_request", "Idempotency-Key")
+
+
+def test_a_job_past_its_types_limit_ends_as_timed_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, big: Path
+) -> None:
+    monkeypatch.setattr(Settings, "limit_min", lambda self, run_type: 0.001)
+    settings = Settings(data_dir=tmp_path, memory_mb=512, duckdb_threads=1)
+    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+        _, job_id = start_import(live, big)
+        job = live.finished(job_id)
+    assert (job["status"], job["error_code"]) == ("failed", "timed_out")
+    assert "limit of its type" in job["error_message"]
