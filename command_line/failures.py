@@ -40,3 +40,5 @@ def told_plainly() -> Iterator[None]:
         raise Unreachable(f"The server can't be reached: {error}.") from None
     except PermissionError as error:
         raise Unreachable(f"{error.strerror}: {error.filename}") from None
+    except OSError as error:
+        raise CommandFailed(f"{error.strerror}: {error.filename}") from None

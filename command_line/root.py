@@ -8,6 +8,7 @@ from command_line.accounts import token, user
 from command_line.demo import demo
 from command_line.importing import import_command
 from command_line.jobs import jobs
+from command_line.maintenance import backup_command, check_command, restore_command
 from command_line.sampling import plan, sample
 from command_line.serving import serve
 
@@ -28,5 +29,17 @@ def command() -> None:
     """
 
 
-for subcommand in (serve, import_command, plan, sample, jobs, demo, user, token):
+for subcommand in (
+    serve,
+    import_command,
+    plan,
+    sample,
+    jobs,
+    demo,
+    user,
+    token,
+    check_command,
+    backup_command,
+    restore_command,
+):
     command.add_command(subcommand)

@@ -55,6 +55,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "address_in_use": 503,
     "invalid_setting": 500,
     "rows_missing": 500,
+    "damaged_data": 500,
     "timed_out": 500,
 }
 """A code that isn't here is a mistake of ours: 500. A test holds the table against all errors."""
@@ -96,8 +97,8 @@ def problem(
 def of_domain_error(error: DomainError) -> Response:
     """A domain error's problem document."""
     status = STATUS_OF_CODE.get(error.code, 500)
-    if status == 500:
-        logger.error("no status for the error code %s: %s", error.code, error.message)
+    if status >= 500:
+        logger.error("%s: %s", error.code, error.message)
     loc = error.loc
     if not loc or loc[0] not in ("body", "query", "path", "header"):
         loc = ("body", *loc)

@@ -72,7 +72,15 @@ def open_table(service: Service, dataset_id: int, ref_or_commit: str, key: str |
 
 
 def table_files(service: Service, table: StoredTable) -> TableFiles:
-    """A stored table as the engines take it, the positions that it leaves out read."""
+    """A stored table as the engines take it, the positions that it leaves out read.
+
+    Raises
+    ------
+    DamagedData
+        One of its files is missing or of another size than it was written with.
+    """
+    for file in (*table.files, *((table.left_out,) if table.left_out else ())):
+        service.data_files.require_whole(file)
     if table.left_out is None:
         return table.as_files(service.data_files, NOTHING)
     with service.parquet.cursor() as cursor:

@@ -13,6 +13,8 @@ from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage.errors import DamagedData
+
 
 @dataclass(frozen=True)
 class StoredFile:
@@ -32,6 +34,26 @@ class DataFiles:
     def path(self, sha256: str) -> Path:
         """Where the file with this hash lies, or would lie."""
         return self._root / sha256[:2] / f"{sha256}.parquet"
+
+    def require_whole(self, file: StoredFile) -> None:
+        """Refuse a file that can't be what was written; a full check also reads its content.
+
+        Raises
+        ------
+        DamagedData
+            It is missing or of another size.
+        """
+        path = self.path(file.sha256)
+        try:
+            size_bytes = path.stat().st_size
+        except FileNotFoundError:
+            size_bytes = -1
+        if size_bytes != file.size_bytes:
+            problem = "is missing" if size_bytes < 0 else "is damaged"
+            raise DamagedData(
+                f"The data file {file.sha256[:12]} {problem}. Run jobsvc check, and restore it from "
+                "a backup."
+            )
 
     def adopt(self, written: Path, rows: int) -> StoredFile:
         """Move a finished file into the store and make it durable.

@@ -35,6 +35,12 @@ class InvalidValue(DomainError):
     code = "invalid_value"
 
 
+class DamagedData(DomainError):
+    """A data file is missing, or isn't of the size that it was written with."""
+
+    code = "damaged_data"
+
+
 class DataDirectoryInUse(DomainError):
     """Another process works on this data directory."""
 

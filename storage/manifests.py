@@ -81,14 +81,19 @@ class Manifest:
         return hashlib.sha256(self.canonical_json().encode()).hexdigest()
 
     @property
-    def file_hashes(self) -> set[str]:
-        """Every data file that the manifest names."""
-        return {
-            file.sha256
+    def stored_files(self) -> list[StoredFile]:
+        """Every data file that the manifest names, as often as it does."""
+        return [
+            file
             for table in self.tables
             for file in (*table.files, table.left_out)
             if file is not None
-        }
+        ]
+
+    @property
+    def file_hashes(self) -> set[str]:
+        """The hash of every data file that the manifest names."""
+        return {file.sha256 for file in self.stored_files}
 
     def table(self, key: str) -> StoredTable:
         """The table with this key.

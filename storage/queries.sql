@@ -176,6 +176,9 @@ WITH RECURSIVE line (id) AS (
 )
 SELECT count(*) FROM line;
 
+-- every_commit: All commits with their manifests, for a check.
+SELECT dataset_id, id, manifest FROM commits ORDER BY dataset_id, id;
+
 -- named_files: Every data file that a commit names.
 SELECT DISTINCT sha256 FROM commit_files;
 

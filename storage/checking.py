@@ -1,0 +1,105 @@
+"""Is everything as it was written? Recomputes every hash and every manifest.
+
+Owns: what makes a data directory sound. Invariant: it only reads, so it may run beside a server; a
+file that a commit made meanwhile is simply checked, too. Called by the command line, and by a
+restore before it puts anything in its place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.data_directory import DataDirectory
+from storage.data_files import DataFiles, StoredFile
+from storage.errors import NotFound
+from storage.manifests import parse_manifest
+from storage.queries import statement
+
+Told = Callable[[float, str], None]
+"""Takes the done fraction, 0 to 1, and what is being looked at."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that isn't as it was written."""
+
+    what: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a check looked at, and what it found wrong."""
+
+    commits: int
+    files: int
+    size_bytes: int
+    faults: tuple[Fault, ...]
+
+
+def open_to_read(database: Path) -> sqlite3.Connection:
+    """The database, for reading alone.
+
+    Raises
+    ------
+    NotFound
+        There is none.
+    """
+    if not database.is_file():
+        raise NotFound(f"There is no database at {database}.")
+    return sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)
+
+
+def check(directory: DataDirectory, told: Told) -> Findings:
+    """Check the database, every commit and every data file."""
+    connection = open_to_read(directory.database_path)
+    try:
+        faults = list(_database_faults(connection))
+        commits = connection.execute(statement("every_commit")).fetchall()
+    finally:
+        connection.close()
+    files: dict[str, StoredFile] = {}
+    for dataset_id, commit_id, manifest in commits:
+        if hashlib.sha256(manifest.encode()).hexdigest() != commit_id:
+            faults.append(Fault(f"commit {commit_id}", "its manifest is not what its id says"))
+            continue
+        for file in parse_manifest(manifest).stored_files:
+            files[file.sha256] = file
+        if parse_manifest(manifest).dataset_id != dataset_id:
+            faults.append(Fault(f"commit {commit_id}", "it belongs to another dataset"))
+    store = DataFiles(directory.files_dir)
+    whole = sum(file.size_bytes for file in files.values())
+    done = 0
+    for file in files.values():
+        told(done / max(whole, 1), f"file {file.sha256[:12]}")
+        faults += _file_faults(store, file)
+        done += file.size_bytes
+    told(1.0, "checked")
+    return Findings(len(commits), len(files), whole, tuple(faults))
+
+
+def _database_faults(connection: sqlite3.Connection) -> Iterator[Fault]:
+    for (text,) in connection.execute("PRAGMA integrity_check"):
+        if text != "ok":
+            yield Fault("the database", text)
+    for table, row, other, _ in connection.execute("PRAGMA foreign_key_check"):
+        yield Fault("the database", f"row {row} of {table} refers to a missing row of {other}")
+
+
+def _file_faults(store: DataFiles, file: StoredFile) -> Iterator[Fault]:
+    what = f"file {file.sha256}"
+    path = store.path(file.sha256)
+    if not path.is_file():
+        yield Fault(what, "it is missing")
+        return
+    size = path.stat().st_size
+    if size != file.size_bytes:
+        yield Fault(what, f"it has {size:,} bytes, not {file.size_bytes:,}")
+        return
+    with path.open("rb") as content:
+        if hashlib.file_digest(content, "sha256").hexdigest() != file.sha256:
+            yield Fault(what, "its content has changed")
