@@ -136,6 +136,47 @@ CREATE TABLE jobs (
     CHECK (status = 'completed' OR (output_summary IS NULL AND output_commit_id IS NULL))
 ) STRICT;
 
+-- What a job did, step by step. Kept by triggers, so that no change of a job can go unlogged.
+CREATE TABLE job_log (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id  TEXT NOT NULL REFERENCES jobs (id),
+    at      TEXT NOT NULL,
+    message TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX job_log_of_job ON job_log (job_id, id);
+
+CREATE TRIGGER jobs_log_acceptance AFTER INSERT ON jobs
+BEGIN
+    INSERT INTO job_log (job_id, at, message) VALUES (NEW.id, NEW.created_at, 'accepted');
+END;
+
+CREATE TRIGGER jobs_log_status AFTER UPDATE OF status ON jobs WHEN NEW.status <> OLD.status
+BEGIN
+    INSERT INTO job_log (job_id, at, message) VALUES (
+        NEW.id,
+        CASE NEW.status
+            WHEN 'running' THEN NEW.started_at
+            WHEN 'pending' THEN strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00'
+            ELSE NEW.completed_at
+        END,
+        CASE NEW.status
+            WHEN 'running' THEN 'attempt ' || NEW.attempt || ' started'
+            WHEN 'failed' THEN 'failed: ' || NEW.error_message
+            ELSE NEW.progress_message
+        END
+    );
+END;
+
+CREATE TRIGGER jobs_log_step AFTER UPDATE OF progress_message ON jobs
+WHEN NEW.status = 'running' AND OLD.status = 'running'
+     AND NEW.progress_message <> OLD.progress_message
+BEGIN
+    INSERT INTO job_log (job_id, at, message) VALUES (
+        NEW.id, strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00', NEW.progress_message
+    );
+END;
+
 -- What a client's Idempotency-Key stood for: the same key and request give the same job, for a day.
 -- Written with its job, so that a crash leaves both or none.
 CREATE TABLE idempotency_keys (

@@ -13,6 +13,7 @@ from werkzeug.routing import IntegerConverter
 from http_api import (
     datasets_routes,
     import_routes,
+    job_events,
     jobs_routes,
     openapi,
     problems,
@@ -69,6 +70,7 @@ def create_app(service: Service) -> APIFlask:
     app.url_map.converters["int"] = StorableInteger
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions[SERVICE] = service
+    app.extensions[job_events.SLOTS] = job_events.stream_slots(service.settings)
     problems.register(app)
     _limit_bodies(app, service)
     _name_requests(app)

@@ -46,5 +46,15 @@ class JobOut(JobInListOut):
     )
 
 
+class LogEntryOut(Schema):
+    at = fields.String(required=True)
+    message = fields.String(required=True)
+
+
+class LogOut(PageOut):
+    job_id = fields.String(required=True)
+    logs = fields.List(fields.Nested(LogEntryOut), required=True)
+
+
 class JobsOut(PageOut):
     jobs = fields.List(fields.Nested(JobInListOut), required=True)

@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import APIBlueprint
+from flask import Response
 from marshmallow import RAISE, validate
 
 from http_api.access import bearer, dataset_for, job_for, service, user
 from http_api.idempotency import idempotency_key
-from http_api.job_schemas import JobAcceptedOut, JobOut, JobsOut
+from http_api.job_events import stream
+from http_api.job_schemas import JobAcceptedOut, JobOut, JobsOut, LogOut
 from http_api.moments import Moment
 from http_api.strict_fields import QueryInteger, QueryList, StrictString
 from http_api.strict_schemas import PageQuery, text
 from job_runner.lifecycle import cancel, retry
 from storage.job_lists import ORDERS, JobFilters, list_jobs
+from storage.job_log import list_log
 from storage.jobs import RUN_TYPES, STATUSES
 
 blueprint = APIBlueprint("jobs", __name__, url_prefix="/api/jobs", tag="Jobs")
+DUMPED = JobOut()
 
 
 class JobsQuery(PageQuery):
@@ -55,6 +59,29 @@ def jobs(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.doc(summary="One job in full")
 def job(job_id: str) -> Any:
     return job_for(job_id)
+
+
+@blueprint.get("/<job_id>/logs")
+@blueprint.auth_required(bearer)
+@blueprint.input(PageQuery, location="query", unknown=RAISE, arg_name="page")
+@blueprint.output(LogOut)
+@blueprint.doc(summary="What a job did, step by step, with times")
+def logs(job_id: str, page: dict[str, int]) -> dict[str, Any]:
+    found = job_for(job_id)
+    with service().database.read() as tx:
+        entries, total = list_log(tx, found.id, page["offset"], page["limit"])
+    return {"job_id": found.id, "logs": entries, "total": total, **page}
+
+
+@blueprint.get("/<job_id>/events")
+@blueprint.auth_required(bearer)
+@blueprint.doc(
+    summary="A job's status and progress as they change",
+    description="Server-Sent Events: an event `job` with the job's JSON whenever it changes; the "
+    "stream ends with the job. When too many streams are open the answer is 429: poll instead.",
+)
+def events(job_id: str) -> Response:
+    return stream(job_for(job_id), DUMPED.dump)
 
 
 @blueprint.post("/<job_id>/cancel")

@@ -30,6 +30,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "forbidden": 403,
     "bad_credentials": 401,
     "too_many_attempts": 429,
+    "too_many_streams": 429,
     "invalid_value": 422,
     "invalid_request": 422,
     "unknown_column": 422,

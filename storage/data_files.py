@@ -51,8 +51,8 @@ class DataFiles:
         if size_bytes != file.size_bytes:
             problem = "is missing" if size_bytes < 0 else "is damaged"
             raise DamagedData(
-                f"The data file {file.sha256[:12]} {problem}. Run jobsvc check, and restore it from "
-                "a backup."
+                f"The data file {file.sha256[:12]} {problem}. Run jobsvc check, and restore it "
+                "from a backup."
             )
 
     def adopt(self, written: Path, rows: int) -> StoredFile:

@@ -26,6 +26,47 @@ MIGRATIONS: Sequence[str] = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
     """,
+    """
+    CREATE TABLE job_log (
+        id      INTEGER PRIMARY KEY AUTOINCREMENT,
+        job_id  TEXT NOT NULL REFERENCES jobs (id),
+        at      TEXT NOT NULL,
+        message TEXT NOT NULL
+    ) STRICT;
+
+    CREATE INDEX job_log_of_job ON job_log (job_id, id);
+
+    CREATE TRIGGER jobs_log_acceptance AFTER INSERT ON jobs
+    BEGIN
+        INSERT INTO job_log (job_id, at, message) VALUES (NEW.id, NEW.created_at, 'accepted');
+    END;
+
+    CREATE TRIGGER jobs_log_status AFTER UPDATE OF status ON jobs WHEN NEW.status <> OLD.status
+    BEGIN
+        INSERT INTO job_log (job_id, at, message) VALUES (
+            NEW.id,
+            CASE NEW.status
+                WHEN 'running' THEN NEW.started_at
+                WHEN 'pending' THEN strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00'
+                ELSE NEW.completed_at
+            END,
+            CASE NEW.status
+                WHEN 'running' THEN 'attempt ' || NEW.attempt || ' started'
+                WHEN 'failed' THEN 'failed: ' || NEW.error_message
+                ELSE NEW.progress_message
+            END
+        );
+    END;
+
+    CREATE TRIGGER jobs_log_step AFTER UPDATE OF progress_message ON jobs
+    WHEN NEW.status = 'running' AND OLD.status = 'running'
+         AND NEW.progress_message <> OLD.progress_message
+    BEGIN
+        INSERT INTO job_log (job_id, at, message) VALUES (
+            NEW.id, strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00', NEW.progress_message
+        );
+    END;
+    """,
 )
 """The script that leads from version 1 to 2, from 2 to 3, and so on. ``schema.sql`` is the newest
 version; a change of it comes with a script here that makes the same change."""

@@ -304,3 +304,9 @@ SET request_hash = :request_hash, job_id = :job_id, created_at = :created_at;
 
 -- forget_idempotency_keys: Drop keys that have ended.
 DELETE FROM idempotency_keys WHERE created_at <= :since;
+
+-- list_job_log: A page of what a job did, oldest first.
+SELECT at, message FROM job_log WHERE job_id = :job_id ORDER BY id LIMIT :limit OFFSET :offset;
+
+-- count_job_log: How many entries a job's log has.
+SELECT count(*) FROM job_log WHERE job_id = :job_id;

@@ -1,0 +1,84 @@
+"""A job's changes as Server-Sent Events.
+
+Owns: the streams and how many there may be. Invariant: a stream holds one of waitress's threads for
+as long as its client reads, so at most half of them are given to streams; a stream ends with its
+job, after an hour, or when its client has left.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from flask import Response, current_app, request
+
+from domain_errors import DomainError
+from http_api.access import service
+from job_runner.service import Service
+from job_runner.settings import Settings
+from storage.errors import NotFound
+from storage.jobs import Job, get_job
+
+LOOK_INTERVAL_S = 0.25
+KEEP_ALIVE_S = 15.0
+LONGEST_S = 3600.0
+
+SLOTS = "jobsvc.stream_slots"
+
+
+class TooManyStreams(DomainError):
+    """All threads that streams may hold are held."""
+
+    code = "too_many_streams"
+    retry_after_s = 5
+
+
+def stream_slots(settings: Settings) -> threading.BoundedSemaphore:
+    """As many streams as a server may have; kept in the app's extensions."""
+    return threading.BoundedSemaphore(max(settings.http_threads // 2, 1))
+
+
+def stream(job: Job, as_json: Callable[[Job], Any]) -> Response:
+    """Answer with an event for each change of the job, until it has ended.
+
+    Raises
+    ------
+    TooManyStreams
+        Half of the server's threads hold a stream already.
+    """
+    here = service()
+    slots: threading.BoundedSemaphore = current_app.extensions[SLOTS]
+    if not slots.acquire(blocking=False):
+        raise TooManyStreams("Too many event streams are open. Ask for the job now and then.")
+    gone = request.environ.get("waitress.client_disconnected", lambda: False)
+    response = Response(_events(here, job.id, as_json, gone), mimetype="text/event-stream")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"
+    response.call_on_close(slots.release)
+    return response
+
+
+def _events(
+    here: Service, job_id: str, as_json: Callable[[Job], Any], gone: Callable[[], bool]
+) -> Iterator[str]:
+    began = spoke = time.monotonic()
+    last = ""
+    while time.monotonic() - began < LONGEST_S and not gone():
+        try:
+            with here.database.read() as tx:
+                job = get_job(tx, job_id)
+        except NotFound:  # its dataset was removed
+            return
+        text = json.dumps(as_json(job), ensure_ascii=False)
+        if text != last:
+            last, spoke = text, time.monotonic()
+            yield f"event: job\ndata: {text}\n\n"
+        elif time.monotonic() - spoke > KEEP_ALIVE_S:
+            spoke = time.monotonic()
+            yield ": still here\n\n"
+        if job.status in ("completed", "failed"):
+            return
+        time.sleep(LOOK_INTERVAL_S)

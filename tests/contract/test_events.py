@@ -1,0 +1,100 @@
+"""A job's log and its event stream."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.contract.problems import assert_problem
+from tests.live_server import LiveServer, write_csv
+
+RANDOM = {"method": "random", "parameters": {"sample_size": 5}}
+
+
+def events_of(client: httpx.Client, job_id: str) -> list[dict[str, Any]]:
+    with client.stream("GET", f"/api/jobs/{job_id}/events") as answer:
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+        text = "".join(answer.iter_text())
+    blocks = [block for block in text.split("\n\n") if block.startswith("event: job\n")]
+    return [json.loads(block.removeprefix("event: job\ndata: ")) for block in blocks]
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_csv(tmp_path_factory.mktemp("csv") / "big.csv", 1_000_000)
+
+
+def test_a_log_tells_each_step_with_its_time(server: LiveServer) -> None:
+    job = server.draw(server.new_table(100), RANDOM)
+    log = server.admin.get(f"/api/jobs/{job['id']}/logs").json()
+    messages = [entry["message"] for entry in log["logs"]]
+    assert messages[:2] == ["accepted", "attempt 1 started"]
+    assert messages[-1] == "completed"
+    assert log["total"] == len(messages)
+    times = [entry["at"] for entry in log["logs"]]
+    assert all(moment.endswith("+00:00") and len(moment) == 32 for moment in times)
+    assert (times[0], times[-1]) == (job["created_at"], job["completed_at"])
+
+
+def test_a_failed_jobs_log_ends_with_the_reason(server: LiveServer) -> None:
+    job = server.import_text(server.new_dataset(), "a,b\n1,2\n3,4,5\n")
+    log = server.admin.get(f"/api/jobs/{job['id']}/logs").json()["logs"]
+    assert log[-1]["message"] == f"failed: {job['error_message']}"
+
+
+def test_a_stream_tells_the_jobs_progress_and_ends_with_it(server: LiveServer, big: Path) -> None:
+    dataset = server.new_dataset()
+    with big.open("rb") as file:
+        accepted = server.admin.post(
+            f"/api/datasets/{dataset}/refs/main/import", files={"file": ("big.csv", file)}
+        )
+    events = events_of(server.admin, accepted.json()["job_id"])
+    assert events[-1]["status"] == "completed"
+    progress = [event["progress"] for event in events]
+    assert progress == sorted(progress)
+    assert len(events) >= 2
+    assert events[-1] == server.admin.get(f"/api/jobs/{events[-1]['id']}").json()
+
+
+def test_a_finished_jobs_stream_is_one_event(server: LiveServer) -> None:
+    job = server.draw(server.new_table(10), RANDOM)
+    assert events_of(server.admin, job["id"]) == [job]
+
+
+def test_streams_never_hold_all_threads(server: LiveServer, big: Path) -> None:
+    """Half of the eight threads are for streams; the others go on answering."""
+    dataset = server.new_dataset()
+    jobs = []
+    for _ in range(6):
+        with big.open("rb") as file:
+            answer = server.admin.post(
+                f"/api/datasets/{dataset}/refs/main/import", files={"file": ("big.csv", file)}
+            )
+        jobs.append(answer.json()["job_id"])
+    last = jobs[-1]
+    with ExitStack() as open_streams:
+        for _ in range(4):
+            client = open_streams.enter_context(server.client(server.token))
+            opened = open_streams.enter_context(client.stream("GET", f"/api/jobs/{last}/events"))
+            assert opened.status_code == 200
+        refused = server.admin.get(f"/api/jobs/{last}/events")
+        assert_problem(refused, 429, "too_many_streams", "now and then")
+        assert refused.headers["Retry-After"] == "5"
+        assert server.client(None).get("/health").status_code == 200
+    for job_id in jobs:
+        assert server.finished(job_id)["status"] == "completed"
+    # Clients that left are noticed: their threads are free again.
+    assert events_of(server.admin, last)[-1]["status"] == "completed"
+
+
+def test_a_strangers_job_has_neither_log_nor_stream(server: LiveServer) -> None:
+    stranger, _ = server.new_user()
+    job = server.draw(server.new_table(10), RANDOM)
+    for part in ("logs", "events"):
+        assert_problem(stranger.get(f"/api/jobs/{job['id']}/{part}"), 404, "not_found")
