@@ -67,14 +67,23 @@ class Units:
         """The integer of a row ``f`` as BIGINT; NULL for NULL, NaN and the infinite."""
         name = f"f.{quote_identifier(self.column.name)}"
         if self.decimals is not None:
-            power = f" * {10**self.decimals}" if self.decimals else ""
-            return f"CAST({name}{power} AS BIGINT)"
+            return f"CAST({self._times_power(name)} AS BIGINT)"
         value = f"CAST({name} AS DOUBLE)"
         moved = f"({value} - CAST({self.centre!r} AS DOUBLE))" if self.centre else value
         return (
             f"CASE WHEN isfinite({value}) "
             f"THEN CAST({moved} * CAST({self.factor!r} AS DOUBLE) AS BIGINT) END"
         )
+
+    def _times_power(self, name: str) -> str:
+        """The exact product of a column and ten to the power of its decimals."""
+        if not self.decimals:
+            return name
+        digits = int(self.column.type.removeprefix("DECIMAL(").split(",")[0])
+        # DuckDB multiplies decimals in 64 bits, up to 18 digits, unless one of them is wider.
+        wide = digits + self.decimals + 1 > MOST_EXACT_DIGITS
+        factor = f"CAST({name} AS DECIMAL(38, {self.decimals}))" if wide else name
+        return f"{factor} * {10**self.decimals}"
 
 
 def exact_totals(
@@ -84,7 +93,8 @@ def exact_totals(
     name = f"f.{quote_identifier(column.name)}"
     source, params = rows_among(table, f"{name} AS v", row_filter, rows)
     return (
-        f"SELECT count(*), coalesce(count_if(v > 0), 0), min(v), coalesce(sum(v), 0), max(v) FROM ({source})",
+        "SELECT count(*), coalesce(count_if(v > 0), 0), min(v), coalesce(sum(v), 0), max(v) "
+        f"FROM ({source})",
         params,
     )
 
@@ -129,8 +139,8 @@ def unit_totals(
     """Of any numbers as :func:`exact_totals` of exact ones, in units."""
     source, params = rows_among(table, f"{units.sql()} AS v", row_filter, rows)
     return (
-        "SELECT count(*), coalesce(count_if(v > 0), 0), min(v), coalesce(sum(v), 0), coalesce(max(v), 0) "
-        f"FROM ({source})",
+        "SELECT count(*), coalesce(count_if(v > 0), 0), min(v), coalesce(sum(v), 0), "
+        f"coalesce(max(v), 0) FROM ({source})",
         params,
     )
 

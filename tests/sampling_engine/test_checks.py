@@ -16,6 +16,7 @@ from sampling_engine import (
     RandomMethod,
     Round,
     Seed,
+    Selection,
     StratifiedMethod,
     SystematicMethod,
     WeightedMethod,
@@ -41,7 +42,7 @@ def one_round(method: Method, seed: Seed = 1, number: int = 1) -> Round:
     return Round(round_number=number, method=method, seed=seed)
 
 
-def by(*columns: str, **sizes: float) -> StratifiedMethod:
+def by(*columns: str, **sizes: object) -> StratifiedMethod:
     return StratifiedMethod(strata_columns=columns, **sizes)  # type: ignore[arg-type]
 
 
@@ -55,6 +56,12 @@ def by(*columns: str, **sizes: float) -> StratifiedMethod:
         by("city", sample_size=3),
         by("City", "PRICE", "mood", sample_fraction=0.5, min_per_stratum=2),
         by("mood", samples_per_stratum=4, min_per_stratum=4),
+        by("City", sizes={"a": 0, "b": 3}),
+        by("City", sample_size=4, allocation="neyman", allocation_column="PRICE"),
+        SystematicMethod(interval=3, start=3),
+        SystematicMethod(sample_size=3),
+        ClusterMethod(cluster_column="city", num_clusters=2, sample_percentage=100),
+        WeightedMethod(sample_size=3, weight_column="price"),
     ],
 )
 def test_rounds_that_can_be_drawn_pass(method: Method) -> None:
@@ -111,6 +118,113 @@ def test_rounds_that_can_be_drawn_pass(method: Method) -> None:
             ("strata_columns", 2),
             '"City" is named twice',
         ),
+        (by("City", sizes={}), "invalid_size", ("sizes",), "no stratum a row"),
+        (by("City", sizes={"a": 0}), "invalid_size", ("sizes",), "no stratum a row"),
+        (by("City", sizes={"a": 1, "b": -1}), "invalid_size", ("sizes", "b"), "0 to"),
+        (by("City", sizes={"a": 1}, sample_size=4), "invalid_size", ("sizes",), "only one"),
+        (
+            by("City", sizes={"a": 1}, min_per_stratum=1),
+            "invalid_size",
+            ("min_per_stratum",),
+            "say it all",
+        ),
+        (
+            by("City", samples_per_stratum=1, allocation="equal"),
+            "invalid_parameter",
+            ("allocation",),
+            "nothing to share",
+        ),
+        (
+            by("City", sample_size=4, allocation="fair"),
+            "invalid_parameter",
+            ("allocation",),
+            "one of proportional",
+        ),
+        (
+            by("City", sample_size=4, allocation="neyman"),
+            "invalid_parameter",
+            ("allocation_column",),
+            "needs allocation_column",
+        ),
+        (
+            by("City", sample_size=4, allocation="optimal", allocation_column="price"),
+            "invalid_parameter",
+            ("cost_column",),
+            "needs cost_column",
+        ),
+        (
+            by("City", sample_size=4, cost_column="price"),
+            "invalid_parameter",
+            ("cost_column",),
+            "no part in allocation proportional",
+        ),
+        (
+            by("City", sample_size=4, allocation="neyman", allocation_column="mood"),
+            "invalid_parameter",
+            ("allocation_column",),
+            "needs a column of numbers",
+        ),
+        (SystematicMethod(), "invalid_size", (), "Give one of interval, sample_size"),
+        (SystematicMethod(interval=2, sample_size=2), "invalid_size", ("sample_size",), "only"),
+        (SystematicMethod(interval=0), "invalid_size", ("interval",), "1 or more"),
+        (SystematicMethod(interval=5, start=6), "invalid_size", ("start",), "1 to the interval, 5"),
+        (SystematicMethod(interval=5, start=0), "invalid_size", ("start",), "1 to"),
+        (
+            SystematicMethod(sample_size=5, start=1),
+            "invalid_parameter",
+            ("start",),
+            "goes with interval",
+        ),
+        (
+            ClusterMethod(cluster_column="City", num_clusters=0),
+            "invalid_size",
+            ("num_clusters",),
+            "1 or more",
+        ),
+        (
+            ClusterMethod(cluster_column="town", num_clusters=1),
+            "unknown_column",
+            ("cluster_column",),
+            "town",
+        ),
+        (
+            ClusterMethod(cluster_column="tags", num_clusters=1),
+            "invalid_strata_columns",
+            ("cluster_column",),
+            "make no clusters",
+        ),
+        (
+            ClusterMethod(
+                cluster_column="City", num_clusters=1, samples_per_cluster=1, sample_percentage=5
+            ),
+            "invalid_size",
+            ("sample_percentage",),
+            "only one",
+        ),
+        (
+            ClusterMethod(cluster_column="City", num_clusters=1, sample_percentage=100.5),
+            "invalid_size",
+            ("sample_percentage",),
+            "up to 100",
+        ),
+        (
+            WeightedMethod(sample_size=0, weight_column="price"),
+            "invalid_size",
+            ("sample_size",),
+            "1 or more",
+        ),
+        (
+            WeightedMethod(sample_size=1, weight_column="City"),
+            "invalid_parameter",
+            ("weight_column",),
+            "needs a column of numbers",
+        ),
+        (
+            WeightedMethod(sample_size=1, weight_column="prices"),
+            "unknown_column",
+            ("weight_column",),
+            "Did you mean",
+        ),
         *(
             (
                 by("City", name, sample_size=4),
@@ -131,6 +245,25 @@ def test_a_fault_names_its_parameter(
     assert caught.value.code == code
     assert caught.value.loc == ("rounds", 1, "parameters", *place)
     assert told in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("selection", "code", "place"),
+    [
+        (Selection(columns=("town",)), "unknown_column", ("columns", 0)),
+        (Selection(columns=("City", "city")), "invalid_selection", ("columns", 1)),
+        (Selection(order_by="town"), "unknown_column", ("order_by",)),
+        (Selection(order_desc=True), "invalid_selection", ("order_desc",)),
+    ],
+)
+def test_a_fault_of_a_selection_names_its_part(
+    selection: Selection, code: str, place: tuple[str | int, ...]
+) -> None:
+    method = RandomMethod(sample_size=1)
+    with pytest.raises(DomainError) as caught:
+        check_rounds(TABLE, [Round(round_number=1, method=method, seed=1, selection=selection)])
+    assert caught.value.code == code
+    assert caught.value.loc == ("rounds", 0, "selection", *place)
 
 
 @pytest.mark.parametrize("seed", [1 << 63, -(1 << 63) - 1, "x" * 1_001, "\ud800"])

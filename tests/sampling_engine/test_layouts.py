@@ -7,9 +7,35 @@ from pathlib import Path
 import pytest
 
 from parquet_tables.database import ParquetDatabase
-from sampling_engine import RandomMethod, Round, Strategy, StratifiedMethod
+from parquet_tables.tables import Column, TableFiles
+from sampling_engine import (
+    ClusterMethod,
+    RandomMethod,
+    Round,
+    Selection,
+    Strategy,
+    StratifiedMethod,
+    SystematicMethod,
+    WeightedMethod,
+)
+from sampling_engine.filters import parse_expression
 from tests.sampling_engine.conftest import Rows, Workshop
 
+TABLE = TableFiles(
+    tuple(
+        Column(name, kind)
+        for name, kind in {
+            "id": "BIGINT",
+            "price": "DOUBLE",
+            "cost": "DOUBLE",
+            "city": "VARCHAR",
+            "year": "BIGINT",
+            "shop": "BIGINT",
+        }.items()
+    ),
+    (),
+)
+CHEAP = parse_expression("price < 90 AND year IN (2000, 2001)", TABLE)
 ROUNDS = (
     Round(round_number=1, method=RandomMethod(sample_size=700), seed=11),
     Round(
@@ -22,11 +48,42 @@ ROUNDS = (
         method=StratifiedMethod(strata_columns=("year",), samples_per_stratum=40),
         seed="three",
     ),
+    Round(
+        round_number=4,
+        method=StratifiedMethod(
+            strata_columns=("city",),
+            sample_size=300,
+            allocation="optimal",
+            allocation_column="price",
+            cost_column="cost",
+        ),
+        seed=4,
+        filter=CHEAP,
+    ),
+    Round(round_number=5, method=SystematicMethod(sample_size=333), seed=5, filter=CHEAP),
+    Round(round_number=6, method=SystematicMethod(interval=171), seed=6),
+    Round(
+        round_number=7,
+        method=ClusterMethod(cluster_column="shop", num_clusters=9, samples_per_cluster=30),
+        seed=7,
+    ),
+    Round(
+        round_number=8,
+        method=WeightedMethod(sample_size=400, weight_column="price"),
+        seed=8,
+        selection=Selection(columns=("id", "price"), order_by="cost", order_desc=True),
+    ),
+    Round(
+        round_number=9,
+        method=WeightedMethod(sample_size=9, weight_column="id"),
+        seed=9,
+        filter=CHEAP,
+    ),
 )
 QUERY = (
-    "SELECT i AS id, i * 7 % 1000 / 8 AS price, "
+    "SELECT i AS id, i * 7 % 1000 / 7 AS price, 1 / (1 + i % 97) AS cost, "
     "CASE i % 11 WHEN 0 THEN NULL ELSE 'city ' || i % 5 END AS city, "
-    "2000 + i * i % 4 AS year FROM range(100000) AS r(i)"
+    "2000 + i * i % 4 AS year, i * 31 % 211 AS shop FROM range(100000) AS r(i)"
 )
 LAYOUTS: list[tuple[int, list[int]]] = [
     (32_768, []),
@@ -38,7 +95,9 @@ LAYOUTS: list[tuple[int, list[int]]] = [
 
 @pytest.fixture(scope="module")
 def expected(workshop: Workshop) -> Rows:
-    return workshop.rows(workshop.draw(workshop.table_of(QUERY), *ROUNDS).table)
+    table = workshop.table_of(QUERY)
+    assert table.columns == TABLE.columns
+    return workshop.rows(workshop.draw(table, *ROUNDS).table)
 
 
 @pytest.mark.parametrize("strategy", ["walk", "scan"])
