@@ -31,6 +31,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "bad_credentials": 401,
     "too_many_attempts": 429,
     "too_many_streams": 429,
+    "too_many_waiting_jobs": 429,
     "invalid_value": 422,
     "invalid_request": 422,
     "unknown_column": 422,

@@ -68,6 +68,7 @@ def submit_import(
                 },
             ),
             service.clock,
+            service.settings.waiting_jobs_max,
         )
         keep_key(tx, user.id, key, job_id, service.clock)
     service.wake_runner()

@@ -60,7 +60,7 @@ def retry(service: Service, user: User, job: Job, key: IdempotencyKey | None = N
             run_parameters=job.run_parameters,
             retry_of=job.id,
         )
-        insert_job(tx, new, service.clock)
+        insert_job(tx, new, service.clock, service.settings.waiting_jobs_max)
         keep_key(tx, user.id, key, job_id, service.clock)
         made = get_job(tx, job_id)
     service.wake_runner()

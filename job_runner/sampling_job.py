@@ -102,6 +102,7 @@ def submit_sampling(
                 },
             ),
             service.clock,
+            service.settings.waiting_jobs_max,
         )
         keep_key(tx, user.id, key, job_id, service.clock)
         job = get_job(tx, job_id)

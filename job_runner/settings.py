@@ -56,6 +56,7 @@ class Settings:
     memory_mb: int = _setting(1024, "MiB", "Memory that DuckDB may use before it spills.", 128)
     upload_max_mb: int = _setting(20480, "MiB", "Largest file that may be imported.", 1)
     body_max_kb: int = _setting(1024, "KiB", "Largest request body that isn't a file.", 16)
+    waiting_jobs_max: int = _setting(500, "jobs", "Jobs of one user that may wait.", 1)
     sampling_limit_min: int = _setting(
         60, "minutes", "How long a sampling job may run; 0 is without end.", 0
     )

@@ -29,6 +29,16 @@ class StaleJob(Conflict):
     code = "stale_job"
 
 
+class TooManyWaiting(DomainError):
+    """A user's queue is full."""
+
+    code = "too_many_waiting_jobs"
+    retry_after_s = 30
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"You have {most:,} jobs that wait. Try again when some have started.")
+
+
 class InvalidValue(DomainError):
     """A value that can't be stored."""
 

@@ -14,8 +14,8 @@ from typing import Any, Literal, cast
 
 from storage.clock import Clock, seconds_between, timestamp
 from storage.database import Transaction
-from storage.errors import Conflict, NotFound, StaleJob
-from storage.rows import all_rows, first, run
+from storage.errors import Conflict, NotFound, StaleJob, TooManyWaiting
+from storage.rows import all_rows, first, number, run
 
 RunType = Literal["sampling", "import", "exploration", "profiling"]
 RUN_TYPES: tuple[RunType, ...] = ("sampling", "import", "exploration", "profiling")
@@ -72,8 +72,16 @@ class NewJob:
     retry_of: str | None = None
 
 
-def insert_job(tx: Transaction, job: NewJob, clock: Clock) -> None:
-    """Accept a job: it waits its turn."""
+def insert_job(tx: Transaction, job: NewJob, clock: Clock, most_waiting: int) -> None:
+    """Accept a job: it waits its turn.
+
+    Raises
+    ------
+    TooManyWaiting
+        The user has ``most_waiting`` jobs that wait already.
+    """
+    if number(tx, "count_waiting_jobs_of", user_id=job.user_id) >= most_waiting:
+        raise TooManyWaiting(most_waiting)
     run(
         tx,
         "insert_job",

@@ -310,3 +310,6 @@ SELECT at, message FROM job_log WHERE job_id = :job_id ORDER BY id LIMIT :limit 
 
 -- count_job_log: How many entries a job's log has.
 SELECT count(*) FROM job_log WHERE job_id = :job_id;
+
+-- count_waiting_jobs_of: How many of a user's jobs wait.
+SELECT count(*) FROM jobs WHERE user_id = :user_id AND status = 'pending';

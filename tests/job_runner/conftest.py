@@ -60,7 +60,7 @@ def submit(service: Service, dataset: Dataset, user: User, **parameters: object)
     job_id = service.new_id()
     with service.database.write() as tx:
         new = NewJob(job_id, "import", dataset.id, user.id, None, parameters)
-        insert_job(tx, new, service.clock)
+        insert_job(tx, new, service.clock, 100)
     service.wake_runner()
     return job_id
 

@@ -34,7 +34,7 @@ def submit(
     database: Database, user: User, dataset: Dataset, clock: Clock, job_id: str = "job-1"
 ) -> Job:
     with database.write() as tx:
-        insert_job(tx, NewJob(job_id, "import", dataset.id, user.id, None, {"n": 1}), clock)
+        insert_job(tx, NewJob(job_id, "import", dataset.id, user.id, None, {"n": 1}), clock, 100)
         return get_job(tx, job_id)
 
 

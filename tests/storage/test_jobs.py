@@ -10,14 +10,16 @@ import pytest
 from storage.clock import Clock
 from storage.database import Database
 from storage.datasets import Dataset
-from storage.errors import StaleJob
+from storage.errors import StaleJob, TooManyWaiting
 from storage.job_lists import JobFilters, list_jobs
 from storage.jobs import (
     Job,
+    NewJob,
     claim_next_job,
     complete_job,
     fail_job,
     get_job,
+    insert_job,
     put_back_job,
     recover_jobs,
     report_progress,
@@ -109,6 +111,21 @@ def test_a_finished_job_never_changes(database: Database, pending: Job, clock: C
         complete_job(tx, running, {}, None, clock)
     with pytest.raises(sqlite3.IntegrityError, match="never changes"), database.write() as tx:
         tx.execute("UPDATE jobs SET status = 'pending' WHERE id = ?", [pending.id])
+
+
+def test_a_users_queue_has_an_end(
+    database: Database, user: User, dataset: Dataset, clock: Clock
+) -> None:
+    def accept(job_id: str) -> None:
+        with database.write() as tx:
+            insert_job(tx, NewJob(job_id, "import", dataset.id, user.id, None, {}), clock, 2)
+
+    accept("job-1")
+    accept("job-2")
+    with pytest.raises(TooManyWaiting, match="2 jobs"):
+        accept("job-3")
+    claim(database, clock)
+    accept("job-3")
 
 
 def test_progress_only_grows(database: Database, pending: Job, clock: Clock) -> None:
