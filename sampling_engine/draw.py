@@ -81,22 +81,29 @@ def draw_sample(
     report = growing(report)
     drawing = sum(part_of(one) for one in rounds)
     until = drawing / (drawing + WRITING_PART)
-    parts: list[Int64s] = [np.empty(0, dtype=np.int64)]
-    results: list[RoundResult] = []
     with database.cursor() as cursor:
-        cursor.execute(sample_statements.CREATE_DRAWN)
-        cursor.execute(sample_statements.CREATE_CELLS)
         state = DrawState(cursor, table, strategy, counts_dir)
-        for finished in replay(state, rounds, share_of(report, 0.0, until)):
-            _keep(cursor, finished)
-            parts.append(finished.rows.chosen.ordinals)
-            results.append(finished.result())
+        results, ordinals = _choose(state, rounds, share_of(report, 0.0, until))
         step = share_of(report, until, 1.0)
         sample, renamed = write_sample(cursor, table, rounds, table_key, destination, step)
-    expected = sum(result.rows_sampled for result in results)
-    if sample.row_count != expected:
-        raise RowsMissing(expected - sample.row_count)
-    return DrawnSample(sample, tuple(results), np.sort(np.concatenate(parts)), renamed)
+    if sample.row_count != len(ordinals):
+        raise RowsMissing(len(ordinals) - sample.row_count)
+    return DrawnSample(sample, results, ordinals, renamed)
+
+
+def _choose(
+    state: DrawState, rounds: Sequence[Round], report: Report
+) -> tuple[tuple[RoundResult, ...], Int64s]:
+    """Choose all rounds' rows and keep them; the accounts, and the rows' sorted ordinals."""
+    state.cursor.execute(sample_statements.CREATE_DRAWN)
+    state.cursor.execute(sample_statements.CREATE_CELLS)
+    parts: list[Int64s] = []
+    results: list[RoundResult] = []
+    for finished in replay(state, rounds, report):
+        _keep(state.cursor, finished)
+        parts.append(finished.rows.chosen.ordinals)
+        results.append(finished.result())
+    return tuple(results), np.sort(np.concatenate(parts))
 
 
 def _keep(cursor: duckdb.DuckDBPyConnection, finished: FinishedRound) -> None:
