@@ -42,3 +42,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     )
     with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
         yield live
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=20, help="How often the server is killed.")
+    parser.addoption("--kill-seed", type=int, default=1, help="Settles the moments of the kills.")
