@@ -61,23 +61,29 @@ def explain_row(
             f"There is no row {ordinal}: the table's rows run from 0 to {table.file_rows - 1:,}.",
             loc=("ordinal",),
         )
-    verdicts: list[Verdict] = []
     if in_sorted(np.array([ordinal]), table.left_out)[0]:
         reason = "The row is left out of this table."
-        verdicts = [
+        left_out = (
             Verdict(one.round_number, one.method.name, "left_out", reason) for one in rounds
-        ]
-        return RowExplanation(ordinal, None, None, None, tuple(verdicts))
+        )
+        return RowExplanation(ordinal, None, None, None, tuple(left_out))
     with database.cursor() as cursor:
         state = DrawState(cursor, table, counts_dir=counts_dir)
-        for finished in replay(state, rounds, growing(report)):
-            place = np.flatnonzero(finished.rows.chosen.ordinals == ordinal)
-            if len(place):
-                verdicts.append(_drawn(state, finished, int(place[0])))
-                chance, weight = _chance(finished, int(place[0]))
-                number = finished.prepared.one.round_number
-                return RowExplanation(ordinal, number, chance, weight, tuple(verdicts))
-            verdicts.append(_not_drawn(state, finished, ordinal))
+        return _explained(state, rounds, ordinal, growing(report))
+
+
+def _explained(
+    state: DrawState, rounds: Sequence[Round], ordinal: int, report: Report
+) -> RowExplanation:
+    verdicts: list[Verdict] = []
+    for finished in replay(state, rounds, report):
+        place = np.flatnonzero(finished.rows.chosen.ordinals == ordinal)
+        if len(place):
+            verdicts.append(_drawn(state, finished, int(place[0])))
+            chance, weight = _chance(finished, int(place[0]))
+            number = finished.prepared.one.round_number
+            return RowExplanation(ordinal, number, chance, weight, tuple(verdicts))
+        verdicts.append(_not_drawn(state, finished, ordinal))
     return RowExplanation(ordinal, None, None, None, tuple(verdicts))
 
 

@@ -26,6 +26,7 @@ from sampling_engine.order import Int64s
 from sampling_engine.replay import replay
 from sampling_engine.sample_table import RESERVE_COLUMNS, TOLD_COLUMNS, names_in_sample
 from sampling_engine.spec import ClusterMethod, Round, SystematicMethod
+from sampling_engine.strata import Strata
 from sampling_engine.walk import Chosen
 
 
@@ -79,19 +80,8 @@ def reserves(
         finished = list(replay(state, rounds, share_of(report, 0.0, 0.8)))
         draw = finished[round_number - 1].draw
         rows = draw.next_rows(state, limit, share_of(report, 0.8, 0.9))
-        _register(state, rows)
-        own = names_in_sample(
-            [column.name for column in table.columns], (*TOLD_COLUMNS, *RESERVE_COLUMNS)
-        )
-        strata = draw.prepared.strata
-        sql, params = sample_statements.reserve_rows(
-            table, own, RESERVE_COLUMNS, table_key, strata.table_name, len(strata.columns)
-        )
         step = share_of(report, 0.9, 1.0)
-        file = write_parquet(
-            cursor, sql, params, destination, report=step, message="writing the reserves"
-        )
-        return TableFiles(read_columns(cursor, destination), (file,))
+        return _write(state, draw.prepared.strata, rows, table_key, destination, step)
 
 
 def _check_asked(rounds: Sequence[Round], round_number: int, limit: int) -> None:
@@ -116,15 +106,26 @@ def _check_asked(rounds: Sequence[Round], round_number: int, limit: int) -> None
         )
 
 
-def _register(state: DrawState, rows: Chosen) -> None:
-    state.cursor.register(
-        "chosen",
-        {
-            "ordinal": rows.ordinals,
-            "selection_order": _places(rows.strata),
-            "stratum": rows.strata,
-        },
+def _write(
+    state: DrawState,
+    strata: Strata,
+    rows: Chosen,
+    table_key: str,
+    destination: Path,
+    report: Report,
+) -> TableFiles:
+    places = _places(rows.strata)
+    chosen = {"ordinal": rows.ordinals, "selection_order": places, "stratum": rows.strata}
+    state.cursor.register("chosen", chosen)
+    own = [column.name for column in state.table.columns]
+    names = names_in_sample(own, (*TOLD_COLUMNS, *RESERVE_COLUMNS))
+    sql, params = sample_statements.reserve_rows(
+        state.table, names, RESERVE_COLUMNS, table_key, strata.table_name, len(strata.columns)
     )
+    file = write_parquet(
+        state.cursor, sql, params, destination, report=report, message="writing the reserves"
+    )
+    return TableFiles(read_columns(state.cursor, destination), (file,))
 
 
 def _places(strata: Int64s) -> Int64s:
