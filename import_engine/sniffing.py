@@ -119,6 +119,8 @@ def sniff(cursor: duckdb.DuckDBPyConnection, file: TextFile, *, prefer_tab: bool
     free = _ask(cursor, file, None)
     blank_lines, first_line = _first_line(file)
     dialect = _settle_dialect(free.dialect if free else None, first_line, prefer_tab=prefer_tab)
+    if free and free.dialect.quote == "'" and _apostrophes_enclose(file, dialect.delimiter):
+        dialect = replace(dialect, quote="'", escape="'")
     return sniff_within(cursor, file, replace(dialect, blank_lines=blank_lines))
 
 
@@ -152,8 +154,26 @@ def _settle_dialect(found: Dialect | None, first_line: str, *, prefer_tab: bool)
         delimiter = found.delimiter
     else:
         delimiter = max(DELIMITERS, key=lambda each: counts[each])
-    quote = "'" if found and found.quote == "'" else '"'
-    return Dialect(delimiter, quote, quote)
+    return Dialect(delimiter)
+
+
+def _apostrophes_enclose(file: TextFile, delimiter: str) -> bool:
+    """Whether ``'`` stands around values at the file's start, and around nothing but values.
+
+    DuckDB takes it for a quote where it merely happens to begin values, and so joins lines that
+    are rows: one that isn't closed on its line is text.
+    """
+    enclosed = 0
+    for line in re.split(r"\r\n|\r|\n", file.head().decode("utf-8-sig", errors="replace"))[:-1]:
+        is_open = False
+        for part in line.split(delimiter):
+            begins = is_open or part.startswith("'")
+            ends = part.endswith("'") and (is_open or len(part) > 1)
+            enclosed += begins and ends
+            is_open = begins and not ends
+        if is_open:
+            return False
+    return enclosed > 0
 
 
 def _ask(

@@ -201,6 +201,21 @@ ROWS = st.integers(1, 4).flatmap(
 )
 
 
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ("name,a,b\nword,,'\nword,,'\n", [("word", None, "'"), ("word", None, "'")]),
+        ("name,a,b\nword,',x\nword,',y\n", [("word", "'", "x"), ("word", "'", "y")]),
+        ("n,t\n'a','x, y'\n'b','it''s'\n", [("a", "x, y"), ("b", "it's")]),
+        ("n,t\nO'Neil,don't\n'tis,'t\n", [("O'Neil", "don't"), ("'tis", "'t")]),
+    ],
+)
+def test_an_apostrophe_is_a_quote_only_where_it_encloses_values(
+    importing: Importing, content: str, rows: list[tuple[object, ...]]
+) -> None:
+    assert importing.one(content).rows == rows
+
+
 @settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
