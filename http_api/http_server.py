@@ -7,6 +7,7 @@ socket is open, whichever thread called it.
 from __future__ import annotations
 
 import errno
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ from domain_errors import DomainError
 from job_runner.settings import Settings
 
 STOP_S = 10
+logger = logging.getLogger("jobsvc.http")
 
 
 class AddressInUse(DomainError):
@@ -44,6 +46,9 @@ class HttpServer:
 
     def __init__(self, app: Callable[..., Any], settings: Settings) -> None:
         self._channels: dict[int, Any] = {}
+        self._lock = threading.Lock()
+        self._pulling = threading.Lock()
+        self._closing = False
         self._stopped = threading.Event()
         self._stopped.set()
         try:
@@ -73,20 +78,39 @@ class HttpServer:
 
     def run(self) -> None:
         """Answer requests until :meth:`close`, SystemExit or KeyboardInterrupt."""
-        self._stopped.clear()
+        with self._lock:
+            if self._closing:
+                return
+            self._stopped.clear()
         try:
             self._server.run()
         finally:
             self._stopped.set()
 
     def close(self) -> None:
-        """Stop answering and close every connection."""
+        """Let requests finish, then close every connection.
+
+        A thread that answers a request writes to the loop's wake-up pipe when it is done. So the
+        pipe is closed only once no such thread is left: its number could be another file's by then.
+        """
+        with self._lock:
+            self._closing = True
+        self._server.task_dispatcher.shutdown(timeout=STOP_S)
+        if self._server.task_dispatcher.threads:
+            logger.warning("requests are still being answered; their connections end with this")
+            return
         if not self._stopped.is_set():
             # The loop is another thread's: it must close its own sockets.
-            self._listeners()[0].trigger.pull_trigger(lambda: close_all(self._channels))
+            with self._pulling:
+                self._listeners()[0].trigger.pull_trigger(self._close_in_loop)
             self._stopped.wait(STOP_S)
-        self._server.task_dispatcher.shutdown()
         close_all(self._channels, ignore_all=True)
+
+    def _close_in_loop(self) -> None:
+        # Waitress hands this over before it wakes the loop: a loop that is awake already would
+        # close the pipe that it is about to be woken by.
+        with self._pulling:
+            close_all(self._channels)
 
     def _listeners(self) -> list[Any]:
         return [one for one in self._channels.values() if isinstance(one, BaseWSGIServer)]

@@ -169,7 +169,7 @@ def _apostrophes_enclose(file: TextFile, delimiter: str) -> bool:
         for part in line.split(delimiter):
             begins = is_open or part.startswith("'")
             ends = part.endswith("'") and (is_open or len(part) > 1)
-            enclosed += begins and ends
+            enclosed += begins and ends and part != "''"
             is_open = begins and not ends
         if is_open:
             return False

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import jobsvc
@@ -15,6 +16,11 @@ from job_runner.settings import Settings
 from storage.clock import Clock
 from storage.database import Database
 from tests.live_server import LiveServer
+
+# The same examples in every run; `--hypothesis-profile explore` looks for new ones.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.register_profile("explore", derandomize=False)
+hypothesis.settings.load_profile("same")
 
 os.environ.pop("JOBSVC_SERVER", None)
 os.environ.pop("JOBSVC_TOKEN", None)

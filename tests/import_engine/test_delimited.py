@@ -206,6 +206,7 @@ ROWS = st.integers(1, 4).flatmap(
     [
         ("name,a,b\nword,,'\nword,,'\n", [("word", None, "'"), ("word", None, "'")]),
         ("name,a,b\nword,',x\nword,',y\n", [("word", "'", "x"), ("word", "'", "y")]),
+        ("n,t\nword,''\nword,''\n", [("word", "''"), ("word", "''")]),
         ("n,t\n'a','x, y'\n'b','it''s'\n", [("a", "x, y"), ("b", "it's")]),
         ("n,t\nO'Neil,don't\n'tis,'t\n", [("O'Neil", "don't"), ("'tis", "'t")]),
     ],
