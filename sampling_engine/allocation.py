@@ -120,7 +120,7 @@ def allocate_by_share(
     >>> allocate_by_share(np.array([3.0, 1.0, 0.0]), rows, 60, np.array([0, 0, 2])).tolist()
     [44, 14, 2]
     """
-    largest = float(shares.max())
+    largest = float(np.max(shares))
     if not largest:
         return allocate(rows, total, least, rows)
     weights = np.maximum(np.rint(shares / largest * FINEST_SHARE), 1).astype(np.int64)

@@ -77,7 +77,7 @@ def walk(
         report(done, "walking the seeded order")
         if start >= order.size:
             raise RowsMissing(int(missing.sum()))
-        reach = int(np.ceil(ranks_needed(missing, eligible, order).max()))
+        reach = int(np.ceil(np.max(ranks_needed(missing, eligible, order))))
         stop = min(start + min(max(reach, 1), WINDOW_RANKS), order.size)
         ordinals, ranks = order.window(start, stop)
         fresh = ~in_sorted(ordinals, taken)

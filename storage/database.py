@@ -33,7 +33,11 @@ class Database:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._connections_lock = threading.Lock()
-        bring_up_to_date(self._connection())
+        try:
+            bring_up_to_date(self._connection())
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
