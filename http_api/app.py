@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from importlib.metadata import version
+from typing import cast
 
 from apiflask import APIFlask
 from flask import Response, g, request
@@ -90,8 +91,7 @@ def _limit_bodies(app: APIFlask, service: Service) -> None:
 
     @app.teardown_request
     def drop_unused_uploads(_: BaseException | None) -> None:
-        if isinstance(request, UploadRequest) or hasattr(request, "discard_uploads"):
-            request.discard_uploads()
+        cast(UploadRequest, request).discard_uploads()
 
 
 def _name_requests(app: APIFlask) -> None:

@@ -17,7 +17,6 @@ from http_api.tables_routes import RowsOut
 from sampling_engine import MOST_ROUNDS
 
 OF_A_ROUND = ("method", "parameters", "filters", "selection", *BESIDE_METHOD)
-LARGEST_AT_ONCE = 10_000
 
 
 class DrawIn(StrictSchema):
