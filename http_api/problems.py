@@ -25,6 +25,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "conflict": 409,
     "ref_moved": 409,
     "stale_job": 409,
+    "files_in_use": 409,
     "job_not_completed": 409,
     "idempotency_key_reused": 409,
     "forbidden": 403,

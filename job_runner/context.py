@@ -18,6 +18,7 @@ from pathlib import Path
 from domain_errors import DomainError
 from job_runner.service import Service
 from parquet_tables.progress import Report
+from storage.data_files import Adopt
 from storage.jobs import Job, report_progress
 
 NOTE_INTERVAL_S = 0.5
@@ -39,12 +40,13 @@ class ServiceStopping(Exception):
 
 @dataclass(frozen=True)
 class JobContext:
-    """One attempt at one job."""
+    """One attempt at one job; what ``adopt`` brings into the store is safe until it ends."""
 
     service: Service
     job: Job
     scratch: Path
     report: Report
+    adopt: Adopt
 
 
 @contextmanager
@@ -54,10 +56,10 @@ def job_context(
     """A context whose scratch directory is gone afterwards, whatever happened."""
     scratch = service.directory.scratch_dir / f"{job.id}-{job.attempt}"
     scratch.mkdir(mode=0o700)
+    report = _progress_notes(service, job, stopping, interrupted)
     try:
-        yield JobContext(
-            service, job, scratch, _progress_notes(service, job, stopping, interrupted)
-        )
+        with service.data_files.hold() as adopt:
+            yield JobContext(service, job, scratch, report, adopt)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

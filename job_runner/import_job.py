@@ -102,8 +102,7 @@ def run_import(context: JobContext) -> Outcome:
 
 
 def _store(context: JobContext, table: ImportedTable) -> StoredTable:
-    adopt = context.service.data_files.adopt
-    files = tuple(adopt(file.path, file.rows) for file in table.table.files)
+    files = tuple(context.adopt(file.path, file.rows) for file in table.table.files)
     return StoredTable(table.key, table.table.columns, files)
 
 

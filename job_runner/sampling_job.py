@@ -145,8 +145,7 @@ def run_sampling(context: JobContext) -> Outcome:
 
 
 def _stored_sample(context: JobContext, sample: DrawnSample) -> StoredTable:
-    adopt = context.service.data_files.adopt
-    files = tuple(adopt(file.path, file.rows) for file in sample.table.files)
+    files = tuple(context.adopt(file.path, file.rows) for file in sample.table.files)
     return StoredTable(SAMPLE, sample.table.columns, files)
 
 
@@ -159,7 +158,7 @@ def _stored_residual(context: JobContext, source: OpenTable, sample: DrawnSample
     left_out = np.concatenate([source.files.left_out, sample.drawn_ordinals])
     with service.parquet.cursor() as cursor:
         written = write_ordinals(cursor, left_out, context.scratch / "left_out.parquet")
-    kept = service.data_files.adopt(written.path, written.rows)
+    kept = context.adopt(written.path, written.rows)
     return replace(stored, key=RESIDUAL, left_out=kept)
 
 

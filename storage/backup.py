@@ -1,8 +1,8 @@
 """A backup in one file, and a data directory made from one.
 
 Invariant: a backup is one moment's database and every data file that it names; it may be made while
-a server runs, since data files never change and are swept at a start alone. A restore is in place
-whole and checked, or not at all.
+a server runs, since data files never change and none is removed before the backup has ended. A
+restore is in place whole and checked, or not at all.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shutil
 import sqlite3
 import tarfile
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,9 +45,13 @@ def back_up(directory: DataDirectory, target: Path, told: Told) -> BackedUp:
         raise FileExistsError(17, "There is a file of that name already", str(target))
     partial = target.with_name(f"{target.name}.partial")
     try:
-        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        with (
+            closing(open_to_read(directory.database_path)) as database,
+            directory.files_lock.reading(),
+            tempfile.TemporaryDirectory(dir=target.parent) as folder,
+        ):
             snapshot = Path(folder) / DATABASE
-            hashes = _snapshot(directory.database_path, snapshot)
+            hashes = _snapshot(database, snapshot)
             done = _write_archive(directory, snapshot, hashes, partial, told)
         with partial.open("rb") as written:
             os.fsync(written.fileno())
@@ -86,15 +91,11 @@ def restore(archive: Path, directory: DataDirectory, told: Told) -> Findings:
     return findings
 
 
-def _snapshot(database: Path, target: Path) -> list[str]:
+def _snapshot(database: sqlite3.Connection, target: Path) -> list[str]:
     """Copy the database as of one moment; returns the hashes of the files that it names."""
-    source, copy = open_to_read(database), sqlite3.connect(target)
-    try:
-        source.backup(copy)
+    with closing(sqlite3.connect(target)) as copy:
+        database.backup(copy)
         rows = copy.execute(statement("named_files")).fetchall()
-    finally:
-        source.close()
-        copy.close()
     return sorted(row[0] for row in rows)
 
 

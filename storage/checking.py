@@ -1,8 +1,8 @@
 """Is everything as it was written? Recomputes every hash and every manifest.
 
-Owns: what makes a data directory sound. Invariant: it only reads, so it may run beside a server; a
-file that a commit made meanwhile is simply checked, too. Called by the command line, and by a
-restore before it puts anything in its place.
+Owns: what makes a data directory sound. Invariant: it only reads, so it may run beside a server; no
+file is removed meanwhile. Called by the command line, and by a restore before it puts anything in
+its place.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,12 +57,16 @@ def open_to_read(database: Path) -> sqlite3.Connection:
 
 def check(directory: DataDirectory, told: Told) -> Findings:
     """Check the database, every commit and every data file."""
-    connection = open_to_read(directory.database_path)
-    try:
-        faults = list(_database_faults(connection))
-        commits = connection.execute(statement("every_commit")).fetchall()
-    finally:
-        connection.close()
+    with (
+        closing(open_to_read(directory.database_path)) as connection,
+        directory.files_lock.reading(),
+    ):
+        return _check(directory, connection, told)
+
+
+def _check(directory: DataDirectory, connection: sqlite3.Connection, told: Told) -> Findings:
+    faults = list(_database_faults(connection))
+    commits = connection.execute(statement("every_commit")).fetchall()
     files: dict[str, StoredFile] = {}
     for dataset_id, commit_id, manifest in commits:
         if hashlib.sha256(manifest.encode()).hexdigest() != commit_id:

@@ -17,6 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from storage.errors import DataDirectoryInUse
+from storage.files_lock import FilesLock
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class DataDirectory:
         self.scratch_dir = self.root / "scratch"
         self.spill_dir = self.root / "spill"
         self.counts_dir = self.root / "counts"
+        self.files_lock = FilesLock(self.root / "files.lock")
         self._note_path = self.root / "owner.json"
         self._lock = FileLock(self.root / "jobsvc.lock", thread_local=False)
 

@@ -1,15 +1,18 @@
 """The store of data files, each named by the SHA-256 of its bytes.
 
 Invariant: a file under its final name is whole, synced to disk, read-only, and never changes. A
-file is written elsewhere first and renamed into place; a file that no commit names is swept at
-start.
+file is written elsewhere first and renamed into place. A file that no commit names is removed by a
+prune, or swept at start; one that a running job has just brought stays until its commit is there.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Set
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +28,18 @@ class StoredFile:
     size_bytes: int
 
 
+Adopt = Callable[[Path, int], StoredFile]
+"""Moves a finished file with so many rows into the store and makes it durable. The same bytes twice
+are one file: the second is dropped."""
+
+
 class DataFiles:
     """Data files below one directory, two hexadecimal digits a folder."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._held: Counter[str] = Counter()
+        self._lock = threading.Lock()
 
     def path(self, sha256: str) -> Path:
         """Where the file with this hash lies, or would lie."""
@@ -55,15 +65,32 @@ class DataFiles:
                 "from a backup."
             )
 
-    def adopt(self, written: Path, rows: int) -> StoredFile:
-        """Move a finished file into the store and make it durable.
+    @contextmanager
+    def hold(self) -> Iterator[Adopt]:
+        """What moves finished files into the store, for whoever will name them in a commit.
 
-        The same bytes twice are one file: the second is dropped.
+        A file that came in by it isn't removed before the end of the block, though no commit names
+        it until then, and though another commit's file of the same bytes may be going just now.
         """
+        held: list[str] = []
+
+        def adopt(written: Path, rows: int) -> StoredFile:
+            return self._adopt(written, rows, held)
+
+        try:
+            yield adopt
+        finally:
+            with self._lock:
+                self._held -= Counter(held)
+
+    def _adopt(self, written: Path, rows: int, held: list[str]) -> StoredFile:
         with written.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             size_bytes = file.tell()
             os.fsync(file.fileno())
+        with self._lock:
+            self._held[sha256] += 1
+            held.append(sha256)
         final = self.path(sha256)
         if not final.parent.exists():
             final.parent.mkdir(mode=0o700, exist_ok=True)
@@ -72,6 +99,27 @@ class DataFiles:
         written.replace(final)
         _sync_directory(final.parent)
         return StoredFile(sha256, rows, size_bytes)
+
+    def remove_unnamed(
+        self, hashes: Sequence[str], named: Callable[[Sequence[str]], Set[str]]
+    ) -> list[str]:
+        """Remove those of some files that no commit names and no job holds; safe while jobs run.
+
+        Parameters
+        ----------
+        named : callable
+            Of some hashes, those that a commit names by now. It is asked after the holds: what was
+            held before is named by then, or was given up.
+        """
+        removed = []
+        with self._lock:
+            free = [sha256 for sha256 in hashes if sha256 not in self._held]
+            kept = named(free)
+            for sha256 in free:
+                if sha256 not in kept:
+                    self.path(sha256).unlink(missing_ok=True)
+                    removed.append(sha256)
+        return removed
 
     def sweep(self, kept: Set[str]) -> int:
         """Remove every file whose hash isn't in ``kept``; returns how many went.

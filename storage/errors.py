@@ -51,6 +51,12 @@ class DamagedData(DomainError):
     code = "damaged_data"
 
 
+class FilesInUse(Conflict):
+    """Someone reads the data files, or removes some, so that none may be removed now."""
+
+    code = "files_in_use"
+
+
 class DataDirectoryInUse(DomainError):
     """Another process works on this data directory."""
 

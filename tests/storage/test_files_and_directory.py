@@ -6,13 +6,15 @@ import hashlib
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from storage.data_directory import DataDirectory, Owner
-from storage.data_files import DataFiles
-from storage.errors import DataDirectoryInUse
+from storage.data_files import DataFiles, StoredFile
+from storage.errors import DataDirectoryInUse, FilesInUse
+from storage.files_lock import FilesLock
 
 ME = Owner(4242, "jobsvc serve", "2025-07-07T00:00:00+00:00", "http://127.0.0.1:8000")
 
@@ -22,7 +24,8 @@ def test_an_adopted_file_is_named_by_its_hash_and_read_only(tmp_path: Path) -> N
     written.write_bytes(b"some rows")
     store = DataFiles(tmp_path / "files")
     (tmp_path / "files").mkdir()
-    kept = store.adopt(written, 7)
+    with store.hold() as adopt:
+        kept = adopt(written, 7)
     path = store.path(kept.sha256)
     assert kept.sha256 == hashlib.sha256(b"some rows").hexdigest()
     assert (kept.rows, kept.size_bytes) == (7, 9)
@@ -40,11 +43,95 @@ def test_the_same_bytes_twice_are_one_file_and_the_sweep_spares_what_is_named(
     for content in (b"one", b"one", b"two"):
         written = tmp_path / "rows"
         written.write_bytes(content)
-        kept.append(store.adopt(written, 1))
+        with store.hold() as adopt:
+            kept.append(adopt(written, 1))
     assert kept[0] == kept[1]
     assert store.sweep({kept[0].sha256}) == 1
     assert store.path(kept[0].sha256).exists()
     assert not store.path(kept[2].sha256).exists()
+
+
+def stored(store: DataFiles, folder: Path, content: bytes) -> StoredFile:
+    written = folder / "rows"
+    written.write_bytes(content)
+    with store.hold() as adopt:
+        return adopt(written, 1)
+
+
+def test_a_file_that_a_job_holds_outlives_a_removal_until_the_job_has_ended(
+    tmp_path: Path,
+) -> None:
+    store = DataFiles(tmp_path / "files")
+    (tmp_path / "files").mkdir()
+    kept = stored(store, tmp_path, b"one")
+    with store.hold() as adopt:
+        (tmp_path / "again").write_bytes(b"one")
+        assert adopt(tmp_path / "again", 1) == kept
+        with store.hold() as other:
+            (tmp_path / "again").write_bytes(b"one")
+            other(tmp_path / "again", 1)
+        assert store.remove_unnamed([kept.sha256], lambda hashes: set()) == []
+        assert store.path(kept.sha256).exists()
+    assert store.remove_unnamed([kept.sha256], lambda hashes: {kept.sha256}) == []
+    assert store.remove_unnamed([kept.sha256], lambda hashes: set()) == [kept.sha256]
+    assert not store.path(kept.sha256).exists()
+
+
+def test_the_same_bytes_come_back_whole_however_adoption_and_removal_meet(tmp_path: Path) -> None:
+    store = DataFiles(tmp_path / "files")
+    (tmp_path / "files").mkdir()
+    kept = stored(store, tmp_path, b"one")
+    over = threading.Event()
+
+    def remove() -> None:
+        while not over.is_set():
+            store.remove_unnamed([kept.sha256], lambda hashes: set())
+
+    remover = threading.Thread(target=remove)
+    remover.start()
+    try:
+        for _ in range(200):
+            (tmp_path / "again").write_bytes(b"one")
+            with store.hold() as adopt:
+                assert adopt(tmp_path / "again", 1) == kept
+                assert store.path(kept.sha256).read_bytes() == b"one"
+    finally:
+        over.set()
+        remover.join(10)
+
+
+def test_files_are_removed_only_while_nobody_reads_them(tmp_path: Path) -> None:
+    here, elsewhere = (FilesLock(tmp_path / "files.lock") for _ in range(2))
+    with (
+        here.reading(),
+        elsewhere.reading(),
+        pytest.raises(FilesInUse, match="backup"),
+        here.removing(),
+    ):
+        pass
+    with here.removing(), pytest.raises(FilesInUse), elsewhere.removing():
+        pass
+    with here.removing():
+        pass
+
+
+def test_the_lock_of_a_process_that_was_killed_is_free(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path\n"
+        "from storage.files_lock import FilesLock\n"
+        "with FilesLock(Path(sys.argv[1])).reading():\n"
+        "    print('reading', flush=True); time.sleep(60)"
+    )
+    path = tmp_path / "files.lock"
+    command = [sys.executable, "-c", program, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "reading\n"
+        with pytest.raises(FilesInUse), FilesLock(path).removing():
+            pass
+        reader.kill()
+    with FilesLock(path).removing():
+        pass
 
 
 def test_a_second_process_is_told_who_has_the_directory(tmp_path: Path) -> None:
