@@ -8,6 +8,7 @@ Every package derives its errors from :class:`DomainError`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 
@@ -28,6 +29,14 @@ class DomainError(Exception):
         super().__init__(message)
         self.message = message
         self.loc = tuple(loc)
+
+
+@dataclass(frozen=True)
+class MachineFault:
+    """A fault of the machine, not of the input, that may pass: a full disk, a locked file."""
+
+    code: str
+    message: str
 
 
 def choices_sentence(name: str, choices: Sequence[str], most: int = 20) -> str:

@@ -48,23 +48,24 @@ def running_service(settings: Settings, purpose: str) -> Iterator[Service]:
     directory = DataDirectory(settings.data_dir)
     directory.acquire(Owner(os.getpid(), purpose, timestamp(system_clock())))
     try:
-        runner = Runner(HANDLERS, settings.workers)
-        with ParquetDatabase(
-            directory.root,
-            directory.spill_dir,
-            memory_mb=settings.memory_mb,
-            threads=settings.duckdb_threads or None,
-        ) as parquet:
+        runner = Runner(HANDLERS, {"short": settings.workers, "long": settings.long_workers})
+        stopping = threading.Event()
+        with (
+            _parquet_database(settings, directory) as parquet,
+            _parquet_database(settings, directory) as parquet_long,
+        ):
             service = Service(
                 settings=settings,
                 directory=directory,
                 database=Database(directory.database_path),
                 data_files=DataFiles(directory.files_dir),
                 parquet=parquet,
+                parquet_long=parquet_long,
                 clock=system_clock,
                 new_id=lambda: str(uuid.uuid4()),
                 wake_runner=runner.wake,
                 interrupt_job=runner.interrupt,
+                stopping=stopping,
             )
             try:
                 recover(service)
@@ -72,7 +73,8 @@ def running_service(settings: Settings, purpose: str) -> Iterator[Service]:
                 runner.start(service)
                 yield service
             finally:
-                runner.stop()
+                stopping.set()
+                runner.stop(settings.stop_grace_s)
                 service.database.close()
     finally:
         directory.release()
@@ -97,16 +99,29 @@ def listening(settings: Settings, purpose: str) -> Iterator[Listening]:
             service.directory.write_owner(replace(owner, url=server.url, token=token))
             yield Listening(service, server.url, token, server.run)
         finally:
+            service.stopping.set()
+            service.wake_runner()
             server.close()
 
 
 @contextmanager
 def serving_in_background(settings: Settings, purpose: str) -> Iterator[Listening]:
     """Serve on a free port of this machine alone, for one command of the command line."""
-    with listening(replace(settings, host="127.0.0.1", port=0), purpose) as here:
+    here_alone = replace(settings, host="127.0.0.1", port=0, stop_grace_s=0)
+    with listening(here_alone, purpose) as here:
         answering = threading.Thread(target=here.serve, name="http", daemon=True)
         answering.start()
         yield here
+
+
+def _parquet_database(settings: Settings, directory: DataDirectory) -> ParquetDatabase:
+    """One of the two instances, with half of the memory."""
+    return ParquetDatabase(
+        directory.root,
+        directory.spill_dir,
+        memory_mb=settings.memory_mb // 2,
+        threads=settings.duckdb_threads or None,
+    )
 
 
 def _make_admin(service: Service) -> None:

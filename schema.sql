@@ -99,7 +99,8 @@ CREATE TABLE refs (
 -- A job's life. pending: waits its turn; nothing has been done.   claim    -> running
 --               running: a thread works on it.                    finish   -> completed
 --                        After a crash it waits again.            fail     -> failed
---               completed, failed: final.                         recover  -> pending
+--                        After a passing fault, for a while.      recover  -> pending
+--               completed, failed: final.                         postpone -> pending
 --               A pending or running job is cancelled at once.    cancel   -> failed
 CREATE TABLE jobs (
     seq              INTEGER PRIMARY KEY AUTOINCREMENT,   -- submission order
@@ -123,6 +124,12 @@ CREATE TABLE jobs (
     started_at       TEXT,
     completed_at     TEXT,
     retry_of         TEXT REFERENCES jobs (id),           -- the failed job that this one repeats
+    lane             TEXT NOT NULL DEFAULT 'short'        -- each lane has threads of its own
+                     CHECK (lane IN ('short', 'long')),
+    priority         INTEGER NOT NULL DEFAULT 0           -- 0: interactive, goes before 1: batch
+                     CHECK (priority IN (0, 1)),
+    not_before       TEXT                                 -- when a passing fault may be over
+                     CHECK (not_before IS NULL OR status = 'pending'),
     FOREIGN KEY (dataset_id, source_commit_id) REFERENCES commits (dataset_id, id),
     FOREIGN KEY (dataset_id, output_commit_id) REFERENCES commits (dataset_id, id),
     -- Each status has its timestamps and its outcome, and no other's.
@@ -135,6 +142,17 @@ CREATE TABLE jobs (
     CHECK ((status = 'failed') = (error_message IS NOT NULL)),
     CHECK (status = 'completed' OR (output_summary IS NULL AND output_commit_id IS NULL))
 ) STRICT;
+
+-- Whose turn it is in a lane, at a priority: the user with the lowest turn is served next, and then goes last.
+CREATE TABLE queue_turns (
+    lane     TEXT NOT NULL CHECK (lane IN ('short', 'long')),
+    priority INTEGER NOT NULL CHECK (priority IN (0, 1)),
+    user_id  INTEGER NOT NULL REFERENCES users (id),
+    turn     INTEGER NOT NULL,
+    PRIMARY KEY (lane, priority, user_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX queue_turns_order ON queue_turns (lane, priority, turn);
 
 -- What a job did, step by step. Kept by triggers, so that no change of a job can go unlogged.
 CREATE TABLE job_log (
@@ -190,8 +208,9 @@ CREATE TABLE idempotency_keys (
 
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 
--- Claiming looks at waiting jobs alone, however long the history is.
-CREATE INDEX jobs_waiting ON jobs (seq) WHERE status = 'pending';
+-- Claiming looks at the first waiting job of each user, however long the history and the queue are.
+CREATE INDEX jobs_waiting ON jobs (lane, user_id, priority, seq) WHERE status = 'pending';
+CREATE INDEX jobs_postponed ON jobs (not_before) WHERE not_before IS NOT NULL;
 CREATE INDEX jobs_running ON jobs (seq) WHERE status = 'running';
 -- The list's filters, each newest first.
 CREATE INDEX jobs_of_dataset ON jobs (dataset_id, seq);

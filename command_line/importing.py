@@ -10,7 +10,7 @@ import click
 
 from command_line.api_client import ApiClient
 from command_line.connection import Target, connected
-from command_line.options import AS_JSON, with_target
+from command_line.options import AS_JSON, BATCH, with_target
 from command_line.output import print_json, print_table, progress_bar
 
 
@@ -19,10 +19,17 @@ from command_line.output import print_json, print_table, progress_bar
 @click.option("--dataset", required=True, help="Name or id; a new name makes a new dataset.")
 @click.option("--ref", default="main", show_default=True, help="The ref that moves.")
 @click.option("--message", help="What the commit says [default: Import and the file's name].")
+@BATCH
 @AS_JSON
 @with_target
 def import_command(
-    target: Target, file: Path, dataset: str, ref: str, message: str | None, as_json: bool
+    target: Target,
+    file: Path,
+    dataset: str,
+    ref: str,
+    message: str | None,
+    batch: bool,
+    as_json: bool,
 ) -> None:
     """Import a CSV, TSV, JSON, NDJSON, Parquet or XLSX file as a new commit.
 
@@ -31,7 +38,7 @@ def import_command(
     jobsvc import q3.xlsx --dataset sales --ref quarter3 --message "Figures of Q3"
     """
     with connected(target, "jobsvc import") as client:
-        job = import_file(client, file, dataset, ref, message)
+        job = import_file(client, file, dataset, ref, message, batch=batch)
     summary = job["output_summary"]
     if as_json:
         print_json(job)
@@ -50,7 +57,13 @@ def import_command(
 
 
 def import_file(
-    client: ApiClient, file: Path, dataset: str, ref: str = "main", message: str | None = None
+    client: ApiClient,
+    file: Path,
+    dataset: str,
+    ref: str = "main",
+    message: str | None = None,
+    *,
+    batch: bool = False,
 ) -> dict[str, Any]:
     """Send a file, wait for its job, and return the finished job."""
     found = client.get("/api/datasets", name=dataset)["datasets"]
@@ -59,6 +72,8 @@ def import_file(
     else:
         dataset_id = client.post("/api/datasets", {"name": dataset})["id"]
     fields = {} if message is None else {"commit_message": message}
+    if batch:
+        fields["priority"] = "batch"
     path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/import"
     with progress_bar(f"Sending {file.name}") as told:
         accepted = client.upload(path, file, file.name, fields, told)

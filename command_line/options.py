@@ -24,6 +24,9 @@ DATA_DIR = click.option(
     "folder].",
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
+BATCH = click.option(
+    "--batch", is_flag=True, help="Let interactive work of anyone go first on a busy server."
+)
 
 
 def with_target(command: Command) -> Command:

@@ -10,7 +10,7 @@ import click
 from command_line.api_client import ApiClient
 from command_line.connection import Target, connected
 from command_line.draw_options import draw_body, with_draw
-from command_line.options import AS_JSON, with_target
+from command_line.options import AS_JSON, BATCH, with_target
 from command_line.output import print_json, print_table, progress_bar
 
 SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".xlsx": "xlsx"}
@@ -26,10 +26,17 @@ GROUPS_SHOWN = 40
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the rows to this file: .csv, .parquet, .arrow or .xlsx.",
 )
+@BATCH
 @AS_JSON
 @with_target
 def sample(
-    target: Target, dataset: str, name: str | None, output: Path | None, as_json: bool, **draw: Any
+    target: Target,
+    dataset: str,
+    name: str | None,
+    output: Path | None,
+    batch: bool,
+    as_json: bool,
+    **draw: Any,
 ) -> None:
     """Draw a sample of a dataset, given by name or id.
 
@@ -46,6 +53,8 @@ def sample(
     body = draw_body(**draw)
     if name is not None:
         body["output_name"] = name
+    if batch:
+        body["priority"] = "batch"
     with connected(target, "jobsvc sample") as client:
         job = draw_sample(client, client.dataset_id(dataset), body)
         if output is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import tempfile
 import webbrowser
@@ -36,7 +37,10 @@ def serve(
     workers: int | None,
     open_browser: bool,
 ) -> None:
-    """Serve the API and the pages until told to stop (Ctrl-C).
+    """Serve the API and the pages until told to stop (Ctrl-C, SIGTERM).
+
+    Running jobs then get a little time to end (setting stop_grace_s); the others run again at the
+    next start. A second Ctrl-C stops at once.
 
     The first start makes the admin and prints a one-time link with which to set a password.
 
@@ -49,7 +53,8 @@ def serve(
         settings = load_settings(
             {"data_dir": data_dir, "host": host, "port": port, "workers": workers}
         )
-        signal.signal(signal.SIGTERM, _leave)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _leave)
         with composition.listening(settings, "jobsvc serve") as here:
             # Waitress spools request bodies to temporary files: keep them on the data's disk.
             tempfile.tempdir = str(here.service.directory.scratch_dir)
@@ -84,6 +89,13 @@ def _first_link(here: Listening) -> str | None:
     return f"{here.url}/sign-in?code={code}"
 
 
-def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """SystemExit lets waitress finish the requests in flight."""
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    """End in good order; a second signal ends at once.
+
+    SystemExit lets waitress finish the requests in flight. Ending at once is safe: the next start
+    finds what a crash would have left.
+    """
+    for again in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(again, lambda second, _: os._exit(128 + second))
+    click.echo("Stopping: running jobs get a little time. Once more (Ctrl-C) stops at once.")
     raise SystemExit(0)

@@ -11,7 +11,7 @@ from marshmallow import RAISE
 
 from http_api.access import bearer, dataset_for, service, user
 from http_api.idempotency import idempotency_key
-from http_api.job_schemas import JobAcceptedOut
+from http_api.job_schemas import JobAcceptedOut, priority_field
 from http_api.problems import InvalidRequest
 from http_api.strict_fields import check_text
 from http_api.strict_schemas import StrictSchema, text
@@ -29,6 +29,7 @@ class ImportIn(StrictSchema):
         required=True, metadata={"description": "CSV, TSV, JSON, NDJSON, Parquet or XLSX."}
     )
     commit_message = text(0, 10_000)
+    priority = priority_field()
 
 
 @blueprint.post("/refs/<ref>/import")
@@ -52,6 +53,7 @@ def import_file(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, s
         upload=path,
         file_name=name,
         commit_message=message,
+        priority=given["priority"],
         key=idempotency_key(name, message or "", file=path),
     )
     return {"job_id": job_id, "status": "pending", "message": "Import job created"}

@@ -2,7 +2,7 @@
 
 Owns: the streams and how many there may be. Invariant: a stream holds one of waitress's threads for
 as long as its client reads, so at most half of them are given to streams; a stream ends with its
-job, after an hour, or when its client has left.
+job, after an hour, when its client has left, or when the service stops.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _events(
 ) -> Iterator[str]:
     began = spoke = time.monotonic()
     last = ""
-    while time.monotonic() - began < LONGEST_S and not gone():
+    while time.monotonic() - began < LONGEST_S and not gone() and not here.stopping.is_set():
         try:
             with here.database.read() as tx:
                 job = get_job(tx, job_id)
@@ -81,4 +81,4 @@ def _events(
             yield ": still here\n\n"
         if job.status in ("completed", "failed"):
             return
-        time.sleep(LOOK_INTERVAL_S)
+        here.stopping.wait(LOOK_INTERVAL_S)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from apiflask import Schema
-from marshmallow import fields
+from marshmallow import fields, validate
 
+from http_api.strict_fields import StrictString
 from http_api.strict_schemas import PageOut
+from storage.jobs import PRIORITIES
 
 
 class JobAcceptedOut(Schema):
@@ -42,7 +44,18 @@ class JobOut(JobInListOut):
     output_summary = fields.Dict(allow_none=True, required=True)
     retry_of = fields.String(allow_none=True, required=True)
     queue_position = fields.Integer(
-        allow_none=True, required=True, metadata={"description": "1 is next to start."}
+        allow_none=True, required=True, metadata={"description": "1 is next of its lane to start."}
+    )
+    lane = fields.String(required=True, metadata={"description": "`short` or `long`."})
+    priority = fields.String(required=True, metadata={"description": "`interactive` or `batch`."})
+
+
+def priority_field() -> StrictString:
+    """Whether a job goes before or after others' interactive work; for every job-making body."""
+    return StrictString(
+        load_default="interactive",
+        validate=validate.OneOf(PRIORITIES),
+        metadata={"description": "`batch` waits until nothing interactive waits."},
     )
 
 

@@ -67,7 +67,9 @@ class ColumnSamplesOut(Schema):
 )
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset = dataset_for(dataset_id, "write")
-    job = submit_sampling(service(), user(), dataset, SamplingRequest(**given), idempotency_key())
+    priority = given.pop("priority")
+    request = SamplingRequest(**given)
+    job = submit_sampling(service(), user(), dataset, request, priority, idempotency_key())
     return {
         "job_id": job.id,
         "status": job.status,
@@ -85,6 +87,7 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 )
 def plan_of(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "read")
+    del given["priority"]  # taken as in a job's body; a plan doesn't wait
     return plan(service(), dataset_id, SamplingRequest(**given))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from apiflask import Schema
 from marshmallow import ValidationError, fields, pre_load, validate, validates_schema
 
+from http_api.job_schemas import priority_field
 from http_api.round_schemas import BESIDE_METHOD, AnyRoundIn
 from http_api.strict_fields import StrictBoolean, StrictInteger
 from http_api.strict_schemas import StrictSchema, text
@@ -54,6 +55,7 @@ class SamplingJobIn(DrawIn):
     )
     output_name = text(1, 90, allow_none=True)
     commit_message = text(0, 10_000, allow_none=True)
+    priority = priority_field()
 
 
 class AtOnceIn(DrawIn):

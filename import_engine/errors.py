@@ -9,25 +9,15 @@ from __future__ import annotations
 
 import re
 
-import duckdb
-
 from domain_errors import DomainError
 
 SHOWN_CHARACTERS = 60
-_MACHINE = ("No space left", "max_temp_directory_size", "Could not write", "Permission")
 
 
 class UnreadableFile(DomainError):
     """The file isn't what its name says, is broken, or holds what a table can't."""
 
     code = "unreadable_file"
-
-
-def is_of_the_machine(error: Exception) -> bool:
-    """Whether an error is none of the file's: a stop, too little memory or disk."""
-    if isinstance(error, duckdb.InterruptException | duckdb.OutOfMemoryException):
-        return True
-    return isinstance(error, duckdb.Error) and any(sign in str(error) for sign in _MACHINE)
 
 
 def quoted(text: str) -> str:

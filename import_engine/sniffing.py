@@ -20,8 +20,8 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from import_engine.encodings import TextFile
-from import_engine.errors import is_of_the_machine
 from import_engine.readings import ISO_DATE, NO_VALUE_TEXTS
+from parquet_tables.machine_faults import is_of_the_machine
 from parquet_tables.quoting import quote_text
 
 DELIMITERS = (",", "\t", ";", "|")

@@ -21,8 +21,9 @@ from import_engine.encodings import (
     unpack,
     without_mark,
 )
-from import_engine.errors import UnreadableFile, is_of_the_machine
+from import_engine.errors import UnreadableFile
 from import_engine.imported import ImportedTable
+from parquet_tables.machine_faults import is_of_the_machine
 from parquet_tables.progress import INTERVAL_S, Report
 
 WORDS = {"cp1252": "Windows-1252"}

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from domain_errors import DomainError
 from job_runner.service import Service
+from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import Report
 from storage.data_files import Adopt
 from storage.jobs import Job, report_progress
@@ -48,15 +49,20 @@ class JobContext:
     report: Report
     adopt: Adopt
 
+    @property
+    def parquet(self) -> ParquetDatabase:
+        """The DuckDB instance of the job's lane."""
+        return self.service.parquet_of(self.job.lane)
+
 
 @contextmanager
 def job_context(
-    service: Service, job: Job, stopping: threading.Event, interrupted: threading.Event
+    service: Service, job: Job, leaving: threading.Event, interrupted: threading.Event
 ) -> Iterator[JobContext]:
     """A context whose scratch directory is gone afterwards, whatever happened."""
     scratch = service.directory.scratch_dir / f"{job.id}-{job.attempt}"
     scratch.mkdir(mode=0o700)
-    report = _progress_notes(service, job, stopping, interrupted)
+    report = _progress_notes(service, job, leaving, interrupted)
     try:
         with service.data_files.hold() as adopt:
             yield JobContext(service, job, scratch, report, adopt)
@@ -65,7 +71,7 @@ def job_context(
 
 
 def _progress_notes(
-    service: Service, job: Job, stopping: threading.Event, interrupted: threading.Event
+    service: Service, job: Job, leaving: threading.Event, interrupted: threading.Event
 ) -> Report:
     last_note = -NOTE_INTERVAL_S
     limit_min = service.settings.limit_min(job.run_type)
@@ -75,7 +81,7 @@ def _progress_notes(
         nonlocal last_note
         if interrupted.is_set():
             raise JobInterrupted
-        if stopping.is_set():
+        if leaving.is_set():
             raise ServiceStopping
         now = time.monotonic()
         if now > deadline:

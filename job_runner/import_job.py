@@ -11,11 +11,12 @@ from pathlib import Path
 from import_engine.imported import ImportedTable
 from import_engine.importer import import_file
 from job_runner.context import JobContext
+from job_runner.lanes import lane_of_import
 from job_runner.service import Service
 from parquet_tables.progress import share_of
 from storage.datasets import Dataset
 from storage.idempotency import IdempotencyKey, job_of_key, keep_key
-from storage.jobs import NewJob, insert_job
+from storage.jobs import NewJob, Priority, insert_job
 from storage.manifests import StoredTable
 from storage.publishing import NewCommit, Outcome
 from storage.refs import get_ref
@@ -34,6 +35,7 @@ def submit_import(
     upload: Path,
     file_name: str,
     commit_message: str | None,
+    priority: Priority = "interactive",
     key: IdempotencyKey | None = None,
 ) -> str:
     """Accept an import job; takes ``upload`` over. Returns the job's id.
@@ -66,6 +68,8 @@ def submit_import(
                     "size_bytes": size_bytes,
                     "commit_message": commit_message or f"Import {file_name}",
                 },
+                lane=lane_of_import(size_bytes),
+                priority=priority,
             ),
             service.clock,
             service.settings.waiting_jobs_max,
@@ -79,7 +83,7 @@ def run_import(context: JobContext) -> Outcome:
     """Read the upload, store its tables, and ask for the ref to be moved."""
     service, job = context.service, context.job
     tables = import_file(
-        service.parquet,
+        context.parquet,
         service.directory.upload_path(job.id),
         job.run_parameters["file_name"],
         context.scratch,

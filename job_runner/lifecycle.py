@@ -59,6 +59,8 @@ def retry(service: Service, user: User, job: Job, key: IdempotencyKey | None = N
             source_commit_id=job.source_commit_id,
             run_parameters=job.run_parameters,
             retry_of=job.id,
+            lane=job.lane,
+            priority=job.priority,
         )
         insert_job(tx, new, service.clock, service.settings.waiting_jobs_max)
         keep_key(tx, user.id, key, job_id, service.clock)

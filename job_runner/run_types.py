@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from job_runner.attempt import Handler
 from job_runner.import_job import run_import
-from job_runner.runner import Handler
 from job_runner.sampling_job import run_sampling
 from storage.jobs import RunType
 

@@ -1,33 +1,35 @@
-"""Runs jobs on a ThreadPoolExecutor.
+"""Runs jobs on ThreadPoolExecutors, one for each lane.
 
-Owns: claiming, running, and writing down how a job ended. Invariants: it claims only as many jobs
-as it has idle threads, in submission order; it is woken by an event (a submission, a thread that
-became free), never by polling; an attempt that isn't the job's own any more changes nothing.
+Owns: claiming. Invariants: a lane claims only as many jobs as it has idle threads, in the order of
+``storage.job_queue``; the runner is woken by an event (a submission, a thread that became free, a
+delay that ends), never by polling.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from domain_errors import DomainError
-from job_runner.context import JobContext, JobInterrupted, ServiceStopping, job_context
+from job_runner.attempt import Handler, run_attempt
 from job_runner.service import Service
-from storage.errors import StaleJob
-from storage.jobs import Job, RunType, claim_next_job, fail_job, put_back_job
-from storage.publishing import Outcome, publish
+from storage.job_queue import claim_next_job, next_due
+from storage.jobs import Job, Lane, RunType
 
 logger = logging.getLogger("jobsvc.jobs")
 
-WORTH_A_RETRY = frozenset(
-    {"cancelled", "interrupted", "timed_out", "out_of_memory", "system_error", "internal_error"}
-)
-"""Ends that the file of an import is kept for: the file isn't what was wrong."""
+PAUSE_S = 1.0
+"""How long to wait before claiming again when it failed."""
 
-Handler = Callable[[JobContext], Outcome]
-"""Does one job's work and returns what to publish; raises DomainError for what a user can mend."""
+
+class _LaneThreads:
+    """A lane's threads, and how many of them are idle."""
+
+    def __init__(self, lane: Lane, threads: int) -> None:
+        self.lane = lane
+        self.executor = ThreadPoolExecutor(threads, thread_name_prefix=f"{lane}-job")
+        self.idle = threading.Semaphore(threads)
 
 
 class Runner:
@@ -36,18 +38,18 @@ class Runner:
     Parameters
     ----------
     handlers : mapping of run type to Handler
-        The registry of run types; a job of any other type fails.
-    workers : int
-        Threads, and so jobs that run at the same time.
+        The registry of run types.
+    threads : mapping of lane to int
+        Threads, and so jobs that run at the same time, of each lane.
     """
 
-    def __init__(self, handlers: Mapping[RunType, Handler], workers: int) -> None:
+    def __init__(self, handlers: Mapping[RunType, Handler], threads: Mapping[Lane, int]) -> None:
         self._handlers = handlers
-        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="job")
-        self._idle = threading.Semaphore(workers)
+        self._lanes = [_LaneThreads(lane, count) for lane, count in threads.items()]
         self._wake = threading.Event()
-        self.stopping = threading.Event()
+        self._leaving = threading.Event()
         self._interrupts: dict[str, threading.Event] = {}
+        self._all_ended = threading.Condition()
         self._dispatcher: threading.Thread | None = None
 
     def start(self, service: Service) -> None:
@@ -68,86 +70,71 @@ class Runner:
         if interrupted is not None:
             interrupted.set()
 
-    def stop(self) -> None:
-        """Claim no more, have running jobs put back, and wait until their threads are free."""
-        self.stopping.set()
+    def stop(self, grace_s: float) -> None:
+        """Leave running jobs some time to end, have the rest put back, and wait for the threads.
+
+        ``service.stopping`` must be set before: it ends the claiming.
+        """
         self.wake()
         if self._dispatcher is not None:
             self._dispatcher.join()
-        self._executor.shutdown(wait=True)
+        with self._all_ended:
+            running = len(self._interrupts)
+            if running and grace_s:
+                logger.info("waiting up to %g s for %d running jobs", grace_s, running)
+                self._all_ended.wait_for(lambda: not self._interrupts, grace_s)
+        self._leaving.set()
+        for threads in self._lanes:
+            threads.executor.shutdown(wait=True)
 
     def _dispatch(self, service: Service) -> None:
-        while not self.stopping.is_set():
-            self._wake.wait()
+        pause_s: float | None = None
+        while not service.stopping.is_set():
+            self._wake.wait(pause_s)
             self._wake.clear()
             try:
-                self._claim_while_idle(service)
+                for threads in self._lanes:
+                    self._claim_while_idle(service, threads)
+                pause_s = _seconds_until_due(service)
             except Exception:
                 logger.exception("claiming a job failed")
+                pause_s = PAUSE_S
 
-    def _claim_while_idle(self, service: Service) -> None:
-        while not self.stopping.is_set() and self._idle.acquire(blocking=False):
+    def _claim_while_idle(self, service: Service, threads: _LaneThreads) -> None:
+        while not service.stopping.is_set() and threads.idle.acquire(blocking=False):
             job = None
             try:
                 with service.database.write() as tx:
-                    job = claim_next_job(tx, service.clock)
+                    job = claim_next_job(tx, service.clock, threads.lane)
             finally:
                 if job is None:
-                    self._idle.release()
+                    threads.idle.release()
             if job is None:
                 return
-            self._executor.submit(self._run, service, job)
+            self._interrupts[job.id] = threading.Event()
+            threads.executor.submit(self._run, service, job, threads)
 
-    def _run(self, service: Service, job: Job) -> None:
-        logger.info("job %s (%s) starts, attempt %d", job.id, job.run_type, job.attempt)
-        interrupted = self._interrupts[job.id] = threading.Event()
+    def _run(self, service: Service, job: Job, threads: _LaneThreads) -> None:
+        interrupted = self._interrupts[job.id]
         try:
-            with job_context(service, job, self.stopping, interrupted) as context:
-                outcome = self._handlers[job.run_type](context)
-                publish(service.database, job, outcome, service.clock)
-            logger.info("job %s completed", job.id)
-            service.directory.discard_upload(job.id)
-        except ServiceStopping:
-            with service.database.write() as tx:
-                put_back_job(tx, job)
-        except JobInterrupted:
-            logger.info("job %s was cancelled", job.id)
-        except StaleJob as stale:
-            logger.warning("%s", stale)
-        except DomainError as error:
-            self._fail(service, job, error.code, error.message)
-        except Exception as error:
-            logger.exception("job %s failed", job.id)
-            self._fail(service, job, *_unexpected(error))
-        finally:
-            del self._interrupts[job.id]
-            self._idle.release()
-            self.wake()
-
-    def _fail(self, service: Service, job: Job, code: str, message: str) -> None:
-        logger.info("job %s failed: %s", job.id, message)
-        try:
-            with service.database.write() as tx:
-                fail_job(tx, job, code, message, service.clock)
-            if code not in WORTH_A_RETRY:
-                service.directory.discard_upload(job.id)
-        except StaleJob as stale:
-            logger.warning("%s", stale)
+            handler = self._handlers[job.run_type]
+            run_attempt(service, job, handler, self._leaving, interrupted)
         except Exception:
             # The job stays "running" in the database, so the next start runs it again.
-            logger.exception("the end of job %s could not be written down", job.id)
+            logger.exception("the attempt at job %s could not be ended", job.id)
+        finally:
+            with self._all_ended:
+                del self._interrupts[job.id]
+                self._all_ended.notify_all()
+            threads.idle.release()
+            self.wake()
 
 
-def _unexpected(error: Exception) -> tuple[str, str]:
-    """Code and sentence for what no handler foresaw."""
-    if isinstance(error, OSError) and error.strerror:
-        return "system_error", f"The system refused the job's work: {error.strerror}."
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryException":
-        return (
-            "out_of_memory",
-            "The job needs more memory than it may use. Raise the setting memory_mb.",
-        )
-    return (
-        "internal_error",
-        f"Something unforeseen went wrong ({type(error).__name__}). The server's log tells more.",
-    )
+def _seconds_until_due(service: Service) -> float | None:
+    """How long until a postponed job may start; None when none is postponed."""
+    with service.database.read() as tx:
+        due = next_due(tx)
+    if due is None:
+        return None
+    # At least a little, so that a job which waits for an idle thread doesn't keep this one busy.
+    return max((due - service.clock()).total_seconds(), PAUSE_S)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from job_runner.context import JobContext
+from job_runner.lanes import lane_of_draw
 from job_runner.open_tables import RESIDUAL, SAMPLE, OpenTable, open_commit, open_table
 from job_runner.sampling_parameters import engine_rounds, settle_rounds
 from job_runner.service import Service
@@ -26,7 +27,7 @@ from storage.database import Transaction
 from storage.datasets import Dataset
 from storage.errors import Conflict
 from storage.idempotency import IdempotencyKey, job_of_key, keep_key
-from storage.jobs import Job, NewJob, get_job, insert_job, job_with_output_ref
+from storage.jobs import Job, NewJob, Priority, get_job, insert_job, job_with_output_ref
 from storage.manifests import StoredTable
 from storage.publishing import NewCommit, Outcome
 from storage.refs import list_ref_names, parse_ref_name
@@ -55,6 +56,7 @@ def submit_sampling(
     user: User,
     dataset: Dataset,
     request: SamplingRequest,
+    priority: Priority = "interactive",
     key: IdempotencyKey | None = None,
 ) -> Job:
     """Check whatever can be checked, fix the source and the seeds, accept the job.
@@ -90,16 +92,9 @@ def submit_sampling(
                 dataset_id=dataset.id,
                 user_id=user.id,
                 source_commit_id=source.commit_id,
-                run_parameters={
-                    "source_ref": request.source_ref,
-                    "table_key": source.key,
-                    "rounds": rounds,
-                    "export_residual": request.export_residual,
-                    "output_ref": output_ref,
-                    "commit_message": request.commit_message
-                    or f"Sample of {request.source_ref}, table {source.key}",
-                    "request_digest": digest,
-                },
+                run_parameters=_parameters(request, source, rounds, output_ref, digest),
+                lane=lane_of_draw(rounds, source.files.row_count),
+                priority=priority,
             ),
             service.clock,
             service.settings.waiting_jobs_max,
@@ -110,6 +105,26 @@ def submit_sampling(
     return job
 
 
+def _parameters(
+    request: SamplingRequest,
+    source: OpenTable,
+    rounds: list[dict[str, Any]],
+    output_ref: str,
+    digest: str,
+) -> dict[str, Any]:
+    """What the job is a function of, as ``run_parameters`` shows it."""
+    message = request.commit_message or f"Sample of {request.source_ref}, table {source.key}"
+    return {
+        "source_ref": request.source_ref,
+        "table_key": source.key,
+        "rounds": rounds,
+        "export_residual": request.export_residual,
+        "output_ref": output_ref,
+        "commit_message": message,
+        "request_digest": digest,
+    }
+
+
 def run_sampling(context: JobContext) -> Outcome:
     """Draw the rounds, store the sample, and ask for its ref to be made."""
     service, job = context.service, context.job
@@ -118,7 +133,7 @@ def run_sampling(context: JobContext) -> Outcome:
     assert job.source_commit_id is not None  # noqa: S101 - submit_sampling fixed it
     source = open_table(service, job.dataset_id, job.source_commit_id, parameters["table_key"])
     sample = draw_sample(
-        service.parquet,
+        context.parquet,
         source.files,
         engine_rounds(parameters["rounds"], source.files),
         table_key=source.key,
@@ -156,7 +171,7 @@ def _stored_residual(context: JobContext, source: OpenTable, sample: DrawnSample
     with service.database.read() as tx:
         stored = open_commit(tx, job.dataset_id, job.source_commit_id).manifest.table(source.key)
     left_out = np.concatenate([source.files.left_out, sample.drawn_ordinals])
-    with service.parquet.cursor() as cursor:
+    with context.parquet.cursor() as cursor:
         written = write_ordinals(cursor, left_out, context.scratch / "left_out.parquet")
     kept = context.adopt(written.path, written.rows)
     return replace(stored, key=RESIDUAL, left_out=kept)

@@ -5,6 +5,7 @@ Built by the composition root, handed to the HTTP side and to job handlers.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from storage.clock import Clock
 from storage.data_directory import DataDirectory
 from storage.data_files import DataFiles
 from storage.database import Database
+from storage.jobs import Lane
 
 NewId = Callable[[], str]
 
@@ -28,14 +30,18 @@ class Service:
         Users, datasets, commits, refs and jobs.
     data_files : DataFiles
         The Parquet files that commits name.
-    parquet : ParquetDatabase
-        The DuckDB instance that reads and writes them.
+    parquet, parquet_long : ParquetDatabase
+        The DuckDB instances that read and write them: one for pages, plans and the jobs of the
+        short lane, one for the long lane, each with half of the memory, so that a heavy import
+        leaves a small draw its own.
     clock, new_id
         Injected, so that tests decide the time and the ids.
     wake_runner : callable
         Tells the runner that a job waits.
     interrupt_job : callable
         Tells the runner that a running job's result is not wanted any more.
+    stopping : threading.Event
+        Set once the service takes no new work up: no job is claimed, event streams end.
     """
 
     settings: Settings
@@ -43,7 +49,13 @@ class Service:
     database: Database
     data_files: DataFiles
     parquet: ParquetDatabase
+    parquet_long: ParquetDatabase
     clock: Clock
     new_id: NewId
     wake_runner: Callable[[], None]
     interrupt_job: Callable[[str], None]
+    stopping: threading.Event
+
+    def parquet_of(self, lane: Lane) -> ParquetDatabase:
+        """The DuckDB instance of a lane."""
+        return self.parquet if lane == "short" else self.parquet_long

@@ -48,12 +48,20 @@ class Settings:
     )
     host: str = _setting("127.0.0.1", "address", "Address that the server listens on.")
     port: int = _setting(8000, "port", "Port that the server listens on; 0 takes a free one.", 0)
-    workers: int = _setting(2, "threads", "Jobs that run at the same time.", 1)
+    workers: int = _setting(2, "threads", "Short jobs that run at the same time.", 1)
+    long_workers: int = _setting(
+        1, "threads", "Long jobs, such as large imports, that run at the same time.", 1
+    )
     http_threads: int = _setting(8, "threads", "Requests that are answered at the same time.", 2)
     duckdb_threads: int = _setting(
         0, "threads", "Threads that all queries share; 0 takes one for each core.", 0
     )
-    memory_mb: int = _setting(1024, "MiB", "Memory that DuckDB may use before it spills.", 128)
+    memory_mb: int = _setting(
+        2048,
+        "MiB",
+        "Memory for queries: half for short jobs and pages, half for long jobs.",
+        128,
+    )
     upload_max_mb: int = _setting(20480, "MiB", "Largest file that may be imported.", 1)
     body_max_kb: int = _setting(1024, "KiB", "Largest request body that isn't a file.", 16)
     waiting_jobs_max: int = _setting(500, "jobs", "Jobs of one user that may wait.", 1)
@@ -62,6 +70,9 @@ class Settings:
     )
     import_limit_min: int = _setting(
         360, "minutes", "How long an import may run; 0 is without end.", 0
+    )
+    stop_grace_s: int = _setting(
+        20, "seconds", "How long running jobs may go on when the server is told to stop.", 0
     )
     token_hours: int = _setting(12, "hours", "How long a sign-in lasts.", 1)
     link_hours: int = _setting(24, "hours", "How long a one-time sign-in link stays open.", 1)

@@ -25,10 +25,13 @@ class Database:
     ----------
     path : Path
         The database file; it is created when it isn't there.
+    busy_timeout_s : float
+        How long a write waits for another program that has the database locked.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_timeout_s: float = 30.0) -> None:
         self._path = path
+        self._busy_timeout_s = busy_timeout_s
         self._write_lock = threading.Lock()
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
@@ -60,10 +63,12 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                # A full disk may have ended the transaction already; a COMMIT that failed has not.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
 
     def close(self) -> None:
         """Close every thread's connection."""
@@ -82,7 +87,10 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         # check_same_thread is off for close() alone; every other use is the thread's own.
         connection = sqlite3.connect(
-            self._path, isolation_level=None, check_same_thread=False, timeout=30
+            self._path,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=self._busy_timeout_s,
         )
         connection.row_factory = sqlite3.Row
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):

@@ -2,14 +2,14 @@
 
 Invariant: each transition is one guarded UPDATE by the attempt that owns the job; no row back means
 that the job isn't the caller's any more, and nothing was changed. ``schema.sql`` repeats the rules
-as CHECKs. Lists are in ``storage.job_lists``.
+as CHECKs. Which job is next is for ``storage.job_queue``; lists are in ``storage.job_lists``.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 from storage.clock import Clock, seconds_between, timestamp
@@ -21,13 +21,16 @@ RunType = Literal["sampling", "import", "exploration", "profiling"]
 RUN_TYPES: tuple[RunType, ...] = ("sampling", "import", "exploration", "profiling")
 Status = Literal["pending", "running", "completed", "failed"]
 STATUSES: tuple[Status, ...] = ("pending", "running", "completed", "failed")
-
-MAX_ATTEMPTS = 3
+Lane = Literal["short", "long"]
+LANES: tuple[Lane, ...] = ("short", "long")
+Priority = Literal["interactive", "batch"]
+PRIORITIES: tuple[Priority, ...] = ("interactive", "batch")
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job. ``progress`` is 0 to 100; ``queue_position`` is 1 for the next to start."""
+    """A job. ``progress`` is 0 to 100; ``queue_position`` is 1 for the next of its lane to start,
+    and None for a job that doesn't wait and in lists."""
 
     id: str
     run_type: RunType
@@ -48,8 +51,10 @@ class Job:
     created_at: str
     started_at: str | None
     completed_at: str | None
-    queue_position: int | None
     retry_of: str | None
+    lane: Lane
+    priority: Priority
+    queue_position: int | None = None
 
     @property
     def duration_seconds(self) -> float | None:
@@ -70,6 +75,8 @@ class NewJob:
     source_commit_id: str | None
     run_parameters: dict[str, Any]
     retry_of: str | None = None
+    lane: Lane = "short"
+    priority: Priority = "interactive"
 
 
 def insert_job(tx: Transaction, job: NewJob, clock: Clock, most_waiting: int) -> None:
@@ -93,6 +100,8 @@ def insert_job(tx: Transaction, job: NewJob, clock: Clock, most_waiting: int) ->
         run_parameters=json.dumps(job.run_parameters, ensure_ascii=False),
         created_at=timestamp(clock()),
         retry_of=job.retry_of,
+        lane=job.lane,
+        priority=PRIORITIES.index(job.priority),
     )
 
 
@@ -101,19 +110,17 @@ def get_job(tx: Transaction, job_id: str) -> Job:
     row = first(tx, "job_by_id", id=job_id)
     if row is None:
         raise NotFound(f'There is no job "{job_id}".')
-    return job_of(row)
+    job = job_of(row)
+    if job.status != "pending":
+        return job
+    position = number(tx, "queue_position", lane=job.lane, seq=row["seq"])
+    return replace(job, queue_position=position)
 
 
 def job_with_output_ref(tx: Transaction, dataset_id: int, name: str) -> Job | None:
     """The sampling job that made, or is to make, a ref; None when it is free or was failed for."""
     row = first(tx, "job_with_output_ref", dataset_id=dataset_id, name=name)
     return None if row is None else get_job(tx, row["id"])
-
-
-def claim_next_job(tx: Transaction, clock: Clock) -> Job | None:
-    """pending → running for the longest waiting job; None when nothing waits."""
-    claimed = first(tx, "claim_job", now=timestamp(clock()))
-    return None if claimed is None else get_job(tx, claimed["id"])
 
 
 def report_progress(tx: Transaction, job: Job, progress: float, message: str) -> None:
@@ -186,23 +193,6 @@ def cancel_job(tx: Transaction, job_id: str, soeid: str, clock: Clock) -> None:
         raise Conflict(f"The job is {get_job(tx, job_id).status} already.")
 
 
-def put_back_job(tx: Transaction, job: Job) -> None:
-    """running → pending when the service stops in good order; the attempt doesn't count."""
-    run(tx, "put_back_job", id=job.id, attempt=job.attempt).fetchall()
-
-
-def recover_jobs(tx: Transaction, clock: Clock) -> tuple[int, int]:
-    """At start: what was running when the process died waits again, at most three attempts.
-
-    Returns
-    -------
-    (int, int)
-        How many wait again, and how many were given up.
-    """
-    given_up = all_rows(tx, "give_up_jobs", max_attempts=MAX_ATTEMPTS, now=timestamp(clock()))
-    return len(all_rows(tx, "requeue_jobs")), len(given_up)
-
-
 def unfinished_job_ids(tx: Transaction) -> set[str]:
     """Jobs that wait or run: their uploads are still needed."""
     return {row["id"] for row in all_rows(tx, "unfinished_job_ids")}
@@ -231,6 +221,7 @@ def job_of(row: sqlite3.Row) -> Job:
         created_at=row["created_at"],
         started_at=row["started_at"],
         completed_at=row["completed_at"],
-        queue_position=row["queue_position"],
         retry_of=row["retry_of"],
+        lane=cast(Lane, row["lane"]),
+        priority=PRIORITIES[row["priority"]],
     )

@@ -67,6 +67,23 @@ MIGRATIONS: Sequence[str] = (
         );
     END;
     """,
+    """
+    ALTER TABLE jobs ADD COLUMN lane TEXT NOT NULL DEFAULT 'short'
+        CHECK (lane IN ('short', 'long'));
+    ALTER TABLE jobs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0 CHECK (priority IN (0, 1));
+    ALTER TABLE jobs ADD COLUMN not_before TEXT CHECK (not_before IS NULL OR status = 'pending');
+    DROP INDEX jobs_waiting;
+    CREATE INDEX jobs_waiting ON jobs (lane, user_id, priority, seq) WHERE status = 'pending';
+    CREATE INDEX jobs_postponed ON jobs (not_before) WHERE not_before IS NOT NULL;
+    CREATE TABLE queue_turns (
+        lane     TEXT NOT NULL CHECK (lane IN ('short', 'long')),
+        priority INTEGER NOT NULL CHECK (priority IN (0, 1)),
+        user_id  INTEGER NOT NULL REFERENCES users (id),
+        turn     INTEGER NOT NULL,
+        PRIMARY KEY (lane, priority, user_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX queue_turns_order ON queue_turns (lane, priority, turn);
+    """,
 )
 """The script that leads from version 1 to 2, from 2 to 3, and so on. ``schema.sql`` is the newest
 version; a change of it comes with a script here that makes the same change."""

@@ -209,16 +209,65 @@ DELETE FROM refs WHERE dataset_id = :dataset_id AND name = :name RETURNING name;
 
 -- insert_job: A job starts its life waiting.
 INSERT INTO jobs (id, run_type, dataset_id, user_id, source_commit_id, run_parameters, created_at,
-                  retry_of)
+                  retry_of, lane, priority)
 VALUES (:id, :run_type, :dataset_id, :user_id, :source_commit_id, :run_parameters, :created_at,
-        :retry_of);
+        :retry_of, :lane, :priority);
 
--- claim_job: pending -> running, the longest waiting; no row back means that nothing waits.
-UPDATE jobs SET status = 'running', attempt = attempt + 1, started_at = :now,
+-- claim_job: pending -> running, for a lane: interactive before batch, then the user whose turn it
+-- is, then the user's longest waiting; no row back means that nothing can start. A delay that ends
+-- later than any delay could was made by a clock that has been set back since: it is over.
+WITH RECURSIVE waiting (user_id) AS (
+    SELECT min(user_id) FROM jobs WHERE status = 'pending' AND lane = :lane
+    UNION ALL
+    SELECT (SELECT min(user_id) FROM jobs
+            WHERE status = 'pending' AND lane = :lane AND user_id > waiting.user_id)
+    FROM waiting WHERE waiting.user_id IS NOT NULL
+),
+heads (seq) AS (
+    SELECT (SELECT seq FROM jobs
+            WHERE status = 'pending' AND lane = :lane AND user_id = waiting.user_id
+              AND (not_before IS NULL OR not_before <= :now OR not_before > :latest)
+            ORDER BY priority, seq LIMIT 1)
+    FROM waiting WHERE waiting.user_id IS NOT NULL
+)
+UPDATE jobs SET status = 'running', attempt = attempt + 1, started_at = :now, not_before = NULL,
                 progress = 0, progress_message = 'started'
-WHERE seq = (SELECT seq FROM jobs WHERE status = 'pending' ORDER BY seq LIMIT 1)
+WHERE seq = (SELECT heads.seq FROM heads JOIN jobs AS head ON head.seq = heads.seq
+             LEFT JOIN queue_turns ON queue_turns.lane = :lane
+                                  AND queue_turns.priority = head.priority
+                                  AND queue_turns.user_id = head.user_id
+             ORDER BY head.priority, coalesce(turn, 0), heads.seq LIMIT 1)
   AND status = 'pending'
+RETURNING id, user_id, priority;
+
+-- take_turn: A user was served: they go last in the lane, at this priority.
+INSERT INTO queue_turns (lane, priority, user_id, turn)
+VALUES (:lane, :priority, :user_id,
+        (SELECT coalesce(max(turn), 0) + 1 FROM queue_turns
+         WHERE lane = :lane AND priority = :priority))
+ON CONFLICT (lane, priority, user_id) DO UPDATE SET turn = excluded.turn;
+
+-- queue_position: A waiting job's place among those of its lane, in the order of claim_job.
+SELECT place FROM (
+    SELECT seq, row_number() OVER (ORDER BY priority, round, turn, head, seq) AS place
+    FROM (SELECT seq, jobs.priority, coalesce(turn, 0) AS turn,
+                 row_number() OVER of_user AS round, first_value(seq) OVER of_user AS head
+          FROM jobs LEFT JOIN queue_turns ON queue_turns.lane = jobs.lane
+                                         AND queue_turns.priority = jobs.priority
+                                         AND queue_turns.user_id = jobs.user_id
+          WHERE status = 'pending' AND jobs.lane = :lane
+          WINDOW of_user AS (PARTITION BY jobs.user_id, jobs.priority ORDER BY seq))
+)
+WHERE seq = :seq;
+
+-- postpone_job: running -> pending, after a fault that may pass; by the attempt that met it.
+UPDATE jobs SET status = 'pending', started_at = NULL, progress = 0,
+                progress_message = :progress_message, not_before = :not_before
+WHERE id = :id AND status = 'running' AND attempt = :attempt
 RETURNING id;
+
+-- next_due: When the next postponed job may start.
+SELECT min(not_before) AS due FROM jobs WHERE not_before IS NOT NULL;
 
 -- report_progress: How far a running job is; a late worker's report changes nothing.
 UPDATE jobs SET progress = max(progress, :progress), progress_message = :progress_message
@@ -238,8 +287,8 @@ RETURNING id;
 
 -- give_up_jobs: running -> failed, for those that a crash interrupted too often.
 UPDATE jobs SET status = 'failed', completed_at = :now, error_code = 'interrupted',
-                error_message = 'The service stopped while the job ran, ' || attempt
-                                || ' times; it is not tried again.'
+                error_message = 'The service stopped while the job ran, at attempt '
+                                || attempt || '; it is not tried again.'
 WHERE status = 'running' AND attempt >= :max_attempts
 RETURNING id;
 
@@ -250,15 +299,12 @@ WHERE status = 'running'
 RETURNING id;
 
 -- job_by_id: One job with its names.
-SELECT jobs.*, datasets.name AS dataset_name, users.soeid AS user_soeid,
-       CASE WHEN jobs.status = 'pending' THEN
-            (SELECT count(*) FROM jobs AS ahead
-             WHERE ahead.status = 'pending' AND ahead.seq <= jobs.seq) END AS queue_position
+SELECT jobs.*, datasets.name AS dataset_name, users.soeid AS user_soeid
 FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id JOIN users ON users.id = jobs.user_id
 WHERE jobs.id = :id AND datasets.removed_at IS NULL;
 
 -- list_jobs: The jobs that pass the filters.
-SELECT jobs.*, datasets.name AS dataset_name, users.soeid AS user_soeid, NULL AS queue_position
+SELECT jobs.*, datasets.name AS dataset_name, users.soeid AS user_soeid
 FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id JOIN users ON users.id = jobs.user_id
 {where}
 {order}
@@ -289,7 +335,7 @@ ORDER BY seq DESC LIMIT 1;
 
 -- cancel_job: pending or running -> failed; no row back means that it has ended already.
 UPDATE jobs SET status = 'failed', completed_at = :now,
-                error_code = 'cancelled', error_message = :error_message
+                not_before = NULL, error_code = 'cancelled', error_message = :error_message
 WHERE id = :id AND status IN ('pending', 'running')
 RETURNING id;
 

@@ -88,6 +88,10 @@ class ServerProcess:
         self._process.kill()
         self._wait()
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, and don't wait."""
+        self._process.send_signal(number)
+
     def terminate(self) -> int:
         """SIGTERM, and wait; returns the exit code."""
         self._process.send_signal(signal.SIGTERM)

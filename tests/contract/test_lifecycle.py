@@ -34,6 +34,12 @@ def big(lonely: LiveServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_csv(tmp_path_factory.mktemp("csv") / "big.csv", 1_500_000)
 
 
+@pytest.fixture(scope="module")
+def middling(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The largest file, by and large, whose import is a short job."""
+    return write_csv(tmp_path_factory.mktemp("csv") / "middling.csv", 800_000)
+
+
 def start_import(server: LiveServer, big: Path, **headers: str) -> tuple[int, str]:
     dataset = server.new_dataset()
     path = f"/api/datasets/{dataset}/refs/main/import"
@@ -85,9 +91,9 @@ def test_a_cancelled_import_is_done_again_with_its_file(lonely: LiveServer, big:
     assert_problem(done, 409, "conflict", "completed")
 
 
-def test_a_waiting_job_is_cancelled_before_it_starts(lonely: LiveServer, big: Path) -> None:
+def test_a_waiting_job_is_cancelled_before_it_starts(lonely: LiveServer, middling: Path) -> None:
     dataset = lonely.new_table(100)
-    _, running = start_import(lonely, big)
+    _, running = start_import(lonely, middling)
     wait_until_running(lonely, running)
     path = f"/api/sampling/datasets/{dataset}/jobs"
     waiting = lonely.admin.post(path, json={**RANDOM, "output_name": "w"}).json()["job_id"]
@@ -99,6 +105,42 @@ def test_a_waiting_job_is_cancelled_before_it_starts(lonely: LiveServer, big: Pa
     assert lonely.finished(again["job_id"])["status"] == "completed"
     twice = lonely.admin.post(f"/api/jobs/{waiting}/retry")
     assert_problem(twice, 409, "conflict", "smpl-w")
+
+
+def test_a_heavy_import_holds_up_neither_small_draws_nor_their_memory(
+    lonely: LiveServer, big: Path
+) -> None:
+    dataset = lonely.new_table(100)
+    _, heavy = start_import(lonely, big)
+    wait_until_running(lonely, heavy)
+    _, waiting = start_import(lonely, big)
+    drawn = lonely.draw(dataset, RANDOM)
+    assert (drawn["status"], drawn["lane"], drawn["priority"]) == (
+        "completed",
+        "short",
+        "interactive",
+    )
+    assert lonely.admin.get(f"/api/jobs/{heavy}").json()["status"] == "running"
+    behind = lonely.admin.get(f"/api/jobs/{waiting}").json()
+    assert (behind["status"], behind["lane"], behind["queue_position"]) == ("pending", "long", 1)
+    for job_id in (waiting, heavy):
+        lonely.admin.post(f"/api/jobs/{job_id}/cancel")
+
+
+def test_batch_work_lets_interactive_work_go_first(lonely: LiveServer, middling: Path) -> None:
+    dataset = lonely.new_table(100)
+    path = f"/api/sampling/datasets/{dataset}/jobs"
+    _, running = start_import(lonely, middling)
+    wait_until_running(lonely, running)
+    batch = lonely.admin.post(path, json={**RANDOM, "priority": "batch"}).json()["job_id"]
+    mine = lonely.admin.post(path, json=RANDOM).json()["job_id"]
+    places = [lonely.admin.get(f"/api/jobs/{one}").json() for one in (mine, batch)]
+    assert [job["queue_position"] for job in places] == [1, 2]
+    lonely.admin.post(f"/api/jobs/{running}/cancel")
+    first, second = (lonely.finished(one) for one in (mine, batch))
+    assert first["started_at"] < second["started_at"]
+    wrong = lonely.admin.post(path, json={**RANDOM, "priority": "urgent"})
+    assert_problem(wrong, 422, "invalid_request", "batch")
 
 
 def test_a_file_that_was_wrong_is_not_kept_for_a_retry(lonely: LiveServer) -> None:

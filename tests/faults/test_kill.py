@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,7 @@ def test_a_job_that_dies_with_the_server_three_times_is_given_up(
 
 def test_a_server_told_to_stop_puts_its_job_back(tmp_path: Path, csv_file: Path) -> None:
     data_dir = tmp_path / "data"
-    with ServerProcess(data_dir) as server:
+    with ServerProcess(data_dir, stop_grace_s=0) as server:
         client = server.client()
         _, job_id = start_import(client, csv_file)
         wait_until_running(client, job_id)
@@ -138,6 +139,46 @@ def test_a_server_told_to_stop_puts_its_job_back(tmp_path: Path, csv_file: Path)
         job = finished(server.client(), job_id)
     assert job["status"] == "completed"
     assert job["attempt"] == 1
+
+
+def test_a_server_told_to_stop_lets_its_job_end_in_the_grace_period(
+    tmp_path: Path, csv_file: Path
+) -> None:
+    data_dir = tmp_path / "data"
+    with ServerProcess(data_dir) as server:
+        client = server.client()
+        _, job_id = start_import(client, csv_file)
+        wait_until_running(client, job_id)
+        assert server.terminate() == 0
+    with ServerProcess(data_dir) as server:
+        job = finished(server.client(), job_id)
+        assert (job["status"], job["attempt"]) == ("completed", 1)
+        log = server.client().get(f"/api/jobs/{job_id}/logs").json()["logs"]
+    assert not [entry for entry in log if "waits again" in entry["message"]]
+
+
+def test_a_second_signal_stops_at_once_and_loses_nothing(tmp_path: Path, csv_file: Path) -> None:
+    data_dir = tmp_path / "data"
+    with ServerProcess(data_dir, stop_grace_s=60) as server:
+        client = server.client()
+        _, job_id = start_import(client, csv_file)
+        wait_until_running(client, job_id)
+        server.signal(signal.SIGTERM)
+        server.wait_for("Stopping")
+        assert server.terminate() == 128 + signal.SIGTERM
+    with ServerProcess(data_dir) as server:
+        assert finished(server.client(), job_id)["status"] == "completed"
+
+
+def test_an_open_event_stream_does_not_hold_up_a_stop(tmp_path: Path, csv_file: Path) -> None:
+    with ServerProcess(tmp_path / "data", long_workers=1, stop_grace_s=0) as server:
+        client = server.client()
+        _, job_id = start_import(client, csv_file)
+        with client.stream("GET", f"/api/jobs/{job_id}/events") as events:
+            next(events.iter_lines())
+            began = time.monotonic()
+            assert server.terminate() == 0
+    assert time.monotonic() - began < 5
 
 
 def test_draws_are_the_same_on_one_thread_and_on_four(tmp_path: Path, csv_file: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -35,10 +36,12 @@ def service(tmp_path: Path) -> Iterator[Service]:
             database=database,
             data_files=DataFiles(directory.files_dir),
             parquet=parquet,
+            parquet_long=parquet,
             clock=system_clock,
             new_id=lambda: f"job-{next(ids)}",
             wake_runner=lambda: None,
             interrupt_job=lambda job_id: None,
+            stopping=threading.Event(),
         )
         database.close()
     directory.release()

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 import pytest
 
 from domain_errors import DomainError
+from job_runner.attempt import Handler
 from job_runner.context import JobContext
 from job_runner.recovery import recover
-from job_runner.runner import Handler, Runner
+from job_runner.runner import Runner
 from job_runner.service import Service
 from storage.datasets import Dataset
-from storage.jobs import Job, claim_next_job, recover_jobs
+from storage.job_queue import claim_next_job, recover_jobs
+from storage.jobs import Job
 from storage.publishing import Outcome
 from storage.users import User
 from tests.job_runner.conftest import job_of, joined, submit
@@ -24,13 +26,14 @@ WAIT_S = 20
 
 @contextmanager
 def running(service: Service, handler: Handler, workers: int = 2) -> Iterator[Service]:
-    runner = Runner({"import": handler}, workers)
+    runner = Runner({"import": handler}, {"short": workers})
     woken = joined(service, runner)
     runner.start(woken)
     try:
         yield woken
     finally:
-        runner.stop()
+        woken.stopping.set()
+        runner.stop(grace_s=0)
 
 
 class Finished:
@@ -101,7 +104,7 @@ class Broken(DomainError):
     ("error", "code", "message"),
     [
         (Broken("Line 4 is broken."), "broken_thing", "Line 4 is broken."),
-        (OSError(28, "No space left on device"), "system_error", "No space left on device"),
+        (OSError(5, "Input/output error"), "system_error", "Input/output error"),
         (MemoryError(), "out_of_memory", "memory_mb"),
         (ZeroDivisionError("secret"), "internal_error", "ZeroDivisionError"),
     ],
@@ -124,30 +127,51 @@ def test_a_failure_is_written_down_with_its_code_and_a_sentence(
     assert not list(service.directory.scratch_dir.iterdir())
 
 
-def test_a_stopping_service_puts_running_jobs_back(
+def test_a_stopping_service_puts_jobs_back_that_outlast_the_grace_period(
     service: Service, dataset: Dataset, user: User
 ) -> None:
     started = threading.Event()
-    stopped = threading.Event()
 
     def handler(context: JobContext) -> Outcome:
         started.set()
-        assert stopped.wait(WAIT_S)
-        context.report(0.5, "half way")
-        raise AssertionError("the report should have ended this job")
+        while True:
+            context.report(0.5, "half way")
 
-    runner = Runner({"import": handler}, 1)
+    runner = Runner({"import": handler}, {"short": 1})
     woken = joined(service, runner)
     runner.start(woken)
     job_id = submit(woken, dataset, user)
     assert started.wait(WAIT_S)
-    stopping = threading.Thread(target=runner.stop)
-    stopping.start()
-    assert runner.stopping.wait(WAIT_S)
-    stopped.set()
-    stopping.join(WAIT_S)
+    woken.stopping.set()
+    runner.stop(grace_s=0.01)
     job = job_of(service, job_id)
     assert (job.status, job.attempt) == ("pending", 0)
+
+
+def test_a_stopping_service_lets_a_job_end_in_its_grace_period_and_claims_no_more(
+    service: Service, dataset: Dataset, user: User
+) -> None:
+    started, go = threading.Event(), threading.Event()
+
+    def handler(context: JobContext) -> Outcome:
+        started.set()
+        assert go.wait(WAIT_S)
+        context.report(0.5, "half way")
+        return Outcome({"done": True})
+
+    runner = Runner({"import": handler}, {"short": 1})
+    woken = joined(service, runner)
+    runner.start(woken)
+    first, second = (submit(woken, dataset, user) for _ in range(2))
+    assert started.wait(WAIT_S)
+    woken.stopping.set()
+    stopping = threading.Thread(target=runner.stop, args=(WAIT_S,))
+    stopping.start()
+    go.set()
+    stopping.join(WAIT_S)
+    assert not stopping.is_alive()
+    assert job_of(service, first).status == "completed"
+    assert job_of(service, second).status == "pending"
 
 
 def test_a_late_attempt_publishes_nothing(service: Service, dataset: Dataset, user: User) -> None:

@@ -9,7 +9,8 @@ from storage.clock import Clock
 from storage.data_files import StoredFile
 from storage.database import Database
 from storage.datasets import Dataset, create_dataset
-from storage.jobs import Job, NewJob, claim_next_job, get_job, insert_job
+from storage.job_queue import claim_next_job
+from storage.jobs import Job, NewJob, get_job, insert_job
 from storage.manifests import StoredTable
 from storage.users import User, add_user
 

@@ -12,16 +12,14 @@ from storage.database import Database
 from storage.datasets import Dataset
 from storage.errors import StaleJob, TooManyWaiting
 from storage.job_lists import JobFilters, list_jobs
+from storage.job_queue import claim_next_job, put_back_job, recover_jobs
 from storage.jobs import (
     Job,
     NewJob,
-    claim_next_job,
     complete_job,
     fail_job,
     get_job,
     insert_job,
-    put_back_job,
-    recover_jobs,
     report_progress,
 )
 from storage.users import User
@@ -150,7 +148,7 @@ def test_an_interrupted_job_runs_again_until_its_third_attempt(
         job = get_job(tx, pending.id)
     assert (job.status, job.error_code) == ("failed", "interrupted")
     assert job.error_message is not None
-    assert "3 times" in job.error_message
+    assert "at attempt 3" in job.error_message
 
 
 def test_a_job_put_back_in_good_order_keeps_its_attempts(

@@ -1,0 +1,50 @@
+"""What went wrong with a job that no handler foresaw, as a code and a sentence.
+
+Owns: which faults may pass and are worth another try. Called by the runner.
+"""
+
+from __future__ import annotations
+
+import parquet_tables.machine_faults
+import storage.machine_faults
+from domain_errors import MachineFault
+
+WORTH_A_RETRY = frozenset(
+    {
+        "busy",
+        "cancelled",
+        "disk_full",
+        "internal_error",
+        "interrupted",
+        "locked",
+        "out_of_memory",
+        "system_error",
+        "timed_out",
+    }
+)
+"""Ends that the file of an import is kept for: the file isn't what was wrong."""
+
+
+def passing_fault(error: BaseException) -> MachineFault | None:
+    """The machine's fault behind an error, if it is one that may pass."""
+    return parquet_tables.machine_faults.machine_fault(
+        error
+    ) or storage.machine_faults.machine_fault(error)
+
+
+def unforeseen(error: BaseException) -> tuple[str, str]:
+    """Code and sentence of an error; paths and statements stay in the log."""
+    fault = passing_fault(error)
+    if fault is not None:
+        return fault.code, fault.message
+    if isinstance(error, OSError) and error.strerror:
+        return "system_error", f"The system refused the job's work: {error.strerror}."
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryException":
+        return (
+            "out_of_memory",
+            "The job needs more memory than it may use. Raise the setting memory_mb.",
+        )
+    return (
+        "internal_error",
+        f"Something unforeseen went wrong ({type(error).__name__}). The server's log tells more.",
+    )

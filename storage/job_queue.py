@@ -1,0 +1,89 @@
+"""The queue: which job is next, and how a running one comes back into it.
+
+Invariant: each lane is served apart from the other; in a lane interactive work goes before batch
+work, users take turns, and a user's own jobs keep their order. Called by the runner and at start.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from storage.clock import Clock, timestamp
+from storage.database import Transaction
+from storage.errors import StaleJob
+from storage.jobs import Job, Lane, get_job
+from storage.rows import all_rows, first, run
+
+MAX_CRASHED_ATTEMPTS = 3
+"""A job that ran each time when the process died may be what kills it."""
+
+RETRY_DELAYS_S = (1, 5, 25, 125)
+"""How long a job waits after its first, second … passing fault; after the last it fails."""
+
+
+def claim_next_job(tx: Transaction, clock: Clock, lane: Lane = "short") -> Job | None:
+    """pending → running for the next job of a lane; None when none can start now."""
+    now = clock()
+    claimed = first(
+        tx,
+        "claim_job",
+        lane=lane,
+        now=timestamp(now),
+        latest=timestamp(now + timedelta(seconds=max(RETRY_DELAYS_S))),
+    )
+    if claimed is None:
+        return None
+    run(tx, "take_turn", lane=lane, user_id=claimed["user_id"], priority=claimed["priority"])
+    return get_job(tx, claimed["id"])
+
+
+def postpone_job(tx: Transaction, job: Job, why: str, clock: Clock) -> bool:
+    """running → pending after a fault that may pass; False when it was tried often enough.
+
+    Raises
+    ------
+    StaleJob
+        The job has ended or runs again.
+    """
+    if job.attempt > len(RETRY_DELAYS_S):
+        return False
+    delay_s = RETRY_DELAYS_S[job.attempt - 1]
+    done = first(
+        tx,
+        "postpone_job",
+        id=job.id,
+        attempt=job.attempt,
+        progress_message=f"waits {delay_s} s and is tried again: {why}",
+        not_before=timestamp(clock() + timedelta(seconds=delay_s)),
+    )
+    if done is None:
+        raise StaleJob(f"Attempt {job.attempt} of job {job.id} isn't the running one any more.")
+    return True
+
+
+def next_due(tx: Transaction) -> datetime | None:
+    """When the next postponed job may start; None when none is postponed."""
+    row = first(tx, "next_due")
+    return None if row is None or row["due"] is None else datetime.fromisoformat(row["due"])
+
+
+def put_back_job(tx: Transaction, job: Job) -> bool:
+    """running → pending when the service stops in good order; the attempt doesn't count.
+
+    False when the attempt isn't the job's own any more.
+    """
+    return first(tx, "put_back_job", id=job.id, attempt=job.attempt) is not None
+
+
+def recover_jobs(tx: Transaction, clock: Clock) -> tuple[int, int]:
+    """At start: what was running when the process died waits again, at most three attempts.
+
+    Returns
+    -------
+    (int, int)
+        How many wait again, and how many were given up.
+    """
+    given_up = all_rows(
+        tx, "give_up_jobs", max_attempts=MAX_CRASHED_ATTEMPTS, now=timestamp(clock())
+    )
+    return len(all_rows(tx, "requeue_jobs")), len(given_up)

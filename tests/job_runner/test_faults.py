@@ -1,0 +1,144 @@
+"""Faults that pass are waited out; all others end the job."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+
+import duckdb
+import pytest
+
+from job_runner.attempt import run_attempt
+from job_runner.context import JobContext
+from job_runner.faults import passing_fault
+from job_runner.service import Service
+from storage.database import Database
+from storage.datasets import Dataset
+from storage.job_queue import RETRY_DELAYS_S, claim_next_job
+from storage.jobs import Job
+from storage.publishing import Outcome
+from storage.users import User
+from tests.job_runner.conftest import job_of, submit
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+def attempt(service: Service, error: Exception, leaving: threading.Event | None = None) -> Job:
+    """Claim the next job, and have its handler fail so."""
+
+    def handler(context: JobContext) -> Outcome:
+        raise error
+
+    with service.database.write() as tx:
+        job = claim_next_job(tx, service.clock)
+    assert job is not None
+    run_attempt(service, job, handler, leaving or threading.Event(), threading.Event())
+    return job_of(service, job.id)
+
+
+def test_a_full_disk_lets_the_job_wait_ever_longer_and_fails_it_in_the_end(
+    service: Service, dataset: Dataset, user: User
+) -> None:
+    job_id = submit(service, dataset, user)
+    service.directory.upload_path(job_id).write_text("kept for a retry")
+    moment = service.clock()
+    for number, delay_s in enumerate(RETRY_DELAYS_S, start=1):
+        here = replace(service, clock=lambda: moment)  # noqa: B023 - called in this round alone
+        waiting = attempt(here, FULL)
+        assert (waiting.status, waiting.attempt) == ("pending", number)
+        assert "disk is full" in waiting.progress_message
+        with here.database.write() as tx:
+            assert claim_next_job(tx, here.clock) is None
+        moment = moment.fromtimestamp(moment.timestamp() + delay_s, moment.tzinfo)
+    failed = attempt(replace(service, clock=lambda: moment), FULL)
+    assert (failed.status, failed.error_code) == ("failed", "disk_full")
+    assert service.directory.upload_path(job_id).exists()
+
+
+def sqlite_error(name: str) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError(name)
+    error.sqlite_errorcode = getattr(sqlite3, name)
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (FULL, "disk_full"),
+        (OSError(errno.EMFILE, "Too many open files"), "busy"),
+        (duckdb.IOException('Could not write file "x": No space left on device'), "disk_full"),
+        (duckdb.OutOfMemoryException("… max_temp_directory_size …"), "disk_full"),
+        (sqlite_error("SQLITE_BUSY"), "locked"),
+        (sqlite_error("SQLITE_FULL"), "disk_full"),
+        (sqlite_error("SQLITE_IOERR_FSYNC"), "system_error"),
+        (duckdb.OutOfMemoryException("could not allocate block"), None),
+        (duckdb.ConversionException("Could not convert string 'x'"), None),
+        (sqlite_error("SQLITE_ERROR"), None),
+        (FileNotFoundError(errno.ENOENT, "No such file"), None),
+        (ValueError("x"), None),
+    ],
+)
+def test_only_faults_of_the_machine_may_pass(error: Exception, code: str | None) -> None:
+    fault = passing_fault(error)
+    assert (fault.code if fault else None) == code
+
+
+@pytest.fixture
+def locked(service: Service) -> Iterator[sqlite3.Connection]:
+    """Another program that can lock the service's database."""
+    with closing(
+        sqlite3.connect(
+            service.directory.database_path, isolation_level=None, check_same_thread=False
+        )
+    ) as other:
+        yield other
+
+
+def test_an_end_is_written_down_once_the_database_takes_writes_again(
+    service: Service, dataset: Dataset, user: User, locked: sqlite3.Connection
+) -> None:
+    job_id = submit(service, dataset, user)
+    with service.database.write() as tx:
+        job = claim_next_job(tx, service.clock)
+    assert job is not None
+    impatient = replace(
+        service, database=Database(service.directory.database_path, busy_timeout_s=0)
+    )
+
+    def handler(context: JobContext) -> Outcome:
+        locked.execute("BEGIN IMMEDIATE")
+        threading.Timer(0.2, locked.execute, ("ROLLBACK",)).start()
+        return Outcome({"done": True})
+
+    run_attempt(impatient, job, handler, threading.Event(), threading.Event())
+    impatient.database.close()
+    waiting = job_of(service, job_id)
+    assert (waiting.status, waiting.attempt) == ("pending", 1)
+    assert "locked" in waiting.progress_message
+
+
+def test_a_service_that_leaves_does_not_wait_for_a_locked_database(
+    service: Service, dataset: Dataset, user: User, locked: sqlite3.Connection
+) -> None:
+    job_id = submit(service, dataset, user)
+    with service.database.write() as tx:
+        job = claim_next_job(tx, service.clock)
+    assert job is not None
+    impatient = replace(
+        service, database=Database(service.directory.database_path, busy_timeout_s=0)
+    )
+    leaving = threading.Event()
+    leaving.set()
+
+    def handler(context: JobContext) -> Outcome:
+        locked.execute("BEGIN IMMEDIATE")
+        raise ValueError("x")
+
+    run_attempt(impatient, job, handler, leaving, threading.Event())
+    impatient.database.close()
+    locked.execute("ROLLBACK")
+    assert job_of(service, job_id).status == "running"

@@ -1,0 +1,231 @@
+"""Who is next: lanes apart, interactive before batch, users in turns, each one's jobs in order."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from storage.clock import Clock
+from storage.database import Database
+from storage.datasets import Dataset
+from storage.errors import StaleJob
+from storage.job_queue import (
+    RETRY_DELAYS_S,
+    claim_next_job,
+    next_due,
+    postpone_job,
+    put_back_job,
+    recover_jobs,
+)
+from storage.jobs import LANES, Job, Lane, NewJob, Priority, cancel_job, get_job, insert_job
+from storage.queries import statement
+from storage.users import User, add_user
+from tests.storage.conftest import claim, submit
+
+
+@pytest.fixture
+def users(database: Database, clock: Clock) -> list[User]:
+    with database.write() as tx:
+        return [add_user(tx, f"user{number:03}", "analyst", None, clock) for number in range(3)]
+
+
+def ask(
+    database: Database,
+    clock: Clock,
+    dataset: Dataset,
+    user: User,
+    job_id: str,
+    lane: Lane = "short",
+    priority: Priority = "interactive",
+) -> None:
+    with database.write() as tx:
+        new = NewJob(job_id, "import", dataset.id, user.id, None, {}, lane=lane, priority=priority)
+        insert_job(tx, new, clock, 1000)
+
+
+def served(database: Database, clock: Clock, lane: Lane = "short") -> list[str]:
+    """The ids of all waiting jobs in the order in which they are claimed."""
+    order = []
+    while True:
+        with database.write() as tx:
+            job = claim_next_job(tx, clock, lane)
+        if job is None:
+            return order
+        order.append(job.id)
+
+
+def test_one_users_many_jobs_do_not_block_anothers_one(
+    database: Database, clock: Clock, dataset: Dataset, users: list[User]
+) -> None:
+    for number in range(500):
+        ask(database, clock, dataset, users[0], f"many-{number}")
+    for _ in range(10):
+        claim(database, clock)
+    ask(database, clock, dataset, users[1], "one")
+    with database.read() as tx:
+        assert get_job(tx, "one").queue_position == 1
+        assert get_job(tx, "many-10").queue_position == 2
+    assert claim(database, clock).id == "one"
+
+
+def test_users_take_turns_and_each_ones_jobs_keep_their_order(
+    database: Database, clock: Clock, dataset: Dataset, users: list[User]
+) -> None:
+    for user in users:
+        for number in range(3):
+            ask(database, clock, dataset, user, f"{user.soeid}-{number}")
+    assert served(database, clock) == [
+        f"{user.soeid}-{number}" for number in range(3) for user in users
+    ]
+
+
+def test_batch_work_waits_until_nothing_interactive_does(
+    database: Database, clock: Clock, dataset: Dataset, users: list[User]
+) -> None:
+    ask(database, clock, dataset, users[0], "nightly", priority="batch")
+    ask(database, clock, dataset, users[0], "mine")
+    ask(database, clock, dataset, users[1], "yours")
+    assert served(database, clock) == ["mine", "yours", "nightly"]
+
+
+def test_a_lane_claims_its_own_jobs_alone(
+    database: Database, clock: Clock, dataset: Dataset, users: list[User]
+) -> None:
+    ask(database, clock, dataset, users[0], "heavy", lane="long")
+    ask(database, clock, dataset, users[0], "light")
+    assert served(database, clock, "short") == ["light"]
+    assert served(database, clock, "long") == ["heavy"]
+
+
+asked = st.lists(
+    st.tuples(
+        st.integers(0, 2),
+        st.sampled_from(["interactive", "batch"]),
+        st.sampled_from(["short", "long"]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(asked, st.integers(0, 4))
+def test_the_place_in_the_queue_is_the_order_of_claiming(
+    database: Database,
+    clock: Clock,
+    dataset: Dataset,
+    users: list[User],
+    wanted: list[tuple[int, Priority, Lane]],
+    claimed_before: int,
+) -> None:
+    with database.write() as tx:
+        tx.execute("UPDATE jobs SET status = 'pending', started_at = NULL WHERE status = 'running'")
+        for row in tx.execute("SELECT id FROM jobs WHERE status = 'pending'").fetchall():
+            cancel_job(tx, row["id"], "tests", clock)
+        (count,) = tx.execute("SELECT count(*) FROM jobs").fetchone()
+    for number, (who, priority, lane) in enumerate(wanted):
+        ask(database, clock, dataset, users[who], f"job-{count + number}", lane, priority)
+    for _ in range(claimed_before):
+        with database.write() as tx:
+            claim_next_job(tx, clock)
+    with database.read() as tx:
+        ids = [row["id"] for row in tx.execute("SELECT id FROM jobs WHERE status = 'pending'")]
+        waiting = [get_job(tx, job_id) for job_id in ids]
+    for lane in LANES:
+        told = sorted(
+            (job for job in waiting if job.lane == lane), key=lambda job: job.queue_position or 0
+        )
+        assert [job.queue_position for job in told] == list(range(1, len(told) + 1))
+        assert served(database, clock, lane) == [job.id for job in told]
+
+
+def test_a_postponed_job_waits_for_its_time_and_then_runs(
+    database: Database, user: User, dataset: Dataset, clock: Clock
+) -> None:
+    submit(database, user, dataset, clock)
+    moment = clock()
+    with database.write() as tx:
+        running = claim_next_job(tx, lambda: moment)
+        assert running is not None
+        assert next_due(tx) is None
+        assert postpone_job(tx, running, "The disk is full.", lambda: moment)
+        assert next_due(tx) == moment + timedelta(seconds=RETRY_DELAYS_S[0])
+        assert claim_next_job(tx, lambda: moment) is None
+        later = claim_next_job(tx, lambda: moment + timedelta(seconds=RETRY_DELAYS_S[0]))
+        assert later is not None
+        assert later.attempt == 2
+        assert next_due(tx) is None
+
+
+def test_a_clock_that_is_set_back_does_not_hold_a_postponed_job(
+    database: Database, user: User, dataset: Dataset, clock: Clock
+) -> None:
+    submit(database, user, dataset, clock)
+    moment = clock()
+    with database.write() as tx:
+        running = claim_next_job(tx, lambda: moment)
+        assert running is not None
+        postpone_job(tx, running, "The disk is full.", lambda: moment)
+        assert claim_next_job(tx, lambda: moment - timedelta(hours=1)) is not None
+
+
+def test_a_postponed_job_does_not_hold_up_its_users_others(
+    database: Database, user: User, dataset: Dataset, clock: Clock
+) -> None:
+    submit(database, user, dataset, clock, "first")
+    submit(database, user, dataset, clock, "second")
+    moment = clock()
+    with database.write() as tx:
+        running = claim_next_job(tx, lambda: moment)
+        assert running is not None
+        postpone_job(tx, running, "The disk is full.", lambda: moment)
+        second = claim_next_job(tx, lambda: moment)
+    assert second is not None
+    assert second.id == "second"
+
+
+def test_a_postponed_job_can_be_cancelled(
+    database: Database, user: User, dataset: Dataset, clock: Clock
+) -> None:
+    submit(database, user, dataset, clock)
+    running = claim(database, clock)
+    with database.write() as tx:
+        postpone_job(tx, running, "The disk is full.", clock)
+        cancel_job(tx, running.id, "bg54677", clock)
+        assert get_job(tx, running.id).error_code == "cancelled"
+    with pytest.raises(StaleJob), database.write() as tx:
+        postpone_job(tx, running, "The disk is full.", clock)
+
+
+def test_a_job_that_died_with_the_process_waits_again_and_one_put_back_keeps_its_attempts(
+    database: Database, user: User, dataset: Dataset, clock: Clock
+) -> None:
+    submit(database, user, dataset, clock)
+    running = claim(database, clock)
+    with database.write() as tx:
+        assert put_back_job(tx, running)
+        assert not put_back_job(tx, running)
+        assert get_job(tx, running.id).attempt == 0
+    attempts: list[Job] = []
+    for _ in range(3):
+        attempts.append(claim(database, clock))
+        with database.write() as tx:
+            ended = recover_jobs(tx, clock)
+    assert [job.attempt for job in attempts] == [1, 2, 3]
+    assert ended == (0, 1)
+
+
+def test_the_claim_never_walks_the_history(database: Database) -> None:
+    params = {"lane": "short", "now": "", "latest": ""}
+    with database.read() as tx:
+        plan = tx.execute(f"EXPLAIN QUERY PLAN {statement('claim_job')}", params).fetchall()
+    steps = [row["detail"] for row in plan]
+    assert not [step for step in steps if step.startswith("SCAN jobs")]
+    assert any("jobs_waiting" in step for step in steps)
