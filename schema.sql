@@ -96,6 +96,16 @@ CREATE TABLE refs (
     FOREIGN KEY (dataset_id, commit_id) REFERENCES commits (dataset_id, id)
 ) STRICT, WITHOUT ROWID;
 
+-- When a ref last left a commit, by going or by moving elsewhere than forward: for a while such a
+-- commit, and what comes before it, is kept.
+CREATE TABLE left_commits (
+    dataset_id INTEGER NOT NULL,
+    commit_id  TEXT NOT NULL,
+    left_at    TEXT NOT NULL,
+    PRIMARY KEY (dataset_id, commit_id),
+    FOREIGN KEY (dataset_id, commit_id) REFERENCES commits (dataset_id, id)
+) STRICT, WITHOUT ROWID;
+
 -- A job's life. pending: waits its turn; nothing has been done.   claim    -> running
 --               running: a thread works on it.                    finish   -> completed
 --                        After a crash it waits again.            fail     -> failed
@@ -221,3 +231,14 @@ CREATE INDEX jobs_of_run_type ON jobs (run_type, seq);
 CREATE TRIGGER jobs_final_is_final BEFORE UPDATE OF status ON jobs
 WHEN OLD.status IN ('completed', 'failed')
 BEGIN SELECT RAISE(ABORT, 'a finished job never changes its status'); END;
+
+-- What refers to a commit or to a job, so that a prune asks before it removes one, and SQLite, too.
+CREATE INDEX commits_of_parent ON commits (dataset_id, parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX commit_files_of_commit ON commit_files (dataset_id, commit_id);
+CREATE INDEX refs_of_commit ON refs (dataset_id, commit_id) WHERE commit_id IS NOT NULL;
+CREATE INDEX jobs_of_source ON jobs (dataset_id, source_commit_id)
+    WHERE source_commit_id IS NOT NULL;
+CREATE INDEX jobs_of_output ON jobs (dataset_id, output_commit_id)
+    WHERE output_commit_id IS NOT NULL;
+CREATE INDEX jobs_of_retried ON jobs (retry_of) WHERE retry_of IS NOT NULL;
+CREATE INDEX idempotency_keys_of_job ON idempotency_keys (job_id);

@@ -22,6 +22,7 @@ logger = logging.getLogger("jobsvc.http")
 
 STATUS_OF_CODE: Mapping[str, int] = {
     "not_found": 404,
+    "pruned": 404,
     "conflict": 409,
     "ref_moved": 409,
     "stale_job": 409,

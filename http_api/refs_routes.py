@@ -143,11 +143,13 @@ def one(dataset_id: int, ref: str) -> Any:
 @blueprint.delete("/refs/<ref>")
 @blueprint.auth_required(bearer)
 @blueprint.output(MessageOut)
-@blueprint.doc(summary="Forget a ref", description="Its commits stay; `main` can't be deleted.")
+@blueprint.doc(
+    summary="Forget a ref", description="Its commits stay for a while; `main` can't be deleted."
+)
 def delete(dataset_id: int, ref: str) -> dict[str, str]:
     dataset_for(dataset_id, "write")
     with service().database.write() as tx:
-        delete_ref(tx, dataset_id, ref)
+        delete_ref(tx, dataset_id, ref, service().clock)
     return {"message": "Ref deleted"}
 
 

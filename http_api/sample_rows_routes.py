@@ -14,7 +14,7 @@ from http_api.row_responses import RowsQuery, download, page_json
 from http_api.sampling_schemas import SampleRowsOut
 from http_api.strict_fields import QueryInteger
 from http_api.strict_schemas import StrictSchema, text
-from job_runner.open_tables import PRIMARY, RESIDUAL, SAMPLE, open_table
+from job_runner.open_tables import PRIMARY, RESIDUAL, SAMPLE, open_table, output_of
 from job_runner.sampling_results import next_rows, why_row
 from sampling_engine import MOST_ROUNDS
 from storage.errors import NotFound
@@ -121,10 +121,9 @@ def why(job_id: str, logical_row_id: str) -> dict[str, Any]:
 
 def _rows(job: Job, stored_key: str, shown_key: str, query: dict[str, Any]) -> Response:
     """Rows of one of the output commit's tables, in the format asked for."""
-    assert job.output_commit_id is not None  # noqa: S101 - a completed draw made a commit
     if stored_key == RESIDUAL and not job.run_parameters["export_residual"]:
         raise NotFound("The job kept no residual. Draw with export_residual to have one.")
-    table = open_table(service(), job.dataset_id, job.output_commit_id, stored_key)
+    table = open_table(service(), job.dataset_id, output_of(job), stored_key)
     if query["format"] != "json":
         return download(table.files, query, f"{stored_key}-{job.id[:8]}")
     summary = job.output_summary or {}

@@ -7,6 +7,7 @@ job with the same parameters, linked to the old one.
 
 from __future__ import annotations
 
+from job_runner.open_tables import source_of
 from job_runner.service import Service
 from storage.database import Transaction
 from storage.errors import Conflict
@@ -38,18 +39,22 @@ def retry(service: Service, user: User, job: Job, key: IdempotencyKey | None = N
     ------
     Conflict
         The job hasn't failed; the file of an import is gone; or the ref of a sample is taken.
+    NotFound
+        The job is gone, or what it drew from.
     """
     job_id = service.new_id()
     with service.database.write() as tx:
         earlier = job_of_key(tx, user.id, key, service.clock)
         if earlier is not None:
             return get_job(tx, earlier)
+        job = get_job(tx, job.id)  # as it is now: a prune may have removed it, or its source
         if job.status != "failed":
             raise Conflict(f"The job is {job.status}; only a failed one can be done again.")
         if job.run_type == "import":
             get_ref(tx, job.dataset_id, job.run_parameters["ref"])
             _take_upload(service, job.id, job_id)
         if job.run_type == "sampling":
+            source_of(job)
             _require_free_ref(tx, job)
         new = NewJob(
             id=job_id,

@@ -15,7 +15,8 @@ from parquet_tables.positions import read_ordinals
 from parquet_tables.tables import Int64s, TableFiles
 from storage.commits import Commit, get_commit
 from storage.database import Transaction
-from storage.errors import NotFound
+from storage.errors import NotFound, Pruned
+from storage.jobs import Job
 from storage.manifests import StoredTable
 from storage.refs import resolve
 
@@ -32,6 +33,37 @@ class OpenTable:
     commit_id: str
     key: str
     files: TableFiles
+
+
+def source_of(job: Job) -> str:
+    """The commit that a sampling job draws from.
+
+    Raises
+    ------
+    Pruned
+        No ref reached it any more, and a prune removed it.
+    """
+    if job.source_commit_id is None:
+        raise Pruned(
+            f"What job {job.id} drew from was pruned: no ref had reached its commit for long."
+        )
+    return job.source_commit_id
+
+
+def output_of(job: Job) -> str:
+    """The commit that a completed sampling job made.
+
+    Raises
+    ------
+    Pruned
+        Its ref was deleted, and a prune removed the commit.
+    """
+    if job.output_commit_id is None:
+        raise Pruned(
+            f"What job {job.id} drew was pruned: its ref was deleted long ago. The same request "
+            "with the same seeds draws the same rows again."
+        )
+    return job.output_commit_id
 
 
 def open_commit(tx: Transaction, dataset_id: int, ref_or_commit: str) -> Commit:

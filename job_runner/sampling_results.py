@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from job_runner.open_tables import OpenTable, open_table
+from job_runner.open_tables import OpenTable, open_table, source_of
 from job_runner.sampling_parameters import engine_rounds
 from job_runner.service import Service
 from parquet_tables.json_rows import read_page
@@ -89,7 +89,6 @@ def why_row(service: Service, job: Job, logical_row_id: str) -> dict[str, Any]:
 
 
 def _source(service: Service, job: Job) -> tuple[OpenTable, tuple[Round, ...]]:
-    assert job.source_commit_id is not None  # noqa: S101 - a sampling job has a source
     parameters = job.run_parameters
-    source = open_table(service, job.dataset_id, job.source_commit_id, parameters["table_key"])
+    source = open_table(service, job.dataset_id, source_of(job), parameters["table_key"])
     return source, engine_rounds(parameters["rounds"], source.files)

@@ -11,6 +11,12 @@ class NotFound(DomainError):
     code = "not_found"
 
 
+class Pruned(NotFound):
+    """It was there, and a prune has removed it."""
+
+    code = "pruned"
+
+
 class Conflict(DomainError):
     """The state of something doesn't allow the change."""
 

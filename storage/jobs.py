@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 from storage.clock import Clock, seconds_between, timestamp
+from storage.commits import get_commit
 from storage.database import Transaction
 from storage.errors import Conflict, NotFound, StaleJob, TooManyWaiting
 from storage.rows import all_rows, first, number, run
@@ -84,9 +85,11 @@ def insert_job(tx: Transaction, job: NewJob, clock: Clock, most_waiting: int) ->
 
     Raises
     ------
-    TooManyWaiting
-        The user has ``most_waiting`` jobs that wait already.
+    TooManyWaiting, NotFound
+        The user has ``most_waiting`` jobs that wait already; or the source was pruned just now.
     """
+    if job.source_commit_id is not None:
+        get_commit(tx, job.dataset_id, job.source_commit_id)
     if number(tx, "count_waiting_jobs_of", user_id=job.user_id) >= most_waiting:
         raise TooManyWaiting(most_waiting)
     run(

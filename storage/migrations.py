@@ -84,6 +84,32 @@ MIGRATIONS: Sequence[str] = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX queue_turns_order ON queue_turns (lane, priority, turn);
     """,
+    """
+    CREATE TABLE left_commits (
+        dataset_id INTEGER NOT NULL,
+        commit_id  TEXT NOT NULL,
+        left_at    TEXT NOT NULL,
+        PRIMARY KEY (dataset_id, commit_id),
+        FOREIGN KEY (dataset_id, commit_id) REFERENCES commits (dataset_id, id)
+    ) STRICT, WITHOUT ROWID;
+
+    INSERT INTO left_commits (dataset_id, commit_id, left_at)
+    SELECT dataset_id, id, strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00' FROM commits
+    WHERE NOT EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = commits.dataset_id
+                                           AND refs.commit_id = commits.id)
+      AND NOT EXISTS (SELECT 1 FROM commits AS later WHERE later.dataset_id = commits.dataset_id
+                                                       AND later.parent_id = commits.id);
+
+    CREATE INDEX commits_of_parent ON commits (dataset_id, parent_id) WHERE parent_id IS NOT NULL;
+    CREATE INDEX commit_files_of_commit ON commit_files (dataset_id, commit_id);
+    CREATE INDEX refs_of_commit ON refs (dataset_id, commit_id) WHERE commit_id IS NOT NULL;
+    CREATE INDEX jobs_of_source ON jobs (dataset_id, source_commit_id)
+        WHERE source_commit_id IS NOT NULL;
+    CREATE INDEX jobs_of_output ON jobs (dataset_id, output_commit_id)
+        WHERE output_commit_id IS NOT NULL;
+    CREATE INDEX jobs_of_retried ON jobs (retry_of) WHERE retry_of IS NOT NULL;
+    CREATE INDEX idempotency_keys_of_job ON idempotency_keys (job_id);
+    """,
 )
 """The script that leads from version 1 to 2, from 2 to 3, and so on. ``schema.sql`` is the newest
 version; a change of it comes with a script here that makes the same change."""

@@ -204,7 +204,15 @@ UPDATE refs SET commit_id = :commit_id, updated_at = :now
 WHERE dataset_id = :dataset_id AND name = :name AND commit_id IS :expected
 RETURNING name;
 
--- delete_ref: Forget a ref; its commits stay.
+-- note_left_commit: A ref leaves a commit, for another or for none; to go forward isn't to leave.
+INSERT INTO left_commits (dataset_id, commit_id, left_at)
+SELECT dataset_id, commit_id, :now FROM refs
+WHERE dataset_id = :dataset_id AND name = :name AND commit_id IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM commits AS next WHERE next.dataset_id = refs.dataset_id
+                  AND next.id = :next_id AND next.parent_id = refs.commit_id)
+ON CONFLICT (dataset_id, commit_id) DO UPDATE SET left_at = excluded.left_at;
+
+-- delete_ref: Forget a ref; its commits stay for a while.
 DELETE FROM refs WHERE dataset_id = :dataset_id AND name = :name RETURNING name;
 
 -- insert_job: A job starts its life waiting.

@@ -1,7 +1,8 @@
 """Refs: names for commits.
 
 Parsing a name (is it one at all?) is apart from looking it up. Invariant: a ref moves by
-compare-and-swap alone; ``main`` is always there; no ref can be mistaken for a commit id.
+compare-and-swap alone; ``main`` is always there; no ref can be mistaken for a commit id; what a ref
+leaves behind is noted with the time, since a prune keeps it for a while.
 """
 
 from __future__ import annotations
@@ -112,6 +113,8 @@ def move_ref(
     RefMoved
         It names another commit by now, or is gone.
     """
+    now = timestamp(clock())
+    run(tx, "note_left_commit", dataset_id=dataset_id, name=name, next_id=commit_id, now=now)
     moved = first(
         tx,
         "move_ref",
@@ -119,17 +122,19 @@ def move_ref(
         name=name,
         expected=expected,
         commit_id=commit_id,
-        now=timestamp(clock()),
+        now=now,
     )
     if moved is None:
         raise RefMoved(f'The ref "{name}" was moved by someone else.')
 
 
-def delete_ref(tx: Transaction, dataset_id: int, name: str) -> None:
-    """Forget a ref; the commits stay."""
+def delete_ref(tx: Transaction, dataset_id: int, name: str, clock: Clock) -> None:
+    """Forget a ref; the commits stay until a prune finds that no ref has reached them for long."""
     if name == MAIN:
         raise Conflict('The ref "main" can\'t be deleted.')
     get_ref(tx, dataset_id, name)
+    now = timestamp(clock())
+    run(tx, "note_left_commit", dataset_id=dataset_id, name=name, next_id=None, now=now)
     run(tx, "delete_ref", dataset_id=dataset_id, name=name).fetchall()
 
 

@@ -84,6 +84,29 @@ def test_a_database_of_the_first_version_becomes_what_a_new_one_is(tmp_path: Pat
     new.close()
 
 
+def test_what_no_ref_reached_before_a_migration_is_kept_for_a_while_from_then(
+    tmp_path: Path,
+) -> None:
+    old = sqlite3.connect(tmp_path / "old", isolation_level=None)
+    old.executescript(
+        FIRST_SCHEMA.read_text(encoding="utf-8")
+        + f"""
+        PRAGMA user_version = 1;
+        INSERT INTO users (soeid, role_name, created_at) VALUES ('bg54677', 'analyst', '');
+        INSERT INTO datasets (name, created_by, created_at, updated_at) VALUES ('Sales', 1, '', '');
+        INSERT INTO commits (dataset_id, id, parent_id, author_id, message, created_at, manifest)
+        VALUES (1, '{"a" * 64}', NULL, 1, '', '', '{{}}'),
+               (1, '{"b" * 64}', '{"a" * 64}', 1, '', '', '{{}}'),
+               (1, '{"c" * 64}', '{"a" * 64}', 1, '', '', '{{}}');
+        INSERT INTO refs VALUES (1, 'main', '{"b" * 64}', '', '');
+        """
+    )
+    bring_up_to_date(old)
+    rows = old.execute("SELECT commit_id, left_at > '2025' FROM left_commits").fetchall()
+    assert rows == [("c" * 64, 1)]
+    old.close()
+
+
 def test_only_the_steps_that_are_missing_are_run(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "old", isolation_level=None)
     bring_up_to_date(connection)

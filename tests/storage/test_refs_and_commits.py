@@ -135,10 +135,10 @@ def test_main_stays(database: Database, dataset: Dataset, clock: Clock) -> None:
         create_ref(tx, dataset.id, "zz", None, clock)
         create_ref(tx, dataset.id, "aa", None, clock)
         with pytest.raises(Conflict):
-            delete_ref(tx, dataset.id, "main")
+            delete_ref(tx, dataset.id, "main", clock)
         with pytest.raises(Conflict):
             create_ref(tx, dataset.id, "zz", None, clock)
-        delete_ref(tx, dataset.id, "zz")
+        delete_ref(tx, dataset.id, "zz", clock)
         assert [ref.name for ref in list_refs(tx, dataset.id)[0]] == ["main", "aa"]
 
 
@@ -185,3 +185,25 @@ def test_two_publications_of_one_job_make_one_commit(
         head = get_ref(tx, dataset.id, "main").commit_id
         assert head is not None
         assert history(tx, dataset.id, head, 0, 10)[1] == 1
+
+
+def test_what_a_ref_leaves_is_noted_but_not_what_it_goes_on_from(
+    database: Database, dataset: Dataset, user: User, clock: Clock
+) -> None:
+    def left() -> dict[str, str]:
+        rows = tx.execute("SELECT commit_id, left_at FROM left_commits").fetchall()
+        return {row["commit_id"]: row["left_at"] for row in rows}
+
+    with database.write() as tx:
+        one = insert_commit(tx, user.id, manifest_of(dataset, "one")).id
+        two = insert_commit(tx, user.id, manifest_of(dataset, "two", one)).id
+        move_ref(tx, dataset.id, "main", expected=None, commit_id=one, clock=clock)
+        move_ref(tx, dataset.id, "main", expected=one, commit_id=two, clock=clock)
+        assert left() == {}
+        move_ref(tx, dataset.id, "main", expected=two, commit_id=one, clock=clock)
+        first = left()
+        assert list(first) == [two]
+        create_ref(tx, dataset.id, "v2", two, clock)
+        delete_ref(tx, dataset.id, "v2", clock)
+        assert list(left()) == [two]
+        assert left()[two] > first[two]
