@@ -25,6 +25,7 @@ from job_runner.runner import Runner
 from job_runner.service import Service
 from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase
+from storage.audit import THIS_PROCESS, record
 from storage.clock import system_clock, timestamp
 from storage.data_directory import DataDirectory, Owner
 from storage.data_files import DataFiles
@@ -93,7 +94,7 @@ def listening(settings: Settings, purpose: str) -> Iterator[Listening]:
     with running_service(settings, purpose) as service:
         server = HttpServer(build_app(service), settings)
         try:
-            token = _operator_token(service)
+            token = _operator_token(service, purpose)
             owner = service.directory.owner()
             assert owner is not None  # noqa: S101 - it was written on opening
             service.directory.write_owner(replace(owner, url=server.url, token=token))
@@ -127,14 +128,23 @@ def _parquet_database(settings: Settings, directory: DataDirectory) -> ParquetDa
 def _make_admin(service: Service) -> None:
     with service.database.write() as tx:
         if first_admin(tx) is None:
-            add_user(tx, service.settings.admin_soeid, "admin", None, service.clock)
+            admin = add_user(tx, service.settings.admin_soeid, "admin", None, service.clock)
+            record(
+                tx,
+                service.clock,
+                "user_added",
+                user_id=None,
+                origin=THIS_PROCESS,
+                about=("user", admin.id),
+                details={"soeid": admin.soeid, "role_name": admin.role_name},
+            )
 
 
-def _operator_token(service: Service) -> str:
+def _operator_token(service: Service, purpose: str) -> str:
     with service.database.write() as tx:
         admin = first_admin(tx)
         assert admin is not None  # noqa: S101 - _make_admin saw to it
-        secret, _ = issue_token(
+        secret, token = issue_token(
             tx,
             admin.id,
             kind="operator",
@@ -142,6 +152,15 @@ def _operator_token(service: Service) -> str:
             scope="write",
             lifetime=OPERATOR_LIFETIME,
             clock=service.clock,
+        )
+        record(
+            tx,
+            service.clock,
+            "token_made",
+            user_id=None,
+            origin=THIS_PROCESS,
+            about=("token", token.id),
+            details={"owner": admin.soeid, "kind": "operator", "for": purpose},
         )
     return secret
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from command_line.accounts import token, user
+from command_line.audit import audit_command
 from command_line.demo import demo
 from command_line.importing import import_command
 from command_line.jobs import jobs
@@ -38,6 +39,7 @@ for subcommand in (
     demo,
     user,
     token,
+    audit_command,
     check_command,
     backup_command,
     restore_command,

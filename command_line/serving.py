@@ -18,6 +18,7 @@ from command_line.composition import Composition, Listening
 from command_line.failures import told_plainly
 from command_line.options import DATA_DIR
 from job_runner.settings import load_settings
+from storage.audit import THIS_PROCESS, record
 from storage.tokens import open_sign_in_link
 from storage.users import anyone_can_sign_in, first_admin
 
@@ -86,6 +87,15 @@ def _first_link(here: Listening) -> str | None:
             return None
         lifetime = timedelta(hours=service.settings.link_hours)
         code = open_sign_in_link(tx, admin.id, lifetime, service.clock)
+        record(
+            tx,
+            service.clock,
+            "sign_in_link_made",
+            user_id=None,
+            origin=THIS_PROCESS,
+            about=("user", admin.id),
+            details={"soeid": admin.soeid},
+        )
     return f"{here.url}/sign-in?code={code}"
 
 

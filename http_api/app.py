@@ -12,6 +12,7 @@ from flask import Response, g, request
 from werkzeug.routing import IntegerConverter
 
 from http_api import (
+    audit_routes,
     datasets_routes,
     import_routes,
     job_events,
@@ -19,10 +20,12 @@ from http_api import (
     openapi,
     problems,
     refs_routes,
+    row_reads,
     sample_rows_routes,
     sampling_history_routes,
     sampling_routes,
     service_routes,
+    sign_in_routes,
     tables_routes,
     tokens_routes,
     users_routes,
@@ -36,6 +39,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 BLUEPRINTS = (
     service_routes.blueprint,
+    sign_in_routes.blueprint,
     users_routes.blueprint,
     tokens_routes.blueprint,
     datasets_routes.blueprint,
@@ -46,6 +50,7 @@ BLUEPRINTS = (
     sampling_routes.blueprint,
     sample_rows_routes.blueprint,
     sampling_history_routes.blueprint,
+    audit_routes.blueprint,
 )
 
 
@@ -72,6 +77,7 @@ def create_app(service: Service) -> APIFlask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions[SERVICE] = service
     app.extensions[job_events.SLOTS] = job_events.stream_slots(service.settings)
+    app.extensions[row_reads.SEEN] = row_reads.SeenViews()
     problems.register(app)
     _limit_bodies(app, service)
     _name_requests(app)

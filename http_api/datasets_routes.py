@@ -8,6 +8,7 @@ from apiflask import APIBlueprint, Schema
 from marshmallow import RAISE, fields, validate
 
 from http_api.access import bearer, dataset_for, require_role, service, user
+from http_api.auditing import audit
 from http_api.refs_routes import CommitTableOut, commit_tables
 from http_api.strict_fields import StrictInteger, StrictString
 from http_api.strict_schemas import MessageOut, PageOut, PageQuery, StrictSchema, text
@@ -104,7 +105,9 @@ class PermissionsOut(Schema):
 def create(given: dict[str, Any]) -> Any:
     maker = require_role("admin", "analyst")
     with service().database.write() as tx:
-        return create_dataset(tx, maker, clock=service().clock, **given)
+        made = create_dataset(tx, maker, clock=service().clock, **given)
+        audit(tx, "dataset_made", dataset_id=made.id, name=made.name)
+        return made
 
 
 @blueprint.get("")
@@ -144,6 +147,14 @@ def change(dataset_id: int, given: dict[str, Any]) -> Any:
             tags=given.get("tags"),
             clock=service().clock,
         )
+        if given:
+            audit(
+                tx,
+                "dataset_changed",
+                dataset_id=dataset_id,
+                changed=sorted(given),
+                name=given.get("name"),
+            )
         return get_dataset(tx, dataset_id, user())
 
 
@@ -152,9 +163,10 @@ def change(dataset_id: int, given: dict[str, Any]) -> Any:
 @blueprint.output(MessageOut)
 @blueprint.doc(summary="Remove a dataset", description="Its jobs go out of sight with it.")
 def delete(dataset_id: int) -> dict[str, str]:
-    dataset_for(dataset_id, "admin")
+    dataset = dataset_for(dataset_id, "admin")
     with service().database.write() as tx:
         remove_dataset(tx, dataset_id, service().clock)
+        audit(tx, "dataset_removed", dataset_id=dataset_id, name=dataset.name)
     return {"message": "Dataset removed"}
 
 
@@ -202,8 +214,16 @@ def permissions(dataset_id: int) -> dict[str, Any]:
 def set_permission(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "admin")
     with service().database.write() as tx:
-        get_user(tx, given["user_id"])
-        put_permission(tx, dataset_id, given["user_id"], given["permission"])
+        whom = get_user(tx, given["user_id"])
+        put_permission(tx, dataset_id, whom.id, given["permission"])
+        audit(
+            tx,
+            "permission_given",
+            dataset_id=dataset_id,
+            about=("user", whom.id),
+            soeid=whom.soeid,
+            permission=given["permission"],
+        )
         return {"permissions": list_permissions(tx, dataset_id)}
 
 
@@ -216,4 +236,10 @@ def unset_permission(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "admin")
     with service().database.write() as tx:
         delete_permission(tx, dataset_id, given["user_id"])
+        audit(
+            tx,
+            "permission_taken",
+            dataset_id=dataset_id,
+            about=("user", given["user_id"]),
+        )
         return {"permissions": list_permissions(tx, dataset_id)}

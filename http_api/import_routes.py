@@ -10,6 +10,7 @@ from apiflask.fields import File
 from marshmallow import RAISE
 
 from http_api.access import bearer, dataset_for, service, user
+from http_api.auditing import origin
 from http_api.idempotency import idempotency_key
 from http_api.job_schemas import JobAcceptedOut, priority_field
 from http_api.problems import InvalidRequest
@@ -55,6 +56,7 @@ def import_file(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, s
         commit_message=message,
         priority=given["priority"],
         key=idempotency_key(name, message or "", file=path),
+        origin=origin(),
     )
     return {"job_id": job_id, "status": "pending", "message": "Import job created"}
 

@@ -9,6 +9,7 @@ from flask import Response
 from marshmallow import RAISE, validate
 
 from http_api.access import bearer, dataset_for, job_for, service, user
+from http_api.auditing import origin
 from http_api.idempotency import idempotency_key
 from http_api.job_events import stream
 from http_api.job_schemas import JobAcceptedOut, JobOut, JobsOut, LogOut
@@ -94,7 +95,7 @@ def events(job_id: str) -> Response:
 def cancel_one(job_id: str) -> Any:
     found = job_for(job_id)
     dataset_for(found.dataset_id, "write")
-    return cancel(service(), user(), found)
+    return cancel(service(), user(), found, origin())
 
 
 @blueprint.post("/<job_id>/retry")
@@ -106,5 +107,5 @@ def cancel_one(job_id: str) -> Any:
 def retry_one(job_id: str) -> dict[str, str]:
     found = job_for(job_id)
     dataset_for(found.dataset_id, "write")
-    made = retry(service(), user(), found, idempotency_key())
+    made = retry(service(), user(), found, idempotency_key(), origin())
     return {"job_id": made.id, "status": made.status, "message": f"Job {found.id} is done again"}

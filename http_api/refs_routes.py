@@ -8,6 +8,7 @@ from apiflask import APIBlueprint, Schema
 from marshmallow import RAISE, fields
 
 from http_api.access import bearer, dataset_for, service
+from http_api.auditing import audit
 from http_api.problems import InvalidRequest
 from http_api.strict_schemas import (
     MessageOut,
@@ -127,7 +128,15 @@ def create(dataset_id: int, given: dict[str, str]) -> Any:
         )
     with service().database.write() as tx:
         commit_id = resolve(tx, dataset_id, source)
-        return create_ref(tx, dataset_id, name, commit_id, service().clock)
+        made = create_ref(tx, dataset_id, name, commit_id, service().clock)
+        audit(
+            tx,
+            "ref_made",
+            dataset_id=dataset_id,
+            about=("ref", made.name),
+            commit_id=commit_id,
+        )
+        return made
 
 
 @blueprint.get("/refs/<ref>")
@@ -149,7 +158,9 @@ def one(dataset_id: int, ref: str) -> Any:
 def delete(dataset_id: int, ref: str) -> dict[str, str]:
     dataset_for(dataset_id, "write")
     with service().database.write() as tx:
+        named = get_ref(tx, dataset_id, ref).commit_id
         delete_ref(tx, dataset_id, ref, service().clock)
+        audit(tx, "ref_deleted", dataset_id=dataset_id, about=("ref", ref), commit_id=named)
     return {"message": "Ref deleted"}
 
 

@@ -16,6 +16,7 @@ from marshmallow import validate
 
 from http_api.access import service
 from http_api.problems import InvalidRequest
+from http_api.row_reads import RowSource, tell_download, tell_view
 from http_api.strict_fields import QueryBoolean, QueryInteger, StrictString
 from http_api.strict_schemas import DEFAULT_PAGE, LARGEST_PAGE, PageQuery, text
 from parquet_tables.exports import MEDIA_TYPES, ExportFormat, export_rows
@@ -71,12 +72,13 @@ def chosen_columns(files: TableFiles, query: dict[str, Any]) -> tuple[Column, ..
         raise
 
 
-def page_json(files: TableFiles, query: dict[str, Any]) -> dict[str, Any]:
+def page_json(source: RowSource, files: TableFiles, query: dict[str, Any]) -> dict[str, Any]:
     """``data``, ``columns`` and ``pagination`` of a JSON answer."""
     columns = chosen_columns(files, query)
     offset, limit = query["offset"], query.get("limit", DEFAULT_PAGE)
     with service().parquet.cursor() as cursor:
         rows = read_page(cursor, files, columns, offset, limit)
+    tell_view(source)
     total = files.row_count
     return {
         "data": rows,
@@ -90,7 +92,7 @@ def page_json(files: TableFiles, query: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def download(files: TableFiles, query: dict[str, Any], name: str) -> Response:
+def download(source: RowSource, files: TableFiles, query: dict[str, Any], name: str) -> Response:
     """A file with the rows.
 
     It is written in full before the answer begins, so a fault is an error answer rather than half a
@@ -111,6 +113,7 @@ def download(files: TableFiles, query: dict[str, Any], name: str) -> Response:
                 limit=query.get("limit"),
                 formula_safe=query["formula_safe"],
             )
+        tell_download(source, query)
         file = path.open("rb")  # stays readable after its folder is gone
     return send_file(
         file, mimetype=MEDIA_TYPES[kind], as_attachment=True, download_name=f"{name}.{kind}"

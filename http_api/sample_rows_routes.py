@@ -10,11 +10,12 @@ from marshmallow import RAISE, fields, validate
 
 from domain_errors import DomainError
 from http_api.access import bearer, job_for, service
+from http_api.row_reads import RowSource, tell_view
 from http_api.row_responses import RowsQuery, download, page_json
 from http_api.sampling_schemas import SampleRowsOut
 from http_api.strict_fields import QueryInteger
 from http_api.strict_schemas import StrictSchema, text
-from job_runner.open_tables import PRIMARY, RESIDUAL, SAMPLE, open_table, output_of
+from job_runner.open_tables import PRIMARY, RESIDUAL, SAMPLE, open_table, output_of, source_of
 from job_runner.sampling_results import next_rows, why_row
 from sampling_engine import MOST_ROUNDS
 from storage.errors import NotFound
@@ -108,7 +109,9 @@ def residual(job_id: str, query: dict[str, Any]) -> Response:
 )
 def reserves(job_id: str, query: dict[str, int]) -> dict[str, Any]:
     job = completed_sampling(job_for(job_id))
-    return next_rows(service(), job, query["round"], query["limit"])
+    rows = next_rows(service(), job, query["round"], query["limit"])
+    tell_view(_source_of(job), "reserves")
+    return rows
 
 
 @blueprint.get("/rows/<logical_row_id>")
@@ -119,13 +122,19 @@ def why(job_id: str, logical_row_id: str) -> dict[str, Any]:
     return why_row(service(), completed_sampling(job_for(job_id)), logical_row_id)
 
 
+def _source_of(job: Job) -> RowSource:
+    """The table that the job drew from."""
+    return RowSource(job.dataset_id, source_of(job), job.run_parameters["table_key"], job.id)
+
+
 def _rows(job: Job, stored_key: str, shown_key: str, query: dict[str, Any]) -> Response:
     """Rows of one of the output commit's tables, in the format asked for."""
     if stored_key == RESIDUAL and not job.run_parameters["export_residual"]:
         raise NotFound("The job kept no residual. Draw with export_residual to have one.")
     table = open_table(service(), job.dataset_id, output_of(job), stored_key)
+    source = RowSource(job.dataset_id, table.commit_id, stored_key, job.id)
     if query["format"] != "json":
-        return download(table.files, query, f"{stored_key}-{job.id[:8]}")
+        return download(source, table.files, query, f"{stored_key}-{job.id[:8]}")
     summary = job.output_summary or {}
     return jsonify(
         {
@@ -133,7 +142,7 @@ def _rows(job: Job, stored_key: str, shown_key: str, query: dict[str, Any]) -> R
             "dataset_id": job.dataset_id,
             "commit_id": table.commit_id,
             "table_key": shown_key,
-            **page_json(table.files, query),
+            **page_json(source, table.files, query),
             "metadata": {
                 "sampling_summary": {
                     name: value for name, value in summary.items() if name != "rounds"

@@ -8,8 +8,10 @@ from apiflask import APIBlueprint, Schema
 from marshmallow import fields
 
 from http_api.access import bearer, dataset_for, service, user
+from http_api.auditing import origin
 from http_api.idempotency import idempotency_key
 from http_api.job_schemas import JobAcceptedOut
+from http_api.row_reads import RowSource, tell_draw_at_once, tell_view
 from http_api.sampling_schemas import (
     AtOnceIn,
     ColumnSamplesIn,
@@ -69,7 +71,9 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset = dataset_for(dataset_id, "write")
     priority = given.pop("priority")
     request = SamplingRequest(**given)
-    job = submit_sampling(service(), user(), dataset, request, priority, idempotency_key())
+    job = submit_sampling(
+        service(), user(), dataset, request, priority, idempotency_key(), origin()
+    )
     return {
         "job_id": job.id,
         "status": job.status,
@@ -100,7 +104,9 @@ def plan_of(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 )
 def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "read")
-    return draw_at_once(service(), dataset_id, SamplingRequest(**given))
+    drawn = draw_at_once(service(), dataset_id, SamplingRequest(**given))
+    tell_draw_at_once(dataset_id, drawn)
+    return drawn
 
 
 @blueprint.post("/column-samples")
@@ -115,7 +121,7 @@ def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 def column_samples(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "read")
     most = given.get("sample_size") or given.get("samples_per_column") or DEFAULT_VALUES
-    return column_values(
+    values = column_values(
         service(),
         dataset_id,
         source_ref=given["source_ref"],
@@ -123,6 +129,9 @@ def column_samples(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
         names=given["columns"],
         most=most,
     )
+    source = RowSource(dataset_id, values["commit_id"], values["table_key"])
+    tell_view(source, "values of columns")
+    return values
 
 
 @blueprint.get("/sampling-methods")

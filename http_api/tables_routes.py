@@ -10,6 +10,7 @@ from marshmallow import RAISE, fields
 
 from http_api.access import bearer, dataset_for, service
 from http_api.refs_routes import CommitTableOut, commit_tables
+from http_api.row_reads import RowSource
 from http_api.row_responses import RowsQuery, download, page_json
 from http_api.strict_schemas import text
 from job_runner.open_tables import OpenTable, open_commit, open_table
@@ -124,13 +125,14 @@ def _schema(key: str, row_count: int, columns: tuple[Column, ...]) -> dict[str, 
 
 
 def _rows(dataset_id: int, table: OpenTable, query: dict[str, Any]) -> Response:
+    source = RowSource(dataset_id, table.commit_id, table.key)
     if query["format"] != "json":
-        return download(table.files, query, f"{dataset_id}-{table.key}")
+        return download(source, table.files, query, f"{dataset_id}-{table.key}")
     return jsonify(
         {
             "dataset_id": dataset_id,
             "commit_id": table.commit_id,
             "table_key": table.key,
-            **page_json(table.files, query),
+            **page_json(source, table.files, query),
         }
     )

@@ -9,6 +9,7 @@ from apiflask import APIBlueprint, Schema
 from marshmallow import RAISE, fields, validate
 
 from http_api.access import bearer, require_role, service, user
+from http_api.auditing import audit
 from http_api.strict_fields import StrictInteger, StrictString
 from http_api.strict_schemas import MessageOut, PageOut, PageQuery, StrictSchema, text
 from storage.tokens import issue_token, list_tokens, revoke_named_token
@@ -53,14 +54,24 @@ def create_token(given: dict[str, Any]) -> dict[str, Any]:
         require_role("admin")
     days = given.get("expires_in_days")
     with service().database.write() as tx:
+        owner = get_user(tx, owner_id)
         secret, token = issue_token(
             tx,
-            get_user(tx, owner_id).id,
+            owner.id,
             kind="named",
             name=given["name"],
             scope=given["scope"],
             lifetime=None if days is None else timedelta(days=days),
             clock=service().clock,
+        )
+        audit(
+            tx,
+            "token_made",
+            about=("token", token.id),
+            owner=owner.soeid,
+            name=token.name,
+            scope=token.scope,
+            expires_at=token.expires_at,
         )
     return {**vars(token), "token": secret}
 
@@ -82,5 +93,6 @@ def tokens(page: dict[str, int]) -> dict[str, Any]:
 @blueprint.doc(summary="End one of my tokens at once")
 def delete_token(token_id: int) -> dict[str, str]:
     with service().database.write() as tx:
-        revoke_named_token(tx, user().id, token_id)
+        ended = revoke_named_token(tx, user().id, token_id)
+        audit(tx, "token_ended", about=("token", token_id), name=ended.name)
     return {"message": "Token ended"}

@@ -1,4 +1,4 @@
-"""Signing in and out, and the users."""
+"""The users."""
 
 from __future__ import annotations
 
@@ -9,48 +9,23 @@ from apiflask import APIBlueprint, Schema
 from flask import request
 from marshmallow import RAISE, fields, validate
 
-from http_api.access import bearer, holder, require_role, service, user
-from http_api.passwords import PasswordText, check_password, hash_password
-from http_api.problems import InvalidRequest
-from http_api.sign_in_throttle import SignInThrottle
+from http_api.access import bearer, require_role, service, user
+from http_api.auditing import audit
+from http_api.passwords import PasswordText, hash_password
 from http_api.strict_fields import StrictString
 from http_api.strict_schemas import MessageOut, PageOut, PageQuery, StrictSchema, text
 from job_runner.user_rules import check_soeid
-from storage.tokens import issue_token, open_sign_in_link, revoke_token
+from storage.tokens import open_sign_in_link
 from storage.users import (
     ROLES,
     add_user,
     change_user,
-    find_user,
     get_user,
     list_users,
-    password_hash_of,
     remove_user,
 )
 
 blueprint = APIBlueprint("users", __name__, url_prefix="/api/users", tag="Users")
-throttle = SignInThrottle()
-
-
-class LoginIn(StrictSchema):
-    """A sign-in; the OAuth2 password form's other fields are taken and not used."""
-
-    username = text(1, 200)
-    soeid = text(1, 200)
-    password = StrictString(required=True, validate=validate.Length(1, 1000))
-    grant_type = text()
-    scope = text()
-    client_id = text()
-    client_secret = text()
-
-
-class LoginOut(Schema):
-    access_token = fields.String(required=True)
-    token_type = fields.String(required=True)
-    expires_in = fields.Integer(required=True, metadata={"description": "Seconds."})
-    user_id = fields.Integer(required=True)
-    soeid = fields.String(required=True)
-    role_name = fields.String(required=True)
 
 
 class UserOut(Schema):
@@ -77,54 +52,6 @@ class LinkOut(Schema):
 
 class UsersOut(PageOut):
     users = fields.List(fields.Nested(UserOut), required=True)
-
-
-@blueprint.post("/login")
-@blueprint.input(LoginIn, location="json_or_form", unknown=RAISE, arg_name="given")
-@blueprint.output(LoginOut)
-@blueprint.doc(summary="Sign in", description="With a JSON body or the OAuth2 password form.")
-def login(given: dict[str, Any]) -> dict[str, Any]:
-    soeid = given.get("username") or given.get("soeid")
-    if not soeid:
-        raise InvalidRequest("Give username or soeid.", loc=("body", "username"))
-    with throttle.attempt(soeid, request.remote_addr or ""):
-        with service().database.read() as tx:
-            known_hash = password_hash_of(tx, soeid)
-        check_password(known_hash, given["password"])
-    lifetime = timedelta(hours=service().settings.token_hours)
-    with service().database.write() as tx:
-        found = find_user(tx, soeid)
-        assert found is not None  # noqa: S101 - the password fitted
-        secret, _ = issue_token(
-            tx,
-            found.id,
-            kind="session",
-            name="sign-in",
-            scope="write",
-            lifetime=lifetime,
-            clock=service().clock,
-        )
-    return {
-        "access_token": secret,
-        "token_type": "bearer",
-        "expires_in": int(lifetime.total_seconds()),
-        "user_id": found.id,
-        "soeid": found.soeid,
-        "role_name": found.role_name,
-    }
-
-
-blueprint.post("/token")(login)
-
-
-@blueprint.post("/logout")
-@blueprint.auth_required(bearer)
-@blueprint.output(MessageOut)
-@blueprint.doc(summary="End the token of this request at once")
-def logout() -> dict[str, str]:
-    with service().database.write() as tx:
-        revoke_token(tx, holder().token_id)
-    return {"message": "Signed out"}
 
 
 @blueprint.get("/me")
@@ -155,14 +82,17 @@ def users(page: dict[str, int]) -> dict[str, Any]:
 def create_user(given: dict[str, Any]) -> Any:
     require_role("admin")
     check_soeid(service().settings, given["soeid"])
+    password_hash = hash_password(given["password"])
     with service().database.write() as tx:
-        return add_user(
+        added = add_user(tx, given["soeid"], given["role_name"], password_hash, service().clock)
+        audit(
             tx,
-            given["soeid"],
-            given["role_name"],
-            hash_password(given["password"]),
-            service().clock,
+            "user_added",
+            about=("user", added.id),
+            soeid=added.soeid,
+            role_name=added.role_name,
         )
+        return added
 
 
 @blueprint.get("/<int:user_id>")
@@ -187,14 +117,23 @@ def one_user(user_id: int) -> Any:
 def patch_user(user_id: int, given: dict[str, Any]) -> Any:
     if user_id != user().id or "role_name" in given:
         require_role("admin")
-    password = given.get("password")
+    role_name, password = given.get("role_name"), given.get("password")
+    password_hash = None if password is None else hash_password(password)
     with service().database.write() as tx:
-        return change_user(
-            tx,
-            user_id,
-            role_name=given.get("role_name"),
-            password_hash=None if password is None else hash_password(password),
-        )
+        before = get_user(tx, user_id)
+        changed = change_user(tx, user_id, role_name=role_name, password_hash=password_hash)
+        if role_name is not None:
+            audit(
+                tx,
+                "user_changed",
+                about=("user", user_id),
+                soeid=changed.soeid,
+                role_name=role_name,
+                role_before=before.role_name,
+            )
+        if password is not None:
+            audit(tx, "password_changed", about=("user", user_id), soeid=changed.soeid)
+        return changed
 
 
 @blueprint.post("/<int:user_id>/sign-in-link")
@@ -210,6 +149,7 @@ def make_link(user_id: int) -> dict[str, str]:
     with service().database.write() as tx:
         found = get_user(tx, user_id)
         code = open_sign_in_link(tx, found.id, lifetime, service().clock)
+        audit(tx, "sign_in_link_made", about=("user", found.id), soeid=found.soeid)
     return {"link": f"{request.host_url}sign-in?code={code}"}
 
 
@@ -220,5 +160,7 @@ def make_link(user_id: int) -> dict[str, str]:
 def delete_user(user_id: int) -> dict[str, str]:
     require_role("admin")
     with service().database.write() as tx:
+        soeid = get_user(tx, user_id).soeid
         remove_user(tx, user_id, service().clock)
+        audit(tx, "user_removed", about=("user", user_id), soeid=soeid)
     return {"message": "User removed"}

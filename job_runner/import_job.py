@@ -14,6 +14,7 @@ from job_runner.context import JobContext
 from job_runner.lanes import lane_of_import
 from job_runner.service import Service
 from parquet_tables.progress import share_of
+from storage.audit import THIS_PROCESS, Origin
 from storage.datasets import Dataset
 from storage.idempotency import IdempotencyKey, job_of_key, keep_key
 from storage.jobs import NewJob, Priority, insert_job
@@ -37,6 +38,7 @@ def submit_import(
     commit_message: str | None,
     priority: Priority = "interactive",
     key: IdempotencyKey | None = None,
+    origin: Origin = THIS_PROCESS,
 ) -> str:
     """Accept an import job; takes ``upload`` over. Returns the job's id.
 
@@ -70,6 +72,7 @@ def submit_import(
                 },
                 lane=lane_of_import(size_bytes),
                 priority=priority,
+                origin=origin,
             ),
             service.clock,
             service.settings.waiting_jobs_max,

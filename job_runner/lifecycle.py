@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from job_runner.open_tables import source_of
 from job_runner.service import Service
+from storage.audit import THIS_PROCESS, Origin, record
 from storage.database import Transaction
 from storage.errors import Conflict
 from storage.idempotency import IdempotencyKey, job_of_key, keep_key
@@ -17,7 +18,7 @@ from storage.refs import get_ref, list_ref_names
 from storage.users import User
 
 
-def cancel(service: Service, user: User, job: Job) -> Job:
+def cancel(service: Service, user: User, job: Job, origin: Origin = THIS_PROCESS) -> Job:
     """Cancel a pending or running job.
 
     Raises
@@ -27,12 +28,28 @@ def cancel(service: Service, user: User, job: Job) -> Job:
     """
     with service.database.write() as tx:
         cancel_job(tx, job.id, user.soeid, service.clock)
+        record(
+            tx,
+            service.clock,
+            "job_cancelled",
+            user_id=user.id,
+            origin=origin,
+            dataset_id=job.dataset_id,
+            about=("job", job.id),
+            details={"run_type": job.run_type},
+        )
         cancelled = get_job(tx, job.id)
     service.interrupt_job(job.id)
     return cancelled
 
 
-def retry(service: Service, user: User, job: Job, key: IdempotencyKey | None = None) -> Job:
+def retry(
+    service: Service,
+    user: User,
+    job: Job,
+    key: IdempotencyKey | None = None,
+    origin: Origin = THIS_PROCESS,
+) -> Job:
     """Make a new job with the parameters of a failed one.
 
     Raises
@@ -66,6 +83,7 @@ def retry(service: Service, user: User, job: Job, key: IdempotencyKey | None = N
             retry_of=job.id,
             lane=job.lane,
             priority=job.priority,
+            origin=origin,
         )
         insert_job(tx, new, service.clock, service.settings.waiting_jobs_max)
         keep_key(tx, user.id, key, job_id, service.clock)

@@ -23,6 +23,7 @@ from job_runner.service import Service
 from parquet_tables.positions import write_ordinals
 from parquet_tables.progress import share_of
 from sampling_engine import DrawnSample, check_rounds, draw_sample
+from storage.audit import THIS_PROCESS, Origin
 from storage.database import Transaction
 from storage.datasets import Dataset
 from storage.errors import Conflict
@@ -58,6 +59,7 @@ def submit_sampling(
     request: SamplingRequest,
     priority: Priority = "interactive",
     key: IdempotencyKey | None = None,
+    origin: Origin = THIS_PROCESS,
 ) -> Job:
     """Check whatever can be checked, fix the source and the seeds, accept the job.
 
@@ -95,6 +97,7 @@ def submit_sampling(
                 run_parameters=_parameters(request, source, rounds, output_ref, digest),
                 lane=lane_of_draw(rounds, source.files.row_count),
                 priority=priority,
+                origin=origin,
             ),
             service.clock,
             service.settings.waiting_jobs_max,

@@ -12,6 +12,7 @@ import sqlite3
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
+from storage.audit import THIS_PROCESS, Action, Origin, record
 from storage.clock import Clock, seconds_between, timestamp
 from storage.commits import get_commit
 from storage.database import Transaction
@@ -78,10 +79,20 @@ class NewJob:
     retry_of: str | None = None
     lane: Lane = "short"
     priority: Priority = "interactive"
+    origin: Origin = THIS_PROCESS
+
+
+_ASKED: dict[RunType, Action] = {
+    "sampling": "draw_asked",
+    "import": "import_asked",
+    "exploration": "exploration_asked",
+    "profiling": "profile_asked",
+}
+_AUDITED_PARAMETERS = ("ref", "file_name", "size_bytes", "source_ref", "table_key", "output_ref")
 
 
 def insert_job(tx: Transaction, job: NewJob, clock: Clock, most_waiting: int) -> None:
-    """Accept a job: it waits its turn.
+    """Accept a job: it waits its turn. The audit trail tells who asked for it.
 
     Raises
     ------
@@ -105,6 +116,18 @@ def insert_job(tx: Transaction, job: NewJob, clock: Clock, most_waiting: int) ->
         retry_of=job.retry_of,
         lane=job.lane,
         priority=PRIORITIES.index(job.priority),
+    )
+    given = {name: job.run_parameters.get(name) for name in _AUDITED_PARAMETERS}
+    details = {"run_type": job.run_type, "retry_of": job.retry_of, **given}
+    record(
+        tx,
+        clock,
+        _ASKED[job.run_type] if job.retry_of is None else "job_retried",
+        user_id=job.user_id,
+        origin=job.origin,
+        dataset_id=job.dataset_id,
+        about=("job", job.id),
+        details={name: value for name, value in details.items() if value is not None},
     )
 
 

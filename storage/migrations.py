@@ -110,6 +110,44 @@ MIGRATIONS: Sequence[str] = (
     CREATE INDEX jobs_of_retried ON jobs (retry_of) WHERE retry_of IS NOT NULL;
     CREATE INDEX idempotency_keys_of_job ON idempotency_keys (job_id);
     """,
+    """
+    -- Who did what: the audit trail. Entries outlive what they tell of: no references.
+    CREATE TABLE audit_log (
+        id             INTEGER PRIMARY KEY AUTOINCREMENT,
+        at             TEXT NOT NULL,
+        action         TEXT NOT NULL CHECK (action <> ''),
+        user_id        INTEGER,                    -- NULL: the service itself, or a failed sign-in
+        user_soeid     TEXT NOT NULL,              -- as it was then
+        dataset_id     INTEGER,
+        object_type    TEXT,
+        object_id      TEXT,
+        client_address TEXT,
+        request_id     TEXT,
+        token_id       INTEGER,
+        token_kind     TEXT,
+        token_name     TEXT,
+        details        TEXT NOT NULL CHECK (json_valid(details) AND json_type(details) = 'object'),
+        CHECK ((object_type IS NULL) = (object_id IS NULL))
+    ) STRICT;
+
+    CREATE INDEX audit_log_at ON audit_log (at);
+    CREATE INDEX audit_log_of_user ON audit_log (user_id, id);
+    CREATE INDEX audit_log_of_soeid ON audit_log (user_soeid COLLATE NOCASE, id);
+    CREATE INDEX audit_log_of_action ON audit_log (action, id);
+    CREATE INDEX audit_log_of_dataset ON audit_log (dataset_id, id) WHERE dataset_id IS NOT NULL;
+    CREATE INDEX audit_log_of_object ON audit_log (object_id, id) WHERE object_id IS NOT NULL;
+
+    CREATE TRIGGER audit_log_never_changes BEFORE UPDATE ON audit_log
+    BEGIN SELECT RAISE(ABORT, 'an audit entry never changes'); END;
+
+    CREATE TRIGGER audit_log_never_shrinks BEFORE DELETE ON audit_log
+    BEGIN SELECT RAISE(ABORT, 'an audit entry is never removed'); END;
+
+    -- INSERT OR REPLACE takes the old row out without a DELETE trigger.
+    CREATE TRIGGER audit_log_never_replaces BEFORE INSERT ON audit_log
+    WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id)
+    BEGIN SELECT RAISE(ABORT, 'an audit entry is never replaced'); END;
+    """,
 )
 """The script that leads from version 1 to 2, from 2 to 3, and so on. ``schema.sql`` is the newest
 version; a change of it comes with a script here that makes the same change."""

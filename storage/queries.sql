@@ -59,7 +59,8 @@ VALUES (:token_hash, :user_id, :kind, :name, :scope, :created_at, :expires_at)
 RETURNING *;
 
 -- token_holder: Who a valid token stands for.
-SELECT tokens.id AS token_id, tokens.scope, users.id, users.soeid, users.role_name, users.created_at
+SELECT tokens.id AS token_id, tokens.scope, tokens.kind, tokens.name AS token_name,
+       users.id, users.soeid, users.role_name, users.created_at
 FROM tokens JOIN users ON users.id = tokens.user_id
 WHERE token_hash = :token_hash AND (expires_at IS NULL OR expires_at > :now)
   AND users.removed_at IS NULL;
@@ -75,7 +76,7 @@ SELECT count(*) FROM tokens WHERE user_id = :user_id AND kind = 'named';
 DELETE FROM tokens WHERE id = :id RETURNING id;
 
 -- delete_named_token: End one of a user's named tokens.
-DELETE FROM tokens WHERE id = :id AND user_id = :user_id AND kind = 'named' RETURNING id;
+DELETE FROM tokens WHERE id = :id AND user_id = :user_id AND kind = 'named' RETURNING *;
 
 -- delete_tokens_of_user: End all of a user's tokens.
 DELETE FROM tokens WHERE user_id = :user_id;
@@ -367,3 +368,17 @@ SELECT count(*) FROM job_log WHERE job_id = :job_id;
 
 -- count_waiting_jobs_of: How many of a user's jobs wait.
 SELECT count(*) FROM jobs WHERE user_id = :user_id AND status = 'pending';
+
+-- insert_audit_entry: Tell the audit trail what was done, with the user's SOEID as it is now.
+INSERT INTO audit_log (at, action, user_id, user_soeid, dataset_id, object_type, object_id,
+                       client_address, request_id, token_id, token_kind, token_name, details)
+VALUES (:at, :action, :user_id,
+        coalesce(:user_soeid, (SELECT soeid FROM users WHERE id = :user_id), ''),
+        :dataset_id, :object_type, :object_id,
+        :client_address, :request_id, :token_id, :token_kind, :token_name, :details);
+
+-- list_audit_entries: The entries that pass the filters, newest first.
+SELECT * FROM audit_log {where} ORDER BY id DESC LIMIT :limit OFFSET :offset;
+
+-- count_audit_entries: How many entries pass the filters.
+SELECT count(*) FROM audit_log {where};

@@ -41,6 +41,8 @@ class TokenHolder:
     user: User
     token_id: int
     scope: Scope
+    kind: Kind
+    token_name: str
 
 
 def issue_token(
@@ -76,7 +78,7 @@ def holder_of(tx: Transaction, secret: str, clock: Clock) -> TokenHolder | None:
     if row is None:
         return None
     user = User(row["id"], row["soeid"], cast(Role, row["role_name"]), row["created_at"])
-    return TokenHolder(user, row["token_id"], row["scope"])
+    return TokenHolder(user, row["token_id"], row["scope"], row["kind"], row["token_name"])
 
 
 def list_tokens(tx: Transaction, user_id: int, offset: int, limit: int) -> tuple[list[Token], int]:
@@ -85,10 +87,12 @@ def list_tokens(tx: Transaction, user_id: int, offset: int, limit: int) -> tuple
     return [_token(row) for row in rows], number(tx, "count_named_tokens", user_id=user_id)
 
 
-def revoke_named_token(tx: Transaction, user_id: int, token_id: int) -> None:
-    """End one of a user's own named tokens."""
-    if first(tx, "delete_named_token", id=token_id, user_id=user_id) is None:
+def revoke_named_token(tx: Transaction, user_id: int, token_id: int) -> Token:
+    """End one of a user's own named tokens, and return what it was."""
+    row = first(tx, "delete_named_token", id=token_id, user_id=user_id)
+    if row is None:
         raise NotFound(f"You have no token {token_id}.")
+    return _token(row)
 
 
 def revoke_token(tx: Transaction, token_id: int) -> None:

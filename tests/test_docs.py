@@ -12,6 +12,7 @@ import jobsvc
 from command_line import command
 from http_api.problems import STATUS_OF_CODE
 from job_runner.settings import Settings
+from storage.audit import ACTIONS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -34,6 +35,11 @@ def test_the_api_page_lists_every_route_and_no_other(tmp_path: Path) -> None:
 def test_the_api_page_lists_every_status_of_an_error() -> None:
     documented = {int(status) for status in re.findall(r"^\| (\d{3}) \|", API, re.MULTILINE)}
     assert documented == set(STATUS_OF_CODE.values()) - {500} | {413}
+
+
+def test_the_security_page_lists_every_action_of_the_audit_trail() -> None:
+    page = (ROOT / "docs" / "SECURITY.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE)) == set(ACTIONS)
 
 
 def test_the_command_line_page_lists_every_command() -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, make_response, render_template, request
 
 from http_api.access import service
+from http_api.auditing import origin
 from http_api.passwords import LONGEST, SHORTEST, hash_password
+from storage.audit import record
 from storage.errors import NotFound
 from storage.tokens import sign_in_link_user, use_sign_in_link
 from storage.users import change_user, get_user
@@ -64,6 +66,14 @@ def set_password() -> Response:
             user_id = use_sign_in_link(tx, code, service().clock)
             change_user(tx, user_id, role_name=None, password_hash=password_hash)
             user = get_user(tx, user_id)
+            record(
+                tx,
+                service().clock,
+                "password_set",
+                user_id=user_id,
+                origin=origin(),
+                about=("user", user_id),
+            )
     except NotFound:
         return _page("link_ended.html", 404)
     return _page("password_set.html", 200, user=user, base=request.host_url.rstrip("/"))

@@ -120,6 +120,30 @@ def test_users_are_added_and_tokens_made(run: Run) -> None:
     assert token.count("\n") == 1
 
 
+def test_what_was_done_is_listed(run: Run, table: Path) -> None:
+    run("import", str(table), "--dataset", "Sales")
+    run("user", "add", "bg54677", "--password-stdin", given=PASSWORD)
+    run("user", "link", "bg54677")
+    run("token", "create", "bg54677")
+    run("sample", "Sales", "--size", "5", "--output", "s.csv")
+    page = json.loads(run("audit", "--json", "--user", "ADMIN00").stdout)
+    assert [entry["action"] for entry in page["entries"]] == [
+        "rows_downloaded",
+        "draw_asked",
+        "token_made",
+        "sign_in_link_made",
+        "user_added",
+        "import_asked",
+        "dataset_made",
+    ]
+    assert {entry["token_kind"] for entry in page["entries"]} == {"operator"}
+    shown = run("audit", "--dataset", "sales", "--action", "import_asked", "--limit", "1").stdout
+    assert "file_name=sales 2024.csv" in shown
+    assert "1 of 1 entries." in shown
+    assert "0 of 0 entries." in run("audit", "--dataset", "77").stdout
+    assert "import_asked" in run("audit", "--action", "import", code=2).stderr
+
+
 def test_a_lost_password_is_mended_with_a_link(run: Run) -> None:
     run("user", "add", "bg54677", "--password-stdin", given=PASSWORD)
     link = run("user", "link", "bg54677").stdout.strip()

@@ -1,0 +1,353 @@
+"""What the audit trail tells: every change, every sign-in, every read of rows, and no secret."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+import jobsvc
+from job_runner.settings import Settings
+from storage.jobs import NewJob, cancel_job, get_job, insert_job
+from storage.tokens import open_sign_in_link
+from tests.contract.problems import assert_problem
+from tests.live_server import PASSWORD, LiveServer
+
+_names = itertools.count(1)
+
+
+@dataclass
+class World:
+    """A server with a dataset, a draw, and someone to do things to."""
+
+    server: LiveServer
+    client: httpx.Client
+    user: dict[str, Any]
+    dataset: int
+    draw: str
+
+    def other(self) -> dict[str, Any]:
+        return self.server.new_user()[1]
+
+    def link_code(self) -> str:
+        service, user = self.server.service, self.other()
+        with service.database.write() as tx:
+            return open_sign_in_link(tx, user["id"], timedelta(hours=1), service.clock)
+
+    def token(self) -> int:
+        body = {"name": "a script"}
+        return int(self.client.post("/api/tokens", json=body).json()["id"])
+
+    def ref(self) -> str:
+        name = f"ref-{next(_names)}"
+        body = {"name": name, "from_ref": "main"}
+        self.server.admin.post(f"/api/datasets/{self.dataset}/refs", json=body)
+        return name
+
+    def job(self, status: str) -> str:
+        """A draw that runs in no thread, or one that failed."""
+        service, job_id = self.server.service, str(uuid.uuid4())
+        with service.database.write() as tx:
+            like = get_job(tx, self.draw)
+            parameters = {**like.run_parameters, "output_ref": f"smpl-{job_id}"}
+            new = NewJob(
+                job_id, "sampling", self.dataset, like.user_id, like.source_commit_id, parameters
+            )
+            insert_job(tx, new, service.clock, 100)
+            tx.execute(
+                "UPDATE jobs SET status = 'running', attempt = 1, started_at = created_at "
+                "WHERE id = ?",
+                (job_id,),
+            )
+            if status == "failed":
+                cancel_job(tx, job_id, "bg54677", service.clock)
+        return job_id
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server of its own: other tests count the admins of the shared one."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("audited"), memory_mb=256)
+    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+        yield live
+
+
+@pytest.fixture(scope="module")
+def world(server: LiveServer) -> World:
+    client, user = server.new_user("admin")
+    dataset = server.new_table(40)
+    draw = server.draw(dataset, {"method": "random", "sample_size": 4, "export_residual": True})
+    return World(server, client, user, dataset, draw["id"])
+
+
+Given = tuple[str, dict[str, Any]]
+RANDOM = {"method": "random", "parameters": {"sample_size": 2}}
+FILE = {"files": {"file": ("t.csv", b"a,b\n1,2\n")}}
+
+
+def login(world: World) -> dict[str, Any]:
+    return {"json": {"soeid": world.other()["soeid"], "password": PASSWORD}}
+
+
+def new_password(world: World) -> dict[str, Any]:
+    body = {"code": world.link_code(), "password": PASSWORD, "again": PASSWORD}
+    return {"data": body}
+
+
+def permission(world: World, **more: str) -> dict[str, Any]:
+    return {"json": {"user_id": world.user["id"], **more}}
+
+
+CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
+    "POST /sign-in": ("password_set", lambda w: ("/sign-in", new_password(w))),
+    "POST /api/users/login": ("signed_in", lambda w: ("/api/users/login", login(w))),
+    "POST /api/users/token": ("signed_in", lambda w: ("/api/users/token", login(w))),
+    "POST /api/users": (
+        "user_added",
+        lambda w: (
+            "/api/users",
+            {"json": {"soeid": "audited", "role_name": "viewer", "password": PASSWORD}},
+        ),
+    ),
+    "PATCH /api/users/<int:user_id>": (
+        "user_changed",
+        lambda w: (f"/api/users/{w.other()['id']}", {"json": {"role_name": "viewer"}}),
+    ),
+    "DELETE /api/users/<int:user_id>": (
+        "user_removed",
+        lambda w: (f"/api/users/{w.other()['id']}", {}),
+    ),
+    "POST /api/users/<int:user_id>/sign-in-link": (
+        "sign_in_link_made",
+        lambda w: (f"/api/users/{w.other()['id']}/sign-in-link", {}),
+    ),
+    "POST /api/tokens": ("token_made", lambda w: ("/api/tokens", {"json": {"name": "ci"}})),
+    "DELETE /api/tokens/<int:token_id>": (
+        "token_ended",
+        lambda w: (f"/api/tokens/{w.token()}", {}),
+    ),
+    "POST /api/datasets": ("dataset_made", lambda w: ("/api/datasets", {"json": {"name": "x"}})),
+    "PATCH /api/datasets/<int:dataset_id>": (
+        "dataset_changed",
+        lambda w: (f"/api/datasets/{w.dataset}", {"json": {"tags": ["t"]}}),
+    ),
+    "DELETE /api/datasets/<int:dataset_id>": (
+        "dataset_removed",
+        lambda w: (f"/api/datasets/{w.server.new_dataset()}", {}),
+    ),
+    "PUT /api/datasets/<int:dataset_id>/permissions": (
+        "permission_given",
+        lambda w: (f"/api/datasets/{w.dataset}/permissions", permission(w, permission="read")),
+    ),
+    "DELETE /api/datasets/<int:dataset_id>/permissions": (
+        "permission_taken",
+        lambda w: (f"/api/datasets/{w.dataset}/permissions", permission(w)),
+    ),
+    "POST /api/datasets/<int:dataset_id>/refs": (
+        "ref_made",
+        lambda w: (
+            f"/api/datasets/{w.dataset}/refs",
+            {"json": {"name": "audited", "from_ref": "main"}},
+        ),
+    ),
+    "DELETE /api/datasets/<int:dataset_id>/refs/<ref>": (
+        "ref_deleted",
+        lambda w: (f"/api/datasets/{w.dataset}/refs/{w.ref()}", {}),
+    ),
+    "POST /api/datasets/<int:dataset_id>/refs/<ref>/import": (
+        "import_asked",
+        lambda w: (f"/api/datasets/{w.dataset}/refs/{w.ref()}/import", FILE),
+    ),
+    "POST /api/jobs/<job_id>/cancel": (
+        "job_cancelled",
+        lambda w: (f"/api/jobs/{w.job('running')}/cancel", {}),
+    ),
+    "POST /api/jobs/<job_id>/retry": (
+        "job_retried",
+        lambda w: (f"/api/jobs/{w.job('failed')}/retry", {}),
+    ),
+    "POST /api/sampling/datasets/<int:dataset_id>/jobs": (
+        "draw_asked",
+        lambda w: (f"/api/sampling/datasets/{w.dataset}/jobs", {"json": RANDOM}),
+    ),
+    "POST /api/sampling/datasets/<int:dataset_id>/sample": (
+        "drawn_at_once",
+        lambda w: (f"/api/sampling/datasets/{w.dataset}/sample", {"json": RANDOM}),
+    ),
+    "POST /api/sampling/datasets/<int:dataset_id>/column-samples": (
+        "rows_viewed",
+        lambda w: (
+            f"/api/sampling/datasets/{w.dataset}/column-samples",
+            {"json": {"columns": ["city"]}},
+        ),
+    ),
+    "POST /api/users/logout": ("signed_out", lambda w: ("/api/users/logout", {})),
+}
+"""A request for each route that changes something, and the action that tells of it."""
+
+UNTOLD = {"POST /api/sampling/datasets/<int:dataset_id>/plan": "a plan draws nothing"}
+
+
+def entries(server: LiveServer, **query: Any) -> list[dict[str, Any]]:
+    answer = server.admin.get("/api/admin/audit", params={"limit": 1000, **query})
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["entries"])
+
+
+def told_by(server: LiveServer, answer: httpx.Response) -> list[dict[str, Any]]:
+    """The entries that a request left."""
+    request_id = answer.headers["X-Request-ID"]
+    return [entry for entry in entries(server) if entry["request_id"] == request_id]
+
+
+def test_every_route_that_changes_something_is_here(server: LiveServer) -> None:
+    """Whoever adds a route adds a row to CHANGES, or to UNTOLD with the reason."""
+    routes = {
+        f"{method} {rule.rule}"
+        for rule in jobsvc.build_app(server.service).url_map.iter_rules()
+        for method in (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}
+    }
+    assert routes == set(CHANGES) | set(UNTOLD)
+
+
+@pytest.mark.parametrize("route", CHANGES)
+def test_a_change_is_told_with_who_and_from_where(world: World, route: str) -> None:
+    action, given = CHANGES[route]
+    path, body = given(world)
+    answer = world.client.request(route.split()[0], path, **body)
+    assert answer.status_code == 200, answer.text
+    (entry,) = told_by(world.server, answer)
+    assert entry["action"] == action
+    assert entry["client_address"] == "127.0.0.1"
+    if path not in ("/sign-in", "/api/users/login", "/api/users/token"):
+        assert (entry["user_id"], entry["token_kind"]) == (world.user["id"], "session")
+    if f"/datasets/{world.dataset}" in path:
+        assert entry["dataset_id"] == world.dataset
+    tokens = [world.client.headers["Authorization"].split()[1], PASSWORD]
+    assert not any(secret in json.dumps(entry) for secret in tokens)
+
+
+def test_a_plan_is_not_told(world: World) -> None:
+    path = f"/api/sampling/datasets/{world.dataset}/plan"
+    assert told_by(world.server, world.server.admin.post(path, json=RANDOM)) == []
+
+
+def test_a_change_that_was_refused_leaves_no_entry(world: World) -> None:
+    body = {"name": "again", "from_ref": "no such ref"}
+    answer = world.server.admin.post(f"/api/datasets/{world.dataset}/refs", json=body)
+    assert answer.status_code == 404
+    assert told_by(world.server, answer) == []
+
+
+def test_a_request_that_was_made_before_is_told_once(world: World) -> None:
+    path = f"/api/sampling/datasets/{world.dataset}/jobs"
+    headers = {"Idempotency-Key": str(uuid.uuid4())}
+    answers = [world.server.admin.post(path, json=RANDOM, headers=headers) for _ in range(2)]
+    assert [len(told_by(world.server, answer)) for answer in answers] == [1, 0]
+
+
+def test_a_failed_sign_in_is_told_with_the_name_that_was_tried(world: World) -> None:
+    nobody = world.server.client(None)
+    soeid = world.other()["soeid"]
+    for tried, told in ((soeid, soeid), ("zz99999", "zz99999"), ("my password!", "")):
+        login = {"soeid": tried, "password": "not this one"}
+        answer = nobody.post("/api/users/login", json=login)
+        assert_problem(answer, 401, "bad_credentials")
+        (entry,) = told_by(world.server, answer)
+        assert (entry["action"], entry["user_soeid"]) == ("sign_in_failed", told)
+        assert (entry["user_id"], entry["details"]) == (None, {})
+
+
+@pytest.mark.parametrize("file_format", ["csv", "parquet", "arrow", "xlsx"])
+def test_every_download_is_told(world: World, file_format: str) -> None:
+    for path, table in (
+        (f"/api/datasets/{world.dataset}/refs/main/tables/primary/data", "primary"),
+        (f"/api/datasets/{world.dataset}/commits/main/data", "primary"),
+        (f"/api/sampling/jobs/{world.draw}/data", "sample"),
+        (f"/api/sampling/jobs/{world.draw}/residual", "residual"),
+    ):
+        for _ in range(2):
+            answer = world.server.admin.get(path, params={"format": file_format, "limit": 2})
+            (entry,) = told_by(world.server, answer)
+            assert (entry["action"], entry["object_id"]) == ("rows_downloaded", table)
+            assert entry["dataset_id"] == world.dataset
+            assert entry["details"]["format"] == file_format
+            assert ("job_id" in entry["details"]) == ("/jobs/" in path)
+
+
+def test_pages_of_a_table_are_told_once_an_hour_for_each_reader(world: World) -> None:
+    pages = f"/api/datasets/{world.dataset}/refs/main/tables/primary/data"
+    readers = [world.server.new_user("admin")[0] for _ in range(2)]
+    told = [
+        len(told_by(world.server, reader.get(pages, params={"offset": offset})))
+        for offset in (0, 10, 20)
+        for reader in readers
+    ]
+    assert told == [1, 1, 0, 0, 0, 0]
+    other_table = readers[0].get(f"/api/sampling/jobs/{world.draw}/data")
+    reserves = readers[0].get(f"/api/sampling/jobs/{world.draw}/reserves")
+    for answer, what in ((other_table, "rows"), (reserves, "reserves")):
+        (entry,) = told_by(world.server, answer)
+        assert (entry["action"], entry["details"]["what"]) == ("rows_viewed", what)
+        assert entry["details"]["job_id"] == world.draw
+
+
+def test_a_new_password_is_told(world: World) -> None:
+    client, user = world.server.new_user()
+    body = {"password": "quite another one"}
+    answer = client.patch(f"/api/users/{user['id']}", json=body)
+    (entry,) = told_by(world.server, answer)
+    assert (entry["action"], entry["object_id"]) == ("password_changed", str(user["id"]))
+    assert entry["user_soeid"] == user["soeid"]
+
+
+def test_the_first_start_is_told(server: LiveServer) -> None:
+    total = server.admin.get("/api/admin/audit").json()["total"]
+    second, first = entries(server, offset=total - 2)
+    assert (first["action"], first["details"]["soeid"]) == ("user_added", "admin00")
+    assert (second["action"], second["details"]["kind"]) == ("token_made", "operator")
+    assert first["user_id"] is first["client_address"] is first["token_id"] is None
+
+
+def test_entries_are_found_by_user_action_dataset_object_and_time(world: World) -> None:
+    client, user = world.server.new_user()
+    made = client.post("/api/datasets", json={"name": "traced"}).json()
+    client.patch(f"/api/datasets/{made['id']}", json={"name": "traced again"})
+    of_dataset = entries(world.server, dataset_id=made["id"])
+    assert [entry["action"] for entry in of_dataset] == ["dataset_changed", "dataset_made"]
+    assert (
+        entries(world.server, user_id=user["id"], action="dataset_made,ref_made") == of_dataset[1:]
+    )
+    by_name = entries(world.server, user_soeid=user["soeid"].upper(), after=made["created_at"])
+    assert by_name == of_dataset
+    assert entries(world.server, dataset_id=made["id"], before=made["created_at"]) == []
+    about_user = entries(world.server, object_id=str(user["id"]), action="user_added")
+    assert about_user[0]["details"] == {"soeid": user["soeid"], "role_name": "analyst"}
+    page = world.server.admin.get("/api/admin/audit", params={"limit": 1, "offset": 1}).json()
+    assert (len(page["entries"]), page["limit"], page["offset"]) == (1, 1, 1)
+    assert page["total"] > 10
+
+
+def test_only_admins_read_it_and_nobody_changes_it(server: LiveServer) -> None:
+    for role in ("viewer", "analyst"):
+        client, _ = server.new_user(role)
+        assert_problem(client.get("/api/admin/audit"), 403, "forbidden", "admin")
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        answer = server.admin.request(method, "/api/admin/audit")
+        assert_problem(answer, 405, "method_not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("query", "part"),
+    [("action=sang", "signed_in"), ("after=yesterday", "time"), ("usr=1", "user_id")],
+)
+def test_a_filter_that_cannot_be_is_refused(server: LiveServer, query: str, part: str) -> None:
+    answer = server.admin.get(f"/api/admin/audit?{query}")
+    assert_problem(answer, 422, "invalid_request", part)

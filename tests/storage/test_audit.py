@@ -1,0 +1,122 @@
+"""The audit trail: what an entry holds, what finds it, and that nothing changes it."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from storage.audit import THIS_PROCESS, Action, AuditFilters, Origin, list_entries, record
+from storage.clock import Clock
+from storage.database import Database
+from storage.datasets import Dataset
+from storage.users import User
+from tests.storage.conftest import submit
+
+ORIGIN = Origin("10.0.0.7", "request-1", 3, "named", "ci")
+
+
+def add(database: Database, clock: Clock, action: Action, user: User | None = None) -> None:
+    with database.write() as tx:
+        record(
+            tx,
+            clock,
+            action,
+            user_id=None if user is None else user.id,
+            origin=ORIGIN,
+            about=("ref", "main"),
+            details={"größe": 1},
+        )
+
+
+def found(database: Database, **filters: object) -> list[str]:
+    with database.read() as tx:
+        entries, total = list_entries(tx, AuditFilters(**filters), 0, 100)  # type: ignore[arg-type]
+    assert total == len(entries)
+    return [entry.action for entry in entries]
+
+
+def test_an_entry_tells_who_what_when_and_from_where(
+    database: Database, clock: Clock, user: User
+) -> None:
+    add(database, clock, "ref_made", user)
+    with database.read() as tx:
+        (entry,), total = list_entries(tx, AuditFilters(), 0, 100)
+    assert total == 1
+    assert (entry.user_id, entry.user_soeid, entry.action) == (user.id, "bg54677", "ref_made")
+    assert (entry.object_type, entry.object_id) == ("ref", "main")
+    assert (entry.client_address, entry.request_id) == ("10.0.0.7", "request-1")
+    assert (entry.token_id, entry.token_kind, entry.token_name) == (3, "named", "ci")
+    assert entry.details == {"größe": 1}
+    assert entry.at.endswith("+00:00")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_log SET user_soeid = 'someone'",
+        "UPDATE audit_log SET id = id + 1",
+        "DELETE FROM audit_log",
+        "INSERT OR REPLACE INTO audit_log (id, at, action, user_soeid, details) "
+        "VALUES (1, '', 'x', '', '{}')",
+        "INSERT INTO audit_log (id, at, action, user_soeid, details) VALUES (1, '', 'x', '', '{}') "
+        "ON CONFLICT (id) DO UPDATE SET action = 'x'",
+    ],
+)
+def test_no_statement_changes_or_removes_an_entry(
+    database: Database, clock: Clock, user: User, statement: str
+) -> None:
+    add(database, clock, "ref_made", user)
+    with pytest.raises(sqlite3.IntegrityError, match="an audit entry"), database.write() as tx:
+        tx.execute(statement)
+    assert found(database) == ["ref_made"]
+
+
+def test_an_entry_shares_the_fate_of_what_it_tells(
+    database: Database, clock: Clock, user: User
+) -> None:
+    def fail_late() -> None:
+        with database.write() as tx:
+            record(tx, clock, "ref_made", user_id=user.id, origin=THIS_PROCESS)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_late()
+    assert found(database) == []
+
+
+def test_every_accepted_job_has_its_entry(
+    database: Database, clock: Clock, user: User, dataset: Dataset
+) -> None:
+    submit(database, user, dataset, clock, "job-7")
+    with database.read() as tx:
+        (entry,), _ = list_entries(tx, AuditFilters(object_id="job-7"), 0, 100)
+    assert (entry.action, entry.dataset_id, entry.user_id) == ("import_asked", dataset.id, user.id)
+
+
+def test_filters_narrow_together_and_the_newest_comes_first(
+    database: Database, clock: Clock, user: User
+) -> None:
+    add(database, clock, "ref_made", user)
+    add(database, clock, "ref_deleted", user)
+    add(database, clock, "user_added")
+    assert found(database) == ["user_added", "ref_deleted", "ref_made"]
+    assert found(database, user_id=user.id) == ["ref_deleted", "ref_made"]
+    assert found(database, user_soeid="BG54677", actions=("ref_made", "user_added")) == ["ref_made"]
+    assert found(database, user_soeid="") == ["user_added"]
+    assert found(database, dataset_id=1) == []
+    with database.read() as tx:
+        entries, _ = list_entries(tx, AuditFilters(), 1, 1)
+    (middle,) = entries
+    assert found(database, after=middle.at) == ["user_added", "ref_deleted"]
+    assert found(database, before=middle.at) == ["ref_made"]
+
+
+def test_a_page_of_entries_comes_with_the_total(
+    database: Database, clock: Clock, user: User
+) -> None:
+    for _ in range(5):
+        add(database, clock, "ref_made", user)
+    with database.read() as tx:
+        entries, total = list_entries(tx, AuditFilters(user_id=user.id), 3, 10)
+    assert ([entry.id for entry in entries], total) == ([2, 1], 5)
