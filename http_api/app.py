@@ -31,6 +31,7 @@ from http_api import (
     users_routes,
 )
 from http_api.access import SERVICE
+from http_api.json_provider import OrjsonProvider
 from http_api.strict_fields import LARGEST_INTEGER
 from http_api.uploads import UploadRequest
 from job_runner.service import Service
@@ -74,7 +75,7 @@ def create_app(service: Service) -> APIFlask:
     app.request_class = UploadRequest
     app.url_map.strict_slashes = False
     app.url_map.converters["int"] = StorableInteger
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json = OrjsonProvider(app)
     app.extensions[SERVICE] = service
     app.extensions[job_events.SLOTS] = job_events.stream_slots(service.settings)
     app.extensions[row_reads.SEEN] = row_reads.SeenViews()

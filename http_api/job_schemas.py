@@ -5,6 +5,7 @@ from __future__ import annotations
 from apiflask import Schema
 from marshmallow import fields, validate
 
+from http_api.plain_schemas import PlainSchema
 from http_api.strict_fields import StrictString
 from http_api.strict_schemas import PageOut
 from storage.jobs import PRIORITIES
@@ -18,7 +19,7 @@ class JobAcceptedOut(Schema):
     message = fields.String(required=True)
 
 
-class JobInListOut(Schema):
+class JobInListOut(PlainSchema):
     id = fields.String(required=True)
     job_id = fields.String(required=True, attribute="id", dump_only=True)
     run_type = fields.String(required=True)
@@ -69,5 +70,5 @@ class LogOut(PageOut):
     logs = fields.List(fields.Nested(LogEntryOut), required=True)
 
 
-class JobsOut(PageOut):
+class JobsOut(PlainSchema, PageOut):
     jobs = fields.List(fields.Nested(JobInListOut), required=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Literal, cast
 
 from storage.audit import THIS_PROCESS, Action, Origin, record
@@ -32,7 +33,11 @@ PRIORITIES: tuple[Priority, ...] = ("interactive", "batch")
 @dataclass(frozen=True)
 class Job:
     """A job. ``progress`` is 0 to 100; ``queue_position`` is 1 for the next of its lane to start,
-    and None for a job that doesn't wait and in lists."""
+    and None for a job that doesn't wait and in lists.
+
+    Parameters and summary are kept as the database's JSON until somebody looks at them: a list of
+    jobs shows neither.
+    """
 
     id: str
     run_type: RunType
@@ -42,8 +47,8 @@ class Job:
     user_id: int
     user_soeid: str
     source_commit_id: str | None
-    run_parameters: dict[str, Any]
-    output_summary: dict[str, Any] | None
+    run_parameters_json: str
+    output_summary_json: str | None
     output_commit_id: str | None
     error_code: str | None
     error_message: str | None
@@ -57,6 +62,20 @@ class Job:
     lane: Lane
     priority: Priority
     queue_position: int | None = None
+
+    @cached_property
+    def run_parameters(self) -> dict[str, Any]:
+        """What was asked for, with what was settled at submission."""
+        parsed: dict[str, Any] = json.loads(self.run_parameters_json)
+        return parsed
+
+    @cached_property
+    def output_summary(self) -> dict[str, Any] | None:
+        """What came of it, once it is completed."""
+        if self.output_summary_json is None:
+            return None
+        parsed: dict[str, Any] = json.loads(self.output_summary_json)
+        return parsed
 
     @property
     def duration_seconds(self) -> float | None:
@@ -224,30 +243,15 @@ def unfinished_job_ids(tx: Transaction) -> set[str]:
     return {row["id"] for row in all_rows(tx, "unfinished_job_ids")}
 
 
+_COLUMNS = {
+    field.name: field.name.removesuffix("_json")
+    for field in fields(Job)
+    if field.name != "queue_position"
+}
+
+
 def job_of(row: sqlite3.Row) -> Job:
     """A row of ``job_by_id`` or ``list_jobs`` as a job."""
-    summary = row["output_summary"]
-    return Job(
-        id=row["id"],
-        run_type=cast(RunType, row["run_type"]),
-        status=cast(Status, row["status"]),
-        dataset_id=row["dataset_id"],
-        dataset_name=row["dataset_name"],
-        user_id=row["user_id"],
-        user_soeid=row["user_soeid"],
-        source_commit_id=row["source_commit_id"],
-        run_parameters=json.loads(row["run_parameters"]),
-        output_summary=None if summary is None else json.loads(summary),
-        output_commit_id=row["output_commit_id"],
-        error_code=row["error_code"],
-        error_message=row["error_message"],
-        progress=row["progress"],
-        progress_message=row["progress_message"],
-        attempt=row["attempt"],
-        created_at=row["created_at"],
-        started_at=row["started_at"],
-        completed_at=row["completed_at"],
-        retry_of=row["retry_of"],
-        lane=cast(Lane, row["lane"]),
-        priority=PRIORITIES[row["priority"]],
-    )
+    values = {name: row[column] for name, column in _COLUMNS.items()}
+    values["priority"] = PRIORITIES[values["priority"]]
+    return Job(**values)
