@@ -41,8 +41,7 @@ def service() -> Service:
 def _holder(token: str) -> TokenHolder | None:
     if not token:
         return None
-    with service().database.read() as tx:
-        holder = holder_of(tx, token, service().clock)
+    holder = holder_of(service().database.single(), token, service().clock)
     if holder is not None and holder.scope == "read" and request.method not in ("GET", "HEAD"):
         raise Forbidden("This token may only read. Use one with the scope write.")
     return holder

@@ -17,6 +17,7 @@ from http_api import (
     import_routes,
     job_events,
     jobs_routes,
+    kept_answers,
     openapi,
     problems,
     refs_routes,
@@ -77,6 +78,7 @@ def create_app(service: Service) -> APIFlask:
     app.url_map.converters["int"] = StorableInteger
     app.json = OrjsonProvider(app)
     app.extensions[SERVICE] = service
+    app.extensions[kept_answers.KEPT] = kept_answers.KeptAnswers()
     app.extensions[job_events.SLOTS] = job_events.stream_slots(service.settings)
     app.extensions[row_reads.SEEN] = row_reads.SeenViews()
     problems.register(app)

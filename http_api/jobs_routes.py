@@ -13,6 +13,7 @@ from http_api.auditing import origin
 from http_api.idempotency import idempotency_key
 from http_api.job_events import stream
 from http_api.job_schemas import JobAcceptedOut, JobOut, JobsOut, LogOut
+from http_api.kept_answers import kept_while_unchanged
 from http_api.moments import Moment
 from http_api.strict_fields import QueryInteger, QueryList, StrictString
 from http_api.strict_schemas import PageQuery, text
@@ -41,6 +42,7 @@ class JobsQuery(PageQuery):
 
 @blueprint.get("")
 @blueprint.auth_required(bearer)
+@kept_while_unchanged
 @blueprint.input(JobsQuery, location="query", unknown=RAISE, arg_name="query")
 @blueprint.output(JobsOut)
 @blueprint.doc(summary="Find jobs", description="Filters combine; `total` counts all that pass.")
@@ -56,6 +58,7 @@ def jobs(query: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.get("/<job_id>")
 @blueprint.auth_required(bearer)
+@kept_while_unchanged
 @blueprint.output(JobOut)
 @blueprint.doc(summary="One job in full")
 def job(job_id: str) -> Any:

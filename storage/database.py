@@ -2,7 +2,8 @@
 
 Invariant: a write is a short ``BEGIN IMMEDIATE`` transaction under one lock of the process, so it
 never meets "database is locked"; a read sees one snapshot and waits for nobody (WAL). Commits are
-synced to disk (synchronous=FULL): an accepted job survives a power cut.
+synced to disk (synchronous=FULL): an accepted job survives a power cut. ``version`` tells whether
+anything was committed since: one process owns the data directory, so every commit is made here.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Database:
 
     def __init__(self, path: Path, *, busy_timeout_s: float = 30.0) -> None:
         self._path = path
+        self.version = 0
         self._busy_timeout_s = busy_timeout_s
         self._write_lock = threading.Lock()
         self._local = threading.local()
@@ -41,6 +43,13 @@ class Database:
         except BaseException:
             self.close()
             raise
+
+    def single(self) -> Transaction:
+        """For one SELECT, which by itself sees one snapshot: no BEGIN, no ROLLBACK.
+
+        Each call into SQLite hands the interpreter's lock to another thread and has to get it back.
+        """
+        return self._connection()
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -63,12 +72,17 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
+                # Twice: what was computed until now is old from here on, and what is computed
+                # before the commit is done is old after it.
+                self.version += 1
                 connection.execute("COMMIT")
             except BaseException:
                 # A full disk may have ended the transaction already; a COMMIT that failed has not.
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            finally:
+                self.version += 1
 
     def close(self) -> None:
         """Close every thread's connection."""

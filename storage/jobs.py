@@ -11,7 +11,7 @@ import json
 import sqlite3
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from storage.audit import THIS_PROCESS, Action, Origin, record
 from storage.clock import Clock, seconds_between, timestamp

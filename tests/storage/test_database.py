@@ -44,6 +44,30 @@ def test_a_read_sees_one_snapshot_and_does_not_wait_for_a_writer(database: Datab
         assert tx.execute("SELECT count(*) FROM users").fetchone()[0] == before
 
 
+def test_the_version_grows_with_each_commit_and_stays_while_others_read(
+    database: Database,
+) -> None:
+    before = database.version
+    with database.read() as tx:
+        tx.execute("SELECT count(*) FROM users").fetchone()
+    assert database.version == before
+    with database.write() as tx:
+        tx.execute("INSERT INTO users (soeid, role_name, created_at) VALUES ('a', 'admin', '')")
+        assert database.version == before
+    assert database.version > before
+
+
+def test_a_single_select_sees_what_was_committed_and_leaves_no_transaction(
+    database: Database,
+) -> None:
+    count = "SELECT count(*) FROM users"
+    assert database.single().execute(count).fetchall()[0][0] == 0
+    assert not database.single().in_transaction
+    with database.write() as tx:
+        tx.execute("INSERT INTO users (soeid, role_name, created_at) VALUES ('a', 'admin', '')")
+    assert database.single().execute(count).fetchall()[0][0] == 1
+
+
 def test_the_database_is_wal_synced_and_checks_references(database: Database) -> None:
     with database.read() as tx:
         assert tx.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
