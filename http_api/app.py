@@ -14,6 +14,7 @@ from werkzeug.routing import IntegerConverter
 from http_api import (
     audit_routes,
     datasets_routes,
+    host_check,
     import_routes,
     job_events,
     jobs_routes,
@@ -84,6 +85,7 @@ def create_app(service: Service) -> APIFlask:
     problems.register(app)
     _limit_bodies(app, service)
     _name_requests(app)
+    host_check.register(app, service.settings)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     openapi.register(app)

@@ -30,6 +30,8 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "job_not_completed": 409,
     "idempotency_key_reused": 409,
     "forbidden": 403,
+    "origin_not_allowed": 403,
+    "host_not_allowed": 421,
     "bad_credentials": 401,
     "too_many_attempts": 429,
     "too_many_streams": 429,

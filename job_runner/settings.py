@@ -48,6 +48,11 @@ class Settings:
     )
     host: str = _setting("127.0.0.1", "address", "Address that the server listens on.")
     port: int = _setting(8000, "port", "Port that the server listens on; 0 takes a free one.", 0)
+    allowed_hosts: str = _setting(
+        "",
+        "names, with commas",
+        "Names that the server answers to beside its address and this machine's.",
+    )
     workers: int = _setting(2, "threads", "Short jobs that run at the same time.", 1)
     long_workers: int = _setting(
         1, "threads", "Long jobs, such as large imports, that run at the same time.", 1

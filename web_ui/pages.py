@@ -90,6 +90,6 @@ def _problem(password: str, again: str) -> str | None:
 def _page(template: str, status: int, **values: object) -> Response:
     response = make_response(render_template(template, **values), status)
     response.headers["Content-Security-Policy"] = POLICY
-    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Referrer-Policy"] = "same-origin"  # its form must tell its origin
     response.headers["Cache-Control"] = "no-store"
     return response
