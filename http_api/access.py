@@ -1,19 +1,23 @@
 """Who asks, and whether they may.
 
-Owns: the bearer token's way to a user, and the checks of role, scope and dataset level. Invariant:
-a dataset that one may not see answers exactly like one that isn't there.
+Owns: a token's way to a user, from a bearer header or from a browser's session, and the checks of
+role, scope and dataset level. Invariant: a dataset that one may not see answers exactly like one
+that isn't there.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import cast
 
 from apiflask import HTTPTokenAuth
 from apiflask.exceptions import HTTPError
-from flask import Response, current_app, request
+from flask import Response, current_app, g, request
+from werkzeug.datastructures import Authorization
 
 from domain_errors import DomainError
 from http_api.problems import of_http_error
+from http_api.sessions import COOKIE, require_own_page
 from job_runner.service import Service
 from storage.datasets import Dataset, Level, get_dataset
 from storage.errors import NotFound
@@ -21,7 +25,20 @@ from storage.jobs import Job, get_job
 from storage.tokens import TokenHolder, holder_of
 from storage.users import Role, User
 
-bearer = HTTPTokenAuth(scheme="Bearer", description="A token of POST /api/users/login.")
+
+class BearerOrSession(HTTPTokenAuth):
+    """A token in the Authorization header or, where there is none, a browser's session."""
+
+    def get_auth(self) -> Authorization | None:
+        given: Authorization | None = super().get_auth()
+        secret = request.cookies.get(COOKIE)
+        if given is not None or secret is None:
+            return given
+        require_own_page(request, secret)
+        return Authorization("bearer", token=secret)
+
+
+bearer = BearerOrSession(scheme="Bearer", description="A token of POST /api/users/login.")
 
 SERVICE = "jobsvc.service"
 
@@ -45,6 +62,28 @@ def _holder(token: str) -> TokenHolder | None:
     if holder is not None and holder.scope == "read" and request.method not in ("GET", "HEAD"):
         raise Forbidden("This token may only read. Use one with the scope write.")
     return holder
+
+
+@dataclass(frozen=True)
+class Session:
+    """A browser's session: its secret and whom it stands for."""
+
+    secret: str
+    holder: TokenHolder
+
+
+def session() -> Session | None:
+    """The session of the browser that asks for a page; None when it has none that is valid."""
+    if "session" not in g:
+        secret = request.cookies.get(COOKIE)
+        found = None if secret is None else _holder(secret)
+        g.session = None if secret is None or found is None else Session(secret, found)
+    return cast(Session | None, g.session)
+
+
+def adopt_session(found: Session) -> None:
+    """Have :func:`user` and the checks below speak of a session's user."""
+    g.flask_httpauth_user = found.holder
 
 
 @bearer.error_processor

@@ -1,32 +1,19 @@
-"""Signing in and out.
-
-Invariant: an unknown user and a wrong password get the same answer after the same work, and both
-are in the audit trail.
-"""
+"""Signing in and out over the API."""
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
 from typing import Any
 
 from apiflask import APIBlueprint, Schema
-from flask import request
 from marshmallow import RAISE, fields, validate
 
-from http_api.access import bearer, holder, service
-from http_api.auditing import audit, origin
-from http_api.passwords import BadCredentials, check_password
+from http_api.access import bearer
 from http_api.problems import InvalidRequest
-from http_api.sign_in_throttle import SignInThrottle
+from http_api.signing_in import sign_in, sign_out
 from http_api.strict_fields import StrictString
 from http_api.strict_schemas import MessageOut, StrictSchema, text
-from storage.audit import record
-from storage.tokens import issue_token, revoke_token
-from storage.users import find_user, password_hash_of
 
 blueprint = APIBlueprint("sign_in", __name__, url_prefix="/api/users", tag="Users")
-throttle = SignInThrottle()
 
 
 class LoginIn(StrictSchema):
@@ -58,36 +45,14 @@ def login(given: dict[str, Any]) -> dict[str, Any]:
     soeid = given.get("username") or given.get("soeid")
     if not soeid:
         raise InvalidRequest("Give username or soeid.", loc=("body", "username"))
-    with throttle.attempt(soeid, request.remote_addr or ""):
-        _check(soeid, given["password"])
-    lifetime = timedelta(hours=service().settings.token_hours)
-    with service().database.write() as tx:
-        found = find_user(tx, soeid)
-        assert found is not None  # noqa: S101 - the password fitted
-        secret, token = issue_token(
-            tx,
-            found.id,
-            kind="session",
-            name="sign-in",
-            scope="write",
-            lifetime=lifetime,
-            clock=service().clock,
-        )
-        record(
-            tx,
-            service().clock,
-            "signed_in",
-            user_id=found.id,
-            origin=origin(),
-            about=("token", token.id),
-        )
+    session = sign_in(soeid, given["password"])
     return {
-        "access_token": secret,
+        "access_token": session.secret,
         "token_type": "bearer",
-        "expires_in": int(lifetime.total_seconds()),
-        "user_id": found.id,
-        "soeid": found.soeid,
-        "role_name": found.role_name,
+        "expires_in": int(session.lifetime.total_seconds()),
+        "user_id": session.user.id,
+        "soeid": session.user.soeid,
+        "role_name": session.user.role_name,
     }
 
 
@@ -99,31 +64,5 @@ blueprint.post("/token")(login)
 @blueprint.output(MessageOut)
 @blueprint.doc(summary="End the token of this request at once")
 def logout() -> dict[str, str]:
-    with service().database.write() as tx:
-        revoke_token(tx, holder().token_id)
-        audit(tx, "signed_out", about=("token", holder().token_id))
+    sign_out()
     return {"message": "Signed out"}
-
-
-def _check(soeid: str, password: str) -> None:
-    with service().database.read() as tx:
-        known_hash = password_hash_of(tx, soeid)
-    try:
-        check_password(known_hash, password)
-    except BadCredentials:
-        with service().database.write() as tx:
-            known = find_user(tx, soeid)
-            record(
-                tx,
-                service().clock,
-                "sign_in_failed",
-                user_id=None,
-                user_soeid=known.soeid if known is not None else _tried(soeid),
-                origin=origin(),
-            )
-        raise
-
-
-def _tried(soeid: str) -> str:
-    """What was typed, if it could be an SOEID: else it may be a password in the wrong field."""
-    return soeid if re.fullmatch(service().settings.soeid_pattern, soeid) else ""

@@ -78,6 +78,9 @@ DELETE FROM tokens WHERE id = :id RETURNING id;
 -- delete_named_token: End one of a user's named tokens.
 DELETE FROM tokens WHERE id = :id AND user_id = :user_id AND kind = 'named' RETURNING *;
 
+-- delete_own_tokens_of_user: End what a user holds; the running server's own token isn't theirs.
+DELETE FROM tokens WHERE user_id = :user_id AND kind <> 'operator';
+
 -- delete_tokens_of_user: End all of a user's tokens.
 DELETE FROM tokens WHERE user_id = :user_id;
 

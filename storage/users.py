@@ -103,7 +103,7 @@ def change_user(
     if role_name not in (None, "admin"):
         _keep_an_admin(tx, user)
     if password_hash is not None:
-        run(tx, "delete_tokens_of_user", user_id=user_id)
+        run(tx, "delete_own_tokens_of_user", user_id=user_id)
     row = first(tx, "update_user", id=user_id, role_name=role_name, password_hash=password_hash)
     return _user(row)
 

@@ -1,0 +1,103 @@
+"""Signing in and out: the steps that the API and the pages share.
+
+Invariant: an unknown user and a wrong password get the same answer after the same work, and both
+are in the audit trail.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import request
+
+from http_api.access import holder, service
+from http_api.auditing import audit, origin
+from http_api.passwords import BadCredentials, check_password
+from http_api.sign_in_throttle import SignInThrottle
+from storage.audit import record
+from storage.database import Transaction
+from storage.tokens import issue_token, revoke_token
+from storage.users import User, find_user, password_hash_of
+
+throttle = SignInThrottle()
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A new session. ``secret`` is its token, told this once."""
+
+    user: User
+    secret: str
+    lifetime: timedelta
+
+
+def sign_in(soeid: str, password: str) -> SignedIn:
+    """Check a password and begin a session.
+
+    Raises
+    ------
+    BadCredentials, TooManyAttempts
+        They don't fit; or it is too soon for another try.
+    """
+    with throttle.attempt(soeid, request.remote_addr or ""):
+        _check(soeid, password)
+    with service().database.write() as tx:
+        found = find_user(tx, soeid)
+        assert found is not None  # noqa: S101 - the password fitted
+        return begin_session(tx, found)
+
+
+def begin_session(tx: Transaction, user: User) -> SignedIn:
+    """Issue a sign-in's token to a user who has proved who they are."""
+    lifetime = timedelta(hours=service().settings.token_hours)
+    secret, token = issue_token(
+        tx,
+        user.id,
+        kind="session",
+        name="sign-in",
+        scope="write",
+        lifetime=lifetime,
+        clock=service().clock,
+    )
+    record(
+        tx,
+        service().clock,
+        "signed_in",
+        user_id=user.id,
+        origin=origin(),
+        about=("token", token.id),
+    )
+    return SignedIn(user, secret, lifetime)
+
+
+def sign_out() -> None:
+    """End the token that the request came with."""
+    with service().database.write() as tx:
+        revoke_token(tx, holder().token_id)
+        audit(tx, "signed_out", about=("token", holder().token_id))
+
+
+def _check(soeid: str, password: str) -> None:
+    with service().database.read() as tx:
+        known_hash = password_hash_of(tx, soeid)
+    try:
+        check_password(known_hash, password)
+    except BadCredentials:
+        with service().database.write() as tx:
+            known = find_user(tx, soeid)
+            record(
+                tx,
+                service().clock,
+                "sign_in_failed",
+                user_id=None,
+                user_soeid=known.soeid if known is not None else _tried(soeid),
+                origin=origin(),
+            )
+        raise
+
+
+def _tried(soeid: str) -> str:
+    """What was typed, if it could be an SOEID: else it may be a password in the wrong field."""
+    return soeid if re.fullmatch(service().settings.soeid_pattern, soeid) else ""

@@ -1,0 +1,184 @@
+"""What every page shares: who looks at it, its frame, its policy, its files.
+
+Owns: the blueprint that all pages belong to. Invariants: a page loads nothing from elsewhere and
+runs no inline script; a page for users leads whoever isn't signed in to the sign-in and back; a
+file's address holds a digest of all files, so browsers keep it for good. Used by each module of
+pages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from functools import cache, wraps
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar, cast
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from flask import (
+    Blueprint,
+    Response,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    send_from_directory,
+)
+from markupsafe import Markup
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from domain_errors import DomainError
+from http_api.access import adopt_session, session
+from http_api.host_check import HostNotAllowed, OriginNotAllowed
+from http_api.problems import STATUS_OF_CODE, of_domain_error
+from http_api.sessions import CSRF_FIELD, csrf_token, require_own_page
+
+Page = TypeVar("Page", bound=Callable[..., Any])
+
+blueprint = Blueprint("pages", __name__, template_folder="templates")
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+NAVIGATION = (("/datasets", "Datasets", "gd"), ("/jobs", "Jobs", "gj"))
+STATIC = Path(str(files("web_ui").joinpath("static")))
+A_YEAR_S = 31_536_000
+TITLES = {403: "Not allowed", 404: "Not found", 409: "Not now", 422: "That can't be"}
+
+
+@cache
+def _digest() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(STATIC.iterdir()):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@blueprint.get("/pages/<digest>/<path:name>")
+def static_file(digest: str, name: str) -> Response:
+    """A style sheet, a script or a picture."""
+    response = send_from_directory(STATIC, name)
+    response.headers["Cache-Control"] = (
+        f"public, max-age={A_YEAR_S}, immutable" if digest == _digest() else "no-cache"
+    )
+    return response
+
+
+def asset(name: str) -> str:
+    """The address of a file of the pages."""
+    return f"/pages/{_digest()}/{name}"
+
+
+def signed_in(page: Page) -> Page:
+    """Show a page only to a signed-in user, and take a form only from a page of ours."""
+
+    @wraps(page)
+    def guarded(*args: Any, **given: Any) -> Any:
+        found = session()
+        if found is None:
+            here = request.full_path.rstrip("?") if request.method == "GET" else "/"
+            return redirect(f"/sign-in?{urlencode({'next': here})}", 303)
+        require_own_page(request, found.secret)
+        adopt_session(found)
+        return page(*args, **given)
+
+    return cast(Page, guarded)
+
+
+def show(template: str, http_status: int = 200, **values: object) -> Response:
+    """Render a page."""
+    found = session()
+    response = make_response(
+        render_template(
+            template,
+            viewer=found.holder if found else None,
+            csrf=csrf_token(found.secret) if found else "",
+            theme=request.cookies.get("theme") if _theme_is_known() else None,
+            navigation=NAVIGATION,
+            **values,
+        ),
+        http_status,
+    )
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def to(address: str) -> AnyResponse:
+    """Lead on to a page after a form was taken."""
+    return redirect(address, 303)
+
+
+def local_page(address: str) -> str:
+    """An address of this server to lead on to; the start page for any other."""
+    safe = address.startswith("/") and not address.startswith(("//", "/\\"))
+    return address if safe and address.isprintable() else "/"
+
+
+def _theme_is_known() -> bool:
+    return request.cookies.get("theme") in ("dark", "light")
+
+
+def _local_time(text: str) -> str:
+    """A stored time in the reader's zone, which their browser has told by a cookie."""
+    zone = ZoneInfo("UTC")
+    with suppress(ZoneInfoNotFoundError, ValueError, OSError):
+        zone = ZoneInfo(request.cookies.get("zone", "UTC"))
+    return datetime.fromisoformat(text).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _with_query(**changes: object) -> str:
+    """The page's own address with some parts of the query changed; None takes one out."""
+    values: dict[str, Any] = request.args.to_dict(flat=False)
+    values.update(changes)
+    kept = {name: value for name, value in values.items() if value is not None}
+    query = urlencode(kept, doseq=True)
+    return f"{request.path}?{query}" if query else request.path
+
+
+def _csrf_field() -> Markup:
+    found = session()
+    token = csrf_token(found.secret) if found else ""
+    return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, token)
+
+
+# As globals, so that macros that a template imports know them, too.
+blueprint.add_app_template_global(asset, "asset")
+blueprint.add_app_template_global(_local_time, "local_time")
+blueprint.add_app_template_global(_with_query, "with_query")
+blueprint.add_app_template_global(_csrf_field, "csrf_field")
+
+
+@blueprint.errorhandler(DomainError)
+def refused(error: DomainError) -> Response:
+    """A refusal as a page; one of whoever asks from elsewhere isn't worth a page."""
+    if isinstance(error, HostNotAllowed | OriginNotAllowed):
+        return of_domain_error(error)
+    status = STATUS_OF_CODE.get(error.code, 500)
+    return problem_page(status, error.message)
+
+
+@blueprint.errorhandler(HTTPException)
+def not_served(error: HTTPException) -> Response:
+    """An error of HTTP as a page."""
+    return problem_page(error.code or 500, error.description or "")
+
+
+def problem_page(status: int, detail: str) -> Response:
+    """What went wrong, and where to go from here."""
+    return show(
+        "problem.html",
+        status,
+        title=TITLES.get(status, "Something went wrong"),
+        status=status,
+        detail=detail,
+        request_id=g.get("request_id", ""),
+    )

@@ -1,0 +1,71 @@
+// The JSON API, asked with the page's own session.
+
+const csrf = document.querySelector('meta[name="csrf"]')?.content ?? "";
+
+/** An answer that isn't a success, as a problem document tells it. */
+export class Problem extends Error {
+  constructor(status, document) {
+    super(document.detail ?? `The server answered ${status}.`);
+    this.status = status;
+    this.code = document.code ?? "";
+    this.errors = document.errors ?? [];
+    this.requestId = document.request_id ?? "";
+    this.retryAfter = 0;
+  }
+}
+
+/** Build an address from a path and a query; empty values are left out. */
+export function address(path, query = {}) {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== null && value !== "") search.append(name, value);
+  }
+  const text = search.toString();
+  return text ? `${path}?${text}` : path;
+}
+
+/** Headers that a request with the session must carry. */
+export function headers(more = {}) {
+  return { "X-CSRF-Token": csrf, ...more };
+}
+
+/**
+ * Ask the API.
+ * @param {string} path where
+ * @param {{method?: string, query?: object, json?: any, body?: BodyInit, headers?: object, signal?: AbortSignal}} options
+ * @returns the answer's JSON; throws a Problem, or a TypeError when nobody answers
+ */
+export async function ask(path, options = {}) {
+  const { method = options.json === undefined ? "GET" : "POST", query, json, signal } = options;
+  const extra = { Accept: "application/json", ...options.headers };
+  if (json !== undefined) extra["Content-Type"] = "application/json";
+  const answer = await fetch(address(path, query), {
+    method,
+    headers: headers(extra),
+    body: json === undefined ? options.body : JSON.stringify(json),
+    signal,
+    credentials: "same-origin",
+  });
+  const text = await answer.text();
+  let document = {};
+  try {
+    document = text ? JSON.parse(text) : {};
+  } catch {
+    document = { detail: text.slice(0, 200) };
+  }
+  if (answer.ok) return document;
+  if (answer.status === 401) toSignIn();
+  const problem = new Problem(answer.status, document);
+  problem.retryAfter = Number(answer.headers.get("Retry-After") ?? 0);
+  throw problem;
+}
+
+/** A key for a request that makes a job, so that sending it twice makes one. */
+export function newKey() {
+  return crypto.randomUUID();
+}
+
+function toSignIn() {
+  const here = location.pathname + location.search;
+  location.assign(address("/sign-in", { next: here }));
+}

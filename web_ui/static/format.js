@@ -1,0 +1,54 @@
+// Numbers, sizes and times as a person reads them.
+
+const numbers = new Intl.NumberFormat("en", { maximumFractionDigits: 6 });
+// Swedish writes 2025-07-07 02:45:47, as the server does.
+const moments = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium" });
+
+/** 1234567 → "1,234,567"; a text stays as it is. */
+export function number(value) {
+  return typeof value === "number" ? numbers.format(value) : String(value ?? "");
+}
+
+/** 0.1234 → "12.3 %". */
+export function percent(fraction, digits = 1) {
+  return `${(100 * fraction).toFixed(digits)} %`;
+}
+
+/** 1536 → "1.5 KiB". */
+export function bytes(size) {
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+  let value = size;
+  let place = 0;
+  while (value >= 1024 && place < units.length - 1) {
+    value /= 1024;
+    place += 1;
+  }
+  return `${place ? value.toFixed(value < 10 ? 1 : 0) : numbers.format(value)} ${units[place]}`;
+}
+
+/** 75.3 → "1 min 15 s". */
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) return "";
+  if (seconds < 10) return `${seconds.toFixed(seconds < 1 ? 2 : 1)} s`;
+  const s = Math.round(seconds);
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+}
+
+/** A time element in the reader's zone, with the exact UTC on hover. */
+export function localTime(element) {
+  const moment = new Date(element.dateTime);
+  if (Number.isNaN(moment.getTime())) return;
+  element.textContent = moments.format(moment);
+  element.title = `${moment.toISOString().replace("T", " ").replace("Z", "")} UTC`;
+}
+
+/** A new time element. */
+export function time(text) {
+  const element = document.createElement("time");
+  if (!text) return element;
+  element.dateTime = text;
+  localTime(element);
+  return element;
+}
