@@ -26,6 +26,7 @@ from http_api import (
     sample_rows_routes,
     sampling_history_routes,
     sampling_routes,
+    security_headers,
     service_routes,
     sign_in_routes,
     tables_routes,
@@ -85,6 +86,7 @@ def create_app(service: Service) -> APIFlask:
     problems.register(app)
     _limit_bodies(app, service)
     _name_requests(app)
+    security_headers.register(app)
     host_check.register(app, service.settings)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
@@ -114,6 +116,4 @@ def _name_requests(app: APIFlask) -> None:
     @app.after_request
     def send_name(response: Response) -> Response:
         response.headers["X-Request-ID"] = g.get("request_id") or str(uuid.uuid4())
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers.setdefault("Cache-Control", "no-store")
         return response

@@ -115,6 +115,8 @@ def download(source: RowSource, files: TableFiles, query: dict[str, Any], name: 
             )
         tell_download(source, query)
         file = path.open("rb")  # stays readable after its folder is gone
-    return send_file(
+    answer = send_file(
         file, mimetype=MEDIA_TYPES[kind], as_attachment=True, download_name=f"{name}.{kind}"
     )
+    answer.headers["Cache-Control"] = "no-store"  # Flask's own "no-cache" lets browsers keep it
+    return answer

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 import jobsvc
+from http_api.sessions import COOKIE, CSRF_HEADER, csrf_token
 from job_runner.settings import Settings
 from storage.jobs import NewJob, cancel_job, get_job, insert_job
 from storage.tokens import open_sign_in_link
@@ -96,9 +97,15 @@ def login(world: World) -> dict[str, Any]:
     return {"json": {"soeid": world.other()["soeid"], "password": PASSWORD}}
 
 
-def new_password(world: World) -> dict[str, Any]:
-    body = {"code": world.link_code(), "password": PASSWORD, "again": PASSWORD}
-    return {"data": body}
+def page_login(world: World) -> dict[str, Any]:
+    return {"data": {"soeid": world.other()["soeid"], "password": PASSWORD}}
+
+
+def page_session(world: World) -> dict[str, Any]:
+    """Another user's session in a browser, and the proof that its own page asks."""
+    client, _ = world.server.new_user()
+    _, secret = client.headers["Authorization"].split()
+    return {"headers": {"Cookie": f"{COOKIE}={secret}", CSRF_HEADER: csrf_token(secret)}}
 
 
 def permission(world: World, **more: str) -> dict[str, Any]:
@@ -106,7 +113,8 @@ def permission(world: World, **more: str) -> dict[str, Any]:
 
 
 CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
-    "POST /sign-in": ("password_set", lambda w: ("/sign-in", new_password(w))),
+    "POST /sign-in": ("signed_in", lambda w: ("/sign-in", page_login(w))),
+    "POST /sign-out": ("signed_out", lambda w: ("/sign-out", page_session(w))),
     "POST /api/users/login": ("signed_in", lambda w: ("/api/users/login", login(w))),
     "POST /api/users/token": ("signed_in", lambda w: ("/api/users/token", login(w))),
     "POST /api/users": (
@@ -192,6 +200,8 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
 }
 """A request for each route that changes something, and the action that tells of it."""
 
+OF_SOMEONE_ELSE = ("/sign-in", "/sign-out", "/api/users/login", "/api/users/token")
+
 UNTOLD = {"POST /api/sampling/datasets/<int:dataset_id>/plan": "a plan draws nothing"}
 
 
@@ -222,16 +232,24 @@ def test_a_change_is_told_with_who_and_from_where(world: World, route: str) -> N
     action, given = CHANGES[route]
     path, body = given(world)
     answer = world.client.request(route.split()[0], path, **body)
-    assert answer.status_code == 200, answer.text
+    assert answer.status_code in (200, 303), answer.text
     (entry,) = told_by(world.server, answer)
     assert entry["action"] == action
     assert entry["client_address"] == "127.0.0.1"
-    if path not in ("/sign-in", "/api/users/login", "/api/users/token"):
+    if path not in OF_SOMEONE_ELSE:
         assert (entry["user_id"], entry["token_kind"]) == (world.user["id"], "session")
     if f"/datasets/{world.dataset}" in path:
         assert entry["dataset_id"] == world.dataset
     tokens = [world.client.headers["Authorization"].split()[1], PASSWORD]
     assert not any(secret in json.dumps(entry) for secret in tokens)
+
+
+def test_a_password_set_by_a_link_is_told_with_the_session_that_it_begins(world: World) -> None:
+    form = {"code": world.link_code(), "password": PASSWORD, "again": PASSWORD}
+    answer = world.server.client(None).post("/sign-in", data=form)
+    begun, setting = told_by(world.server, answer)
+    assert (setting["action"], begun["action"]) == ("password_set", "signed_in")
+    assert setting["object_id"] == str(setting["user_id"]) == str(begun["user_id"])
 
 
 def test_a_plan_is_not_told(world: World) -> None:
