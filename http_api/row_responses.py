@@ -15,12 +15,14 @@ from flask import Response, send_file
 from marshmallow import validate
 
 from http_api.access import service
+from http_api.filter_fields import LONGEST_EXPRESSION
 from http_api.problems import InvalidRequest
 from http_api.row_reads import RowSource, tell_download, tell_view
 from http_api.strict_fields import QueryBoolean, QueryInteger, StrictString
 from http_api.strict_schemas import DEFAULT_PAGE, LARGEST_PAGE, PageQuery, text
+from job_runner.open_tables import OpenTable
+from job_runner.table_views import TableView, parse_view, view_page, view_total
 from parquet_tables.exports import MEDIA_TYPES, ExportFormat, export_rows
-from parquet_tables.json_rows import read_page
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 
 FORMATS = ("json", "csv", "parquet", "arrow", "xlsx")
@@ -43,6 +45,19 @@ class RowsQuery(PageQuery):
             "description": "Column names separated by commas; one that holds a comma in "
             "double quotes. All columns when left out."
         },
+    )
+    filter = text(
+        1,
+        LONGEST_EXPRESSION,
+        metadata={"description": "Only rows that pass this expression, such as `age > 18`."},
+    )
+    order_by = text(
+        1,
+        1000,
+        metadata={"description": "A column that sorts the rows, NULL last; ties as they stand."},
+    )
+    order_desc = QueryBoolean(
+        load_default=False, metadata={"description": "From the largest value down."}
     )
     format = StrictString(load_default="json", validate=validate.OneOf(FORMATS))
     formula_safe = QueryBoolean(
@@ -72,14 +87,21 @@ def chosen_columns(files: TableFiles, query: dict[str, Any]) -> tuple[Column, ..
         raise
 
 
-def page_json(source: RowSource, files: TableFiles, query: dict[str, Any]) -> dict[str, Any]:
+def view_of(files: TableFiles, query: dict[str, Any]) -> TableView | None:
+    """The filtered or sorted view that a query asks for; None for the table as it is."""
+    return parse_view(
+        files, query.get("filter"), query.get("order_by"), descending=query["order_desc"]
+    )
+
+
+def page_json(source: RowSource, table: OpenTable, query: dict[str, Any]) -> dict[str, Any]:
     """``data``, ``columns`` and ``pagination`` of a JSON answer."""
-    columns = chosen_columns(files, query)
+    columns = chosen_columns(table.files, query)
+    view = view_of(table.files, query)
     offset, limit = query["offset"], query.get("limit", DEFAULT_PAGE)
-    with service().parquet.cursor() as cursor:
-        rows = read_page(cursor, files, columns, offset, limit)
+    rows = view_page(service(), table, view, columns, offset, limit)
     tell_view(source)
-    total = files.row_count
+    total = view_total(service(), table, view)
     return {
         "data": rows,
         "columns": [column.name for column in columns],
@@ -92,23 +114,25 @@ def page_json(source: RowSource, files: TableFiles, query: dict[str, Any]) -> di
     }
 
 
-def download(source: RowSource, files: TableFiles, query: dict[str, Any], name: str) -> Response:
+def download(source: RowSource, table: OpenTable, query: dict[str, Any], name: str) -> Response:
     """A file with the rows.
 
     It is written in full before the answer begins, so a fault is an error answer rather than half a
     file, and no thread of the server waits for the client (waitress sends files by itself).
     """
-    columns = chosen_columns(files, query)
+    columns = chosen_columns(table.files, query)
+    view = view_of(table.files, query)
     kind = cast(ExportFormat, query["format"])
     with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
         path = Path(folder) / "rows"
         with service().parquet.cursor() as cursor:
             export_rows(
                 cursor,
-                files,
+                table.files,
                 columns,
                 path,
                 kind,
+                view=None if view is None else view.rows,
                 offset=query["offset"],
                 limit=query.get("limit"),
                 formula_safe=query["formula_safe"],

@@ -134,7 +134,7 @@ def _rows(job: Job, stored_key: str, shown_key: str, query: dict[str, Any]) -> R
     table = open_table(service(), job.dataset_id, output_of(job), stored_key)
     source = RowSource(job.dataset_id, table.commit_id, stored_key, job.id)
     if query["format"] != "json":
-        return download(source, table.files, query, f"{stored_key}-{job.id[:8]}")
+        return download(source, table, query, f"{stored_key}-{job.id[:8]}")
     summary = job.output_summary or {}
     return jsonify(
         {
@@ -142,7 +142,7 @@ def _rows(job: Job, stored_key: str, shown_key: str, query: dict[str, Any]) -> R
             "dataset_id": job.dataset_id,
             "commit_id": table.commit_id,
             "table_key": shown_key,
-            **page_json(source, table.files, query),
+            **page_json(source, table, query),
             "metadata": {
                 "sampling_summary": {
                     name: value for name, value in summary.items() if name != "rounds"

@@ -127,12 +127,12 @@ def _schema(key: str, row_count: int, columns: tuple[Column, ...]) -> dict[str, 
 def _rows(dataset_id: int, table: OpenTable, query: dict[str, Any]) -> Response:
     source = RowSource(dataset_id, table.commit_id, table.key)
     if query["format"] != "json":
-        return download(source, table.files, query, f"{dataset_id}-{table.key}")
+        return download(source, table, query, f"{dataset_id}-{table.key}")
     return jsonify(
         {
             "dataset_id": dataset_id,
             "commit_id": table.commit_id,
             "table_key": table.key,
-            **page_json(source, table.files, query),
+            **page_json(source, table, query),
         }
     )

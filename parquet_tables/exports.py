@@ -15,6 +15,7 @@ from nanoarrow import ipc
 
 from parquet_tables.pages import page_statement
 from parquet_tables.quoting import quote_path
+from parquet_tables.row_views import RowView, count_statement, view_statement
 from parquet_tables.spreadsheet import check_fits, harmless_columns, write_workbook
 from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import copy_sql
@@ -35,11 +36,12 @@ def export_rows(
     path: Path,
     export_format: ExportFormat,
     *,
+    view: RowView | None = None,
     offset: int = 0,
     limit: int | None = None,
     formula_safe: bool = False,
 ) -> None:
-    """Write rows of a table to ``path``.
+    """Write rows of a table, or of a view of it, to ``path``.
 
     CSV has a header, RFC 4180 quoting and UTF-8; NULL is an empty field, an empty text is ``""``.
     Arrow is the IPC stream format. With ``formula_safe``, a text in CSV that a spreadsheet would
@@ -50,9 +52,14 @@ def export_rows(
     TooLargeForSheet
         XLSX can't hold so many rows or columns.
     """
-    query, params = page_statement(table, columns, offset, limit)
+    if view is None:
+        rows = table.row_count
+        query, params = page_statement(table, columns, offset, limit)
+    else:
+        rows = cursor.execute(*count_statement(table, view)).fetchall()[0][0]
+        query, params = view_statement(table, columns, view, offset, limit)
     if export_format == "xlsx":
-        rest = max(table.row_count - offset, 0)
+        rest = max(rows - offset, 0)
         check_fits(rest if limit is None else min(rest, limit), len(columns))
         write_workbook(cursor, query, params, columns, path)
     elif export_format == "csv":

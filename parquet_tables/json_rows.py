@@ -31,7 +31,16 @@ def read_page(
     limit: int,
 ) -> list[dict[str, Any]]:
     """A page of rows, each a flat object by column name."""
-    page, params = page_statement(table, columns, offset, limit)
+    return read_rows(cursor, page_statement(table, columns, offset, limit), columns)
+
+
+def read_rows(
+    cursor: duckdb.DuckDBPyConnection,
+    statement: tuple[str, list[object]],
+    columns: Sequence[Column],
+) -> list[dict[str, Any]]:
+    """A statement's rows, whose columns are these, each a flat object by column name."""
+    page, params = statement
     shown = ", ".join(_shown(column) for column in columns)
     rows = cursor.execute(f"SELECT {shown} FROM (\n{page}\n)", params).fetchall()
     names = [column.name for column in columns]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from parquet_tables.quoting import quote_identifier
-from parquet_tables.tables import Column, Int64s, TableFiles
+from parquet_tables.tables import Column, DataFile, Int64s, TableFiles
 
 LONGEST_RUN = 1 << 30
 """Rows in one branch: DuckDB numbers the bits of a bit string by 32-bit integers."""
@@ -46,14 +46,41 @@ def page_statement(
         for first in range(max(begin - start, 0), min(stop - start, file.rows), LONGEST_RUN):
             last = min(first + LONGEST_RUN, stop - start, file.rows)
             left_out = _between(table.left_out, start + first, start + last) - start - first
-            condition, bound = _kept_rows(first, last, file.rows, left_out)
-            branches.append(f"SELECT {names} FROM read_parquet(?){condition}")
+            conditions, bound = _kept_between(first, last, file.rows, left_out)
+            where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+            branches.append(f"SELECT {names} FROM read_parquet(?){where}")
             params += [str(file.path), *bound]
     return "\nUNION ALL\n".join(branches), params
 
 
-def _kept_rows(first: int, last: int, file_rows: int, left_out: Int64s) -> tuple[str, list[object]]:
-    """The WHERE clause for the rows of a file from ``first`` to ``last`` that aren't left out.
+def kept_rows(table: TableFiles, file: DataFile, start: int) -> tuple[list[str], list[object]]:
+    """The conditions under which rows of a file are rows of the table, and their parameters.
+
+    Parameters
+    ----------
+    start : int
+        The ordinal of the file's first row.
+    """
+    conditions: list[str] = []
+    params: list[object] = []
+    for first in range(0, file.rows, LONGEST_RUN):
+        last = min(first + LONGEST_RUN, file.rows)
+        left_out = _between(table.left_out, start + first, start + last) - start - first
+        if not len(left_out):
+            continue
+        run, bound = _kept_between(first, last, file.rows, left_out)
+        *bounds, bit = run
+        if bounds:  # a run's bits speak of its own rows alone
+            bit = f"(NOT ({' AND '.join(bounds)}) OR {bit})"
+        conditions.append(bit)
+        params += bound
+    return conditions, params
+
+
+def _kept_between(
+    first: int, last: int, file_rows: int, left_out: Int64s
+) -> tuple[list[str], list[object]]:
+    """The conditions for the rows of a file from ``first`` to ``last`` that aren't left out.
 
     Left-out rows are told by one bit each, not by a join, since a join loses the rows' order.
     """
@@ -67,7 +94,7 @@ def _kept_rows(first: int, last: int, file_rows: int, left_out: Int64s) -> tuple
         bits[left_out] = True
         conditions.append("get_bit(?::BLOB::BIT, CAST(file_row_number - ? AS INTEGER)) = 0")
         params += [np.packbits(bits).tobytes(), first]
-    return (f" WHERE {' AND '.join(conditions)}" if conditions else ""), params
+    return conditions, params
 
 
 def _between(ordinals: Int64s, first: int, stop: int) -> Int64s:

@@ -75,12 +75,18 @@ def test_the_documentations_page_loads_nothing_from_elsewhere(server: LiveServer
         assert asset.status_code == 200, link
 
 
-def test_the_start_page_and_its_assets_are_there(server: LiveServer) -> None:
-    page = server.client(None).get("/")
+def test_the_sign_in_page_and_its_assets_are_there(server: LiveServer) -> None:
+    nobody = server.client(None)
+    assert nobody.get("/").headers["Location"] == "/sign-in?next=%2F"
+    page = nobody.get("/sign-in")
     assert page.status_code == 200
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
-    for link in re.findall(r'(?:src|href)="([^"]+)"', page.text):
-        assert server.client(None).get(link).status_code == 200, link
+    links = re.findall(r'(?:src|href)="(/pages/[^"]+)"', page.text)
+    assert links
+    for link in links:
+        answer = nobody.get(link)
+        assert answer.status_code == 200, link
+        assert "immutable" in answer.headers["Cache-Control"]
 
 
 def test_health_is_told(server: LiveServer) -> None:

@@ -1,0 +1,109 @@
+"""Filtered and sorted views of a table, as a grid asks for them.
+
+Owns: the way from a request's texts to a view, and the totals that were counted lately. A commit's
+table never changes, so a total holds for good; some are kept in memory, since a grid asks for the
+same one with every page.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from job_runner.open_tables import OpenTable
+from job_runner.service import Service
+from parquet_tables.json_rows import read_page, read_rows
+from parquet_tables.row_views import RowView, count_statement, find_rows, rows_statement
+from parquet_tables.tables import Column, TableFiles, UnknownColumn
+from sampling_engine.filters import Filter, parse_expression
+
+MOST_TOTALS = 1000
+
+
+@dataclass(frozen=True)
+class TableView:
+    """A view with the filter that it came from."""
+
+    rows: RowView
+    filter: Filter | None
+
+
+def parse_view(
+    files: TableFiles, filter_text: str | None, order_by: str | None, *, descending: bool
+) -> TableView | None:
+    """The view that texts describe; None when they ask for all rows in the table's order.
+
+    Raises
+    ------
+    InvalidFilter, UnknownColumn
+        Names what doesn't fit the table.
+    """
+    if not filter_text and not order_by:
+        return None
+    parsed = parse_expression(filter_text, files, loc=("query", "filter")) if filter_text else None
+    column = _order_column(files, order_by) if order_by else None
+    condition = parsed.condition("f") if parsed else None
+    return TableView(RowView(condition, column, descending), parsed)
+
+
+def _order_column(files: TableFiles, name: str) -> Column:
+    try:
+        return files.column(name)
+    except UnknownColumn as error:
+        error.loc = ("query", "order_by")
+        raise
+
+
+class _Totals:
+    """Totals by table and filter, those not asked for longest forgotten first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[str, str, str], int] = OrderedDict()
+
+    def get(self, key: tuple[str, str, str]) -> int | None:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def put(self, key: tuple[str, str, str], total: int) -> None:
+        with self._lock:
+            self._kept[key] = total
+            while len(self._kept) > MOST_TOTALS:
+                self._kept.popitem(last=False)
+
+
+_totals = _Totals()
+
+
+def view_total(service: Service, table: OpenTable, view: TableView | None) -> int:
+    """How many rows a view has."""
+    if view is None or view.filter is None:
+        return table.files.row_count
+    key = (table.commit_id, table.key, view.filter.text)
+    total = _totals.get(key)
+    if total is None:
+        with service.parquet.cursor() as cursor:
+            sql, params = count_statement(table.files, view.rows)
+            total = int(cursor.execute(sql, params).fetchall()[0][0])
+        _totals.put(key, total)
+    return total
+
+
+def view_page(
+    service: Service,
+    table: OpenTable,
+    view: TableView | None,
+    columns: tuple[Column, ...],
+    offset: int,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """A page of a view, each row a flat object by column name."""
+    with service.parquet.cursor() as cursor:
+        if view is None:
+            return read_page(cursor, table.files, columns, offset, limit)
+        ordinals = find_rows(cursor, table.files, view.rows, offset, limit)
+        return read_rows(cursor, rows_statement(table.files, columns, ordinals), columns)

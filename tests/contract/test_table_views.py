@@ -1,0 +1,67 @@
+"""Rows of a table, filtered and sorted over HTTP."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from tests.contract.problems import assert_problem
+from tests.live_server import LiveServer
+
+ROWS = 400
+
+
+@pytest.fixture(scope="module")
+def path(server: LiveServer) -> str:
+    dataset = server.new_table(ROWS)
+    return f"/api/datasets/{dataset}/refs/main/tables/primary/data"
+
+
+def test_rows_are_filtered_sorted_and_counted(server: LiveServer, path: str) -> None:
+    query = {"filter": "city = 'Oslo'", "order_by": "amount", "order_desc": "true", "limit": 3}
+    page = server.admin.get(path, params=query).json()
+    assert [row["id"] for row in page["data"]] == [396, 392, 388]
+    assert page["pagination"] == {"total": 100, "offset": 0, "limit": 3, "has_more": True}
+    second = server.admin.get(path, params={**query, "offset": 99, "columns": "id"}).json()
+    assert second["data"] == [{"id": 0}]
+    assert second["pagination"]["has_more"] is False
+
+
+def test_null_stands_last_in_both_directions(server: LiveServer, path: str) -> None:
+    for descending in ("false", "true"):
+        query = {"order_by": "city", "order_desc": descending, "offset": 300, "limit": 100}
+        rows = server.admin.get(path, params=query).json()["data"]
+        assert {row["city"] for row in rows} == {None}
+        assert [row["id"] for row in rows] == sorted(row["id"] for row in rows)
+
+
+def test_a_file_has_the_view_too(server: LiveServer, path: str) -> None:
+    query = {"filter": "id < 5", "order_by": "id", "order_desc": "true", "format": "csv"}
+    text = server.admin.get(path, params=query).text
+    assert [row["id"] for row in csv.DictReader(io.StringIO(text))] == ["4", "3", "2", "1", "0"]
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "part"),
+    [
+        ({"filter": "citty = 'Oslo'"}, "unknown_column", "city"),
+        ({"filter": "id <"}, "invalid_filter", ""),
+        ({"filter": ""}, "invalid_request", "filter"),
+        ({"order_by": "ammount"}, "unknown_column", "amount"),
+        ({"order_desc": "perhaps"}, "invalid_request", "order_desc"),
+    ],
+)
+def test_a_view_that_cannot_be_is_refused(
+    server: LiveServer, path: str, query: dict[str, str], code: str, part: str
+) -> None:
+    assert_problem(server.admin.get(path, params=query), 422, code, part)
+
+
+def test_a_sample_is_filtered_and_sorted_too(server: LiveServer) -> None:
+    dataset = server.new_table(100)
+    job = server.draw(dataset, {"method": "random", "parameters": {"sample_size": 40, "seed": 1}})
+    rows = server.rows(job["id"], filter="city IS NOT NULL", order_by="id", limit=1000)
+    assert len(rows) < 40
+    assert [row["id"] for row in rows] == sorted(row["id"] for row in rows)
