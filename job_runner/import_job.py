@@ -16,6 +16,7 @@ from job_runner.service import Service
 from parquet_tables.progress import share_of
 from storage.audit import THIS_PROCESS, Origin
 from storage.datasets import Dataset
+from storage.durable import sync
 from storage.idempotency import IdempotencyKey, job_of_key, keep_key
 from storage.jobs import NewJob, Priority, insert_job
 from storage.manifests import StoredTable
@@ -50,12 +51,14 @@ def submit_import(
     job_id = service.new_id()
     kept = service.directory.upload_path(job_id)
     size_bytes = upload.stat().st_size
+    sync(upload)
     with service.database.write() as tx:
         earlier = job_of_key(tx, user.id, key, service.clock)
         if earlier is not None:
             return earlier
         get_ref(tx, dataset.id, ref_name)
         upload.replace(kept)
+        sync(kept.parent)  # before the commit: an accepted job has its file, also after a power cut
         insert_job(
             tx,
             NewJob(

@@ -7,11 +7,8 @@ restore is in place whole and checked, or not at all.
 
 from __future__ import annotations
 
-import os
-import shutil
 import sqlite3
 import tarfile
-import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +16,7 @@ from pathlib import Path
 from storage.checking import Findings, Told, check, open_to_read
 from storage.data_directory import DataDirectory
 from storage.data_files import DataFiles
+from storage.durable import building_beside, sync, sync_tree
 from storage.errors import Conflict, InvalidValue
 from storage.queries import statement
 
@@ -43,21 +41,17 @@ def back_up(directory: DataDirectory, target: Path, told: Told) -> BackedUp:
     """
     if target.exists():
         raise FileExistsError(17, "There is a file of that name already", str(target))
-    partial = target.with_name(f"{target.name}.partial")
-    try:
-        with (
-            closing(open_to_read(directory.database_path)) as database,
-            directory.files_lock.reading(),
-            tempfile.TemporaryDirectory(dir=target.parent) as folder,
-        ):
-            snapshot = Path(folder) / DATABASE
-            hashes = _snapshot(database, snapshot)
-            done = _write_archive(directory, snapshot, hashes, partial, told)
-        with partial.open("rb") as written:
-            os.fsync(written.fileno())
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with (
+        closing(open_to_read(directory.database_path)) as database,
+        directory.files_lock.reading(),
+        building_beside(target) as folder,
+    ):
+        snapshot, archive = folder / DATABASE, folder / "archive"
+        hashes = _snapshot(database, snapshot)
+        done = _write_archive(directory, snapshot, hashes, archive, told)
+        sync(archive)
+        archive.replace(target)
+        sync(target.parent)
     return done
 
 
@@ -74,20 +68,18 @@ def restore(archive: Path, directory: DataDirectory, told: Told) -> Findings:
     root = directory.root
     if root.exists() and any(root.iterdir()):
         raise Conflict(f"{root} is not empty. Restore into a new directory.")
-    partial = root.with_name(f"{root.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(mode=0o700, parents=True)
-        _unpack(archive, partial)
-        findings = check(DataDirectory(partial), told)
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with building_beside(root) as folder:
+        restored = folder / "data"
+        restored.mkdir(mode=0o700)
+        _unpack(archive, restored)
+        findings = check(DataDirectory(restored), told)
         if findings.faults:
             first = findings.faults[0]
             raise InvalidValue(f"The backup is damaged: {first.what}: {first.problem}.")
-        if root.exists():
-            root.rmdir()
-        partial.rename(root)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        sync_tree(restored)
+        restored.replace(root)  # over an empty directory, if there is one
+        sync(root.parent)
     return findings
 
 

@@ -121,3 +121,5 @@ class DataDirectory:
             self.counts_dir,
         ):
             directory.mkdir(mode=0o700, exist_ok=True)
+        for unfinished in self.counts_dir.glob("*.part"):
+            unfinished.unlink()

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage.durable import sync
 from storage.errors import DamagedData
 
 
@@ -94,10 +95,10 @@ class DataFiles:
         final = self.path(sha256)
         if not final.parent.exists():
             final.parent.mkdir(mode=0o700, exist_ok=True)
-            _sync_directory(self._root)
+            sync(self._root)
         written.chmod(0o400)
         written.replace(final)
-        _sync_directory(final.parent)
+        sync(final.parent)
         return StoredFile(sha256, rows, size_bytes)
 
     def remove_unnamed(
@@ -132,12 +133,3 @@ class DataFiles:
                 path.unlink()
                 removed += 1
         return removed
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make a rename in ``directory`` survive a power cut."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -51,5 +51,5 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=20, help="How often the server is killed.")
+    parser.addoption("--kills", type=int, default=50, help="How often the server is killed.")
     parser.addoption("--kill-seed", type=int, default=1, help="Settles the moments of the kills.")

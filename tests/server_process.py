@@ -16,53 +16,72 @@ from typing import Self
 import httpx
 
 from storage.data_directory import DataDirectory
+from tests.forked_process import ForkedProcess
 
 START_S = 60
 URL = re.compile(r"jobsvc serves (http://\S+) from")
 
 
 class ServerProcess:
-    """``jobsvc serve`` on a free port, over a data directory."""
+    """``jobsvc serve`` on a free port, over a data directory.
+
+    Parameters
+    ----------
+    command : list of str, optional
+        What ``jobsvc`` is, if it isn't the module.
+    forked : bool
+        Fork it from a process that has imported the product already: for tests that start many.
+    variables : object
+        Settings by their names.
+    """
+
+    url = ""
 
     def __init__(
-        self, data_dir: Path, *, command: list[str] | None = None, **variables: object
+        self,
+        data_dir: Path,
+        *,
+        command: list[str] | None = None,
+        forked: bool = False,
+        **variables: object,
     ) -> None:
         self.data_dir = data_dir
-        given = {f"JOBSVC_{name.upper()}": str(value) for name, value in variables.items()}
-        self._process = subprocess.Popen(
-            [
-                *(command or [sys.executable, "-m", "jobsvc"]),
-                "serve",
-                "--port",
-                "0",
-                "--data-dir",
-                str(data_dir),
-            ],
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **given},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=data_dir.parent,
-        )
+        self.exit_code: int | None = None
         self.output: list[str] = []
         self._clients: list[httpx.Client] = []
         self._listening = threading.Event()
-        self._reader = threading.Thread(target=self._read, daemon=True)
+        arguments = ["serve", "--port", "0", "--data-dir", str(data_dir)]
+        given = {f"JOBSVC_{name.upper()}": str(value) for name, value in variables.items()}
+        if forked:
+            self._process: ForkedProcess | subprocess.Popen[bytes] = ForkedProcess(
+                _jobsvc, arguments, data_dir.parent, variables=given
+            )
+            output = self._process.output()
+        else:
+            output, writing = os.pipe()
+            self._process = subprocess.Popen(
+                [*(command or [sys.executable, "-m", "jobsvc"]), *arguments],
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **given},
+                stdout=writing,
+                stderr=writing,
+                cwd=data_dir.parent,
+            )
+            os.close(writing)
+        self.pid = self._process.pid
+        self._reader = threading.Thread(target=self._read, args=(output,), daemon=True)
         self._reader.start()
         if not self._listening.wait(START_S) or not self.url:
             self.kill()
             raise AssertionError(f"the server did not start:\n{''.join(self.output)}")
 
-    url = ""
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self.output.append(line)
-            found = URL.search(line)
-            if found:
-                self.url = found[1]
-                self._listening.set()
+    def _read(self, output: int) -> None:
+        with os.fdopen(output, encoding="utf-8") as lines:
+            for line in lines:
+                self.output.append(line)
+                found = URL.search(line)
+                if found:
+                    self.url = found[1]
+                    self._listening.set()
         self._listening.set()
 
     def client(self) -> httpx.Client:
@@ -85,24 +104,22 @@ class ServerProcess:
 
     def kill(self) -> None:
         """SIGKILL, and wait."""
-        self._process.kill()
-        self._wait()
+        self._end(signal.SIGKILL)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, and don't wait."""
-        self._process.send_signal(number)
+        os.kill(self.pid, number)
 
     def terminate(self) -> int:
         """SIGTERM, and wait; returns the exit code."""
-        self._process.send_signal(signal.SIGTERM)
-        self._wait()
-        return self._process.returncode
+        return self._end(signal.SIGTERM)
 
-    def _wait(self) -> None:
-        self._process.wait(60)
-        self._reader.join(10)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+    def _end(self, sent: signal.Signals) -> int:
+        if self.exit_code is None:
+            os.kill(self.pid, sent)
+            self.exit_code = self._process.wait(START_S)
+            self._reader.join(10)
+        return self.exit_code
 
     def __enter__(self) -> Self:
         return self
@@ -115,5 +132,12 @@ class ServerProcess:
     ) -> None:
         for client in self._clients:
             client.close()
-        if self._process.poll() is None:
-            self.kill()
+        self.kill()
+
+
+def _jobsvc(arguments: list[str], cwd: Path) -> None:
+    import jobsvc
+
+    os.chdir(cwd)
+    sys.argv = ["jobsvc", *arguments]
+    jobsvc.main()

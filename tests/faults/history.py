@@ -1,122 +1,237 @@
 """A client that keeps book of what a server accepted, and holds the books against it afterwards.
 
 Every request carries an Idempotency-Key of its own and is sent again until it is answered, so the
-books have exactly one job for each key, whenever the server died.
+books have exactly one job for each key, whenever the server died. The work of a check grows with
+the history, not with its square: lists are read page by page.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import random
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
+from storage.commits import get_commit, named_files
+from storage.data_directory import DataDirectory
+from storage.database import Database
 from tests.live_server import finished
 
 ROWS = 3_000
 CONTENT = "id,kind\n" + "\n".join(f"{row},{row % 5}" for row in range(ROWS)) + "\n"
+DOWNLOADS = 300
+"""Samples whose rows are fetched and compared; of all others the files' hashes are."""
+PAGE = 1_000
 
 
 @dataclass
 class Asked:
-    """One request for a job, and the job that was accepted for it."""
+    """One request for a job (an import has no body), and the job that was accepted for it."""
 
     key: str
-    path: str
     body: dict[str, Any] | None
     job_id: str | None = None
+    cancelled: bool = False
+
+    @property
+    def draw(self) -> str:
+        """What settles the drawn rows: equal draws give equal rows."""
+        assert self.body is not None
+        return json.dumps(self.body["rounds"], sort_keys=True)
 
 
 @dataclass
 class Books:
-    """All requests so far."""
+    """All requests so far.
 
-    dataset_id: int
+    Parameters
+    ----------
+    dataset_id : int
+        Where the jobs work; 0 as long as it isn't there.
+    imports_before : int
+        Jobs that the dataset had before the books were opened; all were imports and completed.
+    """
+
+    dataset_id: int = 0
+    imports_before: int = 1
     asked: list[Asked] = field(default_factory=list)
+    _answered: int = 0
+
+    def add_import(self) -> Asked:
+        """One more import to ask for."""
+        self.asked.append(Asked(f"import-{len(self.asked)}", None))
+        return self.asked[-1]
+
+    def add_draw(self, method: str, seed: int, *, residual: bool) -> Asked:
+        """One more draw to ask for."""
+        parameters: dict[str, Any] = {"sample_size": 500, "seed": seed}
+        if method == "stratified":
+            parameters["strata_columns"] = ["kind"]
+        name = f"draw-{len(self.asked)}"
+        body = {
+            "rounds": [{"method": method, "parameters": parameters}],
+            "export_residual": residual,
+            "output_name": name,
+        }
+        self.asked.append(Asked(name, body))
+        return self.asked[-1]
 
     def ask(self, client: httpx.Client, chance: random.Random) -> None:
-        """Ask for one more import or draw; the answer may never come."""
-        number = len(self.asked)
-        if chance.random() < 0.3:
-            path = f"/api/datasets/{self.dataset_id}/refs/main/import"
-            one = Asked(f"import-{number}", path, None)
+        """Ask for one more import or draw, or cancel a job; the answer may never come."""
+        kind = chance.random()
+        if kind < 0.1 and self.asked:
+            self._cancel(client, self.asked[-1])
+        elif kind < 0.35:
+            self.send(client, self.add_import())
         else:
-            body = {
-                "rounds": [
-                    {
-                        "method": chance.choice(["random", "stratified"]),
-                        "parameters": {"sample_size": 500, "seed": number % 3},
-                    }
-                ],
-                "export_residual": chance.random() < 0.5,
-                "output_name": f"draw-{number}",
-            }
-            if body["rounds"][0]["method"] == "stratified":  # type: ignore[index]
-                body["rounds"][0]["parameters"]["strata_columns"] = ["kind"]  # type: ignore[index]
-            path = f"/api/sampling/datasets/{self.dataset_id}/jobs"
-            one = Asked(f"draw-{number}", path, body)
-        self.asked.append(one)
-        self.send(client, one)
+            method = chance.choice(["random", "stratified"])
+            seed = len(self.asked) % 3
+            self.send(client, self.add_draw(method, seed, residual=chance.random() < 0.5))
 
     def send(self, client: httpx.Client, one: Asked) -> None:
         """Send a request, for the first time or again."""
         headers = {"Idempotency-Key": one.key}
         if one.body is None:
-            files = {"file": ("table.csv", CONTENT)}
-            answer = client.post(one.path, files=files, headers=headers)
+            path = f"/api/datasets/{self.dataset_id}/refs/main/import"
+            answer = client.post(path, files={"file": ("table.csv", CONTENT)}, headers=headers)
         else:
-            answer = client.post(one.path, json=one.body, headers=headers)
+            path = f"/api/sampling/datasets/{self.dataset_id}/jobs"
+            answer = client.post(path, json=one.body, headers=headers)
         assert answer.status_code == 200, answer.text
         job_id = answer.json()["job_id"]
         assert one.job_id in (None, job_id), "one key stands for two jobs"
         one.job_id = job_id
 
-    def send_unanswered(self, client: httpx.Client) -> None:
-        """Send again what a kill left without an answer."""
-        for one in self.asked:
+    def send_unanswered(self, client: httpx.Client) -> Iterator[Asked]:
+        """Send again what a kill left without an answer; gives each request when it is answered."""
+        self.dataset_id = self.dataset_id or dataset_of(client)
+        while self._answered < len(self.asked):
+            one = self.asked[self._answered]
             if one.job_id is None:
                 self.send(client, one)
+                yield one
+            self._answered += 1
+
+    def _cancel(self, client: httpx.Client, one: Asked) -> None:
+        answer = client.post(f"/api/jobs/{one.job_id}/cancel")
+        assert answer.status_code in (200, 409), answer.text
+        one.cancelled = answer.status_code == 200
 
     def hold_against(self, client: httpx.Client) -> int:
         """Check that every accepted job came to one end; returns how many completed."""
-        jobs = [finished(client, one.job_id or "", within_s=120) for one in self.asked]
-        total = client.get("/api/jobs", params={"dataset_id": self.dataset_id}).json()["total"]
-        assert total == len(self.asked) + 1, "a job was lost or accepted twice"
-        refs = self._refs(client)
-        digests: dict[str, set[str]] = {}
-        completed = 0
+        wait_until_idle(client, self.dataset_id)
+        jobs = [finished(client, one.job_id or "") for one in self.asked]
+        jobs_in_all = self.imports_before + len(self.asked)
+        listed = list(_pages(client, "/api/jobs", "jobs", dataset_id=self.dataset_id))
+        assert len(listed) == len({job["id"] for job in listed}) == jobs_in_all, (
+            "a job was lost or accepted twice"
+        )
+        path = f"/api/datasets/{self.dataset_id}"
+        refs = {ref["name"]: ref["commit_id"] for ref in _pages(client, f"{path}/refs", "refs")}
+        made: dict[str, str] = {}
+        imports = []
         for one, job in zip(self.asked, jobs, strict=True):
             if job["status"] == "failed":
-                assert job["error_code"] == "interrupted", job
-                assert job["attempt"] == 3
-                assert one.body is None or job["run_parameters"]["output_ref"] not in refs
+                _check_failure(one, job)
                 continue
-            completed += 1
+            assert not one.cancelled, "a cancelled job completed"
+            assert job["duration_seconds"] >= 0
             summary = job["output_summary"]
-            if one.body is not None:
-                assert refs[summary["output_ref"]] == summary["output_commit_id"]
-                draw = str(sorted(one.body["rounds"][0].items()))
-                digests.setdefault(draw, set()).add(_digest(client, job["id"]))
-        assert all(len(found) == 1 for found in digests.values()), "a seed drew two samples"
-        imports = [
-            job["output_summary"]["output_commit_id"]
-            for one, job in zip(self.asked, jobs, strict=True)
-            if one.body is None and job["status"] == "completed"
-        ]
-        history = client.get(
-            f"/api/datasets/{self.dataset_id}/history", params={"limit": 1000}
-        ).json()["commits"]
-        published = [commit["commit_id"] for commit in history]
-        assert len(published) == len(set(published)) == len(imports) + 1
+            if one.body is None:
+                imports.append(summary["output_commit_id"])
+            else:
+                made[summary["output_ref"]] = summary["output_commit_id"]
+        assert refs == {**made, "main": refs["main"]}, "a draw's ref isn't where it was put"
+        published = [commit["commit_id"] for commit in _pages(client, f"{path}/history", "commits")]
+        assert published[0] == refs["main"]
+        assert len(published) == len(set(published)) == self.imports_before + len(imports)
         assert set(imports) <= set(published)
-        return completed
+        self._compare_rows(client, jobs)
+        return len(made) + len(imports)
 
-    def _refs(self, client: httpx.Client) -> dict[str, str]:
-        path = f"/api/datasets/{self.dataset_id}/refs"
-        refs = client.get(path, params={"limit": 1000}).json()["refs"]
-        return {ref["name"]: ref["commit_id"] for ref in refs}
+    def _compare_rows(self, client: httpx.Client, jobs: list[dict[str, Any]]) -> None:
+        drawn = [
+            (one, job)
+            for one, job in zip(self.asked, jobs, strict=True)
+            if one.body is not None and job["status"] == "completed"
+        ]
+        digests: dict[str, set[str]] = {}
+        for one, job in random.Random(len(drawn)).sample(drawn, min(len(drawn), DOWNLOADS)):
+            digests.setdefault(one.draw, set()).add(_digest(client, job["id"]))
+        assert all(len(found) == 1 for found in digests.values()), "a seed drew two samples"
+
+    def hold_against_files(self, directory: DataDirectory) -> None:
+        """Check, after a start and a stop, that no stray file is left and equal draws are equal."""
+        database = Database(directory.database_path)
+        files: dict[str, set[str]] = {}
+        with database.read() as tx:
+            named = named_files(tx)
+            for one in self.asked:
+                name = one.body and f"smpl-{one.body['output_name']}"
+                ref = (
+                    name
+                    and tx.execute(
+                        "SELECT commit_id FROM refs WHERE dataset_id = ? AND name = ?",
+                        (self.dataset_id, name),
+                    ).fetchone()
+                )
+                if ref:
+                    sample = get_commit(tx, self.dataset_id, ref[0]).manifest.table("sample")
+                    files.setdefault(one.draw, set()).add(sample.files[0].sha256)
+        database.close()
+        assert all(len(found) == 1 for found in files.values()), "a seed drew two samples"
+        assert_no_strays(directory, named)
+
+
+def dataset_of(client: httpx.Client) -> int:
+    """The one dataset's id; makes it if it isn't there."""
+    found = client.get("/api/datasets").json()["datasets"]
+    if not found:
+        found = [client.post("/api/datasets", json={"name": "table"}).json()]
+    return int(found[0]["id"])
+
+
+def assert_no_strays(directory: DataDirectory, named: set[str]) -> None:
+    """The directory of a stopped server holds what its database names, and nothing else."""
+    assert {path.stem for path in directory.files_dir.glob("??/*")} == named
+    for empty in (directory.uploads_dir, directory.scratch_dir, directory.spill_dir):
+        assert not list(empty.iterdir()), empty
+    assert all(path.suffix == ".parquet" for path in directory.counts_dir.iterdir())
+    assert directory.owner() is None
+
+
+def wait_until_idle(client: httpx.Client, dataset_id: int, within_s: float = 600) -> None:
+    """Wait until no job of the dataset waits or runs."""
+    end = time.monotonic() + within_s
+    query: dict[str, Any] = {"dataset_id": dataset_id, "status": "pending,running", "limit": 1}
+    while client.get("/api/jobs", params=query).json()["total"]:
+        assert time.monotonic() < end, "jobs have not ended"
+        time.sleep(0.02)
+
+
+def _check_failure(one: Asked, job: dict[str, Any]) -> None:
+    assert job["error_code"] in ("interrupted", "cancelled"), job
+    assert job["error_code"] == "cancelled" or job["attempt"] == 3, job
+    assert job["output_summary"] is None
+
+
+def _pages(client: httpx.Client, path: str, name: str, **query: Any) -> Iterator[dict[str, Any]]:
+    """Every entry of a list, page by page."""
+    offset = 0
+    while True:
+        params = {**query, "offset": offset, "limit": PAGE}
+        answer = client.get(path, params=params)
+        assert answer.status_code == 200, answer.text
+        found = answer.json()[name]
+        yield from found
+        offset += len(found)
+        if len(found) < PAGE:
+            return
 
 
 def _digest(client: httpx.Client, job_id: str) -> str:

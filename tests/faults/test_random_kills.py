@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from pathlib import Path
 
 import httpx
@@ -14,48 +15,67 @@ import pytest
 
 from storage.checking import check
 from storage.data_directory import DataDirectory
-from tests.faults.history import CONTENT, Books
+from tests.faults.history import CONTENT, Books, dataset_of
 from tests.live_server import finished
 from tests.server_process import ServerProcess
 
+LONGEST_LIFE_S = 0.4
+"""A load asks for a job in about 10 ms, and a job takes 50: a life sees every step many times."""
+
+MOST_AT_ONCE = 12
+"""Jobs asked for in one life: more of them would wait in the end than a life can do."""
+
 
 def open_books(client: httpx.Client) -> Books:
-    dataset_id = client.post("/api/datasets", json={"name": "table"}).json()["id"]
+    dataset_id = dataset_of(client)
     path = f"/api/datasets/{dataset_id}/refs/main/import"
     answer = client.post(path, files={"file": ("table.csv", CONTENT)})
     assert finished(client, answer.json()["job_id"])["status"] == "completed"
     return Books(dataset_id)
 
 
-@pytest.mark.timeout(3600)
+def live(server: ServerProcess, books: Books, chance: random.Random) -> None:
+    """One life of a server under load, from its start to its kill."""
+    client = server.client()
+    killer = threading.Timer(chance.uniform(0.0, LONGEST_LIFE_S), server.kill)
+    killer.start()
+    try:
+        list(books.send_unanswered(client))
+        for _ in range(MOST_AT_ONCE):
+            books.ask(client, chance)
+    except httpx.TransportError:
+        pass  # the server died
+    killer.join()
+
+
+@pytest.mark.timeout(4 * 3600)
 def test_no_job_is_lost_or_published_twice_whenever_the_server_dies(
     tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
     kills: int = pytestconfig.getoption("--kills")
     chance = random.Random(pytestconfig.getoption("--kill-seed"))
     data_dir = tmp_path / "data"
-    books: Books | None = None
-    for _ in range(kills):
-        with ServerProcess(data_dir, waiting_jobs_max=100_000) as server:
-            client = server.client()
-            if books is None:
-                books = open_books(client)
-            killer = threading.Timer(chance.uniform(0.01, 0.4), server.kill)
-            killer.start()
-            try:
-                books.send_unanswered(client)
-                while True:
-                    books.ask(client, chance)
-            except httpx.TransportError:
-                pass  # the server died
-            killer.join()
-    assert books is not None
-    with ServerProcess(data_dir) as server:
+    began = time.monotonic()
+    with ServerProcess(data_dir, forked=True) as server:
+        books = open_books(server.client())
+        server.kill()
+    for kill in range(kills):
+        with ServerProcess(data_dir, forked=True, waiting_jobs_max=100_000) as server:
+            live(server, books, chance)
+        if kill % 100 == 99:
+            print(f"{kill + 1} kills, {len(books.asked)} jobs, {time.monotonic() - began:.0f} s")
+    with ServerProcess(data_dir, forked=True) as server:
         client = server.client()
-        books.send_unanswered(client)
+        list(books.send_unanswered(client))
         completed = books.hold_against(client)
         assert server.terminate() == 0
-    assert completed > kills
+    with ServerProcess(data_dir) as server:  # sweeps what cancelled jobs left
+        assert server.terminate() == 0
+    books.hold_against_files(DataDirectory(data_dir))
     findings = check(DataDirectory(data_dir), lambda done, what: None)
     assert findings.faults == ()
-    print(f"{kills} kills, {len(books.asked)} jobs asked for, {completed} completed")
+    assert completed > kills
+    print(
+        f"{kills} kills, {len(books.asked)} jobs asked for, {completed} completed, "
+        f"{findings.commits} commits checked, {time.monotonic() - began:.0f} s"
+    )

@@ -1,0 +1,150 @@
+"""The product in a process that dies at a point of its own work, chosen by name.
+
+A point lies just before or just after each step that lasts: a sync to disk, a rename, a removal, a
+committed transaction. A pass that doesn't die tells the points' names; then one process dies at
+each. The product knows nothing of it: what is wrapped here is the standard library and the one way
+in which a transaction is written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import httpx
+
+import jobsvc
+from storage.data_directory import DataDirectory
+from storage.database import Database, Transaction
+from tests.faults.history import Books, wait_until_idle
+
+ROOT = Path(jobsvc.__file__).parent
+LASTING = ("fsync", "replace", "rename", "unlink", "remove", "rmdir")
+OFTEN = 2
+"""How often the same point of the same function counts: a loop's later rounds are like these."""
+TIMED = "context.report"
+"""Notes of progress come by the clock, so only the first is a point."""
+
+
+class KillPoints:
+    """Tells each point, or dies at one.
+
+    Parameters
+    ----------
+    fatal : str or None
+        The name of the point to die at; None tells all names on standard output.
+    """
+
+    def __init__(self, fatal: str | None) -> None:
+        self._fatal = fatal
+        self._seen: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def reach(self, when: str, step: str) -> None:
+        """Be at a point."""
+        name = f"{when} {step} in {_callers()}"
+        with self._lock:
+            self._seen[name] += 1
+            if self._seen[name] > (1 if TIMED in name else OFTEN):
+                return
+            name = f"{name}, {self._seen[name]}"
+            if self._fatal is None:
+                tell(point=name)
+            elif self._fatal == name:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def install(self) -> None:
+        """Put the points around every lasting step of this process."""
+        for step in LASTING:
+            setattr(os, step, self._around(step, getattr(os, step)))
+        original = Database.write
+        points = self
+
+        @contextmanager
+        def write(database: Database) -> Iterator[Transaction]:
+            with original(database) as tx:
+                yield tx
+                points.reach("before", "commit")
+            points.reach("after", "commit")
+
+        Database.write = write  # type: ignore[method-assign, assignment]
+
+    def _around(self, step: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(original)
+        def pointed(*given: Any, **named: Any) -> Any:
+            self.reach("before", step)
+            done = original(*given, **named)
+            self.reach("after", step)
+            return done
+
+        return pointed
+
+
+def _callers() -> str:
+    """The product's two innermost functions on the stack, the caller first."""
+    names: list[str] = []
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and len(names) < 2:
+        path = Path(frame.f_code.co_filename)
+        if path.is_relative_to(ROOT) and not path.is_relative_to(ROOT / "tests"):
+            names.append(f"{path.stem}.{frame.f_code.co_name}")
+            if names == [TIMED]:
+                break
+        frame = frame.f_back
+    return " > ".join(reversed(names)) or "a library"
+
+
+def tell(**note: str) -> None:
+    """Write a note that outlives the process."""
+    os.write(1, f"note {json.dumps(note)}\n".encode())  # whole, whatever other threads write
+
+
+def serve(data_dir: Path, fatal: str | None, books: Books) -> None:
+    """Serve until the books' requests are answered and their jobs have ended."""
+    KillPoints(fatal).install()
+    threading.Thread(target=_use, args=(data_dir, books), daemon=True).start()
+    _command("serve", "--port", "0", "--data-dir", str(data_dir))
+
+
+def command(fatal: str | None, *arguments: str) -> None:
+    """Run any other command."""
+    KillPoints(fatal).install()
+    _command(*arguments)
+
+
+def _command(*arguments: str) -> None:
+    sys.argv = ["jobsvc", *arguments]
+    jobsvc.main()
+
+
+def _use(data_dir: Path, books: Books) -> None:
+    try:
+        with _own_client(data_dir) as client:
+            for one in books.send_unanswered(client):
+                tell(key=one.key, job_id=one.job_id or "")
+            wait_until_idle(client, books.dataset_id)
+    except BaseException as error:
+        tell(failure=repr(error))
+        raise
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _own_client(data_dir: Path) -> httpx.Client:
+    directory = DataDirectory(data_dir)
+    while (owner := directory.owner()) is None or owner.pid != os.getpid() or owner.url is None:
+        time.sleep(0.002)
+    return httpx.Client(
+        base_url=owner.url, headers={"Authorization": f"Bearer {owner.token}"}, timeout=60
+    )

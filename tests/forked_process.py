@@ -1,0 +1,72 @@
+"""Processes forked from one that has imported the product, which saves the second of the imports.
+
+What runs in them is the product's own code in a process of its own: it can be killed.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
+from typing import Any
+
+PRELOADED = ["jobsvc", "pytest", "tests.server_process"]
+
+
+class ForkedProcess:
+    """A function in a process of its own.
+
+    Parameters
+    ----------
+    work : callable
+        Importable by name; it runs with standard output and error in a pipe.
+    given : sequence
+        What ``work`` is called with; it must pickle.
+    variables : mapping
+        Put into the process's environment.
+    """
+
+    def __init__(
+        self, work: Callable[..., None], *given: Any, variables: Mapping[str, str] | None = None
+    ) -> None:
+        context = _fork_server()
+        self._output, writing = context.Pipe(duplex=False)
+        self._process = context.Process(
+            target=_in_the_fork, args=(writing, dict(variables or {}), work, given)
+        )
+        self._process.start()
+        writing.close()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    def output(self) -> int:
+        """A file descriptor, the caller's to close, that gives what the process writes."""
+        descriptor = os.dup(self._output.fileno())
+        self._output.close()
+        return descriptor
+
+    def wait(self, timeout_s: float) -> int:
+        """Wait for the end; returns the exit code, below 0 for a signal."""
+        self._process.join(timeout_s)
+        assert self._process.exitcode is not None, "the process has not ended"
+        return self._process.exitcode
+
+
+def _fork_server() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    return context
+
+
+def _in_the_fork(
+    writing: Connection, variables: dict[str, str], work: Callable[..., None], given: Any
+) -> None:
+    for descriptor in (1, 2):
+        os.dup2(writing.fileno(), descriptor)
+    writing.close()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    os.environ.update(variables)
+    work(*given)
