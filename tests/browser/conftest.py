@@ -6,8 +6,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.live_server import PASSWORD, LiveServer
 
 CHROMIUM = os.environ.get("JOBSVC_TEST_CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
@@ -47,3 +50,22 @@ def page(browser: Browser) -> Iterator[Page]:
     yield opened
     context.close()
     assert strangers == []
+
+
+def sign_in(page: Page, url: str, soeid: str, path: str = "/") -> None:
+    """Sign in by the form and go to a page."""
+    page.goto(f"{url}/sign-in")
+    page.get_by_label("SOEID").fill(soeid)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{url}/")
+    if path != "/":
+        page.goto(f"{url}{path}")
+
+
+@pytest.fixture
+def analyst(page: Page, server: LiveServer) -> tuple[Page, httpx.Client]:
+    """A page on which a new analyst is signed in, and a client of the same user."""
+    client, user = server.new_user()
+    sign_in(page, server.url, user["soeid"])
+    return page, client

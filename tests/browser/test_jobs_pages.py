@@ -1,0 +1,143 @@
+"""The list of jobs and a job's page, as a person uses them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import sign_in
+from tests.live_server import LiveServer, finished
+
+Analyst = tuple[Page, httpx.Client]
+DRAW = {
+    "rounds": [
+        {
+            "method": "stratified",
+            "parameters": {"strata_columns": ["city"], "sample_size": 12, "seed": 7},
+        }
+    ],
+    "export_residual": True,
+}
+
+
+def draw(client: httpx.Client, dataset: int, body: dict[str, Any] = DRAW) -> str:
+    answer = client.post(f"/api/sampling/datasets/{dataset}/jobs", json=body)
+    return str(answer.json()["job_id"])
+
+
+def test_a_completed_draw_shows_strata_rows_residual_reserves_and_why(
+    analyst: Analyst, server: LiveServer
+) -> None:
+    page, client = analyst
+    job_id = draw(client, server.new_table(100, client))
+    finished(client, job_id)
+    page.goto(f"{server.url}/jobs/{job_id}")
+    expect(page.get_by_text("12 of 100 rows drawn")).to_be_visible()
+    expect(page.get_by_role("region", name="Strata").get_by_role("row")).to_have_count(5)
+    page.get_by_role("link", name="Drawn rows").click()
+    rows = page.get_by_role("region", name="Rows").get_by_role("row")
+    expect(rows).to_have_count(13)
+    page.get_by_role("link", name="id", exact=True).click()
+    expect(page.get_by_role("columnheader", name="id ↑")).to_have_attribute(
+        "aria-sort", "ascending"
+    )
+    page.get_by_label("Only rows where").fill("city = 'Oslo'")
+    page.get_by_role("button", name="Show").click()
+    expect(rows).to_have_count(4)
+    assert "order_by=id" in page.url
+    page.get_by_role("link", name="Why?").first.click()
+    expect(page.get_by_text("was drawn in round 1")).to_be_visible()
+    page.get_by_role("link", name="Residual").click()
+    expect(page.get_by_text("88 rows")).to_be_visible()
+    page.get_by_role("link", name="Reserves").click()
+    expect(page.get_by_role("region", name="Reserves").get_by_role("row").nth(1)).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download CSV").click()
+    assert download.value.path().read_text().count("\n") == 13
+    page.reload()
+    assert "tab=reserves" in page.url
+
+
+def test_a_filter_that_cannot_be_is_told_beside_the_rows(
+    analyst: Analyst, server: LiveServer
+) -> None:
+    page, client = analyst
+    job_id = draw(client, server.new_table(50, client))
+    finished(client, job_id)
+    page.goto(f"{server.url}/jobs/{job_id}?tab=rows&filter=citty+%3D+%27Oslo%27")
+    expect(page.get_by_role("alert")).to_contain_text('Did you mean "city"?')
+    expect(page.get_by_role("region", name="Rows").get_by_role("row")).to_have_count(13)
+
+
+def test_a_failed_job_says_why_and_what_to_do_and_is_done_again(
+    analyst: Analyst, server: LiveServer
+) -> None:
+    page, client = analyst
+    failed = server.import_text(server.new_dataset(client), "a,b\n1,2\n3,4,5\n", client=client)
+    page.goto(f"{server.url}/jobs/{failed['id']}")
+    expect(page.get_by_role("alert")).to_contain_text("Line 3: expected 2 values, found 3.")
+    expect(page.get_by_role("alert")).to_contain_text("import it again")
+    page.get_by_role("button", name="Do again").click()
+    expect(page.get_by_role("heading", name="Not now")).to_be_visible()
+
+
+def test_the_list_shows_new_jobs_without_a_reload_and_keeps_ticks(
+    analyst: Analyst, server: LiveServer
+) -> None:
+    page, client = analyst
+    dataset = server.new_table(50, client)
+    first = draw(client, dataset)
+    finished(client, first)
+    page.goto(f"{server.url}/jobs?dataset_id={dataset}&run_type=sampling")
+    expect(page.get_by_role("row")).to_have_count(2)
+    page.get_by_label(f"Tick job {first[:8]}").check()
+    second = draw(client, dataset, {**DRAW, "export_residual": False})
+    expect(page.get_by_role("link", name=second[:8])).to_be_visible(timeout=15_000)
+    expect(page.get_by_label(f"Tick job {first[:8]}")).to_be_checked()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("status")).to_contain_text("1 were left alone: they had ended")
+    assert f"dataset_id={dataset}" in page.url
+
+
+def test_a_waiting_job_moves_on_under_the_readers_eyes(
+    analyst: Analyst, server: LiveServer
+) -> None:
+    page, client = analyst
+    dataset = server.new_table(50, client)
+    lines = "\n".join(f"{row},{row % 7}" for row in range(400_000))
+    answer = client.post(
+        f"/api/datasets/{dataset}/refs/main/import",
+        files={"file": ("big.csv", f"a,b\n{lines}\n")},
+    )
+    page.goto(f"{server.url}/jobs/{answer.json()['job_id']}")
+    expect(page.locator("#state")).to_have_text("completed", timeout=30_000)
+    expect(page.get_by_role("cell", name="400,000")).to_be_visible()
+
+
+def test_the_list_and_a_job_can_be_read_where_scripts_are_blocked(
+    browser: Browser, server: LiveServer
+) -> None:
+    client, user = server.new_user()
+    dataset = server.new_table(50, client)
+    job_id = draw(client, dataset)
+    finished(client, job_id)
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, server.url, user["soeid"], "/jobs")
+    page.get_by_role("link", name=job_id[:8]).click()
+    expect(page.get_by_text("12 of 50 rows drawn")).to_be_visible()
+    page.get_by_role("link", name="Log").click()
+    expect(page.get_by_role("cell", name="attempt 1 started")).to_be_visible()
+    context.close()
+
+
+def test_another_users_job_is_not_there(analyst: Analyst, server: LiveServer) -> None:
+    page, _ = analyst
+    other, _ = server.new_user()
+    job_id = draw(other, server.new_table(20, other))
+    answer = page.goto(f"{server.url}/jobs/{job_id}")
+    assert answer is not None
+    assert answer.status == 404
+    expect(page.get_by_role("heading", name="Not found")).to_be_visible()

@@ -1,0 +1,95 @@
+"""A grid of rows: a page of a table or of a view of it, with what is needed to ask for another.
+
+Owns: the grid's part of a page's address (``filter``, ``order_by``, ``order_desc``, ``columns``,
+``offset``, ``limit``), the same names as in the API, so that a link to a grid and a request for its
+rows say the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import request
+
+from domain_errors import DomainError
+from http_api.access import service
+from http_api.row_reads import RowSource, tell_view
+from job_runner.open_tables import OpenTable
+from job_runner.table_views import parse_view, view_page, view_total
+from parquet_tables.tables import Column, TableFiles
+
+SIZES = (50, 100, 500)
+LARGEST_OFFSET = 2**62
+_NUMBER_TYPES = ("INT", "DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "REAL")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What the template shows. ``problem`` says why the rows aren't those asked for."""
+
+    columns: tuple[Column, ...]
+    shown: tuple[Column, ...]
+    rows: list[dict[str, Any]]
+    total: int
+    all_rows: int
+    offset: int
+    limit: int
+    filter: str
+    order_by: str
+    order_desc: bool
+    problem: str | None
+
+    def is_number(self, column: Column) -> bool:
+        """Whether a column's values stand on the right."""
+        return any(kind in column.type for kind in _NUMBER_TYPES) and "[" not in column.type
+
+    def next_order(self, column: Column) -> dict[str, str | None]:
+        """The query that a column's heading leads to: up, down, then as the rows stand."""
+        if self.order_by != column.name:
+            return {"order_by": column.name, "order_desc": None, "offset": None}
+        if not self.order_desc:
+            return {"order_by": column.name, "order_desc": "true", "offset": None}
+        return {"order_by": None, "order_desc": None, "offset": None}
+
+
+def grid_of(table: OpenTable, source: RowSource) -> Grid:
+    """The grid that the page's address asks for; what can't be is told in it, not raised."""
+    files = table.files
+    shown, problem = _shown_columns(files)
+    text, order_by = request.args.get("filter", "").strip(), request.args.get("order_by", "")
+    descending = request.args.get("order_desc") == "true"
+    view = None
+    try:
+        view = parse_view(files, text or None, order_by or None, descending=descending)
+    except DomainError as error:
+        problem = error.message
+    offset = _whole_number("offset", 0, LARGEST_OFFSET)
+    limit = _whole_number("limit", SIZES[0], 1000) or SIZES[0]
+    rows = view_page(service(), table, view, shown, offset, limit)
+    tell_view(source)
+    return Grid(
+        columns=files.columns,
+        shown=shown,
+        rows=rows,
+        total=view_total(service(), table, view),
+        all_rows=files.row_count,
+        offset=offset,
+        limit=limit,
+        filter=text,
+        order_by=order_by,
+        order_desc=descending,
+        problem=problem,
+    )
+
+
+def _shown_columns(files: TableFiles) -> tuple[tuple[Column, ...], str | None]:
+    try:
+        return files.select(tuple(request.args.getlist("columns"))), None
+    except DomainError as error:
+        return files.columns, error.message
+
+
+def _whole_number(name: str, default: int, most: int) -> int:
+    text = request.args.get(name, "")
+    return min(int(text), most) if text.isascii() and text.isdigit() and len(text) < 20 else default

@@ -1,0 +1,165 @@
+"""A job's page: how far it is, what it did, what came of it.
+
+Owns: the page's tabs, each a part of the address so that back and reload keep it. Invariant: a tab
+shows what the API would answer, from the same functions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from domain_errors import DomainError
+from http_api.access import job_for, service, user
+from http_api.auditing import origin
+from http_api.row_reads import RowSource, tell_view
+from job_runner.lifecycle import cancel, retry
+from job_runner.open_tables import RESIDUAL, SAMPLE, open_table, output_of, source_of
+from job_runner.sampling_results import next_rows, why_row
+from storage.job_log import list_log
+from storage.jobs import Job
+from web_ui.advice import advice
+from web_ui.grids import Grid, grid_of
+from web_ui.jobs_pages import own_job
+from web_ui.shell import blueprint, show, signed_in, to
+
+LOG_SHOWN = 1000
+RESERVES_SHOWN = 10
+
+Values = dict[str, Any]
+
+
+@blueprint.get("/jobs/<job_id>")
+@signed_in
+def job(job_id: str) -> Response:
+    """One tab of a job's page."""
+    found = job_for(job_id)
+    tabs = _tabs(found)
+    tab = request.args.get("tab", "overview")
+    if tab not in tabs:
+        tab = "overview"
+    return show(
+        "job.html",
+        job=found,
+        tabs={name: title for name, (title, _) in tabs.items()},
+        tab=tab,
+        advice=advice(found.error_code),
+        is_open=found.status in ("pending", "running"),
+        **tabs[tab][1](found),
+    )
+
+
+@blueprint.post("/jobs/<job_id>/cancel")
+@signed_in
+def cancel_job(job_id: str) -> AnyResponse:
+    """Cancel and show what became of it."""
+    cancel(service(), user(), own_job(job_id), origin=origin())
+    return to(f"/jobs/{job_id}")
+
+
+@blueprint.post("/jobs/<job_id>/retry")
+@signed_in
+def retry_job(job_id: str) -> AnyResponse:
+    """Do it again and show the new job."""
+    made = retry(service(), user(), own_job(job_id), origin=origin())
+    return to(f"/jobs/{made.id}")
+
+
+def _tabs(found: Job) -> dict[str, tuple[str, Callable[[Job], Values]]]:
+    """The tabs that the job has, by their name in the address."""
+    tabs: dict[str, tuple[str, Callable[[Job], Values]]] = {"overview": ("Overview", _overview)}
+    if found.run_type == "sampling" and found.status == "completed":
+        tabs["rows"] = ("Drawn rows", lambda job: _grid(job, SAMPLE))
+        if found.run_parameters["export_residual"]:
+            tabs["residual"] = ("Residual", lambda job: _grid(job, RESIDUAL))
+        tabs["reserves"] = ("Reserves", _reserves)
+        tabs["why"] = ("Why this row?", _why)
+    tabs["request"] = ("Request", _request)
+    tabs["log"] = ("Log", _log)
+    return tabs
+
+
+def _overview(found: Job) -> Values:
+    return {"summary": found.output_summary or {}}
+
+
+def _grid(found: Job, key: str) -> Values:
+    table = open_table(service(), found.dataset_id, output_of(found), key)
+    grid: Grid = grid_of(table, RowSource(found.dataset_id, table.commit_id, key, found.id))
+    route = "residual" if key == RESIDUAL else "data"
+
+    def downloads(kind: str) -> str:
+        asked = {
+            name: request.args[name]
+            for name in ("filter", "order_by", "order_desc")
+            if request.args.get(name)
+        }
+        return f"/api/sampling/jobs/{found.id}/{route}?{urlencode({**asked, 'format': kind})}"
+
+    def why(row: Values) -> str:
+        return f"/jobs/{found.id}?{urlencode({'tab': 'why', 'row': row['_logical_row_id']})}"
+
+    has_id = any(column.name == "_logical_row_id" for column in grid.shown)
+    return {"grid": grid, "downloads": downloads, "why": why if key == SAMPLE and has_id else None}
+
+
+def _reserves(found: Job) -> Values:
+    rounds = len(found.run_parameters["rounds"])
+    number = _between("round", 1, rounds, 1)
+    limit = _between("limit", 1, 1000, RESERVES_SHOWN)
+    values: Values = {"rounds": rounds, "round": number, "limit": limit}
+    try:
+        values["reserves"] = next_rows(service(), found, number, limit)
+        tell_view(
+            RowSource(
+                found.dataset_id, source_of(found), found.run_parameters["table_key"], found.id
+            ),
+            "reserves",
+        )
+    except DomainError as error:
+        values["problem"] = error.message
+    return values
+
+
+def _why(found: Job) -> Values:
+    row = request.args.get("row", "").strip()
+    values: Values = {"row": row, "example": f"{found.run_parameters['table_key']}:17"}
+    if row:
+        try:
+            values["verdict"] = why_row(service(), found, row)
+        except DomainError as error:
+            values["problem"] = error.message
+    return values
+
+
+def _request(found: Job) -> Values:
+    """The job's request as JSON, and as a line for a terminal."""
+    hidden = ("request_digest", "output_ref")
+    body = {name: value for name, value in found.run_parameters.items() if name not in hidden}
+    values: Values = {"parameters": json.dumps(body, indent=2, ensure_ascii=False)}
+    if found.run_type == "sampling":
+        path = f"/api/sampling/datasets/{found.dataset_id}/jobs"
+        text = json.dumps(body, ensure_ascii=False).replace("'", "'\\''")
+        values["curl"] = (
+            f"curl '{request.host_url.rstrip('/')}{path}' \\\n"
+            '  -H "Authorization: Bearer $JOBSVC_TOKEN" \\\n'
+            f"  -H 'Content-Type: application/json' \\\n  -d '{text}'"
+        )
+    return values
+
+
+def _log(found: Job) -> Values:
+    with service().database.read() as tx:
+        entries, total = list_log(tx, found.id, 0, LOG_SHOWN)
+    return {"entries": entries, "entry_count": total}
+
+
+def _between(name: str, least: int, most: int, default: int) -> int:
+    text = request.args.get(name, "")
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else default
+    return min(max(number, least), most)

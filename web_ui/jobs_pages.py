@@ -1,0 +1,106 @@
+"""The list of jobs, and what can be done with several at once."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, request
+from marshmallow import ValidationError
+from werkzeug.wrappers import Response as AnyResponse
+
+from domain_errors import DomainError
+from http_api.access import dataset_for, job_for, service, user
+from http_api.auditing import origin
+from http_api.jobs_routes import JobsQuery
+from job_runner.lifecycle import cancel, retry
+from storage.job_lists import JobFilters, list_jobs
+from storage.jobs import RUN_TYPES, STATUSES, Job
+from web_ui.shell import blueprint, local_page, show, signed_in, to
+
+LIMIT = 50
+MOST_AT_ONCE = 1000
+OUTCOME = ("did", "done", "refused")
+
+
+@blueprint.get("/jobs")
+@signed_in
+def jobs() -> Response:
+    """The jobs that the address's filters leave, newest first."""
+    given = {name: request.args.getlist(name) for name in request.args if request.args.get(name)}
+    problem = None
+    try:
+        query = _query(given)
+    except ValidationError as error:
+        query, problem = _query({}), f"The filters can't be read: {error.messages}"
+    page = {"offset": query.pop("offset"), "limit": query.pop("limit")}
+    order = query.pop("order")
+    statuses = query.pop("status", None)
+    filters = JobFilters(statuses=tuple(statuses) if statuses else None, **query)
+    with service().database.read() as tx:
+        found, total = list_jobs(tx, user(), filters, order=order, **page)
+    return show(
+        "jobs.html",
+        jobs=found,
+        page={**page, "total": total},
+        problem=problem,
+        statuses=STATUSES,
+        run_types=RUN_TYPES,
+        chosen=statuses or (),
+        narrowed=bool(given.keys() - {"offset", "limit", *OUTCOME}),
+        outcome=_outcome(),
+    )
+
+
+@blueprint.post("/jobs")
+@signed_in
+def change_jobs() -> AnyResponse:
+    """Cancel or retry the ticked jobs; those that can't be are counted."""
+    asked = request.form.get("action")
+    action = cancel if asked == "cancel" else retry
+    done = refused = 0
+    for job_id in request.form.getlist("job")[:MOST_AT_ONCE]:
+        try:
+            action(service(), user(), own_job(job_id), origin=origin())
+            done += 1
+        except DomainError:
+            refused += 1
+    back = local_page(request.form.get("back", "/jobs"))
+    joint = "&" if "?" in back else "?"
+    return to(f"{back}{joint}{urlencode({'did': asked or '', 'done': done, 'refused': refused})}")
+
+
+def _outcome() -> str | None:
+    """What the last change of several jobs did, in words."""
+    done, refused = request.args.get("done", ""), request.args.get("refused", "")
+    if not (done.isdigit() and refused.isdigit()):
+        return None
+    cancelled = request.args.get("did") == "cancel"
+    told = f"{int(done):,} jobs {'cancelled' if cancelled else 'asked for again'}."
+    if int(refused):
+        why = "had ended already" if cancelled else "can't be done again as they are"
+        told += f" {int(refused):,} were left alone: they {why}, or you may only read them."
+    return told
+
+
+def _query(given: dict[str, Any]) -> dict[str, Any]:
+    flat = {
+        name: values if name == "status" else values[-1]
+        for name, values in given.items()
+        if name not in OUTCOME
+    }
+    loaded: dict[str, Any] = JobsQuery().load({"limit": str(LIMIT), **flat})
+    return loaded
+
+
+def own_job(job_id: str) -> Job:
+    """A job that the viewer may change.
+
+    Raises
+    ------
+    NotFound, Forbidden
+        It isn't there or visible; or the viewer may only read.
+    """
+    found = job_for(job_id)
+    dataset_for(found.dataset_id, "write")
+    return found
