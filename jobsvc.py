@@ -19,6 +19,7 @@ import web_ui.pages
 from command_line import Composition, Listening, command
 from http_api.app import create_app
 from http_api.http_server import HttpServer
+from http_api.upload_gate import gate
 from job_runner.recovery import recover
 from job_runner.run_types import HANDLERS
 from job_runner.runner import Runner
@@ -92,7 +93,8 @@ def build_app(service: Service) -> APIFlask:
 def listening(settings: Settings, purpose: str) -> Iterator[Listening]:
     """Serve over HTTP; the address is known inside the block, and ``serve`` answers requests."""
     with running_service(settings, purpose) as service:
-        server = HttpServer(build_app(service), settings)
+        app = build_app(service)
+        server = HttpServer(app, settings, gate(app, service))
         try:
             token = _operator_token(service, purpose)
             owner = service.directory.owner()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import uuid
 from importlib.metadata import version
 from typing import cast
 
@@ -18,6 +16,7 @@ from http_api import (
     import_routes,
     job_events,
     jobs_routes,
+    json_bodies,
     kept_answers,
     openapi,
     problems,
@@ -35,11 +34,13 @@ from http_api import (
 )
 from http_api.access import SERVICE
 from http_api.json_provider import OrjsonProvider
+from http_api.request_ids import HEADER, request_id
 from http_api.strict_fields import LARGEST_INTEGER
 from http_api.uploads import UploadRequest
 from job_runner.service import Service
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+MOST_FORM_PARTS = 20
+"""Each file among them is a file on disk; an import has two parts."""
 
 BLUEPRINTS = (
     service_routes.blueprint,
@@ -84,6 +85,7 @@ def create_app(service: Service) -> APIFlask:
     app.extensions[job_events.SLOTS] = job_events.stream_slots(service.settings)
     app.extensions[row_reads.SEEN] = row_reads.SeenViews()
     problems.register(app)
+    json_bodies.register()
     _limit_bodies(app, service)
     _name_requests(app)
     security_headers.register(app)
@@ -95,6 +97,7 @@ def create_app(service: Service) -> APIFlask:
 
 
 def _limit_bodies(app: APIFlask, service: Service) -> None:
+    app.config["MAX_FORM_PARTS"] = MOST_FORM_PARTS
     app.config["MAX_CONTENT_LENGTH"] = service.settings.body_max_kb * 1024
 
     @app.before_request
@@ -110,10 +113,9 @@ def _limit_bodies(app: APIFlask, service: Service) -> None:
 def _name_requests(app: APIFlask) -> None:
     @app.before_request
     def name_request() -> None:
-        given = request.headers.get("X-Request-ID", "")
-        g.request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+        g.request_id = request_id(request.headers.get(HEADER))
 
     @app.after_request
     def send_name(response: Response) -> Response:
-        response.headers["X-Request-ID"] = g.get("request_id") or str(uuid.uuid4())
+        response.headers[HEADER] = g.get("request_id") or request_id(None)
         return response

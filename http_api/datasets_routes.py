@@ -10,7 +10,7 @@ from marshmallow import RAISE, fields, validate
 from http_api.access import bearer, dataset_for, require_role, service, user
 from http_api.auditing import audit
 from http_api.refs_routes import CommitTableOut, commit_tables
-from http_api.strict_fields import StrictInteger, StrictString
+from http_api.strict_fields import BoundedList, StrictInteger, StrictString
 from http_api.strict_schemas import MessageOut, PageOut, PageQuery, StrictSchema, text
 from storage.commits import get_commit
 from storage.datasets import (
@@ -33,13 +33,13 @@ blueprint = APIBlueprint("datasets", __name__, url_prefix="/api/datasets", tag="
 class DatasetIn(StrictSchema):
     name = text(1, 200, required=True)
     description = text(0, 10_000, load_default="", allow_none=False)
-    tags = fields.List(text(1, 100), load_default=list, validate=validate.Length(max=100))
+    tags = BoundedList(text(1, 100), load_default=list, most=100)
 
 
 class DatasetChangeIn(StrictSchema):
     name = text(1, 200)
     description = text(0, 10_000)
-    tags = fields.List(text(1, 100), validate=validate.Length(max=100))
+    tags = BoundedList(text(1, 100), most=100)
 
 
 class DatasetOut(Schema):

@@ -10,7 +10,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
-from http_api.strict_fields import StrictString, check_text, kind_of
+from http_api.strict_fields import BoundedList, StrictString, check_text, kind_of
 from http_api.strict_schemas import StrictSchema, text
 
 LONGEST_EXPRESSION = 10_000
@@ -38,8 +38,8 @@ class ConditionIn(StrictSchema):
 
 
 class ConditionsIn(StrictSchema):
-    conditions = fields.List(
-        fields.Nested(ConditionIn), required=True, validate=validate.Length(1, MOST_CONDITIONS)
+    conditions = BoundedList(
+        fields.Nested(ConditionIn), required=True, least=1, most=MOST_CONDITIONS
     )
     logic = StrictString(load_default="AND", validate=validate.OneOf(("AND", "OR")))
 

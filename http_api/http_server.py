@@ -16,6 +16,7 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.wasyncore import close_all
 
 from domain_errors import DomainError
+from http_api.request_limits import Gate, limited_channel
 from job_runner.settings import Settings
 
 STOP_S = 10
@@ -36,7 +37,9 @@ class HttpServer:
     app : callable
         The WSGI app.
     settings : Settings
-        Host, port, threads and the largest upload.
+        Host, port and threads.
+    gate : Gate
+        Which requests are taken in.
 
     Raises
     ------
@@ -44,7 +47,7 @@ class HttpServer:
         The address can't be listened on.
     """
 
-    def __init__(self, app: Callable[..., Any], settings: Settings) -> None:
+    def __init__(self, app: Callable[..., Any], settings: Settings, gate: Gate) -> None:
         self._channels: dict[int, Any] = {}
         self._lock = threading.Lock()
         self._pulling = threading.Lock()
@@ -58,8 +61,7 @@ class HttpServer:
                 host=settings.host,
                 port=settings.port,
                 threads=settings.http_threads,
-                # A little more than the app's own limit, whose answer is the clearer one.
-                max_request_body_size=(settings.upload_max_mb + 1) * 1024**2,
+                max_request_body_size=settings.body_max_kb * 1024,  # unless the gate says more
                 channel_request_lookahead=1,  # a client that leaves is noticed
                 ident=None,
             )
@@ -73,6 +75,8 @@ class HttpServer:
             raise AddressInUse(
                 f'"{settings.host}", port {settings.port}, is no address ({error}).'
             ) from None
+        for listener in self._listeners():
+            listener.channel_class = limited_channel(gate)
         self.port = int(self._listeners()[0].effective_port)
         self.url = f"http://{_reachable(settings.host)}:{self.port}"
 

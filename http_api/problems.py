@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from apiflask import APIFlask
@@ -67,12 +68,31 @@ STATUS_OF_CODE: Mapping[str, int] = {
 """A code that isn't here is a mistake of ours: 500. A test holds the table against all errors."""
 
 PROBLEM = "application/problem+json"
+MOST_ERRORS = 100
+"""A document lists so many errors at the most: a body can hold a hundred thousand."""
 
 
 class InvalidRequest(DomainError):
     """A request that isn't what the API takes; ``loc`` starts with ``body`` or ``query``."""
 
     code = "invalid_request"
+
+
+def problem_document(
+    status: int, code: str, detail: str, request_id: str, errors: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """An error as RFC 9457 has it; a 422 lists its errors."""
+    document: dict[str, Any] = {
+        "type": f"urn:jobsvc:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": request_id,
+    }
+    if status == 422:
+        document["errors"] = list(errors)
+    return document
 
 
 def problem(
@@ -82,18 +102,8 @@ def problem(
     errors: Sequence[Mapping[str, Any]] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Build a problem document."""
-    document: dict[str, Any] = {
-        "type": f"urn:jobsvc:problem:{code}",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "code": code,
-        "request_id": g.get("request_id", ""),
-    }
-    if status == 422:
-        document["errors"] = list(errors)
-    response = jsonify(document)
+    """Answer with a problem document."""
+    response = jsonify(problem_document(status, code, detail, g.get("request_id", ""), errors))
     response.status_code = status
     response.headers.extend(dict(headers or {}))
     response.content_type = PROBLEM
@@ -126,10 +136,15 @@ _CODES = {
     422: "invalid_request",
 }
 
+SIGN_IN_FIRST = (
+    "Sign in first: send the header Authorization: Bearer and a token that is still valid."
+)
+TOO_LARGE = "The request is larger than this server accepts."
+
 _DETAILS = {
-    401: "Sign in first: send the header Authorization: Bearer and a token that is still valid.",
+    401: SIGN_IN_FIRST,
     404: "There is nothing at this address.",
-    413: "The request is larger than this server accepts.",
+    413: TOO_LARGE,
 }
 
 
@@ -139,7 +154,7 @@ def of_http_error(error: HTTPError) -> Response:
     if error.status_code in (400, 422):
         errors = [
             {"loc": list(loc), "msg": message, "type": "value_error"}
-            for loc, message in _flattened(location_messages)
+            for loc, message in islice(_flattened(location_messages), MOST_ERRORS)
         ]
         if not errors:
             errors = [{"loc": ["body"], "msg": "The request can't be read.", "type": "value_error"}]

@@ -13,6 +13,7 @@ from marshmallow_oneofschema.one_of_schema import OneOfSchema
 
 from http_api.filter_fields import FiltersField
 from http_api.strict_fields import (
+    BoundedList,
     SeedField,
     StrictBoolean,
     StrictInteger,
@@ -73,9 +74,7 @@ class StratifiedParametersIn(RandomParametersIn):
 
     sizes_of_method = ("sample_size", "sample_fraction", "samples_per_stratum", "sizes")
 
-    strata_columns = fields.List(
-        text(1, 1000), required=True, validate=validate.Length(min=1, max=50)
-    )
+    strata_columns = BoundedList(text(1, 1000), required=True, least=1, most=50)
     samples_per_stratum = size()
     sizes = fields.Dict(
         keys=StrictString(),
@@ -141,7 +140,7 @@ class WeightedParametersIn(ParametersIn):
 class SelectionIn(StrictSchema):
     """Which columns the sample shows of the drawn rows, and in which order."""
 
-    columns = fields.List(text(1, 1000), validate=validate.Length(max=MOST_COLUMNS))
+    columns = BoundedList(text(1, 1000), most=MOST_COLUMNS)
     order_by = text(1, 1000, allow_none=True)
     order_desc = StrictBoolean()
 

@@ -12,7 +12,7 @@ from marshmallow import ValidationError, fields, pre_load, validate, validates_s
 
 from http_api.job_schemas import priority_field
 from http_api.round_schemas import BESIDE_METHOD, AnyRoundIn
-from http_api.strict_fields import StrictBoolean, StrictInteger
+from http_api.strict_fields import BoundedList, StrictBoolean, StrictInteger
 from http_api.strict_schemas import StrictSchema, text
 from http_api.tables_routes import RowsOut
 from sampling_engine import MOST_ROUNDS
@@ -25,9 +25,7 @@ class DrawIn(StrictSchema):
 
     source_ref = text(1, 100, load_default="main")
     table_key = text(1, 200, allow_none=True)
-    rounds = fields.List(
-        fields.Nested(AnyRoundIn), required=True, validate=validate.Length(1, MOST_ROUNDS)
-    )
+    rounds = BoundedList(fields.Nested(AnyRoundIn), required=True, least=1, most=MOST_ROUNDS)
 
     @pre_load
     def single_round(self, data: Any, **_: Any) -> Any:
@@ -73,7 +71,7 @@ class ColumnSamplesIn(StrictSchema):
 
     source_ref = text(1, 100, load_default="main")
     table_key = text(1, 200, allow_none=True)
-    columns = fields.List(text(1, 1200), required=True, validate=validate.Length(1, 100))
+    columns = BoundedList(text(1, 1200), required=True, least=1, most=100)
     sample_size = StrictInteger(validate=validate.Range(min=1, max=1000))
     samples_per_column = StrictInteger(validate=validate.Range(min=1, max=1000))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError, fields, validate
 
 LARGEST_INTEGER = 2**63 - 1
 
@@ -64,6 +64,19 @@ class StrictBoolean(fields.Boolean):
         if not isinstance(value, bool):
             raise ValidationError(f"Must be true or false, not {kind_of(value)}.")
         return value
+
+
+class BoundedList(fields.List[Any]):
+    """A JSON list of at most so many items; a longer one is refused before any is looked at."""
+
+    def __init__(self, inner: Any, *, least: int = 0, most: int, **options: Any) -> None:
+        super().__init__(inner, validate=validate.Length(least or None, most), **options)
+        self._most = most
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        if isinstance(value, list) and len(value) > self._most:
+            raise ValidationError(f"Longer than maximum length {self._most}.")
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class SeedField(fields.Field[int | str]):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 from apiflask import Schema
@@ -16,6 +17,8 @@ from http_api.strict_fields import QueryInteger, StrictString
 
 LARGEST_PAGE = 1000
 DEFAULT_PAGE = 100
+MOST_EXPLAINED = 20
+"""Looking for the right name takes a while, and a body can hold a hundred thousand wrong ones."""
 
 
 class StrictSchema(Schema):
@@ -28,10 +31,10 @@ class StrictSchema(Schema):
         """Put the right name beside a wrong one."""
         if not isinstance(error.messages, dict):
             return
-        unknown = self.error_messages["unknown"]
-        for name, messages in error.messages.items():
-            if messages == [unknown]:
-                error.messages[name] = [unknown_field(str(name), self.load_fields)]
+        unknown = [self.error_messages["unknown"]]
+        names = (name for name, messages in error.messages.items() if messages == unknown)
+        for name in list(islice(names, MOST_EXPLAINED)):
+            error.messages[name] = [unknown_field(str(name), self.load_fields)]
 
 
 def unknown_field(name: str, known: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 import jobsvc
-from http_api.sessions import COOKIE, CSRF_HEADER, csrf_token
+from http_api.sessions import COOKIE, CSRF_FIELD, CSRF_HEADER, csrf_token
 from job_runner.settings import Settings
 from storage.jobs import NewJob, cancel_job, get_job, insert_job
 from storage.tokens import open_sign_in_link
@@ -108,12 +108,33 @@ def page_session(world: World) -> dict[str, Any]:
     return {"headers": {"Cookie": f"{COOKIE}={secret}", CSRF_HEADER: csrf_token(secret)}}
 
 
+def page_form(world: World, **fields: str) -> dict[str, Any]:
+    """A form of one of the user's own pages."""
+    _, secret = world.client.headers["Authorization"].split()
+    return {
+        "data": {CSRF_FIELD: csrf_token(secret), **fields},
+        "headers": {"Cookie": f"{COOKIE}={secret}"},
+    }
+
+
 def permission(world: World, **more: str) -> dict[str, Any]:
     return {"json": {"user_id": world.user["id"], **more}}
 
 
 CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
     "POST /sign-in": ("signed_in", lambda w: ("/sign-in", page_login(w))),
+    "POST /jobs": (
+        "job_cancelled",
+        lambda w: ("/jobs", page_form(w, action="cancel", job=w.job("running"))),
+    ),
+    "POST /jobs/<job_id>/cancel": (
+        "job_cancelled",
+        lambda w: (f"/jobs/{w.job('running')}/cancel", page_form(w)),
+    ),
+    "POST /jobs/<job_id>/retry": (
+        "job_retried",
+        lambda w: (f"/jobs/{w.job('failed')}/retry", page_form(w)),
+    ),
     "POST /sign-out": ("signed_out", lambda w: ("/sign-out", page_session(w))),
     "POST /api/users/login": ("signed_in", lambda w: ("/api/users/login", login(w))),
     "POST /api/users/token": ("signed_in", lambda w: ("/api/users/token", login(w))),

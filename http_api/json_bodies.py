@@ -1,0 +1,52 @@
+"""JSON bodies, read so that whatever is wrong with one is told as the client's error.
+
+Owns: how the parser that every view's input goes through reads JSON. Its own reader fails on what
+is nested too deeply and on integers of thousands of digits, and says nothing of a misplaced comma.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from apiflask.schema_adapters.marshmallow import parser
+from flask import Request
+from marshmallow import missing
+
+from http_api.problems import InvalidRequest
+
+
+def load_json(request: Request, schema: Any) -> Any:
+    """Read a body that must be JSON; one of another type, and an empty one, is missing.
+
+    Raises
+    ------
+    InvalidRequest
+        It is no JSON, with the place; or nothing that a person would send.
+    """
+    body = request.get_data(cache=True) if request.is_json else b""
+    if not body:
+        return missing
+    try:
+        return json.loads(body.decode("utf-8"))
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        problem = f"The body is no JSON: {error.msg} at {place}."
+    except UnicodeDecodeError:
+        problem = "The body is no JSON: it isn't UTF-8."
+    except RecursionError:
+        problem = "The JSON is nested too deeply."
+    except ValueError:  # Python's limit for integers, as no other reader of JSON has it
+        problem = "The JSON holds a number with too many digits."
+    raise InvalidRequest(problem, loc=("body",))
+
+
+def load_json_or_form(request: Request, schema: Any) -> Any:
+    """Read a body that is JSON or a form."""
+    return load_json(request, schema) if request.is_json else parser.load_form(request, schema)
+
+
+def register() -> None:
+    """Have every view's JSON read so."""
+    parser.location_loader("json")(load_json)
+    parser.location_loader("json_or_form")(load_json_or_form)

@@ -1,0 +1,14 @@
+"""A name for each request: the client's own, or one of ours."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+HEADER = "X-Request-ID"
+_GIVEN = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def request_id(given: str | None) -> str:
+    """The name that a client gave, if it can be one; else a new one."""
+    return given if given is not None and _GIVEN.fullmatch(given) else str(uuid.uuid4())

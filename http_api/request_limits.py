@@ -1,0 +1,197 @@
+"""What the server takes in before the app sees it: how much, from whom, how slowly.
+
+Waitress collects a whole request before the app runs. Owns: what is refused while it arrives, and
+those refusals as problem documents. Invariants: only an import by a known user may be larger than
+``body_max_kb``, so nobody else fills the disk; a request that arrives too slowly loses its
+connection; a refusal is read by the client although its body isn't. Used by ``http_server``.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import json
+import logging
+import socket
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.task import ErrorTask
+
+from http_api.problems import PROBLEM, TOO_LARGE, problem_document
+from http_api.request_ids import HEADER, request_id
+from http_api.security_headers import HEADERS
+
+HEADERS_WITHIN_S = 20.0
+BODY_WITHIN_S = 60.0
+"""For a body that isn't an import; an import may take as long as it moves at all."""
+LINGER_S = 2.0
+LINGER_BYTES = 8 * 1024**2
+
+logger = logging.getLogger("jobsvc.http")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a request isn't taken in."""
+
+    status: int
+    code: str
+    detail: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Gate = Callable[[str, str, Mapping[str, str]], "int | Refusal"]
+"""From a request's method, path and headers (in waitress' spelling, ``CONTENT_TYPE``) to the
+largest body in bytes that it may have, or why it may have none."""
+
+CODES = {
+    400: ("malformed_request", "The request can't be read as HTTP"),
+    413: ("too_large", TOO_LARGE),
+    431: ("headers_too_large", "The request's headers are larger than this server accepts."),
+    501: ("not_implemented", "The request uses a transfer encoding that this server doesn't know."),
+}
+
+
+class LimitedParser(HTTPRequestParser):  # type: ignore[misc]
+    """A request as it arrives, held to the gate's limit once its headers are there."""
+
+    adj: Any
+
+    def __init__(self, gate: Gate, adj: Any) -> None:
+        super().__init__(adj)
+        self.began = time.monotonic()
+        self._gate = gate
+        self._refusal: Refusal | None = None
+        self.may_be_slow = False
+
+    def received(self, data: bytes) -> int:
+        """Take in a piece; returns how much of it belongs to this request."""
+        consumed: int = super().received(data)
+        if self._refusal is not None:
+            self.error, self.completed = self._refusal, True
+        if self.error is not None:
+            # Waitress 3.0.2 would ask for the body of a request that it has refused already.
+            self.expect_continue = False
+        return consumed
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the headers, and find the limit for what follows."""
+        super().parse_header(header_plus)
+        if self.chunked and "CONTENT_LENGTH" in self.headers:
+            raise ParsingError("It has a Content-Length and is chunked")
+        if self.body_rcv is None:
+            return
+        limit = self._gate(self.command, self.path, self.headers)
+        if isinstance(limit, Refusal):
+            self._refusal = limit
+            return
+        self.may_be_slow = limit > self.adj.max_request_body_size
+        # The parser asks its adjustments, which all requests share, for the limit.
+        self.adj = copy.copy(self.adj)
+        self.adj.max_request_body_size = limit + 1
+
+    def is_too_slow(self, now: float) -> bool:
+        """Whether it should have arrived by now."""
+        if not self.headers_finished:
+            return now - self.began > HEADERS_WITHIN_S
+        return not self.may_be_slow and now - self.began > BODY_WITHIN_S
+
+
+class ProblemTask(ErrorTask):  # type: ignore[misc]
+    """Answers a refused request with a problem document, and ends the connection."""
+
+    def execute(self) -> None:
+        """Write the answer."""
+        refusal = _as_refusal(self.request.error)
+        name = request_id(self.request.headers.get("X_REQUEST_ID"))
+        where = self.channel.addr[0]
+        logger.info("request %s of %s was refused: %s", name, where, refusal.detail)
+        document = problem_document(refusal.status, refusal.code, refusal.detail, name)
+        body = json.dumps(document).encode()
+        self.channel.refused = True
+        self.status = f"{refusal.status} {document['title']}"
+        headers = {**HEADERS, **refusal.headers, "Content-Type": PROBLEM, HEADER: name}
+        self.response_headers.extend(headers.items())
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class LimitedChannel(HTTPChannel):  # type: ignore[misc]
+    """A connection that gives slow requests up, and refuses so that the client hears it.
+
+    To close a socket with unread data resets the connection, and the answer may be lost with it. So
+    after a refusal the sending side is closed first, and what still arrives is thrown away for a
+    moment.
+    """
+
+    error_task_class = ProblemTask
+    _lingers_until = 0.0
+    _discarded_bytes = 0
+    refused = False
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._silent_since: float | None = time.monotonic()
+
+    def received(self, data: bytes) -> bool:
+        """Take data in for the present request, or throw it away after a refusal."""
+        self._silent_since = None
+        if self._lingers_until:
+            self._discarded_bytes += len(data)
+            return False
+        return bool(super().received(data))
+
+    def readable(self) -> bool:
+        """Whether the loop should wait for data."""
+        return bool(self._lingers_until or super().readable())
+
+    def writable(self) -> bool:
+        """Whether the loop should call :meth:`handle_write`; asked every second at the least."""
+        now = time.monotonic()
+        if self._lingers_until:
+            if now > self._lingers_until or self._discarded_bytes > LINGER_BYTES:
+                self.will_close = True
+            return self.will_close
+        if not self.will_close and self._is_too_slow(now):
+            logger.info("a request of %s arrived too slowly", self.addr[0])
+            self.will_close = True
+        return bool(super().writable())
+
+    def _is_too_slow(self, now: float) -> bool:
+        if self._silent_since is not None:
+            return now - self._silent_since > HEADERS_WITHIN_S
+        arriving = self.request
+        return arriving is not None and not self.requests and arriving.is_too_slow(now)
+
+    def handle_close(self) -> None:
+        """Close at once, or linger after a refusal."""
+        if self.refused and self.connected and not self._lingers_until:
+            with suppress(OSError):
+                self.socket.shutdown(socket.SHUT_WR)
+                self._lingers_until = time.monotonic() + LINGER_S
+                self.will_close = False
+                return
+        super().handle_close()
+
+
+def limited_channel(gate: Gate) -> type[HTTPChannel]:
+    """The class of a server's connections, with its gate."""
+    parser = functools.partial(LimitedParser, gate)
+    return type("GatedChannel", (LimitedChannel,), {"parser_class": staticmethod(parser)})
+
+
+def _as_refusal(error: Any) -> Refusal:
+    """Waitress' own errors in the product's words."""
+    if isinstance(error, Refusal):
+        return error
+    code, detail = CODES.get(error.code, ("internal_error", "Something unforeseen went wrong."))
+    if error.code == 400:
+        detail = f"{detail}: {str(error.body)[:200]}."
+    return Refusal(error.code, code, detail)

@@ -1,0 +1,55 @@
+"""Who may send how much: asked for each request once its headers have arrived.
+
+Invariant: only an import by a user who may write can be larger than the setting ``body_max_kb``.
+The import's view checks the dataset and its level afterwards, as everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+from flask import Flask
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import parse_cookie
+
+from http_api.import_routes import ENDPOINT
+from http_api.problems import SIGN_IN_FIRST
+from http_api.request_limits import Gate, Refusal
+from http_api.sessions import COOKIE
+from job_runner.service import Service
+from storage.tokens import holder_of
+
+
+def gate(app: Flask, service: Service) -> Gate:
+    """The limits of an app's requests."""
+    addresses = app.url_map.bind("localhost")
+    small_bytes = service.settings.body_max_kb * 1024
+    large_bytes = service.settings.upload_max_mb * 1024**2
+
+    def is_import(method: str, path: str) -> bool:
+        with suppress(HTTPException):
+            decoded = path.encode("latin-1").decode("utf-8", "replace")
+            return bool(addresses.match(decoded, method=method)[0] == ENDPOINT)
+        return False
+
+    def limit(method: str, path: str, headers: Mapping[str, str]) -> int | Refusal:
+        if not is_import(method, path):
+            return small_bytes
+        holder = holder_of(service.database.single(), _secret(headers), service.clock)
+        if holder is None:
+            challenge = {"WWW-Authenticate": "Bearer"}
+            return Refusal(401, "unauthorized", SIGN_IN_FIRST, challenge)
+        if holder.scope == "read" or holder.user.role_name == "viewer":
+            return small_bytes  # the view says what is missing
+        return large_bytes
+
+    return limit
+
+
+def _secret(headers: Mapping[str, str]) -> str:
+    """The token of a header, or of a browser's session."""
+    scheme, _, token = headers.get("AUTHORIZATION", "").partition(" ")
+    if scheme:
+        return token.strip() if scheme.lower() == "bearer" else ""
+    return parse_cookie(headers.get("COOKIE", "")).get(COOKIE, "")
