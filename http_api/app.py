@@ -19,6 +19,7 @@ from http_api import (
     json_bodies,
     kept_answers,
     openapi,
+    permissions_routes,
     problems,
     refs_routes,
     row_reads,
@@ -48,6 +49,7 @@ BLUEPRINTS = (
     users_routes.blueprint,
     tokens_routes.blueprint,
     datasets_routes.blueprint,
+    permissions_routes.blueprint,
     refs_routes.blueprint,
     tables_routes.blueprint,
     import_routes.blueprint,
@@ -104,6 +106,8 @@ def _limit_bodies(app: APIFlask, service: Service) -> None:
     def allow_large_files() -> None:
         if request.endpoint == import_routes.ENDPOINT:
             request.max_content_length = service.settings.upload_max_mb * 1024**2
+        elif request.endpoint == import_routes.PREVIEW_ENDPOINT:
+            request.max_content_length = import_routes.PREVIEW_BYTES
 
     @app.teardown_request
     def drop_unused_uploads(_: BaseException | None) -> None:

@@ -10,11 +10,10 @@ from marshmallow import RAISE, fields, validate
 from http_api.access import bearer, dataset_for, require_role, service, user
 from http_api.auditing import audit
 from http_api.refs_routes import CommitTableOut, commit_tables
-from http_api.strict_fields import BoundedList, StrictInteger, StrictString
+from http_api.strict_fields import BoundedList, StrictString
 from http_api.strict_schemas import MessageOut, PageOut, PageQuery, StrictSchema, text
 from storage.commits import get_commit
 from storage.datasets import (
-    LEVELS,
     SORTS,
     DatasetFilters,
     change_dataset,
@@ -23,9 +22,7 @@ from storage.datasets import (
     list_datasets,
     remove_dataset,
 )
-from storage.permissions import delete_permission, list_permissions, put_permission
 from storage.refs import list_refs
-from storage.users import get_user
 
 blueprint = APIBlueprint("datasets", __name__, url_prefix="/api/datasets", tag="Datasets")
 
@@ -76,25 +73,6 @@ class OverviewOut(Schema):
     dataset_id = fields.Integer(required=True)
     name = fields.String(required=True)
     refs = fields.List(fields.Nested(OverviewRefOut), required=True)
-
-
-class PermissionIn(StrictSchema):
-    user_id = StrictInteger(required=True)
-    permission = StrictString(required=True, validate=validate.OneOf(LEVELS))
-
-
-class PermissionKey(StrictSchema):
-    user_id = StrictInteger(required=True)
-
-
-class PermissionOut(Schema):
-    user_id = fields.Integer(required=True)
-    user_soeid = fields.String(required=True)
-    permission = fields.String(required=True, attribute="level")
-
-
-class PermissionsOut(Schema):
-    permissions = fields.List(fields.Nested(PermissionOut), required=True)
 
 
 @blueprint.post("")
@@ -194,52 +172,3 @@ def overview(dataset_id: int) -> dict[str, Any]:
             for ref in refs
         ],
     }
-
-
-@blueprint.get("/<int:dataset_id>/permissions")
-@blueprint.auth_required(bearer)
-@blueprint.output(PermissionsOut)
-@blueprint.doc(summary="Who may do what in a dataset")
-def permissions(dataset_id: int) -> dict[str, Any]:
-    dataset_for(dataset_id, "read")
-    with service().database.read() as tx:
-        return {"permissions": list_permissions(tx, dataset_id)}
-
-
-@blueprint.put("/<int:dataset_id>/permissions")
-@blueprint.auth_required(bearer)
-@blueprint.input(PermissionIn, arg_name="given")
-@blueprint.output(PermissionsOut)
-@blueprint.doc(summary="Give a user a level: read, write or admin")
-def set_permission(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
-    dataset_for(dataset_id, "admin")
-    with service().database.write() as tx:
-        whom = get_user(tx, given["user_id"])
-        put_permission(tx, dataset_id, whom.id, given["permission"])
-        audit(
-            tx,
-            "permission_given",
-            dataset_id=dataset_id,
-            about=("user", whom.id),
-            soeid=whom.soeid,
-            permission=given["permission"],
-        )
-        return {"permissions": list_permissions(tx, dataset_id)}
-
-
-@blueprint.delete("/<int:dataset_id>/permissions")
-@blueprint.auth_required(bearer)
-@blueprint.input(PermissionKey, arg_name="given")
-@blueprint.output(PermissionsOut)
-@blueprint.doc(summary="Take a user's level away")
-def unset_permission(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
-    dataset_for(dataset_id, "admin")
-    with service().database.write() as tx:
-        delete_permission(tx, dataset_id, given["user_id"])
-        audit(
-            tx,
-            "permission_taken",
-            dataset_id=dataset_id,
-            about=("user", given["user_id"]),
-        )
-        return {"permissions": list_permissions(tx, dataset_id)}

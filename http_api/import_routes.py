@@ -5,24 +5,27 @@ from __future__ import annotations
 from pathlib import PurePath, PureWindowsPath
 from typing import Any
 
-from apiflask import APIBlueprint
+from apiflask import APIBlueprint, Schema
 from apiflask.fields import File
-from marshmallow import RAISE
+from marshmallow import RAISE, fields, validate
 
 from http_api.access import bearer, dataset_for, service, user
 from http_api.auditing import origin
 from http_api.idempotency import idempotency_key
 from http_api.job_schemas import JobAcceptedOut, priority_field
 from http_api.problems import InvalidRequest
-from http_api.strict_fields import check_text
+from http_api.strict_fields import StrictString, check_text
 from http_api.strict_schemas import StrictSchema, text
 from http_api.uploads import written_path
 from job_runner.import_job import submit_import
+from job_runner.import_preview import LARGEST_BYTES, preview_import
 
 blueprint = APIBlueprint(
     "imports", __name__, url_prefix="/api/datasets/<int:dataset_id>", tag="Import"
 )
 ENDPOINT = "imports.import_file"
+PREVIEW_ENDPOINT = "imports.preview"
+PREVIEW_BYTES = LARGEST_BYTES + 64 * 1024  # the parts around the file
 
 
 class ImportIn(StrictSchema):
@@ -31,6 +34,45 @@ class ImportIn(StrictSchema):
     )
     commit_message = text(0, 10_000)
     priority = priority_field()
+
+
+class PreviewIn(StrictSchema):
+    file = File(  # type: ignore[no-untyped-call]
+        required=True, metadata={"description": "The file, or the first part of one of lines."}
+    )
+    whole = StrictString(load_default="true", validate=validate.OneOf(("true", "false")))
+
+
+class PreviewTableOut(Schema):
+    key = fields.String(required=True)
+    columns = fields.List(fields.Dict(), required=True)
+    row_count = fields.Integer(
+        allow_none=True, required=True, metadata={"description": "Of a whole file."}
+    )
+    data = fields.List(fields.Dict(), required=True, metadata={"description": "The first rows."})
+    notes = fields.List(fields.String(), required=True)
+
+
+class PreviewOut(Schema):
+    tables = fields.List(fields.Nested(PreviewTableOut), required=True)
+
+
+@blueprint.post("/preview")
+@blueprint.auth_required(bearer)
+@blueprint.input(PreviewIn, location="form_and_files", unknown=RAISE, arg_name="given")
+@blueprint.output(PreviewOut)
+@blueprint.doc(
+    summary="What an import would make of a file",
+    description="Columns, types and first rows; nothing is kept. Send `whole=false` with the "
+    "beginning of a file of lines. At most 32 MiB.",
+)
+def preview(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    dataset_for(dataset_id, "write")
+    upload = given["file"]
+    name = _plain_name(upload.filename or "")
+    whole = given["whole"] == "true"
+    path = written_path(upload.stream)
+    return {"tables": preview_import(service(), path, name, whole=whole)}
 
 
 @blueprint.post("/refs/<ref>/import")

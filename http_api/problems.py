@@ -56,6 +56,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "minimum_exceeds_sample": 422,
     "too_many_strata": 422,
     "unreadable_file": 422,
+    "preview_too_slow": 422,
     "storage_not_writable": 503,
     "data_directory_in_use": 503,
     "newer_schema": 503,

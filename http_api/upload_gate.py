@@ -1,7 +1,7 @@
 """Who may send how much: asked for each request once its headers have arrived.
 
-Invariant: only an import by a user who may write can be larger than the setting ``body_max_kb``.
-The import's view checks the dataset and its level afterwards, as everywhere.
+Invariant: only an import, or a look at a file before it, by a user who may write can be larger than
+the setting ``body_max_kb``. The view checks the dataset and its level afterwards, as everywhere.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_cookie
 
-from http_api.import_routes import ENDPOINT
+from http_api.import_routes import ENDPOINT, PREVIEW_BYTES, PREVIEW_ENDPOINT
 from http_api.problems import SIGN_IN_FIRST
 from http_api.request_limits import Gate, Refusal
 from http_api.sessions import COOKIE
@@ -25,16 +25,20 @@ def gate(app: Flask, service: Service) -> Gate:
     """The limits of an app's requests."""
     addresses = app.url_map.bind("localhost")
     small_bytes = service.settings.body_max_kb * 1024
-    large_bytes = service.settings.upload_max_mb * 1024**2
+    large_bytes = {
+        ENDPOINT: service.settings.upload_max_mb * 1024**2,
+        PREVIEW_ENDPOINT: PREVIEW_BYTES,
+    }
 
-    def is_import(method: str, path: str) -> bool:
+    def endpoint(method: str, path: str) -> str:
         with suppress(HTTPException):
             decoded = path.encode("latin-1").decode("utf-8", "replace")
-            return bool(addresses.match(decoded, method=method)[0] == ENDPOINT)
-        return False
+            return str(addresses.match(decoded, method=method)[0])
+        return ""
 
     def limit(method: str, path: str, headers: Mapping[str, str]) -> int | Refusal:
-        if not is_import(method, path):
+        asked = endpoint(method, path)
+        if asked not in large_bytes:
             return small_bytes
         holder = holder_of(service.database.single(), _secret(headers), service.clock)
         if holder is None:
@@ -42,7 +46,7 @@ def gate(app: Flask, service: Service) -> Gate:
             return Refusal(401, "unauthorized", SIGN_IN_FIRST, challenge)
         if holder.scope == "read" or holder.user.role_name == "viewer":
             return small_bytes  # the view says what is missing
-        return large_bytes
+        return large_bytes[asked]
 
     return limit
 

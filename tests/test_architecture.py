@@ -17,7 +17,15 @@ MAY_IMPORT = {
     "import_engine": {"parquet_tables"} | LEAVES,
     "job_runner": {"storage", "sampling_engine", "import_engine", "parquet_tables"} | LEAVES,
     "http_api": {"job_runner", "storage", "sampling_engine", "parquet_tables"} | LEAVES,
-    "web_ui": {"http_api", "job_runner", "storage"} | LEAVES,
+    "web_ui": {
+        "http_api",
+        "job_runner",
+        "storage",
+        "import_engine",
+        "sampling_engine",
+        "parquet_tables",
+    }
+    | LEAVES,
     "command_line": {"job_runner", "storage", "sampling_engine"} | LEAVES,
 }
 FORBIDDEN_LIBRARIES = {

@@ -2,6 +2,7 @@
 
 import { all, one } from "./dom.js";
 import { localTime } from "./format.js";
+import "./forms.js";
 import { openHelp, openPalette } from "./palette.js";
 
 const YEAR_S = 31536000;

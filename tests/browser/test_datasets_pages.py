@@ -1,0 +1,127 @@
+"""Datasets from an empty list to an imported table, as a person makes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import sign_in
+from tests.live_server import LiveServer, write_csv
+
+Analyst = tuple[Page, httpx.Client]
+
+
+def test_a_new_dataset_is_made_and_a_dropped_file_is_looked_at_and_imported(
+    analyst: Analyst, server: LiveServer, tmp_path: Path
+) -> None:
+    page, _ = analyst
+    page.get_by_role("link", name="New dataset").first.click()
+    page.get_by_label("Name").fill("Sales of the north")
+    page.get_by_label("Tags, separated by commas").fill("sales, north")
+    page.get_by_role("button", name="Make it and import a file").click()
+    expect(page.get_by_role("heading", name="Import a file")).to_be_visible()
+    page.get_by_label("Drop a file here").set_input_files(write_csv(tmp_path / "s.csv", 3000))
+    preview = page.get_by_role("region", name="First rows of primary")
+    expect(preview.get_by_role("columnheader", name="amount DOUBLE")).to_be_visible()
+    expect(page.get_by_text("3 columns, 3,000 rows.")).to_be_visible()
+    page.get_by_label("Message").fill("First figures")
+    page.get_by_role("button", name="Import").click()
+    expect(page.locator("#state")).to_have_text("completed", timeout=30_000)
+    page.get_by_role("link", name="Sales of the north").click()
+    expect(page.get_by_text("First figures")).to_be_visible()
+    expect(page.get_by_role("region", name="Columns").get_by_role("row")).to_have_count(4)
+    page.get_by_role("link", name="History").click()
+    expect(page.get_by_text("primary (3,000 rows)")).to_be_visible()
+    page.goto(f"{server.url}/datasets?tag=north")
+    expect(page.get_by_role("link", name="Sales of the north")).to_be_visible()
+
+
+def test_a_file_that_cannot_be_read_is_told_before_it_is_sent(
+    analyst: Analyst, server: LiveServer, tmp_path: Path
+) -> None:
+    page, client = analyst
+    broken = tmp_path / "broken.csv"
+    broken.write_text("a,b\n1,2\n3\n")
+    page.goto(f"{server.url}/datasets/{server.new_dataset(client)}/import")
+    page.get_by_label("Drop a file here").set_input_files(broken)
+    expect(page.get_by_role("alert")).to_contain_text("Line 3")
+
+
+def test_rows_are_filtered_sorted_narrowed_and_paged_by_the_address(
+    analyst: Analyst, server: LiveServer
+) -> None:
+    page, client = analyst
+    dataset = server.new_table(400, client)
+    page.goto(f"{server.url}/datasets/{dataset}?tab=data")
+    page.get_by_label("Only rows where").fill("city = 'Lima'")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_text("100 rows pass, of 400")).to_be_visible()
+    page.get_by_role("link", name="amount").click()
+    page.get_by_role("link", name="amount ↑").click()
+    first = page.get_by_role("region", name="Rows").get_by_role("row").nth(1)
+    expect(first).to_contain_text("397")
+    page.keyboard.press("n")
+    expect(page.get_by_text("51 to 100 of 100")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_text("1 to 50 of 100")).to_be_visible()
+    page.get_by_text("Columns: 3 of 3").click()
+    page.get_by_role("checkbox", name="city").uncheck()
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("columnheader")).to_have_count(2)
+
+
+def test_refs_are_made_and_forgotten_and_someone_is_let_in(
+    analyst: Analyst, server: LiveServer
+) -> None:
+    page, client = analyst
+    dataset = server.new_table(10, client)
+    other, user = server.new_user()
+    page.goto(f"{server.url}/datasets/{dataset}")
+    page.get_by_text("New ref").click()
+    page.get_by_label("Name, for the commit looked at").fill("main")
+    page.get_by_role("button", name="Make").click()
+    expect(page.get_by_role("alert")).to_contain_text("already")
+    page.get_by_label("Name, for the commit looked at").fill("audited")
+    page.get_by_role("button", name="Make").click()
+    expect(page.get_by_role("link", name="audited")).to_be_visible()
+    page.get_by_role("button", name="Delete the ref audited").click()
+    page.get_by_role("button", name="Yes, do it").click()
+    expect(page.get_by_role("link", name="audited")).to_have_count(0)
+    assert other.get(f"/api/datasets/{dataset}").status_code == 404
+    page.get_by_role("link", name="Access").click()
+    page.get_by_label("SOEID").fill(user["soeid"])
+    page.get_by_role("button", name="Give").click()
+    expect(page.get_by_role("cell", name=user["soeid"], exact=True)).to_be_visible()
+    assert other.get(f"/api/datasets/{dataset}").json()["permission"] == "read"
+
+
+def test_a_reader_is_offered_nothing_that_they_may_not_do(page: Page, server: LiveServer) -> None:
+    dataset = server.new_table(10)
+    _, user = server.new_user()
+    given = {"user_soeid": user["soeid"], "permission": "read"}
+    server.admin.put(f"/api/datasets/{dataset}/permissions", json=given)
+    sign_in(page, server.url, user["soeid"], f"/datasets/{dataset}")
+    expect(page.get_by_role("link", name="Rows")).to_be_visible()
+    expect(page.get_by_role("link", name="Import")).to_have_count(0)
+    expect(page.get_by_role("link", name="Settings")).to_have_count(0)
+    answer = page.goto(f"{server.url}/datasets/{dataset}/import")
+    assert answer is not None
+    assert answer.status == 403
+    expect(page.get_by_role("heading", name="Not allowed")).to_be_visible()
+
+
+def test_a_removed_dataset_is_gone_once_its_name_is_typed(
+    analyst: Analyst, server: LiveServer
+) -> None:
+    page, client = analyst
+    dataset = server.new_table(10, client)
+    name = client.get(f"/api/datasets/{dataset}").json()["name"]
+    page.goto(f"{server.url}/datasets/{dataset}?tab=settings")
+    page.get_by_role("button", name="Remove it").click()
+    expect(page.get_by_role("button", name="Yes, do it")).to_be_disabled()
+    page.get_by_label(f"Type {name}").fill(name)
+    page.get_by_role("button", name="Yes, do it").click()
+    page.wait_for_url(f"{server.url}/datasets")
+    assert client.get(f"/api/datasets/{dataset}").status_code == 404

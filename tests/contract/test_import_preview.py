@@ -1,0 +1,74 @@
+"""What an import would make of a file, over HTTP."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.contract.problems import assert_problem
+from tests.live_server import LiveServer
+
+
+@pytest.fixture(scope="module")
+def dataset(server: LiveServer) -> int:
+    return server.new_dataset()
+
+
+def preview(
+    server: LiveServer, dataset: int, content: str, name: str = "a.csv", **fields: str
+) -> httpx.Response:
+    path = f"/api/datasets/{dataset}/preview"
+    return server.admin.post(path, files={"file": (name, content.encode())}, data=fields)
+
+
+def test_a_whole_files_columns_types_and_rows_are_shown_and_nothing_is_kept(
+    server: LiveServer, dataset: int
+) -> None:
+    lines = "\n".join(f"{row},2024-01-{row % 28 + 1:02}" for row in range(50))
+    (table,) = preview(server, dataset, f"id,day\n{lines}\n").json()["tables"]
+    assert table["key"] == "primary"
+    assert table["columns"] == [{"name": "id", "type": "BIGINT"}, {"name": "day", "type": "DATE"}]
+    assert (table["row_count"], len(table["data"])) == (50, 20)
+    assert table["data"][1] == {"id": 1, "day": "2024-01-02"}
+    assert not list(server.service.directory.uploads_dir.glob("incoming-*"))
+    ref = server.admin.get(f"/api/datasets/{dataset}/refs/main").json()
+    assert ref["commit_id"] is None
+
+
+def test_of_a_beginning_the_cut_line_is_left_away_and_no_count_is_claimed(
+    server: LiveServer, dataset: int
+) -> None:
+    (table,) = preview(server, dataset, "id,name\n1,a\n2,b\n3,cu", whole="false").json()["tables"]
+    assert [row["id"] for row in table["data"]] == [1, 2]
+    assert table["row_count"] is None
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "fields", "part"),
+    [
+        ("a,b\n1\n", "a.csv", {}, "Line 2"),
+        ("", "a.csv", {}, "empty"),
+        ("x", "a.docx", {}, "ending"),
+        ("[1, 2", "a.json", {"whole": "false"}, "files of lines"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_as_the_import_would(
+    server: LiveServer, dataset: int, content: str, name: str, fields: dict[str, str], part: str
+) -> None:
+    answer = preview(server, dataset, content, name, **fields)
+    assert_problem(answer, 422, "unreadable_file", part)
+
+
+def test_a_reader_may_not_preview(server: LiveServer, dataset: int) -> None:
+    client, user = server.new_user()
+    given = {"user_soeid": user["soeid"], "permission": "read"}
+    server.admin.put(f"/api/datasets/{dataset}/permissions", json=given)
+    files = {"file": ("a.csv", b"a\n1\n")}
+    answer = client.post(f"/api/datasets/{dataset}/preview", files=files)
+    assert_problem(answer, 403, "forbidden")
+
+
+def test_a_file_larger_than_other_bodies_is_looked_at(server: LiveServer, dataset: int) -> None:
+    lines = "\n".join(f"{row},{'x' * 40}" for row in range(5000))
+    (table,) = preview(server, dataset, f"id,text\n{lines}\n").json()["tables"]
+    assert table["row_count"] == 5000

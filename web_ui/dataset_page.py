@@ -1,0 +1,127 @@
+"""A dataset's page: its refs and tables, rows, history, draws, and who may do what.
+
+Owns: the page's tabs. A tab, a ref, a table and all of a grid stand in the address, so that back,
+reload and a copied link show the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from flask import Response, request
+
+from http_api.access import dataset_for, service, user
+from http_api.row_reads import RowSource
+from job_runner.open_tables import choose_key, open_commit, open_table
+from storage.commits import Commit, history
+from storage.datasets import Dataset
+from storage.job_lists import JobFilters, list_jobs
+from storage.permissions import list_permissions
+from storage.refs import MAIN, Ref, list_refs
+from web_ui.grids import grid_of
+from web_ui.shell import blueprint, show, signed_in
+
+Values = dict[str, Any]
+Tab = tuple[str, Callable[[Values], Values]]
+LIMIT = 50
+
+
+@blueprint.get("/datasets/<int:dataset_id>")
+@signed_in
+def dataset(dataset_id: int) -> Response:
+    """One tab of a dataset's page."""
+    found = dataset_for(dataset_id, "read")
+    ref = request.args.get("ref", MAIN)
+    with service().database.read() as tx:
+        refs, ref_count = list_refs(tx, dataset_id)
+        commit = open_commit(tx, dataset_id, ref) if _has_commit(refs, ref) else None
+    table_key = choose_key(commit, request.args.get("table") or None) if commit else None
+    tabs = _tabs(found, commit)
+    tab = request.args.get("tab", "overview")
+    if tab not in tabs:
+        tab = "overview"
+    here: Values = {"dataset": found, "ref": ref, "commit": commit, "table_key": table_key}
+    return show(
+        "dataset.html",
+        refs=refs,
+        ref_count=ref_count,
+        tabs={name: title for name, (title, _) in tabs.items()},
+        tab=tab,
+        may_write=found.allows("write") and user().role_name != "viewer",
+        may_manage=found.allows("admin") and user().role_name != "viewer",
+        tab_link=_tab_link,
+        **here,
+        **tabs[tab][1](here),
+    )
+
+
+def _has_commit(refs: list[Ref], ref: str) -> bool:
+    """Whether a ref, or a commit's id, leads to a commit: an empty dataset's main doesn't."""
+    return all(one.commit_id is not None for one in refs if one.name == ref)
+
+
+def _tabs(
+    found: Dataset, commit: Commit | None
+) -> dict[str, tuple[str, Callable[[Values], Values]]]:
+    tabs: dict[str, tuple[str, Callable[[Values], Values]]] = {"overview": ("Overview", _overview)}
+    if commit is not None:
+        tabs["data"] = ("Rows", _data)
+        tabs["history"] = ("History", _history)
+    tabs["draws"] = ("Draws", _draws)
+    tabs["access"] = ("Access", _access)
+    if found.allows("write"):
+        tabs["settings"] = ("Settings", lambda here: {})
+    return tabs
+
+
+def _tab_link(tab: str) -> str:
+    kept = {name: request.args[name] for name in ("ref", "table") if request.args.get(name)}
+    if tab != "overview":
+        kept["tab"] = tab
+    return f"{request.path}?{urlencode(kept)}" if kept else request.path
+
+
+def _overview(here: Values) -> Values:
+    commit: Commit | None = here["commit"]
+    if commit is None:
+        return {"tables": [], "columns": []}
+    table = commit.manifest.table(here["table_key"])
+    return {"tables": commit.manifest.tables, "columns": table.columns}
+
+
+def _data(here: Values) -> Values:
+    dataset_id, key = here["dataset"].id, here["table_key"]
+    table = open_table(service(), dataset_id, here["commit"].id, key)
+    grid = grid_of(table, RowSource(dataset_id, table.commit_id, key))
+    path = f"/api/datasets/{dataset_id}/refs/{quote(here['ref'], safe='')}/tables/{quote(key)}/data"
+
+    def downloads(kind: str) -> str:
+        names = ("filter", "order_by", "order_desc")
+        asked = {name: request.args[name] for name in names if request.args.get(name)}
+        return f"{path}?{urlencode({**asked, 'format': kind})}"
+
+    return {"grid": grid, "downloads": downloads}
+
+
+def _history(here: Values) -> Values:
+    offset = max(0, min(request.args.get("offset", 0, type=int), 2**62))
+    with service().database.read() as tx:
+        commits, total = history(
+            tx, here["dataset"].id, here["commit"].id, offset=offset, limit=LIMIT
+        )
+    return {"commits": commits, "page": {"total": total, "offset": offset, "limit": LIMIT}}
+
+
+def _draws(here: Values) -> Values:
+    offset = max(0, min(request.args.get("offset", 0, type=int), 2**62))
+    filters = JobFilters(dataset_id=here["dataset"].id, run_type="sampling")
+    with service().database.read() as tx:
+        jobs, total = list_jobs(tx, user(), filters, offset=offset, limit=LIMIT)
+    return {"jobs": jobs, "page": {"total": total, "offset": offset, "limit": LIMIT}}
+
+
+def _access(here: Values) -> Values:
+    with service().database.read() as tx:
+        return {"permissions": list_permissions(tx, here["dataset"].id)}
