@@ -81,6 +81,27 @@ class Settings:
     )
     token_hours: int = _setting(12, "hours", "How long a sign-in lasts.", 1)
     link_hours: int = _setting(24, "hours", "How long a one-time sign-in link stays open.", 1)
+    keep_jobs_days: int = _setting(
+        0, "days", "How long a prune keeps ended jobs without a kept sample; 0 is for ever.", 0
+    )
+    keep_logs_days: int = _setting(
+        0, "days", "How long a prune keeps entries of jobs' logs; 0 is for ever.", 0
+    )
+    keep_unreachable_days: int = _setting(
+        30,
+        "days",
+        "How long a prune keeps what no ref reaches, and removed datasets; 0 is for ever.",
+        0,
+    )
+    keep_uploads_days: int = _setting(
+        7,
+        "days",
+        "How long a prune keeps the files of failed imports; 0 is until the next start.",
+        0,
+    )
+    keep_counts_days: int = _setting(
+        90, "days", "How long a prune keeps counts of strata that nobody uses; 0 is for ever.", 0
+    )
     soeid_pattern: str = _setting(
         "[A-Za-z0-9]{7}", "regular expression", "What a new user's SOEID must match."
     )

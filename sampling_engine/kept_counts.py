@@ -2,15 +2,19 @@
 
 Owns: the files' names and contents. Invariant: a file is a copy of what a count gave, put in its
 place whole or not at all; since a table's files never change, neither does their count. Any of them
-may be deleted at any time, and one that can't be read is counted anew. Called by the strata.
+may be deleted at any time, and one that can't be read is counted anew. So that it can be told which
+are of no use any more, a name begins with that of the table's first file, and a file's time is that
+of its last use. Called by the strata.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -34,7 +38,8 @@ def kept_file(
         row_filter and row_filter.text,
     ]
     digest = hashlib.sha256(json.dumps(named).encode()).hexdigest()
-    return directory / f"{digest}.parquet"
+    first = table.files[0].path.stem if table.files else "none"
+    return directory / f"{first}-{digest}.parquet"
 
 
 def load_counts(
@@ -53,6 +58,8 @@ def load_counts(
     except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException):
         counted = None
     if counted is not None and (counted == table.file_rows or row_filter is not None):
+        with suppress(FileNotFoundError):  # deleted just now
+            os.utime(file)
         return True
     cursor.execute(f"DROP TABLE IF EXISTS {strata}")
     return False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storage.database import Transaction
@@ -71,6 +73,11 @@ def history(
 def named_files(tx: Transaction) -> set[str]:
     """The hash of every data file that some commit names."""
     return {row["sha256"] for row in all_rows(tx, "named_files")}
+
+
+def named_among(tx: Transaction, hashes: Sequence[str]) -> set[str]:
+    """Of some data files, by their hashes, those that a commit names."""
+    return {row["sha256"] for row in run(tx, "named_among", hashes=json.dumps(hashes))}
 
 
 def _commit(row: sqlite3.Row) -> Commit:

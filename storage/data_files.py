@@ -101,6 +101,14 @@ class DataFiles:
         sync(final.parent)
         return StoredFile(sha256, rows, size_bytes)
 
+    def unnamed(self, named: Set[str]) -> Iterator[Path]:
+        """The files whose hash isn't in ``named`` and that no job holds now."""
+        with self._lock:
+            held = set(self._held)
+        for path in self._root.glob("??/*.parquet"):
+            if path.stem not in named and path.stem not in held:
+                yield path
+
     def remove_unnamed(
         self, hashes: Sequence[str], named: Callable[[Sequence[str]], Set[str]]
     ) -> list[str]:

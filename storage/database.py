@@ -18,6 +18,9 @@ from storage.migrations import bring_up_to_date
 
 Transaction = sqlite3.Connection
 
+INCREMENTAL = 2
+"""The ``auto_vacuum`` by which free pages can be given back a few at a time."""
+
 
 class Database:
     """SQLite in WAL mode; made or brought up to date when opened.
@@ -84,6 +87,31 @@ class Database:
             finally:
                 self.version += 1
 
+    def give_pages_back(self, most: int) -> bool:
+        """Take free pages off the database's end; False when there are none left.
+
+        The pages reach the disk with the next checkpoint. A database that was made before there
+        was ``auto_vacuum`` keeps its free pages, and uses them again.
+        """
+        with self.write() as tx:
+            tx.execute(f"PRAGMA incremental_vacuum({most:d})").fetchall()  # a step for each page
+            (mode,) = tx.execute("PRAGMA auto_vacuum").fetchone()
+            (free,) = tx.execute("PRAGMA freelist_count").fetchone()
+        return bool(mode == INCREMENTAL and free)
+
+    def empty_log(self) -> None:
+        """Bring the write-ahead log into the database and cut both to what they need.
+
+        While some reader still needs the log it is left as it is.
+        """
+        connection = self._connection()
+        with self._write_lock:
+            connection.execute("PRAGMA busy_timeout = 100")
+            try:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {self._busy_timeout_s * 1000:.0f}")
+
     def close(self) -> None:
         """Close every thread's connection."""
         with self._connections_lock:
@@ -107,6 +135,8 @@ class Database:
             timeout=self._busy_timeout_s,
         )
         connection.row_factory = sqlite3.Row
+        if not self._path.stat().st_size:  # it takes an empty database
+            connection.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
         with self._connections_lock:

@@ -87,6 +87,20 @@ DELETE FROM tokens WHERE user_id = :user_id;
 -- delete_ended_tokens: Forget tokens that no longer work, and those of an earlier server.
 DELETE FROM tokens WHERE expires_at <= :now OR kind = 'operator';
 
+-- count_ended_tokens: How many tokens no longer work, since when.
+SELECT count(*) AS count, min(expires_at) AS oldest, max(expires_at) AS newest FROM tokens
+WHERE expires_at <= :now;
+
+-- delete_expired_tokens: Forget tokens that no longer work.
+DELETE FROM tokens WHERE expires_at <= :now;
+
+-- count_ended_links: How many sign-in links are open no more, since when.
+SELECT count(*) AS count, min(expires_at) AS oldest, max(expires_at) AS newest FROM sign_in_links
+WHERE expires_at <= :now;
+
+-- delete_ended_links: Forget sign-in links that are open no more.
+DELETE FROM sign_in_links WHERE expires_at <= :now;
+
 -- insert_dataset: A new dataset.
 INSERT INTO datasets (name, description, tags, created_by, created_at, updated_at)
 VALUES (:name, :description, :tags, :created_by, :now, :now)
@@ -186,6 +200,90 @@ SELECT dataset_id, id, manifest FROM commits ORDER BY dataset_id, id;
 -- named_files: Every data file that a commit names.
 SELECT DISTINCT sha256 FROM commit_files;
 
+-- files_named_beside: The data files that some commit other than these names.
+SELECT DISTINCT sha256 FROM commit_files
+JOIN commits ON commits.dataset_id = commit_files.dataset_id AND commits.id = commit_id
+WHERE commits.rowid NOT IN (SELECT value FROM json_each(:commits));
+
+-- named_among: Of some data files, those that a commit names.
+SELECT DISTINCT sha256 FROM commit_files WHERE sha256 IN (SELECT value FROM json_each(:hashes));
+
+-- unreachable_commits: Commits that no ref has reached for long and no job waits for, latest first.
+WITH RECURSIVE kept (place) AS (
+    SELECT commits.rowid FROM refs
+    JOIN commits ON commits.dataset_id = refs.dataset_id AND commits.id = refs.commit_id
+    WHERE refs.dataset_id NOT IN (SELECT value FROM json_each(:datasets))
+    UNION
+    SELECT commits.rowid FROM left_commits
+    JOIN commits ON commits.dataset_id = left_commits.dataset_id AND commits.id = commit_id
+    WHERE left_at >= :unreachable_before
+      AND commits.dataset_id NOT IN (SELECT value FROM json_each(:datasets))
+    UNION
+    SELECT rowid FROM commits
+    WHERE created_at >= :unreachable_before
+      AND dataset_id NOT IN (SELECT value FROM json_each(:datasets))
+    UNION
+    SELECT commits.rowid FROM jobs
+    JOIN commits ON commits.dataset_id = jobs.dataset_id AND commits.id = source_commit_id
+    WHERE jobs.status IN ('pending', 'running')
+    UNION
+    SELECT parents.rowid FROM kept JOIN commits ON commits.rowid = kept.place
+    JOIN commits AS parents
+         ON parents.dataset_id = commits.dataset_id AND parents.id = commits.parent_id
+)
+SELECT commits.rowid AS place, commits.id, commits.message AS name,
+       datasets.name AS dataset_name, commits.created_at AS at
+FROM commits JOIN datasets ON datasets.id = commits.dataset_id
+WHERE commits.rowid NOT IN (SELECT place FROM kept)
+ORDER BY commits.rowid DESC;
+
+-- removable_commit: A commit, if it may go as things are now and nothing comes after it.
+SELECT commits.dataset_id, commits.id, commits.message AS name,
+       datasets.name AS dataset_name, commits.created_at AS at
+FROM commits JOIN datasets ON datasets.id = commits.dataset_id
+WHERE commits.rowid = :place
+  AND NOT EXISTS (SELECT 1 FROM commits AS later WHERE later.dataset_id = commits.dataset_id
+                                                   AND later.parent_id = commits.id)
+  AND NOT EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = commits.dataset_id
+                                       AND refs.commit_id = commits.id)
+  AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.dataset_id = commits.dataset_id
+                                       AND jobs.source_commit_id = commits.id
+                                       AND jobs.status IN ('pending', 'running'))
+  AND (commits.dataset_id IN (SELECT value FROM json_each(:datasets))
+       OR (commits.created_at < :unreachable_before
+           AND NOT EXISTS (SELECT 1 FROM left_commits
+                           WHERE left_commits.dataset_id = commits.dataset_id
+                             AND left_commits.commit_id = commits.id
+                             AND left_at >= :unreachable_before)));
+
+-- note_pruned_commit: Write into the logs of the jobs that stay that their commit goes.
+INSERT INTO job_log (job_id, at, message)
+SELECT jobs.id, :now, 'pruned, since no ref reached it: commit ' || :commit_id FROM jobs
+WHERE jobs.dataset_id = :dataset_id
+  AND :commit_id IN (jobs.source_commit_id, jobs.output_commit_id)
+  AND NOT coalesce(jobs.completed_at < :jobs_before, FALSE)
+  AND jobs.dataset_id NOT IN (SELECT value FROM json_each(:datasets));
+
+-- forget_source: Take a commit that goes from the jobs that drew from it.
+UPDATE jobs SET source_commit_id = NULL
+WHERE dataset_id = :dataset_id AND source_commit_id = :commit_id;
+
+-- forget_output: Take a commit that goes from the job that made it.
+UPDATE jobs SET output_commit_id = NULL
+WHERE dataset_id = :dataset_id AND output_commit_id = :commit_id;
+
+-- forget_left_commit: A commit goes, and when a ref left it.
+DELETE FROM left_commits WHERE dataset_id = :dataset_id AND commit_id = :commit_id;
+
+-- forget_left_commits: What was left long ago has gone, or is reached again.
+DELETE FROM left_commits WHERE left_at < :unreachable_before;
+
+-- delete_commit_files: A commit goes, and what it names.
+DELETE FROM commit_files WHERE dataset_id = :dataset_id AND commit_id = :commit_id;
+
+-- delete_commit: A commit goes.
+DELETE FROM commits WHERE dataset_id = :dataset_id AND id = :commit_id;
+
 -- insert_ref: A new ref.
 INSERT INTO refs (dataset_id, name, commit_id, created_at, updated_at)
 VALUES (:dataset_id, :name, :commit_id, :now, :now);
@@ -218,6 +316,92 @@ ON CONFLICT (dataset_id, commit_id) DO UPDATE SET left_at = excluded.left_at;
 
 -- delete_ref: Forget a ref; its commits stay for a while.
 DELETE FROM refs WHERE dataset_id = :dataset_id AND name = :name RETURNING name;
+
+-- delete_refs: The refs of a dataset that goes.
+DELETE FROM refs WHERE dataset_id = :dataset_id;
+
+-- datasets_to_go: Datasets that were removed long ago, and whose jobs have all ended.
+SELECT id AS place, id, name, name AS dataset_name, removed_at AS at FROM datasets
+WHERE removed_at < :unreachable_before
+  AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.dataset_id = datasets.id
+                                       AND jobs.status IN ('pending', 'running'))
+ORDER BY id DESC;
+
+-- delete_permissions: Who may do what in a dataset that goes.
+DELETE FROM dataset_permissions WHERE dataset_id = :dataset_id;
+
+-- delete_dataset: A removed dataset goes once nothing of it is left.
+DELETE FROM datasets
+WHERE id = :dataset_id AND removed_at IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM commits WHERE commits.dataset_id = datasets.id)
+  AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.dataset_id = datasets.id)
+RETURNING id, name, name AS dataset_name, removed_at AS at;
+
+-- jobs_to_go: Jobs that ended long ago, or whose dataset goes, and whose commit goes or has gone.
+SELECT jobs.seq AS place, jobs.id, jobs.run_type || ', ' || jobs.status AS name,
+       datasets.name AS dataset_name, jobs.completed_at AS at
+FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id
+WHERE jobs.completed_at IS NOT NULL
+  AND (jobs.completed_at < :jobs_before
+       OR jobs.dataset_id IN (SELECT value FROM json_each(:datasets)))
+  AND (jobs.output_commit_id IS NULL
+       OR (SELECT commits.rowid FROM commits WHERE commits.dataset_id = jobs.dataset_id
+                                               AND commits.id = jobs.output_commit_id)
+          IN (SELECT value FROM json_each(:commits)))
+ORDER BY jobs.seq DESC;
+
+-- removable_jobs: Of some jobs that may go, those whose commit has gone.
+SELECT jobs.seq AS place, jobs.id, jobs.run_type || ', ' || jobs.status AS name,
+       datasets.name AS dataset_name, jobs.completed_at AS at
+FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id
+WHERE jobs.seq IN (SELECT value FROM json_each(:jobs))
+  AND jobs.completed_at IS NOT NULL AND jobs.output_commit_id IS NULL
+ORDER BY jobs.seq DESC;
+
+-- note_pruned_jobs: Write into the logs of the jobs that stay that the job which they repeat goes.
+INSERT INTO job_log (job_id, at, message)
+SELECT jobs.id, :now, 'pruned: the job that this one repeats, ' || retried.id
+FROM jobs JOIN jobs AS retried ON retried.id = jobs.retry_of
+WHERE retried.seq IN (SELECT value FROM json_each(:jobs))
+  AND jobs.seq NOT IN (SELECT value FROM json_each(:jobs));
+
+-- forget_retried: Take jobs that go from those that repeat them.
+UPDATE jobs SET retry_of = NULL
+WHERE retry_of IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs)));
+
+-- log_of_jobs: How many entries some jobs' logs have, the oldest and the newest.
+SELECT count(*) AS count, min(at) AS oldest, max(at) AS newest FROM job_log
+WHERE job_id IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs)));
+
+-- delete_log_of_jobs: The logs of jobs that go.
+DELETE FROM job_log
+WHERE job_id IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs)));
+
+-- delete_keys_of_jobs: The idempotency keys of jobs that go.
+DELETE FROM idempotency_keys
+WHERE job_id IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs)));
+
+-- delete_jobs: Jobs go.
+DELETE FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs));
+
+-- old_log: Old entries in the logs of ended jobs, without those of jobs that go as a whole.
+SELECT count(*) AS count, min(at) AS oldest, max(at) AS newest
+FROM job_log JOIN jobs ON jobs.id = job_log.job_id
+WHERE at < :logs_before AND jobs.completed_at IS NOT NULL
+  AND jobs.seq NOT IN (SELECT value FROM json_each(:jobs));
+
+-- old_log_entries: Some of them, by their ids.
+SELECT job_log.id, at FROM job_log JOIN jobs ON jobs.id = job_log.job_id
+WHERE job_log.id > :after AND at < :logs_before AND jobs.completed_at IS NOT NULL
+ORDER BY job_log.id LIMIT :most;
+
+-- delete_log_entries: Entries of logs go.
+DELETE FROM job_log WHERE id IN (SELECT value FROM json_each(:entries));
+
+-- upload_of_job: What tells whether a job's uploaded file may go.
+SELECT jobs.seq AS place, jobs.completed_at, jobs.run_parameters ->> '$.file_name' AS name,
+       datasets.name AS dataset_name
+FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id WHERE jobs.id = :id;
 
 -- insert_job: A job starts its life waiting.
 INSERT INTO jobs (id, run_type, dataset_id, user_id, source_commit_id, run_parameters, created_at,
@@ -359,6 +543,10 @@ INSERT INTO idempotency_keys (user_id, key, request_hash, job_id, created_at)
 VALUES (:user_id, :key, :request_hash, :job_id, :created_at)
 ON CONFLICT (user_id, key) DO UPDATE
 SET request_hash = :request_hash, job_id = :job_id, created_at = :created_at;
+
+-- count_ended_keys: How many idempotency keys have ended, since when.
+SELECT count(*) AS count, min(created_at) AS oldest, max(created_at) AS newest
+FROM idempotency_keys WHERE created_at <= :since;
 
 -- forget_idempotency_keys: Drop keys that have ended.
 DELETE FROM idempotency_keys WHERE created_at <= :since;

@@ -21,6 +21,7 @@ from storage.database import Database
 from storage.datasets import Dataset, create_dataset
 from storage.jobs import Job, NewJob, get_job, insert_job
 from storage.users import User, add_user
+from tests.job_runner.prune_world import World, new_world
 
 
 @pytest.fixture
@@ -45,6 +46,21 @@ def service(tmp_path: Path) -> Iterator[Service]:
         )
         database.close()
     directory.release()
+
+
+@pytest.fixture(scope="module")
+def parquet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ParquetDatabase]:
+    """One instance for the services of many small worlds."""
+    root = tmp_path_factory.mktemp("parquet")
+    with ParquetDatabase(root, root / "spill", memory_mb=128) as opened:
+        yield opened
+
+
+@pytest.fixture
+def world(parquet: ParquetDatabase) -> Iterator[World]:
+    with new_world(parquet) as made:
+        made.new_dataset()
+        yield made
 
 
 @pytest.fixture

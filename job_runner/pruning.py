@@ -1,0 +1,124 @@
+"""A prune: what the settings let go, and removing it beside everything else that goes on.
+
+Owns: how long things are kept, and a prune's order and pace: uploads, then rows, a small
+transaction at a time, then files that nothing names any more, then the room that SQLite has to
+spare. Invariant: it may be stopped or killed anywhere, and be done again; a call ends within
+seconds, and says whether there is more to do. Called by the admin's routes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from job_runner.service import Service
+from storage.clock import timestamp
+from storage.idempotency import KEPT_FOR
+from storage.prune_report import Report
+from storage.pruning import remove_rows
+from storage.retention import Cutoffs, find_rows
+from storage.unneeded_files import find_files, remove_unnamed, remove_uploads
+
+CALL_S = 5.0
+"""After this a call ends. A request may be cut off by a proxy, or by the end of the service."""
+
+PAUSE_S = 0.002
+"""Between two transactions: Python's locks are not fair, so a writer that waits needs a chance."""
+
+STRAY_AFTER = timedelta(days=1)
+"""A file that belongs to nothing, and that nobody has written to for so long, is left over."""
+
+PAGES_AT_ONCE = 256
+"""1 MiB of the database is given back at a time."""
+
+SETTINGS = (
+    "keep_jobs_days",
+    "keep_logs_days",
+    "keep_unreachable_days",
+    "keep_uploads_days",
+    "keep_counts_days",
+)
+
+
+@dataclass(frozen=True)
+class Prune:
+    """What a prune would remove, or what one call of it has removed.
+
+    Parameters
+    ----------
+    complete : bool
+        False when there is more to do: call again.
+    keeps : mapping of str to int
+        The settings that it went by, in days; 0 keeps for ever.
+    """
+
+    dry_run: bool
+    complete: bool
+    keeps: Mapping[str, int]
+    report: Report
+
+
+def prune(service: Service, *, dry_run: bool) -> Prune:
+    """Remove what the settings let go, or only tell what that is.
+
+    Raises
+    ------
+    FilesInUse
+        A backup, a check or another prune is at work; a dry run goes beside them.
+    """
+    cutoffs, report, complete = _cutoffs(service), Report(), True
+    if dry_run:
+        with service.database.read() as tx:
+            rows = find_rows(tx, cutoffs, report)
+            find_files(tx, service.directory, service.data_files, rows, cutoffs, report)
+    else:
+        with service.directory.files_lock.removing():
+            complete = _go_through(service, _steps(service, cutoffs, report))
+    keeps = {name: getattr(service.settings, name) for name in SETTINGS}
+    return Prune(dry_run, complete, keeps, report)
+
+
+def _steps(service: Service, cutoffs: Cutoffs, report: Report) -> Iterator[None]:
+    """All of a prune: what takes as long as it takes, and then steps of some milliseconds."""
+    with service.database.read() as tx:
+        rows = find_rows(tx, cutoffs, Report())
+    yield
+    database, directory = service.database, service.directory
+    yield from remove_uploads(database, directory, rows, cutoffs, report)
+    yield from remove_rows(database, rows, cutoffs, report)
+    yield from remove_unnamed(database, directory, service.data_files, cutoffs, report)
+    while database.give_pages_back(PAGES_AT_ONCE):
+        yield
+    database.empty_log()
+
+
+def _go_through(service: Service, steps: Iterator[None]) -> bool:
+    """Take steps until there are no more; False when the time is up or the service stops."""
+    next(steps)  # only now does the time count: each call must get on
+    end = time.monotonic() + CALL_S
+    for _ in steps:
+        time_is_up = time.monotonic() > end
+        if time_is_up or service.stopping.wait(PAUSE_S):
+            return False
+    return True
+
+
+def _cutoffs(service: Service) -> Cutoffs:
+    now = service.clock()
+
+    def before(days: int) -> str | None:
+        return timestamp(now - timedelta(days=days)) if days else None
+
+    settings = service.settings
+    return Cutoffs(
+        now=timestamp(now),
+        jobs=before(settings.keep_jobs_days),
+        logs=before(settings.keep_logs_days),
+        unreachable=before(settings.keep_unreachable_days),
+        uploads=before(settings.keep_uploads_days),
+        counts=before(settings.keep_counts_days),
+        keys=timestamp(now - KEPT_FOR),
+        strays=timestamp(now - STRAY_AFTER),
+    )

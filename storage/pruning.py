@@ -1,0 +1,131 @@
+"""Removing rows that may go, a small transaction at a time.
+
+Invariant: after each transaction the database is whole: a crash in between leaves the rest for the
+next prune, and data files that no commit names any more, which are swept. What was found by
+``storage.retention`` is asked again in the transaction that removes it. Removing yields between two
+transactions that did something, so that the caller can let writers pass, or stop.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
+
+from storage.database import Database, Transaction
+from storage.prune_report import Report, example_of
+from storage.retention import Cutoffs, RowsToGo, find_ended
+from storage.rows import all_rows, first, run
+
+Item = TypeVar("Item")
+
+BATCH = 200
+"""Rows a transaction; writers wait for some 20 ms."""
+
+
+def remove_rows(
+    database: Database, rows: RowsToGo, cutoffs: Cutoffs, report: Report
+) -> Iterator[None]:
+    """Remove what was found; counts in the report what has gone."""
+    yield from _remove_ended(database, cutoffs, report)
+    for dataset_id in rows.datasets:
+        with database.write() as tx:
+            deleted = run(tx, "delete_refs", dataset_id=dataset_id).rowcount
+        if deleted:
+            yield
+    datasets = json.dumps(rows.datasets)
+    for batch in batches(rows.commits, BATCH):
+        with database.write() as tx:
+            for place in batch:
+                _remove_commit(tx, place, datasets, cutoffs, report)
+        yield
+    for batch in batches(rows.jobs, BATCH):
+        with database.write() as tx:
+            _remove_jobs(tx, batch, cutoffs, report)
+        yield
+    if cutoffs.logs is not None:
+        yield from _remove_log_entries(database, cutoffs.logs, report)
+    for dataset_id in rows.datasets:
+        with database.write() as tx:
+            _remove_dataset(tx, dataset_id, report)
+        yield
+    if cutoffs.unreachable is not None:
+        with database.write() as tx:
+            run(tx, "forget_left_commits", unreachable_before=cutoffs.unreachable)
+
+
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Parts of what there is, in its order."""
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+def _remove_ended(database: Database, cutoffs: Cutoffs, report: Report) -> Iterator[None]:
+    with database.write() as tx:
+        find_ended(tx, cutoffs, report)
+        deleted = run(tx, "delete_expired_tokens", now=cutoffs.now).rowcount
+        deleted += run(tx, "delete_ended_links", now=cutoffs.now).rowcount
+        deleted += run(tx, "forget_idempotency_keys", since=cutoffs.keys).rowcount
+    if deleted:
+        yield
+
+
+def _remove_commit(
+    tx: Transaction, place: int, datasets: str, cutoffs: Cutoffs, report: Report
+) -> None:
+    row = first(
+        tx,
+        "removable_commit",
+        place=place,
+        datasets=datasets,
+        unreachable_before=cutoffs.unreachable,
+    )
+    if row is None:
+        return  # a ref, a job or a commit came for it meanwhile
+    of_commit = {"dataset_id": row["dataset_id"], "commit_id": row["id"]}
+    run(
+        tx,
+        "note_pruned_commit",
+        now=cutoffs.now,
+        jobs_before=cutoffs.jobs,
+        datasets=datasets,
+        **of_commit,
+    )
+    for name in ("forget_source", "forget_output", "forget_left_commit", "delete_commit_files"):
+        run(tx, name, **of_commit)
+    run(tx, "delete_commit", **of_commit)
+    report["commits"].add(example_of(row))
+
+
+def _remove_jobs(tx: Transaction, places: Sequence[int], cutoffs: Cutoffs, report: Report) -> None:
+    rows = all_rows(tx, "removable_jobs", jobs=json.dumps(places))
+    jobs = json.dumps(report.take("jobs", rows))
+    run(tx, "note_pruned_jobs", jobs=jobs, now=cutoffs.now)
+    run(tx, "forget_retried", jobs=jobs)
+    report.take_counted("log_entries", first(tx, "log_of_jobs", jobs=jobs))
+    for name in ("delete_log_of_jobs", "delete_keys_of_jobs", "delete_jobs"):
+        run(tx, name, jobs=jobs)
+
+
+def _remove_log_entries(database: Database, before: str, report: Report) -> Iterator[None]:
+    after = 0
+    while True:
+        with database.read() as tx:
+            found = all_rows(tx, "old_log_entries", after=after, logs_before=before, most=5 * BATCH)
+        if not found:
+            return
+        with database.write() as tx:
+            run(tx, "delete_log_entries", entries=json.dumps([row["id"] for row in found]))
+        times = [row["at"] for row in found]
+        report["log_entries"].add_counted(len(found), min(times), max(times))
+        after = found[-1]["id"]
+        yield
+
+
+def _remove_dataset(tx: Transaction, dataset_id: int, report: Report) -> None:
+    run(tx, "delete_permissions", dataset_id=dataset_id)
+    row = first(tx, "delete_dataset", dataset_id=dataset_id)
+    if row is not None:
+        report["datasets"].add(example_of(row))

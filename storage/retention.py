@@ -1,0 +1,87 @@
+"""What may go, and what that comes to at one moment.
+
+Owns: the rules of a prune. A commit stays as long as a ref reaches it (so all that came before it
+stays), a job waits for it, or a ref reached it not long ago. A job stays as long as its commit
+does: it holds the parameters and the seeds of that sample. A removed dataset goes as a whole.
+Invariant: looking removes nothing. ``storage.pruning`` holds each thing against these rules once
+more, in the transaction that removes it, since refs and jobs may have come meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from storage.database import Transaction
+from storage.prune_report import Report
+from storage.rows import first, run
+
+
+@dataclass(frozen=True)
+class Cutoffs:
+    """The moments before which things may go; None keeps them for ever.
+
+    Parameters
+    ----------
+    now : str
+        Tokens and links that ended before go.
+    jobs, logs, uploads, counts : str or None
+        When a job ended; when a log's entry was written; when the job of an upload ended; when
+        counts were last used.
+    unreachable : str or None
+        When a ref last reached a commit; when a dataset was removed.
+    keys : str
+        When an idempotency key was given.
+    strays : str
+        When a file that belongs to nothing was last written.
+    """
+
+    now: str
+    jobs: str | None
+    logs: str | None
+    unreachable: str | None
+    uploads: str | None
+    counts: str | None
+    keys: str
+    strays: str
+
+
+@dataclass(frozen=True)
+class RowsToGo:
+    """What may go, by SQLite's row numbers; what came later first, so before what it needs."""
+
+    datasets: list[int]
+    commits: list[int]
+    jobs: list[int]
+
+
+def find_rows(tx: Transaction, cutoffs: Cutoffs, report: Report) -> RowsToGo:
+    """Find the rows that may go, and fill the report with them."""
+    datasets, commits, jobs = [], [], []
+    if cutoffs.unreachable is not None:
+        before = {"unreachable_before": cutoffs.unreachable}
+        datasets = report.take("datasets", run(tx, "datasets_to_go", **before))
+        found = run(tx, "unreachable_commits", datasets=json.dumps(datasets), **before)
+        commits = report.take("commits", found)
+    if cutoffs.jobs is not None or datasets:
+        found = run(
+            tx,
+            "jobs_to_go",
+            jobs_before=cutoffs.jobs,
+            datasets=json.dumps(datasets),
+            commits=json.dumps(commits),
+        )
+        jobs = report.take("jobs", found)
+        report.take_counted("log_entries", first(tx, "log_of_jobs", jobs=json.dumps(jobs)))
+    if cutoffs.logs is not None:
+        old = first(tx, "old_log", logs_before=cutoffs.logs, jobs=json.dumps(jobs))
+        report.take_counted("log_entries", old)
+    find_ended(tx, cutoffs, report)
+    return RowsToGo(datasets, commits, jobs)
+
+
+def find_ended(tx: Transaction, cutoffs: Cutoffs, report: Report) -> None:
+    """Count the tokens, links and keys that no longer mean anything."""
+    report.take_counted("tokens", first(tx, "count_ended_tokens", now=cutoffs.now))
+    report.take_counted("sign_in_links", first(tx, "count_ended_links", now=cutoffs.now))
+    report.take_counted("idempotency_keys", first(tx, "count_ended_keys", since=cutoffs.keys))

@@ -1,0 +1,142 @@
+"""Files that nothing needs any more: data files, uploads, kept counts.
+
+Invariant: what is found depends on the database and on the files alone, so a prune that stopped
+half way is simply done again. A data file goes only if no commit names it and no running job has
+brought it; an upload, if its job can't be done again; counts are copies, and may always go.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from storage.clock import timestamp
+from storage.commits import named_among, named_files
+from storage.data_directory import DataDirectory
+from storage.data_files import DataFiles
+from storage.database import Database, Transaction
+from storage.prune_report import Example, Kind, Report
+from storage.pruning import batches
+from storage.retention import Cutoffs, RowsToGo
+from storage.rows import all_rows, first
+
+FILES_AT_ONCE = 100
+"""So many data files go while a job that brings one has to wait."""
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A file that may go."""
+
+    path: Path
+    size_bytes: int
+    example: Example
+
+
+def find_files(
+    tx: Transaction,
+    directory: DataDirectory,
+    data_files: DataFiles,
+    rows: RowsToGo,
+    cutoffs: Cutoffs,
+    report: Report,
+) -> None:
+    """Fill a report with the files that nothing will need once some rows have gone."""
+    beside = all_rows(tx, "files_named_beside", commits=json.dumps(rows.commits))
+    named = {row["sha256"] for row in beside}
+    of_kind: tuple[tuple[Kind, Iterator[FoundFile]], ...] = (
+        ("data_files", _data_files(data_files, named)),
+        ("uploads", _uploads(tx, directory, set(rows.jobs), cutoffs)),
+        ("counts", _counts(directory, named, cutoffs)),
+    )
+    for kind, found in of_kind:
+        for file in found:
+            report[kind].add(file.example, file.size_bytes)
+
+
+def remove_uploads(
+    database: Database, directory: DataDirectory, rows: RowsToGo, cutoffs: Cutoffs, report: Report
+) -> Iterator[None]:
+    """Remove uploads, those of jobs that are about to go among them; yields now and then."""
+    with database.read() as tx:
+        uploads = list(_uploads(tx, directory, set(rows.jobs), cutoffs))
+    yield from _unlink("uploads", uploads, report)
+
+
+def remove_unnamed(
+    database: Database,
+    directory: DataDirectory,
+    data_files: DataFiles,
+    cutoffs: Cutoffs,
+    report: Report,
+) -> Iterator[None]:
+    """Remove data files that no commit names, and counts of such; yields now and then."""
+
+    def named_now(hashes: Sequence[str]) -> Set[str]:
+        with database.read() as tx:
+            return named_among(tx, hashes)
+
+    with database.read() as tx:
+        named = named_files(tx)
+    for batch in batches(_data_files(data_files, named), FILES_AT_ONCE):
+        gone = set(data_files.remove_unnamed([file.example.id for file in batch], named_now))
+        for file in batch:
+            if file.example.id in gone:
+                report["data_files"].add(file.example, file.size_bytes)
+        if gone:
+            yield
+    yield from _unlink("counts", list(_counts(directory, named, cutoffs)), report)
+
+
+def _unlink(kind: Kind, files: Sequence[FoundFile], report: Report) -> Iterator[None]:
+    for batch in batches(files, FILES_AT_ONCE):
+        for file in batch:
+            file.path.unlink(missing_ok=True)
+            report[kind].add(file.example, file.size_bytes)
+        yield
+
+
+def _data_files(data_files: DataFiles, named: Set[str]) -> Iterator[FoundFile]:
+    for path in data_files.unnamed(named):
+        yield from _found(path, path.stem, path.name)
+
+
+def _uploads(
+    tx: Transaction, directory: DataDirectory, jobs: Set[int], cutoffs: Cutoffs
+) -> Iterator[FoundFile]:
+    for path in directory.uploads_dir.iterdir():
+        job = first(tx, "upload_of_job", id=path.name)
+        if job is None:
+            # Perhaps one that comes in just now, so only what nobody has written to for long.
+            yield from _found(path, path.name, path.name, before=cutoffs.strays)
+        elif job["completed_at"] is not None:
+            old = cutoffs.uploads is not None and job["completed_at"] < cutoffs.uploads
+            if old or job["place"] in jobs:
+                yield from _found(
+                    path, path.name, job["name"] or path.name, dataset_name=job["dataset_name"]
+                )
+
+
+def _counts(directory: DataDirectory, named: Set[str], cutoffs: Cutoffs) -> Iterator[FoundFile]:
+    """Counts whose table is gone or that nobody has used for long; a name begins with a hash."""
+    for path in directory.counts_dir.iterdir():
+        of_no_table = path.suffix == ".parquet" and path.name.partition("-")[0] not in named
+        before = cutoffs.strays if path.suffix != ".parquet" else cutoffs.counts
+        if of_no_table or before is not None:
+            yield from _found(path, path.name, path.name, before=None if of_no_table else before)
+
+
+def _found(
+    path: Path, id_: str, name: str, *, dataset_name: str | None = None, before: str | None = None
+) -> Iterator[FoundFile]:
+    """The file, if it is still there and was last written (or used) before some moment."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return
+    at = timestamp(datetime.fromtimestamp(status.st_mtime, UTC))
+    if before is None or at < before:
+        yield FoundFile(path, status.st_size, Example(id_, name, dataset_name, at))

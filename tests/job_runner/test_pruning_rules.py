@@ -1,0 +1,344 @@
+"""The rules of a prune, one by one, and how it goes on beside other work."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+import job_runner.pruning
+import storage.pruning
+from domain_errors import DomainError
+from job_runner.lifecycle import retry
+from job_runner.pruning import prune
+from parquet_tables.database import ParquetDatabase
+from storage.backup import back_up, restore
+from storage.checking import check
+from storage.data_directory import DataDirectory
+from storage.errors import FilesInUse, NotFound
+from storage.jobs import NewJob, get_job, insert_job
+from storage.prune_report import Report
+from storage.tokens import Kind, issue_token, open_sign_in_link
+from tests.job_runner.prune_world import Interruptions, World, new_world
+
+
+def counts(report: Report) -> dict[str, int]:
+    return {tally.kind: tally.count for tally in report.tallies if tally.count}
+
+
+def test_a_deleted_sample_stays_for_some_days_and_then_goes_but_its_source_stays(
+    world: World,
+) -> None:
+    source = world.import_at_once(1)
+    sample = world.sample_at_once(source, 2)
+    world.pass_days(100)
+    world.delete(*world.ref_of(sample))
+    world.pass_days(9)
+    assert counts(world.prune_and_check().report) == {"idempotency_keys": 2, "log_entries": 6}
+    world.pass_days(2)
+    report = world.prune_and_check().report
+    assert counts(report) == {"commits": 1, "data_files": 2, "jobs": 1}
+    assert report["commits"].examples[0].id == sample
+    assert report["data_files"].size_bytes == len("content 2") + len("left 2")
+    assert report["jobs"].examples[0].name == "sampling, completed"
+    assert report["jobs"].examples[0].dataset_name == "dataset 1"
+    assert set(world.commits) == {source}
+
+
+def test_a_ref_that_comes_back_in_time_keeps_everything(world: World) -> None:
+    sample = world.sample_at_once(world.import_at_once(1), 2)
+    world.pass_days(50)
+    world.delete(*world.ref_of(sample))
+    world.pass_days(9)
+    world.name(sample)
+    world.pass_days(50)
+    assert "commits" not in counts(world.prune_and_check().report)
+
+
+def test_a_job_whose_sample_goes_earlier_stays_and_its_log_says_what_went(
+    parquet: ParquetDatabase,
+) -> None:
+    with new_world(parquet, keep_jobs_days=0) as world:
+        world.new_dataset()
+        sample = world.sample_at_once(world.import_at_once(1), 2)
+        (job_id,) = (key for key, job in world.jobs.items() if job.output == sample)
+        world.delete(*world.ref_of(sample))
+        world.pass_days(11)
+        assert counts(world.prune_and_check().report)["commits"] == 1
+        assert world.log_of(job_id)[-1] == f"pruned, since no ref reached it: commit {sample}"
+        with world.service.database.read() as tx:
+            job = get_job(tx, job_id)
+        assert (job.status, job.output_commit_id) == ("completed", None)
+        assert job.output_summary is not None
+        assert job.output_summary["output_commit_id"] == sample
+
+
+def test_without_settings_only_what_has_ended_and_stray_files_go(
+    parquet: ParquetDatabase,
+) -> None:
+    never = dict.fromkeys(job_runner.pruning.SETTINGS, 0)
+    with new_world(parquet, **never) as world:
+        world.new_dataset()
+        world.delete(*world.ref_of(world.sample_at_once(world.import_at_once(1), 2)))
+        world.fail_at_once()
+        world.new_dataset()
+        world.remove(2)
+        world.pass_days(1000)
+        before = world._contents()
+        report = prune(world.service, dry_run=False).report
+        assert counts(report) == {"idempotency_keys": 3, "data_files": 1}
+        left = world._contents()
+        assert len(before.pop("files") - left.pop("files")) == 1  # the failed import's
+        assert left == before
+
+
+def test_a_job_that_waits_keeps_its_source_whatever_became_of_the_ref(world: World) -> None:
+    sample = world.sample_at_once(world.import_at_once(1), 2)
+    world.ask_for_sample(sample)
+    world.ask_for_sample(sample)
+    world.start(3, residual=True)
+    world.delete(*world.ref_of(sample))
+    world.pass_days(30)
+    assert "commits" not in counts(world.prune_and_check().report)
+    world.end(world.attempts[0], completes=True)
+    world.prune_and_check()
+    assert sample in world.commits
+
+
+@pytest.mark.parametrize("comes", ["a ref", "a ref that goes again", "a job", "a running job"])
+def test_a_commit_that_is_asked_for_while_a_prune_goes_on_stays(
+    world: World, monkeypatch: pytest.MonkeyPatch, comes: str
+) -> None:
+    samples = [world.sample_at_once(world.import_at_once(1), number) for number in (2, 3)]
+    for sample in samples:
+        world.delete(*world.ref_of(sample))
+    world.pass_days(30)
+    monkeypatch.setattr(storage.pruning, "BATCH", 1)
+    come = [samples[0]]
+
+    def happening() -> None:
+        if not come:
+            return
+        sample = come.pop()
+        if comes.startswith("a ref"):
+            world.name(sample)
+            if comes.endswith("again"):
+                world.delete(*world.ref_of(sample))
+        else:
+            world.ask_for_sample(sample)
+            if comes == "a running job":
+                world.start(5, residual=True)
+
+    world.prune_while(happening)
+    assert samples[0] in world.commits
+    assert samples[1] not in world.commits
+
+
+def test_a_job_for_a_commit_that_has_just_gone_is_refused(world: World) -> None:
+    sample = world.sample_at_once(world.import_at_once(1), 2)
+    world.delete(*world.ref_of(sample))
+    world.pass_days(11)
+    world.prune_and_check()
+    new = NewJob("late", "sampling", 1, world.user.id, sample, {})
+    with (
+        pytest.raises(NotFound, match="no commit"),
+        world.service.database.write() as tx,
+    ):
+        insert_job(tx, new, world.service.clock, 100)
+
+
+def test_a_retry_outlives_the_job_that_it_repeats_and_says_so(world: World) -> None:
+    failed = world.fail_at_once()
+    world.pass_days(15)
+    world.retry(failed)
+    (again,) = set(world.jobs) - {failed}
+    world.pass_days(10)
+    assert counts(world.prune_and_check().report)["jobs"] == 1
+    with world.service.database.read() as tx:
+        assert get_job(tx, again).retry_of is None
+    assert world.log_of(again)[-1] == f"pruned: the job that this one repeats, {failed}"
+
+
+def test_a_pruned_job_cannot_be_done_again(world: World) -> None:
+    failed = world.fail_at_once()
+    with world.service.database.read() as tx:
+        job = get_job(tx, failed)
+    world.pass_days(30)
+    world.prune_and_check()
+    with pytest.raises(NotFound):
+        retry(world.service, world.user, job)
+
+
+def test_files_of_failed_imports_go_after_some_days_and_strays_after_one(world: World) -> None:
+    world.fail_at_once()
+    uploads = world.service.directory.uploads_dir
+    for name, days in (("incoming-now", 0.5), ("incoming-old", 2), ("no-job", 2)):
+        (uploads / name).write_text("12345")
+        written = (world.now - timedelta(days=days)).timestamp()
+        os.utime(uploads / name, (written, written))
+    world.pass_days(0.25)
+    report = prune(world.service, dry_run=False).report
+    assert counts(report) == {"uploads": 2, "data_files": 1}
+    assert report["uploads"].size_bytes == 10
+    assert {path.name for path in uploads.iterdir()} == {"incoming-now", "i2"}
+    world.pass_days(5)
+    looked = prune(world.service, dry_run=True).report
+    assert {one.name for one in looked["uploads"].examples} == {"a.csv", "incoming-now"}
+    assert counts(prune(world.service, dry_run=False).report)["uploads"] == 2
+    assert not list(uploads.iterdir())
+
+
+def test_counts_go_with_their_table_or_when_nobody_uses_them(world: World) -> None:
+    source = world.import_at_once(1)
+    sample = world.sample_at_once(source, 2, residual=False)
+    counts_dir = world.service.directory.counts_dir
+    (of_source,), (of_sample,) = (world.commits[one].files for one in (source, sample))
+    for name, days in (
+        (f"{of_source}-1.parquet", 0),
+        (f"{of_source}-2.parquet", 80),
+        (f"{of_sample}-1.parquet", 0),
+        ("0" * 64 + ".parquet", 0),
+        (f"{of_source}-1.parquet.0.part", 0),
+    ):
+        (counts_dir / name).write_text("123")
+        used = (world.now - timedelta(days=days)).timestamp()
+        os.utime(counts_dir / name, (used, used))
+    world.delete(*world.ref_of(sample))
+    world.pass_days(11)
+    assert counts(world.prune_and_check().report)["counts"] == 4
+    assert [path.name for path in counts_dir.iterdir()] == [f"{of_source}-1.parquet"]
+
+
+def test_tokens_and_links_that_have_ended_go_and_others_stay(world: World) -> None:
+    database, clock = world.service.database, world.service.clock
+    with database.write() as tx:
+        lifetimes: dict[Kind, timedelta | None] = {
+            "session": timedelta(1),
+            "operator": timedelta(9),
+            "named": None,
+        }
+        for kind, lifetime in lifetimes.items():
+            issue_token(
+                tx,
+                world.user.id,
+                kind=kind,
+                name="x",
+                scope="read",
+                lifetime=lifetime,
+                clock=clock,
+            )
+        open_sign_in_link(tx, world.user.id, timedelta(1), clock)
+    world.pass_days(0.5)
+    assert counts(world.prune_and_check().report) == {}
+    world.pass_days(1)
+    assert counts(world.prune_and_check().report) == {"tokens": 1, "sign_in_links": 1}
+    with database.read() as tx:
+        assert tx.execute("SELECT count(*) FROM tokens").fetchone()[0] == 2
+
+
+def test_old_entries_of_logs_go_and_their_jobs_stay(world: World) -> None:
+    world.import_at_once(1)
+    (job_id,) = world.jobs
+    world.pass_days(16)
+    report = world.prune_and_check().report
+    assert counts(report) == {"log_entries": 3, "idempotency_keys": 1}
+    assert world.log_of(job_id) == []
+    assert report["log_entries"].oldest is not None
+    assert report["log_entries"].oldest < (report["log_entries"].newest or "")
+
+
+def test_a_prune_that_is_cut_short_goes_on_with_the_next_call(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = world.import_at_once(1)
+    for number in range(5):
+        world.delete(*world.ref_of(world.sample_at_once(source, number)))
+    world.pass_days(30)
+    looked = counts(prune(world.service, dry_run=True).report)
+    monkeypatch.setattr(storage.pruning, "BATCH", 2)
+    monkeypatch.setattr(job_runner.pruning, "CALL_S", 0)
+    done: Counter[str] = Counter()
+    calls = 0
+    complete = False
+    while not complete:
+        one = prune(world.service, dry_run=False)
+        done.update(counts(one.report))
+        calls, complete = calls + 1, one.complete
+        assert check(world.service.directory, lambda done, what: None).faults == ()
+    assert done == looked
+    assert looked["commits"] == 5
+    assert calls > 5
+
+
+def test_a_service_that_stops_ends_the_call(world: World) -> None:
+    world.fail_at_once()
+    world.pass_days(30)
+    world.service.stopping.set()
+    assert not prune(world.service, dry_run=False).complete
+
+
+def test_a_prune_goes_alone_and_not_beside_a_check(world: World) -> None:
+    world.fail_at_once()
+    world.pass_days(30)
+    refused: list[DomainError] = []
+
+    def happening() -> None:
+        with pytest.raises(FilesInUse) as caught:
+            prune(world.service, dry_run=False)
+        refused.append(caught.value)
+
+    prune(replace(world.service, stopping=Interruptions(happening)), dry_run=False)
+    assert "another prune" in refused[0].message
+    with world.service.directory.files_lock.reading():
+        prune(world.service, dry_run=True)
+        with pytest.raises(FilesInUse):
+            prune(world.service, dry_run=False)
+
+
+def test_a_backup_that_has_begun_gets_every_file_that_it_needs(
+    world: World, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("backup")
+    sample = world.sample_at_once(world.import_at_once(1), 2)
+    world.delete(*world.ref_of(sample))
+    world.pass_days(30)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def told(fraction: float, what: str) -> None:
+        begun.set()
+        assert go_on.wait(30)
+
+    def make() -> None:
+        back_up(world.service.directory, folder / "backup.tar", told)
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    assert begun.wait(30)
+    with pytest.raises(FilesInUse, match="backup"):
+        prune(world.service, dry_run=False)
+    go_on.set()
+    thread.join(30)
+    report = world.prune_and_check().report
+    assert counts(report)["data_files"] == 2
+    restored = DataDirectory(folder / "restored")
+    findings = restore(folder / "backup.tar", restored, lambda done, what: None)
+    assert (findings.commits, findings.files, findings.faults) == (2, 3, ())
+
+
+def test_the_room_that_rows_took_is_given_back_to_the_disk(world: World) -> None:
+    world.import_at_once(1)
+    path = world.service.directory.database_path
+    with world.service.database.write() as tx:
+        (job_id,) = world.jobs
+        rows = [(job_id, f"2025-01-01T{number:08}", "x" * 500) for number in range(10_000)]
+        tx.executemany("INSERT INTO job_log (job_id, at, message) VALUES (?, ?, ?)", rows)
+    world.service.database.empty_log()
+    full = path.stat().st_size
+    world.pass_days(30)
+    assert counts(world.prune_and_check().report)["log_entries"] == 10_003
+    assert path.stat().st_size < full / 10
+    assert path.with_name("jobsvc.sqlite3-wal").stat().st_size == 0
