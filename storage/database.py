@@ -4,19 +4,31 @@ Invariant: a write is a short ``BEGIN IMMEDIATE`` transaction under one lock of 
 never meets "database is locked"; a read sees one snapshot and waits for nobody (WAL). Commits are
 synced to disk (synchronous=FULL): an accepted job survives a power cut. ``version`` tells whether
 anything was committed since: one process owns the data directory, so every commit is made here.
+What became of jobs is told after the commit, outside the lock.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from storage.job_changes import JobChange, TellChange, tell_nobody
 from storage.migrations import bring_up_to_date
 
-Transaction = sqlite3.Connection
+logger = logging.getLogger("jobsvc.storage")
+
+
+class Transaction(sqlite3.Connection):
+    """A connection inside a transaction, with the changes to tell once it is committed."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.changes: list[JobChange] = []
 
 INCREMENTAL = 2
 """The ``auto_vacuum`` by which free pages can be given back a few at a time."""
@@ -29,17 +41,23 @@ class Database:
     ----------
     path : Path
         The database file; it is created when it isn't there.
+    tell : callable
+        Takes each change of a job, in the thread that made it. It must be quick, and it must not
+        write to the database.
     busy_timeout_s : float
         How long a write waits for another program that has the database locked.
     """
 
-    def __init__(self, path: Path, *, busy_timeout_s: float = 30.0) -> None:
+    def __init__(
+        self, path: Path, tell: TellChange = tell_nobody, *, busy_timeout_s: float = 30.0
+    ) -> None:
         self._path = path
         self.version = 0
+        self._tell = tell
         self._busy_timeout_s = busy_timeout_s
         self._write_lock = threading.Lock()
         self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._connections: list[Transaction] = []
         self._connections_lock = threading.Lock()
         try:
             bring_up_to_date(self._connection())
@@ -72,6 +90,7 @@ class Database:
         """A transaction that is committed at the end of the block, or not at all."""
         connection = self._connection()
         with self._write_lock:
+            connection.changes.clear()
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -86,6 +105,7 @@ class Database:
                 raise
             finally:
                 self.version += 1
+        self._tell_all(connection.changes)
 
     def give_pages_back(self, most: int) -> bool:
         """Take free pages off the database's end; False when there are none left.
@@ -119,20 +139,29 @@ class Database:
                 connection.close()
             self._connections.clear()
 
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+    def _tell_all(self, changes: list[JobChange]) -> None:
+        for change in changes:
+            try:
+                self._tell(change)
+            except Exception:
+                # What is committed is done, whatever a listener makes of it.
+                logger.exception("a change of job %s could not be told", change.job_id)
+
+    def _connection(self) -> Transaction:
+        connection: Transaction | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._connect()
             self._local.connection = connection
         return connection
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self) -> Transaction:
         # check_same_thread is off for close() alone; every other use is the thread's own.
         connection = sqlite3.connect(
             self._path,
             isolation_level=None,
             check_same_thread=False,
             timeout=self._busy_timeout_s,
+            factory=Transaction,
         )
         connection.row_factory = sqlite3.Row
         if not self._path.stat().st_size:  # it takes an empty database

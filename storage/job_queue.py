@@ -6,11 +6,13 @@ work, users take turns, and a user's own jobs keep their order. Called by the ru
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from storage.clock import Clock, timestamp
+from storage.clock import Clock, seconds_between, timestamp
 from storage.database import Transaction
 from storage.errors import StaleJob
+from storage.job_changes import JobChange, end_of_job
 from storage.jobs import Job, Lane, get_job
 from storage.rows import all_rows, first, run
 
@@ -34,7 +36,10 @@ def claim_next_job(tx: Transaction, clock: Clock, lane: Lane = "short") -> Job |
     if claimed is None:
         return None
     run(tx, "take_turn", lane=lane, user_id=claimed["user_id"], priority=claimed["priority"])
-    return get_job(tx, claimed["id"])
+    job = get_job(tx, claimed["id"])
+    waited = seconds_between(job.created_at, timestamp(now)) if job.attempt == 1 else None
+    tx.changes.append(JobChange(job.id, job.run_type, job.lane, "started", waited))
+    return job
 
 
 def postpone_job(tx: Transaction, job: Job, why: str, clock: Clock) -> bool:
@@ -86,4 +91,6 @@ def recover_jobs(tx: Transaction, clock: Clock) -> tuple[int, int]:
     given_up = all_rows(
         tx, "give_up_jobs", max_attempts=MAX_CRASHED_ATTEMPTS, now=timestamp(clock())
     )
+    # How long their last attempt ran isn't known: the process died at some moment of it.
+    tx.changes += [replace(end_of_job(row), seconds=None) for row in given_up]
     return len(all_rows(tx, "requeue_jobs")), len(given_up)

@@ -18,6 +18,7 @@ from storage.clock import Clock, seconds_between, timestamp
 from storage.commits import get_commit
 from storage.database import Transaction
 from storage.errors import Conflict, NotFound, StaleJob, TooManyWaiting
+from storage.job_changes import JobChange, end_of_job
 from storage.rows import all_rows, first, number, run
 
 RunType = Literal["sampling", "import", "exploration", "profiling"]
@@ -148,6 +149,7 @@ def insert_job(tx: Transaction, job: NewJob, clock: Clock, most_waiting: int) ->
         about=("job", job.id),
         details={name: value for name, value in details.items() if value is not None},
     )
+    tx.changes.append(JobChange(job.id, job.run_type, job.lane, "accepted"))
 
 
 def get_job(tx: Transaction, job_id: str) -> Job:
@@ -190,17 +192,14 @@ def complete_job(
     StaleJob
         The job has ended or runs again: this attempt's result is not wanted.
     """
-    done = first(
+    _end_own(
         tx,
+        job,
         "complete_job",
-        id=job.id,
-        attempt=job.attempt,
         output_summary=json.dumps(summary, ensure_ascii=False),
         output_commit_id=commit_id,
         now=timestamp(clock()),
     )
-    if done is None:
-        raise StaleJob(f"Attempt {job.attempt} of job {job.id} isn't the running one any more.")
 
 
 def fail_job(tx: Transaction, job: Job, code: str, message: str, clock: Clock) -> None:
@@ -211,17 +210,15 @@ def fail_job(tx: Transaction, job: Job, code: str, message: str, clock: Clock) -
     StaleJob
         The job has ended or runs again.
     """
-    done = first(
-        tx,
-        "fail_job",
-        id=job.id,
-        attempt=job.attempt,
-        error_code=code,
-        error_message=message,
-        now=timestamp(clock()),
-    )
+    _end_own(tx, job, "fail_job", error_code=code, error_message=message, now=timestamp(clock()))
+
+
+def _end_own(tx: Transaction, job: Job, name: str, **values: object) -> None:
+    """End a job by the attempt that ran it, with a named statement."""
+    done = first(tx, name, id=job.id, attempt=job.attempt, **values)
     if done is None:
         raise StaleJob(f"Attempt {job.attempt} of job {job.id} isn't the running one any more.")
+    tx.changes.append(end_of_job(done))
 
 
 def cancel_job(tx: Transaction, job_id: str, soeid: str, clock: Clock) -> None:
@@ -236,6 +233,7 @@ def cancel_job(tx: Transaction, job_id: str, soeid: str, clock: Clock) -> None:
     done = first(tx, "cancel_job", id=job_id, error_message=message, now=timestamp(clock()))
     if done is None:
         raise Conflict(f"The job is {get_job(tx, job_id).status} already.")
+    tx.changes.append(end_of_job(done))
 
 
 def unfinished_job_ids(tx: Transaction) -> set[str]:

@@ -473,20 +473,20 @@ WHERE id = :id AND status = 'running' AND attempt = :attempt;
 UPDATE jobs SET status = 'completed', completed_at = :now, output_summary = :output_summary,
                 output_commit_id = :output_commit_id, progress = 100, progress_message = 'completed'
 WHERE id = :id AND status = 'running' AND attempt = :attempt
-RETURNING id;
+RETURNING id, run_type, lane, status, started_at, completed_at, error_code;
 
 -- fail_job: running -> failed, by the attempt that ran it; no row back means it isn't its own.
 UPDATE jobs SET status = 'failed', completed_at = :now,
                 error_code = :error_code, error_message = :error_message
 WHERE id = :id AND status = 'running' AND attempt = :attempt
-RETURNING id;
+RETURNING id, run_type, lane, status, started_at, completed_at, error_code;
 
 -- give_up_jobs: running -> failed, for those that a crash interrupted too often.
 UPDATE jobs SET status = 'failed', completed_at = :now, error_code = 'interrupted',
                 error_message = 'The service stopped while the job ran, at attempt '
                                 || attempt || '; it is not tried again.'
 WHERE status = 'running' AND attempt >= :max_attempts
-RETURNING id;
+RETURNING id, run_type, lane, status, started_at, completed_at, error_code;
 
 -- requeue_jobs: running -> pending, for those that a crash interrupted.
 UPDATE jobs SET status = 'pending', started_at = NULL, progress = 0,
@@ -533,7 +533,7 @@ ORDER BY seq DESC LIMIT 1;
 UPDATE jobs SET status = 'failed', completed_at = :now,
                 not_before = NULL, error_code = 'cancelled', error_message = :error_message
 WHERE id = :id AND status IN ('pending', 'running')
-RETURNING id;
+RETURNING id, run_type, lane, status, started_at, completed_at, error_code;
 
 -- idempotency_key: What a user's key stood for.
 SELECT * FROM idempotency_keys WHERE user_id = :user_id AND key = :key AND created_at > :since;

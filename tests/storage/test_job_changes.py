@@ -1,0 +1,120 @@
+"""A job's changes are told once, when they are committed, and not at all otherwise."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.clock import Clock, seconds_between
+from storage.database import Database, Transaction
+from storage.datasets import Dataset
+from storage.errors import Conflict, StaleJob
+from storage.job_changes import JobChange
+from storage.job_queue import MAX_CRASHED_ATTEMPTS, put_back_job, recover_jobs
+from storage.jobs import Job, cancel_job, complete_job, fail_job, get_job
+from storage.users import User
+from tests.storage.conftest import claim, submit
+
+
+@pytest.fixture
+def told() -> list[JobChange]:
+    return []
+
+
+@pytest.fixture
+def database(tmp_path: Path, told: list[JobChange]) -> Iterator[Database]:
+    opened = Database(tmp_path / "jobsvc.sqlite3", told.append)
+    yield opened
+    opened.close()
+
+
+def test_each_step_is_told_with_its_seconds(
+    database: Database, user: User, dataset: Dataset, clock: Clock, told: list[JobChange]
+) -> None:
+    submit(database, user, dataset, clock)
+    running = claim(database, clock)
+    with database.write() as tx:
+        complete_job(tx, running, {"rows": 3}, None, clock)
+        assert len(told) == 2, "nothing is told before the commit"
+    with database.read() as tx:
+        job = get_job(tx, "job-1")
+    assert running.started_at is not None
+    waited = seconds_between(running.created_at, running.started_at)
+    assert told == [
+        JobChange("job-1", "import", "short", "accepted"),
+        JobChange("job-1", "import", "short", "started", waited),
+        JobChange("job-1", "import", "short", "completed", job.duration_seconds),
+    ]
+
+
+def test_a_failure_and_a_cancellation_are_told_with_their_codes(
+    database: Database, user: User, dataset: Dataset, clock: Clock, told: list[JobChange]
+) -> None:
+    submit(database, user, dataset, clock, "job-1")
+    running = claim(database, clock)
+    with database.write() as tx:
+        fail_job(tx, running, "unreadable_file", "Line 4.", clock)
+    submit(database, user, dataset, clock, "job-2")
+    with database.write() as tx:
+        cancel_job(tx, "job-2", "bg54677", clock)
+    assert told[2] == JobChange("job-1", "import", "short", "failed", 1.0, "unreadable_file")
+    assert told[-1] == JobChange("job-2", "import", "short", "failed", None, "cancelled")
+
+
+def test_what_is_rolled_back_or_refused_is_not_told(
+    database: Database, user: User, dataset: Dataset, clock: Clock, told: list[JobChange]
+) -> None:
+    submit(database, user, dataset, clock)
+    running = claim(database, clock)
+    told.clear()
+    with pytest.raises(sqlite3.IntegrityError), database.write() as tx:
+        complete_then_break(tx, running, clock)
+    with database.write() as tx:
+        cancel_job(tx, "job-1", "bg54677", clock)
+    with pytest.raises(StaleJob), database.write() as tx:
+        complete_job(tx, running, {}, None, clock)
+    with pytest.raises(Conflict), database.write() as tx:
+        cancel_job(tx, "job-1", "bg54677", clock)
+    assert [change.step for change in told] == ["failed"]
+
+
+def complete_then_break(tx: Transaction, job: Job, clock: Clock) -> None:
+    complete_job(tx, job, {}, None, clock)
+    tx.execute("UPDATE users SET soeid = ''")
+
+
+def test_only_a_first_start_tells_how_long_the_job_waited(
+    database: Database, user: User, dataset: Dataset, clock: Clock, told: list[JobChange]
+) -> None:
+    submit(database, user, dataset, clock)
+    running = claim(database, clock)
+    with database.write() as tx:
+        put_back_job(tx, running)
+    for _ in range(MAX_CRASHED_ATTEMPTS):
+        claim(database, clock)
+        with database.write() as tx:
+            recover_jobs(tx, clock)
+    waited = [change.seconds for change in told if change.step == "started"]
+    assert [seconds is not None for seconds in waited] == [True, True, False, False]
+    assert told[-1] == JobChange("job-1", "import", "short", "failed", None, "interrupted")
+
+
+def test_a_listener_that_fails_undoes_nothing(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(change: JobChange) -> None:
+        raise ZeroDivisionError
+
+    database = Database(tmp_path / "other.sqlite3", fail)
+    with database.write() as tx:
+        tx.changes.append(JobChange("job-1", "import", "short", "accepted"))
+        tx.execute("PRAGMA application_id = 7")
+    with database.read() as tx:
+        assert tx.execute("PRAGMA application_id").fetchone()[0] == 7
+    assert "job-1 could not be told" in caplog.text
+    assert caplog.records[0].levelno == logging.ERROR
+    database.close()
