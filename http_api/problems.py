@@ -58,6 +58,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "unreadable_file": 422,
     "preview_too_slow": 422,
     "storage_not_writable": 503,
+    "disk_full": 503,
     "data_directory_in_use": 503,
     "newer_schema": 503,
     "address_in_use": 503,

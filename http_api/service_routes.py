@@ -6,7 +6,7 @@ from apiflask import APIBlueprint, Schema
 from marshmallow import fields
 
 from http_api.access import service
-from storage.health import check_writable
+from storage.health import check_room, check_writable
 
 blueprint = APIBlueprint("service", __name__, tag="Service")
 
@@ -17,7 +17,12 @@ class HealthOut(Schema):
 
 @blueprint.get("/health")
 @blueprint.output(HealthOut)
-@blueprint.doc(summary="Liveness", description="503 with the reason when nothing can be written.")
+@blueprint.doc(
+    summary="Liveness",
+    description="503 with the reason when the database can't be written or the disk is all but "
+    "full.",
+)
 def health() -> dict[str, str]:
+    check_room(service().directory, service().settings.min_free_mb)
     check_writable(service().database)
     return {"status": "ok"}

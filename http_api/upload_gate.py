@@ -1,7 +1,8 @@
 """Who may send how much: asked for each request once its headers have arrived.
 
 Invariant: only an import, or a look at a file before it, by a user who may write can be larger than
-the setting ``body_max_kb``. The view checks the dataset and its level afterwards, as everywhere.
+the setting ``body_max_kb``, and none is taken in that would leave less than ``min_free_mb`` free on
+the disk. The view checks the dataset and its level afterwards, as everywhere.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_cookie
 
 from http_api.import_routes import ENDPOINT, PREVIEW_BYTES, PREVIEW_ENDPOINT
-from http_api.problems import SIGN_IN_FIRST
+from http_api.problems import SIGN_IN_FIRST, STATUS_OF_CODE
 from http_api.request_limits import Gate, Refusal
 from http_api.sessions import COOKIE
 from job_runner.service import Service
+from storage.health import DiskFull, check_room
 from storage.tokens import holder_of
 
 
@@ -46,9 +48,22 @@ def gate(app: Flask, service: Service) -> Gate:
             return Refusal(401, "unauthorized", SIGN_IN_FIRST, challenge)
         if holder.scope == "read" or holder.user.role_name == "viewer":
             return small_bytes  # the view says what is missing
-        return large_bytes[asked]
+        return _without_room(service, headers) or large_bytes[asked]
 
     return limit
+
+
+def _without_room(service: Service, headers: Mapping[str, str]) -> Refusal | None:
+    """The refusal of a file that would all but fill the disk; None when there is room."""
+    length = headers.get("CONTENT_LENGTH", "")
+    # It is written as it arrives, and again where it waits for its job.
+    coming_bytes = 2 * int(length) if length.isdecimal() else 0
+    try:
+        check_room(service.directory, service.settings.min_free_mb, coming_bytes)
+    except DiskFull as full:
+        retry = {"Retry-After": str(full.retry_after_s)}
+        return Refusal(STATUS_OF_CODE[full.code], full.code, full.message, retry)
+    return None
 
 
 def _secret(headers: Mapping[str, str]) -> str:

@@ -106,6 +106,9 @@ class Settings:
         "[A-Za-z0-9]{7}", "regular expression", "What a new user's SOEID must match."
     )
     admin_soeid: str = _setting("admin00", "SOEID", "The admin that the first start makes.")
+    min_free_mb: int = _setting(
+        100, "MiB", "Free space on the disk below which imports are refused.", 0
+    )
 
     def __post_init__(self) -> None:
         for item in fields(self):

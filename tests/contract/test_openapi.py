@@ -89,10 +89,6 @@ def test_the_sign_in_page_and_its_assets_are_there(server: LiveServer) -> None:
         assert "immutable" in answer.headers["Cache-Control"]
 
 
-def test_health_is_told(server: LiveServer) -> None:
-    assert server.client(None).get("/health").json() == {"status": "ok"}
-
-
 def test_every_error_code_has_a_status() -> None:
     assert http_api.app.create_app  # every room's errors are loaded with it
 

@@ -1,0 +1,94 @@
+"""How much room the data directory takes, and how much its disk has left.
+
+Invariant: asking is cheap. The data files, of which there may be a great many, are added up once a
+minute at most; everything else is looked at anew.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.data_directory import DataDirectory
+
+KEPT_S = 60.0
+
+
+@dataclass(frozen=True)
+class DiskUse:
+    """Bytes by part of the data directory, of SQLite's files, and of the disk."""
+
+    part_bytes: Mapping[str, int]
+    sqlite_bytes: Mapping[str, int]
+    free_bytes: int
+    disk_bytes: int
+
+
+class DiskUseMeter:
+    """Measures one data directory.
+
+    Parameters
+    ----------
+    directory : DataDirectory
+        What to measure.
+    monotonic : callable
+        Seconds; injected, so that tests decide when a minute has passed.
+    """
+
+    def __init__(
+        self, directory: DataDirectory, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._directory = directory
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._files: tuple[float, int] | None = None
+
+    def measure(self) -> DiskUse:
+        """The sizes as they are now; those of the data files as of the last minute."""
+        here = self._directory
+        moving = (here.uploads_dir, here.scratch_dir, here.spill_dir, here.counts_dir)
+        disk = shutil.disk_usage(here.root)
+        wal = here.database_path.with_name(f"{here.database_path.name}-wal")
+        return DiskUse(
+            part_bytes={"files": self._files_bytes()}
+            | {path.name: _bytes(path) for path in moving},
+            sqlite_bytes={"database": _file_bytes(here.database_path), "wal": _file_bytes(wal)},
+            free_bytes=disk.free,
+            disk_bytes=disk.total,
+        )
+
+    def _files_bytes(self) -> int:
+        with self._lock:
+            now = self._monotonic()
+            if self._files is None or now - self._files[0] >= KEPT_S:
+                self._files = now, _bytes(self._directory.files_dir)
+            return self._files[1]
+
+
+def _bytes(directory: Path) -> int:
+    """All files below a directory; one that goes away meanwhile counts nothing."""
+    total = 0
+    waiting = [str(directory)]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    else:
+                        total += _file_bytes(Path(entry.path))
+        except FileNotFoundError:
+            continue
+    return total
+
+
+def _file_bytes(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,85 @@
+"""What the data directory takes, and when the disk is as good as full."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.data_directory import DataDirectory, Owner
+from storage.database import Database
+from storage.disk_use import KEPT_S, DiskUseMeter
+from storage.health import DiskFull, NotWritable, check_room, check_writable
+from storage.migrations import bring_up_to_date
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[DataDirectory]:
+    made = DataDirectory(tmp_path / "data")
+    made.acquire(Owner(1, "tests", "now"))
+    yield made
+    made.release()
+
+
+def test_each_part_has_the_bytes_of_its_files(directory: DataDirectory) -> None:
+    (directory.files_dir / "ab").mkdir()
+    (directory.files_dir / "ab" / "ab1.parquet").write_bytes(b"x" * 1000)
+    (directory.files_dir / "cd1.parquet").write_bytes(b"x" * 10)
+    (directory.uploads_dir / "job-1").write_bytes(b"x" * 300)
+    (directory.scratch_dir / "link").symlink_to(directory.files_dir)
+    directory.database_path.write_bytes(b"x" * 40)
+    use = DiskUseMeter(directory).measure()
+    link_bytes = (directory.scratch_dir / "link").lstat().st_size
+    assert use.part_bytes == {
+        "files": 1010,
+        "uploads": 300,
+        "scratch": link_bytes,
+        "spill": 0,
+        "counts": 0,
+    }
+    assert use.sqlite_bytes == {"database": 40, "wal": 0}
+    assert 0 < use.free_bytes <= use.disk_bytes
+
+
+def test_data_files_are_added_up_once_a_minute_and_the_rest_at_once(
+    directory: DataDirectory,
+) -> None:
+    now = [0.0]
+    meter = DiskUseMeter(directory, lambda: now[0])
+    assert meter.measure().part_bytes["files"] == 0
+    (directory.files_dir / "ab1.parquet").write_bytes(b"x" * 10)
+    (directory.uploads_dir / "job-1").write_bytes(b"x" * 20)
+    parts = meter.measure().part_bytes
+    assert (parts["files"], parts["uploads"]) == (0, 20)
+    now[0] = KEPT_S
+    assert meter.measure().part_bytes["files"] == 10
+
+
+def test_a_part_that_goes_away_meanwhile_counts_nothing(directory: DataDirectory) -> None:
+    directory.counts_dir.rmdir()
+    assert DiskUseMeter(directory).measure().part_bytes["counts"] == 0
+
+
+def test_too_little_room_is_refused_with_what_is_coming(directory: DataDirectory) -> None:
+    check_room(directory, 0)
+    check_room(directory, 1)
+    with pytest.raises(DiskFull, match="1,000,000,000 MiB must stay free"):
+        check_room(directory, 10**9)
+    with pytest.raises(DiskFull):
+        check_room(directory, 0, coming_bytes=2**60)
+
+
+def test_a_database_that_takes_no_write_is_told(tmp_path: Path) -> None:
+    database = Database(tmp_path / "jobsvc.sqlite3", busy_timeout_s=0.01)
+    check_writable(database)
+    other = sqlite3.connect(tmp_path / "jobsvc.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(NotWritable, match="locked"):
+        check_writable(database)
+    other.execute("ROLLBACK")
+    check_writable(database)
+    bring_up_to_date(other)  # the check left the schema's version as it was
+    other.close()
+    database.close()
