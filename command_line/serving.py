@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import tempfile
@@ -16,6 +15,7 @@ import click
 
 from command_line.composition import Composition, Listening
 from command_line.failures import told_plainly
+from command_line.log_output import configure_logging
 from command_line.options import DATA_DIR
 from job_runner.settings import load_settings
 from storage.audit import THIS_PROCESS, record
@@ -49,11 +49,11 @@ def serve(
     jobsvc serve
     jobsvc serve --host 0.0.0.0 --port 80 --data-dir /srv/jobsvc
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     with told_plainly():
         settings = load_settings(
             {"data_dir": data_dir, "host": host, "port": port, "workers": workers}
         )
+        configure_logging(settings)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _leave)
         with composition.listening(settings, "jobsvc serve") as here:

@@ -69,7 +69,7 @@ def _try_again_or_fail(
 ) -> None:
     code, message = unforeseen(error)
     if passing_fault(error) is not None:
-        logger.warning("job %s met a fault that may pass: %s", job.id, error)
+        logger.warning("job %s met a fault that may pass: %s", job.id, code, exc_info=error)
         if _write_end(service, leaving, lambda tx: postpone_job(tx, job, message, service.clock)):
             return
     else:
@@ -78,7 +78,7 @@ def _try_again_or_fail(
 
 
 def _fail(service: Service, job: Job, leaving: threading.Event, code: str, message: str) -> None:
-    logger.info("job %s failed: %s", job.id, message)
+    logger.info("job %s failed: %s", job.id, code)  # the message may quote values of the file
 
     def write(tx: Transaction) -> bool:
         fail_job(tx, job, code, message, service.clock)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from job_runner.attempt import Handler, run_attempt
+from job_runner.log_context import logged_with
 from job_runner.service import Service
 from storage.job_queue import claim_next_job, next_due
 from storage.jobs import Job, Lane, RunType
@@ -112,7 +113,8 @@ class Runner:
             if job is None:
                 return
             self._interrupts[job.id] = threading.Event()
-            threads.executor.submit(self._run, service, job, threads)
+            about = logged_with(job_id=job.id, run_type=job.run_type, attempt=job.attempt)
+            threads.executor.submit(about(self._run), service, job, threads)
 
     def _run(self, service: Service, job: Job, threads: _LaneThreads) -> None:
         interrupted = self._interrupts[job.id]

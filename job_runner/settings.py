@@ -25,8 +25,11 @@ class InvalidSetting(DomainError):
     code = "invalid_setting"
 
 
-def _setting(default: Any, unit: str, text: str, least: int | None = None) -> Any:
-    return field(default=default, metadata={"unit": unit, "help": text, "least": least})
+def _setting(
+    default: Any, unit: str, text: str, least: int | None = None, choices: tuple[str, ...] = ()
+) -> Any:
+    metadata = {"unit": unit, "help": text, "least": least, "choices": choices}
+    return field(default=default, metadata=metadata)
 
 
 def default_data_dir() -> Path:
@@ -44,6 +47,7 @@ class Settings:
             "unit": "path",
             "help": "Where the database, the data files and uploads lie.",
             "least": None,
+            "choices": (),
         },
     )
     host: str = _setting("127.0.0.1", "address", "Address that the server listens on.")
@@ -106,15 +110,31 @@ class Settings:
         "[A-Za-z0-9]{7}", "regular expression", "What a new user's SOEID must match."
     )
     admin_soeid: str = _setting("admin00", "SOEID", "The admin that the first start makes.")
+    log_format: str = _setting(
+        "text",
+        "text or json",
+        "How the log is written: for people, or one JSON object a line.",
+        choices=("text", "json"),
+    )
+    log_level: str = _setting(
+        "info",
+        "level",
+        "The least that is logged: debug, info, warning or error.",
+        choices=("debug", "info", "warning", "error"),
+    )
     min_free_mb: int = _setting(
         100, "MiB", "Free space on the disk below which imports are refused.", 0
     )
+    access_log: bool = _setting(True, "yes or no", "Whether each request is logged.")
 
     def __post_init__(self) -> None:
         for item in fields(self):
             least = item.metadata["least"]
             if least is not None and getattr(self, item.name) < least:
                 raise InvalidSetting(f"{item.name} must be {least} or more.")
+            choices = item.metadata["choices"]
+            if choices and getattr(self, item.name) not in choices:
+                raise InvalidSetting(f"{item.name} must be one of {', '.join(choices)}.")
         try:
             re.compile(self.soeid_pattern)
         except re.error as error:
@@ -161,10 +181,24 @@ def load_settings(
 def default_text(name: str) -> str:
     """A setting's default, as the documentation writes it."""
     (item,) = (item for item in fields(Settings) if item.name == name)
-    return "the platform's user data folder" if item.default is MISSING else str(item.default)
+    if item.default is MISSING:
+        return "the platform's user data folder"
+    if isinstance(item.default, bool):
+        return "yes" if item.default else "no"
+    return str(item.default)
+
+
+_YES_OR_NO = {
+    **dict.fromkeys(("yes", "true", "on", "1"), True),
+    **dict.fromkeys(("no", "false", "off", "0"), False),
+}
 
 
 def _parsed(variable: str, text: str, kind: type) -> Any:
+    if kind is bool:
+        if text.lower() not in _YES_OR_NO:
+            raise InvalidSetting(f'{variable} must be yes or no, not "{text}".')
+        return _YES_OR_NO[text.lower()]
     try:
         return kind(text)
     except ValueError:

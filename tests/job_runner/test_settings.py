@@ -26,12 +26,19 @@ def test_an_option_wins_over_a_variable_and_a_variable_over_the_default() -> Non
     [
         ({"JOBSVC_PORT": "http"}, 'JOBSVC_PORT must be a whole number, not "http"'),
         ({"JOBSVC_WORKERS": "0"}, "workers must be 1 or more"),
+        ({"JOBSVC_LOG_FORMAT": "xml"}, "log_format must be one of text, json."),
+        ({"JOBSVC_ACCESS_LOG": "maybe"}, 'JOBSVC_ACCESS_LOG must be yes or no, not "maybe".'),
         ({"JOBSVC_SOEID_PATTERN": "["}, "soeid_pattern is no regular expression"),
     ],
 )
 def test_a_setting_that_cannot_be_is_named(environment: dict[str, str], message: str) -> None:
     with pytest.raises(InvalidSetting, match=re.escape(message)):
         load_settings({}, environment)
+
+
+@pytest.mark.parametrize(("text", "meaning"), [("no", False), ("0", False), ("True", True)])
+def test_a_switch_is_read_as_people_write_it(text: str, meaning: bool) -> None:
+    assert load_settings({}, {"JOBSVC_ACCESS_LOG": text}).access_log is meaning
 
 
 def test_the_documentation_lists_every_setting_as_it_is() -> None:

@@ -1,0 +1,145 @@
+"""How the server's log is written: as text or as JSON, one record a line.
+
+Owns: the log handler and its two formats. Invariant: no value of a table reaches the log by way of
+an error's text. A traceback is kept with its lines of code and the errors' types, but an error's
+own words only where they can't quote data. Used by ``jobsvc serve``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import traceback
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
+
+from pythonjsonlogger.json import JsonFormatter
+
+from domain_errors import DomainError
+from job_runner.log_context import FIELDS, ContextFilter
+from job_runner.settings import Settings
+from storage.clock import timestamp
+
+Raised = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
+_UNQUOTING = (OSError, ImportError, NameError, AttributeError, TypeError, RuntimeError, MemoryError)
+"""Errors of Python whose words name types, files and attributes, never values of a table."""
+
+_UNQUOTING_DUCKDB = {
+    "BinderException",
+    "CatalogException",
+    "FatalException",
+    "InternalException",
+    "InterruptException",
+    "IOException",
+    "OutOfMemoryException",
+    "PermissionException",
+}
+"""Errors of DuckDB whose first line names columns, files and sizes. A conversion's quotes the
+value, and the lines after the first quote the statement."""
+
+_LONGEST_CHAIN = 10
+_ENCODER = json.JSONEncoder(default=str)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def configure_logging(settings: Settings) -> None:
+    """Write the records of every module to standard error, as the settings have it."""
+    # Neither format shows these, and each record would pay for them.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[log_handler(settings)])
+    logging.captureWarnings(True)
+    if not settings.access_log:
+        logging.getLogger("jobsvc.access").setLevel(logging.WARNING)
+
+
+def log_handler(settings: Settings) -> logging.Handler:
+    """What writes records to standard error, with what they are about."""
+    handler = logging.StreamHandler()
+    handler.addFilter(ContextFilter())
+    handler.setFormatter(_JsonLines() if settings.log_format == "json" else _TextLines())
+    return handler
+
+
+class _TextLines(logging.Formatter):
+    """Time, level, logger, message and ``[name=value …]``; then a traceback, on its own lines."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        return _time(record)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        line = _CONTROL.sub(_escaped, super().formatMessage(record))
+        own = record.__dict__
+        about = " ".join([f"{name}={own[name]}" for name in FIELDS if name in own])
+        return f"{line} [{about}]" if about else line
+
+    def formatException(self, ei: Raised) -> str:  # noqa: N802
+        return trace(ei[1])
+
+
+class _JsonLines(JsonFormatter):
+    """One object a line; the record's fields stand beside ``time``, ``level`` and ``message``."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            ("asctime", "levelname", "name", "message"),
+            rename_fields={
+                "asctime": "time",
+                "levelname": "level",
+                "name": "logger",
+                "exc_info": "exception",
+            },
+        )
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        return _time(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        return trace(ei[1])
+
+    def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
+        return _ENCODER.encode(log_data)
+
+
+def trace(error: BaseException | None) -> str:
+    """An error with those that led to it, oldest first, without the data that they may quote."""
+    return "\n".join(_traces(error, _LONGEST_CHAIN))
+
+
+def _traces(error: BaseException | None, most: int) -> Iterator[str]:
+    if error is None or most == 0:
+        return
+    earlier = error.__cause__
+    if earlier is None and not error.__suppress_context__:
+        earlier = error.__context__
+    yield from _traces(earlier, most - 1)
+    if earlier is not None:
+        yield "which led to:"
+    yield "".join(traceback.format_tb(error.__traceback__)) + _what(error)
+
+
+def _what(error: BaseException) -> str:
+    kind = type(error)
+    name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+    if isinstance(error, DomainError):
+        return f"{name}: {error.code}"
+    maker = kind.__module__.lstrip("_").partition(".")[0]
+    if isinstance(error, _UNQUOTING) or maker == "sqlite3":
+        return f"{name}: {error}"
+    if maker == "duckdb" and kind.__name__ in _UNQUOTING_DUCKDB:
+        return f"{name}: {str(error).partition(chr(10))[0]}"
+    return name
+
+
+def _time(record: logging.LogRecord) -> str:
+    return timestamp(datetime.fromtimestamp(record.created, UTC))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
