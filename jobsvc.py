@@ -19,6 +19,7 @@ import web_ui.pages
 from command_line import Composition, Listening, command
 from http_api.app import create_app
 from http_api.http_server import HttpServer
+from http_api.metrics import Metrics
 from http_api.upload_gate import gate
 from job_runner.recovery import recover
 from job_runner.run_types import HANDLERS
@@ -31,6 +32,7 @@ from storage.clock import system_clock, timestamp
 from storage.data_directory import DataDirectory, Owner
 from storage.data_files import DataFiles
 from storage.database import Database
+from storage.job_changes import TellChange, tell_nobody
 from storage.tokens import issue_token
 from storage.users import add_user, first_admin
 
@@ -39,8 +41,12 @@ OPERATOR_LIFETIME = timedelta(days=3650)
 
 
 @contextmanager
-def running_service(settings: Settings, purpose: str) -> Iterator[Service]:
+def running_service(
+    settings: Settings, purpose: str, tell: TellChange = tell_nobody
+) -> Iterator[Service]:
     """Take the data directory, recover, and run jobs until the block ends.
+
+    ``tell`` takes each change of a job, those of the recovery among them.
 
     Raises
     ------
@@ -59,7 +65,7 @@ def running_service(settings: Settings, purpose: str) -> Iterator[Service]:
             service = Service(
                 settings=settings,
                 directory=directory,
-                database=Database(directory.database_path),
+                database=Database(directory.database_path, tell),
                 data_files=DataFiles(directory.files_dir),
                 parquet=parquet,
                 parquet_long=parquet_long,
@@ -82,9 +88,9 @@ def running_service(settings: Settings, purpose: str) -> Iterator[Service]:
         directory.release()
 
 
-def build_app(service: Service) -> APIFlask:
+def build_app(service: Service, metrics: Metrics | None = None) -> APIFlask:
     """The WSGI app: the API and the pages."""
-    app = create_app(service)
+    app = create_app(service, metrics or Metrics())
     app.register_blueprint(web_ui.pages.blueprint)
     return app
 
@@ -92,9 +98,10 @@ def build_app(service: Service) -> APIFlask:
 @contextmanager
 def listening(settings: Settings, purpose: str) -> Iterator[Listening]:
     """Serve over HTTP; the address is known inside the block, and ``serve`` answers requests."""
-    with running_service(settings, purpose) as service:
-        app = build_app(service)
-        server = HttpServer(app, settings, gate(app, service))
+    metrics = Metrics()
+    with running_service(settings, purpose, metrics.job_changed) as service:
+        app = build_app(service, metrics)
+        server = HttpServer(app, settings, gate(app, service), metrics.refused)
         try:
             token = _operator_token(service, purpose)
             owner = service.directory.owner()

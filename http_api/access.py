@@ -18,6 +18,7 @@ from werkzeug.datastructures import Authorization
 from domain_errors import DomainError
 from http_api.problems import of_http_error
 from http_api.sessions import COOKIE, require_own_page
+from job_runner import log_context
 from job_runner.service import Service
 from storage.datasets import Dataset, Level, get_dataset
 from storage.errors import NotFound
@@ -61,6 +62,8 @@ def _holder(token: str) -> TokenHolder | None:
     holder = holder_of(service().database.single(), token, service().clock)
     if holder is not None and holder.scope == "read" and request.method not in ("GET", "HEAD"):
         raise Forbidden("This token may only read. Use one with the scope write.")
+    if holder is not None:
+        log_context.add(user_id=holder.user.id)
     return holder
 
 

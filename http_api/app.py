@@ -18,6 +18,8 @@ from http_api import (
     jobs_routes,
     json_bodies,
     kept_answers,
+    metrics_routes,
+    observation,
     openapi,
     permissions_routes,
     problems,
@@ -35,6 +37,8 @@ from http_api import (
 )
 from http_api.access import SERVICE
 from http_api.json_provider import OrjsonProvider
+from http_api.measured_state import measure
+from http_api.metrics import METRICS, Metrics
 from http_api.request_ids import HEADER, request_id
 from http_api.strict_fields import LARGEST_INTEGER
 from http_api.uploads import UploadRequest
@@ -46,6 +50,7 @@ MOST_FORM_PARTS = 20
 BLUEPRINTS = (
     service_routes.blueprint,
     sign_in_routes.blueprint,
+    metrics_routes.blueprint,
     users_routes.blueprint,
     tokens_routes.blueprint,
     datasets_routes.blueprint,
@@ -68,8 +73,8 @@ class StorableInteger(IntegerConverter):
         super().__init__(*args, **{"max": LARGEST_INTEGER, **options})  # type: ignore[arg-type]
 
 
-def create_app(service: Service) -> APIFlask:
-    """Build the WSGI app that serves ``service``."""
+def create_app(service: Service, metrics: Metrics) -> APIFlask:
+    """Build the WSGI app that serves ``service`` and counts in ``metrics``."""
     app = openapi.DocumentedApp(
         static_folder=None,
         title="jobsvc",
@@ -84,14 +89,17 @@ def create_app(service: Service) -> APIFlask:
     app.json = OrjsonProvider(app)
     app.extensions[SERVICE] = service
     app.extensions[kept_answers.KEPT] = kept_answers.KeptAnswers()
-    app.extensions[job_events.SLOTS] = job_events.stream_slots(service.settings)
     app.extensions[row_reads.SEEN] = row_reads.SeenViews()
+    app.extensions[job_events.SLOTS] = job_events.StreamSlots(service.settings)
+    app.extensions[METRICS] = metrics
+    measure(metrics.registry, service, app.extensions[job_events.SLOTS])
     problems.register(app)
     json_bodies.register()
-    _limit_bodies(app, service)
     _name_requests(app)
+    observation.register(app, metrics)
     security_headers.register(app)
     host_check.register(app, service.settings)
+    _limit_bodies(app, service)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     openapi.register(app)

@@ -40,6 +40,8 @@ class HttpServer:
         Host, port and threads.
     gate : Gate
         Which requests are taken in.
+    tell_refusal : callable
+        Takes the code of each request that isn't.
 
     Raises
     ------
@@ -47,7 +49,13 @@ class HttpServer:
         The address can't be listened on.
     """
 
-    def __init__(self, app: Callable[..., Any], settings: Settings, gate: Gate) -> None:
+    def __init__(
+        self,
+        app: Callable[..., Any],
+        settings: Settings,
+        gate: Gate,
+        tell_refusal: Callable[[str], None],
+    ) -> None:
         self._channels: dict[int, Any] = {}
         self._lock = threading.Lock()
         self._pulling = threading.Lock()
@@ -76,7 +84,7 @@ class HttpServer:
                 f'"{settings.host}", port {settings.port}, is no address ({error}).'
             ) from None
         for listener in self._listeners():
-            listener.channel_class = limited_channel(gate)
+            listener.channel_class = limited_channel(gate, tell_refusal)
         self.port = int(self._listeners()[0].effective_port)
         self.url = f"http://{_reachable(settings.host)}:{self.port}"
 

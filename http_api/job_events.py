@@ -29,16 +29,37 @@ LONGEST_S = 3600.0
 SLOTS = "jobsvc.stream_slots"
 
 
+class StreamSlots:
+    """As many streams as a server may have; kept in the app's extensions."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.most = max(settings.http_threads // 2, 1)
+        self._lock = threading.Lock()
+        self._open = 0
+
+    @property
+    def open(self) -> int:
+        """How many streams there are."""
+        return self._open
+
+    def take(self) -> bool:
+        """Take a slot if one is free."""
+        with self._lock:
+            free = self._open < self.most
+            self._open += free
+        return free
+
+    def release(self) -> None:
+        """Give a slot back."""
+        with self._lock:
+            self._open -= 1
+
+
 class TooManyStreams(DomainError):
     """All threads that streams may hold are held."""
 
     code = "too_many_streams"
     retry_after_s = 5
-
-
-def stream_slots(settings: Settings) -> threading.BoundedSemaphore:
-    """As many streams as a server may have; kept in the app's extensions."""
-    return threading.BoundedSemaphore(max(settings.http_threads // 2, 1))
 
 
 def stream(job: Job, as_json: Callable[[Job], Any]) -> Response:
@@ -50,8 +71,8 @@ def stream(job: Job, as_json: Callable[[Job], Any]) -> Response:
         Half of the server's threads hold a stream already.
     """
     here = service()
-    slots: threading.BoundedSemaphore = current_app.extensions[SLOTS]
-    if not slots.acquire(blocking=False):
+    slots: StreamSlots = current_app.extensions[SLOTS]
+    if not slots.take():
         raise TooManyStreams("Too many event streams are open. Ask for the job now and then.")
     gone = request.environ.get("waitress.client_disconnected", lambda: False)
     response = Response(_events(here, job.id, as_json, gone), mimetype="text/event-stream")

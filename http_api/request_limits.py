@@ -26,6 +26,7 @@ from waitress.task import ErrorTask
 from http_api.problems import PROBLEM, TOO_LARGE, problem_document
 from http_api.request_ids import HEADER, request_id
 from http_api.security_headers import HEADERS
+from job_runner.log_context import logged_with
 
 HEADERS_WITHIN_S = 20.0
 BODY_WITHIN_S = 60.0
@@ -111,7 +112,9 @@ class ProblemTask(ErrorTask):  # type: ignore[misc]
         refusal = _as_refusal(self.request.error)
         name = request_id(self.request.headers.get("X_REQUEST_ID"))
         where = self.channel.addr[0]
-        logger.info("request %s of %s was refused: %s", name, where, refusal.detail)
+        with logged_with(request_id=name):
+            logger.info("request %s of %s was refused: %s", name, where, refusal.detail)
+        self.channel.tell_refusal(refusal.code)
         document = problem_document(refusal.status, refusal.code, refusal.detail, name)
         body = json.dumps(document).encode()
         self.channel.refused = True
@@ -135,6 +138,7 @@ class LimitedChannel(HTTPChannel):  # type: ignore[misc]
     _lingers_until = 0.0
     _discarded_bytes = 0
     refused = False
+    tell_refusal: Callable[[str], None]
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -181,10 +185,11 @@ class LimitedChannel(HTTPChannel):  # type: ignore[misc]
         super().handle_close()
 
 
-def limited_channel(gate: Gate) -> type[HTTPChannel]:
-    """The class of a server's connections, with its gate."""
+def limited_channel(gate: Gate, tell_refusal: Callable[[str], None]) -> type[HTTPChannel]:
+    """The class of a server's connections, with its gate and who is told of refusals."""
     parser = functools.partial(LimitedParser, gate)
-    return type("GatedChannel", (LimitedChannel,), {"parser_class": staticmethod(parser)})
+    own = {"parser_class": staticmethod(parser), "tell_refusal": staticmethod(tell_refusal)}
+    return type("GatedChannel", (LimitedChannel,), own)
 
 
 def _as_refusal(error: Any) -> Refusal:

@@ -138,9 +138,11 @@ def download(source: RowSource, table: OpenTable, query: dict[str, Any], name: s
                 formula_safe=query["formula_safe"],
             )
         tell_download(source, query)
+        size_bytes = path.stat().st_size
         file = path.open("rb")  # stays readable after its folder is gone
     answer = send_file(
         file, mimetype=MEDIA_TYPES[kind], as_attachment=True, download_name=f"{name}.{kind}"
     )
+    answer.content_length = size_bytes
     answer.headers["Cache-Control"] = "no-store"  # Flask's own "no-cache" lets browsers keep it
     return answer

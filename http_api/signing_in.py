@@ -14,6 +14,7 @@ from flask import request
 
 from http_api.access import holder, service
 from http_api.auditing import audit, origin
+from http_api.metrics import refusals_counted
 from http_api.passwords import BadCredentials, check_password
 from http_api.sign_in_throttle import SignInThrottle
 from storage.audit import record
@@ -41,7 +42,7 @@ def sign_in(soeid: str, password: str) -> SignedIn:
     BadCredentials, TooManyAttempts
         They don't fit; or it is too soon for another try.
     """
-    with throttle.attempt(soeid, request.remote_addr or ""):
+    with refusals_counted(), throttle.attempt(soeid, request.remote_addr or ""):
         _check(soeid, password)
     with service().database.write() as tx:
         found = find_user(tx, soeid)

@@ -122,6 +122,9 @@ class Settings:
         "The least that is logged: debug, info, warning or error.",
         choices=("debug", "info", "warning", "error"),
     )
+    metrics_public: bool = _setting(
+        False, "yes or no", "Whether /metrics is shown to everyone, not to admins alone."
+    )
     min_free_mb: int = _setting(
         100, "MiB", "Free space on the disk below which imports are refused.", 0
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,14 @@ from typing import Self
 import duckdb
 
 DEFAULT_MEMORY_MB = 1024
+
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """Bytes that DuckDB holds in memory, and those that it spilled to disk."""
+
+    memory_bytes: int
+    spilled_bytes: int
 
 
 class ParquetDatabase:
@@ -76,6 +85,16 @@ class ParquetDatabase:
             yield cursor
         finally:
             cursor.close()
+
+    def memory_use(self) -> MemoryUse:
+        """What all queries together hold at this moment."""
+        with self.cursor() as cursor:
+            row = cursor.execute(
+                "SELECT sum(memory_usage_bytes)::BIGINT, sum(temporary_storage_bytes)::BIGINT "
+                "FROM duckdb_memory()"
+            ).fetchone()
+        assert row is not None  # noqa: S101 - sums are always one row
+        return MemoryUse(memory_bytes=row[0] or 0, spilled_bytes=row[1] or 0)
 
     def close(self) -> None:
         """Close the instance; open cursors end with it."""

@@ -573,3 +573,10 @@ SELECT * FROM audit_log {where} ORDER BY id DESC LIMIT :limit OFFSET :offset;
 
 -- count_audit_entries: How many entries pass the filters.
 SELECT count(*) FROM audit_log {where};
+
+-- open_jobs_by_type: How many jobs wait and run; in two parts, each of which has an index of its own.
+SELECT run_type, lane, status, count(*) AS jobs, min(created_at) AS oldest
+FROM jobs WHERE status = 'pending' GROUP BY run_type, lane
+UNION ALL
+SELECT run_type, lane, status, count(*) AS jobs, min(created_at) AS oldest
+FROM jobs WHERE status = 'running' GROUP BY run_type, lane;

@@ -38,6 +38,8 @@ FORBIDDEN_LIBRARIES = {
     "web_ui": {"sqlite3", "duckdb", "waitress"},
     "command_line": {"flask", "sqlite3", "duckdb", "waitress"},
 }
+ONLY_IN = {"prometheus_client": "http_api", "pythonjsonlogger": "command_line"}
+"""Libraries of one room: no other knows how it is watched."""
 LONGEST_MODULE = 260
 LONGEST_FUNCTION = 60
 
@@ -65,6 +67,7 @@ def test_a_room_imports_only_what_lies_below_it(room: str) -> None:
     for path in modules(room):
         for name in imported(path):
             assert name not in FORBIDDEN_LIBRARIES[room], f"{path} imports {name}"
+            assert ONLY_IN.get(name, room) == room, f"{path} imports {name}"
             if name in ours and name != room:
                 assert name in MAY_IMPORT[room], f"{path} imports {name}"
 

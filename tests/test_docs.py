@@ -10,12 +10,15 @@ import pytest
 
 import jobsvc
 from command_line import command
+from http_api.metrics import Metrics
 from http_api.problems import STATUS_OF_CODE
 from job_runner.settings import Settings
 from storage.audit import ACTIONS
+from storage.job_changes import JobChange
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+MONITORING = (ROOT / "docs" / "MONITORING.md").read_text(encoding="utf-8")
 API = (ROOT / "docs" / "API.md").read_text(encoding="utf-8")
 
 
@@ -52,6 +55,41 @@ def test_the_command_line_page_lists_every_command() -> None:
 
     page = (ROOT / "docs" / "CLI.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `(jobsvc [^`]+)`", page, re.MULTILINE)) == names(command, "jobsvc")
+
+
+def test_the_monitoring_page_lists_every_metric_with_its_kind_and_labels(tmp_path: Path) -> None:
+    metrics = Metrics()
+    metrics.job_changed(JobChange("job-1", "import", "short", "started", 1.0))
+    metrics.job_changed(JobChange("job-1", "import", "short", "completed", 1.0))
+    metrics.answered("GET", "/health", 200, 0.001, 10)
+    metrics.refused("too_large")
+    settings = Settings(data_dir=tmp_path, memory_mb=128)
+    with jobsvc.running_service(settings, "tests") as service:
+        jobsvc.build_app(service, metrics)
+        families = list(metrics.registry.collect())
+    suffixes = {"counter": "_total", "info": "_info"}
+    known = {
+        f"{family.name}{suffixes.get(family.type, '')}": (
+            "gauge" if family.type == "info" else family.type,
+            {label for sample in family.samples for label in sample.labels} - {"le"},
+        )
+        for family in families
+    }
+    rows = [line.split("|") for line in MONITORING.splitlines() if line.startswith("| `")]
+    documented = {
+        name.strip(" `"): (kind.strip(), set(re.findall(r"`(\w+)`", labels)))
+        for _, name, kind, labels, *_ in rows
+    }
+    assert documented == known
+
+
+def test_the_alerts_are_about_metrics_that_there_are() -> None:
+    known = set(re.findall(r"^\| `(\w+)`", MONITORING, re.MULTILINE))
+    rules = MONITORING[MONITORING.index("groups:") :]
+    rules = rules[: rules.index("```")]
+    used = {name.removesuffix("_bucket") for name in re.findall(r"\bjobsvc_\w+", rules)}
+    assert len(used) > 8
+    assert used <= known
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

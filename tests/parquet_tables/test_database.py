@@ -89,3 +89,17 @@ def test_any_name_survives_quoting(parquet: ParquetDatabase, name: str) -> None:
         assert cursor.description[0][0] == name
         assert cursor.fetchall() == [(name,)]
     assert quote_path(Path("/a'b")) == "'/a''b'"
+
+
+def test_memory_and_spilled_bytes_are_told_as_they_are(tmp_path: Path) -> None:
+    with ParquetDatabase(tmp_path, tmp_path / "spill", memory_mb=32) as small:
+        empty = small.memory_use()
+        assert (empty.memory_bytes, empty.spilled_bytes) == (0, 0)
+        with small.cursor() as cursor:
+            cursor.execute("CREATE TEMP TABLE t AS SELECT random() AS x FROM range(200000)")
+            held = small.memory_use()
+            assert (held.memory_bytes > 1_000_000, held.spilled_bytes) == (True, 0)
+            cursor.execute("CREATE TEMP TABLE u AS SELECT random() AS x FROM range(6000000)")
+            full = small.memory_use()
+            assert full.memory_bytes <= 32 * 1024**2
+            assert full.spilled_bytes > 1_000_000
