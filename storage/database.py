@@ -30,6 +30,7 @@ class Transaction(sqlite3.Connection):
         super().__init__(*args, **options)
         self.changes: list[JobChange] = []
 
+
 INCREMENTAL = 2
 """The ``auto_vacuum`` by which free pages can be given back a few at a time."""
 
