@@ -16,7 +16,6 @@ from import_engine.encodings import TextFile
 from import_engine.errors import UnreadableFile, delimited_reason
 from import_engine.imported import ImportedTable
 from import_engine.line_ends import escapes_by_backslash, even_line_ends
-from import_engine.names import settle_names
 from import_engine.readings import ISO_DATE, NO_VALUE, TEXT, Reading, ladder
 from import_engine.sniffing import (
     Dialect,
@@ -29,6 +28,7 @@ from import_engine.text_columns import ColumnPlan
 from import_engine.text_tables import SAMPLE_ROWS, TextColumns, detect, write_text_table
 from import_engine.work import ImportWork, TextSource, read_as_utf8
 from parquet_tables.machine_faults import is_of_the_machine
+from parquet_tables.names import settle_names
 
 
 def import_delimited(work: ImportWork, file: TextSource, *, prefer_tab: bool) -> ImportedTable:

@@ -22,12 +22,12 @@ import duckdb
 from import_engine.encodings import TextFile
 from import_engine.errors import UnreadableFile, json_reason
 from import_engine.imported import ImportedTable
-from import_engine.names import folded, settle_names
 from import_engine.readings import TEXT, Reading, ladder
 from import_engine.text_columns import ColumnPlan
 from import_engine.text_tables import TextColumns, write_text_table
 from import_engine.work import ImportWork, TextSource, read_as_utf8
 from parquet_tables.machine_faults import is_of_the_machine
+from parquet_tables.names import folded, settle_names
 from parquet_tables.progress import execute_watched, share_of
 from parquet_tables.quoting import quote_identifier, quote_text
 

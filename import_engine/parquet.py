@@ -13,11 +13,12 @@ import duckdb
 
 from import_engine.errors import UnreadableFile
 from import_engine.imported import PRIMARY, ImportedTable
-from import_engine.names import settle_names
-from import_engine.stored_types import stored_as, write_table
+from import_engine.table_writing import write_table
 from import_engine.work import ImportWork
 from parquet_tables.machine_faults import is_of_the_machine
+from parquet_tables.names import settle_names
 from parquet_tables.quoting import quote_identifier
+from parquet_tables.stored_types import stored_as
 from parquet_tables.tables import Column
 
 BROKEN = "The Parquet file is cut off or damaged. Export it again."

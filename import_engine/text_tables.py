@@ -17,7 +17,7 @@ import duckdb
 
 from import_engine.imported import PRIMARY, ImportedTable
 from import_engine.readings import LONG_WHOLE, MISSING_WORDS, NO_VALUE, TEXT, Reading
-from import_engine.stored_types import write_table
+from import_engine.table_writing import write_table
 from import_engine.text_columns import MISFIT, ColumnPlan, Fit, detection_sql, fits, values_sql
 from import_engine.work import ImportWork, Reached
 from parquet_tables.progress import Report, execute_watched, share_of

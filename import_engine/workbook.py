@@ -22,11 +22,12 @@ import fastexcel
 from import_engine.doubles import WHOLE_LIMIT
 from import_engine.errors import UnreadableFile
 from import_engine.imported import PRIMARY, ImportedTable
-from import_engine.names import settle_names
-from import_engine.stored_types import Stored, stored_as, write_table
+from import_engine.table_writing import write_table
 from import_engine.work import ImportWork
+from parquet_tables.names import settle_names
 from parquet_tables.progress import share_of
 from parquet_tables.quoting import quote_identifier
+from parquet_tables.stored_types import Stored, stored_as
 from parquet_tables.tables import Column
 
 MOST_UNPACKED_BYTES = 256 * 1024 * 1024

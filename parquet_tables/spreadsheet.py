@@ -17,7 +17,7 @@ import duckdb
 import xlsxwriter
 
 from domain_errors import DomainError
-from parquet_tables.json_rows import json_value
+from parquet_tables.json_values import json_value
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column
 

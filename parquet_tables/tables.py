@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain_errors import DomainError, choices_sentence
+from parquet_tables.columns import Column, DataFile
+
+__all__ = ["Column", "DataFile", "Int64s", "TableFiles", "UnknownColumn"]
 
 Int64s = NDArray[np.int64]
 
@@ -23,22 +25,6 @@ class UnknownColumn(DomainError):
     """A column was asked for that the table doesn't have."""
 
     code = "unknown_column"
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column: its name as in the file, and its DuckDB type, for example ``DECIMAL(12,2)``."""
-
-    name: str
-    type: str
-
-
-@dataclass(frozen=True)
-class DataFile:
-    """One Parquet file and the number of rows in it."""
-
-    path: Path
-    rows: int
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from parquet_tables.json_rows import json_value
+from parquet_tables.json_values import json_value
 from parquet_tables.pages import empty_statement
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column, TableFiles

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import duckdb
 
+from parquet_tables.columns import Column, DataFile
 from parquet_tables.progress import Report, execute_watched, no_report
 from parquet_tables.quoting import quote_path
-from parquet_tables.tables import Column, DataFile
 
 ROW_GROUP_ROWS = 32_768
 PAGE_BYTES = 65_536

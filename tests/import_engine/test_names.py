@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from import_engine.names import folded, settle_names
+from parquet_tables.names import folded, settle_names
 from tests.import_engine.conftest import Importing
 
 

@@ -16,7 +16,8 @@ from nanoarrow import ipc
 
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.exports import ExportFormat, export_rows
-from parquet_tables.json_rows import json_value, read_page
+from parquet_tables.json_rows import read_page
+from parquet_tables.json_values import json_value
 from parquet_tables.pages import page_statement
 from parquet_tables.tables import Column, DataFile, TableFiles, UnknownColumn
 from parquet_tables.writing import read_columns, write_parquet

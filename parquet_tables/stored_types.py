@@ -1,9 +1,8 @@
 """Which types are stored as what.
 
-Owns: the types that tables have once they are imported, and how a column of another type becomes
-one of them. Invariant: what is written to Parquet is read back with the type it was written with,
-and no value is changed but for its form, which a note tells. Called by ``parquet``, ``json_lines``
-and ``workbook``; every reader writes through :func:`write_table`.
+Owns: the types that tables have, and how a column of another type becomes one of them. Invariant:
+what is written to Parquet is read back with the type it was written with, and no value is changed
+but for its form, which a note tells. Called by the importers and by the SQL sandbox.
 
 DuckDB 2.0 writes a HUGEINT as a DOUBLE, an INTERVAL in milliseconds and a UNION as a STRUCT,
 without a word. Nested values become JSON text, which every export and the interface can show.
@@ -11,16 +10,7 @@ without a word. Nested values become JSON text, which every export and the inter
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-import duckdb
-
-from import_engine.imported import ImportedTable
-from parquet_tables.progress import Report
-from parquet_tables.tables import Column, TableFiles
-from parquet_tables.writing import read_columns, write_parquet
 
 KEPT = frozenset(
     {
@@ -60,31 +50,3 @@ def stored_as(name: str, type_: str, cell: str) -> Stored:
     if type_.startswith(PLAIN_TEXT):
         return Stored(text, "VARCHAR")
     return Stored(text, "VARCHAR", f'Column "{name}" was {type_}; it is kept as text.')
-
-
-def write_table(
-    cursor: duckdb.DuckDBPyConnection,
-    query: str,
-    params: Sequence[object],
-    columns: Sequence[Column],
-    path: Path,
-    *,
-    report: Report,
-    row_group_rows: int,
-    key: str,
-    notes: Sequence[str],
-) -> ImportedTable:
-    """Write a query's rows and make sure that they are read back as ``columns``."""
-    file = write_parquet(
-        cursor,
-        query,
-        params,
-        path,
-        report=report,
-        message="writing rows",
-        row_group_rows=row_group_rows,
-    )
-    written = read_columns(cursor, path)
-    if written != tuple(columns):
-        raise AssertionError(f"DuckDB wrote other columns than it was told: {written}")
-    return ImportedTable(key, TableFiles(written, (file,)), tuple(notes))
