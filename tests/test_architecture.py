@@ -15,7 +15,9 @@ MAY_IMPORT = {
     "storage": {"parquet_tables"} | LEAVES,
     "sampling_engine": {"parquet_tables"} | LEAVES,
     "import_engine": {"parquet_tables"} | LEAVES,
-    "job_runner": {"storage", "sampling_engine", "import_engine", "parquet_tables"} | LEAVES,
+    "sql_sandbox": {"parquet_tables"} | LEAVES,
+    "job_runner": {"storage", "sampling_engine", "import_engine", "sql_sandbox", "parquet_tables"}
+    | LEAVES,
     "http_api": {"job_runner", "storage", "sampling_engine", "parquet_tables"} | LEAVES,
     "web_ui": {
         "http_api",
@@ -33,6 +35,7 @@ FORBIDDEN_LIBRARIES = {
     "storage": {"flask", "duckdb", "waitress"},
     "sampling_engine": {"flask", "sqlite3", "waitress"},
     "import_engine": {"flask", "sqlite3", "waitress"},
+    "sql_sandbox": {"flask", "sqlite3", "waitress", "numpy"},
     "job_runner": {"flask", "sqlite3", "duckdb", "waitress"},
     "http_api": {"sqlite3", "duckdb"},
     "web_ui": {"sqlite3", "duckdb", "waitress"},

@@ -1,0 +1,73 @@
+"""A commit's tables in read-only files, and a sandbox that leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parquet_tables.columns import Column
+from parquet_tables.database import ParquetDatabase
+from parquet_tables.positions import write_ordinals
+from parquet_tables.writing import read_columns, write_parquet
+from sql_sandbox import Limits, Sandbox, SourceTable
+from sql_sandbox.query_process import BASE_MB, THREAD_MB
+
+LIMITS = Limits(memory_mb=128, spill_mb=64, threads=2, rows=200_000, result_mb=4)
+MOST_MB = LIMITS.memory_mb + BASE_MB + THREAD_MB * LIMITS.threads
+ORDERS = 2000
+
+QUERIES = {
+    "orders": f"""
+        SELECT i AS id, i % 5 AS customer, (i * 7 % 100) / 4 AS amount,
+               DATE '2024-01-01' + CAST(i % 365 AS INTEGER) AS day,
+               ['new', 'paid', NULL][1 + i % 3] AS "order state"
+        FROM range({ORDERS}) t(i)""",
+    "customers 2024": """
+        SELECT * FROM (VALUES (0, 'Ann'), (1, 'Bo'), (2, 'Cy "the" Third'), (3, NULL)) t(id, name)
+        """,
+}
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="session")
+def tables(data_dir: Path) -> tuple[SourceTable, ...]:
+    """Two tables, a residual of the first in two files, and a table without a row."""
+    made = []
+    with ParquetDatabase(data_dir, data_dir / "spill") as database, database.cursor() as cursor:
+        for key, query in QUERIES.items():
+            file = write_parquet(cursor, query, [], data_dir / f"{len(made)}.parquet")
+            made.append(SourceTable(key, read_columns(cursor, file.path), (file,)))
+        halves = [
+            write_parquet(cursor, f"{QUERIES['orders']} LIMIT 1000 OFFSET {at}", [], path)
+            for at, path in ((0, data_dir / "h0.parquet"), (1000, data_dir / "h1.parquet"))
+        ]
+        drawn = np.arange(0, ORDERS, 2)
+        left_out = write_ordinals(cursor, drawn, data_dir / "left_out.parquet")
+        columns = made[0].columns
+        made.append(SourceTable("residual", columns, tuple(halves), left_out.path))
+    made.append(SourceTable("none", (Column("x", "DECIMAL(9,2)"), Column("y z", "VARCHAR")), ()))
+    for path in data_dir.glob("*.parquet"):
+        path.chmod(0o400)
+    return tuple(made)
+
+
+@pytest.fixture
+def sandbox(data_dir: Path, tables: tuple[SourceTable, ...], tmp_path: Path) -> Iterator[Sandbox]:
+    """After each test the files are as they were, and neither a file nor a process is left."""
+    assert tables
+    before = {path: path.read_bytes() for path in data_dir.rglob("*") if path.is_file()}
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    yield Sandbox(LIMITS, scratch)
+    assert list(scratch.glob("sql-*")) == []
+    assert {path: path.read_bytes() for path in data_dir.rglob("*") if path.is_file()} == before
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
