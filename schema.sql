@@ -47,9 +47,9 @@ CREATE TABLE datasets (
     removed_at  TEXT                          -- a removed dataset is invisible, jobs and all
 ) STRICT;
 
--- Unique for its maker alone: a conflict must not tell of a dataset that one may not see.
-CREATE UNIQUE INDEX datasets_name ON datasets (created_by, name COLLATE NOCASE)
-    WHERE removed_at IS NULL;
+-- Not unique: a maker has two of one name when whoever renames the second can't see the first, since
+-- a conflict must not tell of a dataset that one may not see.
+CREATE INDEX datasets_name ON datasets (created_by, name COLLATE NOCASE) WHERE removed_at IS NULL;
 
 CREATE TABLE dataset_permissions (
     dataset_id INTEGER NOT NULL REFERENCES datasets (id),

@@ -7,6 +7,7 @@ that isn't there.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
@@ -42,6 +43,8 @@ class BearerOrSession(HTTPTokenAuth):
 bearer = BearerOrSession(scheme="Bearer", description="A token of POST /api/users/login.")
 
 SERVICE = "jobsvc.service"
+NOWHERE = 0
+"""The id of no dataset."""
 
 
 class Forbidden(DomainError):
@@ -76,11 +79,15 @@ class Session:
 
 
 def session() -> Session | None:
-    """The session of the browser that asks for a page; None when it has none that is valid."""
+    """The session of the browser that asks for a page; None when it has none that is valid.
+
+    A token that wasn't made by signing in is none, so that a script's can't open the pages.
+    """
     if "session" not in g:
-        secret = request.cookies.get(COOKIE)
-        found = None if secret is None else _holder(secret)
-        g.session = None if secret is None or found is None else Session(secret, found)
+        secret = request.cookies.get(COOKIE, "")
+        found = holder_of(service().database.single(), secret, service().clock)
+        is_session = found is not None and found.kind == "session"
+        g.session = Session(secret, found) if found is not None and is_session else None
     return cast(Session | None, g.session)
 
 
@@ -139,11 +146,18 @@ def dataset_for(dataset_id: int, level: Level) -> Dataset:
 
 
 def job_for(job_id: str) -> Job:
-    """A job in a dataset that the user may read."""
-    with service().database.read() as tx:
-        job = get_job(tx, job_id)
-        try:
-            get_dataset(tx, job.dataset_id, user())
-        except NotFound:
-            raise NotFound(f'There is no job "{job_id}".') from None
-    return job
+    """A job in a dataset that the user may read.
+
+    Raises
+    ------
+    NotFound
+        It isn't there or not visible: the same answer after the same steps.
+    """
+    job: Job | None = None
+    with service().database.read() as tx, suppress(NotFound):
+        with suppress(NotFound):
+            job = get_job(tx, job_id)
+        get_dataset(tx, NOWHERE if job is None else job.dataset_id, user())
+        if job is not None:
+            return job
+    raise NotFound(f'There is no job "{job_id}".')

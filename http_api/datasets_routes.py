@@ -120,6 +120,7 @@ def change(dataset_id: int, given: dict[str, Any]) -> Any:
         change_dataset(
             tx,
             dataset_id,
+            user(),
             name=given.get("name"),
             description=given.get("description"),
             tags=given.get("tags"),

@@ -77,19 +77,17 @@ def create_dataset(
     Conflict
         The maker has a dataset of that name already.
     """
-    now = timestamp(clock())
-    try:
-        row = first(
-            tx,
-            "insert_dataset",
-            name=name,
-            description=description,
-            tags=json.dumps(list(tags), ensure_ascii=False),
-            created_by=maker.id,
-            now=now,
-        )
-    except sqlite3.IntegrityError:
-        raise Conflict(f'You have a dataset named "{name}" already.', loc=("name",)) from None
+    if _has_namesake(tx, maker, name, maker_id=maker.id):
+        raise Conflict(f'You have a dataset named "{name}" already.', loc=("name",))
+    row = first(
+        tx,
+        "insert_dataset",
+        name=name,
+        description=description,
+        tags=json.dumps(list(tags), ensure_ascii=False),
+        created_by=maker.id,
+        now=timestamp(clock()),
+    )
     assert row is not None  # noqa: S101 - INSERT … RETURNING gives the row
     dataset_id: int = row["id"]
     run(tx, "put_permission", dataset_id=dataset_id, user_id=maker.id, level="admin")
@@ -150,25 +148,31 @@ def list_datasets(
 def change_dataset(
     tx: Transaction,
     dataset_id: int,
+    viewer: User,
     *,
     name: str | None,
     description: str | None,
     tags: Sequence[str] | None,
     clock: Clock,
 ) -> None:
-    """Change what is given; None leaves a field as it is."""
-    try:
-        run(
-            tx,
-            "update_dataset",
-            id=dataset_id,
-            name=name,
-            description=description,
-            tags=None if tags is None else json.dumps(list(tags), ensure_ascii=False),
-            now=timestamp(clock()),
-        ).fetchall()
-    except sqlite3.IntegrityError:
-        raise Conflict(f'There is a dataset named "{name}" already.', loc=("name",)) from None
+    """Change what is given; None leaves a field as it is.
+
+    Raises
+    ------
+    Conflict
+        Its maker has another dataset of that name, which the viewer can see.
+    """
+    if name is not None and _has_namesake(tx, viewer, name, dataset_id=dataset_id):
+        raise Conflict(f'There is a dataset named "{name}" already.', loc=("name",))
+    run(
+        tx,
+        "update_dataset",
+        id=dataset_id,
+        name=name,
+        description=description,
+        tags=None if tags is None else json.dumps(list(tags), ensure_ascii=False),
+        now=timestamp(clock()),
+    ).fetchall()
 
 
 def remove_dataset(tx: Transaction, dataset_id: int, clock: Clock) -> None:
@@ -183,6 +187,27 @@ def remove_dataset(tx: Transaction, dataset_id: int, clock: Clock) -> None:
     if open_jobs:
         raise Conflict(f"{open_jobs} jobs of this dataset wait or run. Wait until they have ended.")
     run(tx, "remove_dataset", id=dataset_id, now=timestamp(clock())).fetchall()
+
+
+def _has_namesake(
+    tx: Transaction,
+    viewer: User,
+    name: str,
+    *,
+    maker_id: int | None = None,
+    dataset_id: int | None = None,
+) -> bool:
+    """Whether the maker has another dataset of this name; one that is hidden doesn't count."""
+    found = first(
+        tx,
+        "visible_namesake",
+        maker_id=maker_id,
+        id=dataset_id,
+        name=name,
+        viewer_id=viewer.id,
+        sees_all=viewer.role_name == "admin",
+    )
+    return found is not None
 
 
 def _dataset(row: sqlite3.Row, viewer: User) -> Dataset:

@@ -148,6 +148,11 @@ MIGRATIONS: Sequence[str] = (
     WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id)
     BEGIN SELECT RAISE(ABORT, 'an audit entry is never replaced'); END;
     """,
+    """
+    DROP INDEX datasets_name;
+    CREATE INDEX datasets_name ON datasets (created_by, name COLLATE NOCASE)
+        WHERE removed_at IS NULL;
+    """,
 )
 """The script that leads from version 1 to 2, from 2 to 3, and so on. ``schema.sql`` is the newest
 version; a change of it comes with a script here that makes the same change."""

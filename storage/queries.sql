@@ -125,6 +125,13 @@ LIMIT :limit OFFSET :offset;
 -- count_datasets: How many datasets pass the filters.
 SELECT count(*) FROM datasets {where};
 
+-- visible_namesake: Another dataset of the same maker with this name, if the viewer may see it.
+SELECT id FROM datasets
+WHERE created_by = coalesce(:maker_id, (SELECT created_by FROM datasets WHERE id = :id))
+  AND name = :name COLLATE NOCASE AND removed_at IS NULL AND id IS NOT :id
+  AND (:sees_all OR id IN (SELECT dataset_id FROM dataset_permissions WHERE user_id = :viewer_id))
+LIMIT 1;
+
 -- update_dataset: Change a dataset's texts; NULL leaves a field as it is.
 UPDATE datasets
 SET name = coalesce(:name, name), description = coalesce(:description, description),

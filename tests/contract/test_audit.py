@@ -223,7 +223,10 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
 
 OF_SOMEONE_ELSE = ("/sign-in", "/sign-out", "/api/users/login", "/api/users/token")
 
-UNTOLD = {"POST /api/sampling/datasets/<int:dataset_id>/plan": "a plan draws nothing"}
+UNTOLD = {
+    "POST /api/sampling/datasets/<int:dataset_id>/plan": "a plan draws nothing",
+    "POST /api/datasets/<int:dataset_id>/preview": "a look at one's own file keeps nothing",
+}
 
 
 def entries(server: LiveServer, **query: Any) -> list[dict[str, Any]]:

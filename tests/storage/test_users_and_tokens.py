@@ -202,12 +202,25 @@ def test_names_are_unique_for_their_maker_and_free_after_removal(
     with database.write() as tx:
         second = create_dataset(tx, user, name="Costs", description="", tags=[], clock=clock)
     with pytest.raises(Conflict), database.write() as tx:
-        change_dataset(tx, second.id, name="SALES", description=None, tags=None, clock=clock)
+        change_dataset(tx, second.id, user, name="SALES", description=None, tags=None, clock=clock)
     with database.write() as tx:
         remove_dataset(tx, dataset.id, clock)
-        change_dataset(tx, second.id, name="SALES", description="d", tags=["t"], clock=clock)
+        change_dataset(tx, second.id, user, name="SALES", description="d", tags=["t"], clock=clock)
         changed = get_dataset(tx, second.id, user)
     assert (changed.name, changed.description, changed.tags) == ("SALES", "d", ("t",))
+
+
+def test_a_name_conflict_does_not_tell_of_a_hidden_dataset(
+    database: Database, clock: Clock, user: User, dataset: Dataset
+) -> None:
+    with database.write() as tx:
+        other = add_user(tx, "another", "analyst", None, clock)
+        second = create_dataset(tx, user, name="Costs", description="", tags=[], clock=clock)
+        put_permission(tx, second.id, other.id, "write")
+        change_dataset(tx, second.id, other, name="Sales", description=None, tags=None, clock=clock)
+        put_permission(tx, dataset.id, other.id, "read")
+    with pytest.raises(Conflict), database.write() as tx:
+        change_dataset(tx, second.id, other, name="sales", description=None, tags=None, clock=clock)
 
 
 def test_a_dataset_with_waiting_jobs_is_not_removed(

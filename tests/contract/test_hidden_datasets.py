@@ -1,0 +1,210 @@
+"""What whoever has no level in a dataset can learn of it: not even that it is there."""
+
+from __future__ import annotations
+
+import io
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+import jobsvc
+from job_runner.settings import Settings
+from storage.permissions import delete_permission
+from tests.contract.permission_table import RANDOM, TABLE, Ask, Row, Scene
+from tests.contract.problems import assert_problem
+from tests.contract.test_permissions import kind_of_token, sent
+from tests.live_server import LiveServer
+
+HIDDEN = [row for row in TABLE if row.statuses[1] == 404 and row.kind != "public"]
+"""The routes of one dataset or job, which answer 404 to whoever has no level there."""
+ABSENT_DATASET, ABSENT_JOB = "999999999", "00000000-0000-4000-8000-000000000000"
+OWN_EACH_TIME = {"x-request-id", "date", "content-length"}
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    settings = Settings(data_dir=tmp_path_factory.mktemp("hidden"), memory_mb=256)
+    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+        yield Scene(live)
+
+
+@pytest.fixture(scope="module")
+def client(scene: Scene) -> httpx.Client:
+    return scene.server.client(None)
+
+
+def absent(ask: Ask) -> Ask:
+    """The same request about a dataset or a job that never was."""
+    path = re.sub(r"/datasets/\d+", f"/datasets/{ABSENT_DATASET}", ask.path)
+    path = re.sub(r"/jobs/[0-9a-f-]{36}", f"/jobs/{ABSENT_JOB}", path)
+    return Ask(path, ask.body, ask.files, ask.form)
+
+
+def without_ids(text: str) -> str:
+    """A text without what names the dataset, the job or the request."""
+    text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "ID", text)
+    return re.sub(r"\b(dataset|datasets/) ?\d+", r"\1 ID", text)
+
+
+def test_routes_of_datasets_and_of_jobs_are_among_those_that_hide() -> None:
+    hidden = {row.route for row in HIDDEN}
+    assert len(hidden) > 35
+    for row in TABLE:
+        if "<int:dataset_id>" in row.route or "<job_id>" in row.route:
+            assert row.route in hidden
+
+
+@pytest.mark.parametrize("row", HIDDEN, ids=lambda row: row.route)
+def test_a_hidden_dataset_answers_like_one_that_is_not_there(
+    scene: Scene, client: httpx.Client, row: Row
+) -> None:
+    nobody = scene.people["nobody"]
+    secret, _ = scene.token_of(nobody, **kind_of_token("nobody", row))
+    ask = row.ask(scene, nobody)
+    there, missing = (sent(client, row, one, secret) for one in (ask, absent(ask)))
+    assert there.status_code == missing.status_code == 404
+    headers = [
+        {name: value for name, value in answer.headers.items() if name not in OWN_EACH_TIME}
+        for answer in (there, missing)
+    ]
+    assert headers[0] == headers[1]
+    assert without_ids(there.text) == without_ids(missing.text)
+
+
+class Direct:
+    """The app without a server between, so that it answers in this very thread."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._web = jobsvc.build_app(scene.service).test_client(use_cookies=False)
+
+    def request(self, method: str, path: str, **given: Any) -> Any:
+        """Ask the app."""
+        files, form = given.pop("files"), given.pop("data")
+        if files is not None:
+            name, content = files["file"]
+            form = {"file": (io.BytesIO(content), name)}
+        return self._web.open(path, method=method, data=form, **given)
+
+
+def statements(scene: Scene, row: Row, ask: Ask, secret: str) -> list[str]:
+    """What SQLite is asked while the app answers."""
+    ran: list[str] = []
+    direct: Any = Direct(scene)
+    connection = scene.service.database.single()
+    connection.set_trace_callback(ran.append)
+    try:
+        answer = sent(direct, row, ask, secret)
+    finally:
+        connection.set_trace_callback(None)
+    assert answer.status_code == 404
+    return [re.sub(r"'[^']*'|\b\d+\b", "?", one) for one in ran]
+
+
+@pytest.mark.parametrize("row", HIDDEN, ids=lambda row: row.route)
+def test_a_hidden_dataset_takes_the_same_work_as_one_that_is_not_there(
+    scene: Scene, row: Row
+) -> None:
+    """The same statements and nothing else, so that the time tells nothing either."""
+    nobody = scene.people["nobody"]
+    secret, _ = scene.token_of(nobody, **kind_of_token("nobody", row))
+    ask = row.ask(scene, nobody)
+    there = statements(scene, row, ask, secret)
+    missing = statements(scene, row, absent(ask), secret)
+    assert there == missing
+    assert any("dataset_permissions" in one for one in there)
+    assert not any("commits" in one for one in there), "no table is looked for"
+
+
+def asked(scene: Scene, name: str) -> httpx.Client:
+    return scene.server.client(scene.token_of(scene.people[name])[0])
+
+
+def test_lists_and_totals_leave_hidden_datasets_and_their_jobs_out(scene: Scene) -> None:
+    nobody, admin = asked(scene, "nobody"), asked(scene, "admin")
+    mine = nobody.post("/api/datasets", json={"name": "my own"}).json()
+    assert admin.get("/api/datasets").json()["total"] > 1
+    for query in ({}, {"q": "dataset"}, {"sort": "name"}):
+        listed = nobody.get("/api/datasets", params=query).json()
+        ids = [one["id"] for one in listed["datasets"]]
+        assert (ids, listed["total"]) in (([mine["id"]], 1), ([], 0))
+    assert admin.get("/api/jobs").json()["total"] >= 2
+    for narrowed in (
+        {},
+        {"dataset_id": scene.dataset},
+        {"user_soeid": "admin00"},
+        {"user_id": 1},
+        {"run_type": "sampling"},
+        {"status": "completed"},
+        {"order": "oldest", "limit": 1},
+    ):
+        jobs = nobody.get("/api/jobs", params=narrowed).json()
+        assert (jobs["jobs"], jobs["total"]) == ([], 0)
+
+
+def test_ones_own_work_goes_out_of_sight_with_the_permission(scene: Scene) -> None:
+    dataset = scene.server.new_table(10)
+    scene.share(dataset)
+    writer = asked(scene, "writer")
+    path = f"/api/sampling/datasets/{dataset}/jobs"
+    key = {"Idempotency-Key": "once"}
+    made = writer.post(path, json=RANDOM, headers=key).json()["job_id"]
+    scene.server.finished(made)
+    before = writer.get("/api/sampling/users/me/history").json()["total"]
+    with scene.service.database.write() as tx:
+        delete_permission(tx, dataset, scene.people["writer"].id)
+    assert writer.get("/api/sampling/users/me/history").json()["total"] == before - 1
+    assert made not in writer.get("/api/jobs", params={"limit": 1000}).text
+    for answer in (
+        writer.post(path, json=RANDOM, headers=key),
+        writer.get(f"/api/jobs/{made}"),
+        writer.get(f"/api/sampling/jobs/{made}/data"),
+        writer.post(f"/api/jobs/{made}/cancel"),
+        writer.post(f"/api/jobs/{made}/retry", headers=key),
+    ):
+        assert_problem(answer, 404, "not_found")
+
+
+def test_a_key_of_ones_own_meets_no_one_elses(scene: Scene) -> None:
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    path = f"/api/sampling/datasets/{scene.dataset}/jobs"
+    jobs = {
+        asked(scene, name).post(path, json=RANDOM, headers=key).json()["job_id"]
+        for name in ("writer", "owner")
+    }
+    assert len(jobs) == 2
+
+
+def test_the_commit_of_a_hidden_dataset_is_unknown_elsewhere(scene: Scene) -> None:
+    nobody = asked(scene, "nobody")
+    own = nobody.post("/api/datasets", json={"name": "elsewhere"}).json()["id"]
+    ref = scene.server.admin.get(f"/api/datasets/{scene.dataset}/refs/main").json()
+    texts = []
+    for commit in (ref["commit_id"], "ab" * 32):
+        answers = [
+            nobody.get(f"/api/datasets/{own}/commits/{commit}"),
+            nobody.get(f"/api/datasets/{own}/commits/{commit}/data"),
+            nobody.post(
+                f"/api/datasets/{own}/refs", json={"ref_name": "theirs", "commit_id": commit}
+            ),
+            nobody.post(
+                f"/api/sampling/datasets/{own}/jobs", json={**RANDOM, "source_ref": commit}
+            ),
+        ]
+        documents = [assert_problem(answer, 404, "not_found") for answer in answers]
+        texts.append([one["detail"].replace(commit, "COMMIT") for one in documents])
+    assert texts[0] == texts[1]
+
+
+def test_a_name_conflict_tells_only_of_what_one_sees(scene: Scene) -> None:
+    admin, writer = asked(scene, "admin"), asked(scene, "writer")
+    secret = admin.post("/api/datasets", json={"name": "Merger"}).json()["id"]
+    shared = scene.empty_dataset()
+    renamed = writer.patch(f"/api/datasets/{shared}", json={"name": "Merger"})
+    assert renamed.status_code == 200
+    assert writer.post("/api/datasets", json={"name": "Merger"}).status_code == 200
+    answer = admin.patch(f"/api/datasets/{secret}", json={"name": "merger"})
+    assert_problem(answer, 409, "conflict", "merger")

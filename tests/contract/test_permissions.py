@@ -1,0 +1,114 @@
+"""Every route, asked by everyone; and what may be learned of datasets that one may not see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+import jobsvc
+from http_api.sessions import COOKIE, CSRF_FIELD, csrf_token
+from job_runner.settings import Settings
+from storage.jobs import get_job
+from storage.users import remove_user
+from tests.contract.permission_table import ASKERS, TABLE, Ask, Row, Scene
+from tests.live_server import LiveServer
+
+WITHOUT_RIGHTS = ("stranger", "removed", "expired")
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """A server of its own: it gets several admins."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("asked"), memory_mb=256)
+    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+        yield Scene(live)
+
+
+@pytest.fixture(scope="module")
+def client(scene: Scene) -> httpx.Client:
+    return scene.server.client(None)
+
+
+def sent(client: httpx.Client, row: Row, ask: Ask, secret: str | None) -> httpx.Response:
+    """Ask with a token; pages with the session's cookie and the pages' own value."""
+    method = row.route.split()[0]
+    given: dict[str, Any] = {"headers": {}, "json": ask.body, "files": ask.files}
+    form = ask.form
+    if secret is not None and row.kind == "page":
+        given["headers"]["Cookie"] = f"{COOKIE}={secret}"
+        form = None if form is None else {**form, CSRF_FIELD: csrf_token(secret)}
+    elif secret is not None:
+        given["headers"]["Authorization"] = f"Bearer {secret}"
+    return client.request(method, ask.path, data=form, **given)
+
+
+def kind_of_token(asker: str, row: Row) -> dict[str, Any]:
+    """Pages are for sessions; the API takes any token."""
+    if asker == "read_token":
+        return {"scope": "read"}
+    return {"kind": "session", "lifetime": timedelta(hours=1)} if row.kind == "page" else {}
+
+
+def test_every_route_is_in_the_table_once(scene: Scene) -> None:
+    """Whoever adds a route adds its row to permission_table.TABLE."""
+    routes = [
+        f"{method} {rule.rule}"
+        for rule in jobsvc.build_app(scene.service).url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    ]
+    assert sorted(row.route for row in TABLE) == sorted(routes)
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.route)
+def test_a_route_answers_each_asker_as_the_table_says(
+    scene: Scene, client: httpx.Client, row: Row
+) -> None:
+    statuses = {}
+    for name in ASKERS:
+        asker = scene.people[name]
+        secret, _ = scene.token_of(asker, **kind_of_token(name, row))
+        statuses[name] = sent(client, row, row.ask(scene, asker), secret).status_code
+    assert statuses == dict(zip(ASKERS, row.statuses, strict=True))
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.route)
+@pytest.mark.parametrize("who", WITHOUT_RIGHTS)
+def test_a_token_that_no_longer_works_is_worth_no_more_than_none(
+    scene: Scene, client: httpx.Client, row: Row, who: str
+) -> None:
+    user = scene.people["admin"]
+    secret: str | None = None
+    if who == "removed":
+        user = scene.person("admin")
+        secret, _ = scene.token_of(user)
+        with scene.service.database.write() as tx:
+            remove_user(tx, user.id, scene.service.clock)
+    if who == "expired":
+        lifetime = timedelta(seconds=-1)
+        secret, _ = scene.token_of(user, kind="session", lifetime=lifetime)
+    answer = sent(client, row, row.ask(scene, scene.people["admin"]), secret)
+    if row.kind == "page":
+        assert answer.status_code == 303
+        assert answer.headers["Location"].startswith("/sign-in")
+    elif row.kind == "public":
+        assert answer.status_code == row.statuses[0]
+    else:
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("who", ["viewer", "nobody", "reader"])
+def test_the_form_for_many_jobs_leaves_alone_what_one_may_not_change(
+    scene: Scene, client: httpx.Client, who: str
+) -> None:
+    (row,) = (row for row in TABLE if row.route == "POST /jobs")
+    secret, _ = scene.token_of(scene.people[who], **kind_of_token(who, row))
+    ask = row.ask(scene, scene.people[who])
+    assert sent(client, row, ask, secret).status_code == 303
+    assert ask.form is not None
+    with scene.service.database.read() as tx:
+        assert get_job(tx, ask.form["job"]).status == "running"
