@@ -279,3 +279,14 @@ BEGIN SELECT RAISE(ABORT, 'an audit entry is never removed'); END;
 CREATE TRIGGER audit_log_never_replaces BEFORE INSERT ON audit_log
 WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'an audit entry is never replaced'); END;
+
+-- Draws that a user keeps to start others from: the body of a sampling job, whatever the dataset.
+CREATE TABLE draw_templates (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id    INTEGER NOT NULL REFERENCES users (id),
+    name       TEXT NOT NULL CHECK (name <> ''),
+    body       TEXT NOT NULL CHECK (json_valid(body)),
+    created_at TEXT NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX draw_templates_name ON draw_templates (user_id, name COLLATE NOCASE);

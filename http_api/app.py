@@ -32,6 +32,7 @@ from http_api import (
     service_routes,
     sign_in_routes,
     tables_routes,
+    templates_routes,
     tokens_routes,
     users_routes,
 )
@@ -62,6 +63,7 @@ BLUEPRINTS = (
     sampling_routes.blueprint,
     sample_rows_routes.blueprint,
     sampling_history_routes.blueprint,
+    templates_routes.blueprint,
     audit_routes.blueprint,
 )
 

@@ -15,12 +15,16 @@ from http_api.row_reads import RowSource, tell_draw_at_once, tell_view
 from http_api.sampling_schemas import (
     AtOnceIn,
     ColumnSamplesIn,
+    FilterIn,
+    FilterOut,
     MethodsOut,
     SamplingJobIn,
 )
 from job_runner.column_values import DEFAULT_VALUES, column_values
+from job_runner.open_tables import open_table
 from job_runner.sampling_job import SamplingRequest, submit_sampling
 from job_runner.sampling_preview import draw_at_once, plan
+from job_runner.table_views import filter_shapes
 from sampling_engine import METHODS
 from sampling_engine.filters import OPERATORS
 
@@ -107,6 +111,20 @@ def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     drawn = draw_at_once(service(), dataset_id, SamplingRequest(**given))
     tell_draw_at_once(dataset_id, drawn)
     return drawn
+
+
+@blueprint.post("/filters")
+@blueprint.auth_required(bearer)
+@blueprint.input(FilterIn, arg_name="given")
+@blueprint.output(FilterOut)
+@blueprint.doc(
+    summary="A filter in both of its shapes, and how many rows pass it",
+    description="What a form needs that edits an expression and conditions side by side.",
+)
+def filters(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    dataset_for(dataset_id, "read")
+    table = open_table(service(), dataset_id, given["source_ref"], given.get("table_key"))
+    return filter_shapes(service(), table, given["filters"])
 
 
 @blueprint.post("/column-samples")

@@ -10,6 +10,7 @@ from typing import Any
 from apiflask import Schema
 from marshmallow import ValidationError, fields, pre_load, validate, validates_schema
 
+from http_api.filter_fields import FiltersField
 from http_api.job_schemas import priority_field
 from http_api.round_schemas import BESIDE_METHOD, AnyRoundIn
 from http_api.strict_fields import BoundedList, StrictBoolean, StrictInteger
@@ -64,6 +65,27 @@ class AtOnceIn(DrawIn):
         """Several rounds are a job's business."""
         if len(data["rounds"]) != 1:
             raise ValidationError("One round can be drawn at once.", field_name="rounds")
+
+
+class FilterIn(StrictSchema):
+    """A filter to be held against a table, in any of its shapes."""
+
+    source_ref = text(1, 100, load_default="main")
+    table_key = text(1, 200, allow_none=True)
+    filters = FiltersField(required=True)
+
+
+class FilterOut(Schema):
+    expression = fields.String(required=True, metadata={"description": "In its one spelling."})
+    conditions = fields.List(
+        fields.Dict(),
+        allow_none=True,
+        required=True,
+        metadata={"description": "The same as a list; null where a list can't say it."},
+    )
+    logic = fields.String(allow_none=True, required=True)
+    rows = fields.Integer(required=True, metadata={"description": "Rows that pass it."})
+    source_rows = fields.Integer(required=True)
 
 
 class ColumnSamplesIn(StrictSchema):

@@ -61,7 +61,9 @@ def engine_rounds(rounds: Sequence[dict[str, Any]], table: TableFiles) -> tuple[
             method=_method(given["method"], given["parameters"]),
             seed=given["parameters"]["seed"],
             output_name=given.get("output_name"),
-            filter=_filter(given.get("filters"), table, ("rounds", place, "filters")),
+            filter=parse_filter(given["filters"], table, ("rounds", place, "filters"))
+            if given.get("filters")
+            else None,
             selection=_selection(given.get("selection") or {}),
         )
         for place, given in enumerate(rounds)
@@ -80,11 +82,8 @@ def _method(name: str, parameters: dict[str, Any]) -> Method:
     return RandomMethod(name="reservoir" if name == "reservoir" else "random", **given)
 
 
-def _filter(
-    given: dict[str, Any] | None, table: TableFiles, loc: tuple[str | int, ...]
-) -> Filter | None:
-    if not given:
-        return None
+def parse_filter(given: dict[str, Any], table: TableFiles, loc: tuple[str | int, ...]) -> Filter:
+    """A filter's JSON, an expression or conditions, held against a table."""
     if "expression" in given:
         return parse_expression(given["expression"], table, loc=(*loc, "expression"))
     return parse_conditions(given["conditions"], given["logic"], table, loc=(*loc, "conditions"))

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from job_runner.open_tables import OpenTable
+from job_runner.sampling_parameters import parse_filter
 from job_runner.service import Service
 from parquet_tables.json_rows import read_page, read_rows
 from parquet_tables.row_views import RowView, count_statement, find_rows, rows_statement
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
-from sampling_engine.filters import Filter, parse_expression
+from sampling_engine.filters import Filter, as_conditions, parse_expression
 
 MOST_TOTALS = 1000
 
@@ -107,3 +108,23 @@ def view_page(
             return read_page(cursor, table.files, columns, offset, limit)
         ordinals = find_rows(cursor, table.files, view.rows, offset, limit)
         return read_rows(cursor, rows_statement(table.files, columns, ordinals), columns)
+
+
+def filter_shapes(service: Service, table: OpenTable, given: dict[str, Any]) -> dict[str, Any]:
+    """A filter as an expression and as conditions, and how many rows pass it, as JSON.
+
+    Raises
+    ------
+    InvalidFilter, UnknownColumn
+        ``loc`` starts with ``("filters",)``.
+    """
+    parsed = parse_filter(given, table.files, ("filters",))
+    listed = as_conditions(parsed)
+    view = TableView(RowView(parsed.condition("f")), parsed)
+    return {
+        "expression": parsed.text,
+        "conditions": listed[0] if listed else None,
+        "logic": listed[1] if listed else None,
+        "rows": view_total(service, table, view),
+        "source_rows": table.files.row_count,
+    }

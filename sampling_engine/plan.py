@@ -17,6 +17,7 @@ from parquet_tables.progress import Report, growing, no_report, share_of
 from parquet_tables.tables import TableFiles
 from sampling_engine.checks import check_rounds
 from sampling_engine.draw_state import DrawState
+from sampling_engine.precision import margin_of_error
 from sampling_engine.prepare import prepare_round
 from sampling_engine.replay import groups_of, replay
 from sampling_engine.results import RoundPlan
@@ -74,4 +75,7 @@ def _plan_of(prepared: Prepared) -> RoundPlan:
         clusters=clusters,
         clusters_count=clusters_count,
         warnings=prepared.warnings,
+        margin_of_error=margin_of_error(
+            prepared.one.method.name, prepared.allocated, prepared.eligible
+        ),
     )

@@ -113,6 +113,9 @@ class RoundPlan:
         As in :class:`RoundResult`; no group has drawn a row.
     rows_planned : int
         Rows that it would draw.
+    margin_of_error : float or None
+        Half width of the 95 % interval for a share of one half; see
+        :mod:`sampling_engine.precision`.
     """
 
     round_number: int
@@ -125,6 +128,7 @@ class RoundPlan:
     clusters: tuple[GroupResult, ...] = ()
     clusters_count: int = 0
     warnings: tuple[str, ...] = ()
+    margin_of_error: float | None = None
 
     def as_json(self) -> dict[str, object]:
         """The plan as a JSON object; strata or clusters where there are, without ``sampled``."""
@@ -134,6 +138,7 @@ class RoundPlan:
             "eligible_rows": self.eligible_rows,
             "rows_planned": self.rows_planned,
             "seed": self.seed,
+            "margin_of_error": self.margin_of_error,
             "warnings": list(self.warnings),
         }
         groups = _groups_as_json(self)

@@ -153,6 +153,17 @@ MIGRATIONS: Sequence[str] = (
     CREATE INDEX datasets_name ON datasets (created_by, name COLLATE NOCASE)
         WHERE removed_at IS NULL;
     """,
+    """
+    CREATE TABLE draw_templates (
+        id         INTEGER PRIMARY KEY AUTOINCREMENT,
+        user_id    INTEGER NOT NULL REFERENCES users (id),
+        name       TEXT NOT NULL CHECK (name <> ''),
+        body       TEXT NOT NULL CHECK (json_valid(body)),
+        created_at TEXT NOT NULL
+    ) STRICT;
+
+    CREATE UNIQUE INDEX draw_templates_name ON draw_templates (user_id, name COLLATE NOCASE);
+    """,
 )
 """The script that leads from version 1 to 2, from 2 to 3, and so on. ``schema.sql`` is the newest
 version; a change of it comes with a script here that makes the same change."""

@@ -587,3 +587,20 @@ FROM jobs WHERE status = 'pending' GROUP BY run_type, lane
 UNION ALL
 SELECT run_type, lane, status, count(*) AS jobs, min(created_at) AS oldest
 FROM jobs WHERE status = 'running' GROUP BY run_type, lane;
+
+-- put_draw_template: Keep a draw under a name, in place of an earlier one of that name.
+INSERT INTO draw_templates (user_id, name, body, created_at)
+VALUES (:user_id, :name, :body, :created_at)
+ON CONFLICT (user_id, name COLLATE NOCASE) DO UPDATE
+SET name = :name, body = :body, created_at = :created_at
+RETURNING *;
+
+-- list_draw_templates: A user's kept draws by name.
+SELECT * FROM draw_templates WHERE user_id = :user_id ORDER BY name COLLATE NOCASE
+LIMIT :limit OFFSET :offset;
+
+-- count_draw_templates: How many draws a user keeps.
+SELECT count(*) FROM draw_templates WHERE user_id = :user_id;
+
+-- delete_draw_template: Forget one of a user's kept draws.
+DELETE FROM draw_templates WHERE id = :id AND user_id = :user_id RETURNING id;

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from web_ui import dataset_page, datasets_pages, home, import_page, job_page, jobs_pages, sign_in
+from web_ui import (
+    dataset_page,
+    datasets_pages,
+    draw_page,
+    home,
+    import_page,
+    job_page,
+    jobs_pages,
+    sign_in,
+)
 from web_ui.shell import blueprint
 
 __all__ = [
     "blueprint",
     "dataset_page",
     "datasets_pages",
+    "draw_page",
     "home",
     "import_page",
     "job_page",

@@ -5,6 +5,7 @@ Both become the same small tree, checked against the table's columns, and SQL is
 tree alone: nothing that a user wrote is pasted into a statement. docs/FILTERS.md has the language.
 """
 
+from sampling_engine.filters.as_conditions import as_conditions
 from sampling_engine.filters.conditions import parse_conditions
 from sampling_engine.filters.errors import InvalidFilter
 from sampling_engine.filters.expression import parse_expression
@@ -16,6 +17,7 @@ __all__ = [
     "Filter",
     "InvalidFilter",
     "OperatorDescription",
+    "as_conditions",
     "parse_conditions",
     "parse_expression",
 ]

@@ -1,0 +1,67 @@
+"""Draws that users keep to start others from.
+
+Invariant: a template is its user's alone. It is a body of a sampling job, checked for shape when it
+is kept; whether it fits a table shows when it is used.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from storage.clock import Clock, timestamp
+from storage.database import Transaction
+from storage.errors import NotFound
+from storage.rows import all_rows, first, number
+
+
+@dataclass(frozen=True)
+class DrawTemplate:
+    """A kept draw."""
+
+    id: int
+    name: str
+    body: dict[str, Any]
+    created_at: str
+
+
+def put_template(
+    tx: Transaction, user_id: int, name: str, body: dict[str, Any], clock: Clock
+) -> DrawTemplate:
+    """Keep a draw, in place of the user's earlier one of that name."""
+    row = first(
+        tx,
+        "put_draw_template",
+        user_id=user_id,
+        name=name,
+        body=json.dumps(body, ensure_ascii=False),
+        created_at=timestamp(clock()),
+    )
+    assert row is not None  # noqa: S101 - INSERT … RETURNING gives the row
+    return _template(row)
+
+
+def list_templates(
+    tx: Transaction, user_id: int, offset: int, limit: int
+) -> tuple[list[DrawTemplate], int]:
+    """A page of a user's kept draws by name, and how many there are."""
+    rows = all_rows(tx, "list_draw_templates", user_id=user_id, offset=offset, limit=limit)
+    return [_template(row) for row in rows], number(tx, "count_draw_templates", user_id=user_id)
+
+
+def delete_template(tx: Transaction, user_id: int, template_id: int) -> None:
+    """Forget one of a user's own.
+
+    Raises
+    ------
+    NotFound
+        They have none of that id.
+    """
+    if first(tx, "delete_draw_template", id=template_id, user_id=user_id) is None:
+        raise NotFound(f"You have no template {template_id}.")
+
+
+def _template(row: sqlite3.Row) -> DrawTemplate:
+    return DrawTemplate(row["id"], row["name"], json.loads(row["body"]), row["created_at"])

@@ -1,0 +1,87 @@
+"""What the form of a draw asks for: templates, filters in both shapes, precision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.contract.problems import assert_problem
+from tests.live_server import LiveServer
+
+BODY: dict[str, Any] = {
+    "rounds": [{"method": "random", "parameters": {"sample_size": 25, "seed": 3}}]
+}
+
+
+def test_a_template_is_kept_replaced_listed_and_forgotten_by_its_user_alone(
+    server: LiveServer,
+) -> None:
+    client, _ = server.new_user()
+    other, _ = server.new_user()
+    made = client.post("/api/sampling/templates", json={"name": "Monthly", "body": BODY}).json()
+    assert made["body"]["rounds"][0]["parameters"] == {"sample_size": 25, "seed": 3}
+    again = {"name": "monthly", "body": {"method": "random", "sample_size": 30}}
+    replaced = client.post("/api/sampling/templates", json=again).json()
+    assert replaced["id"] == made["id"]
+    listed = client.get("/api/sampling/templates").json()
+    assert (listed["total"], listed["templates"][0]["name"]) == (1, "monthly")
+    assert other.get("/api/sampling/templates").json()["total"] == 0
+    path = f"/api/sampling/templates/{made['id']}"
+    assert_problem(other.delete(path), 404, "not_found")
+    assert client.delete(path).status_code == 200
+    assert_problem(client.delete(path), 404, "not_found")
+
+
+def test_a_templates_body_is_a_draw(server: LiveServer) -> None:
+    answer = server.admin.post("/api/sampling/templates", json={"name": "x", "body": {"roundz": 1}})
+    assert_problem(answer, 422, "invalid_request", "rounds")
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"expression": "city = 'Oslo' AND id < 100"},
+        {
+            "conditions": [
+                {"column": "city", "operator": "=", "value": "Oslo"},
+                {"column": "id", "operator": "<", "value": 100},
+            ]
+        },
+    ],
+)
+def test_a_filter_is_told_in_both_shapes_with_its_rows(
+    server: LiveServer, filters: dict[str, Any]
+) -> None:
+    path = f"/api/sampling/datasets/{server.new_table(200)}/filters"
+    answer = server.admin.post(path, json={"filters": filters}).json()
+    assert answer == {
+        "expression": '"city" = \'Oslo\' AND "id" < 100',
+        "conditions": [
+            {"column": "city", "operator": "=", "value": "Oslo"},
+            {"column": "id", "operator": "<", "value": 100},
+        ],
+        "logic": "AND",
+        "rows": 25,
+        "source_rows": 200,
+    }
+
+
+def test_a_filter_that_nests_has_no_conditions_and_a_wrong_one_is_refused(
+    server: LiveServer,
+) -> None:
+    path = f"/api/sampling/datasets/{server.new_table(10)}/filters"
+    nested = {"expression": "id < 3 AND (city = 'Oslo' OR city IS NULL)"}
+    answer = server.admin.post(path, json={"filters": nested}).json()
+    assert (answer["conditions"], answer["logic"]) == (None, None)
+    wrong = server.admin.post(path, json={"filters": {"expression": "idd < 3"}})
+    assert_problem(wrong, 422, "unknown_column", "id")
+
+
+def test_a_plan_tells_its_precision(server: LiveServer) -> None:
+    path = f"/api/sampling/datasets/{server.new_table(400)}/plan"
+    planned = server.admin.post(path, json={"method": "random", "sample_size": 100}).json()
+    assert planned["rounds"][0]["margin_of_error"] == pytest.approx(0.0853, abs=1e-4)
+    clusters = {"cluster_column": "city", "num_clusters": 2}
+    planned = server.admin.post(path, json={"method": "cluster", "parameters": clusters}).json()
+    assert planned["rounds"][0]["margin_of_error"] is None

@@ -1,0 +1,69 @@
+"""The margin of error that a plan tells is the one that repeated draws show."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from sampling_engine.precision import QUANTILE_95, margin_of_error
+
+SEED = 20_240_501
+REPEATS = 4000
+
+
+def ints(*values: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.array(values, dtype=np.int64)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "rows"), [(ints(200), ints(2000)), (ints(60, 40, 20), ints(600, 900, 100))]
+)
+def test_repeated_draws_of_a_half_scatter_as_told(
+    drawn: np.ndarray[tuple[int], np.dtype[np.int64]],
+    rows: np.ndarray[tuple[int], np.dtype[np.int64]],
+) -> None:
+    chance = np.random.default_rng(SEED)
+    weights = rows / rows.sum()
+    hits = chance.hypergeometric(rows // 2, rows - rows // 2, drawn, size=(REPEATS, len(rows)))
+    estimates = (hits / drawn * weights).sum(axis=1)
+    told = margin_of_error("stratified", drawn, rows)
+    assert told is not None
+    # The formula divides by n - 1, as the estimate of a variance does, so it is a little wider.
+    assert QUANTILE_95 * estimates.std() == pytest.approx(told, rel=0.04)
+    inside = np.abs(estimates - 0.5) <= told
+    assert 0.94 <= inside.mean() <= 0.97
+
+
+def test_a_full_draw_has_no_error_and_a_larger_one_less() -> None:
+    assert margin_of_error("random", ints(50), ints(50)) == 0
+    small, large = (margin_of_error("random", ints(n), ints(100_000)) for n in (100, 400))
+    assert small is not None
+    assert large is not None
+    assert large < small
+    assert small == pytest.approx(1.96 * math.sqrt(0.25 / 99 * (1 - 0.001)), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("method", "drawn", "rows"),
+    [
+        ("cluster", ints(10), ints(100)),
+        ("weighted", ints(10), ints(100)),
+        ("random", ints(0), ints(100)),
+        ("random", ints(0), ints(0)),
+        ("stratified", ints(5, 0), ints(100, 3)),
+    ],
+)
+def test_nothing_is_told_where_nothing_is_known(
+    method: str,
+    drawn: np.ndarray[tuple[int], np.dtype[np.int64]],
+    rows: np.ndarray[tuple[int], np.dtype[np.int64]],
+) -> None:
+    assert margin_of_error(method, drawn, rows) is None
+
+
+def test_an_empty_stratum_takes_nothing_away() -> None:
+    assert margin_of_error("stratified", ints(10, 0), ints(100, 0)) == margin_of_error(
+        "stratified", ints(10), ints(100)
+    )

@@ -1,0 +1,54 @@
+// What a draw would give, in figures and bars.
+
+import { fill, h } from "./dom.js";
+import { number, percent } from "./format.js";
+
+const SHOWN = 30;
+const WIDTH = 120;
+
+/** Put a plan's account into an element. */
+export function showPlan(element, plan) {
+  fill(element,
+    h("p", {}, h("strong", {}, number(plan.total_rows)), ` of ${number(plan.source_rows)} rows would be drawn.`),
+    plan.rounds.map((round) => h("section", {},
+      plan.rounds.length > 1 ? h("h3", {}, `Round ${round.round_number}: ${round.method}`) : null,
+      h("dl", { class: "facts" },
+        h("dt", {}, "Eligible"), h("dd", {}, `${number(round.eligible_rows)} rows`),
+        h("dt", {}, "Drawn"), h("dd", {}, `${number(round.rows_planned)} rows`),
+        round.margin_of_error === null ? null : [
+          h("dt", { title: "Half width of the 95 % interval for a share of one half, the least favourable" }, "Precision"),
+          h("dd", {}, `a share to ± ${percent(round.margin_of_error, round.margin_of_error < 0.01 ? 2 : 1)}`)]),
+      round.warnings.map((warning) => h("div", { class: "note warn" }, h("p", {}, warning))),
+      groups(round))));
+}
+
+function groups(round) {
+  const listed = round.strata ?? round.clusters;
+  if (!listed?.length) return null;
+  const count = round.strata_count ?? round.clusters_count;
+  const most = Math.max(...listed.map((group) => group.allocated), 1);
+  const [name, single] = round.strata ? ["Strata", "Stratum"] : ["Clusters", "Cluster"];
+  return [
+    h("p", { class: "soft" }, `${number(count)} ${name.toLowerCase()}${count > SHOWN ? `, ${SHOWN} shown` : ""}`),
+    h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": `${name} of round ${round.round_number}` },
+      h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, single), h("th", { scope: "col", class: "number" }, "Rows"), h("th", { scope: "col", class: "number" }, "Drawn"))),
+        h("tbody", {}, listed.slice(0, SHOWN).map((group) => h("tr", {},
+          h("td", {}, Object.values(group.key).map((value) => value ?? "NULL").join(" | "), bar(group.allocated / most)),
+          h("td", { class: "number" }, number(group.rows)),
+          h("td", { class: "number" }, number(group.allocated))))))),
+  ];
+}
+
+function bar(share) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("class", "picture");
+  svg.setAttribute("width", WIDTH);
+  svg.setAttribute("height", 6);
+  svg.setAttribute("aria-hidden", "true");
+  const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+  rect.setAttribute("class", "mark");
+  rect.setAttribute("height", 6);
+  rect.setAttribute("width", Math.max(share * WIDTH, share > 0 ? 1 : 0));
+  svg.append(rect);
+  return svg;
+}

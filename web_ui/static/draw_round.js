@@ -1,0 +1,183 @@
+// One round: its method with the method's own fields, its filter, and what of the rows is shown.
+
+import { fill, h } from "./dom.js";
+import { filterForm } from "./draw_filter.js";
+
+const SIZES = {
+  random: ["sample_size", "sample_fraction"],
+  stratified: ["sample_size", "sample_fraction", "samples_per_stratum", "sizes"],
+  systematic: ["sample_size", "interval"],
+};
+const SECOND_STAGE = ["samples_per_cluster", "sample_percentage"];
+const ALLOCATIONS = ["proportional", "equal", "neyman", "optimal"];
+const NAMES = {
+  sample_size: "Rows", sample_fraction: "Share of the rows", samples_per_stratum: "Rows in each stratum",
+  sizes: "Rows by stratum", strata_columns: "Strata: rows that agree in", allocation: "Allocation",
+  allocation_column: "Numbers whose spread counts", cost_column: "Cost of examining a row",
+  min_per_stratum: "At least, in each stratum", interval: "Every so many rows", start: "First row",
+  cluster_column: "Clusters: rows that agree in", num_clusters: "Clusters", samples_per_cluster: "Rows in each cluster",
+  sample_percentage: "Percent of each cluster", weight_column: "Weight", seed: "Seed",
+};
+const NUMBERS_ALONE = ["allocation_column", "cost_column", "weight_column"];
+const isNumber = (column) => /INT|DECIMAL|DOUBLE|FLOAT|REAL/.test(column.type) && !column.type.includes("[");
+
+/** The fieldset of a round; actions are functions or null: remove, up, down, copy. */
+export function roundForm(context, round, place, actions) {
+  const method = context.methods.find((one) => one.name === (round.method === "reservoir" ? "random" : round.method));
+  const loc = `rounds.${place}`;
+  const fields = h("div", { class: "fields" });
+  const showFields = () => fill(fields, parameterFields(context, round, method, loc, showFields));
+  showFields();
+  const action = (name, text, run) => run && h("button", { type: "button", class: "plain", "aria-label": `${text} round ${place + 1}`, onclick: run }, name);
+  return h("fieldset", {},
+    h("legend", {}, `Round ${place + 1}`),
+    h("div", { class: "row end" }, action("↑", "Move up", actions.up), action("↓", "Move down", actions.down),
+      action("Copy", "Copy", actions.copy), action("Remove", "Remove", actions.remove)),
+    h("div", { class: "field" },
+      h("label", { for: `${loc}.method` }, "Method"),
+      h("select", { id: `${loc}.method`, "data-loc": `${loc}.method`, onchange: (event) => {
+        round.method = event.target.value;
+        round.parameters = kept(round, context.methods.find((one) => one.name === round.method));
+        context.redraw(`${loc}.method`);
+        context.changed();
+      } }, context.methods.map((one) => h("option", { value: one.name, selected: one.name === method.name }, one.name))),
+      h("small", { class: "soft" }, method.description)),
+    fields,
+    filterForm(context, round, loc),
+    selectionForm(context, round, loc));
+}
+
+/** What of the parameters the new method takes, too. */
+function kept(round, method) {
+  const names = method.parameters.map((parameter) => parameter.name);
+  const parameters = Object.fromEntries(Object.entries(round.parameters).filter(([name]) => names.includes(name)));
+  const sizes = SIZES[method.name];
+  if (sizes && !sizes.some((name) => name in parameters)) parameters.sample_size = 100;
+  if (method.name === "weighted" && !("sample_size" in parameters)) parameters.sample_size = 100;
+  if (method.name === "cluster" && !("num_clusters" in parameters)) parameters.num_clusters = 5;
+  return parameters;
+}
+
+function parameterFields(context, round, method, loc, again) {
+  const parameters = round.parameters;
+  const set = (name, value) => {
+    if (value === undefined || value === "") delete parameters[name];
+    else parameters[name] = value;
+    context.changed();
+  };
+  const shown = [];
+  const alternatives = SIZES[method.name] ?? [];
+  const chosen = alternatives.find((name) => name in parameters) ?? alternatives[0];
+  for (const parameter of method.parameters) {
+    const { name } = parameter;
+    if (alternatives.includes(name) && name !== chosen) continue;
+    if (["allocation_column", "cost_column"].includes(name) && !takes(parameters.allocation, name)) continue;
+    if (name === "allocation" && !["sample_size", "sample_fraction"].includes(chosen)) continue;
+    if (name === "start" && chosen !== "interval") continue;
+    if (SECOND_STAGE.includes(name) && SECOND_STAGE.some((other) => other !== name && other in parameters)) continue;
+    const id = `${loc}.parameters.${name}`;
+    let label = h("label", { for: id }, NAMES[name] ?? name);
+    if (name === chosen && alternatives.length > 1) {
+      label = h("select", { "aria-label": "How the size is given", onchange: (event) => {
+        delete parameters[chosen];
+        parameters[event.target.value] = { sample_fraction: 0.01, sizes: {} }[event.target.value] ?? 10;
+        again();
+        context.changed();
+      } }, alternatives.map((one) => h("option", { value: one, selected: one === chosen }, NAMES[one])));
+    }
+    shown.push(h("div", { class: "field" }, label, input(context, parameter, id, parameters[name], (value) => {
+      set(name, value);
+      if (name === "allocation") again();
+    }), h("small", { class: "soft" }, parameter.description)));
+  }
+  return shown;
+}
+
+const takes = (allocation, name) => allocation === "optimal" || (allocation === "neyman" && name === "allocation_column");
+
+function input(context, parameter, id, value, set) {
+  const { name, type } = parameter;
+  const common = { id, "data-loc": id, "aria-label": NAMES[name] ?? name };
+  if (name === "strata_columns") return columnsPicker(context, common, value ?? [], set);
+  if (name.endsWith("_column")) {
+    const columns = context.columns().filter((column) => !NUMBERS_ALONE.includes(name) || isNumber(column));
+    return columnSelect(columns, common, value, set);
+  }
+  if (name === "allocation") {
+    return h("select", { ...common, onchange: (event) => set(event.target.value) },
+      ALLOCATIONS.map((one) => h("option", { value: one, selected: one === (value ?? "proportional") }, one)));
+  }
+  if (name === "sizes") {
+    const text = Object.entries(value ?? {}).map(([stratum, rows]) => `${stratum} = ${rows}`).join("\n");
+    return h("textarea", { ...common, class: "mono", placeholder: "north = 20\nsouth = 5", value: text, oninput: (event) => set(sizes(event.target.value)) });
+  }
+  if (name === "seed") {
+    return h("input", { ...common, value: value ?? "", placeholder: "drawn and recorded", autocomplete: "off", oninput: (event) => {
+      const text = event.target.value.trim();
+      set(/^-?\d{1,15}$/.test(text) ? Number(text) : text);
+    } });
+  }
+  const whole = type === "integer";
+  return h("input", { ...common, type: "number", min: 0, step: whole ? 1 : "any", value: value ?? "",
+    oninput: (event) => set(event.target.value === "" ? undefined : Number(event.target.value)) });
+}
+
+/** "north = 20" a line, as {north: 20}. */
+function sizes(text) {
+  const found = {};
+  for (const line of text.split("\n")) {
+    const at = line.lastIndexOf("=");
+    if (at > 0) found[line.slice(0, at).trim()] = Number(line.slice(at + 1));
+  }
+  return found;
+}
+
+export function columnSelect(columns, attributes, value, set) {
+  const known = columns.some((column) => column.name === value);
+  return h("select", { ...attributes, onchange: (event) => set(event.target.value) },
+    h("option", { value: "" }, "choose a column"),
+    columns.map((column) => h("option", { value: column.name, selected: column.name === value }, `${column.name} (${column.type})`)),
+    value && !known ? h("option", { value, selected: true }, `${value} (not in this table)`) : null);
+}
+
+function columnsPicker(context, attributes, chosen, set) {
+  const holder = h("div", { class: "stack" });
+  const show = (focus) => {
+    const left = context.columns().filter((column) => !chosen.includes(column.name));
+    const add = columnSelect(left, attributes, "", (name) => { chosen = [...chosen, name]; set(chosen); show(true); });
+    fill(holder, h("div", { class: "row" }, chosen.map((name) =>
+      h("button", { type: "button", class: "tag", "aria-label": `Leave out ${name}`, onclick: () => {
+        chosen = chosen.filter((one) => one !== name);
+        set(chosen.length ? chosen : undefined);
+        show(true);
+      } }, `${name} ✕`))), add);
+    if (focus) add.focus();
+  };
+  show(false);
+  return holder;
+}
+
+function selectionForm(context, round, loc) {
+  const selection = round.selection ?? {};
+  const set = (name, value) => {
+    if (value === undefined || value === "" || value === false) delete selection[name];
+    else selection[name] = value;
+    if (Object.keys(selection).length) round.selection = selection;
+    else delete round.selection;
+    context.changed();
+  };
+  const id = `${loc}.selection`;
+  const columns = new Set(selection.columns ?? []);
+  return h("details", { open: Boolean(round.selection) }, h("summary", {}, "What the sample shows, and in which order"),
+    h("div", { class: "fields" },
+      h("div", { class: "field" }, h("label", { for: `${id}.order_by` }, "Ordered by (else by rank)"),
+        columnSelect(context.columns(), { id: `${id}.order_by`, "data-loc": `${id}.order_by` }, selection.order_by, (value) => set("order_by", value))),
+      h("label", { class: "check" }, h("input", { type: "checkbox", checked: Boolean(selection.order_desc), onchange: (event) => set("order_desc", event.target.checked) }), "from the largest down")),
+    h("details", {}, h("summary", {}, columns.size ? `${columns.size} columns` : "All columns"),
+      h("div", { class: "fields", "data-loc": `${id}.columns` }, context.columns().map((column) =>
+        h("label", { class: "check" }, h("input", { type: "checkbox", checked: columns.has(column.name), onchange: (event) => {
+          if (event.target.checked) columns.add(column.name);
+          else columns.delete(column.name);
+          set("columns", columns.size ? context.columns().map((one) => one.name).filter((name) => columns.has(name)) : undefined);
+        } }), column.name)))));
+}
