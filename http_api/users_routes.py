@@ -37,7 +37,9 @@ class UserOut(Schema):
 
 class UserIn(StrictSchema):
     soeid = text(1, 100, required=True)
-    password = PasswordText(required=True)
+    password = PasswordText(
+        metadata={"description": "Left out, they can't sign in until they used a one-time link."}
+    )
     role_name = StrictString(required=True, validate=validate.OneOf(ROLES))
 
 
@@ -82,7 +84,7 @@ def users(page: dict[str, int]) -> dict[str, Any]:
 def create_user(given: dict[str, Any]) -> Any:
     require_role("admin")
     check_soeid(service().settings, given["soeid"])
-    password_hash = hash_password(given["password"])
+    password_hash = hash_password(given["password"]) if "password" in given else None
     with service().database.write() as tx:
         added = add_user(tx, given["soeid"], given["role_name"], password_hash, service().clock)
         audit(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from web_ui import (
+    account_page,
+    admin_pages,
     dataset_page,
     datasets_pages,
     draw_page,
@@ -15,6 +17,8 @@ from web_ui import (
 from web_ui.shell import blueprint
 
 __all__ = [
+    "account_page",
+    "admin_pages",
     "blueprint",
     "dataset_page",
     "datasets_pages",

@@ -1,0 +1,21 @@
+"""A user's own page: password and tokens."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from http_api.access import service, user
+from http_api.passwords import SHORTEST
+from storage.tokens import list_tokens
+from web_ui.shell import blueprint, show, signed_in
+
+TOKENS_SHOWN = 500
+
+
+@blueprint.get("/account")
+@signed_in
+def account() -> Response:
+    """Who I am, and the ways in that I have."""
+    with service().database.read() as tx:
+        tokens, total = list_tokens(tx, user().id, 0, TOKENS_SHOWN)
+    return show("account.html", me=user(), tokens=tokens, token_count=total, shortest=SHORTEST)
