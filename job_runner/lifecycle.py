@@ -14,7 +14,7 @@ from storage.database import Transaction
 from storage.errors import Conflict
 from storage.idempotency import IdempotencyKey, job_of_key, keep_key
 from storage.jobs import Job, NewJob, cancel_job, get_job, insert_job, job_with_output_ref
-from storage.refs import get_ref, list_ref_names
+from storage.refs import get_ref, has_ref
 from storage.users import User
 
 
@@ -103,5 +103,5 @@ def _take_upload(service: Service, old_id: str, new_id: str) -> None:
 
 def _require_free_ref(tx: Transaction, job: Job) -> None:
     name = job.run_parameters["output_ref"]
-    if name in list_ref_names(tx, job.dataset_id) or job_with_output_ref(tx, job.dataset_id, name):
+    if has_ref(tx, job.dataset_id, name) or job_with_output_ref(tx, job.dataset_id, name):
         raise Conflict(f'There is a ref "{name}" by now. Make a new draw with another output_name.')

@@ -31,7 +31,7 @@ from storage.idempotency import IdempotencyKey, job_of_key, keep_key
 from storage.jobs import Job, NewJob, Priority, get_job, insert_job, job_with_output_ref
 from storage.manifests import StoredTable
 from storage.publishing import NewCommit, Outcome
-from storage.refs import list_ref_names, parse_ref_name
+from storage.refs import has_ref, parse_ref_name
 from storage.users import User
 
 DRAW_SHARE = 0.95
@@ -203,19 +203,19 @@ def _output_ref(
     tx: Transaction, dataset_id: int, job_id: str, output_name: str | None, digest: str
 ) -> tuple[str, Job | None]:
     """The ref that the sample will have, and the job that has it already for the same request."""
-    taken = list_ref_names(tx, dataset_id)
     if output_name is None:
         digits = FEWEST_DIGITS
-        while (name := f"smpl-{job_id[:digits]}") in taken:
+        while has_ref(tx, dataset_id, name := f"smpl-{job_id[:digits]}"):
             digits += 1
         return name, None
     name = parse_ref_name(f"smpl-{output_name}", loc=("output_name",))
+    taken = has_ref(tx, dataset_id, name)
     earlier = job_with_output_ref(tx, dataset_id, name)
-    if earlier is not None and earlier.status == "completed" and name not in taken:
+    if earlier is not None and earlier.status == "completed" and not taken:
         earlier = None  # its ref was deleted since
     if earlier is not None and earlier.run_parameters["request_digest"] == digest:
         return name, earlier
-    if earlier is not None or name in taken:
+    if earlier is not None or taken:
         raise Conflict(
             f'There is a ref "{name}" already. Choose another output_name.', loc=("output_name",)
         )

@@ -92,6 +92,11 @@ def list_refs(
     return [_ref(row) for row in rows], number(tx, "count_refs", dataset_id=dataset_id)
 
 
+def has_ref(tx: Transaction, dataset_id: int, name: str) -> bool:
+    """Whether a dataset has a ref of exactly this name."""
+    return first(tx, "ref_by_name", dataset_id=dataset_id, name=name) is not None
+
+
 def list_ref_names(tx: Transaction, dataset_id: int) -> set[str]:
     """The names of all of a dataset's refs."""
     return {row["name"] for row in all_rows(tx, "list_ref_names", dataset_id=dataset_id)}
