@@ -13,6 +13,8 @@ CREATE TABLE users (
 
 -- A removed user's soeid can be given to a new user. NOCASE: 'BG54677' signs in as 'bg54677'.
 CREATE UNIQUE INDEX users_soeid ON users (soeid COLLATE NOCASE) WHERE removed_at IS NULL;
+-- All users that ever had a soeid, for lists of their jobs.
+CREATE INDEX users_of_soeid ON users (soeid COLLATE NOCASE);
 
 CREATE TABLE tokens (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -50,6 +52,9 @@ CREATE TABLE datasets (
 -- Not unique: a maker has two of one name when whoever renames the second can't see the first, since
 -- a conflict must not tell of a dataset that one may not see.
 CREATE INDEX datasets_name ON datasets (created_by, name COLLATE NOCASE) WHERE removed_at IS NULL;
+
+-- What a list of everything must leave out.
+CREATE INDEX datasets_removed ON datasets (id) WHERE removed_at IS NOT NULL;
 
 CREATE TABLE dataset_permissions (
     dataset_id INTEGER NOT NULL REFERENCES datasets (id),
@@ -140,7 +145,6 @@ CREATE TABLE jobs (
                      CHECK (priority IN (0, 1)),
     not_before       TEXT                                 -- when a passing fault may be over
                      CHECK (not_before IS NULL OR status = 'pending'),
-    request_id       TEXT,                                -- the request that asked for it, as logged
     FOREIGN KEY (dataset_id, source_commit_id) REFERENCES commits (dataset_id, id),
     FOREIGN KEY (dataset_id, output_commit_id) REFERENCES commits (dataset_id, id),
     -- Each status has its timestamps and its outcome, and no other's.
@@ -177,9 +181,7 @@ CREATE INDEX job_log_of_job ON job_log (job_id, id);
 
 CREATE TRIGGER jobs_log_acceptance AFTER INSERT ON jobs
 BEGIN
-    INSERT INTO job_log (job_id, at, message) VALUES (
-        NEW.id, NEW.created_at, 'accepted' || coalesce(', request ' || NEW.request_id, '')
-    );
+    INSERT INTO job_log (job_id, at, message) VALUES (NEW.id, NEW.created_at, 'accepted');
 END;
 
 CREATE TRIGGER jobs_log_status AFTER UPDATE OF status ON jobs WHEN NEW.status <> OLD.status
@@ -225,11 +227,132 @@ CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 CREATE INDEX jobs_waiting ON jobs (lane, user_id, priority, seq) WHERE status = 'pending';
 CREATE INDEX jobs_postponed ON jobs (not_before) WHERE not_before IS NOT NULL;
 CREATE INDEX jobs_running ON jobs (seq) WHERE status = 'running';
--- The list's filters, each newest first.
-CREATE INDEX jobs_of_dataset ON jobs (dataset_id, seq);
-CREATE INDEX jobs_of_user ON jobs (user_id, seq);
-CREATE INDEX jobs_of_status ON jobs (status, seq);
-CREATE INDEX jobs_of_run_type ON jobs (run_type, seq);
+-- Who made, or is to make, a ref; and all jobs of a dataset, for when it goes.
+CREATE INDEX jobs_of_output_ref ON jobs (dataset_id, run_parameters ->> '$.output_ref');
+
+-- A history holds the ended jobs of one run type and one status: of all datasets; of one dataset; of
+-- one user there; of that user, from one ref. Lists add up histories: see storage/histories.py.
+CREATE TABLE histories (
+    dataset_id INTEGER NOT NULL,              -- 0: of all datasets
+    source_ref TEXT NOT NULL,                 -- '': from any ref, or from none
+    user_id    INTEGER NOT NULL,              -- 0: of all users
+    run_type   TEXT NOT NULL,
+    status     TEXT NOT NULL,
+    jobs       INTEGER NOT NULL CHECK (jobs >= 0),
+    newest_seq INTEGER NOT NULL,              -- no job of it lies beyond
+    changed_at INTEGER NOT NULL,              -- the seq of the job that last came or went
+    blocks_end INTEGER NOT NULL DEFAULT 0,    -- where its last block ends
+    tail_jobs  INTEGER NOT NULL CHECK (tail_jobs BETWEEN 0 AND jobs),     -- those beyond it
+    PRIMARY KEY (dataset_id, source_ref, user_id, run_type, status)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX histories_of_user ON histories (user_id, source_ref);
+
+-- A long history, cut by seq into blocks with a count for each: a part of it is counted by whole
+-- blocks, and one by one at the two ends. A block begins where the one before it ends. As it is
+-- closed it has about the square root of the history's jobs: few blocks, none of them long.
+CREATE TABLE history_blocks (
+    dataset_id INTEGER NOT NULL,
+    source_ref TEXT NOT NULL,
+    user_id    INTEGER NOT NULL,
+    run_type   TEXT NOT NULL,
+    status     TEXT NOT NULL,
+    end_seq    INTEGER NOT NULL,
+    jobs       INTEGER NOT NULL CHECK (jobs >= 0),
+    PRIMARY KEY (dataset_id, source_ref, user_id, run_type, status, end_seq),
+    FOREIGN KEY (dataset_id, source_ref, user_id, run_type, status)
+        REFERENCES histories (dataset_id, source_ref, user_id, run_type, status) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- Which histories an ended job is in, by their keys.
+CREATE VIEW job_histories AS
+    SELECT seq, iif(level > 0, dataset_id, 0) AS dataset_id,
+           iif(level > 2, run_parameters ->> '$.source_ref', '') AS source_ref,
+           iif(level > 1, user_id, 0) AS user_id, run_type, status
+    FROM jobs CROSS JOIN (SELECT 0 AS level UNION ALL VALUES (1), (2), (3))
+    WHERE completed_at IS NOT NULL
+      AND (level < 3 OR run_parameters ->> '$.source_ref' IS NOT NULL);
+
+-- And how each finds its jobs.
+CREATE INDEX jobs_ended ON jobs (run_type, status, seq, dataset_id)
+    WHERE completed_at IS NOT NULL;
+CREATE INDEX jobs_ended_of_dataset ON jobs (dataset_id, run_type, status, seq)
+    WHERE completed_at IS NOT NULL;
+CREATE INDEX jobs_ended_of_user ON jobs (dataset_id, user_id, run_type, status, seq)
+    WHERE completed_at IS NOT NULL;
+CREATE INDEX jobs_ended_from_ref
+    ON jobs (dataset_id, run_parameters ->> '$.source_ref', user_id, run_type, status, seq)
+    WHERE completed_at IS NOT NULL AND run_parameters ->> '$.source_ref' IS NOT NULL;
+
+CREATE TRIGGER jobs_start_waiting BEFORE INSERT ON jobs WHEN NEW.status <> 'pending'
+BEGIN SELECT RAISE(ABORT, 'a job starts its life waiting'); END;
+
+CREATE TRIGGER jobs_asked_is_asked
+BEFORE UPDATE OF seq, run_type, dataset_id, user_id, run_parameters, created_at ON jobs
+BEGIN SELECT RAISE(ABORT, 'what a job was asked for never changes'); END;
+
+CREATE TRIGGER jobs_enter_histories AFTER UPDATE OF status ON jobs
+WHEN NEW.completed_at IS NOT NULL AND OLD.completed_at IS NULL
+BEGIN
+    INSERT INTO histories (dataset_id, source_ref, user_id, run_type, status,
+                           jobs, newest_seq, changed_at, tail_jobs)
+    SELECT dataset_id, source_ref, user_id, run_type, status, 1, seq, seq, 1
+    FROM job_histories WHERE seq = NEW.seq
+    ON CONFLICT (dataset_id, source_ref, user_id, run_type, status) DO UPDATE
+    SET jobs = jobs + 1, newest_seq = max(newest_seq, NEW.seq), changed_at = NEW.seq,
+        tail_jobs = tail_jobs + (NEW.seq > blocks_end);
+END;
+
+CREATE TRIGGER jobs_leave_histories BEFORE DELETE ON jobs WHEN OLD.completed_at IS NOT NULL
+BEGIN
+    UPDATE histories
+    SET jobs = jobs - 1, changed_at = OLD.seq, tail_jobs = tail_jobs - (OLD.seq > blocks_end)
+    WHERE (dataset_id, source_ref, user_id, run_type, status) IN (
+        SELECT dataset_id, source_ref, user_id, run_type, status
+        FROM job_histories WHERE seq = OLD.seq);
+END;
+
+-- A slow job ends, or a job is deleted, after its block was closed.
+CREATE TRIGGER histories_change_block AFTER UPDATE OF jobs ON histories
+WHEN NEW.changed_at <= NEW.blocks_end
+BEGIN
+    UPDATE history_blocks SET jobs = jobs + NEW.jobs - OLD.jobs
+    WHERE (dataset_id, source_ref, user_id, run_type, status)
+        = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
+      AND end_seq = (
+        SELECT min(end_seq) FROM history_blocks
+        WHERE (dataset_id, source_ref, user_id, run_type, status)
+            = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
+          AND end_seq >= NEW.changed_at);
+END;
+
+CREATE TRIGGER histories_close_block AFTER UPDATE OF tail_jobs ON histories
+WHEN NEW.tail_jobs >= 64 AND NEW.tail_jobs * NEW.tail_jobs >= NEW.jobs
+BEGIN
+    INSERT INTO history_blocks (dataset_id, source_ref, user_id, run_type, status, end_seq, jobs)
+    VALUES (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status,
+            NEW.newest_seq, NEW.tail_jobs);
+    UPDATE histories SET tail_jobs = 0, blocks_end = newest_seq
+    WHERE (dataset_id, source_ref, user_id, run_type, status)
+        = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status);
+END;
+
+CREATE TRIGGER histories_forget AFTER UPDATE OF jobs ON histories WHEN NEW.jobs = 0
+BEGIN
+    DELETE FROM histories
+    WHERE (dataset_id, source_ref, user_id, run_type, status)
+        = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status);
+END;
+
+-- Where the clock was set back: between two steps jobs are in order of time, so that a time is
+-- found by halving.
+CREATE TABLE clock_steps (
+    seq INTEGER PRIMARY KEY                   -- of the first job after the step
+) STRICT;
+
+CREATE TRIGGER jobs_note_clock_step AFTER INSERT ON jobs
+WHEN NEW.created_at < (SELECT created_at FROM jobs WHERE seq < NEW.seq ORDER BY seq DESC LIMIT 1)
+BEGIN INSERT INTO clock_steps (seq) VALUES (NEW.seq); END;
 
 CREATE TRIGGER jobs_final_is_final BEFORE UPDATE OF status ON jobs
 WHEN OLD.status IN ('completed', 'failed')

@@ -1,5 +1,5 @@
--- Every statement that the product sends to SQLite. "{where}" and "{order}" are filled from the
--- tables of fragments beside their callers; all values are bound.
+-- Every statement that the product sends to SQLite. What stands in braces is filled from the tables
+-- of fragments beside its callers; all values are bound.
 
 -- insert_user: A new user; without a password hash they can't sign in yet.
 INSERT INTO users (soeid, role_name, password_hash, created_at)
@@ -11,6 +11,9 @@ SELECT * FROM users WHERE id = :id;
 
 -- user_by_soeid: The present user with this soeid.
 SELECT * FROM users WHERE soeid = :soeid COLLATE NOCASE AND removed_at IS NULL;
+
+-- user_ids_of_soeid: All users that ever had a soeid, removed or not.
+SELECT id FROM users WHERE soeid = :soeid COLLATE NOCASE;
 
 -- list_users: Present users by soeid.
 SELECT * FROM users WHERE removed_at IS NULL ORDER BY soeid COLLATE NOCASE, id
@@ -230,9 +233,13 @@ WITH RECURSIVE kept (place) AS (
     WHERE created_at >= :unreachable_before
       AND dataset_id NOT IN (SELECT value FROM json_each(:datasets))
     UNION
-    SELECT commits.rowid FROM jobs
+    SELECT commits.rowid FROM jobs INDEXED BY jobs_waiting
     JOIN commits ON commits.dataset_id = jobs.dataset_id AND commits.id = source_commit_id
-    WHERE jobs.status IN ('pending', 'running')
+    WHERE jobs.status = 'pending'
+    UNION
+    SELECT commits.rowid FROM jobs INDEXED BY jobs_running
+    JOIN commits ON commits.dataset_id = jobs.dataset_id AND commits.id = source_commit_id
+    WHERE jobs.status = 'running'
     UNION
     SELECT parents.rowid FROM kept JOIN commits ON commits.rowid = kept.place
     JOIN commits AS parents
@@ -412,9 +419,9 @@ FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id WHERE jobs.id = :id;
 
 -- insert_job: A job starts its life waiting.
 INSERT INTO jobs (id, run_type, dataset_id, user_id, source_commit_id, run_parameters, created_at,
-                  retry_of, lane, priority, request_id)
+                  retry_of, lane, priority)
 VALUES (:id, :run_type, :dataset_id, :user_id, :source_commit_id, :run_parameters, :created_at,
-        :retry_of, :lane, :priority, :request_id);
+        :retry_of, :lane, :priority);
 
 -- claim_job: pending -> running, for a lane: interactive before batch, then the user whose turn it
 -- is, then the user's longest waiting; no row back means that nothing can start. A delay that ends
@@ -506,23 +513,70 @@ SELECT jobs.*, datasets.name AS dataset_name, users.soeid AS user_soeid
 FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id JOIN users ON users.id = jobs.user_id
 WHERE jobs.id = :id AND datasets.removed_at IS NULL;
 
--- list_jobs: The jobs that pass the filters.
+-- jobs_by_seq: Jobs with their names, in the order of a JSON array of seqs.
 SELECT jobs.*, datasets.name AS dataset_name, users.soeid AS user_soeid
-FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id JOIN users ON users.id = jobs.user_id
-{where}
-{order}
-LIMIT :limit OFFSET :offset;
+FROM json_each(:seqs) AS place CROSS JOIN jobs ON jobs.seq = place.value
+JOIN datasets ON datasets.id = jobs.dataset_id JOIN users ON users.id = jobs.user_id
+ORDER BY place.key;
 
--- count_jobs: How many jobs pass the filters.
-SELECT count(*)
-FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id JOIN users ON users.id = jobs.user_id
-{where};
+-- open_job_seqs: The jobs that wait or run and pass the filters.
+SELECT seq FROM jobs INDEXED BY jobs_waiting WHERE status = 'pending' AND {chosen}
+UNION ALL
+SELECT seq FROM jobs INDEXED BY jobs_running WHERE status = 'running' AND {chosen}
+ORDER BY seq;
+
+-- count_histories: How many jobs the chosen histories hold.
+SELECT coalesce(sum(jobs), 0) FROM histories AS history WHERE {chosen};
+
+-- count_in_histories: How many of them have a seq above :low, up to :high: those in whole blocks by
+-- the blocks' counts, those in the two ends one by one.
+WITH chosen AS MATERIALIZED (
+    SELECT history.*,
+           (SELECT min(end_seq) FROM history_blocks AS block
+            WHERE {block_of_history} AND end_seq >= :low) AS first_end,
+           (SELECT max(end_seq) FROM history_blocks AS block
+            WHERE {block_of_history} AND end_seq <= :high) AS last_end
+    FROM histories AS history WHERE {chosen} AND newest_seq > :low
+),
+ends AS (
+    SELECT chosen.*, :low AS above, iif(first_end <= last_end, first_end, :high) AS up_to
+    FROM chosen
+    UNION ALL
+    SELECT chosen.*, last_end, :high FROM chosen WHERE first_end <= last_end
+)
+SELECT (SELECT coalesce(sum(block.jobs), 0)
+        FROM chosen AS history CROSS JOIN history_blocks AS block
+             ON {block_of_history} AND end_seq > first_end AND end_seq <= last_end)
+     + (SELECT count(*)
+        FROM ends AS history CROSS JOIN jobs {index}
+             ON {job_of_history} AND jobs.seq > above AND jobs.seq <= up_to);
+
+-- seqs_in_histories: Which of them do, in no order.
+SELECT jobs.seq
+FROM histories AS history CROSS JOIN jobs {index}
+     ON {job_of_history} AND jobs.seq > :low AND jobs.seq <= :high
+WHERE {chosen} AND newest_seq > :low
+LIMIT :most;
+
+-- newest_seq: The seq of the newest job.
+SELECT coalesce(max(seq), 0) FROM jobs;
+
+-- clock_steps: Where the clock was set back.
+SELECT seq FROM clock_steps ORDER BY seq;
+
+-- created_at_from: When the first job from a seq on was made.
+SELECT created_at FROM jobs WHERE seq >= :seq AND seq <= :last ORDER BY seq LIMIT 1;
 
 -- count_open_jobs: How many jobs of a dataset wait or run.
-SELECT count(*) FROM jobs WHERE dataset_id = :dataset_id AND status IN ('pending', 'running');
+SELECT (SELECT count(*) FROM jobs INDEXED BY jobs_waiting
+        WHERE status = 'pending' AND dataset_id = :dataset_id)
+     + (SELECT count(*) FROM jobs INDEXED BY jobs_running
+        WHERE status = 'running' AND dataset_id = :dataset_id);
 
 -- unfinished_job_ids: Jobs whose uploads are still needed.
-SELECT id FROM jobs WHERE status IN ('pending', 'running');
+SELECT id FROM jobs WHERE status = 'pending'
+UNION ALL
+SELECT id FROM jobs WHERE status = 'running';
 
 -- put_back_job: running -> pending, when the service stops in good order: the attempt doesn't count.
 UPDATE jobs SET status = 'pending', started_at = NULL, progress = 0, attempt = attempt - 1,
@@ -564,8 +618,9 @@ SELECT at, message FROM job_log WHERE job_id = :job_id ORDER BY id LIMIT :limit 
 -- count_job_log: How many entries a job's log has.
 SELECT count(*) FROM job_log WHERE job_id = :job_id;
 
--- count_waiting_jobs_of: How many of a user's jobs wait.
-SELECT count(*) FROM jobs WHERE user_id = :user_id AND status = 'pending';
+-- count_waiting_jobs_of: How many of a user's jobs wait; in every lane, so that the index is searched.
+SELECT count(*) FROM jobs
+WHERE lane IN ('short', 'long') AND user_id = :user_id AND status = 'pending';
 
 -- insert_audit_entry: Tell the audit trail what was done, with the user's SOEID as it is now.
 INSERT INTO audit_log (at, action, user_id, user_soeid, dataset_id, object_type, object_id,

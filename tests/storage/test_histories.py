@@ -1,0 +1,227 @@
+"""Histories: their counts are right after whatever happens to a job."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from storage.clock import Clock
+from storage.database import Database, Transaction
+from storage.datasets import Dataset, remove_dataset
+from storage.job_lists import JobFilters, list_jobs
+from storage.job_queue import claim_next_job, postpone_job, put_back_job, recover_jobs
+from storage.jobs import Job, NewJob, cancel_job, complete_job, fail_job, insert_job
+from storage.migrations import MIGRATIONS, bring_up_to_date
+from storage.users import User
+from tests.storage.conftest import claim, submit
+
+FIRST_SCHEMA = Path(__file__).parent / "schema_1.sql"
+FORMER_VERSION = 1 + next(
+    place for place, script in enumerate(MIGRATIONS) if "CREATE TABLE histories" in script
+)
+
+
+KEY = "dataset_id, source_ref, user_id, run_type, status"
+
+
+def assert_counted(tx: Transaction | sqlite3.Connection) -> None:
+    """Every history and every block holds as many jobs as it says."""
+    seqs: dict[tuple[object, ...], list[int]] = {}
+    for *key, seq in tx.execute(f"SELECT {KEY}, seq FROM job_histories ORDER BY seq"):
+        seqs.setdefault(tuple(key), []).append(seq)
+    blocks: dict[tuple[object, ...], list[tuple[int, int]]] = {}
+    for *key, end_seq, jobs in tx.execute(
+        f"SELECT {KEY}, end_seq, jobs FROM history_blocks ORDER BY end_seq"
+    ):
+        blocks.setdefault(tuple(key), []).append((end_seq, jobs))
+    for *key, jobs, newest_seq, blocks_end, tail_jobs in tx.execute(
+        f"SELECT {KEY}, jobs, newest_seq, blocks_end, tail_jobs FROM histories"
+    ):
+        held = seqs.pop(tuple(key))
+        assert jobs == len(held)
+        assert held[-1] <= newest_seq
+        assert tail_jobs == sum(seq > blocks_end for seq in held)
+        start = 0
+        for end_seq, in_block in blocks.pop(tuple(key), []):
+            assert in_block == sum(start < seq <= end_seq for seq in held)
+            start = end_seq
+        assert start == blocks_end
+    assert not seqs, "jobs without a history"
+    assert not blocks, "blocks without a history"
+
+
+def histories(tx: Transaction) -> dict[tuple[str, str], int]:
+    """The jobs of everyone in every dataset, by type and status."""
+    rows = tx.execute("SELECT run_type, status, jobs FROM histories WHERE dataset_id = 0")
+    return {(row["run_type"], row["status"]): row["jobs"] for row in rows}
+
+
+def complete(tx: Transaction, job: Job, clock: Clock) -> None:
+    complete_job(tx, job, {}, None, clock)
+
+
+def fail(tx: Transaction, job: Job, clock: Clock) -> None:
+    fail_job(tx, job, "x", "It broke.", clock)
+
+
+def cancel(tx: Transaction, job: Job, clock: Clock) -> None:
+    cancel_job(tx, job.id, "bg54677", clock)
+
+
+@pytest.mark.parametrize(
+    ("end", "status"), [(complete, "completed"), (fail, "failed"), (cancel, "failed")]
+)
+def test_a_job_is_counted_as_it_ends_and_no_longer_when_it_is_deleted(
+    database: Database,
+    user: User,
+    dataset: Dataset,
+    clock: Clock,
+    end: Callable[[Transaction, Job, Clock], None],
+    status: str,
+) -> None:
+    submit(database, user, dataset, clock)
+    with database.read() as tx:
+        assert histories(tx) == {}
+    running = claim(database, clock)
+    with database.write() as tx:
+        assert histories(tx) == {}
+        end(tx, running, clock)
+        assert histories(tx) == {("import", status): 1}
+        assert_counted(tx)
+    with database.write() as tx:
+        delete(tx, "TRUE")
+        assert histories(tx) == {}
+        assert_counted(tx)
+
+
+def test_a_job_that_comes_back_into_the_queue_is_not_counted(
+    database: Database, user: User, dataset: Dataset, clock: Clock
+) -> None:
+    submit(database, user, dataset, clock)
+    with database.write() as tx:
+        for attempt in range(3):
+            running = claim_next_job(tx, clock)
+            assert running is not None
+            assert running.attempt == attempt + 1
+            recover_jobs(tx, clock)
+    with database.read() as tx:
+        assert histories(tx) == {("import", "failed"): 1}
+    submit(database, user, dataset, clock, "job-2")
+    running = claim(database, clock)
+    with database.write() as tx:
+        put_back_job(tx, running)
+    running = claim(database, clock)
+    with database.write() as tx:
+        postpone_job(tx, running, "a full disk", clock)
+        assert histories(tx) == {("import", "failed"): 1}
+        assert_counted(tx)
+
+
+def test_a_slow_job_is_counted_in_the_block_that_was_closed_before_it_ended(
+    database: Database, user: User, dataset: Dataset, clock: Clock
+) -> None:
+    with database.write() as tx:
+        slow = start(tx, user, dataset, clock, "slow")
+        for number in range(200):
+            complete(tx, start(tx, user, dataset, clock, f"job-{number}"), clock)
+        assert tx.execute("SELECT count(*) FROM history_blocks").fetchone()[0] > 0
+        assert_counted(tx)
+        complete(tx, slow, clock)
+        assert_counted(tx)
+        delete(tx, "id = 'slow' OR seq % 3 = 0 OR seq BETWEEN 50 AND 150")
+        assert_counted(tx)
+        for number in range(200, 300):
+            complete(tx, start(tx, user, dataset, clock, f"job-{number}"), clock)
+        assert_counted(tx)
+        delete(tx, "TRUE")
+        assert tx.execute("SELECT count(*) FROM history_blocks").fetchone()[0] == 0
+
+
+def test_a_removed_datasets_jobs_are_in_no_list(
+    database: Database, user: User, dataset: Dataset, clock: Clock
+) -> None:
+    admin = User(999, "admin01", "admin", "")
+    with database.write() as tx:
+        complete(tx, start(tx, user, dataset, clock, "job-1"), clock)
+        assert list_jobs(tx, admin, JobFilters(), offset=0, limit=9)[1] == 1
+        remove_dataset(tx, dataset.id, clock)
+        for viewer in (admin, user):
+            for filters in (JobFilters(), JobFilters(user_id=user.id), JobFilters(dataset_id=1)):
+                assert list_jobs(tx, viewer, filters, offset=0, limit=9) == ([], 0)
+        delete(tx, "TRUE")
+        assert list_jobs(tx, admin, JobFilters(), offset=0, limit=9) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["run_type = 'sampling'", "user_id = 2", "run_parameters = '{}'", "created_at = ''"],
+)
+def test_what_a_job_was_asked_for_never_changes(
+    database: Database, user: User, dataset: Dataset, clock: Clock, change: str
+) -> None:
+    submit(database, user, dataset, clock)
+    with pytest.raises(sqlite3.IntegrityError, match="never changes"), database.write() as tx:
+        tx.execute(f"UPDATE jobs SET {change}")
+
+
+def test_a_job_cannot_come_into_the_world_ended(database: Database) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="waiting"), database.write() as tx:
+        tx.execute(
+            "INSERT INTO jobs (id, run_type, dataset_id, user_id, run_parameters, created_at, "
+            "status, completed_at, error_code, error_message) "
+            "VALUES ('x', 'import', 1, 1, '{}', '', 'failed', '', '', '')"
+        )
+
+
+def test_a_database_of_the_former_version_has_its_jobs_counted(tmp_path: Path) -> None:
+    path = tmp_path / "old"
+    old = sqlite3.connect(path, isolation_level=None)
+    old.executescript(FIRST_SCHEMA.read_text(encoding="utf-8") + "PRAGMA user_version = 1;")
+    bring_up_to_date(old, MIGRATIONS[: FORMER_VERSION - 1])
+    old.executescript(
+        """
+        INSERT INTO users (soeid, role_name, created_at)
+        VALUES ('bg54677', 'admin', ''), ('bg54678', 'analyst', '');
+        INSERT INTO datasets (name, created_by, created_at, updated_at, removed_at)
+        VALUES ('Sales', 1, '', '', NULL), ('Gone', 2, '', '', '2025');
+        INSERT INTO jobs (id, run_type, status, dataset_id, user_id, run_parameters, attempt,
+                          created_at, started_at, completed_at, progress, output_summary,
+                          error_code, error_message)
+        WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 600),
+        ends AS (SELECT n, iif(n > 590, 'pending', iif(n % 5 = 0, 'failed', 'completed')) AS status
+                 FROM numbers)
+        SELECT 'job-' || n, iif(n % 3 = 0, 'import', 'sampling'), status, 1 + (n % 7 = 0),
+               1 + (n % 2), iif(n % 3 = 0, '{}', '{"source_ref": "' || iif(n % 4, 'main', 'q1')
+                                                 || '"}'),
+               status <> 'pending', printf('2025-07-%02d', 1 + n / 20 - (n > 400) * 5),
+               iif(status = 'pending', NULL, '2025'), iif(status = 'pending', NULL, '2025'),
+               iif(status = 'completed', 100, 0), iif(status = 'completed', '{}', NULL),
+               iif(status = 'failed', 'x', NULL), iif(status = 'failed', 'y', NULL)
+        FROM ends;
+        """
+    )
+    bring_up_to_date(old)
+    assert_counted(old)
+    assert old.execute("SELECT count(*) FROM history_blocks").fetchone()[0] > 0
+    assert old.execute("SELECT seq FROM clock_steps").fetchall() == [(401,)]
+    old.close()
+    database = Database(path)
+    with database.read() as tx:
+        admin = User(1, "bg54677", "admin", "")
+        assert list_jobs(tx, admin, JobFilters(), offset=0, limit=1)[1] == 600 - 600 // 7
+    database.close()
+
+
+def start(tx: Transaction, user: User, dataset: Dataset, clock: Clock, job_id: str) -> Job:
+    insert_job(tx, NewJob(job_id, "import", dataset.id, user.id, None, {}), clock, 1000)
+    running = claim_next_job(tx, clock)
+    assert running is not None
+    return running
+
+
+def delete(tx: Transaction, which: str) -> None:
+    tx.execute(f"DELETE FROM job_log WHERE job_id IN (SELECT id FROM jobs WHERE {which})")
+    tx.execute(f"DELETE FROM jobs WHERE {which}")
