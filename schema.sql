@@ -145,6 +145,7 @@ CREATE TABLE jobs (
                      CHECK (priority IN (0, 1)),
     not_before       TEXT                                 -- when a passing fault may be over
                      CHECK (not_before IS NULL OR status = 'pending'),
+    request_id       TEXT,                                -- the request that asked for it, as logged
     FOREIGN KEY (dataset_id, source_commit_id) REFERENCES commits (dataset_id, id),
     FOREIGN KEY (dataset_id, output_commit_id) REFERENCES commits (dataset_id, id),
     -- Each status has its timestamps and its outcome, and no other's.
@@ -181,7 +182,9 @@ CREATE INDEX job_log_of_job ON job_log (job_id, id);
 
 CREATE TRIGGER jobs_log_acceptance AFTER INSERT ON jobs
 BEGIN
-    INSERT INTO job_log (job_id, at, message) VALUES (NEW.id, NEW.created_at, 'accepted');
+    INSERT INTO job_log (job_id, at, message) VALUES (
+        NEW.id, NEW.created_at, 'accepted' || coalesce(', request ' || NEW.request_id, '')
+    );
 END;
 
 CREATE TRIGGER jobs_log_status AFTER UPDATE OF status ON jobs WHEN NEW.status <> OLD.status

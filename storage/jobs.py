@@ -136,6 +136,7 @@ def insert_job(tx: Transaction, job: NewJob, clock: Clock, most_waiting: int) ->
         retry_of=job.retry_of,
         lane=job.lane,
         priority=PRIORITIES.index(job.priority),
+        request_id=job.origin.request_id,
     )
     given = {name: job.run_parameters.get(name) for name in _AUDITED_PARAMETERS}
     details = {"run_type": job.run_type, "retry_of": job.retry_of, **given}

@@ -170,6 +170,16 @@ MIGRATIONS: Sequence[str] = (
 
     CREATE UNIQUE INDEX draw_templates_name ON draw_templates (user_id, name COLLATE NOCASE);
     """,
+    """
+    ALTER TABLE jobs ADD COLUMN request_id TEXT;
+    DROP TRIGGER jobs_log_acceptance;
+    CREATE TRIGGER jobs_log_acceptance AFTER INSERT ON jobs
+    BEGIN
+        INSERT INTO job_log (job_id, at, message) VALUES (
+            NEW.id, NEW.created_at, 'accepted' || coalesce(', request ' || NEW.request_id, '')
+        );
+    END;
+    """,
     _script_in("migration_histories.sql"),
 )
 """The script that leads from version 1 to 2, from 2 to 3, and so on. ``schema.sql`` is the newest

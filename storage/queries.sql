@@ -419,9 +419,9 @@ FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id WHERE jobs.id = :id;
 
 -- insert_job: A job starts its life waiting.
 INSERT INTO jobs (id, run_type, dataset_id, user_id, source_commit_id, run_parameters, created_at,
-                  retry_of, lane, priority)
+                  retry_of, lane, priority, request_id)
 VALUES (:id, :run_type, :dataset_id, :user_id, :source_commit_id, :run_parameters, :created_at,
-        :retry_of, :lane, :priority);
+        :retry_of, :lane, :priority, :request_id);
 
 -- claim_job: pending -> running, for a lane: interactive before batch, then the user whose turn it
 -- is, then the user's longest waiting; no row back means that nothing can start. A delay that ends

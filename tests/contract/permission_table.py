@@ -38,6 +38,7 @@ CHANGE_BY_PAGE = (403, 404, 403, 303, 303, 303, 303)
 SEE_PAGE = (200, 404, 200, 200, 200, 200, 303)
 WRITE_PAGE = (403, 404, 403, 200, 200, 200, 303)
 MAKE_PAGE = (403, 200, 200, 200, 200, 200, 303)
+ADMINISTER_PAGE = (403, 403, 403, 403, 403, 200, 303)
 MY_PAGE = (200, 200, 200, 200, 200, 200, 303)
 """On the pages a script's token is worth nothing: one is led to the sign-in."""
 
@@ -313,6 +314,9 @@ TABLE = (
     Row("GET /datasets/<int:dataset_id>", SEE_PAGE, at("/datasets/{d}"), "page"),
     Row("GET /datasets/<int:dataset_id>/import", WRITE_PAGE, at("/datasets/{d}/import"), "page"),
     Row("GET /datasets/<int:dataset_id>/draw", WRITE_PAGE, at("/datasets/{d}/draw"), "page"),
+    Row("GET /account", MY_PAGE, at("/account"), "page"),
+    Row("GET /admin/users", ADMINISTER_PAGE, at("/admin/users"), "page"),
+    Row("GET /admin/audit", ADMINISTER_PAGE, at("/admin/audit"), "page"),
     Row("GET /jobs", MY_PAGE, at("/jobs"), "page"),
     Row("POST /jobs", TO_PAGES, _jobs_form, "page"),
     Row("GET /jobs/<job_id>", SEE_PAGE, at("/jobs/{j}"), "page"),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import jobsvc
+from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.live_server import PASSWORD, LiveServer
 
@@ -138,12 +142,14 @@ def test_an_admin_adds_changes_and_removes_users(server: LiveServer) -> None:
     assert_problem(server.admin.get(path), 404, "not_found")
 
 
-def test_the_last_admin_stays(server: LiveServer) -> None:
-    me = server.admin.get("/api/users/me").json()
-    path = f"/api/users/{me['id']}"
-    assert_problem(server.admin.delete(path), 409, "conflict", "last admin")
-    change = server.admin.patch(path, json={"role_name": "viewer"})
-    assert_problem(change, 409, "conflict", "last admin")
+def test_the_last_admin_stays(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, memory_mb=256)
+    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as alone:
+        me = alone.admin.get("/api/users/me").json()
+        path = f"/api/users/{me['id']}"
+        assert_problem(alone.admin.delete(path), 409, "conflict", "last admin")
+        change = alone.admin.patch(path, json={"role_name": "viewer"})
+        assert_problem(change, 409, "conflict", "last admin")
 
 
 def test_a_user_changes_their_own_password(server: LiveServer) -> None:

@@ -34,12 +34,20 @@ def test_a_log_tells_each_step_with_its_time(server: LiveServer) -> None:
     job = server.draw(server.new_table(100), RANDOM)
     log = server.admin.get(f"/api/jobs/{job['id']}/logs").json()
     messages = [entry["message"] for entry in log["logs"]]
-    assert messages[:2] == ["accepted", "attempt 1 started"]
+    assert messages[0].startswith("accepted, request ")
+    assert messages[1] == "attempt 1 started"
     assert messages[-1] == "completed"
     assert log["total"] == len(messages)
     times = [entry["at"] for entry in log["logs"]]
     assert all(moment.endswith("+00:00") and len(moment) == 32 for moment in times)
     assert (times[0], times[-1]) == (job["created_at"], job["completed_at"])
+
+
+def test_a_log_names_the_request_that_asked_for_the_job(server: LiveServer) -> None:
+    path = f"/api/sampling/datasets/{server.new_table(10)}/jobs"
+    asked = server.admin.post(path, json=RANDOM, headers={"X-Request-ID": "trace-42"})
+    log = server.admin.get(f"/api/jobs/{asked.json()['job_id']}/logs").json()["logs"]
+    assert log[0]["message"] == "accepted, request trace-42"
 
 
 def test_a_failed_jobs_log_ends_with_the_reason(server: LiveServer) -> None:

@@ -57,6 +57,15 @@ def test_data_files_are_added_up_once_a_minute_and_the_rest_at_once(
     assert meter.measure().part_bytes["files"] == 10
 
 
+def test_a_sum_that_took_long_is_kept_longer(directory: DataDirectory) -> None:
+    looks = iter([0.0, 10.0, 499.0, 500.0, 500.0])  # the first sum took 10 seconds
+    meter = DiskUseMeter(directory, lambda: next(looks))
+    meter.measure()
+    (directory.files_dir / "ab1.parquet").write_bytes(b"x" * 10)
+    assert meter.measure().part_bytes["files"] == 0
+    assert meter.measure().part_bytes["files"] == 10
+
+
 def test_a_part_that_goes_away_meanwhile_counts_nothing(directory: DataDirectory) -> None:
     directory.counts_dir.rmdir()
     assert DiskUseMeter(directory).measure().part_bytes["counts"] == 0

@@ -1,0 +1,93 @@
+"""A user's own page, and the pages for admins."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import sign_in
+from tests.live_server import PASSWORD, LiveServer
+
+Analyst = tuple[Page, httpx.Client]
+
+
+@pytest.fixture
+def admin(page: Page, server: LiveServer) -> Page:
+    _, user = server.new_user("admin")
+    sign_in(page, server.url, user["soeid"])
+    return page
+
+
+def test_a_token_is_shown_once_works_and_is_ended(analyst: Analyst, server: LiveServer) -> None:
+    page, _ = analyst
+    page.goto(f"{server.url}/account")
+    page.get_by_label("Name").fill("nightly")
+    page.get_by_role("button", name="Make").click()
+    token = page.locator("[data-field=token]").inner_text()
+    script = server.client(token)
+    assert script.get("/api/users/me").status_code == 200
+    assert script.post("/api/datasets", json={"name": "x"}).status_code == 403
+    page.reload()
+    expect(page.locator("[data-field=token]")).to_have_count(0)
+    page.get_by_role("button", name="End the token nightly").click()
+    page.get_by_role("button", name="Yes, do it").click()
+    expect(page.get_by_text("You have none.")).to_be_visible()
+    assert script.get("/api/users/me").status_code == 401
+
+
+def test_a_new_password_signs_out_and_in_again(page: Page, server: LiveServer) -> None:
+    _, user = server.new_user()
+    sign_in(page, server.url, user["soeid"], "/account")
+    page.get_by_label("New password").fill("another long password")
+    page.get_by_role("button", name="Change").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.get_by_label("SOEID").fill(user["soeid"])
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("wrong")
+    page.get_by_label("Password").fill("another long password")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Welcome")
+
+
+def test_an_admin_lets_someone_in_by_a_link_and_removes_them(
+    admin: Page, server: LiveServer
+) -> None:
+    admin.goto(f"{server.url}/admin/users")
+    admin.get_by_label("SOEID").fill("zz99001")
+    admin.get_by_label("Role", exact=True).select_option("viewer")
+    admin.get_by_role("button", name="Add").click()
+    expect(admin.get_by_role("cell", name="zz99001", exact=True)).to_be_visible()
+    admin.get_by_role("button", name="Make a link for zz99001").click()
+    link = admin.locator("[data-field=link]").inner_text()
+    form = {"code": link.split("code=")[1], "password": PASSWORD, "again": PASSWORD}
+    assert server.client(None).post("/sign-in", data=form).status_code == 303
+    admin.get_by_label("Role of zz99001", exact=True).select_option("analyst")
+    admin.get_by_role("button", name="Change the role of zz99001").click()
+    expect(admin.get_by_label("Role of zz99001", exact=True)).to_have_value("analyst")
+    admin.get_by_role("button", name="Remove zz99001").click()
+    admin.get_by_label("Type zz99001").fill("zz99001")
+    admin.get_by_role("button", name="Yes, do it").click()
+    expect(admin.get_by_role("cell", name="zz99001", exact=True)).to_have_count(0)
+    admin.goto(f"{server.url}/admin/audit?action=user_removed")
+    expect(admin.get_by_role("row").nth(1)).to_contain_text("zz99001")
+
+
+def test_a_user_that_cannot_be_is_told_beside_the_field(admin: Page, server: LiveServer) -> None:
+    admin.goto(f"{server.url}/admin/users")
+    taken = server.admin.get("/api/users/me").json()["soeid"]
+    admin.get_by_label("SOEID").fill(taken)
+    admin.get_by_role("button", name="Add").click()
+    expect(admin.get_by_role("alert")).to_contain_text("already")
+
+
+def test_the_admins_pages_are_for_admins(analyst: Analyst, server: LiveServer) -> None:
+    page, _ = analyst
+    for path in ("/admin/users", "/admin/audit"):
+        answer = page.goto(f"{server.url}{path}")
+        assert answer is not None
+        assert answer.status == 403
+    page.goto(server.url)
+    page.locator("summary").first.click()
+    expect(page.get_by_role("link", name="Audit trail")).to_have_count(0)
