@@ -2,7 +2,8 @@
 
 Owns: the streams and how many there may be. Invariant: a stream holds one of waitress's threads for
 as long as its client reads, so at most half of them are given to streams; a stream ends with its
-job, after an hour, when its client has left, or when the service stops.
+job, after an hour, when its client has left, when the service stops, or as soon as its token has
+ended or its user may not see the job any more.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from typing import Any
 from flask import Response, current_app, request
 
 from domain_errors import DomainError
-from http_api.access import service
+from http_api.access import holder, service
 from job_runner.service import Service
 from job_runner.settings import Settings
+from storage.datasets import get_dataset
 from storage.errors import NotFound
 from storage.jobs import Job, get_job
+from storage.tokens import still_held_by
 
 LOOK_INTERVAL_S = 0.25
 KEEP_ALIVE_S = 15.0
@@ -75,7 +78,8 @@ def stream(job: Job, as_json: Callable[[Job], Any]) -> Response:
     if not slots.take():
         raise TooManyStreams("Too many event streams are open. Ask for the job now and then.")
     gone = request.environ.get("waitress.client_disconnected", lambda: False)
-    response = Response(_events(here, job.id, as_json, gone), mimetype="text/event-stream")
+    events = _events(here, job.id, holder().token_id, as_json, gone)
+    response = Response(events, mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(slots.release)
@@ -83,15 +87,18 @@ def stream(job: Job, as_json: Callable[[Job], Any]) -> Response:
 
 
 def _events(
-    here: Service, job_id: str, as_json: Callable[[Job], Any], gone: Callable[[], bool]
+    here: Service,
+    job_id: str,
+    token_id: int,
+    as_json: Callable[[Job], Any],
+    gone: Callable[[], bool],
 ) -> Iterator[str]:
     began = spoke = time.monotonic()
     last = ""
     while time.monotonic() - began < LONGEST_S and not gone() and not here.stopping.is_set():
         try:
-            with here.database.read() as tx:
-                job = get_job(tx, job_id)
-        except NotFound:  # its dataset was removed
+            job = _still_seen(here, job_id, token_id)
+        except NotFound:
             return
         text = json.dumps(as_json(job), ensure_ascii=False)
         if text != last:
@@ -103,3 +110,14 @@ def _events(
         if job.status in ("completed", "failed"):
             return
         here.stopping.wait(LOOK_INTERVAL_S)
+
+
+def _still_seen(here: Service, job_id: str, token_id: int) -> Job:
+    """The job, as long as the token holds and its user may see the job's dataset."""
+    with here.database.read() as tx:
+        job = get_job(tx, job_id)
+        viewer = still_held_by(tx, token_id, here.clock)
+        if viewer is None:
+            raise NotFound("The token has ended.")
+        get_dataset(tx, job.dataset_id, viewer)
+    return job

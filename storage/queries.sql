@@ -68,6 +68,11 @@ FROM tokens JOIN users ON users.id = tokens.user_id
 WHERE token_hash = :token_hash AND (expires_at IS NULL OR expires_at > :now)
   AND users.removed_at IS NULL;
 
+-- token_still_held: Who a token stands for by now, while a request that came with it goes on.
+SELECT users.id, users.soeid, users.role_name, users.created_at
+FROM tokens JOIN users ON users.id = tokens.user_id
+WHERE tokens.id = :id AND (expires_at IS NULL OR expires_at > :now) AND users.removed_at IS NULL;
+
 -- list_named_tokens: A user's named tokens, newest first.
 SELECT * FROM tokens WHERE user_id = :user_id AND kind = 'named' ORDER BY id DESC
 LIMIT :limit OFFSET :offset;

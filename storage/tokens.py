@@ -77,8 +77,13 @@ def holder_of(tx: Transaction, secret: str, clock: Clock) -> TokenHolder | None:
     row = first(tx, "token_holder", token_hash=_hash(secret), now=timestamp(clock()))
     if row is None:
         return None
-    user = User(row["id"], row["soeid"], cast(Role, row["role_name"]), row["created_at"])
-    return TokenHolder(user, row["token_id"], row["scope"], row["kind"], row["token_name"])
+    return TokenHolder(_user(row), row["token_id"], row["scope"], row["kind"], row["token_name"])
+
+
+def still_held_by(tx: Transaction, token_id: int, clock: Clock) -> User | None:
+    """Whom a token stands for by now; None when it has ended or its user is gone."""
+    row = first(tx, "token_still_held", id=token_id, now=timestamp(clock()))
+    return None if row is None else _user(row)
 
 
 def list_tokens(tx: Transaction, user_id: int, offset: int, limit: int) -> tuple[list[Token], int]:
@@ -123,7 +128,7 @@ def sign_in_link_user(tx: Transaction, code: str, clock: Clock) -> User | None:
     row = first(tx, "sign_in_link_user", code_hash=_hash(code), now=timestamp(clock()))
     if row is None:
         return None
-    return User(row["id"], row["soeid"], cast(Role, row["role_name"]), row["created_at"])
+    return _user(row)
 
 
 def use_sign_in_link(tx: Transaction, code: str, clock: Clock) -> int:
@@ -143,6 +148,10 @@ def use_sign_in_link(tx: Transaction, code: str, clock: Clock) -> int:
 
 def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _user(row: sqlite3.Row) -> User:
+    return User(row["id"], row["soeid"], cast(Role, row["role_name"]), row["created_at"])
 
 
 def _token(row: sqlite3.Row | None) -> Token:

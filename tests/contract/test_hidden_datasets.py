@@ -13,7 +13,9 @@ import pytest
 
 import jobsvc
 from job_runner.settings import Settings
-from storage.permissions import delete_permission
+from storage.permissions import delete_permission, put_permission
+from storage.tokens import revoke_token
+from storage.users import remove_user
 from tests.contract.permission_table import RANDOM, TABLE, Ask, Row, Scene
 from tests.contract.problems import assert_problem
 from tests.contract.test_permissions import kind_of_token, sent
@@ -166,6 +168,26 @@ def test_ones_own_work_goes_out_of_sight_with_the_permission(scene: Scene) -> No
         writer.post(f"/api/jobs/{made}/retry", headers=key),
     ):
         assert_problem(answer, 404, "not_found")
+
+
+@pytest.mark.parametrize("end", ["level", "token", "user"])
+def test_an_open_stream_ends_with_what_it_was_opened_by(scene: Scene, end: str) -> None:
+    service, watcher, job_id = scene.service, scene.person(), scene.job("running")
+    secret, token_id = scene.token_of(watcher)
+    with service.database.write() as tx:
+        put_permission(tx, scene.dataset, watcher.id, "read")
+    path = f"/api/jobs/{job_id}/events"
+    with scene.server.client(secret).stream("GET", path) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == "event: job"
+        with service.database.write() as tx:
+            if end == "level":
+                delete_permission(tx, scene.dataset, watcher.id)
+            elif end == "token":
+                revoke_token(tx, token_id)
+            else:
+                remove_user(tx, watcher.id, service.clock)
+        assert all(line.startswith("data: ") or not line for line in lines)
 
 
 def test_a_key_of_ones_own_meets_no_one_elses(scene: Scene) -> None:
