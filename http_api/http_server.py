@@ -72,6 +72,7 @@ class HttpServer:
                 max_request_body_size=settings.body_max_kb * 1024,  # unless the gate says more
                 channel_request_lookahead=1,  # a client that leaves is noticed
                 ident=None,
+                **_proxy(settings.trusted_proxy),
             )
         except OSError as error:
             why = "is in use" if error.errno == errno.EADDRINUSE else f"can't be used ({error})"
@@ -126,6 +127,17 @@ class HttpServer:
 
     def _listeners(self) -> list[Any]:
         return [one for one in self._channels.values() if isinstance(one, BaseWSGIServer)]
+
+
+def _proxy(address: str) -> dict[str, Any]:
+    """What is believed of a proxy; from anyone else, waitress drops these headers."""
+    if not address:
+        return {}
+    return {
+        "trusted_proxy": address,
+        "trusted_proxy_count": 1,
+        "trusted_proxy_headers": "x-forwarded-for x-forwarded-proto x-forwarded-host",
+    }
 
 
 def _reachable(host: str) -> str:

@@ -7,6 +7,7 @@ name in capitals. A command-line option wins over the variable, the variable ove
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -52,6 +53,11 @@ class Settings:
     )
     host: str = _setting("127.0.0.1", "address", "Address that the server listens on.")
     port: int = _setting(8000, "port", "Port that the server listens on; 0 takes a free one.", 0)
+    trusted_proxy: str = _setting(
+        "",
+        "address",
+        "Address of a proxy whose X-Forwarded-For, -Proto and -Host are believed; none when empty.",
+    )
     allowed_hosts: str = _setting(
         "",
         "names, with commas",
@@ -138,6 +144,11 @@ class Settings:
             choices = item.metadata["choices"]
             if choices and getattr(self, item.name) not in choices:
                 raise InvalidSetting(f"{item.name} must be one of {', '.join(choices)}.")
+        if self.trusted_proxy:
+            try:
+                ipaddress.ip_address(self.trusted_proxy)
+            except ValueError as error:
+                raise InvalidSetting(f"trusted_proxy is no address: {error}.") from None
         try:
             re.compile(self.soeid_pattern)
         except re.error as error:

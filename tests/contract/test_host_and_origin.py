@@ -11,7 +11,7 @@ import pytest
 import jobsvc
 from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
-from tests.live_server import LiveServer
+from tests.live_server import PASSWORD, LiveServer
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +22,48 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     )
     with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
         yield live
+
+
+@pytest.fixture(scope="module")
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server behind a proxy on the same machine."""
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("proxied"),
+        memory_mb=128,
+        allowed_hosts="jobs.example.org",
+        trusted_proxy="127.0.0.1",
+    )
+    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+        yield live
+
+
+FORWARDED = {
+    "X-Forwarded-For": "203.0.113.9, 198.51.100.7",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Host": "jobs.example.org",
+}
+
+
+def test_a_trusted_proxy_tells_who_asks_and_by_which_name(proxied: LiveServer) -> None:
+    _, user = proxied.new_user()
+    path = f"/api/users/{user['id']}/sign-in-link"
+    made = proxied.admin.post(path, headers=FORWARDED)
+    assert made.json()["link"].startswith("https://jobs.example.org/sign-in?code=")
+    (entry, *_) = proxied.admin.get("/api/admin/audit").json()["entries"]
+    assert (entry["action"], entry["client_address"]) == ("sign_in_link_made", "198.51.100.7")
+    form = {"soeid": user["soeid"], "password": PASSWORD}
+    answer = proxied.client(None).post("/sign-in", data=form, headers=FORWARDED)
+    assert "Secure" in answer.headers["Set-Cookie"]
+    other = {**FORWARDED, "X-Forwarded-Host": "evil.example"}
+    assert_problem(proxied.admin.get("/health", headers=other), 421, "host_not_allowed")
+
+
+def test_nobody_else_is_believed(server: LiveServer) -> None:
+    _, user = server.new_user()
+    made = server.admin.post(f"/api/users/{user['id']}/sign-in-link", headers=FORWARDED)
+    assert made.json()["link"].startswith(f"{server.url}/sign-in?code=")
+    (entry, *_) = server.admin.get("/api/admin/audit").json()["entries"]
+    assert (entry["action"], entry["client_address"]) == ("sign_in_link_made", "127.0.0.1")
 
 
 @pytest.mark.parametrize("path", ["/", "/health", "/api/datasets", "/api/docs", "/nothing"])

@@ -28,6 +28,7 @@ def test_an_option_wins_over_a_variable_and_a_variable_over_the_default() -> Non
         ({"JOBSVC_WORKERS": "0"}, "workers must be 1 or more"),
         ({"JOBSVC_LOG_FORMAT": "xml"}, "log_format must be one of text, json."),
         ({"JOBSVC_ACCESS_LOG": "maybe"}, 'JOBSVC_ACCESS_LOG must be yes or no, not "maybe".'),
+        ({"JOBSVC_TRUSTED_PROXY": "*"}, "trusted_proxy is no address"),
         ({"JOBSVC_SOEID_PATTERN": "["}, "soeid_pattern is no regular expression"),
     ],
 )
