@@ -225,6 +225,9 @@ OF_SOMEONE_ELSE = ("/sign-in", "/sign-out", "/api/users/login", "/api/users/toke
 
 UNTOLD = {
     "POST /api/sampling/datasets/<int:dataset_id>/plan": "a plan draws nothing",
+    "POST /api/sampling/datasets/<int:dataset_id>/filters": "a filter's shapes and a count",
+    "POST /api/sampling/templates": "a user's own note of what to ask for",
+    "DELETE /api/sampling/templates/<int:template_id>": "the same",
     "POST /api/datasets/<int:dataset_id>/preview": "a look at one's own file keeps nothing",
 }
 
