@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import resource
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,9 @@ from http_api.request_limits import Gate, limited_channel
 from job_runner.settings import Settings
 
 STOP_S = 10
+OTHER_DESCRIPTORS = 256
+"""More than the files, databases and streams that the service itself holds open."""
+
 logger = logging.getLogger("jobsvc.http")
 
 
@@ -37,7 +41,7 @@ class HttpServer:
     app : callable
         The WSGI app.
     settings : Settings
-        Host, port and threads.
+        Host, port, threads and connections.
     gate : Gate
         Which requests are taken in.
     tell_refusal : callable
@@ -62,6 +66,8 @@ class HttpServer:
         self._closing = False
         self._stopped = threading.Event()
         self._stopped.set()
+        # A warning for each request that finds all threads busy would be most of the log.
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         try:
             self._server = create_server(
                 app,
@@ -69,6 +75,9 @@ class HttpServer:
                 host=settings.host,
                 port=settings.port,
                 threads=settings.http_threads,
+                # Beyond it nobody is let in before somebody leaves: a browser keeps up to six.
+                connection_limit=_possible_connections(settings.http_connections),
+                asyncore_use_poll=True,  # select() takes no descriptor above 1023
                 max_request_body_size=settings.body_max_kb * 1024,  # unless the gate says more
                 channel_request_lookahead=1,  # a client that leaves is noticed
                 ident=None,
@@ -138,6 +147,20 @@ def _proxy(address: str) -> dict[str, Any]:
         "trusted_proxy_count": 1,
         "trusted_proxy_headers": "x-forwarded-for x-forwarded-proto x-forwarded-host",
     }
+
+
+def _possible_connections(wanted: int) -> int:
+    """As many connections as are wanted, or as the system's limit of open files leaves room for.
+
+    The process's own limit, often 1,024, is raised as far as it takes.
+    """
+    needed = wanted + OTHER_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        needed = min(needed, hard)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    return max(needed - OTHER_DESCRIPTORS, 1)
 
 
 def _reachable(host: str) -> str:

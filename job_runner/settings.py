@@ -68,6 +68,9 @@ class Settings:
         1, "threads", "Long jobs, such as large imports, that run at the same time.", 1
     )
     http_threads: int = _setting(8, "threads", "Requests that are answered at the same time.", 2)
+    http_connections: int = _setting(
+        1000, "connections", "Clients that may be connected at the same time.", 16
+    )
     duckdb_threads: int = _setting(
         0, "threads", "Threads that all queries share; 0 takes one for each core.", 0
     )

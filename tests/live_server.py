@@ -41,8 +41,7 @@ class LiveServer:
     def client(self, token: str | None) -> httpx.Client:
         """An HTTP client that sends this token."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        limits = httpx.Limits(max_keepalive_connections=0)  # the server takes 100 connections
-        client = httpx.Client(base_url=self.url, headers=headers, timeout=30, limits=limits)
+        client = httpx.Client(base_url=self.url, headers=headers, timeout=30)
         self._clients.append(client)
         return client
 
