@@ -99,7 +99,7 @@ def _write_end(
     pause_s = 1.0
     while True:
         try:
-            with service.database.write() as tx:
+            with service.database.write(sync="first") as tx:
                 return write(tx)
         except StaleJob as stale:
             logger.warning("%s", stale)

@@ -1,21 +1,20 @@
 """What a job handler is given.
 
-Owns: a job's scratch directory and its progress. Invariant: progress is noted in the database at
-most twice a second, and a job that must stop learns it at its next report.
+Owns: a job's progress. Invariant: progress is noted in the database at most twice a second, and a
+job that must stop learns it at its next report.
 """
 
 from __future__ import annotations
 
 import math
-import shutil
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from domain_errors import DomainError
+from job_runner.scratch import Scratch
 from job_runner.service import Service
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import Report
@@ -45,7 +44,7 @@ class JobContext:
 
     service: Service
     job: Job
-    scratch: Path
+    scratch: Scratch
     report: Report
     adopt: Adopt
 
@@ -59,15 +58,14 @@ class JobContext:
 def job_context(
     service: Service, job: Job, leaving: threading.Event, interrupted: threading.Event
 ) -> Iterator[JobContext]:
-    """A context whose scratch directory is gone afterwards, whatever happened."""
-    scratch = service.directory.scratch_dir / f"{job.id}-{job.attempt}"
-    scratch.mkdir(mode=0o700)
+    """A context of whose scratch nothing is left afterwards, whatever happened."""
+    scratch = Scratch(service.directory.scratch_dir, f"{job.id}-{job.attempt}")
     report = _progress_notes(service, job, leaving, interrupted)
     try:
         with service.data_files.hold() as adopt:
             yield JobContext(service, job, scratch, report, adopt)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.clear()
 
 
 def _progress_notes(
@@ -88,7 +86,7 @@ def _progress_notes(
             raise TimedOut(f"The job ran longer than {limit_min:,} minutes, the limit of its type.")
         if now - last_note >= NOTE_INTERVAL_S:
             last_note = now
-            with service.database.write() as tx:
+            with service.database.write(sync="later") as tx:
                 report_progress(tx, job, round(100 * fraction, 1), message)
 
     return report

@@ -92,7 +92,7 @@ def run_import(context: JobContext) -> Outcome:
         context.parquet,
         service.directory.upload_path(job.id),
         job.run_parameters["file_name"],
-        context.scratch,
+        context.scratch.folder,
         report=share_of(context.report, 0.0, READ_SHARE),
     )
     context.report(READ_SHARE, "storing data files")

@@ -105,7 +105,8 @@ class Runner:
         while not service.stopping.is_set() and threads.idle.acquire(blocking=False):
             job = None
             try:
-                with service.database.write() as tx:
+                # A claim that a power cut undoes is made again at the next start.
+                with service.database.write(sync="later") as tx:
                     job = claim_next_job(tx, service.clock, threads.lane)
             finally:
                 if job is None:

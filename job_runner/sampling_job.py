@@ -140,7 +140,7 @@ def run_sampling(context: JobContext) -> Outcome:
         source.files,
         engine_rounds(parameters["rounds"], source.files),
         table_key=source.key,
-        destination=context.scratch / "sample.parquet",
+        destination=context.scratch.file("sample.parquet"),
         report=share_of(context.report, 0.0, DRAW_SHARE),
         counts_dir=service.directory.counts_dir,
     )
@@ -175,7 +175,7 @@ def _stored_residual(context: JobContext, source: OpenTable, sample: DrawnSample
         stored = open_commit(tx, job.dataset_id, job.source_commit_id).manifest.table(source.key)
     left_out = np.concatenate([source.files.left_out, sample.drawn_ordinals])
     with context.parquet.cursor() as cursor:
-        written = write_ordinals(cursor, left_out, context.scratch / "left_out.parquet")
+        written = write_ordinals(cursor, left_out, context.scratch.file("left_out.parquet"))
     kept = context.adopt(written.path, written.rows)
     return replace(stored, key=RESIDUAL, left_out=kept)
 

@@ -1,10 +1,10 @@
 """The SQLite database: one connection a thread, one writer at a time.
 
 Invariant: a write is a short ``BEGIN IMMEDIATE`` transaction under one lock of the process, so it
-never meets "database is locked"; a read sees one snapshot and waits for nobody (WAL). Commits are
-synced to disk (synchronous=FULL): an accepted job survives a power cut. ``version`` tells whether
-anything was committed since: one process owns the data directory, so every commit is made here.
-What became of jobs is told after the commit, outside the lock.
+never meets "database is locked"; a read sees one snapshot and waits for nobody (WAL). A write
+returns once its commit is synced to disk, as with synchronous=FULL: an accepted job survives a
+power cut. ``version`` tells whether anything was committed since: one process owns the data
+directory, so every commit is made here. What became of jobs is told after that, outside the lock.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from storage.job_changes import JobChange, TellChange, tell_nobody
 from storage.migrations import bring_up_to_date
+from storage.wal_sync import WalSync
 
 logger = logging.getLogger("jobsvc.storage")
+Sync = Literal["shared", "first", "later"]
 
 
 class Transaction(sqlite3.Connection):
@@ -57,6 +59,7 @@ class Database:
         self._tell = tell
         self._busy_timeout_s = busy_timeout_s
         self._write_lock = threading.Lock()
+        self._log = WalSync(path)
         self._local = threading.local()
         self._connections: list[Transaction] = []
         self._connections_lock = threading.Lock()
@@ -87,11 +90,21 @@ class Database:
             connection.execute("ROLLBACK")
 
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
-        """A transaction that is committed at the end of the block, or not at all."""
+    def write(self, *, sync: Sync = "shared") -> Iterator[Transaction]:
+        """A transaction that is committed at the end of the block, or not at all.
+
+        Parameters
+        ----------
+        sync : {"shared", "first", "later"}
+            When the commit reaches the disk. ``shared``: before the block is left, with one sync
+            for all who wait; others may see it a little earlier. ``first``: before anyone sees it.
+            ``later``: with a later commit; until then it survives the process, but no power cut.
+        """
         connection = self._connection()
         with self._write_lock:
             connection.changes.clear()
+            if sync == "first":
+                connection.execute("PRAGMA synchronous = FULL")
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -106,6 +119,10 @@ class Database:
                 raise
             finally:
                 self.version += 1
+                if sync == "first":
+                    connection.execute("PRAGMA synchronous = NORMAL")
+        if sync == "shared":
+            self._log.wait()
         self._tell_all(connection.changes)
 
     def give_pages_back(self, most: int) -> bool:
@@ -139,6 +156,7 @@ class Database:
             for connection in self._connections:
                 connection.close()
             self._connections.clear()
+        self._log.close()
 
     def _tell_all(self, changes: list[JobChange]) -> None:
         for change in changes:
@@ -167,7 +185,8 @@ class Database:
         connection.row_factory = sqlite3.Row
         if not self._path.stat().st_size:  # it takes an empty database
             connection.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        # NORMAL syncs at checkpoints alone; commits are synced as ``write`` is told.
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
         with self._connections_lock:
             self._connections.append(connection)

@@ -31,13 +31,13 @@ def check_writable(database: Database) -> None:
     Raises
     ------
     NotWritable
-        Says SQLite's reason.
+        Says SQLite's reason, or the system's.
     """
     try:
         with database.write() as tx:
             (version,) = tx.execute("PRAGMA user_version").fetchone()
             tx.execute(f"PRAGMA user_version = {version:d}")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise NotWritable(f"The database can't be written: {error}.") from error
 
 

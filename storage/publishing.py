@@ -57,7 +57,7 @@ def publish(database: Database, job: Job, outcome: Outcome, clock: Clock) -> str
     Conflict, NotFound
         The ref to make is taken, or the ref to move is gone.
     """
-    with database.write() as tx:
+    with database.write(sync="first") as tx:
         if outcome.commit is None:
             complete_job(tx, job, outcome.summary, None, clock)
             return None

@@ -26,11 +26,11 @@ import httpx
 
 import jobsvc
 from storage.data_directory import DataDirectory
-from storage.database import Database, Transaction
+from storage.database import Database, Sync, Transaction
 from tests.faults.history import Books, wait_until_idle
 
 ROOT = Path(jobsvc.__file__).parent
-LASTING = ("fsync", "replace", "rename", "unlink", "remove", "rmdir")
+LASTING = ("fsync", "fdatasync", "replace", "rename", "unlink", "remove", "rmdir")
 OFTEN = 2
 """How often the same point of the same function counts: a loop's later rounds are like these."""
 TIMED = "context.report"
@@ -72,8 +72,8 @@ class KillPoints:
         points = self
 
         @contextmanager
-        def write(database: Database) -> Iterator[Transaction]:
-            with original(database) as tx:
+        def write(database: Database, *, sync: Sync = "shared") -> Iterator[Transaction]:
+            with original(database, sync=sync) as tx:
                 yield tx
                 points.reach("before", "commit")
             points.reach("after", "commit")

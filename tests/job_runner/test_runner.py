@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -14,6 +15,7 @@ from job_runner.context import JobContext
 from job_runner.recovery import recover
 from job_runner.runner import Runner
 from job_runner.service import Service
+from storage.database import Database, Sync, Transaction
 from storage.datasets import Dataset
 from storage.job_queue import claim_next_job, recover_jobs
 from storage.jobs import Job
@@ -52,6 +54,36 @@ class Finished:
     def wait(self, count: int = 1) -> None:
         for _ in range(count):
             assert self._ended.acquire(timeout=WAIT_S)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_jobs_end_is_on_disk_before_it_is_seen_and_its_claim_is_not_waited_for(
+    service: Service,
+    dataset: Dataset,
+    user: User,
+    fails: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    original = Database.write
+    syncs: dict[str, list[Sync]] = defaultdict(list)
+
+    def write(database: Database, *, sync: Sync = "shared") -> AbstractContextManager[Transaction]:
+        syncs[threading.current_thread().name].append(sync)
+        return original(database, sync=sync)
+
+    def handler(context: JobContext) -> Outcome:
+        context.report(0.5, "half done")
+        if fails:
+            raise ZeroDivisionError
+        return Outcome()
+
+    monkeypatch.setattr(Database, "write", write)
+    finished = Finished(handler)
+    with running(service, finished, workers=1) as woken:
+        submit(woken, dataset, user)
+        finished.wait()
+    assert set(syncs["job-dispatcher"]) == {"later"}
+    assert syncs["short-job_0"] == ["later", "first"]
 
 
 def test_jobs_run_in_submission_order_and_complete(
@@ -113,7 +145,7 @@ def test_a_failure_is_written_down_with_its_code_and_a_sentence(
     service: Service, dataset: Dataset, user: User, error: Exception, code: str, message: str
 ) -> None:
     def handler(context: JobContext) -> Outcome:
-        (context.scratch / "half").write_text("written")
+        (context.scratch.folder / "half").write_text("written")
         raise error
 
     finished = Finished(handler)

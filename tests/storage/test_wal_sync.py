@@ -1,0 +1,133 @@
+"""Commits are on disk when a write returns; those that wait together share a sync."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from storage.database import Database, Sync
+
+INSERT = "INSERT INTO users (soeid, role_name, created_at) VALUES (?, 'admin', '')"
+
+
+@dataclass
+class Syncs:
+    """The real syncs of files, each told before it starts; ``held`` keeps them waiting."""
+
+    files: list[int] = field(default_factory=list)
+    disk: Path | None = None
+    may_go: threading.Event = field(default_factory=threading.Event)
+    began: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+
+@pytest.fixture
+def syncs(monkeypatch: pytest.MonkeyPatch, database: Database, tmp_path: Path) -> Iterator[Syncs]:
+    told, original = Syncs(), os.fdatasync
+    told.may_go.set()
+
+    def fdatasync(descriptor: int) -> None:
+        told.files.append(os.fstat(descriptor).st_ino)
+        told.began.release()
+        assert told.may_go.wait(10)
+        original(descriptor)
+        if told.disk is not None:
+            told.disk.mkdir(exist_ok=True)
+            for path in tmp_path.glob("jobsvc.sqlite3*"):
+                shutil.copy(path, told.disk / path.name)
+
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    yield told
+    told.may_go.set()
+
+
+def put(database: Database, soeid: str, sync: Sync = "shared") -> None:
+    with database.write(sync=sync) as tx:
+        tx.execute(INSERT, (soeid,))
+
+
+def test_a_write_syncs_the_databases_log(database: Database, syncs: Syncs, tmp_path: Path) -> None:
+    put(database, "a")
+    assert syncs.files == [(tmp_path / "jobsvc.sqlite3-wal").stat().st_ino]
+
+
+def test_what_is_on_disk_at_the_sync_holds_the_commit_and_all_before_it(
+    database: Database, syncs: Syncs, tmp_path: Path
+) -> None:
+    put(database, "first", sync="later")
+    assert syncs.files == []
+    syncs.disk = tmp_path / "disk"
+    put(database, "second")
+    after_a_power_cut = sqlite3.connect(syncs.disk / "jobsvc.sqlite3")
+    found = after_a_power_cut.execute("SELECT soeid FROM users ORDER BY id").fetchall()
+    after_a_power_cut.close()
+    assert found == [("first",), ("second",)]
+
+
+def test_sqlite_itself_syncs_a_commit_that_must_be_on_disk_before_it_is_seen(
+    database: Database, syncs: Syncs
+) -> None:
+    levels: list[int] = []
+    sync: Sync
+    for sync in ("first", "shared", "first", "later"):
+        with database.write(sync=sync) as tx:
+            tx.execute(INSERT, (f"{sync} {len(levels)}",))
+            levels.append(tx.execute("PRAGMA synchronous").fetchone()[0])
+    assert levels == [2, 1, 2, 1]
+    assert len(syncs.files) == 1
+
+
+def test_those_who_commit_while_a_sync_is_under_way_share_the_next_one(
+    database: Database, syncs: Syncs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came_to_wait = threading.Semaphore(0)
+
+    class Tickets:
+        numbers = itertools.count(1)
+
+        def __next__(self) -> int:
+            number = next(self.numbers)
+            came_to_wait.release()
+            return number
+
+    monkeypatch.setattr(database._log, "_tickets", Tickets())
+    syncs.may_go.clear()
+    with ThreadPoolExecutor(4) as threads:
+        first = threads.submit(put, database, "first")
+        assert syncs.began.acquire(timeout=10)
+        others = [threads.submit(put, database, soeid) for soeid in ("b", "c", "d")]
+        for _ in range(2 + len(others)):  # the one that syncs takes two
+            assert came_to_wait.acquire(timeout=10)
+        assert not any(write.done() for write in (first, *others))
+        syncs.may_go.set()
+        for write in (first, *others):
+            write.result(10)
+    assert len(syncs.files) == 2
+
+
+def test_a_sync_that_fails_is_told_to_the_writer(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", fail)
+        with pytest.raises(OSError, match="Input/output error"):
+            put(database, "a")
+    put(database, "b")
+
+
+def test_a_database_is_closed_without_its_log_being_left(tmp_path: Path) -> None:
+    database = Database(tmp_path / "closed.sqlite3")
+    put(database, "a")
+    database.close()
+    assert not (tmp_path / "closed.sqlite3-wal").exists()
