@@ -14,9 +14,17 @@ MAY_IMPORT = {
     "parquet_tables": LEAVES,
     "storage": {"parquet_tables"} | LEAVES,
     "sampling_engine": {"parquet_tables"} | LEAVES,
+    "profiling_engine": {"parquet_tables"} | LEAVES,
     "import_engine": {"parquet_tables"} | LEAVES,
     "sql_sandbox": {"parquet_tables"} | LEAVES,
-    "job_runner": {"storage", "sampling_engine", "import_engine", "sql_sandbox", "parquet_tables"}
+    "job_runner": {
+        "storage",
+        "sampling_engine",
+        "profiling_engine",
+        "import_engine",
+        "sql_sandbox",
+        "parquet_tables",
+    }
     | LEAVES,
     "http_api": {"job_runner", "storage", "sampling_engine", "parquet_tables"} | LEAVES,
     "web_ui": {
@@ -34,6 +42,7 @@ FORBIDDEN_LIBRARIES = {
     "parquet_tables": {"flask", "sqlite3", "waitress"},
     "storage": {"flask", "duckdb", "waitress"},
     "sampling_engine": {"flask", "sqlite3", "waitress"},
+    "profiling_engine": {"flask", "sqlite3", "waitress"},
     "import_engine": {"flask", "sqlite3", "waitress"},
     "sql_sandbox": {"flask", "sqlite3", "waitress", "numpy"},
     "job_runner": {"flask", "sqlite3", "duckdb", "waitress"},

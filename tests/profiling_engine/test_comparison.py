@@ -1,0 +1,187 @@
+"""A bad sample is called out, a good one isn't; the figures are those of the field's libraries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from parquet_tables.database import ParquetDatabase
+from parquet_tables.tables import Column, TableFiles
+from parquet_tables.writing import read_columns, write_parquet
+from profiling_engine.comparison import TableComparison, compare_tables
+from profiling_engine.comparison_figures import (
+    chi_square,
+    chi_square_p,
+    holm,
+    kolmogorov_distance,
+    kolmogorov_p,
+    shares_differ_p,
+)
+from profiling_engine.comparison_sides import Side
+
+ROWS = 20_000
+DRAWS = 200
+POPULATION = f"""
+SELECT range AS id,
+       (hash(range) % 100000) / 100 AS uniform,
+       exp((hash(range * 7) % 10000) / 2000) AS skewed,
+       CAST(floor(ln(1 + hash(range * 11) % 3000)) AS INTEGER) AS few,
+       'region ' || (hash(range * 13) % 7) AS region,
+       CASE WHEN hash(range * 17) % 10 < 3 THEN NULL ELSE hash(range * 19) % 50 END AS holes,
+       DATE '2024-01-01' + CAST(hash(range * 23) % 366 AS INTEGER) AS day,
+       hash(range * 29) % 5 = 0 AS flag,
+       'key ' || range AS key
+FROM range({ROWS})
+"""
+
+
+@dataclass(frozen=True)
+class Stage:
+    database: ParquetDatabase
+    root: Path
+    population: TableFiles
+
+    def table(self, query: str, name: str) -> TableFiles:
+        path = self.root / f"{name}.parquet"
+        with self.database.cursor() as cursor:
+            file = write_parquet(cursor, query, [], path)
+            return TableFiles(read_columns(cursor, path), (file,))
+
+    def sample(self, condition: str, name: str, more: str = "") -> TableFiles:
+        source = self.population.files[0].path
+        return self.table(f"SELECT *{more} FROM read_parquet('{source}') WHERE {condition}", name)
+
+    def compare(self, sample: TableFiles, weight: Column | None = None) -> TableComparison:
+        side = Side(sample, size=None, weight=weight)
+        return compare_tables(self.database, Side(self.population), side, purpose="sample")
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    root = tmp_path_factory.mktemp("comparison")
+    with ParquetDatabase(root, root / "spill", memory_mb=256, threads=2) as database:
+        with database.cursor() as cursor:
+            file = write_parquet(cursor, POPULATION, [], root / "population.parquet")
+            columns = read_columns(cursor, file.path)
+        yield Stage(database, root, TableFiles(columns, (file,)))
+
+
+def test_the_first_rows_of_a_sorted_table_are_called_out(stage: Stage) -> None:
+    found = stage.compare(stage.sample("uniform < 30", "first"))
+    assert "uniform" in found.as_json()["stand_out"]
+    assert "not like its population" in found.verdict
+    assert "uniform is lower by" in found.verdict
+    by_id = stage.compare(stage.sample(f"id < {ROWS // 40}", "head"))
+    assert by_id.as_json()["stand_out"] == ["id"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "column", "part"),
+    [
+        ("region <> 'region 3' AND hash(id * 31) % 10 = 0", "region", "region 3"),
+        ("(holes >= 0 OR hash(id) % 2 = 0) AND hash(id * 31) % 10 = 0", "holes", "no value"),
+        ("(flag OR hash(id) % 3 = 0) AND hash(id * 31) % 10 = 0", "flag", "false"),
+        ("day < DATE '2024-10-01' AND hash(id * 31) % 10 = 0", "day", "lower"),
+    ],
+)
+def test_each_kind_of_column_is_called_out_with_a_sentence(
+    stage: Stage, condition: str, column: str, part: str
+) -> None:
+    found = stage.compare(stage.sample(condition, f"bad-{column}"))
+    out = {one.name: one.sentence for one in found.standing_out}
+    assert column in out
+    assert part in out[column]
+
+
+def test_good_samples_are_rarely_called_out(stage: Stage) -> None:
+    alarms = 0
+    for seed in range(DRAWS):
+        condition = f"hash(id + {seed * 1_000_003}) % 60 = 0"
+        alarms += bool(stage.compare(stage.sample(condition, "good")).standing_out)
+    assert alarms <= 0.05 * DRAWS
+
+
+def test_weights_undo_what_an_unequal_draw_did(stage: Stage) -> None:
+    unequal = (
+        "hash(id * 37) % 100 < CASE WHEN region IN ('region 0', 'region 1') THEN 20 ELSE 2 END"
+    )
+    weights = ", CASE WHEN region IN ('region 0', 'region 1') THEN 5.0 ELSE 50.0 END AS w"
+    sample = stage.sample(unequal, "unequal", weights)
+    assert "region" in stage.compare(sample).as_json()["stand_out"]
+    weighted = stage.compare(sample, sample.column("w"))
+    assert weighted.standing_out == []
+    assert weighted.only_in_other == ()
+
+
+def test_keys_and_nested_columns_are_told_apart_from_what_is_compared(stage: Stage) -> None:
+    sample = stage.sample("hash(id * 31) % 40 = 0", "plain", ", [id] AS listed, 1 AS extra")
+    found = stage.compare(sample)
+    key = next(one for one in found.columns if one.name == "key")
+    assert (key.distance.distance, key.distance.parts) == (0, ())
+    assert found.only_in_other == ("listed", "extra")
+
+
+def test_drift_between_tables_is_told_by_its_size_and_lost_columns_by_name(stage: Stage) -> None:
+    later = stage.table(
+        f"SELECT * EXCLUDE (flag) REPLACE (uniform + 250 AS uniform) "
+        f"FROM read_parquet('{stage.population.files[0].path}')",
+        "later",
+    )
+    found = compare_tables(stage.database, Side(stage.population), Side(later), purpose="tables")
+    assert found.as_json()["stand_out"] == ["uniform"]
+    assert found.only_in_base == ("flag",)
+    same = compare_tables(
+        stage.database, Side(stage.population), Side(stage.population), purpose="tables"
+    )
+    assert same.standing_out == []
+    assert all(one.distance.distance == 0 for one in same.columns)
+
+
+def test_a_table_without_rows_is_compared_without_a_fault(stage: Stage) -> None:
+    found = stage.compare(stage.sample("false", "empty"))
+    assert found.standing_out == []
+
+
+def test_distances_and_tails_are_those_of_scipy() -> None:
+    chance = np.random.default_rng(7)
+    one, two = chance.normal(size=400), chance.normal(0.3, 1.2, size=300)
+    equal = np.ones(400), np.ones(300)
+    distance = kolmogorov_distance(one, equal[0], two, equal[1])
+    reference = stats.ks_2samp(one, two)
+    assert distance == pytest.approx(reference.statistic)
+    size = 400 * 300 / 700
+    assert kolmogorov_p(distance, size) == pytest.approx(reference.pvalue, rel=0.15)
+    for degrees in (1, 2, 6, 49):
+        for p in (0.2, 0.01, 1e-4):
+            statistic = stats.chi2.isf(p, degrees)
+            assert chi_square_p(float(statistic), degrees) == pytest.approx(p)
+    shares, seen = np.array([0.5, 0.3, 0.2]), np.array([0.45, 0.33, 0.22])
+    effect, p_value, degrees = chi_square(shares, seen, 500)
+    expected = stats.chisquare(seen * 500, shares * 500)
+    assert degrees == 2
+    assert 500 * effect**2 == pytest.approx(expected.statistic)
+    assert p_value == pytest.approx(expected.pvalue)
+
+
+def test_rare_categories_are_put_together_before_they_are_tested() -> None:
+    base = np.array([0.9, 0.09, 0.004, 0.003, 0.003])
+    other = np.array([0.9, 0.09, 0.01, 0.0, 0.0])
+    _, p_value, degrees = chi_square(base, other, 1000)
+    assert degrees == 2
+    assert p_value > 0.9
+
+
+def test_holm_stops_at_the_first_that_chance_explains() -> None:
+    assert holm([0.001, 0.2, 0.006, 0.0001], 0.01) == [True, False, False, True]
+    assert holm([], 0.01) == []
+
+
+def test_equal_shares_are_no_surprise_and_an_impossible_one_is() -> None:
+    assert shares_differ_p(0.3, 0.3, 100) == 1
+    assert shares_differ_p(0.0, 0.5, 100) < 1e-6
+    assert shares_differ_p(0.0, 0.0, 100) == 1
