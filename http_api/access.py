@@ -17,6 +17,7 @@ from flask import Response, current_app, g, request
 from werkzeug.datastructures import Authorization
 
 from domain_errors import DomainError
+from http_api.kept import Kept
 from http_api.problems import of_http_error
 from http_api.sessions import COOKIE, require_own_page
 from job_runner import log_context
@@ -24,7 +25,7 @@ from job_runner.service import Service
 from storage.datasets import Dataset, Level, get_dataset
 from storage.errors import NotFound
 from storage.jobs import Job, get_job
-from storage.tokens import TokenHolder, holder_of
+from storage.tokens import TokenHolder, holder_of, secret_hash
 from storage.users import Role, User
 
 
@@ -43,6 +44,8 @@ class BearerOrSession(HTTPTokenAuth):
 bearer = BearerOrSession(scheme="Bearer", description="A token of POST /api/users/login.")
 
 SERVICE = "jobsvc.service"
+HOLDERS = "jobsvc.token_holders"
+MOST_HOLDERS = 1_000
 NOWHERE = 0
 """The id of no dataset."""
 
@@ -58,11 +61,26 @@ def service() -> Service:
     return cast(Service, current_app.extensions[SERVICE])
 
 
+def _holder_of(secret: str) -> TokenHolder | None:
+    """Whom a token stands for: looked up once for each version of the database."""
+    here = service()
+    kept: Kept[TokenHolder] = current_app.extensions[HOLDERS]
+    key, version = secret_hash(secret), here.database.version
+    found = kept.get(version, key)
+    if found is None:
+        found = holder_of(here.database.single(), secret, here.clock)
+        if found is not None:
+            kept.keep(version, key, found)
+    elif found.has_ended(here.clock):
+        return None
+    return found
+
+
 @bearer.verify_token  # type: ignore[untyped-decorator]
 def _holder(token: str) -> TokenHolder | None:
     if not token:
         return None
-    holder = holder_of(service().database.single(), token, service().clock)
+    holder = _holder_of(token)
     if holder is not None and holder.scope == "read" and request.method not in ("GET", "HEAD"):
         raise Forbidden("This token may only read. Use one with the scope write.")
     if holder is not None:
@@ -85,7 +103,7 @@ def session() -> Session | None:
     """
     if "session" not in g:
         secret = request.cookies.get(COOKIE, "")
-        found = holder_of(service().database.single(), secret, service().clock)
+        found = _holder_of(secret)
         is_session = found is not None and found.kind == "session"
         g.session = Session(secret, found) if found is not None and is_session else None
     return cast(Session | None, g.session)

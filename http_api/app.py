@@ -36,8 +36,9 @@ from http_api import (
     tokens_routes,
     users_routes,
 )
-from http_api.access import SERVICE
+from http_api.access import HOLDERS, MOST_HOLDERS, SERVICE
 from http_api.json_provider import OrjsonProvider
+from http_api.kept import Kept
 from http_api.measured_state import measure
 from http_api.metrics import METRICS, Metrics
 from http_api.request_ids import HEADER, request_id
@@ -90,7 +91,8 @@ def create_app(service: Service, metrics: Metrics) -> APIFlask:
     app.url_map.converters["int"] = StorableInteger
     app.json = OrjsonProvider(app)
     app.extensions[SERVICE] = service
-    app.extensions[kept_answers.KEPT] = kept_answers.KeptAnswers()
+    app.extensions[HOLDERS] = Kept(MOST_HOLDERS)
+    app.extensions[kept_answers.KEPT] = Kept(kept_answers.MOST_ANSWERS)
     app.extensions[row_reads.SEEN] = row_reads.SeenViews()
     app.extensions[job_events.SLOTS] = job_events.StreamSlots(service.settings)
     app.extensions[METRICS] = metrics

@@ -62,7 +62,7 @@ VALUES (:token_hash, :user_id, :kind, :name, :scope, :created_at, :expires_at)
 RETURNING *;
 
 -- token_holder: Who a valid token stands for.
-SELECT tokens.id AS token_id, tokens.scope, tokens.kind, tokens.name AS token_name,
+SELECT tokens.id AS token_id, tokens.scope, tokens.kind, tokens.name AS token_name, expires_at,
        users.id, users.soeid, users.role_name, users.created_at
 FROM tokens JOIN users ON users.id = tokens.user_id
 WHERE token_hash = :token_hash AND (expires_at IS NULL OR expires_at > :now)

@@ -43,6 +43,11 @@ class TokenHolder:
     scope: Scope
     kind: Kind
     token_name: str
+    expires_at: str | None
+
+    def has_ended(self, clock: Clock) -> bool:
+        """Whether the token's time is over by now."""
+        return self.expires_at is not None and self.expires_at <= timestamp(clock())
 
 
 def issue_token(
@@ -61,7 +66,7 @@ def issue_token(
     row = first(
         tx,
         "insert_token",
-        token_hash=_hash(secret),
+        token_hash=secret_hash(secret),
         user_id=user_id,
         kind=kind,
         name=name,
@@ -74,10 +79,12 @@ def issue_token(
 
 def holder_of(tx: Transaction, secret: str, clock: Clock) -> TokenHolder | None:
     """Who a token stands for; None when it is unknown, ended or its user is gone."""
-    row = first(tx, "token_holder", token_hash=_hash(secret), now=timestamp(clock()))
+    row = first(tx, "token_holder", token_hash=secret_hash(secret), now=timestamp(clock()))
     if row is None:
         return None
-    return TokenHolder(_user(row), row["token_id"], row["scope"], row["kind"], row["token_name"])
+    return TokenHolder(
+        _user(row), row["token_id"], row["scope"], row["kind"], row["token_name"], row["expires_at"]
+    )
 
 
 def still_held_by(tx: Transaction, token_id: int, clock: Clock) -> User | None:
@@ -117,7 +124,7 @@ def open_sign_in_link(tx: Transaction, user_id: int, lifetime: timedelta, clock:
         tx,
         "put_sign_in_link",
         user_id=user_id,
-        code_hash=_hash(code),
+        code_hash=secret_hash(code),
         expires_at=timestamp(clock() + lifetime),
     )
     return code
@@ -125,7 +132,7 @@ def open_sign_in_link(tx: Transaction, user_id: int, lifetime: timedelta, clock:
 
 def sign_in_link_user(tx: Transaction, code: str, clock: Clock) -> User | None:
     """Whom an open link is for; looking doesn't use it up."""
-    row = first(tx, "sign_in_link_user", code_hash=_hash(code), now=timestamp(clock()))
+    row = first(tx, "sign_in_link_user", code_hash=secret_hash(code), now=timestamp(clock()))
     if row is None:
         return None
     return _user(row)
@@ -139,14 +146,15 @@ def use_sign_in_link(tx: Transaction, code: str, clock: Clock) -> int:
     NotFound
         The link was used already, has ended, or never was.
     """
-    row = first(tx, "use_sign_in_link", code_hash=_hash(code), now=timestamp(clock()))
+    row = first(tx, "use_sign_in_link", code_hash=secret_hash(code), now=timestamp(clock()))
     if row is None:
         raise NotFound("This sign-in link was used already or has ended.")
     user_id: int = row["user_id"]
     return user_id
 
 
-def _hash(secret: str) -> str:
+def secret_hash(secret: str) -> str:
+    """What is stored of a secret."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 

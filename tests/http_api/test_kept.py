@@ -1,32 +1,35 @@
-"""Answers kept while the database doesn't change."""
+"""Token holders and answers kept while the database doesn't change."""
 
 from __future__ import annotations
 
-from http_api.kept_answers import LARGEST_BYTES, MOST_ANSWERS, KeptAnswers
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import jobsvc
+from http_api.kept import Kept
+from storage.tokens import issue_token
+from storage.users import first_admin
 from tests.live_server import LiveServer
 
 RANDOM = {"method": "random", "sample_size": 5}
 
 
-def test_an_answer_is_kept_for_its_version_alone() -> None:
-    kept = KeptAnswers()
-    kept.keep(2, "key", b"two")
-    assert kept.get(2, "key") == b"two"
+def test_a_value_is_kept_for_its_version_alone() -> None:
+    kept = Kept[str](10)
+    kept.keep(2, "key", "two")
+    assert kept.get(2, "key") == "two"
     assert kept.get(2, "other") is None
     assert kept.get(3, "key") is None
-    kept.keep(3, "other", b"three")
+    kept.keep(3, "other", "three")
     assert kept.get(3, "key") is None
     assert kept.get(2, "key") is None
 
 
-def test_neither_many_answers_nor_large_ones_are_kept() -> None:
-    kept = KeptAnswers()
-    kept.keep(1, "large", bytes(LARGEST_BYTES + 1))
-    assert kept.get(1, "large") is None
-    for number in range(MOST_ANSWERS + 1):
-        kept.keep(1, number, b"small")
-    assert kept.get(1, MOST_ANSWERS - 1) == b"small"
-    assert kept.get(1, MOST_ANSWERS) is None
+def test_only_so_many_values_are_kept() -> None:
+    kept = Kept[str](2)
+    for number in range(3):
+        kept.keep(1, number, "value")
+    assert [kept.get(1, number) for number in range(3)] == ["value", "value", None]
 
 
 def test_the_same_question_is_answered_from_what_was_kept(server: LiveServer) -> None:
@@ -78,3 +81,31 @@ def test_an_ended_token_gets_no_kept_answer(server: LiveServer) -> None:
     assert client.get(path).status_code == 200
     assert client.post("/api/users/logout").status_code == 200
     assert client.get(path).status_code == 401
+
+
+def test_a_kept_token_ends_with_its_time_though_nothing_was_written(server: LiveServer) -> None:
+    now = [datetime.now(UTC)]
+    service = replace(server.service, clock=lambda: now[0])
+    with service.database.write() as tx:
+        admin = first_admin(tx)
+        assert admin is not None
+        secret, _ = issue_token(
+            tx,
+            admin.id,
+            kind="session",
+            name="",
+            scope="read",
+            lifetime=timedelta(hours=1),
+            clock=service.clock,
+        )
+    client = jobsvc.build_app(service).test_client(use_cookies=False)
+    headers = {"Authorization": f"Bearer {secret}"}
+
+    def status() -> int:
+        return client.get("/api/users/me", headers=headers).status_code
+
+    before = service.database.version
+    assert (status(), status()) == (200, 200)
+    now[0] += timedelta(hours=1)
+    assert (status(), status()) == (401, 401)
+    assert service.database.version == before
