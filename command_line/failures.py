@@ -13,7 +13,13 @@ import httpx
 
 from domain_errors import DomainError
 
-UNREACHABLE_CODES = {"data_directory_in_use", "newer_schema", "address_in_use"}
+UNREACHABLE_CODES = {
+    "data_directory_in_use",
+    "newer_schema",
+    "damaged_database",
+    "cannot_open_database",
+    "address_in_use",
+}
 
 
 class CommandFailed(click.ClickException):

@@ -18,6 +18,8 @@ from apiflask.exceptions import HTTPError
 from flask import Response, current_app, g, jsonify
 
 from domain_errors import DomainError
+from job_runner.faults import passing_fault
+from storage.machine_faults import damage
 
 logger = logging.getLogger("jobsvc.http")
 
@@ -61,13 +63,18 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "disk_full": 503,
     "data_directory_in_use": 503,
     "newer_schema": 503,
+    "damaged_database": 503,
+    "cannot_open_database": 503,
     "address_in_use": 503,
     "invalid_setting": 500,
-    "rows_missing": 500,
-    "damaged_data": 500,
+    "rows_missing": 503,
+    "damaged_data": 503,
     "timed_out": 500,
 }
 """A code that isn't here is a mistake of ours: 500. A test holds the table against all errors."""
+
+RETRY_AFTER_S = "5"
+"""When to come back after a fault of the machine that may pass, such as a full disk."""
 
 PROBLEM = "application/problem+json"
 MOST_ERRORS = 100
@@ -226,6 +233,12 @@ def register(app: APIFlask) -> None:
         logger.exception("request %s failed", g.get("request_id", ""))
         if current_app.testing:
             raise error
+        damaged = damage(error)
+        if damaged is not None:
+            return of_domain_error(damaged)
+        fault = passing_fault(error)
+        if fault is not None:
+            return problem(503, fault.code, fault.message, headers={"Retry-After": RETRY_AFTER_S})
         return problem(
             500,
             "internal_error",

@@ -13,6 +13,7 @@ WORTH_A_RETRY = frozenset(
     {
         "busy",
         "cancelled",
+        "damaged_database",
         "disk_full",
         "internal_error",
         "interrupted",
@@ -37,6 +38,9 @@ def unforeseen(error: BaseException) -> tuple[str, str]:
     fault = passing_fault(error)
     if fault is not None:
         return fault.code, fault.message
+    damaged = storage.machine_faults.damage(error)
+    if damaged is not None:
+        return damaged.code, damaged.message
     if isinstance(error, OSError) and error.strerror:
         return "system_error", f"The system refused the job's work: {error.strerror}."
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryException":

@@ -17,6 +17,7 @@ from parquet_tables.progress import share_of
 from storage.audit import THIS_PROCESS, Origin
 from storage.datasets import Dataset
 from storage.durable import sync
+from storage.errors import DamagedData
 from storage.idempotency import IdempotencyKey, job_of_key, keep_key
 from storage.jobs import NewJob, Priority, insert_job
 from storage.manifests import StoredTable
@@ -87,10 +88,10 @@ def submit_import(
 
 def run_import(context: JobContext) -> Outcome:
     """Read the upload, store its tables, and ask for the ref to be moved."""
-    service, job = context.service, context.job
+    job = context.job
     tables = import_file(
         context.parquet,
-        service.directory.upload_path(job.id),
+        _whole_upload(context),
         job.run_parameters["file_name"],
         context.scratch.folder,
         report=share_of(context.report, 0.0, READ_SHARE),
@@ -109,6 +110,26 @@ def run_import(context: JobContext) -> Outcome:
             tables=stored,
         ),
     )
+
+
+def _whole_upload(context: JobContext) -> Path:
+    """The uploaded file.
+
+    Raises
+    ------
+    DamagedData
+        It is gone or has another size than it was accepted with: the rest of a file may well be a
+        table, too, but not the one that was sent.
+    """
+    path = context.service.directory.upload_path(context.job.id)
+    try:
+        size_bytes = path.stat().st_size
+    except FileNotFoundError:
+        size_bytes = -1
+    if size_bytes != context.job.run_parameters["size_bytes"]:
+        problem = "gone" if size_bytes < 0 else "damaged"
+        raise DamagedData(f"The uploaded file is {problem}. Import it again.")
+    return path
 
 
 def _store(context: JobContext, table: ImportedTable) -> StoredTable:

@@ -123,7 +123,7 @@ class ColumnStrata:
         self.columns, self.row_filter, self.table_name = columns, row_filter, table_name
         self._cursor, self._table = cursor, table
         kept = counts_dir and kept_file(counts_dir, table, columns, row_filter)
-        loaded = kept is not None and load_counts(cursor, kept, table_name, table, row_filter)
+        loaded = kept is not None and load_counts(cursor, kept, table_name)
         if not loaded:
             with watched(cursor, report, "counting strata" if columns else "counting rows"):
                 cursor.execute(*self._count())

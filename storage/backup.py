@@ -17,7 +17,8 @@ from storage.checking import Findings, Told, check, open_to_read
 from storage.data_directory import DataDirectory
 from storage.data_files import DataFiles
 from storage.durable import building_beside, sync, sync_tree
-from storage.errors import Conflict, InvalidValue
+from storage.errors import CannotOpenDatabase, Conflict, InvalidValue
+from storage.machine_faults import damage
 from storage.queries import statement
 
 DATABASE = "jobsvc.sqlite3"
@@ -36,8 +37,9 @@ def back_up(directory: DataDirectory, target: Path, told: Told) -> BackedUp:
 
     Raises
     ------
-    NotFound, FileExistsError, FileNotFoundError
-        There is nothing to back up; ``target`` is there already; a data file is missing.
+    NotFound, FileExistsError, FileNotFoundError, DamagedDatabase, CannotOpenDatabase
+        There is nothing to back up; ``target`` is there already; a data file is missing; the
+        database can't be read.
     """
     if target.exists():
         raise FileExistsError(17, "There is a file of that name already", str(target))
@@ -85,9 +87,14 @@ def restore(archive: Path, directory: DataDirectory, told: Told) -> Findings:
 
 def _snapshot(database: sqlite3.Connection, target: Path) -> list[str]:
     """Copy the database as of one moment; returns the hashes of the files that it names."""
-    with closing(sqlite3.connect(target)) as copy:
-        database.backup(copy)
-        rows = copy.execute(statement("named_files")).fetchall()
+    try:
+        with closing(sqlite3.connect(target)) as copy:
+            database.backup(copy)
+            rows = copy.execute(statement("named_files")).fetchall()
+    except sqlite3.DatabaseError as error:
+        raise damage(error) or CannotOpenDatabase(
+            f"The database can't be copied: {error}."
+        ) from None
     return sorted(row[0] for row in rows)
 
 

@@ -65,8 +65,13 @@ def check(directory: DataDirectory, told: Told) -> Findings:
 
 
 def _check(directory: DataDirectory, connection: sqlite3.Connection, told: Told) -> Findings:
-    faults = list(_database_faults(connection))
-    commits = connection.execute(statement("every_commit")).fetchall()
+    faults: list[Fault] = []
+    commits: list[tuple[int, str, str]] = []
+    try:
+        faults += _database_faults(connection)
+        commits = connection.execute(statement("every_commit")).fetchall()
+    except sqlite3.DatabaseError as error:
+        faults.append(Fault("the database", f"it can't be read ({error})"))
     files: dict[str, StoredFile] = {}
     for dataset_id, commit_id, manifest in commits:
         if hashlib.sha256(manifest.encode()).hexdigest() != commit_id:
@@ -105,6 +110,9 @@ def _file_faults(store: DataFiles, file: StoredFile) -> Iterator[Fault]:
     if size != file.size_bytes:
         yield Fault(what, f"it has {size:,} bytes, not {file.size_bytes:,}")
         return
-    with path.open("rb") as content:
-        if hashlib.file_digest(content, "sha256").hexdigest() != file.sha256:
-            yield Fault(what, "its content has changed")
+    try:
+        with path.open("rb") as content:
+            if hashlib.file_digest(content, "sha256").hexdigest() != file.sha256:
+                yield Fault(what, "its content has changed")
+    except OSError as error:
+        yield Fault(what, f"it can't be read ({error.strerror})")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from storage.errors import DataDirectoryInUse
+from storage.errors import DamagedDatabase, DataDirectoryInUse
 from storage.files_lock import FilesLock
 
 
@@ -53,14 +53,21 @@ class DataDirectory:
         ------
         DataDirectoryInUse
             Another process has it; the text says which.
+        DamagedDatabase
+            There are data files, but no database: a start would take them for strays.
         """
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise DataDirectoryInUse(self._who_has_it()) from None
-        self._sweep()
-        self.write_owner(owner)
+        try:
+            self._require_database()
+            self._sweep()
+            self.write_owner(owner)
+        except BaseException:
+            self._lock.release()
+            raise
 
     def release(self) -> None:
         """Give the directory back."""
@@ -108,6 +115,11 @@ class DataDirectory:
             f'("{owner.command}", since {owner.started_at}{where}). '
             "Stop it first, or choose another directory with --data-dir."
         )
+
+    def _require_database(self) -> None:
+        there = self.database_path.exists() and self.database_path.stat().st_size > 0
+        if not there and any(self.files_dir.glob("??/*.parquet")):
+            raise DamagedDatabase(f"there are data files in {self.root}, but no database")
 
     def _sweep(self) -> None:
         """Empty what only a running process uses; uploads wait for their jobs."""

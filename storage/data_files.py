@@ -18,6 +18,7 @@ from pathlib import Path
 
 from storage.durable import sync
 from storage.errors import DamagedData
+from storage.intact_files import IntactFiles, seal
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class DataFiles:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._intact = IntactFiles()
         self._held: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -47,20 +49,15 @@ class DataFiles:
         return self._root / sha256[:2] / f"{sha256}.parquet"
 
     def require_whole(self, file: StoredFile) -> None:
-        """Refuse a file that can't be what was written; a full check also reads its content.
+        """Refuse a file that isn't as it was written, as far as :mod:`storage.intact_files` tells.
 
         Raises
         ------
         DamagedData
-            It is missing or of another size.
+            It is missing, can't be read, or has another size or content.
         """
-        path = self.path(file.sha256)
-        try:
-            size_bytes = path.stat().st_size
-        except FileNotFoundError:
-            size_bytes = -1
-        if size_bytes != file.size_bytes:
-            problem = "is missing" if size_bytes < 0 else "is damaged"
+        problem = self._intact.problem(self.path(file.sha256), file.sha256, file.size_bytes)
+        if problem is not None:
             raise DamagedData(
                 f"The data file {file.sha256[:12]} {problem}. Run jobsvc check, and restore it "
                 "from a backup."
@@ -88,6 +85,7 @@ class DataFiles:
         with written.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             size_bytes = file.tell()
+            seal(file.fileno(), sha256)
             os.fsync(file.fileno())
         with self._lock:
             self._held[sha256] += 1

@@ -17,7 +17,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from domain_errors import DomainError
+from storage.errors import CannotOpenDatabase
 from storage.job_changes import JobChange, TellChange, tell_nobody
+from storage.machine_faults import damage
 from storage.migrations import bring_up_to_date
 from storage.wal_sync import WalSync
 
@@ -49,6 +52,11 @@ class Database:
         write to the database.
     busy_timeout_s : float
         How long a write waits for another program that has the database locked.
+
+    Raises
+    ------
+    DamagedDatabase, CannotOpenDatabase, NewerSchema
+        It can't be used as it is.
     """
 
     def __init__(
@@ -65,6 +73,9 @@ class Database:
         self._connections_lock = threading.Lock()
         try:
             bring_up_to_date(self._connection())
+        except sqlite3.DatabaseError as error:
+            self.close()
+            raise _unusable(path, error) from error
         except BaseException:
             self.close()
             raise
@@ -191,3 +202,8 @@ class Database:
         with self._connections_lock:
             self._connections.append(connection)
         return connection
+
+
+def _unusable(path: Path, error: sqlite3.DatabaseError) -> DomainError:
+    """What a person can act on, when a database can't be opened."""
+    return damage(error) or CannotOpenDatabase(f"The database {path} can't be opened: {error}.")

@@ -52,7 +52,7 @@ class InvalidValue(DomainError):
 
 
 class DamagedData(DomainError):
-    """A data file is missing, or isn't of the size that it was written with."""
+    """A file of ours is missing, can't be read, or isn't as it was written."""
 
     code = "damaged_data"
 
@@ -61,6 +61,24 @@ class FilesInUse(Conflict):
     """Someone reads the data files, or removes some, so that none may be removed now."""
 
     code = "files_in_use"
+
+
+class DamagedDatabase(DomainError):
+    """The database is gone, or isn't one that SQLite can read any more."""
+
+    code = "damaged_database"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The database is damaged: {why}. Stop the server, run jobsvc check, and restore the "
+            "data directory from a backup."
+        )
+
+
+class CannotOpenDatabase(DomainError):
+    """The database can't be opened as things are: no right, no room, another program's lock."""
+
+    code = "cannot_open_database"
 
 
 class DataDirectoryInUse(DomainError):

@@ -8,7 +8,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from typing import Any
@@ -53,6 +54,31 @@ class ForkedProcess:
         self._process.join(timeout_s)
         assert self._process.exitcode is not None, "the process has not ended"
         return self._process.exitcode
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended, and what it wrote to standard output and error."""
+
+    returncode: int
+    output: str
+
+
+def jobsvc(*arguments: str, timeout_s: float = 60) -> Done:
+    """Run a command of jobsvc to its end; none may end in a traceback."""
+    process = ForkedProcess(run_jobsvc, arguments)
+    with os.fdopen(process.output(), encoding="utf-8") as lines:
+        output = lines.read()
+    assert "Traceback" not in output, output
+    return Done(process.wait(timeout_s), output)
+
+
+def run_jobsvc(arguments: Sequence[str]) -> None:
+    """Be the command ``jobsvc`` with these arguments."""
+    import jobsvc
+
+    sys.argv = ["jobsvc", *arguments]
+    jobsvc.main()
 
 
 def _fork_server() -> ForkServerContext:

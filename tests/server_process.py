@@ -16,7 +16,7 @@ from typing import Self
 import httpx
 
 from storage.data_directory import DataDirectory
-from tests.forked_process import ForkedProcess
+from tests.forked_process import ForkedProcess, run_jobsvc
 
 START_S = 60
 URL = re.compile(r"jobsvc serves (http://\S+) from")
@@ -54,7 +54,7 @@ class ServerProcess:
         given = {f"JOBSVC_{name.upper()}": str(value) for name, value in variables.items()}
         if forked:
             self._process: ForkedProcess | subprocess.Popen[bytes] = ForkedProcess(
-                _jobsvc, arguments, data_dir.parent, variables=given
+                run_jobsvc, arguments, variables=given
             )
             output = self._process.output()
         else:
@@ -133,11 +133,3 @@ class ServerProcess:
         for client in self._clients:
             client.close()
         self.kill()
-
-
-def _jobsvc(arguments: list[str], cwd: Path) -> None:
-    import jobsvc
-
-    os.chdir(cwd)
-    sys.argv = ["jobsvc", *arguments]
-    jobsvc.main()

@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from functools import wraps
 from pathlib import Path
 from types import FrameType
@@ -26,8 +27,9 @@ import httpx
 
 import jobsvc
 from storage.data_directory import DataDirectory
-from storage.database import Database, Sync, Transaction
+from storage.database import Database, Transaction
 from tests.faults.history import Books, wait_until_idle
+from tests.forked_process import run_jobsvc
 
 ROOT = Path(jobsvc.__file__).parent
 LASTING = ("fsync", "fdatasync", "replace", "rename", "unlink", "remove", "rmdir")
@@ -43,7 +45,7 @@ class KillPoints:
     Parameters
     ----------
     fatal : str or None
-        The name of the point to die at; None tells all names on standard output.
+        The name of the point to die at, or a pattern; None tells all names on standard output.
     """
 
     def __init__(self, fatal: str | None) -> None:
@@ -61,7 +63,7 @@ class KillPoints:
             name = f"{name}, {self._seen[name]}"
             if self._fatal is None:
                 tell(point=name)
-            elif self._fatal == name:
+            elif fnmatchcase(name, self._fatal):
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def install(self) -> None:
@@ -72,8 +74,8 @@ class KillPoints:
         points = self
 
         @contextmanager
-        def write(database: Database, *, sync: Sync = "shared") -> Iterator[Transaction]:
-            with original(database, sync=sync) as tx:
+        def write(database: Database, **given: Any) -> Iterator[Transaction]:
+            with original(database, **given) as tx:
                 yield tx
                 points.reach("before", "commit")
             points.reach("after", "commit")
@@ -114,18 +116,13 @@ def serve(data_dir: Path, fatal: str | None, books: Books) -> None:
     """Serve until the books' requests are answered and their jobs have ended."""
     KillPoints(fatal).install()
     threading.Thread(target=_use, args=(data_dir, books), daemon=True).start()
-    _command("serve", "--port", "0", "--data-dir", str(data_dir))
+    run_jobsvc(["serve", "--port", "0", "--data-dir", str(data_dir)])
 
 
 def command(fatal: str | None, *arguments: str) -> None:
     """Run any other command."""
     KillPoints(fatal).install()
-    _command(*arguments)
-
-
-def _command(*arguments: str) -> None:
-    sys.argv = ["jobsvc", *arguments]
-    jobsvc.main()
+    run_jobsvc(arguments)
 
 
 def _use(data_dir: Path, books: Books) -> None:

@@ -170,7 +170,6 @@ class Books:
         database = Database(directory.database_path)
         files: dict[str, set[str]] = {}
         with database.read() as tx:
-            named = named_files(tx)
             for one in self.asked:
                 name = one.body and f"smpl-{one.body['output_name']}"
                 ref = (
@@ -185,7 +184,7 @@ class Books:
                     files.setdefault(one.draw, set()).add(sample.files[0].sha256)
         database.close()
         assert all(len(found) == 1 for found in files.values()), "a seed drew two samples"
-        assert_no_strays(directory, named)
+        assert_no_strays(directory, named_by(directory))
 
 
 def dataset_of(client: httpx.Client) -> int:
@@ -194,6 +193,15 @@ def dataset_of(client: httpx.Client) -> int:
     if not found:
         found = [client.post("/api/datasets", json={"name": "table"}).json()]
     return int(found[0]["id"])
+
+
+def named_by(directory: DataDirectory) -> set[str]:
+    """The hashes of all data files that the database of a stopped server names."""
+    database = Database(directory.database_path)
+    with database.read() as tx:
+        named = named_files(tx)
+    database.close()
+    return named
 
 
 def assert_no_strays(directory: DataDirectory, named: set[str]) -> None:

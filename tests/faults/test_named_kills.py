@@ -6,9 +6,6 @@ accepted job, runs it, and leaves nothing that is half done. ``-s`` shows the po
 
 from __future__ import annotations
 
-import json
-import os
-import re
 import shutil
 import signal
 from collections.abc import Callable, Collection
@@ -22,34 +19,12 @@ from storage.backup import restore
 from storage.checking import check
 from storage.data_directory import DataDirectory
 from tests.faults import dying
+from tests.faults.dying_processes import Ended, run
 from tests.faults.history import Books
 from tests.faults.test_random_kills import open_books
-from tests.forked_process import ForkedProcess
 from tests.server_process import ServerProcess
 
-LONGEST_S = 60
 pytestmark = pytest.mark.timeout(900)
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a process ended, and the notes that it left."""
-
-    code: int
-    notes: list[dict[str, str]]
-
-    @property
-    def points(self) -> list[str]:
-        """Where it could have been killed, in order."""
-        return [note["point"] for note in self.notes if "point" in note]
-
-    def known_to(self, books: Books) -> Books:
-        """The books with the jobs whose acceptance came back before the end."""
-        jobs = {note["key"]: note["job_id"] for note in self.notes if "key" in note}
-        known = deepcopy(books)
-        for one in known.asked:
-            one.job_id = jobs.get(one.key, one.job_id)
-        return known
 
 
 @dataclass(frozen=True)
@@ -62,18 +37,6 @@ class State:
     def copy(self, place: Path) -> Path:
         """A copy of the directory to work on."""
         return Path(shutil.copytree(self.data_dir, place / "data"))
-
-
-def run(work: Callable[..., None], *given: object) -> Ended:
-    """Run to the end or to the kill."""
-    process = ForkedProcess(work, *given)
-    with os.fdopen(process.output(), encoding="utf-8") as lines:
-        output = lines.read()
-    notes = [json.loads(text) for text in re.findall(r"note (\{.*\})\n", output)]
-    code = process.wait(LONGEST_S)
-    assert code in (0, -signal.SIGKILL), output
-    assert not any("failure" in note for note in notes), output
-    return Ended(code, notes)
 
 
 def require_sound(data_dir: Path, books: Books) -> None:
@@ -162,8 +125,7 @@ def wreck(table: State, tmp_path_factory: pytest.TempPathFactory) -> State:
     books = deepcopy(table.books)
     books.add_import()
     books.add_draw("stratified", 2, residual=True)
-    fatal = "before commit in attempt.run_attempt > publishing.publish, 1"
-    ended = run(dying.serve, data_dir, fatal, books)
+    ended = run(dying.serve, data_dir, "before commit in * > publishing.publish, 1", books)
     assert ended.code == -signal.SIGKILL
     for stray in (
         f"files/ab/{'ab' * 32}.parquet",

@@ -65,6 +65,20 @@ def test_other_columns_and_other_files_are_counted_on_their_own(
     assert len(list(counts_dir.iterdir())) == 3
 
 
+def test_a_flipped_bit_anywhere_never_changes_a_draw(
+    workshop: Workshop, table: TableFiles, counts_dir: Path
+) -> None:
+    expected = workshop.draw(table, by("day", "at"), counts_dir=counts_dir)
+    (kept,) = counts_dir.iterdir()
+    whole = kept.read_bytes()
+    for place in range(0, len(whole), 31):
+        kept.write_bytes(
+            whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :]
+        )
+        again = workshop.draw(table, by("day", "at"), counts_dir=counts_dir)
+        assert again.rounds == expected.rounds, place
+
+
 @pytest.mark.parametrize("damage", ["cut off", "no Parquet", "of other rows", "of other columns"])
 def test_a_kept_file_that_is_damaged_is_counted_anew(
     workshop: Workshop, table: TableFiles, counts_dir: Path, damage: str
