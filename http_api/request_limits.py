@@ -23,9 +23,10 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask
 
-from http_api.problems import PROBLEM, TOO_LARGE, problem_document
+from http_api.problems import PROBLEM, RETRY_AFTER_S, TOO_LARGE, problem_document
 from http_api.request_ids import HEADER, request_id
 from http_api.security_headers import HEADERS
+from job_runner.faults import passing_fault, unforeseen
 from job_runner.log_context import logged_with
 
 HEADERS_WITHIN_S = 20.0
@@ -73,13 +74,22 @@ class LimitedParser(HTTPRequestParser):  # type: ignore[misc]
 
     def received(self, data: bytes) -> int:
         """Take in a piece; returns how much of it belongs to this request."""
-        consumed: int = super().received(data)
+        try:
+            consumed: int = super().received(data)
+        except OSError as error:  # the body is spooled to the data's disk
+            consumed = len(data)
+            self._refusal = _not_kept(error)
         if self._refusal is not None:
             self.error, self.completed = self._refusal, True
         if self.error is not None:
             # Waitress 3.0.2 would ask for the body of a request that it has refused already.
             self.expect_continue = False
         return consumed
+
+    def close(self) -> None:
+        """Drop the body."""
+        with suppress(OSError):  # what a full disk never took is written once more on closing
+            super().close()
 
     def parse_header(self, header_plus: bytes) -> None:
         """Read the headers, and find the limit for what follows."""
@@ -190,6 +200,14 @@ def limited_channel(gate: Gate, tell_refusal: Callable[[str], None]) -> type[HTT
     parser = functools.partial(LimitedParser, gate)
     own = {"parser_class": staticmethod(parser), "tell_refusal": staticmethod(tell_refusal)}
     return type("GatedChannel", (LimitedChannel,), own)
+
+
+def _not_kept(error: OSError) -> Refusal:
+    """Why a body can't be spooled."""
+    logger.error("a request's body can't be kept: %s", error)
+    fault = passing_fault(error)
+    code, detail = unforeseen(error) if fault is None else (fault.code, fault.message)
+    return Refusal(503, code, detail, {"Retry-After": RETRY_AFTER_S})
 
 
 def _as_refusal(error: Any) -> Refusal:
