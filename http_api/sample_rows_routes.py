@@ -8,8 +8,8 @@ from apiflask import APIBlueprint, Schema
 from flask import Response, jsonify
 from marshmallow import RAISE, fields, validate
 
-from domain_errors import DomainError
 from http_api.access import bearer, job_for, service
+from http_api.finished_jobs import completed
 from http_api.row_reads import RowSource, tell_view
 from http_api.row_responses import RowsQuery, download, page_json
 from http_api.sampling_schemas import SampleRowsOut
@@ -24,12 +24,6 @@ from storage.jobs import Job
 blueprint = APIBlueprint(
     "sample_rows", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Sampling"
 )
-
-
-class JobNotCompleted(DomainError):
-    """The rows of a job that has none yet, or never will."""
-
-    code = "job_not_completed"
 
 
 class SampleQuery(RowsQuery):
@@ -79,7 +73,7 @@ class WhyOut(Schema):
 @blueprint.output(SampleRowsOut)
 @blueprint.doc(summary="The drawn rows")
 def data(job_id: str, query: dict[str, Any]) -> Response:
-    job = completed_sampling(job_for(job_id))
+    job = completed(job_for(job_id), "sampling")
     own_key = job.run_parameters["table_key"]
     key = query["table_key"]
     if key == RESIDUAL and own_key != RESIDUAL:
@@ -95,7 +89,7 @@ def data(job_id: str, query: dict[str, Any]) -> Response:
 @blueprint.output(SampleRowsOut)
 @blueprint.doc(summary="The rows that no round drew", description="For a job with export_residual.")
 def residual(job_id: str, query: dict[str, Any]) -> Response:
-    return _rows(completed_sampling(job_for(job_id)), RESIDUAL, RESIDUAL, query)
+    return _rows(completed(job_for(job_id), "sampling"), RESIDUAL, RESIDUAL, query)
 
 
 @blueprint.get("/reserves")
@@ -108,7 +102,7 @@ def residual(job_id: str, query: dict[str, Any]) -> Response:
     "where the round has strata.",
 )
 def reserves(job_id: str, query: dict[str, int]) -> dict[str, Any]:
-    job = completed_sampling(job_for(job_id))
+    job = completed(job_for(job_id), "sampling")
     rows = next_rows(service(), job, query["round"], query["limit"])
     tell_view(_source_of(job), "reserves")
     return rows
@@ -119,7 +113,7 @@ def reserves(job_id: str, query: dict[str, int]) -> dict[str, Any]:
 @blueprint.output(WhyOut)
 @blueprint.doc(summary="Why a row was drawn, or why not")
 def why(job_id: str, logical_row_id: str) -> dict[str, Any]:
-    return why_row(service(), completed_sampling(job_for(job_id)), logical_row_id)
+    return why_row(service(), completed(job_for(job_id), "sampling"), logical_row_id)
 
 
 def _source_of(job: Job) -> RowSource:
@@ -155,19 +149,3 @@ def _rows(job: Job, stored_key: str, shown_key: str, query: dict[str, Any]) -> R
             },
         }
     )
-
-
-def completed_sampling(job: Job) -> Job:
-    """The job, if it is a sampling job that drew its rows.
-
-    Raises
-    ------
-    NotFound, JobNotCompleted
-        It is of another type; or it isn't completed, with its status.
-    """
-    if job.run_type != "sampling":
-        raise NotFound(f"Job {job.id} is no sampling job but of type {job.run_type}.")
-    if job.status != "completed":
-        why = f": {job.error_message}" if job.error_message else ""
-        raise JobNotCompleted(f"The job is {job.status}, so it has no rows{why}")
-    return job

@@ -8,13 +8,13 @@ job with the same parameters, linked to the old one.
 from __future__ import annotations
 
 from job_runner.open_tables import source_of
+from job_runner.output_refs import require_free
 from job_runner.service import Service
 from storage.audit import THIS_PROCESS, Origin, record
-from storage.database import Transaction
 from storage.errors import Conflict
 from storage.idempotency import IdempotencyKey, job_of_key, keep_key
-from storage.jobs import Job, NewJob, cancel_job, get_job, insert_job, job_with_output_ref
-from storage.refs import get_ref, has_ref
+from storage.jobs import Job, NewJob, cancel_job, get_job, insert_job
+from storage.refs import get_ref
 from storage.users import User
 
 
@@ -55,7 +55,7 @@ def retry(
     Raises
     ------
     Conflict
-        The job hasn't failed; the file of an import is gone; or the ref of a sample is taken.
+        The job hasn't failed; the file of an import is gone; or the ref of its result is taken.
     NotFound
         The job is gone, or what it drew from.
     """
@@ -70,9 +70,10 @@ def retry(
         if job.run_type == "import":
             get_ref(tx, job.dataset_id, job.run_parameters["ref"])
             _take_upload(service, job.id, job_id)
-        if job.run_type == "sampling":
+        else:
             source_of(job)
-            _require_free_ref(tx, job)
+            if (name := job.run_parameters.get("output_ref")) is not None:
+                require_free(tx, job.dataset_id, name)
         new = NewJob(
             id=job_id,
             run_type=job.run_type,
@@ -99,9 +100,3 @@ def _take_upload(service: Service, old_id: str, new_id: str) -> None:
         raise Conflict(
             "The file of that import is gone, or could not be read as it is. Import a file again."
         ) from None
-
-
-def _require_free_ref(tx: Transaction, job: Job) -> None:
-    name = job.run_parameters["output_ref"]
-    if has_ref(tx, job.dataset_id, name) or job_with_output_ref(tx, job.dataset_id, name):
-        raise Conflict(f'There is a ref "{name}" by now. Make a new draw with another output_name.')

@@ -23,6 +23,7 @@ from storage.refs import resolve
 PRIMARY = "primary"
 SAMPLE = "sample"
 RESIDUAL = "residual"
+RESULT = "result"
 NOTHING: Int64s = np.empty(0, dtype=np.int64)
 
 
@@ -36,7 +37,7 @@ class OpenTable:
 
 
 def source_of(job: Job) -> str:
-    """The commit that a sampling job draws from.
+    """The commit that a job draws from or queries.
 
     Raises
     ------
@@ -44,24 +45,22 @@ def source_of(job: Job) -> str:
         No ref reached it any more, and a prune removed it.
     """
     if job.source_commit_id is None:
-        raise Pruned(
-            f"What job {job.id} drew from was pruned: no ref had reached its commit for long."
-        )
+        raise Pruned(f"What job {job.id} read was pruned: no ref had reached its commit for long.")
     return job.source_commit_id
 
 
 def output_of(job: Job) -> str:
-    """The commit that a completed sampling job made.
+    """The commit that a completed job made.
 
     Raises
     ------
     Pruned
-        Its ref was deleted, and a prune removed the commit.
+        No ref had named it for long, and a prune removed it.
     """
     if job.output_commit_id is None:
         raise Pruned(
-            f"What job {job.id} drew was pruned: its ref was deleted long ago. The same request "
-            "with the same seeds draws the same rows again."
+            f"What job {job.id} made was pruned: no ref had named it for long. The same request "
+            "on the same commit, with the same seeds for a draw, makes it again."
         )
     return job.output_commit_id
 
@@ -111,7 +110,7 @@ def table_files(service: Service, table: StoredTable) -> TableFiles:
     DamagedData
         One of its files is missing or of another size than it was written with.
     """
-    for file in (*table.files, *((table.left_out,) if table.left_out else ())):
+    for file in table.stored_files:
         service.data_files.require_whole(file)
     if table.left_out is None:
         return table.as_files(service.data_files, NOTHING)

@@ -6,8 +6,6 @@ the job starts, so running it again gives the same rows.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +16,7 @@ import numpy as np
 from job_runner.context import JobContext
 from job_runner.lanes import lane_of_draw
 from job_runner.open_tables import RESIDUAL, SAMPLE, OpenTable, open_commit, open_table
+from job_runner.output_refs import earlier_job, named_ref, request_digest
 from job_runner.sampling_parameters import engine_rounds, settle_rounds
 from job_runner.service import Service
 from parquet_tables.positions import write_ordinals
@@ -26,17 +25,17 @@ from sampling_engine import DrawnSample, check_rounds, draw_sample
 from storage.audit import THIS_PROCESS, Origin
 from storage.database import Transaction
 from storage.datasets import Dataset
-from storage.errors import Conflict
 from storage.idempotency import IdempotencyKey, job_of_key, keep_key
-from storage.jobs import Job, NewJob, Priority, get_job, insert_job, job_with_output_ref
+from storage.jobs import Job, NewJob, Priority, get_job, insert_job
 from storage.manifests import StoredTable
 from storage.publishing import NewCommit, Outcome
-from storage.refs import has_ref, parse_ref_name
+from storage.refs import has_ref
 from storage.users import User
 
 DRAW_SHARE = 0.95
 """How much of the progress bar drawing takes; the rest is hashing and syncing the file."""
 
+REF_PREFIX = "smpl"
 FEWEST_DIGITS = 8
 
 
@@ -77,15 +76,19 @@ def submit_sampling(
     source = open_table(service, dataset.id, request.source_ref, request.table_key)
     rounds = settle_rounds(request.rounds)
     check_rounds(source.files, engine_rounds(rounds, source.files))
-    digest = _digest(request, source)
+    name = request.output_name
+    named = None if name is None else named_ref(REF_PREFIX, name)
+    digest = request_digest(
+        {**asdict(request), "commit_id": source.commit_id, "table_key": source.key}
+    )
     job_id = service.new_id()
     with service.database.write() as tx:
         kept = job_of_key(tx, user.id, key, service.clock)
         if kept is not None:
             return get_job(tx, kept)
-        output_ref, earlier = _output_ref(tx, dataset.id, job_id, request.output_name, digest)
-        if earlier is not None:
+        if named is not None and (earlier := earlier_job(tx, dataset.id, named, digest)):
             return earlier
+        output_ref = named or _default_ref(tx, dataset.id, job_id)
         insert_job(
             tx,
             NewJob(
@@ -193,30 +196,9 @@ def _summary(sample: DrawnSample, source_rows: int) -> dict[str, Any]:
     }
 
 
-def _digest(request: SamplingRequest, source: OpenTable) -> str:
-    """What tells whether two requests are the same: all that was asked for, and the source."""
-    asked = {**asdict(request), "commit_id": source.commit_id, "table_key": source.key}
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-
-
-def _output_ref(
-    tx: Transaction, dataset_id: int, job_id: str, output_name: str | None, digest: str
-) -> tuple[str, Job | None]:
-    """The ref that the sample will have, and the job that has it already for the same request."""
-    if output_name is None:
-        digits = FEWEST_DIGITS
-        while has_ref(tx, dataset_id, name := f"smpl-{job_id[:digits]}"):
-            digits += 1
-        return name, None
-    name = parse_ref_name(f"smpl-{output_name}", loc=("output_name",))
-    taken = has_ref(tx, dataset_id, name)
-    earlier = job_with_output_ref(tx, dataset_id, name)
-    if earlier is not None and earlier.status == "completed" and not taken:
-        earlier = None  # its ref was deleted since
-    if earlier is not None and earlier.run_parameters["request_digest"] == digest:
-        return name, earlier
-    if earlier is not None or taken:
-        raise Conflict(
-            f'There is a ref "{name}" already. Choose another output_name.', loc=("output_name",)
-        )
-    return name, None
+def _default_ref(tx: Transaction, dataset_id: int, job_id: str) -> str:
+    """The ref of a sample without a name of its own."""
+    digits = FEWEST_DIGITS
+    while has_ref(tx, dataset_id, name := f"{REF_PREFIX}-{job_id[:digits]}"):
+        digits += 1
+    return name

@@ -42,6 +42,11 @@ class StoredTable:
         return sum(file.rows for file in self.files) - (self.left_out.rows if self.left_out else 0)
 
     @property
+    def stored_files(self) -> tuple[StoredFile, ...]:
+        """Every data file that the table needs."""
+        return self.files if self.left_out is None else (*self.files, self.left_out)
+
+    @property
     def size_bytes(self) -> int:
         """Bytes on disk over all files."""
         return sum(file.size_bytes for file in self.files)
@@ -83,12 +88,7 @@ class Manifest:
     @property
     def stored_files(self) -> list[StoredFile]:
         """Every data file that the manifest names, as often as it does."""
-        return [
-            file
-            for table in self.tables
-            for file in (*table.files, table.left_out)
-            if file is not None
-        ]
+        return [file for table in self.tables for file in table.stored_files]
 
     @property
     def file_hashes(self) -> set[str]:

@@ -24,15 +24,15 @@ class NewCommit:
 
     Parameters
     ----------
-    ref_name : str
-        The ref that will name the commit.
+    ref_name : str or None
+        The ref that will name the commit; None leaves it to its job alone.
     parent_id : str or None
         The commit before it; None for "what the ref names by then", as an import wants it.
     new_ref : bool
         Whether the ref is made with the commit, rather than moved to it.
     """
 
-    ref_name: str
+    ref_name: str | None
     message: str
     tables: Sequence[StoredTable]
     parent_id: str | None = None
@@ -62,7 +62,8 @@ def publish(database: Database, job: Job, outcome: Outcome, clock: Clock) -> str
             complete_job(tx, job, outcome.summary, None, clock)
             return None
         new = outcome.commit
-        head = None if new.new_ref else get_ref(tx, job.dataset_id, new.ref_name).commit_id
+        moved = None if new.new_ref or new.ref_name is None else new.ref_name
+        head = None if moved is None else get_ref(tx, job.dataset_id, moved).commit_id
         manifest = Manifest(
             dataset_id=job.dataset_id,
             parent_id=new.parent_id or head,
@@ -72,17 +73,10 @@ def publish(database: Database, job: Job, outcome: Outcome, clock: Clock) -> str
             tables=tuple(new.tables),
         )
         commit = insert_commit(tx, job.user_id, manifest)
-        if new.new_ref:
+        if moved is not None:
+            move_ref(tx, job.dataset_id, moved, expected=head, commit_id=commit.id, clock=clock)
+        elif new.ref_name is not None:
             create_ref(tx, job.dataset_id, new.ref_name, commit.id, clock)
-        else:
-            move_ref(
-                tx,
-                job.dataset_id,
-                new.ref_name,
-                expected=head,
-                commit_id=commit.id,
-                clock=clock,
-            )
         summary = {
             **outcome.summary,
             "output_commit_id": commit.id,

@@ -591,7 +591,8 @@ RETURNING id;
 
 -- job_with_output_ref: The newest job that made, or is to make, a ref; one that failed leaves it free.
 SELECT id FROM jobs
-WHERE dataset_id = :dataset_id AND run_type = 'sampling' AND status <> 'failed'
+WHERE dataset_id = :dataset_id AND run_type IN ('sampling', 'exploration')
+  AND status <> 'failed'
   AND run_parameters ->> '$.output_ref' = :name
 ORDER BY seq DESC LIMIT 1;
 

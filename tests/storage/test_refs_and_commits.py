@@ -159,6 +159,28 @@ def test_publishing_makes_commit_ref_and_completion_together(
     }
 
 
+def test_a_result_without_a_ref_is_its_jobs_alone(
+    database: Database, dataset: Dataset, user: User, clock: Clock
+) -> None:
+    submit(database, user, dataset, clock)
+    imported = publish(
+        database,
+        claim(database, clock),
+        Outcome({}, NewCommit(ref_name="main", message="m", tables=[a_table()])),
+        clock,
+    )
+    submit(database, user, dataset, clock, "job-2")
+    job = claim(database, clock)
+    alone = NewCommit(ref_name=None, message="q", tables=[a_table()], parent_id=imported)
+    commit_id = publish(database, job, Outcome({}, alone), clock)
+    with database.read() as tx:
+        assert get_job(tx, job.id).output_commit_id == commit_id
+        assert (get_job(tx, job.id).output_summary or {})["output_ref"] is None
+        assert get_commit(tx, dataset.id, commit_id or "").manifest.parent_id == imported
+        assert get_ref(tx, dataset.id, "main").commit_id == imported
+        assert [ref.name for ref in list_refs(tx, dataset.id)[0]] == ["main"]
+
+
 def test_a_publication_that_fails_leaves_nothing(
     database: Database, dataset: Dataset, user: User, clock: Clock
 ) -> None:
