@@ -12,6 +12,7 @@ from werkzeug.routing import IntegerConverter
 from http_api import (
     audit_routes,
     datasets_routes,
+    exploration_routes,
     host_check,
     import_routes,
     job_events,
@@ -23,6 +24,7 @@ from http_api import (
     openapi,
     permissions_routes,
     problems,
+    query_slots,
     refs_routes,
     row_reads,
     sample_rows_routes,
@@ -65,6 +67,7 @@ BLUEPRINTS = (
     sample_rows_routes.blueprint,
     sampling_history_routes.blueprint,
     templates_routes.blueprint,
+    exploration_routes.blueprint,
     audit_routes.blueprint,
 )
 
@@ -93,6 +96,7 @@ def create_app(service: Service, metrics: Metrics) -> APIFlask:
     app.extensions[SERVICE] = service
     app.extensions[HOLDERS] = Kept(MOST_HOLDERS)
     app.extensions[kept_answers.KEPT] = Kept(kept_answers.MOST_ANSWERS)
+    app.extensions[query_slots.SLOTS] = query_slots.query_slots(service.settings)
     app.extensions[row_reads.SEEN] = row_reads.SeenViews()
     app.extensions[job_events.SLOTS] = job_events.StreamSlots(service.settings)
     app.extensions[METRICS] = metrics

@@ -1,8 +1,9 @@
 """Which reads of rows the audit trail tells of.
 
-Every download and every draw at once is told. Pages, reserves and values of columns are told once
-an hour for each user, token and table: an interface that pages through a table is one reader, and
-a thousand entries would hide the others. Invariant: no row leaves before its read is written down.
+Every download, draw at once and query at once is told. Pages, reserves and values of columns are
+told once an hour for each user, token and table: an interface that pages through a table is one
+reader, and a thousand entries would hide the others. Invariant: no row leaves before its read is
+written down.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from flask import current_app
 
 from http_api.access import holder, service
 from http_api.auditing import audit
+from storage.audit import LONGEST_SQL
 
 SEEN = "jobsvc.seen_row_views"
 TOLD_AGAIN_AFTER_S = 3600
@@ -106,4 +108,17 @@ def tell_draw_at_once(dataset_id: int, drawn: dict[str, Any]) -> None:
             method=drawn["metadata"]["method"],
             seed=drawn["metadata"]["seed"],
             rows=len(drawn["data"]),
+        )
+
+
+def tell_query_at_once(dataset_id: int, sql: str, found: dict[str, Any]) -> None:
+    """Tell of a query whose rows were sent at once."""
+    with service().database.write() as tx:
+        audit(
+            tx,
+            "queried_at_once",
+            dataset_id=dataset_id,
+            commit_id=found["commit_id"],
+            sql=sql[:LONGEST_SQL],
+            rows=len(found["data"]),
         )

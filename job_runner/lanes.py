@@ -18,6 +18,9 @@ LONG_IMPORT_BYTES = 16 * 1024**2
 LONG_DRAW_ROWS = 250_000
 """So many rows take about a second to fetch and write."""
 
+OF_EXPLORATIONS: Lane = "long"
+"""What a user's SQL takes isn't known before it has run."""
+
 
 def lane_of_import(size_bytes: int) -> Lane:
     """The lane of an import of a file of this size."""

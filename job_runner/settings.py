@@ -89,6 +89,25 @@ class Settings:
     import_limit_min: int = _setting(
         360, "minutes", "How long an import may run; 0 is without end.", 0
     )
+    exploration_limit_min: int = _setting(
+        10, "minutes", "How long an exploration may run; 0 is without end.", 0
+    )
+    sql_memory_mb: int = _setting(
+        512, "MiB", "Memory for one SQL query; its process takes up to 300 MiB beside it.", 64
+    )
+    sql_spill_max_mb: int = _setting(
+        4096, "MiB", "Disk for what one SQL query can't hold in memory.", 1
+    )
+    sql_rows_max: int = _setting(10_000_000, "rows", "Rows that a SQL query's result may have.", 1)
+    sql_result_max_mb: int = _setting(
+        2048, "MiB", "Largest file that a SQL query's result may take.", 1
+    )
+    sql_preview_limit_s: int = _setting(
+        10, "seconds", "How long a SQL query whose rows come at once may run.", 1
+    )
+    sql_at_once: int = _setting(
+        2, "queries", "SQL queries that requests wait for at the same time; jobs come beside.", 1
+    )
     stop_grace_s: int = _setting(
         20, "seconds", "How long running jobs may go on when the server is told to stop.", 0
     )
@@ -159,9 +178,11 @@ class Settings:
 
     def limit_min(self, run_type: str) -> int:
         """How many minutes a job of this type may run; 0 is without end."""
-        return {"sampling": self.sampling_limit_min, "import": self.import_limit_min}.get(
-            run_type, 0
-        )
+        return {
+            "sampling": self.sampling_limit_min,
+            "import": self.import_limit_min,
+            "exploration": self.exploration_limit_min,
+        }.get(run_type, 0)
 
 
 def variable_name(name: str) -> str:

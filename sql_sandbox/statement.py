@@ -11,6 +11,7 @@ Called in a query's process alone: a parser that a statement brings down takes n
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from parquet_tables.names import folded
 from sql_sandbox.errors import InvalidSql, SqlRefused, placed
 from sql_sandbox.functions import BY_SAMPLING, refusal
 
+_STUMBLED_OVER = re.compile(r'at or near "(\w+)"')
 NO_PLACE = 2**64 - 1
 DEEPEST = 400
 TOO_DEEP = f"The statement is nested more than {DEEPEST} deep."
@@ -72,19 +74,19 @@ def read_statement(
     InvalidSql, SqlRefused
         Tells the place in ``sql``.
     """
-    text = _single_select(connection, sql)
+    text = _single_select(connection, sql, keys)
     opening = "SELECT * FROM (\n"
-    document = _tree(connection, f"{opening}{text}\n)", sql, len(opening))
+    document = _tree(connection, f"{opening}{text}\n)", sql, len(opening), keys)
     reader = _Reader(sql, len(opening), keys)
     reader.read(document["statements"], frozenset(), None)
     return Statement(text, frozenset(reader.used))
 
 
-def _single_select(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
+def _single_select(connection: duckdb.DuckDBPyConnection, sql: str, keys: Mapping[str, str]) -> str:
     """The text of the one SELECT, cut at its semicolon."""
     if "\0" in sql:
         raise InvalidSql("The statement holds the character U+0000.")
-    _tree(connection, sql, sql, 0)
+    _tree(connection, sql, sql, 0, keys)
     found = connection.extract_statements(sql)
     if not found:
         raise InvalidSql("The statement is empty.")
@@ -106,7 +108,11 @@ def _single_select(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
 
 
 def _tree(
-    connection: duckdb.DuckDBPyConnection, statement: str, sql: str, opening: int
+    connection: duckdb.DuckDBPyConnection,
+    statement: str,
+    sql: str,
+    opening: int,
+    keys: Mapping[str, str],
 ) -> dict[str, Any]:
     """The syntax tree of ``statement``, in which ``sql`` begins after ``opening`` bytes."""
     ((text,),) = connection.execute("SELECT json_serialize_sql(?)", [statement]).fetchall()
@@ -119,10 +125,17 @@ def _tree(
         if "expression depth" in message:
             raise SqlRefused(TOO_DEEP)
         at = int(document["position"]) - opening if "position" in document else None
-        raise InvalidSql(placed(sql, at, f"{message}."))
+        raise InvalidSql(placed(sql, at, f"{message}.{_quoting_hint(message, keys)}"))
     if document["error"] and opening:  # as the whole statement it was a SELECT
         raise SqlRefused("Only a SELECT that can stand in parentheses can be run.")
     return document
+
+
+def _quoting_hint(message: str, keys: Mapping[str, str]) -> str:
+    """What to do when the parser stumbles over a table's key that is a word of SQL."""
+    found = _STUMBLED_OVER.search(message)
+    key = None if found is None else keys.get(folded(found[1]))
+    return "" if key is None else f' The table of that name is written in quotes: "{key}".'
 
 
 class _Reader:

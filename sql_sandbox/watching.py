@@ -107,14 +107,14 @@ def _watched(process: subprocess.Popen[bytes], request: Request, watch: _Watch) 
             with suppress(subprocess.TimeoutExpired):
                 process.wait(ENDING_S)  # its own end tells more than ours would
             return {}
-        received += piece
-        while b"\n" in received:
-            line, _, rest = received.partition(b"\n")
-            received = bytearray(rest)
-            said: dict[str, Any] = json.loads(line)
+        *ended, last = piece.split(b"\n")
+        for part in ended:
+            said: dict[str, Any] = json.loads(bytes(received) + part)
+            received.clear()
             if "progress" not in said:
                 return said
             watch.fraction = said["progress"]
+        received += last
         if len(received) > LARGEST_ANSWER_MB * 1024**2:
             raise SqlTooLarge(
                 f"These rows take more than {LARGEST_ANSWER_MB} MiB, the most that come at once. "

@@ -44,11 +44,14 @@ Action = Literal[
     "job_retried",
     "job_cancelled",
     "drawn_at_once",
+    "queried_at_once",
     "rows_downloaded",
     "rows_viewed",
     "pruned",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
+LONGEST_SQL = 2000
+"""Characters of a statement that an entry keeps."""
 
 ObjectType = Literal["user", "token", "ref", "job", "table"]
 

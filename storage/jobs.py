@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from storage.audit import THIS_PROCESS, Action, Origin, record
+from storage.audit import LONGEST_SQL, THIS_PROCESS, Action, Origin, record
 from storage.clock import Clock, seconds_between, timestamp
 from storage.commits import get_commit
 from storage.database import Transaction
@@ -139,6 +139,8 @@ def insert_job(tx: Transaction, job: NewJob, clock: Clock, most_waiting: int) ->
         request_id=job.origin.request_id,
     )
     given = {name: job.run_parameters.get(name) for name in _AUDITED_PARAMETERS}
+    if "sql" in job.run_parameters:
+        given["sql"] = job.run_parameters["sql"][:LONGEST_SQL]
     details = {"run_type": job.run_type, "retry_of": job.retry_of, **given}
     record(
         tx,
@@ -166,7 +168,7 @@ def get_job(tx: Transaction, job_id: str) -> Job:
 
 
 def job_with_output_ref(tx: Transaction, dataset_id: int, name: str) -> Job | None:
-    """The sampling job that made, or is to make, a ref; None when it is free or was failed for."""
+    """The job that made, or is to make, a ref; None when it is free or was failed for."""
     row = first(tx, "job_with_output_ref", dataset_id=dataset_id, name=name)
     return None if row is None else get_job(tx, row["id"])
 

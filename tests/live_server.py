@@ -95,6 +95,12 @@ class LiveServer:
         assert answer.status_code == 200, answer.text
         return self.finished(answer.json()["job_id"])
 
+    def explore(self, dataset_id: int, body: dict[str, Any]) -> dict[str, Any]:
+        """Run a SELECT and return the finished job."""
+        answer = self.admin.post(f"/api/exploration/datasets/{dataset_id}/jobs", json=body)
+        assert answer.status_code == 200, answer.text
+        return self.finished(answer.json()["job_id"])
+
     def rows(self, job_id: str, **query: Any) -> list[dict[str, Any]]:
         """A page of a sampling job's rows."""
         answer = self.admin.get(f"/api/sampling/jobs/{job_id}/data", params=query)

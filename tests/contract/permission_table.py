@@ -54,6 +54,7 @@ class Scene:
         self.service = server.service
         self.dataset = server.new_table(40)
         self.draw = server.draw(self.dataset, {**RANDOM, "export_residual": True})["id"]
+        self.query = server.explore(self.dataset, {"sql": "SELECT 1 AS x"})["id"]
         roles = {"viewer": "viewer", "admin": "admin"}
         people = [name for name in ASKERS if name != "read_token"]
         self.people = {name: self.person(roles.get(name, "analyst")) for name in people}
@@ -149,8 +150,8 @@ class Row:
 
 
 def at(path: str, **rest: Any) -> Made:
-    """Ask at a path in which ``{d}`` is the dataset and ``{j}`` the draw."""
-    return lambda scene, _: Ask(path.format(d=scene.dataset, j=scene.draw), **rest)
+    """Ask at a path in which ``{d}`` is the dataset, ``{j}`` the draw and ``{q}`` the query."""
+    return lambda scene, _: Ask(path.format(d=scene.dataset, j=scene.draw, q=scene.query), **rest)
 
 
 def of_user(path: str, body: dict[str, Any] | None = None) -> Made:
@@ -200,6 +201,8 @@ def _jobs_form(scene: Scene, _: User) -> Ask:
 
 API, D, S = "/api", "/api/datasets/<int:dataset_id>", "/api/sampling/datasets/<int:dataset_id>"
 J, SJ, U = "/api/jobs/<job_id>", "/api/sampling/jobs/<job_id>", "/api/users/<int:user_id>"
+E = "/api/exploration/datasets/<int:dataset_id>"
+SELECT = {"sql": "SELECT 1 AS x"}
 FILE = {"file": ("t.csv", b"a,b\n1,2\n")}
 NO_PASSWORD = {"soeid": "nobody0"}
 
@@ -306,6 +309,13 @@ TABLE = (
         "DELETE /api/sampling/templates/<int:template_id>",
         (404, 404, 404, 404, 404, 404, 403),
         at("/api/sampling/templates/999999"),
+    ),
+    Row(f"POST {E}/jobs", WRITE, at("/api/exploration/datasets/{d}/jobs", body=SELECT)),
+    Row(f"POST {E}/query", READ_BY_POST, at("/api/exploration/datasets/{d}/query", body=SELECT)),
+    Row(
+        "GET /api/exploration/jobs/<job_id>/result",
+        SEE,
+        at("/api/exploration/jobs/{q}/result?format=csv"),
     ),
     Row("GET /pages/<digest>/<path:name>", ANYONE, at("/pages/x/style.css"), "public"),
     Row("GET /", MY_PAGE, at("/"), "page"),

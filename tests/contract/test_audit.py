@@ -217,6 +217,14 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             {"json": {"columns": ["city"]}},
         ),
     ),
+    "POST /api/exploration/datasets/<int:dataset_id>/jobs": (
+        "exploration_asked",
+        lambda w: (f"/api/exploration/datasets/{w.dataset}/jobs", {"json": {"sql": "SELECT 1"}}),
+    ),
+    "POST /api/exploration/datasets/<int:dataset_id>/query": (
+        "queried_at_once",
+        lambda w: (f"/api/exploration/datasets/{w.dataset}/query", {"json": {"sql": "SELECT 1"}}),
+    ),
     "POST /api/users/logout": ("signed_out", lambda w: ("/api/users/logout", {})),
 }
 """A request for each route that changes something, and the action that tells of it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,7 @@ def tables(data_dir: Path) -> tuple[SourceTable, ...]:
         left_out = write_ordinals(cursor, drawn, data_dir / "left_out.parquet")
         columns = made[0].columns
         made.append(SourceTable("residual", columns, tuple(halves), left_out.path))
+    made.append(replace(made[1], key="primary"))
     made.append(SourceTable("none", (Column("x", "DECIMAL(9,2)"), Column("y z", "VARCHAR")), ()))
     for path in data_dir.glob("*.parquet"):
         path.chmod(0o400)

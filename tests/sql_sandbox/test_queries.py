@@ -231,6 +231,7 @@ def test_first_rows_tell_that_there_are_others(
         ("SELECT ids FROM orders", InvalidSql, "Line 1, column 8: "),
         ("SELECT\n  sum(day) FROM orders", InvalidSql, "Line 2, column 3: No function matches"),
         ("FROM order", InvalidSql, 'Line 1, column 6: syntax error at or near "order".'),
+        ("FROM primary", InvalidSql, 'The table of that name is written in quotes: "primary".'),
         ("FROM oders", InvalidSql, 'column 6: there is no table "oders". Did you mean "orders"?'),
         ("SELECT uper(name) FROM orders", SqlRefused, 'offered. Did you mean "upper"?'),
         ('SELECT "order state"::DATE FROM orders', SqlFailed, "Line 1, column 21: "),

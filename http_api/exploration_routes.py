@@ -1,0 +1,147 @@
+"""Explorations: a user's SELECT as a job, its first rows at once, and a job's result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint, Schema
+from flask import Response, jsonify
+from marshmallow import RAISE, fields, validate
+
+from http_api.access import bearer, dataset_for, job_for, service, user
+from http_api.auditing import origin
+from http_api.finished_jobs import completed
+from http_api.idempotency import idempotency_key
+from http_api.job_schemas import JobAcceptedOut, priority_field
+from http_api.query_slots import query_slot
+from http_api.row_reads import RowSource, tell_query_at_once
+from http_api.row_responses import RowsQuery, download, page_json
+from http_api.strict_fields import StrictInteger, StrictString
+from http_api.strict_schemas import DEFAULT_PAGE, LARGEST_PAGE, StrictSchema, text
+from http_api.tables_routes import RowsOut
+from job_runner.exploration_job import ExplorationRequest, submit_exploration
+from job_runner.open_tables import RESULT, open_table, output_of
+from job_runner.sql_queries import query_at_once
+
+LONGEST_SQL = 100_000
+
+blueprint = APIBlueprint("explorations", __name__, url_prefix="/api/exploration", tag="Exploration")
+
+
+def sql_field() -> StrictString:
+    """One SELECT."""
+    return text(
+        1,
+        LONGEST_SQL,
+        required=True,
+        error_messages={"required": "Missing: one SELECT over the tables of source_ref."},
+        metadata={
+            "description": "One SELECT over the tables of `source_ref`, each named by its key."
+        },
+    )
+
+
+class ExplorationJobIn(StrictSchema):
+    """An exploration job."""
+
+    source_ref = text(1, 100, load_default="main")
+    table_key = text(
+        1,
+        200,
+        allow_none=True,
+        metadata={"description": "What the job is about; the SQL may read every table."},
+    )
+    sql = sql_field()
+    output_name = text(
+        1,
+        90,
+        allow_none=True,
+        metadata={"description": "Names the result by the ref `expl-<output_name>`."},
+    )
+    commit_message = text(0, 10_000, allow_none=True)
+    priority = priority_field()
+
+
+class QueryIn(StrictSchema):
+    """A query whose first rows come with the answer."""
+
+    source_ref = text(1, 100, load_default="main")
+    sql = sql_field()
+    limit = StrictInteger(
+        load_default=DEFAULT_PAGE, validate=validate.Range(min=1, max=LARGEST_PAGE)
+    )
+
+
+class QueryOut(Schema):
+    dataset_id = fields.Integer(required=True)
+    commit_id = fields.String(required=True)
+    data = fields.List(fields.Dict(), required=True)
+    columns = fields.List(fields.String(), required=True)
+    types = fields.List(fields.String(), required=True)
+    has_more = fields.Boolean(required=True)
+    notes = fields.List(fields.String(), required=True)
+    execution_time_seconds = fields.Float(required=True)
+
+
+class ResultOut(RowsOut):
+    job_id = fields.String(required=True)
+    metadata = fields.Dict(required=True)
+
+
+@blueprint.post("/datasets/<int:dataset_id>/jobs")
+@blueprint.auth_required(bearer)
+@blueprint.input(ExplorationJobIn, arg_name="given")
+@blueprint.output(JobAcceptedOut)
+@blueprint.doc(
+    summary="Run a SELECT as a job",
+    description="The statement is parsed, and its tables and columns are looked up, before the "
+    "answer. The result becomes the table `result` of a commit. The same request with the same "
+    "output_name gives the same job.",
+)
+def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    dataset = dataset_for(dataset_id, "write")
+    priority = given.pop("priority")
+    request = ExplorationRequest(**given)
+    with query_slot():
+        job = submit_exploration(
+            service(), user(), dataset, request, priority, idempotency_key(), origin()
+        )
+    return {"job_id": job.id, "status": job.status, "message": "Exploration job created"}
+
+
+@blueprint.post("/datasets/<int:dataset_id>/query")
+@blueprint.auth_required(bearer)
+@blueprint.input(QueryIn, arg_name="given")
+@blueprint.output(QueryOut)
+@blueprint.doc(
+    summary="The first rows of a SELECT, at once", description="Makes no job and no commit."
+)
+def query(dataset_id: int, given: dict[str, Any]) -> Response:
+    dataset_for(dataset_id, "read")
+    with query_slot():
+        found = query_at_once(service(), dataset_id, **given)
+    tell_query_at_once(dataset_id, given["sql"], found)
+    return jsonify(found)
+
+
+@blueprint.get("/jobs/<job_id>/result")
+@blueprint.auth_required(bearer)
+@blueprint.input(RowsQuery, location="query", unknown=RAISE, arg_name="query")
+@blueprint.output(ResultOut)
+@blueprint.doc(summary="The rows of an exploration's result")
+def result(job_id: str, query: dict[str, Any]) -> Response:
+    job = completed(job_for(job_id), "exploration")
+    table = open_table(service(), job.dataset_id, output_of(job), RESULT)
+    source = RowSource(job.dataset_id, table.commit_id, RESULT, job.id)
+    if query["format"] != "json":
+        return download(source, table, query, f"{RESULT}-{job.id[:8]}")
+    return jsonify(
+        {
+            "job_id": job.id,
+            "dataset_id": job.dataset_id,
+            "commit_id": table.commit_id,
+            "table_key": RESULT,
+            **page_json(source, table, query),
+            "metadata": {"exploration_summary": job.output_summary},
+        }
+    )

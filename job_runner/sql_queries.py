@@ -1,0 +1,95 @@
+"""Users' SQL on a commit: its tables as the sandbox takes them, the limits, rows at once.
+
+Invariant: a query reads the tables of the one commit that it names. Called by exploration jobs and
+by the route for rows at once.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from typing import Any
+
+from job_runner.open_tables import PRIMARY, open_commit
+from job_runner.service import Service
+from parquet_tables.columns import DataFile
+from parquet_tables.names import folded
+from sql_sandbox import Limits, Sandbox, SourceTable
+from storage.commits import Commit
+from storage.manifests import StoredTable
+
+DATA = "data"
+"""Another name of the table ``primary``."""
+
+
+def sandbox_of(service: Service) -> Sandbox:
+    """The sandbox with the limits that the settings give."""
+    settings = service.settings
+    limits = Limits(
+        memory_mb=settings.sql_memory_mb,
+        spill_mb=settings.sql_spill_max_mb,
+        threads=settings.duckdb_threads or os.cpu_count() or 1,
+        rows=settings.sql_rows_max,
+        result_mb=settings.sql_result_max_mb,
+    )
+    return Sandbox(limits, service.directory.scratch_dir)
+
+
+def source_tables(service: Service, commit: Commit) -> tuple[SourceTable, ...]:
+    """A commit's tables, each under its key; ``primary`` also as ``data``, if no other has it.
+
+    ``primary`` is a word of SQL, so it would always have to be quoted.
+
+    Raises
+    ------
+    DamagedData
+        A data file is missing or of another size than it was written with.
+    """
+    tables = [_source_table(service, table) for table in commit.manifest.tables]
+    if not any(folded(table.key) == DATA for table in tables):
+        tables += [replace(table, key=DATA) for table in tables if table.key == PRIMARY]
+    return tuple(tables)
+
+
+def query_at_once(
+    service: Service, dataset_id: int, *, source_ref: str, sql: str, limit: int
+) -> dict[str, Any]:
+    """A query's first rows, as JSON; makes no job and no commit.
+
+    Raises
+    ------
+    NotFound
+        There is no such ref or commit.
+    SqlError
+        The query is refused, wrong or too heavy.
+    """
+    began = time.perf_counter()
+    with service.database.read() as tx:
+        commit = open_commit(tx, dataset_id, source_ref)
+    tables = source_tables(service, commit)
+    timeout_s = service.settings.sql_preview_limit_s
+    found = sandbox_of(service).first_rows(sql, tables, limit, timeout_s)
+    names = [column.name for column in found.shape.columns]
+    return {
+        "dataset_id": dataset_id,
+        "commit_id": commit.id,
+        "data": [dict(zip(names, row, strict=True)) for row in found.rows],
+        "columns": names,
+        "types": [column.type for column in found.shape.columns],
+        "has_more": found.has_more,
+        "notes": list(found.shape.notes),
+        "execution_time_seconds": round(time.perf_counter() - began, 3),
+    }
+
+
+def _source_table(service: Service, table: StoredTable) -> SourceTable:
+    for file in table.stored_files:
+        service.data_files.require_whole(file)
+    path = service.data_files.path
+    return SourceTable(
+        table.key,
+        table.columns,
+        tuple(DataFile(path(file.sha256), file.rows) for file in table.files),
+        None if table.left_out is None else path(table.left_out.sha256),
+    )

@@ -1,0 +1,56 @@
+"""docs/SQL.md says what is so: its examples bind, its functions are those that are offered."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from parquet_tables.columns import Column
+from sql_sandbox import Sandbox, SourceTable
+from sql_sandbox.functions import GROUPS
+from sql_sandbox.result_columns import MOST_COLUMNS
+from sql_sandbox.statement import DEEPEST
+from sql_sandbox.watching import LARGEST_ANSWER_MB
+
+PAGE = (Path(__file__).parents[2] / "docs" / "SQL.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+FLIGHTS = SourceTable(
+    "data",
+    (
+        *(Column(name, "BIGINT") for name in ("year", "month", "day", "dep_delay", "flight")),
+        *(Column(name, "VARCHAR") for name in ("carrier", "origin", "dest")),
+        Column("time_hour", "TIMESTAMP WITH TIME ZONE"),
+    ),
+    (),
+)
+SAMPLE = replace(
+    FLIGHTS, key="sample", columns=(*FLIGHTS.columns, Column("_design_weight", "DOUBLE"))
+)
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) >= 5
+
+
+@pytest.mark.parametrize("sql", EXAMPLES)
+def test_an_example_is_right_for_the_demos_data(sandbox: Sandbox, sql: str) -> None:
+    assert sandbox.check(sql, (FLIGHTS, SAMPLE)).columns
+
+
+def test_the_functions_are_those_that_are_offered() -> None:
+    rows = re.findall(
+        r"^\| ([^|]+) \| (`.+`) \|$", PAGE[PAGE.index("## Functions") :], re.MULTILINE
+    )
+    documented = {
+        group: set(re.findall(r"`([^`]+)`", names.replace("\\|", "|"))) for group, names in rows
+    }
+    assert documented == GROUPS
+
+
+def test_the_fixed_limits_are_as_they_are() -> None:
+    assert f"{MOST_COLUMNS:,} columns" in PAGE
+    assert f"expressions {DEEPEST} deep" in PAGE
+    assert f"{LARGEST_ANSWER_MB} MiB" in PAGE
