@@ -44,6 +44,8 @@ def told_plainly() -> Iterator[None]:
         raise kind(error.message) from None
     except httpx.TransportError as error:
         raise Unreachable(f"The server can't be reached: {error}.") from None
+    except BrokenPipeError:  # of the reader of our output, such as head: click ends quietly
+        raise
     except PermissionError as error:
         raise Unreachable(f"{error.strerror}: {error.filename}") from None
     except OSError as error:

@@ -20,9 +20,11 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print rows under headings; numbers grouped and to the right, the rest to the left."""
-    texts = [[_text(value) for value in row] for row in rows]
+def print_table(
+    headings: Sequence[str], rows: Sequence[Sequence[Any]], *, grouped: bool = True
+) -> None:
+    """Print rows under headings; numbers to the right, their digits grouped where they count."""
+    texts = [[_text(value, grouped) for value in row] for row in rows]
     numeric = [
         bool(rows) and all(isinstance(row[place], int | float) for row in rows)
         for place in range(len(headings))
@@ -59,11 +61,11 @@ def progress_bar(label: str) -> Iterator[Told]:
         yield told
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, grouped: bool) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int):
+    if isinstance(value, int) and grouped:
         return f"{value:,}"
     return str(value)

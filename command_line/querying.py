@@ -1,0 +1,130 @@
+"""``jobsvc sql``: run a SELECT on a dataset's tables and show, write or keep its rows."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from command_line.api_client import ApiClient
+from command_line.connection import Target, connected
+from command_line.options import AS_JSON, BATCH, with_target
+from command_line.output import print_json, print_table, progress_bar
+from command_line.sampling import SUFFIXES
+
+MOST_SHOWN = 1000
+WIDEST_CELL = 60
+
+
+@click.command("sql")
+@click.argument("dataset")
+@click.argument("statement")
+@click.option("--ref", help="Ref or commit whose tables are read [default: main].")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, MOST_SHOWN),
+    default=100,
+    show_default=True,
+    help="Rows to show; with --output and --name the result is whole.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the rows to this file: .csv, .parquet, .arrow or .xlsx.",
+)
+@click.option("--name", help="Keep the result under the ref expl-NAME.")
+@BATCH
+@AS_JSON
+@with_target
+def sql_command(
+    target: Target,
+    dataset: str,
+    statement: str,
+    ref: str | None,
+    limit: int,
+    output: Path | None,
+    name: str | None,
+    batch: bool,
+    as_json: bool,
+) -> None:
+    """Run one SELECT on the tables of a dataset, given by name or id.
+
+    A table is named by its key; the one of a file with one table is "primary", or data for short.
+    STATEMENT can be "-": it is read from standard input then. Rows are shown at once; with --output
+    or --name the query runs as a job.
+
+    \b
+    jobsvc sql flights "SELECT origin, count(*) FROM data GROUP BY origin"
+    jobsvc sql flights "SELECT * FROM data WHERE dep_delay > 60" --output late.parquet
+    jobsvc sql flights - --ref smpl-q1 --name q1-means < means.sql
+    """
+    if output is not None and output.suffix not in SUFFIXES:
+        raise click.BadParameter(
+            f"The file's ending must be one of {', '.join(SUFFIXES)}.", param_hint="--output"
+        )
+    body = {"sql": sys.stdin.read() if statement == "-" else statement}
+    if ref is not None:
+        body["source_ref"] = ref
+    with connected(target, "jobsvc sql") as client:
+        dataset_id = client.dataset_id(dataset)
+        if output is None and name is None:
+            _show(client, dataset_id, {**body, "limit": limit}, as_json=as_json)
+            return
+        if name is not None:
+            body["output_name"] = name
+        if batch:
+            body["priority"] = "batch"
+        job = _run(client, dataset_id, body)
+        if output is not None:
+            path = f"/api/exploration/jobs/{job['id']}/result"
+            client.download(path, output, format=SUFFIXES[output.suffix])
+    if as_json:
+        print_json(job)
+        return
+    _tell(job)
+    if output is not None:
+        click.echo(f"Rows written to {output}")
+
+
+def _show(client: ApiClient, dataset_id: int, body: dict[str, Any], *, as_json: bool) -> None:
+    found = client.post(f"/api/exploration/datasets/{dataset_id}/query", body)
+    if as_json:
+        print_json(found)
+        return
+    rows = [[_cell(row[column]) for column in found["columns"]] for row in found["data"]]
+    print_table(found["columns"], rows, grouped=False)
+    for note in found["notes"]:
+        click.echo(note, err=True)
+    if found["has_more"]:
+        click.echo(
+            f"These are the first {len(rows):,} rows; --limit shows up to {MOST_SHOWN:,}, "
+            "--output writes all.",
+            err=True,
+        )
+
+
+def _cell(value: Any) -> Any:
+    """A value as a table shows it: on one line, and not too wide."""
+    if not isinstance(value, str):
+        return value
+    line = " ".join(value.split("\n"))
+    return line if len(line) <= WIDEST_CELL else f"{line[: WIDEST_CELL - 1]}…"
+
+
+def _run(client: ApiClient, dataset_id: int, body: dict[str, Any]) -> dict[str, Any]:
+    accepted = client.post(f"/api/exploration/datasets/{dataset_id}/jobs", body)
+    with progress_bar("Querying") as told:
+        return client.finished_job(accepted["job_id"], told)
+
+
+def _tell(job: dict[str, Any]) -> None:
+    summary = job["output_summary"]
+    ref = f", ref {summary['output_ref']}" if summary["output_ref"] else ""
+    click.echo(
+        f"{summary['rows']:,} rows, {len(summary['columns']):,} columns: job {job['id']}{ref}, "
+        f"commit {summary['output_commit_id'][:12]}."
+    )
+    for note in summary["notes"]:
+        click.echo(note, err=True)

@@ -1,0 +1,67 @@
+"""``jobsvc sql``: what is shown, what is written, what is kept, and how it fails."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.command_line.conftest import Run
+from tests.live_server import write_csv
+
+BY_KIND = "SELECT kind, count(*) AS n, sum(amount) AS total FROM data GROUP BY kind ORDER BY kind"
+
+
+@pytest.fixture
+def sales(run: Run, tmp_path: Path) -> str:
+    run("import", str(write_csv(tmp_path / "sales.csv", 14_000)), "--dataset", "Sales")
+    return "Sales"
+
+
+def test_rows_are_shown_as_a_table_and_as_json(run: Run, sales: str) -> None:
+    shown = run("sql", sales, BY_KIND)
+    lines = [line.split() for line in shown.stdout.splitlines()]
+    assert lines[:2] == [["kind", "n", "total"], ["0", "2000", "6996500.0"]]
+    found = json.loads(run("sql", "1", "-", "--json", given=BY_KIND).stdout)
+    assert found["data"][0] == {"kind": 0, "n": 2000, "total": 6996500.0}
+    assert found["has_more"] is False
+    first = run("sql", sales, "SELECT id, [id] AS l, repeat('x', 99) FROM data", "--limit", "2")
+    assert len(first.stdout.splitlines()) == 3
+    assert "x" * 59 + "…" in first.stdout
+    assert "the first 2 rows" in first.stderr
+    assert "JSON text" in first.stderr
+    assert "0 of 0 jobs." in run("jobs", "--run-type", "exploration").stdout
+
+
+def test_a_result_is_written_and_kept(run: Run, sales: str, tmp_path: Path) -> None:
+    output = tmp_path / "out.csv"
+    told = run("sql", sales, BY_KIND, "--output", str(output), "--name", "kinds")
+    assert "7 rows, 3 columns" in told.stdout
+    assert "ref expl-kinds" in told.stdout
+    with output.open(newline="") as file:
+        assert [row["n"] for row in csv.DictReader(file)] == ["2000"] * 7
+    again = run("sql", sales, "SELECT sum(n) AS n FROM result", "--ref", "expl-kinds", "--json")
+    assert json.loads(again.stdout)["data"] == [{"n": 14_000}]
+    job = json.loads(run("sql", sales, "SELECT 1", "--output", str(output), "--json").stdout)
+    assert (job["output_summary"]["rows"], job["output_summary"]["output_ref"]) == (1, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "part"),
+    [
+        (("SELEC 1",), 1, 'Line 1, column 1: syntax error at or near "SELEC"'),
+        (("SELECT * FROM '/etc/passwd'",), 1, "no table"),
+        (("SELECT 1", "--ref", "nope"), 1, "nope"),
+        (("SELECT 1", "--limit", "0"), 2, "limit"),
+        (("SELECT 1", "--output", "rows.txt"), 2, ".parquet"),
+        (("SELECT kind::DATE FROM data", "--name", "x"), 1, "failed: Line 1, column 12"),
+    ],
+)
+def test_what_is_wrong_is_one_line(
+    run: Run, sales: str, arguments: tuple[str, ...], code: int, part: str
+) -> None:
+    failed = run("sql", sales, *arguments, code=code)
+    assert part in failed.stderr
+    assert not failed.stdout
