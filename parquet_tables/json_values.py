@@ -21,21 +21,26 @@ LARGEST_EXACT_INTEGER = 2**53 - 1
 
 
 def json_cell(column: Column) -> str:
-    """A column's expression: times that Python's types can't hold are written by DuckDB itself.
-
-    DuckDB 2.0 gives an infinite date to Python as 9999-12-31, cuts nanoseconds, and counts a month
-    of an interval as 30 days.
-    """
+    """A column's expression, under its own name."""
     name = quote_identifier(column.name)
-    text = f"CAST({name} AS VARCHAR)"
-    if column.type in ("DATE", "TIME", "TIME WITH TIME ZONE", "TIME_NS", "INTERVAL"):
-        return f"{text} AS {name}"
-    if column.type == "TIMESTAMP WITH TIME ZONE":  # in UTC, written by DuckDB with the offset +00
+    return f"{shown_expression(name, column.type)} AS {name}"
+
+
+def shown_expression(value: str, type_: str) -> str:
+    """The SQL of a value of a type so that it reaches Python whole.
+
+    Times that Python's types can't hold are written by DuckDB itself: DuckDB 2.0 gives an infinite
+    date to Python as 9999-12-31, cuts nanoseconds, and counts a month of an interval as 30 days.
+    """
+    text = f"CAST({value} AS VARCHAR)"
+    if type_ in ("DATE", "TIME", "TIME WITH TIME ZONE", "TIME_NS", "INTERVAL"):
+        return text
+    if type_ == "TIMESTAMP WITH TIME ZONE":  # in UTC, written by DuckDB with the offset +00
         moment = f"replace({text}, ' ', 'T') || ':00'"
-        return f"CASE WHEN isfinite({name}) THEN {moment} ELSE {text} END AS {name}"
-    if column.type.startswith("TIMESTAMP"):
-        return f"replace({text}, ' ', 'T') AS {name}"
-    return name
+        return f"CASE WHEN isfinite({value}) THEN {moment} ELSE {text} END"
+    if type_.startswith("TIMESTAMP"):
+        return f"replace({text}, ' ', 'T')"
+    return value
 
 
 def json_value(value: Any) -> Any:

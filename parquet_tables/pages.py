@@ -102,9 +102,41 @@ def _between(ordinals: Int64s, first: int, stop: int) -> Int64s:
     return ordinals[np.searchsorted(ordinals, first) : np.searchsorted(ordinals, stop)]
 
 
+def rows_at(
+    table: TableFiles, selected: str, rows: str, where: str = "", params: Sequence[object] = ()
+) -> tuple[str, list[object]]:
+    """The statement that reads the rows that a table ``rows`` names by ``ordinal``; in no order.
+
+    One branch a file: over a list of files in one scan DuckDB 2.0 reads every page; over one file
+    only those in which a wanted row is. A table without rows gives one branch of the right types
+    and no row.
+
+    Parameters
+    ----------
+    selected : str
+        Of the columns of the table, called ``f``, and of those of ``rows``, called ``p``.
+    where, params : str, sequence
+        A WHERE clause for each branch, with a space before it, and its parameters.
+    """
+    selects: list[str] = []
+    bound: list[object] = []
+    for file, start in table.with_starts():
+        selects.append(
+            f"SELECT {selected} FROM read_parquet(?, file_row_number = true) AS f "
+            f"JOIN (SELECT *, ordinal - ? AS file_ordinal FROM {rows} "
+            f"WHERE ordinal >= ? AND ordinal < ?) AS p ON p.file_ordinal = f.file_row_number{where}"
+        )
+        bound += [str(file.path), start, start, start + file.rows, *params]
+    if not selects:
+        no_row = ", ".join(map(_null, table.columns))
+        selects.append(f"SELECT {selected} FROM (SELECT {no_row}) AS f JOIN {rows} AS p ON false")
+    return " UNION ALL ".join(selects), bound
+
+
 def empty_statement(columns: Sequence[Column]) -> str:
     """A statement with these columns and no row."""
-    nulls = ", ".join(
-        f"CAST(NULL AS {column.type}) AS {quote_identifier(column.name)}" for column in columns
-    )
-    return f"SELECT {nulls} LIMIT 0"
+    return f"SELECT {', '.join(map(_null, columns))} LIMIT 0"
+
+
+def _null(column: Column) -> str:
+    return f"CAST(NULL AS {column.type}) AS {quote_identifier(column.name)}"

@@ -57,10 +57,14 @@ class TableFiles:
 
         One past the last row gives an ordinal past all of them.
         """
+        return int(self.ordinals_at(np.array([position], dtype=np.int64))[0])
+
+    def ordinals_at(self, positions: Int64s) -> Int64s:
+        """The ordinals of the rows at some positions, as :meth:`ordinal_at` of each."""
         # Row number i of the table stands behind those left-out ordinals that have at most i
         # kept rows before them.
         kept_before = self.left_out - np.arange(len(self.left_out))
-        return position + int(np.searchsorted(kept_before, position, side="right"))
+        return positions + np.searchsorted(kept_before, positions, side="right")
 
     def with_starts(self) -> Iterator[tuple[DataFile, int]]:
         """Each file that has rows, with the ordinal of its first row."""

@@ -1,15 +1,16 @@
 """The statements that read columns of numbers: weights, and what allocations rest on.
 
-Owns: a number's way to an integer in SQL. Invariant: sums are of integers alone, so they come out
-the same in any order, with any number of threads and from any layout of files, which a sum of
-floating-point numbers does not. Called by :mod:`sampling_engine.weights` and
-:mod:`sampling_engine.spread`.
+Owns: the statements of sums, and how a number that isn't exact becomes an integer. Invariant: sums
+are of integers alone, so they come out the same in any order, with any number of threads and from
+any layout of files, which a sum of floating-point numbers does not. Called by
+:mod:`sampling_engine.weights` and :mod:`sampling_engine.spread`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from parquet_tables.integers import as_integer, decimals_of
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.order import SeededOrder
@@ -25,25 +26,6 @@ from sampling_engine.table_sql import (
     rows_among,
     same_keys,
 )
-
-INTEGERS = frozenset(
-    ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
-)
-MOST_EXACT_DIGITS = 18
-
-
-def decimals_of(column: Column) -> int | None:
-    """Digits after the point of a column of exact numbers that fit 64 bits; None for any other.
-
-    >>> decimals_of(Column("price", "DECIMAL(12,2)")), decimals_of(Column("x", "DOUBLE"))
-    (2, None)
-    """
-    if column.type in INTEGERS:
-        return 0
-    if not column.type.startswith("DECIMAL("):
-        return None
-    digits, decimals = column.type.removeprefix("DECIMAL(").removesuffix(")").split(",")
-    return int(decimals) if int(digits) <= MOST_EXACT_DIGITS else None
 
 
 @dataclass(frozen=True)
@@ -67,23 +49,13 @@ class Units:
         """The integer of a row ``f`` as BIGINT; NULL for NULL, NaN and the infinite."""
         name = f"f.{quote_identifier(self.column.name)}"
         if self.decimals is not None:
-            return f"CAST({self._times_power(name)} AS BIGINT)"
+            return as_integer(name, self.column.type)
         value = f"CAST({name} AS DOUBLE)"
         moved = f"({value} - CAST({self.centre!r} AS DOUBLE))" if self.centre else value
         return (
             f"CASE WHEN isfinite({value}) "
             f"THEN CAST({moved} * CAST({self.factor!r} AS DOUBLE) AS BIGINT) END"
         )
-
-    def _times_power(self, name: str) -> str:
-        """The exact product of a column and ten to the power of its decimals."""
-        if not self.decimals:
-            return name
-        digits = int(self.column.type.removeprefix("DECIMAL(").split(",")[0])
-        # DuckDB multiplies decimals in 64 bits, up to 18 digits, unless one of them is wider.
-        wide = digits + self.decimals + 1 > MOST_EXACT_DIGITS
-        factor = f"CAST({name} AS DECIMAL(38, {self.decimals}))" if wide else name
-        return f"{factor} * {10**self.decimals}"
 
 
 def exact_totals(
@@ -104,7 +76,7 @@ def range_of(
 ) -> Statement:
     """Of any column of numbers: rows, finite values, and their smallest and largest as DOUBLE."""
     name = f"f.{quote_identifier(column.name)}"
-    if decimals_of(column) is not None:
+    if decimals_of(column.type) is not None:
         # Every value is finite, and the extremes may be had from the files' statistics.
         source, params = rows_among(table, f"{name} AS v", row_filter, rows)
         return (

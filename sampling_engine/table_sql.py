@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from parquet_tables.pages import rows_at
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.spec import RowFilter
@@ -56,25 +57,9 @@ def numbered_rows(table: TableFiles, selected: str, row_filter: RowFilter | None
 def joined_rows(
     table: TableFiles, selected: str, rows: str, row_filter: RowFilter | None = None
 ) -> Statement:
-    """The rows that the table ``rows`` (``p`` to ``selected``) names by ordinal.
-
-    One branch a file: over a list of files in one scan DuckDB 2.0 reads every page; over one file
-    only those in which a wanted row is. A table without rows gives one branch of the right types
-    and no row.
-    """
+    """The rows that the table ``rows`` (``p`` to ``selected``) names, and that pass the filter."""
     where, params = passing(row_filter)
-    selects: list[str] = []
-    bound: list[object] = []
-    for file, start in table.with_starts():
-        selects.append(
-            f"SELECT {selected} FROM read_parquet(?, file_row_number = true) AS f "
-            f"JOIN (SELECT *, ordinal - ? AS file_ordinal FROM {rows} "
-            f"WHERE ordinal >= ? AND ordinal < ?) AS p ON p.file_ordinal = f.file_row_number{where}"
-        )
-        bound += [str(file.path), start, start, start + file.rows, *params]
-    if not selects:
-        selects.append(f"SELECT {selected} FROM ({_no_row(table)}) AS f JOIN {rows} AS p ON false")
-    return " UNION ALL ".join(selects), bound
+    return rows_at(table, selected, rows, where, params)
 
 
 def rows_among(
@@ -120,10 +105,3 @@ def _key(column: Column) -> str:
         # 0.0 and -0.0 are equal but differ as text: adding zero makes both 0.0.
         return f"{name} + CAST(0 AS {column.type})"
     return name
-
-
-def _no_row(table: TableFiles) -> str:
-    return "SELECT " + ", ".join(
-        f"CAST(NULL AS {column.type}) AS {quote_identifier(column.name)}"
-        for column in table.columns
-    )

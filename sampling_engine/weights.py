@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from parquet_tables.integers import decimals_of
 from parquet_tables.progress import Report, share_of, watched
 from parquet_tables.tables import Column
 from sampling_engine import number_statements
 from sampling_engine.draw_state import DrawState
 from sampling_engine.errors import InvalidNumbers
-from sampling_engine.number_statements import Units, decimals_of
+from sampling_engine.number_statements import Units
 from sampling_engine.order import Int64s
 from sampling_engine.spec import RowFilter
 from sampling_engine.table_sql import Statement
@@ -87,7 +88,7 @@ def read_weights(
     InvalidNumbers
         An eligible row's weight is negative or infinite.
     """
-    decimals = decimals_of(column)
+    decimals = decimals_of(column.type)
     if decimals is not None:
         return _exact_weights(state, column, decimals, row_filter, loc, report)
     read = number_statements.range_of(state.table, column, row_filter, None)
