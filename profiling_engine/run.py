@@ -1,0 +1,123 @@
+"""Running the statements of a profile.
+
+Owns: the time budget and the progress. Invariant: a statement that runs past the budget is
+interrupted, and whoever asked for it hears :class:`OutOfTime`; reported progress only grows; what
+``report`` raises, as a cancelled job's does, ends the profile.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+
+from parquet_tables.progress import Report, execute_watched, no_report, share_of
+from parquet_tables.tables import TableFiles
+from profiling_engine.aggregates import Aggregate, measure
+from profiling_engine.kinds import Axis
+from profiling_engine.sources import Source, Statement
+from profiling_engine.totals import SampleSize, Totals, read_totals
+
+OF_WHAT_IS_LEFT = 0.3
+"""Each statement's share of a column's remaining progress: how many there will be isn't known."""
+
+
+class OutOfTime(Exception):
+    """The time budget is used up; it never leaves the engine."""
+
+
+@dataclass
+class Budget:
+    """Seconds that exact figures may take, from now on; no end when None."""
+
+    seconds: float | None
+    clock: Callable[[], float] = time.monotonic
+    lifted: bool = False
+    _start: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._start = self.clock()
+
+    def check(self) -> None:
+        """Raise OutOfTime once the seconds are over, unless the budget is lifted."""
+        if self.lifted or self.seconds is None:
+            return
+        if self.clock() - self._start >= self.seconds:
+            raise OutOfTime
+
+
+@dataclass
+class Run:
+    """One profile's statements on its own cursor.
+
+    Parameters
+    ----------
+    report : Report
+        Takes the progress of the piece of work that is going on.
+    """
+
+    cursor: duckdb.DuckDBPyConnection
+    table: TableFiles
+    budget: Budget
+    report: Report = no_report
+    message: str = "profiling"
+    _done: float = 0.0
+
+    @contextmanager
+    def step(self, report: Report, message: str) -> Iterator[None]:
+        """A piece of work, such as a column, with its own part of the progress."""
+        outer = (self.report, self.message, self._done)
+        self.report, self.message, self._done = report, message, 0.0
+        try:
+            yield
+        finally:
+            self.report, self.message, self._done = outer
+        report(1.0, message)
+
+    @contextmanager
+    def without_budget(self) -> Iterator[None]:
+        """What is estimated because the budget is used up still has to be done."""
+        lifted = self.budget.lifted
+        self.budget.lifted = True
+        try:
+            yield
+        finally:
+            self.budget.lifted = lifted
+
+    def fetch(self, statement: Statement) -> list[tuple[Any, ...]]:
+        """Run a statement to its end.
+
+        Raises
+        ------
+        OutOfTime
+            The budget ended before or during it.
+        """
+        sql, params = statement
+        end = self._done + (1 - self._done) * OF_WHAT_IS_LEFT
+        part = share_of(self.report, self._done, end)
+
+        def checked(fraction: float, message: str) -> None:
+            self.budget.check()
+            part(fraction, message)
+
+        rows = execute_watched(self.cursor, sql, params, checked, self.message)
+        self._done = end
+        return rows
+
+    def measure(
+        self,
+        source: Source,
+        aggregates: Mapping[str, Aggregate],
+        *,
+        axis: Axis | None = None,
+        names: Mapping[str, str] | None = None,
+        size: SampleSize | None = None,
+    ) -> Totals:
+        """One pass over a source, with the size of the sample if it is one."""
+        rows = self.fetch(measure(source, aggregates, axis=axis, names=names))
+        functions = {name: one.function for name, one in aggregates.items()}
+        return read_totals(rows, functions, size)

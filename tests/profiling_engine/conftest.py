@@ -1,0 +1,45 @@
+"""Small tables in any layout, and their profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from parquet_tables.database import ParquetDatabase
+from parquet_tables.tables import TableFiles
+from profiling_engine import ColumnProfile, TableProfile, profile_table
+from tests.sampling_engine.conftest import Workshop
+
+
+@dataclass
+class Studio(Workshop):
+    """Makes tables and profiles them."""
+
+    def profile(self, table: TableFiles, columns: Sequence[str] = (), **how: Any) -> TableProfile:
+        return profile_table(self.database, table, columns, **how)
+
+    def column(self, type_: str, values: Sequence[object], **how: Any) -> ColumnProfile:
+        """The profile of a table's only column."""
+        # As texts, since DuckDB takes a decimal number of many digits for a double.
+        written = [f"{value:f}" if isinstance(value, Decimal) else value for value in values]
+        table = self.table({'it\'s "x"': (type_, written)})
+        return self.profile(table, **how).columns[0]
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    root = tmp_path_factory.mktemp("profiles")
+    with ParquetDatabase(root, root / "spill", memory_mb=512, threads=2) as database:
+        yield Studio(database, root)
+
+
+@pytest.fixture(params=["frequencies", "rows"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each of the two exact ways in turn, whatever the number of values."""
+    if request.param == "rows":
+        monkeypatch.setattr("profiling_engine.survey.FEW_VALUES", -1)
+    return str(request.param)

@@ -1,0 +1,4 @@
+SELECT block, count(*)
+FROM sampled
+GROUP BY block
+-- bound: []

@@ -1,0 +1,10 @@
+SELECT k >> 50 AS p, count(*),
+    coalesce(sum(0), 0)
+FROM (SELECT *, CASE WHEN CAST(CAST(x AS BIT) AS BIGINT) < 0 THEN xor(CAST(CAST(x AS BIT) AS BIGINT), 9223372036854775807) ELSE CAST(CAST(x AS BIT) AS BIGINT) END AS k
+FROM (SELECT *, CASE WHEN isfinite(v) THEN CAST(v AS DOUBLE) END AS x
+FROM (SELECT f."ratio" + CAST(0 AS DOUBLE) AS v
+FROM read_parquet(?) AS f)))
+WHERE x IS NOT NULL
+GROUP BY p
+ORDER BY p DESC
+-- bound: [['file 0', 'file 1']]

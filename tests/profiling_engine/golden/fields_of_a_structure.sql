@@ -1,0 +1,2 @@
+DESCRIBE SELECT unnest(CAST(NULL AS STRUCT(a INTEGER)))
+-- bound: []

@@ -1,0 +1,4 @@
+SELECT approx_count_distinct(v)
+FROM (SELECT f."a ""word""" AS v
+FROM read_parquet(?) AS f)
+-- bound: [['file 0', 'file 1']]

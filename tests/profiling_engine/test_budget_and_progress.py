@@ -1,0 +1,135 @@
+"""Time runs out, jobs are cancelled, progress grows, and wide tables are no trouble."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from parquet_tables.tables import TableFiles, UnknownColumn
+from profiling_engine.run import Budget, OutOfTime
+from profiling_engine.sample import BLOCK_ROWS, MOST_BLOCKS, SAMPLE_ROWS, choose_rows
+from tests.profiling_engine.conftest import Studio
+
+
+class Cancelled(Exception):
+    """What a cancelled job's report raises."""
+
+
+@pytest.fixture(scope="module")
+def table(studio: Studio) -> TableFiles:
+    return studio.table_of(
+        "SELECT range AS id, 'v' || range % 999 AS word, (range % 77) / 7.0 AS x FROM range(100000)"
+    )
+
+
+def test_progress_grows_and_ends_at_one(studio: Studio, table: TableFiles) -> None:
+    seen: list[tuple[float, str]] = []
+    studio.profile(table, report=lambda fraction, message: seen.append((fraction, message)))
+    fractions = [fraction for fraction, _ in seen]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    messages = list(dict.fromkeys(message for _, message in seen))
+    assert 'profiling column "word"' in messages
+    assert messages[-1] == "profiled"
+
+
+@pytest.mark.parametrize("stage", ["a first look", "profiling column", "looking for"])
+def test_what_the_report_raises_ends_the_profile(
+    studio: Studio, table: TableFiles, stage: str
+) -> None:
+    def report(_: float, message: str) -> None:
+        if message.startswith(stage):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        studio.profile(studio.table_of("SELECT range // 2 AS x FROM range(70000)"), report=report)
+
+
+def test_cancelling_is_heard_when_the_budget_is_used_up(studio: Studio, table: TableFiles) -> None:
+    def report(_: float, message: str) -> None:
+        if message == 'profiling column "x"':
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        studio.profile(table, budget_s=0, report=report)
+
+
+def test_no_time_at_all_still_gives_every_column(studio: Studio, table: TableFiles) -> None:
+    profile = studio.profile(table, budget_s=0)
+    assert profile.estimated_columns == ("id", "word", "x")
+    assert profile.repeated_rows is None
+    (identity, word, _) = profile.columns
+    assert identity.distinct is not None
+    assert identity.distinct.low <= 100_000 <= identity.distinct.high
+    assert identity.unique is None
+    assert word.most_frequent is not None
+    assert all(one.low <= one.rows <= one.high for one in word.most_frequent.values)
+    assert not word.most_frequent.complete
+
+
+def test_a_statement_that_runs_past_the_budget_is_interrupted(
+    studio: Studio, table: TableFiles
+) -> None:
+    slow = studio.table_of("SELECT range AS x FROM range(2000000)")
+    begun = time.monotonic()
+    profile = studio.profile(slow, budget_s=0.05)
+    assert profile.estimated_columns == ("x",)
+    assert time.monotonic() - begun < 20
+
+
+def test_small_tables_are_read_whole_whatever_the_budget(studio: Studio) -> None:
+    table = studio.table_of(f"SELECT range AS x FROM range({SAMPLE_ROWS})")
+    assert studio.profile(table, budget_s=0).estimated_columns == ()
+
+
+def test_a_budget_counts_from_its_start() -> None:
+    now = [100.0]
+    budget = Budget(5.0, lambda: now[0])
+    budget.check()
+    now[0] = 104.9
+    budget.check()
+    now[0] = 105.0
+    with pytest.raises(OutOfTime):
+        budget.check()
+    Budget(None, lambda: now[0]).check()
+
+
+def test_an_unknown_column_is_named(studio: Studio, table: TableFiles) -> None:
+    with pytest.raises(UnknownColumn, match='Did you mean "word"'):
+        studio.profile(table, ["words"])
+
+
+def test_a_sample_is_settled_by_the_seed_and_the_number_of_rows(
+    studio: Studio, table: TableFiles
+) -> None:
+    one, same, other = (choose_rows(table, seed) for seed in (1, 1, "1 more"))
+    assert (one.ordinals == same.ordinals).all()
+    assert (one.ordinals != other.ordinals).any()
+    assert len(one.ordinals) == len(set(one.ordinals.tolist())) == SAMPLE_ROWS
+    assert one.size.blocks == MOST_BLOCKS
+    starts = one.ordinals.reshape(MOST_BLOCKS, BLOCK_ROWS)[:, 0]
+    assert (starts % BLOCK_ROWS == 0).all()
+    # Known rows, so that no release draws others by accident.
+    assert one.ordinals[::8192].tolist() == [0, 26112, 49664, 73728]
+
+
+def test_a_thousand_columns_are_profiled_in_bounded_time(studio: Studio) -> None:
+    kinds = (
+        "range % {n}",
+        "'v' || range % {n}",
+        "range / {n}.0",
+        "DATE '2000-01-01' + range % {n}",
+    )
+    columns = ", ".join(
+        f"{kinds[i % 4].format(n=i + 2).replace('range % ', 'CAST(range AS INTEGER) % ')} AS c{i}"
+        for i in range(1000)
+    )
+    wide = studio.table_of(f"SELECT {columns} FROM range(2000)")
+    begun = time.process_time()
+    profile = studio.profile(wide)
+    assert len(profile.columns) == 1000
+    assert {column.kind for column in profile.columns} == {"number", "text", "moment"}
+    assert all(column.distinct is not None for column in profile.columns)
+    # About 20 s on one core of a small machine.
+    assert time.process_time() - begun < 100

@@ -1,0 +1,30 @@
+"""docs/PROFILING.md tells the truth: its example, its alerts, its limits."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from profiling_engine import alerts
+from tests.profiling_engine.conftest import Studio
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "PROFILING.md").read_text(encoding="utf-8")
+EXAMPLE = """
+SELECT CASE WHEN range % 8 < 5 THEN 'north' WHEN range % 8 < 7 THEN 'South' END AS region,
+    CAST(range * range % 5 AS INTEGER) AS pieces FROM range(12)"""
+
+
+def test_the_example_is_what_the_engine_gives(studio: Studio) -> None:
+    profile = studio.profile(studio.table_of(EXAMPLE), seed=17)
+    (shown,) = map(json.loads, re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL))
+    assert json.loads(json.dumps(profile.as_json())) == shown
+
+
+def test_the_page_lists_every_alert_and_no_other() -> None:
+    source = Path(alerts.__file__).read_text(encoding="utf-8")
+    raised = re.findall(r'(?:Alert|_text_rows|_reads_as)\(\s*"([a-z_]+)"', source)
+    raised += re.findall(r'Alert\("([a-z_]+)"', source)
+    documented = re.findall(r"^\| `([a-z_]+)` \| (?:info|notice|warning)", PAGE, re.MULTILINE)
+    assert sorted(documented) == sorted(set(raised))

@@ -1,0 +1,77 @@
+"""A profile depends on the rows, not on how they lie in files or who reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parquet_tables.database import ParquetDatabase
+from parquet_tables.tables import TableFiles
+from profiling_engine import profile_table
+from tests.profiling_engine.conftest import Studio
+
+ROWS = 50_000
+QUERY = f"""
+SELECT (range * 7919) % 10007 AS id,
+    CASE WHEN range % 11 > 0 THEN exp((range * 37 % 1000) / 100.0) END AS size,
+    CAST((range * 31 % 999) / 7.0 AS DECIMAL(12,4)) AS price,
+    CASE range % 5 WHEN 0 THEN 'Yes' WHEN 1 THEN 'yes ' ELSE 'no ' || (range % 40000) END AS word,
+    DATE '1990-01-01' + CAST(range % 9000 AS INTEGER) AS day,
+    TIMESTAMP '2001-01-01' + to_seconds(range * 61) AS moment,
+    range % 3 = 0 AS flag, [range % 4, range % 3] AS pair
+FROM range({ROWS})"""
+
+
+def told(database: ParquetDatabase, table: TableFiles) -> dict[str, object]:
+    return profile_table(database, table, seed=7).as_json()
+
+
+@pytest.fixture(scope="module")
+def whole(studio: Studio) -> TableFiles:
+    return studio.table_of(QUERY)
+
+
+@pytest.mark.parametrize(
+    ("row_group_rows", "splits"),
+    [(2048, ()), (32_768, (1,)), (4096, (10_000, 10_000, 33_333)), (122_880, (49_999,))],
+)
+def test_layouts_give_the_same_profile(
+    studio: Studio, way: str, whole: TableFiles, row_group_rows: int, splits: Sequence[int]
+) -> None:
+    table = studio.table_of(QUERY, row_group_rows=row_group_rows, splits=splits)
+    assert told(studio.database, table) == told(studio.database, whole)
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_threads_give_the_same_profile(
+    studio: Studio, way: str, whole: TableFiles, threads: int
+) -> None:
+    root = studio.root
+    with ParquetDatabase(root, root / f"spill-{threads}", threads=threads) as other:
+        assert told(other, whole) == told(studio.database, whole)
+
+
+def test_rows_that_are_left_out_are_not_profiled(
+    studio: Studio, way: str, whole: TableFiles, tmp_path: Path
+) -> None:
+    left_out = np.flatnonzero(np.arange(ROWS) % 17 < 5).astype(np.int64)
+    residual = TableFiles(whole.columns, whole.files, left_out)
+    kept = studio.table_of(f"SELECT * FROM ({QUERY}) WHERE moment IN (SELECT TIMESTAMP "
+        "'2001-01-01' + to_seconds(range * 61) FROM range(50000) WHERE range % 17 >= 5) "
+        "ORDER BY moment")  # fmt: skip
+    assert kept.row_count == residual.row_count
+    assert told(studio.database, residual) == told(studio.database, kept)
+
+
+def test_some_columns_have_the_profile_that_they_have_among_all(
+    studio: Studio, whole: TableFiles
+) -> None:
+    every = studio.profile(whole, seed=7)
+    some = studio.profile(whole, ["WORD", "id"], seed=7)
+    assert [column.name for column in some.columns] == ["word", "id"]
+    assert some.columns[0] == every.column("word")
+    assert some.columns[1] == every.column("id")
+    assert some.repeated_rows is None

@@ -1,0 +1,162 @@
+"""Every shape of statement of a profile, as text.
+
+The texts are in ``golden/``, with line breaks for the reader. After a change that is meant, write
+them anew with ``REFRESH_GOLDEN=1 python -m pytest tests/profiling_engine/test_statements.py`` and
+read the difference. That they do what they should is what the other tests hold.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parquet_tables.tables import Column, DataFile, TableFiles
+from profiling_engine import (
+    distinct,
+    duplicates,
+    frequent,
+    look,
+    order_statistics,
+    plain_kinds,
+    sources,
+    survey,
+    texts,
+)
+from profiling_engine.aggregates import greatest, measure, rows, total
+from profiling_engine.kinds import Axis, kind_of
+from profiling_engine.lengths import length_passes
+from profiling_engine.moments_of_numbers import Distances
+from profiling_engine.numbers import moment_passes, number_passes
+from profiling_engine.sources import FREQUENCIES, SAMPLED, Source, Statement
+
+GOLDEN = Path(__file__).parent / "golden"
+COLUMNS = {
+    "word": Column('a "word"', "VARCHAR"),
+    "price": Column("price", "DECIMAL(12,2)"),
+    "wide": Column("wide", "DECIMAL(38,10)"),
+    "ratio": Column("ratio", "DOUBLE"),
+    "day": Column("day", "DATE"),
+    "moment": Column("moment", "TIMESTAMP WITH TIME ZONE"),
+    "id": Column("id", "UUID"),
+    "pair": Column("pair", "INTEGER[]"),
+}
+FILES = (DataFile(Path("file 0"), 4), DataFile(Path("file 1"), 2))
+TABLE = TableFiles(tuple(COLUMNS.values()), FILES)
+RESIDUAL = TableFiles(TABLE.columns, FILES, np.array([1, 5], dtype=np.int64))
+EMPTY = TableFiles(TABLE.columns, ())
+KINDS = {name: kind_of(column) for name, column in COLUMNS.items()}
+WORDS, PRICES, RATIOS = (
+    sources.all_rows(TABLE, KINDS[name]) for name in ("word", "price", "ratio")
+)
+
+
+def of_kind(name: str) -> Source:
+    return sources.all_rows(TABLE, KINDS[name])
+
+
+def passes(name: str, source: Source, low: float, high: float) -> Statement:
+    axis = axis_of(name)
+    distances = Distances(axis, low, high)
+    names = distances.names()
+    return measure(source, number_passes(axis, distances), axis=axis, names=names)
+
+
+def axis_of(name: str) -> Axis:
+    axis = KINDS[name].axis
+    assert axis is not None
+    return axis
+
+
+BUILDERS: dict[str, Callable[[], Statement]] = {
+    "all_rows": lambda: sources.count_values(WORDS),
+    "all_rows_of_residual": lambda: sources.count_values(sources.all_rows(RESIDUAL, KINDS["id"])),
+    "all_rows_of_empty_table": lambda: sources.count_values(sources.all_rows(EMPTY, KINDS["day"])),
+    "all_rows_of_floats": lambda: sources.count_values(RATIOS),
+    "read_sample": lambda: sources.read_sample(TABLE, KINDS["word"]),
+    "stored_bytes": lambda: survey.stored_bytes(TABLE),
+    "sketch_distinct": lambda: survey.sketch_distinct(WORDS),
+    "extremes_of_texts": lambda: survey.extremes(WORDS, KINDS["word"]),
+    "extremes_of_decimals": lambda: survey.extremes(PRICES, KINDS["price"]),
+    "extremes_of_wide_decimals": lambda: survey.extremes(of_kind("wide"), KINDS["wide"]),
+    "extremes_of_floats": lambda: survey.extremes(RATIOS, KINDS["ratio"]),
+    "extremes_of_dates": lambda: survey.extremes(of_kind("day"), KINDS["day"]),
+    "extremes_of_finite_dates": lambda: survey.extremes(of_kind("day"), KINDS["day"], finite=True),
+    "extremes_of_lists": lambda: survey.extremes(of_kind("pair"), KINDS["pair"]),
+    "measure_numbers": lambda: passes("price", PRICES, 100, 250),
+    "measure_frequencies_of_numbers": lambda: passes("price", FREQUENCIES, -(10**11), 10**11),
+    "measure_wide_numbers": lambda: passes("wide", of_kind("wide"), -(10**38) + 1, 10**38 - 1),
+    "measure_floats": lambda: passes("ratio", RATIOS, -0.5, 3.75),
+    "measure_moments": lambda: measure(
+        of_kind("moment"),
+        moment_passes(axis_of("moment")),
+        axis=axis_of("moment"),
+    ),
+    "measure_bins": lambda: measure(
+        PRICES,
+        {"below_0": rows("x < ?", 1000), "far_above": rows("x > ?", 5000)},
+        axis=axis_of("price"),
+    ),
+    "measure_sample": lambda: measure(
+        SAMPLED,
+        {"zeros": rows("x = 0"), "sum": total("x"), "most": greatest("x")},
+        axis=axis_of("price"),
+    ),
+    "measure_texts": lambda: measure(
+        WORDS, {**length_passes("length(v)", "v = ''"), **texts.space_passes()}, names=texts.ENDS
+    ),
+    "measure_details_of_texts": lambda: measure(FREQUENCIES, texts.detail_passes()),
+    "mask_frequencies": lambda: texts.mask_values(FREQUENCIES),
+    "mask_sample": lambda: texts.mask_values(SAMPLED),
+    "find_variants": texts.find_variants,
+    "count_all_keys": lambda: order_statistics.count_keys(
+        PRICES, axis_of("price"), 12, 12, (), "x"
+    ),
+    "count_keys_of_prefixes": lambda: order_statistics.count_keys(
+        FREQUENCIES, axis_of("price"), 0, 12, (3, 70), "x"
+    ),
+    "count_keys_of_floats": lambda: order_statistics.count_keys(
+        RATIOS, axis_of("ratio"), 50, 50, (), "0"
+    ),
+    "show_moments": lambda: look.show_moments(axis_of("moment"), [0, 86_400_000_000]),
+    "frequent_values": lambda: frequent.frequent_values(FREQUENCIES, "VARCHAR"),
+    "frequent_values_of_rows": lambda: frequent.frequent_values(of_kind("day"), "DATE"),
+    "frequent_values_of_sample": lambda: frequent.sampled_values(SAMPLED, "DATE"),
+    "block_sizes": lambda: frequent.block_sizes(SAMPLED),
+    "group_sizes": frequent.group_sizes,
+    "hash_groups": lambda: frequent.hash_groups(WORDS),
+    "values_of_groups": lambda: frequent.values_of_groups(WORDS, "VARCHAR", [3, 65_535]),
+    "distinct_integers": lambda: distinct.distinct_integers(PRICES, "v", -5, 250),
+    "set_bits": lambda: distinct.set_bits(WORDS),
+    "repeated_in_slice": lambda: distinct.repeated_in_slice(WORDS, 2, 7),
+    "counts_of_counts": lambda: distinct.counts_of_counts(SAMPLED),
+    "repeated_rows": lambda: duplicates.repeated_rows(TABLE, 1),
+    "repeated_rows_of_some_hashes": lambda: duplicates.repeated_rows(RESIDUAL, 32),
+    "fields_of_a_structure": lambda: plain_kinds.fields_of("STRUCT(a INTEGER)"),
+}
+
+
+def readable(statement: Statement) -> str:
+    sql, params = statement
+    broken = re.sub(
+        r"(?<!DISTINCT) (?=(?:FROM|JOIN|WHERE|ORDER BY|GROUP BY|UNION ALL)\b)", "\n", sql
+    )
+    aggregates = r", (?=(?:coalesce|min|max|count_if|sum)\()"
+    return f"{re.sub(aggregates, ',' + chr(10) + '    ', broken)}\n-- bound: {params}\n"
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_statement_is_the_golden_one(name: str) -> None:
+    text = readable(BUILDERS[name]())
+    golden = GOLDEN / f"{name}.sql"
+    if os.environ.get("REFRESH_GOLDEN"):
+        golden.write_text(text, "utf-8")
+    assert text == golden.read_text("utf-8")
+
+
+def test_no_golden_file_is_left_over() -> None:
+    assert {file.stem for file in GOLDEN.iterdir()} == set(BUILDERS)
