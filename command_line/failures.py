@@ -12,6 +12,7 @@ import click
 import httpx
 
 from domain_errors import DomainError
+from job_runner.faults import passing_fault
 
 UNREACHABLE_CODES = {
     "data_directory_in_use",
@@ -50,3 +51,8 @@ def told_plainly() -> Iterator[None]:
         raise Unreachable(f"{error.strerror}: {error.filename}") from None
     except OSError as error:
         raise CommandFailed(f"{error.strerror}: {error.filename}") from None
+    except Exception as error:
+        fault = passing_fault(error)
+        if fault is None:
+            raise
+        raise Unreachable(fault.message) from None

@@ -6,6 +6,7 @@ job that must stop learns it at its next report.
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from domain_errors import DomainError
+from job_runner.faults import passing_fault
 from job_runner.scratch import Scratch
 from job_runner.service import Service
 from parquet_tables.database import ParquetDatabase
@@ -21,7 +23,10 @@ from parquet_tables.progress import Report
 from storage.data_files import Adopt
 from storage.jobs import Job, report_progress
 
+logger = logging.getLogger("jobsvc.jobs")
+
 NOTE_INTERVAL_S = 0.5
+NOTE_PATIENCE_S = 1.0
 
 
 class JobInterrupted(Exception):
@@ -86,7 +91,17 @@ def _progress_notes(
             raise TimedOut(f"The job ran longer than {limit_min:,} minutes, the limit of its type.")
         if now - last_note >= NOTE_INTERVAL_S:
             last_note = now
-            with service.database.write(sync="later") as tx:
-                report_progress(tx, job, round(100 * fraction, 1), message)
+            _note(service, job, round(100 * fraction, 1), message)
 
     return report
+
+
+def _note(service: Service, job: Job, progress: float, message: str) -> None:
+    """Note progress; a job doesn't end because the database can't be written just now."""
+    try:
+        with service.database.write(sync="later", patience_s=NOTE_PATIENCE_S) as tx:
+            report_progress(tx, job, progress, message)
+    except Exception as error:
+        if passing_fault(error) is None:
+            raise
+        logger.warning("the progress of job %s could not be noted: %s", job.id, error)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any, Literal
 from domain_errors import DomainError
 from storage.errors import CannotOpenDatabase
 from storage.job_changes import JobChange, TellChange, tell_nobody
-from storage.machine_faults import damage
+from storage.machine_faults import damage, locked
 from storage.migrations import bring_up_to_date
 from storage.wal_sync import WalSync
 
@@ -51,7 +52,7 @@ class Database:
         Takes each change of a job, in the thread that made it. It must be quick, and it must not
         write to the database.
     busy_timeout_s : float
-        How long a write waits for another program that has the database locked.
+        How long a write waits until it is its turn, and nobody else has the database locked.
 
     Raises
     ------
@@ -101,7 +102,9 @@ class Database:
             connection.execute("ROLLBACK")
 
     @contextmanager
-    def write(self, *, sync: Sync = "shared") -> Iterator[Transaction]:
+    def write(
+        self, *, sync: Sync = "shared", patience_s: float | None = None
+    ) -> Iterator[Transaction]:
         """A transaction that is committed at the end of the block, or not at all.
 
         Parameters
@@ -110,9 +113,12 @@ class Database:
             When the commit reaches the disk. ``shared``: before the block is left, with one sync
             for all who wait; others may see it a little earlier. ``first``: before anyone sees it.
             ``later``: with a later commit; until then it survives the process, but no power cut.
+        patience_s : float
+            How long to wait for others, of this process and of other programs together, before
+            "database is locked" is raised; the database's own time unless it is given.
         """
         connection = self._connection()
-        with self._write_lock:
+        with self._turn(connection, patience_s or self._busy_timeout_s):
             connection.changes.clear()
             if sync == "first":
                 connection.execute("PRAGMA synchronous = FULL")
@@ -135,6 +141,28 @@ class Database:
         if sync == "shared":
             self._log.wait()
         self._tell_all(connection.changes)
+
+    @contextmanager
+    def _turn(self, connection: Transaction, patience_s: float) -> Iterator[None]:
+        """The one writer's turn. What is left of the patience is for locks of other programs.
+
+        Otherwise each of many writers would wait for the full time, one after the other.
+        """
+        began = time.monotonic()
+        if not self._write_lock.acquire(timeout=patience_s):
+            raise locked()
+        try:
+            left_s = max(patience_s - (time.monotonic() - began), 0.001)
+            shorter = left_s < 0.9 * self._busy_timeout_s
+            if shorter:
+                connection.execute(f"PRAGMA busy_timeout = {left_s * 1000:.0f}")
+            try:
+                yield
+            finally:
+                if shorter:
+                    connection.execute(f"PRAGMA busy_timeout = {self._busy_timeout_s * 1000:.0f}")
+        finally:
+            self._write_lock.release()
 
     def give_pages_back(self, most: int) -> bool:
         """Take free pages off the database's end; False when there are none left.

@@ -10,6 +10,8 @@ from storage.data_directory import DataDirectory
 from storage.database import Database
 
 MIB = 1024**2
+PATIENCE_S = 2.0
+"""Whoever asks for the health of a service doesn't wait long for an answer."""
 
 
 class NotWritable(DomainError):
@@ -34,7 +36,7 @@ def check_writable(database: Database) -> None:
         Says SQLite's reason, or the system's.
     """
     try:
-        with database.write() as tx:
+        with database.write(patience_s=PATIENCE_S) as tx:
             (version,) = tx.execute("PRAGMA user_version").fetchone()
             tx.execute(f"PRAGMA user_version = {version:d}")
     except (sqlite3.Error, OSError) as error:

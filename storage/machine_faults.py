@@ -20,6 +20,14 @@ _OF_CODE = {
 }
 
 
+def locked() -> sqlite3.OperationalError:
+    """The error of a lock that was waited for too long, as SQLite itself gives it."""
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    error.sqlite_errorname = "SQLITE_BUSY"
+    return error
+
+
 def machine_fault(error: BaseException) -> MachineFault | None:
     """The passing fault that an error tells of; None for any other error."""
     if not isinstance(error, sqlite3.OperationalError):

@@ -49,6 +49,11 @@ class ForkedProcess:
         self._output.close()
         return descriptor
 
+    def written(self) -> str:
+        """All that the process writes, until it ends."""
+        with os.fdopen(self.output(), encoding="utf-8") as lines:
+            return lines.read()
+
     def wait(self, timeout_s: float) -> int:
         """Wait for the end; returns the exit code, below 0 for a signal."""
         self._process.join(timeout_s)
@@ -67,8 +72,7 @@ class Done:
 def jobsvc(*arguments: str, timeout_s: float = 60) -> Done:
     """Run a command of jobsvc to its end; none may end in a traceback."""
     process = ForkedProcess(run_jobsvc, arguments)
-    with os.fdopen(process.output(), encoding="utf-8") as lines:
-        output = lines.read()
+    output = process.written()
     assert "Traceback" not in output, output
     return Done(process.wait(timeout_s), output)
 

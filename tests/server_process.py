@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from signal import Signals
 from types import TracebackType
 from typing import Self
 
@@ -31,6 +32,8 @@ class ServerProcess:
         What ``jobsvc`` is, if it isn't the module.
     forked : bool
         Fork it from a process that has imported the product already: for tests that start many.
+    work : callable, optional
+        What the forked process does with the data directory, if not just to serve it.
     variables : object
         Settings by their names.
     """
@@ -43,6 +46,7 @@ class ServerProcess:
         *,
         command: list[str] | None = None,
         forked: bool = False,
+        work: Callable[[Path], None] | None = None,
         **variables: object,
     ) -> None:
         self.data_dir = data_dir
@@ -53,8 +57,10 @@ class ServerProcess:
         arguments = ["serve", "--port", "0", "--data-dir", str(data_dir)]
         given = {f"JOBSVC_{name.upper()}": str(value) for name, value in variables.items()}
         if forked:
-            self._process: ForkedProcess | subprocess.Popen[bytes] = ForkedProcess(
-                run_jobsvc, arguments, variables=given
+            self._process: ForkedProcess | subprocess.Popen[bytes] = (
+                ForkedProcess(work, data_dir, variables=given)
+                if work
+                else ForkedProcess(run_jobsvc, arguments, variables=given)
             )
             output = self._process.output()
         else:
@@ -104,17 +110,17 @@ class ServerProcess:
 
     def kill(self) -> None:
         """SIGKILL, and wait."""
-        self._end(signal.SIGKILL)
+        self._end(Signals.SIGKILL)
 
-    def signal(self, number: signal.Signals) -> None:
+    def signal(self, number: Signals) -> None:
         """Send a signal, and don't wait."""
         os.kill(self.pid, number)
 
     def terminate(self) -> int:
         """SIGTERM, and wait; returns the exit code."""
-        return self._end(signal.SIGTERM)
+        return self._end(Signals.SIGTERM)
 
-    def _end(self, sent: signal.Signals) -> int:
+    def _end(self, sent: Signals) -> int:
         if self.exit_code is None:
             os.kill(self.pid, sent)
             self.exit_code = self._process.wait(START_S)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 from collections.abc import Callable
@@ -40,8 +39,7 @@ class Ended:
 def run(work: Callable[..., None], *given: object) -> Ended:
     """Run to the end or to the kill."""
     process = ForkedProcess(work, *given)
-    with os.fdopen(process.output(), encoding="utf-8") as lines:
-        output = lines.read()
+    output = process.written()
     notes = [json.loads(text) for text in re.findall(r"note (\{.*\})\n", output)]
     code = process.wait(LONGEST_S)
     assert code in (0, -signal.SIGKILL), output

@@ -90,6 +90,11 @@ def make_unreadable(path: Path) -> None:
     path.symlink_to(path.name)
 
 
+def put_a_directory_there(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 DAMAGE: dict[str, Callable[[Path], None]] = {
     "truncated": lambda path: write(path, path.read_bytes()[:-100]),
     "a bit of a page flipped": lambda path: flip(path, 200),
@@ -99,7 +104,7 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
     "emptied": lambda path: write(path, b""),
     "missing": lambda path: path.unlink(),
     "unreadable": make_unreadable,
-    "a directory": lambda path: (path.unlink(), path.mkdir())[0],
+    "a directory": put_a_directory_there,
 }
 
 
@@ -203,7 +208,7 @@ def test_an_import_whose_upload_is_damaged_before_it_runs_fails(
         assert not list((data_dir / "uploads").iterdir())
 
 
-DATABASE_DAMAGE: dict[str, Callable[[Path], None]] = {
+DATABASE_DAMAGE: dict[str, Callable[[Path], object]] = {
     "garbage": lambda path: path.write_bytes(b"no database " * 1000),
     "cut": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
     "pages zeroed": lambda path: path.write_bytes(

@@ -121,6 +121,24 @@ def test_an_end_is_written_down_once_the_database_takes_writes_again(
     assert "locked" in waiting.progress_message
 
 
+def test_progress_that_cannot_be_noted_ends_no_job(
+    service: Service, dataset: Dataset, user: User, locked: sqlite3.Connection
+) -> None:
+    job_id = submit(service, dataset, user)
+    with service.database.write() as tx:
+        job = claim_next_job(tx, service.clock)
+    assert job is not None
+
+    def handler(context: JobContext) -> Outcome:
+        locked.execute("BEGIN IMMEDIATE")
+        context.report(0.5, "half done")
+        locked.execute("ROLLBACK")
+        return Outcome({"done": True})
+
+    run_attempt(service, job, handler, threading.Event(), threading.Event())
+    assert job_of(service, job_id).output_summary == {"done": True}
+
+
 def test_a_service_that_leaves_does_not_wait_for_a_locked_database(
     service: Service, dataset: Dataset, user: User, locked: sqlite3.Connection
 ) -> None:

@@ -67,9 +67,11 @@ def test_a_jobs_end_is_on_disk_before_it_is_seen_and_its_claim_is_not_waited_for
     original = Database.write
     syncs: dict[str, list[Sync]] = defaultdict(list)
 
-    def write(database: Database, *, sync: Sync = "shared") -> AbstractContextManager[Transaction]:
+    def write(
+        database: Database, *, sync: Sync = "shared", patience_s: float | None = None
+    ) -> AbstractContextManager[Transaction]:
         syncs[threading.current_thread().name].append(sync)
-        return original(database, sync=sync)
+        return original(database, sync=sync, patience_s=patience_s)
 
     def handler(context: JobContext) -> Outcome:
         context.report(0.5, "half done")
