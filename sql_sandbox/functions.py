@@ -15,9 +15,7 @@ IN_FROM = "tables"
 DRAWS = frozenset(
     {"random", "setseed", "uuid", "uuidv4", "uuidv7", "gen_random_uuid", "reservoir_quantile"}
 )
-BY_SAMPLING = (
-    "Draw rows with a sampling job: it draws the same ones again, and knows their weights."
-)
+BY_SAMPLING = "Draw rows with a sampling job: it can draw them again, and knows their weights."
 
 
 def _read(text: str) -> Mapping[str, frozenset[str]]:

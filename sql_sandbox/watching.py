@@ -129,7 +129,7 @@ def query_process(errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     It gets none of the server's environment, which may hold secrets, and the server's own way to
     its modules, so that it runs the same code.
     """
-    path = [str(Path(__file__).parents[1]), *sys.path]
+    path = [str(Path(__file__).parents[1]), *filter(None, sys.path)]
     loader = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
     with subprocess.Popen(  # noqa: S603 - our own interpreter and program
         [sys.executable, "-I", "-S", "-c", _START.format(path=path)],

@@ -30,6 +30,7 @@ def test_the_wheel_holds_the_schema_the_statements_the_pages_and_no_tests(wheel:
     for needed in ("schema.sql", "storage/queries.sql", "jobsvc.py", "domain_errors.py"):
         assert names.count(needed) == 1, needed
     assert "web_ui/templates/home.html" in names
+    assert "sql_sandbox/allowed_functions.txt" in names
     assert "web_ui/static/style.css" in names
     strangers = [name for name in names if name.startswith(("tests/", "benchmarks/", "docs/"))]
     assert strangers == []
