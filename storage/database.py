@@ -13,6 +13,7 @@ import logging
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,13 @@ class Transaction(sqlite3.Connection):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.changes: list[JobChange] = []
+
+
+class _ThreadsOwn:
+    """What goes when its thread ends: many threads, those that watch a query, live for one job."""
+
+    def __init__(self, connection: Transaction) -> None:
+        self.connection = connection
 
 
 INCREMENTAL = 2
@@ -70,7 +78,7 @@ class Database:
         self._write_lock = threading.Lock()
         self._log = WalSync(path)
         self._local = threading.local()
-        self._connections: list[Transaction] = []
+        self._connections: set[Transaction] = set()
         self._connections_lock = threading.Lock()
         try:
             bring_up_to_date(self._connection())
@@ -206,11 +214,17 @@ class Database:
                 logger.exception("a change of job %s could not be told", change.job_id)
 
     def _connection(self) -> Transaction:
-        connection: Transaction | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._connect()
-            self._local.connection = connection
-        return connection
+        own: _ThreadsOwn | None = getattr(self._local, "own", None)
+        if own is None:
+            own = self._local.own = _ThreadsOwn(self._connect())
+            weakref.finalize(own, self._close, own.connection)
+        return own.connection
+
+    def _close(self, connection: Transaction) -> None:
+        with self._connections_lock:
+            if connection in self._connections:
+                connection.close()
+                self._connections.remove(connection)
 
     def _connect(self) -> Transaction:
         # check_same_thread is off for close() alone; every other use is the thread's own.
@@ -228,7 +242,7 @@ class Database:
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
         with self._connections_lock:
-            self._connections.append(connection)
+            self._connections.add(connection)
         return connection
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,32 @@ def test_a_single_select_sees_what_was_committed_and_leaves_no_transaction(
     with database.write() as tx:
         tx.execute("INSERT INTO users (soeid, role_name, created_at) VALUES ('a', 'admin', '')")
     assert database.single().execute(count).fetchall()[0][0] == 1
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are counted in /proc")
+def test_a_threads_connection_goes_with_the_thread(database: Database) -> None:
+    def use() -> None:
+        with database.write(sync="later") as tx:
+            tx.execute("UPDATE users SET created_at = ''")
+
+    def in_a_thread() -> None:
+        thread = threading.Thread(target=use)
+        thread.start()
+        thread.join()
+
+    use()
+    in_a_thread()  # SQLite keeps the file of a closed connection for the next one
+    before = open_files()
+    for _ in range(5):
+        in_a_thread()
+    end = time.monotonic() + 10
+    while open_files() > before and time.monotonic() < end:  # join() returns a little earlier
+        time.sleep(0.005)
+    assert open_files() == before
 
 
 def test_the_database_is_wal_and_checks_references(database: Database) -> None:
