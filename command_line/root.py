@@ -13,6 +13,7 @@ from command_line.maintenance import backup_command, check_command, restore_comm
 from command_line.querying import sql_command
 from command_line.sampling import plan, sample
 from command_line.serving import serve
+from command_line.storing import prune, storage
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,6 +43,8 @@ for subcommand in (
     user,
     token,
     audit_command,
+    storage,
+    prune,
     check_command,
     backup_command,
     restore_command,

@@ -33,6 +33,7 @@ from http_api import (
     security_headers,
     service_routes,
     sign_in_routes,
+    storage_routes,
     tables_routes,
     templates_routes,
     tokens_routes,
@@ -69,6 +70,7 @@ BLUEPRINTS = (
     templates_routes.blueprint,
     exploration_routes.blueprint,
     audit_routes.blueprint,
+    storage_routes.blueprint,
 )
 
 

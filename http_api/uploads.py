@@ -13,6 +13,7 @@ from typing import IO, Any
 from flask import Request
 
 from http_api.access import service
+from storage.data_directory import INCOMING
 
 
 class UploadRequest(Request):
@@ -26,7 +27,7 @@ class UploadRequest(Request):
         content_length: int | None = None,
     ) -> IO[bytes]:
         stream = tempfile.NamedTemporaryFile(  # noqa: SIM115 - werkzeug reads it on
-            dir=service().directory.uploads_dir, prefix="incoming-", delete=False
+            dir=service().directory.uploads_dir, prefix=INCOMING, delete=False
         )
         self.__dict__.setdefault("incoming", []).append(stream)
         return stream

@@ -9,17 +9,21 @@ seconds, and says whether there is more to do. Called by the admin's routes.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 from job_runner.service import Service
+from storage.audit import THIS_PROCESS, Origin, record
 from storage.clock import timestamp
 from storage.idempotency import KEPT_FOR
 from storage.prune_report import Report
 from storage.pruning import remove_rows
 from storage.retention import Cutoffs, find_rows
 from storage.unneeded_files import find_files, remove_unnamed, remove_uploads
+from storage.users import User
 
 CALL_S = 5.0
 """After this a call ends. A request may be cut off by a proxy, or by the end of the service."""
@@ -60,8 +64,16 @@ class Prune:
     report: Report
 
 
-def prune(service: Service, *, dry_run: bool) -> Prune:
+def prune(
+    service: Service, *, dry_run: bool, user: User | None = None, origin: Origin = THIS_PROCESS
+) -> Prune:
     """Remove what the settings let go, or only tell what that is.
+
+    Parameters
+    ----------
+    user, origin
+        Who asks and from where, for the audit trail; it has an entry before the first row goes,
+        with what was found, and one with what has gone.
 
     Raises
     ------
@@ -74,18 +86,26 @@ def prune(service: Service, *, dry_run: bool) -> Prune:
             rows = find_rows(tx, cutoffs, report)
             find_files(tx, service.directory, service.data_files, rows, cutoffs, report)
     else:
+        note = partial(_note, service, user, origin)
         with service.directory.files_lock.removing():
-            complete = _go_through(service, _steps(service, cutoffs, report))
+            try:
+                complete = _go_through(service, _steps(service, cutoffs, report, note))
+            finally:
+                note("removed", report)
     keeps = {name: getattr(service.settings, name) for name in SETTINGS}
     return Prune(dry_run, complete, keeps, report)
 
 
-def _steps(service: Service, cutoffs: Cutoffs, report: Report) -> Iterator[None]:
+def _steps(
+    service: Service, cutoffs: Cutoffs, report: Report, note: Callable[[str, Report], None]
+) -> Iterator[None]:
     """All of a prune: what takes as long as it takes, and then steps of some milliseconds."""
-    with service.database.read() as tx:
-        rows = find_rows(tx, cutoffs, Report())
-    yield
     database, directory = service.database, service.directory
+    found = Report()
+    with database.read() as tx:
+        rows = find_rows(tx, cutoffs, found)
+    note("found", found)
+    yield
     yield from remove_uploads(database, directory, rows, cutoffs, report)
     yield from remove_rows(database, rows, cutoffs, report)
     yield from remove_unnamed(database, directory, service.data_files, cutoffs, report)
@@ -94,10 +114,26 @@ def _steps(service: Service, cutoffs: Cutoffs, report: Report) -> Iterator[None]
     database.empty_log()
 
 
+def _note(service: Service, user: User | None, origin: Origin, what: str, report: Report) -> None:
+    """Tell the audit trail what was found or removed, if it is anything."""
+    counts = {tally.kind: tally.count for tally in report.tallies if tally.count}
+    if not counts:
+        return
+    details: dict[str, Any] = {what: counts}
+    if report.size_bytes:
+        details["size_bytes"] = report.size_bytes
+    with service.database.write() as tx:
+        user_id = None if user is None else user.id
+        record(tx, service.clock, "pruned", user_id=user_id, origin=origin, details=details)
+
+
 def _go_through(service: Service, steps: Iterator[None]) -> bool:
     """Take steps until there are no more; False when the time is up or the service stops."""
-    next(steps)  # only now does the time count: each call must get on
-    end = time.monotonic() + CALL_S
+    began = time.monotonic()
+    next(steps)
+    looked_s = time.monotonic() - began
+    # Looking comes first and takes what it takes, so that each call gets on for longer than that.
+    end = time.monotonic() + max(CALL_S, looked_s)
     for _ in steps:
         time_is_up = time.monotonic() > end
         if time_is_up or service.stopping.wait(PAUSE_S):

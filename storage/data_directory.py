@@ -19,6 +19,9 @@ from filelock import FileLock, Timeout
 from storage.errors import DamagedDatabase, DataDirectoryInUse
 from storage.files_lock import FilesLock
 
+INCOMING = "incoming-"
+"""What the names of uploads begin with that no job has taken over yet."""
+
 
 @dataclass(frozen=True)
 class Owner:

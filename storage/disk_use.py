@@ -12,7 +12,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,9 +78,8 @@ class DiskUseMeter:
             return self._files_sum
 
 
-def _bytes(directory: Path) -> int:
-    """All files below a directory; one that goes away meanwhile counts nothing."""
-    total = 0
+def file_sizes(directory: Path) -> Iterator[tuple[str, int]]:
+    """The names and sizes of all files below a directory, without those that go away meanwhile."""
     waiting = [str(directory)]
     while waiting:
         try:
@@ -90,10 +89,13 @@ def _bytes(directory: Path) -> int:
                         waiting.append(entry.path)
                         continue
                     with suppress(FileNotFoundError):
-                        total += entry.stat(follow_symlinks=False).st_size
+                        yield entry.name, entry.stat(follow_symlinks=False).st_size
         except FileNotFoundError:
             continue
-    return total
+
+
+def _bytes(directory: Path) -> int:
+    return sum(size for _, size in file_sizes(directory))
 
 
 def _file_bytes(path: Path) -> int:

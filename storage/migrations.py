@@ -181,6 +181,10 @@ MIGRATIONS: Sequence[str] = (
     END;
     """,
     _script_in("migration_histories.sql"),
+    """
+    DROP INDEX refs_of_commit;
+    CREATE INDEX refs_of_commit ON refs (commit_id);
+    """,
 )
 """The script that leads from version 1 to 2, from 2 to 3, and so on. ``schema.sql`` is the newest
 version; a change of it comes with a script here that makes the same change."""

@@ -36,6 +36,7 @@ class Example:
     name: str
     dataset_name: str | None
     at: str
+    size_bytes: int = 0
 
 
 @dataclass
@@ -49,12 +50,18 @@ class Tally:
     newest: str | None = None
     examples: list[Example] = field(default_factory=list)
 
-    def add(self, one: Example, size_bytes: int = 0) -> None:
+    def add(self, one: Example) -> None:
         """Count one."""
-        self.size_bytes += size_bytes
+        self.size_bytes += one.size_bytes
         self.add_counted(1, one.at, one.at)
         if len(self.examples) < EXAMPLES:
             self.examples.append(one)
+
+    def include(self, other: Tally) -> None:
+        """Count what another tally of the same kind has counted."""
+        self.size_bytes += other.size_bytes
+        self.add_counted(other.count, other.oldest, other.newest)
+        self.examples += other.examples[: EXAMPLES - len(self.examples)]
 
     def add_counted(self, count: int, oldest: str | None, newest: str | None) -> None:
         """Count several that were looked at together."""
@@ -83,6 +90,11 @@ class Report:
     def size_bytes(self) -> int:
         """Bytes of files over all kinds."""
         return sum(tally.size_bytes for tally in self.tallies)
+
+    def include(self, other: Report) -> None:
+        """Count what another report has counted: a transaction's, once it is committed."""
+        for tally in other.tallies:
+            self[tally.kind].include(tally)
 
     def take(self, kind: Kind, rows: Iterable[sqlite3.Row]) -> list[int]:
         """Count rows, and return their places."""

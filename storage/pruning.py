@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
 
@@ -20,8 +21,11 @@ from storage.rows import all_rows, first, run
 
 Item = TypeVar("Item")
 
-BATCH = 200
-"""Rows a transaction; writers wait for some 20 ms."""
+BATCH = 50
+"""Commits or jobs a transaction: writers wait for some 10 ms."""
+
+LOG_BATCH = 1000
+"""Entries of logs a transaction."""
 
 
 def remove_rows(
@@ -29,27 +33,12 @@ def remove_rows(
 ) -> Iterator[None]:
     """Remove what was found; counts in the report what has gone."""
     yield from _remove_ended(database, cutoffs, report)
-    for dataset_id in rows.datasets:
-        with database.write() as tx:
-            deleted = run(tx, "delete_refs", dataset_id=dataset_id).rowcount
-        if deleted:
-            yield
-    datasets = json.dumps(rows.datasets)
-    for batch in batches(rows.commits, BATCH):
-        with database.write() as tx:
-            for place in batch:
-                _remove_commit(tx, place, datasets, cutoffs, report)
-        yield
-    for batch in batches(rows.jobs, BATCH):
-        with database.write() as tx:
-            _remove_jobs(tx, batch, cutoffs, report)
-        yield
+    yield from _remove_refs(database, rows.datasets)
+    yield from _remove_commits(database, rows, cutoffs, report)
+    yield from _remove_jobs(database, rows.jobs, cutoffs, report)
     if cutoffs.logs is not None:
         yield from _remove_log_entries(database, cutoffs.logs, report)
-    for dataset_id in rows.datasets:
-        with database.write() as tx:
-            _remove_dataset(tx, dataset_id, report)
-        yield
+    yield from _remove_datasets(database, rows.datasets, report)
     if cutoffs.unreachable is not None:
         with database.write() as tx:
             run(tx, "forget_left_commits", unreachable_before=cutoffs.unreachable)
@@ -62,13 +51,41 @@ def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
-def _remove_ended(database: Database, cutoffs: Cutoffs, report: Report) -> Iterator[None]:
+@contextmanager
+def _counted(database: Database, report: Report) -> Iterator[tuple[Transaction, Report]]:
+    """A transaction, and a report of it that counts only once it is committed."""
+    part = Report()
     with database.write() as tx:
-        find_ended(tx, cutoffs, report)
+        yield tx, part
+    report.include(part)
+
+
+def _remove_ended(database: Database, cutoffs: Cutoffs, report: Report) -> Iterator[None]:
+    with _counted(database, report) as (tx, part):
+        find_ended(tx, cutoffs, part)
         deleted = run(tx, "delete_expired_tokens", now=cutoffs.now).rowcount
         deleted += run(tx, "delete_ended_links", now=cutoffs.now).rowcount
         deleted += run(tx, "forget_idempotency_keys", since=cutoffs.keys).rowcount
     if deleted:
+        yield
+
+
+def _remove_refs(database: Database, datasets: Sequence[int]) -> Iterator[None]:
+    for dataset_id in datasets:
+        with database.write() as tx:
+            deleted = run(tx, "delete_refs", dataset_id=dataset_id).rowcount
+        if deleted:
+            yield
+
+
+def _remove_commits(
+    database: Database, rows: RowsToGo, cutoffs: Cutoffs, report: Report
+) -> Iterator[None]:
+    datasets = json.dumps(rows.datasets)
+    for batch in batches(rows.commits, BATCH):
+        with _counted(database, report) as (tx, part):
+            for place in batch:
+                _remove_commit(tx, place, datasets, cutoffs, part)
         yield
 
 
@@ -99,21 +116,26 @@ def _remove_commit(
     report["commits"].add(example_of(row))
 
 
-def _remove_jobs(tx: Transaction, places: Sequence[int], cutoffs: Cutoffs, report: Report) -> None:
-    rows = all_rows(tx, "removable_jobs", jobs=json.dumps(places))
-    jobs = json.dumps(report.take("jobs", rows))
-    run(tx, "note_pruned_jobs", jobs=jobs, now=cutoffs.now)
-    run(tx, "forget_retried", jobs=jobs)
-    report.take_counted("log_entries", first(tx, "log_of_jobs", jobs=jobs))
-    for name in ("delete_log_of_jobs", "delete_keys_of_jobs", "delete_jobs"):
-        run(tx, name, jobs=jobs)
+def _remove_jobs(
+    database: Database, places: Sequence[int], cutoffs: Cutoffs, report: Report
+) -> Iterator[None]:
+    for batch in batches(places, BATCH):
+        with _counted(database, report) as (tx, part):
+            # Of these, the ones whose commit has gone indeed.
+            jobs = json.dumps(part.take("jobs", run(tx, "removable_jobs", jobs=json.dumps(batch))))
+            run(tx, "note_pruned_jobs", jobs=jobs, now=cutoffs.now)
+            run(tx, "forget_retried", jobs=jobs)
+            part.take_counted("log_entries", first(tx, "log_of_jobs", jobs=jobs))
+            for name in ("delete_log_of_jobs", "delete_keys_of_jobs", "delete_jobs"):
+                run(tx, name, jobs=jobs)
+        yield
 
 
 def _remove_log_entries(database: Database, before: str, report: Report) -> Iterator[None]:
     after = 0
     while True:
         with database.read() as tx:
-            found = all_rows(tx, "old_log_entries", after=after, logs_before=before, most=5 * BATCH)
+            found = all_rows(tx, "old_log_entries", after=after, logs_before=before, most=LOG_BATCH)
         if not found:
             return
         with database.write() as tx:
@@ -124,8 +146,11 @@ def _remove_log_entries(database: Database, before: str, report: Report) -> Iter
         yield
 
 
-def _remove_dataset(tx: Transaction, dataset_id: int, report: Report) -> None:
-    run(tx, "delete_permissions", dataset_id=dataset_id)
-    row = first(tx, "delete_dataset", dataset_id=dataset_id)
-    if row is not None:
-        report["datasets"].add(example_of(row))
+def _remove_datasets(database: Database, datasets: Sequence[int], report: Report) -> Iterator[None]:
+    for dataset_id in datasets:
+        with _counted(database, report) as (tx, part):
+            run(tx, "delete_permissions", dataset_id=dataset_id)
+            row = first(tx, "delete_dataset", dataset_id=dataset_id)
+            if row is not None:
+                part["datasets"].add(example_of(row))
+        yield

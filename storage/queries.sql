@@ -215,6 +215,14 @@ SELECT dataset_id, id, manifest FROM commits ORDER BY dataset_id, id;
 -- named_files: Every data file that a commit names.
 SELECT DISTINCT sha256 FROM commit_files;
 
+-- files_of_datasets: Every data file that a dataset's commits name, once for each dataset.
+SELECT DISTINCT dataset_id, sha256 FROM commit_files;
+
+-- commits_of_datasets: Every dataset, removed ones too, and how many commits it has.
+SELECT id, name, removed_at,
+       (SELECT count(*) FROM commits WHERE commits.dataset_id = datasets.id) AS commits
+FROM datasets;
+
 -- files_named_beside: The data files that some commit other than these names.
 SELECT DISTINCT sha256 FROM commit_files
 JOIN commits ON commits.dataset_id = commit_files.dataset_id AND commits.id = commit_id
@@ -278,8 +286,10 @@ WHERE commits.rowid = :place
 -- note_pruned_commit: Write into the logs of the jobs that stay that their commit goes.
 INSERT INTO job_log (job_id, at, message)
 SELECT jobs.id, :now, 'pruned, since no ref reached it: commit ' || :commit_id FROM jobs
-WHERE jobs.dataset_id = :dataset_id
-  AND :commit_id IN (jobs.source_commit_id, jobs.output_commit_id)
+WHERE jobs.seq IN (
+        SELECT seq FROM jobs WHERE dataset_id = :dataset_id AND source_commit_id = :commit_id
+        UNION
+        SELECT seq FROM jobs WHERE dataset_id = :dataset_id AND output_commit_id = :commit_id)
   AND NOT coalesce(jobs.completed_at < :jobs_before, FALSE)
   AND jobs.dataset_id NOT IN (SELECT value FROM json_each(:datasets));
 
@@ -342,8 +352,8 @@ DELETE FROM refs WHERE dataset_id = :dataset_id;
 -- datasets_to_go: Datasets that were removed long ago, and whose jobs have all ended.
 SELECT id AS place, id, name, name AS dataset_name, removed_at AS at FROM datasets
 WHERE removed_at < :unreachable_before
-  AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.dataset_id = datasets.id
-                                       AND jobs.status IN ('pending', 'running'))
+  AND id NOT IN (SELECT dataset_id FROM jobs WHERE status = 'pending'
+                 UNION SELECT dataset_id FROM jobs WHERE status = 'running')
 ORDER BY id DESC;
 
 -- delete_permissions: Who may do what in a dataset that goes.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from storage.clock import timestamp
 from storage.commits import named_among, named_files
-from storage.data_directory import DataDirectory
+from storage.data_directory import INCOMING, DataDirectory
 from storage.data_files import DataFiles
 from storage.database import Database, Transaction
 from storage.prune_report import Example, Kind, Report
@@ -32,7 +32,6 @@ class FoundFile:
     """A file that may go."""
 
     path: Path
-    size_bytes: int
     example: Example
 
 
@@ -54,14 +53,16 @@ def find_files(
     )
     for kind, found in of_kind:
         for file in found:
-            report[kind].add(file.example, file.size_bytes)
+            report[kind].add(file.example)
 
 
 def remove_uploads(
     database: Database, directory: DataDirectory, rows: RowsToGo, cutoffs: Cutoffs, report: Report
 ) -> Iterator[None]:
     """Remove uploads, those of jobs that are about to go among them; yields now and then."""
-    with database.read() as tx:
+    # A file gets its job's name in the transaction that accepts the job. There is none just now, so
+    # what has no job will have none.
+    with database.write() as tx:
         uploads = list(_uploads(tx, directory, set(rows.jobs), cutoffs))
     yield from _unlink("uploads", uploads, report)
 
@@ -85,7 +86,7 @@ def remove_unnamed(
         gone = set(data_files.remove_unnamed([file.example.id for file in batch], named_now))
         for file in batch:
             if file.example.id in gone:
-                report["data_files"].add(file.example, file.size_bytes)
+                report["data_files"].add(file.example)
         if gone:
             yield
     yield from _unlink("counts", list(_counts(directory, named, cutoffs)), report)
@@ -95,7 +96,7 @@ def _unlink(kind: Kind, files: Sequence[FoundFile], report: Report) -> Iterator[
     for batch in batches(files, FILES_AT_ONCE):
         for file in batch:
             file.path.unlink(missing_ok=True)
-            report[kind].add(file.example, file.size_bytes)
+            report[kind].add(file.example)
         yield
 
 
@@ -108,9 +109,10 @@ def _uploads(
     tx: Transaction, directory: DataDirectory, jobs: Set[int], cutoffs: Cutoffs
 ) -> Iterator[FoundFile]:
     for path in directory.uploads_dir.iterdir():
+        if path.name.startswith(INCOMING):
+            continue  # its request discards it
         job = first(tx, "upload_of_job", id=path.name)
         if job is None:
-            # Perhaps one that comes in just now, so only what nobody has written to for long.
             yield from _found(path, path.name, path.name, before=cutoffs.strays)
         elif job["completed_at"] is not None:
             old = cutoffs.uploads is not None and job["completed_at"] < cutoffs.uploads
@@ -139,4 +141,4 @@ def _found(
         return
     at = timestamp(datetime.fromtimestamp(status.st_mtime, UTC))
     if before is None or at < before:
-        yield FoundFile(path, status.st_size, Example(id_, name, dataset_name, at))
+        yield FoundFile(path, Example(id_, name, dataset_name, at, status.st_size))

@@ -276,18 +276,19 @@ class World:
 
     def prune_and_check(self) -> Prune:
         """Look, prune, and hold what is left against the account."""
-        self._tick()
         before = self._contents()
+        moment = self.now
         looked = prune(self.service, dry_run=True)
         assert self._contents() == before, "a dry run removed something"
-        self.now -= timedelta(microseconds=1)  # the same moment again
+        self.now = moment  # the same moment again
         done = prune(self.service, dry_run=False)
+        self.now = moment + timedelta(microseconds=1)  # as the prune saw it
         assert done.complete
         for went, would_go in zip(done.report.tallies, looked.report.tallies, strict=True):
             assert went == would_go, f"{went} went, but {would_go} was told before"
         self._account_for(*self._needed())
         self._hold_against_storage()
-        self.now -= timedelta(microseconds=1)
+        self.now = moment
         again = prune(self.service, dry_run=False)
         assert not any(tally.count for tally in again.report.tallies), "something was left over"
         return done

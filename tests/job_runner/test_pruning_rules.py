@@ -176,20 +176,20 @@ def test_a_pruned_job_cannot_be_done_again(world: World) -> None:
 def test_files_of_failed_imports_go_after_some_days_and_strays_after_one(world: World) -> None:
     world.fail_at_once()
     uploads = world.service.directory.uploads_dir
-    for name, days in (("incoming-now", 0.5), ("incoming-old", 2), ("no-job", 2)):
+    for name, days in (("incoming-1", 2), ("no-job-yet", 0.5), ("no-job", 2)):
         (uploads / name).write_text("12345")
         written = (world.now - timedelta(days=days)).timestamp()
         os.utime(uploads / name, (written, written))
     world.pass_days(0.25)
     report = prune(world.service, dry_run=False).report
-    assert counts(report) == {"uploads": 2, "data_files": 1}
-    assert report["uploads"].size_bytes == 10
-    assert {path.name for path in uploads.iterdir()} == {"incoming-now", "i2"}
+    assert counts(report) == {"uploads": 1, "data_files": 1}
+    assert report["uploads"].size_bytes == 5
+    assert {path.name for path in uploads.iterdir()} == {"incoming-1", "no-job-yet", "i2"}
     world.pass_days(5)
     looked = prune(world.service, dry_run=True).report
-    assert {one.name for one in looked["uploads"].examples} == {"a.csv", "incoming-now"}
+    assert {one.name for one in looked["uploads"].examples} == {"a.csv", "no-job-yet"}
     assert counts(prune(world.service, dry_run=False).report)["uploads"] == 2
-    assert not list(uploads.iterdir())
+    assert [path.name for path in uploads.iterdir()] == ["incoming-1"]
 
 
 def test_counts_go_with_their_table_or_when_nobody_uses_them(world: World) -> None:

@@ -1,0 +1,109 @@
+"""A prune is shown first, asked about, and then done; nothing goes by mistake."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import job_runner.pruning
+import jobsvc
+import storage.pruning
+from job_runner.settings import Settings
+from storage.clock import system_clock
+from storage.data_directory import DataDirectory
+from storage.files_lock import FilesLock
+from storage.refs import delete_ref
+from tests.command_line.conftest import Run
+from tests.live_server import write_csv
+
+Later = Callable[[int], None]
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Later:
+    """Puts the clock of servers that start from now on forward by days."""
+
+    def put_forward(days: int) -> None:
+        monkeypatch.setattr(jobsvc, "system_clock", lambda: system_clock() + timedelta(days=days))
+
+    return put_forward
+
+
+@pytest.fixture
+def dropped(run: Run, tmp_path: Path, later: Later) -> None:
+    """A table with a sample whose ref was deleted some time ago."""
+    run("import", str(write_csv(tmp_path / "table.csv", 500)), "--dataset", "Sales")
+    run("sample", "Sales", "--size", "10", "--name", "kept", "--seed", "1")
+    run("sample", "Sales", "--size", "10", "--name", "gone", "--seed", "2")
+    settings = Settings(data_dir=tmp_path / "data", memory_mb=256)
+    with jobsvc.running_service(settings, "tests") as service, service.database.write() as tx:
+        delete_ref(tx, 1, "smpl-gone", service.clock)
+    later(40)
+
+
+def files(data_dir: Path) -> int:
+    return len(list((data_dir / "files").glob("??/*.parquet")))
+
+
+def test_storage_lists_kinds_and_the_largest_datasets(run: Run, tmp_path: Path) -> None:
+    for name, rows in (("small", 10), ("large", 5000)):
+        run("import", str(write_csv(tmp_path / f"{name}.csv", rows)), "--dataset", name)
+    shown = run("storage", "--limit", "1").stdout
+    assert "data files" in shown
+    assert "large" in shown
+    assert "small" not in shown
+    assert "1 of 2 datasets." in shown
+    assert json.loads(run("storage", "--json").stdout)["total"] == 2
+
+
+@pytest.mark.usefixtures("dropped")
+def test_a_dry_run_shows_what_would_go_and_removes_nothing(run: Run, data_dir: Path) -> None:
+    shown = run("prune", "--dry-run").stdout
+    assert "Keeps ended jobs for ever." in shown
+    assert "Keeps what no ref reaches for 30 days." in shown
+    assert '"Sample of main, table primary", dataset "Sales"' in shown
+    assert files(data_dir) == 3
+    answer = json.loads(run("prune", "--dry-run", "--json").stdout)
+    assert {kind["kind"] for kind in answer["kinds"] if kind["count"]} >= {"commits", "data_files"}
+
+
+@pytest.mark.usefixtures("dropped")
+@pytest.mark.parametrize("typed", ["y\n", ""])
+def test_without_the_word_nothing_goes(run: Run, data_dir: Path, typed: str) -> None:
+    failed = run("prune", given=typed, code=1)
+    assert "would go" in failed.stdout
+    assert files(data_dir) == 3
+
+
+@pytest.mark.usefixtures("dropped")
+def test_with_the_word_it_goes_and_a_second_time_there_is_nothing(run: Run, data_dir: Path) -> None:
+    done = run("prune", given="prune\n").stdout
+    assert "Removed: commits 1, data files 1" in done
+    assert files(data_dir) == 2
+    assert "There is nothing to remove." in run("prune").stdout
+    assert "0 faults" in run("check").stdout
+    again = run("sample", "Sales", "--size", "10", "--seed", "1", "--name", "kept")
+    assert "smpl-kept" in again.stdout
+
+
+@pytest.mark.usefixtures("dropped")
+def test_many_calls_add_up_to_one_answer(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_runner.pruning, "CALL_S", 0)
+    monkeypatch.setattr(storage.pruning, "BATCH", 1)
+    found = json.loads(run("prune", "--dry-run", "--json").stdout)
+    removed = json.loads(run("prune", "--yes", "--json").stdout)
+    assert removed == {**found, "dry_run": False}
+
+
+def test_json_wants_to_be_told_what_to_do(run: Run) -> None:
+    assert "--dry-run or --yes" in run("prune", "--json", code=2).stderr
+
+
+@pytest.mark.usefixtures("dropped")
+def test_a_backup_at_work_is_told(run: Run, data_dir: Path) -> None:
+    with FilesLock(DataDirectory(data_dir).root / "files.lock").reading():
+        assert "A backup, a check or another prune" in run("prune", "--yes", code=1).stderr
