@@ -10,6 +10,7 @@ from command_line.demo import demo
 from command_line.importing import import_command
 from command_line.jobs import jobs
 from command_line.maintenance import backup_command, check_command, restore_command
+from command_line.profiling import profile
 from command_line.querying import sql_command
 from command_line.sampling import plan, sample
 from command_line.serving import serve
@@ -37,6 +38,7 @@ for subcommand in (
     import_command,
     plan,
     sample,
+    profile,
     sql_command,
     jobs,
     demo,

@@ -24,6 +24,7 @@ from http_api import (
     openapi,
     permissions_routes,
     problems,
+    profiling_routes,
     query_slots,
     refs_routes,
     row_reads,
@@ -69,6 +70,7 @@ BLUEPRINTS = (
     sampling_history_routes.blueprint,
     templates_routes.blueprint,
     exploration_routes.blueprint,
+    profiling_routes.blueprint,
     audit_routes.blueprint,
     storage_routes.blueprint,
 )

@@ -42,6 +42,11 @@ class PlanOut(Schema):
         required=True, metadata={"description": "Rows that all rounds would draw."}
     )
     rounds = fields.List(fields.Dict(), required=True)
+    hints = fields.Dict(
+        allow_none=True,
+        required=True,
+        metadata={"description": "Columns that would serve a design, once the table is profiled."},
+    )
 
 
 class AtOnceOut(Schema):

@@ -18,6 +18,9 @@ LONG_IMPORT_BYTES = 16 * 1024**2
 LONG_DRAW_ROWS = 250_000
 """So many rows take about a second to fetch and write."""
 
+LONG_PROFILE_CELLS = 20_000_000
+"""So many cells take about a second to profile."""
+
 OF_EXPLORATIONS: Lane = "long"
 """What a user's SQL takes isn't known before it has run."""
 
@@ -25,6 +28,11 @@ OF_EXPLORATIONS: Lane = "long"
 def lane_of_import(size_bytes: int) -> Lane:
     """The lane of an import of a file of this size."""
     return "long" if size_bytes >= LONG_IMPORT_BYTES else "short"
+
+
+def lane_of_profile(rows: int, columns: int) -> Lane:
+    """The lane of a profile of a table of this size."""
+    return "long" if rows * columns >= LONG_PROFILE_CELLS else "short"
 
 
 def lane_of_draw(rounds: Sequence[Mapping[str, Any]], source_rows: int) -> Lane:

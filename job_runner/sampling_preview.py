@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from job_runner.open_tables import OpenTable, open_table
+from job_runner.profiles import kept_profile
 from job_runner.sampling_job import SamplingRequest
 from job_runner.sampling_parameters import engine_rounds, settle_rounds
 from job_runner.service import Service
@@ -41,6 +42,8 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[st
         "source_rows": source.files.row_count,
         "total_rows": sum(one.rows_planned for one in planned),
         "rounds": [one.as_json() for one in planned],
+        # Never computed for a plan: a profile reads the whole table.
+        "hints": (kept_profile(service, source.files) or {}).get("hints"),
     }
 
 

@@ -92,6 +92,12 @@ class Settings:
     exploration_limit_min: int = _setting(
         10, "minutes", "How long an exploration may run; 0 is without end.", 0
     )
+    profiling_limit_min: int = _setting(
+        60, "minutes", "How long a profile may take; 0 is without end.", 0
+    )
+    profile_budget_s: int = _setting(
+        120, "seconds", "After so long the rest of a profile is estimated; 0 is never.", 0
+    )
     sql_memory_mb: int = _setting(
         512, "MiB", "Memory for one SQL query; its process takes up to 300 MiB beside it.", 64
     )
@@ -182,6 +188,7 @@ class Settings:
             "sampling": self.sampling_limit_min,
             "import": self.import_limit_min,
             "exploration": self.exploration_limit_min,
+            "profiling": self.profiling_limit_min,
         }.get(run_type, 0)
 
 

@@ -13,8 +13,11 @@ from urllib.parse import quote, urlencode
 from flask import Response, request
 
 from http_api.access import dataset_for, service, user
-from http_api.row_reads import RowSource
+from http_api.profile_pictures import column_picture
+from http_api.row_reads import RowSource, tell_view
+from job_runner.lanes import lane_of_profile
 from job_runner.open_tables import choose_key, open_commit, open_table
+from job_runner.profiles import kept_profile, profile_of
 from storage.commits import Commit, history
 from storage.datasets import Dataset
 from storage.job_lists import JobFilters, list_jobs
@@ -26,6 +29,7 @@ from web_ui.shell import blueprint, show, signed_in
 Values = dict[str, Any]
 Tab = tuple[str, Callable[[Values], Values]]
 LIMIT = 50
+SHORT_LOOK_S = 10.0
 
 
 @blueprint.get("/datasets/<int:dataset_id>")
@@ -68,6 +72,7 @@ def _tabs(
     tabs: dict[str, tuple[str, Callable[[Values], Values]]] = {"overview": ("Overview", _overview)}
     if commit is not None:
         tabs["data"] = ("Rows", _data)
+        tabs["profile"] = ("Profile", _profile)
         tabs["history"] = ("History", _history)
     tabs["draws"] = ("Draws", _draws)
     tabs["access"] = ("Access", _access)
@@ -103,6 +108,20 @@ def _data(here: Values) -> Values:
         return f"{path}?{urlencode({**asked, 'format': kind})}"
 
     return {"grid": grid, "downloads": downloads}
+
+
+def _profile(here: Values) -> Values:
+    """The profile that is kept; that of a table which doesn't take long is made."""
+    dataset_id, key = here["dataset"].id, here["table_key"]
+    table = open_table(service(), dataset_id, here["commit"].id, key)
+    found = kept_profile(service(), table.files)
+    size = lane_of_profile(table.files.row_count, len(table.files.columns))
+    if found is None and size == "short":
+        found = profile_of(service(), table, database=service().parquet, budget_s=SHORT_LOOK_S)
+    if found is None:
+        return {"profile": None}
+    tell_view(RowSource(dataset_id, table.commit_id, key), "profile")
+    return {**found, "picture": column_picture}
 
 
 def _history(here: Values) -> Values:

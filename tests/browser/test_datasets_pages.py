@@ -125,3 +125,14 @@ def test_a_removed_dataset_is_gone_once_its_name_is_typed(
     page.get_by_role("button", name="Yes, do it").click()
     page.wait_for_url(f"{server.url}/datasets")
     assert client.get(f"/api/datasets/{dataset}").status_code == 404
+
+
+def test_a_profile_is_shown_with_pictures_and_hints(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    dataset = server.new_table(1200, client)
+    page.goto(f"{server.url}/datasets/{dataset}")
+    page.get_by_role("link", name="Profile").click()
+    expect(page.get_by_role("img", name="Histogram of amount")).to_be_visible()
+    expect(page.get_by_role("img", name="Most frequent values of city")).to_be_visible()
+    page.get_by_text("What would serve the design of a sample").click()
+    expect(page.get_by_text("As strata:")).to_be_visible()

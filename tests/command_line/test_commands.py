@@ -241,3 +241,11 @@ def test_every_command_explains_itself_with_an_example(run: Run) -> None:
         text = run(*path, "--help").stdout
         assert "Usage: " in text
         assert path[-1] == "list" or f"jobsvc {' '.join(path)}" in text, path
+
+
+def test_a_profile_is_told_with_its_alerts_and_hints(run: Run, table: Path) -> None:
+    run("import", str(table), "--dataset", "profiled")
+    told = run("profile", "profiled")
+    assert "alerts" in told.output
+    as_json = json.loads(run("profile", "profiled", "--json").output)
+    assert as_json["columns"][0]["nulls"]["accuracy"] == {"kind": "exact"}

@@ -54,6 +54,8 @@ class Scene:
         self.service = server.service
         self.dataset = server.new_table(40)
         self.draw = server.draw(self.dataset, {**RANDOM, "export_residual": True})["id"]
+        asked = server.admin.post(f"/api/profiling/datasets/{self.dataset}/jobs", json={})
+        self.profile = server.finished(asked.json()["job_id"])["id"]
         self.query = server.explore(self.dataset, {"sql": "SELECT 1 AS x"})["id"]
         roles = {"viewer": "viewer", "admin": "admin"}
         people = [name for name in ASKERS if name != "read_token"]
@@ -150,8 +152,13 @@ class Row:
 
 
 def at(path: str, **rest: Any) -> Made:
-    """Ask at a path in which ``{d}`` is the dataset, ``{j}`` the draw and ``{q}`` the query."""
-    return lambda scene, _: Ask(path.format(d=scene.dataset, j=scene.draw, q=scene.query), **rest)
+    """Ask at a path: ``{d}`` is the dataset, ``{j}`` the draw, ``{q}`` the query, ``{p}`` a profile."""
+
+    def made(scene: Scene, _: User) -> Ask:
+        ids = {"d": scene.dataset, "j": scene.draw, "q": scene.query, "p": scene.profile}
+        return Ask(path.format(**ids), **rest)
+
+    return made
 
 
 def of_user(path: str, body: dict[str, Any] | None = None) -> Made:
@@ -309,6 +316,21 @@ TABLE = (
         "DELETE /api/sampling/templates/<int:template_id>",
         (404, 404, 404, 404, 404, 404, 403),
         at("/api/sampling/templates/999999"),
+    ),
+    Row(
+        "POST /api/profiling/datasets/<int:dataset_id>/jobs",
+        WRITE,
+        at("/api/profiling/datasets/{d}/jobs", body={}),
+    ),
+    Row(
+        "GET /api/profiling/jobs/<job_id>/result",
+        SEE,
+        at("/api/profiling/jobs/{p}/result"),
+    ),
+    Row(
+        f"GET {D}/refs/<ref>/tables/<path:key>/analysis",
+        SEE,
+        at("/api/datasets/{d}/refs/main/tables/primary/analysis"),
     ),
     Row(f"POST {E}/jobs", WRITE, at("/api/exploration/datasets/{d}/jobs", body=SELECT)),
     Row(f"POST {E}/query", READ_BY_POST, at("/api/exploration/datasets/{d}/query", body=SELECT)),

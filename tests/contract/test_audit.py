@@ -217,6 +217,10 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             {"json": {"columns": ["city"]}},
         ),
     ),
+    "POST /api/profiling/datasets/<int:dataset_id>/jobs": (
+        "profile_asked",
+        lambda w: (f"/api/profiling/datasets/{w.dataset}/jobs", {"json": {}}),
+    ),
     "POST /api/exploration/datasets/<int:dataset_id>/jobs": (
         "exploration_asked",
         lambda w: (f"/api/exploration/datasets/{w.dataset}/jobs", {"json": {"sql": "SELECT 1"}}),

@@ -1,0 +1,34 @@
+"""Pictures of profiles: what they show is in their label, and nothing of a value is markup."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from http_api.profile_pictures import bars, column_picture, histogram
+
+
+def test_a_histogram_has_a_bar_for_each_bin_with_rows() -> None:
+    bins = [
+        {"start": 0, "end": 1, "rows": 3},
+        {"start": 1, "end": 2, "rows": 0},
+        {"start": 2, "end": 3, "rows": 6},
+    ]
+    tree = ElementTree.fromstring(histogram("n", bins))
+    marks = [one for one in tree if one.get("class") == "mark"]
+    heights = [float(one.get("height", "0")) for one in marks]
+    assert len(marks) == 2
+    assert heights[1] == 2 * heights[0]
+    assert tree.get("aria-label") == "Histogram of n from 0 to 3"
+
+
+def test_values_are_never_markup() -> None:
+    values = [{"value": '<script>&"', "rows": 1, "share": 1.0}]
+    picture = bars("<b>", values)
+    assert "<script" not in picture
+    tree = ElementTree.fromstring(picture)
+    assert "<script>" in (tree.get("aria-label") or "")
+
+
+def test_a_column_without_values_has_no_picture() -> None:
+    assert column_picture({"name": "x"}) == ""
+    assert column_picture({"name": "x", "most_frequent": {"values": []}}) == ""
