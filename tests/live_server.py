@@ -89,6 +89,16 @@ class LiveServer:
         assert job["status"] == "completed", job
         return dataset_id
 
+    def new_balanced_table(self, rows: int, client: httpx.Client | None = None) -> int:
+        """The id of a new dataset whose column region would make good strata."""
+        dataset_id = self.new_dataset(client)
+        regions = ("north", "east", "south", "west")
+        lines = [f"{row},{regions[row % 4]},{row / 4}" for row in range(rows)]
+        content = "\n".join(["id,region,amount", *lines]) + "\n"
+        job = self.import_text(dataset_id, content, client=client)
+        assert job["status"] == "completed", job
+        return dataset_id
+
     def draw(self, dataset_id: int, body: dict[str, Any]) -> dict[str, Any]:
         """Draw a sample and return the finished job."""
         answer = self.admin.post(f"/api/sampling/datasets/{dataset_id}/jobs", json=body)

@@ -48,7 +48,7 @@ def test_a_server_installed_in_an_empty_environment_imports_and_draws(
     with ServerProcess(tmp_path / "data", command=command) as server:
         client = server.client()
         assert client.get("/health").json() == {"status": "ok"}
-        assert client.get("/pages/style.css").status_code == 200
+        assert client.get("/pages/any/style.css").status_code == 200
         assert client.get("/api/docs/assets/swagger-ui.css").status_code == 200
         dataset_id = client.post("/api/datasets", json={"name": "d"}).json()["id"]
         files = {"file": ("t.csv", b"x\n1\n2\n3\n")}

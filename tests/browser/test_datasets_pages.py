@@ -129,10 +129,10 @@ def test_a_removed_dataset_is_gone_once_its_name_is_typed(
 
 def test_a_profile_is_shown_with_pictures_and_hints(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
-    dataset = server.new_table(1200, client)
+    dataset = server.new_balanced_table(1200, client)
     page.goto(f"{server.url}/datasets/{dataset}")
     page.get_by_role("link", name="Profile").click()
     expect(page.get_by_role("img", name="Histogram of amount")).to_be_visible()
-    expect(page.get_by_role("img", name="Most frequent values of city")).to_be_visible()
+    expect(page.get_by_role("img", name="Most frequent values of region")).to_be_visible()
     page.get_by_text("What would serve the design of a sample").click()
     expect(page.get_by_text("As strata:")).to_be_visible()

@@ -152,7 +152,7 @@ class Row:
 
 
 def at(path: str, **rest: Any) -> Made:
-    """Ask at a path: ``{d}`` is the dataset, ``{j}`` the draw, ``{q}`` the query, ``{p}`` a profile."""
+    """Ask at a path: ``{d}`` a dataset, ``{j}`` a draw, ``{q}`` a query, ``{p}`` a profile."""
 
     def made(scene: Scene, _: User) -> Ask:
         ids = {"d": scene.dataset, "j": scene.draw, "q": scene.query, "p": scene.profile}

@@ -63,13 +63,13 @@ def test_an_analysis_is_computed_once_and_shared_by_all_that_hold_the_table(
 
 
 def test_a_plan_offers_the_hints_of_a_kept_profile_and_computes_none(server: LiveServer) -> None:
-    dataset = server.new_table(1200)
+    dataset = server.new_balanced_table(1200)
     path = f"/api/sampling/datasets/{dataset}/plan"
     draw = {"method": "random", "sample_size": 5}
     assert server.admin.post(path, json=draw).json()["hints"] is None
     server.admin.get(f"/api/datasets/{dataset}/refs/main/tables/primary/analysis")
     hints = server.admin.post(path, json=draw).json()["hints"]
-    assert [hint["column"] for hint in hints["strata"]] == ["city"]
+    assert [hint["column"] for hint in hints["strata"]] == ["region"]
     assert hints["strata"][0]["strata"] == 4
 
 
