@@ -18,6 +18,15 @@ blueprint = APIBlueprint("metrics", __name__, tag="Service")
     summary="Metrics for Prometheus",
     description="For an admin's token, or for everyone where the setting `metrics_public` is on. "
     "In Prometheus's text format, or OpenMetrics to whom the header Accept asks for it.",
+    responses={
+        200: {
+            "description": "The metrics.",
+            "content": {
+                "text/plain": {"schema": {"type": "string"}},
+                "application/openmetrics-text": {"schema": {"type": "string"}},
+            },
+        }
+    },
 )
 def scrape() -> Response:
     if not service().settings.metrics_public:

@@ -100,3 +100,14 @@ def test_every_error_code_has_a_status() -> None:
 
     ours = codes(DomainError) - {"error", "broken_thing"}
     assert ours <= set(STATUS_OF_CODE), ours - set(STATUS_OF_CODE)
+
+
+def test_the_document_says_in_which_formats_metrics_come(server: LiveServer) -> None:
+    document = server.admin.get("/api/openapi.json").json()
+    content = document["paths"]["/metrics"]["get"]["responses"]["200"]["content"]
+    answer = server.admin.get("/metrics", headers={"Accept": "application/openmetrics-text"})
+    for kind in (
+        answer.headers["Content-Type"],
+        server.admin.get("/metrics").headers["Content-Type"],
+    ):
+        assert kind.split(";")[0] in content
