@@ -455,7 +455,8 @@ heads (seq) AS (
             ORDER BY priority, seq LIMIT 1)
     FROM waiting WHERE waiting.user_id IS NOT NULL
 )
-UPDATE jobs SET status = 'running', attempt = attempt + 1, started_at = :now, not_before = NULL,
+UPDATE jobs SET status = 'running', attempt = attempt + 1, not_before = NULL,
+                started_at = max(:now, created_at),  -- whatever the clock was set back to
                 progress = 0, progress_message = 'started'
 WHERE seq = (SELECT heads.seq FROM heads JOIN jobs AS head ON head.seq = heads.seq
              LEFT JOIN queue_turns ON queue_turns.lane = :lane
@@ -499,19 +500,21 @@ UPDATE jobs SET progress = max(progress, :progress), progress_message = :progres
 WHERE id = :id AND status = 'running' AND attempt = :attempt;
 
 -- complete_job: running -> completed, by the attempt that ran it; no row back means it isn't its own.
-UPDATE jobs SET status = 'completed', completed_at = :now, output_summary = :output_summary,
-                output_commit_id = :output_commit_id, progress = 100, progress_message = 'completed'
+UPDATE jobs SET status = 'completed', completed_at = max(:now, started_at),
+                output_summary = :output_summary, output_commit_id = :output_commit_id,
+                progress = 100, progress_message = 'completed'
 WHERE id = :id AND status = 'running' AND attempt = :attempt
 RETURNING id, run_type, lane, status, started_at, completed_at, error_code;
 
 -- fail_job: running -> failed, by the attempt that ran it; no row back means it isn't its own.
-UPDATE jobs SET status = 'failed', completed_at = :now,
+UPDATE jobs SET status = 'failed', completed_at = max(:now, started_at),
                 error_code = :error_code, error_message = :error_message
 WHERE id = :id AND status = 'running' AND attempt = :attempt
 RETURNING id, run_type, lane, status, started_at, completed_at, error_code;
 
 -- give_up_jobs: running -> failed, for those that a crash interrupted too often.
-UPDATE jobs SET status = 'failed', completed_at = :now, error_code = 'interrupted',
+UPDATE jobs SET status = 'failed', completed_at = max(:now, started_at),
+                error_code = 'interrupted',
                 error_message = 'The service stopped while the job ran, at attempt '
                                 || attempt || '; it is not tried again.'
 WHERE status = 'running' AND attempt >= :max_attempts
@@ -607,7 +610,7 @@ WHERE dataset_id = :dataset_id AND run_type IN ('sampling', 'exploration')
 ORDER BY seq DESC LIMIT 1;
 
 -- cancel_job: pending or running -> failed; no row back means that it has ended already.
-UPDATE jobs SET status = 'failed', completed_at = :now,
+UPDATE jobs SET status = 'failed', completed_at = max(:now, coalesce(started_at, created_at)),
                 not_before = NULL, error_code = 'cancelled', error_message = :error_message
 WHERE id = :id AND status IN ('pending', 'running')
 RETURNING id, run_type, lane, status, started_at, completed_at, error_code;

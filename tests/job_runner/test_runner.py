@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -105,6 +108,29 @@ def test_jobs_run_in_submission_order_and_complete(
     assert [job_of(service, job_id).output_summary for job_id in ids] == [
         {"n": number} for number in range(5)
     ]
+
+
+def test_a_clock_that_is_set_back_holds_up_no_job_that_is_to_be_tried_again(
+    service: Service, dataset: Dataset, user: User
+) -> None:
+    moment = service.clock()
+
+    def handler(context: JobContext) -> Outcome:
+        nonlocal moment
+        if context.job.attempt == 1:
+            moment += timedelta(hours=1)  # and back when the delay has begun
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return Outcome({"attempt": context.job.attempt})
+
+    finished = Finished(handler)
+    with running(replace(service, clock=lambda: moment), finished) as woken:
+        job_id = submit(woken, dataset, user)
+        finished.wait()
+        while job_of(service, job_id).status == "running":
+            pass
+        moment -= timedelta(hours=1)
+        finished.wait()
+    assert job_of(service, job_id).output_summary == {"attempt": 2}
 
 
 def test_no_more_jobs_are_claimed_than_threads_are_idle(

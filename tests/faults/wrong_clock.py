@@ -1,0 +1,43 @@
+"""A server whose wall clock can be set while it runs: every look at it is shifted.
+
+Shifted are the product's clock and ``time.time``, by which waitress closes idle connections; the
+monotonic clock goes on as it does on a machine whose clock is set.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import jobsvc
+from storage.clock import system_clock
+from tests.forked_process import run_jobsvc
+
+SHIFT = "shift"
+"""A file beside the data directory that holds the shift in seconds."""
+
+
+def set_clock(data_dir: Path, shift: timedelta) -> None:
+    """Set a running server's clock off by so much."""
+    new = data_dir.with_name("new shift")
+    new.write_text(str(shift.total_seconds()))
+    new.replace(data_dir.with_name(SHIFT))
+
+
+def serve(data_dir: Path) -> None:
+    """Serve on a free port by the shifted clock."""
+    true_time = time.time
+
+    def shift_s() -> float:
+        try:
+            return float(data_dir.with_name(SHIFT).read_text())
+        except FileNotFoundError:
+            return 0.0
+
+    def shifted_clock() -> datetime:
+        return system_clock() + timedelta(seconds=shift_s())
+
+    time.time = lambda: true_time() + shift_s()  # type: ignore[assignment]
+    jobsvc.system_clock = shifted_clock
+    run_jobsvc(["serve", "--port", "0", "--data-dir", str(data_dir)])
