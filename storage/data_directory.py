@@ -1,20 +1,21 @@
 """The data directory: its layout, and the lock by which one process owns it.
 
 Invariant: while a process holds the directory, no other opens it; whoever is refused is told who
-has it. The owner's note (process, command, address, and a token that lets the same person's command
-line talk to a running server) is readable by the directory's owner alone and goes with the process.
+has it. The lock is the system's, on the directory itself: it ends with its process, however that
+ends, and there is no file that somebody could take for a leftover and remove. The owner's note
+(process, command, address, and a token that lets the same person's command line talk to a running
+server) is readable by the directory's owner alone and goes with the process.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 from collections.abc import Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from storage.errors import DamagedDatabase, DataDirectoryInUse
 from storage.files_lock import FilesLock
@@ -47,7 +48,7 @@ class DataDirectory:
         self.counts_dir = self.root / "counts"
         self.files_lock = FilesLock(self.root / "files.lock")
         self._note_path = self.root / "owner.json"
-        self._lock = FileLock(self.root / "jobsvc.lock", thread_local=False)
+        self._lock: int | None = None
 
     def acquire(self, owner: Owner) -> None:
         """Take the directory for this process.
@@ -60,23 +61,31 @@ class DataDirectory:
             There are data files, but no database: a start would take them for strays.
         """
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(self.root, os.O_RDONLY)
         try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
             raise DataDirectoryInUse(self._who_has_it()) from None
+        self._lock = lock
         try:
             self._require_database()
             self._sweep()
             self.write_owner(owner)
         except BaseException:
-            self._lock.release()
+            self._unlock()
             raise
 
     def release(self) -> None:
         """Give the directory back."""
-        if self._lock.is_locked:
+        if self._lock is not None:
             self._note_path.unlink(missing_ok=True)
-            self._lock.release()
+            self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)  # which gives the lock back
+            self._lock = None
 
     def write_owner(self, owner: Owner) -> None:
         """Leave the owner's note, whole or not at all."""

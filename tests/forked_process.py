@@ -49,6 +49,11 @@ class ForkedProcess:
         self._output.close()
         return descriptor
 
+    def kill(self) -> None:
+        """Send SIGKILL, and wait."""
+        self._process.kill()
+        self._process.join()
+
     def written(self) -> str:
         """All that the process writes, until it ends."""
         with os.fdopen(self.output(), encoding="utf-8") as lines:

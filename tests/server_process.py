@@ -139,3 +139,5 @@ class ServerProcess:
         for client in self._clients:
             client.close()
         self.kill()
+        if error is not None:
+            print(f"the server ended with {self.exit_code}; it wrote:", *self.output[-100:])

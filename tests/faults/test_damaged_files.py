@@ -251,7 +251,6 @@ def test_damage_of_the_database_under_a_running_server_is_told(data_dir: Path) -
 def test_what_an_earlier_owner_left_behind_is_no_hindrance(data_dir: Path, note: bytes) -> None:
     (data_dir / "owner.json").write_bytes(note)
     (data_dir / "owner.partial").write_bytes(note)
-    (data_dir / "jobsvc.lock").write_bytes(note)
     assert jobsvc("jobs", "--data-dir", str(data_dir)).returncode == 0
     assert not (data_dir / "owner.json").exists()
 

@@ -70,13 +70,13 @@ def test_an_import_and_a_draw_killed_half_way_end_as_if_nothing_had_been(
     tmp_path: Path, csv_file: Path
 ) -> None:
     data_dir = tmp_path / "data"
-    with ServerProcess(data_dir) as server:
+    with ServerProcess(data_dir, forked=True) as server:
         client = server.client()
         dataset_id, import_id = start_import(client, csv_file)
         wait_until_running(client, import_id)
         server.kill()
 
-    with ServerProcess(data_dir) as server:
+    with ServerProcess(data_dir, forked=True) as server:
         client = server.client()
         imported = finished(client, import_id)
         assert (imported["status"], imported["attempt"]) == ("completed", 2)
@@ -86,7 +86,7 @@ def test_an_import_and_a_draw_killed_half_way_end_as_if_nothing_had_been(
         wait_until_running(client, drawn_id)
         server.kill()
 
-    with ServerProcess(data_dir) as server:
+    with ServerProcess(data_dir, forked=True) as server:
         client = server.client()
         drawn = finished(client, drawn_id)
         assert (drawn["status"], drawn["attempt"]) == ("completed", 2)
@@ -114,14 +114,14 @@ def test_a_job_that_dies_with_the_server_three_times_is_given_up(
     data_dir = tmp_path / "data"
     job_id = None
     for _ in range(3):
-        with ServerProcess(data_dir) as server:
+        with ServerProcess(data_dir, forked=True) as server:
             client = server.client()
             if job_id is None:
                 _, job_id = start_import(client, csv_file)
             wait_until_running(client, job_id)
             server.kill()
     assert job_id is not None
-    with ServerProcess(data_dir) as server:
+    with ServerProcess(data_dir, forked=True) as server:
         job = finished(server.client(), job_id)
         assert (job["status"], job["error_code"]) == ("failed", "interrupted")
         assert not stored_files(data_dir)
@@ -135,7 +135,7 @@ def test_a_server_told_to_stop_puts_its_job_back(tmp_path: Path, csv_file: Path)
         _, job_id = start_import(client, csv_file)
         wait_until_running(client, job_id)
         assert server.terminate() == 0
-    with ServerProcess(data_dir) as server:
+    with ServerProcess(data_dir, forked=True) as server:
         job = finished(server.client(), job_id)
     assert job["status"] == "completed"
     assert job["attempt"] == 1
@@ -145,12 +145,12 @@ def test_a_server_told_to_stop_lets_its_job_end_in_the_grace_period(
     tmp_path: Path, csv_file: Path
 ) -> None:
     data_dir = tmp_path / "data"
-    with ServerProcess(data_dir) as server:
+    with ServerProcess(data_dir, forked=True) as server:
         client = server.client()
         _, job_id = start_import(client, csv_file)
         wait_until_running(client, job_id)
         assert server.terminate() == 0
-    with ServerProcess(data_dir) as server:
+    with ServerProcess(data_dir, forked=True) as server:
         job = finished(server.client(), job_id)
         assert (job["status"], job["attempt"]) == ("completed", 1)
         log = server.client().get(f"/api/jobs/{job_id}/logs").json()["logs"]
@@ -166,7 +166,7 @@ def test_a_second_signal_stops_at_once_and_loses_nothing(tmp_path: Path, csv_fil
         server.signal(signal.SIGTERM)
         server.wait_for("Stopping")
         assert server.terminate() == 128 + signal.SIGTERM
-    with ServerProcess(data_dir) as server:
+    with ServerProcess(data_dir, forked=True) as server:
         assert finished(server.client(), job_id)["status"] == "completed"
 
 
@@ -184,7 +184,9 @@ def test_an_open_event_stream_does_not_hold_up_a_stop(tmp_path: Path, csv_file: 
 def test_draws_are_the_same_on_one_thread_and_on_four(tmp_path: Path, csv_file: Path) -> None:
     digests = set()
     for threads in (1, 4):
-        with ServerProcess(tmp_path / f"data{threads}", duckdb_threads=threads) as server:
+        with ServerProcess(
+            tmp_path / f"data{threads}", forked=True, duckdb_threads=threads
+        ) as server:
             client = server.client()
             dataset_id, import_id = start_import(client, csv_file)
             assert finished(client, import_id)["status"] == "completed"
