@@ -1,4 +1,4 @@
-"""Pages for admins: users, and the audit trail."""
+"""Pages for admins: users, the audit trail, and the room that everything takes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from marshmallow import ValidationError
 from http_api.access import require_role, service
 from http_api.audit_routes import AuditQuery
 from storage.audit import ACTIONS, AuditFilters, list_entries
+from storage.storage_use import measure
 from storage.users import ROLES, list_users
 from web_ui.shell import blueprint, show, signed_in
 
 LIMIT = 50
+DATASETS_SHOWN = 50
 
 
 @blueprint.get("/admin/users")
@@ -63,3 +65,13 @@ def audit_trail() -> Response:
 def _query(given: dict[str, str]) -> dict[str, Any]:
     loaded: dict[str, Any] = AuditQuery().load({"limit": str(LIMIT), **given})
     return loaded
+
+
+@blueprint.get("/admin/storage")
+@signed_in
+def storage() -> Response:
+    """The room that everything takes, and what a prune would give back."""
+    require_role("admin")
+    with service().database.read() as tx:
+        use = measure(tx, service().directory)
+    return show("admin_storage.html", use=use, shown=DATASETS_SHOWN)

@@ -144,6 +144,19 @@ def _with_query(**changes: object) -> str:
     return f"{request.path}?{query}" if query else request.path
 
 
+def _size(size_bytes: int) -> str:
+    """A number of bytes as a person reads it.
+
+    >>> _size(1536)
+    '1.5 KiB'
+    """
+    value, units = float(size_bytes), ["bytes", "KiB", "MiB", "GiB", "TiB"]
+    while value >= 1024 and len(units) > 1:
+        value, units = value / 1024, units[1:]
+    digits = 0 if value >= 10 or units[0] == "bytes" else 1
+    return f"{value:,.{digits}f} {units[0]}"
+
+
 def _csrf_field() -> Markup:
     found = session()
     token = csrf_token(found.secret) if found else ""
@@ -155,6 +168,7 @@ blueprint.add_app_template_global(asset, "asset")
 blueprint.add_app_template_global(_local_time, "local_time")
 blueprint.add_app_template_global(_with_query, "with_query")
 blueprint.add_app_template_global(_csrf_field, "csrf_field")
+blueprint.add_app_template_global(_size, "size")
 
 
 @blueprint.errorhandler(DomainError)

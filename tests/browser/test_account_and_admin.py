@@ -84,10 +84,26 @@ def test_a_user_that_cannot_be_is_told_beside_the_field(admin: Page, server: Liv
 
 def test_the_admins_pages_are_for_admins(analyst: Analyst, server: LiveServer) -> None:
     page, _ = analyst
-    for path in ("/admin/users", "/admin/audit"):
+    for path in ("/admin/users", "/admin/audit", "/admin/storage"):
         answer = page.goto(f"{server.url}{path}")
         assert answer is not None
         assert answer.status == 403
     page.goto(server.url)
     page.locator("summary").first.click()
     expect(page.get_by_role("link", name="Audit trail")).to_have_count(0)
+
+
+def test_what_nothing_needs_is_shown_and_then_removed(admin: Page, server: LiveServer) -> None:
+    stray = server.service.directory.counts_dir / f"{'0' * 64}-{'1' * 64}.parquet"
+    stray.write_bytes(b"counts of a table that is gone")
+    admin.goto(f"{server.url}/admin/storage")
+    expect(admin.get_by_role("cell", name="data files")).to_be_visible()
+    admin.get_by_role("button", name="What would go?").click()
+    found = admin.get_by_role("region", name="What would go")
+    expect(found.get_by_role("cell", name="counts")).to_be_visible()
+    assert stray.exists()
+    admin.get_by_role("button", name="Remove it").click()
+    admin.get_by_label("Type prune").fill("prune")
+    admin.get_by_role("button", name="Yes, do it").click()
+    expect(admin.get_by_text("Done.")).to_be_visible()
+    assert not stray.exists()

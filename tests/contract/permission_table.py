@@ -234,6 +234,8 @@ TABLE = (
     Row("POST /api/tokens", CHANGE_MYSELF, at("/api/tokens", body={"name": "mine"})),
     Row("GET /api/tokens", MYSELF, at("/api/tokens")),
     Row("DELETE /api/tokens/<int:token_id>", CHANGE_MYSELF, _own_token),
+    Row("GET /api/admin/storage", ADMINISTER, at("/api/admin/storage")),
+    Row("POST /api/admin/prune", ADMINISTER, at("/api/admin/prune", body={"dry_run": True})),
     Row("GET /api/admin/audit", ADMINISTER, at("/api/admin/audit")),
     Row(
         "POST /api/datasets",
@@ -348,6 +350,7 @@ TABLE = (
     Row("GET /datasets/<int:dataset_id>/draw", WRITE_PAGE, at("/datasets/{d}/draw"), "page"),
     Row("GET /account", MY_PAGE, at("/account"), "page"),
     Row("GET /admin/users", ADMINISTER_PAGE, at("/admin/users"), "page"),
+    Row("GET /admin/storage", ADMINISTER_PAGE, at("/admin/storage"), "page"),
     Row("GET /admin/audit", ADMINISTER_PAGE, at("/admin/audit"), "page"),
     Row("GET /jobs", MY_PAGE, at("/jobs"), "page"),
     Row("POST /jobs", TO_PAGES, _jobs_form, "page"),
