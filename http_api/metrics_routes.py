@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from apiflask import APIBlueprint, abort
 from flask import Response, request
 from prometheus_client.exposition import choose_encoder
 
 from http_api.access import bearer, require_role, service
 from http_api.metrics import metrics
+
+_TEXT = {"schema": {"type": "string"}}
+RESPONSES: Any = {
+    200: {
+        "description": "The metrics.",
+        "content": {"text/plain": _TEXT, "application/openmetrics-text": _TEXT},
+    }
+}
 
 blueprint = APIBlueprint("metrics", __name__, tag="Service")
 
@@ -18,15 +28,7 @@ blueprint = APIBlueprint("metrics", __name__, tag="Service")
     summary="Metrics for Prometheus",
     description="For an admin's token, or for everyone where the setting `metrics_public` is on. "
     "In Prometheus's text format, or OpenMetrics to whom the header Accept asks for it.",
-    responses={
-        200: {
-            "description": "The metrics.",
-            "content": {
-                "text/plain": {"schema": {"type": "string"}},
-                "application/openmetrics-text": {"schema": {"type": "string"}},
-            },
-        }
-    },
+    responses=RESPONSES,
 )
 def scrape() -> Response:
     if not service().settings.metrics_public:
