@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import re
 import signal
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from copy import deepcopy
 from dataclasses import dataclass
+from pathlib import Path
 
+from tests.faults import dying
 from tests.faults.history import Books
 from tests.forked_process import ForkedProcess
 
@@ -45,3 +49,16 @@ def run(work: Callable[..., None], *given: object) -> Ended:
     assert code in (0, -signal.SIGKILL), output
     assert not any("failure" in note for note in notes), output
     return Ended(code, notes)
+
+
+def accept(data_dir: Path, asked: str) -> str:
+    """Have a job accepted by a server that dies before it runs; returns the job's id."""
+    books = Books(1)
+    if asked == "import":
+        books.add_import()
+    else:
+        books.add_draw("random", 1, residual=False)
+    run(dying.serve, data_dir, f"after commit in *.submit_{asked}, 1", books)
+    with closing(sqlite3.connect(data_dir / "jobsvc.sqlite3")) as database:
+        ((job_id,),) = database.execute("SELECT id FROM jobs WHERE status = 'pending'").fetchall()
+    return str(job_id)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,8 @@ import httpx
 import pytest
 
 from storage.data_directory import DataDirectory, Owner
-from tests.faults import dying
-from tests.faults.dying_processes import run
-from tests.faults.history import Books, dataset_of
+from tests.faults.dying_processes import accept
+from tests.faults.history import dataset_of
 from tests.forked_process import jobsvc
 from tests.live_server import finished
 from tests.server_process import ServerProcess
@@ -165,19 +162,6 @@ def test_damage_under_a_running_server_is_found_and_its_repair_too(
         again = finished(client, draw(client).json()["job_id"])
         assert again["status"] == "completed"
         assert again["output_summary"]["rounds"] == drawn["output_summary"]["rounds"]
-
-
-def accept(data_dir: Path, asked: str) -> str:
-    """Have a job accepted by a server that dies before it runs; returns the job's id."""
-    books = Books(1)
-    if asked == "import":
-        books.add_import()
-    else:
-        books.add_draw("random", 1, residual=False)
-    run(dying.serve, data_dir, f"after commit in *.submit_{asked}, 1", books)
-    with closing(sqlite3.connect(data_dir / "jobsvc.sqlite3")) as database:
-        ((job_id,),) = database.execute("SELECT id FROM jobs WHERE status = 'pending'").fetchall()
-    return str(job_id)
 
 
 @pytest.mark.parametrize("damage", ["a bit of a page flipped", "missing"])

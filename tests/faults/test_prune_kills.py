@@ -19,8 +19,9 @@ from storage.checking import check, open_to_read
 from storage.clock import system_clock
 from storage.data_directory import DataDirectory
 from tests.faults import dying
+from tests.faults.dying_processes import Ended, run
 from tests.faults.history import Books
-from tests.faults.test_named_kills import Ended, State, assert_among, kill_at_every_point, run
+from tests.faults.test_named_kills import State, assert_among, kill_at_every_point
 from tests.live_server import finished
 from tests.server_process import ServerProcess
 
