@@ -233,13 +233,14 @@ CREATE INDEX jobs_running ON jobs (seq) WHERE status = 'running';
 -- Who made, or is to make, a ref; and all jobs of a dataset, for when it goes.
 CREATE INDEX jobs_of_output_ref ON jobs (dataset_id, run_parameters ->> '$.output_ref');
 
--- A history holds the ended jobs of one run type and one status: of all datasets; of one dataset; of
--- one user there; of that user, from one ref. Lists add up histories: see storage/histories.py.
+-- A history holds the ended jobs of all datasets; of one dataset; of one user there; of that user,
+-- from one ref. Each but the last is there once for every run type and status, and once for all of
+-- them. Lists add up histories: see storage/histories.py.
 CREATE TABLE histories (
     dataset_id INTEGER NOT NULL,              -- 0: of all datasets
     source_ref TEXT NOT NULL,                 -- '': from any ref, or from none
     user_id    INTEGER NOT NULL,              -- 0: of all users
-    run_type   TEXT NOT NULL,
+    run_type   TEXT NOT NULL,                 -- '': of all run types and statuses
     status     TEXT NOT NULL,
     jobs       INTEGER NOT NULL CHECK (jobs >= 0),
     newest_seq INTEGER NOT NULL,              -- no job of it lies beyond
@@ -252,29 +253,34 @@ CREATE TABLE histories (
 CREATE INDEX histories_of_user ON histories (user_id, source_ref);
 
 -- A long history, cut by seq into blocks with a count for each: a part of it is counted by whole
--- blocks, and one by one at the two ends. A block begins where the one before it ends. As it is
--- closed it has about the square root of the history's jobs: few blocks, none of them long.
+-- blocks, and at its ends job by job. A block begins where the one before it ends. On level 1 it has
+-- 128 jobs as it is closed; on level 2 it is 128 blocks of level 1.
 CREATE TABLE history_blocks (
     dataset_id INTEGER NOT NULL,
     source_ref TEXT NOT NULL,
     user_id    INTEGER NOT NULL,
     run_type   TEXT NOT NULL,
     status     TEXT NOT NULL,
+    level      INTEGER NOT NULL CHECK (level IN (1, 2)),
     end_seq    INTEGER NOT NULL,
     jobs       INTEGER NOT NULL CHECK (jobs >= 0),
-    PRIMARY KEY (dataset_id, source_ref, user_id, run_type, status, end_seq),
+    PRIMARY KEY (dataset_id, source_ref, user_id, run_type, status, level, end_seq),
     FOREIGN KEY (dataset_id, source_ref, user_id, run_type, status)
         REFERENCES histories (dataset_id, source_ref, user_id, run_type, status) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
 -- Which histories an ended job is in, by their keys.
 CREATE VIEW job_histories AS
-    SELECT seq, iif(level > 0, dataset_id, 0) AS dataset_id,
-           iif(level > 2, run_parameters ->> '$.source_ref', '') AS source_ref,
-           iif(level > 1, user_id, 0) AS user_id, run_type, status
-    FROM jobs CROSS JOIN (SELECT 0 AS level UNION ALL VALUES (1), (2), (3))
+    SELECT seq, of_dataset * dataset_id AS dataset_id,
+           iif(from_ref, run_parameters ->> '$.source_ref', '') AS source_ref,
+           of_user * user_id AS user_id,
+           iif(of_kind, run_type, '') AS run_type, iif(of_kind, status, '') AS status
+    FROM jobs CROSS JOIN (
+        SELECT 0 AS of_dataset, 0 AS of_user, 0 AS from_ref, 0 AS of_kind
+        UNION ALL
+        VALUES (0, 0, 0, 1), (1, 0, 0, 0), (1, 0, 0, 1), (1, 1, 0, 0), (1, 1, 0, 1), (1, 1, 1, 1))
     WHERE completed_at IS NOT NULL
-      AND (level < 3 OR run_parameters ->> '$.source_ref' IS NOT NULL);
+      AND (NOT from_ref OR run_parameters ->> '$.source_ref' IS NOT NULL);
 
 -- And how each finds its jobs.
 CREATE INDEX jobs_ended ON jobs (run_type, status, seq, dataset_id)
@@ -322,22 +328,42 @@ BEGIN
     UPDATE history_blocks SET jobs = jobs + NEW.jobs - OLD.jobs
     WHERE (dataset_id, source_ref, user_id, run_type, status)
         = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
-      AND end_seq = (
-        SELECT min(end_seq) FROM history_blocks
-        WHERE (dataset_id, source_ref, user_id, run_type, status)
-            = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
-          AND end_seq >= NEW.changed_at);
+      AND (level, end_seq) IN (
+        SELECT levels.level, (
+            SELECT min(end_seq) FROM history_blocks
+            WHERE (dataset_id, source_ref, user_id, run_type, status)
+                = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
+              AND level = levels.level AND end_seq >= NEW.changed_at)
+        FROM (SELECT 1 AS level UNION ALL SELECT 2) AS levels);
 END;
 
 CREATE TRIGGER histories_close_block AFTER UPDATE OF tail_jobs ON histories
-WHEN NEW.tail_jobs >= 64 AND NEW.tail_jobs * NEW.tail_jobs >= NEW.jobs
+WHEN NEW.tail_jobs >= 128
 BEGIN
-    INSERT INTO history_blocks (dataset_id, source_ref, user_id, run_type, status, end_seq, jobs)
+    INSERT INTO history_blocks
+        (dataset_id, source_ref, user_id, run_type, status, level, end_seq, jobs)
     VALUES (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status,
-            NEW.newest_seq, NEW.tail_jobs);
+            1, NEW.newest_seq, NEW.tail_jobs);
     UPDATE histories SET tail_jobs = 0, blocks_end = newest_seq
     WHERE (dataset_id, source_ref, user_id, run_type, status)
         = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status);
+END;
+
+CREATE TRIGGER history_blocks_close_block AFTER INSERT ON history_blocks WHEN NEW.level = 1
+BEGIN
+    INSERT INTO history_blocks
+        (dataset_id, source_ref, user_id, run_type, status, level, end_seq, jobs)
+    SELECT dataset_id, source_ref, user_id, run_type, status, 2, NEW.end_seq, sum(jobs)
+    FROM history_blocks
+    WHERE (dataset_id, source_ref, user_id, run_type, status)
+        = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
+      AND level = 1
+      AND end_seq > coalesce((
+        SELECT max(end_seq) FROM history_blocks
+        WHERE (dataset_id, source_ref, user_id, run_type, status)
+            = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
+          AND level = 2), 0)
+    GROUP BY dataset_id, source_ref, user_id, run_type, status HAVING count(*) >= 128;
 END;
 
 CREATE TRIGGER histories_forget AFTER UPDATE OF jobs ON histories WHEN NEW.jobs = 0

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from storage.database import Transaction
-from storage.histories import EndedJobs
+from storage.histories import Asked, EndedJobs
 from storage.job_pages import Way, page
 from storage.job_times import Span, spans_between
 from storage.jobs import Job, job_of
@@ -43,7 +43,7 @@ _CONDITIONS = {
     "dataset_id": "jobs.dataset_id = :dataset_id",
     "user_ids": "jobs.user_id IN (SELECT value FROM json_each(:user_ids))",
     "statuses": "jobs.status IN (SELECT value FROM json_each(:statuses))",
-    "run_type": "jobs.run_type = :run_type",
+    "run_type": "jobs.run_type IN (SELECT value FROM json_each(:run_types))",
     "created_after": "jobs.created_at > :created_after",
     "created_before": "jobs.created_at < :created_before",
     "source_ref": "jobs.run_parameters ->> '$.source_ref' = :source_ref",
@@ -109,31 +109,29 @@ class _ListedJobs:
 
 
 def _listed(tx: Transaction, viewer: User, filters: JobFilters) -> _ListedJobs:
-    params = {
-        "user_ids": _user_ids(tx, filters),
-        "dataset_id": filters.dataset_id,
-        "statuses": None if filters.statuses is None else json.dumps(filters.statuses),
-        "run_type": filters.run_type,
-        "source_ref": filters.source_ref,
-        "created_after": filters.created_after,
-        "created_before": filters.created_before,
-        "viewer_id": viewer.id,
-    }
+    asked = Asked(
+        datasets=_datasets(viewer, filters),
+        dataset_id=filters.dataset_id,
+        viewer_id=viewer.id,
+        user_ids=_user_ids(tx, filters),
+        run_type=filters.run_type,
+        statuses=filters.statuses,
+        source_ref=filters.source_ref,
+    )
     return _ListedJobs(
-        ended=EndedJobs(tx, _datasets(viewer, filters), params),
-        open_seqs=_open_seqs(tx, viewer, params),
+        ended=EndedJobs(tx, asked),
+        open_seqs=_open_seqs(tx, viewer, filters, asked),
         spans=spans_between(tx, filters.created_after, filters.created_before),
         any_time=filters.created_after is None and filters.created_before is None,
     )
 
 
-def _user_ids(tx: Transaction, filters: JobFilters) -> str | None:
-    """As a JSON array: a soeid may have been several users', one after the other."""
+def _user_ids(tx: Transaction, filters: JobFilters) -> list[int] | None:
+    """Several for a soeid that one user had after the other; None when any user will do."""
     if filters.user_soeid is None:
-        return None if filters.user_id is None else json.dumps([filters.user_id])
+        return None if filters.user_id is None else [filters.user_id]
     rows = all_rows(tx, "user_ids_of_soeid", soeid=filters.user_soeid)
-    ids = [row["id"] for row in rows if filters.user_id in (None, row["id"])]
-    return json.dumps(ids)
+    return [row["id"] for row in rows if filters.user_id in (None, row["id"])]
 
 
 def _datasets(viewer: User, filters: JobFilters) -> str | None:
@@ -148,9 +146,17 @@ def _visible(viewer: User, dataset_id: str) -> str:
     return (_PRESENT if viewer.role_name == "admin" else _PERMITTED).format(id=dataset_id)
 
 
-def _open_seqs(tx: Transaction, viewer: User, params: dict[str, Any]) -> list[int]:
+def _open_seqs(tx: Transaction, viewer: User, filters: JobFilters, asked: Asked) -> list[int]:
     """Jobs that wait or run and pass the filters, in ascending order."""
+    given = {name for name, value in vars(filters).items() if value is not None}
+    if asked.user_ids is not None:
+        given.add("user_ids")
     conditions = [_visible(viewer, "jobs.dataset_id")]
-    conditions += [text for name, text in _CONDITIONS.items() if params[name] is not None]
+    conditions += [text for name, text in _CONDITIONS.items() if name in given]
     sql = statement("open_job_seqs").format(chosen=" AND ".join(conditions))
-    return [row["seq"] for row in tx.execute(sql, params)]
+    times = {
+        "created_after": filters.created_after,
+        "created_before": filters.created_before,
+    }
+    rows = tx.execute(sql, {**asked.params, **times})
+    return [row["seq"] for row in rows]

@@ -31,20 +31,25 @@ CREATE TABLE history_blocks (
     user_id    INTEGER NOT NULL,
     run_type   TEXT NOT NULL,
     status     TEXT NOT NULL,
+    level      INTEGER NOT NULL CHECK (level IN (1, 2)),
     end_seq    INTEGER NOT NULL,
     jobs       INTEGER NOT NULL CHECK (jobs >= 0),
-    PRIMARY KEY (dataset_id, source_ref, user_id, run_type, status, end_seq),
+    PRIMARY KEY (dataset_id, source_ref, user_id, run_type, status, level, end_seq),
     FOREIGN KEY (dataset_id, source_ref, user_id, run_type, status)
         REFERENCES histories (dataset_id, source_ref, user_id, run_type, status) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
 CREATE VIEW job_histories AS
-    SELECT seq, iif(level > 0, dataset_id, 0) AS dataset_id,
-           iif(level > 2, run_parameters ->> '$.source_ref', '') AS source_ref,
-           iif(level > 1, user_id, 0) AS user_id, run_type, status
-    FROM jobs CROSS JOIN (SELECT 0 AS level UNION ALL VALUES (1), (2), (3))
+    SELECT seq, of_dataset * dataset_id AS dataset_id,
+           iif(from_ref, run_parameters ->> '$.source_ref', '') AS source_ref,
+           of_user * user_id AS user_id,
+           iif(of_kind, run_type, '') AS run_type, iif(of_kind, status, '') AS status
+    FROM jobs CROSS JOIN (
+        SELECT 0 AS of_dataset, 0 AS of_user, 0 AS from_ref, 0 AS of_kind
+        UNION ALL
+        VALUES (0, 0, 0, 1), (1, 0, 0, 0), (1, 0, 0, 1), (1, 1, 0, 0), (1, 1, 0, 1), (1, 1, 1, 1))
     WHERE completed_at IS NOT NULL
-      AND (level < 3 OR run_parameters ->> '$.source_ref' IS NOT NULL);
+      AND (NOT from_ref OR run_parameters ->> '$.source_ref' IS NOT NULL);
 
 CREATE INDEX jobs_ended ON jobs (run_type, status, seq, dataset_id)
     WHERE completed_at IS NOT NULL;
@@ -62,27 +67,72 @@ CREATE TABLE clock_steps (
 
 INSERT INTO histories (dataset_id, source_ref, user_id, run_type, status,
                        jobs, newest_seq, changed_at, tail_jobs)
-SELECT dataset_id, source_ref, user_id, run_type, status, count(*), max(seq), max(seq), count(*)
-FROM job_histories GROUP BY dataset_id, source_ref, user_id, run_type, status;
-
-INSERT INTO history_blocks (dataset_id, source_ref, user_id, run_type, status, end_seq, jobs)
-SELECT dataset_id, source_ref, user_id, run_type, status, max(seq), count(*)
+SELECT dataset_id, source_ref, user_id, run_type, status, jobs, newest_seq, newest_seq, jobs
 FROM (
-    SELECT job_histories.*, block_jobs,
-           (row_number() OVER (PARTITION BY dataset_id, source_ref, user_id, run_type, status
-                               ORDER BY seq) - 1) / block_jobs AS block
-    FROM job_histories CROSS JOIN (
-        SELECT histories.*, (SELECT min(value) FROM json_each('[64, 256, 1024, 4096, 16384]')
-                             WHERE value * value >= jobs) AS block_jobs
-        FROM histories) USING (dataset_id, source_ref, user_id, run_type, status)
-    WHERE jobs >= 64)
-GROUP BY dataset_id, source_ref, user_id, run_type, status, block
-HAVING count(*) = block_jobs;
+    SELECT 0 AS dataset_id, '' AS source_ref, 0 AS user_id, run_type, status,
+           count(*) AS jobs, max(seq) AS newest_seq
+    FROM jobs INDEXED BY jobs_ended WHERE completed_at IS NOT NULL
+    GROUP BY run_type, status
+    UNION ALL
+    SELECT dataset_id, '', 0, run_type, status, count(*), max(seq)
+    FROM jobs INDEXED BY jobs_ended_of_dataset WHERE completed_at IS NOT NULL
+    GROUP BY dataset_id, run_type, status
+    UNION ALL
+    SELECT dataset_id, '', user_id, run_type, status, count(*), max(seq)
+    FROM jobs INDEXED BY jobs_ended_of_user WHERE completed_at IS NOT NULL
+    GROUP BY dataset_id, user_id, run_type, status
+    UNION ALL
+    SELECT dataset_id, run_parameters ->> '$.source_ref', user_id, run_type, status,
+           count(*), max(seq)
+    FROM jobs INDEXED BY jobs_ended_from_ref
+    WHERE completed_at IS NOT NULL AND run_parameters ->> '$.source_ref' IS NOT NULL
+    GROUP BY dataset_id, run_parameters ->> '$.source_ref', user_id, run_type, status
+);
+
+INSERT INTO histories (dataset_id, source_ref, user_id, run_type, status,
+                       jobs, newest_seq, changed_at, tail_jobs)
+SELECT dataset_id, '', user_id, '', '', sum(jobs), max(newest_seq), max(newest_seq), sum(jobs)
+FROM histories WHERE source_ref = '' GROUP BY dataset_id, user_id;
+
+INSERT INTO history_blocks (dataset_id, source_ref, user_id, run_type, status,
+                            level, end_seq, jobs)
+SELECT dataset_id, source_ref, user_id, run_type, status, size.level, seq, size.jobs
+FROM (
+    SELECT 0 AS dataset_id, '' AS source_ref, 0 AS user_id, run_type, status, seq,
+           row_number() OVER (PARTITION BY run_type, status ORDER BY seq) AS number
+    FROM jobs INDEXED BY jobs_ended WHERE completed_at IS NOT NULL
+    UNION ALL
+    SELECT 0, '', 0, '', '', seq, row_number() OVER (ORDER BY seq)
+    FROM jobs INDEXED BY jobs_ended WHERE completed_at IS NOT NULL
+    UNION ALL
+    SELECT dataset_id, '', 0, run_type, status, seq,
+           row_number() OVER (PARTITION BY dataset_id, run_type, status ORDER BY seq)
+    FROM jobs INDEXED BY jobs_ended_of_dataset WHERE completed_at IS NOT NULL
+    UNION ALL
+    SELECT dataset_id, '', 0, '', '', seq, row_number() OVER (PARTITION BY dataset_id ORDER BY seq)
+    FROM jobs INDEXED BY jobs_ended_of_dataset WHERE completed_at IS NOT NULL
+    UNION ALL
+    SELECT dataset_id, '', user_id, run_type, status, seq,
+           row_number() OVER (PARTITION BY dataset_id, user_id, run_type, status ORDER BY seq)
+    FROM jobs INDEXED BY jobs_ended_of_user WHERE completed_at IS NOT NULL
+    UNION ALL
+    SELECT dataset_id, '', user_id, '', '', seq,
+           row_number() OVER (PARTITION BY dataset_id, user_id ORDER BY seq)
+    FROM jobs INDEXED BY jobs_ended_of_user WHERE completed_at IS NOT NULL
+    UNION ALL
+    SELECT dataset_id, run_parameters ->> '$.source_ref', user_id, run_type, status, seq,
+           row_number() OVER (PARTITION BY dataset_id, run_parameters ->> '$.source_ref', user_id,
+                                           run_type, status ORDER BY seq)
+    FROM jobs INDEXED BY jobs_ended_from_ref
+    WHERE completed_at IS NOT NULL AND run_parameters ->> '$.source_ref' IS NOT NULL
+) CROSS JOIN (SELECT 1 AS level, 128 AS jobs UNION ALL SELECT 2, 128 * 128) AS size
+WHERE number % 128 = 0 AND number % size.jobs = 0;
 
 UPDATE histories SET blocks_end = closed.end_seq, tail_jobs = histories.jobs - closed.jobs
 FROM (SELECT dataset_id, source_ref, user_id, run_type, status,
              max(end_seq) AS end_seq, sum(jobs) AS jobs
-      FROM history_blocks GROUP BY dataset_id, source_ref, user_id, run_type, status) AS closed
+      FROM history_blocks WHERE level = 1
+      GROUP BY dataset_id, source_ref, user_id, run_type, status) AS closed
 WHERE (histories.dataset_id, histories.source_ref, histories.user_id,
        histories.run_type, histories.status)
     = (closed.dataset_id, closed.source_ref, closed.user_id, closed.run_type, closed.status);
@@ -125,22 +175,42 @@ BEGIN
     UPDATE history_blocks SET jobs = jobs + NEW.jobs - OLD.jobs
     WHERE (dataset_id, source_ref, user_id, run_type, status)
         = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
-      AND end_seq = (
-        SELECT min(end_seq) FROM history_blocks
-        WHERE (dataset_id, source_ref, user_id, run_type, status)
-            = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
-          AND end_seq >= NEW.changed_at);
+      AND (level, end_seq) IN (
+        SELECT levels.level, (
+            SELECT min(end_seq) FROM history_blocks
+            WHERE (dataset_id, source_ref, user_id, run_type, status)
+                = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
+              AND level = levels.level AND end_seq >= NEW.changed_at)
+        FROM (SELECT 1 AS level UNION ALL SELECT 2) AS levels);
 END;
 
 CREATE TRIGGER histories_close_block AFTER UPDATE OF tail_jobs ON histories
-WHEN NEW.tail_jobs >= 64 AND NEW.tail_jobs * NEW.tail_jobs >= NEW.jobs
+WHEN NEW.tail_jobs >= 128
 BEGIN
-    INSERT INTO history_blocks (dataset_id, source_ref, user_id, run_type, status, end_seq, jobs)
+    INSERT INTO history_blocks
+        (dataset_id, source_ref, user_id, run_type, status, level, end_seq, jobs)
     VALUES (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status,
-            NEW.newest_seq, NEW.tail_jobs);
+            1, NEW.newest_seq, NEW.tail_jobs);
     UPDATE histories SET tail_jobs = 0, blocks_end = newest_seq
     WHERE (dataset_id, source_ref, user_id, run_type, status)
         = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status);
+END;
+
+CREATE TRIGGER history_blocks_close_block AFTER INSERT ON history_blocks WHEN NEW.level = 1
+BEGIN
+    INSERT INTO history_blocks
+        (dataset_id, source_ref, user_id, run_type, status, level, end_seq, jobs)
+    SELECT dataset_id, source_ref, user_id, run_type, status, 2, NEW.end_seq, sum(jobs)
+    FROM history_blocks
+    WHERE (dataset_id, source_ref, user_id, run_type, status)
+        = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
+      AND level = 1
+      AND end_seq > coalesce((
+        SELECT max(end_seq) FROM history_blocks
+        WHERE (dataset_id, source_ref, user_id, run_type, status)
+            = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
+          AND level = 2), 0)
+    GROUP BY dataset_id, source_ref, user_id, run_type, status HAVING count(*) >= 128;
 END;
 
 CREATE TRIGGER histories_forget AFTER UPDATE OF jobs ON histories WHEN NEW.jobs = 0

@@ -546,28 +546,36 @@ ORDER BY seq;
 -- count_histories: How many jobs the chosen histories hold.
 SELECT coalesce(sum(jobs), 0) FROM histories AS history WHERE {chosen};
 
--- count_in_histories: How many of them have a seq above :low, up to :high: those in whole blocks by
--- the blocks' counts, those in the two ends one by one.
-WITH chosen AS MATERIALIZED (
-    SELECT history.*,
-           (SELECT min(end_seq) FROM history_blocks AS block
-            WHERE {block_of_history} AND end_seq >= :low) AS first_end,
-           (SELECT max(end_seq) FROM history_blocks AS block
-            WHERE {block_of_history} AND end_seq <= :high) AS last_end
+-- count_in_histories: How many of them have a seq above :low, up to :high: up to the one less up to
+-- the other, by blocks of level 2, then of level 1, then job by job.
+WITH parts AS (
+    SELECT history.*, 1 AS sign, :high AS up_to
     FROM histories AS history WHERE {chosen} AND newest_seq > :low
-),
-ends AS (
-    SELECT chosen.*, :low AS above, iif(first_end <= last_end, first_end, :high) AS up_to
-    FROM chosen
     UNION ALL
-    SELECT chosen.*, last_end, :high FROM chosen WHERE first_end <= last_end
+    SELECT history.*, -1, :low
+    FROM histories AS history WHERE {chosen} AND newest_seq > :low AND :low > 0
+),
+parts_2 AS (
+    SELECT history.*, coalesce((
+        SELECT max(end_seq) FROM history_blocks AS block
+        WHERE {block_of_history} AND level = 2 AND end_seq <= up_to), 0) AS end_2
+    FROM parts AS history
+),
+parts_1 AS MATERIALIZED (
+    SELECT history.*, coalesce((
+        SELECT max(end_seq) FROM history_blocks AS block
+        WHERE {block_of_history} AND level = 1 AND end_seq > end_2 AND end_seq <= up_to), end_2)
+        AS end_1
+    FROM parts_2 AS history
 )
-SELECT (SELECT coalesce(sum(block.jobs), 0)
-        FROM chosen AS history CROSS JOIN history_blocks AS block
-             ON {block_of_history} AND end_seq > first_end AND end_seq <= last_end)
-     + (SELECT count(*)
-        FROM ends AS history CROSS JOIN jobs {index}
-             ON {job_of_history} AND jobs.seq > above AND jobs.seq <= up_to);
+SELECT coalesce(sum(sign * (
+    (SELECT coalesce(sum(block.jobs), 0) FROM history_blocks AS block
+     WHERE {block_of_history} AND level = 2 AND end_seq <= end_2)
+    + (SELECT coalesce(sum(block.jobs), 0) FROM history_blocks AS block
+       WHERE {block_of_history} AND level = 1 AND end_seq > end_2 AND end_seq <= end_1)
+    + (SELECT count(*) FROM jobs {index}
+       WHERE {job_of_history} AND seq > end_1 AND seq <= up_to)
+)), 0) FROM parts_1 AS history;
 
 -- seqs_in_histories: Which of them do, in no order.
 SELECT jobs.seq

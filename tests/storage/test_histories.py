@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -34,7 +38,7 @@ def assert_counted(tx: Transaction | sqlite3.Connection) -> None:
         seqs.setdefault(tuple(key), []).append(seq)
     blocks: dict[tuple[object, ...], list[tuple[int, int]]] = {}
     for *key, end_seq, jobs in tx.execute(
-        f"SELECT {KEY}, end_seq, jobs FROM history_blocks ORDER BY end_seq"
+        f"SELECT {KEY}, level, end_seq, jobs FROM history_blocks ORDER BY end_seq"
     ):
         blocks.setdefault(tuple(key), []).append((end_seq, jobs))
     for *key, jobs, newest_seq, blocks_end, tail_jobs in tx.execute(
@@ -43,19 +47,20 @@ def assert_counted(tx: Transaction | sqlite3.Connection) -> None:
         held = seqs.pop(tuple(key))
         assert jobs == len(held)
         assert held[-1] <= newest_seq
-        assert tail_jobs == sum(seq > blocks_end for seq in held)
-        start = 0
-        for end_seq, in_block in blocks.pop(tuple(key), []):
-            assert in_block == sum(start < seq <= end_seq for seq in held)
-            start = end_seq
-        assert start == blocks_end
+        assert tail_jobs == len(held) - bisect_right(held, blocks_end)
+        for level, last in ((1, blocks_end), (2, None)):
+            passed, end_seq = 0, 0
+            for end_seq, in_block in blocks.pop((*key, level), []):
+                assert in_block == bisect_right(held, end_seq) - passed
+                passed = bisect_right(held, end_seq)
+            assert last in (None, end_seq)
     assert not seqs, "jobs without a history"
     assert not blocks, "blocks without a history"
 
 
 def histories(tx: Transaction) -> dict[tuple[str, str], int]:
     """The jobs of everyone in every dataset, by type and status."""
-    rows = tx.execute("SELECT run_type, status, jobs FROM histories WHERE dataset_id = 0")
+    rows = tx.execute("SELECT * FROM histories WHERE dataset_id = 0 AND run_type <> ''")
     return {(row["run_type"], row["status"]): row["jobs"] for row in rows}
 
 
@@ -176,13 +181,20 @@ def test_a_job_cannot_come_into_the_world_ended(database: Database) -> None:
         )
 
 
-def test_a_database_of_the_former_version_has_its_jobs_counted(tmp_path: Path) -> None:
-    path = tmp_path / "old"
+TIME = "%Y-%m-%dT%H:%M:%S.000000+00:00"
+
+
+def at(second: int) -> str:
+    return datetime.fromtimestamp(1_750_000_000 + second, UTC).strftime(TIME)
+
+
+def make_former(path: Path, jobs: int) -> sqlite3.Connection:
+    """A database of the former version: the newest ten jobs wait; the clock was once set back."""
     old = sqlite3.connect(path, isolation_level=None)
     old.executescript(FIRST_SCHEMA.read_text(encoding="utf-8") + "PRAGMA user_version = 1;")
     bring_up_to_date(old, MIGRATIONS[: FORMER_VERSION - 1])
     old.executescript(
-        """
+        f"""
         INSERT INTO users (soeid, role_name, created_at)
         VALUES ('bg54677', 'admin', ''), ('bg54678', 'analyst', '');
         INSERT INTO datasets (name, created_by, created_at, updated_at, removed_at)
@@ -190,33 +202,66 @@ def test_a_database_of_the_former_version_has_its_jobs_counted(tmp_path: Path) -
         INSERT INTO jobs (id, run_type, status, dataset_id, user_id, run_parameters, attempt,
                           created_at, started_at, completed_at, progress, output_summary,
                           error_code, error_message)
-        WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 600),
-        ends AS (SELECT n, iif(n > 590, 'pending', iif(n % 5 = 0, 'failed', 'completed')) AS status
+        WITH RECURSIVE numbers (n) AS (
+            SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {jobs}),
+        ends AS (SELECT n, CASE WHEN n > {jobs} - 10 THEN 'pending'
+                                WHEN n % 5 = 0 THEN 'failed' ELSE 'completed' END AS status
                  FROM numbers)
-        SELECT 'job-' || n, iif(n % 3 = 0, 'import', 'sampling'), status, 1 + (n % 7 = 0),
-               1 + (n % 2), iif(n % 3 = 0, '{}', '{"source_ref": "' || iif(n % 4, 'main', 'q1')
-                                                 || '"}'),
-               status <> 'pending', printf('2025-07-%02d', 1 + n / 20 - (n > 400) * 5),
+        SELECT 'job-' || n, iif(n % 3 = 0, 'import', 'sampling'), status,
+               iif(n < {jobs} - 10, 1 + (n % 7 = 0), 1), 1 + (n % 2),
+               iif(n % 3 = 0, '{{}}', '{{"source_ref": "' || iif(n % 4, 'main', 'q1') || '"}}'),
+               status <> 'pending',
+               strftime('{TIME}', 1750000000 + n - (n > 400) * 99, 'unixepoch'),
                iif(status = 'pending', NULL, '2025'), iif(status = 'pending', NULL, '2025'),
-               iif(status = 'completed', 100, 0), iif(status = 'completed', '{}', NULL),
+               iif(status = 'completed', 100, 0), iif(status = 'completed', '{{}}', NULL),
                iif(status = 'failed', 'x', NULL), iif(status = 'failed', 'y', NULL)
         FROM ends;
         """
     )
-    bring_up_to_date(old)
-    assert_counted(old)
-    assert old.execute("SELECT count(*) FROM history_blocks").fetchone()[0] > 0
-    assert old.execute("SELECT seq FROM clock_steps").fetchall() == [(401,)]
-    old.close()
-    database = Database(path)
-    with database.read() as tx:
-        admin = User(1, "bg54677", "admin", "")
-        assert list_jobs(tx, admin, JobFilters(), offset=0, limit=1)[1] == 600 - 600 // 7
-    database.close()
+    return old
+
+
+def test_a_database_of_the_former_version_has_its_jobs_counted(tmp_path: Path) -> None:
+    with closing(make_former(tmp_path / "old", 1_000)) as old:
+        bring_up_to_date(old)
+        assert_counted(old)
+        assert old.execute("SELECT count(*) FROM history_blocks").fetchone()[0] > 0
+        assert old.execute("SELECT seq FROM clock_steps").fetchall() == [(401,)]
+
+
+def test_a_stretch_of_a_history_of_many_blocks_is_counted_exactly(
+    tmp_path: Path, clock: Clock
+) -> None:
+    blocks = 128 * 128
+    with closing(make_former(tmp_path / "old", blocks + 5)) as old:
+        bring_up_to_date(old)
+    with closing(Database(tmp_path / "old")) as database, database.write() as tx:
+        assert tx.execute("SELECT max(level) FROM history_blocks").fetchone()[0] == 1
+        for _ in range(10):
+            complete(tx, claimed(tx, clock), clock)
+        assert_counted(tx)
+        assert tx.execute("SELECT max(level) FROM history_blocks").fetchone()[0] == 2
+        delete(tx, "seq IN (77, 5000, 16000) OR seq BETWEEN 300 AND 500")
+        assert_counted(tx)
+        users = [User(1, "bg54677", "admin", ""), User(2, "bg54678", "analyst", "")]
+        for viewer, after, before in product(users, (0, 400, 9_000, 16_280), (350, 12_000, None)):
+            filters = JobFilters(
+                created_after=at(after), created_before=None if before is None else at(before)
+            )
+            (plain,) = tx.execute(
+                "SELECT count(*) FROM jobs WHERE dataset_id = 1 AND created_at > ? "
+                "AND (? IS NULL OR created_at < ?) AND ?",
+                [filters.created_after, *(filters.created_before,) * 2, viewer.id == 1],
+            ).fetchone()
+            assert list_jobs(tx, viewer, filters, offset=0, limit=1)[1] == plain
 
 
 def start(tx: Transaction, user: User, dataset: Dataset, clock: Clock, job_id: str) -> Job:
     insert_job(tx, NewJob(job_id, "import", dataset.id, user.id, None, {}), clock, 1000)
+    return claimed(tx, clock)
+
+
+def claimed(tx: Transaction, clock: Clock) -> Job:
     running = claim_next_job(tx, clock)
     assert running is not None
     return running
