@@ -7,6 +7,7 @@ import click
 from command_line.accounts import token, user
 from command_line.audit import audit_command
 from command_line.demo import demo
+from command_line.exploring import explore
 from command_line.importing import import_command
 from command_line.jobs import jobs
 from command_line.maintenance import backup_command, check_command, restore_command
@@ -39,6 +40,7 @@ for subcommand in (
     plan,
     sample,
     profile,
+    explore,
     sql_command,
     jobs,
     demo,

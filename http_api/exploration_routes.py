@@ -1,4 +1,4 @@
-"""Explorations: a user's SELECT as a job, its first rows at once, and a job's result."""
+"""Explorations: a report of a table or a user's SELECT as a job, first rows at once, results."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ from typing import Any
 
 from apiflask import APIBlueprint, Schema
 from flask import Response, jsonify
-from marshmallow import RAISE, fields, validate
+from marshmallow import RAISE, ValidationError, fields, validate, validates_schema
 
 from http_api.access import bearer, dataset_for, job_for, service, user
 from http_api.auditing import origin
 from http_api.finished_jobs import completed
 from http_api.idempotency import idempotency_key
 from http_api.job_schemas import JobAcceptedOut, priority_field
+from http_api.problems import InvalidRequest
 from http_api.query_slots import query_slot
+from http_api.report_answers import report_answer
 from http_api.row_reads import RowSource, tell_query_at_once
-from http_api.row_responses import RowsQuery, download, page_json
-from http_api.strict_fields import StrictInteger, StrictString
+from http_api.row_responses import FORMATS, RowsQuery, download, page_json
+from http_api.strict_fields import QueryBoolean, StrictInteger, StrictString
 from http_api.strict_schemas import DEFAULT_PAGE, LARGEST_PAGE, StrictSchema, text
 from http_api.tables_routes import RowsOut
 from job_runner.exploration_job import ExplorationRequest, submit_exploration
 from job_runner.open_tables import RESULT, open_table, output_of
+from job_runner.report_job import ReportRequest, is_report, submit_report
 from job_runner.sql_queries import query_at_once
 
 LONGEST_SQL = 100_000
@@ -28,21 +31,20 @@ LONGEST_SQL = 100_000
 blueprint = APIBlueprint("explorations", __name__, url_prefix="/api/exploration", tag="Exploration")
 
 
-def sql_field() -> StrictString:
+def sql_field(**options: Any) -> StrictString:
     """One SELECT."""
     return text(
         1,
         LONGEST_SQL,
-        required=True,
-        error_messages={"required": "Missing: one SELECT over the tables of source_ref."},
         metadata={
             "description": "One SELECT over the tables of `source_ref`, each named by its key."
         },
+        **options,
     )
 
 
 class ExplorationJobIn(StrictSchema):
-    """An exploration job."""
+    """An exploration job: with `sql` a query, without it a report of a table."""
 
     source_ref = text(1, 100, load_default="main")
     table_key = text(
@@ -51,7 +53,7 @@ class ExplorationJobIn(StrictSchema):
         allow_none=True,
         metadata={"description": "What the job is about; the SQL may read every table."},
     )
-    sql = sql_field()
+    sql = sql_field(allow_none=True)
     output_name = text(
         1,
         90,
@@ -61,12 +63,23 @@ class ExplorationJobIn(StrictSchema):
     commit_message = text(0, 10_000, allow_none=True)
     priority = priority_field()
 
+    @validates_schema
+    def check_purpose(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse what only a query has where there is none."""
+        if data.get("sql") is None:
+            for name in ("output_name", "commit_message"):
+                if data.get(name) is not None:
+                    raise ValidationError("A report makes no commit: it goes with sql.", name)
+
 
 class QueryIn(StrictSchema):
     """A query whose first rows come with the answer."""
 
     source_ref = text(1, 100, load_default="main")
-    sql = sql_field()
+    sql = sql_field(
+        required=True,
+        error_messages={"required": "Missing: one SELECT over the tables of source_ref."},
+    )
     limit = StrictInteger(
         load_default=DEFAULT_PAGE, validate=validate.Range(min=1, max=LARGEST_PAGE)
     )
@@ -83,6 +96,15 @@ class QueryOut(Schema):
     execution_time_seconds = fields.Float(required=True)
 
 
+class ResultQuery(RowsQuery):
+    """Which rows and columns of a query's result, or in which format a report."""
+
+    format = StrictString(load_default="json", validate=validate.OneOf((*FORMATS, "html")))
+    download = QueryBoolean(
+        load_default=False, metadata={"description": "Of a report: as a file to keep."}
+    )
+
+
 class ResultOut(RowsOut):
     job_id = fields.String(required=True)
     metadata = fields.Dict(required=True)
@@ -93,14 +115,20 @@ class ResultOut(RowsOut):
 @blueprint.input(ExplorationJobIn, arg_name="given")
 @blueprint.output(JobAcceptedOut)
 @blueprint.doc(
-    summary="Run a SELECT as a job",
-    description="The statement is parsed, and its tables and columns are looked up, before the "
-    "answer. The result becomes the table `result` of a commit. The same request with the same "
-    "output_name gives the same job.",
+    summary="Make a report of a table, or run a SELECT, as a job",
+    description="Without `sql` the job makes a report of the table. With it, the statement is "
+    "parsed, and its tables and columns are looked up, before the answer; its result becomes the "
+    "table `result` of a commit. The same request with the same output_name gives the same job.",
 )
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset = dataset_for(dataset_id, "write")
     priority = given.pop("priority")
+    if given.get("sql") is None:
+        asked = ReportRequest(given["source_ref"], given.get("table_key"))
+        job = submit_report(
+            service(), user(), dataset, asked, priority, idempotency_key(), origin()
+        )
+        return {"job_id": job.id, "status": job.status, "message": "Exploration job created"}
     request = ExplorationRequest(**given)
     with query_slot():
         job = submit_exploration(
@@ -126,11 +154,19 @@ def query(dataset_id: int, given: dict[str, Any]) -> Response:
 
 @blueprint.get("/jobs/<job_id>/result")
 @blueprint.auth_required(bearer)
-@blueprint.input(RowsQuery, location="query", unknown=RAISE, arg_name="query")
+@blueprint.input(ResultQuery, location="query", unknown=RAISE, arg_name="query")
 @blueprint.output(ResultOut)
-@blueprint.doc(summary="The rows of an exploration's result")
+@blueprint.doc(
+    summary="An exploration's result: a report, or the rows of a query",
+    description="A report is JSON or `format=html`: one file that needs nothing else.",
+)
 def result(job_id: str, query: dict[str, Any]) -> Response:
     job = completed(job_for(job_id), "exploration")
+    as_file = query.pop("download")
+    if is_report(job):
+        return report_answer(job, query["format"], as_file=as_file)
+    if query["format"] == "html":
+        raise InvalidRequest(f"Rows come as {', '.join(FORMATS)}.", loc=("query", "format"))
     table = open_table(service(), job.dataset_id, output_of(job), RESULT)
     source = RowSource(job.dataset_id, table.commit_id, RESULT, job.id)
     if query["format"] != "json":

@@ -48,9 +48,9 @@ def histogram(name: str, bins: Sequence[dict[str, Any]]) -> Markup:
     axis = Markup('<line class="axis" x1="0" x2="{}" y1="{}" y2="{}"/>').format(WIDTH, BASE, BASE)
     ends = Markup(
         '<text x="0" y="{}">{}</text><text x="{}" y="{}" text-anchor="end">{}</text>'
-    ).format(HEIGHT - 2, _short(bins[0]["start"]), WIDTH, HEIGHT - 2, _short(bins[-1]["end"]))
+    ).format(HEIGHT - 2, short(bins[0]["start"]), WIDTH, HEIGHT - 2, short(bins[-1]["end"]))
     label = f"Histogram of {name} from {bins[0]['start']} to {bins[-1]['end']}"
-    return _picture(label, HEIGHT, [axis, *marks, ends])
+    return picture(label, HEIGHT, [axis, *marks, ends])
 
 
 def bars(name: str, values: Sequence[dict[str, Any]]) -> Markup:
@@ -65,25 +65,27 @@ def bars(name: str, values: Sequence[dict[str, Any]]) -> Markup:
             f"{WIDTH * one['share'] / most:.2f}",
             BAR_HEIGHT,
             at * BAR_STEP + 9,
-            _short(one["value"], 26),
+            short(one["value"], 26),
             WIDTH,
             at * BAR_STEP + 9,
             f"{one['share']:.1%}",
         )
         for at, one in enumerate(values)
     ]
-    told = ", ".join(f"{_short(one['value'])} {one['share']:.1%}" for one in values)
-    return _picture(f"Most frequent values of {name}: {told}", len(values) * BAR_STEP, drawn)
+    told = ", ".join(f"{short(one['value'])} {one['share']:.1%}" for one in values)
+    return picture(f"Most frequent values of {name}: {told}", len(values) * BAR_STEP, drawn)
 
 
-def _picture(label: str, height: float, parts: Sequence[Markup]) -> Markup:
+def picture(label: str, height: float, parts: Sequence[Markup], width: float = WIDTH) -> Markup:
+    """An SVG with its label."""
     return Markup(
         '<svg class="picture" role="img" aria-label="{}" width="{}" height="{}" '
         'viewBox="0 0 {} {}">{}</svg>'
-    ).format(label, WIDTH, height, WIDTH, height, Markup("").join(parts))
+    ).format(label, width, height, width, height, Markup("").join(parts))
 
 
-def _short(value: Any, most: int = 18) -> str:
+def short(value: Any, most: int = 18) -> str:
+    """A value as a picture has room for."""
     text = "NULL" if value is None else str(value)
     if isinstance(value, float):
         text = f"{value:.6g}"

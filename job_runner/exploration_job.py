@@ -1,6 +1,8 @@
 """The run type ``exploration``: a user's SELECT on a commit becomes a commit of its own.
 
-Owns: an exploration's acceptance and its handler. Invariant: commit and statement are fixed and
+Without SQL it is a report of a table: :mod:`job_runner.report_job`.
+
+Owns: a query's acceptance and its handler. Invariant: commit and statement are fixed and
 checked before the job is accepted. The result is a commit with the one table ``result``, whether a
 ref names it or not, so that it is paged, downloaded and drawn from like any other table.
 """
@@ -15,6 +17,7 @@ from job_runner.context import JobContext
 from job_runner.lanes import OF_EXPLORATIONS
 from job_runner.open_tables import RESULT, open_commit, source_of
 from job_runner.output_refs import earlier_job, named_ref, request_digest
+from job_runner.report_job import is_report, run_report
 from job_runner.service import Service
 from job_runner.sql_queries import sandbox_of, source_tables
 from parquet_tables.progress import share_of
@@ -119,6 +122,8 @@ def _parameters(
 
 def run_exploration(context: JobContext) -> Outcome:
     """Run the statement, store its result, and ask for a ref where one was asked for."""
+    if is_report(context.job):
+        return run_report(context)
     service, job = context.service, context.job
     parameters = job.run_parameters
     began = time.perf_counter()

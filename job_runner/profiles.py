@@ -1,23 +1,18 @@
 """Profiles of tables, computed once and shared by everything that asks.
 
-Owns: the files that keep them. Invariant: a profile is kept under a digest of its table's files, so
-two commits that hold the same table share it; a file is put in its place whole or not at all, and
-any may be deleted at any time, for the profile can be computed again. A profile in which the time
-budget left something estimated is kept, too, until a longer look replaces it.
+Owns: when a profile is computed. Invariant: one at a time, and once for each table as long as it is
+kept. A profile in which the time budget left something estimated is kept, too, until a longer look
+replaces it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import secrets
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from job_runner.kept_results import keep, kept_path, read_kept
 from job_runner.open_tables import OpenTable
 from job_runner.service import Service
 from parquet_tables.database import ParquetDatabase
@@ -35,14 +30,7 @@ _computing = threading.Lock()
 
 def kept_profile(service: Service, files: TableFiles) -> dict[str, Any] | None:
     """The profile that is kept of a table; None when there is none that can be read."""
-    path = _kept_file(service.directory.counts_dir, files)
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    with suppress(OSError):
-        os.utime(path)  # a file's time is that of its last use
-    return found if isinstance(found, dict) else None
+    return read_kept(_kept_path(service, files))
 
 
 def profile_of(
@@ -74,7 +62,7 @@ def profile_of(
             "profile": profile.as_json(),
             "hints": design_hints(profile, HINTS_FOR_ROWS).as_json(),
         }
-        _keep(_kept_file(service.directory.counts_dir, table.files), made)
+        keep(_kept_path(service, table.files), made)
         return made
 
 
@@ -86,24 +74,5 @@ def of_columns(profile: dict[str, Any], columns: Sequence[str]) -> dict[str, Any
     return {**profile, "columns": [by_name[name] for name in columns]}
 
 
-def _kept_file(directory: Path, files: TableFiles) -> Path:
-    """Named for the table's first file, so that it can be told when it is of no use any more."""
-    named = [
-        PROFILE_VERSION,
-        SEED,
-        [[file.path.stem, file.rows] for file in files.files],
-        hashlib.sha256(files.left_out.tobytes()).hexdigest(),
-        [[column.name, column.type] for column in files.columns],
-    ]
-    digest = hashlib.sha256(json.dumps(named).encode()).hexdigest()
-    first = files.files[0].path.stem if files.files else "none"
-    return directory / f"{first}-{digest}.json"
-
-
-def _keep(path: Path, made: dict[str, Any]) -> None:
-    part = path.with_suffix(f".{secrets.token_hex(8)}.part")
-    try:
-        part.write_text(json.dumps(made, ensure_ascii=False), encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+def _kept_path(service: Service, files: TableFiles) -> Path:
+    return kept_path(service.directory.counts_dir, files, PROFILE_VERSION, SEED)

@@ -44,7 +44,9 @@ def choose_rows(table: TableFiles, seed: int | str) -> RowSample:
     """512 blocks of the table's rows, or all of them."""
     rows = table.row_count
     of_blocks = -(-rows // BLOCK_ROWS)
-    chosen = np.array(sorted(_distinct(seed, min(of_blocks, MOST_BLOCKS), of_blocks)), np.int64)
+    chosen = np.array(
+        sorted(distinct_numbers(seed, min(of_blocks, MOST_BLOCKS), of_blocks)), np.int64
+    )
     positions = (chosen[:, None] * BLOCK_ROWS + np.arange(BLOCK_ROWS)).ravel()
     blocks = np.repeat(np.arange(len(chosen)), BLOCK_ROWS)
     inside = positions < rows
@@ -52,7 +54,7 @@ def choose_rows(table: TableFiles, seed: int | str) -> RowSample:
     return RowSample(table.ordinals_at(positions[inside]), blocks[inside], size)
 
 
-def _distinct(seed: int | str, count: int, of: int) -> set[int]:
+def distinct_numbers(seed: int | str, count: int, of: int) -> set[int]:
     """So many different numbers below ``of``, from SHA-256 of the seed and a counter."""
     if count == of:
         return set(range(of))

@@ -23,6 +23,8 @@ from storage.pruning import batches
 from storage.retention import Cutoffs, RowsToGo
 from storage.rows import all_rows, first
 
+KEPT = (".parquet", ".json")
+"""Endings of what is kept of a table, once it is written: counts; profiles and reports."""
 FILES_AT_ONCE = 100
 """So many data files go while a job that brings one has to wait."""
 
@@ -123,10 +125,14 @@ def _uploads(
 
 
 def _counts(directory: DataDirectory, named: Set[str], cutoffs: Cutoffs) -> Iterator[FoundFile]:
-    """Counts whose table is gone or that nobody has used for long; a name begins with a hash."""
+    """Counts, profiles and the like whose table is gone or that nobody has used for long.
+
+    A name begins with the hash of the table's first file.
+    """
     for path in directory.counts_dir.iterdir():
-        of_no_table = path.suffix == ".parquet" and path.name.partition("-")[0] not in named
-        before = cutoffs.strays if path.suffix != ".parquet" else cutoffs.counts
+        is_kept = path.suffix in KEPT
+        of_no_table = is_kept and path.name.partition("-")[0] not in named
+        before = cutoffs.counts if is_kept else cutoffs.strays
         if of_no_table or before is not None:
             yield from _found(path, path.name, path.name, before=None if of_no_table else before)
 

@@ -19,7 +19,7 @@ from http_api.access import job_for, service, user
 from http_api.auditing import origin
 from http_api.row_reads import RowSource, tell_view
 from job_runner.lifecycle import cancel, retry
-from job_runner.open_tables import RESIDUAL, SAMPLE, open_table, output_of, source_of
+from job_runner.open_tables import RESIDUAL, RESULT, SAMPLE, open_table, output_of, source_of
 from job_runner.sampling_results import next_rows, why_row
 from storage.job_log import list_log
 from storage.jobs import Job
@@ -79,6 +79,8 @@ def _tabs(found: Job) -> dict[str, tuple[str, Callable[[Job], Values]]]:
             tabs["residual"] = ("Residual", lambda job: _grid(job, RESIDUAL))
         tabs["reserves"] = ("Reserves", _reserves)
         tabs["why"] = ("Why this row?", _why)
+    if found.run_type == "exploration" and found.output_commit_id is not None:
+        tabs["result"] = ("Rows", _result)
     tabs["request"] = ("Request", _request)
     tabs["log"] = ("Log", _log)
     return tabs
@@ -93,19 +95,31 @@ def _grid(found: Job, key: str) -> Values:
     grid: Grid = grid_of(table, RowSource(found.dataset_id, table.commit_id, key, found.id))
     route = "residual" if key == RESIDUAL else "data"
 
-    def downloads(kind: str) -> str:
-        asked = {
-            name: request.args[name]
-            for name in ("filter", "order_by", "order_desc")
-            if request.args.get(name)
-        }
-        return f"/api/sampling/jobs/{found.id}/{route}?{urlencode({**asked, 'format': kind})}"
+    downloads = _downloads(f"/api/sampling/jobs/{found.id}/{route}")
 
     def why(row: Values) -> str:
         return f"/jobs/{found.id}?{urlencode({'tab': 'why', 'row': row['_logical_row_id']})}"
 
     has_id = any(column.name == "_logical_row_id" for column in grid.shown)
     return {"grid": grid, "downloads": downloads, "why": why if key == SAMPLE and has_id else None}
+
+
+def _result(found: Job) -> Values:
+    """The rows of a query's result."""
+    table = open_table(service(), found.dataset_id, output_of(found), RESULT)
+    grid = grid_of(table, RowSource(found.dataset_id, table.commit_id, RESULT, found.id))
+    return {"grid": grid, "downloads": _downloads(f"/api/exploration/jobs/{found.id}/result")}
+
+
+def _downloads(path: str) -> Callable[[str], str]:
+    """From a file's format to the address of all rows that the grid shows a page of."""
+    names = ("filter", "order_by", "order_desc")
+
+    def address(kind: str) -> str:
+        asked = {name: request.args[name] for name in names if request.args.get(name)}
+        return f"{path}?{urlencode({**asked, 'format': kind})}"
+
+    return address
 
 
 def _reserves(found: Job) -> Values:

@@ -243,6 +243,17 @@ def test_every_command_explains_itself_with_an_example(run: Run) -> None:
         assert path[-1] == "list" or f"jobsvc {' '.join(path)}" in text, path
 
 
+def test_a_report_is_told_and_written_as_one_page(run: Run, table: Path, tmp_path: Path) -> None:
+    run("import", str(table), "--dataset", "explored")
+    target = tmp_path / "report.html"
+    told = run("explore", "explored", "--html", str(target))
+    assert "Alerts: " in told.output
+    assert str(target) in told.output
+    assert target.read_text(encoding="utf-8").startswith("<!doctype html>")
+    as_json = json.loads(run("explore", "explored", "--json").output)
+    assert as_json["overview"]["table_key"] == "primary"
+
+
 def test_a_profile_is_told_with_its_alerts_and_hints(run: Run, table: Path) -> None:
     run("import", str(table), "--dataset", "profiled")
     told = run("profile", "profiled")

@@ -7,7 +7,7 @@ import pytest
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
 
-ROWS = 400
+ROWS = 404
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +50,14 @@ def test_an_analysis_is_computed_once_and_shared_by_all_that_hold_the_table(
     path = f"/api/datasets/{dataset}/refs/main/tables/primary/analysis"
     found = server.admin.get(path, params={"columns": "city"}).json()
     assert [column["name"] for column in found["columns"]] == ["city"]
-    (kept,) = server.service.directory.counts_dir.glob("*.json")
+    every = set(server.service.directory.counts_dir.glob("*.json"))
+    kept = max(every, key=lambda path: path.stat().st_mtime_ns)  # others' tables have theirs
     moment = kept.stat().st_mtime_ns
     refs = f"/api/datasets/{dataset}/refs"
     server.admin.post(refs, json={"name": "copy", "from_ref": "main"})
     again = server.admin.get(path.replace("main", "copy")).json()
     assert again["rows"] == ROWS
-    assert list(server.service.directory.counts_dir.glob("*.json")) == [kept]
+    assert set(server.service.directory.counts_dir.glob("*.json")) == every
     assert kept.stat().st_mtime_ns >= moment
     kept.write_text("damaged")
     assert server.admin.get(path).json()["rows"] == ROWS

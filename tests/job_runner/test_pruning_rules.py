@@ -203,14 +203,18 @@ def test_counts_go_with_their_table_or_when_nobody_uses_them(world: World) -> No
         (f"{of_sample}-1.parquet", 0),
         ("0" * 64 + ".parquet", 0),
         (f"{of_source}-1.parquet.0.part", 0),
+        (f"{of_source}-3.json", 0),
+        (f"{of_source}-4.json", 80),
+        (f"{of_sample}-3.json", 0),
     ):
         (counts_dir / name).write_text("123")
         used = (world.now - timedelta(days=days)).timestamp()
         os.utime(counts_dir / name, (used, used))
     world.delete(*world.ref_of(sample))
     world.pass_days(11)
-    assert counts(world.prune_and_check().report)["counts"] == 4
-    assert [path.name for path in counts_dir.iterdir()] == [f"{of_source}-1.parquet"]
+    assert counts(world.prune_and_check().report)["counts"] == 6
+    kept = sorted(path.name for path in counts_dir.iterdir())
+    assert kept == [f"{of_source}-1.parquet", f"{of_source}-3.json"]
 
 
 def test_tokens_and_links_that_have_ended_go_and_others_stay(world: World) -> None:

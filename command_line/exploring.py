@@ -1,0 +1,80 @@
+"""``jobsvc explore``: a report of a table, as a page that stands alone or as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from command_line.connection import Target, connected
+from command_line.options import AS_JSON, BATCH, with_target
+from command_line.output import print_json, progress_bar
+
+
+@click.command()
+@click.argument("dataset")
+@click.option("--ref", help="Ref or commit to look at [default: main].")
+@click.option("--table", help="Table key [default: primary, or the only one].")
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the report to this file: one page that needs nothing else.",
+)
+@BATCH
+@AS_JSON
+@with_target
+def explore(
+    target: Target,
+    dataset: str,
+    ref: str | None,
+    table: str | None,
+    html: Path | None,
+    batch: bool,
+    as_json: bool,
+) -> None:
+    """Make a report of a table of a dataset, given by name or id.
+
+    \b
+    jobsvc explore flights --html flights.html
+    jobsvc explore flights --ref smpl-q1 --json
+    """
+    body: dict[str, Any] = {}
+    if ref is not None:
+        body["source_ref"] = ref
+    if table is not None:
+        body["table_key"] = table
+    if batch:
+        body["priority"] = "batch"
+    with connected(target, "jobsvc explore") as client:
+        path = f"/api/exploration/datasets/{client.dataset_id(dataset)}/jobs"
+        accepted = client.post(path, body)
+        with progress_bar("Exploring") as told:
+            client.finished_job(accepted["job_id"], told)
+        result = f"/api/exploration/jobs/{accepted['job_id']}/result"
+        if html is not None:
+            client.download(result, html, format="html", download="true")
+        found = client.get(result)
+    if as_json:
+        print_json(found)
+        return
+    _tell(found)
+    if html is not None:
+        click.echo(f"Report written to {html}")
+
+
+def _tell(found: dict[str, Any]) -> None:
+    overview, alerts = found["overview"], found["overview"]["alerts"]
+    click.echo(
+        f"Table {overview['table_key']}: {overview['rows']:,} rows, {overview['columns']:,} "
+        f"columns, {overview['size_bytes']:,} bytes; commit {overview['commit_id'][:12]}."
+    )
+    click.echo(
+        f"Alerts: {alerts['warning']:,} warnings, {alerts['notice']:,} notices, {alerts['info']:,} "
+        "for information."
+    )
+    profile = found["profile"]
+    for part in (profile, *profile["columns"]):
+        for alert in part.get("alerts", []):
+            if alert["severity"] == "warning":
+                click.echo(f"Warning: {alert['sentence']}")

@@ -1,0 +1,101 @@
+"""A report from disk, without a network, in light and dark; and the way to it from the pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from tests.live_server import LiveServer
+
+ROWS = 300
+
+
+@pytest.fixture(scope="module")
+def report_file(server: LiveServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report with every part, as it is downloaded."""
+    dataset = server.new_dataset()
+    cities = ("Oslo", "Lima", "Kyiv", "")
+    lines = [
+        f"{row},{cities[row % 4]},{row / 4 if row % 3 else ''},{-row},2024-01-{row % 28 + 1:02},x"
+        for row in range(ROWS)
+    ]
+    text = "\n".join(["id,city,amount,falling,day,same", *lines]) + "\n"
+    server.import_text(dataset, text)
+    job = server.explore(dataset, {})
+    query = {"format": "html", "download": "true"}
+    answer = server.admin.get(f"/api/exploration/jobs/{job['id']}/result", params=query)
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_bytes(answer.content)
+    return path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_report_from_disk_needs_no_network_and_can_be_read_by_all(
+    browser: Browser, report_file: Path, scheme: Literal["light", "dark"]
+) -> None:
+    context = browser.new_context(offline=True, color_scheme=scheme)
+    page = context.new_page()
+    asked: list[str] = []
+    troubles: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: troubles.append(message.text))
+    page.on("pageerror", lambda error: troubles.append(error.message))
+    page.goto(report_file.as_uri())
+    assert asked == [report_file.as_uri()]
+    assert page.get_by_role("heading", level=1).inner_text().endswith("table primary")
+    assert page.get_by_role("img", name="Histogram of amount").is_visible()
+    assert page.get_by_role("region", name="Pearson's correlation").is_visible()
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(15, 19, 24)"}[scheme]
+    assert troubles == []
+    context.close()
+
+
+def test_a_report_prints_each_part_on_a_new_page(browser: Browser, report_file: Path) -> None:
+    context = browser.new_context(offline=True, color_scheme="dark")
+    page = context.new_page()
+    page.goto(report_file.as_uri())
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    breaks = page.evaluate(
+        "[...document.querySelectorAll('main > section')].map(s => getComputedStyle(s).breakBefore)"
+    )
+    assert breaks == ["auto", *["page"] * (len(breaks) - 1)]
+    assert page.pdf().startswith(b"%PDF")
+    context.close()
+
+
+def test_a_report_is_asked_for_and_opened_from_the_pages(
+    analyst: tuple[Page, httpx.Client], server: LiveServer
+) -> None:
+    page, client = analyst
+    dataset = server.new_table(ROWS, client=client)
+    page.goto(f"{server.url}/datasets/{dataset}?tab=profile")
+    page.get_by_role("button", name="Make a report").click()
+    page.get_by_role("link", name="Open the report").click()
+    page.get_by_role("heading", name="Missing values").wait_for()
+    style = page.evaluate("getComputedStyle(document.querySelector('nav ul')).listStyleType")
+    assert style == "none", "the policy of the page lets its own style apply"
+
+
+def test_the_rows_of_a_query_are_a_grid_on_its_job(
+    analyst: tuple[Page, httpx.Client], server: LiveServer
+) -> None:
+    page, client = analyst
+    dataset = server.new_table(ROWS, client=client)
+    path = f"/api/exploration/datasets/{dataset}/jobs"
+    sql = "SELECT city, count(*) AS n FROM data GROUP BY city ORDER BY n"
+    job = server.finished(client.post(path, json={"sql": sql}).json()["job_id"])
+    page.goto(f"{server.url}/jobs/{job['id']}")
+    page.get_by_role("link", name="Show the rows").click()
+    assert page.get_by_role("cell", name="Lima").is_visible()
+    assert page.get_by_role("link", name="csv").get_attribute("href") == (
+        f"/api/exploration/jobs/{job['id']}/result?format=csv"
+    )
