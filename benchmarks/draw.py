@@ -139,7 +139,7 @@ class Contender:
         return statistics.median(self.seconds)
 
 
-def make_lineitem(data: Path, scale: int) -> Path:
+def make_lineitem(data: Path, scale: int | str) -> Path:
     """The rewritten table, made unless it is there already."""
     rewritten = data / f"lineitem-{scale}.parquet"
     if rewritten.exists():

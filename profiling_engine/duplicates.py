@@ -16,8 +16,10 @@ from profiling_engine.accuracy import CONFIDENCE, Accuracy, Figure
 from profiling_engine.run import Run
 from profiling_engine.sources import Statement, rows_of
 
-MOST_HASHES = 2_000_000
-"""Hashes that are counted one by one."""
+MOST_HASHES = 1_000_000
+"""Of so many rows every hash is counted."""
+SOME_HASHES = 500_000
+"""Of more rows, about so many are."""
 NORMAL = 1.96
 NONE_FOUND = 3.0
 """Up to so many are likely (95 %) when none was found."""
@@ -38,12 +40,12 @@ def repeated_rows(table: TableFiles, part: int) -> Statement:
 def count_repeated_rows(run: Run) -> Figure:
     """Rows that could be left out without losing a distinct row."""
     rows = run.table.row_count
-    part = -(-rows // MOST_HASHES)
+    part = -(-rows // SOME_HASHES) if rows > MOST_HASHES else 1
     ((found, squares),) = run.fetch(repeated_rows(run.table, part))
     if part == 1:
         if not found:
             return Figure(0)
-        # Any two of 2,000,000 different rows share a hash with a chance of one in 9 million.
+        # Any two of 1,000,000 different rows share a hash with a chance of one in 37 million.
         told = Accuracy("approximate", "64-bit hashes of whole rows", found, found, 0.999999)
         return Figure(int(found), told)
     method = f"hashes of whole rows, one in {part} of them"

@@ -22,6 +22,8 @@ from profiling_engine.kinds import Axis
 from profiling_engine.sources import Source, Statement
 from profiling_engine.totals import SampleSize, Totals, read_totals
 
+FEW_ROWS = 100_000
+"""A statement on so few is over before it could be interrupted: a watcher would cost more."""
 OF_WHAT_IS_LEFT = 0.3
 """Each statement's share of a column's remaining progress: how many there will be isn't known."""
 
@@ -104,7 +106,11 @@ class Run:
             self.budget.check()
             part(fraction, message)
 
-        rows = execute_watched(self.cursor, sql, params, checked, self.message)
+        if self.table.row_count > FEW_ROWS:
+            rows = execute_watched(self.cursor, sql, params, checked, self.message)
+        else:
+            checked(0.0, self.message)
+            rows = self.cursor.execute(sql, params).fetchall()
         self._done = end
         return rows
 

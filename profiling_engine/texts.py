@@ -41,7 +41,8 @@ DATE = (
     rf"|\d{{1,2}}[-. ]+{MONTH}[-., ]+\d{{2,4}}( .*)?"
     rf"|{MONTH} \d{{1,2}},? \d{{4}}( .*)?)\s*"
 )
-ENDS = {"head": "unicode(v)", "tail": "unicode(right(v, 1))"}
+ENDS = {"head": "unicode(v)", "tail": "unicode(v[-1])"}
+"""``right(v, 1)`` is the same as ``v[-1]``, and takes three times as long."""
 
 
 def _is_space(code: str) -> str:
@@ -60,6 +61,20 @@ def space_passes() -> dict[str, Aggregate]:
     return {"blank": rows(BLANK, SPACES), "stray": rows(STRAY)}
 
 
+LONGEST_READ = 40
+"""No longer text reads as a number or a date."""
+NUMBER_HEADS = "(head <= 57 OR head IN (163, 165, 8364))"
+"""What such a text begins with: white space, a sign, a digit, a currency."""
+INITIALS = "(" + ", ".join(str(ord(letter)) for letter in "ADFJMNOSadfjmnos") + ")"
+DATE_HEADS = f"(head <= 57 OR head IN {INITIALS})"
+
+
+def _reads_as(head: str) -> str:
+    """Whether a text matches a pattern, tried on those alone that begin and are as long as such."""
+    tried = f"length(v) <= {LONGEST_READ} AND {head}"
+    return f"(CASE WHEN {tried} THEN regexp_full_match(v, ?) ELSE false END)"
+
+
 def detail_passes() -> dict[str, Aggregate]:
     """Rows by the case of their letters, and those that read as a number or a date."""
     upper, lower = "v = upper(v)", "v = lower(v)"
@@ -69,9 +84,9 @@ def detail_passes() -> dict[str, Aggregate]:
         "lower": rows(f"{lower} AND NOT {upper}"),
         "mixed": rows(f"NOT {lower} AND NOT {upper}"),
         "none": rows(f"{lower} AND {upper}"),
-        "numbers": rows("regexp_full_match(v, ?)", NUMBER),
-        "codes": rows("regexp_full_match(v, ?)", CODE),
-        "dates": rows("regexp_full_match(v, ?)", DATE),
+        "numbers": rows(_reads_as(NUMBER_HEADS), NUMBER),
+        "codes": rows(_reads_as(NUMBER_HEADS), CODE),
+        "dates": rows(_reads_as(DATE_HEADS), DATE),
     }
 
 
@@ -116,7 +131,7 @@ def read_text(look: Look, detail: Look) -> TextFigures:
     totals = look.measure({**length_passes("length(v)", "v = ''"), **space_passes()}, ENDS)
     blank = totals.count("blank")
     not_blank = totals.minus("stray", "blank").count("stray")
-    details = detail.measure(detail_passes())
+    details = detail.measure(detail_passes(), ENDS)
     case = LetterCase(**{name: details.count(name) for name in ("upper", "lower", "mixed", "none")})
     return TextFigures(
         lengths=lengths_of(totals),

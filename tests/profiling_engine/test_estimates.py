@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 
 from profiling_engine import ColumnProfile, Figure
-from profiling_engine.distinct import BITS, linear_count, set_bits
+from profiling_engine.distinct import bits_for, linear_count, set_bits
 from profiling_engine.sources import Source
 from tests.profiling_engine.conftest import Studio
 
-ROWS = 300_000
-SEEDS = range(20)
+SEEDS = range(12)
 QUERY = """
 SELECT CASE WHEN h % 100 > 4 THEN CAST(exp(h % 9973 / 2500.0) * 100 AS DECIMAL(12,2)) END price,
     (h % 1000 - 500) / 3.0 AS change,
@@ -124,17 +123,17 @@ def test_what_a_first_look_told_stays_exact_without_time_for_more(studio: Studio
 
 
 @pytest.mark.parametrize(
-    ("distinct", "times"), [(0, 1), (1, 4), (1000, 20), (200_000, 20), (2_000_000, 4)]
+    ("distinct", "times"), [(0, 1), (1, 4), (1000, 20), (200_000, 20), (1_000_000, 4)]
 )
 def test_linear_counting_lies_within_its_stated_error(
     studio: Studio, distinct: int, times: int
 ) -> None:
-    held = 0
+    held, bits = 0, bits_for(distinct)
     with studio.database.cursor() as cursor:
         for start in range(times):
             numbers = f"(SELECT 'v' || (range + {start * 10**9}) AS v FROM range({distinct}))"
-            ((bits,),) = cursor.execute(*set_bits(Source(numbers))).fetchall()
-            figure = linear_count(int(bits), 10 * distinct)
+            ((found,),) = cursor.execute(*set_bits(Source(numbers), bits)).fetchall()
+            figure = linear_count(int(found), bits, 10 * distinct)
             held += figure.low <= distinct <= figure.high
             if distinct:
                 assert abs(figure.value / distinct - 1) < 0.002
@@ -142,9 +141,8 @@ def test_linear_counting_lies_within_its_stated_error(
 
 
 def test_linear_counting_states_the_error_of_its_source() -> None:
-    size = 1 << BITS
-    bits = round(size * (1 - math.exp(-0.5)))
-    figure = linear_count(bits, size)
+    size = 1 << 24
+    figure = linear_count(round(size * (1 - math.exp(-0.5))), 24, size)
     assert figure.value == pytest.approx(size / 2, rel=1e-6)
     standard_error = math.sqrt(size * (math.exp(0.5) - 0.5 - 1))
     assert (figure.high - figure.low) / 2 == pytest.approx(1.96 * standard_error, rel=0.01)

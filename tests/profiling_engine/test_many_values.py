@@ -113,6 +113,7 @@ def test_rows_of_many_hashes_are_estimated_from_some(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("profiling_engine.duplicates.MOST_HASHES", 2_000)
+    monkeypatch.setattr("profiling_engine.duplicates.SOME_HASHES", 2_000)
     query = "SELECT range % 30000 AS a, 'x' AS b FROM range(40000)"
     repeated = studio.profile(studio.table_of(query)).repeated_rows
     assert repeated is not None

@@ -109,7 +109,9 @@ BUILDERS: dict[str, Callable[[], Statement]] = {
     "measure_texts": lambda: measure(
         WORDS, {**length_passes("length(v)", "v = ''"), **texts.space_passes()}, names=texts.ENDS
     ),
-    "measure_details_of_texts": lambda: measure(FREQUENCIES, texts.detail_passes()),
+    "measure_details_of_texts": lambda: measure(
+        FREQUENCIES, texts.detail_passes(), names=texts.ENDS
+    ),
     "mask_frequencies": lambda: texts.mask_values(FREQUENCIES),
     "mask_sample": lambda: texts.mask_values(SAMPLED),
     "find_variants": texts.find_variants,
@@ -131,7 +133,7 @@ BUILDERS: dict[str, Callable[[], Statement]] = {
     "hash_groups": lambda: frequent.hash_groups(WORDS),
     "values_of_groups": lambda: frequent.values_of_groups(WORDS, "VARCHAR", [3, 65_535]),
     "distinct_integers": lambda: distinct.distinct_integers(PRICES, "v", -5, 250),
-    "set_bits": lambda: distinct.set_bits(WORDS),
+    "set_bits": lambda: distinct.set_bits(WORDS, 20),
     "repeated_in_slice": lambda: distinct.repeated_in_slice(WORDS, 2, 7),
     "counts_of_counts": lambda: distinct.counts_of_counts(SAMPLED),
     "repeated_rows": lambda: duplicates.repeated_rows(TABLE, 1),

@@ -1,4 +1,4 @@
-SELECT coalesce(bit_count(bitstring_agg(CAST(hash(v) >> 37 AS BIGINT), 0, 134217727)), 0)
+SELECT coalesce(bit_count(bitstring_agg(CAST(hash(v) >> 44 AS BIGINT), 0, 1048575)), 0)
 FROM (SELECT f."a ""word""" AS v
 FROM read_parquet(?) AS f)
 WHERE v IS NOT NULL
