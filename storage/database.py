@@ -178,10 +178,12 @@ class Database:
         The pages reach the disk with the next checkpoint. A database that was made before there
         was ``auto_vacuum`` keeps its free pages, and uses them again.
         """
-        with self.write() as tx:
-            tx.execute(f"PRAGMA incremental_vacuum({most:d})").fetchall()  # a step for each page
-            (mode,) = tx.execute("PRAGMA auto_vacuum").fetchone()
-            (free,) = tx.execute("PRAGMA freelist_count").fetchone()
+        connection = self._connection()
+        with self._turn(connection, self._busy_timeout_s):
+            # SQLite takes a step for each page. ``execute`` takes one alone, a script takes all.
+            connection.executescript(f"PRAGMA incremental_vacuum({most:d})")
+        (mode,) = connection.execute("PRAGMA auto_vacuum").fetchone()
+        (free,) = connection.execute("PRAGMA freelist_count").fetchone()
         return bool(mode == INCREMENTAL and free)
 
     def empty_log(self) -> None:
@@ -190,7 +192,7 @@ class Database:
         While some reader still needs the log it is left as it is.
         """
         connection = self._connection()
-        with self._write_lock:
+        with self._turn(connection, self._busy_timeout_s):
             connection.execute("PRAGMA busy_timeout = 100")
             try:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -367,7 +367,10 @@ WHERE id = :dataset_id AND removed_at IS NOT NULL
 RETURNING id, name, name AS dataset_name, removed_at AS at;
 
 -- jobs_to_go: Jobs that ended long ago, or whose dataset goes, and whose commit goes or has gone.
-SELECT jobs.seq AS place, jobs.id, jobs.run_type || ', ' || jobs.status AS name,
+SELECT jobs.seq AS place, jobs.id,
+       jobs.run_type || ', ' || jobs.status
+           || coalesce(', ' || coalesce(jobs.run_parameters ->> '$.output_ref',
+                                        jobs.run_parameters ->> '$.file_name'), '') AS name,
        datasets.name AS dataset_name, jobs.completed_at AS at
 FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id
 WHERE jobs.completed_at IS NOT NULL
@@ -380,7 +383,10 @@ WHERE jobs.completed_at IS NOT NULL
 ORDER BY jobs.seq DESC;
 
 -- removable_jobs: Of some jobs that may go, those whose commit has gone.
-SELECT jobs.seq AS place, jobs.id, jobs.run_type || ', ' || jobs.status AS name,
+SELECT jobs.seq AS place, jobs.id,
+       jobs.run_type || ', ' || jobs.status
+           || coalesce(', ' || coalesce(jobs.run_parameters ->> '$.output_ref',
+                                        jobs.run_parameters ->> '$.file_name'), '') AS name,
        datasets.name AS dataset_name, jobs.completed_at AS at
 FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id
 WHERE jobs.seq IN (SELECT value FROM json_each(:jobs))

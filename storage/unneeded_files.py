@@ -25,7 +25,8 @@ from storage.rows import all_rows, first
 
 KEPT = (".parquet", ".json")
 """Endings of what is kept of a table, once it is written: counts; profiles and reports."""
-FILES_AT_ONCE = 100
+
+FILES_AT_ONCE = 20
 """So many data files go while a job that brings one has to wait."""
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from job_runner.pruning import Prune, prune
+from job_runner.pruning import prune
 from job_runner.service import Service
 from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase
@@ -33,6 +33,7 @@ from storage.job_log import list_log
 from storage.job_queue import claim_next_job
 from storage.jobs import Job, NewJob, cancel_job, fail_job, get_job, insert_job
 from storage.manifests import StoredTable
+from storage.prune_report import Report
 from storage.publishing import NewCommit, Outcome, publish
 from storage.refs import create_ref, delete_ref, resolve
 from storage.users import add_user
@@ -74,15 +75,15 @@ class KnownDataset:
 
 
 class Interruptions(threading.Event):
-    """Never set; something happens whenever anyone waits for it."""
+    """Something happens whenever anyone waits for it; only then is it set, if it ``stops``."""
 
-    def __init__(self, happening: Callable[[], None]) -> None:
+    def __init__(self, happening: Callable[[], None], *, stops: bool = False) -> None:
         super().__init__()
-        self._happening = happening
+        self._happening, self._stops = happening, stops
 
     def wait(self, timeout: float | None = None) -> bool:
         self._happening()
-        return False
+        return self._stops
 
 
 @dataclass
@@ -274,29 +275,38 @@ class World:
 
     # What must be left
 
-    def prune_and_check(self) -> Prune:
-        """Look, prune, and hold what is left against the account."""
+    def prune_and_check(self) -> Report:
+        """Look, prune, and hold what is left against the account; returns what went."""
         before = self._contents()
         moment = self.now
         looked = prune(self.service, dry_run=True)
         assert self._contents() == before, "a dry run removed something"
-        self.now = moment  # the same moment again
-        done = prune(self.service, dry_run=False)
+        done = self._prune_all(moment)
         self.now = moment + timedelta(microseconds=1)  # as the prune saw it
-        assert done.complete
-        for went, would_go in zip(done.report.tallies, looked.report.tallies, strict=True):
+        for went, would_go in zip(done.tallies, looked.report.tallies, strict=True):
             assert went == would_go, f"{went} went, but {would_go} was told before"
         self._account_for(*self._needed())
         self._hold_against_storage()
-        self.now = moment
-        again = prune(self.service, dry_run=False)
-        assert not any(tally.count for tally in again.report.tallies), "something was left over"
+        again = self._prune_all(moment)
+        assert not any(tally.count for tally in again.tallies), "something was left over"
+        return done
+
+    def _prune_all(self, moment: datetime) -> Report:
+        """As many calls as it takes on a busy machine, all at one moment."""
+        done = Report()
+        complete = False
+        while not complete:
+            self.now = moment
+            one = prune(self.service, dry_run=False)
+            done.include(one.report)
+            complete = one.complete
         return done
 
     def prune_while(self, happening: Callable[[], None]) -> None:
         """Prune while other things happen, and then once more in peace."""
         hook = Interruptions(happening)
-        assert prune(replace(self.service, stopping=hook), dry_run=False).complete
+        while not prune(replace(self.service, stopping=hook), dry_run=False).complete:
+            pass
         _, commits, jobs = self._needed()
         left = self._contents()
         assert commits <= left["commits"], "a commit went that is needed by now"

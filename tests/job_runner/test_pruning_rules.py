@@ -38,13 +38,13 @@ def test_a_deleted_sample_stays_for_some_days_and_then_goes_but_its_source_stays
     world.pass_days(100)
     world.delete(*world.ref_of(sample))
     world.pass_days(9)
-    assert counts(world.prune_and_check().report) == {"idempotency_keys": 2, "log_entries": 6}
+    assert counts(world.prune_and_check()) == {"idempotency_keys": 2, "log_entries": 6}
     world.pass_days(2)
-    report = world.prune_and_check().report
+    report = world.prune_and_check()
     assert counts(report) == {"commits": 1, "data_files": 2, "jobs": 1}
     assert report["commits"].examples[0].id == sample
     assert report["data_files"].size_bytes == len("content 2") + len("left 2")
-    assert report["jobs"].examples[0].name == "sampling, completed"
+    assert report["jobs"].examples[0].name == "sampling, completed, smpl-s3"
     assert report["jobs"].examples[0].dataset_name == "dataset 1"
     assert set(world.commits) == {source}
 
@@ -56,7 +56,7 @@ def test_a_ref_that_comes_back_in_time_keeps_everything(world: World) -> None:
     world.pass_days(9)
     world.name(sample)
     world.pass_days(50)
-    assert "commits" not in counts(world.prune_and_check().report)
+    assert "commits" not in counts(world.prune_and_check())
 
 
 def test_a_job_whose_sample_goes_earlier_stays_and_its_log_says_what_went(
@@ -68,7 +68,7 @@ def test_a_job_whose_sample_goes_earlier_stays_and_its_log_says_what_went(
         (job_id,) = (key for key, job in world.jobs.items() if job.output == sample)
         world.delete(*world.ref_of(sample))
         world.pass_days(11)
-        assert counts(world.prune_and_check().report)["commits"] == 1
+        assert counts(world.prune_and_check())["commits"] == 1
         assert world.log_of(job_id)[-1] == f"pruned, since no ref reached it: commit {sample}"
         with world.service.database.read() as tx:
             job = get_job(tx, job_id)
@@ -103,7 +103,7 @@ def test_a_job_that_waits_keeps_its_source_whatever_became_of_the_ref(world: Wor
     world.start(3, residual=True)
     world.delete(*world.ref_of(sample))
     world.pass_days(30)
-    assert "commits" not in counts(world.prune_and_check().report)
+    assert "commits" not in counts(world.prune_and_check())
     world.end(world.attempts[0], completes=True)
     world.prune_and_check()
     assert sample in world.commits
@@ -157,7 +157,7 @@ def test_a_retry_outlives_the_job_that_it_repeats_and_says_so(world: World) -> N
     world.retry(failed)
     (again,) = set(world.jobs) - {failed}
     world.pass_days(10)
-    assert counts(world.prune_and_check().report)["jobs"] == 1
+    assert counts(world.prune_and_check())["jobs"] == 1
     with world.service.database.read() as tx:
         assert get_job(tx, again).retry_of is None
     assert world.log_of(again)[-1] == f"pruned: the job that this one repeats, {failed}"
@@ -212,7 +212,7 @@ def test_counts_go_with_their_table_or_when_nobody_uses_them(world: World) -> No
         os.utime(counts_dir / name, (used, used))
     world.delete(*world.ref_of(sample))
     world.pass_days(11)
-    assert counts(world.prune_and_check().report)["counts"] == 6
+    assert counts(world.prune_and_check())["counts"] == 6
     kept = sorted(path.name for path in counts_dir.iterdir())
     assert kept == [f"{of_source}-1.parquet", f"{of_source}-3.json"]
 
@@ -237,9 +237,9 @@ def test_tokens_and_links_that_have_ended_go_and_others_stay(world: World) -> No
             )
         open_sign_in_link(tx, world.user.id, timedelta(1), clock)
     world.pass_days(0.5)
-    assert counts(world.prune_and_check().report) == {}
+    assert counts(world.prune_and_check()) == {}
     world.pass_days(1)
-    assert counts(world.prune_and_check().report) == {"tokens": 1, "sign_in_links": 1}
+    assert counts(world.prune_and_check()) == {"tokens": 1, "sign_in_links": 1}
     with database.read() as tx:
         assert tx.execute("SELECT count(*) FROM tokens").fetchone()[0] == 2
 
@@ -248,7 +248,7 @@ def test_old_entries_of_logs_go_and_their_jobs_stay(world: World) -> None:
     world.import_at_once(1)
     (job_id,) = world.jobs
     world.pass_days(16)
-    report = world.prune_and_check().report
+    report = world.prune_and_check()
     assert counts(report) == {"log_entries": 3, "idempotency_keys": 1}
     assert world.log_of(job_id) == []
     assert report["log_entries"].oldest is not None
@@ -264,12 +264,13 @@ def test_a_prune_that_is_cut_short_goes_on_with_the_next_call(
     world.pass_days(30)
     looked = counts(prune(world.service, dry_run=True).report)
     monkeypatch.setattr(storage.pruning, "BATCH", 2)
-    monkeypatch.setattr(job_runner.pruning, "CALL_S", 0)
+    # Stopped after its first step, each time anew.
+    service = replace(world.service, stopping=Interruptions(lambda: None, stops=True))
     done: Counter[str] = Counter()
     calls = 0
     complete = False
     while not complete:
-        one = prune(world.service, dry_run=False)
+        one = prune(service, dry_run=False)
         done.update(counts(one.report))
         calls, complete = calls + 1, one.complete
         assert check(world.service.directory, lambda done, what: None).faults == ()
@@ -326,7 +327,7 @@ def test_a_backup_that_has_begun_gets_every_file_that_it_needs(
         prune(world.service, dry_run=False)
     go_on.set()
     thread.join(30)
-    report = world.prune_and_check().report
+    report = world.prune_and_check()
     assert counts(report)["data_files"] == 2
     restored = DataDirectory(folder / "restored")
     findings = restore(folder / "backup.tar", restored, lambda done, what: None)
@@ -343,6 +344,6 @@ def test_the_room_that_rows_took_is_given_back_to_the_disk(world: World) -> None
     world.service.database.empty_log()
     full = path.stat().st_size
     world.pass_days(30)
-    assert counts(world.prune_and_check().report)["log_entries"] == 10_003
+    assert counts(world.prune_and_check())["log_entries"] == 10_003
     assert path.stat().st_size < full / 10
     assert path.with_name("jobsvc.sqlite3-wal").stat().st_size == 0

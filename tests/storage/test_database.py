@@ -206,3 +206,22 @@ def test_every_statement_is_valid_sql_with_a_purpose_and_a_caller(database: Data
 def test_every_table_is_strict() -> None:
     script = schema_script()
     assert script.count("CREATE TABLE") == script.count(") STRICT")
+
+
+def test_free_pages_are_given_back_many_at_a_time(tmp_path: Path) -> None:
+    database = Database(tmp_path / "jobsvc.sqlite3")
+    path = tmp_path / "jobsvc.sqlite3"
+    with database.write() as tx:
+        tx.execute("CREATE TABLE large (content TEXT) STRICT")
+        tx.executemany("INSERT INTO large VALUES (?)", [("x" * 4000,)] * 1000)
+    database.empty_log()
+    full = path.stat().st_size
+    with database.write() as tx:
+        tx.execute("DROP TABLE large")
+    calls = 1
+    while database.give_pages_back(400):
+        calls += 1
+    database.empty_log()
+    assert calls in (3, 4)
+    assert path.stat().st_size < full / 5
+    database.close()
