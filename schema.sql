@@ -102,7 +102,7 @@ CREATE TABLE refs (
 ) STRICT, WITHOUT ROWID;
 
 -- When a ref last left a commit, by going or by moving elsewhere than forward: for a while such a
--- commit, and what comes before it, is kept.
+-- commit, and what comes before it, is kept. One without an entry here never lost a ref.
 CREATE TABLE left_commits (
     dataset_id INTEGER NOT NULL,
     commit_id  TEXT NOT NULL,

@@ -19,7 +19,7 @@ LONGEST_ID = 36
 KINDS = {
     "data_files": "data files",
     "log_entries": "entries of logs",
-    "counts": "counts of strata",
+    "counts": "counts and profiles",
     "sign_in_links": "sign-in links",
     "idempotency_keys": "idempotency keys",
 }
@@ -28,7 +28,7 @@ SETTINGS = {
     "keep_logs_days": "entries of logs",
     "keep_unreachable_days": "what no ref reaches",
     "keep_uploads_days": "files of failed imports",
-    "keep_counts_days": "counts of strata",
+    "keep_counts_days": "counts and profiles that nobody uses",
 }
 
 

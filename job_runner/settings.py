@@ -138,7 +138,7 @@ class Settings:
         0,
     )
     keep_counts_days: int = _setting(
-        90, "days", "How long a prune keeps counts of strata that nobody uses; 0 is for ever.", 0
+        90, "days", "How long a prune keeps counts and profiles that nobody uses; 0 is for ever.", 0
     )
     soeid_pattern: str = _setting(
         "[A-Za-z0-9]{7}", "regular expression", "What a new user's SOEID must match."

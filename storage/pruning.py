@@ -39,9 +39,6 @@ def remove_rows(
     if cutoffs.logs is not None:
         yield from _remove_log_entries(database, cutoffs.logs, report)
     yield from _remove_datasets(database, rows.datasets, report)
-    if cutoffs.unreachable is not None:
-        with database.write() as tx:
-            run(tx, "forget_left_commits", unreachable_before=cutoffs.unreachable)
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -231,7 +231,8 @@ WHERE commits.rowid NOT IN (SELECT value FROM json_each(:commits));
 -- named_among: Of some data files, those that a commit names.
 SELECT DISTINCT sha256 FROM commit_files WHERE sha256 IN (SELECT value FROM json_each(:hashes));
 
--- unreachable_commits: Commits that no ref has reached for long and no job waits for, latest first.
+-- unreachable_commits: Commits that no ref has reached for long, no job waits for, and that are no
+-- result of a kept job which never had a ref; latest first.
 WITH RECURSIVE kept (place) AS (
     SELECT commits.rowid FROM refs
     JOIN commits ON commits.dataset_id = refs.dataset_id AND commits.id = refs.commit_id
@@ -253,6 +254,14 @@ WITH RECURSIVE kept (place) AS (
     SELECT commits.rowid FROM jobs INDEXED BY jobs_running
     JOIN commits ON commits.dataset_id = jobs.dataset_id AND commits.id = source_commit_id
     WHERE jobs.status = 'running'
+    UNION
+    SELECT commits.rowid FROM jobs
+    JOIN commits ON commits.dataset_id = jobs.dataset_id AND commits.id = output_commit_id
+    WHERE (:jobs_before IS NULL OR jobs.completed_at >= :jobs_before)
+      AND jobs.dataset_id NOT IN (SELECT value FROM json_each(:datasets))
+      AND NOT EXISTS (SELECT 1 FROM left_commits
+                      WHERE left_commits.dataset_id = commits.dataset_id
+                        AND left_commits.commit_id = commits.id)
     UNION
     SELECT parents.rowid FROM kept JOIN commits ON commits.rowid = kept.place
     JOIN commits AS parents
@@ -303,9 +312,6 @@ WHERE dataset_id = :dataset_id AND output_commit_id = :commit_id;
 
 -- forget_left_commit: A commit goes, and when a ref left it.
 DELETE FROM left_commits WHERE dataset_id = :dataset_id AND commit_id = :commit_id;
-
--- forget_left_commits: What was left long ago has gone, or is reached again.
-DELETE FROM left_commits WHERE left_at < :unreachable_before;
 
 -- delete_commit_files: A commit goes, and what it names.
 DELETE FROM commit_files WHERE dataset_id = :dataset_id AND commit_id = :commit_id;

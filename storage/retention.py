@@ -1,7 +1,8 @@
 """What may go, and what that comes to at one moment.
 
 Owns: the rules of a prune. A commit stays as long as a ref reaches it (so all that came before it
-stays), a job waits for it, or a ref reached it not long ago. A job stays as long as its commit
+stays), a job waits for it, or a ref reached it not long ago; one that never had a ref, as the
+result of a query, belongs to its job and stays with it. A job stays as long as its commit
 does: it holds the parameters and the seeds of that sample. A removed dataset goes as a whole.
 Invariant: looking removes nothing. ``storage.pruning`` holds each thing against these rules once
 more, in the transaction that removes it, since refs and jobs may have come meanwhile.
@@ -61,7 +62,13 @@ def find_rows(tx: Transaction, cutoffs: Cutoffs, report: Report) -> RowsToGo:
     if cutoffs.unreachable is not None:
         before = {"unreachable_before": cutoffs.unreachable}
         datasets = report.take("datasets", run(tx, "datasets_to_go", **before))
-        found = run(tx, "unreachable_commits", datasets=json.dumps(datasets), **before)
+        found = run(
+            tx,
+            "unreachable_commits",
+            datasets=json.dumps(datasets),
+            jobs_before=cutoffs.jobs,
+            **before,
+        )
         commits = report.take("commits", found)
     if cutoffs.jobs is not None or datasets:
         found = run(

@@ -142,6 +142,11 @@ class World:
         parameters = {"output_ref": f"smpl-{job_id}"}
         self._insert(NewJob(job_id, "sampling", dataset_id, self.user.id, source, parameters))
 
+    def ask_for_result(self, source: str) -> None:
+        """A job whose commit gets no ref."""
+        job_id, dataset_id = f"x{self._number()}", self.commits[source].dataset_id
+        self._insert(NewJob(job_id, "exploration", dataset_id, self.user.id, source, {}))
+
     def retry(self, job_id: str) -> None:
         with self.service.database.read() as tx:
             old = get_job(tx, job_id)
@@ -195,22 +200,24 @@ class World:
             if known is None or known.state != "running":
                 return  # cancelled meanwhile
             refs = self.datasets[job.dataset_id].refs
-            ref = job.run_parameters.get("output_ref", "main")
-            if not completes or (ref != "main" and ref in refs):
+            ref = job.run_parameters.get("output_ref") or job.run_parameters.get("ref")
+            new_ref = "output_ref" in job.run_parameters
+            if not completes or (new_ref and ref in refs):
                 with self.service.database.write() as tx:
                     fail_job(tx, job, "timed_out", "It took too long.", self.service.clock)
                 known.state, known.ended_at = "failed", self.now
                 return
-            new = NewCommit(ref, job.id, attempt.tables, job.source_commit_id, ref != "main")
+            new = NewCommit(ref, job.id, attempt.tables, job.source_commit_id, new_ref)
             made = publish(self.service.database, job, Outcome({}, new), self.service.clock)
         assert made is not None
         self.service.directory.discard_upload(job.id)
         files = {file.sha256 for table in attempt.tables for file in table.files}
         files |= {table.left_out.sha256 for table in attempt.tables if table.left_out}
-        parent = job.source_commit_id or refs.get(ref)
+        parent = job.source_commit_id or refs.get(ref or "")
         made_at = datetime.fromisoformat(job.created_at)
         self.commits[made] = KnownCommit(job.dataset_id, parent, made_at, frozenset(files))
-        refs[ref] = made
+        if ref is not None:
+            refs[ref] = made
         known.state, known.output, known.ended_at = "completed", made, self.now
 
     def cancel(self, job_id: str) -> None:
@@ -334,6 +341,11 @@ class World:
             reached_at = max(commit.made_at, commit.left_at or commit.made_at)
             if commit.dataset_id in datasets and reached_at >= reached_before:
                 commits.add(key)
+        for job in self.jobs.values():
+            if job.output is not None and job.dataset_id in datasets:
+                never_left = self.commits[job.output].left_at is None
+                if never_left and job.ended_at is not None and job.ended_at >= ended_before:
+                    commits.add(job.output)
         for key in list(commits):
             parent = self.commits[key].parent
             while parent is not None:

@@ -20,6 +20,7 @@ HAPPENINGS = (
     *("new dataset", "import", "sample", "retry"),
     *("start", "start", "complete", "complete", "fail", "cancel"),
     *("import at once", "sample at once", "sample at once", "sample at once"),
+    *("result", "result at once"),
     *("name", "delete ref", "delete ref", "delete ref", "remove dataset"),
     *("days pass", "days pass", "prune", "prune"),
 )
@@ -35,6 +36,8 @@ def happen(world: World, what: str, a: int, b: int) -> None:
         world.ask_for_import(world.present[a % len(world.present)])
     elif what.startswith("sample") and living:
         world.ask_for_sample(living[a % len(living)])
+    elif what.startswith("result") and living:
+        world.ask_for_result(living[a % len(living)])
     elif what == "retry":
         failed = [
             key

@@ -77,6 +77,22 @@ def test_a_job_whose_sample_goes_earlier_stays_and_its_log_says_what_went(
         assert job.output_summary["output_commit_id"] == sample
 
 
+@pytest.mark.parametrize("days", [0, 20])
+def test_a_result_that_never_had_a_ref_stays_with_its_job(
+    parquet: ParquetDatabase, days: int
+) -> None:
+    with new_world(parquet, keep_jobs_days=days) as world:
+        world.new_dataset()
+        world.ask_for_result(world.import_at_once(1))
+        result = world._done_at_once(2, residual=False)
+        world.pass_days(19)
+        assert "commits" not in counts(world.prune_and_check())
+        assert result in world.commits
+        world.pass_days(2)
+        world.prune_and_check()
+        assert (result in world.commits) == (days == 0)
+
+
 def test_without_settings_only_what_has_ended_and_stray_files_go(
     parquet: ParquetDatabase,
 ) -> None:
