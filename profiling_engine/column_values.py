@@ -1,129 +1,168 @@
 """One side of a comparison, read: a column's values with their weights.
 
-Owns: which types are ordered, and how a value becomes a number. Invariant: a column is read by one
-statement and kept once, as numbers or as the sums of weights of its labels.
+Owns: which types are ordered, and how a value becomes a number or a code. Invariant: what comes out
+of DuckDB are arrays of numbers, a short list of labels, and nothing that grows with the distinct
+texts of a column.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import numpy as np
 
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column
-from profiling_engine.comparison_figures import Floats
 from profiling_engine.comparison_sides import Side
+from profiling_engine.sample_design import Bools, Floats, Ints, SampleDesign
 
 _NUMBERS = ("INT", "DECIMAL", "DOUBLE", "FLOAT")
 _MOMENTS = ("DATE", "TIME")
-_NESTED = ("STRUCT", "MAP", "UNION", "LIST", "INTERVAL")
+_NESTED = ("STRUCT", "MAP", "UNION", "LIST", "INTERVAL", "VARIANT")
 
 
 @dataclass(frozen=True)
 class ColumnValues:
-    """One side's column: numbers or labels with their weights, and the share without a value."""
+    """One side's column: numbers, or codes of labels.
+
+    Parameters
+    ----------
+    numbers : array of float, shape (rows,)
+        Empty where the column is read as labels.
+    codes : array of int, shape (rows,)
+        The place of a row's label among those asked for; their number for any other.
+    missing : array of bool, shape (rows,)
+        Which rows have no value.
+    usable : array of bool, shape (rows,)
+        Which have a value that can be compared: NaN and the infinities have none.
+    """
 
     numbers: Floats
-    labels: dict[str, float]
-    weights: Floats
-    rows: int
-    missing: float
-    size: float
+    codes: Ints
+    missing: Bools
+    usable: Bools
+    design: SampleDesign
+
+    @property
+    def rows(self) -> int:
+        """Rows, with a value or without."""
+        return len(self.missing)
+
+    @property
+    def missing_share(self) -> float:
+        """The weighted share of the rows without a value."""
+        weights = self.design.weights
+        return float(weights[self.missing].sum() / self.design.total) if self.rows else 0.0
 
 
 def is_ordered(column: Column) -> bool:
     """Whether the type is a number's or a moment's; nested types are neither."""
     if is_nested(column):
         return False
-    return column.type.startswith(_MOMENTS) or any(name in column.type for name in _NUMBERS)
+    name = column.type.partition("(")[0]
+    return name.startswith(_MOMENTS) or any(number in name for number in _NUMBERS)
 
 
 def is_nested(*columns: Column) -> bool:
     """Whether one of them holds more than one value a row, or an interval."""
-    return any("[" in column.type or column.type.startswith(_NESTED) for column in columns)
+    return any(one.type.endswith("]") or one.type.startswith(_NESTED) for one in columns)
 
 
-def read_values(
-    cursor: duckdb.DuckDBPyConnection, side: Side, column: Column, *, numeric: bool
-) -> ColumnValues:
-    """Read a column: as numbers, or as labels."""
+def read_numbers(cursor: duckdb.DuckDBPyConnection, side: Side, column: Column) -> ColumnValues:
+    """Read a column of numbers or moments; days for dates and times."""
     name = f"f.{quote_identifier(column.name)}"
-    weight = "1.0" if side.weight is None else f"f.{quote_identifier(side.weight.name)}"
-    paths = [str(file.path) for file in side.table.files if file.rows]
-    if not paths:
-        return ColumnValues(np.empty(0), {}, np.empty(0), 0, 0.0, 0.0)
-    source = f"FROM read_parquet(?) AS f WHERE {weight} IS NOT NULL"
-    if numeric:
-        return _numbers(cursor, _as_number(name, column), weight, source, paths, side)
-    return _labels(cursor, name, weight, source, paths, side)
-
-
-def _numbers(
-    cursor: duckdb.DuckDBPyConnection,
-    value: str,
-    weight: str,
-    source: str,
-    paths: list[str],
-    side: Side,
-) -> ColumnValues:
-    found = cursor.execute(
-        f"SELECT {value} AS v, CAST({weight} AS DOUBLE) AS w {source}", [paths]
-    ).fetchnumpy()
-    weights = np.ma.filled(np.ma.asarray(found["w"], dtype=np.float64), 0.0)
-    values = np.ma.asarray(found["v"], dtype=np.float64)
+    found = _read(cursor, side, f"{_as_number(name, column)} AS value", [])
+    values = np.ma.asarray(found["value"], dtype=np.float64)
     missing = np.ma.getmaskarray(values)
-    # NaN and the infinities have a value, but no mean can hold them.
-    kept = ~missing & np.isfinite(np.ma.filled(values, np.nan))
-    size, share = _size_and_missing(
-        float(weights.sum()),
-        float((weights**2).sum()),
-        float(weights[missing].sum()),
-        side,
-    )
+    numbers = np.ma.filled(values, np.nan)
     return ColumnValues(
-        np.ma.filled(values, 0.0)[kept], {}, weights[kept], len(weights), share, size
+        numbers, np.empty(0, np.int64), missing, np.isfinite(numbers), _design(side, found)
     )
 
 
-def _labels(
-    cursor: duckdb.DuckDBPyConnection,
-    name: str,
-    weight: str,
-    source: str,
-    paths: list[str],
-    side: Side,
+def read_labels(
+    cursor: duckdb.DuckDBPyConnection, side: Side, column: Column, labels: Sequence[str]
 ) -> ColumnValues:
+    """Read a column of anything else as the places of its values among ``labels``."""
+    value = f"CAST(f.{quote_identifier(column.name)} AS VARCHAR)"
+    code = f"CAST(coalesce(list_position(?, {value}) - 1, {len(labels):d}) AS BIGINT)"
+    found = _read(cursor, side, f"{code} AS code, {value} IS NULL AS missing", [list(labels)])
+    missing = _plain(found["missing"], np.bool_)
+    codes = _plain(found["code"], np.int64)
+    return ColumnValues(np.empty(0), codes, missing, ~missing, _design(side, found))
+
+
+def frequent_labels(
+    cursor: duckdb.DuckDBPyConnection, side: Side, column: Column, most: int
+) -> list[str]:
+    """The values with the most weight, as text; equal ones in the order of the text."""
+    paths = _paths(side)
+    if not paths:
+        return []
     listed = cursor.execute(
-        f"SELECT CAST({name} AS VARCHAR) AS v, count(*), CAST(sum({weight}) AS DOUBLE), "
-        f"CAST(sum({weight} * {weight}) AS DOUBLE) {source} GROUP BY v",
+        f"SELECT CAST(f.{quote_identifier(column.name)} AS VARCHAR) AS value "
+        f"FROM read_parquet(?) AS f WHERE value IS NOT NULL "
+        f"GROUP BY value ORDER BY sum({_weight(side)}) DESC, value LIMIT {most:d}",
         [paths],
     ).fetchall()
-    labels = {str(value): float(amount) for value, _, amount, _ in listed if value is not None}
-    size, share = _size_and_missing(
-        sum(amount for _, _, amount, _ in listed),
-        sum(square for _, _, _, square in listed),
-        sum(amount for value, _, amount, _ in listed if value is None),
-        side,
-    )
-    rows = sum(count for _, count, _, _ in listed)
-    return ColumnValues(np.empty(0), labels, np.empty(0), int(rows), share, size)
+    return [value for (value,) in listed]
 
 
-def _size_and_missing(
-    total: float, squares: float, missing: float, side: Side
-) -> tuple[float, float]:
-    """For how many rows the side stands, and the share of it without a value."""
-    counted = total**2 / squares if squares else 0.0
-    return counted if side.size is None else side.size, missing / total if total else 0.0
+def side_size(cursor: duckdb.DuckDBPyConnection, side: Side) -> float:
+    """For how many rows a side stands, as a whole."""
+    if side.size is not None:
+        return side.size
+    return _design(side, _read(cursor, side, "0 AS value", [])).size
+
+
+def _read(
+    cursor: duckdb.DuckDBPyConnection, side: Side, value: str, params: list[object]
+) -> dict[str, Any]:
+    """The values with their weights and units, as arrays; rows without a weight are left out."""
+    paths = _paths(side)
+    if not paths:
+        return dict.fromkeys(("value", "code", "missing", "weight", "unit"), np.empty(0))
+    unit = "" if side.unit is None else f", f.{quote_identifier(side.unit.name)} AS unit"
+    return cursor.execute(
+        f"SELECT {value}, CAST({_weight(side)} AS DOUBLE) AS weight{unit} "
+        f"FROM read_parquet(?) AS f WHERE {_weight(side)} IS NOT NULL",
+        [*params, paths],
+    ).fetchnumpy()
+
+
+def _paths(side: Side) -> list[str]:
+    return [str(file.path) for file in side.table.files if file.rows]
+
+
+def _weight(side: Side) -> str:
+    return "1.0" if side.weight is None else f"f.{quote_identifier(side.weight.name)}"
+
+
+def _design(side: Side, found: dict[str, Any]) -> SampleDesign:
+    weights = _plain(found["weight"], np.float64)
+    if side.unit is None:
+        return SampleDesign(weights)
+    units = np.unique(_plain(found["unit"], np.int64), return_inverse=True)[1]
+    return SampleDesign(weights, units.astype(np.int64))
+
+
+def _plain(values: Any, kind: type[np.generic]) -> Any:
+    """An array without a mask: there is no NULL in it."""
+    return np.asarray(np.ma.getdata(values), dtype=kind)
 
 
 def _as_number(name: str, column: Column) -> str:
     if column.type == "DATE":
-        return f"CAST({name} - DATE '1970-01-01' AS DOUBLE)"
-    if column.type.startswith("TIMESTAMP"):
-        return f"epoch_us(CAST({name} AS TIMESTAMP)) / 86400e6"
-    if column.type.startswith("TIME"):
+        number = f"CAST({name} - DATE '1970-01-01' AS DOUBLE)"
+    elif column.type.startswith("TIMESTAMP"):
+        number = f"epoch_us(CAST({name} AS TIMESTAMP)) / 86400e6"
+    elif column.type.startswith("TIME"):
         return f"epoch_us(CAST({name} AS TIME)) / 86400e6"
-    return f"CAST({name} AS DOUBLE)"
+    else:
+        return f"CAST({name} AS DOUBLE)"
+    # DuckDB's infinite dates would be numbers like any other, its infinite timestamps NULL.
+    finite = f"isfinite({name})"
+    return f"CASE WHEN {finite} THEN {number} WHEN NOT {finite} THEN 'NaN'::DOUBLE END"

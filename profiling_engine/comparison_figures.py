@@ -1,9 +1,9 @@
 """The figures by which two columns are compared, and how surprising they are.
 
-Owns: the formulas. A weighted sample counts as fewer rows than it has (Kish 1965, Survey Sampling,
-§8.2: (Σw)²/Σw²); its distribution function and its shares are those of the weights. Distances are
-tested against what chance gives: Kolmogorov-Smirnov by the distribution of Kolmogorov (1933),
-shares by chi-square; many tests together by Holm (1979).
+Owns: the formulas. Distribution functions and shares are those of the weights; for how many rows a
+weighted sample counts is for :mod:`profiling_engine.sample_design`. Distances are tested against
+what chance gives: Kolmogorov-Smirnov by the distribution of Kolmogorov (1933), shares by chi-square
+(with the correction of Rao and Scott 1981 in that size); many tests together by Holm (1979).
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from profiling_engine.sample_design import Floats, Ints
 
 FEWEST_EXPECTED = 5.0
 """Categories in which less is expected are put together: below, chi-square misleads."""
@@ -69,36 +68,54 @@ def kolmogorov_p(distance: float, size: float) -> float:
     return min(max(2 * total, 0.0), 1.0)
 
 
-def chi_square(base_shares: Floats, other_shares: Floats, size: float) -> tuple[float, float, int]:
-    """Distance between two sets of shares, its p-value and the degrees of freedom.
+def expected_shares(base: Floats, other: Floats, base_size: float, other_size: float) -> Floats:
+    """What both sides' shares would be if they were alike: a whole table's own, else the mean."""
+    if math.isinf(base_size) or not base_size + other_size:
+        return base
+    return np.asarray((base * base_size + other * other_size) / (base_size + other_size))
+
+
+def total_variation(base: Floats, other: Floats) -> float:
+    """The share of rows that would have to change to make two sets of shares the same."""
+    return float(np.abs(other - base).sum() / 2)
+
+
+def chi_square(
+    base: Floats, other: Floats, expected: Floats, size: float
+) -> tuple[float, float, int]:
+    """Chi-square of two sets of shares, its p-value and the degrees of freedom.
+
+    Parameters
+    ----------
+    base, other, expected : array of float, shape (categories,)
+        Shares that sum to 1; each is expected to be there.
+    size : float
+        For how many rows the difference stands.
 
     Returns
     -------
     (float, float, int)
-        Cohen's w, the root of Σ (q - p)²/p, whatever the size; the p-value; the degrees.
+        size · Σ (other - base)²/expected; the p-value; the degrees.
     """
-    base, other = _pooled(base_shares, other_shares, size)
-    if len(base) < 2:
-        return 0.0, 1.0, 0
-    effect = math.sqrt(float(((other - base) ** 2 / base).sum()))
-    degrees = len(base) - 1
-    return effect, chi_square_p(size * effect**2 if effect else 0.0, degrees), degrees
+    distance = float(((other - base) ** 2 / expected).sum())
+    statistic = size * distance if distance else 0.0
+    return statistic, chi_square_p(statistic, len(base) - 1), len(base) - 1
 
 
-def _pooled(base: Floats, other: Floats, size: float) -> tuple[Floats, Floats]:
-    """Shares with the rare categories put together."""
-    rare = base * size < FEWEST_EXPECTED if math.isfinite(size) else base <= 0
-    kept_base, kept_other = base[~rare], other[~rare]
-    rest_base, rest_other = float(base[rare].sum()), float(other[rare].sum())
-    if rest_base <= 0 and rest_other <= 0:
-        return kept_base, kept_other
-    if rest_base * size < FEWEST_EXPECTED and len(kept_base):
-        # Too few even together: they go with the smallest of the others.
-        smallest = int(np.argmin(kept_base))
-        kept_base[smallest] += rest_base
-        kept_other[smallest] += rest_other
-        return kept_base, kept_other
-    return np.append(kept_base, rest_base), np.append(kept_other, rest_other)
+def groups_of_categories(shares: Floats, size: float) -> Ints:
+    """The group of each category, from 0: rare ones are put together, the others stay alone.
+
+    Rare is what the base has less than 5 of in so many rows, or nothing at all; what is rare even
+    together goes with the smallest of the others.
+    """
+    rare = shares * size < FEWEST_EXPECTED if math.isfinite(size) else shares <= 0
+    alone = np.flatnonzero(~rare)
+    groups = np.full(len(shares), len(alone), dtype=np.int64)
+    groups[alone] = np.arange(len(alone))
+    together = float(shares[rare].sum())
+    if len(alone) and (together <= 0 or together * size < FEWEST_EXPECTED):
+        groups[rare] = int(np.argmin(shares[alone]))
+    return groups
 
 
 def chi_square_p(statistic: float, degrees: int) -> float:
@@ -120,16 +137,14 @@ def chi_square_p(statistic: float, degrees: int) -> float:
     return min(math.fsum(terms) + (math.erfc(math.sqrt(half)) if odd else 0.0), 1.0)
 
 
-def shares_differ_p(base_share: float, other_share: float, size: float) -> float:
-    """How likely chance alone makes two shares differ so."""
-    pooled = (base_share + other_share) / 2
-    if base_share == other_share or pooled in (0.0, 1.0) or size <= 0:
+def shares_differ_p(base: float, other: float, expected: float, size: float) -> float:
+    """How likely chance alone makes two shares differ so, where both should be ``expected``."""
+    spread = expected * (1 - expected)
+    if base == other or size <= 0:
         return 1.0
-    if math.isinf(size):
+    if math.isinf(size) or spread <= 0:
         return 0.0
-    # A share of 0 in the base leaves no spread of its own: take the mean of the two.
-    spread = base_share * (1 - base_share) or pooled * (1 - pooled)
-    return math.erfc(abs(other_share - base_share) / math.sqrt(2 * spread / size))
+    return math.erfc(abs(other - base) / math.sqrt(2 * spread / size))
 
 
 def holm(p_values: Sequence[float], level: float) -> list[bool]:

@@ -17,7 +17,10 @@ from profiling_engine.comparison import TableComparison, compare_tables
 from profiling_engine.comparison_figures import (
     chi_square,
     chi_square_p,
+    expected_shares,
+    groups_of_categories,
     holm,
+    joint_size,
     kolmogorov_distance,
     kolmogorov_p,
     shares_differ_p,
@@ -168,19 +171,31 @@ def test_distances_and_tails_are_those_of_scipy() -> None:
             statistic = stats.chi2.isf(p, degrees)
             assert chi_square_p(float(statistic), degrees) == pytest.approx(p)
     shares, seen = np.array([0.5, 0.3, 0.2]), np.array([0.45, 0.33, 0.22])
-    effect, p_value, degrees = chi_square(shares, seen, 500)
+    statistic, p_value, degrees = chi_square(shares, seen, shares, 500)
     expected = stats.chisquare(seen * 500, shares * 500)
     assert degrees == 2
-    assert 500 * effect**2 == pytest.approx(expected.statistic)
+    assert statistic == pytest.approx(expected.statistic)
     assert p_value == pytest.approx(expected.pvalue)
 
 
 def test_rare_categories_are_put_together_before_they_are_tested() -> None:
-    base = np.array([0.9, 0.09, 0.004, 0.003, 0.003])
-    other = np.array([0.9, 0.09, 0.01, 0.0, 0.0])
-    _, p_value, degrees = chi_square(base, other, 1000)
-    assert degrees == 2
-    assert p_value > 0.9
+    shares = np.array([0.9, 0.09, 0.004, 0.003, 0.003])
+    assert list(groups_of_categories(shares, 1000)) == [0, 1, 2, 2, 2]
+    assert list(groups_of_categories(shares, 400)) == [0, 1, 1, 1, 1]
+    assert list(groups_of_categories(shares, np.inf)) == [0, 1, 2, 3, 4]
+    assert list(groups_of_categories(np.array([0.0, 1.0]), np.inf)) == [0, 0]
+
+
+def test_two_samples_of_categories_are_tested_as_a_table_of_counts_is() -> None:
+    one, two = np.array([40, 30, 30]), np.array([70, 30, 100])
+    shares = one / one.sum(), two / two.sum()
+    expected = expected_shares(*shares, 100, 200)
+    statistic, p_value, _ = chi_square(*shares, expected, joint_size(100, 200))
+    reference = stats.chi2_contingency([one, two], correction=False)
+    assert statistic == pytest.approx(reference.statistic)
+    assert p_value == pytest.approx(reference.pvalue)
+    whole = expected_shares(*shares, np.inf, 200)
+    assert list(whole) == list(shares[0])
 
 
 def test_holm_stops_at_the_first_that_chance_explains() -> None:
@@ -189,6 +204,81 @@ def test_holm_stops_at_the_first_that_chance_explains() -> None:
 
 
 def test_equal_shares_are_no_surprise_and_an_impossible_one_is() -> None:
-    assert shares_differ_p(0.3, 0.3, 100) == 1
-    assert shares_differ_p(0.0, 0.5, 100) < 1e-6
-    assert shares_differ_p(0.0, 0.0, 100) == 1
+    assert shares_differ_p(0.3, 0.3, 0.3, 100) == 1
+    assert shares_differ_p(0.0, 0.5, 0.25, 100) < 1e-6
+    assert shares_differ_p(0.0, 0.5, 0.0, 100) == 0
+    assert shares_differ_p(0.0, 0.0, 0.0, 100) == 1
+
+
+def test_a_constant_that_becomes_another_is_drift_and_a_few_rows_apart_is_chance(
+    stage: Stage,
+) -> None:
+    def tables(base: str, other: str, rows: int) -> TableComparison:
+        one, two = stage.table(base, "one"), stage.table(other, "two")
+        return compare_tables(
+            stage.database, Side(one, size=rows), Side(two, size=rows), purpose="tables"
+        )
+
+    changed = tables(
+        "SELECT 'EUR' AS unit FROM range(500)",
+        "SELECT if(range % 5 = 0, 'USD', 'EUR') AS unit FROM range(500)",
+        500,
+    )
+    assert [one.name for one in changed.standing_out] == ["unit"]
+    assert changed.columns[0].distance.distance == pytest.approx(0.2)
+    half = "SELECT hash(range) % 12 AS kind, 'k' || hash(range) % 12 AS named FROM range(80)"
+    by_chance = tables(f"{half} WHERE range < 40", f"{half} WHERE range >= 40", 40)
+    assert by_chance.standing_out == []
+    assert max(one.distance.distance for one in by_chance.columns) > 0.1
+
+
+def test_moments_are_told_as_moments_and_what_is_infinite_is_left_out(stage: Stage) -> None:
+    found = stage.compare(stage.sample("day < DATE '2024-07-01'", "early"))
+    day = next(one for one in found.columns if one.name == "day")
+    told = day.as_json()
+    assert told["base_mean"] == "2024-07-01"
+    assert told["parts"][0]["label"].startswith("2024-01-0")
+    assert "its mean is 2024-04-01, not 2024-07-01" in day.sentence
+    query = (
+        "SELECT if(range = 7, DATE 'infinity', DATE '2024-01-01' + range::INTEGER % 9) AS d, "
+        "if(range = 7, TIMESTAMP '-infinity', TIMESTAMP '2024-01-01 12:00') AS t, "
+        "TIME '13:30' AS clock, CAST('[POINT]' AS ENUM('[POINT]', 'b')) AS kind FROM range(300)"
+    )
+    table = stage.table(query, "endless")
+    both = compare_tables(stage.database, Side(table), Side(table, size=300), purpose="tables")
+    means = {one.name: one.as_json()["base_mean"] for one in both.columns}
+    assert means == {"d": "2024-01-04", "t": "2024-01-01 12:00", "clock": "13:30", "kind": None}
+    assert all(one.distance.base_missing == 0 for one in both.columns)
+
+
+def test_what_a_comparison_shows_is_bounded(stage: Stage) -> None:
+    wide = ", ".join(f"repeat('x', 90) || hash(range * {at}) % 20 AS c{at}" for at in range(220))
+    table = stage.table(f"SELECT {wide} FROM range(300)", "wide")
+    found = compare_tables(
+        stage.database, Side(table), Side(table, size=300), purpose="sample"
+    ).as_json()
+    assert sum(bool(one["parts"]) for one in found["columns"]) == 200
+    assert max(len(one["parts"]) for one in found["columns"]) == 13
+    assert {len(part["label"]) for part in found["columns"][1]["parts"]} == {80, len("(other)")}
+
+
+def test_columns_are_left_out_once_the_time_is_up(stage: Stage) -> None:
+    sample = stage.sample("hash(id * 31) % 40 = 0", "late")
+    asked = iter([False, False, True, True, True, True, True, True, True])
+    found = compare_tables(
+        stage.database,
+        Side(stage.population),
+        Side(sample, size=None),
+        purpose="sample",
+        is_over=lambda: next(asked),
+    )
+    assert [one.name for one in found.columns] == ["id", "uniform"]
+    assert found.not_compared == ("skewed", "few", "region", "holes", "day", "flag", "key")
+
+
+def test_how_small_a_difference_would_be_noticed_is_told(stage: Stage) -> None:
+    small = stage.compare(stage.sample("hash(id * 31) % 400 = 0", "small")).noticeable
+    large = stage.compare(stage.sample("hash(id * 31) % 4 = 0", "large")).noticeable
+    assert small is not None
+    assert large is not None
+    assert large < 0.04 < 0.2 < small
