@@ -1,0 +1,48 @@
+"""The benchmarks of load run: tiny ones, whose figures mean nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("huey", reason="the extra [bench] isn't installed")
+pytest.importorskip("psutil", reason="the extra [bench] isn't installed")
+
+from benchmarks import load_queues, soak
+from benchmarks.figures import percentile
+from benchmarks.load_polling import measure_clients, measure_wait
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("contender", [load_queues.OURS, load_queues.HUEY])
+def test_each_queue_runs_its_jobs(contender: str) -> None:
+    command = [sys.executable, "-m", "benchmarks.load_queues", contender, "10"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert float(said) > 0
+
+
+def test_clients_that_poll_complete_jobs_without_an_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    measure_clients(seconds=2, clients=3, interval_s=0.1)
+    measure_wait(jobs=5)
+    said = capsys.readouterr().out
+    assert "errors: 0.00 errors (goal: at most 0) met" in said
+    assert "POST to completed" in said
+
+
+def test_a_soak_has_no_unexpected_answer() -> None:
+    samples, tally, log = soak.measured(minutes=0.1, clients=3)
+    assert tally.failures == []
+    assert tally.statuses[200] > 0
+    assert all(one.memory_mb > 0 for one in samples)
+    assert "Traceback" not in log
+
+
+def test_a_percentile_is_one_of_the_values() -> None:
+    assert percentile([3, 1, 2], 0.99) == 3
+    assert percentile([1], 0.5) == 1
