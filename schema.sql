@@ -254,14 +254,14 @@ CREATE INDEX histories_of_user ON histories (user_id, source_ref);
 
 -- A long history, cut by seq into blocks with a count for each: a part of it is counted by whole
 -- blocks, and at its ends job by job. A block begins where the one before it ends. On level 1 it has
--- 128 jobs as it is closed; on level 2 it is 128 blocks of level 1.
+-- 32 jobs as it is closed; on level 2 it is 32 blocks of level 1, on level 3 32 of level 2.
 CREATE TABLE history_blocks (
     dataset_id INTEGER NOT NULL,
     source_ref TEXT NOT NULL,
     user_id    INTEGER NOT NULL,
     run_type   TEXT NOT NULL,
     status     TEXT NOT NULL,
-    level      INTEGER NOT NULL CHECK (level IN (1, 2)),
+    level      INTEGER NOT NULL CHECK (level IN (1, 2, 3)),
     end_seq    INTEGER NOT NULL,
     jobs       INTEGER NOT NULL CHECK (jobs >= 0),
     PRIMARY KEY (dataset_id, source_ref, user_id, run_type, status, level, end_seq),
@@ -334,11 +334,11 @@ BEGIN
             WHERE (dataset_id, source_ref, user_id, run_type, status)
                 = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
               AND level = levels.level AND end_seq >= NEW.changed_at)
-        FROM (SELECT 1 AS level UNION ALL SELECT 2) AS levels);
+        FROM (SELECT 1 AS level UNION ALL VALUES (2), (3)) AS levels);
 END;
 
 CREATE TRIGGER histories_close_block AFTER UPDATE OF tail_jobs ON histories
-WHEN NEW.tail_jobs >= 128
+WHEN NEW.tail_jobs >= 32
 BEGIN
     INSERT INTO history_blocks
         (dataset_id, source_ref, user_id, run_type, status, level, end_seq, jobs)
@@ -349,6 +349,7 @@ BEGIN
         = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status);
 END;
 
+-- A trigger doesn't set itself off: both levels are looked after here.
 CREATE TRIGGER history_blocks_close_block AFTER INSERT ON history_blocks WHEN NEW.level = 1
 BEGIN
     INSERT INTO history_blocks
@@ -363,7 +364,20 @@ BEGIN
         WHERE (dataset_id, source_ref, user_id, run_type, status)
             = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
           AND level = 2), 0)
-    GROUP BY dataset_id, source_ref, user_id, run_type, status HAVING count(*) >= 128;
+    GROUP BY dataset_id, source_ref, user_id, run_type, status HAVING count(*) >= 32;
+    INSERT INTO history_blocks
+        (dataset_id, source_ref, user_id, run_type, status, level, end_seq, jobs)
+    SELECT dataset_id, source_ref, user_id, run_type, status, 3, NEW.end_seq, sum(jobs)
+    FROM history_blocks
+    WHERE (dataset_id, source_ref, user_id, run_type, status)
+        = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
+      AND level = 2
+      AND end_seq > coalesce((
+        SELECT max(end_seq) FROM history_blocks
+        WHERE (dataset_id, source_ref, user_id, run_type, status)
+            = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
+          AND level = 3), 0)
+    GROUP BY dataset_id, source_ref, user_id, run_type, status HAVING count(*) >= 32;
 END;
 
 CREATE TRIGGER histories_forget AFTER UPDATE OF jobs ON histories WHEN NEW.jobs = 0

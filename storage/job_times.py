@@ -8,17 +8,13 @@ index of times; a clock that is set back costs one more span, not the exactness.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable
 from itertools import pairwise
 
 from storage.database import Transaction
-from storage.rows import all_rows, first, number
+from storage.rows import all_rows, number
 
 Span = tuple[int, int]
 """Every seq above the first, up to the second."""
-
-_LATER_THAN_ANY = "~"
 
 
 def spans_between(tx: Transaction, after: str | None, before: str | None) -> list[Span]:
@@ -35,22 +31,16 @@ def spans_between(tx: Transaction, after: str | None, before: str | None) -> lis
     steps = [row["seq"] for row in all_rows(tx, "clock_steps")]
     spans: list[Span] = []
     for low, high in pairwise([0, *(step - 1 for step in steps), newest]):
-        seqs = range(low + 1, high + 1)
-        created_at = _created_at(tx, high)
-        skipped = 0 if after is None else bisect_right(seqs, after, key=created_at)
-        ended = len(seqs) if before is None else bisect_left(seqs, before, key=created_at)
-        _append(spans, (low + skipped, low + ended))
+        start = low if after is None else _made_before(tx, low, high, after, at_it=True)
+        end = high if before is None else _made_before(tx, low, high, before, at_it=False)
+        _append(spans, (start, end))
     return spans
 
 
-def _created_at(tx: Transaction, last: int) -> Callable[[int], str]:
-    """When the first job from a seq on was made, up to ``last``: some have been removed."""
-
-    def at(seq: int) -> str:
-        row = first(tx, "created_at_from", seq=seq, last=last)
-        return _LATER_THAN_ANY if row is None else row["created_at"]
-
-    return at
+def _made_before(tx: Transaction, low: int, high: int, moment: str, *, at_it: bool) -> int:
+    """Up to which seq the jobs of a stretch in order of time were made before, or at, a moment."""
+    params = {"low": low, "high": high, "moment": moment, "at_it": at_it}
+    return number(tx, "last_seq_made_before", **params)
 
 
 def _append(spans: list[Span], span: Span) -> None:

@@ -31,7 +31,7 @@ CREATE TABLE history_blocks (
     user_id    INTEGER NOT NULL,
     run_type   TEXT NOT NULL,
     status     TEXT NOT NULL,
-    level      INTEGER NOT NULL CHECK (level IN (1, 2)),
+    level      INTEGER NOT NULL CHECK (level IN (1, 2, 3)),
     end_seq    INTEGER NOT NULL,
     jobs       INTEGER NOT NULL CHECK (jobs >= 0),
     PRIMARY KEY (dataset_id, source_ref, user_id, run_type, status, level, end_seq),
@@ -82,7 +82,8 @@ FROM (
     FROM jobs INDEXED BY jobs_ended_of_user WHERE completed_at IS NOT NULL
     GROUP BY dataset_id, user_id, run_type, status
     UNION ALL
-    SELECT dataset_id, run_parameters ->> '$.source_ref', user_id, run_type, status,
+    -- All are equal; max() takes them from the index, without a look at the job.
+    SELECT dataset_id, max(run_parameters ->> '$.source_ref'), user_id, run_type, status,
            count(*), max(seq)
     FROM jobs INDEXED BY jobs_ended_from_ref
     WHERE completed_at IS NOT NULL AND run_parameters ->> '$.source_ref' IS NOT NULL
@@ -125,8 +126,9 @@ FROM (
                                            run_type, status ORDER BY seq)
     FROM jobs INDEXED BY jobs_ended_from_ref
     WHERE completed_at IS NOT NULL AND run_parameters ->> '$.source_ref' IS NOT NULL
-) CROSS JOIN (SELECT 1 AS level, 128 AS jobs UNION ALL SELECT 2, 128 * 128) AS size
-WHERE number % 128 = 0 AND number % size.jobs = 0;
+) CROSS JOIN (SELECT 1 AS level, 32 AS jobs
+              UNION ALL VALUES (2, 32 * 32), (3, 32 * 32 * 32)) AS size
+WHERE number % 32 = 0 AND number % size.jobs = 0;
 
 UPDATE histories SET blocks_end = closed.end_seq, tail_jobs = histories.jobs - closed.jobs
 FROM (SELECT dataset_id, source_ref, user_id, run_type, status,
@@ -181,11 +183,11 @@ BEGIN
             WHERE (dataset_id, source_ref, user_id, run_type, status)
                 = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
               AND level = levels.level AND end_seq >= NEW.changed_at)
-        FROM (SELECT 1 AS level UNION ALL SELECT 2) AS levels);
+        FROM (SELECT 1 AS level UNION ALL VALUES (2), (3)) AS levels);
 END;
 
 CREATE TRIGGER histories_close_block AFTER UPDATE OF tail_jobs ON histories
-WHEN NEW.tail_jobs >= 128
+WHEN NEW.tail_jobs >= 32
 BEGIN
     INSERT INTO history_blocks
         (dataset_id, source_ref, user_id, run_type, status, level, end_seq, jobs)
@@ -210,7 +212,20 @@ BEGIN
         WHERE (dataset_id, source_ref, user_id, run_type, status)
             = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
           AND level = 2), 0)
-    GROUP BY dataset_id, source_ref, user_id, run_type, status HAVING count(*) >= 128;
+    GROUP BY dataset_id, source_ref, user_id, run_type, status HAVING count(*) >= 32;
+    INSERT INTO history_blocks
+        (dataset_id, source_ref, user_id, run_type, status, level, end_seq, jobs)
+    SELECT dataset_id, source_ref, user_id, run_type, status, 3, NEW.end_seq, sum(jobs)
+    FROM history_blocks
+    WHERE (dataset_id, source_ref, user_id, run_type, status)
+        = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
+      AND level = 2
+      AND end_seq > coalesce((
+        SELECT max(end_seq) FROM history_blocks
+        WHERE (dataset_id, source_ref, user_id, run_type, status)
+            = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
+          AND level = 3), 0)
+    GROUP BY dataset_id, source_ref, user_id, run_type, status HAVING count(*) >= 32;
 END;
 
 CREATE TRIGGER histories_forget AFTER UPDATE OF jobs ON histories WHEN NEW.jobs = 0

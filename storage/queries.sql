@@ -558,8 +558,8 @@ ORDER BY seq;
 -- count_histories: How many jobs the chosen histories hold.
 SELECT coalesce(sum(jobs), 0) FROM histories AS history WHERE {chosen};
 
--- count_in_histories: How many of them have a seq above :low, up to :high: up to the one less up to
--- the other, by blocks of level 2, then of level 1, then job by job.
+-- count_in_histories: How many of them have a seq above :low, up to :high: those up to the one less
+-- those up to the other. Each is counted by blocks of level 3, 2 and 1, and then job by job.
 WITH parts AS (
     SELECT history.*, 1 AS sign, :high AS up_to
     FROM histories AS history WHERE {chosen} AND newest_seq > :low
@@ -567,11 +567,18 @@ WITH parts AS (
     SELECT history.*, -1, :low
     FROM histories AS history WHERE {chosen} AND newest_seq > :low AND :low > 0
 ),
+parts_3 AS (
+    SELECT history.*, coalesce((
+        SELECT max(end_seq) FROM history_blocks AS block
+        WHERE {block_of_history} AND level = 3 AND end_seq <= up_to), 0) AS end_3
+    FROM parts AS history
+),
 parts_2 AS (
     SELECT history.*, coalesce((
         SELECT max(end_seq) FROM history_blocks AS block
-        WHERE {block_of_history} AND level = 2 AND end_seq <= up_to), 0) AS end_2
-    FROM parts AS history
+        WHERE {block_of_history} AND level = 2 AND end_seq > end_3 AND end_seq <= up_to), end_3)
+        AS end_2
+    FROM parts_3 AS history
 ),
 parts_1 AS MATERIALIZED (
     SELECT history.*, coalesce((
@@ -582,7 +589,9 @@ parts_1 AS MATERIALIZED (
 )
 SELECT coalesce(sum(sign * (
     (SELECT coalesce(sum(block.jobs), 0) FROM history_blocks AS block
-     WHERE {block_of_history} AND level = 2 AND end_seq <= end_2)
+     WHERE {block_of_history} AND level = 3 AND end_seq <= end_3)
+    + (SELECT coalesce(sum(block.jobs), 0) FROM history_blocks AS block
+       WHERE {block_of_history} AND level = 2 AND end_seq > end_3 AND end_seq <= end_2)
     + (SELECT coalesce(sum(block.jobs), 0) FROM history_blocks AS block
        WHERE {block_of_history} AND level = 1 AND end_seq > end_2 AND end_seq <= end_1)
     + (SELECT count(*) FROM jobs {index}
@@ -602,8 +611,18 @@ SELECT coalesce(max(seq), 0) FROM jobs;
 -- clock_steps: Where the clock was set back.
 SELECT seq FROM clock_steps ORDER BY seq;
 
--- created_at_from: When the first job from a seq on was made.
-SELECT created_at FROM jobs WHERE seq >= :seq AND seq <= :last ORDER BY seq LIMIT 1;
+-- last_seq_made_before: How far the jobs above :low, up to :high, were made before a moment (or at
+-- it, where :at_it is 1), if they are in order of time; in ever shorter leaps. Some have been removed.
+WITH RECURSIVE leaps (reached, length) AS (
+    SELECT :low, 1 << 40
+    UNION ALL
+    SELECT reached + length * (reached + length <= :high AND coalesce((
+               SELECT created_at < :moment OR (:at_it AND created_at = :moment) FROM jobs
+               WHERE seq > :low AND seq <= reached + length ORDER BY seq DESC LIMIT 1), TRUE)),
+           length / 2
+    FROM leaps WHERE length > 0
+)
+SELECT max(reached) FROM leaps;
 
 -- count_open_jobs: How many jobs of a dataset wait or run.
 SELECT (SELECT count(*) FROM jobs INDEXED BY jobs_waiting

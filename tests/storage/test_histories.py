@@ -48,7 +48,7 @@ def assert_counted(tx: Transaction | sqlite3.Connection) -> None:
         assert jobs == len(held)
         assert held[-1] <= newest_seq
         assert tail_jobs == len(held) - bisect_right(held, blocks_end)
-        for level, last in ((1, blocks_end), (2, None)):
+        for level, last in ((1, blocks_end), (2, None), (3, None)):
             passed, end_seq = 0, 0
             for end_seq, in_block in blocks.pop((*key, level), []):
                 assert in_block == bisect_right(held, end_seq) - passed
@@ -232,19 +232,18 @@ def test_a_database_of_the_former_version_has_its_jobs_counted(tmp_path: Path) -
 def test_a_stretch_of_a_history_of_many_blocks_is_counted_exactly(
     tmp_path: Path, clock: Clock
 ) -> None:
-    blocks = 128 * 128
-    with closing(make_former(tmp_path / "old", blocks + 5)) as old:
+    with closing(make_former(tmp_path / "old", 32 * 32 * 32 + 5)) as old:
         bring_up_to_date(old)
     with closing(Database(tmp_path / "old")) as database, database.write() as tx:
-        assert tx.execute("SELECT max(level) FROM history_blocks").fetchone()[0] == 1
+        assert tx.execute("SELECT max(level) FROM history_blocks").fetchone()[0] == 2
         for _ in range(10):
             complete(tx, claimed(tx, clock), clock)
         assert_counted(tx)
-        assert tx.execute("SELECT max(level) FROM history_blocks").fetchone()[0] == 2
-        delete(tx, "seq IN (77, 5000, 16000) OR seq BETWEEN 300 AND 500")
+        assert tx.execute("SELECT max(level) FROM history_blocks").fetchone()[0] == 3
+        delete(tx, "seq IN (77, 5000, 32000) OR seq BETWEEN 300 AND 500")
         assert_counted(tx)
         users = [User(1, "bg54677", "admin", ""), User(2, "bg54678", "analyst", "")]
-        for viewer, after, before in product(users, (0, 400, 9_000, 16_280), (350, 12_000, None)):
+        for viewer, after, before in product(users, (0, 400, 9_000, 32_660), (350, 30_000, None)):
             filters = JobFilters(
                 created_after=at(after), created_before=None if before is None else at(before)
             )
