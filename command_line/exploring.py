@@ -16,6 +16,8 @@ from command_line.output import print_json, progress_bar
 @click.argument("dataset")
 @click.option("--ref", help="Ref or commit to look at [default: main].")
 @click.option("--table", help="Table key [default: primary, or the only one].")
+@click.option("--compare", help="Ref or commit to show beside it.")
+@click.option("--compare-table", help="Table key there [default: primary, or the only one].")
 @click.option(
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -29,6 +31,8 @@ def explore(
     dataset: str,
     ref: str | None,
     table: str | None,
+    compare: str | None,
+    compare_table: str | None,
     html: Path | None,
     batch: bool,
     as_json: bool,
@@ -37,13 +41,17 @@ def explore(
 
     \b
     jobsvc explore flights --html flights.html
-    jobsvc explore flights --ref smpl-q1 --json
+    jobsvc explore flights --compare smpl-q1 --compare-table sample --html both.html
     """
+    if compare_table is not None and compare is None:
+        raise click.UsageError("--compare-table goes with --compare.")
     body: dict[str, Any] = {}
     if ref is not None:
         body["source_ref"] = ref
     if table is not None:
         body["table_key"] = table
+    if compare is not None:
+        body["compare_to"] = {"ref": compare, "table_key": compare_table}
     if batch:
         body["priority"] = "batch"
     with connected(target, "jobsvc explore") as client:
@@ -73,6 +81,8 @@ def _tell(found: dict[str, Any]) -> None:
         f"Alerts: {alerts['warning']:,} warnings, {alerts['notice']:,} notices, {alerts['info']:,} "
         "for information."
     )
+    if found["comparison"] is not None:
+        click.echo(found["comparison"]["verdict"])
     profile = found["profile"]
     for part in (profile, *profile["columns"]):
         for alert in part.get("alerts", []):

@@ -23,7 +23,7 @@ from http_api.strict_schemas import DEFAULT_PAGE, LARGEST_PAGE, StrictSchema, te
 from http_api.tables_routes import RowsOut
 from job_runner.exploration_job import ExplorationRequest, submit_exploration
 from job_runner.open_tables import RESULT, open_table, output_of
-from job_runner.report_job import ReportRequest, is_report, submit_report
+from job_runner.report_job import CompareTo, ReportRequest, is_report, submit_report
 from job_runner.sql_queries import query_at_once
 
 LONGEST_SQL = 100_000
@@ -43,6 +43,13 @@ def sql_field(**options: Any) -> StrictString:
     )
 
 
+class CompareToIn(StrictSchema):
+    """Another table of the same dataset."""
+
+    ref = text(1, 100, required=True)
+    table_key = text(1, 200, allow_none=True)
+
+
 class ExplorationJobIn(StrictSchema):
     """An exploration job: with `sql` a query, without it a report of a table."""
 
@@ -54,6 +61,11 @@ class ExplorationJobIn(StrictSchema):
         metadata={"description": "What the job is about; the SQL may read every table."},
     )
     sql = sql_field(allow_none=True)
+    compare_to = fields.Nested(
+        CompareToIn,
+        allow_none=True,
+        metadata={"description": "Of a report: another table to show beside this one."},
+    )
     output_name = text(
         1,
         90,
@@ -65,8 +77,11 @@ class ExplorationJobIn(StrictSchema):
 
     @validates_schema
     def check_purpose(self, data: dict[str, Any], **_: Any) -> None:
-        """Refuse what only a query has where there is none."""
-        if data.get("sql") is None:
+        """Refuse of a query what only a report has, and the other way round."""
+        if data.get("sql") is not None:
+            if data.get("compare_to") is not None:
+                raise ValidationError("A query compares nothing: leave out sql.", "compare_to")
+        else:
             for name in ("output_name", "commit_message"):
                 if data.get(name) is not None:
                     raise ValidationError("A report makes no commit: it goes with sql.", name)
@@ -123,17 +138,16 @@ class ResultOut(RowsOut):
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset = dataset_for(dataset_id, "write")
     priority = given.pop("priority")
+    other = given.pop("compare_to", None)
+    made_for = (priority, idempotency_key(), origin())
     if given.get("sql") is None:
-        asked = ReportRequest(given["source_ref"], given.get("table_key"))
-        job = submit_report(
-            service(), user(), dataset, asked, priority, idempotency_key(), origin()
-        )
-        return {"job_id": job.id, "status": job.status, "message": "Exploration job created"}
-    request = ExplorationRequest(**given)
-    with query_slot():
-        job = submit_exploration(
-            service(), user(), dataset, request, priority, idempotency_key(), origin()
-        )
+        compare_to = None if other is None else CompareTo(**other)
+        asked = ReportRequest(given["source_ref"], given.get("table_key"), compare_to)
+        job = submit_report(service(), user(), dataset, asked, *made_for)
+    else:
+        with query_slot():
+            request = ExplorationRequest(**given)
+            job = submit_exploration(service(), user(), dataset, request, *made_for)
     return {"job_id": job.id, "status": job.status, "message": "Exploration job created"}
 
 

@@ -29,12 +29,13 @@ def kept_path(directory: Path, table: TableFiles, *named: Any) -> Path:
     named : JSON values
         What else the result is a function of: a version, a seed, another table.
     """
-    digest = hashlib.sha256(json.dumps([*named, *_identity(table)]).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([*named, *table_identity(table)]).encode()).hexdigest()
     first = table.files[0].path.stem if table.files else "none"
     return directory / f"{first}-{digest}.json"
 
 
-def _identity(table: TableFiles) -> list[Any]:
+def table_identity(table: TableFiles) -> list[Any]:
+    """What tells a table's content from that of any other, as JSON."""
     return [
         [[file.path.stem, file.rows] for file in table.files],
         hashlib.sha256(table.left_out.tobytes()).hexdigest(),

@@ -13,15 +13,29 @@ from typing import Any
 
 from job_runner.context import JobContext
 from job_runner.lanes import lane_of_profile
-from job_runner.open_tables import open_table, source_of
+from job_runner.open_tables import OpenTable, open_table, source_of
 from job_runner.reports import alerts_by_severity, compute
 from job_runner.service import Service
+from job_runner.side_by_side import compared_with, comparison_of
+from parquet_tables.progress import share_of
 from storage.audit import THIS_PROCESS, Origin
 from storage.datasets import Dataset
+from storage.errors import NotFound
 from storage.idempotency import IdempotencyKey, job_of_key, keep_key
 from storage.jobs import Job, NewJob, Priority, get_job, insert_job
 from storage.publishing import Outcome
 from storage.users import User
+
+COMPARISON_STARTS = 0.8
+"""Of the whole progress."""
+
+
+@dataclass(frozen=True)
+class CompareTo:
+    """Another table of the same dataset."""
+
+    ref: str
+    table_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -30,6 +44,7 @@ class ReportRequest:
 
     source_ref: str = "main"
     table_key: str | None = None
+    compare_to: CompareTo | None = None
 
 
 def is_report(job: Job) -> bool:
@@ -46,14 +61,15 @@ def submit_report(
     key: IdempotencyKey | None = None,
     origin: Origin = THIS_PROCESS,
 ) -> Job:
-    """Fix the table, accept the job.
+    """Fix the table, and the one to compare it with; accept the job.
 
     Raises
     ------
     NotFound
-        The ref or the table isn't there; names the valid choices.
+        A ref or a table isn't there; names the valid choices.
     """
     source = open_table(service, dataset.id, request.source_ref, request.table_key)
+    other = _other(service, dataset, request.compare_to)
     job_id = service.new_id()
     with service.database.write() as tx:
         kept = job_of_key(tx, user.id, key, service.clock)
@@ -67,7 +83,7 @@ def submit_report(
                 dataset_id=dataset.id,
                 user_id=user.id,
                 source_commit_id=source.commit_id,
-                run_parameters={"source_ref": request.source_ref, "table_key": source.key},
+                run_parameters=_parameters(request, source, other),
                 lane=lane_of_profile(source.files.row_count, len(source.files.columns)),
                 priority=priority,
                 origin=origin,
@@ -81,6 +97,27 @@ def submit_report(
     return job
 
 
+def _other(service: Service, dataset: Dataset, asked: CompareTo | None) -> OpenTable | None:
+    if asked is None:
+        return None
+    try:
+        return open_table(service, dataset.id, asked.ref, asked.table_key)
+    except NotFound as error:
+        error.loc = ("compare_to",)
+        raise
+
+
+def _parameters(
+    request: ReportRequest, source: OpenTable, other: OpenTable | None
+) -> dict[str, Any]:
+    """What the job is a function of, as ``run_parameters`` shows it."""
+    given: dict[str, Any] = {"source_ref": request.source_ref, "table_key": source.key}
+    if request.compare_to is not None and other is not None:
+        ref = request.compare_to.ref
+        given["compare_to"] = {"ref": ref, "table_key": other.key, "commit_id": other.commit_id}
+    return given
+
+
 def run_report(context: JobContext) -> Outcome:
     """Compute what the report tells, unless it is kept."""
     service, job = context.service, context.job
@@ -91,7 +128,7 @@ def run_report(context: JobContext) -> Outcome:
         source,
         database=context.parquet,
         budget_s=service.settings.profile_budget_s,
-        report=context.report,
+        report=share_of(context.report, 0.0, COMPARISON_STARTS),
         longer=True,
     )
     profile = computed.profile
@@ -100,6 +137,15 @@ def run_report(context: JobContext) -> Outcome:
         "columns": len(profile["columns"]),
         "estimated_columns": profile.get("estimated_columns", []),
         "alerts": alerts_by_severity(profile),
-        "execution_time_seconds": round(time.perf_counter() - began, 3),
     }
+    if (asked := job.run_parameters.get("compare_to")) is not None:
+        compared = comparison_of(
+            service,
+            source,
+            compared_with(service, job.dataset_id, asked),
+            database=context.parquet,
+            report=share_of(context.report, COMPARISON_STARTS, 1.0),
+        )
+        summary |= {"verdict": compared["verdict"], "stand_out": len(compared["stand_out"])}
+    summary["execution_time_seconds"] = round(time.perf_counter() - began, 3)
     return Outcome(summary=summary)

@@ -15,6 +15,7 @@ from job_runner.open_tables import OpenTable, open_commit, open_table, source_of
 from job_runner.profiles import kept_profile, profile_of
 from job_runner.report_parts import report_parts
 from job_runner.service import Service
+from job_runner.side_by_side import compared_with, comparison_of
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import Report, no_report, share_of
 from storage.jobs import Job
@@ -93,8 +94,17 @@ def job_report(service: Service, job: Job, budget_s: float) -> Found:
         "repeated_rows": profile.get("repeated_rows"),
         **{name: {"columns": rows["columns"], **rows[name]} for name in ("head", "tail", "sample")},
         "hints": computed.hints,
-        "comparison": None,
+        "comparison": _comparison(service, job, source),
     }
+
+
+def _comparison(service: Service, job: Job, source: OpenTable) -> Found | None:
+    asked = job.run_parameters.get("compare_to")
+    if asked is None:
+        return None
+    other = compared_with(service, job.dataset_id, asked)
+    compared = comparison_of(service, source, other, database=service.parquet)
+    return {**compared, "other": {**asked, **compared["other"]}}
 
 
 def alerts_by_severity(profile: Found) -> dict[str, int]:

@@ -108,7 +108,15 @@ _ASKED: dict[RunType, Action] = {
     "exploration": "exploration_asked",
     "profiling": "profile_asked",
 }
-_AUDITED_PARAMETERS = ("ref", "file_name", "size_bytes", "source_ref", "table_key", "output_ref")
+_AUDITED_PARAMETERS = (
+    "ref",
+    "file_name",
+    "size_bytes",
+    "source_ref",
+    "table_key",
+    "output_ref",
+    "compare_to",
+)
 
 
 def insert_job(tx: Transaction, job: NewJob, clock: Clock, most_waiting: int) -> None:

@@ -26,9 +26,13 @@ def report_file(server: LiveServer, tmp_path_factory: pytest.TempPathFactory) ->
     ]
     text = "\n".join(["id,city,amount,falling,day,same", *lines]) + "\n"
     server.import_text(dataset, text)
-    job = server.explore(dataset, {})
+    server.import_text(dataset, text.replace("Lima", "Rome"))
+    history = server.admin.get(f"/api/datasets/{dataset}/history").json()
+    parent = history["commits"][1]["commit_id"]
+    job = server.explore(dataset, {"compare_to": {"ref": parent}})
     query = {"format": "html", "download": "true"}
     answer = server.admin.get(f"/api/exploration/jobs/{job['id']}/result", params=query)
+    assert answer.status_code == 200, answer.text
     path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_bytes(answer.content)
     return path
@@ -50,6 +54,7 @@ def test_a_report_from_disk_needs_no_network_and_can_be_read_by_all(
     assert page.get_by_role("heading", level=1).inner_text().endswith("table primary")
     assert page.get_by_role("img", name="Histogram of amount").is_visible()
     assert page.get_by_role("region", name="Pearson's correlation").is_visible()
+    assert page.get_by_role("img", name="Shares of city, here against there").is_visible()
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")

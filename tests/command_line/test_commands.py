@@ -250,8 +250,9 @@ def test_a_report_is_told_and_written_as_one_page(run: Run, table: Path, tmp_pat
     assert "Alerts: " in told.output
     assert str(target) in told.output
     assert target.read_text(encoding="utf-8").startswith("<!doctype html>")
-    as_json = json.loads(run("explore", "explored", "--json").output)
+    as_json = json.loads(run("explore", "explored", "--compare", "main", "--json").output)
     assert as_json["overview"]["table_key"] == "primary"
+    assert as_json["comparison"]["verdict"].startswith("The tables are alike")
 
 
 def test_a_profile_is_told_with_its_alerts_and_hints(run: Run, table: Path) -> None:
