@@ -13,8 +13,7 @@ from collections.abc import Set
 from job_runner.service import Service
 from storage.commits import named_files
 from storage.errors import FilesInUse
-from storage.job_queue import recover_jobs
-from storage.jobs import unfinished_job_ids
+from storage.job_queue import recover_jobs, unfinished_job_ids
 from storage.tokens import forget_ended_tokens
 
 logger = logging.getLogger("jobsvc.recovery")

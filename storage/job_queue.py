@@ -94,3 +94,8 @@ def recover_jobs(tx: Transaction, clock: Clock) -> tuple[int, int]:
     # How long their last attempt ran isn't known: the process died at some moment of it.
     tx.changes += [replace(end_of_job(row), seconds=None) for row in given_up]
     return len(all_rows(tx, "requeue_jobs")), len(given_up)
+
+
+def unfinished_job_ids(tx: Transaction) -> set[str]:
+    """Jobs that wait or run: their uploads are still needed."""
+    return {row["id"] for row in all_rows(tx, "unfinished_job_ids")}
