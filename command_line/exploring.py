@@ -85,6 +85,7 @@ def _tell(found: dict[str, Any]) -> None:
         click.echo(found["comparison"]["verdict"])
     profile = found["profile"]
     for part in (profile, *profile["columns"]):
+        of = f"{part['name']}: " if "name" in part else ""
         for alert in part.get("alerts", []):
             if alert["severity"] == "warning":
-                click.echo(f"Warning: {alert['sentence']}")
+                click.echo(f"Warning: {of}{alert['sentence']}")

@@ -68,7 +68,7 @@ def _tell(found: dict[str, Any]) -> None:
         click.echo(f"{alert['severity'].capitalize()}: {alert['sentence']}")
     for kind, title in (("strata", "strata"), ("sizes", "size measures"), ("clusters", "clusters")):
         for hint in found["hints"][kind]:
-            click.echo(f"Would serve as {title}: {hint['reason']}")
+            click.echo(f"{hint['column']} would serve as {title}: {hint['reason']}")
     left = found.get("estimated_columns")
     if left:
         click.echo(f"Estimated, since the time was up: {', '.join(left)}.")

@@ -60,6 +60,7 @@ def _environment() -> Environment:
         "cut": cut,
         "moment": moment,
         "heat": heat,
+        "hundredths": hundredths,
         "counted": lambda count, noun: f"{count:,} {noun}{'' if count == 1 else 's'}",
     }
     environment.globals |= {
@@ -100,3 +101,12 @@ def heat(value: float) -> str:
     """The class of a correlation's cell: how far it is from 0, on which side."""
     step = sum(abs(value) >= least for least in HEAT_STEPS)
     return f"{'n' if value < 0 else 'p'}{step}"
+
+
+def hundredths(value: float) -> str:
+    """A correlation to two places, without a sign where it rounds to 0.
+
+    >>> hundredths(-0.001), hundredths(-0.25)
+    ('0.00', '-0.25')
+    """
+    return f"{round(value, 2) + 0.0:.2f}"

@@ -63,6 +63,26 @@ def test_a_report_tells_what_a_table_holds(
     assert {"strata", "sizes", "clusters"} <= set(found["hints"])
 
 
+def test_warnings_and_hints_of_the_page_name_their_columns(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    regions = ("north", "east", "south", "west")
+    lines = [f"{row},{regions[row % 4]},{'' if row % 5 else row}" for row in range(1200)]
+    server.import_text(dataset, "\n".join(["id,region,price", *lines]) + "\n")
+    job = server.explore(dataset, {})
+    page = server.admin.get(result_of(job), params={"format": "html"}).text
+    found = server.admin.get(result_of(job)).json()
+    named = [
+        f"{column['name']}: {alert['sentence']}"
+        for column in found["profile"]["columns"]
+        for alert in column["alerts"]
+        if alert["severity"] == "warning"
+    ]
+    assert len(named) == job["output_summary"]["alerts"]["warning"]
+    assert [one.partition(":")[0] for one in named] == ["price"]
+    assert all(one in page for one in named)
+    assert "<strong>region</strong>: 4 strata" in page
+
+
 def test_a_report_is_kept_and_made_again_should_that_be_gone(
     server: LiveServer, dataset: int, made: dict[str, Any]
 ) -> None:

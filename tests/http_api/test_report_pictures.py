@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from http_api.report_html import heat, moment, shown
+from http_api.report_html import heat, hundredths, moment, shown
 from http_api.report_pictures import missing_picture, side_by_side
 
 
@@ -51,4 +51,5 @@ def test_figures_and_times_are_written_for_a_person() -> None:
         "true",
         "x" * 79 + "…",
     ]
+    assert [hundredths(one) for one in (-0.001, -0.25, 1.0)] == ["0.00", "-0.25", "1.00"]
     assert moment("2025-07-07T12:34:56+02:00") == "2025-07-07 10:34 UTC"
