@@ -157,7 +157,7 @@ SIGN_IN_FIRST = (
 )
 TOO_LARGE = "The request is larger than this server accepts."
 
-_DETAILS = {
+DETAILS = {
     401: SIGN_IN_FIRST,
     404: "There is nothing at this address.",
     413: TOO_LARGE,
@@ -177,7 +177,7 @@ def of_http_error(error: HTTPError) -> Response:
         detail = "; ".join(f"{_place(item['loc'])}: {item['msg']}" for item in errors[:5])
         return problem(422, "invalid_request", detail, errors)
     code = _CODES.get(error.status_code, "http_error")
-    detail = _DETAILS.get(error.status_code, error.message or "")
+    detail = DETAILS.get(error.status_code, error.message or "")
     headers = {
         name: str(value)
         for name, value in dict(error.headers).items()
@@ -236,18 +236,22 @@ def register(app: APIFlask) -> None:
     app.register_error_handler(DomainError, of_domain_error)
 
     @app.errorhandler(Exception)
-    def unforeseen(error: Exception) -> Response:
-        logger.exception("request %s failed", g.get("request_id", ""))
+    def answer_unforeseen(error: Exception) -> Response:
         if current_app.testing:
             raise error
-        damaged = damage(error)
-        if damaged is not None:
-            return of_domain_error(damaged)
-        fault = passing_fault(error)
-        if fault is not None:
-            return problem(503, fault.code, fault.message, headers={"Retry-After": RETRY_AFTER_S})
-        return problem(
-            500,
-            "internal_error",
-            "Something unforeseen went wrong. Tell the server's keeper the request id.",
-        )
+        status, code, detail = unforeseen(error)
+        headers = {"Retry-After": RETRY_AFTER_S} if passing_fault(error) else {}
+        return problem(status, code, detail, headers=headers)
+
+
+def unforeseen(error: Exception) -> tuple[int, str, str]:
+    """Status, code and sentence of an error that nobody foresaw; the log tells all of it."""
+    logger.exception("request %s failed", g.get("request_id", ""))
+    told = damage(error) or passing_fault(error)
+    if told is not None:
+        return STATUS_OF_CODE.get(told.code, 503), told.code, told.message
+    return (
+        500,
+        "internal_error",
+        "Something unforeseen went wrong. Tell the server's keeper the request id.",
+    )

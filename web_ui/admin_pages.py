@@ -12,6 +12,7 @@ from http_api.audit_routes import AuditQuery
 from storage.audit import ACTIONS, AuditFilters, list_entries
 from storage.storage_use import measure
 from storage.users import ROLES, list_users
+from web_ui.address_filters import what_is_wrong, with_days
 from web_ui.shell import blueprint, show, signed_in
 
 LIMIT = 50
@@ -45,7 +46,7 @@ def audit_trail() -> Response:
     try:
         query = _query(given)
     except ValidationError as error:
-        query, problem = _query({}), f"The filters can't be read: {error.messages}"
+        query, problem = _query({}), what_is_wrong(error)
     page = {"offset": query.pop("offset"), "limit": query.pop("limit")}
     actions = query.pop("action", None)
     filters = AuditFilters(actions=tuple(actions) if actions else None, **query)
@@ -63,7 +64,9 @@ def audit_trail() -> Response:
 
 
 def _query(given: dict[str, str]) -> dict[str, Any]:
-    loaded: dict[str, Any] = AuditQuery().load({"limit": str(LIMIT), **given})
+    loaded: dict[str, Any] = AuditQuery().load(
+        {"limit": str(LIMIT), **with_days(given, "after", "before")}
+    )
     return loaded
 
 

@@ -16,6 +16,7 @@ from http_api.jobs_routes import JobsQuery
 from job_runner.lifecycle import cancel, retry
 from storage.job_lists import JobFilters, list_jobs
 from storage.jobs import RUN_TYPES, STATUSES, Job
+from web_ui.address_filters import what_is_wrong, with_days
 from web_ui.shell import blueprint, local_page, show, signed_in, to
 
 LIMIT = 50
@@ -32,7 +33,7 @@ def jobs() -> Response:
     try:
         query = _query(given)
     except ValidationError as error:
-        query, problem = _query({}), f"The filters can't be read: {error.messages}"
+        query, problem = _query({}), what_is_wrong(error)
     page = {"offset": query.pop("offset"), "limit": query.pop("limit")}
     order = query.pop("order")
     statuses = query.pop("status", None)
@@ -89,7 +90,8 @@ def _query(given: dict[str, Any]) -> dict[str, Any]:
         for name, values in given.items()
         if name not in OUTCOME
     }
-    loaded: dict[str, Any] = JobsQuery().load({"limit": str(LIMIT), **flat})
+    days = with_days(flat, "created_after", "created_before")
+    loaded: dict[str, Any] = JobsQuery().load({"limit": str(LIMIT), **days})
     return loaded
 
 

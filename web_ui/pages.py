@@ -12,6 +12,7 @@ from web_ui import (
     import_page,
     job_page,
     jobs_pages,
+    problem_pages,
     sign_in,
 )
 from web_ui.shell import blueprint
@@ -27,5 +28,6 @@ __all__ = [
     "import_page",
     "job_page",
     "jobs_pages",
+    "problem_pages",
     "sign_in",
 ]

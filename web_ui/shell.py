@@ -10,19 +10,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import datetime
 from functools import cache, wraps
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import (
     Blueprint,
     Response,
-    g,
     make_response,
     redirect,
     render_template,
@@ -30,14 +26,12 @@ from flask import (
     send_from_directory,
 )
 from markupsafe import Markup
-from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from domain_errors import DomainError
 from http_api.access import adopt_session, session
-from http_api.host_check import HostNotAllowed, OriginNotAllowed
-from http_api.problems import STATUS_OF_CODE, of_domain_error
 from http_api.sessions import CSRF_FIELD, csrf_token, require_own_page
+from web_ui.address_filters import day_of
+from web_ui.reader_zone import local_time
 
 Page = TypeVar("Page", bound=Callable[..., Any])
 
@@ -50,7 +44,6 @@ POLICY = (
 NAVIGATION = (("/datasets", "Datasets", "gd"), ("/jobs", "Jobs", "gj"))
 STATIC = Path(str(files("web_ui").joinpath("static")))
 A_YEAR_S = 31_536_000
-TITLES = {403: "Not allowed", 404: "Not found", 409: "Not now", 422: "That can't be"}
 
 
 @cache
@@ -127,14 +120,6 @@ def _theme_is_known() -> bool:
     return request.cookies.get("theme") in ("dark", "light")
 
 
-def _local_time(text: str) -> str:
-    """A stored time in the reader's zone, which their browser has told by a cookie."""
-    zone = ZoneInfo("UTC")
-    with suppress(ZoneInfoNotFoundError, ValueError, OSError):
-        zone = ZoneInfo(request.cookies.get("zone", "UTC"))
-    return datetime.fromisoformat(text).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
-
-
 def _with_query(**changes: object) -> str:
     """The page's own address with some parts of the query changed; None takes one out."""
     values: dict[str, Any] = request.args.to_dict(flat=False)
@@ -165,34 +150,8 @@ def _csrf_field() -> Markup:
 
 # As globals, so that macros that a template imports know them, too.
 blueprint.add_app_template_global(asset, "asset")
-blueprint.add_app_template_global(_local_time, "local_time")
+blueprint.add_app_template_global(local_time, "local_time")
+blueprint.add_app_template_global(day_of, "day_of")
 blueprint.add_app_template_global(_with_query, "with_query")
 blueprint.add_app_template_global(_csrf_field, "csrf_field")
 blueprint.add_app_template_global(_size, "size")
-
-
-@blueprint.errorhandler(DomainError)
-def refused(error: DomainError) -> Response:
-    """A refusal as a page; one of whoever asks from elsewhere isn't worth a page."""
-    if isinstance(error, HostNotAllowed | OriginNotAllowed):
-        return of_domain_error(error)
-    status = STATUS_OF_CODE.get(error.code, 500)
-    return problem_page(status, error.message)
-
-
-@blueprint.errorhandler(HTTPException)
-def not_served(error: HTTPException) -> Response:
-    """An error of HTTP as a page."""
-    return problem_page(error.code or 500, error.description or "")
-
-
-def problem_page(status: int, detail: str) -> Response:
-    """What went wrong, and where to go from here."""
-    return show(
-        "problem.html",
-        status,
-        title=TITLES.get(status, "Something went wrong"),
-        status=status,
-        detail=detail,
-        request_id=g.get("request_id", ""),
-    )

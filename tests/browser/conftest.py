@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.browser.watching import Watch
 from tests.live_server import PASSWORD, LiveServer
 
 CHROMIUM = os.environ.get("JOBSVC_TEST_CHROMIUM", "/usr/bin/chromium")
@@ -22,6 +24,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+ZONE = "Asia/Kolkata"  # half an hour beside the others, and in no way that of a server
 
 
 @pytest.fixture(scope="session")
@@ -33,34 +36,51 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
+OpenPage = Callable[..., Page]
+
+
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page of its own; a request that leaves the machine fails the test."""
-    context = browser.new_context()
-    opened = context.new_page()
-    strangers: list[str] = []
-    opened.on(
-        "request",
-        lambda request: (
-            None
-            if request.url.startswith(("http://127.0.0.1:", "data:"))
-            else strangers.append(request.url)
-        ),
-    )
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Makes pages with a browser session each; ``watch_of`` tells what a page may not do."""
+    contexts: list[BrowserContext] = []
+    pages: list[Page] = []
+
+    def opened(**options: Any) -> Page:
+        context = browser.new_context(**{"timezone_id": ZONE, **options})
+        contexts.append(context)
+        page = context.new_page()
+        WATCHES[page] = Watch(page)
+        pages.append(page)
+        return page
+
     yield opened
-    context.close()
-    assert strangers == []
+    for context in contexts:
+        context.close()
+    for page in pages:
+        assert WATCHES.pop(page).found == []
+
+
+WATCHES: dict[Page, Watch] = {}
+
+
+def watch_of(page: Page) -> Watch:
+    """What sees to it that a page behaves."""
+    return WATCHES[page]
+
+
+@pytest.fixture
+def page(open_page: OpenPage) -> Page:
+    """A page of its own."""
+    return open_page()
 
 
 def sign_in(page: Page, url: str, soeid: str, path: str = "/") -> None:
-    """Sign in by the form and go to a page."""
-    page.goto(f"{url}/sign-in")
-    page.get_by_label("SOEID").fill(soeid)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"{url}/")
-    if path != "/":
-        page.goto(f"{url}{path}")
+    """Sign in by the form's own request, without the form, and go to a page."""
+    answer = page.context.request.post(
+        f"{url}/sign-in", form={"soeid": soeid, "password": PASSWORD}, max_redirects=0
+    )
+    assert answer.status == 303, answer.text()
+    page.goto(f"{url}{path}")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+from tests.browser.conftest import watch_of
 from tests.live_server import LiveServer, finished
 
 GUIDE = Path(__file__).parents[2] / "docs" / "JOBS_API_GUIDE.md"
@@ -91,7 +92,8 @@ def test_handling_errors(
     names: dict[str, Any] = {"jobId": job_id}
     if token == "wrong":
         names["token"] = "wrong"
-    run(page, server, WORKFLOWS[2], names, "")
+    with watch_of(page).expect(expected or "nothing"):
+        run(page, server, WORKFLOWS[2], names, "")
     assert len(printed) == (0 if expected is None else 1)
     if expected is not None:
         assert printed[0].startswith(expected)

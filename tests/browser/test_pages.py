@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+import jobsvc
+from job_runner.settings import Settings
+from tests.browser.conftest import OpenPage, sign_in, watch_of
 from tests.live_server import PASSWORD, LiveServer
 from tests.server_process import ServerProcess
 
@@ -93,3 +98,82 @@ def test_a_link_that_never_was_has_ended(server: LiveServer, code: str) -> None:
     assert nobody.get("/sign-in", params={"code": code}).status_code == 404
     form = {"code": code, "password": PASSWORD, "again": PASSWORD}
     assert nobody.post("/sign-in", data=form).status_code == 404
+
+
+def test_an_unknown_address_is_a_page_for_a_browser_and_a_document_for_a_program(
+    page: Page, server: LiveServer
+) -> None:
+    answer = page.goto(f"{server.url}/nowhere")
+    assert answer is not None
+    assert answer.status == 404
+    expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    assert page.title() == "Not found – jobsvc"
+    nobody = server.client(None)
+    for path in ("/nowhere", "/api/nowhere"):
+        assert nobody.get(path).json()["code"] == "not_found"
+    as_browser = {"Accept": "text/html"}
+    assert nobody.get("/api/nowhere", headers=as_browser).json()["code"] == "not_found"
+    refused = nobody.get("/sign-out")
+    assert refused.status_code == 405
+    assert set(refused.headers["Allow"].split(", ")) == {"OPTIONS", "POST"}
+
+
+def test_an_error_that_nobody_foresaw_is_a_page_that_names_the_request(
+    page: Page, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=tmp_path / "data", memory_mb=128)
+    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as server:
+        _, user = server.new_user("admin")
+        sign_in(page, server.url, user["soeid"])
+        with here.service.database.write() as tx:
+            tx.execute("ALTER TABLE audit_log RENAME TO audit_log_gone")
+        with watch_of(page).expect("500"):
+            page.goto(f"{server.url}/admin/audit")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Something went wrong")
+        assert re.search("Request [0-9a-f-]{36}", page.locator("main").inner_text())
+
+
+def test_times_stand_in_the_readers_zone_before_any_script_runs(
+    open_page: OpenPage, server: LiveServer
+) -> None:
+    """The sign-in has told the zone, so nothing changes under the reader's eyes."""
+    _, user = server.new_user()
+    page = open_page(timezone_id="Asia/Kolkata")
+    page.goto(f"{server.url}/sign-in")
+    sign_in(page, server.url, user["soeid"], "/account")
+    shown = page.locator("time").first
+    told = httpx.get(
+        f"{server.url}/account",
+        headers={"Cookie": "; ".join(f"{c['name']}={c['value']}" for c in page.context.cookies())},
+    ).text
+    assert f">{shown.inner_text()}</time>" in told
+    utc = datetime.fromisoformat(user["created_at"])
+    local = utc.astimezone(ZoneInfo("Asia/Kolkata"))
+    expect(shown).to_have_text(local.strftime("%Y-%m-%d %H:%M:%S"))
+    expect(shown).to_have_attribute(
+        "title", f"{utc:%Y-%m-%d %H:%M:%S}.{utc.microsecond // 1000:03} UTC"
+    )
+
+
+def test_a_day_in_a_filter_is_the_readers_own(open_page: OpenPage, server: LiveServer) -> None:
+    """Made just now: in Kiritimati's today, though it may be yesterday still in UTC."""
+    client, user = server.new_user()
+    server.new_table(5, client)
+    zone = "Pacific/Kiritimati"
+    page = open_page(timezone_id=zone)
+    page.goto(f"{server.url}/sign-in")
+    today = datetime.now(ZoneInfo(zone)).date()
+    for day, jobs in ((today, 1), (today + timedelta(days=1), 0)):
+        path = f"/jobs?user_soeid={user['soeid']}&created_after={day}"
+        sign_in(page, server.url, user["soeid"], path)
+        expect(
+            page.get_by_text(f"{jobs} job{'' if jobs == 1 else 's'}", exact=True)
+        ).to_be_visible()
+
+
+def test_filters_that_cannot_be_are_told_and_not_applied(page: Page, server: LiveServer) -> None:
+    _, user = server.new_user()
+    sign_in(page, server.url, user["soeid"], "/jobs?dataset_id=flights&created_after=soon")
+    expect(page.get_by_role("alert")).to_contain_text("none is applied")
+    expect(page.get_by_role("alert")).to_contain_text("created after: Must be a time")

@@ -4,16 +4,10 @@ import { all, one } from "./dom.js";
 import { localTime } from "./format.js";
 import "./forms.js";
 import { openHelp, openPalette } from "./palette.js";
+import { remember } from "./zone.js";
 
-const YEAR_S = 31536000;
-
+// They are right already, unless the reader's zone has changed since the last page.
 all("time[datetime]").forEach(localTime);
-// The server reads it, so that the next page comes with the reader's own times.
-remember("zone", Intl.DateTimeFormat().resolvedOptions().timeZone);
-
-function remember(name, value) {
-  document.cookie = `${name}=${value}; path=/; max-age=${YEAR_S}; SameSite=Lax`;
-}
 
 one("#theme")?.addEventListener("click", () => {
   const root = document.documentElement;

@@ -1,0 +1,147 @@
+"""A server with something of everything to look at: long names, many refs, jobs in every state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+import jobsvc
+from job_runner.settings import Settings
+from storage.jobs import NewJob, insert_job
+from tests.live_server import LiveServer, finished
+
+LONG = "A name so long that it takes more than one line on most screens, and four on a narrow one"
+BLANKLESS = "Averyveryverylongnamewithoutanyblanks" * 5
+ROWS = 12
+FILTER = (
+    "id > 3 AND (city = 'Oslo' OR city IS NULL OR id IN (" + ", ".join(map(str, range(12))) + "))"
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """A server, and where to look on it."""
+
+    server: LiveServer
+    admin: str
+    newcomer: str
+    dataset: int
+    empty: int
+    crowded: int
+    jobs: dict[str, str]
+    """Ids of jobs: draw, import, failed, pending, running."""
+
+
+@contextmanager
+def shown_world(data_dir: Path) -> Iterator[World]:
+    """The server, as long as the block runs."""
+    settings = Settings(data_dir=data_dir, memory_mb=256)
+    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as server:
+        admin, who = server.new_user("admin")
+        _, newcomer = server.new_user()
+        dataset = _dataset(admin, "Sales", tags=["sales"], description="What was sold, and where.")
+        imported = server.import_text(dataset, _table(), client=admin)
+        drawn = _drawn(admin, dataset)
+        admin.put(
+            f"/api/datasets/{dataset}/permissions",
+            json={"user_soeid": newcomer["soeid"], "permission": "read"},
+        )
+        admin.post("/api/tokens", json={"name": "nightly", "scope": "read"})
+        template = {"rounds": [{"method": "random", "parameters": {"sample_size": 3}}]}
+        admin.post("/api/sampling/templates", json={"name": "Three rows", "body": template})
+        empty = _dataset(admin, BLANKLESS, tags=["t" * 90], description=BLANKLESS)
+        failed = server.import_text(empty, "a,b\n1,2\n3,4,5\n", f"{'a' * 150}.csv", client=admin)
+        yield World(
+            server,
+            who["soeid"],
+            newcomer["soeid"],
+            dataset,
+            empty,
+            _crowded(server, admin),
+            {
+                "draw": drawn,
+                "import": imported["id"],
+                "failed": failed["id"],
+                "pending": _held(server, dataset, who["id"], "pending"),
+                "running": _held(server, dataset, who["id"], "running"),
+            },
+        )
+
+
+def _dataset(client: httpx.Client, name: str, **given: Any) -> int:
+    answer = client.post("/api/datasets", json={"name": name, **given})
+    return int(answer.json()["dataset_id"])
+
+
+def _table() -> str:
+    cities = ("Oslo", "Lima", "Kyiv", "")
+    rows = [f'{row},{cities[row % 4]},{row * 1234.5},"{"words " * 30}"' for row in range(ROWS)]
+    return "\n".join(["id,city,amount,remark", *rows]) + "\n"
+
+
+def _drawn(client: httpx.Client, dataset: int) -> str:
+    strata = {"strata_columns": ["city"], "sample_size": 6, "seed": 7}
+    body = {
+        "rounds": [
+            {"method": "stratified", "parameters": strata},
+            {
+                "method": "random",
+                "parameters": {"sample_size": 3},
+                "filters": {"expression": FILTER},
+            },
+        ],
+        "export_residual": True,
+    }
+    answer = client.post(f"/api/sampling/datasets/{dataset}/jobs", json=body)
+    job = finished(client, answer.json()["job_id"])
+    assert job["status"] == "completed", job
+    return str(job["id"])
+
+
+def _crowded(server: LiveServer, client: httpx.Client) -> int:
+    """A dataset with many tags, refs and columns, each with a long name."""
+    tags = [f"tag number {number}" for number in range(30)]
+    dataset = _dataset(client, LONG, tags=tags, description="Words and words. " * 30)
+    names = [f"column_{number}_of_a_wide_table" for number in range(15)]
+    table = f"{','.join(names)}\n{','.join(map(str, range(15)))}\n"
+    server.import_text(dataset, table, client=client)
+    for number in range(8):
+        name = f"ref-{number:03}-of-a-long-name-that-someone-thought-of"
+        client.post(f"/api/datasets/{dataset}/refs", json={"name": name, "from_ref": "main"})
+    return dataset
+
+
+def _held(server: LiveServer, dataset: int, user_id: int, status: str) -> str:
+    """A job that stays as it is: no thread takes up what isn't to run before a far day."""
+    service = server.service
+    job_id = service.new_id()
+    parameters = {
+        "ref": "main",
+        "file_name": "later.csv",
+        "size_bytes": 12345,
+        "commit_message": "",
+    }
+    with service.database.write() as tx:
+        insert_job(
+            tx,
+            NewJob(job_id, "import", dataset, user_id, None, parameters),
+            service.clock,
+            service.settings.waiting_jobs_max,
+        )
+        if status == "pending":
+            tx.execute(
+                "UPDATE jobs SET not_before = '9999-01-01T00:00:00.000000+00:00' WHERE id = ?",
+                (job_id,),
+            )
+        else:
+            tx.execute(
+                "UPDATE jobs SET status = 'running', started_at = created_at, attempt = 1, "
+                "progress = 40, progress_message = 'reading rows' WHERE id = ?",
+                (job_id,),
+            )
+    return job_id

@@ -1,0 +1,243 @@
+"""axe-core finds nothing on any page in any state, light or dark, wide or narrow; no page is wider
+than the screen.
+
+The world and the browser's session are shared by all states, since none changes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.browser.conftest import ZONE, sign_in
+from tests.browser.shown_world import World, shown_world
+from tests.browser.watching import Watch
+
+EVERYTHING: dict[str, Any] = {"rules": {"target-size": {"enabled": True}}}
+COLOURS: dict[str, Any] = {"runOnly": ["color-contrast", "link-in-text-block"]}
+RUN = "async (options) => (await axe.run({...options, resultTypes: ['violations']})).violations"
+"""What of a page changes with its width is looked at in either; its colours in all four."""
+LOOKS = (
+    (1280, "light", EVERYTHING),
+    (1280, "dark", COLOURS),
+    (360, "dark", EVERYTHING),
+    (360, "light", COLOURS),
+)
+
+Goto = Callable[[str], None]
+State = Callable[[Page, World, Goto], object]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with shown_world(tmp_path_factory.mktemp("shown") / "data") as shown:
+        yield shown
+
+
+@pytest.fixture(scope="module")
+def admins(browser: Browser, world: World) -> Iterator[BrowserContext]:
+    context = browser.new_context(timezone_id=ZONE)
+    sign_in(context.new_page(), world.server.url, world.admin)
+    yield context
+    context.close()
+
+
+def assert_accessible(page: Page) -> None:
+    """In every look: no violation, no part of the page beyond its right side."""
+    page.evaluate(AXE_SCRIPT)
+    for width, scheme, options in LOOKS:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert beyond <= 0, f"{page.url} is {beyond} px too wide for {width}"
+        found = [
+            (rule["id"], [(node["html"][:200], node["failureSummary"]) for node in rule["nodes"]])
+            for rule in page.evaluate(RUN, options)
+        ]
+        assert found == [], f"{page.url}, {width} px, {scheme}"
+
+
+def at(path: str) -> State:
+    """The page at an address, with names of the world filled in."""
+    return lambda page, world, goto: goto(path.format(w=world, j=world.jobs))
+
+
+def palette(page: Page, world: World, goto: Goto) -> None:
+    goto("/datasets")
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox", name="What to do").fill("sal")
+    expect(page.get_by_role("option", name="Dataset Sales")).to_be_visible()
+
+
+def help_sheet(page: Page, world: World, goto: Goto) -> None:
+    goto(f"/jobs/{world.jobs['draw']}")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def menu(page: Page, world: World, goto: Goto) -> None:
+    goto("/")
+    page.locator("summary").first.click()
+
+
+def sure(page: Page, world: World, goto: Goto) -> None:
+    goto(f"/datasets/{world.dataset}?tab=settings")
+    page.get_by_role("button", name="Remove it").click()
+
+
+def draw_with_strata(page: Page, world: World, goto: Goto) -> None:
+    goto(f"/datasets/{world.dataset}/draw?job={world.jobs['draw']}")
+    expect(page.get_by_role("region", name="Strata of round 1")).to_be_visible()
+    for summary in page.locator("#draw summary").all():
+        if summary.is_visible() and not summary.evaluate("s => s.parentElement.open"):
+            summary.click()
+    page.get_by_role("button", name="Add a condition").first.click()
+
+
+def draw_with_an_error(page: Page, world: World, goto: Goto) -> None:
+    goto(f"/datasets/{world.dataset}/draw")
+    page.get_by_label("Rows", exact=True).fill("0")
+    expect(page.locator("[aria-invalid=true]")).to_have_count(1)
+
+
+def keep_template(page: Page, world: World, goto: Goto) -> None:
+    goto(f"/datasets/{world.dataset}/draw")
+    expect(page.get_by_text("rows would be drawn")).to_be_visible()
+    page.get_by_role("button", name="Keep as template").click()
+
+
+def preview(page: Page, world: World, goto: Goto) -> None:
+    goto(f"/datasets/{world.dataset}/import")
+    table = {"name": "t.csv", "mimeType": "text/csv", "buffer": b"id,city\n1,\n2,Oslo\n"}
+    page.get_by_label("Drop a file").set_input_files(table)
+    expect(page.get_by_role("region", name="First rows")).to_be_visible()
+
+
+def unreadable(page: Page, world: World, goto: Goto) -> None:
+    goto(f"/datasets/{world.dataset}/import")
+    table = {"name": "t.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n3\n"}
+    page.get_by_label("Drop a file").set_input_files(table)
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def refused_form(page: Page, world: World, goto: Goto) -> None:
+    goto("/admin/users")
+    page.get_by_label("SOEID").fill(world.admin)
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def wrong_password(page: Page, world: World, goto: Goto) -> None:
+    page.context.clear_cookies()
+    goto("/sign-in")
+    page.get_by_label("SOEID").fill(world.newcomer)
+    page.get_by_label("Password").fill("not the password")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def choose_password(page: Page, world: World, goto: Goto) -> None:
+    users = world.server.admin.get("/api/users").json()["users"]
+    (number,) = (user["id"] for user in users if user["soeid"] == world.newcomer)
+    link = world.server.admin.post(f"/api/users/{number}/sign-in-link").json()["link"]
+    goto(link[link.index("/sign-in") :])
+
+
+OF_THE_ADMIN: dict[str, State] = {
+    "home": at("/"),
+    "datasets": at("/datasets"),
+    "no dataset passes": at("/datasets?q=nothing"),
+    "new dataset": at("/datasets/new"),
+    "dataset": at("/datasets/{w.dataset}"),
+    "rows": at("/datasets/{w.dataset}?tab=data&order_by=amount&columns=id&columns=amount"),
+    "no row passes": at("/datasets/{w.dataset}?tab=data&filter=id+%3C+0"),
+    "a filter that can't be": at("/datasets/{w.dataset}?tab=data&filter=no+such"),
+    "history": at("/datasets/{w.dataset}?tab=history"),
+    "draws": at("/datasets/{w.dataset}?tab=draws"),
+    "access": at("/datasets/{w.dataset}?tab=access"),
+    "settings": at("/datasets/{w.dataset}?tab=settings"),
+    "are you sure": sure,
+    "empty dataset": at("/datasets/{w.empty}"),
+    "no draws": at("/datasets/{w.empty}?tab=draws"),
+    "nothing to draw from": at("/datasets/{w.empty}/draw"),
+    "crowded dataset": at("/datasets/{w.crowded}"),
+    "wide rows": at("/datasets/{w.crowded}?tab=data"),
+    "import": at("/datasets/{w.dataset}/import"),
+    "preview": preview,
+    "unreadable file": unreadable,
+    "draw": draw_with_strata,
+    "draw with an error": draw_with_an_error,
+    "keep as a template": keep_template,
+    "jobs": at("/jobs"),
+    "no job passes": at("/jobs?status=failed&run_type=sampling"),
+    "filters that can't be": at("/jobs?dataset_id=flights"),
+    "a draw": at("/jobs/{j[draw]}"),
+    "drawn rows": at("/jobs/{j[draw]}?tab=rows"),
+    "residual": at("/jobs/{j[draw]}?tab=residual"),
+    "reserves": at("/jobs/{j[draw]}?tab=reserves"),
+    "why": at("/jobs/{j[draw]}?tab=why&row=primary:5"),
+    "why of no row": at("/jobs/{j[draw]}?tab=why&row=nothing"),
+    "request": at("/jobs/{j[draw]}?tab=request"),
+    "log": at("/jobs/{j[draw]}?tab=log"),
+    "an import": at("/jobs/{j[import]}"),
+    "a failed job": at("/jobs/{j[failed]}"),
+    "a job that waits": at("/jobs/{j[pending]}"),
+    "a job that runs": at("/jobs/{j[running]}"),
+    "account": at("/account"),
+    "users": at("/admin/users"),
+    "a form that is refused": refused_form,
+    "audit": at("/admin/audit?limit=8"),
+    "nothing at this address": at("/nowhere"),
+    "no such job": at("/jobs/none"),
+    "palette": palette,
+    "help sheet": help_sheet,
+    "menu": menu,
+}
+OF_OTHERS: dict[str, State] = {
+    "sign-in": at("/sign-in"),
+    "wrong password": wrong_password,
+    "choose a password": choose_password,
+    "a link that has ended": at("/sign-in?code=ended"),
+    "nothing at this address": at("/nowhere"),
+}
+OF_A_READER: dict[str, State] = {
+    "home": at("/"),
+    "dataset": at("/datasets/{w.dataset}"),
+    "jobs": at("/jobs"),
+    "not allowed": at("/admin/users"),
+}
+
+
+def look(context: BrowserContext, world: World, state: State) -> None:
+    """Bring a page into the state, and look at it."""
+    page = context.new_page()
+    watch = Watch(page)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    state(page, world, lambda path: page.goto(f"{world.server.url}{path}") and None)
+    assert_accessible(page)
+    page.close()
+    assert watch.found == []
+
+
+@pytest.mark.parametrize("state", OF_THE_ADMIN)
+def test_what_an_admin_sees_is_accessible(admins: BrowserContext, world: World, state: str) -> None:
+    look(admins, world, OF_THE_ADMIN[state])
+
+
+@pytest.mark.parametrize("state", OF_A_READER)
+def test_what_a_reader_sees_is_accessible(browser: Browser, world: World, state: str) -> None:
+    context = browser.new_context(timezone_id=ZONE)
+    sign_in(context.new_page(), world.server.url, world.newcomer)
+    look(context, world, OF_A_READER[state])
+    context.close()
+
+
+@pytest.mark.parametrize("state", OF_OTHERS)
+def test_what_a_stranger_sees_is_accessible(browser: Browser, world: World, state: str) -> None:
+    context = browser.new_context(timezone_id=ZONE)
+    look(context, world, OF_OTHERS[state])
+    context.close()
