@@ -34,7 +34,7 @@ class World:
     empty: int
     crowded: int
     jobs: dict[str, str]
-    """Ids of jobs: draw, import, failed, pending, running."""
+    """Ids of jobs: draw, import, failed, profile, report, query, pending, running."""
 
 
 @contextmanager
@@ -67,6 +67,9 @@ def shown_world(data_dir: Path) -> Iterator[World]:
                 "draw": drawn,
                 "import": imported["id"],
                 "failed": failed["id"],
+                "profile": _asked(admin, "profiling", dataset),
+                "report": _asked(admin, "exploration", dataset),
+                "query": _asked(admin, "exploration", dataset, sql="SELECT city FROM data"),
                 "pending": _held(server, dataset, who["id"], "pending"),
                 "running": _held(server, dataset, who["id"], "running"),
             },
@@ -98,6 +101,13 @@ def _drawn(client: httpx.Client, dataset: int) -> str:
         "export_residual": True,
     }
     answer = client.post(f"/api/sampling/datasets/{dataset}/jobs", json=body)
+    job = finished(client, answer.json()["job_id"])
+    assert job["status"] == "completed", job
+    return str(job["id"])
+
+
+def _asked(client: httpx.Client, kind: str, dataset: int, **body: Any) -> str:
+    answer = client.post(f"/api/{kind}/datasets/{dataset}/jobs", json=body)
     job = finished(client, answer.json()["job_id"])
     assert job["status"] == "completed", job
     return str(job["id"])

@@ -131,6 +131,12 @@ def refused_form(page: Page, world: World, goto: Goto) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
+def prune(page: Page, world: World, goto: Goto) -> None:
+    goto("/admin/storage")
+    page.get_by_role("button", name="What would go?").click()
+    expect(page.get_by_role("region", name="What would go")).to_contain_text("go")
+
+
 def wrong_password(page: Page, world: World, goto: Goto) -> None:
     page.context.clear_cookies()
     goto("/sign-in")
@@ -156,6 +162,7 @@ OF_THE_ADMIN: dict[str, State] = {
     "rows": at("/datasets/{w.dataset}?tab=data&order_by=amount&columns=id&columns=amount"),
     "no row passes": at("/datasets/{w.dataset}?tab=data&filter=id+%3C+0"),
     "a filter that can't be": at("/datasets/{w.dataset}?tab=data&filter=no+such"),
+    "profile": at("/datasets/{w.dataset}?tab=profile"),
     "history": at("/datasets/{w.dataset}?tab=history"),
     "draws": at("/datasets/{w.dataset}?tab=draws"),
     "access": at("/datasets/{w.dataset}?tab=access"),
@@ -184,12 +191,19 @@ OF_THE_ADMIN: dict[str, State] = {
     "request": at("/jobs/{j[draw]}?tab=request"),
     "log": at("/jobs/{j[draw]}?tab=log"),
     "an import": at("/jobs/{j[import]}"),
+    "a profile": at("/jobs/{j[profile]}"),
+    "a report": at("/jobs/{j[report]}"),
+    "a report's own page": at("/api/exploration/jobs/{j[report]}/result?format=html"),
+    "a query": at("/jobs/{j[query]}"),
+    "a query's rows": at("/jobs/{j[query]}?tab=result"),
     "a failed job": at("/jobs/{j[failed]}"),
     "a job that waits": at("/jobs/{j[pending]}"),
     "a job that runs": at("/jobs/{j[running]}"),
     "account": at("/account"),
     "users": at("/admin/users"),
     "a form that is refused": refused_form,
+    "storage": at("/admin/storage"),
+    "what a prune would remove": prune,
     "audit": at("/admin/audit?limit=8"),
     "nothing at this address": at("/nowhere"),
     "no such job": at("/jobs/none"),

@@ -16,7 +16,7 @@ function show(report, title) {
   const keeps = Object.entries(report.keeps).map(([name, days]) => `${name.replaceAll("_", " ")}: ${days || "for ever"}`);
   fill(found,
     h("p", {}, h("strong", {}, title), kinds.length ? ` ${bytes(report.size_bytes)}.` : ""),
-    kinds.length ? h("div", { class: "scroll" }, h("table", {},
+    kinds.length ? h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Kinds" }, h("table", {},
       h("thead", {}, h("tr", {}, ["Kind", "How many", "Size", "From", "To", "Such as"].map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {}, kinds.map((kind) => h("tr", {},
         h("td", {}, kind.kind.replaceAll("_", " ")), h("td", { class: "number" }, number(kind.count)),
