@@ -19,7 +19,7 @@ from storage.commits import get_commit
 from storage.database import Transaction
 from storage.errors import Conflict, NotFound, StaleJob, TooManyWaiting
 from storage.job_changes import JobChange, end_of_job
-from storage.rows import all_rows, first, number, run
+from storage.rows import first, number, run
 
 RunType = Literal["sampling", "import", "exploration", "profiling"]
 RUN_TYPES: tuple[RunType, ...] = ("sampling", "import", "exploration", "profiling")
@@ -237,11 +237,6 @@ def cancel_job(tx: Transaction, job_id: str, soeid: str, clock: Clock) -> None:
     if done is None:
         raise Conflict(f"The job is {get_job(tx, job_id).status} already.")
     tx.changes.append(end_of_job(done))
-
-
-def unfinished_job_ids(tx: Transaction) -> set[str]:
-    """Jobs that wait or run: their uploads are still needed."""
-    return {row["id"] for row in all_rows(tx, "unfinished_job_ids")}
 
 
 _COLUMNS = {
