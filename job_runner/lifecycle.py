@@ -11,6 +11,7 @@ from job_runner.open_tables import source_of
 from job_runner.output_refs import require_free
 from job_runner.service import Service
 from storage.audit import THIS_PROCESS, Origin, record
+from storage.durable import sync
 from storage.errors import Conflict
 from storage.idempotency import IdempotencyKey, job_of_key, keep_key
 from storage.jobs import Job, NewJob, cancel_job, get_job, insert_job
@@ -69,7 +70,6 @@ def retry(
             raise Conflict(f"The job is {job.status}; only a failed one can be done again.")
         if job.run_type == "import":
             get_ref(tx, job.dataset_id, job.run_parameters["ref"])
-            _take_upload(service, job.id, job_id)
         else:
             source_of(job)
             if (name := job.run_parameters.get("output_ref")) is not None:
@@ -89,13 +89,20 @@ def retry(
         insert_job(tx, new, service.clock, service.settings.waiting_jobs_max)
         keep_key(tx, user.id, key, job_id, service.clock)
         made = get_job(tx, job_id)
+        if made.run_type == "import":
+            _share_upload(service, job.id, job_id)
+    if made.run_type == "import":
+        service.directory.discard_upload(job.id)
     service.wake_runner()
     return made
 
 
-def _take_upload(service: Service, old_id: str, new_id: str) -> None:
+def _share_upload(service: Service, old_id: str, new_id: str) -> None:
+    """Give the new job the old one's file; the old one keeps it until the new one is there."""
+    new = service.directory.upload_path(new_id)
     try:
-        service.directory.upload_path(old_id).replace(service.directory.upload_path(new_id))
+        new.hardlink_to(service.directory.upload_path(old_id))
+        sync(new.parent)
     except FileNotFoundError:
         raise Conflict(
             "The file of that import is gone, or could not be read as it is. Import a file again."

@@ -1,19 +1,22 @@
 """What a start does before anything else runs.
 
 Invariant: afterwards no job is "running", every data file belongs to a commit (unless a backup was
-reading them), and every upload to a job that still needs it. Safe only while this process holds the
-data directory and no job runs.
+reading them), and every upload to a job that still needs it, or that failed not long ago and can be
+done again with it. Safe only while this process holds the data directory and no job runs.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Set
+from datetime import timedelta
 
+from job_runner.faults import WORTH_A_RETRY
 from job_runner.service import Service
+from storage.clock import timestamp
 from storage.commits import named_files
 from storage.errors import FilesInUse
-from storage.job_queue import recover_jobs, unfinished_job_ids
+from storage.job_queue import needed_uploads, recover_jobs
 from storage.tokens import forget_ended_tokens
 
 logger = logging.getLogger("jobsvc.recovery")
@@ -26,9 +29,11 @@ def recover(service: Service) -> None:
         forget_ended_tokens(tx, service.clock)
     with service.database.read() as tx:
         kept = named_files(tx)
-        needed_uploads = unfinished_job_ids(tx)
+        needed = needed_uploads(
+            tx, service.directory.uploads(), WORTH_A_RETRY, ended_after=_kept_since(service)
+        )
     swept = _sweep_files(service, kept)
-    service.directory.sweep_uploads(needed_uploads)
+    service.directory.sweep_uploads(needed)
     if requeued or given_up or swept:
         logger.info(
             "recovered: %d jobs run again, %d given up, %d stray files swept",
@@ -36,6 +41,11 @@ def recover(service: Service) -> None:
             given_up,
             swept,
         )
+
+
+def _kept_since(service: Service) -> str:
+    """When an import must have ended for its file to be kept."""
+    return timestamp(service.clock() - timedelta(days=service.settings.keep_uploads_days))
 
 
 def _sweep_files(service: Service, kept: Set[str]) -> int:

@@ -134,7 +134,7 @@ class Settings:
     keep_uploads_days: int = _setting(
         7,
         "days",
-        "How long a prune keeps the files of failed imports; 0 is until the next start.",
+        "How long the files of failed imports are kept for a retry; 0 is until the next start.",
         0,
     )
     keep_counts_days: int = _setting(

@@ -111,11 +111,15 @@ class DataDirectory:
         """Drop a finished job's uploaded file, if it has one."""
         self.upload_path(job_id).unlink(missing_ok=True)
 
+    def uploads(self) -> list[str]:
+        """The names of all uploads: ids of jobs, and names of files that never became one."""
+        return [path.name for path in self.uploads_dir.iterdir()]
+
     def sweep_uploads(self, needed: Set[str]) -> None:
-        """Drop the uploads of jobs that have ended, and those that never became a job."""
-        for path in self.uploads_dir.iterdir():
-            if path.name not in needed:
-                path.unlink()
+        """Drop all uploads but those that are needed."""
+        for name in self.uploads():
+            if name not in needed:
+                self.upload_path(name).unlink()
 
     def _who_has_it(self) -> str:
         owner = self.owner()

@@ -6,6 +6,8 @@ work, users take turns, and a user's own jobs keep their order. Called by the ru
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -96,6 +98,23 @@ def recover_jobs(tx: Transaction, clock: Clock) -> tuple[int, int]:
     return len(all_rows(tx, "requeue_jobs")), len(given_up)
 
 
-def unfinished_job_ids(tx: Transaction) -> set[str]:
-    """Jobs that wait or run: their uploads are still needed."""
-    return {row["id"] for row in all_rows(tx, "unfinished_job_ids")}
+def needed_uploads(
+    tx: Transaction, uploads: Iterable[str], codes: Iterable[str], *, ended_after: str
+) -> set[str]:
+    """Of some uploads, named for their jobs, those that a job needs or could be done again with.
+
+    Parameters
+    ----------
+    codes : iterable of str
+        Ends of a job that are worth another try.
+    ended_after : str
+        Jobs that ended before are not kept a file for.
+    """
+    rows = all_rows(
+        tx,
+        "needed_uploads",
+        uploads=json.dumps(list(uploads)),
+        codes=json.dumps(sorted(codes)),
+        ended_after=ended_after,
+    )
+    return {row["id"] for row in rows}

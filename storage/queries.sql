@@ -630,10 +630,13 @@ SELECT (SELECT count(*) FROM jobs INDEXED BY jobs_waiting
      + (SELECT count(*) FROM jobs INDEXED BY jobs_running
         WHERE status = 'running' AND dataset_id = :dataset_id);
 
--- unfinished_job_ids: Jobs whose uploads are still needed.
-SELECT id FROM jobs WHERE status = 'pending'
-UNION ALL
-SELECT id FROM jobs WHERE status = 'running';
+-- needed_uploads: Of some uploads, those of jobs to come, and of failed ones worth another try.
+SELECT id FROM jobs
+WHERE id IN (SELECT value FROM json_each(:uploads))
+  AND (status IN ('pending', 'running')
+       OR status = 'failed' AND completed_at > :ended_after
+          AND error_code IN (SELECT value FROM json_each(:codes))
+          AND NOT EXISTS (SELECT 1 FROM jobs AS again WHERE again.retry_of = jobs.id));
 
 -- put_back_job: running -> pending, when the service stops in good order: the attempt doesn't count.
 UPDATE jobs SET status = 'pending', started_at = NULL, progress = 0, attempt = attempt - 1,

@@ -1,9 +1,9 @@
 """The product in a process that dies at a point of its own work, chosen by name.
 
-A point lies just before or just after each step that lasts: a sync to disk, a rename, a removal, a
-committed transaction. A pass that doesn't die tells the points' names; then one process dies at
-each. The product knows nothing of it: what is wrapped here is the standard library and the one way
-in which a transaction is written.
+A point lies just before or just after each step that lasts: a sync to disk, a link, a rename, a
+removal, a committed transaction. A pass that doesn't die tells the points' names; then one process
+dies at each. The product knows nothing of it: what is wrapped here is the standard library and the
+one way in which a transaction is written.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from tests.faults.history import Books, wait_until_idle
 from tests.forked_process import run_jobsvc
 
 ROOT = Path(jobsvc.__file__).parent
-LASTING = ("fsync", "fdatasync", "replace", "rename", "unlink", "remove", "rmdir")
+LASTING = ("fsync", "fdatasync", "link", "replace", "rename", "unlink", "remove", "rmdir")
 OFTEN = 2
 """How often the same point of the same function counts: a loop's later rounds are like these."""
-TIMED = "context.report"
+TIMED = "context._note"
 """Notes of progress come by the clock, so only the first is a point."""
 
 

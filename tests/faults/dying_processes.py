@@ -10,8 +10,10 @@ from collections.abc import Callable
 from contextlib import closing
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
+from storage.clock import system_clock, timestamp
 from tests.faults import dying
 from tests.faults.history import Books
 from tests.forked_process import ForkedProcess
@@ -62,3 +64,12 @@ def accept(data_dir: Path, asked: str) -> str:
     with closing(sqlite3.connect(data_dir / "jobsvc.sqlite3")) as database:
         ((job_id,),) = database.execute("SELECT id FROM jobs WHERE status = 'pending'").fetchall()
     return str(job_id)
+
+
+def accept_for_later(data_dir: Path, asked: str) -> str:
+    """Have a job accepted that waits for the next hundred seconds; returns its id."""
+    job_id = accept(data_dir, asked)
+    soon = timestamp(system_clock() + timedelta(seconds=100))
+    with closing(sqlite3.connect(data_dir / "jobsvc.sqlite3")) as database, database:
+        database.execute("UPDATE jobs SET not_before = ? WHERE id = ?", (soon, job_id))
+    return job_id

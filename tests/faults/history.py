@@ -35,6 +35,7 @@ class Asked:
 
     key: str
     body: dict[str, Any] | None
+    retry_of: str | None = None
     job_id: str | None = None
     cancelled: bool = False
 
@@ -54,17 +55,25 @@ class Books:
     dataset_id : int
         Where the jobs work; 0 as long as it isn't there.
     imports_before : int
-        Jobs that the dataset had before the books were opened; all were imports and completed.
+        Jobs that the dataset had before the books were opened: imports that completed,
+    failed_before : int
+        and others that didn't.
     """
 
     dataset_id: int = 0
     imports_before: int = 1
+    failed_before: int = 0
     asked: list[Asked] = field(default_factory=list)
     _answered: int = 0
 
     def add_import(self) -> Asked:
         """One more import to ask for."""
         self.asked.append(Asked(f"import-{len(self.asked)}", None))
+        return self.asked[-1]
+
+    def add_retry(self, job_id: str) -> Asked:
+        """One more import to ask for, by a retry of one that failed."""
+        self.asked.append(Asked(f"retry-{len(self.asked)}", None, retry_of=job_id))
         return self.asked[-1]
 
     def add_draw(self, method: str, seed: int, *, residual: bool) -> Asked:
@@ -96,7 +105,9 @@ class Books:
     def send(self, client: httpx.Client, one: Asked) -> None:
         """Send a request, for the first time or again."""
         headers = {"Idempotency-Key": one.key}
-        if one.body is None:
+        if one.retry_of is not None:
+            answer = client.post(f"/api/jobs/{one.retry_of}/retry", headers=headers)
+        elif one.body is None:
             path = f"/api/datasets/{self.dataset_id}/refs/main/import"
             answer = client.post(path, files={"file": ("table.csv", CONTENT)}, headers=headers)
         else:
@@ -126,7 +137,7 @@ class Books:
         """Check that every accepted job came to one end; returns how many completed."""
         wait_until_idle(client, self.dataset_id)
         jobs = [finished(client, one.job_id or "") for one in self.asked]
-        jobs_in_all = self.imports_before + len(self.asked)
+        jobs_in_all = self.imports_before + self.failed_before + len(self.asked)
         listed = list(_pages(client, "/api/jobs", "jobs", dataset_id=self.dataset_id))
         assert len(listed) == len({job["id"] for job in listed}) == jobs_in_all, (
             "a job was lost or accepted twice"

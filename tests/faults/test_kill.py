@@ -122,9 +122,12 @@ def test_a_job_that_dies_with_the_server_three_times_is_given_up(
             server.kill()
     assert job_id is not None
     with ServerProcess(data_dir, forked=True) as server:
-        job = finished(server.client(), job_id)
+        client = server.client()
+        job = finished(client, job_id)
         assert (job["status"], job["error_code"]) == ("failed", "interrupted")
         assert not stored_files(data_dir)
+        retried = finished(client, client.post(f"/api/jobs/{job_id}/retry").json()["job_id"])
+        assert (retried["status"], retried["attempt"]) == ("completed", 1)
         assert not list((data_dir / "uploads").iterdir())
 
 

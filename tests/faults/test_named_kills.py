@@ -19,7 +19,7 @@ from storage.backup import restore
 from storage.checking import check
 from storage.data_directory import DataDirectory
 from tests.faults import dying
-from tests.faults.dying_processes import Ended, run
+from tests.faults.dying_processes import Ended, accept_for_later, run
 from tests.faults.history import Books
 from tests.faults.test_random_kills import open_books
 from tests.server_process import ServerProcess
@@ -154,9 +154,25 @@ def test_a_draw_with_its_residual(tmp_path: Path, table: State, start_points: li
     assert_among(points, "submit_sampling", "keep_counts", "_adopt", "publish")
 
 
+def test_a_retry_of_an_import(tmp_path: Path, table: State) -> None:
+    """A crash of the retry itself; what the job does then is as in the other tests."""
+    data_dir = table.copy(tmp_path / "cancelled")
+    cancelled = accept_for_later(data_dir, "import")
+    with ServerProcess(data_dir, forked=True) as server:
+        assert server.client().post(f"/api/jobs/{cancelled}/cancel").status_code == 200
+        assert server.terminate() == 0
+    books = deepcopy(table.books)
+    books.failed_before = 1
+    books.add_retry(cancelled)
+    state = State(data_dir, books)
+    whole = run(dying.serve, state.copy(tmp_path / "whole-retry"), None, books).points
+    points = kill_a_server(tmp_path, state, [one for one in whole if "lifecycle." not in one])
+    assert_among(points, "retry", "_share_upload")
+
+
 def test_a_recovery(tmp_path: Path, wreck: State, start_points: list[str]) -> None:
     """A crash of the start itself; what the jobs do then is as in the other tests."""
-    first_job = "before commit in context.report, 1"
+    first_job = "before commit in context._note, 1"
     whole = run(dying.serve, wreck.copy(tmp_path), None, wreck.books).points
     points = kill_a_server(tmp_path, wreck, whole[whole.index(first_job) :])
     assert_among(points, "recover", "sweep", "sweep_uploads", "_sweep", "_claim_while_idle")

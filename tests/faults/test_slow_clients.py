@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import random
 import socket
-import sqlite3
 import time
-from contextlib import ExitStack, closing
-from datetime import timedelta
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 
-from storage.clock import system_clock, timestamp
 from storage.data_directory import DataDirectory
 from tests.faults import hasty
-from tests.faults.dying_processes import accept
+from tests.faults.dying_processes import accept_for_later
 from tests.faults.history import dataset_of
 from tests.live_server import finished
 from tests.server_process import ServerProcess
@@ -153,10 +150,7 @@ def test_event_streams_that_nobody_reads_leave_half_of_the_threads_and_end_with_
 ) -> None:
     data_dir = tmp_path / "data"
     dataset_id = with_table(data_dir)
-    job_id = accept(data_dir, "sampling")
-    soon = timestamp(system_clock() + timedelta(seconds=100))
-    with closing(sqlite3.connect(data_dir / "jobsvc.sqlite3")) as database, database:
-        database.execute("UPDATE jobs SET not_before = ? WHERE id = ?", (soon, job_id))
+    job_id = accept_for_later(data_dir, "sampling")
     with ServerProcess(data_dir, forked=True) as server:
         client = server.client()
         with ExitStack() as sockets:

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
+
 from job_runner.recovery import recover
 from job_runner.service import Service
+from storage.clock import timestamp
+from storage.datasets import Dataset
+from storage.job_queue import claim_next_job
+from storage.jobs import fail_job
+from storage.users import User
+from tests.job_runner.conftest import submit
 
 
 def test_stray_files_are_swept_but_not_while_a_backup_reads(service: Service) -> None:
@@ -16,3 +26,23 @@ def test_stray_files_are_swept_but_not_while_a_backup_reads(service: Service) ->
     assert stray.exists()
     recover(service)
     assert not stray.exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "days_ago", "kept"),
+    [("disk_full", 1, True), ("disk_full", 8, False), ("unreadable_file", 1, False)],
+)
+def test_the_file_of_a_failed_import_is_kept_for_a_retry_for_some_days(
+    service: Service, dataset: Dataset, user: User, code: str, days_ago: int, kept: bool
+) -> None:
+    job_id = submit(service, dataset, user)
+    upload = service.directory.upload_path(job_id)
+    upload.write_text("id\n1\n")
+    with service.database.write() as tx:
+        job = claim_next_job(tx, service.clock)
+        assert job is not None
+        ended = service.clock() - timedelta(days=days_ago)
+        fail_job(tx, job, code, "failed", service.clock)
+        tx.execute("UPDATE jobs SET completed_at = ?", (timestamp(ended),))
+    recover(service)
+    assert upload.exists() == kept
