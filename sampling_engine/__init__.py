@@ -20,6 +20,7 @@ from sampling_engine.explanation import Outcome, RowExplanation, Verdict
 from sampling_engine.methods import METHODS, MethodDescription, Parameter
 from sampling_engine.order import ORDER_VERSION, Seed, SeededOrder, new_seed
 from sampling_engine.plan import plan_draw
+from sampling_engine.reference import Reference, reference_of
 from sampling_engine.reserves import reserves
 from sampling_engine.results import DrawnSample, GroupResult, RoundPlan, RoundResult, Strategy
 from sampling_engine.spec import (
@@ -54,6 +55,7 @@ __all__ = [
     "Outcome",
     "Parameter",
     "RandomMethod",
+    "Reference",
     "Round",
     "RoundPlan",
     "RoundResult",
@@ -74,5 +76,6 @@ __all__ = [
     "explain_row",
     "new_seed",
     "plan_draw",
+    "reference_of",
     "reserves",
 ]
