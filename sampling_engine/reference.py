@@ -64,7 +64,7 @@ def reference_of(
     counts_dir: Path,
     report: Report = no_report,
 ) -> Reference:
-    """The rows themselves where they are up to 200,000, else 100,000 of them, drawn by a fixed seed.
+    """The rows themselves up to 200,000 of them, else 100,000, drawn by a fixed seed.
 
     Parameters
     ----------
@@ -76,9 +76,7 @@ def reference_of(
     """
     if row_filter is None and table.row_count <= WHOLE_ROWS and not len(table.left_out):
         return Reference(table, table.row_count)
-    one = Round(
-        round_number=1, method=RandomMethod(sample_size=1), seed=VERSION, filter=row_filter
-    )
+    one = Round(round_number=1, method=RandomMethod(sample_size=1), seed=VERSION, filter=row_filter)
     step = share_of(report, 0.0, 0.3)
     (plan,) = plan_draw(database, table, [one], report=step, counts_dir=counts_dir)
     if not plan.eligible_rows:
