@@ -64,7 +64,7 @@ def test_an_analysis_is_computed_once_and_shared_by_all_that_hold_the_table(
 
 
 def test_a_plan_offers_the_hints_of_a_kept_profile_and_computes_none(server: LiveServer) -> None:
-    dataset = server.new_balanced_table(1200)
+    dataset = server.new_balanced_table(1203)
     path = f"/api/sampling/datasets/{dataset}/plan"
     draw = {"method": "random", "sample_size": 5}
     assert server.admin.post(path, json=draw).json()["hints"] is None
