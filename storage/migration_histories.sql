@@ -97,6 +97,13 @@ FROM histories WHERE source_ref = '' GROUP BY dataset_id, user_id;
 
 INSERT INTO history_blocks (dataset_id, source_ref, user_id, run_type, status,
                             level, end_seq, jobs)
+-- Materialized, the refs come from the index; a window would look at each job for its own.
+WITH jobs_from_ref AS MATERIALIZED (
+    SELECT dataset_id, run_parameters ->> '$.source_ref' AS source_ref, user_id, run_type, status,
+           seq
+    FROM jobs INDEXED BY jobs_ended_from_ref
+    WHERE completed_at IS NOT NULL AND run_parameters ->> '$.source_ref' IS NOT NULL
+)
 SELECT dataset_id, source_ref, user_id, run_type, status, size.level, seq, size.jobs
 FROM (
     SELECT 0 AS dataset_id, '' AS source_ref, 0 AS user_id, run_type, status, seq,
@@ -121,11 +128,10 @@ FROM (
            row_number() OVER (PARTITION BY dataset_id, user_id ORDER BY seq)
     FROM jobs INDEXED BY jobs_ended_of_user WHERE completed_at IS NOT NULL
     UNION ALL
-    SELECT dataset_id, run_parameters ->> '$.source_ref', user_id, run_type, status, seq,
-           row_number() OVER (PARTITION BY dataset_id, run_parameters ->> '$.source_ref', user_id,
-                                           run_type, status ORDER BY seq)
-    FROM jobs INDEXED BY jobs_ended_from_ref
-    WHERE completed_at IS NOT NULL AND run_parameters ->> '$.source_ref' IS NOT NULL
+    SELECT dataset_id, source_ref, user_id, run_type, status, seq,
+           row_number() OVER (PARTITION BY dataset_id, source_ref, user_id, run_type, status
+                              ORDER BY seq)
+    FROM jobs_from_ref
 ) CROSS JOIN (SELECT 1 AS level, 32 AS jobs
               UNION ALL VALUES (2, 32 * 32), (3, 32 * 32 * 32)) AS size
 WHERE number % 32 = 0 AND number % size.jobs = 0;
