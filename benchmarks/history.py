@@ -208,7 +208,12 @@ class Contender:
             dataset_id=1 + number % 40,
             user_id=1 + number % USERS,
             source_commit_id=None,
-            run_parameters={"source_ref": "main", "output_ref": f"smpl-{number}"},
+            run_parameters={
+                "source_ref": "main",
+                "table_key": "primary",
+                "rounds": [{"round_number": 1, "method": "random"}],
+                "output_ref": f"smpl-{number}",
+            },
         )
         with self.database.write() as tx:
             insert_job(tx, new, system_clock, OPEN_JOBS)

@@ -102,7 +102,7 @@ FROM jobs CROSS JOIN json_each('["accepted", "started", "ended"]') AS step
 WHERE status <> 'pending' OR step.key = 0
 """
 
-REBUILT = ("jobs", "job_log")
+REBUILT = ("jobs", "job_log", "histories", "history_blocks")
 
 
 def build_history(path: Path, jobs: int) -> None:
@@ -115,7 +115,7 @@ def build_history(path: Path, jobs: int) -> None:
         for setting in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -1000000"):
             connection.execute(f"PRAGMA {setting}")
         put_aside = connection.execute(
-            "SELECT type, name, sql FROM sqlite_master WHERE tbl_name IN (?, ?) "
+            "SELECT type, name, sql FROM sqlite_master WHERE tbl_name IN (?, ?, ?, ?) "
             "AND type IN ('index', 'trigger') AND sql IS NOT NULL",
             REBUILT,
         ).fetchall()
