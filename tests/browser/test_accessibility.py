@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import ZONE, sign_in
 from tests.browser.shown_world import World, shown_world
@@ -39,10 +39,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture(scope="module")
-def admins(browser: Browser, world: World) -> Iterator[BrowserContext]:
+def admins(browser: Browser, world: World) -> Iterator[Page]:
     context = browser.new_context(timezone_id=ZONE)
-    sign_in(context.new_page(), world.server.url, world.admin)
-    yield context
+    page = context.new_page()
+    sign_in(page, world.server.url, world.admin)
+    yield page
     context.close()
 
 
@@ -105,7 +106,7 @@ def draw_with_an_error(page: Page, world: World, goto: Goto) -> None:
 
 
 def keep_template(page: Page, world: World, goto: Goto) -> None:
-    goto(f"/datasets/{world.dataset}/draw")
+    goto(f"/datasets/{world.dataset}/draw?ref=main")
     expect(page.get_by_text("rows would be drawn")).to_be_visible()
     page.get_by_role("button", name="Keep as template").click()
 
@@ -226,32 +227,32 @@ OF_A_READER: dict[str, State] = {
 }
 
 
-def look(context: BrowserContext, world: World, state: State) -> None:
+def look(page: Page, world: World, state: State) -> None:
     """Bring a page into the state, and look at it."""
-    page = context.new_page()
     watch = Watch(page)
     page.set_viewport_size({"width": 1280, "height": 800})
     state(page, world, lambda path: page.goto(f"{world.server.url}{path}") and None)
     assert_accessible(page)
-    page.close()
+    page.goto("about:blank")
     assert watch.found == []
 
 
 @pytest.mark.parametrize("state", OF_THE_ADMIN)
-def test_what_an_admin_sees_is_accessible(admins: BrowserContext, world: World, state: str) -> None:
+def test_what_an_admin_sees_is_accessible(admins: Page, world: World, state: str) -> None:
     look(admins, world, OF_THE_ADMIN[state])
 
 
 @pytest.mark.parametrize("state", OF_A_READER)
 def test_what_a_reader_sees_is_accessible(browser: Browser, world: World, state: str) -> None:
     context = browser.new_context(timezone_id=ZONE)
-    sign_in(context.new_page(), world.server.url, world.newcomer)
-    look(context, world, OF_A_READER[state])
+    page = context.new_page()
+    sign_in(page, world.server.url, world.newcomer)
+    look(page, world, OF_A_READER[state])
     context.close()
 
 
 @pytest.mark.parametrize("state", OF_OTHERS)
 def test_what_a_stranger_sees_is_accessible(browser: Browser, world: World, state: str) -> None:
     context = browser.new_context(timezone_id=ZONE)
-    look(context, world, OF_OTHERS[state])
+    look(context.new_page(), world, OF_OTHERS[state])
     context.close()
