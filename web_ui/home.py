@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from flask import Response
+from werkzeug.wrappers import Response as AnyResponse
 
-from http_api.access import service, user
+from http_api.access import require_role, service, user
+from http_api.auditing import origin
+from job_runner.demo_data import demo_archive, submit_demo
 from storage.datasets import DatasetFilters, list_datasets
+from storage.errors import NotFound
 from storage.job_lists import JobFilters, list_jobs
-from web_ui.shell import blueprint, show, signed_in
+from web_ui.shell import blueprint, show, signed_in, to
 
 SHOWN = 8
 
@@ -29,4 +33,16 @@ def home() -> Response:
         datasets=datasets,
         dataset_count=dataset_count,
         may_make=me.role_name != "viewer",
+        offers_demo=not dataset_count and demo_archive() is not None,
     )
+
+
+@blueprint.post("/demo")
+@signed_in
+def import_demo() -> AnyResponse:
+    """Make the dataset of the demo data, and show how its import goes."""
+    me = require_role("admin", "analyst")
+    archive = demo_archive()
+    if archive is None:
+        raise NotFound("The demo data aren't installed on this server.")
+    return to(f"/jobs/{submit_demo(service(), me, archive, origin())}")

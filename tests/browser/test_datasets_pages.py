@@ -11,6 +11,11 @@ from tests.browser.conftest import sign_in
 from tests.live_server import LiveServer, write_csv
 
 Analyst = tuple[Page, httpx.Client]
+POST_DEMO = """async () => {
+  const csrf = document.querySelector("[name=csrf]").content;
+  const answer = await fetch("/demo", { method: "POST", body: new URLSearchParams({ csrf }) });
+  return { status: answer.status, text: await answer.text() };
+}"""
 
 
 def test_a_new_dataset_is_made_and_a_dropped_file_is_looked_at_and_imported(
@@ -136,3 +141,36 @@ def test_a_profile_is_shown_with_pictures_and_hints(analyst: Analyst, server: Li
     expect(page.get_by_role("img", name="Most frequent values of region")).to_be_visible()
     page.get_by_text("What would serve the design of a sample").click()
     expect(page.get_by_text("As strata:")).to_be_visible()
+
+
+def test_who_has_no_dataset_is_offered_the_demo_data_if_they_may_make_one(
+    page: Page, server: LiveServer
+) -> None:
+    _, viewer = server.new_user("viewer")
+    sign_in(page, server.url, viewer["soeid"])
+    expect(page.get_by_text("When someone lets you read")).to_be_visible()
+    expect(page.get_by_role("button", name="Import the demo data")).to_have_count(0)
+    client, analyst = server.new_user()
+    sign_in(page, server.url, analyst["soeid"])
+    page.get_by_role("button", name="Import the demo data").click()
+    expect(page.locator("#state")).to_have_text("completed", timeout=60_000)
+    expect(page.get_by_role("cell", name="336,776")).to_be_visible()
+    (made,) = client.get("/api/datasets").json()["datasets"]
+    assert (made["name"], made["tags"], made["permission"]) == ("flights", ["demo"], "admin")
+    found = server.admin.get("/api/admin/audit", params={"user_soeid": analyst["soeid"]}).json()
+    assert [one["action"] for one in found["entries"]].count("dataset_made") == 1
+    page.goto(server.url)
+    expect(page.get_by_role("button", name="Import the demo data")).to_have_count(0)
+    again = page.evaluate(POST_DEMO)
+    assert again["status"] == 409
+    assert "flights" in again["text"]
+    uploads = server.service.directory.uploads_dir
+    assert [path for path in uploads.iterdir() if path.name.startswith("incoming-")] == []
+
+
+def test_the_demo_data_are_imported_by_whoever_may_make_a_dataset(
+    page: Page, server: LiveServer
+) -> None:
+    _, viewer = server.new_user("viewer")
+    sign_in(page, server.url, viewer["soeid"])
+    assert page.evaluate(POST_DEMO)["status"] == 403

@@ -31,7 +31,7 @@ export function roundForm(context, round, place, actions) {
   const action = (name, text, run) => run && h("button", { type: "button", class: "plain", "aria-label": `${text} round ${place + 1}`, onclick: run }, name);
   return h("fieldset", {},
     h("legend", {}, `Round ${place + 1}`),
-    h("div", { class: "row end" }, action("↑", "Move up", actions.up), action("↓", "Move down", actions.down),
+    h("div", { class: "tools" }, action("↑", "Move up", actions.up), action("↓", "Move down", actions.down),
       action("Copy", "Copy", actions.copy), action("Remove", "Remove", actions.remove)),
     h("div", { class: "field" },
       h("label", { for: `${loc}.method` }, "Method"),
