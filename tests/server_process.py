@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from signal import Signals
 from types import TracebackType
@@ -30,6 +30,8 @@ class ServerProcess:
     ----------
     command : list of str, optional
         What ``jobsvc`` is, if it isn't the module.
+    options : sequence of str
+        More of the command line.
     forked : bool
         Fork it from a process that has imported the product already: for tests that start many.
     work : callable, optional
@@ -45,6 +47,7 @@ class ServerProcess:
         data_dir: Path,
         *,
         command: list[str] | None = None,
+        options: Sequence[str] = (),
         forked: bool = False,
         work: Callable[[Path], None] | None = None,
         **variables: object,
@@ -54,7 +57,7 @@ class ServerProcess:
         self.output: list[str] = []
         self._clients: list[httpx.Client] = []
         self._listening = threading.Event()
-        arguments = ["serve", "--port", "0", "--data-dir", str(data_dir)]
+        arguments = ["serve", "--port", "0", "--data-dir", str(data_dir), *options]
         given = {f"JOBSVC_{name.upper()}": str(value) for name, value in variables.items()}
         if forked:
             self._process: ForkedProcess | subprocess.Popen[bytes] = (

@@ -1,0 +1,45 @@
+"""The tutorial works as it stands, and its pictures are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.tutorial import PICTURES, ROOT, TUTORIAL, Follower, steps
+
+LARGEST_PICTURE = 150_000
+TEXT = TUTORIAL.read_text(encoding="utf-8")
+
+
+def test_a_newcomer_who_follows_the_tutorial_comes_to_its_end(page: Page, tmp_path: Path) -> None:
+    shown: list[str] = []
+    page.set_default_timeout(60_000)
+    follower = Follower(page, tmp_path, shown.append)
+    try:
+        for step in steps(TEXT):
+            follower.follow(step)
+    finally:
+        if follower.server is not None:
+            follower.server.kill()
+    assert sorted(shown) == sorted(path.name for path in PICTURES.iterdir())
+
+
+def test_the_pictures_are_small() -> None:
+    for path in PICTURES.iterdir():
+        content = path.read_bytes()
+        assert content.startswith(b"\x89PNG")
+        assert len(content) <= LARGEST_PICTURE, path
+
+
+def test_the_tutorial_installs_as_the_demo_does() -> None:
+    (install,) = (line for line in TEXT.splitlines() if "pip install" in line)
+    demo = (ROOT / "run-demo").read_text(encoding="utf-8")
+    assert install.split("install")[1].strip() in demo
+    assert "python3 -m venv .venv" in demo
+
+
+def test_a_step_that_cannot_be_followed_is_an_error() -> None:
+    with pytest.raises(ValueError, match="Look at"):
+        list(steps("1. Look at **Rows**."))
