@@ -14,10 +14,11 @@ import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
+from command_line.access_lines import GatheredLines
 from domain_errors import DomainError
 from job_runner.log_context import FIELDS, ContextFilter
 from job_runner.settings import Settings
@@ -50,13 +51,18 @@ def configure_logging(settings: Settings) -> None:
     """Write the records of every module to standard error, as the settings have it."""
     # Neither format shows these, and each record would pay for them.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging.basicConfig(level=settings.log_level.upper(), handlers=[log_handler(settings)])
+    handler = log_handler(settings)
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
     logging.captureWarnings(True)
-    if not settings.access_log:
-        logging.getLogger("jobsvc.access").setLevel(logging.WARNING)
+    access = logging.getLogger("jobsvc.access")
+    if settings.access_log:
+        access.addHandler(GatheredLines(handler))
+        access.propagate = False
+    else:
+        access.setLevel(logging.WARNING)
 
 
-def log_handler(settings: Settings) -> logging.Handler:
+def log_handler(settings: Settings) -> logging.StreamHandler[TextIO]:
     """What writes records to standard error, with what they are about."""
     handler = logging.StreamHandler()
     handler.addFilter(ContextFilter())

@@ -34,9 +34,11 @@ class BearerOrSession(HTTPTokenAuth):
 
     def get_auth(self) -> Authorization | None:
         given: Authorization | None = super().get_auth()
-        secret = request.cookies.get(COOKIE)
-        if given is not None or secret is None:
+        if given is not None:
             return given
+        secret = request.cookies.get(COOKIE)
+        if secret is None:
+            return None
         require_own_page(request, secret)
         return Authorization("bearer", token=secret)
 

@@ -26,6 +26,7 @@ from waitress.task import ErrorTask
 from http_api.problems import PROBLEM, RETRY_AFTER_S, TOO_LARGE, problem_document
 from http_api.request_ids import HEADER, request_id
 from http_api.security_headers import HEADERS
+from http_api.whole_sends import WholeSendsChannel
 from job_runner.faults import passing_fault, unforeseen
 from job_runner.log_context import logged_with
 
@@ -136,7 +137,7 @@ class ProblemTask(ErrorTask):  # type: ignore[misc]
         self.write(body)
 
 
-class LimitedChannel(HTTPChannel):  # type: ignore[misc]
+class LimitedChannel(WholeSendsChannel):
     """A connection that gives slow requests up, and refuses so that the client hears it.
 
     To close a socket with unread data resets the connection, and the answer may be lost with it. So
@@ -162,21 +163,31 @@ class LimitedChannel(HTTPChannel):  # type: ignore[misc]
             return False
         return bool(super().received(data))
 
+    # The loop asks both of every connection whenever one of them has something to do, so the common
+    # answer must be quick; super() would take as long as the rest.
+
     def readable(self) -> bool:
         """Whether the loop should wait for data."""
-        return bool(self._lingers_until or super().readable())
+        return True if self._lingers_until else bool(HTTPChannel.readable(self))
 
     def writable(self) -> bool:
         """Whether the loop should call :meth:`handle_write`; asked every second at the least."""
-        now = time.monotonic()
         if self._lingers_until:
-            if now > self._lingers_until or self._discarded_bytes > LINGER_BYTES:
-                self.will_close = True
-            return self.will_close
-        if not self.will_close and self._is_too_slow(now):
+            return self._has_lingered()
+        if self._silent_since is not None or self.request is not None:
+            self._give_up_if_slow()
+        return bool(HTTPChannel.writable(self))
+
+    def _has_lingered(self) -> bool:
+        late = time.monotonic() > self._lingers_until
+        if late or self._discarded_bytes > LINGER_BYTES:
+            self.will_close = True
+        return self.will_close
+
+    def _give_up_if_slow(self) -> None:
+        if not self.will_close and self._is_too_slow(time.monotonic()):
             logger.info("a request of %s arrived too slowly", self.addr[0])
             self.will_close = True
-        return bool(super().writable())
 
     def _is_too_slow(self, now: float) -> bool:
         if self._silent_since is not None:
