@@ -45,7 +45,7 @@ from storage.users import first_admin
 
 WORKERS = 2
 CLIENTS = 4
-LOOK_S = 0.005
+LOOK_S = 0.02
 GOAL = 2.0
 OURS = "jobsvc, accepted in its process"
 OURS_HTTP = "jobsvc, accepted over HTTP"
