@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from job_runner.quiet_work import QuietWork
 from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase
 from storage.clock import Clock
@@ -42,6 +43,8 @@ class Service:
         Tells the runner that a running job's result is not wanted any more.
     stopping : threading.Event
         Set once the service takes no new work up: no job is claimed, event streams end.
+    quiet : QuietWork
+        The thread for what may wait until no short job does.
     """
 
     settings: Settings
@@ -55,6 +58,7 @@ class Service:
     wake_runner: Callable[[], None]
     interrupt_job: Callable[[str], None]
     stopping: threading.Event
+    quiet: QuietWork = field(default_factory=QuietWork)
 
     def parquet_of(self, lane: Lane) -> ParquetDatabase:
         """The DuckDB instance of a lane."""

@@ -1,0 +1,201 @@
+"""Work that may wait: one thread for it, which lets jobs pass.
+
+Owns: the thread and its queue. Invariants: one piece at a time. What is only offered begins and
+goes on, from one report to the next, while no short job waits or runs; it waits for them no longer
+than ``PATIENCE_S`` in all, so that a busy server gets on with it, too. What somebody waits for goes
+first and waits for no job. The queue is bounded: what doesn't fit is dropped, and so is everything
+when the service stops. Whoever offers work must be able to do without it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from domain_errors import DomainError
+from parquet_tables.progress import Report
+from storage.job_changes import JobChange
+
+logger = logging.getLogger("jobsvc.quiet")
+
+MOST_WAITING = 1_000
+MOST_WATCHED = 3
+"""So many threads of the HTTP server may wait for a result; it has 8 by default."""
+PATIENCE_S = 10.0
+NICENESS = 10
+
+Work = Callable[[Report], Any]
+"""Does a piece of work; what its report raises must end it."""
+
+
+class Dropped(Exception):
+    """The service stops: the work is not wanted any more."""
+
+
+@dataclass
+class _Piece:
+    key: Hashable
+    work: Work
+    patience_s: float
+    is_asked: bool = False
+    future: Future[Any] = field(default_factory=Future)
+
+
+class QuietWork:
+    """The queue and its thread, which starts with the first piece.
+
+    Parameters
+    ----------
+    most_waiting : int
+        Offered pieces that wait at the most.
+    most_watched : int
+        Threads that wait for a result at the most.
+    patience_s : float
+        How long a piece that nobody waits for lets jobs pass.
+    """
+
+    def __init__(
+        self,
+        most_waiting: int = MOST_WAITING,
+        most_watched: int = MOST_WATCHED,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._most_waiting, self._most_watched = most_waiting, most_watched
+        self._patience_s = patience_s
+        self._changed = threading.Condition()
+        self._asked: OrderedDict[Hashable, _Piece] = OrderedDict()
+        self._offered: OrderedDict[Hashable, _Piece] = OrderedDict()
+        self._running: _Piece | None = None
+        self._open_jobs: set[str] = set()
+        self._watched = 0
+        self._stopped = False
+        self._thread: threading.Thread | None = None
+
+    def offer(self, key: Hashable, work: Work) -> None:
+        """Do this when there is time; nothing happens if the key is there, or the queue is full."""
+        with self._changed:
+            if len(self._offered) < self._most_waiting and self._piece(key) is None:
+                self._add(self._offered, _Piece(key, work, self._patience_s))
+
+    def ask(self, key: Hashable, work: Work, within_s: float) -> Any | None:
+        """Do this next and wait for it; None when it isn't done in time.
+
+        It goes on nevertheless. No more than a few threads wait; others get None at once.
+
+        Raises
+        ------
+        Exception
+            What the work raised.
+        """
+        with self._changed:
+            piece = self._piece(key) or _Piece(key, work, self._patience_s)
+            if piece is self._running:
+                piece.is_asked = True
+            elif not piece.is_asked:
+                piece.is_asked = True
+                self._offered.pop(key, None)
+                self._add(self._asked, piece)
+            self._changed.notify_all()
+            may_wait = self._watched < self._most_watched
+            self._watched += may_wait
+        try:
+            return piece.future.result(within_s if may_wait else 0)
+        except (TimeoutError, CancelledError):
+            if piece.future.done() and not piece.future.cancelled():
+                raise  # the work's own
+            return None
+        finally:
+            with self._changed:
+                self._watched -= may_wait
+
+    def job_changed(self, change: JobChange) -> None:
+        """Keep count of the short jobs that wait or run."""
+        if change.lane != "short":
+            return
+        with self._changed:
+            if change.step in ("accepted", "started"):
+                self._open_jobs.add(change.job_id)
+            else:
+                self._open_jobs.discard(change.job_id)
+                self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Drop everything and wait for the present step to end."""
+        with self._changed:
+            self._stopped = True
+            dropped = [*self._asked.values(), *self._offered.values()]
+            self._asked.clear()
+            self._offered.clear()
+            self._changed.notify_all()
+            thread = self._thread
+        for piece in dropped:
+            piece.future.cancel()
+        if thread is not None:
+            thread.join()
+
+    def _piece(self, key: Hashable) -> _Piece | None:
+        if self._running is not None and self._running.key == key:
+            return self._running
+        return self._asked.get(key) or self._offered.get(key)
+
+    def _add(self, queue: OrderedDict[Hashable, _Piece], piece: _Piece) -> None:
+        if self._stopped:
+            piece.future.cancel()
+            return
+        queue[piece.key] = piece
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="quiet-work", daemon=True)
+            self._thread.start()
+        self._changed.notify_all()
+
+    def _run(self) -> None:
+        if sys.platform == "linux":  # where a thread has a niceness of its own
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopped or self._asked or self._offered)
+                if self._stopped:
+                    return
+                _, piece = (self._asked or self._offered).popitem(last=False)
+                self._running = piece
+            _finish(piece, lambda fraction, message, piece=piece: self._let_jobs_pass(piece))
+            with self._changed:
+                self._running = None
+
+    def _let_jobs_pass(self, piece: _Piece) -> None:
+        """Between two steps: wait for short jobs, and leave when the service stops."""
+        began = time.monotonic()
+        with self._changed:
+            self._changed.wait_for(
+                lambda: (
+                    self._stopped or not self._open_jobs or piece.is_asked or bool(self._asked)
+                ),
+                max(piece.patience_s, 0),
+            )
+            piece.patience_s -= time.monotonic() - began
+            if self._stopped:
+                raise Dropped
+
+
+def _finish(piece: _Piece, report: Report) -> None:
+    try:
+        report(0.0, "")
+        result = piece.work(report)
+    except Dropped:
+        piece.future.cancel()
+    except Exception as error:
+        if not isinstance(error, DomainError):
+            logger.warning("%s failed", piece.key, exc_info=error)
+        piece.future.set_exception(error)
+    else:
+        piece.future.set_result(result)

@@ -1,0 +1,166 @@
+"""One thread for what may wait: the order of its work, whom it lets pass, and how it stops."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from job_runner.quiet_work import QuietWork
+from parquet_tables.progress import Report
+from storage.errors import NotFound
+from storage.job_changes import JobChange
+
+SOON_S = 20.0
+Make = Callable[..., QuietWork]
+
+
+class Gate:
+    """A piece of work that begins, and ends when it is let."""
+
+    def __init__(self, result: object = None) -> None:
+        self.began, self.may_end = threading.Event(), threading.Event()
+        self.result = result
+
+    def __call__(self, report: Report) -> object:
+        self.began.set()
+        assert self.may_end.wait(SOON_S)
+        report(0.5, "half")
+        return self.result
+
+
+@pytest.fixture
+def made() -> Iterator[Make]:
+    """Makes a queue that is stopped afterwards."""
+    with ExitStack() as stack:
+
+        def make(**limits: Any) -> QuietWork:
+            quiet = QuietWork(**limits)
+            stack.callback(quiet.stop)
+            return quiet
+
+        yield make
+
+
+@pytest.fixture
+def quiet(made: Make) -> QuietWork:
+    return made()
+
+
+def job(step: str, job_id: str = "one", lane: str = "short") -> JobChange:
+    return JobChange(job_id, "sampling", lane, step)  # type: ignore[arg-type]
+
+
+def test_what_is_asked_for_goes_before_what_is_offered(quiet: QuietWork) -> None:
+    first, done = Gate(), []
+    quiet.offer("first", first)
+    assert first.began.wait(SOON_S)
+    for name in ("second", "third", "fourth"):
+        quiet.offer(name, lambda report, name=name: done.append(name))
+    for name in ("asked", "third", "asked", "first"):
+        assert quiet.ask(name, lambda report, name=name: done.append(name), 0) is None
+    over = threading.Event()
+    quiet.offer("end", lambda report: over.set())
+    first.may_end.set()
+    assert over.wait(SOON_S)
+    assert done == ["asked", "third", "second", "fourth"]
+
+
+def test_the_same_piece_is_done_once_for_all_who_ask(quiet: QuietWork) -> None:
+    gate = Gate("result")
+    quiet.offer("key", gate)
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(quiet.ask, "key", lambda report: "another", SOON_S) for _ in range(3)]
+        assert gate.began.wait(SOON_S)
+        gate.may_end.set()
+        assert [one.result(SOON_S) for one in asked].count("result") >= 1
+
+
+def test_few_threads_wait_and_the_others_are_told_at_once(made: Make) -> None:
+    quiet = made(most_watched=1)
+    gate = Gate("result")
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(quiet.ask, "key", gate, SOON_S)
+        assert gate.began.wait(SOON_S)
+        assert quiet.ask("key", gate, SOON_S) is None
+        gate.may_end.set()
+        assert waits.result(SOON_S) == "result"
+
+
+def test_an_error_reaches_whoever_asked_and_the_next_piece_runs(quiet: QuietWork) -> None:
+    def refuse(report: Report) -> None:
+        raise NotFound("It isn't there.")
+
+    with pytest.raises(NotFound):
+        quiet.ask("refused", refuse, SOON_S)
+    assert quiet.ask("next", lambda report: 7, SOON_S) == 7
+
+
+def test_offered_work_waits_while_a_short_job_is_open(quiet: QuietWork) -> None:
+    began = threading.Event()
+    quiet.job_changed(job("accepted"))
+    quiet.job_changed(job("started"))
+    quiet.job_changed(job("started", "two", lane="long"))
+    quiet.offer("key", lambda report: began.set())
+    assert not began.wait(0.05)
+    quiet.job_changed(job("completed"))
+    assert began.wait(SOON_S)
+
+
+def test_between_two_steps_it_lets_a_job_pass_but_not_for_ever(made: Make) -> None:
+    quiet, steps, over = made(patience_s=0.1), [], threading.Event()
+
+    def work(report: Report) -> None:
+        quiet.job_changed(job("accepted"))
+        for step in range(50):
+            report(step / 50, "a step")
+            steps.append(step)
+        over.set()
+
+    quiet.offer("key", work)
+    assert over.wait(SOON_S)
+    assert len(steps) == 50
+
+
+def test_work_that_somebody_waits_for_waits_for_no_job(quiet: QuietWork) -> None:
+    quiet.job_changed(job("accepted"))
+    quiet.offer("polite", lambda report: None)
+    assert quiet.ask("asked", lambda report: "done", SOON_S) == "done"
+
+
+def test_a_stop_ends_the_present_step_and_drops_the_rest() -> None:
+    quiet, gate, reached = QuietWork(), Gate(), []
+    quiet.offer("running", gate)
+    quiet.offer("waiting", lambda report: reached.append("waiting"))
+    assert gate.began.wait(SOON_S)
+    stopping = threading.Thread(target=quiet.stop)
+    stopping.start()
+    gate.may_end.set()
+    stopping.join(SOON_S)
+    assert not stopping.is_alive()
+    assert reached == []
+    assert quiet.ask("late", lambda report: "late", SOON_S) is None
+
+
+def test_a_full_queue_drops_what_is_offered(made: Make) -> None:
+    quiet = made(most_waiting=2)
+    gate, both, end, done = Gate(), threading.Event(), threading.Event(), []
+
+    def note(at: int) -> None:
+        done.append(at)
+        if len(done) == 2:
+            both.set()
+
+    quiet.offer("running", gate)
+    assert gate.began.wait(SOON_S)
+    for at in range(5):
+        quiet.offer(at, lambda report, at=at: note(at))
+    gate.may_end.set()
+    assert both.wait(SOON_S)
+    quiet.offer("end", lambda report: end.set())
+    assert end.wait(SOON_S)
+    assert done == [0, 1]
