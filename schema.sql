@@ -413,6 +413,15 @@ CREATE INDEX jobs_of_output ON jobs (dataset_id, output_commit_id)
 CREATE INDEX jobs_of_retried ON jobs (retry_of) WHERE retry_of IS NOT NULL;
 CREATE INDEX idempotency_keys_of_job ON idempotency_keys (job_id);
 
+-- Whether a sampling job's sample is like its population; made after the job, and again if need be.
+-- The brief form is read with each job and stands first: SQLite reads a long row only as far as asked.
+CREATE TABLE comparisons (
+    job_id  TEXT PRIMARY KEY NOT NULL REFERENCES jobs (id),
+    made_at TEXT NOT NULL,
+    brief   TEXT NOT NULL CHECK (json_valid(brief)),
+    whole   TEXT NOT NULL CHECK (json_valid(whole))
+) STRICT;
+
 -- Who did what: the audit trail. Entries outlive what they tell of: no references.
 CREATE TABLE audit_log (
     id             INTEGER PRIMARY KEY AUTOINCREMENT,

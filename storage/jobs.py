@@ -62,6 +62,7 @@ class Job:
     retry_of: str | None
     lane: Lane
     priority: Priority
+    comparison_json: str | None
     queue_position: int | None = None
 
     @cached_property
@@ -76,6 +77,8 @@ class Job:
         if self.output_summary_json is None:
             return None
         parsed: dict[str, Any] = json.loads(self.output_summary_json)
+        if self.comparison_json is not None:
+            parsed["comparison"] = json.loads(self.comparison_json)
         return parsed
 
     @property

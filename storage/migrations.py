@@ -185,6 +185,14 @@ MIGRATIONS: Sequence[str] = (
     DROP INDEX refs_of_commit;
     CREATE INDEX refs_of_commit ON refs (commit_id);
     """,
+    """
+    CREATE TABLE comparisons (
+        job_id  TEXT PRIMARY KEY NOT NULL REFERENCES jobs (id),
+        made_at TEXT NOT NULL,
+        brief   TEXT NOT NULL CHECK (json_valid(brief)),
+        whole   TEXT NOT NULL CHECK (json_valid(whole))
+    ) STRICT;
+    """,
 )
 """The script that leads from version 1 to 2, from 2 to 3, and so on. ``schema.sql`` is the newest
 version; a change of it comes with a script here that makes the same change."""

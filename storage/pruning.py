@@ -123,7 +123,12 @@ def _remove_jobs(
             run(tx, "note_pruned_jobs", jobs=jobs, now=cutoffs.now)
             run(tx, "forget_retried", jobs=jobs)
             part.take_counted("log_entries", first(tx, "log_of_jobs", jobs=jobs))
-            for name in ("delete_log_of_jobs", "delete_keys_of_jobs", "delete_jobs"):
+            for name in (
+                "delete_log_of_jobs",
+                "delete_keys_of_jobs",
+                "delete_comparisons_of_jobs",
+                "delete_jobs",
+            ):
                 run(tx, name, jobs=jobs)
         yield
 

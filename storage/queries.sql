@@ -418,6 +418,10 @@ WHERE job_id IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:
 DELETE FROM job_log
 WHERE job_id IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs)));
 
+-- delete_comparisons_of_jobs: The comparisons of jobs that go.
+DELETE FROM comparisons
+WHERE job_id IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs)));
+
 -- delete_keys_of_jobs: The idempotency keys of jobs that go.
 DELETE FROM idempotency_keys
 WHERE job_id IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs)));
@@ -538,13 +542,14 @@ UPDATE jobs SET status = 'pending', started_at = NULL, progress = 0,
 WHERE status = 'running'
 RETURNING id;
 
--- job_by_id: One job with its names.
-SELECT jobs.*, datasets.name AS dataset_name, users.soeid AS user_soeid
+-- job_by_id: One job with its names, and how its sample compares.
+SELECT jobs.*, datasets.name AS dataset_name, users.soeid AS user_soeid, brief AS comparison
 FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id JOIN users ON users.id = jobs.user_id
+LEFT JOIN comparisons ON comparisons.job_id = jobs.id
 WHERE jobs.id = :id AND datasets.removed_at IS NULL;
 
 -- jobs_by_seq: Jobs with their names, in the order of a JSON array of seqs.
-SELECT jobs.*, datasets.name AS dataset_name, users.soeid AS user_soeid
+SELECT jobs.*, datasets.name AS dataset_name, users.soeid AS user_soeid, NULL AS comparison
 FROM json_each(:seqs) AS place CROSS JOIN jobs ON jobs.seq = place.value
 JOIN datasets ON datasets.id = jobs.dataset_id JOIN users ON users.id = jobs.user_id
 ORDER BY place.key;
@@ -720,3 +725,11 @@ SELECT count(*) FROM draw_templates WHERE user_id = :user_id;
 
 -- delete_draw_template: Forget one of a user's kept draws.
 DELETE FROM draw_templates WHERE id = :id AND user_id = :user_id RETURNING id;
+
+-- keep_comparison: A job's comparison, in place of an earlier one; a job that has gone needs none.
+INSERT INTO comparisons (job_id, made_at, brief, whole)
+SELECT :job_id, :made_at, :brief, :whole WHERE EXISTS (SELECT 1 FROM jobs WHERE id = :job_id)
+ON CONFLICT (job_id) DO UPDATE SET made_at = :made_at, brief = :brief, whole = :whole;
+
+-- comparison_of_job: A job's comparison in full.
+SELECT made_at, whole FROM comparisons WHERE job_id = :job_id;

@@ -1,0 +1,34 @@
+"""Whether a job's sample is like its population: the comparison, once it is there.
+
+Owns: the table ``comparisons``. Invariant: a job has one at the most, and it goes with its job; it
+can always be made again, so nothing waits for the disk. ``storage.jobs`` shows the brief form.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from storage.clock import Clock, timestamp
+from storage.database import Transaction
+from storage.rows import first, run
+
+
+def keep_comparison(
+    tx: Transaction, job_id: str, brief: dict[str, Any], whole: dict[str, Any], clock: Clock
+) -> None:
+    """Keep a job's comparison in place of an earlier one; nothing happens if the job has gone."""
+    run(
+        tx,
+        "keep_comparison",
+        job_id=job_id,
+        made_at=timestamp(clock()),
+        brief=json.dumps(brief, ensure_ascii=False),
+        whole=json.dumps(whole, ensure_ascii=False),
+    )
+
+
+def kept_comparison(tx: Transaction, job_id: str) -> dict[str, Any] | None:
+    """The whole of a job's comparison, with ``made_at``; None when there is none yet."""
+    row = first(tx, "comparison_of_job", job_id=job_id)
+    return None if row is None else {**json.loads(row["whole"]), "made_at": row["made_at"]}
