@@ -20,7 +20,7 @@ from profiling_engine.column_values import side_size
 from profiling_engine.comparison_figures import holm, joint_size
 from profiling_engine.comparison_parts import shown
 from profiling_engine.comparison_sides import Side
-from profiling_engine.comparison_words import Purpose, sentence, verdict
+from profiling_engine.comparison_words import MOST_NOTICEABLE, Purpose, sentence, verdict
 
 LEVEL = 0.01
 """How often a faultless sample is called out, over all its columns together, at the most."""
@@ -81,6 +81,8 @@ class TableComparison:
         The share of rows that a distribution must differ in to be noticed, if no row lacks a value:
         what smaller differences there are, the comparison doesn't see. None when nothing was
         compared.
+    other_size : float
+        For how many rows the other side counts; infinite for a whole table.
     """
 
     purpose: Purpose
@@ -89,6 +91,7 @@ class TableComparison:
     only_in_base: tuple[str, ...]
     only_in_other: tuple[str, ...]
     noticeable: float | None
+    other_size: float
 
     @property
     def standing_out(self) -> list[ColumnComparison]:
@@ -99,7 +102,15 @@ class TableComparison:
     def verdict(self) -> str:
         """What is to be said of all of them."""
         told = [(one.distance.distance, one.sentence) for one in self.standing_out]
-        return verdict(self.purpose, len(self.columns), told)
+        return verdict(self.purpose, len(self.columns), told, self.noticeable)
+
+    @property
+    def alike(self) -> bool | None:
+        """Whether no column stands out; None when there is too little to tell."""
+        if self.standing_out:
+            return False
+        enough = self.noticeable is not None and self.noticeable <= MOST_NOTICEABLE
+        return True if enough else None
 
     def as_json(self) -> dict[str, Any]:
         """As the API shows it; bounded in size, whatever the tables hold."""
@@ -108,6 +119,7 @@ class TableComparison:
         return {
             "purpose": self.purpose,
             "verdict": self.verdict,
+            "alike": self.alike,
             "stand_out": [one.name for one in self.standing_out],
             "noticeable": self.noticeable,
             "columns": [one.as_json(in_full=one.column in in_full) for one in self.columns],
@@ -156,7 +168,9 @@ def compare_tables(
                 not_compared.append(one.name)
             else:
                 distances.append((one, found))
-        size = joint_size(*(side_size(cursor, side) for side in (base, other)))
+        base_size, other_size = (side_size(cursor, side) for side in (base, other))
+    if purpose == "tables" and not any(one.distance for _, one in distances):
+        base_size = other_size = math.inf  # the same rows, however few
     report(1.0, "compared")
     marks = _marks([distance for _, distance in distances], purpose)
     return TableComparison(
@@ -168,7 +182,8 @@ def compare_tables(
         tuple(not_compared),
         tuple(column.name for column in only_in_base),
         tuple(column.name for column in only_in_other),
-        _noticeable(purpose, len(distances), size),
+        _noticeable(purpose, len(distances), joint_size(base_size, other_size)),
+        other_size,
     )
 
 

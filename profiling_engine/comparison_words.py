@@ -17,6 +17,8 @@ Purpose = Literal["sample", "tables"]
 WORST_TOLD = 3
 SMALL_SHIFT = 0.05
 SMALL_SHARE = 0.005
+MOST_NOTICEABLE = 0.5
+"""Who would notice only what moves half of the rows can't say that two tables are alike."""
 
 
 def sentence(column: Column, distance: ColumnDistance) -> str:
@@ -46,7 +48,12 @@ def sentence(column: Column, distance: ColumnDistance) -> str:
     return f"{name} is spread alike."
 
 
-def verdict(purpose: Purpose, compared: int, standing_out: Sequence[tuple[float, str]]) -> str:
+def verdict(
+    purpose: Purpose,
+    compared: int,
+    standing_out: Sequence[tuple[float, str]],
+    noticeable: float | None,
+) -> str:
     """What is to be said of all columns together.
 
     Parameters
@@ -55,16 +62,14 @@ def verdict(purpose: Purpose, compared: int, standing_out: Sequence[tuple[float,
         How many columns there were.
     standing_out : sequence of (float, str)
         The distances and sentences of those that stand out.
+    noticeable : float or None
+        The share of rows that a difference must touch to be noticed.
     """
     of = f"{compared:,} column{'s' if compared != 1 else ''}"
     if not compared:
         return "There is no column to compare by."
     if not standing_out:
-        return (
-            f"The sample is like its population: none of {of} stands out."
-            if purpose == "sample"
-            else f"The tables are alike: none of {of} differs much."
-        )
+        return _alike(purpose, of, noticeable)
     worst = sorted(standing_out, key=lambda one: -one[0])[:WORST_TOLD]
     told = " ".join(words for _, words in worst)
     out = f"{len(standing_out):,} of {of}"
@@ -72,3 +77,13 @@ def verdict(purpose: Purpose, compared: int, standing_out: Sequence[tuple[float,
         stand = "stands" if len(standing_out) == 1 else "stand"
         return f"The sample is not like its population: {out} {stand} out. {told}"
     return f"The tables differ: {out} by much. {told}"
+
+
+def _alike(purpose: Purpose, of: str, noticeable: float | None) -> str:
+    if noticeable is None or noticeable > MOST_NOTICEABLE:
+        return f"There is too little to tell: in none of {of} is the difference beyond chance."
+    if purpose == "tables":
+        return f"The tables are alike: none of {of} differs much."
+    alike = f"The sample is like its population: none of {of} stands out."
+    blind = f" What moves less than {noticeable:.0%} of the rows would go unnoticed."
+    return f"{alike}{blind}" if noticeable else alike
