@@ -21,6 +21,7 @@ from http_api.app import create_app
 from http_api.http_server import HttpServer
 from http_api.metrics import Metrics
 from http_api.upload_gate import gate
+from job_runner.comparing import job_changed
 from job_runner.recovery import recover
 from job_runner.run_types import HANDLERS
 from job_runner.runner import Runner
@@ -32,7 +33,7 @@ from storage.clock import system_clock, timestamp
 from storage.data_directory import DataDirectory, Owner
 from storage.data_files import DataFiles
 from storage.database import Database
-from storage.job_changes import TellChange, tell_nobody
+from storage.job_changes import JobChange, TellChange, tell_nobody
 from storage.tokens import issue_token
 from storage.users import add_user, first_admin
 
@@ -58,6 +59,11 @@ def running_service(
     try:
         runner = Runner(HANDLERS, {"short": settings.workers, "long": settings.long_workers})
         stopping = threading.Event()
+
+        def tell_all(change: JobChange) -> None:
+            tell(change)
+            job_changed(service, change)
+
         with (
             _parquet_database(settings, directory) as parquet,
             _parquet_database(settings, directory) as parquet_long,
@@ -65,7 +71,7 @@ def running_service(
             service = Service(
                 settings=settings,
                 directory=directory,
-                database=Database(directory.database_path, tell),
+                database=Database(directory.database_path, tell_all),
                 data_files=DataFiles(directory.files_dir),
                 parquet=parquet,
                 parquet_long=parquet_long,
@@ -82,6 +88,7 @@ def running_service(
                 yield service
             finally:
                 stopping.set()
+                service.quiet.stop()
                 runner.stop(settings.stop_grace_s)
                 service.database.close()
     finally:

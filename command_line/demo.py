@@ -14,7 +14,7 @@ from command_line.connection import Target, connected
 from command_line.failures import CommandFailed
 from command_line.importing import import_file
 from command_line.options import with_target
-from command_line.sampling import draw_sample, fetch, tell
+from command_line.sampling import draw_sample, fetch, tell, with_comparison
 from job_runner import demo_data
 
 SEED = 2013
@@ -59,6 +59,7 @@ def demo(target: Target, output: Path) -> None:
         dataset_id = _import_flights(client, source)
         job = draw_sample(client, dataset_id, BODY)
         fetch(client, job["id"], output)
+        job = with_comparison(client, job)
     tell(job)
     directory = f" --data-dir {target.settings.data_dir}" if target.server is None else ""
     click.echo(

@@ -10,6 +10,7 @@ import click
 from command_line.api_client import ApiClient
 from command_line.connection import Target, connected
 from command_line.draw_options import draw_body, with_draw
+from command_line.failures import CommandFailed
 from command_line.options import AS_JSON, BATCH, with_target
 from command_line.output import print_json, print_table, progress_bar
 
@@ -59,6 +60,7 @@ def sample(
         job = draw_sample(client, client.dataset_id(dataset), body)
         if output is not None:
             fetch(client, job["id"], output)
+        job = with_comparison(client, job)
     if as_json:
         print_json(job)
         return
@@ -108,8 +110,17 @@ def fetch(client: ApiClient, job_id: str, output: Path) -> None:
     client.download(f"/api/sampling/jobs/{job_id}/data", output, format=file_format)
 
 
+def with_comparison(client: ApiClient, job: dict[str, Any]) -> dict[str, Any]:
+    """The job with its comparison in the summary; as it was if that takes too long."""
+    try:
+        client.get(f"/api/sampling/jobs/{job['id']}/comparison")
+    except CommandFailed:
+        return job  # the draw is done, whatever becomes of its comparison
+    return client.get(f"/api/jobs/{job['id']}")
+
+
 def tell(job: dict[str, Any]) -> None:
-    """Print what was drawn, stratum by stratum where there are strata."""
+    """Print what was drawn, stratum by stratum where there are strata, and how it compares."""
     summary = job["output_summary"]
     click.echo(
         f"Drew {summary['total_sampled']:,} of {summary['source_rows']:,} rows: job {job['id']}, "
@@ -118,6 +129,8 @@ def tell(job: dict[str, Any]) -> None:
     for one in summary["rounds"]:
         click.echo(f"Round {one['round_number']}: {one['method']}, seed {one['seed']!r}.")
         _tell_groups(one, ("rows", "allocated", "sampled"))
+    if "comparison" in summary:
+        click.echo(summary["comparison"]["verdict"])
 
 
 def _tell_groups(one: dict[str, Any], figures: tuple[str, ...]) -> None:

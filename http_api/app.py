@@ -11,6 +11,7 @@ from werkzeug.routing import IntegerConverter
 
 from http_api import (
     audit_routes,
+    comparison_routes,
     datasets_routes,
     exploration_routes,
     host_check,
@@ -68,6 +69,7 @@ BLUEPRINTS = (
     sampling_routes.blueprint,
     sample_rows_routes.blueprint,
     sampling_history_routes.blueprint,
+    comparison_routes.blueprint,
     templates_routes.blueprint,
     exploration_routes.blueprint,
     profiling_routes.blueprint,

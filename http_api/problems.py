@@ -31,6 +31,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "stale_job": 409,
     "files_in_use": 409,
     "job_not_completed": 409,
+    "comparison_not_ready": 409,
     "idempotency_key_reused": 409,
     "forbidden": 403,
     "origin_not_allowed": 403,

@@ -19,6 +19,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from domain_errors import DomainError
@@ -168,18 +169,16 @@ class QuietWork:
                     return
                 _, piece = (self._asked or self._offered).popitem(last=False)
                 self._running = piece
-            _finish(piece, lambda fraction, message, piece=piece: self._let_jobs_pass(piece))
+            _finish(piece, partial(self._let_jobs_pass, piece))
             with self._changed:
                 self._running = None
 
-    def _let_jobs_pass(self, piece: _Piece) -> None:
-        """Between two steps: wait for short jobs, and leave when the service stops."""
+    def _let_jobs_pass(self, piece: _Piece, fraction: float, message: str) -> None:
+        """A piece's report: wait for short jobs, and leave when the service stops."""
         began = time.monotonic()
         with self._changed:
             self._changed.wait_for(
-                lambda: (
-                    self._stopped or not self._open_jobs or piece.is_asked or bool(self._asked)
-                ),
+                lambda: self._stopped or not self._open_jobs or piece.is_asked or bool(self._asked),
                 max(piece.patience_s, 0),
             )
             piece.patience_s -= time.monotonic() - began

@@ -1,8 +1,8 @@
 """What the rows of a sample of several rounds stand for, and how much each counts.
 
 Owns: how rounds are put together. A round draws from what the earlier ones left, and its design
-weights are given those. So, of the rows that pass round k's filter, "those that earlier rounds drew,
-each for itself, and round k's own by their weights" is an unbiased account, and so is any mean of
+weights are given those. So, of the rows that pass its filter, "those that earlier rounds drew, each
+for itself, and the round's own by their weights" is an unbiased account, and so is any mean of
 several such accounts (Des Raj 1956, *Some estimators in sampling with varying probabilities without
 replacement*). They are weighted by n/(N·(N - n)), the inverse of a simple random draw's variance:
 two rounds of one table then count as if all their rows had been drawn at once.

@@ -114,6 +114,11 @@ class Settings:
     sql_at_once: int = _setting(
         2, "queries", "SQL queries that requests wait for at the same time; jobs come beside.", 1
     )
+    compare_samples: bool = _setting(
+        True,
+        "yes or no",
+        "Whether each sample is compared with its population; else only when somebody asks.",
+    )
     stop_grace_s: int = _setting(
         20, "seconds", "How long running jobs may go on when the server is told to stop.", 0
     )

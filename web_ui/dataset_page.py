@@ -12,7 +12,10 @@ from urllib.parse import quote, urlencode
 
 from flask import Response, request
 
+from domain_errors import DomainError
 from http_api.access import dataset_for, service, user
+from http_api.comparison_pictures import small_picture
+from http_api.comparison_routes import shown_tables
 from http_api.profile_pictures import column_picture
 from http_api.row_reads import RowSource, tell_view
 from job_runner.lanes import lane_of_profile
@@ -130,7 +133,23 @@ def _history(here: Values) -> Values:
         commits, total = history(
             tx, here["dataset"].id, here["commit"].id, offset=offset, limit=LIMIT
         )
-    return {"commits": commits, "page": {"total": total, "offset": offset, "limit": LIMIT}}
+    page = {"total": total, "offset": offset, "limit": LIMIT}
+    return {"commits": commits, "page": page, **_compared(here)}
+
+
+def _compared(here: Values) -> Values:
+    """The table beside another one, if the address names one."""
+    other = {"ref": request.args.get("with", ""), "table": request.args.get("with_table") or None}
+    values: Values = {"compared_with": other}
+    if other["ref"]:
+        here_and_now = (here["commit"].id, here["table_key"])
+        try:
+            base = (other["ref"], other["table"])
+            values["found"] = shown_tables(here["dataset"].id, base, here_and_now)
+            values["picture"] = small_picture
+        except DomainError as error:
+            values["problem"] = error.message
+    return values
 
 
 def _draws(here: Values) -> Values:

@@ -17,6 +17,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from domain_errors import DomainError
 from http_api.access import job_for, service, user
 from http_api.auditing import origin
+from http_api.comparison_pictures import small_picture
+from http_api.comparison_routes import shown_comparison
 from http_api.row_reads import RowSource, tell_view
 from job_runner.lifecycle import cancel, retry
 from job_runner.open_tables import RESIDUAL, RESULT, SAMPLE, open_table, output_of, source_of
@@ -77,6 +79,7 @@ def _tabs(found: Job) -> dict[str, tuple[str, Callable[[Job], Values]]]:
         tabs["rows"] = ("Drawn rows", lambda job: _grid(job, SAMPLE))
         if found.run_parameters["export_residual"]:
             tabs["residual"] = ("Residual", lambda job: _grid(job, RESIDUAL))
+        tabs["comparison"] = ("Like its population?", _comparison)
         tabs["reserves"] = ("Reserves", _reserves)
         tabs["why"] = ("Why this row?", _why)
     if found.run_type == "exploration" and found.output_commit_id is not None:
@@ -88,6 +91,14 @@ def _tabs(found: Job) -> dict[str, tuple[str, Callable[[Job], Values]]]:
 
 def _overview(found: Job) -> Values:
     return {"summary": found.output_summary or {}}
+
+
+def _comparison(found: Job) -> Values:
+    """Whether the sample is like its population."""
+    try:
+        return {"found": shown_comparison(found), "picture": small_picture}
+    except DomainError as error:
+        return {"found": None, "problem": error.message}
 
 
 def _grid(found: Job, key: str) -> Values:

@@ -99,10 +99,13 @@ def _drawn(client: httpx.Client, dataset: int) -> str:
             },
         ],
         "export_residual": True,
+        "output_name": "compared",
     }
     answer = client.post(f"/api/sampling/datasets/{dataset}/jobs", json=body)
     job = finished(client, answer.json()["job_id"])
     assert job["status"] == "completed", job
+    compared = client.get(f"/api/sampling/jobs/{job['id']}/comparison")
+    assert compared.status_code == 200, compared.text
     return str(job["id"])
 
 

@@ -174,3 +174,23 @@ def test_the_demo_data_are_imported_by_whoever_may_make_a_dataset(
     _, viewer = server.new_user("viewer")
     sign_in(page, server.url, viewer["soeid"])
     assert page.evaluate(POST_DEMO)["status"] == 403
+
+
+def test_what_has_drifted_since_an_earlier_commit_is_shown(
+    analyst: Analyst, server: LiveServer
+) -> None:
+    page, client = analyst
+    dataset = server.new_table(400, client)
+    client.post(f"/api/datasets/{dataset}/refs", json={"name": "before", "from_ref": "main"})
+    lines = "\n".join(f"{row},Oslo,{row / 4}" for row in range(400))
+    server.import_text(dataset, f"id,city,amount\n{lines}\n", client=client)
+    page.goto(f"{server.url}/datasets/{dataset}?tab=history")
+    page.get_by_label("Ref or commit").fill("before")
+    page.get_by_role("button", name="Compare").click()
+    expect(page.get_by_text("The tables differ: 1 of 3 columns by much.")).to_be_visible()
+    columns = page.get_by_role("region", name="Columns compared")
+    expect(columns.get_by_role("row", name="city")).to_contain_text("yes")
+    expect(columns.get_by_role("row", name="amount")).to_contain_text("no")
+    page.get_by_label("Ref or commit").fill("never")
+    page.get_by_role("button", name="Compare").click()
+    expect(page.get_by_role("alert")).to_contain_text("never")

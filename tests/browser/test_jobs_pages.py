@@ -141,3 +141,39 @@ def test_another_users_job_is_not_there(analyst: Analyst, server: LiveServer) ->
     assert answer is not None
     assert answer.status == 404
     expect(page.get_by_role("heading", name="Not found")).to_be_visible()
+
+
+def test_a_sample_is_shown_beside_its_population(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    dataset = server.new_table(2000, client)
+    every_fourth = {"method": "systematic", "parameters": {"interval": 4, "start": 2}}
+    job_id = draw(client, dataset, {"rounds": [every_fourth]})
+    finished(client, job_id)
+    page.goto(f"{server.url}/jobs/{job_id}")
+    page.get_by_role("link", name="Like its population?").click()
+    expect(page.get_by_text("The sample is not like its population: 1 of 3")).to_be_visible()
+    standing_out = page.get_by_role("listitem").filter(has_text='city is "Lima" in 100.0%')
+    expect(standing_out).to_be_visible()
+    columns = page.get_by_role("region", name="Columns compared")
+    expect(columns.get_by_role("row")).to_have_count(4)
+    expect(columns.get_by_role("img", name="Shares of city")).to_be_visible()
+    expect(columns.get_by_role("row", name="city")).to_contain_text("yes")
+    page.get_by_role("link", name="Overview").click()
+    note = page.get_by_text("The sample is not like its population")
+    expect(note).to_be_visible()
+    page.get_by_role("link", name="Column by column").click()
+    expect(columns).to_be_visible()
+
+
+def test_strata_and_a_filters_effect_are_told_beside_the_verdict(
+    analyst: Analyst, server: LiveServer
+) -> None:
+    page, client = analyst
+    sizes = {"strata_columns": ["city"], "sizes": {"Oslo": 60, "Lima": 60, "Kyiv": 60}}
+    rounds = [{"method": "stratified", "parameters": sizes, "filters": {"expression": "id < 500"}}]
+    job_id = draw(client, server.new_table(2000, client), {"rounds": rounds})
+    finished(client, job_id)
+    page.goto(f"{server.url}/jobs/{job_id}?tab=comparison")
+    expect(page.get_by_text("Round 1 reached 3 of 4 strata; not NULL.")).to_be_visible()
+    expect(page.get_by_text("beside 500 of 2,000 rows, those where")).to_be_visible()
+    expect(page.get_by_text("not like the whole table in id, amount").last).to_be_visible()

@@ -34,6 +34,7 @@ def test_a_file_is_imported_and_a_sample_drawn_and_written(
     assert "Drew 70 of 700 rows" in drawn.stdout
     assert "smpl-q1" in drawn.stdout
     assert "allocated" in drawn.stdout
+    assert "The sample is like its population: none of 3 columns stands out." in drawn.stdout
     with output.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 70
@@ -41,6 +42,7 @@ def test_a_file_is_imported_and_a_sample_drawn_and_written(
     again = run("sample", "1", "--size", "70", "--seed", "7", "--json")
     job = json.loads(again.stdout)
     assert job["output_summary"]["total_sampled"] == 70
+    assert job["output_summary"]["comparison"]["alike"] is True
     assert job["run_parameters"]["rounds"][0]["parameters"]["seed"] == 7
 
 

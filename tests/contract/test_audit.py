@@ -351,7 +351,9 @@ def test_pages_of_a_table_are_told_once_an_hour_for_each_reader(world: World) ->
     assert told == [1, 1, 0, 0, 0, 0]
     other_table = readers[0].get(f"/api/sampling/jobs/{world.draw}/data")
     reserves = readers[0].get(f"/api/sampling/jobs/{world.draw}/reserves")
-    for answer, what in ((other_table, "rows"), (reserves, "reserves")):
+    compared = readers[0].get(f"/api/sampling/jobs/{world.draw}/comparison")
+    shown = ((other_table, "rows"), (reserves, "reserves"), (compared, "comparison"))
+    for answer, what in shown:
         (entry,) = told_by(world.server, answer)
         assert (entry["action"], entry["details"]["what"]) == ("rows_viewed", what)
         assert entry["details"]["job_id"] == world.draw

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections import Counter
@@ -18,6 +19,7 @@ from job_runner.pruning import prune
 from parquet_tables.database import ParquetDatabase
 from storage.backup import back_up, restore
 from storage.checking import check
+from storage.comparisons import keep_comparison, kept_comparison
 from storage.data_directory import DataDirectory
 from storage.errors import FilesInUse, NotFound
 from storage.jobs import NewJob, get_job, insert_job
@@ -363,3 +365,29 @@ def test_the_room_that_rows_took_is_given_back_to_the_disk(world: World) -> None
     assert counts(world.prune_and_check())["log_entries"] == 10_003
     assert path.stat().st_size < full / 10
     assert path.with_name("jobsvc.sqlite3-wal").stat().st_size == 0
+
+
+def test_a_jobs_comparison_goes_with_the_job_and_not_before(world: World) -> None:
+    sample = world.sample_at_once(world.import_at_once(1), 2)
+    (job_id,) = (key for key, job in world.jobs.items() if job.output == sample)
+    whole = {"verdict": "alike"}
+    with world.service.database.write() as tx:
+        keep_comparison(tx, job_id, whole, whole, world.service.clock)
+        keep_comparison(tx, "no such job", whole, whole, world.service.clock)
+    world.delete(*world.ref_of(sample))
+    world.pass_days(9)
+    world.prune_and_check()
+    with world.service.database.read() as tx:
+        kept = kept_comparison(tx, job_id)
+        assert kept is not None
+        assert kept["verdict"] == "alike"
+        assert get_job(tx, job_id).output_summary == {
+            **json.loads(get_job(tx, job_id).output_summary_json or ""),
+            "comparison": whole,
+        }
+        assert kept_comparison(tx, "no such job") is None
+    world.pass_days(100)
+    world.prune_and_check()
+    assert job_id not in world.jobs
+    with world.service.database.read() as tx:
+        assert kept_comparison(tx, job_id) is None

@@ -111,9 +111,7 @@ DESIGNS: dict[str, list[tuple[str | None, int]]] = {
 
 
 @pytest.mark.parametrize("design", DESIGNS)
-def test_over_many_draws_every_row_of_the_population_counts_once(
-    stage: Stage, design: str
-) -> None:
+def test_over_many_draws_every_row_of_the_population_counts_once(stage: Stage, design: str) -> None:
     ids, chance, draws = np.arange(ROWS), np.random.default_rng(11), 2000
     passes = {
         None: ids >= 0,

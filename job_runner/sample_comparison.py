@@ -1,0 +1,212 @@
+"""Whether a job's sample is like its population: the comparison of one job, in figures and words.
+
+Owns: what a sample is compared with, and what is said beside the figures. Invariant: what it costs
+is bounded by the sample's size and a constant: the population is read by its reference, and time is
+limited. docs/COMPARISON.md tells the formulas. Called on the quiet thread.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from job_runner.context import TimedOut
+from job_runner.open_tables import SAMPLE, open_table, output_of, source_of
+from job_runner.round_weights import CountedRounds, counted_rounds
+from job_runner.sample_side import sample_columns, sample_side
+from job_runner.sample_strata import StrataReached, strata_reached
+from job_runner.sample_words import assumptions, filter_words
+from job_runner.sampling_parameters import engine_rounds
+from job_runner.service import Service
+from parquet_tables.database import ParquetDatabase
+from parquet_tables.progress import Report, share_of
+from parquet_tables.tables import TableFiles
+from profiling_engine.comparison import TableComparison, compare_tables
+from profiling_engine.comparison_sides import Side
+from profiling_engine.comparison_words import Purpose
+from sampling_engine import Reference, reference_of
+from storage.jobs import Job
+
+LIMIT_S = 60.0
+BASE_READ, SAMPLE_READ, COMPARED = 0.5, 0.6, 0.9
+"""Of the whole progress."""
+BRIEF_NAMES = 20
+
+
+@dataclass(frozen=True)
+class SampleComparison:
+    """A job's comparison: in full, and as the job's summary shows it."""
+
+    whole: dict[str, Any]
+
+    @property
+    def brief(self) -> dict[str, Any]:
+        """What stands in the job's summary."""
+        strata = self.whole["strata"]
+        reached = sum(one["reached"] for one in strata) if strata else None
+        filtered = self.whole["filtered"] or {"verdict": None, "stand_out": []}
+        return {
+            "verdict": self.whole["verdict"],
+            "alike": self.whole["alike"],
+            "stand_out": self.whole["stand_out"][:BRIEF_NAMES],
+            "strata_covered": reached,
+            "strata_missing": sum(one["strata"] for one in strata) - reached if strata else None,
+            "filter_verdict": filtered["verdict"],
+            "filter_stand_out": filtered["stand_out"][:BRIEF_NAMES],
+        }
+
+
+def compare_sample(service: Service, job: Job, report: Report) -> SampleComparison:
+    """Compare what a completed job drew with what it drew from.
+
+    Raises
+    ------
+    Pruned, DamagedData
+        The source or the sample isn't there any more, or not as it was written.
+    TimedOut
+        Not even the rows to compare with could be read within a minute.
+    """
+    source = open_table(
+        service, job.dataset_id, source_of(job), job.run_parameters["table_key"]
+    ).files
+    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    summary = job.output_summary or {}
+    rounds = engine_rounds(job.run_parameters["rounds"], source)
+    counted = counted_rounds(rounds, summary["rounds"])
+    deadline = time.monotonic() + LIMIT_S
+    work = _Work(service, service.parquet_of("long"), source, deadline, report)
+    strata = strata_reached(work.database, sample, summary["rounds"])
+    return SampleComparison(_whole(work, sample, counted, strata, job))
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What all steps of one comparison share."""
+
+    service: Service
+    database: ParquetDatabase
+    source: TableFiles
+    deadline: float
+    report: Report
+
+    def is_over(self) -> bool:
+        """Whether the time is up."""
+        return time.monotonic() > self.deadline
+
+    def limited(self, fraction: float, message: str) -> None:
+        """A report that ends what takes too long."""
+        if self.is_over():
+            raise TimedOut(f"The comparison took longer than {LIMIT_S:.0f} seconds.")
+        self.report(fraction, message)
+
+    def reference(self, counted: CountedRounds | None) -> Reference:
+        """What the sample stands for; the whole table for None."""
+        return reference_of(
+            self.database,
+            self.source,
+            None if counted is None else counted.population,
+            counts_dir=self.service.directory.counts_dir,
+            report=share_of(self.limited, 0.0, BASE_READ),
+        )
+
+    def compare(self, base: Side, other: Side, purpose: Purpose) -> TableComparison:
+        """Compare; columns that there is no time for are left out."""
+        return compare_tables(
+            self.database,
+            base,
+            other,
+            purpose=purpose,
+            report=share_of(self.report, SAMPLE_READ, COMPARED),
+            is_over=self.is_over,
+        )
+
+
+def _whole(
+    work: _Work,
+    sample: TableFiles,
+    counted: CountedRounds,
+    strata: list[StrataReached],
+    job: Job,
+) -> dict[str, Any]:
+    told = [one.as_json() for one in strata]
+    if not sample.row_count:
+        verdict = "No row was drawn, so there is nothing to compare."
+        return {**_nothing(verdict), "job_id": job.id, "strata": told}
+    columns = sample_columns(work.source, counted)
+    lacking = columns.lacking(counted.asked_columns)
+    if lacking:
+        names = ", ".join(lacking)
+        verdict = f"Not compared: rounds differ in their filters, and the sample lacks {names}."
+        return {**_nothing(verdict), "job_id": job.id, "strata": told}
+    base = work.reference(counted)
+    with tempfile.TemporaryDirectory(dir=work.service.directory.scratch_dir) as folder:
+        report = share_of(work.limited, BASE_READ, SAMPLE_READ)
+        path = Path(folder) / "compared.parquet"
+        other = sample_side(work.database, sample, columns, counted, path, report)
+        size = math.inf if base.is_whole else float(base.table.row_count)
+        compared = work.compare(Side(base.table, size), other, "sample")
+    filtered = _filtered(work, base, counted)
+    found = compared.as_json()
+    somewhere = [one.column.name for one in columns.somewhere]
+    return {
+        **found,
+        "job_id": job.id,
+        "verdict": " ".join([found["verdict"], *([filtered["verdict"]] if filtered else [])]),
+        "not_compared": [*found["not_compared"], *somewhere],
+        "only_in_base": [name for name in found["only_in_base"] if name not in somewhere],
+        "base": {
+            "rows": base.rows,
+            "rows_read": base.table.row_count,
+            "of_rows": work.source.row_count,
+            "filter": counted.population and counted.population.text,
+        },
+        "other": {
+            "rows": sample.row_count,
+            "rows_read": other.table.row_count,
+            "counts_for": round(compared.other_size, 1),
+        },
+        "assumptions": assumptions(counted, base, other, sample),
+        "filtered": filtered,
+        "strata": told,
+    }
+
+
+def _filtered(work: _Work, base: Reference, counted: CountedRounds) -> dict[str, Any] | None:
+    """How the rows that pass the filter differ from the whole table; None without a filter."""
+    if counted.population is None or not base.rows or work.is_over():
+        return None
+    whole = work.reference(None)
+    first, second = (Side(one.table, float(one.table.row_count)) for one in (whole, base))
+    compared = work.compare(first, second, "tables")
+    found = compared.as_json()
+    return {
+        "verdict": filter_words(compared, base.rows, work.source.row_count),
+        "stand_out": found["stand_out"],
+        "columns": [column for column in found["columns"] if column["stands_out"]],
+        "rows": base.rows,
+        "of_rows": work.source.row_count,
+    }
+
+
+def _nothing(verdict: str) -> Mapping[str, Any]:
+    """A comparison that can't be made."""
+    return {
+        "purpose": "sample",
+        "verdict": verdict,
+        "alike": None,
+        "stand_out": [],
+        "noticeable": None,
+        "columns": [],
+        "not_compared": [],
+        "only_in_base": [],
+        "only_in_other": [],
+        "base": None,
+        "other": None,
+        "assumptions": [],
+        "filtered": None,
+    }
