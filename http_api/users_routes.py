@@ -52,6 +52,10 @@ class LinkOut(Schema):
     link = fields.String(required=True)
 
 
+class UsersQuery(PageQuery):
+    q = text(1, 100, metadata={"description": "Part of the SOEID, in any case."})
+
+
 class UsersOut(PageOut):
     users = fields.List(fields.Nested(UserOut), required=True)
 
@@ -66,14 +70,14 @@ def me() -> Any:
 
 @blueprint.get("")
 @blueprint.auth_required(bearer)
-@blueprint.input(PageQuery, location="query", unknown=RAISE, arg_name="page")
+@blueprint.input(UsersQuery, location="query", unknown=RAISE, arg_name="query")
 @blueprint.output(UsersOut)
-@blueprint.doc(summary="All users, for admins")
-def users(page: dict[str, int]) -> dict[str, Any]:
+@blueprint.doc(summary="The users, by SOEID, for admins")
+def users(query: dict[str, Any]) -> dict[str, Any]:
     require_role("admin")
     with service().database.read() as tx:
-        found, total = list_users(tx, page["offset"], page["limit"])
-    return {"users": found, "total": total, **page}
+        found, total = list_users(tx, **query)
+    return {"users": found, "total": total, "offset": query["offset"], "limit": query["limit"]}
 
 
 @blueprint.post("")

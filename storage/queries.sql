@@ -15,12 +15,15 @@ SELECT * FROM users WHERE soeid = :soeid COLLATE NOCASE AND removed_at IS NULL;
 -- user_ids_of_soeid: All users that ever had a soeid, removed or not.
 SELECT id FROM users WHERE soeid = :soeid COLLATE NOCASE;
 
--- list_users: Present users by soeid.
-SELECT * FROM users WHERE removed_at IS NULL ORDER BY soeid COLLATE NOCASE, id
+-- list_users: Present users by soeid; q is a part of it, in any case, or NULL.
+SELECT * FROM users
+WHERE removed_at IS NULL AND (:q IS NULL OR instr(lower(soeid), lower(:q)))
+ORDER BY soeid COLLATE NOCASE, id
 LIMIT :limit OFFSET :offset;
 
--- count_users: How many present users there are.
-SELECT count(*) FROM users WHERE removed_at IS NULL;
+-- count_users: How many users list_users has in all.
+SELECT count(*) FROM users
+WHERE removed_at IS NULL AND (:q IS NULL OR instr(lower(soeid), lower(:q)));
 
 -- count_admins: How many present admins there are.
 SELECT count(*) FROM users WHERE removed_at IS NULL AND role_name = 'admin';

@@ -72,10 +72,12 @@ def password_hash_of(tx: Transaction, soeid: str) -> str | None:
     return None if row is None else row["password_hash"]
 
 
-def list_users(tx: Transaction, offset: int, limit: int) -> tuple[list[User], int]:
-    """A page of the users by soeid, and how many there are."""
-    rows = all_rows(tx, "list_users", offset=offset, limit=limit)
-    return [_user(row) for row in rows], number(tx, "count_users")
+def list_users(
+    tx: Transaction, offset: int, limit: int, q: str | None = None
+) -> tuple[list[User], int]:
+    """A page of the users by soeid, and how many there are; ``q`` is a part of it, in any case."""
+    rows = all_rows(tx, "list_users", offset=offset, limit=limit, q=q)
+    return [_user(row) for row in rows], number(tx, "count_users", q=q)
 
 
 def first_admin(tx: Transaction) -> User | None:

@@ -25,12 +25,14 @@ def users() -> Response:
     """Who may sign in, and a form to let someone in."""
     require_role("admin")
     page = {"offset": max(0, min(request.args.get("offset", 0, type=int), 2**62)), "limit": LIMIT}
+    q = request.args.get("q", "").strip()
     with service().database.read() as tx:
-        found, total = list_users(tx, **page)
+        found, total = list_users(tx, **page, q=q or None)
     return show(
         "admin_users.html",
         users=found,
         page={**page, "total": total},
+        q=q,
         roles=ROLES,
         soeid_pattern=service().settings.soeid_pattern,
     )

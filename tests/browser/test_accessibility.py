@@ -127,7 +127,7 @@ def unreadable(page: Page, world: World, goto: Goto) -> None:
 
 def refused_form(page: Page, world: World, goto: Goto) -> None:
     goto("/admin/users")
-    page.get_by_label("SOEID").fill(world.admin)
+    page.get_by_label("SOEID", exact=True).fill(world.admin)
     page.get_by_role("button", name="Add").click()
     expect(page.get_by_role("alert")).to_be_visible()
 
@@ -141,7 +141,7 @@ def prune(page: Page, world: World, goto: Goto) -> None:
 def wrong_password(page: Page, world: World, goto: Goto) -> None:
     page.context.clear_cookies()
     goto("/sign-in")
-    page.get_by_label("SOEID").fill(world.newcomer)
+    page.get_by_label("SOEID", exact=True).fill(world.newcomer)
     page.get_by_label("Password").fill("not the password")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_be_visible()

@@ -42,7 +42,7 @@ def test_a_new_password_signs_out_and_in_again(page: Page, server: LiveServer) -
     page.get_by_label("New password").fill("another long password")
     page.get_by_role("button", name="Change").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    page.get_by_label("SOEID").fill(user["soeid"])
+    page.get_by_label("SOEID", exact=True).fill(user["soeid"])
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("wrong")
@@ -55,7 +55,7 @@ def test_an_admin_lets_someone_in_by_a_link_and_removes_them(
     admin: Page, server: LiveServer
 ) -> None:
     admin.goto(f"{server.url}/admin/users")
-    admin.get_by_label("SOEID").fill("zz99001")
+    admin.get_by_label("SOEID", exact=True).fill("zz99001")
     admin.get_by_label("Role", exact=True).select_option("viewer")
     admin.get_by_role("button", name="Add").click()
     expect(admin.get_by_role("cell", name="zz99001", exact=True)).to_be_visible()
@@ -74,10 +74,26 @@ def test_an_admin_lets_someone_in_by_a_link_and_removes_them(
     expect(admin.get_by_role("row").nth(1)).to_contain_text("zz99001")
 
 
+def test_a_user_is_found_among_many_by_a_part_of_the_soeid(admin: Page, server: LiveServer) -> None:
+    _, sought = server.new_user()
+    admin.goto(f"{server.url}/admin/users")
+    admin.keyboard.press("/")
+    admin.keyboard.type(sought["soeid"].upper())
+    admin.keyboard.press("Enter")
+    expect(admin.get_by_text("1 user", exact=True)).to_be_visible()
+    expect(admin.get_by_role("cell", name=sought["soeid"], exact=True)).to_be_visible()
+    admin.reload()
+    expect(admin.get_by_label("Part of the SOEID")).to_have_value(sought["soeid"].upper())
+    admin.get_by_label("Part of the SOEID").fill("nobody")
+    admin.keyboard.press("Enter")
+    admin.get_by_role("link", name="Show all users").click()
+    expect(admin.get_by_role("row").nth(2)).to_be_visible()
+
+
 def test_a_user_that_cannot_be_is_told_beside_the_field(admin: Page, server: LiveServer) -> None:
     admin.goto(f"{server.url}/admin/users")
     taken = server.admin.get("/api/users/me").json()["soeid"]
-    admin.get_by_label("SOEID").fill(taken)
+    admin.get_by_label("SOEID", exact=True).fill(taken)
     admin.get_by_role("button", name="Add").click()
     expect(admin.get_by_role("alert")).to_contain_text("already")
 

@@ -136,6 +136,8 @@ def test_an_admin_adds_changes_and_removes_users(server: LiveServer) -> None:
     assert_problem(client.post("/api/datasets", json={"name": "x"}), 403, "forbidden", "viewer")
     listed = server.admin.get("/api/users", params={"limit": 1000}).json()
     assert listed["total"] == len(listed["users"])
+    sought = server.admin.get("/api/users", params={"q": user["soeid"].upper()[1:]}).json()
+    assert (sought["users"], sought["total"]) == ([{**user, "role_name": "viewer"}], 1)
     assert server.admin.get(path).json()["soeid"] == user["soeid"]
     assert server.admin.delete(path).status_code == 200
     assert_problem(client.get("/api/users/me"), 401, "unauthorized")
