@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from job_runner.attempt import Handler, run_attempt
 from job_runner.log_context import logged_with
 from job_runner.service import Service
-from storage.job_queue import claim_next_job, next_due
+from storage.job_queue import RETRY_DELAYS_S, claim_next_job, next_due
 from storage.jobs import Job, Lane, RunType
 
 logger = logging.getLogger("jobsvc.jobs")
@@ -139,5 +139,8 @@ def _seconds_until_due(service: Service) -> float | None:
         due = next_due(tx)
     if due is None:
         return None
+    wait_s = (due - service.clock()).total_seconds()
+    if wait_s > max(RETRY_DELAYS_S):  # the clock was set back: claiming lets such a job start
+        return PAUSE_S
     # At least a little, so that a job which waits for an idle thread doesn't keep this one busy.
-    return max((due - service.clock()).total_seconds(), PAUSE_S)
+    return max(wait_s, PAUSE_S)

@@ -38,6 +38,7 @@ CHANGE_BY_PAGE = (403, 404, 403, 303, 303, 303, 303)
 SEE_PAGE = (200, 404, 200, 200, 200, 200, 303)
 WRITE_PAGE = (403, 404, 403, 200, 200, 200, 303)
 MAKE_PAGE = (403, 200, 200, 200, 200, 200, 303)
+MAKE_BY_PAGE = (403, 303, 303, 303, 303, 303, 303)
 ADMINISTER_PAGE = (403, 403, 403, 403, 403, 200, 303)
 MY_PAGE = (200, 200, 200, 200, 200, 200, 303)
 """On the pages a script's token is worth nothing: one is led to the sign-in."""
@@ -345,6 +346,7 @@ TABLE = (
     ),
     Row("GET /pages/<digest>/<path:name>", ANYONE, at("/pages/x/style.css"), "public"),
     Row("GET /", MY_PAGE, at("/"), "page"),
+    Row("POST /demo", MAKE_BY_PAGE, at("/demo", form={}), "page"),
     Row("GET /datasets", MY_PAGE, at("/datasets"), "page"),
     Row("GET /datasets/new", MAKE_PAGE, at("/datasets/new"), "page"),
     Row("GET /datasets/<int:dataset_id>", SEE_PAGE, at("/datasets/{d}"), "page"),

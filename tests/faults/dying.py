@@ -37,6 +37,8 @@ OFTEN = 2
 """How often the same point of the same function counts: a loop's later rounds are like these."""
 TIMED = "context._note"
 """Notes of progress come by the clock, so only the first is a point."""
+BESIDE = "sample_comparison."
+"""Comparing a sample goes on beside its job and may be dropped at any moment: no point."""
 
 
 class KillPoints:
@@ -56,6 +58,8 @@ class KillPoints:
     def reach(self, when: str, step: str) -> None:
         """Be at a point."""
         name = f"{when} {step} in {_callers()}"
+        if BESIDE in name:
+            return
         with self._lock:
             self._seen[name] += 1
             if self._seen[name] > (1 if TIMED in name else OFTEN):

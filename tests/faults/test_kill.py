@@ -104,8 +104,8 @@ def test_an_import_and_a_draw_killed_half_way_end_as_if_nothing_had_been(
         # The table, and one sample: the second draw has the same bytes.
         assert len(stored_files(data_dir)) == 2
         assert not list((data_dir / "uploads").iterdir())
-        assert not list((data_dir / "scratch").iterdir())
         assert server.terminate() == 0
+    assert not list((data_dir / "scratch").iterdir())
 
 
 def test_a_job_that_dies_with_the_server_three_times_is_given_up(
