@@ -165,6 +165,11 @@ def dataset_for(dataset_id: int, level: Level) -> Dataset:
     return dataset
 
 
+def may(dataset: Dataset, level: Level) -> bool:
+    """Whether :func:`dataset_for` gives the user this level: a viewer only reads."""
+    return dataset.allows(level) and (level == "read" or user().role_name != "viewer")
+
+
 def job_for(job_id: str) -> Job:
     """A job in a dataset that the user may read.
 

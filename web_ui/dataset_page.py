@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from flask import Response, request
 
 from domain_errors import DomainError
-from http_api.access import dataset_for, service, user
+from http_api.access import dataset_for, may, service, user
 from http_api.comparison_pictures import small_picture
 from http_api.comparison_routes import shown_tables
 from http_api.profile_pictures import column_picture
@@ -56,8 +56,8 @@ def dataset(dataset_id: int) -> Response:
         ref_count=ref_count,
         tabs={name: title for name, (title, _) in tabs.items()},
         tab=tab,
-        may_write=found.allows("write") and user().role_name != "viewer",
-        may_manage=found.allows("admin") and user().role_name != "viewer",
+        may_write=may(found, "write"),
+        may_manage=may(found, "admin"),
         tab_link=_tab_link,
         **here,
         **tabs[tab][1](here),
@@ -79,7 +79,7 @@ def _tabs(
         tabs["history"] = ("History", _history)
     tabs["draws"] = ("Draws", _draws)
     tabs["access"] = ("Access", _access)
-    if found.allows("write"):
+    if may(found, "write"):
         tabs["settings"] = ("Settings", lambda here: {})
     return tabs
 

@@ -15,7 +15,7 @@ from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from domain_errors import DomainError
-from http_api.access import job_for, service, user
+from http_api.access import dataset_for, job_for, may, service, user
 from http_api.auditing import origin
 from http_api.comparison_pictures import small_picture
 from http_api.comparison_routes import shown_comparison
@@ -51,6 +51,7 @@ def job(job_id: str) -> Response:
         tabs={name: title for name, (title, _) in tabs.items()},
         tab=tab,
         advice=advice(found.error_code),
+        may_write=may(dataset_for(found.dataset_id, "read"), "write"),
         is_open=found.status in ("pending", "running"),
         **tabs[tab][1](found),
     )

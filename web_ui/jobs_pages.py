@@ -50,6 +50,7 @@ def jobs() -> Response:
         chosen=statuses or (),
         narrowed=bool(given.keys() - {"offset", "limit", *OUTCOME}),
         outcome=_outcome(),
+        may_ask=user().role_name != "viewer",
     )
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser.watching import Watch
+from tests.browser.watching import watched_context
 from tests.live_server import PASSWORD, LiveServer
 
 CHROMIUM = os.environ.get("JOBSVC_TEST_CHROMIUM", "/usr/bin/chromium")
@@ -24,7 +25,6 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-ZONE = "Asia/Kolkata"  # half an hour beside the others, and in no way that of a server
 
 
 @pytest.fixture(scope="session")
@@ -41,31 +41,13 @@ OpenPage = Callable[..., Page]
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[OpenPage]:
-    """Makes pages with a browser session each; ``watch_of`` tells what a page may not do."""
-    contexts: list[BrowserContext] = []
-    pages: list[Page] = []
+    """Makes pages with a browser session each; ``watch_of`` tells what they may not do."""
+    with ExitStack() as contexts:
 
-    def opened(**options: Any) -> Page:
-        context = browser.new_context(**{"timezone_id": ZONE, **options})
-        contexts.append(context)
-        page = context.new_page()
-        WATCHES[page] = Watch(page)
-        pages.append(page)
-        return page
+        def opened(**options: Any) -> Page:
+            return contexts.enter_context(watched_context(browser, **options)).new_page()
 
-    yield opened
-    for context in contexts:
-        context.close()
-    for page in pages:
-        assert WATCHES.pop(page).found == []
-
-
-WATCHES: dict[Page, Watch] = {}
-
-
-def watch_of(page: Page) -> Watch:
-    """What sees to it that a page behaves."""
-    return WATCHES[page]
+        yield opened
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import ZONE, sign_in
+from tests.browser.conftest import sign_in
 from tests.browser.shown_world import World, shown_world
-from tests.browser.watching import Watch
+from tests.browser.watching import watch_of, watched_context
 
 EVERYTHING: dict[str, Any] = {"rules": {"target-size": {"enabled": True}}}
 COLOURS: dict[str, Any] = {"runOnly": ["color-contrast", "link-in-text-block"]}
@@ -40,11 +40,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def admins(browser: Browser, world: World) -> Iterator[Page]:
-    context = browser.new_context(timezone_id=ZONE)
-    page = context.new_page()
-    sign_in(page, world.server.url, world.admin)
-    yield page
-    context.close()
+    with watched_context(browser) as context:
+        page = context.new_page()
+        sign_in(page, world.server.url, world.admin)
+        yield page
 
 
 def assert_accessible(page: Page) -> None:
@@ -232,12 +231,11 @@ OF_A_READER: dict[str, State] = {
 
 def look(page: Page, world: World, state: State) -> None:
     """Bring a page into the state, and look at it."""
-    watch = Watch(page)
     page.set_viewport_size({"width": 1280, "height": 800})
     state(page, world, lambda path: page.goto(f"{world.server.url}{path}") and None)
     assert_accessible(page)
     page.goto("about:blank")
-    assert watch.found == []
+    assert watch_of(page).found == []
 
 
 @pytest.mark.parametrize("state", OF_THE_ADMIN)
@@ -247,15 +245,13 @@ def test_what_an_admin_sees_is_accessible(admins: Page, world: World, state: str
 
 @pytest.mark.parametrize("state", OF_A_READER)
 def test_what_a_reader_sees_is_accessible(browser: Browser, world: World, state: str) -> None:
-    context = browser.new_context(timezone_id=ZONE)
-    page = context.new_page()
-    sign_in(page, world.server.url, world.newcomer)
-    look(page, world, OF_A_READER[state])
-    context.close()
+    with watched_context(browser) as context:
+        page = context.new_page()
+        sign_in(page, world.server.url, world.newcomer)
+        look(page, world, OF_A_READER[state])
 
 
 @pytest.mark.parametrize("state", OF_OTHERS)
 def test_what_a_stranger_sees_is_accessible(browser: Browser, world: World, state: str) -> None:
-    context = browser.new_context(timezone_id=ZONE)
-    look(context.new_page(), world, OF_OTHERS[state])
-    context.close()
+    with watched_context(browser) as context:
+        look(context.new_page(), world, OF_OTHERS[state])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import watch_of
+from tests.browser.watching import watch_of
 from tests.live_server import LiveServer, finished
 
 GUIDE = Path(__file__).parents[2] / "docs" / "JOBS_API_GUIDE.md"

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import sign_in
-from tests.live_server import LiveServer, finished
+from tests.browser.watching import watched_context
+from tests.live_server import PASSWORD, LiveServer, finished
 
 Analyst = tuple[Page, httpx.Client]
 DRAW = {
@@ -116,21 +116,35 @@ def test_a_waiting_job_moves_on_under_the_readers_eyes(
     expect(page.get_by_role("cell", name="400,000")).to_be_visible()
 
 
-def test_the_list_and_a_job_can_be_read_where_scripts_are_blocked(
-    browser: Browser, server: LiveServer
-) -> None:
+def test_the_pages_serve_where_scripts_are_blocked(browser: Browser, server: LiveServer) -> None:
     client, user = server.new_user()
     dataset = server.new_table(50, client)
     job_id = draw(client, dataset)
     finished(client, job_id)
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    sign_in(page, server.url, user["soeid"], "/jobs")
-    page.get_by_role("link", name=job_id[:8]).click()
-    expect(page.get_by_text("12 of 50 rows drawn")).to_be_visible()
-    page.get_by_role("link", name="Log").click()
-    expect(page.get_by_role("cell", name="attempt 1 started")).to_be_visible()
-    context.close()
+    with watched_context(browser, java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(f"{server.url}/datasets?sort=name")
+        page.get_by_label("SOEID").fill(user["soeid"])
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.locator(f"a[href='/datasets/{dataset}']").click()
+        page.get_by_role("link", name="Rows").click()
+        expect(page.get_by_text("1 to 50 of 50")).to_be_visible()
+        page.get_by_role("link", name="Jobs", exact=True).click()
+        page.get_by_label("Type").select_option("sampling")
+        page.get_by_role("button", name="Show").click()
+        page.get_by_role("link", name=job_id[:8]).click()
+        expect(page.get_by_text("12 of 50 rows drawn")).to_be_visible()
+        page.get_by_role("link", name="Log").click()
+        expect(page.get_by_role("cell", name="attempt 1 started")).to_be_visible()
+        page.get_by_role("link", name="Drawn rows").click()
+        expect(page.get_by_role("region", name="Rows").get_by_role("row")).to_have_count(13)
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download CSV").click()
+        assert download.value.path().read_text().count("\n") == 13
+        page.locator("summary").first.click()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
 def test_another_users_job_is_not_there(analyst: Analyst, server: LiveServer) -> None:

@@ -13,9 +13,14 @@ from playwright.sync_api import Page, expect
 
 import jobsvc
 from job_runner.settings import Settings
-from tests.browser.conftest import OpenPage, sign_in, watch_of
+from tests.browser.conftest import OpenPage, sign_in
+from tests.browser.watching import watch_of
 from tests.live_server import PASSWORD, LiveServer
 from tests.server_process import ServerProcess
+from web_ui.shell import STATIC
+
+LARGEST_PAGES_FILES = 120 * 1024
+"""Bytes of all scripts and styles together, as they are."""
 
 
 def test_the_first_start_prints_a_link_that_sets_the_admins_password_once(
@@ -177,3 +182,9 @@ def test_filters_that_cannot_be_are_told_and_not_applied(page: Page, server: Liv
     sign_in(page, server.url, user["soeid"], "/jobs?dataset_id=flights&created_after=soon")
     expect(page.get_by_role("alert")).to_contain_text("none is applied")
     expect(page.get_by_role("alert")).to_contain_text("created after: Must be a time")
+
+
+def test_all_scripts_and_styles_together_are_small() -> None:
+    sizes = {path.name: path.stat().st_size for path in STATIC.iterdir()}
+    print(f"{sum(sizes.values()):,} bytes of {LARGEST_PAGES_FILES:,}: {sizes}")
+    assert sum(sizes.values()) <= LARGEST_PAGES_FILES

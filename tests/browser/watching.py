@@ -1,7 +1,8 @@
 """What no page may do: leave its origin, break the policy, or have an error in the console.
 
-Every page of a browser test is watched. What a test brings about on purpose, such as a server that
-is away, it says by ``expect``.
+Every page of a browser test is watched, whoever opens it: ``watched_context`` is where they come
+from. A breach of the Content-Security-Policy is an error in Chromium's console. What a test brings
+about on purpose, such as a server that is away, it says by ``expect``.
 """
 
 from __future__ import annotations
@@ -9,24 +10,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 REFUSED = re.compile(r"Failed to load resource: the server responded with a status of (\d{3})")
 """What Chromium says of any answer that is no success."""
+ZONE = "Asia/Kolkata"  # half an hour beside the others, and in no way that of a server
 TOLD_STATUSES = {"401", "403", "404", "405", "409", "413", "421", "422", "429", "503"}
 
 
 class Watch:
-    """What a page did that it may not."""
+    """What the pages of a context did that they may not."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, context: BrowserContext) -> None:
         self.found: list[str] = []
         self._expected: list[re.Pattern[str]] = []
-        page.on("request", self._request)
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self._note(f"error: {error}"))
+        context.on("request", self._request)
+        context.on("console", self._console)
+        context.on("weberror", lambda problem: self._note(f"error: {problem.error}"))
 
     @contextmanager
     def expect(self, pattern: str) -> Iterator[None]:
@@ -56,6 +59,27 @@ class Watch:
             return  # the answer to a request that can't be granted; the test looks at what is said
         if message.type in ("error", "warning") or message.text.startswith("[DOM]"):
             self._note(f"{message.type}: {message.text} ({where})")
+
+
+@contextmanager
+def watched_context(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """A browser session of its own, in whose pages nothing is found at its end."""
+    context = browser.new_context(**{"timezone_id": ZONE, **options})
+    watch = _WATCHES[context] = Watch(context)
+    try:
+        yield context
+    finally:
+        context.close()
+        del _WATCHES[context]
+    assert watch.found == [], "\n".join(watch.found)
+
+
+def watch_of(page: Page) -> Watch:
+    """What sees to it that a page, and those of its context, behave."""
+    return _WATCHES[page.context]
+
+
+_WATCHES: dict[BrowserContext, Watch] = {}
 
 
 def _origin(url: str) -> str:

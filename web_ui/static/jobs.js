@@ -6,7 +6,7 @@ import { whileSeen } from "./live.js";
 import { announce } from "./notices.js";
 
 const FAST_MS = 2000;
-const SLOW_MS = 10000;
+const SLOW_MS = 5000;
 
 const ticked = () => new Set(all('input[name="job"]:checked').map((box) => box.value));
 

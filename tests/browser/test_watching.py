@@ -1,0 +1,45 @@
+"""Every page of a browser test is watched, and what it may not do is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.watching import watched_context
+from tests.live_server import LiveServer
+
+WITHOUT_A_NETWORK = "test_report.py"
+"""A report is looked at from disk; its tests ask for more than a watch does."""
+UNHEARD = "http://127.0.0.2:9/unheard"
+POLICY = "Content Security Policy"
+BREACHES = {
+    "document.body.setAttribute('style', 'color: red')": POLICY,
+    "document.body.append(Object.assign(document.createElement('script'), {text: '1'}))": POLICY,
+    f"new Image().src = '{UNHEARD}'": POLICY,
+    f"fetch('{UNHEARD}').catch(() => {{}})": POLICY,
+    "setTimeout(() => { throw new Error('Oh') })": "error: Oh",
+    "Promise.reject(new Error('Oh'))": "error: Oh",
+    "console.error('Oh')": "error: Oh",
+    f"location.assign('{UNHEARD}')": "left the machine",
+}
+
+
+@pytest.mark.parametrize("breach", BREACHES)
+def test_what_a_page_may_not_do_fails_its_test(
+    browser: Browser, server: LiveServer, breach: str
+) -> None:
+    found = pytest.raises(AssertionError, match=BREACHES[breach])
+    with found, watched_context(browser) as context:
+        page = context.new_page()
+        page.goto(f"{server.url}/sign-in")
+        page.evaluate(f"() => {{ {breach} }}")
+        page.wait_for_timeout(50)
+
+
+def test_no_page_of_these_tests_is_opened_unwatched() -> None:
+    for path in Path(__file__).parent.glob("*.py"):
+        if path.name not in (WITHOUT_A_NETWORK, "watching.py"):
+            text = path.read_text(encoding="utf-8")
+            assert "browser.new_" + "context(" not in text, path
