@@ -6,7 +6,13 @@ identifiers, quoted or not, so two names that differ in case alone are one name 
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from pathlib import Path
+
+import duckdb
+
+_PLAIN = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
 def quote_identifier(name: str) -> str:
@@ -16,6 +22,26 @@ def quote_identifier(name: str) -> str:
     "10"" pipe"
     """
     return '"' + name.replace('"', '""') + '"'
+
+
+def shown_identifier(name: str) -> str:
+    """A name as a person writes it: quoted only where SQL would misread it otherwise.
+
+    >>> shown_identifier("dep_delay"), shown_identifier("Q1 2024"), shown_identifier("order")
+    ('dep_delay', '"Q1 2024"', '"order"')
+    """
+    if _PLAIN.fullmatch(name) and name.lower() not in _words_of_sql():
+        return name
+    return quote_identifier(name)
+
+
+@cache
+def _words_of_sql() -> frozenset[str]:
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'"
+        )
+        return frozenset(name for (name,) in found.fetchall())
 
 
 def quote_text(text: str) -> str:

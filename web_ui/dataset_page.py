@@ -7,6 +7,7 @@ reload and a copied link show the same.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -19,7 +20,7 @@ from http_api.comparison_routes import shown_tables
 from http_api.profile_pictures import column_picture
 from http_api.row_reads import RowSource, tell_view
 from job_runner.lanes import lane_of_profile
-from job_runner.open_tables import choose_key, open_commit, open_table
+from job_runner.open_tables import PRIMARY, open_commit, open_table
 from job_runner.profiles import kept_profile, profile_of
 from storage.commits import Commit, history
 from storage.datasets import Dataset
@@ -28,6 +29,7 @@ from storage.permissions import list_permissions
 from storage.refs import MAIN, Ref, list_refs
 from web_ui.grids import grid_of
 from web_ui.shell import blueprint, show, signed_in
+from web_ui.sql_page import names_of
 
 Values = dict[str, Any]
 Tab = tuple[str, Callable[[Values], Values]]
@@ -39,14 +41,24 @@ SHORT_LOOK_S = 10.0
 @signed_in
 def dataset(dataset_id: int) -> Response:
     """One tab of a dataset's page."""
+    return _page(dataset_id, request.args.get("tab", "overview"))
+
+
+@blueprint.get("/datasets/<int:dataset_id>/sql")
+@signed_in
+def ask_with_sql(dataset_id: int) -> Response:
+    """The tab with the box for a query."""
+    return _page(dataset_id, "sql")
+
+
+def _page(dataset_id: int, tab: str) -> Response:
     found = dataset_for(dataset_id, "read")
     ref = request.args.get("ref", MAIN)
     with service().database.read() as tx:
         refs, ref_count = list_refs(tx, dataset_id)
         commit = open_commit(tx, dataset_id, ref) if _has_commit(refs, ref) else None
-    table_key = choose_key(commit, request.args.get("table") or None) if commit else None
+    table_key = _shown_table(commit, request.args.get("table", "")) if commit else None
     tabs = _tabs(found, commit)
-    tab = request.args.get("tab", "overview")
     if tab not in tabs:
         tab = "overview"
     here: Values = {"dataset": found, "ref": ref, "commit": commit, "table_key": table_key}
@@ -58,10 +70,16 @@ def dataset(dataset_id: int) -> Response:
         tab=tab,
         may_write=may(found, "write"),
         may_manage=may(found, "admin"),
-        tab_link=_tab_link,
+        tab_link=partial(_tab_link, f"/datasets/{dataset_id}"),
         **here,
         **tabs[tab][1](here),
     )
+
+
+def _shown_table(commit: Commit, asked: str) -> str:
+    """The table asked for, if the commit has it; else the one that a look begins with."""
+    keys = [table.key for table in commit.manifest.tables]
+    return next(key for key in (asked, PRIMARY, keys[0]) if key in keys)
 
 
 def _has_commit(refs: list[Ref], ref: str) -> bool:
@@ -76,6 +94,7 @@ def _tabs(
     if commit is not None:
         tabs["data"] = ("Rows", _data)
         tabs["profile"] = ("Profile", _profile)
+        tabs["sql"] = ("SQL", _sql)
         tabs["history"] = ("History", _history)
     tabs["draws"] = ("Draws", _draws)
     tabs["access"] = ("Access", _access)
@@ -84,11 +103,13 @@ def _tabs(
     return tabs
 
 
-def _tab_link(tab: str) -> str:
+def _tab_link(path: str, tab: str) -> str:
     kept = {name: request.args[name] for name in ("ref", "table") if request.args.get(name)}
-    if tab != "overview":
+    if tab == "sql":
+        path += "/sql"
+    elif tab != "overview":
         kept["tab"] = tab
-    return f"{request.path}?{urlencode(kept)}" if kept else request.path
+    return f"{path}?{urlencode(kept)}" if kept else path
 
 
 def _overview(here: Values) -> Values:
@@ -125,6 +146,10 @@ def _profile(here: Values) -> Values:
         return {"profile": None}
     tell_view(RowSource(dataset_id, table.commit_id, key), "profile")
     return {**found, "picture": column_picture}
+
+
+def _sql(here: Values) -> Values:
+    return names_of(here["commit"], here["table_key"])
 
 
 def _history(here: Values) -> Values:

@@ -131,6 +131,18 @@ def refused_form(page: Page, world: World, goto: Goto) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
+def asked_with_sql(page: Page, world: World, goto: Goto) -> None:
+    query = "SELECT%20id%2C%20city%2C%20amount%2C%20remark%20FROM%20data"
+    goto(f"/datasets/{world.dataset}/sql#sql={query}")
+    expect(page.get_by_role("region", name="Rows of the result")).to_be_visible()
+    page.locator("#keep > summary").click()
+
+
+def wrong_sql(page: Page, world: World, goto: Goto) -> None:
+    goto(f"/datasets/{world.crowded}/sql#sql=SELECT%201%2C%0A%20%20none%0AFROM%20data")
+    expect(page.get_by_role("button", name="Go to line 2")).to_be_visible()
+
+
 def prune(page: Page, world: World, goto: Goto) -> None:
     goto("/admin/storage")
     page.get_by_role("button", name="What would go?").click()
@@ -163,6 +175,9 @@ OF_THE_ADMIN: dict[str, State] = {
     "no row passes": at("/datasets/{w.dataset}?tab=data&filter=id+%3C+0"),
     "a filter that can't be": at("/datasets/{w.dataset}?tab=data&filter=no+such"),
     "profile": at("/datasets/{w.dataset}?tab=profile"),
+    "SQL": at("/datasets/{w.dataset}/sql"),
+    "asked with SQL": asked_with_sql,
+    "wrong SQL": wrong_sql,
     "history": at("/datasets/{w.dataset}?tab=history"),
     "two tables": at("/datasets/{w.dataset}?tab=history&with=smpl-compared&with_table=sample"),
     "no such table": at("/datasets/{w.dataset}?tab=history&with=nothing"),
