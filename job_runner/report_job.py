@@ -19,6 +19,7 @@ from job_runner.service import Service
 from job_runner.side_by_side import compared_with, comparison_of
 from parquet_tables.progress import share_of
 from storage.audit import THIS_PROCESS, Origin
+from storage.commits import get_commit
 from storage.datasets import Dataset
 from storage.errors import NotFound
 from storage.idempotency import IdempotencyKey, job_of_key, keep_key
@@ -75,6 +76,8 @@ def submit_report(
         kept = job_of_key(tx, user.id, key, service.clock)
         if kept is not None:
             return get_job(tx, kept)
+        if other is not None:
+            get_commit(tx, dataset.id, other.commit_id)  # a prune may have been quicker
         insert_job(
             tx,
             NewJob(

@@ -251,11 +251,13 @@ WITH RECURSIVE kept (place) AS (
       AND dataset_id NOT IN (SELECT value FROM json_each(:datasets))
     UNION
     SELECT commits.rowid FROM jobs INDEXED BY jobs_waiting
-    JOIN commits ON commits.dataset_id = jobs.dataset_id AND commits.id = source_commit_id
+    JOIN commits ON commits.dataset_id = jobs.dataset_id
+         AND commits.id IN (source_commit_id, run_parameters ->> '$.compare_to.commit_id')
     WHERE jobs.status = 'pending'
     UNION
     SELECT commits.rowid FROM jobs INDEXED BY jobs_running
-    JOIN commits ON commits.dataset_id = jobs.dataset_id AND commits.id = source_commit_id
+    JOIN commits ON commits.dataset_id = jobs.dataset_id
+         AND commits.id IN (source_commit_id, run_parameters ->> '$.compare_to.commit_id')
     WHERE jobs.status = 'running'
     UNION
     SELECT commits.rowid FROM jobs
@@ -288,6 +290,12 @@ WHERE commits.rowid = :place
   AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.dataset_id = commits.dataset_id
                                        AND jobs.source_commit_id = commits.id
                                        AND jobs.status IN ('pending', 'running'))
+  AND NOT EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_waiting
+                  WHERE jobs.status = 'pending' AND jobs.dataset_id = commits.dataset_id
+                    AND jobs.run_parameters ->> '$.compare_to.commit_id' = commits.id)
+  AND NOT EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_running
+                  WHERE jobs.status = 'running' AND jobs.dataset_id = commits.dataset_id
+                    AND jobs.run_parameters ->> '$.compare_to.commit_id' = commits.id)
   AND (commits.dataset_id IN (SELECT value FROM json_each(:datasets))
        OR (commits.created_at < :unreachable_before
            AND NOT EXISTS (SELECT 1 FROM left_commits

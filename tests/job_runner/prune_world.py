@@ -63,6 +63,7 @@ class KnownCommit:
 class KnownJob:
     dataset_id: int
     source: str | None
+    compared: str | None = None
     output: str | None = None
     state: str = "pending"
     ended_at: datetime | None = None
@@ -147,6 +148,12 @@ class World:
         job_id, dataset_id = f"x{self._number()}", self.commits[source].dataset_id
         self._insert(NewJob(job_id, "exploration", dataset_id, self.user.id, source, {}))
 
+    def ask_for_comparison(self, source: str, other: str) -> None:
+        """A job that reads another commit beside its source."""
+        job_id, dataset_id = f"c{self._number()}", self.commits[source].dataset_id
+        parameters = {"compare_to": {"ref": "gone", "table_key": "t", "commit_id": other}}
+        self._insert(NewJob(job_id, "exploration", dataset_id, self.user.id, source, parameters))
+
     def retry(self, job_id: str) -> None:
         with self.service.database.read() as tx:
             old = get_job(tx, job_id)
@@ -166,7 +173,8 @@ class World:
             insert_job(tx, new, self.service.clock, 1000)
             key = IdempotencyKey(new.id, hashlib.sha256(new.id.encode()).hexdigest())
             keep_key(tx, self.user.id, key, new.id, self.service.clock)
-        self.jobs[new.id] = KnownJob(new.dataset_id, new.source_commit_id)
+        compared = new.run_parameters.get("compare_to", {}).get("commit_id")
+        self.jobs[new.id] = KnownJob(new.dataset_id, new.source_commit_id, compared)
 
     def start(self, content: int, residual: bool) -> bool:
         """Claim the next job, if one waits, and bring its files; no commit names them yet."""
@@ -334,7 +342,8 @@ class World:
             or one.removed_at >= reached_before
             or any(job.dataset_id == key for job in open_jobs)
         }
-        commits = {job.source for job in open_jobs if job.source is not None}
+        read = {one for job in open_jobs for one in (job.source, job.compared)}
+        commits = {one for one in read if one is not None}
         for key in datasets:
             commits |= set(self.datasets[key].refs.values())
         for key, commit in self.commits.items():

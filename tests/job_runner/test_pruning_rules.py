@@ -127,11 +127,28 @@ def test_a_job_that_waits_keeps_its_source_whatever_became_of_the_ref(world: Wor
     assert sample in world.commits
 
 
-@pytest.mark.parametrize("comes", ["a ref", "a ref that goes again", "a job", "a running job"])
+def test_a_job_keeps_what_it_is_to_compare_its_source_with(world: World) -> None:
+    source = world.import_at_once(1)
+    other = world.sample_at_once(source, 2)
+    world.ask_for_comparison(source, other)
+    world.delete(*world.ref_of(other))
+    world.pass_days(30)
+    assert "commits" not in counts(world.prune_and_check())
+    assert world.start(3, residual=False)
+    assert "commits" not in counts(world.prune_and_check())
+    world.end(world.attempts[0], completes=False)
+    assert counts(world.prune_and_check())["commits"] == 1
+    assert other not in world.commits
+
+
+@pytest.mark.parametrize(
+    "comes", ["a ref", "a ref that goes again", "a job", "a running job", "a comparison"]
+)
 def test_a_commit_that_is_asked_for_while_a_prune_goes_on_stays(
     world: World, monkeypatch: pytest.MonkeyPatch, comes: str
 ) -> None:
-    samples = [world.sample_at_once(world.import_at_once(1), number) for number in (2, 3)]
+    sources = [world.import_at_once(1) for _ in range(2)]
+    samples = [world.sample_at_once(sources[at], 2 + at) for at in range(2)]
     for sample in samples:
         world.delete(*world.ref_of(sample))
     world.pass_days(30)
@@ -146,6 +163,8 @@ def test_a_commit_that_is_asked_for_while_a_prune_goes_on_stays(
             world.name(sample)
             if comes.endswith("again"):
                 world.delete(*world.ref_of(sample))
+        elif comes == "a comparison":
+            world.ask_for_comparison(sources[0], sample)
         else:
             world.ask_for_sample(sample)
             if comes == "a running job":
