@@ -114,6 +114,10 @@ class SampleComparisonOut(ComparisonOut):
 class TableOut(SideOut):
     commit_id = fields.String(required=True)
     table_key = fields.String(required=True)
+    weighted = fields.Boolean(
+        required=True,
+        metadata={"description": "Whether rows count by design weights, as a drawn sample's do."},
+    )
 
 
 class TableComparisonOut(ComparisonOut):
@@ -172,7 +176,7 @@ def shown_tables(
 ) -> dict[str, Any]:
     """The comparison of two tables, each given by its ref and key; the audit trail is told."""
     tables = [open_table(service(), dataset_id, *one) for one in (base, other)]
-    found = comparison_of_tables(service(), *tables)
+    found = comparison_of_tables(service(), dataset_id, *tables)
     for table in tables:
         tell_view(RowSource(dataset_id, table.commit_id, table.key), SHOWN)
     return {"dataset_id": dataset_id, **found}

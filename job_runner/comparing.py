@@ -65,7 +65,9 @@ def comparison_of_job(service: Service, job: Job) -> dict[str, Any]:
     return made
 
 
-def comparison_of_tables(service: Service, base: OpenTable, other: OpenTable) -> dict[str, Any]:
+def comparison_of_tables(
+    service: Service, dataset_id: int, base: OpenTable, other: OpenTable
+) -> dict[str, Any]:
     """The comparison of two tables, kept or made now, as JSON.
 
     Raises
@@ -73,10 +75,15 @@ def comparison_of_tables(service: Service, base: OpenTable, other: OpenTable) ->
     ComparisonNotReady
         As :func:`comparison_of_job`.
     """
-    found = kept_side_by_side(service, base, other) or service.quiet.ask(
+    found = kept_side_by_side(service, dataset_id, base, other) or service.quiet.ask(
         (base.commit_id, base.key, other.commit_id, other.key),
         lambda report: comparison_of(
-            service, base, other, database=service.parquet_of("long"), report=report
+            service,
+            dataset_id,
+            base,
+            other,
+            database=service.parquet_of("long"),
+            report=report,
         ),
         WAIT_S,
     )

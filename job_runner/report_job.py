@@ -144,6 +144,7 @@ def run_report(context: JobContext) -> Outcome:
     if (asked := job.run_parameters.get("compare_to")) is not None:
         compared = comparison_of(
             service,
+            job.dataset_id,
             source,
             compared_with(service, job.dataset_id, asked),
             database=context.parquet,

@@ -103,7 +103,7 @@ def _comparison(service: Service, job: Job, source: OpenTable) -> Found | None:
     if asked is None:
         return None
     other = compared_with(service, job.dataset_id, asked)
-    compared = comparison_of(service, source, other, database=service.parquet)
+    compared = comparison_of(service, job.dataset_id, source, other, database=service.parquet)
     return {**compared, "other": {**asked, **compared["other"]}}
 
 

@@ -1,25 +1,25 @@
 """Two tables of a dataset side by side: for a report, and for a look at what has drifted.
 
 Owns: what is kept of it. Invariant: a comparison is a function of the two tables' files, whatever
-commits hold them: each is read by its reference, and the result says how many rows were read.
-Computed once for each pair.
+commits hold them, and of how a sample among them was drawn; the result says how many rows were
+read, and whether they count by weights. Computed once for each pair.
 """
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from job_runner.kept_results import keep, kept_path, read_kept, table_identity
 from job_runner.open_tables import OpenTable, open_table
 from job_runner.service import Service
+from job_runner.table_sides import DrawnSample, drawn_sample, side_of
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import Report, no_report, share_of
 from profiling_engine.comparison import compare_tables
-from profiling_engine.comparison_sides import Side
-from sampling_engine import reference_of
 
-COMPARISON_VERSION = "jobsvc-comparison-2"
+COMPARISON_VERSION = "jobsvc-comparison-3"
 BASE_READ, OTHER_READ = 0.2, 0.4
 """Of the whole progress."""
 
@@ -35,13 +35,17 @@ def compared_with(service: Service, dataset_id: int, asked: dict[str, Any]) -> O
     return open_table(service, dataset_id, asked["commit_id"], asked["table_key"])
 
 
-def kept_side_by_side(service: Service, base: OpenTable, other: OpenTable) -> dict[str, Any] | None:
+def kept_side_by_side(
+    service: Service, dataset_id: int, base: OpenTable, other: OpenTable
+) -> dict[str, Any] | None:
     """The comparison of two tables, if it is kept."""
-    return read_kept(_kept_path(service, base, other))
+    drawn = [drawn_sample(service, dataset_id, table) for table in (base, other)]
+    return read_kept(_kept_path(service, base, other, drawn))
 
 
 def comparison_of(
     service: Service,
+    dataset_id: int,
     base: OpenTable,
     other: OpenTable,
     *,
@@ -53,31 +57,32 @@ def comparison_of(
     Returns
     -------
     dict
-        The comparison, and ``base`` and ``other`` with ``rows`` and ``rows_read``.
+        The comparison, and ``base`` and ``other`` with ``rows``, ``rows_read`` and ``weighted``.
     """
-    found = kept_side_by_side(service, base, other)
+    drawn = [drawn_sample(service, dataset_id, table) for table in (base, other)]
+    path = _kept_path(service, base, other, drawn)
+    found = read_kept(path)
     if found is not None:
         return found
-    references = [
-        reference_of(
-            database,
-            table.files,
-            counts_dir=service.directory.counts_dir,
-            report=share_of(report, start, end),
+    with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
+        sides = []
+        for at, (table, start, end) in enumerate(
+            ((base, 0.0, BASE_READ), (other, BASE_READ, OTHER_READ))
+        ):
+            to, step = Path(folder) / f"{at}.parquet", share_of(report, start, end)
+            sides.append(side_of(service, database, table, drawn[at], to, step))
+        (one, base_told), (two, other_told) = sides
+        compared = compare_tables(
+            database, one, two, purpose="tables", report=share_of(report, OTHER_READ, 1.0)
         )
-        for table, start, end in ((base, 0.0, BASE_READ), (other, BASE_READ, OTHER_READ))
-    ]
-    # A table is one of those that could have come about: it counts for its rows, if all are read.
-    one, two = (Side(found.table, float(found.table.row_count)) for found in references)
-    compared = compare_tables(
-        database, one, two, purpose="tables", report=share_of(report, OTHER_READ, 1.0)
-    )
-    told = [{"rows": one.rows, "rows_read": one.table.row_count} for one in references]
-    made = {**compared.as_json(), "base": told[0], "other": told[1]}
-    keep(_kept_path(service, base, other), made)
+    made = {**compared.as_json(), "base": base_told, "other": other_told}
+    keep(path, made)
     return made
 
 
-def _kept_path(service: Service, base: OpenTable, other: OpenTable) -> Path:
-    named = (COMPARISON_VERSION, table_identity(other.files))
+def _kept_path(
+    service: Service, base: OpenTable, other: OpenTable, drawn: list[DrawnSample | None]
+) -> Path:
+    jobs = tuple("" if one is None else one.job.id for one in drawn)
+    named = (COMPARISON_VERSION, table_identity(other.files), *jobs)
     return kept_path(service.directory.counts_dir, base.files, *named)

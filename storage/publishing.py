@@ -12,10 +12,11 @@ from typing import Any
 
 from storage.clock import Clock
 from storage.commits import insert_commit
-from storage.database import Database
-from storage.jobs import Job, complete_job
+from storage.database import Database, Transaction
+from storage.jobs import Job, complete_job, get_job
 from storage.manifests import Manifest, StoredTable
 from storage.refs import create_ref, get_ref, move_ref
+from storage.rows import first
 
 
 @dataclass(frozen=True)
@@ -84,3 +85,9 @@ def publish(database: Database, job: Job, outcome: Outcome, clock: Clock) -> str
         }
         complete_job(tx, job, summary, commit.id, clock)
         return commit.id
+
+
+def job_with_output(tx: Transaction, dataset_id: int, commit_id: str) -> Job | None:
+    """The job that made a commit; None when it is gone."""
+    row = first(tx, "job_with_output", dataset_id=dataset_id, commit_id=commit_id)
+    return None if row is None else get_job(tx, row["id"])

@@ -559,6 +559,9 @@ FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id JOIN users ON users.id 
 LEFT JOIN comparisons ON comparisons.job_id = jobs.id
 WHERE jobs.id = :id AND datasets.removed_at IS NULL;
 
+-- job_with_output: The job that made a commit.
+SELECT id FROM jobs WHERE dataset_id = :dataset_id AND output_commit_id = :commit_id;
+
 -- jobs_by_seq: Jobs with their names, in the order of a JSON array of seqs.
 SELECT jobs.*, datasets.name AS dataset_name, users.soeid AS user_soeid, NULL AS comparison
 FROM json_each(:seqs) AS place CROSS JOIN jobs ON jobs.seq = place.value

@@ -104,6 +104,31 @@ def test_the_first_rows_of_a_sorted_table_are_called_out(server: LiveServer, dat
     assert (same["alike"], same["stand_out"]) == (True, [])
 
 
+def test_beside_another_table_a_sample_counts_by_its_weights(
+    server: LiveServer, dataset: int
+) -> None:
+    sizes = {"Oslo": 240, "Lima": 60, "Kyiv": 60, "NULL": 60}
+    job = server.draw(dataset, one("stratified", strata_columns=["city"], sizes=sizes))
+    ref = job["output_summary"]["output_ref"]
+    path = f"/api/datasets/{dataset}/compare"
+    query = {"base_ref": "main", "ref": ref, "table": "sample"}
+    found = server.admin.get(path, params=query).json()
+    assert (found["alike"], found["stand_out"]) == (True, []), found["verdict"]
+    (city,) = (column for column in found["columns"] if column["name"] == "city")
+    assert (city["distance"], city["base_missing"]) == (pytest.approx(0, abs=1e-9), 0.25)
+    assert city["other_missing"] == pytest.approx(0.25)
+    assert (found["base"]["weighted"], found["other"]["weighted"]) == (False, True)
+    assert (found["only_in_other"], found["other"]["rows"]) == ([], 420)
+    back = {"base_ref": ref, "base_table": "sample", "ref": "main"}
+    assert server.admin.get(path, params=back).json()["base"]["weighted"]
+    report = server.explore(dataset, {"compare_to": {"ref": ref, "table_key": "sample"}})
+    assert report["output_summary"]["verdict"] == found["verdict"]
+    page = server.admin.get(
+        f"/api/exploration/jobs/{report['id']}/result", params={"format": "html"}
+    ).text
+    assert "count by their design weights" in page
+
+
 def test_strata_that_were_not_reached_are_named(server: LiveServer, dataset: int) -> None:
     found = compared(
         server, dataset, one("stratified", strata_columns=["city"], sizes={"Oslo": 40, "NULL": 20})

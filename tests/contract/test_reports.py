@@ -235,7 +235,7 @@ def test_of_large_tables_the_rows_of_a_sample_are_compared(
     server.import_text(dataset, "id,amount\n" + "".join(f"{row},{row * 4}\n" for row in range(500)))
     job = server.explore(dataset, {"compare_to": {"ref": first["commit_id"]}})
     found = server.admin.get(result_of(job)).json()["comparison"]
-    assert found["base"] == {"rows": 500, "rows_read": 500}
+    assert found["base"] == {"rows": 500, "rows_read": 500, "weighted": False}
     assert found["other"]["rows_read"] == 3000
     assert found["other"]["rows"] == 40_000
     assert found["only_in_other"] == ["city"]

@@ -1,0 +1,83 @@
+"""A table as one side of a comparison of two tables.
+
+Owns: how its rows count. A drawn sample counts by its design weights, as it does beside its own
+population; every other table by its rows, of which a large one's reference is read. Invariant: what
+it costs is bounded, whatever the table's size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from job_runner.open_tables import SAMPLE, OpenTable, open_table, source_of
+from job_runner.round_weights import CountedRounds, counted_rounds
+from job_runner.sample_side import SampleColumns, sample_columns, sample_side
+from job_runner.sampling_parameters import engine_rounds
+from job_runner.service import Service
+from parquet_tables.database import ParquetDatabase
+from parquet_tables.progress import Report
+from profiling_engine.comparison_sides import Side
+from sampling_engine import reference_of
+from storage.jobs import Job
+from storage.publishing import job_with_output
+
+
+@dataclass(frozen=True)
+class DrawnSample:
+    """The table of a job's sample, and how its rows were drawn."""
+
+    job: Job
+    columns: SampleColumns
+    counted: CountedRounds
+
+
+def drawn_sample(service: Service, dataset_id: int, table: OpenTable) -> DrawnSample | None:
+    """How a table was drawn; None for what is no sample, or whose rows can't be weighted.
+
+    They can't when the table that they were drawn from is gone, or when rounds differ in their
+    filters and the sample lacks a column that these ask.
+    """
+    if table.key != SAMPLE or not table.files.row_count:
+        return None
+    with service.database.read() as tx:
+        job = job_with_output(tx, dataset_id, table.commit_id)
+    if job is None or job.run_type != "sampling" or job.source_commit_id is None:
+        return None
+    key = job.run_parameters["table_key"]
+    source = open_table(service, dataset_id, source_of(job), key).files
+    rounds = engine_rounds(job.run_parameters["rounds"], source)
+    counted = counted_rounds(rounds, (job.output_summary or {})["rounds"])
+    columns = sample_columns(source, counted)
+    if columns.lacking(counted.asked_columns):
+        return None
+    return DrawnSample(job, columns, counted)
+
+
+def side_of(
+    service: Service,
+    database: ParquetDatabase,
+    table: OpenTable,
+    drawn: DrawnSample | None,
+    path: Path,
+    report: Report,
+) -> tuple[Side, dict[str, Any]]:
+    """The side, and what is told of it: its rows, those that are read, whether they are weighted.
+
+    Parameters
+    ----------
+    path : Path
+        Where a sample's rows are written with their weights.
+    """
+    told: dict[str, Any] = {"rows": table.files.row_count, "weighted": drawn is not None}
+    if drawn is not None:
+        side = sample_side(database, table.files, drawn.columns, drawn.counted, path, report)
+    else:
+        counts_dir = service.directory.counts_dir
+        found = reference_of(database, table.files, counts_dir=counts_dir, report=report)
+        # A table is one of those that could have come about: it counts for its rows, if all are
+        # read.
+        side = Side(found.table, float(found.table.row_count))
+        told["rows"] = found.rows
+    return side, {**told, "rows_read": side.table.row_count}
