@@ -50,6 +50,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         yield live
 
 
+WAITING = ("tests/faults/", "tests/browser/", "tests/test_")
+"""Where tests wait for processes, disks and pages, so that their modules take longest."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long modules first, so that no worker is left with one at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(WAITING))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are cores, for when others wait."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=50, help="How often the server is killed.")
     parser.addoption("--kill-seed", type=int, default=1, help="Settles the moments of the kills.")

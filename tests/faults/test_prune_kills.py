@@ -21,7 +21,7 @@ from storage.data_directory import DataDirectory
 from tests.faults import dying
 from tests.faults.dying_processes import Ended, run
 from tests.faults.history import Books
-from tests.faults.test_named_kills import State, assert_among, kill_at_every_point
+from tests.faults.named_kills import State, assert_among, kill_at_every_point
 from tests.live_server import finished
 from tests.server_process import ServerProcess
 
