@@ -10,10 +10,12 @@ from marshmallow import RAISE, fields
 
 from http_api.access import bearer, dataset_for, service
 from http_api.refs_routes import CommitTableOut, commit_tables
-from http_api.row_reads import RowSource
+from http_api.row_reads import RowSource, tell_view
 from http_api.row_responses import RowsQuery, download, page_json
-from http_api.strict_schemas import text
+from http_api.strict_fields import QueryBoolean
+from http_api.strict_schemas import StrictSchema, text
 from job_runner.open_tables import OpenTable, open_commit, open_table
+from job_runner.profiles import kept_profile
 from parquet_tables.tables import Column
 
 blueprint = APIBlueprint(
@@ -24,6 +26,27 @@ blueprint = APIBlueprint(
 class ColumnOut(Schema):
     name = fields.String(required=True)
     type = fields.String(required=True, metadata={"description": "DuckDB's type."})
+
+
+class CountedColumnOut(ColumnOut):
+    distinct = fields.Integer(
+        allow_none=True,
+        metadata={"description": "With `distinct=true`: how many values differ, where known."},
+    )
+    distinct_exact = fields.Boolean(metadata={"description": "Whether that was counted."})
+
+
+class SchemaQuery(StrictSchema):
+    distinct = QueryBoolean(
+        load_default=False,
+        metadata={"description": "Tell how many values differ, by a profile that is kept."},
+    )
+
+
+class CountedSchemaOut(Schema):
+    table_key = fields.String(required=True)
+    row_count = fields.Integer(required=True)
+    columns = fields.List(fields.Nested(CountedColumnOut), required=True)
 
 
 class TableSchemaOut(Schema):
@@ -75,12 +98,20 @@ def tables(dataset_id: int, ref: str) -> dict[str, Any]:
 
 @blueprint.get("/refs/<ref>/tables/<path:key>/schema")
 @blueprint.auth_required(bearer)
-@blueprint.output(TableSchemaOut)
-@blueprint.doc(summary="A table's columns")
-def table_schema(dataset_id: int, ref: str, key: str) -> dict[str, Any]:
+@blueprint.input(SchemaQuery, location="query", unknown=RAISE, arg_name="query")
+@blueprint.output(CountedSchemaOut)
+@blueprint.doc(
+    summary="A table's columns",
+    description="With `distinct=true` each has `distinct`, null as long as no profile of the "
+    "table is kept: it is never computed here.",
+)
+def table_schema(dataset_id: int, ref: str, key: str, query: dict[str, bool]) -> dict[str, Any]:
     dataset_for(dataset_id, "read")
     table = open_table(service(), dataset_id, ref, key)
-    return _schema(table.key, table.files.row_count, table.files.columns)
+    schema = _schema(table.key, table.files.row_count, table.files.columns)
+    if query["distinct"]:
+        schema["columns"] = _counted(dataset_id, table)
+    return schema
 
 
 @blueprint.get("/refs/<ref>/tables/<path:key>/data")
@@ -118,6 +149,24 @@ def commit_data(dataset_id: int, commit: str, query: dict[str, Any]) -> Response
     dataset_for(dataset_id, "read")
     table = open_table(service(), dataset_id, commit, query.get("table_key"))
     return _rows(dataset_id, table, query)
+
+
+def _counted(dataset_id: int, table: OpenTable) -> list[dict[str, Any]]:
+    """The columns, each with how many of its values differ."""
+    kept = kept_profile(service(), table.files)
+    if kept is not None:
+        tell_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
+    profiled = kept["profile"]["columns"] if kept else []
+    known = {one["name"]: one["distinct"] for one in profiled if one.get("distinct")}
+    counted: list[dict[str, Any]] = []
+    for column in table.files.columns:
+        figure = known.get(column.name)
+        entry: dict[str, Any] = {"name": column.name, "type": column.type, "distinct": None}
+        if figure is not None:
+            entry["distinct"] = figure["value"]
+            entry["distinct_exact"] = figure["accuracy"]["kind"] == "exact"
+        counted.append(entry)
+    return counted
 
 
 def _schema(key: str, row_count: int, columns: tuple[Column, ...]) -> dict[str, Any]:

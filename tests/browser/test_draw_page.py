@@ -44,6 +44,22 @@ def test_a_stratified_draw_with_a_filter_is_planned_as_one_types_and_drawn(
     expect(page.get_by_role("link", name="smpl-by-city")).to_be_visible()
 
 
+def test_columns_are_offered_with_their_type_and_once_counted_their_distinct_values(
+    analyst: Analyst, server: LiveServer
+) -> None:
+    page, client = analyst
+    dataset = server.new_table(400, client)
+    page.goto(f"{server.url}/datasets/{dataset}/draw")
+    page.get_by_label("Method").select_option("stratified")
+    strata = page.get_by_label("Strata: rows that agree in")
+    expect(strata.locator("option", has_text="city (VARCHAR)")).to_have_count(1)
+    page.get_by_role("button", name="Count them").click()
+    expect(strata.locator("option", has_text="city (VARCHAR, 3 distinct)")).to_have_count(1)
+    expect(page.get_by_role("button", name="Count them")).to_be_hidden()
+    page.reload()
+    expect(strata.locator("option", has_text="id (BIGINT, 400 distinct)")).to_have_count(1)
+
+
 def test_what_cannot_be_is_told_beside_its_field_before_anything_is_sent(
     analyst: Analyst, server: LiveServer
 ) -> None:

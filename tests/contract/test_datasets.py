@@ -126,6 +126,19 @@ def test_a_schema_names_columns_and_types(server: LiveServer, dataset_id: int) -
     assert whole["tables"] == [schema]
 
 
+def test_a_schema_tells_distinct_counts_once_a_profile_is_kept(
+    server: LiveServer, dataset_id: int
+) -> None:
+    table = f"/api/datasets/{dataset_id}/refs/main/tables/primary"
+    counted = {"distinct": "true"}
+    before = server.admin.get(f"{table}/schema", params=counted).json()["columns"]
+    assert before[1] == {"name": "city", "type": "VARCHAR", "distinct": None}
+    profile = server.admin.get(f"{table}/analysis").json()["columns"]
+    after = server.admin.get(f"{table}/schema", params=counted).json()["columns"]
+    assert [one["distinct"] for one in after] == [one["distinct"]["value"] for one in profile]
+    assert after[1]["distinct_exact"]
+
+
 def test_rows_are_paged_in_file_order(server: LiveServer, dataset_id: int) -> None:
     path = f"/api/datasets/{dataset_id}/refs/main/tables/primary/data"
     page = server.admin.get(path, params={"offset": 1195, "limit": 10, "columns": "amount,id"})

@@ -43,14 +43,29 @@ function showSource() {
   fill(one("#table_key"), keys.map((name) => h("option", { value: name, selected: name === body.table_key }, name)));
 }
 
-async function loadColumns() {
-  const table = `${base}/refs/${encodeURIComponent(body.source_ref)}/tables/${encodeURIComponent(body.table_key)}/schema`;
+const table = () => `${base}/refs/${encodeURIComponent(body.source_ref)}/tables/${encodeURIComponent(body.table_key)}`;
+
+/** Where no profile is kept, one is made when it is wanted: of a large table it takes a while. */
+one("#count-distinct").addEventListener("click", async (event) => {
+  const button = event.target;
+  button.disabled = true;
+  button.textContent = "Counting…";
   try {
-    columns = (await ask(table)).columns;
+    await ask(`${table()}/analysis`);
+    await loadColumns();
+  } catch (problem) { tell(problem); }
+  button.disabled = false;
+  button.textContent = "Count them";
+});
+
+async function loadColumns() {
+  try {
+    columns = (await ask(`${table()}/schema`, { query: { distinct: true } })).columns;
   } catch (problem) {
     columns = [];
     tell(problem);
   }
+  one("#distinct-offer").hidden = !columns.length || columns.some((column) => column.distinct !== null);
   showRounds();
   changed();
 }

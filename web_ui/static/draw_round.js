@@ -2,6 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { filterForm } from "./draw_filter.js";
+import { number } from "./format.js";
 
 const SIZES = {
   random: ["sample_size", "sample_fraction"],
@@ -132,11 +133,16 @@ function sizes(text) {
   return found;
 }
 
+/** "city (VARCHAR, 3 distinct)": what one should know of a column before choosing it. */
+function described({ name, type, distinct, distinct_exact: exact }) {
+  return `${name} (${type}${typeof distinct === "number" ? `, ${exact ? "" : "~"}${number(distinct)} distinct` : ""})`;
+}
+
 export function columnSelect(columns, attributes, value, set) {
   const known = columns.some((column) => column.name === value);
   return h("select", { ...attributes, onchange: (event) => set(event.target.value) },
     h("option", { value: "" }, "choose a column"),
-    columns.map((column) => h("option", { value: column.name, selected: column.name === value }, `${column.name} (${column.type})`)),
+    columns.map((column) => h("option", { value: column.name, selected: column.name === value }, described(column))),
     value && !known ? h("option", { value, selected: true }, `${value} (not in this table)`) : null);
 }
 
