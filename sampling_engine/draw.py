@@ -9,24 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import Report, growing, no_report, share_of
 from parquet_tables.tables import TableFiles
-from sampling_engine import sample_statements
 from sampling_engine.checks import check_rounds
 from sampling_engine.draw_state import DrawState
 from sampling_engine.errors import RowsMissing
 from sampling_engine.order import Int64s
 from sampling_engine.replay import FinishedRound, part_of, replay
 from sampling_engine.results import DrawnSample, RoundResult, Strategy
+from sampling_engine.sample_statements import KEEP_DRAWN, DrawnRound
 from sampling_engine.sample_table import write_sample
 from sampling_engine.spec import Round
 
 WRITING_PART = 10
+
+DrawnRows = dict[str, NDArray[Any]]
+"""The columns of the table ``drawn``, arrays of equal length."""
 
 
 def draw_sample(
@@ -83,56 +88,54 @@ def draw_sample(
     until = drawing / (drawing + WRITING_PART)
     with database.cursor() as cursor:
         state = DrawState(cursor, table, strategy, counts_dir)
-        results, ordinals = _choose(state, rounds, share_of(report, 0.0, until))
+        results, told, ordinals = _choose(cursor, state, rounds, share_of(report, 0.0, until))
         step = share_of(report, until, 1.0)
-        sample, renamed = write_sample(cursor, table, rounds, table_key, destination, step)
+        sample, renamed = write_sample(cursor, table, rounds, told, table_key, destination, step)
     if sample.row_count != len(ordinals):
         raise RowsMissing(len(ordinals) - sample.row_count)
     return DrawnSample(sample, results, ordinals, renamed)
 
 
 def _choose(
-    state: DrawState, rounds: Sequence[Round], report: Report
-) -> tuple[tuple[RoundResult, ...], Int64s]:
-    """Choose all rounds' rows and keep them; the accounts, and the rows' sorted ordinals."""
-    state.cursor.execute(sample_statements.CREATE_DRAWN)
-    state.cursor.execute(sample_statements.CREATE_CELLS)
-    parts: list[Int64s] = []
+    cursor: duckdb.DuckDBPyConnection, state: DrawState, rounds: Sequence[Round], report: Report
+) -> tuple[tuple[RoundResult, ...], list[DrawnRound], Int64s]:
+    """Choose all rounds' rows and keep them where the writing finds them.
+
+    Returns
+    -------
+    (tuple of RoundResult, list of DrawnRound, array of int64)
+        The accounts, what the rows of each round share, and the rows' sorted ordinals.
+    """
+    parts: list[DrawnRows] = []
     results: list[RoundResult] = []
+    told: list[DrawnRound] = []
     for finished in replay(state, rounds, report):
-        _keep(state.cursor, finished)
-        parts.append(finished.rows.chosen.ordinals)
+        one, strata = finished.prepared.one, finished.prepared.strata
+        labelled_by = strata.table_name if strata.columns else None
+        told.append(DrawnRound(one.round_number, one.method.name, labelled_by, len(strata.columns)))
+        parts.append(_rows_of(finished))
         results.append(finished.result())
-    return tuple(results), np.sort(np.concatenate(parts))
+    drawn = {name: np.concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}
+    cursor.register("chosen", drawn)
+    cursor.execute(KEEP_DRAWN)
+    cursor.unregister("chosen")
+    return tuple(results), told, np.sort(drawn["ordinal"])
 
 
-def _keep(cursor: duckdb.DuckDBPyConnection, finished: FinishedRound) -> None:
-    """Put the rows and what their strata share where the writing finds them."""
-    prepared, chosen = finished.prepared, finished.rows.chosen
-    number, count = prepared.one.round_number, len(chosen.ordinals)
-    own = finished.rows.probabilities
-    rows = {
+def _rows_of(finished: FinishedRound) -> DrawnRows:
+    """A round's rows with their chances."""
+    chosen, own = finished.rows.chosen, finished.rows.probabilities
+    count = len(chosen.ordinals)
+    if own is None:
+        probabilities, weights = finished.draw.chances(finished.sampled)
+        chances = probabilities[chosen.strata], weights[chosen.strata]
+    else:
+        chances = own, 1.0 / own
+    return {
         "ordinal": chosen.ordinals,
+        "round_number": np.full(count, finished.prepared.one.round_number, dtype=np.int32),
         "selection_order": np.arange(1, count + 1),
         "stratum": chosen.strata,
-        "probability": np.full(count, np.nan) if own is None else own,
+        "probability": chances[0],
+        "weight": chances[1],
     }
-    cells = np.flatnonzero(finished.sampled)
-    probabilities, weights = finished.draw.chances(finished.sampled)
-    sizes = {"stratum": cells, "probability": probabilities[cells], "weight": weights[cells]}
-    for registered, arrays, statement in (
-        ("chosen", rows, sample_statements.keep_chosen(number)),
-        (
-            "cell_sizes",
-            sizes,
-            sample_statements.keep_cells(
-                number,
-                prepared.one.method.name,
-                prepared.strata.table_name,
-                len(prepared.strata.columns),
-            ),
-        ),
-    ):
-        cursor.register(registered, arrays)
-        cursor.execute(*statement)
-        cursor.unregister(registered)

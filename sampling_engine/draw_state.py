@@ -1,7 +1,8 @@
 """What the rounds of one draw share: the cursor, the rows that are taken and the strata.
 
 Owns: the cursor's table ``taken``. Invariant: a row that is taken, left out of the table or drawn,
-is never drawn again. One object a draw; every kind of round works on it.
+is never drawn again. One object a draw; every kind of round works on it. The table is made when
+somebody asks for the cursor: a round that looks no row up needs none.
 """
 
 from __future__ import annotations
@@ -42,11 +43,19 @@ class DrawState:
         strategy: Strategy | None = None,
         counts_dir: Path | None = None,
     ) -> None:
-        self.cursor, self.table = cursor, table
+        self._cursor, self.table = cursor, table
         self.strategy, self.counts_dir = strategy, counts_dir
-        self.taken: Int64s = np.empty(0, dtype=np.int64)
+        self.taken: Int64s = table.left_out
+        self._registered: Int64s | None = None
         self._strata: dict[StrataKey, Strata] = {}
-        self.take(table.left_out)
+
+    @property
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """The draw's own, with ``taken`` as it is now."""
+        if self._registered is not self.taken:
+            self._cursor.register("taken", {"ordinal": self.taken})
+            self._registered = self.taken
+        return self._cursor
 
     @property
     def taken_rows(self) -> str | None:
@@ -56,7 +65,6 @@ class DrawState:
     def take(self, ordinals: Int64s) -> None:
         """No later round draws these rows."""
         self.taken = np.sort(np.concatenate([self.taken, ordinals]))
-        self.cursor.register("taken", {"ordinal": self.taken})
 
     def strata_of(
         self, columns: Sequence[Column], row_filter: RowFilter | None, report: Report

@@ -7,22 +7,17 @@ writing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.table_sql import Statement, joined_rows, label_expression
 
-CREATE_DRAWN = (
-    "CREATE TEMP TABLE drawn (ordinal BIGINT, round_number INTEGER, selection_order BIGINT, "
-    "stratum BIGINT, probability DOUBLE)"
-)
-DRAWN = "p.ordinal, p.round_number, p.selection_order, p.stratum, p.probability"
-CREATE_CELLS = (
-    "CREATE TEMP TABLE cells (round_number INTEGER, stratum BIGINT, method VARCHAR, label VARCHAR, "
-    "probability DOUBLE, weight DOUBLE)"
-)
+KEEP_DRAWN = "CREATE TEMP TABLE drawn AS SELECT * FROM chosen"
+"""A table knows that it holds no NULL, as an array doesn't: its columns are stored as required."""
+DRAWN = "p.ordinal, p.round_number, p.selection_order, p.stratum, p.probability, p.weight"
+NO_LABEL = "CAST(NULL AS VARCHAR)"
 ROW_ID = "CAST(? AS VARCHAR) || ':' || CAST(t.ordinal AS VARCHAR)"
 
 
@@ -44,6 +39,22 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class DrawnRound:
+    """What the rows of a round have in common.
+
+    Parameters
+    ----------
+    strata : str or None
+        The table of the strata that label its rows, with ``keys`` columns of values.
+    """
+
+    round_number: int
+    method: str
+    strata: str | None = None
+    keys: int = 0
+
+
+@dataclass(frozen=True)
 class Sorted:
     """A round whose rows stand in the order of a column's values."""
 
@@ -52,38 +63,21 @@ class Sorted:
     descending: bool
 
 
-def keep_chosen(round_number: int) -> Statement:
-    """Add ``chosen`` to ``drawn``; a probability that is not a number becomes NULL."""
-    return (
-        "INSERT INTO drawn SELECT ordinal, CAST(? AS INTEGER), selection_order, stratum, "
-        "CASE WHEN isnan(probability) THEN NULL ELSE probability END FROM chosen",
-        [round_number],
-    )
-
-
-def keep_cells(round_number: int, method: str, strata: str | None, keys: int) -> Statement:
-    """Add a round's ``cell_sizes`` to ``cells``, labelled when there are ``keys``."""
-    label = label_expression(keys) if keys else "CAST(NULL AS VARCHAR)"
-    joined = f" JOIN {strata} AS s USING (stratum)" if keys else ""
-    return (
-        f"INSERT INTO cells SELECT CAST(? AS INTEGER), z.stratum, ?, {label}, z.probability, "
-        f"z.weight FROM cell_sizes AS z{joined}",
-        [round_number, method],
-    )
-
-
 def drawn_rows(
     table: TableFiles,
     shown: Sequence[Shown],
-    told: Sequence[str],
+    told: Iterable[str],
     table_key: str,
+    rounds: Sequence[DrawnRound],
     sorted_rounds: Sequence[Sorted] = (),
 ) -> Statement:
     """The sample: all of ``drawn``, in order of round, then as the round sorts them.
 
+    A stratum's label is made once, not for each of its rows.
+
     Parameters
     ----------
-    told : sequence of str
+    told : iterable of str
         The names of the seven columns that tell of the draw, in their order: row id, round, method,
         selection order, stratum, inclusion probability, design weight.
     sorted_rounds : sequence of Sorted
@@ -93,15 +87,18 @@ def drawn_rows(
     places = {column: f"t.c{i}" for i, column in enumerate(fetched)}
     own = [f"f.{quote_identifier(c.name)} AS c{i}" for i, c in enumerate(fetched)]
     branches, params = joined_rows(table, ", ".join([*own, DRAWN]), "drawn")
+    *earlier, last = rounds
+    labels = " UNION ALL ".join(_labels(one) for one in rounds if one.strata is not None)
     values = [
         ROW_ID,
         "t.round_number",
-        "s.method",
+        f"CASE t.round_number {'WHEN ? THEN ? ' * len(earlier)}ELSE ? END" if earlier else "?",
         "t.selection_order",
-        "s.label",
-        "coalesce(t.probability, s.probability)",
-        "coalesce(1.0 / t.probability, s.weight)",
+        "s.label" if labels else NO_LABEL,
+        "t.probability",
+        "t.weight",
     ]
+    methods = [value for one in earlier for value in (one.round_number, one.method)]
     selected = [f"{_in_rounds(places[s.column], s)} AS {quote_identifier(s.name)}" for s in shown]
     selected += [
         f"{value} AS {quote_identifier(name)}" for value, name in zip(values, told, strict=True)
@@ -113,10 +110,10 @@ def drawn_rows(
         for one in sorted_rounds
     ]
     return (
-        f"SELECT {', '.join(selected)} FROM ({branches}) AS t JOIN cells AS s "
-        "ON s.round_number = t.round_number AND s.stratum = t.stratum "
-        f"ORDER BY {', '.join([*ordering, 't.selection_order'])}",
-        [table_key, *params],
+        f"SELECT {', '.join(selected)} FROM ({branches}) AS t"
+        + (f" LEFT JOIN ({labels}) AS s USING (round_number, stratum)" if labels else "")
+        + f" ORDER BY {', '.join([*ordering, 't.selection_order'])}",
+        [table_key, *methods, last.method, *params],
     )
 
 
@@ -141,7 +138,7 @@ def reserve_rows(
     branches, params = joined_rows(
         table, f"{own}, p.ordinal, p.selection_order, p.stratum", "chosen"
     )
-    label = label_expression(keys) if keys else "CAST(NULL AS VARCHAR)"
+    label = label_expression(keys) if keys else NO_LABEL
     joined = f" JOIN {strata} AS s ON s.stratum = t.stratum" if keys else ""
     selected = [f"t.c{i} AS {quote_identifier(name)}" for i, name in enumerate(names)]
     selected += [
@@ -152,6 +149,15 @@ def reserve_rows(
         f"SELECT {', '.join(selected)} FROM ({branches}) AS t{joined} "
         "ORDER BY t.stratum, t.selection_order",
         [table_key, *params],
+    )
+
+
+def _labels(one: DrawnRound) -> str:
+    """Round, number and label of those strata of a round that have drawn rows."""
+    return (
+        f"SELECT {one.round_number:d} AS round_number, s.stratum, {label_expression(one.keys)} AS "
+        f"label FROM {one.strata} AS s SEMI JOIN drawn AS d "
+        f"ON d.round_number = {one.round_number:d} AND d.stratum = s.stratum"
     )
 
 

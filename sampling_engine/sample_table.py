@@ -9,32 +9,33 @@ draw.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import duckdb
 
 from parquet_tables.progress import Report
-from parquet_tables.tables import TableFiles
-from parquet_tables.writing import read_columns, write_parquet
+from parquet_tables.tables import Column, TableFiles
+from parquet_tables.writing import write_parquet
 from sampling_engine import sample_statements
-from sampling_engine.sample_statements import Shown, Sorted
+from sampling_engine.sample_statements import DrawnRound, Shown, Sorted
 from sampling_engine.spec import Round
 
-TOLD_COLUMNS = (
-    "_logical_row_id",
-    "_sampling_round",
-    "_sampling_method",
-    "_selection_order",
-    "_stratum",
-    "_inclusion_probability",
-    "_design_weight",
-)
+TOLD_COLUMNS = {
+    "_logical_row_id": "VARCHAR",
+    "_sampling_round": "INTEGER",
+    "_sampling_method": "VARCHAR",
+    "_selection_order": "BIGINT",
+    "_stratum": "VARCHAR",
+    "_inclusion_probability": "DOUBLE",
+    "_design_weight": "DOUBLE",
+}
+"""With their types."""
 RESERVE_COLUMNS = ("_logical_row_id", "_stratum", "_reserve_order")
 RENAMED_SUFFIX = "_source"
 
 
-def names_in_sample(own: Sequence[str], told: Sequence[str] = TOLD_COLUMNS) -> list[str]:
+def names_in_sample(own: Sequence[str], told: Iterable[str] = TOLD_COLUMNS) -> list[str]:
     """What the table's own columns are called in the sample.
 
     A name that the sample needs gets the suffix ``_source``, and a number where that is taken as
@@ -62,6 +63,7 @@ def write_sample(
     cursor: duckdb.DuckDBPyConnection,
     table: TableFiles,
     rounds: Sequence[Round],
+    told: Sequence[DrawnRound],
     table_key: str,
     destination: Path,
     report: Report,
@@ -71,18 +73,22 @@ def write_sample(
     Returns
     -------
     sample : TableFiles
-        One file, in order of round, then as the round's selection sorts it.
+        One file, in order of round, then as the round's selection sorts it. Stored types are read
+        back as they were written (:mod:`parquet_tables.stored_types`), so nobody has to look.
     renamed_columns : dict of str to str
         The table's own columns that got another name, old to new.
     """
     shown = shown_columns(table, rounds)
     ordered = sorted_rounds(table, rounds)
-    sql, params = sample_statements.drawn_rows(table, shown, TOLD_COLUMNS, table_key, ordered)
+    sql, params = sample_statements.drawn_rows(table, shown, TOLD_COLUMNS, table_key, told, ordered)
     file = write_parquet(
         cursor, sql, params, destination, report=report, message="writing the sample"
     )
     renamed = {one.column.name: one.name for one in shown if one.column.name != one.name}
-    return TableFiles(read_columns(cursor, destination), (file,)), renamed
+    types = [*(one.column.type for one in shown), *TOLD_COLUMNS.values()]
+    written = [*(one.name for one in shown), *TOLD_COLUMNS]
+    columns = tuple(Column(name, type_) for name, type_ in zip(written, types, strict=True))
+    return TableFiles(columns, (file,)), renamed
 
 
 def shown_columns(table: TableFiles, rounds: Sequence[Round]) -> list[Shown]:

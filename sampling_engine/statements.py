@@ -12,10 +12,9 @@ Temporary tables and registered arrays that the statements speak of, all on the 
 ``taken``                 ordinal: rows that are left out or were drawn by an earlier round
 ``picked``                position, ordinal: rows that are looked up
 ``wanted``                stratum, threshold: what a scan looks for
-``chosen``                ordinal, selection_order, stratum, probability: what a round chose
-``cell_sizes``            stratum, probability, weight: for the strata with drawn rows
-``drawn``                 round_number and the columns of ``chosen``: what all rounds chose
-``cells``                 by round and stratum in ``drawn``: method, label, probability, weight
+``chosen``                ordinal, selection_order, stratum: reserves; or as ``drawn``
+``drawn``                 ordinal, round_number, selection_order, stratum, probability, weight:
+                          what all rounds chose
 ``strata_0…``             stratum, k0…, rows: the strata of one list of columns and one filter
 ========================= ==================================================================
 """

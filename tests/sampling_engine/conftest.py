@@ -84,15 +84,19 @@ class Workshop:
         strategy: Strategy | None = None,
         counts_dir: Path | None = None,
     ) -> DrawnSample:
-        return draw_sample(
+        destination = self.new_path()
+        sample = draw_sample(
             self.database,
             table,
             rounds,
             table_key="primary",
-            destination=self.new_path(),
+            destination=destination,
             strategy=strategy,
             counts_dir=counts_dir,
         )
+        with self.database.cursor() as cursor:
+            assert sample.table.columns == read_columns(cursor, destination)
+        return sample
 
     def rows(self, table: TableFiles, selected: str = "*") -> Rows:
         """A table's rows in file order."""

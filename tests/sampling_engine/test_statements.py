@@ -21,7 +21,7 @@ import pytest
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine import SeededOrder, number_statements, sample_statements, statements
 from sampling_engine.number_statements import Units
-from sampling_engine.sample_statements import Shown, Sorted
+from sampling_engine.sample_statements import DrawnRound, Shown, Sorted
 from sampling_engine.sample_table import RESERVE_COLUMNS, TOLD_COLUMNS
 from sampling_engine.table_sql import Statement
 from tests.sampling_engine.conftest import Workshop
@@ -33,6 +33,7 @@ TWO_KEYS = (*ONE_KEY, Column('x"y', "DOUBLE"))
 NAMES = ("a b", 'x"y', "_stratum_source", "price")
 PRICE = Column("price", "DECIMAL(9,2)")
 EXACT = Units(PRICE, decimals=2)
+ROUNDS = (DrawnRound(1, "random"), DrawnRound(2, "stratified", "strata_0", 2))
 ROUGH = Units(TWO_KEYS[1], centre=0.5, factor=4.0)
 
 
@@ -66,11 +67,6 @@ def shown(table: TableFiles, *rounds: tuple[int, ...] | None) -> list[Shown]:
 
 Builder = Callable[[TableFiles], Statement]
 BUILDERS: dict[str, Builder] = {
-    "keep_chosen": lambda table: sample_statements.keep_chosen(2),
-    "keep_cells_of_strata": lambda table: sample_statements.keep_cells(
-        2, "stratified", "strata_0", 2
-    ),
-    "keep_cells_of_whole_table": lambda table: sample_statements.keep_cells(1, "random", None, 0),
     "count_strata_one_column": lambda table: statements.count_strata(table, ONE_KEY, "strata_1"),
     "count_strata_two_columns": lambda table: statements.count_strata(table, TWO_KEYS, "strata_0"),
     "count_strata_of_a_filter": lambda table: statements.count_strata(
@@ -119,17 +115,25 @@ BUILDERS: dict[str, Builder] = {
         table, TwoStrata(None), EXACT, "taken"
     ),
     "drawn_rows": lambda table: sample_statements.drawn_rows(
-        table, shown(table, None, None, None, None), TOLD_COLUMNS, "primary"
+        table, shown(table, None, None, None, None), TOLD_COLUMNS, "primary", ROUNDS
+    ),
+    "drawn_rows_without_strata": lambda table: sample_statements.drawn_rows(
+        table, shown(table, None, None, None, None), TOLD_COLUMNS, "primary", ROUNDS[:1]
     ),
     "drawn_rows_of_selections": lambda table: sample_statements.drawn_rows(
         table,
         shown(table, (1, 2), None, (2,), None)[1:],
         TOLD_COLUMNS,
         "primary",
+        ROUNDS,
         [Sorted(1, table.columns[0], descending=True), Sorted(2, table.columns[1], False)],
     ),
     "drawn_rows_of_empty_table": lambda table: sample_statements.drawn_rows(
-        TableFiles(table.columns, ()), shown(table, None, None, None, None), TOLD_COLUMNS, "primary"
+        TableFiles(table.columns, ()),
+        shown(table, None, None, None, None),
+        TOLD_COLUMNS,
+        "primary",
+        ROUNDS,
     ),
     "reserve_rows": lambda table: sample_statements.reserve_rows(
         table, NAMES, RESERVE_COLUMNS, "primary", "strata_0", 2
@@ -262,12 +266,9 @@ def test_numbers_are_summed_as_integers(
     assert [row[:2] for row in rows_of(cursor, "scan_units", table)] in ([(0, 100)], [])
 
 
-def test_drawn_rows_are_kept_and_written(
-    cursor: duckdb.DuckDBPyConnection, table: TableFiles
-) -> None:
-    cursor.execute(sample_statements.CREATE_DRAWN)
-    cursor.execute(sample_statements.CREATE_CELLS)
-    draw_two_rounds(cursor, table)
+def test_drawn_rows_are_written(cursor: duckdb.DuckDBPyConnection, table: TableFiles) -> None:
+    # Row 1 in a round without strata, then row 4 in a stratified one.
+    draw_rows(cursor, ordinal=[1, 4], round_number=[1, 2])
     price = [(Decimal("0.00"),), (Decimal("4.00"),)]
     told = [
         ("primary:1", 1, "random", 1, None, 0.125, 8.0),
@@ -279,20 +280,26 @@ def test_drawn_rows_are_kept_and_written(
     selected = [(1.0, None, *price[0], *told[0]), (-0.0, 4, *price[1], *told[1])]
     assert rows_of(cursor, "drawn_rows_of_selections", table) == selected
     assert rows_of(cursor, "drawn_rows_of_empty_table", table) == []
+    draw_rows(cursor, ordinal=[1], round_number=[1])
+    assert rows_of(cursor, "drawn_rows_without_strata", table) == expected[:1]
+    register(cursor, "chosen", ordinal=[4], selection_order=[1], stratum=[0])
     reserve = ("primary:4", "a | 0.0", 1)
     assert rows_of(cursor, "reserve_rows", table) == [(*own[1], *price[1], *reserve)]
     assert rows_of(cursor, "reserve_rows_of_whole_table", table)[0][-2:] == (None, 1)
 
 
-def draw_two_rounds(cursor: duckdb.DuckDBPyConnection, table: TableFiles) -> None:
-    """Row 1 in a round with a probability of its own, then row 4 in a stratified one."""
-    for number, ordinal, own, cells in (
-        (1, 1, 0.125, "keep_cells_of_whole_table"),
-        (2, 4, np.nan, "keep_cells_of_strata"),
-    ):
-        register(
-            cursor, "chosen", ordinal=[ordinal], selection_order=[1], stratum=[0], probability=[own]
-        )
-        register(cursor, "cell_sizes", stratum=[0], probability=[0.5], weight=[2.0])
-        cursor.execute(*sample_statements.keep_chosen(number))
-        rows_of(cursor, cells, table)
+def draw_rows(
+    cursor: duckdb.DuckDBPyConnection, *, ordinal: list[int], round_number: list[int]
+) -> None:
+    """Make these rows the drawn ones, each the first of its round."""
+    cursor.register(
+        "drawn",
+        {
+            "ordinal": np.array(ordinal),
+            "round_number": np.array(round_number, dtype=np.int32),
+            "selection_order": np.ones(len(ordinal), dtype=np.int64),
+            "stratum": np.zeros(len(ordinal), dtype=np.int64),
+            "probability": np.array([0.125, 0.5])[: len(ordinal)],
+            "weight": np.array([8.0, 2.0])[: len(ordinal)],
+        },
+    )
