@@ -130,7 +130,7 @@ def _crowded(server: LiveServer, client: httpx.Client) -> int:
 
 
 def _held(server: LiveServer, dataset: int, user_id: int, status: str) -> str:
-    """A job that stays as it is: no thread takes up what isn't to run before a far day."""
+    """A job that stays as it is: a trigger lets no thread take up what waits."""
     service = server.service
     job_id = service.new_id()
     parameters = {
@@ -148,8 +148,8 @@ def _held(server: LiveServer, dataset: int, user_id: int, status: str) -> str:
         )
         if status == "pending":
             tx.execute(
-                "UPDATE jobs SET not_before = '9999-01-01T00:00:00.000000+00:00' WHERE id = ?",
-                (job_id,),
+                "CREATE TRIGGER held BEFORE UPDATE OF status ON jobs "
+                f"WHEN OLD.id = '{job_id}' BEGIN SELECT RAISE(IGNORE); END"
             )
         else:
             tx.execute(

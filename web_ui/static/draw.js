@@ -11,6 +11,7 @@ import { roundForm } from "./draw_round.js";
 const data = given("draw-data");
 const draftKey = `draw:${data.dataset_id}:${location.search}`;
 const MANY_ROWS = 1_000_000;
+const AGAIN_MS = 1000;
 let body = JSON.parse(sessionStorage.getItem(draftKey) ?? "null") ?? data.body;
 let columns = [];
 let planned = null;
@@ -127,6 +128,7 @@ const plan = afterQuiet(async () => {
     unmark();
     mark(problem);
     one("#submit").disabled = problem.status === 422;
+    if (!problem.status) setTimeout(() => { if (turn === asked) plan(); }, AGAIN_MS);
   } finally {
     if (turn === asked) one("#plan").removeAttribute("aria-busy");
   }
@@ -149,7 +151,7 @@ function mark(problem) {
     field.setAttribute("aria-invalid", "true");
     field.closest(".field, fieldset").append(h("small", { class: "field-problem" }, error.msg));
   }
-  fill(one("#plan"), h("div", { class: "note warn" }, h("p", {}, problem.message)));
+  fill(one("#plan"), h("div", { class: "note warn" }, h("p", {}, problem.status ? problem.message : "The server doesn't answer; trying again.")));
 }
 
 one("#source_ref").addEventListener("change", (event) => { body.source_ref = event.target.value; showSource(); loadColumns(); });

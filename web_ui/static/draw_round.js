@@ -150,13 +150,30 @@ function columnsPicker(context, attributes, chosen, set) {
   const holder = h("div", { class: "stack" });
   const show = (focus) => {
     const left = context.columns().filter((column) => !chosen.includes(column.name));
-    const add = columnSelect(left, attributes, "", (name) => { chosen = [...chosen, name]; set(chosen); show(true); });
+    const add = columnSelect(left, attributes, "", () => { if (!byKeys) take(true); else hint.textContent = add.value && `Enter or Tab takes ${add.value}.`; });
+    const hint = h("small", { class: "soft", role: "status" });
+    const take = (stay) => {
+      if (!add.value || chosen.includes(add.value)) return; // a field that is taken away loses the focus, too
+      chosen = [...chosen, add.value];
+      set(chosen);
+      show(stay);
+    };
+    // Keys go through the names one by one: what they stop at is taken once they are done.
+    let byKeys = false;
+    add.addEventListener("pointerdown", () => { byKeys = false; });
+    add.addEventListener("keydown", (event) => {
+      byKeys = true;
+      if (event.key !== "Enter" || !add.value) return;
+      event.preventDefault();
+      take(true);
+    });
+    add.addEventListener("blur", () => { if (byKeys) take(false); });
     fill(holder, h("div", { class: "row" }, chosen.map((name) =>
       h("button", { type: "button", class: "tag", "aria-label": `Leave out ${name}`, onclick: () => {
         chosen = chosen.filter((one) => one !== name);
         set(chosen.length ? chosen : undefined);
         show(true);
-      } }, `${name} ✕`))), add);
+      } }, `${name} ✕`))), add, hint);
     if (focus) add.focus();
   };
   show(false);

@@ -23,6 +23,9 @@ async function refresh() {
     if (!answer.ok || answer.redirected) throw new Error("no list");
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const [old, fresh] = [one("#list"), one("#list", page)];
+    if (live) live.textContent = "";
+    lost = false;
+    schedule();
     const kept = ticked();
     const focused = document.activeElement?.value;
     if (fresh.innerHTML === old.dataset.seen) return;
@@ -36,14 +39,17 @@ async function refresh() {
     schedule();
   } catch {
     if (live) live.textContent = "The server doesn't answer; trying again.";
-    announce("The server doesn't answer; trying again.");
+    if (!lost) announce("The server doesn't answer; trying again.");
+    lost = true;
+    schedule();
   }
 }
 
+let lost = false;
 let stop = () => {};
 let pace = 0;
 function schedule() {
-  const wanted = Number(one("#list").dataset.open) ? FAST_MS : SLOW_MS;
+  const wanted = lost || Number(one("#list").dataset.open) ? FAST_MS : SLOW_MS;
   if (wanted === pace) return;
   stop();
   pace = wanted;

@@ -3,6 +3,7 @@
 import { ask } from "./api.js";
 
 const POLL_MS = 5000;
+const LOST_MS = 1000;
 const ended = (job) => job.status === "completed" || job.status === "failed";
 
 /**
@@ -21,13 +22,15 @@ export function watch(jobId, onJob, onLost = () => {}) {
   };
   const poll = async () => {
     if (stopped) return;
+    let lost = false;
     try {
       take(await ask(`/api/jobs/${jobId}`));
     } catch (problem) {
       if (problem.status === 404) return stop();
-      onLost(!problem.status);
+      lost = !problem.status;
+      onLost(lost);
     }
-    if (!stopped) timer = setTimeout(poll, POLL_MS);
+    if (!stopped) timer = setTimeout(poll, lost ? LOST_MS : POLL_MS);
   };
   const stop = () => {
     stopped = true;
@@ -45,13 +48,17 @@ export function watch(jobId, onJob, onLost = () => {}) {
   return stop;
 }
 
-/** Call f now and every few seconds while the page is looked at. Returns a function that stops it. */
+/** Call f every few seconds while the page is looked at. Returns a function that stops it. */
 export function whileSeen(f, everyMs = POLL_MS) {
   let timer = 0;
+  let stopped = false;
   const round = async () => {
     if (document.visibilityState === "visible") await f();
-    timer = setTimeout(round, everyMs);
+    if (!stopped) timer = setTimeout(round, everyMs);
   };
   timer = setTimeout(round, everyMs);
-  return () => clearTimeout(timer);
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
 }
