@@ -125,7 +125,7 @@ def download(source: RowSource, table: OpenTable, query: dict[str, Any], name: s
     kind = cast(ExportFormat, query["format"])
     with tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder:
         path = Path(folder) / "rows"
-        with service().parquet.cursor() as cursor:
+        with service().parquet.cursor(table.files) as cursor:
             export_rows(
                 cursor,
                 table.files,

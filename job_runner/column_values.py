@@ -39,13 +39,13 @@ def column_values(
     key = choose_key(commit, table_key)
     samples: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
-    with service.parquet.cursor() as cursor:
-        for name in names:
-            table, column = _table_and_column(service, commit, key, name)
+    for name in names:
+        table, column = _table_and_column(service, commit, key, name)
+        with service.parquet.cursor(table) as cursor:
             found = frequent_values(cursor, table, column, most)
-            samples[name] = list(found.values)
-            metadata[name] = {"type": column.type, **asdict(found)}
-            del metadata[name]["values"]
+        samples[name] = list(found.values)
+        metadata[name] = {"type": column.type, **asdict(found)}
+        del metadata[name]["values"]
     return {
         "dataset_id": dataset_id,
         "commit_id": commit.id,

@@ -87,7 +87,7 @@ def view_total(service: Service, table: OpenTable, view: TableView | None) -> in
     key = (table.commit_id, table.key, view.filter.text)
     total = _totals.get(key)
     if total is None:
-        with service.parquet.cursor() as cursor:
+        with service.parquet.cursor(table.files) as cursor:
             sql, params = count_statement(table.files, view.rows)
             total = int(cursor.execute(sql, params).fetchall()[0][0])
         _totals.put(key, total)
@@ -103,7 +103,7 @@ def view_page(
     limit: int,
 ) -> list[dict[str, Any]]:
     """A page of a view, each row a flat object by column name."""
-    with service.parquet.cursor() as cursor:
+    with service.parquet.cursor(table.files) as cursor:
         if view is None:
             return read_page(cursor, table.files, columns, offset, limit)
         ordinals = find_rows(cursor, table.files, view.rows, offset, limit)

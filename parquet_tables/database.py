@@ -14,11 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import duckdb
 
+if TYPE_CHECKING:  # the process of a query needs no numpy
+    from parquet_tables.tables import TableFiles
+
 DEFAULT_MEMORY_MB = 1024
+CURSORS_OWN = ("enable_progress_bar", "enable_progress_bar_print", "parquet_metadata_cache")
 
 
 @dataclass(frozen=True)
@@ -68,20 +72,29 @@ class ParquetDatabase:
         # Without GLOBAL a setting stays with this connection and cursors do not inherit it. The icu
         # extension owns the time zone, and is there only once the instance is open.
         execute("SET GLOBAL TimeZone = 'UTC'")
-        execute("SET GLOBAL parquet_metadata_cache = true")
         execute("SET allowed_directories = [?]", [f"{root}{os.sep}"])
         execute("SET enable_external_access = false")
-        # Progress is switched on per cursor, which a locked configuration would refuse.
-        execute("SET allowed_configs = ['enable_progress_bar', 'enable_progress_bar_print']")
+        # What is switched on per cursor, which a locked configuration would refuse.
+        execute("SET allowed_configs = [?, ?, ?]", list(CURSORS_OWN))
         execute("SET lock_configuration = true")
 
     @contextmanager
-    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor for one thread, closed afterwards; its query's progress can be asked for."""
+    def cursor(self, table: TableFiles | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor for one thread, closed afterwards; its query's progress can be asked for.
+
+        Parameters
+        ----------
+        table : TableFiles or None
+            What its queries read. The footers of large files are kept for the next query. DuckDB
+            2.0 forgets none until it thinks its memory is full, and a footer takes nine times what
+            it thinks: kept for every small file that is ever read, they would grow without end.
+        """
         cursor = self._connection.cursor()
         try:
             cursor.execute("SET enable_progress_bar = true")
             cursor.execute("SET enable_progress_bar_print = false")
+            if table is not None and table.has_costly_footers:
+                cursor.execute("SET SESSION parquet_metadata_cache = true")
             yield cursor
         finally:
             cursor.close()

@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from domain_errors import DomainError, choices_sentence
 from parquet_tables.columns import Column, DataFile
+from parquet_tables.writing import ROW_GROUP_ROWS
 
 __all__ = ["Column", "DataFile", "Int64s", "TableFiles", "UnknownColumn"]
 
 Int64s = NDArray[np.int64]
+COSTLY_CHUNKS = 2_000
+"""To read the footer of a file with so many columns of row groups takes some 2.5 ms, each time."""
 
 
 class UnknownColumn(DomainError):
@@ -51,6 +54,12 @@ class TableFiles:
     def row_count(self) -> int:
         """Rows of the table."""
         return self.file_rows - len(self.left_out)
+
+    @cached_property
+    def has_costly_footers(self) -> bool:
+        """Whether a file has so much to tell of its parts that it should be read once."""
+        most = max((file.rows for file in self.files), default=0)
+        return most / ROW_GROUP_ROWS * len(self.columns) >= COSTLY_CHUNKS
 
     def ordinal_at(self, position: int) -> int:
         """The ordinal of the row at a position, from 0, among the table's own rows.

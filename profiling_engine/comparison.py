@@ -158,7 +158,7 @@ def compare_tables(
     columns, only_in_base, only_in_other = _common(base, other)
     distances: list[tuple[Column, ColumnDistance]] = []
     not_compared: list[str] = []
-    with database.cursor() as cursor:
+    with database.cursor(base.table) as cursor:
         for place, (one, two) in enumerate(columns):
             report(place / max(len(columns), 1), f"comparing {one.name}")
             found = None

@@ -164,7 +164,7 @@ def _read(
     if not ordered and not grouped:
         return np.empty((rows, 0)), [], rows
     sql, params = read_statement(table, ordered, grouped, whole=whole)
-    with database.cursor() as cursor:
+    with database.cursor(table) as cursor:
         sample.register(cursor)
         with watched(cursor, report, "reading rows to relate columns"):
             read = cursor.execute(sql, params).fetchnumpy()

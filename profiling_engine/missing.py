@@ -94,7 +94,7 @@ def missing_patterns(
     left_out = tuple(columns[MOST_COLUMNS:])
     if not looked_at:
         return MissingPatterns((), (), 0, left_out)
-    with database.cursor() as cursor:
+    with database.cursor(table) as cursor:
         run = Run(cursor, table, Budget(budget_s), report, "counting missing values")
         try:
             found = run.fetch(pattern_statement(table, looked_at))

@@ -67,7 +67,7 @@ def profile_table(
     wanted = [kind_of(column) for column in table.select(tuple(columns))]
     seconds = budget_s if table.row_count > SAMPLE_ROWS else None
     report = growing(report)
-    with database.cursor() as cursor:
+    with database.cursor(table) as cursor:
         run = Run(cursor, table, Budget(seconds, clock))
         sample = choose_rows(table, seed)
         sample.register(cursor)

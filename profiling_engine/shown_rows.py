@@ -83,7 +83,7 @@ def _read(
     rows, params = rows_statement(table, columns, ordinals)
     shown = [_cut(column) for column in columns]
     names = ", ".join(f"{sql} AS {quote_identifier(column.name)}" for sql, column in shown)
-    with database.cursor() as cursor:
+    with database.cursor(table) as cursor:
         found = read_rows(
             cursor, (f"SELECT {names} FROM ({rows})", params), [column for _, column in shown]
         )

@@ -86,7 +86,7 @@ def draw_sample(
     report = growing(report)
     drawing = sum(part_of(one) for one in rounds)
     until = drawing / (drawing + WRITING_PART)
-    with database.cursor() as cursor:
+    with database.cursor(table) as cursor:
         state = DrawState(cursor, table, strategy, counts_dir)
         results, told, ordinals = _choose(cursor, state, rounds, share_of(report, 0.0, until))
         step = share_of(report, until, 1.0)

@@ -67,7 +67,7 @@ def explain_row(
             Verdict(one.round_number, one.method.name, "left_out", reason) for one in rounds
         )
         return RowExplanation(ordinal, None, None, None, tuple(left_out))
-    with database.cursor() as cursor:
+    with database.cursor(table) as cursor:
         state = DrawState(cursor, table, counts_dir=counts_dir)
         return _explained(state, rounds, ordinal, growing(report))
 

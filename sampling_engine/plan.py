@@ -53,7 +53,7 @@ def plan_draw(
     check_rounds(table, rounds)
     report = growing(report)
     *earlier, last = rounds
-    with database.cursor() as cursor:
+    with database.cursor(table) as cursor:
         state = DrawState(cursor, table, counts_dir=counts_dir)
         replayed = replay(state, earlier, share_of(report, 0.0, 0.5))
         plans = [_plan_of(finished.prepared) for finished in replayed]

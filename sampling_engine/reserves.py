@@ -75,7 +75,7 @@ def reserves(
     check_rounds(table, rounds)
     _check_asked(rounds, round_number, limit)
     report = growing(report)
-    with database.cursor() as cursor:
+    with database.cursor(table) as cursor:
         state = DrawState(cursor, table, counts_dir=counts_dir)
         finished = list(replay(state, rounds, share_of(report, 0.0, 0.8)))
         draw = finished[round_number - 1].draw

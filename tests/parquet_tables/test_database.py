@@ -7,9 +7,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from parquet_tables.columns import Column, DataFile
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import execute_watched, share_of
 from parquet_tables.quoting import quote_identifier, quote_path, quote_text
+from parquet_tables.tables import TableFiles
+from parquet_tables.writing import write_parquet
 
 SLOW = "SELECT count(*) FROM range(60000000) a WHERE hash(range) % 7 = 3"
 
@@ -103,3 +106,24 @@ def test_memory_and_spilled_bytes_are_told_as_they_are(tmp_path: Path) -> None:
             full = small.memory_use()
             assert full.memory_bytes <= 32 * 1024**2
             assert full.spilled_bytes > 1_000_000
+
+
+def test_what_was_read_of_many_small_files_is_not_kept(
+    parquet: ParquetDatabase, tmp_path: Path
+) -> None:
+    columns = tuple(Column(f"c{number}", "BIGINT") for number in range(8))
+    values = ", ".join(f"range AS {column.name}" for column in columns)
+    held = []
+    for large in (False, True):
+        for number in range(20):
+            path = tmp_path / f"{large}-{number}.parquet"
+            with parquet.cursor() as cursor:
+                write_parquet(cursor, f"SELECT {values} FROM range(100)", [], path)
+            # By what a table says of itself its footers are kept or not.
+            table = TableFiles(columns, (DataFile(path, 10_000_000 if large else 100),))
+            with parquet.cursor(table) as cursor:
+                cursor.execute("SELECT sum(c1) FROM read_parquet(?)", [str(path)]).fetchall()
+        held.append(parquet.memory_use().memory_bytes)
+    small, also_large = held
+    assert small < 20 * 1024  # a footer is 9 kB and more
+    assert also_large > small + 100 * 1024
