@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
 from typing import cast
 
@@ -50,6 +51,7 @@ from http_api.request_ids import HEADER, request_id
 from http_api.strict_fields import LARGEST_INTEGER
 from http_api.uploads import UploadRequest
 from job_runner.service import Service
+from storage.health import WriteProbe, check_writable
 
 MOST_FORM_PARTS = 20
 """Each file among them is a file on disk; an import has two parts."""
@@ -105,6 +107,8 @@ def create_app(service: Service, metrics: Metrics) -> APIFlask:
     app.extensions[query_slots.SLOTS] = query_slots.query_slots(service.settings)
     app.extensions[row_reads.SEEN] = row_reads.SeenViews()
     app.extensions[job_events.SLOTS] = job_events.StreamSlots(service.settings)
+    probe = WriteProbe(partial(check_writable, service.database))
+    app.extensions[service_routes.PROBE] = probe
     app.extensions[METRICS] = metrics
     measure(metrics.registry, service, app.extensions[job_events.SLOTS])
     problems.register(app)

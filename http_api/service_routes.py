@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from apiflask import APIBlueprint, Schema
+from flask import current_app
 from marshmallow import fields
 
 from http_api.access import service
-from storage.health import check_room, check_writable
+from storage.health import WriteProbe, check_room
+
+PROBE = "jobsvc.write_probe"
 
 blueprint = APIBlueprint("service", __name__, tag="Service")
 
@@ -24,5 +29,5 @@ class HealthOut(Schema):
 )
 def health() -> dict[str, str]:
     check_room(service().directory, service().settings.min_free_mb)
-    check_writable(service().database)
+    cast(WriteProbe, current_app.extensions[PROBE]).check()
     return {"status": "ok"}

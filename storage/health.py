@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import threading
+import time
+from collections.abc import Callable
 
 from domain_errors import DomainError
 from storage.data_directory import DataDirectory
@@ -12,6 +15,8 @@ from storage.database import Database
 MIB = 1024**2
 PATIENCE_S = 2.0
 """Whoever asks for the health of a service doesn't wait long for an answer."""
+GOOD_FOR_S = 3.0
+"""How long a write that went well answers for the next one."""
 
 
 class NotWritable(DomainError):
@@ -41,6 +46,54 @@ def check_writable(database: Database) -> None:
             tx.execute(f"PRAGMA user_version = {version:d}")
     except (sqlite3.Error, OSError) as error:
         raise NotWritable(f"The database can't be written: {error}.") from error
+
+
+class WriteProbe:
+    """Tells many who ask whether the database takes writes, for the cost of few.
+
+    Invariant: a write that went well answers for ``GOOD_FOR_S``. One that failed answers those
+    alone who had asked before it ended: whoever asks later is told by a write of their own, or by
+    one that others began meanwhile. Safe across threads.
+
+    Parameters
+    ----------
+    check : callable
+        Writes; raises :class:`NotWritable`.
+    clock : callable
+        Seconds that only grow.
+    """
+
+    def __init__(
+        self, check: Callable[[], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._check, self._clock = check, clock
+        self._turn = threading.Lock()
+        self._good_until = -1.0
+        self._failure: NotWritable | None = None
+        self._failed_at = -1.0
+
+    def check(self) -> None:
+        """Write, unless another has just done so.
+
+        Raises
+        ------
+        NotWritable
+            As :func:`check_writable`.
+        """
+        asked_at = self._clock()
+        if asked_at < self._good_until:
+            return
+        with self._turn:
+            if self._clock() < self._good_until:
+                return
+            if self._failure is not None and asked_at <= self._failed_at:
+                raise NotWritable(self._failure.message)
+            try:
+                self._check()
+            except NotWritable as failure:
+                self._failure, self._failed_at = failure, self._clock()
+                raise
+            self._good_until = self._clock() + GOOD_FOR_S
 
 
 def check_room(directory: DataDirectory, min_free_mb: int, coming_bytes: int = 0) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,14 @@ import pytest
 from storage.data_directory import DataDirectory, Owner
 from storage.database import Database
 from storage.disk_use import KEPT_S, DiskUseMeter
-from storage.health import DiskFull, NotWritable, check_room, check_writable
+from storage.health import (
+    GOOD_FOR_S,
+    DiskFull,
+    NotWritable,
+    WriteProbe,
+    check_room,
+    check_writable,
+)
 from storage.migrations import bring_up_to_date
 
 
@@ -92,3 +101,59 @@ def test_a_database_that_takes_no_write_is_told(tmp_path: Path) -> None:
     bring_up_to_date(other)  # the check left the schema's version as it was
     other.close()
     database.close()
+
+
+def test_many_who_ask_for_the_health_cost_one_write_and_a_fault_is_told_once_that_is_old(
+    tmp_path: Path,
+) -> None:
+    database = Database(tmp_path / "jobsvc.sqlite3", busy_timeout_s=0.01)
+    now, versions = [100.0], [database.version]
+    probe = WriteProbe(lambda: check_writable(database), lambda: now[0])
+    for _ in range(50):
+        probe.check()
+    versions.append(database.version)
+    other = sqlite3.connect(tmp_path / "jobsvc.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    probe.check()
+    now[0] += GOOD_FOR_S
+    for _ in range(2):
+        now[0] += 0.01
+        with pytest.raises(NotWritable, match="locked"):
+            probe.check()
+    other.execute("ROLLBACK")
+    now[0] += 0.01
+    probe.check()
+    assert versions[1] - versions[0] == 2  # twice for each transaction
+    other.close()
+    database.close()
+
+
+def test_who_asks_while_a_write_fails_is_told_by_that_one() -> None:
+    asked, begun, go_on = [], threading.Event(), threading.Event()
+
+    def failing() -> None:
+        asked.append(1)
+        begun.set()
+        assert go_on.wait(30)
+        raise NotWritable("The database can't be written: it is locked.")
+
+    ticks = iter(range(10**6))
+    second = threading.Event()
+
+    def clock() -> float:
+        tick = float(next(ticks))
+        if asked:
+            second.set()
+        return tick
+
+    probe = WriteProbe(failing, clock)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(probe.check)
+        assert begun.wait(30)
+        late = pool.submit(probe.check)
+        assert second.wait(30)
+        go_on.set()
+        for one in (first, late):
+            with pytest.raises(NotWritable, match="locked"):
+                one.result()
+    assert len(asked) == 1
