@@ -8,7 +8,7 @@ from typing import Literal
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.live_server import LiveServer
 
@@ -104,3 +104,22 @@ def test_the_rows_of_a_query_are_a_grid_on_its_job(
     assert page.get_by_role("link", name="csv").get_attribute("href") == (
         f"/api/exploration/jobs/{job['id']}/result?format=csv"
     )
+
+
+def test_a_commit_is_compared_with_an_earlier_one_and_both_go_into_a_report(
+    analyst: tuple[Page, httpx.Client], server: LiveServer
+) -> None:
+    page, client = analyst
+    dataset = server.new_dataset(client)
+    text = "id,city\n" + "".join(f"{row},Oslo\n" for row in range(ROWS))
+    server.import_text(dataset, text, client=client)
+    server.import_text(dataset, text.replace("Oslo", "Lima"), client=client)
+    page.goto(f"{server.url}/datasets/{dataset}?tab=history")
+    page.get_by_role("link", name="Compare with commit").click()
+    expect(page.get_by_role("heading", name="What stands out")).to_be_visible()
+    expect(page.get_by_role("region", name="Columns compared").locator("svg")).to_have_count(2)
+    page.get_by_role("button", name="Make a report of both").click()
+    expect(page.locator("#state")).to_have_text("completed", timeout=30_000)
+    expect(page.get_by_text("Beside it: the table primary at")).to_be_visible()
+    page.get_by_role("link", name="Open the report").click()
+    expect(page.get_by_role("heading", name="Comparison", exact=True)).to_be_visible()

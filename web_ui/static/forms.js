@@ -1,7 +1,7 @@
 // Forms that speak to the API: <form data-api="POST /api/…" data-then="/where/{id}">.
 //
 // Fields go as JSON by their names; data-as="number", "list" or "lines" says what a text means, and
-// an empty field is left out. data-confirm asks first; data-confirm-text wants that text typed.
+// an empty field is left out, and "a.b" is the field b within a. data-confirm asks first; data-confirm-text wants that text typed.
 // data-then leads on, with {name} from the answer; without it the page is loaded anew. An answer's
 // fields can be shown instead: data-show="#template-id".
 
@@ -12,13 +12,18 @@ import { say, tell } from "./notices.js";
 /** A form's fields as the body of a request. */
 export function body(form) {
   const values = {};
+  const put = (name, value) => {
+    const [outer, inner] = name.split(".");
+    if (inner) (values[outer] ??= {})[inner] = value;
+    else values[name] = value;
+  };
   for (const field of form.elements) {
     if (!field.name || field.disabled || (field.type === "radio" && !field.checked)) continue;
     const text = field.type === "checkbox" ? field.checked : field.value.trim();
     if (text === "" && field.dataset.empty === undefined) continue;
-    if (field.dataset.as === "number") values[field.name] = Number(text);
-    else if (field.dataset.as === "list") values[field.name] = text.split(",").map((part) => part.trim()).filter(Boolean);
-    else values[field.name] = text;
+    if (field.dataset.as === "number") put(field.name, Number(text));
+    else if (field.dataset.as === "list") put(field.name, text.split(",").map((part) => part.trim()).filter(Boolean));
+    else put(field.name, text);
   }
   return values;
 }
