@@ -1,18 +1,14 @@
-"""What every page shares: who looks at it, its frame, its policy, its files.
+"""What every page shares: who looks at it, its frame, its policy.
 
 Owns: the blueprint that all pages belong to. Invariants: a page loads nothing from elsewhere and
-runs no inline script; a page for users leads whoever isn't signed in to the sign-in and back; a
-file's address holds a digest of all files, so browsers keep it for good. Used by each module of
-pages.
+runs no inline script; a page for users leads whoever isn't signed in to the sign-in and back. Used
+by each module of pages.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from functools import cache, wraps
-from importlib.resources import files
-from pathlib import Path
+from functools import wraps
 from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
 
@@ -31,6 +27,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from http_api.access import adopt_session, session
 from http_api.sessions import CSRF_FIELD, csrf_token, require_own_page
 from web_ui.address_filters import day_of
+from web_ui.page_files import STATIC, asset, files_digest, script
 from web_ui.reader_zone import local_time
 
 Page = TypeVar("Page", bound=Callable[..., Any])
@@ -42,16 +39,7 @@ POLICY = (
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 NAVIGATION = (("/datasets", "Datasets", "gd"), ("/jobs", "Jobs", "gj"))
-STATIC = Path(str(files("web_ui").joinpath("static")))
 A_YEAR_S = 31_536_000
-
-
-@cache
-def _digest() -> str:
-    digest = hashlib.sha256()
-    for path in sorted(STATIC.iterdir()):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 @blueprint.get("/pages/<digest>/<path:name>")
@@ -59,14 +47,9 @@ def static_file(digest: str, name: str) -> Response:
     """A style sheet, a script or a picture."""
     response = send_from_directory(STATIC, name)
     response.headers["Cache-Control"] = (
-        f"public, max-age={A_YEAR_S}, immutable" if digest == _digest() else "no-cache"
+        f"public, max-age={A_YEAR_S}, immutable" if digest == files_digest() else "no-cache"
     )
     return response
-
-
-def asset(name: str) -> str:
-    """The address of a file of the pages."""
-    return f"/pages/{_digest()}/{name}"
 
 
 def signed_in(page: Page) -> Page:
@@ -150,6 +133,7 @@ def _csrf_field() -> Markup:
 
 # As globals, so that macros that a template imports know them, too.
 blueprint.add_app_template_global(asset, "asset")
+blueprint.add_app_template_global(script, "script")
 blueprint.add_app_template_global(local_time, "local_time")
 blueprint.add_app_template_global(day_of, "day_of")
 blueprint.add_app_template_global(_with_query, "with_query")

@@ -17,7 +17,7 @@ from tests.browser.conftest import OpenPage, sign_in
 from tests.browser.watching import watch_of
 from tests.live_server import PASSWORD, LiveServer
 from tests.server_process import ServerProcess
-from web_ui.shell import STATIC
+from web_ui.page_files import STATIC, imported_by
 
 LARGEST_PAGES_FILES = 120 * 1024
 """Bytes of all scripts and styles together, as they are."""
@@ -188,3 +188,17 @@ def test_all_scripts_and_styles_together_are_small() -> None:
     sizes = {path.name: path.stat().st_size for path in STATIC.iterdir()}
     print(f"{sum(sizes.values()):,} bytes of {LARGEST_PAGES_FILES:,}: {sizes}")
     assert sum(sizes.values()) <= LARGEST_PAGES_FILES
+
+
+def test_a_page_names_all_that_its_scripts_import(page: Page, server: LiveServer) -> None:
+    """So that a browser asks for all of it at once."""
+    _, user = server.new_user()
+    sign_in(page, server.url, user["soeid"], "/jobs")
+    page.wait_for_load_state()
+    loaded = "performance.getEntriesByType('resource').map(e => e.name.split('/').pop())"
+    named = page.locator("head [href$='.js'], head [src$='.js']").evaluate_all(
+        "all => all.map(e => (e.href || e.src).split('/').pop())"
+    )
+    scripts = sorted(name for name in page.evaluate(loaded) if name.endswith(".js"))
+    assert sorted(named) == scripts
+    assert {"live.js", "notices.js", "dom.js", "api.js"} == imported_by("jobs.js") - {"format.js"}
