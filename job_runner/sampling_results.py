@@ -1,6 +1,7 @@
 """What can be asked about a finished draw: reserves, and why a row is in it or not.
 
-Nothing of it is stored: a draw is a function of its parameters, so the engine finds it again.
+Nothing of it is stored: a draw is a function of its parameters, so the engine finds it again. What
+was asked for lately is in memory, for whoever comes back to it.
 """
 
 from __future__ import annotations
@@ -11,12 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from job_runner.open_tables import OpenTable, open_table, source_of
+from job_runner.recent import Recent
 from job_runner.sampling_parameters import engine_rounds
 from job_runner.service import Service
 from parquet_tables.json_rows import read_page
-from sampling_engine import Round, explain_row, reserves
+from sampling_engine import Round, RowExplanation, explain_row, reserves
 from storage.errors import InvalidValue, NotFound
 from storage.jobs import Job
+
+MOST_RESERVES, MOST_EXPLAINED = 50, 1000
+LARGEST_KEPT_ROWS = 2_000
+_reserves: Recent[tuple[str, int, int], dict[str, Any]] = Recent(
+    MOST_RESERVES, fits=lambda found: len(found["data"]) <= LARGEST_KEPT_ROWS
+)
+_explained: Recent[tuple[str, int], RowExplanation] = Recent(MOST_EXPLAINED)
 
 
 def next_rows(service: Service, job: Job, round_number: int, limit: int) -> dict[str, Any]:
@@ -30,6 +39,20 @@ def next_rows(service: Service, job: Job, round_number: int, limit: int) -> dict
     source, rounds = _source(service, job)
     if round_number > len(rounds):
         raise NotFound(f"The job has {len(rounds)} rounds, no round {round_number}.")
+    return _reserves.get(
+        (job.id, round_number, limit),
+        lambda: _next_rows(service, source, rounds, job.id, round_number, limit),
+    )
+
+
+def _next_rows(
+    service: Service,
+    source: OpenTable,
+    rounds: tuple[Round, ...],
+    job_id: str,
+    round_number: int,
+    limit: int,
+) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
         table = reserves(
             service.parquet,
@@ -44,7 +67,7 @@ def next_rows(service: Service, job: Job, round_number: int, limit: int) -> dict
         with service.parquet.cursor() as cursor:
             rows = read_page(cursor, table, table.columns, 0, table.row_count)
     return {
-        "job_id": job.id,
+        "job_id": job_id,
         "round_number": round_number,
         "data": rows,
         "columns": [column.name for column in table.columns],
@@ -70,12 +93,15 @@ def why_row(service: Service, job: Job, logical_row_id: str) -> dict[str, Any]:
         raise NotFound(
             f"The table has no row {logical_row_id}: they run to {source.files.file_rows - 1}."
         )
-    explained = explain_row(
-        service.parquet,
-        source.files,
-        rounds,
-        int(number),
-        counts_dir=service.directory.counts_dir,
+    explained = _explained.get(
+        (job.id, int(number)),
+        lambda: explain_row(
+            service.parquet,
+            source.files,
+            rounds,
+            int(number),
+            counts_dir=service.directory.counts_dir,
+        ),
     )
     return {
         "job_id": job.id,

@@ -1,26 +1,28 @@
 """Filtered and sorted views of a table, as a grid asks for them.
 
-Owns: the way from a request's texts to a view, and the totals that were counted lately. A commit's
-table never changes, so a total holds for good; some are kept in memory, since a grid asks for the
-same one with every page.
+Owns: the way from a request's texts to a view, and the totals and places of rows that were found
+lately: a grid asks for the same total with every page, and for the same rows when one comes back
+to a page, has other columns shown or downloads it.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
 from job_runner.open_tables import OpenTable
+from job_runner.recent import Recent
 from job_runner.sampling_parameters import parse_filter
 from job_runner.service import Service
 from parquet_tables.json_rows import read_page, read_rows
 from parquet_tables.row_views import RowView, count_statement, find_rows, rows_statement
-from parquet_tables.tables import Column, TableFiles, UnknownColumn
+from parquet_tables.tables import Column, Int64s, TableFiles, UnknownColumn
 from sampling_engine.filters import Filter, as_conditions, parse_expression
 
 MOST_TOTALS = 1000
+MOST_PAGES = 200
+_totals: Recent[tuple[str, ...], int] = Recent(MOST_TOTALS)
+_places: Recent[tuple[object, ...], Int64s] = Recent(MOST_PAGES)
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,12 @@ class TableView:
 
     rows: RowView
     filter: Filter | None
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What tells the view from others of its table."""
+        order = self.rows.order_by
+        return (self.filter and self.filter.text, order and order.name, self.rows.descending)
 
 
 def parse_view(
@@ -57,41 +65,17 @@ def _order_column(files: TableFiles, name: str) -> Column:
         raise
 
 
-class _Totals:
-    """Totals by table and filter, those not asked for longest forgotten first."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[str, str, str], int] = OrderedDict()
-
-    def get(self, key: tuple[str, str, str]) -> int | None:
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-            return self._kept.get(key)
-
-    def put(self, key: tuple[str, str, str], total: int) -> None:
-        with self._lock:
-            self._kept[key] = total
-            while len(self._kept) > MOST_TOTALS:
-                self._kept.popitem(last=False)
-
-
-_totals = _Totals()
-
-
 def view_total(service: Service, table: OpenTable, view: TableView | None) -> int:
     """How many rows a view has."""
     if view is None or view.filter is None:
         return table.files.row_count
-    key = (table.commit_id, table.key, view.filter.text)
-    total = _totals.get(key)
-    if total is None:
+    sql, params = count_statement(table.files, view.rows)
+
+    def count() -> int:
         with service.parquet.cursor(table.files) as cursor:
-            sql, params = count_statement(table.files, view.rows)
-            total = int(cursor.execute(sql, params).fetchall()[0][0])
-        _totals.put(key, total)
-    return total
+            return int(cursor.execute(sql, params).fetchall()[0][0])
+
+    return _totals.get((table.commit_id, table.key, view.filter.text), count)
 
 
 def view_page(
@@ -106,7 +90,10 @@ def view_page(
     with service.parquet.cursor(table.files) as cursor:
         if view is None:
             return read_page(cursor, table.files, columns, offset, limit)
-        ordinals = find_rows(cursor, table.files, view.rows, offset, limit)
+        key = (table.commit_id, table.key, *view.key, offset, limit)
+        ordinals = _places.get(
+            key, lambda: find_rows(cursor, table.files, view.rows, offset, limit)
+        )
         return read_rows(cursor, rows_statement(table.files, columns, ordinals), columns)
 
 
