@@ -63,12 +63,13 @@ def _tell(found: dict[str, Any]) -> None:
     )
     for column in found["columns"]:
         for alert in column.get("alerts", []):
-            click.echo(f"{alert['severity'].capitalize()}: {alert['sentence']}")
+            severity = alert["severity"].capitalize()
+            click.echo(f"{severity}: {column['name']}: {alert['sentence']}")
     for alert in found.get("alerts", []):
         click.echo(f"{alert['severity'].capitalize()}: {alert['sentence']}")
-    for kind, title in (("strata", "strata"), ("sizes", "size measures"), ("clusters", "clusters")):
+    for kind, use in (("strata", "strata"), ("sizes", "a size measure"), ("clusters", "clusters")):
         for hint in found["hints"][kind]:
-            click.echo(f"{hint['column']} would serve as {title}: {hint['reason']}")
+            click.echo(f"{hint['column']} would serve as {use}: {hint['reason']}")
     left = found.get("estimated_columns")
     if left:
         click.echo(f"Estimated, since the time was up: {', '.join(left)}.")

@@ -33,7 +33,10 @@ UNEVEN_CLUSTERS = 100
 """Times the mean size that the largest cluster may have."""
 
 NOT_ADDITIVE = ("year", "rate", "ratio", "percent", "pct", "price_per", "lat", "lon", "zip", "code")
-NOT_ADDITIVE_AS_WORD = ("id", "key", "number", "no", "nr", "month", "day", "age", "score", "index")
+NOT_ADDITIVE_AS_WORD = (
+    *("id", "key", "number", "no", "nr", "age", "score", "index"),
+    *("quarter", "month", "week", "weekday", "day", "hour", "minute", "second"),
+)
 
 
 @dataclass(frozen=True)

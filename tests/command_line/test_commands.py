@@ -262,5 +262,6 @@ def test_a_profile_is_told_with_its_alerts_and_hints(run: Run, table: Path) -> N
     run("import", str(table), "--dataset", "profiled")
     told = run("profile", "profiled")
     assert "alerts" in told.output
+    assert "\nInfo: id: " in told.output
     as_json = json.loads(run("profile", "profiled", "--json").output)
     assert as_json["columns"][0]["nulls"]["accuracy"] == {"kind": "exact"}

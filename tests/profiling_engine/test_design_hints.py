@@ -24,6 +24,7 @@ SELECT range AS id,
     CAST(100 * exp(sqrt(-2 * ln((range % 997 + 1) / 998.0)) * cos(range * 0.7) * 1.5)
         AS DECIMAL(12,2)) AS amount,
     CAST(range % 1000 AS INTEGER) AS evenly,
+    CAST(60 * sqrt(range % 3600) AS INTEGER) % 3600 AS start_minute,
     2000 + range % 60 * (range % 3) AS model_year,
     CAST((range % 500) * (range % 500) AS INTEGER) - 5 AS balance,
     if(range % 5 = 0, NULL, range % 6) AS often_null
