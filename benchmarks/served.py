@@ -126,10 +126,12 @@ def finished(client: httpx.Client, job_id: str) -> dict[str, Any]:
 
 
 @contextmanager
-def jobsvc_serve(*, module: str = "jobsvc", **settings: object) -> Iterator[Served]:
-    """The real server over a new data directory, on a free port."""
+def jobsvc_serve(
+    *, module: str = "jobsvc", data_dir: Path | None = None, **settings: object
+) -> Iterator[Served]:
+    """The real server on a free port, over a data directory that is there or a new one."""
     with tempfile.TemporaryDirectory(prefix="jobsvc-load-") as folder:
-        data_dir, log = Path(folder) / "data", Path(folder) / "log"
+        data_dir, log = data_dir or Path(folder) / "data", Path(folder) / "log"
         variables = {f"JOBSVC_{name.upper()}": str(value) for name, value in settings.items()}
         with log.open("w") as output:
             process = subprocess.Popen(

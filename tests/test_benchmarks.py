@@ -14,6 +14,7 @@ pytest.importorskip("psutil", reason="the extra [bench] isn't installed")
 from benchmarks import load_queues, soak
 from benchmarks.figures import percentile
 from benchmarks.load_polling import measure_clients, measure_wait
+from benchmarks.pages import View, print_views
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,6 +42,15 @@ def test_a_soak_has_no_unexpected_answer() -> None:
     assert tally.statuses[200] > 0
     assert all(one.memory_mb > 0 for one in samples)
     assert "Traceback" not in log
+
+
+def test_a_page_that_takes_too_long_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    quick, slow = View(5, 80, 120, 10), View(200, 310, 290, 90)
+    print_views({"jobs": [quick, quick, slow], "rows": [quick, slow, slow]})
+    said = capsys.readouterr().out
+    assert "| jobs | 120 ms | 120 ms | 310 ms | 5 ms | 10 ms | met |" in said
+    assert "| rows | 120 ms | 310 ms | 310 ms | 200 ms | 90 ms | MISSED |" in said
+    assert "1 of 2 pages are there within 300 ms, 2 at best." in said
 
 
 def test_a_percentile_is_one_of_the_values() -> None:
