@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from command_line.connection import Target, connected
+from command_line.hints import tell_hints
 from command_line.options import AS_JSON, BATCH, with_target
 from command_line.output import print_json, print_table, progress_bar
 
@@ -67,9 +68,7 @@ def _tell(found: dict[str, Any]) -> None:
             click.echo(f"{severity}: {column['name']}: {alert['sentence']}")
     for alert in found.get("alerts", []):
         click.echo(f"{alert['severity'].capitalize()}: {alert['sentence']}")
-    for kind, use in (("strata", "strata"), ("sizes", "a size measure"), ("clusters", "clusters")):
-        for hint in found["hints"][kind]:
-            click.echo(f"{hint['column']} would serve as {use}: {hint['reason']}")
+    tell_hints(found["hints"])
     left = found.get("estimated_columns")
     if left:
         click.echo(f"Estimated, since the time was up: {', '.join(left)}.")

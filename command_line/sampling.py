@@ -11,6 +11,7 @@ from command_line.api_client import ApiClient
 from command_line.connection import Target, connected
 from command_line.draw_options import draw_body, with_draw
 from command_line.failures import CommandFailed
+from command_line.hints import tell_hints
 from command_line.options import AS_JSON, BATCH, with_target
 from command_line.output import print_json, print_table, progress_bar
 
@@ -95,6 +96,9 @@ def plan(target: Target, dataset: str, as_json: bool, **draw: Any) -> None:
             f"Round {one['round_number']}: {one['method']}, {one['eligible_rows']:,} eligible rows."
         )
         _tell_groups(one, ("rows", "allocated"))
+    if planned["hints"] is not None:
+        click.echo("By the table's profile, for a design of your own:")
+        tell_hints(planned["hints"], 2)
 
 
 def draw_sample(client: ApiClient, dataset_id: int, body: dict[str, Any]) -> dict[str, Any]:

@@ -263,5 +263,8 @@ def test_a_profile_is_told_with_its_alerts_and_hints(run: Run, table: Path) -> N
     told = run("profile", "profiled")
     assert "alerts" in told.output
     assert "\nInfo: id: " in told.output
+    hint = "\nkind would serve as strata: "
+    assert hint in told.output
+    assert hint in run("plan", "profiled", "--method", "random", "--size", "9").output
     as_json = json.loads(run("profile", "profiled", "--json").output)
     assert as_json["columns"][0]["nulls"]["accuracy"] == {"kind": "exact"}
