@@ -21,10 +21,12 @@ def report_file(server: LiveServer, tmp_path_factory: pytest.TempPathFactory) ->
     dataset = server.new_dataset()
     cities = ("Oslo", "Lima", "Kyiv", "")
     lines = [
-        f"{row},{cities[row % 4]},{row / 4 if row % 3 else ''},{-row},2024-01-{row % 28 + 1:02},x"
+        f"{row},{cities[row % 4]},{row / 4 if row % 3 else ''},{-row},2024-01-{row % 28 + 1:02},x,"
+        + ",".join(str(row * (1500 + place) % 2013) for place in range(12))
         for row in range(ROWS)
     ]
-    text = "\n".join(["id,city,amount,falling,day,same", *lines]) + "\n"
+    more = ",".join(f"measure_{place}" for place in range(12))
+    text = "\n".join([f"id,city,amount,falling,day,same,{more}", *lines]) + "\n"
     server.import_text(dataset, text)
     server.import_text(dataset, text.replace("Lima", "Rome"))
     history = server.admin.get(f"/api/datasets/{dataset}/history").json()
@@ -57,6 +59,8 @@ def test_a_report_from_disk_needs_no_network_and_can_be_read_by_all(
     assert page.get_by_role("img", name="Shares of city, here against there").is_visible()
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
+    page.set_viewport_size({"width": 360, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(15, 19, 24)"}[scheme]
     assert troubles == []
