@@ -48,16 +48,19 @@ def test_columns_are_offered_with_their_type_and_once_counted_their_distinct_val
     analyst: Analyst, server: LiveServer
 ) -> None:
     page, client = analyst
-    dataset = server.new_table(400, client)
+    dataset = server.new_balanced_table(400, client)
     page.goto(f"{server.url}/datasets/{dataset}/draw")
     page.get_by_label("Method").select_option("stratified")
     strata = page.get_by_label("Strata: rows that agree in")
-    expect(strata.locator("option", has_text="city (VARCHAR)")).to_have_count(1)
+    expect(strata.locator("option", has_text="region (VARCHAR)")).to_have_count(1)
     page.get_by_role("button", name="Count them").click()
-    expect(strata.locator("option", has_text="city (VARCHAR, 3 distinct)")).to_have_count(1)
+    expect(strata.locator("option", has_text="region (VARCHAR, 4 distinct)")).to_have_count(1)
     expect(page.get_by_role("button", name="Count them")).to_be_hidden()
     page.reload()
     expect(strata.locator("option", has_text="id (BIGINT, 400 distinct)")).to_have_count(1)
+    strata.select_option("region")
+    page.get_by_text("What would serve the design").click()
+    expect(page.get_by_text("region as strata: 4 strata, the smallest of 100 rows")).to_be_visible()
 
 
 def test_what_cannot_be_is_told_beside_its_field_before_anything_is_sent(

@@ -5,6 +5,8 @@ import { number, percent } from "./format.js";
 
 const SHOWN = 30;
 const WIDTH = 120;
+const SUGGESTED = 3;
+const USES = [["strata", "strata"], ["sizes", "weights"], ["clusters", "clusters"]];
 
 /** Put a plan's account into an element. */
 export function showPlan(element, plan) {
@@ -19,7 +21,15 @@ export function showPlan(element, plan) {
           h("dt", { title: "Half width of the 95 % interval for a share of one half, the least favourable" }, "Precision"),
           h("dd", {}, `a share to ± ${percent(round.margin_of_error, round.margin_of_error < 0.01 ? 2 : 1)}`)]),
       round.warnings.map((warning) => h("div", { class: "note warn" }, h("p", {}, warning))),
-      groups(round))));
+      groups(round))),
+    suggestions(plan.hints));
+}
+
+/** What the table's profile, once there is one, holds for the design: told, never applied. */
+function suggestions(hints) {
+  const told = hints ? USES.flatMap(([kind, use]) => hints[kind].slice(0, SUGGESTED).map(
+    (hint) => h("li", {}, `${hint.column} as ${use}: ${hint.reason}`))) : [];
+  return told.length ? h("details", {}, h("summary", {}, "What would serve the design"), h("ul", {}, told)) : null;
 }
 
 function groups(round) {
