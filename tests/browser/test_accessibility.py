@@ -66,6 +66,16 @@ def at(path: str) -> State:
     return lambda page, world, goto: goto(path.format(w=world, j=world.jobs))
 
 
+def job_that_is(status: str) -> State:
+    """The page of a job that stays as it is."""
+
+    def state(page: Page, world: World, goto: Goto) -> None:
+        goto(f"/jobs/{world.jobs[status]}")
+        expect(page.locator("#state")).to_have_text(status)
+
+    return state
+
+
 def palette(page: Page, world: World, goto: Goto) -> None:
     goto("/datasets")
     page.keyboard.press("Control+k")
@@ -215,8 +225,8 @@ OF_THE_ADMIN: dict[str, State] = {
     "a query": at("/jobs/{j[query]}"),
     "a query's rows": at("/jobs/{j[query]}?tab=result"),
     "a failed job": at("/jobs/{j[failed]}"),
-    "a job that waits": at("/jobs/{j[pending]}"),
-    "a job that runs": at("/jobs/{j[running]}"),
+    "a job that waits": job_that_is("pending"),
+    "a job that runs": job_that_is("running"),
     "account": at("/account"),
     "users": at("/admin/users"),
     "a form that is refused": refused_form,
