@@ -65,6 +65,7 @@ def test_an_admin_lets_someone_in_by_a_link_and_removes_them(
     assert server.client(None).post("/sign-in", data=form).status_code == 303
     admin.get_by_label("Role of zz99001", exact=True).select_option("analyst")
     admin.get_by_role("button", name="Change the role of zz99001").click()
+    expect(admin.get_by_text("zz99001 has another role now.")).to_be_visible()
     expect(admin.get_by_label("Role of zz99001", exact=True)).to_have_value("analyst")
     admin.get_by_role("button", name="Remove zz99001").click()
     admin.get_by_label("Type zz99001").fill("zz99001")

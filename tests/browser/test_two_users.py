@@ -49,7 +49,7 @@ def offers(page: Page) -> int:
     """How much a page offers that takes more than reading, also in its palette."""
     seen = page.get_by_role("link", name=OFFERS).or_(page.get_by_role("button", name=OFFERS))
     commands = page.locator("[data-command]").evaluate_all("all => all.map(e => e.dataset.command)")
-    words = ("New dataset", "Import", "Draw", "again", "Cancel this", "Start a new", "Tick")
+    words = ("New dataset", "Import", "Draw a", "again", "Cancel this", "Start a new", "Tick")
     return seen.count() + sum(any(word in command for word in words) for command in commands)
 
 

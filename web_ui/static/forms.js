@@ -3,11 +3,13 @@
 // Fields go as JSON by their names; data-as="number", "list" or "lines" says what a text means, and
 // an empty field is left out, and "a.b" is the field b within a. data-confirm asks first; data-confirm-text wants that text typed.
 // data-then leads on, with {name} from the answer; without it the page is loaded anew. An answer's
-// fields can be shown instead: data-show="#template-id".
+// fields can be shown instead: data-show="#template-id". data-said is said on the page that comes next.
 
 import { ask } from "./api.js";
 import { all, h, one } from "./dom.js";
 import { say, tell } from "./notices.js";
+
+const SAID = "said";
 
 /** A form's fields as the body of a request. */
 export function body(form) {
@@ -73,6 +75,7 @@ async function send(form) {
   try {
     const answer = await ask(path, { method, json: body(form) });
     if (form.dataset.show) return show(form, answer);
+    if (form.dataset.said) sessionStorage.setItem(SAID, form.dataset.said);
     if (!form.dataset.then) return location.reload();
     location.assign(form.dataset.then.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(answer[name])));
   } catch (problem) {
@@ -89,7 +92,13 @@ function show(form, answer) {
   one(".answer", form.parentElement)?.remove();
   form.after(h("div", { class: "answer", role: "status" }, copy));
   form.reset();
-  if (form.dataset.said) say(form.dataset.said);
+}
+
+// What the form before this page had to say.
+const said = sessionStorage.getItem(SAID);
+if (said) {
+  sessionStorage.removeItem(SAID);
+  say(said);
 }
 
 document.addEventListener("submit", (event) => {
