@@ -8,7 +8,6 @@ the history, not with its square: lists are read page by page.
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 import time
 from collections.abc import Iterator
@@ -20,30 +19,12 @@ import httpx
 from storage.commits import get_commit, named_files
 from storage.data_directory import DataDirectory
 from storage.database import Database
+from tests.faults.asked import ROWS, Asked
 from tests.live_server import finished
 
-ROWS = 3_000
-CONTENT = "id,kind\n" + "\n".join(f"{row},{row % 5}" for row in range(ROWS)) + "\n"
 DOWNLOADS = 300
 """Samples whose rows are fetched and compared; of all others the files' hashes are."""
 PAGE = 1_000
-
-
-@dataclass
-class Asked:
-    """One request for a job (an import has no body), and the job that was accepted for it."""
-
-    key: str
-    body: dict[str, Any] | None
-    retry_of: str | None = None
-    job_id: str | None = None
-    cancelled: bool = False
-
-    @property
-    def draw(self) -> str:
-        """What settles the drawn rows: equal draws give equal rows."""
-        assert self.body is not None
-        return json.dumps(self.body["rounds"], sort_keys=True)
 
 
 @dataclass
@@ -90,13 +71,27 @@ class Books:
         self.asked.append(Asked(name, body))
         return self.asked[-1]
 
+    def add_query(self, least: int) -> Asked:
+        """One more query to ask for, whose result becomes a commit of its own."""
+        name = f"query-{len(self.asked)}"
+        sql = f'SELECT kind, count(*) AS n FROM "primary" WHERE id >= {least} GROUP BY 1 ORDER BY 1'
+        self.asked.append(Asked(name, {"sql": sql, "output_name": name}))
+        return self.asked[-1]
+
+    def add_report(self) -> Asked:
+        """One more report to ask for."""
+        self.asked.append(Asked(f"report-{len(self.asked)}", {"source_ref": "main"}))
+        return self.asked[-1]
+
     def ask(self, client: httpx.Client, chance: random.Random) -> None:
-        """Ask for one more import or draw, or cancel a job; the answer may never come."""
+        """Ask for one more import, report or draw, or cancel; the answer may never come."""
         kind = chance.random()
         if kind < 0.1 and self.asked:
             self._cancel(client, self.asked[-1])
-        elif kind < 0.35:
+        elif kind < 0.3:
             self.send(client, self.add_import())
+        elif kind < 0.35:
+            self.send(client, self.add_report())
         else:
             method = chance.choice(["random", "stratified"])
             seed = len(self.asked) % 3
@@ -104,15 +99,7 @@ class Books:
 
     def send(self, client: httpx.Client, one: Asked) -> None:
         """Send a request, for the first time or again."""
-        headers = {"Idempotency-Key": one.key}
-        if one.retry_of is not None:
-            answer = client.post(f"/api/jobs/{one.retry_of}/retry", headers=headers)
-        elif one.body is None:
-            path = f"/api/datasets/{self.dataset_id}/refs/main/import"
-            answer = client.post(path, files={"file": ("table.csv", CONTENT)}, headers=headers)
-        else:
-            path = f"/api/sampling/datasets/{self.dataset_id}/jobs"
-            answer = client.post(path, json=one.body, headers=headers)
+        answer = one.sent(client, self.dataset_id)
         assert answer.status_code == 200, answer.text
         job_id = answer.json()["job_id"]
         assert one.job_id in (None, job_id), "one key stands for two jobs"
@@ -145,7 +132,7 @@ class Books:
         path = f"/api/datasets/{self.dataset_id}"
         refs = {ref["name"]: ref["commit_id"] for ref in _pages(client, f"{path}/refs", "refs")}
         made: dict[str, str] = {}
-        imports = []
+        imports, reports = [], []
         for one, job in zip(self.asked, jobs, strict=True):
             if job["status"] == "failed":
                 _check_failure(one, job)
@@ -153,48 +140,54 @@ class Books:
             assert not one.cancelled, "a cancelled job completed"
             assert job["duration_seconds"] >= 0
             summary = job["output_summary"]
-            if one.body is None:
+            if one.makes_rows:
+                assert summary["output_ref"] == one.ref
+                made[one.ref] = summary["output_commit_id"]
+            elif one.body is None:
                 imports.append(summary["output_commit_id"])
             else:
-                made[summary["output_ref"]] = summary["output_commit_id"]
-        assert refs == {**made, "main": refs["main"]}, "a draw's ref isn't where it was put"
+                reports.append(one)
+                assert summary["rows"] == ROWS
+        assert refs == {**made, "main": refs["main"]}, "a job's ref isn't where it was put"
         published = [commit["commit_id"] for commit in _pages(client, f"{path}/history", "commits")]
         assert published[0] == refs["main"]
         assert len(published) == len(set(published)) == self.imports_before + len(imports)
         assert set(imports) <= set(published)
         self._compare_rows(client, jobs)
-        return len(made) + len(imports)
+        return len(made) + len(imports) + len(reports)
 
     def _compare_rows(self, client: httpx.Client, jobs: list[dict[str, Any]]) -> None:
-        drawn = [
-            (one, job)
+        made = [
+            one
             for one, job in zip(self.asked, jobs, strict=True)
-            if one.body is not None and job["status"] == "completed"
+            if one.makes_rows and job["status"] == "completed"
         ]
         digests: dict[str, set[str]] = {}
-        for one, job in random.Random(len(drawn)).sample(drawn, min(len(drawn), DOWNLOADS)):
-            digests.setdefault(one.draw, set()).add(_digest(client, job["id"]))
-        assert all(len(found) == 1 for found in digests.values()), "a seed drew two samples"
+        for one in random.Random(len(made)).sample(made, min(len(made), DOWNLOADS)):
+            digests.setdefault(one.rows, set()).add(_digest(client, one))
+        assert all(len(found) == 1 for found in digests.values()), (
+            "what is asked for twice gave two results"
+        )
 
     def hold_against_files(self, directory: DataDirectory) -> None:
-        """Check, after a start and a stop, that no stray file is left and equal draws are equal."""
+        """Check, after a start and a stop, that no stray is left and that equal rows are equal."""
         database = Database(directory.database_path)
         files: dict[str, set[str]] = {}
         with database.read() as tx:
             for one in self.asked:
-                name = one.body and f"smpl-{one.body['output_name']}"
-                ref = (
-                    name
-                    and tx.execute(
-                        "SELECT commit_id FROM refs WHERE dataset_id = ? AND name = ?",
-                        (self.dataset_id, name),
-                    ).fetchone()
-                )
+                if not one.makes_rows:
+                    continue
+                ref = tx.execute(
+                    "SELECT commit_id FROM refs WHERE dataset_id = ? AND name = ?",
+                    (self.dataset_id, one.ref),
+                ).fetchone()
                 if ref:
-                    sample = get_commit(tx, self.dataset_id, ref[0]).manifest.table("sample")
-                    files.setdefault(one.draw, set()).add(sample.files[0].sha256)
+                    made = get_commit(tx, self.dataset_id, ref[0]).manifest.table(one.table_key)
+                    files.setdefault(one.rows, set()).add(made.files[0].sha256)
         database.close()
-        assert all(len(found) == 1 for found in files.values()), "a seed drew two samples"
+        assert all(len(found) == 1 for found in files.values()), (
+            "what is asked for twice gave two results"
+        )
         assert_no_strays(directory, named_by(directory))
 
 
@@ -220,7 +213,8 @@ def assert_no_strays(directory: DataDirectory, named: set[str]) -> None:
     assert {path.stem for path in directory.files_dir.glob("??/*")} == named
     for empty in (directory.uploads_dir, directory.scratch_dir, directory.spill_dir):
         assert not list(empty.iterdir()), empty
-    assert all(path.suffix == ".parquet" for path in directory.counts_dir.iterdir())
+    kept = {path.suffix for path in directory.counts_dir.iterdir()}
+    assert kept <= {".parquet", ".json"}, "half of what a report keeps"
     assert directory.owner() is None
 
 
@@ -253,7 +247,7 @@ def _pages(client: httpx.Client, path: str, name: str, **query: Any) -> Iterator
             return
 
 
-def _digest(client: httpx.Client, job_id: str) -> str:
-    answer = client.get(f"/api/sampling/jobs/{job_id}/data", params={"format": "csv"})
+def _digest(client: httpx.Client, one: Asked) -> str:
+    answer = one.fetched(client)
     assert answer.status_code == 200, answer.text
     return hashlib.sha256(answer.content).hexdigest()

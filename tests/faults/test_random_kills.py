@@ -15,12 +15,18 @@ import pytest
 
 from storage.checking import check
 from storage.data_directory import DataDirectory
-from tests.faults.history import CONTENT, Books, dataset_of
+from tests.faults.asked import CONTENT
+from tests.faults.history import Books, dataset_of
 from tests.live_server import finished
 from tests.server_process import ServerProcess
 
 LONGEST_LIFE_S = 0.4
 """A load asks for a job in about 10 ms, and a job takes 50: a life sees every step many times."""
+
+QUERIES = 0.15
+"""Lives with a query, asked for ahead: to look at one takes longer than most lives last."""
+
+LIFE_OF_A_QUERY_S = 1.2
 
 MOST_AT_ONCE = 12
 """Jobs asked for in one life: more of them would wait in the end than a life can do."""
@@ -37,7 +43,11 @@ def open_books(client: httpx.Client) -> Books:
 def live(server: ServerProcess, books: Books, chance: random.Random) -> None:
     """One life of a server under load, from its start to its kill."""
     client = server.client()
-    killer = threading.Timer(chance.uniform(0.0, LONGEST_LIFE_S), server.kill)
+    with_query = chance.random() < QUERIES
+    if with_query:
+        books.send(client, books.add_query(len(books.asked) % 3))
+    longest_s = LIFE_OF_A_QUERY_S if with_query else LONGEST_LIFE_S
+    killer = threading.Timer(chance.uniform(0.0, longest_s), server.kill)
     killer.start()
     try:
         list(books.send_unanswered(client))

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from job_runner.lifecycle import retry
 from job_runner.recovery import recover
 from job_runner.service import Service
 from storage.clock import timestamp
@@ -29,13 +30,24 @@ def test_stray_files_are_swept_but_not_while_a_backup_reads(service: Service) ->
 
 
 @pytest.mark.parametrize(
-    ("code", "days_ago", "kept"),
-    [("disk_full", 1, True), ("disk_full", 8, False), ("unreadable_file", 1, False)],
+    ("code", "days_ago", "retried", "kept"),
+    [
+        ("disk_full", 1, False, True),
+        ("disk_full", 8, False, False),
+        ("disk_full", 1, True, False),  # the retry has the file, under its own name
+        ("unreadable_file", 1, False, False),
+    ],
 )
 def test_the_file_of_a_failed_import_is_kept_for_a_retry_for_some_days(
-    service: Service, dataset: Dataset, user: User, code: str, days_ago: int, kept: bool
+    service: Service,
+    dataset: Dataset,
+    user: User,
+    code: str,
+    days_ago: int,
+    retried: bool,
+    kept: bool,
 ) -> None:
-    job_id = submit(service, dataset, user)
+    job_id = submit(service, dataset, user, ref="main")
     upload = service.directory.upload_path(job_id)
     upload.write_text("id\n1\n")
     with service.database.write() as tx:
@@ -44,5 +56,9 @@ def test_the_file_of_a_failed_import_is_kept_for_a_retry_for_some_days(
         ended = service.clock() - timedelta(days=days_ago)
         fail_job(tx, job, code, "failed", service.clock)
         tx.execute("UPDATE jobs SET completed_at = ?", (timestamp(ended),))
+    again = retry(service, user, job).id if retried else None
+    if again is not None:
+        upload.write_text("id\n1\n")  # the process died before the old name was dropped
     recover(service)
     assert upload.exists() == kept
+    assert again is None or service.directory.upload_path(again).exists()
