@@ -1,8 +1,9 @@
 """Work that may wait: one thread for it, which lets jobs pass.
 
 Owns: the thread and its queue. Invariants: one piece at a time. What is only offered begins and
-goes on, from one report to the next, while no short job waits or runs; it waits for them no longer
-than ``PATIENCE_S`` in all, so that a busy server gets on with it, too. What somebody waits for goes
+goes on, from one report to the next, once no short job has waited or run for ``SETTLE_S``: who has
+one job done after the other isn't slowed down in between. It waits for them no longer than
+``PATIENCE_S`` in all, so that a busy server gets on with it, too. What somebody waits for goes
 first and waits for no job. The queue is bounded: what doesn't fit is dropped, and so is everything
 when the service stops. Whoever offers work must be able to do without it.
 """
@@ -32,6 +33,7 @@ MOST_WAITING = 1_000
 MOST_WATCHED = 3
 """So many threads of the HTTP server may wait for a result; it has 8 by default."""
 PATIENCE_S = 10.0
+SETTLE_S = 0.2
 NICENESS = 10
 
 Work = Callable[[Report], Any]
@@ -62,6 +64,8 @@ class QuietWork:
         Threads that wait for a result at the most.
     patience_s : float
         How long a piece that nobody waits for lets jobs pass.
+    settle_s : float
+        How long no short job must have waited or run before it goes on.
     """
 
     def __init__(
@@ -69,14 +73,16 @@ class QuietWork:
         most_waiting: int = MOST_WAITING,
         most_watched: int = MOST_WATCHED,
         patience_s: float = PATIENCE_S,
+        settle_s: float = SETTLE_S,
     ) -> None:
         self._most_waiting, self._most_watched = most_waiting, most_watched
-        self._patience_s = patience_s
+        self._patience_s, self._settle_s = patience_s, settle_s
         self._changed = threading.Condition()
         self._asked: OrderedDict[Hashable, _Piece] = OrderedDict()
         self._offered: OrderedDict[Hashable, _Piece] = OrderedDict()
         self._running: _Piece | None = None
         self._open_jobs: set[str] = set()
+        self._settled_at = 0.0
         self._watched = 0
         self._stopped = False
         self._thread: threading.Thread | None = None
@@ -125,8 +131,10 @@ class QuietWork:
         with self._changed:
             if change.step in ("accepted", "started"):
                 self._open_jobs.add(change.job_id)
-            else:
-                self._open_jobs.discard(change.job_id)
+                return
+            self._open_jobs.discard(change.job_id)
+            if not self._open_jobs:
+                self._settled_at = time.monotonic() + self._settle_s
                 self._changed.notify_all()
 
     def stop(self) -> None:
@@ -175,13 +183,16 @@ class QuietWork:
 
     def _let_jobs_pass(self, piece: _Piece, fraction: float, message: str) -> None:
         """A piece's report: wait for short jobs, and leave when the service stops."""
-        began = time.monotonic()
+        began = now = time.monotonic()
+        until = began + max(piece.patience_s, 0)
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._stopped or not self._open_jobs or piece.is_asked or bool(self._asked),
-                max(piece.patience_s, 0),
-            )
-            piece.patience_s -= time.monotonic() - began
+            while not (self._stopped or piece.is_asked or self._asked):
+                goes_on_at = until if self._open_jobs else min(self._settled_at, until)
+                if now >= goes_on_at:
+                    break
+                self._changed.wait(goes_on_at - now)
+                now = time.monotonic()
+            piece.patience_s -= now - began
             if self._stopped:
                 raise Dropped
 

@@ -111,6 +111,15 @@ def test_offered_work_waits_while_a_short_job_is_open(quiet: QuietWork) -> None:
     assert began.wait(SOON_S)
 
 
+def test_offered_work_waits_a_little_for_the_next_job(made: Make) -> None:
+    quiet, began = made(settle_s=SOON_S), threading.Event()
+    quiet.job_changed(job("accepted"))
+    quiet.job_changed(job("completed"))
+    quiet.offer("key", lambda report: began.set())
+    assert not began.wait(0.05)
+    assert quiet.ask("asked", lambda report: "done", SOON_S) == "done"
+
+
 def test_between_two_steps_it_lets_a_job_pass_but_not_for_ever(made: Make) -> None:
     quiet, steps, over = made(patience_s=0.1), [], threading.Event()
 
