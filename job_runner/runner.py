@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from job_runner.attempt import Handler, run_attempt
 from job_runner.log_context import logged_with
 from job_runner.service import Service
-from storage.job_queue import RETRY_DELAYS_S, claim_next_job, next_due
+from storage.job_queue import RETRY_DELAYS_S, claim_next_job, has_waiting, next_due
 from storage.jobs import Job, Lane, RunType
 
 logger = logging.getLogger("jobsvc.jobs")
@@ -105,6 +105,9 @@ class Runner:
         while not service.stopping.is_set() and threads.idle.acquire(blocking=False):
             job = None
             try:
+                # Most often nothing waits any more, and to learn that takes no writer's turn.
+                if not has_waiting(service.database.single(), threads.lane):
+                    return
                 # A claim that a power cut undoes is made again at the next start.
                 with service.database.write(sync="later") as tx:
                     job = claim_next_job(tx, service.clock, threads.lane)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -79,7 +79,7 @@ def submit_sampling(
     name = request.output_name
     named = None if name is None else named_ref(REF_PREFIX, name)
     digest = request_digest(
-        {**asdict(request), "commit_id": source.commit_id, "table_key": source.key}
+        {**vars(request), "commit_id": source.commit_id, "table_key": source.key}
     )
     job_id = service.new_id()
     with service.database.write() as tx:
@@ -106,7 +106,7 @@ def submit_sampling(
             service.settings.waiting_jobs_max,
         )
         keep_key(tx, user.id, key, job_id, service.clock)
-        job = get_job(tx, job_id)
+        job = get_job(tx, job_id, placed=False)
     service.wake_runner()
     return job
 

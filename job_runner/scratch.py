@@ -43,6 +43,7 @@ class Scratch:
     def clear(self) -> None:
         """Remove what is left."""
         for path in self._files:
-            path.unlink(missing_ok=True)
+            if path.exists():  # to look waits for nobody who syncs, to remove does
+                path.unlink(missing_ok=True)
         if "folder" in vars(self):
             shutil.rmtree(self.folder, ignore_errors=True)

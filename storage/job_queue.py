@@ -16,13 +16,18 @@ from storage.database import Transaction
 from storage.errors import StaleJob
 from storage.job_changes import JobChange, end_of_job
 from storage.jobs import Job, Lane, get_job
-from storage.rows import all_rows, first, run
+from storage.rows import all_rows, first, number, run
 
 MAX_CRASHED_ATTEMPTS = 3
 """A job that ran each time when the process died may be what kills it."""
 
 RETRY_DELAYS_S = (1, 5, 25, 125)
 """How long a job waits after its first, second … passing fault; after the last it fails."""
+
+
+def has_waiting(tx: Transaction, lane: Lane) -> bool:
+    """Whether a job waits in a lane, be it for a delay to end: else there is nothing to claim."""
+    return bool(number(tx, "has_waiting", lane=lane))
 
 
 def claim_next_job(tx: Transaction, clock: Clock, lane: Lane = "short") -> Job | None:

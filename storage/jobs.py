@@ -161,13 +161,13 @@ def insert_job(tx: Transaction, job: NewJob, clock: Clock, most_waiting: int) ->
     tx.changes.append(JobChange(job.id, job.run_type, job.lane, "accepted"))
 
 
-def get_job(tx: Transaction, job_id: str) -> Job:
-    """One job; whether the caller may see it is for the caller to check."""
+def get_job(tx: Transaction, job_id: str, *, placed: bool = True) -> Job:
+    """One job, ``placed`` among all that wait; whether the caller may see it is theirs to check."""
     row = first(tx, "job_by_id", id=job_id)
     if row is None:
         raise NotFound(f'There is no job "{job_id}".')
     job = job_of(row)
-    if job.status != "pending":
+    if job.status != "pending" or not placed:
         return job
     position = number(tx, "queue_position", lane=job.lane, seq=row["seq"])
     return replace(job, queue_position=position)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from domain_errors import choices_sentence
@@ -74,7 +74,8 @@ class Manifest:
     def canonical_json(self) -> str:
         """The one way to write this manifest down."""
         return json.dumps(
-            {"version": MANIFEST_VERSION, **asdict(self)},
+            {"version": MANIFEST_VERSION, **vars(self)},
+            default=vars,  # of tables, columns and files
             sort_keys=True,
             separators=(",", ":"),
             ensure_ascii=False,

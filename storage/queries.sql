@@ -493,6 +493,9 @@ WHERE seq = (SELECT heads.seq FROM heads JOIN jobs AS head ON head.seq = heads.s
   AND status = 'pending'
 RETURNING id, user_id, priority;
 
+-- has_waiting: Whether a job waits in a lane, be it for a delay to end.
+SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'pending' AND lane = :lane);
+
 -- take_turn: A user was served: they go last in the lane, at this priority.
 INSERT INTO queue_turns (lane, priority, user_id, turn)
 VALUES (:lane, :priority, :user_id,
