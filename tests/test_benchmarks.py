@@ -1,4 +1,4 @@
-"""The benchmarks of load run: tiny ones, whose figures mean nothing."""
+"""Benchmarks run: tiny ones, whose figures mean nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("huey", reason="the extra [bench] isn't installed")
 pytest.importorskip("psutil", reason="the extra [bench] isn't installed")
 
-from benchmarks import load_queues, soak
+from benchmarks import false_alarms, load_queues, soak
 from benchmarks.figures import percentile
 from benchmarks.load_polling import measure_clients, measure_wait
 from benchmarks.pages import View, print_views
@@ -51,6 +51,17 @@ def test_a_page_that_takes_too_long_is_told(capsys: pytest.CaptureFixture[str]) 
     assert "| jobs | 120 ms | 120 ms | 310 ms | 5 ms | 10 ms | 40 ms | met |" in said
     assert "| rows | 120 ms | 310 ms | 310 ms | 200 ms | 90 ms | 70 ms | MISSED |" in said
     assert "1 of 2 pages are there within 300 ms, 2 at best." in said
+
+
+def test_draws_of_a_design_are_held_against_how_many_may_be_called_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    designs = ("systematic", "the first 1,000 rows")
+    monkeypatch.setattr(sys, "argv", ["false_alarms", "--draws", "1", "--design", *designs])
+    false_alarms.main()
+    said = capsys.readouterr().out
+    assert "systematic, called out: 0.00 % (goal: at most 5) met" in said
+    assert "the first 1,000 rows, not called out: 0.00 % (goal: at most 5) met" in said
 
 
 def test_a_percentile_is_one_of_the_values() -> None:

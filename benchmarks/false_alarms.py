@@ -1,0 +1,170 @@
+"""How often a faultless sample is called out as unlike its population, and a bad one is not.
+
+Every draw is the engine's own, by another seed, compared as a job's sample is: with the weights of
+its rounds, against the whole table or, of the large one, against its reference. The goal is at most
+5 % of false alarms for each design; the rule itself aims at 1 %. A bad sample is a faultless draw
+from a part of the table that is taken for the whole, as when a file holds the first rows alone.
+
+    python -m benchmarks.false_alarms [--draws 200] [--design NAME ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.draw import print_goal
+from job_runner.round_weights import counted_rounds
+from job_runner.sample_side import sample_columns, sample_side
+from parquet_tables.database import ParquetDatabase
+from parquet_tables.progress import no_report
+from parquet_tables.tables import TableFiles
+from parquet_tables.writing import read_columns, write_parquet
+from profiling_engine.comparison import TableComparison, compare_tables
+from profiling_engine.comparison_sides import Side
+from sampling_engine import (
+    ClusterMethod,
+    Method,
+    RandomMethod,
+    Round,
+    StratifiedMethod,
+    SystematicMethod,
+    WeightedMethod,
+    draw_sample,
+    reference_of,
+)
+from sampling_engine.filters import parse_expression
+
+ALARMS_GOAL, MISSED_GOAL = 5.0, 5.0
+ROWS, LARGE_ROWS = 20_000, 300_000
+COLUMNS = """
+SELECT range AS id,
+       DATE '2020-01-01' + CAST(range // 20 AS INTEGER) AS day,
+       exp((hash(range * 7) % 10000) / 2000) AS amount,
+       (hash(range * 3) % 1000) / 10 AS evenly,
+       CAST(floor(ln(1 + hash(range * 19) % 3000)) AS INTEGER) AS few,
+       CASE WHEN hash(range * 11) % 100 < 60 THEN 'north' WHEN hash(range * 11) % 100 < 85
+            THEN 'south' WHEN hash(range * 11) % 100 < 97 THEN 'east' ELSE 'west' END AS region,
+       CASE WHEN hash(range * 11) % 100 < 60 THEN 'kind ' || hash(range * 13) % 6 END AS only_north,
+       CASE WHEN hash(range * 17) % 10 < 3 THEN NULL ELSE hash(range * 23) % 50 END AS holes,
+       hash(range * 29) % 8 = 0 AS flag,
+       range // 40 AS block,
+       hash(range // 40) % 30 + hash(range * 31) % 3 AS alike_in_block
+"""
+EQUAL = StratifiedMethod(strata_columns=("region",), sample_size=200, allocation="equal")
+
+Rounds = tuple[tuple[Method, str | None], ...]
+DESIGNS: dict[str, Rounds] = {
+    "random, 50": ((RandomMethod(sample_size=50), None),),
+    "random, 1000": ((RandomMethod(sample_size=1000), None),),
+    "stratified, proportional": (
+        (StratifiedMethod(strata_columns=("region",), sample_size=300), None),
+    ),
+    "stratified, equal": ((EQUAL, None),),
+    "systematic": ((SystematicMethod(sample_size=300), None),),
+    "clusters": ((ClusterMethod(cluster_column="block", num_clusters=40), None),),
+    "clusters, 5 rows of each": (
+        (ClusterMethod(cluster_column="block", num_clusters=60, samples_per_cluster=5), None),
+    ),
+    "weighted": ((WeightedMethod(sample_size=300, weight_column="amount"), None),),
+    "stratified, then random": ((EQUAL, None), (RandomMethod(sample_size=200), None)),
+    "the largest, then random": (
+        (RandomMethod(sample_fraction=1.0), "amount > 140"),
+        (RandomMethod(sample_size=200), None),
+    ),
+    "random, then more of one region": (
+        (RandomMethod(sample_size=200), None),
+        (RandomMethod(sample_size=100), "region = 'east'"),
+    ),
+    "of a part that passes a filter": ((RandomMethod(sample_size=200), "region <> 'north'"),),
+}
+FROM_LARGE = "random, 1000 of a large table"
+BAD = {
+    "the first 1,000 rows": "id < 1000",
+    "the first half": f"id < {ROWS // 2}",
+    "without the region east": "region <> 'east'",
+    "without the largest tenth": "amount < 90",
+    "with half of the gaps": "holes IS NOT NULL OR hash(id) % 2 = 0",
+}
+
+
+@dataclass
+class Stage:
+    """A folder with the table, and draws from it."""
+
+    database: ParquetDatabase
+    root: Path
+
+    def table(self, query: str, name: str) -> TableFiles:
+        """A table of a query's rows."""
+        with self.database.cursor() as cursor:
+            file = write_parquet(cursor, query, [], self.root / f"{name}.parquet")
+            return TableFiles(read_columns(cursor, file.path), (file,))
+
+    def compare(
+        self, drawn_from: TableFiles, population: TableFiles, seed: str, designed: Rounds
+    ) -> TableComparison:
+        """One draw, compared with what it is taken for a sample of."""
+        rounds = [
+            Round(
+                round_number=at,
+                method=method,
+                seed=f"{seed} {at}",
+                filter=None if where is None else parse_expression(where, drawn_from),
+            )
+            for at, (method, where) in enumerate(designed, 1)
+        ]
+        drawn = draw_sample(
+            self.database,
+            drawn_from,
+            rounds,
+            table_key="primary",
+            destination=self.root / "drawn.parquet",
+            counts_dir=self.root,
+        )
+        counted = counted_rounds(rounds, [one.as_json() for one in drawn.rounds])
+        columns, path = sample_columns(drawn_from, counted), self.root / "side.parquet"
+        side = sample_side(self.database, drawn.table, columns, counted, path, no_report)
+        found = reference_of(self.database, population, counted.population, counts_dir=self.root)
+        base = Side(found.table) if found.is_whole else Side(found.table, found.table.row_count)
+        return compare_tables(self.database, base, side, purpose="sample")
+
+
+def main() -> None:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--draws", type=int, default=200, help="of each design (200)")
+    parser.add_argument("--design", nargs="*", help="some of them alone")
+    options = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ParquetDatabase(Path(folder), Path(folder) / "spill", memory_mb=512, threads=1) as database,
+    ):
+        stage = Stage(database, Path(folder))
+        population = stage.table(f"{COLUMNS} FROM range({ROWS})", "population")
+        wanted = options.design or [*DESIGNS, FROM_LARGE, *BAD]
+        print(f"{options.draws} draws of each design, {len(population.columns)} columns")
+        for name in wanted:
+            drawn_from, compared_with = population, population
+            designed = DESIGNS.get(name, DESIGNS["random, 1000"])
+            if name == FROM_LARGE:
+                query = f"{COLUMNS} FROM range({LARGE_ROWS})"
+                drawn_from = compared_with = stage.table(query, "large")
+            elif name in BAD:
+                query = f"FROM read_parquet('{population.files[0].path}') WHERE {BAD[name]}"
+                drawn_from = stage.table(query, "part")
+            out = sum(
+                bool(stage.compare(drawn_from, compared_with, f"{seed}", designed).standing_out)
+                for seed in range(options.draws)
+            )
+            share = 100 * out / options.draws
+            if name in BAD:
+                print_goal(f"{name}, not called out", 100 - share, "%", MISSED_GOAL)
+            else:
+                print_goal(f"{name}, called out", share, "%", ALARMS_GOAL)
+
+
+if __name__ == "__main__":
+    main()
