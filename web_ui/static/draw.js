@@ -141,6 +141,7 @@ function unmark() {
 
 /** Put what is wrong beside its field, and all of it in the plan's place. */
 function mark(problem) {
+  const told = [];
   for (const error of problem.errors ?? []) {
     const loc = error.loc.slice(1);
     let field = null;
@@ -148,10 +149,14 @@ function mark(problem) {
       field = one(`[data-loc="${CSS.escape(loc.slice(0, length).join("."))}"]`);
     }
     if (!field) continue;
+    const label = field.getAttribute("aria-label");
+    told.push([loc[0] === "rounds" && body.rounds.length > 1 ? `Round ${loc[1] + 1}: ` : "", label ? `${label}: ` : "", error.msg].join(""));
     field.setAttribute("aria-invalid", "true");
     field.closest(".field, fieldset").append(h("small", { class: "field-problem" }, error.msg));
   }
-  fill(one("#plan"), h("div", { class: "note warn" }, h("p", {}, problem.status ? problem.message : "The server doesn't answer; trying again.")));
+  const whole = problem.errors?.length && told.length === problem.errors.length;
+  const lines = whole ? told : [problem.status ? problem.message : "The server doesn't answer; trying again."];
+  fill(one("#plan"), h("div", { class: "note warn" }, lines.map((line) => h("p", {}, line))));
 }
 
 one("#source_ref").addEventListener("change", (event) => { body.source_ref = event.target.value; showSource(); loadColumns(); });

@@ -69,7 +69,7 @@ function tableOf(table, inPart) {
     h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": `First rows of ${table.key}` },
       h("table", {},
         h("thead", {}, h("tr", {}, table.columns.map((column) =>
-          h("th", { scope: "col" }, column.name, h("br"), h("small", { class: "soft mono" }, column.type))))),
+          h("th", { scope: "col", class: table.data.some((row) => typeof row[column.name] === "number") ? "number" : null }, column.name, h("br"), h("small", { class: "soft mono" }, column.type))))),
         h("tbody", {}, table.data.map((row) => h("tr", {}, names.map((name) =>
           row[name] === null ? h("td", { class: "null" }, "NULL")
             : h("td", { class: typeof row[name] === "number" ? "number" : "" }, String(row[name])))))))));
