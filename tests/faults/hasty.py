@@ -1,4 +1,4 @@
-"""A server that gives slow clients up after three seconds rather than after twenty to a hundred."""
+"""A server that gives slow clients up after two seconds rather than after twenty to a hundred."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from waitress.adjustments import Adjustments
 from http_api import request_limits
 from tests.forked_process import run_jobsvc
 
-PATIENCE_S = 3.0
+PATIENCE_S = 2.0
 
 
 def serve(data_dir: Path) -> None:

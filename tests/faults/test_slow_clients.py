@@ -6,6 +6,7 @@ import random
 import socket
 import time
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -23,7 +24,10 @@ CONTENT = "id,kind,text\n" + "".join(
     f"{row},{row % 5},{_chance.randbytes(60).hex()}\n" for row in range(ROWS)
 )
 """A download of 5 MB: more than the system's buffers take for a client that doesn't read."""
-MOST_GROWTH_BYTES = 32 * 1024**2
+MOST_GROWTH_BYTES = 16 * 1024**2
+"""By how much memory may grow in that round in which it grows least. What leaks grows in each; how
+many downloads meet in a round is chance, and the allocator keeps the room of some for a while."""
+ROUNDS = 3
 
 
 class SlowClients:
@@ -110,7 +114,7 @@ def test_two_hundred_slow_clients_leave_the_others_room_memory_and_threads(tmp_p
         assert len(client.get(download).content) > 5_000_000
         require_answers(client, dataset_id)
         before = status_of(server)
-        for _ in range(2):
+        for _ in range(ROUNDS):
             with ExitStack() as sockets:
                 slow = SlowClients(server, sockets)
                 clients = [
@@ -131,8 +135,9 @@ def test_two_hundred_slow_clients_leave_the_others_room_memory_and_threads(tmp_p
                 for one in clients:
                     wait_until_closed(one)
                 print(f"200 slow clients: the longest answer took {longest_s:.2f} s; {seen[-1]}")
-        assert seen[1]["memory"] - seen[0]["memory"] < MOST_GROWTH_BYTES
-        assert max(one["threads"] for one in seen) <= before["threads"]
+        grown = [after["memory"] - earlier["memory"] for earlier, after in pairwise(seen)]
+        assert min(grown) < MOST_GROWTH_BYTES, grown
+        assert max(one["threads"] for one in seen) <= before["threads"] + len(seen)  # of the draws
         require_files(server, before["files"])
         assert client.get("/health").status_code == 200
 
