@@ -350,6 +350,7 @@ TABLE = (
     Row("GET /datasets", MY_PAGE, at("/datasets"), "page"),
     Row("GET /datasets/new", MAKE_PAGE, at("/datasets/new"), "page"),
     Row("GET /datasets/<int:dataset_id>", SEE_PAGE, at("/datasets/{d}"), "page"),
+    Row("GET /datasets/<int:dataset_id>/sql", SEE_PAGE, at("/datasets/{d}/sql"), "page"),
     Row("GET /datasets/<int:dataset_id>/import", WRITE_PAGE, at("/datasets/{d}/import"), "page"),
     Row("GET /datasets/<int:dataset_id>/draw", WRITE_PAGE, at("/datasets/{d}/draw"), "page"),
     Row("GET /account", MY_PAGE, at("/account"), "page"),
