@@ -16,6 +16,7 @@ from sql_sandbox import Sandbox, SourceTable
 from sql_sandbox.errors import SqlError
 from sql_sandbox.query_work import run
 from sql_sandbox.request import Request
+from tests.forked_process import ForkedProcess
 from tests.sql_sandbox.conftest import LIMITS, MOST_MB
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +27,8 @@ TOO_LARGE = "sql_too_large"
 MEMORY = "sql_out_of_memory"
 TIMEOUT = "sql_timeout"
 FAILED = "sql_failed"
+
+HUNGRY = "SELECT list(repeat('x', 1000000)) FROM range(100000)"
 
 FILE = "{file}"
 """Stands for the path of a data file in the statements below."""
@@ -219,13 +222,21 @@ def test_what_takes_too_long_is_ended(
     assert_told(caught.value, TIMEOUT, "0.8 s")
 
 
-def test_no_query_took_more_memory_than_it_may(
-    sandbox: Sandbox, tables: tuple[SourceTable, ...]
+def tell_peak(tables: tuple[SourceTable, ...], scratch: Path) -> None:
+    """Ask for more memory than there is, and write how much the query took, in MiB."""
+    with pytest.raises(SqlError) as caught:
+        Sandbox(LIMITS, scratch).first_rows(HUNGRY, tables, 1, 20)
+    print(caught.value.code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+
+
+def test_no_query_takes_more_memory_than_it_may(
+    tables: tuple[SourceTable, ...], tmp_path: Path
 ) -> None:
-    with pytest.raises(SqlError):
-        sandbox.first_rows("SELECT list(repeat('x', 1000000)) FROM range(100000)", tables, 1, 20)
-    largest_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    assert largest_mb < MOST_MB
+    asking = ForkedProcess(tell_peak, tables, tmp_path)  # which has no other children
+    code, peak_mb = asking.written().split()
+    assert code == MEMORY
+    assert LIMITS.memory_mb / 2 < int(peak_mb) < MOST_MB
+    assert asking.wait(20) == 0
 
 
 def test_after_all_of_them_a_query_works_as_before(
