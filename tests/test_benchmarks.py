@@ -29,7 +29,7 @@ def test_each_queue_runs_its_jobs(contender: str) -> None:
 def test_clients_that_poll_complete_jobs_without_an_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    measure_clients(seconds=2, clients=3, interval_s=0.1)
+    measure_clients(seconds=1, clients=3, interval_s=0.1)
     measure_wait(jobs=5)
     said = capsys.readouterr().out
     assert "errors: 0.00 errors (goal: at most 0) met" in said
@@ -37,7 +37,7 @@ def test_clients_that_poll_complete_jobs_without_an_error(
 
 
 def test_a_soak_has_no_unexpected_answer() -> None:
-    samples, tally, log = soak.measured(minutes=0.1, clients=3)
+    samples, tally, log = soak.measured(minutes=0.05, clients=3)
     assert tally.failures == []
     assert tally.statuses[200] > 0
     assert all(one.memory_mb > 0 for one in samples)

@@ -42,7 +42,7 @@ def test_a_server_installed_in_an_empty_environment_imports_and_draws(
 ) -> None:
     venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env" / "bin" / "python"
-    install = [str(python), "-m", "pip", "install", "--quiet", str(wheel)]
+    install = [str(python), "-m", "pip", "install", "--quiet", "--no-compile", str(wheel)]
     subprocess.run(install, check=True, cwd=tmp_path)
     command = [str(tmp_path / "env" / "bin" / "jobsvc")]
     with ServerProcess(tmp_path / "data", command=command) as server:

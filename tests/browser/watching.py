@@ -64,7 +64,7 @@ class Watch:
 @contextmanager
 def watched_context(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
     """A browser session of its own, in whose pages nothing is found at its end."""
-    context = browser.new_context(**{"timezone_id": ZONE, **options})
+    context = browser.new_context(**{"timezone_id": ZONE, "reduced_motion": "reduce", **options})
     watch = _WATCHES[context] = Watch(context)
     try:
         yield context

@@ -218,7 +218,7 @@ def test_an_apostrophe_is_a_quote_only_where_it_encloses_values(
 
 
 @settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     rows=ROWS,

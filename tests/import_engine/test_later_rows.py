@@ -180,7 +180,7 @@ BETTER = {
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(first=CELLS, late=CELLS)
 def test_the_types_are_those_that_duckdb_finds_over_the_whole_file(

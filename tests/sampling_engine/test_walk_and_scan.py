@@ -189,7 +189,7 @@ def engine_rounds(case: Case, table: TableFiles) -> list[Round]:
 
 
 @given(case=cases())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_walk_and_scan_give_the_rows_of_the_plain_draw(workshop: Workshop, case: Case) -> None:
     table = table_of(workshop, case)
     rounds = engine_rounds(case, table)
@@ -207,7 +207,7 @@ def test_walk_and_scan_give_the_rows_of_the_plain_draw(workshop: Workshop, case:
 
 
 @given(case=cases())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_sample_and_residual_are_the_table(workshop: Workshop, case: Case) -> None:
     table = table_of(workshop, case)
     sample = workshop.draw(table, *engine_rounds(case, table))
