@@ -27,8 +27,10 @@ from benchmarks.soak_clients import Tally, work
 QUERIES = re.compile(r"^jobsvc_duckdb_memory_bytes\{.*\} (\S+)$", re.MULTILINE)
 SAMPLE_EVERY_S = 2.0
 LINES = 20
-STILL_FLAT_MB = 32
-STILL_FLAT_SHARE = 1.1
+FLAT_SHARE = 0.05
+"""Memory is flat when a line through the second half rises by no more than this share of it."""
+TELLING_MINUTES = 10
+"""In a shorter run the second half is still part of the start."""
 STILL_FLAT_HANDLES = 8
 LARGEST_LOG_MB = 64
 
@@ -48,6 +50,11 @@ class Sample:
     threads: int
     database_mb: float
     log_mb: float
+
+    @property
+    def own_mb(self) -> float:
+        """The memory beside what queries hold."""
+        return self.memory_mb - self.queries_mb
 
 
 def sample(served: Served, metrics: httpx.Client, process: psutil.Process, began: float) -> Sample:
@@ -118,6 +125,13 @@ def slope(samples: list[Sample], name: str) -> float:
     return line.slope
 
 
+def growth_share(samples: list[Sample]) -> float:
+    """By what share of itself the memory beside queries grows over the second half."""
+    half = samples[len(samples) // 2 :]
+    minutes = half[-1].minute - half[0].minute
+    return slope(samples, "own_mb") * minutes / statistics.median(one.own_mb for one in half)
+
+
 def report(samples: list[Sample], tally: Tally, log: str) -> bool:
     """Print slopes and verdicts; returns whether all are good."""
     print("requests by kind:")
@@ -125,21 +139,24 @@ def report(samples: list[Sample], tally: Tally, log: str) -> bool:
         print(f"  {kind:24}{count:8}")
     print(f"answers by status: {dict(sorted(tally.statuses.items()))}")
     print("growth a minute, over the second half:")
-    for name in ("memory_mb", "queries_mb", "handles", "threads", "database_mb", "log_mb"):
+    for name in (
+        "memory_mb",
+        "queries_mb",
+        "own_mb",
+        "handles",
+        "threads",
+        "database_mb",
+        "log_mb",
+    ):
         print(f"  {name:14}{slope(samples, name):+10.3f}")
     quarter = max(len(samples) // 4, 1)
     early, late = samples[quarter : 2 * quarter] or samples, samples[-quarter:]
-
-    def median(part: list[Sample]) -> float:
-        return statistics.median(one.memory_mb - one.queries_mb for one in part)
 
     def most(part: list[Sample], name: str) -> float:
         return float(max(getattr(one, name) for one in part))
 
     wrong = [f"{kind}: {text}" for kind, text in tally.failures]
     verdicts = {
-        "memory is flat, but for what the setting memory_mb bounds": median(late)
-        <= STILL_FLAT_SHARE * median(early) + STILL_FLAT_MB,
         "handles are flat": most(late, "handles") <= most(early, "handles") + STILL_FLAT_HANDLES,
         "threads are flat": most(late, "threads") <= most(early, "threads") + STILL_FLAT_HANDLES,
         f"the log stays below {LARGEST_LOG_MB} MiB": most(samples, "log_mb") < LARGEST_LOG_MB,
@@ -148,6 +165,14 @@ def report(samples: list[Sample], tally: Tally, log: str) -> bool:
         'no "database is locked"': "database is locked" not in log,
         "no traceback in the log": "Traceback" not in log and " ERROR " not in log,
     }
+    share = growth_share(samples)
+    flat = (
+        f"memory is flat ({100 * share:+.1f} % over the second half, {100 * FLAT_SHARE:g} allowed)"
+    )
+    if samples[-1].minute >= TELLING_MINUTES:
+        verdicts[flat] = share <= FLAT_SHARE
+    else:
+        print(f"  {flat}: too short a run to tell")
     for what, good in verdicts.items():
         print(f"  {what}: {'yes' if good else 'NO'}")
     for one in wrong[:10]:

@@ -6,9 +6,9 @@ a *seal*: the microseconds of its modification time are taken from its hash, and
 it breaks the seal. A file whose seal is broken is hashed, and so is a small one when a process uses
 it first. What changes no time, a failing disk, is found in large files by ``jobsvc check`` alone.
 
-Owns: the seals, and what this process has found out. Invariant: a file passes only if it has its
-seal, or was hashed in this process and has not been written to since. Called by the store of data
-files.
+Owns: the seals, and what this process has found out lately. Invariant: a file passes only if it has
+its seal, or was hashed in this process and has not been written to since. Called by the store of
+data files.
 """
 
 from __future__ import annotations
@@ -22,7 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ALWAYS_HASHED_BYTES = 16 * 1024**2
-"""Files up to this size are hashed once in each process, whatever their seals say: about 10 ms."""
+"""Files up to this size are hashed when a process uses them first, whatever their seals say: about
+10 ms."""
+
+MOST_KNOWN = 10_000
+"""Of so many files what was found is kept, 0.6 KB each; one that was forgotten is hashed again."""
+
+HASHED_AT_ONCE = 64
+"""So many files can be hashed at the same time, if chance has it."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +42,33 @@ class _Version:
     changed_ns: int
 
 
-class IntactFiles:
-    """What is known of files, by their SHA-256; safe across threads."""
+@dataclass(frozen=True)
+class _Found:
+    """What a look at one version of a file found."""
 
-    def __init__(self, always_hashed_bytes: int = ALWAYS_HASHED_BYTES) -> None:
+    version: _Version
+    is_intact: bool
+
+
+class IntactFiles:
+    """What is known of files, by their SHA-256; safe across threads.
+
+    Parameters
+    ----------
+    always_hashed_bytes : int
+        Files up to this size are hashed whatever their seals say.
+    most_known : int
+        Of how many files what was found is kept.
+    """
+
+    def __init__(
+        self, always_hashed_bytes: int = ALWAYS_HASHED_BYTES, most_known: int = MOST_KNOWN
+    ) -> None:
         self._always_hashed_bytes = always_hashed_bytes
-        self._intact: dict[str, _Version] = {}
-        self._damaged: dict[str, _Version] = {}
+        self._most_known = most_known
+        self._found: dict[str, _Found] = {}
         self._lock = threading.Lock()
-        self._hashing: dict[str, threading.Lock] = {}
+        self._hashing = tuple(threading.Lock() for _ in range(HASHED_AT_ONCE))
 
     def problem(self, path: Path, sha256: str, size_bytes: int) -> str | None:
         """What is wrong with a file, for example "is missing"; None when it can be used."""
@@ -64,21 +89,20 @@ class IntactFiles:
         version = _version(descriptor)
         if version is None or version.size_bytes != size_bytes:
             return "is damaged: its size has changed"
-        if self._intact.get(sha256) == version:
+        if (known := self._known(sha256, version)) is not None and known.is_intact:
             return None
         if size_bytes > self._always_hashed_bytes and _has_seal(version, sha256):
-            self._intact[sha256] = version
+            self._keep(sha256, _Found(version, True))
             return None
-        with self._lock:
-            hashing = self._hashing.setdefault(sha256, threading.Lock())
-        with hashing:  # whoever comes second learns what the first found
+        with self._hashing[int(sha256[:8], 16) % HASHED_AT_ONCE]:
             same = self._is_intact(descriptor, sha256)
         return None if same else "is damaged: its content has changed"
 
     def _is_intact(self, descriptor: int, sha256: str) -> bool:
+        """Hash a file, unless somebody did so just now."""
         version = _version(descriptor)
-        if version in (self._intact.get(sha256), self._damaged.get(sha256)):
-            return version == self._intact.get(sha256)
+        if (known := self._known(sha256, version)) is not None:
+            return known.is_intact
         with open(descriptor, "rb", closefd=False) as file:
             same = hashlib.file_digest(file, "sha256").hexdigest() == sha256
         if same and version is not None and not _has_seal(version, sha256):
@@ -86,8 +110,19 @@ class IntactFiles:
                 seal(descriptor, sha256)
         found = _version(descriptor)
         if found is not None:
-            (self._intact if same else self._damaged)[sha256] = found
+            self._keep(sha256, _Found(found, same))
         return same
+
+    def _known(self, sha256: str, version: _Version | None) -> _Found | None:
+        found = self._found.get(sha256)
+        return found if found is not None and found.version == version else None
+
+    def _keep(self, sha256: str, found: _Found) -> None:
+        with self._lock:
+            self._found.pop(sha256, None)
+            self._found[sha256] = found
+            if len(self._found) > self._most_known:
+                del self._found[next(iter(self._found))]
 
 
 def seal(descriptor: int, sha256: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import duckdb
@@ -127,3 +129,75 @@ def test_what_was_read_of_many_small_files_is_not_kept(
     small, also_large = held
     assert small < 20 * 1024  # a footer is 9 kB and more
     assert also_large > small + 100 * 1024
+
+
+Opened = Callable[[int], ParquetDatabase]
+JOIN = "SELECT count(*) FROM range(50) AS a(x) JOIN range(50) AS b(y) ON x = y"
+KEPT = "SELECT sum(total_insertions) FROM duckdb_eviction_queues()"
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Opened]:
+    """Opens databases that are renewed after so many cursors."""
+    with ExitStack() as stack:
+        yield lambda renewed_after: stack.enter_context(
+            ParquetDatabase(tmp_path, tmp_path / "spill", renewed_after=renewed_after)
+        )
+
+
+def join(database: ParquetDatabase, times: int) -> None:
+    for _ in range(times):
+        with database.cursor() as cursor:
+            assert cursor.execute(JOIN).fetchall() == [(50,)]
+
+
+def kept(database: ParquetDatabase) -> int:
+    """How many buffers of past queries the instance has not forgotten."""
+    with database.cursor() as cursor:
+        (row,) = cursor.execute(KEPT).fetchall()
+    return int(row[0])
+
+
+def test_what_is_kept_of_past_queries_is_bounded(opened: Opened) -> None:
+    never, often = opened(1_000_000), opened(20)
+    for database in (never, often):
+        join(database, 110)
+    assert kept(never) > 1_000
+    assert kept(often) < kept(never) / 5
+
+
+def test_an_instance_is_not_renewed_while_a_query_of_it_is_open(opened: Opened) -> None:
+    database = opened(5)
+    with database.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE t AS SELECT range AS x FROM range(1000)")
+        join(database, 20)
+        assert cursor.execute("SELECT sum(x) FROM t").fetchall() == [(499_500,)]
+        assert kept(database) > 20
+    assert kept(database) == 0
+
+
+def test_a_renewed_instance_is_locked_down_like_the_first(opened: Opened) -> None:
+    database = opened(1)
+    join(database, 1)
+    with database.cursor() as cursor:
+        for statement in ("SELECT * FROM glob('/etc/*')", "SET threads = 1"):
+            with pytest.raises(duckdb.Error):
+                cursor.execute(statement)
+        assert cursor.execute("SELECT current_setting('TimeZone')").fetchall() == [("UTC",)]
+
+
+def test_an_instance_that_cannot_be_renewed_goes_on(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = opened(2)
+    monkeypatch.setitem(database._config, "memory_limit", "more than there is")
+    join(database, 5)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+
+
+def test_a_closed_database_is_not_opened_again(opened: Opened) -> None:
+    database = opened(1)
+    with database.cursor():
+        database.close()
+    with pytest.raises(duckdb.ConnectionException), database.cursor():
+        pass

@@ -112,3 +112,16 @@ def test_a_file_that_many_ask_for_at_once_is_found_the_same_by_all(path: Path) -
         assert len(found) == 8
         for one in found:
             assert one == expected or (expected and one and one.startswith(expected))
+
+
+def test_what_was_found_is_kept_of_the_last_files_alone(tmp_path: Path) -> None:
+    files = IntactFiles(most_known=3)
+    for number in range(10):
+        content = bytes([number]) * 100
+        path = tmp_path / f"{number}"
+        path.write_bytes(content)
+        sha256 = hashlib.sha256(content).hexdigest()
+        for _ in range(2):
+            assert files.problem(path, sha256, len(content)) is None
+            assert files.problem(path, SHA256, len(content)) is not None
+    assert len(files._found) == 3
