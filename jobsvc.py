@@ -21,6 +21,7 @@ from http_api.app import create_app
 from http_api.http_server import HttpServer
 from http_api.metrics import Metrics
 from http_api.upload_gate import gate
+from job_runner.allocator import limit_arenas
 from job_runner.comparing import job_changed
 from job_runner.recovery import recover
 from job_runner.run_types import HANDLERS
@@ -54,6 +55,7 @@ def running_service(
     DataDirectoryInUse
         Another process has the directory.
     """
+    limit_arenas()
     directory = DataDirectory(settings.data_dir)
     directory.acquire(Owner(os.getpid(), purpose, timestamp(system_clock())))
     try:

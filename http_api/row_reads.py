@@ -23,11 +23,11 @@ from storage.audit import LONGEST_SQL
 
 SEEN = "jobsvc.seen_row_views"
 TOLD_AGAIN_AFTER_S = 3600
-MOST_KEPT = 10_000
+MOST_KEPT = 4_000
 LONGEST_COLUMNS = 1000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RowSource:
     """Whose rows are read: a commit's table, and the job that made it where one is asked for."""
 

@@ -25,14 +25,14 @@ ALWAYS_HASHED_BYTES = 16 * 1024**2
 """Files up to this size are hashed when a process uses them first, whatever their seals say: about
 10 ms."""
 
-MOST_KNOWN = 10_000
-"""Of so many files what was found is kept, 0.6 KB each; one that was forgotten is hashed again."""
+MOST_KNOWN = 4_000
+"""Of so many files what was found is kept; one that was forgotten is hashed again."""
 
 HASHED_AT_ONCE = 64
 """So many files can be hashed at the same time, if chance has it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Version:
     """What changes when a file is written to, or another is put in its place."""
 
@@ -42,7 +42,7 @@ class _Version:
     changed_ns: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Found:
     """What a look at one version of a file found."""
 
