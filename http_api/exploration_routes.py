@@ -8,10 +8,8 @@ from apiflask import APIBlueprint, Schema
 from flask import Response, jsonify
 from marshmallow import RAISE, ValidationError, fields, validate, validates_schema
 
-from http_api.access import bearer, dataset_for, job_for, service, user
-from http_api.auditing import origin
+from http_api.access import bearer, dataset_for, job_for, service
 from http_api.finished_jobs import completed
-from http_api.idempotency import idempotency_key
 from http_api.job_schemas import JobAcceptedOut, priority_field
 from http_api.problems import InvalidRequest
 from http_api.query_slots import query_slot
@@ -20,6 +18,7 @@ from http_api.row_reads import RowSource, tell_query_at_once
 from http_api.row_responses import FORMATS, RowsQuery, download, page_json
 from http_api.strict_fields import QueryBoolean, StrictInteger, StrictString
 from http_api.strict_schemas import DEFAULT_PAGE, LARGEST_PAGE, StrictSchema, text
+from http_api.submissions import submission
 from http_api.tables_routes import RowsOut
 from job_runner.exploration_job import ExplorationRequest, submit_exploration
 from job_runner.open_tables import RESULT, open_table, output_of
@@ -137,17 +136,15 @@ class ResultOut(RowsOut):
 )
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset = dataset_for(dataset_id, "write")
-    priority = given.pop("priority")
+    by = submission(given.pop("priority"))
     other = given.pop("compare_to", None)
-    made_for = (priority, idempotency_key(), origin())
     if given.get("sql") is None:
         compare_to = None if other is None else CompareTo(**other)
         asked = ReportRequest(given["source_ref"], given.get("table_key"), compare_to)
-        job = submit_report(service(), user(), dataset, asked, *made_for)
+        job = submit_report(service(), by, dataset, asked)
     else:
         with query_slot():
-            request = ExplorationRequest(**given)
-            job = submit_exploration(service(), user(), dataset, request, *made_for)
+            job = submit_exploration(service(), by, dataset, ExplorationRequest(**given))
     return {"job_id": job.id, "status": job.status, "message": "Exploration job created"}
 
 

@@ -9,15 +9,14 @@ from apiflask import APIBlueprint, Schema
 from apiflask.fields import File
 from marshmallow import RAISE, fields, validate
 
-from http_api.access import bearer, dataset_for, service, user
-from http_api.auditing import origin
-from http_api.idempotency import idempotency_key
+from http_api.access import bearer, dataset_for, service
 from http_api.job_schemas import JobAcceptedOut, priority_field
 from http_api.problems import InvalidRequest
 from http_api.strict_fields import StrictString, check_text
 from http_api.strict_schemas import StrictSchema, text
+from http_api.submissions import submission
 from http_api.uploads import written_path
-from job_runner.import_job import submit_import
+from job_runner.import_job import ImportRequest, submit_import
 from job_runner.import_preview import LARGEST_BYTES, preview_import
 
 blueprint = APIBlueprint(
@@ -88,19 +87,9 @@ def import_file(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, s
     path = written_path(upload.stream)
     name = _plain_name(upload.filename or "")
     message = given.get("commit_message")
-    job_id = submit_import(
-        service(),
-        user(),
-        dataset,
-        ref_name=ref,
-        upload=path,
-        file_name=name,
-        commit_message=message,
-        priority=given["priority"],
-        key=idempotency_key(name, message or "", file=path),
-        origin=origin(),
-    )
-    return {"job_id": job_id, "status": "pending", "message": "Import job created"}
+    by = submission(given["priority"], name, message or "", file=path)
+    job = submit_import(service(), by, dataset, ImportRequest(ref, name, message), path)
+    return {"job_id": job.id, "status": job.status, "message": "Import job created"}
 
 
 def _plain_name(given: str) -> str:

@@ -10,13 +10,13 @@ from marshmallow import RAISE, validate
 
 from http_api.access import bearer, dataset_for, job_for, service, user
 from http_api.auditing import origin
-from http_api.idempotency import idempotency_key
 from http_api.job_events import stream
 from http_api.job_schemas import JobAcceptedOut, JobOut, JobsOut, LogOut
 from http_api.kept_answers import kept_while_unchanged
 from http_api.moments import Moment
 from http_api.strict_fields import QueryInteger, QueryList, StrictString
 from http_api.strict_schemas import PageQuery, text
+from http_api.submissions import submission
 from job_runner.lifecycle import cancel, retry
 from storage.job_lists import ORDERS, JobFilters, list_jobs
 from storage.job_log import list_log
@@ -110,5 +110,5 @@ def cancel_one(job_id: str) -> Any:
 def retry_one(job_id: str) -> dict[str, str]:
     found = job_for(job_id)
     dataset_for(found.dataset_id, "write")
-    made = retry(service(), user(), found, idempotency_key(), origin())
+    made = retry(service(), submission(found.priority), found)
     return {"job_id": made.id, "status": made.status, "message": f"Job {found.id} is done again"}

@@ -9,14 +9,13 @@ from apiflask import APIBlueprint
 from flask import Response, jsonify
 from marshmallow import RAISE, fields, validate
 
-from http_api.access import bearer, dataset_for, job_for, service, user
-from http_api.auditing import origin
+from http_api.access import bearer, dataset_for, job_for, service
 from http_api.finished_jobs import completed
-from http_api.idempotency import idempotency_key
 from http_api.job_schemas import JobAcceptedOut, priority_field
 from http_api.query_slots import query_slot
 from http_api.row_reads import RowSource, tell_view
 from http_api.strict_schemas import StrictSchema, text
+from http_api.submissions import submission
 from job_runner.open_tables import open_table
 from job_runner.profiling_job import ProfilingRequest, analysis, profile_result, submit_profiling
 
@@ -51,11 +50,9 @@ class AnalysisQuery(StrictSchema):
 )
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset = dataset_for(dataset_id, "write")
-    priority = given.pop("priority")
+    by = submission(given.pop("priority"))
     request = ProfilingRequest(**{**given, "columns": tuple(given["columns"])})
-    job = submit_profiling(
-        service(), user(), dataset, request, priority, idempotency_key(), origin()
-    )
+    job = submit_profiling(service(), by, dataset, request)
     return {"job_id": job.id, "status": job.status, "message": "Profiling job created"}
 
 

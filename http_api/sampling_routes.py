@@ -7,9 +7,7 @@ from typing import Any
 from apiflask import APIBlueprint, Schema
 from marshmallow import fields
 
-from http_api.access import bearer, dataset_for, service, user
-from http_api.auditing import origin
-from http_api.idempotency import idempotency_key
+from http_api.access import bearer, dataset_for, service
 from http_api.job_schemas import JobAcceptedOut
 from http_api.row_reads import RowSource, tell_draw_at_once, tell_view
 from http_api.sampling_schemas import (
@@ -20,6 +18,7 @@ from http_api.sampling_schemas import (
     MethodsOut,
     SamplingJobIn,
 )
+from http_api.submissions import submission
 from job_runner.column_values import DEFAULT_VALUES, column_values
 from job_runner.open_tables import open_table
 from job_runner.sampling_job import SamplingRequest, submit_sampling
@@ -78,11 +77,8 @@ class ColumnSamplesOut(Schema):
 )
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset = dataset_for(dataset_id, "write")
-    priority = given.pop("priority")
-    request = SamplingRequest(**given)
-    job = submit_sampling(
-        service(), user(), dataset, request, priority, idempotency_key(), origin()
-    )
+    by = submission(given.pop("priority"))
+    job = submit_sampling(service(), by, dataset, SamplingRequest(**given))
     return {
         "job_id": job.id,
         "status": job.status,

@@ -13,7 +13,8 @@ import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from job_runner.import_job import submit_import
+from job_runner.acceptance import Submission
+from job_runner.import_job import ImportRequest, submit_import
 from job_runner.service import Service
 from storage.audit import Origin, record
 from storage.data_directory import INCOMING
@@ -70,15 +71,7 @@ def submit_demo(service: Service, user: User, archive: Path, origin: Origin) -> 
                 dataset_id=dataset.id,
                 details={"name": dataset.name},
             )
-        return submit_import(
-            service,
-            user,
-            dataset,
-            ref_name=MAIN,
-            upload=upload,
-            file_name=FILE_NAME,
-            commit_message=MESSAGE,
-            origin=origin,
-        )
+        asked = ImportRequest(MAIN, FILE_NAME, MESSAGE)
+        return submit_import(service, Submission(user, origin=origin), dataset, asked, upload).id
     finally:
         upload.unlink(missing_ok=True)

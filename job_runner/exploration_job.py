@@ -13,6 +13,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from job_runner.acceptance import Submission, accept
 from job_runner.context import JobContext
 from job_runner.lanes import OF_EXPLORATIONS
 from job_runner.open_tables import RESULT, open_commit, source_of
@@ -21,13 +22,11 @@ from job_runner.report_job import is_report, run_report
 from job_runner.service import Service
 from job_runner.sql_queries import sandbox_of, source_tables
 from parquet_tables.progress import share_of
-from storage.audit import THIS_PROCESS, Origin
+from storage.database import Transaction
 from storage.datasets import Dataset
-from storage.idempotency import IdempotencyKey, job_of_key, keep_key
-from storage.jobs import Job, NewJob, Priority, get_job, insert_job
+from storage.jobs import Job, NewJob
 from storage.manifests import StoredTable
 from storage.publishing import NewCommit, Outcome
-from storage.users import User
 
 REF_PREFIX = "expl"
 QUERY_SHARE = 0.95
@@ -46,13 +45,7 @@ class ExplorationRequest:
 
 
 def submit_exploration(
-    service: Service,
-    user: User,
-    dataset: Dataset,
-    request: ExplorationRequest,
-    priority: Priority = "interactive",
-    key: IdempotencyKey | None = None,
-    origin: Origin = THIS_PROCESS,
+    service: Service, by: Submission, dataset: Dataset, request: ExplorationRequest
 ) -> Job:
     """Parse and bind the statement, fix the source, accept the job.
 
@@ -76,34 +69,24 @@ def submit_exploration(
         commit.manifest.table(request.table_key)
     sandbox_of(service).check(request.sql, source_tables(service, commit))
     parameters = _parameters(request, commit.id, named)
-    job_id = service.new_id()
-    with service.database.write() as tx:
-        kept = job_of_key(tx, user.id, key, service.clock)
-        if kept is not None:
-            return get_job(tx, kept)
+
+    def make(tx: Transaction, job_id: str) -> NewJob | Job:
         digest = parameters["request_digest"]
         if named is not None and (earlier := earlier_job(tx, dataset.id, named, digest)):
             return earlier
-        insert_job(
-            tx,
-            NewJob(
-                id=job_id,
-                run_type="exploration",
-                dataset_id=dataset.id,
-                user_id=user.id,
-                source_commit_id=commit.id,
-                run_parameters=parameters,
-                lane=OF_EXPLORATIONS,
-                priority=priority,
-                origin=origin,
-            ),
-            service.clock,
-            service.settings.waiting_jobs_max,
+        return NewJob(
+            id=job_id,
+            run_type="exploration",
+            dataset_id=dataset.id,
+            user_id=by.user.id,
+            source_commit_id=commit.id,
+            run_parameters=parameters,
+            lane=OF_EXPLORATIONS,
+            priority=by.priority,
+            origin=by.origin,
         )
-        keep_key(tx, user.id, key, job_id, service.clock)
-        job = get_job(tx, job_id)
-    service.wake_runner()
-    return job
+
+    return accept(service, by, make)
 
 
 def _parameters(

@@ -6,84 +6,76 @@ commit that holds every row of the file; a file that can't be read leaves nothin
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from import_engine.imported import ImportedTable
 from import_engine.importer import import_file
+from job_runner.acceptance import Submission, accept
 from job_runner.context import JobContext
 from job_runner.lanes import lane_of_import
 from job_runner.service import Service
 from parquet_tables.progress import share_of
-from storage.audit import THIS_PROCESS, Origin
+from storage.database import Transaction
 from storage.datasets import Dataset
 from storage.durable import sync
 from storage.errors import DamagedData
-from storage.idempotency import IdempotencyKey, job_of_key, keep_key
-from storage.jobs import NewJob, Priority, insert_job
+from storage.jobs import Job, NewJob
 from storage.manifests import StoredTable
 from storage.publishing import NewCommit, Outcome
 from storage.refs import get_ref
-from storage.users import User
 
 READ_SHARE = 0.95
 """How much of the progress bar reading takes; the rest is hashing and syncing files."""
 
 
+@dataclass(frozen=True)
+class ImportRequest:
+    """What a user asks for. ``file_name`` is what they call the file; it is never a path."""
+
+    ref_name: str
+    file_name: str
+    commit_message: str | None = None
+
+
 def submit_import(
-    service: Service,
-    user: User,
-    dataset: Dataset,
-    *,
-    ref_name: str,
-    upload: Path,
-    file_name: str,
-    commit_message: str | None,
-    priority: Priority = "interactive",
-    key: IdempotencyKey | None = None,
-    origin: Origin = THIS_PROCESS,
-) -> str:
-    """Accept an import job; takes ``upload`` over. Returns the job's id.
+    service: Service, by: Submission, dataset: Dataset, request: ImportRequest, upload: Path
+) -> Job:
+    """Accept an import job; takes the file ``upload`` over, unless the job was accepted before.
 
     Raises
     ------
     NotFound
         The dataset has no such ref.
     """
-    job_id = service.new_id()
-    kept = service.directory.upload_path(job_id)
     size_bytes = upload.stat().st_size
     sync(upload)
-    with service.database.write() as tx:
-        earlier = job_of_key(tx, user.id, key, service.clock)
-        if earlier is not None:
-            return earlier
-        get_ref(tx, dataset.id, ref_name)
-        upload.replace(kept)
-        sync(kept.parent)  # before the commit: an accepted job has its file, also after a power cut
-        insert_job(
-            tx,
-            NewJob(
-                id=job_id,
-                run_type="import",
-                dataset_id=dataset.id,
-                user_id=user.id,
-                source_commit_id=None,
-                run_parameters={
-                    "ref": ref_name,
-                    "file_name": file_name,
-                    "size_bytes": size_bytes,
-                    "commit_message": commit_message or f"Import {file_name}",
-                },
-                lane=lane_of_import(size_bytes),
-                priority=priority,
-                origin=origin,
-            ),
-            service.clock,
-            service.settings.waiting_jobs_max,
+
+    def make(tx: Transaction, job_id: str) -> NewJob:
+        get_ref(tx, dataset.id, request.ref_name)
+        return NewJob(
+            id=job_id,
+            run_type="import",
+            dataset_id=dataset.id,
+            user_id=by.user.id,
+            source_commit_id=None,
+            run_parameters={
+                "ref": request.ref_name,
+                "file_name": request.file_name,
+                "size_bytes": size_bytes,
+                "commit_message": request.commit_message or f"Import {request.file_name}",
+            },
+            lane=lane_of_import(size_bytes),
+            priority=by.priority,
+            origin=by.origin,
         )
-        keep_key(tx, user.id, key, job_id, service.clock)
-    service.wake_runner()
-    return job_id
+
+    def take_over(job_id: str) -> None:
+        kept = service.directory.upload_path(job_id)
+        upload.replace(kept)
+        sync(kept.parent)
+
+    return accept(service, by, make, take_over)
 
 
 def run_import(context: JobContext) -> Outcome:

@@ -7,14 +7,15 @@ job with the same parameters, linked to the old one.
 
 from __future__ import annotations
 
+from job_runner.acceptance import Submission, accept
 from job_runner.open_tables import source_of
 from job_runner.output_refs import require_free
 from job_runner.service import Service
 from storage.audit import THIS_PROCESS, Origin, record
+from storage.database import Transaction
 from storage.durable import sync
 from storage.errors import Conflict
-from storage.idempotency import IdempotencyKey, job_of_key, keep_key
-from storage.jobs import Job, NewJob, cancel_job, get_job, insert_job
+from storage.jobs import Job, NewJob, cancel_job, get_job
 from storage.refs import get_ref
 from storage.users import User
 
@@ -44,14 +45,8 @@ def cancel(service: Service, user: User, job: Job, origin: Origin = THIS_PROCESS
     return cancelled
 
 
-def retry(
-    service: Service,
-    user: User,
-    job: Job,
-    key: IdempotencyKey | None = None,
-    origin: Origin = THIS_PROCESS,
-) -> Job:
-    """Make a new job with the parameters of a failed one.
+def retry(service: Service, by: Submission, job: Job) -> Job:
+    """Make a new job with the parameters and the priority of a failed one.
 
     Raises
     ------
@@ -60,41 +55,49 @@ def retry(
     NotFound
         The job is gone, or what it drew from.
     """
-    job_id = service.new_id()
-    with service.database.write() as tx:
-        earlier = job_of_key(tx, user.id, key, service.clock)
-        if earlier is not None:
-            return get_job(tx, earlier)
-        job = get_job(tx, job.id)  # as it is now: a prune may have removed it, or its source
-        if job.status != "failed":
-            raise Conflict(f"The job is {job.status}; only a failed one can be done again.")
-        if job.run_type == "import":
-            get_ref(tx, job.dataset_id, job.run_parameters["ref"])
-        else:
-            source_of(job)
-            if (name := job.run_parameters.get("output_ref")) is not None:
-                require_free(tx, job.dataset_id, name)
-        new = NewJob(
+
+    def make(tx: Transaction, job_id: str) -> NewJob:
+        failed = get_job(tx, job.id)  # as it is now: a prune may have removed it, or its source
+        _require_repeatable(tx, failed)
+        return NewJob(
             id=job_id,
-            run_type=job.run_type,
-            dataset_id=job.dataset_id,
-            user_id=user.id,
-            source_commit_id=job.source_commit_id,
-            run_parameters=job.run_parameters,
-            retry_of=job.id,
-            lane=job.lane,
-            priority=job.priority,
-            origin=origin,
+            run_type=failed.run_type,
+            dataset_id=failed.dataset_id,
+            user_id=by.user.id,
+            source_commit_id=failed.source_commit_id,
+            run_parameters=failed.run_parameters,
+            retry_of=failed.id,
+            lane=failed.lane,
+            priority=failed.priority,
+            origin=by.origin,
         )
-        insert_job(tx, new, service.clock, service.settings.waiting_jobs_max)
-        keep_key(tx, user.id, key, job_id, service.clock)
-        made = get_job(tx, job_id)
-        if made.run_type == "import":
+
+    def share_upload(job_id: str) -> None:
+        if job.run_type == "import":
             _share_upload(service, job.id, job_id)
+
+    made = accept(service, by, make, share_upload)
     if made.run_type == "import":
         service.directory.discard_upload(job.id)
-    service.wake_runner()
     return made
+
+
+def _require_repeatable(tx: Transaction, job: Job) -> None:
+    """Refuse what can't be done again.
+
+    Raises
+    ------
+    Conflict, NotFound
+        Says why.
+    """
+    if job.status != "failed":
+        raise Conflict(f"The job is {job.status}; only a failed one can be done again.")
+    if job.run_type == "import":
+        get_ref(tx, job.dataset_id, job.run_parameters["ref"])
+        return
+    source_of(job)
+    if (name := job.run_parameters.get("output_ref")) is not None:
+        require_free(tx, job.dataset_id, name)
 
 
 def _share_upload(service: Service, old_id: str, new_id: str) -> None:

@@ -10,18 +10,17 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from job_runner.acceptance import Submission, accept
 from job_runner.context import JobContext
 from job_runner.lanes import lane_of_profile
 from job_runner.open_tables import OpenTable, open_table, source_of
 from job_runner.profiles import of_columns, profile_of
 from job_runner.service import Service
 from parquet_tables.tables import UnknownColumn
-from storage.audit import THIS_PROCESS, Origin
+from storage.database import Transaction
 from storage.datasets import Dataset
-from storage.idempotency import IdempotencyKey, job_of_key, keep_key
-from storage.jobs import Job, NewJob, Priority, get_job, insert_job
+from storage.jobs import Job, NewJob
 from storage.publishing import Outcome
-from storage.users import User
 
 
 @dataclass(frozen=True)
@@ -34,13 +33,7 @@ class ProfilingRequest:
 
 
 def submit_profiling(
-    service: Service,
-    user: User,
-    dataset: Dataset,
-    request: ProfilingRequest,
-    priority: Priority = "interactive",
-    key: IdempotencyKey | None = None,
-    origin: Origin = THIS_PROCESS,
+    service: Service, by: Submission, dataset: Dataset, request: ProfilingRequest
 ) -> Job:
     """Fix the table and the columns, accept the job.
 
@@ -51,35 +44,25 @@ def submit_profiling(
     """
     source = open_table(service, dataset.id, request.source_ref, request.table_key)
     columns = _names(source, request.columns)
-    job_id = service.new_id()
-    with service.database.write() as tx:
-        kept = job_of_key(tx, user.id, key, service.clock)
-        if kept is not None:
-            return get_job(tx, kept)
-        insert_job(
-            tx,
-            NewJob(
-                id=job_id,
-                run_type="profiling",
-                dataset_id=dataset.id,
-                user_id=user.id,
-                source_commit_id=source.commit_id,
-                run_parameters={
-                    "source_ref": request.source_ref,
-                    "table_key": source.key,
-                    "columns": columns,
-                },
-                lane=lane_of_profile(source.files.row_count, len(source.files.columns)),
-                priority=priority,
-                origin=origin,
-            ),
-            service.clock,
-            service.settings.waiting_jobs_max,
+
+    def make(tx: Transaction, job_id: str) -> NewJob:
+        return NewJob(
+            id=job_id,
+            run_type="profiling",
+            dataset_id=dataset.id,
+            user_id=by.user.id,
+            source_commit_id=source.commit_id,
+            run_parameters={
+                "source_ref": request.source_ref,
+                "table_key": source.key,
+                "columns": columns,
+            },
+            lane=lane_of_profile(source.files.row_count, len(source.files.columns)),
+            priority=by.priority,
+            origin=by.origin,
         )
-        keep_key(tx, user.id, key, job_id, service.clock)
-        job = get_job(tx, job_id)
-    service.wake_runner()
-    return job
+
+    return accept(service, by, make)
 
 
 def run_profiling(context: JobContext) -> Outcome:

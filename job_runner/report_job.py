@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from job_runner.acceptance import Submission, accept
 from job_runner.context import JobContext
 from job_runner.lanes import lane_of_profile
 from job_runner.open_tables import OpenTable, open_table, source_of
@@ -18,14 +19,12 @@ from job_runner.reports import alerts_by_severity, compute
 from job_runner.service import Service
 from job_runner.side_by_side import compared_with, comparison_of
 from parquet_tables.progress import share_of
-from storage.audit import THIS_PROCESS, Origin
 from storage.commits import get_commit
+from storage.database import Transaction
 from storage.datasets import Dataset
 from storage.errors import NotFound
-from storage.idempotency import IdempotencyKey, job_of_key, keep_key
-from storage.jobs import Job, NewJob, Priority, get_job, insert_job
+from storage.jobs import Job, NewJob
 from storage.publishing import Outcome
-from storage.users import User
 
 COMPARISON_STARTS = 0.8
 """Of the whole progress."""
@@ -54,13 +53,7 @@ def is_report(job: Job) -> bool:
 
 
 def submit_report(
-    service: Service,
-    user: User,
-    dataset: Dataset,
-    request: ReportRequest,
-    priority: Priority = "interactive",
-    key: IdempotencyKey | None = None,
-    origin: Origin = THIS_PROCESS,
+    service: Service, by: Submission, dataset: Dataset, request: ReportRequest
 ) -> Job:
     """Fix the table, and the one to compare it with; accept the job.
 
@@ -71,33 +64,23 @@ def submit_report(
     """
     source = open_table(service, dataset.id, request.source_ref, request.table_key)
     other = _other(service, dataset, request.compare_to)
-    job_id = service.new_id()
-    with service.database.write() as tx:
-        kept = job_of_key(tx, user.id, key, service.clock)
-        if kept is not None:
-            return get_job(tx, kept)
+
+    def make(tx: Transaction, job_id: str) -> NewJob:
         if other is not None:
             get_commit(tx, dataset.id, other.commit_id)  # a prune may have been quicker
-        insert_job(
-            tx,
-            NewJob(
-                id=job_id,
-                run_type="exploration",
-                dataset_id=dataset.id,
-                user_id=user.id,
-                source_commit_id=source.commit_id,
-                run_parameters=_parameters(request, source, other),
-                lane=lane_of_profile(source.files.row_count, len(source.files.columns)),
-                priority=priority,
-                origin=origin,
-            ),
-            service.clock,
-            service.settings.waiting_jobs_max,
+        return NewJob(
+            id=job_id,
+            run_type="exploration",
+            dataset_id=dataset.id,
+            user_id=by.user.id,
+            source_commit_id=source.commit_id,
+            run_parameters=_parameters(request, source, other),
+            lane=lane_of_profile(source.files.row_count, len(source.files.columns)),
+            priority=by.priority,
+            origin=by.origin,
         )
-        keep_key(tx, user.id, key, job_id, service.clock)
-        job = get_job(tx, job_id)
-    service.wake_runner()
-    return job
+
+    return accept(service, by, make)
 
 
 def _other(service: Service, dataset: Dataset, asked: CompareTo | None) -> OpenTable | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from job_runner.acceptance import Submission, accept
 from job_runner.context import JobContext
 from job_runner.lanes import lane_of_draw
 from job_runner.open_tables import RESIDUAL, SAMPLE, OpenTable, open_commit, open_table
@@ -22,15 +23,12 @@ from job_runner.service import Service
 from parquet_tables.positions import write_ordinals
 from parquet_tables.progress import share_of
 from sampling_engine import DrawnSample, check_rounds, draw_sample
-from storage.audit import THIS_PROCESS, Origin
 from storage.database import Transaction
 from storage.datasets import Dataset
-from storage.idempotency import IdempotencyKey, job_of_key, keep_key
-from storage.jobs import Job, NewJob, Priority, get_job, insert_job
+from storage.jobs import Job, NewJob
 from storage.manifests import StoredTable
 from storage.publishing import NewCommit, Outcome
 from storage.refs import has_ref
-from storage.users import User
 
 DRAW_SHARE = 0.95
 """How much of the progress bar drawing takes; the rest is hashing and syncing the file."""
@@ -52,13 +50,7 @@ class SamplingRequest:
 
 
 def submit_sampling(
-    service: Service,
-    user: User,
-    dataset: Dataset,
-    request: SamplingRequest,
-    priority: Priority = "interactive",
-    key: IdempotencyKey | None = None,
-    origin: Origin = THIS_PROCESS,
+    service: Service, by: Submission, dataset: Dataset, request: SamplingRequest
 ) -> Job:
     """Check whatever can be checked, fix the source and the seeds, accept the job.
 
@@ -81,34 +73,24 @@ def submit_sampling(
     digest = request_digest(
         {**vars(request), "commit_id": source.commit_id, "table_key": source.key}
     )
-    job_id = service.new_id()
-    with service.database.write() as tx:
-        kept = job_of_key(tx, user.id, key, service.clock)
-        if kept is not None:
-            return get_job(tx, kept)
+
+    def make(tx: Transaction, job_id: str) -> NewJob | Job:
         if named is not None and (earlier := earlier_job(tx, dataset.id, named, digest)):
             return earlier
         output_ref = named or _default_ref(tx, dataset.id, job_id)
-        insert_job(
-            tx,
-            NewJob(
-                id=job_id,
-                run_type="sampling",
-                dataset_id=dataset.id,
-                user_id=user.id,
-                source_commit_id=source.commit_id,
-                run_parameters=_parameters(request, source, rounds, output_ref, digest),
-                lane=lane_of_draw(rounds, source.files.row_count),
-                priority=priority,
-                origin=origin,
-            ),
-            service.clock,
-            service.settings.waiting_jobs_max,
+        return NewJob(
+            id=job_id,
+            run_type="sampling",
+            dataset_id=dataset.id,
+            user_id=by.user.id,
+            source_commit_id=source.commit_id,
+            run_parameters=_parameters(request, source, rounds, output_ref, digest),
+            lane=lane_of_draw(rounds, source.files.row_count),
+            priority=by.priority,
+            origin=by.origin,
         )
-        keep_key(tx, user.id, key, job_id, service.clock)
-        job = get_job(tx, job_id, placed=False)
-    service.wake_runner()
-    return job
+
+    return accept(service, by, make)
 
 
 def _parameters(

@@ -20,6 +20,7 @@ from http_api.auditing import origin
 from http_api.comparison_pictures import small_picture
 from http_api.comparison_routes import shown_comparison
 from http_api.row_reads import RowSource, tell_view
+from http_api.submissions import submission
 from job_runner.lifecycle import cancel, retry
 from job_runner.open_tables import RESIDUAL, RESULT, SAMPLE, open_table, output_of, source_of
 from job_runner.sampling_results import next_rows, why_row
@@ -69,7 +70,8 @@ def cancel_job(job_id: str) -> AnyResponse:
 @signed_in
 def retry_job(job_id: str) -> AnyResponse:
     """Do it again and show the new job."""
-    made = retry(service(), user(), own_job(job_id), origin=origin())
+    found = own_job(job_id)
+    made = retry(service(), submission(found.priority), found)
     return to(f"/jobs/{made.id}")
 
 

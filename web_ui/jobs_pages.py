@@ -13,6 +13,7 @@ from domain_errors import DomainError
 from http_api.access import dataset_for, job_for, service, user
 from http_api.auditing import origin
 from http_api.jobs_routes import JobsQuery
+from http_api.submissions import submission
 from job_runner.lifecycle import cancel, retry
 from storage.job_lists import JobFilters, list_jobs
 from storage.jobs import RUN_TYPES, STATUSES, Job
@@ -59,11 +60,14 @@ def jobs() -> Response:
 def change_jobs() -> AnyResponse:
     """Cancel or retry the ticked jobs; those that can't be are counted."""
     asked = request.form.get("action")
-    action = cancel if asked == "cancel" else retry
     done = refused = 0
     for job_id in request.form.getlist("job")[:MOST_AT_ONCE]:
         try:
-            action(service(), user(), own_job(job_id), origin=origin())
+            found = own_job(job_id)
+            if asked == "cancel":
+                cancel(service(), user(), found, origin())
+            else:
+                retry(service(), submission(found.priority), found)
             done += 1
         except DomainError:
             refused += 1

@@ -14,6 +14,7 @@ import pytest
 import job_runner.pruning
 import storage.pruning
 from domain_errors import DomainError
+from job_runner.acceptance import Submission
 from job_runner.lifecycle import retry
 from job_runner.pruning import prune
 from parquet_tables.database import ParquetDatabase
@@ -207,7 +208,7 @@ def test_a_pruned_job_cannot_be_done_again(world: World) -> None:
     world.pass_days(30)
     world.prune_and_check()
     with pytest.raises(NotFound):
-        retry(world.service, world.user, job)
+        retry(world.service, Submission(world.user), job)
 
 
 def test_files_of_failed_imports_go_after_some_days_and_strays_after_one(world: World) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from job_runner.acceptance import Submission
 from job_runner.lifecycle import retry
 from job_runner.recovery import recover
 from job_runner.service import Service
@@ -56,7 +57,7 @@ def test_the_file_of_a_failed_import_is_kept_for_a_retry_for_some_days(
         ended = service.clock() - timedelta(days=days_ago)
         fail_job(tx, job, code, "failed", service.clock)
         tx.execute("UPDATE jobs SET completed_at = ?", (timestamp(ended),))
-    again = retry(service, user, job).id if retried else None
+    again = retry(service, Submission(user), job).id if retried else None
     if again is not None:
         upload.write_text("id\n1\n")  # the process died before the old name was dropped
     recover(service)

@@ -1,4 +1,4 @@
-"""The header ``Idempotency-Key`` on requests that make a job.
+"""Who asks for a job and how, and the header ``Idempotency-Key`` on such requests.
 
 A request is the same when its path and its body are.
 """
@@ -10,14 +10,23 @@ from pathlib import Path
 
 from flask import request
 
+from http_api.access import user
+from http_api.auditing import origin
 from http_api.problems import InvalidRequest
+from job_runner.acceptance import Submission
 from storage.idempotency import IdempotencyKey
+from storage.jobs import Priority
 
 HEADER = "Idempotency-Key"
 LONGEST = 255
 
 
-def idempotency_key(*parts: str, file: Path | None = None) -> IdempotencyKey | None:
+def submission(priority: Priority, *parts: str, file: Path | None = None) -> Submission:
+    """The present request as one for a job; ``parts`` and ``file`` are those of its key."""
+    return Submission(user(), priority, _idempotency_key(*parts, file=file), origin())
+
+
+def _idempotency_key(*parts: str, file: Path | None = None) -> IdempotencyKey | None:
     """The request's key with what it stands for; None when it has none.
 
     Parameters

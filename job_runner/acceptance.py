@@ -1,0 +1,87 @@
+"""Accepting a job: from what a user asks for to a job that waits.
+
+Owns: the one transaction in which that happens. Invariants: a job, its entry in the audit trail and
+the key that its client gave are there together or not at all; what the job needs on disk is there
+before; the same key gives the same job. Called by whoever submits a job of some run type, once all
+is checked that can be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from job_runner.service import Service
+from storage.audit import THIS_PROCESS, Origin
+from storage.database import Transaction
+from storage.idempotency import IdempotencyKey, job_of_key, keep_key
+from storage.jobs import Job, NewJob, Priority, get_job, insert_job
+from storage.users import User
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Who asks for a job, and how.
+
+    Parameters
+    ----------
+    priority : {"interactive", "batch"}
+        Batch work waits until nothing interactive does.
+    key : IdempotencyKey or None
+        By which the client would ask for the same job again.
+    origin : Origin
+        Where the request came from, for the audit trail.
+    """
+
+    user: User
+    priority: Priority = "interactive"
+    key: IdempotencyKey | None = None
+    origin: Origin = THIS_PROCESS
+
+
+Make = Callable[[Transaction, str], NewJob | Job]
+"""From the transaction and the new job's id to that job, or to the earlier one that will do.
+
+It looks once more at what may have changed since it was checked.
+"""
+
+
+def accept(
+    service: Service, by: Submission, make: Make, put_files: Callable[[str], None] | None = None
+) -> Job:
+    """Have a job wait its turn, unless it was accepted before.
+
+    Parameters
+    ----------
+    put_files : callable, optional
+        Takes the job's id and puts what it needs on disk, to stay.
+
+    Returns
+    -------
+    Job
+        The accepted job, or the earlier one of the same key; without its place in the queue.
+
+    Raises
+    ------
+    KeyReused
+        The key stood for another request.
+    TooManyWaiting
+        The user has as many jobs waiting as one may.
+    DomainError
+        What ``make`` or ``put_files`` raised.
+    """
+    job_id = service.new_id()
+    with service.database.write() as tx:
+        earlier = job_of_key(tx, by.user.id, by.key, service.clock)
+        if earlier is not None:
+            return get_job(tx, earlier, placed=False)
+        made = make(tx, job_id)
+        if isinstance(made, Job):
+            return made
+        insert_job(tx, made, service.clock, service.settings.waiting_jobs_max)
+        keep_key(tx, by.user.id, by.key, job_id, service.clock)
+        if put_files is not None:
+            put_files(job_id)
+        job = get_job(tx, job_id, placed=False)
+    service.wake_runner()
+    return job
