@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -201,3 +202,17 @@ def test_a_closed_database_is_not_opened_again(opened: Opened) -> None:
         database.close()
     with pytest.raises(duckdb.ConnectionException), database.cursor():
         pass
+
+
+def test_renewals_under_many_threads_disturb_no_query(opened: Opened) -> None:
+    database = opened(3)
+
+    def ask(number: int) -> int:
+        with database.cursor() as cursor:
+            cursor.execute("CREATE TEMP TABLE mine AS SELECT ? AS x FROM range(100)", [number])
+            ((total,),) = cursor.execute("SELECT sum(x) FROM mine").fetchall()
+        return int(total)
+
+    with ThreadPoolExecutor(6) as threads:
+        assert list(threads.map(ask, range(300))) == [100 * number for number in range(300)]
+    assert kept(database) < 300
