@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from benchmarks.figures import print_goal
 from benchmarks.served import ROOT, THREADS, Served, bare_route, jobsvc_serve
@@ -24,14 +25,24 @@ RATE = re.compile(r"Requests/sec:\s+([\d.]+)")
 WRONG = re.compile(r"(Non-2xx[^\n]*|Socket errors[^\n]*)")
 
 
-def requests_a_second(url: str, token: str, seconds: float) -> float:
+@dataclass(frozen=True)
+class Target:
+    """What is asked for; ``as_browser`` takes a compressed answer, as browsers do."""
+
+    url: str
+    as_browser: bool = False
+
+
+def requests_a_second(target: Target, token: str, seconds: float) -> float:
     """What wrk reaches."""
-    header = f"Authorization: Bearer {token}"
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(round(seconds), 1)}s", "-H", header, url]
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(round(seconds), 1)}s"]
+    command += ["-H", f"Authorization: Bearer {token}"]
+    command += ["-H", "Accept-Encoding: gzip, deflate, br"] if target.as_browser else []
+    command += [target.url]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     wrong, found = WRONG.search(said), RATE.search(said)
     if wrong or not found:
-        raise SystemExit(f"wrk {url}: {said}")
+        raise SystemExit(f"wrk {target.url}: {said}")
     return float(found[1])
 
 
@@ -54,15 +65,16 @@ def measure(seconds: float, rounds: int) -> None:
         job_id = served.draw(dataset_id, LISTED)[-1]
         mine = f"{served.url}/api/jobs?dataset_id={dataset_id}&run_type=sampling"
         targets = {
-            "bare Flask route": f"{bare}/api/jobs/{job_id}",
-            "GET /api/jobs/{id}": f"{served.url}/api/jobs/{job_id}",
-            "GET /api/jobs, 20 jobs": f"{mine}&limit=20",
-            "GET /api/jobs, 100 jobs": mine,
+            "bare Flask route": Target(f"{bare}/api/jobs/{job_id}"),
+            "GET /api/jobs/{id}": Target(f"{served.url}/api/jobs/{job_id}"),
+            "GET /api/jobs, 20 jobs": Target(f"{mine}&limit=20"),
+            "GET /api/jobs, 100 jobs": Target(mine),
+            "the same by a browser": Target(mine, as_browser=True),
         }
 
         def turns() -> dict[str, list[float]]:
             return _turns(
-                lambda url: requests_a_second(url, served.token, seconds), targets, rounds
+                lambda target: requests_a_second(target, served.token, seconds), targets, rounds
             )
 
         print("requests a second, while nothing changes:")
@@ -73,13 +85,13 @@ def measure(seconds: float, rounds: int) -> None:
 
 
 def _turns(
-    ask: Callable[[str], float], targets: dict[str, str], rounds: int
+    ask: Callable[[Target], float], targets: dict[str, Target], rounds: int
 ) -> dict[str, list[float]]:
     """All targets in turn; the first turn warms up and isn't counted."""
     rates: dict[str, list[float]] = {name: [] for name in targets}
     for turn in range(rounds + 1):
-        for name, url in targets.items():
-            rate = ask(url)
+        for name, target in targets.items():
+            rate = ask(target)
             if turn:
                 rates[name].append(rate)
     return rates

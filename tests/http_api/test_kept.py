@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 import jobsvc
 from http_api.kept import Kept
+from http_api.kept_answers import WORTH_COMPRESSING_BYTES
 from storage.tokens import issue_token
 from storage.users import first_admin
 from tests.live_server import LiveServer
@@ -110,3 +113,30 @@ def test_a_kept_token_ends_with_its_time_though_nothing_was_written(server: Live
     now[0] += timedelta(hours=1)
     assert (status(), status()) == (401, 401)
     assert service.database.version == before
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [("gzip, deflate, br", "gzip"), ("*", "gzip"), ("identity", None), ("gzip;q=0", None)],
+)
+def test_a_long_answer_is_compressed_for_who_takes_it_once_it_is_asked_for_again(
+    server: LiveServer, accepted: str, encoding: str | None
+) -> None:
+    dataset = server.new_table(20)
+    for _ in range(20):
+        server.draw(dataset, RANDOM)
+    path, headers = f"/api/jobs?dataset_id={dataset}", {"Accept-Encoding": accepted}
+    answers = [server.admin.get(path, headers=headers) for _ in range(20)]
+    assert len(answers[0].content) > WORTH_COMPRESSING_BYTES
+    assert {answer.content for answer in answers} == {answers[0].content}
+    assert {answer.headers["Vary"] for answer in answers} == {"Accept-Encoding"}
+    encodings = {answer.headers.get("Content-Encoding") for answer in answers}
+    # The first is never compressed; a comparison that is made meanwhile changes the database.
+    assert answers[0].headers.get("Content-Encoding") is None
+    assert encodings == {None, encoding}
+
+
+def test_a_short_answer_is_sent_as_it_is(server: LiveServer) -> None:
+    path = f"/api/jobs/{server.draw(server.new_table(20), RANDOM)['id']}"
+    for _ in range(5):
+        assert "Content-Encoding" not in server.admin.get(path).headers
