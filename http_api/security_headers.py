@@ -8,10 +8,14 @@ more sets its own ``Content-Security-Policy``, which is left as it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from apiflask import APIFlask
-from flask import Response
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -32,14 +36,24 @@ HEADERS: Mapping[str, str] = {
 }
 
 
-def register(app: APIFlask) -> None:
-    """Give every answer of the app the headers that it doesn't set itself."""
+_BY_NAME = {name.lower(): (name, value) for name, value in HEADERS.items()}
 
-    @app.after_request
-    def add_headers(response: Response) -> Response:
-        # Werkzeug's setdefault() looks through all headers for each: 80 µs an answer, against 9.
-        present = {name.lower() for name, _ in response.headers}
-        for name, value in HEADERS.items():
-            if name.lower() not in present:
-                response.headers.add(name, value)
-        return response
+
+def register(app: APIFlask) -> None:
+    """Give every answer of the app the headers that it doesn't set itself.
+
+    They are added where the answer leaves the app: Werkzeug checks each header of a response twice,
+    which takes 20 µs for these, of the 170 that a kept answer takes.
+    """
+    app.wsgi_app = partial(_with_headers, app.wsgi_app)  # type: ignore[method-assign]
+
+
+def _with_headers(
+    app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
+    def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+        present = {name.lower() for name, _ in headers}
+        added = [pair for name, pair in _BY_NAME.items() if name not in present]
+        return start_response(status, headers + added, *error)
+
+    return app(environ, start)
