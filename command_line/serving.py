@@ -66,9 +66,9 @@ def serve(
 
 
 def _announce(here: Listening) -> str:
-    """Say where the server is; returns the page to open."""
-    click.echo(f"jobsvc serves {here.url} from {here.service.directory.root}")
+    """Say where the server is, once nothing of its start can fail; returns the page to open."""
     link = _first_link(here)
+    click.echo(f"jobsvc serves {here.url} from {here.service.directory.root}")
     if link is None:
         return here.url
     hours = here.service.settings.link_hours
