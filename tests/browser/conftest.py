@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +16,11 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.browser.watching import watched_context
 from tests.live_server import PASSWORD, LiveServer
 
-CHROMIUM = os.environ.get("JOBSVC_TEST_CHROMIUM", "/usr/bin/chromium")
+CHROMIUMS = ("chromium-headless-shell", "chromium")
+"""Debian's builds of one browser; the first, without windows, takes two thirds of the time."""
+CHROMIUM = os.environ.get("JOBSVC_TEST_CHROMIUM") or next(
+    filter(None, map(shutil.which, CHROMIUMS)), ""
+)
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -29,7 +34,7 @@ ARGUMENTS = [
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    assert Path(CHROMIUM).exists(), f"no Chromium at {CHROMIUM}: apt-get install chromium"
+    assert Path(CHROMIUM).is_file(), "no Chromium: apt-get install chromium-headless-shell"
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield opened
