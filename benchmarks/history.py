@@ -44,7 +44,8 @@ from storage.database import Database
 from storage.job_lists import JobFilters, list_jobs
 from storage.job_log import list_log
 from storage.job_queue import claim_next_job
-from storage.jobs import NewJob, complete_job, get_job, insert_job
+from storage.jobs import complete_job, get_job
+from storage.new_jobs import NewJob, insert_job
 from storage.tokens import issue_token
 from storage.users import User, get_user
 

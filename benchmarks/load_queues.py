@@ -39,7 +39,7 @@ from job_runner.settings import Settings
 from parquet_tables.writing import copy_sql
 from storage.datasets import create_dataset
 from storage.job_lists import JobFilters, list_jobs
-from storage.jobs import NewJob, insert_job
+from storage.new_jobs import NewJob, insert_job
 from storage.publishing import Outcome
 from storage.users import first_admin
 

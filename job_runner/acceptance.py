@@ -15,7 +15,8 @@ from job_runner.service import Service
 from storage.audit import THIS_PROCESS, Origin
 from storage.database import Transaction
 from storage.idempotency import IdempotencyKey, job_of_key, keep_key
-from storage.jobs import Job, NewJob, Priority, get_job, insert_job
+from storage.jobs import Job, Priority, get_job
+from storage.new_jobs import NewJob, insert_job
 from storage.users import User
 
 

@@ -24,8 +24,9 @@ from job_runner.sql_queries import sandbox_of, source_tables
 from parquet_tables.progress import share_of
 from storage.database import Transaction
 from storage.datasets import Dataset
-from storage.jobs import Job, NewJob
+from storage.jobs import Job
 from storage.manifests import StoredTable
+from storage.new_jobs import NewJob
 from storage.publishing import NewCommit, Outcome
 
 REF_PREFIX = "expl"

@@ -20,8 +20,9 @@ from storage.database import Transaction
 from storage.datasets import Dataset
 from storage.durable import sync
 from storage.errors import DamagedData
-from storage.jobs import Job, NewJob
+from storage.jobs import Job
 from storage.manifests import StoredTable
+from storage.new_jobs import NewJob
 from storage.publishing import NewCommit, Outcome
 from storage.refs import get_ref
 

@@ -15,7 +15,8 @@ from storage.audit import THIS_PROCESS, Origin, record
 from storage.database import Transaction
 from storage.durable import sync
 from storage.errors import Conflict
-from storage.jobs import Job, NewJob, cancel_job, get_job
+from storage.jobs import Job, cancel_job, get_job
+from storage.new_jobs import NewJob
 from storage.refs import get_ref
 from storage.users import User
 

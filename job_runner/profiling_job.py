@@ -19,7 +19,8 @@ from job_runner.service import Service
 from parquet_tables.tables import UnknownColumn
 from storage.database import Transaction
 from storage.datasets import Dataset
-from storage.jobs import Job, NewJob
+from storage.jobs import Job
+from storage.new_jobs import NewJob
 from storage.publishing import Outcome
 
 

@@ -23,7 +23,8 @@ from storage.commits import get_commit
 from storage.database import Transaction
 from storage.datasets import Dataset
 from storage.errors import NotFound
-from storage.jobs import Job, NewJob
+from storage.jobs import Job
+from storage.new_jobs import NewJob
 from storage.publishing import Outcome
 
 COMPARISON_STARTS = 0.8

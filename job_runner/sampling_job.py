@@ -25,8 +25,9 @@ from parquet_tables.progress import share_of
 from sampling_engine import DrawnSample, check_rounds, draw_sample
 from storage.database import Transaction
 from storage.datasets import Dataset
-from storage.jobs import Job, NewJob
+from storage.jobs import Job
 from storage.manifests import StoredTable
+from storage.new_jobs import NewJob
 from storage.publishing import NewCommit, Outcome
 from storage.refs import has_ref
 

@@ -1,9 +1,9 @@
 """What has become of a job, told to whoever counts or watches.
 
 Owns: the one shape of such news. Invariant: a change is told once, after the transaction that made
-it was committed, and one that was rolled back is never told. ``storage.jobs`` and
-``storage.job_queue`` note the changes beside the statements that make them; ``storage.database``
-tells them.
+it was committed, and one that was rolled back is never told. ``storage.new_jobs``, ``storage.jobs``
+and ``storage.job_queue`` note the changes beside the statements that make them;
+``storage.database`` tells them.
 """
 
 from __future__ import annotations

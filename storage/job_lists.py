@@ -7,7 +7,6 @@ the same among ten thousand jobs as among ten million: jobs that have ended are 
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Literal
@@ -16,7 +15,7 @@ from storage.database import Transaction
 from storage.histories import Asked, EndedJobs
 from storage.job_pages import Way, page
 from storage.job_times import Span, spans_between
-from storage.jobs import Job, job_of
+from storage.jobs import Job, jobs_by_seq
 from storage.queries import statement
 from storage.rows import all_rows
 from storage.users import User
@@ -70,8 +69,7 @@ def list_jobs(
     total = listed.total()
     low, high = (listed.spans[0][0], listed.spans[-1][1]) if listed.spans else (0, 0)
     seqs = page(Way(listed, low, high, order == "newest"), total, offset, limit)
-    rows = all_rows(tx, "jobs_by_seq", seqs=json.dumps(seqs))
-    return [job_of(row) for row in rows], total
+    return jobs_by_seq(tx, seqs), total
 
 
 @dataclass(frozen=True)

@@ -2,23 +2,23 @@
 
 Invariant: each transition is one guarded UPDATE by the attempt that owns the job; no row back means
 that the job isn't the caller's any more, and nothing was changed. ``schema.sql`` repeats the rules
-as CHECKs. Which job is next is for ``storage.job_queue``; lists are in ``storage.job_lists``.
+as CHECKs. Jobs are accepted by ``storage.new_jobs``; which is next is for ``storage.job_queue``;
+lists are in ``storage.job_lists``.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from storage.audit import LONGEST_SQL, THIS_PROCESS, Action, Origin, record
 from storage.clock import Clock, seconds_between, timestamp
-from storage.commits import get_commit
 from storage.database import Transaction
-from storage.errors import Conflict, NotFound, StaleJob, TooManyWaiting
-from storage.job_changes import JobChange, end_of_job
+from storage.errors import Conflict, NotFound, StaleJob
+from storage.job_changes import end_of_job
+from storage.queries import statement
 from storage.rows import first, number, run
 
 RunType = Literal["sampling", "import", "exploration", "profiling"]
@@ -89,88 +89,20 @@ class Job:
         return seconds_between(self.started_at, self.completed_at)
 
 
-@dataclass(frozen=True)
-class NewJob:
-    """What is fixed at submission: running the job again gives the same result."""
-
-    id: str
-    run_type: RunType
-    dataset_id: int
-    user_id: int
-    source_commit_id: str | None
-    run_parameters: dict[str, Any]
-    retry_of: str | None = None
-    lane: Lane = "short"
-    priority: Priority = "interactive"
-    origin: Origin = THIS_PROCESS
-
-
-_ASKED: dict[RunType, Action] = {
-    "sampling": "draw_asked",
-    "import": "import_asked",
-    "exploration": "exploration_asked",
-    "profiling": "profile_asked",
-}
-_AUDITED_PARAMETERS = (
-    *("ref", "file_name", "size_bytes"),
-    *("source_ref", "table_key", "output_ref", "compare_to"),
-)
-
-
-def insert_job(tx: Transaction, job: NewJob, clock: Clock, most_waiting: int) -> None:
-    """Accept a job: it waits its turn. The audit trail tells who asked for it.
-
-    Raises
-    ------
-    TooManyWaiting, NotFound
-        The user has ``most_waiting`` jobs that wait already; or the source was pruned just now.
-    """
-    if job.source_commit_id is not None:
-        get_commit(tx, job.dataset_id, job.source_commit_id)
-    if number(tx, "count_waiting_jobs_of", user_id=job.user_id) >= most_waiting:
-        raise TooManyWaiting(most_waiting)
-    run(
-        tx,
-        "insert_job",
-        id=job.id,
-        run_type=job.run_type,
-        dataset_id=job.dataset_id,
-        user_id=job.user_id,
-        source_commit_id=job.source_commit_id,
-        run_parameters=json.dumps(job.run_parameters, ensure_ascii=False),
-        created_at=timestamp(clock()),
-        retry_of=job.retry_of,
-        lane=job.lane,
-        priority=PRIORITIES.index(job.priority),
-        request_id=job.origin.request_id,
-    )
-    given = {name: job.run_parameters.get(name) for name in _AUDITED_PARAMETERS}
-    if "sql" in job.run_parameters:
-        given["sql"] = job.run_parameters["sql"][:LONGEST_SQL]
-    details = {"run_type": job.run_type, "retry_of": job.retry_of, **given}
-    record(
-        tx,
-        clock,
-        _ASKED[job.run_type] if job.retry_of is None else "job_retried",
-        user_id=job.user_id,
-        origin=job.origin,
-        dataset_id=job.dataset_id,
-        about=("job", job.id),
-        details={name: value for name, value in details.items() if value is not None},
-    )
-    tx.changes.append(JobChange(job.id, job.run_type, job.lane, "accepted"))
-
-
 def get_job(tx: Transaction, job_id: str, *, placed: bool = True) -> Job:
     """One job, ``placed`` among all that wait; whether the caller may see it is theirs to check."""
-    row = first(tx, "job_by_id", id=job_id)
+    row = tx.execute(_JOB_BY_ID, {"id": job_id}).fetchone()
     if row is None:
         raise NotFound(f'There is no job "{job_id}".')
-    job = job_of(row)
+    job = _job_of(row)
     if job.status != "pending" or not placed:
         return job
-    position = number(tx, "queue_position", lane=job.lane, seq=row["seq"])
-    return replace(job, queue_position=position)
+    return replace(job, queue_position=number(tx, "queue_position", lane=job.lane, id=job_id))
+
+
+def jobs_by_seq(tx: Transaction, seqs: Sequence[int]) -> list[Job]:
+    """The jobs at these places, in their order; how a sample compares is left out."""
+    return [_job_of(row) for row in tx.execute(_JOBS_BY_SEQ, {"seqs": json.dumps(seqs)})]
 
 
 def job_with_output_ref(tx: Transaction, dataset_id: int, name: str) -> Job | None:
@@ -245,15 +177,26 @@ def cancel_job(tx: Transaction, job_id: str, soeid: str, clock: Clock) -> None:
     tx.changes.append(end_of_job(done))
 
 
-_COLUMNS = {
-    field.name: field.name.removesuffix("_json")
-    for field in fields(Job)
-    if field.name != "queue_position"
-}
+_TOLD = [field.name for field in fields(Job) if field.name != "queue_position"]
+_PRIORITY = _TOLD.index("priority")
 
 
-def job_of(row: sqlite3.Row) -> Job:
-    """A row of ``job_by_id`` or ``list_jobs`` as a job."""
-    values = {name: row[column] for name, column in _COLUMNS.items()}
-    values["priority"] = PRIORITIES[values["priority"]]
-    return Job(**values)
+def _columns(comparison: str) -> str:
+    """What a statement selects, in the order of a Job's fields."""
+    elsewhere = {
+        "dataset_name": "datasets.name",
+        "user_soeid": "users.soeid",
+        "comparison_json": comparison,
+    }
+    own = (f"jobs.{name.removesuffix('_json')}" for name in _TOLD)
+    return ", ".join(elsewhere.get(name, column) for name, column in zip(_TOLD, own, strict=True))
+
+
+_JOB_BY_ID = statement("job_by_id").format(columns=_columns("comparisons.brief"))
+_JOBS_BY_SEQ = statement("jobs_by_seq").format(columns=_columns("NULL"))
+
+
+def _job_of(told: Iterable[Any]) -> Job:
+    values = list(told)
+    values[_PRIORITY] = PRIORITIES[values[_PRIORITY]]
+    return Job(*values)

@@ -514,7 +514,7 @@ SELECT place FROM (
           WHERE status = 'pending' AND jobs.lane = :lane
           WINDOW of_user AS (PARTITION BY jobs.user_id, jobs.priority ORDER BY seq))
 )
-WHERE seq = :seq;
+WHERE seq = (SELECT seq FROM jobs WHERE id = :id);
 
 -- postpone_job: running -> pending, after a fault that may pass; by the attempt that met it.
 UPDATE jobs SET status = 'pending', started_at = NULL, progress = 0,
@@ -557,7 +557,7 @@ WHERE status = 'running'
 RETURNING id;
 
 -- job_by_id: One job with its names, and how its sample compares.
-SELECT jobs.*, datasets.name AS dataset_name, users.soeid AS user_soeid, brief AS comparison
+SELECT {columns}
 FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id JOIN users ON users.id = jobs.user_id
 LEFT JOIN comparisons ON comparisons.job_id = jobs.id
 WHERE jobs.id = :id AND datasets.removed_at IS NULL;
@@ -566,7 +566,7 @@ WHERE jobs.id = :id AND datasets.removed_at IS NULL;
 SELECT id FROM jobs WHERE dataset_id = :dataset_id AND output_commit_id = :commit_id;
 
 -- jobs_by_seq: Jobs with their names, in the order of a JSON array of seqs.
-SELECT jobs.*, datasets.name AS dataset_name, users.soeid AS user_soeid, NULL AS comparison
+SELECT {columns}
 FROM json_each(:seqs) AS place CROSS JOIN jobs ON jobs.seq = place.value
 JOIN datasets ON datasets.id = jobs.dataset_id JOIN users ON users.id = jobs.user_id
 ORDER BY place.key;

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from storage.datasets import create_dataset
-from storage.jobs import NewJob, cancel_job, get_job, insert_job
+from storage.jobs import cancel_job, get_job
+from storage.new_jobs import NewJob, insert_job
 from storage.permissions import put_permission
 from storage.refs import create_ref, resolve
 from storage.tokens import issue_token

@@ -16,7 +16,8 @@ import pytest
 import jobsvc
 from http_api.sessions import COOKIE, CSRF_FIELD, CSRF_HEADER, csrf_token
 from job_runner.settings import Settings
-from storage.jobs import NewJob, cancel_job, get_job, insert_job
+from storage.jobs import cancel_job, get_job
+from storage.new_jobs import NewJob, insert_job
 from storage.tokens import open_sign_in_link
 from tests.contract.problems import assert_problem
 from tests.live_server import PASSWORD, LiveServer

@@ -11,7 +11,7 @@ from job_runner.service import Service
 from storage.datasets import Dataset
 from storage.job_changes import JobChange
 from storage.job_queue import claim_next_job
-from storage.jobs import NewJob, insert_job
+from storage.new_jobs import NewJob, insert_job
 from storage.users import User
 from tests.job_runner.conftest import dataset, service, user
 

@@ -19,7 +19,8 @@ from storage.data_directory import DataDirectory, Owner
 from storage.data_files import DataFiles
 from storage.database import Database
 from storage.datasets import Dataset, create_dataset
-from storage.jobs import Job, NewJob, get_job, insert_job
+from storage.jobs import Job, get_job
+from storage.new_jobs import NewJob, insert_job
 from storage.users import User, add_user
 from tests.job_runner.prune_world import World, new_world
 

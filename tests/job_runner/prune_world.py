@@ -31,8 +31,9 @@ from storage.datasets import create_dataset, remove_dataset
 from storage.idempotency import IdempotencyKey, keep_key
 from storage.job_log import list_log
 from storage.job_queue import claim_next_job
-from storage.jobs import Job, NewJob, cancel_job, fail_job, get_job, insert_job
+from storage.jobs import Job, cancel_job, fail_job, get_job
 from storage.manifests import StoredTable
+from storage.new_jobs import NewJob, insert_job
 from storage.prune_report import Report
 from storage.publishing import NewCommit, Outcome, publish
 from storage.refs import create_ref, delete_ref, resolve

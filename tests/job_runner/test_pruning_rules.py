@@ -23,7 +23,8 @@ from storage.checking import check
 from storage.comparisons import keep_comparison, kept_comparison
 from storage.data_directory import DataDirectory
 from storage.errors import FilesInUse, NotFound
-from storage.jobs import NewJob, get_job, insert_job
+from storage.jobs import get_job
+from storage.new_jobs import NewJob, insert_job
 from storage.prune_report import Report
 from storage.tokens import Kind, issue_token, open_sign_in_link
 from tests.job_runner.prune_world import Interruptions, World, new_world

@@ -10,8 +10,9 @@ from storage.data_files import StoredFile
 from storage.database import Database
 from storage.datasets import Dataset, create_dataset
 from storage.job_queue import claim_next_job
-from storage.jobs import Job, NewJob, get_job, insert_job
+from storage.jobs import Job, get_job
 from storage.manifests import StoredTable
+from storage.new_jobs import NewJob, insert_job
 from storage.users import User, add_user
 
 

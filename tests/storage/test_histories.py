@@ -17,8 +17,9 @@ from storage.database import Database, Transaction
 from storage.datasets import Dataset, remove_dataset
 from storage.job_lists import JobFilters, list_jobs
 from storage.job_queue import claim_next_job, postpone_job, put_back_job, recover_jobs
-from storage.jobs import Job, NewJob, cancel_job, complete_job, fail_job, insert_job
+from storage.jobs import Job, cancel_job, complete_job, fail_job
 from storage.migrations import MIGRATIONS, bring_up_to_date
+from storage.new_jobs import NewJob, insert_job
 from storage.users import User
 from tests.storage.conftest import claim, submit
 

@@ -17,16 +17,8 @@ from storage.database import Database, Transaction
 from storage.datasets import create_dataset, remove_dataset
 from storage.job_lists import JobFilters, list_jobs
 from storage.job_queue import claim_next_job, put_back_job
-from storage.jobs import (
-    RUN_TYPES,
-    STATUSES,
-    NewJob,
-    RunType,
-    cancel_job,
-    complete_job,
-    fail_job,
-    insert_job,
-)
+from storage.jobs import RUN_TYPES, STATUSES, RunType, cancel_job, complete_job, fail_job
+from storage.new_jobs import NewJob, insert_job
 from storage.permissions import put_permission
 from storage.queries import all_statements
 from storage.users import User, add_user, remove_user

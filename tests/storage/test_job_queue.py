@@ -20,7 +20,8 @@ from storage.job_queue import (
     put_back_job,
     recover_jobs,
 )
-from storage.jobs import LANES, Job, Lane, NewJob, Priority, cancel_job, get_job, insert_job
+from storage.jobs import LANES, Job, Lane, Priority, cancel_job, get_job
+from storage.new_jobs import NewJob, insert_job
 from storage.queries import statement
 from storage.users import User, add_user
 from tests.storage.conftest import claim, submit

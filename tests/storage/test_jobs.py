@@ -13,15 +13,8 @@ from storage.datasets import Dataset
 from storage.errors import StaleJob, TooManyWaiting
 from storage.job_lists import JobFilters, list_jobs
 from storage.job_queue import claim_next_job, put_back_job, recover_jobs
-from storage.jobs import (
-    Job,
-    NewJob,
-    complete_job,
-    fail_job,
-    get_job,
-    insert_job,
-    report_progress,
-)
+from storage.jobs import Job, complete_job, fail_job, get_job, report_progress
+from storage.new_jobs import NewJob, insert_job
 from storage.users import User
 from tests.storage.conftest import claim, submit
 

@@ -1,0 +1,92 @@
+"""Accepting a job into the database.
+
+Owns: what is fixed at submission. Invariant: a job comes with its entry in the audit trail, waits
+for its turn, and no user has more that wait than allowed. Called by ``job_runner.acceptance``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from storage.audit import LONGEST_SQL, THIS_PROCESS, Action, Origin, record
+from storage.clock import Clock, timestamp
+from storage.commits import get_commit
+from storage.database import Transaction
+from storage.errors import TooManyWaiting
+from storage.job_changes import JobChange
+from storage.jobs import PRIORITIES, Lane, Priority, RunType
+from storage.rows import number, run
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """What is fixed at submission: running the job again gives the same result."""
+
+    id: str
+    run_type: RunType
+    dataset_id: int
+    user_id: int
+    source_commit_id: str | None
+    run_parameters: dict[str, Any]
+    retry_of: str | None = None
+    lane: Lane = "short"
+    priority: Priority = "interactive"
+    origin: Origin = THIS_PROCESS
+
+
+_ASKED: dict[RunType, Action] = {
+    "sampling": "draw_asked",
+    "import": "import_asked",
+    "exploration": "exploration_asked",
+    "profiling": "profile_asked",
+}
+_AUDITED_PARAMETERS = (
+    *("ref", "file_name", "size_bytes"),
+    *("source_ref", "table_key", "output_ref", "compare_to"),
+)
+
+
+def insert_job(tx: Transaction, job: NewJob, clock: Clock, most_waiting: int) -> None:
+    """Accept a job: it waits its turn. The audit trail tells who asked for it.
+
+    Raises
+    ------
+    TooManyWaiting, NotFound
+        The user has ``most_waiting`` jobs that wait already; or the source was pruned just now.
+    """
+    if job.source_commit_id is not None:
+        get_commit(tx, job.dataset_id, job.source_commit_id)
+    if number(tx, "count_waiting_jobs_of", user_id=job.user_id) >= most_waiting:
+        raise TooManyWaiting(most_waiting)
+    run(
+        tx,
+        "insert_job",
+        id=job.id,
+        run_type=job.run_type,
+        dataset_id=job.dataset_id,
+        user_id=job.user_id,
+        source_commit_id=job.source_commit_id,
+        run_parameters=json.dumps(job.run_parameters, ensure_ascii=False),
+        created_at=timestamp(clock()),
+        retry_of=job.retry_of,
+        lane=job.lane,
+        priority=PRIORITIES.index(job.priority),
+        request_id=job.origin.request_id,
+    )
+    given = {name: job.run_parameters.get(name) for name in _AUDITED_PARAMETERS}
+    if "sql" in job.run_parameters:
+        given["sql"] = job.run_parameters["sql"][:LONGEST_SQL]
+    details = {"run_type": job.run_type, "retry_of": job.retry_of, **given}
+    record(
+        tx,
+        clock,
+        _ASKED[job.run_type] if job.retry_of is None else "job_retried",
+        user_id=job.user_id,
+        origin=job.origin,
+        dataset_id=job.dataset_id,
+        about=("job", job.id),
+        details={name: value for name, value in details.items() if value is not None},
+    )
+    tx.changes.append(JobChange(job.id, job.run_type, job.lane, "accepted"))
