@@ -32,7 +32,7 @@ from urllib.parse import urlencode
 
 from flask.testing import FlaskClient
 
-import jobsvc
+import composition_root
 from benchmarks.long_history import OPEN_JOBS, USERS, build_history
 from job_runner.service import Service
 from job_runner.settings import Settings
@@ -148,7 +148,7 @@ class Contender:
         self.database = service.database
         self.clients: dict[int, FlaskClient] = {}
         self.users: dict[int, User] = {}
-        app = jobsvc.build_app(service)
+        app = composition_root.build_app(service)
         for user_id in (ADMIN, ANALYST):
             with service.database.write() as tx:
                 self.users[user_id] = get_user(tx, user_id)

@@ -3,9 +3,11 @@
 python -m benchmarks.idle_server serve …
 """
 
+import composition_root
 import jobsvc
 from benchmarks.load_queues import nothing
 
 if __name__ == "__main__":
-    jobsvc.HANDLERS = {**jobsvc.HANDLERS, "sampling": nothing}  # type: ignore[attr-defined]
+    handlers = {**composition_root.HANDLERS, "sampling": nothing}  # type: ignore[attr-defined]
+    composition_root.HANDLERS = handlers  # type: ignore[attr-defined]
     jobsvc.main()

@@ -31,7 +31,7 @@ from typing import Any
 import duckdb
 from huey import SqliteHuey
 
-import jobsvc
+import composition_root
 from benchmarks.figures import print_goal
 from benchmarks.served import DRAWN, ROOT, ROWS, Served, draw_body, jobsvc_serve
 from job_runner.context import JobContext
@@ -63,9 +63,9 @@ def nothing(context: JobContext) -> Outcome:
 
 def ours(folder: Path, jobs: int) -> float:
     """Jobs that do nothing, accepted in the process that runs them."""
-    jobsvc.HANDLERS = {"profiling": nothing}  # type: ignore[attr-defined]
+    composition_root.HANDLERS = {"profiling": nothing}  # type: ignore[attr-defined]
     settings = Settings(data_dir=folder, workers=WORKERS, waiting_jobs_max=jobs)
-    with jobsvc.running_service(settings, "benchmark") as service:
+    with composition_root.running_service(settings, "benchmark") as service:
         with service.database.write() as tx:
             admin = first_admin(tx)
             assert admin is not None

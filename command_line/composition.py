@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from job_runner.service import Service
-from job_runner.settings import Settings
+if TYPE_CHECKING:
+    from job_runner.service import Service
+    from job_runner.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Listening:
     serve: Callable[[], None]
 
 
-Open = Callable[[Settings, str], AbstractContextManager[Listening]]
+Open = Callable[["Settings", str], AbstractContextManager[Listening]]
 
 
 @dataclass(frozen=True)

@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
-from command_line.accounts import token, user
-from command_line.audit import audit_command
-from command_line.demo import demo
-from command_line.exploring import explore
-from command_line.importing import import_command
-from command_line.jobs import jobs
-from command_line.maintenance import backup_command, check_command, restore_command
-from command_line.profiling import profile
-from command_line.querying import sql_command
-from command_line.sampling import plan, sample
-from command_line.serving import serve
-from command_line.storing import prune, storage
+COMMANDS = {
+    "serve": "serving.serve",
+    "import": "importing.import_command",
+    "plan": "sampling.plan",
+    "sample": "sampling.sample",
+    "profile": "profiling.profile",
+    "explore": "exploring.explore",
+    "sql": "querying.sql_command",
+    "jobs": "jobs.jobs",
+    "demo": "demo.demo",
+    "user": "accounts.user",
+    "token": "accounts.token",
+    "audit": "audit.audit_command",
+    "storage": "storing.storage",
+    "prune": "storing.prune",
+    "check": "maintenance.check_command",
+    "backup": "maintenance.backup_command",
+    "restore": "maintenance.restore_command",
+}
+"""Where each subcommand is."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Subcommands(click.Group):
+    """A group that loads a subcommand once it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all, in the order of the alphabet."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The subcommand of a name; None when there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name].split(".")
+        found: click.Command = getattr(import_module(f"command_line.{module}"), name)
+        return found
+
+
+@click.command(cls=Subcommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="jobsvc")
 def command() -> None:
     """Draw samples you can defend.
@@ -32,25 +58,3 @@ def command() -> None:
     Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the data directory or the server can't
     be reached.
     """
-
-
-for subcommand in (
-    serve,
-    import_command,
-    plan,
-    sample,
-    profile,
-    explore,
-    sql_command,
-    jobs,
-    demo,
-    user,
-    token,
-    audit_command,
-    storage,
-    prune,
-    check_command,
-    backup_command,
-    restore_command,
-):
-    command.add_command(subcommand)

@@ -11,7 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-import jobsvc
+import composition_root
 from job_runner.settings import Settings
 from storage.clock import Clock
 from storage.database import Database
@@ -46,7 +46,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("server"), workers=2, memory_mb=512, body_max_kb=64
     )
-    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
         yield live
 
 

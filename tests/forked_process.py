@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
-PRELOADED = ["jobsvc", "pytest", "tests.server_process"]
+PRELOADED = ["jobsvc", "composition_root", "pytest", "tests.server_process"]
 
 
 class ForkedProcess:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import click
 import pytest
 
-import jobsvc
+import composition_root
 from command_line import command
 from http_api.metrics import Metrics
 from http_api.problems import STATUS_OF_CODE
 from job_runner.settings import Settings
 from storage.audit import ACTIONS
 from storage.job_changes import JobChange
+from tests.command_line.conftest import paths_of
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -23,8 +23,10 @@ API = (ROOT / "docs" / "API.md").read_text(encoding="utf-8")
 
 
 def test_the_api_page_lists_every_route_and_no_other(tmp_path: Path) -> None:
-    with jobsvc.running_service(Settings(data_dir=tmp_path, memory_mb=128), "tests") as service:
-        rules = list(jobsvc.build_app(service).url_map.iter_rules())
+    with composition_root.running_service(
+        Settings(data_dir=tmp_path, memory_mb=128), "tests"
+    ) as service:
+        rules = list(composition_root.build_app(service).url_map.iter_rules())
     routes = {
         f"{method} " + re.sub(r"<(?:[a-z]+:)?([a-z_]+)>", r"{\1}", rule.rule)
         for rule in rules
@@ -46,15 +48,9 @@ def test_the_security_page_lists_every_action_of_the_audit_trail() -> None:
 
 
 def test_the_command_line_page_lists_every_command() -> None:
-    def names(group: click.Group, prefix: str) -> set[str]:
-        found: set[str] = set()
-        for name, one in group.commands.items():
-            path = f"{prefix} {name}"
-            found |= names(one, path) if isinstance(one, click.Group) else {path}
-        return found
-
     page = (ROOT / "docs" / "CLI.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"^\| `(jobsvc [^`]+)`", page, re.MULTILINE)) == names(command, "jobsvc")
+    listed = set(re.findall(r"^\| `(jobsvc [^`]+)`", page, re.MULTILINE))
+    assert listed == {" ".join(("jobsvc", *path)) for path in paths_of(command)}
 
 
 def test_the_monitoring_page_lists_every_metric_with_its_kind_and_labels(tmp_path: Path) -> None:
@@ -64,8 +60,8 @@ def test_the_monitoring_page_lists_every_metric_with_its_kind_and_labels(tmp_pat
     metrics.answered("GET", "/health", 200, 0.001, 10)
     metrics.refused("too_large")
     settings = Settings(data_dir=tmp_path, memory_mb=128)
-    with jobsvc.running_service(settings, "tests") as service:
-        jobsvc.build_app(service, metrics)
+    with composition_root.running_service(settings, "tests") as service:
+        composition_root.build_app(service, metrics)
         families = list(metrics.registry.collect())
     suffixes = {"counter": "_total", "info": "_info"}
     known = {

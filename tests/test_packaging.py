@@ -27,7 +27,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_the_schema_the_statements_the_pages_and_no_tests(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for needed in ("schema.sql", "storage/queries.sql", "jobsvc.py", "domain_errors.py"):
+    modules = ("jobsvc.py", "composition_root.py", "domain_errors.py")
+    for needed in ("schema.sql", "storage/queries.sql", *modules):
         assert names.count(needed) == 1, needed
     assert "web_ui/templates/home.html" in names
     assert "sql_sandbox/allowed_functions.txt" in names

@@ -13,7 +13,12 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.mark.parametrize(
     "command",
-    [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",), ("mypy", "jobsvc.py")],
+    [
+        ("ruff", "check", "."),
+        ("ruff", "format", "--check", "."),
+        ("mypy",),
+        ("mypy", "jobsvc.py", "composition_root.py"),
+    ],
     ids=" ".join,
 )
 def test_the_tools_find_nothing(command: tuple[str, ...]) -> None:

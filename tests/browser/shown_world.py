@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-import jobsvc
+import composition_root
 from job_runner.settings import Settings
 from storage.new_jobs import NewJob, insert_job
 from tests.live_server import LiveServer, finished
@@ -41,7 +41,10 @@ class World:
 def shown_world(data_dir: Path) -> Iterator[World]:
     """The server, as long as the block runs."""
     settings = Settings(data_dir=data_dir, memory_mb=256)
-    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as server:
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as server,
+    ):
         admin, who = server.new_user("admin")
         _, newcomer = server.new_user()
         dataset = _dataset(admin, "Sales", tags=["sales"], description="What was sold, and where.")

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-import jobsvc
+import composition_root
 from job_runner.settings import Settings
 from tests.browser.conftest import OpenPage, sign_in
 from tests.browser.watching import watch_of
@@ -128,7 +128,10 @@ def test_an_error_that_nobody_foresaw_is_a_page_that_names_the_request(
     page: Page, tmp_path: Path
 ) -> None:
     settings = Settings(data_dir=tmp_path / "data", memory_mb=128)
-    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as server:
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as server,
+    ):
         _, user = server.new_user("admin")
         sign_in(page, server.url, user["soeid"])
         with here.service.database.write() as tx:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
-import jobsvc
+import composition_root
 from command_line import Composition, command
 
 Run = Callable[..., Result]
@@ -24,7 +25,7 @@ def run(data_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     monkeypatch.setenv("JOBSVC_DATA_DIR", str(data_dir))
     monkeypatch.setenv("JOBSVC_MEMORY_MB", "256")
     monkeypatch.chdir(tmp_path)
-    composition = Composition(jobsvc.listening, jobsvc.serving_in_background)
+    composition = Composition(composition_root.listening, composition_root.serving_in_background)
 
     def run_command(*arguments: str, given: str | None = None, code: int = 0) -> Result:
         result = CliRunner().invoke(command, list(arguments), obj=composition, input=given)
@@ -32,3 +33,14 @@ def run(data_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
         return result
 
     return run_command
+
+
+def paths_of(group: click.Group) -> list[tuple[str, ...]]:
+    """The names that lead to each command of a group and of the groups in it."""
+    context = click.Context(group)
+    found: list[tuple[str, ...]] = []
+    for name in group.list_commands(context):
+        one = group.get_command(context, name)
+        inner = paths_of(one) if isinstance(one, click.Group) else [()]
+        found += [(name, *path) for path in inner]
+    return found

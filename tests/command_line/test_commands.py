@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
-import click
 import pytest
 
 from command_line import command
 from storage.data_directory import DataDirectory
-from tests.command_line.conftest import Run
+from tests.command_line.conftest import Run, paths_of
 from tests.live_server import PASSWORD, LiveServer, write_csv
 
 
@@ -231,19 +232,20 @@ def test_the_demo_draws_from_real_data(run: Run, tmp_path: Path) -> None:
 
 
 def test_every_command_explains_itself_with_an_example(run: Run) -> None:
-    def commands(group: click.Group, path: tuple[str, ...]) -> list[tuple[str, ...]]:
-        found: list[tuple[str, ...]] = []
-        for name, one in group.commands.items():
-            if isinstance(one, click.Group):
-                found += commands(one, (*path, name))
-            else:
-                found.append((*path, name))
-        return found
-
-    for path in commands(command, ()):
+    for path in paths_of(command):
         text = run(*path, "--help").stdout
         assert "Usage: " in text
         assert path[-1] == "list" or f"jobsvc {' '.join(path)}" in text, path
+
+
+def test_a_command_for_a_running_server_loads_nothing_of_a_server() -> None:
+    asked = (
+        "import sys, jobsvc\n"
+        "jobsvc.command.main(['jobs', '--help'], standalone_mode=False)\n"
+        "print(sorted({'flask', 'marshmallow', 'numpy', 'sqlglot', 'waitress'} & set(sys.modules)))"
+    )
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines()[-1] == "[]"
 
 
 def test_a_report_is_told_and_written_as_one_page(run: Run, table: Path, tmp_path: Path) -> None:

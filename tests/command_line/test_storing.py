@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import composition_root
 import job_runner.pruning
-import jobsvc
 import storage.pruning
 from job_runner.settings import Settings
 from storage.clock import system_clock
@@ -28,7 +28,9 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Later:
     """Puts the clock of servers that start from now on forward by days."""
 
     def put_forward(days: int) -> None:
-        monkeypatch.setattr(jobsvc, "system_clock", lambda: system_clock() + timedelta(days=days))
+        monkeypatch.setattr(
+            composition_root, "system_clock", lambda: system_clock() + timedelta(days=days)
+        )
 
     return put_forward
 
@@ -40,7 +42,10 @@ def dropped(run: Run, tmp_path: Path, later: Later) -> None:
     run("sample", "Sales", "--size", "10", "--name", "kept", "--seed", "1")
     run("sample", "Sales", "--size", "10", "--name", "gone", "--seed", "2")
     settings = Settings(data_dir=tmp_path / "data", memory_mb=256)
-    with jobsvc.running_service(settings, "tests") as service, service.database.write() as tx:
+    with (
+        composition_root.running_service(settings, "tests") as service,
+        service.database.write() as tx,
+    ):
         delete_ref(tx, 1, "smpl-gone", service.clock)
     later(40)
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-import jobsvc
+import composition_root
 from http_api.sessions import COOKIE, CSRF_FIELD, CSRF_HEADER, csrf_token
 from job_runner.settings import Settings
 from storage.jobs import cancel_job, get_job
@@ -77,7 +77,10 @@ class World:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server of its own: other tests count the admins of the shared one."""
     settings = Settings(data_dir=tmp_path_factory.mktemp("audited"), memory_mb=256)
-    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
         yield live
 
 
@@ -263,7 +266,7 @@ def test_every_route_that_changes_something_is_here(server: LiveServer) -> None:
     """Whoever adds a route adds a row to CHANGES, or to UNTOLD with the reason."""
     routes = {
         f"{method} {rule.rule}"
-        for rule in jobsvc.build_app(server.service).url_map.iter_rules()
+        for rule in composition_root.build_app(server.service).url_map.iter_rules()
         for method in (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}
     }
     assert routes == set(CHANGES) | set(UNTOLD)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import jobsvc
+import composition_root
 from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
@@ -232,7 +232,10 @@ def asked_only(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("asked"), memory_mb=256, compare_samples=False
     )
-    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
         yield live
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-import jobsvc
+import composition_root
 from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
@@ -39,7 +39,10 @@ def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         sql_preview_limit_s=1,
         sql_at_once=1,
     )
-    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
         yield live
 
 
@@ -314,6 +317,9 @@ def test_a_query_runs_as_long_as_its_type_may(
 ) -> None:
     monkeypatch.setattr(Settings, "limit_min", lambda self, run_type: 0.02)
     settings = Settings(data_dir=tmp_path, memory_mb=256, duckdb_threads=1)
-    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
         job = live.explore(live.new_table(3), {"sql": ENDLESS})
     assert (job["status"], job["error_code"]) == ("failed", "timed_out")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jobsvc
+import composition_root
 from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
@@ -17,7 +17,10 @@ def test_health_is_told_to_everyone(server: LiveServer) -> None:
 
 def test_a_disk_that_is_all_but_full_is_told_and_imports_are_refused(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, memory_mb=256, min_free_mb=10**9)
-    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
         health = assert_problem(live.client(None).get("/health"), 503, "disk_full", "MiB free")
         assert str(tmp_path) not in health["detail"]
         dataset = live.new_dataset()

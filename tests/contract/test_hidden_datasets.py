@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-import jobsvc
+import composition_root
 from job_runner.settings import Settings
 from storage.permissions import delete_permission, put_permission
 from storage.tokens import revoke_token
@@ -30,7 +30,10 @@ OWN_EACH_TIME = {"x-request-id", "date", "content-length"}
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     settings = Settings(data_dir=tmp_path_factory.mktemp("hidden"), memory_mb=256)
-    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
         yield Scene(live)
 
 
@@ -78,7 +81,7 @@ class Direct:
     """The app without a server between, so that it answers in this very thread."""
 
     def __init__(self, scene: Scene) -> None:
-        self._web = jobsvc.build_app(scene.service).test_client(use_cookies=False)
+        self._web = composition_root.build_app(scene.service).test_client(use_cookies=False)
 
     def request(self, method: str, path: str, **given: Any) -> Any:
         """Ask the app."""

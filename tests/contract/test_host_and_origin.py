@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-import jobsvc
+import composition_root
 from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.live_server import PASSWORD, LiveServer
@@ -20,7 +20,10 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("named"), memory_mb=128, allowed_hosts="jobs.example.org"
     )
-    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
         yield live
 
 
@@ -33,7 +36,10 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         allowed_hosts="jobs.example.org",
         trusted_proxy="127.0.0.1",
     )
-    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
         yield live
 
 

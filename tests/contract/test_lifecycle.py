@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-import jobsvc
+import composition_root
 from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer, write_csv
@@ -25,7 +25,10 @@ def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("lonely"), workers=1, memory_mb=512, duckdb_threads=1
     )
-    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
         yield live
 
 
@@ -217,7 +220,10 @@ def test_a_job_past_its_types_limit_ends_as_timed_out(
 ) -> None:
     monkeypatch.setattr(Settings, "limit_min", lambda self, run_type: 0.001)
     settings = Settings(data_dir=tmp_path, memory_mb=512, duckdb_threads=1)
-    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
         _, job_id = start_import(live, big)
         job = live.finished(job_id)
     assert (job["status"], job["error_code"]) == ("failed", "timed_out")

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-import jobsvc
+import composition_root
 from http_api.sessions import COOKIE, CSRF_FIELD, csrf_token
 from job_runner.settings import Settings
 from storage.jobs import get_job
@@ -24,7 +24,10 @@ WITHOUT_RIGHTS = ("stranger", "removed", "expired")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """A server of its own: it gets several admins."""
     settings = Settings(data_dir=tmp_path_factory.mktemp("asked"), memory_mb=256)
-    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
         yield Scene(live)
 
 
@@ -57,7 +60,7 @@ def test_every_route_is_in_the_table_once(scene: Scene) -> None:
     """Whoever adds a route adds its row to permission_table.TABLE."""
     routes = [
         f"{method} {rule.rule}"
-        for rule in jobsvc.build_app(scene.service).url_map.iter_rules()
+        for rule in composition_root.build_app(scene.service).url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     ]
     assert sorted(row.route for row in TABLE) == sorted(routes)

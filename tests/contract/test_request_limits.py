@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-import jobsvc
+import composition_root
 from http_api import request_limits
 from http_api.security_headers import HEADERS
 from job_runner.settings import Settings
@@ -194,7 +194,10 @@ def test_a_users_file_may_be_large_also_in_chunks(server: LiveServer) -> None:
 def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server that takes files of a mebibyte."""
     settings = Settings(data_dir=tmp_path_factory.mktemp("tight"), memory_mb=128, upload_max_mb=1)
-    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
         yield live
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-import jobsvc
+import composition_root
 from http_api.security_headers import HEADERS
 from tests.live_server import LiveServer
 
@@ -47,7 +47,7 @@ def test_every_route_and_method_answers_with_them(server: LiveServer, draw: dict
     }
     statuses = set()
     nobody = server.client(None)
-    for rule in jobsvc.build_app(server.service).url_map.iter_rules():
+    for rule in composition_root.build_app(server.service).url_map.iter_rules():
         path = rule.rule
         for name, value in known.items():
             path = path.replace(name, value)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-import jobsvc
+import composition_root
 from job_runner.settings import Settings
 from storage.checking import check
 from storage.clock import system_clock
@@ -41,11 +41,14 @@ def own_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calendar: Calendar
 ) -> Iterator[LiveServer]:
     """A server with nothing in it, whose clock is the calendar's."""
-    monkeypatch.setattr(jobsvc, "system_clock", calendar.now)
+    monkeypatch.setattr(composition_root, "system_clock", calendar.now)
     settings = Settings(
         data_dir=tmp_path / "data", memory_mb=256, keep_jobs_days=20, keep_unreachable_days=10
     )
-    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
         yield live
 
 
@@ -126,9 +129,12 @@ def test_a_dry_run_tells_what_then_goes_and_what_a_ref_reaches_stays(
 def test_a_pruned_sample_of_a_job_that_stays_is_told_as_such(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calendar: Calendar
 ) -> None:
-    monkeypatch.setattr(jobsvc, "system_clock", calendar.now)
+    monkeypatch.setattr(composition_root, "system_clock", calendar.now)
     settings = Settings(data_dir=tmp_path / "data", memory_mb=256, keep_unreachable_days=10)
-    with jobsvc.serving_in_background(settings, "tests") as here, LiveServer(here) as live:
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
         dataset_id = live.new_table(100)
         first = live.draw(dataset_id, {**DRAW, "output_name": "first"})
         second = live.draw(dataset_id, {**DRAW, "source_ref": "smpl-first", "output_name": "next"})

@@ -25,13 +25,13 @@ from typing import Any
 
 import httpx
 
-import jobsvc
+import composition_root
 from storage.data_directory import DataDirectory
 from storage.database import Database, Transaction
 from tests.faults.history import Books, wait_until_idle
 from tests.forked_process import run_jobsvc
 
-ROOT = Path(jobsvc.__file__).parent
+ROOT = Path(composition_root.__file__).parent
 LASTING = ("fsync", "fdatasync", "link", "replace", "rename", "unlink", "remove", "rmdir")
 OFTEN = 2
 """How often the same point of the same function counts: a loop's later rounds are like these."""

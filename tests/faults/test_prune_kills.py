@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-import jobsvc
+import composition_root
 import storage.pruning
 from storage.checking import check, open_to_read
 from storage.clock import system_clock
@@ -35,7 +35,7 @@ def prune_later(fatal: str | None, data_dir: Path) -> None:
     """Prune, forty days after everything happened, a row at a time."""
     os.environ.update(SETTINGS)
     storage.pruning.BATCH = 1
-    jobsvc.system_clock = lambda: system_clock() + timedelta(days=40)  # type: ignore[attr-defined]
+    composition_root.system_clock = lambda: system_clock() + timedelta(days=40)  # type: ignore[attr-defined]
     dying.command(fatal, "prune", "--yes", "--data-dir", str(data_dir))
 
 

@@ -10,7 +10,7 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import jobsvc
+import composition_root
 from storage.clock import system_clock
 from tests.forked_process import run_jobsvc
 
@@ -39,5 +39,5 @@ def serve(data_dir: Path) -> None:
         return system_clock() + timedelta(seconds=shift_s())
 
     time.time = lambda: true_time() + shift_s()  # type: ignore[assignment]
-    jobsvc.system_clock = shifted_clock
+    composition_root.system_clock = shifted_clock
     run_jobsvc(["serve", "--port", "0", "--data-dir", str(data_dir)])

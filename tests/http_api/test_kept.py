@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-import jobsvc
+import composition_root
 from http_api.kept import Kept
 from http_api.kept_answers import WORTH_COMPRESSING_BYTES
 from storage.tokens import issue_token
@@ -102,7 +102,7 @@ def test_a_kept_token_ends_with_its_time_though_nothing_was_written(server: Live
             lifetime=timedelta(hours=1),
             clock=service.clock,
         )
-    client = jobsvc.build_app(service).test_client(use_cookies=False)
+    client = composition_root.build_app(service).test_client(use_cookies=False)
     headers = {"Authorization": f"Bearer {secret}"}
 
     def status() -> int:

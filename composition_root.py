@@ -1,0 +1,183 @@
+"""The composition root: settings → storage → engines → runner → app.
+
+Everything is opened here, in one order, and closed in the other; no other module opens anything.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+from apiflask import APIFlask
+
+import web_ui.pages
+from command_line.composition import Listening
+from http_api.app import create_app
+from http_api.http_server import HttpServer
+from http_api.metrics import Metrics
+from http_api.upload_gate import gate
+from job_runner.allocator import limit_arenas
+from job_runner.comparing import job_changed
+from job_runner.recovery import recover
+from job_runner.run_types import HANDLERS
+from job_runner.runner import Runner
+from job_runner.service import Service
+from job_runner.settings import Settings
+from parquet_tables.database import ParquetDatabase
+from storage.audit import THIS_PROCESS, record
+from storage.clock import system_clock, timestamp
+from storage.data_directory import DataDirectory, Owner
+from storage.data_files import DataFiles
+from storage.database import Database
+from storage.job_changes import JobChange, TellChange, tell_nobody
+from storage.tokens import issue_token
+from storage.users import add_user, first_admin
+
+OPERATOR_LIFETIME = timedelta(days=3650)
+"""The operator's token ends with its server, since the next start forgets it."""
+
+
+@contextmanager
+def running_service(
+    settings: Settings, purpose: str, tell: TellChange = tell_nobody
+) -> Iterator[Service]:
+    """Take the data directory, recover, and run jobs until the block ends.
+
+    ``tell`` takes each change of a job, those of the recovery among them.
+
+    Raises
+    ------
+    DataDirectoryInUse
+        Another process has the directory.
+    """
+    limit_arenas()
+    directory = DataDirectory(settings.data_dir)
+    directory.acquire(Owner(os.getpid(), purpose, timestamp(system_clock())))
+    try:
+        runner = Runner(HANDLERS, {"short": settings.workers, "long": settings.long_workers})
+        stopping = threading.Event()
+
+        def tell_all(change: JobChange) -> None:
+            tell(change)
+            job_changed(service, change)
+
+        with (
+            _parquet_database(settings, directory) as parquet,
+            _parquet_database(settings, directory) as parquet_long,
+        ):
+            service = Service(
+                settings=settings,
+                directory=directory,
+                database=Database(directory.database_path, tell_all),
+                data_files=DataFiles(directory.files_dir),
+                parquet=parquet,
+                parquet_long=parquet_long,
+                clock=system_clock,
+                new_id=lambda: str(uuid.uuid4()),
+                wake_runner=runner.wake,
+                interrupt_job=runner.interrupt,
+                stopping=stopping,
+            )
+            try:
+                recover(service)
+                _make_admin(service)
+                runner.start(service)
+                yield service
+            finally:
+                stopping.set()
+                service.quiet.stop()
+                runner.stop(settings.stop_grace_s)
+                service.database.close()
+    finally:
+        directory.release()
+
+
+def build_app(service: Service, metrics: Metrics | None = None) -> APIFlask:
+    """The WSGI app: the API and the pages."""
+    app = create_app(service, metrics or Metrics())
+    app.register_blueprint(web_ui.pages.blueprint)
+    return app
+
+
+@contextmanager
+def listening(settings: Settings, purpose: str) -> Iterator[Listening]:
+    """Serve over HTTP; the address is known inside the block, and ``serve`` answers requests."""
+    metrics = Metrics()
+    with running_service(settings, purpose, metrics.job_changed) as service:
+        app = build_app(service, metrics)
+        server = HttpServer(app, settings, gate(app, service), metrics.refused)
+        try:
+            token = _operator_token(service, purpose)
+            owner = service.directory.owner()
+            assert owner is not None  # noqa: S101 - it was written on opening
+            service.directory.write_owner(replace(owner, url=server.url, token=token))
+            yield Listening(service, server.url, token, server.run)
+        finally:
+            service.stopping.set()
+            service.wake_runner()
+            server.close()
+
+
+@contextmanager
+def serving_in_background(settings: Settings, purpose: str) -> Iterator[Listening]:
+    """Serve on a free port of this machine alone, for one command of the command line."""
+    here_alone = replace(settings, host="127.0.0.1", port=0, stop_grace_s=0)
+    with listening(here_alone, purpose) as here:
+        answering = threading.Thread(target=here.serve, name="http", daemon=True)
+        answering.start()
+        yield here
+
+
+def _parquet_database(settings: Settings, directory: DataDirectory) -> ParquetDatabase:
+    """One of the two instances, with half of the memory."""
+    return ParquetDatabase(
+        directory.root,
+        directory.spill_dir,
+        memory_mb=settings.memory_mb // 2,
+        threads=settings.duckdb_threads or None,
+    )
+
+
+def _make_admin(service: Service) -> None:
+    with service.database.write() as tx:
+        if first_admin(tx) is None:
+            admin = add_user(tx, service.settings.admin_soeid, "admin", None, service.clock)
+            record(
+                tx,
+                service.clock,
+                "user_added",
+                user_id=None,
+                origin=THIS_PROCESS,
+                about=("user", admin.id),
+                details={"soeid": admin.soeid, "role_name": admin.role_name},
+            )
+
+
+def _operator_token(service: Service, purpose: str) -> str:
+    with service.database.write() as tx:
+        admin = first_admin(tx)
+        assert admin is not None  # noqa: S101 - _make_admin saw to it
+        secret, token = issue_token(
+            tx,
+            admin.id,
+            kind="operator",
+            name="command line",
+            scope="write",
+            lifetime=OPERATOR_LIFETIME,
+            clock=service.clock,
+        )
+        record(
+            tx,
+            service.clock,
+            "token_made",
+            user_id=None,
+            origin=THIS_PROCESS,
+            about=("token", token.id),
+            details={"owner": admin.soeid, "kind": "operator", "for": purpose},
+        )
+    return secret
