@@ -103,7 +103,6 @@ def create_app(service: Service, metrics: Metrics) -> APIFlask:
     app.json = OrjsonProvider(app)
     app.extensions[SERVICE] = service
     app.extensions[HOLDERS] = Kept(MOST_HOLDERS)
-    app.extensions[kept_answers.KEPT] = Kept(kept_answers.MOST_ANSWERS)
     app.extensions[query_slots.SLOTS] = query_slots.query_slots(service.settings)
     app.extensions[row_reads.SEEN] = row_reads.SeenViews()
     app.extensions[job_events.SLOTS] = job_events.StreamSlots(service.settings)
@@ -121,6 +120,7 @@ def create_app(service: Service, metrics: Metrics) -> APIFlask:
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     openapi.register(app)
+    kept_answers.register(app, service, metrics)
     return app
 
 

@@ -1,9 +1,10 @@
 """Answers kept for as long as nothing changes.
 
 Many clients ask for the same job or list again and again. What such an answer says is settled by
-who asks, what is asked and what the database holds, so an answer is kept and sent again until the
-next commit. Invariant: a kept answer is byte for byte what the view would give now. Whether the
-token still holds is checked before, at every request.
+the request, all its headers but its own name, and by what the database holds. So it is kept where
+it leaves the app, and the same request is answered there until the next commit: Flask and the views
+would take seven times as long. Invariants: a kept answer is what the app would give now; whether
+the token still holds is looked at each time; the request is named, counted and logged as any other.
 
 An answer that is asked for again by a client that takes gzip, as browsers do, is compressed once:
 to send a page of 100 jobs costs as much as all else that a kept answer takes.
@@ -12,63 +13,136 @@ to send a page of 100 jobs costs as much as all else that a kept answer takes.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, wraps
-from typing import Any, TypeVar, cast
+from hashlib import sha256
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from flask import Response, current_app, make_response, request
+from apiflask import APIFlask
+from flask import Response, make_response, request
 
-from http_api.access import service, user
+from http_api.access import holder
 from http_api.kept import Kept
+from http_api.metrics import Metrics
+from http_api.observation import observe_kept, present_route
+from http_api.request_ids import HEADER, request_id
+from job_runner.service import Service
+from storage.tokens import TokenHolder
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-KEPT = "jobsvc.kept_answers"
+MAY_KEEP = "jobsvc.may_keep"
 MOST_ANSWERS = 256
 LARGEST_BYTES = 256 * 1024
 WORTH_COMPRESSING_BYTES = 8 * 1024
 LEVEL = 1
 """A page of 100 jobs becomes a tenth in 0.3 ms; the best level takes eight times as long."""
+OWN_HEADERS = frozenset({HEADER.lower(), "content-length"})
+"""What is made anew for each answer."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a view answered, to whom, and what the log and the metrics tell of it."""
+
+    holder: TokenHolder
+    path: str
+    route: str
+    body: bytes
+    takes_gzip: bool
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer's JSON, and the same compressed, from when that is first asked for."""
+    """An answer with its headers, and the same compressed, from when that is first asked for."""
 
-    body: bytes
+    content: Content
+    headers: list[tuple[str, str]]
 
     @cached_property
-    def compressed(self) -> bytes:
-        """The body as gzip, without a time, so that it is the same each time."""
-        return gzip.compress(self.body, LEVEL, mtime=0)
+    def sent_again(self) -> tuple[bytes, list[tuple[str, str]]]:
+        """Body and headers for who asks again."""
+        body, headers = self.content.body, self.headers
+        if self.content.takes_gzip and len(body) >= WORTH_COMPRESSING_BYTES:
+            # Without a time, so that it is the same each time.
+            body = gzip.compress(body, LEVEL, mtime=0)
+            headers = [*headers, ("Content-Encoding", "gzip")]
+        return body, [*headers, ("Content-Length", str(len(body)))]
 
 
 def kept_while_unchanged(view: View) -> View:
-    """Keep the JSON answers of a view that reads the database and nothing else."""
+    """Let the JSON answers of a view be kept; it reads the database and nothing else."""
 
     @wraps(view)
     def answering(*args: Any, **values: Any) -> Response:
-        kept: Kept[Answer] = current_app.extensions[KEPT]
-        asking = user()
-        key = (asking.id, asking.role_name, request.path, request.query_string)
-        version = service().database.version
-        answer = kept.get(version, key)
-        if answer is not None:
-            return _sent(answer)
         response = make_response(view(*args, **values))
         if response.status_code == 200 and len(body := response.get_data()) <= LARGEST_BYTES:
-            kept.keep(version, key, Answer(body))
+            takes_gzip = request.accept_encodings["gzip"] > 0
+            content = Content(holder(), request.path, present_route(), body, takes_gzip)
+            request.environ[MAY_KEEP] = content
         response.vary.add("Accept-Encoding")
         return response
 
     return cast(View, answering)
 
 
-def _sent(answer: Answer) -> Response:
-    gzipped = len(answer.body) >= WORTH_COMPRESSING_BYTES and request.accept_encodings["gzip"] > 0
-    response = Response(answer.compressed if gzipped else answer.body, mimetype="application/json")
-    response.headers["Vary"] = "Accept-Encoding"
-    if gzipped:
-        response.headers["Content-Encoding"] = "gzip"
-    return response
+def register(app: APIFlask, service: Service, metrics: Metrics) -> None:
+    """Keep the app's answers; registered last, since what stands around the app is passed by."""
+    kept = KeptAnswers(app.wsgi_app, service, metrics)
+    app.wsgi_app = kept.answer  # type: ignore[method-assign]
+
+
+class KeptAnswers:
+    """Answers by itself what the app was asked before, and else has the app answer."""
+
+    def __init__(self, app: WSGIApplication, service: Service, metrics: Metrics) -> None:
+        self._app = app
+        self._service = service
+        self._metrics = metrics
+        self._kept = Kept[Answer](MOST_ANSWERS)
+
+    def answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Be the WSGI app."""
+        if environ["REQUEST_METHOD"] != "GET" or environ.get("CONTENT_LENGTH", "") not in ("", "0"):
+            return self._app(environ, start_response)
+        began, key = perf_counter(), _asked(environ)
+        version = self._service.database.version
+        answer = self._kept.get(version, key)
+        if answer is None or answer.content.holder.has_ended(self._service.clock):
+            return self._app(environ, self._keeping(environ, start_response, version, key))
+        name = request_id(environ.get("HTTP_X_REQUEST_ID"))
+        body, headers = answer.sent_again
+        start_response("200 OK", [*headers, (HEADER, name)])
+        content = answer.content
+        fields = {"request_id": name, "route": content.route, "user_id": content.holder.user.id}
+        observe_kept(self._metrics, content.path, fields, perf_counter() - began, len(body))
+        return [body]
+
+    def _keeping(
+        self, environ: WSGIEnvironment, start_response: StartResponse, version: int, key: bytes
+    ) -> StartResponse:
+        """Start an answer, and keep it if the view says that it may be."""
+
+        def started(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            content = environ.get(MAY_KEEP)
+            if content is not None and status.startswith("200 "):
+                lasting = [pair for pair in headers if pair[0].lower() not in OWN_HEADERS]
+                self._kept.keep(version, key, Answer(content, lasting))
+            return start_response(status, headers, *error)
+
+        return started
+
+
+def _asked(environ: WSGIEnvironment) -> bytes:
+    """Stands for all of a request without a body that its answer may depend on.
+
+    Hashed, so that neither a token nor long headers are kept.
+    """
+    names = [name for name in environ if name.startswith("HTTP_") and name != "HTTP_X_REQUEST_ID"]
+    headers = [(name, environ[name]) for name in names]
+    return sha256(repr((environ["PATH_INFO"], environ["QUERY_STRING"], headers)).encode()).digest()

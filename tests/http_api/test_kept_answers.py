@@ -1,0 +1,151 @@
+"""Answers that are sent again without the app: the same, counted and logged, and nobody else's."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from werkzeug.test import Client, TestResponse
+
+import composition_root
+from http_api import jobs_routes
+from http_api.metrics import Metrics
+from job_runner import log_context
+from job_runner.settings import Settings
+from storage.tokens import issue_token
+from storage.users import first_admin
+
+LISTED = "/api/jobs"
+
+
+class Stage:
+    """A service in which nothing happens, its app, a token, and how often a list was made."""
+
+    def __init__(self, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = datetime.now(UTC)
+        self.made = 0
+        self.metrics = Metrics()
+        settings = Settings(data_dir=data_dir, memory_mb=128)
+        self._running = composition_root.running_service(settings, "tests")
+        self.service = replace(self._running.__enter__(), clock=lambda: self.now)
+        with self.service.database.write() as tx:
+            admin = first_admin(tx)
+            assert admin is not None
+            self.user_id = admin.id
+            self.token, _ = issue_token(
+                tx,
+                admin.id,
+                kind="session",
+                name="",
+                scope="read",
+                lifetime=timedelta(hours=1),
+                clock=self.service.clock,
+            )
+        list_jobs = jobs_routes.list_jobs
+
+        def counted(*args: object, **named: object) -> object:
+            self.made += 1
+            return list_jobs(*args, **named)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(jobs_routes, "list_jobs", counted)
+        app = composition_root.build_app(self.service, self.metrics)
+        self.client: Client = app.test_client(use_cookies=False)
+
+    def ask(self, path: str = LISTED, method: str = "GET", **headers: str) -> TestResponse:
+        """Ask with the token; underscores in headers' names stand for hyphens."""
+        given = {"Authorization": f"Bearer {self.token}"}
+        given |= {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.open(path, method=method, headers=given)
+
+    def close(self) -> None:
+        self._running.__exit__(None, None, None)
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    built = Stage(tmp_path, monkeypatch)
+    yield built
+    built.close()
+
+
+def test_the_same_request_is_answered_the_same_without_the_view(stage: Stage) -> None:
+    first, again = stage.ask(), stage.ask()
+    assert stage.made == 1
+    assert again.data == first.data
+    named = {name: value for name, value in first.headers if name != "X-Request-ID"}
+    assert {name: value for name, value in again.headers if name != "X-Request-ID"} == named
+    assert again.headers["X-Request-ID"] != first.headers["X-Request-ID"]
+    assert stage.ask(X_Request_ID="mine").headers["X-Request-ID"] == "mine"
+    assert stage.made == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        (f"{LISTED}?limit=5", {}),
+        (LISTED, {"Accept_Encoding": "gzip"}),
+        (LISTED, {"Host": "127.0.0.1:99"}),
+        (LISTED, {"Cookie": "theme=dark"}),
+    ],
+)
+def test_another_request_is_answered_by_the_view(
+    stage: Stage, path: str, headers: dict[str, str]
+) -> None:
+    stage.ask()
+    assert stage.ask(path, **headers).status_code == 200
+    assert stage.made == 2
+
+
+def test_a_commit_ends_what_was_kept(stage: Stage) -> None:
+    stage.ask()
+    with stage.service.database.write():
+        pass
+    stage.ask()
+    assert stage.made == 2
+
+
+def test_what_is_refused_is_refused_though_the_answer_was_kept(stage: Stage) -> None:
+    assert stage.ask().status_code == 200
+    assert stage.client.get(LISTED).status_code == 401
+    assert stage.ask(Authorization="Bearer other").status_code == 401
+    assert stage.ask(Host="evil.example.org").status_code == 421
+    assert stage.ask(method="POST").status_code in (403, 405)
+    head = stage.ask(method="HEAD")
+    assert (head.status_code, head.data) == (200, b"")
+    stage.now += timedelta(hours=1)
+    assert stage.ask().status_code == 401
+
+
+def test_refusals_are_not_kept(stage: Stage) -> None:
+    path = "/api/jobs/none"
+    assert [stage.ask(path).status_code for _ in range(2)] == [404, 404]
+    route = {"method": "GET", "route": "/api/jobs/{job_id}", "status": "404"}
+    found = stage.metrics.registry.get_sample_value("jobsvc_http_requests_total", route)
+    assert found == 2
+
+
+def test_a_kept_answer_is_counted_and_logged_as_any_other(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    access = logging.getLogger("jobsvc.access")
+    caplog.handler.addFilter(log_context.ContextFilter())
+    with caplog.at_level(logging.INFO, logger=access.name):
+        sizes = [len(stage.ask(X_Request_ID=f"r{turn}").data) for turn in range(3)]
+    assert stage.made == 1
+    lines = [record for record in caplog.records if record.name == access.name]
+    told = ("method", "route", "path", "status", "user_id", "sent_bytes", "received_bytes")
+    assert [[getattr(line, name) for name in told] for line in lines] == [
+        ["GET", LISTED, LISTED, 200, stage.user_id, size, 0] for size in sizes
+    ]
+    assert [line.request_id for line in lines] == ["r0", "r1", "r2"]  # type: ignore[attr-defined]
+    route = {"method": "GET", "route": LISTED, "status": "200"}
+    value = stage.metrics.registry.get_sample_value
+    assert value("jobsvc_http_requests_total", route) == 3
+    assert value("jobsvc_http_request_seconds_count", route) == 3
+    assert value("jobsvc_http_response_bytes_total", {"route": LISTED}) == sum(sizes)
+    assert value("jobsvc_http_requests_in_progress") == 0
+    assert not log_context.present_fields()
