@@ -145,5 +145,5 @@ def _asked(environ: WSGIEnvironment) -> bytes:
     Hashed, so that neither a token nor long headers are kept.
     """
     names = [name for name in environ if name.startswith("HTTP_") and name != "HTTP_X_REQUEST_ID"]
-    headers = [(name, environ[name]) for name in names]
-    return sha256(repr((environ["PATH_INFO"], environ["QUERY_STRING"], headers)).encode()).digest()
+    asked = [(name, environ.get(name)) for name in ("PATH_INFO", "QUERY_STRING", *names)]
+    return sha256(repr(asked).encode()).digest()
