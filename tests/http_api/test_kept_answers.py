@@ -3,73 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
-from werkzeug.test import Client, TestResponse
 
-import composition_root
-from http_api import jobs_routes
-from http_api.metrics import Metrics
 from job_runner import log_context
-from job_runner.settings import Settings
-from storage.tokens import issue_token
-from storage.users import first_admin
-
-LISTED = "/api/jobs"
-
-
-class Stage:
-    """A service in which nothing happens, its app, a token, and how often a list was made."""
-
-    def __init__(self, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = datetime.now(UTC)
-        self.made = 0
-        self.metrics = Metrics()
-        settings = Settings(data_dir=data_dir, memory_mb=128)
-        self._running = composition_root.running_service(settings, "tests")
-        self.service = replace(self._running.__enter__(), clock=lambda: self.now)
-        with self.service.database.write() as tx:
-            admin = first_admin(tx)
-            assert admin is not None
-            self.user_id = admin.id
-            self.token, _ = issue_token(
-                tx,
-                admin.id,
-                kind="session",
-                name="",
-                scope="read",
-                lifetime=timedelta(hours=1),
-                clock=self.service.clock,
-            )
-        list_jobs = jobs_routes.list_jobs
-
-        def counted(*args: object, **named: object) -> object:
-            self.made += 1
-            return list_jobs(*args, **named)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(jobs_routes, "list_jobs", counted)
-        app = composition_root.build_app(self.service, self.metrics)
-        self.client: Client = app.test_client(use_cookies=False)
-
-    def ask(self, path: str = LISTED, method: str = "GET", **headers: str) -> TestResponse:
-        """Ask with the token; underscores in headers' names stand for hyphens."""
-        given = {"Authorization": f"Bearer {self.token}"}
-        given |= {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.client.open(path, method=method, headers=given)
-
-    def close(self) -> None:
-        self._running.__exit__(None, None, None)
-
-
-@pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    built = Stage(tmp_path, monkeypatch)
-    yield built
-    built.close()
+from tests.http_api.stage import LISTED, Stage
 
 
 def test_the_same_request_is_answered_the_same_without_the_view(stage: Stage) -> None:

@@ -1,0 +1,17 @@
+"""What several tests of the HTTP side need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.http_api.stage import Stage, quiet_stage
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """An app over a service in which nothing happens."""
+    with quiet_stage(tmp_path, monkeypatch) as built:
+        yield built
