@@ -105,8 +105,7 @@ class LimitedParser(HTTPRequestParser):  # type: ignore[misc]
             return
         self.may_be_slow = limit > self.adj.max_request_body_size
         # The parser asks its adjustments, which all requests share, for the limit.
-        self.adj = copy.copy(self.adj)
-        self.adj.max_request_body_size = limit + 1
+        self.adj = _adjusted(self.adj, limit + 1)
 
     def is_too_slow(self, now: float) -> bool:
         """Whether it should have arrived by now."""
@@ -211,6 +210,14 @@ def limited_channel(gate: Gate, tell_refusal: Callable[[str], None]) -> type[HTT
     parser = functools.partial(LimitedParser, gate)
     own = {"parser_class": staticmethod(parser), "tell_refusal": staticmethod(tell_refusal)}
     return type("GatedChannel", (LimitedChannel,), own)
+
+
+@functools.lru_cache(maxsize=8)
+def _adjusted(adj: Any, max_body_size: int) -> Any:
+    """Waitress' adjustments with another limit; there are as many limits as a gate knows."""
+    adjusted = copy.copy(adj)
+    adjusted.max_request_body_size = max_body_size
+    return adjusted
 
 
 def _not_kept(error: OSError) -> Refusal:

@@ -39,6 +39,8 @@ def gate(app: Flask, service: Service) -> Gate:
         return ""
 
     def limit(method: str, path: str, headers: Mapping[str, str]) -> int | Refusal:
+        if not headers.get("CONTENT_TYPE", "").lower().startswith("multipart/"):
+            return small_bytes  # no file can come; most requests don't have to be matched twice
         asked = endpoint(method, path)
         if asked not in large_bytes:
             return small_bytes

@@ -93,9 +93,20 @@ def form(content: bytes) -> bytes:
     ],
 )
 def test_a_large_body_is_refused_before_it_is_sent(server: LiveServer, line: str) -> None:
-    with Raw(server) as raw:
-        raw.send(f"{line} HTTP/1.1", "Host: localhost", f"Content-Length: {SMALL + 1}")
-        refusal(raw, 413, "too_large")
+    for kind in ("application/json", "multipart/form-data; boundary=b"):
+        with Raw(server) as raw:
+            size = f"Content-Length: {SMALL + 1}"
+            raw.send(f"{line} HTTP/1.1", "Host: localhost", f"Content-Type: {kind}", size)
+            refusal(raw, 413, "too_large")
+
+
+def test_only_a_form_can_bring_a_large_file(server: LiveServer) -> None:
+    token = server.admin.headers["Authorization"].split()[1]
+    lines = import_lines(server.new_dataset(), token, SMALL + 1)
+    for kind in ("text/csv", "application/x-www-form-urlencoded"):
+        with Raw(server) as raw:
+            raw.send(*(f"Content-Type: {kind}" if "multipart" in one else one for one in lines))
+            refusal(raw, 413, "too_large")
 
 
 def test_a_body_of_the_largest_size_is_taken_in(server: LiveServer) -> None:
