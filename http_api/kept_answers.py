@@ -2,8 +2,8 @@
 
 Many clients ask for the same job or list again and again. What such an answer says is settled by
 the request, all its headers but its own name, and by what the database holds. So it is kept where
-it leaves the app, and the same request is answered there until the next commit: Flask and the views
-would take seven times as long. Invariants: a kept answer is what the app would give now; whether
+it leaves the app, and the same request is answered there until the next commit: Flask takes nine
+times as long to find the same. Invariants: a kept answer is what the app would give now; whether
 the token still holds is looked at each time; the request is named, counted and logged as any other.
 
 An answer that is asked for again by a client that takes gzip, as browsers do, is compressed once:
