@@ -40,8 +40,8 @@ class ApiClient:
         given = {name: value for name, value in query.items() if value is not None}
         return _answer(self._http.get(path, params=given))
 
-    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Send a JSON body."""
+    def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Send a JSON body, or none."""
         return _answer(self._http.post(path, json=body))
 
     def upload(
@@ -75,16 +75,22 @@ class ApiClient:
         Raises
         ------
         CommandFailed
-            The job failed; with its message.
+            The job failed, with its message; or it isn't waited for any more (Ctrl-C).
         """
-        while True:
-            job = self.get(f"/api/jobs/{job_id}")
-            told(job["progress"], job["progress_message"] or job["status"])
-            if job["status"] == "completed":
-                return job
-            if job["status"] == "failed":
-                raise CommandFailed(f"Job {job_id} failed: {job['error_message']}")
-            time.sleep(POLL_INTERVAL_S)
+        try:
+            while True:
+                job = self.get(f"/api/jobs/{job_id}")
+                told(job["progress"], job["progress_message"] or job["status"])
+                if job["status"] == "completed":
+                    return job
+                if job["status"] == "failed":
+                    raise CommandFailed(f"Job {job_id} failed: {job['error_message']}")
+                time.sleep(POLL_INTERVAL_S)
+        except KeyboardInterrupt:
+            raise CommandFailed(
+                f"The job isn't ended by this. Follow it: jobsvc watch {job_id}. "
+                f"End it: jobsvc cancel {job_id}"
+            ) from None
 
     def dataset_id(self, name_or_id: str) -> int:
         """The dataset that a name or an id stands for.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import click
 
 from command_line.connection import Target, connected
@@ -11,7 +13,7 @@ from storage.jobs import RUN_TYPES, STATUSES
 
 
 @click.command()
-@click.argument("job_id", required=False)
+@click.argument("job_id", type=click.UUID, required=False)
 @click.option("--status", type=click.Choice(STATUSES))
 @click.option("--run-type", type=click.Choice(RUN_TYPES))
 @click.option("--dataset", help="Name or id.")
@@ -20,7 +22,7 @@ from storage.jobs import RUN_TYPES, STATUSES
 @with_target
 def jobs(
     target: Target,
-    job_id: str | None,
+    job_id: UUID | None,
     status: str | None,
     run_type: str | None,
     dataset: str | None,

@@ -23,9 +23,28 @@ DATA_DIR = click.option(
     help="Where everything is kept [variable JOBSVC_DATA_DIR; default: the platform's user data "
     "folder].",
 )
+JOB = click.argument("job_id", type=click.UUID)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
 BATCH = click.option(
     "--batch", is_flag=True, help="Let interactive work of anyone go first on a busy server."
+)
+SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".xlsx": "xlsx"}
+"""Endings of files that rows are written to, and the API's names of their formats."""
+
+
+def _with_known_ending(
+    _context: click.Context, _option: click.Parameter, output: Path | None
+) -> Path | None:
+    if output is not None and output.suffix not in SUFFIXES:
+        raise click.BadParameter(f"The file's ending must be one of {', '.join(SUFFIXES)}.")
+    return output
+
+
+OUTPUT = click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=_with_known_ending,
+    help="Write the rows to this file: .csv, .parquet, .arrow or .xlsx.",
 )
 
 

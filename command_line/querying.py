@@ -10,9 +10,8 @@ import click
 
 from command_line.api_client import ApiClient
 from command_line.connection import Target, connected
-from command_line.options import AS_JSON, BATCH, with_target
+from command_line.options import AS_JSON, BATCH, OUTPUT, SUFFIXES, with_target
 from command_line.output import print_json, print_table, progress_bar
-from command_line.sampling import SUFFIXES
 
 MOST_SHOWN = 1000
 WIDEST_CELL = 60
@@ -29,11 +28,7 @@ WIDEST_CELL = 60
     show_default=True,
     help="Rows to show; with --output and --name the result is whole.",
 )
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the rows to this file: .csv, .parquet, .arrow or .xlsx.",
-)
+@OUTPUT
 @click.option("--name", help="Keep the result under the ref expl-NAME.")
 @BATCH
 @AS_JSON
@@ -60,10 +55,6 @@ def sql_command(
     jobsvc sql flights "SELECT * FROM data WHERE dep_delay > 60" --output late.parquet
     jobsvc sql flights - --ref smpl-q1 --name q1-means < means.sql
     """
-    if output is not None and output.suffix not in SUFFIXES:
-        raise click.BadParameter(
-            f"The file's ending must be one of {', '.join(SUFFIXES)}.", param_hint="--output"
-        )
     body = {"sql": sys.stdin.read() if statement == "-" else statement}
     if ref is not None:
         body["source_ref"] = ref

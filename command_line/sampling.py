@@ -12,10 +12,9 @@ from command_line.connection import Target, connected
 from command_line.draw_options import draw_body, with_draw
 from command_line.failures import CommandFailed
 from command_line.hints import tell_hints
-from command_line.options import AS_JSON, BATCH, with_target
+from command_line.options import AS_JSON, BATCH, OUTPUT, SUFFIXES, with_target
 from command_line.output import print_json, print_table, progress_bar
 
-SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".xlsx": "xlsx"}
 GROUPS_SHOWN = 40
 
 
@@ -23,11 +22,7 @@ GROUPS_SHOWN = 40
 @click.argument("dataset")
 @with_draw
 @click.option("--name", help="The sample's ref will be smpl-NAME.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the rows to this file: .csv, .parquet, .arrow or .xlsx.",
-)
+@OUTPUT
 @BATCH
 @AS_JSON
 @with_target
@@ -48,10 +43,6 @@ def sample(
     jobsvc sample sales --method weighted --weight amount --size 60 --filter "amount > 0"
     jobsvc sample sales --body rounds.json --name q1
     """
-    if output is not None and output.suffix not in SUFFIXES:
-        raise click.BadParameter(
-            f"The file's ending must be one of {', '.join(SUFFIXES)}.", param_hint="--output"
-        )
     body = draw_body(**draw)
     if name is not None:
         body["output_name"] = name

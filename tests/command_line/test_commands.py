@@ -170,7 +170,7 @@ def test_a_lost_password_is_mended_with_a_link(run: Run) -> None:
         ),
         (("import", "missing.csv", "--dataset", "x"), 2, "missing.csv"),
         (("import", "broken.csv", "--dataset", "x"), 1, "Line 3"),
-        (("jobs", "none"), 1, 'no job "none"'),
+        (("jobs", "none"), 2, "not a valid UUID"),
         (("jobs", "--status", "done"), 2, "completed"),
         (("user", "add", "x", "--password-stdin"), 1, "[A-Za-z0-9]{7}"),
         (("token", "create", "nobody0"), 1, 'no user "nobody0"'),

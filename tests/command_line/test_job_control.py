@@ -1,0 +1,133 @@
+"""Following, ending and repeating jobs by commands, and fetching what they drew."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import composition_root
+from job_runner.settings import Settings
+from tests.command_line.conftest import Run
+from tests.live_server import LiveServer
+
+ENDLESS = "SELECT sum(a.range) FROM range(1000000) a, range(1000000) b"
+MISSING = "00000000-0000-4000-8000-000000000000"
+DRAW = {"method": "random", "sample_size": 7, "seed": 3}
+
+
+@pytest.fixture
+def live(run: Run, data_dir: Path) -> Iterator[LiveServer]:
+    """A server on the commands' data directory; ``run`` has set its name."""
+    settings = Settings(data_dir=data_dir, memory_mb=256, stop_grace_s=0)
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as served,
+    ):
+        yield served
+
+
+def endless_job(live: LiveServer) -> str:
+    """A query that runs until it is cancelled."""
+    path = f"/api/exploration/datasets/{live.new_table(20)}/jobs"
+    job_id: str = live.admin.post(path, json={"sql": ENDLESS}).json()["job_id"]
+    end = time.monotonic() + 30
+    while live.admin.get(f"/api/jobs/{job_id}").json()["status"] != "running":
+        assert time.monotonic() < end
+        time.sleep(0.005)
+    return job_id
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_job_is_followed_to_its_end(run: Run, live: LiveServer) -> None:
+    job = live.draw(live.new_table(20), DRAW)
+    shown = run("watch", job["id"]).stdout
+    assert f"Job {job['id']} (sampling) completed in " in shown
+    assert f"ref {job['output_summary']['output_ref']}" in shown
+    assert json.loads(run("watch", job["id"], "--json").stdout)["status"] == "completed"
+
+
+def test_a_running_job_is_cancelled_and_can_be_done_again(run: Run, live: LiveServer) -> None:
+    job_id = endless_job(live)
+    assert f"Job {job_id} (exploration): Cancelled by admin00." in run("cancel", job_id).stdout
+    assert "is failed already" in run("cancel", job_id, code=1).stderr
+    assert "Cancelled by admin00" in run("watch", job_id, code=1).stderr
+    retried = threading.Thread(target=run, args=("retry", job_id), kwargs={"code": 1})
+    retried.start()
+    end = time.monotonic() + 30
+    again: list[dict[str, Any]] = []
+    while not again:
+        assert time.monotonic() < end
+        running = {"run_type": "exploration", "status": "running"}
+        again = live.admin.get("/api/jobs", params=running).json()["jobs"]
+    assert json.loads(run("cancel", again[0]["id"], "--json").stdout)["retry_of"] == job_id
+    retried.join(30)
+    assert not retried.is_alive()
+
+
+def test_only_a_failed_job_is_done_again(run: Run, live: LiveServer) -> None:
+    job = live.draw(live.new_table(20), DRAW)
+    assert "completed" in run("retry", job["id"], code=1).stderr
+
+
+def test_a_log_tells_the_steps(run: Run, live: LiveServer) -> None:
+    job = live.draw(live.new_table(20), DRAW)
+    lines = run("log", job["id"]).stdout.splitlines()
+    assert lines[0].split() == ["at", "what"]
+    steps = [line.split("  ")[-1] for line in lines[1:]]
+    assert steps[0].startswith("accepted, request ")
+    assert (steps[1], steps[-1]) == ("attempt 1 started", "completed")
+    entries = json.loads(run("log", job["id"], "--json").stdout)
+    assert len(entries) == len(lines) - 1
+
+
+def test_what_was_drawn_is_fetched_later(run: Run, live: LiveServer, tmp_path: Path) -> None:
+    dataset = live.new_table(20)
+    job = live.draw(dataset, {**DRAW, "export_residual": True})
+    drawn, left = tmp_path / "drawn.csv", tmp_path / "left.csv"
+    assert f"Rows written to {drawn}" in run("fetch", job["id"], "--output", str(drawn)).stdout
+    run("fetch", job["id"], "--residual", "--output", str(left))
+    ids = [{row["id"] for row in rows_of(path)} for path in (drawn, left)]
+    assert (len(ids[0]), len(ids[1]), ids[0] & ids[1]) == (7, 13, set())
+    query = live.explore(dataset, {"sql": "SELECT 5 AS five"})
+    run("fetch", query["id"], "--output", str(drawn))
+    assert rows_of(drawn) == [{"five": "5"}]
+
+
+def test_a_job_without_rows_says_so(run: Run, live: LiveServer, tmp_path: Path) -> None:
+    output = ("--output", str(tmp_path / "none.csv"))
+    live.new_table(20)
+    (imported,) = live.admin.get("/api/jobs?run_type=import").json()["jobs"]
+    assert "no draw and no query" in run("fetch", imported["id"], *output, code=1).stderr
+    assert "no residual" in run("fetch", imported["id"], "--residual", *output, code=1).stderr
+    assert "ending must be one of" in run("fetch", MISSING, "--output", "x.doc", code=2).stderr
+    assert "--output" in run("fetch", MISSING, code=2).stderr
+    assert not (tmp_path / "none.csv").exists()
+
+
+@pytest.mark.parametrize("command", ["watch", "cancel", "retry", "log", "jobs"])
+def test_what_is_no_job_is_told(run: Run, live: LiveServer, command: str) -> None:
+    assert f'There is no job "{MISSING}".' in run(command, MISSING, code=1).stderr
+    assert "not a valid UUID" in run(command, "../users", code=2).stderr
+
+
+def test_who_stops_waiting_is_told_how_to_go_on(run: Run, live: LiveServer) -> None:
+    job_id = endless_job(live)
+    threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    told = run("watch", job_id, code=1).stderr
+    assert f"jobsvc watch {job_id}" in told
+    assert f"jobsvc cancel {job_id}" in told
+    assert live.admin.get(f"/api/jobs/{job_id}").json()["status"] == "running"
+    run("cancel", job_id)
