@@ -15,7 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.draw import print_goal
+from benchmarks.figures import print_goal
 from job_runner.round_weights import counted_rounds
 from job_runner.sample_side import sample_columns, sample_side
 from parquet_tables.database import ParquetDatabase
@@ -161,9 +161,9 @@ def main() -> None:
             )
             share = 100 * out / options.draws
             if name in BAD:
-                print_goal(f"{name}, not called out", 100 - share, "%", MISSED_GOAL)
+                print_goal(f"{name}, not called out", 100 - share, "%", most=MISSED_GOAL)
             else:
-                print_goal(f"{name}, called out", share, "%", ALARMS_GOAL)
+                print_goal(f"{name}, called out", share, "%", most=ALARMS_GOAL)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import duckdb
 
+from benchmarks.figures import peak_mib
 from import_engine.importer import import_file
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import no_report
@@ -69,7 +69,7 @@ def measure_here(contender: str, source: Path, memory_mb: int, threads: int) -> 
         start = time.perf_counter()
         run(inside, root, memory_mb, threads)
         seconds = time.perf_counter() - start
-    return Measured(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return Measured(seconds, peak_mib())
 
 
 def measure(contender: str, source: Path, memory_mb: int, threads: int) -> Measured:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -30,7 +29,8 @@ from pathlib import Path
 
 import duckdb
 
-from benchmarks.draw import described, make_lineitem, print_goal
+from benchmarks.draw_contenders import described, make_lineitem
+from benchmarks.figures import peak_mib, print_goal
 from parquet_tables.database import ParquetDatabase
 from profiling_engine import profile_table
 
@@ -96,7 +96,7 @@ def serve(name: str, path: Path, threads: int, memory_mb: int) -> None:
             start, used = time.perf_counter(), time.process_time()
             run()
             times = (time.perf_counter() - start, time.process_time() - used)
-            peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024
+            peak_mb = peak_mib()
             print(*times, peak_mb, flush=True)
 
 
@@ -127,10 +127,10 @@ def report(contenders: dict[str, Contender]) -> None:
     ours, other = contenders[OURS], contenders[SUMMARIZE]
     print("goals, set for --scale 10:")
     ratio = statistics.median(other.seconds) / statistics.median(ours.seconds)
-    print_goal(f"{OURS} beside {SUMMARIZE}", ratio, "x faster", 1.0)
+    print_goal(f"{OURS} beside {SUMMARIZE}", ratio, "x faster", least=1.0)
     ratio = statistics.median(other.processor) / statistics.median(ours.processor)
-    print_goal("the same in processor time", ratio, "x faster", 1.0)
-    print_goal(f"{OURS}, peak", ours.peak_mb, "MiB", PEAK_GOAL_MB)
+    print_goal("the same in processor time", ratio, "x faster", least=1.0)
+    print_goal(f"{OURS}, peak", ours.peak_mb, "MiB", most=PEAK_GOAL_MB)
 
 
 def beside_ydata(python: str, path: Path, limits: list[str]) -> None:
@@ -144,8 +144,8 @@ def beside_ydata(python: str, path: Path, limits: list[str]) -> None:
     print(f"{path.name}: ydata-profiling, minimal: {seconds:.2f} s, processor {processor:.2f} s")
     median, used = statistics.median(ours.seconds), statistics.median(ours.processor)
     print(f"{path.name}: {OURS}: {median:.3f} s, processor {used:.3f} s")
-    print_goal(f"{OURS} beside ydata-profiling", seconds / median, "x faster", YDATA_GOAL)
-    print_goal("the same in processor time", processor / used, "x faster", YDATA_GOAL)
+    print_goal(f"{OURS} beside ydata-profiling", seconds / median, "x faster", least=YDATA_GOAL)
+    print_goal("the same in processor time", processor / used, "x faster", least=YDATA_GOAL)
 
 
 def main() -> None:
