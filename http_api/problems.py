@@ -8,9 +8,8 @@ what the client can't know (a trace, a path) stays in the log.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from itertools import islice
 from typing import Any
 
 from apiflask import APIFlask
@@ -18,6 +17,7 @@ from apiflask.exceptions import HTTPError
 from flask import Response, current_app, g, jsonify
 
 from domain_errors import DomainError
+from http_api.validation_errors import place, validation_errors
 from job_runner.faults import passing_fault
 from storage.machine_faults import damage
 
@@ -85,8 +85,6 @@ RETRY_AFTER_S = "5"
 """When to come back after a fault of the machine that may pass, such as a full disk."""
 
 PROBLEM = "application/problem+json"
-MOST_ERRORS = 100
-"""A document lists so many errors at the most: a body can hold a hundred thousand."""
 
 
 class InvalidRequest(DomainError):
@@ -167,15 +165,9 @@ DETAILS = {
 
 def of_http_error(error: HTTPError) -> Response:
     """The problem document of an error that Flask, APIFlask or webargs raised."""
-    location_messages = error.detail if isinstance(error.detail, Mapping) else {}
     if error.status_code in (400, 422):
-        errors = [
-            {"loc": list(loc), "msg": message, "type": "value_error"}
-            for loc, message in islice(_flattened(location_messages), MOST_ERRORS)
-        ]
-        if not errors:
-            errors = [{"loc": ["body"], "msg": "The request can't be read.", "type": "value_error"}]
-        detail = "; ".join(f"{_place(item['loc'])}: {item['msg']}" for item in errors[:5])
+        errors = validation_errors(error.detail if isinstance(error.detail, Mapping) else {})
+        detail = "; ".join(f"{place(item['loc'])}: {item['msg']}" for item in errors[:5])
         return problem(422, "invalid_request", detail, errors)
     code = _CODES.get(error.status_code, "http_error")
     detail = DETAILS.get(error.status_code, error.message or "")
@@ -187,48 +179,6 @@ def of_http_error(error: HTTPError) -> Response:
     if error.status_code == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return problem(error.status_code, code, detail, headers=headers)
-
-
-_LOCATIONS = {
-    "json": "body",
-    "json_or_form": "body",
-    "form": "body",
-    "files": "body",
-    "form_and_files": "body",
-    "query": "query",
-}
-
-
-def _flattened(messages: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Marshmallow's nested messages as (place, message) pairs."""
-    for location, nested in messages.items():
-        for loc, message in _leaves(nested):
-            yield (_LOCATIONS.get(location, location), *loc), message
-
-
-def _leaves(nested: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    if isinstance(nested, Mapping):
-        for key, value in nested.items():
-            place = () if key == "_schema" else (key,)
-            for loc, message in _leaves(value):
-                yield (*place, *loc), message
-    elif isinstance(nested, list | tuple):
-        for item in nested:
-            yield from _leaves(item)
-    else:
-        yield (), str(nested)
-
-
-def _place(loc: Sequence[str | int]) -> str:
-    """A place as a person reads it.
-
-    >>> _place(["body", "rounds", 0, "method"])
-    'rounds[0].method'
-    """
-    text = ""
-    for part in loc[1:]:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return text.lstrip(".") or str(loc[0])
 
 
 def register(app: APIFlask) -> None:
