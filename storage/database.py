@@ -13,7 +13,6 @@ import logging
 import sqlite3
 import threading
 import time
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from storage.errors import CannotOpenDatabase
 from storage.job_changes import JobChange, TellChange, tell_nobody
 from storage.machine_faults import damage, locked
 from storage.migrations import bring_up_to_date
+from storage.thread_connections import ThreadConnections
 from storage.wal_sync import WalSync
 
 logger = logging.getLogger("jobsvc.storage")
@@ -36,13 +36,6 @@ class Transaction(sqlite3.Connection):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.changes: list[JobChange] = []
-
-
-class _ThreadsOwn:
-    """What goes when its thread ends: many threads, those that watch a query, live for one job."""
-
-    def __init__(self, connection: Transaction) -> None:
-        self.connection = connection
 
 
 INCREMENTAL = 2
@@ -77,11 +70,9 @@ class Database:
         self._busy_timeout_s = busy_timeout_s
         self._write_lock = threading.Lock()
         self._log = WalSync(path)
-        self._local = threading.local()
-        self._connections: set[Transaction] = set()
-        self._connections_lock = threading.Lock()
+        self._connections = ThreadConnections(self._connect)
         try:
-            bring_up_to_date(self._connection())
+            bring_up_to_date(self._connections.own())
         except sqlite3.DatabaseError as error:
             self.close()
             raise _unusable(path, error) from error
@@ -94,12 +85,12 @@ class Database:
 
         Each call into SQLite hands the interpreter's lock to another thread and has to get it back.
         """
-        return self._connection()
+        return self._connections.own()
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """One consistent snapshot for as many reads as it takes."""
-        connection = self._connection()
+        connection = self._connections.own()
         if connection.in_transaction:  # inside a write of this thread: read what it sees
             yield connection
             return
@@ -125,7 +116,7 @@ class Database:
             How long to wait for others, of this process and of other programs together, before
             "database is locked" is raised; the database's own time unless it is given.
         """
-        connection = self._connection()
+        connection = self._connections.own()
         with self._turn(connection, patience_s or self._busy_timeout_s):
             connection.changes.clear()
             if sync == "first":
@@ -161,16 +152,22 @@ class Database:
             raise locked()
         try:
             left_s = max(patience_s - (time.monotonic() - began), 0.001)
-            shorter = left_s < 0.9 * self._busy_timeout_s
-            if shorter:
-                connection.execute(f"PRAGMA busy_timeout = {left_s * 1000:.0f}")
-            try:
+            if left_s < 0.9 * self._busy_timeout_s:
+                with self._waiting_for(connection, left_s):
+                    yield
+            else:
                 yield
-            finally:
-                if shorter:
-                    connection.execute(f"PRAGMA busy_timeout = {self._busy_timeout_s * 1000:.0f}")
         finally:
             self._write_lock.release()
+
+    @contextmanager
+    def _waiting_for(self, connection: Transaction, seconds: float) -> Iterator[None]:
+        """Wait so long for locks of other programs, not for the database's own time."""
+        connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+        try:
+            yield
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {self._busy_timeout_s * 1000:.0f}")
 
     def give_pages_back(self, most: int) -> bool:
         """Take free pages off the database's end; False when there are none left.
@@ -178,7 +175,7 @@ class Database:
         The pages reach the disk with the next checkpoint. A database that was made before there
         was ``auto_vacuum`` keeps its free pages, and uses them again.
         """
-        connection = self._connection()
+        connection = self._connections.own()
         with self._turn(connection, self._busy_timeout_s):
             # SQLite takes a step for each page. ``execute`` takes one alone, a script takes all.
             connection.executescript(f"PRAGMA incremental_vacuum({most:d})")
@@ -191,20 +188,13 @@ class Database:
 
         While some reader still needs the log it is left as it is.
         """
-        connection = self._connection()
-        with self._turn(connection, self._busy_timeout_s):
-            connection.execute("PRAGMA busy_timeout = 100")
-            try:
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            finally:
-                connection.execute(f"PRAGMA busy_timeout = {self._busy_timeout_s * 1000:.0f}")
+        connection = self._connections.own()
+        with self._turn(connection, self._busy_timeout_s), self._waiting_for(connection, 0.1):
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """Close every thread's connection."""
-        with self._connections_lock:
-            for connection in self._connections:
-                connection.close()
-            self._connections.clear()
+        self._connections.close()
         self._log.close()
 
     def _tell_all(self, changes: list[JobChange]) -> None:
@@ -214,19 +204,6 @@ class Database:
             except Exception:
                 # What is committed is done, whatever a listener makes of it.
                 logger.exception("a change of job %s could not be told", change.job_id)
-
-    def _connection(self) -> Transaction:
-        own: _ThreadsOwn | None = getattr(self._local, "own", None)
-        if own is None:
-            own = self._local.own = _ThreadsOwn(self._connect())
-            weakref.finalize(own, self._close, own.connection)
-        return own.connection
-
-    def _close(self, connection: Transaction) -> None:
-        with self._connections_lock:
-            if connection in self._connections:
-                connection.close()
-                self._connections.remove(connection)
 
     def _connect(self) -> Transaction:
         # check_same_thread is off for close() alone; every other use is the thread's own.
@@ -243,8 +220,6 @@ class Database:
         # NORMAL syncs at checkpoints alone; commits are synced as ``write`` is told.
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
-        with self._connections_lock:
-            self._connections.add(connection)
         return connection
 
 
