@@ -14,7 +14,7 @@ import click
 from command_line.failures import CommandFailed, told_plainly
 from command_line.options import AS_JSON, DATA_DIR
 from command_line.output import print_json, progress_bar
-from job_runner.settings import load_settings
+from job_runner.settings_sources import load_settings
 from storage.backup import back_up, restore
 from storage.checking import check
 from storage.data_directory import DataDirectory

@@ -13,7 +13,7 @@ import click
 from command_line.composition import Composition
 from command_line.connection import Target
 from command_line.failures import told_plainly
-from job_runner.settings import load_settings
+from job_runner.settings_sources import load_settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

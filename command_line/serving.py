@@ -17,7 +17,7 @@ from command_line.composition import Composition, Listening
 from command_line.failures import told_plainly
 from command_line.log_output import configure_logging
 from command_line.options import DATA_DIR
-from job_runner.settings import load_settings
+from job_runner.settings_sources import load_settings
 from storage.audit import THIS_PROCESS, record
 from storage.tokens import open_sign_in_link
 from storage.users import anyone_can_sign_in, first_admin

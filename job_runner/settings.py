@@ -1,19 +1,16 @@
 """The product's settings, as one table.
 
-Each setting is a field with its unit and its help; its environment variable is ``JOBSVC_`` and the
-name in capitals. A command-line option wins over the variable, the variable over the default.
+Each setting is a field with its unit, its help and its least value or its choices.
 ``docs/SETTINGS.md`` is tested against this table.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
-from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import platformdirs
 
@@ -197,37 +194,6 @@ class Settings:
         }.get(run_type, 0)
 
 
-def variable_name(name: str) -> str:
-    """The environment variable of a setting.
-
-    >>> variable_name("data_dir")
-    'JOBSVC_DATA_DIR'
-    """
-    return f"JOBSVC_{name.upper()}"
-
-
-def load_settings(
-    options: Mapping[str, Any], environment: Mapping[str, str] = os.environ
-) -> Settings:
-    """Options that were given, then variables, then defaults.
-
-    Raises
-    ------
-    InvalidSetting
-        Names the variable whose value can't be.
-    """
-    values: dict[str, Any] = {}
-    types = get_type_hints(Settings)
-    for item in fields(Settings):
-        if options.get(item.name) is not None:
-            values[item.name] = options[item.name]
-        elif variable_name(item.name) in environment:
-            values[item.name] = _parsed(
-                variable_name(item.name), environment[variable_name(item.name)], types[item.name]
-            )
-    return Settings(**values)
-
-
 def default_text(name: str) -> str:
     """A setting's default, as the documentation writes it."""
     (item,) = (item for item in fields(Settings) if item.name == name)
@@ -236,20 +202,3 @@ def default_text(name: str) -> str:
     if isinstance(item.default, bool):
         return "yes" if item.default else "no"
     return str(item.default)
-
-
-_YES_OR_NO = {
-    **dict.fromkeys(("yes", "true", "on", "1"), True),
-    **dict.fromkeys(("no", "false", "off", "0"), False),
-}
-
-
-def _parsed(variable: str, text: str, kind: type) -> Any:
-    if kind is bool:
-        if text.lower() not in _YES_OR_NO:
-            raise InvalidSetting(f'{variable} must be yes or no, not "{text}".')
-        return _YES_OR_NO[text.lower()]
-    try:
-        return kind(text)
-    except ValueError:
-        raise InvalidSetting(f'{variable} must be a whole number, not "{text}".') from None

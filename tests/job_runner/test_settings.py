@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from job_runner.settings import InvalidSetting, Settings, default_text, load_settings, variable_name
+from job_runner.settings import InvalidSetting, Settings, default_text
+from job_runner.settings_sources import load_settings, variable_name
 from job_runner.user_rules import check_soeid
 from storage.errors import InvalidValue
 

@@ -1,0 +1,61 @@
+"""Where the values of settings come from.
+
+A command-line option wins over the environment variable, the variable over the default. A
+setting's variable is ``JOBSVC_`` and its name in capitals.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, get_type_hints
+
+from job_runner.settings import InvalidSetting, Settings
+
+_YES_OR_NO = {
+    **dict.fromkeys(("yes", "true", "on", "1"), True),
+    **dict.fromkeys(("no", "false", "off", "0"), False),
+}
+
+
+def variable_name(name: str) -> str:
+    """The environment variable of a setting.
+
+    >>> variable_name("data_dir")
+    'JOBSVC_DATA_DIR'
+    """
+    return f"JOBSVC_{name.upper()}"
+
+
+def load_settings(
+    options: Mapping[str, Any], environment: Mapping[str, str] = os.environ
+) -> Settings:
+    """Options that were given, then variables, then defaults.
+
+    Raises
+    ------
+    InvalidSetting
+        Names the variable whose value can't be.
+    """
+    values: dict[str, Any] = {}
+    types = get_type_hints(Settings)
+    for item in fields(Settings):
+        if options.get(item.name) is not None:
+            values[item.name] = options[item.name]
+        elif variable_name(item.name) in environment:
+            values[item.name] = _parsed(
+                variable_name(item.name), environment[variable_name(item.name)], types[item.name]
+            )
+    return Settings(**values)
+
+
+def _parsed(variable: str, text: str, kind: type) -> Any:
+    if kind is bool:
+        if text.lower() not in _YES_OR_NO:
+            raise InvalidSetting(f'{variable} must be yes or no, not "{text}".')
+        return _YES_OR_NO[text.lower()]
+    try:
+        return kind(text)
+    except ValueError:
+        raise InvalidSetting(f'{variable} must be a whole number, not "{text}".') from None
