@@ -146,6 +146,8 @@ CREATE TABLE jobs (
     not_before       TEXT                                 -- when a passing fault may be over
                      CHECK (not_before IS NULL OR status = 'pending'),
     request_id       TEXT,                                -- the request that asked for it, as logged
+    crashes          INTEGER NOT NULL DEFAULT 0           -- how often the process died while it ran
+                     CHECK (crashes >= 0),
     FOREIGN KEY (dataset_id, source_commit_id) REFERENCES commits (dataset_id, id),
     FOREIGN KEY (dataset_id, output_commit_id) REFERENCES commits (dataset_id, id),
     -- Each status has its timestamps and its outcome, and no other's.

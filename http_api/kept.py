@@ -6,6 +6,7 @@ whom a token stands for, and for answers that many clients ask for again and aga
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -18,11 +19,12 @@ class Kept(Generic[Value]):
     Parameters
     ----------
     most : int
-        How many are kept.
+        How many are kept; the oldest makes room.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._lock = threading.Lock()
         self._of_version: tuple[int, dict[Hashable, Value]] = (-1, {})
 
     def get(self, version: int, key: Hashable) -> Value | None:
@@ -32,9 +34,13 @@ class Kept(Generic[Value]):
 
     def keep(self, version: int, key: Hashable, value: Value) -> None:
         """Keep what was computed after the database had this version."""
-        kept_at, values = self._of_version
-        if kept_at != version:
-            values = {}
-            self._of_version = (version, values)
-        if len(values) < self._most:
+        with self._lock:
+            kept_at, values = self._of_version
+            if kept_at > version:
+                return  # it took so long that others have newer ones
+            if kept_at < version:
+                values = {}
+                self._of_version = (version, values)
+            while len(values) >= self._most:
+                del values[next(iter(values))]  # the oldest
             values[key] = value

@@ -18,6 +18,7 @@ from http_api.strict_schemas import (
     text,
 )
 from job_runner.open_tables import open_commit
+from job_runner.output_refs import require_unpromised
 from storage.commits import Commit, history
 from storage.refs import MAIN, create_ref, delete_ref, get_ref, list_refs, resolve
 
@@ -128,6 +129,7 @@ def create(dataset_id: int, given: dict[str, str]) -> Any:
         )
     with service().database.write() as tx:
         commit_id = resolve(tx, dataset_id, source)
+        require_unpromised(tx, dataset_id, name)
         made = create_ref(tx, dataset_id, name, commit_id, service().clock)
         audit(
             tx,

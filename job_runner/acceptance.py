@@ -78,6 +78,7 @@ def accept(
             return get_job(tx, earlier, placed=False)
         made = make(tx, job_id)
         if isinstance(made, Job):
+            keep_key(tx, by.user.id, by.key, made.id, service.clock)
             return made
         insert_job(tx, made, service.clock, service.settings.waiting_jobs_max)
         keep_key(tx, by.user.id, by.key, job_id, service.clock)

@@ -36,7 +36,6 @@ class ComparisonNotReady(DomainError):
 
 def job_changed(service: Service, change: JobChange) -> None:
     """Offer the comparison of a draw that has just completed; takes no time."""
-    service.quiet.job_changed(change)
     is_draw = change.run_type == "sampling" and change.step == "completed"
     if is_draw and service.settings.compare_samples:
         job_id = change.job_id

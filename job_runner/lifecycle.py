@@ -15,7 +15,7 @@ from storage.audit import THIS_PROCESS, Origin, record
 from storage.database import Transaction
 from storage.durable import sync
 from storage.errors import Conflict
-from storage.jobs import Job, cancel_job, get_job
+from storage.jobs import Job, cancel_job, get_job, job_that_repeats
 from storage.new_jobs import NewJob
 from storage.refs import get_ref
 from storage.users import User
@@ -94,6 +94,8 @@ def _require_repeatable(tx: Transaction, job: Job) -> None:
     if job.status != "failed":
         raise Conflict(f"The job is {job.status}; only a failed one can be done again.")
     if job.run_type == "import":
+        if (again := job_that_repeats(tx, job.id)) is not None:
+            raise Conflict(f"The import is done again already, as job {again}.")
         get_ref(tx, job.dataset_id, job.run_parameters["ref"])
         return
     source_of(job)

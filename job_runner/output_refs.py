@@ -54,6 +54,19 @@ def earlier_job(tx: Transaction, dataset_id: int, name: str, digest: str) -> Job
     return None
 
 
+def require_unpromised(tx: Transaction, dataset_id: int, name: str) -> None:
+    """Refuse to give a name away that the result of a waiting or running job is to have.
+
+    Raises
+    ------
+    Conflict
+        Says the job.
+    """
+    job = job_with_output_ref(tx, dataset_id, name)
+    if job is not None and job.status in ("pending", "running"):
+        raise Conflict(f'The result of job {job.id} will be named "{name}". Choose another name.')
+
+
 def require_free(tx: Transaction, dataset_id: int, name: str) -> None:
     """Refuse to do a failed job again when its ref's name is another's by now.
 

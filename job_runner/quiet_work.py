@@ -1,8 +1,8 @@
 """Work that may wait: one thread for it, which lets jobs pass.
 
 Owns: the thread and its queue. Invariants: one piece at a time. What is only offered begins and
-goes on, from one report to the next, once no short job has waited or run for ``SETTLE_S``: who has
-one job done after the other isn't slowed down in between. It waits for them no longer than
+goes on, from one report to the next, once no short job has run for ``SETTLE_S``: who has one job
+done after the other isn't slowed down in between. It waits for them no longer than
 ``PATIENCE_S`` in all, so that a busy server gets on with it, too. What somebody waits for goes
 first and waits for no job. The queue is bounded: what doesn't fit is dropped, and so is everything
 when the service stops. Whoever offers work must be able to do without it.
@@ -25,7 +25,6 @@ from typing import Any
 
 from domain_errors import DomainError
 from parquet_tables.progress import Report
-from storage.job_changes import JobChange
 
 logger = logging.getLogger("jobsvc.quiet")
 
@@ -65,7 +64,7 @@ class QuietWork:
     patience_s : float
         How long a piece that nobody waits for lets jobs pass.
     settle_s : float
-        How long no short job must have waited or run before it goes on.
+        How long no short job must have run before it goes on.
     """
 
     def __init__(
@@ -81,7 +80,7 @@ class QuietWork:
         self._asked: OrderedDict[Hashable, _Piece] = OrderedDict()
         self._offered: OrderedDict[Hashable, _Piece] = OrderedDict()
         self._running: _Piece | None = None
-        self._open_jobs: set[str] = set()
+        self._running_jobs = 0
         self._settled_at = 0.0
         self._watched = 0
         self._stopped = False
@@ -124,16 +123,16 @@ class QuietWork:
             with self._changed:
                 self._watched -= may_wait
 
-    def job_changed(self, change: JobChange) -> None:
-        """Keep count of the short jobs that wait or run."""
-        if change.lane != "short":
-            return
+    def job_began(self) -> None:
+        """A short job has a thread from now on; called once for each, before its thread begins."""
         with self._changed:
-            if change.step in ("accepted", "started"):
-                self._open_jobs.add(change.job_id)
-                return
-            self._open_jobs.discard(change.job_id)
-            if not self._open_jobs:
+            self._running_jobs += 1
+
+    def job_left(self) -> None:
+        """A short job's thread is free again, however that came."""
+        with self._changed:
+            self._running_jobs -= 1
+            if not self._running_jobs:
                 self._settled_at = time.monotonic() + self._settle_s
                 self._changed.notify_all()
 
@@ -187,7 +186,7 @@ class QuietWork:
         until = began + max(piece.patience_s, 0)
         with self._changed:
             while not (self._stopped or piece.is_asked or self._asked):
-                goes_on_at = until if self._open_jobs else min(self._settled_at, until)
+                goes_on_at = until if self._running_jobs else min(self._settled_at, until)
                 if now >= goes_on_at:
                     break
                 self._changed.wait(goes_on_at - now)

@@ -105,20 +105,34 @@ class Runner:
         while not service.stopping.is_set() and threads.idle.acquire(blocking=False):
             job = None
             try:
-                # Most often nothing waits any more, and to learn that takes no writer's turn.
-                if not has_waiting(service.database.single(), threads.lane):
-                    return
-                # A claim that a power cut undoes is made again at the next start.
-                with service.database.write(sync="later") as tx:
-                    job = claim_next_job(tx, service.clock, threads.lane)
+                job = self._claimed(service, threads.lane)
             finally:
                 if job is None:
                     threads.idle.release()
             if job is None:
                 return
-            self._interrupts[job.id] = threading.Event()
+            if threads.lane == "short":
+                service.quiet.job_began()
             about = logged_with(job_id=job.id, run_type=job.run_type, attempt=job.attempt)
             threads.executor.submit(about(self._run), service, job, threads)
+
+    def _claimed(self, service: Service, lane: Lane) -> Job | None:
+        """The next job of a lane, which runs from now on; None when none can start now."""
+        # Most often nothing waits any more, and to learn that takes no writer's turn.
+        if not has_waiting(service.database.single(), lane):
+            return None
+        job = None
+        try:
+            # A claim that a power cut undoes is made again at the next start.
+            with service.database.write(sync="later") as tx:
+                job = claim_next_job(tx, service.clock, lane)
+                if job is not None:  # before anyone can see that it runs, and cancel it
+                    self._interrupts[job.id] = threading.Event()
+        except BaseException:
+            if job is not None:  # the claim wasn't committed: a full disk
+                del self._interrupts[job.id]
+            raise
+        return job
 
     def _run(self, service: Service, job: Job, threads: _LaneThreads) -> None:
         interrupted = self._interrupts[job.id]
@@ -132,6 +146,8 @@ class Runner:
             with self._all_ended:
                 del self._interrupts[job.id]
                 self._all_ended.notify_all()
+            if threads.lane == "short":
+                service.quiet.job_left()
             threads.idle.release()
             self.wake()
 

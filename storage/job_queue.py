@@ -18,8 +18,8 @@ from storage.job_changes import JobChange, end_of_job
 from storage.jobs import Job, Lane, get_job
 from storage.rows import all_rows, first, number, run
 
-MAX_CRASHED_ATTEMPTS = 3
-"""A job that ran each time when the process died may be what kills it."""
+MOST_CRASHES = 3
+"""A job that ran so many times when the process died may be what kills it."""
 
 RETRY_DELAYS_S = (1, 5, 25, 125)
 """How long a job waits after its first, second … passing fault; after the last it fails."""
@@ -88,16 +88,14 @@ def put_back_job(tx: Transaction, job: Job) -> bool:
 
 
 def recover_jobs(tx: Transaction, clock: Clock) -> tuple[int, int]:
-    """At start: what was running when the process died waits again, at most three attempts.
+    """At start: what ran when the process died waits again, unless that was the third time.
 
     Returns
     -------
     (int, int)
         How many wait again, and how many were given up.
     """
-    given_up = all_rows(
-        tx, "give_up_jobs", max_attempts=MAX_CRASHED_ATTEMPTS, now=timestamp(clock())
-    )
+    given_up = all_rows(tx, "give_up_jobs", most_crashes=MOST_CRASHES, now=timestamp(clock()))
     # How long their last attempt ran isn't known: the process died at some moment of it.
     tx.changes += [replace(end_of_job(row), seconds=None) for row in given_up]
     return len(all_rows(tx, "requeue_jobs")), len(given_up)

@@ -111,6 +111,12 @@ def job_with_output_ref(tx: Transaction, dataset_id: int, name: str) -> Job | No
     return None if row is None else get_job(tx, row["id"])
 
 
+def job_that_repeats(tx: Transaction, job_id: str) -> str | None:
+    """The id of a job that does a failed one again; None when there is none."""
+    row = first(tx, "job_that_repeats", id=job_id)
+    return None if row is None else str(row["id"])
+
+
 def report_progress(tx: Transaction, job: Job, progress: float, message: str) -> None:
     """Note how far a running attempt is; a late one's note changes nothing."""
     run(

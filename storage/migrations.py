@@ -193,6 +193,9 @@ MIGRATIONS: Sequence[str] = (
         whole   TEXT NOT NULL CHECK (json_valid(whole))
     ) STRICT;
     """,
+    """
+    ALTER TABLE jobs ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0 CHECK (crashes >= 0);
+    """,
 )
 """The script that leads from version 1 to 2, from 2 to 3, and so on. ``schema.sql`` is the newest
 version; a change of it comes with a script here that makes the same change."""

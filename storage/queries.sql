@@ -545,14 +545,15 @@ RETURNING id, run_type, lane, status, started_at, completed_at, error_code;
 -- give_up_jobs: running -> failed, for those that a crash interrupted too often.
 UPDATE jobs SET status = 'failed', completed_at = max(:now, started_at),
                 error_code = 'interrupted',
-                error_message = 'The service stopped while the job ran, at attempt '
-                                || attempt || '; it is not tried again.'
-WHERE status = 'running' AND attempt >= :max_attempts
+                error_message = 'The service died while the job ran, ' || (crashes + 1)
+                                || ' times; it is not tried again.'
+WHERE status = 'running' AND crashes + 1 >= :most_crashes
 RETURNING id, run_type, lane, status, started_at, completed_at, error_code;
 
 -- requeue_jobs: running -> pending, for those that a crash interrupted.
 UPDATE jobs SET status = 'pending', started_at = NULL, progress = 0,
-                progress_message = 'waits again: the service stopped while it ran'
+                progress_message = 'waits again: the service stopped while it ran',
+                crashes = crashes + 1
 WHERE status = 'running'
 RETURNING id;
 
@@ -564,6 +565,9 @@ WHERE jobs.id = :id AND datasets.removed_at IS NULL;
 
 -- job_with_output: The job that made a commit.
 SELECT id FROM jobs WHERE dataset_id = :dataset_id AND output_commit_id = :commit_id;
+
+-- job_that_repeats: The job that does a failed one again.
+SELECT id FROM jobs WHERE retry_of = :id LIMIT 1;
 
 -- jobs_by_seq: Jobs with their names, in the order of a JSON array of seqs.
 SELECT {columns}

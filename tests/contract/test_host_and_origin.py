@@ -138,10 +138,23 @@ def test_a_page_elsewhere_cannot_try_passwords(server: LiveServer) -> None:
 def test_a_host_that_is_missing_doubled_or_no_name_is_refused(
     server: LiveServer, head: str, status: int
 ) -> None:
+    assert status_of(server, head) == status
+
+
+def test_an_answer_that_an_older_protocol_got_without_a_host_is_not_given_by_a_newer_one(
+    server: LiveServer,
+) -> None:
+    token = f"Authorization: {server.admin.headers['Authorization']}"
+    heads = [f"GET /api/jobs HTTP/1.{minor}\r\n{token}" for minor in (0, 0, 1)]
+    assert [status_of(server, head) for head in heads] == [200, 200, 421]
+
+
+def status_of(server: LiveServer, head: str) -> int:
+    """The status that a request is answered with, sent as it is."""
     where = urlsplit(server.url)
     with socket.create_connection((where.hostname, where.port), timeout=10) as raw:
         raw.sendall(f"{head}\r\nConnection: close\r\n\r\n".encode("latin-1"))
         answer = b""
         while piece := raw.recv(65536):
             answer += piece
-    assert answer.split(b" ", 2)[1] == str(status).encode(), answer
+    return int(answer.split(b" ", 2)[1])

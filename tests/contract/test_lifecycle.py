@@ -89,9 +89,28 @@ def test_a_cancelled_import_is_done_again_with_its_file(lonely: LiveServer, big:
     assert (job["status"], job["retry_of"]) == ("completed", job_id)
     assert job["output_summary"]["tables"][0]["rows"] == 1_500_000
     second = lonely.admin.post(f"/api/jobs/{job_id}/retry")
-    assert_problem(second, 409, "conflict", "gone")
+    assert_problem(second, 409, "conflict", again["job_id"])
     done = lonely.admin.post(f"/api/jobs/{again['job_id']}/retry")
     assert_problem(done, 409, "conflict", "completed")
+
+
+def test_a_failed_import_is_done_again_once_however_many_ask(lonely: LiveServer, big: Path) -> None:
+    dataset, job_id = start_import(lonely, big)
+    lonely.admin.post(f"/api/jobs/{job_id}/cancel")
+    gate = threading.Barrier(4)
+
+    def ask(_: int) -> httpx.Response:
+        with httpx.Client(base_url=lonely.url, headers=dict(lonely.admin.headers)) as client:
+            gate.wait()
+            return client.post(f"/api/jobs/{job_id}/retry")
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(ask, range(4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+    jobs = lonely.admin.get("/api/jobs", params={"dataset_id": dataset}).json()["jobs"]
+    assert [job["id"] for job in jobs[1:]] == [job_id]
+    again = lonely.admin.post(f"/api/jobs/{jobs[0]['id']}/cancel").json()
+    assert again["retry_of"] == job_id
 
 
 def test_a_waiting_job_is_cancelled_before_it_starts(lonely: LiveServer, middling: Path) -> None:
@@ -101,6 +120,9 @@ def test_a_waiting_job_is_cancelled_before_it_starts(lonely: LiveServer, middlin
     path = f"/api/sampling/datasets/{dataset}/jobs"
     waiting = lonely.admin.post(path, json={**RANDOM, "output_name": "w"}).json()["job_id"]
     assert lonely.admin.get(f"/api/jobs/{waiting}").json()["queue_position"] == 1
+    name = {"name": "smpl-w", "from_ref": "main"}
+    taken = lonely.admin.post(f"/api/datasets/{dataset}/refs", json=name)
+    assert_problem(taken, 409, "conflict", waiting)
     answer = lonely.admin.post(f"/api/jobs/{waiting}/cancel").json()
     assert (answer["status"], answer["started_at"]) == ("failed", None)
     lonely.admin.post(f"/api/jobs/{running}/cancel")
@@ -189,6 +211,19 @@ def test_the_same_key_and_request_make_one_job_also_when_they_arrive_at_once(
     theirs = f"/api/sampling/datasets/{lonely.new_table(50, client)}/jobs"
     answer = client.post(theirs, json=RANDOM, headers={"Idempotency-Key": "once"})
     assert answer.json()["job_id"] not in ids
+
+
+def test_a_key_that_finds_the_job_of_its_output_name_stands_for_that_job(
+    lonely: LiveServer,
+) -> None:
+    path = f"/api/sampling/datasets/{lonely.new_table(50)}/jobs"
+    named = {**RANDOM, "output_name": "named"}
+    key = {"Idempotency-Key": "for-a-name"}
+    first = lonely.admin.post(path, json=named).json()["job_id"]
+    assert lonely.admin.post(path, json=named, headers=key).json()["job_id"] == first
+    other = lonely.admin.post(path, json={**named, "output_name": "other"}, headers=key)
+    assert_problem(other, 409, "idempotency_key_reused")
+    assert lonely.admin.post(path, json=named, headers=key).json()["job_id"] == first
 
 
 def test_a_key_stands_for_an_import_by_its_content(lonely: LiveServer) -> None:

@@ -25,11 +25,18 @@ def test_a_value_is_kept_for_its_version_alone() -> None:
     assert kept.get(2, "key") is None
 
 
-def test_only_so_many_values_are_kept() -> None:
+def test_only_so_many_values_are_kept_and_the_oldest_makes_room() -> None:
     kept = Kept[str](2)
     for number in range(3):
         kept.keep(1, number, "value")
-    assert [kept.get(1, number) for number in range(3)] == ["value", "value", None]
+    assert [kept.get(1, number) for number in range(3)] == [None, "value", "value"]
+
+
+def test_what_took_long_to_compute_ends_nothing_newer() -> None:
+    kept = Kept[str](2)
+    kept.keep(3, "key", "three")
+    kept.keep(2, "slow", "two")
+    assert (kept.get(3, "key"), kept.get(2, "slow")) == ("three", None)
 
 
 def test_the_same_question_is_answered_from_what_was_kept(server: LiveServer) -> None:

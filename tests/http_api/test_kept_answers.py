@@ -39,6 +39,13 @@ def test_another_request_is_answered_by_the_view(
     assert stage.made == 2
 
 
+def test_what_merely_names_a_request_makes_it_no_other(stage: Stage) -> None:
+    for number in range(3):
+        trace = f"00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b{number}-01"
+        stage.ask(Traceparent=trace, Tracestate=f"vendor={number}", X_Request_ID=f"r{number}")
+    assert stage.made == 1
+
+
 def test_a_commit_ends_what_was_kept(stage: Stage) -> None:
     stage.ask()
     with stage.service.database.write():

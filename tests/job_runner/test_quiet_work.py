@@ -13,7 +13,6 @@ import pytest
 from job_runner.quiet_work import QuietWork
 from parquet_tables.progress import Report
 from storage.errors import NotFound
-from storage.job_changes import JobChange
 
 SOON_S = 20.0
 Make = Callable[..., QuietWork]
@@ -49,10 +48,6 @@ def made() -> Iterator[Make]:
 @pytest.fixture
 def quiet(made: Make) -> QuietWork:
     return made()
-
-
-def job(step: str, job_id: str = "one", lane: str = "short") -> JobChange:
-    return JobChange(job_id, "sampling", lane, step)  # type: ignore[arg-type]
 
 
 def test_what_is_asked_for_goes_before_what_is_offered(quiet: QuietWork) -> None:
@@ -100,21 +95,21 @@ def test_an_error_reaches_whoever_asked_and_the_next_piece_runs(quiet: QuietWork
     assert quiet.ask("next", lambda report: 7, SOON_S) == 7
 
 
-def test_offered_work_waits_while_a_short_job_is_open(quiet: QuietWork) -> None:
+def test_offered_work_waits_while_a_short_job_runs(quiet: QuietWork) -> None:
     began = threading.Event()
-    quiet.job_changed(job("accepted"))
-    quiet.job_changed(job("started"))
-    quiet.job_changed(job("started", "two", lane="long"))
+    quiet.job_began()
+    quiet.job_began()
+    quiet.job_left()
     quiet.offer("key", lambda report: began.set())
     assert not began.wait(0.05)
-    quiet.job_changed(job("completed"))
+    quiet.job_left()
     assert began.wait(SOON_S)
 
 
 def test_offered_work_waits_a_little_for_the_next_job(made: Make) -> None:
     quiet, began = made(settle_s=SOON_S), threading.Event()
-    quiet.job_changed(job("accepted"))
-    quiet.job_changed(job("completed"))
+    quiet.job_began()
+    quiet.job_left()
     quiet.offer("key", lambda report: began.set())
     assert not began.wait(0.05)
     assert quiet.ask("asked", lambda report: "done", SOON_S) == "done"
@@ -124,7 +119,7 @@ def test_between_two_steps_it_lets_a_job_pass_but_not_for_ever(made: Make) -> No
     quiet, steps, over = made(patience_s=0.1), [], threading.Event()
 
     def work(report: Report) -> None:
-        quiet.job_changed(job("accepted"))
+        quiet.job_began()
         for step in range(50):
             report(step / 50, "a step")
             steps.append(step)
@@ -136,7 +131,7 @@ def test_between_two_steps_it_lets_a_job_pass_but_not_for_ever(made: Make) -> No
 
 
 def test_work_that_somebody_waits_for_waits_for_no_job(quiet: QuietWork) -> None:
-    quiet.job_changed(job("accepted"))
+    quiet.job_began()
     quiet.offer("polite", lambda report: None)
     assert quiet.ask("asked", lambda report: "done", SOON_S) == "done"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -12,7 +13,7 @@ from storage.database import Database
 from storage.datasets import Dataset
 from storage.errors import StaleJob, TooManyWaiting
 from storage.job_lists import JobFilters, list_jobs
-from storage.job_queue import claim_next_job, put_back_job, recover_jobs
+from storage.job_queue import claim_next_job, postpone_job, put_back_job, recover_jobs
 from storage.jobs import Job, complete_job, fail_job, get_job, report_progress
 from storage.new_jobs import NewJob, insert_job
 from storage.users import User
@@ -128,7 +129,7 @@ def test_progress_only_grows(database: Database, pending: Job, clock: Clock) -> 
     assert (job.progress, job.progress_message) == (40, "still reading")
 
 
-def test_an_interrupted_job_runs_again_until_its_third_attempt(
+def test_a_job_runs_again_until_the_process_has_died_three_times(
     database: Database, pending: Job, clock: Clock
 ) -> None:
     for attempt in (1, 2):
@@ -141,7 +142,24 @@ def test_an_interrupted_job_runs_again_until_its_third_attempt(
         job = get_job(tx, pending.id)
     assert (job.status, job.error_code) == ("failed", "interrupted")
     assert job.error_message is not None
-    assert "at attempt 3" in job.error_message
+    assert "3 times" in job.error_message
+
+
+def test_waits_for_a_fault_to_pass_are_no_crashes(
+    database: Database, pending: Job, clock: Clock
+) -> None:
+    def an_hour_later() -> datetime:
+        return clock() + timedelta(hours=1)
+
+    for attempt in (1, 2, 3):
+        running = claim(database, an_hour_later)
+        assert running.attempt == attempt
+        with database.write() as tx:
+            assert postpone_job(tx, running, "The disk is full.", clock)
+    claim(database, an_hour_later)
+    with database.write() as tx:
+        assert recover_jobs(tx, clock) == (1, 0)
+        assert get_job(tx, pending.id).status == "pending"
 
 
 def test_a_job_put_back_in_good_order_keeps_its_attempts(
