@@ -7,6 +7,7 @@ that isn't there.
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
@@ -22,9 +23,10 @@ from http_api.problems import of_http_error
 from http_api.sessions import COOKIE, require_own_page
 from job_runner import log_context
 from job_runner.service import Service
+from storage.database import Transaction
 from storage.datasets import Dataset, Level, get_dataset
 from storage.errors import NotFound
-from storage.jobs import Job, get_job
+from storage.jobs import Job, get_job, jobs_beginning
 from storage.tokens import TokenHolder, holder_of, secret_hash
 from storage.users import Role, User
 
@@ -48,6 +50,10 @@ bearer = BearerOrSession(scheme="Bearer", description="A token of POST /api/user
 SERVICE = "jobsvc.service"
 HOLDERS = "jobsvc.token_holders"
 MOST_HOLDERS = 1_000
+BEGINNING = re.compile("[0-9a-f]{8}[0-9a-f-]{0,27}")
+"""An id of a job that isn't given in full; pages show eight digits."""
+MOST_ALIKE = 20
+"""So many ids that begin alike are looked at; of ten million jobs a few share eight digits."""
 NOWHERE = 0
 """The id of no dataset."""
 
@@ -171,18 +177,28 @@ def may(dataset: Dataset, level: Level) -> bool:
 
 
 def job_for(job_id: str) -> Job:
-    """A job in a dataset that the user may read.
+    """A job in a dataset that the user may read, by its id or its first eight digits or more.
 
     Raises
     ------
     NotFound
-        It isn't there or not visible: the same answer after the same steps.
+        It isn't there or not visible: the same answer after the same steps. Or several begin so.
     """
+    with service().database.read() as tx:
+        ids = jobs_beginning(tx, job_id, MOST_ALIKE) if BEGINNING.fullmatch(job_id) else [job_id]
+        seen = [job for one in ids or [job_id] if (job := _seen_job(tx, one)) is not None]
+    if len(seen) > 1:
+        raise NotFound(f'Several jobs begin with "{job_id}". Give more of the id.')
+    if not seen:
+        raise NotFound(f'There is no job "{job_id}".')
+    return seen[0]
+
+
+def _seen_job(tx: Transaction, job_id: str) -> Job | None:
     job: Job | None = None
-    with service().database.read() as tx, suppress(NotFound):
-        with suppress(NotFound):
-            job = get_job(tx, job_id)
+    with suppress(NotFound):
+        job = get_job(tx, job_id)
+    with suppress(NotFound):
         get_dataset(tx, NOWHERE if job is None else job.dataset_id, user())
-        if job is not None:
-            return job
-    raise NotFound(f'There is no job "{job_id}".')
+        return job
+    return None

@@ -19,7 +19,7 @@ from storage.database import Transaction
 from storage.errors import Conflict, NotFound, StaleJob
 from storage.job_changes import end_of_job
 from storage.queries import statement
-from storage.rows import first, number, run
+from storage.rows import all_rows, first, number, run
 
 RunType = Literal["sampling", "import", "exploration", "profiling"]
 RUN_TYPES: tuple[RunType, ...] = ("sampling", "import", "exploration", "profiling")
@@ -109,6 +109,12 @@ def job_with_output_ref(tx: Transaction, dataset_id: int, name: str) -> Job | No
     """The job that made, or is to make, a ref; None when it is free or was failed for."""
     row = first(tx, "job_with_output_ref", dataset_id=dataset_id, name=name)
     return None if row is None else get_job(tx, row["id"])
+
+
+def jobs_beginning(tx: Transaction, beginning: str, most: int) -> list[str]:
+    """The ids that begin with these digits, ``most`` of them."""
+    rows = all_rows(tx, "jobs_beginning", beginning=beginning, most=most)
+    return [row["id"] for row in rows]
 
 
 def job_that_repeats(tx: Transaction, job_id: str) -> str | None:

@@ -566,6 +566,9 @@ WHERE jobs.id = :id AND datasets.removed_at IS NULL;
 -- job_with_output: The job that made a commit.
 SELECT id FROM jobs WHERE dataset_id = :dataset_id AND output_commit_id = :commit_id;
 
+-- jobs_beginning: The ids that begin so, a few of them; ids are of the letters 0 to f.
+SELECT id FROM jobs WHERE id >= :beginning AND id < :beginning || 'g' LIMIT :most;
+
 -- job_that_repeats: The job that does a failed one again.
 SELECT id FROM jobs WHERE retry_of = :id LIMIT 1;
 
