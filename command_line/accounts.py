@@ -11,7 +11,7 @@ from command_line.api_client import ApiClient
 from command_line.connection import Target, connected
 from command_line.failures import CommandFailed
 from command_line.options import AS_JSON, with_target
-from command_line.output import print_json, print_table
+from command_line.output import moment, print_json, print_table, say
 from storage.users import ROLES
 
 
@@ -44,7 +44,7 @@ def add(target: Target, soeid: str, role: str, password_stdin: bool, as_json: bo
     if as_json:
         print_json(added)
     else:
-        click.echo(f"User {added['soeid']} ({added['role_name']}) has the id {added['id']}.")
+        say(f"User {added['soeid']} ({added['role_name']}) has the id {added['id']}.")
 
 
 @user.command("list")
@@ -59,7 +59,10 @@ def list_users(target: Target, as_json: bool) -> None:
         return
     print_table(
         ("id", "SOEID", "role", "since"),
-        [(str(one["id"]), one["soeid"], one["role_name"], one["created_at"]) for one in users],
+        [
+            (str(one["id"]), one["soeid"], one["role_name"], moment(one["created_at"]))
+            for one in users
+        ],
     )
 
 
@@ -75,7 +78,7 @@ def link(target: Target, soeid: str) -> None:
     with connected(target, "jobsvc user link") as client:
         user_id = _user_id(client, soeid)
         made = client.post(f"/api/users/{user_id}/sign-in-link", {})
-    click.echo(made["link"])
+    say(made["link"])
 
 
 @click.group()
@@ -98,7 +101,7 @@ def create(target: Target, soeid: str, name: str, scope: str, expires_in_days: i
     with connected(target, "jobsvc token create") as client:
         body = {"name": name, "scope": scope, "user_id": _user_id(client, soeid)}
         made = client.post("/api/tokens", {**body, "expires_in_days": expires_in_days})
-    click.echo(made["token"])
+    say(made["token"])
 
 
 def _user_id(client: ApiClient, soeid: str) -> int:

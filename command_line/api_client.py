@@ -12,7 +12,8 @@ from typing import IO, Any
 
 import httpx
 
-from command_line.failures import CommandFailed
+from command_line.failures import CommandFailed, LeftWaiting, Unreachable
+from command_line.output_file import SUFFIXES, OutputFile
 
 POLL_INTERVAL_S = 0.2
 TIMEOUT = httpx.Timeout(10, read=None, write=None)
@@ -25,8 +26,10 @@ Told = Callable[[float, str], None]
 class ApiClient:
     """One server, with one token."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, options: str = "") -> None:
+        """``options`` lead another command to the same server."""
         self.url = url
+        self._options = options
         self._http = httpx.Client(
             base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT
         )
@@ -54,28 +57,44 @@ class ApiClient:
             files = {"file": (name, watched, "application/octet-stream")}
             return _answer(self._http.post(path, data=fields, files=files))  # type: ignore[arg-type]
 
-    def download(self, path: str, target: Path, **query: Any) -> None:
-        """Write an answer's body to a file, whole or not at all."""
-        partial = target.with_name(f"{target.name}.partial")
+    def delete(self, path: str) -> dict[str, Any]:
+        """Remove."""
+        return _answer(self._http.delete(path))
+
+    def download(self, path: str, file: OutputFile, **query: Any) -> None:
+        """Write an answer's body to a file."""
+        with self._http.stream("GET", path, params=query) as response:
+            if not response.is_success:
+                response.read()
+                _answer(response)
+            for piece in response.iter_bytes():
+                file.write(piece)
+
+    def download_rows(self, job_id: str, path: str, file: OutputFile) -> None:
+        """Write the rows that a job made to a file, in the format of its ending.
+
+        Raises
+        ------
+        CommandFailed, Unreachable
+            It didn't work; says that the rows are there, and how to fetch them.
+        """
         try:
-            with self._http.stream("GET", path, params=query) as response:
-                if response.is_error:
-                    response.read()
-                    _answer(response)
-                with partial.open("wb") as file:
-                    for piece in response.iter_bytes():
-                        file.write(piece)
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+            self.download(path, file, format=SUFFIXES[file.path.suffix])
+        except (CommandFailed, httpx.RequestError) as error:
+            kind = type(error) if isinstance(error, CommandFailed) else Unreachable
+            raise kind(
+                f"{error} The rows are there: jobsvc fetch {job_id}{self._options} --output FILE"
+            ) from None
 
     def finished_job(self, job_id: str, told: Told) -> dict[str, Any]:
         """Wait for a job's end and return it.
 
         Raises
         ------
-        CommandFailed
-            The job failed, with its message; or it isn't waited for any more (Ctrl-C).
+        JobFailed
+            With the job and its message.
+        LeftWaiting, Unreachable
+            It isn't waited for any more (Ctrl-C), or the server is gone; says how to go on.
         """
         try:
             while True:
@@ -84,12 +103,18 @@ class ApiClient:
                 if job["status"] == "completed":
                     return job
                 if job["status"] == "failed":
-                    raise CommandFailed(f"Job {job_id} failed: {job['error_message']}")
+                    raise JobFailed(job)
                 time.sleep(POLL_INTERVAL_S)
         except KeyboardInterrupt:
-            raise CommandFailed(
-                f"The job isn't ended by this. Follow it: jobsvc watch {job_id}. "
-                f"End it: jobsvc cancel {job_id}"
+            raise LeftWaiting(
+                "The job isn't ended by this.\n"
+                f"Follow it: jobsvc watch {job_id}{self._options}\n"
+                f"End it: jobsvc cancel {job_id}{self._options}"
+            ) from None
+        except httpx.RequestError as error:
+            raise Unreachable(
+                f"The server can't be reached any more: {error}. The job isn't lost.\n"
+                f"Follow it once the server is back: jobsvc watch {job_id}{self._options}"
             ) from None
 
     def dataset_id(self, name_or_id: str) -> int:
@@ -111,6 +136,14 @@ class ApiClient:
         names = [dataset["name"] for dataset in self.get("/api/datasets", limit=20)["datasets"]]
         listed = f"There are: {', '.join(names)}." if names else "There are none yet."
         raise CommandFailed(f'There is no dataset "{name_or_id}". {listed}')
+
+
+class JobFailed(CommandFailed):
+    """The job that a command waited for failed."""
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        super().__init__(f"Job {job['id']} failed: {job['error_message']}")
+        self.job = job
 
 
 class _Watched:
@@ -147,5 +180,13 @@ def _answer(response: httpx.Response) -> dict[str, Any]:
         except (ValueError, KeyError, TypeError):
             detail = f"The server answered {response.status_code} {response.reason_phrase}."
         raise CommandFailed(str(detail))
-    answer: dict[str, Any] = response.json()
+    try:
+        answer = response.json() if response.is_success else None
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        leads = f" and leads to {response.headers['Location']}" if response.is_redirect else ""
+        raise Unreachable(
+            f"{response.url} answers {response.status_code}{leads}, which is no answer of jobsvc."
+        )
     return answer

@@ -9,7 +9,7 @@ import click
 from command_line.api_client import ApiClient
 from command_line.connection import Target, connected
 from command_line.options import AS_JSON, with_target
-from command_line.output import print_json, print_table
+from command_line.output import moment, print_json, print_table, say
 from storage.audit import ACTIONS
 
 COMMIT_DIGITS = 64
@@ -43,7 +43,7 @@ def audit_command(target: Target, dataset: str | None, as_json: bool, **given: A
         ("at", "user", "action", "dataset", "object", "from", "token", "details"),
         [_cells(entry) for entry in page["entries"]],
     )
-    click.echo(f"{len(page['entries']):,} of {page['total']:,} entries.")
+    say(f"{len(page['entries']):,} of {page['total']:,} entries.")
 
 
 def _dataset_id(client: ApiClient, name_or_id: str) -> int:
@@ -54,7 +54,7 @@ def _dataset_id(client: ApiClient, name_or_id: str) -> int:
 def _cells(entry: dict[str, Any]) -> tuple[str, ...]:
     about = f"{entry['object_type']} {entry['object_id']}" if entry["object_type"] else ""
     return (
-        entry["at"][:19],
+        moment(entry["at"]),
         entry["user_soeid"],
         entry["action"],
         str(entry["dataset_id"] or ""),

@@ -6,6 +6,7 @@ directory, one that is started for this command alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,52 +16,67 @@ import httpx
 
 from command_line.api_client import ApiClient
 from command_line.composition import Composition
-from command_line.failures import CommandFailed, told_plainly
+from command_line.failures import CommandFailed
 from job_runner.settings import Settings
 from storage.data_directory import DataDirectory
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where a command does its work, as the options say."""
+    """Where a command does its work; ``options`` are those that say so, as they were typed."""
 
     composition: Composition
     settings: Settings
     server: str | None
     token: str | None
+    options: str
 
 
 @contextmanager
 def connected(target: Target, purpose: str) -> Iterator[ApiClient]:
     """A client, and a server of its own where it takes one."""
-    with told_plainly():
-        if target.server is not None:
-            if target.token is None:
-                raise click.UsageError("Set JOBSVC_TOKEN to a token of that server.")
-            with _closing(ApiClient(target.server.rstrip("/"), target.token)) as client:
-                yield client
-            return
-        running = _running_server(target.settings)
-        if running is not None:
-            with _closing(running) as client:
-                yield client
-            return
-        with (
-            target.composition.serving_in_background(target.settings, purpose) as here,
-            _closing(ApiClient(here.url, here.token)) as client,
-        ):
+    if target.server is not None:
+        server = ApiClient(target.server.rstrip("/"), _usable_token(target), target.options)
+        with _closing(server) as client:
             yield client
+        return
+    running = _running_server(target)
+    if running is not None:
+        with _closing(running) as client:
+            yield client
+        return
+    with (
+        target.composition.serving_in_background(target.settings, purpose) as here,
+        _closing(ApiClient(here.url, here.token, target.options)) as client,
+    ):
+        yield client
 
 
-def _running_server(settings: Settings) -> ApiClient | None:
+def _usable_token(target: Target) -> str:
+    """The token without the end of line that a file gives it; it is never shown.
+
+    Raises
+    ------
+    click.UsageError
+        There is none, or what there is can't be one.
+    """
+    token = (target.token or "").strip()
+    if not token:
+        raise click.UsageError("Set JOBSVC_TOKEN to a token of that server.")
+    if not re.fullmatch(r"[\x21-\x7e]+", token):
+        raise click.UsageError("What JOBSVC_TOKEN holds is no token.")
+    return token
+
+
+def _running_server(target: Target) -> ApiClient | None:
     """A client of the server that has the data directory, if one answers."""
-    owner = DataDirectory(settings.data_dir).owner()
+    owner = DataDirectory(target.settings.data_dir).owner()
     if owner is None or owner.url is None or owner.token is None:
         return None
-    client = ApiClient(owner.url, owner.token)
+    client = ApiClient(owner.url, owner.token, target.options)
     try:
         client.get("/api/users/me")
-    except (httpx.TransportError, CommandFailed):  # the note of a server that was killed
+    except (httpx.RequestError, CommandFailed):  # the note of a server that was killed
         client.close()
         return None
     return client

@@ -14,7 +14,9 @@ from command_line.connection import Target, connected
 from command_line.failures import CommandFailed
 from command_line.importing import import_file
 from command_line.options import with_target
-from command_line.sampling import draw_sample, fetch, tell, with_comparison
+from command_line.output import say
+from command_line.output_file import output_file
+from command_line.sampling import draw_sample, rows_of_draw, tell, with_comparison
 from job_runner import demo_data
 
 SEED = 2013
@@ -56,13 +58,15 @@ def demo(target: Target, output: Path) -> None:
     if source is None:
         raise CommandFailed('The demo data are missing. Install them: pip install "jobsvc[demo]"')
     with connected(target, "jobsvc demo") as client:
-        dataset_id = _import_flights(client, source)
-        job = draw_sample(client, dataset_id, BODY)
-        fetch(client, job["id"], output)
+        with output_file(output) as file:
+            dataset_id = _import_flights(client, source)
+            job = draw_sample(client, dataset_id, BODY)
+            if file is not None:
+                client.download_rows(job["id"], rows_of_draw(job["id"]), file)
         job = with_comparison(client, job)
     tell(job)
     directory = f" --data-dir {target.settings.data_dir}" if target.server is None else ""
-    click.echo(
+    say(
         f"""
 The rows, each with its inclusion probability and design weight:
   in the file        {output}
@@ -84,5 +88,5 @@ def _import_flights(client: ApiClient, archive: Path) -> int:
         demo_data.unpack(archive, flights)
         job = import_file(client, flights, demo_data.DATASET, message=demo_data.MESSAGE)
     rows = job["output_summary"]["tables"][0]["rows"]
-    click.echo(f'Imported {rows:,} flights into the dataset "{demo_data.DATASET}".')
+    say(f'Imported {rows:,} flights into the dataset "{demo_data.DATASET}".')
     return int(job["dataset_id"])

@@ -7,6 +7,7 @@ plan``. A body in a file (``--body``) holds what options can't say, such as seve
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,6 +40,15 @@ PARAMETERS = {
 
 _count = click.IntRange(min=1)
 
+
+def number(text: str) -> float:
+    """A number that JSON can say."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{text} is no number to draw by.")
+    return value
+
+
 OPTIONS = (
     click.option(
         "--method",
@@ -47,7 +57,7 @@ OPTIONS = (
         show_default=True,
     ),
     click.option("--size", type=_count, help="Rows to draw."),
-    click.option("--fraction", type=float, help="Share of the rows to draw, above 0 and up to 1."),
+    click.option("--fraction", type=number, help="Share of the rows, above 0 and up to 1."),
     click.option("--strata", multiple=True, metavar="COLUMN", help="A strata column; repeatable."),
     click.option("--per-stratum", type=_count, help="Rows to draw in each stratum."),
     click.option("--min-per-stratum", type=click.IntRange(min=0), help="At least so many in each."),
@@ -63,7 +73,7 @@ OPTIONS = (
     click.option("--cluster", metavar="COLUMN", help="The cluster column."),
     click.option("--clusters", type=_count, help="Clusters to draw."),
     click.option("--per-cluster", type=_count, help="Rows to draw in each cluster [default: all]."),
-    click.option("--percentage", type=float, help="Percent of the rows in each cluster."),
+    click.option("--percentage", type=number, help="Percent of the rows in each cluster."),
     click.option("--weight", metavar="COLUMN", help="Weighted: the size measure."),
     click.option("--seed", help="A whole number or a text [default: drawn and recorded]."),
     click.option("--filter", "expression", help='Draw only from rows such as "age > 18".'),
@@ -139,12 +149,16 @@ def _parameters(chosen: dict[str, Any]) -> dict[str, Any]:
 
 def _body_of(path: Path) -> dict[str, Any]:
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
+        body = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except ValueError as error:
         raise click.BadParameter(f"{path} is no JSON: {error}.", param_hint="--body") from None
     if not isinstance(body, dict):
         raise click.BadParameter(f"{path} holds no JSON object.", param_hint="--body")
     return body
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"it has no {name}")
 
 
 def _seed(text: str) -> int | str:

@@ -9,7 +9,8 @@ import click
 
 from command_line.connection import Target, connected
 from command_line.options import AS_JSON, BATCH, with_target
-from command_line.output import print_json, progress_bar
+from command_line.output import print_json, progress_bar, say
+from command_line.output_file import output_file
 
 
 @click.command()
@@ -54,38 +55,38 @@ def explore(
         body["compare_to"] = {"ref": compare, "table_key": compare_table}
     if batch:
         body["priority"] = "batch"
-    with connected(target, "jobsvc explore") as client:
+    with connected(target, "jobsvc explore") as client, output_file(html) as file:
         path = f"/api/exploration/datasets/{client.dataset_id(dataset)}/jobs"
         accepted = client.post(path, body)
         with progress_bar("Exploring") as told:
             client.finished_job(accepted["job_id"], told)
         result = f"/api/exploration/jobs/{accepted['job_id']}/result"
-        if html is not None:
-            client.download(result, html, format="html", download="true")
+        if file is not None:
+            client.download(result, file, format="html", download="true")
         found = client.get(result)
     if as_json:
         print_json(found)
         return
     _tell(found)
     if html is not None:
-        click.echo(f"Report written to {html}")
+        say(f"Report written to {html}")
 
 
 def _tell(found: dict[str, Any]) -> None:
     overview, alerts = found["overview"], found["overview"]["alerts"]
-    click.echo(
+    say(
         f"Table {overview['table_key']}: {overview['rows']:,} rows, {overview['columns']:,} "
         f"columns, {overview['size_bytes']:,} bytes; commit {overview['commit_id'][:12]}."
     )
-    click.echo(
+    say(
         f"Alerts: {alerts['warning']:,} warnings, {alerts['notice']:,} notices, {alerts['info']:,} "
         "for information."
     )
     if found["comparison"] is not None:
-        click.echo(found["comparison"]["verdict"])
+        say(found["comparison"]["verdict"])
     profile = found["profile"]
     for part in (profile, *profile["columns"]):
         of = f"{part['name']}: " if "name" in part else ""
         for alert in part.get("alerts", []):
             if alert["severity"] == "warning":
-                click.echo(f"Warning: {of}{alert['sentence']}")
+                say(f"Warning: {of}{alert['sentence']}")

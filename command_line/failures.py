@@ -1,6 +1,7 @@
 """How a command fails: one line on standard error, and an exit code.
 
-0 done, 1 refused or failed, 2 wrong usage, 3 the data directory or the server can't be reached.
+0 done, 1 refused or failed, 2 wrong usage, 3 the data directory or the server can't be reached, 130
+left by Ctrl-C while it waited.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 import click
 import httpx
 
+from command_line.printable import printable_lines
 from domain_errors import DomainError
 from job_runner.faults import passing_fault
 
@@ -28,11 +30,21 @@ class CommandFailed(click.ClickException):
 
     exit_code = 1
 
+    def format_message(self) -> str:
+        """The sentence, which may name what others named."""
+        return printable_lines(self.message)
 
-class Unreachable(click.ClickException):
+
+class Unreachable(CommandFailed):
     """The data directory or the server can't be reached."""
 
     exit_code = 3
+
+
+class LeftWaiting(CommandFailed):
+    """Somebody stopped waiting for a job, which goes on."""
+
+    exit_code = 130
 
 
 @contextmanager
@@ -43,14 +55,13 @@ def told_plainly() -> Iterator[None]:
     except DomainError as error:
         kind = Unreachable if error.code in UNREACHABLE_CODES else CommandFailed
         raise kind(error.message) from None
-    except httpx.TransportError as error:
-        raise Unreachable(f"The server can't be reached: {error}.") from None
+    except (httpx.RequestError, httpx.InvalidURL) as error:
+        raise Unreachable(f"The server can't be reached: {str(error).rstrip('.')}.") from None
     except BrokenPipeError:  # of the reader of our output, such as head: click ends quietly
         raise
-    except PermissionError as error:
-        raise Unreachable(f"{error.strerror}: {error.filename}") from None
     except OSError as error:
-        raise CommandFailed(f"{error.strerror}: {error.filename}") from None
+        kind = Unreachable if isinstance(error, PermissionError) else CommandFailed
+        raise kind(": ".join(filter(None, (error.strerror, error.filename)))) from None
     except Exception as error:
         fault = passing_fault(error)
         if fault is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
+from command_line.output import say
 
 USES = (("strata", "strata"), ("sizes", "a size measure"), ("clusters", "clusters"))
 
@@ -13,4 +13,4 @@ def tell_hints(hints: dict[str, Any], most: int = 5) -> None:
     """Print which columns would serve for what, the best ``most`` of each, a line each."""
     for kind, use in USES:
         for hint in hints[kind][:most]:
-            click.echo(f"{hint['column']} would serve as {use}: {hint['reason']}")
+            say(f"{hint['column']} would serve as {use}: {hint['reason']}")

@@ -8,10 +8,12 @@ from urllib.parse import quote
 
 import click
 
-from command_line.api_client import ApiClient
+from command_line.api_client import ApiClient, JobFailed
 from command_line.connection import Target, connected
+from command_line.failures import CommandFailed, LeftWaiting, Unreachable
 from command_line.options import AS_JSON, BATCH, with_target
-from command_line.output import print_json, print_table, progress_bar
+from command_line.output import print_json, print_table, progress_bar, say
+from job_runner.faults import WORTH_A_RETRY
 
 
 @click.command("import")
@@ -43,7 +45,7 @@ def import_command(
     if as_json:
         print_json(job)
         return
-    click.echo(
+    say(
         f'Dataset "{job["dataset_name"]}" (id {job["dataset_id"]}), ref {summary["output_ref"]}, '
         f"commit {summary['output_commit_id'][:12]}:"
     )
@@ -53,7 +55,7 @@ def import_command(
     )
     for table in summary["tables"]:
         for note in table["notes"]:
-            click.echo(f"Note on {table['key']}: {note}")
+            say(f"Note on {table['key']}: {note}")
 
 
 def import_file(
@@ -65,12 +67,28 @@ def import_file(
     *,
     batch: bool = False,
 ) -> dict[str, Any]:
-    """Send a file, wait for its job, and return the finished job."""
+    """Send a file, wait for its job, and return the finished job.
+
+    A dataset that was made for a file which can't be imported isn't left behind.
+    """
     found = client.get("/api/datasets", name=dataset)["datasets"]
     if found or dataset.isdecimal():
-        dataset_id = client.dataset_id(dataset)
-    else:
-        dataset_id = client.post("/api/datasets", {"name": dataset})["id"]
+        return _import_into(client, client.dataset_id(dataset), file, ref, message, batch)
+    made = client.post("/api/datasets", {"name": dataset})["id"]
+    try:
+        return _import_into(client, made, file, ref, message, batch)
+    except (LeftWaiting, Unreachable):
+        raise  # its job goes on
+    except CommandFailed as error:
+        if isinstance(error, JobFailed) and error.job["error_code"] in WORTH_A_RETRY:
+            raise
+        client.delete(f"/api/datasets/{made}")
+        raise CommandFailed(f"{error} The new dataset was removed again.") from None
+
+
+def _import_into(
+    client: ApiClient, dataset_id: int, file: Path, ref: str, message: str | None, batch: bool
+) -> dict[str, Any]:
     fields = {} if message is None else {"commit_message": message}
     if batch:
         fields["priority"] = "batch"

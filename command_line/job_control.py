@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import click
 
 from command_line.api_client import ApiClient
 from command_line.connection import Target, connected
 from command_line.failures import CommandFailed
-from command_line.options import AS_JSON, JOB, OUTPUT, SUFFIXES, with_target
-from command_line.output import print_json, print_table, progress_bar
+from command_line.options import AS_JSON, JOB, OUTPUT, with_target
+from command_line.output import moment, print_json, print_table, progress_bar, say
+from command_line.output_file import SUFFIXES, output_file
 
 PAGE = 1000
 
@@ -21,7 +21,7 @@ PAGE = 1000
 @JOB
 @AS_JSON
 @with_target
-def watch(target: Target, job_id: UUID, as_json: bool) -> None:
+def watch(target: Target, job_id: str, as_json: bool) -> None:
     """Follow a job to its end.
 
     The exit code tells how it ended. Ctrl-C ends the watching, not the job.
@@ -30,14 +30,14 @@ def watch(target: Target, job_id: UUID, as_json: bool) -> None:
     jobsvc watch 917f045a-ec63-47a1-b192-35149508f452
     """
     with connected(target, "jobsvc watch") as client:
-        _tell(_ended(client, str(job_id)), as_json)
+        _tell(_ended(client, job_id), as_json)
 
 
 @click.command()
 @JOB
 @AS_JSON
 @with_target
-def cancel(target: Target, job_id: UUID, as_json: bool) -> None:
+def cancel(target: Target, job_id: str, as_json: bool) -> None:
     """Cancel a job that waits or runs.
 
     \b
@@ -48,14 +48,14 @@ def cancel(target: Target, job_id: UUID, as_json: bool) -> None:
     if as_json:
         print_json(job)
         return
-    click.echo(f"Job {job['id']} ({job['run_type']}): {job['error_message']}")
+    say(f"Job {job['id']} ({job['run_type']}): {job['error_message']}")
 
 
 @click.command()
 @JOB
 @AS_JSON
 @with_target
-def retry(target: Target, job_id: UUID, as_json: bool) -> None:
+def retry(target: Target, job_id: str, as_json: bool) -> None:
     """Do a failed job again, as a new job, and wait for its end.
 
     It has the same source, parameters and seeds.
@@ -72,7 +72,7 @@ def retry(target: Target, job_id: UUID, as_json: bool) -> None:
 @JOB
 @AS_JSON
 @with_target
-def log(target: Target, job_id: UUID, as_json: bool) -> None:
+def log(target: Target, job_id: str, as_json: bool) -> None:
     """Tell what a job did, step by step, with times.
 
     \b
@@ -88,7 +88,7 @@ def log(target: Target, job_id: UUID, as_json: bool) -> None:
     if as_json:
         print_json(entries)
         return
-    print_table(("at", "what"), [(entry["at"][:23], entry["message"]) for entry in entries])
+    print_table(("at", "what"), [(moment(entry["at"], 23), entry["message"]) for entry in entries])
 
 
 @click.command()
@@ -96,7 +96,7 @@ def log(target: Target, job_id: UUID, as_json: bool) -> None:
 @OUTPUT
 @click.option("--residual", is_flag=True, help="The rows that a draw left, if the job kept them.")
 @with_target
-def fetch(target: Target, job_id: UUID, output: Path | None, residual: bool) -> None:
+def fetch(target: Target, job_id: str, output: Path | None, residual: bool) -> None:
     """Write the rows of a completed draw or query to a file.
 
     \b
@@ -104,10 +104,11 @@ def fetch(target: Target, job_id: UUID, output: Path | None, residual: bool) -> 
     """
     if output is None:
         raise click.UsageError("Name the file with --output.")
-    with connected(target, "jobsvc fetch") as client:
+    with connected(target, "jobsvc fetch") as client, output_file(output) as file:
         job = client.get(f"/api/jobs/{job_id}")
-        client.download(_rows_path(job, residual), output, format=SUFFIXES[output.suffix])
-    click.echo(f"Rows written to {output}")
+        if file is not None:
+            client.download(_rows_path(job, residual), file, format=SUFFIXES[output.suffix])
+    say(f"Rows written to {output}")
 
 
 def _ended(client: ApiClient, job_id: str) -> dict[str, Any]:
@@ -122,7 +123,7 @@ def _tell(job: dict[str, Any], as_json: bool) -> None:
     ref = (job["output_summary"] or {}).get("output_ref")
     made = f", ref {ref}" if ref else ""
     seconds = job["duration_seconds"]
-    click.echo(f"Job {job['id']} ({job['run_type']}) completed in {seconds:,.1f} s{made}.")
+    say(f"Job {job['id']} ({job['run_type']}) completed in {seconds:,.1f} s{made}.")
 
 
 def _rows_path(job: dict[str, Any], residual: bool) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from typing import Any
 
 import click
 
 from command_line.connection import Target, connected
-from command_line.options import AS_JSON, with_target
-from command_line.output import print_json, print_table
+from command_line.options import AS_JSON, some_digits, with_target
+from command_line.output import moment, print_json, print_table, say
 from storage.jobs import RUN_TYPES, STATUSES
 
 
 @click.command()
-@click.argument("job_id", type=click.UUID, required=False)
+@click.argument("job_id", type=some_digits, required=False)
 @click.option("--status", type=click.Choice(STATUSES))
 @click.option("--run-type", type=click.Choice(RUN_TYPES))
 @click.option("--dataset", help="Name or id.")
@@ -22,7 +22,7 @@ from storage.jobs import RUN_TYPES, STATUSES
 @with_target
 def jobs(
     target: Target,
-    job_id: UUID | None,
+    job_id: str | None,
     status: str | None,
     run_type: str | None,
     dataset: str | None,
@@ -37,7 +37,7 @@ def jobs(
     """
     with connected(target, "jobsvc jobs") as client:
         if job_id is not None:
-            print_json(client.get(f"/api/jobs/{job_id}"))
+            _show(client.get(f"/api/jobs/{job_id}"), as_json)
             return
         page = client.get(
             "/api/jobs",
@@ -55,13 +55,48 @@ def jobs(
             (
                 job["id"],
                 job["run_type"],
-                job["status"],
+                state(job),
                 job["dataset_name"],
                 job["user_soeid"],
-                job["created_at"][:19],
+                moment(job["created_at"]),
                 job["error_message"] or job["progress_message"],
             )
             for job in page["jobs"]
         ],
     )
-    click.echo(f"{len(page['jobs']):,} of {page['total']:,} jobs.")
+    say(f"{len(page['jobs']):,} of {page['total']:,} jobs.")
+
+
+def state(job: dict[str, Any]) -> str:
+    """A job's status, where what was cancelled hasn't merely failed."""
+    return "cancelled" if job["error_code"] == "cancelled" else str(job["status"])
+
+
+def _show(job: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(job)
+        return
+    summary = job["output_summary"] or {}
+    of = f"commit {job['source_commit_id'][:12]}" if job["source_commit_id"] else None
+    seconds = job["duration_seconds"]
+    told = {
+        "job": job["id"],
+        "type": job["run_type"],
+        "state": state(job),
+        "place in the queue": job["queue_position"],
+        "progress": f"{job['progress']:.0f} %" if job["status"] == "running" else None,
+        "message": job["error_message"] or job["progress_message"],
+        "dataset": f"{job['dataset_name']} (id {job['dataset_id']})",
+        "source": of,
+        "user": job["user_soeid"],
+        "created": moment(job["created_at"]),
+        "started": moment(job["started_at"]),
+        "took": None if seconds is None else f"{seconds:,.1f} s",
+        "does again": job["retry_of"],
+        "ref": summary.get("output_ref"),
+        "commit": summary.get("output_commit_id"),
+    }
+    for name, value in told.items():
+        if value not in (None, ""):
+            say(f"{name:<19} {value}")
+    say("All of it, with parameters and outcome: --json")

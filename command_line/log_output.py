@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from typing import Any, TextIO
 from pythonjsonlogger.json import JsonFormatter
 
 from command_line.access_lines import GatheredLines
+from command_line.printable import printable
 from domain_errors import DomainError
 from job_runner.log_context import FIELDS, ContextFilter
 from job_runner.settings import Settings
@@ -44,7 +44,6 @@ value, and the lines after the first quote the statement."""
 
 _LONGEST_CHAIN = 10
 _ENCODER = json.JSONEncoder(default=str)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def configure_logging(settings: Settings) -> None:
@@ -80,7 +79,7 @@ class _TextLines(logging.Formatter):
         return _time(record)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        line = _CONTROL.sub(_escaped, super().formatMessage(record))
+        line = printable(super().formatMessage(record))
         own = record.__dict__
         about = " ".join([f"{name}={own[name]}" for name in FIELDS if name in own])
         return f"{line} [{about}]" if about else line
@@ -145,7 +144,3 @@ def _what(error: BaseException) -> str:
 
 def _time(record: logging.LogRecord) -> str:
     return timestamp(datetime.fromtimestamp(record.created, UTC))
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode("ascii")

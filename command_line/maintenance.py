@@ -11,9 +11,9 @@ from pathlib import Path
 
 import click
 
-from command_line.failures import CommandFailed, told_plainly
+from command_line.failures import CommandFailed
 from command_line.options import AS_JSON, DATA_DIR
-from command_line.output import print_json, progress_bar
+from command_line.output import print_json, progress_bar, say
 from job_runner.settings_sources import load_settings
 from storage.backup import back_up, restore
 from storage.checking import check
@@ -31,14 +31,14 @@ def check_command(data_dir: Path | None, as_json: bool) -> None:
     \b
     jobsvc check --data-dir /srv/jobsvc
     """
-    with told_plainly(), progress_bar("Checking") as told:
+    with progress_bar("Checking") as told:
         findings = check(_directory(data_dir), lambda done, what: told(100 * done, what))
     if as_json:
         print_json(asdict(findings))
     else:
         for fault in findings.faults:
-            click.echo(f"{fault.what}: {fault.problem}")
-        click.echo(
+            say(f"{fault.what}: {fault.problem}")
+        say(
             f"{findings.commits:,} commits, {findings.files:,} files, {findings.size_bytes:,} "
             f"bytes checked; {len(findings.faults):,} faults."
         )
@@ -56,12 +56,12 @@ def backup_command(file: Path, data_dir: Path | None, as_json: bool) -> None:
     \b
     jobsvc backup /backups/jobsvc-monday.tar
     """
-    with told_plainly(), progress_bar("Backing up") as told:
+    with progress_bar("Backing up") as told:
         done = back_up(_directory(data_dir), file, lambda part, what: told(100 * part, what))
     if as_json:
         print_json({"file": str(file), **asdict(done)})
     else:
-        click.echo(f"Wrote {file}: {done.files:,} data files, {done.size_bytes:,} bytes.")
+        say(f"Wrote {file}: {done.files:,} data files, {done.size_bytes:,} bytes.")
 
 
 @click.command("restore")
@@ -75,12 +75,12 @@ def restore_command(file: Path, data_dir: Path | None, as_json: bool) -> None:
     jobsvc restore /backups/jobsvc-monday.tar --data-dir /srv/jobsvc-again
     """
     directory = _directory(data_dir)
-    with told_plainly(), progress_bar("Checking") as told:
+    with progress_bar("Checking") as told:
         findings = restore(file, directory, lambda part, what: told(100 * part, what))
     if as_json:
         print_json({"data_dir": str(directory.root), **asdict(findings)})
     else:
-        click.echo(
+        say(
             f"Restored {findings.commits:,} commits and {findings.files:,} files into "
             f"{directory.root}; all are as they were written."
         )

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import functools
 import os
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from command_line.composition import Composition
 from command_line.connection import Target
-from command_line.failures import told_plainly
+from command_line.output_file import SUFFIXES
 from job_runner.settings_sources import load_settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -23,13 +26,20 @@ DATA_DIR = click.option(
     help="Where everything is kept [variable JOBSVC_DATA_DIR; default: the platform's user data "
     "folder].",
 )
-JOB = click.argument("job_id", type=click.UUID)
+
+
+def some_digits(text: str) -> str:
+    """A job's id, or its first eight digits or more, as the API takes them."""
+    if not re.fullmatch("[0-9a-f]{8}[0-9a-f-]{0,28}", text.lower()):
+        raise click.BadParameter(f'"{text}" is no id of a job, nor its first eight digits or more.')
+    return text.lower()
+
+
+JOB = click.argument("job_id", type=some_digits)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
 BATCH = click.option(
     "--batch", is_flag=True, help="Let interactive work of anyone go first on a busy server."
 )
-SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".xlsx": "xlsx"}
-"""Endings of files that rows are written to, and the API's names of their formats."""
 
 
 def _with_known_ending(
@@ -48,6 +58,16 @@ OUTPUT = click.option(
 )
 
 
+def _typed_options() -> str:
+    """The options that say where to work, as they were typed."""
+    context = click.get_current_context()
+    return "".join(
+        f" --{name.replace('_', '-')} {shlex.quote(str(context.params[name]))}"
+        for name in ("data_dir", "server")
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    )
+
+
 def with_target(command: Command) -> Command:
     """Give a command the options that say where to work, as one ``target``."""
 
@@ -64,9 +84,9 @@ def with_target(command: Command) -> Command:
     def wrapped(
         composition: Composition, /, data_dir: Path | None, server: str | None, **given: Any
     ) -> Any:
-        with told_plainly():
-            settings = load_settings({"data_dir": data_dir})
-        target = Target(composition, settings, server, os.environ.get("JOBSVC_TOKEN"))
+        settings = load_settings({"data_dir": data_dir})
+        token = os.environ.get("JOBSVC_TOKEN")
+        target = Target(composition, settings, server, token, _typed_options())
         return command(target=target, **given)
 
     return cast(Command, wrapped)

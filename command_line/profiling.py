@@ -9,7 +9,7 @@ import click
 from command_line.connection import Target, connected
 from command_line.hints import tell_hints
 from command_line.options import AS_JSON, BATCH, with_target
-from command_line.output import print_json, print_table, progress_bar
+from command_line.output import print_json, print_table, progress_bar, say
 
 WIDEST = 24
 
@@ -57,7 +57,7 @@ def profile(
 
 
 def _tell(found: dict[str, Any]) -> None:
-    click.echo(f"Table {found['table_key']}: {found['rows']:,} rows.")
+    say(f"Table {found['table_key']}: {found['rows']:,} rows.")
     print_table(
         ("column", "type", "nulls", "distinct", "least", "largest", "mean", "alerts"),
         [_line(column) for column in found["columns"]],
@@ -65,13 +65,13 @@ def _tell(found: dict[str, Any]) -> None:
     for column in found["columns"]:
         for alert in column.get("alerts", []):
             severity = alert["severity"].capitalize()
-            click.echo(f"{severity}: {column['name']}: {alert['sentence']}")
+            say(f"{severity}: {column['name']}: {alert['sentence']}")
     for alert in found.get("alerts", []):
-        click.echo(f"{alert['severity'].capitalize()}: {alert['sentence']}")
+        say(f"{alert['severity'].capitalize()}: {alert['sentence']}")
     tell_hints(found["hints"])
     left = found.get("estimated_columns")
     if left:
-        click.echo(f"Estimated, since the time was up: {', '.join(left)}.")
+        say(f"Estimated, since the time was up: {', '.join(left)}.")
 
 
 def _line(column: dict[str, Any]) -> tuple[Any, ...]:

@@ -10,8 +10,9 @@ import click
 
 from command_line.api_client import ApiClient
 from command_line.connection import Target, connected
-from command_line.options import AS_JSON, BATCH, OUTPUT, SUFFIXES, with_target
-from command_line.output import print_json, print_table, progress_bar
+from command_line.options import AS_JSON, BATCH, OUTPUT, with_target
+from command_line.output import print_json, print_table, progress_bar, say
+from command_line.output_file import output_file
 
 MOST_SHOWN = 1000
 WIDEST_CELL = 60
@@ -67,16 +68,16 @@ def sql_command(
             body["output_name"] = name
         if batch:
             body["priority"] = "batch"
-        job = _run(client, dataset_id, body)
-        if output is not None:
-            path = f"/api/exploration/jobs/{job['id']}/result"
-            client.download(path, output, format=SUFFIXES[output.suffix])
+        with output_file(output) as file:
+            job = _run(client, dataset_id, body)
+            if file is not None:
+                client.download_rows(job["id"], f"/api/exploration/jobs/{job['id']}/result", file)
     if as_json:
         print_json(job)
         return
     _tell(job)
     if output is not None:
-        click.echo(f"Rows written to {output}")
+        say(f"Rows written to {output}")
 
 
 def _show(client: ApiClient, dataset_id: int, body: dict[str, Any], *, as_json: bool) -> None:
@@ -87,9 +88,9 @@ def _show(client: ApiClient, dataset_id: int, body: dict[str, Any], *, as_json: 
     rows = [[_cell(row[column]) for column in found["columns"]] for row in found["data"]]
     print_table(found["columns"], rows, grouped=False)
     for note in found["notes"]:
-        click.echo(note, err=True)
+        say(note, err=True)
     if found["has_more"]:
-        click.echo(
+        say(
             f"These are the first {len(rows):,} rows; --limit shows up to {MOST_SHOWN:,}, "
             "--output writes all.",
             err=True,
@@ -113,9 +114,9 @@ def _run(client: ApiClient, dataset_id: int, body: dict[str, Any]) -> dict[str, 
 def _tell(job: dict[str, Any]) -> None:
     summary = job["output_summary"]
     ref = f", ref {summary['output_ref']}" if summary["output_ref"] else ""
-    click.echo(
+    say(
         f"{summary['rows']:,} rows, {len(summary['columns']):,} columns: job {job['id']}{ref}, "
         f"commit {summary['output_commit_id'][:12]}."
     )
     for note in summary["notes"]:
-        click.echo(note, err=True)
+        say(note, err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -48,6 +49,13 @@ class Subcommands(click.Group):
         found: click.Command = getattr(import_module(f"command_line.{module}"), name)
         return found
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a subcommand; whatever it meets is told as one line."""
+        from command_line.failures import told_plainly
+
+        with told_plainly():
+            return super().invoke(ctx)
+
 
 @click.command(cls=Subcommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="jobsvc")
@@ -61,5 +69,5 @@ def command() -> None:
                                    jobsvc sample sales --method random --size 1000 --output s.csv
 
     Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the data directory or the server can't
-    be reached.
+    be reached, 130 left by Ctrl-C while it waited for a job.
     """

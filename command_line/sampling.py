@@ -12,8 +12,9 @@ from command_line.connection import Target, connected
 from command_line.draw_options import draw_body, with_draw
 from command_line.failures import CommandFailed
 from command_line.hints import tell_hints
-from command_line.options import AS_JSON, BATCH, OUTPUT, SUFFIXES, with_target
-from command_line.output import print_json, print_table, progress_bar
+from command_line.options import AS_JSON, BATCH, OUTPUT, with_target
+from command_line.output import print_json, print_table, progress_bar, say
+from command_line.output_file import output_file
 
 GROUPS_SHOWN = 40
 
@@ -49,16 +50,17 @@ def sample(
     if batch:
         body["priority"] = "batch"
     with connected(target, "jobsvc sample") as client:
-        job = draw_sample(client, client.dataset_id(dataset), body)
-        if output is not None:
-            fetch(client, job["id"], output)
+        with output_file(output) as file:
+            job = draw_sample(client, client.dataset_id(dataset), body)
+            if file is not None:
+                client.download_rows(job["id"], rows_of_draw(job["id"]), file)
         job = with_comparison(client, job)
     if as_json:
         print_json(job)
         return
     tell(job)
     if output is not None:
-        click.echo(f"Rows written to {output}")
+        say(f"Rows written to {output}")
 
 
 @click.command()
@@ -78,17 +80,17 @@ def plan(target: Target, dataset: str, as_json: bool, **draw: Any) -> None:
     if as_json:
         print_json(planned)
         return
-    click.echo(
+    say(
         f"Would draw {planned['total_rows']:,} of {planned['source_rows']:,} rows of commit "
         f"{planned['commit_id'][:12]}."
     )
     for one in planned["rounds"]:
-        click.echo(
+        say(
             f"Round {one['round_number']}: {one['method']}, {one['eligible_rows']:,} eligible rows."
         )
         _tell_groups(one, ("rows", "allocated"))
     if planned["hints"] is not None:
-        click.echo("By the table's profile, for a design of your own:")
+        say("By the table's profile, for a design of your own:")
         tell_hints(planned["hints"], 2)
 
 
@@ -99,10 +101,9 @@ def draw_sample(client: ApiClient, dataset_id: int, body: dict[str, Any]) -> dic
         return client.finished_job(accepted["job_id"], told)
 
 
-def fetch(client: ApiClient, job_id: str, output: Path) -> None:
-    """Write a job's rows to a file, in the format of its ending."""
-    file_format = SUFFIXES[output.suffix]
-    client.download(f"/api/sampling/jobs/{job_id}/data", output, format=file_format)
+def rows_of_draw(job_id: str) -> str:
+    """Where the drawn rows are."""
+    return f"/api/sampling/jobs/{job_id}/data"
 
 
 def with_comparison(client: ApiClient, job: dict[str, Any]) -> dict[str, Any]:
@@ -117,15 +118,15 @@ def with_comparison(client: ApiClient, job: dict[str, Any]) -> dict[str, Any]:
 def tell(job: dict[str, Any]) -> None:
     """Print what was drawn, stratum by stratum where there are strata, and how it compares."""
     summary = job["output_summary"]
-    click.echo(
+    say(
         f"Drew {summary['total_sampled']:,} of {summary['source_rows']:,} rows: job {job['id']}, "
         f"ref {summary['output_ref']}, commit {summary['output_commit_id'][:12]}."
     )
     for one in summary["rounds"]:
-        click.echo(f"Round {one['round_number']}: {one['method']}, seed {one['seed']!r}.")
+        say(f"Round {one['round_number']}: {one['method']}, seed {one['seed']!r}.")
         _tell_groups(one, ("rows", "allocated", "sampled"))
     if "comparison" in summary:
-        click.echo(summary["comparison"]["verdict"])
+        say(summary["comparison"]["verdict"])
 
 
 def _tell_groups(one: dict[str, Any], figures: tuple[str, ...]) -> None:
@@ -143,6 +144,6 @@ def _tell_groups(one: dict[str, Any], figures: tuple[str, ...]) -> None:
         headings = ["drawn" if figure == "sampled" else figure for figure in figures]
         print_table((*columns, *headings), rows)
         if len(groups) > GROUPS_SHOWN:
-            click.echo(f"… and {len(groups) - GROUPS_SHOWN:,} more; see --json.")
+            say(f"… and {len(groups) - GROUPS_SHOWN:,} more; see --json.")
     for warning in one["warnings"]:
-        click.echo(f"Warning: {warning}")
+        say(f"Warning: {warning}")

@@ -14,7 +14,6 @@ from typing import NoReturn
 import click
 
 from command_line.composition import Composition, Listening
-from command_line.failures import told_plainly
 from command_line.log_output import configure_logging
 from command_line.options import DATA_DIR
 from job_runner.settings_sources import load_settings
@@ -49,20 +48,17 @@ def serve(
     jobsvc serve
     jobsvc serve --host 0.0.0.0 --port 80 --data-dir /srv/jobsvc
     """
-    with told_plainly():
-        settings = load_settings(
-            {"data_dir": data_dir, "host": host, "port": port, "workers": workers}
-        )
-        configure_logging(settings)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _leave)
-        with composition.listening(settings, "jobsvc serve") as here:
-            # Waitress spools request bodies to temporary files: keep them on the data's disk.
-            tempfile.tempdir = str(here.service.directory.scratch_dir)
-            page = _announce(here)
-            if open_browser:
-                webbrowser.open(page)
-            here.serve()
+    settings = load_settings({"data_dir": data_dir, "host": host, "port": port, "workers": workers})
+    configure_logging(settings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
+    with composition.listening(settings, "jobsvc serve") as here:
+        # Waitress spools request bodies to temporary files: keep them on the data's disk.
+        tempfile.tempdir = str(here.service.directory.scratch_dir)
+        page = _announce(here)
+        if open_browser:
+            webbrowser.open(page)
+        here.serve()
 
 
 def _announce(here: Listening) -> str:

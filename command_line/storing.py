@@ -10,7 +10,7 @@ from command_line.api_client import ApiClient, Told
 from command_line.connection import Target, connected
 from command_line.failures import CommandFailed
 from command_line.options import AS_JSON, with_target
-from command_line.output import print_json, print_table, progress_bar
+from command_line.output import moment, print_json, print_table, progress_bar, say
 
 CONFIRMATION = "prune"
 PATH = "/api/admin/prune"
@@ -51,7 +51,7 @@ def storage(target: Target, limit: int, as_json: bool) -> None:
         ("kind", "files", "bytes"),
         [(_name(kind["kind"]), kind["files"], kind["size_bytes"]) for kind in use["kinds"]],
     )
-    click.echo(f"{use['size_bytes']:,} bytes; the disk has {use['free_bytes']:,} left.\n")
+    say(f"{use['size_bytes']:,} bytes; the disk has {use['free_bytes']:,} left.\n")
     print_table(
         ("dataset", "name", "removed", "commits", "files", "bytes"),
         [
@@ -66,7 +66,7 @@ def storage(target: Target, limit: int, as_json: bool) -> None:
             for one in use["datasets"]
         ],
     )
-    click.echo(f"{len(use['datasets']):,} of {use['total']:,} datasets.")
+    say(f"{len(use['datasets']):,} of {use['total']:,} datasets.")
 
 
 @click.command()
@@ -103,11 +103,11 @@ def prune(target: Target, dry_run: bool, yes: bool, as_json: bool) -> None:
     if as_json:
         print_json(removed)
     else:
-        click.echo(f"Removed: {_in_words(removed)}.")
+        say(f"Removed: {_in_words(removed)}.")
 
 
 def _confirm() -> None:
-    click.echo("")
+    say()
     question = f'This can\'t be undone. Type "{CONFIRMATION}" to remove it'
     if click.prompt(question, default="", show_default=False).strip() != CONFIRMATION:
         raise CommandFailed("Nothing was removed.")
@@ -149,11 +149,11 @@ def _together(one: dict[str, Any], next_one: dict[str, Any]) -> dict[str, Any]:
 def _tell_found(found: dict[str, Any]) -> None:
     for name, what in SETTINGS.items():
         days = found["keeps"][name]
-        click.echo(f"Keeps {what} " + (f"for {days:,} days." if days else "for ever."))
-    click.echo("")
+        say(f"Keeps {what} " + (f"for {days:,} days." if days else "for ever."))
+    say()
     going = [kind for kind in found["kinds"] if kind["count"]]
     if not going:
-        click.echo("There is nothing to remove.")
+        say("There is nothing to remove.")
         return
     print_table(
         ("would go", "count", "bytes", "oldest", "newest"),
@@ -162,18 +162,18 @@ def _tell_found(found: dict[str, Any]) -> None:
                 _name(kind["kind"]),
                 kind["count"],
                 kind["size_bytes"],
-                (kind["oldest"] or "")[:19],
-                (kind["newest"] or "")[:19],
+                moment(kind["oldest"]),
+                moment(kind["newest"]),
             )
             for kind in going
         ],
     )
     for kind in going:
         for one in kind["examples"]:
-            click.echo(f"  {_name(kind['kind'])}: {_example(one)}")
+            say(f"  {_name(kind['kind'])}: {_example(one)}")
         more = kind["count"] - len(kind["examples"])
         if kind["examples"] and more:
-            click.echo(f"  … and {more:,} more {_name(kind['kind'])}")
+            say(f"  … and {more:,} more {_name(kind['kind'])}")
 
 
 def _example(one: dict[str, Any]) -> str:

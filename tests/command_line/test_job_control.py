@@ -59,10 +59,24 @@ def test_a_job_is_followed_to_its_end(run: Run, live: LiveServer) -> None:
     assert json.loads(run("watch", job["id"], "--json").stdout)["status"] == "completed"
 
 
+def test_a_job_is_shown_in_a_few_lines_and_by_its_first_digits(run: Run, live: LiveServer) -> None:
+    job = live.draw(live.new_table(20), DRAW)
+    lines = run("jobs", job["id"][:8]).stdout.splitlines()
+    shown = {line[:19].strip(): line[20:] for line in lines[:-1]}
+    assert (shown["job"], shown["type"], shown["state"]) == (job["id"], "sampling", "completed")
+    assert shown["created"] == f"{job['created_at'][:19]}Z"
+    assert shown["ref"] == job["output_summary"]["output_ref"]
+    assert (
+        json.loads(run("jobs", job["id"], "--json").stdout)
+        == live.admin.get(f"/api/jobs/{job['id']}").json()
+    )
+
+
 def test_a_running_job_is_cancelled_and_can_be_done_again(run: Run, live: LiveServer) -> None:
     job_id = endless_job(live)
     assert f"Job {job_id} (exploration): Cancelled by admin00." in run("cancel", job_id).stdout
     assert "is failed already" in run("cancel", job_id, code=1).stderr
+    assert "  cancelled  " in run("jobs").stdout
     assert "Cancelled by admin00" in run("watch", job_id, code=1).stderr
     retried = threading.Thread(target=run, args=("retry", job_id), kwargs={"code": 1})
     retried.start()
@@ -120,14 +134,14 @@ def test_a_job_without_rows_says_so(run: Run, live: LiveServer, tmp_path: Path) 
 @pytest.mark.parametrize("command", ["watch", "cancel", "retry", "log", "jobs"])
 def test_what_is_no_job_is_told(run: Run, live: LiveServer, command: str) -> None:
     assert f'There is no job "{MISSING}".' in run(command, MISSING, code=1).stderr
-    assert "not a valid UUID" in run(command, "../users", code=2).stderr
+    assert "no id of a job" in run(command, "../users", code=2).stderr
 
 
-def test_who_stops_waiting_is_told_how_to_go_on(run: Run, live: LiveServer) -> None:
+def test_who_stops_waiting_is_told_how_to_go_on(run: Run, live: LiveServer, data_dir: Path) -> None:
     job_id = endless_job(live)
     threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
-    told = run("watch", job_id, code=1).stderr
-    assert f"jobsvc watch {job_id}" in told
-    assert f"jobsvc cancel {job_id}" in told
+    told = run("watch", job_id[:8], "--data-dir", str(data_dir), code=130).stderr
+    assert f"jobsvc watch {job_id[:8]} --data-dir {data_dir}\n" in told
+    assert f"jobsvc cancel {job_id[:8]} --data-dir {data_dir}\n" in told
     assert live.admin.get(f"/api/jobs/{job_id}").json()["status"] == "running"
     run("cancel", job_id)

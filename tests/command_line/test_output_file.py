@@ -1,0 +1,89 @@
+"""A file that rows are written to: there whole, or as it was."""
+
+from __future__ import annotations
+
+import errno
+import stat
+from pathlib import Path
+
+import pytest
+
+from command_line.failures import CommandFailed
+from command_line.output_file import OutputFile, output_file
+from tests.command_line.conftest import Run
+from tests.live_server import write_csv
+
+
+def written(target: Path, content: bytes) -> None:
+    with output_file(target) as file:
+        assert file is not None
+        file.write(content)
+
+
+def test_a_file_is_there_once_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "rows.csv"
+    with output_file(target) as file:
+        assert file is not None
+        file.write(b"whole")
+        assert not target.exists()
+    assert target.read_bytes() == b"whole"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_fails_leaves_the_file_as_it_was_and_removes_nothing_of_others(tmp_path: Path) -> None:
+    target, others = tmp_path / "rows.csv", tmp_path / "rows.csv.partial"
+    target.write_bytes(b"before")
+    others.write_bytes(b"precious")
+
+    def refused() -> None:
+        with output_file(target) as file:
+            assert file is not None
+            file.write(b"half of")
+            raise CommandFailed("refused")
+
+    with pytest.raises(CommandFailed, match="refused"):
+        refused()
+    assert (target.read_bytes(), others.read_bytes()) == (b"before", b"precious")
+    assert sorted(tmp_path.iterdir()) == [target, others]
+
+
+def test_a_file_keeps_its_permissions_and_a_link_leads_to_it(tmp_path: Path) -> None:
+    target, link = tmp_path / "rows.csv", tmp_path / "link.csv"
+    target.write_bytes(b"before")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    written(link, b"after")
+    assert link.is_symlink()
+    assert (target.read_bytes(), stat.S_IMODE(target.stat().st_mode)) == (b"after", 0o600)
+
+
+def test_no_file_is_wanted_without_a_name() -> None:
+    with output_file(None) as file:
+        assert file is None
+
+
+def test_a_full_disk_is_told_with_the_files_name(tmp_path: Path) -> None:
+    file = OutputFile(tmp_path / "rows.csv")
+    with pytest.raises(CommandFailed, match=r"rows\.csv can't be written: No space"), file._told():
+        raise OSError(errno.ENOSPC, "No space left on device")
+    file.drop()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("sample", "Sales", "--size", "5", "--output", "{}/x.csv"),
+        ("sql", "Sales", "SELECT 1", "--output", "{}/x.csv"),
+        ("explore", "Sales", "--html", "{}/x.html"),
+    ],
+)
+def test_a_file_that_cant_be_written_is_told_before_any_job_is_made(
+    run: Run, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    run("import", str(write_csv(tmp_path / "sales.csv", 50)), "--dataset", "Sales")
+    nowhere = tmp_path / "nowhere"
+    failed = run(*(word.format(nowhere) for word in command), code=1)
+    assert f"{nowhere}/x." in failed.stderr
+    assert "can't be written: No such file" in failed.stderr
+    assert "1 of 1 jobs." in run("jobs").stdout

@@ -1,0 +1,52 @@
+"""What others named doesn't command the terminal of whoever looks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from command_line.printable import printable, printable_lines
+from tests.command_line.conftest import Run
+
+ESCAPE, C1, TURNED = "\x1b[2K", "\x9b31m", "\u202e"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"a{ESCAPE}b", r"a\x1b[2Kb"),
+        (C1, r"\x9b31m"),
+        (f"{TURNED}txt", r"\u202etxt"),
+        ("two\nlines\ttab", r"two\nlines\ttab"),
+        ("\ud800", r"\ud800"),
+        ("Größe 数量 مبلغ \u200f", "Größe 数量 مبلغ \u200f"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_spelt_out(text: str, shown: str) -> None:
+    assert printable(text) == shown
+    assert printable(shown) == shown
+
+
+def test_lines_stay_lines_where_they_may() -> None:
+    assert printable_lines(f"one\n{ESCAPE}two") == "one\n\\x1b[2Ktwo"
+
+
+def test_no_name_reaches_a_terminal_as_a_command(run: Run, tmp_path: Path) -> None:
+    table = tmp_path / f"x{ESCAPE}{C1}.csv"
+    table.write_text(f'"id{ESCAPE}","{C1}"\n1,2\n')
+    name = f"red{ESCAPE}{C1}"
+    shown = [
+        run("import", str(table), "--dataset", name).output,
+        run("audit", "--action", "import_asked").output,
+        run("storage").output,
+        run("sql", name, "SELECT * FROM data").output,
+        run("jobs").output,
+        run("jobs", "--json").output,
+        run("import", str(table), "--dataset", name, "--ref", f"a{ESCAPE}", code=1).output,
+    ]
+    for output in shown:
+        assert not set(output) & {"\x1b", "\x9b"}, output
+    (job,) = json.loads(shown[5])["jobs"]
+    assert job["dataset_name"] == name
