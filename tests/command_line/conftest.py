@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 import composition_root
 from command_line import Composition, command
+from tests.live_server import write_csv
 
 Run = Callable[..., Result]
 
@@ -18,6 +19,11 @@ Run = Callable[..., Result]
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
     return tmp_path / "data"
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    return write_csv(tmp_path / "sales 2024.csv", 700)
 
 
 @pytest.fixture

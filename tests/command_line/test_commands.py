@@ -1,8 +1,7 @@
-"""What people type, what they get, and how it fails."""
+"""Jobs, users, tokens and the audit trail; which server does the work; and how a command fails."""
 
 from __future__ import annotations
 
-import csv
 import json
 import subprocess
 import sys
@@ -13,92 +12,7 @@ import pytest
 from command_line import command
 from storage.data_directory import DataDirectory
 from tests.command_line.conftest import Run, paths_of
-from tests.live_server import PASSWORD, LiveServer, write_csv
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    return write_csv(tmp_path / "sales 2024.csv", 700)
-
-
-def test_a_file_is_imported_and_a_sample_drawn_and_written(
-    run: Run, table: Path, tmp_path: Path
-) -> None:
-    imported = run("import", str(table), "--dataset", "Sales", "--message", "First")
-    assert 'Dataset "Sales" (id 1), ref main' in imported.stdout
-    assert "700" in imported.stdout
-    output = tmp_path / "sample.csv"
-    drawn = run(
-        *("sample", "sales", "--method", "stratified", "--strata", "kind", "--size", "70"),
-        *("--seed", "7", "--name", "q1", "--output", str(output)),
-    )
-    assert "Drew 70 of 700 rows" in drawn.stdout
-    assert "smpl-q1" in drawn.stdout
-    assert "allocated" in drawn.stdout
-    assert "The sample is like its population: none of 3 columns stands out." in drawn.stdout
-    with output.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 70
-    assert {row["_design_weight"] for row in rows} == {"10.0"}
-    again = run("sample", "1", "--size", "70", "--seed", "7", "--json")
-    job = json.loads(again.stdout)
-    assert job["output_summary"]["total_sampled"] == 70
-    assert job["output_summary"]["comparison"]["alike"] is True
-    assert job["run_parameters"]["rounds"][0]["parameters"]["seed"] == 7
-
-
-@pytest.mark.parametrize("ending", ["csv", "parquet", "arrow"])
-def test_the_files_ending_settles_its_format(
-    run: Run, table: Path, tmp_path: Path, ending: str
-) -> None:
-    run("import", str(table), "--dataset", "Sales")
-    output = tmp_path / f"out.{ending}"
-    run("sample", "Sales", "--fraction", "0.1", "--output", str(output))
-    assert output.stat().st_size > 0
-    assert not list(tmp_path.glob("*.partial"))
-
-
-@pytest.mark.parametrize(
-    ("options", "drawn"),
-    [
-        (("--method", "systematic", "--interval", "70", "--start", "3"), 10),
-        (("--method", "cluster", "--cluster", "kind", "--clusters", "2", "--per-cluster", "5"), 10),
-        (("--method", "weighted", "--weight", "amount", "--size", "9"), 9),
-        (
-            (
-                *("--method", "stratified", "--strata", "kind", "--size", "21"),
-                *("--allocation", "neyman", "--allocation-column", "amount"),
-            ),
-            21,
-        ),
-        (("--size", "5", "--filter", "kind = 3 AND amount > 10", "--order-by", "amount"), 5),
-    ],
-)
-def test_a_plan_tells_what_the_draw_then_gives(
-    run: Run, table: Path, options: tuple[str, ...], drawn: int
-) -> None:
-    run("import", str(table), "--dataset", "Sales")
-    planned = run("plan", "Sales", *options)
-    assert f"Would draw {drawn} of 700 rows" in planned.stdout
-    assert "0 of 0 jobs." in run("jobs", "--run-type", "sampling").stdout
-    sampled = run("sample", "Sales", *options, "--residual")
-    assert f"Drew {drawn} of 700 rows" in sampled.stdout
-
-
-def test_several_rounds_come_from_a_file(run: Run, table: Path, tmp_path: Path) -> None:
-    run("import", str(table), "--dataset", "Sales")
-    one = {"method": "random", "parameters": {"sample_size": 10}}
-    body = tmp_path / "rounds.json"
-    body.write_text(json.dumps({"rounds": [one, one]}))
-    output = tmp_path / "out.xlsx"
-    drawn = run("sample", "Sales", "--body", str(body), "--name", "two", "--output", str(output))
-    assert "Drew 20 of 700 rows" in drawn.stdout
-    assert "smpl-two" in drawn.stdout
-    assert output.stat().st_size > 0
-    body.write_text("[1]")
-    assert "no JSON object" in run("plan", "Sales", "--body", str(body), code=2).stderr
-    body.write_text("{")
-    assert "no JSON" in run("plan", "Sales", "--body", str(body), code=2).stderr
+from tests.live_server import PASSWORD, LiveServer
 
 
 def test_jobs_are_listed_and_shown(run: Run, table: Path) -> None:
@@ -221,16 +135,6 @@ def test_the_note_of_a_killed_server_misleads_nobody(run: Run, data_dir: Path) -
     assert DataDirectory(data_dir).owner() is None
 
 
-def test_the_demo_draws_from_real_data(run: Run, tmp_path: Path) -> None:
-    shown = run("demo").stdout
-    assert "Imported 336,776 flights" in shown
-    assert "Drew 1,000 of 336,776 rows" in shown
-    assert shown.count("EWR") == 12
-    assert " serve --open --data-dir" in shown
-    with (tmp_path / "jobsvc-demo-sample.csv").open(newline="") as file:
-        assert len(list(csv.DictReader(file))) == 1000
-
-
 def test_every_command_explains_itself_with_an_example(run: Run) -> None:
     for path in paths_of(command):
         text = run(*path, "--help").stdout
@@ -246,27 +150,3 @@ def test_a_command_for_a_running_server_loads_nothing_of_a_server() -> None:
     )
     said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert said.stdout.splitlines()[-1] == "[]"
-
-
-def test_a_report_is_told_and_written_as_one_page(run: Run, table: Path, tmp_path: Path) -> None:
-    run("import", str(table), "--dataset", "explored")
-    target = tmp_path / "report.html"
-    told = run("explore", "explored", "--html", str(target))
-    assert "Alerts: " in told.output
-    assert str(target) in told.output
-    assert target.read_text(encoding="utf-8").startswith("<!doctype html>")
-    as_json = json.loads(run("explore", "explored", "--compare", "main", "--json").output)
-    assert as_json["overview"]["table_key"] == "primary"
-    assert as_json["comparison"]["verdict"].startswith("The tables are alike")
-
-
-def test_a_profile_is_told_with_its_alerts_and_hints(run: Run, table: Path) -> None:
-    run("import", str(table), "--dataset", "profiled")
-    told = run("profile", "profiled")
-    assert "alerts" in told.output
-    assert "\nInfo: id: " in told.output
-    hint = "\nkind would serve as strata: "
-    assert hint in told.output
-    assert hint in run("plan", "profiled", "--method", "random", "--size", "9").output
-    as_json = json.loads(run("profile", "profiled", "--json").output)
-    assert as_json["columns"][0]["nulls"]["accuracy"] == {"kind": "exact"}

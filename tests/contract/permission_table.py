@@ -6,207 +6,37 @@ made anew for each asker, so that one's change doesn't spoil another's.
 
 from __future__ import annotations
 
-import itertools
-import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
-from storage.datasets import create_dataset
-from storage.jobs import cancel_job, get_job
-from storage.new_jobs import NewJob, insert_job
-from storage.permissions import put_permission
-from storage.refs import create_ref, resolve
-from storage.tokens import issue_token
-from storage.users import User, add_user
-from tests.live_server import LiveServer
-
-ASKERS = ("viewer", "nobody", "reader", "writer", "owner", "admin", "read_token")
-"""A viewer with the level read; analysts with no level, read, write and admin; the service's admin;
-and the owner with a token of the scope read."""
-
-SEE = (200, 404, 200, 200, 200, 200, 200)
-READ_BY_POST = (200, 404, 200, 200, 200, 200, 403)
-WRITE = (403, 404, 403, 200, 200, 200, 403)
-OWN = (403, 404, 403, 403, 200, 200, 403)
-MAKE = (403, 200, 200, 200, 200, 200, 403)
-ADMINISTER = (403, 403, 403, 403, 403, 200, 403)
-MYSELF = (200,) * 7
-CHANGE_MYSELF = (200, 200, 200, 200, 200, 200, 403)
-ANYONE = (200,) * 7
-TO_PAGES = (303,) * 7
-CHANGE_BY_PAGE = (403, 404, 403, 303, 303, 303, 303)
-SEE_PAGE = (200, 404, 200, 200, 200, 200, 303)
-WRITE_PAGE = (403, 404, 403, 200, 200, 200, 303)
-MAKE_PAGE = (403, 200, 200, 200, 200, 200, 303)
-MAKE_BY_PAGE = (403, 303, 303, 303, 303, 303, 303)
-ADMINISTER_PAGE = (403, 403, 403, 403, 403, 200, 303)
-MY_PAGE = (200, 200, 200, 200, 200, 200, 303)
-"""On the pages a script's token is worth nothing: one is led to the sign-in."""
-
-RANDOM = {"method": "random", "parameters": {"sample_size": 2, "seed": 1}}
-_numbers = itertools.count(1)
-
-
-class Scene:
-    """A server with a table that was drawn from, and the askers with their levels in it."""
-
-    def __init__(self, server: LiveServer) -> None:
-        self.server = server
-        self.service = server.service
-        self.dataset = server.new_table(40)
-        self.draw = server.draw(self.dataset, {**RANDOM, "export_residual": True})["id"]
-        asked = server.admin.post(f"/api/profiling/datasets/{self.dataset}/jobs", json={})
-        self.profile = server.finished(asked.json()["job_id"])["id"]
-        self.query = server.explore(self.dataset, {"sql": "SELECT 1 AS x"})["id"]
-        roles = {"viewer": "viewer", "admin": "admin"}
-        people = [name for name in ASKERS if name != "read_token"]
-        self.people = {name: self.person(roles.get(name, "analyst")) for name in people}
-        self.people["read_token"] = self.people["owner"]
-        self.share(self.dataset)
-
-    def person(self, role: Any = "analyst") -> User:
-        """A new user without a password."""
-        with self.service.database.write() as tx:
-            soeid = f"pt{next(_numbers):05d}"
-            return add_user(tx, soeid, role, None, self.service.clock)
-
-    def share(self, dataset: int) -> None:
-        """Give the askers their levels."""
-        levels: dict[str, Any] = {"viewer": "read", "reader": "read", "writer": "write"}
-        levels["owner"] = "admin"
-        with self.service.database.write() as tx:
-            for name, level in levels.items():
-                put_permission(tx, dataset, self.people[name].id, level)
-
-    def empty_dataset(self) -> int:
-        """A new dataset in which the askers have their levels."""
-        with self.service.database.write() as tx:
-            made = create_dataset(
-                tx,
-                self.people["admin"],
-                name=f"pt {next(_numbers)}",
-                description="",
-                tags=[],
-                clock=self.service.clock,
-            )
-        self.share(made.id)
-        return made.id
-
-    def ref(self) -> str:
-        """A new ref beside main."""
-        name = f"pt-{next(_numbers)}"
-        with self.service.database.write() as tx:
-            head = resolve(tx, self.dataset, "main")
-            create_ref(tx, self.dataset, name, head, self.service.clock)
-        return name
-
-    def job(self, status: str) -> str:
-        """A draw that no thread runs, or one that failed."""
-        job_id = str(uuid.uuid4())
-        with self.service.database.write() as tx:
-            like = get_job(tx, self.draw)
-            parameters = {**like.run_parameters, "output_ref": f"smpl-{job_id}"}
-            source = like.source_commit_id
-            new = NewJob(job_id, "sampling", self.dataset, like.user_id, source, parameters)
-            insert_job(tx, new, self.service.clock, 1000)
-            tx.execute(
-                "UPDATE jobs SET status = 'running', attempt = 1, started_at = created_at "
-                "WHERE id = ?",
-                (job_id,),
-            )
-            if status == "failed":
-                cancel_job(tx, job_id, "pt00000", self.service.clock)
-        return job_id
-
-    def token_of(self, user: User, **differing: Any) -> tuple[str, int]:
-        """A new token of a user, and its id."""
-        given: dict[str, Any] = {"kind": "named", "name": "pt", "scope": "write", "lifetime": None}
-        with self.service.database.write() as tx:
-            secret, token = issue_token(
-                tx, user.id, **{**given, **differing}, clock=self.service.clock
-            )
-        return secret, token.id
-
-
-@dataclass(frozen=True)
-class Ask:
-    """What a row asks: made for one asker."""
-
-    path: str
-    body: dict[str, Any] | None = None
-    files: dict[str, Any] | None = None
-    form: dict[str, str] | None = None
-
-
-Made = Callable[[Scene, User], Ask]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One route. ``kind`` says who needs no token: with ``public`` everyone, with ``page``
-    whoever isn't signed in is led to the sign-in."""
-
-    route: str
-    statuses: tuple[int, ...]
-    ask: Made
-    kind: str = "api"
-
-
-def at(path: str, **rest: Any) -> Made:
-    """Ask at a path: ``{d}`` a dataset, ``{j}`` a draw, ``{q}`` a query, ``{p}`` a profile."""
-
-    def made(scene: Scene, _: User) -> Ask:
-        ids = {"d": scene.dataset, "j": scene.draw, "q": scene.query, "p": scene.profile}
-        return Ask(path.format(**ids), **rest)
-
-    return made
-
-
-def of_user(path: str, body: dict[str, Any] | None = None) -> Made:
-    """Ask about a new user."""
-    return lambda scene, _: Ask(path.format(u=scene.person().id), body)
-
-
-def of_dataset(path: str, body: dict[str, Any] | None = None) -> Made:
-    """Ask about a new, empty dataset."""
-    return lambda scene, _: Ask(path.format(d=scene.empty_dataset()), body)
-
-
-def of_job(path: str, status: str, form: dict[str, str] | None = None) -> Made:
-    """Ask about a job of its own."""
-    return lambda scene, _: Ask(path.format(j=scene.job(status)), form=form)
-
-
-def of_ref(path: str, **rest: Any) -> Made:
-    """Ask about a new ref of the table's dataset."""
-    return lambda scene, _: Ask(path.format(d=scene.dataset, r=scene.ref()), **rest)
-
-
-def _new_user(_: Scene, __: User) -> Ask:
-    soeid = f"pn{next(_numbers):05d}"
-    return Ask("/api/users", {"soeid": soeid, "role_name": "viewer", "password": "long enough"})
-
-
-def _permission(level: str | None) -> Made:
-    def ask(scene: Scene, _: User) -> Ask:
-        dataset, whom = scene.empty_dataset(), scene.person()
-        with scene.service.database.write() as tx:
-            put_permission(tx, dataset, whom.id, "read")
-        body: dict[str, Any] = {"user_id": whom.id}
-        given = body if level is None else {**body, "permission": level}
-        return Ask(f"/api/datasets/{dataset}/permissions", given)
-
-    return ask
-
-
-def _own_token(scene: Scene, asker: User) -> Ask:
-    return Ask(f"/api/tokens/{scene.token_of(asker)[1]}")
-
-
-def _jobs_form(scene: Scene, _: User) -> Ask:
-    return Ask("/jobs", form={"action": "cancel", "job": scene.job("running")})
-
+from tests.contract.permission_rows import (
+    ADMINISTER,
+    ADMINISTER_PAGE,
+    ANYONE,
+    CHANGE_BY_PAGE,
+    CHANGE_MYSELF,
+    MAKE,
+    MAKE_BY_PAGE,
+    MAKE_PAGE,
+    MY_PAGE,
+    MYSELF,
+    OWN,
+    READ_BY_POST,
+    SEE,
+    SEE_PAGE,
+    TO_PAGES,
+    WRITE,
+    WRITE_PAGE,
+    Ask,
+    Row,
+    at,
+    jobs_form,
+    new_user,
+    of_dataset,
+    of_job,
+    of_permission,
+    of_ref,
+    of_user,
+    own_token,
+)
+from tests.contract.permission_scene import RANDOM, numbers
 
 API, D, S = "/api", "/api/datasets/<int:dataset_id>", "/api/sampling/datasets/<int:dataset_id>"
 J, SJ, U = "/api/jobs/<job_id>", "/api/sampling/jobs/<job_id>", "/api/users/<int:user_id>"
@@ -228,21 +58,21 @@ TABLE = (
     Row("POST /api/users/logout", CHANGE_MYSELF, at("/api/users/logout")),
     Row("GET /api/users/me", MYSELF, at("/api/users/me")),
     Row("GET /api/users", ADMINISTER, at("/api/users")),
-    Row("POST /api/users", ADMINISTER, _new_user),
+    Row("POST /api/users", ADMINISTER, new_user),
     Row(f"GET {U}", ADMINISTER, of_user("/api/users/{u}")),
     Row(f"PATCH {U}", ADMINISTER, of_user("/api/users/{u}", {"role_name": "viewer"})),
     Row(f"DELETE {U}", ADMINISTER, of_user("/api/users/{u}")),
     Row(f"POST {U}/sign-in-link", ADMINISTER, of_user("/api/users/{u}/sign-in-link")),
     Row("POST /api/tokens", CHANGE_MYSELF, at("/api/tokens", body={"name": "mine"})),
     Row("GET /api/tokens", MYSELF, at("/api/tokens")),
-    Row("DELETE /api/tokens/<int:token_id>", CHANGE_MYSELF, _own_token),
+    Row("DELETE /api/tokens/<int:token_id>", CHANGE_MYSELF, own_token),
     Row("GET /api/admin/storage", ADMINISTER, at("/api/admin/storage")),
     Row("POST /api/admin/prune", ADMINISTER, at("/api/admin/prune", body={"dry_run": True})),
     Row("GET /api/admin/audit", ADMINISTER, at("/api/admin/audit")),
     Row(
         "POST /api/datasets",
         MAKE,
-        lambda *_: Ask("/api/datasets", {"name": f"pm {next(_numbers)}"}),
+        lambda *_: Ask("/api/datasets", {"name": f"pm {next(numbers)}"}),
     ),
     Row("GET /api/datasets", MYSELF, at("/api/datasets")),
     Row(f"GET {D}", SEE, at("/api/datasets/{d}")),
@@ -250,15 +80,15 @@ TABLE = (
     Row(f"DELETE {D}", OWN, of_dataset("/api/datasets/{d}")),
     Row(f"GET {D}/overview", SEE, at("/api/datasets/{d}/overview")),
     Row(f"GET {D}/permissions", SEE, at("/api/datasets/{d}/permissions")),
-    Row(f"PUT {D}/permissions", OWN, _permission("write")),
-    Row(f"DELETE {D}/permissions", OWN, _permission(None)),
+    Row(f"PUT {D}/permissions", OWN, of_permission("write")),
+    Row(f"DELETE {D}/permissions", OWN, of_permission(None)),
     Row(f"GET {D}/refs", SEE, at("/api/datasets/{d}/refs")),
     Row(
         f"POST {D}/refs",
         WRITE,
         lambda scene, _: Ask(
             f"/api/datasets/{scene.dataset}/refs",
-            {"name": f"pn-{next(_numbers)}", "from_ref": "main"},
+            {"name": f"pn-{next(numbers)}", "from_ref": "main"},
         ),
     ),
     Row(f"GET {D}/refs/<ref>", SEE, at("/api/datasets/{d}/refs/main")),
@@ -359,7 +189,7 @@ TABLE = (
     Row("GET /admin/storage", ADMINISTER_PAGE, at("/admin/storage"), "page"),
     Row("GET /admin/audit", ADMINISTER_PAGE, at("/admin/audit"), "page"),
     Row("GET /jobs", MY_PAGE, at("/jobs"), "page"),
-    Row("POST /jobs", TO_PAGES, _jobs_form, "page"),
+    Row("POST /jobs", TO_PAGES, jobs_form, "page"),
     Row("GET /jobs/<job_id>", SEE_PAGE, at("/jobs/{j}"), "page"),
     Row(
         "POST /jobs/<job_id>/cancel",

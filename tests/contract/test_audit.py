@@ -2,75 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
 import composition_root
-from http_api.sessions import COOKIE, CSRF_FIELD, CSRF_HEADER, csrf_token
 from job_runner.settings import Settings
-from storage.jobs import cancel_job, get_job
-from storage.new_jobs import NewJob, insert_job
-from storage.tokens import open_sign_in_link
+from tests.contract.audit_table import CHANGES, OF_SOMEONE_ELSE, RANDOM, UNTOLD
+from tests.contract.audit_world import World
 from tests.contract.problems import assert_problem
 from tests.live_server import PASSWORD, LiveServer
-
-_names = itertools.count(1)
-
-
-@dataclass
-class World:
-    """A server with a dataset, a draw, and someone to do things to."""
-
-    server: LiveServer
-    client: httpx.Client
-    user: dict[str, Any]
-    dataset: int
-    draw: str
-
-    def other(self) -> dict[str, Any]:
-        return self.server.new_user()[1]
-
-    def link_code(self) -> str:
-        service, user = self.server.service, self.other()
-        with service.database.write() as tx:
-            return open_sign_in_link(tx, user["id"], timedelta(hours=1), service.clock)
-
-    def token(self) -> int:
-        body = {"name": "a script"}
-        return int(self.client.post("/api/tokens", json=body).json()["id"])
-
-    def ref(self) -> str:
-        name = f"ref-{next(_names)}"
-        body = {"name": name, "from_ref": "main"}
-        self.server.admin.post(f"/api/datasets/{self.dataset}/refs", json=body)
-        return name
-
-    def job(self, status: str) -> str:
-        """A draw that runs in no thread, or one that failed."""
-        service, job_id = self.server.service, str(uuid.uuid4())
-        with service.database.write() as tx:
-            like = get_job(tx, self.draw)
-            parameters = {**like.run_parameters, "output_ref": f"smpl-{job_id}"}
-            new = NewJob(
-                job_id, "sampling", self.dataset, like.user_id, like.source_commit_id, parameters
-            )
-            insert_job(tx, new, service.clock, 100)
-            tx.execute(
-                "UPDATE jobs SET status = 'running', attempt = 1, started_at = created_at "
-                "WHERE id = ?",
-                (job_id,),
-            )
-            if status == "failed":
-                cancel_job(tx, job_id, "bg54677", service.clock)
-        return job_id
 
 
 @pytest.fixture(scope="module")
@@ -90,164 +35,6 @@ def world(server: LiveServer) -> World:
     dataset = server.new_table(40)
     draw = server.draw(dataset, {"method": "random", "sample_size": 4, "export_residual": True})
     return World(server, client, user, dataset, draw["id"])
-
-
-Given = tuple[str, dict[str, Any]]
-RANDOM = {"method": "random", "parameters": {"sample_size": 2}}
-FILE = {"files": {"file": ("t.csv", b"a,b\n1,2\n")}}
-
-
-def login(world: World) -> dict[str, Any]:
-    return {"json": {"soeid": world.other()["soeid"], "password": PASSWORD}}
-
-
-def page_login(world: World) -> dict[str, Any]:
-    return {"data": {"soeid": world.other()["soeid"], "password": PASSWORD}}
-
-
-def page_session(world: World) -> dict[str, Any]:
-    """Another user's session in a browser, and the proof that its own page asks."""
-    client, _ = world.server.new_user()
-    _, secret = client.headers["Authorization"].split()
-    return {"headers": {"Cookie": f"{COOKIE}={secret}", CSRF_HEADER: csrf_token(secret)}}
-
-
-def page_form(world: World, **fields: str) -> dict[str, Any]:
-    """A form of one of the user's own pages."""
-    _, secret = world.client.headers["Authorization"].split()
-    return {
-        "data": {CSRF_FIELD: csrf_token(secret), **fields},
-        "headers": {"Cookie": f"{COOKIE}={secret}"},
-    }
-
-
-def permission(world: World, **more: str) -> dict[str, Any]:
-    return {"json": {"user_id": world.user["id"], **more}}
-
-
-CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
-    "POST /sign-in": ("signed_in", lambda w: ("/sign-in", page_login(w))),
-    "POST /jobs": (
-        "job_cancelled",
-        lambda w: ("/jobs", page_form(w, action="cancel", job=w.job("running"))),
-    ),
-    "POST /jobs/<job_id>/cancel": (
-        "job_cancelled",
-        lambda w: (f"/jobs/{w.job('running')}/cancel", page_form(w)),
-    ),
-    "POST /jobs/<job_id>/retry": (
-        "job_retried",
-        lambda w: (f"/jobs/{w.job('failed')}/retry", page_form(w)),
-    ),
-    "POST /sign-out": ("signed_out", lambda w: ("/sign-out", page_session(w))),
-    "POST /api/users/login": ("signed_in", lambda w: ("/api/users/login", login(w))),
-    "POST /api/users/token": ("signed_in", lambda w: ("/api/users/token", login(w))),
-    "POST /api/users": (
-        "user_added",
-        lambda w: (
-            "/api/users",
-            {"json": {"soeid": "audited", "role_name": "viewer", "password": PASSWORD}},
-        ),
-    ),
-    "PATCH /api/users/<int:user_id>": (
-        "user_changed",
-        lambda w: (f"/api/users/{w.other()['id']}", {"json": {"role_name": "viewer"}}),
-    ),
-    "DELETE /api/users/<int:user_id>": (
-        "user_removed",
-        lambda w: (f"/api/users/{w.other()['id']}", {}),
-    ),
-    "POST /api/users/<int:user_id>/sign-in-link": (
-        "sign_in_link_made",
-        lambda w: (f"/api/users/{w.other()['id']}/sign-in-link", {}),
-    ),
-    "POST /api/tokens": ("token_made", lambda w: ("/api/tokens", {"json": {"name": "ci"}})),
-    "DELETE /api/tokens/<int:token_id>": (
-        "token_ended",
-        lambda w: (f"/api/tokens/{w.token()}", {}),
-    ),
-    "POST /api/datasets": ("dataset_made", lambda w: ("/api/datasets", {"json": {"name": "x"}})),
-    "PATCH /api/datasets/<int:dataset_id>": (
-        "dataset_changed",
-        lambda w: (f"/api/datasets/{w.dataset}", {"json": {"tags": ["t"]}}),
-    ),
-    "DELETE /api/datasets/<int:dataset_id>": (
-        "dataset_removed",
-        lambda w: (f"/api/datasets/{w.server.new_dataset()}", {}),
-    ),
-    "PUT /api/datasets/<int:dataset_id>/permissions": (
-        "permission_given",
-        lambda w: (f"/api/datasets/{w.dataset}/permissions", permission(w, permission="read")),
-    ),
-    "DELETE /api/datasets/<int:dataset_id>/permissions": (
-        "permission_taken",
-        lambda w: (f"/api/datasets/{w.dataset}/permissions", permission(w)),
-    ),
-    "POST /api/datasets/<int:dataset_id>/refs": (
-        "ref_made",
-        lambda w: (
-            f"/api/datasets/{w.dataset}/refs",
-            {"json": {"name": "audited", "from_ref": "main"}},
-        ),
-    ),
-    "DELETE /api/datasets/<int:dataset_id>/refs/<ref>": (
-        "ref_deleted",
-        lambda w: (f"/api/datasets/{w.dataset}/refs/{w.ref()}", {}),
-    ),
-    "POST /api/datasets/<int:dataset_id>/refs/<ref>/import": (
-        "import_asked",
-        lambda w: (f"/api/datasets/{w.dataset}/refs/{w.ref()}/import", FILE),
-    ),
-    "POST /api/jobs/<job_id>/cancel": (
-        "job_cancelled",
-        lambda w: (f"/api/jobs/{w.job('running')}/cancel", {}),
-    ),
-    "POST /api/jobs/<job_id>/retry": (
-        "job_retried",
-        lambda w: (f"/api/jobs/{w.job('failed')}/retry", {}),
-    ),
-    "POST /api/sampling/datasets/<int:dataset_id>/jobs": (
-        "draw_asked",
-        lambda w: (f"/api/sampling/datasets/{w.dataset}/jobs", {"json": RANDOM}),
-    ),
-    "POST /api/sampling/datasets/<int:dataset_id>/sample": (
-        "drawn_at_once",
-        lambda w: (f"/api/sampling/datasets/{w.dataset}/sample", {"json": RANDOM}),
-    ),
-    "POST /api/sampling/datasets/<int:dataset_id>/column-samples": (
-        "rows_viewed",
-        lambda w: (
-            f"/api/sampling/datasets/{w.dataset}/column-samples",
-            {"json": {"columns": ["city"]}},
-        ),
-    ),
-    "POST /api/profiling/datasets/<int:dataset_id>/jobs": (
-        "profile_asked",
-        lambda w: (f"/api/profiling/datasets/{w.dataset}/jobs", {"json": {}}),
-    ),
-    "POST /api/exploration/datasets/<int:dataset_id>/jobs": (
-        "exploration_asked",
-        lambda w: (f"/api/exploration/datasets/{w.dataset}/jobs", {"json": {"sql": "SELECT 1"}}),
-    ),
-    "POST /api/exploration/datasets/<int:dataset_id>/query": (
-        "queried_at_once",
-        lambda w: (f"/api/exploration/datasets/{w.dataset}/query", {"json": {"sql": "SELECT 1"}}),
-    ),
-    "POST /api/users/logout": ("signed_out", lambda w: ("/api/users/logout", {})),
-}
-"""A request for each route that changes something, and the action that tells of it."""
-
-OF_SOMEONE_ELSE = ("/sign-in", "/sign-out", "/api/users/login", "/api/users/token")
-
-UNTOLD = {
-    "POST /demo": "told twice, as a new dataset and an import, and by the pages' own tests",
-    "POST /api/admin/prune": "told when something has gone, and test_storage sees to it",
-    "POST /api/sampling/datasets/<int:dataset_id>/plan": "a plan draws nothing",
-    "POST /api/sampling/datasets/<int:dataset_id>/filters": "a filter's shapes and a count",
-    "POST /api/sampling/templates": "a user's own note of what to ask for",
-    "DELETE /api/sampling/templates/<int:template_id>": "the same",
-    "POST /api/datasets/<int:dataset_id>/preview": "a look at one's own file keeps nothing",
-}
 
 
 def entries(server: LiveServer, **query: Any) -> list[dict[str, Any]]:

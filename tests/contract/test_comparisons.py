@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-import composition_root
-from job_runner.settings import Settings
+from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
 
@@ -20,11 +18,6 @@ ROWS = 3000
 def dataset(server: LiveServer) -> int:
     """Columns id (sorted), city (by id), amount (id / 4): a table in which order matters."""
     return server.new_table(ROWS)
-
-
-def one(method: str, filters: str | None = None, **parameters: Any) -> dict[str, Any]:
-    given: dict[str, Any] = {"method": method, "parameters": {"seed": 5, **parameters}}
-    return given if filters is None else {**given, "filters": {"expression": filters}}
 
 
 def compared(server: LiveServer, dataset: int, *rounds: dict[str, Any]) -> dict[str, Any]:
@@ -225,35 +218,3 @@ def test_what_is_no_completed_draw_has_no_comparison(server: LiveServer, dataset
     assert_problem(answer, 404, "not_found", "nope")
     answer = server.admin.get(f"/api/datasets/{dataset}/compare")
     assert_problem(answer, 422, "invalid_request", "base_ref")
-
-
-@pytest.fixture
-def asked_only(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("asked"), memory_mb=256, compare_samples=False
-    )
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
-        yield live
-
-
-def test_with_the_setting_off_samples_are_compared_when_somebody_asks(
-    asked_only: LiveServer,
-) -> None:
-    job = asked_only.draw(asked_only.new_table(200), one("random", sample_size=50))
-    asked_only.service.quiet.ask("the end of the queue", lambda report: None, 30)
-    path = f"/api/jobs/{job['id']}"
-    assert "comparison" not in asked_only.admin.get(path).json()["output_summary"]
-    found = asked_only.admin.get(f"/api/sampling/jobs/{job['id']}/comparison").json()
-    told = asked_only.admin.get(path).json()["output_summary"]["comparison"]
-    assert told["verdict"] == found["verdict"]
-
-
-def test_while_it_is_being_made_one_is_asked_to_come_again(asked_only: LiveServer) -> None:
-    job = asked_only.draw(asked_only.new_table(200), one("random", sample_size=50))
-    asked_only.service.quiet.stop()
-    answer = asked_only.admin.get(f"/api/sampling/jobs/{job['id']}/comparison")
-    assert_problem(answer, 409, "comparison_not_ready", "Ask again")
-    assert int(answer.headers["Retry-After"]) > 0

@@ -7,20 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.contract.conftest import ROWS
+from tests.contract.draw_requests import one_round
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
-
-ROWS = 2000
-
-
-@pytest.fixture(scope="module")
-def dataset_id(server: LiveServer) -> int:
-    """Columns id, city (four values, one of them NULL) and amount (id / 4)."""
-    return server.new_table(ROWS)
-
-
-def one_round(method: str, parameters: dict[str, Any], **rest: Any) -> dict[str, Any]:
-    return {"rounds": [{"method": method, "parameters": {"seed": 7, **parameters}, **rest}]}
 
 
 @pytest.mark.parametrize(
@@ -115,38 +105,6 @@ def test_a_filter_settles_which_rows_are_eligible(
         assert {row["city"] for row in rows} == {"Oslo", None}
         assert result["eligible_rows"] == 750
     assert rows[0]["_inclusion_probability"] == 100 / result["eligible_rows"]
-
-
-@pytest.mark.parametrize(
-    ("filters", "loc", "parts"),
-    [
-        ({"expression": "idd > 5"}, ["expression"], ['"idd"', "id, city, amount"]),
-        ({"expression": "id >> 5"}, ["expression"], ["at character 4", ">^>"]),
-        ({"expression": "city = 5"}, ["expression"], ["city", "VARCHAR"]),
-        ({"expression": "id > 'abc'"}, ["expression"], ["id", "BIGINT"]),
-        ({"expression": "(SELECT 1) = 1"}, ["expression"], []),
-        ({"expression": "1=1; DROP TABLE x"}, ["expression"], []),
-        ({"expression": ""}, ["expression"], []),
-        ({"expresion": "id > 5"}, ["expresion"], []),
-        (
-            [{"column": "id", "operator": "~", "value": 1}],
-            ["conditions", 0, "operator"],
-            ["between"],
-        ),
-        ([{"column": "x", "operator": "=", "value": 1}], ["conditions", 0, "column"], ["amount"]),
-        ("id > 5", [], ["object or a list"]),
-    ],
-)
-def test_a_filter_that_cannot_be_is_refused_where_it_is_wrong(
-    server: LiveServer, dataset_id: int, filters: Any, loc: list[Any], parts: list[str]
-) -> None:
-    body = one_round("random", {"sample_size": 5}, filters=filters)
-    answer = server.admin.post(f"/api/sampling/datasets/{dataset_id}/jobs", json=body)
-    document = assert_problem(answer, 422, answer.json()["code"])
-    place = ["body", "rounds", 0, "filters", *loc]
-    assert place in [error["loc"][: len(place)] for error in document["errors"]], document
-    for part in parts:
-        assert part in document["detail"].replace('\\"', '"'), document["detail"]
 
 
 def test_a_selection_settles_columns_and_order(server: LiveServer, dataset_id: int) -> None:
@@ -272,47 +230,3 @@ def test_a_plan_draws_nothing_and_is_exact_for_later_rounds(
     wrong = one_round("cluster", {"cluster_column": "town", "num_clusters": 3})
     answer = server.admin.post(f"/api/sampling/datasets/{dataset_id}/plan", json=wrong)
     assert_problem(answer, 422, "unknown_column", '"town"', "city")
-
-
-@pytest.mark.parametrize(
-    ("method", "parameters", "parts"),
-    [
-        ("systematic", {}, ["interval or sample_size"]),
-        ("systematic", {"interval": 5, "sample_size": 5}, ["only one"]),
-        ("systematic", {"interval": 5, "start": 6}, ["start"]),
-        ("cluster", {"cluster_column": "city"}, ["num_clusters"]),
-        ("cluster", {"num_clusters": 2}, ["cluster_column"]),
-        (
-            "cluster",
-            {
-                "cluster_column": "city",
-                "num_clusters": 2,
-                "samples_per_cluster": 1,
-                "sample_percentage": 1,
-            },
-            ["only one"],
-        ),
-        ("weighted", {"sample_size": 5}, ["weight_column"]),
-        ("weighted", {"sample_size": 5, "weight_column": "city"}, ["city", "VARCHAR"]),
-        (
-            "stratified",
-            {"strata_columns": ["city"], "sample_size": 5, "allocation": "neyman"},
-            ["allocation_column"],
-        ),
-        ("stratified", {"strata_columns": ["city"], "sizes": {}}, ["sizes"]),
-        (
-            "stratified",
-            {"strata_columns": ["city"], "sample_size": 5, "allocation": "even"},
-            ["proportional, equal, neyman, optimal"],
-        ),
-    ],
-)
-def test_parameters_that_cannot_be_are_refused(
-    server: LiveServer, dataset_id: int, method: str, parameters: dict[str, Any], parts: list[str]
-) -> None:
-    body = one_round(method, parameters)
-    answer = server.admin.post(f"/api/sampling/datasets/{dataset_id}/jobs", json=body)
-    document = assert_problem(answer, 422, answer.json()["code"])
-    for part in parts:
-        assert part in document["detail"], document["detail"]
-    assert document["errors"][0]["loc"][:4] == ["body", "rounds", 0, "parameters"]

@@ -4,56 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import threading
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-import composition_root
-from job_runner.settings import Settings
+from tests.contract.exploring import query
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
 
 BY_CITY = "SELECT city, count(*) AS n, sum(amount) AS total FROM data GROUP BY city ORDER BY city"
-ENDLESS = (
-    "SELECT sum(damerau_levenshtein(repeat('a', 2000), repeat('b' || range, 500))) "
-    "FROM range(100000)"
-)
-
-
-@pytest.fixture(scope="module")
-def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A server with little for each query."""
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("sql"),
-        memory_mb=256,
-        http_threads=8,
-        duckdb_threads=1,
-        sql_memory_mb=64,
-        sql_rows_max=5000,
-        sql_preview_limit_s=1,
-        sql_at_once=1,
-    )
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
-        yield live
-
-
-@pytest.fixture(scope="module")
-def dataset_id(server: LiveServer) -> int:
-    return server.new_table(2000)
-
-
-def query(server: LiveServer, dataset_id: int, sql: str, **body: Any) -> httpx.Response:
-    path = f"/api/exploration/datasets/{dataset_id}/query"
-    return server.admin.post(path, json={"sql": sql, **body})
 
 
 def test_a_select_becomes_a_table_that_is_paged_and_downloaded(
@@ -258,68 +217,3 @@ def test_what_was_asked_and_read_is_in_the_audit_trail(server: LiveServer, datas
     assert told["exploration_asked"]["sql"] == sql
     assert told["queried_at_once"]["sql"] == sql
     assert job["status"] == "completed"
-
-
-def test_a_heavy_query_is_stopped_and_the_limit_told(lonely: LiveServer) -> None:
-    dataset = lonely.new_table(10)
-    too_many = lonely.explore(dataset, {"sql": "FROM range(1000000000000)"})
-    assert (too_many["error_code"], "5,000 rows" in too_many["error_message"]) == (
-        "sql_too_large",
-        True,
-    )
-    heavy = lonely.explore(dataset, {"sql": "SELECT repeat('x', 4000000000)"})
-    assert (heavy["error_code"], "64 MiB" in heavy["error_message"]) == ("sql_out_of_memory", True)
-    assert_problem(query(lonely, dataset, ENDLESS), 422, "sql_timeout", "1 s")
-    assert query(lonely, dataset, "SELECT max(id) AS m FROM data").json()["data"] == [{"m": 9}]
-    assert not list(lonely.service.directory.scratch_dir.iterdir())
-
-
-def test_a_cancelled_query_stops_within_half_a_second(lonely: LiveServer) -> None:
-    dataset = lonely.new_table(10)
-    path = f"/api/exploration/datasets/{dataset}/jobs"
-    job_id = lonely.admin.post(path, json={"sql": ENDLESS}).json()["job_id"]
-    scratch = lonely.service.directory.scratch_dir
-    end = time.monotonic() + 30
-    while not list(scratch.glob("sql-*/*")):
-        assert time.monotonic() < end
-        time.sleep(0.005)
-    lonely.admin.post(f"/api/jobs/{job_id}/cancel")
-    cancelled_at = time.monotonic()
-    while list(scratch.iterdir()):
-        assert time.monotonic() - cancelled_at < 0.5, "the query goes on"
-        time.sleep(0.005)
-    job = lonely.admin.get(f"/api/jobs/{job_id}").json()
-    assert (job["status"], job["error_code"]) == ("failed", "cancelled")
-    lonely.explore(dataset, {"sql": "SELECT 1"})
-
-
-def test_queries_never_hold_all_of_the_servers_threads(lonely: LiveServer) -> None:
-    dataset = lonely.new_table(10)
-    gate = threading.Barrier(8)
-
-    def ask(_: int) -> httpx.Response:
-        with httpx.Client(base_url=lonely.url, headers=dict(lonely.admin.headers)) as client:
-            gate.wait()
-            path = f"/api/exploration/datasets/{dataset}/query"
-            return client.post(path, json={"sql": ENDLESS}, timeout=30)
-
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(ask, range(8)))
-    busy = [answer for answer in answers if answer.status_code == 429]
-    assert len(busy) >= 5
-    for answer in busy:
-        assert_problem(answer, 429, "too_many_queries")
-        assert answer.headers["Retry-After"] == "2"
-
-
-def test_a_query_runs_as_long_as_its_type_may(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Settings, "limit_min", lambda self, run_type: 0.02)
-    settings = Settings(data_dir=tmp_path, memory_mb=256, duckdb_threads=1)
-    with (
-        composition_root.serving_in_background(settings, "tests") as here,
-        LiveServer(here) as live,
-    ):
-        job = live.explore(live.new_table(3), {"sql": ENDLESS})
-    assert (job["status"], job["error_code"]) == ("failed", "timed_out")

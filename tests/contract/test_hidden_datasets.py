@@ -16,7 +16,9 @@ from job_runner.settings import Settings
 from storage.permissions import delete_permission, put_permission
 from storage.tokens import revoke_token
 from storage.users import remove_user
-from tests.contract.permission_table import RANDOM, TABLE, Ask, Row, Scene
+from tests.contract.permission_rows import Ask, Row
+from tests.contract.permission_scene import RANDOM, Scene
+from tests.contract.permission_table import TABLE
 from tests.contract.problems import assert_problem
 from tests.contract.test_permissions import kind_of_token, sent
 from tests.live_server import LiveServer

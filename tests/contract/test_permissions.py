@@ -14,7 +14,9 @@ from http_api.sessions import COOKIE, CSRF_FIELD, csrf_token
 from job_runner.settings import Settings
 from storage.jobs import get_job
 from storage.users import remove_user
-from tests.contract.permission_table import ASKERS, TABLE, Ask, Row, Scene
+from tests.contract.permission_rows import Ask, Row
+from tests.contract.permission_scene import ASKERS, Scene
+from tests.contract.permission_table import TABLE
 from tests.live_server import LiveServer
 
 WITHOUT_RIGHTS = ("stranger", "removed", "expired")

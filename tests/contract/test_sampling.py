@@ -1,4 +1,4 @@
-"""Drawing over HTTP: the guide's requests, the aliases, and what is refused."""
+"""Drawing over HTTP: the guide's requests, older spellings, and what a drawn row tells."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.contract.draw_requests import RANDOM
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
 
-RANDOM = {"rounds": [{"round_number": 1, "method": "random", "parameters": {"sample_size": 10}}]}
 ADDED = {
     "_logical_row_id",
     "_sampling_round",
@@ -21,11 +21,6 @@ ADDED = {
     "_inclusion_probability",
     "_design_weight",
 }
-
-
-@pytest.fixture(scope="module")
-def dataset_id(server: LiveServer) -> int:
-    return server.new_table(2000)
 
 
 def test_the_answer_to_a_new_job_is_the_guides(server: LiveServer, dataset_id: int) -> None:
@@ -151,111 +146,6 @@ def test_a_size_above_the_table_gives_every_row_and_says_so(
     job = server.draw(dataset_id, {"method": "random", "sample_size": 5000})
     assert job["output_summary"]["total_sampled"] == 2000
     assert job["output_summary"]["rounds"][0]["warnings"]
-
-
-def random_with(**parameters: Any) -> dict[str, Any]:
-    return {"rounds": [{"method": "random", "parameters": parameters}]}
-
-
-def stratified_with(**parameters: Any) -> dict[str, Any]:
-    return {"rounds": [{"method": "stratified", "parameters": parameters}]}
-
-
-SIZE_LOC = ["body", "rounds", 0, "parameters", "sample_size"]
-
-
-@pytest.mark.parametrize(
-    ("body", "loc", "parts"),
-    [
-        ({}, ["body", "rounds"], ["rounds"]),
-        ({"rounds": []}, ["body", "rounds"], ["rounds"]),
-        ({"rounds": [RANDOM["rounds"][0]] * 21}, ["body", "rounds"], ["20"]),
-        ({"rounds": ["random"]}, ["body", "rounds", 0], ["object", "random"]),
-        (random_with(), SIZE_LOC, ["sample_size", "sample_fraction"]),
-        ({"rounds": [{"method": "random"}]}, ["body", "rounds", 0, "parameters"], ["parameters"]),
-        (random_with(sample_size="1000"), SIZE_LOC, ["whole number", '"1000"']),
-        (random_with(sample_size=5.7), SIZE_LOC, ["whole number", "5.7"]),
-        (random_with(sample_size=True), SIZE_LOC, ["whole number", "true"]),
-        (random_with(sample_size=0), SIZE_LOC, ["1"]),
-        (random_with(sample_size=2**70), SIZE_LOC, ["64 bits"]),
-        (random_with(sample_size=None), SIZE_LOC, ["null"]),
-        (
-            random_with(sample_size=5, sample_fraction=0.5),
-            ["body", "rounds", 0, "parameters", "sample_fraction"],
-            ["only one"],
-        ),
-        (
-            random_with(sample_fraction=1.5),
-            ["body", "rounds", 0, "parameters", "sample_fraction"],
-            ["1"],
-        ),
-        (
-            random_with(sampel_size=5),
-            ["body", "rounds", 0, "parameters", "sampel_size"],
-            ["sampel_size", 'Did you mean "sample_size"'],
-        ),
-        (
-            random_with(sample_size=5, seed=[1]),
-            ["body", "rounds", 0, "parameters", "seed"],
-            ["whole number or a text"],
-        ),
-        (
-            {"rounds": [{"method": "randon", "parameters": {}}]},
-            ["body", "rounds", 0, "method"],
-            ["randon", "random, reservoir, stratified"],
-        ),
-        (
-            {"rounds": [{"parameters": {"sample_size": 1}}]},
-            ["body", "rounds", 0, "method"],
-            ["random, reservoir, stratified"],
-        ),
-        (
-            {"rounds": [{**RANDOM["rounds"][0], "round_number": 2}]},  # type: ignore[dict-item]
-            ["body", "rounds", 0, "round_number"],
-            ["Must be 1"],
-        ),
-        (
-            stratified_with(sample_size=5),
-            ["body", "rounds", 0, "parameters", "strata_columns"],
-            ["strata_columns"],
-        ),
-        (
-            stratified_with(sample_size=5, strata_columns=["town"]),
-            ["body", "rounds", 0, "parameters", "strata_columns"],
-            ['"town"', "id, city, amount"],
-        ),
-        (
-            stratified_with(sample_size=5, strata_columns="city"),
-            ["body", "rounds", 0, "parameters", "strata_columns"],
-            ["list"],
-        ),
-        ({**RANDOM, "sourceref": "main"}, ["body", "sourceref"], ['Did you mean "source_ref"']),
-        ({**RANDOM, "output_name": "a b"}, ["body", "output_name"], ["smpl-a b"]),
-    ],
-)
-def test_a_draw_that_cannot_be_is_refused_where_it_is_wrong(
-    server: LiveServer, dataset_id: int, body: dict[str, Any], loc: list[Any], parts: list[str]
-) -> None:
-    answer = server.admin.post(f"/api/sampling/datasets/{dataset_id}/jobs", json=body)
-    document = assert_problem(answer, 422, answer.json().get("code", ""))
-    places = [error["loc"][: len(loc)] for error in document["errors"]]
-    assert loc in places, document["errors"]
-    for part in parts:
-        assert part.lower() in str(document["errors"]).replace('\\"', '"').lower(), document
-
-
-@pytest.mark.parametrize(
-    ("body", "parts"),
-    [
-        ({**RANDOM, "source_ref": "mian"}, ['"mian"', "main"]),
-        ({**RANDOM, "table_key": "primry"}, ['"primry"', "primary"]),
-    ],
-)
-def test_a_ref_or_table_that_is_not_there_names_the_choices(
-    server: LiveServer, dataset_id: int, body: dict[str, Any], parts: list[str]
-) -> None:
-    answer = server.admin.post(f"/api/sampling/datasets/{dataset_id}/jobs", json=body)
-    assert_problem(answer, 404, "not_found", *parts)
 
 
 def test_rows_of_an_unfinished_or_other_job_are_not_there(

@@ -28,7 +28,8 @@ import httpx
 import composition_root
 from storage.data_directory import DataDirectory
 from storage.database import Database, Transaction
-from tests.faults.history import Books, wait_until_idle
+from tests.faults.history import Books
+from tests.faults.server_state import wait_until_idle
 from tests.forked_process import run_jobsvc
 
 ROOT = Path(composition_root.__file__).parent

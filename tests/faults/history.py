@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import random
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
-from storage.commits import get_commit, named_files
+from storage.commits import get_commit
 from storage.data_directory import DataDirectory
 from storage.database import Database
 from tests.faults.asked import ROWS, Asked
+from tests.faults.server_state import assert_no_strays, dataset_of, named_by, wait_until_idle
 from tests.live_server import finished
 
 DOWNLOADS = 300
@@ -189,42 +189,6 @@ class Books:
             "what is asked for twice gave two results"
         )
         assert_no_strays(directory, named_by(directory))
-
-
-def dataset_of(client: httpx.Client) -> int:
-    """The one dataset's id; makes it if it isn't there."""
-    found = client.get("/api/datasets").json()["datasets"]
-    if not found:
-        found = [client.post("/api/datasets", json={"name": "table"}).json()]
-    return int(found[0]["id"])
-
-
-def named_by(directory: DataDirectory) -> set[str]:
-    """The hashes of all data files that the database of a stopped server names."""
-    database = Database(directory.database_path)
-    with database.read() as tx:
-        named = named_files(tx)
-    database.close()
-    return named
-
-
-def assert_no_strays(directory: DataDirectory, named: set[str]) -> None:
-    """The directory of a stopped server holds what its database names, and nothing else."""
-    assert {path.stem for path in directory.files_dir.glob("??/*")} == named
-    for empty in (directory.uploads_dir, directory.scratch_dir, directory.spill_dir):
-        assert not list(empty.iterdir()), empty
-    kept = {path.suffix for path in directory.counts_dir.iterdir()}
-    assert kept <= {".parquet", ".json"}, "half of what a report keeps"
-    assert directory.owner() is None
-
-
-def wait_until_idle(client: httpx.Client, dataset_id: int, within_s: float = 600) -> None:
-    """Wait until no job of the dataset waits or runs."""
-    end = time.monotonic() + within_s
-    query: dict[str, Any] = {"dataset_id": dataset_id, "status": "pending,running", "limit": 1}
-    while client.get("/api/jobs", params=query).json()["total"]:
-        assert time.monotonic() < end, "jobs have not ended"
-        time.sleep(0.02)
 
 
 def _check_failure(one: Asked, job: dict[str, Any]) -> None:

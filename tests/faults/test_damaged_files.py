@@ -14,7 +14,7 @@ import pytest
 
 from storage.data_directory import DataDirectory, Owner
 from tests.faults.dying_processes import accept
-from tests.faults.history import dataset_of
+from tests.faults.server_state import dataset_of
 from tests.forked_process import jobsvc
 from tests.live_server import finished
 from tests.server_process import ServerProcess

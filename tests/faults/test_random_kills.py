@@ -16,7 +16,8 @@ import pytest
 from storage.checking import check
 from storage.data_directory import DataDirectory
 from tests.faults.asked import CONTENT
-from tests.faults.history import Books, dataset_of
+from tests.faults.history import Books
+from tests.faults.server_state import dataset_of
 from tests.live_server import finished
 from tests.server_process import ServerProcess
 

@@ -14,7 +14,7 @@ import httpx
 from storage.data_directory import DataDirectory
 from tests.faults import hasty
 from tests.faults.dying_processes import accept_for_later
-from tests.faults.history import dataset_of
+from tests.faults.server_state import dataset_of
 from tests.live_server import finished
 from tests.server_process import ServerProcess
 

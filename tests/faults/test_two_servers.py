@@ -9,7 +9,7 @@ from pathlib import Path
 
 from storage.data_directory import DataDirectory
 from tests.faults.asked import CONTENT
-from tests.faults.history import dataset_of
+from tests.faults.server_state import dataset_of
 from tests.forked_process import ForkedProcess, jobsvc, run_jobsvc
 from tests.live_server import finished
 from tests.server_process import ServerProcess

@@ -24,6 +24,8 @@ from storage.new_jobs import NewJob, insert_job
 from storage.users import User, add_user
 from tests.job_runner.prune_world import World, new_world
 
+WAIT_S = 20
+
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:

@@ -1,4 +1,4 @@
-"""A start sweeps what a crash left behind, unless a backup may still read it."""
+"""A start queues interrupted jobs, and sweeps what a crash left unless a backup may read it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,25 @@ from storage.datasets import Dataset
 from storage.job_queue import claim_next_job
 from storage.jobs import fail_job
 from storage.users import User
-from tests.job_runner.conftest import submit
+from tests.job_runner.conftest import job_of, submit
+
+
+def test_recovery_queues_interrupted_jobs_and_sweeps_what_was_left(
+    service: Service, dataset: Dataset, user: User
+) -> None:
+    interrupted = submit(service, dataset, user)
+    with service.database.write() as tx:
+        claim_next_job(tx, service.clock)
+    service.directory.upload_path(interrupted).write_text("needed")
+    service.directory.upload_path("incoming-x").write_text("no job's")
+    stray = service.directory.files_dir / "ab" / f"{'ab' * 32}.parquet"
+    stray.parent.mkdir()
+    stray.write_text("no commit's")
+    recover(service)
+    assert job_of(service, interrupted).status == "pending"
+    assert service.directory.upload_path(interrupted).exists()
+    assert not service.directory.upload_path("incoming-x").exists()
+    assert not stray.exists()
 
 
 def test_stray_files_are_swept_but_not_while_a_backup_reads(service: Service) -> None:

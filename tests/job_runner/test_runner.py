@@ -15,7 +15,6 @@ import pytest
 from domain_errors import DomainError
 from job_runner.attempt import Handler
 from job_runner.context import JobContext
-from job_runner.recovery import recover
 from job_runner.runner import Runner
 from job_runner.service import Service
 from storage.database import Database, Sync, Transaction
@@ -24,9 +23,7 @@ from storage.job_queue import claim_next_job, recover_jobs
 from storage.jobs import Job
 from storage.publishing import Outcome
 from storage.users import User
-from tests.job_runner.conftest import job_of, joined, submit
-
-WAIT_S = 20
+from tests.job_runner.conftest import WAIT_S, job_of, joined, submit
 
 
 @contextmanager
@@ -187,53 +184,6 @@ def test_a_failure_is_written_down_with_its_code_and_a_sentence(
     assert not list(service.directory.scratch_dir.iterdir())
 
 
-def test_a_stopping_service_puts_jobs_back_that_outlast_the_grace_period(
-    service: Service, dataset: Dataset, user: User
-) -> None:
-    started = threading.Event()
-
-    def handler(context: JobContext) -> Outcome:
-        started.set()
-        while True:
-            context.report(0.5, "half way")
-
-    runner = Runner({"import": handler}, {"short": 1})
-    woken = joined(service, runner)
-    runner.start(woken)
-    job_id = submit(woken, dataset, user)
-    assert started.wait(WAIT_S)
-    woken.stopping.set()
-    runner.stop(grace_s=0.01)
-    job = job_of(service, job_id)
-    assert (job.status, job.attempt) == ("pending", 0)
-
-
-def test_a_stopping_service_lets_a_job_end_in_its_grace_period_and_claims_no_more(
-    service: Service, dataset: Dataset, user: User
-) -> None:
-    started, go = threading.Event(), threading.Event()
-
-    def handler(context: JobContext) -> Outcome:
-        started.set()
-        assert go.wait(WAIT_S)
-        context.report(0.5, "half way")
-        return Outcome({"done": True})
-
-    runner = Runner({"import": handler}, {"short": 1})
-    woken = joined(service, runner)
-    runner.start(woken)
-    first, second = (submit(woken, dataset, user) for _ in range(2))
-    assert started.wait(WAIT_S)
-    woken.stopping.set()
-    stopping = threading.Thread(target=runner.stop, args=(WAIT_S,))
-    stopping.start()
-    go.set()
-    stopping.join(WAIT_S)
-    assert not stopping.is_alive()
-    assert job_of(service, first).status == "completed"
-    assert job_of(service, second).status == "pending"
-
-
 def test_a_late_attempt_publishes_nothing(service: Service, dataset: Dataset, user: User) -> None:
     def handler(context: JobContext) -> Outcome:
         with context.service.database.write() as tx:
@@ -265,21 +215,3 @@ def test_progress_is_noted_at_once_and_then_at_most_twice_a_second(
         submit(woken, dataset, user)
         finished.wait()
     assert seen[0].progress_message.startswith("step ")
-
-
-def test_recovery_queues_interrupted_jobs_and_sweeps_what_was_left(
-    service: Service, dataset: Dataset, user: User
-) -> None:
-    interrupted = submit(service, dataset, user)
-    with service.database.write() as tx:
-        claim_next_job(tx, service.clock)
-    service.directory.upload_path(interrupted).write_text("needed")
-    service.directory.upload_path("incoming-x").write_text("no job's")
-    stray = service.directory.files_dir / "ab" / f"{'ab' * 32}.parquet"
-    stray.parent.mkdir()
-    stray.write_text("no commit's")
-    recover(service)
-    assert job_of(service, interrupted).status == "pending"
-    assert service.directory.upload_path(interrupted).exists()
-    assert not service.directory.upload_path("incoming-x").exists()
-    assert not stray.exists()

@@ -1,4 +1,4 @@
-"""Small tables in any layout, and a draw from them in one call."""
+"""Small tables in any layout, a draw from them in one call, and two tables to draw from."""
 
 from __future__ import annotations
 
@@ -115,3 +115,25 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     root = tmp_path_factory.mktemp("draws")
     with ParquetDatabase(root, root / "spill", memory_mb=512, threads=2) as database:
         yield Workshop(database, root)
+
+
+@pytest.fixture(scope="session")
+def cities(workshop: Workshop) -> TableFiles:
+    """20,000 rows: 60 % a, 30 % b, 10 % without a city, 5 rows of c."""
+    return workshop.table_of(
+        "SELECT i AS id, CASE WHEN i % 4000 = 9 THEN 'c' WHEN i % 10 < 6 THEN 'a' "
+        "WHEN i % 10 < 9 THEN 'b' END AS city FROM range(20000) AS r(i)",
+        splits=[7_000],
+    )
+
+
+@pytest.fixture(scope="session")
+def shops(workshop: Workshop) -> TableFiles:
+    """1,000 rows: shop a (600, values 0 or 10), b (300, 0 or 40), none (100, all 5)."""
+    return workshop.table_of(
+        "SELECT i AS id, CASE WHEN i < 600 THEN 'a' WHEN i < 900 THEN 'b' END AS shop, "
+        "CASE WHEN i < 600 THEN i % 2 * 10 WHEN i < 900 THEN i % 2 * 40 ELSE 5 END AS value, "
+        "CASE WHEN i < 600 THEN 1.0 WHEN i < 900 THEN 4.0 ELSE 9.0 END AS cost "
+        "FROM range(1000) AS r(i)",
+        splits=[450],
+    )

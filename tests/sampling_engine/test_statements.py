@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,130 +17,12 @@ import duckdb
 import numpy as np
 import pytest
 
-from parquet_tables.tables import Column, TableFiles
-from sampling_engine import SeededOrder, number_statements, sample_statements, statements
-from sampling_engine.number_statements import Units
-from sampling_engine.sample_statements import DrawnRound, Shown, Sorted
-from sampling_engine.sample_table import RESERVE_COLUMNS, TOLD_COLUMNS
+from parquet_tables.tables import TableFiles
 from sampling_engine.table_sql import Statement
+from tests.sampling_engine.built_statements import BUILDERS, ORDER
 from tests.sampling_engine.conftest import Workshop
 
 GOLDEN = Path(__file__).parent / "golden"
-ORDER = SeededOrder(6, 42)
-ONE_KEY = (Column("a b", "VARCHAR"),)
-TWO_KEYS = (*ONE_KEY, Column('x"y', "DOUBLE"))
-NAMES = ("a b", 'x"y', "_stratum_source", "price")
-PRICE = Column("price", "DECIMAL(9,2)")
-EXACT = Units(PRICE, decimals=2)
-ROUNDS = (DrawnRound(1, "random"), DrawnRound(2, "stratified", "strata_0", 2))
-ROUGH = Units(TWO_KEYS[1], centre=0.5, factor=4.0)
-
-
-@dataclass(frozen=True)
-class OneFilter:
-    """A filter with one parameter of each kind of place."""
-
-    columns: tuple[Column, ...] = TWO_KEYS
-    text: str = "a filter"
-
-    def condition(self, alias: str) -> tuple[str, list[object]]:
-        return f'{alias}."a b" = ? OR {alias}."x""y" > ?', ["a", 0.5]
-
-
-@dataclass(frozen=True)
-class TwoStrata:
-    """Strata that a statement speaks of."""
-
-    row_filter: OneFilter | None = OneFilter()
-    columns: tuple[Column, ...] = TWO_KEYS
-    table_name: str = "strata_0"
-
-
-FILTER = OneFilter()
-
-
-def shown(table: TableFiles, *rounds: tuple[int, ...] | None) -> list[Shown]:
-    """The table's columns, each in some rounds."""
-    return [Shown(*one) for one in zip(table.columns, NAMES, rounds, strict=True)]
-
-
-Builder = Callable[[TableFiles], Statement]
-BUILDERS: dict[str, Builder] = {
-    "count_strata_one_column": lambda table: statements.count_strata(table, ONE_KEY, "strata_1"),
-    "count_strata_two_columns": lambda table: statements.count_strata(table, TWO_KEYS, "strata_0"),
-    "count_strata_of_a_filter": lambda table: statements.count_strata(
-        table, ONE_KEY, "strata_2", FILTER
-    ),
-    "count_rows": lambda table: statements.count_rows(table, "strata_3", FILTER),
-    "load_strata": lambda table: statements.load_strata("strata_0", "kept.parquet"),
-    "all_strata": lambda table: statements.all_strata("strata_0"),
-    "totals_of_strata": lambda table: statements.totals_of_strata("strata_0"),
-    "sizes_of_strata": lambda table: statements.sizes_of_strata("strata_0"),
-    "keys_of_strata": lambda table: statements.keys_of_strata("strata_0", 2, [0, 2]),
-    "labels_of_strata": lambda table: statements.labels_of_strata("strata_0", 2, [0, 2]),
-    "strata_of_labels": lambda table: statements.strata_of_labels("strata_0", 2, ["a | 0.0"]),
-    "strata_of_picked": lambda table: statements.strata_of_picked(table, TWO_KEYS, "strata_0"),
-    "strata_of_picked_with_a_filter": lambda table: statements.strata_of_picked(
-        table, ONE_KEY, "strata_2", FILTER
-    ),
-    "filtered_of_picked": lambda table: statements.strata_of_picked(table, (), "strata_3", FILTER),
-    "scan_of_strata": lambda table: statements.scan(table, TWO_KEYS, "strata_0", ORDER),
-    "scan_of_strata_with_a_filter": lambda table: statements.scan(
-        table, ONE_KEY, "strata_2", ORDER, FILTER
-    ),
-    "scan_of_whole_table": lambda table: statements.scan(table, (), None, ORDER),
-    "ordinals_between": lambda table: statements.ordinals_between(
-        str(table.files[1].path), 4, 0, 2, FILTER
-    ),
-    "exact_totals": lambda table: number_statements.exact_totals(table, PRICE, FILTER, None),
-    "exact_totals_of_taken": lambda table: number_statements.exact_totals(
-        table, PRICE, FILTER, "taken"
-    ),
-    "range_of": lambda table: number_statements.range_of(table, TWO_KEYS[1], None, None),
-    "range_of_exact": lambda table: number_statements.range_of(table, PRICE, FILTER, None),
-    "refused_numbers": lambda table: number_statements.refused_numbers(
-        table, TWO_KEYS[1], None, None
-    ),
-    "unit_totals": lambda table: number_statements.unit_totals(table, ROUGH, None, None),
-    "units_of_picked": lambda table: number_statements.units_of_picked(table, EXACT, FILTER),
-    "rows_of_units": lambda table: number_statements.rows_of_units(table, EXACT, FILTER, 250),
-    "scan_units": lambda table: number_statements.scan_units(
-        table, EXACT, FILTER, ORDER, 0.001, 250, 1.5
-    ),
-    "sums_by_stratum": lambda table: number_statements.sums_by_stratum(
-        table, TwoStrata(), ROUGH, None
-    ),
-    "sums_by_stratum_of_taken": lambda table: number_statements.sums_by_stratum(
-        table, TwoStrata(None), EXACT, "taken"
-    ),
-    "drawn_rows": lambda table: sample_statements.drawn_rows(
-        table, shown(table, None, None, None, None), TOLD_COLUMNS, "primary", ROUNDS
-    ),
-    "drawn_rows_without_strata": lambda table: sample_statements.drawn_rows(
-        table, shown(table, None, None, None, None), TOLD_COLUMNS, "primary", ROUNDS[:1]
-    ),
-    "drawn_rows_of_selections": lambda table: sample_statements.drawn_rows(
-        table,
-        shown(table, (1, 2), None, (2,), None)[1:],
-        TOLD_COLUMNS,
-        "primary",
-        ROUNDS,
-        [Sorted(1, table.columns[0], descending=True), Sorted(2, table.columns[1], False)],
-    ),
-    "drawn_rows_of_empty_table": lambda table: sample_statements.drawn_rows(
-        TableFiles(table.columns, ()),
-        shown(table, None, None, None, None),
-        TOLD_COLUMNS,
-        "primary",
-        ROUNDS,
-    ),
-    "reserve_rows": lambda table: sample_statements.reserve_rows(
-        table, NAMES, RESERVE_COLUMNS, "primary", "strata_0", 2
-    ),
-    "reserve_rows_of_whole_table": lambda table: sample_statements.reserve_rows(
-        table, NAMES, RESERVE_COLUMNS, "primary", None, 0
-    ),
-}
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from parquet_tables.columns import Column
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.positions import write_ordinals
+from parquet_tables.progress import Report
 from parquet_tables.writing import read_columns, write_parquet
 from sql_sandbox import Limits, Sandbox, SourceTable
 from sql_sandbox.query_process import BASE_MB, THREAD_MB
@@ -30,6 +32,20 @@ QUERIES = {
         SELECT * FROM (VALUES (0, 'Ann'), (1, 'Bo'), (2, 'Cy "the" Third'), (3, NULL)) t(id, name)
         """,
 }
+
+
+class OutOfTime(Exception):
+    """The time of a test's query is up."""
+
+
+def stops_after(limit_s: float) -> Report:
+    end = time.monotonic() + limit_s
+
+    def report(fraction: float, message: str) -> None:
+        if time.monotonic() > end:
+            raise OutOfTime
+
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -1,37 +1,19 @@
-"""Lists against a plain look through all jobs, and the plans of their statements."""
+"""Lists against a plain look through all jobs."""
 
 from __future__ import annotations
 
 import itertools
-import re
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.database import Database, Transaction
-from storage.datasets import create_dataset, remove_dataset
+from storage.database import Transaction
+from storage.datasets import remove_dataset
 from storage.job_lists import JobFilters, list_jobs
-from storage.job_queue import claim_next_job, put_back_job
-from storage.jobs import RUN_TYPES, STATUSES, RunType, cancel_job, complete_job, fail_job
-from storage.new_jobs import NewJob, insert_job
-from storage.permissions import put_permission
-from storage.queries import all_statements
+from storage.jobs import RUN_TYPES, STATUSES, RunType
 from storage.users import User, add_user, remove_user
-from tests.storage.test_histories import assert_counted, delete
-
-USERS, DATASETS, REFS = 3, 3, ("main", "q1", None)
-START = datetime(2025, 7, 7, tzinfo=UTC)
-MINUTES = 20
-
-
-def at(minute: int) -> str:
-    return (START + timedelta(minutes=minute)).isoformat(timespec="microseconds")
-
+from tests.storage.counted_histories import assert_counted, delete
+from tests.storage.job_stage import DATASETS, MINUTES, REFS, USERS, at, stage
 
 # An event of a history: what happens, to how many jobs, of whom, where, of what type, from which
 # ref, at which minute of a clock that may be set back.
@@ -59,58 +41,6 @@ FILTERS = st.builds(
     created_before=st.none() | st.integers(0, MINUTES).map(at),
     source_ref=st.none() | st.sampled_from(("main", "q1", "none")),
 )
-
-
-class Stage:
-    """A database in which things happen to jobs; each user may see some of the datasets."""
-
-    def __init__(self, path: Path) -> None:
-        self.database = Database(path)
-        self.minute = 0
-        self.ids = (f"job-{number}" for number in itertools.count())
-        with self.database.write() as tx:
-            self.users = [
-                add_user(tx, f"user00{number}", "analyst", None, self.clock)
-                for number in range(USERS)
-            ]
-            for number in range(DATASETS):
-                create_dataset(
-                    tx, self.users[number], name="d", description="", tags=[], clock=self.clock
-                )
-            put_permission(tx, 1, self.users[1].id, "read")
-            put_permission(tx, 2, self.users[0].id, "read")
-        self.viewers = [User(99, "admin00", "admin", ""), User(98, "nobody", "viewer", "")]
-        self.viewers += self.users
-
-    def clock(self) -> datetime:
-        return START + timedelta(minutes=self.minute)
-
-    def happen(
-        self,
-        tx: Transaction,
-        what: str,
-        user: int,
-        dataset: int,
-        run_type: RunType,
-        ref: str | None,
-    ) -> None:
-        if what == "delete":
-            delete(tx, f"seq = (SELECT min(seq) FROM jobs WHERE status <> 'running') + {user}")
-            return
-        parameters = {} if ref is None else {"source_ref": ref}
-        new = NewJob(next(self.ids), run_type, dataset + 1, self.users[user].id, None, parameters)
-        insert_job(tx, new, self.clock, 1_000)
-        if what == "cancel":
-            cancel_job(tx, new.id, "user000", self.clock)
-            return
-        running = claim_next_job(tx, self.clock)
-        assert running is not None
-        if what == "complete":
-            complete_job(tx, running, {}, None, self.clock)
-        elif what == "fail":
-            fail_job(tx, running, "x", "y", self.clock)
-        elif what == "put back":
-            put_back_job(tx, running)
 
 
 def plain_list(tx: Transaction, viewer: User, filters: JobFilters, newest_first: bool) -> list[str]:
@@ -211,85 +141,3 @@ def test_a_deep_page_of_a_long_list_is_exact() -> None:
                     )
                     assert [job.id for job in jobs] == plain[offset : offset + 50]
                     assert total == len(plain)
-
-
-def combinations() -> Iterator[JobFilters]:
-    """Every combination of filters that are given or not."""
-    values = {
-        "user_id": 1,
-        "user_soeid": "user000",
-        "dataset_id": 1,
-        "statuses": ("completed", "pending"),
-        "run_type": "sampling",
-        "created_after": at(1),
-        "created_before": at(9),
-        "source_ref": "main",
-    }
-    for size in range(len(values) + 1):
-        for names in itertools.combinations(values, size):
-            yield JobFilters(**{name: values[name] for name in names})  # type: ignore[arg-type]
-
-
-def test_no_list_looks_through_the_jobs_that_have_ended() -> None:
-    with stage() as here, here.database.write() as tx:
-        for run_type in RUN_TYPES:
-            here.happen(tx, "complete", 0, 0, run_type, "main")
-        for viewer, filters in itertools.product(here.viewers[::2], combinations()):
-            with plans(tx) as steps:
-                list_jobs(tx, viewer, filters, offset=0, limit=9)
-            for step in steps:
-                # By a key or an index, narrowed by it; but those that wait or run are few.
-                assert not re.match(r"SCAN jobs(?! USING INDEX jobs_(waiting|running))", step), step
-                assert not re.match(r"SCAN (histories|users|datasets)\b(?! USING INDEX)", step), (
-                    step
-                )
-                if step.startswith("SEARCH history USING"):
-                    assert re.search(
-                        r"\(dataset_id=\? AND source_ref=\?|\(user_id=\? AND source_ref=\?", step
-                    ), step
-                if "INDEX jobs_ended" in step:
-                    assert "run_type=? AND status=? AND seq>? AND seq<?" in step, step
-                    assert ("<expr>=?" in step) == (filters.source_ref is not None), step
-
-
-# A prune reads everything once. A new user has no jobs yet: the step is planned and never taken.
-MAY_LOOK_THROUGH = {
-    "jobs_to_go",
-    "old_log",
-    "old_log_entries",
-    "unreachable_commits",
-    "insert_user",
-}
-
-
-def test_no_other_statement_looks_through_them_either(database: Database) -> None:
-    with database.read() as tx:
-        for name in set(all_statements()) - MAY_LOOK_THROUGH:
-            sql = all_statements()[name]
-            if "{" in sql:
-                continue  # a list's
-            names = set(re.findall(r"(?<![:\w]):([a-z_0-9]+)", sql))
-            for row in tx.execute(f"EXPLAIN QUERY PLAN {sql}", dict.fromkeys(names)):
-                step = row["detail"]
-                assert not re.match(r"SCAN jobs(?!.* INDEX jobs_(waiting|running))", step), name
-                assert not re.match(r"SCAN job_log", step), name
-
-
-@contextmanager
-def stage() -> Iterator[Stage]:
-    with tempfile.TemporaryDirectory() as folder:
-        here = Stage(Path(folder) / "jobsvc.sqlite3")
-        yield here
-        here.database.close()
-
-
-@contextmanager
-def plans(tx: Transaction) -> Iterator[list[str]]:
-    """The steps of the plans of all statements that run meanwhile."""
-    statements: list[str] = []
-    steps: list[str] = []
-    tx.set_trace_callback(statements.append)
-    yield steps
-    tx.set_trace_callback(None)
-    for sql in statements:
-        steps += [row["detail"] for row in tx.execute(f"EXPLAIN QUERY PLAN {sql}")]

@@ -1,0 +1,205 @@
+"""Every page in every state that one may see it in, and how it is brought there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.shown_world import World
+
+Goto = Callable[[str], None]
+State = Callable[[Page, World, Goto], object]
+
+
+def at(path: str) -> State:
+    """The page at an address, with names of the world filled in."""
+    return lambda page, world, goto: goto(path.format(w=world, j=world.jobs))
+
+
+def job_that_is(status: str) -> State:
+    """The page of a job that stays as it is."""
+
+    def state(page: Page, world: World, goto: Goto) -> None:
+        goto(f"/jobs/{world.jobs[status]}")
+        expect(page.locator("#state")).to_have_text(status)
+
+    return state
+
+
+def palette(page: Page, world: World, goto: Goto) -> None:
+    goto("/datasets")
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox", name="What to do").fill("sal")
+    expect(page.get_by_role("option", name="Dataset Sales")).to_be_visible()
+
+
+def help_sheet(page: Page, world: World, goto: Goto) -> None:
+    goto(f"/jobs/{world.jobs['draw']}")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def menu(page: Page, world: World, goto: Goto) -> None:
+    goto("/")
+    page.locator("summary").first.click()
+
+
+def sure(page: Page, world: World, goto: Goto) -> None:
+    goto(f"/datasets/{world.dataset}?tab=settings")
+    page.get_by_role("button", name="Remove it").click()
+
+
+def draw_with_strata(page: Page, world: World, goto: Goto) -> None:
+    goto(f"/datasets/{world.dataset}/draw?job={world.jobs['draw']}")
+    expect(page.get_by_role("region", name="Strata of round 1")).to_be_visible()
+    for summary in page.locator("#draw summary").all():
+        if summary.is_visible() and not summary.evaluate("s => s.parentElement.open"):
+            summary.click()
+    page.get_by_role("button", name="Add a condition").first.click()
+
+
+def draw_with_an_error(page: Page, world: World, goto: Goto) -> None:
+    goto(f"/datasets/{world.dataset}/draw")
+    page.get_by_label("Rows", exact=True).fill("0")
+    expect(page.locator("[aria-invalid=true]")).to_have_count(1)
+
+
+def keep_template(page: Page, world: World, goto: Goto) -> None:
+    goto(f"/datasets/{world.dataset}/draw?ref=main")
+    expect(page.get_by_text("rows would be drawn")).to_be_visible()
+    page.get_by_role("button", name="Keep as template").click()
+
+
+def preview(page: Page, world: World, goto: Goto) -> None:
+    goto(f"/datasets/{world.dataset}/import")
+    table = {"name": "t.csv", "mimeType": "text/csv", "buffer": b"id,city\n1,\n2,Oslo\n"}
+    page.get_by_label("Drop a file").set_input_files(table)
+    expect(page.get_by_role("region", name="First rows")).to_be_visible()
+
+
+def unreadable(page: Page, world: World, goto: Goto) -> None:
+    goto(f"/datasets/{world.dataset}/import")
+    table = {"name": "t.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n3\n"}
+    page.get_by_label("Drop a file").set_input_files(table)
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def refused_form(page: Page, world: World, goto: Goto) -> None:
+    goto("/admin/users")
+    page.get_by_label("SOEID", exact=True).fill(world.admin)
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def asked_with_sql(page: Page, world: World, goto: Goto) -> None:
+    query = "SELECT%20id%2C%20city%2C%20amount%2C%20remark%20FROM%20data"
+    goto(f"/datasets/{world.dataset}/sql#sql={query}")
+    expect(page.get_by_role("region", name="Rows of the result")).to_be_visible()
+    page.locator("#keep > summary").click()
+
+
+def wrong_sql(page: Page, world: World, goto: Goto) -> None:
+    goto(f"/datasets/{world.crowded}/sql#sql=SELECT%201%2C%0A%20%20none%0AFROM%20data")
+    expect(page.get_by_role("button", name="Go to line 2")).to_be_visible()
+
+
+def prune(page: Page, world: World, goto: Goto) -> None:
+    goto("/admin/storage")
+    page.get_by_role("button", name="What would go?").click()
+    expect(page.get_by_role("region", name="What would go")).to_contain_text("go")
+
+
+def wrong_password(page: Page, world: World, goto: Goto) -> None:
+    page.context.clear_cookies()
+    goto("/sign-in")
+    page.get_by_label("SOEID", exact=True).fill(world.newcomer)
+    page.get_by_label("Password").fill("not the password")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def choose_password(page: Page, world: World, goto: Goto) -> None:
+    users = world.server.admin.get("/api/users").json()["users"]
+    (number,) = (user["id"] for user in users if user["soeid"] == world.newcomer)
+    link = world.server.admin.post(f"/api/users/{number}/sign-in-link").json()["link"]
+    goto(link[link.index("/sign-in") :])
+
+
+OF_THE_ADMIN: dict[str, State] = {
+    "home": at("/"),
+    "datasets": at("/datasets"),
+    "no dataset passes": at("/datasets?q=nothing"),
+    "new dataset": at("/datasets/new"),
+    "dataset": at("/datasets/{w.dataset}"),
+    "rows": at("/datasets/{w.dataset}?tab=data&order_by=amount&columns=id&columns=amount"),
+    "no row passes": at("/datasets/{w.dataset}?tab=data&filter=id+%3C+0"),
+    "a filter that can't be": at("/datasets/{w.dataset}?tab=data&filter=no+such"),
+    "profile": at("/datasets/{w.dataset}?tab=profile"),
+    "SQL": at("/datasets/{w.dataset}/sql"),
+    "asked with SQL": asked_with_sql,
+    "wrong SQL": wrong_sql,
+    "history": at("/datasets/{w.dataset}?tab=history"),
+    "two tables": at("/datasets/{w.dataset}?tab=history&with=smpl-compared&with_table=sample"),
+    "no such table": at("/datasets/{w.dataset}?tab=history&with=nothing"),
+    "draws": at("/datasets/{w.dataset}?tab=draws"),
+    "access": at("/datasets/{w.dataset}?tab=access"),
+    "settings": at("/datasets/{w.dataset}?tab=settings"),
+    "are you sure": sure,
+    "empty dataset": at("/datasets/{w.empty}"),
+    "no draws": at("/datasets/{w.empty}?tab=draws"),
+    "nothing to draw from": at("/datasets/{w.empty}/draw"),
+    "crowded dataset": at("/datasets/{w.crowded}"),
+    "wide rows": at("/datasets/{w.crowded}?tab=data"),
+    "import": at("/datasets/{w.dataset}/import"),
+    "preview": preview,
+    "unreadable file": unreadable,
+    "draw": draw_with_strata,
+    "draw with an error": draw_with_an_error,
+    "keep as a template": keep_template,
+    "jobs": at("/jobs"),
+    "no job passes": at("/jobs?status=failed&run_type=sampling"),
+    "filters that can't be": at("/jobs?dataset_id=flights"),
+    "a draw": at("/jobs/{j[draw]}"),
+    "drawn rows": at("/jobs/{j[draw]}?tab=rows"),
+    "residual": at("/jobs/{j[draw]}?tab=residual"),
+    "reserves": at("/jobs/{j[draw]}?tab=reserves"),
+    "why": at("/jobs/{j[draw]}?tab=why&row=primary:5"),
+    "why of no row": at("/jobs/{j[draw]}?tab=why&row=nothing"),
+    "compared": at("/jobs/{j[draw]}?tab=comparison"),
+    "request": at("/jobs/{j[draw]}?tab=request"),
+    "log": at("/jobs/{j[draw]}?tab=log"),
+    "an import": at("/jobs/{j[import]}"),
+    "a profile": at("/jobs/{j[profile]}"),
+    "a report": at("/jobs/{j[report]}"),
+    "a report's own page": at("/api/exploration/jobs/{j[report]}/result?format=html"),
+    "a query": at("/jobs/{j[query]}"),
+    "a query's rows": at("/jobs/{j[query]}?tab=result"),
+    "a failed job": at("/jobs/{j[failed]}"),
+    "a job that waits": job_that_is("pending"),
+    "a job that runs": job_that_is("running"),
+    "account": at("/account"),
+    "users": at("/admin/users"),
+    "a form that is refused": refused_form,
+    "storage": at("/admin/storage"),
+    "what a prune would remove": prune,
+    "audit": at("/admin/audit?limit=8"),
+    "nothing at this address": at("/nowhere"),
+    "no such job": at("/jobs/none"),
+    "palette": palette,
+    "help sheet": help_sheet,
+    "menu": menu,
+}
+OF_OTHERS: dict[str, State] = {
+    "sign-in": at("/sign-in"),
+    "wrong password": wrong_password,
+    "choose a password": choose_password,
+    "a link that has ended": at("/sign-in?code=ended"),
+    "nothing at this address": at("/nowhere"),
+}
+OF_A_READER: dict[str, State] = {
+    "home": at("/"),
+    "dataset": at("/datasets/{w.dataset}"),
+    "jobs": at("/jobs"),
+    "not allowed": at("/admin/users"),
+}

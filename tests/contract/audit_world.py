@@ -1,0 +1,66 @@
+"""A server with a dataset, a draw and people, for what is done there to be told."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+from storage.jobs import cancel_job, get_job
+from storage.new_jobs import NewJob, insert_job
+from storage.tokens import open_sign_in_link
+from tests.live_server import LiveServer
+
+_names = itertools.count(1)
+
+
+@dataclass
+class World:
+    """A server with a dataset, a draw, and someone to do things to."""
+
+    server: LiveServer
+    client: httpx.Client
+    user: dict[str, Any]
+    dataset: int
+    draw: str
+
+    def other(self) -> dict[str, Any]:
+        return self.server.new_user()[1]
+
+    def link_code(self) -> str:
+        service, user = self.server.service, self.other()
+        with service.database.write() as tx:
+            return open_sign_in_link(tx, user["id"], timedelta(hours=1), service.clock)
+
+    def token(self) -> int:
+        body = {"name": "a script"}
+        return int(self.client.post("/api/tokens", json=body).json()["id"])
+
+    def ref(self) -> str:
+        name = f"ref-{next(_names)}"
+        body = {"name": name, "from_ref": "main"}
+        self.server.admin.post(f"/api/datasets/{self.dataset}/refs", json=body)
+        return name
+
+    def job(self, status: str) -> str:
+        """A draw that runs in no thread, or one that failed."""
+        service, job_id = self.server.service, str(uuid.uuid4())
+        with service.database.write() as tx:
+            like = get_job(tx, self.draw)
+            parameters = {**like.run_parameters, "output_ref": f"smpl-{job_id}"}
+            new = NewJob(
+                job_id, "sampling", self.dataset, like.user_id, like.source_commit_id, parameters
+            )
+            insert_job(tx, new, service.clock, 100)
+            tx.execute(
+                "UPDATE jobs SET status = 'running', attempt = 1, started_at = created_at "
+                "WHERE id = ?",
+                (job_id,),
+            )
+            if status == "failed":
+                cancel_job(tx, job_id, "bg54677", service.clock)
+        return job_id

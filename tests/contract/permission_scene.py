@@ -1,0 +1,104 @@
+"""A table in a server, and people with every level of permission in it."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from typing import Any
+
+from storage.datasets import create_dataset
+from storage.jobs import cancel_job, get_job
+from storage.new_jobs import NewJob, insert_job
+from storage.permissions import put_permission
+from storage.refs import create_ref, resolve
+from storage.tokens import issue_token
+from storage.users import User, add_user
+from tests.live_server import LiveServer
+
+ASKERS = ("viewer", "nobody", "reader", "writer", "owner", "admin", "read_token")
+"""A viewer with the level read; analysts with no level, read, write and admin; the service's admin;
+and the owner with a token of the scope read."""
+
+RANDOM = {"method": "random", "parameters": {"sample_size": 2, "seed": 1}}
+numbers = itertools.count(1)
+
+
+class Scene:
+    """A server with a table that was drawn from, and the askers with their levels in it."""
+
+    def __init__(self, server: LiveServer) -> None:
+        self.server = server
+        self.service = server.service
+        self.dataset = server.new_table(40)
+        self.draw = server.draw(self.dataset, {**RANDOM, "export_residual": True})["id"]
+        asked = server.admin.post(f"/api/profiling/datasets/{self.dataset}/jobs", json={})
+        self.profile = server.finished(asked.json()["job_id"])["id"]
+        self.query = server.explore(self.dataset, {"sql": "SELECT 1 AS x"})["id"]
+        roles = {"viewer": "viewer", "admin": "admin"}
+        people = [name for name in ASKERS if name != "read_token"]
+        self.people = {name: self.person(roles.get(name, "analyst")) for name in people}
+        self.people["read_token"] = self.people["owner"]
+        self.share(self.dataset)
+
+    def person(self, role: Any = "analyst") -> User:
+        """A new user without a password."""
+        with self.service.database.write() as tx:
+            soeid = f"pt{next(numbers):05d}"
+            return add_user(tx, soeid, role, None, self.service.clock)
+
+    def share(self, dataset: int) -> None:
+        """Give the askers their levels."""
+        levels: dict[str, Any] = {"viewer": "read", "reader": "read", "writer": "write"}
+        levels["owner"] = "admin"
+        with self.service.database.write() as tx:
+            for name, level in levels.items():
+                put_permission(tx, dataset, self.people[name].id, level)
+
+    def empty_dataset(self) -> int:
+        """A new dataset in which the askers have their levels."""
+        with self.service.database.write() as tx:
+            made = create_dataset(
+                tx,
+                self.people["admin"],
+                name=f"pt {next(numbers)}",
+                description="",
+                tags=[],
+                clock=self.service.clock,
+            )
+        self.share(made.id)
+        return made.id
+
+    def ref(self) -> str:
+        """A new ref beside main."""
+        name = f"pt-{next(numbers)}"
+        with self.service.database.write() as tx:
+            head = resolve(tx, self.dataset, "main")
+            create_ref(tx, self.dataset, name, head, self.service.clock)
+        return name
+
+    def job(self, status: str) -> str:
+        """A draw that no thread runs, or one that failed."""
+        job_id = str(uuid.uuid4())
+        with self.service.database.write() as tx:
+            like = get_job(tx, self.draw)
+            parameters = {**like.run_parameters, "output_ref": f"smpl-{job_id}"}
+            source = like.source_commit_id
+            new = NewJob(job_id, "sampling", self.dataset, like.user_id, source, parameters)
+            insert_job(tx, new, self.service.clock, 1000)
+            tx.execute(
+                "UPDATE jobs SET status = 'running', attempt = 1, started_at = created_at "
+                "WHERE id = ?",
+                (job_id,),
+            )
+            if status == "failed":
+                cancel_job(tx, job_id, "pt00000", self.service.clock)
+        return job_id
+
+    def token_of(self, user: User, **differing: Any) -> tuple[str, int]:
+        """A new token of a user, and its id."""
+        given: dict[str, Any] = {"kind": "named", "name": "pt", "scope": "write", "lifetime": None}
+        with self.service.database.write() as tx:
+            secret, token = issue_token(
+                tx, user.id, **{**given, **differing}, clock=self.service.clock
+            )
+        return secret, token.id

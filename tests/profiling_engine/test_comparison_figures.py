@@ -1,0 +1,72 @@
+"""Distances, tests and groups of a comparison are those of the field's libraries."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from profiling_engine.comparison_figures import (
+    chi_square,
+    chi_square_p,
+    expected_shares,
+    groups_of_categories,
+    holm,
+    joint_size,
+    kolmogorov_distance,
+    kolmogorov_p,
+    shares_differ_p,
+)
+
+
+def test_distances_and_tails_are_those_of_scipy() -> None:
+    chance = np.random.default_rng(7)
+    one, two = chance.normal(size=400), chance.normal(0.3, 1.2, size=300)
+    equal = np.ones(400), np.ones(300)
+    distance = kolmogorov_distance(one, equal[0], two, equal[1])
+    reference = stats.ks_2samp(one, two)
+    assert distance == pytest.approx(reference.statistic)
+    size = 400 * 300 / 700
+    assert kolmogorov_p(distance, size) == pytest.approx(reference.pvalue, rel=0.15)
+    for degrees in (1, 2, 6, 49):
+        for p in (0.2, 0.01, 1e-4):
+            statistic = stats.chi2.isf(p, degrees)
+            assert chi_square_p(float(statistic), degrees) == pytest.approx(p)
+    shares, seen = np.array([0.5, 0.3, 0.2]), np.array([0.45, 0.33, 0.22])
+    statistic, p_value, degrees = chi_square(shares, seen, shares, 500)
+    expected = stats.chisquare(seen * 500, shares * 500)
+    assert degrees == 2
+    assert statistic == pytest.approx(expected.statistic)
+    assert p_value == pytest.approx(expected.pvalue)
+
+
+def test_rare_categories_are_put_together_before_they_are_tested() -> None:
+    shares = np.array([0.9, 0.09, 0.004, 0.003, 0.003])
+    assert list(groups_of_categories(shares, 1000)) == [0, 1, 2, 2, 2]
+    assert list(groups_of_categories(shares, 400)) == [0, 1, 1, 1, 1]
+    assert list(groups_of_categories(shares, np.inf)) == [0, 1, 2, 3, 4]
+    assert list(groups_of_categories(np.array([0.0, 1.0]), np.inf)) == [0, 0]
+
+
+def test_two_samples_of_categories_are_tested_as_a_table_of_counts_is() -> None:
+    one, two = np.array([40, 30, 30]), np.array([70, 30, 100])
+    shares = one / one.sum(), two / two.sum()
+    expected = expected_shares(*shares, 100, 200)
+    statistic, p_value, _ = chi_square(*shares, expected, joint_size(100, 200))
+    reference = stats.chi2_contingency([one, two], correction=False)
+    assert statistic == pytest.approx(reference.statistic)
+    assert p_value == pytest.approx(reference.pvalue)
+    whole = expected_shares(*shares, np.inf, 200)
+    assert list(whole) == list(shares[0])
+
+
+def test_holm_stops_at_the_first_that_chance_explains() -> None:
+    assert holm([0.001, 0.2, 0.006, 0.0001], 0.01) == [True, False, False, True]
+    assert holm([], 0.01) == []
+
+
+def test_equal_shares_are_no_surprise_and_an_impossible_one_is() -> None:
+    assert shares_differ_p(0.3, 0.3, 0.3, 100) == 1
+    assert shares_differ_p(0.0, 0.5, 0.25, 100) < 1e-6
+    assert shares_differ_p(0.0, 0.5, 0.0, 100) == 0
+    assert shares_differ_p(0.0, 0.0, 0.0, 100) == 1

@@ -1,0 +1,181 @@
+"""Draws by any methods from small tables of any rows, and the rows that the plain draw gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+from hypothesis import strategies as st
+
+from parquet_tables.tables import TableFiles
+from sampling_engine import (
+    ClusterMethod,
+    Method,
+    RandomMethod,
+    Round,
+    StratifiedMethod,
+    SystematicMethod,
+    WeightedMethod,
+)
+from sampling_engine.filters import parse_expression
+from tests.sampling_engine import plain_draw
+from tests.sampling_engine.conftest import Workshop
+from tests.sampling_engine.plain_draw import Row
+
+VALUES = st.none() | st.sampled_from(["", "a", "b", "NULL", "Ä", "a | b"])
+ROWS = st.fixed_dictionaries(
+    {
+        "k": VALUES,
+        "l": st.sampled_from(["x", None]),
+        "v": st.none() | st.integers(-9, 9),
+        "w": st.none() | st.integers(0, 5) | st.integers(0, 10**6),
+        "f": st.none() | st.sampled_from([0.0, 0.25, 1.0, 7.5, 1e6]),
+    }
+)
+TYPES = {"k": "VARCHAR", "l": "VARCHAR", "v": "INTEGER", "w": "BIGINT", "f": "DOUBLE"}
+FILTERS: dict[str | None, Callable[[Row], bool]] = {
+    None: lambda row: True,
+    "v > 0": lambda row: row["v"] is not None and row["v"] > 0,  # type: ignore[operator]
+    "k = 'a' OR l IS NULL": lambda row: row["k"] == "a" or row["l"] is None,
+    "v > 100": lambda row: False,
+}
+SIZES = st.integers(1, 60)
+METHODS = st.one_of(
+    st.builds(RandomMethod, sample_size=SIZES),
+    st.builds(RandomMethod, sample_fraction=st.sampled_from([0.01, 0.15, 0.5, 1.0])),
+    st.builds(
+        StratifiedMethod,
+        strata_columns=st.sampled_from([("k",), ("l",), ("l", "k")]),
+        sample_size=st.integers(20, 60),
+        min_per_stratum=st.integers(0, 1),
+        allocation=st.sampled_from(["proportional", "equal"]),
+    ),
+    st.builds(
+        StratifiedMethod,
+        strata_columns=st.just(("k", "l")),
+        samples_per_stratum=st.integers(1, 5),
+    ),
+    st.builds(
+        StratifiedMethod,
+        strata_columns=st.just(("k",)),
+        sample_size=SIZES,
+        allocation=st.just("neyman"),
+        allocation_column=st.just("v"),
+    ),
+    st.builds(SystematicMethod, interval=st.integers(1, 12)),
+    st.builds(SystematicMethod, interval=st.integers(5, 12), start=st.integers(1, 5)),
+    st.builds(SystematicMethod, sample_size=SIZES),
+    st.builds(ClusterMethod, cluster_column=st.sampled_from("klv"), num_clusters=st.integers(1, 4)),
+    st.builds(
+        ClusterMethod,
+        cluster_column=st.just("k"),
+        num_clusters=st.integers(1, 4),
+        samples_per_cluster=st.integers(1, 4),
+    ),
+    st.builds(
+        ClusterMethod,
+        cluster_column=st.just("k"),
+        num_clusters=st.integers(1, 4),
+        sample_percentage=st.sampled_from([0.5, 12.5, 50.0, 100.0]),
+    ),
+    st.builds(WeightedMethod, sample_size=SIZES, weight_column=st.sampled_from("wf")),
+)
+
+
+@dataclass
+class Case:
+    rows: list[Row]
+    rounds: list[tuple[Method, str | None]]
+    seed: int
+    splits: list[int]
+    left_out: list[int] = field(default_factory=list)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    rows = draw(st.lists(ROWS, min_size=1, max_size=90))
+    one_round = st.tuples(METHODS, st.sampled_from([None, None, *FILTERS]))
+    places = st.integers(0, len(rows) - 1)
+    return Case(
+        rows,
+        draw(st.lists(one_round, min_size=1, max_size=3)),
+        draw(st.integers(0, 1_000)),
+        sorted(draw(st.lists(places, max_size=2))),
+        sorted(draw(st.sets(places, max_size=8) | st.just(set()))),
+    )
+
+
+def plain_rounds(case: Case) -> list[list[int]]:
+    taken = set(case.left_out)
+    drawn: list[list[int]] = []
+    for method, text in case.rounds:
+        eligible = plain_draw.eligible_rows(case.rows, FILTERS[text], taken)
+        drawn.append(plain_round(case, method, eligible))
+        taken |= set(drawn[-1])
+    return drawn
+
+
+def plain_round(case: Case, method: Method, eligible: list[int]) -> list[int]:
+    count = len(case.rows)
+    if isinstance(method, RandomMethod):
+        taken = set(range(count)) - set(eligible)
+        return plain_draw.draw_random(count, taken, plain_total(method, len(eligible)), case.seed)
+    if isinstance(method, SystematicMethod):
+        size, start = method.sample_size, method.start
+        return plain_draw.draw_systematic(eligible, method.interval, size, start, case.seed)
+    if isinstance(method, ClusterMethod):
+        groups = plain_draw.groups_of(case.rows, eligible, [method.cluster_column])
+        each, percentage = method.samples_per_cluster, method.sample_percentage
+        return plain_draw.draw_clusters(
+            groups, method.num_clusters, each, percentage, count, case.seed
+        )
+    if isinstance(method, WeightedMethod):
+        values = {at: case.rows[at][method.weight_column] for at in eligible}
+        weights = {at: Fraction(value) for at, value in values.items() if value}  # type: ignore[arg-type]
+        return list(plain_draw.draw_weighted(weights, method.sample_size, count, case.seed))
+    groups = plain_draw.groups_of(case.rows, eligible, method.strata_columns)
+    sizes = plain_sizes(case, method, groups)
+    return plain_draw.draw_stratified(groups, sizes, count, case.seed)
+
+
+def plain_sizes(
+    case: Case, method: StratifiedMethod, groups: dict[plain_draw.Key, list[int]]
+) -> list[int]:
+    there = [len(ordinals) for ordinals in groups.values()]
+    if method.samples_per_stratum is not None:
+        return [min(method.samples_per_stratum, size) for size in there]
+    least = [min(method.min_per_stratum, size) for size in there]
+    total = plain_total(method, sum(there))
+    if not there or method.allocation == "proportional":
+        return plain_draw.share_out(there, total, least, there) if there else []
+    if method.allocation == "equal":
+        return plain_draw.share_out([1] * len(there), total, least, there)
+    values = [row["v"] for row in case.rows]
+    shares = plain_draw.deviation_shares(groups, values)  # type: ignore[arg-type]
+    return plain_draw.share_out_by(shares, there, total, least)
+
+
+def plain_total(method: RandomMethod | StratifiedMethod, left: int) -> int:
+    if method.sample_fraction is not None:
+        return int(left * method.sample_fraction + 0.5)
+    return min(method.sample_size or 0, left)
+
+
+def table_of(workshop: Workshop, case: Case) -> TableFiles:
+    columns = {name: (kind, [row[name] for row in case.rows]) for name, kind in TYPES.items()}
+    table = workshop.table(columns, splits=case.splits)
+    return TableFiles(table.columns, table.files, np.array(case.left_out, dtype=np.int64))
+
+
+def engine_rounds(case: Case, table: TableFiles) -> list[Round]:
+    return [
+        Round(
+            round_number=number,
+            method=method,
+            seed=case.seed,
+            filter=parse_expression(text, table) if text else None,
+        )
+        for number, (method, text) in enumerate(case.rounds, start=1)
+    ]

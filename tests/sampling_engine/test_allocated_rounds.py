@@ -1,0 +1,138 @@
+"""How a round shares its rows among strata: equally, by deviation and cost, or as it is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from domain_errors import DomainError
+from parquet_tables.tables import TableFiles
+from sampling_engine.filters import parse_expression
+from tests.sampling_engine.conftest import Workshop
+from tests.sampling_engine.rounds import by_shop, one_round, sizes
+
+
+def test_an_equal_allocation_gives_each_stratum_the_same_or_all_it_has(
+    workshop: Workshop, shops: TableFiles
+) -> None:
+    method = by_shop(sample_size=300, allocation="equal")
+    assert sizes(workshop.draw(shops, one_round(method))) == {"a": 100, "b": 100, None: 100}
+    method = by_shop(sample_size=600, allocation="equal")
+    assert sizes(workshop.draw(shops, one_round(method))) == {"a": 250, "b": 250, None: 100}
+
+
+def test_a_neyman_allocation_is_in_proportion_to_rows_times_standard_deviation(
+    workshop: Workshop, shops: TableFiles
+) -> None:
+    """S is 5 in a and 20 in b, but for the factor n / (n - 1); so 3,000 to 6,000."""
+    method = by_shop(sample_size=90, allocation="neyman", allocation_column="value")
+    sample = workshop.draw(shops, one_round(method))
+    assert sizes(sample) == {"a": 30, "b": 60, None: 0}
+    assert sample.rounds[0].warnings[0] == (
+        'In 1 of 3 strata "value" does not vary or has fewer than two values: they give '
+        "min_per_stratum rows, and more only when the others have no more."
+    )
+
+
+def test_an_optimal_allocation_divides_by_the_root_of_the_mean_cost(
+    workshop: Workshop, shops: TableFiles
+) -> None:
+    """As with Neyman, but a row of b costs four times one of a: 3,000 to 3,000."""
+    method = by_shop(
+        sample_size=92,
+        allocation="optimal",
+        allocation_column="value",
+        cost_column="cost",
+        min_per_stratum=2,
+    )
+    sample = workshop.draw(shops, one_round(method))
+    assert sizes(sample) == {"a": 45, "b": 45, None: 2}
+
+
+def test_what_the_varying_strata_cannot_hold_goes_to_the_others(
+    workshop: Workshop, shops: TableFiles
+) -> None:
+    method = by_shop(sample_size=950, allocation="neyman", allocation_column="value")
+    assert sizes(workshop.draw(shops, one_round(method))) == {"a": 600, "b": 300, None: 50}
+
+
+def test_an_allocation_by_a_column_that_never_varies_is_proportional(
+    workshop: Workshop, shops: TableFiles
+) -> None:
+    flat = parse_expression("value = 0", shops)
+    method = by_shop(sample_size=45, allocation="neyman", allocation_column="value")
+    sample = workshop.draw(shops, one_round(method, filter=flat))
+    assert sizes(sample) == {"a": 30, "b": 15}
+    assert "No stratum had a share" in sample.rounds[0].warnings[-1]
+
+
+def test_values_that_are_no_numbers_do_not_count_in_an_allocation(workshop: Workshop) -> None:
+    table = workshop.table(
+        {
+            "shop": ("VARCHAR", ["a"] * 4 + ["b"] * 4),
+            "x": ("DOUBLE", [1, 2, 3, None, 1, 5, float("nan"), float("inf")]),
+        }
+    )
+    method = by_shop(sample_size=4, allocation="neyman", allocation_column="x")
+    sample = workshop.draw(table, one_round(method))
+    assert sum(sizes(sample).values()) == 4
+    assert sample.rounds[0].warnings == (
+        '3 eligible rows have no finite number in "x": they are drawn from like any other, but '
+        "don't count in the allocation.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("costs", "told"),
+    [
+        ([1, 1, -1, 1], "1 negative and 0 infinite"),
+        ([0, 0, 1, 1], "1 strata have no mean cost above 0"),
+        ([None] * 4, "2 strata have no mean cost above 0"),
+    ],
+)
+def test_costs_that_allow_no_allocation_are_refused(
+    workshop: Workshop, costs: list[object], told: str
+) -> None:
+    table = workshop.table(
+        {
+            "shop": ("VARCHAR", ["a", "a", "b", "b"]),
+            "x": ("INTEGER", [1, 2, 1, 2]),
+            "c": ("DOUBLE", costs),
+        }
+    )
+    method = by_shop(sample_size=2, allocation="optimal", allocation_column="x", cost_column="c")
+    with pytest.raises(DomainError, match=told) as caught:
+        workshop.draw(table, one_round(method))
+    assert caught.value.loc == ("rounds", 0, "parameters", "cost_column")
+
+
+def test_a_stratum_without_a_cost_counts_with_the_mean_of_all(workshop: Workshop) -> None:
+    table = workshop.table(
+        {
+            "shop": ("VARCHAR", ["a", "a", "b", "b"]),
+            "x": ("INTEGER", [1, 2, 1, 2]),
+            "c": ("DOUBLE", [4, 4, None, None]),
+        }
+    )
+    method = by_shop(sample_size=2, allocation="optimal", allocation_column="x", cost_column="c")
+    sample = workshop.draw(table, one_round(method))
+    assert sizes(sample) == {"a": 1, "b": 1}
+    assert '1 strata have no value in "c"' in sample.rounds[0].warnings[-1]
+
+
+def test_sizes_name_strata_by_their_labels(workshop: Workshop, shops: TableFiles) -> None:
+    method = by_shop(sizes={"NULL": 7, "a": 900})
+    sample = workshop.draw(shops, one_round(method))
+    assert sizes(sample) == {"a": 600, "b": 0, None: 7}
+    assert sample.rounds[0].warnings == (
+        "1 of 2 named strata hold fewer eligible rows than asked for and gave all of them.",
+        "1 of 3 strata have no size and gave no row.",
+    )
+
+
+def test_a_size_for_an_unknown_stratum_names_those_that_are_there(
+    workshop: Workshop, shops: TableFiles
+) -> None:
+    with pytest.raises(DomainError, match='There are "a", "b", "NULL"') as caught:
+        workshop.draw(shops, one_round(by_shop(sizes={"a": 1, "c": 2})))
+    assert caught.value.code == "unknown_stratum"
+    assert caught.value.loc == ("rounds", 0, "parameters", "sizes", "c")

@@ -1,0 +1,88 @@
+"""The plans of statements: none looks through all the jobs that have ended."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from storage.database import Database, Transaction
+from storage.job_lists import JobFilters, list_jobs
+from storage.jobs import RUN_TYPES
+from storage.queries import all_statements
+from tests.storage.job_stage import at, stage
+
+
+def combinations() -> Iterator[JobFilters]:
+    """Every combination of filters that are given or not."""
+    values = {
+        "user_id": 1,
+        "user_soeid": "user000",
+        "dataset_id": 1,
+        "statuses": ("completed", "pending"),
+        "run_type": "sampling",
+        "created_after": at(1),
+        "created_before": at(9),
+        "source_ref": "main",
+    }
+    for size in range(len(values) + 1):
+        for names in itertools.combinations(values, size):
+            yield JobFilters(**{name: values[name] for name in names})  # type: ignore[arg-type]
+
+
+def test_no_list_looks_through_the_jobs_that_have_ended() -> None:
+    with stage() as here, here.database.write() as tx:
+        for run_type in RUN_TYPES:
+            here.happen(tx, "complete", 0, 0, run_type, "main")
+        for viewer, filters in itertools.product(here.viewers[::2], combinations()):
+            with plans(tx) as steps:
+                list_jobs(tx, viewer, filters, offset=0, limit=9)
+            for step in steps:
+                # By a key or an index, narrowed by it; but those that wait or run are few.
+                assert not re.match(r"SCAN jobs(?! USING INDEX jobs_(waiting|running))", step), step
+                assert not re.match(r"SCAN (histories|users|datasets)\b(?! USING INDEX)", step), (
+                    step
+                )
+                if step.startswith("SEARCH history USING"):
+                    assert re.search(
+                        r"\(dataset_id=\? AND source_ref=\?|\(user_id=\? AND source_ref=\?", step
+                    ), step
+                if "INDEX jobs_ended" in step:
+                    assert "run_type=? AND status=? AND seq>? AND seq<?" in step, step
+                    assert ("<expr>=?" in step) == (filters.source_ref is not None), step
+
+
+# A prune reads everything once. A new user has no jobs yet: the step is planned and never taken.
+MAY_LOOK_THROUGH = {
+    "jobs_to_go",
+    "old_log",
+    "old_log_entries",
+    "unreachable_commits",
+    "insert_user",
+}
+
+
+def test_no_other_statement_looks_through_them_either(database: Database) -> None:
+    with database.read() as tx:
+        for name in set(all_statements()) - MAY_LOOK_THROUGH:
+            sql = all_statements()[name]
+            if "{" in sql:
+                continue  # a list's
+            names = set(re.findall(r"(?<![:\w]):([a-z_0-9]+)", sql))
+            for row in tx.execute(f"EXPLAIN QUERY PLAN {sql}", dict.fromkeys(names)):
+                step = row["detail"]
+                assert not re.match(r"SCAN jobs(?!.* INDEX jobs_(waiting|running))", step), name
+                assert not re.match(r"SCAN job_log", step), name
+
+
+@contextmanager
+def plans(tx: Transaction) -> Iterator[list[str]]:
+    """The steps of the plans of all statements that run meanwhile."""
+    statements: list[str] = []
+    steps: list[str] = []
+    tx.set_trace_callback(statements.append)
+    yield steps
+    tx.set_trace_callback(None)
+    for sql in statements:
+        steps += [row["detail"] for row in tx.execute(f"EXPLAIN QUERY PLAN {sql}")]
