@@ -50,7 +50,7 @@ def test_a_recovery(tmp_path: Path, wreck: State, start_points: list[str]) -> No
     first_job = "before commit in context._note, 1"
     whole = run(dying.serve, wreck.copy(tmp_path), None, wreck.books).points
     points = kill_a_server(tmp_path, wreck, whole[whole.index(first_job) :])
-    assert_among(points, "recover", "sweep", "sweep_uploads", "_sweep", "_claim_while_idle")
+    assert_among(points, "recover", "sweep", "sweep_uploads", "_sweep", "_claimed")
 
 
 def test_a_backup(tmp_path: Path, table: State) -> None:
