@@ -1,4 +1,4 @@
-"""Cancel, retry and idempotency keys, on a server of their own with one worker."""
+"""Cancel, retry and whose turn it is, on a server of their own with one worker."""
 
 from __future__ import annotations
 
@@ -185,69 +185,6 @@ def test_whoever_may_only_read_can_neither_cancel_nor_retry(lonely: LiveServer) 
     lonely.admin.put(f"/api/datasets/{dataset}/permissions", json=given)
     for action in ("cancel", "retry"):
         assert_problem(reader.post(f"/api/jobs/{failed['id']}/{action}"), 403, "forbidden")
-
-
-def test_the_same_key_and_request_make_one_job_also_when_they_arrive_at_once(
-    lonely: LiveServer,
-) -> None:
-    path = f"/api/sampling/datasets/{lonely.new_table(50)}/jobs"
-    gate = threading.Barrier(8)
-
-    def post(_: int) -> str:
-        with httpx.Client(base_url=lonely.url, headers=dict(lonely.admin.headers)) as client:
-            gate.wait()
-            answer = client.post(path, json=RANDOM, headers={"Idempotency-Key": "once"})
-            return str(answer.json()["job_id"])
-
-    with ThreadPoolExecutor(8) as pool:
-        ids = set(pool.map(post, range(8)))
-    assert len(ids) == 1
-    other = {"method": "random", "sample_size": 6}
-    answer = lonely.admin.post(path, json=other, headers={"Idempotency-Key": "once"})
-    assert_problem(answer, 409, "idempotency_key_reused", "new key")
-    without = lonely.admin.post(path, json=RANDOM).json()["job_id"]
-    assert without not in ids
-    client, _ = lonely.new_user()
-    theirs = f"/api/sampling/datasets/{lonely.new_table(50, client)}/jobs"
-    answer = client.post(theirs, json=RANDOM, headers={"Idempotency-Key": "once"})
-    assert answer.json()["job_id"] not in ids
-
-
-def test_a_key_that_finds_the_job_of_its_output_name_stands_for_that_job(
-    lonely: LiveServer,
-) -> None:
-    path = f"/api/sampling/datasets/{lonely.new_table(50)}/jobs"
-    named = {**RANDOM, "output_name": "named"}
-    key = {"Idempotency-Key": "for-a-name"}
-    first = lonely.admin.post(path, json=named).json()["job_id"]
-    assert lonely.admin.post(path, json=named, headers=key).json()["job_id"] == first
-    other = lonely.admin.post(path, json={**named, "output_name": "other"}, headers=key)
-    assert_problem(other, 409, "idempotency_key_reused")
-    assert lonely.admin.post(path, json=named, headers=key).json()["job_id"] == first
-
-
-def test_a_key_stands_for_an_import_by_its_content(lonely: LiveServer) -> None:
-    dataset = lonely.new_dataset()
-    path = f"/api/datasets/{dataset}/refs/main/import"
-
-    def post(content: bytes) -> httpx.Response:
-        files = {"file": ("a.csv", content)}
-        return lonely.admin.post(path, files=files, headers={"Idempotency-Key": "file"})
-
-    first = post(b"x\n1\n").json()["job_id"]
-    assert post(b"x\n1\n").json()["job_id"] == first
-    assert_problem(post(b"x\n2\n"), 409, "idempotency_key_reused")
-    lonely.finished(first)
-    uploads = lonely.service.directory.uploads_dir
-    assert not list(uploads.glob("incoming-*"))
-
-
-@pytest.mark.parametrize("key", ["", "x" * 256, "ä"])
-def test_a_key_that_cannot_be_is_refused(lonely: LiveServer, key: str) -> None:
-    path = f"/api/sampling/datasets/{lonely.new_table(5)}/jobs"
-    headers = {"Idempotency-Key": key.encode("latin-1")}
-    answer = lonely.admin.post(path, json=RANDOM, headers=headers)  # type: ignore[arg-type]
-    assert_problem(answer, 422, "invalid_request", "Idempotency-Key")
 
 
 def test_a_job_past_its_types_limit_ends_as_timed_out(

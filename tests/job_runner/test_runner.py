@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from datetime import timedelta
 import pytest
 
 from domain_errors import DomainError
+from job_runner import runner
 from job_runner.attempt import Handler
 from job_runner.context import JobContext
 from job_runner.runner import Runner
@@ -28,14 +30,14 @@ from tests.job_runner.conftest import WAIT_S, job_of, joined, submit
 
 @contextmanager
 def running(service: Service, handler: Handler, workers: int = 2) -> Iterator[Service]:
-    runner = Runner({"import": handler}, {"short": workers})
-    woken = joined(service, runner)
-    runner.start(woken)
+    claiming = Runner({"import": handler}, {"short": workers})
+    woken = joined(service, claiming)
+    claiming.start(woken)
     try:
         yield woken
     finally:
         woken.stopping.set()
-        runner.stop(grace_s=0)
+        claiming.stop(grace_s=0)
 
 
 class Finished:
@@ -215,3 +217,28 @@ def test_progress_is_noted_at_once_and_then_at_most_twice_a_second(
         submit(woken, dataset, user)
         finished.wait()
     assert seen[0].progress_message.startswith("step ")
+
+
+def test_a_claim_that_a_full_disk_undoes_is_made_again_by_the_same_thread(
+    service: Service, dataset: Dataset, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, undone = Database.write, threading.Event()
+
+    @contextmanager
+    def write(
+        database: Database, *, sync: Sync = "shared", patience_s: float | None = None
+    ) -> Iterator[Transaction]:
+        with original(database, sync=sync, patience_s=patience_s) as tx:
+            yield tx
+            if sync == "later" and not undone.is_set():
+                undone.set()
+                raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Database, "write", write)
+    monkeypatch.setattr(runner, "PAUSE_S", 0.01)
+    finished = Finished(lambda context: Outcome())
+    with running(service, finished, workers=1) as woken:
+        job_id = submit(woken, dataset, user)
+        finished.wait()
+    assert undone.is_set()
+    assert job_of(service, job_id).attempt == 1
