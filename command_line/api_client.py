@@ -133,8 +133,11 @@ class ApiClient:
             raise CommandFailed(f'Several datasets are named "{name_or_id}". Give an id: {ids}.')
         if name_or_id.isdecimal():
             return int(self.get(f"/api/datasets/{name_or_id}")["id"])
-        names = [dataset["name"] for dataset in self.get("/api/datasets", limit=20)["datasets"]]
-        listed = f"There are: {', '.join(names)}." if names else "There are none yet."
+        some = self.get("/api/datasets", limit=20)
+        names = [dataset["name"] for dataset in some["datasets"]]
+        more = some["total"] - len(names)
+        listed = f"There are: {', '.join(names)}" if names else "There are none yet"
+        listed += f" and {more:,} more." if more else "."
         raise CommandFailed(f'There is no dataset "{name_or_id}". {listed}')
 
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from command_line.failures import CommandFailed
 from sampling_engine import METHODS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -39,6 +42,10 @@ PARAMETERS = {
 """Options and the parameters that they are in the API."""
 
 _count = click.IntRange(min=1)
+
+
+_OPTION_OF = {name: option for option, name in PARAMETERS.items()}
+_PARAMETER = re.compile(rf"(?:\brounds\[0\]\.parameters\.)?\b({'|'.join(_OPTION_OF)})\b")
 
 
 def number(text: str) -> float:
@@ -133,6 +140,27 @@ def draw_body(
     if table is not None:
         draw["table_key"] = table
     return draw
+
+
+@contextmanager
+def told_in_options(body: Path | None) -> Iterator[None]:
+    """Have a refusal name options rather than the API's parameters, where it was options.
+
+    Raises
+    ------
+    CommandFailed
+        As it came, in other words.
+    """
+    try:
+        yield
+    except CommandFailed as refused:
+        if body is not None or type(refused) is not CommandFailed:
+            raise
+        raise CommandFailed(_PARAMETER.sub(_option, refused.message)) from None
+
+
+def _option(parameter: re.Match[str]) -> str:
+    return f"--{_OPTION_OF[parameter[1]].replace('_', '-')}"
 
 
 def _parameters(chosen: dict[str, Any]) -> dict[str, Any]:

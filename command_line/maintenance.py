@@ -40,7 +40,7 @@ def check_command(data_dir: Path | None, as_json: bool) -> None:
             say(f"{fault.what}: {fault.problem}")
         say(
             f"{findings.commits:,} commits, {findings.files:,} files, {findings.size_bytes:,} "
-            f"bytes checked; {len(findings.faults):,} faults."
+            f"bytes checked; {len(findings.faults):,} fault{'s' * (len(findings.faults) != 1)}."
         )
     if findings.faults:
         raise SystemExit(CommandFailed.exit_code)

@@ -9,7 +9,7 @@ import click
 
 from command_line.api_client import ApiClient
 from command_line.connection import Target, connected
-from command_line.draw_options import draw_body, with_draw
+from command_line.draw_options import draw_body, told_in_options, with_draw
 from command_line.failures import CommandFailed
 from command_line.hints import tell_hints
 from command_line.options import AS_JSON, BATCH, OUTPUT, with_target
@@ -51,7 +51,9 @@ def sample(
         body["priority"] = "batch"
     with connected(target, "jobsvc sample") as client:
         with output_file(output) as file:
-            job = draw_sample(client, client.dataset_id(dataset), body)
+            dataset_id = client.dataset_id(dataset)
+            with told_in_options(draw["body"]):
+                job = draw_sample(client, dataset_id, body)
             if file is not None:
                 client.download_rows(job["id"], rows_of_draw(job["id"]), file)
         job = with_comparison(client, job)
@@ -76,7 +78,8 @@ def plan(target: Target, dataset: str, as_json: bool, **draw: Any) -> None:
     """
     with connected(target, "jobsvc plan") as client:
         dataset_id = client.dataset_id(dataset)
-        planned = client.post(f"/api/sampling/datasets/{dataset_id}/plan", draw_body(**draw))
+        with told_in_options(draw["body"]):
+            planned = client.post(f"/api/sampling/datasets/{dataset_id}/plan", draw_body(**draw))
     if as_json:
         print_json(planned)
         return

@@ -100,8 +100,10 @@ class QueryInteger(fields.Integer):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         text = str(value)
         digits = text.removeprefix("-")
-        if not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
+        if not (digits.isascii() and digits.isdigit()):
             raise ValidationError(f'Must be a whole number, not "{text[:50]}".')
+        if len(digits) > 18:
+            raise ValidationError("Must be a whole number of at most 18 digits.")
         return int(text)
 
 

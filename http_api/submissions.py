@@ -49,7 +49,7 @@ def _idempotency_key(*parts: str, file: Path | None = None) -> IdempotencyKey | 
             f"{HEADER} has 1 to {LONGEST} printable ASCII characters.", loc=("header", HEADER)
         )
     digest = hashlib.sha256()
-    for part in (request.path, *parts):
+    for part in (request.path.rstrip("/"), *parts):
         digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
     if file is None:
         digest.update(request.get_data(cache=True))

@@ -75,7 +75,7 @@ def test_a_lost_password_is_mended_with_a_link(run: Run) -> None:
         (("sample", "Sales", "--size", "5", "--output", "x.xls"), 2, ".csv, .parquet, .arrow"),
         (("sample", "Sales", "--method", "lucky"), 2, "random"),
         (("sample", "Sals", "--size", "5"), 1, 'no dataset "Sals". There are: Sales'),
-        (("sample", "Sales"), 1, "sample_size or sample_fraction"),
+        (("sample", "Sales"), 1, "--size or --fraction"),
         (("sample", "Sales", "--size", "5", "--ref", "mian"), 1, "There are: main"),
         (
             ("sample", "Sales", "--method", "stratified", "--strata", "knd", "--size", "5"),

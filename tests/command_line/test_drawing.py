@@ -75,6 +75,34 @@ def test_a_plan_tells_what_the_draw_then_gives(
     assert f"Drew {drawn} of 700 rows" in sampled.stdout
 
 
+@pytest.mark.parametrize("command", ["plan", "sample"])
+@pytest.mark.parametrize(
+    ("options", "code", "part"),
+    [
+        ((), 1, "--size: Missing: give --size or --fraction."),
+        (("--size", "5", "--fraction", "0.5"), 1, "Give only one of --size and --fraction."),
+        (("--method", "cluster", "--cluster", "kind"), 1, "Missing: give --clusters."),
+        (("--fraction", "nan"), 2, "nan is no number"),
+        (("--percentage", "inf"), 2, "inf is no number"),
+        (("--body", "nan.json"), 2, "it has no NaN"),
+        (("--body", "sizeless.json"), 1, "parameters.sample_size: Missing"),
+    ],
+)
+def test_a_refusal_names_what_was_typed(
+    run: Run,
+    table: Path,
+    tmp_path: Path,
+    command: str,
+    options: tuple[str, ...],
+    code: int,
+    part: str,
+) -> None:
+    (tmp_path / "nan.json").write_text('{"method": "random", "sample_fraction": NaN}')
+    (tmp_path / "sizeless.json").write_text('{"rounds": [{"method": "random", "parameters": {}}]}')
+    run("import", str(table), "--dataset", "Sales")
+    assert part in run(command, "Sales", *options, code=code).stderr
+
+
 def test_several_rounds_come_from_a_file(run: Run, table: Path, tmp_path: Path) -> None:
     run("import", str(table), "--dataset", "Sales")
     one = {"method": "random", "parameters": {"sample_size": 10}}

@@ -32,6 +32,8 @@ def test_the_same_key_and_request_make_one_job_also_when_they_arrive_at_once(
     other = {"method": "random", "sample_size": 6}
     answer = server.admin.post(path, json=other, headers={"Idempotency-Key": "once"})
     assert_problem(answer, 409, "idempotency_key_reused", "new key")
+    slash = server.admin.post(f"{path}/", json=RANDOM, headers={"Idempotency-Key": "once"})
+    assert {slash.json()["job_id"]} == ids
     without = server.admin.post(path, json=RANDOM).json()["job_id"]
     assert without not in ids
     client, _ = server.new_user()
