@@ -6,7 +6,6 @@ shows what the API would answer, from the same functions.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -29,6 +28,7 @@ from storage.jobs import Job
 from web_ui.advice import advice
 from web_ui.grids import Grid, grid_of
 from web_ui.jobs_pages import own_job
+from web_ui.request_tab import request_of
 from web_ui.shell import blueprint, show, signed_in, to
 
 LOG_SHOWN = 1000
@@ -87,7 +87,7 @@ def _tabs(found: Job) -> dict[str, tuple[str, Callable[[Job], Values]]]:
         tabs["why"] = ("Why this row?", _why)
     if found.run_type == "exploration" and found.output_commit_id is not None:
         tabs["result"] = ("Rows", _result)
-    tabs["request"] = ("Request", _request)
+    tabs["request"] = ("Request", request_of)
     tabs["log"] = ("Log", _log)
     return tabs
 
@@ -162,22 +162,6 @@ def _why(found: Job) -> Values:
             values["verdict"] = why_row(service(), found, row)
         except DomainError as error:
             values["problem"] = error.message
-    return values
-
-
-def _request(found: Job) -> Values:
-    """The job's request as JSON, and as a line for a terminal."""
-    hidden = ("request_digest", "output_ref")
-    body = {name: value for name, value in found.run_parameters.items() if name not in hidden}
-    values: Values = {"parameters": json.dumps(body, indent=2, ensure_ascii=False)}
-    if found.run_type == "sampling":
-        path = f"/api/sampling/datasets/{found.dataset_id}/jobs"
-        text = json.dumps(body, ensure_ascii=False).replace("'", "'\\''")
-        values["curl"] = (
-            f"curl '{request.host_url.rstrip('/')}{path}' \\\n"
-            '  -H "Authorization: Bearer $JOBSVC_TOKEN" \\\n'
-            f"  -H 'Content-Type: application/json' \\\n  -d '{text}'"
-        )
     return values
 
 

@@ -1,0 +1,1 @@
+"""Pages over HTTP, where no script is involved."""
