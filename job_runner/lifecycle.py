@@ -8,16 +8,13 @@ job with the same parameters, linked to the old one.
 from __future__ import annotations
 
 from job_runner.acceptance import Submission, accept
-from job_runner.open_tables import source_of
-from job_runner.output_refs import require_free
+from job_runner.repeating import FileGone, require_repeatable
 from job_runner.service import Service
 from storage.audit import THIS_PROCESS, Origin, record
 from storage.database import Transaction
 from storage.durable import sync
-from storage.errors import Conflict
-from storage.jobs import Job, cancel_job, get_job, job_that_repeats
+from storage.jobs import Job, cancel_job, get_job
 from storage.new_jobs import NewJob
-from storage.refs import get_ref
 from storage.users import User
 
 
@@ -52,14 +49,14 @@ def retry(service: Service, by: Submission, job: Job) -> Job:
     Raises
     ------
     Conflict
-        The job hasn't failed; the file of an import is gone; or the ref of its result is taken.
+        It can't be done again, by the rule of ``job_runner.repeating``.
     NotFound
-        The job is gone, or what it drew from.
+        The job is gone, or what it read.
     """
 
     def make(tx: Transaction, job_id: str) -> NewJob:
         failed = get_job(tx, job.id)  # as it is now: a prune may have removed it, or its source
-        _require_repeatable(tx, failed)
+        require_repeatable(service, tx, failed)
         return NewJob(
             id=job_id,
             run_type=failed.run_type,
@@ -83,26 +80,6 @@ def retry(service: Service, by: Submission, job: Job) -> Job:
     return made
 
 
-def _require_repeatable(tx: Transaction, job: Job) -> None:
-    """Refuse what can't be done again.
-
-    Raises
-    ------
-    Conflict, NotFound
-        Says why.
-    """
-    if job.status != "failed":
-        raise Conflict(f"The job is {job.status}; only a failed one can be done again.")
-    if job.run_type == "import":
-        if (again := job_that_repeats(tx, job.id)) is not None:
-            raise Conflict(f"The import is done again already, as job {again}.")
-        get_ref(tx, job.dataset_id, job.run_parameters["ref"])
-        return
-    source_of(job)
-    if (name := job.run_parameters.get("output_ref")) is not None:
-        require_free(tx, job.dataset_id, name)
-
-
 def _share_upload(service: Service, old_id: str, new_id: str) -> None:
     """Give the new job the old one's file; the old one keeps it until the new one is there."""
     new = service.directory.upload_path(new_id)
@@ -110,6 +87,4 @@ def _share_upload(service: Service, old_id: str, new_id: str) -> None:
         new.hardlink_to(service.directory.upload_path(old_id))
         sync(new.parent)
     except FileNotFoundError:
-        raise Conflict(
-            "The file of that import is gone, or could not be read as it is. Import a file again."
-        ) from None
+        raise FileGone from None

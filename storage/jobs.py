@@ -118,7 +118,7 @@ def jobs_beginning(tx: Transaction, beginning: str, most: int) -> list[str]:
 
 
 def job_that_repeats(tx: Transaction, job_id: str) -> str | None:
-    """The id of a job that does a failed one again; None when there is none."""
+    """The id of the last job that did a failed one again; None when there is none."""
     row = first(tx, "job_that_repeats", id=job_id)
     return None if row is None else str(row["id"])
 

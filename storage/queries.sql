@@ -569,8 +569,8 @@ SELECT id FROM jobs WHERE dataset_id = :dataset_id AND output_commit_id = :commi
 -- jobs_beginning: The ids that begin so, a few of them; ids are of the letters 0 to f.
 SELECT id FROM jobs WHERE id >= :beginning AND id < :beginning || 'g' LIMIT :most;
 
--- job_that_repeats: The job that does a failed one again.
-SELECT id FROM jobs WHERE retry_of = :id LIMIT 1;
+-- job_that_repeats: The last job that did a failed one again.
+SELECT id FROM jobs WHERE retry_of = :id ORDER BY seq DESC LIMIT 1;
 
 -- jobs_by_seq: Jobs with their names, in the order of a JSON array of seqs.
 SELECT {columns}

@@ -22,6 +22,7 @@ from http_api.row_reads import RowSource, tell_view
 from http_api.submissions import submission
 from job_runner.lifecycle import cancel, retry
 from job_runner.open_tables import RESIDUAL, RESULT, SAMPLE, open_table, output_of, source_of
+from job_runner.repeating import again
 from job_runner.sampling_results import next_rows, why_row
 from storage.job_log import list_log
 from storage.jobs import Job
@@ -46,12 +47,15 @@ def job(job_id: str) -> Response:
     tab = request.args.get("tab", "overview")
     if tab not in tabs:
         tab = "overview"
+    with service().database.read() as tx:
+        found_again = again(service(), tx, found)
     return show(
         "job.html",
         job=found,
+        again=found_again,
         tabs={name: title for name, (title, _) in tabs.items()},
         tab=tab,
-        advice=advice(found.error_code),
+        advice=advice(found, found_again),
         may_write=may(dataset_for(found.dataset_id, "read"), "write"),
         is_open=found.status in ("pending", "running"),
         **tabs[tab][1](found),

@@ -71,7 +71,7 @@ def test_a_filter_that_cannot_be_is_told_beside_the_rows(
     expect(page.get_by_role("region", name="Rows").get_by_role("row")).to_have_count(13)
 
 
-def test_a_failed_job_says_why_and_what_to_do_and_is_done_again(
+def test_a_failed_job_says_why_and_what_to_do_and_leads_there(
     analyst: Analyst, server: LiveServer
 ) -> None:
     page, client = analyst
@@ -79,8 +79,9 @@ def test_a_failed_job_says_why_and_what_to_do_and_is_done_again(
     page.goto(f"{server.url}/jobs/{failed['id']}")
     expect(page.get_by_role("alert")).to_contain_text("Line 3: expected 2 values, found 3.")
     expect(page.get_by_role("alert")).to_contain_text("import it again")
-    page.get_by_role("button", name="Do again").click()
-    expect(page.get_by_role("heading", name="Not now")).to_be_visible()
+    expect(page.get_by_role("button", name="Do again")).to_have_count(0)
+    page.get_by_role("link", name="Import another file").click()
+    expect(page.get_by_role("heading", name="Import a file")).to_be_visible()
 
 
 def test_the_list_shows_new_jobs_without_a_reload_and_keeps_ticks(

@@ -12,8 +12,9 @@ from tests.browser.conftest import OpenPage, sign_in
 from tests.live_server import LiveServer
 
 OFFERS = re.compile(
-    "^(Import|Import a file|Draw a sample|Draw from this|New dataset|Settings|Make a report"
-    "|Cancel|Do again|New ref|Make|Give|Remove it|Profile the table|Import the demo data)$"
+    "^(Import|Import a file|Import another file|Draw a sample|Draw from this|New dataset|Settings"
+    "|Make a report|Cancel|Do again|New ref|Make|Give|Remove it|Profile the table"
+    "|Import the demo data)$"
 )
 
 

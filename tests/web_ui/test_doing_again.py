@@ -1,0 +1,108 @@
+"""A failed job is offered to be done again when that can be, and the advice beside it fits."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.live_server import LiveServer, finished
+from tests.web_ui.ended_jobs import FILE, ended_job
+from tests.web_ui.reader import Reader, in_element, words
+
+DRAW = {"method": "random", "parameters": {"sample_size": 5}, "output_name": "once"}
+
+
+@pytest.fixture(scope="module")
+def reader(server: LiveServer) -> Reader:
+    return Reader(server)
+
+
+def offered(page: str) -> bool:
+    return "/retry" in page
+
+
+def note(page: str) -> str:
+    """What is said about the job's end."""
+    return words(in_element(page, '<div class="note', "</div>").split(">", 1)[1])
+
+
+def test_an_import_is_offered_again_while_its_file_is_there(
+    server: LiveServer, reader: Reader
+) -> None:
+    job = ended_job(server, reader, server.new_dataset(reader.api), file=FILE)
+    page = reader.page(f"/jobs/{job}")
+    assert offered(page)
+    assert "Do it again if it was cancelled by mistake: the file is still there." in note(page)
+    server.service.directory.discard_upload(job)
+    page = reader.page(f"/jobs/{job}")
+    assert not offered(page)
+    assert "Import the file again if it was cancelled by mistake." in note(page)
+    refused = reader.post(f"/jobs/{job}/retry")
+    assert refused.status_code == 409
+    assert "The file of that import is gone" in refused.text
+
+
+def test_an_import_that_was_done_again_leads_to_the_job_that_did_it(
+    server: LiveServer, reader: Reader
+) -> None:
+    job = ended_job(server, reader, server.new_dataset(reader.api), file=FILE)
+    led_to = reader.post(f"/jobs/{job}/retry")
+    assert led_to.status_code == 303
+    page = reader.page(f"/jobs/{job}")
+    assert not offered(page)
+    assert f'href="{led_to.headers["Location"]}"' in page
+    assert "It was done again as import" in note(page)
+    assert finished(reader.api, led_to.headers["Location"][6:])["status"] == "completed"
+
+
+def test_an_import_into_a_ref_that_is_gone_is_not_offered(
+    server: LiveServer, reader: Reader
+) -> None:
+    dataset = server.new_table(5, reader.api)
+    reader.api.post(f"/api/datasets/{dataset}/refs", json={"name": "side", "from_ref": "main"})
+    into = {"ref": "side", "file_name": "f.csv", "size_bytes": 4, "commit_message": ""}
+    job = ended_job(server, reader, dataset, parameters=into, file=FILE)
+    assert offered(reader.page(f"/jobs/{job}"))
+    reader.api.delete(f"/api/datasets/{dataset}/refs/side")
+    assert not offered(reader.page(f"/jobs/{job}"))
+
+
+def test_a_draw_is_offered_again_until_its_name_is_taken(
+    server: LiveServer, reader: Reader
+) -> None:
+    dataset = server.new_table(40, reader.api)
+    path = f"/api/sampling/datasets/{dataset}/jobs"
+    drawn = finished(reader.api, reader.api.post(path, json=DRAW).json()["job_id"])
+    parameters = {**drawn["run_parameters"], "output_ref": "smpl-twice"}
+    job = ended_job(
+        server,
+        reader,
+        dataset,
+        run_type="sampling",
+        parameters=parameters,
+        source=drawn["source_commit_id"],
+    )
+    page = reader.page(f"/jobs/{job}")
+    assert offered(page)
+    assert "the same seeds draw the same rows" in note(page)
+    reader.api.post(
+        f"/api/datasets/{dataset}/refs", json={"name": "smpl-twice", "from_ref": "main"}
+    )
+    page = reader.page(f"/jobs/{job}")
+    assert not offered(page)
+    assert "Ask for it anew if it was cancelled by mistake." in note(page)
+
+
+@pytest.mark.parametrize("code", ["cancelled", "disk_full", "interrupted", "ref_moved"])
+@pytest.mark.parametrize("file", [None, FILE], ids=["no file", "file"])
+def test_advice_on_an_import_speaks_of_its_file_and_not_of_seeds(
+    server: LiveServer, reader: Reader, code: str, file: str | None
+) -> None:
+    job = ended_job(server, reader, server.new_dataset(reader.api), code=code, file=file)
+    page = reader.page(f"/jobs/{job}")
+    assert "seeds" not in note(page)
+    assert "{" not in note(page)
+    wanted = r"\bdo it again" if file else r"\bimport the file again"
+    assert re.search(wanted, note(page), re.IGNORECASE), note(page)
+    assert offered(page) == bool(file)
