@@ -25,6 +25,8 @@ logger = logging.getLogger("jobsvc.comparisons")
 
 WAIT_S = 5.0
 """How long a request waits for a comparison that isn't there yet."""
+VERDICTS = {True: "alike", False: "not alike", None: "too little to tell"}
+"""A comparison's verdict, in the log's words."""
 
 
 class ComparisonNotReady(DomainError):
@@ -113,5 +115,5 @@ def _compare(service: Service, job_id: str, report: Report) -> dict[str, Any]:
         keep_comparison(tx, job_id, made.brief, made.whole, service.clock)
     with service.database.read() as tx:
         kept = kept_comparison(tx, job_id)
-    logger.info("job %s compared: %s", job_id, "alike" if made.whole["alike"] else "not alike")
+    logger.info("job %s compared: %s", job_id, VERDICTS[made.whole["alike"]])
     return kept or made.whole
