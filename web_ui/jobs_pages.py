@@ -18,6 +18,7 @@ from job_runner.lifecycle import cancel, retry
 from storage.job_lists import JobFilters, list_jobs
 from storage.jobs import RUN_TYPES, STATUSES, Job
 from web_ui.address_filters import what_is_wrong, with_days
+from web_ui.counted import counted
 from web_ui.shell import blueprint, local_page, show, signed_in, to
 
 LIMIT = 50
@@ -82,10 +83,15 @@ def _outcome() -> str | None:
     if not (done.isdigit() and refused.isdigit()):
         return None
     cancelled = request.args.get("did") == "cancel"
-    told = f"{int(done):,} jobs {'cancelled' if cancelled else 'asked for again'}."
-    if int(refused):
-        why = "had ended already" if cancelled else "can't be done again as they are"
-        told += f" {int(refused):,} were left alone: they {why}, or you may only read them."
+    told = f"{counted(int(done), 'job')} {'cancelled' if cancelled else 'asked for again'}."
+    left = int(refused)
+    if left:
+        them, are, as_they_are = (
+            ("it", "was", "it is") if left == 1 else ("they", "were", "they are")
+        )
+        why = "had ended already" if cancelled else f"can't be done again as {as_they_are}"
+        told += f" {left:,} {are} left alone: {them} {why}, or you may only read "
+        told += "it." if left == 1 else "them."
     return told
 
 

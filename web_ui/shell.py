@@ -27,6 +27,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from http_api.access import adopt_session, session
 from http_api.sessions import CSRF_FIELD, csrf_token, require_own_page
 from web_ui.address_filters import day_of
+from web_ui.counted import counted
+from web_ui.job_words import outcome_of, state_of
 from web_ui.page_files import STATIC, asset, files_digest, script
 from web_ui.reader_zone import local_time
 
@@ -139,3 +141,6 @@ blueprint.add_app_template_global(day_of, "day_of")
 blueprint.add_app_template_global(_with_query, "with_query")
 blueprint.add_app_template_global(_csrf_field, "csrf_field")
 blueprint.add_app_template_global(_size, "size")
+blueprint.add_app_template_global(counted, "counted")
+blueprint.add_app_template_global(state_of, "state_of")
+blueprint.add_app_template_global(outcome_of, "outcome_of")

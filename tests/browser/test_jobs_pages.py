@@ -98,7 +98,7 @@ def test_the_list_shows_new_jobs_without_a_reload_and_keeps_ticks(
     expect(page.get_by_role("link", name=second[:8])).to_be_visible(timeout=15_000)
     expect(page.get_by_label(f"Tick job {first[:8]}")).to_be_checked()
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_role("status")).to_contain_text("1 were left alone: they had ended")
+    expect(page.get_by_role("status")).to_contain_text("1 was left alone: it had ended")
     assert f"dataset_id={dataset}" in page.url
 
 

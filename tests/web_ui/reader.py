@@ -27,7 +27,7 @@ class Reader:
 
     def get(self, path: str, **query: Any) -> httpx.Response:
         """A page, or where it leads."""
-        return self._browser.get(path, params=query)
+        return self._browser.get(path, params=query or None)
 
     def post(self, path: str, **form: Any) -> httpx.Response:
         """A form's answer."""

@@ -75,7 +75,7 @@ async function run() {
     const answer = await ask(`${base}/query`, { json: { source_ref: ref, sql, limit: MOST }, signal: mine.signal });
     remember(sql);
     showRows(answer, 0);
-    announce(`${number(answer.data.length)} rows.`);
+    announce(answer.data.length === 1 ? "1 row." : `${number(answer.data.length)} rows.`);
   } catch (problem) {
     if (problem.name === "AbortError") return;
     fill(result);

@@ -1,0 +1,79 @@
+"""One of a thing is one of it, on pages."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.live_server import LiveServer, finished
+from tests.web_ui.ended_jobs import ended_job
+from tests.web_ui.reader import Reader
+
+SLIP = re.compile(
+    r"(?<![\d.,])1 (?:\w+ )?(rows|columns|jobs|warnings|notices|alerts|tables|strata)\b"
+)
+
+
+@pytest.fixture(scope="module")
+def reader(server: LiveServer) -> Reader:
+    return Reader(server)
+
+
+@pytest.fixture(scope="module")
+def lonely(server: LiveServer, reader: Reader) -> int:
+    """A dataset with a table of one row and one column."""
+    dataset = server.new_dataset(reader.api)
+    server.import_text(dataset, "id\n17\n", client=reader.api)
+    return dataset
+
+
+def done(reader: Reader, kind: str, dataset: int, **body: object) -> str:
+    path = f"/api/{kind}/datasets/{dataset}/jobs"
+    job_id = str(reader.api.post(path, json=body).json()["job_id"])
+    assert finished(reader.api, job_id)["status"] == "completed"
+    return job_id
+
+
+def test_one_row_of_one_column_is_told_so_on_every_page_that_counts(
+    reader: Reader, lonely: int
+) -> None:
+    draw = {"method": "random", "parameters": {"sample_size": 1}}
+    sampled = done(reader, "sampling", lonely, **draw)
+    profiled = done(reader, "profiling", lonely)
+    reported = done(reader, "exploration", lonely)
+    for path in (
+        f"/jobs/{sampled}",
+        f"/jobs/{sampled}?tab=rows",
+        f"/jobs/{sampled}?tab=comparison",
+        f"/jobs/{profiled}",
+        f"/jobs/{reported}",
+        f"/jobs?dataset_id={lonely}",
+        f"/datasets/{lonely}?tab=data",
+        f"/datasets/{lonely}?tab=data&filter=id+%3D+17",
+        f"/datasets/{lonely}?tab=profile",
+        f"/datasets/{lonely}?tab=history",
+        f"/datasets/{lonely}?tab=history&with=main",
+    ):
+        text = reader.text(path)
+        assert not SLIP.findall(text), (path, SLIP.search(text))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        ("did=cancel&done=1&refused=1", "1 job cancelled. 1 was left alone: it had ended already"),
+        ("did=retry&done=2&refused=3", "2 jobs asked for again. 3 were left alone: they can't be"),
+        ("did=retry&done=0&refused=1", "0 jobs asked for again. 1 was left alone: it can't be"),
+    ],
+)
+def test_what_became_of_ticked_jobs_is_told_in_the_right_number(
+    reader: Reader, outcome: str, words: str
+) -> None:
+    assert words in reader.text(f"/jobs?{outcome}")
+
+
+def test_a_ticked_job_that_has_ended_is_left_alone(server: LiveServer, reader: Reader) -> None:
+    job = ended_job(server, reader, server.new_dataset(reader.api))
+    led_to = reader.post("/jobs", job=job, action="cancel", back="/jobs").headers["Location"]
+    assert "1 was left alone: it had ended already, or you may only read it." in reader.text(led_to)
