@@ -9,7 +9,7 @@ let last = "";
 
 function show(job) {
   if (job.status === "completed" || job.status === "failed") {
-    announce(`The job has ${job.status === "failed" ? "failed" : "completed"}.`);
+    announce("The job has ended.");
     location.reload();
     return;
   }
