@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, request
+from flask import request
 from werkzeug.wrappers import Response as AnyResponse
 
 from domain_errors import DomainError
@@ -40,9 +40,11 @@ Values = dict[str, Any]
 
 @blueprint.get("/jobs/<job_id>")
 @signed_in
-def job(job_id: str) -> Response:
-    """One tab of a job's page."""
+def job(job_id: str) -> AnyResponse:
+    """One tab of a job's page; the first digits of an id lead to it."""
     found = job_for(job_id)
+    if found.id != job_id:
+        return to(f"/jobs/{found.id}?{request.query_string.decode()}".rstrip("?"))
     tabs = _tabs(found)
     tab = request.args.get("tab", "overview")
     if tab not in tabs:
@@ -66,8 +68,9 @@ def job(job_id: str) -> Response:
 @signed_in
 def cancel_job(job_id: str) -> AnyResponse:
     """Cancel and show what became of it."""
-    cancel(service(), user(), own_job(job_id), origin=origin())
-    return to(f"/jobs/{job_id}")
+    found = own_job(job_id)
+    cancel(service(), user(), found, origin=origin())
+    return to(f"/jobs/{found.id}")
 
 
 @blueprint.post("/jobs/<job_id>/retry")

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from tests.live_server import LiveServer, finished
-from tests.web_ui.ended_jobs import ended_job
 from tests.web_ui.reader import Reader
+from tests.web_ui.staged_jobs import ended_job
 
 SLIP = re.compile(
     r"(?<![\d.,])1 (?:\w+ )?(rows|columns|jobs|warnings|notices|alerts|tables|strata)\b"

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from tests.live_server import LiveServer, finished
-from tests.web_ui.ended_jobs import FILE, ended_job
 from tests.web_ui.reader import Reader, in_element, words
+from tests.web_ui.staged_jobs import FILE, ended_job
 
 DRAW = {"method": "random", "parameters": {"sample_size": 5}, "output_name": "once"}
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.live_server import LiveServer
-from tests.web_ui.ended_jobs import ended_job
 from tests.web_ui.reader import Reader, in_element
+from tests.web_ui.staged_jobs import ended_job
 
 STATE = re.compile(r'<span class="state (\w+)">(\w+)</span>')
 DRAW = {"source_ref": "main", "table_key": "primary", "rounds": [{"method": "random"}]}
