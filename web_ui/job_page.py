@@ -64,6 +64,14 @@ def job(job_id: str) -> AnyResponse:
     )
 
 
+@blueprint.get("/jobs/<job_id>/cancel")
+@blueprint.get("/jobs/<job_id>/retry")
+@signed_in
+def back_to_job(job_id: str) -> AnyResponse:
+    """Where a form went, asked for as a page, say from the browser's history: back to the job."""
+    return to(f"/jobs/{job_for(job_id).id}")
+
+
 @blueprint.post("/jobs/<job_id>/cancel")
 @signed_in
 def cancel_job(job_id: str) -> AnyResponse:

@@ -1,7 +1,8 @@
 """What went wrong, as a page.
 
 Owns: the pages' own answers to errors. Invariant: whoever looks at a page is answered with one, and
-a program with a problem document. Used by every page, by way of the blueprint.
+a program with a problem document; so is a script that sends a page's form and shows on that page
+what became of it. Used by every page, by way of the blueprint.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from http_api.problems import (
     STATUS_OF_CODE,
     of_domain_error,
     of_http_error,
+    problem,
     unforeseen,
 )
 from web_ui.shell import blueprint, show
@@ -36,7 +38,7 @@ KINDS = ("application/json", "text/html")
 @blueprint.errorhandler(DomainError)
 def refused(error: DomainError) -> Response:
     """A refusal as a page; one of whoever asks from elsewhere isn't worth a page."""
-    if isinstance(error, HostNotAllowed | OriginNotAllowed):
+    if isinstance(error, HostNotAllowed | OriginNotAllowed) or _asked_by_script():
         return of_domain_error(error)
     status = STATUS_OF_CODE.get(error.code, 500)
     return problem_page(status, error.message)
@@ -46,14 +48,16 @@ def refused(error: DomainError) -> Response:
 def not_served(error: HTTPException) -> Response:
     """An error of HTTP as a page."""
     status = error.code or 500
+    if _asked_by_script():
+        return of_http_error(HTTPError(status, error.name))
     return problem_page(status, DETAILS.get(status, error.description or ""))
 
 
 @blueprint.errorhandler(Exception)
 def broken(error: Exception) -> Response:
     """An error that nobody foresaw, as a page; one of HTTP or of ours has a handler above."""
-    status, _, detail = unforeseen(error)
-    return problem_page(status, detail)
+    status, code, detail = unforeseen(error)
+    return problem(status, code, detail) if _asked_by_script() else problem_page(status, detail)
 
 
 @blueprint.app_errorhandler(404)
@@ -65,6 +69,11 @@ def no_page(error: HTTPException) -> Response:
         return problem_page(404, DETAILS[404])
     headers = {name: value for name, value in error.get_headers() if name == "Allow"}
     return of_http_error(HTTPError(error.code or 404, error.name, headers=headers))
+
+
+def _asked_by_script() -> bool:
+    """Whether one of our scripts asks: it takes JSON first, a browser that goes to a page HTML."""
+    return request.accept_mimetypes.best == KINDS[0]
 
 
 def problem_page(status: int, detail: str) -> Response:

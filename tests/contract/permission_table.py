@@ -12,6 +12,7 @@ from tests.contract.permission_rows import (
     ANYONE,
     CHANGE_BY_PAGE,
     CHANGE_MYSELF,
+    LED_ON,
     MAKE,
     MAKE_BY_PAGE,
     MAKE_PAGE,
@@ -191,6 +192,8 @@ TABLE = (
     Row("GET /jobs", MY_PAGE, at("/jobs"), "page"),
     Row("POST /jobs", TO_PAGES, jobs_form, "page"),
     Row("GET /jobs/<job_id>", SEE_PAGE, at("/jobs/{j}"), "page"),
+    Row("GET /jobs/<job_id>/cancel", LED_ON, at("/jobs/{j}/cancel"), "page"),
+    Row("GET /jobs/<job_id>/retry", LED_ON, at("/jobs/{j}/retry"), "page"),
     Row(
         "POST /jobs/<job_id>/cancel",
         CHANGE_BY_PAGE,

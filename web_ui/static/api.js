@@ -46,23 +46,46 @@ export async function ask(path, options = {}) {
     signal,
     credentials: "same-origin",
   });
-  const text = await answer.text();
-  let document = {};
-  try {
-    document = text ? JSON.parse(text) : {};
-  } catch {
-    document = { detail: text.slice(0, 200) };
-  }
+  const document = await read(answer);
   if (answer.ok) return document;
   if (answer.status === 401) toSignIn();
+  throw problemOf(answer, document);
+}
+
+/**
+ * Send a page's own form, as the browser would.
+ * @returns the address that it leads to; throws as ask does
+ */
+export async function send(form, submitter, more = {}) {
+  const answer = await fetch(form.getAttribute("action"), {
+    method: "POST",
+    headers: headers({ Accept: "application/json", ...more }),
+    body: new URLSearchParams(new FormData(form, submitter)),
+    credentials: "same-origin",
+  });
+  if (answer.redirected) return answer.url;
+  throw problemOf(answer, await read(answer));
+}
+
+async function read(answer) {
+  const text = await answer.text();
+  try {
+    return text ? JSON.parse(text) : {};
+  } catch {
+    return { detail: text.slice(0, 200) };
+  }
+}
+
+function problemOf(answer, document) {
   const problem = new Problem(answer.status, document);
   problem.retryAfter = Number(answer.headers.get("Retry-After") ?? 0);
-  throw problem;
+  return problem;
 }
 
 /** A key for a request that makes a job, so that sending it twice makes one. */
 export function newKey() {
-  return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID is for https alone
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function toSignIn() {

@@ -4,8 +4,12 @@
 // an empty field is left out, and "a.b" is the field b within a. data-confirm asks first; data-confirm-text wants that text typed.
 // data-then leads on, with {name} from the answer; without it the page is loaded anew. An answer's
 // fields can be shown instead: data-show="#template-id". data-said is said on the page that comes next.
+//
+// A form with data-stay is sent to its own action, which serves without scripts, too. With them it is
+// sent in the background, so that the page stays when nobody answers, or when the answer is a refusal.
+// data-once: sent twice, it does its work once.
 
-import { ask } from "./api.js";
+import { ask, newKey, send } from "./api.js";
 import { all, h, one } from "./dom.js";
 import { say, tell } from "./notices.js";
 
@@ -66,7 +70,7 @@ export function confirmed(question, typed = "") {
   });
 }
 
-async function send(form) {
+async function askApi(form) {
   const [method, path] = form.dataset.api.split(" ");
   if (form.dataset.confirm && !(await confirmed(form.dataset.confirm, form.dataset.confirmText))) return;
   unmark(form);
@@ -94,6 +98,20 @@ function show(form, answer) {
   form.reset();
 }
 
+async function post(form, submitter) {
+  if ("once" in form.dataset) form.dataset.once ||= newKey();
+  const sending = send(form, submitter, form.dataset.once ? { "Idempotency-Key": form.dataset.once } : {});
+  const buttons = all("button", form);
+  buttons.forEach((button) => { button.disabled = true; });
+  try {
+    location.assign(await sending);
+  } catch (problem) {
+    tell(problem);
+  } finally {
+    buttons.forEach((button) => { button.disabled = false; });
+  }
+}
+
 // What the form before this page had to say.
 const said = sessionStorage.getItem(SAID);
 if (said) {
@@ -102,7 +120,9 @@ if (said) {
 }
 
 document.addEventListener("submit", (event) => {
-  if (!event.target.dataset.api) return;
+  const form = event.target;
+  const take = form.dataset.api ? askApi : "stay" in form.dataset ? post : null;
+  if (event.defaultPrevented || !take) return;
   event.preventDefault();
-  send(event.target);
+  take(form, event.submitter);
 });
