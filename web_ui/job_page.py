@@ -24,6 +24,7 @@ from job_runner.lifecycle import cancel, retry
 from job_runner.open_tables import RESIDUAL, RESULT, SAMPLE, open_table, output_of, source_of
 from job_runner.repeating import again
 from job_runner.sampling_results import next_rows, why_row
+from storage.clock import timestamp
 from storage.job_log import list_log
 from storage.jobs import Job
 from web_ui.advice import advice
@@ -60,6 +61,7 @@ def job(job_id: str) -> AnyResponse:
         advice=advice(found, found_again),
         may_write=may(dataset_for(found.dataset_id, "read"), "write"),
         is_open=found.status in ("pending", "running"),
+        now=timestamp(service().clock()),
         **tabs[tab][1](found),
     )
 

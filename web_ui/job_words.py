@@ -1,4 +1,4 @@
-"""What pages say of a job in a few words: how it stands, and what came of it.
+"""What pages say of a job in a few words: how it stands, how far it is, and what came of it.
 
 Owns: the one place where a job's status becomes the word that a reader sees: a job that somebody
 cancelled hasn't failed, though its status in the API is ``failed``. Used by templates.
@@ -7,6 +7,7 @@ cancelled hasn't failed, though its status in the API is ``failed``. Used by tem
 from __future__ import annotations
 
 from job_runner.report_job import is_report
+from storage.clock import seconds_between
 from storage.jobs import Job
 from web_ui.counted import counted
 
@@ -21,6 +22,33 @@ def outcome_of(job: Job) -> str:
     if job.status == "completed":
         return _result_of(job)
     return job.error_message or job.progress_message
+
+
+def progress_of(job: Job, now: str) -> str:
+    """How far a job is that waits or runs, as ``static/job.js`` goes on to say it."""
+    if job.status == "pending":
+        place = f", number {job.queue_position} of its lane" if job.queue_position else ""
+        return f"Waits{place}. {job.progress_message}".rstrip()
+    parts = [f"{job.progress:.0f} %", job.progress_message]
+    if job.started_at is not None:
+        parts.append(f"{lasted(max(0.0, seconds_between(job.started_at, now)))} so far")
+    return ", ".join(filter(None, parts))
+
+
+def lasted(seconds: float) -> str:
+    """How long something took, as ``static/format.js`` writes it.
+
+    >>> lasted(0.123), lasted(2.13), lasted(75.3), lasted(7260)
+    ('0.12 s', '2.1 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < 10:
+        return f"{seconds:.{2 if seconds < 1 else 1}f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def _result_of(job: Job) -> str:

@@ -28,7 +28,7 @@ from http_api.access import adopt_session, session
 from http_api.sessions import CSRF_FIELD, csrf_token, require_own_page
 from web_ui.address_filters import day_of
 from web_ui.counted import counted
-from web_ui.job_words import outcome_of, state_of
+from web_ui.job_words import lasted, outcome_of, progress_of, state_of
 from web_ui.page_files import STATIC, asset, files_digest, script
 from web_ui.reader_zone import local_time
 
@@ -144,3 +144,5 @@ blueprint.add_app_template_global(_size, "size")
 blueprint.add_app_template_global(counted, "counted")
 blueprint.add_app_template_global(state_of, "state_of")
 blueprint.add_app_template_global(outcome_of, "outcome_of")
+blueprint.add_app_template_global(progress_of, "progress_of")
+blueprint.add_app_template_global(lasted, "lasted")
