@@ -1,7 +1,7 @@
 """The reader's time zone, which their browser tells by a cookie.
 
-Owns: how a stored time is written on a page. A script sees to it that no other zone is shown, so
-both write alike (``static/format.js``).
+Owns: how a stored time is written on a page, and how the page tells which zone that is. A script
+sees to it that no other zone is shown, so both write alike (``static/format.js``).
 """
 
 from __future__ import annotations
@@ -18,6 +18,13 @@ def zone() -> ZoneInfo:
     with suppress(ZoneInfoNotFoundError, ValueError, OSError):
         return ZoneInfo(request.cookies.get("zone", "UTC"))
     return ZoneInfo("UTC")
+
+
+def zone_told() -> str:
+    """The zone that a page's times are in, with its present distance from UTC."""
+    here = zone()
+    offset = datetime.now(here).strftime("%z")  # +0530
+    return f"{here.key}, UTC{offset[:3]}:{offset[3:]}" if here.key != "UTC" else "UTC"
 
 
 def local_time(text: str) -> str:

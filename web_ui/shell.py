@@ -30,7 +30,7 @@ from web_ui.address_filters import day_of
 from web_ui.counted import counted
 from web_ui.job_words import lasted, outcome_of, progress_of, state_of
 from web_ui.page_files import STATIC, asset, files_digest, script
-from web_ui.reader_zone import local_time
+from web_ui.reader_zone import local_time, zone_told
 
 Page = TypeVar("Page", bound=Callable[..., Any])
 
@@ -137,6 +137,7 @@ def _csrf_field() -> Markup:
 blueprint.add_app_template_global(asset, "asset")
 blueprint.add_app_template_global(script, "script")
 blueprint.add_app_template_global(local_time, "local_time")
+blueprint.add_app_template_global(zone_told, "zone_told")
 blueprint.add_app_template_global(day_of, "day_of")
 blueprint.add_app_template_global(_with_query, "with_query")
 blueprint.add_app_template_global(_csrf_field, "csrf_field")

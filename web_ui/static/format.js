@@ -36,6 +36,14 @@ export function duration(seconds) {
   return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }
 
+/** The reader's zone with its present distance from UTC: "Asia/Kolkata, UTC+05:30". */
+export function zoneTold() {
+  const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const parts = new Intl.DateTimeFormat("en", { timeZoneName: "longOffset" }).formatToParts();
+  const offset = parts.find((part) => part.type === "timeZoneName").value.replace("GMT", "UTC");
+  return name === "UTC" ? name : `${name}, ${offset === "UTC" ? "UTC+00:00" : offset}`;
+}
+
 /** A time element in the reader's zone, with the exact UTC on hover. */
 export function localTime(element) {
   const moment = new Date(element.dateTime);

@@ -1,13 +1,14 @@
 // What every page has: times in the reader's zone, themes, keys, the help sheet, the palette.
 
 import { all, one } from "./dom.js";
-import { localTime } from "./format.js";
+import { localTime, zoneTold } from "./format.js";
 import "./forms.js";
 import { openHelp, openPalette } from "./palette.js";
 import { remember } from "./zone.js";
 
 // They are right already, unless the reader's zone has changed since the last page.
 all("time[datetime]").forEach(localTime);
+one("#zone > span").textContent = zoneTold();
 
 one("#theme")?.addEventListener("click", () => {
   const root = document.documentElement;
