@@ -19,6 +19,7 @@ from storage.job_lists import JobFilters, list_jobs
 from storage.jobs import RUN_TYPES, STATUSES, Job
 from web_ui.address_filters import what_is_wrong, with_days
 from web_ui.counted import counted
+from web_ui.dataset_choice import dataset_choice
 from web_ui.shell import blueprint, local_page, show, signed_in, to
 
 LIMIT = 50
@@ -42,9 +43,11 @@ def jobs() -> Response:
     filters = JobFilters(statuses=tuple(statuses) if statuses else None, **query)
     with service().database.read() as tx:
         found, total = list_jobs(tx, user(), filters, order=order, **page)
+        choice = dataset_choice(tx, user(), filters.dataset_id)
     return show(
         "jobs.html",
         jobs=found,
+        choice=choice,
         page={**page, "total": total},
         problem=problem,
         statuses=STATUSES,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -10,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.live_server import LiveServer
 from tests.web_ui.reader import Reader
-from tests.web_ui.staged_jobs import running_job
+from tests.web_ui.staged_jobs import cancelled, running_job
 
 Analyst = tuple[Page, httpx.Client]
 AN_HOUR_AHEAD = "const now = Date.now; Date.now = () => now() + 3_600_000"
@@ -18,10 +19,12 @@ SO_FAR = re.compile(r"^40 %, reading rows, ([\d.]+) s so far$")
 
 
 @pytest.fixture
-def running(analyst: Analyst, server: LiveServer) -> str:
+def running(analyst: Analyst, server: LiveServer) -> Iterator[str]:
     _, client = analyst
     soeid = client.get("/api/users/me").json()["soeid"]
-    return running_job(server, soeid, server.new_dataset(client))
+    job = running_job(server, soeid, server.new_dataset(client))
+    yield job
+    cancelled(server, job)
 
 
 def progress(server: LiveServer, job: str, percent: float, message: str) -> None:
@@ -68,4 +71,5 @@ def test_before_any_script_the_page_says_the_same(server: LiveServer) -> None:
     reader = Reader(server)
     job = running_job(server, reader.soeid, server.new_dataset(reader.api))
     page = reader.page(f"/jobs/{job}")
+    cancelled(server, job)
     assert re.search(r">40 %, reading rows, \d+\.\d+ s so far</p>", page)

@@ -9,11 +9,10 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from storage.jobs import cancel_job
 from tests.browser.conftest import sign_in
 from tests.browser.watching import watch_of, watched_context
 from tests.live_server import LiveServer
-from tests.web_ui.staged_jobs import FILE, running_job
+from tests.web_ui.staged_jobs import FILE, cancelled, running_job
 
 Analyst = tuple[Page, httpx.Client]
 AWAY = "The server doesn't answer. Is it running?"
@@ -29,12 +28,6 @@ def running(analyst: Analyst, server: LiveServer) -> str:
     """A job of the analyst that says it runs."""
     _, client = analyst
     return running_job(server, soeid_of(client), server.new_dataset(client), file=FILE)
-
-
-def cancelled(server: LiveServer, job: str) -> str:
-    with server.service.database.write() as tx:
-        cancel_job(tx, job, "us00000", server.service.clock)
-    return job
 
 
 @contextmanager

@@ -40,6 +40,13 @@ def running_job(
     return job_id
 
 
+def cancelled(server: LiveServer, job_id: str) -> str:
+    """The job, cancelled by somebody: none is left that says it runs."""
+    with server.service.database.write() as tx:
+        cancel_job(tx, job_id, "us00000", server.service.clock)
+    return job_id
+
+
 def ended_job(
     server: LiveServer, reader: Reader, dataset: int, *, code: str = "cancelled", **given: Any
 ) -> str:

@@ -13,7 +13,7 @@ const ticked = () => new Set(all('input[name="job"]:checked').map((box) => box.v
 function count() {
   const number = ticked().size;
   const label = one("#ticked");
-  if (label) label.textContent = number ? `With the ${number} ticked:` : "With the ticked jobs:";
+  if (label) label.textContent = number ? `${number} ticked:` : "With the ticked jobs:";
 }
 
 async function refresh() {
