@@ -11,18 +11,22 @@ const remove = one("#remove");
 const found = one("#found");
 const prune = (dry) => ask("/api/admin/prune", { json: { dry_run: dry } });
 
+const HEADINGS = ["Kind", "How many", "Size", "From", "To", "Such as"];
+const cells = (kind) => [
+  kind.kind.replaceAll("_", " "), number(kind.count), kind.size_bytes ? bytes(kind.size_bytes) : "",
+  kind.oldest ? time(kind.oldest) : "", kind.newest ? time(kind.newest) : "",
+  kind.examples.map((example) => example.name).join(", "),
+];
+
 function show(report, title) {
   const kinds = report.kinds.filter((kind) => kind.count);
   const keeps = Object.entries(report.keeps).map(([name, days]) => `${name.replaceAll("_", " ")}: ${days || "for ever"}`);
   fill(found,
     h("p", {}, h("strong", {}, title), kinds.length ? ` ${bytes(report.size_bytes)}.` : ""),
-    kinds.length ? h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Kinds" }, h("table", {},
-      h("thead", {}, h("tr", {}, ["Kind", "How many", "Size", "From", "To", "Such as"].map((name) => h("th", { scope: "col" }, name)))),
-      h("tbody", {}, kinds.map((kind) => h("tr", {},
-        h("td", {}, kind.kind.replaceAll("_", " ")), h("td", { class: "number" }, number(kind.count)),
-        h("td", { class: "number" }, kind.size_bytes ? bytes(kind.size_bytes) : ""),
-        h("td", {}, time(kind.oldest)), h("td", {}, time(kind.newest)),
-        h("td", {}, kind.examples.map((example) => example.name).join(", "))))))) : null,
+    kinds.length ? h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Kinds" }, h("table", { class: "cards" },
+      h("thead", {}, h("tr", {}, HEADINGS.map((name) => h("th", { scope: "col" }, name)))),
+      h("tbody", {}, kinds.map((kind) => h("tr", {}, cells(kind).map((cell, place) =>
+        h("td", { "data-label": HEADINGS[place], class: place === 1 || place === 2 ? "number" : null }, cell))))))) : null,
     h("p", { class: "soft" }, `Kept, in days: ${keeps.join("; ")}.`));
   return kinds.length;
 }
