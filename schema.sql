@@ -45,13 +45,16 @@ CREATE TABLE datasets (
     tags        TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(tags) AND json_type(tags) = 'array'),
     created_by  INTEGER NOT NULL REFERENCES users (id),
     created_at  TEXT NOT NULL,
-    updated_at  TEXT NOT NULL,
+    updated_at  TEXT NOT NULL,                -- when its texts or a ref of it last changed
     removed_at  TEXT                          -- a removed dataset is invisible, jobs and all
 ) STRICT;
 
 -- Not unique: a maker has two of one name when whoever renames the second can't see the first, since
 -- a conflict must not tell of a dataset that one may not see.
 CREATE INDEX datasets_name ON datasets (created_by, name COLLATE NOCASE) WHERE removed_at IS NULL;
+
+-- The datasets that changed last come first in a list, without all being sorted.
+CREATE INDEX datasets_changed ON datasets (updated_at, id) WHERE removed_at IS NULL;
 
 -- What a list of everything must leave out.
 CREATE INDEX datasets_removed ON datasets (id) WHERE removed_at IS NOT NULL;

@@ -36,7 +36,10 @@ SORTS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset as one user sees it. ``level`` is what that user may do."""
+    """A dataset as one user sees it.
+
+    ``level`` is what that user may do; ``updated_at`` is when its texts or a ref last changed.
+    """
 
     id: int
     name: str
@@ -79,6 +82,7 @@ def create_dataset(
     """
     if _has_namesake(tx, maker, name, maker_id=maker.id):
         raise Conflict(f'You have a dataset named "{name}" already.', loc=("name",))
+    now = clock()
     row = first(
         tx,
         "insert_dataset",
@@ -86,12 +90,12 @@ def create_dataset(
         description=description,
         tags=json.dumps(list(tags), ensure_ascii=False),
         created_by=maker.id,
-        now=timestamp(clock()),
+        now=timestamp(now),
     )
     assert row is not None  # noqa: S101 - INSERT … RETURNING gives the row
     dataset_id: int = row["id"]
     run(tx, "put_permission", dataset_id=dataset_id, user_id=maker.id, level="admin")
-    create_ref(tx, dataset_id, MAIN, None, clock)
+    create_ref(tx, dataset_id, MAIN, None, lambda: now)
     return get_dataset(tx, dataset_id, maker)
 
 

@@ -196,6 +196,11 @@ MIGRATIONS: Sequence[str] = (
     """
     ALTER TABLE jobs ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0 CHECK (crashes >= 0);
     """,
+    """
+    UPDATE datasets SET updated_at = max(updated_at, coalesce(
+        (SELECT max(updated_at) FROM refs WHERE refs.dataset_id = datasets.id), ''));
+    CREATE INDEX datasets_changed ON datasets (updated_at, id) WHERE removed_at IS NULL;
+    """,
 )
 """The script that leads from version 1 to 2, from 2 to 3, and so on. ``schema.sql`` is the newest
 version; a change of it comes with a script here that makes the same change."""

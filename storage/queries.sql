@@ -150,6 +150,9 @@ SET name = coalesce(:name, name), description = coalesce(:description, descripti
 WHERE id = :id AND removed_at IS NULL
 RETURNING *;
 
+-- note_dataset_change: A ref of a dataset was made, moved or forgotten.
+UPDATE datasets SET updated_at = :now WHERE id = :id;
+
 -- remove_dataset: Take a dataset out of sight.
 UPDATE datasets SET removed_at = :now WHERE id = :id AND removed_at IS NULL RETURNING id;
 

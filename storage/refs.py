@@ -2,7 +2,8 @@
 
 Parsing a name (is it one at all?) is apart from looking it up. Invariant: a ref moves by
 compare-and-swap alone; ``main`` is always there; no ref can be mistaken for a commit id; what a ref
-leaves behind is noted with the time, since a prune keeps it for a while.
+leaves behind is noted with the time, since a prune keeps it for a while; a dataset's ``updated_at``
+changes with its refs, in the same transaction.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ def create_ref(
         run(tx, "insert_ref", dataset_id=dataset_id, name=name, commit_id=commit_id, now=now)
     except sqlite3.IntegrityError:
         raise Conflict(f'There is a ref "{name}" already.', loc=("name",)) from None
+    _note_change(tx, dataset_id, now)
     return Ref(name, commit_id, now, now)
 
 
@@ -131,6 +133,7 @@ def move_ref(
     )
     if moved is None:
         raise RefMoved(f'The ref "{name}" was moved by someone else.')
+    _note_change(tx, dataset_id, now)
 
 
 def delete_ref(tx: Transaction, dataset_id: int, name: str, clock: Clock) -> None:
@@ -141,6 +144,7 @@ def delete_ref(tx: Transaction, dataset_id: int, name: str, clock: Clock) -> Non
     now = timestamp(clock())
     run(tx, "note_left_commit", dataset_id=dataset_id, name=name, next_id=None, now=now)
     run(tx, "delete_ref", dataset_id=dataset_id, name=name).fetchall()
+    _note_change(tx, dataset_id, now)
 
 
 def resolve(tx: Transaction, dataset_id: int, text: str) -> str:
@@ -163,6 +167,11 @@ def resolve(tx: Transaction, dataset_id: int, text: str) -> str:
         if found:
             raise NotFound(f'More than one commit starts with "{text}". Give more digits.')
     raise NotFound(f'There is no ref or commit "{text}". {_choices(tx, dataset_id, text)}')
+
+
+def _note_change(tx: Transaction, dataset_id: int, now: str) -> None:
+    """A dataset has changed by what became of a ref of it."""
+    run(tx, "note_dataset_change", id=dataset_id, now=now)
 
 
 def _choices(tx: Transaction, dataset_id: int, name: str) -> str:

@@ -1,0 +1,130 @@
+"""When a dataset last changed: by its texts, and by what became of its refs."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from storage.clock import Clock
+from storage.commits import insert_commit
+from storage.database import Database, Transaction
+from storage.datasets import (
+    SORTS,
+    Dataset,
+    DatasetFilters,
+    change_dataset,
+    create_dataset,
+    get_dataset,
+    list_datasets,
+)
+from storage.errors import RefMoved
+from storage.manifests import Manifest
+from storage.migrations import MIGRATIONS, bring_up_to_date
+from storage.queries import statement
+from storage.refs import create_ref, delete_ref, move_ref
+from storage.users import User
+from tests.storage.conftest import a_table
+
+FIRST_SCHEMA = Path(__file__).parent / "schema_1.sql"
+LATER = "2030-01-01T00:00:00.000000+00:00"
+Change = Callable[[Transaction, Dataset, User, str, Clock], None]
+
+
+def later() -> datetime:
+    return datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def texts(**changed: object) -> Change:
+    nothing: dict[str, object] = {"name": None, "description": None, "tags": None}
+    given = {**nothing, **changed}
+
+    def change(tx: Transaction, of: Dataset, by: User, _: str, clock: Clock) -> None:
+        change_dataset(tx, of.id, by, clock=clock, **given)  # type: ignore[arg-type]
+
+    return change
+
+
+CHANGES: dict[str, Change] = {
+    "name": texts(name="Other"),
+    "description": texts(description="Words"),
+    "tags": texts(tags=["q2"]),
+    "ref made": lambda tx, of, _, commit, clock: create_ref(tx, of.id, "b", commit, clock) and None,
+    "ref moved": lambda tx, of, _, commit, clock: move_ref(
+        tx, of.id, "main", expected=None, commit_id=commit, clock=clock
+    ),
+    "ref forgotten": lambda tx, of, _, __, clock: delete_ref(tx, of.id, "before", clock),
+}
+
+
+def commit_in(tx: Transaction, dataset: Dataset, user: User) -> str:
+    made = Manifest(dataset.id, None, user.soeid, "first", dataset.created_at, (a_table(),))
+    return insert_commit(tx, user.id, made).id
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_a_dataset_changes_with_its_texts_and_its_refs(
+    database: Database, dataset: Dataset, user: User, clock: Clock, change: Change
+) -> None:
+    with database.write() as tx:
+        other = create_dataset(tx, user, name="Z", description="", tags=[], clock=clock)
+        commit = commit_in(tx, dataset, user)
+        create_ref(tx, dataset.id, "before", commit, clock)
+        change(tx, dataset, user, commit, later)
+        assert get_dataset(tx, dataset.id, user).updated_at == LATER
+        assert get_dataset(tx, dataset.id, user).created_at == dataset.created_at
+        assert get_dataset(tx, other.id, user).updated_at == other.created_at
+        first = {"offset": 0, "limit": 1}
+        (newest,), _ = list_datasets(tx, user, DatasetFilters(), **first)
+    assert newest.id == dataset.id
+
+
+def test_a_move_that_came_too_late_changes_nothing(
+    database: Database, dataset: Dataset, user: User, clock: Clock
+) -> None:
+    with database.write() as tx:
+        commit = commit_in(tx, dataset, user)
+    with pytest.raises(RefMoved), database.write() as tx:
+        move_ref(tx, dataset.id, "main", expected="f" * 64, commit_id=commit, clock=later)
+    with database.read() as tx:
+        assert get_dataset(tx, dataset.id, user).updated_at == dataset.created_at
+
+
+def test_a_new_dataset_changed_when_it_was_made(dataset: Dataset) -> None:
+    assert dataset.updated_at == dataset.created_at
+
+
+def test_datasets_in_the_order_of_their_changes_are_not_sorted(database: Database) -> None:
+    where = "WHERE datasets.removed_at IS NULL"
+    listing = statement("list_datasets").format(where=where, order=SORTS["-updated_at"])
+    with database.read() as tx:
+        plan = tx.execute(
+            f"EXPLAIN QUERY PLAN {listing}", {"user_id": 1, "limit": 50, "offset": 0}
+        ).fetchall()
+    steps = [row["detail"] for row in plan]
+    assert any("datasets_changed" in step for step in steps), steps
+    assert not any("ORDER BY" in step for step in steps), steps
+
+
+def test_datasets_of_an_older_version_changed_with_their_newest_ref(tmp_path: Path) -> None:
+    made, moved = (f"2025-0{month}-01T00:00:00.000000+00:00" for month in (1, 3))
+    old = sqlite3.connect(tmp_path / "old", isolation_level=None)
+    old.executescript(
+        FIRST_SCHEMA.read_text(encoding="utf-8")
+        + f"""
+        PRAGMA user_version = 1;
+        INSERT INTO users (soeid, role_name, created_at) VALUES ('bg54677', 'analyst', '');
+        INSERT INTO datasets (name, created_by, created_at, updated_at)
+        VALUES ('Moved', 1, '{made}', '{made}'), ('Renamed', 1, '{made}', '{LATER}');
+        INSERT INTO refs VALUES (1, 'main', NULL, '{made}', '{made}'),
+                                (1, 'b', NULL, '{made}', '{moved}'),
+                                (2, 'main', NULL, '{made}', '{moved}');
+        """
+    )
+    bring_up_to_date(old, MIGRATIONS)
+    rows = old.execute("SELECT updated_at FROM datasets ORDER BY id").fetchall()
+    assert rows == [(moved,), (LATER,)]
+    old.close()
