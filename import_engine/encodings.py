@@ -6,7 +6,9 @@ and ``json_lines``.
 
 DuckDB reads UTF-8 and checks it as it reads, so nothing is looked at beforehand but a file's start.
 Only when it refuses a file is the file taken for Windows-1252, the superset of Latin-1 that people
-mean by it: Latin-1 would turn the euro sign and curly quotes into control characters.
+mean by it: Latin-1 would turn the euro sign and curly quotes into control characters. The five
+bytes to which it gives no character become control characters, as the WHATWG's Encoding Standard
+has it (https://encoding.spec.whatwg.org/#windows-1252); whoever reads the file tells of them.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from import_engine.errors import UnreadableFile
 CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
 MOST_UNPACKED_BYTES = 32 * 1024**3
+WITHOUT_CHARACTER = (0x81, 0x8D, 0x8F, 0x90, 0x9D)
+"""The bytes that Windows-1252 leaves open."""
+
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -108,6 +113,15 @@ def is_utf8(file: TextFile) -> bool:
     return True
 
 
+def without_character(file: TextFile) -> dict[int, int]:
+    """How often each of the bytes is in a file to which Windows-1252 gives no character."""
+    counts = dict.fromkeys(WITHOUT_CHARACTER, 0)
+    for chunk in file.chunks():
+        for byte in counts:
+            counts[byte] += chunk.count(byte)
+    return {byte: count for byte, count in counts.items() if count}
+
+
 def transcode(file: TextFile, encoding: str, copy: Path) -> TextFile:
     """Write ``file`` to ``copy`` in UTF-8.
 
@@ -167,7 +181,7 @@ def unpack(file: TextFile, copy: Path) -> TextFile:
 
 
 def _c1(error: UnicodeError) -> tuple[str, int]:
-    """Windows-1252 leaves five bytes open; browsers take them for the control characters."""
+    """The control character of a byte to which Windows-1252 gives no character."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return error.object[error.start : error.end].decode("latin-1"), error.end

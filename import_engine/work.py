@@ -7,7 +7,7 @@ scratch directory alone. Made by ``importer``.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from import_engine.encodings import (
     is_utf8,
     transcode,
     unpack,
+    without_character,
     without_mark,
 )
 from import_engine.errors import UnreadableFile
@@ -128,4 +129,26 @@ def _read_decoded(work: ImportWork, file: TextFile, read: ReadText) -> ImportedT
             encoding = "cp1252"
     copy = transcode(file, encoding, work.scratch("utf8"))
     name = WORDS.get(encoding, encoding.upper())
-    return read(copy, (f"The file's text is {name}; it was converted to UTF-8.",))
+    notes = [f"The file's text is {name}; it was converted to UTF-8."]
+    if encoding == "cp1252" and (counts := without_character(file)):
+        notes.append(_no_character(counts))
+    return read(copy, notes)
+
+
+def _no_character(counts: Mapping[int, int]) -> str:
+    """Say which bytes became control characters: most likely the text is in another encoding.
+
+    >>> _no_character({0x81: 3})[:72]
+    'Windows-1252 has no character for the byte 81 (3 times); it was kept as '
+    """
+    several = len(counts) > 1
+    found = ", ".join(
+        f"{byte:02X} ({count:,} time{'s' if count > 1 else ''})" for byte, count in counts.items()
+    )
+    kept = ", ".join(f"U+00{byte:02X}" for byte in counts)
+    return (
+        f"Windows-1252 has no character for the byte{'s' if several else ''} {found}; "
+        f"{'they were' if several else 'it was'} kept as "
+        f"{'control characters' if several else 'the control character'} {kept}. If the text is "
+        "in another encoding, convert the file to UTF-8 and import it again."
+    )
