@@ -44,7 +44,13 @@ class PreviewIn(StrictSchema):
 
 class PreviewTableOut(Schema):
     key = fields.String(required=True)
-    columns = fields.List(fields.Dict(), required=True)
+    columns = fields.List(
+        fields.Dict(),
+        required=True,
+        metadata={
+            "description": "name and type; the type is null where the beginning holds no value."
+        },
+    )
     row_count = fields.Integer(
         allow_none=True, required=True, metadata={"description": "Of a whole file."}
     )

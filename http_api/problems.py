@@ -67,6 +67,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "sql_out_of_memory": 422,
     "sql_timeout": 422,
     "preview_too_slow": 422,
+    "preview_unclear": 422,
     "storage_not_writable": 503,
     "disk_full": 503,
     "data_directory_in_use": 503,

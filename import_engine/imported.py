@@ -26,8 +26,11 @@ class ImportedTable:
         The columns and the Parquet files written, in the file's row order.
     notes : tuple of str
         Sentences on what was done to the data's form.
+    without_value : tuple of str
+        The columns that are text since no row has a value in them, which would settle their type.
     """
 
     key: str
     table: TableFiles
     notes: tuple[str, ...] = ()
+    without_value: tuple[str, ...] = ()

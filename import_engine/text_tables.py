@@ -11,7 +11,7 @@ does a scan find the types over all rows, and the file is read again.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 
@@ -124,7 +124,7 @@ def write_text_table(
 
     def write(final: Sequence[ColumnPlan], report: Report) -> ImportedTable:
         columns = layout([plan.reading for plan in final], final)
-        return write_table(
+        table = write_table(
             work.cursor,
             values_sql(columns.source, columns.cells, final, names, columns.days),
             columns.params,
@@ -135,6 +135,8 @@ def write_text_table(
             key=PRIMARY,
             notes=[*notes, *_reading_notes(names, ladders, final)],
         )
+        empty = (name for name, plan in zip(names, final, strict=True) if plan.reading.empty)
+        return replace(table, without_value=tuple(empty))
 
     reached = Reached(work.report)
     try:

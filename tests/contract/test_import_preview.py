@@ -72,3 +72,50 @@ def test_a_file_larger_than_other_bodies_is_looked_at(server: LiveServer, datase
     lines = "\n".join(f"{row},{'x' * 40}" for row in range(5000))
     (table,) = preview(server, dataset, f"id,text\n{lines}\n").json()["tables"]
     assert table["row_count"] == 5000
+
+
+LONG = "x" * 2000
+READABLE_IN_PART = {
+    "no row yet": (f"id,text\n1,{LONG}", [("id", None), ("text", None)]),
+    "no value yet": ("id,late\n1,NA\n2,\n3,5", [("id", "BIGINT"), ("late", None)]),
+    "cut in quotes": (
+        'id,text\n1,"one\ntwo"\n2,"three\nfour',
+        [("id", "BIGINT"), ("text", "VARCHAR")],
+    ),
+    "a long value in quotes": (f'id,text\n1,"{LONG}\n{LONG}\n', [("id", None), ("text", None)]),
+}
+
+
+@pytest.mark.parametrize(
+    ("content", "columns"), READABLE_IN_PART.values(), ids=READABLE_IN_PART.keys()
+)
+def test_of_a_beginning_no_type_is_told_that_no_value_bears_out(
+    server: LiveServer, dataset: int, content: str, columns: list[tuple[str, str | None]]
+) -> None:
+    (table,) = preview(server, dataset, content, whole="false").json()["tables"]
+    assert [(column["name"], column["type"]) for column in table["columns"]] == columns
+
+
+def test_a_whole_file_has_types_also_where_it_has_no_value(
+    server: LiveServer, dataset: int
+) -> None:
+    (table,) = preview(server, dataset, "id,late\n1,\n").json()["tables"]
+    assert [column["type"] for column in table["columns"]] == ["BIGINT", "VARCHAR"]
+
+
+def test_a_beginning_is_refused_only_for_what_its_cut_has_no_part_in(
+    server: LiveServer, dataset: int
+) -> None:
+    rows = "1,2\n" * 50
+    answer = preview(server, dataset, f"a,b\n1\n{rows}3,", whole="false")
+    assert_problem(answer, 422, "unreadable_file", "Line 2")
+    answer = preview(server, dataset, f"a,b\n{rows}1\n3,", whole="false")
+    assert_problem(answer, 422, "preview_unclear", "Line 52", "Import it to see")
+
+
+def test_the_beginning_of_a_file_in_utf_16_is_looked_at(server: LiveServer, dataset: int) -> None:
+    raw = "id,name\n1,Ä\n2,Ö\n3,".encode("utf-16")[:-1]
+    path = f"/api/datasets/{dataset}/preview"
+    answer = server.admin.post(path, files={"file": ("a.csv", raw)}, data={"whole": "false"})
+    (table,) = answer.json()["tables"]
+    assert table["data"] == [{"id": 1, "name": "Ä"}, {"id": 2, "name": "Ö"}]

@@ -64,12 +64,13 @@ function tableOf(table, inPart) {
   const names = table.columns.map((column) => column.name);
   return h("section", { class: "stack" },
     h("p", {}, h("strong", {}, table.key), `: ${names.length} columns${rows}. `,
-      inPart ? h("span", { class: "soft" }, "As far as its beginning tells; later rows may widen a type.") : null),
+      inPart ? h("span", { class: "soft" }, "As far as its beginning tells; later rows may widen a type",
+        table.columns.some((column) => column.type === null) ? ", and settle that of a column without a value so far." : ".") : null),
     table.notes.map((note) => h("p", { class: "note warn" }, note)),
     h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": `First rows of ${table.key}` },
       h("table", {},
         h("thead", {}, h("tr", {}, table.columns.map((column) =>
-          h("th", { scope: "col", class: table.data.some((row) => typeof row[column.name] === "number") ? "number" : null }, column.name, h("br"), h("small", { class: "soft mono" }, column.type))))),
+          h("th", { scope: "col", class: table.data.some((row) => typeof row[column.name] === "number") ? "number" : null }, column.name, h("br"), h("small", { class: "soft mono" }, column.type ?? "no value yet"))))),
         h("tbody", {}, table.data.map((row) => h("tr", {}, names.map((name) =>
           row[name] === null ? h("td", { class: "null" }, "NULL")
             : h("td", { class: typeof row[name] === "number" ? "number" : "" }, String(row[name])))))))));
