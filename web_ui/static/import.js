@@ -1,19 +1,19 @@
 // Dropping a file, looking at what it holds, and sending it.
 
-import { ask, headers, newKey } from "./api.js";
-import { fill, h, one } from "./dom.js";
-import { bytes, number } from "./format.js";
-import { announce, say, tell } from "./notices.js";
+import { headers, newKey } from "./api.js";
+import { one } from "./dom.js";
+import { bytes } from "./format.js";
+import { lookAt } from "./import_look.js";
+import { say, tell } from "./notices.js";
 
 const form = one("#import");
 const input = one("#file");
 const send = one("#send");
 const drop = one("#drop");
-const BEGINNING = 512 * 1024;
-const BY_LINES = /\.(csv|tsv|tab|txt|ndjson|jsonl)$/i;
 let looking = null;
 let request = null;
 let key = "";
+let refused = false;
 
 for (const name of ["dragenter", "dragover"]) {
   drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
@@ -29,52 +29,25 @@ drop.addEventListener("drop", (event) => {
 
 input.addEventListener("change", async () => {
   const [file] = input.files;
-  send.disabled = !file;
   looking?.abort();
   key = newKey();
+  refused = Boolean(file) && file.size > Number(form.dataset.mostBytes);
+  send.disabled = !file || refused;
+  one("#preview").hidden = send.disabled;
   if (!file) return;
-  if (file.size > Number(form.dataset.mostBytes)) {
-    send.disabled = true;
+  if (refused) {
     say(`The file has ${bytes(file.size)}; the server takes ${bytes(Number(form.dataset.mostBytes))}.`, "bad");
     return;
   }
-  one("#preview").hidden = false;
-  fill(one("#preview-content"), h("p", { class: "soft" }, "Looking at the file…"));
-  const inPart = BY_LINES.test(file.name) && file.size > BEGINNING;
-  if (!inPart && file.size > Number(form.dataset.previewBytes)) {
-    fill(one("#preview-content"), h("p", {}, "The file is too large to be looked at before it is imported."));
-    return;
-  }
-  const data = new FormData();
-  data.append("file", inPart ? file.slice(0, BEGINNING) : file, file.name);
-  data.append("whole", String(!inPart));
   looking = new AbortController();
-  try {
-    const answer = await ask(`/api/datasets/${form.dataset.dataset}/preview`, { method: "POST", body: data, signal: looking.signal });
-    fill(one("#preview-content"), answer.tables.map((table) => tableOf(table, inPart)));
-    announce(`${answer.tables.length} tables found.`);
-  } catch (problem) {
-    if (problem.name === "AbortError") return;
-    fill(one("#preview-content"), h("div", { class: "note bad", role: "alert" }, h("p", {}, problem.message)));
-  }
+  const may = await lookAt(file, one("#preview-content"), {
+    path: `/api/datasets/${form.dataset.dataset}/preview`, most: Number(form.dataset.previewBytes),
+    endings: input.accept.split(","), signal: looking.signal,
+  });
+  if (may === null) return;
+  refused = !may;
+  if (refused) send.disabled = true;
 });
-
-function tableOf(table, inPart) {
-  const rows = table.row_count === null ? "" : `, ${number(table.row_count)} rows`;
-  const names = table.columns.map((column) => column.name);
-  return h("section", { class: "stack" },
-    h("p", {}, h("strong", {}, table.key), `: ${names.length} columns${rows}. `,
-      inPart ? h("span", { class: "soft" }, "As far as its beginning tells; later rows may widen a type",
-        table.columns.some((column) => column.type === null) ? ", and settle that of a column without a value so far." : ".") : null),
-    table.notes.map((note) => h("p", { class: "note warn" }, note)),
-    h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": `First rows of ${table.key}` },
-      h("table", {},
-        h("thead", {}, h("tr", {}, table.columns.map((column) =>
-          h("th", { scope: "col", class: table.data.some((row) => typeof row[column.name] === "number") ? "number" : null }, column.name, h("br"), h("small", { class: "soft mono" }, column.type ?? "no value yet"))))),
-        h("tbody", {}, table.data.map((row) => h("tr", {}, names.map((name) =>
-          row[name] === null ? h("td", { class: "null" }, "NULL")
-            : h("td", { class: typeof row[name] === "number" ? "number" : "" }, String(row[name])))))))));
-}
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -105,7 +78,7 @@ one("#stop").addEventListener("click", () => request?.abort());
 function busy(is) {
   one("#sending").hidden = !is;
   one("#stop").hidden = !is;
-  send.disabled = is;
+  send.disabled = is || refused;
 }
 
 function end(what) {

@@ -1,0 +1,68 @@
+"""A file is looked at before it is imported, and what is refused isn't sent."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from playwright.sync_api import FilePayload, Page, Route, expect
+
+from tests.live_server import LiveServer
+
+Analyst = tuple[Page, httpx.Client]
+
+
+def file(content: str, name: str = "table.csv") -> FilePayload:
+    return {"name": name, "mimeType": "text/plain", "buffer": content.encode()}
+
+
+@pytest.fixture
+def importing(analyst: Analyst, server: LiveServer) -> Page:
+    page, client = analyst
+    page.goto(f"{server.url}/datasets/{server.new_dataset(client)}/import")
+    return page
+
+
+@pytest.mark.parametrize(
+    ("refused", "why"),
+    [
+        (file(""), "The file is empty."),
+        (file("x", "letter.docx"), "isn't known"),
+        (file("a,b\n1,2\n3\n"), "Line 3"),
+        (file("a,b\n1\n" + "1,2\n" * 200_000), "Line 2"),
+    ],
+    ids=["empty", "ending", "ragged", "ragged at its beginning"],
+)
+def test_a_refused_file_is_not_imported_and_another_one_is(
+    importing: Page, refused: FilePayload, why: str
+) -> None:
+    send = importing.get_by_role("button", name="Import")
+    importing.get_by_label("Drop a file here").set_input_files(refused)
+    expect(importing.get_by_role("alert")).to_contain_text(why)
+    expect(send).to_be_disabled()
+    importing.get_by_label("Message").press("Enter")
+    importing.get_by_label("Drop a file here").set_input_files(file("a,b\n1,2\n"))
+    expect(importing.get_by_role("region", name="First rows of primary")).to_be_visible()
+    send.click()
+    expect(importing.locator("#state")).to_have_text("completed", timeout=30_000)
+
+
+def test_a_file_that_only_the_import_can_tell_of_may_be_imported(importing: Page) -> None:
+    def too_slow(route: Route) -> None:
+        problem = {"detail": "Reading takes more than a moment.", "code": "preview_too_slow"}
+        route.fulfill(status=422, json={**problem, "errors": []})
+
+    importing.route("**/preview", too_slow)
+    importing.get_by_label("Drop a file here").set_input_files(file("a,b\n1,2\n"))
+    expect(importing.get_by_role("alert")).to_contain_text("more than a moment")
+    expect(importing.get_by_role("button", name="Import")).to_be_enabled()
+
+
+def test_of_a_long_first_value_no_type_is_told_that_the_import_would_not_give(
+    importing: Page,
+) -> None:
+    content = f"id,text\n1,{'x' * 600_000}\n2,y\n"
+    importing.get_by_label("Drop a file here").set_input_files(file(content))
+    region = importing.get_by_role("region", name="First rows of primary")
+    expect(region.get_by_role("columnheader", name="id no value yet")).to_be_visible()
+    expect(importing.get_by_text("settle that of a column without a value so far")).to_be_visible()
+    expect(importing.get_by_role("button", name="Import")).to_be_enabled()
