@@ -132,7 +132,7 @@ def _limit_bodies(app: APIFlask, service: Service) -> None:
     def allow_large_files() -> None:
         if request.endpoint == import_routes.ENDPOINT:
             request.max_content_length = service.settings.upload_max_mb * 1024**2
-        elif request.endpoint == import_routes.PREVIEW_ENDPOINT:
+        elif request.endpoint in import_routes.PREVIEW_ENDPOINTS:
             request.max_content_length = import_routes.PREVIEW_BYTES
 
     @app.teardown_request

@@ -9,7 +9,7 @@ from apiflask import APIBlueprint, Schema
 from apiflask.fields import File
 from marshmallow import RAISE, fields, validate
 
-from http_api.access import bearer, dataset_for, service
+from http_api.access import bearer, dataset_for, require_role, service
 from http_api.job_schemas import JobAcceptedOut, priority_field
 from http_api.problems import InvalidRequest
 from http_api.strict_fields import StrictString, check_text
@@ -19,11 +19,9 @@ from http_api.uploads import written_path
 from job_runner.import_job import ImportRequest, submit_import
 from job_runner.import_preview import LARGEST_BYTES, preview_import
 
-blueprint = APIBlueprint(
-    "imports", __name__, url_prefix="/api/datasets/<int:dataset_id>", tag="Import"
-)
+blueprint = APIBlueprint("imports", __name__, url_prefix="/api/datasets", tag="Import")
 ENDPOINT = "imports.import_file"
-PREVIEW_ENDPOINT = "imports.preview"
+PREVIEW_ENDPOINTS = ("imports.preview", "imports.first_preview")
 PREVIEW_BYTES = LARGEST_BYTES + 64 * 1024  # the parts around the file
 
 
@@ -62,7 +60,7 @@ class PreviewOut(Schema):
     tables = fields.List(fields.Nested(PreviewTableOut), required=True)
 
 
-@blueprint.post("/preview")
+@blueprint.post("/<int:dataset_id>/preview")
 @blueprint.auth_required(bearer)
 @blueprint.input(PreviewIn, location="form_and_files", unknown=RAISE, arg_name="given")
 @blueprint.output(PreviewOut)
@@ -73,14 +71,23 @@ class PreviewOut(Schema):
 )
 def preview(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "write")
-    upload = given["file"]
-    name = _plain_name(upload.filename or "")
-    whole = given["whole"] == "true"
-    path = written_path(upload.stream)
-    return {"tables": preview_import(service(), path, name, whole=whole)}
+    return _preview(given)
 
 
-@blueprint.post("/refs/<ref>/import")
+@blueprint.post("/preview")
+@blueprint.auth_required(bearer)
+@blueprint.input(PreviewIn, location="form_and_files", unknown=RAISE, arg_name="given")
+@blueprint.output(PreviewOut)
+@blueprint.doc(
+    summary="The same, before there is a dataset for it",
+    description="For whoever may make a dataset.",
+)
+def first_preview(given: dict[str, Any]) -> dict[str, Any]:
+    require_role("admin", "analyst")
+    return _preview(given)
+
+
+@blueprint.post("/<int:dataset_id>/refs/<ref>/import")
 @blueprint.auth_required(bearer)
 @blueprint.input(ImportIn, location="form_and_files", unknown=RAISE, arg_name="given")
 @blueprint.output(JobAcceptedOut)
@@ -96,6 +103,13 @@ def import_file(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, s
     by = submission(given["priority"], name, message or "", file=path)
     job = submit_import(service(), by, dataset, ImportRequest(ref, name, message), path)
     return {"job_id": job.id, "status": job.status, "message": "Import job created"}
+
+
+def _preview(given: dict[str, Any]) -> dict[str, Any]:
+    upload = given["file"]
+    name = _plain_name(upload.filename or "")
+    path = written_path(upload.stream)
+    return {"tables": preview_import(service(), path, name, whole=given["whole"] == "true")}
 
 
 def _plain_name(given: str) -> str:

@@ -14,7 +14,7 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_cookie
 
-from http_api.import_routes import ENDPOINT, PREVIEW_BYTES, PREVIEW_ENDPOINT
+from http_api.import_routes import ENDPOINT, PREVIEW_BYTES, PREVIEW_ENDPOINTS
 from http_api.problems import SIGN_IN_FIRST, STATUS_OF_CODE
 from http_api.request_limits import Gate, Refusal
 from http_api.sessions import COOKIE
@@ -29,7 +29,7 @@ def gate(app: Flask, service: Service) -> Gate:
     small_bytes = service.settings.body_max_kb * 1024
     large_bytes = {
         ENDPOINT: service.settings.upload_max_mb * 1024**2,
-        PREVIEW_ENDPOINT: PREVIEW_BYTES,
+        **dict.fromkeys(PREVIEW_ENDPOINTS, PREVIEW_BYTES),
     }
 
     def endpoint(method: str, path: str) -> str:

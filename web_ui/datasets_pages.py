@@ -1,10 +1,10 @@
-"""The list of datasets, and the form for a new one."""
+"""The list of datasets."""
 
 from __future__ import annotations
 
 from flask import Response, request
 
-from http_api.access import require_role, service, user
+from http_api.access import service, user
 from storage.datasets import SORTS, DatasetFilters, list_datasets
 from web_ui.shell import blueprint, show, signed_in
 
@@ -43,11 +43,3 @@ def datasets() -> Response:
         sorts={name: title for name, title in SORT_NAMES.items() if name in SORTS},
         may_make=user().role_name != "viewer",
     )
-
-
-@blueprint.get("/datasets/new")
-@signed_in
-def new_dataset() -> Response:
-    """The form for a new dataset."""
-    require_role("admin", "analyst")
-    return show("dataset_new.html")

@@ -1,10 +1,15 @@
-"""The page on which a file is imported: dropped, looked at, sent."""
+"""The pages on which a file is imported: dropped, looked at, sent.
+
+A new dataset is made only once its first file was looked at and is to be sent.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Response, request
 
-from http_api.access import dataset_for, service
+from http_api.access import dataset_for, require_role, service
 from import_engine.formats import ENDINGS
 from job_runner.import_preview import LARGEST_BYTES
 from storage.refs import MAIN, list_refs
@@ -23,7 +28,22 @@ def import_form(dataset_id: int) -> Response:
         dataset=dataset,
         refs=refs,
         ref=request.args.get("ref", MAIN),
-        endings=[*ENDINGS, ".gz"],
-        preview_bytes=LARGEST_BYTES,
-        upload_max_mb=service().settings.upload_max_mb,
+        **_limits(),
     )
+
+
+@blueprint.get("/datasets/new")
+@signed_in
+def new_dataset() -> Response:
+    """The form for a new dataset and its first file."""
+    require_role("admin", "analyst")
+    return show("dataset_new.html", **_limits())
+
+
+def _limits() -> dict[str, Any]:
+    """What a file may be."""
+    return {
+        "endings": [*ENDINGS, ".gz"],
+        "preview_bytes": LARGEST_BYTES,
+        "upload_max_mb": service().settings.upload_max_mb,
+    }

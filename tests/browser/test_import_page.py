@@ -66,3 +66,52 @@ def test_of_a_long_first_value_no_type_is_told_that_the_import_would_not_give(
     expect(region.get_by_role("columnheader", name="id no value yet")).to_be_visible()
     expect(importing.get_by_text("settle that of a column without a value so far")).to_be_visible()
     expect(importing.get_by_role("button", name="Import")).to_be_enabled()
+
+
+@pytest.fixture
+def new_dataset(analyst: Analyst, server: LiveServer) -> Analyst:
+    """The form for a new dataset, filled but for its file."""
+    page, client = analyst
+    page.goto(f"{server.url}/datasets/new")
+    page.get_by_label("Name").fill("Sales")
+    return page, client
+
+
+def names(client: httpx.Client) -> list[str]:
+    return [one["name"] for one in client.get("/api/datasets").json()["datasets"]]
+
+
+def test_of_a_refused_first_file_no_dataset_is_left(new_dataset: Analyst) -> None:
+    page, client = new_dataset
+    make = page.get_by_role("button", name="Make it and import the file")
+    page.get_by_label("Drop a file here").set_input_files(file(""))
+    expect(page.get_by_role("alert")).to_contain_text("The file is empty.")
+    expect(make).to_be_disabled()
+    page.get_by_label("Drop a file here").set_input_files(file("a,b\n1,2\n"))
+    expect(page.get_by_role("region", name="First rows of primary")).to_be_visible()
+    problem = {"status": 503, "detail": "The disk is full."}
+    page.route("**/import", lambda route: route.fulfill(status=503, json=problem))
+    make.click()
+    expect(page.get_by_role("alert")).to_contain_text("The disk is full.")
+    assert names(client) == []
+    page.unroute_all()
+    make.click()
+    expect(page.locator("#state")).to_have_text("completed", timeout=30_000)
+    assert names(client) == ["Sales"]
+
+
+def test_a_dataset_is_made_without_a_file_where_one_is_wanted(
+    new_dataset: Analyst, server: LiveServer
+) -> None:
+    page, client = new_dataset
+    page.get_by_label("Name").fill("")
+    page.get_by_role("button", name="Make it without a file").click()
+    assert names(client) == []
+    page.get_by_label("Name").fill("Sales")
+    page.get_by_role("button", name="Make it without a file").click()
+    expect(page.get_by_role("heading", level=1, name="Sales")).to_be_visible()
+    assert names(client) == ["Sales"]
+    page.goto(f"{server.url}/datasets/new")
+    page.get_by_label("Name").fill("sales")
+    page.get_by_role("button", name="Make it without a file").click()
+    expect(page.get_by_role("alert")).to_contain_text('You have a dataset named "sales" already.')

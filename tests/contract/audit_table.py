@@ -164,4 +164,5 @@ UNTOLD = {
     "POST /api/sampling/templates": "a user's own note of what to ask for",
     "DELETE /api/sampling/templates/<int:template_id>": "the same",
     "POST /api/datasets/<int:dataset_id>/preview": "a look at one's own file keeps nothing",
+    "POST /api/datasets/preview": "the same",
 }

@@ -100,6 +100,7 @@ TABLE = (
         of_ref("/api/datasets/{d}/refs/{r}/import", files=FILE),
     ),
     Row(f"POST {D}/preview", WRITE, at("/api/datasets/{d}/preview", files=FILE)),
+    Row("POST /api/datasets/preview", MAKE, at("/api/datasets/preview", files=FILE)),
     Row(f"GET {D}/history", SEE, at("/api/datasets/{d}/history")),
     Row(f"GET {D}/commits/<commit>", SEE, at("/api/datasets/{d}/commits/main")),
     Row(f"GET {D}/commits/<commit>/schema", SEE, at("/api/datasets/{d}/commits/main/schema")),

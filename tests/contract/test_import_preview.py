@@ -68,6 +68,17 @@ def test_a_reader_may_not_preview(server: LiveServer, dataset: int) -> None:
     assert_problem(answer, 403, "forbidden")
 
 
+def test_a_file_is_looked_at_before_there_is_a_dataset_for_it(server: LiveServer) -> None:
+    client, _ = server.new_user()
+    files = {"file": ("a.csv", b"id\n" + b"1\n" * 50_000)}
+    answer = client.post("/api/datasets/preview", files=files).json()
+    assert answer["tables"][0]["row_count"] == 50_000
+    assert client.get("/api/datasets").json()["total"] == 0
+    viewer, _ = server.new_user("viewer")
+    refused = viewer.post("/api/datasets/preview", files={"file": ("a.csv", b"a\n1\n")})
+    assert_problem(refused, 403, "forbidden")
+
+
 def test_a_file_larger_than_other_bodies_is_looked_at(server: LiveServer, dataset: int) -> None:
     lines = "\n".join(f"{row},{'x' * 40}" for row in range(5000))
     (table,) = preview(server, dataset, f"id,text\n{lines}\n").json()["tables"]
