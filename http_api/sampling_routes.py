@@ -46,6 +46,20 @@ class PlanOut(Schema):
         required=True,
         metadata={"description": "Columns that would serve a design, once the table is profiled."},
     )
+    output_ref = fields.String(
+        allow_none=True,
+        required=True,
+        metadata={"description": "The ref by the request's output_name."},
+    )
+    output_ref_taken = fields.Boolean(
+        required=True,
+        metadata={"description": "Whether something else has that ref: the job would be a 409."},
+    )
+    earlier_job_id = fields.String(
+        allow_none=True,
+        required=True,
+        metadata={"description": "The job that the same request by that name gave before."},
+    )
 
 
 class AtOnceOut(Schema):
@@ -92,7 +106,8 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 @blueprint.output(PlanOut)
 @blueprint.doc(
     summary="What a draw would give",
-    description="The body of a job; eligible rows, allocation and warnings; draws nothing.",
+    description="The body of a job; eligible rows, allocation, warnings, and whether its name is "
+    "free; draws nothing.",
 )
 def plan_of(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "read")

@@ -69,11 +69,8 @@ def submit_sampling(
     source = open_table(service, dataset.id, request.source_ref, request.table_key)
     rounds = settle_rounds(request.rounds)
     check_rounds(source.files, engine_rounds(rounds, source.files))
-    name = request.output_name
-    named = None if name is None else named_ref(REF_PREFIX, name)
-    digest = request_digest(
-        {**vars(request), "commit_id": source.commit_id, "table_key": source.key}
-    )
+    named = ref_of(request)
+    digest = digest_of(request, source)
 
     def make(tx: Transaction, job_id: str) -> NewJob | Job:
         if named is not None and (earlier := earlier_job(tx, dataset.id, named, digest)):
@@ -92,6 +89,23 @@ def submit_sampling(
         )
 
     return accept(service, by, make)
+
+
+def ref_of(request: SamplingRequest) -> str | None:
+    """The ref that the sample is to have by its name, if it has one.
+
+    Raises
+    ------
+    InvalidValue
+        It can't name a ref; says the rule.
+    """
+    name = request.output_name
+    return None if name is None else named_ref(REF_PREFIX, name)
+
+
+def digest_of(request: SamplingRequest, source: OpenTable) -> str:
+    """What tells whether two requests for a sample are the same."""
+    return request_digest({**vars(request), "commit_id": source.commit_id, "table_key": source.key})
 
 
 def _parameters(

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from job_runner.open_tables import OpenTable, open_table
+from job_runner.output_refs import earlier_job
 from job_runner.profiles import kept_profile
-from job_runner.sampling_job import SamplingRequest
+from job_runner.sampling_job import SamplingRequest, digest_of, ref_of
 from job_runner.sampling_parameters import engine_rounds, settle_rounds
 from job_runner.service import Service
 from parquet_tables.json_rows import read_page
 from parquet_tables.progress import no_report
 from sampling_engine import Round, check_rounds, draw_sample, plan_draw
-from storage.errors import InvalidValue
+from storage.errors import Conflict, InvalidValue
 
 LARGEST_AT_ONCE = 10_000
 
@@ -26,12 +27,15 @@ LARGEST_AT_ONCE = 10_000
 def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[str, Any]:
     """What the request's job would draw, as JSON; writes nothing.
 
+    A name that is taken is told with the rest: it keeps the job from nothing else.
+
     Raises
     ------
     DomainError
-        Whatever the job would be refused for.
+        Whatever else the job would be refused for.
     """
     source, rounds, _ = _checked(service, dataset_id, request)
+    output = _output(service, dataset_id, request, source)
     planned = plan_draw(
         service.parquet, source.files, rounds, counts_dir=service.directory.counts_dir
     )
@@ -44,6 +48,27 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[st
         "rounds": [one.as_json() for one in planned],
         # Never computed for a plan: a profile reads the whole table.
         "hints": (kept_profile(service, source.files) or {}).get("hints"),
+        **output,
+    }
+
+
+def _output(
+    service: Service, dataset_id: int, request: SamplingRequest, source: OpenTable
+) -> dict[str, Any]:
+    """The ref that the sample would have, and what has it already: this very draw, or another."""
+    named = ref_of(request)
+    earlier, taken = None, False
+    if named is not None:
+        digest = digest_of(request, source)
+        try:
+            with service.database.read() as tx:
+                earlier = earlier_job(tx, dataset_id, named, digest)
+        except Conflict:
+            taken = True
+    return {
+        "output_ref": named,
+        "output_ref_taken": taken,
+        "earlier_job_id": None if earlier is None else earlier.id,
     }
 
 

@@ -85,3 +85,36 @@ def test_a_plan_tells_its_precision(server: LiveServer) -> None:
     clusters = {"cluster_column": "city", "num_clusters": 2}
     planned = server.admin.post(path, json={"method": "cluster", "parameters": clusters}).json()
     assert planned["rounds"][0]["margin_of_error"] is None
+
+
+def test_a_plan_tells_whether_its_name_is_free_taken_or_drawn_already(server: LiveServer) -> None:
+    dataset = server.new_table(50)
+    path = f"/api/sampling/datasets/{dataset}"
+    named = {**BODY, "output_name": "q1"}
+
+    def planned(body: dict[str, Any]) -> tuple[object, ...]:
+        answer = server.admin.post(f"{path}/plan", json=body)
+        assert answer.status_code == 200, answer.text
+        told = answer.json()
+        assert told["total_rows"] == sum(one["rows_planned"] for one in told["rounds"])
+        return told["output_ref"], told["output_ref_taken"], told["earlier_job_id"]
+
+    assert planned(BODY) == (None, False, None)
+    assert planned(named) == ("smpl-q1", False, None)
+    job = server.draw(dataset, named)["id"]
+    assert planned(named) == ("smpl-q1", False, job)
+    assert server.admin.post(f"{path}/jobs", json=named).json()["job_id"] == job
+    other = {**named, "export_residual": True}
+    assert planned(other) == ("smpl-q1", True, None)
+    refused = server.admin.post(f"{path}/jobs", json=other)
+    assert_problem(refused, 409, "conflict", "smpl-q1")
+    server.admin.delete(f"/api/datasets/{dataset}/refs/smpl-q1")
+    assert planned(named) == ("smpl-q1", False, None)
+
+
+def test_a_plan_refuses_a_name_that_cannot_be_a_refs_as_the_job_does(server: LiveServer) -> None:
+    path = f"/api/sampling/datasets/{server.new_table(50)}"
+    for route in ("plan", "jobs"):
+        answer = server.admin.post(f"{path}/{route}", json={**BODY, "output_name": "a b/../c"})
+        document = assert_problem(answer, 422, "invalid_value", "can't name a ref")
+        assert [error["loc"] for error in document["errors"]] == [["body", "output_name"]]
