@@ -106,6 +106,9 @@ def test_a_dataset_is_made_without_a_file_where_one_is_wanted(
     page, client = new_dataset
     page.get_by_label("Name").fill("")
     page.get_by_role("button", name="Make it without a file").click()
+    page.get_by_label("Name").fill("  ")
+    page.get_by_role("button", name="Make it without a file").click()
+    expect(page.get_by_role("alert")).to_have_text("Fill this in.")
     assert names(client) == []
     page.get_by_label("Name").fill("Sales")
     page.get_by_role("button", name="Make it without a file").click()

@@ -1,11 +1,14 @@
 // The JSON API, asked with the page's own session.
 
+import { told } from "./words.js";
+
 const csrf = document.querySelector('meta[name="csrf"]')?.content ?? "";
 
 /** An answer that isn't a success, as a problem document tells it. */
 export class Problem extends Error {
   constructor(status, document) {
-    super(document.detail ?? `The server answered ${status}.`);
+    const errors = document.code === "invalid_request" ? document.errors ?? [] : [];
+    super(errors.length ? errors.slice(0, 5).map(told).join(" ") : document.detail ?? `The server answered ${status}.`);
     this.status = status;
     this.code = document.code ?? "";
     this.errors = document.errors ?? [];

@@ -6,6 +6,7 @@ import { number } from "./format.js";
 import { confirmed } from "./forms.js";
 import { say, tell } from "./notices.js";
 import { showPlan } from "./draw_plan.js";
+import { mark, note, unmark } from "./draw_problems.js";
 import { roundForm } from "./draw_round.js";
 
 const data = given("draw-data");
@@ -121,12 +122,12 @@ const plan = afterQuiet(async () => {
     planned = answer;
     unmark();
     showPlan(one("#plan"), answer);
-    one("#submit").disabled = false;
+    if (answer.output_ref_taken) one("#plan").prepend(mark([nameTaken(answer.output_ref)], body.rounds.length));
+    one("#submit").disabled = answer.output_ref_taken;
   } catch (problem) {
     if (turn !== asked) return;
     planned = null;
-    unmark();
-    mark(problem);
+    showProblem(problem);
     one("#submit").disabled = problem.status === 422;
     if (!problem.status) setTimeout(() => { if (turn === asked) plan(); }, AGAIN_MS);
   } finally {
@@ -134,29 +135,13 @@ const plan = afterQuiet(async () => {
   }
 }, 350);
 
-function unmark() {
-  for (const note of document.querySelectorAll(".field-problem")) note.remove();
-  for (const field of document.querySelectorAll("#draw [aria-invalid]")) field.removeAttribute("aria-invalid");
-}
+const nameTaken = (ref) => ({ loc: ["body", "output_name"], msg: `A ref ${ref} exists already. Choose another name.` });
 
-/** Put what is wrong beside its field, and all of it in the plan's place. */
-function mark(problem) {
-  const told = [];
-  for (const error of problem.errors ?? []) {
-    const loc = error.loc.slice(1);
-    let field = null;
-    for (let length = loc.length; length > 0 && !field; length -= 1) {
-      field = one(`[data-loc="${CSS.escape(loc.slice(0, length).join("."))}"]`);
-    }
-    if (!field) continue;
-    const label = field.getAttribute("aria-label");
-    told.push([loc[0] === "rounds" && body.rounds.length > 1 ? `Round ${loc[1] + 1}: ` : "", label ? `${label}: ` : "", error.msg].join(""));
-    field.setAttribute("aria-invalid", "true");
-    field.closest(".field, fieldset").append(h("small", { class: "field-problem" }, error.msg));
-  }
-  const whole = problem.errors?.length && told.length === problem.errors.length;
-  const lines = whole ? told : [problem.status ? problem.message : "The server doesn't answer; trying again."];
-  fill(one("#plan"), h("div", { class: "note warn" }, lines.map((line) => h("p", {}, line))));
+/** Put what is wrong beside its field, and in the plan's place what to look at. */
+function showProblem(problem) {
+  unmark();
+  const silent = "The server doesn't answer; trying again.";
+  fill(one("#plan"), problem.errors?.length ? mark(problem.errors, body.rounds.length) : note([problem.status ? problem.message : silent]));
 }
 
 one("#source_ref").addEventListener("change", (event) => { body.source_ref = event.target.value; showSource(); loadColumns(); });
@@ -182,10 +167,10 @@ one("#draw").addEventListener("submit", async (event) => {
     sessionStorage.removeItem(draftKey);
     location.assign(`/jobs/${job.job_id}`);
   } catch (problem) {
-    unmark();
-    mark(problem);
-    tell(problem);
     one("#submit").disabled = false;
+    if (problem.status === 409) plan(); // a name that was taken in between is told beside its field
+    else if (problem.status === 422) showProblem(problem);
+    if (problem.status !== 422) tell(problem);
   }
 });
 

@@ -21,8 +21,8 @@ export function filterForm(context, round, loc) {
     else delete round.filters;
     context.changed();
   };
-  /** Ask how the filter looks in its other shape. */
-  const translate = async (filters, show) => {
+  /** Ask how the filter looks in its other shape; what is wrong with it the plan tells, beside it. */
+  const translate = async (filters, show, failed = () => {}) => {
     const mine = (turn += 1);
     try {
       const answer = await ask(`${context.sampling}/filters`, { json: { ...context.source(), filters } });
@@ -30,7 +30,9 @@ export function filterForm(context, round, loc) {
       count.textContent = `${number(answer.rows)} of ${number(answer.source_rows)} rows pass.`;
       show(answer);
     } catch (problem) {
-      if (mine === turn) count.textContent = problem.message;
+      if (mine !== turn) return;
+      count.textContent = problem.status === 422 ? "" : problem.message;
+      failed();
     }
   };
   const fromText = afterQuiet(() => {
@@ -60,7 +62,7 @@ export function filterForm(context, round, loc) {
     translate(filters, (answer) => {
       text.value = answer.expression;
       keep({ expression: answer.expression });
-    });
+    }, () => keep(filters));
   }, 400);
 
   const takes = (condition) => context.operators.find((one) => one.name === condition.operator)?.takes ?? "value";
@@ -103,6 +105,8 @@ export function filterForm(context, round, loc) {
   const present = round.filters ?? null;
   if (present?.expression) text.value = present.expression;
   if (present) {
+    conditions = present.conditions ?? [];
+    logic.value = present.logic ?? "AND";
     translate(present, (answer) => {
       text.value = answer.expression;
       conditions = answer.conditions ?? [];

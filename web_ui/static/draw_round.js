@@ -3,6 +3,7 @@
 import { fill, h } from "./dom.js";
 import { filterForm } from "./draw_filter.js";
 import { number } from "./format.js";
+import { LABELS } from "./words.js";
 
 const SIZES = {
   random: ["sample_size", "sample_fraction"],
@@ -11,14 +12,6 @@ const SIZES = {
 };
 const SECOND_STAGE = ["samples_per_cluster", "sample_percentage"];
 const ALLOCATIONS = ["proportional", "equal", "neyman", "optimal"];
-const NAMES = {
-  sample_size: "Rows", sample_fraction: "Share of the rows", samples_per_stratum: "Rows in each stratum",
-  sizes: "Rows by stratum", strata_columns: "Strata: rows that agree in", allocation: "Allocation",
-  allocation_column: "Numbers whose spread counts", cost_column: "Cost of examining a row",
-  min_per_stratum: "At least, in each stratum", interval: "Every so many rows", start: "First row",
-  cluster_column: "Clusters: rows that agree in", num_clusters: "Clusters", samples_per_cluster: "Rows in each cluster",
-  sample_percentage: "Percent of each cluster", weight_column: "Weight", seed: "Seed",
-};
 const NUMBERS_ALONE = ["allocation_column", "cost_column", "weight_column"];
 const isNumber = (column) => /INT|DECIMAL|DOUBLE|FLOAT|REAL/.test(column.type) && !column.type.includes("[");
 
@@ -77,14 +70,14 @@ function parameterFields(context, round, method, loc, again) {
     if (name === "start" && chosen !== "interval") continue;
     if (SECOND_STAGE.includes(name) && SECOND_STAGE.some((other) => other !== name && other in parameters)) continue;
     const id = `${loc}.parameters.${name}`;
-    let label = h("label", { for: id }, NAMES[name] ?? name);
+    let label = h("label", { for: id }, LABELS[name] ?? name);
     if (name === chosen && alternatives.length > 1) {
       label = h("select", { "aria-label": "How the size is given", onchange: (event) => {
         delete parameters[chosen];
         parameters[event.target.value] = { sample_fraction: 0.01, sizes: {} }[event.target.value] ?? 10;
         again();
         context.changed();
-      } }, alternatives.map((one) => h("option", { value: one, selected: one === chosen }, NAMES[one])));
+      } }, alternatives.map((one) => h("option", { value: one, selected: one === chosen }, LABELS[one])));
     }
     shown.push(h("div", { class: "field" }, label, input(context, parameter, id, parameters[name], (value) => {
       set(name, value);
@@ -98,7 +91,7 @@ const takes = (allocation, name) => allocation === "optimal" || (allocation === 
 
 function input(context, parameter, id, value, set) {
   const { name, type } = parameter;
-  const common = { id, "data-loc": id, "aria-label": NAMES[name] ?? name };
+  const common = { id, "data-loc": id, "aria-label": LABELS[name] ?? name };
   if (name === "strata_columns") return columnsPicker(context, common, value ?? [], set);
   if (name.endsWith("_column")) {
     const columns = context.columns().filter((column) => !NUMBERS_ALONE.includes(name) || isNumber(column));

@@ -12,6 +12,7 @@
 import { ask, newKey, send } from "./api.js";
 import { all, h, one } from "./dom.js";
 import { say, tell } from "./notices.js";
+import { inWords } from "./words.js";
 
 const SAID = "said";
 
@@ -43,7 +44,7 @@ export function mark(form, errors) {
     field.setAttribute("aria-invalid", "true");
     const id = `${field.id || field.name}-problem`;
     field.setAttribute("aria-describedby", id);
-    field.after(h("small", { id, class: "field-problem", role: "alert" }, error.msg));
+    field.after(h("small", { id, class: "field-problem", role: "alert" }, inWords(error)));
   }
   one('[aria-invalid="true"]', form)?.focus();
   return all_found;

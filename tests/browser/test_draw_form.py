@@ -1,0 +1,105 @@
+"""What the form of a draw keeps, and what it says of what was entered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import sign_in
+from tests.live_server import LiveServer
+
+Analyst = tuple[Page, httpx.Client]
+
+
+@pytest.fixture(scope="module")
+def maker(server: LiveServer) -> tuple[httpx.Client, dict[str, Any], int]:
+    """An analyst's client, the analyst, and a table of theirs."""
+    client, user = server.new_user()
+    return client, user, server.new_table(60, client)
+
+
+@pytest.fixture
+def form(page: Page, server: LiveServer, maker: tuple[httpx.Client, dict[str, Any], int]) -> Page:
+    _, user, dataset = maker
+    sign_in(page, server.url, user["soeid"], f"/datasets/{dataset}/draw")
+    expect(page.get_by_text("60 of 60 rows would be drawn.")).to_be_visible()
+    return page
+
+
+def plan(page: Page) -> Locator:
+    return page.locator("#plan")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("a b/../c", "can't name a ref"),
+        ("taken", "A ref smpl-taken exists already. Choose another name."),
+    ],
+)
+def test_a_name_that_cannot_be_is_told_at_its_field_before_anything_is_drawn(
+    form: Page, maker: tuple[httpx.Client, dict[str, Any], int], name: str, told: str
+) -> None:
+    client, _, dataset = maker
+    ref = {"name": "smpl-taken", "from_ref": "main"}
+    client.post(f"/api/datasets/{dataset}/refs", json=ref)
+    field = form.get_by_label("Name, the ref will be")
+    field.fill(name)
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(form.locator(".field", has=field).locator(".field-problem")).to_contain_text(told)
+    expect(plan(form)).to_contain_text("The form has to be put right first: Name.")
+    expect(form.get_by_role("button", name="Draw", exact=True)).to_be_disabled()
+    field.fill("free")
+    expect(plan(form)).not_to_contain_text("put right")
+    expect(form.get_by_role("button", name="Draw", exact=True)).to_be_enabled()
+
+
+def test_a_name_that_is_taken_in_between_is_told_at_its_field(
+    form: Page, maker: tuple[httpx.Client, dict[str, Any], int]
+) -> None:
+    client, _, dataset = maker
+    form.get_by_label("Name, the ref will be").fill("hasty")
+    form.get_by_label("Seed").fill("5")
+    expect(plan(form)).not_to_have_attribute("aria-busy", "true")
+    ref = {"name": "smpl-hasty", "from_ref": "main"}
+    client.post(f"/api/datasets/{dataset}/refs", json=ref)
+    form.get_by_role("button", name="Draw", exact=True).click()
+    expect(form.locator(".field-problem")).to_contain_text("A ref smpl-hasty exists already.")
+
+
+def test_a_filter_that_cannot_be_is_told_once_beside_it(form: Page) -> None:
+    form.get_by_text("Only some rows (filter)").click()
+    form.get_by_label("As an expression").fill("idd < 3")
+    expect(form.get_by_text('Did you mean "id"?')).to_have_count(1)
+    expect(form.locator(".field-problem")).to_contain_text('Did you mean "id"?')
+    expect(plan(form)).to_have_text("The form has to be put right first: Filter.")
+    form.get_by_label("As an expression").fill("")
+    expect(form.get_by_text("60 of 60 rows would be drawn.")).to_be_visible()
+    form.get_by_role("button", name="Add a condition").click()
+    form.get_by_label("Column of condition 1").select_option("id")
+    form.get_by_label("Value of condition 1").fill("many")
+    expect(form.locator(".field-problem")).to_have_count(1)
+    expect(plan(form)).to_have_text("The form has to be put right first: Filter.")
+    expect(form.get_by_role("button", name="Draw", exact=True)).to_be_disabled()
+
+
+def test_fields_are_called_by_their_labels_and_rounds_by_their_number(form: Page) -> None:
+    form.get_by_label("Method").select_option("stratified")
+    form.get_by_label("Strata: rows that agree in").select_option("city")
+    form.get_by_label("How the size is given").select_option("samples_per_stratum")
+    form.get_by_label("Rows in each stratum", exact=True).fill("2")
+    form.get_by_label("At least, in each stratum").fill("3")
+    told = "“At least, in each stratum” 3 is more than “Rows in each stratum” 2."
+    expect(form.locator(".field-problem")).to_have_text(told)
+    form.get_by_label("At least, in each stratum").fill("")
+    form.get_by_role("button", name="Add a round").click()
+    form.get_by_role("group", name="Round 2").get_by_label("Rows", exact=True).fill("")
+    expect(form.locator(".field-problem")).to_have_text("Fill this in.")
+    expect(plan(form)).to_have_text("The form has to be put right first: Round 2, Rows.")
+    form.get_by_role("button", name="Keep as template").click()
+    form.get_by_label("Name; an earlier one").fill("Half done")
+    form.get_by_role("button", name="Keep", exact=True).click()
+    expect(form.get_by_role("alert")).to_contain_text("Round 2, Rows: Fill this in.")
