@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import sign_in
-from tests.live_server import LiveServer
+from tests.live_server import PASSWORD, LiveServer
 
 Analyst = tuple[Page, httpx.Client]
 
@@ -31,6 +31,75 @@ def form(page: Page, server: LiveServer, maker: tuple[httpx.Client, dict[str, An
 
 def plan(page: Page) -> Locator:
     return page.locator("#plan")
+
+
+def fill_in(form: Page, name: str) -> None:
+    form.get_by_text("Only some rows (filter)").click()
+    form.get_by_label("As an expression").fill("id < 30")
+    form.get_by_label("Seed").fill("007")
+    form.get_by_label("Rows", exact=True).fill("5")
+    form.get_by_label("Name, the ref will be").fill(name)
+    expect(form.get_by_text("5 of 60 rows would be drawn.")).to_be_visible()
+    expect(form.get_by_text("30 of 60 rows pass.")).to_be_visible()
+
+
+def assert_filled_in(form: Page, name: str) -> None:
+    expect(form.get_by_label("As an expression")).to_have_value('"id" < 30')
+    expect(form.get_by_label("Seed")).to_have_value("007")
+    expect(form.get_by_label("Rows", exact=True)).to_have_value("5")
+    expect(form.get_by_label("Name, the ref will be")).to_have_value(name)
+
+
+def test_what_was_drawn_is_still_there_on_the_way_back_and_a_new_draw_starts_anew(
+    form: Page, server: LiveServer, maker: tuple[httpx.Client, dict[str, Any], int]
+) -> None:
+    fill_in(form, "back")
+    draw = form.get_by_role("button", name="Draw", exact=True)
+    draw.click()
+    expect(form.locator("#state")).to_have_text("completed", timeout=15_000)
+    job = form.url
+    form.go_back()
+    assert_filled_in(form, "back")
+    expect(plan(form)).to_contain_text("Drawn already under this name: job")
+    form.reload()
+    assert_filled_in(form, "back")
+    draw.click()
+    form.wait_for_url(job)
+    form.goto(f"{server.url}/datasets/{maker[2]}/draw")
+    expect(form.get_by_label("Seed")).to_have_value("")
+    expect(form.get_by_label("Name, the ref will be")).to_have_value("")
+
+
+def test_nothing_that_was_entered_outlives_the_sign_out(
+    form: Page, server: LiveServer, maker: tuple[httpx.Client, dict[str, Any], int]
+) -> None:
+    _, user, dataset = maker
+    fill_in(form, "kept")
+    form.reload()
+    assert_filled_in(form, "kept")
+    form.locator("details.menu > summary").click()
+    form.get_by_role("button", name="Sign out").click()
+    expect(form.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert form.evaluate("sessionStorage.length") == 0
+    form.goto(f"{server.url}/datasets/{dataset}/draw")
+    form.get_by_label("SOEID").fill(user["soeid"])
+    form.get_by_label("Password").fill(PASSWORD)
+    form.get_by_role("button", name="Sign in").click()
+    expect(form.get_by_label("Seed")).to_have_value("")
+
+
+def test_what_one_user_entered_is_not_there_for_the_next_one_in_the_same_tab(
+    form: Page, server: LiveServer, maker: tuple[httpx.Client, dict[str, Any], int]
+) -> None:
+    client, _, dataset = maker
+    other, user = server.new_user()
+    given = {"user_soeid": user["soeid"], "permission": "write"}
+    client.put(f"/api/datasets/{dataset}/permissions", json=given)
+    fill_in(form, "mine")
+    sign_in(form, server.url, user["soeid"], f"/datasets/{dataset}/draw")
+    expect(form.get_by_text("60 of 60 rows would be drawn.")).to_be_visible()
+    expect(form.get_by_label("Seed")).to_have_value("")
+    assert other.get(f"/api/datasets/{dataset}").status_code == 200
 
 
 @pytest.mark.parametrize(

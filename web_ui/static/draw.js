@@ -5,15 +5,16 @@ import { afterQuiet, fill, given, h, one } from "./dom.js";
 import { number } from "./format.js";
 import { confirmed } from "./forms.js";
 import { say, tell } from "./notices.js";
+import { draftOf } from "./draw_draft.js";
 import { showPlan } from "./draw_plan.js";
 import { mark, note, unmark } from "./draw_problems.js";
 import { roundForm } from "./draw_round.js";
 
 const data = given("draw-data");
-const draftKey = `draw:${data.dataset_id}:${location.search}`;
+const draft = draftOf(`${data.dataset_id}:${location.search}`);
 const MANY_ROWS = 1_000_000;
 const AGAIN_MS = 1000;
-let body = JSON.parse(sessionStorage.getItem(draftKey) ?? "null") ?? data.body;
+let body = draft.body ?? data.body;
 let columns = [];
 let planned = null;
 let asked = 0;
@@ -104,7 +105,7 @@ function request() {
 }
 
 function changed() {
-  sessionStorage.setItem(draftKey, JSON.stringify(body));
+  draft.keep(body);
   key = newKey();
   const text = JSON.stringify(request(), null, 2);
   one("#body").textContent = text;
@@ -164,7 +165,7 @@ one("#draw").addEventListener("submit", async (event) => {
   one("#submit").disabled = true;
   try {
     const job = await ask(`${sampling}/jobs`, { json: request(), headers: { "Idempotency-Key": key } });
-    sessionStorage.removeItem(draftKey);
+    draft.isDrawn();
     location.assign(`/jobs/${job.job_id}`);
   } catch (problem) {
     one("#submit").disabled = false;
@@ -173,6 +174,7 @@ one("#draw").addEventListener("submit", async (event) => {
     if (problem.status !== 422) tell(problem);
   }
 });
+window.addEventListener("pageshow", (event) => { if (event.persisted) plan(); });
 
 function showBody() {
   one("#output_name").value = body.output_name ?? "";

@@ -6,6 +6,14 @@ import "./forms.js";
 import { openHelp, openPalette } from "./palette.js";
 import { remember } from "./zone.js";
 
+// What a tab keeps, such as the draft of a draw, is one user's, and only until they sign out.
+const user = one("meta[name=user]").content;
+if (sessionStorage.getItem("user") !== user) {
+  sessionStorage.clear();
+  sessionStorage.setItem("user", user);
+}
+one("form[action='/sign-out']").addEventListener("submit", () => sessionStorage.clear());
+
 // They are right already, unless the reader's zone has changed since the last page.
 all("time[datetime]").forEach(localTime);
 one("#zone > span").textContent = zoneTold();
