@@ -22,6 +22,7 @@ from storage.refs import MAIN, list_refs
 from web_ui.shell import blueprint, show, signed_in
 
 PLAIN_ROUND: dict[str, Any] = {"method": "random", "parameters": {"sample_size": 100}}
+LARGEST_EXACT = 2**53 - 1
 NOT_OF_A_NEW_DRAW = ("output_ref", "request_digest", "output_name")
 
 
@@ -68,8 +69,15 @@ def _begun_from(found: Dataset) -> dict[str, Any]:
         earlier = job_for(request.args["job"])
         if earlier.run_type == "sampling" and earlier.dataset_id == found.id:
             body = copy.deepcopy(earlier.run_parameters)
+            for one in body["rounds"]:
+                one["parameters"]["seed"] = _exact(one["parameters"]["seed"])
             return {name: value for name, value in body.items() if name not in NOT_OF_A_NEW_DRAW}
     body = {"source_ref": request.args.get("ref", MAIN), "rounds": [copy.deepcopy(PLAIN_ROUND)]}
     if request.args.get("table"):
         body["table_key"] = request.args["table"]
     return body
+
+
+def _exact(seed: int | str) -> int | str:
+    """A seed as a script can hold it: a number that it would round is the same seed as a text."""
+    return str(seed) if isinstance(seed, int) and abs(seed) > LARGEST_EXACT else seed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import sign_in
-from tests.live_server import PASSWORD, LiveServer
+from tests.live_server import PASSWORD, LiveServer, finished
 
 Analyst = tuple[Page, httpx.Client]
 
@@ -31,6 +32,48 @@ def form(page: Page, server: LiveServer, maker: tuple[httpx.Client, dict[str, An
 
 def plan(page: Page) -> Locator:
     return page.locator("#plan")
+
+
+def asked_seed(page: Page) -> object:
+    body = json.loads(page.locator("#body").inner_text())
+    return body["rounds"][0]["parameters"].get("seed")
+
+
+SEEDS: dict[str, tuple[object, str]] = {
+    "7": (7, "Seed 7"),
+    "-7": (-7, "Seed -7"),
+    "0": (0, "Seed 0"),
+    "007": ("007", "Seed: the text 007, another seed than 7"),
+    "+7": ("+7", "Seed: the text +7, another seed than 7"),
+    " 7": (" 7", "Seed: the text “ 7”, another seed than 7"),
+    "1e3": ("1e3", "Seed: the text 1e3, another seed than 1000"),
+    "-0": ("-0", "Seed: the text -0, another seed than 0"),
+    "1.5": ("1.5", "Seed: the text 1.5"),
+    "spring": ("spring", "Seed: the text spring"),
+    "9007199254740993": ("9007199254740993", "Seed 9007199254740993"),
+    "": (None, ""),
+}
+
+
+def test_a_seed_is_what_was_typed_and_told_as_it_is_understood(form: Page) -> None:
+    form.get_by_text("The same as a request").click()
+    seed = form.get_by_label("Seed")
+    for text, (asked, told) in SEEDS.items():
+        seed.fill(text)
+        note = form.locator(f"[id='{seed.get_attribute('aria-describedby')}']")
+        assert note.text_content() == told
+        assert asked_seed(form) == asked, text
+
+
+def test_a_seed_that_a_script_would_round_is_taken_over_as_it_is(
+    form: Page, server: LiveServer, maker: tuple[httpx.Client, dict[str, Any], int]
+) -> None:
+    client, _, dataset = maker
+    body = {"method": "random", "sample_size": 2, "seed": 2**53 + 1}
+    job = client.post(f"/api/sampling/datasets/{dataset}/jobs", json=body).json()["job_id"]
+    form.goto(f"{server.url}/datasets/{dataset}/draw?job={job}")
+    expect(form.get_by_label("Seed")).to_have_value(str(2**53 + 1))
+    finished(client, job)
 
 
 def fill_in(form: Page, name: str) -> None:

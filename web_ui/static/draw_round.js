@@ -3,6 +3,7 @@
 import { fill, h } from "./dom.js";
 import { filterForm } from "./draw_filter.js";
 import { number } from "./format.js";
+import { seedInput } from "./draw_seed.js";
 import { LABELS } from "./words.js";
 
 const SIZES = {
@@ -105,12 +106,7 @@ function input(context, parameter, id, value, set) {
     const text = Object.entries(value ?? {}).map(([stratum, rows]) => `${stratum} = ${rows}`).join("\n");
     return h("textarea", { ...common, class: "mono", placeholder: "north = 20\nsouth = 5", value: text, oninput: (event) => set(sizes(event.target.value)) });
   }
-  if (name === "seed") {
-    return h("input", { ...common, value: value ?? "", placeholder: "drawn and recorded", autocomplete: "off", oninput: (event) => {
-      const text = event.target.value.trim();
-      set(/^-?\d{1,15}$/.test(text) ? Number(text) : text);
-    } });
-  }
+  if (name === "seed") return seedInput(common, value, set);
   const whole = type === "integer";
   return h("input", { ...common, type: "number", min: 0, step: whole ? 1 : "any", value: value ?? "",
     oninput: (event) => set(event.target.value === "" ? undefined : Number(event.target.value)) });
