@@ -25,6 +25,10 @@ def test_a_token_is_shown_once_works_and_is_ended(analyst: Analyst, server: Live
     page.get_by_label("Name").fill("nightly")
     page.get_by_role("button", name="Make").click()
     token = page.locator("[data-field=token]").inner_text()
+    listed = page.get_by_role("region", name="Tokens").get_by_role("row", name="nightly")
+    expect(listed).to_contain_text("read")
+    expect(page.get_by_text("You have none.")).to_have_count(0)
+    expect(page.locator("[data-field=token]")).to_have_text(token)
     script = server.client(token)
     assert script.get("/api/users/me").status_code == 200
     assert script.post("/api/datasets", json={"name": "x"}).status_code == 403

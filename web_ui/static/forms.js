@@ -3,7 +3,8 @@
 // Fields go as JSON by their names; data-as="number", "list" or "lines" says what a text means, and
 // an empty field is left out, and "a.b" is the field b within a. data-confirm asks first; data-confirm-text wants that text typed.
 // data-then leads on, with {name} from the answer; without it the page is loaded anew. An answer's
-// fields can be shown instead: data-show="#template-id". data-said is said on the page that comes next.
+// fields can be shown instead: data-show="#template-id", and a part of the page that the answer changes
+// comes anew: data-renew="#id". data-said is said on the page that comes next.
 //
 // A form with data-stay is sent to its own action, which serves without scripts, too. With them it is
 // sent in the background, so that the page stays when nobody answers, or when the answer is a refusal.
@@ -79,7 +80,9 @@ async function askApi(form) {
   buttons.forEach((button) => { button.disabled = true; });
   try {
     const answer = await ask(path, { method, json: body(form) });
-    if (form.dataset.show) return show(form, answer);
+    if (form.dataset.show) show(form, answer);
+    if (form.dataset.renew) await renew(form.dataset.renew);
+    if (form.dataset.show) return;
     if (form.dataset.said) sessionStorage.setItem(SAID, form.dataset.said);
     if (!form.dataset.then) return location.reload();
     location.assign(form.dataset.then.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(answer[name])));
@@ -111,6 +114,14 @@ async function post(form, submitter) {
   } finally {
     buttons.forEach((button) => { button.disabled = false; });
   }
+}
+
+/** Have a part of the page as the server has it by now. */
+async function renew(part) {
+  const answer = await fetch(location.href, { credentials: "same-origin" });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const now = answer.ok ? one(part, page) : null;
+  if (now) one(part).replaceWith(now);
 }
 
 // What the form before this page had to say.
