@@ -136,7 +136,8 @@ class Settings:
     keep_uploads_days: int = _setting(
         7,
         "days",
-        "How long the files of failed imports are kept for a retry; 0 is until the next start.",
+        "How long the file of an import is kept for a retry that was cancelled, or failed through "
+        "no fault of the file; 0 is until the next start.",
         0,
     )
     keep_counts_days: int = _setting(
