@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,17 @@ def test_the_tutorial_installs_as_the_demo_does() -> None:
     demo = (ROOT / "run-demo").read_text(encoding="utf-8")
     assert install.split("install")[1].strip() in demo
     assert "python3 -m venv .venv" in demo
+
+
+def test_who_ran_the_demo_before_goes_on_at_the_table_that_it_imported() -> None:
+    """The start page offers the demo data only as long as there is no dataset."""
+    section = TEXT.split("## 2. ")[1].split("## 3. ")[0]
+    words = " ".join(section.split())
+    (step,) = re.findall(r"If you ran `./run-demo` before,.* go on with step (\d+)\.", words)
+    (line,) = re.findall(rf"^{step}\. (.*)$", section, re.MULTILINE)
+    assert line.startswith("Click **Profile**.")
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert "from an empty server or with the flights that the demo imported" in readme
 
 
 def test_a_step_that_cannot_be_followed_is_an_error() -> None:
