@@ -41,7 +41,7 @@ def test_a_refused_file_is_not_imported_and_another_one_is(
     expect(send).to_be_disabled()
     importing.get_by_label("Message").press("Enter")
     importing.get_by_label("Drop a file here").set_input_files(file("a,b\n1,2\n"))
-    expect(importing.get_by_role("region", name="First rows of primary")).to_be_visible()
+    expect(importing.get_by_text("primary: 2 columns, 1 row.")).to_be_visible()
     send.click()
     expect(importing.locator("#state")).to_have_text("completed", timeout=30_000)
 

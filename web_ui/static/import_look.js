@@ -33,7 +33,7 @@ export async function lookAt(file, shown, { path, most, endings, signal }) {
   try {
     const { tables } = await ask(path, { method: "POST", body: data, signal });
     fill(shown, tables.map((table) => tableOf(table, inPart)));
-    announce(`${tables.length} tables found.`);
+    announce(`${counted(tables.length, "table")} found.`);
     return true;
   } catch (problem) {
     if (problem.name === "AbortError") return null;
@@ -44,16 +44,18 @@ export async function lookAt(file, shown, { path, most, endings, signal }) {
   }
 }
 
+const counted = (count, what) => `${number(count)} ${what}${count === 1 ? "" : "s"}`;
+
 function refused(shown, why) {
   fill(shown, h("div", { class: "note bad", role: "alert" }, h("p", {}, why)));
   return false;
 }
 
 function tableOf(table, inPart) {
-  const rows = table.row_count === null ? "" : `, ${number(table.row_count)} rows`;
+  const rows = table.row_count === null ? "" : `, ${counted(table.row_count, "row")}`;
   const names = table.columns.map((column) => column.name);
   return h("section", { class: "stack" },
-    h("p", {}, h("strong", {}, table.key), `: ${names.length} columns${rows}. `,
+    h("p", {}, h("strong", {}, table.key), `: ${counted(names.length, "column")}${rows}. `,
       inPart ? h("span", { class: "soft" }, "As far as its beginning tells; later rows may widen a type",
         table.columns.some((column) => column.type === null) ? ", and settle that of a column without a value so far." : ".") : null),
     table.notes.map((note) => h("p", { class: "note warn" }, note)),
