@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import asdict
 from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from sampling_engine import METHODS
 from tests.browser.conftest import sign_in
 from tests.live_server import PASSWORD, LiveServer, finished
 
-Analyst = tuple[Page, httpx.Client]
+LABELLED = """async (methods) => {
+  const { labelled } = await import(document.querySelector("[href*='words.js']").href);
+  const described = methods.flatMap((method) => [method, ...method.parameters]);
+  return described.map(({ description }) => labelled(description));
+}"""
+"""What the page makes of each description of a method or a parameter."""
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +207,10 @@ def test_a_filter_that_cannot_be_is_told_once_beside_it(form: Page) -> None:
 
 
 def test_fields_are_called_by_their_labels_and_rounds_by_their_number(form: Page) -> None:
+    expect(plan(form)).to_contain_text("“Rows” is 100, but only 60 rows were eligible")
+    expect(form.get_by_text("Give either “Rows” or “Share of the rows”.")).to_be_visible()
+    names = form.evaluate(LABELLED, [asdict(method) for method in METHODS])
+    assert [name for name in names if re.search(r"\b[a-z]+_[a-z]|\bsizes\b", name)] == []
     form.get_by_label("Method").select_option("stratified")
     form.get_by_label("Strata: rows that agree in").select_option("city")
     form.get_by_label("How the size is given").select_option("samples_per_stratum")

@@ -2,6 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { number, percent } from "./format.js";
+import { labelled } from "./words.js";
 
 const SHOWN = 30;
 const WIDTH = 120;
@@ -22,7 +23,7 @@ export function showPlan(element, plan) {
         round.margin_of_error === null ? null : [
           h("dt", { title: "Half width of the 95 % interval for a share of one half, the least favourable" }, "Precision"),
           h("dd", {}, `a share to ± ${percent(round.margin_of_error, round.margin_of_error < 0.01 ? 2 : 1)}`)]),
-      round.warnings.map((warning) => h("div", { class: "note warn" }, h("p", {}, warning))),
+      round.warnings.map((warning) => h("div", { class: "note warn" }, h("p", {}, labelled(warning)))),
       groups(round))),
     suggestions(plan.hints));
 }

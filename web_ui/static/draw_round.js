@@ -4,7 +4,7 @@ import { fill, h } from "./dom.js";
 import { filterForm } from "./draw_filter.js";
 import { number } from "./format.js";
 import { seedInput } from "./draw_seed.js";
-import { LABELS } from "./words.js";
+import { LABELS, labelled } from "./words.js";
 
 const SIZES = {
   random: ["sample_size", "sample_fraction"],
@@ -36,7 +36,7 @@ export function roundForm(context, round, place, actions) {
         context.redraw(`${loc}.method`);
         context.changed();
       } }, context.methods.map((one) => h("option", { value: one.name, selected: one.name === method.name }, one.name))),
-      h("small", { class: "soft" }, method.description)),
+      h("small", { class: "soft" }, labelled(method.description))),
     fields,
     filterForm(context, round, loc),
     selectionForm(context, round, loc));
@@ -83,7 +83,7 @@ function parameterFields(context, round, method, loc, again) {
     shown.push(h("div", { class: "field" }, label, input(context, parameter, id, parameters[name], (value) => {
       set(name, value);
       if (name === "allocation") again();
-    }), h("small", { class: "soft" }, parameter.description)));
+    }), h("small", { class: "soft" }, labelled(parameter.description))));
   }
   return shown;
 }

@@ -28,8 +28,13 @@ export function inWords({ loc, msg }) {
   for (const [told, plain] of SENTENCES) if (told.test(msg)) return msg.replace(told, plain);
   const own = named(loc);
   const text = own && msg.startsWith(`${own} `) ? `“${LABELS[own]}”${msg.slice(own.length)}` : msg;
-  // A name that the table's owner gave, such as a column's, stands in quotes.
-  return text.replace(/(?<![\w"])[a-z]+(?:_[a-z]+)+(?![\w"])/g, (name) => (name in LABELS ? `“${LABELS[name]}”` : name));
+  return labelled(text);
+}
+
+/** A sentence with labels in place of the API's names. */
+export function labelled(text) {
+  // What stands in quotes is a name that the table's owner gave, such as a column's.
+  return text.replace(/(?<![\w"]|the )(?:[a-z]+(?:_[a-z]+)+|sizes|interval)(?![\w"])/g, (name) => (name in LABELS ? `“${LABELS[name]}”` : name));
 }
 
 /** Where an error is: "Round 2, Rows"; the round only where there are several. */
