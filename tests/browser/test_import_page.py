@@ -6,6 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
+from tests.browser.watching import watch_of
 from tests.live_server import LiveServer
 
 Analyst = tuple[Page, httpx.Client]
@@ -118,3 +119,21 @@ def test_a_dataset_is_made_without_a_file_where_one_is_wanted(
     page.get_by_label("Name").fill("sales")
     page.get_by_role("button", name="Make it without a file").click()
     expect(page.get_by_role("alert")).to_contain_text('You have a dataset named "sales" already.')
+
+
+@pytest.mark.parametrize("button", ["Make it without a file", "Make it and import the file"])
+def test_a_dataset_can_be_made_once_the_server_answers_again(
+    new_dataset: Analyst, button: str
+) -> None:
+    page, client = new_dataset
+    page.get_by_label("Name").fill("Sales")
+    page.locator("#file").set_input_files(file("a\n1\n"))
+    make = page.get_by_role("button", name=button)
+    expect(make).to_be_enabled()
+    with watch_of(page).expect("net::ERR_CONNECTION_REFUSED"):
+        page.route("**/api/datasets", lambda route: route.abort("connectionrefused"), times=1)
+        make.click()
+        expect(page.get_by_text("The server doesn't answer. Is it running?")).to_be_visible()
+    make.click()
+    expect(page.get_by_role("heading", level=1)).not_to_have_text("New dataset")
+    assert names(client) == ["Sales"]

@@ -60,7 +60,7 @@ async function made() {
   try {
     return (await ask("/api/datasets", { json: { name, description, tags } })).id;
   } catch (problem) {
-    if (!mark(form, problem.errors)) tell(problem);
+    if (!mark(form, problem.errors ?? [])) tell(problem);
     return undefined;
   }
 }
