@@ -110,7 +110,12 @@ def listening(settings: Settings, purpose: str) -> Iterator[Listening]:
     metrics = Metrics()
     with running_service(settings, purpose, metrics.job_changed) as service:
         app = build_app(service, metrics)
-        server = HttpServer(app, settings, gate(app, service), metrics.refused)
+
+        def leave() -> None:
+            service.stopping.set()
+            service.wake_runner()
+
+        server = HttpServer(app, settings, gate(app, service), metrics.refused, leave)
         try:
             token = _operator_token(service, purpose)
             owner = service.directory.owner()
@@ -118,8 +123,7 @@ def listening(settings: Settings, purpose: str) -> Iterator[Listening]:
             service.directory.write_owner(replace(owner, url=server.url, token=token))
             yield Listening(service, server.url, token, server.run)
         finally:
-            service.stopping.set()
-            service.wake_runner()
+            leave()
             server.close()
 
 

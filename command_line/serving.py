@@ -6,6 +6,7 @@ import os
 import signal
 import tempfile
 import webbrowser
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
@@ -20,6 +21,9 @@ from job_runner.settings_sources import load_settings
 from storage.audit import THIS_PROCESS, record
 from storage.tokens import open_sign_in_link
 from storage.users import anyone_can_sign_in, first_admin
+
+LEAVING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""The signals that end a server; the last is that of a terminal that was closed."""
 
 
 @click.command()
@@ -37,7 +41,7 @@ def serve(
     workers: int | None,
     open_browser: bool,
 ) -> None:
-    """Serve the API and the pages until told to stop (Ctrl-C, SIGTERM).
+    """Serve the API and the pages until told to stop (Ctrl-C, SIGTERM, a closed terminal).
 
     Running jobs then get a little time to end (setting stop_grace_s); the others run again at the
     next start. A second Ctrl-C stops at once.
@@ -50,7 +54,7 @@ def serve(
     """
     settings = load_settings({"data_dir": data_dir, "host": host, "port": port, "workers": workers})
     configure_logging(settings)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in LEAVING:
         signal.signal(number, _leave)
     with composition.listening(settings, "jobsvc serve") as here:
         # Waitress spools request bodies to temporary files: keep them on the data's disk.
@@ -101,7 +105,8 @@ def _leave(number: int, _frame: FrameType | None) -> NoReturn:
     SystemExit lets waitress finish the requests in flight. Ending at once is safe: the next start
     finds what a crash would have left.
     """
-    for again in (signal.SIGTERM, signal.SIGINT):
+    for again in LEAVING:
         signal.signal(again, lambda second, _: os._exit(128 + second))
-    click.echo("Stopping: running jobs get a little time. Once more (Ctrl-C) stops at once.")
+    with suppress(OSError):  # nobody reads it any more
+        click.echo("Stopping: running jobs get a little time. Once more (Ctrl-C) stops at once.")
     raise SystemExit(0)

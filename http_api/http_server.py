@@ -10,17 +10,21 @@ import errno
 import logging
 import resource
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
+from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
-from waitress.wasyncore import close_all
+from waitress.wasyncore import close_all, dispatcher, loop
 
 from domain_errors import DomainError
 from http_api.request_limits import Gate, limited_channel
 from job_runner.settings import Settings
 
 STOP_S = 10
+DRAIN_S = 5.0
+"""How long requests that were taken in, and answers that are being sent, may take at a stop."""
 OTHER_DESCRIPTORS = 256
 """More than the files, databases and streams that the service itself holds open."""
 
@@ -46,6 +50,8 @@ class HttpServer:
         Which requests are taken in.
     tell_refusal : callable
         Takes the code of each request that isn't.
+    leave : callable
+        Called first of all when a signal ends :meth:`run`.
 
     Raises
     ------
@@ -59,7 +65,9 @@ class HttpServer:
         settings: Settings,
         gate: Gate,
         tell_refusal: Callable[[str], None],
+        leave: Callable[[], None] = lambda: None,
     ) -> None:
+        self._leave = leave
         self._channels: dict[int, Any] = {}
         self._lock = threading.Lock()
         self._pulling = threading.Lock()
@@ -99,15 +107,41 @@ class HttpServer:
         self.url = f"http://{_reachable(settings.host)}:{self.port}"
 
     def run(self) -> None:
-        """Answer requests until :meth:`close`, SystemExit or KeyboardInterrupt."""
+        """Answer requests until :meth:`close`, SystemExit or KeyboardInterrupt.
+
+        After the latter two no connection is taken any more, and what was asked is answered.
+        """
         with self._lock:
             if self._closing:
                 return
             self._stopped.clear()
         try:
-            self._server.run()
+            self._loop()
+        except (SystemExit, KeyboardInterrupt):
+            self._leave()
+            self._drain()
         finally:
             self._stopped.set()
+
+    def _loop(self, timeout_s: float = 1.0, rounds: int | None = None) -> None:
+        loop(timeout=timeout_s, use_poll=True, map=self._channels, count=rounds)
+
+    def _drain(self) -> None:
+        """Go on until every request is answered and every answer sent, but not for ever.
+
+        A connection with neither is closed: nothing that it sends from now on would be answered.
+        """
+        for listener in self._listeners():
+            dispatcher.close(listener)  # the listening socket alone; the loop is still woken
+        end = time.monotonic() + DRAIN_S
+        while time.monotonic() < end:
+            connections = [one for one in self._channels.values() if isinstance(one, HTTPChannel)]
+            busy = [one for one in connections if one.requests or one.total_outbufs_len]
+            if not busy:
+                return
+            for idle in set(connections).difference(busy):
+                idle.handle_close()
+            self._loop(0.02, 1)
 
     def close(self) -> None:
         """Let requests finish, then close every connection.

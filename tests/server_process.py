@@ -123,9 +123,14 @@ class ServerProcess:
         """SIGTERM, and wait; returns the exit code."""
         return self._end(Signals.SIGTERM)
 
-    def _end(self, sent: Signals) -> int:
+    def wait(self) -> int:
+        """Wait for its end; returns the exit code."""
+        return self._end(None)
+
+    def _end(self, sent: Signals | None) -> int:
         if self.exit_code is None:
-            os.kill(self.pid, sent)
+            if sent is not None:
+                os.kill(self.pid, sent)
             self.exit_code = self._process.wait(START_S)
             self._reader.join(10)
         return self.exit_code

@@ -1,0 +1,137 @@
+"""What a server does between the signal that stops it and its end."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from signal import Signals
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.live_server import write_csv
+from tests.server_process import ServerProcess
+
+RANDOM = {"method": "random", "sample_size": 5}
+ENDLESS = "SELECT sum(a.range) FROM range(1000000) a, range(1000000) b"
+
+
+def imported(client: httpx.Client, table: Path) -> int:
+    dataset = int(client.post("/api/datasets", json={"name": table.stem}).json()["id"])
+    with table.open("rb") as file:
+        path = f"/api/datasets/{dataset}/refs/main/import"
+        job = client.post(path, files={"file": (table.name, file)}).json()["job_id"]
+    end = time.monotonic() + 60
+    while client.get(f"/api/jobs/{job}").json()["status"] != "completed":
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return dataset
+
+
+def test_requests_that_wait_for_a_thread_are_answered(tmp_path: Path) -> None:
+    with ServerProcess(
+        tmp_path / "data", forked=True, http_threads=2, sql_preview_limit_s=1
+    ) as server:
+        client = server.client()
+        dataset = imported(client, write_csv(tmp_path / "small.csv", 20))
+        token = client.headers["Authorization"]
+
+        def ask(path: str, sql: str | None = None) -> int:
+            with httpx.Client(base_url=server.url, headers={"Authorization": token}) as own:
+                answer = own.post(path, json={"sql": sql}) if sql else own.get(path)
+                return answer.status_code
+
+        with ThreadPoolExecutor(6) as pool:
+            query = f"/api/exploration/datasets/{dataset}/query"
+            busy = [pool.submit(ask, query, ENDLESS) for _ in range(2)]
+            time.sleep(0.3)
+            waiting = [pool.submit(ask, "/api/users/me") for _ in range(4)]
+            time.sleep(0.3)
+            assert server.terminate() == 0
+            assert [one.result(10) for one in waiting] == [200] * 4
+            assert [one.result(10) for one in busy] == [422] * 2
+
+
+def test_a_download_is_sent_to_its_end(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data", forked=True) as server:
+        client = server.client()
+        dataset = imported(client, write_csv(tmp_path / "large.csv", 400_000))
+        where = urlsplit(server.url)
+        with socket.socket() as raw:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+            raw.connect((where.hostname, where.port))
+            path = f"/api/datasets/{dataset}/refs/main/tables/primary/data?format=csv"
+            token = f"Authorization: {client.headers['Authorization']}"
+            raw.sendall(f"GET {path} HTTP/1.1\r\nHost: {where.netloc}\r\n{token}\r\n\r\n".encode())
+            got = raw.recv(65_536)
+            server.signal(Signals.SIGTERM)
+            server.wait_for("Stopping")
+            while piece := raw.recv(1 << 20):
+                got += piece
+        assert server.wait() == 0
+    head, _, body = got.partition(b"\r\n\r\n")
+    (length,) = (
+        int(line.split(b":")[1])
+        for line in head.split(b"\r\n")
+        if line.lower().startswith(b"content-length:")
+    )
+    assert len(body) == length
+
+
+def test_no_job_starts_after_the_signal_though_a_stream_is_open(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with ServerProcess(data_dir, forked=True, workers=1, stop_grace_s=1) as server:
+        client = server.client()
+        dataset = imported(client, write_csv(tmp_path / "small.csv", 20))
+        endless = client.post(
+            f"/api/exploration/datasets/{dataset}/jobs", json={"sql": ENDLESS}
+        ).json()["job_id"]
+        path = f"/api/sampling/datasets/{dataset}/jobs"
+        with client.stream("GET", f"/api/jobs/{endless}/events") as events:
+            next(events.iter_lines())
+            for _ in range(100):
+                client.post(path, json=RANDOM)
+            server.signal(Signals.SIGTERM)
+            server.wait_for("Stopping")
+            stopping = datetime.now(UTC)
+            assert server.wait() == 0
+    with closing(sqlite3.connect(data_dir / "jobsvc.sqlite3")) as database:
+        started = [
+            datetime.fromisoformat(text)
+            for (text,) in database.execute("SELECT started_at FROM jobs WHERE started_at NOTNULL")
+        ]
+        waiting = "SELECT count(*) FROM jobs WHERE run_type = 'sampling' AND status = 'pending'"
+        assert database.execute(waiting).fetchone()[0] > 0
+    assert max(started) < stopping + timedelta(seconds=0.2)
+
+
+@pytest.mark.parametrize("number", [Signals.SIGTERM, Signals.SIGHUP, Signals.SIGINT])
+def test_every_signal_that_ends_a_server_ends_it_in_good_order(
+    tmp_path: Path, number: Signals
+) -> None:
+    with ServerProcess(tmp_path / "data", forked=True) as server:
+        server.signal(number)
+        server.wait_for("Stopping")
+        assert server.wait() == 0
+
+
+def test_a_stop_is_orderly_when_nobody_reads_the_output(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "jobsvc", "serve", "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--data-dir", str(tmp_path / "data")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        process.terminate()
+        assert process.wait(20) == 0
