@@ -51,6 +51,7 @@ def back_up(directory: DataDirectory, target: Path, told: Told) -> BackedUp:
         snapshot, archive = folder / DATABASE, folder / "archive"
         hashes = _snapshot(database, snapshot)
         done = _write_archive(directory, snapshot, hashes, archive, told)
+        archive.chmod(0o600)  # it holds what the data directory keeps to its owner
         sync(archive)
         archive.replace(target)
         sync(target.parent)
@@ -120,5 +121,7 @@ def _unpack(archive: Path, target: Path) -> None:
             packed.extractall(target, filter="data")
     except (tarfile.TarError, EOFError) as error:
         raise InvalidValue(f"{archive} is no backup of jobsvc ({error}).") from None
+    if not (target / DATABASE).is_file():
+        raise InvalidValue(f"{archive} is no backup of jobsvc: it holds no database.")
     for path in target.glob("files/??/*"):
         path.chmod(0o400)

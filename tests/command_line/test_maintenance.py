@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,7 @@ def test_a_backup_is_made_while_a_server_runs(run: Run, server: LiveServer, tmp_
     archive = tmp_path / "backup.tar"
     root = str(server.service.directory.root)
     run("backup", str(archive), "--data-dir", root)
+    assert archive.stat().st_mode & 0o777 == 0o600
     run("restore", str(archive), "--data-dir", str(tmp_path / "again"))
 
 
@@ -109,6 +111,11 @@ def test_a_file_that_is_no_backup_is_refused_and_leaves_nothing(
         archive.write_bytes(content)
         run("restore", str(archive), "--data-dir", str(again), code=1)
         assert not again.exists()
+    with tarfile.open(archive, "w") as other:
+        other.add(__file__, "other.py")
+    assert (
+        "holds no database" in run("restore", str(archive), "--data-dir", str(again), code=1).stderr
+    )
     damaged = bytearray(whole)
     place = whole.index(b"PAR1") + 50
     damaged[place] ^= 1
