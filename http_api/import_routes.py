@@ -7,7 +7,7 @@ from typing import Any
 
 from apiflask import APIBlueprint, Schema
 from apiflask.fields import File
-from marshmallow import RAISE, fields, validate
+from marshmallow import RAISE, ValidationError, fields, validate
 
 from http_api.access import bearer, dataset_for, require_role, service
 from http_api.job_schemas import JobAcceptedOut, priority_field
@@ -114,7 +114,13 @@ def _preview(given: dict[str, Any]) -> dict[str, Any]:
 
 def _plain_name(given: str) -> str:
     """The last part of what the client called the file; it is shown, never used as a path."""
-    name = PurePath(PureWindowsPath(check_text(given)).name).name
+    try:
+        check_text(given)
+    except ValidationError as error:
+        raise InvalidRequest(
+            f"The file's name: {error.messages[0]}", loc=("body", "file")
+        ) from None
+    name = PurePath(PureWindowsPath(given).name).name
     if not name:
         raise InvalidRequest("The file has no name.", loc=("body", "file"))
     return name[:200] if len(name) <= 200 else name[-200:]

@@ -23,6 +23,10 @@ class InvalidSetting(DomainError):
     code = "invalid_setting"
 
 
+_MOST = {"port": 65_535, "days": 36_500, "hours": 876_000, "seconds": 31_536_000}
+"""The most of a unit: more than a clock or a timer can count would stop the server."""
+
+
 def _setting(
     default: Any, unit: str, text: str, least: int | None = None, choices: tuple[str, ...] = ()
 ) -> Any:
@@ -172,6 +176,9 @@ class Settings:
             least = item.metadata["least"]
             if least is not None and getattr(self, item.name) < least:
                 raise InvalidSetting(f"{item.name} must be {least} or more.")
+            most = _MOST.get(item.metadata["unit"])
+            if most is not None and getattr(self, item.name) > most:
+                raise InvalidSetting(f"{item.name} must be {most} or less.")
             choices = item.metadata["choices"]
             if choices and getattr(self, item.name) not in choices:
                 raise InvalidSetting(f"{item.name} must be one of {', '.join(choices)}.")

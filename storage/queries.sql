@@ -92,6 +92,9 @@ DELETE FROM tokens WHERE id = :id AND user_id = :user_id AND kind = 'named' RETU
 -- delete_own_tokens_of_user: End what a user holds; the running server's own token isn't theirs.
 DELETE FROM tokens WHERE user_id = :user_id AND kind <> 'operator';
 
+-- delete_sign_in_links_of_user: No link made before leads to a new password any more.
+DELETE FROM sign_in_links WHERE user_id = :user_id;
+
 -- delete_tokens_of_user: End all of a user's tokens.
 DELETE FROM tokens WHERE user_id = :user_id;
 

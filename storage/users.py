@@ -94,7 +94,7 @@ def anyone_can_sign_in(tx: Transaction) -> bool:
 def change_user(
     tx: Transaction, user_id: int, *, role_name: Role | None, password_hash: str | None
 ) -> User:
-    """Change a role, a password, or both; a new password ends the user's tokens.
+    """Change a role, a password, or both; a new password ends the user's tokens and open links.
 
     Raises
     ------
@@ -106,6 +106,7 @@ def change_user(
         _keep_an_admin(tx, user)
     if password_hash is not None:
         run(tx, "delete_own_tokens_of_user", user_id=user_id)
+        run(tx, "delete_sign_in_links_of_user", user_id=user_id)
     row = first(tx, "update_user", id=user_id, role_name=role_name, password_hash=password_hash)
     return _user(row)
 

@@ -159,11 +159,15 @@ def test_the_last_admin_stays(tmp_path: Path) -> None:
 
 def test_a_user_changes_their_own_password(server: LiveServer) -> None:
     client, user = server.new_user()
+    made = server.admin.post(f"/api/users/{user['id']}/sign-in-link").json()["link"]
+    link = f"/sign-in?{made.partition('?')[2]}"
+    assert server.client(None).get(link).status_code == 200
     answer = client.patch(f"/api/users/{user['id']}", json={"password": "another password"})
     assert answer.status_code == 200
     assert_problem(client.get("/api/users/me"), 401, "unauthorized")
     login = {"soeid": user["soeid"], "password": "another password"}
     assert server.client(None).post("/api/users/login", json=login).status_code == 200
+    assert server.client(None).get(link).status_code == 404
 
 
 @pytest.mark.parametrize(

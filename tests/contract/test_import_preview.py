@@ -59,6 +59,18 @@ def test_a_file_that_cannot_be_read_is_told_as_the_import_would(
     assert_problem(answer, 422, "unreadable_file", part)
 
 
+@pytest.mark.parametrize("route", ["preview", "refs/main/import"])
+def test_a_name_that_no_file_has_is_refused(server: LiveServer, dataset: int, route: str) -> None:
+    form = (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a\x00.csv"\r\n\r\n'
+        b"a\n1\n\r\n--x--\r\n"
+    )
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    path = f"/api/datasets/{dataset}/{route}"
+    answer = server.admin.post(path, content=form, headers=headers)
+    assert_problem(answer, 422, "invalid_request", "U+0000")
+
+
 def test_a_reader_may_not_preview(server: LiveServer, dataset: int) -> None:
     client, user = server.new_user()
     given = {"user_soeid": user["soeid"], "permission": "read"}

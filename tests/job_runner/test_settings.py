@@ -27,6 +27,10 @@ def test_an_option_wins_over_a_variable_and_a_variable_over_the_default() -> Non
     [
         ({"JOBSVC_PORT": "http"}, 'JOBSVC_PORT must be a whole number, not "http"'),
         ({"JOBSVC_WORKERS": "0"}, "workers must be 1 or more"),
+        ({"JOBSVC_PORT": "70000"}, "port must be 65535 or less"),
+        ({"JOBSVC_KEEP_UPLOADS_DAYS": "1000000"}, "keep_uploads_days must be 36500 or less"),
+        ({"JOBSVC_LINK_HOURS": "99999999"}, "link_hours must be 876000 or less"),
+        ({"JOBSVC_STOP_GRACE_S": "99999999999"}, "stop_grace_s must be 31536000 or less"),
         ({"JOBSVC_LOG_FORMAT": "xml"}, "log_format must be one of text, json."),
         ({"JOBSVC_ACCESS_LOG": "maybe"}, 'JOBSVC_ACCESS_LOG must be yes or no, not "maybe".'),
         ({"JOBSVC_TRUSTED_PROXY": "*"}, "trusted_proxy is no address"),
