@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,6 +71,9 @@ class Database:
         self._write_lock = threading.Lock()
         self._log = WalSync(path)
         self._connections = ThreadConnections(self._connect)
+        with suppress(OSError):  # what is wrong with it, SQLite says
+            path.touch(mode=0o600)
+            path.chmod(0o600)  # its write-ahead log is made with the same
         try:
             bring_up_to_date(self._connections.own())
         except sqlite3.DatabaseError as error:

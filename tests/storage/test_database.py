@@ -227,3 +227,15 @@ def test_free_pages_are_given_back_many_at_a_time(tmp_path: Path) -> None:
     assert calls in (3, 4)
     assert path.stat().st_size < full / 5
     database.close()
+
+
+def test_a_database_is_its_owners_alone_also_in_a_directory_of_others(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    path = tmp_path / "jobsvc.sqlite3"
+    for _ in range(2):
+        database = Database(path)
+        assert {one.name: one.stat().st_mode & 0o777 for one in tmp_path.glob("jobsvc*")} == {
+            f"jobsvc.sqlite3{end}": 0o600 for end in ("", "-wal", "-shm")
+        }
+        database.close()
+        path.chmod(0o644)
