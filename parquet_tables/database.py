@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +27,10 @@ if TYPE_CHECKING:  # the process of a query needs no numpy
 
 logger = logging.getLogger("jobsvc.duckdb")
 
+MIB = 1024**2
 DEFAULT_MEMORY_MB = 1024
+LEAST_SPILLED_MB = 1024
+"""May be spilled although there is no room for it when the instance is opened: it may come."""
 RENEWED_AFTER = 1_000
 """After so many cursors an instance is replaced, at a moment when it has none. DuckDB 2.0.1 keeps
 150 bytes and more of each buffer that it has given back, 15 buffers for a join, until there are
@@ -56,8 +60,16 @@ class ParquetDatabase:
         DuckDB's memory limit, in MiB.
     threads : int or None
         Threads that all queries share; the machine's cores when None.
+    keep_free_mb : int
+        Room on the disk, in MiB, that it leaves when it spills. Of the rest that it finds when it
+        is opened it takes half at most: there are two instances.
     renewed_after : int
         How many cursors an instance has had when it is replaced.
+
+    Attributes
+    ----------
+    thread_memory_bytes : int
+        Each thread's part of the memory, when all are busy.
     """
 
     def __init__(
@@ -67,11 +79,15 @@ class ParquetDatabase:
         *,
         memory_mb: int = DEFAULT_MEMORY_MB,
         threads: int | None = None,
+        keep_free_mb: int = 0,
         renewed_after: int = RENEWED_AFTER,
     ) -> None:
         self._root = root
+        self._keep_free_bytes = keep_free_mb * MIB
+        thread_count = threads or os.cpu_count() or 1
+        self.thread_memory_bytes = memory_mb * MIB // thread_count
         self._config: dict[str, str | bool | int | float | list[str]] = {
-            "threads": threads or os.cpu_count() or 1,
+            "threads": thread_count,
             "memory_limit": f"{memory_mb}MiB",
             "temp_directory": str(spill_dir),
             "autoload_known_extensions": False,
@@ -93,12 +109,17 @@ class ParquetDatabase:
         # Without GLOBAL a setting stays with this connection and cursors do not inherit it. The icu
         # extension owns the time zone, and is there only once the instance is open.
         execute("SET GLOBAL TimeZone = 'UTC'")
+        execute(f"SET max_temp_directory_size = '{self._most_spilled_mb()}MiB'")
         execute("SET allowed_directories = [?]", [f"{self._root}{os.sep}"])
         execute("SET enable_external_access = false")
         # What is switched on per cursor, which a locked configuration would refuse.
         execute("SET allowed_configs = [?, ?, ?]", list(CURSORS_OWN))
         execute("SET lock_configuration = true")
         return connection
+
+    def _most_spilled_mb(self) -> int:
+        free_bytes = shutil.disk_usage(self._root).free - self._keep_free_bytes
+        return max(LEAST_SPILLED_MB, free_bytes // 2 // MIB)
 
     @contextmanager
     def cursor(self, table: TableFiles | None = None) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -8,6 +8,7 @@ scans as fast.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,19 +16,24 @@ import duckdb
 
 from parquet_tables.columns import Column, DataFile
 from parquet_tables.progress import Report, execute_watched, no_report
-from parquet_tables.quoting import quote_path
+from parquet_tables.quoting import quote_identifier, quote_path
 
 ROW_GROUP_ROWS = 32_768
 PAGE_BYTES = 65_536
+_IN_ONE_FILE = "FILE_SIZE_BYTES '1000TB'"
 
 
-def copy_sql(query: str, path: Path, row_group_rows: int = ROW_GROUP_ROWS) -> str:
+def copy_sql(query: str, path: Path, row_group_rows: int = ROW_GROUP_ROWS, *options: str) -> str:
     """The COPY statement that writes ``query`` to ``path``; it returns the number of rows."""
-    return (
-        f"COPY ({query}) TO {quote_path(path)} (FORMAT parquet, PARQUET_VERSION v2, "
-        f"COMPRESSION zstd, ROW_GROUP_SIZE {row_group_rows:d}, "
-        f"DATA_PAGE_SIZE_LIMIT {PAGE_BYTES:d})"
+    given = (
+        "FORMAT parquet",
+        "PARQUET_VERSION v2",
+        "COMPRESSION zstd",
+        f"ROW_GROUP_SIZE {row_group_rows:d}",
+        f"DATA_PAGE_SIZE_LIMIT {PAGE_BYTES:d}",
+        *options,
     )
+    return f"COPY ({query}) TO {quote_path(path)} ({', '.join(given)})"
 
 
 def write_parquet(
@@ -42,9 +48,49 @@ def write_parquet(
 ) -> DataFile:
     """Write a query's rows to one Parquet file, in the query's order."""
     rows = execute_watched(cursor, copy_sql(query, path, row_group_rows), params, report, message)
+    return DataFile(path, _count(rows))
+
+
+def stream_parquet(
+    cursor: duckdb.DuckDBPyConnection,
+    query: str,
+    params: Sequence[object],
+    path: Path,
+    *,
+    report: Report = no_report,
+    message: str = "writing rows",
+    row_group_rows: int = ROW_GROUP_ROWS,
+) -> DataFile:
+    """As :func:`write_parquet`, but on one thread, which holds no more than a row group it writes.
+
+    Several threads collect what they read, a row group of the source each, and DuckDB 2.0.1 hears
+    an interrupt only behind it: 20 million rows in one row group, 1.5 KB as a file, took 13 GB of
+    disk and were stopped after 34 s; here 74 MiB and 0.02 s. Two means go together: numbering the
+    rows keeps them to one thread, in their order, and a limit to a file's size, which none
+    reaches, has DuckDB write rows as they come, into a folder.
+    """
+    described = cursor.execute(f"DESCRIBE {query}", list(params)).fetchall()
+    number = quote_identifier(max((row[0] for row in described), key=len) + "_")
+    numbered = (
+        f"SELECT * EXCLUDE ({number}) "
+        f"FROM (SELECT *, row_number() OVER () AS {number} FROM ({query})) WHERE {number} > 0"
+    )
+    folder = path.with_suffix(".stream")
+    sql = copy_sql(numbered, folder, row_group_rows, _IN_ONE_FILE)
+    try:
+        rows = execute_watched(cursor, sql, params, report, message)
+        (only,) = folder.iterdir()
+        only.rename(path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return DataFile(path, _count(rows))
+
+
+def _count(rows: Sequence[tuple[object, ...]]) -> int:
+    """The number of rows that COPY answers with."""
     count = rows[0][0]
     assert isinstance(count, int)  # noqa: S101 - COPY answers with a count
-    return DataFile(path, count)
+    return count
 
 
 def read_columns(cursor: duckdb.DuckDBPyConnection, path: Path) -> tuple[Column, ...]:

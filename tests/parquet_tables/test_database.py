@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ import pytest
 
 from parquet_tables.columns import Column, DataFile
 from parquet_tables.database import ParquetDatabase
+from parquet_tables.machine_faults import DISK_FULL, machine_fault
 from parquet_tables.progress import execute_watched, share_of
 from parquet_tables.quoting import quote_identifier, quote_path, quote_text
 from parquet_tables.tables import TableFiles
@@ -109,6 +111,19 @@ def test_memory_and_spilled_bytes_are_told_as_they_are(tmp_path: Path) -> None:
             full = small.memory_use()
             assert full.memory_bytes <= 32 * 1024**2
             assert full.spilled_bytes > 1_000_000
+
+
+def test_no_more_is_spilled_than_leaves_the_disk_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parquet_tables.database.LEAST_SPILLED_MB", 16)
+    free_mb = shutil.disk_usage(tmp_path).free // 1024**2
+    spill = tmp_path / "spill"
+    with ParquetDatabase(tmp_path, spill, memory_mb=32, keep_free_mb=free_mb) as crowded:
+        rows = 10_000_000  # 80 MB, of which 48 fit in memory and on disk
+        with crowded.cursor() as cursor, pytest.raises(duckdb.OutOfMemoryException) as caught:
+            cursor.execute(f"CREATE TEMP TABLE t AS SELECT random() AS x FROM range({rows})")
+    assert machine_fault(caught.value) is DISK_FULL
 
 
 def test_what_was_read_of_many_small_files_is_not_kept(
