@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from import_engine.errors import UnreadableFile
+from import_engine.errors import LargeUnpacked, UnreadableFile
 
 CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
@@ -155,7 +155,7 @@ def without_mark(file: TextFile, copy: Path) -> TextFile:
     return TextFile(copy, file.pulse)
 
 
-def unpack(file: TextFile, copy: Path) -> TextFile:
+def unpack(file: TextFile, copy: Path, most_bytes: int = MOST_UNPACKED_BYTES) -> TextFile:
     """Write a gzipped file's content to ``copy``.
 
     DuckDB 2.0 reads gzip, but doesn't notice a damaged file by its checksum.
@@ -163,7 +163,9 @@ def unpack(file: TextFile, copy: Path) -> TextFile:
     Raises
     ------
     UnreadableFile
-        It isn't a whole gzip file, or is too large unpacked.
+        It isn't a whole gzip file.
+    LargeUnpacked
+        It holds more than ``most_bytes``, of which ``copy`` has the first.
     """
     size_bytes = 0
     try:
@@ -171,9 +173,9 @@ def unpack(file: TextFile, copy: Path) -> TextFile:
             while chunk := packed.read(CHUNK_BYTES):
                 file.pulse()
                 size_bytes += len(chunk)
-                if size_bytes > MOST_UNPACKED_BYTES:
-                    limit = MOST_UNPACKED_BYTES // 1024**3
-                    raise UnreadableFile(f"Unpacked, the file is larger than {limit} GiB.")
+                if size_bytes > most_bytes:
+                    limit = most_bytes // 1024**2
+                    raise LargeUnpacked(f"Unpacked, the file is larger than {limit:,} MiB.")
                 out.write(chunk)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UnreadableFile("The gzip file is cut off or damaged. Pack it again.") from error

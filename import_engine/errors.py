@@ -20,6 +20,10 @@ class UnreadableFile(DomainError):
     code = "unreadable_file"
 
 
+class LargeUnpacked(UnreadableFile):
+    """Unpacked, the file is larger than it may be."""
+
+
 def quoted(text: str) -> str:
     """A piece of the file's content, cut to a length that a sentence can hold."""
     clean = " ".join(text.split())

@@ -6,13 +6,15 @@ alone, and what can't be read is an :class:`UnreadableFile`. Called by the impor
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from import_engine.delimited import import_delimited
 from import_engine.formats import Format, find_format
 from import_engine.imported import ImportedTable
 from import_engine.json_lines import import_json
-from import_engine.parquet import import_parquet
+from import_engine.parquet import count_parquet_rows, import_parquet
 from import_engine.work import ImportWork, Reached, TextSource
 from import_engine.workbook import import_workbook
 from parquet_tables.database import ParquetDatabase
@@ -60,8 +62,7 @@ def import_file(
     """
     found = find_format(original_name, source)
     text = TextSource(source, found.gzipped)
-    with database.cursor() as cursor:
-        work = ImportWork(cursor, destination, Reached(report), row_group_rows)
+    with _work(database, destination, report, row_group_rows) as work:
         match found.format:
             case Format.CSV | Format.TSV:
                 return (import_delimited(work, text, prefer_tab=found.format is Format.TSV),)
@@ -71,3 +72,31 @@ def import_file(
                 return (import_parquet(work, source),)
             case Format.XLSX:
                 return import_workbook(work, source)
+
+
+def import_first_rows(
+    database: ParquetDatabase,
+    source: Path,
+    destination: Path,
+    rows: int,
+    *,
+    report: Report,
+) -> tuple[ImportedTable, int]:
+    """The first rows of a Parquet file, and how many rows it has.
+
+    Of this format alone both are told without reading all of it. Parameters and errors are those of
+    :func:`import_file`.
+    """
+    with _work(database, destination, report, ROW_GROUP_ROWS) as work:
+        table = import_parquet(work, source, most_rows=rows)
+        return table, count_parquet_rows(work.cursor, source)
+
+
+@contextmanager
+def _work(
+    database: ParquetDatabase, destination: Path, report: Report, row_group_rows: int
+) -> Iterator[ImportWork]:
+    with database.cursor() as cursor:
+        yield ImportWork(
+            cursor, destination, Reached(report), row_group_rows, database.thread_memory_bytes
+        )

@@ -22,11 +22,19 @@ from parquet_tables.stored_types import stored_as
 from parquet_tables.tables import Column
 
 BROKEN = "The Parquet file is cut off or damaged. Export it again."
+SMALL_BYTES = 16 * 1024**2
+GROUPS_HELD = 4
+"""How many row groups of its source a thread was seen to hold when several copy a file."""
 _SCAN = "read_parquet(?, hive_partitioning = false)"
 
 
-def import_parquet(work: ImportWork, path: Path) -> ImportedTable:
+def import_parquet(work: ImportWork, path: Path, *, most_rows: int | None = None) -> ImportedTable:
     """Read a Parquet file.
+
+    Parameters
+    ----------
+    most_rows : int or None
+        Only so many of its first rows are read.
 
     Raises
     ------
@@ -42,7 +50,7 @@ def import_parquet(work: ImportWork, path: Path) -> ImportedTable:
         ]
         return write_table(
             work.cursor,
-            copy_query([column.sql for column in stored], names),
+            copy_query([column.sql for column in stored], names) + _limit(most_rows),
             [str(path)],
             [Column(name, column.type) for name, column in zip(names, stored, strict=True)],
             work.destination / f"{PRIMARY}.parquet",
@@ -50,6 +58,7 @@ def import_parquet(work: ImportWork, path: Path) -> ImportedTable:
             row_group_rows=work.row_group_rows,
             key=PRIMARY,
             notes=[*name_notes, *(column.note for column in stored if column.note)],
+            streamed=most_rows is None and _is_to_stream(work, path, len(names)),
         )
     except duckdb.Error as error:
         if is_of_the_machine(error):
@@ -66,6 +75,36 @@ def copy_query(cells: Sequence[str], names: Sequence[str]) -> str:
         f"{cell} AS {quote_identifier(name)}" for cell, name in zip(cells, names, strict=True)
     )
     return f"SELECT {wanted} FROM {_SCAN} AS source({columns})"
+
+
+def _limit(most_rows: int | None) -> str:
+    return "" if most_rows is None else f" LIMIT {most_rows:d}"
+
+
+def count_parquet_rows(cursor: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """The rows that a whole Parquet file has, by its footer."""
+    ((rows,),) = cursor.execute(
+        "SELECT num_rows FROM parquet_file_metadata(?)", [str(path)]
+    ).fetchall()
+    return int(rows)
+
+
+def _is_to_stream(work: ImportWork, path: Path, columns: int) -> bool:
+    """Whether one thread had better read the file: else each holds a row group in its memory.
+
+    What a row group is unpacked, its footer tells, but for values that come again and again: each
+    cell takes 16 bytes at least. A small file is read in a moment by one thread as well, and may
+    unpack to anything at all.
+    """
+    if path.stat().st_size < SMALL_BYTES:
+        return True
+    row = work.cursor.execute(
+        "SELECT max(bytes + 16 * ? * rows) FROM (SELECT sum(total_uncompressed_size) AS bytes, "
+        "max(row_group_num_rows) AS rows FROM parquet_metadata(?) GROUP BY row_group_id)",
+        [columns, str(path)],
+    ).fetchone()
+    group_bytes = row[0] if row and row[0] else 0
+    return bool(GROUPS_HELD * group_bytes > work.thread_memory_bytes)
 
 
 def _top_level_names(cursor: duckdb.DuckDBPyConnection, path: Path) -> list[str]:

@@ -14,7 +14,7 @@ import duckdb
 from import_engine.imported import ImportedTable
 from parquet_tables.progress import Report
 from parquet_tables.tables import Column, TableFiles
-from parquet_tables.writing import read_columns, write_parquet
+from parquet_tables.writing import read_columns, stream_parquet, write_parquet
 
 
 def write_table(
@@ -28,9 +28,17 @@ def write_table(
     row_group_rows: int,
     key: str,
     notes: Sequence[str],
+    streamed: bool = False,
 ) -> ImportedTable:
-    """Write a query's rows and make sure that they are read back as ``columns``."""
-    file = write_parquet(
+    """Write a query's rows and make sure that they are read back as ``columns``.
+
+    Parameters
+    ----------
+    streamed : bool
+        Whether one thread writes rows as they come: see ``stream_parquet``.
+    """
+    write = stream_parquet if streamed else write_parquet
+    file = write(
         cursor,
         query,
         params,

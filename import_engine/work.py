@@ -44,12 +44,15 @@ class ImportWork:
         Takes the import's progress.
     row_group_rows : int
         Rows a row group of the Parquet files.
+    thread_memory_bytes : int
+        What each of DuckDB's threads may hold when all are busy.
     """
 
     cursor: duckdb.DuckDBPyConnection
     destination: Path
     report: Report
     row_group_rows: int
+    thread_memory_bytes: int
 
     def scratch(self, name: str) -> Path:
         """A file for a copy of the source; :func:`read_as_utf8` deletes it."""

@@ -10,10 +10,11 @@ import pytest
 from tests.import_engine.conftest import Importing
 
 
-def parquet_bytes(query: str, directory: Path) -> bytes:
+def parquet_bytes(query: str, directory: Path, row_group_rows: int = 122_880) -> bytes:
     path = directory / "made.parquet"
+    given = f"FORMAT parquet, ROW_GROUP_SIZE {row_group_rows}"
     with duckdb.connect() as connection:
-        connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
+        connection.execute(f"COPY ({query}) TO '{path}' ({given})")
     return path.read_bytes()
 
 

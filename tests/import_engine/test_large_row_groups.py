@@ -1,0 +1,58 @@
+"""A Parquet file is read by one thread where several would hold more than their memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from import_engine import parquet, table_writing
+from parquet_tables.writing import stream_parquet
+from tests.import_engine.conftest import Importing
+from tests.import_engine.test_parquet import parquet_bytes
+
+ROWS = 200_000
+QUERY = f"SELECT i, sha256(i::VARCHAR) AS text FROM range({ROWS}) t(i)"
+"""About 13 MB."""
+
+
+@pytest.fixture
+def streamed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files that one thread wrote."""
+    seen: list[Path] = []
+
+    def noted(cursor: Any, query: str, params: Any, path: Path, **named: Any) -> Any:
+        seen.append(path)
+        return stream_parquet(cursor, query, params, path, **named)
+
+    monkeypatch.setattr(table_writing, "stream_parquet", noted)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("small_bytes", "thread_memory_mb", "row_group_rows", "by_one"),
+    [
+        (16 * 1024**2, 512, 20_000, True),  # a small file
+        (0, 512, 200_000, False),
+        (0, 64, 200_000, True),
+        (0, 64, 20_000, False),
+    ],
+)
+def test_rows_keep_their_order_whether_one_thread_reads_or_several(
+    importing: Importing,
+    streamed: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    small_bytes: int,
+    thread_memory_mb: int,
+    row_group_rows: int,
+    by_one: bool,
+) -> None:
+    monkeypatch.setattr(parquet, "SMALL_BYTES", small_bytes)
+    importing.database.thread_memory_bytes = thread_memory_mb * 1024**2
+    content = parquet_bytes(QUERY, tmp_path, row_group_rows)
+    outcome = importing.one(content, "file.parquet")
+    assert outcome.column("i") == list(range(ROWS))
+    assert bool(streamed) is by_one
+    assert [file.name for file in importing.destination.iterdir()] == ["primary.parquet"]
