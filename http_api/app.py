@@ -27,7 +27,6 @@ from http_api import (
     permissions_routes,
     problems,
     profiling_routes,
-    query_slots,
     refs_routes,
     row_reads,
     sample_rows_routes,
@@ -41,6 +40,7 @@ from http_api import (
     templates_routes,
     tokens_routes,
     users_routes,
+    work_slots,
 )
 from http_api.access import HOLDERS, MOST_HOLDERS, SERVICE
 from http_api.json_provider import OrjsonProvider
@@ -103,7 +103,7 @@ def create_app(service: Service, metrics: Metrics) -> APIFlask:
     app.json = OrjsonProvider(app)
     app.extensions[SERVICE] = service
     app.extensions[HOLDERS] = Kept(MOST_HOLDERS)
-    app.extensions[query_slots.SLOTS] = query_slots.query_slots(service.settings)
+    app.extensions[work_slots.SLOTS] = work_slots.WorkSlots(service.settings)
     app.extensions[row_reads.SEEN] = row_reads.SeenViews()
     app.extensions[job_events.SLOTS] = job_events.StreamSlots(service.settings)
     probe = WriteProbe(partial(check_writable, service.database))

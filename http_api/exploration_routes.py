@@ -12,7 +12,6 @@ from http_api.access import bearer, dataset_for, job_for, service
 from http_api.finished_jobs import completed
 from http_api.job_schemas import JobAcceptedOut, priority_field
 from http_api.problems import InvalidRequest
-from http_api.query_slots import query_slot
 from http_api.report_answers import report_answer
 from http_api.row_reads import RowSource, tell_query_at_once
 from http_api.row_responses import FORMATS, RowsQuery, download, page_json
@@ -20,6 +19,7 @@ from http_api.strict_fields import QueryBoolean, StrictInteger, StrictString
 from http_api.strict_schemas import DEFAULT_PAGE, LARGEST_PAGE, StrictSchema, text
 from http_api.submissions import submission
 from http_api.tables_routes import RowsOut
+from http_api.work_slots import query_slot
 from job_runner.exploration_job import ExplorationRequest, submit_exploration
 from job_runner.open_tables import RESULT, open_table, output_of
 from job_runner.report_job import CompareTo, ReportRequest, is_report, submit_report

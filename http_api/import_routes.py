@@ -16,6 +16,7 @@ from http_api.strict_fields import StrictString, check_text
 from http_api.strict_schemas import StrictSchema, text
 from http_api.submissions import submission
 from http_api.uploads import written_path
+from http_api.work_slots import preview_slot
 from job_runner.import_job import ImportRequest, submit_import
 from job_runner.import_preview import LARGEST_BYTES, preview_import
 
@@ -109,7 +110,8 @@ def _preview(given: dict[str, Any]) -> dict[str, Any]:
     upload = given["file"]
     name = _plain_name(upload.filename or "")
     path = written_path(upload.stream)
-    return {"tables": preview_import(service(), path, name, whole=given["whole"] == "true")}
+    with preview_slot():
+        return {"tables": preview_import(service(), path, name, whole=given["whole"] == "true")}
 
 
 def _plain_name(given: str) -> str:

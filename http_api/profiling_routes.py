@@ -12,10 +12,10 @@ from marshmallow import RAISE, fields, validate
 from http_api.access import bearer, dataset_for, job_for, service
 from http_api.finished_jobs import completed
 from http_api.job_schemas import JobAcceptedOut, priority_field
-from http_api.query_slots import query_slot
 from http_api.row_reads import RowSource, tell_view
 from http_api.strict_schemas import StrictSchema, text
 from http_api.submissions import submission
+from http_api.work_slots import query_slot
 from job_runner.open_tables import open_table
 from job_runner.profiling_job import ProfilingRequest, analysis, profile_result, submit_profiling
 

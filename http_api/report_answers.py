@@ -11,9 +11,9 @@ from flask import Response, jsonify, request
 
 from http_api.access import service
 from http_api.problems import InvalidRequest
-from http_api.query_slots import query_slot
 from http_api.report_html import policy, report_html
 from http_api.row_reads import RowSource, tell_view
+from http_api.work_slots import query_slot
 from job_runner.reports import job_report
 from storage.jobs import Job
 

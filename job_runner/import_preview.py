@@ -3,22 +3,30 @@
 Owns: how much of a file is looked at, and for how long. Invariant: nothing is kept; the columns and
 types are those that an import of just these bytes gives, since the importer itself finds them.
 Later rows may still widen a type, or settle that of a column without a value so far: it has none.
+Whatever a small file unpacks to, little of it is read: of Parquet the first rows, since its footer
+tells columns, types and count; of gzipped lines the beginning.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from domain_errors import DomainError
-from import_engine.errors import UnreadableFile
+from import_engine.encodings import TextFile, unpack
+from import_engine.errors import LargeUnpacked, UnreadableFile
+from import_engine.formats import Format, find_format
 from import_engine.imported import ImportedTable
-from import_engine.importer import import_file
-from job_runner.file_beginnings import beginning_of, is_by_lines
+from import_engine.importer import import_file, import_first_rows
+from job_runner.file_beginnings import Beginning, beginning_of, is_by_lines
 from job_runner.service import Service
 from parquet_tables.json_rows import read_page
 from parquet_tables.progress import Report
@@ -26,12 +34,20 @@ from parquet_tables.progress import Report
 ROWS_SHOWN = 20
 LONGEST_S = 15.0
 LARGEST_BYTES = 32 * 1024**2
+BEGINNING_BYTES = 512 * 1024
+"""How much is looked at of a file that unpacks to more than may be looked at."""
 
 
 class PreviewTooSlow(DomainError):
     """The beginning of the file can't be read in a moment."""
 
     code = "preview_too_slow"
+
+
+class PreviewTooLarge(DomainError):
+    """Looking at the file takes more memory or room than a moment's look may."""
+
+    code = "preview_too_large"
 
 
 class BeginningUnclear(DomainError):
@@ -56,8 +72,9 @@ def preview_import(
     ------
     UnreadableFile
         As the import would say it.
-    PreviewTooSlow, BeginningUnclear
-        It takes more than a moment; or only the whole file can tell. The import may well go.
+    PreviewTooSlow, PreviewTooLarge, BeginningUnclear
+        It takes more than a moment, or more than a moment's memory; or only the whole file can
+        tell. The import may well go.
     """
     deadline = time.monotonic() + LONGEST_S
 
@@ -67,48 +84,77 @@ def preview_import(
 
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
         look = _Look(service, Path(folder), file_name, report)
-        tables = look.at(upload) if whole else look.at_beginning(upload)
-        return [_shown(service, table, whole=whole) for table in tables]
+        try:
+            return look.at(upload) if whole else look.at_part(upload)
+        except (duckdb.OutOfMemoryException, MemoryError):
+            raise PreviewTooLarge(
+                "Looking at the file takes too much memory. Import it to see."
+            ) from None
 
 
 @dataclass(frozen=True)
 class _Look:
-    """Imports into a folder that is thrown away."""
+    """Imports into a folder that is thrown away, and shows what came out."""
 
     service: Service
     folder: Path
     file_name: str
     report: Report
 
-    def at(self, file: Path) -> tuple[ImportedTable, ...]:
-        destination = Path(tempfile.mkdtemp(dir=self.folder))
-        return import_file(
-            self.service.parquet, file, self.file_name, destination, report=self.report
+    def at(self, upload: Path) -> list[dict[str, Any]]:
+        """Look at a whole file."""
+        found = find_format(self.file_name, upload)
+        if found.gzipped:
+            return self._at_packed(upload)
+        if found.format is not Format.PARQUET:
+            return self._shown(self._imported(upload))
+        table, row_count = import_first_rows(
+            self.service.parquet, upload, self._new_folder(), ROWS_SHOWN, report=self.report
         )
+        return self._shown([table], row_count=row_count)
 
-    def at_beginning(self, upload: Path) -> tuple[ImportedTable, ...]:
-        """Look at whole lines; where they can't be read, at those up to no open quote.
-
-        What is wrong is the file's own only if its first half is refused with the same words: else
-        it may come from where the beginning was cut.
-        """
+    def at_part(self, upload: Path) -> list[dict[str, Any]]:
+        """Look at the beginning of a file of lines."""
         if not is_by_lines(self.file_name):
             raise UnreadableFile(
                 "Only files of lines, such as CSV, can be looked at in part. Import it to see."
             )
-        beginning = beginning_of(upload)
+        return self._shown(self._at_beginning(beginning_of(upload)), in_part=True)
+
+    def _at_packed(self, upload: Path) -> list[dict[str, Any]]:
+        """Look at a gzipped file: at its beginning if there is much of it."""
+        content = self._new_folder() / "content"
+        look = replace(self, file_name=self.file_name.strip()[: -len(".gz")])
+        packed = TextFile(upload, lambda: self.report(0.0, "unpacking"))
         try:
-            return self._at_bytes(beginning.lines())
+            unpack(packed, content, LARGEST_BYTES)
+        except LargeUnpacked:
+            if not is_by_lines(look.file_name):
+                raise PreviewTooLarge(
+                    "Unpacked, the file is too large to be looked at. Import it to see."
+                ) from None
+            os.truncate(content, BEGINNING_BYTES)
+            return look.at_part(content)
+        return look.at(content)
+
+    def _at_beginning(self, beginning: Beginning) -> tuple[ImportedTable, ...]:
+        """Import whole lines; where they can't be read, those up to no open quote.
+
+        What is wrong is the file's own only if its first half is refused with the same words: else
+        it may come from where the beginning was cut.
+        """
+        try:
+            return self._of_bytes(beginning.lines())
         except UnreadableFile as error:
             problem = error
         shorter = beginning.outside_quotes()
         if shorter is not None and shorter != beginning.lines():
             with suppress(UnreadableFile):
-                return self._at_bytes(shorter)
+                return self._of_bytes(shorter)
         half = beginning.half()
         try:
             if half is not None:
-                self._at_bytes(half)
+                self._of_bytes(half)
         except UnreadableFile as again:
             if again.message == problem.message:
                 raise
@@ -117,15 +163,35 @@ class _Look:
             "Import it to see."
         )
 
-    def _at_bytes(self, content: bytes) -> tuple[ImportedTable, ...]:
-        part = Path(tempfile.mkdtemp(dir=self.folder)) / "beginning"
+    def _of_bytes(self, content: bytes) -> tuple[ImportedTable, ...]:
+        part = self._new_folder() / "beginning"
         part.write_bytes(content)
-        return self.at(part)
+        return self._imported(part)
+
+    def _imported(self, file: Path) -> tuple[ImportedTable, ...]:
+        return import_file(
+            self.service.parquet, file, self.file_name, self._new_folder(), report=self.report
+        )
+
+    def _new_folder(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self.folder))
+
+    def _shown(
+        self,
+        tables: Sequence[ImportedTable],
+        *,
+        in_part: bool = False,
+        row_count: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Tables as the API shows them; they have ``row_count`` rows, or those that were read."""
+        return [_table_shown(self.service, table, in_part, row_count) for table in tables]
 
 
-def _shown(service: Service, table: ImportedTable, *, whole: bool) -> dict[str, Any]:
+def _table_shown(
+    service: Service, table: ImportedTable, in_part: bool, row_count: int | None
+) -> dict[str, Any]:
     files = table.table
-    open_types = () if whole else table.without_value
+    open_types = table.without_value if in_part else ()
     with service.parquet.cursor() as cursor:
         rows = read_page(cursor, files, files.columns, 0, ROWS_SHOWN) if files.columns else []
     return {
@@ -134,7 +200,7 @@ def _shown(service: Service, table: ImportedTable, *, whole: bool) -> dict[str, 
             {"name": column.name, "type": None if column.name in open_types else column.type}
             for column in files.columns
         ],
-        "row_count": files.row_count if whole else None,
+        "row_count": None if in_part else row_count or files.row_count,
         "data": rows,
         "notes": list(table.notes),
     }

@@ -7,7 +7,7 @@ import { announce } from "./notices.js";
 
 const BEGINNING = 512 * 1024;
 const BY_LINES = /\.(csv|tsv|tab|txt|ndjson|jsonl)$/i;
-const ONLY_THE_IMPORT_TELLS = ["preview_too_slow", "preview_unclear"];
+const ONLY_THE_IMPORT_TELLS = ["preview_too_large", "preview_too_slow", "preview_unclear"];
 
 /**
  * Show in an element what an import would make of a file.
@@ -32,7 +32,7 @@ export async function lookAt(file, shown, { path, most, endings, signal }) {
   data.append("whole", String(!inPart));
   try {
     const { tables } = await ask(path, { method: "POST", body: data, signal });
-    fill(shown, tables.map((table) => tableOf(table, inPart)));
+    fill(shown, tables.map(tableOf));
     announce(`${counted(tables.length, "table")} found.`);
     return true;
   } catch (problem) {
@@ -51,8 +51,9 @@ function refused(shown, why) {
   return false;
 }
 
-function tableOf(table, inPart) {
-  const rows = table.row_count === null ? "" : `, ${counted(table.row_count, "row")}`;
+function tableOf(table) {
+  const inPart = table.row_count === null;
+  const rows = inPart ? "" : `, ${counted(table.row_count, "row")}`;
   const names = table.columns.map((column) => column.name);
   return h("section", { class: "stack" },
     h("p", {}, h("strong", {}, table.key), `: ${counted(names.length, "column")}${rows}. `,

@@ -1,0 +1,119 @@
+"""A look at a file takes a moment and little room, whatever the file unpacks to."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import httpx
+import pytest
+
+from http_api import import_routes, work_slots
+from job_runner.import_preview import preview_import
+from tests.contract.problems import assert_problem
+from tests.live_server import LiveServer
+
+LINES = 10_000_000
+
+
+def preview(server: LiveServer, content: bytes, name: str, **fields: str) -> httpx.Response:
+    return server.admin.post("/api/datasets/preview", files={"file": (name, content)}, data=fields)
+
+
+def parquet(directory: Path, query: str, rows_a_group: int) -> bytes:
+    path = directory / "made.parquet"
+    with duckdb.connect() as connection:
+        options = f"FORMAT parquet, ROW_GROUP_SIZE {rows_a_group}"
+        connection.execute(f"COPY ({query}) TO '{path}' ({options})")
+    return path.read_bytes()
+
+
+def test_of_a_parquet_file_only_the_first_rows_are_read(server: LiveServer, tmp_path: Path) -> None:
+    # 8 GB of text in a file of a kilobyte, in one row group.
+    rows = "SELECT 1 AS a, repeat('y', 2000) AS c FROM range(4_000_000)"
+    content = parquet(tmp_path, rows, 100_000_000)
+    began = time.monotonic()
+    (table,) = preview(server, content, "file.parquet").json()["tables"]
+    assert time.monotonic() - began < 5  # alone it is 0.02
+    assert (table["row_count"], len(table["data"])) == (4_000_000, 20)
+    assert table["data"][0] == {"a": 1, "c": "y" * 2000}
+    assert not list(server.service.directory.scratch_dir.iterdir())
+    assert not list(server.service.directory.spill_dir.iterdir())
+
+
+def test_a_parquet_files_look_is_what_its_import_makes(server: LiveServer, tmp_path: Path) -> None:
+    query = "SELECT range AS id, [range] AS list, uuid '550e8400-e29b-41d4-a716-446655440000' AS u"
+    content = parquet(tmp_path, f"{query} FROM range(30)", 2048)
+    (table,) = preview(server, content, "file.parquet").json()["tables"]
+    dataset = server.new_dataset()
+    job = server.import_text(dataset, content, "file.parquet")
+    path = f"/api/datasets/{dataset}/refs/main/tables/primary"
+    shown: dict[str, Any] = server.admin.get(f"{path}/data", params={"limit": 20}).json()
+    assert table["data"] == shown["data"]
+    (account,) = job["output_summary"]["tables"]
+    assert (table["row_count"], table["notes"]) == (account["rows"], account["notes"])
+    schema = server.admin.get(f"{path}/schema").json()
+    assert table["columns"] == [
+        {"name": column["name"], "type": column["type"]} for column in schema["columns"]
+    ]
+
+
+def test_a_damaged_parquet_file_is_told_as_its_import_would(server: LiveServer) -> None:
+    answer = preview(server, b"PAR1" + b"\0" * 50 + b"PAR1", "file.parquet")
+    assert_problem(answer, 422, "unreadable_file", "damaged")
+
+
+def test_of_gzipped_lines_that_unpack_to_much_the_beginning_is_read(server: LiveServer) -> None:
+    content = gzip.compress(b"a,b\n" + b"1,2\n" * LINES, 1)
+    (table,) = preview(server, content, "file.csv.gz").json()["tables"]
+    assert (table["row_count"], len(table["data"])) == (None, 20)
+    assert [column["type"] for column in table["columns"]] == ["BIGINT", "BIGINT"]
+
+
+def test_gzipped_lines_that_unpack_to_little_are_read_as_a_whole(server: LiveServer) -> None:
+    content = gzip.compress(b"a,b\n1,2\n3,4\n")
+    (table,) = preview(server, content, "FILE.CSV.GZ ").json()["tables"]
+    assert (table["row_count"], table["data"][1]) == (2, {"a": 3, "b": 4})
+    answer = preview(server, content[:-3], "file.csv.gz")
+    assert_problem(answer, 422, "unreadable_file", "gzip file is cut off")
+
+
+def test_what_unpacks_to_much_and_is_not_of_lines_is_not_looked_at(server: LiveServer) -> None:
+    content = gzip.compress(b"[" + b'{"a":1},' * (LINES // 2) + b'{"a":1}]', 1)
+    answer = preview(server, content, "file.json.gz")
+    assert_problem(answer, 422, "preview_too_large", "Import it to see")
+
+
+def test_a_file_of_very_many_columns_is_not_looked_at(server: LiveServer) -> None:
+    names = ",".join(f"c{number}" for number in range(60_000))
+    answer = preview(server, f"{names}\n{'1,' * 59_999}1\n".encode(), "file.csv")
+    assert_problem(answer, 422, "preview_too_large", "too much memory")
+
+
+def test_few_files_are_looked_at_at_once(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    def slow_look(*given: Any, **named: Any) -> Any:
+        begun.release()
+        assert go_on.wait(30)
+        return preview_import(*given, **named)
+
+    monkeypatch.setattr(import_routes, "preview_import", slow_look)
+    monkeypatch.setattr(work_slots, "WAIT_S", 0.05)
+    with ThreadPoolExecutor(2) as pool:
+        looks = [pool.submit(preview, server, b"a\n1\n", "a.csv") for _ in range(2)]
+        for _ in looks:
+            assert begun.acquire(timeout=30)
+        busy = preview(server, b"a\n1\n", "a.csv")
+        go_on.set()
+        assert [look.result().status_code for look in looks] == [200, 200]
+    assert_problem(busy, 429, "too_many_previews")
+    assert busy.headers["Retry-After"] == "2"
+    assert preview(server, b"a\n1\n", "a.csv").status_code == 200
