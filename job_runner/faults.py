@@ -43,7 +43,7 @@ def unforeseen(error: BaseException) -> tuple[str, str]:
         return damaged.code, damaged.message
     if isinstance(error, OSError) and error.strerror:
         return "system_error", f"The system refused the job's work: {error.strerror}."
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryException":
+    if parquet_tables.machine_faults.is_out_of_memory(error):
         return (
             "out_of_memory",
             "The job needs more memory than it may use. Raise the setting memory_mb.",

@@ -18,8 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from domain_errors import DomainError
 from import_engine.encodings import TextFile, unpack
 from import_engine.errors import LargeUnpacked, UnreadableFile
@@ -29,6 +27,7 @@ from import_engine.importer import import_file, import_first_rows
 from job_runner.file_beginnings import Beginning, beginning_of, is_by_lines
 from job_runner.service import Service
 from parquet_tables.json_rows import read_page
+from parquet_tables.machine_faults import is_out_of_memory
 from parquet_tables.progress import Report
 
 ROWS_SHOWN = 20
@@ -86,7 +85,9 @@ def preview_import(
         look = _Look(service, Path(folder), file_name, report)
         try:
             return look.at(upload) if whole else look.at_part(upload)
-        except (duckdb.OutOfMemoryException, MemoryError):
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
             raise PreviewTooLarge(
                 "Looking at the file takes too much memory. Import it to see."
             ) from None

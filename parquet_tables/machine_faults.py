@@ -39,6 +39,11 @@ def machine_fault(error: BaseException) -> MachineFault | None:
     return None
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether work took more memory than it may, be it DuckDB's or the process's."""
+    return isinstance(error, duckdb.OutOfMemoryException | MemoryError)
+
+
 def is_of_the_machine(error: Exception) -> bool:
     """Whether an error is none of the input's: a stop, too little memory or disk, no right."""
     if isinstance(error, duckdb.InterruptException | duckdb.OutOfMemoryException):
