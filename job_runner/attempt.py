@@ -12,12 +12,18 @@ import threading
 from collections.abc import Callable
 
 from domain_errors import DomainError
-from job_runner.context import JobContext, JobInterrupted, ServiceStopping, job_context
+from job_runner.context import (
+    JobContext,
+    JobInterrupted,
+    ServiceStopping,
+    TurnedOutLong,
+    job_context,
+)
 from job_runner.faults import WORTH_A_RETRY, passing_fault, unforeseen
 from job_runner.service import Service
 from storage.database import Transaction
 from storage.errors import StaleJob
-from storage.job_queue import postpone_job, put_back_job
+from storage.job_queue import make_job_long, postpone_job, put_back_job
 from storage.jobs import Job, fail_job
 from storage.publishing import Outcome, publish
 
@@ -54,6 +60,9 @@ def run_attempt(
         service.directory.discard_upload(job.id)
     except ServiceStopping:
         _write_end(service, leaving, lambda tx: put_back_job(tx, job))
+    except TurnedOutLong:
+        logger.info("job %s turned out long: it starts again among the long ones", job.id)
+        _write_end(service, leaving, lambda tx: make_job_long(tx, job))
     except JobInterrupted:
         logger.info("job %s was cancelled", job.id)
     except StaleJob as stale:

@@ -15,12 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from domain_errors import DomainError
+from job_runner import lanes
 from job_runner.faults import passing_fault
 from job_runner.scratch import Scratch
 from job_runner.service import Service
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import Report
 from storage.data_files import Adopt
+from storage.job_queue import others_wait
 from storage.jobs import Job, report_progress
 
 logger = logging.getLogger("jobsvc.jobs")
@@ -37,6 +39,10 @@ class TimedOut(DomainError):
     """The job ran longer than its run type may."""
 
     code = "timed_out"
+
+
+class TurnedOutLong(Exception):
+    """The job keeps a thread of the short lane for longer than others should wait."""
 
 
 class ServiceStopping(Exception):
@@ -78,7 +84,8 @@ def _progress_notes(
 ) -> Report:
     last_note = -NOTE_INTERVAL_S
     limit_min = service.settings.limit_min(job.run_type)
-    deadline = time.monotonic() + 60 * limit_min if limit_min else math.inf
+    began = time.monotonic()
+    deadline = began + 60 * limit_min if limit_min else math.inf
 
     def report(fraction: float, message: str) -> None:
         nonlocal last_note
@@ -91,9 +98,15 @@ def _progress_notes(
             raise TimedOut(f"The job ran longer than {limit_min:,} minutes, the limit of its type.")
         if now - last_note >= NOTE_INTERVAL_S:
             last_note = now
+            if now - began > lanes.SHORT_FOR_S and _is_waited_for(service, job):
+                raise TurnedOutLong
             _note(service, job, round(100 * fraction, 1), message)
 
     return report
+
+
+def _is_waited_for(service: Service, job: Job) -> bool:
+    return job.lane == "short" and others_wait(service.database.single(), job)
 
 
 def _note(service: Service, job: Job, progress: float, message: str) -> None:

@@ -1,8 +1,9 @@
 """Which lane a job runs in.
 
-Owns: the one rule of what is long. Invariant: the lane is settled at submission and kept with the
-job, so a retry runs in the same one. A long job never takes a thread, or the memory, that short
-ones wait for.
+Owns: the rules of what is long. Invariant: the lane is settled at submission and kept with the job,
+so a retry runs in the same one. What a small file unpacks to isn't known then: a job that turns out
+long moves, once, when somebody else waits. So a long job doesn't keep a thread, or the memory, that
+others' short ones wait for.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ LONG_DRAW_ROWS = 250_000
 
 LONG_PROFILE_CELLS = 20_000_000
 """So many cells take about a second to profile."""
+
+SHORT_FOR_S = 10.0
+"""So long a job may stay in the short lane while somebody else's waits there."""
 
 OF_EXPLORATIONS: Lane = "long"
 """What a user's SQL takes isn't known before it has run."""

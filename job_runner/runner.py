@@ -144,7 +144,9 @@ class Runner:
             logger.exception("the attempt at job %s could not be ended", job.id)
         finally:
             with self._all_ended:
-                del self._interrupts[job.id]
+                # Unless the job waits no more already, and a thread of the long lane has it.
+                if self._interrupts.get(job.id) is interrupted:
+                    del self._interrupts[job.id]
                 self._all_ended.notify_all()
             if threads.lane == "short":
                 service.quiet.job_left()

@@ -30,6 +30,11 @@ def has_waiting(tx: Transaction, lane: Lane) -> bool:
     return bool(number(tx, "has_waiting", lane=lane))
 
 
+def others_wait(tx: Transaction, job: Job) -> bool:
+    """Whether somebody else's job waits in the lane of a running one."""
+    return bool(number(tx, "others_wait", lane=job.lane, user_id=job.user_id))
+
+
 def claim_next_job(tx: Transaction, clock: Clock, lane: Lane = "short") -> Job | None:
     """pending → running for the next job of a lane; None when none can start now."""
     now = clock()
@@ -85,6 +90,14 @@ def put_back_job(tx: Transaction, job: Job) -> bool:
     False when the attempt isn't the job's own any more.
     """
     return first(tx, "put_back_job", id=job.id, attempt=job.attempt) is not None
+
+
+def make_job_long(tx: Transaction, job: Job) -> bool:
+    """running → pending in the long lane, for good: it took longer than short jobs may.
+
+    False when the attempt isn't the job's own any more.
+    """
+    return first(tx, "make_job_long", id=job.id, attempt=job.attempt) is not None
 
 
 def recover_jobs(tx: Transaction, clock: Clock) -> tuple[int, int]:

@@ -502,6 +502,9 @@ RETURNING id, user_id, priority;
 -- has_waiting: Whether a job waits in a lane, be it for a delay to end.
 SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'pending' AND lane = :lane);
 
+-- others_wait: Whether a job of anybody else waits in a lane.
+SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'pending' AND lane = :lane AND user_id <> :user_id);
+
 -- take_turn: A user was served: they go last in the lane, at this priority.
 INSERT INTO queue_turns (lane, priority, user_id, turn)
 VALUES (:lane, :priority, :user_id,
@@ -676,6 +679,12 @@ WHERE id IN (SELECT value FROM json_each(:uploads))
 -- put_back_job: running -> pending, when the service stops in good order: the attempt doesn't count.
 UPDATE jobs SET status = 'pending', started_at = NULL, progress = 0, attempt = attempt - 1,
                 progress_message = 'waits again: the service stopped while it ran'
+WHERE id = :id AND status = 'running' AND attempt = :attempt
+RETURNING id;
+
+-- make_job_long: running -> pending in the long lane.
+UPDATE jobs SET status = 'pending', lane = 'long', started_at = NULL, progress = 0,
+                progress_message = 'waits with the long jobs: others wait for the short ones'' threads'
 WHERE id = :id AND status = 'running' AND attempt = :attempt
 RETURNING id;
 

@@ -15,7 +15,9 @@ from storage.errors import StaleJob
 from storage.job_queue import (
     RETRY_DELAYS_S,
     claim_next_job,
+    make_job_long,
     next_due,
+    others_wait,
     postpone_job,
     put_back_job,
     recover_jobs,
@@ -221,6 +223,24 @@ def test_a_job_that_died_with_the_process_waits_again_and_one_put_back_keeps_its
             ended = recover_jobs(tx, clock)
     assert [job.attempt for job in attempts] == [1, 2, 3]
     assert ended == (0, 1)
+
+
+def test_a_job_that_turns_out_long_waits_in_the_long_lane_from_then_on(
+    database: Database, users: list[User], dataset: Dataset, clock: Clock
+) -> None:
+    ask(database, clock, dataset, users[0], "one")
+    ask(database, clock, dataset, users[0], "own")
+    running = claim(database, clock)
+    with database.write() as tx:
+        assert not others_wait(tx, running)
+    ask(database, clock, dataset, users[1], "other")
+    with database.write() as tx:
+        assert others_wait(tx, running)
+        assert make_job_long(tx, running)
+        assert not make_job_long(tx, running)
+        assert get_job(tx, "one").queue_position == 1
+    assert served(database, clock, "long") == ["one"]
+    assert served(database, clock) == ["other", "own"]
 
 
 def test_the_claim_never_walks_the_history(database: Database) -> None:

@@ -1,0 +1,127 @@
+"""A short job that turns out long makes room for others', and only for them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from job_runner import context, lanes
+from job_runner.attempt import Handler
+from job_runner.context import JobContext
+from job_runner.runner import Runner
+from job_runner.service import Service
+from storage.datasets import Dataset
+from storage.job_log import list_log
+from storage.jobs import cancel_job
+from storage.publishing import Outcome
+from storage.users import User, add_user
+from tests.job_runner.conftest import WAIT_S, job_of, joined, submit
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "SHORT_FOR_S", 0.05)
+    monkeypatch.setattr(context, "NOTE_INTERVAL_S", 0.02)
+
+
+@pytest.fixture
+def other(service: Service) -> User:
+    with service.database.write() as tx:
+        return add_user(tx, "bg54678", "analyst", None, service.clock)
+
+
+@contextmanager
+def running(service: Service, handler: Handler) -> Iterator[Service]:
+    claiming = Runner({"import": handler}, {"short": 1, "long": 1})
+    woken = joined(service, claiming)
+    claiming.start(woken)
+    try:
+        yield woken
+    finally:
+        woken.stopping.set()
+        claiming.stop(grace_s=0)
+
+
+class Work:
+    """Jobs told to be endless go on until the test lets them end; the rest end at once."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Semaphore(0)
+        self.left = threading.Semaphore(0)
+        self.may_end = threading.Event()
+
+    def __call__(self, context: JobContext) -> Outcome:
+        self.begun.release()
+        try:
+            if context.job.run_parameters.get("endless"):
+                while not self.may_end.wait(0.01):
+                    context.report(0.1, "works")
+            return Outcome({"lane": context.job.lane})
+        finally:
+            self.left.release()
+
+
+def wait_until_completed(service: Service, *job_ids: str) -> None:
+    wait = threading.Event()
+    for job_id in job_ids:
+        for _ in range(100 * WAIT_S):
+            if job_of(service, job_id).status == "completed":
+                break
+            wait.wait(0.01)
+        else:
+            raise AssertionError(job_of(service, job_id))
+
+
+def test_a_long_job_leaves_its_thread_to_somebody_elses_short_one(
+    service: Service, dataset: Dataset, user: User, other: User
+) -> None:
+    work = Work()
+    with running(service, work) as woken:
+        long = submit(woken, dataset, user, endless=True)
+        assert work.begun.acquire(timeout=WAIT_S)
+        short = submit(woken, dataset, other)
+        wait_until_completed(service, short)
+        assert job_of(service, long).status in ("pending", "running")
+        work.may_end.set()
+        wait_until_completed(service, long)
+    ended = job_of(service, long)
+    assert (ended.lane, ended.output_summary) == ("long", {"lane": "long"})
+    assert job_of(service, short).lane == "short"
+    with service.database.read() as tx:
+        told = [entry.message for entry in list_log(tx, long, 0, 100)[0]]
+    assert any("waits with the long jobs" in message for message in told)
+
+
+def test_a_long_job_stays_where_it_is_while_only_its_users_own_jobs_wait(
+    service: Service, dataset: Dataset, user: User
+) -> None:
+    work = Work()
+    with running(service, work) as woken:
+        first = submit(woken, dataset, user, endless=True)
+        assert work.begun.acquire(timeout=WAIT_S)
+        second = submit(woken, dataset, user)
+        assert not work.left.acquire(timeout=0.5)
+        work.may_end.set()
+        wait_until_completed(service, first, second)
+    assert (job_of(service, first).lane, job_of(service, first).attempt) == ("short", 1)
+
+
+def test_a_job_that_moved_can_still_be_cancelled(
+    service: Service, dataset: Dataset, user: User, other: User
+) -> None:
+    work = Work()
+    with running(service, work) as woken:
+        long = submit(woken, dataset, user, endless=True)
+        assert work.begun.acquire(timeout=WAIT_S)
+        submit(woken, dataset, other)
+        for _ in range(2):  # the short one begins, and the long one again
+            assert work.begun.acquire(timeout=WAIT_S)
+        with service.database.write() as tx:
+            cancel_job(tx, long, "admin00", service.clock)
+        woken.interrupt_job(long)
+        for _ in range(3):  # the short one, and the long one twice
+            assert work.left.acquire(timeout=WAIT_S)
+    assert job_of(service, long).error_code == "cancelled"
