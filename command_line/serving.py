@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+import threading
 import webbrowser
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -24,6 +26,9 @@ from storage.users import anyone_can_sign_in, first_admin
 
 LEAVING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """The signals that end a server; the last is that of a terminal that was closed."""
+ENDS_WITHIN_S = 20.0
+"""So long after the grace period the process ends in any case: a step of the work may be one that
+can't be interrupted. Requests take up to five seconds of it."""
 
 
 @click.command()
@@ -55,7 +60,7 @@ def serve(
     settings = load_settings({"data_dir": data_dir, "host": host, "port": port, "workers": workers})
     configure_logging(settings)
     for number in LEAVING:
-        signal.signal(number, _leave)
+        signal.signal(number, partial(_leave, settings.stop_grace_s + ENDS_WITHIN_S))
     with composition.listening(settings, "jobsvc serve") as here:
         # Waitress spools request bodies to temporary files: keep them on the data's disk.
         tempfile.tempdir = str(here.service.directory.scratch_dir)
@@ -99,14 +104,25 @@ def _first_link(here: Listening) -> str | None:
     return f"{here.url}/sign-in?code={code}"
 
 
-def _leave(number: int, _frame: FrameType | None) -> NoReturn:
-    """End in good order; a second signal ends at once.
+def _leave(within_s: float, _number: int, _frame: FrameType | None) -> NoReturn:
+    """End in good order; a second signal ends at once, and so does the end of the time for it.
 
     SystemExit lets waitress finish the requests in flight. Ending at once is safe: the next start
     finds what a crash would have left.
     """
     for again in LEAVING:
         signal.signal(again, lambda second, _: os._exit(128 + second))
+    latest = threading.Timer(within_s, _end_in_any_case)
+    latest.daemon = True
+    latest.start()
     with suppress(OSError):  # nobody reads it any more
         click.echo("Stopping: running jobs get a little time. Once more (Ctrl-C) stops at once.")
     raise SystemExit(0)
+
+
+def _end_in_any_case() -> None:
+    with suppress(OSError):
+        click.echo(
+            "Some work doesn't stop. It is left, and runs again at the next start.", err=True
+        )
+    os._exit(1)

@@ -17,7 +17,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.live_server import write_csv
+from tests.faults import stuck
+from tests.faults.server_state import dataset_of
+from tests.live_server import finished, write_csv
 from tests.server_process import ServerProcess
 
 RANDOM = {"method": "random", "sample_size": 5}
@@ -121,6 +123,21 @@ def test_every_signal_that_ends_a_server_ends_it_in_good_order(
         server.signal(number)
         server.wait_for("Stopping")
         assert server.wait() == 0
+
+
+def test_work_that_does_not_stop_is_left_and_runs_again(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with ServerProcess(data_dir, forked=True, work=stuck.serve, stop_grace_s=0) as server:
+        client = server.client()
+        path = f"/api/datasets/{dataset_of(client)}/refs/main/import"
+        job_id = client.post(path, files={"file": ("a.csv", b"a\n1\n")}).json()["job_id"]
+        while client.get(f"/api/jobs/{job_id}").json()["status"] == "pending":
+            time.sleep(0.01)
+        server.signal(Signals.SIGTERM)
+        server.wait_for("runs again at the next start")
+        assert server.wait() == 1
+    with ServerProcess(data_dir, forked=True) as server:
+        assert finished(server.client(), job_id)["status"] == "completed"
 
 
 def test_a_stop_is_orderly_when_nobody_reads_the_output(tmp_path: Path) -> None:

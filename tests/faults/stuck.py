@@ -1,0 +1,26 @@
+"""A server whose imports never end and never ask whether they should, and that waits little."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import composition_root
+from command_line import serving
+from job_runner.context import JobContext
+from storage.publishing import Outcome
+from tests.forked_process import run_jobsvc
+
+ENDS_WITHIN_S = 2.0
+
+
+def serve(data_dir: Path) -> None:
+    """Serve on a free port."""
+    serving.ENDS_WITHIN_S = ENDS_WITHIN_S
+    composition_root.HANDLERS = {**composition_root.HANDLERS, "import": _never_end}
+    run_jobsvc(["serve", "--port", "0", "--data-dir", str(data_dir)])
+
+
+def _never_end(_: JobContext) -> Outcome:
+    threading.Event().wait()
+    raise AssertionError
