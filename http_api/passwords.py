@@ -23,6 +23,9 @@ class BadCredentials(DomainError):
 
     code = "bad_credentials"
 
+    def __init__(self) -> None:
+        super().__init__("The SOEID or the password is wrong.")
+
 
 class PasswordText(StrictString):
     """A new password."""
@@ -49,7 +52,7 @@ def check_password(known_hash: str | None, password: str) -> None:
     """
     fits = check_password_hash(known_hash or _decoy(), password)
     if known_hash is None or not fits:
-        raise BadCredentials("The SOEID or the password is wrong.")
+        raise BadCredentials
 
 
 @cache

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import composition_root
+from http_api import signing_in
+from http_api.passwords import check_password
 from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.live_server import PASSWORD, LiveServer
@@ -57,6 +61,30 @@ def test_repeated_failures_are_slowed_for_that_account_alone(server: LiveServer)
     assert int(answer.headers["Retry-After"]) >= 1
     login = nobody.post("/api/users/login", json={"soeid": other["soeid"], "password": PASSWORD})
     assert login.status_code == 200
+
+
+@pytest.mark.parametrize("change", ["PATCH", "DELETE"])
+def test_a_password_that_ends_while_it_is_checked_opens_nothing(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    _, user = server.new_user()
+    nobody, checked, changed = server.client(None), threading.Event(), threading.Event()
+    login = {"soeid": user["soeid"], "password": PASSWORD}
+
+    def check_and_wait(known_hash: str | None, password: str) -> None:
+        check_password(known_hash, password)
+        checked.set()
+        assert changed.wait(30)
+
+    monkeypatch.setattr(signing_in, "check_password", check_and_wait)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(nobody.post, "/api/users/login", json=login)
+        assert checked.wait(30)
+        body = {"json": {"password": "a new password"}} if change == "PATCH" else {}
+        answer = server.admin.request(change, f"/api/users/{user['id']}", **body)  # type: ignore[arg-type]
+        changed.set()
+        assert answer.status_code == 200
+        assert_problem(asked.result(), 401, "bad_credentials")
 
 
 @pytest.mark.parametrize(
