@@ -11,6 +11,7 @@ import pytest
 import composition_root
 from http_api import signing_in
 from http_api.passwords import check_password
+from http_api.sign_in_throttle import SignInThrottle
 from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.live_server import PASSWORD, LiveServer
@@ -61,6 +62,22 @@ def test_repeated_failures_are_slowed_for_that_account_alone(server: LiveServer)
     assert int(answer.headers["Retry-After"]) >= 1
     login = nobody.post("/api/users/login", json={"soeid": other["soeid"], "password": PASSWORD})
     assert login.status_code == 200
+
+
+def test_failures_of_made_up_accounts_do_not_free_the_one_that_is_slowed(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signing_in, "throttle", SignInThrottle(lambda: 0.0, most_kept=3))
+    _, user = server.new_user()
+    nobody = server.client(None)
+
+    def fail(soeid: str) -> int:
+        login = {"soeid": soeid, "password": "not this one"}
+        return nobody.post("/api/users/login", json=login).status_code
+
+    assert [fail(user["soeid"]) for _ in range(6)] == [401] * 5 + [429]
+    assert [fail(f"mu{made_up:05d}") for made_up in range(4)] == [401] * 4
+    assert fail(user["soeid"]) == 429
 
 
 @pytest.mark.parametrize("change", ["PATCH", "DELETE"])
