@@ -27,6 +27,15 @@ class BadCredentials(DomainError):
         super().__init__("The SOEID or the password is wrong.")
 
 
+class WrongPassword(DomainError):
+    """Not the present password of the user who wants another."""
+
+    code = "wrong_password"
+
+    def __init__(self) -> None:
+        super().__init__("That is not your present password.", loc=("body", "current_password"))
+
+
 class PasswordText(StrictString):
     """A new password."""
 

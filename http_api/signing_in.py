@@ -1,4 +1,4 @@
-"""Signing in and out: the steps that the API and the pages share.
+"""Signing in and out: the steps that the API and the pages share; and proving it's oneself.
 
 Invariants: an unknown user and a wrong password get the same answer after the same work, and both
 are in the audit trail; a password that has ended since it was checked opens nothing.
@@ -14,10 +14,11 @@ from datetime import timedelta
 
 from flask import request
 
-from http_api.access import holder, service
+from http_api.access import holder, service, user
 from http_api.auditing import audit, origin
 from http_api.metrics import refusals_counted
-from http_api.passwords import BadCredentials, check_password
+from http_api.passwords import BadCredentials, WrongPassword, check_password
+from http_api.problems import InvalidRequest
 from http_api.sign_in_throttle import SignInThrottle
 from storage.audit import record
 from storage.database import Transaction
@@ -78,6 +79,46 @@ def sign_out() -> None:
     with service().database.write() as tx:
         revoke_token(tx, holder().token_id)
         audit(tx, "signed_out", about=("token", holder().token_id))
+
+
+def prove_oneself(password: str | None) -> str | None:
+    """Hold a password against that of the user who asks; a wrong one is a failed sign-in.
+
+    Returns
+    -------
+    str or None
+        The hash that it fits, for :func:`require_unchanged`; None for a user without a password.
+
+    Raises
+    ------
+    InvalidRequest, WrongPassword, TooManyAttempts
+        It is missing or wrong; or it is too soon for another try.
+    """
+    soeid = user().soeid
+    with service().database.read() as tx:
+        known_hash = password_hash_of(tx, soeid)
+    if known_hash is None:
+        return None
+    if password is None:
+        raise InvalidRequest("Give your present password, too.", loc=("body", "current_password"))
+    try:
+        with _try_of_password(soeid):
+            check_password(known_hash, password)
+    except BadCredentials:
+        raise WrongPassword from None
+    return known_hash
+
+
+def require_unchanged(tx: Transaction, proven_hash: str | None) -> None:
+    """Refuse when the password of the user who asks is another by now.
+
+    Raises
+    ------
+    WrongPassword
+        Somebody has changed it since :func:`prove_oneself`.
+    """
+    if password_hash_of(tx, user().soeid) != proven_hash:
+        raise WrongPassword
 
 
 @contextmanager

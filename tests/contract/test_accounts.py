@@ -17,6 +17,18 @@ from tests.contract.problems import assert_problem
 from tests.live_server import PASSWORD, LiveServer
 
 
+class WaitingCheck:
+    """The check of a password, which waits once it is done."""
+
+    def __init__(self) -> None:
+        self.checked, self.may_go_on = threading.Event(), threading.Event()
+
+    def __call__(self, known_hash: str | None, password: str) -> None:
+        check_password(known_hash, password)
+        self.checked.set()
+        assert self.may_go_on.wait(30)
+
+
 def test_one_signs_in_with_json_or_the_oauth2_form_under_either_name(server: LiveServer) -> None:
     _, user = server.new_user()
     nobody = server.client(None)
@@ -85,21 +97,15 @@ def test_a_password_that_ends_while_it_is_checked_opens_nothing(
     server: LiveServer, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     _, user = server.new_user()
-    nobody, checked, changed = server.client(None), threading.Event(), threading.Event()
+    nobody, check = server.client(None), WaitingCheck()
     login = {"soeid": user["soeid"], "password": PASSWORD}
-
-    def check_and_wait(known_hash: str | None, password: str) -> None:
-        check_password(known_hash, password)
-        checked.set()
-        assert changed.wait(30)
-
-    monkeypatch.setattr(signing_in, "check_password", check_and_wait)
+    monkeypatch.setattr(signing_in, "check_password", check)
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(nobody.post, "/api/users/login", json=login)
-        assert checked.wait(30)
+        assert check.checked.wait(30)
         body = {"json": {"password": "a new password"}} if change == "PATCH" else {}
         answer = server.admin.request(change, f"/api/users/{user['id']}", **body)  # type: ignore[arg-type]
-        changed.set()
+        check.may_go_on.set()
         assert answer.status_code == 200
         assert_problem(asked.result(), 401, "bad_credentials")
 
@@ -207,12 +213,63 @@ def test_a_user_changes_their_own_password(server: LiveServer) -> None:
     made = server.admin.post(f"/api/users/{user['id']}/sign-in-link").json()["link"]
     link = f"/sign-in?{made.partition('?')[2]}"
     assert server.client(None).get(link).status_code == 200
-    answer = client.patch(f"/api/users/{user['id']}", json={"password": "another password"})
-    assert answer.status_code == 200
+    body = {"password": "another password", "current_password": PASSWORD}
+    assert client.patch(f"/api/users/{user['id']}", json=body).status_code == 200
     assert_problem(client.get("/api/users/me"), 401, "unauthorized")
     login = {"soeid": user["soeid"], "password": "another password"}
     assert server.client(None).post("/api/users/login", json=login).status_code == 200
     assert server.client(None).get(link).status_code == 404
+
+
+def test_a_stolen_token_does_not_change_the_password_and_guesses_are_slowed(
+    server: LiveServer,
+) -> None:
+    client, user = server.new_user("admin")
+    path, loc = f"/api/users/{user['id']}", ["body", "current_password"]
+    answer = client.patch(path, json={"password": "a thief's own"})
+    document = assert_problem(answer, 422, "invalid_request", "present password")
+    assert document["errors"][0]["loc"] == loc
+    wrong = {"password": "a thief's own", "current_password": "a guess"}
+    for _ in range(5):
+        document = assert_problem(client.patch(path, json=wrong), 422, "wrong_password", "present")
+        assert document["errors"][0]["loc"] == loc
+    assert_problem(client.patch(path, json=wrong), 429, "too_many_attempts")
+    login = {"soeid": user["soeid"], "password": PASSWORD}
+    answer = server.client(None).post("/api/users/login", json=login)
+    assert_problem(answer, 429, "too_many_attempts")
+    assert client.patch(path, json={"role_name": "admin"}).status_code == 200
+    assert client.get("/api/users/me").json() == user
+
+
+def test_a_user_without_a_password_sets_one_and_an_admin_sets_anyones(server: LiveServer) -> None:
+    body = {"soeid": "nopassw", "role_name": "viewer"}
+    user = server.admin.post("/api/users", json=body).json()
+    made = server.admin.post("/api/tokens", json={"name": "x", "user_id": user["id"]}).json()
+    path, nobody = f"/api/users/{user['id']}", server.client(None)
+    for client, password in (
+        (server.client(made["token"]), "the first password"),
+        (server.admin, "the second password"),
+    ):
+        assert client.patch(path, json={"password": password}).status_code == 200
+        login = {"soeid": user["soeid"], "password": password}
+        assert nobody.post("/api/users/login", json=login).status_code == 200
+
+
+def test_a_present_password_that_ends_while_it_is_checked_changes_nothing(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, user = server.new_user()
+    path, check = f"/api/users/{user['id']}", WaitingCheck()
+    body = {"password": "a thief's own", "current_password": PASSWORD}
+    monkeypatch.setattr(signing_in, "check_password", check)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(client.patch, path, json=body)
+        assert check.checked.wait(30)
+        assert server.admin.patch(path, json={"password": "a new password"}).status_code == 200
+        check.may_go_on.set()
+        assert_problem(asked.result(), 422, "wrong_password")
+    login = {"soeid": user["soeid"], "password": "a new password"}
+    assert server.client(None).post("/api/users/login", json=login).status_code == 200
 
 
 @pytest.mark.parametrize(
