@@ -9,7 +9,7 @@ from apiflask import APIBlueprint, Schema
 from flask import request
 from marshmallow import RAISE, fields, validate
 
-from http_api.access import bearer, require_role, service, user
+from http_api.access import bearer, require_role, require_still_signed_in, service, user
 from http_api.auditing import audit
 from http_api.passwords import LONGEST, PasswordText, hash_password
 from http_api.signing_in import prove_oneself, require_unchanged
@@ -163,6 +163,7 @@ def make_link(user_id: int) -> dict[str, str]:
     require_role("admin")
     lifetime = timedelta(hours=service().settings.link_hours)
     with service().database.write() as tx:
+        require_still_signed_in(tx)
         found = get_user(tx, user_id)
         code = open_sign_in_link(tx, found.id, lifetime, service().clock)
         audit(tx, "sign_in_link_made", about=("user", found.id), soeid=found.soeid)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import composition_root
-from http_api import signing_in
+from http_api import signing_in, tokens_routes, users_routes
 from http_api.passwords import check_password
 from http_api.sign_in_throttle import SignInThrottle
 from job_runner.settings import Settings
@@ -17,16 +19,18 @@ from tests.contract.problems import assert_problem
 from tests.live_server import PASSWORD, LiveServer
 
 
-class WaitingCheck:
-    """The check of a password, which waits once it is done."""
+class Held:
+    """A step of the server that waits once it is done."""
 
-    def __init__(self) -> None:
-        self.checked, self.may_go_on = threading.Event(), threading.Event()
+    def __init__(self, step: Callable[..., object]) -> None:
+        self.step = step
+        self.done, self.may_go_on = threading.Event(), threading.Event()
 
-    def __call__(self, known_hash: str | None, password: str) -> None:
-        check_password(known_hash, password)
-        self.checked.set()
+    def __call__(self, *given: object) -> object:
+        result = self.step(*given)
+        self.done.set()
         assert self.may_go_on.wait(30)
+        return result
 
 
 def test_one_signs_in_with_json_or_the_oauth2_form_under_either_name(server: LiveServer) -> None:
@@ -97,12 +101,12 @@ def test_a_password_that_ends_while_it_is_checked_opens_nothing(
     server: LiveServer, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     _, user = server.new_user()
-    nobody, check = server.client(None), WaitingCheck()
+    nobody, check = server.client(None), Held(check_password)
     login = {"soeid": user["soeid"], "password": PASSWORD}
     monkeypatch.setattr(signing_in, "check_password", check)
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(nobody.post, "/api/users/login", json=login)
-        assert check.checked.wait(30)
+        assert check.done.wait(30)
         body = {"json": {"password": "a new password"}} if change == "PATCH" else {}
         answer = server.admin.request(change, f"/api/users/{user['id']}", **body)  # type: ignore[arg-type]
         check.may_go_on.set()
@@ -259,17 +263,43 @@ def test_a_present_password_that_ends_while_it_is_checked_changes_nothing(
     server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, user = server.new_user()
-    path, check = f"/api/users/{user['id']}", WaitingCheck()
+    path, check = f"/api/users/{user['id']}", Held(check_password)
     body = {"password": "a thief's own", "current_password": PASSWORD}
     monkeypatch.setattr(signing_in, "check_password", check)
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(client.patch, path, json=body)
-        assert check.checked.wait(30)
+        assert check.done.wait(30)
         assert server.admin.patch(path, json={"password": "a new password"}).status_code == 200
         check.may_go_on.set()
         assert_problem(asked.result(), 422, "wrong_password")
     login = {"soeid": user["soeid"], "password": "a new password"}
     assert server.client(None).post("/api/users/login", json=login).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("routes", "path", "body"),
+    [
+        (tokens_routes, "/api/tokens", {"name": "x", "user_id": 1}),
+        (users_routes, "/api/users/1/sign-in-link", {}),
+    ],
+    ids=["token", "link"],
+)
+def test_a_token_that_ends_while_it_is_used_makes_no_other_way_in(
+    server: LiveServer,
+    monkeypatch: pytest.MonkeyPatch,
+    routes: ModuleType,
+    path: str,
+    body: dict[str, object],
+) -> None:
+    client, _ = server.new_user("admin")
+    check = Held(routes.require_role)
+    monkeypatch.setattr(routes, "require_role", check)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(client.post, path, json=body)
+        assert check.done.wait(30)
+        assert client.post("/api/users/logout").status_code == 200
+        check.may_go_on.set()
+        assert_problem(asked.result(), 401, "unauthorized", "Sign in")
 
 
 @pytest.mark.parametrize(
