@@ -27,7 +27,7 @@ from storage.database import Transaction
 from storage.datasets import Dataset, Level, get_dataset
 from storage.errors import NotFound
 from storage.jobs import Job, get_job, jobs_beginning
-from storage.tokens import TokenHolder, holder_of, secret_hash
+from storage.tokens import TokenHolder, holder_of, secret_hash, still_held_by
 from storage.users import Role, User
 
 
@@ -135,6 +135,18 @@ def holder() -> TokenHolder:
 def user() -> User:
     """Who asks."""
     return holder().user
+
+
+def require_still_signed_in(tx: Transaction) -> None:
+    """Refuse what came with a token that has ended while the request waited for this transaction.
+
+    Raises
+    ------
+    HTTPError
+        401, as without a valid token.
+    """
+    if still_held_by(tx, holder().token_id, service().clock) is None:
+        raise HTTPError(401)
 
 
 def require_role(*roles: Role) -> User:

@@ -110,5 +110,6 @@ def cancel_one(job_id: str) -> Any:
 def retry_one(job_id: str) -> dict[str, str]:
     found = job_for(job_id)
     dataset_for(found.dataset_id, "write")
-    made = retry(service(), submission(found.priority), found)
+    by = submission(found.priority, path=f"/api/jobs/{found.id}/retry")
+    made = retry(service(), by, found)
     return {"job_id": made.id, "status": made.status, "message": f"Job {found.id} is done again"}

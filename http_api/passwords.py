@@ -23,6 +23,18 @@ class BadCredentials(DomainError):
 
     code = "bad_credentials"
 
+    def __init__(self) -> None:
+        super().__init__("The SOEID or the password is wrong.")
+
+
+class WrongPassword(DomainError):
+    """Not the present password of the user who wants another."""
+
+    code = "wrong_password"
+
+    def __init__(self) -> None:
+        super().__init__("That is not your present password.", loc=("body", "current_password"))
+
 
 class PasswordText(StrictString):
     """A new password."""
@@ -49,7 +61,7 @@ def check_password(known_hash: str | None, password: str) -> None:
     """
     fits = check_password_hash(known_hash or _decoy(), password)
     if known_hash is None or not fits:
-        raise BadCredentials("The SOEID or the password is wrong.")
+        raise BadCredentials
 
 
 @cache

@@ -37,6 +37,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "origin_not_allowed": 403,
     "host_not_allowed": 421,
     "bad_credentials": 401,
+    "wrong_password": 422,
     "too_many_attempts": 429,
     "too_many_streams": 429,
     "too_many_waiting_jobs": 429,

@@ -1,21 +1,24 @@
-"""Signing in and out: the steps that the API and the pages share.
+"""Signing in and out: the steps that the API and the pages share; and proving it's oneself.
 
-Invariant: an unknown user and a wrong password get the same answer after the same work, and both
-are in the audit trail.
+Invariants: an unknown user and a wrong password get the same answer after the same work, and both
+are in the audit trail; a password that has ended since it was checked opens nothing.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from flask import request
 
-from http_api.access import holder, service
+from http_api.access import holder, service, user
 from http_api.auditing import audit, origin
 from http_api.metrics import refusals_counted
-from http_api.passwords import BadCredentials, check_password
+from http_api.passwords import BadCredentials, WrongPassword, check_password
+from http_api.problems import InvalidRequest
 from http_api.sign_in_throttle import SignInThrottle
 from storage.audit import record
 from storage.database import Transaction
@@ -42,12 +45,10 @@ def sign_in(soeid: str, password: str) -> SignedIn:
     BadCredentials, TooManyAttempts
         They don't fit; or it is too soon for another try.
     """
-    with refusals_counted(), throttle.attempt(soeid, request.remote_addr or ""):
-        _check(soeid, password)
-    with service().database.write() as tx:
-        found = find_user(tx, soeid)
-        assert found is not None  # noqa: S101 - the password fitted
-        return begin_session(tx, found)
+    with _try_of_password(soeid):
+        fitting = _fitting_hash(soeid, password)
+        with service().database.write() as tx:
+            return begin_session(tx, _user_with(tx, soeid, fitting))
 
 
 def begin_session(tx: Transaction, user: User) -> SignedIn:
@@ -80,23 +81,84 @@ def sign_out() -> None:
         audit(tx, "signed_out", about=("token", holder().token_id))
 
 
-def _check(soeid: str, password: str) -> None:
+def prove_oneself(password: str | None) -> str | None:
+    """Hold a password against that of the user who asks; a wrong one is a failed sign-in.
+
+    Returns
+    -------
+    str or None
+        The hash that it fits, for :func:`require_unchanged`; None for a user without a password.
+
+    Raises
+    ------
+    InvalidRequest, WrongPassword, TooManyAttempts
+        It is missing or wrong; or it is too soon for another try.
+    """
+    soeid = user().soeid
     with service().database.read() as tx:
         known_hash = password_hash_of(tx, soeid)
+    if known_hash is None:
+        return None
+    if password is None:
+        raise InvalidRequest("Give your present password, too.", loc=("body", "current_password"))
     try:
-        check_password(known_hash, password)
+        with _try_of_password(soeid):
+            check_password(known_hash, password)
     except BadCredentials:
-        with service().database.write() as tx:
-            known = find_user(tx, soeid)
-            record(
-                tx,
-                service().clock,
-                "sign_in_failed",
-                user_id=None,
-                user_soeid=known.soeid if known is not None else _tried(soeid),
-                origin=origin(),
-            )
-        raise
+        raise WrongPassword from None
+    return known_hash
+
+
+def require_unchanged(tx: Transaction, proven_hash: str | None) -> None:
+    """Refuse when the password of the user who asks is another by now.
+
+    Raises
+    ------
+    WrongPassword
+        Somebody has changed it since :func:`prove_oneself`.
+    """
+    if password_hash_of(tx, user().soeid) != proven_hash:
+        raise WrongPassword
+
+
+@contextmanager
+def _try_of_password(soeid: str) -> Iterator[None]:
+    """Wrap one try: slowed after failures; counted, and in the audit trail, if it fails."""
+    with refusals_counted(), throttle.attempt(soeid, request.remote_addr or ""):
+        try:
+            yield
+        except BadCredentials:
+            _tell_failure(soeid)
+            raise
+
+
+def _fitting_hash(soeid: str, password: str) -> str | None:
+    """The user's hash, which the password fits; checked outside of a write, since it takes long."""
+    with service().database.read() as tx:
+        known_hash = password_hash_of(tx, soeid)
+    check_password(known_hash, password)
+    return known_hash
+
+
+def _user_with(tx: Transaction, soeid: str, known_hash: str | None) -> User:
+    """The user, if their password is still the one that was checked."""
+    found = find_user(tx, soeid)
+    if found is None or password_hash_of(tx, soeid) != known_hash:
+        raise BadCredentials
+    return found
+
+
+def _tell_failure(soeid: str) -> None:
+    with service().database.write() as tx:
+        known = find_user(tx, soeid)
+        record(
+            tx,
+            service().clock,
+            "sign_in_failed",
+            user_id=None,
+            user_soeid=known.soeid if known is not None else _tried(soeid),
+            origin=origin(),
+        )
 
 
 def _tried(soeid: str) -> str:

@@ -1,6 +1,7 @@
 """Who asks for a job and how, and the header ``Idempotency-Key`` on such requests.
 
-A request is the same when its path and its body are.
+A request is the same when its path and its body are. Where an id in a path may be shortened, the
+path with the whole id counts.
 """
 
 from __future__ import annotations
@@ -21,16 +22,21 @@ HEADER = "Idempotency-Key"
 LONGEST = 255
 
 
-def submission(priority: Priority, *parts: str, file: Path | None = None) -> Submission:
-    """The present request as one for a job; ``parts`` and ``file`` are those of its key."""
-    return Submission(user(), priority, _idempotency_key(*parts, file=file), origin())
+def submission(
+    priority: Priority, *parts: str, file: Path | None = None, path: str | None = None
+) -> Submission:
+    """The present request as one for a job; the others are those of its key."""
+    key = _idempotency_key(request.path if path is None else path, *parts, file=file)
+    return Submission(user(), priority, key, origin())
 
 
-def _idempotency_key(*parts: str, file: Path | None = None) -> IdempotencyKey | None:
+def _idempotency_key(path: str, *parts: str, file: Path | None = None) -> IdempotencyKey | None:
     """The request's key with what it stands for; None when it has none.
 
     Parameters
     ----------
+    path : str
+        The request's, with whole ids.
     parts : str
         What the body says, where it isn't JSON.
     file : Path or None
@@ -49,7 +55,7 @@ def _idempotency_key(*parts: str, file: Path | None = None) -> IdempotencyKey | 
             f"{HEADER} has 1 to {LONGEST} printable ASCII characters.", loc=("header", HEADER)
         )
     digest = hashlib.sha256()
-    for part in (request.path.rstrip("/"), *parts):
+    for part in (path.rstrip("/"), *parts):
         digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
     if file is None:
         digest.update(request.get_data(cache=True))

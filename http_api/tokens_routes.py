@@ -8,7 +8,7 @@ from typing import Any
 from apiflask import APIBlueprint, Schema
 from marshmallow import RAISE, fields, validate
 
-from http_api.access import bearer, require_role, service, user
+from http_api.access import bearer, require_role, require_still_signed_in, service, user
 from http_api.auditing import audit
 from http_api.strict_fields import StrictInteger, StrictString
 from http_api.strict_schemas import MessageOut, PageOut, PageQuery, StrictSchema, text
@@ -54,6 +54,7 @@ def create_token(given: dict[str, Any]) -> dict[str, Any]:
         require_role("admin")
     days = given.get("expires_in_days")
     with service().database.write() as tx:
+        require_still_signed_in(tx)
         owner = get_user(tx, owner_id)
         secret, token = issue_token(
             tx,

@@ -9,9 +9,10 @@ from apiflask import APIBlueprint, Schema
 from flask import request
 from marshmallow import RAISE, fields, validate
 
-from http_api.access import bearer, require_role, service, user
+from http_api.access import bearer, require_role, require_still_signed_in, service, user
 from http_api.auditing import audit
-from http_api.passwords import PasswordText, hash_password
+from http_api.passwords import LONGEST, PasswordText, hash_password
+from http_api.signing_in import prove_oneself, require_unchanged
 from http_api.strict_fields import StrictString
 from http_api.strict_schemas import MessageOut, PageOut, PageQuery, StrictSchema, text
 from job_runner.user_rules import check_soeid
@@ -45,6 +46,11 @@ class UserIn(StrictSchema):
 
 class UserChangeIn(StrictSchema):
     password = PasswordText()
+    current_password = text(
+        1,
+        LONGEST,
+        metadata={"description": "The present one, for a new password of one's own."},
+    )
     role_name = StrictString(validate=validate.OneOf(ROLES))
 
 
@@ -117,15 +123,19 @@ def one_user(user_id: int) -> Any:
 @blueprint.output(UserOut)
 @blueprint.doc(
     summary="Change a role or a password",
-    description="Admins change anyone; everyone their own password. A new password ends the "
-    "user's tokens.",
+    description="Admins change anyone; everyone their own password, for which they give the "
+    "present one if they have one. A new password ends the user's tokens.",
 )
 def patch_user(user_id: int, given: dict[str, Any]) -> Any:
     if user_id != user().id or "role_name" in given:
         require_role("admin")
     role_name, password = given.get("role_name"), given.get("password")
+    own_password = password is not None and user_id == user().id
+    proven_hash = prove_oneself(given.get("current_password")) if own_password else None
     password_hash = None if password is None else hash_password(password)
     with service().database.write() as tx:
+        if own_password:
+            require_unchanged(tx, proven_hash)
         before = get_user(tx, user_id)
         changed = change_user(tx, user_id, role_name=role_name, password_hash=password_hash)
         if role_name is not None:
@@ -153,6 +163,7 @@ def make_link(user_id: int) -> dict[str, str]:
     require_role("admin")
     lifetime = timedelta(hours=service().settings.link_hours)
     with service().database.write() as tx:
+        require_still_signed_in(tx)
         found = get_user(tx, user_id)
         code = open_sign_in_link(tx, found.id, lifetime, service().clock)
         audit(tx, "sign_in_link_made", about=("user", found.id), soeid=found.soeid)

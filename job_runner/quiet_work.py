@@ -4,8 +4,9 @@ Owns: the thread and its queue. Invariants: one piece at a time. What is only of
 goes on, from one report to the next, once no short job has run for ``SETTLE_S``: who has one job
 done after the other isn't slowed down in between. It waits for them no longer than
 ``PATIENCE_S`` in all, so that a busy server gets on with it, too. What somebody waits for goes
-first and waits for no job. The queue is bounded: what doesn't fit is dropped, and so is everything
-when the service stops. Whoever offers work must be able to do without it.
+first and waits for no job. Both queues are bounded: what doesn't fit is dropped, and so is
+everything when the service stops. Whoever offers work must be able to do without it, and whoever
+asks for it must be able to ask again.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ from parquet_tables.progress import Report
 logger = logging.getLogger("jobsvc.quiet")
 
 MOST_WAITING = 1_000
+MOST_ASKED = 100
+"""So many pieces that were asked for wait. The newest is dropped: were it the oldest, who asked
+again and again for ever other pieces would take their turn from all who came before."""
 MOST_WATCHED = 3
 """So many threads of the HTTP server may wait for a result; it has 8 by default."""
 PATIENCE_S = 10.0
@@ -59,6 +63,8 @@ class QuietWork:
     ----------
     most_waiting : int
         Offered pieces that wait at the most.
+    most_asked : int
+        Pieces asked for that wait at the most.
     most_watched : int
         Threads that wait for a result at the most.
     patience_s : float
@@ -70,11 +76,13 @@ class QuietWork:
     def __init__(
         self,
         most_waiting: int = MOST_WAITING,
+        most_asked: int = MOST_ASKED,
         most_watched: int = MOST_WATCHED,
         patience_s: float = PATIENCE_S,
         settle_s: float = SETTLE_S,
     ) -> None:
-        self._most_waiting, self._most_watched = most_waiting, most_watched
+        self._most_waiting, self._most_asked = most_waiting, most_asked
+        self._most_watched = most_watched
         self._patience_s, self._settle_s = patience_s, settle_s
         self._changed = threading.Condition()
         self._asked: OrderedDict[Hashable, _Piece] = OrderedDict()
@@ -95,7 +103,8 @@ class QuietWork:
     def ask(self, key: Hashable, work: Work, within_s: float) -> Any | None:
         """Do this next and wait for it; None when it isn't done in time.
 
-        It goes on nevertheless. No more than a few threads wait; others get None at once.
+        It goes on nevertheless, unless too many pieces that were asked for wait already: ask again.
+        No more than a few threads wait; others get None at once.
 
         Raises
         ------
@@ -107,6 +116,8 @@ class QuietWork:
             if piece is self._running:
                 piece.is_asked = True
             elif not piece.is_asked:
+                if len(self._asked) >= self._most_asked:
+                    return None
                 piece.is_asked = True
                 self._offered.pop(key, None)
                 self._add(self._asked, piece)

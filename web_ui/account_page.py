@@ -7,6 +7,7 @@ from flask import Response
 from http_api.access import service, user
 from http_api.passwords import SHORTEST
 from storage.tokens import list_tokens
+from storage.users import password_hash_of
 from web_ui.shell import blueprint, show, signed_in
 
 TOKENS_SHOWN = 500
@@ -18,4 +19,12 @@ def account() -> Response:
     """Who I am, and the ways in that I have."""
     with service().database.read() as tx:
         tokens, total = list_tokens(tx, user().id, 0, TOKENS_SHOWN)
-    return show("account.html", me=user(), tokens=tokens, token_count=total, shortest=SHORTEST)
+        has_password = password_hash_of(tx, user().soeid) is not None
+    return show(
+        "account.html",
+        me=user(),
+        tokens=tokens,
+        token_count=total,
+        has_password=has_password,
+        shortest=SHORTEST,
+    )

@@ -88,7 +88,8 @@ def cancel_job(job_id: str) -> AnyResponse:
 def retry_job(job_id: str) -> AnyResponse:
     """Do it again and show the new job."""
     found = own_job(job_id)
-    made = retry(service(), submission(found.priority), found)
+    by = submission(found.priority, path=f"/jobs/{found.id}/retry")
+    made = retry(service(), by, found)
     return to(f"/jobs/{made.id}")
 
 

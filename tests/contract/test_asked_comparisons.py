@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 import composition_root
+from job_runner.quiet_work import MOST_ASKED
 from job_runner.settings import Settings
+from parquet_tables.progress import Report
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
@@ -43,3 +46,24 @@ def test_while_it_is_being_made_one_is_asked_to_come_again(asked_only: LiveServe
     answer = asked_only.admin.get(f"/api/sampling/jobs/{job['id']}/comparison")
     assert_problem(answer, 409, "comparison_not_ready", "Ask again")
     assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_with_many_waiting_one_is_asked_to_come_again_and_then_served(
+    asked_only: LiveServer,
+) -> None:
+    job = asked_only.draw(asked_only.new_table(200), one("random", sample_size=50))
+    path = f"/api/sampling/jobs/{job['id']}/comparison"
+    quiet, began, may_end = asked_only.service.quiet, threading.Event(), threading.Event()
+
+    def hold(_: Report) -> None:
+        began.set()
+        assert may_end.wait(30)
+
+    quiet.ask("running", hold, 0)
+    assert began.wait(30)
+    for other in range(MOST_ASKED):
+        quiet.ask(other, lambda report: None, 0)
+    assert_problem(asked_only.admin.get(path), 409, "comparison_not_ready", "Ask again")
+    may_end.set()
+    quiet.ask(MOST_ASKED - 1, lambda report: None, 30)
+    assert asked_only.admin.get(path).status_code == 200

@@ -153,7 +153,11 @@ def test_pages_of_a_table_are_told_once_an_hour_for_each_reader(world: World) ->
 
 def test_a_new_password_is_told(world: World) -> None:
     client, user = world.server.new_user()
-    body = {"password": "quite another one"}
+    body = {"password": "quite another one", "current_password": "a guess"}
+    answer = client.patch(f"/api/users/{user['id']}", json=body)
+    (entry,) = told_by(world.server, answer)
+    assert (entry["action"], entry["user_soeid"]) == ("sign_in_failed", user["soeid"])
+    body["current_password"] = PASSWORD
     answer = client.patch(f"/api/users/{user['id']}", json=body)
     (entry,) = told_by(world.server, answer)
     assert (entry["action"], entry["object_id"]) == ("password_changed", str(user["id"]))

@@ -71,6 +71,26 @@ def test_a_key_stands_for_an_import_by_its_content(server: LiveServer) -> None:
     assert not list(uploads.glob("incoming-*"))
 
 
+def test_a_retry_is_the_same_request_however_much_of_the_jobs_id_is_given(
+    server: LiveServer,
+) -> None:
+    dataset = server.new_table(5)
+    jobs = [
+        server.explore(dataset, {"sql": 'SELECT CAST(city AS INTEGER) FROM "primary"'})["id"]
+        for _ in range(2)
+    ]
+    key = {"Idempotency-Key": "again"}
+
+    def retry(job_id: str) -> httpx.Response:
+        return server.admin.post(f"/api/jobs/{job_id}/retry", headers=key)
+
+    made = {retry(one).json()["job_id"] for one in (jobs[0], jobs[0][:8], jobs[0][:12])}
+    assert len(made) == 1
+    assert_problem(retry(jobs[1][:8]), 409, "idempotency_key_reused")
+    again = server.finished(made.pop())
+    assert again["retry_of"] == jobs[0]
+
+
 @pytest.mark.parametrize("key", ["", "x" * 256, "ä"])
 def test_a_key_that_cannot_be_is_refused(server: LiveServer, key: str) -> None:
     path = f"/api/sampling/datasets/{server.new_table(5)}/jobs"

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import httpx
 import pytest
@@ -176,6 +177,26 @@ def test_no_secret_and_no_value_of_a_table_is_logged(session: Session) -> None:
     assert len(session.secrets) == 8
     logged = "\n".join(json.dumps(told, ensure_ascii=False) for told in session.records)
     assert [secret for secret in session.secrets if secret in logged] == []
+
+
+UNMATCHED_LINE = (
+    r"\S+ INFO jobsvc\.access GET (\S+) 404 [0-9.]+ ms \d+ bytes "
+    r"\[request_id=[0-9a-f-]+ method=GET route=unmatched\]\n"
+)
+
+
+def test_no_path_can_imitate_another_part_of_its_line(tmp_path: Path) -> None:
+    forged = "/x 200 0.1 ms 12 bytes [request_id=a user_id=1 method=GET route=/health]"
+    paths = [forged, f"{forged}\n2025-07-07 INFO", "/a%20b", "/Größe", "/it's,(fine)"]
+    with ServerProcess(tmp_path / "data") as server:
+        client = server.client()
+        for path in paths:
+            assert client.get(quote(path)).status_code == 404
+        client.get("/health")
+        lines = [line for line in server.wait_for("GET /health ") if "jobsvc.access" in line]
+    told = [re.fullmatch(UNMATCHED_LINE, line) for line in lines[:-1]]
+    assert [unquote(line[1]) for line in told if line] == paths
+    assert "GET /it's,(fine) 404" in lines[-2]
 
 
 def test_text_tells_the_same_and_the_access_lines_can_be_left_out(tmp_path: Path) -> None:

@@ -168,3 +168,22 @@ def test_a_full_queue_drops_what_is_offered(made: Make) -> None:
     quiet.offer("end", lambda report: end.set())
     assert end.wait(SOON_S)
     assert done == [0, 1]
+
+
+def test_a_full_queue_drops_what_is_asked_for_last_until_there_is_room(made: Make) -> None:
+    quiet, gate, done = made(most_asked=2), Gate(), []
+
+    def ask(name: str, within_s: float = 0) -> Any:
+        return quiet.ask(name, lambda report: done.append(name) or name, within_s)
+
+    quiet.offer("running", gate)
+    assert gate.began.wait(SOON_S)
+    quiet.offer("offered", lambda report: done.append("offered"))
+    for name in ("first", "second", "third", "offered", "first"):
+        assert ask(name) is None
+    gate.may_end.set()
+    assert ask("second", SOON_S) == "second"
+    assert ask("third", SOON_S) == "third"
+    assert ask("end", SOON_S) == "end"
+    assert [name for name in done if name != "offered"] == ["first", "second", "third", "end"]
+    assert done.count("offered") == 1

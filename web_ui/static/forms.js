@@ -27,7 +27,8 @@ export function body(form) {
   };
   for (const field of form.elements) {
     if (!field.name || field.disabled || (field.type === "radio" && !field.checked)) continue;
-    const text = field.type === "checkbox" ? field.checked : field.value.trim();
+    const text = field.type === "checkbox" ? field.checked
+      : field.type === "password" ? field.value : field.value.trim(); // a password is taken as it is typed
     if (text === "" && field.dataset.empty === undefined) continue;
     if (field.dataset.as === "number") put(field.name, Number(text));
     else if (field.dataset.as === "list") put(field.name, text.split(",").map((part) => part.trim()).filter(Boolean));

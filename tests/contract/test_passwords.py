@@ -1,0 +1,168 @@
+"""Passwords: guessing and changing them, and what ends while it is checked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
+
+import pytest
+
+from http_api import signing_in, tokens_routes, users_routes
+from http_api.passwords import check_password
+from http_api.sign_in_throttle import SignInThrottle
+from tests.contract.problems import assert_problem
+from tests.live_server import PASSWORD, LiveServer
+
+
+class Held:
+    """A step of the server that waits once it is done."""
+
+    def __init__(self, step: Callable[..., object]) -> None:
+        self.step = step
+        self.done, self.may_go_on = threading.Event(), threading.Event()
+
+    def __call__(self, *given: object) -> object:
+        result = self.step(*given)
+        self.done.set()
+        assert self.may_go_on.wait(30)
+        return result
+
+
+def test_repeated_failures_are_slowed_for_that_account_alone(server: LiveServer) -> None:
+    _, user = server.new_user()
+    _, other = server.new_user()
+    nobody = server.client(None)
+    wrong = {"soeid": user["soeid"], "password": "not this one"}
+    for _ in range(6):
+        answer = nobody.post("/api/users/login", json=wrong)
+    assert_problem(answer, 429, "too_many_attempts")
+    assert int(answer.headers["Retry-After"]) >= 1
+    login = nobody.post("/api/users/login", json={"soeid": other["soeid"], "password": PASSWORD})
+    assert login.status_code == 200
+
+
+def test_failures_of_made_up_accounts_do_not_free_the_one_that_is_slowed(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signing_in, "throttle", SignInThrottle(lambda: 0.0, most_kept=3))
+    _, user = server.new_user()
+    nobody = server.client(None)
+
+    def fail(soeid: str) -> int:
+        login = {"soeid": soeid, "password": "not this one"}
+        return nobody.post("/api/users/login", json=login).status_code
+
+    assert [fail(user["soeid"]) for _ in range(6)] == [401] * 5 + [429]
+    assert [fail(f"mu{made_up:05d}") for made_up in range(4)] == [401] * 4
+    assert fail(user["soeid"]) == 429
+
+
+@pytest.mark.parametrize("change", ["PATCH", "DELETE"])
+def test_a_password_that_ends_while_it_is_checked_opens_nothing(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    _, user = server.new_user()
+    nobody, check = server.client(None), Held(check_password)
+    login = {"soeid": user["soeid"], "password": PASSWORD}
+    monkeypatch.setattr(signing_in, "check_password", check)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(nobody.post, "/api/users/login", json=login)
+        assert check.done.wait(30)
+        body = {"json": {"password": "a new password"}} if change == "PATCH" else {}
+        answer = server.admin.request(change, f"/api/users/{user['id']}", **body)  # type: ignore[arg-type]
+        check.may_go_on.set()
+        assert answer.status_code == 200
+        assert_problem(asked.result(), 401, "bad_credentials")
+
+
+def test_a_user_changes_their_own_password(server: LiveServer) -> None:
+    client, user = server.new_user()
+    made = server.admin.post(f"/api/users/{user['id']}/sign-in-link").json()["link"]
+    link = f"/sign-in?{made.partition('?')[2]}"
+    assert server.client(None).get(link).status_code == 200
+    body = {"password": "another password", "current_password": PASSWORD}
+    assert client.patch(f"/api/users/{user['id']}", json=body).status_code == 200
+    assert_problem(client.get("/api/users/me"), 401, "unauthorized")
+    login = {"soeid": user["soeid"], "password": "another password"}
+    assert server.client(None).post("/api/users/login", json=login).status_code == 200
+    assert server.client(None).get(link).status_code == 404
+
+
+def test_a_stolen_token_does_not_change_the_password_and_guesses_are_slowed(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signing_in, "throttle", SignInThrottle(lambda: 0.0))
+    client, user = server.new_user("admin")
+    path, loc = f"/api/users/{user['id']}", ["body", "current_password"]
+    answer = client.patch(path, json={"password": "a thief's own"})
+    document = assert_problem(answer, 422, "invalid_request", "present password")
+    assert document["errors"][0]["loc"] == loc
+    wrong = {"password": "a thief's own", "current_password": "a guess"}
+    for _ in range(5):
+        document = assert_problem(client.patch(path, json=wrong), 422, "wrong_password", "present")
+        assert document["errors"][0]["loc"] == loc
+    assert_problem(client.patch(path, json=wrong), 429, "too_many_attempts")
+    login = {"soeid": user["soeid"], "password": PASSWORD}
+    answer = server.client(None).post("/api/users/login", json=login)
+    assert_problem(answer, 429, "too_many_attempts")
+    assert client.patch(path, json={"role_name": "admin"}).status_code == 200
+    assert client.get("/api/users/me").json() == user
+
+
+def test_a_user_without_a_password_sets_one_and_an_admin_sets_anyones(server: LiveServer) -> None:
+    body = {"soeid": "nopassw", "role_name": "viewer"}
+    user = server.admin.post("/api/users", json=body).json()
+    made = server.admin.post("/api/tokens", json={"name": "x", "user_id": user["id"]}).json()
+    path, nobody = f"/api/users/{user['id']}", server.client(None)
+    for client, password in (
+        (server.client(made["token"]), "the first password"),
+        (server.admin, "the second password"),
+    ):
+        assert client.patch(path, json={"password": password}).status_code == 200
+        login = {"soeid": user["soeid"], "password": password}
+        assert nobody.post("/api/users/login", json=login).status_code == 200
+
+
+def test_a_present_password_that_ends_while_it_is_checked_changes_nothing(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, user = server.new_user()
+    path, check = f"/api/users/{user['id']}", Held(check_password)
+    body = {"password": "a thief's own", "current_password": PASSWORD}
+    monkeypatch.setattr(signing_in, "check_password", check)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(client.patch, path, json=body)
+        assert check.done.wait(30)
+        assert server.admin.patch(path, json={"password": "a new password"}).status_code == 200
+        check.may_go_on.set()
+        assert_problem(asked.result(), 422, "wrong_password")
+    login = {"soeid": user["soeid"], "password": "a new password"}
+    assert server.client(None).post("/api/users/login", json=login).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("routes", "path", "body"),
+    [
+        (tokens_routes, "/api/tokens", {"name": "x", "user_id": 1}),
+        (users_routes, "/api/users/1/sign-in-link", {}),
+    ],
+    ids=["token", "link"],
+)
+def test_a_token_that_ends_while_it_is_used_makes_no_other_way_in(
+    server: LiveServer,
+    monkeypatch: pytest.MonkeyPatch,
+    routes: ModuleType,
+    path: str,
+    body: dict[str, object],
+) -> None:
+    client, _ = server.new_user("admin")
+    check = Held(routes.require_role)
+    monkeypatch.setattr(routes, "require_role", check)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(client.post, path, json=body)
+        assert check.done.wait(30)
+        assert client.post("/api/users/logout").status_code == 200
+        check.may_go_on.set()
+        assert_problem(asked.result(), 401, "unauthorized", "Sign in")
