@@ -12,7 +12,7 @@ from marshmallow import RAISE, fields, validate
 from http_api.access import bearer, require_role, require_still_signed_in, service, user
 from http_api.auditing import audit
 from http_api.passwords import LONGEST, PasswordText, hash_password
-from http_api.signing_in import prove_oneself, require_unchanged
+from http_api.signing_in import must_prove_oneself, prove_oneself, require_unchanged
 from http_api.strict_fields import StrictString
 from http_api.strict_schemas import MessageOut, PageOut, PageQuery, StrictSchema, text
 from job_runner.user_rules import check_soeid
@@ -123,18 +123,18 @@ def one_user(user_id: int) -> Any:
 @blueprint.output(UserOut)
 @blueprint.doc(
     summary="Change a role or a password",
-    description="Admins change anyone; everyone their own password, for which they give the "
+    description="Admins change anyone; others their own password, for which they give the "
     "present one if they have one. A new password ends the user's tokens.",
 )
 def patch_user(user_id: int, given: dict[str, Any]) -> Any:
     if user_id != user().id or "role_name" in given:
         require_role("admin")
     role_name, password = given.get("role_name"), given.get("password")
-    own_password = password is not None and user_id == user().id
-    proven_hash = prove_oneself(given.get("current_password")) if own_password else None
+    proves = password is not None and user_id == user().id and must_prove_oneself(user())
+    proven_hash = prove_oneself(given.get("current_password")) if proves else None
     password_hash = None if password is None else hash_password(password)
     with service().database.write() as tx:
-        if own_password:
+        if proves:
             require_unchanged(tx, proven_hash)
         before = get_user(tx, user_id)
         changed = change_user(tx, user_id, role_name=role_name, password_hash=password_hash)

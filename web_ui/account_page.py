@@ -6,6 +6,7 @@ from flask import Response
 
 from http_api.access import service, user
 from http_api.passwords import SHORTEST
+from http_api.signing_in import must_prove_oneself
 from storage.tokens import list_tokens
 from storage.users import password_hash_of
 from web_ui.shell import blueprint, show, signed_in
@@ -19,12 +20,12 @@ def account() -> Response:
     """Who I am, and the ways in that I have."""
     with service().database.read() as tx:
         tokens, total = list_tokens(tx, user().id, 0, TOKENS_SHOWN)
-        has_password = password_hash_of(tx, user().soeid) is not None
+        proves = must_prove_oneself(user()) and password_hash_of(tx, user().soeid) is not None
     return show(
         "account.html",
         me=user(),
         tokens=tokens,
         token_count=total,
-        has_password=has_password,
+        asks_password=proves,
         shortest=SHORTEST,
     )
