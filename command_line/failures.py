@@ -6,6 +6,7 @@ left by Ctrl-C while it waited.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -61,9 +62,19 @@ def told_plainly() -> Iterator[None]:
         raise
     except OSError as error:
         kind = Unreachable if isinstance(error, PermissionError) else CommandFailed
-        raise kind(": ".join(filter(None, (error.strerror, error.filename)))) from None
+        raise kind(_told(error)) from None
     except Exception as error:
         fault = passing_fault(error)
         if fault is None:
             raise
         raise Unreachable(fault.message) from None
+
+
+def _told(error: OSError) -> str:
+    """What the system says, and of which file, as far as it says so."""
+    if not error.strerror:
+        return str(error) or type(error).__name__
+    name = error.filename  # what was given for a path: text, bytes, a Path, a descriptor
+    if name is None or name == "":
+        return str(error.strerror)
+    return f"{error.strerror}: {os.fsdecode(name) if isinstance(name, bytes) else name}"

@@ -16,7 +16,7 @@ from pathlib import Path
 from storage.checking import Findings, Told, check, open_to_read
 from storage.data_directory import DataDirectory
 from storage.data_files import DataFiles
-from storage.durable import building_beside, sync, sync_tree
+from storage.durable import building_in, sync, sync_tree
 from storage.errors import CannotOpenDatabase, Conflict, InvalidValue
 from storage.machine_faults import damage
 from storage.queries import statement
@@ -46,7 +46,7 @@ def back_up(directory: DataDirectory, target: Path, told: Told) -> BackedUp:
     with (
         closing(open_to_read(directory.database_path)) as database,
         directory.files_lock.reading(),
-        building_beside(target) as folder,
+        building_in(target.parent) as folder,
     ):
         snapshot, archive = folder / DATABASE, folder / "archive"
         hashes = _snapshot(database, snapshot)
@@ -72,7 +72,7 @@ def restore(archive: Path, directory: DataDirectory, told: Told) -> Findings:
     if root.exists() and any(root.iterdir()):
         raise Conflict(f"{root} is not empty. Restore into a new directory.")
     root.parent.mkdir(parents=True, exist_ok=True)
-    with building_beside(root) as folder:
+    with building_in(root.parent) as folder:
         restored = folder / "data"
         restored.mkdir(mode=0o700)
         _unpack(archive, restored)

@@ -36,33 +36,59 @@ def sync_tree(root: Path) -> None:
 
 
 @contextmanager
-def building_beside(target: Path) -> Iterator[Path]:
-    """A folder on ``target``'s file system to build it in, gone afterwards.
+def building_in(place: Path) -> Iterator[Path]:
+    """A new folder in ``place``, for what is then renamed to where it belongs; gone afterwards.
 
     Folders that killed processes left there are removed. One that is at work holds a lock on its
     folder, so two processes never clear each other's away.
     """
-    for left in target.parent.glob(f"{BUILDING}*"):
-        with _held(left) as free:
-            if free:
-                shutil.rmtree(left)
-    folder = Path(tempfile.mkdtemp(prefix=BUILDING, dir=target.parent))
-    with _held(folder):
+    clear_left(place)
+    folder, lock = _new_folder(place)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def clear_left(place: Path) -> None:
+    """Remove the folders that killed processes of this user left; other things stay as they are."""
+    for left in place.glob(f"{BUILDING}*"):
         try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            lock = _lock(left)
+        except OSError:  # a file, a link, not for us to read, or gone by now
+            continue
+        if lock is None:
+            continue
+        if os.fstat(lock).st_uid == os.geteuid():
+            shutil.rmtree(left, ignore_errors=True)
+        os.close(lock)
 
 
-@contextmanager
-def _held(folder: Path) -> Iterator[bool]:
-    """Hold a folder's lock; False if another process does."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _new_folder(place: Path) -> tuple[Path, int]:
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=BUILDING, dir=place))
+        try:
+            lock = _lock(folder)
+        except FileNotFoundError:
+            lock = None
+        if lock is not None:
+            return folder, lock
+        # Another process took it for one that was left, before the lock was there.
+
+
+def _lock(folder: Path) -> int | None:
+    """Lock a folder; None if another process has it, or has removed it just now."""
+    # Without O_NONBLOCK a pipe of that name would be waited for.
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        yield False
-    else:
-        yield True
-    finally:
+        if os.path.samestat(os.fstat(descriptor), folder.lstat()):
+            return descriptor
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    except BaseException:
         os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None

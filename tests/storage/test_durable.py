@@ -1,18 +1,23 @@
-"""Work in progress lies beside its target, and nobody clears another's away."""
+"""Work in progress lies where it will belong, and nobody clears another's away."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
-from storage.durable import BUILDING, building_beside
+import pytest
+
+from storage.durable import BUILDING, building_in
 
 
 def test_a_folder_to_build_in_is_gone_afterwards_whatever_happened(tmp_path: Path) -> None:
-    with building_beside(tmp_path / "target") as folder:
+    with building_in(tmp_path) as folder:
         assert folder.parent == tmp_path
         (folder / "part").write_text("half")
-    with suppress(ZeroDivisionError), building_beside(tmp_path / "target"):
+    with suppress(ZeroDivisionError), building_in(tmp_path):
         raise ZeroDivisionError
     assert not list(tmp_path.iterdir())
 
@@ -21,6 +26,56 @@ def test_what_a_killed_process_left_is_cleared_and_what_is_at_work_is_not(tmp_pa
     dead = tmp_path / f"{BUILDING}dead"
     dead.mkdir()
     (dead / "part").write_text("half")
-    with building_beside(tmp_path / "one") as first, building_beside(tmp_path / "two") as second:
+    with building_in(tmp_path) as first, building_in(tmp_path) as second:
         assert sorted(tmp_path.iterdir()) == sorted([first, second])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("kind", ["file", "link", "broken link", "pipe"])
+def test_what_only_has_the_name_of_such_a_folder_is_left_alone(tmp_path: Path, kind: str) -> None:
+    elsewhere, place = tmp_path / "elsewhere", tmp_path / "place"
+    elsewhere.mkdir()
+    (elsewhere / "kept").write_text("by its owner")
+    place.mkdir()
+    stray = place / f"{BUILDING}stray"
+    if kind == "file":
+        stray.write_text("somebody's")
+    elif kind == "pipe":
+        os.mkfifo(stray)
+    else:
+        stray.symlink_to(elsewhere if kind == "link" else tmp_path / "nothing")
+    before = stray.lstat()
+    with building_in(place) as folder:
+        assert sorted(place.iterdir()) == sorted([stray, folder])
+    assert stray.lstat() == before
+    assert (elsewhere / "kept").read_text() == "by its owner"
+
+
+def test_another_users_folder_is_left_alone(tmp_path: Path) -> None:
+    theirs = tmp_path / f"{BUILDING}theirs"
+    theirs.mkdir()
+    if os.geteuid() == 0:
+        os.chown(theirs, 12345, 12345)
+    else:
+        theirs.chmod(0)  # like one that isn't ours to read
+    with building_in(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == [theirs]
+
+
+def test_a_new_folder_is_its_makers_however_many_start_at_once(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from storage.durable import building_in\n"
+        "for _ in range(300):\n"
+        "    with building_in(Path(sys.argv[1])) as folder:\n"
+        "        (folder / 'part').write_text('whole')\n"
+        "        assert (folder / 'part').read_text() == 'whole'"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    builders = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    for builder in builders:
+        _, errors = builder.communicate(timeout=60)
+        assert builder.returncode == 0, errors
     assert not list(tmp_path.iterdir())

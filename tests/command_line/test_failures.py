@@ -1,0 +1,29 @@
+"""What the system refuses is one line, whatever it says of the file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from command_line.failures import CommandFailed, told_plainly
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(5, "Input/output error", "a.tar"), "Input/output error: a.tar"),
+        (OSError(5, "Input/output error", Path("a.tar")), "Input/output error: a.tar"),
+        (OSError(5, "Input/output error", os.fsencode("ä.tar")), "Input/output error: ä.tar"),
+        (OSError(5, "Input/output error", 7), "Input/output error: 7"),
+        (OSError(5, "Input/output error"), "Input/output error"),
+        (OSError("cannot read from it"), "cannot read from it"),
+        (OSError(), "OSError"),
+    ],
+    ids=str,
+)
+def test_an_error_of_the_system_is_told_in_one_line(error: OSError, told: str) -> None:
+    with pytest.raises(CommandFailed) as failed, told_plainly():
+        raise error
+    assert failed.value.format_message() == told
