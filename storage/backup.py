@@ -8,28 +8,16 @@ restore is in place whole and checked, or not at all.
 from __future__ import annotations
 
 import sqlite3
-import tarfile
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
+from storage.backup_archive import DATABASE, BackedUp, unpack, write_archive
 from storage.checking import Findings, Told, check, open_to_read
 from storage.data_directory import DataDirectory
-from storage.data_files import DataFiles
 from storage.durable import building_in, sync, sync_tree
 from storage.errors import CannotOpenDatabase, Conflict, InvalidValue
 from storage.machine_faults import damage
 from storage.queries import statement
-
-DATABASE = "jobsvc.sqlite3"
-
-
-@dataclass(frozen=True)
-class BackedUp:
-    """What went into a backup."""
-
-    files: int
-    size_bytes: int
 
 
 def back_up(directory: DataDirectory, target: Path, told: Told) -> BackedUp:
@@ -50,8 +38,7 @@ def back_up(directory: DataDirectory, target: Path, told: Told) -> BackedUp:
     ):
         snapshot, archive = folder / DATABASE, folder / "archive"
         hashes = _snapshot(database, snapshot)
-        done = _write_archive(directory, snapshot, hashes, archive, told)
-        archive.chmod(0o600)  # it holds what the data directory keeps to its owner
+        done = write_archive(directory, snapshot, hashes, archive, told)
         sync(archive)
         archive.replace(target)
         sync(target.parent)
@@ -75,7 +62,7 @@ def restore(archive: Path, directory: DataDirectory, told: Told) -> Findings:
     with building_in(root.parent) as folder:
         restored = folder / "data"
         restored.mkdir(mode=0o700)
-        _unpack(archive, restored)
+        unpack(archive, restored)
         findings = check(DataDirectory(restored), told)
         if findings.faults:
             first = findings.faults[0]
@@ -97,31 +84,3 @@ def _snapshot(database: sqlite3.Connection, target: Path) -> list[str]:
             f"The database can't be copied: {error}."
         ) from None
     return sorted(row[0] for row in rows)
-
-
-def _write_archive(
-    directory: DataDirectory, snapshot: Path, hashes: list[str], target: Path, told: Told
-) -> BackedUp:
-    store = DataFiles(directory.files_dir)
-    size_bytes = 0
-    with tarfile.open(target, "x:") as archive:  # Parquet is packed already
-        archive.add(snapshot, DATABASE)
-        for place, sha256 in enumerate(hashes):
-            told(place / len(hashes), f"file {sha256[:12]}")
-            path = store.path(sha256)
-            archive.add(path, str(path.relative_to(directory.root)))
-            size_bytes += path.stat().st_size
-    told(1.0, "written")
-    return BackedUp(len(hashes), size_bytes)
-
-
-def _unpack(archive: Path, target: Path) -> None:
-    try:
-        with tarfile.open(archive, "r:") as packed:
-            packed.extractall(target, filter="data")
-    except (tarfile.TarError, EOFError) as error:
-        raise InvalidValue(f"{archive} is no backup of jobsvc ({error}).") from None
-    if not (target / DATABASE).is_file():
-        raise InvalidValue(f"{archive} is no backup of jobsvc: it holds no database.")
-    for path in target.glob("files/??/*"):
-        path.chmod(0o400)

@@ -41,6 +41,20 @@ def run(data_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     return run_command
 
 
+@pytest.fixture
+def filled(run: Run, tmp_path: Path, data_dir: Path) -> Path:
+    """A data directory with a table, a sample and a residual."""
+    table = write_csv(tmp_path / "table.csv", 500)
+    run("import", str(table), "--dataset", "Sales")
+    run("sample", "Sales", "--size", "10", "--residual", "--name", "q1", "--seed", "4")
+    return data_dir
+
+
+def stored(data_dir: Path) -> list[Path]:
+    """The data files, the smallest first."""
+    return sorted((data_dir / "files").glob("??/*.parquet"), key=lambda path: path.stat().st_size)
+
+
 def paths_of(group: click.Group) -> list[tuple[str, ...]]:
     """The names that lead to each command of a group and of the groups in it."""
     context = click.Context(group)

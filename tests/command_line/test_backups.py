@@ -1,0 +1,92 @@
+"""A backup made while a server works is whole; a restore makes a directory of it, or nothing."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+from tests.command_line.conftest import Run, stored
+from tests.live_server import LiveServer
+
+
+def test_a_restored_backup_is_the_same(run: Run, filled: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "backup.tar"
+    assert "3 data files" in run("backup", str(archive)).stdout
+    again = tmp_path / "again"
+    restored = run("restore", str(archive), "--data-dir", str(again))
+    assert "2 commits and 3 files" in restored.stdout
+    assert [path.name for path in stored(again)] == [path.name for path in stored(filled)]
+    options = ("--size", "10", "--seed", "4", "--ref", "main")
+    rows = []
+    for place in (filled, again):
+        output = tmp_path / f"{place.name}.csv"
+        run("sample", "Sales", *options, "--data-dir", str(place), "--output", str(output))
+        rows.append(output.read_text())
+    assert rows[0] == rows[1]
+
+
+def test_a_backup_is_made_while_a_server_runs(run: Run, server: LiveServer, tmp_path: Path) -> None:
+    server.new_table(100)
+    archive = tmp_path / "backup.tar"
+    root = str(server.service.directory.root)
+    run("backup", str(archive), "--data-dir", root)
+    assert archive.stat().st_mode & 0o777 == 0o600
+    run("restore", str(archive), "--data-dir", str(tmp_path / "again"))
+
+
+def test_nothing_is_overwritten(run: Run, filled: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "backup.tar"
+    run("backup", str(archive))
+    assert "already" in run("backup", str(archive), code=1).stderr
+    assert "not empty" in run("restore", str(archive), code=1).stderr
+    assert "0 faults" in run("check").stdout
+
+
+def test_a_file_that_is_no_backup_is_refused_and_leaves_nothing(
+    run: Run, filled: Path, tmp_path: Path
+) -> None:
+    archive = tmp_path / "backup.tar"
+    run("backup", str(archive))
+    whole = archive.read_bytes()
+    again = tmp_path / "again"
+    for content in (b"no archive", whole[: len(whole) // 2], b""):
+        archive.write_bytes(content)
+        run("restore", str(archive), "--data-dir", str(again), code=1)
+        assert not again.exists()
+    tarfile.open(archive, "w").close()
+    refused = run("restore", str(archive), "--data-dir", str(again), code=1)
+    assert "holds no database" in refused.stderr
+    damaged = bytearray(whole)
+    place = whole.index(b"PAR1") + 50
+    damaged[place] ^= 1
+    archive.write_bytes(bytes(damaged))
+    failed = run("restore", str(archive), "--data-dir", str(again), code=1)
+    assert "damaged" in failed.stderr
+    assert not again.exists()
+
+
+def test_what_no_backup_holds_is_refused_and_leaves_nothing(
+    run: Run, filled: Path, tmp_path: Path
+) -> None:
+    archive, place = tmp_path / "backup.tar", tmp_path / "place"
+    place.mkdir()
+    run("backup", str(archive))
+    whole = archive.read_bytes()
+    for name in (
+        "owner.json",
+        "jobsvc.sqlite3-wal",
+        "files.lock",
+        "uploads/incoming-1",
+        f"files/ab/{'cd' * 32}.parquet",
+        f"files/ab/{'ab' * 32}.parquet.part",
+        "../outside",
+        f"{place}/outside",
+        "jobsvc.sqlite3",
+    ):
+        archive.write_bytes(whole)
+        with tarfile.open(archive, "a") as more:
+            more.addfile(tarfile.TarInfo(name))
+        refused = run("restore", str(archive), "--data-dir", str(place / "again"), code=1).stderr
+        told = [line for line in refused.splitlines() if line.startswith("Error")]
+        assert f"{archive} is no backup of jobsvc: it holds '{name}'" in told[0]
+        assert not list(place.iterdir())
