@@ -7,6 +7,7 @@ restore is in place whole and checked, or not at all.
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +20,9 @@ from storage.errors import CannotOpenDatabase, Conflict, InvalidValue
 from storage.machine_faults import damage
 from storage.queries import statement
 
+WITHOUT_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
+"""What a file system says that has no hard links, such as FAT."""
+
 
 def back_up(directory: DataDirectory, target: Path, told: Told) -> BackedUp:
     """Write a backup to ``target``, whole or not at all.
@@ -29,8 +33,8 @@ def back_up(directory: DataDirectory, target: Path, told: Told) -> BackedUp:
         There is nothing to back up; ``target`` is there already; a data file is missing; the
         database can't be read.
     """
-    if target.exists():
-        raise FileExistsError(17, "There is a file of that name already", str(target))
+    if target.exists() or target.is_symlink():
+        raise _taken(target)
     with (
         closing(open_to_read(directory.database_path)) as database,
         directory.files_lock.reading(),
@@ -40,7 +44,7 @@ def back_up(directory: DataDirectory, target: Path, told: Told) -> BackedUp:
         hashes = _snapshot(database, snapshot)
         done = write_archive(directory, snapshot, hashes, archive, told)
         sync(archive)
-        archive.replace(target)
+        _name(archive, target)
         sync(target.parent)
     return done
 
@@ -84,3 +88,32 @@ def _snapshot(database: sqlite3.Connection, target: Path) -> list[str]:
             f"The database can't be copied: {error}."
         ) from None
     return sorted(row[0] for row in rows)
+
+
+def _name(archive: Path, target: Path) -> None:
+    """Give a finished archive its name, unless something has got that name meanwhile."""
+    try:
+        target.hardlink_to(archive)  # a rename would put it in the place of what is there
+    except FileExistsError:
+        raise _taken(target) from None
+    except OSError as error:
+        if error.errno not in WITHOUT_LINKS:
+            raise
+        _name_without_links(archive, target)
+
+
+def _name_without_links(archive: Path, target: Path) -> None:
+    """The same by a rename over an empty file; a crash between the two leaves that empty file."""
+    try:
+        target.touch(mode=0o600, exist_ok=False)
+    except FileExistsError:
+        raise _taken(target) from None
+    try:
+        archive.replace(target)
+    except BaseException:
+        target.unlink()
+        raise
+
+
+def _taken(target: Path) -> FileExistsError:
+    return FileExistsError(errno.EEXIST, "There is a file of that name already", str(target))

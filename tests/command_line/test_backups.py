@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import tarfile
 from pathlib import Path
 
+import pytest
+
+from storage.backup import back_up
+from storage.data_directory import DataDirectory
 from tests.command_line.conftest import Run, stored
+from tests.forked_process import ForkedProcess, run_jobsvc
 from tests.live_server import LiveServer
 
 
@@ -90,3 +97,65 @@ def test_what_no_backup_holds_is_refused_and_leaves_nothing(
         told = [line for line in refused.splitlines() if line.startswith("Error")]
         assert f"{archive} is no backup of jobsvc: it holds '{name}'" in told[0]
         assert not list(place.iterdir())
+
+
+def test_of_two_backups_to_one_name_at_once_one_is_refused(
+    run: Run, filled: Path, tmp_path: Path
+) -> None:
+    for number in range(5):
+        place = tmp_path / f"{number}"
+        place.mkdir()
+        archive = place / "backup.tar"
+        given = ("backup", str(archive), "--data-dir", str(filled))
+        both = [ForkedProcess(run_jobsvc, given) for _ in range(2)]
+        told = sorted(one.written() for one in both)
+        assert sorted(one.wait(30) for one in both) == [0, 1], told
+        assert any("There is a file of that name already" in text for text in told)
+        assert list(place.iterdir()) == [archive]
+    run("restore", str(archive), "--data-dir", str(tmp_path / "again"))
+
+
+def without_links(source: object, target: object, **options: object) -> None:
+    """What the system says on FAT; a disk of that kind can't be had everywhere."""
+    raise PermissionError(errno.EPERM, "Operation not permitted", source, None, target)
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("kind", ["file", "link to nothing"])
+def test_a_name_that_is_taken_while_a_backup_is_written_stays_as_it_is(
+    filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool, kind: str
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    archive = place / "backup.tar"
+    if not links:
+        monkeypatch.setattr(os, "link", without_links)
+
+    def take_the_name(done: float, what: str) -> None:
+        if done < 1:
+            return
+        if kind == "file":
+            archive.write_text("another's")
+        else:
+            archive.symlink_to("nothing")
+
+    with pytest.raises(FileExistsError, match="of that name already") as refused:
+        back_up(DataDirectory(filled), archive, take_the_name)
+    assert refused.value.filename == str(archive)
+    assert list(place.iterdir()) == [archive]
+    assert archive.is_symlink() or archive.read_text() == "another's"
+
+
+def test_a_backup_can_be_made_where_files_have_no_links(
+    run: Run, filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    archive = place / "backup.tar"
+    with monkeypatch.context() as on_fat:
+        on_fat.setattr(os, "link", without_links)
+        run("backup", str(archive))
+        assert "already" in run("backup", str(archive), code=1).stderr
+    assert list(place.iterdir()) == [archive]
+    assert archive.stat().st_mode & 0o777 == 0o600
+    run("restore", str(archive), "--data-dir", str(tmp_path / "again"))

@@ -66,7 +66,7 @@ def test_a_backup(tmp_path: Path, table: State) -> None:
             directory = DataDirectory(folder / f"from-{name}")
             assert restore(folder / name, directory, lambda done, what: None).faults == ()
 
-    assert_among(kill_at_every_point(tmp_path, back_up, require), "back_up")
+    assert_among(kill_at_every_point(tmp_path, back_up, require), "_name")
 
 
 def test_a_restore(tmp_path: Path, table: State) -> None:
