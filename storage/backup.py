@@ -12,13 +12,14 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from storage.backup_archive import DATABASE, BackedUp, unpack, write_archive
+from storage.backup_archive import BackedUp, unpack, write_archive
 from storage.checking import Findings, Told, check, open_to_read
-from storage.data_directory import DataDirectory
-from storage.durable import building_in, sync, sync_tree
-from storage.errors import CannotOpenDatabase, Conflict, InvalidValue
+from storage.data_directory import DATABASE, DataDirectory
+from storage.durable import building_in, sync
+from storage.errors import CannotOpenDatabase, InvalidValue
 from storage.machine_faults import damage
 from storage.queries import statement
+from storage.restore_place import filled
 
 WITHOUT_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
 """What a file system says that has no hard links, such as FAT."""
@@ -50,30 +51,21 @@ def back_up(directory: DataDirectory, target: Path, told: Told) -> BackedUp:
 
 
 def restore(archive: Path, directory: DataDirectory, told: Told) -> Findings:
-    """Make a data directory of a backup.
+    """Make a data directory of a backup; an empty one may be there, such as a mount point.
 
     Raises
     ------
-    Conflict
-        The directory is there and not empty.
+    Conflict, DataDirectoryInUse
+        The directory is there and not empty; another process has it.
     InvalidValue
         The file is no backup, or one that is damaged.
     """
-    root = directory.root
-    if root.exists() and any(root.iterdir()):
-        raise Conflict(f"{root} is not empty. Restore into a new directory.")
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with building_in(root.parent) as folder:
-        restored = folder / "data"
-        restored.mkdir(mode=0o700)
-        unpack(archive, restored)
-        findings = check(DataDirectory(restored), told)
+    with filled(directory) as parts:
+        unpack(archive, parts)
+        findings = check(DataDirectory(parts), told)
         if findings.faults:
             first = findings.faults[0]
             raise InvalidValue(f"The backup is damaged: {first.what}: {first.problem}.")
-        sync_tree(restored)
-        restored.replace(root)  # over an empty directory, if there is one
-        sync(root.parent)
     return findings
 
 

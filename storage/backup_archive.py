@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.checking import Told
-from storage.data_directory import DataDirectory
+from storage.data_directory import DATABASE, DataDirectory
 from storage.data_files import DataFiles
 from storage.errors import InvalidValue
 
-DATABASE = "jobsvc.sqlite3"
 DATA_FILE = re.compile(r"files/([0-9a-f]{2})/\1[0-9a-f]{62}\.parquet")
 
 

@@ -13,13 +13,18 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Set
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from storage.durable import BUILDING, clear_left
 from storage.errors import DamagedDatabase, DataDirectoryInUse
 from storage.files_lock import FilesLock
 
+DATABASE = "jobsvc.sqlite3"
+PARTS = "parts"
+"""The folder, in one that a restore builds in, of what it then moves into the directory itself."""
 INCOMING = "incoming-"
 """What the names of uploads begin with that no job has taken over yet."""
 
@@ -40,7 +45,7 @@ class DataDirectory:
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().resolve()
-        self.database_path = self.root / "jobsvc.sqlite3"
+        self.database_path = self.root / DATABASE
         self.files_dir = self.root / "files"
         self.uploads_dir = self.root / "uploads"
         self.scratch_dir = self.root / "scratch"
@@ -58,16 +63,11 @@ class DataDirectory:
         DataDirectoryInUse
             Another process has it; the text says which.
         DamagedDatabase
-            There are data files, but no database: a start would take them for strays.
+            There are data files, but no database: a start would take them for strays. Or a restore
+            was cut short before the database was there.
         """
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(self.root, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            raise DataDirectoryInUse(self._who_has_it()) from None
-        self._lock = lock
+        self._take()
         try:
             self._require_database()
             self._sweep()
@@ -76,11 +76,35 @@ class DataDirectory:
             self._unlock()
             raise
 
+    @contextmanager
+    def reserved(self) -> Iterator[None]:
+        """Keep every other process out of a directory that is there, and leave no owner's note.
+
+        Raises
+        ------
+        DataDirectoryInUse
+            Another process has it.
+        """
+        self._take()
+        try:
+            yield
+        finally:
+            self._unlock()
+
     def release(self) -> None:
         """Give the directory back."""
         if self._lock is not None:
             self._note_path.unlink(missing_ok=True)
             self._unlock()
+
+    def _take(self) -> None:
+        lock = os.open(self.root, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            raise DataDirectoryInUse(self._who_has_it()) from None
+        self._lock = lock
 
     def _unlock(self) -> None:
         if self._lock is not None:
@@ -133,8 +157,11 @@ class DataDirectory:
         )
 
     def _require_database(self) -> None:
-        there = self.database_path.exists() and self.database_path.stat().st_size > 0
-        if not there and any(self.files_dir.glob("??/*.parquet")):
+        if self.database_path.exists() and self.database_path.stat().st_size > 0:
+            return
+        if any(self.root.glob(f"{BUILDING}*/{PARTS}")):
+            raise DamagedDatabase(f"a restore into {self.root} was cut short")
+        if any(self.files_dir.glob("??/*.parquet")):
             raise DamagedDatabase(f"there are data files in {self.root}, but no database")
 
     def _sweep(self) -> None:
@@ -149,5 +176,6 @@ class DataDirectory:
             self.counts_dir,
         ):
             directory.mkdir(mode=0o700, exist_ok=True)
+        clear_left(self.root)
         for unfinished in self.counts_dir.glob("*.part"):
             unfinished.unlink()

@@ -193,3 +193,23 @@ def test_a_backup_that_does_not_fit_leaves_nothing(disk: SmallDisk) -> None:
     assert failed.returncode == 1
     assert "No space left" in failed.output
     assert sorted(disk.root.iterdir()) == before
+
+
+def test_a_restore_that_does_not_fit_leaves_nothing_and_one_that_fits_may_fill_a_mount_point(
+    disk: SmallDisk, tmp_path: Path
+) -> None:
+    data_dir, archive = tmp_path / "data", tmp_path / "backup.tar"
+    with serving(data_dir) as server:
+        client = server.client()
+        assert finished(client, import_table(client).json()["job_id"])["status"] == "completed"
+        assert server.terminate() == 0
+    assert jobsvc("backup", str(archive), "--data-dir", str(data_dir)).returncode == 0
+    restore = ("restore", str(archive), "--data-dir")
+    disk.fill(LITTLE_BYTES)
+    failed = jobsvc(*restore, str(disk.root / "again"))
+    assert failed.returncode == 1
+    assert "No space left" in failed.output
+    assert [path.name for path in disk.root.iterdir()] == ["ballast"]
+    disk.make_room()
+    assert jobsvc(*restore, str(disk.root)).returncode == 0  # nothing is renamed over a mount
+    require_sound(disk.root)

@@ -19,6 +19,7 @@ from tests.faults.named_kills import (
     kill_at_every_point,
     require_sound,
 )
+from tests.forked_process import jobsvc
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -84,4 +85,27 @@ def test_a_restore(tmp_path: Path, table: State) -> None:
         for name in whole:
             require_sound(folder / name, deepcopy(table.books))
 
-    assert_among(kill_at_every_point(tmp_path, restore_it, require), "restore")
+    assert_among(kill_at_every_point(tmp_path, restore_it, require), "_put_there_at_once")
+
+
+def test_a_restore_into_an_empty_directory(tmp_path: Path, table: State) -> None:
+    archive = str(tmp_path / "backup.tar")
+    backed_up = run(dying.command, None, "backup", archive, "--data-dir", str(table.data_dir))
+    assert backed_up.code == 0
+
+    def restore_it(folder: Path, fatal: str | None) -> Ended:
+        (folder / "data").mkdir(exist_ok=True)
+        return run(dying.command, fatal, "restore", archive, "--data-dir", str(folder / "data"))
+
+    def require(folder: Path, ended: Ended) -> None:
+        data_dir = folder / "data"
+        if not (data_dir / "jobsvc.sqlite3").exists():
+            if list(data_dir.iterdir()):
+                refused = jobsvc("serve", "--port", "0", "--data-dir", str(data_dir))
+                assert refused.returncode == 3
+                assert "cut short" in refused.output
+            assert restore_it(folder, None).code == 0
+        require_sound(data_dir, deepcopy(table.books))
+        assert not list(data_dir.glob(".*"))
+
+    assert_among(kill_at_every_point(tmp_path, restore_it, require), "_move")

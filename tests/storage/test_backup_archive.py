@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.backup_archive import DATABASE, unpack
+from storage.backup_archive import unpack
+from storage.data_directory import DATABASE
 from storage.errors import InvalidValue
 
 FILE = f"files/ab/{'ab' * 32}.parquet"

@@ -1,0 +1,141 @@
+"""A directory that is there is filled from within: whole, or empty again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from storage.data_directory import DATABASE, PARTS, DataDirectory, Owner
+from storage.durable import BUILDING
+from storage.errors import Conflict, DamagedDatabase, DataDirectoryInUse
+from storage.restore_place import filled
+
+ME = Owner(4242, "jobsvc serve", "2025-07-07T00:00:00+00:00")
+FILE = f"files/ab/{'ab' * 32}.parquet"
+
+
+def put_parts(folder: Path) -> None:
+    (folder / FILE).parent.mkdir(parents=True)
+    (folder / FILE).write_text("rows")
+    (folder / DATABASE).write_text("a database")
+
+
+def content(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir()}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    made = tmp_path / "data"
+    made.mkdir(mode=0o750)
+    return made
+
+
+def cut_short(root: Path, *, half_moved: bool) -> Path:
+    """What a restore leaves that is killed before or between its two moves."""
+    folder = root / f"{BUILDING}dead"
+    put_parts(folder / PARTS)
+    if half_moved:
+        (folder / PARTS / "files").rename(root / "files")
+    return folder
+
+
+def test_a_directory_that_is_there_stays_the_same_one(root: Path) -> None:
+    before = root.stat()
+    with filled(DataDirectory(root)) as parts:
+        put_parts(parts)
+        assert not (root / DATABASE).exists()
+    assert content(root) == {FILE, DATABASE}
+    assert (root.stat().st_ino, root.stat().st_mode) == (before.st_ino, before.st_mode)
+
+
+def test_after_an_error_it_is_as_empty_as_it_was(root: Path) -> None:
+    with suppress(ZeroDivisionError), filled(DataDirectory(root)) as parts:
+        put_parts(parts)
+        raise ZeroDivisionError
+    assert not list(root.iterdir())
+
+
+def test_after_an_error_between_the_moves_it_is_as_empty_as_it_was(root: Path) -> None:
+    with pytest.raises(FileNotFoundError), filled(DataDirectory(root)) as parts:
+        (parts / FILE).parent.mkdir(parents=True)  # and no database
+    assert not list(root.iterdir())
+
+
+@pytest.mark.parametrize("half_moved", [False, True])
+def test_where_one_was_cut_short_a_start_is_refused_and_the_next_restore_is_not(
+    root: Path, half_moved: bool
+) -> None:
+    cut_short(root, half_moved=half_moved)
+    directory = DataDirectory(root)
+    with pytest.raises(DamagedDatabase, match="cut short"):
+        directory.acquire(ME)
+    with filled(directory) as parts:
+        assert not (root / "files").exists()
+        put_parts(parts)
+    assert content(root) == {FILE, DATABASE}
+    directory.acquire(ME)
+    directory.release()
+
+
+def test_a_start_clears_the_folder_of_one_that_was_killed_when_all_was_in_its_place(
+    root: Path,
+) -> None:
+    put_parts(root)
+    (root / f"{BUILDING}dead" / PARTS).mkdir(parents=True)
+    directory = DataDirectory(root)
+    directory.acquire(ME)
+    directory.release()
+    assert not list(root.glob(f"{BUILDING}*"))
+    assert content(root) == {FILE, DATABASE}
+
+
+@pytest.mark.parametrize("left", ["nothing", "before the moves", "a table of somebody's"])
+def test_files_that_no_restore_put_there_are_never_removed(root: Path, left: str) -> None:
+    if left == "before the moves":
+        cut_short(root, half_moved=False)
+    elif left == "a table of somebody's":
+        cut_short(root, half_moved=True)
+        (root / "table.csv").write_text("id")
+    (root / "files").mkdir(exist_ok=True)
+    (root / "files" / "kept").write_text("rows")
+    with pytest.raises(Conflict, match="not empty"), filled(DataDirectory(root)):
+        pass
+    assert (root / "files" / "kept").read_text() == "rows"
+
+
+def test_of_two_restores_into_one_directory_the_second_is_refused(root: Path) -> None:
+    with filled(DataDirectory(root)) as parts:
+        put_parts(parts)
+        with pytest.raises(DataDirectoryInUse), filled(DataDirectory(root)):
+            pass
+    assert content(root) == {FILE, DATABASE}
+
+
+def test_of_two_restores_that_make_one_directory_the_second_is_refused(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+
+    def restored(before_it_ends: Callable[[], None]) -> None:
+        with filled(DataDirectory(root)) as parts:
+            put_parts(parts)
+            before_it_ends()
+
+    def the_first() -> None:
+        restored(lambda: None)
+        (root / FILE).write_text("the first's")
+
+    with pytest.raises(Conflict, match="not empty"):
+        restored(the_first)
+    assert (root / FILE).read_text() == "the first's"
+    assert list(tmp_path.iterdir()) == [root]
+
+
+def test_no_server_starts_where_a_restore_is_at_work(root: Path) -> None:
+    with filled(DataDirectory(root)) as parts:
+        put_parts(parts)
+        with pytest.raises(DataDirectoryInUse):
+            DataDirectory(root).acquire(ME)
+    assert content(root) == {FILE, DATABASE}
