@@ -34,13 +34,13 @@ def parquet(directory: Path, query: str, rows_a_group: int) -> bytes:
 
 
 def test_of_a_parquet_file_only_the_first_rows_are_read(server: LiveServer, tmp_path: Path) -> None:
-    # 8 GB of text in a file of a kilobyte, in one row group.
-    rows = "SELECT 1 AS a, repeat('y', 2000) AS c FROM range(4_000_000)"
+    # 2 GB of text in a file of a kilobyte, in one row group.
+    rows = "SELECT 1 AS a, repeat('y', 2000) AS c FROM range(1_000_000)"
     content = parquet(tmp_path, rows, 100_000_000)
     began = time.monotonic()
     (table,) = preview(server, content, "file.parquet").json()["tables"]
     assert time.monotonic() - began < 5  # alone it is 0.02
-    assert (table["row_count"], len(table["data"])) == (4_000_000, 20)
+    assert (table["row_count"], len(table["data"])) == (1_000_000, 20)
     assert table["data"][0] == {"a": 1, "c": "y" * 2000}
     assert not list(server.service.directory.scratch_dir.iterdir())
     assert not list(server.service.directory.spill_dir.iterdir())

@@ -63,11 +63,11 @@ class Enough(Exception):
 def test_a_huge_row_group_is_streamed_without_spilling_and_stopped_at_once(
     parquet: ParquetDatabase, tmp_path: Path
 ) -> None:
-    # 8 GB of text in a file of a kilobyte.
+    # 4 GB of text in a file of a kilobyte.
     source = tmp_path / "source.parquet"
     with parquet.cursor() as cursor:
         cursor.execute(
-            f"COPY (SELECT repeat('y', 2000) AS c FROM range(4_000_000)) TO '{source}' "
+            f"COPY (SELECT repeat('y', 2000) AS c FROM range(2_000_000)) TO '{source}' "
             "(FORMAT parquet, ROW_GROUP_SIZE 100_000_000)"
         )
     stop_at = time.monotonic() + 0.3
