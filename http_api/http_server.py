@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import resource
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -88,6 +89,7 @@ class HttpServer:
                 asyncore_use_poll=True,  # select() takes no descriptor above 1023
                 max_request_body_size=settings.body_max_kb * 1024,  # unless the gate says more
                 channel_request_lookahead=1,  # a client that leaves is noticed
+                cleanup_interval=sys.maxsize,  # each connection looks after itself
                 ident=None,
                 **_proxy(settings.trusted_proxy),
             )

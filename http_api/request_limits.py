@@ -154,6 +154,16 @@ class LimitedChannel(WholeSendsChannel):
         super().__init__(*given, **named)
         self._silent_since: float | None = time.monotonic()
 
+    @property
+    def last_activity(self) -> float:
+        """When a byte came or went, by the monotonic clock, in seconds."""
+        return self._active_at
+
+    @last_activity.setter
+    def last_activity(self, _wall_clock_s: float) -> None:
+        # Waitress would go by the wall clock, and keep the idle as long as that was set back.
+        self._active_at = time.monotonic()
+
     def received(self, data: bytes) -> bool:
         """Take data in for the present request, or throw it away after a refusal."""
         self._silent_since = None
@@ -173,8 +183,8 @@ class LimitedChannel(WholeSendsChannel):
         """Whether the loop should call :meth:`handle_write`; asked every second at the least."""
         if self._lingers_until:
             return self._has_lingered()
-        if self._silent_since is not None or self.request is not None:
-            self._give_up_if_slow()
+        if not self.requests and not self.will_close:
+            self._give_up_if_slow(time.monotonic())
         return bool(HTTPChannel.writable(self))
 
     def _has_lingered(self) -> bool:
@@ -183,16 +193,18 @@ class LimitedChannel(WholeSendsChannel):
             self.will_close = True
         return self.will_close
 
-    def _give_up_if_slow(self) -> None:
-        if not self.will_close and self._is_too_slow(time.monotonic()):
+    def _give_up_if_slow(self, now: float) -> None:
+        if self._is_too_slow(now):
             logger.info("a request of %s arrived too slowly", self.addr[0])
+            self.will_close = True
+        elif now - self._active_at > self.adj.channel_timeout:
             self.will_close = True
 
     def _is_too_slow(self, now: float) -> bool:
         if self._silent_since is not None:
             return now - self._silent_since > HEADERS_WITHIN_S
         arriving = self.request
-        return arriving is not None and not self.requests and arriving.is_too_slow(now)
+        return arriving is not None and arriving.is_too_slow(now)
 
     def handle_close(self) -> None:
         """Close at once, or linger after a refusal."""

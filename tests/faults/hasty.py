@@ -16,5 +16,4 @@ def serve(data_dir: Path) -> None:
     """Serve on a free port."""
     request_limits.HEADERS_WITHIN_S = request_limits.BODY_WITHIN_S = PATIENCE_S
     Adjustments.channel_timeout = int(PATIENCE_S)
-    Adjustments.cleanup_interval = 1
     run_jobsvc(["serve", "--port", "0", "--data-dir", str(data_dir)])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ import pytest
 from tests.faults import wrong_clock
 from tests.faults.history import Books
 from tests.faults.test_random_kills import open_books
-from tests.faults.wrong_clock import set_clock
+from tests.faults.wrong_clock import PATIENCE_S, serve_with_little_patience, set_clock
 from tests.live_server import PASSWORD, finished, write_csv
 from tests.server_process import ServerProcess
 
@@ -121,3 +124,43 @@ def test_a_year_ahead_ends_sessions_and_keeps_named_tokens(server: ServerProcess
     assert client.get("/api/jobs").status_code == 200  # the operator's token
     set_clock(server.data_dir, timedelta())
     assert status_of(session) == 200
+
+
+def connected(server: ServerProcess) -> http.client.HTTPConnection:
+    """A connection that the server has answered on and keeps."""
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=20)
+    ask(connection)
+    return connection
+
+
+def ask(connection: http.client.HTTPConnection) -> None:
+    """Ask once more, on the same connection; raises where it is closed."""
+    connection.request("GET", "/health")
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (200, b'{"status":"ok"}\n')
+
+
+def test_a_step_ahead_closes_no_connection(server: ServerProcess) -> None:
+    with closing(connected(server)) as idle:
+        assert idle.sock is not None
+        for ahead in (HOUR, YEAR):
+            set_clock(server.data_dir, ahead)
+            with closing(connected(server)):  # the loop has looked at every connection by now
+                idle.sock.setblocking(False)
+                with pytest.raises(BlockingIOError):
+                    idle.sock.recv(1)
+                idle.sock.setblocking(True)
+        ask(idle)
+
+
+def test_a_step_back_keeps_no_idle_connection_open(tmp_path: Path) -> None:
+    work = serve_with_little_patience
+    with (
+        ServerProcess(tmp_path / "data", forked=True, work=work) as server,
+        closing(connected(server)) as idle,
+    ):
+        set_clock(server.data_dir, -YEAR)
+        assert idle.sock is not None
+        began = time.monotonic()
+        assert idle.sock.recv(1) == b""
+        assert time.monotonic() - began > PATIENCE_S - 1

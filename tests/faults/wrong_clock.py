@@ -1,7 +1,7 @@
 """A server whose wall clock can be set while it runs: every look at it is shifted.
 
-Shifted are the product's clock and ``time.time``, by which waitress closes idle connections; the
-monotonic clock goes on as it does on a machine whose clock is set.
+Shifted are the product's clock and ``time.time``, by which waitress would close idle connections;
+the monotonic clock goes on as it does on a machine whose clock is set.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from waitress.adjustments import Adjustments
+
 import composition_root
 from storage.clock import system_clock
 from tests.forked_process import run_jobsvc
 
 SHIFT = "shift"
 """A file beside the data directory that holds the shift in seconds."""
+
+PATIENCE_S = 2
 
 
 def set_clock(data_dir: Path, shift: timedelta) -> None:
@@ -41,3 +45,9 @@ def serve(data_dir: Path) -> None:
     time.time = lambda: true_time() + shift_s()  # type: ignore[assignment]
     composition_root.system_clock = shifted_clock
     run_jobsvc(["serve", "--port", "0", "--data-dir", str(data_dir)])
+
+
+def serve_with_little_patience(data_dir: Path) -> None:
+    """Close connections that are idle for longer than :data:`PATIENCE_S`."""
+    Adjustments.channel_timeout = PATIENCE_S
+    serve(data_dir)
