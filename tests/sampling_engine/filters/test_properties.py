@@ -213,9 +213,9 @@ def read(text: str) -> Filter | InvalidFilter | UnknownColumn:
 @given(anything)
 @settings(quick, max_examples=600)
 def test_any_text_is_a_filter_or_a_refusal_within_a_second(text: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     outcome = read(text)
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
     if isinstance(outcome, Filter):
         assert parse_expression(outcome.text, TABLE) == outcome
     elif isinstance(outcome, InvalidFilter):
@@ -235,7 +235,7 @@ def test_any_text_is_a_filter_or_a_refusal_within_a_second(text: str) -> None:
     ids=lambda text: text[:12].encode("unicode_escape").decode(),
 )
 def test_long_repetitions_are_refused_within_a_second(text: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises((InvalidFilter, UnknownColumn)):
         parse_expression(text, TABLE)
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
