@@ -25,6 +25,8 @@ BROKEN = "The Parquet file is cut off or damaged. Export it again."
 SMALL_BYTES = 16 * 1024**2
 GROUPS_HELD = 4
 """How many row groups of its source a thread was seen to hold when several copy a file."""
+MOST_LEVELS = 200
+"""A list is two of them. DuckDB 2.0.1 counts levels in a byte, and breaks at 256."""
 _SCAN = "read_parquet(?, hive_partitioning = false)"
 
 
@@ -39,7 +41,7 @@ def import_parquet(work: ImportWork, path: Path, *, most_rows: int | None = None
     Raises
     ------
     UnreadableFile
-        It is cut off, damaged or encrypted, or it has no column.
+        It is cut off, damaged, encrypted or nested too deep, or it has no column.
     """
     try:
         names, name_notes = settle_names(_top_level_names(work.cursor, path))
@@ -113,13 +115,17 @@ def _top_level_names(cursor: duckdb.DuckDBPyConnection, path: Path) -> list[str]
         "SELECT name, num_children FROM parquet_schema(?)", [str(path)]
     ).fetchall()
     names: list[str] = []
-    below = 0
+    open_fields: list[int] = []  # of each level, the fields that are still to come
     for name, children in rows[1:]:
-        if below:
-            below -= 1
+        while open_fields and not open_fields[-1]:
+            open_fields.pop()
+        if open_fields:
+            open_fields[-1] -= 1
         else:
             names.append(name)
-        below += children or 0
+        if len(open_fields) == MOST_LEVELS:
+            raise UnreadableFile(f"The Parquet file nests fields more than {MOST_LEVELS} deep.")
+        open_fields.append(children or 0)
     if not names:
         raise UnreadableFile("The Parquet file has no column.")
     return names

@@ -2,7 +2,7 @@
 
 Owns: the instance's limits, its lock-down and its renewal. Invariants: it reads and writes inside
 the data directory alone, loads no extension and its configuration is locked; what DuckDB keeps of
-past queries is bounded. A connection is not safe across threads (DuckDB 2.0 returned empty results
+past queries is bounded; a query that breaks it is the last that it breaks. A connection is not safe across threads (DuckDB 2.0 returned empty results
 now and then), so whoever runs a query takes a cursor of its own. Opened by the composition root,
 used by the engines through job handlers.
 """
@@ -132,19 +132,46 @@ class ParquetDatabase:
             2.0 forgets none until it thinks its memory is full, and a footer takes nine times what
             it thinks: kept for every small file that is ever read, they would grow without end.
         """
-        with self._lock:
-            cursor = self._connection.cursor()
-            self._cursors += 1
-            self._open_cursors += 1
+        cursor = self._taken()
         try:
-            cursor.execute("SET enable_progress_bar = true")
-            cursor.execute("SET enable_progress_bar_print = false")
             if table is not None and table.has_costly_footers:
                 cursor.execute("SET SESSION parquet_metadata_cache = true")
             yield cursor
         finally:
             cursor.close()
             self._take_back()
+
+    def _taken(self) -> duckdb.DuckDBPyConnection:
+        """A cursor of an instance that works.
+
+        After an internal error DuckDB answers no query any more: of that instance, or of a cursor
+        of it, all that follow raise FatalException.
+        """
+        while True:
+            with self._lock:
+                source = self._connection
+                cursor = source.cursor()
+                self._cursors += 1
+                self._open_cursors += 1
+            try:
+                cursor.execute("SET enable_progress_bar = true")
+                cursor.execute("SET enable_progress_bar_print = false")
+                return cursor
+            except duckdb.Error as error:
+                cursor.close()
+                self._take_back()
+                if not isinstance(error, duckdb.FatalException):
+                    raise
+                self._replace_broken(source)
+
+    def _replace_broken(self, broken: duckdb.DuckDBPyConnection) -> None:
+        with self._lock:
+            if self._connection is not broken or self._is_closed:
+                return
+            logger.error("a query broke DuckDB, which starts anew; queries under way fail with it")
+            self._connection = self._opened()
+            self._cursors = 0
+        broken.close()
 
     def _take_back(self) -> None:
         """Count a closed cursor; replace an instance that has had enough of them and has none now.

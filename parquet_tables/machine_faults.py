@@ -1,6 +1,6 @@
 """Which errors of DuckDB and of the system are the machine's, and may pass.
 
-Owns: the signs by which a full disk and a busy file are known. DuckDB 2.0 has no error class of its
+Owns: the signs by which a full disk, a busy file and a broken DuckDB are known. DuckDB 2.0 has no error class of its
 own for a full disk: only its message tells. Used by the engines, so that a full disk is never taken
 for a broken file, and by the runner, which tries again later.
 """
@@ -15,6 +15,7 @@ from domain_errors import MachineFault
 
 DISK_FULL = MachineFault("disk_full", "The disk is full. Make room, for example with jobsvc prune.")
 BUSY = MachineFault("busy", "A file or a resource of the system is busy.")
+BROKEN = MachineFault("busy", "Another query broke DuckDB, which starts anew.")
 
 _FULL_SIGNS = ("No space left", "max_temp_directory_size", "Disk quota", "disk is full")
 _ERRNO = {
@@ -29,6 +30,8 @@ _ERRNO = {
 
 def machine_fault(error: BaseException) -> MachineFault | None:
     """The passing fault that an error tells of; None for any other error."""
+    if isinstance(error, duckdb.FatalException):  # InternalException is the breaking query's own
+        return BROKEN
     if isinstance(error, duckdb.Error):
         text = str(error)
         if any(sign in text for sign in _FULL_SIGNS):

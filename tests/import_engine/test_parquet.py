@@ -76,3 +76,17 @@ def test_a_damaged_file_is_refused(importing: Importing, tmp_path: Path) -> None
     assert "damaged" in importing.refusal(content[:-40] + b"\xff" * 32 + content[-8:], "f.parquet")
     assert "damaged" in importing.refusal(b"PAR1" + bytes(50) + b"PAR1", "f.parquet")
     assert "encrypted" in importing.refusal(b"PARE" + bytes(50) + b"PARE", "f.parquet")
+
+
+@pytest.mark.parametrize(("lists", "is_read"), [(99, True), (120, False), (150, False)])
+def test_what_nests_so_deep_that_duckdb_breaks_is_refused(
+    importing: Importing, tmp_path: Path, lists: int, is_read: bool
+) -> None:
+    value = "NULL::INT" + "[]" * lists
+    content = parquet_bytes(f"SELECT 1 AS a, {value} AS b, {{'x': {{'y': 2}}}} AS c", tmp_path)
+    if is_read:
+        assert importing.one(content, "f.parquet").names == ["a", "b", "c"]
+    else:
+        assert "nests fields more than 200 deep" in importing.refusal(content, "f.parquet")
+    again = parquet_bytes("SELECT 7 AS i", tmp_path)
+    assert importing.one(again, "g.parquet").rows == [(7,)]

@@ -13,7 +13,7 @@ import pytest
 
 from parquet_tables.columns import Column, DataFile
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.machine_faults import DISK_FULL, machine_fault
+from parquet_tables.machine_faults import BROKEN, DISK_FULL, machine_fault
 from parquet_tables.progress import execute_watched, share_of
 from parquet_tables.quoting import quote_identifier, quote_path, quote_text
 from parquet_tables.tables import TableFiles
@@ -231,3 +231,42 @@ def test_renewals_under_many_threads_disturb_no_query(opened: Opened) -> None:
     with ThreadPoolExecutor(6) as threads:
         assert list(threads.map(ask, range(300))) == [100 * number for number in range(300)]
     assert kept(database) < 300
+
+
+def poison(directory: Path) -> Path:
+    """A file whose reading breaks DuckDB 2.0.1."""
+    path = directory / "poison.parquet"
+    with duckdb.connect() as connection:
+        value = "NULL::INT" + "[]" * 150
+        connection.execute(f"COPY (SELECT {value} AS a) TO '{path}' (FORMAT parquet)")
+    return path
+
+
+def test_a_query_that_breaks_duckdb_harms_those_under_way_alone(
+    opened: Opened, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database, path = opened(1_000), poison(tmp_path)
+    with database.cursor() as under_way:
+        with database.cursor() as cursor, pytest.raises(duckdb.InternalException) as own:
+            cursor.execute("SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
+        assert machine_fault(own.value) is None
+        with pytest.raises(duckdb.FatalException) as passing:
+            under_way.execute(JOIN)
+        assert machine_fault(passing.value) is BROKEN
+        join(database, 1)
+    join(database, 20)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    with database.cursor() as cursor, pytest.raises(duckdb.PermissionException):
+        cursor.execute("SELECT * FROM glob('/etc/*')")
+
+
+def test_many_threads_and_a_broken_duckdb_make_one_new_instance(
+    opened: Opened, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database, path = opened(1_000), poison(tmp_path)
+    for _ in range(5):
+        with database.cursor() as cursor, pytest.raises(duckdb.InternalException):
+            cursor.execute("SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
+        with ThreadPoolExecutor(6) as threads:
+            list(threads.map(lambda _: join(database, 1), range(30)))
+    assert len(caplog.records) == 5
