@@ -27,6 +27,7 @@ from import_engine.work import ImportWork
 from parquet_tables.names import settle_names
 from parquet_tables.progress import share_of
 from parquet_tables.quoting import quote_identifier
+from parquet_tables.registered import registered
 from parquet_tables.stored_types import Stored, stored_as
 from parquet_tables.tables import Column
 
@@ -117,11 +118,8 @@ def _import_sheet(
     except fastexcel.FastExcelError as error:
         raise UnreadableFile(f'The sheet "{name}" can\'t be read.') from error
     cursor = work.cursor
-    registered = {_HEADER: header, _SHEET: cells, _NUMBERS: numbers}
-    for key, sheet in registered.items():
-        cursor.register(key, sheet)
-    try:
-        first = cursor.execute(f"SELECT * FROM {_HEADER}").fetchone() or ()
+    with registered(cursor, {_HEADER: header, _SHEET: cells, _NUMBERS: numbers}):
+        (first,) = cursor.execute(f"SELECT * FROM {_HEADER}").fetchall()
         names, name_notes = settle_names(first)
         types = [row[1] for row in cursor.execute(f"DESCRIBE {_SHEET}").fetchall()]
         stored = _stored(cursor, names, types)
@@ -136,9 +134,6 @@ def _import_sheet(
             key=name,
             notes=[*name_notes, *(column.note for column in stored if column.note)],
         )
-    finally:
-        for key in registered:
-            cursor.unregister(key)
 
 
 def sheet_query(cells: Sequence[str], names: Sequence[str]) -> str:
@@ -173,7 +168,7 @@ def narrowing_sql(types: Sequence[str]) -> str:
 def _stored(
     cursor: duckdb.DuckDBPyConnection, names: Sequence[str], types: Sequence[str]
 ) -> list[Stored]:
-    answers = cursor.execute(narrowing_sql(types)).fetchone() or ()
+    (answers,) = cursor.execute(narrowing_sql(types)).fetchall()
     stored: list[Stored] = []
     for i, (name, type_) in enumerate(zip(names, types, strict=True)):
         whole, of_no_day = answers[2 * i], answers[2 * i + 1]

@@ -2,9 +2,9 @@
 
 Owns: the instance's limits, its lock-down and its renewal. Invariants: it reads and writes inside
 the data directory alone, loads no extension and its configuration is locked; what DuckDB keeps of
-past queries is bounded; a query that breaks it is the last that it breaks. A connection is not safe across threads (DuckDB 2.0 returned empty results
-now and then), so whoever runs a query takes a cursor of its own. Opened by the composition root,
-used by the engines through job handlers.
+past queries is bounded; a query that breaks it is the last that it breaks. A connection is not safe
+across threads (DuckDB 2.0 returned empty results now and then), so whoever runs a query takes a
+cursor of its own. Opened by the composition root, used by the engines through job handlers.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which errors of DuckDB and of the system are the machine's, and may pass.
 
-Owns: the signs by which a full disk, a busy file and a broken DuckDB are known. DuckDB 2.0 has no error class of its
-own for a full disk: only its message tells. Used by the engines, so that a full disk is never taken
-for a broken file, and by the runner, which tries again later.
+Owns: the signs by which a full disk, a busy file and a broken DuckDB are known. DuckDB 2.0 has no
+error class of its own for a full disk: only its message tells. Used by the engines, so that a full
+disk is never taken for a broken file, and by the runner, which tries again later.
 """
 
 from __future__ import annotations

@@ -11,17 +11,15 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
+from parquet_tables.registered import registered
 from parquet_tables.tables import DataFile, Int64s
 from parquet_tables.writing import write_parquet
 
 
 def write_ordinals(cursor: duckdb.DuckDBPyConnection, ordinals: Int64s, path: Path) -> DataFile:
     """Write ordinals, given in any order, to a file."""
-    cursor.register("left_out", {"ordinal": np.unique(ordinals)})
-    try:
+    with registered(cursor, {"left_out": {"ordinal": np.unique(ordinals)}}):
         return write_parquet(cursor, "SELECT ordinal FROM left_out ORDER BY ordinal", [], path)
-    finally:
-        cursor.unregister("left_out")
 
 
 def read_ordinals(cursor: duckdb.DuckDBPyConnection, path: Path) -> Int64s:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import Report, growing, no_report, share_of
+from parquet_tables.registered import registered
 from parquet_tables.tables import TableFiles
 from sampling_engine.checks import check_rounds
 from sampling_engine.draw_state import DrawState
@@ -116,9 +117,8 @@ def _choose(
         parts.append(_rows_of(finished))
         results.append(finished.result())
     drawn = {name: np.concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}
-    cursor.register("chosen", drawn)
-    cursor.execute(KEEP_DRAWN)
-    cursor.unregister("chosen")
+    with registered(cursor, {"chosen": drawn}):
+        cursor.execute(KEEP_DRAWN)
     return tuple(results), told, np.sort(drawn["ordinal"])
 
 

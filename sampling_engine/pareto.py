@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parquet_tables.progress import Report, watched
+from parquet_tables.registered import registered
 from sampling_engine import number_statements
 from sampling_engine.draw_state import DrawState
 from sampling_engine.number_statements import Units
@@ -130,10 +131,9 @@ class ParetoOrder:
     def look_up(self, state: DrawState, ordinals: Int64s, ranks: Int64s) -> Keyed:
         """The rows that pass the filter and have a weight, without the certain ones."""
         picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
-        state.cursor.register("picked", picked)
         sql, params = number_statements.units_of_picked(state.table, self.units, self.row_filter)
-        rows = state.cursor.execute(sql, params).fetchnumpy()
-        state.cursor.unregister("picked")
+        with registered(state.cursor, {"picked": picked}):
+            rows = state.cursor.execute(sql, params).fetchnumpy()
         at, units = rows["position"], rows["v"]
         found = Keyed(ordinals[at], ranks[at], units, self.keys(ranks[at], units))
         return _where(found, units < self.below)

@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 
 from parquet_tables.progress import Report, share_of, watched
+from parquet_tables.registered import registered
 from parquet_tables.tables import TableFiles
 from sampling_engine import statements
 from sampling_engine.errors import RowsMissing
@@ -80,12 +81,14 @@ def _rows_below(
 ) -> Chosen:
     """The rows of the strata that miss some, below their thresholds, in order of rank."""
     wanted = np.flatnonzero(missing)
-    cursor.register("wanted", {"stratum": wanted, "threshold": thresholds[wanted]})
+    limits = {"stratum": wanted, "threshold": thresholds[wanted]}
     sql, params = statements.scan(
         table, strata.columns, strata.table_name, order, strata.row_filter
     )
-    with watched(cursor, report, "scanning for the lowest ranks"):
+    with (
+        registered(cursor, {"wanted": limits}),
+        watched(cursor, report, "scanning for the lowest ranks"),
+    ):
         rows = cursor.execute(sql, params).fetchnumpy()
-    cursor.unregister("wanted")
     found = Chosen(rows["ordinal"], rows["stratum"], rows["rank"])
     return found.where(np.argsort(found.ranks))

@@ -16,6 +16,7 @@ import duckdb
 import numpy as np
 
 from parquet_tables.progress import Report, watched
+from parquet_tables.registered import registered
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine import statements
 from sampling_engine.errors import RowsMissing, TooManyStrata
@@ -154,13 +155,14 @@ class ColumnStrata:
         if not len(ordinals):
             return found
         picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
-        self._cursor.register("picked", picked)
         sql, params = statements.strata_of_picked(
             self._table, self.columns, self.table_name, self.row_filter
         )
-        with watched(self._cursor, report, "reading strata" if self.columns else "reading rows"):
+        with (
+            registered(self._cursor, {"picked": picked}),
+            watched(self._cursor, report, "reading strata" if self.columns else "reading rows"),
+        ):
             rows = self._cursor.execute(sql, params).fetchnumpy()
-        self._cursor.unregister("picked")
         found[rows["position"]] = rows["stratum"]
         return found
 

@@ -127,3 +127,29 @@ def test_what_is_no_workbook_is_refused(
     assert "no sheet with cells" in importing.refusal(made(sheet()), "b.xlsx")
     monkeypatch.setattr(workbook, "MOST_UNPACKED_BYTES", 1000)
     assert "Save the sheets as CSV" in importing.refusal(whole, "b.xlsx")
+
+
+class Stopped(Exception):
+    """The report has been told enough."""
+
+
+def test_whenever_a_report_raises_that_is_what_ends_the_import(importing: Importing) -> None:
+    content = made(sheet(["a", "b"], *([i, f"text {i}"] for i in range(2_000))))
+    told = 0
+
+    def report(_fraction: float, _message: str) -> None:
+        nonlocal told
+        told += 1
+        if told == last:
+            raise Stopped
+
+    last, ends = 0, list[bool]()
+    while not ends or ends[-1]:
+        last, told = last + 1, 0
+        try:
+            importing.tables(content, "book.xlsx", report)
+            ends.append(False)
+        except Stopped:
+            ends.append(True)
+    assert len(ends) > 3
+    assert importing.one(content, "book.xlsx").rows[1] == (1, "text 1")
