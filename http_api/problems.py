@@ -68,6 +68,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "sql_too_large": 422,
     "sql_out_of_memory": 422,
     "sql_timeout": 422,
+    "page_too_large": 422,
     "preview_too_large": 422,
     "preview_too_slow": 422,
     "preview_unclear": 422,

@@ -6,7 +6,8 @@ rule, types that can't be kept become text. Called by ``importer``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -21,12 +22,15 @@ from parquet_tables.quoting import quote_identifier
 from parquet_tables.stored_types import stored_as
 from parquet_tables.tables import Column
 
+NO_COLUMN = "The Parquet file has no column."
 BROKEN = "The Parquet file is cut off or damaged. Export it again."
 SMALL_BYTES = 16 * 1024**2
 GROUPS_HELD = 4
 """How many row groups of its source a thread was seen to hold when several copy a file."""
 MOST_LEVELS = 200
 """A list is two of them. DuckDB 2.0.1 counts levels in a byte, and breaks at 256."""
+MOST_DIGITS = 38
+"""DuckDB 2.0 reads decimals that have more as DOUBLE, which keeps 15."""
 _SCAN = "read_parquet(?, hive_partitioning = false)"
 
 
@@ -41,9 +45,9 @@ def import_parquet(work: ImportWork, path: Path, *, most_rows: int | None = None
     Raises
     ------
     UnreadableFile
-        It is cut off, damaged, encrypted or nested too deep, or it has no column.
+        It is cut off, damaged or encrypted, has no column, or has what can't be kept.
     """
-    try:
+    with _told_as_unreadable():
         names, name_notes = settle_names(_top_level_names(work.cursor, path))
         described = work.cursor.execute(f"DESCRIBE SELECT * FROM {_SCAN}", [str(path)]).fetchall()
         stored = [
@@ -62,11 +66,34 @@ def import_parquet(work: ImportWork, path: Path, *, most_rows: int | None = None
             notes=[*name_notes, *(column.note for column in stored if column.note)],
             streamed=most_rows is None and _is_to_stream(work, path, len(names)),
         )
+
+
+def count_parquet_rows(cursor: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """The rows that a whole Parquet file has, by its footer.
+
+    Raises
+    ------
+    UnreadableFile
+        As :func:`import_parquet` does.
+    """
+    with _told_as_unreadable():
+        ((rows,),) = cursor.execute(f"SELECT count(*) FROM {_SCAN}", [str(path)]).fetchall()
+    return int(rows)
+
+
+@contextmanager
+def _told_as_unreadable() -> Iterator[None]:
+    """Tell what DuckDB says of a file as what is wrong with it, but not what the machine lacks."""
+    try:
+        yield
     except duckdb.Error as error:
         if is_of_the_machine(error):
             raise
-        if "encrypt" in str(error).lower():
+        told = str(error).lower()
+        if "encrypt" in told:
             raise UnreadableFile("The Parquet file is encrypted.") from error
+        if "at least one non-root column" in told:
+            raise UnreadableFile(NO_COLUMN) from error
         raise UnreadableFile(BROKEN) from error
 
 
@@ -81,14 +108,6 @@ def copy_query(cells: Sequence[str], names: Sequence[str]) -> str:
 
 def _limit(most_rows: int | None) -> str:
     return "" if most_rows is None else f" LIMIT {most_rows:d}"
-
-
-def count_parquet_rows(cursor: duckdb.DuckDBPyConnection, path: Path) -> int:
-    """The rows that a whole Parquet file has, by its footer."""
-    ((rows,),) = cursor.execute(
-        "SELECT num_rows FROM parquet_file_metadata(?)", [str(path)]
-    ).fetchall()
-    return int(rows)
 
 
 def _is_to_stream(work: ImportWork, path: Path, columns: int) -> bool:
@@ -111,12 +130,12 @@ def _is_to_stream(work: ImportWork, path: Path, columns: int) -> bool:
 
 def _top_level_names(cursor: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
     """The columns' names as in the file; the schema lists each nested field after its parent."""
-    rows = cursor.execute(
-        "SELECT name, num_children FROM parquet_schema(?)", [str(path)]
+    fields = cursor.execute(
+        "SELECT name, num_children, precision FROM parquet_schema(?)", [str(path)]
     ).fetchall()
     names: list[str] = []
     open_fields: list[int] = []  # of each level, the fields that are still to come
-    for name, children in rows[1:]:
+    for name, children, precision in fields[1:]:
         while open_fields and not open_fields[-1]:
             open_fields.pop()
         if open_fields:
@@ -125,7 +144,12 @@ def _top_level_names(cursor: duckdb.DuckDBPyConnection, path: Path) -> list[str]
             names.append(name)
         if len(open_fields) == MOST_LEVELS:
             raise UnreadableFile(f"The Parquet file nests fields more than {MOST_LEVELS} deep.")
+        if (precision or 0) > MOST_DIGITS:
+            raise UnreadableFile(
+                f'The column "{names[-1]}" has decimals of {precision} digits; at most '
+                f"{MOST_DIGITS} can be kept. Export it with fewer, or as text."
+            )
         open_fields.append(children or 0)
     if not names:
-        raise UnreadableFile("The Parquet file has no column.")
+        raise UnreadableFile(NO_COLUMN)
     return names

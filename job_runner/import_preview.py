@@ -26,7 +26,7 @@ from import_engine.imported import ImportedTable
 from import_engine.importer import import_file, import_first_rows
 from job_runner.file_beginnings import Beginning, beginning_of, is_by_lines
 from job_runner.service import Service
-from parquet_tables.json_rows import read_page
+from parquet_tables.json_rows import PageTooLarge, read_page
 from parquet_tables.machine_faults import is_out_of_memory
 from parquet_tables.progress import Report
 
@@ -86,7 +86,7 @@ def preview_import(
         try:
             return look.at(upload) if whole else look.at_part(upload)
         except Exception as error:
-            if not is_out_of_memory(error):
+            if not is_out_of_memory(error) and not isinstance(error, PageTooLarge):
                 raise
             raise PreviewTooLarge(
                 "Looking at the file takes too much memory. Import it to see."

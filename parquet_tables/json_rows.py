@@ -1,4 +1,8 @@
-"""Pages of a table as JSON rows; values are those of ``json_values``."""
+"""Pages of a table as JSON rows; values are those of ``json_values``.
+
+Invariant: a page takes little memory, whatever its cells hold: one that has more text than
+``MOST_PAGE_BYTES`` is refused before it is.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,22 @@ from typing import Any
 
 import duckdb
 
+from domain_errors import DomainError
 from parquet_tables.json_values import json_cell, json_value
+from parquet_tables.machine_faults import is_out_of_memory
 from parquet_tables.pages import page_statement
+from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.tables import Column, TableFiles
+
+MOST_PAGE_BYTES = 32 * 1024**2
+"""Of text and binary values. Python and JSON hold them several times."""
+_TOO_LARGE = "jobsvc: these rows hold too much text"
+
+
+class PageTooLarge(DomainError):
+    """The rows of a page hold more than can be sent as one JSON document."""
+
+    code = "page_too_large"
 
 
 def read_page(
@@ -19,7 +36,13 @@ def read_page(
     offset: int,
     limit: int,
 ) -> list[dict[str, Any]]:
-    """A page of rows, each a flat object by column name."""
+    """A page of rows, each a flat object by column name.
+
+    Raises
+    ------
+    PageTooLarge
+        Its values take more than ``MOST_PAGE_BYTES``.
+    """
     return read_rows(cursor, page_statement(table, columns, offset, limit), columns)
 
 
@@ -28,9 +51,47 @@ def read_rows(
     statement: tuple[str, list[object]],
     columns: Sequence[Column],
 ) -> list[dict[str, Any]]:
-    """A statement's rows, whose columns are these, each a flat object by column name."""
+    """A statement's rows, whose columns are these, each a flat object by column name.
+
+    Raises
+    ------
+    PageTooLarge
+        As :func:`read_page` does.
+    """
     page, params = statement
     shown = ", ".join(json_cell(column) for column in columns)
-    rows = cursor.execute(f"SELECT {shown} FROM (\n{page}\n)", params).fetchall()
+    try:
+        rows = cursor.execute(f"SELECT {shown} FROM ({_limited(page, columns)})", params).fetchall()
+    except duckdb.Error as error:
+        if not is_out_of_memory(error) and _TOO_LARGE not in str(error):
+            raise
+        raise PageTooLarge(
+            f"The rows hold more than {MOST_PAGE_BYTES // 1024**2} MiB of text. Ask for fewer rows "
+            "or columns, or download the table as a file."
+        ) from None
     names = [column.name for column in columns]
     return [dict(zip(names, map(json_value, row), strict=True)) for row in rows]
+
+
+def _limited(page: str, columns: Sequence[Column]) -> str:
+    """The page, whose reading ends with an error at the row that is too much.
+
+    The sum so far is told row by row, so no row behind that one is ever held.
+    """
+    sizes = [
+        f"coalesce(octet_length({quote_identifier(column.name)}), 0)"
+        if column.type == "BLOB"
+        else f"coalesce(strlen({quote_identifier(column.name)}), 0)"
+        for column in columns
+        if column.type in ("VARCHAR", "BLOB")
+    ]
+    if not sizes:
+        return f"\n{page}\n"
+    so_far = "bytes_so_far"
+    while any(column.name.lower() == so_far for column in columns):
+        so_far += "_"
+    return (
+        f"SELECT *, sum({' + '.join(sizes)}) OVER (ROWS UNBOUNDED PRECEDING) AS {so_far} "
+        f"FROM (\n{page}\n) QUALIFY CASE WHEN {so_far} <= {MOST_PAGE_BYTES} THEN true "
+        f"ELSE error({quote_text(_TOO_LARGE)}) END"
+    )

@@ -46,6 +46,27 @@ def test_of_a_parquet_file_only_the_first_rows_are_read(server: LiveServer, tmp_
     assert not list(server.service.directory.spill_dir.iterdir())
 
 
+def test_first_rows_that_hold_too_much_text_are_not_shown(
+    server: LiveServer, tmp_path: Path
+) -> None:
+    rows = "SELECT repeat('y', 4_000_000) AS c FROM range(20)"
+    answer = preview(server, parquet(tmp_path, rows, 2048), "file.parquet")
+    assert_problem(answer, 422, "preview_too_large", "Import it to see")
+    assert not list(server.service.directory.scratch_dir.iterdir())
+
+
+def test_a_file_that_breaks_duckdb_is_refused_and_others_work_on(
+    server: LiveServer, tmp_path: Path
+) -> None:
+    dataset = server.new_table(5)
+    deep = parquet(tmp_path, f"SELECT NULL::INT{'[]' * 150} AS a", 2048)
+    answer = preview(server, deep, "deep.parquet")
+    assert_problem(answer, 422, "unreadable_file", "200 deep")
+    assert server.import_text(dataset, deep, "deep.parquet")["error_code"] == "unreadable_file"
+    data = server.admin.get(f"/api/datasets/{dataset}/refs/main/tables/primary/data")
+    assert (data.status_code, len(data.json()["data"])) == (200, 5)
+
+
 def test_a_parquet_files_look_is_what_its_import_makes(server: LiveServer, tmp_path: Path) -> None:
     query = "SELECT range AS id, [range] AS list, uuid '550e8400-e29b-41d4-a716-446655440000' AS u"
     content = parquet(tmp_path, f"{query} FROM range(30)", 2048)

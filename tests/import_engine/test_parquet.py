@@ -7,6 +7,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from import_engine.errors import UnreadableFile
+from import_engine.importer import import_first_rows
+from parquet_tables.progress import no_report
 from tests.import_engine.conftest import Importing
 
 
@@ -90,3 +93,35 @@ def test_what_nests_so_deep_that_duckdb_breaks_is_refused(
         assert "nests fields more than 200 deep" in importing.refusal(content, "f.parquet")
     again = parquet_bytes("SELECT 7 AS i", tmp_path)
     assert importing.one(again, "g.parquet").rows == [(7,)]
+
+
+def test_decimals_of_more_digits_than_can_be_kept_are_refused(
+    importing: Importing, tmp_path: Path
+) -> None:
+    content = parquet_bytes("SELECT 1 AS a, [12.34::DECIMAL(38,2)] AS b", tmp_path)
+    assert importing.one(content, "f.parquet").rows == [(1, "[12.34]")]
+    # DuckDB writes none of 40 digits, other programs do: the scale of 2 is followed by the digits.
+    content = content.replace(b"\x15\x04\x15\x4c", b"\x15\x04\x15\x50")
+    refusal = importing.refusal(content, "f.parquet")
+    assert '"b" has decimals of 40 digits; at most 38' in refusal
+
+
+def test_a_file_without_a_column_is_told_to_have_none(importing: Importing) -> None:
+    footer = b"\x15\x02\x19\x1c\x48\x06schema\x15\x00\x00\x16\x00\x19\x0c\x00"
+    content = b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+    assert importing.refusal(content, "f.parquet") == "The Parquet file has no column."
+
+
+def test_the_first_rows_are_read_whatever_the_footer_says_beside_rows_and_columns(
+    importing: Importing, tmp_path: Path
+) -> None:
+    content = parquet_bytes("SELECT range AS i FROM range(50)", tmp_path)
+    source, destination = tmp_path / "odd.parquet", tmp_path / "odd"
+    source.write_bytes(content.replace(b"DuckDB version", b"\xff" * 6 + b" version"))
+    assert source.read_bytes() != content
+    destination.mkdir()
+    _, rows = import_first_rows(importing.database, source, destination, 20, report=no_report)
+    assert rows == 50
+    source.write_bytes(content[:-20] + b"\xff" * 12 + content[-8:])
+    with pytest.raises(UnreadableFile):
+        import_first_rows(importing.database, source, destination, 20, report=no_report)
