@@ -14,6 +14,7 @@ import duckdb
 
 from import_engine.errors import UnreadableFile
 from import_engine.imported import PRIMARY, ImportedTable
+from import_engine.row_groups import largest_group_bytes
 from import_engine.table_writing import write_table
 from import_engine.work import ImportWork
 from parquet_tables.machine_faults import is_of_the_machine
@@ -50,9 +51,10 @@ def import_parquet(work: ImportWork, path: Path, *, most_rows: int | None = None
     with _told_as_unreadable():
         names, name_notes = settle_names(_top_level_names(work.cursor, path))
         described = work.cursor.execute(f"DESCRIBE SELECT * FROM {_SCAN}", [str(path)]).fetchall()
+        types = [row[1] for row in described]
         stored = [
-            stored_as(n, row[1], f"c{i}")
-            for i, (n, row) in enumerate(zip(names, described, strict=True))
+            stored_as(name, type_, f"c{i}")
+            for i, (name, type_) in enumerate(zip(names, types, strict=True))
         ]
         return write_table(
             work.cursor,
@@ -64,7 +66,7 @@ def import_parquet(work: ImportWork, path: Path, *, most_rows: int | None = None
             row_group_rows=work.row_group_rows,
             key=PRIMARY,
             notes=[*name_notes, *(column.note for column in stored if column.note)],
-            streamed=most_rows is None and _is_to_stream(work, path, len(names)),
+            streamed=most_rows is None and _is_to_stream(work, path, types),
         )
 
 
@@ -110,22 +112,15 @@ def _limit(most_rows: int | None) -> str:
     return "" if most_rows is None else f" LIMIT {most_rows:d}"
 
 
-def _is_to_stream(work: ImportWork, path: Path, columns: int) -> bool:
-    """Whether one thread had better read the file: else each holds a row group in its memory.
+def _is_to_stream(work: ImportWork, path: Path, types: Sequence[str]) -> bool:
+    """Whether one thread had better read the file: else each holds row groups in its memory.
 
-    What a row group is unpacked, its footer tells, but for values that come again and again: each
-    cell takes 16 bytes at least. A small file is read in a moment by one thread as well, and may
-    unpack to anything at all.
+    A small file is read in a moment by one thread as well, and may unpack to anything at all.
     """
     if path.stat().st_size < SMALL_BYTES:
         return True
-    row = work.cursor.execute(
-        "SELECT max(bytes + 16 * ? * rows) FROM (SELECT sum(total_uncompressed_size) AS bytes, "
-        "max(row_group_num_rows) AS rows FROM parquet_metadata(?) GROUP BY row_group_id)",
-        [columns, str(path)],
-    ).fetchone()
-    group_bytes = row[0] if row and row[0] else 0
-    return bool(GROUPS_HELD * group_bytes > work.thread_memory_bytes)
+    group_bytes = largest_group_bytes(work.cursor, path, _SCAN, types)
+    return GROUPS_HELD * group_bytes > work.thread_memory_bytes
 
 
 def _top_level_names(cursor: duckdb.DuckDBPyConnection, path: Path) -> list[str]:

@@ -56,3 +56,22 @@ def test_rows_keep_their_order_whether_one_thread_reads_or_several(
     assert outcome.column("i") == list(range(ROWS))
     assert bool(streamed) is by_one
     assert [file.name for file in importing.destination.iterdir()] == ["primary.parquet"]
+
+
+@pytest.mark.parametrize(("text_bytes", "by_one"), [(2_000, True), (20, False)])
+def test_values_that_come_again_and_again_count_as_often_as_they_come(
+    importing: Importing,
+    streamed: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    text_bytes: int,
+    by_one: bool,
+) -> None:
+    monkeypatch.setattr(parquet, "SMALL_BYTES", 0)
+    importing.database.thread_memory_bytes = 64 * 1024**2
+    # In the last rows alone, and one value: by the footer it is nothing.
+    text = f"CASE WHEN i >= 80_000 THEN repeat('x', {text_bytes}) END"
+    query = f"SELECT i, {text} AS text FROM range(100_000) t(i)"
+    (table,) = importing.tables(parquet_bytes(query, tmp_path, 20_000), "file.parquet")
+    assert table.table.row_count == 100_000
+    assert bool(streamed) is by_one
