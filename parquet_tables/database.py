@@ -29,14 +29,19 @@ logger = logging.getLogger("jobsvc.duckdb")
 
 MIB = 1024**2
 DEFAULT_MEMORY_MB = 1024
-LEAST_SPILLED_MB = 1024
-"""May be spilled although there is no room for it when the instance is opened: it may come."""
+SPILL_STEP_MB = 64
+"""Room on the disk that comes and goes isn't worth a new limit."""
 RENEWED_AFTER = 1_000
 """After so many cursors an instance is replaced, at a moment when it has none. DuckDB 2.0.1 keeps
 150 bytes and more of each buffer that it has given back, 15 buffers for a join, until there are
 tens of thousands (``duckdb_eviction_queues``), and 1 KB of each file that it has read. Nothing but
 closing the instance frees that. A new one is there in 12 ms."""
-CURSORS_OWN = ("enable_progress_bar", "enable_progress_bar_print", "parquet_metadata_cache")
+CURSORS_OWN = (
+    "enable_progress_bar",
+    "enable_progress_bar_print",
+    "parquet_metadata_cache",
+    "max_temp_directory_size",
+)
 
 
 @dataclass(frozen=True)
@@ -61,8 +66,8 @@ class ParquetDatabase:
     threads : int or None
         Threads that all queries share; the machine's cores when None.
     keep_free_mb : int
-        Room on the disk, in MiB, that it leaves when it spills. Of the rest that it finds when it
-        is opened it takes half at most: there are two instances.
+        Room on the disk, in MiB, that it leaves when it spills. Of the rest that it finds when a
+        query starts and no other runs it takes half at most: there are two instances.
     renewed_after : int
         How many cursors an instance has had when it is replaced.
 
@@ -97,6 +102,7 @@ class ParquetDatabase:
         }
         self._renewed_after = renewed_after
         self._lock = threading.Lock()
+        self._most_spilled_mb = -1
         self._connection = self._opened()
         self._cursors = 0
         self._open_cursors = 0
@@ -109,17 +115,23 @@ class ParquetDatabase:
         # Without GLOBAL a setting stays with this connection and cursors do not inherit it. The icu
         # extension owns the time zone, and is there only once the instance is open.
         execute("SET GLOBAL TimeZone = 'UTC'")
-        execute(f"SET max_temp_directory_size = '{self._most_spilled_mb()}MiB'")
+        self._most_spilled_mb = -1
+        self._limit_spill(connection)
         execute("SET allowed_directories = [?]", [f"{self._root}{os.sep}"])
         execute("SET enable_external_access = false")
         # What is switched on per cursor, which a locked configuration would refuse.
-        execute("SET allowed_configs = [?, ?, ?]", list(CURSORS_OWN))
+        places = ", ".join("?" * len(CURSORS_OWN))
+        execute(f"SET allowed_configs = [{places}]", list(CURSORS_OWN))
         execute("SET lock_configuration = true")
         return connection
 
-    def _most_spilled_mb(self) -> int:
-        free_bytes = shutil.disk_usage(self._root).free - self._keep_free_bytes
-        return max(LEAST_SPILLED_MB, free_bytes // 2 // MIB)
+    def _limit_spill(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Limit what is spilled by the room that there is; nothing may be spilled at the moment."""
+        free_bytes = max(shutil.disk_usage(self._root).free - self._keep_free_bytes, 0)
+        most_mb = free_bytes // 2 // MIB // SPILL_STEP_MB * SPILL_STEP_MB
+        if most_mb != self._most_spilled_mb:
+            connection.execute(f"SET max_temp_directory_size = '{most_mb}MiB'")
+            self._most_spilled_mb = most_mb
 
     @contextmanager
     def cursor(self, table: TableFiles | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -151,9 +163,12 @@ class ParquetDatabase:
             with self._lock:
                 source = self._connection
                 cursor = source.cursor()
+                is_alone = not self._open_cursors
                 self._cursors += 1
                 self._open_cursors += 1
             try:
+                if is_alone:
+                    self._limit_spill(cursor)
                 cursor.execute("SET enable_progress_bar = true")
                 cursor.execute("SET enable_progress_bar_print = false")
                 return cursor

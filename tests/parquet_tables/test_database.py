@@ -116,14 +116,24 @@ def test_memory_and_spilled_bytes_are_told_as_they_are(tmp_path: Path) -> None:
 def test_no_more_is_spilled_than_leaves_the_disk_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("parquet_tables.database.LEAST_SPILLED_MB", 16)
-    free_mb = shutil.disk_usage(tmp_path).free // 1024**2
+    true_usage = shutil.disk_usage
+    free_mb = true_usage(tmp_path).free // 1024**2
+    spilling = "CREATE TEMP TABLE t AS SELECT random() AS x FROM range(10_000_000)"  # 80 MB
     spill = tmp_path / "spill"
-    with ParquetDatabase(tmp_path, spill, memory_mb=32, keep_free_mb=free_mb) as crowded:
-        rows = 10_000_000  # 80 MB, of which 48 fit in memory and on disk
-        with crowded.cursor() as cursor, pytest.raises(duckdb.OutOfMemoryException) as caught:
-            cursor.execute(f"CREATE TEMP TABLE t AS SELECT random() AS x FROM range({rows})")
-    assert machine_fault(caught.value) is DISK_FULL
+    with ParquetDatabase(tmp_path, spill, memory_mb=32, keep_free_mb=free_mb * 2) as crowded:
+        for _ in range(2):
+            with crowded.cursor() as cursor, pytest.raises(duckdb.OutOfMemoryException) as caught:
+                cursor.execute(spilling)
+            assert machine_fault(caught.value) is DISK_FULL
+        # Somebody makes room: the same as if twice as much of it were there.
+        roomy = true_usage(tmp_path)._replace(free=free_mb * 3 * 1024**2)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _path: roomy)
+        with crowded.cursor() as cursor:
+            cursor.execute(spilling)
+            assert crowded.memory_use().spilled_bytes > 16 * 1024**2
+        monkeypatch.undo()
+        with crowded.cursor() as cursor, pytest.raises(duckdb.OutOfMemoryException):
+            cursor.execute(spilling)
 
 
 def test_what_was_read_of_many_small_files_is_not_kept(
