@@ -12,7 +12,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from pathlib import Path
 from storage.durable import BUILDING, clear_left
 from storage.errors import DamagedDatabase, DataDirectoryInUse
 from storage.files_lock import FilesLock
+from storage.mounted_disks import clear, entries
 
 DATABASE = "jobsvc.sqlite3"
 PARTS = "parts"
@@ -137,7 +137,7 @@ class DataDirectory:
 
     def uploads(self) -> list[str]:
         """The names of all uploads: ids of jobs, and names of files that never became one."""
-        return [path.name for path in self.uploads_dir.iterdir()]
+        return [path.name for path in entries(self.uploads_dir)]
 
     def sweep_uploads(self, needed: Set[str]) -> None:
         """Drop all uploads but those that are needed."""
@@ -166,8 +166,6 @@ class DataDirectory:
 
     def _sweep(self) -> None:
         """Empty what only a running process uses; uploads wait for their jobs."""
-        for directory in (self.scratch_dir, self.spill_dir):
-            shutil.rmtree(directory, ignore_errors=True)
         for directory in (
             self.files_dir,
             self.uploads_dir,
@@ -176,6 +174,8 @@ class DataDirectory:
             self.counts_dir,
         ):
             directory.mkdir(mode=0o700, exist_ok=True)
+        for directory in (self.scratch_dir, self.spill_dir):
+            clear(directory)
         clear_left(self.root)
         for unfinished in self.counts_dir.glob("*.part"):
             unfinished.unlink()

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.data_directory import DataDirectory
+from storage.mounted_disks import is_lost_and_found
 
 KEPT_S = 60.0
 KEPT_TIMES = 50
@@ -85,6 +86,8 @@ def file_sizes(directory: Path) -> Iterator[tuple[str, int]]:
         try:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
+                    if is_lost_and_found(entry):
+                        continue
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
                         continue

@@ -17,6 +17,7 @@ from pathlib import Path
 from storage.data_directory import DATABASE, PARTS, DataDirectory
 from storage.durable import BUILDING, building_in, clear_left, sync, sync_tree
 from storage.errors import Conflict
+from storage.mounted_disks import occupants
 
 
 @contextmanager
@@ -71,7 +72,7 @@ def _filled_from_within(root: Path) -> Iterator[Path]:
 
 def _require_empty(root: Path) -> None:
     """Refuse a directory with anything but what a restore left that was cut short."""
-    there = {path.name for path in root.iterdir() if not path.name.startswith(BUILDING)}
+    there = {path.name for path in occupants(root) if not path.name.startswith(BUILDING)}
     half_moved = any(map(_is_half_moved, root.glob(f"{BUILDING}*/{PARTS}")))
     if there and not (there == {"files"} and half_moved):
         raise _not_empty(root)

@@ -18,6 +18,7 @@ from storage.commits import named_among, named_files
 from storage.data_directory import INCOMING, DataDirectory
 from storage.data_files import DataFiles
 from storage.database import Database, Transaction
+from storage.mounted_disks import entries
 from storage.prune_report import Example, Kind, Report
 from storage.pruning import batches
 from storage.retention import Cutoffs, RowsToGo
@@ -111,7 +112,7 @@ def _data_files(data_files: DataFiles, named: Set[str]) -> Iterator[FoundFile]:
 def _uploads(
     tx: Transaction, directory: DataDirectory, jobs: Set[int], cutoffs: Cutoffs
 ) -> Iterator[FoundFile]:
-    for path in directory.uploads_dir.iterdir():
+    for path in entries(directory.uploads_dir):
         if path.name.startswith(INCOMING):
             continue  # its request discards it
         job = first(tx, "upload_of_job", id=path.name)
@@ -130,7 +131,7 @@ def _counts(directory: DataDirectory, named: Set[str], cutoffs: Cutoffs) -> Iter
 
     A name begins with the hash of the table's first file.
     """
-    for path in directory.counts_dir.iterdir():
+    for path in entries(directory.counts_dir):
         is_kept = path.suffix in KEPT
         of_no_table = is_kept and path.name.partition("-")[0] not in named
         before = cutoffs.counts if is_kept else cutoffs.strays

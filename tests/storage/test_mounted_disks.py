@@ -1,0 +1,89 @@
+"""A disk's own ``lost+found`` is no hindrance, and nobody's to remove."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from storage.data_directory import DATABASE, DataDirectory, Owner
+from storage.disk_use import DiskUseMeter
+from storage.errors import Conflict
+from storage.mounted_disks import LOST_AND_FOUND
+from storage.restore_place import filled
+
+ME = Owner(4242, "jobsvc serve", "2025-07-07T00:00:00+00:00")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A disk as it is mounted first."""
+    made = tmp_path / "data"
+    (made / LOST_AND_FOUND).mkdir(mode=0o700, parents=True)
+    return made
+
+
+def fill(root: Path) -> None:
+    with filled(DataDirectory(root)) as parts:
+        (parts / "files").mkdir()
+        (parts / DATABASE).write_text("a database")
+
+
+def test_a_new_disk_is_filled_and_keeps_its_own_folder(root: Path) -> None:
+    before = (root / LOST_AND_FOUND).stat()
+    fill(root)
+    assert {path.name for path in root.iterdir()} == {LOST_AND_FOUND, "files", DATABASE}
+    assert (root / LOST_AND_FOUND).stat() == before
+
+
+def test_after_an_error_a_new_disk_is_as_it_was(root: Path) -> None:
+    with pytest.raises(FileNotFoundError), filled(DataDirectory(root)) as parts:
+        (parts / "files").mkdir()  # and no database
+    assert [path.name for path in root.iterdir()] == [LOST_AND_FOUND]
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "found something", "elsewhere"])
+def test_what_is_more_than_a_new_disks_own_folder_is_in_the_way(root: Path, kind: str) -> None:
+    own = root / LOST_AND_FOUND
+    if kind == "found something":
+        (own / "#12").write_text("rows")
+    elif kind == "elsewhere":
+        own.rename(root / "found")
+    else:
+        own.rmdir()
+        own.write_text("") if kind == "file" else own.symlink_to(root.parent)
+    before = sorted(root.rglob("*"))
+    with pytest.raises(Conflict, match="not empty"):
+        fill(root)
+    assert sorted(root.rglob("*")) == before
+
+
+@pytest.mark.parametrize("part", ["uploads", "scratch", "spill", "counts", "files", "."])
+def test_a_start_sweeps_around_the_folder_of_a_disk_that_is_mounted_there(
+    tmp_path: Path, part: str
+) -> None:
+    directory = DataDirectory(tmp_path / "data")
+    own = directory.root / part / LOST_AND_FOUND
+    own.mkdir(mode=0o700, parents=True)
+    (own / "#12").write_bytes(b"x" * 1000)
+    directory.acquire(ME)
+    directory.sweep_uploads(set())
+    assert directory.uploads() == []
+    assert set(DiskUseMeter(directory).measure().part_bytes.values()) == {0}
+    directory.release()
+    assert (own / "#12").read_bytes() == b"x" * 1000
+
+
+def test_a_start_clears_its_scratch_and_nothing_that_a_link_leads_to(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "kept").write_text("by its owner")
+    directory = DataDirectory(tmp_path / "data")
+    (directory.scratch_dir / "job-1" / "inside").mkdir(parents=True)
+    (directory.scratch_dir / "link").symlink_to(elsewhere)
+    (directory.scratch_dir / "file").write_text("left")
+    directory.spill_dir.symlink_to(elsewhere)
+    directory.acquire(ME)
+    directory.release()
+    assert not list(directory.scratch_dir.iterdir())
+    assert (elsewhere / "kept").read_text() == "by its owner"
