@@ -15,6 +15,7 @@ from pathlib import Path
 from storage.backup_archive import BackedUp, unpack, write_archive
 from storage.checking import Findings, Told, check, open_to_read
 from storage.data_directory import DATABASE, DataDirectory
+from storage.data_files import DataFiles
 from storage.durable import building_in, sync
 from storage.errors import CannotOpenDatabase, InvalidValue
 from storage.machine_faults import damage
@@ -58,7 +59,7 @@ def restore(archive: Path, directory: DataDirectory, told: Told) -> Findings:
     Conflict, DataDirectoryInUse
         The directory is there and not empty; another process has it.
     InvalidValue
-        The file is no backup, or one that is damaged.
+        The file is no backup, one that is damaged, or one with a data file that nothing names.
     """
     with filled(directory) as parts:
         unpack(archive, parts)
@@ -66,6 +67,7 @@ def restore(archive: Path, directory: DataDirectory, told: Told) -> Findings:
         if findings.faults:
             first = findings.faults[0]
             raise InvalidValue(f"The backup is damaged: {first.what}: {first.problem}.")
+        _require_named(archive, DataDirectory(parts))
     return findings
 
 
@@ -74,12 +76,31 @@ def _snapshot(database: sqlite3.Connection, target: Path) -> list[str]:
     try:
         with closing(sqlite3.connect(target)) as copy:
             database.backup(copy)
-            rows = copy.execute(statement("named_files")).fetchall()
+            hashes = _named_files(copy)
     except sqlite3.DatabaseError as error:
         raise damage(error) or CannotOpenDatabase(
             f"The database can't be copied: {error}."
         ) from None
-    return sorted(row[0] for row in rows)
+    return sorted(hashes)
+
+
+def _named_files(database: sqlite3.Connection) -> set[str]:
+    return {sha256 for (sha256,) in database.execute(statement("named_files"))}
+
+
+def _require_named(archive: Path, directory: DataDirectory) -> None:
+    """Refuse data files that the database doesn't name, which nothing has checked."""
+    try:
+        with closing(open_to_read(directory.database_path)) as database:
+            named = _named_files(database)
+    except sqlite3.DatabaseError as error:  # it is whole, but has no such table
+        raise InvalidValue(f"{archive} is no backup of jobsvc ({error}).") from None
+    stray = next(DataFiles(directory.files_dir).unnamed(named), None)
+    if stray is not None:
+        name = str(stray.relative_to(directory.root))
+        raise InvalidValue(
+            f"{archive} is no backup of jobsvc: it holds {name!r}, which its database doesn't name."
+        )
 
 
 def _name(archive: Path, target: Path) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
+import sqlite3
 import tarfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -97,6 +100,44 @@ def test_what_no_backup_holds_is_refused_and_leaves_nothing(
         told = [line for line in refused.splitlines() if line.startswith("Error")]
         assert f"{archive} is no backup of jobsvc: it holds '{name}'" in told[0]
         assert not list(place.iterdir())
+
+
+def test_a_data_file_that_the_database_does_not_name_is_refused_and_leaves_nothing(
+    run: Run, filled: Path, tmp_path: Path
+) -> None:
+    archive, place = tmp_path / "backup.tar", tmp_path / "place"
+    run("backup", str(archive))
+    name, junk = f"files/ab/{'ab' * 32}.parquet", b"junk"
+    with tarfile.open(archive, "a") as more:
+        stray = tarfile.TarInfo(name)
+        stray.size = len(junk)
+        more.addfile(stray, io.BytesIO(junk))
+    for there in (False, True):
+        if there:
+            place.mkdir()
+        refused = run("restore", str(archive), "--data-dir", str(place), code=1)
+        told = [line for line in refused.stderr.splitlines() if line.startswith("Error")]
+        assert told == [
+            f"Error: {archive} is no backup of jobsvc: it holds '{name}', which its database "
+            "doesn't name."
+        ]
+        assert "Restored" not in refused.stdout
+        assert not place.exists() or not list(place.iterdir())
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_database_that_can_name_no_data_files_is_refused(
+    run: Run, filled: Path, tmp_path: Path
+) -> None:
+    other, archive = tmp_path / "other.sqlite3", tmp_path / "backup.tar"
+    with closing(sqlite3.connect(other)) as database:
+        database.execute("CREATE TABLE commits (dataset_id, id, manifest)")
+    with tarfile.open(archive, "w") as made:
+        made.add(other, "jobsvc.sqlite3")
+    again = tmp_path / "again"
+    refused = run("restore", str(archive), "--data-dir", str(again), code=1)
+    assert "is no backup of jobsvc (no such table" in refused.stderr
+    assert not again.exists()
 
 
 def test_of_two_backups_to_one_name_at_once_one_is_refused(
