@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import stat
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,87 @@ def test_a_time_that_cannot_be_is_refused(tmp_path: Path, target: Path, time: st
     archive = archive_of(tmp_path, member(DATABASE, pax_headers={"mtime": time}))
     with pytest.raises(InvalidValue, match="no backup"):
         unpack(archive, target)
+
+
+def hollow(place: Path, kind: bytes) -> None:
+    """A header that goes on for 128 MiB, which take no room on the disk."""
+    size_bytes = 128 * 1024**2
+    header = member("x", size_bytes, type=kind).tobuf(tarfile.USTAR_FORMAT)
+    with place.open("wb") as file:
+        file.write(header)
+        file.truncate(len(header) + size_bytes)
+
+
+def holes_in_blocks(place: Path) -> None:
+    """A file of GNU's with a list of holes that goes on from block to block."""
+    header = bytearray(member(DATABASE, type=tarfile.GNUTYPE_SPARSE).tobuf(tarfile.GNU_FORMAT))
+    header[482] = 1  # there is more
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    block = b"00000000001\0" * 42 + b"\1".ljust(8, b"\0")
+    place.write_bytes(header + block * 8_000)
+
+
+def holes_in_the_content(place: Path) -> None:
+    """The same by a newer rule: the content begins with a list."""
+    rule = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "10"}
+    content = b"1000000\n" + b"1\n" * 2_000_000
+    header = member(DATABASE, len(content), pax_headers=rule).tobuf(tarfile.PAX_FORMAT)
+    place.write_bytes(header + content + bytes(1024))
+
+
+@pytest.mark.parametrize("kind", ["x", "g", "X", "L", "K", "S", "sparse 1.0"])
+def test_a_header_of_any_length_is_refused_before_it_takes_memory(
+    tmp_path: Path, target: Path, kind: str
+) -> None:
+    archive = tmp_path / "backup.tar"
+    if kind == "S":
+        holes_in_blocks(archive)
+    elif kind == "sparse 1.0":
+        holes_in_the_content(archive)
+    else:
+        hollow(archive, kind.encode())
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidValue, match="a header of more than 16,384 bytes"):
+            unpack(archive, target)
+        _, most_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most_bytes < 1024**2
+    assert not files_in(target)
+
+
+def test_each_member_may_have_a_header_of_some_length(tmp_path: Path, target: Path) -> None:
+    names = [DATABASE, *(f"files/{digits}/{digits * 32}.parquet" for digits in ("ab", "cd", "ef"))]
+    of_another_tar = {"SCHILY.xattr.user.note": "x" * 10_000}
+    archive = archive_of(
+        tmp_path, *(member(name, 100_000, pax_headers=of_another_tar) for name in names)
+    )
+    unpack(archive, target)
+    assert {str(path.relative_to(target)) for path in files_in(target)} == set(names)
+
+
+def test_what_the_headers_of_many_members_say_does_not_add_up(tmp_path: Path, target: Path) -> None:
+    names = [DATABASE, *(f"files/ab/ab{number:062x}.parquet" for number in range(40))]
+    said = {f"{number:x}": "" for number in range(1_000)}
+    archive = archive_of(tmp_path, *(member(name, 0, pax_headers=said) for name in names))
+    tracemalloc.start()
+    try:
+        unpack(archive, target)
+        _, most_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most_bytes < 2 * 1024**2
+
+
+def test_a_header_for_all_members_is_refused(tmp_path: Path, target: Path) -> None:
+    archive = tmp_path / "backup.tar"
+    with tarfile.open(archive, "w", pax_headers={"comment": "all"}) as made:
+        made.addfile(member(DATABASE, 0))
+    with pytest.raises(InvalidValue, match="has a header for all members"):
+        unpack(archive, target)
+    assert not files_in(target)
 
 
 @pytest.mark.timeout(20)
