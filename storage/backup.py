@@ -34,7 +34,14 @@ def back_up(directory: DataDirectory, target: Path, told: Told) -> BackedUp:
     NotFound, FileExistsError, FileNotFoundError, DamagedDatabase, CannotOpenDatabase
         There is nothing to back up; ``target`` is there already; a data file is missing; the
         database can't be read.
+    InvalidValue
+        ``target`` would be in the data directory itself.
     """
+    if target.parent.resolve().is_relative_to(directory.root):
+        raise InvalidValue(
+            f"{target} would be in the data directory {directory.root}, where the next "
+            "start may remove it. Write it elsewhere, best to another disk."
+        )
     if target.exists() or target.is_symlink():
         raise _taken(target)
     with (

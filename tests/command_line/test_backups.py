@@ -52,6 +52,32 @@ def test_nothing_is_overwritten(run: Run, filled: Path, tmp_path: Path) -> None:
     assert "0 faults" in run("check").stdout
 
 
+@pytest.mark.parametrize(
+    "place", ["data", "data/uploads", "data/files/ab", "link", "link/uploads", "uploads link", "."]
+)
+def test_a_backup_into_the_data_directory_itself_is_refused(
+    run: Run, filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    (filled / "files" / "ab").mkdir(exist_ok=True)
+    (tmp_path / "link").symlink_to(filled)
+    (tmp_path / "uploads link").symlink_to(filled / "uploads")
+    before = sorted(filled.rglob("*"))
+    monkeypatch.chdir(filled if place == "." else tmp_path)
+    target = Path(place) / "monday.tar"
+    for given in (str(filled), str(tmp_path / "link")):
+        refused = run("backup", str(target), "--data-dir", given, code=1)
+        told = [line for line in refused.stderr.splitlines() if line.startswith("Error")]
+        assert f"{target} would be in the data directory {filled}" in told[0]
+    assert sorted(filled.rglob("*")) == before
+
+
+def test_a_backup_may_lie_beside_the_data_directory_and_be_named_like_it(
+    run: Run, filled: Path
+) -> None:
+    run("backup", f"{filled}.tar")
+    run("backup", str(filled / ".." / "tuesday.tar"))
+
+
 def test_a_file_that_is_no_backup_is_refused_and_leaves_nothing(
     run: Run, filled: Path, tmp_path: Path
 ) -> None:
