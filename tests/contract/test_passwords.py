@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
@@ -57,6 +58,27 @@ def test_failures_of_made_up_accounts_do_not_free_the_one_that_is_slowed(
     assert [fail(user["soeid"]) for _ in range(6)] == [401] * 5 + [429]
     assert [fail(f"mu{made_up:05d}") for made_up in range(4)] == [401] * 4
     assert fail(user["soeid"]) == 429
+
+
+def test_of_many_sign_ins_at_once_few_wrong_ones_and_all_right_ones_are_checked(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(signing_in, "throttle", SignInThrottle(lambda: now[0]))
+    _, user = server.new_user()
+
+    def at_once(password: str) -> Counter[int]:
+        login = {"soeid": user["soeid"], "password": password}
+        with server.client(None) as nobody, ThreadPoolExecutor(24) as pool:
+            asked = [pool.submit(nobody.post, "/api/users/login", json=login) for _ in range(24)]
+            return Counter(one.result().status_code for one in asked)
+
+    assert at_once(PASSWORD) == {200: 24}
+    assert at_once("not this one") == {401: 5, 429: 19}
+    now[0] += 1
+    assert at_once("not this one") == {401: 1, 429: 23}
+    now[0] += 2
+    assert at_once(PASSWORD) == {200: 24}
 
 
 @pytest.mark.parametrize("change", ["PATCH", "DELETE"])
