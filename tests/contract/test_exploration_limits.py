@@ -5,14 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 import composition_root
+from http_api import exploration_routes, work_slots
 from job_runner.settings import Settings
+from job_runner.sql_queries import query_at_once
 from tests.contract.exploring import query
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
@@ -93,6 +96,39 @@ def test_queries_never_hold_all_of_the_servers_threads(lonely: LiveServer) -> No
     for answer in busy:
         assert_problem(answer, 429, "too_many_queries")
         assert answer.headers["Retry-After"] == "2"
+
+
+def test_queries_of_one_user_leave_a_slot_to_others_who_missed_one(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end = threading.Semaphore(0), threading.Semaphore(0)
+
+    def held(*given: Any, **named: Any) -> Any:
+        begun.release()
+        assert may_end.acquire(timeout=30)
+        return query_at_once(*given, **named)
+
+    monkeypatch.setattr(exploration_routes, "query_at_once", held)
+    monkeypatch.setattr(work_slots, "WAIT_S", 0.05)
+    other, _ = server.new_user("admin")
+    dataset = server.new_table(10)
+
+    def ask(client: httpx.Client) -> httpx.Response:
+        path = f"/api/exploration/datasets/{dataset}/query"
+        return client.post(path, json={"sql": "SELECT 1 AS one"})
+
+    with ThreadPoolExecutor(3) as pool:
+        both = [pool.submit(ask, server.admin) for _ in range(2)]
+        for _ in both:  # alone, one has as many as there are
+            assert begun.acquire(timeout=30)
+        assert_problem(ask(other), 429, "too_many_queries")
+        may_end.release()
+        wait(both, return_when=FIRST_COMPLETED)
+        assert_problem(ask(server.admin), 429, "too_many_queries")
+        others = pool.submit(ask, other)
+        assert begun.acquire(timeout=30)
+        may_end.release(2)
+        assert [one.result().status_code for one in (*both, others)] == [200] * 3
 
 
 def test_a_query_runs_as_long_as_its_type_may(

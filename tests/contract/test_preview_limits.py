@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,25 @@ from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
 
 LINES = 10_000_000
+
+
+class HeldLooks:
+    """Stands before the step that looks at a file, and lets none by before ``go_on``."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = threading.Semaphore(0), threading.Event()
+        self.pool = ThreadPoolExecutor(2)
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        self.begun.release()
+        assert self.go_on.wait(30)
+        return preview_import(*given, **named)
+
+    def begin(self, client: httpx.Client) -> Future[httpx.Response]:
+        """Ask for a look, and wait until it is under way."""
+        asked = self.pool.submit(look, client)
+        assert self.begun.acquire(timeout=30)
+        return asked
 
 
 def preview(server: LiveServer, content: bytes, name: str, **fields: str) -> httpx.Response:
@@ -116,25 +136,41 @@ def test_a_file_of_very_many_columns_is_not_looked_at(server: LiveServer) -> Non
     assert_problem(answer, 422, "preview_too_large", "too much memory")
 
 
-def test_few_files_are_looked_at_at_once(
-    server: LiveServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun, go_on = threading.Semaphore(0), threading.Event()
+def look(client: httpx.Client) -> httpx.Response:
+    return client.post("/api/datasets/preview", files={"file": ("a.csv", b"a\n1\n")})
 
-    def slow_look(*given: Any, **named: Any) -> Any:
-        begun.release()
-        assert go_on.wait(30)
-        return preview_import(*given, **named)
 
-    monkeypatch.setattr(import_routes, "preview_import", slow_look)
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldLooks]:
+    """Looks that go on until they are let go; for a slot one waits next to not at all."""
+    looks = HeldLooks()
+    monkeypatch.setattr(import_routes, "preview_import", looks)
     monkeypatch.setattr(work_slots, "WAIT_S", 0.05)
-    with ThreadPoolExecutor(2) as pool:
-        looks = [pool.submit(preview, server, b"a\n1\n", "a.csv") for _ in range(2)]
-        for _ in looks:
-            assert begun.acquire(timeout=30)
-        busy = preview(server, b"a\n1\n", "a.csv")
-        go_on.set()
-        assert [look.result().status_code for look in looks] == [200, 200]
+    with looks.pool:
+        yield looks
+        looks.go_on.set()
+
+
+def test_few_files_are_looked_at_at_once(server: LiveServer, held: HeldLooks) -> None:
+    (one, _), (other, _) = server.new_user(), server.new_user()
+    looks = [held.begin(one), held.begin(other)]
+    busy = look(server.admin)
+    held.go_on.set()
+    assert [look.result().status_code for look in looks] == [200, 200]
     assert_problem(busy, 429, "too_many_previews")
     assert busy.headers["Retry-After"] == "2"
-    assert preview(server, b"a\n1\n", "a.csv").status_code == 200
+    assert look(server.admin).status_code == 200
+
+
+def test_nobody_looks_at_two_files_at_once_and_keeps_others_waiting(
+    server: LiveServer, held: HeldLooks
+) -> None:
+    (one, _), (other, _) = server.new_user(), server.new_user()
+    first = held.begin(one)
+    second = look(one)
+    others = held.begin(other)
+    held.go_on.set()
+    assert_problem(second, 429, "too_many_previews")
+    assert second.headers["Retry-After"] == "2"
+    assert (first.result().status_code, others.result().status_code) == (200, 200)
+    assert look(one).status_code == 200
