@@ -106,7 +106,7 @@ def _progress_notes(
 
 
 def _is_waited_for(service: Service, job: Job) -> bool:
-    return job.lane == "short" and others_wait(service.database.single(), job)
+    return job.lane == "short" and others_wait(service.database.single(), job, service.clock)
 
 
 def _note(service: Service, job: Job, progress: float, message: str) -> None:

@@ -30,21 +30,16 @@ def has_waiting(tx: Transaction, lane: Lane) -> bool:
     return bool(number(tx, "has_waiting", lane=lane))
 
 
-def others_wait(tx: Transaction, job: Job) -> bool:
-    """Whether somebody else's job waits in the lane of a running one."""
-    return bool(number(tx, "others_wait", lane=job.lane, user_id=job.user_id))
+def others_wait(tx: Transaction, job: Job, clock: Clock) -> bool:
+    """Whether somebody else's job, whose delay is over, waits in the lane of a running one."""
+    due = _due(clock())
+    return bool(number(tx, "others_wait", lane=job.lane, user_id=job.user_id, **due))
 
 
 def claim_next_job(tx: Transaction, clock: Clock, lane: Lane = "short") -> Job | None:
     """pending → running for the next job of a lane; None when none can start now."""
     now = clock()
-    claimed = first(
-        tx,
-        "claim_job",
-        lane=lane,
-        now=timestamp(now),
-        latest=timestamp(now + timedelta(seconds=max(RETRY_DELAYS_S))),
-    )
+    claimed = first(tx, "claim_job", lane=lane, **_due(now))
     if claimed is None:
         return None
     run(tx, "take_turn", lane=lane, user_id=claimed["user_id"], priority=claimed["priority"])
@@ -52,6 +47,12 @@ def claim_next_job(tx: Transaction, clock: Clock, lane: Lane = "short") -> Job |
     waited = seconds_between(job.created_at, timestamp(now)) if job.attempt == 1 else None
     tx.changes.append(JobChange(job.id, job.run_type, job.lane, "started", waited))
     return job
+
+
+def _due(now: datetime) -> dict[str, str]:
+    """Between which moments a delay has to end for its job not to be due."""
+    latest = now + timedelta(seconds=max(RETRY_DELAYS_S))
+    return {"now": timestamp(now), "latest": timestamp(latest)}
 
 
 def postpone_job(tx: Transaction, job: Job, why: str, clock: Clock) -> bool:

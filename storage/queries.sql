@@ -502,8 +502,9 @@ RETURNING id, user_id, priority;
 -- has_waiting: Whether a job waits in a lane, be it for a delay to end.
 SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'pending' AND lane = :lane);
 
--- others_wait: Whether a job of anybody else waits in a lane.
-SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'pending' AND lane = :lane AND user_id <> :user_id);
+-- others_wait: Whether a job of anybody else waits in a lane and could start, as in claim_job.
+SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'pending' AND lane = :lane AND user_id <> :user_id
+               AND (not_before IS NULL OR not_before <= :now OR not_before > :latest));
 
 -- take_turn: A user was served: they go last in the lane, at this priority.
 INSERT INTO queue_turns (lane, priority, user_id, turn)

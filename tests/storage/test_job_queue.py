@@ -232,15 +232,33 @@ def test_a_job_that_turns_out_long_waits_in_the_long_lane_from_then_on(
     ask(database, clock, dataset, users[0], "own")
     running = claim(database, clock)
     with database.write() as tx:
-        assert not others_wait(tx, running)
+        assert not others_wait(tx, running, clock)
     ask(database, clock, dataset, users[1], "other")
     with database.write() as tx:
-        assert others_wait(tx, running)
+        assert others_wait(tx, running, clock)
         assert make_job_long(tx, running)
         assert not make_job_long(tx, running)
         assert get_job(tx, "one").queue_position == 1
     assert served(database, clock, "long") == ["one"]
     assert served(database, clock) == ["other", "own"]
+
+
+def test_no_job_makes_room_for_one_that_waits_for_its_delay_to_end(
+    database: Database, users: list[User], dataset: Dataset, clock: Clock
+) -> None:
+    start = clock()
+    ask(database, clock, dataset, users[1], "other")
+    other = claim(database, clock)
+    ask(database, clock, dataset, users[0], "one")
+    running = claim(database, clock)
+    with database.write() as tx:
+        assert postpone_job(tx, other, "The disk is full.", lambda: start)
+        assert not others_wait(tx, running, lambda: start)
+        due = start + timedelta(seconds=RETRY_DELAYS_S[0])
+        assert others_wait(tx, running, lambda: due)
+        set_back = start - timedelta(days=1)
+        assert others_wait(tx, running, lambda: set_back)
+        assert claim_next_job(tx, lambda: set_back) is not None
 
 
 def test_the_claim_never_walks_the_history(database: Database) -> None:
