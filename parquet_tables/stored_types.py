@@ -5,11 +5,14 @@ what is written to Parquet is read back with the type it was written with, and n
 but for its form, which a note tells. Called by the importers and by the SQL sandbox.
 
 DuckDB 2.0 writes a HUGEINT as a DOUBLE, an INTERVAL in milliseconds and a UNION as a STRUCT,
-without a word. Nested values become JSON text, which every export and the interface can show.
+without a word. Nested values become JSON text, which every export and the interface can show. It
+is JSON as RFC 8259 has it: NaN and the infinities, which DuckDB writes as bare words, are texts in
+it as they are in a row's JSON (``json_values``).
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 KEPT = frozenset(
@@ -22,6 +25,9 @@ KEPT = frozenset(
 WIDER = {"TIMESTAMP_S": "TIMESTAMP", "TIMESTAMP_MS": "TIMESTAMP"}
 PLAIN_TEXT = ("ENUM", "JSON", '"NULL"')
 NESTED = ("STRUCT", "MAP", "UNION", "VARIANT")
+HOLD_NOT_FINITE = re.compile("FLOAT|DOUBLE|JSON|VARIANT")
+"""Types of which a part may be NaN or infinite; a field so named costs a look more."""
+_BARE_WORDS = r"""'("(?:[^"\\]|\\.)*")|(NaN|-?Infinity)', '\1' || chr(1) || '\2' || chr(1), 'g'"""
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,25 @@ def stored_as(name: str, type_: str, cell: str) -> Stored:
         return Stored(f"CAST({cell} AS {WIDER[type_]})", WIDER[type_])
     if type_.startswith(NESTED) or type_.endswith("]"):
         note = f'Column "{name}" holds nested values; they are kept as JSON text.'
-        return Stored(f"CAST(to_json({cell}) AS VARCHAR)", "VARCHAR", note)
+        return Stored(_json_text(type_, cell), "VARCHAR", note)
     text = f"CAST({cell} AS VARCHAR)"
     if type_.startswith(PLAIN_TEXT):
         return Stored(text, "VARCHAR")
     return Stored(text, "VARCHAR", f'Column "{name}" was {type_}; it is kept as text.')
+
+
+def _json_text(type_: str, cell: str) -> str:
+    """The SQL of a nested value's JSON, with quotes around words that are no JSON.
+
+    Texts are matched as a whole, so that words in them stay. Then a text is followed by two marks,
+    and a word is between two: double marks go, single ones become quotes. The mark is a control
+    character, which JSON has nowhere but escaped. DuckDB 2.0 works out once what comes again, so
+    where there is no such word, looking for one takes a tenth of the time that the JSON takes.
+    """
+    text = f"CAST(to_json({cell}) AS VARCHAR)"
+    if not HOLD_NOT_FINITE.search(type_):
+        return text
+    marked = f"regexp_replace({text}, {_BARE_WORDS})"
+    quoted = f"replace(replace({marked}, chr(1) || chr(1), ''), chr(1), '\"')"
+    met = f"contains({text}, 'NaN') OR contains({text}, 'Infinity')"
+    return f"CASE WHEN {met} THEN {quoted} ELSE {text} END"
