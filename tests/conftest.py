@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 from collections.abc import Iterator
@@ -60,6 +61,12 @@ WAITING = ("tests/faults/", "tests/browser/", "tests/test_")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long modules first, so that no worker is left with one at the end."""
     items.sort(key=lambda item: not item.nodeid.startswith(WAITING))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: no search for garbage goes through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_xdist_auto_num_workers() -> int:
