@@ -163,16 +163,16 @@ class ParquetDatabase:
             with self._lock:
                 source = self._connection
                 cursor = source.cursor()
-                is_alone = not self._open_cursors
                 self._cursors += 1
                 self._open_cursors += 1
             try:
-                if is_alone:
-                    self._limit_spill(cursor)
+                with self._lock:  # under which nobody takes another, so nothing is spilled yet
+                    if self._open_cursors == 1:
+                        self._limit_spill(cursor)
                 cursor.execute("SET enable_progress_bar = true")
                 cursor.execute("SET enable_progress_bar_print = false")
                 return cursor
-            except duckdb.Error as error:
+            except BaseException as error:
                 cursor.close()
                 self._take_back()
                 if not isinstance(error, duckdb.FatalException):

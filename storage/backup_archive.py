@@ -24,8 +24,6 @@ from storage.data_files import DataFiles
 from storage.errors import InvalidValue
 
 DATA_FILE = re.compile(r"files/([0-9a-f]{2})/\1[0-9a-f]{62}\.parquet")
-
-
 MOST_HEADER_BYTES = 16 * 1024
 """What may come before the content of a member. Ours, which tell its time and a large size, too,
 take less than 2 KiB."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -182,6 +183,22 @@ def kept(database: ParquetDatabase) -> int:
     with database.cursor() as cursor:
         (row,) = cursor.execute(KEPT).fetchall()
     return int(row[0])
+
+
+def test_a_cursor_that_cannot_be_had_holds_up_no_renewal(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = opened(1)
+
+    def gone(_path: Path) -> None:
+        raise OSError(errno.EIO, "the disk is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "disk_usage", gone)
+        with pytest.raises(OSError, match="gone"), database.cursor():
+            pass
+    join(database, 5)
+    assert kept(database) == 0
 
 
 def test_what_is_kept_of_past_queries_is_bounded(opened: Opened) -> None:
