@@ -12,7 +12,7 @@ from typing import Any
 from job_runner.open_tables import source_of
 from storage.jobs import Job
 
-NOT_ASKED = ("request_digest", "output_ref")
+NOT_ASKED = ("request_digest", "output_ref", "draw_version")
 """What the service itself put among the parameters."""
 
 

@@ -21,7 +21,7 @@ from job_runner.round_weights import CountedRounds, counted_rounds
 from job_runner.sample_side import sample_columns, sample_side
 from job_runner.sample_strata import StrataReached, strata_reached
 from job_runner.sample_words import assumptions, filter_words
-from job_runner.sampling_parameters import engine_rounds
+from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import Report, share_of
@@ -76,7 +76,7 @@ def compare_sample(service: Service, job: Job, report: Report) -> SampleComparis
     ).files
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
     summary = job.output_summary or {}
-    rounds = engine_rounds(job.run_parameters["rounds"], source)
+    rounds = recorded_rounds(job.run_parameters, source)
     counted = counted_rounds(rounds, summary["rounds"])
     deadline = time.monotonic() + LIMIT_S
     work = _Work(service, service.parquet_of("long"), source, deadline, report)

@@ -18,11 +18,11 @@ from job_runner.context import JobContext
 from job_runner.lanes import lane_of_draw
 from job_runner.open_tables import RESIDUAL, SAMPLE, OpenTable, open_commit, open_table
 from job_runner.output_refs import earlier_job, named_ref, request_digest
-from job_runner.sampling_parameters import engine_rounds, settle_rounds
+from job_runner.sampling_parameters import engine_rounds, recorded_rounds, settle_rounds
 from job_runner.service import Service
 from parquet_tables.positions import write_ordinals
 from parquet_tables.progress import share_of
-from sampling_engine import DrawnSample, check_rounds, draw_sample
+from sampling_engine import DRAW_VERSION, DrawnSample, check_rounds, draw_sample
 from storage.database import Transaction
 from storage.datasets import Dataset
 from storage.jobs import Job
@@ -121,6 +121,7 @@ def _parameters(
         "source_ref": request.source_ref,
         "table_key": source.key,
         "rounds": rounds,
+        "draw_version": DRAW_VERSION,
         "export_residual": request.export_residual,
         "output_ref": output_ref,
         "commit_message": message,
@@ -138,7 +139,7 @@ def run_sampling(context: JobContext) -> Outcome:
     sample = draw_sample(
         context.parquet,
         source.files,
-        engine_rounds(parameters["rounds"], source.files),
+        recorded_rounds(parameters, source.files),
         table_key=source.key,
         destination=context.scratch.file("sample.parquet"),
         report=share_of(context.report, 0.0, DRAW_SHARE),

@@ -5,11 +5,13 @@ Owns: the one translation between the two. The JSON is that of the API and of ``
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from parquet_tables.tables import TableFiles
 from sampling_engine import (
+    DRAW_VERSION,
+    FIRST_DRAW_VERSION,
     ClusterMethod,
     Method,
     RandomMethod,
@@ -42,13 +44,31 @@ def settle_rounds(rounds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return settled
 
 
-def engine_rounds(rounds: Sequence[dict[str, Any]], table: TableFiles) -> tuple[Round, ...]:
+def recorded_rounds(parameters: Mapping[str, Any], table: TableFiles) -> tuple[Round, ...]:
+    """The rounds of a stored job, as the engine's own type.
+
+    Parameters
+    ----------
+    parameters : mapping
+        The job's ``run_parameters``. Jobs made before draws had versions record none.
+    table : TableFiles
+        The table that the job drew from.
+    """
+    version = parameters.get("draw_version", FIRST_DRAW_VERSION)
+    return engine_rounds(parameters["rounds"], table, version)
+
+
+def engine_rounds(
+    rounds: Sequence[dict[str, Any]], table: TableFiles, draw_version: int = DRAW_VERSION
+) -> tuple[Round, ...]:
     """Settled rounds as the engine's own type.
 
     Parameters
     ----------
     table : TableFiles
         What the rounds draw from; filters are held against its columns.
+    draw_version : int
+        The rule by which the rounds are drawn.
 
     Raises
     ------
@@ -65,6 +85,7 @@ def engine_rounds(rounds: Sequence[dict[str, Any]], table: TableFiles) -> tuple[
             if given.get("filters")
             else None,
             selection=_selection(given.get("selection") or {}),
+            draw_version=draw_version,
         )
         for place, given in enumerate(rounds)
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from job_runner.open_tables import OpenTable, open_table, source_of
 from job_runner.recent import Recent
-from job_runner.sampling_parameters import engine_rounds
+from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
 from parquet_tables.json_rows import read_page
 from sampling_engine import Round, RowExplanation, explain_row, reserves
@@ -117,4 +117,4 @@ def why_row(service: Service, job: Job, logical_row_id: str) -> dict[str, Any]:
 def _source(service: Service, job: Job) -> tuple[OpenTable, tuple[Round, ...]]:
     parameters = job.run_parameters
     source = open_table(service, job.dataset_id, source_of(job), parameters["table_key"])
-    return source, engine_rounds(parameters["rounds"], source.files)
+    return source, recorded_rounds(parameters, source.files)

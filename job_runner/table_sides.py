@@ -14,7 +14,7 @@ from typing import Any
 from job_runner.open_tables import SAMPLE, OpenTable, open_table, source_of
 from job_runner.round_weights import CountedRounds, counted_rounds
 from job_runner.sample_side import SampleColumns, sample_columns, sample_side
-from job_runner.sampling_parameters import engine_rounds
+from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import Report
@@ -47,7 +47,7 @@ def drawn_sample(service: Service, dataset_id: int, table: OpenTable) -> DrawnSa
         return None
     key = job.run_parameters["table_key"]
     source = open_table(service, dataset_id, source_of(job), key).files
-    rounds = engine_rounds(job.run_parameters["rounds"], source)
+    rounds = recorded_rounds(job.run_parameters, source)
     counted = counted_rounds(rounds, (job.output_summary or {})["rounds"])
     columns = sample_columns(source, counted)
     if columns.lacking(counted.asked_columns):

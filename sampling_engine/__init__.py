@@ -24,6 +24,8 @@ from sampling_engine.reference import Reference, reference_of
 from sampling_engine.reserves import reserves
 from sampling_engine.results import DrawnSample, GroupResult, RoundPlan, RoundResult, Strategy
 from sampling_engine.spec import (
+    DRAW_VERSION,
+    FIRST_DRAW_VERSION,
     MOST_ROUNDS,
     Allocation,
     ClusterMethod,
@@ -38,6 +40,8 @@ from sampling_engine.spec import (
 )
 
 __all__ = [
+    "DRAW_VERSION",
+    "FIRST_DRAW_VERSION",
     "METHODS",
     "MOST_ROUNDS",
     "ORDER_VERSION",

@@ -16,6 +16,11 @@ from sampling_engine.order import Seed
 
 MOST_ROUNDS = 20
 
+FIRST_DRAW_VERSION = 1
+"""The rule of draws that record no version."""
+DRAW_VERSION = 2
+"""The current rule by which a seed and a table give a draw; docs/SAMPLING.md lists the versions."""
+
 RandomName = Literal["random", "reservoir"]
 Allocation = Literal["proportional", "equal", "neyman", "optimal"]
 
@@ -201,6 +206,9 @@ class Round:
         Rows that don't pass it are not eligible; built against the same table.
     selection : Selection
         What of the drawn rows the sample shows.
+    draw_version : int
+        The rule by which the round is drawn, :data:`DRAW_VERSION` for new draws. A stored draw is
+        replayed by the version that it records.
     """
 
     round_number: int
@@ -209,3 +217,4 @@ class Round:
     output_name: str | None = None
     filter: RowFilter | None = None
     selection: Selection = Selection()
+    draw_version: int = DRAW_VERSION

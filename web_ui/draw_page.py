@@ -23,7 +23,7 @@ from web_ui.shell import blueprint, show, signed_in
 
 PLAIN_ROUND: dict[str, Any] = {"method": "random", "parameters": {"sample_size": 100}}
 LARGEST_EXACT = 2**53 - 1
-NOT_OF_A_NEW_DRAW = ("output_ref", "request_digest", "output_name")
+NOT_OF_A_NEW_DRAW = ("output_ref", "request_digest", "output_name", "draw_version")
 
 
 @blueprint.get("/datasets/<int:dataset_id>/draw")

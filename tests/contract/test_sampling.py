@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sampling_engine import DRAW_VERSION
 from tests.contract.draw_requests import RANDOM
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
@@ -58,6 +59,7 @@ def test_a_recorded_seed_draws_the_same_rows_again(server: LiveServer, dataset_i
     first = server.draw(dataset_id, RANDOM)
     seed = first["run_parameters"]["rounds"][0]["parameters"]["seed"]
     assert isinstance(seed, int)
+    assert first["run_parameters"]["draw_version"] == DRAW_VERSION
     again = copy.deepcopy(RANDOM)
     again["rounds"][0]["parameters"]["seed"] = seed  # type: ignore[index]
     second = server.draw(dataset_id, again)
