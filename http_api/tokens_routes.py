@@ -49,7 +49,7 @@ class TokensOut(PageOut):
 @blueprint.output(NewTokenOut)
 @blueprint.doc(summary="Make a token", description="Only its hash is stored: keep it yourself.")
 def create_token(given: dict[str, Any]) -> dict[str, Any]:
-    owner_id = given.get("user_id") or user().id
+    owner_id = user().id if given.get("user_id") is None else given["user_id"]
     if owner_id != user().id:
         require_role("admin")
     days = given.get("expires_in_days")

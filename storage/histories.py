@@ -45,6 +45,13 @@ _COLUMNS = {
     Level.USER: "jobs.user_id = history.user_id",
     Level.FROM_REF: "jobs.run_parameters ->> '$.source_ref' = +history.source_ref",
 }
+# In the key of a history, 0 and '' stand for every dataset, every user and every ref. A request may
+# ask for the user 0, who doesn't exist: these conditions keep the totals out of its answer.
+_OF_ONE = {
+    Level.DATASET: "history.dataset_id <> 0",
+    Level.USER: "history.user_id <> 0",
+    Level.FROM_REF: "history.source_ref <> ''",
+}
 _BLOCK_OF_HISTORY = " AND ".join(
     f"block.{column} = history.{column}"
     for column in ("dataset_id", "source_ref", "user_id", "run_type", "status")
@@ -159,6 +166,7 @@ class EndedJobs:
             f"history.source_ref {ref}",
             _OF_ALL_KINDS if of_all_kinds else _OF_ASKED_KINDS,
         ]
+        chosen += [text for of, text in _OF_ONE.items() if of <= level]
         if level < Level.USER:
             chosen.append("history.user_id = 0")
         elif self.asked.user_ids is not None:

@@ -95,7 +95,7 @@ def _first(way: Way, start: int, wanted: int, remaining: int) -> list[int]:
         if len(found) == most:
             enough = guess
             guess = (too_few + enough) // 2
-        elif len(found) < wanted:
+        elif len(found) < wanted and guess < enough:
             too_few = guess
             guess = min(start + 4 * (guess - start), (too_few + enough + 1) // 2)
         else:

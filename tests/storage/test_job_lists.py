@@ -30,16 +30,18 @@ EVENTS = st.lists(
     min_size=1,
     max_size=12,
 )
+# Ids that no row has, 0 among them: it is a key of the totals.
+STRANGE_IDS = st.sampled_from((0, 0, -1, 10**18 - 1))
 FILTERS = st.builds(
     JobFilters,
-    user_id=st.none() | st.integers(1, USERS + 1),
+    user_id=st.none() | st.integers(1, USERS + 1) | STRANGE_IDS,
     user_soeid=st.none() | st.sampled_from(("USER000", "user001", "nobody0")),
-    dataset_id=st.none() | st.integers(1, DATASETS + 1),
+    dataset_id=st.none() | st.integers(1, DATASETS + 1) | STRANGE_IDS,
     statuses=st.none() | st.lists(st.sampled_from(STATUSES), min_size=1, max_size=3).map(tuple),
     run_type=st.none() | st.sampled_from(RUN_TYPES),
     created_after=st.none() | st.integers(0, MINUTES).map(at),
     created_before=st.none() | st.integers(0, MINUTES).map(at),
-    source_ref=st.none() | st.sampled_from(("main", "q1", "none")),
+    source_ref=st.none() | st.sampled_from(("main", "q1", "none", "")),
 )
 
 
@@ -78,7 +80,12 @@ def plain_list(tx: Transaction, viewer: User, filters: JobFilters, newest_first:
     events=EVENTS,
     removed=st.none() | st.integers(1, DATASETS),
     asked=st.lists(
-        st.tuples(FILTERS, st.booleans(), st.integers(0, 150), st.integers(1, 100)),
+        st.tuples(
+            FILTERS,
+            st.booleans(),
+            st.integers(0, 150) | st.just(10**18 - 1),
+            st.integers(1, 100),
+        ),
         min_size=5,
         max_size=5,
     ),
@@ -141,3 +148,21 @@ def test_a_deep_page_of_a_long_list_is_exact() -> None:
                     )
                     assert [job.id for job in jobs] == plain[offset : offset + 50]
                     assert total == len(plain)
+
+
+def test_an_id_that_no_row_has_lists_nothing() -> None:
+    with stage() as here, here.database.write() as tx:
+        for _ in range(300):
+            here.happen(tx, "complete", 0, 0, "sampling", "main")
+        admin, analyst = here.viewers[0], here.users[0]
+        narrowed = [JobFilters(source_ref="")]
+        for strange in (0, -1, 10**18 - 1):
+            narrowed += [
+                JobFilters(user_id=strange),
+                JobFilters(dataset_id=strange),
+                JobFilters(user_id=strange, source_ref="main"),
+                JobFilters(dataset_id=strange, user_id=1),
+            ]
+        for viewer, filters in itertools.product((admin, analyst), narrowed):
+            for offset in (0, 250, 1_500):
+                assert list_jobs(tx, viewer, filters, offset=offset, limit=100) == ([], 0)

@@ -69,3 +69,15 @@ def test_an_even_spread_takes_few_looks_at_few_jobs(offset: int, newest_first: b
     assert len(found) == min(100, 300_000 - offset)
     assert listed.asked <= 5
     assert listed.given <= 2 * (WALKED + 100) + 1
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("places", [0, 40, 5_050])
+@pytest.mark.parametrize("offset", [0, 5_000])
+def test_the_search_ends_when_the_total_is_too_large(
+    offset: int, places: int, newest_first: bool
+) -> None:
+    listed = Places(range(1, places + 1))
+    found = page(Way(listed, 0, 9_000, newest_first), 8_000, offset, 100)
+    assert set(found) <= set(listed.places)
+    assert listed.asked <= 100
