@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from parquet_tables.child_side import BASE_MB, THREAD_MB
 from parquet_tables.columns import Column
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.positions import write_ordinals
 from parquet_tables.progress import Report
 from parquet_tables.writing import read_columns, write_parquet
 from sql_sandbox import Limits, Sandbox, SourceTable
-from sql_sandbox.query_process import BASE_MB, THREAD_MB
 
 LIMITS = Limits(memory_mb=128, spill_mb=64, threads=2, rows=200_000, result_mb=4)
 MOST_MB = LIMITS.memory_mb + BASE_MB + THREAD_MB * LIMITS.threads

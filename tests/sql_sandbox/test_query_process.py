@@ -58,9 +58,9 @@ def test_a_querys_process_ends_when_its_parent_is_gone(
         "FROM range(100000)"
     )
     parent = (
-        "import sys, subprocess; from pathlib import Path; from sql_sandbox import watching\n"
+        "import sys; from parquet_tables.child_process import child_process\n"
         f"with open({str(tmp_path / 'errors')!r}, 'wb') as errors:\n"
-        "    with watching.query_process(errors) as process:\n"
+        "    with child_process('sql_sandbox.query_process', errors) as process:\n"
         "        process.stdin.write(sys.stdin.buffer.readline()); process.stdin.flush()\n"
         "        print(process.pid, flush=True); process.wait()\n"
     )

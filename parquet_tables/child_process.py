@@ -1,0 +1,142 @@
+"""Start, watch and kill a child process that does one piece of work within limits.
+
+Invariant: when a call returns or raises, the child has ended. The child is killed to stop it, never
+asked to: native code may ignore an interrupt for minutes. The other side is ``child_side``. Used by
+``sql_sandbox`` and ``import_engine``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+POLL_INTERVAL_S = 0.05
+EXIT_WAIT_S = 2.0
+
+Watch = Callable[[float, str], None]
+"""Takes the child's progress (0 to 1) and message many times a second; raises to kill the child."""
+
+_START = "import sys; sys.path[:] = {path!r}; from {module} import main; main()"
+
+
+class ChildDied(Exception):
+    """The child ended without an answer.
+
+    Parameters
+    ----------
+    returncode : int
+        Its exit code; negative for the signal that ended it.
+    errors : str
+        The end of what it wrote to its standard error.
+    """
+
+    def __init__(self, returncode: int, errors: str) -> None:
+        super().__init__(f"a child process ended with {returncode}: {errors}")
+        self.returncode = returncode
+        self.errors = errors
+
+
+class AnswerTooLarge(Exception):
+    """The child's answer takes more bytes than it may."""
+
+
+def ask_child(
+    module: str, request: bytes, errors_path: Path, watch: Watch, max_answer_bytes: int
+) -> dict[str, Any]:
+    """Start a child, send it one request and wait for its answer.
+
+    Parameters
+    ----------
+    module : str
+        The module whose ``main`` the child runs.
+    request : bytes
+        One line of JSON.
+    errors_path : Path
+        The file that takes the child's standard error.
+    watch : Watch
+        What it raises kills the child and passes through.
+    max_answer_bytes : int
+        The largest answer.
+
+    Raises
+    ------
+    ChildDied, AnswerTooLarge
+        There is no answer.
+    """
+    with errors_path.open("wb") as errors, child_process(module, errors) as process:
+        answer = _answer(process, request, watch, max_answer_bytes)
+    if answer is None:
+        text = errors_path.read_text(encoding="utf-8", errors="replace")
+        raise ChildDied(process.returncode, text[-2000:].strip())
+    return answer
+
+
+@contextmanager
+def child_process(module: str, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """A child process, killed at the end of the block if it still runs.
+
+    It gets none of the server's environment, which may hold secrets, and the server's own module
+    path, so that it runs the same code. It is a new interpreter, since a fork would copy the locks
+    of the server's threads.
+    """
+    path = [str(Path(__file__).parents[1]), *filter(None, sys.path)]
+    loader = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+    with subprocess.Popen(  # noqa: S603 - our own interpreter and program
+        [sys.executable, "-I", "-S", "-c", _START.format(path=path, module=module)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        env={"LC_ALL": "C.UTF-8", **loader},
+        cwd="/",
+        start_new_session=True,  # Ctrl-C is the server's to act on
+    ) as process:
+        stdin = process.stdin
+        assert stdin is not None  # noqa: S101 - it is a pipe
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+            with suppress(BrokenPipeError):  # a request that the child didn't read
+                stdin.close()
+
+
+def _answer(
+    process: subprocess.Popen[bytes], request: bytes, watch: Watch, max_answer_bytes: int
+) -> dict[str, Any] | None:
+    """Read progress lines up to the answer; None if the child ended without one."""
+    assert process.stdin is not None  # noqa: S101 - it is a pipe
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
+    with suppress(BrokenPipeError):  # the child has ended already
+        process.stdin.write(request)
+        process.stdin.flush()
+    poll = select.poll()
+    poll.register(process.stdout, select.POLLIN)
+    received = bytearray()
+    fraction, message = 0.0, ""
+    while True:
+        watch(fraction, message)
+        if not poll.poll(1000 * POLL_INTERVAL_S):
+            continue
+        piece = os.read(process.stdout.fileno(), 1 << 16)
+        if not piece:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(EXIT_WAIT_S)  # its own exit code says more than our kill
+            return None
+        *lines, rest = piece.split(b"\n")
+        for line in lines:
+            said: dict[str, Any] = json.loads(bytes(received) + line)
+            received.clear()
+            if "progress" not in said:
+                return said
+            fraction, message = said["progress"]
+        received += rest
+        if len(received) > max_answer_bytes:
+            raise AnswerTooLarge
