@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -13,6 +12,7 @@ from http_api.access import bearer, dataset_for, job_for, service
 from http_api.finished_jobs import completed
 from http_api.job_schemas import JobAcceptedOut, priority_field
 from http_api.row_reads import RowSource, tell_view
+from http_api.row_responses import column_names
 from http_api.strict_schemas import StrictSchema, text
 from http_api.submissions import submission
 from http_api.work_slots import query_slot
@@ -79,7 +79,7 @@ def result(job_id: str) -> Response:
 def table_analysis(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -> Response:
     dataset_for(dataset_id, "read")
     table = open_table(service(), dataset_id, ref, key)
-    names = next(csv.reader([query.get("columns", "")], skipinitialspace=True), [])
+    names = column_names(query)
     with query_slot():
         found = analysis(service(), table, [name for name in names if name], AT_ONCE_S)
     tell_view(RowSource(dataset_id, table.commit_id, table.key), "profile")

@@ -1,9 +1,8 @@
 """What the server takes in before the app sees it: how much, from whom, how slowly.
 
-Waitress collects a whole request before the app runs. Owns: what is refused while it arrives, and
-those refusals as problem documents. Invariants: only an import by a known user may be larger than
-``body_max_kb``, so nobody else fills the disk; a request that arrives too slowly loses its
-connection; a refusal is read by the client although its body isn't. Used by ``http_server``.
+Waitress collects a whole request before the app runs; what is refused by then is refused here, with
+a problem document. Invariants: only an import by a known user may exceed ``body_max_kb``; a request
+that arrives too slowly loses its connection; a client can read a refusal of a body in full.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import copy
 import functools
 import json
 import logging
+import re
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +22,7 @@ from typing import Any
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask
+from waitress.utilities import BadRequest
 
 from http_api.problems import PROBLEM, RETRY_AFTER_S, TOO_LARGE, problem_document
 from http_api.request_ids import HEADER, request_id
@@ -31,8 +32,7 @@ from job_runner.faults import passing_fault, unforeseen
 from job_runner.log_context import logged_with
 
 HEADERS_WITHIN_S = 20.0
-BODY_WITHIN_S = 60.0
-"""For a body that isn't an import; an import may take as long as it moves at all."""
+BODY_WITHIN_S = 60.0  # an import may take longer, as long as data arrive
 LINGER_S = 2.0
 LINGER_BYTES = 8 * 1024**2
 
@@ -61,10 +61,15 @@ CODES = {
 }
 
 
+BARE_LINE_END = "A line ends with CR or LF alone; end each with CR LF"
+_BARE_LINE_END = re.compile(rb"(?<!\r)\n|\r(?=[^\n])")  # waitress would wait for CR LF CR LF
+
+
 class LimitedParser(HTTPRequestParser):  # type: ignore[misc]
     """A request as it arrives, held to the gate's limit once its headers are there."""
 
     adj: Any
+    completed: bool
 
     def __init__(self, gate: Gate, adj: Any) -> None:
         super().__init__(adj)
@@ -77,9 +82,12 @@ class LimitedParser(HTTPRequestParser):  # type: ignore[misc]
         """Take in a piece; returns how much of it belongs to this request."""
         try:
             consumed: int = super().received(data)
-        except OSError as error:  # the body is spooled to the data's disk
+        except Exception as error:  # the disk that holds spooled bodies, or the gate's database
             consumed = len(data)
             self._refusal = _not_kept(error)
+        in_headers = not (self.completed or self.headers_finished)
+        if in_headers and _BARE_LINE_END.search(self.header_plus[-len(data) - 1 :]):
+            self.error, self.completed = BadRequest(BARE_LINE_END), True
         if self._refusal is not None:
             self.error, self.completed = self._refusal, True
         if self.error is not None:
@@ -94,7 +102,10 @@ class LimitedParser(HTTPRequestParser):  # type: ignore[misc]
 
     def parse_header(self, header_plus: bytes) -> None:
         """Read the headers, and find the limit for what follows."""
-        super().parse_header(header_plus)
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:  # of urlsplit, or of int for thousands of digits
+            raise ParsingError("Its target or its Content-Length is invalid") from error
         if self.chunked and "CONTENT_LENGTH" in self.headers:
             raise ParsingError("It has a Content-Length and is chunked")
         if self.body_rcv is None:
@@ -139,9 +150,8 @@ class ProblemTask(ErrorTask):  # type: ignore[misc]
 class LimitedChannel(WholeSendsChannel):
     """A connection that gives slow requests up, and refuses so that the client hears it.
 
-    To close a socket with unread data resets the connection, and the answer may be lost with it. So
-    after a refusal the sending side is closed first, and what still arrives is thrown away for a
-    moment.
+    Closing a socket with unread data resets the connection and may lose the answer. After a refusal
+    the sending side is closed first; what still arrives is discarded for a moment.
     """
 
     error_task_class = ProblemTask
@@ -232,9 +242,9 @@ def _adjusted(adj: Any, max_body_size: int) -> Any:
     return adjusted
 
 
-def _not_kept(error: OSError) -> Refusal:
-    """Why a body can't be spooled."""
-    logger.error("a request's body can't be kept: %s", error)
+def _not_kept(error: Exception) -> Refusal:
+    """Why a request can't be taken in."""
+    logger.error("a request can't be taken in: %s", error)
     fault = passing_fault(error)
     code, detail = unforeseen(error) if fault is None else (fault.code, fault.message)
     return Refusal(503, code, detail, {"Retry-After": RETRY_AFTER_S})

@@ -69,6 +69,23 @@ class RowsQuery(PageQuery):
     )
 
 
+def column_names(query: dict[str, Any]) -> list[str]:
+    """The names in a query's ``columns``; none when it is left out.
+
+    Raises
+    ------
+    InvalidRequest
+        A line break stands outside of double quotes.
+    """
+    try:
+        return next(csv.reader([query.get("columns", "")], skipinitialspace=True), [])
+    except csv.Error:
+        raise InvalidRequest(
+            "Column names are separated by commas. Put a name with a line break in double quotes.",
+            loc=("query", "columns"),
+        ) from None
+
+
 def chosen_columns(files: TableFiles, query: dict[str, Any]) -> tuple[Column, ...]:
     """The columns that a query names, in its order.
 
@@ -77,7 +94,7 @@ def chosen_columns(files: TableFiles, query: dict[str, Any]) -> tuple[Column, ..
     UnknownColumn, InvalidRequest
         Names the columns there are.
     """
-    names = next(csv.reader([query.get("columns", "")], skipinitialspace=True), [])
+    names = column_names(query)
     if "columns" in query and not all(names):
         raise InvalidRequest("A column's name is missing.", loc=("query", "columns"))
     try:

@@ -19,6 +19,7 @@ from http_api.problems import SIGN_IN_FIRST, STATUS_OF_CODE
 from http_api.request_limits import Gate, Refusal
 from http_api.sessions import COOKIE
 from job_runner.service import Service
+from storage.errors import NotWritable
 from storage.health import DiskFull, check_room
 from storage.tokens import holder_of
 
@@ -62,9 +63,9 @@ def _without_room(service: Service, headers: Mapping[str, str]) -> Refusal | Non
     coming_bytes = 2 * int(length) if length.isdecimal() else 0
     try:
         check_room(service.directory, service.settings.min_free_mb, coming_bytes)
-    except DiskFull as full:
-        retry = {"Retry-After": str(full.retry_after_s)}
-        return Refusal(STATUS_OF_CODE[full.code], full.code, full.message, retry)
+    except (DiskFull, NotWritable) as error:
+        retry = {"Retry-After": str(error.retry_after_s)}
+        return Refusal(STATUS_OF_CODE[error.code], error.code, error.message, retry)
     return None
 
 

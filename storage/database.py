@@ -10,6 +10,7 @@ directory, so every commit is made here. What became of jobs is told after that,
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -76,6 +77,7 @@ class Database:
             path.chmod(0o600)  # its write-ahead log is made with the same
         try:
             bring_up_to_date(self._connections.own())
+            self._opened = path.stat()
         except sqlite3.DatabaseError as error:
             self.close()
             raise _unusable(path, error) from error
@@ -194,6 +196,13 @@ class Database:
         connection = self._connections.own()
         with self._turn(connection, self._busy_timeout_s), self._waiting_for(connection, 0.1):
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def is_in_place(self) -> bool:
+        """Whether the open file is still the one at the database's path."""
+        try:
+            return os.path.samestat(self._path.stat(), self._opened)
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Close every thread's connection."""

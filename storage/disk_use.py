@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.data_directory import DataDirectory
+from storage.errors import NotWritable
 from storage.mounted_disks import is_lost_and_found
 
 KEPT_S = 60.0
@@ -33,6 +34,14 @@ class DiskUse:
     sqlite_bytes: Mapping[str, int]
     free_bytes: int
     disk_bytes: int
+
+
+@dataclass(frozen=True)
+class DiskSpace:
+    """Bytes of a disk: all, and those that are free."""
+
+    total: int
+    free: int
 
 
 class DiskUseMeter:
@@ -59,7 +68,7 @@ class DiskUseMeter:
         """The sizes as they are now; those of the data files as of the last minute."""
         here = self._directory
         moving = (here.uploads_dir, here.scratch_dir, here.spill_dir, here.counts_dir)
-        disk = shutil.disk_usage(here.root)
+        disk = disk_of(here)
         wal = here.database_path.with_name(f"{here.database_path.name}-wal")
         return DiskUse(
             part_bytes={"files": self._files_bytes()}
@@ -77,6 +86,21 @@ class DiskUseMeter:
                 took = self._monotonic() - began
                 self._good_until = began + max(KEPT_S, KEPT_TIMES * took)
             return self._files_sum
+
+
+def disk_of(directory: DataDirectory) -> DiskSpace:
+    """The space on the disk that holds a data directory.
+
+    Raises
+    ------
+    NotWritable
+        The directory is gone or can't be read; says the system's reason.
+    """
+    try:
+        disk = shutil.disk_usage(directory.root)
+    except OSError as error:
+        raise NotWritable(f"The data directory can't be read: {error.strerror}.") from error
+    return DiskSpace(total=disk.total, free=disk.free)
 
 
 def file_sizes(directory: Path) -> Iterator[tuple[str, int]]:

@@ -51,6 +51,13 @@ class InvalidValue(DomainError):
     code = "invalid_value"
 
 
+class NotWritable(DomainError):
+    """Nothing can be written: the disk is full or read-only, or the data directory is gone."""
+
+    code = "storage_not_writable"
+    retry_after_s = 5
+
+
 class DamagedData(DomainError):
     """A file of ours is missing, can't be read, or isn't as it was written."""
 

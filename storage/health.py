@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import threading
 import time
@@ -11,18 +10,14 @@ from collections.abc import Callable
 from domain_errors import DomainError
 from storage.data_directory import DataDirectory
 from storage.database import Database
+from storage.disk_use import disk_of
+from storage.errors import NotWritable
 
 MIB = 1024**2
 PATIENCE_S = 2.0
 """Whoever asks for the health of a service doesn't wait long for an answer."""
 GOOD_FOR_S = 3.0
 """How long a write that went well answers for the next one."""
-
-
-class NotWritable(DomainError):
-    """Nothing can be written: a full disk, a read-only one, a lost file."""
-
-    code = "storage_not_writable"
 
 
 class DiskFull(DomainError):
@@ -38,8 +33,11 @@ def check_writable(database: Database) -> None:
     Raises
     ------
     NotWritable
-        Says SQLite's reason, or the system's.
+        Says SQLite's reason, or the system's; or the database file has left its place. Writes
+        still succeed then, into a file that no later start finds.
     """
+    if not database.is_in_place():
+        raise NotWritable("The database file is gone. Restore the data directory and restart.")
     try:
         with database.write(patience_s=PATIENCE_S) as tx:
             (version,) = tx.execute("PRAGMA user_version").fetchone()
@@ -110,8 +108,10 @@ def check_room(directory: DataDirectory, min_free_mb: int, coming_bytes: int = 0
     ------
     DiskFull
         Says how much is free.
+    NotWritable
+        The data directory is gone.
     """
-    free_bytes = shutil.disk_usage(directory.root).free
+    free_bytes = disk_of(directory).free
     if free_bytes - coming_bytes < min_free_mb * MIB:
         raise DiskFull(
             f"The server's disk has {free_bytes // MIB:,} MiB free; {min_free_mb:,} MiB must stay "

@@ -6,14 +6,13 @@ that several datasets name counts for each of them. Called by the admin's routes
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from storage.data_directory import DataDirectory
 from storage.database import Transaction
-from storage.disk_use import file_sizes
+from storage.disk_use import disk_of, file_sizes
 from storage.rows import all_rows, run
 
 
@@ -67,7 +66,7 @@ def measure(tx: Transaction, directory: DataDirectory) -> StorageUse:
     return StorageUse(
         kinds=[KindUse(kind, len(sizes), sum(sizes)) for kind, sizes in parts.items()],
         datasets=_datasets(tx, data_files),
-        free_bytes=shutil.disk_usage(directory.root).free,
+        free_bytes=disk_of(directory).free,
     )
 
 

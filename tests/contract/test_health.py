@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import composition_root
 from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
@@ -32,3 +34,29 @@ def test_a_disk_that_is_all_but_full_is_told_and_imports_are_refused(tmp_path: P
         assert not list(live.service.directory.uploads_dir.iterdir())
         assert_problem(live.client(None).post(path, files=files), 401, "unauthorized")
         assert live.admin.get("/api/jobs").json()["total"] == 0
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_health_names_a_data_directory_that_is_gone(tmp_path: Path, comes_back: bool) -> None:
+    data_dir, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    settings = Settings(data_dir=data_dir, memory_mb=256)
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
+        data_dir.rename(elsewhere)
+        if comes_back:  # an empty mount point
+            data_dir.mkdir()
+        answer = live.client(None).get("/health")
+        reason = "file is gone" if comes_back else "No such file or directory"
+        health = assert_problem(answer, 503, "storage_not_writable", reason)
+        assert str(tmp_path) not in health["detail"]
+        if not comes_back:
+            assert live.admin.get("/api/admin/storage").status_code == 503
+            files = {"file": ("a.csv", b"x\n1\n")}
+            answer = live.admin.post("/api/datasets/1/refs/main/import", files=files)
+            assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+        else:
+            data_dir.rmdir()
+        elsewhere.rename(data_dir)
+        assert live.client(None).get("/health").json() == {"status": "ok"}

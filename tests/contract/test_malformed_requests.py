@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -31,6 +32,8 @@ def test_what_follows_a_refused_head_is_no_request(server: LiveServer) -> None:
         ("GET /health HTTP/1.1", "Host : localhost"),
         ("get /health HTTP/1.1",),
         ("GET  /health HTTP/1.1",),
+        ("GET http://[ HTTP/1.1", "Host: localhost"),
+        ("POST /api/datasets HTTP/1.1", "Content-Length: " + "1" * 5_000),
     ],
 )
 def test_a_request_that_two_servers_could_read_in_two_ways_is_refused(
@@ -39,6 +42,32 @@ def test_a_request_that_two_servers_could_read_in_two_ways_is_refused(
     with Raw(server) as raw:
         raw.send(*lines, body=b"0\r\n\r\n")
         refusal(raw, 400, "malformed_request")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r"])
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_a_bare_line_end_is_refused_at_once(server: LiveServer, end: str, pieces: int) -> None:
+    head = f"GET /health HTTP/1.1{end}Host: localhost{end}{end}".encode()
+    with Raw(server) as raw:
+        raw.socket.settimeout(5)
+        step = len(head) // pieces + 1
+        for start in range(0, len(head), step):
+            raw.socket.sendall(head[start : start + step])
+        document = refusal(raw, 400, "malformed_request")
+    assert "CR LF" in document["detail"]
+
+
+def test_a_crlf_in_two_pieces_is_a_line_end(server: LiveServer) -> None:
+    with Raw(server) as raw:
+        for piece in (
+            "GET /health HTTP/1.1\r",
+            "\nHost: localhost\r\nConnection: close\r\n\r",
+            "\n",
+        ):
+            raw.socket.sendall(piece.encode())
+            time.sleep(0.02)
+        status, _, _ = raw.answer()
+    assert status == 200
 
 
 def test_an_unknown_transfer_encoding_is_refused(server: LiveServer) -> None:

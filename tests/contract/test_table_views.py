@@ -51,12 +51,22 @@ def test_a_file_has_the_view_too(server: LiveServer, path: str) -> None:
         ({"filter": ""}, "invalid_request", "filter"),
         ({"order_by": "ammount"}, "unknown_column", "amount"),
         ({"order_desc": "perhaps"}, "invalid_request", "order_desc"),
+        ({"columns": "id\rcity"}, "invalid_request", "line break"),
+        ({"columns": "id\ncity"}, "invalid_request", "line break"),
+        ({"columns": '"id\rcity"'}, "unknown_column", "city"),
     ],
 )
 def test_a_view_that_cannot_be_is_refused(
     server: LiveServer, path: str, query: dict[str, str], code: str, part: str
 ) -> None:
     assert_problem(server.admin.get(path, params=query), 422, code, part)
+
+
+def test_a_profile_refuses_columns_with_a_line_break(server: LiveServer, path: str) -> None:
+    answer = server.admin.get(
+        f"{path.removesuffix('/data')}/analysis", params={"columns": "id\rcity"}
+    )
+    assert_problem(answer, 422, "invalid_request", "line break")
 
 
 def test_a_sample_is_filtered_and_sorted_too(server: LiveServer) -> None:

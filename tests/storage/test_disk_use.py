@@ -13,10 +13,10 @@ import pytest
 from storage.data_directory import DataDirectory, Owner
 from storage.database import Database
 from storage.disk_use import KEPT_S, DiskUseMeter
+from storage.errors import NotWritable
 from storage.health import (
     GOOD_FOR_S,
     DiskFull,
-    NotWritable,
     WriteProbe,
     check_room,
     check_writable,
