@@ -27,7 +27,9 @@ from sql_sandbox.request import Limits, Request
 LONGEST = 600
 SPILL_SIGN = "max_temp_directory_size"
 
-_ADVICE = re.compile(r'(\n\nPossible solutions|\n*\s*Use "?SET |, or SET ).*', re.DOTALL)
+_ADVICE = re.compile(
+    r'(\n\nPossible solutions|\n*\s*Use "?SET |, or SET |\s+Please try installing ).*', re.DOTALL
+)
 
 _OF_THE_TEXT = (
     duckdb.ParserException,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from parquet_tables.names import folded
 from parquet_tables.quoting import quote_identifier
 from sql_sandbox.request import Limits, SourceTable
 from sql_sandbox.statement import DEEPEST
@@ -74,6 +75,29 @@ def make_views(connection: duckdb.DuckDBPyConnection, tables: Iterable[SourceTab
         else:
             source = _kept_rows(connection, table, number, names)
         connection.execute(f"CREATE VIEW {quote_identifier(table.key)} AS {source}")
+
+
+def hide_catalog(connection: duckdb.DuckDBPyConnection, keys: Iterable[str]) -> None:
+    """Shadow each view of DuckDB's catalog that a plain name reaches, so that no query reads it.
+
+    DuckDB looks a name up in the schema ``main`` before it looks in its catalog. Only a qualified
+    name still reaches the catalog, and ``statement`` refuses every qualified name.
+
+    Parameters
+    ----------
+    keys : iterable of str
+        The tables that the query reads, whose names are taken.
+    """
+    taken = {folded(key) for key in keys}
+    found = connection.execute(
+        "SELECT DISTINCT view_name FROM duckdb_views() "
+        "WHERE internal AND schema_name <> 'information_schema'"
+    ).fetchall()
+    for (name,) in found:
+        if folded(name) not in taken:
+            connection.execute(
+                f"CREATE VIEW {quote_identifier(name)} AS SELECT error('no such table') AS hidden"
+            )
 
 
 def _kept_rows(

@@ -19,7 +19,7 @@ from parquet_tables.progress import Report
 from parquet_tables.writing import copy_sql, write_parquet
 from sql_sandbox.errors import SqlTooLarge
 from sql_sandbox.faults import told
-from sql_sandbox.instance import lock, make_views, open_instance
+from sql_sandbox.instance import hide_catalog, lock, make_views, open_instance
 from sql_sandbox.request import Request
 from sql_sandbox.result_columns import DESCRIBE, ShapedQuery, shaped
 from sql_sandbox.statement import read_statement
@@ -45,6 +45,7 @@ def run(request: Request, report: Report) -> dict[str, Any]:
     with _errors_told(request, opening=len(DESCRIBE)):
         lock(connection, tables, request.result)
         make_views(connection, tables)
+        hide_catalog(connection, statement.keys)
         query = shaped(connection, statement.text)
     answer: dict[str, Any] = {
         "columns": [[column.name, column.type] for column in query.columns],

@@ -153,7 +153,7 @@ class _Reader:
         Parameters
         ----------
         ctes : frozenset of str
-            The folded names of the WITH clauses around the node.
+            The folded names of the CTEs that are in scope.
         at : int or None
             The byte of the nearest node whose place is known.
         """
@@ -165,8 +165,7 @@ class _Reader:
         given = node.get("query_location", NO_PLACE)
         if given != NO_PLACE and given >= self._opening:
             at = given - self._opening
-        if isinstance(node.get("cte_map"), dict):
-            ctes |= {folded(entry["key"]) for entry in node["cte_map"]["map"]}
+        ctes = self._read_ctes(node, ctes, at)
         if node.get("sample") is not None:
             self._refuse(f"a sample can't be drawn in SQL. {BY_SAMPLING}", at)
         self._check(node, ctes, at)
@@ -174,8 +173,23 @@ class _Reader:
             if name == "function" and node.get("type") == "TABLE_FUNCTION":
                 # It was checked with its node, against another list than those in expressions.
                 self.read(child["arguments"], ctes, at)
-            elif name != "literal":
+            elif name == "right" and node.get("type") == "RECURSIVE_CTE_NODE":
+                self.read(child, ctes | {folded(node["cte_name"])}, at)
+            elif name not in ("literal", "cte_map"):
                 self.read(child, ctes, at)
+
+    def _read_ctes(
+        self, node: dict[str, Any], ctes: frozenset[str], at: int | None
+    ) -> frozenset[str]:
+        """Read a node's WITH clause; returns the names of the CTEs that the node itself can read.
+
+        As in DuckDB, a CTE can read those before it, and itself only in the recursive part of a
+        WITH RECURSIVE. Any other use of its own name means a table, or a CTE further out.
+        """
+        for entry in (node.get("cte_map") or {}).get("map", ()):
+            self.read(entry["value"], ctes, at)
+            ctes |= {folded(entry["key"])}
+        return ctes
 
     def _check(self, node: dict[str, Any], ctes: frozenset[str], at: int | None) -> None:
         kind = node.get("type")

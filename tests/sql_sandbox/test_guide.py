@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from parquet_tables.columns import Column
-from sql_sandbox import Sandbox, SourceTable
+from sql_sandbox import InvalidSql, Sandbox, SourceTable, SqlFailed
 from sql_sandbox.functions import GROUPS
 from sql_sandbox.result_columns import MOST_COLUMNS
 from sql_sandbox.statement import DEEPEST
@@ -38,6 +38,18 @@ def test_there_are_examples() -> None:
 @pytest.mark.parametrize("sql", EXAMPLES)
 def test_an_example_is_right_for_the_demos_data(sandbox: Sandbox, sql: str) -> None:
     assert sandbox.check(sql, (FLIGHTS, SAMPLE)).columns
+
+
+def test_division_by_zero_is_as_described(sandbox: Sandbox) -> None:
+    assert "`1 / 0` is `Infinity`, `-1 / 0` is `-Infinity` and `0 / 0` is `NaN`" in PAGE
+    divided = "SELECT 1 / 0, -1 / 0, 0 / 0, 1 / nullif(0, 0), TRY(1 // 0), TRY(1 % 0)"
+    rows = sandbox.first_rows(divided, (), 5, 20).rows
+    assert rows == [["Infinity", "-Infinity", "NaN", None, None, None]]
+    for failing in ("SELECT 1 // 0", "SELECT 1 % 0"):
+        with pytest.raises(SqlFailed, match="Division by zero"):
+            sandbox.first_rows(failing, (), 5, 20)
+    with pytest.raises(InvalidSql, match="Aggregates are not allowed inside"):
+        sandbox.check("SELECT TRY(sum(1) // 0)", ())
 
 
 def test_the_functions_are_those_that_are_offered() -> None:
