@@ -92,6 +92,7 @@ def plan(target: Target, dataset: str, as_json: bool, **draw: Any) -> None:
             f"Round {one['round_number']}: {one['method']}, {one['eligible_rows']:,} eligible rows."
         )
         _tell_groups(one, ("rows", "allocated"))
+    _tell_warnings(planned)
     if planned["hints"] is not None:
         say("By the table's profile, for a design of your own:")
         tell_hints(planned["hints"], 2)
@@ -126,8 +127,12 @@ def tell(job: dict[str, Any]) -> None:
         f"ref {summary['output_ref']}, commit {summary['output_commit_id'][:12]}."
     )
     for one in summary["rounds"]:
-        say(f"Round {one['round_number']}: {one['method']}, seed {one['seed']!r}.")
+        seed = f"seed {one['seed']!r}"
+        if one["effective_seed"] != str(one["seed"]):
+            seed += f", effective seed {one['effective_seed']!r}"
+        say(f"Round {one['round_number']}: {one['method']}, {seed}.")
         _tell_groups(one, ("rows", "allocated", "sampled"))
+    _tell_warnings(summary)
     if "comparison" in summary:
         say(summary["comparison"]["verdict"])
 
@@ -148,5 +153,9 @@ def _tell_groups(one: dict[str, Any], figures: tuple[str, ...]) -> None:
         print_table((*columns, *headings), rows)
         if len(groups) > GROUPS_SHOWN:
             say(f"… and {len(groups) - GROUPS_SHOWN:,} more; see --json.")
-    for warning in one["warnings"]:
+    _tell_warnings(one)
+
+
+def _tell_warnings(told: dict[str, Any]) -> None:
+    for warning in told["warnings"]:
         say(f"Warning: {warning}")

@@ -42,7 +42,15 @@ class JobInListOut(PlainSchema):
 class JobOut(JobInListOut):
     source_commit_id = fields.String(allow_none=True, required=True)
     run_parameters = fields.Dict(required=True)
-    output_summary = fields.Dict(allow_none=True, required=True)
+    output_summary = fields.Dict(
+        allow_none=True,
+        required=True,
+        metadata={
+            "description": "Null until the job has completed. A sampling job's has `warnings` on "
+            "the draw as a whole, and `rounds`, each with its `seed` and the `effective_seed` that "
+            "entered the keys of its order."
+        },
+    )
     retry_of = fields.String(allow_none=True, required=True)
     queue_position = fields.Integer(
         allow_none=True, required=True, metadata={"description": "1 is next of its lane to start."}

@@ -12,7 +12,7 @@ from http_api.access import bearer, job_for, service
 from http_api.finished_jobs import completed
 from http_api.row_reads import RowSource, tell_view
 from http_api.row_responses import RowsQuery, download, page_json
-from http_api.sampling_schemas import SampleRowsOut
+from http_api.sampling_schemas import EFFECTIVE_SEED, SampleRowsOut
 from http_api.strict_fields import QueryInteger
 from http_api.strict_schemas import StrictSchema, text
 from job_runner.open_tables import PRIMARY, RESIDUAL, SAMPLE, open_table, output_of, source_of
@@ -50,6 +50,7 @@ class ReservesOut(Schema):
 class VerdictOut(Schema):
     round_number = fields.Integer(required=True)
     method = fields.String(required=True)
+    effective_seed = fields.String(required=True, metadata={"description": EFFECTIVE_SEED})
     outcome = fields.String(required=True)
     reason = fields.String(required=True)
     group = fields.String(allow_none=True, required=True)

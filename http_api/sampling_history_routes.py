@@ -10,8 +10,10 @@ from marshmallow import RAISE, fields, validate
 from http_api.access import bearer, dataset_for, require_role, service, user
 from http_api.job_schemas import JobInListOut
 from http_api.moments import Moment
+from http_api.sampling_schemas import SeededRoundOut
 from http_api.strict_fields import QueryList
 from http_api.strict_schemas import PageOut, PageQuery, text
+from job_runner.sampling_parameters import seeded_rounds
 from storage.errors import NotFound
 from storage.job_lists import JobFilters, list_jobs
 from storage.jobs import STATUSES, Job
@@ -31,6 +33,7 @@ class DrawOut(JobInListOut):
     table_key = fields.String(required=True)
     output_ref = fields.String(required=True)
     methods = fields.List(fields.String(), required=True)
+    rounds = fields.List(fields.Nested(SeededRoundOut), required=True)
     total_sampled = fields.Integer(allow_none=True, required=True)
 
 
@@ -93,5 +96,6 @@ def _draw(job: Job) -> dict[str, Any]:
         "table_key": parameters["table_key"],
         "output_ref": parameters["output_ref"],
         "methods": list(dict.fromkeys(one["method"] for one in parameters["rounds"])),
+        "rounds": seeded_rounds(parameters),
         "total_sampled": (job.output_summary or {}).get("total_sampled"),
     }

@@ -16,6 +16,7 @@ from http_api.sampling_schemas import (
     FilterIn,
     FilterOut,
     MethodsOut,
+    PlannedRoundOut,
     SamplingJobIn,
 )
 from http_api.submissions import submission
@@ -40,7 +41,12 @@ class PlanOut(Schema):
     total_rows = fields.Integer(
         required=True, metadata={"description": "Rows that all rounds would draw."}
     )
-    rounds = fields.List(fields.Dict(), required=True)
+    rounds = fields.List(fields.Nested(PlannedRoundOut), required=True)
+    warnings = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "On the draw as a whole, one sentence each."},
+    )
     hints = fields.Dict(
         allow_none=True,
         required=True,

@@ -16,7 +16,7 @@ from http_api.round_schemas import BESIDE_METHOD, AnyRoundIn
 from http_api.strict_fields import BoundedList, StrictBoolean, StrictInteger
 from http_api.strict_schemas import StrictSchema, text
 from http_api.tables_routes import RowsOut
-from sampling_engine import MOST_ROUNDS
+from sampling_engine import DRAW_VERSION, FIRST_DRAW_VERSION, MOST_ROUNDS
 
 OF_A_ROUND = ("method", "parameters", "filters", "selection", *BESIDE_METHOD)
 
@@ -27,6 +27,14 @@ class DrawIn(StrictSchema):
     source_ref = text(1, 100, load_default="main")
     table_key = text(1, 200, allow_none=True)
     rounds = BoundedList(fields.Nested(AnyRoundIn), required=True, least=1, most=MOST_ROUNDS)
+    draw_version = StrictInteger(
+        allow_none=True,
+        validate=validate.Range(min=FIRST_DRAW_VERSION, max=DRAW_VERSION),
+        metadata={
+            "description": "The rule to draw by: the one that an earlier job's run_parameters "
+            "record, 1 if they record none, draws its rows again. Left out, the current rule."
+        },
+    )
 
     @pre_load
     def single_round(self, data: Any, **_: Any) -> Any:
@@ -65,6 +73,37 @@ class AtOnceIn(DrawIn):
         """Several rounds are a job's business."""
         if len(data["rounds"]) != 1:
             raise ValidationError("One round can be drawn at once.", field_name="rounds")
+
+
+EFFECTIVE_SEED = "The seed text that entered the keys of the round's order."
+
+
+class SeededRoundOut(Schema):
+    """A round and its seeds."""
+
+    round_number = fields.Integer(required=True)
+    method = fields.String(required=True)
+    seed = fields.Raw(
+        required=True,
+        metadata={
+            "description": "As it was given, or as it was drawn.",
+            "anyOf": [{"type": "integer"}, {"type": "string"}],
+        },
+    )
+    effective_seed = fields.String(required=True, metadata={"description": EFFECTIVE_SEED})
+
+
+class PlannedRoundOut(SeededRoundOut):
+    """What a round would draw; strata or clusters for the methods that have them."""
+
+    eligible_rows = fields.Integer(required=True)
+    rows_planned = fields.Integer(required=True)
+    margin_of_error = fields.Float(allow_none=True, required=True)
+    warnings = fields.List(fields.String(), required=True)
+    strata = fields.List(fields.Dict())
+    strata_count = fields.Integer()
+    clusters = fields.List(fields.Dict())
+    clusters_count = fields.Integer()
 
 
 class FilterIn(StrictSchema):

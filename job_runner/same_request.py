@@ -2,7 +2,7 @@
 
 Owns: what of a job's parameters is a request, and the commits in it. Invariant: whoever sends it,
 whenever, gets the same rows: refs may have moved on since, so that each is given by the commit that
-the job read. Called by pages that show a request.
+the job read, and a draw names the version of its rule. Called by pages that show a request.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from job_runner.open_tables import source_of
+from job_runner.sampling_parameters import DrawRule
 from storage.jobs import Job
 
-NOT_ASKED = ("request_digest", "output_ref", "draw_version")
+NOT_ASKED = ("request_digest", "output_ref", "source_draw")
 """What the service itself put among the parameters."""
 
 
@@ -28,6 +29,8 @@ def same_request(job: Job) -> dict[str, Any]:
     if job.run_type == "import":
         return asked
     asked["source_ref"] = source_of(job)
+    if job.run_type == "sampling":
+        asked["draw_version"] = DrawRule.recorded(job.run_parameters).draw_version
     if (other := asked.get("compare_to")) is not None:
         asked["compare_to"] = {"ref": other["commit_id"], "table_key": other["table_key"]}
     return asked

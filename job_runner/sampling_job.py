@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,17 @@ from job_runner.context import JobContext
 from job_runner.lanes import lane_of_draw
 from job_runner.open_tables import RESIDUAL, SAMPLE, OpenTable, open_commit, open_table
 from job_runner.output_refs import earlier_job, named_ref, request_digest
-from job_runner.sampling_parameters import engine_rounds, recorded_rounds, settle_rounds
+from job_runner.sampling_parameters import (
+    DrawRule,
+    engine_rounds,
+    recorded_rounds,
+    settle_rounds,
+)
 from job_runner.service import Service
+from job_runner.source_draw import source_draw
 from parquet_tables.positions import write_ordinals
 from parquet_tables.progress import share_of
-from sampling_engine import DRAW_VERSION, DrawnSample, check_rounds, draw_sample
+from sampling_engine import DRAW_VERSION, DrawnSample, check_rounds, draw_sample, draw_warnings
 from storage.database import Transaction
 from storage.datasets import Dataset
 from storage.jobs import Job
@@ -48,6 +54,8 @@ class SamplingRequest:
     export_residual: bool = False
     output_name: str | None = None
     commit_message: str | None = None
+    draw_version: int | None = None
+    """The rule to draw by; the current one for None."""
 
 
 def submit_sampling(
@@ -68,7 +76,8 @@ def submit_sampling(
     """
     source = open_table(service, dataset.id, request.source_ref, request.table_key)
     rounds = settle_rounds(request.rounds)
-    check_rounds(source.files, engine_rounds(rounds, source.files))
+    rule = rule_of(service, dataset.id, source, request)
+    check_rounds(source.files, engine_rounds(rounds, source.files, rule))
     named = ref_of(request)
     digest = digest_of(request, source)
 
@@ -82,7 +91,7 @@ def submit_sampling(
             dataset_id=dataset.id,
             user_id=by.user.id,
             source_commit_id=source.commit_id,
-            run_parameters=_parameters(request, source, rounds, output_ref, digest),
+            run_parameters=_parameters(request, source, rounds, rule, output_ref, digest),
             lane=lane_of_draw(rounds, source.files.row_count),
             priority=by.priority,
             origin=by.origin,
@@ -105,13 +114,25 @@ def ref_of(request: SamplingRequest) -> str | None:
 
 def digest_of(request: SamplingRequest, source: OpenTable) -> str:
     """What tells whether two requests for a sample are the same."""
-    return request_digest({**vars(request), "commit_id": source.commit_id, "table_key": source.key})
+    asked = {**vars(request), "commit_id": source.commit_id, "table_key": source.key}
+    if request.draw_version is None:
+        del asked["draw_version"]  # as in the digests of jobs made before there were versions
+    return request_digest(asked)
+
+
+def rule_of(
+    service: Service, dataset_id: int, source: OpenTable, request: SamplingRequest
+) -> DrawRule:
+    """How the seeds of a new draw become the keys of its orders."""
+    version = DRAW_VERSION if request.draw_version is None else request.draw_version
+    return DrawRule(version, source_draw(service, dataset_id, source.commit_id))
 
 
 def _parameters(
     request: SamplingRequest,
     source: OpenTable,
     rounds: list[dict[str, Any]],
+    rule: DrawRule,
     output_ref: str,
     digest: str,
 ) -> dict[str, Any]:
@@ -121,7 +142,7 @@ def _parameters(
         "source_ref": request.source_ref,
         "table_key": source.key,
         "rounds": rounds,
-        "draw_version": DRAW_VERSION,
+        **asdict(rule),
         "export_residual": request.export_residual,
         "output_ref": output_ref,
         "commit_message": message,
@@ -136,10 +157,11 @@ def run_sampling(context: JobContext) -> Outcome:
     began = time.perf_counter()
     assert job.source_commit_id is not None  # noqa: S101 - submit_sampling fixed it
     source = open_table(service, job.dataset_id, job.source_commit_id, parameters["table_key"])
+    rounds = recorded_rounds(parameters, source.files)
     sample = draw_sample(
         context.parquet,
         source.files,
-        recorded_rounds(parameters, source.files),
+        rounds,
         table_key=source.key,
         destination=context.scratch.file("sample.parquet"),
         report=share_of(context.report, 0.0, DRAW_SHARE),
@@ -149,7 +171,7 @@ def run_sampling(context: JobContext) -> Outcome:
     tables = [_stored_sample(context, sample)]
     if parameters["export_residual"]:
         tables.append(_stored_residual(context, source, sample))
-    summary = _summary(sample, source.files.row_count)
+    summary = _summary(sample, source.files.row_count, draw_warnings(rounds))
     summary["execution_time_seconds"] = round(time.perf_counter() - began, 3)
     return Outcome(
         summary=summary,
@@ -181,7 +203,7 @@ def _stored_residual(context: JobContext, source: OpenTable, sample: DrawnSample
     return replace(stored, key=RESIDUAL, left_out=kept)
 
 
-def _summary(sample: DrawnSample, source_rows: int) -> dict[str, Any]:
+def _summary(sample: DrawnSample, source_rows: int, warnings: list[str]) -> dict[str, Any]:
     rounds = [result.as_json() for result in sample.rounds]
     return {
         "total_sampled": sample.rows_sampled,
@@ -190,6 +212,7 @@ def _summary(sample: DrawnSample, source_rows: int) -> dict[str, Any]:
         "residual_rows": source_rows - sample.rows_sampled,
         "methods_used": list(dict.fromkeys(result.method for result in sample.rounds)),
         "rounds": rounds,
+        "warnings": warnings,
         "renamed_columns": sample.renamed_columns,
     }
 

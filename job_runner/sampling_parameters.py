@@ -6,6 +6,7 @@ Owns: the one translation between the two. The JSON is that of the API and of ``
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from parquet_tables.tables import TableFiles
@@ -20,6 +21,7 @@ from sampling_engine import (
     StratifiedMethod,
     SystematicMethod,
     WeightedMethod,
+    effective_seed,
     new_seed,
 )
 from sampling_engine.filters import Filter, parse_conditions, parse_expression
@@ -44,22 +46,61 @@ def settle_rounds(rounds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return settled
 
 
-def recorded_rounds(parameters: Mapping[str, Any], table: TableFiles) -> tuple[Round, ...]:
-    """The rounds of a stored job, as the engine's own type.
+@dataclass(frozen=True)
+class DrawRule:
+    """How a draw's seeds become the keys of its orders.
 
     Parameters
     ----------
-    parameters : mapping
-        The job's ``run_parameters``. Jobs made before draws had versions record none.
+    draw_version : int
+        The rule; the current one for new draws.
+    source_draw : str, optional
+        The digest of the draw that made the table, if a draw made it.
+    """
+
+    draw_version: int = DRAW_VERSION
+    source_draw: str | None = None
+
+    @classmethod
+    def recorded(cls, parameters: Mapping[str, Any]) -> DrawRule:
+        """The rule in a job's ``run_parameters``; a job without one was drawn by the first."""
+        return cls(
+            parameters.get("draw_version", FIRST_DRAW_VERSION), parameters.get("source_draw")
+        )
+
+
+def recorded_rounds(parameters: Mapping[str, Any], table: TableFiles) -> tuple[Round, ...]:
+    """The rounds in a job's ``run_parameters``, as the engine's own type.
+
+    Parameters
+    ----------
     table : TableFiles
         The table that the job drew from.
     """
-    version = parameters.get("draw_version", FIRST_DRAW_VERSION)
-    return engine_rounds(parameters["rounds"], table, version)
+    return engine_rounds(parameters["rounds"], table, DrawRule.recorded(parameters))
+
+
+def seeded_rounds(parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each round in a job's ``run_parameters`` by number, method, seed and effective seed."""
+    rule = DrawRule.recorded(parameters)
+    return [
+        {
+            "round_number": given["round_number"],
+            "method": given["method"],
+            "seed": given["parameters"]["seed"],
+            "effective_seed": effective_seed(
+                given["parameters"]["seed"],
+                given["round_number"],
+                rule.draw_version,
+                rule.source_draw,
+            ),
+        }
+        for given in parameters["rounds"]
+    ]
 
 
 def engine_rounds(
-    rounds: Sequence[dict[str, Any]], table: TableFiles, draw_version: int = DRAW_VERSION
+    rounds: Sequence[dict[str, Any]], table: TableFiles, rule: DrawRule
 ) -> tuple[Round, ...]:
     """Settled rounds as the engine's own type.
 
@@ -67,8 +108,6 @@ def engine_rounds(
     ----------
     table : TableFiles
         What the rounds draw from; filters are held against its columns.
-    draw_version : int
-        The rule by which the rounds are drawn.
 
     Raises
     ------
@@ -85,7 +124,8 @@ def engine_rounds(
             if given.get("filters")
             else None,
             selection=_selection(given.get("selection") or {}),
-            draw_version=draw_version,
+            draw_version=rule.draw_version,
+            source_draw=rule.source_draw,
         )
         for place, given in enumerate(rounds)
     )

@@ -13,12 +13,12 @@ from typing import Any
 from job_runner.open_tables import OpenTable, open_table
 from job_runner.output_refs import earlier_job
 from job_runner.profiles import kept_profile
-from job_runner.sampling_job import SamplingRequest, digest_of, ref_of
+from job_runner.sampling_job import SamplingRequest, digest_of, ref_of, rule_of
 from job_runner.sampling_parameters import engine_rounds, settle_rounds
 from job_runner.service import Service
 from parquet_tables.json_rows import read_page
 from parquet_tables.progress import no_report
-from sampling_engine import Round, check_rounds, draw_sample, plan_draw
+from sampling_engine import Round, check_rounds, draw_sample, draw_warnings, plan_draw
 from storage.errors import Conflict, InvalidValue
 
 LARGEST_AT_ONCE = 10_000
@@ -46,6 +46,7 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[st
         "source_rows": source.files.row_count,
         "total_rows": sum(one.rows_planned for one in planned),
         "rounds": [one.as_json() for one in planned],
+        "warnings": draw_warnings(rounds),
         # Never computed for a plan: a profile reads the whole table.
         "hints": (kept_profile(service, source.files) or {}).get("hints"),
         **output,
@@ -127,6 +128,7 @@ def _checked(
 ) -> tuple[OpenTable, tuple[Round, ...], list[dict[str, Any]]]:
     source = open_table(service, dataset_id, request.source_ref, request.table_key)
     settled = settle_rounds(request.rounds)
-    rounds = engine_rounds(settled, source.files)
+    rule = rule_of(service, dataset_id, source, request)
+    rounds = engine_rounds(settled, source.files, rule)
     check_rounds(source.files, rounds)
     return source, rounds, settled

@@ -6,6 +6,7 @@ an account of how they were drawn. It knows no dataset, no job and no HTTP.
 
 from sampling_engine.checks import check_rounds
 from sampling_engine.draw import draw_sample
+from sampling_engine.draw_warnings import draw_warnings
 from sampling_engine.errors import (
     InvalidRounds,
     InvalidSeed,
@@ -37,6 +38,7 @@ from sampling_engine.spec import (
     StratifiedMethod,
     SystematicMethod,
     WeightedMethod,
+    effective_seed,
 )
 
 __all__ = [
@@ -77,6 +79,8 @@ __all__ = [
     "WeightedMethod",
     "check_rounds",
     "draw_sample",
+    "draw_warnings",
+    "effective_seed",
     "explain_row",
     "new_seed",
     "plan_draw",

@@ -18,7 +18,7 @@ from parquet_tables.tables import TableFiles
 from sampling_engine.checks import check_rounds
 from sampling_engine.draw_state import DrawState
 from sampling_engine.errors import UnknownRow
-from sampling_engine.explanation import RowExplanation, Verdict
+from sampling_engine.explanation import Outcome, RowExplanation, Verdict
 from sampling_engine.grouped_round import GroupedRound
 from sampling_engine.order import SeededOrder
 from sampling_engine.replay import FinishedRound, replay
@@ -63,10 +63,8 @@ def explain_row(
         )
     if in_sorted(np.array([ordinal]), table.left_out)[0]:
         reason = "The row is left out of this table."
-        left_out = (
-            Verdict(one.round_number, one.method.name, "left_out", reason) for one in rounds
-        )
-        return RowExplanation(ordinal, None, None, None, tuple(left_out))
+        left_out = tuple(_verdict(one, "left_out", reason) for one in rounds)
+        return RowExplanation(ordinal, None, None, None, left_out)
     with database.cursor(table) as cursor:
         state = DrawState(cursor, table, counts_dir=counts_dir)
         return _explained(state, rounds, ordinal, growing(report))
@@ -120,9 +118,11 @@ def _base(finished: FinishedRound, stratum: int, reason: str) -> Verdict:
     if isinstance(finished.draw, GroupedRound):
         ranks = chosen.ranks[chosen.strata == stratum]
         last = int(ranks.max()) if len(ranks) else None
-    return Verdict(
-        one.round_number, one.method.name, "beyond_the_last", reason, group=label, last_rank=last
-    )
+    return replace(_verdict(one, "beyond_the_last", reason), group=label, last_rank=last)
+
+
+def _verdict(one: Round, outcome: Outcome, reason: str) -> Verdict:
+    return Verdict(one.round_number, one.method.name, one.effective_seed, outcome, reason)
 
 
 def _not_drawn(state: DrawState, finished: FinishedRound, ordinal: int) -> Verdict:
@@ -130,19 +130,16 @@ def _not_drawn(state: DrawState, finished: FinishedRound, ordinal: int) -> Verdi
     ordinals = np.array([ordinal])
     stratum = int(finished.prepared.strata.of(ordinals, no_report)[0])
     if stratum < 0:
-        return Verdict(
-            one.round_number,
-            one.method.name,
-            "filtered_out",
-            f"The row doesn't pass the round's filter, {one.filter.text if one.filter else ''}.",
-        )
+        filter_text = one.filter.text if one.filter else ""
+        reason = f"The row doesn't pass the round's filter, {filter_text}."
+        return _verdict(one, "filtered_out", reason)
     if isinstance(draw, WeightedRound):
         return _too_late(state, finished, draw, ordinal)
     base = _base(finished, stratum, "")
     if not isinstance(draw, GroupedRound):
         reason = "The row stands between those that the round's interval meets."
         return replace(base, outcome="off_the_grid", reason=reason)
-    rank = int(SeededOrder(state.table.file_rows, one.seed).rank(ordinals)[0])
+    rank = int(SeededOrder(state.table.file_rows, one.effective_seed).rank(ordinals)[0])
     if isinstance(one.method, ClusterMethod) and not finished.prepared.allocated[stratum]:
         drawn, there = draw.drawn_of
         reason = f"Its cluster, {base.group}, is not among the {drawn:,} drawn of {there:,}."

@@ -26,6 +26,8 @@ class Verdict:
 
     Parameters
     ----------
+    effective_seed : str
+        The seed text that entered the keys of the round's order.
     outcome : str
         ``drawn``; ``left_out`` of the table; ``filtered_out``; ``no_weight``, which is NULL, NaN or
         0; ``off_the_grid`` of a systematic round; ``cluster_not_drawn``; or ``beyond_the_last`` row
@@ -43,6 +45,7 @@ class Verdict:
 
     round_number: int
     method: str
+    effective_seed: str
     outcome: Outcome
     reason: str
     group: str | None = None

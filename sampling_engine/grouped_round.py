@@ -57,7 +57,7 @@ class GroupedRound:
         self, state: DrawState, targets: Int64s, eligible: Int64s, report: Report
     ) -> RoundRows:
         strata = self.prepared.strata
-        order = SeededOrder(state.table.file_rows, self.prepared.one.seed)
+        order = SeededOrder(state.table.file_rows, self.prepared.one.effective_seed)
         look_up = bool(strata.columns or strata.row_filter)
         plan = plan_round(targets, eligible, order, state.strategy, look_up=look_up)
         return RoundRows(self._run(state, order, plan, eligible, report), plan.run_by)

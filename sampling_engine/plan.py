@@ -70,6 +70,7 @@ def _plan_of(prepared: Prepared) -> RoundPlan:
         eligible_rows=prepared.eligible_rows,
         rows_planned=int(prepared.allocated.sum()),
         seed=prepared.one.seed,
+        effective_seed=prepared.one.effective_seed,
         strata=strata,
         strata_count=strata_count,
         clusters=clusters,

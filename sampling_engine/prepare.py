@@ -150,7 +150,7 @@ def _cluster_round(
 ) -> GroupedRound:
     """Draw clusters: the first of an order of those that have eligible rows."""
     there = np.flatnonzero(eligible)
-    order = SeededOrder(len(there), seed_for(one.seed, "clusters"))
+    order = SeededOrder(len(there), seed_for(one.effective_seed, "clusters"))
     drawn = there[order.first(method.num_clusters)]
     targets = cluster_targets(method, eligible, drawn)
     prepared = _prepared(one, strata, eligible, targets)
@@ -161,7 +161,7 @@ def _systematic_round(
     one: Round, method: SystematicMethod, strata: Strata, eligible: Int64s
 ) -> SystematicRound:
     rows = int(eligible.sum())
-    grid = Grid.of(method, one.seed, rows)
+    grid = Grid.of(method, one.effective_seed, rows)
     warnings = [] if rows else [NO_ROW]
     if rows:
         warnings += all_drawn(method.sample_size or 0, rows)

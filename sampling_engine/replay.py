@@ -51,6 +51,7 @@ class FinishedRound:
             eligible_rows=prepared.eligible_rows,
             rows_sampled=len(self.rows.chosen.ordinals),
             seed=one.seed,
+            effective_seed=one.effective_seed,
             run_by=self.rows.run_by,
             strata=strata,
             strata_count=strata_count,

@@ -65,6 +65,10 @@ class RoundResult:
         None for a method that has none.
     strata_count, clusters_count : int
         How many strata or clusters have eligible rows.
+    seed : int or str
+        As the user gave it.
+    effective_seed : str
+        The seed text that entered the order's keys; see :attr:`Round.effective_seed`.
     warnings : tuple of str
         What a reader of the sample ought to know, one sentence each.
     run_by : {"walk", "scan", "walk+scan"}
@@ -76,6 +80,7 @@ class RoundResult:
     eligible_rows: int
     rows_sampled: int
     seed: Seed
+    effective_seed: str
     run_by: RunBy
     order_version: str = ORDER_VERSION
     strata: tuple[GroupResult, ...] = ()
@@ -93,6 +98,7 @@ class RoundResult:
             "eligible_rows": self.eligible_rows,
             "rows_sampled": self.rows_sampled,
             "seed": self.seed,
+            "effective_seed": self.effective_seed,
             "order_version": self.order_version,
             "run_by": self.run_by,
             "warnings": list(self.warnings),
@@ -113,6 +119,8 @@ class RoundPlan:
         As in :class:`RoundResult`; no group has drawn a row.
     rows_planned : int
         Rows that it would draw.
+    seed, effective_seed
+        As in :class:`RoundResult`.
     margin_of_error : float or None
         Half width of the 95 % interval for a share of one half; see
         :mod:`sampling_engine.precision`.
@@ -123,6 +131,7 @@ class RoundPlan:
     eligible_rows: int
     rows_planned: int
     seed: Seed
+    effective_seed: str
     strata: tuple[GroupResult, ...] = ()
     strata_count: int = 0
     clusters: tuple[GroupResult, ...] = ()
@@ -138,6 +147,7 @@ class RoundPlan:
             "eligible_rows": self.eligible_rows,
             "rows_planned": self.rows_planned,
             "seed": self.seed,
+            "effective_seed": self.effective_seed,
             "margin_of_error": self.margin_of_error,
             "warnings": list(self.warnings),
         }

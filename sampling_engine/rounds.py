@@ -94,10 +94,10 @@ def parameters_of(one: Round) -> tuple[str | int, ...]:
     return ("rounds", one.round_number - 1, "parameters")
 
 
-def seed_for(seed: Seed, purpose: str) -> str:
+def seed_for(effective_seed: Seed, purpose: str) -> str:
     """The seed of another order than the rows' own.
 
     An order of clusters by the same seed would repeat the ranks of the rows with the same numbers,
     and the drawn clusters' rows would not be a random choice any more.
     """
-    return f"{seed}:{purpose}"
+    return f"{effective_seed}:{purpose}"

@@ -199,7 +199,7 @@ class Round:
     method : Method
         How rows are chosen.
     seed : int or str
-        Settles the draw; see :func:`sampling_engine.new_seed` when nobody chose one.
+        As the user gave it; see :func:`sampling_engine.new_seed` when nobody chose one.
     output_name : str, optional
         A label of the caller's; it has no part in the draw.
     filter : Filter, optional
@@ -209,6 +209,8 @@ class Round:
     draw_version : int
         The rule by which the round is drawn, :data:`DRAW_VERSION` for new draws. A stored draw is
         replayed by the version that it records.
+    source_draw : str, optional
+        The digest of the draw that made the table, if a draw made it; docs/SAMPLING.md defines it.
     """
 
     round_number: int
@@ -218,3 +220,33 @@ class Round:
     filter: RowFilter | None = None
     selection: Selection = Selection()
     draw_version: int = DRAW_VERSION
+    source_draw: str | None = None
+
+    @property
+    def effective_seed(self) -> str:
+        """The seed text that enters the keys of the round's order."""
+        return effective_seed(self.seed, self.round_number, self.draw_version, self.source_draw)
+
+
+def effective_seed(
+    seed: Seed, round_number: int, draw_version: int, source_draw: str | None
+) -> str:
+    """The seed text that enters the keys of a round's order.
+
+    Two selections by one seed text are two looks at one order: the second is not independent of the
+    first, and its stated probabilities are wrong. So a later round has a seed text of its own, and
+    so has a draw from a sample or a residual. Draw version 1 took every seed as given.
+
+    Parameters
+    ----------
+    seed : int or str
+        As the user gave it.
+    source_draw : str or None
+        The digest of the draw that made the table, if a draw made it.
+    """
+    text = str(seed)
+    if draw_version == FIRST_DRAW_VERSION:
+        return text
+    if source_draw is not None:
+        text = f"{text}:from-{source_draw}"
+    return text if round_number == 1 else f"{text}:round-{round_number}"

@@ -60,7 +60,7 @@ class WeightedRound:
     def pareto(self, state: DrawState) -> ParetoOrder:
         """The order of the rows that aren't certain."""
         return ParetoOrder(
-            SeededOrder(state.table.file_rows, self.prepared.one.seed),
+            SeededOrder(state.table.file_rows, self.prepared.one.effective_seed),
             self.weights.units,
             self.prepared.one.filter,
             ParetoOrder.target(self.certain.size, self.certain.total),

@@ -14,6 +14,7 @@ from flask import Response, request
 
 from http_api.access import dataset_for, job_for, service
 from http_api.refs_routes import commit_tables
+from job_runner.sampling_parameters import DrawRule
 from sampling_engine import METHODS, MOST_ROUNDS
 from sampling_engine.filters import OPERATORS
 from storage.commits import get_commit
@@ -23,7 +24,7 @@ from web_ui.shell import blueprint, show, signed_in
 
 PLAIN_ROUND: dict[str, Any] = {"method": "random", "parameters": {"sample_size": 100}}
 LARGEST_EXACT = 2**53 - 1
-NOT_OF_A_NEW_DRAW = ("output_ref", "request_digest", "output_name", "draw_version")
+NOT_OF_A_NEW_DRAW = ("output_ref", "request_digest", "output_name", "source_draw")
 
 
 @blueprint.get("/datasets/<int:dataset_id>/draw")
@@ -71,7 +72,9 @@ def _begun_from(found: Dataset) -> dict[str, Any]:
             body = copy.deepcopy(earlier.run_parameters)
             for one in body["rounds"]:
                 one["parameters"]["seed"] = _exact(one["parameters"]["seed"])
-            return {name: value for name, value in body.items() if name not in NOT_OF_A_NEW_DRAW}
+            kept = {name: value for name, value in body.items() if name not in NOT_OF_A_NEW_DRAW}
+            # The unchanged form draws the job's rows again.
+            return {**kept, "draw_version": DrawRule.recorded(body).draw_version}
     body = {"source_ref": request.args.get("ref", MAIN), "rounds": [copy.deepcopy(PLAIN_ROUND)]}
     if request.args.get("table"):
         body["table_key"] = request.args["table"]

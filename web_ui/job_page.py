@@ -23,6 +23,7 @@ from http_api.submissions import submission
 from job_runner.lifecycle import cancel, retry
 from job_runner.open_tables import RESIDUAL, RESULT, SAMPLE, open_table, output_of, source_of
 from job_runner.repeating import again
+from job_runner.sampling_parameters import seeded_rounds
 from job_runner.sampling_results import next_rows, why_row
 from storage.clock import timestamp
 from storage.job_log import list_log
@@ -111,7 +112,10 @@ def _tabs(found: Job) -> dict[str, tuple[str, Callable[[Job], Values]]]:
 
 
 def _overview(found: Job) -> Values:
-    return {"summary": found.output_summary or {}}
+    values: Values = {"summary": found.output_summary or {}}
+    if found.run_type == "sampling":
+        values["seeded"] = seeded_rounds(found.run_parameters)
+    return values
 
 
 def _comparison(found: Job) -> Values:

@@ -11,6 +11,7 @@ from job_runner.pruning import prune
 from parquet_tables.database import ParquetDatabase
 from storage.errors import NotFound
 from storage.jobs import get_job
+from storage.publishing import job_with_output
 from tests.job_runner.prune_world import World, counts, new_world
 
 
@@ -41,6 +42,20 @@ def test_a_ref_that_comes_back_in_time_keeps_everything(world: World) -> None:
     world.name(sample)
     world.pass_days(50)
     assert "commits" not in counts(world.prune_and_check())
+
+
+def test_an_old_job_stays_while_a_ref_reaches_its_sample(world: World) -> None:
+    """A draw from the sample asks the job for its seeds."""
+    sample = world.sample_at_once(world.import_at_once(1), 2)
+    dataset_id, name = world.ref_of(sample)
+    world.delete(dataset_id, name)
+    world.name(sample)
+    world.pass_days(100)
+    world.prune_and_check()
+    with world.service.database.read() as tx:
+        job = job_with_output(tx, dataset_id, sample)
+    assert job is not None
+    assert (job.run_type, job.output_commit_id) == ("sampling", sample)
 
 
 def test_a_job_whose_sample_goes_earlier_stays_and_its_log_says_what_went(

@@ -110,34 +110,33 @@ def cases(draw: st.DrawFn) -> Case:
 def plain_rounds(case: Case) -> list[list[int]]:
     taken = set(case.left_out)
     drawn: list[list[int]] = []
-    for method, text in case.rounds:
+    for number, (method, text) in enumerate(case.rounds, start=1):
         eligible = plain_draw.eligible_rows(case.rows, FILTERS[text], taken)
-        drawn.append(plain_round(case, method, eligible))
+        seed = case.seed if number == 1 else f"{case.seed}:round-{number}"
+        drawn.append(plain_round(case, method, eligible, seed))
         taken |= set(drawn[-1])
     return drawn
 
 
-def plain_round(case: Case, method: Method, eligible: list[int]) -> list[int]:
+def plain_round(case: Case, method: Method, eligible: list[int], seed: int | str) -> list[int]:
     count = len(case.rows)
     if isinstance(method, RandomMethod):
         taken = set(range(count)) - set(eligible)
-        return plain_draw.draw_random(count, taken, plain_total(method, len(eligible)), case.seed)
+        return plain_draw.draw_random(count, taken, plain_total(method, len(eligible)), seed)
     if isinstance(method, SystematicMethod):
         size, start = method.sample_size, method.start
-        return plain_draw.draw_systematic(eligible, method.interval, size, start, case.seed)
+        return plain_draw.draw_systematic(eligible, method.interval, size, start, seed)
     if isinstance(method, ClusterMethod):
         groups = plain_draw.groups_of(case.rows, eligible, [method.cluster_column])
         each, percentage = method.samples_per_cluster, method.sample_percentage
-        return plain_draw.draw_clusters(
-            groups, method.num_clusters, each, percentage, count, case.seed
-        )
+        return plain_draw.draw_clusters(groups, method.num_clusters, each, percentage, count, seed)
     if isinstance(method, WeightedMethod):
         values = {at: case.rows[at][method.weight_column] for at in eligible}
         weights = {at: Fraction(value) for at, value in values.items() if value}  # type: ignore[arg-type]
-        return list(plain_draw.draw_weighted(weights, method.sample_size, count, case.seed))
+        return list(plain_draw.draw_weighted(weights, method.sample_size, count, seed))
     groups = plain_draw.groups_of(case.rows, eligible, method.strata_columns)
     sizes = plain_sizes(case, method, groups)
-    return plain_draw.draw_stratified(groups, sizes, count, case.seed)
+    return plain_draw.draw_stratified(groups, sizes, count, seed)
 
 
 def plain_sizes(

@@ -107,7 +107,11 @@ def groups_of(
 
 
 def draw_systematic(
-    eligible: list[int], interval: int | None, size: int | None, start: int | None, seed: int
+    eligible: list[int],
+    interval: int | None,
+    size: int | None,
+    start: int | None,
+    seed: int | str,
 ) -> list[int]:
     if interval is not None:
         first = start if start is not None else 1 + first_of_order(interval, f"{seed}:start")

@@ -132,6 +132,7 @@ def test_the_account_as_json_names_all_that_replays_the_round(
         "eligible_rows": 20_000,
         "rows_sampled": 20,
         "seed": "a text",
+        "effective_seed": "a text",
         "order_version": "jobsvc-order-1",
         "run_by": "walk",
         "warnings": [

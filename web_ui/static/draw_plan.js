@@ -15,6 +15,7 @@ export function showPlan(element, plan) {
     h("p", {}, h("strong", {}, number(plan.total_rows)), ` of ${number(plan.source_rows)} rows would be drawn.`),
     plan.earlier_job_id ? h("p", { class: "note" }, "Drawn already under this name: ",
       h("a", { href: `/jobs/${plan.earlier_job_id}` }, `job ${plan.earlier_job_id.slice(0, 8)}`), ". To draw it again leads there.") : null,
+    plan.warnings.map((warning) => h("div", { class: "note warn" }, h("p", {}, warning))),
     plan.rounds.map((round) => h("section", {},
       plan.rounds.length > 1 ? h("h3", {}, `Round ${round.round_number}: ${round.method}`) : null,
       h("dl", { class: "facts" },
