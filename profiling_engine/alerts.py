@@ -146,8 +146,8 @@ def _variants(column: ColumnProfile) -> Alert | None:
         return None
     example = " and ".join(f'"{one}"' for one in variants.examples[0][:2])
     told = (
-        f"Only case or white space at the ends tells {counted(variants.values.value, 'value')} "
-        f"from others, for example {example}."
+        f"{counted(variants.values.value, 'value')} differ from another one only in case or in "
+        f"white space at the ends, for example {example}."
     )
     return Alert("mixed_case", "warning", told, variants.values)
 
@@ -174,7 +174,7 @@ def _reads_as(code: str, name: str, what: str) -> Rule:
         if text is None:
             return None
         figure: Figure = getattr(text, name)
-        told_of: Any = column.values - text.blank.value - text.lengths.empty.value
+        told_of: Any = column.values - text.blank.value
         if told_of <= 0 or not figure.low or figure.low < READS_AS * told_of:
             return None
         if name == "numbers" and text.codes.value > CODED * told_of:
@@ -197,7 +197,7 @@ RULES: tuple[Rule, ...] = (
     _not_finite,
     _variants,
     _text_rows("stray_blanks", "stray_blanks", "White space at the beginning or end of"),
-    _text_rows("blank_texts", "blank", "Nothing but white space in"),
+    _text_rows("blank_texts", "blank", "Empty or nothing but white space:"),
     _reads_as("numbers_as_text", "numbers", "numbers"),
     _reads_as("dates_as_text", "dates", "dates"),
 )

@@ -7,8 +7,9 @@ the mean is the nearest double to the exact one.
 A value counts as its distance from the middle of the column's range. The distances are summed as
 they are, where they are integers, and squared or cubed only after being rounded to so many bits
 that no sum overflows the 128 bits of a HUGEINT for fewer than 2**36 rows: 44 for squares, 29 for
-cubes. Distances of floating-point numbers are rounded to 44 bits for the sum, too: by 2**-45 of
-half the range at most, or by 2**-1001 if that is more.
+cubes. For their sum, floating-point numbers count from 0 and are rounded to 61 bits of the largest
+one, which leaves all but very much smaller ones as they are. Where the rounding may reach the first
+12 digits of the sum, since values cancel out, the figure is approximate and has proven bounds.
 """
 
 from __future__ import annotations
@@ -16,18 +17,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from math import frexp, ldexp
+from fractions import Fraction
+from math import frexp, inf
 from typing import Any
 
-from profiling_engine.aggregates import Aggregate, total
+import numpy as np
+
+from profiling_engine.accuracy import CERTAIN, EXACT, Accuracy, Figure
+from profiling_engine.aggregates import Aggregate, rows, total
 from profiling_engine.kinds import WIDE, Axis, Number
 
+SUMMED_BITS = 61
+"""Of floating-point numbers, so that each fits a BIGINT."""
 SQUARED_BITS = 44
 CUBED_BITS = 29
 PLAIN_BITS = 90
 """Distances of more bits are summed in two halves."""
 HALF_BITS = 64
-LARGEST_FACTOR_BITS = 1000
+LARGEST_EXPONENT = 1000
+"""Of a factor; a product with two of them reaches the smallest double, 2**-1074."""
+EXACT_SHARE = Fraction(1, 10**12)
+"""A sum whose rounding is no more of it than this counts as exact."""
+METHOD = "sum of floating-point numbers rounded to 61 bits of the largest"
 
 
 @dataclass(frozen=True)
@@ -46,27 +57,31 @@ class Distances:
 
     @property
     def centre(self) -> Number:
-        """What distances are measured from."""
+        """What distances to be squared and cubed, and all of an integer axis, are measured from."""
         if self.axis.is_float:
             return self.low / 2 + self.high / 2
         return (int(self.low) + int(self.high)) // 2
+
+    @property
+    def sum_centre(self) -> Number:
+        """What the distances to be summed are measured from."""
+        return 0 if self.axis.is_float else self.centre
 
     @property
     def bits(self) -> int:
         """Of the largest distance of an integer axis."""
         return (int(self.high) - int(self.centre)).bit_length()
 
-    def factor(self, bits: int) -> float:
-        """A power of two that makes floating-point distances integers of so many bits."""
-        half = float(self.high) / 2 - float(self.low) / 2
-        return ldexp(1.0, min(bits - frexp(half)[1], LARGEST_FACTOR_BITS)) if half else 1.0
+    def exponent(self, bits: int | None = None) -> int:
+        """Of the power of two that makes floating-point distances integers of so many bits."""
+        if bits is None:
+            return SUMMED_BITS - frexp(max(abs(self.low), abs(self.high)))[1]
+        return bits - frexp(max(self.high - self.centre, self.centre - self.low))[1]
 
     def sql(self, bits: int | None = None) -> str:
         """The distance of ``x`` as an integer, rounded to ``bits`` if it would have more."""
         if self.axis.is_float:
-            factor = self.factor(SQUARED_BITS if bits is None else bits)
-            centre = f"CAST({self.centre!r} AS DOUBLE)"
-            return f"CAST((x - {centre}) * CAST({factor!r} AS DOUBLE) AS BIGINT)"
+            return f"CAST({self._product(bits)} AS BIGINT)"
         wide = self.axis.type == "HUGEINT" or self.bits >= 62
         distance = f"({'CAST(x AS HUGEINT)' if wide else 'x'} - ({self.centre}))"
         shift = self._shift(bits)
@@ -74,17 +89,25 @@ class Distances:
             distance = f"(({distance} + {1 << (shift - 1)}) >> {shift})"
         return f"CAST({distance} AS BIGINT)" if wide and self._fits(shift) else distance
 
+    def _product(self, bits: int | None) -> str:
+        """A floating-point distance before it is rounded to an integer."""
+        exponent = self.exponent(bits)
+        first = min(exponent, LARGEST_EXPONENT)
+        factors = [2.0**first, *([2.0 ** (exponent - first)] if exponent > first else [])]
+        distance = "x" if bits is None else f"(x - CAST({self.centre!r} AS DOUBLE))"
+        return " * ".join([distance, *(f"CAST({one!r} AS DOUBLE)" for one in factors)])
+
     def _shift(self, bits: int | None) -> int:
         return max(self.bits - bits, 0) if bits is not None else 0
 
     def _fits(self, shift: int) -> bool:
         return self.bits - shift < 62
 
-    def unit(self, bits: int | None = None) -> float:
-        """What an integer of :meth:`sql` is worth on the axis."""
+    def scaled(self, integers: Any, bits: int | None = None) -> Any:
+        """Integers of :meth:`sql`, or floats or arrays of them, as distances on the axis."""
         if self.axis.is_float:
-            return 1 / self.factor(SQUARED_BITS if bits is None else bits)
-        return float(1 << self._shift(bits))
+            return np.ldexp(np.asarray(integers, np.float64), -self.exponent(bits))
+        return integers * float(1 << self._shift(bits))
 
     def names(self) -> dict[str, str]:
         """The distances that the aggregates speak of: as they are, to be squared, to be cubed."""
@@ -103,7 +126,9 @@ class Distances:
             "cubed_2": total("CAST(cubed AS HUGEINT) * cubed"),
             "cubed_3": total("CAST(cubed AS HUGEINT) * cubed * cubed"),
         }
-        if not self.axis.is_float and self.bits > PLAIN_BITS:
+        if self.axis.is_float:
+            found["rounded"] = rows(f"CAST(plain AS DOUBLE) <> {self._product(None)}")
+        elif self.bits > PLAIN_BITS:
             low = (1 << HALF_BITS) - 1
             halves = {"high": f"plain >> {HALF_BITS}", "low": f"plain & {low}"}
             return {**{f"plain_{half}": total(sql) for half, sql in halves.items()}, **found}
@@ -119,23 +144,44 @@ class Distances:
         """The mean of the column's values as a double; ``count`` is the number of values."""
         count, distances = sums["count"], self.distance_sum(sums)
         if self.axis.is_float:
-            return self.centre + distances / count * self.unit()
+            if isinstance(distances, int):
+                return _nearest(self._float_sum(distances) / count)
+            return self.scaled(distances / count)
         return (self.centre * count + distances) / (count * 10**self.axis.decimals)
 
-    def sum(self, sums: Mapping[str, Any]) -> int | float | Decimal:
-        """The sum of the column's values: exact unless they are floating-point numbers."""
+    def exact_mean(self, sums: Mapping[str, Any]) -> Figure:
+        """The mean over all rows, with the bounds of its rounding where they matter."""
+        if not self.axis.is_float:
+            return Figure(self.mean(sums))
+        return self._rounded(sums, sums["count"])
+
+    def exact_sum(self, sums: Mapping[str, Any]) -> Figure:
+        """The sum over all rows, with the bounds of its rounding where they matter."""
         if self.axis.is_float:
-            return float(self.mean(sums) * sums["count"])
+            return self._rounded(sums, 1)
         whole = int(self.centre) * sums["count"] + self.distance_sum(sums)
         decimals = self.axis.decimals
-        return Decimal(whole).scaleb(-decimals, WIDE) if decimals else whole
+        return Figure(Decimal(whole).scaleb(-decimals, WIDE) if decimals else whole)
+
+    def _float_sum(self, distances: int) -> Fraction:
+        return distances / Fraction(2) ** self.exponent()
+
+    def _rounded(self, sums: Mapping[str, Any], divisor: int) -> Figure:
+        """The sum by a divisor; rounding moved some of the values by half a unit at most."""
+        value = self._float_sum(self.distance_sum(sums)) / divisor
+        half = self._float_sum(sums["rounded"]) / 2 / divisor
+        if half <= EXACT_SHARE * abs(value):
+            return Figure(_nearest(value), EXACT)
+        low, high = _nearest(value - half), _nearest(value + half)
+        return Figure(_nearest(value), Accuracy("approximate", METHOD, low, high, CERTAIN))
 
     def deviation(self, sums: Mapping[str, Any]) -> Any:
         """The standard deviation of the values (divided by count - 1)."""
         count, first, second = sums["count"], sums["squared_1"], sums["squared_2"]
         variance = (count * second - first * first) / (count * (count - 1))
         # A sample's floating-point sums may give a variance just below 0.
-        return abs(variance) ** 0.5 * (self.unit(SQUARED_BITS) / 10**self.axis.decimals)
+        deviation = self.scaled(abs(variance) ** 0.5, SQUARED_BITS) / 10**self.axis.decimals
+        return float(deviation) if np.ndim(deviation) == 0 else deviation
 
     def vary(self, sums: Mapping[str, Any]) -> bool:
         """Whether the values differ by more than what they are rounded to."""
@@ -148,3 +194,11 @@ class Distances:
         spread = (count * second - first * first) / count**2
         cubed = (count**2 * third - 3 * count * first * second + 2 * first**3) / count**3
         return cubed / abs(spread) ** 1.5
+
+
+def _nearest(value: Fraction) -> float:
+    """The nearest double; infinite beyond the largest one."""
+    try:
+        return float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf

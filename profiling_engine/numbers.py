@@ -132,7 +132,7 @@ def _number(
     if distances is None or on_axis is None:
         summed = mean = deviation = skewness = nothing
     else:
-        summed, mean = _sum(totals, distances), totals.derive(distances.mean)
+        summed, mean = _sum(totals, distances), _mean(totals, distances)
         several = totals.values["count"] > 1
         varies = several and distances.vary(totals.values)
         deviation = totals.derive(distances.deviation) if several else nothing
@@ -154,13 +154,19 @@ def _number(
 
 def _sum(totals: Totals, distances: Distances) -> Figure:
     if totals.size is None:
-        return Figure(distances.sum(totals.values))
+        return distances.exact_sum(totals.values)
     of_rows = totals.size.of_rows
 
     def scaled(sums: Mapping[str, Any]) -> Any:
         return distances.mean(sums) * sums["count"] / sums["rows"] * of_rows
 
     return totals.derive(scaled)
+
+
+def _mean(totals: Totals, distances: Distances) -> Figure:
+    if totals.size is None:
+        return distances.exact_mean(totals.values)
+    return totals.derive(distances.mean)
 
 
 def _counts_of_largest(look: Look, distances: Distances, extent: Extent) -> list[int]:
@@ -179,12 +185,12 @@ def _largest(
     count = totals.values["count"]
     mean = distances.mean(totals.values) * 10**axis.decimals
     if not mean:
-        return None  # values so small that they are nothing beside a double's last digits
+        return None  # every value is 0, or their mean is smaller than the smallest double
     told = []
     for k, one in zip(LARGEST_COUNTS, on_axis.largest, strict=False):
         # Divided by the count at once: the sum itself may be beyond a double.
-        above = float(distances.centre) * (one.rows_above / count)
-        above += one.amount_above / count * distances.unit()
+        above = float(distances.sum_centre) * (one.rows_above / count)
+        above += float(distances.scaled(one.amount_above / count))
         own = (k - one.rows_above) / count * float(one.x)
         told.append(Largest(k, axis.value(one.x), min((above + own) / mean, 1.0)))
     return tuple(told)

@@ -12,7 +12,7 @@ from profiling_engine.accuracy import Figure
 from profiling_engine.column_profile import Alert, ColumnProfile
 from profiling_engine.parts import Part
 
-PROFILE_VERSION = "jobsvc-profile-1"
+PROFILE_VERSION = "jobsvc-profile-2"
 
 
 @dataclass(frozen=True)

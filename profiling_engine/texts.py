@@ -21,6 +21,7 @@ from profiling_engine.kinds import kind_of
 from profiling_engine.lengths import length_passes, lengths_of
 from profiling_engine.look import Look
 from profiling_engine.sources import Source, Statement
+from profiling_engine.text_patterns import CODE, DATE, NUMBER
 
 WIDE_SPACES = (133, 160, 5760, *range(8192, 8203), 8232, 8233, 8239, 8287, 12288)
 SPACES = "".join(map(chr, (*range(1, 33), *WIDE_SPACES)))
@@ -29,18 +30,6 @@ SPACES = "".join(map(chr, (*range(1, 33), *WIDE_SPACES)))
 LONGEST_PATTERN = 32
 LISTED_VARIANTS = 3
 
-NUMBER = (
-    r"\s*[-+(]?\s*[$€£¥]?\s*[-+]?(\d+|\d{1,3}([ ,.'\x{a0}\x{202f}]\d{3})+)([.,]\d+)?"
-    r"([eE][-+]?\d+)?\s*[%€$£¥]?\)?\s*"
-)
-CODE = r"\s*0\d+\s*"
-MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
-DATE = (
-    r"(?i)\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([t ].*)?"
-    r"|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2})( .*)?"
-    rf"|\d{{1,2}}[-. ]+{MONTH}[-., ]+\d{{2,4}}( .*)?"
-    rf"|{MONTH} \d{{1,2}},? \d{{4}}( .*)?)\s*"
-)
 ENDS = {"head": "unicode(v)", "tail": "unicode(v[-1])"}
 """``right(v, 1)`` is the same as ``v[-1]``, and takes three times as long."""
 
@@ -51,13 +40,19 @@ def _is_space(code: str) -> str:
     return f"({code} BETWEEN 1 AND 32 OR {code} >= 133 AND {code} IN ({wide}))"
 
 
-STRAY = f"({_is_space('head')} OR {_is_space('tail')})"
-# Only what is white at both ends is stripped, which costs ten times as much as to look at the ends.
-BLANK = f"(CASE WHEN {_is_space('head')} AND {_is_space('tail')} THEN trim(v, ?) = '' END)"
+STRAY = f"(v = '' OR {_is_space('head')} OR {_is_space('tail')})"
+# Stripping a text costs ten times as much as a look at its ends, so only texts that begin and end
+# with white space are stripped.
+BLANK = (
+    f"(v = '' OR CASE WHEN {_is_space('head')} AND {_is_space('tail')} THEN trim(v, ?) = '' END)"
+)
 
 
 def space_passes() -> dict[str, Aggregate]:
-    """Rows of white space alone, and rows with some at an end; they use ``head`` and ``tail``."""
+    """Count the blank rows, and those that are blank or have white space at an end.
+
+    A blank text is empty or has nothing but white space. Both use ``head`` and ``tail``.
+    """
     return {"blank": rows(BLANK, SPACES), "stray": rows(STRAY)}
 
 
@@ -105,13 +100,16 @@ def mask_values(source: Source) -> Statement:
 
 
 def find_variants() -> Statement:
-    """Of ``frequencies``: values beyond one for each that differs in more than case and white space
-    at the ends; then the values of those that have several, the most rows first, NULL without any.
+    """Count the values of ``frequencies`` that have variants, and list some of them.
+
+    Two values are variants if they differ only in case or in white space at their ends. The second
+    column has the values of up to three groups of variants, those with the most rows first; it is
+    NULL without any.
     """
     return (
         "WITH alike AS (SELECT list(v ORDER BY n DESC, v) AS values, sum(n) AS n FROM frequencies "
         "WHERE v IS NOT NULL GROUP BY lower(trim(v, ?)) HAVING count(*) > 1) "
-        "SELECT (SELECT coalesce(sum(len(values) - 1), 0) FROM alike), (SELECT list(values[:4] "
+        "SELECT (SELECT coalesce(sum(len(values)), 0) FROM alike), (SELECT list(values[:4] "
         f"ORDER BY n DESC, values) FROM (SELECT * FROM alike ORDER BY n DESC, values "
         f"LIMIT {LISTED_VARIANTS}))",
         [SPACES],

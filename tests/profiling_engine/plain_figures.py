@@ -68,7 +68,7 @@ def has_stray_blanks(text: str) -> bool:
 
 
 def is_blank(text: str) -> bool:
-    return text != "" and not text.strip(SPACES)
+    return not text.strip(SPACES)
 
 
 def reads_as(pattern: str, text: str) -> bool:

@@ -93,8 +93,8 @@ VARIED = [str(i % 13 * (i % 7)) + "x" for i in range(200)]
             ["Yes", "yes", "yes", "no", " no", "No", "maybe"] * 3,
             "mixed_case",
             "warning",
-            "Only case or white space at the ends tells 3 values from others, for example "
-            '" no" and "No".',
+            "5 values differ from another one only in case or in white space at the ends, for "
+            'example " no" and "No".',
         ),
         (
             "VARCHAR",
@@ -108,7 +108,7 @@ VARIED = [str(i % 13 * (i % 7)) + "x" for i in range(200)]
             ["a", "b", "b", "\t\n", " "],
             "blank_texts",
             "notice",
-            "Nothing but white space in 2 values (40 %).",
+            "Empty or nothing but white space: 2 values (40 %).",
         ),
         (
             "VARCHAR",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
 from decimal import Decimal
 from fractions import Fraction
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from parquet_tables.json_values import json_value
-from profiling_engine import ColumnProfile
+from profiling_engine import ColumnProfile, Figure
 from profiling_engine.kinds import WIDE
 from tests.profiling_engine import plain_figures as plain
 from tests.profiling_engine.conftest import Studio
@@ -25,6 +26,7 @@ FLOATS = st.one_of(
     st.floats(),
     st.floats(-1000, 1000),
     st.sampled_from([0.0, -0.0, 0.1, 1e308, -1.7976931348623157e308, 5e-324, 1e-300, 123.456]),
+    st.floats(-1e-303, 1e-303),
 )
 
 
@@ -140,9 +142,8 @@ def check_moments(profile: ColumnProfile, finite: list[Any]) -> None:
     mean = plain.mean(finite)
     spread = Fraction(max(finite)) - Fraction(min(finite))
     if isinstance(finite[0], float):
-        # Rounded by 2**-45 of half the range, and in the last digits of the double itself.
-        margin = spread * Fraction(1, 2**45) + abs(mean) * Fraction(1, 2**50) + Fraction(1, 2**1000)
-        assert abs(Fraction(number.mean.value) - mean) <= margin
+        check_rounded(number.mean, mean)
+        check_rounded(number.sum, sum(map(Fraction, finite)))
     else:
         assert number.mean.value == float(mean)
         assert Fraction(number.sum.value) == sum(map(Fraction, finite))
@@ -151,13 +152,25 @@ def check_moments(profile: ColumnProfile, finite: list[Any]) -> None:
         return
     second = plain.central_moment(finite, 2)
     deviation = root(second * len(finite) / (len(finite) - 1))
-    assert number.standard_deviation.value == pytest.approx(deviation, rel=1e-9, abs=1e-300)
+    assert number.standard_deviation.value == pytest.approx(deviation, rel=1e-9, abs=2e-323)
     if not spread:
         assert number.skewness.value is None
-    elif spread > Fraction(1e-290):
+    elif spread > Fraction(1e-315):
         third = plain.central_moment(finite, 3)
         skewness = float(third / spread**3) / root(second / spread**2) ** 3
         assert number.skewness.value == pytest.approx(skewness, rel=1e-5, abs=1e-5)
+
+
+def check_rounded(figure: Figure, true: Fraction) -> None:
+    """The figure is the true one to 12 digits, or its bounds hold the true one."""
+    if abs(true) >= Fraction(sys.float_info.max):
+        assert abs(figure.value) >= sys.float_info.max
+    elif figure.accuracy.is_exact:
+        least = Fraction(1, 2**1074)
+        assert abs(Fraction(figure.value) - true) <= max(abs(true) / 10**12, least)
+    else:
+        assert figure.accuracy.kind == "approximate"
+        assert float(figure.low) <= float(true) <= float(figure.high)
 
 
 def root(value: Fraction) -> float:
@@ -173,8 +186,8 @@ def check_largest(profile: ColumnProfile, values: list[Any], finite: list[Any]) 
         assert not number.largest
         return
     ordered = sorted(finite, reverse=True)
-    if ordered[0] < 1e-290:
-        return  # sums of such numbers are rounded away
+    if ordered[0] < 1e-315:
+        return  # a mean of such numbers has few digits itself
     for one in number.largest or ():
         assert one.from_value == ordered[one.rows - 1]
         share = plain.largest_share(finite, one.rows)
@@ -201,3 +214,24 @@ def check_frequencies(profile: ColumnProfile, values: list[Any]) -> None:
     assert groups.largest.value == max(counts.values())
     assert groups.once.value == sum(n == 1 for n in counts.values())
     assert groups.effective.value == pytest.approx(plain.effective(counts))
+
+
+def test_sums_of_tiny_numbers_are_not_rounded_away(studio: Studio, way: str) -> None:
+    tiny = [5e-324, 1e-310, 2e-310, 2.0**-1030, 3e-305]
+    number = studio.column("DOUBLE", tiny).number
+    assert number is not None
+    assert number.sum.accuracy.is_exact
+    assert number.sum.value == float(sum(map(Fraction, tiny)))
+    assert number.mean.value == float(sum(map(Fraction, tiny)) / 5)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_sum_that_cancels_out_has_bounds(studio: Studio, way: str, sign: int) -> None:
+    number = studio.column("DOUBLE", [sign * 1e300, 0.1, 0.2, -sign * 1e300]).number
+    assert number is not None
+    for figure in (number.sum, number.mean):
+        assert figure.accuracy.kind == "approximate"
+        assert figure.low <= 0.1 <= figure.high
+    balanced = studio.column("DOUBLE", [sign * 12.5, 0.25, -sign * 12.5]).number
+    assert balanced is not None
+    assert balanced.sum == Figure(0.25)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
+from datetime import date
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from profiling_engine import ColumnProfile
-from profiling_engine.texts import CODE, DATE, LONGEST_PATTERN, NUMBER, SPACES
+from profiling_engine.text_patterns import CODE, DATE, NUMBER
+from profiling_engine.texts import LONGEST_PATTERN, SPACES
 from tests.profiling_engine import plain_figures as plain
 from tests.profiling_engine.conftest import Studio
 
@@ -80,8 +83,8 @@ def check_variants(profile: ColumnProfile, there: list[str]) -> None:
     variants = profile.text.variants
     assert variants is not None
     distinct = set(there)
-    tidy = {v.strip(SPACES).lower() for v in distinct}
-    assert variants.values.value == len(distinct) - len(tidy)
+    groups = Counter(v.strip(SPACES).lower() for v in distinct)
+    assert variants.values.value == sum(n for n in groups.values() if n > 1)
     for example in variants.examples:
         assert len({v.strip(SPACES).lower() for v in example}) == 1
         assert len(set(example)) >= 2
@@ -109,6 +112,31 @@ def check_variants(profile: ColumnProfile, there: list[str]) -> None:
         ("May 17, 2024", 0, 0, 1),
         ("17 apples 2024", 0, 0, 0),
         ("192.168.0.1", 0, 0, 0),
+        ("(1,234.50)", 1, 0, 0),
+        ("- $5", 1, 0, 0),
+        ("$-5", 1, 0, 0),
+        ("(3", 0, 0, 0),
+        ("3)", 0, 0, 0),
+        ("--5", 0, 0, 0),
+        ("1,234.567,890", 0, 0, 0),
+        ("2020-02-30", 0, 0, 0),
+        ("2020-02-29", 0, 0, 1),
+        ("2021-02-29", 0, 0, 0),
+        ("1900-02-29", 0, 0, 0),
+        ("2020-13-01", 0, 0, 0),
+        ("2020-00-10", 0, 0, 0),
+        ("2020-01/02", 0, 0, 0),
+        ("12/31/2024", 0, 0, 1),
+        ("31/12/2024", 0, 0, 1),
+        ("13/13/2024", 0, 0, 0),
+        ("31.4.24", 0, 0, 0),
+        ("29.2.24", 0, 0, 1),
+        ("31 April 2024", 0, 0, 0),
+        ("Marble 12, 2024", 0, 0, 0),
+        ("2020-02-03 10:61", 0, 0, 0),
+        ("2020-02-03 25:00", 0, 0, 0),
+        ("2020-02-03 maybe", 0, 0, 0),
+        ("2020-02-03 10:00:00.5+01:00", 0, 0, 1),
     ],
 )
 def test_texts_that_read_as_numbers_or_dates(
@@ -118,6 +146,43 @@ def test_texts_that_read_as_numbers_or_dates(
     assert found is not None
     told = (found.numbers.value, found.codes.value, found.dates.value)
     assert told == (2 * numbers, 2 * codes, 2 * dates)
+
+
+def test_every_day_of_the_calendar_reads_as_a_date(studio: Studio) -> None:
+    def exists(year: int, month: int, day: int) -> bool:
+        with suppress(ValueError):
+            return bool(date(year, month, day))
+        return False
+
+    texts = {
+        f"{year}-{month:02}-{day:02}": exists(year, month, day)
+        for year in (1900, 2000, 2023, 2024)
+        for month in range(14)
+        for day in range(33)
+    }
+    texts |= {
+        f"{day}.{month}.{year}": exists(year, month, day) or exists(year, day, month)
+        for year in (2023, 2024)
+        for month in range(14)
+        for day in range(33)
+    }
+    found = studio.column("VARCHAR", [text for text in texts if texts[text]]).text
+    assert found is not None
+    assert found.dates.value == sum(texts.values())
+    found = studio.column("VARCHAR", [text for text in texts if not texts[text]]).text
+    assert found is not None
+    assert found.dates.value == 0
+
+
+def test_empty_texts_are_blank_and_all_variants_count(studio: Studio, way: str) -> None:
+    values = ["", "", " ", "a", "A", "b", "B ", "c", " C", " ", "d"]
+    text = studio.column("VARCHAR", values).text
+    assert text is not None
+    assert (text.blank.value, text.stray_blanks.value) == (4, 2)
+    assert text.lengths.empty.value == 2
+    if way == "frequencies":
+        assert text.variants is not None
+        assert text.variants.values.value == 8
 
 
 def test_long_values_are_cut_where_they_are_listed(studio: Studio) -> None:

@@ -3,7 +3,7 @@ ORDER BY n DESC, v) AS values,
     sum(n) AS n
 FROM frequencies
 WHERE v IS NOT NULL
-GROUP BY lower(trim(v, ?)) HAVING count(*) > 1) SELECT (SELECT coalesce(sum(len(values) - 1), 0)
+GROUP BY lower(trim(v, ?)) HAVING count(*) > 1) SELECT (SELECT coalesce(sum(len(values)), 0)
 FROM alike), (SELECT list(values[:4]
 ORDER BY n DESC, values)
 FROM (SELECT *

@@ -11,8 +11,9 @@ SELECT count(*),
     coalesce(sum(CAST(squared AS HUGEINT) * squared), 0),
     coalesce(sum(cubed), 0),
     coalesce(sum(CAST(cubed AS HUGEINT) * cubed), 0),
-    coalesce(sum(CAST(cubed AS HUGEINT) * cubed * cubed), 0)
-FROM (SELECT *, CAST((x - CAST(1.625 AS DOUBLE)) * CAST(4398046511104.0 AS DOUBLE) AS BIGINT) AS plain, CAST((x - CAST(1.625 AS DOUBLE)) * CAST(4398046511104.0 AS DOUBLE) AS BIGINT) AS squared, CAST((x - CAST(1.625 AS DOUBLE)) * CAST(134217728.0 AS DOUBLE) AS BIGINT) AS cubed
+    coalesce(sum(CAST(cubed AS HUGEINT) * cubed * cubed), 0),
+    coalesce(count_if(CAST(plain AS DOUBLE) <> x * CAST(5.764607523034235e+17 AS DOUBLE)), 0)
+FROM (SELECT *, CAST(x * CAST(5.764607523034235e+17 AS DOUBLE) AS BIGINT) AS plain, CAST((x - CAST(1.625 AS DOUBLE)) * CAST(4398046511104.0 AS DOUBLE) AS BIGINT) AS squared, CAST((x - CAST(1.625 AS DOUBLE)) * CAST(134217728.0 AS DOUBLE) AS BIGINT) AS cubed
 FROM (SELECT *, CASE WHEN isfinite(v) THEN CAST(v AS DOUBLE) END AS x
 FROM (SELECT f."ratio" + CAST(0 AS DOUBLE) AS v
 FROM read_parquet(?) AS f)))

@@ -4,8 +4,8 @@ SELECT count(*),
     max(length(v)),
     coalesce(sum(length(v)), 0),
     coalesce(count_if(v = ''), 0),
-    coalesce(count_if((CASE WHEN (head BETWEEN 1 AND 32 OR head >= 133 AND head IN (133, 160, 5760, 8192, 8193, 8194, 8195, 8196, 8197, 8198, 8199, 8200, 8201, 8202, 8232, 8233, 8239, 8287, 12288)) AND (tail BETWEEN 1 AND 32 OR tail >= 133 AND tail IN (133, 160, 5760, 8192, 8193, 8194, 8195, 8196, 8197, 8198, 8199, 8200, 8201, 8202, 8232, 8233, 8239, 8287, 12288)) THEN trim(v, ?) = '' END)), 0),
-    coalesce(count_if(((head BETWEEN 1 AND 32 OR head >= 133 AND head IN (133, 160, 5760, 8192, 8193, 8194, 8195, 8196, 8197, 8198, 8199, 8200, 8201, 8202, 8232, 8233, 8239, 8287, 12288)) OR (tail BETWEEN 1 AND 32 OR tail >= 133 AND tail IN (133, 160, 5760, 8192, 8193, 8194, 8195, 8196, 8197, 8198, 8199, 8200, 8201, 8202, 8232, 8233, 8239, 8287, 12288)))), 0)
+    coalesce(count_if((v = '' OR CASE WHEN (head BETWEEN 1 AND 32 OR head >= 133 AND head IN (133, 160, 5760, 8192, 8193, 8194, 8195, 8196, 8197, 8198, 8199, 8200, 8201, 8202, 8232, 8233, 8239, 8287, 12288)) AND (tail BETWEEN 1 AND 32 OR tail >= 133 AND tail IN (133, 160, 5760, 8192, 8193, 8194, 8195, 8196, 8197, 8198, 8199, 8200, 8201, 8202, 8232, 8233, 8239, 8287, 12288)) THEN trim(v, ?) = '' END)), 0),
+    coalesce(count_if((v = '' OR (head BETWEEN 1 AND 32 OR head >= 133 AND head IN (133, 160, 5760, 8192, 8193, 8194, 8195, 8196, 8197, 8198, 8199, 8200, 8201, 8202, 8232, 8233, 8239, 8287, 12288)) OR (tail BETWEEN 1 AND 32 OR tail >= 133 AND tail IN (133, 160, 5760, 8192, 8193, 8194, 8195, 8196, 8197, 8198, 8199, 8200, 8201, 8202, 8232, 8233, 8239, 8287, 12288)))), 0)
 FROM (SELECT *, unicode(v) AS head, unicode(v[-1]) AS tail
 FROM (SELECT f."a ""word""" AS v
 FROM read_parquet(?) AS f))
