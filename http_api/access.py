@@ -8,26 +8,28 @@ that isn't there.
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from apiflask import HTTPTokenAuth
 from apiflask.exceptions import HTTPError
 from flask import Response, current_app, g, request
 from werkzeug.datastructures import Authorization
 
-from domain_errors import DomainError
 from http_api.kept import Kept
 from http_api.problems import of_http_error
 from http_api.sessions import COOKIE, require_own_page
 from job_runner import log_context
 from job_runner.service import Service
+from storage import authority as checks
+from storage.authority import Authority, write_as
 from storage.database import Transaction
 from storage.datasets import Dataset, Level, get_dataset
-from storage.errors import NotFound
+from storage.errors import Forbidden, NotFound
 from storage.jobs import Job, get_job, jobs_beginning
-from storage.tokens import TokenHolder, holder_of, secret_hash, still_held_by
+from storage.tokens import TokenHolder, holder_of, secret_hash
 from storage.users import Role, User
 
 
@@ -54,14 +56,10 @@ BEGINNING = re.compile("[0-9a-f]{8}[0-9a-f-]{0,27}")
 """An id of a job that isn't given in full; pages show eight digits."""
 MOST_ALIKE = 20
 """So many ids that begin alike are looked at; of ten million jobs a few share eight digits."""
+ROLES, LEVELS = "jobsvc.roles", "jobsvc.levels"
+"""Where a request notes the checks that it has passed."""
 NOWHERE = 0
 """The id of no dataset."""
-
-
-class Forbidden(DomainError):
-    """A known user without the right."""
-
-    code = "forbidden"
 
 
 def service() -> Service:
@@ -137,50 +135,55 @@ def user() -> User:
     return holder().user
 
 
-def require_still_signed_in(tx: Transaction) -> None:
-    """Refuse what came with a token that has ended while the request waited for this transaction.
+def authority() -> Authority:
+    """Why the present request was allowed so far: its token, and the checks that it has passed."""
+    return Authority(holder().token_id, tuple(_passed(ROLES)), tuple(_passed(LEVELS)))
+
+
+@contextmanager
+def writing() -> Iterator[Transaction]:
+    """A write transaction that checks the request's authority again.
 
     Raises
     ------
-    HTTPError
-        401, as without a valid token.
+    TokenEnded, Forbidden, NotFound
+        The token, the role or the level has gone while the request was under way.
     """
-    if still_held_by(tx, holder().token_id, service().clock) is None:
-        raise HTTPError(401)
+    with write_as(service().database, authority(), service().clock) as tx:
+        yield tx
 
 
 def require_role(*roles: Role) -> User:
-    """Refuse whoever has none of the roles.
+    """Refuse whoever has none of the roles, now and in the request's write.
 
     Raises
     ------
     Forbidden
         Says which role it takes.
     """
-    asking = user()
-    if asking.role_name not in roles:
-        raise Forbidden(f"This takes the role {' or '.join(roles)}; yours is {asking.role_name}.")
-    return asking
+    checks.require_role(user(), roles)
+    _passed(ROLES).append(roles)
+    return user()
 
 
 def dataset_for(dataset_id: int, level: Level) -> Dataset:
-    """A dataset in which the user has at least this level.
+    """A dataset in which the user has at least this level, now and in the request's write.
 
     Raises
     ------
     NotFound, Forbidden
         It isn't there or not visible; or the user's role or level doesn't reach so far.
     """
-    asking = user()
     with service().database.read() as tx:
-        dataset = get_dataset(tx, dataset_id, asking)
-    if level != "read" and asking.role_name == "viewer":
-        raise Forbidden("This takes the role analyst or admin; yours is viewer.")
-    if not dataset.allows(level):
-        raise Forbidden(
-            f"This takes the level {level} in dataset {dataset_id}; yours is {dataset.level}."
-        )
+        dataset = checks.require_level(tx, user(), dataset_id, level)
+    _passed(LEVELS).append((dataset_id, level))
     return dataset
+
+
+def _passed(kind: str) -> list[Any]:
+    """The checks of a kind that the present request has passed."""
+    passed: list[Any] = g.setdefault(kind, [])
+    return passed
 
 
 def may(dataset: Dataset, level: Level) -> bool:

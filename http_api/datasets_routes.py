@@ -7,7 +7,7 @@ from typing import Any
 from apiflask import APIBlueprint, Schema
 from marshmallow import RAISE, fields, validate
 
-from http_api.access import bearer, dataset_for, require_role, service, user
+from http_api.access import bearer, dataset_for, require_role, service, user, writing
 from http_api.auditing import audit
 from http_api.refs_routes import CommitTableOut, commit_tables
 from http_api.strict_fields import BoundedList, StrictString
@@ -82,7 +82,7 @@ class OverviewOut(Schema):
 @blueprint.doc(summary="Create a dataset", description="It starts with an empty ref `main`.")
 def create(given: dict[str, Any]) -> Any:
     maker = require_role("admin", "analyst")
-    with service().database.write() as tx:
+    with writing() as tx:
         made = create_dataset(tx, maker, clock=service().clock, **given)
         audit(tx, "dataset_made", dataset_id=made.id, name=made.name)
         return made
@@ -116,7 +116,7 @@ def one(dataset_id: int) -> Any:
 @blueprint.doc(summary="Change a dataset's name, description or tags")
 def change(dataset_id: int, given: dict[str, Any]) -> Any:
     dataset_for(dataset_id, "write")
-    with service().database.write() as tx:
+    with writing() as tx:
         change_dataset(
             tx,
             dataset_id,
@@ -143,7 +143,7 @@ def change(dataset_id: int, given: dict[str, Any]) -> Any:
 @blueprint.doc(summary="Remove a dataset", description="Its jobs go out of sight with it.")
 def delete(dataset_id: int) -> dict[str, str]:
     dataset = dataset_for(dataset_id, "admin")
-    with service().database.write() as tx:
+    with writing() as tx:
         remove_dataset(tx, dataset_id, service().clock)
         audit(tx, "dataset_removed", dataset_id=dataset_id, name=dataset.name)
     return {"message": "Dataset removed"}

@@ -8,7 +8,7 @@ from apiflask import APIBlueprint
 from flask import Response
 from marshmallow import RAISE, validate
 
-from http_api.access import bearer, dataset_for, job_for, service, user
+from http_api.access import authority, bearer, dataset_for, job_for, service, user
 from http_api.auditing import origin
 from http_api.job_events import stream
 from http_api.job_schemas import JobAcceptedOut, JobOut, JobsOut, LogOut
@@ -98,7 +98,7 @@ def events(job_id: str) -> Response:
 def cancel_one(job_id: str) -> Any:
     found = job_for(job_id)
     dataset_for(found.dataset_id, "write")
-    return cancel(service(), user(), found, origin())
+    return cancel(service(), user(), found, origin(), authority())
 
 
 @blueprint.post("/<job_id>/retry")

@@ -7,7 +7,7 @@ from typing import Any
 from apiflask import APIBlueprint, Schema
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from http_api.access import bearer, dataset_for, service
+from http_api.access import bearer, dataset_for, service, writing
 from http_api.auditing import audit
 from http_api.strict_fields import StrictInteger, StrictString
 from http_api.strict_schemas import StrictSchema, text
@@ -67,7 +67,7 @@ def permissions(dataset_id: int) -> dict[str, Any]:
 @blueprint.doc(summary="Give a user a level: read, write or admin")
 def set_permission(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "admin")
-    with service().database.write() as tx:
+    with writing() as tx:
         whom = _user_named(tx, given)
         put_permission(tx, dataset_id, whom.id, given["permission"])
         audit(
@@ -98,7 +98,7 @@ def _user_named(tx: Transaction, given: dict[str, Any]) -> User:
 @blueprint.doc(summary="Take a user's level away")
 def unset_permission(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "admin")
-    with service().database.write() as tx:
+    with writing() as tx:
         delete_permission(tx, dataset_id, given["user_id"])
         audit(
             tx,

@@ -36,6 +36,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "forbidden": 403,
     "origin_not_allowed": 403,
     "host_not_allowed": 421,
+    "unauthorized": 401,
     "bad_credentials": 401,
     "wrong_password": 422,
     "too_many_attempts": 429,

@@ -7,7 +7,7 @@ from typing import Any
 from apiflask import APIBlueprint, Schema
 from marshmallow import RAISE, fields
 
-from http_api.access import bearer, dataset_for, service
+from http_api.access import bearer, dataset_for, service, writing
 from http_api.auditing import audit
 from http_api.problems import InvalidRequest
 from http_api.strict_schemas import (
@@ -127,7 +127,7 @@ def create(dataset_id: int, given: dict[str, str]) -> Any:
         raise InvalidRequest(
             "Give name and from_ref, or ref_name and commit_id.", loc=("body", missing)
         )
-    with service().database.write() as tx:
+    with writing() as tx:
         commit_id = resolve(tx, dataset_id, source)
         require_unpromised(tx, dataset_id, name)
         made = create_ref(tx, dataset_id, name, commit_id, service().clock)
@@ -159,7 +159,7 @@ def one(dataset_id: int, ref: str) -> Any:
 )
 def delete(dataset_id: int, ref: str) -> dict[str, str]:
     dataset_for(dataset_id, "write")
-    with service().database.write() as tx:
+    with writing() as tx:
         named = get_ref(tx, dataset_id, ref).commit_id
         delete_ref(tx, dataset_id, ref, service().clock)
         audit(tx, "ref_deleted", dataset_id=dataset_id, about=("ref", ref), commit_id=named)

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from flask import current_app
 
-from http_api.access import holder, service
+from http_api.access import holder, writing
 from http_api.auditing import audit
 from storage.audit import LONGEST_SQL
 
@@ -66,7 +66,7 @@ def tell_view(source: RowSource, what: str = "rows") -> None:
     key = (holder().user.id, holder().token_id, source, what)
     if seen.is_known(key):
         return
-    with service().database.write() as tx:
+    with writing() as tx:
         audit(
             tx,
             "rows_viewed",
@@ -81,7 +81,7 @@ def tell_view(source: RowSource, what: str = "rows") -> None:
 
 def tell_download(source: RowSource, query: dict[str, Any]) -> None:
     """Tell of a file with rows."""
-    with service().database.write() as tx:
+    with writing() as tx:
         audit(
             tx,
             "rows_downloaded",
@@ -98,7 +98,7 @@ def tell_download(source: RowSource, query: dict[str, Any]) -> None:
 
 def tell_draw_at_once(dataset_id: int, drawn: dict[str, Any]) -> None:
     """Tell of rows that were drawn and sent at once."""
-    with service().database.write() as tx:
+    with writing() as tx:
         audit(
             tx,
             "drawn_at_once",
@@ -113,7 +113,7 @@ def tell_draw_at_once(dataset_id: int, drawn: dict[str, Any]) -> None:
 
 def tell_query_at_once(dataset_id: int, sql: str, found: dict[str, Any]) -> None:
     """Tell of a query whose rows were sent at once."""
-    with service().database.write() as tx:
+    with writing() as tx:
         audit(
             tx,
             "queried_at_once",

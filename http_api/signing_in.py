@@ -89,13 +89,11 @@ def must_prove_oneself(who: User) -> bool:
     return who.role_name != "admin"
 
 
-def prove_oneself(password: str | None) -> str | None:
+def prove_oneself(password: str | None) -> None:
     """Hold a password against that of the user who asks; a wrong one is a failed sign-in.
 
-    Returns
-    -------
-    str or None
-        The hash that it fits, for :func:`require_unchanged`; None for a user without a password.
+    A user without a password passes. A password that changes meanwhile ends the request's token, so
+    that the write is refused.
 
     Raises
     ------
@@ -106,7 +104,7 @@ def prove_oneself(password: str | None) -> str | None:
     with service().database.read() as tx:
         known_hash = password_hash_of(tx, soeid)
     if known_hash is None:
-        return None
+        return
     if password is None:
         raise InvalidRequest("Give your present password, too.", loc=("body", "current_password"))
     try:
@@ -114,19 +112,6 @@ def prove_oneself(password: str | None) -> str | None:
             check_password(known_hash, password)
     except BadCredentials:
         raise WrongPassword from None
-    return known_hash
-
-
-def require_unchanged(tx: Transaction, proven_hash: str | None) -> None:
-    """Refuse when the password of the user who asks is another by now.
-
-    Raises
-    ------
-    WrongPassword
-        Somebody has changed it since :func:`prove_oneself`.
-    """
-    if password_hash_of(tx, user().soeid) != proven_hash:
-        raise WrongPassword
 
 
 @contextmanager

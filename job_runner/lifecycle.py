@@ -11,6 +11,7 @@ from job_runner.acceptance import Submission, accept
 from job_runner.repeating import FileGone, require_repeatable
 from job_runner.service import Service
 from storage.audit import THIS_PROCESS, Origin, record
+from storage.authority import Authority, write_as
 from storage.database import Transaction
 from storage.durable import sync
 from storage.jobs import Job, cancel_job, get_job
@@ -18,15 +19,23 @@ from storage.new_jobs import NewJob
 from storage.users import User
 
 
-def cancel(service: Service, user: User, job: Job, origin: Origin = THIS_PROCESS) -> Job:
+def cancel(
+    service: Service,
+    user: User,
+    job: Job,
+    origin: Origin = THIS_PROCESS,
+    authority: Authority | None = None,
+) -> Job:
     """Cancel a pending or running job.
 
     Raises
     ------
     Conflict
         It has ended already.
+    TokenEnded, Forbidden, NotFound
+        The authority has gone.
     """
-    with service.database.write() as tx:
+    with write_as(service.database, authority, service.clock) as tx:
         cancel_job(tx, job.id, user.soeid, service.clock)
         record(
             tx,

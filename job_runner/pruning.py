@@ -17,6 +17,7 @@ from typing import Any
 
 from job_runner.service import Service
 from storage.audit import THIS_PROCESS, Origin, record
+from storage.authority import Authority, write_as
 from storage.clock import timestamp
 from storage.idempotency import KEPT_FOR
 from storage.prune_report import Report
@@ -33,6 +34,9 @@ PAUSE_S = 0.002
 
 STRAY_AFTER = timedelta(days=1)
 """A file that belongs to nothing, and that nobody has written to for so long, is left over."""
+
+FOUND = "found"
+"""The audit entry that comes before the first row goes."""
 
 PAGES_AT_ONCE = 256
 """1 MiB of the database is given back at a time."""
@@ -65,7 +69,12 @@ class Prune:
 
 
 def prune(
-    service: Service, *, dry_run: bool, user: User | None = None, origin: Origin = THIS_PROCESS
+    service: Service,
+    *,
+    dry_run: bool,
+    user: User | None = None,
+    origin: Origin = THIS_PROCESS,
+    authority: Authority | None = None,
 ) -> Prune:
     """Remove what the settings let go, or only tell what that is.
 
@@ -75,8 +84,13 @@ def prune(
         Who asks and from where, for the audit trail; it has an entry before the first row goes,
         with what was found, and one with what has gone.
 
+    authority : Authority or None
+        What the user must still have when the first row goes.
+
     Raises
     ------
+    TokenEnded, Forbidden
+        The authority has gone.
     FilesInUse
         A backup, a check or another prune is at work; a dry run goes beside them.
     """
@@ -86,7 +100,7 @@ def prune(
             rows = find_rows(tx, cutoffs, report)
             find_files(tx, service.directory, service.data_files, rows, cutoffs, report)
     else:
-        note = partial(_note, service, user, origin)
+        note = partial(_note, service, user, origin, authority)
         with service.directory.files_lock.removing():
             try:
                 complete = _go_through(service, _steps(service, cutoffs, report, note))
@@ -104,7 +118,7 @@ def _steps(
     found = Report()
     with database.read() as tx:
         rows = find_rows(tx, cutoffs, found)
-    note("found", found)
+    note(FOUND, found)
     yield
     yield from remove_uploads(database, directory, rows, cutoffs, report)
     yield from remove_rows(database, rows, cutoffs, report)
@@ -114,15 +128,23 @@ def _steps(
     database.empty_log()
 
 
-def _note(service: Service, user: User | None, origin: Origin, what: str, report: Report) -> None:
-    """Tell the audit trail what was found or removed, if it is anything."""
+def _note(
+    service: Service,
+    user: User | None,
+    origin: Origin,
+    authority: Authority | None,
+    what: str,
+    report: Report,
+) -> None:
+    """Record what was found or removed, if it is anything; the first entry takes the authority."""
     counts = {tally.kind: tally.count for tally in report.tallies if tally.count}
     if not counts:
         return
     details: dict[str, Any] = {what: counts}
     if report.size_bytes:
         details["size_bytes"] = report.size_bytes
-    with service.database.write() as tx:
+    needed = authority if what == FOUND else None
+    with write_as(service.database, needed, service.clock) as tx:
         user_id = None if user is None else user.id
         record(tx, service.clock, "pruned", user_id=user_id, origin=origin, details=details)
 

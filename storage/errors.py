@@ -51,6 +51,21 @@ class InvalidValue(DomainError):
     code = "invalid_value"
 
 
+class Forbidden(DomainError):
+    """A known user without the right."""
+
+    code = "forbidden"
+
+
+class TokenEnded(DomainError):
+    """The token of a request has ended since the request arrived."""
+
+    code = "unauthorized"
+
+    def __init__(self) -> None:
+        super().__init__("Sign in again: the token of this request has ended.")
+
+
 class NotWritable(DomainError):
     """Nothing can be written: the disk is full or read-only, or the data directory is gone."""
 

@@ -6,7 +6,7 @@ from flask import Response
 from werkzeug.wrappers import Response as AnyResponse
 
 from http_api.access import require_role, service, user
-from http_api.auditing import origin
+from http_api.submissions import submission
 from job_runner.demo_data import demo_archive, submit_demo
 from storage.datasets import DatasetFilters, list_datasets
 from storage.errors import NotFound
@@ -41,8 +41,8 @@ def home() -> Response:
 @signed_in
 def import_demo() -> AnyResponse:
     """Make the dataset of the demo data, and show how its import goes."""
-    me = require_role("admin", "analyst")
+    require_role("admin", "analyst")
     archive = demo_archive()
     if archive is None:
         raise NotFound("The demo data aren't installed on this server.")
-    return to(f"/jobs/{submit_demo(service(), me, archive, origin())}")
+    return to(f"/jobs/{submit_demo(service(), submission('interactive'), archive)}")

@@ -14,7 +14,7 @@ from flask import request
 from werkzeug.wrappers import Response as AnyResponse
 
 from domain_errors import DomainError
-from http_api.access import dataset_for, job_for, may, service, user
+from http_api.access import authority, dataset_for, job_for, may, service, user
 from http_api.auditing import origin
 from http_api.comparison_pictures import small_picture
 from http_api.comparison_routes import shown_comparison
@@ -80,7 +80,7 @@ def back_to_job(job_id: str) -> AnyResponse:
 def cancel_job(job_id: str) -> AnyResponse:
     """Cancel and show what became of it."""
     found = own_job(job_id)
-    cancel(service(), user(), found, origin=origin())
+    cancel(service(), user(), found, origin(), authority())
     return to(f"/jobs/{found.id}")
 
 

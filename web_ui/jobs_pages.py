@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
 from domain_errors import DomainError
-from http_api.access import dataset_for, job_for, service, user
+from http_api.access import authority, dataset_for, job_for, service, user
 from http_api.auditing import origin
 from http_api.jobs_routes import JobsQuery
 from http_api.submissions import submission
@@ -69,7 +69,7 @@ def change_jobs() -> AnyResponse:
         try:
             found = own_job(job_id)
             if asked == "cancel":
-                cancel(service(), user(), found, origin())
+                cancel(service(), user(), found, origin(), authority())
             else:
                 retry(service(), submission(found.priority), found)
             done += 1
