@@ -78,7 +78,7 @@ def sample_side(
         selected.append(f"{unit_sql} AS {quote_identifier(unit.name)}")
     query = (
         f"SELECT * FROM (SELECT {', '.join(selected)} FROM read_parquet(?) AS f"
-        f"{_thinned(sample.row_count)}) WHERE {quote_identifier(weight.name)} > 0"
+        f"{_thinned(sample.row_count)}) AS t WHERE t.{quote_identifier(weight.name)} > 0"
     )
     files = [str(file.path) for file in sample.files]
     with database.cursor() as cursor:

@@ -46,7 +46,8 @@ def strata_reached(
         return []
     with database.cursor() as cursor:
         found = cursor.execute(
-            "SELECT _sampling_round, count(DISTINCT _stratum) FROM read_parquet(?) GROUP BY ALL",
+            "SELECT f._sampling_round, count(DISTINCT f._stratum) "
+            "FROM read_parquet(?) AS f GROUP BY ALL",
             [[str(file.path) for file in sample.files]],
         ).fetchall()
     reached = dict(found)

@@ -64,7 +64,7 @@ def export_rows(
         write_workbook(cursor, query, params, columns, path)
     elif export_format == "csv":
         if formula_safe:
-            query = f"SELECT {harmless_columns(columns)} FROM ({query})"
+            query = f"SELECT {harmless_columns(columns)} FROM ({query}) AS t"
         cursor.execute(f"COPY ({query}) TO {quote_path(path)} (FORMAT csv, HEADER)", params)
     elif export_format == "parquet":
         cursor.execute(copy_sql(query, path), params)

@@ -12,10 +12,10 @@ from typing import Any
 import duckdb
 
 from domain_errors import DomainError
-from parquet_tables.json_values import json_cell, json_value
+from parquet_tables.json_values import json_value, shown_expression
 from parquet_tables.machine_faults import is_out_of_memory
 from parquet_tables.pages import page_statement
-from parquet_tables.quoting import quote_identifier, quote_text
+from parquet_tables.quoting import positional_names, quote_text
 from parquet_tables.tables import Column, TableFiles
 
 MOST_PAGE_BYTES = 32 * 1024**2
@@ -58,10 +58,13 @@ def read_rows(
     PageTooLarge
         As :func:`read_page` does.
     """
-    page, params = statement
-    shown = ", ".join(json_cell(column) for column in columns)
+    sql, params = statement
+    page = f"(\n{sql}\n) AS page({positional_names(len(columns))})"
+    cells = [shown_expression(f"c{at}", column.type) for at, column in enumerate(columns)]
     try:
-        rows = cursor.execute(f"SELECT {shown} FROM ({_limited(page, columns)})", params).fetchall()
+        rows = cursor.execute(
+            f"SELECT {', '.join(cells)} FROM {_limited(page, columns)}", params
+        ).fetchall()
     except duckdb.Error as error:
         if not is_out_of_memory(error) and _TOO_LARGE not in str(error):
             raise
@@ -74,24 +77,19 @@ def read_rows(
 
 
 def _limited(page: str, columns: Sequence[Column]) -> str:
-    """The page, whose reading ends with an error at the row that is too much.
+    """The page, which fails at the first row beyond ``MOST_PAGE_BYTES``.
 
-    The sum so far is told row by row, so no row behind that one is ever held.
+    The running sum is computed row by row, so no row behind that one is held in memory.
     """
     sizes = [
-        f"coalesce(octet_length({quote_identifier(column.name)}), 0)"
-        if column.type == "BLOB"
-        else f"coalesce(strlen({quote_identifier(column.name)}), 0)"
-        for column in columns
+        f"coalesce({'octet_length' if column.type == 'BLOB' else 'strlen'}(c{at}), 0)"
+        for at, column in enumerate(columns)
         if column.type in ("VARCHAR", "BLOB")
     ]
     if not sizes:
-        return f"\n{page}\n"
-    so_far = "bytes_so_far"
-    while any(column.name.lower() == so_far for column in columns):
-        so_far += "_"
+        return page
     return (
-        f"SELECT *, sum({' + '.join(sizes)}) OVER (ROWS UNBOUNDED PRECEDING) AS {so_far} "
-        f"FROM (\n{page}\n) QUALIFY CASE WHEN {so_far} <= {MOST_PAGE_BYTES} THEN true "
-        f"ELSE error({quote_text(_TOO_LARGE)}) END"
+        f"(SELECT *, sum({' + '.join(sizes)}) OVER (ROWS UNBOUNDED PRECEDING) AS bytes_so_far "
+        f"FROM {page} QUALIFY CASE WHEN bytes_so_far <= {MOST_PAGE_BYTES} THEN true "
+        f"ELSE error({quote_text(_TOO_LARGE)}) END)"
     )

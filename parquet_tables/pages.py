@@ -35,7 +35,7 @@ def page_statement(
         SQL whose result has ``columns`` in their order, and its parameters. One branch a file,
         since DuckDB 2.0 skips row groups by ``file_row_number`` in a scan of one file alone.
     """
-    names = ", ".join(quote_identifier(column.name) for column in columns)
+    names = ", ".join(f"f.{quote_identifier(column.name)}" for column in columns)
     end = table.row_count if limit is None else min(offset + limit, table.row_count)
     if offset >= end:
         return empty_statement(columns), []
@@ -48,13 +48,13 @@ def page_statement(
             left_out = _between(table.left_out, start + first, start + last) - start - first
             conditions, bound = _kept_between(first, last, file.rows, left_out)
             where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-            branches.append(f"SELECT {names} FROM read_parquet(?){where}")
+            branches.append(f"SELECT {names} FROM read_parquet(?) AS f{where}")
             params += [str(file.path), *bound]
     return "\nUNION ALL\n".join(branches), params
 
 
 def kept_rows(table: TableFiles, file: DataFile, start: int) -> tuple[list[str], list[object]]:
-    """The conditions under which rows of a file are rows of the table, and their parameters.
+    """The conditions under which rows ``f`` of a file are rows of the table, with parameters.
 
     Parameters
     ----------
@@ -87,12 +87,12 @@ def _kept_between(
     conditions: list[str] = []
     params: list[object] = []
     if (first, last) != (0, file_rows):
-        conditions.append("file_row_number >= ? AND file_row_number < ?")
+        conditions.append("f.file_row_number >= ? AND f.file_row_number < ?")
         params += [first, last]
     if len(left_out):
         bits = np.zeros(last - first, dtype=np.bool_)
         bits[left_out] = True
-        conditions.append("get_bit(?::BLOB::BIT, CAST(file_row_number - ? AS INTEGER)) = 0")
+        conditions.append("get_bit(?::BLOB::BIT, CAST(f.file_row_number - ? AS INTEGER)) = 0")
         params += [np.packbits(bits).tobytes(), first]
     return conditions, params
 

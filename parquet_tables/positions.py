@@ -25,6 +25,6 @@ def write_ordinals(cursor: duckdb.DuckDBPyConnection, ordinals: Int64s, path: Pa
 def read_ordinals(cursor: duckdb.DuckDBPyConnection, path: Path) -> Int64s:
     """Read what :func:`write_ordinals` wrote."""
     rows = cursor.execute(
-        "SELECT ordinal FROM read_parquet(?) ORDER BY ordinal", [str(path)]
+        "SELECT f.ordinal FROM read_parquet(?) AS f ORDER BY f.ordinal", [str(path)]
     ).fetchnumpy()
     return np.asarray(rows["ordinal"], dtype=np.int64)

@@ -2,6 +2,14 @@
 
 Invariant: everything that isn't a bound parameter passes through here. DuckDB folds the case of
 identifiers, quoted or not, so two names that differ in case alone are one name to it.
+
+A user's column can have the name of any alias of ours. So that neither is ever taken for the other,
+every statement follows two rules, which ``tests/contract/test_column_names.py`` checks:
+
+1. A SELECT that reads rows under users' names qualifies every reference by its table. One that
+   returns such names qualifies what it sorts, groups and filters by.
+2. A statement that works on the values of such rows renames the columns first, either one by one
+   (``f."price" AS v``) or all together by :func:`positional_names`.
 """
 
 from __future__ import annotations
@@ -22,6 +30,15 @@ def quote_identifier(name: str) -> str:
     "10"" pipe"
     """
     return '"' + name.replace('"', '""') + '"'
+
+
+def positional_names(count: int) -> str:
+    """The names ``c0``, ``c1``, … as a list of column aliases for a subquery or a SELECT.
+
+    >>> positional_names(3)
+    'c0, c1, c2'
+    """
+    return ", ".join(f"c{place}" for place in range(count))
 
 
 def shown_identifier(name: str) -> str:

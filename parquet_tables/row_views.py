@@ -62,8 +62,12 @@ def ordinals_statement(table: TableFiles, view: RowView, offset: int, limit: int
     branches, params = _branches(table, view, selected, numbered=True)
     if not branches:
         return "SELECT NULL::BIGINT AS ordinal LIMIT 0", []
-    order = "" if view.order_by is None else f" ORDER BY {_order(view)}, ordinal"
-    return f"SELECT ordinal FROM ({branches}){order} LIMIT ? OFFSET ?", [*params, limit, offset]
+    order = "" if view.order_by is None else f" ORDER BY {_order(view)}, t.ordinal"
+    return f"SELECT t.ordinal FROM ({branches}) AS t{order} LIMIT ? OFFSET ?", [
+        *params,
+        limit,
+        offset,
+    ]
 
 
 def rows_statement(table: TableFiles, columns: Sequence[Column], ordinals: Int64s) -> Statement:
@@ -82,11 +86,11 @@ def rows_statement(table: TableFiles, columns: Sequence[Column], ordinals: Int64
         params += [str(file.path), start]
     if not selects:
         return empty_statement(columns), []
-    shown = ", ".join(f"c{at} AS {name}" for at, name in enumerate(names))
+    shown = ", ".join(f"t.c{at} AS {name}" for at, name in enumerate(names))
     return (
         "WITH wanted AS (SELECT unnest(o) AS ordinal, unnest(range(len(o))) AS place "
         "FROM (SELECT ?::BIGINT[] AS o)) "
-        f"SELECT {shown} FROM ({' UNION ALL '.join(selects)}) ORDER BY place",
+        f"SELECT {shown} FROM ({' UNION ALL '.join(selects)}) AS t ORDER BY t.place",
         params,
     )
 
@@ -100,18 +104,18 @@ def view_statement(
     order = ""
     if view.order_by is not None:
         renamed += f", f.{quote_identifier(view.order_by.name)} AS k, f.file_row_number + ? AS o"
-        order = f" ORDER BY {_order(view)}, o"
+        order = f" ORDER BY {_order(view)}, t.o"
     branches, params = _branches(table, view, renamed, numbered=view.order_by is not None)
     if not branches:
         return empty_statement(columns), []
-    shown = ", ".join(f"c{at} AS {name}" for at, name in enumerate(names))
+    shown = ", ".join(f"t.c{at} AS {name}" for at, name in enumerate(names))
     bounds = " OFFSET ?" if limit is None else " LIMIT ? OFFSET ?"
     params += [offset] if limit is None else [limit, offset]
-    return f"SELECT {shown} FROM ({branches}){order}{bounds}", params
+    return f"SELECT {shown} FROM ({branches}) AS t{order}{bounds}", params
 
 
 def _order(view: RowView) -> str:
-    return f"k {'DESC' if view.descending else 'ASC'} NULLS LAST"
+    return f"t.k {'DESC' if view.descending else 'ASC'} NULLS LAST"
 
 
 def _branches(

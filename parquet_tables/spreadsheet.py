@@ -93,13 +93,13 @@ def _text(value: Any) -> str:
 
 
 def harmless_columns(columns: Sequence[Column]) -> str:
-    """A SELECT list in which no text begins like a formula: such a text gets an apostrophe."""
+    """The SELECT list of a table ``t`` in which a text like a formula gets an apostrophe."""
     return ", ".join(_harmless(column) for column in columns)
 
 
 def _harmless(column: Column) -> str:
     name = quote_identifier(column.name)
     if column.type != "VARCHAR":
-        return name
-    risky = f"regexp_matches({name}, '{FORMULA_STARTS}')"
-    return f"CASE WHEN {risky} THEN '''' || {name} ELSE {name} END AS {name}"
+        return f"t.{name}"
+    risky = f"regexp_matches(t.{name}, '{FORMULA_STARTS}')"
+    return f"CASE WHEN {risky} THEN '''' || t.{name} ELSE t.{name} END AS {name}"

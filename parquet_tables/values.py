@@ -46,11 +46,12 @@ def values_statement(table: TableFiles, column: Column, most: int) -> tuple[str,
     branches = []
     params: list[object] = []
     for file, start in table.with_starts():
-        spread = "" if table.file_rows <= MOST_ROWS else " WHERE (file_row_number + ?) % ? < ?"
-        branches.append(f"SELECT {name} AS v FROM read_parquet(?){spread}")
+        spread = "" if table.file_rows <= MOST_ROWS else " WHERE (f.file_row_number + ?) % ? < ?"
+        branches.append(f"SELECT f.{name} AS v FROM read_parquet(?) AS f{spread}")
         params += [str(file.path), *([start, every, RUN_ROWS] if spread else [])]
     source = (
-        " UNION ALL ".join(branches) or f"SELECT {name} AS v FROM ({empty_statement([column])})"
+        " UNION ALL ".join(branches)
+        or f"SELECT f.{name} AS v FROM ({empty_statement([column])}) AS f"
     )
     return (
         f"SELECT v, count(*) FROM ({source}) GROUP BY v ORDER BY count(*) DESC, v LIMIT ?",

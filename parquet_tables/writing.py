@@ -16,7 +16,7 @@ import duckdb
 
 from parquet_tables.columns import Column, DataFile
 from parquet_tables.progress import Report, execute_watched, no_report
-from parquet_tables.quoting import quote_identifier, quote_path
+from parquet_tables.quoting import positional_names, quote_identifier, quote_path
 
 ROW_GROUP_ROWS = 32_768
 PAGE_BYTES = 65_536
@@ -70,10 +70,10 @@ def stream_parquet(
     reaches, has DuckDB write rows as they come, into a folder.
     """
     described = cursor.execute(f"DESCRIBE {query}", list(params)).fetchall()
-    number = quote_identifier(max((row[0] for row in described), key=len) + "_")
+    names = [f"t.c{at} AS {quote_identifier(row[0])}" for at, row in enumerate(described)]
     numbered = (
-        f"SELECT * EXCLUDE ({number}) "
-        f"FROM (SELECT *, row_number() OVER () AS {number} FROM ({query})) WHERE {number} > 0"
+        f"SELECT {', '.join(names)} FROM (SELECT *, row_number() OVER () AS number "
+        f"FROM ({query}) AS q({positional_names(len(names))})) AS t WHERE t.number > 0"
     )
     folder = path.with_suffix(".stream")
     sql = copy_sql(numbered, folder, row_group_rows, _IN_ONE_FILE)

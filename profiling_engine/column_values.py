@@ -103,9 +103,10 @@ def frequent_labels(
     if not paths:
         return []
     listed = cursor.execute(
-        f"SELECT CAST(f.{quote_identifier(column.name)} AS VARCHAR) AS value "
-        f"FROM read_parquet(?) AS f WHERE value IS NOT NULL "
-        f"GROUP BY value ORDER BY sum({_weight(side)}) DESC, value LIMIT {most:d}",
+        "SELECT t.value FROM (SELECT "
+        f"CAST(f.{quote_identifier(column.name)} AS VARCHAR) AS value, {_weight(side)} AS weight "
+        "FROM read_parquet(?) AS f) AS t WHERE t.value IS NOT NULL "
+        f"GROUP BY t.value ORDER BY sum(t.weight) DESC, t.value LIMIT {most:d}",
         [paths],
     ).fetchall()
     return [value for (value,) in listed]

@@ -85,14 +85,14 @@ def _read(
     names = ", ".join(f"{sql} AS {quote_identifier(column.name)}" for sql, column in shown)
     with database.cursor(table) as cursor:
         found = read_rows(
-            cursor, (f"SELECT {names} FROM ({rows})", params), [column for _, column in shown]
+            cursor, (f"SELECT {names} FROM ({rows}) AS t", params), [column for _, column in shown]
         )
     return ShownRows(tuple(at), tuple(tuple(map(_short, row.values())) for row in found))
 
 
 def _cut(column: Column) -> tuple[str, Column]:
     """A column whose texts and bytes are cut before they leave DuckDB, and what it is then."""
-    name = quote_identifier(column.name)
+    name = f"t.{quote_identifier(column.name)}"
     if column.type in ("VARCHAR", "JSON"):
         return f"left({name}::VARCHAR, {LONGEST_VALUE + 1})", Column(column.name, "VARCHAR")
     if column.type == "BLOB":

@@ -64,14 +64,14 @@ def make_views(connection: duckdb.DuckDBPyConnection, tables: Iterable[SourceTab
     bit each, not by a join, since a join loses the rows' order.
     """
     for number, table in enumerate(tables):
-        names = ", ".join(quote_identifier(column.name) for column in table.columns)
+        names = ", ".join(f"f.{quote_identifier(column.name)}" for column in table.columns)
         if not any(file.rows for file in table.files):
             source = f"SELECT {_nulls(table)} LIMIT 0"
         elif table.left_out is None:
             variable = f"files_{number}"
             paths = [str(file.path) for file in table.files]
             connection.execute(f"SET VARIABLE {variable} = ?", [paths])
-            source = f"SELECT {names} FROM read_parquet(getvariable('{variable}'))"
+            source = f"SELECT {names} FROM read_parquet(getvariable('{variable}')) AS f"
         else:
             source = _kept_rows(connection, table, number, names)
         connection.execute(f"CREATE VIEW {quote_identifier(table.key)} AS {source}")
@@ -112,15 +112,17 @@ def _kept_rows(
             path, bits = (f"{what}_{number}_{len(branches)}" for what in ("file", "left_out"))
             connection.execute(f"SET VARIABLE {path} = ?", [str(file.path)])
             connection.execute(
-                f"SET VARIABLE {bits} = (SELECT bitstring_agg(ordinal - {start + first}, 0, "
-                f"{last - first}) FROM read_parquet(?) "
-                f"WHERE ordinal BETWEEN {start + first} AND {start + last})",
+                f"SET VARIABLE {bits} = (SELECT bitstring_agg(f.ordinal - {start + first}, 0, "
+                f"{last - first}) FROM read_parquet(?) AS f "
+                f"WHERE f.ordinal BETWEEN {start + first} AND {start + last})",
                 [str(table.left_out)],
             )
-            bit = f"get_bit(getvariable('{bits}')::BIT, CAST(file_row_number - {first} AS INTEGER))"
+            bit = (
+                f"get_bit(getvariable('{bits}')::BIT, CAST(f.file_row_number - {first} AS INTEGER))"
+            )
             branches.append(
-                f"SELECT {names} FROM read_parquet(getvariable('{path}')) "
-                f"WHERE file_row_number BETWEEN {first} AND {last} AND coalesce({bit}, 0) = 0"
+                f"SELECT {names} FROM read_parquet(getvariable('{path}')) AS f "
+                f"WHERE f.file_row_number BETWEEN {first} AND {last} AND coalesce({bit}, 0) = 0"
             )
         start += file.rows
     return " UNION ALL ".join(branches)
