@@ -63,6 +63,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "minimum_exceeds_sample": 422,
     "too_many_strata": 422,
     "unreadable_file": 422,
+    "workbook_too_large": 422,
     "invalid_sql": 422,
     "sql_refused": 422,
     "sql_failed": 422,

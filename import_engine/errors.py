@@ -20,6 +20,12 @@ class UnreadableFile(DomainError):
     code = "unreadable_file"
 
 
+class WorkbookTooLarge(UnreadableFile):
+    """Reading the workbook takes more memory, disk or time than it may."""
+
+    code = "workbook_too_large"
+
+
 class LargeUnpacked(UnreadableFile):
     """Unpacked, the file is larger than it may be."""
 

@@ -16,7 +16,7 @@ from import_engine.imported import ImportedTable
 from import_engine.json_lines import import_json
 from import_engine.parquet import count_parquet_rows, import_parquet
 from import_engine.work import ImportWork, Reached, TextSource
-from import_engine.workbook import import_workbook
+from import_engine.workbooks.importing import import_workbook
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import Report
 from parquet_tables.writing import ROW_GROUP_ROWS

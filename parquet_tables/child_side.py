@@ -22,6 +22,8 @@ from parquet_tables.progress import Report
 BASE_MB = 256
 """Python, DuckDB's code and what it doesn't count; 105 MiB are taken before the work begins."""
 THREAD_MB = 24
+KILL_DELAY_S = 5
+"""Between SIGXCPU, which tells the parent what the end was, and SIGKILL."""
 NICENESS = 5
 """The server answers before a child computes."""
 
@@ -93,12 +95,13 @@ def _apply(limits: ProcessLimits) -> None:
     _lower(resource.RLIMIT_DATA, data_mb * 1024**2)
     _lower(resource.RLIMIT_CORE, 0)
     if limits.cpu_s is not None:
-        _lower(resource.RLIMIT_CPU, limits.cpu_s)
+        _lower(resource.RLIMIT_CPU, limits.cpu_s, limits.cpu_s + KILL_DELAY_S)
     os.nice(NICENESS)
 
 
-def _lower(limit: int, most: int) -> None:
+def _lower(limit: int, most: int, most_hard: int | None = None) -> None:
     """Lower a limit of this process; one that is lower already stays."""
     _, hard = resource.getrlimit(limit)
-    kept = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(limit, (kept, kept))
+    wanted = most if most_hard is None else most_hard
+    kept = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(limit, (min(most, kept), kept))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.import_engine.raw_workbooks import raw_workbook
 from tests.live_server import finished
 from tests.server_process import ServerProcess
 
@@ -56,6 +57,9 @@ def test_a_server_installed_in_an_empty_environment_imports_and_draws(
         path = f"/api/datasets/{dataset_id}/refs/main/import"
         job = finished(client, client.post(path, files=files).json()["job_id"])
         assert job["status"] == "completed"
+        files = {"file": ("b.xlsx", raw_workbook())}
+        job = finished(client, client.post(path, files=files).json()["job_id"])
+        assert job["output_summary"]["tables"][0]["rows"] == 2
         path = f"/api/sampling/datasets/{dataset_id}/jobs"
         body = {"method": "random", "sample_size": 2}
         job = finished(client, client.post(path, json=body).json()["job_id"])

@@ -13,6 +13,7 @@ _ADVICE: Mapping[str, str] = {
     "interrupted": "The server went down each time while it ran. {Again}; if that repeats, "
     "tell the server's keeper.",
     "unreadable_file": "Mend the file as the message says, and import it again.",
+    "workbook_too_large": "Save the sheets as CSV, and import those files.",
     "disk_full": "The server's keeper must make room, for example with jobsvc prune. Then "
     "{again}{since}.",
     "out_of_memory": "Take fewer columns or rows, or have the server's keeper raise memory_mb.",

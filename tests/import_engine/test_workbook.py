@@ -10,7 +10,6 @@ from datetime import date, datetime, time
 import pytest
 import xlsxwriter
 
-from import_engine import workbook
 from tests.import_engine.conftest import Importing
 
 Fill = Callable[[xlsxwriter.Workbook], None]
@@ -114,9 +113,7 @@ def test_rows_keep_their_order(importing: Importing) -> None:
     assert outcome.rows == [(i, f"t{i}") for i in range(50_000)]
 
 
-def test_what_is_no_workbook_is_refused(
-    importing: Importing, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_no_workbook_is_refused(importing: Importing) -> None:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as packed:
         packed.writestr("a.txt", "hello")
@@ -125,31 +122,38 @@ def test_what_is_no_workbook_is_refused(
     assert "damaged" in importing.refusal(whole[: len(whole) // 2], "b.xlsx")
     assert "password" in importing.refusal(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(9), "b.xlsx")
     assert "no sheet with cells" in importing.refusal(made(sheet()), "b.xlsx")
-    monkeypatch.setattr(workbook, "MOST_UNPACKED_BYTES", 1000)
-    assert "Save the sheets as CSV" in importing.refusal(whole, "b.xlsx")
 
 
 class Stopped(Exception):
     """The report has been told enough."""
 
 
-def test_whenever_a_report_raises_that_is_what_ends_the_import(importing: Importing) -> None:
+@pytest.mark.parametrize("last", [1, 2, 5])
+def test_what_a_report_raises_ends_the_import(importing: Importing, last: int) -> None:
     content = made(sheet(["a", "b"], *([i, f"text {i}"] for i in range(2_000))))
-    told = 0
+    reports = 0
 
     def report(_fraction: float, _message: str) -> None:
-        nonlocal told
-        told += 1
-        if told == last:
+        nonlocal reports
+        reports += 1
+        if reports == last:
             raise Stopped
 
-    last, ends = 0, list[bool]()
-    while not ends or ends[-1]:
-        last, told = last + 1, 0
-        try:
-            importing.tables(content, "book.xlsx", report)
-            ends.append(False)
-        except Stopped:
-            ends.append(True)
-    assert len(ends) > 3
-    assert importing.one(content, "book.xlsx").rows[1] == (1, "text 1")
+    with pytest.raises(Stopped):
+        importing.tables(content, "book.xlsx", report)
+    assert not list(importing.destination.glob("*.scratch"))
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        (["x", 2020, "x"], ["x", "2020", "x_1"]),
+        (["x", "x_1", "y"], ["x", "x_1", "y"]),
+        (["x", None, "y"], ["x", "column_2", "y"]),
+        ([True, date(2020, 1, 2), " y"], ["true", "2020-01-02 00:00:00", " y"]),
+    ],
+)
+def test_first_rows_name_the_columns(
+    importing: Importing, header: list[object], names: list[str]
+) -> None:
+    assert importing.one(made(sheet(header, [1, 2, 3])), "b.xlsx").names == names

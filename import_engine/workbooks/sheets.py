@@ -1,18 +1,19 @@
-"""XLSX workbooks.
+"""A workbook's sheets as tables.
 
-Owns: sheets as tables. Invariant: the first row of a sheet names its columns, each other row is a
-row, and no number loses a digit. Called by ``importer``.
+Invariant: the first row of a sheet names its columns, each other row is a row, and no number loses
+a digit. Runs in the child process of ``reader_process``.
 
-A workbook is read into memory as a whole, so its unpacked size is limited. Cells with an Excel
-error (``#DIV/0!``) have no value. fastexcel gives every number as a DOUBLE: a column of whole
-numbers becomes BIGINT, one of days DATE, one of times of day TIME, and one of different kinds text.
+Cells with an Excel error (``#DIV/0!``) have no value. fastexcel gives every number as a DOUBLE: a
+column of whole numbers becomes BIGINT, one of days DATE, one of times of day TIME, and one of
+different kinds text.
 """
 
 from __future__ import annotations
 
 import logging
-import zipfile
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from import_engine.errors import UnreadableFile
 from import_engine.imported import PRIMARY, ImportedTable
 from import_engine.table_writing import write_table
 from import_engine.work import ImportWork
+from import_engine.workbooks.archive import check_size, opened
+from import_engine.workbooks.stray_cells import without_stray_cells
 from parquet_tables.names import settle_names
 from parquet_tables.progress import share_of
 from parquet_tables.quoting import quote_identifier
@@ -31,34 +34,27 @@ from parquet_tables.registered import registered
 from parquet_tables.stored_types import Stored, stored_as
 from parquet_tables.tables import Column
 
-MOST_UNPACKED_BYTES = 256 * 1024 * 1024
-"""A sheet takes about four times its unpacked size in memory (217 MB, 5 million cells: 0.9 GB)."""
+EMPTY_LEFT_OUT = (
+    'The sheet "{name}" has cells far apart; its rows and columns without a value were left out.'
+)
+DAMAGED_SHEETS = "The workbook is damaged. Save it again as .xlsx."
 _NO_DAY_BEFORE = "TIMESTAMP '1900-01-01'"
 _SHEET, _NUMBERS, _HEADER = "sheet_cells", "sheet_numbers", "sheet_header"
+_NUMBERED = re.compile(r"_\d+$")
 
 # It warns of each column without a value, which is no news here.
 logging.getLogger("fastexcel").setLevel(logging.ERROR)
 
 
-def import_workbook(work: ImportWork, path: Path) -> tuple[ImportedTable, ...]:
-    """Read every sheet that isn't empty, hidden ones as well.
-
-    Returns
-    -------
-    tuple of ImportedTable
-        Keyed by the sheets' names; by ``primary`` when there is one alone.
-
-    Raises
-    ------
-    UnreadableFile
-        It isn't a workbook, is protected by a password, is too large, or has no sheet with cells.
-    """
-    _check_size(path)
-    try:
+def read_workbook(work: ImportWork, path: Path, unpacked_bytes: int) -> tuple[ImportedTable, ...]:
+    """Read every sheet that isn't empty; results and errors are those of ``import_workbook``."""
+    with opened(path) as archive:
+        check_size(archive, unpacked_bytes)
+    work.report(0.0, "looking for stray cells")
+    path, compacted = without_stray_cells(path, work.scratch("compact"))
+    with panics_told(DAMAGED_SHEETS):
         reader = fastexcel.read_excel(path)
         sheets = reader.sheet_names
-    except fastexcel.FastExcelError as error:
-        raise UnreadableFile("The workbook is damaged. Save it again as .xlsx.") from error
     tables: list[ImportedTable] = []
     skipped: list[str] = []
     for number, name in enumerate(sheets):
@@ -67,7 +63,8 @@ def import_workbook(work: ImportWork, path: Path) -> tuple[ImportedTable, ...]:
         part.report(0.0, f"reading the sheet {name}")
         table = _import_sheet(part, reader, number, name)
         if table:
-            tables.append(table)
+            left = (EMPTY_LEFT_OUT.format(name=name),) if name in compacted else ()
+            tables.append(replace(table, notes=(*table.notes, *left)))
         else:
             skipped.append(f'The sheet "{name}" is empty; it was left out.')
     if not tables:
@@ -80,47 +77,36 @@ def import_workbook(work: ImportWork, path: Path) -> tuple[ImportedTable, ...]:
     return (first, *tables[1:])
 
 
-def _check_size(path: Path) -> None:
+@contextmanager
+def panics_told(message: str) -> Iterator[None]:
+    """Raise UnreadableFile for what the parser raises inside the block, its panics too."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-            is_workbook = "[Content_Types].xml" in archive.namelist()
-    except (zipfile.BadZipFile, OSError) as error:
-        raise UnreadableFile(
-            "The workbook is cut off or damaged. Save it again as .xlsx."
-        ) from error
-    if not is_workbook:
-        raise UnreadableFile("The file is a ZIP archive but no workbook.")
-    if unpacked > MOST_UNPACKED_BYTES:
-        limit = MOST_UNPACKED_BYTES // 1024**2
-        raise UnreadableFile(
-            f"The workbook holds {unpacked // 1024**2:,} MiB of cells; at most {limit} MiB can be "
-            "read. Save the sheets as CSV."
-        )
+        yield
+    except fastexcel.FastExcelError as error:
+        raise UnreadableFile(message) from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # pyo3 has no class to import
+            raise
+        raise UnreadableFile(message) from error
 
 
 def _import_sheet(
     work: ImportWork, reader: fastexcel.ExcelReader, number: int, name: str
 ) -> ImportedTable | None:
     """One sheet's table; None when it has no cells."""
-    try:
-        header = reader.load_sheet(
-            number, header_row=None, n_rows=1, dtypes="string", schema_sample_rows=None
-        )
-        if not header.width:
-            return None
+    with panics_told(f'The sheet "{name}" can\'t be read. Save the workbook again as .xlsx.'):
         cells = reader.load_sheet(number, schema_sample_rows=None)
+        if not cells.width:
+            return None
+        header = _header(work.cursor, reader, cells, number)
         mixed = any(column.dtype == "string" for column in cells.selected_columns)
         # Only columns of text ask for their numbers; a second copy of the others is memory lost.
         numbers = (
             reader.load_sheet(number, schema_sample_rows=None, dtypes="float") if mixed else cells
         )
-    except fastexcel.FastExcelError as error:
-        raise UnreadableFile(f'The sheet "{name}" can\'t be read.') from error
     cursor = work.cursor
-    with registered(cursor, {_HEADER: header, _SHEET: cells, _NUMBERS: numbers}):
-        (first,) = cursor.execute(f"SELECT * FROM {_HEADER}").fetchall()
-        names, name_notes = settle_names(first)
+    names, name_notes = settle_names(header)
+    with registered(cursor, {_SHEET: cells, _NUMBERS: numbers}):
         types = [row[1] for row in cursor.execute(f"DESCRIBE {_SHEET}").fetchall()]
         stored = _stored(cursor, names, types)
         return write_table(
@@ -134,6 +120,30 @@ def _import_sheet(
             key=name,
             notes=[*name_notes, *(column.note for column in stored if column.note)],
         )
+
+
+def _header(
+    cursor: duckdb.DuckDBPyConnection,
+    reader: fastexcel.ExcelReader,
+    cells: fastexcel.ExcelSheet,
+    number: int,
+) -> Sequence[str | None]:
+    """The first row's texts.
+
+    fastexcel tells them as the columns' names, but replaces those that aren't text and numbers
+    those that are there twice. Only for such a row is the sheet parsed once more.
+    """
+    names = [column.name for column in cells.selected_columns]
+    generated = any(column.column_name_from != "looked_up" for column in cells.selected_columns)
+    known = set(names)
+    if not generated and not any(_NUMBERED.sub("", name) in known - {name} for name in names):
+        return names
+    sheet = reader.load_sheet(
+        number, header_row=None, n_rows=1, dtypes="string", schema_sample_rows=None
+    )
+    with registered(cursor, {_HEADER: sheet}):
+        (first,) = cursor.execute(f"SELECT * FROM {_HEADER}").fetchall()
+    return first
 
 
 def sheet_query(cells: Sequence[str], names: Sequence[str]) -> str:

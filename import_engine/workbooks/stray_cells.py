@@ -1,0 +1,180 @@
+"""Cells that lie far from a sheet's table.
+
+The parser allocates every place between a sheet's first and last cell: two cells in opposite
+corners take 17 billion places. So a sheet that is almost empty is written again without its empty
+rows and columns before it is parsed. Invariant: every cell with a value stays, in its order.
+Called by ``sheets``, in the child process.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO
+from xml.sax.saxutils import quoteattr
+
+from import_engine.errors import UnreadableFile
+from import_engine.workbooks.archive import opened, sheet_parts
+from import_engine.workbooks.sheet_cells import (
+    CHUNK_BYTES,
+    column_letters,
+    column_number,
+    read_cells,
+)
+
+MOST_ROWS = 1_048_576
+MOST_COLUMNS = 16_384
+"""Of a sheet in Excel."""
+SPARSE_PLACES = 1_000_000
+SPARSE_RATIO = 10
+"""A sheet is sparse if it has more than SPARSE_PLACES places, and more than SPARSE_RATIO for each
+cell with a value."""
+
+_COLUMN = re.compile(rb'\sr="([A-Z]{1,3})\d')
+_ROW = re.compile(rb'<(?:\w+:)?row\s[^>]*?\br="(\d+)"')
+_NAMESPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+
+
+def without_stray_cells(source: Path, copy: Path) -> tuple[Path, tuple[str, ...]]:
+    """A workbook in which no sheet is sparse.
+
+    Parameters
+    ----------
+    source : Path
+        The workbook.
+    copy : Path
+        Where a copy is written if a sheet is sparse.
+
+    Returns
+    -------
+    (Path, tuple of str)
+        ``source``, or ``copy``; and the names of the sheets that lost empty rows and columns.
+
+    Raises
+    ------
+    UnreadableFile
+        A sheet isn't valid XML, or has cells outside of Excel's grid or rows out of order.
+    """
+    with opened(source) as archive:
+        parts = sheet_parts(archive)
+        extents = {
+            part: _Extent.of(archive, part)
+            for part, name in parts.items()
+            if _may_be_sparse(archive, part, name)
+        }
+        sparse = {part: extent for part, extent in extents.items() if extent.is_sparse}
+        if not sparse:
+            return source, ()
+        with zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
+            for entry in archive.infolist():
+                with target.open(entry.filename, "w", force_zip64=True) as out:
+                    if entry.filename in sparse:
+                        _write_compact(archive, entry.filename, sparse[entry.filename], out)
+                    else:
+                        with archive.open(entry) as part:
+                            shutil.copyfileobj(part, out, CHUNK_BYTES)
+    return copy, tuple(parts[part] for part in sparse)
+
+
+def _may_be_sparse(archive: zipfile.ZipFile, part: str, name: str) -> bool:
+    """Whether a sheet may be sparse: a quick look that sees cells without a value, too."""
+    columns: set[bytes] = set()
+    filled = 0
+    first = last = 0
+    for piece in _whole_tags(archive, part):
+        letters, rows = _COLUMN.findall(piece), _ROW.findall(piece)
+        if len(letters) < _tags(piece, b"c") or len(rows) < _tags(piece, b"row"):
+            return True  # a row or a cell doesn't tell its place
+        columns.update(letters)
+        filled += piece.count(b"</c>")
+        for row in map(int, rows):
+            if row <= last:
+                raise UnreadableFile(
+                    f'The rows of the sheet "{name}" are out of order. Save it again as .xlsx.'
+                )
+            first, last = first or row, row
+    numbers = [column_number(letters.decode()) for letters in columns]
+    if last > MOST_ROWS or max(numbers, default=0) > MOST_COLUMNS:
+        raise UnreadableFile(
+            f'The sheet "{name}" has cells outside of the {MOST_ROWS:,} rows and '
+            f"{MOST_COLUMNS:,} columns of a sheet. Save it again as .xlsx."
+        )
+    width = max(numbers, default=0) - min(numbers, default=0) + 1
+    places = (last - first + 1) * width
+    return places > max(SPARSE_PLACES, SPARSE_RATIO * filled)
+
+
+def _tags(piece: bytes, name: bytes) -> int:
+    """How many elements of that name begin in a piece, with a prefix or without."""
+    return sum(
+        piece.count(before + name + after) for before in (b"<", b":") for after in (b" ", b">")
+    )
+
+
+def _whole_tags(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
+    """The bytes of a part, in pieces that end before a tag."""
+    rest = b""
+    with archive.open(part) as file:
+        while chunk := file.read(CHUNK_BYTES):
+            piece = rest + chunk
+            end = piece.rfind(b"<")
+            rest = piece[end:] if end > 0 else b""
+            yield piece[:end] if end > 0 else piece
+    yield rest
+
+
+class _Extent:
+    """The rows and the columns that have a cell with a value."""
+
+    def __init__(self) -> None:
+        self.rows: set[int] = set()
+        self.columns: set[int] = set()
+        self.cells = 0
+
+    def add(self, row: int, column: int, _attributes: Mapping[str, str], _inner: str) -> None:
+        self.rows.add(row)
+        self.columns.add(column)
+        self.cells += 1
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the cells lie so far apart that a parser had better not allocate all places."""
+        if not self.cells:
+            return False
+        height = max(self.rows) - min(self.rows) + 1
+        width = max(self.columns) - min(self.columns) + 1
+        return height * width > max(SPARSE_PLACES, SPARSE_RATIO * self.cells)
+
+    @staticmethod
+    def of(archive: zipfile.ZipFile, part: str) -> _Extent:
+        extent = _Extent()
+        read_cells(archive, part, extent.add)
+        return extent
+
+
+def _write_compact(archive: zipfile.ZipFile, part: str, extent: _Extent, out: IO[bytes]) -> None:
+    """Write a sheet's cells with values, numbered without the empty rows and columns."""
+    rows = {row: number for number, row in enumerate(sorted(extent.rows), 1)}
+    columns = {
+        column: column_letters(number) for number, column in enumerate(sorted(extent.columns), 1)
+    }
+    current = 0
+    out.write(f'<worksheet xmlns="{_NAMESPACE}"><sheetData>'.encode())
+
+    def write(row: int, column: int, attributes: Mapping[str, str], inner: str) -> None:
+        nonlocal current
+        number = rows[row]
+        if number != current:
+            out.write(f"{'</row>' if current else ''}<row r={quoteattr(str(number))}>".encode())
+            current = number
+        kept = {"r": f"{columns[column]}{number}"} | {
+            key: attributes[key] for key in ("t", "s") if key in attributes
+        }
+        shown = " ".join(f"{key}={quoteattr(value)}" for key, value in kept.items())
+        out.write(f"<c {shown}>{inner}</c>".encode())
+
+    read_cells(archive, part, write)
+    out.write(b"</row></sheetData></worksheet>")
