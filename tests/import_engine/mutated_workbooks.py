@@ -157,7 +157,8 @@ def ends_of(numbers: Sequence[int], folder: Path) -> dict[int, str]:
         ends.update(done)
         todo = todo[len(done) :]
         if len(done) < len(batch):
-            ends[todo[0]] = _alone(folder, todo.pop(0))
+            fatal = todo.pop(0)
+            ends[fatal] = _alone(folder, fatal)
     return ends
 
 
@@ -181,6 +182,7 @@ def main(count: int) -> None:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         ends = ends_of(range(count), Path(folder))
+    assert len(ends) == count
     for end, times in collections.Counter(ends.values()).most_common():
         print(f"{times:6,} {end}", [n for n, e in ends.items() if e == end][:5])
     print(f"{len(ends):,} in {time.monotonic() - began:.0f} s")

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from import_engine import json_lines, parquet, workbook
+from import_engine import json_lines, parquet
 from import_engine.encodings import TextFile
 from import_engine.readings import INSTANT, NO_VALUE, NUMBERS, TEXT, WHOLE, Reading, ladder
 from import_engine.sniffing import Dialect, rows_sql, sniff_sql
 from import_engine.text_columns import ColumnPlan, detection_sql, values_sql
+from import_engine.workbooks import sheets
 
 GOLDEN = Path(__file__).parent / "golden"
 FILE = TextFile(Path("/data/upload"))
@@ -67,8 +68,8 @@ STATEMENTS = {
         ]
     ),
     "parquet_copy": parquet.copy_query(["c0", "CAST(c1 AS VARCHAR)"], ["ID", "id_1"]),
-    "sheet_rows": workbook.sheet_query(["c0", workbook.text_sql(1)], ["a", "b"]),
-    "sheet_narrowing": workbook.narrowing_sql(["DOUBLE", "TIMESTAMP_MS", "VARCHAR"]),
+    "sheet_rows": sheets.sheet_query(["c0", sheets.text_sql(1)], ["a", "b"]),
+    "sheet_narrowing": sheets.narrowing_sql(["DOUBLE", "TIMESTAMP_MS", "VARCHAR"]),
 }
 
 
