@@ -15,7 +15,6 @@ from typing import Any
 from job_runner.open_tables import source_of
 from job_runner.sampling_parameters import seeded_rounds
 from job_runner.service import Service
-from storage.jobs import Job
 from storage.publishing import job_with_output
 
 DIGEST_DIGITS = 16
@@ -31,18 +30,13 @@ def source_draw(service: Service, dataset_id: int, commit_id: str) -> str | None
         job = job_with_output(tx, dataset_id, commit_id)
         while job is not None and job.run_type == "exploration":
             job = job_with_output(tx, dataset_id, source_of(job))
-    return digest_of(job) if job is not None and job.run_type == "sampling" else None
+    if job is None or job.run_type != "sampling":
+        return None
+    return digest_of(job.run_parameters, (job.output_summary or {})["source_rows"])
 
 
-def digest_of(job: Job) -> str:
-    """The digest of a completed sampling job's draw, 16 hexadecimal digits."""
-    rows = (job.output_summary or {})["source_rows"]
-    text = canonical_json(job.run_parameters, rows)
-    return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_DIGITS]
-
-
-def canonical_json(parameters: Mapping[str, Any], source_rows: int) -> str:
-    """A draw as the one text that its digest is taken of.
+def digest_of(parameters: Mapping[str, Any], source_rows: int) -> str:
+    """The digest of a draw, 16 hexadecimal digits: of its rounds and rows as canonical JSON.
 
     Parameters
     ----------
@@ -61,4 +55,5 @@ def canonical_json(parameters: Mapping[str, Any], source_rows: int) -> str:
         for given, seeded in zip(parameters["rounds"], seeded_rounds(parameters), strict=True)
     ]
     draw = {"rounds": rounds, "source_rows": source_rows}
-    return json.dumps(draw, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(draw, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_DIGITS]
