@@ -96,6 +96,7 @@ def test_rounds_are_added_copied_moved_and_removed(analyst: Analyst, server: Liv
     )
     page.get_by_role("button", name="Remove round 3").click()
     expect(page.get_by_text("200 of 200 rows would be drawn.")).to_be_visible()
+    expect(page.locator("#plan")).to_contain_text("can't be added up over rounds")
     page.get_by_text("The same as a request").click()
     expect(page.locator("#body")).to_contain_text('"weight_column": "amount"')
     expect(page.locator("#curl")).to_contain_text("curl 'http")

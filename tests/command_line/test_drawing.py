@@ -105,13 +105,18 @@ def test_a_refusal_names_what_was_typed(
 
 def test_several_rounds_come_from_a_file(run: Run, table: Path, tmp_path: Path) -> None:
     run("import", str(table), "--dataset", "Sales")
-    one = {"method": "random", "parameters": {"sample_size": 10}}
+    one = {"method": "random", "parameters": {"sample_size": 10, "seed": 42}}
     body = tmp_path / "rounds.json"
     body.write_text(json.dumps({"rounds": [one, one]}))
     output = tmp_path / "out.xlsx"
     drawn = run("sample", "Sales", "--body", str(body), "--name", "two", "--output", str(output))
     assert "Drew 20 of 700 rows" in drawn.stdout
     assert "smpl-two" in drawn.stdout
+    assert "Round 1: random, seed 42." in drawn.stdout
+    assert "Round 2: random, seed 42, effective seed '42:round-2'." in drawn.stdout
+    assert drawn.stdout.count("can't be added up over rounds") == 1
+    planned = run("plan", "Sales", "--body", str(body)).stdout
+    assert planned.count("can't be added up over rounds") == 1
     assert output.stat().st_size > 0
     body.write_text("[1]")
     assert "no JSON object" in run("plan", "Sales", "--body", str(body), code=2).stderr

@@ -1,0 +1,61 @@
+"""A job's page shows the seed that was used, and how its rows can be drawn again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.live_server import LiveServer, finished
+from tests.web_ui.reader import Reader, in_element
+from tests.web_ui.staged_jobs import ended_job
+
+JSON = 'aria-label="The request as JSON"><code>'
+FORM = 'id="draw-data">'
+ONE = {"method": "random", "parameters": {"sample_size": 5, "seed": 42}}
+
+
+@pytest.fixture(scope="module")
+def reader(server: LiveServer) -> Reader:
+    return Reader(server)
+
+
+@pytest.fixture(scope="module")
+def drawn(server: LiveServer, reader: Reader) -> dict[str, Any]:
+    path = f"/api/sampling/datasets/{server.new_table(40, reader.api)}/jobs"
+    accepted = reader.api.post(path, json={"rounds": [ONE, ONE]}).json()
+    return finished(reader.api, accepted["job_id"])
+
+
+def test_the_page_shows_a_seed_that_differs(reader: Reader, drawn: dict[str, Any]) -> None:
+    page = reader.text(f"/jobs/{drawn['id']}")
+    assert page.count("effective seed") == 1
+    assert "effective seed 42:round-2" in page
+    assert "can't be added up over rounds" in page
+
+
+def test_an_old_job_is_drawn_again_by_its_version(
+    server: LiveServer, reader: Reader, drawn: dict[str, Any]
+) -> None:
+    old = {**drawn["run_parameters"], "output_ref": "smpl-old"}
+    del old["draw_version"], old["source_draw"]
+    given = {"run_type": "sampling", "parameters": old, "source": drawn["source_commit_id"]}
+    job = ended_job(server, reader, drawn["dataset_id"], **given)
+    assert "effective seed" not in reader.text(f"/jobs/{job}")
+    for job_id, version in ((job, 1), (drawn["id"], 2)):
+        body = json.loads(
+            in_element(reader.page(f"/jobs/{job_id}", tab="request"), JSON, "</code>")
+        )
+        form = reader.page(f"/datasets/{drawn['dataset_id']}/draw", job=job_id)
+        begun = json.loads(in_element(form, FORM, "</script>"))["body"]
+        for request in (body, begun):
+            assert request["draw_version"] == version
+            assert "source_draw" not in request
+            path = f"/api/sampling/datasets/{drawn['dataset_id']}/plan"
+            plan = reader.api.post(path, json=request).json()
+            second = "42" if version == 1 else "42:round-2"
+            assert plan["rounds"][1]["effective_seed"] == second
+            template = {"name": "again", "body": request}
+            kept = reader.api.post("/api/sampling/templates", json=template).json()
+            assert kept["body"]["draw_version"] == version
