@@ -147,24 +147,40 @@ def test_the_digest_is_the_same_for_other_files(server: LiveServer) -> None:
     assert len(seeds) == 1
 
 
-def test_a_job_without_a_draw_version_is_repeated_by_the_first(
-    server: LiveServer, dataset_id: int, first: dict[str, Any]
-) -> None:
-    service = server.service
-    source = first["output_summary"]["output_commit_id"]
-    second = {**RANDOM, "round_number": 2}
-    rounds = [{**RANDOM, "round_number": 1}, second]
-    old = {**first["run_parameters"], "rounds": rounds, "table_key": "sample"}
-    old["output_ref"] = "smpl-old"
-    del old["draw_version"], old["source_draw"]
-    job_id = service.new_id()
+def retried(
+    server: LiveServer, like: dict[str, Any], source: str, parameters: dict[str, Any]
+) -> dict[str, Any]:
+    """The retry of a job that was cancelled before it started."""
+    service, job_id = server.service, server.service.new_id()
     with service.database.write() as tx:
-        made_by = get_job(tx, first["id"])
-        new = NewJob(job_id, "sampling", dataset_id, made_by.user_id, source, old)
+        made_by = get_job(tx, like["id"])
+        new = NewJob(job_id, "sampling", made_by.dataset_id, made_by.user_id, source, parameters)
         insert_job(tx, new, service.clock, 100)
         cancel_job(tx, job_id, made_by.user_soeid, service.clock)
     answer = server.admin.post(f"/api/jobs/{job_id}/retry").json()
-    repeated = server.finished(answer["job_id"])
+    return server.finished(answer["job_id"])
+
+
+def test_a_retry_of_a_draw_from_a_sample_draws_its_rows(
+    server: LiveServer, dataset_id: int, first: dict[str, Any]
+) -> None:
+    source = first["output_summary"]["output_commit_id"]
+    body = {"source_ref": source, "table_key": "residual", "rounds": [RANDOM, RANDOM]}
+    job = server.draw(dataset_id, body)
+    again = retried(server, first, source, {**job["run_parameters"], "output_ref": "smpl-again"})
+    assert seeds_of(again) == seeds_of(job)
+    assert ids(server, again) == ids(server, job)
+
+
+def test_a_job_without_a_draw_version_is_repeated_by_the_first(
+    server: LiveServer, dataset_id: int, first: dict[str, Any]
+) -> None:
+    source = first["output_summary"]["output_commit_id"]
+    rounds = [{**RANDOM, "round_number": number} for number in (1, 2)]
+    old = {**first["run_parameters"], "rounds": rounds, "table_key": "sample"}
+    old["output_ref"] = "smpl-old"
+    del old["draw_version"], old["source_draw"]
+    repeated = retried(server, first, source, old)
     assert seeds_of(repeated) == ["42", "42"]
     asked = {"source_ref": source, "table_key": "sample", "rounds": rounds}
     by_version = server.draw(dataset_id, {**asked, "draw_version": 1})
