@@ -44,20 +44,28 @@ OPERATOR_LIFETIME = timedelta(days=3650)
 
 @contextmanager
 def running_service(
-    settings: Settings, purpose: str, tell: TellChange = tell_nobody
+    settings: Settings, purpose: str, tell: TellChange = tell_nobody, *, create: bool = True
 ) -> Iterator[Service]:
     """Take the data directory, recover, and run jobs until the block ends.
 
-    ``tell`` takes each change of a job, those of the recovery among them.
+    Parameters
+    ----------
+    tell : callable
+        Takes each change of a job, those of the recovery among them.
+    create : bool
+        Whether a directory that is missing or empty becomes a data directory.
 
     Raises
     ------
     DataDirectoryInUse
         Another process has the directory.
+    NoDataDirectory, ForeignDirectory
+        It is no data directory of jobsvc, or is missing and may not be created.
     """
     limit_arenas()
     directory = DataDirectory(settings.data_dir)
-    directory.acquire(Owner(os.getpid(), purpose, timestamp(system_clock())))
+    owner = Owner(os.getpid(), purpose, timestamp(system_clock()))
+    directory.acquire(owner, create=create)
     try:
         runner = Runner(HANDLERS, {"short": settings.workers, "long": settings.long_workers})
         stopping = threading.Event()
@@ -105,10 +113,10 @@ def build_app(service: Service, metrics: Metrics | None = None) -> APIFlask:
 
 
 @contextmanager
-def listening(settings: Settings, purpose: str) -> Iterator[Listening]:
+def listening(settings: Settings, purpose: str, create: bool = True) -> Iterator[Listening]:
     """Serve over HTTP; the address is known inside the block, and ``serve`` answers requests."""
     metrics = Metrics()
-    with running_service(settings, purpose, metrics.job_changed) as service:
+    with running_service(settings, purpose, metrics.job_changed, create=create) as service:
         app = build_app(service, metrics)
 
         def leave() -> None:
@@ -128,10 +136,12 @@ def listening(settings: Settings, purpose: str) -> Iterator[Listening]:
 
 
 @contextmanager
-def serving_in_background(settings: Settings, purpose: str) -> Iterator[Listening]:
+def serving_in_background(
+    settings: Settings, purpose: str, create: bool = True
+) -> Iterator[Listening]:
     """Serve on a free port of this machine alone, for one command of the command line."""
     here_alone = replace(settings, host="127.0.0.1", port=0, stop_grace_s=0)
-    with listening(here_alone, purpose) as here:
+    with listening(here_alone, purpose, create) as here:
         answering = threading.Thread(target=here.serve, name="http", daemon=True)
         answering.start()
         yield here

@@ -16,16 +16,18 @@ if TYPE_CHECKING:
     from job_runner.settings import Settings
 
 
-def _listening(settings: Settings, purpose: str) -> AbstractContextManager[Listening]:
+def _listening(settings: Settings, purpose: str, create: bool) -> AbstractContextManager[Listening]:
     import composition_root
 
-    return composition_root.listening(settings, purpose)
+    return composition_root.listening(settings, purpose, create)
 
 
-def _serving_in_background(settings: Settings, purpose: str) -> AbstractContextManager[Listening]:
+def _serving_in_background(
+    settings: Settings, purpose: str, create: bool
+) -> AbstractContextManager[Listening]:
     import composition_root
 
-    return composition_root.serving_in_background(settings, purpose)
+    return composition_root.serving_in_background(settings, purpose, create)
 
 
 def main() -> None:

@@ -25,7 +25,9 @@ class Listening:
     serve: Callable[[], None]
 
 
-Open = Callable[["Settings", str], AbstractContextManager[Listening]]
+Open = Callable[["Settings", str, bool], AbstractContextManager[Listening]]
+"""Takes the settings, the command that opens the service, and whether it may create the data
+directory."""
 
 
 @dataclass(frozen=True)

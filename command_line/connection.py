@@ -33,8 +33,14 @@ class Target:
 
 
 @contextmanager
-def connected(target: Target, purpose: str) -> Iterator[ApiClient]:
-    """A client, and a server of its own where it takes one."""
+def connected(target: Target, purpose: str, *, create: bool = False) -> Iterator[ApiClient]:
+    """A client, and a server of its own where it takes one.
+
+    Parameters
+    ----------
+    create : bool
+        Whether that server may create the data directory.
+    """
     if target.server is not None:
         server = ApiClient(target.server.rstrip("/"), _usable_token(target), target.options)
         with _closing(server) as client:
@@ -46,7 +52,7 @@ def connected(target: Target, purpose: str) -> Iterator[ApiClient]:
             yield client
         return
     with (
-        target.composition.serving_in_background(target.settings, purpose) as here,
+        target.composition.serving_in_background(target.settings, purpose, create) as here,
         _closing(ApiClient(here.url, here.token, target.options)) as client,
     ):
         yield client

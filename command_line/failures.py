@@ -16,9 +16,13 @@ import httpx
 from command_line.printable import printable_lines
 from domain_errors import DomainError
 from job_runner.faults import passing_fault
+from job_runner.settings import InvalidSetting
 
 UNREACHABLE_CODES = {
     "data_directory_in_use",
+    "no_data_directory",
+    "foreign_directory",
+    "unknown_schema",
     "newer_schema",
     "damaged_database",
     "cannot_open_database",
@@ -34,6 +38,12 @@ class CommandFailed(click.ClickException):
     def format_message(self) -> str:
         """The sentence, which may name what others named."""
         return printable_lines(self.message)
+
+
+class WronglySet(CommandFailed):
+    """A setting has a value that it can't have: wrong usage."""
+
+    exit_code = 2
 
 
 class Unreachable(CommandFailed):
@@ -53,6 +63,8 @@ def told_plainly() -> Iterator[None]:
     """Turn what a command meets into its one line and exit code."""
     try:
         yield
+    except InvalidSetting as error:
+        raise WronglySet(error.message) from None
     except DomainError as error:
         kind = Unreachable if error.code in UNREACHABLE_CODES else CommandFailed
         raise kind(error.message) from None

@@ -39,7 +39,7 @@ def import_command(
     jobsvc import sales.csv --dataset sales
     jobsvc import q3.xlsx --dataset sales --ref quarter3 --message "Figures of Q3"
     """
-    with connected(target, "jobsvc import") as client:
+    with connected(target, "jobsvc import", create=True) as client:
         job = import_file(client, file, dataset, ref, message, batch=batch)
     summary = job["output_summary"]
     if as_json:

@@ -20,9 +20,20 @@ from job_runner.settings_sources import load_settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+
+class _Directory(click.Path):
+    """The path of a directory; an empty text, which would mean the current one, is refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path that a text names."""
+        if value == "":
+            self.fail("The directory's name is empty.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 DATA_DIR = click.option(
     "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=_Directory(path_type=Path, file_okay=False),
     help="Where everything is kept [variable JOBSVC_DATA_DIR; default: the platform's user data "
     "folder].",
 )

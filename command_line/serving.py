@@ -61,7 +61,7 @@ def serve(
     configure_logging(settings)
     for number in LEAVING:
         signal.signal(number, partial(_leave, settings.stop_grace_s + ENDS_WITHIN_S))
-    with composition.listening(settings, "jobsvc serve") as here:
+    with composition.listening(settings, "jobsvc serve", True) as here:
         # Waitress spools request bodies to temporary files: keep them on the data's disk.
         tempfile.tempdir = str(here.service.directory.scratch_dir)
         page = _announce(here)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from job_runner.settings import InvalidSetting, Settings
@@ -51,6 +52,8 @@ def load_settings(
 
 
 def _parsed(variable: str, text: str, kind: type) -> Any:
+    if kind is Path and not text.strip():
+        raise InvalidSetting(f"{variable} is empty. Name a directory, or unset the variable.")
     if kind is bool:
         if text.lower() not in _YES_OR_NO:
             raise InvalidSetting(f'{variable} must be yes or no, not "{text}".')

@@ -14,12 +14,13 @@ from pathlib import Path
 
 from storage.backup_archive import BackedUp, unpack, write_archive
 from storage.checking import Findings, Told, check, open_to_read
-from storage.data_directory import DATABASE, DataDirectory
+from storage.data_directory import DataDirectory
 from storage.data_files import DataFiles
 from storage.durable import building_in, sync
 from storage.errors import CannotOpenDatabase, InvalidValue
 from storage.machine_faults import damage
 from storage.queries import statement
+from storage.recognition import DATABASE
 from storage.restore_place import filled
 
 WITHOUT_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}

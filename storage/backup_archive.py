@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.checking import Told
-from storage.data_directory import DATABASE, DataDirectory
+from storage.data_directory import DataDirectory
 from storage.data_files import DataFiles
 from storage.errors import InvalidValue
+from storage.recognition import DATABASE
 
 DATA_FILE = re.compile(r"files/([0-9a-f]{2})/\1[0-9a-f]{62}\.parquet")
 MOST_HEADER_BYTES = 16 * 1024

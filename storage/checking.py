@@ -18,7 +18,9 @@ from storage.data_directory import DataDirectory
 from storage.data_files import DataFiles, StoredFile
 from storage.errors import NotFound
 from storage.manifests import parse_manifest
+from storage.migrations import NEWEST_VERSION
 from storage.queries import statement
+from storage.schema_check import differences
 
 Told = Callable[[float, str], None]
 """Takes the done fraction, 0 to 1, and what is being looked at."""
@@ -96,6 +98,10 @@ def _database_faults(connection: sqlite3.Connection) -> Iterator[Fault]:
     for (text,) in connection.execute("PRAGMA integrity_check"):
         if text != "ok":
             yield Fault("the database", text)
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == NEWEST_VERSION:  # an older one gets its schema when it is opened
+        for difference in differences(connection):
+            yield Fault("the database's schema", difference)
     for table, row, other, _ in connection.execute("PRAGMA foreign_key_check"):
         yield Fault("the database", f"row {row} of {table} refers to a missing row of {other}")
 

@@ -17,14 +17,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from storage.durable import BUILDING, clear_left
-from storage.errors import DamagedDatabase, DataDirectoryInUse
+from storage.durable import clear_left
+from storage.errors import DataDirectoryInUse, NoDataDirectory
 from storage.files_lock import FilesLock
 from storage.mounted_disks import clear, entries
+from storage.recognition import DATABASE, require_ours
 
-DATABASE = "jobsvc.sqlite3"
-PARTS = "parts"
-"""The folder, in one that a restore builds in, of what it then moves into the directory itself."""
 INCOMING = "incoming-"
 """What the names of uploads begin with that no job has taken over yet."""
 
@@ -51,25 +49,44 @@ class DataDirectory:
         self.scratch_dir = self.root / "scratch"
         self.spill_dir = self.root / "spill"
         self.counts_dir = self.root / "counts"
+        self.folders = (
+            self.files_dir,
+            self.uploads_dir,
+            self.scratch_dir,
+            self.spill_dir,
+            self.counts_dir,
+        )
         self.files_lock = FilesLock(self.root / "files.lock")
         self._note_path = self.root / "owner.json"
         self._lock: int | None = None
 
-    def acquire(self, owner: Owner) -> None:
-        """Take the directory for this process.
+    def acquire(self, owner: Owner, *, create: bool = True) -> None:
+        """Take the directory for this process, and empty what only a running process uses.
+
+        Parameters
+        ----------
+        create : bool
+            Whether a directory that is missing or empty becomes a data directory.
 
         Raises
         ------
         DataDirectoryInUse
             Another process has it; the text says which.
+        NoDataDirectory
+            It is missing or empty, and ``create`` is false.
+        ForeignDirectory
+            It isn't a data directory of jobsvc. Nothing in it was changed.
         DamagedDatabase
-            There are data files, but no database: a start would take them for strays. Or a restore
+            There are data files, but no database: a start would take them for orphans. Or a restore
             was cut short before the database was there.
         """
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if create:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        elif not self.root.is_dir():
+            raise NoDataDirectory(self.root)
         self._take()
         try:
-            self._require_database()
+            require_ours(self.root, self.folders, create=create)
             self._sweep()
             self.write_owner(owner)
         except BaseException:
@@ -156,23 +173,9 @@ class DataDirectory:
             "Stop it first, or choose another directory with --data-dir."
         )
 
-    def _require_database(self) -> None:
-        if self.database_path.exists() and self.database_path.stat().st_size > 0:
-            return
-        if any(self.root.glob(f"{BUILDING}*/{PARTS}")):
-            raise DamagedDatabase(f"a restore into {self.root} was cut short")
-        if any(self.files_dir.glob("??/*.parquet")):
-            raise DamagedDatabase(f"there are data files in {self.root}, but no database")
-
     def _sweep(self) -> None:
         """Empty what only a running process uses; uploads wait for their jobs."""
-        for directory in (
-            self.files_dir,
-            self.uploads_dir,
-            self.scratch_dir,
-            self.spill_dir,
-            self.counts_dir,
-        ):
+        for directory in self.folders:
             directory.mkdir(mode=0o700, exist_ok=True)
         for directory in (self.scratch_dir, self.spill_dir):
             clear(directory)

@@ -24,6 +24,7 @@ from storage.errors import CannotOpenDatabase
 from storage.job_changes import JobChange, TellChange, tell_nobody
 from storage.machine_faults import damage, locked
 from storage.migrations import bring_up_to_date
+from storage.schema_check import require_known_schema
 from storage.thread_connections import ThreadConnections
 from storage.wal_sync import WalSync
 
@@ -58,7 +59,7 @@ class Database:
 
     Raises
     ------
-    DamagedDatabase, CannotOpenDatabase, NewerSchema
+    DamagedDatabase, CannotOpenDatabase, NewerSchema, UnknownSchema
         It can't be used as it is.
     """
 
@@ -76,7 +77,9 @@ class Database:
             path.touch(mode=0o600)
             path.chmod(0o600)  # its write-ahead log is made with the same
         try:
-            bring_up_to_date(self._connections.own())
+            connection = self._connections.own()
+            bring_up_to_date(connection)
+            require_known_schema(connection)
             self._opened = path.stat()
         except sqlite3.DatabaseError as error:
             self.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from domain_errors import DomainError
 
 
@@ -113,3 +115,27 @@ class NewerSchema(DomainError):
     """The database was written by a newer version of the product."""
 
     code = "newer_schema"
+
+
+class UnknownSchema(DomainError):
+    """The database's tables, indexes or triggers aren't those of this product."""
+
+    code = "unknown_schema"
+
+
+class ForeignDirectory(DomainError):
+    """A directory that was given as the data directory holds other things."""
+
+    code = "foreign_directory"
+
+
+class NoDataDirectory(DomainError):
+    """The data directory isn't there, and the command doesn't create one."""
+
+    code = "no_data_directory"
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(
+            f"There is no data directory at {root}. Check --data-dir and JOBSVC_DATA_DIR, or "
+            "create one with jobsvc serve, jobsvc import or jobsvc demo."
+        )

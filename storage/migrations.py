@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import storage
-from storage.errors import NewerSchema
+from storage.errors import NewerSchema, UnknownSchema
 
 
 def _script_in(file_name: str) -> str:
@@ -205,6 +205,8 @@ MIGRATIONS: Sequence[str] = (
 """The script that leads from version 1 to 2, from 2 to 3, and so on. ``schema.sql`` is the newest
 version; a change of it comes with a script here that makes the same change."""
 
+NEWEST_VERSION = len(MIGRATIONS) + 1
+
 
 def schema_script() -> str:
     """``schema.sql``, which lies beside the ``storage`` package, in a checkout as installed."""
@@ -221,6 +223,8 @@ def bring_up_to_date(
     ------
     NewerSchema
         The database comes from a newer version of the product.
+    UnknownSchema
+        The database holds tables of another program.
     """
     newest = len(migrations) + 1
     (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -230,6 +234,11 @@ def bring_up_to_date(
             "Install the version of jobsvc that wrote it, or a newer one."
         )
     if version == 0:
+        (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if objects:
+            raise UnknownSchema(
+                "The database isn't one of jobsvc: it holds tables, but no schema version."
+            )
         _run(connection, schema_script(), newest)
         return
     for step in range(version, newest):

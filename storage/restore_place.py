@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from storage.data_directory import DATABASE, PARTS, DataDirectory
+from storage.data_directory import DataDirectory
 from storage.durable import BUILDING, building_in, clear_left, sync, sync_tree
 from storage.errors import Conflict
 from storage.mounted_disks import occupants
+from storage.recognition import DATABASE, PARTS
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from click.testing import CliRunner, Result
 
 import composition_root
 from command_line import Composition, command
+from storage.database import Database
+from storage.recognition import DATABASE
 from tests.live_server import write_csv
 
 Run = Callable[..., Result]
@@ -39,6 +41,14 @@ def run(data_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
         return result
 
     return run_command
+
+
+@pytest.fixture
+def created(data_dir: Path) -> Path:
+    """A data directory without a dataset."""
+    data_dir.mkdir(mode=0o700)
+    Database(data_dir / DATABASE).close()
+    return data_dir
 
 
 @pytest.fixture

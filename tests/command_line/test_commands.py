@@ -25,7 +25,7 @@ def test_jobs_are_listed_and_shown(run: Run, table: Path) -> None:
     assert shown["run_parameters"]["file_name"] == "sales 2024.csv"
 
 
-def test_users_are_added_and_tokens_made(run: Run) -> None:
+def test_users_are_added_and_tokens_made(run: Run, created: Path) -> None:
     added = run("user", "add", "bg54677", "--role", "viewer", "--password-stdin", given=PASSWORD)
     assert "bg54677 (viewer)" in added.stdout
     asked = run("user", "add", "bg54678", given=f"{PASSWORD}\n{PASSWORD}\n")
@@ -62,7 +62,7 @@ def test_what_was_done_is_listed(run: Run, table: Path) -> None:
     assert "import_asked" in run("audit", "--action", "import", code=2).stderr
 
 
-def test_a_lost_password_is_mended_with_a_link(run: Run) -> None:
+def test_a_lost_password_is_mended_with_a_link(run: Run, created: Path) -> None:
     run("user", "add", "bg54677", "--password-stdin", given=PASSWORD)
     link = run("user", "link", "bg54677").stdout.strip()
     assert "/sign-in?code=" in link
@@ -127,12 +127,11 @@ def test_a_server_that_does_not_answer_is_told(run: Run, monkeypatch: pytest.Mon
     assert "can't be reached" in failed.stderr
 
 
-def test_the_note_of_a_killed_server_misleads_nobody(run: Run, data_dir: Path) -> None:
-    data_dir.mkdir()
+def test_the_note_of_a_killed_server_misleads_nobody(run: Run, created: Path) -> None:
     note = {"pid": 1, "command": "x", "started_at": "", "url": "http://127.0.0.1:9", "token": "x"}
-    (data_dir / "owner.json").write_text(json.dumps(note))
+    (created / "owner.json").write_text(json.dumps(note))
     assert "0 of 0 jobs." in run("jobs").stdout
-    assert DataDirectory(data_dir).owner() is None
+    assert DataDirectory(created).owner() is None
 
 
 def test_every_command_explains_itself_with_an_example(run: Run) -> None:

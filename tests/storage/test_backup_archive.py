@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from storage.backup_archive import unpack
-from storage.data_directory import DATABASE
 from storage.errors import InvalidValue
+from storage.recognition import DATABASE
 
 FILE = f"files/ab/{'ab' * 32}.parquet"
 

@@ -13,6 +13,7 @@ import pytest
 
 from storage.data_directory import DataDirectory, Owner
 from storage.data_files import DataFiles, StoredFile
+from storage.database import Database
 from storage.errors import DataDirectoryInUse, FilesInUse
 from storage.files_lock import FilesLock
 
@@ -180,6 +181,7 @@ def test_the_owners_note_is_private(tmp_path: Path) -> None:
 def test_taking_a_directory_sweeps_scratch_and_spill_but_not_uploads(tmp_path: Path) -> None:
     directory = DataDirectory(tmp_path / "data")
     directory.acquire(ME)
+    Database(directory.database_path).close()
     for place in (directory.scratch_dir, directory.spill_dir, directory.uploads_dir):
         (place / "left").write_text("behind")
     directory.release()

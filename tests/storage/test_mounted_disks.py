@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from storage.data_directory import DATABASE, DataDirectory, Owner
+from storage.data_directory import DataDirectory, Owner
+from storage.database import Database
 from storage.disk_use import DiskUseMeter
 from storage.errors import Conflict
 from storage.mounted_disks import LOST_AND_FOUND
+from storage.recognition import DATABASE
 from storage.restore_place import filled
 
 ME = Owner(4242, "jobsvc serve", "2025-07-07T00:00:00+00:00")
@@ -82,7 +84,7 @@ def test_a_start_clears_its_scratch_and_nothing_that_a_link_leads_to(tmp_path: P
     (directory.scratch_dir / "job-1" / "inside").mkdir(parents=True)
     (directory.scratch_dir / "link").symlink_to(elsewhere)
     (directory.scratch_dir / "file").write_text("left")
-    directory.spill_dir.symlink_to(elsewhere)
+    Database(directory.database_path).close()
     directory.acquire(ME)
     directory.release()
     assert not list(directory.scratch_dir.iterdir())

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.data_directory import DATABASE, PARTS, DataDirectory, Owner
+from storage.data_directory import DataDirectory, Owner
+from storage.database import Database
 from storage.durable import BUILDING
 from storage.errors import Conflict, DamagedDatabase, DataDirectoryInUse
+from storage.recognition import DATABASE, PARTS
 from storage.restore_place import filled
 
 ME = Owner(4242, "jobsvc serve", "2025-07-07T00:00:00+00:00")
@@ -20,7 +22,7 @@ FILE = f"files/ab/{'ab' * 32}.parquet"
 def put_parts(folder: Path) -> None:
     (folder / FILE).parent.mkdir(parents=True)
     (folder / FILE).write_text("rows")
-    (folder / DATABASE).write_text("a database")
+    Database(folder / DATABASE).close()
 
 
 def content(root: Path) -> set[str]:
@@ -88,6 +90,7 @@ def test_a_start_clears_the_folder_of_one_that_was_killed_when_all_was_in_its_pl
     (root / f"{BUILDING}dead" / PARTS).mkdir(parents=True)
     directory = DataDirectory(root)
     directory.acquire(ME)
+    Database(directory.database_path).close()
     directory.release()
     assert not list(root.glob(f"{BUILDING}*"))
     assert content(root) == {FILE, DATABASE}

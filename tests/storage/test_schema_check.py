@@ -1,0 +1,90 @@
+"""A database whose schema isn't ours is never opened."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from storage.checking import check
+from storage.data_directory import DataDirectory
+from storage.database import Database
+from storage.errors import UnknownSchema
+from storage.migrations import bring_up_to_date
+from storage.recognition import DATABASE
+from storage.schema_check import differences
+
+FIRST_SCHEMA = Path(__file__).parent / "schema_1.sql"
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    Database(tmp_path / DATABASE).close()
+    with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as opened:
+        yield opened
+
+
+CHANGES = [
+    ("DROP TRIGGER audit_log_never_shrinks", 'trigger "audit_log_never_shrinks" is missing'),
+    ("DROP INDEX users_soeid", 'index "users_soeid" is missing'),
+    ("DROP TABLE draw_templates", 'table "draw_templates" is missing'),
+    ("CREATE TABLE other (x)", 'table "other" is unknown'),
+    ("CREATE VIEW other AS SELECT 1", 'view "other" is unknown'),
+    ("CREATE INDEX other ON users (created_at)", 'index "other" is unknown'),
+    ("ALTER TABLE users ADD COLUMN other TEXT", 'table "users" differs'),
+    ("ALTER TABLE tokens RENAME COLUMN name TO title", 'table "tokens" differs'),
+    (
+        "DROP INDEX users_of_soeid; CREATE INDEX users_of_soeid ON users (soeid)",
+        'index "users_of_soeid" differs',
+    ),
+    (
+        "CREATE TRIGGER other AFTER INSERT ON users BEGIN SELECT 1; END",
+        'trigger "other" is unknown',
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "told"), CHANGES, ids=[told for _, told in CHANGES])
+def test_a_changed_schema_is_refused_and_named(
+    connection: sqlite3.Connection, tmp_path: Path, change: str, told: str
+) -> None:
+    connection.executescript(change)
+    with pytest.raises(UnknownSchema) as caught:
+        Database(tmp_path / DATABASE)
+    assert told in caught.value.message
+    faults = check(DataDirectory(tmp_path), lambda done, what: None).faults
+    assert told in " ".join(fault.problem for fault in faults)
+
+
+def test_spaces_and_comments_do_not_count(connection: sqlite3.Connection, tmp_path: Path) -> None:
+    connection.executescript(
+        "DROP INDEX users_of_soeid;"
+        "CREATE  INDEX users_of_soeid -- again\n ON users(soeid\nCOLLATE NOCASE)"
+    )
+    Database(tmp_path / DATABASE).close()
+
+
+def test_statistics_of_the_planner_do_not_count(
+    connection: sqlite3.Connection, tmp_path: Path
+) -> None:
+    connection.execute("ANALYZE")
+    Database(tmp_path / DATABASE).close()
+
+
+def test_a_migrated_database_has_the_schema_of_a_new_one() -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as old:
+        old.executescript(FIRST_SCHEMA.read_text(encoding="utf-8") + "PRAGMA user_version = 1;")
+        assert list(differences(old))
+        bring_up_to_date(old)
+        assert list(differences(old)) == []
+
+
+def test_tables_without_a_version_are_refused_unchanged(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as other:
+        other.execute("CREATE TABLE mine (x)")
+        with pytest.raises(UnknownSchema, match="no schema version"):
+            Database(tmp_path / DATABASE)
+        assert other.execute("SELECT name FROM sqlite_schema").fetchall() == [("mine",)]
