@@ -10,7 +10,7 @@ from marshmallow import RAISE, fields
 from http_api.access import bearer, dataset_for, job_for, service
 from http_api.finished_jobs import completed
 from http_api.row_reads import RowSource, tell_view
-from http_api.strict_schemas import StrictSchema, text
+from http_api.strict_schemas import StrictQuery, text
 from job_runner.comparing import comparison_of_job, comparison_of_tables
 from job_runner.open_tables import open_table
 from storage.jobs import Job
@@ -126,7 +126,7 @@ class TableComparisonOut(ComparisonOut):
     other = fields.Nested(TableOut, required=True)
 
 
-class CompareQuery(StrictSchema):
+class CompareQuery(StrictQuery):
     base_ref = text(1, 100, required=True, metadata={"description": "A ref or a commit."})
     base_table = text(1, 200)
     ref = text(1, 100, load_default="main", metadata={"description": "A ref or a commit."})

@@ -15,6 +15,7 @@ from http_api.strict_schemas import StrictSchema, text
 
 LONGEST_EXPRESSION = 10_000
 MOST_CONDITIONS = 1_000
+PARTS = ("expression", "conditions", "logic")
 
 
 class AnyValue(fields.Field[Any]):
@@ -73,6 +74,7 @@ class FiltersField(fields.Field[dict[str, Any]]):
             value = {"conditions": value}
         if not isinstance(value, dict):
             raise ValidationError(f"Must be an object or a list, not {kind_of(value)}.")
+        value = {key: part for key, part in value.items() if key not in PARTS or part is not None}
         schema = ExpressionIn() if "expression" in value else ConditionsIn()
         loaded: dict[str, Any] = schema.load(value)
         return loaded

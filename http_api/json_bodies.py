@@ -13,20 +13,33 @@ from apiflask.schema_adapters.marshmallow import parser
 from flask import Request
 from marshmallow import missing
 
+from domain_errors import DomainError
 from http_api.problems import InvalidRequest
+
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+class WrongMediaType(DomainError):
+    """A body of a content type that the route doesn't read."""
+
+    code = "unsupported_media_type"
 
 
 def load_json(request: Request, schema: Any) -> Any:
-    """Read a body that must be JSON; one of another type, and an empty one, is missing.
+    """Read a body that must be JSON; an empty one is missing.
 
     Raises
     ------
+    WrongMediaType
+        The content type isn't JSON, and the body isn't empty.
     InvalidRequest
         It is no JSON, with the place; or nothing that a person would send.
     """
-    body = request.get_data(cache=True) if request.is_json else b""
+    body = request.get_data(cache=True)
     if not body:
         return missing
+    if not request.is_json:
+        raise _wrong_media_type(request, "application/json")
     try:
         return json.loads(body.decode("utf-8"))
     except json.JSONDecodeError as error:
@@ -42,8 +55,26 @@ def load_json(request: Request, schema: Any) -> Any:
 
 
 def load_json_or_form(request: Request, schema: Any) -> Any:
-    """Read a body that is JSON or a form."""
-    return load_json(request, schema) if request.is_json else parser.load_form(request, schema)
+    """Read a body that is JSON or a form.
+
+    Raises
+    ------
+    WrongMediaType
+        It is neither.
+    """
+    if request.is_json or not request.content_length:
+        return load_json(request, schema)
+    if request.mimetype not in FORMS:
+        raise _wrong_media_type(request, f"application/json or {FORMS[0]}")
+    return parser.load_form(request, schema)
+
+
+def _wrong_media_type(request: Request, wanted: str) -> WrongMediaType:
+    given = request.mimetype or "missing"
+    return WrongMediaType(
+        f"The Content-Type of the body is {given}. Send {wanted}.",
+        loc=("header", "Content-Type"),
+    )
 
 
 def register() -> None:

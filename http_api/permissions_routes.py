@@ -10,7 +10,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from http_api.access import bearer, dataset_for, service, writing
 from http_api.auditing import audit
 from http_api.strict_fields import StrictInteger, StrictString
-from http_api.strict_schemas import StrictSchema, text
+from http_api.strict_schemas import StrictQuery, StrictSchema, text
 from storage.database import Transaction
 from storage.datasets import LEVELS
 from storage.errors import NotFound
@@ -36,7 +36,7 @@ class PermissionIn(StrictSchema):
             raise ValidationError("Give user_id or user_soeid.", field_name="user_id")
 
 
-class PermissionKey(StrictSchema):
+class PermissionKey(StrictQuery):
     user_id = StrictInteger(required=True)
 
 

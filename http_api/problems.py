@@ -74,6 +74,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "preview_too_large": 422,
     "preview_too_slow": 422,
     "preview_unclear": 422,
+    "unsupported_media_type": 415,
     "storage_not_writable": 503,
     "disk_full": 503,
     "data_directory_in_use": 503,

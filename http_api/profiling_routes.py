@@ -13,7 +13,7 @@ from http_api.finished_jobs import completed
 from http_api.job_schemas import JobAcceptedOut, priority_field
 from http_api.row_reads import RowSource, tell_view
 from http_api.row_responses import column_names
-from http_api.strict_schemas import StrictSchema, text
+from http_api.strict_schemas import StrictQuery, StrictSchema, text
 from http_api.submissions import submission
 from http_api.work_slots import query_slot
 from job_runner.open_tables import open_table
@@ -34,7 +34,7 @@ class ProfilingJobIn(StrictSchema):
     priority = priority_field()
 
 
-class AnalysisQuery(StrictSchema):
+class AnalysisQuery(StrictQuery):
     columns = text(
         1, 100_000, metadata={"description": "Column names separated by commas; all when left out."}
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from marshmallow import ValidationError, fields, pre_load, validate, validates_schema
+from marshmallow import ValidationError, fields, validate, validates_schema
 from marshmallow_oneofschema.one_of_schema import OneOfSchema
 
 from http_api.filter_fields import FiltersField
@@ -46,8 +46,7 @@ class ParametersIn(StrictSchema):
         metadata={"description": "A whole number or a text; drawn and recorded when left out."},
     )
 
-    @pre_load
-    def rename_aliases(self, data: Any, **_: Any) -> Any:
+    def reshape(self, data: Any) -> Any:
         """Give a parameter's older name its present one."""
         return _renamed(data, PARAMETER_ALIASES)
 
@@ -213,8 +212,9 @@ def moved_inside(data: dict[str, Any]) -> dict[str, Any]:
     if not beside or not isinstance(data.get("parameters", {}), dict):
         return data
     rest = {name: value for name, value in data.items() if name not in beside}
+    beside = {name: value for name, value in beside.items() if value is not None}
     parameters = data.get("parameters", {})
-    twice = [name for name in beside if name in parameters]
+    twice = [name for name in beside if parameters.get(name) is not None]
     if twice:
         raise ValidationError({twice[0]: ["Given twice: beside method and in parameters."]})
     return {**rest, "parameters": {**parameters, **beside}}
@@ -224,6 +224,11 @@ def _renamed(data: Any, aliases: dict[str, str]) -> Any:
     if not isinstance(data, dict):
         return data
     for alias, name in aliases.items():
-        if alias in data and name in data:
+        if data.get(alias) is None:
+            data = {key: value for key, value in data.items() if key != alias}
+        elif data.get(name) is not None:
             raise ValidationError({alias: [f"The same as {name}, which is given, too."]})
-    return {aliases.get(name, name): value for name, value in data.items()}
+    return {
+        **{name: value for name, value in data.items() if name not in aliases},
+        **{aliases[name]: value for name, value in data.items() if name in aliases},
+    }

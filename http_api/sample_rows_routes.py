@@ -14,7 +14,7 @@ from http_api.row_reads import RowSource, tell_view
 from http_api.row_responses import RowsQuery, download, page_json
 from http_api.sampling_schemas import EFFECTIVE_SEED, SampleRowsOut
 from http_api.strict_fields import QueryInteger
-from http_api.strict_schemas import StrictSchema, text
+from http_api.strict_schemas import StrictQuery, text
 from job_runner.open_tables import PRIMARY, RESIDUAL, SAMPLE, open_table, output_of, source_of
 from job_runner.sampling_results import next_rows, why_row
 from sampling_engine import MOST_ROUNDS
@@ -35,7 +35,7 @@ class SampleQuery(RowsQuery):
     )
 
 
-class ReservesQuery(StrictSchema):
+class ReservesQuery(StrictQuery):
     round = QueryInteger(load_default=1, validate=validate.Range(min=1, max=MOST_ROUNDS))
     limit = QueryInteger(load_default=10, validate=validate.Range(min=1, max=1000))
 

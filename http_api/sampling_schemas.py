@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import Schema
-from marshmallow import ValidationError, fields, pre_load, validate, validates_schema
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from http_api.filter_fields import FiltersField
 from http_api.job_schemas import priority_field
@@ -36,10 +36,17 @@ class DrawIn(StrictSchema):
         },
     )
 
-    @pre_load
-    def single_round(self, data: Any, **_: Any) -> Any:
+    def reshape(self, data: Any) -> Any:
         """Make one round of a body that has its method at the top."""
-        if not isinstance(data, dict) or "rounds" in data or "method" not in data:
+        if not isinstance(data, dict):
+            return data
+        alternatives = ("rounds", *OF_A_ROUND)
+        data = {
+            name: value
+            for name, value in data.items()
+            if value is not None or name not in alternatives
+        }
+        if "rounds" in data or "method" not in data:
             return data
         rest = {name: value for name, value in data.items() if name not in OF_A_ROUND}
         return {**rest, "rounds": [{name: data[name] for name in OF_A_ROUND if name in data}]}

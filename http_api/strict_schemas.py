@@ -1,6 +1,7 @@
 """The base of every request schema, and the parts that many share.
 
-Invariant: an unknown field is an error that names it and, where one is close, the right name.
+Invariants: an unknown field is an error that names it and, where one is close, the right name. JSON
+null in an optional field means that the field is left out.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from apiflask import Schema
-from marshmallow import RAISE, ValidationError, fields, validate
+from marshmallow import RAISE, ValidationError, fields, pre_load, validate
 
 from http_api.strict_fields import QueryInteger, StrictString
 
@@ -22,10 +23,32 @@ MOST_EXPLAINED = 20
 
 
 class StrictSchema(Schema):
-    """A schema that explains unknown fields."""
+    """A schema that explains unknown fields and takes null for an optional field left out."""
 
     class Meta:
         unknown = RAISE
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Document that an optional field may be null."""
+        if not field_obj.required:
+            field_obj.allow_none = True
+
+    @pre_load
+    def prepare(self, data: Any, **_: Any) -> Any:
+        """Bring a body to its present shape, then leave out optional fields that are null."""
+        data = self.reshape(data)
+        return self.without_nulls(data) if isinstance(data, dict) else data
+
+    def reshape(self, data: Any) -> Any:
+        """Rename the aliases of older clients; here there are none."""
+        return data
+
+    def without_nulls(self, data: dict[str, Any]) -> dict[str, Any]:
+        """The same object without the optional fields that are null."""
+        optional = {name for name, field in self.load_fields.items() if not field.required}
+        return {
+            name: value for name, value in data.items() if value is not None or name not in optional
+        }
 
     def handle_error(self, error: ValidationError, data: Any, *, many: bool, **_: Any) -> None:
         """Put the right name beside a wrong one."""
@@ -44,7 +67,14 @@ def unknown_field(name: str, known: Mapping[str, Any]) -> str:
     return f"Unknown field. {hint}Known fields: {', '.join(sorted(known))}."
 
 
-class PageQuery(StrictSchema):
+class StrictQuery(StrictSchema):
+    """A query string's parameters, none of which can be null."""
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Leave each field as it is declared."""
+
+
+class PageQuery(StrictQuery):
     """The query of a list."""
 
     offset = QueryInteger(

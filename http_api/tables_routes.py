@@ -13,7 +13,7 @@ from http_api.refs_routes import CommitTableOut, commit_tables
 from http_api.row_reads import RowSource, tell_view
 from http_api.row_responses import RowsQuery, download, page_json
 from http_api.strict_fields import QueryBoolean
-from http_api.strict_schemas import StrictSchema, text
+from http_api.strict_schemas import StrictQuery, text
 from job_runner.open_tables import OpenTable, open_commit, open_table
 from job_runner.profiles import kept_profile
 from parquet_tables.tables import Column
@@ -36,7 +36,7 @@ class CountedColumnOut(ColumnOut):
     distinct_exact = fields.Boolean(metadata={"description": "Whether that was counted."})
 
 
-class SchemaQuery(StrictSchema):
+class SchemaQuery(StrictQuery):
     distinct = QueryBoolean(
         load_default=False,
         metadata={"description": "Tell how many values differ, by a profile that is kept."},

@@ -27,7 +27,7 @@ SIZE_LOC = ["body", "rounds", 0, "parameters", "sample_size"]
         (random_with(sample_size=True), SIZE_LOC, ["whole number", "true"]),
         (random_with(sample_size=0), SIZE_LOC, ["1"]),
         (random_with(sample_size=2**70), SIZE_LOC, ["64 bits"]),
-        (random_with(sample_size=None), SIZE_LOC, ["null"]),
+        (random_with(sample_size=None), SIZE_LOC, ["missing", "sample_fraction"]),
         (
             random_with(sample_size=5, sample_fraction=0.5),
             ["body", "rounds", 0, "parameters", "sample_fraction"],

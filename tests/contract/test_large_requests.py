@@ -48,7 +48,8 @@ def test_only_a_form_can_bring_a_large_file(server: LiveServer) -> None:
 
 
 def test_a_body_of_the_largest_size_is_taken_in(server: LiveServer) -> None:
-    answer = server.admin.post("/api/datasets", content=b" " * SMALL)
+    headers = {"Content-Type": "application/json"}
+    answer = server.admin.post("/api/datasets", content=b" " * SMALL, headers=headers)
     assert answer.status_code == 422
 
 
@@ -61,6 +62,7 @@ def test_a_client_that_asks_first_is_not_told_to_go_on(server: LiveServer) -> No
         raw.send(
             "POST /api/users/login HTTP/1.1",
             "Host: localhost",
+            "Content-Type: application/json",
             "Content-Length: 2",
             "Expect: 100-continue",
         )
