@@ -62,6 +62,9 @@ def test_a_mapping_is_dumped_as_an_object_is(job: Job) -> None:
         "table_key": "primary",
         "output_ref": "smpl-1",
         "methods": ["random"],
+        "rounds": [
+            {"round_number": 1, "method": "random", "seed": 4, "effective_seed": "4:round-1"}
+        ],
         "total_sampled": None,
     }
     page = {"jobs": [draw], "total": 1, "offset": 0, "limit": 100}
