@@ -88,7 +88,10 @@ def _holds_our_tables(path: Path) -> bool:
     try:
         if path.stat().st_size == 0:
             return False
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        # To read a write-ahead log SQLite writes files beside it; without a log it need not.
+        log = path.with_name(f"{path.name}-wal")
+        how = "mode=ro" if log.exists() and log.stat().st_size > 0 else "immutable=1"
+        with closing(sqlite3.connect(f"{path.as_uri()}?{how}", uri=True)) as connection:
             names = table_names(connection)
     except FileNotFoundError:
         return False

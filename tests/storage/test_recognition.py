@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,6 @@ import pytest
 from storage.data_directory import DataDirectory, Owner
 from storage.database import Database
 from storage.errors import (
-    CannotOpenDatabase,
     DamagedDatabase,
     ForeignDirectory,
     NoDataDirectory,
@@ -76,16 +76,21 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     refused(tmp_path, DamagedDatabase, "damaged")
 
 
-def test_a_locked_database_is_left_as_it_is(tmp_path: Path) -> None:
+def test_finding_a_database_of_ours_writes_no_file(tmp_path: Path) -> None:
     Database(tmp_path / DATABASE).close()
-    (tmp_path / "scratch").mkdir()
-    (tmp_path / "scratch" / "kept").write_text("from a job")
-    with closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as other:
-        other.execute("PRAGMA locking_mode = EXCLUSIVE")
-        other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(CannotOpenDatabase, match="locked"):
-            DataDirectory(tmp_path).acquire(ME)
-    assert (tmp_path / "scratch" / "kept").exists()
+    directory = DataDirectory(tmp_path)
+    directory.acquire(ME)
+    directory.release()
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [DATABASE]
+
+
+def test_tables_that_are_in_the_log_alone_are_found(tmp_path: Path) -> None:
+    database = Database(tmp_path / DATABASE)
+    shutil.copytree(tmp_path, tmp_path / "killed")  # as a kill leaves it: nothing is checkpointed
+    database.close()
+    directory = DataDirectory(tmp_path / "killed")
+    directory.acquire(ME, create=False)
+    directory.release()
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
