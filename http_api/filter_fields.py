@@ -49,6 +49,39 @@ class ExpressionIn(StrictSchema):
     expression = text(1, LONGEST_EXPRESSION, required=True)
 
 
+_CONDITIONS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {
+            "column": {"type": "string"},
+            "operator": {"type": "string"},
+            "value": {"description": "A text, number, true, false, or a list of those."},
+        },
+        "required": ["column", "operator"],
+        "additionalProperties": False,
+    },
+}
+SHAPES = [
+    {
+        "type": "object",
+        "properties": {"expression": {"type": "string"}},
+        "required": ["expression"],
+    },
+    {
+        "type": "object",
+        "properties": {
+            "conditions": _CONDITIONS,
+            "logic": {"type": "string", "enum": ["AND", "OR"]},
+        },
+        "required": ["conditions"],
+    },
+    _CONDITIONS,
+    {"type": "null"},
+]
+"""A filter's JSON Schema."""
+
+
 class FiltersField(fields.Field[dict[str, Any]]):
     """``{"expression"}``, ``{"conditions", "logic"}`` or a list of conditions joined by AND."""
 
@@ -57,12 +90,7 @@ class FiltersField(fields.Field[dict[str, Any]]):
             metadata={
                 "description": 'An expression such as {"expression": "age > 18"}, conditions with '
                 "their logic, or a list of conditions that must all hold.",
-                "anyOf": [
-                    {"type": "object", "properties": {"expression": {"type": "string"}}},
-                    {"type": "object", "properties": {"conditions": {"type": "array"}}},
-                    {"type": "array", "items": {"type": "object"}},
-                    {"type": "null"},
-                ],
+                "anyOf": SHAPES,
             },
             **options,
         )

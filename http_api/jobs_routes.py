@@ -77,12 +77,21 @@ def logs(job_id: str, page: dict[str, int]) -> dict[str, Any]:
     return {"job_id": found.id, "logs": entries, "total": total, **page}
 
 
+STREAM: Any = {
+    200: {
+        "description": "The stream",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
+
+
 @blueprint.get("/<job_id>/events")
 @blueprint.auth_required(bearer)
 @blueprint.doc(
     summary="A job's status and progress as they change",
     description="Server-Sent Events: an event `job` with the job's JSON whenever it changes; the "
     "stream ends with the job. When too many streams are open the answer is 429: poll instead.",
+    responses=STREAM,
 )
 def events(job_id: str) -> Response:
     return stream(job_for(job_id), DUMPED.dump)

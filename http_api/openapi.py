@@ -15,40 +15,9 @@ from apispec.ext.marshmallow.common import make_schema_key, resolve_schema_insta
 from apispec_oneofschema import MarshmallowPlugin
 from flask import Response, request, send_from_directory
 
-from http_api.problems import PROBLEM
+from http_api.openapi_completion import complete
 
 ASSETS = "/api/docs/assets"
-
-_TEXT = {"type": "string"}
-PROBLEM_SCHEMA = {
-    "type": "object",
-    "description": "An error, as RFC 9457 has it. `errors` is there for status 422.",
-    "properties": {
-        "type": _TEXT,
-        "title": _TEXT,
-        "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "A sentence that a person can act on."},
-        "code": {"type": "string", "description": "Stable."},
-        "request_id": _TEXT,
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "loc": {"type": "array", "items": {"type": ["string", "integer"]}},
-                    "msg": _TEXT,
-                    "type": _TEXT,
-                },
-                "required": ["loc", "msg", "type"],
-            },
-        },
-    },
-    "required": ["type", "title", "status", "detail", "code", "request_id"],
-}
-PROBLEM_ANSWER = {
-    "description": "A problem document",
-    "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-}
 
 
 class DocumentedApp(APIFlask):
@@ -83,6 +52,8 @@ def register(app: APIFlask) -> None:
     app.config["SWAGGER_UI_STANDALONE_PRESET_JS"] = f"{ASSETS}/swagger-ui-standalone-preset.js"
     for automatic in ("VALIDATION_ERROR", "AUTH_ERROR", "404"):
         app.config[f"AUTO_{automatic}_RESPONSE"] = False  # ours are problem documents
+    app.config["AUTO_OPERATION_ID"] = True
+    app.config["SERVERS"] = [{"url": "/"}]
     app.config["DOCS_FAVICON"] = f"{ASSETS}/favicon-32x32.png"
     dist = Path(str(files("flask_swagger_ui"))) / "dist"
 
@@ -113,23 +84,5 @@ def _page_policy(page: str) -> str:
 
 
 def finish(document: dict[Any, Any] | str) -> dict[Any, Any] | str:
-    """Mend what the generator leaves loose.
-
-    Beside ``oneOf`` it leaves the keys of the base schema, which would contradict it; it never says
-    that a request body must be there; and it knows nothing of problem documents.
-    """
-    if isinstance(document, str):
-        return document
-    document["components"]["schemas"]["Problem"] = PROBLEM_SCHEMA
-    for schema in document.get("components", {}).get("schemas", {}).values():
-        if "oneOf" in schema:
-            for stray in ("type", "properties", "additionalProperties", "required"):
-                schema.pop(stray, None)
-    for path in document.get("paths", {}).values():
-        for operation in path.values():
-            if not isinstance(operation, dict):
-                continue
-            operation["responses"] |= {"4XX": PROBLEM_ANSWER, "5XX": PROBLEM_ANSWER}
-            if "requestBody" in operation:
-                operation["requestBody"].setdefault("required", True)
-    return document
+    """Complete the JSON document; APIFlask passes YAML as text."""
+    return document if isinstance(document, str) else complete(document)

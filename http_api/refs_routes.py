@@ -66,7 +66,7 @@ class HistoryQuery(PageQuery):
     ref_name = text(1, 100, load_default=MAIN)
 
 
-class HistoryOut(PageOut):
+class CommitHistoryOut(PageOut):
     dataset_id = fields.Integer(required=True)
     ref_name = fields.String(required=True)
     commits = fields.List(fields.Nested(CommitOut), required=True)
@@ -169,7 +169,7 @@ def delete(dataset_id: int, ref: str) -> dict[str, str]:
 @blueprint.get("/history")
 @blueprint.auth_required(bearer)
 @blueprint.input(HistoryQuery, location="query", unknown=RAISE, arg_name="query")
-@blueprint.output(HistoryOut)
+@blueprint.output(CommitHistoryOut)
 @blueprint.doc(summary="Commits of a ref, newest first")
 def commits(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "read")

@@ -162,6 +162,17 @@ class MethodsOut(Schema):
     supported_operators = fields.List(fields.String(), required=True)
 
 
+class ResidualInfoOut(Schema):
+    residual_rows = fields.Integer(allow_none=True, required=True)
+    exported = fields.Boolean(required=True)
+
+
+class SampleMetadataOut(Schema):
+    sampling_summary = fields.Dict(required=True)
+    round_details = fields.List(fields.Dict(), required=True)
+    residual_info = fields.Nested(ResidualInfoOut, required=True)
+
+
 class SampleRowsOut(RowsOut):
     job_id = fields.String(required=True)
-    metadata = fields.Dict(required=True)
+    metadata = fields.Nested(SampleMetadataOut, required=True)

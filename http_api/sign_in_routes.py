@@ -56,7 +56,7 @@ def login(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-blueprint.post("/token")(login)
+blueprint.post("/token", endpoint="token")(login)
 
 
 @blueprint.post("/logout")

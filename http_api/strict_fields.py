@@ -8,11 +8,13 @@ are refused here, rather than failing deep inside.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
 LARGEST_INTEGER = 2**63 - 1
+SEED_TYPES = [{"type": "integer"}, {"type": "string"}, {"type": "null"}]
 
 
 def check_text(value: str) -> str:
@@ -81,6 +83,9 @@ class BoundedList(fields.List[Any]):
 
 class SeedField(fields.Field[int | str]):
     """A seed: a whole number or a text."""
+
+    def __init__(self, *, metadata: Mapping[str, Any], **options: Any) -> None:
+        super().__init__(metadata={**metadata, "anyOf": SEED_TYPES}, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | str:
         if isinstance(value, str) and value:
