@@ -12,23 +12,26 @@ from functools import partial
 
 import duckdb
 
+from import_engine.candidates import first_cells, ladder_of, late_cells, text_candidates
 from import_engine.encodings import TextFile
 from import_engine.errors import UnreadableFile, delimited_reason
 from import_engine.imported import ImportedTable
 from import_engine.line_ends import escapes_by_backslash, even_line_ends
-from import_engine.readings import ISO_DATE, NO_VALUE, TEXT, Reading, ladder
-from import_engine.sniffing import (
-    Dialect,
-    Findings,
-    rows_sql,
-    sniff,
-    sniff_within,
-)
+from import_engine.readings import ISO_DATE, Reading
+from import_engine.sniffing import Dialect, rows_sql, sniff, sniff_within
 from import_engine.text_columns import ColumnPlan
-from import_engine.text_tables import SAMPLE_ROWS, TextColumns, detect, write_text_table
+from import_engine.text_tables import (
+    SAMPLE_ROWS,
+    FoundColumns,
+    Ladders,
+    TextColumns,
+    detect,
+    write_text_table,
+)
 from import_engine.work import ImportWork, TextSource, read_as_utf8
 from parquet_tables.machine_faults import is_of_the_machine
 from parquet_tables.names import settle_names
+from parquet_tables.progress import Report, execute_watched, without_progress
 
 
 def import_delimited(work: ImportWork, file: TextSource, *, prefer_tab: bool) -> ImportedTable:
@@ -46,16 +49,16 @@ def _import_utf8(
     work: ImportWork, prefer_tab: bool, file: TextFile, notes: Sequence[str]
 ) -> ImportedTable:
     """Read it in the dialect that its start shows, or else in one that DuckDB's error hints at."""
-    findings = sniff(work.cursor, file, prefer_tab=prefer_tab)
+    dialect = sniff(work, file, prefer_tab=prefer_tab)
     try:
-        return _import_in_dialect(work, file, findings, notes)
+        return _import_in_dialect(work, file, dialect, notes)
     except duckdb.Error as error:
         if is_of_the_machine(error):
             raise
         message = str(error)
-        for other, dialect, note in _remedies(work, file, findings.dialect, message):
+        for other, remedy, note in _remedies(work, file, dialect, message):
             try:
-                found = sniff_within(work.cursor, other, dialect)
+                found = sniff_within(work, other, remedy)
                 return _import_in_dialect(work, other, found, [*notes, note])
             except duckdb.Error as another:
                 if is_of_the_machine(another):
@@ -80,22 +83,28 @@ def _remedies(
 
 
 def _import_in_dialect(
-    work: ImportWork, file: TextFile, findings: Findings, notes: Sequence[str]
+    work: ImportWork, file: TextFile, dialect: Dialect, notes: Sequence[str]
 ) -> ImportedTable:
-    dialect = findings.dialect
-    names, name_notes = _names(work.cursor, file, dialect)
+    names, name_notes = _names(work, file, dialect)
     cells = [f"c{i}" for i in range(dialect.columns)]
-    formats = (findings.date_format, findings.timestamp_format)
 
     def layout(_: Sequence[Reading], plans: Sequence[ColumnPlan]) -> TextColumns:
         date_format, days = _days(plans)
         source, params = rows_sql(file, dialect, days=days, date_format=date_format)
         return TextColumns(source, params, cells, days)
 
-    ladders = [(NO_VALUE, TEXT) if t == "VARCHAR" else ladder(t, *formats) for t in findings.types]
-    sampled = detect(work, layout, ladders, SAMPLE_ROWS, lambda _, text: work.report(0.0, text))
-    whole = [_over_all_rows(*each, *formats) for each in zip(sampled, ladders, strict=True)]
-    return write_text_table(work, layout, names, sampled, whole, [*notes, *name_notes])
+    report = without_progress(work.report)
+    known = first_cells(work, rows_sql(file, dialect), cells, report)
+    ladders = [ladder_of(each, text_candidates) for each in known]
+    sampled = detect(work, layout, ladders, SAMPLE_ROWS, report)
+
+    def late(columns: Sequence[int], report: Report) -> Ladders:
+        chosen = [cells[column] for column in columns]
+        known = late_cells(work, rows_sql(file, dialect), chosen, report)
+        return [ladder_of(each, text_candidates) for each in known]
+
+    found = FoundColumns(names, sampled, ladders, late)
+    return write_text_table(work, layout, found, [*notes, *name_notes])
 
 
 def _days(plans: Sequence[ColumnPlan]) -> tuple[str, frozenset[int]]:
@@ -112,24 +121,15 @@ def _days(plans: Sequence[ColumnPlan]) -> tuple[str, frozenset[int]]:
     return wanted, days
 
 
-def _over_all_rows(
-    plan: ColumnPlan,
-    rungs: Sequence[Reading],
-    date_format: str | None,
-    timestamp_format: str | None,
-) -> Sequence[Reading]:
-    """The rungs to try on all rows, knowing what the first rows fit."""
-    if plan.reading == NO_VALUE:
-        return ladder(None, date_format, timestamp_format)
-    return (TEXT,) if rungs[0] == NO_VALUE else rungs
-
-
 def _names(
-    cursor: duckdb.DuckDBPyConnection, file: TextFile, dialect: Dialect
+    work: ImportWork, file: TextFile, dialect: Dialect
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if not dialect.has_header:
         names, _ = settle_names([None] * dialect.columns)
         return names, ("The file has no header row; its columns are named by their place.",)
     source, params = rows_sql(file, dialect, header=False)
-    row = cursor.execute(f"SELECT * FROM {source} LIMIT 1", params).fetchone()
-    return settle_names(row or [None] * dialect.columns)
+    first = f"SELECT * FROM {source} LIMIT 1"
+    report = without_progress(work.report)
+    rows = execute_watched(work.cursor, first, params, report, "reading the header")
+    cells = rows[0] if rows else [None] * dialect.columns
+    return settle_names([None if cell is None else str(cell) for cell in cells])

@@ -4,14 +4,14 @@ Owns: which keys become columns, and how JSON values become values. Invariant: a
 is a column, whatever row it first appears in; nested values are kept as JSON text. Called by
 ``importer``.
 
-DuckDB 2.0 finds keys in a sample and leaves out, without a word, those that appear later. So the
-keys are collected over the whole file, and the types of the sample are checked as values are read.
+DuckDB 2.0 finds keys in a sample and leaves out, without a word, those that appear later; its time
+grows with the square of their number. So the keys are collected, and counted, over the whole file
+first, and the types of the first objects are checked as values are read.
 Numbers with a point are DOUBLEs, as JSON has them everywhere.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,19 +19,20 @@ from functools import partial
 
 import duckdb
 
+from import_engine.candidates import MISSING, first_cells, json_candidates, ladder_of, late_cells
 from import_engine.encodings import TextFile
 from import_engine.errors import UnreadableFile, json_reason
 from import_engine.imported import ImportedTable
-from import_engine.readings import TEXT, Reading, ladder
+from import_engine.readings import NO_VALUE_TEXTS, TEXT, WHOLE, Reading
 from import_engine.text_columns import ColumnPlan
-from import_engine.text_tables import TextColumns, write_text_table
+from import_engine.text_tables import FoundColumns, Ladders, TextColumns, write_text_table
 from import_engine.work import ImportWork, TextSource, read_as_utf8
 from parquet_tables.machine_faults import is_of_the_machine
 from parquet_tables.names import folded, settle_names
-from parquet_tables.progress import execute_watched, share_of
+from parquet_tables.progress import Report, execute_watched, share_of, without_progress
 from parquet_tables.quoting import quote_identifier, quote_text
 
-MOST_KEYS = 4_000
+MOST_COLUMNS = 4_000
 ORDERING_ROWS = 1_000
 """The objects whose keys' order is the columns' order."""
 
@@ -39,7 +40,6 @@ KEYS_SHARE = 0.3
 """The share of an import that collecting the keys takes."""
 
 _QUOTED_TYPES = ("DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
-_NUMBER_TYPES = ("BIGINT", "UBIGINT", "HUGEINT", "DOUBLE", "BOOLEAN")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,21 @@ def keys_sql(file: JsonFile) -> tuple[str, list[object]]:
     """Every key of every object, once; NULL stands for what isn't an object."""
     source, params = file.source(None)
     keys = "CASE WHEN json_type(json) = 'OBJECT' THEN json_keys(json) ELSE [NULL] END"
-    return f"SELECT DISTINCT unnest({keys}) AS key FROM {source}", params
+    most = MOST_COLUMNS + 1
+    return f"SELECT DISTINCT unnest({keys}) AS key FROM {source} LIMIT {most}", params
+
+
+def first_keys_sql(file: JsonFile) -> tuple[str, list[object]]:
+    """The keys of the first objects, each once, where it first is."""
+    source, params = file.source(None)
+    objects = f"SELECT json FROM {source} LIMIT {ORDERING_ROWS}"
+    lists = f"SELECT json_keys(json) AS keys, row_number() OVER () AS row FROM ({objects})"
+    places = f"SELECT unnest(keys) AS key, unnest(range(len(keys))) AS place, row FROM ({lists})"
+    return (
+        f"SELECT key FROM ({places}) GROUP BY key ORDER BY min(row * {10**9} + place) "
+        f"LIMIT {MOST_COLUMNS + 1}",
+        params,
+    )
 
 
 def layout(
@@ -120,22 +134,11 @@ def _import_utf8(
         raise UnreadableFile("The file isn't JSON: it starts with neither [ nor {.")
     file = JsonFile(text, "array" if start == b"[" else "newline_delimited" if lines else "auto")
     try:
-        found = _sampled_types(work.cursor, file)
         keys = _keys(work, file)
         names, name_notes = settle_names(keys)
-        ladders = [_ladder(found.get(key)) for key in keys]
-        nested = [
-            f'Column "{name}" holds nested values; they are kept as JSON text.'
-            for name, key in zip(names, keys, strict=True)
-            if re.match(r"STRUCT|MAP|.*\[\d*\]$", found.get(key, ""))
-        ]
+        columns, nested = _found_columns(_rest_of(work), file, keys, names)
         return write_text_table(
-            _rest_of(work),
-            partial(layout, file, keys),
-            names,
-            [ColumnPlan(rungs[0]) for rungs in ladders],
-            ladders,
-            [*notes, *name_notes, *nested],
+            _rest_of(work), partial(layout, file, keys), columns, [*notes, *name_notes, *nested]
         )
     except duckdb.Error as error:
         if is_of_the_machine(error):
@@ -143,47 +146,65 @@ def _import_utf8(
         raise UnreadableFile(json_reason(str(error))) from error
 
 
+def _found_columns(
+    work: ImportWork, file: JsonFile, keys: Sequence[str], names: Sequence[str]
+) -> tuple[FoundColumns, list[str]]:
+    """What the first objects show of the columns, and notes on those that hold nested values."""
+    raw = layout(file, keys, [WHOLE] * len(keys))
+    source = (raw.source, raw.params)
+    known = first_cells(work, source, raw.cells, without_progress(work.report))
+    ladders = [ladder_of(_with_value(each), json_candidates) for each in known]
+
+    def late(columns: Sequence[int], report: Report) -> Ladders:
+        # Missing words in quotes have no value either: they settle no type.
+        cells = [
+            f"CASE WHEN trim({cell}, '\" ') NOT IN ({NO_VALUE_TEXTS}) THEN {cell} END"
+            for cell in (raw.cells[column] for column in columns)
+        ]
+        chosen = late_cells(work, source, cells, report)
+        return [ladder_of(each, json_candidates) for each in chosen]
+
+    nested = [
+        f'Column "{name}" holds nested values; they are kept as JSON text.'
+        for name, each in zip(names, known, strict=True)
+        if any(cell.startswith(("{", "[")) for cell in each)
+    ]
+    plans = [ColumnPlan(rungs[0]) for rungs in ladders]
+    return FoundColumns(names, plans, ladders, late), nested
+
+
+def _with_value(cells: Sequence[str]) -> list[str]:
+    """The cells that aren't missing words in quotes."""
+    return [cell for cell in cells if cell.strip('" ') not in MISSING]
+
+
 def _rest_of(work: ImportWork) -> ImportWork:
     report = share_of(work.report, KEYS_SHARE, 1.0)
     return replace(work, report=report)
 
 
-def _sampled_types(cursor: duckdb.DuckDBPyConnection, file: JsonFile) -> dict[str, str]:
-    """Each key's type in DuckDB's sample; {} if it finds none."""
-    source, params = file.source("")
-    try:
-        described = cursor.execute(f"DESCRIBE SELECT * FROM {source}", params).fetchall()
-    except duckdb.Error as error:
-        if is_of_the_machine(error):
-            raise
-        return {}
-    return {name: type_ for name, type_, *_ in described}
-
-
 def _keys(work: ImportWork, file: JsonFile) -> tuple[str, ...]:
     """The keys of all objects: those of the first ones in their order, then the others by name."""
-    source, params = file.source(None)
-    first = f"SELECT json_keys(json) FROM {source} LIMIT {ORDERING_ROWS}"
-    lists = work.cursor.execute(first, params).fetchall()
-    known = dict.fromkeys(key for (keys_of_one,) in lists for key in keys_of_one or ())
+    sql, params = first_keys_sql(file)
+    report = without_progress(work.report)
+    first = execute_watched(work.cursor, sql, params, report, "collecting the keys")
+    known = [str(key) for (key,) in first]
+    _check_count(len(known))
     sql, params = keys_sql(file)
     report = share_of(work.report, 0.0, KEYS_SHARE)
     rows = execute_watched(work.cursor, sql, params, report, "collecting the keys")
-    keys = {row[0] for row in rows}
-    if None in keys:
+    found = {row[0] for row in rows}
+    if None in found:
         raise UnreadableFile("The file holds values that aren't objects; a row must be an object.")
-    if not keys:
+    if not found:
         raise UnreadableFile("The file holds no object with a key, so it has no column.")
-    if len(keys) > MOST_KEYS:
+    _check_count(len(found))
+    return (*known, *sorted(str(key) for key in found - set(known)))
+
+
+def _check_count(keys: int) -> None:
+    if keys > MOST_COLUMNS:
         raise UnreadableFile(
-            f"The objects have {len(keys):,} different keys; at most {MOST_KEYS:,} can be columns."
+            f"The objects have more than {MOST_COLUMNS:,} different keys, the most columns that a "
+            "table may have. Write them as rows of two columns, key and value."
         )
-    return (*known, *sorted(str(key) for key in keys - set(known)))
-
-
-def _ladder(type_: str | None) -> tuple[Reading, ...]:
-    if type_ in (None, '"NULL"'):
-        return ladder(None)
-    if type_ in (*_NUMBER_TYPES, *_QUOTED_TYPES):
-        return ladder(type_)
-    return (TEXT,)

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from import_engine.doubles import double_misfit
+from import_engine.doubles import NUMBER, double_misfit
 from parquet_tables.quoting import quote_text
 
 DATE_ORDERS = ("%Y-%m-%d", "%y-%m-%d", "%d-%m-%Y", "%d-%m-%y", "%m-%d-%Y", "%m-%d-%y")
@@ -103,6 +103,11 @@ class Reading:
             f"WHEN {self.misfit(cell, value)} THEN false ELSE true END"
         )
 
+    def may_fit(self, cell: str) -> bool:
+        """Whether the text of a cell has the form of this reading, which :meth:`fits` demands."""
+        pattern = format_pattern(self.format) if self.format else _FORMS.get(self.type)
+        return pattern is not None and re.fullmatch(pattern, cell) is not None
+
     def note(self, name: str) -> str | None:
         """What a person should know of this reading of the column ``name``."""
         if self.rounded:
@@ -133,52 +138,34 @@ _ISO_PATTERNS = {
     "TIMESTAMP WITH TIME ZONE": f"{_DAY}([ T]{_CLOCK}{_OFFSET})?",
 }
 
+_FORMS = {
+    **_ISO_PATTERNS,
+    "BOOLEAN": "(?i:true|false|t|f|yes|no)",
+    "BIGINT": r"-?\d{1,19}",
+    "DECIMAL(38,0)": r"-?\d{1,38}",
+    "DOUBLE": rf"(?i:{NUMBER}|-?(inf|infinity|nan))",
+}
+"""The forms of the types that aren't written in a format of their own."""
 
-def ladder(
-    type_: str | None, date_format: str | None = None, timestamp_format: str | None = None
-) -> tuple[Reading, ...]:
-    """The readings to try on a column, the narrowest first; the first that fits all cells is taken.
 
-    Parameters
-    ----------
-    type_ : str or None
-        What DuckDB found in its sample; None when no cell there had a value.
-    date_format, timestamp_format : str or None
-        The formats that DuckDB found, None for the ISO way.
+def ladder() -> tuple[Reading, ...]:
+    """Every reading, the narrowest first; the first that fits all cells of a column is taken.
 
-    Returns
-    -------
-    tuple of Reading
-        It ends with text, which fits everything. DuckDB widens in the same way: whole numbers to
-        longer ones, to DOUBLE, to text; a date to another way of writing it, to TIMESTAMP, to text.
+    It is one order for all columns, so that a type depends on the cells alone, not on their order.
+    A day, month and year that may be meant in several ways are taken as ``DATE_ORDERS`` has them.
     """
-    wholes = (WHOLE, LONG_WHOLE, *NUMBERS)
-    dates = tuple(_dates(date_format))
-    timestamps = tuple(_timestamps(timestamp_format))
-    rungs: tuple[Reading, ...] = ()
-    if type_ is None:
-        rungs = (
-            NO_VALUE,
-            Reading("BOOLEAN"),
-            *wholes,
-            Reading("TIME"),
-            *dates,
-            *timestamps,
-            INSTANT,
-        )
-    elif type_ in ("BIGINT", "INTEGER"):
-        rungs = wholes
-    elif type_ in ("HUGEINT", "UHUGEINT", "UBIGINT"):
-        rungs = wholes[1:]
-    elif type_ == "DOUBLE":
-        rungs = NUMBERS
-    elif type_ == "DATE":
-        rungs = (*dates, *timestamps, INSTANT)
-    elif type_ == "TIMESTAMP":
-        rungs = (*timestamps, INSTANT)
-    elif type_ in ("BOOLEAN", "TIME", INSTANT.type):
-        rungs = (Reading(type_),)
-    return (*rungs, TEXT)
+    return (
+        NO_VALUE,
+        Reading("BOOLEAN"),
+        WHOLE,
+        LONG_WHOLE,
+        *NUMBERS,
+        Reading("TIME"),
+        *(Reading("DATE", format_) for format_ in _date_formats()),
+        *(Reading("TIMESTAMP", format_) for format_ in _timestamp_formats()),
+        INSTANT,
+        TEXT,
+    )
 
 
 def out_of_years(type_: str, value: str) -> str:
@@ -201,20 +188,16 @@ def format_pattern(format_: str) -> str:
     return "".join(_DIRECTIVES.get(part) or re.escape(part) for part in parts)
 
 
-def _dates(first: str | None) -> Iterable[Reading]:
+def _date_formats() -> Iterable[str | None]:
+    """None is the ISO way."""
     formats = [f.replace("-", separator) for separator in SEPARATORS for f in DATE_ORDERS]
-    return _formatted("DATE", first, [None if f == ISO_DATE else f for f in formats])
+    return [None if f == ISO_DATE else f for f in formats]
 
 
-def _timestamps(first: str | None) -> Iterable[Reading]:
+def _timestamp_formats() -> Iterable[str | None]:
     days = [f.replace("-", separator) for separator in SEPARATORS for f in DATE_ORDERS]
     clocks = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
-    return _formatted("TIMESTAMP", first, [None, *(f"{d} {c}" for c in clocks for d in days)])
-
-
-def _formatted(type_: str, first: str | None, formats: list[str | None]) -> Iterable[Reading]:
-    start = None if first == ISO_DATE else first
-    return (Reading(type_, f) for f in dict.fromkeys([start, *formats]))
+    return [None, *(f"{day} {clock}" for clock in clocks for day in days)]
 
 
 def _matches(cell: str, pattern: str) -> str:

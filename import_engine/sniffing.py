@@ -1,6 +1,6 @@
 """How a delimited text file is written, found out from its start.
 
-Owns: the dialect (delimiter, quotes, header) and each column's first reading. Invariant: a dialect
+Owns: the dialect (delimiter, quotes, header, number of columns). Invariant: a dialect
 never skips a line, drops or merges a column, or takes a comment for one; what doesn't fit it is an
 error at a line. Called by ``delimited``.
 
@@ -21,7 +21,9 @@ import duckdb
 
 from import_engine.encodings import TextFile
 from import_engine.readings import ISO_DATE, NO_VALUE_TEXTS
+from import_engine.work import ImportWork
 from parquet_tables.machine_faults import is_of_the_machine
+from parquet_tables.progress import execute_watched, without_progress
 from parquet_tables.quoting import quote_text
 
 DELIMITERS = (",", "\t", ";", "|")
@@ -55,16 +57,6 @@ class Dialect:
     blank_lines: int = 0
 
 
-@dataclass(frozen=True)
-class Findings:
-    """What is found at a file's start: a dialect, each column's type (None: unknown), formats."""
-
-    dialect: Dialect
-    types: tuple[str | None, ...]
-    date_format: str | None = None
-    timestamp_format: str | None = None
-
-
 def sniff_sql(file: TextFile, dialect: Dialect | None) -> tuple[str, list[object]]:
     """The statement that asks DuckDB for a dialect, within a given one where there is one."""
     options = [
@@ -76,7 +68,7 @@ def sniff_sql(file: TextFile, dialect: Dialect | None) -> tuple[str, list[object
     ]
     if dialect:
         options += ["comment = ''", *_dialect_options(dialect)]
-    columns = "Delimiter, Quote, Escape, HasHeader, Columns, DateFormat, TimestampFormat"
+    columns = "Delimiter, Quote, Escape, HasHeader, len(Columns)"
     return f"SELECT {columns} FROM sniff_csv(?, {', '.join(options)})", [str(file.path)]
 
 
@@ -114,33 +106,27 @@ def rows_sql(
     return f"read_csv(?, {', '.join(options)})", [str(file.path)]
 
 
-def sniff(cursor: duckdb.DuckDBPyConnection, file: TextFile, *, prefer_tab: bool) -> Findings:
-    """Find a file's dialect and its columns' types in its first rows."""
-    free = _ask(cursor, file, None)
+def sniff(work: ImportWork, file: TextFile, *, prefer_tab: bool) -> Dialect:
+    """Find a file's dialect in its first rows."""
+    free = _ask(work, file, None)
     blank_lines, first_line = _first_line(file)
-    dialect = _settle_dialect(free.dialect if free else None, first_line, prefer_tab=prefer_tab)
-    if free and free.dialect.quote == "'" and _apostrophes_enclose(file, dialect.delimiter):
+    dialect = _settle_dialect(free, first_line, prefer_tab=prefer_tab)
+    if free and free.quote == "'" and _apostrophes_enclose(file, dialect.delimiter):
         dialect = replace(dialect, quote="'", escape="'")
-    return sniff_within(cursor, file, replace(dialect, blank_lines=blank_lines))
+    return sniff_within(work, file, replace(dialect, blank_lines=blank_lines))
 
 
-def sniff_within(cursor: duckdb.DuckDBPyConnection, file: TextFile, dialect: Dialect) -> Findings:
-    """Find the header and the columns' types, the delimiter and quotes being settled.
+def sniff_within(work: ImportWork, file: TextFile, dialect: Dialect) -> Dialect:
+    """Find the header and the number of columns, the delimiter and quotes being settled.
 
-    Returns
-    -------
-    Findings
-        Where the rows don't fit the dialect, as many columns as the first row has values: reading
-        by it tells the line that doesn't fit.
+    Where the rows don't fit the dialect, it has as many columns as the first row has values:
+    reading by it tells the line that doesn't fit.
     """
-    pinned = _ask(cursor, file, dialect)
+    pinned = _ask(work, file, dialect)
     if pinned:
-        settled = replace(
-            dialect, has_header=pinned.dialect.has_header, columns=pinned.dialect.columns
-        )
-        return replace(pinned, dialect=settled)
+        return replace(dialect, has_header=pinned.has_header, columns=pinned.columns)
     width = max(1, len(_split(_first_line(file)[1], dialect)))
-    return Findings(replace(dialect, columns=width), (None,) * width)
+    return replace(dialect, columns=width)
 
 
 def _settle_dialect(found: Dialect | None, first_line: str, *, prefer_tab: bool) -> Dialect:
@@ -176,21 +162,25 @@ def _apostrophes_enclose(file: TextFile, delimiter: str) -> bool:
     return enclosed > 0
 
 
-def _ask(
-    cursor: duckdb.DuckDBPyConnection, file: TextFile, dialect: Dialect | None
-) -> Findings | None:
+def _ask(work: ImportWork, file: TextFile, dialect: Dialect | None) -> Dialect | None:
+    sql, params = sniff_sql(file, dialect)
+    report = without_progress(work.report)
     try:
-        row = cursor.execute(*sniff_sql(file, dialect)).fetchone()
+        rows = execute_watched(work.cursor, sql, params, report, "finding the delimiter")
     except duckdb.Error as error:
         if is_of_the_machine(error) or "Invalid unicode" in str(error):
             raise
         return None
-    if row is None:
+    if not rows:
         return None
-    delimiter, quote, escape, has_header, columns, date_format, timestamp_format = row
-    found = Dialect(delimiter, _character(quote), _character(escape), has_header, len(columns))
-    types = tuple(column["type"] for column in columns)
-    return Findings(found, types, date_format, timestamp_format)
+    delimiter, quote, escape, has_header, columns = rows[0]
+    return Dialect(
+        str(delimiter),
+        _character(str(quote)),
+        _character(str(escape)),
+        bool(has_header),
+        int(str(columns)),
+    )
 
 
 def _dialect_options(dialect: Dialect) -> list[str]:

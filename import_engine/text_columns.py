@@ -15,6 +15,9 @@ from parquet_tables.quoting import quote_identifier, quote_text
 
 _WORDS = ", ".join(quote_text(word) for word in MISSING_WORDS)
 
+SHOWN_CHARACTERS = 400
+"""Of a cell whose form is looked at; every form shows within."""
+
 MISFIT = "a value does not fit its column"
 """The error of :func:`values_sql`'s guard."""
 
@@ -56,6 +59,19 @@ class Fit:
 def tidied_sql(column: str) -> str:
     """The SQL of a cell as a reading that isn't text sees it."""
     return f"CASE WHEN trim({column}) IN ({NO_VALUE_TEXTS}) THEN NULL ELSE trim({column}) END"
+
+
+def first_cells_sql(source: str, columns: Sequence[str], limit: int) -> str:
+    """Ask for the cells of the first rows, cut. DuckDB 2.0 plans 3,000 longer terms in 90 s."""
+    cells = ", ".join(f"left({column}, {SHOWN_CHARACTERS})" for column in columns)
+    return f"SELECT {cells} FROM {source} LIMIT {limit:d}"
+
+
+def any_cells_sql(source: str, columns: Sequence[str]) -> str:
+    """Ask for one cell with a value of each column, from any row."""
+    cells = (f"left({tidied_sql(column)}, {SHOWN_CHARACTERS})" for column in columns)
+    wanted = ", ".join(f"any_value({cell})" for cell in cells)
+    return f"SELECT {wanted} FROM {source}"
 
 
 def detection_sql(

@@ -96,15 +96,41 @@ def _ask(
     return found
 
 
+@dataclass(frozen=True)
+class FoundColumns:
+    """What a file's first rows show of its columns.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The settled names.
+    plans : sequence of ColumnPlan
+        The narrowest readings that fit the first rows.
+    ladders : sequence of sequence of Reading
+        The readings that may fit all rows.
+    late : callable
+        Gives the ladders of columns without a value in the first rows, by later ones.
+    """
+
+    names: Sequence[str]
+    plans: Sequence[ColumnPlan]
+    ladders: Ladders
+    late: Callable[[Sequence[int], Report], Ladders]
+
+    def over_all_rows(self, report: Report) -> list[Sequence[Reading]]:
+        """The readings that may fit, those of late columns too."""
+        open_columns = [i for i, plan in enumerate(self.plans) if plan.reading == NO_VALUE]
+        ladders = list(self.ladders)
+        if open_columns:
+            for column, rungs in zip(open_columns, self.late(open_columns, report), strict=True):
+                ladders[column] = rungs
+        return ladders
+
+
 def write_text_table(
-    work: ImportWork,
-    layout: Layout,
-    names: Sequence[str],
-    plans: Sequence[ColumnPlan],
-    ladders: Ladders,
-    notes: Sequence[str],
+    work: ImportWork, layout: Layout, found: FoundColumns, notes: Sequence[str]
 ) -> ImportedTable:
-    """Write a table by ``plans`` or, where a value doesn't fit them, by what all rows fit.
+    """Write a table by the found plans or, where a value doesn't fit them, by what all rows fit.
 
     Parameters
     ----------
@@ -112,17 +138,15 @@ def write_text_table(
         The import.
     layout : Layout
         Where the cells come from.
-    names : sequence of str
-        The settled column names.
-    plans : sequence of ColumnPlan
-        What the first rows fit.
-    ladders : sequence of sequence of Reading
-        For each column, the readings to try on all rows.
+    found : FoundColumns
+        What the first rows show.
     notes : sequence of str
         What has been noted so far.
     """
 
-    def write(final: Sequence[ColumnPlan], report: Report) -> ImportedTable:
+    names = found.names
+
+    def write(final: Sequence[ColumnPlan], ladders: Ladders, report: Report) -> ImportedTable:
         columns = layout([plan.reading for plan in final], final)
         table = write_table(
             work.cursor,
@@ -140,14 +164,16 @@ def write_text_table(
 
     reached = Reached(work.report)
     try:
-        return write(plans, reached)
+        return write(found.plans, found.ladders, reached)
     except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
         if not _is_misfit(error):
             raise
     start = reached.fraction
     middle = start + (1 - start) * DETECTING_SHARE
-    whole = detect(work, layout, ladders, None, share_of(work.report, start, middle))
-    return write(whole, share_of(work.report, middle, 1.0))
+    detecting = share_of(work.report, start, middle)
+    ladders = found.over_all_rows(share_of(detecting, 0.0, 0.2))
+    whole = detect(work, layout, ladders, None, share_of(detecting, 0.2, 1.0))
+    return write(whole, ladders, share_of(work.report, middle, 1.0))
 
 
 def _is_misfit(error: duckdb.Error) -> bool:

@@ -27,6 +27,11 @@ def share_of(report: Report, start: float, end: float) -> Report:
     return lambda fraction, message: report(start + (end - start) * fraction, message)
 
 
+def without_progress(report: Report) -> Report:
+    """A report for a step too short for progress of its own: it can still be stopped."""
+    return lambda _, message: report(0.0, message)
+
+
 def growing(report: Report) -> Report:
     """A report that never goes back: steps that can't tell their parts may report from 0 again."""
     best = 0.0
