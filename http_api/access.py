@@ -8,10 +8,10 @@ that isn't there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from apiflask import HTTPTokenAuth
 from apiflask.exceptions import HTTPError
@@ -48,6 +48,8 @@ class BearerOrSession(HTTPTokenAuth):
 
 
 bearer = BearerOrSession(scheme="Bearer", description="A token of POST /api/users/login.")
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 SERVICE = "jobsvc.service"
 HOLDERS = "jobsvc.token_holders"
@@ -87,11 +89,23 @@ def _holder(token: str) -> TokenHolder | None:
     if not token:
         return None
     holder = _holder_of(token)
-    if holder is not None and holder.scope == "read" and request.method not in ("GET", "HEAD"):
+    if holder is not None and holder.scope == "read" and not _only_reads():
         raise Forbidden("This token may only read. Use one with the scope write.")
     if holder is not None:
         log_context.add(user_id=holder.user.id)
     return holder
+
+
+def reads(view: View) -> View:
+    """Mark a view that changes nothing, whatever its method, so that a read token may ask it."""
+    view.__dict__["only_reads"] = True
+    return view
+
+
+def _only_reads() -> bool:
+    """Whether the present request changes nothing."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return request.method in ("GET", "HEAD") or hasattr(view, "only_reads")
 
 
 @dataclass(frozen=True)

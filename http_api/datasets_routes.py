@@ -117,7 +117,7 @@ def one(dataset_id: int) -> Any:
 def change(dataset_id: int, given: dict[str, Any]) -> Any:
     dataset_for(dataset_id, "write")
     with writing() as tx:
-        change_dataset(
+        changed = change_dataset(
             tx,
             dataset_id,
             user(),
@@ -126,12 +126,12 @@ def change(dataset_id: int, given: dict[str, Any]) -> Any:
             tags=given.get("tags"),
             clock=service().clock,
         )
-        if given:
+        if changed:
             audit(
                 tx,
                 "dataset_changed",
                 dataset_id=dataset_id,
-                changed=sorted(given),
+                changed=sorted(changed),
                 name=given.get("name"),
             )
         return get_dataset(tx, dataset_id, user())

@@ -8,7 +8,7 @@ from apiflask import APIBlueprint, Schema
 from flask import Response, jsonify
 from marshmallow import RAISE, ValidationError, fields, validate, validates_schema
 
-from http_api.access import bearer, dataset_for, job_for, service
+from http_api.access import bearer, dataset_for, job_for, reads, service
 from http_api.finished_jobs import completed
 from http_api.job_schemas import JobAcceptedOut, priority_field
 from http_api.problems import InvalidRequest
@@ -136,7 +136,7 @@ class ResultOut(RowsOut):
 )
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset = dataset_for(dataset_id, "write")
-    by = submission(given.pop("priority"))
+    by = submission(given.pop("priority"), body=given)
     other = given.pop("compare_to", None)
     if given.get("sql") is None:
         compare_to = None if other is None else CompareTo(**other)
@@ -155,6 +155,7 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 @blueprint.doc(
     summary="The first rows of a SELECT, at once", description="Makes no job and no commit."
 )
+@reads
 def query(dataset_id: int, given: dict[str, Any]) -> Response:
     dataset_for(dataset_id, "read")
     with query_slot():

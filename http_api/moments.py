@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from marshmallow import ValidationError
 
 from http_api.strict_fields import StrictString
 from storage.clock import timestamp
+
+DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}")
 
 
 class Moment(StrictString):
@@ -24,3 +27,16 @@ class Moment(StrictString):
             raise ValidationError(
                 f'Must be a time such as 2025-07-07T02:45:47+00:00, not "{given[:50]}".'
             ) from None
+
+
+class EndOfSpan(Moment):
+    """The time before which something happened; a day without a time belongs to the span."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        moment = super()._deserialize(value, attr, data, **kwargs)
+        if not DAY.fullmatch(str(value)):
+            return moment
+        try:
+            return timestamp(datetime.fromisoformat(moment) + timedelta(days=1))
+        except OverflowError:
+            return moment

@@ -13,7 +13,8 @@ from typing import Any
 from apiflask import APIFlask
 from apispec.ext.marshmallow.common import make_schema_key, resolve_schema_instance
 from apispec_oneofschema import MarshmallowPlugin
-from flask import Response, request, send_from_directory
+from flask import Request, Response, request, send_from_directory
+from werkzeug.routing import MapAdapter
 
 from http_api.openapi_completion import complete
 
@@ -25,6 +26,17 @@ class DocumentedApp(APIFlask):
 
     def __init__(self, **options: Any) -> None:
         super().__init__("http_api", spec_plugins=[MarshmallowPlugin()], **options)
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Match an address with a trailing slash as the one without.
+
+        Werkzeug does so by itself, but not behind a part that may hold slashes, as a table's key.
+        """
+        if request is not None:
+            path = request.environ["PATH_INFO"]
+            if len(path) > 1 and path.endswith("/"):
+                request.environ["PATH_INFO"] = path[:-1]
+        return super().create_url_adapter(request)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """No view here is a coroutine, and looking costs seven inspections a request."""

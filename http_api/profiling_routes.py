@@ -50,7 +50,7 @@ class AnalysisQuery(StrictQuery):
 )
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset = dataset_for(dataset_id, "write")
-    by = submission(given.pop("priority"))
+    by = submission(given.pop("priority"), body=given)
     request = ProfilingRequest(**{**given, "columns": tuple(given["columns"])})
     job = submit_profiling(service(), by, dataset, request)
     return {"job_id": job.id, "status": job.status, "message": "Profiling job created"}

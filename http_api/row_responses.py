@@ -157,9 +157,9 @@ def download(source: RowSource, table: OpenTable, query: dict[str, Any], name: s
         tell_download(source, query)
         size_bytes = path.stat().st_size
         file = path.open("rb")  # stays readable after its folder is gone
-    answer = send_file(
-        file, mimetype=MEDIA_TYPES[kind], as_attachment=True, download_name=f"{name}.{kind}"
-    )
+    # Unconditional: the rows are read anew for each request, so no part of a file can be asked for.
+    answer = send_file(file, as_attachment=True, download_name=f"{name}.{kind}", conditional=False)
+    answer.headers["Content-Type"] = MEDIA_TYPES[kind]
     answer.content_length = size_bytes
     answer.headers["Cache-Control"] = "no-store"  # Flask's own "no-cache" lets browsers keep it
     return answer

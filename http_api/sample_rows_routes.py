@@ -80,7 +80,10 @@ def data(job_id: str, query: dict[str, Any]) -> Response:
     if key == RESIDUAL and own_key != RESIDUAL:
         return _rows(job, RESIDUAL, key, query)
     if key not in (PRIMARY, SAMPLE, own_key):
-        raise NotFound(f'The job has no table "{key}". There are: {SAMPLE}, {own_key}, {RESIDUAL}.')
+        keys = dict.fromkeys((SAMPLE, own_key))
+        if job.run_parameters["export_residual"]:
+            keys[RESIDUAL] = None
+        raise NotFound(f'The job has no table "{key}". There are: {", ".join(keys)}.')
     return _rows(job, SAMPLE, key, query)
 
 

@@ -9,7 +9,7 @@ from marshmallow import RAISE, fields, validate
 
 from http_api.access import bearer, dataset_for, require_role, service, user
 from http_api.job_schemas import JobInListOut
-from http_api.moments import Moment
+from http_api.moments import EndOfSpan, Moment
 from http_api.sampling_schemas import SeededRoundOut
 from http_api.strict_fields import QueryList
 from http_api.strict_schemas import PageOut, PageQuery, text
@@ -25,7 +25,9 @@ class HistoryQuery(PageQuery):
     ref_name = text(1, 100, metadata={"description": "The ref that was drawn from."})
     status = QueryList(validate=validate.ContainsOnly(STATUSES))
     start_date = Moment()
-    end_date = Moment()
+    end_date = EndOfSpan(
+        metadata={"description": "A day is included; a time, and what is later, is not."}
+    )
 
 
 class DrawOut(JobInListOut):

@@ -7,7 +7,7 @@ from typing import Any
 from apiflask import APIBlueprint, Schema
 from marshmallow import fields
 
-from http_api.access import bearer, dataset_for, service
+from http_api.access import bearer, dataset_for, reads, service
 from http_api.job_schemas import JobAcceptedOut
 from http_api.row_reads import RowSource, tell_draw_at_once, tell_view
 from http_api.sampling_schemas import (
@@ -97,7 +97,7 @@ class ColumnSamplesOut(Schema):
 )
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset = dataset_for(dataset_id, "write")
-    by = submission(given.pop("priority"))
+    by = submission(given.pop("priority"), body=given)
     job = submit_sampling(service(), by, dataset, SamplingRequest(**given))
     return {
         "job_id": job.id,
@@ -115,6 +115,7 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     description="The body of a job; eligible rows, allocation, warnings, and whether its name is "
     "free; draws nothing.",
 )
+@reads
 def plan_of(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "read")
     del given["priority"]  # taken as in a job's body; a plan doesn't wait
@@ -128,6 +129,7 @@ def plan_of(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 @blueprint.doc(
     summary="Draw up to 10,000 rows at once", description="One round; makes no job and no commit."
 )
+@reads
 def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "read")
     drawn = draw_at_once(service(), dataset_id, SamplingRequest(**given))
@@ -143,6 +145,7 @@ def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     summary="A filter in both of its shapes, and how many rows pass it",
     description="What a form needs that edits an expression and conditions side by side.",
 )
+@reads
 def filters(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "read")
     table = open_table(service(), dataset_id, given["source_ref"], given.get("table_key"))
@@ -158,6 +161,7 @@ def filters(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     description="The most frequent first. Of a table with more than a million rows, a million are "
     "looked at; `complete` tells whether these are all values.",
 )
+@reads
 def column_samples(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "read")
     most = given.get("sample_size") or given.get("samples_per_column") or DEFAULT_VALUES

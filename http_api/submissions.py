@@ -1,13 +1,17 @@
 """Who asks for a job and how, and the header ``Idempotency-Key`` on such requests.
 
-A request is the same when its path and its body are. Where an id in a path may be shortened, the
-path with the whole id counts.
+A request is the same when its path and the meaning of its body are: the order of keys, defaults
+that are given or left out, and aliases make no difference. Where an id in a path may be shortened,
+the path with the whole id counts.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from flask import request
 
@@ -23,10 +27,17 @@ LONGEST = 255
 
 
 def submission(
-    priority: Priority, *parts: str, file: Path | None = None, path: str | None = None
+    priority: Priority,
+    *parts: str,
+    body: Mapping[str, Any] | None = None,
+    file: Path | None = None,
+    path: str | None = None,
 ) -> Submission:
     """The present request as one for a job; the others are those of its key."""
-    key = _idempotency_key(request.path if path is None else path, *parts, file=file)
+    meaning = json.dumps(body, sort_keys=True)
+    key = _idempotency_key(
+        request.path if path is None else path, priority, meaning, *parts, file=file
+    )
     return Submission(user(), priority, key, origin(), authority())
 
 
@@ -38,7 +49,7 @@ def _idempotency_key(path: str, *parts: str, file: Path | None = None) -> Idempo
     path : str
         The request's, with whole ids.
     parts : str
-        What the body says, where it isn't JSON.
+        What the body says.
     file : Path or None
         An uploaded file, whose content belongs to the request.
 
@@ -57,9 +68,7 @@ def _idempotency_key(path: str, *parts: str, file: Path | None = None) -> Idempo
     digest = hashlib.sha256()
     for part in (path.rstrip("/"), *parts):
         digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
-    if file is None:
-        digest.update(request.get_data(cache=True))
-    else:
+    if file is not None:
         with file.open("rb") as content:
             digest.update(hashlib.file_digest(content, "sha256").digest())
     return IdempotencyKey(key, digest.hexdigest())

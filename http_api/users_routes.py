@@ -136,7 +136,7 @@ def patch_user(user_id: int, given: dict[str, Any]) -> Any:
     with writing() as tx:
         before = get_user(tx, user_id)
         changed = change_user(tx, user_id, role_name=role_name, password_hash=password_hash)
-        if role_name is not None:
+        if role_name not in (None, before.role_name):
             audit(
                 tx,
                 "user_changed",

@@ -10,7 +10,6 @@ from typing import Any
 
 from job_runner.open_tables import choose_key, open_commit, table_files
 from job_runner.service import Service
-from parquet_tables.tables import Column, TableFiles
 from parquet_tables.values import frequent_values
 from storage.commits import Commit
 from storage.manifests import StoredTable
@@ -36,11 +35,13 @@ def column_values(
     """
     with service.database.read() as tx:
         commit = open_commit(tx, dataset_id, source_ref)
-    key = choose_key(commit, table_key)
+    key = _key(commit, table_key, names)
     samples: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
     for name in names:
-        table, column = _table_and_column(service, commit, key, name)
+        stored, own_name = _table_and_name(commit, key, name)
+        table = table_files(service, stored)
+        column = table.column(own_name)
         with service.parquet.cursor(table) as cursor:
             found = frequent_values(cursor, table, column, most)
         samples[name] = list(found.values)
@@ -55,18 +56,25 @@ def column_values(
     }
 
 
-def _table_and_column(
-    service: Service, commit: Commit, key: str, name: str
-) -> tuple[TableFiles, Column]:
+def _key(commit: Commit, table_key: str | None, names: list[str]) -> str:
+    """The table for names without a sheet; that of the first name where all have one."""
+    sheets = [_sheet_of(commit, name) for name in names]
+    if table_key is None and sheets[0] is not None and all(sheets):
+        return sheets[0].key
+    return choose_key(commit, table_key)
+
+
+def _sheet_of(commit: Commit, name: str) -> StoredTable | None:
+    """The table whose key, with a colon, a name begins with: of several the longest key."""
+    found = [one for one in commit.manifest.tables if name.startswith(f"{one.key}:")]
+    return max(found, key=lambda one: len(one.key), default=None)
+
+
+def _table_and_name(commit: Commit, key: str, name: str) -> tuple[StoredTable, str]:
+    """The table of a column and the column's name in it."""
     stored = commit.manifest.table(key)
-    if not _has(stored, name) and ":" in name:
-        for other in commit.manifest.tables:
-            if name.startswith(f"{other.key}:"):
-                rest = name.removeprefix(f"{other.key}:")
-                table = table_files(service, other)
-                return table, table.column(rest)
-    table = table_files(service, stored)
-    return table, table.column(name)
+    sheet = None if _has(stored, name) else _sheet_of(commit, name)
+    return (stored, name) if sheet is None else (sheet, name.removeprefix(f"{sheet.key}:"))
 
 
 def _has(stored: StoredTable, name: str) -> bool:

@@ -8,6 +8,7 @@ everything that isn't a number, a truth value or a moment.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -93,13 +94,15 @@ def _text(value: Any) -> str:
 
 
 def harmless_columns(columns: Sequence[Column]) -> str:
-    """The SELECT list of a table ``t`` in which a text like a formula gets an apostrophe."""
+    """The SELECT list of a table ``t`` whose texts and names like formulas get an apostrophe."""
     return ", ".join(_harmless(column) for column in columns)
 
 
 def _harmless(column: Column) -> str:
     name = quote_identifier(column.name)
+    is_risky = re.match(FORMULA_STARTS, column.name) is not None
+    shown = quote_identifier(f"'{column.name}") if is_risky else name
     if column.type != "VARCHAR":
-        return f"t.{name}"
+        return f"t.{name} AS {shown}"
     risky = f"regexp_matches(t.{name}, '{FORMULA_STARTS}')"
-    return f"CASE WHEN {risky} THEN '''' || t.{name} ELSE t.{name} END AS {name}"
+    return f"CASE WHEN {risky} THEN '''' || t.{name} ELSE t.{name} END AS {shown}"

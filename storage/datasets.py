@@ -158,14 +158,32 @@ def change_dataset(
     description: str | None,
     tags: Sequence[str] | None,
     clock: Clock,
-) -> None:
+) -> list[str]:
     """Change what is given; None leaves a field as it is.
+
+    Returns
+    -------
+    list of str
+        The names of the fields that have another value now; without any nothing is written.
 
     Raises
     ------
     Conflict
         Its maker has another dataset of that name, which the viewer can see.
     """
+    before = get_dataset(tx, dataset_id, viewer)
+    given = {
+        "name": name,
+        "description": description,
+        "tags": None if tags is None else tuple(tags),
+    }
+    changed = [
+        field
+        for field, value in given.items()
+        if value is not None and value != getattr(before, field)
+    ]
+    if not changed:
+        return []
     if name is not None and _has_namesake(tx, viewer, name, dataset_id=dataset_id):
         raise Conflict(f'There is a dataset named "{name}" already.', loc=("name",))
     run(
@@ -177,6 +195,7 @@ def change_dataset(
         tags=None if tags is None else json.dumps(list(tags), ensure_ascii=False),
         now=timestamp(clock()),
     ).fetchall()
+    return changed
 
 
 def remove_dataset(tx: Transaction, dataset_id: int, clock: Clock) -> None:

@@ -14,7 +14,7 @@ from storage.users import User
 from tests.contract.permission_scene import Scene, numbers
 
 SEE = (200, 404, 200, 200, 200, 200, 200)
-READ_BY_POST = (200, 404, 200, 200, 200, 200, 403)
+READ_BY_POST = (200, 404, 200, 200, 200, 200, 200)
 WRITE = (403, 404, 403, 200, 200, 200, 403)
 OWN = (403, 404, 403, 403, 200, 200, 403)
 MAKE = (403, 200, 200, 200, 200, 200, 403)
