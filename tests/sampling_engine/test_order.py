@@ -47,6 +47,38 @@ def test_order_is_a_permutation_of_all_ranks() -> None:
     assert (np.sort(order.rank(everything)) == everything).all()
 
 
+def test_ranks_of_62_bits_are_the_known_ones(workshop: Workshop) -> None:
+    order = SeededOrder(400_000, 42, 62)
+    ordinals = np.array([0, 1, 2, 17, 336_775])
+    known = [
+        1603393778942573867,
+        3227275163367357909,
+        3025013327142687244,
+        767741588850359571,
+        3337272768645913212,
+    ]
+    assert order.rank(ordinals).tolist() == known
+    assert order.ordinal(np.array(known)).tolist() == ordinals.tolist()
+    assert [plain_draw.rank_of(at, 0, 42, bits=62) for at in ordinals.tolist()] == known
+    steps, ranked = rank_steps(order, "given_rows", [])
+    with workshop.database.cursor() as cursor:
+        cursor.register("given_rows", {"ordinal": ordinals})
+        sql = f"WITH {', '.join(steps)} SELECT rank FROM {ranked} ORDER BY ordinal"
+        assert cursor.execute(sql).fetchnumpy()["rank"].tolist() == known
+
+
+@pytest.mark.parametrize("width", [None, 62])
+@pytest.mark.parametrize("limit", [0, 1, 4_321, 1 << 16, 1 << 55, 1 << 62])
+def test_rows_of_low_rank_are_those_of_all_ranks(width: int | None, limit: int) -> None:
+    order = SeededOrder(200_000, "low", width)
+    limit = min(limit, order.size)
+    ordinals, ranks = order.ranked_below(3, 180_001, limit)
+    everything = np.arange(3, 180_001)
+    below = order.rank(everything) < limit
+    assert (ordinals == everything[below]).all()
+    assert (ranks == order.rank(everything)[below]).all()
+
+
 @given(rows=st.integers(1, 1 << 62), seed=SEEDS, data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_rank_is_undone_by_ordinal_and_agrees_with_plain_integers(
