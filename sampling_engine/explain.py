@@ -104,8 +104,8 @@ def _drawn(state: DrawState, finished: FinishedRound, place: int) -> Verdict:
     if isinstance(finished.draw, WeightedRound):
         ordinals = chosen.ordinals[place : place + 1]
         rank = int(finished.draw.pareto(state).order.rank(ordinals)[0])
-        certain = place < len(finished.draw.certain.ordinals)
-        more = " Its weight makes it certain." if certain else ""
+        is_take_all = place < len(finished.draw.take_all.ordinals)
+        more = " Its weight makes it a take-all row." if is_take_all else ""
         return replace(base, outcome="drawn", rank=rank, reason=reason + more)
     return replace(base, outcome="drawn")
 
@@ -165,11 +165,12 @@ def _too_late(
     if not len(found.keys):
         reason = "Its weight is NULL, NaN or 0, so it can't be drawn."
         return replace(base, outcome="no_weight", reason=reason)
-    chance = float(pareto.probabilities(found.units)[0])
+    probability = float(draw.inclusion_probabilities(state, found.units)[0])
     chosen = finished.rows.chosen
     last = pareto.look_up(state, chosen.ordinals[-1:], chosen.ranks[-1:])
     after = f", after the last one taken, {last.keys[0]:.6g}" if len(last.keys) else ""
     reason = (
-        f"Its chance was {chance:.6g}; its place in the Pareto order is {found.keys[0]:.6g}{after}."
+        f"Its inclusion probability was {probability:.6g}; its key in the Pareto order is "
+        f"{found.keys[0]:.6g}{after}."
     )
     return replace(base, reason=reason, rank=int(ranks[0]))

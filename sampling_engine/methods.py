@@ -186,8 +186,9 @@ METHODS = (
     ),
     MethodDescription(
         "weighted",
-        "A row's chance is in proportion to its weight (Pareto sampling); rows whose chance would "
-        "reach 1 are always drawn. Rows whose weight is NULL, NaN or 0 are never drawn.",
+        "A row's inclusion probability is in proportion to its weight, nearly so in small samples "
+        "(Pareto sampling); rows whose probability would reach 1 are always drawn. Rows whose "
+        "weight is NULL, NaN or 0 are never drawn.",
         (
             replace(SAMPLE_SIZE, required=True),
             Parameter(

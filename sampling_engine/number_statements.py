@@ -135,12 +135,31 @@ def rows_of_units(
     )
 
 
+SIZE_GROUPS_PER_OCTAVE = 128
+
+
+def unit_groups(
+    table: TableFiles, units: Units, row_filter: RowFilter | None, rows: str | None, below: int
+) -> Statement:
+    """Rows of fewer than ``below`` units, grouped by size: the group, its rows, their units.
+
+    A group's largest size is 2^(1/128) times its smallest at the most, 0.5 % more.
+    """
+    source, params = rows_among(table, f"{units.sql()} AS v", row_filter, rows)
+    return (
+        f"SELECT CAST(floor(log2(v) * {SIZE_GROUPS_PER_OCTAVE}) AS INTEGER) AS size_group, "
+        f"count(*), sum(v) FROM ({source}) WHERE v > 0 AND v < CAST(? AS HUGEINT) "
+        "GROUP BY size_group",
+        [*params, below],
+    )
+
+
 def scan_units(
     table: TableFiles,
     units: Units,
     row_filter: RowFilter | None,
     order: SeededOrder,
-    chance: float,
+    target_per_unit: float,
     below: int,
     largest_key: float,
 ) -> Statement:
@@ -150,8 +169,8 @@ def scan_units(
 
     Parameters
     ----------
-    chance : float
-        Of one unit.
+    target_per_unit : float
+        Target probability of one unit.
     below : int
         Rows of so many units or more are not looked at.
     largest_key : float
@@ -160,14 +179,14 @@ def scan_units(
     branches, params = numbered_rows(table, f"{units.sql()} AS v", row_filter)
     source = f"(SELECT ordinal, v FROM ({branches}) WHERE v > 0)"
     steps, ranked = rank_steps(order, source, ["v"])
-    size = f"{float(order.size)!r}"
     return (
         f"WITH {', '.join(steps)}, keyed AS NOT MATERIALIZED (SELECT ordinal, v, rank, "
-        f"(rank + 0.5::DOUBLE) / {size}::DOUBLE AS u, least(v * ?::DOUBLE, 1.0) AS p FROM {ranked} "
-        "WHERE v < CAST(? AS HUGEINT)) "
-        "SELECT ordinal, v, rank FROM keyed WHERE u * (1 - p) <= ?::DOUBLE * p * (1 - u) "
+        "CAST(rank AS DOUBLE) + 0.5::DOUBLE AS lower, "
+        f"CAST({order.size - 1} - rank AS DOUBLE) + 0.5::DOUBLE AS upper, "
+        f"least(v * ?::DOUBLE, 1.0) AS p FROM {ranked} WHERE v < CAST(? AS HUGEINT)) "
+        "SELECT ordinal, v, rank FROM keyed WHERE lower * (1 - p) <= ?::DOUBLE * p * upper "
         f"AND {NOT_TAKEN.format(rows='keyed')}",
-        [*params, chance, below, largest_key],
+        [*params, target_per_unit, below, largest_key],
     )
 
 

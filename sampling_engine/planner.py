@@ -20,6 +20,8 @@ from sampling_engine.results import RunBy, Strategy
 LOOK_UP_NS = 350
 READ_NS = 7
 RANK_NS = 25
+# The rank of an ordinal outside DuckDB, which a weighted walk evaluates for all rows.
+PLAIN_RANK_NS = 4
 
 # Ranks of a walk's window, so that its arrays stay small.
 WINDOW_RANKS = 1 << 20
@@ -92,15 +94,15 @@ def ranks_needed(targets: Int64s, eligible: Int64s, order: SeededOrder) -> NDArr
     return np.minimum(generous / np.maximum(eligible, 1), 1.0) * order.size
 
 
-def walk_is_cheaper(ranks: int, rows: int, order: SeededOrder) -> bool:
-    """Whether looking at the rows of the first ranks costs less than a pass with all their ranks.
+def weighted_walk_is_cheaper(rank_limit: int, rows: int, order: SeededOrder) -> bool:
+    """Whether a walk of a weighted round costs less than a scan.
 
     Parameters
     ----------
-    ranks : int
-        How far the walk goes.
+    rank_limit : int
+        The walk looks rows of lower ranks up.
     rows : int
         Rows whose ranks a scan evaluates.
     """
-    walking = LOOK_UP_NS * ranks / order.size * order.rows
+    walking = (PLAIN_RANK_NS + LOOK_UP_NS * rank_limit / order.size) * order.rows
     return walking <= READ_NS * order.rows + RANK_NS * rows

@@ -19,7 +19,9 @@ from sampling_engine.errors import UnknownStratum
 from sampling_engine.grouped_round import GroupedRound
 from sampling_engine.order import Int64s, SeededOrder
 from sampling_engine.rounds import Prepared, RoundDraw, parameters_of, seed_for
+from sampling_engine.size_groups import read_size_groups
 from sampling_engine.spec import (
+    FIRST_DRAW_VERSION,
     ClusterMethod,
     RandomMethod,
     Round,
@@ -40,7 +42,7 @@ from sampling_engine.targets import (
     stratified_targets,
 )
 from sampling_engine.weighted_round import WeightedRound
-from sampling_engine.weights import certain_rows, no_weights, read_weights
+from sampling_engine.weights import no_weights, read_weights, take_all_rows
 
 LABELS_NAMED = 10
 
@@ -200,7 +202,11 @@ def _weighted_round(
             f"sample_size is {method.sample_size:,}, but only {size:,} eligible rows have a "
             "weight: all of them were drawn."
         )
-    certain = certain_rows(state, weights, size, one.filter, share_of(report, 0.7, 1.0))
+    take_all = take_all_rows(state, weights, size, one.filter, share_of(report, 0.7, 0.9))
+    groups = None
+    if one.draw_version != FIRST_DRAW_VERSION:
+        step = share_of(report, 0.9, 1.0)
+        groups = read_size_groups(state, weights, take_all, one.filter, step)
     sizes = np.array([size], dtype=np.int64)
     prepared = _prepared(one, strata, eligible, Targets(sizes, tuple(warnings)))
-    return WeightedRound(prepared, weights, certain)
+    return WeightedRound(prepared, weights, take_all, groups)

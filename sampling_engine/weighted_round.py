@@ -1,8 +1,8 @@
-"""Weighted rounds: certain rows first, the others in Pareto order.
+"""Weighted rounds: take-all rows first, the others in Pareto order.
 
-Owns: the weighted round from its weights to its rows. Invariant: ``_inclusion_probability`` is the
-target, which Pareto sampling meets exactly for certain rows and nearly for the others (Rosén 2000,
-"On inclusion probabilities for order πps sampling": the error vanishes as the sample grows).
+``_inclusion_probability`` is the true one, to 0.1 % or better: the target where the population is
+such that the two hardly differ, and else computed. Used by the draw, the plan, the reserves and the
+explanation.
 """
 
 from __future__ import annotations
@@ -14,42 +14,52 @@ import numpy as np
 from parquet_tables.progress import Report
 from sampling_engine.draw_state import DrawState
 from sampling_engine.errors import RowsMissing
-from sampling_engine.order import Int64s, SeededOrder
-from sampling_engine.pareto import Keyed, ParetoOrder, likely_key, no_rows
-from sampling_engine.planner import walk_is_cheaper
+from sampling_engine.inclusion import SizeGroups, ratios_to_targets
+from sampling_engine.order import Int64s
+from sampling_engine.pareto import KeyedRows, ParetoOrder, likely_key, no_rows, uniform_order
+from sampling_engine.planner import weighted_walk_is_cheaper
 from sampling_engine.rounds import Floats, Prepared, RoundRows
+from sampling_engine.size_groups import log_odds_of
 from sampling_engine.walk import Chosen
-from sampling_engine.weights import Certain, Weights
+from sampling_engine.weights import TakeAll, Weights
 
 
 @dataclass(frozen=True)
 class WeightedRound:
-    """A round with probability proportional to size."""
+    """A round with probability proportional to size.
+
+    Parameters
+    ----------
+    groups : SizeGroups or None
+        The rows that are left to chance, where their true probabilities must be computed.
+    """
 
     prepared: Prepared
     weights: Weights
-    certain: Certain
+    take_all: TakeAll
+    groups: SizeGroups | None
 
     def choose(self, state: DrawState, report: Report) -> RoundRows:
-        """The certain rows in order of rank, then the others in order of their keys."""
+        """The take-all rows in order of rank, then the others in order of their keys."""
         pareto = self.pareto(state)
-        certain = self.certain.ordinals
-        ranks = pareto.order.rank(certain)
+        take_all = self.take_all.ordinals
+        ranks = pareto.order.rank(take_all)
         by_rank = np.argsort(ranks)
-        found, walked = self._first(state, pareto, self.certain.size, report)
-        if len(found.ordinals) < self.certain.size:
-            raise RowsMissing(self.certain.size - len(found.ordinals))
-        ordinals = np.concatenate([certain[by_rank], found.ordinals])
+        found, walked = self._first(state, pareto, self.take_all.size, report)
+        if len(found.ordinals) < self.take_all.size:
+            raise RowsMissing(self.take_all.size - len(found.ordinals))
+        ordinals = np.concatenate([take_all[by_rank], found.ordinals])
         chosen = Chosen(
             ordinals,
             np.zeros(len(ordinals), dtype=np.int64),
             np.concatenate([ranks[by_rank], found.ranks]),
         )
-        chances = np.concatenate([np.ones(len(certain)), pareto.probabilities(found.units)])
-        return RoundRows(chosen, "walk" if walked else "scan", chances)
+        others = self.inclusion_probabilities(state, found.units)
+        probabilities = np.concatenate([np.ones(len(take_all)), others])
+        return RoundRows(chosen, "walk" if walked else "scan", probabilities)
 
     def next_rows(self, state: DrawState, limit: int, report: Report) -> Chosen:
-        """The next rows in Pareto order, by the chances that the round had."""
+        """The next rows in Pareto order, by the targets that the round had."""
         found, _ = self._first(state, self.pareto(state), limit, report)
         return Chosen(found.ordinals, np.zeros(len(found.ordinals), dtype=np.int64), found.ranks)
 
@@ -57,25 +67,36 @@ class WeightedRound:
         """Not a stratum's but each row's own."""
         return np.full(len(sampled), np.nan), np.full(len(sampled), np.nan)
 
+    def inclusion_probabilities(self, state: DrawState, units: Int64s) -> Floats:
+        """The probabilities with which the round draws rows of so many units."""
+        targets = self.pareto(state).targets(units)
+        if self.groups is None:
+            return targets
+        distinct, places = np.unique(units, return_inverse=True)
+        log_odds = [log_odds_of(one, 1, self.take_all) for one in distinct.tolist()]
+        ratios = ratios_to_targets(self.groups, np.array(log_odds))[places]
+        return np.minimum(targets * ratios, 1.0)
+
     def pareto(self, state: DrawState) -> ParetoOrder:
-        """The order of the rows that aren't certain."""
+        """The order of the rows that are left to chance."""
+        one = self.prepared.one
         return ParetoOrder(
-            SeededOrder(state.table.file_rows, self.prepared.one.effective_seed),
+            uniform_order(state.table.file_rows, one.effective_seed, one.draw_version),
             self.weights.units,
-            self.prepared.one.filter,
-            ParetoOrder.target(self.certain.size, self.certain.total),
-            self.certain.least,
+            one.filter,
+            self.take_all.target_per_unit,
+            self.take_all.least,
             self.weights.largest,
         )
 
     def _first(
         self, state: DrawState, pareto: ParetoOrder, count: int, report: Report
-    ) -> tuple[Keyed, bool]:
-        ranks = pareto.ranks_below(likely_key(count))
-        walked = walk_is_cheaper(ranks, self.weights.rows, pareto.order)
+    ) -> tuple[KeyedRows, bool]:
+        limit = pareto.rank_limit(likely_key(count))
+        walked = weighted_walk_is_cheaper(limit, self.weights.rows, pareto.order)
         if state.strategy is not None:
             walked = state.strategy == "walk"
-        if not count or not pareto.chance:
+        if not count or not pareto.target_per_unit:
             return no_rows(), True
         if walked:
             return pareto.walk(state, count, report), True

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from math import frexp, ldexp
 from typing import Any
 
@@ -50,23 +51,34 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Certain:
-    """The rows whose chance would reach 1, and what is left for the others.
+class TakeAll:
+    """The rows that are drawn with certainty, and what is left for the others.
 
     Parameters
     ----------
     ordinals : array of int64
-        The certain rows.
+        The take-all rows.
     size, total : int
         Rows to draw of the others, and the sum of their units.
     least : int
-        A row is certain from so many units on.
+        A row is a take-all row from so many units on.
+    listed_from : int
+        The largest of the other rows are listed from so many units on.
+    listed : array of int64
+        Their units, in ascending order.
     """
 
     ordinals: Int64s
     size: int
     total: int
     least: int
+    listed_from: int
+    listed: Int64s
+
+    @property
+    def target_per_unit(self) -> float:
+        """The target probability of one unit of the rows that are left to chance."""
+        return float(Fraction(self.size, self.total)) if self.total else 0.0
 
 
 def no_weights(column: Column) -> Weights:
@@ -157,34 +169,45 @@ def refuse_numbers(
         )
 
 
-def certain_rows(
+def take_all_rows(
     state: DrawState, weights: Weights, size: int, row_filter: RowFilter | None, report: Report
-) -> Certain:
-    """Set rows apart whose chance, ``size`` · weight / total, would reach 1, until none is left.
+) -> TakeAll:
+    """Set rows apart whose target, ``size`` · weight / total, would reach 1, until none is left.
 
     Parameters
     ----------
     size : int
-        At most the number of rows that have a weight; all of those are certain if it is.
+        At most the number of rows that have a weight; all of those are take-all rows if it is.
     """
-    ordinals: Int64s = np.empty(0, dtype=np.int64)
-    left, total = size, weights.total
+    nothing: Int64s = np.empty(0, dtype=np.int64)
     if not size:
-        return Certain(ordinals, 0, 0, 1)
-    least = -(-total // left) if size < weights.positive else 1
-    while weights.largest >= least:
-        sql, params = number_statements.rows_of_units(state.table, weights.units, row_filter, least)
-        with watched(state.cursor, report, "looking for certain rows"):
-            rows = state.cursor.execute(sql, params).fetchnumpy()
-        if len(rows["ordinal"]) == len(ordinals):
-            break
-        ordinals = rows["ordinal"]
-        left = size - len(ordinals)
-        if not left:
-            return Certain(ordinals, 0, 0, least)
-        total = weights.total - sum(rows["v"].tolist())
+        return TakeAll(nothing, 0, 0, 1, 1, nothing)
+    if size == weights.positive:
+        ordinals, _ = _rows_of_units(state, weights, row_filter, 1, report)
+        return TakeAll(ordinals, 0, 0, 1, 1, nothing)
+    left, total = size, weights.total
+    ordinals, units, listed_from = nothing, nothing, weights.largest + 1
+    while True:
         least = -(-total // left)
-    return Certain(ordinals, left, total, least)
+        if 4 * listed_from > 3 * least:
+            # Rows that aren't listed have a target of 1/2 or less, and of 3/4 after later rises.
+            listed_from = (least + 1) // 2
+            ordinals, units = _rows_of_units(state, weights, row_filter, listed_from, report)
+        is_take_all = units >= least
+        if int(is_take_all.sum()) == size - left:
+            listed = np.sort(units[~is_take_all])
+            return TakeAll(ordinals[is_take_all], left, total, least, listed_from, listed)
+        left = size - int(is_take_all.sum())
+        total = weights.total - sum(units[is_take_all].tolist())
+
+
+def _rows_of_units(
+    state: DrawState, weights: Weights, row_filter: RowFilter | None, least: int, report: Report
+) -> tuple[Int64s, Int64s]:
+    sql, params = number_statements.rows_of_units(state.table, weights.units, row_filter, least)
+    with watched(state.cursor, report, "looking for take-all rows"):
+        rows = state.cursor.execute(sql, params).fetchnumpy()
+    return rows["ordinal"], rows["v"]
 
 
 def _row(state: DrawState, statement: Statement, report: Report) -> tuple[Any, ...]:

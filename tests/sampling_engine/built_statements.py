@@ -90,6 +90,10 @@ BUILDERS: dict[str, Builder] = {
     "unit_totals": lambda table: number_statements.unit_totals(table, ROUGH, None, None),
     "units_of_picked": lambda table: number_statements.units_of_picked(table, EXACT, FILTER),
     "rows_of_units": lambda table: number_statements.rows_of_units(table, EXACT, FILTER, 250),
+    "unit_groups": lambda table: number_statements.unit_groups(table, EXACT, FILTER, None, 250),
+    "unit_groups_of_taken": lambda table: number_statements.unit_groups(
+        table, ROUGH, None, "taken", 250
+    ),
     "scan_units": lambda table: number_statements.scan_units(
         table, EXACT, FILTER, ORDER, 0.001, 250, 1.5
     ),

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from job_runner.source_draw import digest_of
 from sampling_engine import (
+    DRAW_VERSION,
+    FIRST_DRAW_VERSION,
     ClusterMethod,
     Method,
     RandomMethod,
@@ -118,14 +120,16 @@ def select_both(design: Design, seeds: Sequence[int], version: int) -> tuple[Sel
     rounds = [rounds_of(design, seed, version) for seed in seeds]
     texts = [tuple(pair[at].effective_seed for pair in rounds) for at in (0, 1)]
     everything = np.ones((len(seeds), ROWS), dtype=bool)
-    first = select(design.first, texts[0], everything & FILTERS[design.first_filter])
+    first = select(design.first, texts[0], everything & FILTERS[design.first_filter], version)
     if design.source == "sample":
         return first, _of_sample(design.second, texts[0], texts[1], first)
     left = ~first.drawn & FILTERS[design.second_filter]
-    return first, select(design.second, texts[1], left)
+    return first, select(design.second, texts[1], left, version)
 
 
-def select(method: Method, seeds: tuple[str, ...], eligible: Bools) -> Selected:
+def select(
+    method: Method, seeds: tuple[str, ...], eligible: Bools, version: int = DRAW_VERSION
+) -> Selected:
     """One round's rows among the eligible ones of a table of 48 rows."""
     if isinstance(method, SystematicMethod):
         return _systematic(method, seeds, eligible)
@@ -142,17 +146,18 @@ def select(method: Method, seeds: tuple[str, ...], eligible: Bools) -> Selected:
         number = int(CLUSTERS.max()) + 1
         orders = ranks_of(tuple(seed_for(seed, "clusters") for seed in seeds), number)
         taken = _first(orders, np.ones_like(orders, dtype=bool), method.num_clusters)
-        drawn, within = _of_groups(ranks, eligible, CLUSTERS, method.samples_per_cluster or 0)
+        each = method.samples_per_cluster or ROWS // number
+        drawn, within = _of_groups(ranks, eligible, CLUSTERS, each)
         share = method.num_clusters / number
         return Selected(eligible, drawn & taken[:, CLUSTERS], within * share, is_random=False)
-    return _weighted(method, seeds, eligible)
+    return _weighted(method, seeds, eligible, version)
 
 
 @lru_cache(maxsize=8)
-def ranks_of(seeds: tuple[str, ...], rows: int) -> Int64s:
+def ranks_of(seeds: tuple[str, ...], rows: int, width: int | None = None) -> Int64s:
     """Every row's rank, shape (seeds, rows)."""
     ordinals = np.arange(rows)
-    return np.array([SeededOrder(rows, seed).rank(ordinals) for seed in seeds])
+    return np.array([SeededOrder(rows, seed, width).rank(ordinals) for seed in seeds])
 
 
 def _first(keys: Int64s | Floats, eligible: Bools, size: int) -> Bools:
@@ -181,15 +186,18 @@ def _systematic(method: SystematicMethod, seeds: tuple[str, ...], eligible: Bool
     for at, seed in enumerate(seeds):
         grid = Grid.of(method, seed, int(counts[at]))
         drawn[at, ordinals_at(grid.places(), np.flatnonzero(~eligible[at]))] = True
-    share = (method.sample_size or 0) / counts[:, None]
+    share = (method.sample_size or counts[:, None] / (method.interval or 1)) / counts[:, None]
     return Selected(eligible, drawn, np.where(eligible, share, 0.0), is_random=False)
 
 
-def _weighted(method: WeightedMethod, seeds: tuple[str, ...], eligible: Bools) -> Selected:
+def _weighted(
+    method: WeightedMethod, seeds: tuple[str, ...], eligible: Bools, version: int
+) -> Selected:
     totals = (eligible * SIZES).sum(axis=1, keepdims=True)
     targets = np.where(eligible, method.sample_size * SIZES / totals, 0.5)
     assert targets.max() < 1
-    u = (ranks_of(seeds, ROWS) + 0.5) / SeededOrder(ROWS, 0).size
+    width = 16 if version == FIRST_DRAW_VERSION else 62
+    u = (ranks_of(seeds, ROWS, width) + 0.5) / 2.0**width
     keys = u / (1 - u) * (1 - targets) / targets
     drawn = _first(keys, eligible, method.sample_size)
     return Selected(eligible, drawn, np.where(eligible, targets, 0.0), is_random=False)

@@ -133,7 +133,7 @@ def plain_round(case: Case, method: Method, eligible: list[int], seed: int | str
     if isinstance(method, WeightedMethod):
         values = {at: case.rows[at][method.weight_column] for at in eligible}
         weights = {at: Fraction(value) for at, value in values.items() if value}  # type: ignore[arg-type]
-        return list(plain_draw.draw_weighted(weights, method.sample_size, count, seed))
+        return list(plain_draw.draw_weighted(weights, method.sample_size, seed))
     groups = plain_draw.groups_of(case.rows, eligible, method.strata_columns)
     sizes = plain_sizes(case, method, groups)
     return plain_draw.draw_stratified(groups, sizes, count, seed)

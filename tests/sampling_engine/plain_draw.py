@@ -8,15 +8,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from math import floor, sqrt
+from math import exp, floor, sqrt
 
 Key = tuple[str | None, ...]
 
 
-def rank_of(ordinal: int, rows: int, seed: int | str) -> int:
-    bits = 16
-    while 2**bits < rows:
-        bits += 2
+def rank_of(ordinal: int, rows: int, seed: int | str, bits: int | None = None) -> int:
+    if bits is None:
+        bits = 16
+        while 2**bits < rows:
+            bits += 2
     half = bits // 2
     modulus = 2**half
 
@@ -163,22 +164,43 @@ def pareto_targets(weights: dict[int, Fraction], size: int) -> dict[int, Fractio
         targets |= dict.fromkeys(certain, Fraction(1))
 
 
-def draw_weighted(
-    weights: dict[int, Fraction], size: int, rows: int, seed: int
-) -> dict[int, Fraction]:
+def draw_weighted(weights: dict[int, Fraction], size: int, seed: int | str) -> dict[int, Fraction]:
     """The drawn rows in their order, each with its target probability."""
     size = min(size, len(weights))
     targets = pareto_targets(weights, size)
-    bits = 16
-    while 2**bits < rows:
-        bits += 2
 
     def key(at: int) -> tuple[Fraction, int]:
-        rank, p = rank_of(at, rows, seed), targets[at]
-        u = (rank + Fraction(1, 2)) / 2**bits
+        rank, p = rank_of(at, 0, seed, bits=62), targets[at]
+        u = (rank + Fraction(1, 2)) / 2**62
         return (u / (1 - u)) * ((1 - p) / p), rank
 
     return {at: targets[at] for at in sorted(targets, key=key)[:size]}
+
+
+def pareto_probability(targets: Sequence[Fraction], size: int, at: int) -> float:
+    """How likely row ``at`` has one of the ``size`` smallest keys, by the trapezoidal rule.
+
+    Over the logit v of the row's own u, of density u(1 - u): the row is drawn if fewer than
+    ``size`` others have a smaller key, and another row's key is smaller with the probability
+    r/(1 + r), where r is e^v times the quotient of their odds.
+    """
+    if targets[at] == 1:
+        return 1.0
+    size -= sum(p == 1 for p in targets)
+    chance = [p for place, p in enumerate(targets) if p < 1 and place != at]
+    own = targets[at] / (1 - targets[at])
+    ratios = [float(p / (1 - p) / own) for p in chance]
+    total, step = 0.0, 0.25
+    for number in range(-200, 201):
+        odds = exp(number * step)
+        counts = [1.0] + [0.0] * (size - 1)
+        for ratio in ratios:
+            smaller = ratio * odds / (1.0 + ratio * odds)
+            for count in range(size - 1, 0, -1):
+                counts[count] += smaller * (counts[count - 1] - counts[count])
+            counts[0] *= 1.0 - smaller
+        total += odds / (1.0 + odds) ** 2 * step * sum(counts)
+    return total
 
 
 def deviation_shares(groups: dict[Key, list[int]], values: Sequence[float | None]) -> list[float]:

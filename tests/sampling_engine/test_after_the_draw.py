@@ -212,7 +212,7 @@ def test_every_row_is_explained_as_it_was_drawn(
         (RandomMethod(sample_size=1), 25, "beyond_the_last", "the last rank taken is"),
         (STRATIFIED, 25, "beyond_the_last", "the last rank taken in shop 1 is"),
         (WEIGHTED, 30, "no_weight", "NULL, NaN or 0"),
-        (WEIGHTED, 25, "beyond_the_last", "Its chance was 0.0"),
+        (WEIGHTED, 25, "beyond_the_last", "Its inclusion probability was 0.0"),
         (SystematicMethod(interval=50, start=1), 25, "off_the_grid", "between"),
         (
             StratifiedMethod(strata_columns=("shop",), sizes={"shop 0": 1}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from domain_errors import DomainError
 from parquet_tables.tables import TableFiles
 from sampling_engine import ClusterMethod, SystematicMethod, WeightedMethod
 from sampling_engine.filters import parse_expression
+from tests.sampling_engine import plain_draw
 from tests.sampling_engine.conftest import Workshop
 from tests.sampling_engine.rounds import one_round, sizes, told
 
@@ -175,7 +177,9 @@ def test_a_negative_weight_that_a_filter_keeps_out_or_an_earlier_round_drew_is_n
     assert workshop.draw(table, one_round(method, filter=positive)).rows_sampled == 2
     left = TableFiles(table.columns, table.files, np.array([0]))
     chances = told(workshop, workshop.draw(left, one_round(method)), "_inclusion_probability")
-    assert {round(float(str(chance)), 12) for (chance,) in chances} <= {0.625, 0.125}
+    targets = [Fraction(5, 8)] * 3 + [Fraction(1, 8)]
+    expected = {round(plain_draw.pareto_probability(targets, 2, at), 9) for at in range(4)}
+    assert {round(float(str(chance)), 9) for (chance,) in chances} <= expected
 
 
 @pytest.mark.parametrize(
@@ -186,8 +190,11 @@ def test_every_type_of_number_makes_weights(workshop: Workshop, kind: str) -> No
     method = WeightedMethod(sample_size=3, weight_column="w")
     sample = workshop.draw(table, one_round(method))
     found = dict(told(workshop, sample, "w", "_inclusion_probability"))
+    targets = [Fraction(2, 10), Fraction(4, 10), Fraction(6, 10), Fraction(8, 10)]
     for weight, chance in found.items():
-        assert chance == pytest.approx(min(1.0, float(str(weight)) * 2 / 10))
+        at = int(float(str(weight))) - 1
+        expected = plain_draw.pareto_probability(targets, 2, at) if at < 4 else 1.0
+        assert chance == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("values", [[1e-280, 2e-280], [1.7e308, 1.7e308, 1e300], [2**62, 2**61]])

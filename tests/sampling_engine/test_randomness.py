@@ -17,9 +17,7 @@ from scipy.stats import chi2, chisquare
 from parquet_tables.progress import no_report
 from parquet_tables.tables import Column
 from sampling_engine import SeededOrder, SystematicMethod
-from sampling_engine.number_statements import Units
 from sampling_engine.order import Int64s
-from sampling_engine.pareto import ParetoOrder
 from sampling_engine.rounds import seed_for
 from sampling_engine.systematic_round import Grid
 from sampling_engine.walk import first_of_each, walk
@@ -181,49 +179,3 @@ def test_every_set_of_clusters_with_every_row_inside_is_drawn_equally_often() ->
     possible = [count for (a, b), count in counts.items() if a // 3 != b // 3]
     assert sum(possible) == SEEDS
     assert chisquare(possible).pvalue > LEVEL
-
-
-# --- weighted: Pareto sampling ---
-
-
-def pareto_draws(units: Int64s, size: int, draws: int) -> tuple[Int64s, Int64s]:
-    """How often each row was drawn over many seeds, and how often together with the first."""
-    order = SeededOrder(len(units), 0)
-    chance = ParetoOrder.target(size, int(units.sum()))
-    column = Units(Column("w", "BIGINT"))
-    pareto = ParetoOrder(order, column, None, chance, 1 << 62, 1 << 62)
-    counts = np.zeros(len(units), dtype=np.int64)
-    together = np.zeros(len(units), dtype=np.int64)
-    for seed in range(draws):
-        ranks = SeededOrder(len(units), seed).rank(np.arange(len(units)))
-        drawn = np.argpartition(pareto.keys(ranks, units), size)[:size]
-        counts[drawn] += 1
-        if 0 in drawn:
-            together[drawn] += 1
-    return counts, together
-
-
-def test_rows_are_drawn_as_often_as_their_weights_say() -> None:
-    """A skewed measure of size: the largest row has 60 times the chance of the smallest.
-
-    The targets are met asymptotically (Rosén 2000); with 25 rows of 120 the bias is below the
-    counts' own spread.
-    """
-    units = np.ceil(1_000 * np.exp(1.1 * np.linspace(-1.9, 1.9, 120))).astype(np.int64)
-    size, draws = 25, 20_000
-    counts, _ = pareto_draws(units, size, draws)
-    targets = size * units / units.sum()
-    assert targets.max() < 1
-    spread = np.sqrt(draws * targets * (1 - targets))
-    assert abs((counts - draws * targets) / spread).max() < 4.5
-    assert abs(counts / draws / targets - 1).max() < 0.15
-    statistic = (((counts - draws * targets) / spread) ** 2).sum()
-    freedom = len(units) - 1
-    assert chi2.sf(statistic * freedom / len(units), freedom) > LEVEL
-
-
-def test_pairs_of_equal_weights_are_drawn_equally_often() -> None:
-    units = np.full(15, 7, dtype=np.int64)
-    counts, together = pareto_draws(units, 4, SEEDS)
-    assert inclusion_p_value(counts, SEEDS, 4 / 15) > LEVEL
-    assert chisquare(together[1:]).pvalue > LEVEL

@@ -57,11 +57,11 @@ round_7 AS NOT MATERIALIZED (SELECT ordinal, v, r AS l, xor(l, xor(x, x >> 13) &
 FROM twice_7),
 ranked AS NOT MATERIALIZED (SELECT ordinal, v, (l << 8) | r AS rank
 FROM round_7),
-keyed AS NOT MATERIALIZED (SELECT ordinal, v, rank, (rank + 0.5::DOUBLE) / 65536.0::DOUBLE AS u, least(v * ?::DOUBLE, 1.0) AS p
+keyed AS NOT MATERIALIZED (SELECT ordinal, v, rank, CAST(rank AS DOUBLE) + 0.5::DOUBLE AS lower, CAST(65535 - rank AS DOUBLE) + 0.5::DOUBLE AS upper, least(v * ?::DOUBLE, 1.0) AS p
 FROM ranked
 WHERE v < CAST(? AS HUGEINT)) SELECT ordinal, v, rank
 FROM keyed
-WHERE u * (1 - p) <= ?::DOUBLE * p * (1 - u) AND NOT EXISTS (SELECT 1
+WHERE lower * (1 - p) <= ?::DOUBLE * p * upper AND NOT EXISTS (SELECT 1
 FROM taken AS d
 WHERE d.ordinal = keyed.ordinal)
 -- bound: [0, 'file 0', 'a', 0.5, 4, 'file 1', 'a', 0.5, 0.001, 250, 1.5]
