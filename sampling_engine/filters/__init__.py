@@ -1,8 +1,7 @@
-"""Filters: which rows a round may draw, from a user's words to SQL with bound values.
+"""Row filters: parse a user's filter and build SQL with bound values.
 
-A filter comes as an expression, ``age > 18 AND city = 'New York'``, or as a list of conditions.
-Both become the same small tree, checked against the table's columns, and SQL is built from that
-tree alone: nothing that a user wrote is pasted into a statement. docs/FILTERS.md has the language.
+Expressions (``age > 18 AND city = 'New York'``) and lists of conditions become the same checked
+tree; SQL is built from the tree alone. docs/FILTERS.md describes the language.
 """
 
 from sampling_engine.filters.as_conditions import as_conditions

@@ -1,8 +1,6 @@
-"""A filter as a list of conditions, where it can be one.
+"""Convert a filter to a list of conditions, for forms that edit either notation.
 
-Owns: the way back from the tree to the JSON shape of :mod:`conditions`, for forms that edit either.
-Invariant: the conditions, read again, give the same filter; a filter that nests, compares two
-columns or negates what no operator negates has none.
+The conditions parse back to the same filter. A filter that a list can't express has no conditions.
 """
 
 from __future__ import annotations
@@ -30,13 +28,18 @@ Logic = Literal["AND", "OR"]
 
 
 def as_conditions(row_filter: Filter) -> tuple[list[dict[str, Any]], Logic] | None:
-    """The filter's conditions and their logic; None when a list can't say it."""
-    node = row_filter.node
-    parts = node.parts if isinstance(node, And | Or) else (node,)
-    conditions = [_condition(part) for part in parts]
-    if None in conditions:
-        return None
-    return [one for one in conditions if one is not None], "OR" if isinstance(node, Or) else "AND"
+    """Return the filter's conditions and their logic; None if a list can't express it.
+
+    Nested filters, comparisons of two columns and negations without an operator have no list.
+    """
+    root = row_filter.node
+    conditions = []
+    for node in root.parts if isinstance(root, And | Or) else (root,):
+        condition = _condition(node)
+        if condition is None:
+            return None
+        conditions.append(condition)
+    return conditions, "OR" if isinstance(root, Or) else "AND"
 
 
 def _condition(node: Node) -> dict[str, Any] | None:
@@ -44,46 +47,44 @@ def _condition(node: Node) -> dict[str, Any] | None:
     leaf = node.part if isinstance(node, Not) else node
     match leaf:
         case IsNull():
-            return {
-                "column": leaf.column.name,
-                "operator": "is_not_null" if negative else "is_null",
-            }
+            operator = "is_not_null" if negative else "is_null"
+            return {"column": leaf.column.name, "operator": operator}
         case In():
-            values = [_value(one) for one in leaf.values]
-            return _made(leaf.column, "not_in" if negative else "in", values)
+            values = [_json_value(value) for value in leaf.values]
+            return _with_value(leaf.column, "not_in" if negative else "in", values)
         case Like():
             operator = "ilike" if leaf.ignore_case else "like"
             if negative:
                 if leaf.ignore_case:
                     return None
                 operator = "not_like"
-            return _made(leaf.column, operator, _value(leaf.pattern))
+            return _with_value(leaf.column, operator, _json_value(leaf.pattern))
         case Comparison() if not negative:
-            return _made(leaf.column, leaf.operator, _value(leaf.other))
+            return _with_value(leaf.column, leaf.operator, _json_value(leaf.other))
         case Between() if not negative:
-            return _made(leaf.column, "between", [_value(leaf.low), _value(leaf.high)])
+            bounds = [_json_value(leaf.low), _json_value(leaf.high)]
+            return _with_value(leaf.column, "between", bounds)
     return None
 
 
-def _made(column: Column, operator: str, value: Any) -> dict[str, Any] | None:
-    ends = value if isinstance(value, list) else [value]
-    if any(one is None for one in ends):
+def _with_value(column: Column, operator: str, value: Any) -> dict[str, Any] | None:
+    if value is None or (isinstance(value, list) and None in value):
         return None
     return {"column": column.name, "operator": operator, "value": value}
 
 
-def _value(operand: Operand) -> bool | int | float | str | None:
-    """A literal as JSON has it; None for a column."""
+def _json_value(operand: Operand) -> bool | int | float | str | None:
+    """Return a literal as a JSON value; None for a column."""
     if not isinstance(operand, Value):
         return None
     if operand.text.startswith("'"):
         return operand.text[1:-1].replace("''", "'")
     if isinstance(operand.value, Decimal):
-        return _number(operand.value)
+        return _json_number(operand.value)
     return operand.value
 
 
-def _number(value: Decimal) -> int | float | str:
+def _json_number(value: Decimal) -> int | float | str:
     if value == value.to_integral_value() and abs(value) < 2**53:
         return int(value)
     return float(value) if Decimal(repr(float(value))) == value else str(value)

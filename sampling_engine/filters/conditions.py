@@ -1,8 +1,6 @@
-"""A list of conditions as a filter.
+"""Parse a list of JSON conditions into a filter.
 
-Owns: the JSON shape of a condition. Invariant: the same rules as an expression's, since both make
-their shapes by :mod:`predicates`; a fault's ``loc`` is ``("conditions", i, part)``. Called by
-whoever takes a request.
+The operators' rules are those of expressions: both notations use :mod:`predicates`.
 """
 
 from __future__ import annotations
@@ -14,16 +12,16 @@ from typing import Literal
 
 from parquet_tables.tables import TableFiles
 from sampling_engine.filters import predicates
-from sampling_engine.filters.errors import Loc, Place
-from sampling_engine.filters.filter import Filter, finished
+from sampling_engine.filters.errors import Loc, Location
+from sampling_engine.filters.filter import Filter, build_filter
 from sampling_engine.filters.operators import OPERATORS
-from sampling_engine.filters.predicates import Written
-from sampling_engine.filters.tree import And, IsNull, Node, Or, joined, negated
+from sampling_engine.filters.predicates import RawOperand
+from sampling_engine.filters.tree import And, IsNull, Node, Or, join_nodes, negate
 
-MOST_CONDITIONS = 1_000
-PARTS = ("column", "operator", "value")
-TAKES = {operator.name: operator.takes for operator in OPERATORS}
-KINDS: dict[object, type[And] | type[Or]] = {"AND": And, "OR": Or}
+MAX_CONDITIONS = 1_000
+CONDITION_KEYS = ("column", "operator", "value")
+VALUE_KINDS = {operator.name: operator.takes for operator in OPERATORS}
+CONNECTIVES: dict[object, type[And] | type[Or]] = {"AND": And, "OR": Or}
 
 
 def parse_conditions(
@@ -33,90 +31,100 @@ def parse_conditions(
     *,
     loc: Loc = ("conditions",),
 ) -> Filter:
-    """Read a list of conditions.
+    """Parse a list of conditions.
 
     Parameters
     ----------
     conditions : sequence of mappings
-        Each with ``column``, ``operator`` (a name of ``OPERATORS``) and, but for is_null and
-        is_not_null, ``value``: a text, a number, true or false; a list of them for in and not_in;
-        ``[low, high]`` for between.
+        Each has ``column``, ``operator`` (a name of ``OPERATORS``) and ``value``: a text, a number
+        or a boolean; a list of them for in and not_in; ``[low, high]`` for between; absent for
+        is_null and is_not_null.
     logic : {"AND", "OR"}
-        Whether a row has to meet all of them or one.
+        Whether a row must meet all conditions or one.
     table : TableFiles
-        Whose columns they are about.
+        The table whose columns the conditions name.
     loc : tuple of str or int
-        Where the conditions are in the caller's input.
+        Location of the conditions in the caller's input.
 
     Raises
     ------
     InvalidFilter, UnknownColumn
-        At the first fault; ``loc`` is extended by the condition's index and the part's name.
+        At the first error; ``loc`` is extended by the condition's index and key.
     """
-    place = Place(loc)
+    location = Location(loc)
     if not isinstance(conditions, list | tuple):
-        raise place.refusal("Conditions are a list")
-    if not 1 <= len(conditions) <= MOST_CONDITIONS:
-        raise place.refusal(f"A filter has 1 to {MOST_CONDITIONS:,} conditions")
-    kind = KINDS.get(logic) if isinstance(logic, str) else None
-    if kind is None:
-        raise Place((*loc[:-1], "logic")).refusal("The logic is AND or OR")
-    nodes = [_node(one, table, place.part(i)) for i, one in enumerate(conditions)]
-    return finished(joined(kind, nodes), place)
+        raise location.error("Conditions must be a list")
+    if not 1 <= len(conditions) <= MAX_CONDITIONS:
+        raise location.error(f"A filter must have 1 to {MAX_CONDITIONS:,} conditions")
+    connective = CONNECTIVES.get(logic) if isinstance(logic, str) else None
+    if connective is None:
+        raise Location((*loc[:-1], "logic")).error("The logic must be AND or OR")
+    nodes = [
+        _parse_condition(condition, table, location.child(i))
+        for i, condition in enumerate(conditions)
+    ]
+    return build_filter(join_nodes(connective, nodes), location)
 
 
-def _node(one: Mapping[str, object], table: TableFiles, place: Place) -> Node:
-    if not isinstance(one, Mapping):
-        raise place.refusal("A condition has column, operator and value")
-    for key in one:
-        if key not in PARTS:
-            raise place.part(str(key)).refusal("A condition has column, operator and value alone")
-    name, operator = one.get("column"), one.get("operator")
+def _parse_condition(
+    condition: Mapping[str, object], table: TableFiles, location: Location
+) -> Node:
+    if not isinstance(condition, Mapping):
+        raise location.error("A condition must have column, operator and value")
+    for key in condition:
+        if key not in CONDITION_KEYS:
+            raise location.child(str(key)).error(
+                "A condition can have only column, operator and value"
+            )
+    name, operator = condition.get("column"), condition.get("operator")
     if not isinstance(name, str):
-        raise place.part("column").refusal("Name a column of the table")
-    # A column that there is can only be at fault for its operator.
-    tested = Written(place.part("column").column(table, name), place.part("operator"))
-    if not isinstance(operator, str) or operator not in TAKES:
-        raise place.part("operator").refusal(f"The operator is one of: {', '.join(TAKES)}")
-    return _applied(tested, operator, one.get("value"), place)
+        raise location.child("column").error("The column must be the name of a column")
+    # Once the column is found, only the operator can be wrong for it.
+    column = location.child("column").find_column(table, name)
+    left = RawOperand(column, location.child("operator"))
+    if not isinstance(operator, str) or operator not in VALUE_KINDS:
+        raise location.child("operator").error(
+            f"The operator must be one of: {', '.join(VALUE_KINDS)}"
+        )
+    return _apply_operator(left, operator, condition.get("value"), location.child("value"))
 
 
-def _applied(tested: Written, operator: str, value: object, place: Place) -> Node:
-    at = place.part("value")
+def _apply_operator(left: RawOperand, operator: str, value: object, location: Location) -> Node:
     positive = operator.removeprefix("not_")
-    takes = TAKES[operator]
-    if takes == "nothing":
+    kind = VALUE_KINDS[operator]
+    if kind == "nothing":
         if value is not None:
-            raise at.refusal(f"{operator} takes no value")
-        node: Node = IsNull(predicates.column_of(tested))
-        return node if operator == "is_null" else negated(node)
-    if takes == "value":
-        return predicates.compare(tested, operator, _written(value, at))
-    if takes == "pair":
+            raise location.error(f"The operator {operator} takes no value")
+        node: Node = IsNull(predicates.require_column(left))
+        return node if operator == "is_null" else negate(node)
+    if kind == "value":
+        return predicates.compare(left, operator, _raw_operand(value, location))
+    if kind == "pair":
         if not isinstance(value, list | tuple) or len(value) != 2:
-            raise at.refusal("The value of between is a list of two: the low and the high one")
-        low, high = (_written(end, at.part(i)) for i, end in enumerate(value))
-        return predicates.between(tested, low, high)
-    if takes == "list":
+            raise location.error("The value of between must be a list of two: low and high")
+        low, high = (_raw_operand(bound, location.child(i)) for i, bound in enumerate(value))
+        return predicates.between(left, low, high)
+    if kind == "list":
         if not isinstance(value, list | tuple):
-            raise at.refusal(f"The value of {operator} is a list")
-        values = [_written(one, at.part(i)) for i, one in enumerate(value)]
-        node = predicates.one_of(tested, values, at)
+            raise location.error(f"The value of {operator} must be a list")
+        values = [_raw_operand(item, location.child(i)) for i, item in enumerate(value)]
+        node = predicates.in_list(left, values, location)
     else:
-        node = predicates.like(tested, _written(value, at), ignore_case=positive == "ilike")
-    return node if positive == operator else negated(node)
+        pattern = _raw_operand(value, location)
+        node = predicates.like(left, pattern, ignore_case=positive == "ilike")
+    return node if positive == operator else negate(node)
 
 
-def _written(value: object, place: Place) -> Written:
+def _raw_operand(value: object, location: Location) -> RawOperand:
     if value is None or isinstance(value, bool | str):
-        return Written(value, place)
+        return RawOperand(value, location)
     if isinstance(value, int):
-        # str() of an integer refuses thousands of digits; the bits tell before that.
+        # Check the bits first: str() raises an error on integers of thousands of digits.
         if value.bit_length() > 2_000:
-            raise place.refusal("A number has up to 400 digits")
-        return Written(Decimal(value), place)
+            raise location.error("A number can have at most 400 digits")
+        return RawOperand(Decimal(value), location)
     if isinstance(value, Decimal) and value.is_finite():
-        return Written(value, place)
+        return RawOperand(value, location)
     if isinstance(value, float) and math.isfinite(value):
-        return Written(Decimal(repr(value)), place)
-    raise place.refusal("A value is a text, a number, true or false")
+        return RawOperand(Decimal(repr(value)), location)
+    raise location.error("The value must be a text, a number, true or false")

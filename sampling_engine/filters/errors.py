@@ -1,8 +1,6 @@
-"""Why a filter is refused, and where in it the fault is.
+"""The error of an invalid filter, and the location that it reports.
 
-Owns: the error, and the :class:`Place` that makes it. Invariant: a message names the culprit and,
-for an expression, its character with an excerpt in which ``^`` stands just before it. Used by every
-module of the package.
+For an expression, the message ends with the character position and an excerpt marked by ``^``.
 """
 
 from __future__ import annotations
@@ -14,21 +12,21 @@ from parquet_tables.tables import Column, TableFiles, UnknownColumn
 
 Loc = tuple[str | int, ...]
 
-AROUND = 20
-LONGEST_QUOTE = 40
+EXCERPT_RADIUS = 20
+MAX_QUOTE_LENGTH = 40
 
 
 class InvalidFilter(DomainError):
-    """A filter is not in the language, or doesn't fit the table's columns.
+    """A filter has invalid syntax or doesn't fit the table's columns.
 
     Parameters
     ----------
     message : str
         What is wrong, and what to write.
     position : int, optional
-        The culprit's place in the expression, in characters from 0; None for conditions.
+        Character position in the expression, from 0; None for conditions.
     loc : tuple of str or int
-        The filter's place in the caller's input, down to the condition's part.
+        Location in the caller's input.
     """
 
     code = "invalid_filter"
@@ -39,60 +37,60 @@ class InvalidFilter(DomainError):
 
 
 @dataclass(frozen=True)
-class Place:
-    """Somewhere in a filter: a part of a condition, or a character of an expression."""
+class Location:
+    """A part of a condition, or a character of an expression."""
 
     loc: Loc
     text: str | None = None
     position: int | None = None
 
-    def at(self, position: int) -> Place:
-        """Another character of the same expression."""
+    def at(self, position: int) -> Location:
+        """Return the location of another character of the same expression."""
         return replace(self, position=position)
 
-    def part(self, *loc: str | int) -> Place:
-        """A part of this place in the input."""
+    def child(self, *loc: str | int) -> Location:
+        """Return the location of a part of this input."""
         return replace(self, loc=(*self.loc, *loc))
 
-    def refusal(self, message: str) -> InvalidFilter:
-        """The error to raise: ``message`` is a sentence without its full stop."""
-        return InvalidFilter(self._located(message), position=self.position, loc=self.loc)
+    def error(self, message: str) -> InvalidFilter:
+        """Build the error at this location; ``message`` has no full stop."""
+        return InvalidFilter(self._with_excerpt(message), position=self.position, loc=self.loc)
 
-    def column(self, table: TableFiles, name: str, hint: str = "") -> Column:
-        """Look a column up here.
+    def find_column(self, table: TableFiles, name: str, hint: str = "") -> Column:
+        """Return the table's column of this name.
 
         Raises
         ------
         UnknownColumn
-            With this place, the columns there are, and ``hint``.
+            With this location, the table's columns and ``hint``.
         """
         try:
             return table.column(name)
         except UnknownColumn as unknown:
             start = f'There is no column "{name}".'
-            rest = unknown.message.removeprefix(start).strip()
-            found = self._located(start.removesuffix("."))
-            message = " ".join(part for part in (found, rest, hint) if part)
+            choices = unknown.message.removeprefix(start).strip()
+            located = self._with_excerpt(start.removesuffix("."))
+            message = " ".join(part for part in (located, choices, hint) if part)
             raise UnknownColumn(message, loc=self.loc) from None
 
-    def _located(self, message: str) -> str:
+    def _with_excerpt(self, message: str) -> str:
         if self.text is None or self.position is None:
             return f"{message}."
         return f"{message}: at character {self.position}: {excerpt(self.text, self.position)}."
 
 
 def excerpt(text: str, position: int) -> str:
-    """The text around a position, which ``^`` marks.
+    """Return the text around a position, marked by ``^``.
 
     >>> print(excerpt("age >> 18", 5))
     "age >^> 18"
     """
-    start, stop = max(0, position - AROUND), position + AROUND
+    start, stop = max(0, position - EXCERPT_RADIUS), position + EXCERPT_RADIUS
     before, after = text[start:position], text[position:stop]
     left, right = "…" if start else "", "…" if stop < len(text) else ""
     return f'"{left}{before}^{after}{right}"'
 
 
-def shortened(text: str) -> str:
-    """A user's text as a message quotes it."""
-    return text if len(text) <= LONGEST_QUOTE else f"{text[: LONGEST_QUOTE - 1]}…"
+def shorten(text: str) -> str:
+    """Shorten a user's text for a message."""
+    return text if len(text) <= MAX_QUOTE_LENGTH else f"{text[: MAX_QUOTE_LENGTH - 1]}…"

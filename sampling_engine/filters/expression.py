@@ -1,9 +1,7 @@
-"""An expression as a filter.
+"""Parse an expression into a filter.
 
-Owns: the way from tokens to the tree. Invariant: sqlglot settles what binds how, and sees operands
-only as numbers into a list of ours; of its tree the shapes listed here are taken and all others
-refused. It is given the inside of one pair of parentheses at a time, innermost first, so neither
-depth nor backtracking can run away. Called by whoever takes a request.
+sqlglot applies the operators' precedence to placeholders for the operands; node types that are
+not listed here are errors. Parentheses are parsed one pair at a time, to bound depth and time.
 """
 
 from __future__ import annotations
@@ -18,14 +16,14 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from parquet_tables.tables import TableFiles
 from sampling_engine.filters import predicates
-from sampling_engine.filters.errors import InvalidFilter, Loc, Place
-from sampling_engine.filters.filter import Filter, finished
-from sampling_engine.filters.predicates import Written
-from sampling_engine.filters.roles import Reader, Role
-from sampling_engine.filters.tokens import scan
-from sampling_engine.filters.tree import DEEPEST, And, IsNull, Node, Or, joined, negated
+from sampling_engine.filters.errors import InvalidFilter, Loc, Location
+from sampling_engine.filters.filter import Filter, build_filter
+from sampling_engine.filters.predicates import RawOperand
+from sampling_engine.filters.roles import Role, RoleReader
+from sampling_engine.filters.tokens import tokenize
+from sampling_engine.filters.tree import MAX_DEPTH, And, IsNull, Node, Or, join_nodes, negate
 
-LONGEST = 10_000
+MAX_LENGTH = 10_000
 SYMBOLS = {
     "=": TokenType.EQ,
     "!=": TokenType.NEQ,
@@ -47,184 +45,184 @@ COMPARISONS: dict[type[exp.Expr], str] = {
     exp.GT: ">",
     exp.GTE: ">=",
 }
-CONNECTORS: dict[type[exp.Expr], type[And] | type[Or]] = {exp.And: And, exp.Or: Or}
+CONNECTIVES: dict[type[exp.Expr], type[And] | type[Or]] = {exp.And: And, exp.Or: Or}
 
 
 def parse_expression(text: str, table: TableFiles, *, loc: Loc = ("expression",)) -> Filter:
-    """Read an expression, for example ``age > 18 AND city = 'New York'``.
+    """Parse an expression, for example ``age > 18 AND city = 'New York'``.
 
     Parameters
     ----------
     text : str
         Up to 10,000 characters.
     table : TableFiles
-        Whose columns it is about.
+        The table whose columns the expression names.
     loc : tuple of str or int
-        Where the expression is in the caller's input.
+        Location of the expression in the caller's input.
 
     Raises
     ------
     InvalidFilter
-        With the position of the fault.
+        With the position of the error.
     UnknownColumn
-        The message names the position and the columns there are.
+        The message has the position and the table's columns.
     """
-    place = Place(loc, text, 0)
+    location = Location(loc, text, 0)
     if not isinstance(text, str) or not text.strip():
-        raise Place(loc).refusal("Write a condition, for example age > 18")
-    if len(text) > LONGEST:
-        message = f"An expression has up to {LONGEST:,} characters, not {len(text):,}"
-        raise InvalidFilter(f"{message}.", position=LONGEST, loc=loc)
-    return finished(_Folding().fold(Reader(scan(text, place), table, place).read()), place)
+        raise Location(loc).error("Write a condition, for example age > 18")
+    if len(text) > MAX_LENGTH:
+        message = f"An expression can have at most {MAX_LENGTH:,} characters, not {len(text):,}"
+        raise InvalidFilter(f"{message}.", position=MAX_LENGTH, loc=loc)
+    roles = RoleReader(tokenize(text, location), table, location).read()
+    return build_filter(_Parser().parse(roles), location)
 
 
 @dataclass
 class _Group:
-    """What an open parenthesis holds so far."""
+    """The tokens since an open parenthesis."""
 
-    opened: Place
+    opened: Location
     is_list: bool
     tokens: list[Token] = field(default_factory=list)
 
 
-class _Folding:
-    """Turns parentheses into operands, innermost first."""
+class _Parser:
+    """Parses parentheses innermost first; each parsed pair becomes an operand."""
 
     def __init__(self) -> None:
         self.parser = DuckDB().parser()
-        self.operands: list[Written | Node] = []
-        self.places: list[Place] = []
+        self.operands: list[RawOperand | Node] = []
+        self.locations: list[Location] = []
 
-    def fold(self, roles: list[Role]) -> Node:
-        groups = [_Group(roles[0].place, is_list=False)]
-        for before, role in zip([None, *roles], roles, strict=False):
+    def parse(self, roles: list[Role]) -> Node:
+        groups = [_Group(roles[0].location, is_list=False)]
+        for previous, role in zip([None, *roles], roles, strict=False):
             if role.operand is not None:
-                self._push(groups[-1], role.operand, role.place)
+                self._push_operand(groups[-1], role.operand, role.location)
             elif role.word == "(":
-                if len(groups) > DEEPEST:
-                    raise role.place.refusal(f"Parentheses nest up to {DEEPEST} deep")
-                is_list = before is not None and before.word == "IN"
-                groups.append(_Group(role.place, is_list))
+                if len(groups) > MAX_DEPTH:
+                    raise role.location.error(f"Parentheses can be nested at most {MAX_DEPTH} deep")
+                is_list = previous is not None and previous.word == "IN"
+                groups.append(_Group(role.location, is_list))
             elif role.word == ")":
                 self._close(groups, role)
             elif role.word == "," and not groups[-1].is_list:
-                raise role.place.refusal("Commas stand only in a list of values after IN")
+                raise role.location.error("A comma is only allowed in a list of values after IN")
             else:
-                groups[-1].tokens.append(_token(role.word, role.place))
+                groups[-1].tokens.append(_token(role.word, role.location))
         if len(groups) > 1:
-            raise groups[-1].opened.refusal("This parenthesis is not closed")
-        whole = self._parsed(groups[0])
-        return _as_condition(whole)
+            raise groups[-1].opened.error("This parenthesis is not closed")
+        return _as_condition(self._parse_group(groups[0]))
 
     def _close(self, groups: list[_Group], closing: Role) -> None:
         group = groups.pop()
         if group.is_list:
-            start, stop = _token("(", group.opened), _token(")", closing.place)
+            start, stop = _token("(", group.opened), _token(")", closing.location)
             groups[-1].tokens.extend([start, *group.tokens, stop])
         else:
-            self._push(groups[-1], self._parsed(group), group.opened)
+            self._push_operand(groups[-1], self._parse_group(group), group.opened)
 
-    def _push(self, group: _Group, operand: Written | Node, place: Place) -> None:
-        group.tokens.append(_token("", place, str(len(self.operands))))
+    def _push_operand(self, group: _Group, operand: RawOperand | Node, location: Location) -> None:
+        group.tokens.append(_token("", location, str(len(self.operands))))
         self.operands.append(operand)
-        self.places.append(place)
+        self.locations.append(location)
 
-    def _parsed(self, group: _Group) -> Written | Node:
+    def _parse_group(self, group: _Group) -> RawOperand | Node:
         try:
             (tree,) = self.parser.parse_into(exp.Condition, group.tokens)
         except ParseError as error:
             column = error.errors[0].get("col") if error.errors else None
-            at = column - 1 if column else group.opened.position or 0
-            raise group.opened.at(at).refusal("This is not understood") from None
+            position = column - 1 if column else group.opened.position or 0
+            raise group.opened.at(position).error("The syntax is not valid") from None
         except (SqlglotError, ValueError):
-            raise group.opened.refusal("This is not understood") from None
+            raise group.opened.error("The syntax is not valid") from None
         if tree is None:
-            raise group.opened.refusal("A condition is missing")
+            raise group.opened.error("A condition is missing")
         return self._operand(tree) if isinstance(tree, exp.Column) else self._node(tree)
 
     def _node(self, tree: exp.Expr) -> Node:
-        kind = CONNECTORS.get(type(tree))
-        if kind is not None:
-            return joined(kind, map(self._node, _chain(tree)))
+        connective = CONNECTIVES.get(type(tree))
+        if connective is not None:
+            return join_nodes(connective, map(self._node, _flatten(tree)))
         if isinstance(tree, exp.Column):
             return _as_condition(self._operand(tree))
         if isinstance(tree, exp.Not):
-            self._check_parts(tree, "this")
-            return negated(self._node(tree.this))
+            self._check_arguments(tree, "this")
+            return negate(self._node(tree.this))
         return self._predicate(tree)
 
     def _predicate(self, tree: exp.Expr) -> Node:
         operator = COMPARISONS.get(type(tree))
         if operator is not None:
-            self._check_parts(tree, "this", "expression")
+            self._check_arguments(tree, "this", "expression")
             return predicates.compare(
                 self._value(tree.this), operator, self._value(tree.expression)
             )
-        tested = self._value(tree.this) if isinstance(tree.this, exp.Expr) else None
-        if tested is not None and isinstance(tree, exp.Between):
-            self._check_parts(tree, "this", "low", "high")
+        left = self._value(tree.this) if isinstance(tree.this, exp.Expr) else None
+        if left is not None and isinstance(tree, exp.Between):
+            self._check_arguments(tree, "this", "low", "high")
             low, high = self._value(tree.args["low"]), self._value(tree.args["high"])
-            return predicates.between(tested, low, high)
-        if tested is not None and isinstance(tree, exp.In):
-            self._check_parts(tree, "this", "expressions")
-            values = [self._value(one) for one in tree.expressions]
-            return predicates.one_of(tested, values, tested.place)
-        if tested is not None and isinstance(tree, exp.Like | exp.ILike):
-            self._check_parts(tree, "this", "expression", "negate")
+            return predicates.between(left, low, high)
+        if left is not None and isinstance(tree, exp.In):
+            self._check_arguments(tree, "this", "expressions")
+            values = [self._value(value) for value in tree.expressions]
+            return predicates.in_list(left, values, left.location)
+        if left is not None and isinstance(tree, exp.Like | exp.ILike):
+            self._check_arguments(tree, "this", "expression", "negate")
             pattern = self._value(tree.expression)
-            node = predicates.like(tested, pattern, ignore_case=isinstance(tree, exp.ILike))
-            return negated(node) if tree.args.get("negate") else node
-        if tested is not None and isinstance(tree, exp.Is) and type(tree.expression) is exp.Null:
-            self._check_parts(tree, "this", "expression")
-            return IsNull(predicates.column_of(tested))
+            node = predicates.like(left, pattern, ignore_case=isinstance(tree, exp.ILike))
+            return negate(node) if tree.args.get("negate") else node
+        if left is not None and isinstance(tree, exp.Is) and type(tree.expression) is exp.Null:
+            self._check_arguments(tree, "this", "expression")
+            return IsNull(predicates.require_column(left))
         raise self._unsupported(tree)
 
-    def _operand(self, tree: exp.Expr) -> Written | Node:
-        self._check_parts(tree, "this")
+    def _operand(self, tree: exp.Expr) -> RawOperand | Node:
+        self._check_arguments(tree, "this")
         return self.operands[int(tree.name)]
 
-    def _value(self, tree: exp.Expr) -> Written:
+    def _value(self, tree: exp.Expr) -> RawOperand:
         if isinstance(tree, exp.Column):
             operand = self._operand(tree)
-            if isinstance(operand, Written):
+            if isinstance(operand, RawOperand):
                 return operand
-        raise self._place(tree).refusal(
-            "A condition stands here in place of a value; write two comparisons with AND "
-            "between them, and NOT before a whole condition"
+        raise self._location(tree).error(
+            "Expected a value, not a condition; join two comparisons with AND, and write NOT "
+            "before a whole condition"
         )
 
-    def _check_parts(self, tree: exp.Expr, *names: str) -> None:
+    def _check_arguments(self, tree: exp.Expr, *names: str) -> None:
         if any(value for name, value in tree.args.items() if name not in names):
             raise self._unsupported(tree)
 
     def _unsupported(self, tree: exp.Expr) -> InvalidFilter:
-        return self._place(tree).refusal(f"{tree.key.upper()} is not supported")
+        return self._location(tree).error(f"{tree.key.upper()} is not supported")
 
-    def _place(self, tree: exp.Expr) -> Place:
-        found = tree.find(exp.Identifier)
-        return self.places[int(found.name) if found else 0]
+    def _location(self, tree: exp.Expr) -> Location:
+        identifier = tree.find(exp.Identifier)
+        return self.locations[int(identifier.name) if identifier else 0]
 
 
-def _chain(tree: exp.Expr) -> Iterator[exp.Expr]:
-    # a AND b AND c is ((a AND b) AND c): a long one would exhaust the stack.
-    kind = type(tree)
+def _flatten(tree: exp.Expr) -> Iterator[exp.Expr]:
+    # sqlglot nests a AND b AND c as ((a AND b) AND c); recursion would exhaust the stack.
+    connective = type(tree)
     parts: list[exp.Expr] = []
-    while type(tree) is kind:
+    while type(tree) is connective:
         parts.append(tree.args["expression"])
         tree = tree.this
     return reversed([*parts, tree])
 
 
-def _as_condition(operand: Written | Node) -> Node:
-    if isinstance(operand, Written):
-        raise operand.place.refusal(
-            "A column or a value alone is no condition; compare it, for example = true"
+def _as_condition(operand: RawOperand | Node) -> Node:
+    if isinstance(operand, RawOperand):
+        raise operand.location.error(
+            "A column or a value alone is not a condition; compare it, for example = true"
         )
     return operand
 
 
-def _token(word: str, place: Place, operand: str = "") -> Token:
-    # The parser's errors tell a token's column, from 1.
-    position = place.position or 0
+def _token(word: str, location: Location, operand: str = "") -> Token:
+    # The parser's errors report a token's column, counted from 1.
+    position = location.position or 0
     kind = TOKEN_TYPES[word] if word else TokenType.IDENTIFIER
     return Token(kind, word or operand, 1, position + 1, position, position)

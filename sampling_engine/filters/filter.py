@@ -1,8 +1,6 @@
-"""What a filter is to the rest of the engine.
+"""A parsed filter, as the sampling engine uses it.
 
-Owns: the finished filter. Invariant: made of a checked tree alone, so its SQL binds and runs on any
-relation that has the table's columns. Made by the two ways in, :mod:`expression` and
-:mod:`conditions`; kept with a round and asked for its SQL by the statements of a draw.
+Its tree is checked against the table, so its SQL runs on every relation with the table's columns.
 """
 
 from __future__ import annotations
@@ -11,15 +9,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from parquet_tables.tables import Column
-from sampling_engine.filters.errors import Place
-from sampling_engine.filters.spelling import spell
-from sampling_engine.filters.statement import condition
-from sampling_engine.filters.tree import DEEPEST, Node, columns_of, depth
+from sampling_engine.filters.errors import Location
+from sampling_engine.filters.spelling import format_expression
+from sampling_engine.filters.statement import build_condition
+from sampling_engine.filters.tree import MAX_DEPTH, Node, columns_of, depth
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Rows for which a condition holds; where it comes out as NULL, it doesn't.
+    """The rows for which a condition is true; NULL doesn't pass.
 
     Parameters
     ----------
@@ -31,21 +29,21 @@ class Filter:
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """The columns it looks at, in order of appearance."""
+        """The condition's columns, in order of appearance."""
         return columns_of(self.node)
 
     @cached_property
     def text(self) -> str:
-        """The filter as an expression, in one spelling: equal filters have equal texts."""
-        return spell(self.node)
+        """The filter as a canonical expression: equal filters have equal texts."""
+        return format_expression(self.node)
 
     def condition(self, alias: str) -> tuple[str, list[object]]:
-        """A boolean SQL expression over ``alias."column"`` and its parameters in their order."""
-        return condition(self.node, alias)
+        """Return a boolean SQL expression over ``alias."column"``, and its parameters in order."""
+        return build_condition(self.node, alias)
 
 
-def finished(node: Node, place: Place) -> Filter:
-    """The filter of a tree that isn't too deep."""
-    if depth(node) > DEEPEST:
-        raise place.refusal(f"A filter nests AND, OR and NOT up to {DEEPEST} deep")
+def build_filter(node: Node, location: Location) -> Filter:
+    """Build the filter of a tree, after checking its depth."""
+    if depth(node) > MAX_DEPTH:
+        raise location.error(f"AND, OR and NOT can be nested at most {MAX_DEPTH} deep")
     return Filter(node)

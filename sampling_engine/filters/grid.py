@@ -1,10 +1,8 @@
-"""Exact comparison of a column's values with any number or moment.
+"""Exact comparison of integer, decimal and temporal columns with any value.
 
-Owns: the arithmetic. A column of whole numbers, decimals or moments holds multiples of a step
-inside a range. A value between two multiples, or outside the range, is moved to a multiple and
-the operator changed so that the outcome stays the same: ``x > 1.5`` on whole numbers is ``x > 1``.
-Invariant: what comes out is a value of the column's own type, so the column is never cast, and the
-files' minimum and maximum help to skip. Called by :mod:`statement`.
+The type's values are multiples of a step in a range, numbered by an index. Comparison with any
+other value becomes an equivalent comparison with a multiple, so the column is never cast, and
+DuckDB can use the files' minimum and maximum.
 """
 
 from __future__ import annotations
@@ -19,65 +17,67 @@ from sampling_engine.filters.types import (
     integer_range,
 )
 
-# DuckDB keeps the two ends for its infinite timestamps.
-FIRST_INDEX, LAST_INDEX = -(1 << 63) + 2, (1 << 63) - 2
+# DuckDB uses the first and last values of 64 bits for infinite timestamps.
+MIN_TEMPORAL_INDEX, MAX_TEMPORAL_INDEX = -(1 << 63) + 2, (1 << 63) - 2
 
 
 def index_of(type_name: str, value: Decimal | int) -> Fraction:
-    """The value in steps of the type; a moment's value is in nanoseconds."""
+    """Return the value in steps of the type; a temporal value is in nanoseconds."""
     if type_name in TEMPORAL_STEP_NS:
         return Fraction(int(value), TEMPORAL_STEP_NS[type_name])
     return Fraction(value) * Fraction(10 ** _scale(type_name))
 
 
 def value_at(type_name: str, index: int) -> Decimal | int:
-    """The type's value at so many steps: the opposite of :func:`index_of`."""
+    """Return the type's value at an index: the inverse of :func:`index_of`."""
     if type_name in TEMPORAL_STEP_NS:
         return index * TEMPORAL_STEP_NS[type_name]
     scale = _scale(type_name)
     return Decimal((index < 0, tuple(map(int, str(abs(index)))), -scale)) if scale else index
 
 
-def holds(type_name: str, index: Fraction) -> bool:
-    """Whether the type has a value at this index."""
+def is_representable(type_name: str, index: Fraction) -> bool:
+    """Return whether the type has a value at this index."""
     first, last = index_range(type_name)
     return index.denominator == 1 and first <= index <= last
 
 
-def placed(type_name: str, operator: str, index: Fraction) -> tuple[str, int] | bool:
-    """The comparison with an index of the type that comes out the same for all of its values.
+def exact_comparison(type_name: str, operator: str, index: Fraction) -> tuple[str, int] | bool:
+    """Return the equivalent comparison with a representable index.
 
     Returns
     -------
     (str, int) or bool
-        An operator and an index that the type holds; or the outcome, when all values share it.
+        An operator and a representable index; or the outcome, when all values share it.
 
     Examples
     --------
-    >>> placed("INTEGER", ">", Fraction(3, 2)), placed("INTEGER", "<", Fraction(3, 2))
-    (('>', 1), ('<=', 1))
-    >>> placed("TINYINT", "<", Fraction(1000)), placed("TINYINT", "=", Fraction(3, 2))
-    (True, False)
+    >>> exact_comparison("INTEGER", ">", Fraction(3, 2))
+    ('>', 1)
+    >>> exact_comparison("INTEGER", "<", Fraction(3, 2))
+    ('<=', 1)
+    >>> exact_comparison("TINYINT", "<", Fraction(1000))
+    True
     """
     first, last = index_range(type_name)
-    if holds(type_name, index):
+    if is_representable(type_name, index):
         return operator, int(index)
     if operator in ("=", "!="):
         return operator == "!="
-    below = operator in ("<", "<=")
+    is_less = operator in ("<", "<=")
     if index < first or index > last:
-        return below == (index > last)
-    return "<=" if below else ">", index.numerator // index.denominator
+        return is_less == (index > last)
+    return "<=" if is_less else ">", index.numerator // index.denominator
 
 
 def index_range(type_name: str) -> tuple[int, int]:
-    """The indexes that the type's values have."""
+    """Return the lowest and the highest index of the type."""
     if type_name in INTEGER_BITS:
         return integer_range(type_name)
     if type_name in TEMPORAL_STEP_NS:
-        return FIRST_INDEX, LAST_INDEX
-    most = 10 ** decimal_shape(type_name)[0] - 1
-    return -most, most
+        return MIN_TEMPORAL_INDEX, MAX_TEMPORAL_INDEX
+    limit = 10 ** decimal_shape(type_name)[0] - 1
+    return -limit, limit
 
 
 def _scale(type_name: str) -> int:

@@ -1,8 +1,7 @@
-"""Reading a value as its column's type asks.
+"""Check a literal against its column's type, and give it its canonical text.
 
-Owns: which values fit which columns, and a value's one spelling. Invariant: reading is exact: a
-number is a decimal, a moment is in nanoseconds; nothing is rounded here. A text that spells a value
-of the column's type is that value, as in SQL. Called by :mod:`predicates`.
+Parsing is exact: a number is a decimal, a date or time is in nanoseconds; nothing is rounded. As in
+SQL, a text that spells a value of the column's type is that value.
 """
 
 from __future__ import annotations
@@ -13,20 +12,20 @@ from decimal import Decimal
 from uuid import UUID
 
 from parquet_tables.tables import Column
-from sampling_engine.filters import moments
-from sampling_engine.filters.errors import Place, shortened
+from sampling_engine.filters.errors import Location, shorten
+from sampling_engine.filters.moments import format_temporal, parse_temporal
 from sampling_engine.filters.tree import Literal
 from sampling_engine.filters.types import NUMBERS, Family, family_of
 
-Raw = bool | Decimal | str
+RawValue = bool | Decimal | str
 
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
 SPECIAL_NUMBERS = {"nan": "NaN", "infinity": "Infinity", "-infinity": "-Infinity"}
-MOST_NUMBER_DIGITS = 400
-PLAIN_DIGITS = 40
+MAX_NUMBER_DIGITS = 400
+MAX_PLAIN_LENGTH = 40
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
-WRITE = {
+EXAMPLES = {
     Family.INTEGER: "a number, for example 18",
     Family.DECIMAL: "a number, for example 1.5",
     Family.FLOAT: "a number, for example 1.5",
@@ -40,53 +39,53 @@ WRITE = {
 }
 
 
-def read_literal(column: Column, raw: Raw, place: Place) -> Literal:
-    """The value as the column's type has it.
+def parse_literal(column: Column, raw: RawValue, location: Location) -> Literal:
+    """Return the value in the column's type.
 
     Raises
     ------
     InvalidFilter
-        It doesn't fit; the message says the column's type and what to write.
+        The value doesn't fit; the message names the type and gives an example.
     """
     family = family_of(column.type)
     if family in NUMBERS:
-        literal = _number(column, raw, family, place)
+        literal = _number(column, raw, family, location)
     elif family is Family.BOOLEAN:
         literal = _boolean(raw)
     elif isinstance(raw, str):
-        literal = _text(raw, family, place)
+        literal = _text(raw, family, location)
     else:
         literal = None
     if literal is None:
-        raise place.refusal(
-            f'The column "{column.name}" is of type {column.type}: write {WRITE[family]}, '
-            f"not {described(raw)}"
+        raise location.error(
+            f'The column "{column.name}" is of type {column.type}: write {EXAMPLES[family]}, '
+            f"not {describe(raw)}"
         )
     return literal
 
 
-def described(raw: Raw) -> str:
-    """A value as a message names it."""
+def describe(raw: RawValue) -> str:
+    """Name a value in a message."""
     if isinstance(raw, bool):
         return "true" if raw else "false"
     if isinstance(raw, Decimal):
-        return f"the number {shortened(str(raw))}"
-    return f"the text '{shortened(raw)}'"
+        return f"the number {shorten(str(raw))}"
+    return f"the text '{shorten(raw)}'"
 
 
-def check_size(number: Decimal, place: Place) -> Decimal:
-    """Refuse a number whose exact digits would fill pages."""
+def check_digits(number: Decimal, location: Location) -> Decimal:
+    """Reject a number of more than ``MAX_NUMBER_DIGITS`` digits."""
     _, digits, exponent = number.as_tuple()
-    wide = len(digits) > MOST_NUMBER_DIGITS or abs(int(exponent)) > MOST_NUMBER_DIGITS
-    if wide or (number and abs(number.adjusted()) > MOST_NUMBER_DIGITS):
-        raise place.refusal(f"A number has up to {MOST_NUMBER_DIGITS} digits")
+    is_wide = len(digits) > MAX_NUMBER_DIGITS or abs(int(exponent)) > MAX_NUMBER_DIGITS
+    if is_wide or (number and abs(number.adjusted()) > MAX_NUMBER_DIGITS):
+        raise location.error(f"A number can have at most {MAX_NUMBER_DIGITS} digits")
     return number
 
 
-def spelled_number(number: Decimal) -> str:
-    """A number's one spelling.
+def format_number(number: Decimal) -> str:
+    """Return a number's canonical text.
 
-    >>> spelled_number(Decimal("1.50")), spelled_number(Decimal("1E+2"))
+    >>> format_number(Decimal("1.50")), format_number(Decimal("1E+2"))
     ('1.5', '100')
     """
     if not number:
@@ -94,7 +93,7 @@ def spelled_number(number: Decimal) -> str:
     plain = f"{number:f}"
     if "." in plain:
         plain = plain.rstrip("0").rstrip(".")
-    if len(plain) <= PLAIN_DIGITS:
+    if len(plain) <= MAX_PLAIN_LENGTH:
         return plain
     sign, digits, _ = number.as_tuple()
     stripped = "".join(map(str, digits)).strip("0")
@@ -102,7 +101,7 @@ def spelled_number(number: Decimal) -> str:
     return f"{'-' * sign}{stripped[0]}{point}{stripped[1:]}e{number.adjusted()}"
 
 
-def _number(column: Column, raw: Raw, family: Family, place: Place) -> Literal | None:
+def _number(column: Column, raw: RawValue, family: Family, location: Location) -> Literal | None:
     if isinstance(raw, bool):
         return None
     if isinstance(raw, str):
@@ -113,16 +112,16 @@ def _number(column: Column, raw: Raw, family: Family, place: Place) -> Literal |
         if not NUMBER.fullmatch(text):
             return None
         raw = Decimal(text)
-    check_size(raw, place)
-    if family is Family.FLOAT and not _has_nearest(column.type, raw):
-        raise place.refusal(
+    check_digits(raw, location)
+    if family is Family.FLOAT and not _is_in_float_range(column.type, raw):
+        raise location.error(
             f'The column "{column.name}" is of type {column.type}, which has no number as large '
-            f"as {shortened(str(raw))}"
+            f"as {shorten(str(raw))}"
         )
-    return Literal(spelled_number(raw), raw)
+    return Literal(format_number(raw), raw)
 
 
-def _has_nearest(type_name: str, number: Decimal) -> bool:
+def _is_in_float_range(type_name: str, number: Decimal) -> bool:
     try:
         struct.pack("<f" if type_name == "FLOAT" else "<d", float(number))
     except OverflowError:
@@ -130,23 +129,23 @@ def _has_nearest(type_name: str, number: Decimal) -> bool:
     return abs(float(number)) != float("inf")
 
 
-def _boolean(raw: Raw) -> Literal | None:
+def _boolean(raw: RawValue) -> Literal | None:
     if isinstance(raw, str) and raw.strip().lower() in ("true", "false"):
         raw = raw.strip().lower() == "true"
     return Literal("true" if raw else "false", raw) if isinstance(raw, bool) else None
 
 
-def _text(raw: str, family: Family, place: Place) -> Literal | None:
+def _text(raw: str, family: Family, location: Location) -> Literal | None:
     if family is Family.TEXT:
         try:
             raw.encode()
         except UnicodeEncodeError:
-            raise place.refusal("The text isn't valid Unicode") from None
+            raise location.error("The text is not valid Unicode") from None
         return Literal("'" + raw.replace("'", "''") + "'", raw)
     if family is Family.UUID:
         if not UUID_TEXT.fullmatch(raw.strip()):
             return None
         canonical = str(UUID(raw.strip()))
         return Literal(f"'{canonical}'", canonical)
-    ns = moments.read(raw.strip(), family)
-    return None if ns is None else Literal(f"'{moments.spell(ns, family)}'", ns)
+    ns = parse_temporal(raw.strip(), family)
+    return None if ns is None else Literal(f"'{format_temporal(ns, family)}'", ns)

@@ -1,7 +1,6 @@
-"""The operators of a condition, for menus and for messages.
+"""The operators of a condition: names, descriptions and kinds of value.
 
-Owns: their names, what they mean and what value they take. Invariant: :mod:`conditions` takes these
-and no other. Read by whoever lists them to a user.
+:mod:`conditions` accepts exactly these; the API and the pages list them.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ class OperatorDescription:
     Parameters
     ----------
     name : str
-        As a condition's ``operator``.
+        A condition's ``operator``.
     description : str
-        What it means, for a user.
+        Its meaning, for a user.
     takes : {"value", "list", "pair", "pattern", "nothing"}
-        The condition's ``value``: one value, a list of values, ``[low, high]``, a text with ``%``
-        and ``_``, or none.
+        Kind of the condition's ``value``: one value, a list of values, ``[low, high]``, a text with
+        ``%`` and ``_``, or none.
     sql : str
-        How an expression writes it.
+        The operator in an expression.
     """
 
     name: str

@@ -1,8 +1,7 @@
-"""From what was written to checked conditions.
+"""Build the checked conditions of a tree: each operator's rules and limits.
 
-Owns: the rules of each operator: where its column goes, what it compares, and the limits.
-Invariant: a shape that leaves here fits its columns' types. Called by both ways in,
-:mod:`expression` and :mod:`conditions`, so that they can't differ.
+Every node built here fits its columns' types. :mod:`expression` and :mod:`conditions` share these
+functions.
 """
 
 from __future__ import annotations
@@ -11,123 +10,118 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from parquet_tables.tables import Column
-from sampling_engine.filters.errors import Place
-from sampling_engine.filters.literals import Raw, described, read_literal
+from sampling_engine.filters.errors import Location
+from sampling_engine.filters.literals import RawValue, describe, parse_literal
 from sampling_engine.filters.tree import Between, Comparison, In, Like, Literal, Node, Operand
 from sampling_engine.filters.types import Family, common_type, family_of
 
-MOST_VALUES = 10_000
-FLIPPED = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+MAX_LIST_VALUES = 10_000
+MIRRORED_OPERATORS = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 @dataclass(frozen=True)
-class Written:
-    """A column, a value, or NULL (as None), and where it was written."""
+class RawOperand:
+    """A column, an unchecked value, or NULL (as None), with its location."""
 
-    value: Column | Raw | None
-    place: Place
-
-
-def compare(left: Written, operator: str, right: Written) -> Node:
-    """``left operator right``; one of the two is a column."""
-    if isinstance(left.value, Column):
-        column = comparable(left)
-        _check_order(column, operator, left.place)
-        return Comparison(column, operator, _other(column, right))
-    _refuse_null(left)
-    if not isinstance(right.value, Column):
-        raise left.place.refusal("A comparison needs a column on one of its sides")
-    column = comparable(right)
-    _check_order(column, operator, right.place)
-    return Comparison(column, FLIPPED[operator], _other(column, left))
+    value: Column | RawValue | None
+    location: Location
 
 
-def between(tested: Written, low: Written, high: Written) -> Node:
-    """``tested BETWEEN low AND high``; the column is what is tested."""
-    column = comparable(tested, "BETWEEN")
-    _check_order(column, "BETWEEN", tested.place)
-    return Between(column, _other(column, low), _other(column, high))
+def compare(left: RawOperand, operator: str, right: RawOperand) -> Node:
+    """Build ``left operator right``; one side must be a column."""
+    if not isinstance(left.value, Column):
+        _reject_null(left)
+        if not isinstance(right.value, Column):
+            raise left.location.error("A comparison needs a column on one of its sides")
+        left, operator, right = right, MIRRORED_OPERATORS[operator], left
+    column = require_comparable(left)
+    _check_order(column, operator, left.location)
+    return Comparison(column, operator, _operand(column, right))
 
 
-def one_of(tested: Written, values: Sequence[Written], place: Place) -> Node:
-    """``tested IN (values)``."""
-    column = comparable(tested, "IN")
+def between(left: RawOperand, low: RawOperand, high: RawOperand) -> Node:
+    """Build ``left BETWEEN low AND high``; ``left`` must be a column."""
+    column = require_comparable(left, "BETWEEN")
+    _check_order(column, "BETWEEN", left.location)
+    return Between(column, _operand(column, low), _operand(column, high))
+
+
+def in_list(left: RawOperand, values: Sequence[RawOperand], location: Location) -> Node:
+    """Build ``left IN (values)``."""
+    column = require_comparable(left, "IN")
     if not values:
-        raise place.refusal("A list of values for IN has at least one value")
-    if len(values) > MOST_VALUES:
-        raise place.refusal(f"A list of values for IN has up to {MOST_VALUES:,} values")
+        raise location.error("A list of values for IN must have at least one value")
+    if len(values) > MAX_LIST_VALUES:
+        raise location.error(f"A list of values for IN can have at most {MAX_LIST_VALUES:,} values")
     return In(column, tuple(dict.fromkeys(_literal(column, value) for value in values)))
 
 
-def like(tested: Written, pattern: Written, *, ignore_case: bool) -> Node:
-    """``tested LIKE pattern``, or ILIKE."""
+def like(left: RawOperand, pattern: RawOperand, *, ignore_case: bool) -> Node:
+    """Build ``left LIKE pattern``, or ILIKE."""
     word = "ILIKE" if ignore_case else "LIKE"
-    column = comparable(tested, word)
+    column = require_comparable(left, word)
     if family_of(column.type) is not Family.TEXT:
-        raise tested.place.refusal(
-            f'The column "{column.name}" is of type {column.type}: {word} is for text; '
-            "compare it with = < > or BETWEEN"
+        raise left.location.error(
+            f'The column "{column.name}" is of type {column.type}: {word} is only for text; '
+            "use = < > or BETWEEN"
         )
     if not isinstance(pattern.value, str):
-        _refuse_null(pattern)
-        raise pattern.place.refusal(f"After {word} goes a text in quotes, for example 'New%'")
+        _reject_null(pattern)
+        raise pattern.location.error(f"Expected a text after {word}, for example 'New%'")
     return Like(column, _literal(column, pattern), ignore_case)
 
 
-def column_of(tested: Written, word: str = "IS NULL") -> Column:
-    """The column that is tested."""
-    if tested.value is None:
-        raise tested.place.refusal(f"Before {word} goes a column, not NULL")
-    if not isinstance(tested.value, Column):
-        raise tested.place.refusal(f"Before {word} goes a column, not {described(tested.value)}")
-    return tested.value
+def require_column(left: RawOperand, word: str = "IS NULL") -> Column:
+    """Return the column before the operator ``word``; raise InvalidFilter for a value."""
+    if left.value is None:
+        raise left.location.error(f"Expected a column before {word}, not NULL")
+    if not isinstance(left.value, Column):
+        raise left.location.error(f"Expected a column before {word}, not {describe(left.value)}")
+    return left.value
 
 
-def comparable(tested: Written, word: str = "a comparison") -> Column:
-    """The column that is tested, of a type that has comparisons."""
-    column = column_of(tested, word)
+def require_comparable(left: RawOperand, word: str = "a comparison") -> Column:
+    """Return the column before the operator ``word``, of a type that has comparisons."""
+    column = require_column(left, word)
     if family_of(column.type) is Family.OTHER:
-        raise tested.place.refusal(
-            f'The column "{column.name}" is of type {column.type}, which a filter doesn\'t compare:'
-            " write IS NULL or IS NOT NULL"
+        raise left.location.error(
+            f'The column "{column.name}" is of type {column.type}, which can\'t be compared: '
+            "write IS NULL or IS NOT NULL"
         )
     return column
 
 
-def _check_order(column: Column, operator: str, place: Place) -> None:
+def _check_order(column: Column, operator: str, location: Location) -> None:
     if family_of(column.type) is Family.BOOLEAN and operator not in ("=", "!="):
-        raise place.refusal(
+        raise location.error(
             f'The column "{column.name}" is of type {column.type}, which has no order: '
             "write = true or = false"
         )
 
 
-def _other(column: Column, other: Written) -> Operand:
-    if not isinstance(other.value, Column):
-        return _literal(column, other)
-    second = comparable(other)
-    if common_type(column.type, second.type) is None:
-        raise other.place.refusal(
-            f'The column "{column.name}" is of type {column.type} and the column "{second.name}" '
-            f"of type {second.type}: the two don't compare"
+def _operand(column: Column, raw: RawOperand) -> Operand:
+    if not isinstance(raw.value, Column):
+        return _literal(column, raw)
+    other = require_comparable(raw)
+    if common_type(column.type, other.type) is None:
+        raise raw.location.error(
+            f'The column "{column.name}" is of type {column.type} and the column "{other.name}" '
+            f"of type {other.type}: they can't be compared"
         )
-    return second
+    return other
 
 
-def _literal(column: Column, given: Written) -> Literal:
-    _refuse_null(given)
-    if isinstance(given.value, Column):
-        raise given.place.refusal(
-            f'Here goes a value, not the column "{given.value.name}"; a text is in single quotes'
+def _literal(column: Column, raw: RawOperand) -> Literal:
+    _reject_null(raw)
+    if isinstance(raw.value, Column):
+        raise raw.location.error(
+            f'Expected a value, not the column "{raw.value.name}"; write a text in single quotes'
         )
-    if given.value is None:
-        raise TypeError("NULL was refused before")
-    return read_literal(column, given.value, given.place)
+    if raw.value is None:
+        raise TypeError("NULL was rejected before")
+    return parse_literal(column, raw.value, raw.location)
 
 
-def _refuse_null(given: Written) -> None:
-    if given.value is None:
-        raise given.place.refusal(
-            "Nothing compares with NULL: write IS NULL or IS NOT NULL for rows without a value "
-            "and with one"
-        )
+def _reject_null(raw: RawOperand) -> None:
+    if raw.value is None:
+        raise raw.location.error("NULL can't be compared: write IS NULL or IS NOT NULL")

@@ -1,9 +1,7 @@
-"""Each token's role in an expression: a column, a value, or a word of the language.
+"""Classify each token of an expression as a column, a value or a word of the language.
 
-Owns: which words are columns. Invariant: a bare word is a column only where a column can stand,
-and a word of the language only where one can, so a column may be called ``order`` or ``in``; only
-NOT, NULL, TRUE and FALSE can stand where a column can, and are never columns unless quoted. What
-the language doesn't have is refused by name. Called by :mod:`expression`.
+The position decides whether a bare word is a column, so a column can be named ``order`` or ``in``.
+NOT, NULL, TRUE and FALSE are columns only in quotes. Unsupported syntax is rejected by its name.
 """
 
 from __future__ import annotations
@@ -13,18 +11,32 @@ from decimal import Decimal
 from enum import Enum, auto
 
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
-from sampling_engine.filters.errors import Place, shortened
-from sampling_engine.filters.literals import NUMBER, Raw, check_size
-from sampling_engine.filters.predicates import Written
+from sampling_engine.filters.errors import Location, shorten
+from sampling_engine.filters.literals import NUMBER, RawValue, check_digits
+from sampling_engine.filters.predicates import RawOperand
 from sampling_engine.filters.tokens import Token
-from sampling_engine.filters.words import LITERALS, OPERATOR_WORDS, QUERIES, REFUSED_WORDS
+from sampling_engine.filters.words import (
+    LITERAL_WORDS,
+    OPERATOR_WORDS,
+    QUERY_WORDS,
+    UNSUPPORTED_WORDS,
+)
 
-SYMBOLS = {"=": "=", "==": "=", "!=": "!=", "<>": "!=", **dict.fromkeys(("<", "<=", ">", ">="))}
-EXPECTED = "= != < <= > >= IN BETWEEN LIKE ILIKE IS AND OR"
+SYMBOL_ROLES = {
+    "=": "=",
+    "==": "=",
+    "!=": "!=",
+    "<>": "!=",
+    "<": "<",
+    "<=": "<=",
+    ">": ">",
+    ">=": ">=",
+}
+EXPECTED_OPERATORS = "= != < <= > >= IN BETWEEN LIKE ILIKE IS AND OR"
 
 
 class State(Enum):
-    """What may come next."""
+    """The kind of token that may come next."""
 
     CONDITION = auto()
     VALUE = auto()
@@ -37,31 +49,31 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Role:
-    """A token with its role: an operand, or else a word or symbol of the language."""
+    """A classified token: an operand, or a word or symbol of the language."""
 
     word: str
-    place: Place
-    operand: Written | None = None
+    location: Location
+    operand: RawOperand | None = None
 
 
-class Reader:
-    """Gives roles to the tokens from left to right."""
+class RoleReader:
+    """Classifies the tokens from left to right."""
 
-    def __init__(self, tokens: list[Token], table: TableFiles, place: Place) -> None:
-        self.tokens, self.table, self.place = tokens, table, place
+    def __init__(self, tokens: list[Token], table: TableFiles, location: Location) -> None:
+        self.tokens, self.table, self.location = tokens, table, location
         self.roles: list[Role] = []
         self.state = State.CONDITION
         self.index = 0
-        # For each open parenthesis: may a condition start in it, and BETWEENs without their AND.
-        self.open: list[list[int]] = [[1, 0]]
+        # For each open parenthesis: may it contain a condition, and its BETWEENs without AND.
+        self.scopes: list[list[int]] = [[1, 0]]
 
     def read(self) -> list[Role]:
-        """The roles of all tokens.
+        """Return the roles of all tokens.
 
         Raises
         ------
         InvalidFilter, UnknownColumn
-            At the first token that has no role where it stands.
+            At the first token that is not allowed at its position.
         """
         while (token := self.tokens[self.index]).kind != "end":
             if self.state in (State.CONDITION, State.VALUE):
@@ -72,90 +84,91 @@ class Reader:
                 self._after(token)
             self.index += 1
         if self.state is not State.OPERATOR:
-            raise self._refusal(token, "The expression ends too early")
+            raise self._error(token, "The expression is incomplete")
         self._check_between(token)
         return self.roles
 
     def _operand(self, token: Token) -> None:
-        after = self.tokens[self.index + 1]
+        following = self.tokens[self.index + 1]
         if token.text == "(" and token.kind == "symbol":
             self._emit("(", token, self.state)
-            self.open.append([self.state is State.CONDITION, 0])
+            self.scopes.append([self.state is State.CONDITION, 0])
         elif token.kind == "symbol" and token.text in "+-":
-            self._signed_number(token, after)
+            self._signed_number(token, following)
         elif token.word == "NOT":
             self._prefix_not(token)
-        elif token.kind == "word" and token.word in LITERALS and not _calls(token, after):
+        elif token.kind == "word" and token.word in LITERAL_WORDS and not _is_call(following):
             self._literal(token)
         elif token.kind in ("word", "quoted"):
-            self._column(token, after)
+            self._column(token, following)
         elif token.kind == "string":
             self._emit_operand(token, token.text)
         elif token.kind == "number":
             self._emit_operand(token, self._number(token.text, token))
         else:
-            message = f'Here goes a column or a value, not "{shortened(token.text)}"'
+            message = f'Expected a column or a value, not "{shorten(token.text)}"'
             if self.roles and self.roles[-1].word == "NOT":
-                message += '; a column called not goes in double quotes: "not"'
-            raise self._refusal(token, message)
+                message += '; write a column named not in double quotes: "not"'
+            raise self._error(token, message)
 
     def _literal(self, token: Token) -> None:
-        # A value before the operator is rare, and a column's name there is not.
+        # Before an operator, the word probably means a column of that name.
         names = {column.name.upper() for column in self.table.columns}
         if self.state is State.CONDITION and token.word in names:
-            raise self._refusal(
-                token, f'A column called {token.text} goes in double quotes: "{token.text}"'
+            raise self._error(
+                token, f'Write a column named {token.text} in double quotes: "{token.text}"'
             )
-        self._emit_operand(token, LITERALS[token.word])
+        self._emit_operand(token, LITERAL_WORDS[token.word])
 
     def _signed_number(self, sign: Token, number: Token) -> None:
         if number.kind != "number":
-            raise self._refusal(sign, f"Arithmetic ({sign.text}) is not supported")
+            raise self._error(sign, f"Arithmetic ({sign.text}) is not supported")
         self._emit_operand(sign, self._number(sign.text + number.text, number))
         self.index += 1
 
     def _number(self, text: str, token: Token) -> Decimal:
-        place = self.place.at(token.position)
+        location = self.location.at(token.position)
         if not NUMBER.fullmatch(text):
-            raise place.refusal("A number has up to 400 digits")
-        return check_size(Decimal(text), place)
+            raise location.error("A number can have at most 400 digits")
+        return check_digits(Decimal(text), location)
 
     def _prefix_not(self, token: Token) -> None:
         if self.state is not State.CONDITION:
-            raise self._refusal(
+            raise self._error(
                 token,
-                "NOT stands before a condition or an operator, not before a value; "
-                'put a column of that name in double quotes: "not"',
+                "NOT is only allowed before a condition or an operator, not before a value; "
+                'write a column named not in double quotes: "not"',
             )
         if self.roles and self.roles[-1].word == "NOT":
-            self.roles.pop()  # two of them cancel out
+            self.roles.pop()  # NOT NOT cancels out
         else:
             self._emit("NOT", token, State.CONDITION)
 
-    def _column(self, token: Token, after: Token) -> None:
-        name = shortened(token.text)
-        if _calls(token, after):
-            raise self._refusal(token, f"Functions such as {name}(…) are not supported")
+    def _column(self, token: Token, following: Token) -> None:
+        name = shorten(token.text)
+        if _is_call(following):
+            raise self._error(token, f"Functions such as {name}(…) are not supported")
         try:
-            column = self.place.at(token.position).column(self.table, token.text, _hint(token))
+            location = self.location.at(token.position)
+            column = location.find_column(self.table, token.text, _hint(token))
         except UnknownColumn:
-            if token.word in QUERIES:
-                raise self._refusal(token, f"Subqueries ({name}) are not supported") from None
-            if token.word in REFUSED_WORDS:
-                raise self._refusal(token, REFUSED_WORDS[token.word]) from None
-            if token.kind == "word" and after.kind == "string":
-                message = f"A value is written without a type before it: '…', not {name} '…'"
-                raise self._refusal(token, message) from None
+            if token.word in QUERY_WORDS:
+                raise self._error(token, f"Subqueries ({name}) are not supported") from None
+            if token.word in UNSUPPORTED_WORDS:
+                raise self._error(token, UNSUPPORTED_WORDS[token.word]) from None
+            if token.kind == "word" and following.kind == "string":
+                message = f"Write a value without a type before it: '…', not {name} '…'"
+                raise self._error(token, message) from None
             if token.word in OPERATOR_WORDS:
-                message = f"Here goes a column or a value, not {name}"
-                raise self._refusal(token, message) from None
+                message = f"Expected a column or a value, not {name}"
+                raise self._error(token, message) from None
             raise
         self._emit_operand(token, column)
 
     def _operator(self, token: Token) -> None:
-        word, scope = token.word, self.open[-1]
-        if token.kind == "symbol" and token.text in SYMBOLS:
-            self._emit(SYMBOLS[token.text] or token.text, token, State.VALUE)
+        word, scope = token.word, self.scopes[-1]
+        if token.kind == "symbol" and token.text in SYMBOL_ROLES:
+            self._emit(SYMBOL_ROLES[token.text], token, State.VALUE)
         elif token.kind == "symbol":
             self._punctuation(token)
         elif word == "AND" and scope[1]:
@@ -170,70 +183,72 @@ class Reader:
         elif word in ("IN", "IS", "NOT"):
             states = {"IN": State.LIST, "IS": State.AFTER_IS, "NOT": State.AFTER_NOT}
             self._emit(word, token, states[word])
-        elif word in REFUSED_WORDS:
-            raise self._refusal(token, REFUSED_WORDS[word])
+        elif word in UNSUPPORTED_WORDS:
+            raise self._error(token, UNSUPPORTED_WORDS[word])
         else:
-            raise self._refusal(
-                token, f'Before "{shortened(token.text)}" goes an operator, one of {EXPECTED}'
+            raise self._error(
+                token,
+                f'Expected an operator before "{shorten(token.text)}": one of {EXPECTED_OPERATORS}',
             )
 
     def _check_between(self, token: Token) -> None:
-        if self.open[-1][1]:
-            raise self._refusal(token, "BETWEEN needs a low and a high value with AND between them")
+        if self.scopes[-1][1]:
+            raise self._error(token, "BETWEEN needs a low and a high value joined by AND")
 
     def _punctuation(self, token: Token) -> None:
         self._check_between(token)
         if token.text == ")":
-            if len(self.open) == 1:
-                raise self._refusal(token, "This parenthesis was never opened")
-            self.open.pop()
+            if len(self.scopes) == 1:
+                raise self._error(token, "This closing parenthesis has no opening one")
+            self.scopes.pop()
             self._emit(")", token, State.OPERATOR)
         elif token.text == ",":
             self._emit(",", token, State.VALUE)
         elif token.text == "(":
-            raise self._refusal(token, "Before a parenthesis goes an operator; there are no calls")
+            raise self._error(token, "Expected an operator before the parenthesis")
         else:
-            raise self._refusal(token, f"Arithmetic ({token.text}) is not supported")
+            raise self._error(token, f"Arithmetic ({token.text}) is not supported")
 
     def _after(self, token: Token) -> None:
         if self.state is State.LIST:
             if token.text != "(" or token.kind != "symbol":
-                raise self._refusal(token, "After IN goes a list of values in parentheses")
+                raise self._error(token, "Expected a list of values in parentheses after IN")
             self._emit("(", token, State.VALUE)
-            self.open.append([0, 0])
+            self.scopes.append([0, 0])
         elif self.state is State.AFTER_NOT:
             if token.word not in ("IN", "BETWEEN", "LIKE", "ILIKE"):
-                raise self._refusal(token, "After NOT goes IN, BETWEEN, LIKE or ILIKE")
+                raise self._error(token, "Expected IN, BETWEEN, LIKE or ILIKE after NOT")
             self._operator(token)
         elif token.word == "NOT" and self.state is State.AFTER_IS:
             self._emit("NOT", token, State.AFTER_IS_NOT)
         elif token.word == "NULL":
             self._emit("NULL", token, State.OPERATOR)
         else:
-            raise self._refusal(
-                token, "After IS goes NULL or NOT NULL; for true and false write = true or = false"
+            raise self._error(
+                token,
+                "Expected NULL or NOT NULL after IS; for booleans write = true or = false",
             )
 
     def _emit(self, word: str, token: Token, state: State) -> None:
-        self.roles.append(Role(word, self.place.at(token.position)))
+        self.roles.append(Role(word, self.location.at(token.position)))
         self.state = state
 
-    def _emit_operand(self, token: Token, value: Column | Raw | None) -> None:
-        place = self.place.at(token.position)
-        self.roles.append(Role("", place, Written(value, place)))
+    def _emit_operand(self, token: Token, value: Column | RawValue | None) -> None:
+        location = self.location.at(token.position)
+        self.roles.append(Role("", location, RawOperand(value, location)))
         self.state = State.OPERATOR
 
-    def _refusal(self, token: Token, message: str) -> Exception:
-        return self.place.at(token.position).refusal(message)
+    def _error(self, token: Token, message: str) -> Exception:
+        return self.location.at(token.position).error(message)
 
 
-def _calls(token: Token, after: Token) -> bool:
-    return after.kind == "symbol" and after.text == "("
+def _is_call(following: Token) -> bool:
+    return following.kind == "symbol" and following.text == "("
 
 
 def _hint(token: Token) -> str:
     if token.kind == "quoted":
-        return "A text is in single quotes; double quotes are for columns."
+        return "Write a text in single quotes; double quotes are for columns."
     if any(mark in token.text for mark in "‘’“”„«»"):
-        return "Curly quotes are not quotes here: use ' for texts and \" for columns."
-    return "A text is in single quotes."
+        return "Curly quotes are not supported: use ' for texts and \" for columns."
+    return "Write a text in single quotes."

@@ -1,7 +1,6 @@
-"""A filter's tree as an expression, in one spelling.
+"""Format a filter's tree as a canonical expression.
 
-Owns: the spelling. Invariant: read again with the same table it gives the same tree, and equal
-trees have equal spellings. Called by :class:`Filter`, for messages and keys.
+The expression parses back to the same tree, and equal trees have equal expressions.
 """
 
 from __future__ import annotations
@@ -22,23 +21,24 @@ from sampling_engine.filters.tree import (
 )
 
 
-def spell(node: Node) -> str:
-    """The expression of a tree; columns are quoted, words of the language in capitals."""
+def format_expression(node: Node) -> str:
+    """Return the expression, with quoted columns and words in capitals."""
     match node:
         case And():
-            return " AND ".join(_inside(part) for part in node.parts)
+            return " AND ".join(_nested(part) for part in node.parts)
         case Or():
-            return " OR ".join(_inside(part) for part in node.parts)
+            return " OR ".join(_nested(part) for part in node.parts)
         case Not(Comparison() | And() | Or() as part):
-            return f"NOT ({spell(part)})"
+            return f"NOT ({format_expression(part)})"
         case Not(part):
             return _leaf(part, "NOT ")
         case _:
             return _leaf(node, "")
 
 
-def _inside(part: Node) -> str:
-    return f"({spell(part)})" if isinstance(part, And | Or) else spell(part)
+def _nested(part: Node) -> str:
+    text = format_expression(part)
+    return f"({text})" if isinstance(part, And | Or) else text
 
 
 def _leaf(node: Node, negation: str) -> str:
@@ -57,7 +57,7 @@ def _leaf(node: Node, negation: str) -> str:
         case IsNull():
             return f"{_operand(node.column)} IS {negation}NULL"
         case _:
-            raise TypeError(f"{type(node).__name__} is no leaf")
+            raise TypeError(f"{type(node).__name__} is not a leaf")
 
 
 def _operand(operand: Operand) -> str:

@@ -1,8 +1,7 @@
-"""A filter's tree as SQL.
+"""Build the SQL of a filter's tree.
 
-Owns: the SQL of every shape. Invariant: names are quoted, values are bound and are of the column's
-own type; every shape comes out as true, false or NULL as SQL has it. NaN is, as everywhere in
-DuckDB, equal to itself and above all other numbers. Called by :class:`Filter`.
+Names are quoted; values are bound in the column's own type; NULL follows SQL's three-valued logic.
+As in DuckDB, NaN equals itself and is greater than all other numbers.
 """
 
 from __future__ import annotations
@@ -12,7 +11,13 @@ from decimal import Decimal
 
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column
-from sampling_engine.filters import grid, moments
+from sampling_engine.filters.grid import (
+    exact_comparison,
+    index_of,
+    is_representable,
+    value_at,
+)
+from sampling_engine.filters.moments import format_temporal
 from sampling_engine.filters.tree import (
     And,
     Between,
@@ -29,14 +34,14 @@ from sampling_engine.filters.tree import (
 from sampling_engine.filters.types import TEMPORAL_STEP_NS, Family, common_type, family_of
 
 SQL_OPERATORS = {"!=": "<>"}
-BOUND_AS_THEY_ARE = frozenset({"VARCHAR", "BOOLEAN", "DOUBLE"})
-UNSTEPPED = frozenset({Family.TEXT, Family.BOOLEAN, Family.FLOAT, Family.UUID})
+TYPES_BOUND_WITHOUT_CAST = frozenset({"VARCHAR", "BOOLEAN", "DOUBLE"})
+FAMILIES_WITHOUT_STEP = frozenset({Family.TEXT, Family.BOOLEAN, Family.FLOAT, Family.UUID})
 
 Statement = tuple[str, list[object]]
 
 
-def condition(node: Node, alias: str) -> Statement:
-    """A boolean expression over the columns of ``alias``, and its parameters in their order."""
+def build_condition(node: Node, alias: str) -> Statement:
+    """Return a boolean expression over the columns of ``alias``, and its parameters in order."""
     writer = _Writer(quote_identifier(alias) if not alias.isidentifier() else alias)
     return writer.write(node), writer.params
 
@@ -71,49 +76,49 @@ class _Writer:
     def _comparison(self, column: Column, operator: str, other: Operand) -> str:
         if isinstance(other, Column):
             shared = common_type(column.type, other.type)
-            left, right = (self._cast(self._name(one), shared) for one in (column, other))
-        elif family_of(column.type) in UNSTEPPED:
+            left, right = (self._cast(self._name(side), shared) for side in (column, other))
+        elif family_of(column.type) in FAMILIES_WITHOUT_STEP:
             left, right = self._text(column), self._bound(column.type, other.value)
         else:
-            index = grid.index_of(column.type, _stepped(other))
-            placed = grid.placed(column.type, operator, index)
-            if isinstance(placed, bool):
-                return self._settled(column, placed)
-            operator = placed[0]
-            left, right = self._name(column), self._bound_at(column.type, placed[1])
+            index = index_of(column.type, _numeric_value(other))
+            comparison = exact_comparison(column.type, operator, index)
+            if isinstance(comparison, bool):
+                return self._constant(column, comparison)
+            operator, exact_index = comparison
+            left, right = self._name(column), self._bound_at(column.type, exact_index)
         return f"({left} {SQL_OPERATORS.get(operator, operator)} {right})"
 
     def _in(self, column: Column, values: Sequence[Literal]) -> str:
-        if family_of(column.type) in UNSTEPPED:
+        if family_of(column.type) in FAMILIES_WITHOUT_STEP:
             bound = [self._bound(column.type, literal.value) for literal in values]
             return f"({self._text(column)} IN ({', '.join(bound)}))"
-        indexes = [grid.index_of(column.type, _stepped(literal)) for literal in values]
-        held = [int(index) for index in indexes if grid.holds(column.type, index)]
-        if not held:
-            return self._settled(column, False)
-        bound = [self._bound_at(column.type, index) for index in held]
+        indexes = [index_of(column.type, _numeric_value(literal)) for literal in values]
+        exact = [int(index) for index in indexes if is_representable(column.type, index)]
+        if not exact:
+            return self._constant(column, False)
+        bound = [self._bound_at(column.type, index) for index in exact]
         return f"({self._name(column)} IN ({', '.join(bound)}))"
 
-    def _settled(self, column: Column, outcome: bool) -> str:
-        # The same for every value of the column; NULL stays NULL.
+    def _constant(self, column: Column, outcome: bool) -> str:
+        # The same outcome for every value of the column, and NULL for NULL.
         if outcome:
             return f"({self._name(column)} IS NOT NULL OR CAST(NULL AS BOOLEAN))"
         return f"({self._name(column)} IS NULL AND CAST(NULL AS BOOLEAN))"
 
     def _bound_at(self, type_name: str, index: int) -> str:
-        if type_name == "TIMESTAMP_NS":  # its two ends have no text that DuckDB reads
+        if type_name == "TIMESTAMP_NS":  # DuckDB can't parse its first and last values
             self.params.append(index)
             return "make_timestamp_ns(CAST(? AS BIGINT))"
-        value = grid.value_at(type_name, index)
+        value = value_at(type_name, index)
         if type_name in TEMPORAL_STEP_NS:
-            return self._bound(type_name, moments.spell(int(value), family_of(type_name)))
+            return self._bound(type_name, format_temporal(int(value), family_of(type_name)))
         return self._bound(type_name, value)
 
     def _bound(self, type_name: str, value: object) -> str:
         if isinstance(value, Decimal) and family_of(type_name) is Family.FLOAT:
             value = float(value)
         self.params.append(value)
-        if type_name in BOUND_AS_THEY_ARE or type_name.startswith("ENUM("):
+        if type_name in TYPES_BOUND_WITHOUT_CAST or type_name.startswith("ENUM("):
             return "?"
         return f"CAST(? AS {type_name})"
 
@@ -127,8 +132,8 @@ class _Writer:
         return f"CAST({name} AS {type_name})" if type_name else name
 
 
-def _stepped(literal: Literal) -> Decimal | int:
+def _numeric_value(literal: Literal) -> Decimal | int:
     value = literal.value
     if isinstance(value, Decimal | int):
         return value
-    raise TypeError(f"{literal.text} is neither a number nor a moment")
+    raise TypeError(f"{literal.text} is neither a number nor a date or time")

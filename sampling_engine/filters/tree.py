@@ -1,9 +1,7 @@
-"""A filter as a small tree, whichever way it was written.
+"""The tree of a filter: frozen nodes, checked against a table's columns.
 
-Owns: the tree's shapes. Invariant: frozen and checked against a table's columns; a comparison has
-its column on the left; NOT BETWEEN, NOT IN, NOT LIKE and IS NOT NULL are the negated shape, since
-NULL goes through NOT unchanged; AND and OR hold two parts or more, none of them of their own kind.
-Made by :mod:`predicates`, read by :mod:`statement` and :mod:`spelling`.
+A comparison has its column on the left; NOT BETWEEN, NOT IN, NOT LIKE and IS NOT NULL are Not
+nodes; AND and OR have at least two parts, none of their own type.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ from decimal import Decimal
 
 from parquet_tables.tables import Column
 
-DEEPEST = 100
+MAX_DEPTH = 100
 
 
 @dataclass(frozen=True)
@@ -24,10 +22,10 @@ class Literal:
     Parameters
     ----------
     text : str
-        Its one spelling: equal values of a column have equal texts, NaN included.
+        The canonical text: equal values of a column have equal texts, NaN included.
     value : bool, Decimal, float, int or str
-        By the column's family: a truth value; a number, as float if it is NaN or infinite;
-        nanoseconds since 1970 or midnight; a text, or a UUID's.
+        By the column's family: a boolean; a number, as float if it is NaN or infinite; nanoseconds
+        since 1970 or since midnight; a text; the text of a UUID.
     """
 
     text: str
@@ -48,7 +46,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Between:
-    """``column BETWEEN low AND high``, both included."""
+    """``column BETWEEN low AND high``, both ends included."""
 
     column: Column
     low: Operand
@@ -57,7 +55,7 @@ class Between:
 
 @dataclass(frozen=True)
 class In:
-    """``column IN (values)``; the values are distinct, in the order they were first given."""
+    """``column IN (values)``; the values are distinct, in their first order."""
 
     column: Column
     values: tuple[Literal, ...]
@@ -65,7 +63,7 @@ class In:
 
 @dataclass(frozen=True)
 class Like:
-    """``column LIKE pattern``, or ILIKE when case doesn't matter."""
+    """``column LIKE pattern``, or ILIKE."""
 
     column: Column
     pattern: Literal
@@ -81,21 +79,21 @@ class IsNull:
 
 @dataclass(frozen=True)
 class Not:
-    """The opposite; NULL stays NULL."""
+    """Negation; NULL stays NULL."""
 
     part: Node
 
 
 @dataclass(frozen=True)
 class And:
-    """All parts hold."""
+    """All parts are true."""
 
     parts: tuple[Node, ...]
 
 
 @dataclass(frozen=True)
 class Or:
-    """At least one part holds."""
+    """At least one part is true."""
 
     parts: tuple[Node, ...]
 
@@ -103,52 +101,52 @@ class Or:
 Node = Comparison | Between | In | Like | IsNull | Not | And | Or
 
 
-def negated(node: Node) -> Node:
-    """The opposite of ``node``; two NOT cancel out."""
+def negate(node: Node) -> Node:
+    """Return the negation of ``node``; NOT NOT cancels out."""
     return node.part if isinstance(node, Not) else Not(node)
 
 
-def joined(kind: type[And] | type[Or], nodes: Iterable[Node]) -> Node:
-    """One AND or OR over the nodes, with the parts of those that are the same kind."""
+def join_nodes(connective: type[And] | type[Or], nodes: Iterable[Node]) -> Node:
+    """Join the nodes by AND or OR; nodes of the same type contribute their parts."""
     parts: list[Node] = []
     for node in nodes:
-        parts.extend(node.parts if isinstance(node, kind) else (node,))
-    return kind(tuple(parts)) if len(parts) > 1 else parts[0]
+        parts.extend(node.parts if isinstance(node, connective) else (node,))
+    return connective(tuple(parts)) if len(parts) > 1 else parts[0]
 
 
 def children(node: Node) -> tuple[Node, ...]:
-    """The nodes right below."""
+    """Return the direct children."""
     if isinstance(node, And | Or):
         return node.parts
     return (node.part,) if isinstance(node, Not) else ()
 
 
 def depth(node: Node) -> int:
-    """How many AND, OR and NOT stand above the deepest leaf; counted without recursion."""
-    deepest, below = 0, [(node, 0)]
-    while below:
-        one, level = below.pop()
-        deepest = max(deepest, level)
-        below.extend((child, level + 1) for child in children(one))
-    return deepest
+    """Return the number of AND, OR and NOT above the deepest leaf, without recursion."""
+    max_level, pending = 0, [(node, 0)]
+    while pending:
+        current, level = pending.pop()
+        max_level = max(max_level, level)
+        pending.extend((child, level + 1) for child in children(current))
+    return max_level
 
 
 def columns_of(node: Node) -> tuple[Column, ...]:
-    """The columns in order of appearance, each once."""
+    """Return the distinct columns in order of appearance."""
     return tuple(dict.fromkeys(_columns(node)))
 
 
 def _columns(node: Node) -> Iterator[Column]:
-    below = [node]
-    while below:
-        one = below.pop()
-        below.extend(reversed(children(one)))
-        if isinstance(one, Comparison):
-            operands: tuple[Operand, ...] = (one.column, one.other)
-        elif isinstance(one, Between):
-            operands = (one.column, one.low, one.high)
-        elif isinstance(one, In | Like | IsNull):
-            operands = (one.column,)
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        pending.extend(reversed(children(current)))
+        if isinstance(current, Comparison):
+            operands: tuple[Operand, ...] = (current.column, current.other)
+        elif isinstance(current, Between):
+            operands = (current.column, current.low, current.high)
+        elif isinstance(current, In | Like | IsNull):
+            operands = (current.column,)
         else:
             continue
         yield from (operand for operand in operands if isinstance(operand, Column))

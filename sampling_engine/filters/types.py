@@ -1,8 +1,6 @@
-"""What the columns' types mean to a filter.
+"""Families of DuckDB types, and the common type of two columns.
 
-Owns: the family of each DuckDB type, and which columns compare with which. Invariant: a type that
-isn't listed here can only be tested for NULL. Called by :mod:`literals`, :mod:`predicates` and
-:mod:`statement`.
+A column of an unlisted type can only be tested for NULL.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ INTEGER_BITS = {
     "UBIGINT": (64, False),
     "UHUGEINT": (128, False),
 }
-# Nanoseconds between two neighbouring values.
+# Nanoseconds between two consecutive values.
 TEMPORAL_STEP_NS = {
     "DATE": 86_400_000_000_000,
     "TIMESTAMP_S": 1_000_000_000,
@@ -33,12 +31,12 @@ TEMPORAL_STEP_NS = {
     "TIME": 1_000,
     "TIME_NS": 1,
 }
-MOST_DIGITS = 38
+MAX_DECIMAL_DIGITS = 38
 DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
 
 
 class Family(Enum):
-    """Types that a filter treats alike; the value completes "a column of …"."""
+    """Types with the same rules in a filter; the value completes "a column of …"."""
 
     INTEGER = "whole numbers"
     DECIMAL = "decimal numbers"
@@ -54,7 +52,7 @@ class Family(Enum):
 
 
 NUMBERS = frozenset({Family.INTEGER, Family.DECIMAL, Family.FLOAT})
-MOMENTS = frozenset({Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ})
+DATES_AND_TIMESTAMPS = frozenset({Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ})
 
 FAMILIES = {
     **dict.fromkeys(INTEGER_BITS, Family.INTEGER),
@@ -72,7 +70,7 @@ FAMILIES = {
 
 
 def family_of(type_name: str) -> Family:
-    """The family of a DuckDB type.
+    """Return the family of a DuckDB type.
 
     >>> family_of("DECIMAL(12,2)").name, family_of("INTEGER[]").name
     ('DECIMAL', 'OTHER')
@@ -87,19 +85,19 @@ def family_of(type_name: str) -> Family:
 
 
 def decimal_shape(type_name: str) -> tuple[int, int]:
-    """Digits in all and behind the point; of an integer type, those that hold all its values.
+    """Return total digits and decimal places; for an integer type, enough for all its values.
 
     >>> decimal_shape("DECIMAL(12,2)"), decimal_shape("BIGINT")
     ((12, 2), (19, 0))
     """
-    found = DECIMAL.fullmatch(type_name)
-    if found:
-        return int(found[1]), int(found[2])
+    match = DECIMAL.fullmatch(type_name)
+    if match:
+        return int(match[1]), int(match[2])
     return len(str(integer_range(type_name)[1])), 0
 
 
 def integer_range(type_name: str) -> tuple[int, int]:
-    """The lowest and the highest value of an integer type.
+    """Return the lowest and the highest value of an integer type.
 
     >>> integer_range("TINYINT")
     (-128, 127)
@@ -109,12 +107,12 @@ def integer_range(type_name: str) -> tuple[int, int]:
 
 
 def common_type(left: str, right: str) -> str | None:
-    """The type in which two columns compare without loss, or with the loss that users are told of.
+    """Return the type in which two columns are compared, exact except for FLOAT and DOUBLE.
 
     Returns
     -------
     str or None
-        A type to cast both to; "" when none is needed; None when they don't compare.
+        A type to cast both to; "" if no cast is needed; None if they can't be compared.
 
     Examples
     --------
@@ -132,7 +130,7 @@ def common_type(left: str, right: str) -> str | None:
         return ""
     if families <= NUMBERS:
         return _common_number(left, right, families)
-    if families <= MOMENTS and "TIMESTAMP_NS" not in (left, right):
+    if families <= DATES_AND_TIMESTAMPS and "TIMESTAMP_NS" not in (left, right):
         return "TIMESTAMP WITH TIME ZONE" if Family.TIMESTAMP_TZ in families else "TIMESTAMP"
     return None
 
@@ -141,9 +139,9 @@ def _common_number(left: str, right: str, families: set[Family]) -> str | None:
     if Family.FLOAT in families:
         return "DOUBLE"
     if families == {Family.INTEGER}:
-        wide = any(INTEGER_BITS[name][0] > 64 for name in (left, right))
-        return None if wide else ""
+        has_128_bits = any(INTEGER_BITS[name][0] > 64 for name in (left, right))
+        return None if has_128_bits else ""
     (left_digits, left_scale), (right_digits, right_scale) = map(decimal_shape, (left, right))
     scale = max(left_scale, right_scale)
     digits = max(left_digits - left_scale, right_digits - right_scale) + scale
-    return f"DECIMAL({digits},{scale})" if digits <= MOST_DIGITS else None
+    return f"DECIMAL({digits},{scale})" if digits <= MAX_DECIMAL_DIGITS else None

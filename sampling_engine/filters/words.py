@@ -1,17 +1,16 @@
-"""Words that mean something to SQL.
+"""SQL words: those of the filter language, and an error message for each unsupported one.
 
-Owns: which of them the language has, and what to say of those that it doesn't. Invariant: all in
-capitals; a column may be called by any of them. Read by :mod:`roles`.
+All words are in capitals. A column can have any of them as its name.
 """
 
 from __future__ import annotations
 
-from sampling_engine.filters.literals import Raw
+from sampling_engine.filters.literals import RawValue
 
-LITERALS: dict[str, Raw | None] = {"TRUE": True, "FALSE": False, "NULL": None}
+LITERAL_WORDS: dict[str, RawValue | None] = {"TRUE": True, "FALSE": False, "NULL": None}
 OPERATOR_WORDS = frozenset({"AND", "OR", "NOT", "IN", "BETWEEN", "LIKE", "ILIKE", "IS"})
-QUERIES = frozenset({"SELECT", "WITH", "FROM", "VALUES", "TABLE"})
-REFUSED_WORDS = {
+QUERY_WORDS = frozenset({"SELECT", "WITH", "FROM", "VALUES", "TABLE"})
+UNSUPPORTED_WORDS = {
     "CASE": "CASE is not supported; write the condition with AND and OR",
     "EXISTS": "Subqueries (EXISTS) are not supported",
     "INTERVAL": "Intervals are not supported; write the date itself in single quotes",
@@ -19,8 +18,8 @@ REFUSED_WORDS = {
     "COLLATE": "COLLATE is not supported; use ILIKE to ignore case",
     "OVER": "Window functions (OVER) are not supported",
     "LAMBDA": "Lambdas are not supported",
-    "ISNULL": "Write IS NULL in two words",
-    "NOTNULL": "Write IS NOT NULL",
+    "ISNULL": "ISNULL is not supported; write IS NULL",
+    "NOTNULL": "NOTNULL is not supported; write IS NOT NULL",
     "SIMILAR": "SIMILAR TO is not supported; use LIKE or ILIKE",
     "GLOB": "GLOB is not supported; use LIKE or ILIKE",
     "REGEXP": "REGEXP is not supported; use LIKE or ILIKE",

@@ -1,4 +1,4 @@
-"""The tiny table, made once."""
+"""Fixtures of the filter tests."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from tests.sampling_engine.filters.tiny_table import TinyTable
 
 @pytest.fixture(scope="module")
 def tiny() -> Iterator[TinyTable]:
-    made = TinyTable()
-    yield made
-    made.connection.close()
+    table = TinyTable()
+    yield table
+    table.connection.close()

@@ -1,4 +1,4 @@
-"""A filter's way back to conditions."""
+"""Conversion of filters to conditions."""
 
 from __future__ import annotations
 
@@ -74,10 +74,10 @@ conditions = st.one_of(
 
 
 @given(st.lists(conditions, min_size=1, max_size=5), st.sampled_from(["AND", "OR"]))
-def test_conditions_that_come_back_are_the_same_filter(
-    given_conditions: list[dict[str, object]], logic: str
+def test_converted_conditions_give_the_same_filter(
+    original: list[dict[str, object]], logic: str
 ) -> None:
-    first = parse_conditions(given_conditions, logic, TABLE)  # type: ignore[arg-type]
+    first = parse_conditions(original, logic, TABLE)  # type: ignore[arg-type]
     back = as_conditions(first)
     assert back is not None
     again = parse_conditions(back[0], back[1], TABLE)
@@ -96,11 +96,11 @@ def test_conditions_that_come_back_are_the_same_filter(
         "n BETWEEN 1 AND x",
     ],
 )
-def test_a_filter_that_no_list_can_say_has_no_conditions(expression: str) -> None:
+def test_filter_beyond_a_list_has_no_conditions(expression: str) -> None:
     assert as_conditions(parse_expression(expression, TABLE)) is None
 
 
-def test_an_expression_comes_apart_into_its_conditions() -> None:
+def test_expression_converts_to_conditions() -> None:
     parsed = parse_expression("n > 5 AND \"the name\" = 'O''Neil' AND day IS NOT NULL", TABLE)
     assert as_conditions(parsed) == (
         [

@@ -1,4 +1,4 @@
-"""A list of conditions is the expression that it spells out."""
+"""Conditions equal the expressions that they stand for."""
 
 from __future__ import annotations
 
@@ -43,25 +43,25 @@ SAME = [
 
 
 @pytest.mark.parametrize(("column", "operator", "value", "text"), SAME)
-def test_a_condition_is_the_filter_of_its_expression(
+def test_condition_equals_its_expression(
     tiny: TinyTable, column: str, operator: str, value: object, text: str
 ) -> None:
     condition = {"column": column, "operator": operator, "value": value}
-    one = parse_conditions([json.loads(json.dumps(condition))], "AND", TABLE)
-    other = parse_expression(text, TABLE)
-    assert one == other
-    assert one.text == other.text
-    assert tiny.selected(one) == tiny.selected(other)
+    from_condition = parse_conditions([json.loads(json.dumps(condition))], "AND", TABLE)
+    from_text = parse_expression(text, TABLE)
+    assert from_condition == from_text
+    assert from_condition.text == from_text.text
+    assert tiny.selected(from_condition) == tiny.selected(from_text)
 
 
-def test_every_operator_is_described_and_works() -> None:
+def test_all_operators_have_descriptions_and_cases() -> None:
     names = "> >= < <= = != in not_in between like ilike not_like is_null is_not_null"
     assert " ".join(operator.name for operator in OPERATORS) == names
     assert {operator for _, operator, _, _ in SAME} == {operator.name for operator in OPERATORS}
     assert all(operator.description for operator in OPERATORS)
 
 
-def test_logic_joins_them() -> None:
+def test_logic_joins_conditions() -> None:
     conditions = [
         {"column": "age", "operator": ">", "value": 1},
         {"column": "city", "operator": "is_null"},
@@ -72,7 +72,9 @@ def test_logic_joins_them() -> None:
         assert parse_conditions(conditions, logic, TABLE) == parse_expression(expected, TABLE)
 
 
-def refused(error: type[DomainError], conditions: object, logic: object = "AND") -> DomainError:
+def parsing_error(
+    error: type[DomainError], conditions: object, logic: object = "AND"
+) -> DomainError:
     with pytest.raises(error) as caught:
         parse_conditions(conditions, logic, TABLE, loc=("filters", "conditions"))  # type: ignore[arg-type]
     assert caught.value.loc[0] == "filters"
@@ -106,37 +108,39 @@ def refused(error: type[DomainError], conditions: object, logic: object = "AND")
         ({"column": "age", "operator": "~", "value": 5}, ("operator",), "not_in"),
         ({"column": "age", "operator": ["="], "value": 5}, ("operator",), "not_in"),
         ({"column": "age", "value": 5}, ("operator",), "not_in"),
-        ({"operator": "=", "value": 5}, ("column",), "Name a column"),
-        ({"column": 5, "operator": "=", "value": 5}, ("column",), "Name a column"),
-        ({"column": "age", "operator": "=", "valeu": 5}, ("valeu",), "alone"),
+        ({"operator": "=", "value": 5}, ("column",), "name of a column"),
+        ({"column": 5, "operator": "=", "value": 5}, ("column",), "name of a column"),
+        ({"column": "age", "operator": "=", "valeu": 5}, ("valeu",), "only"),
         ("age > 5", (), "column, operator and value"),
     ],
 )
-def test_a_fault_is_told_at_its_part(
+def test_invalid_condition_reports_its_key(
     condition: object, loc: tuple[str | int, ...], message: str
 ) -> None:
-    error = refused(InvalidFilter, [{"column": "age", "operator": "=", "value": 1}, condition])
+    error = parsing_error(
+        InvalidFilter, [{"column": "age", "operator": "=", "value": 1}, condition]
+    )
     assert error.loc == ("filters", "conditions", 1, *loc)
     assert message in error.message
 
 
-def test_an_unknown_column_is_told_at_its_part() -> None:
-    error = refused(UnknownColumn, [{"column": "agee", "operator": "=", "value": 1}])
+def test_unknown_column_reports_its_key() -> None:
+    error = parsing_error(UnknownColumn, [{"column": "agee", "operator": "=", "value": 1}])
     assert error.loc == ("filters", "conditions", 0, "column")
     assert error.message.startswith('There is no column "agee". Did you mean "age"? There are:')
 
 
-def test_the_list_and_the_logic_are_checked() -> None:
-    one = {"column": "age", "operator": "=", "value": 1}
-    assert "list" in refused(InvalidFilter, one).message
-    assert "1 to 1,000" in refused(InvalidFilter, []).message
-    assert "1 to 1,000" in refused(InvalidFilter, [one] * 1001).message
+def test_list_and_logic_are_checked() -> None:
+    condition = {"column": "age", "operator": "=", "value": 1}
+    assert "list" in parsing_error(InvalidFilter, condition).message
+    assert "1 to 1,000" in parsing_error(InvalidFilter, []).message
+    assert "1 to 1,000" in parsing_error(InvalidFilter, [condition] * 1001).message
     for logic in ("XOR", None, ["AND"], "and"):
-        assert refused(InvalidFilter, [one], logic).loc == ("filters", "logic")
+        assert parsing_error(InvalidFilter, [condition], logic).loc == ("filters", "logic")
 
 
-def test_many_values_are_quick(tiny: TinyTable) -> None:
-    one = {"column": "big", "operator": "in", "value": list(range(10_000))}
-    found = parse_conditions([one], "AND", TABLE)
-    assert isinstance(found, Filter)
-    assert tiny.selected(found) == [2]
+def test_list_of_10000_values_runs(tiny: TinyTable) -> None:
+    condition = {"column": "big", "operator": "in", "value": list(range(10_000))}
+    parsed = parse_conditions([condition], "AND", TABLE)
+    assert isinstance(parsed, Filter)
+    assert tiny.selected(parsed) == [2]

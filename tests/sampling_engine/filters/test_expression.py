@@ -1,4 +1,4 @@
-"""What an expression may say, and which rows it selects."""
+"""Valid expressions and the rows that they select."""
 
 from __future__ import annotations
 
@@ -80,20 +80,20 @@ SELECTS = {
 
 
 @pytest.mark.parametrize(("text", "rows"), SELECTS.items())
-def test_an_expression_selects_its_rows(tiny: TinyTable, text: str, rows: list[int]) -> None:
-    found = parse_expression(text, TABLE)
-    assert tiny.selected(found) == rows
-    again = parse_expression(found.text, TABLE)
-    assert again == found
-    assert again.text == found.text
+def test_expression_selects_rows(tiny: TinyTable, text: str, rows: list[int]) -> None:
+    parsed = parse_expression(text, TABLE)
+    assert tiny.selected(parsed) == rows
+    again = parse_expression(parsed.text, TABLE)
+    assert again == parsed
+    assert again.text == parsed.text
 
 
-def test_the_columns_are_those_it_looks_at_each_once() -> None:
-    found = parse_expression("price > rate or not (age = 1 and city is null) or age = 2", TABLE)
-    assert [column.name for column in found.columns] == ["price", "rate", "age", "city"]
+def test_columns_are_distinct_and_in_order() -> None:
+    parsed = parse_expression("price > rate or not (age = 1 and city is null) or age = 2", TABLE)
+    assert [column.name for column in parsed.columns] == ["price", "rate", "age", "city"]
 
 
-def test_equal_filters_written_differently_have_one_text() -> None:
+def test_equal_filters_have_one_canonical_text() -> None:
     texts = {
         parse_expression(text, TABLE).text
         for text in (
@@ -105,12 +105,12 @@ def test_equal_filters_written_differently_have_one_text() -> None:
     assert texts == {"\"age\" >= 18 AND \"city\" NOT IN ('a', 'b')"}
 
 
-def test_a_filter_is_a_key() -> None:
-    one, other = (parse_expression(text, TABLE) for text in ("age > 1", "1 < age"))
-    assert {one: "here"}[other] == "here"
+def test_equal_filters_have_equal_hashes() -> None:
+    first, second = (parse_expression(text, TABLE) for text in ("age > 1", "1 < age"))
+    assert {first: "value"}[second] == "value"
 
 
-def test_a_long_chain_is_flat_and_quick(tiny: TinyTable) -> None:
+def test_long_chains_are_flat(tiny: TinyTable) -> None:
     text = " OR ".join(f"age={i % 7}" for i in range(900))
     assert tiny.selected(parse_expression(text, TABLE)) == [2]
     text = "age>0 AND " * 900 + "age>0"
@@ -119,23 +119,23 @@ def test_a_long_chain_is_flat_and_quick(tiny: TinyTable) -> None:
     assert tiny.selected(parse_expression(text, TABLE)) == [2]
 
 
-def test_conditions_nest_a_hundred_deep_and_no_deeper(tiny: TinyTable) -> None:
+def test_conditions_nest_at_most_100_deep(tiny: TinyTable) -> None:
     def nested(levels: int) -> str:
         opened = "".join(("(age>0 OR ", "(age<9 AND ")[i % 2] for i in range(levels))
         return f"{opened}age=2{')' * levels}"
 
     assert tiny.selected(parse_expression(nested(99), TABLE)) == [0, 2, 3]
-    with pytest.raises(InvalidFilter, match="up to 100 deep"):
+    with pytest.raises(InvalidFilter, match="at most 100 deep"):
         parse_expression(nested(101), TABLE)
     assert tiny.selected(parse_expression("NOT " * 2000 + "age = 2", TABLE)) == [2]
     assert tiny.selected(parse_expression(f"{'(' * 99}age = 2{')' * 99}", TABLE)) == [2]
 
 
-def test_limits_are_told() -> None:
+def test_length_and_depth_limits() -> None:
     with pytest.raises(InvalidFilter, match="10,000 characters, not 10,001") as error:
         parse_expression("age = 1" + " " * 9_994, TABLE)
     assert error.value.position == 10_000
-    with pytest.raises(InvalidFilter, match="up to 100 deep"):
+    with pytest.raises(InvalidFilter, match="at most 100 deep"):
         parse_expression("(" * 5_000 + "age", TABLE)
     with pytest.raises(InvalidFilter, match="10,000 characters"):
         parse_expression("(" * 100_000, TABLE)

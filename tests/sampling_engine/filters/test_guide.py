@@ -1,4 +1,4 @@
-"""docs/FILTERS.md says what is so."""
+"""docs/FILTERS.md agrees with the code."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ TABLE = TableFiles(
 
 
 @pytest.mark.parametrize("text", EXAMPLES.splitlines())
-def test_the_examples_are_filters(text: str) -> None:
-    found = parse_expression(text, TABLE)
-    assert parse_expression(found.text, TABLE) == found
+def test_examples_are_valid(text: str) -> None:
+    parsed = parse_expression(text, TABLE)
+    assert parse_expression(parsed.text, TABLE) == parsed
 
 
-def test_the_refusal_is_as_shown() -> None:
+def test_error_message_matches_the_guide() -> None:
     with pytest.raises(InvalidFilter) as error:
         parse_expression("age >> 18", TABLE)
     assert f"```\n{error.value.message}\n```" in PAGE
 
 
-def test_the_page_lists_every_operator_of_conditions() -> None:
+def test_guide_lists_every_condition_operator() -> None:
     rows = PAGE.split("| operator | value |")[1].split("\n\n")[0].splitlines()[2:]
     listed = [name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
     assert listed == [operator.name for operator in OPERATORS]
 
 
-def test_one_spelling_is_as_shown() -> None:
+def test_canonical_text_matches_the_guide() -> None:
     assert parse_expression("18.0 <= AGE", TABLE).text == '"age" >= 18'

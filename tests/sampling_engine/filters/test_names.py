@@ -1,4 +1,4 @@
-"""Columns of any name, quoted where the language needs it and bare where it doesn't."""
+"""Column names, bare and in double quotes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def table_of(*names: str) -> TableFiles:
 
 
 @pytest.mark.parametrize("name", [*WORDS_OF_SQL, *OTHER_NAMES])
-def test_a_bare_name_is_a_column_wherever_a_column_can_stand(name: str) -> None:
+def test_bare_name_is_a_column_in_every_position(name: str) -> None:
     tiny = TinyTable({name: "INTEGER", "other": "INTEGER"}, [{name: 6, "other": 5}, {name: 1}])
     for text in (
         f"{name} > 5",
@@ -43,16 +43,16 @@ def test_a_bare_name_is_a_column_wherever_a_column_can_stand(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*WORDS_OF_SQL, *OTHER_NAMES, *NEED_QUOTES])
-def test_a_quoted_name_is_always_a_column(name: str) -> None:
+def test_quoted_name_is_always_a_column(name: str) -> None:
     tiny = TinyTable({name: "INTEGER"}, [{name: 6}, {name: 1}, {}])
     quoted = quote_identifier(name)
-    found = parse_expression(f"{quoted} > 5 or {quoted} is null", tiny.table)
-    assert tiny.selected(found) == [0, 2]
+    parsed = parse_expression(f"{quoted} > 5 or {quoted} is null", tiny.table)
+    assert tiny.selected(parsed) == [0, 2]
     condition = {"column": name, "operator": ">", "value": 5}
     assert tiny.selected(parse_conditions([condition], "AND", tiny.table)) == [0]
 
 
-def test_the_words_of_a_condition_can_be_columns_all_at_once() -> None:
+def test_operator_words_can_be_column_names() -> None:
     table = table_of("in", "between", "and", "or", "is", "like")
     text = "in in (1) and between between 1 and 2 or and = or and is is null or or > and"
     assert parse_expression(text, table).text == (
@@ -62,21 +62,21 @@ def test_the_words_of_a_condition_can_be_columns_all_at_once() -> None:
 
 
 @pytest.mark.parametrize("word", ["not", "null", "true", "false"])
-def test_a_word_that_could_be_a_value_is_a_column_only_in_quotes(word: str) -> None:
+def test_literal_words_are_columns_only_in_quotes(word: str) -> None:
     table = table_of(word)
     with pytest.raises(InvalidFilter, match="double quotes"):
         parse_expression(f"{word} = 5", table)
     assert parse_expression(f'"{word}" = 5', table).columns == table.columns
 
 
-def test_the_exact_name_comes_before_the_name_in_another_case() -> None:
+def test_exact_name_precedes_another_case() -> None:
     table = table_of("Age", "age", "AGE2")
     assert parse_expression("age > Age and age2 = 1", table).text == (
         '"age" > "Age" AND "AGE2" = 1'
     )
 
 
-def test_an_unknown_name_in_any_script_is_told() -> None:
+def test_unknown_name_in_another_script_is_reported() -> None:
     with pytest.raises(
         UnknownColumn, match='There is no column "名字": at character 0: "\\^名字 = 1"'
     ):
@@ -84,9 +84,9 @@ def test_an_unknown_name_in_any_script_is_told() -> None:
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=8))
-def test_any_name_works_in_quotes(name: str) -> None:
+def test_every_name_works_in_quotes(name: str) -> None:
     table = table_of(name)
-    found = parse_expression(f"{quote_identifier(name)} = 1", table)
-    assert found.columns == table.columns
-    assert found.condition("s")[0] == f"(s.{quote_identifier(name)} = CAST(? AS INTEGER))"
-    assert parse_expression(found.text, table) == found
+    parsed = parse_expression(f"{quote_identifier(name)} = 1", table)
+    assert parsed.columns == table.columns
+    assert parsed.condition("s")[0] == f"(s.{quote_identifier(name)} = CAST(? AS INTEGER))"
+    assert parse_expression(parsed.text, table) == parsed

@@ -1,4 +1,4 @@
-"""Whatever is written: a filter or a refusal; and its rows are those of a plain evaluation."""
+"""Property tests: parsing never crashes, and the SQL agrees with a plain Python evaluation."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from parquet_tables.tables import UnknownColumn
 from sampling_engine.filters import Filter, InvalidFilter, parse_expression
-from sampling_engine.filters.errors import Place
-from sampling_engine.filters.literals import Raw
-from sampling_engine.filters.predicates import Written, between, compare, like, one_of
-from sampling_engine.filters.tree import And, IsNull, Node, Or, joined, negated
+from sampling_engine.filters.errors import Location
+from sampling_engine.filters.literals import RawValue
+from sampling_engine.filters.predicates import RawOperand, between, compare, in_list, like
+from sampling_engine.filters.tree import And, IsNull, Node, Or, join_nodes, negate
 from tests.sampling_engine.filters.three_valued import meets
 from tests.sampling_engine.filters.tiny_table import TABLE, Row, TinyTable
 
@@ -36,7 +36,7 @@ TYPES = {
 }
 GROUPS = (("i", "j", "u", "d", "e", "x", "y"), ("s", "t u"), ("day", "at"))
 ORDERS = ("=", "!=", "<", "<=", ">", ">=")
-HERE = Place(())
+HERE = Location(())
 
 integers = st.sampled_from([-129, -128, -2, -1, 0, 1, 2, 127, 128, 255, 256, 10**20])
 fractions = st.sampled_from(["-0.25", "0.5", "0.1", "0.05", "1.005", "99.95", "1e-3", "1e30"])
@@ -50,7 +50,7 @@ moments = st.sampled_from(
         "2000-03-01 12:00",
     ]
 )
-LITERALS: dict[str, st.SearchStrategy[Raw]] = {
+LITERALS: dict[str, st.SearchStrategy[RawValue]] = {
     **dict.fromkeys(("i", "j", "u", "d", "e"), numbers),
     **dict.fromkeys(("x", "y"), st.one_of(numbers, st.sampled_from(["NaN", "-Infinity"]))),
     **dict.fromkeys(("s", "t u"), texts),
@@ -73,41 +73,43 @@ VALUES: dict[str, st.SearchStrategy[object]] = {
 rows = st.fixed_dictionaries({}, optional=VALUES)
 
 
-def written(name: str) -> Written:
-    return Written(TINY.column(name), HERE)
+def column_operand(name: str) -> RawOperand:
+    return RawOperand(TINY.column(name), HERE)
 
 
 TINY = TinyTable(TYPES, []).table
 
 
 @st.composite
-def operands(draw: st.DrawFn, name: str) -> Written:
+def operands(draw: st.DrawFn, name: str) -> RawOperand:
     """A value for the column, or a column that compares with it."""
     if draw(st.integers(0, 3)):
-        return Written(draw(LITERALS[name]), HERE)
+        return RawOperand(draw(LITERALS[name]), HERE)
     group = next(group for group in GROUPS if name in group)
-    return written(draw(st.sampled_from(group)))
+    return column_operand(draw(st.sampled_from(group)))
 
 
 @st.composite
 def leaves(draw: st.DrawFn) -> Node:
     kind = draw(st.sampled_from(["compare", "compare", "between", "in", "like", "null", "flag"]))
     name = draw(st.sampled_from(sorted(LITERALS)))
-    tested = written(name)
+    left = column_operand(name)
     if kind == "between":
-        return between(tested, draw(operands(name)), draw(operands(name)))
+        return between(left, draw(operands(name)), draw(operands(name)))
     if kind == "in":
         values = draw(st.lists(LITERALS[name], min_size=1, max_size=4))
-        return one_of(tested, [Written(value, HERE) for value in values], HERE)
+        return in_list(left, [RawOperand(value, HERE) for value in values], HERE)
     if kind == "like":
-        pattern = Written(draw(texts), HERE)
-        return like(written("t u"), pattern, ignore_case=draw(st.booleans()))
+        pattern = RawOperand(draw(texts), HERE)
+        return like(column_operand("t u"), pattern, ignore_case=draw(st.booleans()))
     if kind == "null":
         return IsNull(TINY.column(draw(st.sampled_from(sorted(TYPES)))))
     if kind == "flag":
-        other = draw(st.sampled_from([Written(True, HERE), Written(False, HERE), written("c")]))
-        return compare(written("b"), draw(st.sampled_from(("=", "!="))), other)
-    sides = [tested, draw(operands(name))]
+        other = draw(
+            st.sampled_from([RawOperand(True, HERE), RawOperand(False, HERE), column_operand("c")])
+        )
+        return compare(column_operand("b"), draw(st.sampled_from(("=", "!="))), other)
+    sides = [left, draw(operands(name))]
     if draw(st.booleans()):
         sides.reverse()
     return compare(sides[0], draw(st.sampled_from(ORDERS)), sides[1])
@@ -116,9 +118,9 @@ def leaves(draw: st.DrawFn) -> Node:
 def larger(nodes: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
     several = st.lists(nodes, min_size=2, max_size=3)
     return st.one_of(
-        nodes.map(negated),
-        several.map(lambda parts: joined(And, parts)),
-        several.map(lambda parts: joined(Or, parts)),
+        nodes.map(negate),
+        several.map(lambda parts: join_nodes(And, parts)),
+        several.map(lambda parts: join_nodes(Or, parts)),
     )
 
 
@@ -137,17 +139,17 @@ quick = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 @given(node=nodes)
 @settings(quick, max_examples=300)
-def test_a_filter_printed_and_read_again_is_the_same(node: Node) -> None:
-    printed = Filter(node).text
-    again = parse_expression(printed, TINY)
+def test_canonical_text_parses_to_the_same_filter(node: Node) -> None:
+    text = Filter(node).text
+    again = parse_expression(text, TINY)
     assert again == Filter(node)
-    assert again.text == printed
+    assert again.text == text
     assert again.columns == Filter(node).columns
 
 
 @given(node=nodes, filled=st.lists(rows, min_size=1, max_size=4))
 @settings(quick, max_examples=250)
-def test_the_rows_are_those_of_a_plain_evaluation(
+def test_sql_agrees_with_python_evaluation(
     random_table: TinyTable, node: Node, filled: list[Row]
 ) -> None:
     random_table.fill(filled)
@@ -184,14 +186,14 @@ def test_the_rows_are_those_of_a_plain_evaluation(
     filled=st.lists(rows, min_size=1, max_size=4),
 )
 @settings(quick, max_examples=150)
-def test_what_binds_how_is_as_duckdb_has_it(
+def test_operator_precedence_matches_duckdb(
     random_table: TinyTable, parts: list[tuple[str, str, str]], filled: list[Row]
 ) -> None:
     random_table.fill(filled)
     text = " ".join(f"{joint} {negation}{leaf}" for joint, negation, leaf in parts).split(" ", 1)[1]
-    found = parse_expression(text, TINY)
-    assert random_table.selected(found) == random_table.selected_by(text)
-    assert random_table.selected(found) == random_table.selected_by(found.text)
+    parsed = parse_expression(text, TINY)
+    assert random_table.selected(parsed) == random_table.selected_by(text)
+    assert random_table.selected(parsed) == random_table.selected_by(parsed.text)
 
 
 PIECES = (
@@ -203,18 +205,18 @@ pieces = st.sampled_from(PIECES.split(" "))
 anything = st.one_of(st.text(max_size=60), st.lists(pieces, max_size=30).map(" ".join))
 
 
-def read(text: str) -> Filter | InvalidFilter | UnknownColumn:
+def parse(text: str) -> Filter | InvalidFilter | UnknownColumn:
     try:
         return parse_expression(text, TABLE)
-    except (InvalidFilter, UnknownColumn) as refusal:
-        return refusal
+    except (InvalidFilter, UnknownColumn) as error:
+        return error
 
 
 @given(anything)
 @settings(quick, max_examples=600)
-def test_any_text_is_a_filter_or_a_refusal_within_a_second(text: str) -> None:
+def test_any_text_parses_or_fails_within_a_second(text: str) -> None:
     started = time.thread_time()
-    outcome = read(text)
+    outcome = parse(text)
     assert time.thread_time() - started < 1
     if isinstance(outcome, Filter):
         assert parse_expression(outcome.text, TABLE) == outcome
@@ -234,7 +236,7 @@ def test_any_text_is_a_filter_or_a_refusal_within_a_second(text: str) -> None:
     ],
     ids=lambda text: text[:12].encode("unicode_escape").decode(),
 )
-def test_long_repetitions_are_refused_within_a_second(text: str) -> None:
+def test_long_repetitions_fail_within_a_second(text: str) -> None:
     started = time.thread_time()
     with pytest.raises((InvalidFilter, UnknownColumn)):
         parse_expression(text, TABLE)

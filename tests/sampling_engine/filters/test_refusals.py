@@ -1,4 +1,4 @@
-"""What an expression may not say: each is refused by its name, at its place."""
+"""Errors of expressions: message, position and location."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from parquet_tables.tables import UnknownColumn
 from sampling_engine.filters import InvalidFilter, parse_expression
 from tests.sampling_engine.filters.tiny_table import TABLE
 
-REFUSED = [
+INVALID = [
     ("", None, "Write a condition"),
     ("  \n ", None, "Write a condition"),
-    ("age >> 18", 5, "Here goes a column or a value"),
-    ("age > 18;", 8, "semicolon"),
-    ("age > 18; DROP TABLE t", 8, "semicolon"),
+    ("age >> 18", 5, "Expected a column or a value"),
+    ("age > 18;", 8, "Semicolons"),
+    ("age > 18; DROP TABLE t", 8, "Semicolons"),
     ("age > 18 -- and more", 9, "Comments"),
     ("/* x */ age > 18", 0, "Comments"),
     ("age /* x */ > 18", 4, "Comments"),
@@ -38,7 +38,7 @@ REFUSED = [
     ("age = 1 + 1", 8, "Arithmetic"),
     ("age > -tiny", 6, "Arithmetic"),
     ("age = - -5", 6, "Arithmetic"),
-    ("city || 'x' = 'y'", 5, "Joining"),
+    ("city || 'x' = 'y'", 5, "concatenation"),
     ("* = 1", 0, "star"),
     ("age = ?", 6, "Parameters"),
     ("age = $1", 6, "Parameters"),
@@ -72,65 +72,65 @@ REFUSED = [
     ("age notnull", 4, "IS NOT NULL"),
     ("active is true", 10, "= true"),
     ("active is not false", 14, "= true"),
-    ("age is distinct from 5", 7, "After IS"),
-    ("age is 5", 7, "After IS"),
+    ("age is distinct from 5", 7, "after IS"),
+    ("age is 5", 7, "after IS"),
     ("age = NULL", 6, "IS NULL"),
     ("NULL = age", 0, "IS NULL"),
     ("age in (1, NULL)", 11, "IS NULL"),
     ("age between NULL and 5", 12, "IS NULL"),
     ("city like NULL", 10, "IS NULL"),
-    ("NULL is null", 0, "goes a column"),
+    ("NULL is null", 0, "Expected a column"),
     ("1 = 1", 0, "needs a column"),
     ("'a' = 'a' or age > 1", 0, "needs a column"),
-    ("true", 0, "no condition"),
-    ("age", 0, "no condition"),
-    ("active", 0, "no condition"),
-    ("not active", 4, "no condition"),
-    ("age > 1 and active", 12, "no condition"),
-    ("(age)", 1, "no condition"),
-    ("5 < age < 7", 0, "in place of a value"),
-    ("age = 1 = true", 0, "in place of a value"),
-    ("(age = 1) = true", 0, "in place of a value"),
-    ("(age = 1) is null", 0, "in place of a value"),
-    ("age = (age = 1)", 6, "in place of a value"),
-    ("age = not 5", 6, "NOT stands"),
+    ("true", 0, "not a condition"),
+    ("age", 0, "not a condition"),
+    ("active", 0, "not a condition"),
+    ("not active", 4, "not a condition"),
+    ("age > 1 and active", 12, "not a condition"),
+    ("(age)", 1, "not a condition"),
+    ("5 < age < 7", 0, "Expected a value, not a condition"),
+    ("age = 1 = true", 0, "Expected a value, not a condition"),
+    ("(age = 1) = true", 0, "Expected a value, not a condition"),
+    ("(age = 1) is null", 0, "Expected a value, not a condition"),
+    ("age = (age = 1)", 6, "Expected a value, not a condition"),
+    ("age = not 5", 6, "NOT is only allowed"),
     ("age in 5", 7, "list of values"),
     ("age in (tiny)", 8, "a value, not the column"),
-    ("5 in (age, tiny)", 0, "goes a column"),
-    ("5 between age and tiny", 0, "goes a column"),
+    ("5 in (age, tiny)", 0, "Expected a column"),
+    ("5 between age and tiny", 0, "Expected a column"),
     ("age in ()", 8, "column or a value"),
     ("age in (1,)", 10, "column or a value"),
-    ("(age, tiny) = (1, 2)", 4, "Commas"),
-    ("age = 1, tiny = 2", 7, "Commas"),
+    ("(age, tiny) = (1, 2)", 4, "comma"),
+    ("age = 1, tiny = 2", 7, "comma"),
     ("age => 5", 4, ">= and <="),
     ("(age between 1) and tiny = 2", 14, "BETWEEN needs"),
-    ("age >", 5, "ends too early"),
-    ("age > 1 and", 11, "ends too early"),
-    ("not", 3, "ends too early"),
+    ("age >", 5, "incomplete"),
+    ("age > 1 and", 11, "incomplete"),
+    ("not", 3, "incomplete"),
     ("age between 1", 13, "BETWEEN needs"),
     ("age between 1 or 2", 14, "BETWEEN needs"),
     ("and age > 1", 0, "column or a value"),
     ("age > 1 or or age < 2", 11, "column or a value"),
     ("= 1", 0, "column or a value"),
     ("(age > 1", 0, "not closed"),
-    ("age > 1)", 7, "never opened"),
+    ("age > 1)", 7, "no opening one"),
     (")(", 0, "column or a value"),
     ("()", 1, "column or a value"),
-    ("age not null", 8, "After NOT"),
-    ("age not 5", 8, "After NOT"),
-    ("age > 1 age < 5", 8, "goes an operator"),
-    ("age 5", 4, "goes an operator"),
-    ("city = 'a' 'b'", 11, "goes an operator"),
-    ("age > 1 order by age", 8, "goes an operator"),
-    ("age > 1 union select 1", 8, "goes an operator"),
-    ("age > 1 limit 5", 8, "goes an operator"),
-    ("age = 1 (2)", 8, "no calls"),
+    ("age not null", 8, "after NOT"),
+    ("age not 5", 8, "after NOT"),
+    ("age > 1 age < 5", 8, "Expected an operator"),
+    ("age 5", 4, "Expected an operator"),
+    ("city = 'a' 'b'", 11, "Expected an operator"),
+    ("age > 1 order by age", 8, "Expected an operator"),
+    ("age > 1 union select 1", 8, "Expected an operator"),
+    ("age > 1 limit 5", 8, "Expected an operator"),
+    ("age = 1 (2)", 8, "Expected an operator"),
     ("city = 'abc", 7, "single quote"),
     ('"age = 1', 0, "double quote"),
-    ("age = 1_000", 6, "1_000 is no number"),
-    ("age = 0x1F", 6, "0x1F is no number"),
-    ("age = 1.2.3", 6, "no number"),
-    ("age = 5abc", 6, "no number"),
+    ("age = 1_000", 6, "1_000 is not a number"),
+    ("age = 0x1F", 6, "0x1F is not a number"),
+    ("age = 1.2.3", 6, "not a number"),
+    ("age = 5abc", 6, "not a number"),
     ("age = 1e9999999", 6, "400 digits"),
     ("age = " + "9" * 500, 6, "400 digits"),
     ("age\x00 = 1", 3, "character"),
@@ -141,8 +141,8 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("text", "position", "message"), REFUSED)
-def test_what_the_language_does_not_have_is_refused_at_its_place(
+@pytest.mark.parametrize(("text", "position", "message"), INVALID)
+def test_invalid_expression_reports_its_position(
     text: str, position: int | None, message: str
 ) -> None:
     with pytest.raises(InvalidFilter, match=message) as error:
@@ -154,11 +154,11 @@ def test_what_the_language_does_not_have_is_refused_at_its_place(
         assert f"at character {position}: " in error.value.message
 
 
-def test_the_message_shows_the_place_with_a_mark() -> None:
+def test_message_marks_the_position() -> None:
     with pytest.raises(InvalidFilter) as error:
         parse_expression("age > 18 and (tiny >= 5 or age >> 18) and city = 'New York'", TABLE)
     assert error.value.message == (
-        'Here goes a column or a value, not ">": at character 32: '
+        'Expected a column or a value, not ">": at character 32: '
         '"… (tiny >= 5 or age >^> 18) and city = \'Ne…".'
     )
 
@@ -167,15 +167,13 @@ def test_the_message_shows_the_place_with_a_mark() -> None:
     ("text", "position", "hint"),
     [
         ("agee > 1", 0, 'Did you mean "age"?'),
-        ("city = York", 7, "A text is in single quotes"),
+        ("city = York", 7, "Write a text in single quotes"),
         ('city = "New York"', 7, "double quotes are for columns"),
         ("city = “York”", 7, "Curly quotes"),
         ("age > 1 and current_date > born", 12, "There are: age, tiny"),
     ],
 )
-def test_an_unknown_column_is_named_with_its_place_and_the_choices(
-    text: str, position: int, hint: str
-) -> None:
+def test_unknown_column_reports_position_and_choices(text: str, position: int, hint: str) -> None:
     with pytest.raises(UnknownColumn, match=hint) as error:
         parse_expression(text, TABLE)
     assert f"at character {position}: " in error.value.message

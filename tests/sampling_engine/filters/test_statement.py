@@ -1,4 +1,4 @@
-"""The SQL of a filter, as files to read."""
+"""Golden SQL of filters."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ EXPRESSIONS = {
 
 
 @pytest.mark.parametrize("name", EXPRESSIONS)
-def test_the_sql_is_as_in_its_file(tiny: TinyTable, name: str) -> None:
-    found = parse_expression(EXPRESSIONS[name], TABLE)
-    sql, params = found.condition("s")
+def test_sql_matches_its_golden_file(tiny: TinyTable, name: str) -> None:
+    parsed = parse_expression(EXPRESSIONS[name], TABLE)
+    sql, params = parsed.condition("s")
     assert f"{sql}\n-- {params!r}\n" == (GOLDEN / f"{name}.sql").read_text(encoding="utf-8")
     assert sql.count("?") == len(params)
-    tiny.selected(found)
+    tiny.selected(parsed)
 
 
-def test_an_alias_of_any_name_is_quoted() -> None:
+def test_alias_is_quoted() -> None:
     assert parse_expression("age > 1", TABLE).condition('a "b')[0] == (
         '("a ""b"."age" > CAST(? AS INTEGER))'
     )

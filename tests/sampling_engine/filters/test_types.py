@@ -1,4 +1,4 @@
-"""Which values a column takes, and that comparisons are exact."""
+"""Values that fit a column, and exact comparisons."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from parquet_tables.tables import Column, TableFiles
 from sampling_engine.filters import InvalidFilter, parse_expression
 from tests.sampling_engine.filters.tiny_table import TABLE, TinyTable
 
-REFUSED = {
+INVALID = {
     "city = 5": (7, "city.*VARCHAR: write a text, for example 'New York', not the number 5"),
     "city in ('a', 5)": (14, "VARCHAR"),
     "5 < city": (0, "VARCHAR"),
@@ -38,30 +38,30 @@ REFUSED = {
     "opens = '8:30'": (8, "TIME: write a time of day"),
     "opens = '2025-01-01'": (8, "TIME"),
     "key = 'x'": (6, "UUID"),
-    "age like '1%'": (0, "LIKE is for text"),
-    "born ilike '2025%'": (0, "ILIKE is for text"),
-    "city like 5": (10, "After LIKE goes a text"),
-    "city like code": (10, "After LIKE goes a text"),
-    "tags = 'a'": (0, r"VARCHAR\[\], which a filter doesn't compare: write IS NULL"),
+    "age like '1%'": (0, "LIKE is only for text"),
+    "born ilike '2025%'": (0, "ILIKE is only for text"),
+    "city like 5": (10, "Expected a text after LIKE"),
+    "city like code": (10, "Expected a text after LIKE"),
+    "tags = 'a'": (0, r"VARCHAR\[\], which can't be compared: write IS NULL"),
     "tags like 'a'": (0, r"VARCHAR\[\]"),
     "body = 'x'": (0, "BLOB"),
     "'x' = body": (6, "BLOB"),
     "city = tags": (7, r"VARCHAR\[\]"),
-    "city = age": (7, "VARCHAR and .* INTEGER: the two don't compare"),
-    "born > opens": (7, "don't compare"),
-    "exact = seen": (8, "don't compare"),
-    "huge = price": (7, "don't compare"),
-    "active = age": (9, "don't compare"),
+    "city = age": (7, "VARCHAR and .* INTEGER: they can't be compared"),
+    "born > opens": (7, "can't be compared"),
+    "exact = seen": (8, "can't be compared"),
+    "huge = price": (7, "can't be compared"),
+    "active = age": (9, "can't be compared"),
 }
 
 
-@pytest.mark.parametrize(("text", "place", "message"), [(t, *rest) for t, rest in REFUSED.items()])
-def test_a_value_that_does_not_fit_is_refused_with_the_type(
-    text: str, place: int, message: str
-) -> None:
+@pytest.mark.parametrize(
+    ("text", "position", "message"), [(text, *error) for text, error in INVALID.items()]
+)
+def test_unfitting_value_reports_the_type(text: str, position: int, message: str) -> None:
     with pytest.raises(InvalidFilter, match=message) as error:
         parse_expression(text, TABLE)
-    assert error.value.position == place
+    assert error.value.position == position
 
 
 EXACT = {
@@ -154,10 +154,10 @@ def test_comparisons_are_exact(tiny: TinyTable, text: str, rows: list[int]) -> N
         ("active = 'True'", '"active" = true'),
     ],
 )
-def test_a_value_has_one_spelling(text: str, canonical: str) -> None:
-    found = parse_expression(text, TABLE)
-    assert found.text == canonical
-    assert parse_expression(canonical, TABLE) == found
+def test_values_have_canonical_texts(text: str, canonical: str) -> None:
+    parsed = parse_expression(text, TABLE)
+    assert parsed.text == canonical
+    assert parse_expression(canonical, TABLE) == parsed
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_value_has_one_spelling(text: str, canonical: str) -> None:
         *("MAP(INTEGER, INTEGER)", "UNION(a INTEGER)", "TIME WITH TIME ZONE", '"NULL"', "x"),
     ],
 )
-def test_other_types_can_only_be_tested_for_null(kind: str) -> None:
+def test_other_types_allow_only_null_tests(kind: str) -> None:
     table = TableFiles((Column("it", kind),), ())
     assert parse_expression("it is not null", table).condition("s") == (
         '(NOT (s."it" IS NULL))',
@@ -178,15 +178,15 @@ def test_other_types_can_only_be_tested_for_null(kind: str) -> None:
             parse_expression(text, table)
 
 
-def test_every_pair_of_columns_that_is_accepted_runs(tiny: TinyTable) -> None:
+def test_accepted_column_pairs_run(tiny: TinyTable) -> None:
     accepted = 0
     for left in TABLE.columns:
         for right in TABLE.columns:
             try:
-                found = parse_expression(f'"{left.name}" = "{right.name}"', TABLE)
+                parsed = parse_expression(f'"{left.name}" = "{right.name}"', TABLE)
             except InvalidFilter:
                 continue
             accepted += 1
-            tiny.selected(found)
+            tiny.selected(parsed)
             tiny.selected(parse_expression(f'NOT "{left.name}" != "{right.name}"', TABLE))
     assert accepted > 60

@@ -1,4 +1,4 @@
-"""What a filter means, row by row in plain Python: true, false, or None for NULL."""
+"""Evaluate a filter on a row in plain Python: true, false, or None for NULL."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ EPOCH = datetime.fromisoformat("1970-01-01")
 
 
 def meets(node: Node, row: dict[str, object]) -> Truth:
-    """Whether the row meets the condition."""
+    """Return whether the row meets the condition."""
     match node:
         case And():
             return _all(meets(part, row) for part in node.parts)
         case Or():
-            return _opposite(_all(_opposite(meets(part, row)) for part in node.parts))
+            return _negate(_all(_negate(meets(part, row)) for part in node.parts))
         case Not():
-            return _opposite(meets(node.part, row))
+            return _negate(meets(node.part, row))
         case IsNull():
             return row.get(node.column.name) is None
         case Comparison():
@@ -56,8 +56,8 @@ def meets(node: Node, row: dict[str, object]) -> Truth:
             low = _compare(node.column, ">=", node.low, row)
             return _all([low, _compare(node.column, "<=", node.high, row)])
         case In():
-            found = (_compare(node.column, "=", value, row) for value in node.values)
-            return _opposite(_all(_opposite(one) for one in found))
+            outcomes = (_compare(node.column, "=", value, row) for value in node.values)
+            return _negate(_all(_negate(outcome) for outcome in outcomes))
         case Like():
             value = row.get(node.column.name)
             return None if value is None else _like(str(value), node)
@@ -73,7 +73,7 @@ def _all(truths: Iterable[Truth]) -> Truth:
     return outcome
 
 
-def _opposite(truth: Truth) -> Truth:
+def _negate(truth: Truth) -> Truth:
     return None if truth is None else not truth
 
 
@@ -94,11 +94,11 @@ def _key(value: object, *, floating: bool) -> object:
         return value
     if isinstance(value, date):
         start = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-        passed = start - EPOCH
-        return ((passed.days * 86_400 + passed.seconds) * 10**6 + passed.microseconds) * 1000
+        elapsed = start - EPOCH
+        return ((elapsed.days * 86_400 + elapsed.seconds) * 10**6 + elapsed.microseconds) * 1000
     if floating:
         number = float(str(value))
-        # NaN equals itself and is above everything.
+        # NaN equals itself and is greater than every other number.
         return (1, 0.0) if number != number else (0, number)
     if isinstance(value, int | Decimal):
         return Fraction(value)
@@ -106,9 +106,9 @@ def _key(value: object, *, floating: bool) -> object:
 
 
 def _like(value: str, node: Like) -> bool:
-    marks = {"%": ".*", "_": "."}
+    wildcards = {"%": ".*", "_": "."}
     pattern = str(node.pattern.value)
     if node.ignore_case:
         value, pattern = value.lower(), pattern.lower()
-    expression = "".join(marks.get(one) or re.escape(one) for one in pattern)
+    expression = "".join(wildcards.get(char) or re.escape(char) for char in pattern)
     return re.fullmatch(expression, value, re.DOTALL) is not None

@@ -1,4 +1,4 @@
-"""A table with a column of every kind, a few rows of it, and what a filter selects of them."""
+"""A small table with a column of every type, and the rows that a filter selects."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ ROWS: list[Row] = [
 
 
 class TinyTable:
-    """The rows in a DuckDB of their own."""
+    """The table in a DuckDB database of its own."""
 
     def __init__(
         self, types: dict[str, str] | None = None, rows: Sequence[Row] | None = None
@@ -130,19 +130,19 @@ class TinyTable:
         self.fill(ROWS if rows is None else rows)
 
     def fill(self, rows: Sequence[Row]) -> None:
-        """These rows and no others."""
+        """Replace the table's rows."""
         self.connection.execute("DELETE FROM t")
         marks = ", ".join(["?"] * (len(self.types) + 1))
         for number, row in enumerate(rows):
             values = [number, *(row.get(name) for name in self.types)]
             self.connection.execute(f"INSERT INTO t VALUES ({marks})", values)
 
-    def selected(self, chosen: Filter) -> list[int]:
-        """The places of the rows that a filter lets through."""
-        sql, params = chosen.condition("s")
+    def selected(self, row_filter: Filter) -> list[int]:
+        """Return the numbers of the rows that a filter selects."""
+        sql, params = row_filter.condition("s")
         return self.selected_by(sql, params)
 
     def selected_by(self, sql: str, params: Sequence[object] = ()) -> list[int]:
-        """The same for a condition as SQL."""
+        """Return the numbers of the rows that an SQL condition selects."""
         query = f"SELECT _id FROM t AS s WHERE {sql} ORDER BY _id"
         return [number for (number,) in self.connection.execute(query, list(params)).fetchall()]
