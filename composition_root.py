@@ -34,7 +34,7 @@ from storage.clock import system_clock, timestamp
 from storage.data_directory import DataDirectory, Owner
 from storage.data_files import DataFiles
 from storage.database import Database
-from storage.job_changes import JobChange, TellChange, tell_nobody
+from storage.job_changes import ChangeListener, JobChange, ignore_change
 from storage.tokens import issue_token
 from storage.users import add_user, first_admin
 
@@ -44,7 +44,7 @@ OPERATOR_LIFETIME = timedelta(days=3650)
 
 @contextmanager
 def running_service(
-    settings: Settings, purpose: str, tell: TellChange = tell_nobody, *, create: bool = True
+    settings: Settings, purpose: str, tell: ChangeListener = ignore_change, *, create: bool = True
 ) -> Iterator[Service]:
     """Take the data directory, recover, and run jobs until the block ends.
 

@@ -29,7 +29,7 @@ from storage.database import Transaction
 from storage.datasets import Dataset, Level, get_dataset
 from storage.errors import Forbidden, NotFound
 from storage.jobs import Job, get_job, jobs_beginning
-from storage.tokens import TokenHolder, holder_of, secret_hash
+from storage.tokens import TokenHolder, find_token_holder, hash_secret
 from storage.users import Role, User
 
 
@@ -73,10 +73,10 @@ def _holder_of(secret: str) -> TokenHolder | None:
     """Whom a token stands for: looked up once for each version of the database."""
     here = service()
     kept: Kept[TokenHolder] = current_app.extensions[HOLDERS]
-    key, version = secret_hash(secret), here.database.version
+    key, version = hash_secret(secret), here.database.version
     found = kept.get(version, key)
     if found is None:
-        found = holder_of(here.database.single(), secret, here.clock)
+        found = find_token_holder(here.database.single(), secret, here.clock)
         if found is not None:
             kept.keep(version, key, found)
     elif found.has_ended(here.clock):

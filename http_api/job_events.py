@@ -23,7 +23,7 @@ from job_runner.settings import Settings
 from storage.datasets import get_dataset
 from storage.errors import NotFound
 from storage.jobs import Job, get_job
-from storage.tokens import still_held_by
+from storage.tokens import find_token_user
 
 LOOK_INTERVAL_S = 0.25
 KEEP_ALIVE_S = 15.0
@@ -116,7 +116,7 @@ def _still_seen(here: Service, job_id: str, token_id: int) -> Job:
     """The job, as long as the token holds and its user may see the job's dataset."""
     with here.database.read() as tx:
         job = get_job(tx, job_id)
-        viewer = still_held_by(tx, token_id, here.clock)
+        viewer = find_token_user(tx, token_id, here.clock)
         if viewer is None:
             raise NotFound("The token has ended.")
         get_dataset(tx, job.dataset_id, viewer)

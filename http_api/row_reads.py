@@ -19,7 +19,7 @@ from flask import current_app
 
 from http_api.access import holder, writing
 from http_api.auditing import audit
-from storage.audit import LONGEST_SQL
+from storage.audit import MAX_SQL_LENGTH
 
 SEEN = "jobsvc.seen_row_views"
 TOLD_AGAIN_AFTER_S = 3600
@@ -119,6 +119,6 @@ def tell_query_at_once(dataset_id: int, sql: str, found: dict[str, Any]) -> None
             "queried_at_once",
             dataset_id=dataset_id,
             commit_id=found["commit_id"],
-            sql=sql[:LONGEST_SQL],
+            sql=sql[:MAX_SQL_LENGTH],
             rows=len(found["data"]),
         )

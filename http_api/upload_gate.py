@@ -21,7 +21,7 @@ from http_api.sessions import COOKIE
 from job_runner.service import Service
 from storage.errors import NotWritable
 from storage.health import DiskFull, check_room
-from storage.tokens import holder_of
+from storage.tokens import find_token_holder
 
 
 def gate(app: Flask, service: Service) -> Gate:
@@ -45,7 +45,7 @@ def gate(app: Flask, service: Service) -> Gate:
         asked = endpoint(method, path)
         if asked not in large_bytes:
             return small_bytes
-        holder = holder_of(service.database.single(), _secret(headers), service.clock)
+        holder = find_token_holder(service.database.single(), _secret(headers), service.clock)
         if holder is None:
             challenge = {"WWW-Authenticate": "Bearer"}
             return Refusal(401, "unauthorized", SIGN_IN_FIRST, challenge)

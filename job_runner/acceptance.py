@@ -15,7 +15,7 @@ from job_runner.service import Service
 from storage.audit import THIS_PROCESS, Origin
 from storage.authority import Authority, write_as
 from storage.database import Transaction
-from storage.idempotency import IdempotencyKey, job_of_key, keep_key
+from storage.idempotency import IdempotencyKey, find_job_of_key, store_key
 from storage.jobs import Job, Priority, get_job
 from storage.new_jobs import NewJob, insert_job
 from storage.users import User
@@ -79,15 +79,15 @@ def accept(
     """
     job_id = service.new_id()
     with write_as(service.database, by.authority, service.clock) as tx:
-        earlier = job_of_key(tx, by.user.id, by.key, service.clock)
+        earlier = find_job_of_key(tx, by.user.id, by.key, service.clock)
         if earlier is not None:
             return get_job(tx, earlier, placed=False)
         made = make(tx, job_id)
         if isinstance(made, Job):
-            keep_key(tx, by.user.id, by.key, made.id, service.clock)
+            store_key(tx, by.user.id, by.key, made.id, service.clock)
             return made
         insert_job(tx, made, service.clock, service.settings.waiting_jobs_max)
-        keep_key(tx, by.user.id, by.key, job_id, service.clock)
+        store_key(tx, by.user.id, by.key, job_id, service.clock)
         if put_files is not None:
             put_files(job_id)
         job = get_job(tx, job_id, placed=False)

@@ -23,7 +23,7 @@ from job_runner.faults import WORTH_A_RETRY, passing_fault, unforeseen
 from job_runner.service import Service
 from storage.database import Transaction
 from storage.errors import StaleJob
-from storage.job_queue import make_job_long, postpone_job, put_back_job
+from storage.job_queue import move_to_long_lane, postpone_job, release_job
 from storage.jobs import Job, fail_job
 from storage.publishing import Outcome, publish
 
@@ -59,10 +59,10 @@ def run_attempt(
         logger.info("job %s completed", job.id)
         service.directory.discard_upload(job.id)
     except ServiceStopping:
-        _write_end(service, leaving, lambda tx: put_back_job(tx, job))
+        _write_end(service, leaving, lambda tx: release_job(tx, job))
     except TurnedOutLong:
         logger.info("job %s turned out long: it starts again among the long ones", job.id)
-        _write_end(service, leaving, lambda tx: make_job_long(tx, job))
+        _write_end(service, leaving, lambda tx: move_to_long_lane(tx, job))
     except JobInterrupted:
         logger.info("job %s was cancelled", job.id)
     except StaleJob as stale:

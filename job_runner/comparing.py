@@ -16,7 +16,7 @@ from job_runner.sample_comparison import compare_sample
 from job_runner.service import Service
 from job_runner.side_by_side import comparison_of, kept_side_by_side
 from parquet_tables.progress import Report
-from storage.comparisons import keep_comparison, kept_comparison
+from storage.comparisons import get_comparison, store_comparison
 from storage.errors import NotFound
 from storage.job_changes import JobChange
 from storage.jobs import Job, get_job
@@ -55,7 +55,7 @@ def comparison_of_job(service: Service, job: Job) -> dict[str, Any]:
         It can't be made: the source or the sample is gone or damaged, or it took too long.
     """
     with service.database.read() as tx:
-        kept = kept_comparison(tx, job.id)
+        kept = get_comparison(tx, job.id)
     if kept is not None:
         return kept
     made: dict[str, Any] | None = service.quiet.ask(
@@ -112,8 +112,8 @@ def _compare(service: Service, job_id: str, report: Report) -> dict[str, Any]:
         job = get_job(tx, job_id)
     made = compare_sample(service, job, report)
     with service.database.write(sync="later") as tx:
-        keep_comparison(tx, job_id, made.brief, made.whole, service.clock)
+        store_comparison(tx, job_id, made.brief, made.whole, service.clock)
     with service.database.read() as tx:
-        kept = kept_comparison(tx, job_id)
+        kept = get_comparison(tx, job_id)
     logger.info("job %s compared: %s", job_id, VERDICTS[made.whole["alike"]])
     return kept or made.whole

@@ -19,11 +19,11 @@ from job_runner.service import Service
 from storage.audit import THIS_PROCESS, Origin, record
 from storage.authority import Authority, write_as
 from storage.clock import timestamp
-from storage.idempotency import KEPT_FOR
-from storage.prune_report import Report
+from storage.idempotency import KEY_LIFETIME
+from storage.prune_report import PruneReport
 from storage.pruning import remove_rows
 from storage.retention import Cutoffs, find_rows
-from storage.unneeded_files import find_files, remove_unnamed, remove_uploads
+from storage.unneeded_files import find_files, remove_orphans, remove_uploads
 from storage.users import User
 
 CALL_S = 5.0
@@ -65,7 +65,7 @@ class Prune:
     dry_run: bool
     complete: bool
     keeps: Mapping[str, int]
-    report: Report
+    report: PruneReport
 
 
 def prune(
@@ -94,7 +94,7 @@ def prune(
     FilesInUse
         A backup, a check or another prune is at work; a dry run goes beside them.
     """
-    cutoffs, report, complete = _cutoffs(service), Report(), True
+    cutoffs, report, complete = _cutoffs(service), PruneReport(), True
     if dry_run:
         with service.database.read() as tx:
             rows = find_rows(tx, cutoffs, report)
@@ -111,18 +111,21 @@ def prune(
 
 
 def _steps(
-    service: Service, cutoffs: Cutoffs, report: Report, note: Callable[[str, Report], None]
+    service: Service,
+    cutoffs: Cutoffs,
+    report: PruneReport,
+    note: Callable[[str, PruneReport], None],
 ) -> Iterator[None]:
     """All of a prune: what takes as long as it takes, and then steps of some milliseconds."""
     database, directory = service.database, service.directory
-    found = Report()
+    found = PruneReport()
     with database.read() as tx:
         rows = find_rows(tx, cutoffs, found)
     note(FOUND, found)
     yield
     yield from remove_uploads(database, directory, rows, cutoffs, report)
     yield from remove_rows(database, rows, cutoffs, report)
-    yield from remove_unnamed(database, directory, service.data_files, cutoffs, report)
+    yield from remove_orphans(database, directory, service.data_files, cutoffs, report)
     while database.give_pages_back(PAGES_AT_ONCE):
         yield
     database.empty_log()
@@ -134,10 +137,10 @@ def _note(
     origin: Origin,
     authority: Authority | None,
     what: str,
-    report: Report,
+    report: PruneReport,
 ) -> None:
     """Record what was found or removed, if it is anything; the first entry takes the authority."""
-    counts = {tally.kind: tally.count for tally in report.tallies if tally.count}
+    counts = {total.kind: total.count for total in report.totals if total.count}
     if not counts:
         return
     details: dict[str, Any] = {what: counts}
@@ -177,6 +180,6 @@ def _cutoffs(service: Service) -> Cutoffs:
         unreachable=before(settings.keep_unreachable_days),
         uploads=before(settings.keep_uploads_days),
         counts=before(settings.keep_counts_days),
-        keys=timestamp(now - KEPT_FOR),
-        strays=timestamp(now - STRAY_AFTER),
+        keys=timestamp(now - KEY_LIFETIME),
+        orphans=timestamp(now - STRAY_AFTER),
     )

@@ -14,10 +14,10 @@ from datetime import timedelta
 from job_runner.faults import WORTH_A_RETRY
 from job_runner.service import Service
 from storage.clock import timestamp
-from storage.commits import named_files
+from storage.commits import referenced_files
 from storage.errors import FilesInUse
 from storage.job_queue import needed_uploads, recover_jobs
-from storage.tokens import forget_ended_tokens
+from storage.tokens import delete_expired_tokens
 
 logger = logging.getLogger("jobsvc.recovery")
 
@@ -26,9 +26,9 @@ def recover(service: Service) -> None:
     """Queue interrupted jobs again and sweep what a crash left behind."""
     with service.database.write() as tx:
         requeued, given_up = recover_jobs(tx, service.clock)
-        forget_ended_tokens(tx, service.clock)
+        delete_expired_tokens(tx, service.clock)
     with service.database.read() as tx:
-        kept = named_files(tx)
+        kept = referenced_files(tx)
         needed = needed_uploads(
             tx, service.directory.uploads(), WORTH_A_RETRY, ended_after=_kept_since(service)
         )

@@ -50,7 +50,7 @@ Action = Literal[
     "pruned",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
-LONGEST_SQL = 2000
+MAX_SQL_LENGTH = 2000
 """Characters of a statement that an entry keeps."""
 
 ObjectType = Literal["user", "token", "ref", "job", "table"]

@@ -16,7 +16,7 @@ from storage.clock import Clock
 from storage.database import Database, Transaction
 from storage.datasets import Dataset, Level, get_dataset
 from storage.errors import Forbidden, TokenEnded
-from storage.tokens import still_held_by
+from storage.tokens import find_token_user
 from storage.users import Role, User
 
 
@@ -87,7 +87,7 @@ def require_level(tx: Transaction, user: User, dataset_id: int, level: Level) ->
 
 
 def _check(tx: Transaction, authority: Authority, clock: Clock) -> None:
-    user = still_held_by(tx, authority.token_id, clock)
+    user = find_token_user(tx, authority.token_id, clock)
     if user is None:
         raise TokenEnded
     for roles in authority.roles:

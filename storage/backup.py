@@ -16,7 +16,7 @@ from storage.backup_archive import BackedUp, unpack, write_archive
 from storage.checking import Findings, Told, check, open_to_read
 from storage.data_directory import DataDirectory
 from storage.data_files import DataFiles
-from storage.durable import building_in, sync
+from storage.durable import sync, temporary_folder
 from storage.errors import CannotOpenDatabase, InvalidValue
 from storage.machine_faults import damage
 from storage.queries import statement
@@ -48,7 +48,7 @@ def back_up(directory: DataDirectory, target: Path, told: Told) -> BackedUp:
     with (
         closing(open_to_read(directory.database_path)) as database,
         directory.files_lock.reading(),
-        building_in(target.parent) as folder,
+        temporary_folder(target.parent) as folder,
     ):
         snapshot, archive = folder / DATABASE, folder / "archive"
         hashes = _snapshot(database, snapshot)
@@ -103,7 +103,7 @@ def _require_named(archive: Path, directory: DataDirectory) -> None:
             named = _named_files(database)
     except sqlite3.DatabaseError as error:  # it is whole, but has no such table
         raise InvalidValue(f"{archive} is no backup of jobsvc ({error}).") from None
-    stray = next(DataFiles(directory.files_dir).unnamed(named), None)
+    stray = next(DataFiles(directory.files_dir).orphans(named), None)
     if stray is not None:
         name = str(stray.relative_to(directory.root))
         raise InvalidValue(

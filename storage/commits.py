@@ -70,12 +70,12 @@ def history(
     return [_commit(row) for row in rows], total
 
 
-def named_files(tx: Transaction) -> set[str]:
+def referenced_files(tx: Transaction) -> set[str]:
     """The hash of every data file that some commit names."""
     return {row["sha256"] for row in all_rows(tx, "named_files")}
 
 
-def named_among(tx: Transaction, hashes: Sequence[str]) -> set[str]:
+def referenced_among(tx: Transaction, hashes: Sequence[str]) -> set[str]:
     """Of some data files, by their hashes, those that a commit names."""
     return {row["sha256"] for row in run(tx, "named_among", hashes=json.dumps(hashes))}
 

@@ -14,7 +14,7 @@ from storage.database import Transaction
 from storage.rows import first, run
 
 
-def keep_comparison(
+def store_comparison(
     tx: Transaction, job_id: str, brief: dict[str, Any], whole: dict[str, Any], clock: Clock
 ) -> None:
     """Keep a job's comparison in place of an earlier one; nothing happens if the job has gone."""
@@ -28,7 +28,7 @@ def keep_comparison(
     )
 
 
-def kept_comparison(tx: Transaction, job_id: str) -> dict[str, Any] | None:
+def get_comparison(tx: Transaction, job_id: str) -> dict[str, Any] | None:
     """The whole of a job's comparison, with ``made_at``; None when there is none yet."""
     row = first(tx, "comparison_of_job", job_id=job_id)
     return None if row is None else {**json.loads(row["whole"]), "made_at": row["made_at"]}

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from storage.durable import clear_left
+from storage.durable import remove_leftovers
 from storage.errors import DataDirectoryInUse, NoDataDirectory
 from storage.files_lock import FilesLock
 from storage.mounted_disks import clear, entries
@@ -179,6 +179,6 @@ class DataDirectory:
             directory.mkdir(mode=0o700, exist_ok=True)
         for directory in (self.scratch_dir, self.spill_dir):
             clear(directory)
-        clear_left(self.root)
+        remove_leftovers(self.root)
         for unfinished in self.counts_dir.glob("*.part"):
             unfinished.unlink()

@@ -99,7 +99,7 @@ class DataFiles:
         sync(final.parent)
         return StoredFile(sha256, rows, size_bytes)
 
-    def unnamed(self, named: Set[str]) -> Iterator[Path]:
+    def orphans(self, named: Set[str]) -> Iterator[Path]:
         """The files whose hash isn't in ``named`` and that no job holds now."""
         with self._lock:
             held = set(self._held)
@@ -107,7 +107,7 @@ class DataFiles:
             if path.stem not in named and path.stem not in held:
                 yield path
 
-    def remove_unnamed(
+    def remove_orphans(
         self, hashes: Sequence[str], named: Callable[[Sequence[str]], Set[str]]
     ) -> list[str]:
         """Remove those of some files that no commit names and no job holds; safe while jobs run.

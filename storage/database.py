@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from domain_errors import DomainError
 from storage.errors import CannotOpenDatabase
-from storage.job_changes import JobChange, TellChange, tell_nobody
+from storage.job_changes import ChangeListener, JobChange, ignore_change
 from storage.machine_faults import damage, locked
 from storage.migrations import bring_up_to_date
 from storage.schema_check import require_known_schema
@@ -64,7 +64,7 @@ class Database:
     """
 
     def __init__(
-        self, path: Path, tell: TellChange = tell_nobody, *, busy_timeout_s: float = 30.0
+        self, path: Path, tell: ChangeListener = ignore_change, *, busy_timeout_s: float = 30.0
     ) -> None:
         self._path = path
         self.version = 0

@@ -36,13 +36,13 @@ def sync_tree(root: Path) -> None:
 
 
 @contextmanager
-def building_in(place: Path) -> Iterator[Path]:
+def temporary_folder(place: Path) -> Iterator[Path]:
     """A new folder in ``place``, for what is then renamed to where it belongs; gone afterwards.
 
     Folders that killed processes left there are removed. One that is at work holds a lock on its
     folder, so two processes never clear each other's away.
     """
-    clear_left(place)
+    remove_leftovers(place)
     folder, lock = _new_folder(place)
     try:
         yield folder
@@ -51,7 +51,7 @@ def building_in(place: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def clear_left(place: Path) -> None:
+def remove_leftovers(place: Path) -> None:
     """Remove the folders that killed processes of this user left; other things stay as they are."""
     for left in place.glob(f"{BUILDING}*"):
         try:

@@ -15,7 +15,7 @@ from storage.database import Transaction
 from storage.errors import Conflict
 from storage.rows import first, run
 
-KEPT_FOR = timedelta(days=1)
+KEY_LIFETIME = timedelta(days=1)
 
 
 class KeyReused(Conflict):
@@ -32,7 +32,7 @@ class IdempotencyKey:
     request_hash: str
 
 
-def job_of_key(
+def find_job_of_key(
     tx: Transaction, user_id: int, given: IdempotencyKey | None, clock: Clock
 ) -> str | None:
     """The id of the job that the key stands for; None when it is new.
@@ -44,7 +44,7 @@ def job_of_key(
     """
     if given is None:
         return None
-    since = timestamp(clock() - KEPT_FOR)
+    since = timestamp(clock() - KEY_LIFETIME)
     row = first(tx, "idempotency_key", user_id=user_id, key=given.key, since=since)
     if row is None:
         return None
@@ -55,14 +55,14 @@ def job_of_key(
     return str(row["job_id"])
 
 
-def keep_key(
+def store_key(
     tx: Transaction, user_id: int, given: IdempotencyKey | None, job_id: str, clock: Clock
 ) -> None:
     """Keep a key with the job that was accepted for it, and drop those that have ended."""
     if given is None:
         return
     now = clock()
-    run(tx, "forget_idempotency_keys", since=timestamp(now - KEPT_FOR))
+    run(tx, "forget_idempotency_keys", since=timestamp(now - KEY_LIFETIME))
     run(
         tx,
         "put_idempotency_key",

@@ -37,7 +37,7 @@ class JobChange:
     error_code: str | None = None
 
 
-def end_of_job(row: sqlite3.Row) -> JobChange:
+def ending_change(row: sqlite3.Row) -> JobChange:
     """The change that a row of a statement that ends jobs tells of."""
     seconds = None
     if row["started_at"] is not None:
@@ -52,8 +52,8 @@ def end_of_job(row: sqlite3.Row) -> JobChange:
     )
 
 
-TellChange = Callable[[JobChange], None]
+ChangeListener = Callable[[JobChange], None]
 
 
-def tell_nobody(change: JobChange) -> None:
+def ignore_change(change: JobChange) -> None:
     """For a database that nobody watches."""

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from storage.clock import Clock, seconds_between, timestamp
 from storage.database import Transaction
 from storage.errors import StaleJob
-from storage.job_changes import JobChange, end_of_job
+from storage.job_changes import JobChange, ending_change
 from storage.jobs import Job, Lane, get_job
 from storage.rows import all_rows, first, number, run
 
@@ -85,7 +85,7 @@ def next_due(tx: Transaction) -> datetime | None:
     return None if row is None or row["due"] is None else datetime.fromisoformat(row["due"])
 
 
-def put_back_job(tx: Transaction, job: Job) -> bool:
+def release_job(tx: Transaction, job: Job) -> bool:
     """running → pending when the service stops in good order; the attempt doesn't count.
 
     False when the attempt isn't the job's own any more.
@@ -93,7 +93,7 @@ def put_back_job(tx: Transaction, job: Job) -> bool:
     return first(tx, "put_back_job", id=job.id, attempt=job.attempt) is not None
 
 
-def make_job_long(tx: Transaction, job: Job) -> bool:
+def move_to_long_lane(tx: Transaction, job: Job) -> bool:
     """running → pending in the long lane, for good: it took longer than short jobs may.
 
     False when the attempt isn't the job's own any more.
@@ -111,7 +111,7 @@ def recover_jobs(tx: Transaction, clock: Clock) -> tuple[int, int]:
     """
     given_up = all_rows(tx, "give_up_jobs", most_crashes=MOST_CRASHES, now=timestamp(clock()))
     # How long their last attempt ran isn't known: the process died at some moment of it.
-    tx.changes += [replace(end_of_job(row), seconds=None) for row in given_up]
+    tx.changes += [replace(ending_change(row), seconds=None) for row in given_up]
     return len(all_rows(tx, "requeue_jobs")), len(given_up)
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from storage.clock import Clock, seconds_between, timestamp
 from storage.database import Transaction
 from storage.errors import Conflict, NotFound, StaleJob
-from storage.job_changes import end_of_job
+from storage.job_changes import ending_change
 from storage.queries import statement
 from storage.rows import all_rows, first, number, run
 
@@ -171,7 +171,7 @@ def _end_own(tx: Transaction, job: Job, name: str, **values: object) -> None:
     done = first(tx, name, id=job.id, attempt=job.attempt, **values)
     if done is None:
         raise StaleJob(f"Attempt {job.attempt} of job {job.id} isn't the running one any more.")
-    tx.changes.append(end_of_job(done))
+    tx.changes.append(ending_change(done))
 
 
 def cancel_job(tx: Transaction, job_id: str, soeid: str, clock: Clock) -> None:
@@ -186,7 +186,7 @@ def cancel_job(tx: Transaction, job_id: str, soeid: str, clock: Clock) -> None:
     done = first(tx, "cancel_job", id=job_id, error_message=message, now=timestamp(clock()))
     if done is None:
         raise Conflict(f"The job is {get_job(tx, job_id).status} already.")
-    tx.changes.append(end_of_job(done))
+    tx.changes.append(ending_change(done))
 
 
 _TOLD = [field.name for field in fields(Job) if field.name != "queue_position"]

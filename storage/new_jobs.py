@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from storage.audit import LONGEST_SQL, THIS_PROCESS, Action, Origin, record
+from storage.audit import MAX_SQL_LENGTH, THIS_PROCESS, Action, Origin, record
 from storage.clock import Clock, timestamp
 from storage.commits import get_commit
 from storage.database import Transaction
@@ -77,7 +77,7 @@ def insert_job(tx: Transaction, job: NewJob, clock: Clock, most_waiting: int) ->
     )
     given = {name: job.run_parameters.get(name) for name in _AUDITED_PARAMETERS}
     if "sql" in job.run_parameters:
-        given["sql"] = job.run_parameters["sql"][:LONGEST_SQL]
+        given["sql"] = job.run_parameters["sql"][:MAX_SQL_LENGTH]
     details = {"run_type": job.run_type, "retry_of": job.retry_of, **given}
     record(
         tx,

@@ -40,7 +40,7 @@ class Example:
 
 
 @dataclass
-class Tally:
+class KindTotal:
     """How many of one kind go, their bytes, the oldest and the newest, and the first few."""
 
     kind: Kind
@@ -53,17 +53,17 @@ class Tally:
     def add(self, one: Example) -> None:
         """Count one."""
         self.size_bytes += one.size_bytes
-        self.add_counted(1, one.at, one.at)
+        self.add_count(1, one.at, one.at)
         if len(self.examples) < EXAMPLES:
             self.examples.append(one)
 
-    def include(self, other: Tally) -> None:
+    def include(self, other: KindTotal) -> None:
         """Count what another tally of the same kind has counted."""
         self.size_bytes += other.size_bytes
-        self.add_counted(other.count, other.oldest, other.newest)
+        self.add_count(other.count, other.oldest, other.newest)
         self.examples += other.examples[: EXAMPLES - len(self.examples)]
 
-    def add_counted(self, count: int, oldest: str | None, newest: str | None) -> None:
+    def add_count(self, count: int, oldest: str | None, newest: str | None) -> None:
         """Count several that were looked at together."""
         self.count += count
         if oldest is not None:
@@ -72,31 +72,31 @@ class Tally:
             self.newest = max(self.newest or newest, newest)
 
 
-class Report:
+class PruneReport:
     """One tally for each kind."""
 
     def __init__(self) -> None:
-        self._tallies = {kind: Tally(kind) for kind in KINDS}
+        self._tallies = {kind: KindTotal(kind) for kind in KINDS}
 
-    def __getitem__(self, kind: Kind) -> Tally:
+    def __getitem__(self, kind: Kind) -> KindTotal:
         return self._tallies[kind]
 
     @property
-    def tallies(self) -> list[Tally]:
+    def totals(self) -> list[KindTotal]:
         """All tallies, in the order of ``KINDS``."""
         return list(self._tallies.values())
 
     @property
     def size_bytes(self) -> int:
         """Bytes of files over all kinds."""
-        return sum(tally.size_bytes for tally in self.tallies)
+        return sum(total.size_bytes for total in self.totals)
 
-    def include(self, other: Report) -> None:
+    def include(self, other: PruneReport) -> None:
         """Count what another report has counted: a transaction's, once it is committed."""
-        for tally in other.tallies:
-            self[tally.kind].include(tally)
+        for total in other.totals:
+            self[total.kind].include(total)
 
-    def take(self, kind: Kind, rows: Iterable[sqlite3.Row]) -> list[int]:
+    def add_rows(self, kind: Kind, rows: Iterable[sqlite3.Row]) -> list[int]:
         """Count rows, and return their places."""
         places = []
         for row in rows:
@@ -104,10 +104,10 @@ class Report:
             places.append(int(row["place"]))
         return places
 
-    def take_counted(self, kind: Kind, row: sqlite3.Row | None) -> None:
+    def add_counts(self, kind: Kind, row: sqlite3.Row | None) -> None:
         """Count what a statement has counted."""
         if row is not None:
-            self[kind].add_counted(row["count"], row["oldest"], row["newest"])
+            self[kind].add_count(row["count"], row["oldest"], row["newest"])
 
 
 def example_of(row: sqlite3.Row) -> Example:

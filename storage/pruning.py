@@ -15,8 +15,8 @@ from itertools import islice
 from typing import TypeVar
 
 from storage.database import Database, Transaction
-from storage.prune_report import Report, example_of
-from storage.retention import Cutoffs, RowsToGo, find_ended
+from storage.prune_report import PruneReport, example_of
+from storage.retention import Cutoffs, PrunableRows, count_expired
 from storage.rows import all_rows, first, run
 
 Item = TypeVar("Item")
@@ -29,7 +29,7 @@ LOG_BATCH = 1000
 
 
 def remove_rows(
-    database: Database, rows: RowsToGo, cutoffs: Cutoffs, report: Report
+    database: Database, rows: PrunableRows, cutoffs: Cutoffs, report: PruneReport
 ) -> Iterator[None]:
     """Remove what was found; counts in the report what has gone."""
     yield from _remove_ended(database, cutoffs, report)
@@ -49,17 +49,17 @@ def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 
 @contextmanager
-def _counted(database: Database, report: Report) -> Iterator[tuple[Transaction, Report]]:
+def _counted(database: Database, report: PruneReport) -> Iterator[tuple[Transaction, PruneReport]]:
     """A transaction, and a report of it that counts only once it is committed."""
-    part = Report()
+    part = PruneReport()
     with database.write() as tx:
         yield tx, part
     report.include(part)
 
 
-def _remove_ended(database: Database, cutoffs: Cutoffs, report: Report) -> Iterator[None]:
+def _remove_ended(database: Database, cutoffs: Cutoffs, report: PruneReport) -> Iterator[None]:
     with _counted(database, report) as (tx, part):
-        find_ended(tx, cutoffs, part)
+        count_expired(tx, cutoffs, part)
         deleted = run(tx, "delete_expired_tokens", now=cutoffs.now).rowcount
         deleted += run(tx, "delete_ended_links", now=cutoffs.now).rowcount
         deleted += run(tx, "forget_idempotency_keys", since=cutoffs.keys).rowcount
@@ -76,7 +76,7 @@ def _remove_refs(database: Database, datasets: Sequence[int]) -> Iterator[None]:
 
 
 def _remove_commits(
-    database: Database, rows: RowsToGo, cutoffs: Cutoffs, report: Report
+    database: Database, rows: PrunableRows, cutoffs: Cutoffs, report: PruneReport
 ) -> Iterator[None]:
     datasets = json.dumps(rows.datasets)
     for batch in batches(rows.commits, BATCH):
@@ -87,7 +87,7 @@ def _remove_commits(
 
 
 def _remove_commit(
-    tx: Transaction, place: int, datasets: str, cutoffs: Cutoffs, report: Report
+    tx: Transaction, place: int, datasets: str, cutoffs: Cutoffs, report: PruneReport
 ) -> None:
     row = first(
         tx,
@@ -114,15 +114,17 @@ def _remove_commit(
 
 
 def _remove_jobs(
-    database: Database, places: Sequence[int], cutoffs: Cutoffs, report: Report
+    database: Database, places: Sequence[int], cutoffs: Cutoffs, report: PruneReport
 ) -> Iterator[None]:
     for batch in batches(places, BATCH):
         with _counted(database, report) as (tx, part):
             # Of these, the ones whose commit has gone indeed.
-            jobs = json.dumps(part.take("jobs", run(tx, "removable_jobs", jobs=json.dumps(batch))))
+            jobs = json.dumps(
+                part.add_rows("jobs", run(tx, "removable_jobs", jobs=json.dumps(batch)))
+            )
             run(tx, "note_pruned_jobs", jobs=jobs, now=cutoffs.now)
             run(tx, "forget_retried", jobs=jobs)
-            part.take_counted("log_entries", first(tx, "log_of_jobs", jobs=jobs))
+            part.add_counts("log_entries", first(tx, "log_of_jobs", jobs=jobs))
             for name in (
                 "delete_log_of_jobs",
                 "delete_keys_of_jobs",
@@ -133,7 +135,7 @@ def _remove_jobs(
         yield
 
 
-def _remove_log_entries(database: Database, before: str, report: Report) -> Iterator[None]:
+def _remove_log_entries(database: Database, before: str, report: PruneReport) -> Iterator[None]:
     after = 0
     while True:
         with database.read() as tx:
@@ -143,12 +145,14 @@ def _remove_log_entries(database: Database, before: str, report: Report) -> Iter
         with database.write() as tx:
             run(tx, "delete_log_entries", entries=json.dumps([row["id"] for row in found]))
         times = [row["at"] for row in found]
-        report["log_entries"].add_counted(len(found), min(times), max(times))
+        report["log_entries"].add_count(len(found), min(times), max(times))
         after = found[-1]["id"]
         yield
 
 
-def _remove_datasets(database: Database, datasets: Sequence[int], report: Report) -> Iterator[None]:
+def _remove_datasets(
+    database: Database, datasets: Sequence[int], report: PruneReport
+) -> Iterator[None]:
     for dataset_id in datasets:
         with _counted(database, report) as (tx, part):
             run(tx, "delete_permissions", dataset_id=dataset_id)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from storage.data_directory import DataDirectory
-from storage.durable import BUILDING, building_in, clear_left, sync, sync_tree
+from storage.durable import BUILDING, remove_leftovers, sync, sync_tree, temporary_folder
 from storage.errors import Conflict
 from storage.mounted_disks import occupants
 from storage.recognition import DATABASE, PARTS
@@ -46,7 +46,7 @@ def filled(directory: DataDirectory) -> Iterator[Path]:
 @contextmanager
 def _put_there_at_once(root: Path) -> Iterator[Path]:
     root.parent.mkdir(parents=True, exist_ok=True)
-    with building_in(root.parent) as folder:
+    with temporary_folder(root.parent) as folder:
         whole = folder / "data"
         whole.mkdir(mode=0o700)
         yield whole
@@ -63,7 +63,7 @@ def _put_there_at_once(root: Path) -> Iterator[Path]:
 @contextmanager
 def _filled_from_within(root: Path) -> Iterator[Path]:
     _make_empty(root)
-    with building_in(root) as folder:
+    with temporary_folder(root) as folder:
         parts = folder / PARTS
         parts.mkdir(mode=0o700)
         yield parts
@@ -83,7 +83,7 @@ def _make_empty(root: Path) -> None:
     _require_empty(root)
     if (root / "files").exists():
         shutil.rmtree(root / "files")  # before the folder that tells whose they are
-    clear_left(root)
+    remove_leftovers(root)
 
 
 def _is_half_moved(parts: Path) -> bool:

@@ -14,7 +14,7 @@ import json
 from dataclasses import dataclass
 
 from storage.database import Transaction
-from storage.prune_report import Report
+from storage.prune_report import PruneReport
 from storage.rows import first, run
 
 
@@ -44,11 +44,11 @@ class Cutoffs:
     uploads: str | None
     counts: str | None
     keys: str
-    strays: str
+    orphans: str
 
 
 @dataclass(frozen=True)
-class RowsToGo:
+class PrunableRows:
     """What may go, by SQLite's row numbers; what came later first, so before what it needs."""
 
     datasets: list[int]
@@ -56,12 +56,12 @@ class RowsToGo:
     jobs: list[int]
 
 
-def find_rows(tx: Transaction, cutoffs: Cutoffs, report: Report) -> RowsToGo:
+def find_rows(tx: Transaction, cutoffs: Cutoffs, report: PruneReport) -> PrunableRows:
     """Find the rows that may go, and fill the report with them."""
     datasets, commits, jobs = [], [], []
     if cutoffs.unreachable is not None:
         before = {"unreachable_before": cutoffs.unreachable}
-        datasets = report.take("datasets", run(tx, "datasets_to_go", **before))
+        datasets = report.add_rows("datasets", run(tx, "datasets_to_go", **before))
         found = run(
             tx,
             "unreachable_commits",
@@ -69,7 +69,7 @@ def find_rows(tx: Transaction, cutoffs: Cutoffs, report: Report) -> RowsToGo:
             jobs_before=cutoffs.jobs,
             **before,
         )
-        commits = report.take("commits", found)
+        commits = report.add_rows("commits", found)
     if cutoffs.jobs is not None or datasets:
         found = run(
             tx,
@@ -78,17 +78,17 @@ def find_rows(tx: Transaction, cutoffs: Cutoffs, report: Report) -> RowsToGo:
             datasets=json.dumps(datasets),
             commits=json.dumps(commits),
         )
-        jobs = report.take("jobs", found)
-        report.take_counted("log_entries", first(tx, "log_of_jobs", jobs=json.dumps(jobs)))
+        jobs = report.add_rows("jobs", found)
+        report.add_counts("log_entries", first(tx, "log_of_jobs", jobs=json.dumps(jobs)))
     if cutoffs.logs is not None:
         old = first(tx, "old_log", logs_before=cutoffs.logs, jobs=json.dumps(jobs))
-        report.take_counted("log_entries", old)
-    find_ended(tx, cutoffs, report)
-    return RowsToGo(datasets, commits, jobs)
+        report.add_counts("log_entries", old)
+    count_expired(tx, cutoffs, report)
+    return PrunableRows(datasets, commits, jobs)
 
 
-def find_ended(tx: Transaction, cutoffs: Cutoffs, report: Report) -> None:
+def count_expired(tx: Transaction, cutoffs: Cutoffs, report: PruneReport) -> None:
     """Count the tokens, links and keys that no longer mean anything."""
-    report.take_counted("tokens", first(tx, "count_ended_tokens", now=cutoffs.now))
-    report.take_counted("sign_in_links", first(tx, "count_ended_links", now=cutoffs.now))
-    report.take_counted("idempotency_keys", first(tx, "count_ended_keys", since=cutoffs.keys))
+    report.add_counts("tokens", first(tx, "count_ended_tokens", now=cutoffs.now))
+    report.add_counts("sign_in_links", first(tx, "count_ended_links", now=cutoffs.now))
+    report.add_counts("idempotency_keys", first(tx, "count_ended_keys", since=cutoffs.keys))

@@ -66,7 +66,7 @@ def issue_token(
     row = first(
         tx,
         "insert_token",
-        token_hash=secret_hash(secret),
+        token_hash=hash_secret(secret),
         user_id=user_id,
         kind=kind,
         name=name,
@@ -77,9 +77,9 @@ def issue_token(
     return secret, _token(row)
 
 
-def holder_of(tx: Transaction, secret: str, clock: Clock) -> TokenHolder | None:
+def find_token_holder(tx: Transaction, secret: str, clock: Clock) -> TokenHolder | None:
     """Who a token stands for; None when it is unknown, ended or its user is gone."""
-    row = first(tx, "token_holder", token_hash=secret_hash(secret), now=timestamp(clock()))
+    row = first(tx, "token_holder", token_hash=hash_secret(secret), now=timestamp(clock()))
     if row is None:
         return None
     return TokenHolder(
@@ -87,7 +87,7 @@ def holder_of(tx: Transaction, secret: str, clock: Clock) -> TokenHolder | None:
     )
 
 
-def still_held_by(tx: Transaction, token_id: int, clock: Clock) -> User | None:
+def find_token_user(tx: Transaction, token_id: int, clock: Clock) -> User | None:
     """Whom a token stands for by now; None when it has ended or its user is gone."""
     row = first(tx, "token_still_held", id=token_id, now=timestamp(clock()))
     return None if row is None else _user(row)
@@ -112,7 +112,7 @@ def revoke_token(tx: Transaction, token_id: int) -> None:
     run(tx, "delete_token", id=token_id)
 
 
-def forget_ended_tokens(tx: Transaction, clock: Clock) -> None:
+def delete_expired_tokens(tx: Transaction, clock: Clock) -> None:
     """Drop tokens that no longer work, and those that an earlier server left for its operator."""
     run(tx, "delete_ended_tokens", now=timestamp(clock()))
 
@@ -124,7 +124,7 @@ def open_sign_in_link(tx: Transaction, user_id: int, lifetime: timedelta, clock:
         tx,
         "put_sign_in_link",
         user_id=user_id,
-        code_hash=secret_hash(code),
+        code_hash=hash_secret(code),
         expires_at=timestamp(clock() + lifetime),
     )
     return code
@@ -132,7 +132,7 @@ def open_sign_in_link(tx: Transaction, user_id: int, lifetime: timedelta, clock:
 
 def sign_in_link_user(tx: Transaction, code: str, clock: Clock) -> User | None:
     """Whom an open link is for; looking doesn't use it up."""
-    row = first(tx, "sign_in_link_user", code_hash=secret_hash(code), now=timestamp(clock()))
+    row = first(tx, "sign_in_link_user", code_hash=hash_secret(code), now=timestamp(clock()))
     if row is None:
         return None
     return _user(row)
@@ -146,14 +146,14 @@ def use_sign_in_link(tx: Transaction, code: str, clock: Clock) -> int:
     NotFound
         The link was used already, has ended, or never was.
     """
-    row = first(tx, "use_sign_in_link", code_hash=secret_hash(code), now=timestamp(clock()))
+    row = first(tx, "use_sign_in_link", code_hash=hash_secret(code), now=timestamp(clock()))
     if row is None:
         raise NotFound("This sign-in link was used already or has ended.")
     user_id: int = row["user_id"]
     return user_id
 
 
-def secret_hash(secret: str) -> str:
+def hash_secret(secret: str) -> str:
     """What is stored of a secret."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 

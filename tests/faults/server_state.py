@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from storage.commits import named_files
+from storage.commits import referenced_files
 from storage.data_directory import DataDirectory
 from storage.database import Database
 
@@ -24,7 +24,7 @@ def named_by(directory: DataDirectory) -> set[str]:
     """The hashes of all data files that the database of a stopped server names."""
     database = Database(directory.database_path)
     with database.read() as tx:
-        named = named_files(tx)
+        named = referenced_files(tx)
     database.close()
     return named
 

@@ -13,7 +13,7 @@ from parquet_tables.tables import Column
 from storage.commits import get_commit
 from storage.data_files import StoredFile
 from storage.datasets import create_dataset, remove_dataset
-from storage.idempotency import IdempotencyKey, keep_key
+from storage.idempotency import IdempotencyKey, store_key
 from storage.job_log import list_log
 from storage.job_queue import claim_next_job
 from storage.jobs import Job, cancel_job, fail_job, get_job
@@ -103,7 +103,7 @@ class Happenings(Account):
         with self.service.database.write() as tx:
             insert_job(tx, new, self.service.clock, 1000)
             key = IdempotencyKey(new.id, hashlib.sha256(new.id.encode()).hexdigest())
-            keep_key(tx, self.user.id, key, new.id, self.service.clock)
+            store_key(tx, self.user.id, key, new.id, self.service.clock)
         compared = new.run_parameters.get("compare_to", {}).get("commit_id")
         self.jobs[new.id] = KnownJob(new.dataset_id, new.source_commit_id, compared)
 

@@ -24,7 +24,7 @@ from storage.commits import history
 from storage.data_directory import DataDirectory, Owner
 from storage.data_files import DataFiles
 from storage.database import Database
-from storage.prune_report import Report
+from storage.prune_report import PruneReport
 from tests.job_runner.prune_happenings import Happenings
 
 KEEPS = {
@@ -49,14 +49,14 @@ class Interruptions(threading.Event):
         return self._stops
 
 
-def counts(report: Report) -> dict[str, int]:
-    return {tally.kind: tally.count for tally in report.tallies if tally.count}
+def counts(report: PruneReport) -> dict[str, int]:
+    return {total.kind: total.count for total in report.totals if total.count}
 
 
 class World(Happenings):
     """Storage in which things happen, and a prune that is held against the account of them."""
 
-    def prune_and_check(self) -> Report:
+    def prune_and_check(self) -> PruneReport:
         """Look, prune, and hold what is left against the account; returns what went."""
         before = self._contents()
         moment = self.now
@@ -64,17 +64,17 @@ class World(Happenings):
         assert self._contents() == before, "a dry run removed something"
         done = self._prune_all(moment)
         self.now = moment + timedelta(microseconds=1)  # as the prune saw it
-        for went, would_go in zip(done.tallies, looked.report.tallies, strict=True):
+        for went, would_go in zip(done.totals, looked.report.totals, strict=True):
             assert went == would_go, f"{went} went, but {would_go} was told before"
         self._account_for(*self._needed())
         self._hold_against_storage()
         again = self._prune_all(moment)
-        assert not any(tally.count for tally in again.tallies), "something was left over"
+        assert not any(total.count for total in again.totals), "something was left over"
         return done
 
-    def _prune_all(self, moment: datetime) -> Report:
+    def _prune_all(self, moment: datetime) -> PruneReport:
         """As many calls as it takes on a busy machine, all at one moment."""
-        done = Report()
+        done = PruneReport()
         complete = False
         while not complete:
             self.now = moment

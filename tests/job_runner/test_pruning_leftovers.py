@@ -7,7 +7,7 @@ import os
 from datetime import timedelta
 
 from job_runner.pruning import prune
-from storage.comparisons import keep_comparison, kept_comparison
+from storage.comparisons import get_comparison, store_comparison
 from storage.jobs import get_job
 from storage.tokens import Kind, issue_token, open_sign_in_link
 from tests.job_runner.prune_world import World, counts
@@ -115,22 +115,22 @@ def test_a_jobs_comparison_goes_with_the_job_and_not_before(world: World) -> Non
     (job_id,) = (key for key, job in world.jobs.items() if job.output == sample)
     whole = {"verdict": "alike"}
     with world.service.database.write() as tx:
-        keep_comparison(tx, job_id, whole, whole, world.service.clock)
-        keep_comparison(tx, "no such job", whole, whole, world.service.clock)
+        store_comparison(tx, job_id, whole, whole, world.service.clock)
+        store_comparison(tx, "no such job", whole, whole, world.service.clock)
     world.delete(*world.ref_of(sample))
     world.pass_days(9)
     world.prune_and_check()
     with world.service.database.read() as tx:
-        kept = kept_comparison(tx, job_id)
+        kept = get_comparison(tx, job_id)
         assert kept is not None
         assert kept["verdict"] == "alike"
         assert get_job(tx, job_id).output_summary == {
             **json.loads(get_job(tx, job_id).output_summary_json or ""),
             "comparison": whole,
         }
-        assert kept_comparison(tx, "no such job") is None
+        assert get_comparison(tx, "no such job") is None
     world.pass_days(100)
     world.prune_and_check()
     assert job_id not in world.jobs
     with world.service.database.read() as tx:
-        assert kept_comparison(tx, job_id) is None
+        assert get_comparison(tx, job_id) is None

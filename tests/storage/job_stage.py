@@ -11,7 +11,7 @@ from pathlib import Path
 
 from storage.database import Database, Transaction
 from storage.datasets import create_dataset
-from storage.job_queue import claim_next_job, put_back_job
+from storage.job_queue import claim_next_job, release_job
 from storage.jobs import RunType, cancel_job, complete_job, fail_job
 from storage.new_jobs import NewJob, insert_job
 from storage.permissions import put_permission
@@ -76,7 +76,7 @@ class Stage:
         elif what == "fail":
             fail_job(tx, running, "x", "y", self.clock)
         elif what == "put back":
-            put_back_job(tx, running)
+            release_job(tx, running)
 
 
 @contextmanager

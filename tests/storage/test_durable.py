@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from storage.durable import BUILDING, building_in
+from storage.durable import BUILDING, temporary_folder
 
 
 def test_a_folder_to_build_in_is_gone_afterwards_whatever_happened(tmp_path: Path) -> None:
-    with building_in(tmp_path) as folder:
+    with temporary_folder(tmp_path) as folder:
         assert folder.parent == tmp_path
         (folder / "part").write_text("half")
-    with suppress(ZeroDivisionError), building_in(tmp_path):
+    with suppress(ZeroDivisionError), temporary_folder(tmp_path):
         raise ZeroDivisionError
     assert not list(tmp_path.iterdir())
 
@@ -26,7 +26,7 @@ def test_what_a_killed_process_left_is_cleared_and_what_is_at_work_is_not(tmp_pa
     dead = tmp_path / f"{BUILDING}dead"
     dead.mkdir()
     (dead / "part").write_text("half")
-    with building_in(tmp_path) as first, building_in(tmp_path) as second:
+    with temporary_folder(tmp_path) as first, temporary_folder(tmp_path) as second:
         assert sorted(tmp_path.iterdir()) == sorted([first, second])
     assert not list(tmp_path.iterdir())
 
@@ -46,7 +46,7 @@ def test_what_only_has_the_name_of_such_a_folder_is_left_alone(tmp_path: Path, k
     else:
         stray.symlink_to(elsewhere if kind == "link" else tmp_path / "nothing")
     before = stray.lstat()
-    with building_in(place) as folder:
+    with temporary_folder(place) as folder:
         assert sorted(place.iterdir()) == sorted([stray, folder])
     assert stray.lstat() == before
     assert (elsewhere / "kept").read_text() == "by its owner"
@@ -59,7 +59,7 @@ def test_another_users_folder_is_left_alone(tmp_path: Path) -> None:
         os.chown(theirs, 12345, 12345)
     else:
         theirs.chmod(0)  # like one that isn't ours to read
-    with building_in(tmp_path):
+    with temporary_folder(tmp_path):
         pass
     assert list(tmp_path.iterdir()) == [theirs]
 
@@ -67,9 +67,9 @@ def test_another_users_folder_is_left_alone(tmp_path: Path) -> None:
 def test_a_new_folder_is_its_makers_however_many_start_at_once(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path\n"
-        "from storage.durable import building_in\n"
+        "from storage.durable import temporary_folder\n"
         "for _ in range(300):\n"
-        "    with building_in(Path(sys.argv[1])) as folder:\n"
+        "    with temporary_folder(Path(sys.argv[1])) as folder:\n"
         "        (folder / 'part').write_text('whole')\n"
         "        assert (folder / 'part').read_text() == 'whole'"
     )

@@ -71,10 +71,10 @@ def test_a_file_that_a_job_holds_outlives_a_removal_until_the_job_has_ended(
         with store.hold() as other:
             (tmp_path / "again").write_bytes(b"one")
             other(tmp_path / "again", 1)
-        assert store.remove_unnamed([kept.sha256], lambda hashes: set()) == []
+        assert store.remove_orphans([kept.sha256], lambda hashes: set()) == []
         assert store.path(kept.sha256).exists()
-    assert store.remove_unnamed([kept.sha256], lambda hashes: {kept.sha256}) == []
-    assert store.remove_unnamed([kept.sha256], lambda hashes: set()) == [kept.sha256]
+    assert store.remove_orphans([kept.sha256], lambda hashes: {kept.sha256}) == []
+    assert store.remove_orphans([kept.sha256], lambda hashes: set()) == [kept.sha256]
     assert not store.path(kept.sha256).exists()
 
 
@@ -86,7 +86,7 @@ def test_the_same_bytes_come_back_whole_however_adoption_and_removal_meet(tmp_pa
 
     def remove() -> None:
         while not over.is_set():
-            store.remove_unnamed([kept.sha256], lambda hashes: set())
+            store.remove_orphans([kept.sha256], lambda hashes: set())
 
     remover = threading.Thread(target=remove)
     remover.start()

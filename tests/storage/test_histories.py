@@ -15,7 +15,7 @@ from storage.clock import Clock
 from storage.database import Database, Transaction
 from storage.datasets import Dataset, remove_dataset
 from storage.job_lists import JobFilters, list_jobs
-from storage.job_queue import claim_next_job, postpone_job, put_back_job, recover_jobs
+from storage.job_queue import claim_next_job, postpone_job, recover_jobs, release_job
 from storage.jobs import Job, cancel_job, complete_job, fail_job
 from storage.migrations import MIGRATIONS, bring_up_to_date
 from storage.new_jobs import NewJob, insert_job
@@ -88,7 +88,7 @@ def test_a_job_that_comes_back_into_the_queue_is_not_counted(
     submit(database, user, dataset, clock, "job-2")
     running = claim(database, clock)
     with database.write() as tx:
-        put_back_job(tx, running)
+        release_job(tx, running)
     running = claim(database, clock)
     with database.write() as tx:
         postpone_job(tx, running, "a full disk", clock)

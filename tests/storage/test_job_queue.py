@@ -15,12 +15,12 @@ from storage.errors import StaleJob
 from storage.job_queue import (
     RETRY_DELAYS_S,
     claim_next_job,
-    make_job_long,
+    move_to_long_lane,
     next_due,
     others_wait,
     postpone_job,
-    put_back_job,
     recover_jobs,
+    release_job,
 )
 from storage.jobs import LANES, Job, Lane, Priority, cancel_job, get_job
 from storage.new_jobs import NewJob, insert_job
@@ -213,8 +213,8 @@ def test_a_job_that_died_with_the_process_waits_again_and_one_put_back_keeps_its
     submit(database, user, dataset, clock)
     running = claim(database, clock)
     with database.write() as tx:
-        assert put_back_job(tx, running)
-        assert not put_back_job(tx, running)
+        assert release_job(tx, running)
+        assert not release_job(tx, running)
         assert get_job(tx, running.id).attempt == 0
     attempts: list[Job] = []
     for _ in range(3):
@@ -236,8 +236,8 @@ def test_a_job_that_turns_out_long_waits_in_the_long_lane_from_then_on(
     ask(database, clock, dataset, users[1], "other")
     with database.write() as tx:
         assert others_wait(tx, running, clock)
-        assert make_job_long(tx, running)
-        assert not make_job_long(tx, running)
+        assert move_to_long_lane(tx, running)
+        assert not move_to_long_lane(tx, running)
         assert get_job(tx, "one").queue_position == 1
     assert served(database, clock, "long") == ["one"]
     assert served(database, clock) == ["other", "own"]

@@ -13,7 +13,7 @@ from storage.database import Database
 from storage.datasets import Dataset
 from storage.errors import StaleJob, TooManyWaiting
 from storage.job_lists import JobFilters, list_jobs
-from storage.job_queue import claim_next_job, postpone_job, put_back_job, recover_jobs
+from storage.job_queue import claim_next_job, postpone_job, recover_jobs, release_job
 from storage.jobs import Job, complete_job, fail_job, get_job, report_progress
 from storage.new_jobs import NewJob, insert_job
 from storage.users import User
@@ -90,7 +90,7 @@ def test_a_late_worker_can_neither_complete_nor_fail_a_job_that_runs_again(
         fail_job(tx, first_attempt, "x", "late", clock)
     with database.write() as tx:
         report_progress(tx, first_attempt, 99, "late")
-        put_back_job(tx, first_attempt)
+        release_job(tx, first_attempt)
         assert get_job(tx, pending.id).progress == 0
         assert get_job(tx, pending.id).status == "running"
 
@@ -167,7 +167,7 @@ def test_a_job_put_back_in_good_order_keeps_its_attempts(
 ) -> None:
     running = claim(database, clock)
     with database.write() as tx:
-        put_back_job(tx, running)
+        release_job(tx, running)
     assert claim(database, clock).attempt == 1
 
 

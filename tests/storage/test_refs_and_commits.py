@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from storage.clock import Clock
-from storage.commits import get_commit, history, insert_commit, named_files
+from storage.commits import get_commit, history, insert_commit, referenced_files
 from storage.data_files import StoredFile
 from storage.database import Database
 from storage.datasets import Dataset
@@ -80,7 +80,7 @@ def test_a_commit_never_changes(database: Database, dataset: Dataset, user: User
         tx.execute("UPDATE commits SET message = 'other' WHERE id = ?", [commit.id])
     with database.read() as tx:
         assert get_commit(tx, dataset.id, commit.id) == commit
-        assert named_files(tx) == {"a" * 64}
+        assert referenced_files(tx) == {"a" * 64}
 
 
 def test_history_goes_from_a_commit_to_its_first_ancestor(
@@ -191,7 +191,7 @@ def test_a_publication_that_fails_leaves_nothing(
         publish(database, job, Outcome({}, taken), clock)
     with database.read() as tx:
         assert get_job(tx, job.id).status == "running"
-        assert named_files(tx) == set()
+        assert referenced_files(tx) == set()
 
 
 def test_two_publications_of_one_job_make_one_commit(

@@ -20,8 +20,8 @@ from storage.datasets import (
 from storage.errors import Conflict, NotFound
 from storage.permissions import delete_permission, list_permissions, put_permission
 from storage.tokens import (
-    forget_ended_tokens,
-    holder_of,
+    delete_expired_tokens,
+    find_token_holder,
     issue_token,
     list_tokens,
     open_sign_in_link,
@@ -65,7 +65,7 @@ def test_only_a_tokens_hash_is_stored(database: Database, clock: Clock, user: Us
             tx, user.id, kind="named", name="ci", scope="read", lifetime=None, clock=clock
         )
         everything = str([tuple(row) for row in tx.execute("SELECT * FROM tokens")])
-        holder = holder_of(tx, secret, clock)
+        holder = find_token_holder(tx, secret, clock)
     assert secret not in everything
     assert holder is not None
     assert (holder.user, holder.scope) == (user, "read")
@@ -82,13 +82,13 @@ def test_a_token_ends_with_its_time_its_user_or_a_new_password(
             )[0]
 
         ended, valid = issue(timedelta(0)), issue(DAY)
-        assert holder_of(tx, ended, clock) is None
-        assert holder_of(tx, valid, clock) is not None
+        assert find_token_holder(tx, ended, clock) is None
+        assert find_token_holder(tx, valid, clock) is not None
         change_user(tx, user.id, role_name=None, password_hash="new")
-        assert holder_of(tx, valid, clock) is None
+        assert find_token_holder(tx, valid, clock) is None
         last = issue(DAY)
         remove_user(tx, user.id, clock)
-        assert holder_of(tx, last, clock) is None
+        assert find_token_holder(tx, last, clock) is None
 
 
 def test_ended_tokens_and_those_of_an_earlier_server_are_forgotten(
@@ -105,7 +105,7 @@ def test_ended_tokens_and_those_of_an_earlier_server_are_forgotten(
                 lifetime=lifetime,
                 clock=clock,
             )
-        forget_ended_tokens(tx, clock)
+        delete_expired_tokens(tx, clock)
         assert tx.execute("SELECT count(*) FROM tokens").fetchone()[0] == 1
 
 
