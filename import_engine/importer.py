@@ -89,7 +89,7 @@ def import_first_rows(
     """
     with _work(database, destination, report, ROW_GROUP_ROWS) as work:
         table = import_parquet(work, source, most_rows=rows)
-        return table, count_parquet_rows(work.cursor, source)
+        return table, count_parquet_rows(work, source)
 
 
 @contextmanager

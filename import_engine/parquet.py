@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
-from import_engine.errors import UnreadableFile
+from import_engine.errors import UnreadableFile, check_column_count
 from import_engine.imported import PRIMARY, ImportedTable
 from import_engine.row_groups import largest_group_bytes
 from import_engine.table_writing import write_table
 from import_engine.work import ImportWork
 from parquet_tables.machine_faults import is_of_the_machine
 from parquet_tables.names import settle_names
+from parquet_tables.progress import execute_watched, without_progress
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.stored_types import stored_as
 from parquet_tables.tables import Column
@@ -49,9 +51,9 @@ def import_parquet(work: ImportWork, path: Path, *, most_rows: int | None = None
         It is cut off, damaged or encrypted, has no column, or has what can't be kept.
     """
     with _told_as_unreadable():
-        names, name_notes = settle_names(_top_level_names(work.cursor, path))
-        described = work.cursor.execute(f"DESCRIBE SELECT * FROM {_SCAN}", [str(path)]).fetchall()
-        types = [row[1] for row in described]
+        names, name_notes = settle_names(_top_level_names(work, path))
+        describe = f"DESCRIBE SELECT * FROM {_SCAN}"
+        types = [str(row[1]) for row in _asked(work, describe, path)]
         stored = [
             stored_as(name, type_, f"c{i}")
             for i, (name, type_) in enumerate(zip(names, types, strict=True))
@@ -70,7 +72,7 @@ def import_parquet(work: ImportWork, path: Path, *, most_rows: int | None = None
         )
 
 
-def count_parquet_rows(cursor: duckdb.DuckDBPyConnection, path: Path) -> int:
+def count_parquet_rows(work: ImportWork, path: Path) -> int:
     """The rows that a whole Parquet file has, by its footer.
 
     Raises
@@ -79,7 +81,7 @@ def count_parquet_rows(cursor: duckdb.DuckDBPyConnection, path: Path) -> int:
         As :func:`import_parquet` does.
     """
     with _told_as_unreadable():
-        ((rows,),) = cursor.execute(f"SELECT count(*) FROM {_SCAN}", [str(path)]).fetchall()
+        ((rows,),) = _asked(work, f"SELECT count(*) FROM {_SCAN}", path)
     return int(rows)
 
 
@@ -119,15 +121,21 @@ def _is_to_stream(work: ImportWork, path: Path, types: Sequence[str]) -> bool:
     """
     if path.stat().st_size < SMALL_BYTES:
         return True
-    group_bytes = largest_group_bytes(work.cursor, path, _SCAN, types)
+    group_bytes = largest_group_bytes(work, path, _SCAN, types)
     return GROUPS_HELD * group_bytes > work.thread_memory_bytes
 
 
-def _top_level_names(cursor: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
+def _asked(work: ImportWork, sql: str, path: Path) -> list[tuple[Any, ...]]:
+    """Run a short statement on the file, which the import's report can still stop."""
+    report = without_progress(work.report)
+    return execute_watched(work.cursor, sql, [str(path)], report, "reading the footer")
+
+
+def _top_level_names(work: ImportWork, path: Path) -> list[str]:
     """The columns' names as in the file; the schema lists each nested field after its parent."""
-    fields = cursor.execute(
-        "SELECT name, num_children, precision FROM parquet_schema(?)", [str(path)]
-    ).fetchall()
+    schema = "SELECT name, num_children, precision FROM parquet_schema(?)"
+    fields = _asked(work, schema, path)
+    check_column_count(fields[0][1] or 0)
     names: list[str] = []
     open_fields: list[int] = []  # of each level, the fields that are still to come
     for name, children, precision in fields[1:]:

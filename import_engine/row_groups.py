@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import duckdb
+from import_engine.work import ImportWork
+from parquet_tables.progress import execute_watched, without_progress
 
 CELL_BYTES = 16
 """What a value takes in DuckDB's memory at the least, a text beside its own bytes."""
@@ -19,9 +21,7 @@ ROWS_LOOKED_AT = 100
 _LENGTH = {"VARCHAR": "strlen", "BLOB": "octet_length"}
 
 
-def largest_group_bytes(
-    cursor: duckdb.DuckDBPyConnection, path: Path, scan: str, types: Sequence[str]
-) -> int:
+def largest_group_bytes(work: ImportWork, path: Path, scan: str, types: Sequence[str]) -> int:
     """About what the largest row group of a file takes in memory.
 
     Parameters
@@ -31,19 +31,20 @@ def largest_group_bytes(
     types : sequence of str
         DuckDB's types of its columns, in their order.
     """
-    groups = cursor.execute(
+    groups = _asked(
+        work,
         "SELECT max(row_group_num_rows), sum(total_uncompressed_size) FROM parquet_metadata(?) "
         "GROUP BY row_group_id ORDER BY row_group_id",
         [str(path)],
-    ).fetchall()
+    )
     if not groups:
         return 0
-    texts = _text_bytes_a_row(cursor, path, scan, types, [rows for rows, _ in groups])
+    texts = _text_bytes_a_row(work, path, scan, types, [rows for rows, _ in groups])
     return max(int(size + rows * (len(types) * CELL_BYTES + texts)) for rows, size in groups)
 
 
 def _text_bytes_a_row(
-    cursor: duckdb.DuckDBPyConnection,
+    work: ImportWork,
     path: Path,
     scan: str,
     types: Sequence[str],
@@ -66,7 +67,10 @@ def _text_bytes_a_row(
             looks.append(look)
             params += [str(path), first, first + min(rows, ROWS_LOOKED_AT)]
         first += rows
-    ((most,),) = cursor.execute(
-        f"SELECT max(bytes) FROM ({' UNION ALL '.join(looks)})", params
-    ).fetchall()
+    ((most,),) = _asked(work, f"SELECT max(bytes) FROM ({' UNION ALL '.join(looks)})", params)
     return float(most or 0)
+
+
+def _asked(work: ImportWork, sql: str, params: Sequence[object]) -> list[tuple[Any, ...]]:
+    report = without_progress(work.report)
+    return execute_watched(work.cursor, sql, params, report, "looking at row groups")

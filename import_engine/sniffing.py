@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from import_engine.encodings import TextFile
+from import_engine.errors import check_column_count
 from import_engine.readings import ISO_DATE, NO_VALUE_TEXTS
 from import_engine.work import ImportWork
 from parquet_tables.machine_faults import is_of_the_machine
@@ -28,6 +29,8 @@ from parquet_tables.quoting import quote_text
 
 DELIMITERS = (",", "\t", ";", "|")
 LONG_LINE_BYTES = 64 * 1024 * 1024
+FIRST_LINE_CHUNKS = 64
+"""Of 1 MiB each: where the search for the first line's end is given up."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ def rows_sql(
 
 def sniff(work: ImportWork, file: TextFile, *, prefer_tab: bool) -> Dialect:
     """Find a file's dialect in its first rows."""
+    check_column_count(_first_width(file))
     free = _ask(work, file, None)
     blank_lines, first_line = _first_line(file)
     dialect = _settle_dialect(free, first_line, prefer_tab=prefer_tab)
@@ -124,6 +128,7 @@ def sniff_within(work: ImportWork, file: TextFile, dialect: Dialect) -> Dialect:
     """
     pinned = _ask(work, file, dialect)
     if pinned:
+        check_column_count(pinned.columns)
         return replace(dialect, has_header=pinned.has_header, columns=pinned.columns)
     width = max(1, len(_split(_first_line(file)[1], dialect)))
     return replace(dialect, columns=width)
@@ -197,6 +202,25 @@ def _dialect_options(dialect: Dialect) -> list[str]:
 
 def _character(shown: str) -> str:
     return "" if shown == "(empty)" else shown
+
+
+def _first_width(file: TextFile) -> int:
+    """About how many values the first line has, by the delimiter that it has most of."""
+    widths = dict.fromkeys(DELIMITERS, 1)
+    is_quoted = False
+    for number, chunk in enumerate(file.chunks()):
+        for part in re.split(rb'(")', chunk if number else chunk.lstrip(b"\r\n")):
+            if part == b'"':
+                is_quoted = not is_quoted
+            elif not is_quoted:
+                line, *rest = re.split(rb"[\r\n]", part, maxsplit=1)
+                for delimiter in DELIMITERS:
+                    widths[delimiter] += line.count(delimiter.encode())
+                if rest:
+                    return max(widths.values())
+        if number == FIRST_LINE_CHUNKS:
+            break
+    return max(widths.values())
 
 
 def _first_line(file: TextFile) -> tuple[int, str]:

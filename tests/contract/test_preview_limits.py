@@ -133,7 +133,7 @@ def test_what_unpacks_to_much_and_is_not_of_lines_is_not_looked_at(server: LiveS
 def test_a_file_of_very_many_columns_is_not_looked_at(server: LiveServer) -> None:
     names = ",".join(f"c{number}" for number in range(60_000))
     answer = preview(server, f"{names}\n{'1,' * 59_999}1\n".encode(), "file.csv")
-    assert_problem(answer, 422, "preview_too_large", "too much memory")
+    assert_problem(answer, 422, "unreadable_file", "60,000 columns")
 
 
 def look(client: httpx.Client) -> httpx.Response:
