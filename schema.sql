@@ -1,37 +1,37 @@
--- Every table of the job service. What changes lives here; the data itself lives in Parquet files,
--- which never change. Times are ISO 8601 UTC text with microseconds and offset, so that they sort.
--- The schema's version is SQLite's user_version; storage/migrations.py brings older files forward.
+-- All SQLite tables of the job service. The data are in immutable Parquet files. Times are ISO 8601
+-- UTC text with microseconds and offset, so that text order is time order. SQLite's user_version is
+-- the schema's version; storage/migrations.py migrates older databases.
 
 CREATE TABLE users (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
     soeid         TEXT NOT NULL CHECK (soeid <> ''),
     role_name     TEXT NOT NULL CHECK (role_name IN ('admin', 'analyst', 'viewer')),
-    password_hash TEXT,                       -- scrypt; NULL until a password is set: no sign-in
+    password_hash TEXT,                       -- scrypt; NULL: no password, no sign-in
     created_at    TEXT NOT NULL,
-    removed_at    TEXT                        -- a removed user stays for the history of their jobs
+    removed_at    TEXT                        -- the row stays: jobs and commits reference it
 ) STRICT;
 
--- A removed user's soeid can be given to a new user. NOCASE: 'BG54677' signs in as 'bg54677'.
+-- A new user can have a removed user's SOEID. NOCASE: 'BG54677' can sign in as 'bg54677'.
 CREATE UNIQUE INDEX users_soeid ON users (soeid COLLATE NOCASE) WHERE removed_at IS NULL;
--- All users that ever had a soeid, for lists of their jobs.
+-- All users that ever had an SOEID, for lists of their jobs.
 CREATE INDEX users_of_soeid ON users (soeid COLLATE NOCASE);
 
 CREATE TABLE tokens (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
-    token_hash TEXT NOT NULL UNIQUE CHECK (length(token_hash) = 64),  -- SHA-256; the token is not kept
+    token_hash TEXT NOT NULL UNIQUE CHECK (length(token_hash) = 64),  -- SHA-256; the token isn't stored
     user_id    INTEGER NOT NULL REFERENCES users (id),
     kind       TEXT NOT NULL CHECK (kind IN ('session', 'named', 'operator')),
     name       TEXT NOT NULL,
     scope      TEXT NOT NULL CHECK (scope IN ('read', 'write')),
     created_at TEXT NOT NULL,
     expires_at TEXT,
-    -- Only a named token may live on without an end; a sign-in always ends.
+    -- Only a named token can have no expiry.
     CHECK (kind = 'named' OR expires_at IS NOT NULL)
 ) STRICT;
 
 CREATE INDEX tokens_of_user ON tokens (user_id);
 
--- One-time links with which a user sets a password. At most one is open for each user.
+-- One-time links to set a password; at most one for each user.
 CREATE TABLE sign_in_links (
     user_id    INTEGER PRIMARY KEY REFERENCES users (id),
     code_hash  TEXT NOT NULL UNIQUE CHECK (length(code_hash) = 64),
@@ -45,18 +45,18 @@ CREATE TABLE datasets (
     tags        TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(tags) AND json_type(tags) = 'array'),
     created_by  INTEGER NOT NULL REFERENCES users (id),
     created_at  TEXT NOT NULL,
-    updated_at  TEXT NOT NULL,                -- when its texts or a ref of it last changed
-    removed_at  TEXT                          -- a removed dataset is invisible, jobs and all
+    updated_at  TEXT NOT NULL,                -- last change of its texts or refs
+    removed_at  TEXT                          -- a removed dataset and its jobs are hidden
 ) STRICT;
 
--- Not unique: a maker has two of one name when whoever renames the second can't see the first, since
--- a conflict must not tell of a dataset that one may not see.
+-- Not unique: an error must not disclose a dataset that the user can't see, so a rename can give a
+-- creator two datasets of the same name.
 CREATE INDEX datasets_name ON datasets (created_by, name COLLATE NOCASE) WHERE removed_at IS NULL;
 
--- The datasets that changed last come first in a list, without all being sorted.
+-- Lists the latest changed datasets first without a sort.
 CREATE INDEX datasets_changed ON datasets (updated_at, id) WHERE removed_at IS NULL;
 
--- What a list of everything must leave out.
+-- Excludes removed datasets from lists of all jobs.
 CREATE INDEX datasets_removed ON datasets (id) WHERE removed_at IS NOT NULL;
 
 CREATE TABLE dataset_permissions (
@@ -68,7 +68,7 @@ CREATE TABLE dataset_permissions (
 
 CREATE INDEX dataset_permissions_of_user ON dataset_permissions (user_id, dataset_id, level);
 
--- A commit is immutable: its id is the SHA-256 of its canonical manifest, the JSON kept here.
+-- A commit is immutable: its id is the SHA-256 of its manifest's canonical JSON.
 CREATE TABLE commits (
     dataset_id INTEGER NOT NULL REFERENCES datasets (id),
     id         TEXT NOT NULL CHECK (length(id) = 64),
@@ -84,7 +84,7 @@ CREATE TABLE commits (
 CREATE TRIGGER commits_never_change BEFORE UPDATE ON commits
 BEGIN SELECT RAISE(ABORT, 'a commit never changes'); END;
 
--- Which data files a commit names: what the sweep must leave alone.
+-- The data files that a commit references; other files are orphans.
 CREATE TABLE commit_files (
     sha256     TEXT NOT NULL CHECK (length(sha256) = 64),
     dataset_id INTEGER NOT NULL,
@@ -93,7 +93,7 @@ CREATE TABLE commit_files (
     FOREIGN KEY (dataset_id, commit_id) REFERENCES commits (dataset_id, id)
 ) STRICT, WITHOUT ROWID;
 
--- A ref names a commit, or none yet (an empty dataset's main). It moves by compare-and-swap.
+-- A ref names a commit, or none (main of an empty dataset). It moves by compare-and-swap.
 CREATE TABLE refs (
     dataset_id INTEGER NOT NULL REFERENCES datasets (id),
     name       TEXT NOT NULL CHECK (name <> ''),
@@ -104,8 +104,8 @@ CREATE TABLE refs (
     FOREIGN KEY (dataset_id, commit_id) REFERENCES commits (dataset_id, id)
 ) STRICT, WITHOUT ROWID;
 
--- When a ref last left a commit, by going or by moving elsewhere than forward: for a while such a
--- commit, and what comes before it, is kept. One without an entry here never lost a ref.
+-- The last time at which a ref left a commit: by its deletion, or by a move to a commit other than a
+-- child. A prune retains such a commit and its ancestors for a while.
 CREATE TABLE left_commits (
     dataset_id INTEGER NOT NULL,
     commit_id  TEXT NOT NULL,
@@ -114,12 +114,13 @@ CREATE TABLE left_commits (
     FOREIGN KEY (dataset_id, commit_id) REFERENCES commits (dataset_id, id)
 ) STRICT, WITHOUT ROWID;
 
--- A job's life. pending: waits its turn; nothing has been done.   claim    -> running
---               running: a thread works on it.                    finish   -> completed
---                        After a crash it waits again.            fail     -> failed
---                        After a passing fault, for a while.      recover  -> pending
---               completed, failed: final.                         postpone -> pending
---               A pending or running job is cancelled at once.    cancel   -> failed
+-- Job statuses. pending: in the queue; no work is done.        claim    -> running
+--               running: a thread runs an attempt.             complete -> completed
+--               Recovery requeues it after a crash.            recover  -> pending
+--               A transient fault postpones it.                postpone -> pending
+--               A permanent fault fails it.                    fail     -> failed
+--               pending or running: a user can cancel it.      cancel   -> failed
+--               completed, failed: final.
 CREATE TABLE jobs (
     seq              INTEGER PRIMARY KEY AUTOINCREMENT,   -- submission order
     id               TEXT NOT NULL UNIQUE,                -- UUID version 4
@@ -141,19 +142,19 @@ CREATE TABLE jobs (
     created_at       TEXT NOT NULL,
     started_at       TEXT,
     completed_at     TEXT,
-    retry_of         TEXT REFERENCES jobs (id),           -- the failed job that this one repeats
-    lane             TEXT NOT NULL DEFAULT 'short'        -- each lane has threads of its own
+    retry_of         TEXT REFERENCES jobs (id),           -- the failed job that this one retries
+    lane             TEXT NOT NULL DEFAULT 'short'        -- each lane has its own threads
                      CHECK (lane IN ('short', 'long')),
-    priority         INTEGER NOT NULL DEFAULT 0           -- 0: interactive, goes before 1: batch
+    priority         INTEGER NOT NULL DEFAULT 0           -- 0: interactive, before 1: batch
                      CHECK (priority IN (0, 1)),
-    not_before       TEXT                                 -- when a passing fault may be over
+    not_before       TEXT                                 -- earliest time of the next attempt
                      CHECK (not_before IS NULL OR status = 'pending'),
-    request_id       TEXT,                                -- the request that asked for it, as logged
-    crashes          INTEGER NOT NULL DEFAULT 0           -- how often the process died while it ran
+    request_id       TEXT,                                -- id of the HTTP request, as in the log
+    crashes          INTEGER NOT NULL DEFAULT 0           -- crashes of the process during attempts
                      CHECK (crashes >= 0),
     FOREIGN KEY (dataset_id, source_commit_id) REFERENCES commits (dataset_id, id),
     FOREIGN KEY (dataset_id, output_commit_id) REFERENCES commits (dataset_id, id),
-    -- Each status has its timestamps and its outcome, and no other's.
+    -- Each status requires its timestamps and outcome, and forbids those of others.
     CHECK (status <> 'pending' OR (started_at IS NULL AND completed_at IS NULL)),
     CHECK (status <> 'running' OR (started_at IS NOT NULL AND completed_at IS NULL AND attempt > 0)),
     CHECK (status <> 'completed' OR (started_at IS NOT NULL AND completed_at IS NOT NULL
@@ -164,7 +165,8 @@ CREATE TABLE jobs (
     CHECK (status = 'completed' OR (output_summary IS NULL AND output_commit_id IS NULL))
 ) STRICT;
 
--- Whose turn it is in a lane, at a priority: the user with the lowest turn is served next, and then goes last.
+-- Turns of the users in a lane, at a priority. The next job is of the user with the lowest turn, who
+-- then gets the highest.
 CREATE TABLE queue_turns (
     lane     TEXT NOT NULL CHECK (lane IN ('short', 'long')),
     priority INTEGER NOT NULL CHECK (priority IN (0, 1)),
@@ -175,7 +177,7 @@ CREATE TABLE queue_turns (
 
 CREATE INDEX queue_turns_order ON queue_turns (lane, priority, turn);
 
--- What a job did, step by step. Kept by triggers, so that no change of a job can go unlogged.
+-- A job's log. Triggers write it, so that every change is logged.
 CREATE TABLE job_log (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
     job_id  TEXT NOT NULL REFERENCES jobs (id),
@@ -218,8 +220,8 @@ BEGIN
     );
 END;
 
--- What a client's Idempotency-Key stood for: the same key and request give the same job, for a day.
--- Written with its job, so that a crash leaves both or none.
+-- Idempotency keys: for a day, the same key and request return the same job. A key is inserted in the
+-- transaction of its job.
 CREATE TABLE idempotency_keys (
     user_id      INTEGER NOT NULL REFERENCES users (id),
     key          TEXT NOT NULL CHECK (key <> ''),
@@ -231,35 +233,35 @@ CREATE TABLE idempotency_keys (
 
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 
--- Claiming looks at the first waiting job of each user, however long the history and the queue are.
+-- Claiming reads only the first waiting job of each user.
 CREATE INDEX jobs_waiting ON jobs (lane, user_id, priority, seq) WHERE status = 'pending';
 CREATE INDEX jobs_postponed ON jobs (not_before) WHERE not_before IS NOT NULL;
 CREATE INDEX jobs_running ON jobs (seq) WHERE status = 'running';
--- Who made, or is to make, a ref; and all jobs of a dataset, for when it goes.
+-- Finds the job of an output ref, and all jobs of a dataset that is pruned.
 CREATE INDEX jobs_of_output_ref ON jobs (dataset_id, run_parameters ->> '$.output_ref');
 
--- A history holds the ended jobs of all datasets; of one dataset; of one user there; of that user,
--- from one ref. Each but the last is there once for every run type and status, and once for all of
--- them. Lists add up histories: see storage/histories.py.
+-- Counts of ended jobs: of all datasets; of one dataset; of one user there; of that user, from one
+-- ref. Each except the last exists for every run type and status, and for all of them together. Lists
+-- add up these counts.
 CREATE TABLE histories (
-    dataset_id INTEGER NOT NULL,              -- 0: of all datasets
-    source_ref TEXT NOT NULL,                 -- '': from any ref, or from none
-    user_id    INTEGER NOT NULL,              -- 0: of all users
-    run_type   TEXT NOT NULL,                 -- '': of all run types and statuses
+    dataset_id INTEGER NOT NULL,              -- 0: all datasets
+    source_ref TEXT NOT NULL,                 -- '': any ref or none
+    user_id    INTEGER NOT NULL,              -- 0: all users
+    run_type   TEXT NOT NULL,                 -- '': all run types and statuses
     status     TEXT NOT NULL,
     jobs       INTEGER NOT NULL CHECK (jobs >= 0),
-    newest_seq INTEGER NOT NULL,              -- no job of it lies beyond
-    changed_at INTEGER NOT NULL,              -- the seq of the job that last came or went
-    blocks_end INTEGER NOT NULL DEFAULT 0,    -- where its last block ends
-    tail_jobs  INTEGER NOT NULL CHECK (tail_jobs BETWEEN 0 AND jobs),     -- those beyond it
+    newest_seq INTEGER NOT NULL,              -- upper bound of the seqs of its jobs
+    changed_at INTEGER NOT NULL,              -- seq of the job last added or removed
+    blocks_end INTEGER NOT NULL DEFAULT 0,    -- seq at which its last block ends
+    tail_jobs  INTEGER NOT NULL CHECK (tail_jobs BETWEEN 0 AND jobs),     -- jobs after it
     PRIMARY KEY (dataset_id, source_ref, user_id, run_type, status)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX histories_of_user ON histories (user_id, source_ref);
 
--- A long history, cut by seq into blocks with a count for each: a part of it is counted by whole
--- blocks, and at its ends job by job. A block begins where the one before it ends. On level 1 it has
--- 32 jobs as it is closed; on level 2 it is 32 blocks of level 1, on level 3 32 of level 2.
+-- Blocks of a long history by seq, with counts: a range is counted by whole blocks, and at its ends
+-- job by job. A block begins at the end of the previous one. A block of level 1 has 32 jobs when it is
+-- closed; of level 2, 32 blocks of level 1; of level 3, 32 of level 2.
 CREATE TABLE history_blocks (
     dataset_id INTEGER NOT NULL,
     source_ref TEXT NOT NULL,
@@ -274,7 +276,7 @@ CREATE TABLE history_blocks (
         REFERENCES histories (dataset_id, source_ref, user_id, run_type, status) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
--- Which histories an ended job is in, by their keys.
+-- The keys of the histories that count an ended job.
 CREATE VIEW job_histories AS
     SELECT seq, of_dataset * dataset_id AS dataset_id,
            iif(from_ref, run_parameters ->> '$.source_ref', '') AS source_ref,
@@ -287,7 +289,7 @@ CREATE VIEW job_histories AS
     WHERE completed_at IS NOT NULL
       AND (NOT from_ref OR run_parameters ->> '$.source_ref' IS NOT NULL);
 
--- And how each finds its jobs.
+-- The jobs of each history.
 CREATE INDEX jobs_ended ON jobs (run_type, status, seq, dataset_id)
     WHERE completed_at IS NOT NULL;
 CREATE INDEX jobs_ended_of_dataset ON jobs (dataset_id, run_type, status, seq)
@@ -326,7 +328,7 @@ BEGIN
         FROM job_histories WHERE seq = OLD.seq);
 END;
 
--- A slow job ends, or a job is deleted, after its block was closed.
+-- Updates a closed block when a slow job of it ends or a job of it is deleted.
 CREATE TRIGGER histories_change_block AFTER UPDATE OF jobs ON histories
 WHEN NEW.changed_at <= NEW.blocks_end
 BEGIN
@@ -354,7 +356,7 @@ BEGIN
         = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status);
 END;
 
--- A trigger doesn't set itself off: both levels are looked after here.
+-- Triggers aren't recursive: this one closes blocks of levels 2 and 3.
 CREATE TRIGGER history_blocks_close_block AFTER INSERT ON history_blocks WHEN NEW.level = 1
 BEGIN
     INSERT INTO history_blocks
@@ -392,10 +394,10 @@ BEGIN
         = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status);
 END;
 
--- Where the clock was set back: between two steps jobs are in order of time, so that a time is
--- found by halving.
+-- The steps at which the clock was set back. Between two steps the jobs are in time order, so that
+-- binary search finds a time.
 CREATE TABLE clock_steps (
-    seq INTEGER PRIMARY KEY                   -- of the first job after the step
+    seq INTEGER PRIMARY KEY                   -- the first job after the step
 ) STRICT;
 
 CREATE TRIGGER jobs_note_clock_step AFTER INSERT ON jobs
@@ -406,10 +408,10 @@ CREATE TRIGGER jobs_final_is_final BEFORE UPDATE OF status ON jobs
 WHEN OLD.status IN ('completed', 'failed')
 BEGIN SELECT RAISE(ABORT, 'a finished job never changes its status'); END;
 
--- What refers to a commit or to a job, so that a prune asks before it removes one, and SQLite, too.
+-- References to a commit or a job, for prunes and for SQLite's foreign keys.
 CREATE INDEX commits_of_parent ON commits (dataset_id, parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX commit_files_of_commit ON commit_files (dataset_id, commit_id);
--- By the commit alone: beside the dataset SQLite 3.46 would go through all of its refs.
+-- Only the commit: with the dataset, SQLite 3.46 would scan all refs of the dataset.
 CREATE INDEX refs_of_commit ON refs (commit_id);
 CREATE INDEX jobs_of_source ON jobs (dataset_id, source_commit_id)
     WHERE source_commit_id IS NOT NULL;
@@ -418,8 +420,9 @@ CREATE INDEX jobs_of_output ON jobs (dataset_id, output_commit_id)
 CREATE INDEX jobs_of_retried ON jobs (retry_of) WHERE retry_of IS NOT NULL;
 CREATE INDEX idempotency_keys_of_job ON idempotency_keys (job_id);
 
--- Whether a sampling job's sample is like its population; made after the job, and again if need be.
--- The brief form is read with each job and stands first: SQLite reads a long row only as far as asked.
+-- Representativeness checks of samples, computed after the job and recomputed when needed. The brief
+-- form is read with each job and comes first, since SQLite reads a long row only up to the last
+-- selected column.
 CREATE TABLE comparisons (
     job_id  TEXT PRIMARY KEY NOT NULL REFERENCES jobs (id),
     made_at TEXT NOT NULL,
@@ -427,13 +430,13 @@ CREATE TABLE comparisons (
     whole   TEXT NOT NULL CHECK (json_valid(whole))
 ) STRICT;
 
--- Who did what: the audit trail. Entries outlive what they tell of: no references.
+-- The audit trail. Entries outlive their objects, so there are no foreign keys.
 CREATE TABLE audit_log (
     id             INTEGER PRIMARY KEY AUTOINCREMENT,
     at             TEXT NOT NULL,
     action         TEXT NOT NULL CHECK (action <> ''),
-    user_id        INTEGER,                    -- NULL: the service itself, or a failed sign-in
-    user_soeid     TEXT NOT NULL,              -- as it was then
+    user_id        INTEGER,                    -- NULL: the service, or a failed sign-in
+    user_soeid     TEXT NOT NULL,              -- at that time
     dataset_id     INTEGER,
     object_type    TEXT,
     object_id      TEXT,
@@ -459,12 +462,12 @@ BEGIN SELECT RAISE(ABORT, 'an audit entry never changes'); END;
 CREATE TRIGGER audit_log_never_shrinks BEFORE DELETE ON audit_log
 BEGIN SELECT RAISE(ABORT, 'an audit entry is never removed'); END;
 
--- INSERT OR REPLACE takes the old row out without a DELETE trigger.
+-- INSERT OR REPLACE removes the old row without a DELETE trigger.
 CREATE TRIGGER audit_log_never_replaces BEFORE INSERT ON audit_log
 WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'an audit entry is never replaced'); END;
 
--- Draws that a user keeps to start others from: the body of a sampling job, whatever the dataset.
+-- Draw templates of a user: bodies of sampling jobs, for any dataset.
 CREATE TABLE draw_templates (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     user_id    INTEGER NOT NULL REFERENCES users (id),

@@ -93,7 +93,7 @@ def _snapshot(database: sqlite3.Connection, target: Path) -> list[str]:
 
 
 def _named_files(database: sqlite3.Connection) -> set[str]:
-    return {sha256 for (sha256,) in database.execute(statement("named_files"))}
+    return {sha256 for (sha256,) in database.execute(statement("referenced_files"))}
 
 
 def _require_named(archive: Path, directory: DataDirectory) -> None:

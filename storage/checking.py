@@ -71,7 +71,7 @@ def _check(directory: DataDirectory, connection: sqlite3.Connection, told: Told)
     commits: list[tuple[int, str, str]] = []
     try:
         faults += _database_faults(connection)
-        commits = connection.execute(statement("every_commit")).fetchall()
+        commits = connection.execute(statement("all_commits")).fetchall()
     except sqlite3.DatabaseError as error:
         faults.append(Fault("the database", f"it can't be read ({error})"))
     files: dict[str, StoredFile] = {}

@@ -72,12 +72,12 @@ def history(
 
 def referenced_files(tx: Transaction) -> set[str]:
     """The hash of every data file that some commit names."""
-    return {row["sha256"] for row in all_rows(tx, "named_files")}
+    return {row["sha256"] for row in all_rows(tx, "referenced_files")}
 
 
 def referenced_among(tx: Transaction, hashes: Sequence[str]) -> set[str]:
     """Of some data files, by their hashes, those that a commit names."""
-    return {row["sha256"] for row in run(tx, "named_among", hashes=json.dumps(hashes))}
+    return {row["sha256"] for row in run(tx, "referenced_among", hashes=json.dumps(hashes))}
 
 
 def _commit(row: sqlite3.Row) -> Commit:

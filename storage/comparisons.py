@@ -20,7 +20,7 @@ def store_comparison(
     """Keep a job's comparison in place of an earlier one; nothing happens if the job has gone."""
     run(
         tx,
-        "keep_comparison",
+        "store_comparison",
         job_id=job_id,
         made_at=timestamp(clock()),
         brief=json.dumps(brief, ensure_ascii=False),

@@ -62,7 +62,7 @@ def store_key(
     if given is None:
         return
     now = clock()
-    run(tx, "forget_idempotency_keys", since=timestamp(now - KEY_LIFETIME))
+    run(tx, "delete_expired_keys", since=timestamp(now - KEY_LIFETIME))
     run(
         tx,
         "put_idempotency_key",

@@ -42,7 +42,7 @@ def claim_next_job(tx: Transaction, clock: Clock, lane: Lane = "short") -> Job |
     claimed = first(tx, "claim_job", lane=lane, **_due(now))
     if claimed is None:
         return None
-    run(tx, "take_turn", lane=lane, user_id=claimed["user_id"], priority=claimed["priority"])
+    run(tx, "update_turn", lane=lane, user_id=claimed["user_id"], priority=claimed["priority"])
     job = get_job(tx, claimed["id"])
     waited = seconds_between(job.created_at, timestamp(now)) if job.attempt == 1 else None
     tx.changes.append(JobChange(job.id, job.run_type, job.lane, "started", waited))
@@ -90,7 +90,7 @@ def release_job(tx: Transaction, job: Job) -> bool:
 
     False when the attempt isn't the job's own any more.
     """
-    return first(tx, "put_back_job", id=job.id, attempt=job.attempt) is not None
+    return first(tx, "release_job", id=job.id, attempt=job.attempt) is not None
 
 
 def move_to_long_lane(tx: Transaction, job: Job) -> bool:
@@ -98,7 +98,7 @@ def move_to_long_lane(tx: Transaction, job: Job) -> bool:
 
     False when the attempt isn't the job's own any more.
     """
-    return first(tx, "make_job_long", id=job.id, attempt=job.attempt) is not None
+    return first(tx, "move_to_long_lane", id=job.id, attempt=job.attempt) is not None
 
 
 def recover_jobs(tx: Transaction, clock: Clock) -> tuple[int, int]:

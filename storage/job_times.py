@@ -40,7 +40,7 @@ def spans_between(tx: Transaction, after: str | None, before: str | None) -> lis
 def _made_before(tx: Transaction, low: int, high: int, moment: str, *, at_it: bool) -> int:
     """Up to which seq the jobs of a stretch in order of time were made before, or at, a moment."""
     params = {"low": low, "high": high, "moment": moment, "at_it": at_it}
-    return number(tx, "last_seq_made_before", **params)
+    return number(tx, "last_seq_before", **params)
 
 
 def _append(spans: list[Span], span: Span) -> None:

@@ -113,13 +113,13 @@ def job_with_output_ref(tx: Transaction, dataset_id: int, name: str) -> Job | No
 
 def jobs_beginning(tx: Transaction, beginning: str, most: int) -> list[str]:
     """The ids that begin with these digits, ``most`` of them."""
-    rows = all_rows(tx, "jobs_beginning", beginning=beginning, most=most)
+    rows = all_rows(tx, "job_ids_by_prefix", beginning=beginning, most=most)
     return [row["id"] for row in rows]
 
 
 def job_that_repeats(tx: Transaction, job_id: str) -> str | None:
     """The id of the last job that did a failed one again; None when there is none."""
-    row = first(tx, "job_that_repeats", id=job_id)
+    row = first(tx, "latest_retry", id=job_id)
     return None if row is None else str(row["id"])
 
 

@@ -61,8 +61,8 @@ def _remove_ended(database: Database, cutoffs: Cutoffs, report: PruneReport) -> 
     with _counted(database, report) as (tx, part):
         count_expired(tx, cutoffs, part)
         deleted = run(tx, "delete_expired_tokens", now=cutoffs.now).rowcount
-        deleted += run(tx, "delete_ended_links", now=cutoffs.now).rowcount
-        deleted += run(tx, "forget_idempotency_keys", since=cutoffs.keys).rowcount
+        deleted += run(tx, "delete_expired_links", now=cutoffs.now).rowcount
+        deleted += run(tx, "delete_expired_keys", since=cutoffs.keys).rowcount
     if deleted:
         yield
 
@@ -101,13 +101,18 @@ def _remove_commit(
     of_commit = {"dataset_id": row["dataset_id"], "commit_id": row["id"]}
     run(
         tx,
-        "note_pruned_commit",
+        "log_pruned_commit",
         now=cutoffs.now,
         jobs_before=cutoffs.jobs,
         datasets=datasets,
         **of_commit,
     )
-    for name in ("forget_source", "forget_output", "forget_left_commit", "delete_commit_files"):
+    for name in (
+        "clear_source_commit",
+        "clear_output_commit",
+        "delete_left_commit",
+        "delete_commit_files",
+    ):
         run(tx, name, **of_commit)
     run(tx, "delete_commit", **of_commit)
     report["commits"].add(example_of(row))
@@ -122,9 +127,9 @@ def _remove_jobs(
             jobs = json.dumps(
                 part.add_rows("jobs", run(tx, "removable_jobs", jobs=json.dumps(batch)))
             )
-            run(tx, "note_pruned_jobs", jobs=jobs, now=cutoffs.now)
-            run(tx, "forget_retried", jobs=jobs)
-            part.add_counts("log_entries", first(tx, "log_of_jobs", jobs=jobs))
+            run(tx, "log_pruned_jobs", jobs=jobs, now=cutoffs.now)
+            run(tx, "clear_retry_of", jobs=jobs)
+            part.add_counts("log_entries", first(tx, "count_log_of_jobs", jobs=jobs))
             for name in (
                 "delete_log_of_jobs",
                 "delete_keys_of_jobs",

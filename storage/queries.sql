@@ -1,133 +1,132 @@
--- Every statement that the product sends to SQLite. What stands in braces is filled from the tables
--- of fragments beside its callers; all values are bound.
+-- All SQLite statements. Callers replace the names in braces by SQL fragments; values are bound.
 
--- insert_user: A new user; without a password hash they can't sign in yet.
+-- insert_user: Insert a user; without a password hash they can't sign in.
 INSERT INTO users (soeid, role_name, password_hash, created_at)
 VALUES (:soeid, :role_name, :password_hash, :created_at)
 RETURNING *;
 
--- user_by_id: A user, removed or not.
+-- user_by_id: Select a user, removed or not.
 SELECT * FROM users WHERE id = :id;
 
--- user_by_soeid: The present user with this soeid.
+-- user_by_soeid: Select the active user with this SOEID.
 SELECT * FROM users WHERE soeid = :soeid COLLATE NOCASE AND removed_at IS NULL;
 
--- user_ids_of_soeid: All users that ever had a soeid, removed or not.
+-- user_ids_of_soeid: Select all users that ever had this SOEID, removed or not.
 SELECT id FROM users WHERE soeid = :soeid COLLATE NOCASE;
 
--- list_users: Present users by soeid; q is a part of it, in any case, or NULL.
+-- list_users: List active users by SOEID; q is a substring in any case, or NULL.
 SELECT * FROM users
 WHERE removed_at IS NULL AND (:q IS NULL OR instr(lower(soeid), lower(:q)))
 ORDER BY soeid COLLATE NOCASE, id
 LIMIT :limit OFFSET :offset;
 
--- count_users: How many users list_users has in all.
+-- count_users: Count the users of list_users.
 SELECT count(*) FROM users
 WHERE removed_at IS NULL AND (:q IS NULL OR instr(lower(soeid), lower(:q)));
 
--- count_admins: How many present admins there are.
+-- count_admins: Count the active admins.
 SELECT count(*) FROM users WHERE removed_at IS NULL AND role_name = 'admin';
 
--- count_users_with_password: Whether anyone can sign in yet.
+-- count_users_with_password: Count the users that can sign in with a password.
 SELECT count(*) FROM users WHERE removed_at IS NULL AND password_hash IS NOT NULL;
 
--- first_admin: The admin that has been here longest.
+-- first_admin: Select the oldest active admin.
 SELECT * FROM users WHERE removed_at IS NULL AND role_name = 'admin' ORDER BY id LIMIT 1;
 
--- update_user: Change a present user's role or password; NULL leaves a field as it is.
+-- update_user: Update an active user's role or password; NULL leaves a field unchanged.
 UPDATE users
 SET role_name = coalesce(:role_name, role_name),
     password_hash = coalesce(:password_hash, password_hash)
 WHERE id = :id AND removed_at IS NULL
 RETURNING *;
 
--- remove_user: Take a user out; their jobs and commits keep their name.
+-- remove_user: Mark a user as removed; their jobs and commits stay.
 UPDATE users SET removed_at = :removed_at, password_hash = NULL
 WHERE id = :id AND removed_at IS NULL
 RETURNING *;
 
--- put_sign_in_link: Open a one-time link, which closes an earlier one of the same user.
+-- put_sign_in_link: Insert a one-time link; it replaces the user's earlier link.
 INSERT INTO sign_in_links (user_id, code_hash, expires_at)
 VALUES (:user_id, :code_hash, :expires_at)
 ON CONFLICT (user_id) DO UPDATE SET code_hash = :code_hash, expires_at = :expires_at;
 
--- sign_in_link_user: The user of a link that is still open.
+-- sign_in_link_user: Select the user of an unexpired link.
 SELECT users.* FROM sign_in_links JOIN users ON users.id = sign_in_links.user_id
 WHERE code_hash = :code_hash AND expires_at > :now AND removed_at IS NULL;
 
--- use_sign_in_link: Close a link; no row back means that it was used or has ended.
+-- use_sign_in_link: Delete a link; no row means that it was used or has expired.
 DELETE FROM sign_in_links WHERE code_hash = :code_hash AND expires_at > :now
 RETURNING user_id;
 
--- insert_token: Keep a token's hash.
+-- insert_token: Insert a token's hash.
 INSERT INTO tokens (token_hash, user_id, kind, name, scope, created_at, expires_at)
 VALUES (:token_hash, :user_id, :kind, :name, :scope, :created_at, :expires_at)
 RETURNING *;
 
--- token_holder: Who a valid token stands for.
+-- token_holder: Select a valid token with its user, by its hash.
 SELECT tokens.id AS token_id, tokens.scope, tokens.kind, tokens.name AS token_name, expires_at,
        users.id, users.soeid, users.role_name, users.created_at
 FROM tokens JOIN users ON users.id = tokens.user_id
 WHERE token_hash = :token_hash AND (expires_at IS NULL OR expires_at > :now)
   AND users.removed_at IS NULL;
 
--- token_still_held: Who a token stands for by now, while a request that came with it goes on.
+-- token_user: Select the user of a valid token, by its id.
 SELECT users.id, users.soeid, users.role_name, users.created_at
 FROM tokens JOIN users ON users.id = tokens.user_id
 WHERE tokens.id = :id AND (expires_at IS NULL OR expires_at > :now) AND users.removed_at IS NULL;
 
--- list_named_tokens: A user's named tokens, newest first.
+-- list_named_tokens: List a user's named tokens, newest first.
 SELECT * FROM tokens WHERE user_id = :user_id AND kind = 'named' ORDER BY id DESC
 LIMIT :limit OFFSET :offset;
 
--- count_named_tokens: How many named tokens a user has.
+-- count_named_tokens: Count a user's named tokens.
 SELECT count(*) FROM tokens WHERE user_id = :user_id AND kind = 'named';
 
--- delete_token: End one token.
+-- delete_token: Delete one token.
 DELETE FROM tokens WHERE id = :id RETURNING id;
 
--- delete_named_token: End one of a user's named tokens.
+-- delete_named_token: Delete one of a user's named tokens.
 DELETE FROM tokens WHERE id = :id AND user_id = :user_id AND kind = 'named' RETURNING *;
 
--- delete_own_tokens_of_user: End what a user holds; the running server's own token isn't theirs.
+-- delete_own_tokens_of_user: Delete a user's tokens, except the server's operator token.
 DELETE FROM tokens WHERE user_id = :user_id AND kind <> 'operator';
 
--- delete_sign_in_links_of_user: No link made before leads to a new password any more.
+-- delete_sign_in_links_of_user: Delete a user's sign-in links.
 DELETE FROM sign_in_links WHERE user_id = :user_id;
 
--- delete_tokens_of_user: End all of a user's tokens.
+-- delete_tokens_of_user: Delete all of a user's tokens.
 DELETE FROM tokens WHERE user_id = :user_id;
 
--- delete_ended_tokens: Forget tokens that no longer work, and those of an earlier server.
+-- delete_obsolete_tokens: Delete expired tokens and those of earlier servers.
 DELETE FROM tokens WHERE expires_at <= :now OR kind = 'operator';
 
--- count_ended_tokens: How many tokens no longer work, since when.
+-- count_expired_tokens: Count the expired tokens.
 SELECT count(*) AS count, min(expires_at) AS oldest, max(expires_at) AS newest FROM tokens
 WHERE expires_at <= :now;
 
--- delete_expired_tokens: Forget tokens that no longer work.
+-- delete_expired_tokens: Delete the expired tokens.
 DELETE FROM tokens WHERE expires_at <= :now;
 
--- count_ended_links: How many sign-in links are open no more, since when.
+-- count_expired_links: Count the expired sign-in links.
 SELECT count(*) AS count, min(expires_at) AS oldest, max(expires_at) AS newest FROM sign_in_links
 WHERE expires_at <= :now;
 
--- delete_ended_links: Forget sign-in links that are open no more.
+-- delete_expired_links: Delete the expired sign-in links.
 DELETE FROM sign_in_links WHERE expires_at <= :now;
 
--- insert_dataset: A new dataset.
+-- insert_dataset: Insert a dataset.
 INSERT INTO datasets (name, description, tags, created_by, created_at, updated_at)
 VALUES (:name, :description, :tags, :created_by, :now, :now)
 RETURNING *;
 
--- dataset_for: A dataset with what a user may do there; NULL where they may do nothing.
+-- dataset_for: Select a dataset with a user's permission level, or NULL.
 SELECT datasets.*, users.soeid AS created_by_soeid,
        (SELECT level FROM dataset_permissions
         WHERE dataset_id = datasets.id AND user_id = :user_id) AS level
 FROM datasets JOIN users ON users.id = datasets.created_by
 WHERE datasets.id = :id AND datasets.removed_at IS NULL;
 
--- list_datasets: The datasets that pass the filters.
+-- list_datasets: List the datasets that match the filters.
 SELECT datasets.*, users.soeid AS created_by_soeid,
        (SELECT level FROM dataset_permissions
         WHERE dataset_id = datasets.id AND user_id = :user_id) AS level
@@ -136,65 +135,65 @@ FROM datasets JOIN users ON users.id = datasets.created_by
 {order}
 LIMIT :limit OFFSET :offset;
 
--- count_datasets: How many datasets pass the filters.
+-- count_datasets: Count the datasets that match the filters.
 SELECT count(*) FROM datasets {where};
 
--- visible_namesake: Another dataset of the same maker with this name, if the viewer may see it.
+-- visible_namesake: Select a dataset of the same creator and name that the viewer can see.
 SELECT id FROM datasets
 WHERE created_by = coalesce(:maker_id, (SELECT created_by FROM datasets WHERE id = :id))
   AND name = :name COLLATE NOCASE AND removed_at IS NULL AND id IS NOT :id
   AND (:sees_all OR id IN (SELECT dataset_id FROM dataset_permissions WHERE user_id = :viewer_id))
 LIMIT 1;
 
--- update_dataset: Change a dataset's texts; NULL leaves a field as it is.
+-- update_dataset: Update a dataset's texts; NULL leaves a field unchanged.
 UPDATE datasets
 SET name = coalesce(:name, name), description = coalesce(:description, description),
     tags = coalesce(:tags, tags), updated_at = :now
 WHERE id = :id AND removed_at IS NULL
 RETURNING *;
 
--- note_dataset_change: A ref of a dataset was made, moved or forgotten.
+-- touch_dataset: Set a dataset's updated_at after a change of a ref.
 UPDATE datasets SET updated_at = :now WHERE id = :id;
 
--- remove_dataset: Take a dataset out of sight.
+-- remove_dataset: Mark a dataset as removed.
 UPDATE datasets SET removed_at = :now WHERE id = :id AND removed_at IS NULL RETURNING id;
 
--- list_permissions: Who may do what in a dataset.
+-- list_permissions: List the users' permission levels in a dataset.
 SELECT users.id AS user_id, users.soeid AS user_soeid, level
 FROM dataset_permissions JOIN users ON users.id = user_id
 WHERE dataset_id = :dataset_id AND users.removed_at IS NULL
 ORDER BY users.soeid COLLATE NOCASE;
 
--- put_permission: Give a user a level in a dataset.
+-- put_permission: Set a user's permission level in a dataset.
 INSERT INTO dataset_permissions (dataset_id, user_id, level)
 VALUES (:dataset_id, :user_id, :level)
 ON CONFLICT (dataset_id, user_id) DO UPDATE SET level = :level;
 
--- delete_permission: Take a user's level in a dataset away.
+-- delete_permission: Delete a user's permission in a dataset.
 DELETE FROM dataset_permissions WHERE dataset_id = :dataset_id AND user_id = :user_id
 RETURNING level;
 
--- count_dataset_admins: How many present users have a dataset's admin level.
+-- count_dataset_admins: Count the active users with level admin in a dataset.
 SELECT count(*) FROM dataset_permissions JOIN users ON users.id = user_id
 WHERE dataset_id = :dataset_id AND level = 'admin' AND users.removed_at IS NULL;
 
--- insert_commit: Keep a commit.
+-- insert_commit: Insert a commit.
 INSERT INTO commits (dataset_id, id, parent_id, author_id, message, created_at, manifest)
 VALUES (:dataset_id, :id, :parent_id, :author_id, :message, :created_at, :manifest);
 
--- insert_commit_file: Note that a commit names a data file.
+-- insert_commit_file: Record that a commit references a data file.
 INSERT INTO commit_files (sha256, dataset_id, commit_id)
 VALUES (:sha256, :dataset_id, :commit_id);
 
--- commit_by_id: One commit of a dataset.
+-- commit_by_id: Select one commit of a dataset.
 SELECT commits.*, users.soeid AS author FROM commits JOIN users ON users.id = author_id
 WHERE dataset_id = :dataset_id AND commits.id = :id;
 
--- commits_by_prefix: Commits of a dataset whose id starts so; two are enough to know it's ambiguous.
+-- commits_by_prefix: Select up to two commits by an id prefix; two mean that it is ambiguous.
 SELECT id FROM commits WHERE dataset_id = :dataset_id AND id >= :prefix AND id < :prefix || 'g'
 LIMIT 2;
 
--- commit_history: A commit and those before it, newest first.
+-- commit_history: List a commit and its ancestors, newest first.
 WITH RECURSIVE line (id, depth) AS (
     SELECT :commit_id, 0
     UNION ALL
@@ -208,7 +207,7 @@ JOIN users ON users.id = author_id
 ORDER BY depth
 LIMIT :limit OFFSET :offset;
 
--- count_commit_history: How many commits a history has.
+-- count_commit_history: Count the commits of a history.
 WITH RECURSIVE line (id) AS (
     SELECT :commit_id
     UNION ALL
@@ -218,31 +217,31 @@ WITH RECURSIVE line (id) AS (
 )
 SELECT count(*) FROM line;
 
--- every_commit: All commits with their manifests, for a check.
+-- all_commits: List all commits with their manifests, for a check.
 SELECT dataset_id, id, manifest FROM commits ORDER BY dataset_id, id;
 
--- named_files: Every data file that a commit names.
+-- referenced_files: Select the data files that commits reference.
 SELECT DISTINCT sha256 FROM commit_files;
 
--- files_of_datasets: Every data file that a dataset's commits name, once for each dataset.
+-- files_of_datasets: Select the data files of each dataset's commits.
 SELECT DISTINCT dataset_id, sha256 FROM commit_files;
 
--- commits_of_datasets: Every dataset, removed ones too, and how many commits it has.
+-- commits_of_datasets: Count the commits of each dataset, including removed ones.
 SELECT id, name, removed_at,
        (SELECT count(*) FROM commits WHERE commits.dataset_id = datasets.id) AS commits
 FROM datasets;
 
--- files_named_beside: The data files that some commit other than these names.
+-- files_of_other_commits: Select the data files that commits other than these reference.
 SELECT DISTINCT sha256 FROM commit_files
 JOIN commits ON commits.dataset_id = commit_files.dataset_id AND commits.id = commit_id
 WHERE commits.rowid NOT IN (SELECT value FROM json_each(:commits));
 
--- named_among: Of some data files, those that a commit names.
+-- referenced_among: Select which of some data files a commit references.
 SELECT DISTINCT sha256 FROM commit_files WHERE sha256 IN (SELECT value FROM json_each(:hashes));
 
--- unreachable_commits: Commits that no ref has reached for long, no job waits for, and that are no
--- result of a kept job which never had a ref; latest first.
-WITH RECURSIVE kept (place) AS (
+-- unreachable_commits: Select the commits that a prune can delete, newest first: unreachable for
+-- long, not needed by an open job, and not the output without a ref of a remaining job.
+WITH RECURSIVE retained (place) AS (
     SELECT commits.rowid FROM refs
     JOIN commits ON commits.dataset_id = refs.dataset_id AND commits.id = refs.commit_id
     WHERE refs.dataset_id NOT IN (SELECT value FROM json_each(:datasets))
@@ -274,17 +273,17 @@ WITH RECURSIVE kept (place) AS (
                       WHERE left_commits.dataset_id = commits.dataset_id
                         AND left_commits.commit_id = commits.id)
     UNION
-    SELECT parents.rowid FROM kept JOIN commits ON commits.rowid = kept.place
+    SELECT parents.rowid FROM retained JOIN commits ON commits.rowid = retained.place
     JOIN commits AS parents
          ON parents.dataset_id = commits.dataset_id AND parents.id = commits.parent_id
 )
 SELECT commits.rowid AS place, commits.id, commits.message AS name,
        datasets.name AS dataset_name, commits.created_at AS at
 FROM commits JOIN datasets ON datasets.id = commits.dataset_id
-WHERE commits.rowid NOT IN (SELECT place FROM kept)
+WHERE commits.rowid NOT IN (SELECT place FROM retained)
 ORDER BY commits.rowid DESC;
 
--- removable_commit: A commit, if it may go as things are now and nothing comes after it.
+-- removable_commit: Select a commit if it can be pruned now and has no child.
 SELECT commits.dataset_id, commits.id, commits.message AS name,
        datasets.name AS dataset_name, commits.created_at AS at
 FROM commits JOIN datasets ON datasets.id = commits.dataset_id
@@ -309,7 +308,7 @@ WHERE commits.rowid = :place
                              AND left_commits.commit_id = commits.id
                              AND left_at >= :unreachable_before)));
 
--- note_pruned_commit: Write into the logs of the jobs that stay that their commit goes.
+-- log_pruned_commit: Log the pruning of a commit in the remaining jobs.
 INSERT INTO job_log (job_id, at, message)
 SELECT jobs.id, :now, 'pruned, since no ref reached it: commit ' || :commit_id FROM jobs
 WHERE jobs.seq IN (
@@ -319,46 +318,46 @@ WHERE jobs.seq IN (
   AND NOT coalesce(jobs.completed_at < :jobs_before, FALSE)
   AND jobs.dataset_id NOT IN (SELECT value FROM json_each(:datasets));
 
--- forget_source: Take a commit that goes from the jobs that drew from it.
+-- clear_source_commit: Clear a pruned commit from the jobs that used it as source.
 UPDATE jobs SET source_commit_id = NULL
 WHERE dataset_id = :dataset_id AND source_commit_id = :commit_id;
 
--- forget_output: Take a commit that goes from the job that made it.
+-- clear_output_commit: Clear a pruned commit from the job that produced it.
 UPDATE jobs SET output_commit_id = NULL
 WHERE dataset_id = :dataset_id AND output_commit_id = :commit_id;
 
--- forget_left_commit: A commit goes, and when a ref left it.
+-- delete_left_commit: Delete the time at which a ref left a commit.
 DELETE FROM left_commits WHERE dataset_id = :dataset_id AND commit_id = :commit_id;
 
--- delete_commit_files: A commit goes, and what it names.
+-- delete_commit_files: Delete a commit's references to data files.
 DELETE FROM commit_files WHERE dataset_id = :dataset_id AND commit_id = :commit_id;
 
--- delete_commit: A commit goes.
+-- delete_commit: Delete a commit.
 DELETE FROM commits WHERE dataset_id = :dataset_id AND id = :commit_id;
 
--- insert_ref: A new ref.
+-- insert_ref: Insert a ref.
 INSERT INTO refs (dataset_id, name, commit_id, created_at, updated_at)
 VALUES (:dataset_id, :name, :commit_id, :now, :now);
 
--- ref_by_name: One ref of a dataset.
+-- ref_by_name: Select one ref of a dataset.
 SELECT * FROM refs WHERE dataset_id = :dataset_id AND name = :name;
 
--- list_refs: A dataset's refs by name, main first.
+-- list_refs: List a dataset's refs by name, main first.
 SELECT * FROM refs WHERE dataset_id = :dataset_id ORDER BY name <> 'main', name
 LIMIT :limit OFFSET :offset;
 
--- list_ref_names: All of a dataset's ref names.
+-- list_ref_names: Select the names of all refs of a dataset.
 SELECT name FROM refs WHERE dataset_id = :dataset_id;
 
--- count_refs: How many refs a dataset has.
+-- count_refs: Count the refs of a dataset.
 SELECT count(*) FROM refs WHERE dataset_id = :dataset_id;
 
--- move_ref: Compare-and-swap; no row back means that the ref had moved.
+-- move_ref: Move a ref by compare-and-swap; no row means that another writer moved it.
 UPDATE refs SET commit_id = :commit_id, updated_at = :now
 WHERE dataset_id = :dataset_id AND name = :name AND commit_id IS :expected
 RETURNING name;
 
--- note_left_commit: A ref leaves a commit, for another or for none; to go forward isn't to leave.
+-- record_left_commit: Record that a ref leaves a commit, except for a move to its child.
 INSERT INTO left_commits (dataset_id, commit_id, left_at)
 SELECT dataset_id, commit_id, :now FROM refs
 WHERE dataset_id = :dataset_id AND name = :name AND commit_id IS NOT NULL
@@ -366,30 +365,30 @@ WHERE dataset_id = :dataset_id AND name = :name AND commit_id IS NOT NULL
                   AND next.id = :next_id AND next.parent_id = refs.commit_id)
 ON CONFLICT (dataset_id, commit_id) DO UPDATE SET left_at = excluded.left_at;
 
--- delete_ref: Forget a ref; its commits stay for a while.
+-- delete_ref: Delete a ref; its commits stay until a prune.
 DELETE FROM refs WHERE dataset_id = :dataset_id AND name = :name RETURNING name;
 
--- delete_refs: The refs of a dataset that goes.
+-- delete_refs: Delete the refs of a pruned dataset.
 DELETE FROM refs WHERE dataset_id = :dataset_id;
 
--- datasets_to_go: Datasets that were removed long ago, and whose jobs have all ended.
+-- prunable_datasets: Select datasets removed before the cutoff whose jobs have all ended.
 SELECT id AS place, id, name, name AS dataset_name, removed_at AS at FROM datasets
 WHERE removed_at < :unreachable_before
   AND id NOT IN (SELECT dataset_id FROM jobs WHERE status = 'pending'
                  UNION SELECT dataset_id FROM jobs WHERE status = 'running')
 ORDER BY id DESC;
 
--- delete_permissions: Who may do what in a dataset that goes.
+-- delete_permissions: Delete the permissions of a pruned dataset.
 DELETE FROM dataset_permissions WHERE dataset_id = :dataset_id;
 
--- delete_dataset: A removed dataset goes once nothing of it is left.
+-- delete_dataset: Delete a removed dataset that has no commits and jobs.
 DELETE FROM datasets
 WHERE id = :dataset_id AND removed_at IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM commits WHERE commits.dataset_id = datasets.id)
   AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.dataset_id = datasets.id)
 RETURNING id, name, name AS dataset_name, removed_at AS at;
 
--- jobs_to_go: Jobs that ended long ago, or whose dataset goes, and whose commit goes or has gone.
+-- prunable_jobs: Select the ended jobs that a prune can delete, newest first.
 SELECT jobs.seq AS place, jobs.id,
        jobs.run_type || ', ' || jobs.status
            || coalesce(', ' || coalesce(jobs.run_parameters ->> '$.output_ref',
@@ -405,7 +404,7 @@ WHERE jobs.completed_at IS NOT NULL
           IN (SELECT value FROM json_each(:commits)))
 ORDER BY jobs.seq DESC;
 
--- removable_jobs: Of some jobs that may go, those whose commit has gone.
+-- removable_jobs: Select which of some prunable jobs have no output commit.
 SELECT jobs.seq AS place, jobs.id,
        jobs.run_type || ', ' || jobs.status
            || coalesce(', ' || coalesce(jobs.run_parameters ->> '$.output_ref',
@@ -416,64 +415,64 @@ WHERE jobs.seq IN (SELECT value FROM json_each(:jobs))
   AND jobs.completed_at IS NOT NULL AND jobs.output_commit_id IS NULL
 ORDER BY jobs.seq DESC;
 
--- note_pruned_jobs: Write into the logs of the jobs that stay that the job which they repeat goes.
+-- log_pruned_jobs: Log the pruning of jobs in the remaining jobs that retry them.
 INSERT INTO job_log (job_id, at, message)
 SELECT jobs.id, :now, 'pruned: the job that this one repeats, ' || retried.id
 FROM jobs JOIN jobs AS retried ON retried.id = jobs.retry_of
 WHERE retried.seq IN (SELECT value FROM json_each(:jobs))
   AND jobs.seq NOT IN (SELECT value FROM json_each(:jobs));
 
--- forget_retried: Take jobs that go from those that repeat them.
+-- clear_retry_of: Clear pruned jobs from the jobs that retry them.
 UPDATE jobs SET retry_of = NULL
 WHERE retry_of IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs)));
 
--- log_of_jobs: How many entries some jobs' logs have, the oldest and the newest.
+-- count_log_of_jobs: Count the log entries of some jobs, with the first and last time.
 SELECT count(*) AS count, min(at) AS oldest, max(at) AS newest FROM job_log
 WHERE job_id IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs)));
 
--- delete_log_of_jobs: The logs of jobs that go.
+-- delete_log_of_jobs: Delete the log entries of pruned jobs.
 DELETE FROM job_log
 WHERE job_id IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs)));
 
--- delete_comparisons_of_jobs: The comparisons of jobs that go.
+-- delete_comparisons_of_jobs: Delete the comparisons of pruned jobs.
 DELETE FROM comparisons
 WHERE job_id IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs)));
 
--- delete_keys_of_jobs: The idempotency keys of jobs that go.
+-- delete_keys_of_jobs: Delete the idempotency keys of pruned jobs.
 DELETE FROM idempotency_keys
 WHERE job_id IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs)));
 
--- delete_jobs: Jobs go.
+-- delete_jobs: Delete pruned jobs.
 DELETE FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs));
 
--- old_log: Old entries in the logs of ended jobs, without those of jobs that go as a whole.
+-- count_old_log_entries: Count the old log entries of ended jobs that aren't pruned.
 SELECT count(*) AS count, min(at) AS oldest, max(at) AS newest
 FROM job_log JOIN jobs ON jobs.id = job_log.job_id
 WHERE at < :logs_before AND jobs.completed_at IS NOT NULL
   AND jobs.seq NOT IN (SELECT value FROM json_each(:jobs));
 
--- old_log_entries: Some of them, by their ids.
+-- old_log_entries: Select a batch of old log entries.
 SELECT job_log.id, at FROM job_log JOIN jobs ON jobs.id = job_log.job_id
 WHERE job_log.id > :after AND at < :logs_before AND jobs.completed_at IS NOT NULL
 ORDER BY job_log.id LIMIT :most;
 
--- delete_log_entries: Entries of logs go.
+-- delete_log_entries: Delete log entries.
 DELETE FROM job_log WHERE id IN (SELECT value FROM json_each(:entries));
 
--- upload_of_job: What tells whether a job's uploaded file may go.
+-- upload_of_job: Select what decides whether a job's upload can be deleted.
 SELECT jobs.seq AS place, jobs.completed_at, jobs.run_parameters ->> '$.file_name' AS name,
        datasets.name AS dataset_name
 FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id WHERE jobs.id = :id;
 
--- insert_job: A job starts its life waiting.
+-- insert_job: Insert a pending job.
 INSERT INTO jobs (id, run_type, dataset_id, user_id, source_commit_id, run_parameters, created_at,
                   retry_of, lane, priority, request_id)
 VALUES (:id, :run_type, :dataset_id, :user_id, :source_commit_id, :run_parameters, :created_at,
         :retry_of, :lane, :priority, :request_id);
 
--- claim_job: pending -> running, for a lane: interactive before batch, then the user whose turn it
--- is, then the user's longest waiting; no row back means that nothing can start. A delay that ends
--- later than any delay could was made by a clock that has been set back since: it is over.
+-- claim_job: pending -> running for the next job of a lane; no row means that none can start.
+-- Interactive before batch, then the user with the lowest turn, then the user's oldest job. A
+-- delay later than the longest possible delay comes from a clock that was set back: it has ended.
 WITH RECURSIVE waiting (user_id) AS (
     SELECT min(user_id) FROM jobs WHERE status = 'pending' AND lane = :lane
     UNION ALL
@@ -489,7 +488,7 @@ heads (seq) AS (
     FROM waiting WHERE waiting.user_id IS NOT NULL
 )
 UPDATE jobs SET status = 'running', attempt = attempt + 1, not_before = NULL,
-                started_at = max(:now, created_at),  -- whatever the clock was set back to
+                started_at = max(:now, created_at),  -- the clock may have been set back
                 progress = 0, progress_message = 'started'
 WHERE seq = (SELECT heads.seq FROM heads JOIN jobs AS head ON head.seq = heads.seq
              LEFT JOIN queue_turns ON queue_turns.lane = :lane
@@ -499,21 +498,21 @@ WHERE seq = (SELECT heads.seq FROM heads JOIN jobs AS head ON head.seq = heads.s
   AND status = 'pending'
 RETURNING id, user_id, priority;
 
--- has_waiting: Whether a job waits in a lane, be it for a delay to end.
+-- has_waiting: Test whether a job waits in a lane, postponed ones included.
 SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'pending' AND lane = :lane);
 
--- others_wait: Whether a job of anybody else waits in a lane and could start, as in claim_job.
+-- others_wait: Test whether another user's job in a lane could start, as in claim_job.
 SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'pending' AND lane = :lane AND user_id <> :user_id
                AND (not_before IS NULL OR not_before <= :now OR not_before > :latest));
 
--- take_turn: A user was served: they go last in the lane, at this priority.
+-- update_turn: Move a served user to the end of the lane's turns at this priority.
 INSERT INTO queue_turns (lane, priority, user_id, turn)
 VALUES (:lane, :priority, :user_id,
         (SELECT coalesce(max(turn), 0) + 1 FROM queue_turns
          WHERE lane = :lane AND priority = :priority))
 ON CONFLICT (lane, priority, user_id) DO UPDATE SET turn = excluded.turn;
 
--- queue_position: A waiting job's place among those of its lane, in the order of claim_job.
+-- queue_position: Compute a waiting job's position in its lane, in the order of claim_job.
 SELECT place FROM (
     SELECT seq, row_number() OVER (ORDER BY priority, round, turn, head, seq) AS place
     FROM (SELECT seq, jobs.priority, coalesce(turn, 0) AS turn,
@@ -526,33 +525,33 @@ SELECT place FROM (
 )
 WHERE seq = (SELECT seq FROM jobs WHERE id = :id);
 
--- postpone_job: running -> pending, after a fault that may pass; by the attempt that met it.
+-- postpone_job: running -> pending after a transient fault, by the attempt that met it.
 UPDATE jobs SET status = 'pending', started_at = NULL, progress = 0,
                 progress_message = :progress_message, not_before = :not_before
 WHERE id = :id AND status = 'running' AND attempt = :attempt
 RETURNING id;
 
--- next_due: When the next postponed job may start.
+-- next_due: Select when the next postponed job can start.
 SELECT min(not_before) AS due FROM jobs WHERE not_before IS NOT NULL;
 
--- report_progress: How far a running job is; a late worker's report changes nothing.
+-- report_progress: Update a running job's progress; an outdated attempt changes nothing.
 UPDATE jobs SET progress = max(progress, :progress), progress_message = :progress_message
 WHERE id = :id AND status = 'running' AND attempt = :attempt;
 
--- complete_job: running -> completed, by the attempt that ran it; no row back means it isn't its own.
+-- complete_job: running -> completed, by the running attempt; no row means another owns the job.
 UPDATE jobs SET status = 'completed', completed_at = max(:now, started_at),
                 output_summary = :output_summary, output_commit_id = :output_commit_id,
                 progress = 100, progress_message = 'completed'
 WHERE id = :id AND status = 'running' AND attempt = :attempt
 RETURNING id, run_type, lane, status, started_at, completed_at, error_code;
 
--- fail_job: running -> failed, by the attempt that ran it; no row back means it isn't its own.
+-- fail_job: running -> failed, by the running attempt; no row means another owns the job.
 UPDATE jobs SET status = 'failed', completed_at = max(:now, started_at),
                 error_code = :error_code, error_message = :error_message
 WHERE id = :id AND status = 'running' AND attempt = :attempt
 RETURNING id, run_type, lane, status, started_at, completed_at, error_code;
 
--- give_up_jobs: running -> failed, for those that a crash interrupted too often.
+-- give_up_jobs: running -> failed, for jobs that crashes interrupted too often.
 UPDATE jobs SET status = 'failed', completed_at = max(:now, started_at),
                 error_code = 'interrupted',
                 error_message = 'The service died while the job ran, ' || (crashes + 1)
@@ -560,45 +559,45 @@ UPDATE jobs SET status = 'failed', completed_at = max(:now, started_at),
 WHERE status = 'running' AND crashes + 1 >= :most_crashes
 RETURNING id, run_type, lane, status, started_at, completed_at, error_code;
 
--- requeue_jobs: running -> pending, for those that a crash interrupted.
+-- requeue_jobs: running -> pending, for jobs that a crash interrupted.
 UPDATE jobs SET status = 'pending', started_at = NULL, progress = 0,
                 progress_message = 'waits again: the service stopped while it ran',
                 crashes = crashes + 1
 WHERE status = 'running'
 RETURNING id;
 
--- job_by_id: One job with its names, and how its sample compares.
+-- job_by_id: Select one job with its names and its comparison.
 SELECT {columns}
 FROM jobs JOIN datasets ON datasets.id = jobs.dataset_id JOIN users ON users.id = jobs.user_id
 LEFT JOIN comparisons ON comparisons.job_id = jobs.id
 WHERE jobs.id = :id AND datasets.removed_at IS NULL;
 
--- job_with_output: The job that made a commit.
+-- job_with_output: Select the job that produced a commit.
 SELECT id FROM jobs WHERE dataset_id = :dataset_id AND output_commit_id = :commit_id;
 
--- jobs_beginning: The ids that begin so, a few of them; ids are of the letters 0 to f.
+-- job_ids_by_prefix: Select the job ids with a prefix; ids have the characters 0 to f.
 SELECT id FROM jobs WHERE id >= :beginning AND id < :beginning || 'g' LIMIT :most;
 
--- job_that_repeats: The last job that did a failed one again.
+-- latest_retry: Select the latest retry of a failed job.
 SELECT id FROM jobs WHERE retry_of = :id ORDER BY seq DESC LIMIT 1;
 
--- jobs_by_seq: Jobs with their names, in the order of a JSON array of seqs.
+-- jobs_by_seq: Select jobs with their names, in the order of a JSON array of seqs.
 SELECT {columns}
 FROM json_each(:seqs) AS place CROSS JOIN jobs ON jobs.seq = place.value
 JOIN datasets ON datasets.id = jobs.dataset_id JOIN users ON users.id = jobs.user_id
 ORDER BY place.key;
 
--- open_job_seqs: The jobs that wait or run and pass the filters.
+-- open_job_seqs: Select the pending and running jobs that match the filters.
 SELECT seq FROM jobs INDEXED BY jobs_waiting WHERE status = 'pending' AND {chosen}
 UNION ALL
 SELECT seq FROM jobs INDEXED BY jobs_running WHERE status = 'running' AND {chosen}
 ORDER BY seq;
 
--- count_histories: How many jobs the chosen histories hold.
+-- count_histories: Count the jobs of the selected histories.
 SELECT coalesce(sum(jobs), 0) FROM histories AS history WHERE {chosen};
 
--- count_in_histories: How many of them have a seq above :low, up to :high: those up to the one less
--- those up to the other. Each is counted by blocks of level 3, 2 and 1, and then job by job.
+-- count_in_histories: Count the jobs with a seq above :low, up to :high, as the count up to :high
+-- minus the count up to :low. Each count sums blocks of level 3, 2 and 1, and then single jobs.
 WITH parts AS (
     SELECT history.*, 1 AS sign, :high AS up_to
     FROM histories AS history WHERE {chosen} AND newest_seq > :low
@@ -637,21 +636,21 @@ SELECT coalesce(sum(sign * (
        WHERE {job_of_history} AND seq > end_1 AND seq <= up_to)
 )), 0) FROM parts_1 AS history;
 
--- seqs_in_histories: Which of them do, in no order.
+-- seqs_in_histories: Select jobs of the histories with a seq in the range, in no order.
 SELECT jobs.seq
 FROM histories AS history CROSS JOIN jobs {index}
      ON {job_of_history} AND jobs.seq > :low AND jobs.seq <= :high
 WHERE {chosen} AND newest_seq > :low
 LIMIT :most;
 
--- newest_seq: The seq of the newest job.
+-- newest_seq: Select the seq of the newest job.
 SELECT coalesce(max(seq), 0) FROM jobs;
 
--- clock_steps: Where the clock was set back.
+-- clock_steps: Select the jobs before which the clock was set back.
 SELECT seq FROM clock_steps ORDER BY seq;
 
--- last_seq_made_before: How far the jobs above :low, up to :high, were made before a moment (or at
--- it, where :at_it is 1), if they are in order of time; in ever shorter leaps. Some have been removed.
+-- last_seq_before: Find by halving the last job in (:low, :high] created before a time (or at it,
+-- if :at_it is 1); the jobs of the range are in time order. Deleted jobs leave gaps.
 WITH RECURSIVE leaps (reached, length) AS (
     SELECT :low, 1 << 40
     UNION ALL
@@ -663,13 +662,13 @@ WITH RECURSIVE leaps (reached, length) AS (
 )
 SELECT max(reached) FROM leaps;
 
--- count_open_jobs: How many jobs of a dataset wait or run.
+-- count_open_jobs: Count the pending and running jobs of a dataset.
 SELECT (SELECT count(*) FROM jobs INDEXED BY jobs_waiting
         WHERE status = 'pending' AND dataset_id = :dataset_id)
      + (SELECT count(*) FROM jobs INDEXED BY jobs_running
         WHERE status = 'running' AND dataset_id = :dataset_id);
 
--- needed_uploads: Of some uploads, those of jobs to come, and of failed ones worth another try.
+-- needed_uploads: Select which uploads belong to open jobs or to failed jobs worth a retry.
 SELECT id FROM jobs
 WHERE id IN (SELECT value FROM json_each(:uploads))
   AND (status IN ('pending', 'running')
@@ -677,58 +676,58 @@ WHERE id IN (SELECT value FROM json_each(:uploads))
           AND error_code IN (SELECT value FROM json_each(:codes))
           AND NOT EXISTS (SELECT 1 FROM jobs AS again WHERE again.retry_of = jobs.id));
 
--- put_back_job: running -> pending, when the service stops in good order: the attempt doesn't count.
+-- release_job: running -> pending when the service stops; the attempt doesn't count.
 UPDATE jobs SET status = 'pending', started_at = NULL, progress = 0, attempt = attempt - 1,
                 progress_message = 'waits again: the service stopped while it ran'
 WHERE id = :id AND status = 'running' AND attempt = :attempt
 RETURNING id;
 
--- make_job_long: running -> pending in the long lane.
+-- move_to_long_lane: running -> pending in the long lane.
 UPDATE jobs SET status = 'pending', lane = 'long', started_at = NULL, progress = 0,
                 progress_message = 'waits with the long jobs: others wait for the short ones'' threads'
 WHERE id = :id AND status = 'running' AND attempt = :attempt
 RETURNING id;
 
--- job_with_output_ref: The newest job that made, or is to make, a ref; one that failed leaves it free.
+-- job_with_output_ref: Select the newest job, except failed ones, with this output ref.
 SELECT id FROM jobs
 WHERE dataset_id = :dataset_id AND run_type IN ('sampling', 'exploration')
   AND status <> 'failed'
   AND run_parameters ->> '$.output_ref' = :name
 ORDER BY seq DESC LIMIT 1;
 
--- cancel_job: pending or running -> failed; no row back means that it has ended already.
+-- cancel_job: pending or running -> failed; no row means that the job has ended.
 UPDATE jobs SET status = 'failed', completed_at = max(:now, coalesce(started_at, created_at)),
                 not_before = NULL, error_code = 'cancelled', error_message = :error_message
 WHERE id = :id AND status IN ('pending', 'running')
 RETURNING id, run_type, lane, status, started_at, completed_at, error_code;
 
--- idempotency_key: What a user's key stood for.
+-- idempotency_key: Select an unexpired idempotency key.
 SELECT * FROM idempotency_keys WHERE user_id = :user_id AND key = :key AND created_at > :since;
 
--- put_idempotency_key: Keep a key with its job, in place of one that has ended.
+-- put_idempotency_key: Store a key with its job; it replaces an expired one.
 INSERT INTO idempotency_keys (user_id, key, request_hash, job_id, created_at)
 VALUES (:user_id, :key, :request_hash, :job_id, :created_at)
 ON CONFLICT (user_id, key) DO UPDATE
 SET request_hash = :request_hash, job_id = :job_id, created_at = :created_at;
 
--- count_ended_keys: How many idempotency keys have ended, since when.
+-- count_expired_keys: Count the expired idempotency keys.
 SELECT count(*) AS count, min(created_at) AS oldest, max(created_at) AS newest
 FROM idempotency_keys WHERE created_at <= :since;
 
--- forget_idempotency_keys: Drop keys that have ended.
+-- delete_expired_keys: Delete the expired idempotency keys.
 DELETE FROM idempotency_keys WHERE created_at <= :since;
 
--- list_job_log: A page of what a job did, oldest first.
+-- list_job_log: List a job's log entries, oldest first.
 SELECT at, message FROM job_log WHERE job_id = :job_id ORDER BY id LIMIT :limit OFFSET :offset;
 
--- count_job_log: How many entries a job's log has.
+-- count_job_log: Count a job's log entries.
 SELECT count(*) FROM job_log WHERE job_id = :job_id;
 
--- count_waiting_jobs_of: How many of a user's jobs wait; in every lane, so that the index is searched.
+-- count_waiting_jobs_of: Count a user's pending jobs; naming both lanes makes SQLite use the index.
 SELECT count(*) FROM jobs
 WHERE lane IN ('short', 'long') AND user_id = :user_id AND status = 'pending';
 
--- insert_audit_entry: Tell the audit trail what was done, with the user's SOEID as it is now.
+-- insert_audit_entry: Insert an audit entry with the user's current SOEID.
 INSERT INTO audit_log (at, action, user_id, user_soeid, dataset_id, object_type, object_id,
                        client_address, request_id, token_id, token_kind, token_name, details)
 VALUES (:at, :action, :user_id,
@@ -736,40 +735,40 @@ VALUES (:at, :action, :user_id,
         :dataset_id, :object_type, :object_id,
         :client_address, :request_id, :token_id, :token_kind, :token_name, :details);
 
--- list_audit_entries: The entries that pass the filters, newest first.
+-- list_audit_entries: List the audit entries that match the filters, newest first.
 SELECT * FROM audit_log {where} ORDER BY id DESC LIMIT :limit OFFSET :offset;
 
--- count_audit_entries: How many entries pass the filters.
+-- count_audit_entries: Count the audit entries that match the filters.
 SELECT count(*) FROM audit_log {where};
 
--- open_jobs_by_type: How many jobs wait and run; in two parts, each of which has an index of its own.
+-- open_jobs_by_type: Count the pending and running jobs; each part has its own index.
 SELECT run_type, lane, status, count(*) AS jobs, min(created_at) AS oldest
 FROM jobs WHERE status = 'pending' GROUP BY run_type, lane
 UNION ALL
 SELECT run_type, lane, status, count(*) AS jobs, min(created_at) AS oldest
 FROM jobs WHERE status = 'running' GROUP BY run_type, lane;
 
--- put_draw_template: Keep a draw under a name, in place of an earlier one of that name.
+-- put_draw_template: Store a draw template; it replaces the user's template of that name.
 INSERT INTO draw_templates (user_id, name, body, created_at)
 VALUES (:user_id, :name, :body, :created_at)
 ON CONFLICT (user_id, name COLLATE NOCASE) DO UPDATE
 SET name = :name, body = :body, created_at = :created_at
 RETURNING *;
 
--- list_draw_templates: A user's kept draws by name.
+-- list_draw_templates: List a user's draw templates by name.
 SELECT * FROM draw_templates WHERE user_id = :user_id ORDER BY name COLLATE NOCASE
 LIMIT :limit OFFSET :offset;
 
--- count_draw_templates: How many draws a user keeps.
+-- count_draw_templates: Count a user's draw templates.
 SELECT count(*) FROM draw_templates WHERE user_id = :user_id;
 
--- delete_draw_template: Forget one of a user's kept draws.
+-- delete_draw_template: Delete one of a user's draw templates.
 DELETE FROM draw_templates WHERE id = :id AND user_id = :user_id RETURNING id;
 
--- keep_comparison: A job's comparison, in place of an earlier one; a job that has gone needs none.
+-- store_comparison: Store a job's comparison, unless the job was deleted.
 INSERT INTO comparisons (job_id, made_at, brief, whole)
 SELECT :job_id, :made_at, :brief, :whole WHERE EXISTS (SELECT 1 FROM jobs WHERE id = :job_id)
 ON CONFLICT (job_id) DO UPDATE SET made_at = :made_at, brief = :brief, whole = :whole;
 
--- comparison_of_job: A job's comparison in full.
+-- comparison_of_job: Select a job's full comparison.
 SELECT made_at, whole FROM comparisons WHERE job_id = :job_id;

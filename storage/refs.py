@@ -121,7 +121,7 @@ def move_ref(
         It names another commit by now, or is gone.
     """
     now = timestamp(clock())
-    run(tx, "note_left_commit", dataset_id=dataset_id, name=name, next_id=commit_id, now=now)
+    run(tx, "record_left_commit", dataset_id=dataset_id, name=name, next_id=commit_id, now=now)
     moved = first(
         tx,
         "move_ref",
@@ -142,7 +142,7 @@ def delete_ref(tx: Transaction, dataset_id: int, name: str, clock: Clock) -> Non
         raise Conflict('The ref "main" can\'t be deleted.')
     get_ref(tx, dataset_id, name)
     now = timestamp(clock())
-    run(tx, "note_left_commit", dataset_id=dataset_id, name=name, next_id=None, now=now)
+    run(tx, "record_left_commit", dataset_id=dataset_id, name=name, next_id=None, now=now)
     run(tx, "delete_ref", dataset_id=dataset_id, name=name).fetchall()
     _note_change(tx, dataset_id, now)
 
@@ -171,7 +171,7 @@ def resolve(tx: Transaction, dataset_id: int, text: str) -> str:
 
 def _note_change(tx: Transaction, dataset_id: int, now: str) -> None:
     """A dataset has changed by what became of a ref of it."""
-    run(tx, "note_dataset_change", id=dataset_id, now=now)
+    run(tx, "touch_dataset", id=dataset_id, now=now)
 
 
 def _choices(tx: Transaction, dataset_id: int, name: str) -> str:

@@ -61,7 +61,7 @@ def find_rows(tx: Transaction, cutoffs: Cutoffs, report: PruneReport) -> Prunabl
     datasets, commits, jobs = [], [], []
     if cutoffs.unreachable is not None:
         before = {"unreachable_before": cutoffs.unreachable}
-        datasets = report.add_rows("datasets", run(tx, "datasets_to_go", **before))
+        datasets = report.add_rows("datasets", run(tx, "prunable_datasets", **before))
         found = run(
             tx,
             "unreachable_commits",
@@ -73,15 +73,15 @@ def find_rows(tx: Transaction, cutoffs: Cutoffs, report: PruneReport) -> Prunabl
     if cutoffs.jobs is not None or datasets:
         found = run(
             tx,
-            "jobs_to_go",
+            "prunable_jobs",
             jobs_before=cutoffs.jobs,
             datasets=json.dumps(datasets),
             commits=json.dumps(commits),
         )
         jobs = report.add_rows("jobs", found)
-        report.add_counts("log_entries", first(tx, "log_of_jobs", jobs=json.dumps(jobs)))
+        report.add_counts("log_entries", first(tx, "count_log_of_jobs", jobs=json.dumps(jobs)))
     if cutoffs.logs is not None:
-        old = first(tx, "old_log", logs_before=cutoffs.logs, jobs=json.dumps(jobs))
+        old = first(tx, "count_old_log_entries", logs_before=cutoffs.logs, jobs=json.dumps(jobs))
         report.add_counts("log_entries", old)
     count_expired(tx, cutoffs, report)
     return PrunableRows(datasets, commits, jobs)
@@ -89,6 +89,6 @@ def find_rows(tx: Transaction, cutoffs: Cutoffs, report: PruneReport) -> Prunabl
 
 def count_expired(tx: Transaction, cutoffs: Cutoffs, report: PruneReport) -> None:
     """Count the tokens, links and keys that no longer mean anything."""
-    report.add_counts("tokens", first(tx, "count_ended_tokens", now=cutoffs.now))
-    report.add_counts("sign_in_links", first(tx, "count_ended_links", now=cutoffs.now))
-    report.add_counts("idempotency_keys", first(tx, "count_ended_keys", since=cutoffs.keys))
+    report.add_counts("tokens", first(tx, "count_expired_tokens", now=cutoffs.now))
+    report.add_counts("sign_in_links", first(tx, "count_expired_links", now=cutoffs.now))
+    report.add_counts("idempotency_keys", first(tx, "count_expired_keys", since=cutoffs.keys))

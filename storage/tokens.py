@@ -89,7 +89,7 @@ def find_token_holder(tx: Transaction, secret: str, clock: Clock) -> TokenHolder
 
 def find_token_user(tx: Transaction, token_id: int, clock: Clock) -> User | None:
     """Whom a token stands for by now; None when it has ended or its user is gone."""
-    row = first(tx, "token_still_held", id=token_id, now=timestamp(clock()))
+    row = first(tx, "token_user", id=token_id, now=timestamp(clock()))
     return None if row is None else _user(row)
 
 
@@ -114,7 +114,7 @@ def revoke_token(tx: Transaction, token_id: int) -> None:
 
 def delete_expired_tokens(tx: Transaction, clock: Clock) -> None:
     """Drop tokens that no longer work, and those that an earlier server left for its operator."""
-    run(tx, "delete_ended_tokens", now=timestamp(clock()))
+    run(tx, "delete_obsolete_tokens", now=timestamp(clock()))
 
 
 def open_sign_in_link(tx: Transaction, user_id: int, lifetime: timedelta, clock: Clock) -> str:

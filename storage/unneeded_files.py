@@ -48,7 +48,7 @@ def find_files(
     report: PruneReport,
 ) -> None:
     """Fill a report with the files that nothing will need once some rows have gone."""
-    beside = all_rows(tx, "files_named_beside", commits=json.dumps(rows.commits))
+    beside = all_rows(tx, "files_of_other_commits", commits=json.dumps(rows.commits))
     named = {row["sha256"] for row in beside}
     of_kind: tuple[tuple[Kind, Iterator[PrunableFile]], ...] = (
         ("data_files", _data_files(data_files, named)),

@@ -55,8 +55,8 @@ def test_no_list_looks_through_the_jobs_that_have_ended() -> None:
 
 # A prune reads everything once. A new user has no jobs yet: the step is planned and never taken.
 MAY_LOOK_THROUGH = {
-    "jobs_to_go",
-    "old_log",
+    "prunable_jobs",
+    "count_old_log_entries",
     "old_log_entries",
     "unreachable_commits",
     "insert_user",
