@@ -18,7 +18,7 @@ from apiflask import APIFlask
 import web_ui.pages
 from command_line.composition import Listening
 from http_api.app import create_app
-from http_api.http_server import HttpServer
+from http_api.http_server import HttpServer, possible_connections
 from http_api.metrics import Metrics
 from http_api.upload_gate import gate
 from job_runner.allocator import limit_arenas
@@ -115,6 +115,7 @@ def build_app(service: Service, metrics: Metrics | None = None) -> APIFlask:
 @contextmanager
 def listening(settings: Settings, purpose: str, create: bool = True) -> Iterator[Listening]:
     """Serve over HTTP; the address is known inside the block, and ``serve`` answers requests."""
+    possible_connections(settings.http_connections)  # before a file is opened in vain
     metrics = Metrics()
     with running_service(settings, purpose, metrics.job_changed, create=create) as service:
         app = build_app(service, metrics)

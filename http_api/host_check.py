@@ -20,7 +20,6 @@ from domain_errors import DomainError
 from job_runner.settings import Settings
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-EVERY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
 OWN_SITES = ("same-origin", "none")
 """What ``Sec-Fetch-Site`` says of a page of ours, and of a person at the address bar."""
 
@@ -51,6 +50,20 @@ def host_name(header: str) -> str | None:
     return None if found is None else found["name"].strip("[]").removesuffix(".").lower()
 
 
+def is_every_address(host: str) -> bool:
+    """Whether a server that listens on this host listens on every address of the machine.
+
+    >>> is_every_address("0:0:0:0:0:0:0:0")
+    True
+    >>> is_every_address("localhost")
+    False
+    """
+    try:
+        return not host or ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
 class AllowedHosts:
     """The names and addresses that are the server's own.
 
@@ -69,7 +82,7 @@ class AllowedHosts:
     def __init__(self, host: str, configured: str) -> None:
         names = (host_name(name.strip()) for name in configured.split(","))
         self.configured = frozenset(name for name in names if name)
-        self._any_address = host in EVERY_ADDRESS
+        self._any_address = is_every_address(host)
         own = socket.gethostname() if self._any_address else host
         self._own = frozenset({"localhost", own.lower().strip("[]")})
 

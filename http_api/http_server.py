@@ -20,6 +20,7 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.wasyncore import close_all, dispatcher, loop
 
 from domain_errors import DomainError
+from http_api.host_check import is_every_address
 from http_api.request_limits import Gate, limited_channel
 from job_runner.settings import Settings
 
@@ -28,8 +29,16 @@ DRAIN_S = 5.0
 """How long requests that were taken in, and answers that are being sent, may take at a stop."""
 OTHER_DESCRIPTORS = 256
 """More than the files, databases and streams that the service itself holds open."""
+MIN_CONNECTIONS = 16
+"""Waitress counts its listening sockets and its wake-up pipe as connections, too."""
 
 logger = logging.getLogger("jobsvc.http")
+
+
+class TooFewDescriptors(DomainError):
+    """The system lets this process open too few files to serve anyone."""
+
+    code = "too_few_descriptors"
 
 
 class AddressInUse(DomainError):
@@ -58,6 +67,8 @@ class HttpServer:
     ------
     AddressInUse
         The address can't be listened on.
+    TooFewDescriptors
+        The system's limit of open files is too low.
     """
 
     def __init__(
@@ -85,7 +96,7 @@ class HttpServer:
                 port=settings.port,
                 threads=settings.http_threads,
                 # Beyond it nobody is let in before somebody leaves: a browser keeps up to six.
-                connection_limit=_possible_connections(settings.http_connections),
+                connection_limit=possible_connections(settings.http_connections),
                 asyncore_use_poll=True,  # select() takes no descriptor above 1023
                 max_request_body_size=settings.body_max_kb * 1024,  # unless the gate says more
                 channel_request_lookahead=1,  # a client that leaves is noticed
@@ -185,22 +196,32 @@ def _proxy(address: str) -> dict[str, Any]:
     }
 
 
-def _possible_connections(wanted: int) -> int:
-    """As many connections as are wanted, or as the system's limit of open files leaves room for.
+def possible_connections(wanted: int) -> int:
+    """As many connections as are wanted, or as the system's limit of open files allows.
 
     The process's own limit, often 1,024, is raised as far as it takes.
+
+    Raises
+    ------
+    TooFewDescriptors
+        The limit allows fewer than ``MIN_CONNECTIONS``.
     """
     needed = wanted + OTHER_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY:
         needed = min(needed, hard)
+    if needed < OTHER_DESCRIPTORS + MIN_CONNECTIONS:
+        raise TooFewDescriptors(
+            f"The system lets jobsvc open {hard} files, and it needs "
+            f"{OTHER_DESCRIPTORS + MIN_CONNECTIONS}. Raise the limit (ulimit -Hn, LimitNOFILE)."
+        )
     if soft != resource.RLIM_INFINITY and soft < needed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
-    return max(needed - OTHER_DESCRIPTORS, 1)
+    return needed - OTHER_DESCRIPTORS
 
 
 def _reachable(host: str) -> str:
     """An address that a browser on this machine can open."""
-    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
-        return "127.0.0.1"
+    if is_every_address(host):
+        return "[::1]" if ":" in host else "127.0.0.1"
     return f"[{host}]" if ":" in host else host

@@ -1,0 +1,58 @@
+"""A server prints an address that answers, or refuses to start with a sentence."""
+
+from __future__ import annotations
+
+import resource
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+import pytest
+
+from http_api.host_check import AllowedHosts, is_every_address
+from tests.command_line.conftest import Run
+from tests.forked_process import ForkedProcess, run_jobsvc
+from tests.server_process import ServerProcess
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as tried:
+            tried.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("host", ["::", "::0", "0.0.0.0"])
+def test_the_printed_address_answers(run: Run, data_dir: Path, host: str) -> None:
+    if ":" in host and not has_ipv6():
+        host = "0.0.0.0"
+    with ServerProcess(data_dir, forked=True, options=["--host", host]) as server:
+        expected = "http://[::1]:" if ":" in host else "http://127.0.0.1:"
+        assert server.url.startswith(expected)
+        assert httpx.get(f"{server.url}/health").status_code == 200
+        assert "0 of 0 jobs." in run("jobs").stdout  # finds the server by its note
+
+
+@pytest.mark.parametrize("host", ["::", "::0", "0:0:0:0:0:0:0:0", "0.0.0.0", ""])
+def test_every_spelling_of_every_address_is_known(host: str) -> None:
+    assert is_every_address(host)
+    assert AllowedHosts(host, "").include("192.0.2.7")
+
+
+def run_with_few_files(arguments: Sequence[str], most: int) -> None:
+    """Be the command in a process that may open so many files."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    run_jobsvc(arguments)
+
+
+@pytest.mark.parametrize("most", [64, 271])
+def test_too_few_open_files_are_refused(data_dir: Path, most: int) -> None:
+    arguments = ("serve", "--port", "0", "--data-dir", str(data_dir))
+    process = ForkedProcess(run_with_few_files, arguments, most)
+    told = process.written()
+    assert process.wait(60) == 1
+    assert f"lets jobsvc open {most} files, and it needs 272" in told
+    assert not data_dir.exists()
