@@ -35,16 +35,36 @@ def add(target: Target, soeid: str, role: str, password_stdin: bool, as_json: bo
     jobsvc user add bg54677 --role analyst
     printf %s "$PASSWORD" | jobsvc user add bg54677 --password-stdin
     """
+    body = {"soeid": soeid, "role_name": role}
     if password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-    else:
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        body["password"] = sys.stdin.readline().rstrip("\r\n")
     with connected(target, "jobsvc user add") as client:
-        added = client.post("/api/users", {"soeid": soeid, "role_name": role, "password": password})
+        added = client.post("/api/users", body)  # which checks the name before a password is asked
+        if not password_stdin:
+            _ask_password(client, added, target.options)
     if as_json:
         print_json(added)
     else:
         say(f"User {added['soeid']} ({added['role_name']}) has the id {added['id']}.")
+
+
+def _ask_password(client: ApiClient, added: dict[str, Any], options: str) -> None:
+    """Ask for a new user's password and set it.
+
+    Raises
+    ------
+    CommandFailed
+        None was set; says how to set one.
+    """
+    try:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        client.patch(f"/api/users/{added['id']}", {"password": password})
+    except (click.Abort, CommandFailed) as error:
+        why = f"{error.message} " if isinstance(error, CommandFailed) else ""
+        raise CommandFailed(
+            f"{why}User {added['soeid']} was added without a password. A link lets them set one: "
+            f"jobsvc user link {added['soeid']}{options}"
+        ) from None
 
 
 @user.command("list")

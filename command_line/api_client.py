@@ -24,11 +24,18 @@ Told = Callable[[float, str], None]
 
 
 class ApiClient:
-    """One server, with one token."""
+    """One server, with one token.
+
+    Attributes
+    ----------
+    job_id : str or None
+        The job that was submitted last, or that is waited for.
+    """
 
     def __init__(self, url: str, token: str, options: str = "") -> None:
         """``options`` lead another command to the same server."""
         self.url = url
+        self.job_id: str | None = None
         self._options = options
         self._http = httpx.Client(
             base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT
@@ -43,9 +50,21 @@ class ApiClient:
         given = {name: value for name, value in query.items() if value is not None}
         return _answer(self._http.get(path, params=given))
 
+    def has(self, path: str) -> bool:
+        """Whether there is something at a path."""
+        response = self._http.get(path)
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return False
+        _answer(response)
+        return True
+
     def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Send a JSON body, or none."""
-        return _answer(self._http.post(path, json=body))
+        return self._noted(_answer(self._http.post(path, json=body)))
+
+    def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Change something by a JSON body."""
+        return _answer(self._http.patch(path, json=body))
 
     def upload(
         self, path: str, file: Path, name: str, fields: dict[str, str], told: Told
@@ -55,7 +74,8 @@ class ApiClient:
         with file.open("rb") as stream:
             watched = _Watched(stream, size, told)
             files = {"file": (name, watched, "application/octet-stream")}
-            return _answer(self._http.post(path, data=fields, files=files))  # type: ignore[arg-type]
+            answer = self._http.post(path, data=fields, files=files)  # type: ignore[arg-type]
+        return self._noted(_answer(answer))
 
     def delete(self, path: str) -> dict[str, Any]:
         """Remove."""
@@ -93,9 +113,10 @@ class ApiClient:
         ------
         JobFailed
             With the job and its message.
-        LeftWaiting, Unreachable
-            It isn't waited for any more (Ctrl-C), or the server is gone; says how to go on.
+        Unreachable
+            The server is gone; says how to go on.
         """
+        self.job_id = job_id
         try:
             while True:
                 job = self.get(f"/api/jobs/{job_id}")
@@ -105,17 +126,25 @@ class ApiClient:
                 if job["status"] == "failed":
                     raise JobFailed(job)
                 time.sleep(POLL_INTERVAL_S)
-        except KeyboardInterrupt:
-            raise LeftWaiting(
-                "The job isn't ended by this.\n"
-                f"Follow it: jobsvc watch {job_id}{self._options}\n"
-                f"End it: jobsvc cancel {job_id}{self._options}"
-            ) from None
         except httpx.RequestError as error:
             raise Unreachable(
                 f"The server can't be reached any more: {error}. The job isn't lost.\n"
                 f"Follow it once the server is back: jobsvc watch {job_id}{self._options}"
             ) from None
+
+    def left_waiting(self) -> LeftWaiting:
+        """What to raise when somebody stops waiting for the job; says how to go on."""
+        return LeftWaiting(
+            f"Stopped waiting for job {self.job_id}. The job isn't cancelled by this.\n"
+            f"Follow it: jobsvc watch {self.job_id}{self._options}\n"
+            f"Cancel it: jobsvc cancel {self.job_id}{self._options}"
+        )
+
+    def _noted(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """An answer, whose job is remembered if it accepts one."""
+        if isinstance(answer.get("job_id"), str):
+            self.job_id = answer["job_id"]
+        return answer
 
     def dataset_id(self, name_or_id: str) -> int:
         """The dataset that a name or an id stands for.

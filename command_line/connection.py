@@ -90,7 +90,14 @@ def _running_server(target: Target) -> ApiClient | None:
 
 @contextmanager
 def _closing(client: ApiClient) -> Iterator[ApiClient]:
+    """Close the client afterwards. After a submission, Ctrl-C says at once how to go on."""
     try:
         yield client
+    except KeyboardInterrupt:
+        if client.job_id is None:
+            raise
+        left = client.left_waiting()
+        left.show()  # now: to stop a server of the command's own takes a while
+        raise SystemExit(left.exit_code) from None
     finally:
         client.close()

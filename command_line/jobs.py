@@ -11,6 +11,9 @@ from command_line.options import AS_JSON, some_digits, with_target
 from command_line.output import moment, print_json, print_table, say
 from storage.jobs import RUN_TYPES, STATUSES
 
+ID_DIGITS = 8
+"""How many digits of a job's id a list shows; every command takes so many."""
+
 
 @click.command()
 @click.argument("job_id", type=some_digits, required=False)
@@ -33,7 +36,7 @@ def jobs(
 
     \b
     jobsvc jobs --status failed
-    jobsvc jobs 917f045a-ec63-47a1-b192-35149508f452
+    jobsvc jobs 917f045a
     """
     with connected(target, "jobsvc jobs") as client:
         if job_id is not None:
@@ -53,7 +56,7 @@ def jobs(
         ("job", "type", "status", "dataset", "user", "created", "message"),
         [
             (
-                job["id"],
+                job["id"][:ID_DIGITS],
                 job["run_type"],
                 state(job),
                 job["dataset_name"],

@@ -6,7 +6,8 @@ import functools
 import os
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -15,6 +16,7 @@ from click.core import ParameterSource
 
 from command_line.composition import Composition
 from command_line.connection import Target
+from command_line.failures import CommandFailed, Unreachable
 from command_line.output_file import SUFFIXES
 from job_runner.settings_sources import load_settings
 
@@ -79,6 +81,42 @@ def _typed_options() -> str:
     )
 
 
+OPTION_OF_FIELD = {
+    "compare_to.table_key": "compare_table",
+    "compare_to": "compare",
+    "table_key": "table",
+    "source_ref": "ref",
+    "output_name": "name",
+}
+"""The parameters of commands that are fields with other names in the API."""
+_FIELD = re.compile(rf"\b({'|'.join(map(re.escape, OPTION_OF_FIELD))})\b")
+
+
+@contextmanager
+def fields_as_options(has_body: bool) -> Iterator[None]:
+    """Have a refusal name the options of this command rather than the API's fields.
+
+    Parameters
+    ----------
+    has_body : bool
+        Whether the user wrote the API's fields themselves.
+    """
+    try:
+        yield
+    except CommandFailed as refused:
+        if has_body:
+            raise
+        options = {option.name for option in click.get_current_context().command.params}
+        kind = Unreachable if isinstance(refused, Unreachable) else CommandFailed
+        text = _FIELD.sub(lambda field: _option_of(field[1], options), refused.message)
+        raise kind(text) from None
+
+
+def _option_of(field: str, options: Set[str | None]) -> str:
+    option = OPTION_OF_FIELD[field]
+    return f"--{option.replace('_', '-')}" if option in options else field
+
+
 def with_target(command: Command) -> Command:
     """Give a command the options that say where to work, as one ``target``."""
 
@@ -98,6 +136,7 @@ def with_target(command: Command) -> Command:
         settings = load_settings({"data_dir": data_dir})
         token = os.environ.get("JOBSVC_TOKEN")
         target = Target(composition, settings, server, token, _typed_options())
-        return command(target=target, **given)
+        with fields_as_options(given.get("body") is not None):
+            return command(target=target, **given)
 
     return cast(Command, wrapped)

@@ -79,8 +79,8 @@ def _line(column: dict[str, Any]) -> tuple[Any, ...]:
     return (
         column["name"],
         column["type"][:WIDEST],
-        _figure(column["nulls"]),
-        _figure(column.get("distinct")),
+        _figure(column["nulls"], grouped=True),
+        _figure(column.get("distinct"), grouped=True),
         _figure(column.get("minimum")),
         _figure(column.get("maximum")),
         _figure(number.get("mean")),
@@ -88,15 +88,18 @@ def _line(column: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def _figure(figure: dict[str, Any] | None) -> str:
-    """A figure's value; one that isn't exact with a sign before it."""
+def _figure(figure: dict[str, Any] | None, *, grouped: bool = False) -> str:
+    """A figure's value; one that isn't exact with a sign before it.
+
+    Counts are grouped by thousands. Values of the table are not: they may be years or ids.
+    """
     if figure is None or figure["value"] is None:
         return ""
     value = figure["value"]
     if isinstance(value, bool):
         text = str(value).lower()
     elif isinstance(value, int):
-        text = f"{value:,}"
+        text = f"{value:,}" if grouped else str(value)
     else:
         text = f"{value:.6g}" if isinstance(value, float) else str(value)[:WIDEST]
     return text if figure["accuracy"]["kind"] == "exact" else f"~{text}"

@@ -144,7 +144,8 @@ def _tell_groups(one: dict[str, Any], figures: tuple[str, ...]) -> None:
         columns = list(groups[0]["key"])
         rows = [
             (
-                *("NULL" if value is None else value for value in group["key"].values()),
+                # Values of the table, such as years, are no counts: their digits aren't grouped.
+                *("NULL" if value is None else str(value) for value in group["key"].values()),
                 *(group[figure] for figure in figures),
             )
             for group in groups[:GROUPS_SHOWN]

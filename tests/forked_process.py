@@ -74,9 +74,11 @@ class Done:
     output: str
 
 
-def jobsvc(*arguments: str, timeout_s: float = 60) -> Done:
+def jobsvc(
+    *arguments: str, timeout_s: float = 60, variables: Mapping[str, str] | None = None
+) -> Done:
     """Run a command of jobsvc to its end; none may end in a traceback."""
-    process = ForkedProcess(run_jobsvc, arguments)
+    process = ForkedProcess(run_jobsvc, arguments, variables=variables)
     output = process.written()
     assert "Traceback" not in output, output
     return Done(process.wait(timeout_s), output)

@@ -10,6 +10,7 @@ import pytest
 
 from storage.recognition import DATABASE
 from tests.command_line.conftest import Run
+from tests.forked_process import jobsvc
 from tests.storage.test_recognition import contents
 
 NOT_CREATING = [
@@ -40,8 +41,9 @@ def test_an_empty_setting_is_refused(
     monkeypatch.chdir(foreign)
     for empty in ("", " "):
         monkeypatch.setenv("JOBSVC_DATA_DIR", empty)
-        for arguments in (("jobs",), ("serve", "--port", "0")):
-            assert "JOBSVC_DATA_DIR is empty" in run(*arguments, code=2).stderr
+        assert "JOBSVC_DATA_DIR is empty" in run("jobs", code=2).stderr
+        served = jobsvc("serve", "--port", "0", variables={"JOBSVC_DATA_DIR": empty})
+        assert (served.returncode, "JOBSVC_DATA_DIR is empty" in served.output) == (2, True)
     assert "empty" in run("jobs", "--data-dir", "", code=2).stderr
     assert contents(foreign) == before
 
@@ -51,8 +53,9 @@ def test_a_directory_of_others_is_left_as_it_is(
 ) -> None:
     before = contents(foreign)
     monkeypatch.chdir(foreign)
-    serve, send = ("serve", "--port", "0"), ("import", str(table), "--dataset", "x")
-    for arguments in (serve, send, ("jobs",)):
+    served = jobsvc("serve", "--port", "0", "--data-dir", str(foreign))
+    assert (served.returncode, "no database of jobsvc" in served.output) == (3, True)
+    for arguments in (("import", str(table), "--dataset", "x"), ("jobs",)):
         refused = run(*arguments, "--data-dir", ".", code=3)
         assert "no database of jobsvc" in refused.stderr
     assert contents(foreign) == before

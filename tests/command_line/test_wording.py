@@ -1,0 +1,138 @@
+"""What commands print: options by their names, values as they are, short ids, and how to go on."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from command_line.api_client import ApiClient
+from command_line.connection import _closing
+from tests.command_line.conftest import Run
+from tests.forked_process import jobsvc
+from tests.live_server import PASSWORD, LiveServer, write_csv
+
+PAGE = (Path(__file__).parents[2] / "docs" / "CLI.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def two_tables(run: Run, tmp_path: Path) -> None:
+    """A dataset with the tables "sample" and "residual" on its ref smpl-q1."""
+    run("import", str(write_csv(tmp_path / "t.csv", 50)), "--dataset", "Sales")
+    run("sample", "Sales", "--size", "5", "--name", "q1", "--residual")
+
+
+def test_years_and_ids_have_no_thousands_separators(run: Run, tmp_path: Path) -> None:
+    rows = "".join(f"{year},{10**6 + year}\n" for year in range(1952, 1952 + 1200))
+    (tmp_path / "years.csv").write_text(f"year,id\n{rows}")
+    run("import", str(tmp_path / "years.csv"), "--dataset", "Years")
+    shown = run("profile", "Years").stdout
+    assert re.search(r"^year .* 1,200 +1952 +3151 ", shown, re.MULTILINE)
+    assert re.search(r"^id .* 1,200 +1001952 +1003151 ", shown, re.MULTILINE)
+    strata = run("plan", "Years", "--method", "stratified", "--strata", "year", "--size", "1200")
+    assert "\n1952 " in strata.stdout
+    assert "1,952" not in strata.stdout
+    assert "1952" in run("sql", "Years", "SELECT min(year) FROM data").stdout
+
+
+def test_a_list_shows_the_digits_that_a_command_takes(run: Run, two_tables: None) -> None:
+    shown = run("jobs").stdout.splitlines()[1].split()[0]
+    assert re.fullmatch("[0-9a-f]{8}", shown)
+    assert f"{shown}-" in run("jobs", shown).stdout
+
+
+@pytest.mark.parametrize("command", ["sample", "plan", "profile", "explore"])
+def test_a_message_names_the_option_for_a_table(run: Run, two_tables: None, command: str) -> None:
+    size = ("--size", "1") if command in ("sample", "plan") else ()
+    refused = run(command, "Sales", "--ref", "smpl-q1", *size, code=1)
+    assert "Name a table with --table." in refused.stderr
+    assert "table_key" not in refused.stderr
+
+
+def test_a_message_names_the_option_for_a_name(run: Run, two_tables: None) -> None:
+    refused = run("sample", "Sales", "--size", "1", "--name", "q1", code=1)
+    assert "Choose another --name." in refused.stderr
+
+
+def test_a_body_of_the_users_keeps_the_fields_names(
+    run: Run, two_tables: None, tmp_path: Path
+) -> None:
+    body = {"source_ref": "smpl-q1", "method": "random", "parameters": {"sample_size": 1}}
+    (tmp_path / "body.json").write_text(json.dumps(body))
+    refused = run("sample", "Sales", "--body", str(tmp_path / "body.json"), code=1)
+    assert "table_key" in refused.stderr
+
+
+def test_a_users_name_is_checked_before_a_password_is_asked(run: Run, created: Path) -> None:
+    refused = run("user", "add", "x", given=f"{PASSWORD}\n{PASSWORD}\n", code=1)
+    assert "Password" not in refused.output
+    assert "must match" in refused.stderr
+    run("user", "add", "bg54677", given=f"{PASSWORD}\n{PASSWORD}\n")
+    taken = run("user", "add", "BG54677", given=f"{PASSWORD}\n{PASSWORD}\n", code=1)
+    assert "Password" not in taken.output
+
+
+@pytest.mark.parametrize("given", ["", "short\nshort\n"])
+def test_a_user_without_a_password_gets_a_link(run: Run, created: Path, given: str) -> None:
+    refused = run("user", "add", "bg54677", given=given, code=1)
+    assert "bg54677 was added without a password" in refused.stderr
+    assert "jobsvc user link bg54677" in refused.stderr
+    assert "/sign-in?code=" in run("user", "link", "bg54677").stdout
+
+
+def test_an_import_makes_a_new_ref_as_its_help_shows(run: Run, tmp_path: Path) -> None:
+    example = "--dataset sales --ref quarter3"
+    assert example in run("import", "--help").stdout
+    first = write_csv(tmp_path / "sales.csv", 20)
+    new = run("import", str(first), *example.split(), code=1)
+    assert "import its first file without --ref" in new.stderr
+    run("import", str(first), "--dataset", "sales")
+    moved = run("import", str(write_csv(tmp_path / "q3.csv", 30)), *example.split())
+    assert "ref quarter3" in moved.stdout
+    assert "30" in run("sql", "sales", "SELECT count(*) FROM data", "--ref", "quarter3").stdout
+    assert "20" in run("sql", "sales", "SELECT count(*) FROM data").stdout
+    (tmp_path / "broken.csv").write_text("a,b\n1,2\n3,4,5\n")
+    failed = run(
+        "import", str(tmp_path / "broken.csv"), "--dataset", "sales", "--ref", "q4", code=1
+    )
+    assert 'The new ref "q4" was removed again.' in failed.stderr
+    assert "There are: main, quarter3." in run("profile", "sales", "--ref", "q4", code=1).stderr
+
+
+def test_ctrl_c_after_a_submission_names_the_job(
+    server: LiveServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset_id = server.new_table(20)
+    client = ApiClient(server.url, server.token, " --data-dir /srv/x")
+
+    def submit_and_leave() -> None:
+        body = {"method": "random", "parameters": {"sample_size": 3}}
+        with _closing(client):
+            client.post(f"/api/sampling/datasets/{dataset_id}/jobs", body)
+            raise KeyboardInterrupt  # before the command has begun to wait
+
+    with pytest.raises(SystemExit) as left:
+        submit_and_leave()
+    asked = {"run_type": "sampling", "limit": 1}
+    (job,) = server.admin.get("/api/jobs", params=asked).json()["jobs"]
+    assert left.value.code == 130
+    told = capsys.readouterr().err
+    assert f"jobsvc watch {job['id']} --data-dir /srv/x\n" in told
+    assert f"jobsvc cancel {job['id']} --data-dir /srv/x\n" in told
+
+
+def test_the_page_says_each_exit_code(run: Run, created: Path) -> None:
+    """130 is tested where a job is waited for."""
+    described = set(re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE))
+    assert described == {"0", "1", "2", "3", "130"}
+    run("jobs", code=0)
+    run("sample", "none", "--size", "1", code=1)
+    run("check", "--data-dir", str(created / "none"), code=1)
+    run("jobs", "--limit", "0", code=2)
+    assert jobsvc("serve", "--workers", "0").returncode == 2
+    run("nonsense", code=2)
+    run("jobs", "--data-dir", str(created / "none"), code=3)
+    elsewhere = ("--host", "192.0.2.1", "--port", "0", "--data-dir", str(created))
+    assert jobsvc("serve", *elsewhere).returncode == 3
