@@ -1,7 +1,7 @@
-"""Draws that users keep to start others from.
+"""Draw templates: stored bodies of sampling jobs, to start new draws from.
 
-Invariant: a template is its user's alone. It is a body of a sampling job, checked for shape when it
-is kept; whether it fits a table shows when it is used.
+A template is visible only to its user. Its schema is checked when it is stored; whether it fits a
+table is checked when it is used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from storage.rows import all_rows, first, number
 
 @dataclass(frozen=True)
 class DrawTemplate:
-    """A kept draw."""
+    """A stored draw template."""
 
     id: int
     name: str
@@ -30,7 +30,7 @@ class DrawTemplate:
 def put_template(
     tx: Transaction, user_id: int, name: str, body: dict[str, Any], clock: Clock
 ) -> DrawTemplate:
-    """Keep a draw, in place of the user's earlier one of that name."""
+    """Store a template; it replaces the user's template of that name."""
     row = first(
         tx,
         "put_draw_template",
@@ -46,18 +46,18 @@ def put_template(
 def list_templates(
     tx: Transaction, user_id: int, offset: int, limit: int
 ) -> tuple[list[DrawTemplate], int]:
-    """A page of a user's kept draws by name, and how many there are."""
+    """Return a page of a user's templates by name, and their number."""
     rows = all_rows(tx, "list_draw_templates", user_id=user_id, offset=offset, limit=limit)
     return [_template(row) for row in rows], number(tx, "count_draw_templates", user_id=user_id)
 
 
 def delete_template(tx: Transaction, user_id: int, template_id: int) -> None:
-    """Forget one of a user's own.
+    """Delete one of a user's templates.
 
     Raises
     ------
     NotFound
-        They have none of that id.
+        The user has no template with this id.
     """
     if first(tx, "delete_draw_template", id=template_id, user_id=user_id) is None:
         raise NotFound(f"You have no template {template_id}.")

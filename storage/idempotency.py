@@ -1,8 +1,6 @@
-"""Idempotency keys: the same request twice makes one job.
+"""Idempotency keys: a repeated request returns the first request's job.
 
-Invariant: a key is kept in the transaction that accepts its job, so of two equal requests that
-arrive at once the second finds the first one's job, and a crash leaves both or none. Keys are a
-user's own and are kept for a day.
+A key is stored in its job's transaction. Keys belong to a user and expire after a day.
 """
 
 from __future__ import annotations
@@ -19,36 +17,36 @@ KEY_LIFETIME = timedelta(days=1)
 
 
 class KeyReused(Conflict):
-    """The key stood for another request."""
+    """The key was used for a different request."""
 
     code = "idempotency_key_reused"
 
 
 @dataclass(frozen=True)
 class IdempotencyKey:
-    """A client's key, and the SHA-256 of the request that it came with."""
+    """A client's key and the SHA-256 of its request."""
 
     key: str
     request_hash: str
 
 
 def find_job_of_key(
-    tx: Transaction, user_id: int, given: IdempotencyKey | None, clock: Clock
+    tx: Transaction, user_id: int, key: IdempotencyKey | None, clock: Clock
 ) -> str | None:
-    """The id of the job that the key stands for; None when it is new.
+    """Return the id of the key's job; None for a new key.
 
     Raises
     ------
     KeyReused
-        It came with another request before.
+        The key was used for a different request.
     """
-    if given is None:
+    if key is None:
         return None
     since = timestamp(clock() - KEY_LIFETIME)
-    row = first(tx, "idempotency_key", user_id=user_id, key=given.key, since=since)
+    row = first(tx, "idempotency_key", user_id=user_id, key=key.key, since=since)
     if row is None:
         return None
-    if row["request_hash"] != given.request_hash:
+    if row["request_hash"] != key.request_hash:
         raise KeyReused(
             "This Idempotency-Key was used for another request. Use a new key for a new request."
         )
@@ -56,10 +54,10 @@ def find_job_of_key(
 
 
 def store_key(
-    tx: Transaction, user_id: int, given: IdempotencyKey | None, job_id: str, clock: Clock
+    tx: Transaction, user_id: int, key: IdempotencyKey | None, job_id: str, clock: Clock
 ) -> None:
-    """Keep a key with the job that was accepted for it, and drop those that have ended."""
-    if given is None:
+    """Store a key with its job, and delete expired keys."""
+    if key is None:
         return
     now = clock()
     run(tx, "delete_expired_keys", since=timestamp(now - KEY_LIFETIME))
@@ -67,8 +65,8 @@ def store_key(
         tx,
         "put_idempotency_key",
         user_id=user_id,
-        key=given.key,
-        request_hash=given.request_hash,
+        key=key.key,
+        request_hash=key.request_hash,
         job_id=job_id,
         created_at=timestamp(now),
     )

@@ -1,9 +1,7 @@
-"""What has become of a job, told to whoever counts or watches.
+"""Notifications of job status changes, for metrics and watchers.
 
-Owns: the one shape of such news. Invariant: a change is told once, after the transaction that made
-it was committed, and one that was rolled back is never told. ``storage.new_jobs``, ``storage.jobs``
-and ``storage.job_queue`` note the changes beside the statements that make them;
-``storage.database`` tells them.
+``storage.database`` sends each change once, after its transaction is committed; changes of a
+transaction that is rolled back are never sent.
 """
 
 from __future__ import annotations
@@ -18,15 +16,15 @@ from storage.clock import seconds_between
 
 @dataclass(frozen=True)
 class JobChange:
-    """One step in a job's life.
+    """One status change of a job.
 
     Parameters
     ----------
     seconds : float or None
-        ``started``: how long the job had waited, if this is its first start. ``completed`` and
-        ``failed``: how long its last attempt ran, if it had started.
+        ``started``: waiting time before the first attempt, else None. ``completed`` and ``failed``:
+        duration of the last attempt, if any.
     error_code : str or None
-        Why it ``failed``.
+        Error code of a ``failed`` job.
     """
 
     job_id: str
@@ -38,7 +36,7 @@ class JobChange:
 
 
 def ending_change(row: sqlite3.Row) -> JobChange:
-    """The change that a row of a statement that ends jobs tells of."""
+    """Return the change of a row that a statement which ends jobs returns."""
     seconds = None
     if row["started_at"] is not None:
         seconds = seconds_between(row["started_at"], row["completed_at"])
@@ -56,4 +54,4 @@ ChangeListener = Callable[[JobChange], None]
 
 
 def ignore_change(change: JobChange) -> None:
-    """For a database that nobody watches."""
+    """Ignore a change: the listener of a database without watchers."""

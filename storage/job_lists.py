@@ -1,8 +1,7 @@
-"""Lists of jobs: filters that combine, an exact total, a page.
+"""Filtered lists of jobs, with an exact total and pages.
 
-Invariant: a list never tells of a job in a dataset that the viewer may not see. A list costs about
-the same among ten thousand jobs as among ten million: jobs that have ended are counted and found by
-``storage.histories``, those that wait or run are few and looked through.
+A list has only jobs of datasets that the viewer can see. Its cost hardly grows with the number of
+jobs: ``storage.histories`` counts ended jobs; the few open jobs are scanned.
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from storage.database import Transaction
-from storage.histories import Asked, EndedJobs
-from storage.job_pages import Way, page
-from storage.job_times import Span, spans_between
+from storage.histories import EndedJobs, JobSelection
+from storage.job_pages import OrderedRange, read_page
+from storage.job_times import SeqRange, seq_ranges_between
 from storage.jobs import Job, jobs_by_seq
 from storage.queries import statement
 from storage.rows import all_rows
@@ -26,7 +25,7 @@ ORDERS: tuple[Order, ...] = ("newest", "oldest")
 
 @dataclass(frozen=True)
 class JobFilters:
-    """What a list is narrowed to; None doesn't narrow, several narrow together."""
+    """Filters of a job list, joined by AND; None doesn't filter."""
 
     user_id: int | None = None
     user_soeid: str | None = None
@@ -64,50 +63,50 @@ def list_jobs(
     offset: int,
     limit: int,
 ) -> tuple[list[Job], int]:
-    """A page of the jobs that pass every filter, and how many do."""
-    listed = _listed(tx, viewer, filters)
-    total = listed.total()
-    low, high = (listed.spans[0][0], listed.spans[-1][1]) if listed.spans else (0, 0)
-    seqs = page(Way(listed, low, high, order == "newest"), total, offset, limit)
+    """Return a page of the jobs that match every filter, and their total."""
+    matching = _matching_jobs(tx, viewer, filters)
+    total = matching.total()
+    low, high = (matching.ranges[0][0], matching.ranges[-1][1]) if matching.ranges else (0, 0)
+    seqs = read_page(OrderedRange(matching, low, high, order == "newest"), total, offset, limit)
     return jobs_by_seq(tx, seqs), total
 
 
 @dataclass(frozen=True)
-class _ListedJobs:
-    """The jobs that pass the filters: those that have ended, and the seqs of the others."""
+class _MatchingJobs:
+    """The jobs that match the filters: the ended jobs, and the seqs of open jobs."""
 
     ended: EndedJobs
     open_seqs: list[int]
-    spans: list[Span]
-    any_time: bool
+    ranges: list[SeqRange]
+    has_all_times: bool
 
     def total(self) -> int:
-        if self.any_time:
+        if self.has_all_times:
             return self.ended.total() + len(self.open_seqs)
-        return sum(self.ended.count(*span) for span in self.spans) + len(self.open_seqs)
+        return sum(self.ended.count(*seq_range) for seq_range in self.ranges) + len(self.open_seqs)
 
     def count(self, low: int, high: int) -> int:
-        ended = sum(self.ended.count(*span) for span in self._within(low, high))
+        ended = sum(self.ended.count(*seq_range) for seq_range in self._within(low, high))
         return ended + len(self._open(low, high))
 
-    def seqs(self, low: int, high: int, most: int) -> list[int]:
-        found = self._open(low, high)
-        for span in self._within(low, high):
-            found += self.ended.seqs(*span, most)
-        return found[:most]
+    def seqs(self, low: int, high: int, limit: int) -> list[int]:
+        seqs = self._open(low, high)
+        for seq_range in self._within(low, high):
+            seqs += self.ended.seqs(*seq_range, limit)
+        return seqs[:limit]
 
     def _open(self, low: int, high: int) -> list[int]:
         return self.open_seqs[
             bisect_right(self.open_seqs, low) : bisect_right(self.open_seqs, high)
         ]
 
-    def _within(self, low: int, high: int) -> list[Span]:
-        clipped = [(max(low, first), min(high, last)) for first, last in self.spans]
+    def _within(self, low: int, high: int) -> list[SeqRange]:
+        clipped = [(max(low, first), min(high, last)) for first, last in self.ranges]
         return [(first, last) for first, last in clipped if first < last]
 
 
-def _listed(tx: Transaction, viewer: User, filters: JobFilters) -> _ListedJobs:
-    asked = Asked(
+def _matching_jobs(tx: Transaction, viewer: User, filters: JobFilters) -> _MatchingJobs:
+    selection = JobSelection(
         datasets=_datasets(viewer, filters),
         dataset_id=filters.dataset_id,
         viewer_id=viewer.id,
@@ -116,16 +115,16 @@ def _listed(tx: Transaction, viewer: User, filters: JobFilters) -> _ListedJobs:
         statuses=filters.statuses,
         source_ref=filters.source_ref,
     )
-    return _ListedJobs(
-        ended=EndedJobs(tx, asked),
-        open_seqs=_open_seqs(tx, viewer, filters, asked),
-        spans=spans_between(tx, filters.created_after, filters.created_before),
-        any_time=filters.created_after is None and filters.created_before is None,
+    return _MatchingJobs(
+        ended=EndedJobs(tx, selection),
+        open_seqs=_open_seqs(tx, viewer, filters, selection),
+        ranges=seq_ranges_between(tx, filters.created_after, filters.created_before),
+        has_all_times=filters.created_after is None and filters.created_before is None,
     )
 
 
 def _user_ids(tx: Transaction, filters: JobFilters) -> list[int] | None:
-    """Several for a soeid that one user had after the other; None when any user will do."""
+    """Return the user ids of the filters, several for a reused SOEID; None for all users."""
     if filters.user_soeid is None:
         return None if filters.user_id is None else [filters.user_id]
     rows = all_rows(tx, "user_ids_of_soeid", soeid=filters.user_soeid)
@@ -133,7 +132,7 @@ def _user_ids(tx: Transaction, filters: JobFilters) -> list[int] | None:
 
 
 def _datasets(viewer: User, filters: JobFilters) -> str | None:
-    """Which datasets' histories the list is about; None for all that haven't been removed."""
+    """Return the condition on the histories' datasets; None for all that aren't removed."""
     visible = _visible(viewer, "history.dataset_id")
     if filters.dataset_id is not None:
         return f"history.dataset_id = :dataset_id AND {visible}"
@@ -144,17 +143,19 @@ def _visible(viewer: User, dataset_id: str) -> str:
     return (_PRESENT if viewer.role_name == "admin" else _PERMITTED).format(id=dataset_id)
 
 
-def _open_seqs(tx: Transaction, viewer: User, filters: JobFilters, asked: Asked) -> list[int]:
-    """Jobs that wait or run and pass the filters, in ascending order."""
-    given = {name for name, value in vars(filters).items() if value is not None}
-    if asked.user_ids is not None:
-        given.add("user_ids")
+def _open_seqs(
+    tx: Transaction, viewer: User, filters: JobFilters, selection: JobSelection
+) -> list[int]:
+    """Return the seqs of open jobs that match the filters, in ascending order."""
+    names = {name for name, value in vars(filters).items() if value is not None}
+    if selection.user_ids is not None:
+        names.add("user_ids")
     conditions = [_visible(viewer, "jobs.dataset_id")]
-    conditions += [text for name, text in _CONDITIONS.items() if name in given]
-    sql = statement("open_job_seqs").format(chosen=" AND ".join(conditions))
+    conditions += [text for name, text in _CONDITIONS.items() if name in names]
+    sql = statement("open_job_seqs").format(condition=" AND ".join(conditions))
     times = {
         "created_after": filters.created_after,
         "created_before": filters.created_before,
     }
-    rows = tx.execute(sql, {**asked.params, **times})
+    rows = tx.execute(sql, {**selection.params, **times})
     return [row["seq"] for row in rows]

@@ -1,7 +1,4 @@
-"""What a job did, step by step.
-
-The entries are written by triggers in ``schema.sql``; this module only reads them.
-"""
+"""A job's log. Triggers in ``schema.sql`` write the entries; this module only reads them."""
 
 from __future__ import annotations
 
@@ -13,15 +10,14 @@ from storage.rows import all_rows, number
 
 @dataclass(frozen=True)
 class LogEntry:
-    """One step, and when it was."""
+    """A log entry and its time."""
 
     at: str
     message: str
 
 
 def list_log(tx: Transaction, job_id: str, offset: int, limit: int) -> tuple[list[LogEntry], int]:
-    """A page of a job's steps, oldest first, and how many there are."""
+    """Return a page of a job's log, oldest entry first, and the number of entries."""
     rows = all_rows(tx, "list_job_log", job_id=job_id, offset=offset, limit=limit)
-    return [LogEntry(row["at"], row["message"]) for row in rows], number(
-        tx, "count_job_log", job_id=job_id
-    )
+    entries = [LogEntry(row["at"], row["message"]) for row in rows]
+    return entries, number(tx, "count_job_log", job_id=job_id)

@@ -1,8 +1,7 @@
-"""A page of a long list, found by counting rather than by walking to it.
+"""Read a page of a long list by counting ranges instead of scanning up to the offset.
 
-Invariant: a page is exact, and its cost doesn't grow with the list nor, but for a few counts, with
-the offset. Knows nothing of what is listed: only how many there are between two places, and which.
-Used by ``storage.job_lists``.
+A page is exact. Its cost depends neither on the length of the list nor, except for a few counts, on
+the offset.
 """
 
 from __future__ import annotations
@@ -10,41 +9,41 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-WALKED = 1_000
-"""So many may be read and dropped on the way to a page; a longer way is found by counting."""
+MAX_SCANNED = 1_000
+"""At most this many items are read and dropped before a page; a larger offset uses counts."""
 
 
-class Listed(Protocol):
-    """What is listed, by places in ascending order."""
+class SeqSource(Protocol):
+    """A list of items, each at an ascending seq."""
 
     def count(self, low: int, high: int) -> int:
-        """How many there are above ``low``, up to ``high``."""
+        """Return the number of items with a seq above ``low``, up to ``high``."""
 
-    def seqs(self, low: int, high: int, most: int) -> list[int]:
-        """Those above ``low``, up to ``high``, in no order; any ``most`` of them."""
+    def seqs(self, low: int, high: int, limit: int) -> list[int]:
+        """Return up to ``limit`` seqs above ``low``, up to ``high``, in any order."""
 
 
 @dataclass(frozen=True)
-class Way:
-    """The way through a list, from its first place on: upwards, or downwards for newest first."""
+class OrderedRange:
+    """A range of a list, ascending or, for newest first, descending."""
 
-    listed: Listed
+    source: SeqSource
     low: int
     high: int
     newest_first: bool
 
     @property
     def length(self) -> int:
-        """How many places there are, with or without something listed."""
+        """The number of seqs in the range, with or without items."""
         return self.high - self.low
 
     def count(self, start: int, end: int) -> int:
-        """How many are listed after ``start`` steps, up to ``end`` steps."""
-        return self.listed.count(*self._between(start, end))
+        """Return the number of items after ``start`` seqs, up to ``end`` seqs."""
+        return self.source.count(*self._between(start, end))
 
-    def seqs(self, start: int, end: int, most: int) -> list[int]:
-        """Those, in no order; any ``most`` of them."""
-        return self.listed.seqs(*self._between(start, end), most)
+    def seqs(self, start: int, end: int, limit: int) -> list[int]:
+        """Return up to ``limit`` of these items' seqs, in any order."""
+        return self.source.seqs(*self._between(start, end), limit)
 
     def _between(self, start: int, end: int) -> tuple[int, int]:
         if self.newest_first:
@@ -52,51 +51,51 @@ class Way:
         return self.low + start, self.low + end
 
 
-def page(way: Way, total: int, offset: int, limit: int) -> list[int]:
-    """The page after ``offset``, in order; ``total`` is how many are listed along the whole way."""
-    start, passed = _skip(way, total, offset) if offset > WALKED else (0, 0)
-    wanted = min(offset + limit, total) - passed
-    if wanted <= offset - passed:
+def read_page(ordered: OrderedRange, total: int, offset: int, limit: int) -> list[int]:
+    """Return the seqs of the page at ``offset``, in order; ``total`` counts the range's items."""
+    start, skipped = _skip(ordered, total, offset) if offset > MAX_SCANNED else (0, 0)
+    needed = min(offset + limit, total) - skipped
+    if needed <= offset - skipped:
         return []
-    found = _first(way, start, wanted, total - passed)
-    found.sort(reverse=way.newest_first)
-    return found[offset - passed : wanted]
+    seqs = _first(ordered, start, needed, total - skipped)
+    seqs.sort(reverse=ordered.newest_first)
+    return seqs[offset - skipped : needed]
 
 
-def _skip(way: Way, total: int, offset: int) -> tuple[int, int]:
-    """How many steps pass nearly ``offset``, at most; and how many they pass exactly."""
-    start, passed = 0, 0
-    end, passed_at_end = way.length, total
-    if passed_at_end <= offset:
-        return end, passed_at_end
+def _skip(ordered: OrderedRange, total: int, offset: int) -> tuple[int, int]:
+    """Return a start with nearly, but at most, ``offset`` items before it, and their number."""
+    start, skipped = 0, 0
+    end, count_to_end = ordered.length, total
+    if count_to_end <= offset:
+        return end, count_to_end
     halve = False
-    while offset - passed > WALKED and end - start > 1:
-        # Jobs come at an even pace or in bursts: guess by the pace, and halve every other time.
-        share = 0.5 if halve else (offset - passed - WALKED / 2) / (passed_at_end - passed)
+    while offset - skipped > MAX_SCANNED and end - start > 1:
+        # Alternate interpolation, for items at an even pace, with bisection, for bursts.
+        share = 0.5 if halve else (offset - skipped - MAX_SCANNED / 2) / (count_to_end - skipped)
         guess = min(max(start + int((end - start) * share), start + 1), end - 1)
-        there = passed + way.count(start, guess)
-        if there <= offset:
-            start, passed = guess, there
+        count = skipped + ordered.count(start, guess)
+        if count <= offset:
+            start, skipped = guess, count
         else:
-            end, passed_at_end = guess, there
+            end, count_to_end = guess, count
         halve = not halve
-    return start, passed
+    return start, skipped
 
 
-def _first(way: Way, start: int, wanted: int, remaining: int) -> list[int]:
-    """The first ``wanted`` after ``start`` steps of ``remaining``, and some beyond, in no order."""
-    most = 4 * wanted + 100
-    if remaining < most // 2:
-        return way.seqs(start, way.length, most)
-    too_few, enough = start, way.length
-    guess = start + 2 * wanted * (enough - start) // remaining + 1
+def _first(ordered: OrderedRange, start: int, needed: int, remaining: int) -> list[int]:
+    """Return the first ``needed`` of the ``remaining`` items, and some more, in any order."""
+    limit = 4 * needed + 100
+    if remaining < limit // 2:
+        return ordered.seqs(start, ordered.length, limit)
+    too_low, high_enough = start, ordered.length
+    guess = start + 2 * needed * (high_enough - start) // remaining + 1
     while True:
-        found = way.seqs(start, min(guess, enough), most)
-        if len(found) == most:
-            enough = guess
-            guess = (too_few + enough) // 2
-        elif len(found) < wanted and guess < enough:
-            too_few = guess
-            guess = min(start + 4 * (guess - start), (too_few + enough + 1) // 2)
+        seqs = ordered.seqs(start, min(guess, high_enough), limit)
+        if len(seqs) == limit:
+            high_enough = guess
+            guess = (too_low + high_enough) // 2
+        elif len(seqs) < needed and guess < high_enough:
+            too_low = guess
+            guess = min(start + 4 * (guess - start), (too_low + high_enough + 1) // 2)
         else:
-            return found
+            return seqs

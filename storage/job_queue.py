@@ -1,7 +1,7 @@
-"""The queue: which job is next, and how a running one comes back into it.
+"""The job queue: claim the next job, and return running jobs to the queue.
 
-Invariant: each lane is served apart from the other; in a lane interactive work goes before batch
-work, users take turns, and a user's own jobs keep their order. Called by the runner and at start.
+The lanes are independent. In a lane interactive jobs precede batch jobs, users take turns, and a
+user's jobs start in the order of submission.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from storage.job_changes import JobChange, ending_change
 from storage.jobs import Job, Lane, get_job
 from storage.rows import all_rows, first, number, run
 
-MOST_CRASHES = 3
-"""A job that ran so many times when the process died may be what kills it."""
+MAX_CRASHES = 3
+"""A job fails after this many crashes of the process: the job may cause them."""
 
 RETRY_DELAYS_S = (1, 5, 25, 125)
-"""How long a job waits after its first, second … passing fault; after the last it fails."""
+"""Delays after a job's first, second … transient fault; after the last delay the job fails."""
 
 
 def has_waiting(tx: Transaction, lane: Lane) -> bool:
-    """Whether a job waits in a lane, be it for a delay to end: else there is nothing to claim."""
+    """Return whether a job waits in a lane, postponed ones included."""
     return bool(number(tx, "has_waiting", lane=lane))
 
 
 def others_wait(tx: Transaction, job: Job, clock: Clock) -> bool:
-    """Whether somebody else's job, whose delay is over, waits in the lane of a running one."""
+    """Return whether another user's job in the lane of ``job`` could start."""
     due = _due(clock())
     return bool(number(tx, "others_wait", lane=job.lane, user_id=job.user_id, **due))
 
 
 def claim_next_job(tx: Transaction, clock: Clock, lane: Lane = "short") -> Job | None:
-    """pending → running for the next job of a lane; None when none can start now."""
+    """pending → running for the next job of a lane; None if no job can start now."""
     now = clock()
     claimed = first(tx, "claim_job", lane=lane, **_due(now))
     if claimed is None:
@@ -50,18 +50,18 @@ def claim_next_job(tx: Transaction, clock: Clock, lane: Lane = "short") -> Job |
 
 
 def _due(now: datetime) -> dict[str, str]:
-    """Between which moments a delay has to end for its job not to be due."""
+    """Return the range of times in which a delay ends if its job isn't due yet."""
     latest = now + timedelta(seconds=max(RETRY_DELAYS_S))
     return {"now": timestamp(now), "latest": timestamp(latest)}
 
 
 def postpone_job(tx: Transaction, job: Job, why: str, clock: Clock) -> bool:
-    """running → pending after a fault that may pass; False when it was tried often enough.
+    """running → pending after a transient fault; False after the last retry.
 
     Raises
     ------
     StaleJob
-        The job has ended or runs again.
+        The job has ended, or another attempt runs.
     """
     if job.attempt > len(RETRY_DELAYS_S):
         return False
@@ -80,52 +80,52 @@ def postpone_job(tx: Transaction, job: Job, why: str, clock: Clock) -> bool:
 
 
 def next_due(tx: Transaction) -> datetime | None:
-    """When the next postponed job may start; None when none is postponed."""
+    """Return when the next postponed job can start; None if no job is postponed."""
     row = first(tx, "next_due")
     return None if row is None or row["due"] is None else datetime.fromisoformat(row["due"])
 
 
 def release_job(tx: Transaction, job: Job) -> bool:
-    """running → pending when the service stops in good order; the attempt doesn't count.
+    """running → pending when the service shuts down; the attempt doesn't count.
 
-    False when the attempt isn't the job's own any more.
+    False if ``job`` isn't the current attempt.
     """
     return first(tx, "release_job", id=job.id, attempt=job.attempt) is not None
 
 
 def move_to_long_lane(tx: Transaction, job: Job) -> bool:
-    """running → pending in the long lane, for good: it took longer than short jobs may.
+    """running → pending in the long lane, for a job that exceeds the time of short jobs.
 
-    False when the attempt isn't the job's own any more.
+    False if ``job`` isn't the current attempt.
     """
     return first(tx, "move_to_long_lane", id=job.id, attempt=job.attempt) is not None
 
 
 def recover_jobs(tx: Transaction, clock: Clock) -> tuple[int, int]:
-    """At start: what ran when the process died waits again, unless that was the third time.
+    """Requeue the jobs that ran when the process died; fail them after ``MAX_CRASHES``.
 
     Returns
     -------
     (int, int)
-        How many wait again, and how many were given up.
+        The numbers of requeued and of failed jobs.
     """
-    given_up = all_rows(tx, "give_up_jobs", most_crashes=MOST_CRASHES, now=timestamp(clock()))
-    # How long their last attempt ran isn't known: the process died at some moment of it.
-    tx.changes += [replace(ending_change(row), seconds=None) for row in given_up]
-    return len(all_rows(tx, "requeue_jobs")), len(given_up)
+    failed = all_rows(tx, "give_up_jobs", max_crashes=MAX_CRASHES, now=timestamp(clock()))
+    # The duration of the last attempt is unknown: the process died at some time during it.
+    tx.changes += [replace(ending_change(row), seconds=None) for row in failed]
+    return len(all_rows(tx, "requeue_jobs")), len(failed)
 
 
 def needed_uploads(
     tx: Transaction, uploads: Iterable[str], codes: Iterable[str], *, ended_after: str
 ) -> set[str]:
-    """Of some uploads, named for their jobs, those that a job needs or could be done again with.
+    """Return which uploads, named by job id, an open job or a possible retry needs.
 
     Parameters
     ----------
     codes : iterable of str
-        Ends of a job that are worth another try.
+        Error codes of failed jobs that are worth a retry.
     ended_after : str
-        Jobs that ended before are not kept a file for.
+        Jobs that ended before this time don't need their uploads.
     """
     rows = all_rows(
         tx,

@@ -1,9 +1,7 @@
-"""Times as places in the order of submission.
+"""Convert a range of creation times to ranges of job seqs.
 
-Invariant: the spans hold exactly the jobs that were made after the one time and before the other.
-Between two steps of the clock jobs are in order of time, so each time is found by halving, with no
-index of times; a clock that is set back costs one more span, not the exactness. Used by
-``storage.job_lists``.
+The result is exact. Between two steps of the clock the jobs are in time order, so binary search
+replaces an index of times; each clock step adds one range.
 """
 
 from __future__ import annotations
@@ -13,40 +11,40 @@ from itertools import pairwise
 from storage.database import Transaction
 from storage.rows import all_rows, number
 
-Span = tuple[int, int]
-"""Every seq above the first, up to the second."""
+SeqRange = tuple[int, int]
+"""The seqs above the first number, up to the second."""
 
 
-def spans_between(tx: Transaction, after: str | None, before: str | None) -> list[Span]:
-    """Where the jobs lie that were made after ``after`` and before ``before``; None for no bound.
+def seq_ranges_between(tx: Transaction, after: str | None, before: str | None) -> list[SeqRange]:
+    """Return the ranges of jobs created after ``after`` and before ``before``; None: no bound.
 
     Returns
     -------
     list of Span
-        In ascending order, none empty, none touching another.
+        Non-empty, not adjacent, in ascending order.
     """
     newest = number(tx, "newest_seq")
     if after is None and before is None:
         return [(0, newest)]
     steps = [row["seq"] for row in all_rows(tx, "clock_steps")]
-    spans: list[Span] = []
+    ranges: list[SeqRange] = []
     for low, high in pairwise([0, *(step - 1 for step in steps), newest]):
-        start = low if after is None else _made_before(tx, low, high, after, at_it=True)
-        end = high if before is None else _made_before(tx, low, high, before, at_it=False)
-        _append(spans, (start, end))
-    return spans
+        start = low if after is None else _last_before(tx, low, high, after, at_it=True)
+        end = high if before is None else _last_before(tx, low, high, before, at_it=False)
+        _append(ranges, (start, end))
+    return ranges
 
 
-def _made_before(tx: Transaction, low: int, high: int, moment: str, *, at_it: bool) -> int:
-    """Up to which seq the jobs of a stretch in order of time were made before, or at, a moment."""
+def _last_before(tx: Transaction, low: int, high: int, moment: str, *, at_it: bool) -> int:
+    """Return the last seq in a time-ordered range of a job created before, or at, a time."""
     params = {"low": low, "high": high, "moment": moment, "at_it": at_it}
     return number(tx, "last_seq_before", **params)
 
 
-def _append(spans: list[Span], span: Span) -> None:
-    if span[0] >= span[1]:
+def _append(ranges: list[SeqRange], seq_range: SeqRange) -> None:
+    if seq_range[0] >= seq_range[1]:
         return
-    if spans and spans[-1][1] == span[0]:
-        spans[-1] = (spans[-1][0], span[1])
+    if ranges and ranges[-1][1] == seq_range[0]:
+        ranges[-1] = (ranges[-1][0], seq_range[1])
     else:
-        spans.append(span)
+        ranges.append(seq_range)

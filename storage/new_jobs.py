@@ -1,7 +1,6 @@
-"""Accepting a job into the database.
+"""Insert a submitted job into the queue.
 
-Owns: what is fixed at submission. Invariant: a job comes with its entry in the audit trail, waits
-for its turn, and no user has more that wait than allowed. Called by ``job_runner.acceptance``.
+A job and its audit entry are inserted in one transaction. A user's waiting jobs are limited.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from storage.rows import number, run
 
 @dataclass(frozen=True)
 class NewJob:
-    """What is fixed at submission: running the job again gives the same result."""
+    """A job's values at submission, which determine its result."""
 
     id: str
     run_type: RunType
@@ -36,7 +35,7 @@ class NewJob:
     origin: Origin = THIS_PROCESS
 
 
-_ASKED: dict[RunType, Action] = {
+_SUBMIT_ACTIONS: dict[RunType, Action] = {
     "sampling": "draw_asked",
     "import": "import_asked",
     "exploration": "exploration_asked",
@@ -48,18 +47,18 @@ _AUDITED_PARAMETERS = (
 )
 
 
-def insert_job(tx: Transaction, job: NewJob, clock: Clock, most_waiting: int) -> None:
-    """Accept a job: it waits its turn. The audit trail tells who asked for it.
+def insert_job(tx: Transaction, job: NewJob, clock: Clock, max_waiting: int) -> None:
+    """Insert a pending job and its audit entry.
 
     Raises
     ------
     TooManyWaiting, NotFound
-        The user has ``most_waiting`` jobs that wait already; or the source was pruned just now.
+        The user has ``max_waiting`` waiting jobs; or the source commit was pruned.
     """
     if job.source_commit_id is not None:
         get_commit(tx, job.dataset_id, job.source_commit_id)
-    if number(tx, "count_waiting_jobs_of", user_id=job.user_id) >= most_waiting:
-        raise TooManyWaiting(most_waiting)
+    if number(tx, "count_waiting_jobs_of", user_id=job.user_id) >= max_waiting:
+        raise TooManyWaiting(max_waiting)
     run(
         tx,
         "insert_job",
@@ -75,14 +74,14 @@ def insert_job(tx: Transaction, job: NewJob, clock: Clock, most_waiting: int) ->
         priority=PRIORITIES.index(job.priority),
         request_id=job.origin.request_id,
     )
-    given = {name: job.run_parameters.get(name) for name in _AUDITED_PARAMETERS}
+    parameters = {name: job.run_parameters.get(name) for name in _AUDITED_PARAMETERS}
     if "sql" in job.run_parameters:
-        given["sql"] = job.run_parameters["sql"][:MAX_SQL_LENGTH]
-    details = {"run_type": job.run_type, "retry_of": job.retry_of, **given}
+        parameters["sql"] = job.run_parameters["sql"][:MAX_SQL_LENGTH]
+    details = {"run_type": job.run_type, "retry_of": job.retry_of, **parameters}
     record(
         tx,
         clock,
-        _ASKED[job.run_type] if job.retry_of is None else "job_retried",
+        _SUBMIT_ACTIONS[job.run_type] if job.retry_of is None else "job_retried",
         user_id=job.user_id,
         origin=job.origin,
         dataset_id=job.dataset_id,

@@ -1,4 +1,4 @@
-"""How many jobs wait and run at this moment."""
+"""Counts of pending and running jobs, for the metrics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from storage.rows import all_rows
 
 @dataclass(frozen=True)
 class OpenJobs:
-    """Jobs of one type and lane that wait, or run; ``oldest`` is when the first was accepted."""
+    """Pending or running jobs of a run type and lane; ``oldest`` is the first created_at."""
 
     run_type: str
     lane: Lane
@@ -21,7 +21,7 @@ class OpenJobs:
 
 
 def count_open_jobs(tx: Transaction) -> list[OpenJobs]:
-    """A count for each type and lane of which jobs wait, and for each of which jobs run."""
+    """Count the pending and the running jobs of each run type and lane."""
     return [
         OpenJobs(
             run_type=row["run_type"],

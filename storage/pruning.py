@@ -144,7 +144,9 @@ def _remove_log_entries(database: Database, before: str, report: PruneReport) ->
     after = 0
     while True:
         with database.read() as tx:
-            found = all_rows(tx, "old_log_entries", after=after, logs_before=before, most=LOG_BATCH)
+            found = all_rows(
+                tx, "old_log_entries", after=after, logs_before=before, limit=LOG_BATCH
+            )
         if not found:
             return
         with database.write() as tx:

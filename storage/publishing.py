@@ -1,7 +1,7 @@
-"""Publishing a job's result: commit, ref and job in one transaction.
+"""Publish a job's result: commit, ref and job completion in one transaction.
 
-Invariant: a crash leaves all of it or none of it. The data files are durable before; if the
-transaction never comes, no commit names them and the next start sweeps them.
+A crash leaves all or nothing. The data files are durable before; without the transaction they are
+orphans, which the next start removes.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from storage.rows import first
 
 @dataclass(frozen=True)
 class NewCommit:
-    """What a job makes of its tables.
+    """The commit that a job creates.
 
     Parameters
     ----------
     ref_name : str or None
-        The ref that will name the commit; None leaves it to its job alone.
+        The ref of the commit; None for a commit that only its job references.
     parent_id : str or None
-        The commit before it; None for "what the ref names by then", as an import wants it.
+        The parent commit; None for the ref's current commit, as for an import.
     new_ref : bool
-        Whether the ref is made with the commit, rather than moved to it.
+        Whether to create the ref instead of moving it.
     """
 
     ref_name: str | None
@@ -42,21 +42,21 @@ class NewCommit:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a finished job leaves: a summary and, for some run types, a commit."""
+    """The result of a job: a summary and, for some run types, a commit."""
 
     summary: dict[str, Any] = field(default_factory=dict)
     commit: NewCommit | None = None
 
 
 def publish(database: Database, job: Job, outcome: Outcome, clock: Clock) -> str | None:
-    """Complete a job with what it made; returns the id of its commit, if it made one.
+    """Complete a job with its outcome; return the id of its commit, if any.
 
     Raises
     ------
     StaleJob
-        Another attempt or an end came first: nothing is published.
+        The job has ended or another attempt runs; nothing is published.
     Conflict, NotFound
-        The ref to make is taken, or the ref to move is gone.
+        The ref to create exists, or the ref to move was deleted.
     """
     with database.write(sync="first") as tx:
         if outcome.commit is None:
@@ -88,6 +88,6 @@ def publish(database: Database, job: Job, outcome: Outcome, clock: Clock) -> str
 
 
 def job_with_output(tx: Transaction, dataset_id: int, commit_id: str) -> Job | None:
-    """The job that made a commit; None when it is gone."""
+    """Return the job that created a commit; None if it was pruned."""
     row = first(tx, "job_with_output", dataset_id=dataset_id, commit_id=commit_id)
     return None if row is None else get_job(tx, row["id"])

@@ -454,7 +454,7 @@ WHERE at < :logs_before AND jobs.completed_at IS NOT NULL
 -- old_log_entries: Select a batch of old log entries.
 SELECT job_log.id, at FROM job_log JOIN jobs ON jobs.id = job_log.job_id
 WHERE job_log.id > :after AND at < :logs_before AND jobs.completed_at IS NOT NULL
-ORDER BY job_log.id LIMIT :most;
+ORDER BY job_log.id LIMIT :limit;
 
 -- delete_log_entries: Delete log entries.
 DELETE FROM job_log WHERE id IN (SELECT value FROM json_each(:entries));
@@ -556,7 +556,7 @@ UPDATE jobs SET status = 'failed', completed_at = max(:now, started_at),
                 error_code = 'interrupted',
                 error_message = 'The service died while the job ran, ' || (crashes + 1)
                                 || ' times; it is not tried again.'
-WHERE status = 'running' AND crashes + 1 >= :most_crashes
+WHERE status = 'running' AND crashes + 1 >= :max_crashes
 RETURNING id, run_type, lane, status, started_at, completed_at, error_code;
 
 -- requeue_jobs: running -> pending, for jobs that a crash interrupted.
@@ -588,22 +588,22 @@ JOIN datasets ON datasets.id = jobs.dataset_id JOIN users ON users.id = jobs.use
 ORDER BY place.key;
 
 -- open_job_seqs: Select the pending and running jobs that match the filters.
-SELECT seq FROM jobs INDEXED BY jobs_waiting WHERE status = 'pending' AND {chosen}
+SELECT seq FROM jobs INDEXED BY jobs_waiting WHERE status = 'pending' AND {condition}
 UNION ALL
-SELECT seq FROM jobs INDEXED BY jobs_running WHERE status = 'running' AND {chosen}
+SELECT seq FROM jobs INDEXED BY jobs_running WHERE status = 'running' AND {condition}
 ORDER BY seq;
 
 -- count_histories: Count the jobs of the selected histories.
-SELECT coalesce(sum(jobs), 0) FROM histories AS history WHERE {chosen};
+SELECT coalesce(sum(jobs), 0) FROM histories AS history WHERE {condition};
 
 -- count_in_histories: Count the jobs with a seq above :low, up to :high, as the count up to :high
 -- minus the count up to :low. Each count sums blocks of level 3, 2 and 1, and then single jobs.
 WITH parts AS (
     SELECT history.*, 1 AS sign, :high AS up_to
-    FROM histories AS history WHERE {chosen} AND newest_seq > :low
+    FROM histories AS history WHERE {condition} AND newest_seq > :low
     UNION ALL
     SELECT history.*, -1, :low
-    FROM histories AS history WHERE {chosen} AND newest_seq > :low AND :low > 0
+    FROM histories AS history WHERE {condition} AND newest_seq > :low AND :low > 0
 ),
 parts_3 AS (
     SELECT history.*, coalesce((
@@ -640,8 +640,8 @@ SELECT coalesce(sum(sign * (
 SELECT jobs.seq
 FROM histories AS history CROSS JOIN jobs {index}
      ON {job_of_history} AND jobs.seq > :low AND jobs.seq <= :high
-WHERE {chosen} AND newest_seq > :low
-LIMIT :most;
+WHERE {condition} AND newest_seq > :low
+LIMIT :limit;
 
 -- newest_seq: Select the seq of the newest job.
 SELECT coalesce(max(seq), 0) FROM jobs;

@@ -198,7 +198,7 @@ def test_every_statement_is_valid_sql_with_a_purpose_and_a_caller(database: Data
         for name, sql in all_statements().items():
             assert f'"{name}"' in code, f"nobody runs {name}"
             true = dict.fromkeys(
-                ("chosen", "columns", "job_of_history", "block_of_history"), "TRUE"
+                ("condition", "columns", "job_of_history", "block_of_history"), "TRUE"
             )
             filled = sql.format(where="", order="", index="", **true)
             names = set(re.findall(r"(?<![:\w]):([a-z_0-9]+)", filled))

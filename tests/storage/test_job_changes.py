@@ -14,7 +14,7 @@ from storage.database import Database, Transaction
 from storage.datasets import Dataset
 from storage.errors import Conflict, StaleJob
 from storage.job_changes import JobChange
-from storage.job_queue import MOST_CRASHES, recover_jobs, release_job
+from storage.job_queue import MAX_CRASHES, recover_jobs, release_job
 from storage.jobs import Job, cancel_job, complete_job, fail_job, get_job
 from storage.users import User
 from tests.storage.conftest import claim, submit
@@ -94,7 +94,7 @@ def test_only_a_first_start_tells_how_long_the_job_waited(
     running = claim(database, clock)
     with database.write() as tx:
         release_job(tx, running)
-    for _ in range(MOST_CRASHES):
+    for _ in range(MAX_CRASHES):
         claim(database, clock)
         with database.write() as tx:
             recover_jobs(tx, clock)

@@ -1,4 +1,4 @@
-"""Pages found by counting: exact for every spread, and cheap."""
+"""Pages of long lists: exact for every distribution, with few reads."""
 
 from __future__ import annotations
 
@@ -6,78 +6,76 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.job_pages import WALKED, Way, page
+from storage.job_pages import MAX_SCANNED, OrderedRange, read_page
 
 
-class Places:
-    """What is listed, in a set; counts how often it is asked."""
+class CountedSource:
+    """A list of seqs that counts its calls."""
 
-    def __init__(self, places: range | list[int]) -> None:
-        self.places = places
-        self.asked = 0
-        self.given = 0
+    def __init__(self, items: range | list[int]) -> None:
+        self.items = items
+        self.calls = 0
+        self.returned = 0
 
     def count(self, low: int, high: int) -> int:
-        self.asked += 1
-        return sum(low < place <= high for place in self.places)
+        self.calls += 1
+        return sum(low < item <= high for item in self.items)
 
-    def seqs(self, low: int, high: int, most: int) -> list[int]:
-        self.asked += 1
-        found = [place for place in self.places if low < place <= high][:most]
-        self.given += len(found)
-        return found
+    def seqs(self, low: int, high: int, limit: int) -> list[int]:
+        self.calls += 1
+        seqs = [item for item in self.items if low < item <= high][:limit]
+        self.returned += len(seqs)
+        return seqs
 
 
 @st.composite
-def spreads(draw: st.DrawFn) -> list[int]:
-    """Bursts of places with gaps between them, up to millions long."""
-    places: list[int] = []
-    at = 0
+def bursts(draw: st.DrawFn) -> list[int]:
+    """Bursts of items, separated by gaps of up to millions."""
+    items: list[int] = []
+    last = 0
     for gap, burst, step in draw(
         st.lists(
             st.tuples(st.integers(1, 2_000_000), st.integers(1, 2_500), st.integers(1, 3)),
             max_size=4,
         )
     ):
-        places += range(at + gap, at + gap + burst * step, step)
-        at = places[-1]
-    return places
+        items += range(last + gap, last + gap + burst * step, step)
+        last = items[-1]
+    return items
 
 
 @given(
-    places=spreads(),
+    items=bursts(),
     newest_first=st.booleans(),
     offset=st.integers(0, 8_000),
     limit=st.integers(1, 1_000),
     beyond=st.integers(0, 5_000_000),
 )
-def test_a_page_is_that_of_the_whole_list(
-    places: list[int], newest_first: bool, offset: int, limit: int, beyond: int
+def test_page_equals_a_slice_of_the_list(
+    items: list[int], newest_first: bool, offset: int, limit: int, beyond: int
 ) -> None:
-    listed = Places(places)
-    high = (places[-1] if places else 0) + beyond
-    found = page(Way(listed, 0, high, newest_first), len(places), offset, limit)
-    assert found == sorted(places, reverse=newest_first)[offset : offset + limit]
-    assert listed.asked <= 100
+    source = CountedSource(items)
+    high = (items[-1] if items else 0) + beyond
+    seqs = read_page(OrderedRange(source, 0, high, newest_first), len(items), offset, limit)
+    assert seqs == sorted(items, reverse=newest_first)[offset : offset + limit]
+    assert source.calls <= 100
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
-@pytest.mark.parametrize("offset", [0, WALKED, 150_000, 299_000, 299_990, 300_000])
-def test_an_even_spread_takes_few_looks_at_few_jobs(offset: int, newest_first: bool) -> None:
-    listed = Places(range(1, 3_000_001, 10))
-    found = page(Way(listed, 0, 3_000_000, newest_first), 300_000, offset, 100)
-    assert len(found) == min(100, 300_000 - offset)
-    assert listed.asked <= 5
-    assert listed.given <= 2 * (WALKED + 100) + 1
+@pytest.mark.parametrize("offset", [0, MAX_SCANNED, 150_000, 299_000, 299_990, 300_000])
+def test_even_distribution_needs_few_reads(offset: int, newest_first: bool) -> None:
+    source = CountedSource(range(1, 3_000_001, 10))
+    seqs = read_page(OrderedRange(source, 0, 3_000_000, newest_first), 300_000, offset, 100)
+    assert len(seqs) == min(100, 300_000 - offset)
+    assert source.calls <= 5
+    assert source.returned <= 2 * (MAX_SCANNED + 100) + 1
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
-@pytest.mark.parametrize("places", [0, 40, 5_050])
+@pytest.mark.parametrize("items", [0, 40, 5_050])
 @pytest.mark.parametrize("offset", [0, 5_000])
-def test_the_search_ends_when_the_total_is_too_large(
-    offset: int, places: int, newest_first: bool
-) -> None:
-    listed = Places(range(1, places + 1))
-    found = page(Way(listed, 0, 9_000, newest_first), 8_000, offset, 100)
-    assert set(found) <= set(listed.places)
-    assert listed.asked <= 100
+def test_search_ends_if_the_total_is_too_large(offset: int, items: int, newest_first: bool) -> None:
+    source = CountedSource(range(1, items + 1))
+    seqs = read_page(OrderedRange(source, 0, 9_000, newest_first), 8_000, offset, 100)
+    assert set(seqs) <= set(source.items)
+    assert source.calls <= 100
