@@ -47,22 +47,22 @@ class Settings:
         default_factory=default_data_dir,
         metadata={
             "unit": "path",
-            "help": "Where the database, the data files and uploads lie.",
+            "help": "Directory of the database, the data files and uploads.",
             "least": None,
             "choices": (),
         },
     )
     host: str = _setting("127.0.0.1", "address", "Address that the server listens on.")
-    port: int = _setting(8000, "port", "Port that the server listens on; 0 takes a free one.", 0)
+    port: int = _setting(8000, "port", "Port that the server listens on; 0 selects a free one.", 0)
     trusted_proxy: str = _setting(
         "",
         "address",
-        "Address of a proxy whose X-Forwarded-For, -Proto and -Host are believed; none when empty.",
+        "Address of a proxy whose X-Forwarded-For, -Proto and -Host are trusted; empty is none.",
     )
     allowed_hosts: str = _setting(
         "",
         "names, with commas",
-        "Names that the server answers to beside its address and this machine's.",
+        "Host names that the server accepts, besides its address and this machine's.",
     )
     workers: int = _setting(2, "threads", "Short jobs that run at the same time.", 1)
     long_workers: int = _setting(
@@ -73,7 +73,7 @@ class Settings:
         1000, "connections", "Clients that may be connected at the same time.", 16
     )
     duckdb_threads: int = _setting(
-        0, "threads", "Threads that all queries share; 0 takes one for each core.", 0
+        0, "threads", "Threads that all queries share; 0 is one for each core.", 0
     )
     memory_mb: int = _setting(
         2048,
@@ -83,92 +83,86 @@ class Settings:
     )
     upload_max_mb: int = _setting(20480, "MiB", "Largest file that may be imported.", 1)
     body_max_kb: int = _setting(1024, "KiB", "Largest request body that isn't a file.", 16)
-    waiting_jobs_max: int = _setting(500, "jobs", "Jobs of one user that may wait.", 1)
-    sampling_limit_min: int = _setting(
-        60, "minutes", "How long a sampling job may run; 0 is without end.", 0
-    )
-    import_limit_min: int = _setting(
-        360, "minutes", "How long an import may run; 0 is without end.", 0
-    )
+    waiting_jobs_max: int = _setting(500, "jobs", "Maximum number of waiting jobs of one user.", 1)
+    sampling_limit_min: int = _setting(60, "minutes", "Time limit of a sampling job; 0 is none.", 0)
+    import_limit_min: int = _setting(360, "minutes", "Time limit of an import; 0 is none.", 0)
     exploration_limit_min: int = _setting(
-        10, "minutes", "How long an exploration may run; 0 is without end.", 0
+        10, "minutes", "Time limit of an exploration; 0 is none.", 0
     )
-    profiling_limit_min: int = _setting(
-        60, "minutes", "How long a profile may take; 0 is without end.", 0
-    )
+    profiling_limit_min: int = _setting(60, "minutes", "Time limit of a profile; 0 is none.", 0)
     profile_budget_s: int = _setting(
-        120, "seconds", "After so long the rest of a profile is estimated; 0 is never.", 0
+        120, "seconds", "Time after which the rest of a profile is estimated; 0 is never.", 0
     )
     sql_memory_mb: int = _setting(
-        512, "MiB", "Memory for one SQL query; its process takes up to 300 MiB beside it.", 64
+        512, "MiB", "Memory for one SQL query; its process takes up to 300 MiB more.", 64
     )
-    sql_spill_max_mb: int = _setting(
-        4096, "MiB", "Disk for what one SQL query can't hold in memory.", 1
+    sql_spill_max_mb: int = _setting(4096, "MiB", "Disk space to which one SQL query can spill.", 1)
+    sql_rows_max: int = _setting(
+        10_000_000, "rows", "Maximum number of rows in the result of a SQL query.", 1
     )
-    sql_rows_max: int = _setting(10_000_000, "rows", "Rows that a SQL query's result may have.", 1)
     sql_result_max_mb: int = _setting(
-        2048, "MiB", "Largest file that a SQL query's result may take.", 1
+        2048, "MiB", "Maximum file size of the result of a SQL query.", 1
     )
     sql_preview_limit_s: int = _setting(
-        10, "seconds", "How long a SQL query whose rows come at once may run.", 1
+        10, "seconds", "Time limit of a SQL query that returns its rows in the response.", 1
     )
     sql_at_once: int = _setting(
-        2, "queries", "SQL queries that requests wait for at the same time; jobs come beside.", 1
+        2, "queries", "SQL queries that requests run at the same time; jobs aren't counted.", 1
     )
     compare_samples: bool = _setting(
         True,
         "yes or no",
-        "Whether each sample is compared with its population; else only when somebody asks.",
+        "Whether each sample is compared with its population; otherwise only on request.",
     )
     stop_grace_s: int = _setting(
-        20, "seconds", "How long running jobs may go on when the server is told to stop.", 0
+        20, "seconds", "Time that running jobs get to finish when the server stops.", 0
     )
-    token_hours: int = _setting(12, "hours", "How long a sign-in lasts.", 1)
-    link_hours: int = _setting(24, "hours", "How long a one-time sign-in link stays open.", 1)
+    token_hours: int = _setting(12, "hours", "Lifetime of a sign-in.", 1)
+    link_hours: int = _setting(24, "hours", "Lifetime of a one-time sign-in link.", 1)
     keep_jobs_days: int = _setting(
-        0, "days", "How long a prune keeps ended jobs without a kept sample; 0 is for ever.", 0
+        0, "days", "Retention of ended jobs whose sample isn't retained; 0 is forever.", 0
     )
     keep_logs_days: int = _setting(
-        0, "days", "How long a prune keeps entries of jobs' logs; 0 is for ever.", 0
+        0, "days", "Retention of the entries in jobs' logs; 0 is forever.", 0
     )
     keep_unreachable_days: int = _setting(
         30,
         "days",
-        "How long a prune keeps what no ref reaches, and removed datasets; 0 is for ever.",
+        "Retention of commits that no ref reaches, and of removed datasets; 0 is forever.",
         0,
     )
     keep_uploads_days: int = _setting(
         7,
         "days",
-        "How long the file of an import is kept for a retry that was cancelled, or failed through "
-        "no fault of the file; 0 is until the next start.",
+        "Retention of the file of an import that was cancelled, or failed through no fault of the "
+        "file, for a retry; 0 is until the next start.",
         0,
     )
     keep_counts_days: int = _setting(
-        90, "days", "How long a prune keeps counts and profiles that nobody uses; 0 is for ever.", 0
+        90, "days", "Retention of cached counts and profiles that aren't used; 0 is forever.", 0
     )
     soeid_pattern: str = _setting(
-        "[A-Za-z0-9]{7}", "regular expression", "What a new user's SOEID must match."
+        "[A-Za-z0-9]{7}", "regular expression", "Pattern that a new user's SOEID must match."
     )
-    admin_soeid: str = _setting("admin00", "SOEID", "The admin that the first start makes.")
+    admin_soeid: str = _setting(
+        "admin00", "SOEID", "SOEID of the admin that the first start creates."
+    )
     log_format: str = _setting(
         "text",
         "text or json",
-        "How the log is written: for people, or one JSON object a line.",
+        "Format of the log: plain text, or one JSON object a line.",
         choices=("text", "json"),
     )
     log_level: str = _setting(
         "info",
         "level",
-        "The least that is logged: debug, info, warning or error.",
+        "Lowest level that is logged: debug, info, warning or error.",
         choices=("debug", "info", "warning", "error"),
     )
     metrics_public: bool = _setting(
-        False, "yes or no", "Whether /metrics is shown to everyone, not to admins alone."
+        False, "yes or no", "Whether /metrics is open to everyone instead of admins only."
     )
-    min_free_mb: int = _setting(
-        100, "MiB", "Free space on the disk below which imports are refused.", 0
-    )
+    min_free_mb: int = _setting(100, "MiB", "Free disk space below which imports are refused.", 0)
     access_log: bool = _setting(True, "yes or no", "Whether each request is logged.")
 
     def __post_init__(self) -> None:
