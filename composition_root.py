@@ -21,6 +21,7 @@ from http_api.app import create_app
 from http_api.http_server import HttpServer, possible_connections
 from http_api.metrics import Metrics
 from http_api.upload_gate import gate
+from http_api.work_limits import work_limits
 from job_runner.allocator import limit_arenas
 from job_runner.comparing import job_changed
 from job_runner.recovery import recover
@@ -124,7 +125,14 @@ def listening(settings: Settings, purpose: str, create: bool = True) -> Iterator
             service.stopping.set()
             service.wake_runner()
 
-        server = HttpServer(app, settings, gate(app, service), metrics.refused, leave)
+        server = HttpServer(
+            app,
+            settings,
+            gate(app, service),
+            metrics.refused,
+            leave,
+            slow_threads=work_limits(settings).total,
+        )
         try:
             token = _operator_token(service, purpose)
             owner = service.directory.owner()

@@ -17,7 +17,6 @@ from http_api import (
     exploration_routes,
     host_check,
     import_routes,
-    job_events,
     jobs_routes,
     json_bodies,
     kept_answers,
@@ -40,7 +39,7 @@ from http_api import (
     templates_routes,
     tokens_routes,
     users_routes,
-    work_slots,
+    work_limits,
 )
 from http_api.access import HOLDERS, MOST_HOLDERS, SERVICE
 from http_api.json_provider import OrjsonProvider
@@ -103,13 +102,13 @@ def create_app(service: Service, metrics: Metrics) -> APIFlask:
     app.json = OrjsonProvider(app)
     app.extensions[SERVICE] = service
     app.extensions[HOLDERS] = Kept(MOST_HOLDERS)
-    app.extensions[work_slots.SLOTS] = work_slots.WorkSlots(service.settings)
+    limits = work_limits.work_limits(service.settings)
+    app.extensions[work_limits.LIMITS] = limits
     app.extensions[row_reads.SEEN] = row_reads.SeenViews()
-    app.extensions[job_events.SLOTS] = job_events.StreamSlots(service.settings)
     probe = WriteProbe(partial(check_writable, service.database))
     app.extensions[service_routes.PROBE] = probe
     app.extensions[METRICS] = metrics
-    measure(metrics.registry, service, app.extensions[job_events.SLOTS])
+    measure(metrics.registry, service, limits)
     problems.register(app)
     json_bodies.register()
     _name_requests(app)

@@ -11,6 +11,7 @@ from http_api.access import bearer, dataset_for, job_for, service
 from http_api.finished_jobs import completed
 from http_api.row_reads import RowSource, tell_view
 from http_api.strict_schemas import StrictQuery, text
+from http_api.work_limits import reading
 from job_runner.comparing import comparison_of_job, comparison_of_tables
 from job_runner.open_tables import open_table
 from storage.jobs import Job
@@ -165,7 +166,8 @@ def of_tables(dataset_id: int, query: dict[str, str]) -> dict[str, Any]:
 
 def shown_comparison(job: Job) -> dict[str, Any]:
     """A job's comparison, with a word to the audit trail: it tells of values."""
-    found = comparison_of_job(service(), job)
+    with reading():
+        found = comparison_of_job(service(), job)
     source = job.source_commit_id or ""
     tell_view(RowSource(job.dataset_id, source, job.run_parameters["table_key"], job.id), SHOWN)
     return found
@@ -175,8 +177,9 @@ def shown_tables(
     dataset_id: int, base: tuple[str, str | None], other: tuple[str, str | None]
 ) -> dict[str, Any]:
     """The comparison of two tables, each given by its ref and key; the audit trail is told."""
-    tables = [open_table(service(), dataset_id, *one) for one in (base, other)]
-    found = comparison_of_tables(service(), dataset_id, *tables)
+    with reading():
+        tables = [open_table(service(), dataset_id, *one) for one in (base, other)]
+        found = comparison_of_tables(service(), dataset_id, *tables)
     for table in tables:
         tell_view(RowSource(dataset_id, table.commit_id, table.key), SHOWN)
     return {"dataset_id": dataset_id, **found}

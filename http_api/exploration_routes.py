@@ -8,22 +8,23 @@ from apiflask import APIBlueprint, Schema
 from flask import Response, jsonify
 from marshmallow import RAISE, ValidationError, fields, validate, validates_schema
 
-from http_api.access import bearer, dataset_for, job_for, reads, service
+from http_api.access import bearer, dataset_for, job_for, reads, service, user
 from http_api.finished_jobs import completed
 from http_api.job_schemas import JobAcceptedOut, priority_field
 from http_api.problems import InvalidRequest
 from http_api.report_answers import report_answer
 from http_api.row_reads import RowSource, tell_query_at_once
-from http_api.row_responses import FORMATS, RowsQuery, download, page_json
+from http_api.row_responses import FORMATS, RowsQuery, download, page_json, rows_work
 from http_api.strict_fields import QueryBoolean, StrictInteger, StrictString
 from http_api.strict_schemas import DEFAULT_PAGE, LARGEST_PAGE, StrictSchema, text
 from http_api.submissions import submission
 from http_api.tables_routes import RowsOut
-from http_api.work_slots import query_slot
+from http_api.work_limits import limits
 from job_runner.exploration_job import ExplorationRequest, submit_exploration
 from job_runner.open_tables import RESULT, open_table, output_of
 from job_runner.report_job import CompareTo, ReportRequest, is_report, submit_report
 from job_runner.sql_queries import query_at_once
+from storage.jobs import Job
 
 LONGEST_SQL = 100_000
 
@@ -143,7 +144,7 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
         asked = ReportRequest(given["source_ref"], given.get("table_key"), compare_to)
         job = submit_report(service(), by, dataset, asked)
     else:
-        with query_slot():
+        with limits().queries.piece(user().id):
             job = submit_exploration(service(), by, dataset, ExplorationRequest(**given))
     return {"job_id": job.id, "status": job.status, "message": "Exploration job created"}
 
@@ -158,7 +159,7 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 @reads
 def query(dataset_id: int, given: dict[str, Any]) -> Response:
     dataset_for(dataset_id, "read")
-    with query_slot():
+    with limits().queries.piece(user().id):
         found = query_at_once(service(), dataset_id, **given)
     tell_query_at_once(dataset_id, given["sql"], found)
     return jsonify(found)
@@ -179,6 +180,12 @@ def result(job_id: str, query: dict[str, Any]) -> Response:
         return report_answer(job, query["format"], as_file=as_file)
     if query["format"] == "html":
         raise InvalidRequest(f"Rows come as {', '.join(FORMATS)}.", loc=("query", "format"))
+    with rows_work(query):
+        return _rows(job, query)
+
+
+def _rows(job: Job, query: dict[str, Any]) -> Response:
+    """The rows of a query's result."""
     table = open_table(service(), job.dataset_id, output_of(job), RESULT)
     source = RowSource(job.dataset_id, table.commit_id, RESULT, job.id)
     if query["format"] != "json":

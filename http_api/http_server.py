@@ -20,6 +20,7 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.wasyncore import close_all, dispatcher, loop
 
 from domain_errors import DomainError
+from http_api.dispatcher import Dispatcher
 from http_api.host_check import is_every_address
 from http_api.request_limits import Gate, limited_channel
 from job_runner.settings import Settings
@@ -58,6 +59,8 @@ class HttpServer:
         Host, port, threads and connections.
     gate : Gate
         Which requests are taken in.
+    slow_threads : int
+        Threads for slow requests, beside those for quick ones.
     tell_refusal : callable
         Takes the code of each request that isn't.
     leave : callable
@@ -78,6 +81,8 @@ class HttpServer:
         gate: Gate,
         tell_refusal: Callable[[str], None],
         leave: Callable[[], None] = lambda: None,
+        *,
+        slow_threads: int = 0,
     ) -> None:
         self._leave = leave
         self._channels: dict[int, Any] = {}
@@ -88,13 +93,14 @@ class HttpServer:
         self._stopped.set()
         # A warning for each request that finds all threads busy would be most of the log.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+        threads = settings.http_threads + slow_threads
         try:
             self._server = create_server(
                 app,
                 map=self._channels,
                 host=settings.host,
                 port=settings.port,
-                threads=settings.http_threads,
+                _dispatcher=Dispatcher(threads),
                 # Beyond it nobody is let in before somebody leaves: a browser keeps up to six.
                 connection_limit=possible_connections(settings.http_connections),
                 asyncore_use_poll=True,  # select() takes no descriptor above 1023

@@ -9,14 +9,14 @@ from apiflask import APIBlueprint, Schema
 from apiflask.fields import File
 from marshmallow import RAISE, ValidationError, fields, validate
 
-from http_api.access import bearer, dataset_for, require_role, service
+from http_api.access import bearer, dataset_for, require_role, service, user
 from http_api.job_schemas import JobAcceptedOut, priority_field
 from http_api.problems import InvalidRequest
 from http_api.strict_fields import StrictString, check_text
 from http_api.strict_schemas import StrictSchema, text
 from http_api.submissions import submission
 from http_api.uploads import written_path
-from http_api.work_slots import preview_slot
+from http_api.work_limits import limits
 from job_runner.import_job import ImportRequest, submit_import
 from job_runner.import_preview import LARGEST_BYTES, preview_import
 
@@ -110,7 +110,7 @@ def _preview(given: dict[str, Any]) -> dict[str, Any]:
     upload = given["file"]
     name = _plain_name(upload.filename or "")
     path = written_path(upload.stream)
-    with preview_slot():
+    with limits().previews.piece(user().id):
         return {"tables": preview_import(service(), path, name, whole=given["whole"] == "true")}
 
 

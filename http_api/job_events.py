@@ -1,25 +1,22 @@
 """A job's changes as Server-Sent Events.
 
-Owns: the streams and how many there may be. Invariant: a stream holds one of waitress's threads for
-as long as its client reads, so at most half of them are given to streams; a stream ends with its
-job, after an hour, when its client has left, when the service stops, or as soon as its token has
-ended or its user may not see the job any more.
+Owns: the streams. Invariant: a stream holds a thread for as long as its client reads, so it counts
+as slow work; a stream ends with its job, after an hour, when its client has left,
+when the service stops, or as soon as its token has ended or its user may not see the job any more.
 """
 
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from flask import Response, current_app, request
+from flask import Response, request
 
-from domain_errors import DomainError
 from http_api.access import holder, service
+from http_api.work_limits import limits
 from job_runner.service import Service
-from job_runner.settings import Settings
 from storage.datasets import get_dataset
 from storage.errors import NotFound
 from storage.jobs import Job, get_job
@@ -29,41 +26,6 @@ LOOK_INTERVAL_S = 0.25
 KEEP_ALIVE_S = 15.0
 LONGEST_S = 3600.0
 
-SLOTS = "jobsvc.stream_slots"
-
-
-class StreamSlots:
-    """As many streams as a server may have; kept in the app's extensions."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.most = max(settings.http_threads // 2, 1)
-        self._lock = threading.Lock()
-        self._open = 0
-
-    @property
-    def open(self) -> int:
-        """How many streams there are."""
-        return self._open
-
-    def take(self) -> bool:
-        """Take a slot if one is free."""
-        with self._lock:
-            free = self._open < self.most
-            self._open += free
-        return free
-
-    def release(self) -> None:
-        """Give a slot back."""
-        with self._lock:
-            self._open -= 1
-
-
-class TooManyStreams(DomainError):
-    """All threads that streams may hold are held."""
-
-    code = "too_many_streams"
-    retry_after_s = 5
-
 
 def stream(job: Job, as_json: Callable[[Job], Any]) -> Response:
     """Answer with an event for each change of the job, until it has ended.
@@ -71,18 +33,16 @@ def stream(job: Job, as_json: Callable[[Job], Any]) -> Response:
     Raises
     ------
     TooManyStreams
-        Half of the server's threads hold a stream already.
+        As many are open as may be, for the user or in all.
     """
-    here = service()
-    slots: StreamSlots = current_app.extensions[SLOTS]
-    if not slots.take():
-        raise TooManyStreams("Too many event streams are open. Ask for the job now and then.")
+    here, who, streams = service(), holder().user.id, limits().streams
+    streams.begin(who)
     gone = request.environ.get("waitress.client_disconnected", lambda: False)
     events = _events(here, job.id, holder().token_id, as_json, gone)
     response = Response(events, mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
-    response.call_on_close(slots.release)
+    response.call_on_close(lambda: streams.end(who))
     return response
 
 

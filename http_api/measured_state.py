@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from importlib.metadata import version
 from itertools import product
 
@@ -16,7 +17,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from http_api.job_events import StreamSlots
+from http_api.work_limits import WorkLimits
 from job_runner.service import Service
 from storage.clock import seconds_between, timestamp
 from storage.disk_use import DiskUseMeter
@@ -26,16 +27,16 @@ from storage.open_jobs import count_open_jobs
 MIB = 1024**2
 
 
-def measure(registry: CollectorRegistry, service: Service, streams: StreamSlots) -> None:
+def measure(registry: CollectorRegistry, service: Service, limits: WorkLimits) -> None:
     """Have a registry measure a service at each scrape."""
-    registry.register(_State(service, streams))
+    registry.register(_State(service, limits))
     ProcessCollector(registry=registry)
 
 
 class _State(Collector):
-    def __init__(self, service: Service, streams: StreamSlots) -> None:
+    def __init__(self, service: Service, limits: WorkLimits) -> None:
         self._service = service
-        self._streams = streams
+        self._limits = limits
         self._disk = DiskUseMeter(service.directory)
 
     def describe(self) -> Iterable[Metric]:
@@ -60,9 +61,15 @@ class _State(Collector):
         workers = {"short": settings.workers, "long": settings.long_workers}
         yield _gauge("workers", "Jobs that may run at the same time.", workers)
         threads = settings.http_threads
-        yield _gauge("http_threads", "Requests that may be answered at once.", threads)
-        yield _gauge("event_streams_open", "Event streams that are open.", self._streams.open)
-        yield _gauge("event_streams_max", "Event streams that may be open.", self._streams.most)
+        yield _gauge("http_threads", "Quick requests that may be answered at once.", threads)
+        streams = self._limits.streams
+        yield _gauge("event_streams_open", "Event streams that are open.", streams.under_way)
+        yield _gauge("event_streams_max", "Event streams that may be open.", streams.total)
+        kinds = {one.name: getattr(self._limits, one.name) for one in fields(self._limits)}
+        under_way = {name: limit.under_way for name, limit in kinds.items()}
+        most = {name: limit.total for name, limit in kinds.items()}
+        yield _gauge("slow_work", "Slow work under way, by kind.", under_way, "kind")
+        yield _gauge("slow_work_max", "Slow work that may be under way.", most, "kind")
 
     def _jobs(self) -> Iterator[Metric]:
         with self._service.database.read() as tx:

@@ -15,7 +15,7 @@ from http_api.row_reads import RowSource, tell_view
 from http_api.row_responses import column_names
 from http_api.strict_schemas import StrictQuery, StrictSchema, text
 from http_api.submissions import submission
-from http_api.work_slots import query_slot
+from http_api.work_limits import reading
 from job_runner.open_tables import open_table
 from job_runner.profiling_job import ProfilingRequest, analysis, profile_result, submit_profiling
 
@@ -61,8 +61,8 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 @blueprint.doc(summary="A profiling job's profile, with hints for a sample's design")
 def result(job_id: str) -> Response:
     job = completed(job_for(job_id), "profiling")
-    with query_slot():
-        found = profile_result(service(), job, service().settings.profile_budget_s)
+    with reading():
+        found = profile_result(service(), job, AT_ONCE_S)
     tell_view(RowSource(job.dataset_id, found["commit_id"], found["table_key"], job.id), "profile")
     return jsonify({"job_id": job.id, "dataset_id": job.dataset_id, **found})
 
@@ -78,9 +78,9 @@ def result(job_id: str) -> Response:
 )
 def table_analysis(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -> Response:
     dataset_for(dataset_id, "read")
-    table = open_table(service(), dataset_id, ref, key)
-    names = column_names(query)
-    with query_slot():
-        found = analysis(service(), table, [name for name in names if name], AT_ONCE_S)
+    names = [name for name in column_names(query) if name]
+    with reading():
+        table = open_table(service(), dataset_id, ref, key)
+        found = analysis(service(), table, names, AT_ONCE_S)
     tell_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
     return jsonify({"dataset_id": dataset_id, **found})

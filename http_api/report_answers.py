@@ -13,7 +13,7 @@ from http_api.access import service
 from http_api.problems import InvalidRequest
 from http_api.report_html import policy, report_html
 from http_api.row_reads import RowSource, tell_view
-from http_api.work_slots import query_slot
+from http_api.work_limits import reading
 from job_runner.reports import job_report
 from storage.jobs import Job
 
@@ -36,7 +36,7 @@ def report_answer(job: Job, format_: str, *, as_file: bool) -> Response:
             raise InvalidRequest("This job made a report, which has no rows.", loc=("query", name))
     if format_ not in REPORT_FORMATS:
         raise InvalidRequest("A report comes as json or html.", loc=("query", "format"))
-    with query_slot():
+    with reading():
         found = job_report(service(), job, AT_ONCE_S)
     overview = found["overview"]
     source = RowSource(job.dataset_id, overview["commit_id"], overview["table_key"], job.id)

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import csv
 import tempfile
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, cast
 
 from flask import Response, send_file
 from marshmallow import validate
 
-from http_api.access import service
+from http_api.access import service, user
 from http_api.filter_fields import LONGEST_EXPRESSION
 from http_api.problems import InvalidRequest
 from http_api.row_reads import RowSource, tell_download, tell_view
 from http_api.strict_fields import QueryBoolean, QueryInteger, StrictString
 from http_api.strict_schemas import DEFAULT_PAGE, LARGEST_PAGE, PageQuery, text
+from http_api.work_limits import limits, reading
 from job_runner.open_tables import OpenTable
 from job_runner.table_views import TableView, parse_view, view_page, view_total
 from parquet_tables.exports import MEDIA_TYPES, ExportFormat, export_rows
@@ -102,6 +104,11 @@ def chosen_columns(files: TableFiles, query: dict[str, Any]) -> tuple[Column, ..
     except UnknownColumn as error:
         error.loc = ("query", "columns")
         raise
+
+
+def rows_work(query: dict[str, Any]) -> AbstractContextManager[None]:
+    """The work of a request for rows, to be counted: reading a page, or writing a file."""
+    return reading() if query["format"] == "json" else limits().downloads.piece(user().id)
 
 
 def view_of(files: TableFiles, query: dict[str, Any]) -> TableView | None:

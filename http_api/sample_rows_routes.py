@@ -11,10 +11,11 @@ from marshmallow import RAISE, fields, validate
 from http_api.access import bearer, job_for, service
 from http_api.finished_jobs import completed
 from http_api.row_reads import RowSource, tell_view
-from http_api.row_responses import RowsQuery, download, page_json
+from http_api.row_responses import RowsQuery, download, page_json, rows_work
 from http_api.sampling_schemas import EFFECTIVE_SEED, SampleRowsOut
 from http_api.strict_fields import QueryInteger
 from http_api.strict_schemas import StrictQuery, text
+from http_api.work_limits import reading
 from job_runner.open_tables import PRIMARY, RESIDUAL, SAMPLE, open_table, output_of, source_of
 from job_runner.sampling_results import next_rows, why_row
 from sampling_engine import MOST_ROUNDS
@@ -107,7 +108,8 @@ def residual(job_id: str, query: dict[str, Any]) -> Response:
 )
 def reserves(job_id: str, query: dict[str, int]) -> dict[str, Any]:
     job = completed(job_for(job_id), "sampling")
-    rows = next_rows(service(), job, query["round"], query["limit"])
+    with reading():
+        rows = next_rows(service(), job, query["round"], query["limit"])
     tell_view(_source_of(job), "reserves")
     return rows
 
@@ -117,7 +119,9 @@ def reserves(job_id: str, query: dict[str, int]) -> dict[str, Any]:
 @blueprint.output(WhyOut)
 @blueprint.doc(summary="Why a row was drawn, or why not")
 def why(job_id: str, logical_row_id: str) -> dict[str, Any]:
-    return why_row(service(), completed(job_for(job_id), "sampling"), logical_row_id)
+    job = completed(job_for(job_id), "sampling")
+    with reading():
+        return why_row(service(), job, logical_row_id)
 
 
 def _source_of(job: Job) -> RowSource:
@@ -129,6 +133,11 @@ def _rows(job: Job, stored_key: str, shown_key: str, query: dict[str, Any]) -> R
     """Rows of one of the output commit's tables, in the format asked for."""
     if stored_key == RESIDUAL and not job.run_parameters["export_residual"]:
         raise NotFound("The job kept no residual. Draw with export_residual to have one.")
+    with rows_work(query):
+        return _rows_of(job, stored_key, shown_key, query)
+
+
+def _rows_of(job: Job, stored_key: str, shown_key: str, query: dict[str, Any]) -> Response:
     table = open_table(service(), job.dataset_id, output_of(job), stored_key)
     source = RowSource(job.dataset_id, table.commit_id, stored_key, job.id)
     if query["format"] != "json":

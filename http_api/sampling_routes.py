@@ -20,6 +20,7 @@ from http_api.sampling_schemas import (
     SamplingJobIn,
 )
 from http_api.submissions import submission
+from http_api.work_limits import reading
 from job_runner.column_values import DEFAULT_VALUES, column_values
 from job_runner.open_tables import open_table
 from job_runner.sampling_job import SamplingRequest, submit_sampling
@@ -119,7 +120,8 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 def plan_of(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "read")
     del given["priority"]  # taken as in a job's body; a plan doesn't wait
-    return plan(service(), dataset_id, SamplingRequest(**given))
+    with reading():
+        return plan(service(), dataset_id, SamplingRequest(**given))
 
 
 @blueprint.post("/sample")
@@ -132,7 +134,8 @@ def plan_of(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 @reads
 def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "read")
-    drawn = draw_at_once(service(), dataset_id, SamplingRequest(**given))
+    with reading():
+        drawn = draw_at_once(service(), dataset_id, SamplingRequest(**given))
     tell_draw_at_once(dataset_id, drawn)
     return drawn
 
@@ -148,8 +151,9 @@ def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 @reads
 def filters(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "read")
-    table = open_table(service(), dataset_id, given["source_ref"], given.get("table_key"))
-    return filter_shapes(service(), table, given["filters"])
+    with reading():
+        table = open_table(service(), dataset_id, given["source_ref"], given.get("table_key"))
+        return filter_shapes(service(), table, given["filters"])
 
 
 @blueprint.post("/column-samples")
@@ -165,14 +169,15 @@ def filters(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 def column_samples(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "read")
     most = given.get("sample_size") or given.get("samples_per_column") or DEFAULT_VALUES
-    values = column_values(
-        service(),
-        dataset_id,
-        source_ref=given["source_ref"],
-        table_key=given.get("table_key"),
-        names=given["columns"],
-        most=most,
-    )
+    with reading():
+        values = column_values(
+            service(),
+            dataset_id,
+            source_ref=given["source_ref"],
+            table_key=given.get("table_key"),
+            names=given["columns"],
+            most=most,
+        )
     source = RowSource(dataset_id, values["commit_id"], values["table_key"])
     tell_view(source, "values of columns")
     return values

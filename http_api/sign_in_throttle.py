@@ -2,36 +2,30 @@
 
 Owns: the failures counted by account and address, in memory. Invariants: five failures are free;
 then each doubles the wait for the next try, up to a minute, for that account from that address
-alone, so that nobody can lock another out. No more tries are checked at once than may fail: one
-that is under way takes a failure's place until it ends, and who finds none waits for it, so that
-right passwords are all let in. What is kept is bounded, and made-up accounts push out none that is
-slowed: those that are have their own room, which one gets into by five failures. Each failure costs
-its hash, so whoever would fill that room, too, gains less by it than by waiting.
+alone, so that nobody can lock another out. A try counts as a failure from its beginning until it
+succeeds, so that of many at once no more are checked than may fail. The table is bounded and
+forgets the oldest failure first. To push a pair out takes ``MOST_KEPT`` failures, each with a hash,
+and an address has few hashes at once: that takes longer than to wait for as many tries.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 
 from domain_errors import DomainError
 
 FREE_FAILURES = 5
 LONGEST_WAIT_S = 60
 FORGET_AFTER_S = 900
-PATIENCE_S = 5.0
-"""How long a try waits for those under way; to check one takes about a tenth of a second."""
 MOST_KEPT = 10_000
 LONGEST_ACCOUNT = 100
 """No user's SOEID is longer; what a form brings may be."""
 
 Key = tuple[str, str]
-Failures = OrderedDict[Key, tuple[int, float]]
-"""How many, and when the last one was; in the order of the last ones."""
 
 
 class TooManyAttempts(DomainError):
@@ -39,20 +33,20 @@ class TooManyAttempts(DomainError):
 
     code = "too_many_attempts"
 
-    def __init__(self, retry_after_s: int, what: str = "failed sign-ins") -> None:
-        super().__init__(f"Too many {what}. Try again in {retry_after_s} seconds.")
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"Too many failed sign-ins. Try again in {retry_after_s} seconds.")
         self.retry_after_s = retry_after_s
 
 
 class SignInThrottle:
-    """Failures by (account, address), in two rooms; in each, the oldest is forgotten first.
+    """Failures by (account, address), in the order of the last ones.
 
     Parameters
     ----------
     monotonic : callable
-        Tells the seconds that have passed.
+        The clock, in seconds.
     most_kept : int
-        Accounts and addresses kept in each room at the most.
+        Pairs of account and address that are kept.
     """
 
     def __init__(
@@ -60,69 +54,48 @@ class SignInThrottle:
     ) -> None:
         self._monotonic = monotonic
         self._most_kept = most_kept
-        self._free: Failures = OrderedDict()
-        self._slowed: Failures = OrderedDict()
-        self._under_way: Counter[Key] = Counter()
-        self._one_ended = threading.Condition()
+        self._failures: OrderedDict[Key, tuple[int, float]] = OrderedDict()
+        self._lock = threading.Lock()
 
     @contextmanager
     def attempt(self, account: str, address: str) -> Iterator[None]:
         """Wrap one sign-in: success forgets failures, every error inside counts as one.
 
-        So does one that says nothing of the password: else who can provoke it would guess for free.
+        So does an error that says nothing of the password: else who can provoke it would guess for
+        free.
 
         Raises
         ------
         TooManyAttempts
-            It is too soon for another try; the password isn't looked at.
+            It is too soon for another try; the password is not checked.
         """
         key = (account.lower()[:LONGEST_ACCOUNT], address)
-        self._begin(key)
+        with self._lock:
+            self._begin(key)
         try:
             yield
         except BaseException:
-            self._end(key, self._count)
+            with self._lock:  # the wait begins when the failure is known
+                self._put(key, self._failures.get(key, (1, 0.0))[0])
             raise
-        self._end(key, self._forget)
+        with self._lock:
+            self._failures.pop(key, None)
 
     def _begin(self, key: Key) -> None:
-        with self._one_ended:
-            if not self._one_ended.wait_for(partial(self._has_place, key), PATIENCE_S):
-                raise TooManyAttempts(2, "sign-ins at once")
-            self._under_way[key] += 1
-
-    def _end(self, key: Key, settle: Callable[[Key], None]) -> None:
-        with self._one_ended:
-            self._under_way[key] -= 1
-            if not self._under_way[key]:
-                del self._under_way[key]
-            settle(key)
-            self._one_ended.notify_all()
-
-    def _has_place(self, key: Key) -> bool:
-        """Whether one more try may fail; once all free ones have, tries go one by one."""
-        count, last = self._failures(key)
-        if count >= FREE_FAILURES:
-            wait = min(2 ** (count - FREE_FAILURES), LONGEST_WAIT_S)
-            left = last + wait - self._monotonic()
-            if left > 0:
-                raise TooManyAttempts(max(1, round(left)))
-        return self._under_way[key] < max(FREE_FAILURES - count, 1)
-
-    def _failures(self, key: Key) -> tuple[int, float]:
-        """How many failures aren't forgotten yet, and when the last one was."""
+        """Count a failure, unless it is too soon for a try."""
         now = self._monotonic()
-        count, last = self._slowed.get(key) or self._free.get(key) or (0, now)
-        return (0, now) if now - last > FORGET_AFTER_S else (count, last)
+        count, last = self._failures.get(key, (0, now))
+        if now - last > FORGET_AFTER_S:
+            count = 0
+        if count >= FREE_FAILURES:
+            wait_s = min(2 ** (count - FREE_FAILURES), LONGEST_WAIT_S)
+            left_s = last + wait_s - now
+            if left_s > 0:
+                raise TooManyAttempts(max(1, round(left_s)))
+        self._put(key, count + 1)
 
-    def _count(self, key: Key) -> None:
-        count = self._failures(key)[0] + 1
-        self._forget(key)
-        room = self._free if count < FREE_FAILURES else self._slowed
-        room[key] = (count, self._monotonic())
-        while len(room) > self._most_kept:
-            room.popitem(last=False)
-
-    def _forget(self, key: Key) -> None:
-        self._free.pop(key, None)
-        self._slowed.pop(key, None)
+    def _put(self, key: Key, count: int) -> None:
+        self._failures[key] = (count, self._monotonic())
+        self._failures.move_to_end(key)
+        while len(self._failures) > self._most_kept:
+            self._failures.popitem(last=False)

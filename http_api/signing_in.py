@@ -20,6 +20,7 @@ from http_api.metrics import refusals_counted
 from http_api.passwords import BadCredentials, WrongPassword, check_password
 from http_api.problems import InvalidRequest
 from http_api.sign_in_throttle import SignInThrottle
+from http_api.work_limits import hashing
 from storage.audit import record
 from storage.database import Transaction
 from storage.tokens import issue_token, revoke_token
@@ -42,10 +43,10 @@ def sign_in(soeid: str, password: str) -> SignedIn:
 
     Raises
     ------
-    BadCredentials, TooManyAttempts
-        They don't fit; or it is too soon for another try.
+    BadCredentials, TooManyAttempts, TooManySignIns
+        They don't fit; it is too soon for another try; or too many are under way.
     """
-    with _try_of_password(soeid):
+    with hashing(), _try_of_password(soeid):
         fitting = _fitting_hash(soeid, password)
         with service().database.write() as tx:
             return begin_session(tx, _user_with(tx, soeid, fitting))
@@ -108,7 +109,7 @@ def prove_oneself(password: str | None) -> None:
     if password is None:
         raise InvalidRequest("Give your present password, too.", loc=("body", "current_password"))
     try:
-        with _try_of_password(soeid):
+        with hashing(user().id), _try_of_password(soeid):
             check_password(known_hash, password)
     except BadCredentials:
         raise WrongPassword from None

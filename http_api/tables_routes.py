@@ -11,9 +11,10 @@ from marshmallow import RAISE, fields
 from http_api.access import bearer, dataset_for, service
 from http_api.refs_routes import CommitTableOut, commit_tables
 from http_api.row_reads import RowSource, tell_view
-from http_api.row_responses import RowsQuery, download, page_json
+from http_api.row_responses import RowsQuery, download, page_json, rows_work
 from http_api.strict_fields import QueryBoolean
 from http_api.strict_schemas import StrictQuery, text
+from http_api.work_limits import reading
 from job_runner.open_tables import OpenTable, open_commit, open_table
 from job_runner.profiles import kept_profile
 from parquet_tables.tables import Column
@@ -107,7 +108,8 @@ def tables(dataset_id: int, ref: str) -> dict[str, Any]:
 )
 def table_schema(dataset_id: int, ref: str, key: str, query: dict[str, bool]) -> dict[str, Any]:
     dataset_for(dataset_id, "read")
-    table = open_table(service(), dataset_id, ref, key)
+    with reading():
+        table = open_table(service(), dataset_id, ref, key)
     schema = _schema(table.key, table.files.row_count, table.files.columns)
     if query["distinct"]:
         schema["columns"] = _counted(dataset_id, table)
@@ -121,7 +123,8 @@ def table_schema(dataset_id: int, ref: str, key: str, query: dict[str, bool]) ->
 @blueprint.doc(summary="A table's rows, in file order")
 def table_data(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -> Response:
     dataset_for(dataset_id, "read")
-    return _rows(dataset_id, open_table(service(), dataset_id, ref, key), query)
+    with rows_work(query):
+        return _rows(dataset_id, open_table(service(), dataset_id, ref, key), query)
 
 
 @blueprint.get("/commits/<commit>/schema")
@@ -147,8 +150,9 @@ def commit_schema(dataset_id: int, commit: str) -> dict[str, Any]:
 @blueprint.doc(summary="Rows of a commit's table, in file order")
 def commit_data(dataset_id: int, commit: str, query: dict[str, Any]) -> Response:
     dataset_for(dataset_id, "read")
-    table = open_table(service(), dataset_id, commit, query.get("table_key"))
-    return _rows(dataset_id, table, query)
+    with rows_work(query):
+        table = open_table(service(), dataset_id, commit, query.get("table_key"))
+        return _rows(dataset_id, table, query)
 
 
 def _counted(dataset_id: int, table: OpenTable) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from http_api.passwords import LONGEST, PasswordText, hash_password
 from http_api.signing_in import must_prove_oneself, prove_oneself
 from http_api.strict_fields import StrictString
 from http_api.strict_schemas import MessageOut, PageOut, PageQuery, StrictSchema, text
+from http_api.work_limits import hashing
 from job_runner.user_rules import check_soeid
 from storage.tokens import open_sign_in_link
 from storage.users import (
@@ -94,7 +95,7 @@ def users(query: dict[str, Any]) -> dict[str, Any]:
 def create_user(given: dict[str, Any]) -> Any:
     require_role("admin")
     check_soeid(service().settings, given["soeid"])
-    password_hash = hash_password(given["password"]) if "password" in given else None
+    password_hash = _hash(given.get("password"))
     with writing() as tx:
         added = add_user(tx, given["soeid"], given["role_name"], password_hash, service().clock)
         audit(
@@ -132,7 +133,7 @@ def patch_user(user_id: int, given: dict[str, Any]) -> Any:
     role_name, password = given.get("role_name"), given.get("password")
     if password is not None and user_id == user().id and must_prove_oneself(user()):
         prove_oneself(given.get("current_password"))
-    password_hash = None if password is None else hash_password(password)
+    password_hash = _hash(password)
     with writing() as tx:
         before = get_user(tx, user_id)
         changed = change_user(tx, user_id, role_name=role_name, password_hash=password_hash)
@@ -178,3 +179,10 @@ def delete_user(user_id: int) -> dict[str, str]:
         remove_user(tx, user_id, service().clock)
         audit(tx, "user_removed", about=("user", user_id), soeid=soeid)
     return {"message": "User removed"}
+
+
+def _hash(password: str | None) -> str | None:
+    if password is None:
+        return None
+    with hashing(user().id):
+        return hash_password(password)

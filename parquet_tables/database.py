@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Self
 
 import duckdb
 
+from parquet_tables.time_limit import under_the_limit
+
 if TYPE_CHECKING:  # the process of a query needs no numpy
     from parquet_tables.tables import TableFiles
 
@@ -148,7 +150,8 @@ class ParquetDatabase:
         try:
             if table is not None and table.has_costly_footers:
                 cursor.execute("SET SESSION parquet_metadata_cache = true")
-            yield cursor
+            with under_the_limit(cursor):
+                yield cursor
         finally:
             cursor.close()
             self._take_back()

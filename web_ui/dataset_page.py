@@ -19,6 +19,7 @@ from http_api.comparison_pictures import small_picture
 from http_api.comparison_routes import shown_tables
 from http_api.profile_pictures import column_picture
 from http_api.row_reads import RowSource, tell_view
+from http_api.work_limits import reading
 from job_runner.lanes import lane_of_profile
 from job_runner.open_tables import PRIMARY, open_commit, open_table
 from job_runner.profiles import kept_profile, profile_of
@@ -122,8 +123,9 @@ def _overview(here: Values) -> Values:
 
 def _data(here: Values) -> Values:
     dataset_id, key = here["dataset"].id, here["table_key"]
-    table = open_table(service(), dataset_id, here["commit"].id, key)
-    grid = grid_of(table, RowSource(dataset_id, table.commit_id, key))
+    with reading():
+        table = open_table(service(), dataset_id, here["commit"].id, key)
+        grid = grid_of(table, RowSource(dataset_id, table.commit_id, key))
     path = f"/api/datasets/{dataset_id}/refs/{quote(here['ref'], safe='')}/tables/{quote(key)}/data"
 
     def downloads(kind: str) -> str:
@@ -137,11 +139,12 @@ def _data(here: Values) -> Values:
 def _profile(here: Values) -> Values:
     """The profile that is kept; that of a table which doesn't take long is made."""
     dataset_id, key = here["dataset"].id, here["table_key"]
-    table = open_table(service(), dataset_id, here["commit"].id, key)
-    found = kept_profile(service(), table.files)
-    size = lane_of_profile(table.files.row_count, len(table.files.columns))
-    if found is None and size == "short":
-        found = profile_of(service(), table, database=service().parquet, budget_s=SHORT_LOOK_S)
+    with reading():
+        table = open_table(service(), dataset_id, here["commit"].id, key)
+        found = kept_profile(service(), table.files)
+        size = lane_of_profile(table.files.row_count, len(table.files.columns))
+        if found is None and size == "short":
+            found = profile_of(service(), table, database=service().parquet, budget_s=SHORT_LOOK_S)
     if found is None:
         return {"profile": None}
     tell_view(RowSource(dataset_id, table.commit_id, key), "profile")

@@ -20,6 +20,7 @@ from http_api.comparison_pictures import small_picture
 from http_api.comparison_routes import shown_comparison
 from http_api.row_reads import RowSource, tell_view
 from http_api.submissions import submission
+from http_api.work_limits import reading
 from job_runner.lifecycle import cancel, retry
 from job_runner.open_tables import RESIDUAL, RESULT, SAMPLE, open_table, output_of, source_of
 from job_runner.repeating import again
@@ -127,8 +128,9 @@ def _comparison(found: Job) -> Values:
 
 
 def _grid(found: Job, key: str) -> Values:
-    table = open_table(service(), found.dataset_id, output_of(found), key)
-    grid: Grid = grid_of(table, RowSource(found.dataset_id, table.commit_id, key, found.id))
+    with reading():
+        table = open_table(service(), found.dataset_id, output_of(found), key)
+        grid: Grid = grid_of(table, RowSource(found.dataset_id, table.commit_id, key, found.id))
     route = "residual" if key == RESIDUAL else "data"
 
     downloads = _downloads(f"/api/sampling/jobs/{found.id}/{route}")
@@ -142,8 +144,9 @@ def _grid(found: Job, key: str) -> Values:
 
 def _result(found: Job) -> Values:
     """The rows of a query's result."""
-    table = open_table(service(), found.dataset_id, output_of(found), RESULT)
-    grid = grid_of(table, RowSource(found.dataset_id, table.commit_id, RESULT, found.id))
+    with reading():
+        table = open_table(service(), found.dataset_id, output_of(found), RESULT)
+        grid = grid_of(table, RowSource(found.dataset_id, table.commit_id, RESULT, found.id))
     return {"grid": grid, "downloads": _downloads(f"/api/exploration/jobs/{found.id}/result")}
 
 
@@ -164,7 +167,8 @@ def _reserves(found: Job) -> Values:
     limit = _between("limit", 1, 1000, RESERVES_SHOWN)
     values: Values = {"rounds": rounds, "round": number, "limit": limit}
     try:
-        values["reserves"] = next_rows(service(), found, number, limit)
+        with reading():
+            values["reserves"] = next_rows(service(), found, number, limit)
         tell_view(
             RowSource(
                 found.dataset_id, source_of(found), found.run_parameters["table_key"], found.id
@@ -181,7 +185,8 @@ def _why(found: Job) -> Values:
     values: Values = {"row": row, "example": f"{found.run_parameters['table_key']}:17"}
     if row:
         try:
-            values["verdict"] = why_row(service(), found, row)
+            with reading():
+                values["verdict"] = why_row(service(), found, row)
         except DomainError as error:
             values["problem"] = error.message
     return values

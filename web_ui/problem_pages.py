@@ -29,6 +29,7 @@ TITLES = {
     409: "Not now",
     413: "Too large",
     422: "That can't be",
+    429: "Too many requests at once",
     503: "Not at this moment",
 }
 KINDS = ("application/json", "text/html")

@@ -14,6 +14,7 @@ from http_api.passwords import LONGEST, SHORTEST, BadCredentials, hash_password
 from http_api.sessions import drop_cookie, put_cookie
 from http_api.sign_in_throttle import TooManyAttempts
 from http_api.signing_in import SignedIn, begin_session, sign_in, sign_out
+from http_api.work_limits import TooManySignIns, hashing
 from storage.audit import record
 from storage.errors import NotFound
 from storage.tokens import sign_in_link_user, use_sign_in_link
@@ -40,7 +41,7 @@ def take_sign_in() -> AnyResponse:
         found = sign_in(request.form.get("soeid", "").strip(), request.form.get("password", ""))
     except BadCredentials as error:
         return _form(401, error.message)
-    except TooManyAttempts as error:
+    except (TooManyAttempts, TooManySignIns) as error:
         return _form(429, error.message)
     return _with_session(to(local_page(request.form.get("next", "/"))), found)
 
@@ -86,7 +87,8 @@ def _set_password(code: str) -> AnyResponse:
     if problem:
         given = {"user": user, "code": code, "shortest": SHORTEST, "problem": problem}
         return show("set_password.html", 422, **given)
-    password_hash = hash_password(password)
+    with hashing():
+        password_hash = hash_password(password)
     try:
         with service().database.write() as tx:
             user_id = use_sign_in_link(tx, code, service().clock)

@@ -76,7 +76,7 @@ def test_a_finished_jobs_stream_is_one_event(server: LiveServer) -> None:
 
 
 def test_streams_never_hold_all_threads(server: LiveServer, big: Path) -> None:
-    """Half of the eight threads are for streams; the others go on answering."""
+    """Four may be open, two of a user; they hold no thread that other requests need."""
     dataset = server.new_dataset()
     jobs = []
     for _ in range(6):
@@ -87,13 +87,18 @@ def test_streams_never_hold_all_threads(server: LiveServer, big: Path) -> None:
         jobs.append(answer.json()["job_id"])
     last = jobs[-1]
     with ExitStack() as open_streams:
-        for _ in range(4):
-            client = open_streams.enter_context(server.client(server.token))
-            opened = open_streams.enter_context(client.stream("GET", f"/api/jobs/{last}/events"))
-            assert opened.status_code == 200
-        refused = server.admin.get(f"/api/jobs/{last}/events")
-        assert_problem(refused, 429, "too_many_streams", "now and then")
-        assert refused.headers["Retry-After"] == "5"
+        (other, _), (third, _) = server.new_user("admin"), server.new_user("admin")
+        for client in (server.admin, other):
+            for _ in range(2):
+                asked = open_streams.enter_context(server.client(None))
+                asked.headers["Authorization"] = client.headers["Authorization"]
+                opened = open_streams.enter_context(asked.stream("GET", f"/api/jobs/{last}/events"))
+                assert opened.status_code == 200
+            refused = client.get(f"/api/jobs/{last}/events")
+            assert_problem(refused, 429, "too_many_streams", "2 event streams of yours")
+            assert refused.headers["Retry-After"] == "5"
+        refused = third.get(f"/api/jobs/{last}/events")
+        assert_problem(refused, 429, "too_many_streams", "4 event streams are under way")
         assert server.client(None).get("/health").status_code == 200
     for job_id in jobs:
         assert server.finished(job_id)["status"] == "completed"

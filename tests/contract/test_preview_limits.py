@@ -14,7 +14,7 @@ import duckdb
 import httpx
 import pytest
 
-from http_api import import_routes, work_slots
+from http_api import import_routes
 from job_runner.import_preview import preview_import
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
@@ -142,10 +142,9 @@ def look(client: httpx.Client) -> httpx.Response:
 
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldLooks]:
-    """Looks that go on until they are let go; for a slot one waits next to not at all."""
+    """Previews that go on until they are let go."""
     looks = HeldLooks()
     monkeypatch.setattr(import_routes, "preview_import", looks)
-    monkeypatch.setattr(work_slots, "WAIT_S", 0.05)
     with looks.pool:
         yield looks
         looks.go_on.set()

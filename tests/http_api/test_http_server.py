@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import http.client
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from typing import Any
 
+import httpx
 import pytest
 
+from http_api.http_server import HttpServer
 from http_api.request_limits import LimitedChannel
+from job_runner.settings import Settings
 from tests.live_server import LiveServer
 
 CLIENTS = 200
@@ -66,3 +72,31 @@ def test_an_answer_without_a_body_has_its_header(server: LiveServer) -> None:
     answer = server.admin.head("/health")
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["X-Request-ID"]
+
+
+def test_health_is_answered_while_all_other_threads_work() -> None:
+    working, may_end = threading.Semaphore(0), threading.Event()
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        if environ["PATH_INFO"] != "/health":
+            working.release()
+            assert may_end.wait(30)
+        start_response("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
+
+    settings = Settings(port=0, http_threads=2)
+    server = HttpServer(app, settings, lambda *_: 1000, lambda code: None, slow_threads=1)
+    loop = threading.Thread(target=server.run)
+    loop.start()
+    with httpx.Client(base_url=server.url, timeout=30) as client, ThreadPoolExecutor(5) as pool:
+        asked = [pool.submit(client.get, "/other") for _ in range(5)]
+        for _ in range(3):
+            assert working.acquire(timeout=30)
+        for _ in range(3):
+            assert client.get("/health").text == "ok"
+        assert not working.acquire(blocking=False)
+        may_end.set()
+        assert [one.result().text for one in asked] == ["ok"] * 5
+    server.close()
+    loop.join(30)
+    assert not loop.is_alive()

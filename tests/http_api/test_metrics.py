@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from http_api.job_events import StreamSlots
 from http_api.measured_state import measure
 from http_api.metrics import Metrics
+from http_api.work_limits import work_limits
 from job_runner.service import Service
 from storage.datasets import Dataset
 from storage.job_changes import JobChange
@@ -61,7 +61,7 @@ def test_a_job_that_never_started_has_no_time() -> None:
 @pytest.fixture
 def measured(service: Service) -> Metrics:
     metrics = Metrics()
-    measure(metrics.registry, service, StreamSlots(service.settings))
+    measure(metrics.registry, service, work_limits(service.settings))
     return metrics
 
 

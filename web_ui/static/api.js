@@ -32,6 +32,19 @@ export function headers(more = {}) {
   return { "X-CSRF-Token": csrf, ...more };
 }
 
+const LONGEST_RETRY_S = 5;
+const RETRIES = 3;
+
+/** Fetch; a request that is refused as one too many (429, nothing was done) is sent again. */
+async function fetchAgain(where, options) {
+  for (let left = RETRIES; ; left -= 1) {
+    const answer = await fetch(where, options);
+    const wait = Number(answer.headers.get("Retry-After") ?? Infinity);
+    if (answer.status !== 429 || left === 0 || wait > LONGEST_RETRY_S) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 1000 * wait));
+  }
+}
+
 /**
  * Ask the API.
  * @param {string} path where
@@ -42,7 +55,7 @@ export async function ask(path, options = {}) {
   const { method = options.json === undefined ? "GET" : "POST", query, json, signal } = options;
   const extra = { Accept: "application/json", ...options.headers };
   if (json !== undefined) extra["Content-Type"] = "application/json";
-  const answer = await fetch(address(path, query), {
+  const answer = await fetchAgain(address(path, query), {
     method,
     headers: headers(extra),
     body: json === undefined ? options.body : JSON.stringify(json),
