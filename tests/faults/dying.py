@@ -38,6 +38,8 @@ OFTEN = 2
 """How often the same point of the same function counts: a loop's later rounds are like these."""
 TIMED = "context._note"
 """Notes of progress come by the clock, so only the first is a point."""
+WRAPPERS = ("authority.write_as", "access.writing")
+"""Open a transaction for their callers, which are what a point is named for."""
 BESIDE = "sample_comparison."
 """Comparing a sample goes on beside its job and may be dropped at any moment: no point."""
 
@@ -105,7 +107,9 @@ def _callers() -> str:
     while frame is not None and len(names) < 2:
         path = Path(frame.f_code.co_filename)
         if path.is_relative_to(ROOT) and not path.is_relative_to(ROOT / "tests"):
-            names.append(f"{path.stem}.{frame.f_code.co_name}")
+            name = f"{path.stem}.{frame.f_code.co_name}"
+            if name not in WRAPPERS:
+                names.append(name)
             if names == [TIMED]:
                 break
         frame = frame.f_back

@@ -6,6 +6,7 @@ import random
 import socket
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -145,6 +146,7 @@ def test_two_hundred_slow_clients_leave_the_others_room_memory_and_threads(tmp_p
         client = server.client()
         assert len(client.get(download_of(dataset_id)).content) > 5_000_000
         require_answers(client, dataset_id)
+        use_every_thread(server, client)
         before = status_of(server)
         while not has_stopped_growing(seen) and len(seen) < MOST_ROUNDS:
             seen.append(slow_round(server, client, dataset_id))
@@ -152,6 +154,17 @@ def test_two_hundred_slow_clients_leave_the_others_room_memory_and_threads(tmp_p
         assert max(one["threads"] for one in seen) <= before["threads"] + len(seen)  # of the draws
         require_files(server, before["files"])
         assert client.get("/health").status_code == 200
+
+
+def use_every_thread(server: ServerProcess, client: httpx.Client) -> None:
+    """Have each of the server's threads open its connection to SQLite, which it keeps."""
+
+    def ask(_: int) -> int:
+        with httpx.Client(headers=client.headers, timeout=60) as own:
+            return sum(own.get(f"{server.url}/api/tokens").status_code == 200 for _ in range(5))
+
+    with ThreadPoolExecutor(64) as pool:
+        assert list(pool.map(ask, range(64))) == [5] * 64
 
 
 def require_files(server: ServerProcess, most: int) -> None:

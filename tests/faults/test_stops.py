@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from http_api.work_limits import work_limits
+from job_runner.settings import Settings
 from tests.faults import stuck
 from tests.faults.server_state import dataset_of
 from tests.live_server import finished, write_csv
@@ -39,27 +41,37 @@ def imported(client: httpx.Client, table: Path) -> int:
 
 
 def test_requests_that_wait_for_a_thread_are_answered(tmp_path: Path) -> None:
-    with ServerProcess(
-        tmp_path / "data", forked=True, http_threads=2, sql_preview_limit_s=1
-    ) as server:
+    data_dir, settings = tmp_path / "data", {"http_threads": 2, "sql_preview_limit_s": 1}
+    threads = 2 + work_limits(Settings(http_threads=2)).total
+    with ServerProcess(data_dir, forked=True, **settings) as server:
         client = server.client()
         dataset = imported(client, write_csv(tmp_path / "small.csv", 20))
         token = client.headers["Authorization"]
 
-        def ask(path: str, sql: str | None = None) -> int:
-            with httpx.Client(base_url=server.url, headers={"Authorization": token}) as own:
-                answer = own.post(path, json={"sql": sql}) if sql else own.get(path)
-                return answer.status_code
+        def ask(method: str, path: str, body: object = None) -> int:
+            headers = {"Authorization": token}
+            with httpx.Client(base_url=server.url, headers=headers, timeout=30) as own:
+                return own.request(method, path, json=body).status_code
 
-        with ThreadPoolExecutor(6) as pool:
-            query = f"/api/exploration/datasets/{dataset}/query"
-            busy = [pool.submit(ask, query, ENDLESS) for _ in range(2)]
+        query = f"/api/exploration/datasets/{dataset}/query"
+        with (
+            closing(sqlite3.connect(data_dir / "jobsvc.sqlite3", isolation_level=None)) as lock,
+            ThreadPoolExecutor(threads + 5) as pool,
+        ):
+            lock.execute("BEGIN IMMEDIATE")
+            slow = pool.submit(ask, "POST", query, {"sql": ENDLESS})
+            change = (f"/api/datasets/{dataset}", {"description": "changed"})
+            busy = [pool.submit(ask, "PATCH", *change) for _ in range(threads)]
             time.sleep(0.3)
-            waiting = [pool.submit(ask, "/api/users/me") for _ in range(4)]
+            waiting = [pool.submit(ask, "GET", "/api/users/me") for _ in range(4)]
             time.sleep(0.3)
-            assert server.terminate() == 0
-            assert [one.result(10) for one in waiting] == [200] * 4
-            assert [one.result(10) for one in busy] == [422] * 2
+            server.signal(Signals.SIGTERM)
+            time.sleep(0.3)
+            lock.execute("ROLLBACK")
+            assert [one.result(20) for one in busy] == [200] * threads
+            assert [one.result(20) for one in waiting] == [200] * 4
+            assert slow.result(20) == 422
+            assert server.wait() == 0
 
 
 def test_a_download_is_sent_to_its_end(tmp_path: Path) -> None:
