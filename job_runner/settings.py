@@ -72,10 +72,10 @@ class Settings:
         8, "threads", "Quick requests that are answered at the same time.", 2
     )
     read_limit_s: int = _setting(
-        60, "seconds", "How long a request may read tables, for a plan or a page of rows.", 1
+        60, "seconds", "Time limit of a request that reads tables, for a plan or a page of rows.", 1
     )
     download_limit_s: int = _setting(
-        600, "seconds", "How long a request may write a file with rows.", 1
+        600, "seconds", "Time limit of a request that writes a file with rows.", 1
     )
     http_connections: int = _setting(
         1000, "connections", "Clients that may be connected at the same time.", 16
