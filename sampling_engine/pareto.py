@@ -144,21 +144,29 @@ class ParetoOrder:
     def _rows_below(
         self, state: DrawState, limit: int, report: Report
     ) -> Iterator[tuple[Int64s, Int64s]]:
-        """Ordinals and ranks of the rows of lower rank that aren't taken, a part at a time."""
+        """Ordinals and ranks of the rows of lower rank that aren't taken.
+
+        In parts of a million rows or more, for each look-up has a fixed cost.
+        """
         rows = self.order.rows
         ((threads,),) = state.cursor.execute("SELECT current_setting('threads')").fetchall()
 
         def part(start: int) -> tuple[Int64s, Int64s]:
             return self.order.ranked_below(start, min(start + WINDOW_RANKS, rows), limit)
 
+        found: list[tuple[Int64s, Int64s]] = []
         with ThreadPoolExecutor(threads) as executor:
             for first in range(0, rows, threads * WINDOW_RANKS):
                 report(first / rows, "looking for the lowest ranks")
                 stop = min(first + threads * WINDOW_RANKS, rows)
-                for ordinals, ranks in executor.map(part, range(first, stop, WINDOW_RANKS)):
+                found += executor.map(part, range(first, stop, WINDOW_RANKS))
+                if stop == rows or sum(len(ordinals) for ordinals, _ in found) >= WINDOW_RANKS:
+                    ordinals, ranks = (
+                        np.concatenate(arrays) for arrays in zip(*found, strict=True)
+                    )
                     fresh = ~in_sorted(ordinals, state.taken)
-                    if fresh.any():
-                        yield ordinals[fresh], ranks[fresh]
+                    yield ordinals[fresh], ranks[fresh]
+                    found = []
 
     def look_up(self, state: DrawState, ordinals: Int64s, ranks: Int64s) -> KeyedRows:
         """The rows that pass the filter and have a weight, without the take-all rows."""
