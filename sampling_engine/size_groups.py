@@ -13,7 +13,7 @@ import numpy as np
 from parquet_tables.progress import Report, watched
 from sampling_engine import number_statements
 from sampling_engine.draw_state import DrawState
-from sampling_engine.inclusion import LARGE_VARIANCE, SizeGroups
+from sampling_engine.inclusion import LARGE_QUOTIENT, LARGE_VARIANCE, SizeGroups
 from sampling_engine.spec import RowFilter
 from sampling_engine.weights import TakeAll, Weights
 
@@ -37,7 +37,7 @@ def read_size_groups(
     SizeGroups or None
         None where the sum of p(1-p) is so large that the targets are exact enough.
     """
-    if not take_all.size or least_variance(take_all) >= LARGE_VARIANCE:
+    if not take_all.size or targets_are_exact(take_all):
         return None
     listed: dict[int, tuple[int, int]] = {}
     for units in take_all.listed.tolist():
@@ -61,15 +61,18 @@ def read_size_groups(
     return SizeGroups(take_all.size, counts, np.array([log_odds for log_odds, _ in groups]))
 
 
-def least_variance(take_all: TakeAll) -> float:
-    """A lower bound of the sum of p(1-p) over the rows that are left to chance.
+def targets_are_exact(take_all: TakeAll) -> bool:
+    """Whether a lower bound of d = Σp(1-p) shows that π and p differ by less than 0.1 %.
 
-    Exact for the listed rows; p(1-p) of any other is p times 1 - p of the largest of them or more.
+    The bound is exact for the listed rows; p(1-p) of any other is p times 1 - p of the largest of
+    them or more.
     """
-    p = take_all.listed.astype(np.float64) * take_all.target_per_unit
+    listed = take_all.listed.astype(np.float64) * take_all.target_per_unit
     largest = min((take_all.listed_from - 1) * take_all.target_per_unit, 1.0)
-    others = max(take_all.size - float(p.sum()), 0.0)
-    return float((p * (1.0 - p)).sum()) + others * (1.0 - largest)
+    others = max(take_all.size - float(listed.sum()), 0.0)
+    variance = float((listed * (1.0 - listed)).sum()) + others * (1.0 - largest)
+    most = max(largest, float(listed.max(initial=0.0)))
+    return variance >= min(LARGE_VARIANCE, LARGE_QUOTIENT * most)
 
 
 def log_odds_of(units: int, rows: int, take_all: TakeAll) -> float:

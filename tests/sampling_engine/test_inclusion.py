@@ -22,7 +22,6 @@ from sampling_engine.inclusion import (
     ratios_to_targets,
 )
 from sampling_engine.prepare import prepare_round
-from sampling_engine.size_groups import least_variance
 from sampling_engine.weighted_round import WeightedRound
 from tests.sampling_engine import plain_draw
 from tests.sampling_engine.conftest import Workshop
@@ -122,6 +121,32 @@ def test_the_targets_are_exact_enough_from_a_variance_of_25() -> None:
     assert largest > 0.1
 
 
+def test_the_targets_are_exact_enough_where_all_are_small() -> None:
+    generator = np.random.default_rng(4)
+    for _ in range(100):
+        count, largest = int(generator.integers(1, 20)), 10 ** generator.uniform(-2.5, -0.5)
+        p = largest * np.append(10 ** np.sort(generator.uniform(-2, 0, 2)), 1.0)
+        rows = np.maximum(np.round(generator.dirichlet(np.ones(3)) * count / p), 1.0)
+        p *= count / (rows * p).sum()
+        if p.max() > 0.5:
+            continue
+        groups = SizeGroups(count, rows, np.log(p / (1 - p)))
+        errors = ratios_to_targets(groups, groups.log_odds) - 1
+        assert abs(errors).max() < 1.1 * (p.max() / variance_of(groups)) ** 2 + 1e-9
+
+
+def test_usual_draws_state_their_targets(workshop: Workshop) -> None:
+    """Neither many rows nor a few of many need the sizes of all rows."""
+    table = workshop.table_of("SELECT 1 + i % 50 AS w FROM range(20000) AS r(i)")
+    with workshop.database.cursor() as cursor:
+        state = DrawState(cursor, table)
+        for count in (1, 10, 100, 5_000):
+            method = WeightedMethod(sample_size=count, weight_column="w")
+            draw = prepare_round(state, Round(round_number=1, method=method, seed=1), no_report)
+            assert isinstance(draw, WeightedRound)
+            assert draw.groups is None
+
+
 def test_many_different_targets_are_interpolated() -> None:
     generator = np.random.default_rng(3)
     count = MOST_INTEGRATED + 500
@@ -156,7 +181,7 @@ def test_groups_of_similar_sizes_state_what_single_rows_would(workshop: Workshop
         sizes = sizes[sizes < 5e7]
         assert draw.groups.rows.sum() == len(sizes)
         targets = 30 * sizes / sizes.sum()
-        assert least_variance(draw.take_all) <= (targets * (1 - targets)).sum() < 25
+        assert (targets * (1 - targets)).sum() < LARGE_VARIANCE
         assert draw.take_all.size == 30
         log_odds = np.log(30 * sizes) - np.log(sizes.sum() - 30 * sizes)
         exact = SizeGroups(30, np.ones(len(sizes)), np.sort(log_odds))

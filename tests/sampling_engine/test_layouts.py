@@ -79,6 +79,12 @@ ROUNDS = (
         seed=9,
         filter=CHEAP,
     ),
+    Round(
+        round_number=10,
+        method=WeightedMethod(sample_size=9, weight_column="price"),
+        seed=10,
+        filter=parse_expression("id < 60", TABLE),
+    ),
 )
 QUERY = (
     "SELECT i AS id, i * 7 % 1000 / 7 AS price, 1 / (1 + i % 97) AS cost, "
