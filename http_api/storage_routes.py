@@ -77,7 +77,7 @@ class PruneOut(Schema):
         metadata={"description": "The settings that it goes by, in days; 0 keeps for ever."},
     )
     size_bytes = fields.Integer(required=True, attribute="report.size_bytes")
-    kinds = fields.List(fields.Nested(TallyOut), required=True, attribute="report.tallies")
+    kinds = fields.List(fields.Nested(TallyOut), required=True, attribute="report.totals")
 
 
 @blueprint.get("/storage")
