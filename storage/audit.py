@@ -1,8 +1,7 @@
-"""The audit trail: who did what, when, from where, with which token.
+"""The audit trail: who did what, when, from where and with which token.
 
-Owns: the table ``audit_log``. Invariant: an entry is written in the transaction of what it tells,
-so there is none without the other, and triggers refuse to change or remove one. An entry names no
-password, token or link. Called by whoever opens the transaction; ``insert_job`` writes a job's own.
+An entry is written in the transaction of its action and contains no secret. Triggers prevent
+changes and deletions.
 """
 
 from __future__ import annotations
@@ -51,14 +50,14 @@ Action = Literal[
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 MAX_SQL_LENGTH = 2000
-"""Characters of a statement that an entry keeps."""
+"""Maximum length of an SQL statement in an entry."""
 
 ObjectType = Literal["user", "token", "ref", "job", "table"]
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a request came from. All None: the service itself, or a command beside it."""
+    """The source of a request; all None for the service itself or a local command."""
 
     client_address: str | None = None
     request_id: str | None = None
@@ -72,7 +71,7 @@ THIS_PROCESS = Origin()
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that was done. ``user_soeid`` is as it was then; ``details`` differ by action."""
+    """One action. ``user_soeid`` is the SOEID at that time; ``details`` depend on the action."""
 
     id: int
     at: str
@@ -92,7 +91,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class AuditFilters:
-    """What a list of entries is narrowed to; None doesn't narrow, several narrow together."""
+    """Filters of a list of entries, joined by AND; None doesn't filter."""
 
     user_id: int | None = None
     user_soeid: str | None = None
@@ -115,18 +114,18 @@ def record(
     about: tuple[ObjectType, object] | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add an entry.
+    """Insert an entry.
 
     Parameters
     ----------
     user_id : int or None
-        Who did it; None for the service itself and for whoever could not sign in.
+        The acting user; None for the service itself and for a failed sign-in.
     user_soeid : str or None
-        Their SOEID; looked up when it is left out.
+        The user's SOEID; None: the current SOEID of ``user_id``.
     about : (object type, id) or None
-        What it was done to, beside the dataset.
+        The object of the action, in addition to the dataset.
     details : mapping or None
-        What else an auditor wants to know, as small JSON; never a secret.
+        More facts about the action, as small JSON without secrets.
     """
     kind, identity = about or (None, None)
     run(
@@ -158,20 +157,20 @@ _CONDITIONS = {
 def list_entries(
     tx: Transaction, filters: AuditFilters, offset: int, limit: int
 ) -> tuple[list[Entry], int]:
-    """A page of the entries that pass every filter, newest first, and how many do."""
-    given = {
+    """Return a page of the entries that match every filter, newest first, and their total."""
+    params = {
         field.name: value
         for field in fields(filters)
         if (value := getattr(filters, field.name)) is not None
     }
-    conditions = " AND ".join(_CONDITIONS[name] for name in given)
+    conditions = " AND ".join(_CONDITIONS[name] for name in params)
     where = f"WHERE {conditions}" if conditions else ""
     if filters.actions is not None:
-        given["actions"] = json.dumps(filters.actions)
+        params["actions"] = json.dumps(filters.actions)
     listing = statement("list_audit_entries").format(where=where)
-    rows = tx.execute(listing, {**given, "offset": offset, "limit": limit}).fetchall()
+    rows = tx.execute(listing, {**params, "offset": offset, "limit": limit}).fetchall()
     counting = statement("count_audit_entries").format(where=where)
-    (total,) = tx.execute(counting, given).fetchone()
+    (total,) = tx.execute(counting, params).fetchone()
     return [_entry(row) for row in rows], total
 
 

@@ -1,4 +1,4 @@
-"""Times as they are stored: UTC, ISO 8601 with microseconds and offset: text sorts as time."""
+"""Stored times: UTC, ISO 8601 with microseconds and offset, so that text order is time order."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ Clock = Callable[[], datetime]
 
 
 def system_clock() -> datetime:
-    """The present moment."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def timestamp(moment: datetime) -> str:
-    """Write a moment down.
+    """Return the stored form of a time.
 
     >>> timestamp(datetime(2025, 7, 7, 2, 45, 47, 569440, tzinfo=UTC))
     '2025-07-07T02:45:47.569440+00:00'
@@ -23,5 +23,5 @@ def timestamp(moment: datetime) -> str:
 
 
 def seconds_between(start: str, end: str) -> float:
-    """Seconds from one stored time to another."""
+    """Return the seconds from one stored time to another."""
     return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()

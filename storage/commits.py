@@ -1,4 +1,4 @@
-"""Commits: immutable manifests with a place in history."""
+"""Store and read commits: immutable manifests, each with a parent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Commit:
 
 
 def insert_commit(tx: Transaction, author_id: int, manifest: Manifest) -> Commit:
-    """Keep a manifest as a commit, with the list of files that it needs."""
+    """Insert a manifest as a commit, and its references to data files."""
     commit = Commit(manifest.commit_id, manifest)
     run(
         tx,
@@ -47,7 +47,7 @@ def insert_commit(tx: Transaction, author_id: int, manifest: Manifest) -> Commit
 
 
 def get_commit(tx: Transaction, dataset_id: int, commit_id: str) -> Commit:
-    """A commit by its full id; :func:`storage.refs.resolve` finds the id."""
+    """Return a commit by its full id; see :func:`storage.refs.resolve`."""
     row = first(tx, "commit_by_id", dataset_id=dataset_id, id=commit_id)
     if row is None:
         raise NotFound(f'There is no commit "{commit_id}".')
@@ -57,7 +57,7 @@ def get_commit(tx: Transaction, dataset_id: int, commit_id: str) -> Commit:
 def history(
     tx: Transaction, dataset_id: int, commit_id: str, offset: int, limit: int
 ) -> tuple[list[Commit], int]:
-    """A page of a commit and those before it, newest first, and how many there are."""
+    """Return a page of a commit and its ancestors, newest first, and their number."""
     rows = all_rows(
         tx,
         "commit_history",
@@ -71,12 +71,12 @@ def history(
 
 
 def referenced_files(tx: Transaction) -> set[str]:
-    """The hash of every data file that some commit names."""
+    """Return the hashes of the data files that commits reference."""
     return {row["sha256"] for row in all_rows(tx, "referenced_files")}
 
 
 def referenced_among(tx: Transaction, hashes: Sequence[str]) -> set[str]:
-    """Of some data files, by their hashes, those that a commit names."""
+    """Return which of some hashes are of data files that a commit references."""
     return {row["sha256"] for row in run(tx, "referenced_among", hashes=json.dumps(hashes))}
 
 

@@ -1,8 +1,7 @@
-"""The store of data files, each named by the SHA-256 of its bytes.
+"""The content-addressed store of data files, each named by the SHA-256 of its bytes.
 
-Invariant: a file under its final name is whole, synced to disk, read-only, and never changes. A
-file is written elsewhere first and renamed into place. A file that no commit names is removed by a
-prune, or swept at start; one that a running job has just brought stays until its commit is there.
+A file under its final name is complete, synced and immutable: it is written elsewhere and renamed.
+A prune and each start remove orphans, except files that a running job holds.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from storage.intact_files import IntactFiles, seal
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A data file as a manifest names it."""
+    """A data file in a manifest."""
 
     sha256: str
     rows: int
@@ -31,12 +30,12 @@ class StoredFile:
 
 
 Adopt = Callable[[Path, int], StoredFile]
-"""Moves a finished file with so many rows into the store and makes it durable. The same bytes twice
-are one file: the second is dropped."""
+"""Moves a finished file with a number of rows into the store and makes it durable. Files with equal
+bytes become one file."""
 
 
 class DataFiles:
-    """Data files below one directory, two hexadecimal digits a folder."""
+    """Data files in folders named by the first two hexadecimal digits of their hash."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -45,16 +44,16 @@ class DataFiles:
         self._lock = threading.Lock()
 
     def path(self, sha256: str) -> Path:
-        """Where the file with this hash lies, or would lie."""
+        """Return the path of the file with this hash, which may not exist."""
         return self._root / sha256[:2] / f"{sha256}.parquet"
 
     def require_whole(self, file: StoredFile) -> None:
-        """Refuse a file that isn't as it was written, as far as :mod:`storage.intact_files` tells.
+        """Check that a file is unchanged, by :mod:`storage.intact_files`.
 
         Raises
         ------
         DamagedData
-            It is missing, can't be read, or has another size or content.
+            The file is missing, unreadable, or has another size or content.
         """
         problem = self._intact.problem(self.path(file.sha256), file.sha256, file.size_bytes)
         if problem is not None:
@@ -65,10 +64,10 @@ class DataFiles:
 
     @contextmanager
     def hold(self) -> Iterator[Adopt]:
-        """What moves finished files into the store, for whoever will name them in a commit.
+        """Yield a function that moves finished files into the store, for a commit to come.
 
-        A file that came in by it isn't removed before the end of the block, though no commit names
-        it until then, and though another commit's file of the same bytes may be going just now.
+        These files are not removed before the end of the block, although no commit references them
+        yet, and although a prune may remove an equal file at the same time.
         """
         held: list[str] = []
 
@@ -99,43 +98,43 @@ class DataFiles:
         sync(final.parent)
         return StoredFile(sha256, rows, size_bytes)
 
-    def orphans(self, named: Set[str]) -> Iterator[Path]:
-        """The files whose hash isn't in ``named`` and that no job holds now."""
+    def orphans(self, referenced: Set[str]) -> Iterator[Path]:
+        """Yield the files whose hash isn't in ``referenced`` and that no job holds now."""
         with self._lock:
             held = set(self._held)
         for path in self._root.glob("??/*.parquet"):
-            if path.stem not in named and path.stem not in held:
+            if path.stem not in referenced and path.stem not in held:
                 yield path
 
     def remove_orphans(
-        self, hashes: Sequence[str], named: Callable[[Sequence[str]], Set[str]]
+        self, hashes: Sequence[str], find_referenced: Callable[[Sequence[str]], Set[str]]
     ) -> list[str]:
-        """Remove those of some files that no commit names and no job holds; safe while jobs run.
+        """Remove those of some files that are orphans; safe while jobs run.
 
         Parameters
         ----------
-        named : callable
-            Of some hashes, those that a commit names by now. It is asked after the holds: what was
-            held before is named by then, or was given up.
+        find_referenced : callable
+            Returns which hashes a commit references now. It is called after the check of holds: a
+            file that was held before is referenced by then, or its job failed.
         """
         removed = []
         with self._lock:
             free = [sha256 for sha256 in hashes if sha256 not in self._held]
-            kept = named(free)
+            referenced = find_referenced(free)
             for sha256 in free:
-                if sha256 not in kept:
+                if sha256 not in referenced:
                     self.path(sha256).unlink(missing_ok=True)
                     removed.append(sha256)
         return removed
 
-    def sweep(self, kept: Set[str]) -> int:
-        """Remove every file whose hash isn't in ``kept``; returns how many went.
+    def sweep(self, referenced: Set[str]) -> int:
+        """Remove every file whose hash isn't in ``referenced``; return the number removed.
 
-        Safe only while no job runs: a running job's files are in no commit yet.
+        Safe only while no job runs: no commit references a running job's files yet.
         """
         removed = 0
         for path in self._root.glob("??/*"):
-            if path.name.removesuffix(".parquet") not in kept:
+            if path.name.removesuffix(".parquet") not in referenced:
                 path.unlink()
                 removed += 1
         return removed

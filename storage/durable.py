@@ -1,8 +1,6 @@
-"""What it takes for files to outlive a power cut.
+"""Make files durable, so that they survive a power cut.
 
-Invariant: a rename is durable only once its directory is synced, and a file's content only once the
-file is; callers sync in that order before they tell anyone. Called by the store of data files, by
-whoever accepts an upload, and by backups.
+A file's content is durable once the file is synced, and a rename once its directory is synced.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ BUILDING = ".jobsvc-building-"
 
 
 def sync(path: Path) -> None:
-    """Make a file's content, or the names in a directory, survive a power cut."""
+    """Sync a file's content, or a directory's names, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -28,7 +26,7 @@ def sync(path: Path) -> None:
 
 
 def sync_tree(root: Path) -> None:
-    """Sync every file and directory below and including ``root``."""
+    """Sync ``root`` and every file and directory in it."""
     for folder, _, names in os.walk(root):
         for name in names:
             sync(Path(folder, name))
@@ -36,14 +34,14 @@ def sync_tree(root: Path) -> None:
 
 
 @contextmanager
-def temporary_folder(place: Path) -> Iterator[Path]:
-    """A new folder in ``place``, for what is then renamed to where it belongs; gone afterwards.
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """Create a folder in ``parent`` for files to be renamed; delete it afterwards.
 
-    Folders that killed processes left there are removed. One that is at work holds a lock on its
-    folder, so two processes never clear each other's away.
+    Folders that killed processes left are removed. A running process holds a lock on its folder, so
+    that no other process removes it.
     """
-    remove_leftovers(place)
-    folder, lock = _new_folder(place)
+    remove_leftovers(parent)
+    folder, lock = _new_folder(parent)
     try:
         yield folder
     finally:
@@ -51,35 +49,35 @@ def temporary_folder(place: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def remove_leftovers(place: Path) -> None:
-    """Remove the folders that killed processes of this user left; other things stay as they are."""
-    for left in place.glob(f"{BUILDING}*"):
+def remove_leftovers(parent: Path) -> None:
+    """Remove the temporary folders that killed processes of this user left in ``parent``."""
+    for folder in parent.glob(f"{BUILDING}*"):
         try:
-            lock = _lock(left)
-        except OSError:  # a file, a link, not for us to read, or gone by now
+            lock = _lock(folder)
+        except OSError:  # a file, a link, unreadable, or deleted meanwhile
             continue
         if lock is None:
             continue
         if os.fstat(lock).st_uid == os.geteuid():
-            shutil.rmtree(left, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
 
 
-def _new_folder(place: Path) -> tuple[Path, int]:
+def _new_folder(parent: Path) -> tuple[Path, int]:
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=BUILDING, dir=place))
+        folder = Path(tempfile.mkdtemp(prefix=BUILDING, dir=parent))
         try:
             lock = _lock(folder)
         except FileNotFoundError:
             lock = None
         if lock is not None:
             return folder, lock
-        # Another process took it for one that was left, before the lock was there.
+        # Another process removed it as a leftover before the lock was taken.
 
 
 def _lock(folder: Path) -> int | None:
-    """Lock a folder; None if another process has it, or has removed it just now."""
-    # Without O_NONBLOCK a pipe of that name would be waited for.
+    """Lock a folder; None if another process holds the lock or has removed the folder."""
+    # Without O_NONBLOCK, opening a pipe of that name would block.
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

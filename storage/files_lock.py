@@ -1,8 +1,7 @@
-"""Who reads data files and who removes them, over all processes.
+"""A lock between readers and removers of data files, across processes.
 
-Invariant: while someone reads the files that one moment's database names (a backup, a check), none
-of them is removed. Readers share the lock, a remover has it alone; it ends with its process,
-however that ends. Called by backups and checks, by a start's sweep and by a prune.
+Backups and checks share the lock, so that no file of their snapshot is removed; a prune and a start
+take it exclusively. The operating system releases it when its process ends.
 """
 
 from __future__ import annotations
@@ -17,29 +16,28 @@ from storage.errors import FilesInUse
 
 
 class FilesLock:
-    """A lock of the operating system on one small file."""
+    """A shared or exclusive lock on a file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """No data file goes inside the block; waits for a remover, which takes seconds."""
+        """Hold the shared lock; waits for a remover, which takes seconds."""
         descriptor = self._take(fcntl.LOCK_SH)
         try:
             yield
         finally:
-            os.close(descriptor)  # which gives the lock back
+            os.close(descriptor)  # releases the lock
 
     @contextmanager
     def removing(self) -> Iterator[None]:
-        """Nobody relies on unnamed data files inside the block.
+        """Hold the exclusive lock, without waiting for it.
 
         Raises
         ------
         FilesInUse
-            A backup or a check reads them, or another prune removes some; they may take hours, so
-            nobody waits.
+            A backup, a check or another prune, which may take hours, holds the lock.
         """
         try:
             descriptor = self._take(fcntl.LOCK_EX | fcntl.LOCK_NB)

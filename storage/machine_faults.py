@@ -1,4 +1,4 @@
-"""Which errors of SQLite are the machine's and may pass, and which tell of damage."""
+"""Classify SQLite errors: transient faults of the machine, and damage of the database."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OF_CODE = {
 
 
 def locked() -> sqlite3.OperationalError:
-    """The error of a lock that was waited for too long, as SQLite itself gives it."""
+    """Build SQLite's own error of a lock timeout."""
     error = sqlite3.OperationalError("database is locked")
     error.sqlite_errorcode = sqlite3.SQLITE_BUSY
     error.sqlite_errorname = "SQLITE_BUSY"
@@ -29,15 +29,15 @@ def locked() -> sqlite3.OperationalError:
 
 
 def machine_fault(error: BaseException) -> MachineFault | None:
-    """The passing fault that an error tells of; None for any other error."""
+    """Return the transient fault that caused an error; None for other errors."""
     if not isinstance(error, sqlite3.OperationalError):
         return None
-    # The low byte is the kind; the rest tells more of it, for example which system call failed.
+    # The low byte is the primary code; the rest has details, for example the failed system call.
     return _OF_CODE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
 
 
 def damage(error: BaseException) -> DamagedDatabase | None:
-    """The damage of the database file that an error tells of; None for any other error."""
+    """Return the damage of the database that caused an error; None for other errors."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if isinstance(error, sqlite3.DatabaseError) and code in (
         sqlite3.SQLITE_CORRUPT,

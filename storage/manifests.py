@@ -1,8 +1,7 @@
-"""Manifests: what a commit is.
+"""Manifests: the content of commits.
 
-Invariant: a manifest's canonical JSON (sorted keys, no blanks, UTF-8) is its identity: the same
-manifest gives the same bytes and so the same commit id. A commit lists, for each table, its columns
-and its data files in row order; nothing is copied to branch or to name it.
+A manifest lists each table's columns and its data files in row order. The SHA-256 of its canonical
+JSON (sorted keys, no blanks, UTF-8) is the commit id.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ MANIFEST_VERSION = 1
 
 @dataclass(frozen=True)
 class StoredTable:
-    """A table of a commit: its key, its columns, and data files in row order.
+    """A table of a commit: key, columns, and data files in row order.
 
     Parameters
     ----------
     left_out : StoredFile or None
-        A file of ordinals: rows of ``files`` that are not in this table. So a residual is its
-        source's own files, and copies nothing.
+        The deletion vector: a file of ordinals of rows in ``files`` that the table doesn't have. It
+        makes a residual of its source's files without a copy.
     """
 
     key: str
@@ -43,16 +42,16 @@ class StoredTable:
 
     @property
     def stored_files(self) -> tuple[StoredFile, ...]:
-        """Every data file that the table needs."""
+        """The table's data files and its deletion vector."""
         return self.files if self.left_out is None else (*self.files, self.left_out)
 
     @property
     def size_bytes(self) -> int:
-        """Bytes on disk over all files."""
+        """Total bytes of the data files."""
         return sum(file.size_bytes for file in self.files)
 
     def as_files(self, data_files: DataFiles, left_out: Int64s) -> TableFiles:
-        """The table as the engines take it; ``left_out`` is the content of that file."""
+        """Return the table for the engines; ``left_out`` is the deletion vector's content."""
         return TableFiles(
             self.columns,
             tuple(DataFile(data_files.path(file.sha256), file.rows) for file in self.files),
@@ -62,7 +61,7 @@ class StoredTable:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A commit's content and its place in history."""
+    """A commit's content, parent and description."""
 
     dataset_id: int
     parent_id: str | None
@@ -72,7 +71,7 @@ class Manifest:
     tables: tuple[StoredTable, ...]
 
     def canonical_json(self) -> str:
-        """The one way to write this manifest down."""
+        """Return the canonical JSON."""
         return json.dumps(
             {"version": MANIFEST_VERSION, **vars(self)},
             default=vars,  # of tables, columns and files
@@ -88,21 +87,21 @@ class Manifest:
 
     @property
     def stored_files(self) -> list[StoredFile]:
-        """Every data file that the manifest names, as often as it does."""
+        """All files of the tables, with repetitions."""
         return [file for table in self.tables for file in table.stored_files]
 
     @property
     def file_hashes(self) -> set[str]:
-        """The hash of every data file that the manifest names."""
+        """The distinct hashes of the files."""
         return {file.sha256 for file in self.stored_files}
 
     def table(self, key: str) -> StoredTable:
-        """The table with this key.
+        """Return the table with this key.
 
         Raises
         ------
         NotFound
-            Names the tables there are.
+            The message names the existing tables.
         """
         for table in self.tables:
             if table.key == key:
@@ -112,7 +111,7 @@ class Manifest:
 
 
 def parse_manifest(text: str) -> Manifest:
-    """Read a manifest that :meth:`Manifest.canonical_json` wrote."""
+    """Parse the result of :meth:`Manifest.canonical_json`."""
     fields: dict[str, Any] = json.loads(text)
     del fields["version"]
     tables = tuple(_parse_table(table) for table in fields.pop("tables"))

@@ -1,9 +1,7 @@
-"""What a disk brings with it that is mounted as the data directory, or as a folder of it.
+"""Ignore the folder ``lost+found`` in a folder that may be the mount point of a disk.
 
-Owns: how the folder ``lost+found`` is told, which ext2 to ext4 make in the root of every disk, for
-what their repair finds. It is root's, and mostly for nobody else to look into. Invariant: it is
-nothing of ours, so it is never counted, taken for a stray, or removed; while it is empty the disk
-is. Called by whoever goes through a folder that may be a mount point.
+ext2 to ext4 create it in the root of every disk, mostly unreadable for other users. It is never
+counted or removed; a disk with only an empty ``lost+found`` is empty.
 """
 
 from __future__ import annotations
@@ -18,24 +16,22 @@ LOST_AND_FOUND = "lost+found"
 
 
 def is_lost_and_found(entry: Path | os.DirEntry[str]) -> bool:
-    """Whether something in a folder is the disk's own; a file or a link of that name isn't."""
+    """Return whether an entry is the folder ``lost+found``, and not a file or link of that name."""
     return entry.name == LOST_AND_FOUND and entry.is_dir() and not entry.is_symlink()
 
 
 def entries(folder: Path) -> Iterator[Path]:
-    """What is in a folder but for the disk's own."""
+    """Yield the entries of a folder, without ``lost+found``."""
     return (path for path in folder.iterdir() if not is_lost_and_found(path))
 
 
 def occupants(folder: Path) -> Iterator[Path]:
-    """What keeps a folder from being as empty as a new disk: also what a repair has found."""
-    return (
-        path for path in folder.iterdir() if not is_lost_and_found(path) or _holds_anything(path)
-    )
+    """Yield the entries that make a folder non-empty, including a non-empty ``lost+found``."""
+    return (path for path in folder.iterdir() if not is_lost_and_found(path) or _has_entries(path))
 
 
 def clear(folder: Path) -> None:
-    """Remove what is in a folder, as far as can be, and nothing that a link leads to."""
+    """Remove a folder's entries as far as possible, without following links."""
     if folder.is_symlink():
         return
     for path in entries(folder):
@@ -46,8 +42,8 @@ def clear(folder: Path) -> None:
             path.unlink()
 
 
-def _holds_anything(folder: Path) -> bool:
-    """What may not be looked into is taken to be as the disk was made."""
+def _has_entries(folder: Path) -> bool:
+    """Return whether a folder has entries; an unreadable folder counts as empty."""
     try:
         return any(folder.iterdir())
     except PermissionError:

@@ -1,7 +1,4 @@
-"""Levels of single users in a dataset.
-
-Invariant: a dataset always keeps a user with the level ``admin``.
-"""
+"""Permission levels of users in a dataset, which always has a user with level ``admin``."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from storage.rows import all_rows, first, number, run
 
 @dataclass(frozen=True)
 class Permission:
-    """What one user may do in a dataset."""
+    """A user's permission level in a dataset."""
 
     user_id: int
     user_soeid: str
@@ -24,7 +21,7 @@ class Permission:
 
 
 def list_permissions(tx: Transaction, dataset_id: int) -> list[Permission]:
-    """Who may do what, by soeid."""
+    """Return the permissions in a dataset, by SOEID."""
     rows = all_rows(tx, "list_permissions", dataset_id=dataset_id)
     return [
         Permission(row["user_id"], row["user_soeid"], cast(Level, row["level"])) for row in rows
@@ -32,19 +29,19 @@ def list_permissions(tx: Transaction, dataset_id: int) -> list[Permission]:
 
 
 def put_permission(tx: Transaction, dataset_id: int, user_id: int, level: Level) -> None:
-    """Give a user a level, in place of an earlier one."""
+    """Set a user's level; it replaces an earlier one."""
     run(tx, "put_permission", dataset_id=dataset_id, user_id=user_id, level=level)
-    _keep_an_admin(tx, dataset_id)
+    _require_admin(tx, dataset_id)
 
 
 def delete_permission(tx: Transaction, dataset_id: int, user_id: int) -> None:
-    """Take a user's level away."""
+    """Delete a user's permission."""
     if first(tx, "delete_permission", dataset_id=dataset_id, user_id=user_id) is None:
         raise NotFound(f"User {user_id} has no permission in this dataset.")
-    _keep_an_admin(tx, dataset_id)
+    _require_admin(tx, dataset_id)
 
 
-def _keep_an_admin(tx: Transaction, dataset_id: int) -> None:
-    """Refuse a change that leaves nobody in charge; the transaction takes it back."""
+def _require_admin(tx: Transaction, dataset_id: int) -> None:
+    """Raise Conflict if the dataset has no admin; the transaction is rolled back."""
     if not number(tx, "count_dataset_admins", dataset_id=dataset_id):
         raise Conflict("The dataset would be left without an admin. Make another user admin first.")

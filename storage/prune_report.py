@@ -1,7 +1,7 @@
-"""What a prune would remove, or has removed: how much of each kind, how old, and which first.
+"""Report of a prune or its dry run: totals, ages and examples of each kind.
 
-Invariant: a dry run and the prune after it fill the same report from rows of the same shape
-(``id``, ``name``, ``dataset_name``, ``at``), so that one can be held against the other.
+Both fill the same report from rows with ``id``, ``name``, ``dataset_name`` and ``at``, so that they
+can be compared.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ Kind = Literal[
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-EXAMPLES = 5
+MAX_EXAMPLES = 5
 
 
 @dataclass(frozen=True)
 class Example:
-    """One thing that goes, so that a person can judge."""
+    """An example of an object to prune."""
 
     id: str
     name: str
@@ -41,7 +41,7 @@ class Example:
 
 @dataclass
 class KindTotal:
-    """How many of one kind go, their bytes, the oldest and the newest, and the first few."""
+    """The number of objects of one kind, their bytes, oldest and newest time, and examples."""
 
     kind: Kind
     count: int = 0
@@ -50,21 +50,21 @@ class KindTotal:
     newest: str | None = None
     examples: list[Example] = field(default_factory=list)
 
-    def add(self, one: Example) -> None:
-        """Count one."""
-        self.size_bytes += one.size_bytes
-        self.add_count(1, one.at, one.at)
-        if len(self.examples) < EXAMPLES:
-            self.examples.append(one)
+    def add(self, example: Example) -> None:
+        """Add one object."""
+        self.size_bytes += example.size_bytes
+        self.add_count(1, example.at, example.at)
+        if len(self.examples) < MAX_EXAMPLES:
+            self.examples.append(example)
 
     def include(self, other: KindTotal) -> None:
-        """Count what another tally of the same kind has counted."""
+        """Add another total of the same kind."""
         self.size_bytes += other.size_bytes
         self.add_count(other.count, other.oldest, other.newest)
-        self.examples += other.examples[: EXAMPLES - len(self.examples)]
+        self.examples += other.examples[: MAX_EXAMPLES - len(self.examples)]
 
     def add_count(self, count: int, oldest: str | None, newest: str | None) -> None:
-        """Count several that were looked at together."""
+        """Add several objects at once."""
         self.count += count
         if oldest is not None:
             self.oldest = min(self.oldest or oldest, oldest)
@@ -73,7 +73,7 @@ class KindTotal:
 
 
 class PruneReport:
-    """One tally for each kind."""
+    """The totals of all kinds."""
 
     def __init__(self) -> None:
         self._tallies = {kind: KindTotal(kind) for kind in KINDS}
@@ -83,33 +83,33 @@ class PruneReport:
 
     @property
     def totals(self) -> list[KindTotal]:
-        """All tallies, in the order of ``KINDS``."""
+        """All totals, in the order of ``KINDS``."""
         return list(self._tallies.values())
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of files over all kinds."""
+        """Bytes of the files of all kinds."""
         return sum(total.size_bytes for total in self.totals)
 
     def include(self, other: PruneReport) -> None:
-        """Count what another report has counted: a transaction's, once it is committed."""
+        """Add another report, for example that of a committed transaction."""
         for total in other.totals:
             self[total.kind].include(total)
 
     def add_rows(self, kind: Kind, rows: Iterable[sqlite3.Row]) -> list[int]:
-        """Count rows, and return their places."""
-        places = []
+        """Add rows, and return their row numbers."""
+        row_numbers = []
         for row in rows:
             self[kind].add(example_of(row))
-            places.append(int(row["place"]))
-        return places
+            row_numbers.append(int(row["place"]))
+        return row_numbers
 
     def add_counts(self, kind: Kind, row: sqlite3.Row | None) -> None:
-        """Count what a statement has counted."""
+        """Add the result of a statement that counts."""
         if row is not None:
             self[kind].add_count(row["count"], row["oldest"], row["newest"])
 
 
 def example_of(row: sqlite3.Row) -> Example:
-    """A row of something that goes, as an example."""
+    """Return the example of a row."""
     return Example(str(row["id"]), row["name"], row["dataset_name"], row["at"])

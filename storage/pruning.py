@@ -1,9 +1,7 @@
-"""Removing rows that may go, a small transaction at a time.
+"""Delete the rows that ``storage.retention`` selects, in small transactions.
 
-Invariant: after each transaction the database is whole: a crash in between leaves the rest for the
-next prune, and data files that no commit names any more, which are swept. What was found by
-``storage.retention`` is asked again in the transaction that removes it. Removing yields between two
-transactions that did something, so that the caller can let writers pass, or stop.
+Each transaction checks the rules again and leaves the database consistent, so that a prune can stop
+after any of them. The functions yield between transactions to let other writers proceed.
 """
 
 from __future__ import annotations
@@ -22,16 +20,16 @@ from storage.rows import all_rows, first, run
 Item = TypeVar("Item")
 
 BATCH = 50
-"""Commits or jobs a transaction: writers wait for some 10 ms."""
+"""Commits or jobs per transaction: other writers wait about 10 ms."""
 
 LOG_BATCH = 1000
-"""Entries of logs a transaction."""
+"""Log entries per transaction."""
 
 
 def remove_rows(
     database: Database, rows: PrunableRows, cutoffs: Cutoffs, report: PruneReport
 ) -> Iterator[None]:
-    """Remove what was found; counts in the report what has gone."""
+    """Delete the rows, and add the deleted ones to the report."""
     yield from _remove_ended(database, cutoffs, report)
     yield from _remove_refs(database, rows.datasets)
     yield from _remove_commits(database, rows, cutoffs, report)
@@ -42,15 +40,15 @@ def remove_rows(
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Parts of what there is, in its order."""
-    rest = iter(items)
-    while batch := list(islice(rest, size)):
+    """Yield the items in batches."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
         yield batch
 
 
 @contextmanager
 def _counted(database: Database, report: PruneReport) -> Iterator[tuple[Transaction, PruneReport]]:
-    """A transaction, and a report of it that counts only once it is committed."""
+    """Open a transaction with a report, which is added once the transaction is committed."""
     part = PruneReport()
     with database.write() as tx:
         yield tx, part
@@ -97,7 +95,7 @@ def _remove_commit(
         unreachable_before=cutoffs.unreachable,
     )
     if row is None:
-        return  # a ref, a job or a commit came for it meanwhile
+        return  # a ref, a job or a child commit needs it by now
     of_commit = {"dataset_id": row["dataset_id"], "commit_id": row["id"]}
     run(
         tx,
@@ -123,7 +121,7 @@ def _remove_jobs(
 ) -> Iterator[None]:
     for batch in batches(places, BATCH):
         with _counted(database, report) as (tx, part):
-            # Of these, the ones whose commit has gone indeed.
+            # Only the jobs whose output commit was deleted.
             jobs = json.dumps(
                 part.add_rows("jobs", run(tx, "removable_jobs", jobs=json.dumps(batch)))
             )

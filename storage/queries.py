@@ -1,7 +1,6 @@
-"""Loads the named statements of ``queries.sql``.
+"""Load the named SQL statements of ``queries.sql``.
 
-A statement starts at a line ``-- name: purpose`` and ends before the next one. A name that is asked
-for and isn't there fails at import, since modules look their statements up at the top.
+A statement starts at a line ``-- name: purpose`` and ends before the next one.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ _HEADER = re.compile(r"^-- (?P<name>[a-z_]+): (?P<purpose>.+)$", re.MULTILINE)
 
 @cache
 def all_statements() -> dict[str, str]:
-    """Every statement by its name."""
+    """Return all statements by name."""
     text = files("storage").joinpath("queries.sql").read_text(encoding="utf-8")
     headers = list(_HEADER.finditer(text))
     ends = [header.start() for header in headers[1:]] + [len(text)]
@@ -26,11 +25,5 @@ def all_statements() -> dict[str, str]:
 
 
 def statement(name: str) -> str:
-    """One statement.
-
-    Raises
-    ------
-    KeyError
-        No statement has that name.
-    """
+    """Return the statement with this name; raise KeyError if there is none."""
     return all_statements()[name]

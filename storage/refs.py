@@ -1,9 +1,7 @@
-"""Refs: names for commits.
+"""Refs: names of commits.
 
-Parsing a name (is it one at all?) is apart from looking it up. Invariant: a ref moves by
-compare-and-swap alone; ``main`` is always there; no ref can be mistaken for a commit id; what a ref
-leaves behind is noted with the time, since a prune keeps it for a while; a dataset's ``updated_at``
-changes with its refs, in the same transaction.
+A ref moves only by compare-and-swap; ``main`` always exists; no ref name looks like a commit id. A
+change of a ref also sets the dataset's ``updated_at`` and records the commit that it leaves.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ _COMMIT_PREFIX = re.compile(r"[0-9a-f]{7,64}")
 
 @dataclass(frozen=True)
 class Ref:
-    """A ref and what it names: a commit, or none yet."""
+    """A ref and its commit, if any."""
 
     name: str
     commit_id: str | None
@@ -36,12 +34,12 @@ class Ref:
 
 
 def parse_ref_name(text: str, loc: Sequence[str] = ("name",)) -> str:
-    """Check that a text can name a ref; ``loc`` is where the caller's input has it.
+    """Check that a text is a valid ref name; ``loc`` is its location in the caller's input.
 
     Raises
     ------
     InvalidValue
-        Says the rule.
+        The message has the rule.
     """
     if not _NAME.fullmatch(text) or _COMMIT_ID.fullmatch(text):
         raise InvalidValue(
@@ -60,7 +58,7 @@ def create_ref(
     Raises
     ------
     Conflict
-        The name is taken.
+        A ref of this name exists.
     """
     parse_ref_name(name)
     now = timestamp(clock())
@@ -68,17 +66,17 @@ def create_ref(
         run(tx, "insert_ref", dataset_id=dataset_id, name=name, commit_id=commit_id, now=now)
     except sqlite3.IntegrityError:
         raise Conflict(f'There is a ref "{name}" already.', loc=("name",)) from None
-    _note_change(tx, dataset_id, now)
+    run(tx, "touch_dataset", id=dataset_id, now=now)
     return Ref(name, commit_id, now, now)
 
 
 def get_ref(tx: Transaction, dataset_id: int, name: str) -> Ref:
-    """A ref by its exact name.
+    """Return a ref by its exact name.
 
     Raises
     ------
     NotFound
-        Names the refs there are.
+        The message names the existing refs.
     """
     row = first(tx, "ref_by_name", dataset_id=dataset_id, name=name)
     if row is None:
@@ -89,18 +87,18 @@ def get_ref(tx: Transaction, dataset_id: int, name: str) -> Ref:
 def list_refs(
     tx: Transaction, dataset_id: int, offset: int = 0, limit: int = 1000
 ) -> tuple[list[Ref], int]:
-    """A page of a dataset's refs, ``main`` first, and how many there are."""
+    """Return a page of a dataset's refs, ``main`` first, and their number."""
     rows = all_rows(tx, "list_refs", dataset_id=dataset_id, offset=offset, limit=limit)
     return [_ref(row) for row in rows], number(tx, "count_refs", dataset_id=dataset_id)
 
 
 def has_ref(tx: Transaction, dataset_id: int, name: str) -> bool:
-    """Whether a dataset has a ref of exactly this name."""
+    """Return whether a dataset has a ref of exactly this name."""
     return first(tx, "ref_by_name", dataset_id=dataset_id, name=name) is not None
 
 
 def list_ref_names(tx: Transaction, dataset_id: int) -> set[str]:
-    """The names of all of a dataset's refs."""
+    """Return the names of a dataset's refs."""
     return {row["name"] for row in all_rows(tx, "list_ref_names", dataset_id=dataset_id)}
 
 
@@ -113,12 +111,12 @@ def move_ref(
     commit_id: str,
     clock: Clock,
 ) -> None:
-    """Move a ref from the commit that it is expected to name.
+    """Move a ref to a commit if it still names ``expected``.
 
     Raises
     ------
     RefMoved
-        It names another commit by now, or is gone.
+        The ref names another commit, or was deleted.
     """
     now = timestamp(clock())
     run(tx, "record_left_commit", dataset_id=dataset_id, name=name, next_id=commit_id, now=now)
@@ -133,27 +131,27 @@ def move_ref(
     )
     if moved is None:
         raise RefMoved(f'The ref "{name}" was moved by someone else.')
-    _note_change(tx, dataset_id, now)
+    run(tx, "touch_dataset", id=dataset_id, now=now)
 
 
 def delete_ref(tx: Transaction, dataset_id: int, name: str, clock: Clock) -> None:
-    """Forget a ref; the commits stay until a prune finds that no ref has reached them for long."""
+    """Delete a ref; a prune deletes its commits after they have been unreachable for long."""
     if name == MAIN:
         raise Conflict('The ref "main" can\'t be deleted.')
     get_ref(tx, dataset_id, name)
     now = timestamp(clock())
     run(tx, "record_left_commit", dataset_id=dataset_id, name=name, next_id=None, now=now)
     run(tx, "delete_ref", dataset_id=dataset_id, name=name).fetchall()
-    _note_change(tx, dataset_id, now)
+    run(tx, "touch_dataset", id=dataset_id, now=now)
 
 
 def resolve(tx: Transaction, dataset_id: int, text: str) -> str:
-    """The commit id that a ref name, a commit id or at least 7 first digits of one stand for.
+    """Return the commit id of a ref name, a commit id, or a prefix of at least 7 digits.
 
     Raises
     ------
     NotFound
-        Nothing matches (the refs there are get named), or the ref has no commit yet.
+        Nothing matches, the prefix is ambiguous, or the ref has no commit.
     """
     row = first(tx, "ref_by_name", dataset_id=dataset_id, name=text)
     if row is not None:
@@ -161,17 +159,12 @@ def resolve(tx: Transaction, dataset_id: int, text: str) -> str:
             raise NotFound(f'The ref "{text}" has no commit yet. Import a file into it first.')
         return str(row["commit_id"])
     if _COMMIT_PREFIX.fullmatch(text):
-        found = all_rows(tx, "commits_by_prefix", dataset_id=dataset_id, prefix=text)
-        if len(found) == 1:
-            return str(found[0]["id"])
-        if found:
+        commits = all_rows(tx, "commits_by_prefix", dataset_id=dataset_id, prefix=text)
+        if len(commits) == 1:
+            return str(commits[0]["id"])
+        if commits:
             raise NotFound(f'More than one commit starts with "{text}". Give more digits.')
     raise NotFound(f'There is no ref or commit "{text}". {_choices(tx, dataset_id, text)}')
-
-
-def _note_change(tx: Transaction, dataset_id: int, now: str) -> None:
-    """A dataset has changed by what became of a ref of it."""
-    run(tx, "touch_dataset", id=dataset_id, now=now)
 
 
 def _choices(tx: Transaction, dataset_id: int, name: str) -> str:

@@ -1,11 +1,7 @@
-"""What may go, and what that comes to at one moment.
+"""Retention rules: select the rows that a prune may delete, without deleting them.
 
-Owns: the rules of a prune. A commit stays as long as a ref reaches it (so all that came before it
-stays), a job waits for it, or a ref reached it not long ago; one that never had a ref, as the
-result of a query, belongs to its job and stays with it. A job stays as long as its commit
-does: it holds the parameters and the seeds of that sample. A removed dataset goes as a whole.
-Invariant: looking removes nothing. ``storage.pruning`` holds each thing against these rules once
-more, in the transaction that removes it, since refs and jobs may have come meanwhile.
+Retained: commits that a ref reaches or recently reached, or that an open job needs; the output of a
+retained job; jobs whose commit is retained. ``storage.pruning`` checks again when it deletes.
 """
 
 from __future__ import annotations
@@ -20,21 +16,20 @@ from storage.rows import first, run
 
 @dataclass(frozen=True)
 class Cutoffs:
-    """The moments before which things may go; None keeps them for ever.
+    """The times before which objects may be deleted; None: never.
 
     Parameters
     ----------
     now : str
-        Tokens and links that ended before go.
+        Expiry of tokens and sign-in links.
     jobs, logs, uploads, counts : str or None
-        When a job ended; when a log's entry was written; when the job of an upload ended; when
-        counts were last used.
+        End of a job; time of a log entry; end of an upload's job; last use of cached counts.
     unreachable : str or None
-        When a ref last reached a commit; when a dataset was removed.
+        Time when a ref last reached a commit, or when a dataset was removed.
     keys : str
-        When an idempotency key was given.
-    strays : str
-        When a file that belongs to nothing was last written.
+        Creation of an idempotency key.
+    orphans : str
+        Last write of a file that belongs to no object.
     """
 
     now: str
@@ -49,7 +44,7 @@ class Cutoffs:
 
 @dataclass(frozen=True)
 class PrunableRows:
-    """What may go, by SQLite's row numbers; what came later first, so before what it needs."""
+    """Row numbers of the rows to delete, newest first, so that children precede parents."""
 
     datasets: list[int]
     commits: list[int]
@@ -57,28 +52,28 @@ class PrunableRows:
 
 
 def find_rows(tx: Transaction, cutoffs: Cutoffs, report: PruneReport) -> PrunableRows:
-    """Find the rows that may go, and fill the report with them."""
+    """Return the rows that may be deleted, and add them to the report."""
     datasets, commits, jobs = [], [], []
     if cutoffs.unreachable is not None:
         before = {"unreachable_before": cutoffs.unreachable}
         datasets = report.add_rows("datasets", run(tx, "prunable_datasets", **before))
-        found = run(
+        unreachable = run(
             tx,
             "unreachable_commits",
             datasets=json.dumps(datasets),
             jobs_before=cutoffs.jobs,
             **before,
         )
-        commits = report.add_rows("commits", found)
+        commits = report.add_rows("commits", unreachable)
     if cutoffs.jobs is not None or datasets:
-        found = run(
+        prunable = run(
             tx,
             "prunable_jobs",
             jobs_before=cutoffs.jobs,
             datasets=json.dumps(datasets),
             commits=json.dumps(commits),
         )
-        jobs = report.add_rows("jobs", found)
+        jobs = report.add_rows("jobs", prunable)
         report.add_counts("log_entries", first(tx, "count_log_of_jobs", jobs=json.dumps(jobs)))
     if cutoffs.logs is not None:
         old = first(tx, "count_old_log_entries", logs_before=cutoffs.logs, jobs=json.dumps(jobs))
@@ -88,7 +83,7 @@ def find_rows(tx: Transaction, cutoffs: Cutoffs, report: PruneReport) -> Prunabl
 
 
 def count_expired(tx: Transaction, cutoffs: Cutoffs, report: PruneReport) -> None:
-    """Count the tokens, links and keys that no longer mean anything."""
+    """Add the expired tokens, sign-in links and idempotency keys to the report."""
     report.add_counts("tokens", first(tx, "count_expired_tokens", now=cutoffs.now))
     report.add_counts("sign_in_links", first(tx, "count_expired_links", now=cutoffs.now))
     report.add_counts("idempotency_keys", first(tx, "count_expired_keys", since=cutoffs.keys))

@@ -1,4 +1,4 @@
-"""Running one named statement: the few ways in which an answer is read."""
+"""Run a named statement and read its result."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ def run(tx: Transaction, name: str, /, **params: Any) -> sqlite3.Cursor:
 
 
 def first(tx: Transaction, name: str, /, **params: Any) -> sqlite3.Row | None:
-    """The only row, or None; reads to the end, so that RETURNING is complete."""
+    """Return the only row, or None; reads all rows, so that RETURNING completes."""
     rows: list[sqlite3.Row] = run(tx, name, **params).fetchall()
     return rows[0] if rows else None
 
 
 def all_rows(tx: Transaction, name: str, /, **params: Any) -> list[sqlite3.Row]:
-    """Every row."""
+    """Return all rows."""
     return run(tx, name, **params).fetchall()
 
 
 def number(tx: Transaction, name: str, /, **params: Any) -> int:
-    """The one number of a counting statement."""
+    """Return the integer of a statement that counts."""
     (value,) = run(tx, name, **params).fetchone()
     assert isinstance(value, int)  # noqa: S101 - count(*) is never NULL
     return value

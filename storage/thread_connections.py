@@ -1,4 +1,4 @@
-"""A connection to SQLite for each thread, closed when its thread has ended."""
+"""One SQLite connection for each thread, closed when the thread ends."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ C = TypeVar("C", bound=sqlite3.Connection)
 
 
 class _ThreadsOwn(Generic[C]):
-    """What goes when its thread ends: many threads, those that watch a query, live for one job."""
+    """Holds a thread's connection; it is finalized when the thread ends."""
 
     def __init__(self, connection: C) -> None:
         self.connection = connection
 
 
 class ThreadConnections(Generic[C]):
-    """Each thread's own connection, made when it first asks.
+    """One connection for each thread, opened on first use.
 
     Parameters
     ----------
     connect : callable
-        Makes a connection that may be closed by another thread than its own.
+        Opens a connection that another thread can close.
     """
 
     def __init__(self, connect: Callable[[], C]) -> None:
@@ -34,7 +34,7 @@ class ThreadConnections(Generic[C]):
         self._lock = threading.Lock()
 
     def own(self) -> C:
-        """The connection of the thread that asks."""
+        """Return the calling thread's connection."""
         own: _ThreadsOwn[C] | None = getattr(self._local, "own", None)
         if own is None:
             own = self._local.own = _ThreadsOwn(self._connect())

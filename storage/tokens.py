@@ -1,7 +1,7 @@
 """Bearer tokens and one-time sign-in links.
 
-Invariant: a secret leaves this module once, when it is made; only its SHA-256 is stored. (A token
-has 256 random bits, so a fast hash is enough; passwords, which people choose, get scrypt.)
+A secret is returned once, at its creation; only its SHA-256 is stored. Tokens have 256 random
+bits, so a fast hash is sufficient; passwords use scrypt.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Token:
 
 @dataclass(frozen=True)
 class TokenHolder:
-    """Who a request comes from, and how far their token reaches."""
+    """The user of a request, with the token and its scope."""
 
     user: User
     token_id: int
@@ -46,7 +46,7 @@ class TokenHolder:
     expires_at: str | None
 
     def has_ended(self, clock: Clock) -> bool:
-        """Whether the token's time is over by now."""
+        """Return whether the token has expired."""
         return self.expires_at is not None and self.expires_at <= timestamp(clock())
 
 
@@ -60,7 +60,7 @@ def issue_token(
     lifetime: timedelta | None,
     clock: Clock,
 ) -> tuple[str, Token]:
-    """Make a token; the secret is returned here and never again."""
+    """Create a token; return its secret, which is not stored, and the token."""
     secret = secrets.token_urlsafe(32)
     now = clock()
     row = first(
@@ -78,7 +78,7 @@ def issue_token(
 
 
 def find_token_holder(tx: Transaction, secret: str, clock: Clock) -> TokenHolder | None:
-    """Who a token stands for; None when it is unknown, ended or its user is gone."""
+    """Return a token's holder by its secret; None if it is unknown, expired or its user removed."""
     row = first(tx, "token_holder", token_hash=hash_secret(secret), now=timestamp(clock()))
     if row is None:
         return None
@@ -88,19 +88,19 @@ def find_token_holder(tx: Transaction, secret: str, clock: Clock) -> TokenHolder
 
 
 def find_token_user(tx: Transaction, token_id: int, clock: Clock) -> User | None:
-    """Whom a token stands for by now; None when it has ended or its user is gone."""
+    """Return a token's user by its id; None if it has expired or its user was removed."""
     row = first(tx, "token_user", id=token_id, now=timestamp(clock()))
     return None if row is None else _user(row)
 
 
 def list_tokens(tx: Transaction, user_id: int, offset: int, limit: int) -> tuple[list[Token], int]:
-    """A page of a user's named tokens, newest first, and how many there are."""
+    """Return a page of a user's named tokens, newest first, and their number."""
     rows = all_rows(tx, "list_named_tokens", user_id=user_id, offset=offset, limit=limit)
     return [_token(row) for row in rows], number(tx, "count_named_tokens", user_id=user_id)
 
 
 def revoke_named_token(tx: Transaction, user_id: int, token_id: int) -> Token:
-    """End one of a user's own named tokens, and return what it was."""
+    """Delete and return one of a user's named tokens."""
     row = first(tx, "delete_named_token", id=token_id, user_id=user_id)
     if row is None:
         raise NotFound(f"You have no token {token_id}.")
@@ -108,17 +108,17 @@ def revoke_named_token(tx: Transaction, user_id: int, token_id: int) -> Token:
 
 
 def revoke_token(tx: Transaction, token_id: int) -> None:
-    """End the token that a request came with."""
+    """Delete a request's token."""
     run(tx, "delete_token", id=token_id)
 
 
 def delete_expired_tokens(tx: Transaction, clock: Clock) -> None:
-    """Drop tokens that no longer work, and those that an earlier server left for its operator."""
+    """Delete expired tokens and operator tokens of earlier servers."""
     run(tx, "delete_obsolete_tokens", now=timestamp(clock()))
 
 
 def open_sign_in_link(tx: Transaction, user_id: int, lifetime: timedelta, clock: Clock) -> str:
-    """Make the code of a one-time link; it closes an earlier one of the same user."""
+    """Create a one-time link and return its code; it replaces the user's earlier link."""
     code = secrets.token_urlsafe(32)
     run(
         tx,
@@ -131,20 +131,18 @@ def open_sign_in_link(tx: Transaction, user_id: int, lifetime: timedelta, clock:
 
 
 def sign_in_link_user(tx: Transaction, code: str, clock: Clock) -> User | None:
-    """Whom an open link is for; looking doesn't use it up."""
+    """Return the user of an unexpired link, without using the link."""
     row = first(tx, "sign_in_link_user", code_hash=hash_secret(code), now=timestamp(clock()))
-    if row is None:
-        return None
-    return _user(row)
+    return None if row is None else _user(row)
 
 
 def use_sign_in_link(tx: Transaction, code: str, clock: Clock) -> int:
-    """Use a link up and return its user's id.
+    """Delete a link and return its user's id.
 
     Raises
     ------
     NotFound
-        The link was used already, has ended, or never was.
+        The link was used, has expired, or never existed.
     """
     row = first(tx, "use_sign_in_link", code_hash=hash_secret(code), now=timestamp(clock()))
     if row is None:
@@ -154,7 +152,7 @@ def use_sign_in_link(tx: Transaction, code: str, clock: Clock) -> int:
 
 
 def hash_secret(secret: str) -> str:
-    """What is stored of a secret."""
+    """Return the stored hash of a secret."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -1,8 +1,7 @@
-"""Files that nothing needs any more: data files, uploads, kept counts.
+"""Delete files that no object needs: orphaned data files, uploads and cached counts.
 
-Invariant: what is found depends on the database and on the files alone, so a prune that stopped
-half way is simply done again. A data file goes only if no commit names it and no running job has
-brought it; an upload, if its job can't be done again; counts are copies, and may always go.
+The selection depends only on the database and the files, so an interrupted prune can be repeated.
+An upload is deleted when its job can't be retried; cached counts can always be deleted.
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ from storage.pruning import batches
 from storage.retention import Cutoffs, PrunableRows
 from storage.rows import all_rows, first
 
-KEPT = (".parquet", ".json")
-"""Endings of what is kept of a table, once it is written: counts; profiles and reports."""
+CACHE_SUFFIXES = (".parquet", ".json")
+"""Suffixes of finished cache files of a table: counts; profiles and reports."""
 
-FILES_AT_ONCE = 20
-"""So many data files go while a job that brings one has to wait."""
+FILE_BATCH = 20
+"""Data files deleted at once, while jobs wait to add files."""
 
 
 @dataclass(frozen=True)
 class PrunableFile:
-    """A file that may go."""
+    """A file that can be deleted."""
 
     path: Path
     example: Example
@@ -47,16 +46,16 @@ def find_files(
     cutoffs: Cutoffs,
     report: PruneReport,
 ) -> None:
-    """Fill a report with the files that nothing will need once some rows have gone."""
-    beside = all_rows(tx, "files_of_other_commits", commits=json.dumps(rows.commits))
-    named = {row["sha256"] for row in beside}
-    of_kind: tuple[tuple[Kind, Iterator[PrunableFile]], ...] = (
-        ("data_files", _data_files(data_files, named)),
+    """Add the files to the report that no object needs after the rows are deleted."""
+    others = all_rows(tx, "files_of_other_commits", commits=json.dumps(rows.commits))
+    referenced = {row["sha256"] for row in others}
+    files_of_kind: tuple[tuple[Kind, Iterator[PrunableFile]], ...] = (
+        ("data_files", _data_files(data_files, referenced)),
         ("uploads", _uploads(tx, directory, set(rows.jobs), cutoffs)),
-        ("counts", _counts(directory, named, cutoffs)),
+        ("counts", _counts(directory, referenced, cutoffs)),
     )
-    for kind, found in of_kind:
-        for file in found:
+    for kind, files in files_of_kind:
+        for file in files:
             report[kind].add(file.example)
 
 
@@ -67,9 +66,9 @@ def remove_uploads(
     cutoffs: Cutoffs,
     report: PruneReport,
 ) -> Iterator[None]:
-    """Remove uploads, those of jobs that are about to go among them; yields now and then."""
-    # A file gets its job's name in the transaction that accepts the job. There is none just now, so
-    # what has no job will have none.
+    """Delete uploads, including those of jobs to be deleted; yields between batches."""
+    # A file gets its job's name in the transaction that inserts the job. This transaction excludes
+    # others, so an upload without a job will not get one.
     with database.write() as tx:
         uploads = list(_uploads(tx, directory, set(rows.jobs), cutoffs))
     yield from _unlink("uploads", uploads, report)
@@ -82,35 +81,36 @@ def remove_orphans(
     cutoffs: Cutoffs,
     report: PruneReport,
 ) -> Iterator[None]:
-    """Remove data files that no commit names, and counts of such; yields now and then."""
+    """Delete orphaned data files and their cached counts; yields between batches."""
 
-    def named_now(hashes: Sequence[str]) -> Set[str]:
+    def find_referenced(hashes: Sequence[str]) -> Set[str]:
         with database.read() as tx:
             return referenced_among(tx, hashes)
 
     with database.read() as tx:
-        named = referenced_files(tx)
-    for batch in batches(_data_files(data_files, named), FILES_AT_ONCE):
-        gone = set(data_files.remove_orphans([file.example.id for file in batch], named_now))
+        referenced = referenced_files(tx)
+    for batch in batches(_data_files(data_files, referenced), FILE_BATCH):
+        hashes = [file.example.id for file in batch]
+        removed = set(data_files.remove_orphans(hashes, find_referenced))
         for file in batch:
-            if file.example.id in gone:
+            if file.example.id in removed:
                 report["data_files"].add(file.example)
-        if gone:
+        if removed:
             yield
-    yield from _unlink("counts", list(_counts(directory, named, cutoffs)), report)
+    yield from _unlink("counts", list(_counts(directory, referenced, cutoffs)), report)
 
 
 def _unlink(kind: Kind, files: Sequence[PrunableFile], report: PruneReport) -> Iterator[None]:
-    for batch in batches(files, FILES_AT_ONCE):
+    for batch in batches(files, FILE_BATCH):
         for file in batch:
             file.path.unlink(missing_ok=True)
             report[kind].add(file.example)
         yield
 
 
-def _data_files(data_files: DataFiles, named: Set[str]) -> Iterator[PrunableFile]:
-    for path in data_files.orphans(named):
-        yield from _found(path, path.stem, path.name)
+def _data_files(data_files: DataFiles, referenced: Set[str]) -> Iterator[PrunableFile]:
+    for path in data_files.orphans(referenced):
+        yield from _prunable(path, path.stem, path.name)
 
 
 def _uploads(
@@ -118,35 +118,37 @@ def _uploads(
 ) -> Iterator[PrunableFile]:
     for path in entries(directory.uploads_dir):
         if path.name.startswith(INCOMING):
-            continue  # its request discards it
+            continue  # the request that receives it deletes it
         job = first(tx, "upload_of_job", id=path.name)
         if job is None:
-            yield from _found(path, path.name, path.name, before=cutoffs.orphans)
+            yield from _prunable(path, path.name, path.name, before=cutoffs.orphans)
         elif job["completed_at"] is not None:
             old = cutoffs.uploads is not None and job["completed_at"] < cutoffs.uploads
             if old or job["place"] in jobs:
-                yield from _found(
+                yield from _prunable(
                     path, path.name, job["name"] or path.name, dataset_name=job["dataset_name"]
                 )
 
 
-def _counts(directory: DataDirectory, named: Set[str], cutoffs: Cutoffs) -> Iterator[PrunableFile]:
-    """Counts, profiles and the like whose table is gone or that nobody has used for long.
+def _counts(
+    directory: DataDirectory, referenced: Set[str], cutoffs: Cutoffs
+) -> Iterator[PrunableFile]:
+    """Yield cache files whose table was deleted or that were not used for long.
 
-    A name begins with the hash of the table's first file.
+    Their names begin with the hash of the table's first file.
     """
     for path in entries(directory.counts_dir):
-        is_kept = path.suffix in KEPT
-        of_no_table = is_kept and path.name.partition("-")[0] not in named
-        before = cutoffs.counts if is_kept else cutoffs.orphans
-        if of_no_table or before is not None:
-            yield from _found(path, path.name, path.name, before=None if of_no_table else before)
+        is_cache = path.suffix in CACHE_SUFFIXES
+        is_orphan = is_cache and path.name.partition("-")[0] not in referenced
+        before = cutoffs.counts if is_cache else cutoffs.orphans
+        if is_orphan or before is not None:
+            yield from _prunable(path, path.name, path.name, before=None if is_orphan else before)
 
 
-def _found(
+def _prunable(
     path: Path, id_: str, name: str, *, dataset_name: str | None = None, before: str | None = None
 ) -> Iterator[PrunableFile]:
-    """The file, if it is still there and was last written (or used) before some moment."""
+    """Yield the file if it exists and was last written or used before a time."""
     try:
         status = path.stat()
     except FileNotFoundError:

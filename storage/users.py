@@ -1,7 +1,7 @@
-"""Users: who may sign in, with which role.
+"""Users and their roles.
 
-Invariant: there is always an admin once there was one; passwords are kept as scrypt hashes (made by
-the caller); a removed user can't sign in, and their jobs and commits still name them.
+The last admin can't be removed or demoted. The caller hashes passwords with scrypt. A removed user
+can't sign in; their jobs and commits stay.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ROLES: tuple[Role, ...] = ("admin", "analyst", "viewer")
 
 @dataclass(frozen=True)
 class User:
-    """A user as the rest of the product sees them: no secret."""
+    """A user, without secrets."""
 
     id: int
     soeid: str
@@ -37,7 +37,7 @@ def add_user(
     Raises
     ------
     Conflict
-        The soeid is taken.
+        An active user has this SOEID.
     """
     if first(tx, "user_by_soeid", soeid=soeid) is not None:
         raise Conflict(f'There is a user "{soeid}" already.')
@@ -53,7 +53,7 @@ def add_user(
 
 
 def get_user(tx: Transaction, user_id: int) -> User:
-    """A present user by id."""
+    """Return an active user by id."""
     row = first(tx, "user_by_id", id=user_id)
     if row is None or row["removed_at"] is not None:
         raise NotFound(f"There is no user {user_id}.")
@@ -61,13 +61,13 @@ def get_user(tx: Transaction, user_id: int) -> User:
 
 
 def find_user(tx: Transaction, soeid: str) -> User | None:
-    """A present user by soeid, in any case."""
+    """Return an active user by SOEID, ignoring case."""
     row = first(tx, "user_by_soeid", soeid=soeid)
     return None if row is None else _user(row)
 
 
 def password_hash_of(tx: Transaction, soeid: str) -> str | None:
-    """The hash to check a password against; None when there is no such user or no password yet."""
+    """Return a user's password hash; None if there is no such user or no password."""
     row = first(tx, "user_by_soeid", soeid=soeid)
     return None if row is None else row["password_hash"]
 
@@ -75,35 +75,35 @@ def password_hash_of(tx: Transaction, soeid: str) -> str | None:
 def list_users(
     tx: Transaction, offset: int, limit: int, q: str | None = None
 ) -> tuple[list[User], int]:
-    """A page of the users by soeid, and how many there are; ``q`` is a part of it, in any case."""
+    """Return a page of the users by SOEID, and their number; ``q`` is a substring of the SOEID."""
     rows = all_rows(tx, "list_users", offset=offset, limit=limit, q=q)
     return [_user(row) for row in rows], number(tx, "count_users", q=q)
 
 
 def first_admin(tx: Transaction) -> User | None:
-    """The admin that has been here longest."""
+    """Return the oldest active admin."""
     row = first(tx, "first_admin")
     return None if row is None else _user(row)
 
 
 def anyone_can_sign_in(tx: Transaction) -> bool:
-    """Whether some user has a password."""
+    """Return whether a user has a password."""
     return number(tx, "count_users_with_password") > 0
 
 
 def change_user(
     tx: Transaction, user_id: int, *, role_name: Role | None, password_hash: str | None
 ) -> User:
-    """Change a role, a password, or both; a new password ends the user's tokens and open links.
+    """Change a role, a password, or both; a new password deletes the user's tokens and links.
 
     Raises
     ------
     NotFound, Conflict
-        There is no such user; or it is the last admin, who must stay one.
+        There is no such user; or the user is the last admin.
     """
     user = get_user(tx, user_id)
     if role_name not in (None, "admin"):
-        _keep_an_admin(tx, user)
+        _require_another_admin(tx, user)
     if password_hash is not None:
         run(tx, "delete_own_tokens_of_user", user_id=user_id)
         run(tx, "delete_sign_in_links_of_user", user_id=user_id)
@@ -112,19 +112,19 @@ def change_user(
 
 
 def remove_user(tx: Transaction, user_id: int, clock: Clock) -> None:
-    """Take a user and their tokens out.
+    """Remove a user and delete their tokens.
 
     Raises
     ------
     NotFound, Conflict
-        There is no such user; or it is the last admin.
+        There is no such user; or the user is the last admin.
     """
-    _keep_an_admin(tx, get_user(tx, user_id))
+    _require_another_admin(tx, get_user(tx, user_id))
     run(tx, "delete_tokens_of_user", user_id=user_id)
     run(tx, "remove_user", id=user_id, removed_at=timestamp(clock()))
 
 
-def _keep_an_admin(tx: Transaction, user: User) -> None:
+def _require_another_admin(tx: Transaction, user: User) -> None:
     if user.role_name == "admin" and number(tx, "count_admins") == 1:
         raise Conflict(f'"{user.soeid}" is the last admin. Make another user admin first.')
 

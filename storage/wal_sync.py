@@ -1,11 +1,7 @@
-"""Syncing commits to disk, several with one sync.
+"""Group commit: sync SQLite's write-ahead log once for several commits, outside the lock.
 
-SQLite would sync its write-ahead log inside each COMMIT, one after the other, while it has the
-database locked. Here commits go to the log unsynced, and whoever needs one to last syncs the log
-afterwards. Invariant: when ``wait`` returns, every commit that was made before it was called is on
-disk; those who wait while a sync is under way share the next one. The log is written in order, so a
-power cut keeps all commits up to some moment, never a later one without an earlier one, and SQLite
-itself syncs what it must around checkpoints. Used by ``storage.database``.
+When ``wait`` returns, all commits made before the call are on disk; threads that wait during a sync
+share the next one. The log is sequential, so a power cut loses only the latest commits.
 """
 
 from __future__ import annotations
@@ -23,7 +19,7 @@ class WalSync:
     Parameters
     ----------
     database : Path
-        The database's file. While a connection to it is open, its log stays the same file.
+        The database file. Its log stays the same file while a connection is open.
     """
 
     def __init__(self, database: Path) -> None:
@@ -34,10 +30,10 @@ class WalSync:
         self._syncing = threading.Lock()
 
     def wait(self) -> None:
-        """Return once all that is committed by now is on disk."""
+        """Wait until all commits made so far are on disk."""
         mine = next(self._tickets)
         with self._syncing:
-            if self._synced_up_to >= mine:  # a sync that began after our commit has ended
+            if self._synced_up_to >= mine:  # a sync started after our commit
                 return
             if self._descriptor is None:
                 self._descriptor = os.open(self._log, os.O_RDWR)
@@ -46,14 +42,14 @@ class WalSync:
             self._synced_up_to = last
 
     def close(self) -> None:
-        """Let the log go; the database's last connection removes it."""
+        """Close the log; the database's last connection removes it."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
 def _sync_content(descriptor: int) -> None:
-    """Sync a file but for its times, where the system can tell them apart."""
+    """Sync a file's data without its times, where the system supports this."""
     if sys.platform == "darwin":
         os.fsync(descriptor)
     else:

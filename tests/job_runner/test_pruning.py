@@ -119,7 +119,7 @@ def test_what_comes_while_a_prune_goes_on_finds_all_that_it_needs(
     meanwhile: list[tuple[str, int, int]],
 ) -> None:
     monkeypatch.setattr(storage.pruning, "BATCH", 1)
-    monkeypatch.setattr(storage.unneeded_files, "FILES_AT_ONCE", 1)
+    monkeypatch.setattr(storage.unneeded_files, "FILE_BATCH", 1)
     with new_world(parquet) as world:
         for step in (("new dataset", 0, 0), ("import at once", 0, 0), *steps):
             happen(world, *step)

@@ -115,7 +115,7 @@ def test_a_file_that_many_ask_for_at_once_is_found_the_same_by_all(path: Path) -
 
 
 def test_what_was_found_is_kept_of_the_last_files_alone(tmp_path: Path) -> None:
-    files = IntactFiles(most_known=3)
+    files = IntactFiles(max_cached_results=3)
     for number in range(10):
         content = bytes([number]) * 100
         path = tmp_path / f"{number}"
@@ -124,4 +124,4 @@ def test_what_was_found_is_kept_of_the_last_files_alone(tmp_path: Path) -> None:
         for _ in range(2):
             assert files.problem(path, sha256, len(content)) is None
             assert files.problem(path, SHA256, len(content)) is not None
-    assert len(files._found) == 3
+    assert len(files._results) == 3
