@@ -16,7 +16,7 @@ from http_api.strict_fields import StrictString, check_text
 from http_api.strict_schemas import StrictSchema, text
 from http_api.submissions import submission
 from http_api.uploads import written_path
-from http_api.work_limits import limits
+from http_api.work_limits import large_uploads, limits
 from job_runner.import_job import ImportRequest, submit_import
 from job_runner.import_preview import LARGEST_BYTES, preview_import
 
@@ -63,6 +63,7 @@ class PreviewOut(Schema):
 
 @blueprint.post("/<int:dataset_id>/preview")
 @blueprint.auth_required(bearer)
+@large_uploads
 @blueprint.input(PreviewIn, location="form_and_files", unknown=RAISE, arg_name="given")
 @blueprint.output(PreviewOut)
 @blueprint.doc(
@@ -77,6 +78,7 @@ def preview(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.post("/preview")
 @blueprint.auth_required(bearer)
+@large_uploads
 @blueprint.input(PreviewIn, location="form_and_files", unknown=RAISE, arg_name="given")
 @blueprint.output(PreviewOut)
 @blueprint.doc(
@@ -90,6 +92,7 @@ def first_preview(given: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.post("/<int:dataset_id>/refs/<ref>/import")
 @blueprint.auth_required(bearer)
+@large_uploads
 @blueprint.input(ImportIn, location="form_and_files", unknown=RAISE, arg_name="given")
 @blueprint.output(JobAcceptedOut)
 @blueprint.doc(

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import cast
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from flask import current_app, request
 
@@ -23,6 +24,10 @@ from job_runner.settings import Settings
 from parquet_tables.time_limit import time_limited
 
 LIMITS = "jobsvc.work_limits"
+SMALL_UPLOAD_BYTES = 8 * 1024**2
+"""Copied in a tenth of a second."""
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 class TooMuchWork(DomainError):
@@ -59,6 +64,13 @@ class TooManyStreams(TooMuchWork):
     """Event streams that are open."""
 
     code = "too_many_streams"
+    retry_after_s = 5
+
+
+class TooManyUploads(TooMuchWork):
+    """Large files that are being read from their requests."""
+
+    code = "too_many_uploads"
     retry_after_s = 5
 
 
@@ -160,6 +172,7 @@ class WorkLimits:
     downloads: WorkLimit
     queries: WorkLimit
     previews: WorkLimit
+    uploads: WorkLimit
     streams: WorkLimit
     passwords: WorkLimit
 
@@ -179,6 +192,7 @@ def work_limits(settings: Settings) -> WorkLimits:
         # The child process of a query or of a preview keeps their own limits of time.
         queries=WorkLimit(settings.sql_at_once, TooManyQueries, "SQL queries"),
         previews=WorkLimit(2, TooManyPreviews, "previews of files", limit_s=read_s),
+        uploads=WorkLimit(threads, TooManyUploads, "large uploads"),
         streams=WorkLimit(few, TooManyStreams, "event streams"),
         passwords=WorkLimit(few, TooManySignIns, "sign-ins"),
     )
@@ -200,6 +214,23 @@ def reading() -> Iterator[None]:
     """
     with limits().reads.piece(user().id):
         yield
+
+
+def large_uploads(view: View) -> View:
+    """Count a request with a large file as slow work: its parts are copied while a thread waits.
+
+    Stands between the view's authentication and its input.
+    """
+
+    @wraps(view)
+    def counted(*args: Any, **values: Any) -> Any:
+        size_bytes = request.content_length
+        if size_bytes is not None and size_bytes <= SMALL_UPLOAD_BYTES:
+            return view(*args, **values)
+        with limits().uploads.piece(user().id):
+            return view(*args, **values)
+
+    return cast(View, counted)
 
 
 @contextmanager

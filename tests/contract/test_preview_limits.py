@@ -14,7 +14,8 @@ import duckdb
 import httpx
 import pytest
 
-from http_api import import_routes
+from http_api import import_routes, work_limits
+from job_runner.import_job import submit_import
 from job_runner.import_preview import preview_import
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
@@ -173,3 +174,38 @@ def test_nobody_looks_at_two_files_at_once_and_keeps_others_waiting(
     assert second.headers["Retry-After"] == "2"
     assert (first.result().status_code, others.result().status_code) == (200, 200)
     assert look(one).status_code == 200
+
+
+def test_large_uploads_beyond_the_limit_are_refused(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small files pass: they are copied in no time."""
+    monkeypatch.setattr(work_limits, "SMALL_UPLOAD_BYTES", 1000)
+    uploads = server.service.settings.http_threads // 2
+    held = threading.Semaphore(0)
+    go_on = threading.Event()
+
+    def submit(*given: Any, **named: Any) -> Any:
+        held.release()
+        assert go_on.wait(30)
+        return submit_import(*given, **named)
+
+    monkeypatch.setattr(import_routes, "submit_import", submit)
+    dataset = server.new_dataset()
+    path = f"/api/datasets/{dataset}/refs/main/import"
+
+    def send(rows: int) -> httpx.Response:
+        return server.admin.post(path, files={"file": ("a.csv", b"a\n" + b"1\n" * rows)})
+
+    with ThreadPoolExecutor(uploads + 1) as pool:
+        asked = [pool.submit(send, 1000) for _ in range(uploads)]
+        for _ in asked:
+            assert held.acquire(timeout=30)
+        assert_problem(send(1000), 429, "too_many_uploads", "large uploads of yours")
+        small = pool.submit(send, 1)
+        assert held.acquire(timeout=30)
+        go_on.set()
+        answers = [one.result() for one in (*asked, small)]
+    assert {answer.status_code for answer in answers} == {200}
+    for answer in answers:
+        server.finished(answer.json()["job_id"])
