@@ -14,7 +14,7 @@ import duckdb
 
 from import_engine.candidates import first_cells, ladder_of, late_cells, text_candidates
 from import_engine.encodings import TextFile
-from import_engine.errors import UnreadableFile, delimited_reason
+from import_engine.errors import TOO_LONG, UnreadableFile, delimited_reason, long_line_reason
 from import_engine.imported import ImportedTable
 from import_engine.line_ends import escapes_by_backslash, even_line_ends
 from import_engine.readings import ISO_DATE, Reading
@@ -32,6 +32,11 @@ from import_engine.work import ImportWork, TextSource, read_as_utf8
 from parquet_tables.machine_faults import is_of_the_machine
 from parquet_tables.names import settle_names
 from parquet_tables.progress import Report, execute_watched, without_progress
+
+USUAL_LINE_BYTES = 2_000_000
+"""Longer lines are read only by a larger buffer."""
+SIGNS_OF_LONG_LINES = (TOO_LONG, "unterminated quote", "does not support a full read")
+"""What DuckDB 2.0 says of a line that is longer than a buffer, or than two."""
 
 
 def import_delimited(work: ImportWork, file: TextSource, *, prefer_tab: bool) -> ImportedTable:
@@ -63,6 +68,8 @@ def _import_utf8(
             except duckdb.Error as another:
                 if is_of_the_machine(another):
                     raise
+                if remedy.long_lines and TOO_LONG in str(another):
+                    raise UnreadableFile(long_line_reason(str(another), message)) from another
         raise UnreadableFile(delimited_reason(message)) from error
 
 
@@ -75,10 +82,11 @@ def _remedies(
         yield even, dialect, "The file mixes line ends; rows were split at each of them."
     if escapes_by_backslash(file, dialect.quote):
         yield file, replace(dialect, escape="\\"), "Quotes within values are escaped by \\."
-    if dialect.delimiter == "\t" and "Maximum line size" not in message:
+    if dialect.delimiter == "\t" and TOO_LONG not in message:
         note = "Quotes don't enclose values in this file; they are kept as text."
         yield file, replace(dialect, quote="", escape=""), note
-    if "Maximum line size" in message:
+    is_large = file.path.stat().st_size > USUAL_LINE_BYTES
+    if is_large and any(sign in message for sign in SIGNS_OF_LONG_LINES):
         yield file, replace(dialect, long_lines=True), "The file has lines of more than 2 MB."
 
 

@@ -12,6 +12,10 @@ import re
 from domain_errors import DomainError
 
 SHOWN_CHARACTERS = 60
+MIB = 1024**2
+LONG_LINE_BYTES = 64 * MIB
+"""The longest line of a delimited text."""
+TOO_LONG = "Maximum line size"
 MOST_COLUMNS = 16_384
 """Of a table: as many as an Excel sheet has. DuckDB's time grows with the square of their number,
 and it doesn't hear an interrupt while it binds them (Parquet: 16,000 columns 4 s, 64,000 48 s)."""
@@ -69,13 +73,28 @@ def delimited_reason(message: str) -> str:
             f"{place}a quoted value isn't closed, or has text after its closing quote. "
             "A quote inside a quoted value is written twice."
         )
-    if "Maximum line size" in message or "maximum_line_size" in message.lower():
-        return f"{place}the line is too long."
+    if TOO_LONG in message:
+        most_mb = LONG_LINE_BYTES // MIB
+        return f"{place}the line is longer than {most_mb} MiB, the most that one may take."
     if "Invalid unicode" in message:
         return f"{place}the text isn't valid UTF-8."
     if "invalid state" in message:
         return "The file mixes different line ends, or has quotes that don't match."
     return f"{place or 'The file: '}the rows don't have the same number of values throughout."
+
+
+def long_line_reason(message: str, first_message: str) -> str:
+    """Say that a line is too long, which an open quote makes of all the lines after it.
+
+    Parameters
+    ----------
+    message, first_message : str
+        What DuckDB says of the file with a buffer for long lines, and without.
+    """
+    reason = delimited_reason(message)
+    if "unterminated quote" not in first_message:
+        return reason
+    return f"{reason} If a quote within it isn't closed, close it or double it."
 
 
 def json_reason(message: str) -> str:

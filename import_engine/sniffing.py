@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from import_engine.encodings import TextFile
-from import_engine.errors import check_column_count
+from import_engine.errors import LONG_LINE_BYTES, check_column_count
 from import_engine.readings import ISO_DATE, NO_VALUE_TEXTS
 from import_engine.work import ImportWork
 from parquet_tables.machine_faults import is_of_the_machine
@@ -28,7 +28,6 @@ from parquet_tables.progress import execute_watched, without_progress
 from parquet_tables.quoting import quote_text
 
 DELIMITERS = (",", "\t", ";", "|")
-LONG_LINE_BYTES = 64 * 1024 * 1024
 FIRST_LINE_CHUNKS = 64
 """Of 1 MiB each: where the search for the first line's end is given up."""
 

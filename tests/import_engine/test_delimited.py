@@ -94,6 +94,19 @@ def test_a_value_of_three_million_characters_is_read(importing: Importing) -> No
     assert [len(str(value)) for value in outcome.column("b")] == [3_000_000, 1]
 
 
+def test_a_value_of_forty_million_characters_is_read(importing: Importing) -> None:
+    content = lines("a,b", lambda i: f"{i},x", 30_000, [f'5,"{"x" * 40_000_000}"', "6,y"])
+    assert [len(str(value)) for value in importing.one(content).column("b")[-2:]] == [40_000_000, 1]
+
+
+def test_a_line_beyond_the_limit_is_called_too_long(importing: Importing) -> None:
+    content = lines("a,b", lambda i: f"{i},x", 30_000, [f'5,"{"x" * 68_000_000}"', "6,y"])
+    assert importing.refusal(content) == (
+        "Line 30002: the line is longer than 64 MiB, the most that one may take. "
+        "If a quote within it isn't closed, close it or double it."
+    )
+
+
 def test_gzip_is_unpacked_and_checked(importing: Importing) -> None:
     packed = gzip.compress(lines("a,b", lambda i: f"{i},x{i * 7919 % 1009}", 50_000, []).encode())
     assert len(importing.one(packed, "file.csv.gz").rows) == 50_000
