@@ -1,4 +1,4 @@
-"""A user and a dataset to work with."""
+"""Fixtures: a user, a dataset and a clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds of the counts in histories, and jobs that are deleted from them."""
+"""Check the counts of histories, and delete jobs."""
 
 from __future__ import annotations
 

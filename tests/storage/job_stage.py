@@ -1,4 +1,4 @@
-"""A database in which things happen to the jobs of some users, by a clock that may be set back."""
+"""A database with random events on the jobs of some users, with a clock that may be set back."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def at(minute: int) -> str:
 
 
 class Stage:
-    """A database in which things happen to jobs; each user may see some of the datasets."""
+    """A database with jobs; each user can see some of the datasets."""
 
     def __init__(self, path: Path) -> None:
         self.database = Database(path)

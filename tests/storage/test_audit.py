@@ -1,4 +1,4 @@
-"""The audit trail: what an entry holds, what finds it, and that nothing changes it."""
+"""Entries of the audit trail: content, filters and immutability."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def found(database: Database, **filters: object) -> list[str]:
     return [entry.action for entry in entries]
 
 
-def test_an_entry_tells_who_what_when_and_from_where(
+def test_entry_has_user_action_time_and_origin(
     database: Database, clock: Clock, user: User
 ) -> None:
     add(database, clock, "ref_made", user)
@@ -63,7 +63,7 @@ def test_an_entry_tells_who_what_when_and_from_where(
         "ON CONFLICT (id) DO UPDATE SET action = 'x'",
     ],
 )
-def test_no_statement_changes_or_removes_an_entry(
+def test_entries_cannot_change_or_be_deleted(
     database: Database, clock: Clock, user: User, statement: str
 ) -> None:
     add(database, clock, "ref_made", user)
@@ -72,7 +72,7 @@ def test_no_statement_changes_or_removes_an_entry(
     assert found(database) == ["ref_made"]
 
 
-def test_an_entry_shares_the_fate_of_what_it_tells(
+def test_rollback_of_an_action_removes_its_entry(
     database: Database, clock: Clock, user: User
 ) -> None:
     def fail_late() -> None:
@@ -85,7 +85,7 @@ def test_an_entry_shares_the_fate_of_what_it_tells(
     assert found(database) == []
 
 
-def test_every_accepted_job_has_its_entry(
+def test_every_submitted_job_has_an_entry(
     database: Database, clock: Clock, user: User, dataset: Dataset
 ) -> None:
     submit(database, user, dataset, clock, "job-7")
@@ -94,7 +94,7 @@ def test_every_accepted_job_has_its_entry(
     assert (entry.action, entry.dataset_id, entry.user_id) == ("import_asked", dataset.id, user.id)
 
 
-def test_filters_narrow_together_and_the_newest_comes_first(
+def test_filters_combine_and_newest_comes_first(
     database: Database, clock: Clock, user: User
 ) -> None:
     add(database, clock, "ref_made", user)
@@ -112,9 +112,7 @@ def test_filters_narrow_together_and_the_newest_comes_first(
     assert found(database, before=middle.at) == ["ref_made"]
 
 
-def test_a_page_of_entries_comes_with_the_total(
-    database: Database, clock: Clock, user: User
-) -> None:
+def test_page_of_entries_has_the_total(database: Database, clock: Clock, user: User) -> None:
     for _ in range(5):
         add(database, clock, "ref_made", user)
     with database.read() as tx:

@@ -1,4 +1,4 @@
-"""Of an archive only what a backup writes is unpacked, and only as a backup writes it."""
+"""Restore unpacks only archives of the form that a backup writes."""
 
 from __future__ import annotations
 
@@ -44,9 +44,7 @@ def target(tmp_path: Path) -> Path:
     return made
 
 
-def test_what_is_unpacked_is_its_owners_alone_whatever_the_archive_says(
-    tmp_path: Path, target: Path
-) -> None:
+def test_unpacked_files_are_private(tmp_path: Path, target: Path) -> None:
     archive = archive_of(tmp_path, member(DATABASE, mode=0o6777), member(FILE, mode=0o777))
     unpack(archive, target)
     modes = {
@@ -68,7 +66,7 @@ def test_what_is_unpacked_is_its_owners_alone_whatever_the_archive_says(
         tarfile.BLKTYPE,
     ],
 )
-def test_under_our_names_are_plain_files_alone(
+def test_archive_members_must_be_regular_files(
     tmp_path: Path, target: Path, name: str, kind: bytes
 ) -> None:
     archive = archive_of(tmp_path, member(name, 0, type=kind, linkname="elsewhere"))
@@ -77,9 +75,7 @@ def test_under_our_names_are_plain_files_alone(
     assert not files_in(target)
 
 
-def test_a_file_with_holes_that_would_be_larger_than_its_archive_is_refused(
-    tmp_path: Path, target: Path
-) -> None:
+def test_sparse_file_larger_than_its_archive_is_refused(tmp_path: Path, target: Path) -> None:
     holes = {"GNU.sparse.map": "0,1", "GNU.sparse.size": str(10**15)}
     archive = archive_of(tmp_path, member(DATABASE, pax_headers=holes))
     with pytest.raises(InvalidValue, match="which no backup does"):
@@ -87,14 +83,14 @@ def test_a_file_with_holes_that_would_be_larger_than_its_archive_is_refused(
     assert not files_in(target)
 
 
-def test_nothing_comes_twice(tmp_path: Path, target: Path) -> None:
+def test_duplicate_members_are_refused(tmp_path: Path, target: Path) -> None:
     archive = archive_of(tmp_path, member(DATABASE), member(FILE), member(FILE))
     with pytest.raises(InvalidValue, match="twice"):
         unpack(archive, target)
 
 
 @pytest.mark.parametrize("time", ["inf", "nan", "1e300", "-1e300"])
-def test_a_time_that_cannot_be_is_refused(tmp_path: Path, target: Path, time: str) -> None:
+def test_invalid_times_are_refused(tmp_path: Path, target: Path, time: str) -> None:
     archive = archive_of(tmp_path, member(DATABASE, pax_headers={"mtime": time}))
     with pytest.raises(InvalidValue, match="no backup"):
         unpack(archive, target)
@@ -128,7 +124,7 @@ def holes_in_the_content(place: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["x", "g", "X", "L", "K", "S", "sparse 1.0"])
-def test_a_header_of_any_length_is_refused_before_it_takes_memory(
+def test_long_header_is_refused_before_it_uses_memory(
     tmp_path: Path, target: Path, kind: str
 ) -> None:
     archive = tmp_path / "backup.tar"
@@ -149,7 +145,7 @@ def test_a_header_of_any_length_is_refused_before_it_takes_memory(
     assert not files_in(target)
 
 
-def test_each_member_may_have_a_header_of_some_length(tmp_path: Path, target: Path) -> None:
+def test_members_can_have_short_headers(tmp_path: Path, target: Path) -> None:
     names = [DATABASE, *(f"files/{digits}/{digits * 32}.parquet" for digits in ("ab", "cd", "ef"))]
     of_another_tar = {"SCHILY.xattr.user.note": "x" * 10_000}
     archive = archive_of(
@@ -159,7 +155,7 @@ def test_each_member_may_have_a_header_of_some_length(tmp_path: Path, target: Pa
     assert {str(path.relative_to(target)) for path in files_in(target)} == set(names)
 
 
-def test_what_the_headers_of_many_members_say_does_not_add_up(tmp_path: Path, target: Path) -> None:
+def test_header_sizes_of_members_do_not_add_up(tmp_path: Path, target: Path) -> None:
     names = [DATABASE, *(f"files/ab/ab{number:062x}.parquet" for number in range(40))]
     said = {f"{number:x}": "" for number in range(1_000)}
     archive = archive_of(tmp_path, *(member(name, 0, pax_headers=said) for name in names))
@@ -172,7 +168,7 @@ def test_what_the_headers_of_many_members_say_does_not_add_up(tmp_path: Path, ta
     assert most_bytes < 2 * 1024**2
 
 
-def test_a_header_for_all_members_is_refused(tmp_path: Path, target: Path) -> None:
+def test_global_header_is_refused(tmp_path: Path, target: Path) -> None:
     archive = tmp_path / "backup.tar"
     with tarfile.open(archive, "w", pax_headers={"comment": "all"}) as made:
         made.addfile(member(DATABASE, 0))
@@ -182,7 +178,7 @@ def test_a_header_for_all_members_is_refused(tmp_path: Path, target: Path) -> No
 
 
 @pytest.mark.timeout(20)
-def test_a_size_below_nothing_and_endless_headers_are_refused(tmp_path: Path) -> None:
+def test_negative_sizes_and_endless_headers_are_refused(tmp_path: Path) -> None:
     size = slice(124, 136)
     header = bytearray(member(DATABASE, 0).tobuf(tarfile.GNU_FORMAT))
     header[size] = b"\xff" * 10 + b"\xfc\x00"  # minus 1,024

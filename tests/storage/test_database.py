@@ -20,7 +20,7 @@ from storage.queries import all_statements
 FIRST_SCHEMA = Path(__file__).parent / "schema_1.sql"
 
 
-def test_a_failed_write_leaves_nothing(database: Database) -> None:
+def test_failed_write_leaves_nothing(database: Database) -> None:
     insert = "INSERT INTO users (soeid, role_name, created_at) VALUES (?, 'admin', '')"
     with pytest.raises(sqlite3.IntegrityError), database.write() as tx:
         tx.executemany(insert, [("abc1234",), ("abc1234",)])
@@ -28,7 +28,7 @@ def test_a_failed_write_leaves_nothing(database: Database) -> None:
         assert tx.execute("SELECT count(*) FROM users").fetchone()[0] == 0
 
 
-def test_a_read_sees_one_snapshot_and_does_not_wait_for_a_writer(database: Database) -> None:
+def test_read_has_a_snapshot_and_does_not_wait(database: Database) -> None:
     with database.read() as tx:
         before = tx.execute("SELECT count(*) FROM users").fetchone()[0]
 
@@ -45,7 +45,7 @@ def test_a_read_sees_one_snapshot_and_does_not_wait_for_a_writer(database: Datab
         assert tx.execute("SELECT count(*) FROM users").fetchone()[0] == before
 
 
-def test_the_version_grows_with_each_commit_and_stays_while_others_read(
+def test_version_grows_with_commits_and_not_with_reads(
     database: Database,
 ) -> None:
     before = database.version
@@ -58,7 +58,7 @@ def test_the_version_grows_with_each_commit_and_stays_while_others_read(
     assert database.version > before
 
 
-def test_a_single_select_sees_what_was_committed_and_leaves_no_transaction(
+def test_single_select_leaves_no_transaction(
     database: Database,
 ) -> None:
     count = "SELECT count(*) FROM users"
@@ -74,7 +74,7 @@ def open_files() -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are counted in /proc")
-def test_a_threads_connection_goes_with_the_thread(database: Database) -> None:
+def test_connection_closes_with_its_thread(database: Database) -> None:
     def use() -> None:
         with database.write(sync="later") as tx:
             tx.execute("UPDATE users SET created_at = ''")
@@ -95,7 +95,7 @@ def test_a_threads_connection_goes_with_the_thread(database: Database) -> None:
     assert open_files() == before
 
 
-def test_the_database_is_wal_and_checks_references(database: Database) -> None:
+def test_database_uses_wal_and_foreign_keys(database: Database) -> None:
     with database.read() as tx:
         assert tx.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
         assert tx.execute("PRAGMA synchronous").fetchone()[0] == 1  # see storage.wal_sync
@@ -123,7 +123,7 @@ def version_of(connection: sqlite3.Connection) -> int:
     return version
 
 
-def test_a_database_of_the_first_version_becomes_what_a_new_one_is(tmp_path: Path) -> None:
+def test_migrated_schema_equals_the_new_schema(tmp_path: Path) -> None:
     old = sqlite3.connect(tmp_path / "old", isolation_level=None)
     old.executescript(FIRST_SCHEMA.read_text(encoding="utf-8") + "PRAGMA user_version = 1;")
     bring_up_to_date(old)
@@ -135,7 +135,7 @@ def test_a_database_of_the_first_version_becomes_what_a_new_one_is(tmp_path: Pat
     new.close()
 
 
-def test_what_no_ref_reached_before_a_migration_is_kept_for_a_while_from_then(
+def test_migration_starts_retention_of_unreachable_commits(
     tmp_path: Path,
 ) -> None:
     old = sqlite3.connect(tmp_path / "old", isolation_level=None)
@@ -158,7 +158,7 @@ def test_what_no_ref_reached_before_a_migration_is_kept_for_a_while_from_then(
     old.close()
 
 
-def test_only_the_steps_that_are_missing_are_run(tmp_path: Path) -> None:
+def test_only_missing_migrations_run(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "old", isolation_level=None)
     bring_up_to_date(connection)
     newest = version_of(connection)
@@ -170,7 +170,7 @@ def test_only_the_steps_that_are_missing_are_run(tmp_path: Path) -> None:
     connection.close()
 
 
-def test_a_migration_that_fails_leaves_the_version_before(tmp_path: Path) -> None:
+def test_failed_migration_leaves_the_old_version(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "old", isolation_level=None)
     bring_up_to_date(connection)
     newest = version_of(connection)
@@ -183,7 +183,7 @@ def test_a_migration_that_fails_leaves_the_version_before(tmp_path: Path) -> Non
     connection.close()
 
 
-def test_a_database_of_a_newer_version_is_not_opened(tmp_path: Path) -> None:
+def test_database_of_a_newer_version_is_not_opened(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "new")
     connection.execute("PRAGMA user_version = 99")
     connection.close()
@@ -191,7 +191,7 @@ def test_a_database_of_a_newer_version_is_not_opened(tmp_path: Path) -> None:
         Database(tmp_path / "new")
 
 
-def test_every_statement_is_valid_sql_with_a_purpose_and_a_caller(database: Database) -> None:
+def test_every_statement_is_valid_and_used(database: Database) -> None:
     (package,) = storage.__path__
     code = "".join(path.read_text() for path in Path(package).glob("*.py"))
     with database.write() as tx:
@@ -210,7 +210,7 @@ def test_every_table_is_strict() -> None:
     assert script.count("CREATE TABLE") == script.count(") STRICT")
 
 
-def test_free_pages_are_given_back_many_at_a_time(tmp_path: Path) -> None:
+def test_free_pages_are_released_in_batches(tmp_path: Path) -> None:
     database = Database(tmp_path / "jobsvc.sqlite3")
     path = tmp_path / "jobsvc.sqlite3"
     with database.write() as tx:
@@ -229,7 +229,7 @@ def test_free_pages_are_given_back_many_at_a_time(tmp_path: Path) -> None:
     database.close()
 
 
-def test_a_database_is_its_owners_alone_also_in_a_directory_of_others(tmp_path: Path) -> None:
+def test_database_file_is_private_in_a_shared_directory(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     path = tmp_path / "jobsvc.sqlite3"
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""When a dataset last changed: by its texts, and by what became of its refs."""
+"""updated_at of datasets: changes of texts and refs."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def commit_in(tx: Transaction, dataset: Dataset, user: User) -> str:
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
-def test_a_dataset_changes_with_its_texts_and_its_refs(
+def test_updated_at_changes_with_texts_and_refs(
     database: Database, dataset: Dataset, user: User, clock: Clock, change: Change
 ) -> None:
     with database.write() as tx:
@@ -82,7 +82,7 @@ def test_a_dataset_changes_with_its_texts_and_its_refs(
     assert newest.id == dataset.id
 
 
-def test_a_move_that_came_too_late_changes_nothing(
+def test_failed_move_changes_nothing(
     database: Database, dataset: Dataset, user: User, clock: Clock
 ) -> None:
     with database.write() as tx:
@@ -93,11 +93,11 @@ def test_a_move_that_came_too_late_changes_nothing(
         assert get_dataset(tx, dataset.id, user).updated_at == dataset.created_at
 
 
-def test_a_new_dataset_changed_when_it_was_made(dataset: Dataset) -> None:
+def test_new_dataset_has_its_creation_time(dataset: Dataset) -> None:
     assert dataset.updated_at == dataset.created_at
 
 
-def test_datasets_in_the_order_of_their_changes_are_not_sorted(database: Database) -> None:
+def test_order_by_change_needs_no_sort(database: Database) -> None:
     where = "WHERE datasets.removed_at IS NULL"
     listing = statement("list_datasets").format(where=where, order=SORTS["-updated_at"])
     with database.read() as tx:
@@ -109,7 +109,7 @@ def test_datasets_in_the_order_of_their_changes_are_not_sorted(database: Databas
     assert not any("ORDER BY" in step for step in steps), steps
 
 
-def test_datasets_of_an_older_version_changed_with_their_newest_ref(tmp_path: Path) -> None:
+def test_migration_sets_updated_at_from_the_newest_ref(tmp_path: Path) -> None:
     made, moved = (f"2025-0{month}-01T00:00:00.000000+00:00" for month in (1, 3))
     old = sqlite3.connect(tmp_path / "old", isolation_level=None)
     old.executescript(

@@ -1,4 +1,4 @@
-"""What the data directory takes, and when the disk is as good as full."""
+"""Disk use of the data directory, and checks for a full disk."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_each_part_has_the_bytes_of_its_files(directory: DataDirectory) -> None:
     assert 0 < use.free_bytes <= use.disk_bytes
 
 
-def test_data_files_are_added_up_once_a_minute_and_the_rest_at_once(
+def test_data_file_sizes_are_cached_for_a_minute(
     directory: DataDirectory,
 ) -> None:
     now = [0.0]
@@ -66,7 +66,7 @@ def test_data_files_are_added_up_once_a_minute_and_the_rest_at_once(
     assert meter.measure().part_bytes["files"] == 10
 
 
-def test_a_sum_that_took_long_is_kept_longer(directory: DataDirectory) -> None:
+def test_slow_sums_are_cached_longer(directory: DataDirectory) -> None:
     looks = iter([0.0, 10.0, 499.0, 500.0, 500.0])  # the first sum took 10 seconds
     meter = DiskUseMeter(directory, lambda: next(looks))
     meter.measure()
@@ -75,12 +75,12 @@ def test_a_sum_that_took_long_is_kept_longer(directory: DataDirectory) -> None:
     assert meter.measure().part_bytes["files"] == 10
 
 
-def test_a_part_that_goes_away_meanwhile_counts_nothing(directory: DataDirectory) -> None:
+def test_part_deleted_meanwhile_counts_zero(directory: DataDirectory) -> None:
     directory.counts_dir.rmdir()
     assert DiskUseMeter(directory).measure().part_bytes["counts"] == 0
 
 
-def test_too_little_room_is_refused_with_what_is_coming(directory: DataDirectory) -> None:
+def test_too_little_disk_space_is_refused(directory: DataDirectory) -> None:
     check_room(directory, 0)
     check_room(directory, 1)
     with pytest.raises(DiskFull, match="1,000,000,000 MiB must stay free"):
@@ -89,7 +89,7 @@ def test_too_little_room_is_refused_with_what_is_coming(directory: DataDirectory
         check_room(directory, 0, coming_bytes=2**60)
 
 
-def test_a_database_that_takes_no_write_is_told(tmp_path: Path) -> None:
+def test_unwritable_database_is_reported(tmp_path: Path) -> None:
     database = Database(tmp_path / "jobsvc.sqlite3", busy_timeout_s=0.01)
     check_writable(database)
     other = sqlite3.connect(tmp_path / "jobsvc.sqlite3", isolation_level=None)
@@ -103,7 +103,7 @@ def test_a_database_that_takes_no_write_is_told(tmp_path: Path) -> None:
     database.close()
 
 
-def test_many_who_ask_for_the_health_cost_one_write_and_a_fault_is_told_once_that_is_old(
+def test_health_checks_share_one_write(
     tmp_path: Path,
 ) -> None:
     database = Database(tmp_path / "jobsvc.sqlite3", busy_timeout_s=0.01)
@@ -128,7 +128,7 @@ def test_many_who_ask_for_the_health_cost_one_write_and_a_fault_is_told_once_tha
     database.close()
 
 
-def test_who_asks_while_a_write_fails_is_told_by_that_one() -> None:
+def test_concurrent_health_checks_share_a_failure() -> None:
     asked, begun, go_on = [], threading.Event(), threading.Event()
 
     def failing() -> None:

@@ -1,4 +1,4 @@
-"""Work in progress lies where it will belong, and nobody clears another's away."""
+"""Temporary folders and the removal of leftovers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from storage.durable import BUILDING, temporary_folder
 
 
-def test_a_folder_to_build_in_is_gone_afterwards_whatever_happened(tmp_path: Path) -> None:
+def test_temporary_folder_is_deleted_after_errors(tmp_path: Path) -> None:
     with temporary_folder(tmp_path) as folder:
         assert folder.parent == tmp_path
         (folder / "part").write_text("half")
@@ -22,7 +22,7 @@ def test_a_folder_to_build_in_is_gone_afterwards_whatever_happened(tmp_path: Pat
     assert not list(tmp_path.iterdir())
 
 
-def test_what_a_killed_process_left_is_cleared_and_what_is_at_work_is_not(tmp_path: Path) -> None:
+def test_only_folders_of_killed_processes_are_removed(tmp_path: Path) -> None:
     dead = tmp_path / f"{BUILDING}dead"
     dead.mkdir()
     (dead / "part").write_text("half")
@@ -33,7 +33,7 @@ def test_what_a_killed_process_left_is_cleared_and_what_is_at_work_is_not(tmp_pa
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("kind", ["file", "link", "broken link", "pipe"])
-def test_what_only_has_the_name_of_such_a_folder_is_left_alone(tmp_path: Path, kind: str) -> None:
+def test_files_with_the_name_of_a_folder_are_kept(tmp_path: Path, kind: str) -> None:
     elsewhere, place = tmp_path / "elsewhere", tmp_path / "place"
     elsewhere.mkdir()
     (elsewhere / "kept").write_text("by its owner")
@@ -52,7 +52,7 @@ def test_what_only_has_the_name_of_such_a_folder_is_left_alone(tmp_path: Path, k
     assert (elsewhere / "kept").read_text() == "by its owner"
 
 
-def test_another_users_folder_is_left_alone(tmp_path: Path) -> None:
+def test_folder_of_another_user_is_kept(tmp_path: Path) -> None:
     theirs = tmp_path / f"{BUILDING}theirs"
     theirs.mkdir()
     if os.geteuid() == 0:
@@ -64,7 +64,7 @@ def test_another_users_folder_is_left_alone(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [theirs]
 
 
-def test_a_new_folder_is_its_makers_however_many_start_at_once(tmp_path: Path) -> None:
+def test_concurrent_processes_get_their_own_folders(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path\n"
         "from storage.durable import temporary_folder\n"

@@ -1,4 +1,4 @@
-"""Data files are whole, read-only and named by their content; a directory has one owner."""
+"""The store of data files, the files lock and the owner of a data directory."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ from storage.files_lock import FilesLock
 ME = Owner(4242, "jobsvc serve", "2025-07-07T00:00:00+00:00", "http://127.0.0.1:8000")
 
 
-def test_an_adopted_file_is_named_by_its_hash_and_read_only(tmp_path: Path) -> None:
+def test_stored_file_has_its_hash_as_name_and_is_read_only(tmp_path: Path) -> None:
     written = tmp_path / "rows"
     written.write_bytes(b"some rows")
     store = DataFiles(tmp_path / "files")
     (tmp_path / "files").mkdir()
     with store.hold() as adopt:
-        kept = adopt(written, 7)
-    path = store.path(kept.sha256)
-    assert kept.sha256 == hashlib.sha256(b"some rows").hexdigest()
-    assert (kept.rows, kept.size_bytes) == (7, 9)
+        file = adopt(written, 7)
+    path = store.path(file.sha256)
+    assert file.sha256 == hashlib.sha256(b"some rows").hexdigest()
+    assert (file.rows, file.size_bytes) == (7, 9)
     assert path.read_bytes() == b"some rows"
     assert stat.S_IMODE(path.stat().st_mode) == 0o400
     assert not written.exists()
 
 
-def test_the_same_bytes_twice_are_one_file_and_the_sweep_spares_what_is_named(
+def test_equal_files_are_stored_once_and_sweep_keeps_them(
     tmp_path: Path,
 ) -> None:
     store = DataFiles(tmp_path / "files")
     (tmp_path / "files").mkdir()
-    kept = []
+    files = []
     for content in (b"one", b"one", b"two"):
         written = tmp_path / "rows"
         written.write_bytes(content)
         with store.hold() as adopt:
-            kept.append(adopt(written, 1))
-    assert kept[0] == kept[1]
-    assert store.sweep({kept[0].sha256}) == 1
-    assert store.path(kept[0].sha256).exists()
-    assert not store.path(kept[2].sha256).exists()
+            files.append(adopt(written, 1))
+    assert files[0] == files[1]
+    assert store.sweep({files[0].sha256}) == 1
+    assert store.path(files[0].sha256).exists()
+    assert not store.path(files[2].sha256).exists()
 
 
 def stored(store: DataFiles, folder: Path, content: bytes) -> StoredFile:
@@ -59,34 +59,34 @@ def stored(store: DataFiles, folder: Path, content: bytes) -> StoredFile:
         return adopt(written, 1)
 
 
-def test_a_file_that_a_job_holds_outlives_a_removal_until_the_job_has_ended(
+def test_held_file_is_not_removed_before_the_job_ends(
     tmp_path: Path,
 ) -> None:
     store = DataFiles(tmp_path / "files")
     (tmp_path / "files").mkdir()
-    kept = stored(store, tmp_path, b"one")
+    file = stored(store, tmp_path, b"one")
     with store.hold() as adopt:
         (tmp_path / "again").write_bytes(b"one")
-        assert adopt(tmp_path / "again", 1) == kept
+        assert adopt(tmp_path / "again", 1) == file
         with store.hold() as other:
             (tmp_path / "again").write_bytes(b"one")
             other(tmp_path / "again", 1)
-        assert store.remove_orphans([kept.sha256], lambda hashes: set()) == []
-        assert store.path(kept.sha256).exists()
-    assert store.remove_orphans([kept.sha256], lambda hashes: {kept.sha256}) == []
-    assert store.remove_orphans([kept.sha256], lambda hashes: set()) == [kept.sha256]
-    assert not store.path(kept.sha256).exists()
+        assert store.remove_orphans([file.sha256], lambda hashes: set()) == []
+        assert store.path(file.sha256).exists()
+    assert store.remove_orphans([file.sha256], lambda hashes: {file.sha256}) == []
+    assert store.remove_orphans([file.sha256], lambda hashes: set()) == [file.sha256]
+    assert not store.path(file.sha256).exists()
 
 
-def test_the_same_bytes_come_back_whole_however_adoption_and_removal_meet(tmp_path: Path) -> None:
+def test_concurrent_storing_and_removal_keep_files_whole(tmp_path: Path) -> None:
     store = DataFiles(tmp_path / "files")
     (tmp_path / "files").mkdir()
-    kept = stored(store, tmp_path, b"one")
+    file = stored(store, tmp_path, b"one")
     over = threading.Event()
 
     def remove() -> None:
         while not over.is_set():
-            store.remove_orphans([kept.sha256], lambda hashes: set())
+            store.remove_orphans([file.sha256], lambda hashes: set())
 
     remover = threading.Thread(target=remove)
     remover.start()
@@ -94,14 +94,14 @@ def test_the_same_bytes_come_back_whole_however_adoption_and_removal_meet(tmp_pa
         for _ in range(200):
             (tmp_path / "again").write_bytes(b"one")
             with store.hold() as adopt:
-                assert adopt(tmp_path / "again", 1) == kept
-                assert store.path(kept.sha256).read_bytes() == b"one"
+                assert adopt(tmp_path / "again", 1) == file
+                assert store.path(file.sha256).read_bytes() == b"one"
     finally:
         over.set()
         remover.join(10)
 
 
-def test_files_are_removed_only_while_nobody_reads_them(tmp_path: Path) -> None:
+def test_files_are_removed_only_without_readers(tmp_path: Path) -> None:
     here, elsewhere = (FilesLock(tmp_path / "files.lock") for _ in range(2))
     with (
         here.reading(),
@@ -116,7 +116,7 @@ def test_files_are_removed_only_while_nobody_reads_them(tmp_path: Path) -> None:
         pass
 
 
-def test_the_lock_of_a_process_that_was_killed_is_free(tmp_path: Path) -> None:
+def test_lock_of_a_killed_process_is_released(tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path\n"
         "from storage.files_lock import FilesLock\n"
@@ -135,7 +135,7 @@ def test_the_lock_of_a_process_that_was_killed_is_free(tmp_path: Path) -> None:
         pass
 
 
-def test_a_second_process_is_told_who_has_the_directory(tmp_path: Path) -> None:
+def test_second_process_sees_the_owner_of_the_directory(tmp_path: Path) -> None:
     holder = DataDirectory(tmp_path / "data")
     holder.acquire(ME)
     program = (
@@ -156,7 +156,7 @@ def test_a_second_process_is_told_who_has_the_directory(tmp_path: Path) -> None:
         assert part in second.stderr
 
 
-def test_a_released_directory_can_be_taken_again(tmp_path: Path) -> None:
+def test_released_directory_can_be_locked_again(tmp_path: Path) -> None:
     directory = DataDirectory(tmp_path / "data")
     directory.acquire(ME)
     with pytest.raises(DataDirectoryInUse):
@@ -168,7 +168,7 @@ def test_a_released_directory_can_be_taken_again(tmp_path: Path) -> None:
     again.release()
 
 
-def test_the_owners_note_is_private(tmp_path: Path) -> None:
+def test_owner_file_is_private(tmp_path: Path) -> None:
     directory = DataDirectory(tmp_path / "data")
     directory.acquire(ME)
     note = directory.root / "owner.json"
@@ -178,7 +178,7 @@ def test_the_owners_note_is_private(tmp_path: Path) -> None:
     directory.release()
 
 
-def test_taking_a_directory_sweeps_scratch_and_spill_but_not_uploads(tmp_path: Path) -> None:
+def test_locking_clears_scratch_but_not_uploads(tmp_path: Path) -> None:
     directory = DataDirectory(tmp_path / "data")
     directory.acquire(ME)
     Database(directory.database_path).close()

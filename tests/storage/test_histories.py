@@ -1,4 +1,4 @@
-"""Histories: their counts are right after whatever happens to a job."""
+"""Histories: counts of ended jobs after every kind of change."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def cancel(tx: Transaction, job: Job, clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("end", "status"), [(complete, "completed"), (fail, "failed"), (cancel, "failed")]
 )
-def test_a_job_is_counted_as_it_ends_and_no_longer_when_it_is_deleted(
+def test_history_counts_ended_jobs_until_deletion(
     database: Database,
     user: User,
     dataset: Dataset,
@@ -73,7 +73,7 @@ def test_a_job_is_counted_as_it_ends_and_no_longer_when_it_is_deleted(
         assert_counted(tx)
 
 
-def test_a_job_that_comes_back_into_the_queue_is_not_counted(
+def test_requeued_job_is_not_counted(
     database: Database, user: User, dataset: Dataset, clock: Clock
 ) -> None:
     submit(database, user, dataset, clock)
@@ -96,7 +96,7 @@ def test_a_job_that_comes_back_into_the_queue_is_not_counted(
         assert_counted(tx)
 
 
-def test_a_slow_job_is_counted_in_the_block_that_was_closed_before_it_ended(
+def test_slow_job_is_added_to_its_closed_block(
     database: Database, user: User, dataset: Dataset, clock: Clock
 ) -> None:
     with database.write() as tx:
@@ -116,7 +116,7 @@ def test_a_slow_job_is_counted_in_the_block_that_was_closed_before_it_ended(
         assert tx.execute("SELECT count(*) FROM history_blocks").fetchone()[0] == 0
 
 
-def test_a_removed_datasets_jobs_are_in_no_list(
+def test_jobs_of_removed_datasets_are_not_listed(
     database: Database, user: User, dataset: Dataset, clock: Clock
 ) -> None:
     admin = User(999, "admin01", "admin", "")
@@ -135,7 +135,7 @@ def test_a_removed_datasets_jobs_are_in_no_list(
     "change",
     ["run_type = 'sampling'", "user_id = 2", "run_parameters = '{}'", "created_at = ''"],
 )
-def test_what_a_job_was_asked_for_never_changes(
+def test_job_parameters_are_immutable(
     database: Database, user: User, dataset: Dataset, clock: Clock, change: str
 ) -> None:
     submit(database, user, dataset, clock)
@@ -143,7 +143,7 @@ def test_what_a_job_was_asked_for_never_changes(
         tx.execute(f"UPDATE jobs SET {change}")
 
 
-def test_a_job_cannot_come_into_the_world_ended(database: Database) -> None:
+def test_job_cannot_be_inserted_as_ended(database: Database) -> None:
     with pytest.raises(sqlite3.IntegrityError, match="waiting"), database.write() as tx:
         tx.execute(
             "INSERT INTO jobs (id, run_type, dataset_id, user_id, run_parameters, created_at, "
@@ -192,7 +192,7 @@ def make_former(path: Path, jobs: int) -> sqlite3.Connection:
     return old
 
 
-def test_a_database_of_the_former_version_has_its_jobs_counted(tmp_path: Path) -> None:
+def test_migration_counts_existing_jobs(tmp_path: Path) -> None:
     with closing(make_former(tmp_path / "old", 1_000)) as old:
         bring_up_to_date(old)
         assert_counted(old)
@@ -200,9 +200,7 @@ def test_a_database_of_the_former_version_has_its_jobs_counted(tmp_path: Path) -
         assert old.execute("SELECT seq FROM clock_steps").fetchall() == [(401,)]
 
 
-def test_a_stretch_of_a_history_of_many_blocks_is_counted_exactly(
-    tmp_path: Path, clock: Clock
-) -> None:
+def test_range_over_many_blocks_is_counted_exactly(tmp_path: Path, clock: Clock) -> None:
     with closing(make_former(tmp_path / "old", 32 * 32 * 32 + 5)) as old:
         bring_up_to_date(old)
     with closing(Database(tmp_path / "old")) as database, database.write() as tx:

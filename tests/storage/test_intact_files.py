@@ -1,4 +1,4 @@
-"""A file's seal is broken by whoever writes to it, and is mended only when the content is right."""
+"""Seals of data files: a write breaks the seal, and a correct hash restores it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def change_and_hide(path: Path) -> None:
     os.utime(path, ns=(modified_ns, modified_ns))
 
 
-def test_a_seal_keeps_the_second_of_the_time(path: Path) -> None:
+def test_seal_keeps_the_second_of_the_time(path: Path) -> None:
     before = path.stat().st_mtime_ns
     with path.open("rb") as file:
         seal(file.fileno(), "f" * 64)
@@ -47,7 +47,7 @@ def test_a_seal_keeps_the_second_of_the_time(path: Path) -> None:
     assert path.stat().st_mtime_ns != before
 
 
-def test_a_large_file_is_taken_at_its_seal_and_a_small_one_is_hashed(path: Path) -> None:
+def test_only_small_sealed_files_are_hashed(path: Path) -> None:
     change_and_hide(path)
     assert problem(path) is None
     assert problem(path, always_hashed_bytes=len(CONTENT)) == (
@@ -56,12 +56,12 @@ def test_a_large_file_is_taken_at_its_seal_and_a_small_one_is_hashed(path: Path)
     assert ALWAYS_HASHED_BYTES > 0
 
 
-def test_a_file_that_was_written_to_is_hashed(path: Path) -> None:
+def test_written_file_is_hashed(path: Path) -> None:
     path.write_bytes(CONTENT[::-1])
     assert problem(path) == "is damaged: its content has changed"
 
 
-def test_a_change_that_comes_after_the_first_use_is_found(path: Path) -> None:
+def test_change_after_the_first_use_is_detected(path: Path) -> None:
     files = IntactFiles(always_hashed_bytes=len(CONTENT))
     assert files.problem(path, SHA256, len(CONTENT)) is None
     change_and_hide(path)
@@ -70,7 +70,7 @@ def test_a_change_that_comes_after_the_first_use_is_found(path: Path) -> None:
     assert files.problem(path, SHA256, len(CONTENT)) is None
 
 
-def test_a_copy_without_the_times_is_hashed_once_and_sealed(path: Path) -> None:
+def test_copy_without_times_is_hashed_once_and_sealed(path: Path) -> None:
     copy = path.with_name("copy")
     shutil.copyfile(path, copy)
     assert problem(copy) is None
@@ -78,7 +78,7 @@ def test_a_copy_without_the_times_is_hashed_once_and_sealed(path: Path) -> None:
     assert problem(copy) is None  # by the seal
 
 
-def test_a_seal_lasts_through_an_archive(path: Path, tmp_path: Path) -> None:
+def test_seal_survives_an_archive(path: Path, tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "archive", "x:") as archive:
         archive.add(path, "file")
     with tarfile.open(tmp_path / "archive") as archive:
@@ -87,14 +87,14 @@ def test_a_seal_lasts_through_an_archive(path: Path, tmp_path: Path) -> None:
     assert problem(tmp_path / "again" / "file") is None
 
 
-def test_what_cannot_be_read_is_told(path: Path) -> None:
+def test_unreadable_file_is_reported(path: Path) -> None:
     assert problem(path.with_name("none")) == "is missing"
     path.with_name("loop").symlink_to("loop")
     assert problem(path.with_name("loop")) == "can't be read (Too many levels of symbolic links)"
     assert problem(path.parent) == "is damaged: its size has changed"
 
 
-def test_a_file_that_many_ask_for_at_once_is_found_the_same_by_all(path: Path) -> None:
+def test_concurrent_checks_have_the_same_result(path: Path) -> None:
     files = IntactFiles(always_hashed_bytes=len(CONTENT))
     for content, expected in ((CONTENT, None), (CONTENT[::-1], "is damaged")):
         path.write_bytes(content)
@@ -114,7 +114,7 @@ def test_a_file_that_many_ask_for_at_once_is_found_the_same_by_all(path: Path) -
             assert one == expected or (expected and one and one.startswith(expected))
 
 
-def test_what_was_found_is_kept_of_the_last_files_alone(tmp_path: Path) -> None:
+def test_only_the_latest_results_are_cached(tmp_path: Path) -> None:
     files = IntactFiles(max_cached_results=3)
     for number in range(10):
         content = bytes([number]) * 100

@@ -1,4 +1,4 @@
-"""A job's changes are told once, when they are committed, and not at all otherwise."""
+"""Job changes are sent once after the commit, and never after a rollback."""
 
 from __future__ import annotations
 
@@ -21,38 +21,38 @@ from tests.storage.conftest import claim, submit
 
 
 @pytest.fixture
-def told() -> list[JobChange]:
+def changes() -> list[JobChange]:
     return []
 
 
 @pytest.fixture
-def database(tmp_path: Path, told: list[JobChange]) -> Iterator[Database]:
-    opened = Database(tmp_path / "jobsvc.sqlite3", told.append)
+def database(tmp_path: Path, changes: list[JobChange]) -> Iterator[Database]:
+    opened = Database(tmp_path / "jobsvc.sqlite3", changes.append)
     yield opened
     opened.close()
 
 
-def test_each_step_is_told_with_its_seconds(
-    database: Database, user: User, dataset: Dataset, clock: Clock, told: list[JobChange]
+def test_each_change_has_its_seconds(
+    database: Database, user: User, dataset: Dataset, clock: Clock, changes: list[JobChange]
 ) -> None:
     submit(database, user, dataset, clock)
     running = claim(database, clock)
     with database.write() as tx:
         complete_job(tx, running, {"rows": 3}, None, clock)
-        assert len(told) == 2, "nothing is told before the commit"
+        assert len(changes) == 2, "nothing is sent before the commit"
     with database.read() as tx:
         job = get_job(tx, "job-1")
     assert running.started_at is not None
     waited = seconds_between(running.created_at, running.started_at)
-    assert told == [
+    assert changes == [
         JobChange("job-1", "import", "short", "accepted"),
         JobChange("job-1", "import", "short", "started", waited),
         JobChange("job-1", "import", "short", "completed", job.duration_seconds),
     ]
 
 
-def test_a_failure_and_a_cancellation_are_told_with_their_codes(
-    database: Database, user: User, dataset: Dataset, clock: Clock, told: list[JobChange]
+def test_failure_and_cancellation_have_error_codes(
+    database: Database, user: User, dataset: Dataset, clock: Clock, changes: list[JobChange]
 ) -> None:
     submit(database, user, dataset, clock, "job-1")
     running = claim(database, clock)
@@ -61,16 +61,16 @@ def test_a_failure_and_a_cancellation_are_told_with_their_codes(
     submit(database, user, dataset, clock, "job-2")
     with database.write() as tx:
         cancel_job(tx, "job-2", "bg54677", clock)
-    assert told[2] == JobChange("job-1", "import", "short", "failed", 1.0, "unreadable_file")
-    assert told[-1] == JobChange("job-2", "import", "short", "failed", None, "cancelled")
+    assert changes[2] == JobChange("job-1", "import", "short", "failed", 1.0, "unreadable_file")
+    assert changes[-1] == JobChange("job-2", "import", "short", "failed", None, "cancelled")
 
 
-def test_what_is_rolled_back_or_refused_is_not_told(
-    database: Database, user: User, dataset: Dataset, clock: Clock, told: list[JobChange]
+def test_rolled_back_changes_are_not_sent(
+    database: Database, user: User, dataset: Dataset, clock: Clock, changes: list[JobChange]
 ) -> None:
     submit(database, user, dataset, clock)
     running = claim(database, clock)
-    told.clear()
+    changes.clear()
     with pytest.raises(sqlite3.IntegrityError), database.write() as tx:
         complete_then_break(tx, running, clock)
     with database.write() as tx:
@@ -79,7 +79,7 @@ def test_what_is_rolled_back_or_refused_is_not_told(
         complete_job(tx, running, {}, None, clock)
     with pytest.raises(Conflict), database.write() as tx:
         cancel_job(tx, "job-1", "bg54677", clock)
-    assert [change.step for change in told] == ["failed"]
+    assert [change.step for change in changes] == ["failed"]
 
 
 def complete_then_break(tx: Transaction, job: Job, clock: Clock) -> None:
@@ -87,8 +87,8 @@ def complete_then_break(tx: Transaction, job: Job, clock: Clock) -> None:
     tx.execute("UPDATE users SET soeid = ''")
 
 
-def test_only_a_first_start_tells_how_long_the_job_waited(
-    database: Database, user: User, dataset: Dataset, clock: Clock, told: list[JobChange]
+def test_only_the_first_start_has_a_waiting_time(
+    database: Database, user: User, dataset: Dataset, clock: Clock, changes: list[JobChange]
 ) -> None:
     submit(database, user, dataset, clock)
     running = claim(database, clock)
@@ -98,12 +98,12 @@ def test_only_a_first_start_tells_how_long_the_job_waited(
         claim(database, clock)
         with database.write() as tx:
             recover_jobs(tx, clock)
-    waited = [change.seconds for change in told if change.step == "started"]
+    waited = [change.seconds for change in changes if change.step == "started"]
     assert [seconds is not None for seconds in waited] == [True, True, False, False]
-    assert told[-1] == JobChange("job-1", "import", "short", "failed", None, "interrupted")
+    assert changes[-1] == JobChange("job-1", "import", "short", "failed", None, "interrupted")
 
 
-def test_a_listener_that_fails_undoes_nothing(
+def test_failing_listener_undoes_nothing(
     tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(change: JobChange) -> None:

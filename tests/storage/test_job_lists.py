@@ -1,4 +1,4 @@
-"""Lists against a plain look through all jobs."""
+"""Job lists, compared with a scan of all jobs."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def plain_list(tx: Transaction, viewer: User, filters: JobFilters, newest_first:
         max_size=5,
     ),
 )
-def test_a_list_is_what_a_look_through_all_jobs_finds(
+def test_list_equals_a_scan_of_all_jobs(
     events: list[tuple[str, int, int, int, RunType, str | None, int]],
     removed: int | None,
     asked: list[tuple[JobFilters, bool, int, int]],
@@ -114,7 +114,7 @@ def test_a_list_is_what_a_look_through_all_jobs_finds(
             assert total == len(plain)
 
 
-def test_a_soeid_finds_the_jobs_of_all_who_had_it() -> None:
+def test_soeid_filter_finds_jobs_of_all_its_users() -> None:
     with stage() as here, here.database.write() as tx:
         here.happen(tx, "complete", 0, 1, "import", None)
         remove_user(tx, here.users[0].id, here.clock)
@@ -127,7 +127,7 @@ def test_a_soeid_finds_the_jobs_of_all_who_had_it() -> None:
         assert list_jobs(tx, admin, filters, offset=0, limit=9)[1] == 2
 
 
-def test_a_deep_page_of_a_long_list_is_exact() -> None:
+def test_deep_page_of_a_long_list_is_exact() -> None:
     with stage() as here, here.database.write() as tx:
         for number in range(2_500):
             here.minute = number // 10
@@ -150,7 +150,7 @@ def test_a_deep_page_of_a_long_list_is_exact() -> None:
                     assert total == len(plain)
 
 
-def test_an_id_that_no_row_has_lists_nothing() -> None:
+def test_unknown_id_lists_nothing() -> None:
     with stage() as here, here.database.write() as tx:
         for _ in range(300):
             here.happen(tx, "complete", 0, 0, "sampling", "main")

@@ -1,4 +1,4 @@
-"""Who is next: lanes apart, interactive before batch, users in turns, each one's jobs in order."""
+"""The queue: lanes, priorities, turns of users and delays."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def served(database: Database, clock: Clock, lane: Lane = "short") -> list[str]:
         order.append(job.id)
 
 
-def test_one_users_many_jobs_do_not_block_anothers_one(
+def test_many_jobs_of_a_user_do_not_block_others(
     database: Database, clock: Clock, dataset: Dataset, users: list[User]
 ) -> None:
     for number in range(500):
@@ -74,7 +74,7 @@ def test_one_users_many_jobs_do_not_block_anothers_one(
     assert claim(database, clock).id == "one"
 
 
-def test_users_take_turns_and_each_ones_jobs_keep_their_order(
+def test_users_take_turns_in_submission_order(
     database: Database, clock: Clock, dataset: Dataset, users: list[User]
 ) -> None:
     for user in users:
@@ -85,7 +85,7 @@ def test_users_take_turns_and_each_ones_jobs_keep_their_order(
     ]
 
 
-def test_batch_work_waits_until_nothing_interactive_does(
+def test_interactive_jobs_precede_batch_jobs(
     database: Database, clock: Clock, dataset: Dataset, users: list[User]
 ) -> None:
     ask(database, clock, dataset, users[0], "nightly", priority="batch")
@@ -94,7 +94,7 @@ def test_batch_work_waits_until_nothing_interactive_does(
     assert served(database, clock) == ["mine", "yours", "nightly"]
 
 
-def test_a_lane_claims_its_own_jobs_alone(
+def test_lane_claims_only_its_own_jobs(
     database: Database, clock: Clock, dataset: Dataset, users: list[User]
 ) -> None:
     ask(database, clock, dataset, users[0], "heavy", lane="long")
@@ -103,7 +103,7 @@ def test_a_lane_claims_its_own_jobs_alone(
     assert served(database, clock, "long") == ["heavy"]
 
 
-asked = st.lists(
+submissions = st.lists(
     st.tuples(
         st.integers(0, 2),
         st.sampled_from(["interactive", "batch"]),
@@ -119,8 +119,8 @@ asked = st.lists(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(asked, st.integers(0, 4))
-def test_the_place_in_the_queue_is_the_order_of_claiming(
+@given(submissions, st.integers(0, 4))
+def test_queue_position_is_the_order_of_claiming(
     database: Database,
     clock: Clock,
     dataset: Dataset,
@@ -142,14 +142,14 @@ def test_the_place_in_the_queue_is_the_order_of_claiming(
         ids = [row["id"] for row in tx.execute("SELECT id FROM jobs WHERE status = 'pending'")]
         waiting = [get_job(tx, job_id) for job_id in ids]
     for lane in LANES:
-        told = sorted(
+        queue = sorted(
             (job for job in waiting if job.lane == lane), key=lambda job: job.queue_position or 0
         )
-        assert [job.queue_position for job in told] == list(range(1, len(told) + 1))
-        assert served(database, clock, lane) == [job.id for job in told]
+        assert [job.queue_position for job in queue] == list(range(1, len(queue) + 1))
+        assert served(database, clock, lane) == [job.id for job in queue]
 
 
-def test_a_postponed_job_waits_for_its_time_and_then_runs(
+def test_postponed_job_runs_after_its_delay(
     database: Database, user: User, dataset: Dataset, clock: Clock
 ) -> None:
     submit(database, user, dataset, clock)
@@ -167,7 +167,7 @@ def test_a_postponed_job_waits_for_its_time_and_then_runs(
         assert next_due(tx) is None
 
 
-def test_a_clock_that_is_set_back_does_not_hold_a_postponed_job(
+def test_clock_set_back_does_not_extend_a_delay(
     database: Database, user: User, dataset: Dataset, clock: Clock
 ) -> None:
     submit(database, user, dataset, clock)
@@ -179,7 +179,7 @@ def test_a_clock_that_is_set_back_does_not_hold_a_postponed_job(
         assert claim_next_job(tx, lambda: moment - timedelta(hours=1)) is not None
 
 
-def test_a_postponed_job_does_not_hold_up_its_users_others(
+def test_postponed_job_does_not_block_its_user(
     database: Database, user: User, dataset: Dataset, clock: Clock
 ) -> None:
     submit(database, user, dataset, clock, "first")
@@ -194,7 +194,7 @@ def test_a_postponed_job_does_not_hold_up_its_users_others(
     assert second.id == "second"
 
 
-def test_a_postponed_job_can_be_cancelled(
+def test_postponed_job_can_be_cancelled(
     database: Database, user: User, dataset: Dataset, clock: Clock
 ) -> None:
     submit(database, user, dataset, clock)
@@ -207,7 +207,7 @@ def test_a_postponed_job_can_be_cancelled(
         postpone_job(tx, running, "The disk is full.", clock)
 
 
-def test_a_job_that_died_with_the_process_waits_again_and_one_put_back_keeps_its_attempts(
+def test_crash_counts_an_attempt_and_release_does_not(
     database: Database, user: User, dataset: Dataset, clock: Clock
 ) -> None:
     submit(database, user, dataset, clock)
@@ -225,7 +225,7 @@ def test_a_job_that_died_with_the_process_waits_again_and_one_put_back_keeps_its
     assert ended == (0, 1)
 
 
-def test_a_job_that_turns_out_long_waits_in_the_long_lane_from_then_on(
+def test_slow_job_moves_to_the_long_lane(
     database: Database, users: list[User], dataset: Dataset, clock: Clock
 ) -> None:
     ask(database, clock, dataset, users[0], "one")
@@ -243,7 +243,7 @@ def test_a_job_that_turns_out_long_waits_in_the_long_lane_from_then_on(
     assert served(database, clock) == ["other", "own"]
 
 
-def test_no_job_makes_room_for_one_that_waits_for_its_delay_to_end(
+def test_others_wait_ignores_postponed_jobs(
     database: Database, users: list[User], dataset: Dataset, clock: Clock
 ) -> None:
     start = clock()
@@ -261,7 +261,7 @@ def test_no_job_makes_room_for_one_that_waits_for_its_delay_to_end(
         assert claim_next_job(tx, lambda: set_back) is not None
 
 
-def test_the_claim_never_walks_the_history(database: Database) -> None:
+def test_claim_never_scans_the_history(database: Database) -> None:
     params = {"lane": "short", "now": "", "latest": ""}
     with database.read() as tx:
         plan = tx.execute(f"EXPLAIN QUERY PLAN {statement('claim_job')}", params).fetchall()

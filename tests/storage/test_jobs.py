@@ -1,4 +1,4 @@
-"""A job's life: transitions are guarded in Python and again by the schema."""
+"""Status transitions of jobs, guarded in Python and by the schema."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def pending(database: Database, user: User, dataset: Dataset, clock: Clock) -> J
     return submit(database, user, dataset, clock)
 
 
-def test_a_new_job_waits_with_a_place_in_the_queue(pending: Job) -> None:
+def test_new_job_has_a_queue_position(pending: Job) -> None:
     assert pending.status == "pending"
     assert pending.queue_position == 1
     assert (pending.started_at, pending.completed_at, pending.attempt) == (None, None, 0)
 
 
-def test_jobs_are_claimed_in_submission_order_each_once(
+def test_jobs_are_claimed_once_in_submission_order(
     database: Database, user: User, dataset: Dataset, clock: Clock
 ) -> None:
     for number in range(3):
@@ -41,7 +41,7 @@ def test_jobs_are_claimed_in_submission_order_each_once(
         assert claim_next_job(tx, clock) is None
 
 
-def test_many_threads_never_claim_the_same_job(
+def test_threads_never_claim_the_same_job(
     database: Database, user: User, dataset: Dataset, clock: Clock
 ) -> None:
     for number in range(40):
@@ -64,7 +64,7 @@ def test_many_threads_never_claim_the_same_job(
     assert sorted(claimed) == sorted(f"job-{number}" for number in range(40))
 
 
-def test_a_completed_job_has_its_summary_and_duration(
+def test_completed_job_has_summary_and_duration(
     database: Database, pending: Job, clock: Clock
 ) -> None:
     running = claim(database, clock)
@@ -76,9 +76,7 @@ def test_a_completed_job_has_its_summary_and_duration(
     assert job.duration_seconds == 1.0
 
 
-def test_a_late_worker_can_neither_complete_nor_fail_a_job_that_runs_again(
-    database: Database, pending: Job, clock: Clock
-) -> None:
+def test_outdated_attempt_cannot_end_a_job(database: Database, pending: Job, clock: Clock) -> None:
     first_attempt = claim(database, clock)
     with database.write() as tx:
         recover_jobs(tx, clock)
@@ -95,7 +93,7 @@ def test_a_late_worker_can_neither_complete_nor_fail_a_job_that_runs_again(
         assert get_job(tx, pending.id).status == "running"
 
 
-def test_a_finished_job_never_changes(database: Database, pending: Job, clock: Clock) -> None:
+def test_ended_job_never_changes(database: Database, pending: Job, clock: Clock) -> None:
     running = claim(database, clock)
     with database.write() as tx:
         fail_job(tx, running, "broken", "It broke.", clock)
@@ -105,7 +103,7 @@ def test_a_finished_job_never_changes(database: Database, pending: Job, clock: C
         tx.execute("UPDATE jobs SET status = 'pending' WHERE id = ?", [pending.id])
 
 
-def test_a_users_queue_has_an_end(
+def test_waiting_jobs_of_a_user_are_limited(
     database: Database, user: User, dataset: Dataset, clock: Clock
 ) -> None:
     def accept(job_id: str) -> None:
@@ -129,9 +127,7 @@ def test_progress_only_grows(database: Database, pending: Job, clock: Clock) -> 
     assert (job.progress, job.progress_message) == (40, "still reading")
 
 
-def test_a_job_runs_again_until_the_process_has_died_three_times(
-    database: Database, pending: Job, clock: Clock
-) -> None:
+def test_job_fails_after_three_crashes(database: Database, pending: Job, clock: Clock) -> None:
     for attempt in (1, 2):
         assert claim(database, clock).attempt == attempt
         with database.write() as tx:
@@ -145,7 +141,7 @@ def test_a_job_runs_again_until_the_process_has_died_three_times(
     assert "3 times" in job.error_message
 
 
-def test_waits_for_a_fault_to_pass_are_no_crashes(
+def test_postponements_do_not_count_as_crashes(
     database: Database, pending: Job, clock: Clock
 ) -> None:
     def an_hour_later() -> datetime:
@@ -162,9 +158,7 @@ def test_waits_for_a_fault_to_pass_are_no_crashes(
         assert get_job(tx, pending.id).status == "pending"
 
 
-def test_a_job_put_back_in_good_order_keeps_its_attempts(
-    database: Database, pending: Job, clock: Clock
-) -> None:
+def test_released_job_keeps_its_attempts(database: Database, pending: Job, clock: Clock) -> None:
     running = claim(database, clock)
     with database.write() as tx:
         release_job(tx, running)
@@ -185,9 +179,7 @@ def test_a_job_put_back_in_good_order_keeps_its_attempts(
         "progress = 101",
     ],
 )
-def test_the_schema_refuses_a_state_that_cannot_be(
-    database: Database, pending: Job, change: str
-) -> None:
+def test_schema_rejects_invalid_states(database: Database, pending: Job, change: str) -> None:
     with pytest.raises(sqlite3.IntegrityError), database.write() as tx:
         tx.execute(f"UPDATE jobs SET {change} WHERE id = ?", [pending.id])
 
@@ -214,7 +206,7 @@ def test_filters_combine_and_total_is_exact(
         assert list_jobs(tx, user, after, offset=0, limit=100)[1] == 4
 
 
-def test_a_list_tells_nothing_of_datasets_one_may_not_see(
+def test_list_excludes_datasets_without_permission(
     database: Database, user: User, dataset: Dataset, clock: Clock
 ) -> None:
     submit(database, user, dataset, clock)

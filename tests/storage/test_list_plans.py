@@ -1,4 +1,4 @@
-"""The plans of statements: none looks through all the jobs that have ended."""
+"""Query plans: no statement scans all ended jobs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def combinations() -> Iterator[JobFilters]:
             yield JobFilters(**{name: values[name] for name in names})  # type: ignore[arg-type]
 
 
-def test_no_list_looks_through_the_jobs_that_have_ended() -> None:
+def test_lists_do_not_scan_ended_jobs() -> None:
     with stage() as here, here.database.write() as tx:
         for run_type in RUN_TYPES:
             here.happen(tx, "complete", 0, 0, run_type, "main")
@@ -63,7 +63,7 @@ MAY_LOOK_THROUGH = {
 }
 
 
-def test_no_other_statement_looks_through_them_either(database: Database) -> None:
+def test_other_statements_do_not_scan_ended_jobs(database: Database) -> None:
     with database.read() as tx:
         for name in set(all_statements()) - MAY_LOOK_THROUGH:
             sql = all_statements()[name]

@@ -1,4 +1,4 @@
-"""A disk's own ``lost+found`` is no hindrance, and nobody's to remove."""
+"""``lost+found`` in a mounted disk is ignored and never removed."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ def fill(root: Path) -> None:
         (parts / DATABASE).write_text("a database")
 
 
-def test_a_new_disk_is_filled_and_keeps_its_own_folder(root: Path) -> None:
+def test_restore_to_a_new_disk_keeps_lost_and_found(root: Path) -> None:
     before = (root / LOST_AND_FOUND).stat()
     fill(root)
     assert {path.name for path in root.iterdir()} == {LOST_AND_FOUND, "files", DATABASE}
     assert (root / LOST_AND_FOUND).stat() == before
 
 
-def test_after_an_error_a_new_disk_is_as_it_was(root: Path) -> None:
+def test_failed_restore_leaves_a_new_disk_unchanged(root: Path) -> None:
     with pytest.raises(FileNotFoundError), filled(DataDirectory(root)) as parts:
         (parts / "files").mkdir()  # and no database
     assert [path.name for path in root.iterdir()] == [LOST_AND_FOUND]
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "found something", "elsewhere"])
-def test_what_is_more_than_a_new_disks_own_folder_is_in_the_way(root: Path, kind: str) -> None:
+def test_restore_refuses_a_disk_with_other_entries(root: Path, kind: str) -> None:
     own = root / LOST_AND_FOUND
     if kind == "found something":
         (own / "#12").write_text("rows")
@@ -61,9 +61,7 @@ def test_what_is_more_than_a_new_disks_own_folder_is_in_the_way(root: Path, kind
 
 
 @pytest.mark.parametrize("part", ["uploads", "scratch", "spill", "counts", "files", "."])
-def test_a_start_sweeps_around_the_folder_of_a_disk_that_is_mounted_there(
-    tmp_path: Path, part: str
-) -> None:
+def test_start_ignores_lost_and_found(tmp_path: Path, part: str) -> None:
     directory = DataDirectory(tmp_path / "data")
     own = directory.root / part / LOST_AND_FOUND
     own.mkdir(mode=0o700, parents=True)
@@ -76,7 +74,7 @@ def test_a_start_sweeps_around_the_folder_of_a_disk_that_is_mounted_there(
     assert (own / "#12").read_bytes() == b"x" * 1000
 
 
-def test_a_start_clears_its_scratch_and_nothing_that_a_link_leads_to(tmp_path: Path) -> None:
+def test_start_clears_scratch_without_following_links(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "kept").write_text("by its owner")

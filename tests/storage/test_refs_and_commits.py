@@ -42,7 +42,7 @@ def manifest_of(dataset: Dataset, message: str = "first", parent: str | None = N
     )
 
 
-def test_a_commit_id_is_the_sha256_of_the_canonical_manifest(dataset: Dataset) -> None:
+def test_commit_id_is_the_hash_of_the_manifest(dataset: Dataset) -> None:
     manifest = manifest_of(dataset)
     text = manifest.canonical_json()
     assert manifest.commit_id == hashlib.sha256(text.encode()).hexdigest()
@@ -51,14 +51,14 @@ def test_a_commit_id_is_the_sha256_of_the_canonical_manifest(dataset: Dataset) -
     )
 
 
-def test_a_manifest_read_back_is_the_same_and_keeps_the_order_of_tables(dataset: Dataset) -> None:
+def test_manifest_round_trip_keeps_table_order(dataset: Dataset) -> None:
     manifest = manifest_of(dataset)
     again = parse_manifest(manifest.canonical_json())
     assert again == manifest
     assert [table.key for table in again.tables] == ["primary", "Zweites Blatt"]
 
 
-def test_a_residual_is_its_sources_files_and_a_file_of_positions(dataset: Dataset) -> None:
+def test_residual_has_source_files_and_a_deletion_vector(dataset: Dataset) -> None:
     source = a_table(rows=1000)
     residual = replace(source, key="residual", left_out=StoredFile("b" * 64, 10, 99))
     manifest = replace(manifest_of(dataset), tables=(residual,))
@@ -68,12 +68,12 @@ def test_a_residual_is_its_sources_files_and_a_file_of_positions(dataset: Datase
     assert again.file_hashes == {"a" * 64, "b" * 64}
 
 
-def test_a_missing_table_is_told_with_those_there_are(dataset: Dataset) -> None:
+def test_unknown_table_error_names_the_tables(dataset: Dataset) -> None:
     with pytest.raises(NotFound, match=r'no table "primry".*mean "primary".*Zweites Blatt'):
         manifest_of(dataset).table("primry")
 
 
-def test_a_commit_never_changes(database: Database, dataset: Dataset, user: User) -> None:
+def test_commits_are_immutable(database: Database, dataset: Dataset, user: User) -> None:
     with database.write() as tx:
         commit = insert_commit(tx, user.id, manifest_of(dataset))
     with pytest.raises(sqlite3.IntegrityError, match="never changes"), database.write() as tx:
@@ -83,7 +83,7 @@ def test_a_commit_never_changes(database: Database, dataset: Dataset, user: User
         assert referenced_files(tx) == {"a" * 64}
 
 
-def test_history_goes_from_a_commit_to_its_first_ancestor(
+def test_history_lists_a_commit_and_its_ancestors(
     database: Database, dataset: Dataset, user: User
 ) -> None:
     parent = None
@@ -96,7 +96,7 @@ def test_history_goes_from_a_commit_to_its_first_ancestor(
     assert total == 4
 
 
-def test_a_ref_moves_only_from_the_commit_it_is_expected_to_name(
+def test_ref_moves_only_from_the_expected_commit(
     database: Database, dataset: Dataset, user: User, clock: Clock
 ) -> None:
     with database.write() as tx:
@@ -109,7 +109,7 @@ def test_a_ref_moves_only_from_the_commit_it_is_expected_to_name(
         assert get_ref(tx, dataset.id, "main").commit_id == one
 
 
-def test_a_text_resolves_as_ref_then_as_commit_then_as_first_digits(
+def test_resolve_tries_ref_then_commit_then_prefix(
     database: Database, dataset: Dataset, user: User, clock: Clock
 ) -> None:
     with database.write() as tx:
@@ -125,12 +125,12 @@ def test_a_text_resolves_as_ref_then_as_commit_then_as_first_digits(
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", "-x", ".x", "ä", "x" * 101, "0" * 64, "a/b"])
-def test_a_name_that_could_be_mistaken_is_no_ref(name: str) -> None:
+def test_ambiguous_ref_names_are_invalid(name: str) -> None:
     with pytest.raises(InvalidValue, match="can't name a ref"):
         parse_ref_name(name)
 
 
-def test_main_stays(database: Database, dataset: Dataset, clock: Clock) -> None:
+def test_main_cannot_be_deleted(database: Database, dataset: Dataset, clock: Clock) -> None:
     with database.write() as tx:
         create_ref(tx, dataset.id, "zz", None, clock)
         create_ref(tx, dataset.id, "aa", None, clock)
@@ -142,7 +142,7 @@ def test_main_stays(database: Database, dataset: Dataset, clock: Clock) -> None:
         assert [ref.name for ref in list_refs(tx, dataset.id)[0]] == ["main", "aa"]
 
 
-def test_publishing_makes_commit_ref_and_completion_together(
+def test_publishing_is_one_transaction(
     database: Database, dataset: Dataset, user: User, clock: Clock
 ) -> None:
     submit(database, user, dataset, clock)
@@ -159,7 +159,7 @@ def test_publishing_makes_commit_ref_and_completion_together(
     }
 
 
-def test_a_result_without_a_ref_is_its_jobs_alone(
+def test_result_without_ref_belongs_to_its_job(
     database: Database, dataset: Dataset, user: User, clock: Clock
 ) -> None:
     submit(database, user, dataset, clock)
@@ -181,7 +181,7 @@ def test_a_result_without_a_ref_is_its_jobs_alone(
         assert [ref.name for ref in list_refs(tx, dataset.id)[0]] == ["main"]
 
 
-def test_a_publication_that_fails_leaves_nothing(
+def test_failed_publication_leaves_nothing(
     database: Database, dataset: Dataset, user: User, clock: Clock
 ) -> None:
     submit(database, user, dataset, clock)
@@ -194,7 +194,7 @@ def test_a_publication_that_fails_leaves_nothing(
         assert referenced_files(tx) == set()
 
 
-def test_two_publications_of_one_job_make_one_commit(
+def test_second_publication_of_a_job_fails(
     database: Database, dataset: Dataset, user: User, clock: Clock
 ) -> None:
     submit(database, user, dataset, clock)
@@ -209,7 +209,7 @@ def test_two_publications_of_one_job_make_one_commit(
         assert history(tx, dataset.id, head, 0, 10)[1] == 1
 
 
-def test_what_a_ref_leaves_is_noted_but_not_what_it_goes_on_from(
+def test_left_commits_are_recorded_except_parents(
     database: Database, dataset: Dataset, user: User, clock: Clock
 ) -> None:
     def left() -> dict[str, str]:

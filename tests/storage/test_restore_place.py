@@ -1,4 +1,4 @@
-"""A directory that is there is filled from within: whole, or empty again."""
+"""Restore into an existing directory: complete or empty."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def cut_short(root: Path, *, half_moved: bool) -> Path:
     return folder
 
 
-def test_a_directory_that_is_there_stays_the_same_one(root: Path) -> None:
+def test_restore_keeps_an_existing_directory(root: Path) -> None:
     before = root.stat()
     with filled(DataDirectory(root)) as parts:
         put_parts(parts)
@@ -54,23 +54,21 @@ def test_a_directory_that_is_there_stays_the_same_one(root: Path) -> None:
     assert (root.stat().st_ino, root.stat().st_mode) == (before.st_ino, before.st_mode)
 
 
-def test_after_an_error_it_is_as_empty_as_it_was(root: Path) -> None:
+def test_failed_restore_leaves_an_empty_directory(root: Path) -> None:
     with suppress(ZeroDivisionError), filled(DataDirectory(root)) as parts:
         put_parts(parts)
         raise ZeroDivisionError
     assert not list(root.iterdir())
 
 
-def test_after_an_error_between_the_moves_it_is_as_empty_as_it_was(root: Path) -> None:
+def test_error_between_moves_leaves_an_empty_directory(root: Path) -> None:
     with pytest.raises(FileNotFoundError), filled(DataDirectory(root)) as parts:
         (parts / FILE).parent.mkdir(parents=True)  # and no database
     assert not list(root.iterdir())
 
 
 @pytest.mark.parametrize("half_moved", [False, True])
-def test_where_one_was_cut_short_a_start_is_refused_and_the_next_restore_is_not(
-    root: Path, half_moved: bool
-) -> None:
+def test_interrupted_restore_blocks_start_but_not_restore(root: Path, half_moved: bool) -> None:
     cut_short(root, half_moved=half_moved)
     directory = DataDirectory(root)
     with pytest.raises(DamagedDatabase, match="cut short"):
@@ -83,7 +81,7 @@ def test_where_one_was_cut_short_a_start_is_refused_and_the_next_restore_is_not(
     directory.release()
 
 
-def test_a_start_clears_the_folder_of_one_that_was_killed_when_all_was_in_its_place(
+def test_start_clears_the_folder_of_a_finished_restore(
     root: Path,
 ) -> None:
     put_parts(root)
@@ -97,7 +95,7 @@ def test_a_start_clears_the_folder_of_one_that_was_killed_when_all_was_in_its_pl
 
 
 @pytest.mark.parametrize("left", ["nothing", "before the moves", "a table of somebody's"])
-def test_files_that_no_restore_put_there_are_never_removed(root: Path, left: str) -> None:
+def test_restore_never_removes_other_files(root: Path, left: str) -> None:
     if left == "before the moves":
         cut_short(root, half_moved=False)
     elif left == "a table of somebody's":
@@ -110,7 +108,7 @@ def test_files_that_no_restore_put_there_are_never_removed(root: Path, left: str
     assert (root / "files" / "kept").read_text() == "rows"
 
 
-def test_of_two_restores_into_one_directory_the_second_is_refused(root: Path) -> None:
+def test_second_concurrent_restore_is_refused(root: Path) -> None:
     with filled(DataDirectory(root)) as parts:
         put_parts(parts)
         with pytest.raises(DataDirectoryInUse), filled(DataDirectory(root)):
@@ -118,7 +116,7 @@ def test_of_two_restores_into_one_directory_the_second_is_refused(root: Path) ->
     assert content(root) == {FILE, DATABASE}
 
 
-def test_of_two_restores_that_make_one_directory_the_second_is_refused(tmp_path: Path) -> None:
+def test_second_restore_creating_the_directory_is_refused(tmp_path: Path) -> None:
     root = tmp_path / "data"
 
     def restored(before_it_ends: Callable[[], None]) -> None:
@@ -136,7 +134,7 @@ def test_of_two_restores_that_make_one_directory_the_second_is_refused(tmp_path:
     assert list(tmp_path.iterdir()) == [root]
 
 
-def test_no_server_starts_where_a_restore_is_at_work(root: Path) -> None:
+def test_server_does_not_start_during_a_restore(root: Path) -> None:
     with filled(DataDirectory(root)) as parts:
         put_parts(parts)
         with pytest.raises(DataDirectoryInUse):

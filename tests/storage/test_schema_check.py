@@ -47,16 +47,16 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize(("change", "told"), CHANGES, ids=[told for _, told in CHANGES])
+@pytest.mark.parametrize(("change", "expected"), CHANGES, ids=[expected for _, expected in CHANGES])
 def test_a_changed_schema_is_refused_and_named(
-    connection: sqlite3.Connection, tmp_path: Path, change: str, told: str
+    connection: sqlite3.Connection, tmp_path: Path, change: str, expected: str
 ) -> None:
     connection.executescript(change)
     with pytest.raises(UnknownSchema) as caught:
         Database(tmp_path / DATABASE)
-    assert told in caught.value.message
+    assert expected in caught.value.message
     faults = check(DataDirectory(tmp_path), lambda done, what: None).faults
-    assert told in " ".join(fault.problem for fault in faults)
+    assert expected in " ".join(fault.problem for fault in faults)
 
 
 def test_spaces_and_comments_do_not_count(connection: sqlite3.Connection, tmp_path: Path) -> None:

@@ -35,9 +35,7 @@ from tests.storage.conftest import submit
 DAY = timedelta(days=1)
 
 
-def test_an_soeid_is_unique_in_any_case_until_its_user_is_removed(
-    database: Database, clock: Clock, user: User
-) -> None:
+def test_soeid_is_unique_among_active_users(database: Database, clock: Clock, user: User) -> None:
     with database.write() as tx:
         with pytest.raises(Conflict, match="BG54677"):
             add_user(tx, "BG54677", "viewer", None, clock)
@@ -47,7 +45,7 @@ def test_an_soeid_is_unique_in_any_case_until_its_user_is_removed(
     assert again.id != user.id
 
 
-def test_the_last_admin_stays_admin(database: Database, clock: Clock) -> None:
+def test_last_admin_cannot_be_demoted_or_removed(database: Database, clock: Clock) -> None:
     with database.write() as tx:
         admin = add_user(tx, "admin00", "admin", None, clock)
         with pytest.raises(Conflict, match="last admin"):
@@ -59,7 +57,7 @@ def test_the_last_admin_stays_admin(database: Database, clock: Clock) -> None:
         assert get_user(tx, admin.id).role_name == "viewer"
 
 
-def test_only_a_tokens_hash_is_stored(database: Database, clock: Clock, user: User) -> None:
+def test_only_the_hash_of_a_token_is_stored(database: Database, clock: Clock, user: User) -> None:
     with database.write() as tx:
         secret, _ = issue_token(
             tx, user.id, kind="named", name="ci", scope="read", lifetime=None, clock=clock
@@ -71,7 +69,7 @@ def test_only_a_tokens_hash_is_stored(database: Database, clock: Clock, user: Us
     assert (holder.user, holder.scope) == (user, "read")
 
 
-def test_a_token_ends_with_its_time_its_user_or_a_new_password(
+def test_token_ends_by_expiry_removal_or_new_password(
     database: Database, clock: Clock, user: User
 ) -> None:
     with database.write() as tx:
@@ -91,7 +89,7 @@ def test_a_token_ends_with_its_time_its_user_or_a_new_password(
         assert find_token_holder(tx, last, clock) is None
 
 
-def test_ended_tokens_and_those_of_an_earlier_server_are_forgotten(
+def test_expired_and_operator_tokens_are_deleted(
     database: Database, clock: Clock, user: User
 ) -> None:
     with database.write() as tx:
@@ -109,7 +107,7 @@ def test_ended_tokens_and_those_of_an_earlier_server_are_forgotten(
         assert tx.execute("SELECT count(*) FROM tokens").fetchone()[0] == 1
 
 
-def test_a_user_sees_and_ends_only_their_own_named_tokens(
+def test_users_list_and_revoke_only_their_own_tokens(
     database: Database, clock: Clock, user: User
 ) -> None:
     with database.write() as tx:
@@ -124,7 +122,7 @@ def test_a_user_sees_and_ends_only_their_own_named_tokens(
         assert list_tokens(tx, user.id, 0, 10) == ([], 0)
 
 
-def test_a_link_works_once_and_a_newer_one_closes_it(
+def test_sign_in_link_works_once_and_is_replaced(
     database: Database, clock: Clock, user: User
 ) -> None:
     with database.write() as tx:
@@ -139,7 +137,7 @@ def test_a_link_works_once_and_a_newer_one_closes_it(
         assert sign_in_link_user(tx, ended, clock) is None
 
 
-def test_a_dataset_is_seen_by_those_with_a_level_and_by_admins(
+def test_dataset_is_visible_with_permission_or_to_admins(
     database: Database, clock: Clock, user: User, dataset: Dataset
 ) -> None:
     with database.write() as tx:
@@ -159,7 +157,7 @@ def test_a_dataset_is_seen_by_those_with_a_level_and_by_admins(
         ]
 
 
-def test_a_dataset_keeps_an_admin(
+def test_dataset_always_has_an_admin(
     database: Database, clock: Clock, user: User, dataset: Dataset
 ) -> None:
     with pytest.raises(Conflict, match="without an admin"), database.write() as tx:
@@ -170,7 +168,7 @@ def test_a_dataset_keeps_an_admin(
         assert list_permissions(tx, dataset.id)[0].level == "admin"
 
 
-def test_datasets_are_found_by_words_tag_and_name(
+def test_datasets_are_filtered_by_text_tag_and_name(
     database: Database, clock: Clock, user: User, dataset: Dataset
 ) -> None:
     with database.write() as tx:
@@ -191,7 +189,7 @@ def test_datasets_are_found_by_words_tag_and_name(
         assert found(name="SALES") == ["Sales"]
 
 
-def test_names_are_unique_for_their_maker_and_free_after_removal(
+def test_dataset_names_are_unique_per_creator(
     database: Database, clock: Clock, user: User, dataset: Dataset
 ) -> None:
     with database.write() as tx:
@@ -210,7 +208,7 @@ def test_names_are_unique_for_their_maker_and_free_after_removal(
     assert (changed.name, changed.description, changed.tags) == ("SALES", "d", ("t",))
 
 
-def test_a_name_conflict_does_not_tell_of_a_hidden_dataset(
+def test_name_conflict_does_not_reveal_hidden_datasets(
     database: Database, clock: Clock, user: User, dataset: Dataset
 ) -> None:
     with database.write() as tx:
@@ -223,7 +221,7 @@ def test_a_name_conflict_does_not_tell_of_a_hidden_dataset(
         change_dataset(tx, second.id, other, name="sales", description=None, tags=None, clock=clock)
 
 
-def test_a_dataset_with_waiting_jobs_is_not_removed(
+def test_dataset_with_open_jobs_cannot_be_removed(
     database: Database, clock: Clock, user: User, dataset: Dataset
 ) -> None:
     submit(database, user, dataset, clock)

@@ -1,4 +1,4 @@
-"""Commits are on disk when a write returns; those that wait together share a sync."""
+"""Group commit: commits are on disk when a write returns, and share syncs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INSERT = "INSERT INTO users (soeid, role_name, created_at) VALUES (?, 'admin', '
 
 @dataclass
 class Syncs:
-    """The real syncs of files, each told before it starts; ``held`` keeps them waiting."""
+    """Records each real file sync before it starts; ``held`` blocks them."""
 
     files: list[int] = field(default_factory=list)
     disk: Path | None = None
@@ -31,22 +31,22 @@ class Syncs:
 
 @pytest.fixture
 def syncs(monkeypatch: pytest.MonkeyPatch, database: Database, tmp_path: Path) -> Iterator[Syncs]:
-    told, original = Syncs(), os.fdatasync
-    told.may_go.set()
+    syncs, original = Syncs(), os.fdatasync
+    syncs.may_go.set()
 
     def fdatasync(descriptor: int) -> None:
-        told.files.append(os.fstat(descriptor).st_ino)
-        told.began.release()
-        assert told.may_go.wait(10)
+        syncs.files.append(os.fstat(descriptor).st_ino)
+        syncs.began.release()
+        assert syncs.may_go.wait(10)
         original(descriptor)
-        if told.disk is not None:
-            told.disk.mkdir(exist_ok=True)
+        if syncs.disk is not None:
+            syncs.disk.mkdir(exist_ok=True)
             for path in tmp_path.glob("jobsvc.sqlite3*"):
-                shutil.copy(path, told.disk / path.name)
+                shutil.copy(path, syncs.disk / path.name)
 
     monkeypatch.setattr(os, "fdatasync", fdatasync)
-    yield told
-    told.may_go.set()
+    yield syncs
+    syncs.may_go.set()
 
 
 def put(database: Database, soeid: str, sync: Sync = "shared") -> None:
@@ -54,12 +54,12 @@ def put(database: Database, soeid: str, sync: Sync = "shared") -> None:
         tx.execute(INSERT, (soeid,))
 
 
-def test_a_write_syncs_the_databases_log(database: Database, syncs: Syncs, tmp_path: Path) -> None:
+def test_write_syncs_the_log(database: Database, syncs: Syncs, tmp_path: Path) -> None:
     put(database, "a")
     assert syncs.files == [(tmp_path / "jobsvc.sqlite3-wal").stat().st_ino]
 
 
-def test_what_is_on_disk_at_the_sync_holds_the_commit_and_all_before_it(
+def test_synced_log_has_the_commit_and_earlier_ones(
     database: Database, syncs: Syncs, tmp_path: Path
 ) -> None:
     put(database, "first", sync="later")
@@ -72,9 +72,7 @@ def test_what_is_on_disk_at_the_sync_holds_the_commit_and_all_before_it(
     assert found == [("first",), ("second",)]
 
 
-def test_sqlite_itself_syncs_a_commit_that_must_be_on_disk_before_it_is_seen(
-    database: Database, syncs: Syncs
-) -> None:
+def test_sqlite_syncs_a_commit_before_it_is_visible(database: Database, syncs: Syncs) -> None:
     levels: list[int] = []
     sync: Sync
     for sync in ("first", "shared", "first", "later"):
@@ -85,7 +83,7 @@ def test_sqlite_itself_syncs_a_commit_that_must_be_on_disk_before_it_is_seen(
     assert len(syncs.files) == 1
 
 
-def test_those_who_commit_while_a_sync_is_under_way_share_the_next_one(
+def test_commits_during_a_sync_share_the_next_one(
     database: Database, syncs: Syncs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     came_to_wait = threading.Semaphore(0)
@@ -113,7 +111,7 @@ def test_those_who_commit_while_a_sync_is_under_way_share_the_next_one(
     assert len(syncs.files) == 2
 
 
-def test_a_sync_that_fails_is_told_to_the_writer(
+def test_failed_sync_raises_in_the_writer(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(descriptor: int) -> None:
@@ -126,7 +124,7 @@ def test_a_sync_that_fails_is_told_to_the_writer(
     put(database, "b")
 
 
-def test_a_database_is_closed_without_its_log_being_left(tmp_path: Path) -> None:
+def test_closing_a_database_removes_its_log(tmp_path: Path) -> None:
     database = Database(tmp_path / "closed.sqlite3")
     put(database, "a")
     database.close()
