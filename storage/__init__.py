@@ -1,5 +1,5 @@
-"""What lasts: users, datasets, commits, refs and jobs in SQLite; data in Parquet files beside it.
+"""Storage: SQLite for users, datasets, commits, refs and jobs; Parquet files for the data.
 
-No Flask, no engine. Every statement is in ``queries.sql``; every function takes the transaction it
-works in, so that the caller decides what happens together.
+All SQL statements are in ``queries.sql``. Functions take the caller's transaction, which decides
+what is atomic. The package imports neither Flask nor an engine.
 """

@@ -1,7 +1,7 @@
-"""Datasets and who may do what in them.
+"""Datasets and their visibility.
 
-Invariant: a dataset always has the ref ``main``; its maker gets the level ``admin``; whoever has no
-level there (and isn't an admin of the service) can't tell that it exists.
+A dataset always has the ref ``main``, and its creator gets level ``admin``. A user without a
+permission level, who isn't an admin, can't see that it exists.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ SORTS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset as one user sees it.
+    """A dataset with a user's permission level.
 
-    ``level`` is what that user may do; ``updated_at`` is when its texts or a ref last changed.
+    ``updated_at`` is the time of the last change of its texts or refs.
     """
 
     id: int
@@ -51,13 +51,13 @@ class Dataset:
     level: Level
 
     def allows(self, level: Level) -> bool:
-        """Whether the user's level reaches as far as ``level``."""
+        """Return whether the user's level includes ``level``."""
         return LEVELS.index(self.level) >= LEVELS.index(level)
 
 
 @dataclass(frozen=True)
 class DatasetFilters:
-    """What a list of datasets is narrowed to; None doesn't narrow."""
+    """Filters of a dataset list, joined by AND; None doesn't filter."""
 
     q: str | None = None
     tag: str | None = None
@@ -66,7 +66,7 @@ class DatasetFilters:
 
 def create_dataset(
     tx: Transaction,
-    maker: User,
+    creator: User,
     *,
     name: str,
     description: str,
@@ -78,9 +78,9 @@ def create_dataset(
     Raises
     ------
     Conflict
-        The maker has a dataset of that name already.
+        The creator has a dataset of this name.
     """
-    if _has_namesake(tx, maker, name, maker_id=maker.id):
+    if _has_namesake(tx, creator, name, creator_id=creator.id):
         raise Conflict(f'You have a dataset named "{name}" already.', loc=("name",))
     now = clock()
     row = first(
@@ -89,23 +89,23 @@ def create_dataset(
         name=name,
         description=description,
         tags=json.dumps(list(tags), ensure_ascii=False),
-        created_by=maker.id,
+        created_by=creator.id,
         now=timestamp(now),
     )
     assert row is not None  # noqa: S101 - INSERT … RETURNING gives the row
     dataset_id: int = row["id"]
-    run(tx, "put_permission", dataset_id=dataset_id, user_id=maker.id, level="admin")
+    run(tx, "put_permission", dataset_id=dataset_id, user_id=creator.id, level="admin")
     create_ref(tx, dataset_id, MAIN, None, lambda: now)
-    return get_dataset(tx, dataset_id, maker)
+    return get_dataset(tx, dataset_id, creator)
 
 
 def get_dataset(tx: Transaction, dataset_id: int, viewer: User) -> Dataset:
-    """A dataset, if the viewer may see it.
+    """Return a dataset that the viewer can see.
 
     Raises
     ------
     NotFound
-        It isn't there, or the viewer has no level in it: the answer is the same.
+        It doesn't exist, or the viewer can't see it: the error is the same.
     """
     row = first(tx, "dataset_for", id=dataset_id, user_id=viewer.id)
     if row is None or (row["level"] is None and viewer.role_name != "admin"):
@@ -122,7 +122,7 @@ def list_datasets(
     offset: int,
     limit: int,
 ) -> tuple[list[Dataset], int]:
-    """A page of the datasets that the viewer may see, and how many there are."""
+    """Return a page of the datasets that the viewer can see, and their total."""
     conditions = ["datasets.removed_at IS NULL"]
     if viewer.role_name != "admin":
         conditions.append(
@@ -159,17 +159,17 @@ def change_dataset(
     tags: Sequence[str] | None,
     clock: Clock,
 ) -> list[str]:
-    """Change what is given; None leaves a field as it is.
+    """Change fields of a dataset; None leaves a field unchanged.
 
     Returns
     -------
     list of str
-        The names of the fields that have another value now; without any nothing is written.
+        The names of the changed fields; if there are none, nothing is written.
 
     Raises
     ------
     Conflict
-        Its maker has another dataset of that name, which the viewer can see.
+        Its creator has another dataset of this name, which the viewer can see.
     """
     before = get_dataset(tx, dataset_id, viewer)
     given = {
@@ -199,12 +199,12 @@ def change_dataset(
 
 
 def remove_dataset(tx: Transaction, dataset_id: int, clock: Clock) -> None:
-    """Take a dataset out of sight.
+    """Mark a dataset as removed.
 
     Raises
     ------
     Conflict
-        Jobs of it wait or run.
+        The dataset has pending or running jobs.
     """
     open_jobs = number(tx, "count_open_jobs", dataset_id=dataset_id)
     if open_jobs:
@@ -217,20 +217,20 @@ def _has_namesake(
     viewer: User,
     name: str,
     *,
-    maker_id: int | None = None,
+    creator_id: int | None = None,
     dataset_id: int | None = None,
 ) -> bool:
-    """Whether the maker has another dataset of this name; one that is hidden doesn't count."""
-    found = first(
+    """Return whether the creator has another dataset of this name that the viewer can see."""
+    row = first(
         tx,
         "visible_namesake",
-        maker_id=maker_id,
+        creator_id=creator_id,
         id=dataset_id,
         name=name,
         viewer_id=viewer.id,
         sees_all=viewer.role_name == "admin",
     )
-    return found is not None
+    return row is not None
 
 
 def _dataset(row: sqlite3.Row, viewer: User) -> Dataset:

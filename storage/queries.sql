@@ -140,7 +140,7 @@ SELECT count(*) FROM datasets {where};
 
 -- visible_namesake: Select a dataset of the same creator and name that the viewer can see.
 SELECT id FROM datasets
-WHERE created_by = coalesce(:maker_id, (SELECT created_by FROM datasets WHERE id = :id))
+WHERE created_by = coalesce(:creator_id, (SELECT created_by FROM datasets WHERE id = :id))
   AND name = :name COLLATE NOCASE AND removed_at IS NULL AND id IS NOT :id
   AND (:sees_all OR id IN (SELECT dataset_id FROM dataset_permissions WHERE user_id = :viewer_id))
 LIMIT 1;
