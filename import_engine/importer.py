@@ -98,5 +98,10 @@ def _work(
 ) -> Iterator[ImportWork]:
     with database.cursor() as cursor:
         yield ImportWork(
-            cursor, destination, Reached(report), row_group_rows, database.thread_memory_bytes
+            cursor,
+            destination,
+            Reached(report),
+            row_group_rows,
+            database.thread_memory_bytes,
+            database.require_free,
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 
 from import_engine.encodings import (
+    CHUNK_BYTES,
     TextFile,
     declared_encoding,
     is_utf8,
@@ -28,6 +29,8 @@ from parquet_tables.machine_faults import is_of_the_machine
 from parquet_tables.progress import INTERVAL_S, Report
 
 WORDS = {"cp1252": "Windows-1252"}
+STEP_BYTES = 4 * CHUNK_BYTES
+"""At least what one piece of a text becomes in UTF-8."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,9 @@ class ImportWork:
         Rows a row group of the Parquet files.
     thread_memory_bytes : int
         What each of DuckDB's threads may hold when all are busy.
+    require_free : callable
+        Takes how many bytes are about to be written; raises OSError (ENOSPC) if the disk has no
+        space for them.
     """
 
     cursor: duckdb.DuckDBPyConnection
@@ -53,6 +59,7 @@ class ImportWork:
     report: Report
     row_group_rows: int
     thread_memory_bytes: int
+    require_free: Callable[[int], None] = lambda coming_bytes: None
 
     def scratch(self, name: str) -> Path:
         """A file for a copy of the source; :func:`read_as_utf8` deletes it."""
@@ -73,13 +80,18 @@ class Reached:
 
 @dataclass
 class Pulse:
-    """Reports now and then from a loop of many steps, so that what the report raises stops it."""
+    """Reports now and then from a loop of many steps, so that what the report raises stops it.
+
+    Before each step it makes sure that the disk has the space for a copy of what was read.
+    """
 
     report: Report
     message: str
+    require_free: Callable[[int], None]
     last_s: float = 0.0
 
     def __call__(self) -> None:
+        self.require_free(STEP_BYTES)
         now_s = time.monotonic()
         if now_s - self.last_s >= INTERVAL_S:
             self.last_s = now_s
@@ -109,7 +121,7 @@ def read_as_utf8(work: ImportWork, source: TextSource, read: ReadText) -> Import
         The file is empty or holds no text, or ``read`` refused it.
     """
     try:
-        file = TextFile(source.path, Pulse(work.report, "reading the text"))
+        file = TextFile(source.path, Pulse(work.report, "reading the text", work.require_free))
         if source.gzipped:
             file = unpack(file, work.scratch("unpacked"))
         return _read_decoded(work, file, read)

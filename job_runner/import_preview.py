@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from domain_errors import DomainError
-from import_engine.encodings import TextFile, unpack
+from import_engine.encodings import CHUNK_BYTES, TextFile, unpack
 from import_engine.errors import LargeUnpacked, UnreadableFile
 from import_engine.formats import Format, find_format
 from import_engine.imported import ImportedTable
@@ -126,7 +126,12 @@ class _Look:
         """Look at a gzipped file: at its beginning if there is much of it."""
         content = self._new_folder() / "content"
         look = replace(self, file_name=self.file_name.strip()[: -len(".gz")])
-        packed = TextFile(upload, lambda: self.report(0.0, "unpacking"))
+
+        def before_piece() -> None:
+            self.service.parquet.require_free(CHUNK_BYTES)
+            self.report(0.0, "unpacking")
+
+        packed = TextFile(upload, before_piece)
         try:
             unpack(packed, content, LARGEST_BYTES)
         except LargeUnpacked:

@@ -170,7 +170,9 @@ class Settings:
     metrics_public: bool = _setting(
         False, "yes or no", "Whether /metrics is open to everyone instead of admins only."
     )
-    min_free_mb: int = _setting(100, "MiB", "Free disk space below which imports are refused.", 0)
+    min_free_mb: int = _setting(
+        100, "MiB", "Free disk space below which imports and spills are refused.", 0
+    )
     access_log: bool = _setting(True, "yes or no", "Whether each request is logged.")
 
     def __post_init__(self) -> None:

@@ -32,6 +32,7 @@ def sandbox_of(service: Service) -> Sandbox:
         threads=settings.duckdb_threads or os.cpu_count() or 1,
         rows=settings.sql_rows_max,
         result_mb=settings.sql_result_max_mb,
+        keep_free_mb=settings.min_free_mb,
     )
     return Sandbox(limits, service.directory.scratch_dir)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Self
 
 import duckdb
 
+from parquet_tables.free_disk import require_free, spare_mb
 from parquet_tables.time_limit import under_the_limit
 
 if TYPE_CHECKING:  # the process of a query needs no numpy
@@ -90,7 +90,7 @@ class ParquetDatabase:
         renewed_after: int = RENEWED_AFTER,
     ) -> None:
         self._root = root
-        self._keep_free_bytes = keep_free_mb * MIB
+        self._keep_free_mb = keep_free_mb
         thread_count = threads or os.cpu_count() or 1
         self.thread_memory_bytes = memory_mb * MIB // thread_count
         self._config: dict[str, str | bool | int | float | list[str]] = {
@@ -129,8 +129,8 @@ class ParquetDatabase:
 
     def _limit_spill(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Limit what is spilled by the room that there is; nothing may be spilled at the moment."""
-        free_bytes = max(shutil.disk_usage(self._root).free - self._keep_free_bytes, 0)
-        most_mb = free_bytes // 2 // MIB // SPILL_STEP_MB * SPILL_STEP_MB
+        free_mb = spare_mb(self._root, self._keep_free_mb)
+        most_mb = free_mb // 2 // SPILL_STEP_MB * SPILL_STEP_MB
         if most_mb != self._most_spilled_mb:
             connection.execute(f"SET max_temp_directory_size = '{most_mb}MiB'")
             self._most_spilled_mb = most_mb
@@ -207,6 +207,16 @@ class ParquetDatabase:
                 logger.warning("DuckDB can't be renewed; the old instance goes on", exc_info=True)
                 return
         used.close()
+
+    def require_free(self, coming_bytes: int) -> None:
+        """Refuse to write so much below ``root`` if less than ``keep_free_mb`` would stay free.
+
+        Raises
+        ------
+        OSError
+            ENOSPC, as from a disk that is full.
+        """
+        require_free(self._root, self._keep_free_mb, coming_bytes)
 
     def memory_use(self) -> MemoryUse:
         """What all queries together hold at this moment."""

@@ -13,6 +13,7 @@ import re
 
 import duckdb
 
+from parquet_tables.free_disk import disk_full
 from parquet_tables.machine_faults import BUSY, machine_fault
 from sql_sandbox.errors import (
     InvalidSql,
@@ -50,7 +51,10 @@ def told(error: duckdb.Error, request: Request, opening: int) -> Exception:
     """
     message, at = _taken_apart(str(error))
     if isinstance(error, duckdb.OutOfMemoryException):
-        return out_of_memory(request.limits, spilled=SPILL_SIGN in str(error))
+        spilled = SPILL_SIGN in str(error)
+        if spilled and request.limits.is_disk_short:
+            return disk_full()
+        return out_of_memory(request.limits, spilled=spilled)
     if isinstance(error, duckdb.IOException) and (fault := machine_fault(error)) is not None:
         number = errno.EBUSY if fault is BUSY else errno.ENOSPC
         return OSError(number, os.strerror(number))

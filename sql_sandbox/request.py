@@ -7,11 +7,12 @@ that the process needs: it reads no settings, no environment and no other file t
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from parquet_tables.columns import Column, DataFile
+from parquet_tables.free_disk import spare_mb
 
 Work = Literal["check", "rows", "file"]
 """Only bind the query; give its first rows; or write its result to a file."""
@@ -27,6 +28,10 @@ class Limits:
         For DuckDB. The process as a whole may take a little more; see ``query_process``.
     spill_mb : int
         On disk, for what doesn't fit in memory.
+    keep_free_mb : int
+        MiB of the disk that stay free while it spills.
+    is_disk_short : bool
+        Whether ``spill_mb`` is less than the setting, since the disk has no space for more.
     threads : int
         That work on it.
     rows, result_mb : int
@@ -38,6 +43,15 @@ class Limits:
     threads: int
     rows: int
     result_mb: int
+    keep_free_mb: int = 0
+    is_disk_short: bool = False
+
+    def within_disk(self, folder: Path) -> Limits:
+        """The same limits, with no more spilled than leaves ``keep_free_mb`` free now."""
+        spare = spare_mb(folder, self.keep_free_mb)
+        if spare >= self.spill_mb:
+            return self
+        return replace(self, spill_mb=spare, is_disk_short=True)
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,8 @@ class Sandbox:
     @contextmanager
     def _request(self, sql: str, tables: tuple[SourceTable, ...]) -> Iterator[Request]:
         with tempfile.TemporaryDirectory(dir=self._scratch_dir, prefix="sql-") as folder:
-            yield Request("check", sql, tables, self._limits, Path(folder))
+            limits = self._limits.within_disk(Path(folder))
+            yield Request("check", sql, tables, limits, Path(folder))
 
 
 def _shape(answer: dict[str, Any]) -> ResultShape:

@@ -14,6 +14,7 @@ from signal import SIGABRT, SIGKILL, SIGXCPU
 from typing import Any
 
 from parquet_tables.child_process import AnswerTooLarge, ChildDied, ask_child
+from parquet_tables.free_disk import require_free
 from parquet_tables.progress import Report
 from sql_sandbox.errors import SqlFailed, SqlTimeout, SqlTooLarge, error_of
 from sql_sandbox.faults import out_of_memory
@@ -22,6 +23,7 @@ from sql_sandbox.request import Request
 logger = logging.getLogger("jobsvc.sql")
 
 CHILD_MODULE = "sql_sandbox.query_process"
+SPILL_FILES = "duckdb_temp_*"
 LARGEST_ANSWER_MB = 16
 """Of rows that come at once."""
 
@@ -65,8 +67,8 @@ class _Watch:
 
         Raises
         ------
-        SqlTimeout, SqlTooLarge
-            The query's time is up, or its result has become too large.
+        SqlTimeout, SqlTooLarge, OSError
+            The query's time is up, its result has become too large, or the disk is full.
         Exception
             What the report raises.
         """
@@ -74,6 +76,19 @@ class _Watch:
         if self._timeout_s is not None and time.monotonic() - self._began > self._timeout_s:
             raise _too_slow(self._timeout_s)
         self.check_size()
+        self.check_disk()
+
+    def check_disk(self) -> None:
+        """End a query that spills when others have taken the disk's free space meanwhile.
+
+        Raises
+        ------
+        OSError
+            ENOSPC, as from a disk that is full.
+        """
+        folder = self._request.folder
+        if any(folder.glob(SPILL_FILES)):
+            require_free(folder, self._request.limits.keep_free_mb)
 
     def check_size(self) -> None:
         """Refuse a result that has become too large."""
