@@ -27,7 +27,13 @@ FLIGHTS = SourceTable(
     (),
 )
 SAMPLE = replace(
-    FLIGHTS, key="sample", columns=(*FLIGHTS.columns, Column("_design_weight", "DOUBLE"))
+    FLIGHTS,
+    key="sample",
+    columns=(
+        *FLIGHTS.columns,
+        Column("_sampling_round", "INTEGER"),
+        Column("_design_weight", "DOUBLE"),
+    ),
 )
 
 
