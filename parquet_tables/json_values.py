@@ -33,13 +33,14 @@ def shown_expression(value: str, type_: str) -> str:
     date to Python as 9999-12-31, cuts nanoseconds, and counts a month of an interval as 30 days.
     """
     text = f"CAST({value} AS VARCHAR)"
+    # DuckDB 2.0 writes the year 44 before our era as 0044-03-15 (BC) 12:00:00, and reads it so.
+    moment = f"replace(replace({text}, ' ', 'T'), 'T(BC)T', ' (BC) ')"
     if type_ in ("DATE", "TIME", "TIME WITH TIME ZONE", "TIME_NS", "INTERVAL"):
         return text
     if type_ == "TIMESTAMP WITH TIME ZONE":  # in UTC, written by DuckDB with the offset +00
-        moment = f"replace({text}, ' ', 'T') || ':00'"
-        return f"CASE WHEN isfinite({value}) THEN {moment} ELSE {text} END"
+        return f"CASE WHEN isfinite({value}) THEN {moment} || ':00' ELSE {text} END"
     if type_.startswith("TIMESTAMP"):
-        return f"replace({text}, ' ', 'T')"
+        return moment
     return value
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from parquet_tables.json_values import json_value
+from parquet_tables.json_values import json_value, shown_expression
 from parquet_tables.pages import empty_statement
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column, TableFiles
@@ -54,7 +54,8 @@ def values_statement(table: TableFiles, column: Column, most: int) -> tuple[str,
         or f"SELECT f.{name} AS v FROM ({empty_statement([column])}) AS f"
     )
     return (
-        f"SELECT v, count(*) FROM ({source}) GROUP BY v ORDER BY count(*) DESC, v LIMIT ?",
+        f"SELECT {shown_expression('v', column.type)}, n FROM (SELECT v, count(*) AS n "
+        f"FROM ({source}) GROUP BY v) ORDER BY n DESC, v LIMIT ?",
         [*params, most + 2],
     )
 
