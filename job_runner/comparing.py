@@ -25,8 +25,6 @@ logger = logging.getLogger("jobsvc.comparisons")
 
 WAIT_S = 5.0
 """How long a request waits for a comparison that isn't there yet."""
-VERDICTS = {True: "alike", False: "not alike", None: "too little to tell"}
-"""A comparison's verdict, in the log's words."""
 
 
 class ComparisonNotReady(DomainError):
@@ -56,7 +54,7 @@ def comparison_of_job(service: Service, job: Job) -> dict[str, Any]:
     """
     with service.database.read() as tx:
         kept = get_comparison(tx, job.id)
-    if kept is not None:
+    if kept is not None and "outcome" in kept:  # not one of an earlier release
         return kept
     made: dict[str, Any] | None = service.quiet.ask(
         job.id, lambda report: _compare(service, job.id, report), WAIT_S
@@ -115,5 +113,5 @@ def _compare(service: Service, job_id: str, report: Report) -> dict[str, Any]:
         store_comparison(tx, job_id, made.brief, made.whole, service.clock)
     with service.database.read() as tx:
         kept = get_comparison(tx, job_id)
-    logger.info("job %s compared: %s", job_id, VERDICTS[made.whole["alike"]])
+    logger.info("job %s compared: %s", job_id, made.whole["outcome"])
     return kept or made.whole

@@ -116,8 +116,8 @@ class CountedRounds:
         case = f"CASE {number} {' '.join(cases)} END"
         return f"coalesce({case} / nullif({total}, 0.0), 0.0)", params
 
-    def unit(self, alias: str) -> str | None:
-        """Which rows were drawn together, as SQL that gives a number; None where each is alone."""
+    def cluster(self, alias: str) -> str | None:
+        """A number for each cluster, as SQL over the sample's columns; None without clusters."""
         clustered = [
             f"{one.round_number:d}" for one in self.rounds if isinstance(one.method, ClusterMethod)
         ]

@@ -1,8 +1,7 @@
-"""Whether a job's sample is like its population: the comparison of one job, in figures and words.
+"""The representativeness check of one job: its sample compared with its population.
 
-Owns: what a sample is compared with, and what is said beside the figures. Invariant: what it costs
-is bounded by the sample's size and a constant: the population is read by its reference, and time is
-limited. docs/COMPARISON.md tells the formulas. Called on the quiet thread.
+The cost is bounded by the sample's size and a constant: a large population is read by its
+reference, and the time is limited. docs/COMPARISON.md has the formulas. Runs in the background.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import math
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +25,10 @@ from job_runner.service import Service
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import Report, share_of
 from parquet_tables.tables import TableFiles
-from profiling_engine.comparison import TableComparison, compare_tables
-from profiling_engine.comparison_sides import Side
-from profiling_engine.comparison_words import Purpose
+from profiling_engine.compared_table import ComparedTable
+from profiling_engine.comparison import compare_tables
+from profiling_engine.comparison_result import TableComparison
+from profiling_engine.comparison_verdict import LABELS, Purpose
 from sampling_engine import Reference, reference_of
 from storage.jobs import Job
 
@@ -40,18 +40,21 @@ BRIEF_NAMES = 20
 
 @dataclass(frozen=True)
 class SampleComparison:
-    """A job's comparison: in full, and as the job's summary shows it."""
+    """A job's comparison: in full, and the brief form of the job's summary."""
 
     whole: dict[str, Any]
 
     @property
     def brief(self) -> dict[str, Any]:
-        """What stands in the job's summary."""
+        """The fields of the job's summary."""
         strata = self.whole["strata"]
         reached = sum(one["reached"] for one in strata) if strata else None
         filtered = self.whole["filtered"] or {"verdict": None, "stand_out": []}
         return {
             "verdict": self.whole["verdict"],
+            "outcome": self.whole["outcome"],
+            "outcome_label": self.whole["outcome_label"],
+            "minimum_detectable_difference": self.whole["minimum_detectable_difference"],
             "alike": self.whole["alike"],
             "stand_out": self.whole["stand_out"][:BRIEF_NAMES],
             "strata_covered": reached,
@@ -114,7 +117,9 @@ class _Work:
             report=share_of(self.limited, 0.0, BASE_READ),
         )
 
-    def compare(self, base: Side, other: Side, purpose: Purpose) -> TableComparison:
+    def compare(
+        self, base: ComparedTable, other: ComparedTable, purpose: Purpose
+    ) -> TableComparison:
         """Compare; columns that there is no time for are left out."""
         return compare_tables(
             self.database,
@@ -133,23 +138,24 @@ def _whole(
     strata: list[StrataReached],
     job: Job,
 ) -> dict[str, Any]:
-    told = [one.as_json() for one in strata]
+    of_strata = [one.as_json() for one in strata]
     if not sample.row_count:
         verdict = "No row was drawn, so there is nothing to compare."
-        return {**_nothing(verdict), "job_id": job.id, "strata": told}
+        return {**_nothing(verdict), "job_id": job.id, "strata": of_strata}
     columns = sample_columns(work.source, counted)
     lacking = columns.lacking(counted.asked_columns)
     if lacking:
         names = ", ".join(lacking)
-        verdict = f"Not compared: rounds differ in their filters, and the sample lacks {names}."
-        return {**_nothing(verdict), "job_id": job.id, "strata": told}
+        verdict = f"Not compared: rounds have different filters, and the sample lacks {names}."
+        return {**_nothing(verdict), "job_id": job.id, "strata": of_strata}
     base = work.reference(counted)
     with tempfile.TemporaryDirectory(dir=work.service.directory.scratch_dir) as folder:
         report = share_of(work.limited, BASE_READ, SAMPLE_READ)
         path = Path(folder) / "compared.parquet"
         other = sample_side(work.database, sample, columns, counted, path, report)
         size = math.inf if base.is_whole else float(base.table.row_count)
-        compared = work.compare(Side(base.table, size), other, "sample")
+        population = ComparedTable(base.table, size, rows=base.rows)
+        compared = work.compare(population, replace(other, drawn_from_base=True), "sample")
     filtered = _filtered(work, base, counted)
     found = compared.as_json()
     somewhere = [one.column.name for one in columns.somewhere]
@@ -168,11 +174,12 @@ def _whole(
         "other": {
             "rows": sample.row_count,
             "rows_read": other.table.row_count,
-            "counts_for": round(compared.other_size, 1),
+            "effective_sample_size": round(compared.effective_size, 1),
+            "counts_for": round(compared.effective_size, 1),
         },
         "assumptions": assumptions(counted, base, other, sample),
         "filtered": filtered,
-        "strata": told,
+        "strata": of_strata,
     }
 
 
@@ -181,13 +188,15 @@ def _filtered(work: _Work, base: Reference, counted: CountedRounds) -> dict[str,
     if counted.population is None or not base.rows or work.is_over():
         return None
     whole = work.reference(None)
-    first, second = (Side(one.table, float(one.table.row_count)) for one in (whole, base))
-    compared = work.compare(first, second, "tables")
+    first, second = (
+        ComparedTable(one.table, float(one.table.row_count), rows=one.rows) for one in (whole, base)
+    )
+    compared = work.compare(first, second, "sample")
     found = compared.as_json()
     return {
         "verdict": filter_words(compared, base.rows, work.source.row_count),
         "stand_out": found["stand_out"],
-        "columns": [column for column in found["columns"] if column["stands_out"]],
+        "columns": [column for column in found["columns"] if column["is_significant"]],
         "rows": base.rows,
         "of_rows": work.source.row_count,
     }
@@ -197,14 +206,19 @@ def _nothing(verdict: str) -> Mapping[str, Any]:
     """A comparison that can't be made."""
     return {
         "purpose": "sample",
+        "outcome": "inconclusive",
+        "outcome_label": LABELS["inconclusive"],
         "verdict": verdict,
         "alike": None,
         "stand_out": [],
+        "minimum_detectable_difference": None,
         "noticeable": None,
         "columns": [],
         "not_compared": [],
         "only_in_base": [],
         "only_in_other": [],
+        "changed_types": [],
+        "changes": None,
         "base": None,
         "other": None,
         "assumptions": [],

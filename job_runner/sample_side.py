@@ -1,8 +1,8 @@
-"""A drawn sample as one side of a comparison: its own columns, what each row counts, its units.
+"""A drawn sample as one table of a comparison: its own columns, its weights, its clusters.
 
-Owns: what of a sample is read. Invariant: columns that the drawing added are left out, a column
-that gave way to one of them has its own name again, and what a large sample costs is bounded: of
-more than 200,000 rows about 100,000 are read, chosen by a hash of their ids.
+The columns that the draw added are left out, and a column that was renamed for one of them has its
+own name again. The cost is bounded: of more than 200,000 rows about 100,000 are read, chosen by a
+hash of their ids.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from parquet_tables.progress import Report
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import write_parquet
-from profiling_engine.comparison_sides import Side
+from profiling_engine.compared_table import ComparedTable
 from sampling_engine.sample_statements import Shown
 from sampling_engine.sample_table import shown_columns
 
@@ -54,18 +54,18 @@ def sample_side(
     counted: CountedRounds,
     path: Path,
     report: Report,
-) -> Side:
-    """Write what is to be compared of a sample to ``path``.
+) -> ComparedTable:
+    """Write the rows of a sample that are compared to ``path``, with their weights.
 
     Returns
     -------
-    Side
-        Its size is told by the weights and the units.
+    ComparedTable
+        Its effective sample size follows from the weights and clusters.
     """
     own = tuple(one.column for one in columns.everywhere)
     weight = Column(_free_name("_weight", own), "DOUBLE")
-    unit_sql = counted.unit("f")
-    unit = None if unit_sql is None else Column(_free_name("_unit", own), "BIGINT")
+    cluster_sql = counted.cluster("f")
+    cluster = None if cluster_sql is None else Column(_free_name("_cluster", own), "BIGINT")
     weight_sql, params = counted.weight("f")
     selected = [
         *(
@@ -74,8 +74,8 @@ def sample_side(
         ),
         f"{weight_sql} AS {quote_identifier(weight.name)}",
     ]
-    if unit is not None:
-        selected.append(f"{unit_sql} AS {quote_identifier(unit.name)}")
+    if cluster is not None:
+        selected.append(f"{cluster_sql} AS {quote_identifier(cluster.name)}")
     query = (
         f"SELECT * FROM (SELECT {', '.join(selected)} FROM read_parquet(?) AS f"
         f"{_thinned(sample.row_count)}) AS t WHERE t.{quote_identifier(weight.name)} > 0"
@@ -85,8 +85,9 @@ def sample_side(
         written = write_parquet(
             cursor, query, [*params, files], path, report=report, message="reading the sample"
         )
-    design = (weight,) if unit is None else (weight, unit)
-    return Side(TableFiles((*own, *design), (written,)), None, weight, unit)
+    design = (weight,) if cluster is None else (weight, cluster)
+    table = TableFiles((*own, *design), (written,))
+    return ComparedTable(table, None, weight, cluster, rows=sample.row_count)
 
 
 def _thinned(rows: int) -> str:

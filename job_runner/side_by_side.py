@@ -1,8 +1,7 @@
-"""Two tables of a dataset side by side: for a report, and for a look at what has drifted.
+"""The comparison of two tables of a dataset, with its cache.
 
-Owns: what is kept of it. Invariant: a comparison is a function of the two tables' files, whatever
-commits hold them, and of how a sample among them was drawn; the result says how many rows were
-read, and whether they count by weights. Computed once for each pair.
+A comparison is a function of the two tables' files, whatever commits hold them, and of the design
+of a sample among them. It is computed once for each pair. Used by reports and the page of versions.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from typing import Any
 from job_runner.kept_results import keep, kept_path, read_kept, table_identity
 from job_runner.open_tables import OpenTable, open_table
 from job_runner.service import Service
-from job_runner.table_sides import DrawnSample, drawn_sample, side_of
+from job_runner.table_sides import DrawnSample, as_population, drawn_sample, side_of
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import Report, no_report, share_of
 from profiling_engine.comparison import compare_tables
 
-COMPARISON_VERSION = "jobsvc-comparison-3"
+COMPARISON_VERSION = "jobsvc-comparison-4"
 BASE_READ, OTHER_READ = 0.2, 0.4
 """Of the whole progress."""
 
@@ -38,7 +37,7 @@ def compared_with(service: Service, dataset_id: int, asked: dict[str, Any]) -> O
 def kept_side_by_side(
     service: Service, dataset_id: int, base: OpenTable, other: OpenTable
 ) -> dict[str, Any] | None:
-    """The comparison of two tables, if it is kept."""
+    """The cached comparison of two tables; None if there is none."""
     drawn = [drawn_sample(service, dataset_id, table) for table in (base, other)]
     return read_kept(_kept_path(service, base, other, drawn))
 
@@ -52,7 +51,7 @@ def comparison_of(
     database: ParquetDatabase,
     report: Report = no_report,
 ) -> dict[str, Any]:
-    """The comparison of two tables, kept or computed now, as JSON.
+    """The comparison of two tables from the cache, or computed now, as JSON.
 
     Returns
     -------
@@ -71,11 +70,14 @@ def comparison_of(
         ):
             to, step = Path(folder) / f"{at}.parquet", share_of(report, start, end)
             sides.append(side_of(service, database, table, drawn[at], to, step))
-        (one, base_told), (two, other_told) = sides
+        (one, base_facts), (two, other_facts) = sides
+        if one.is_sample != two.is_sample:
+            # Beside a sample a table is the population, without a sampling error of its own.
+            one, two = (as_population(side) for side in (one, two))
         compared = compare_tables(
             database, one, two, purpose="tables", report=share_of(report, OTHER_READ, 1.0)
         )
-    made = {**compared.as_json(), "base": base_told, "other": other_told}
+    made = {**compared.as_json(), "base": base_facts, "other": other_facts}
     keep(path, made)
     return made
 

@@ -1,13 +1,13 @@
-"""A table as one side of a comparison of two tables.
+"""A table as one of the two that are compared.
 
-Owns: how its rows count. A drawn sample counts by its design weights, as it does beside its own
-population; every other table by its rows, of which a large one's reference is read. Invariant: what
-it costs is bounded, whatever the table's size.
+The rows of a drawn sample count by their design weights. Every other table is read whole, or by its
+reference if it is large, so the cost is bounded whatever the table's size.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import Report
-from profiling_engine.comparison_sides import Side
+from profiling_engine.compared_table import ComparedTable
 from sampling_engine import reference_of
 from storage.jobs import Job
 from storage.publishing import job_with_output
@@ -34,10 +34,10 @@ class DrawnSample:
 
 
 def drawn_sample(service: Service, dataset_id: int, table: OpenTable) -> DrawnSample | None:
-    """How a table was drawn; None for what is no sample, or whose rows can't be weighted.
+    """How a table was drawn; None if it is no sample, or its rows can't be weighted.
 
-    They can't when the table that they were drawn from is gone, or when rounds differ in their
-    filters and the sample lacks a column that these ask.
+    They can't if the table that they were drawn from is gone, or if rounds differ in their filters
+    and the sample lacks a column of a filter.
     """
     if table.key != SAMPLE or not table.files.row_count:
         return None
@@ -62,22 +62,29 @@ def side_of(
     drawn: DrawnSample | None,
     path: Path,
     report: Report,
-) -> tuple[Side, dict[str, Any]]:
-    """The side, and what is told of it: its rows, those that are read, whether they are weighted.
+) -> tuple[ComparedTable, dict[str, Any]]:
+    """The table to compare, and its ``rows``, ``rows_read`` and whether it is ``weighted``.
 
     Parameters
     ----------
     path : Path
         Where a sample's rows are written with their weights.
     """
-    told: dict[str, Any] = {"rows": table.files.row_count, "weighted": drawn is not None}
+    facts: dict[str, Any] = {"rows": table.files.row_count, "weighted": drawn is not None}
     if drawn is not None:
         side = sample_side(database, table.files, drawn.columns, drawn.counted, path, report)
     else:
         counts_dir = service.directory.counts_dir
         found = reference_of(database, table.files, counts_dir=counts_dir, report=report)
-        # A table is one of those that could have come about: it counts for its rows, if all are
-        # read.
-        side = Side(found.table, float(found.table.row_count))
-        told["rows"] = found.rows
-    return side, {**told, "rows_read": side.table.row_count}
+        # The p-values of two tables are those of two samples as large as the rows that are read.
+        size = float(found.table.row_count)
+        side = ComparedTable(found.table, size, rows=found.rows)
+        facts["rows"] = found.rows
+    return side, {**facts, "rows_read": side.table.row_count}
+
+
+def as_population(side: ComparedTable) -> ComparedTable:
+    """A table beside a sample: without a sampling error if every row of it is read."""
+    if side.is_sample or not side.is_read_whole:
+        return side
+    return replace(side, size=math.inf)

@@ -1,8 +1,8 @@
-"""One side of a comparison, read: a column's values with their weights.
+"""Read a column of one of the compared tables: its values with their weights.
 
-Owns: which types are ordered, and how a value becomes a number or a code. Invariant: what comes out
-of DuckDB are arrays of numbers, a short list of labels, and nothing that grows with the distinct
-texts of a column.
+Decides which types are ordered, and turns values into numbers or codes of labels. Only arrays of
+numbers and a short list of labels leave DuckDB, however many distinct texts the column has.
+Columns of the table are only used with the alias ``f``, in a query that has no other names.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column
-from profiling_engine.comparison_sides import Side
+from profiling_engine.compared_table import ComparedTable
 from profiling_engine.sample_design import Bools, Floats, Ints, SampleDesign
 
 _NUMBERS = ("INT", "DECIMAL", "DOUBLE", "FLOAT")
@@ -71,7 +71,9 @@ def is_nested(*columns: Column) -> bool:
     return any(one.type.endswith("]") or one.type.startswith(_NESTED) for one in columns)
 
 
-def read_numbers(cursor: duckdb.DuckDBPyConnection, side: Side, column: Column) -> ColumnValues:
+def read_numbers(
+    cursor: duckdb.DuckDBPyConnection, side: ComparedTable, column: Column
+) -> ColumnValues:
     """Read a column of numbers or moments; days for dates and times."""
     name = f"f.{quote_identifier(column.name)}"
     found = _read(cursor, side, f"{_as_number(name, column)} AS value", [])
@@ -84,7 +86,7 @@ def read_numbers(cursor: duckdb.DuckDBPyConnection, side: Side, column: Column) 
 
 
 def read_labels(
-    cursor: duckdb.DuckDBPyConnection, side: Side, column: Column, labels: Sequence[str]
+    cursor: duckdb.DuckDBPyConnection, side: ComparedTable, column: Column, labels: Sequence[str]
 ) -> ColumnValues:
     """Read a column of anything else as the places of its values among ``labels``."""
     value = f"CAST(f.{quote_identifier(column.name)} AS VARCHAR)"
@@ -96,58 +98,69 @@ def read_labels(
 
 
 def frequent_labels(
-    cursor: duckdb.DuckDBPyConnection, side: Side, column: Column, most: int
-) -> list[str]:
-    """The values with the most weight, as text; equal ones in the order of the text."""
-    paths = _paths(side)
-    if not paths:
-        return []
+    cursor: duckdb.DuckDBPyConnection, sides: Sequence[tuple[ComparedTable, Column]], most: int
+) -> tuple[list[str], int]:
+    """The values with the most weight on all sides together, and the number of distinct ones.
+
+    A side has as much weight as it has rows. Values of one weight come in the order of their text.
+    """
+    read = [(side, column, _paths(side)) for side, column in sides]
+    queries = [
+        f"SELECT CAST(f.{quote_identifier(column.name)} AS VARCHAR) AS v, "
+        f"CAST({_weight(side)} AS DOUBLE) / avg({_weight(side)}) OVER () AS w "
+        f"FROM read_parquet(?) AS f WHERE {_weight(side)} IS NOT NULL"
+        for side, column, paths in read
+        if paths
+    ]
+    if not queries:
+        return [], 0
     listed = cursor.execute(
-        "SELECT t.value FROM (SELECT "
-        f"CAST(f.{quote_identifier(column.name)} AS VARCHAR) AS value, {_weight(side)} AS weight "
-        "FROM read_parquet(?) AS f) AS t WHERE t.value IS NOT NULL "
-        f"GROUP BY t.value ORDER BY sum(t.weight) DESC, t.value LIMIT {most:d}",
-        [paths],
+        "SELECT v, sum(w), count(*) OVER () "
+        f"FROM ({' UNION ALL '.join(queries)}) WHERE v IS NOT NULL "
+        f"GROUP BY v ORDER BY sum(w) DESC, v LIMIT {most:d}",
+        [paths for _, _, paths in read if paths],
     ).fetchall()
-    return [value for (value,) in listed]
+    return [label for label, _, _ in listed], listed[0][2] if listed else 0
 
 
-def side_size(cursor: duckdb.DuckDBPyConnection, side: Side) -> float:
-    """For how many rows a side stands, as a whole."""
+def effective_size(cursor: duckdb.DuckDBPyConnection, side: ComparedTable) -> float:
+    """The effective sample size of all rows; infinite for a population."""
     if side.size is not None:
         return side.size
-    return _design(side, _read(cursor, side, "0 AS value", [])).size
+    return _design(side, _read(cursor, side, "0 AS value", [])).effective_size
 
 
 def _read(
-    cursor: duckdb.DuckDBPyConnection, side: Side, value: str, params: list[object]
+    cursor: duckdb.DuckDBPyConnection, side: ComparedTable, value: str, params: list[object]
 ) -> dict[str, Any]:
-    """The values with their weights and units, as arrays; rows without a weight are left out."""
+    """The values with their weights and clusters; rows without a weight are left out."""
     paths = _paths(side)
     if not paths:
-        return dict.fromkeys(("value", "code", "missing", "weight", "unit"), np.empty(0))
-    unit = "" if side.unit is None else f", f.{quote_identifier(side.unit.name)} AS unit"
+        return dict.fromkeys(("value", "code", "missing", "weight", "cluster"), np.empty(0))
+    cluster = ""
+    if side.cluster is not None:
+        cluster = f", f.{quote_identifier(side.cluster.name)} AS cluster"
     return cursor.execute(
-        f"SELECT {value}, CAST({_weight(side)} AS DOUBLE) AS weight{unit} "
+        f"SELECT {value}, CAST({_weight(side)} AS DOUBLE) AS weight{cluster} "
         f"FROM read_parquet(?) AS f WHERE {_weight(side)} IS NOT NULL",
         [*params, paths],
     ).fetchnumpy()
 
 
-def _paths(side: Side) -> list[str]:
+def _paths(side: ComparedTable) -> list[str]:
     return [str(file.path) for file in side.table.files if file.rows]
 
 
-def _weight(side: Side) -> str:
+def _weight(side: ComparedTable) -> str:
     return "1.0" if side.weight is None else f"f.{quote_identifier(side.weight.name)}"
 
 
-def _design(side: Side, found: dict[str, Any]) -> SampleDesign:
+def _design(side: ComparedTable, found: dict[str, Any]) -> SampleDesign:
     weights = _plain(found["weight"], np.float64)
-    if side.unit is None:
+    if side.cluster is None:
         return SampleDesign(weights)
-    units = np.unique(_plain(found["unit"], np.int64), return_inverse=True)[1]
-    return SampleDesign(weights, units.astype(np.int64))
+    clusters = np.unique(_plain(found["cluster"], np.int64), return_inverse=True)[1]
+    return SampleDesign(weights, clusters.astype(np.int64))
 
 
 def _plain(values: Any, kind: type[np.generic]) -> Any:

@@ -1,9 +1,9 @@
-"""The figures by which two columns are compared, and how surprising they are.
+"""Distances of two columns and their p-values.
 
-Owns: the formulas. Distribution functions and shares are those of the weights; for how many rows a
-weighted sample counts is for :mod:`profiling_engine.sample_design`. Distances are tested against
-what chance gives: Kolmogorov-Smirnov by the distribution of Kolmogorov (1933), shares by chi-square
-(with the correction of Rao and Scott 1981 in that size); many tests together by Holm (1979).
+Distribution functions and shares are weighted; :mod:`profiling_engine.sample_design` has the
+effective sample sizes. The Kolmogorov-Smirnov distance is tested by the distribution of Kolmogorov
+(1933), shares by chi-square (with the correction of Rao and Scott 1981 in the size); several tests
+are combined by Holm (1979). Rare categories are for :mod:`profiling_engine.exact_tests`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from profiling_engine.sample_design import Floats, Ints
+from profiling_engine.sample_design import Bools, Floats, Ints
 
-FEWEST_EXPECTED = 5.0
-"""Categories in which less is expected are put together: below, chi-square misleads."""
+MIN_EXPECTED = 5.0
+"""Categories with fewer expected rows are merged: chi-square's distribution is wrong for them."""
 TERMS = 100
+ROUNDING = 1e-12
+"""A distance that is no larger comes from sums of floating-point numbers, not from the rows."""
+
+
+def drawn_size(rows: float, population: float) -> float:
+    """The size of a simple random sample with the finite population correction, n(N - 1)/(N - n).
+
+    Cochran (1977), *Sampling Techniques*, §2.6; infinite if every row is drawn.
+    """
+    return rows * (population - 1) / (population - rows) if rows < population else math.inf
 
 
 def joint_size(base_size: float, other_size: float) -> float:
-    """The size that a distance between two samples is tested with; infinite is a whole table."""
+    """The size that a distance between two samples is tested with; a population is infinite."""
     if math.isinf(base_size) or math.isinf(other_size):
         return min(base_size, other_size)
     both = base_size + other_size
@@ -42,7 +52,8 @@ def kolmogorov_distance(
     difference = _distribution(base, base_weights, points) - _distribution(
         other, other_weights, points
     )
-    return float(np.abs(difference).max())
+    distance = float(np.abs(difference).max())
+    return distance if distance > ROUNDING else 0.0
 
 
 def _distribution(values: Floats, weights: Floats, points: Floats) -> Floats:
@@ -53,12 +64,12 @@ def _distribution(values: Floats, weights: Floats, points: Floats) -> Floats:
 
 
 def kolmogorov_p(distance: float, size: float) -> float:
-    """How likely chance alone gives such a distance or a larger one.
+    """The p-value of a Kolmogorov-Smirnov distance.
 
     With the correction of Stephens (1970) for small sizes. Ties make it larger than it is, so a
-    column of few values is called out too rarely rather than too often.
+    column of few values is significant too rarely rather than too often.
     """
-    if size <= 0 or distance <= 0:
+    if size < 1 or distance <= 0:
         return 1.0
     root = math.sqrt(size)
     x = (root + 0.12 + 0.11 / root) * distance
@@ -69,15 +80,18 @@ def kolmogorov_p(distance: float, size: float) -> float:
 
 
 def expected_shares(base: Floats, other: Floats, base_size: float, other_size: float) -> Floats:
-    """What both sides' shares would be if they were alike: a whole table's own, else the mean."""
+    """The shares that both sides would have in one population: its own, or the pooled ones."""
     if math.isinf(base_size) or not base_size + other_size:
         return base
+    if math.isinf(other_size):
+        return other
     return np.asarray((base * base_size + other * other_size) / (base_size + other_size))
 
 
 def total_variation(base: Floats, other: Floats) -> float:
     """The share of rows that would have to change to make two sets of shares the same."""
-    return float(np.abs(other - base).sum() / 2)
+    distance = float(np.abs(other - base).sum() / 2)
+    return distance if distance > ROUNDING else 0.0
 
 
 def chi_square(
@@ -88,9 +102,9 @@ def chi_square(
     Parameters
     ----------
     base, other, expected : array of float, shape (categories,)
-        Shares that sum to 1; each is expected to be there.
+        Shares that sum to 1; the expected ones are above 0.
     size : float
-        For how many rows the difference stands.
+        The effective size of the difference.
 
     Returns
     -------
@@ -98,61 +112,66 @@ def chi_square(
         size · Σ (other - base)²/expected; the p-value; the degrees.
     """
     distance = float(((other - base) ** 2 / expected).sum())
-    statistic = size * distance if distance else 0.0
+    statistic = size * distance if distance > ROUNDING**2 else 0.0
     return statistic, chi_square_p(statistic, len(base) - 1), len(base) - 1
 
 
 def groups_of_categories(shares: Floats, size: float) -> Ints:
-    """The group of each category, from 0: rare ones are put together, the others stay alone.
+    """The group of each category, from 0: rare ones are merged, the others stay alone.
 
-    Rare is what the base has less than 5 of in so many rows, or nothing at all; what is rare even
-    together goes with the smallest of the others.
+    A category is rare if fewer than 5 rows are expected, or none at all. If fewer than 5 are
+    expected in all rare ones together, they are merged with the smallest of the others.
     """
-    rare = shares * size < FEWEST_EXPECTED if math.isfinite(size) else shares <= 0
+    rare = is_rare(shares, size)
     alone = np.flatnonzero(~rare)
     groups = np.full(len(shares), len(alone), dtype=np.int64)
     groups[alone] = np.arange(len(alone))
     together = float(shares[rare].sum())
-    if len(alone) and (together <= 0 or together * size < FEWEST_EXPECTED):
+    if len(alone) and (together <= 0 or together * size < MIN_EXPECTED):
         groups[rare] = int(np.argmin(shares[alone]))
     return groups
 
 
-def chi_square_p(statistic: float, degrees: int) -> float:
-    """The upper tail of chi-square, by its finite series for whole degrees of freedom.
+def is_rare(shares: Floats, size: float) -> Bools:
+    """Which categories are too rare for chi-square."""
+    return shares * size < MIN_EXPECTED if math.isfinite(size) else shares <= 0
+
+
+def chi_square_tails(statistics: Floats, degrees: int) -> Floats:
+    """The upper tails of chi-square, by its finite series for whole degrees of freedom.
 
     Abramowitz and Stegun (1964), 26.4.4 and 26.4.5.
+
+    Parameters
+    ----------
+    statistics : array of float, shape (n,)
+        At 0 or above.
     """
-    if degrees < 1 or statistic <= 0:
-        return 1.0
-    half = statistic / 2
-    if math.isinf(half):
-        return 0.0
+    half = np.asarray(statistics, dtype=np.float64) / 2
     odd = degrees % 2
     shift = 0.5 if odd else 1.0  # the k-th term is half**(k - shift) / gamma(k - shift + 1)
-    terms = (
-        math.exp((k - shift) * math.log(half) - half - math.lgamma(k - shift + 1))
-        for k in range(1, degrees // 2 + 1)
-    )
-    return min(math.fsum(terms) + (math.erfc(math.sqrt(half)) if odd else 0.0), 1.0)
+    tails = np.array([math.erfc(math.sqrt(one)) for one in half]) if odd else np.zeros(len(half))
+    logs = np.log(np.maximum(half, 1e-300))
+    for k in range(1, degrees // 2 + 1):
+        tails = tails + np.exp((k - shift) * logs - half - math.lgamma(k - shift + 1))
+    return np.asarray(np.minimum(tails, 1.0), dtype=np.float64)
 
 
-def shares_differ_p(base: float, other: float, expected: float, size: float) -> float:
-    """How likely chance alone makes two shares differ so, where both should be ``expected``."""
-    spread = expected * (1 - expected)
-    if base == other or size <= 0:
+def chi_square_p(statistic: float, degrees: int) -> float:
+    """The upper tail of chi-square for one statistic."""
+    if degrees < 1 or statistic <= 0:
         return 1.0
-    if math.isinf(size) or spread <= 0:
+    if math.isinf(statistic):
         return 0.0
-    return math.erfc(abs(other - base) / math.sqrt(2 * spread / size))
+    return float(chi_square_tails(np.array([statistic]), degrees)[0])
 
 
 def holm(p_values: Sequence[float], level: float) -> list[bool]:
-    """Which of several tests stand out, so that all together mislead at most so often."""
+    """Which of several tests are significant, with ``level`` as the error rate of all together."""
     order = sorted(range(len(p_values)), key=lambda at: p_values[at])
-    stands_out = [False] * len(p_values)
+    is_significant = [False] * len(p_values)
     for place, at in enumerate(order):
         if p_values[at] > level / (len(p_values) - place):
             break
-        stands_out[at] = True
-    return stands_out
+        is_significant[at] = True
+    return is_significant

@@ -1,4 +1,4 @@
-"""Whether a job's sample is like its population: the comparison, once it is there.
+"""The representativeness checks of samples, once they are there.
 
 Owns: the table ``comparisons``. Invariant: a job has one at the most, and it goes with its job; it
 can always be made again, so nothing waits for the disk. ``storage.jobs`` shows the brief form.

@@ -77,8 +77,9 @@ class Job:
         if self.output_summary_json is None:
             return None
         parsed: dict[str, Any] = json.loads(self.output_summary_json)
-        if self.comparison_json is not None:
-            parsed["comparison"] = json.loads(self.comparison_json)
+        comparison = json.loads(self.comparison_json or "{}")
+        if "outcome" in comparison:  # that of an earlier release is computed anew on request
+            parsed["comparison"] = comparison
         return parsed
 
     @property

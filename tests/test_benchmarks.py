@@ -53,15 +53,15 @@ def test_a_page_that_takes_too_long_is_told(capsys: pytest.CaptureFixture[str]) 
     assert "1 of 2 pages are there within 300 ms, 2 at best." in said
 
 
-def test_draws_of_a_design_are_held_against_how_many_may_be_called_out(
+def test_false_alarms_are_compared_with_their_goals(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     designs = ("systematic", "the first 1,000 rows")
     monkeypatch.setattr(sys, "argv", ["false_alarms", "--draws", "1", "--design", *designs])
     false_alarms.main()
     said = capsys.readouterr().out
-    assert "systematic, called out: 0.00 % (goal: at most 5) met" in said
-    assert "the first 1,000 rows, not called out: 0.00 % (goal: at most 5) met" in said
+    assert "systematic, false alarms: 0.00 % (goal: at most 2.5) met" in said
+    assert "the first 1,000 rows, missed: 0.00 % (goal: at most 5) met" in said
 
 
 def test_a_percentile_is_one_of_the_values() -> None:

@@ -102,7 +102,7 @@ def _tabs(found: Job) -> dict[str, tuple[str, Callable[[Job], Values]]]:
         tabs["rows"] = ("Drawn rows", lambda job: _grid(job, SAMPLE))
         if found.run_parameters["export_residual"]:
             tabs["residual"] = ("Residual", lambda job: _grid(job, RESIDUAL))
-        tabs["comparison"] = ("Like its population?", _comparison)
+        tabs["comparison"] = ("Representative?", _comparison)
         tabs["reserves"] = ("Reserves", _reserves)
         tabs["why"] = ("Why this row?", _why)
     if found.run_type == "exploration" and found.output_commit_id is not None:
@@ -120,7 +120,7 @@ def _overview(found: Job) -> Values:
 
 
 def _comparison(found: Job) -> Values:
-    """Whether the sample is like its population."""
+    """The representativeness check of the sample."""
     try:
         return {"found": shown_comparison(found), "picture": small_picture}
     except DomainError as error:

@@ -46,7 +46,7 @@ def test_the_whole_story_is_told_by_keys_alone(
     keys.command("Draw now")
     expect(page.locator("#state")).to_have_text("completed", timeout=30_000)
 
-    keys.command("Show Like its population?")
+    keys.command("Show Representative?")
     expect(page.get_by_role("region", name="Columns compared")).to_be_visible()
     keys.command("Show Drawn rows")
     expect(page.get_by_role("region", name="Rows").get_by_role("row")).to_have_count(51)

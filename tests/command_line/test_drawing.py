@@ -25,7 +25,7 @@ def test_a_file_is_imported_and_a_sample_drawn_and_written(
     assert "Drew 70 of 700 rows" in drawn.stdout
     assert "smpl-q1" in drawn.stdout
     assert "allocated" in drawn.stdout
-    assert "The sample is like its population: none of 3 columns stands out." in drawn.stdout
+    assert "Inconclusive: the sample is too small. None of 3 columns differs" in drawn.stdout
     with output.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 70
@@ -33,7 +33,7 @@ def test_a_file_is_imported_and_a_sample_drawn_and_written(
     again = run("sample", "1", "--size", "70", "--seed", "7", "--json")
     job = json.loads(again.stdout)
     assert job["output_summary"]["total_sampled"] == 70
-    assert job["output_summary"]["comparison"]["alike"] is True
+    assert job["output_summary"]["comparison"]["outcome"] == "inconclusive"
     assert job["run_parameters"]["rounds"][0]["parameters"]["seed"] == 7
 
 
@@ -143,7 +143,7 @@ def test_a_report_is_told_and_written_as_one_page(run: Run, table: Path, tmp_pat
     assert target.read_text(encoding="utf-8").startswith("<!doctype html>")
     as_json = json.loads(run("explore", "explored", "--compare", "main", "--json").output)
     assert as_json["overview"]["table_key"] == "primary"
-    assert as_json["comparison"]["verdict"].startswith("The tables are alike")
+    assert as_json["comparison"]["verdict"] == "Equal. 700 rows and 3 columns are the same."
 
 
 def test_a_profile_is_told_with_its_alerts_and_hints(run: Run, table: Path) -> None:

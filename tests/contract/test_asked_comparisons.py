@@ -11,6 +11,7 @@ import composition_root
 from job_runner.quiet_work import MOST_ASKED
 from job_runner.settings import Settings
 from parquet_tables.progress import Report
+from storage.comparisons import store_comparison
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
@@ -67,3 +68,17 @@ def test_with_many_waiting_one_is_asked_to_come_again_and_then_served(
     may_end.set()
     quiet.ask(MOST_ASKED - 1, lambda report: None, 30)
     assert asked_only.admin.get(path).status_code == 200
+
+
+def test_a_comparison_of_an_earlier_release_is_made_anew(asked_only: LiveServer) -> None:
+    """Such a comparison has no outcome, and its verdict followed other rules."""
+    job = asked_only.draw(asked_only.new_table(200), one("random", sample_size=50))
+    path = f"/api/jobs/{job['id']}"
+    older = {"verdict": "The sample is like its population.", "alike": True}
+    with asked_only.service.database.write() as tx:
+        store_comparison(tx, job["id"], older, older, asked_only.service.clock)
+    assert "comparison" not in asked_only.admin.get(path).json()["output_summary"]
+    found = asked_only.admin.get(f"/api/sampling/jobs/{job['id']}/comparison").json()
+    assert found["outcome"] == "inconclusive"
+    shown = asked_only.admin.get(path).json()["output_summary"]["comparison"]
+    assert shown["outcome"] == "inconclusive"

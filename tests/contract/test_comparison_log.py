@@ -38,11 +38,11 @@ def line_of(lines: pytest.LogCaptureFixture, job_id: str) -> str:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ({"method": "random", "parameters": {"sample_size": 200, "seed": 1}}, "alike"),
-        ({"method": "systematic", "parameters": {"interval": 4, "start": 2}}, "not alike"),
+        ({"method": "random", "parameters": {"sample_size": 200, "seed": 1}}, "representative"),
+        ({"method": "systematic", "parameters": {"interval": 4, "start": 2}}, "differs"),
         (
             {"method": "cluster", "parameters": {"cluster_column": "city", "num_clusters": 2}},
-            "too little to tell",
+            "inconclusive",
         ),
     ],
 )

@@ -113,7 +113,7 @@ def test_the_room_that_rows_took_is_given_back_to_the_disk(world: World) -> None
 def test_a_jobs_comparison_goes_with_the_job_and_not_before(world: World) -> None:
     sample = world.sample_at_once(world.import_at_once(1), 2)
     (job_id,) = (key for key, job in world.jobs.items() if job.output == sample)
-    whole = {"verdict": "alike"}
+    whole = {"outcome": "representative"}
     with world.service.database.write() as tx:
         store_comparison(tx, job_id, whole, whole, world.service.clock)
         store_comparison(tx, "no such job", whole, whole, world.service.clock)
@@ -123,7 +123,7 @@ def test_a_jobs_comparison_goes_with_the_job_and_not_before(world: World) -> Non
     with world.service.database.read() as tx:
         kept = get_comparison(tx, job_id)
         assert kept is not None
-        assert kept["verdict"] == "alike"
+        assert kept["outcome"] == "representative"
         assert get_job(tx, job_id).output_summary == {
             **json.loads(get_job(tx, job_id).output_summary_json or ""),
             "comparison": whole,

@@ -156,7 +156,7 @@ def test_over_many_draws_every_row_of_the_population_counts_once(stage: Stage, d
         assert counted[part & population].mean() == pytest.approx(1, abs=0.03)
 
 
-def test_rows_of_a_cluster_are_one_unit_and_others_their_own(stage: Stage) -> None:
+def test_rows_of_a_cluster_have_its_number(stage: Stage) -> None:
     rounds = [
         stage.round(1, ClusterMethod(cluster_column="block", num_clusters=3), 1),
         stage.round(2, RandomMethod(sample_size=10), 2),
@@ -166,7 +166,7 @@ def test_rows_of_a_cluster_are_one_unit_and_others_their_own(stage: Stage) -> No
     counted = counted_rounds(rounds, [one.as_json() for one in drawn.rounds])
     with stage.database.cursor() as cursor:
         found = cursor.execute(
-            f"SELECT block, _sampling_round, {counted.unit('f')} FROM read_parquet(?) AS f",
+            f"SELECT block, _sampling_round, {counted.cluster('f')} FROM read_parquet(?) AS f",
             [str(path)],
         ).fetchall()
     of_clusters = {(block, unit) for block, number, unit in found if number == 1}
@@ -174,4 +174,4 @@ def test_rows_of_a_cluster_are_one_unit_and_others_their_own(stage: Stage) -> No
     others = [unit for _, number, unit in found if number == 2]
     assert len({*others, *(unit for _, unit in of_clusters)}) == 13
     plain = counted_rounds(rounds[1:], [drawn.rounds[1].as_json()])
-    assert plain.unit("f") is None
+    assert plain.cluster("f") is None

@@ -1,4 +1,4 @@
-"""A bad sample is called out, a good one isn't, and the sentences say why."""
+"""A bad sample differs significantly, a good one doesn't, and the sentences say why."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import pytest
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import read_columns, write_parquet
-from profiling_engine.comparison import TableComparison, compare_tables
-from profiling_engine.comparison_sides import Side
+from profiling_engine.compared_table import ComparedTable
+from profiling_engine.comparison import compare_tables
+from profiling_engine.comparison_result import TableComparison
+from profiling_engine.comparison_verdict import Purpose, Structure, outcome_of
+from profiling_engine.table_changes import ChangedValues, TableChanges
 
 ROWS = 20_000
 DRAWS = 200
@@ -47,8 +50,8 @@ class Stage:
         return self.table(f"SELECT *{more} FROM read_parquet('{source}') WHERE {condition}", name)
 
     def compare(self, sample: TableFiles, weight: Column | None = None) -> TableComparison:
-        side = Side(sample, size=None, weight=weight)
-        return compare_tables(self.database, Side(self.population), side, purpose="sample")
+        side = ComparedTable(sample, size=None, weight=weight)
+        return compare_tables(self.database, ComparedTable(self.population), side, purpose="sample")
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def test_the_first_rows_of_a_sorted_table_are_called_out(stage: Stage) -> None:
     found = stage.compare(stage.sample("uniform < 30", "first"))
     assert "uniform" in found.as_json()["stand_out"]
-    assert "not like its population" in found.verdict
+    assert found.verdict.startswith("Differs. 1 of 9 columns differs. ")
     assert "uniform is lower by" in found.verdict
     by_id = stage.compare(stage.sample(f"id < {ROWS // 40}", "head"))
     assert by_id.as_json()["stand_out"] == ["id"]
@@ -74,7 +77,7 @@ def test_the_first_rows_of_a_sorted_table_are_called_out(stage: Stage) -> None:
     ("condition", "column", "part"),
     [
         ("region <> 'region 3' AND hash(id * 31) % 10 = 0", "region", "region 3"),
-        ("(holes >= 0 OR hash(id) % 2 = 0) AND hash(id * 31) % 10 = 0", "holes", "no value"),
+        ("(holes >= 0 OR hash(id) % 2 = 0) AND hash(id * 31) % 10 = 0", "holes", "missing"),
         ("(flag OR hash(id) % 3 = 0) AND hash(id * 31) % 10 = 0", "flag", "false"),
         ("day < DATE '2024-10-01' AND hash(id * 31) % 10 = 0", "day", "lower"),
     ],
@@ -83,7 +86,7 @@ def test_each_kind_of_column_is_called_out_with_a_sentence(
     stage: Stage, condition: str, column: str, part: str
 ) -> None:
     found = stage.compare(stage.sample(condition, f"bad-{column}"))
-    out = {one.name: one.sentence for one in found.standing_out}
+    out = {one.name: one.sentence for one in found.significant}
     assert column in out
     assert part in out[column]
 
@@ -92,14 +95,14 @@ def test_good_samples_are_rarely_called_out(stage: Stage) -> None:
     small = stage.sample("id < 2000", "small")
     kept = ("uniform", "few", "region", "holes")
     columns = tuple(column for column in small.columns if column.name in kept)
-    population = Side(replace(small, columns=columns))
+    population = ComparedTable(replace(small, columns=columns))
     alarms = 0
     for seed in range(DRAWS):
         condition = f"id < 2000 AND hash(id + {seed * 1_000_003}) % 10 = 0"
-        sample = Side(stage.sample(condition, "good"), size=None)
+        sample = ComparedTable(stage.sample(condition, "good"), size=None)
         found = compare_tables(stage.database, population, sample, purpose="sample")
         assert len(found.columns) == len(kept)
-        alarms += bool(found.standing_out)
+        alarms += bool(found.significant)
     assert alarms <= 0.05 * DRAWS
 
 
@@ -111,8 +114,8 @@ def test_weights_undo_what_an_unequal_draw_did(stage: Stage) -> None:
     sample = stage.sample(unequal, "unequal", weights)
     assert "region" in stage.compare(sample).as_json()["stand_out"]
     weighted = stage.compare(sample, sample.column("w"))
-    assert weighted.standing_out == []
-    assert weighted.only_in_other == ()
+    assert weighted.significant == []
+    assert weighted.structure.only_in_other == ()
 
 
 def test_keys_and_nested_columns_are_told_apart_from_what_is_compared(stage: Stage) -> None:
@@ -120,7 +123,7 @@ def test_keys_and_nested_columns_are_told_apart_from_what_is_compared(stage: Sta
     found = stage.compare(sample)
     key = next(one for one in found.columns if one.name == "key")
     assert (key.distance.distance, key.distance.parts) == (0, ())
-    assert found.only_in_other == ("listed", "extra")
+    assert found.structure.only_in_other == ("listed", "extra")
 
 
 def test_drift_between_tables_is_told_by_its_size_and_lost_columns_by_name(stage: Stage) -> None:
@@ -129,19 +132,24 @@ def test_drift_between_tables_is_told_by_its_size_and_lost_columns_by_name(stage
         f"FROM read_parquet('{stage.population.files[0].path}')",
         "later",
     )
-    found = compare_tables(stage.database, Side(stage.population), Side(later), purpose="tables")
-    assert found.as_json()["stand_out"] == ["uniform"]
-    assert found.only_in_base == ("flag",)
-    same = compare_tables(
-        stage.database, Side(stage.population), Side(stage.population), purpose="tables"
+    found = compare_tables(
+        stage.database, ComparedTable(stage.population), ComparedTable(later), purpose="tables"
     )
-    assert same.standing_out == []
+    assert found.as_json()["stand_out"] == ["uniform"]
+    assert found.structure.only_in_base == ("flag",)
+    same = compare_tables(
+        stage.database,
+        ComparedTable(stage.population),
+        ComparedTable(stage.population),
+        purpose="tables",
+    )
+    assert same.significant == []
     assert all(one.distance.distance == 0 for one in same.columns)
 
 
 def test_a_table_without_rows_is_compared_without_a_fault(stage: Stage) -> None:
     found = stage.compare(stage.sample("false", "empty"))
-    assert found.standing_out == []
+    assert found.significant == []
 
 
 def test_a_constant_that_becomes_another_is_drift_and_a_few_rows_apart_is_chance(
@@ -150,7 +158,10 @@ def test_a_constant_that_becomes_another_is_drift_and_a_few_rows_apart_is_chance
     def tables(base: str, other: str, rows: int) -> TableComparison:
         one, two = stage.table(base, "one"), stage.table(other, "two")
         return compare_tables(
-            stage.database, Side(one, size=rows), Side(two, size=rows), purpose="tables"
+            stage.database,
+            ComparedTable(one, size=rows),
+            ComparedTable(two, size=rows),
+            purpose="tables",
         )
 
     changed = tables(
@@ -158,11 +169,11 @@ def test_a_constant_that_becomes_another_is_drift_and_a_few_rows_apart_is_chance
         "SELECT if(range % 5 = 0, 'USD', 'EUR') AS unit FROM range(500)",
         500,
     )
-    assert [one.name for one in changed.standing_out] == ["unit"]
+    assert [one.name for one in changed.significant] == ["unit"]
     assert changed.columns[0].distance.distance == pytest.approx(0.2)
     half = "SELECT hash(range) % 12 AS kind, 'k' || hash(range) % 12 AS named FROM range(80)"
     by_chance = tables(f"{half} WHERE range < 40", f"{half} WHERE range >= 40", 40)
-    assert by_chance.standing_out == []
+    assert by_chance.significant == []
     assert max(one.distance.distance for one in by_chance.columns) > 0.1
 
 
@@ -179,7 +190,9 @@ def test_moments_are_told_as_moments_and_what_is_infinite_is_left_out(stage: Sta
         "TIME '13:30' AS clock, CAST('[POINT]' AS ENUM('[POINT]', 'b')) AS kind FROM range(300)"
     )
     table = stage.table(query, "endless")
-    both = compare_tables(stage.database, Side(table), Side(table, size=300), purpose="tables")
+    both = compare_tables(
+        stage.database, ComparedTable(table), ComparedTable(table, size=300), purpose="tables"
+    )
     means = {one.name: one.as_json()["base_mean"] for one in both.columns}
     assert means == {"d": "2024-01-04", "t": "2024-01-01 12:00", "clock": "13:30", "kind": None}
     assert all(one.distance.base_missing == 0 for one in both.columns)
@@ -189,7 +202,7 @@ def test_what_a_comparison_shows_is_bounded(stage: Stage) -> None:
     wide = ", ".join(f"repeat('x', 90) || hash(range * {at}) % 20 AS c{at}" for at in range(220))
     table = stage.table(f"SELECT {wide} FROM range(300)", "wide")
     found = compare_tables(
-        stage.database, Side(table), Side(table, size=300), purpose="sample"
+        stage.database, ComparedTable(table), ComparedTable(table, size=300), purpose="sample"
     ).as_json()
     assert sum(bool(one["parts"]) for one in found["columns"]) == 200
     assert max(len(one["parts"]) for one in found["columns"]) == 13
@@ -201,8 +214,8 @@ def test_columns_are_left_out_once_the_time_is_up(stage: Stage) -> None:
     asked = iter([False, False, True, True, True, True, True, True, True])
     found = compare_tables(
         stage.database,
-        Side(stage.population),
-        Side(sample, size=None),
+        ComparedTable(stage.population),
+        ComparedTable(sample, size=None),
         purpose="sample",
         is_over=lambda: next(asked),
     )
@@ -211,8 +224,78 @@ def test_columns_are_left_out_once_the_time_is_up(stage: Stage) -> None:
 
 
 def test_how_small_a_difference_would_be_noticed_is_told(stage: Stage) -> None:
-    small = stage.compare(stage.sample("hash(id * 31) % 400 = 0", "small")).noticeable
-    large = stage.compare(stage.sample("hash(id * 31) % 4 = 0", "large")).noticeable
+    small = stage.compare(stage.sample("hash(id * 31) % 400 = 0", "small")).detectable
+    large = stage.compare(stage.sample("hash(id * 31) % 4 = 0", "large")).detectable
     assert small is not None
     assert large is not None
     assert large < 0.04 < 0.2 < small
+
+
+@pytest.mark.parametrize(
+    ("purpose", "significant", "detectable", "outcome"),
+    [
+        ("sample", True, 0.01, "differs"),
+        ("sample", True, 1.0, "differs"),
+        ("sample", False, 0.15, "representative"),
+        ("sample", False, 0.1501, "inconclusive"),
+        ("sample", False, None, "inconclusive"),
+        ("tables", False, 0.01, "representative"),
+        ("tables", True, 0.01, "differs"),
+    ],
+)
+def test_the_outcome_follows_significance_and_power(
+    purpose: Purpose, significant: bool, detectable: float | None, outcome: str
+) -> None:
+    structure = Structure(100, 100)
+    found = outcome_of(purpose, structure, is_significant=significant, detectable=detectable)
+    assert found == outcome
+
+
+@pytest.mark.parametrize(
+    "structure",
+    [
+        Structure(100, 101),
+        Structure(100, 100, only_in_base=("x",)),
+        Structure(100, 100, only_in_other=("x",)),
+        Structure(100, 100, changed_types=(("x", "DATE", "VARCHAR"),)),
+        Structure(100, 100, changed_values=(("x", ChangedValues(1)),)),
+        Structure(100, 100, changes=TableChanges(1, 1, ("x",))),
+    ],
+)
+def test_any_change_of_structure_makes_tables_differ(structure: Structure) -> None:
+    of_tables = outcome_of("tables", structure, is_significant=False, detectable=0.01)
+    assert of_tables == "differs"
+    assert structure.sentences()
+    of_sample = outcome_of("sample", structure, is_significant=False, detectable=0.01)
+    assert of_sample == "representative"
+
+
+def test_columns_without_a_choice_do_not_limit_the_power(stage: Stage) -> None:
+    """A constant and a column of NULL can only change in one direction, which is easy to see."""
+    query = "SELECT range AS id, 'one' AS constant, NULL::INTEGER AS empty FROM range(5000)"
+    base = stage.table(query, "constants")
+    sample = stage.table(f"SELECT * FROM ({query}) WHERE hash(id) % 10 = 0", "some")
+    side = ComparedTable(sample, drawn_from_base=True, size=None)
+    found = compare_tables(stage.database, ComparedTable(base), side, purpose="sample")
+    by_name = {one.name: one.detectable_rows for one in found.columns}
+    assert by_name["constant"] < 0.02
+    assert by_name["empty"] < 0.02
+    assert found.detectable == by_name["id"] < 0.15
+
+
+def test_equal_tables_are_equal_whatever_the_order(stage: Stage) -> None:
+    query = "SELECT range % 7 AS kind, [range] AS listed, NULL::DATE AS day FROM range(500)"
+    one = stage.table(query, "one way")
+    two = stage.table(f"SELECT * FROM ({query}) ORDER BY listed DESC", "other way")
+    three = stage.table(f"SELECT kind, [listed[1] + 1] AS listed, day FROM ({query})", "moved")
+
+    def compare(other: TableFiles) -> TableComparison:
+        sides = (ComparedTable(table, size=500) for table in (one, other))
+        return compare_tables(stage.database, *sides, purpose="tables")
+
+    assert compare(two).outcome == "equal"
+    moved = compare(three)
+    assert (moved.outcome, moved.significant) == ("differs", [])
+    assert moved.structure.changes == TableChanges(500, 500, ("listed",))
+    nothing = stage.table(f"SELECT * FROM ({query}) WHERE false", "nothing")
+    assert compare(nothing).outcome == "differs"

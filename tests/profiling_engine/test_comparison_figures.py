@@ -15,7 +15,6 @@ from profiling_engine.comparison_figures import (
     joint_size,
     kolmogorov_distance,
     kolmogorov_p,
-    shares_differ_p,
 )
 
 
@@ -63,10 +62,3 @@ def test_two_samples_of_categories_are_tested_as_a_table_of_counts_is() -> None:
 def test_holm_stops_at_the_first_that_chance_explains() -> None:
     assert holm([0.001, 0.2, 0.006, 0.0001], 0.01) == [True, False, False, True]
     assert holm([], 0.01) == []
-
-
-def test_equal_shares_are_no_surprise_and_an_impossible_one_is() -> None:
-    assert shares_differ_p(0.3, 0.3, 0.3, 100) == 1
-    assert shares_differ_p(0.0, 0.5, 0.25, 100) < 1e-6
-    assert shares_differ_p(0.0, 0.5, 0.0, 100) == 0
-    assert shares_differ_p(0.0, 0.0, 0.0, 100) == 1

@@ -1,78 +1,95 @@
-"""For how many rows a sample counts: by Kish's formula, and by how much draws really vary."""
+"""Effective sample sizes: Kish's formula, and the variance that draws really have."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from profiling_engine.sample_design import TAIL_WIDTH, SampleDesign
+from profiling_engine.sample_design import SampleDesign, tail_factor
 
 
-def test_equal_weights_count_as_their_rows_but_for_a_few() -> None:
+def test_equal_weights_are_a_simple_sample_of_full_size() -> None:
     design = SampleDesign(np.full(400, 2.5))
-    assert design.size == pytest.approx(400 / (1 + TAIL_WIDTH / 400))
+    assert design.is_simple
+    assert design.effective_size == design.tested_size == 400
+    assert list(design.share_sizes(np.zeros(400, np.int64), np.array([0.3, 0.7]))) == [400, 400]
 
 
-def test_unequal_weights_count_as_kish_has_it_and_one_heavy_row_as_hardly_any() -> None:
+def test_unequal_weights_have_kishs_effective_size() -> None:
     weights = np.repeat([1.0, 3.0], 500)
     kish = weights.sum() ** 2 / (weights**2).sum()
-    assert SampleDesign(weights).size == pytest.approx(kish, rel=0.05)
-    heavy = np.append(np.ones(99), 1000.0)
-    assert SampleDesign(heavy).size < 0.2
+    design = SampleDesign(weights)
+    assert design.effective_size == pytest.approx(kish)
+    assert design.tested_size == pytest.approx(kish, rel=0.05)
+    heavy = SampleDesign(np.append(np.ones(99), 1000.0))
+    assert heavy.effective_size < 1.3
+    assert heavy.tested_size < 0.1
 
 
-def test_units_count_once_however_many_rows_they_have() -> None:
-    units = np.repeat(np.arange(20), 50)
-    clustered = SampleDesign(np.ones(1000), units)
-    assert clustered.size == pytest.approx(20 / 1.5)
+def test_the_tail_factor_is_that_of_students_t() -> None:
+    for degrees in (5, 10, 30, 100):
+        for p in (0.01, 0.001):
+            factor = (stats.t.isf(p / 2, degrees) / stats.norm.isf(p / 2)) ** 2
+            assert tail_factor(degrees) >= factor
+    assert tail_factor(1e6) == pytest.approx(1, abs=1e-4)
+
+
+def test_a_cluster_counts_once_however_many_rows_it_has() -> None:
+    clusters = np.repeat(np.arange(20), 50)
+    clustered = SampleDesign(np.ones(1000), clusters)
+    assert clustered.effective_size == pytest.approx(20)
+    assert clustered.tested_size < 20
     alone = SampleDesign(np.ones(1000), np.arange(1000))
-    assert alone.size == pytest.approx(SampleDesign(np.ones(1000)).size)
+    assert alone.effective_size == pytest.approx(1000)
 
 
-def test_a_share_that_is_the_same_in_every_unit_varies_less_but_counts_for_no_more() -> None:
-    units, codes = np.repeat(np.arange(20), 50), np.tile([0, 1], 500)
-    design = SampleDesign(np.ones(1000), units)
-    assert design.variances(codes, np.array([0.5, 0.5]))[0] == pytest.approx(0)
-    assert design.size_for(0.0) == design.size
-    assert design.size_for(1.0) == pytest.approx(design.size / 20)
+def test_equal_clusters_are_worth_no_more_than_their_number() -> None:
+    clusters, codes = np.repeat(np.arange(20), 50), np.tile([0, 1], 500)
+    design = SampleDesign(np.ones(1000), clusters)
+    assert list(design.share_sizes(codes, np.array([0.5, 0.5]))) == [design.tested_size] * 2
 
 
-def test_without_units_a_share_varies_as_if_each_row_were_one() -> None:
+def test_cumulative_sizes_are_those_of_the_sums() -> None:
     chance = np.random.default_rng(3)
     weights, codes = chance.uniform(1, 9, 300), chance.integers(0, 4, 300)
-    shares = np.array([0.1, 0.2, 0.3, 0.4])
-    plain, units = SampleDesign(weights), SampleDesign(weights, np.arange(300))
-    for cumulative in (False, True):
-        of = np.cumsum(shares) if cumulative else shares
-        one = plain.variances(codes, of, cumulative=cumulative)
-        two = units.variances(codes, of, cumulative=cumulative)
-        assert one == pytest.approx(two * 299 / 300)
-    indicator = codes == 2
-    by_hand = (weights**2 * (indicator - 0.3) ** 2).sum() / weights.sum() ** 2
-    assert plain.variances(codes, shares)[2] == pytest.approx(by_hand)
+    shares, clusters = np.array([0.1, 0.2, 0.3, 0.4]), np.repeat(np.arange(60), 5)
+    for design in (SampleDesign(weights), SampleDesign(weights, clusters)):
+        sums = design.share_sizes(codes, np.cumsum(shares), cumulative=True)
+        for at in range(3):
+            below = (codes <= at).astype(np.int64)
+            share = shares[: at + 1].sum()
+            alone = design.share_sizes(below, np.array([1 - share, share]))
+            assert sums[at] == pytest.approx(alone[1], rel=0.1)
+
+
+def test_a_category_that_fills_the_sample_keeps_its_size() -> None:
+    """The variance is that of the population's share, not of the sample's."""
+    design = SampleDesign(np.repeat([1.0, 2.0], 50))
+    sizes = design.share_sizes(np.ones(100, np.int64), np.array([0.98, 0.02]))
+    assert sizes[1] == pytest.approx(design.effective_size, rel=0.01)
 
 
 def test_the_variance_is_that_of_many_draws() -> None:
-    """Equal allocation to strata of unequal size, asked of something that only the largest has."""
+    """Equal allocation to strata of unequal size, for a value that only the largest has."""
     chance = np.random.default_rng(5)
     strata = np.repeat(np.arange(4), [7000, 2000, 800, 200])
     has = (strata == 0) & (chance.random(10_000) < 0.1)
     shares = np.array([1 - has.mean(), has.mean()])
-    estimates, variances = [], []
+    estimates, sizes = [], []
     for _ in range(400):
         parts = [chance.choice(np.flatnonzero(strata == at), 100, replace=False) for at in range(4)]
         rows = np.concatenate(parts)
         weights = np.repeat([70.0, 20.0, 8.0, 2.0], 100)
         estimates.append(weights[has[rows]].sum() / weights.sum())
         design = SampleDesign(weights)
-        variances.append(design.variances(has[rows].astype(np.int64), shares)[1])
-    true = float(np.var(estimates))
-    assert np.mean(variances) == pytest.approx(true, rel=0.25)
-    kish = shares.prod() / SampleDesign(weights).size
-    assert true > 1.15 * kish, "Kish's size alone would take it for surer than it is"
+        sizes.append(design.share_sizes(has[rows].astype(np.int64), shares)[1])
+    true = shares.prod() / float(np.var(estimates))
+    assert 0.75 * true < np.mean(sizes) <= true
+    assert true < 0.9 * design.effective_size, "Kish's size alone is too large"
 
 
-def test_some_of_the_rows_keep_their_units() -> None:
+def test_some_of_the_rows_keep_their_clusters() -> None:
     design = SampleDesign(np.arange(1.0, 7.0), np.array([0, 0, 1, 1, 2, 2]))
     part = design.of(np.array([True, False, False, False, True, True]))
-    assert list(part.unit_weights) == [1.0, 11.0]
+    assert list(part.cluster_weights) == [1.0, 11.0]
