@@ -54,7 +54,7 @@ def histogram(name: str, bins: Sequence[dict[str, Any]]) -> Markup:
 
 
 def bars(name: str, values: Sequence[dict[str, Any]]) -> Markup:
-    """One bar a value, the most frequent first."""
+    """One bar for each value, the most frequent first: its share of the rows with a value."""
     most = max(one["share"] for one in values) or 1
     drawn = [
         Markup(
@@ -73,7 +73,11 @@ def bars(name: str, values: Sequence[dict[str, Any]]) -> Markup:
         for at, one in enumerate(values)
     ]
     told = ", ".join(f"{short(one['value'])} {one['share']:.1%}" for one in values)
-    return picture(f"Most frequent values of {name}: {told}", len(values) * BAR_STEP, drawn)
+    return picture(
+        f"Most frequent values of {name}, as shares of the rows with a value: {told}",
+        len(values) * BAR_STEP,
+        drawn,
+    )
 
 
 def picture(label: str, height: float, parts: Sequence[Markup], width: float = WIDTH) -> Markup:

@@ -32,3 +32,10 @@ def test_values_are_never_markup() -> None:
 def test_a_column_without_values_has_no_picture() -> None:
     assert column_picture({"name": "x"}) == ""
     assert column_picture({"name": "x", "most_frequent": {"values": []}}) == ""
+
+
+def test_shares_are_those_of_rows_with_a_value() -> None:
+    """Missing values beside the picture are a share of all rows, so the label names its own."""
+    picture = bars("kind", [{"value": "a", "rows": 1, "share": 0.5}])
+    label = ElementTree.fromstring(picture).get("aria-label") or ""
+    assert "shares of the rows with a value: a 50.0%" in label
