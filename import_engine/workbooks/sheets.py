@@ -99,11 +99,12 @@ def _import_sheet(
         if not cells.width:
             return None
         header = _header(work.cursor, reader, cells, number)
-        mixed = any(column.dtype == "string" for column in cells.selected_columns)
-        # Only columns of text ask for their numbers; a second copy of the others is memory lost.
-        numbers = (
-            reader.load_sheet(number, schema_sample_rows=None, dtypes="float") if mixed else cells
-        )
+        mixed = [i for i, c in enumerate(cells.selected_columns) if c.dtype == "string"]
+        numbers = cells
+        if mixed:
+            numbers = reader.load_sheet(
+                number, schema_sample_rows=None, dtypes="float", use_columns=mixed
+            )
     cursor = work.cursor
     names, name_notes = settle_names(header)
     with registered(cursor, {_SHEET: cells, _NUMBERS: numbers}):
@@ -111,7 +112,7 @@ def _import_sheet(
         stored = _stored(cursor, names, types)
         return write_table(
             cursor,
-            sheet_query([column.sql for column in stored], names),
+            sheet_query([column.sql for column in stored], names, mixed),
             (),
             [Column(n, column.type) for n, column in zip(names, stored, strict=True)],
             work.destination / f"sheet_{number + 1}.parquet",
@@ -146,18 +147,27 @@ def _header(
     return first
 
 
-def sheet_query(cells: Sequence[str], names: Sequence[str]) -> str:
-    """The query of a sheet's rows: ``c0``… are its cells, ``n0``… the same cells as numbers."""
+def sheet_query(cells: Sequence[str], names: Sequence[str], mixed: Sequence[int]) -> str:
+    """The query of a sheet's rows: ``c0``… are its cells, ``n0``… the same cells as numbers.
+
+    Parameters
+    ----------
+    mixed : sequence of int
+        The columns of text, which alone ask for their cells as numbers.
+    """
     wanted = ", ".join(
         f"{cell} AS {quote_identifier(name)}" for cell, name in zip(cells, names, strict=True)
     )
-    return f"SELECT {wanted} FROM {_source(len(names))}"
+    source = _cells(len(names))
+    if mixed:
+        numbers = ", ".join(f"n{i}" for i in mixed)
+        source = f"{source} POSITIONAL JOIN {_NUMBERS} AS numbers({numbers})"
+    return f"SELECT {wanted} FROM {source}"
 
 
-def _source(width: int) -> str:
+def _cells(width: int) -> str:
     cells = ", ".join(f"c{i}" for i in range(width))
-    numbers = ", ".join(f"n{i}" for i in range(width))
-    return f"{_SHEET} AS cells({cells}) POSITIONAL JOIN {_NUMBERS} AS numbers({numbers})"
+    return f"{_SHEET} AS cells({cells})"
 
 
 def narrowing_sql(types: Sequence[str]) -> str:
@@ -172,7 +182,7 @@ def narrowing_sql(types: Sequence[str]) -> str:
             wanted.append(f"bool_and(c{i} < {_NO_DAY_BEFORE})")
         else:
             wanted += ["false", "false"]
-    return f"SELECT {', '.join([*wanted, 'count(*)'])} FROM {_source(len(types))}"
+    return f"SELECT {', '.join([*wanted, 'count(*)'])} FROM {_cells(len(types))}"
 
 
 def _stored(

@@ -33,8 +33,9 @@ SPARSE_RATIO = 10
 """A sheet is sparse if it has more than SPARSE_PLACES places, and more than SPARSE_RATIO for each
 cell with a value."""
 
-_COLUMN = re.compile(rb'\sr="([A-Z]{1,3})\d')
-_ROW = re.compile(rb'<(?:\w+:)?row\s[^>]*?\br="(\d+)"')
+# They begin with plain bytes, which are found ten times faster than a choice.
+_COLUMN = re.compile(rb' r="([A-Z]{1,3})\d')
+_ROW = re.compile(rb'row\s[^>]*?\br="(\d+)"')
 _NAMESPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 
 
@@ -82,20 +83,23 @@ def without_stray_cells(source: Path, copy: Path) -> tuple[Path, tuple[str, ...]
 def _may_be_sparse(archive: zipfile.ZipFile, part: str, name: str) -> bool:
     """Whether a sheet may be sparse: a quick look that sees cells without a value, too."""
     columns: set[bytes] = set()
-    filled = 0
+    placed_cells = filled_cells = placed_rows = closed_rows = 0
     first = last = 0
     for piece in _whole_tags(archive, part):
-        letters, rows = _COLUMN.findall(piece), _ROW.findall(piece)
-        if len(letters) < _tags(piece, b"c") or len(rows) < _tags(piece, b"row"):
-            return True  # a row or a cell doesn't tell its place
+        letters = _COLUMN.findall(piece)
         columns.update(letters)
-        filled += piece.count(b"</c>")
-        for row in map(int, rows):
+        placed_cells += len(letters)
+        filled_cells += piece.count(b"</c>")
+        closed_rows += piece.count(b"row>")
+        for row in map(int, _ROW.findall(piece)):
             if row <= last:
                 raise UnreadableFile(
                     f'The rows of the sheet "{name}" are out of order. Save it again as .xlsx.'
                 )
             first, last = first or row, row
+            placed_rows += 1
+    if placed_cells < filled_cells or placed_rows < closed_rows:
+        return True  # some don't tell their places, or in another form
     numbers = [column_number(letters.decode()) for letters in columns]
     if last > MOST_ROWS or max(numbers, default=0) > MOST_COLUMNS:
         raise UnreadableFile(
@@ -104,14 +108,7 @@ def _may_be_sparse(archive: zipfile.ZipFile, part: str, name: str) -> bool:
         )
     width = max(numbers, default=0) - min(numbers, default=0) + 1
     places = (last - first + 1) * width
-    return places > max(SPARSE_PLACES, SPARSE_RATIO * filled)
-
-
-def _tags(piece: bytes, name: bytes) -> int:
-    """How many elements of that name begin in a piece, with a prefix or without."""
-    return sum(
-        piece.count(before + name + after) for before in (b"<", b":") for after in (b" ", b">")
-    )
+    return places > max(SPARSE_PLACES, SPARSE_RATIO * filled_cells)
 
 
 def _whole_tags(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:

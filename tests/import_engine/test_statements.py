@@ -77,7 +77,7 @@ STATEMENTS = {
         ]
     ),
     "parquet_copy": parquet.copy_query(["c0", "CAST(c1 AS VARCHAR)"], ["ID", "id_1"]),
-    "sheet_rows": sheets.sheet_query(["c0", sheets.text_sql(1)], ["a", "b"]),
+    "sheet_rows": sheets.sheet_query(["c0", sheets.text_sql(1)], ["a", "b"], [1]),
     "sheet_narrowing": sheets.narrowing_sql(["DOUBLE", "TIMESTAMP_MS", "VARCHAR"]),
 }
 
