@@ -34,7 +34,7 @@ SPARSE_RATIO = 10
 cell with a value."""
 
 # They begin with plain bytes, which are found ten times faster than a choice.
-_COLUMN = re.compile(rb' r="([A-Z]{1,3})\d')
+_COLUMN = re.compile(rb' r="([A-Z]+)\d')
 _ROW = re.compile(rb'row\s[^>]*?\br="(\d+)"')
 _NAMESPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 

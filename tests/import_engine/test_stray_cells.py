@@ -83,6 +83,7 @@ def test_a_range_that_a_sheet_declares_is_not_trusted(importing: Importing) -> N
     [
         ('<row r="4294967295"><c r="A4294967295"><v>1</v></c></row>', "outside of the 1,048,576"),
         ('<row r="9"><c r="ZZZ9"><v>1</v></c></row>', "outside of the 1,048,576"),
+        ('<row r="9"><c r="AAAA9"><v>1</v></c></row>', "outside of the 1,048,576"),
         ('<row r="1"><c r="A1"><v>1</v></c></row>', "out of order"),
         (FAR.replace("XFD", "A1B"), "damaged"),
         (FAR + "<row", "damaged"),
