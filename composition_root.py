@@ -16,28 +16,29 @@ from datetime import timedelta
 from apiflask import APIFlask
 
 import web_ui.pages
+from application.comparing import job_changed
 from command_line.composition import Listening
 from http_api.app import create_app
-from http_api.http_server import HttpServer, possible_connections
-from http_api.metrics import Metrics
-from http_api.upload_gate import gate
-from http_api.work_limits import work_limits
+from http_api.server.metrics import Metrics
+from http_api.server.upload_gate import gate
+from http_api.server.waitress import HttpServer, possible_connections
+from http_api.server.work_limits import work_limits
 from job_runner.allocator import limit_arenas
-from job_runner.comparing import job_changed
+from job_runner.handlers.registry import HANDLERS
 from job_runner.recovery import recover
-from job_runner.run_types import HANDLERS
 from job_runner.runner import Runner
 from job_runner.service import Service
 from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase
-from storage.audit import THIS_PROCESS, record
-from storage.clock import system_clock, timestamp
-from storage.data_directory import DataDirectory, Owner
-from storage.data_files import DataFiles
-from storage.database import Database
-from storage.job_changes import ChangeListener, JobChange, ignore_change
-from storage.tokens import issue_token
-from storage.users import add_user, first_admin
+from storage.accounts.audit import THIS_PROCESS, record
+from storage.accounts.tokens import issue_token
+from storage.accounts.users import add_user, first_admin
+from storage.jobs.changes import ChangeListener, JobChange, ignore_change
+from storage.maintenance.data_directory import DataDirectory, Owner
+from storage.sqlite.clock import system_clock, timestamp
+from storage.sqlite.database import Database
+from storage.versions.data_files import DataFiles
+from web_ui.charts.report import render_report
 
 OPERATOR_LIFETIME = timedelta(days=3650)
 """The operator's token ends with its server, since the next start forgets it."""
@@ -108,7 +109,7 @@ def running_service(
 
 def build_app(service: Service, metrics: Metrics | None = None) -> APIFlask:
     """The WSGI app: the API and the pages."""
-    app = create_app(service, metrics or Metrics())
+    app = create_app(service, metrics or Metrics(), render_report)
     app.register_blueprint(web_ui.pages.blueprint)
     return app
 

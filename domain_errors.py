@@ -1,34 +1,83 @@
 """The base of every error that a person can act on.
 
-Owns: the shape of a domain error (a stable ``code``, a sentence, the place in the input).
-Invariant: a domain error knows nothing of HTTP; ``http_api`` has the table of codes and statuses.
-Every package derives its errors from :class:`DomainError`.
+A domain error is data: a stable code, a message template with its parameters, and the place in the
+caller's input. JSON, the terminal and the pages each render their own sentence from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+_MARKS = re.compile(r"`([a-z][a-z0-9_]*)`|\{([a-z][a-z0-9_]*)\}")
 
-class DomainError(Exception):
-    """An input or a state that the product refuses, told so that a person can act on it.
+
+def render(
+    template: str,
+    parameters: Mapping[str, object],
+    name_of_field: Callable[[str], str] = lambda field: field,
+) -> str:
+    """Write the sentence of a message template.
 
     Parameters
     ----------
-    message : str
-        One sentence that names the culprit.
+    template : str
+        API fields stand in backticks, values in braces.
+    parameters : mapping
+        The values by name; integers are written with thousands separators.
+    name_of_field : callable
+        What a surface calls an API field: ``sample_size`` in JSON, ``--size`` in a terminal.
+
+    Examples
+    --------
+    >>> render("`sample_size` must be at least {minimum}.", {"minimum": 1000})
+    'sample_size must be at least 1,000.'
+    >>> render("`sample_size` must be at least {minimum}.", {"minimum": 1}, lambda _: "--size")
+    '--size must be at least 1.'
+    """
+
+    def write(mark: re.Match[str]) -> str:
+        field, name = mark.groups()
+        if field is not None:
+            return name_of_field(field)
+        if name not in parameters:
+            return mark[0]
+        value = parameters[name]
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        return f"{value:,}" if is_number else str(value)
+
+    return _MARKS.sub(write, template)
+
+
+class DomainError(Exception):
+    """An input or a state that the product refuses.
+
+    Parameters
+    ----------
+    template : str
+        One sentence that names what is wrong and what to do, as :func:`render` takes it.
     loc : sequence of str or int
-        Where in the caller's input the culprit is, for example ``("rounds", 0, "parameters")``.
+        Where in the caller's input it is, for example ``("rounds", 0, "parameters")``.
+    **parameters
+        The values that the template names.
     """
 
     code = "error"
 
-    def __init__(self, message: str, *, loc: Sequence[str | int] = ()) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(
+        self, template: str, *, loc: Sequence[str | int] = (), **parameters: object
+    ) -> None:
+        self.template = template
+        self.parameters = parameters
         self.loc = tuple(loc)
+        super().__init__(self.message)
+
+    @property
+    def message(self) -> str:
+        """The sentence with the API's names."""
+        return render(self.template, self.parameters)
 
 
 @dataclass(frozen=True)

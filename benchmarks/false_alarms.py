@@ -17,15 +17,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.figures import print_goal
-from job_runner.round_weights import counted_rounds
-from job_runner.sample_side import sample_columns, sample_side
+from job_runner.tables.sample_weights import counted_rounds, sample_columns, sample_side
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.progress import no_report
+from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns, write_parquet
-from profiling_engine.compared_table import ComparedTable
-from profiling_engine.comparison import compare_tables
-from profiling_engine.comparison_result import TableComparison
+from profiling_engine.comparison.compared_table import ComparedTable
+from profiling_engine.comparison.comparison import compare_tables
+from profiling_engine.comparison.result import TableComparison
 from sampling_engine import (
     ClusterMethod,
     Method,
@@ -128,7 +127,7 @@ class Stage:
         )
         counted = counted_rounds(rounds, [one.as_json() for one in drawn.rounds])
         columns, path = sample_columns(drawn_from, counted), self.root / "side.parquet"
-        side = sample_side(self.database, drawn.table, columns, counted, path, no_report)
+        side = sample_side(self.database, drawn.table, columns, counted, path, ignore_progress)
         found = reference_of(self.database, population, counted.population, counts_dir=self.root)
         size = math.inf if found.is_whole else float(found.table.row_count)
         base = ComparedTable(found.table, size, rows=found.rows)

@@ -27,7 +27,7 @@ from pathlib import Path
 from benchmarks.history_contender import Contender, opened
 from benchmarks.history_lists import ADMIN, ANALYST, DRAWS, LISTS, PAGE, PLACES, Request
 from benchmarks.long_history import build_history
-from storage.data_directory import DataDirectory
+from storage.maintenance.data_directory import DataDirectory
 
 FEW_JOBS = 10_000
 GOAL = 1.5

@@ -20,17 +20,16 @@ from benchmarks.long_history import OPEN_JOBS, USERS
 from job_runner.service import Service
 from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase
-from storage.clock import system_clock
-from storage.data_directory import DataDirectory
-from storage.data_files import DataFiles
-from storage.database import Database
-from storage.job_lists import list_jobs
-from storage.job_log import list_log
-from storage.job_queue import claim_next_job
-from storage.jobs import complete_job, get_job
-from storage.new_jobs import NewJob, insert_job
-from storage.tokens import issue_token
-from storage.users import User, get_user
+from storage.accounts.tokens import issue_token
+from storage.accounts.users import User, get_user
+from storage.jobs.jobs import complete_job, get_job, list_log
+from storage.jobs.lists import list_jobs
+from storage.jobs.queue import claim_next_job
+from storage.jobs.submission import NewJob, insert_job
+from storage.maintenance.data_directory import DataDirectory
+from storage.sqlite.clock import system_clock
+from storage.sqlite.database import Database
+from storage.versions.data_files import DataFiles
 
 
 class Contender:

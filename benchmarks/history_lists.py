@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from storage.job_lists import JobFilters
+from storage.jobs.lists import JobFilters
 
 PAGE = 20
 ADMIN, ANALYST = 1, 2

@@ -24,7 +24,7 @@ import duckdb
 from benchmarks.figures import peak_mib
 from import_engine.importer import import_file
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.progress import no_report
+from parquet_tables.progress import ignore_progress
 from parquet_tables.writing import copy_sql
 
 GOAL_RATIO = 1.3
@@ -44,7 +44,7 @@ def run_import(source: Path, root: Path, memory_mb: int, threads: int) -> None:
     destination = root / "destination"
     destination.mkdir()
     with ParquetDatabase(root, root / "spill", memory_mb=memory_mb, threads=threads) as database:
-        import_file(database, source, source.name, destination, report=no_report)
+        import_file(database, source, source.name, destination, on_progress=ignore_progress)
 
 
 def run_copy(source: Path, root: Path, memory_mb: int, threads: int) -> None:

@@ -37,11 +37,11 @@ from benchmarks.served import DRAWN, ROOT, ROWS, Served, draw_body, jobsvc_serve
 from job_runner.context import JobContext
 from job_runner.settings import Settings
 from parquet_tables.writing import copy_sql
-from storage.datasets import create_dataset
-from storage.job_lists import JobFilters, list_jobs
-from storage.new_jobs import NewJob, insert_job
-from storage.publishing import Outcome
-from storage.users import first_admin
+from storage.accounts.datasets import create_dataset
+from storage.accounts.users import first_admin
+from storage.jobs.lists import JobFilters, list_jobs
+from storage.jobs.publishing import Outcome
+from storage.jobs.submission import NewJob, insert_job
 
 WORKERS = 2
 CLIENTS = 4

@@ -13,7 +13,7 @@ from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 
-from storage.database import Database
+from storage.sqlite.database import Database
 
 USERS, DATASETS, OPEN_JOBS = 200, 300, 200
 

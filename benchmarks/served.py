@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx
 
-from storage.data_directory import DataDirectory
+from storage.maintenance.data_directory import DataDirectory
 
 ROOT = Path(__file__).parents[1]
 START_S = 60

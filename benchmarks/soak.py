@@ -32,7 +32,7 @@ FLAT_SHARE = 0.05
 TELLING_MINUTES = 10
 """In a shorter run the second half is still part of the start."""
 STILL_FLAT_HANDLES = 8
-LARGEST_LOG_MB = 64
+MAX_LOG_MB = 64
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def growth_share(samples: list[Sample]) -> float:
     return slope(samples, "own_mb") * minutes / statistics.median(one.own_mb for one in half)
 
 
-def report(samples: list[Sample], tally: Tally, log: str) -> bool:
+def on_progress(samples: list[Sample], tally: Tally, log: str) -> bool:
     """Print slopes and verdicts; returns whether all are good."""
     print("requests by kind:")
     for kind, count in sorted(tally.kinds.items()):
@@ -159,7 +159,7 @@ def report(samples: list[Sample], tally: Tally, log: str) -> bool:
     verdicts = {
         "handles are flat": most(late, "handles") <= most(early, "handles") + STILL_FLAT_HANDLES,
         "threads are flat": most(late, "threads") <= most(early, "threads") + STILL_FLAT_HANDLES,
-        f"the log stays below {LARGEST_LOG_MB} MiB": most(samples, "log_mb") < LARGEST_LOG_MB,
+        f"the log stays below {MAX_LOG_MB} MiB": most(samples, "log_mb") < MAX_LOG_MB,
         "no 5xx": not any(status >= 500 for status in tally.statuses),
         "no unexpected answer": not wrong,
         'no "database is locked"': "database is locked" not in log,
@@ -188,7 +188,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--clients", type=int, default=8)
     options = parser.parse_args()
-    if not report(*measured(options.minutes, options.clients)):
+    if not on_progress(*measured(options.minutes, options.clients)):
         raise SystemExit(1)
 
 

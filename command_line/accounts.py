@@ -12,7 +12,7 @@ from command_line.connection import Target, connected
 from command_line.failures import CommandFailed
 from command_line.options import AS_JSON, with_target
 from command_line.output import moment, print_json, print_table, say
-from storage.users import ROLES
+from storage.accounts.users import ROLES
 
 
 @click.group()

@@ -10,7 +10,7 @@ from command_line.api_client import ApiClient
 from command_line.connection import Target, connected
 from command_line.options import AS_JSON, with_target
 from command_line.output import moment, print_json, print_table, say
-from storage.audit import ACTIONS
+from storage.accounts.audit import ACTIONS
 
 COMMIT_DIGITS = 64
 

@@ -18,7 +18,7 @@ from command_line.api_client import ApiClient
 from command_line.composition import Composition
 from command_line.failures import CommandFailed
 from job_runner.settings import Settings
-from storage.data_directory import DataDirectory
+from storage.maintenance.data_directory import DataDirectory
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from application import demo_data
 from command_line.api_client import ApiClient
 from command_line.connection import Target, connected
 from command_line.failures import CommandFailed
@@ -17,7 +18,6 @@ from command_line.options import with_target
 from command_line.output import say
 from command_line.output_file import output_file
 from command_line.sampling import draw_sample, rows_of_draw, tell, with_comparison
-from job_runner import demo_data
 
 SEED = 2013
 BODY = {

@@ -9,7 +9,7 @@ import click
 from command_line.connection import Target, connected
 from command_line.options import AS_JSON, some_digits, with_target
 from command_line.output import moment, print_json, print_table, say
-from storage.jobs import RUN_TYPES, STATUSES
+from storage.jobs.jobs import RUN_TYPES, STATUSES
 
 ID_DIGITS = 8
 """How many digits of a job's id a list shows; every command takes so many."""

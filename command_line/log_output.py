@@ -1,4 +1,12 @@
-"""How the server's log is written: as text or as JSON, one record a line.
+"""The access log's lines, written several at a time.
+
+To write a line is a call of the system: its thread gives the interpreter's lock away and waits for
+it, which with several threads takes longer than most answers. So the lines of a tenth of a second
+are written together, by a thread of their own. Invariant: lines keep their order, and an orderly
+end of the process loses none; a kill loses those of the last moment. All other records are written
+at once. Used by ``log_output``.
+
+How the server's log is written: as text or as JSON, one record a line.
 
 Owns: the log handler and its two formats. Invariant: no value of a table reaches the log by way of
 an error's text. A traceback is kept with its lines of code and the errors' types, but an error's
@@ -9,20 +17,85 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
+import time
 import traceback
+from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
-from command_line.access_lines import GatheredLines
 from command_line.printable import printable
 from domain_errors import DomainError
 from job_runner.log_context import FIELDS, ContextFilter
 from job_runner.settings import Settings
-from storage.clock import timestamp
+from storage.sqlite.clock import timestamp
+
+GATHERED_S = 0.1
+MAX_WAITING = 10_000
+"""When so many lines wait, since whoever reads the log is slow, those who log wait as well."""
+
+
+class GatheredLines(logging.Handler):
+    """Formats records at once and writes their lines a little later.
+
+    Parameters
+    ----------
+    target : StreamHandler
+        Whose stream, format and filters are used.
+    """
+
+    def __init__(self, target: logging.StreamHandler[TextIO]) -> None:
+        super().__init__()
+        self.setFormatter(target.formatter)
+        self.filters = target.filters
+        self._target = target
+        self._lines: deque[str] = deque()
+        self._waiting = threading.Event()
+        threading.Thread(target=self._write_now_and_then, name="access-log", daemon=True).start()
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Take a record in; without the handler's lock, which this needs for nothing."""
+        kept = bool(self.filter(record))
+        if kept:
+            self.emit(record)
+        return kept
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the record's line until it is written."""
+        try:
+            self._lines.append(self.format(record))
+        except Exception:
+            self.handleError(record)
+        if not self._waiting.is_set():
+            self._waiting.set()
+        if len(self._lines) > MAX_WAITING:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        target = self._target
+        target.acquire()
+        try:
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            with suppress(OSError, ValueError):  # nobody reads the log any more
+                if lines:
+                    target.stream.write("".join(f"{line}{target.terminator}" for line in lines))
+                    target.flush()
+        finally:
+            target.release()
+
+    def _write_now_and_then(self) -> None:
+        while True:
+            self._waiting.wait()
+            time.sleep(GATHERED_S)
+            self._waiting.clear()
+            self.flush()
+
 
 Raised = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
@@ -42,7 +115,7 @@ _UNQUOTING_DUCKDB = {
 """Errors of DuckDB whose first line names columns, files and sizes. A conversion's quotes the
 value, and the lines after the first quote the statement."""
 
-_LONGEST_CHAIN = 10
+_MAX_CHAIN_LENGTH = 10
 _ENCODER = json.JSONEncoder(default=str)
 
 
@@ -114,7 +187,7 @@ class _JsonLines(JsonFormatter):
 
 def trace(error: BaseException | None) -> str:
     """An error with those that led to it, oldest first, without the data that they may quote."""
-    return "\n".join(_traces(error, _LONGEST_CHAIN))
+    return "\n".join(_traces(error, _MAX_CHAIN_LENGTH))
 
 
 def _traces(error: BaseException | None, most: int) -> Iterator[str]:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import click
 
+from application.settings_sources import load_settings
 from command_line.failures import CommandFailed
 from command_line.options import AS_JSON, DATA_DIR
 from command_line.output import print_json, progress_bar, say
-from job_runner.settings_sources import load_settings
-from storage.backup import back_up, restore
-from storage.checking import check
-from storage.data_directory import DataDirectory
+from storage.maintenance.backup import back_up, restore
+from storage.maintenance.checking import check
+from storage.maintenance.data_directory import DataDirectory
 
 
 @click.command("check")

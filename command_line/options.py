@@ -14,11 +14,11 @@ from typing import Any, TypeVar, cast
 import click
 from click.core import ParameterSource
 
+from application.settings_sources import load_settings
 from command_line.composition import Composition
 from command_line.connection import Target
 from command_line.failures import CommandFailed, Unreachable
 from command_line.output_file import SUFFIXES
-from job_runner.settings_sources import load_settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

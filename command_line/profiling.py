@@ -1,4 +1,7 @@
-"""``jobsvc profile``: what the columns of a table hold."""
+"""Hints for the design of a sample, as commands print them: suggestions, never more.
+
+``jobsvc profile``: what the columns of a table hold.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,20 @@ from typing import Any
 import click
 
 from command_line.connection import Target, connected
-from command_line.hints import tell_hints
 from command_line.options import AS_JSON, BATCH, with_target
 from command_line.output import print_json, print_table, progress_bar, say
 
-WIDEST = 24
+USES = (("strata", "strata"), ("sizes", "a size measure"), ("clusters", "clusters"))
+
+
+def tell_hints(hints: dict[str, Any], most: int = 5) -> None:
+    """Print which columns would serve for what, the best ``most`` of each, a line each."""
+    for kind, use in USES:
+        for hint in hints[kind][:most]:
+            say(f"{hint['column']} would serve as {use}: {hint['reason']}")
+
+
+MAX_WIDTH = 24
 
 
 @click.command()
@@ -78,7 +90,7 @@ def _line(column: dict[str, Any]) -> tuple[Any, ...]:
     number = column.get("number") or {}
     return (
         column["name"],
-        column["type"][:WIDEST],
+        column["type"][:MAX_WIDTH],
         _figure(column["nulls"], grouped=True),
         _figure(column.get("distinct"), grouped=True),
         _figure(column.get("minimum")),
@@ -101,5 +113,5 @@ def _figure(figure: dict[str, Any] | None, *, grouped: bool = False) -> str:
     elif isinstance(value, int):
         text = f"{value:,}" if grouped else str(value)
     else:
-        text = f"{value:.6g}" if isinstance(value, float) else str(value)[:WIDEST]
+        text = f"{value:.6g}" if isinstance(value, float) else str(value)[:MAX_WIDTH]
     return text if figure["accuracy"]["kind"] == "exact" else f"~{text}"

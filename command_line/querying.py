@@ -14,8 +14,8 @@ from command_line.options import AS_JSON, BATCH, OUTPUT, with_target
 from command_line.output import print_json, print_table, progress_bar, say
 from command_line.output_file import output_file
 
-MOST_SHOWN = 1000
-WIDEST_CELL = 60
+MAX_SHOWN = 1000
+MAX_CELL_WIDTH = 60
 
 
 @click.command("sql")
@@ -24,7 +24,7 @@ WIDEST_CELL = 60
 @click.option("--ref", help="Ref or commit whose tables are read [default: main].")
 @click.option(
     "--limit",
-    type=click.IntRange(1, MOST_SHOWN),
+    type=click.IntRange(1, MAX_SHOWN),
     default=100,
     show_default=True,
     help="Rows to show; with --output and --name the result is whole.",
@@ -91,7 +91,7 @@ def _show(client: ApiClient, dataset_id: int, body: dict[str, Any], *, as_json: 
         say(note, err=True)
     if found["has_more"]:
         say(
-            f"These are the first {len(rows):,} rows; --limit shows up to {MOST_SHOWN:,}, "
+            f"These are the first {len(rows):,} rows; --limit shows up to {MAX_SHOWN:,}, "
             "--output writes all.",
             err=True,
         )
@@ -102,7 +102,7 @@ def _cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     line = " ".join(value.split("\n"))
-    return line if len(line) <= WIDEST_CELL else f"{line[: WIDEST_CELL - 1]}…"
+    return line if len(line) <= MAX_CELL_WIDTH else f"{line[: MAX_CELL_WIDTH - 1]}…"
 
 
 def _run(client: ApiClient, dataset_id: int, body: dict[str, Any]) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from command_line.api_client import ApiClient
 from command_line.connection import Target, connected
 from command_line.draw_options import draw_body, told_in_options, with_draw
 from command_line.failures import CommandFailed
-from command_line.hints import tell_hints
 from command_line.options import AS_JSON, BATCH, OUTPUT, with_target
 from command_line.output import print_json, print_table, progress_bar, say
 from command_line.output_file import output_file
+from command_line.profiling import tell_hints
 
 GROUPS_SHOWN = 40
 

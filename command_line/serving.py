@@ -16,13 +16,13 @@ from typing import NoReturn
 
 import click
 
+from application.settings_sources import load_settings
 from command_line.composition import Composition, Listening
 from command_line.log_output import configure_logging
 from command_line.options import DATA_DIR
-from job_runner.settings_sources import load_settings
-from storage.audit import THIS_PROCESS, record
-from storage.tokens import open_sign_in_link
-from storage.users import anyone_can_sign_in, first_admin
+from storage.accounts.audit import THIS_PROCESS, record
+from storage.accounts.tokens import open_sign_in_link
+from storage.accounts.users import anyone_can_sign_in, first_admin
 
 LEAVING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """The signals that end a server; the last is that of a terminal that was closed."""

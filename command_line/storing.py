@@ -14,7 +14,7 @@ from command_line.output import moment, print_json, print_table, progress_bar, s
 
 CONFIRMATION = "prune"
 PATH = "/api/admin/prune"
-LONGEST_ID = 36
+MAX_ID_LENGTH = 36
 """A job's. Hashes are longer, and shown by their first digits."""
 KINDS = {
     "data_files": "data files",
@@ -177,7 +177,7 @@ def _tell_found(found: dict[str, Any]) -> None:
 
 
 def _example(one: dict[str, Any]) -> str:
-    identity = one["id"][:12] if len(one["id"]) > LONGEST_ID else one["id"]
+    identity = one["id"][:12] if len(one["id"]) > MAX_ID_LENGTH else one["id"]
     parts = [identity, one["at"][:10]]
     if not one["name"].startswith(one["id"]):
         parts.append(f'"{one["name"]}"')

@@ -1,11 +1,18 @@
-"""The OpenAPI document and its page, both served from this process alone."""
+"""What the OpenAPI generator can't know of this API.
+
+Guarantees that a document is valid and that every body the API takes or gives fits its schema. The
+parts are derived from declarations elsewhere: export formats, aliases, the profile's dataclasses.
+Called once, when the document is first asked for.
+
+The OpenAPI document and its page, both served from this process alone.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,7 +23,210 @@ from apispec_oneofschema import MarshmallowPlugin
 from flask import Request, Response, request, send_from_directory
 from werkzeug.routing import MapAdapter
 
-from http_api.openapi_completion import complete
+from http_api.routes.submissions import HEADER, MAX_LENGTH
+from http_api.schemas.rounds import BESIDE_METHOD, PARAMETER_ALIASES
+from http_api.schemas.sampling import OF_A_ROUND
+from http_api.server.problems import PROBLEM
+from job_runner.tables.profile_schema import profile_schemas
+from parquet_tables.exports import MEDIA_TYPES
+
+REFERENCE = "#/components/schemas/"
+Object = dict[Any, Any]
+
+_TEXT = {"type": "string"}
+PROBLEM_SCHEMA: Object = {
+    "type": "object",
+    "description": "An error, as RFC 9457 has it. `errors` is there for status 422.",
+    "properties": {
+        "type": _TEXT,
+        "title": _TEXT,
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "A sentence that a person can act on."},
+        "code": {"type": "string", "description": "Stable."},
+        "request_id": _TEXT,
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "loc": {
+                        "type": "array",
+                        "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
+                    },
+                    "msg": _TEXT,
+                    "type": _TEXT,
+                },
+                "required": ["loc", "msg", "type"],
+            },
+        },
+    },
+    "required": ["type", "title", "status", "detail", "code", "request_id"],
+}
+PROBLEM_ANSWER = {
+    "description": "A problem document",
+    "content": {PROBLEM: {"schema": {"$ref": f"{REFERENCE}Problem"}}},
+}
+IDEMPOTENCY_KEY = {
+    "in": "header",
+    "name": HEADER,
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH, "pattern": "^[ -~]+$"},
+    "description": "The same key and request give the same job for a day; another request with "
+    "the key is a 409. Printable ASCII.",
+}
+UNTYPED = {
+    "get_profiling_result": "ProfileResult",
+    "get_profiling_table_analysis": "TableAnalysis",
+    "get_explorations_result": "Report",
+}
+"""Operations whose answer, or one of whose answers, has no marshmallow schema."""
+FILE = {"type": "string", "format": "binary"}
+
+
+def complete(document: Object) -> Object:
+    """Add to a generated document what it lacks, in place."""
+    schemas: Object = document["components"]["schemas"]
+    schemas["Problem"] = PROBLEM_SCHEMA
+    schemas |= profile_schemas(REFERENCE)
+    schemas |= _results(schemas["TableProfile"])
+    document["tags"] = list({tag["name"]: tag for tag in document["tags"]}.values())
+    for schema in schemas.values():
+        _mend_one_of(schema)
+    _add_aliases(schemas)
+    for operation in operations(document):
+        name = UNTYPED.get(operation["operationId"])
+        if name is not None:
+            schema = operation["responses"]["200"]["content"]["application/json"]
+            known = [schema["schema"]] if schema.get("schema") else []
+            reference = {"$ref": f"{REFERENCE}{name}"}
+            schema["schema"] = {"anyOf": [*known, reference]} if known else reference
+        _complete_operation(operation)
+    return document
+
+
+def operations(document: Object) -> Iterator[Object]:
+    """Every operation of a document."""
+    for path in document["paths"].values():
+        for method, operation in path.items():
+            if method != "parameters":
+                yield operation
+
+
+def _results(profile: Object) -> Object:
+    """The answers that hold a profile: of a job, of a table, and a report."""
+    own: Object = {"dataset_id": {"type": "integer"}, "commit_id": _TEXT, "table_key": _TEXT}
+    hints = {"type": "object", "description": "Columns that would serve a design."}
+    table: Object = {
+        "type": "object",
+        "properties": {**own, **profile["properties"], "hints": hints},
+        "required": [*own, *profile["required"], "hints"],
+    }
+    of_job = {
+        **table,
+        "properties": {"job_id": _TEXT, **table["properties"]},
+        "required": ["job_id", *table["required"]],
+    }
+    rows = {
+        "type": "object",
+        "properties": {
+            "columns": {"type": "array", "items": _TEXT},
+            "positions": {"type": "array", "items": {"type": "integer"}},
+            "rows": {"type": "array", "items": {"type": "array", "items": {}}},
+        },
+        "required": ["columns", "positions", "rows"],
+    }
+    some = {"type": ["object", "null"]}
+    parts = {
+        "version": _TEXT,
+        "job_id": _TEXT,
+        "dataset_id": {"type": "integer"},
+        "overview": {"type": "object"},
+        "profile": {"$ref": f"{REFERENCE}TableProfile"},
+        "correlations": {"type": "object"},
+        "missing": some,
+        "repeated_rows": {"anyOf": [{"$ref": f"{REFERENCE}Figure"}, {"type": "null"}]},
+        **dict.fromkeys(("head", "tail", "sample"), rows),
+        "hints": hints,
+        "comparison": some,
+    }
+    report = {"type": "object", "properties": parts, "required": list(parts)}
+    return {"TableAnalysis": table, "ProfileResult": of_job, "Report": report}
+
+
+def _mend_one_of(schema: Object) -> None:
+    """Beside ``oneOf`` the generator leaves the keys of its base; it lists a shape twice."""
+    if "oneOf" not in schema:
+        return
+    for stray in ("type", "properties", "additionalProperties", "required"):
+        schema.pop(stray, None)
+    schema["oneOf"] = list({one["$ref"]: one for one in schema["oneOf"]}.values())
+
+
+def _complete_operation(operation: Object) -> None:
+    operation["responses"] |= {"4XX": PROBLEM_ANSWER, "5XX": PROBLEM_ANSWER}
+    if "requestBody" in operation:
+        operation["requestBody"].setdefault("required", True)
+    content = operation["responses"]["200"].get("content", {})
+    given = content.get("application/json", {}).get("schema", {})
+    if given.get("$ref") == f"{REFERENCE}JobAcceptedOut":
+        operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "query" and parameter["name"] == "format":
+            for name in parameter["schema"]["enum"]:
+                if name != "json":
+                    content[_media_type(name)] = {"schema": FILE if name != "html" else _TEXT}
+
+
+def _media_type(export_format: str) -> str:
+    of_format = {"html": "text/html"} | {str(name): kind for name, kind in MEDIA_TYPES.items()}
+    return of_format[export_format].partition(";")[0]
+
+
+def _add_aliases(schemas: Object) -> None:
+    """The shapes that older clients send.
+
+    One of two names is always needed then, which ``required`` can't say, so it says neither.
+    """
+    for schema in [one for name, one in schemas.items() if name.endswith("ParametersIn")]:
+        for alias, name in PARAMETER_ALIASES.items():
+            if name in schema["properties"]:
+                schema["properties"][alias] = _older(schema, name)
+                _not_required(schema, name)
+    beside = [(name, PARAMETER_ALIASES.get(name, name)) for name in BESIDE_METHOD]
+    sizes = schemas["RandomParametersIn"]
+    for schema in [one for name, one in schemas.items() if name.endswith("RoundIn")]:
+        if "properties" in schema:
+            schema["properties"] |= {alias: _older(sizes, name) for alias, name in beside}
+            _not_required(schema, "parameters")
+    rounds = [
+        schemas[one["$ref"].removeprefix(REFERENCE)] for one in schemas["AnyRoundIn"]["oneOf"]
+    ]
+    methods = [name for one in rounds for name in one["properties"]["method"]["enum"]]
+    parameters = [one["properties"]["parameters"] for one in rounds]
+    top = {
+        **rounds[0]["properties"],
+        "method": {"anyOf": [{"type": "string", "enum": methods}, {"type": "null"}]},
+        "parameters": {"anyOf": [*parameters, {"type": "null"}]},
+    }
+    for schema in (schemas["SamplingJobIn"], schemas["AtOnceIn"]):
+        schema["properties"] |= {
+            name: {**top[name], "description": "Of a single round, in place of `rounds`."}
+            for name in OF_A_ROUND
+        }
+        _not_required(schema, "rounds")
+
+
+def _older(schema: Object, name: str) -> Object:
+    """The schema of another name of a property."""
+    return {**schema["properties"][name], "description": f"The same as `{name}`."}
+
+
+def _not_required(schema: Object, name: str) -> None:
+    left = [one for one in schema.get("required", ()) if one != name]
+    schema.pop("required", None)
+    if left:
+        schema["required"] = left
+
 
 ASSETS = "/api/docs/assets"
 

@@ -13,14 +13,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
-from import_engine.readings import MISSING_WORDS, NO_VALUE, NUMBERS, TEXT, Reading, ladder
-from import_engine.text_columns import any_cells_sql, first_cells_sql
+from import_engine.text_tables import any_cells_sql, first_cells_sql
+from import_engine.values import MISSING_WORDS, NO_VALUE, NUMBERS, TEXT, Reading, ladder
 from import_engine.work import ImportWork
-from parquet_tables.progress import Report, execute_watched, share_of
+from parquet_tables.progress import ProgressCallback, execute_watched, progress_part
 
 CHUNK_COLUMNS = 200
 """Columns in one statement: DuckDB 2.0 plans thousands of aggregates in many seconds."""
-FIRST_ROWS, FEWEST_ROWS, FIRST_CELLS = 200, 10, 100_000
+FIRST_ROWS, MIN_ROWS, FIRST_CELLS = 200, 10, 100_000
 """The rows whose cells are looked at, at first: fewer if there are many columns."""
 MISSING = frozenset(("", *MISSING_WORDS))
 MESSAGE = "finding the columns' types"
@@ -78,7 +78,7 @@ def first_cells(
     work: ImportWork,
     source: tuple[str, Sequence[object]],
     cells: Sequence[str],
-    report: Report,
+    on_progress: ProgressCallback,
 ) -> list[list[str]]:
     """The cells with a value that each column has in its first rows.
 
@@ -90,9 +90,9 @@ def first_cells(
         The SQL of each column's cells.
     """
     sql, params = source
-    rows = min(FIRST_ROWS, max(FEWEST_ROWS, FIRST_CELLS // len(cells)))
+    rows = min(FIRST_ROWS, max(MIN_ROWS, FIRST_CELLS // len(cells)))
     statement = first_cells_sql(sql, cells, rows)
-    found = execute_watched(work.cursor, statement, params, report, MESSAGE)
+    found = execute_watched(work.cursor, statement, params, on_progress, MESSAGE)
     return [
         [
             text
@@ -107,14 +107,14 @@ def late_cells(
     work: ImportWork,
     source: tuple[str, Sequence[object]],
     cells: Sequence[str],
-    report: Report,
+    on_progress: ProgressCallback,
 ) -> list[list[str]]:
     """As :func:`first_cells`, but one cell of each column, wherever it is."""
     sql, params = source
     found: list[list[str]] = []
     for start in range(0, len(cells), CHUNK_COLUMNS):
         end = min(start + CHUNK_COLUMNS, len(cells))
-        step = share_of(report, start / len(cells), end / len(cells))
+        step = progress_part(on_progress, start / len(cells), end / len(cells))
         statement = any_cells_sql(sql, cells[start:end])
         (row,) = execute_watched(work.cursor, statement, params, step, MESSAGE)
         found += [[] if cell is None else [str(cell)] for cell in row]

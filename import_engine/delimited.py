@@ -1,4 +1,10 @@
-"""CSV, TSV and other delimited text.
+"""What is looked at in a text file that DuckDB refused: its line ends and its backslashes.
+
+Owns: the copy in which each row ends alike, and the question whether backslashes are escapes.
+Invariant: files are read in bounded memory, and line ends inside quotes stay as they are. Called by
+``delimited``; DuckDB 2.0 reads ``\n``, ``\r\n`` or ``\r``, but one of them throughout.
+
+CSV, TSV and other delimited text.
 
 Owns: the way from a text file to a table, in the dialect that fits it. Invariant: every row is read
 with as many values as the header has, or the file is refused at a line. Called by ``importer``.
@@ -9,29 +15,69 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import duckdb
 
 from import_engine.candidates import first_cells, ladder_of, late_cells, text_candidates
 from import_engine.encodings import TextFile
 from import_engine.errors import TOO_LONG, UnreadableFile, delimited_reason, long_line_reason
-from import_engine.imported import ImportedTable
-from import_engine.line_ends import escapes_by_backslash, even_line_ends
-from import_engine.readings import ISO_DATE, Reading
 from import_engine.sniffing import Dialect, rows_sql, sniff, sniff_within
-from import_engine.text_columns import ColumnPlan
 from import_engine.text_tables import (
     SAMPLE_ROWS,
+    ColumnPlan,
     FoundColumns,
     Ladders,
     TextColumns,
     detect,
     write_text_table,
 )
-from import_engine.work import ImportWork, TextSource, read_as_utf8
-from parquet_tables.machine_faults import is_of_the_machine
+from import_engine.values import ISO_DATE, Reading
+from import_engine.work import ImportedTable, ImportWork, TextSource, read_as_utf8
 from parquet_tables.names import settle_names
-from parquet_tables.progress import Report, execute_watched, without_progress
+from parquet_tables.progress import ProgressCallback, execute_watched, without_progress
+from parquet_tables.transient_errors import is_of_the_machine
+
+
+def even_line_ends(file: TextFile, copy: Path, quote: str) -> TextFile:
+    """Write ``file`` to ``copy`` with ``\\n`` in place of each ``\\r\\n`` outside quotes."""
+    mark = quote.encode()
+    inside = False
+    held = b""
+    with copy.open("wb") as out:
+        for chunk in file.chunks():
+            piece = held + chunk
+            # The two bytes of a line end may lie in two pieces.
+            held = b"\r" if piece.endswith(b"\r") else b""
+            piece = piece[: len(piece) - len(held)]
+            parts = piece.split(mark) if mark else [piece]
+            for number, part in enumerate(parts):
+                if number:
+                    inside = not inside
+                    out.write(mark)
+                out.write(part if inside else part.replace(b"\r\n", b"\n"))
+        out.write(held)
+    return TextFile(copy, file.pulse)
+
+
+def escapes_by_backslash(file: TextFile, quote: str) -> bool:
+    """Whether a file has backslashes before quotes, and none but before quotes and backslashes.
+
+    DuckDB 2.0 drops a backslash before anything else, if it is told that it is an escape.
+    """
+    escaped = b"\\" + quote.encode()
+    seen = False
+    held = b""
+    for chunk in file.chunks():
+        piece = held + chunk
+        # An escape may lie in two pieces.
+        held = b"\\" if piece.replace(b"\\\\", b"").endswith(b"\\") else b""
+        piece = piece[: len(piece) - len(held)].replace(b"\\\\", b"")
+        seen = seen or escaped in piece
+        if piece.count(b"\\") > piece.count(escaped):
+            return False
+    return seen and bool(quote) and not held
+
 
 USUAL_LINE_BYTES = 2_000_000
 """Longer lines are read only by a larger buffer."""
@@ -101,14 +147,14 @@ def _import_in_dialect(
         source, params = rows_sql(file, dialect, days=days, date_format=date_format)
         return TextColumns(source, params, cells, days)
 
-    report = without_progress(work.report)
-    known = first_cells(work, rows_sql(file, dialect), cells, report)
+    on_progress = without_progress(work.on_progress)
+    known = first_cells(work, rows_sql(file, dialect), cells, on_progress)
     ladders = [ladder_of(each, text_candidates) for each in known]
-    sampled = detect(work, layout, ladders, SAMPLE_ROWS, report)
+    sampled = detect(work, layout, ladders, SAMPLE_ROWS, on_progress)
 
-    def late(columns: Sequence[int], report: Report) -> Ladders:
+    def late(columns: Sequence[int], on_progress: ProgressCallback) -> Ladders:
         chosen = [cells[column] for column in columns]
-        known = late_cells(work, rows_sql(file, dialect), chosen, report)
+        known = late_cells(work, rows_sql(file, dialect), chosen, on_progress)
         return [ladder_of(each, text_candidates) for each in known]
 
     found = FoundColumns(names, sampled, ladders, late)
@@ -137,7 +183,7 @@ def _names(
         return names, ("The file has no header row; its columns are named by their place.",)
     source, params = rows_sql(file, dialect, header=False)
     first = f"SELECT * FROM {source} LIMIT 1"
-    report = without_progress(work.report)
-    rows = execute_watched(work.cursor, first, params, report, "reading the header")
+    on_progress = without_progress(work.on_progress)
+    rows = execute_watched(work.cursor, first, params, on_progress, "reading the header")
     cells = rows[0] if rows else [None] * dialect.columns
     return settle_names([None if cell is None else str(cell) for cell in cells])

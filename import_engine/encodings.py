@@ -24,7 +24,7 @@ from import_engine.errors import LargeUnpacked, UnreadableFile
 
 CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
-MOST_UNPACKED_BYTES = 32 * 1024**3
+MAX_UNPACKED_BYTES = 32 * 1024**3
 WITHOUT_CHARACTER = (0x81, 0x8D, 0x8F, 0x90, 0x9D)
 """The bytes that Windows-1252 leaves open."""
 
@@ -155,7 +155,7 @@ def without_mark(file: TextFile, copy: Path) -> TextFile:
     return TextFile(copy, file.pulse)
 
 
-def unpack(file: TextFile, copy: Path, most_bytes: int = MOST_UNPACKED_BYTES) -> TextFile:
+def unpack(file: TextFile, copy: Path, most_bytes: int = MAX_UNPACKED_BYTES) -> TextFile:
     """Write a gzipped file's content to ``copy``.
 
     DuckDB 2.0 reads gzip, but doesn't notice a damaged file by its checksum.

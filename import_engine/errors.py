@@ -16,7 +16,7 @@ MIB = 1024**2
 LONG_LINE_BYTES = 64 * MIB
 """The longest line of a delimited text."""
 TOO_LONG = "Maximum line size"
-MOST_COLUMNS = 16_384
+MAX_COLUMNS = 16_384
 """Of a table: as many as an Excel sheet has. DuckDB's time grows with the square of their number,
 and it doesn't hear an interrupt while it binds them (Parquet: 16,000 columns 4 s, 64,000 48 s)."""
 
@@ -39,9 +39,9 @@ class LargeUnpacked(UnreadableFile):
 
 def check_column_count(columns: int) -> None:
     """Refuse a table of too many columns."""
-    if columns > MOST_COLUMNS:
+    if columns > MAX_COLUMNS:
         raise UnreadableFile(
-            f"The file has {columns:,} columns; a table may have {MOST_COLUMNS:,}. Leave columns "
+            f"The file has {columns:,} columns; a table may have {MAX_COLUMNS:,}. Leave columns "
             "out, or write them as rows of two columns, name and value."
         )
 

@@ -22,17 +22,26 @@ import duckdb
 from import_engine.candidates import MISSING, first_cells, json_candidates, ladder_of, late_cells
 from import_engine.encodings import TextFile
 from import_engine.errors import UnreadableFile, json_reason
-from import_engine.imported import ImportedTable
-from import_engine.readings import NO_VALUE_TEXTS, TEXT, WHOLE, Reading
-from import_engine.text_columns import ColumnPlan
-from import_engine.text_tables import FoundColumns, Ladders, TextColumns, write_text_table
-from import_engine.work import ImportWork, TextSource, read_as_utf8
-from parquet_tables.machine_faults import is_of_the_machine
+from import_engine.text_tables import (
+    ColumnPlan,
+    FoundColumns,
+    Ladders,
+    TextColumns,
+    write_text_table,
+)
+from import_engine.values import NO_VALUE_TEXTS, TEXT, WHOLE, Reading
+from import_engine.work import ImportedTable, ImportWork, TextSource, read_as_utf8
 from parquet_tables.names import folded, settle_names
-from parquet_tables.progress import Report, execute_watched, share_of, without_progress
+from parquet_tables.progress import (
+    ProgressCallback,
+    execute_watched,
+    progress_part,
+    without_progress,
+)
 from parquet_tables.quoting import quote_identifier, quote_text
+from parquet_tables.transient_errors import is_of_the_machine
 
-MOST_COLUMNS = 4_000
+MAX_COLUMNS = 4_000
 ORDERING_ROWS = 1_000
 """The objects whose keys' order is the columns' order."""
 
@@ -78,7 +87,7 @@ def keys_sql(file: JsonFile) -> tuple[str, list[object]]:
     """Every key of every object, once; NULL stands for what isn't an object."""
     source, params = file.source(None)
     keys = "CASE WHEN json_type(json) = 'OBJECT' THEN json_keys(json) ELSE [NULL] END"
-    most = MOST_COLUMNS + 1
+    most = MAX_COLUMNS + 1
     return f"SELECT DISTINCT unnest({keys}) AS key FROM {source} LIMIT {most}", params
 
 
@@ -90,7 +99,7 @@ def first_keys_sql(file: JsonFile) -> tuple[str, list[object]]:
     places = f"SELECT unnest(keys) AS key, unnest(range(len(keys))) AS place, row FROM ({lists})"
     return (
         f"SELECT key FROM ({places}) GROUP BY key ORDER BY min(row * {10**9} + place) "
-        f"LIMIT {MOST_COLUMNS + 1}",
+        f"LIMIT {MAX_COLUMNS + 1}",
         params,
     )
 
@@ -152,16 +161,16 @@ def _found_columns(
     """What the first objects show of the columns, and notes on those that hold nested values."""
     raw = layout(file, keys, [WHOLE] * len(keys))
     source = (raw.source, raw.params)
-    known = first_cells(work, source, raw.cells, without_progress(work.report))
+    known = first_cells(work, source, raw.cells, without_progress(work.on_progress))
     ladders = [ladder_of(_with_value(each), json_candidates) for each in known]
 
-    def late(columns: Sequence[int], report: Report) -> Ladders:
+    def late(columns: Sequence[int], on_progress: ProgressCallback) -> Ladders:
         # Missing words in quotes have no value either: they settle no type.
         cells = [
             f"CASE WHEN trim({cell}, '\" ') NOT IN ({NO_VALUE_TEXTS}) THEN {cell} END"
             for cell in (raw.cells[column] for column in columns)
         ]
-        chosen = late_cells(work, source, cells, report)
+        chosen = late_cells(work, source, cells, on_progress)
         return [ladder_of(each, json_candidates) for each in chosen]
 
     nested = [
@@ -179,20 +188,20 @@ def _with_value(cells: Sequence[str]) -> list[str]:
 
 
 def _rest_of(work: ImportWork) -> ImportWork:
-    report = share_of(work.report, KEYS_SHARE, 1.0)
-    return replace(work, report=report)
+    on_progress = progress_part(work.on_progress, KEYS_SHARE, 1.0)
+    return replace(work, on_progress=on_progress)
 
 
 def _keys(work: ImportWork, file: JsonFile) -> tuple[str, ...]:
     """The keys of all objects: those of the first ones in their order, then the others by name."""
     sql, params = first_keys_sql(file)
-    report = without_progress(work.report)
-    first = execute_watched(work.cursor, sql, params, report, "collecting the keys")
+    on_progress = without_progress(work.on_progress)
+    first = execute_watched(work.cursor, sql, params, on_progress, "collecting the keys")
     known = [str(key) for (key,) in first]
     _check_count(len(known))
     sql, params = keys_sql(file)
-    report = share_of(work.report, 0.0, KEYS_SHARE)
-    rows = execute_watched(work.cursor, sql, params, report, "collecting the keys")
+    on_progress = progress_part(work.on_progress, 0.0, KEYS_SHARE)
+    rows = execute_watched(work.cursor, sql, params, on_progress, "collecting the keys")
     found = {row[0] for row in rows}
     if None in found:
         raise UnreadableFile("The file holds values that aren't objects; a row must be an object.")
@@ -203,8 +212,8 @@ def _keys(work: ImportWork, file: JsonFile) -> tuple[str, ...]:
 
 
 def _check_count(keys: int) -> None:
-    if keys > MOST_COLUMNS:
+    if keys > MAX_COLUMNS:
         raise UnreadableFile(
-            f"The objects have more than {MOST_COLUMNS:,} different keys, the most columns that a "
+            f"The objects have more than {MAX_COLUMNS:,} different keys, the most columns that a "
             "table may have. Write them as rows of two columns, key and value."
         )

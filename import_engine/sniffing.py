@@ -21,11 +21,11 @@ import duckdb
 
 from import_engine.encodings import TextFile
 from import_engine.errors import LONG_LINE_BYTES, check_column_count
-from import_engine.readings import ISO_DATE, NO_VALUE_TEXTS
+from import_engine.values import ISO_DATE, NO_VALUE_TEXTS
 from import_engine.work import ImportWork
-from parquet_tables.machine_faults import is_of_the_machine
 from parquet_tables.progress import execute_watched, without_progress
 from parquet_tables.quoting import quote_text
+from parquet_tables.transient_errors import is_of_the_machine
 
 DELIMITERS = (",", "\t", ";", "|")
 FIRST_LINE_CHUNKS = 64
@@ -168,9 +168,9 @@ def _apostrophes_enclose(file: TextFile, delimiter: str) -> bool:
 
 def _ask(work: ImportWork, file: TextFile, dialect: Dialect | None) -> Dialect | None:
     sql, params = sniff_sql(file, dialect)
-    report = without_progress(work.report)
+    on_progress = without_progress(work.on_progress)
     try:
-        rows = execute_watched(work.cursor, sql, params, report, "finding the delimiter")
+        rows = execute_watched(work.cursor, sql, params, on_progress, "finding the delimiter")
     except duckdb.Error as error:
         if is_of_the_machine(error) or "Invalid unicode" in str(error):
             raise

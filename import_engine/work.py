@@ -1,4 +1,14 @@
-"""What every reader of the room is handed.
+"""What an import gives back.
+
+Owns: the imported table and its key. Every reader of the room makes them; the caller moves the
+files into its store.
+
+The one way in which an importer writes a table.
+
+Invariant: what was written is read back with the columns that it was written with. Called by every
+reader of a format.
+
+What every reader of the room is handed.
 
 Owns: one import's cursor, its scratch directory and its report. Invariant: files are written in the
 scratch directory alone. Made by ``importer``.
@@ -24,9 +34,72 @@ from import_engine.encodings import (
     without_mark,
 )
 from import_engine.errors import UnreadableFile
-from import_engine.imported import ImportedTable
-from parquet_tables.machine_faults import is_of_the_machine
-from parquet_tables.progress import INTERVAL_S, Report
+from parquet_tables.progress import INTERVAL_S, ProgressCallback
+from parquet_tables.tables import Column, TableFiles
+from parquet_tables.transient_errors import is_of_the_machine
+from parquet_tables.writing import read_columns, stream_parquet, write_parquet
+
+PRIMARY = "primary"
+"""The key of the only table of a file."""
+
+
+@dataclass(frozen=True)
+class ImportedTable:
+    """One table of the imported file.
+
+    Parameters
+    ----------
+    key : str
+        ``primary``, or the sheet's name in a workbook of several sheets.
+    table : TableFiles
+        The columns and the Parquet files written, in the file's row order.
+    notes : tuple of str
+        Sentences on what was done to the data's form.
+    without_value : tuple of str
+        The columns that are text since no row has a value in them, which would settle their type.
+    """
+
+    key: str
+    table: TableFiles
+    notes: tuple[str, ...] = ()
+    without_value: tuple[str, ...] = ()
+
+
+def write_table(
+    cursor: duckdb.DuckDBPyConnection,
+    query: str,
+    params: Sequence[object],
+    columns: Sequence[Column],
+    path: Path,
+    *,
+    on_progress: ProgressCallback,
+    row_group_rows: int,
+    key: str,
+    notes: Sequence[str],
+    streamed: bool = False,
+) -> ImportedTable:
+    """Write a query's rows and make sure that they are read back as ``columns``.
+
+    Parameters
+    ----------
+    streamed : bool
+        Whether one thread writes rows as they come: see ``stream_parquet``.
+    """
+    write = stream_parquet if streamed else write_parquet
+    file = write(
+        cursor,
+        query,
+        params,
+        path,
+        on_progress=on_progress,
+        message="writing rows",
+        row_group_rows=row_group_rows,
+    )
+    written = read_columns(cursor, path)
+    if written != tuple(columns):
+        raise AssertionError(f"DuckDB wrote other columns than it was told: {written}")
+    return ImportedTable(key, TableFiles(written, (file,)), tuple(notes))
+
 
 WORDS = {"cp1252": "Windows-1252"}
 STEP_BYTES = 4 * CHUNK_BYTES
@@ -56,7 +129,7 @@ class ImportWork:
 
     cursor: duckdb.DuckDBPyConnection
     destination: Path
-    report: Report
+    on_progress: ProgressCallback
     row_group_rows: int
     thread_memory_bytes: int
     require_free: Callable[[int], None] = lambda coming_bytes: None
@@ -70,12 +143,12 @@ class ImportWork:
 class Reached:
     """A report that remembers how far it came, and never goes back."""
 
-    report: Report
+    on_progress: ProgressCallback
     fraction: float = 0.0
 
     def __call__(self, fraction: float, message: str) -> None:
         self.fraction = max(self.fraction, fraction)
-        self.report(self.fraction, message)
+        self.on_progress(self.fraction, message)
 
 
 @dataclass
@@ -85,7 +158,7 @@ class Pulse:
     Before each step it makes sure that the disk has the space for a copy of what was read.
     """
 
-    report: Report
+    on_progress: ProgressCallback
     message: str
     require_free: Callable[[int], None]
     last_s: float = 0.0
@@ -95,7 +168,7 @@ class Pulse:
         now_s = time.monotonic()
         if now_s - self.last_s >= INTERVAL_S:
             self.last_s = now_s
-            self.report(0.0, self.message)
+            self.on_progress(0.0, self.message)
 
 
 @dataclass(frozen=True)
@@ -121,7 +194,7 @@ def read_as_utf8(work: ImportWork, source: TextSource, read: ReadText) -> Import
         The file is empty or holds no text, or ``read`` refused it.
     """
     try:
-        file = TextFile(source.path, Pulse(work.report, "reading the text", work.require_free))
+        file = TextFile(source.path, Pulse(work.on_progress, "reading the text", work.require_free))
         if source.gzipped:
             file = unpack(file, work.scratch("unpacked"))
         return _read_decoded(work, file, read)

@@ -12,13 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from job_runner.service import Service
-from storage.audit import THIS_PROCESS, Origin
-from storage.authority import Authority, write_as
-from storage.database import Transaction
-from storage.idempotency import IdempotencyKey, find_job_of_key, store_key
-from storage.jobs import Job, Priority, get_job
-from storage.new_jobs import NewJob, insert_job
-from storage.users import User
+from storage.accounts.audit import THIS_PROCESS, Origin
+from storage.accounts.authority import Authority, write_as
+from storage.accounts.users import User
+from storage.jobs.jobs import Job, Priority, get_job
+from storage.jobs.submission import IdempotencyKey, NewJob, find_job_of_key, insert_job, store_key
+from storage.sqlite.database import Transaction
 
 
 @dataclass(frozen=True)

@@ -15,21 +15,21 @@ from domain_errors import DomainError
 from job_runner.context import (
     JobContext,
     JobInterrupted,
+    OutgrewShortLane,
     ServiceStopping,
-    TurnedOutLong,
     job_context,
 )
 from job_runner.faults import WORTH_A_RETRY, passing_fault, unforeseen
 from job_runner.service import Service
-from storage.database import Transaction
 from storage.errors import StaleJob
-from storage.job_queue import move_to_long_lane, postpone_job, release_job
-from storage.jobs import Job, fail_job
-from storage.publishing import Outcome, publish
+from storage.jobs.jobs import Job, fail_job
+from storage.jobs.publishing import Outcome, publish
+from storage.jobs.queue import move_to_long_lane, postpone_job, release_job
+from storage.sqlite.database import Transaction
 
 logger = logging.getLogger("jobsvc.jobs")
 
-LONGEST_PAUSE_S = 30.0
+MAX_PAUSE_S = 30.0
 
 Handler = Callable[[JobContext], Outcome]
 """Does one job's work and returns what to publish; raises DomainError for what a user can mend."""
@@ -60,7 +60,7 @@ def run_attempt(
         service.directory.discard_upload(job.id)
     except ServiceStopping:
         _write_end(service, leaving, lambda tx: release_job(tx, job))
-    except TurnedOutLong:
+    except OutgrewShortLane:
         logger.info("job %s turned out long: it starts again among the long ones", job.id)
         _write_end(service, leaving, lambda tx: move_to_long_lane(tx, job))
     except JobInterrupted:
@@ -118,4 +118,4 @@ def _write_end(
             if passing_fault(error) is None or leaving.wait(pause_s):
                 # The job stays "running" in the database, so the next start runs it again.
                 return False
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            pause_s = min(2 * pause_s, MAX_PAUSE_S)

@@ -1,4 +1,10 @@
-"""What a job handler is given.
+"""An attempt's work in progress below the scratch directory.
+
+Invariant: nothing is left of it when the attempt has ended. A file that is moved on when it is
+finished needs no folder of its own: to make one and to remove it waits, each time, for whoever is
+syncing to the same disk. Made by ``job_runner.context``.
+
+What a job handler is given.
 
 Owns: a job's progress. Invariant: progress is noted in the database at most twice a second, and a
 job that must stop learns it at its next report.
@@ -8,22 +14,62 @@ from __future__ import annotations
 
 import logging
 import math
+import shutil
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 from domain_errors import DomainError
 from job_runner import lanes
 from job_runner.faults import passing_fault
-from job_runner.scratch import Scratch
 from job_runner.service import Service
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.progress import Report
-from storage.data_files import Adopt
-from storage.job_queue import others_wait
-from storage.jobs import Job, report_progress
+from parquet_tables.progress import ProgressCallback
+from storage.jobs.jobs import Job, report_progress
+from storage.jobs.queue import others_wait
+from storage.versions.data_files import Adopt
+
+
+class Scratch:
+    """Names that are one attempt's own.
+
+    Parameters
+    ----------
+    root : Path
+        The scratch directory.
+    name : str
+        What the attempt's names start with.
+    """
+
+    def __init__(self, root: Path, name: str) -> None:
+        self._root, self._name = root, name
+        self._files: list[Path] = []
+
+    def file(self, name: str) -> Path:
+        """Where to write a file; it may be moved away afterwards."""
+        path = self._root / f"{self._name}-{name}"
+        self._files.append(path)
+        return path
+
+    @cached_property
+    def folder(self) -> Path:
+        """A folder, made when it is first asked for."""
+        folder = self._root / self._name
+        folder.mkdir(mode=0o700)
+        return folder
+
+    def clear(self) -> None:
+        """Remove what is left."""
+        for path in self._files:
+            if path.exists():  # to look waits for nobody who syncs, to remove does
+                path.unlink(missing_ok=True)
+        if "folder" in vars(self):
+            shutil.rmtree(self.folder, ignore_errors=True)
+
 
 logger = logging.getLogger("jobsvc.jobs")
 
@@ -41,7 +87,7 @@ class TimedOut(DomainError):
     code = "timed_out"
 
 
-class TurnedOutLong(Exception):
+class OutgrewShortLane(Exception):
     """The job keeps a thread of the short lane for longer than others should wait."""
 
 
@@ -56,7 +102,7 @@ class JobContext:
     service: Service
     job: Job
     scratch: Scratch
-    report: Report
+    on_progress: ProgressCallback
     adopt: Adopt
 
     @property
@@ -71,23 +117,23 @@ def job_context(
 ) -> Iterator[JobContext]:
     """A context of whose scratch nothing is left afterwards, whatever happened."""
     scratch = Scratch(service.directory.scratch_dir, f"{job.id}-{job.attempt}")
-    report = _progress_notes(service, job, leaving, interrupted)
+    on_progress = _progress_notes(service, job, leaving, interrupted)
     try:
         with service.data_files.hold() as adopt:
-            yield JobContext(service, job, scratch, report, adopt)
+            yield JobContext(service, job, scratch, on_progress, adopt)
     finally:
         scratch.clear()
 
 
 def _progress_notes(
     service: Service, job: Job, leaving: threading.Event, interrupted: threading.Event
-) -> Report:
+) -> ProgressCallback:
     last_note = -NOTE_INTERVAL_S
     limit_min = service.settings.limit_min(job.run_type)
     began = time.monotonic()
     deadline = began + 60 * limit_min if limit_min else math.inf
 
-    def report(fraction: float, message: str) -> None:
+    def on_progress(fraction: float, message: str) -> None:
         nonlocal last_note
         if interrupted.is_set():
             raise JobInterrupted
@@ -99,10 +145,10 @@ def _progress_notes(
         if now - last_note >= NOTE_INTERVAL_S:
             last_note = now
             if now - began > lanes.SHORT_FOR_S and _is_waited_for(service, job):
-                raise TurnedOutLong
+                raise OutgrewShortLane
             _note(service, job, round(100 * fraction, 1), message)
 
-    return report
+    return on_progress
 
 
 def _is_waited_for(service: Service, job: Job) -> bool:

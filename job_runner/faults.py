@@ -5,8 +5,8 @@ Owns: which faults may pass and are worth another try. Called by the runner.
 
 from __future__ import annotations
 
-import parquet_tables.machine_faults
-import storage.machine_faults
+import parquet_tables.transient_errors
+import storage.sqlite.database
 from domain_errors import MachineFault
 
 WORTH_A_RETRY = frozenset(
@@ -28,9 +28,9 @@ WORTH_A_RETRY = frozenset(
 
 def passing_fault(error: BaseException) -> MachineFault | None:
     """The machine's fault behind an error, if it is one that may pass."""
-    return parquet_tables.machine_faults.machine_fault(
+    return parquet_tables.transient_errors.machine_fault(
         error
-    ) or storage.machine_faults.machine_fault(error)
+    ) or storage.sqlite.database.machine_fault(error)
 
 
 def unforeseen(error: BaseException) -> tuple[str, str]:
@@ -38,12 +38,12 @@ def unforeseen(error: BaseException) -> tuple[str, str]:
     fault = passing_fault(error)
     if fault is not None:
         return fault.code, fault.message
-    damaged = storage.machine_faults.damage(error)
+    damaged = storage.sqlite.database.damage(error)
     if damaged is not None:
         return damaged.code, damaged.message
     if isinstance(error, OSError) and error.strerror:
         return "system_error", f"The system refused the job's work: {error.strerror}."
-    if parquet_tables.machine_faults.is_out_of_memory(error):
+    if parquet_tables.transient_errors.is_out_of_memory(error):
         return (
             "out_of_memory",
             "The job needs more memory than it may use. Raise the setting memory_mb.",

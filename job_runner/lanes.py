@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from storage.jobs import Lane
+from storage.jobs.jobs import Lane
 
 LONG_IMPORT_BYTES = 16 * 1024**2
 """A file of this size takes about half a second to import."""

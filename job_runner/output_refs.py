@@ -11,10 +11,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from storage.database import Transaction
 from storage.errors import Conflict
-from storage.jobs import Job, job_with_output_ref
-from storage.refs import has_ref, parse_ref_name
+from storage.jobs.jobs import Job, job_with_output_ref
+from storage.sqlite.database import Transaction
+from storage.versions.refs import has_ref, parse_ref_name
 
 
 def request_digest(asked: Mapping[str, Any]) -> str:

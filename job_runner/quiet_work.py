@@ -25,21 +25,21 @@ from functools import partial
 from typing import Any
 
 from domain_errors import DomainError
-from parquet_tables.progress import Report
+from parquet_tables.progress import ProgressCallback
 
 logger = logging.getLogger("jobsvc.quiet")
 
-MOST_WAITING = 1_000
-MOST_ASKED = 100
+MAX_WAITING = 1_000
+MAX_ASKED = 100
 """So many pieces that were asked for wait. The newest is dropped: were it the oldest, who asked
 again and again for ever other pieces would take their turn from all who came before."""
-MOST_WATCHED = 3
+MAX_WATCHED = 3
 """So many threads of the HTTP server may wait for a result; it has 8 by default."""
 PATIENCE_S = 10.0
 SETTLE_S = 0.2
 NICENESS = 10
 
-Work = Callable[[Report], Any]
+Work = Callable[[ProgressCallback], Any]
 """Does a piece of work; what its report raises must end it."""
 
 
@@ -56,7 +56,7 @@ class _Piece:
     future: Future[Any] = field(default_factory=Future)
 
 
-class QuietWork:
+class LowPriorityExecutor:
     """The queue and its thread, which starts with the first piece.
 
     Parameters
@@ -75,9 +75,9 @@ class QuietWork:
 
     def __init__(
         self,
-        most_waiting: int = MOST_WAITING,
-        most_asked: int = MOST_ASKED,
-        most_watched: int = MOST_WATCHED,
+        most_waiting: int = MAX_WAITING,
+        most_asked: int = MAX_ASKED,
+        most_watched: int = MAX_WATCHED,
         patience_s: float = PATIENCE_S,
         settle_s: float = SETTLE_S,
     ) -> None:
@@ -207,10 +207,10 @@ class QuietWork:
                 raise Dropped
 
 
-def _finish(piece: _Piece, report: Report) -> None:
+def _finish(piece: _Piece, on_progress: ProgressCallback) -> None:
     try:
-        report(0.0, "")
-        result = piece.work(report)
+        on_progress(0.0, "")
+        result = piece.work(on_progress)
     except Dropped:
         piece.future.cancel()
     except Exception as error:

@@ -13,11 +13,11 @@ from datetime import timedelta
 
 from job_runner.faults import WORTH_A_RETRY
 from job_runner.service import Service
-from storage.clock import timestamp
-from storage.commits import referenced_files
+from storage.accounts.tokens import delete_expired_tokens
 from storage.errors import FilesInUse
-from storage.job_queue import needed_uploads, recover_jobs
-from storage.tokens import delete_expired_tokens
+from storage.jobs.queue import needed_uploads, recover_jobs
+from storage.sqlite.clock import timestamp
+from storage.versions.manifests import referenced_files
 
 logger = logging.getLogger("jobsvc.recovery")
 

@@ -1,7 +1,7 @@
 """Runs jobs on ThreadPoolExecutors, one for each lane.
 
 Owns: claiming. Invariants: a lane claims only as many jobs as it has idle threads, in the order of
-``storage.job_queue``; the runner is woken by an event (a submission, a thread that became free, a
+``storage.jobs.queue``; the runner is woken by an event (a submission, a thread that became free, a
 delay that ends), never by polling.
 """
 
@@ -15,8 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from job_runner.attempt import Handler, run_attempt
 from job_runner.log_context import logged_with
 from job_runner.service import Service
-from storage.job_queue import RETRY_DELAYS_S, claim_next_job, has_waiting, next_due
-from storage.jobs import Job, Lane, RunType
+from storage.jobs.jobs import Job, Lane, RunType
+from storage.jobs.queue import RETRY_DELAYS_S, claim_next_job, has_waiting, next_due
 
 logger = logging.getLogger("jobsvc.jobs")
 

@@ -9,14 +9,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from job_runner.quiet_work import QuietWork
+from job_runner.quiet_work import LowPriorityExecutor
 from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase
-from storage.clock import Clock
-from storage.data_directory import DataDirectory
-from storage.data_files import DataFiles
-from storage.database import Database
-from storage.jobs import Lane
+from storage.jobs.jobs import Lane
+from storage.maintenance.data_directory import DataDirectory
+from storage.sqlite.clock import Clock
+from storage.sqlite.database import Database
+from storage.versions.data_files import DataFiles
 
 NewId = Callable[[], str]
 
@@ -43,7 +43,7 @@ class Service:
         Tells the runner that a running job's result is not wanted any more.
     stopping : threading.Event
         Set once the service takes no new work up: no job is claimed, event streams end.
-    quiet : QuietWork
+    quiet : LowPriorityExecutor
         The thread for what may wait until no short job does.
     """
 
@@ -58,7 +58,7 @@ class Service:
     wake_runner: Callable[[], None]
     interrupt_job: Callable[[str], None]
     stopping: threading.Event
-    quiet: QuietWork = field(default_factory=QuietWork)
+    quiet: LowPriorityExecutor = field(default_factory=LowPriorityExecutor)
 
     def parquet_of(self, lane: Lane) -> ParquetDatabase:
         """The DuckDB instance of a lane."""

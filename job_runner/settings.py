@@ -23,7 +23,7 @@ class InvalidSetting(DomainError):
     code = "invalid_setting"
 
 
-_MOST = {"port": 65_535, "days": 36_500, "hours": 876_000, "seconds": 31_536_000}
+_MAX_COUNT = {"port": 65_535, "days": 36_500, "hours": 876_000, "seconds": 31_536_000}
 """The most of a unit: more than a clock or a timer can count would stop the server."""
 
 
@@ -180,7 +180,7 @@ class Settings:
             least = item.metadata["least"]
             if least is not None and getattr(self, item.name) < least:
                 raise InvalidSetting(f"{item.name} must be {least} or more.")
-            most = _MOST.get(item.metadata["unit"])
+            most = _MAX_COUNT.get(item.metadata["unit"])
             if most is not None and getattr(self, item.name) > most:
                 raise InvalidSetting(f"{item.name} must be {most} or less.")
             choices = item.metadata["choices"]

@@ -11,13 +11,12 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from job_runner.open_tables import PRIMARY, open_commit
 from job_runner.service import Service
+from job_runner.tables.open_tables import PRIMARY, open_commit
 from parquet_tables.columns import DataFile
 from parquet_tables.names import folded
 from sql_sandbox import Limits, Sandbox, SourceTable
-from storage.commits import Commit
-from storage.manifests import StoredTable
+from storage.versions.manifests import Commit, StoredTable
 
 DATA = "data"
 """Another name of the table ``primary``."""
@@ -92,5 +91,5 @@ def _source_table(service: Service, table: StoredTable) -> SourceTable:
         table.key,
         table.columns,
         tuple(DataFile(path(file.sha256), file.rows) for file in table.files),
-        None if table.left_out is None else path(table.left_out.sha256),
+        None if table.deletion_vector is None else path(table.deletion_vector.sha256),
     )

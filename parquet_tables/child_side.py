@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, TypeVar
 
-from parquet_tables.progress import Report
+from parquet_tables.progress import ProgressCallback
 
 BASE_MB = 256
 """Python, DuckDB's code and what it doesn't count; 105 MiB are taken before the work begins."""
@@ -52,7 +52,7 @@ class ProcessLimits:
 def serve_one(
     parse: Callable[[bytes], RequestT],
     limits_of: Callable[[RequestT], ProcessLimits],
-    answer: Callable[[RequestT, Report], dict[str, Any]],
+    answer: Callable[[RequestT, ProgressCallback], dict[str, Any]],
 ) -> None:
     """Answer the request on the first line of standard input, and end the process."""
     out = _private_output()
@@ -60,10 +60,10 @@ def serve_one(
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     _apply(limits_of(request))
 
-    def report(fraction: float, message: str) -> None:
+    def on_progress(fraction: float, message: str) -> None:
         _write(out, {"progress": [fraction, message]})
 
-    _write(out, answer(request, report))
+    _write(out, answer(request, on_progress))
     # Not through Python's own exit: a thread of DuckDB may run what can't be interrupted.
     os._exit(0)
 

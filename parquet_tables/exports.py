@@ -1,4 +1,10 @@
-"""Tables as files to take away: CSV, Parquet, Arrow, XLSX.
+"""Rows as an XLSX workbook, and cells that no spreadsheet runs.
+
+Invariant: memory stays bounded (xlsxwriter writes row by row); a workbook that a sheet can't hold
+is refused before it is begun. Numbers that a double can't hold are written as text, like
+everything that isn't a number, a truth value or a moment.
+
+Tables as files to take away: CSV, Parquet, Arrow, XLSX.
 
 Invariant: memory stays bounded, whatever the number of rows; the file is complete when the call
 returns.
@@ -6,19 +12,214 @@ returns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import duckdb
+import xlsxwriter
+import xlsxwriter.worksheet
 from nanoarrow import ipc
 
-from parquet_tables.pages import page_statement
-from parquet_tables.quoting import quote_path
-from parquet_tables.row_views import RowView, count_statement, view_statement
-from parquet_tables.spreadsheet import check_fits, harmless_columns, write_workbook
+from domain_errors import DomainError
+from parquet_tables.json_values import json_value
+from parquet_tables.quoting import quote_identifier, quote_path
+from parquet_tables.rows import RowView, count_statement, page_statement, view_statement
 from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import copy_sql
+
+MAX_ROWS = 1_048_575
+"""A sheet has 2**20 rows, the first of which is the header."""
+MAX_COLUMNS = 16_384
+MAX_TEXT_LENGTH = 32_767
+ROWS_AT_A_TIME = 2_000
+NOTE_WIDTH = 100
+
+FORMULA_STARTS = "^[=+\\-@\\t\\r\\n]"
+
+
+class TooLargeForSheet(DomainError):
+    """More rows or columns than a sheet has."""
+
+    code = "too_large_for_sheet"
+
+
+def check_fits(rows: int, columns: int) -> None:
+    """Refuse what a sheet can't hold."""
+    if rows > MAX_ROWS or columns > MAX_COLUMNS:
+        raise TooLargeForSheet(
+            f"A sheet holds {MAX_ROWS:,} rows and {MAX_COLUMNS:,} columns; these are {rows:,} "
+            f"rows and {columns:,} columns. Take csv or parquet, or fewer columns, or a limit."
+        )
+
+
+def write_workbook(
+    cursor: duckdb.DuckDBPyConnection,
+    query: str,
+    params: Sequence[object],
+    columns: Sequence[Column],
+    path: Path,
+) -> None:
+    """Write a query's rows under a frozen header into the sheet ``rows``.
+
+    A second sheet, ``Notes``, is there if a cell doesn't hold all of its value.
+    """
+    options = {"constant_memory": True, "default_date_format": "yyyy-mm-dd hh:mm:ss"}
+    with xlsxwriter.Workbook(str(path), options) as workbook:
+        sheet = workbook.add_worksheet("rows", worksheet_class=_ExactNumbers)
+        sheet.freeze_panes(1, 0)
+        bold = workbook.add_format({"bold": True})
+        day = workbook.add_format({"num_format": "yyyy-mm-dd"})
+        losses = [ColumnLosses(column) for column in columns]
+        for at, column in enumerate(columns):
+            sheet.write_string(0, at, losses[at].kept_text(column.name, 1), bold)
+        cells = f"SELECT {_python_cells(columns)} FROM ({query}) AS t({_places(columns)})"
+        cursor.execute(cells, list(params))
+        line = 1
+        while rows := cursor.fetchmany(ROWS_AT_A_TIME):
+            for row in rows:
+                for at, value in enumerate(row):
+                    _write_cell(sheet, line, at, value, day, losses[at])
+                line += 1
+        notes = [sentence for loss in losses for sentence in loss.sentences()]
+        if notes:
+            _write_notes(workbook, notes, bold)
+
+
+class _ExactNumbers(xlsxwriter.worksheet.Worksheet):  # type: ignore[misc]
+    """A sheet whose numbers keep all digits that a double needs; xlsxwriter writes 16."""
+
+    def _xml_number_element(
+        self, number: float, attributes: Sequence[tuple[str, object]] = ()
+    ) -> None:
+        shown = "".join(f' {key}="{value}"' for key, value in attributes)
+        self.fh.write(f"<c{shown}><v>{number!r}</v></c>")
+
+
+@dataclass
+class ColumnLosses:
+    """What the cells of one column don't hold, since Excel can't.
+
+    Parameters
+    ----------
+    column : Column
+        The column.
+    cut_texts, cut_times : int
+        Cells that hold a part of their text, or of a time's digits.
+    first_cut_text : int
+        The first row, as Excel numbers them, with a cut text.
+    """
+
+    column: Column
+    cut_texts: int = 0
+    cut_times: int = 0
+    first_cut_text: int = 0
+
+    def kept_text(self, text: str, row: int) -> str:
+        """As much of a text as a cell holds, which is counted in UTF-16."""
+        if len(text) <= MAX_TEXT_LENGTH // 2:
+            return text
+        encoded = text.encode("utf-16-le", "surrogatepass")
+        if len(encoded) <= 2 * MAX_TEXT_LENGTH:
+            return text
+        self.cut_texts += 1
+        self.first_cut_text = self.first_cut_text or row
+        return encoded[: 2 * MAX_TEXT_LENGTH].decode("utf-16-le", "ignore")
+
+    def sentences(self) -> Iterator[str]:
+        """One sentence for each kind of loss."""
+        name = self.column.name[:100]
+        if self.cut_texts:
+            yield (
+                f'Column "{name}": {self.cut_texts:,} texts are cut, the first in row '
+                f"{self.first_cut_text:,}. A cell holds {MAX_TEXT_LENGTH:,} characters. "
+                "Take csv or parquet for the whole texts."
+            )
+        if self.column.type == "TIMESTAMP_NS":
+            yield (
+                f'Column "{name}" holds nanoseconds; Excel holds milliseconds. Take csv or parquet '
+                "for the exact times."
+            )
+        elif self.cut_times:
+            yield (
+                f'Column "{name}": {self.cut_times:,} times have digits beyond milliseconds, which '
+                "Excel rounds. Take csv or parquet for the exact times."
+            )
+
+
+def _places(columns: Sequence[Column]) -> str:
+    return ", ".join(f"c{at}" for at in range(len(columns)))
+
+
+def _python_cells(columns: Sequence[Column]) -> str:
+    """The SELECT list of columns as Python takes them.
+
+    A date or time comes as a struct of the value ``v`` or, where it is infinite, of the text ``t``:
+    Python would make it the year 9999.
+    """
+    cells = []
+    for at, column in enumerate(columns):
+        cell = f"c{at}"
+        if column.type == "TIMESTAMP_NS":
+            cell = f"CAST({cell} AS TIMESTAMP)"
+        if column.type.startswith(("DATE", "TIMESTAMP")):
+            infinite = f"CASE WHEN isfinite({cell}) THEN NULL ELSE CAST({cell} AS VARCHAR) END"
+            cell = f"struct_pack(v := CASE WHEN isfinite({cell}) THEN {cell} END, t := {infinite})"
+        cells.append(cell)
+    return ", ".join(cells)
+
+
+def _write_notes(workbook: Any, notes: Sequence[str], bold: Any) -> None:
+    sheet = workbook.add_worksheet("Notes")
+    sheet.set_column(0, 0, NOTE_WIDTH)
+    sheet.write_string(0, 0, "Note", bold)
+    for line, note in enumerate(notes, 1):
+        sheet.write_string(line, 0, note)
+
+
+def _write_cell(sheet: Any, line: int, at: int, value: Any, day: Any, losses: ColumnLosses) -> None:
+    if isinstance(value, dict):
+        value = value["t"] if value["v"] is None else value["v"]
+    if value is None:
+        return
+    if isinstance(value, bool):
+        sheet.write_boolean(line, at, value)
+    elif isinstance(value, dt.datetime) and value.year >= 1900:
+        losses.cut_times += value.microsecond % 1000 > 0
+        sheet.write_datetime(line, at, value.replace(tzinfo=None))
+    elif isinstance(value, dt.date) and value.year >= 1900:
+        sheet.write_datetime(line, at, value, day)
+    elif isinstance(plain := json_value(value), int | float) and not isinstance(plain, bool):
+        sheet.write_number(line, at, plain)
+    else:
+        sheet.write_string(line, at, losses.kept_text(_text(value), line + 1))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
+    plain = json_value(value)
+    return plain if isinstance(plain, str) else str(plain)
+
+
+def harmless_columns(columns: Sequence[Column]) -> str:
+    """The SELECT list of a table ``t`` whose texts and names like formulas get an apostrophe."""
+    return ", ".join(_harmless(column) for column in columns)
+
+
+def _harmless(column: Column) -> str:
+    name = quote_identifier(column.name)
+    is_risky = re.match(FORMULA_STARTS, column.name) is not None
+    shown = quote_identifier(f"'{column.name}") if is_risky else name
+    if column.type != "VARCHAR":
+        return f"t.{name} AS {shown}"
+    risky = f"regexp_matches(t.{name}, '{FORMULA_STARTS}')"
+    return f"CASE WHEN {risky} THEN '''' || t.{name} ELSE t.{name} END AS {shown}"
+
 
 ExportFormat = Literal["csv", "parquet", "arrow", "xlsx"]
 MEDIA_TYPES: dict[ExportFormat, str] = {

@@ -11,7 +11,7 @@ from __future__ import annotations
 INTEGERS = frozenset(
     ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 )
-MOST_EXACT_DIGITS = 18
+MAX_EXACT_DIGITS = 18
 
 
 def digits_of(type_: str) -> tuple[int, int] | None:
@@ -35,7 +35,7 @@ def decimals_of(type_: str) -> int | None:
     if type_ in INTEGERS:
         return 0
     digits = digits_of(type_)
-    return digits[1] if digits and digits[0] <= MOST_EXACT_DIGITS else None
+    return digits[1] if digits and digits[0] <= MAX_EXACT_DIGITS else None
 
 
 def as_integer(value: str, type_: str) -> str:
@@ -48,6 +48,6 @@ def as_integer(value: str, type_: str) -> str:
     if not digits or not digits[1]:
         return f"CAST({value} AS BIGINT)"
     # DuckDB multiplies decimals in 64 bits, up to 18 digits, unless one of them is wider.
-    wide = sum(digits) + 1 > MOST_EXACT_DIGITS
+    wide = sum(digits) + 1 > MAX_EXACT_DIGITS
     factor = f"CAST({value} AS DECIMAL(38, {digits[1]}))" if wide else value
     return f"CAST({factor} * {10 ** digits[1]} AS BIGINT)"

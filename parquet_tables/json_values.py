@@ -17,7 +17,7 @@ from typing import Any
 from parquet_tables.columns import Column
 from parquet_tables.quoting import quote_identifier
 
-LARGEST_EXACT_INTEGER = 2**53 - 1
+MAX_EXACT_INTEGER = 2**53 - 1
 
 
 def json_cell(column: Column) -> str:
@@ -53,7 +53,7 @@ def json_value(value: Any) -> Any:
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
-        return value if abs(value) <= LARGEST_EXACT_INTEGER else str(value)
+        return value if abs(value) <= MAX_EXACT_INTEGER else str(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else _not_finite(value)
     if isinstance(value, Decimal):
@@ -72,7 +72,7 @@ def json_value(value: Any) -> Any:
 def _decimal(value: Decimal) -> float | int | str:
     if value == value.to_integral_value():
         whole = int(value)
-        return whole if abs(whole) <= LARGEST_EXACT_INTEGER else str(value)
+        return whole if abs(whole) <= MAX_EXACT_INTEGER else str(value)
     # Fifteen significant digits always survive the way through a double and back.
     return float(value) if len(value.as_tuple().digits) <= 15 else str(value)
 

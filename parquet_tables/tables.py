@@ -43,7 +43,9 @@ class TableFiles:
 
     columns: tuple[Column, ...]
     files: tuple[DataFile, ...]
-    left_out: Int64s = field(default_factory=lambda: np.empty(0, dtype=np.int64), compare=False)
+    deletion_vector: Int64s = field(
+        default_factory=lambda: np.empty(0, dtype=np.int64), compare=False
+    )
 
     @cached_property
     def file_rows(self) -> int:
@@ -53,7 +55,7 @@ class TableFiles:
     @cached_property
     def row_count(self) -> int:
         """Rows of the table."""
-        return self.file_rows - len(self.left_out)
+        return self.file_rows - len(self.deletion_vector)
 
     @cached_property
     def has_costly_footers(self) -> bool:
@@ -72,7 +74,7 @@ class TableFiles:
         """The ordinals of the rows at some positions, as :meth:`ordinal_at` of each."""
         # Row number i of the table stands behind those left-out ordinals that have at most i
         # kept rows before them.
-        kept_before = self.left_out - np.arange(len(self.left_out))
+        kept_before = self.deletion_vector - np.arange(len(self.deletion_vector))
         return positions + np.searchsorted(kept_before, positions, side="right")
 
     def with_starts(self) -> Iterator[tuple[DataFile, int]]:

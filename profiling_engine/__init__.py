@@ -6,12 +6,18 @@ each figure of a profile means; the comparison of two tables is in
 :mod:`profiling_engine.comparison`.
 """
 
-from profiling_engine.accuracy import Accuracy, Figure
-from profiling_engine.column_profile import Alert, ColumnProfile
-from profiling_engine.design_hints import DesignHints, design_hints
-from profiling_engine.design_rules import ClusterHint, CutOff, SizeHint, StrataHint
-from profiling_engine.profiler import profile_table
-from profiling_engine.table_profile import PROFILE_VERSION, TableProfile
+from profiling_engine.advice.design import (
+    ClusterHint,
+    CutOff,
+    DesignHints,
+    SizeHint,
+    StrataHint,
+    design_hints,
+)
+from profiling_engine.columns.accuracy import Accuracy, Figure
+from profiling_engine.columns.profile import Alert, ColumnProfile
+from profiling_engine.tables.profile import PROFILE_VERSION, TableProfile
+from profiling_engine.tables.profiler import profile_table
 
 __all__ = [
     "PROFILE_VERSION",

@@ -16,18 +16,17 @@ from sampling_engine.errors import (
     RowsMissing,
     TooManyStrata,
 )
-from sampling_engine.explain import explain_row
-from sampling_engine.explanation import Outcome, RowExplanation, Verdict
+from sampling_engine.explain import Outcome, RowExplanation, Verdict, explain_row
 from sampling_engine.methods import METHODS, MethodDescription, Parameter
-from sampling_engine.order import ORDER_VERSION, Seed, SeededOrder, new_seed
 from sampling_engine.plan import plan_draw
 from sampling_engine.reference import Reference, reference_of
 from sampling_engine.reserves import reserves
 from sampling_engine.results import DrawnSample, GroupResult, RoundPlan, RoundResult, Strategy
+from sampling_engine.selection.order import ORDER_VERSION, Seed, SeededOrder, new_seed
 from sampling_engine.spec import (
     DRAW_VERSION,
     FIRST_DRAW_VERSION,
-    MOST_ROUNDS,
+    MAX_ROUNDS,
     Allocation,
     ClusterMethod,
     Method,
@@ -44,8 +43,8 @@ from sampling_engine.spec import (
 __all__ = [
     "DRAW_VERSION",
     "FIRST_DRAW_VERSION",
+    "MAX_ROUNDS",
     "METHODS",
-    "MOST_ROUNDS",
     "ORDER_VERSION",
     "Allocation",
     "ClusterMethod",

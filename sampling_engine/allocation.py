@@ -12,9 +12,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from sampling_engine.order import Int64s
+from sampling_engine.selection.order import Int64s
 
-LARGEST_INT64 = (1 << 63) - 1
+MAX_INT64 = (1 << 63) - 1
 FINEST_SHARE = 1 << 40
 
 
@@ -82,7 +82,7 @@ def allocate(weights: Int64s, total: int, least: Int64s, most: Int64s) -> Int64s
 
 def _exact(numbers: Int64s, factor: int) -> np.ndarray:
     """The products; in Python's integers where 64 bits might not hold their sum."""
-    if int(numbers.sum()) * max(factor, 1) <= LARGEST_INT64 // 2:
+    if int(numbers.sum()) * max(factor, 1) <= MAX_INT64 // 2:
         return numbers * factor
     return numbers.astype(object) * factor
 

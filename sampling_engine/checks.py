@@ -18,11 +18,11 @@ from sampling_engine.errors import (
     InvalidStrata,
 )
 from sampling_engine.method_checks import Loc, check_sizes, number_columns
-from sampling_engine.order import Seed
-from sampling_engine.spec import MOST_ROUNDS, ClusterMethod, Round, Selection, StratifiedMethod
+from sampling_engine.selection.order import Seed
+from sampling_engine.spec import MAX_ROUNDS, ClusterMethod, Round, Selection, StratifiedMethod
 
-SMALLEST_SEED, LARGEST_SEED = -(1 << 63), (1 << 63) - 1
-LONGEST_SEED = 1_000
+SMALLEST_SEED, MAX_SEED = -(1 << 63), (1 << 63) - 1
+MAX_SEED_LENGTH = 1_000
 
 # Types whose values are told apart and put in order by one comparison, and have a text of their
 # own. Not INTERVAL: DuckDB holds "1 month" and "30 days" for equal.
@@ -47,9 +47,9 @@ def check_rounds(table: TableFiles, rounds: Sequence[Round]) -> None:
         At the first fault; ``loc`` is ``("rounds", i, …)``, for a method's parameter
         ``("rounds", i, "parameters", name)``.
     """
-    if not 1 <= len(rounds) <= MOST_ROUNDS:
+    if not 1 <= len(rounds) <= MAX_ROUNDS:
         raise InvalidRounds(
-            f"A draw has 1 to {MOST_ROUNDS} rounds, not {len(rounds)}.", loc=("rounds",)
+            f"A draw has 1 to {MAX_ROUNDS} rounds, not {len(rounds)}.", loc=("rounds",)
         )
     for i, one in enumerate(rounds):
         if one.round_number != i + 1:
@@ -152,11 +152,11 @@ def _check_selection(table: TableFiles, selection: Selection, loc: Loc) -> None:
 def _check_seed(seed: Seed, loc: Loc) -> None:
     at = (*loc, "seed")
     if isinstance(seed, int):
-        if not SMALLEST_SEED <= seed <= LARGEST_SEED:
+        if not SMALLEST_SEED <= seed <= MAX_SEED:
             raise InvalidSeed("A seed that is a number fits into 64 bits.", loc=at)
         return
-    if len(seed) > LONGEST_SEED:
-        raise InvalidSeed(f"A seed has up to {LONGEST_SEED:,} characters.", loc=at)
+    if len(seed) > MAX_SEED_LENGTH:
+        raise InvalidSeed(f"A seed has up to {MAX_SEED_LENGTH:,} characters.", loc=at)
     try:
         seed.encode()
     except UnicodeEncodeError:

@@ -16,18 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.progress import Report, growing, no_report, share_of
-from parquet_tables.registered import registered
+from parquet_tables.progress import (
+    ProgressCallback,
+    ignore_progress,
+    never_decreasing,
+    progress_part,
+)
 from parquet_tables.tables import TableFiles
+from parquet_tables.temporary_tables import registered
 from sampling_engine.checks import check_rounds
 from sampling_engine.draw_state import DrawState
 from sampling_engine.errors import RowsMissing
-from sampling_engine.order import Int64s
 from sampling_engine.replay import FinishedRound, part_of, replay
 from sampling_engine.results import DrawnSample, RoundResult, Strategy
-from sampling_engine.sample_statements import KEEP_DRAWN, DrawnRound
 from sampling_engine.sample_table import write_sample
+from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import Round
+from sampling_engine.sql.sample import KEEP_DRAWN, DrawnRound
 
 WRITING_PART = 10
 
@@ -42,7 +47,7 @@ def draw_sample(
     *,
     table_key: str,
     destination: Path,
-    report: Report = no_report,
+    on_progress: ProgressCallback = ignore_progress,
     strategy: Strategy | None = None,
     counts_dir: Path | None = None,
 ) -> DrawnSample:
@@ -84,13 +89,15 @@ def draw_sample(
         ``unknown_stratum``, ``invalid_numbers`` and ``rows_missing``, which only the rows can tell.
     """
     check_rounds(table, rounds)
-    report = growing(report)
+    on_progress = never_decreasing(on_progress)
     drawing = sum(part_of(one) for one in rounds)
     until = drawing / (drawing + WRITING_PART)
     with database.cursor(table) as cursor:
         state = DrawState(cursor, table, strategy, counts_dir)
-        results, told, ordinals = _choose(cursor, state, rounds, share_of(report, 0.0, until))
-        step = share_of(report, until, 1.0)
+        results, told, ordinals = _choose(
+            cursor, state, rounds, progress_part(on_progress, 0.0, until)
+        )
+        step = progress_part(on_progress, until, 1.0)
         sample, renamed = write_sample(cursor, table, rounds, told, table_key, destination, step)
     if sample.row_count != len(ordinals):
         raise RowsMissing(len(ordinals) - sample.row_count)
@@ -98,7 +105,10 @@ def draw_sample(
 
 
 def _choose(
-    cursor: duckdb.DuckDBPyConnection, state: DrawState, rounds: Sequence[Round], report: Report
+    cursor: duckdb.DuckDBPyConnection,
+    state: DrawState,
+    rounds: Sequence[Round],
+    on_progress: ProgressCallback,
 ) -> tuple[tuple[RoundResult, ...], list[DrawnRound], Int64s]:
     """Choose all rounds' rows and keep them where the writing finds them.
 
@@ -110,7 +120,7 @@ def _choose(
     parts: list[DrawnRows] = []
     results: list[RoundResult] = []
     told: list[DrawnRound] = []
-    for finished in replay(state, rounds, report):
+    for finished in replay(state, rounds, on_progress):
         one, strata = finished.prepared.one, finished.prepared.strata
         labelled_by = strata.table_name if strata.columns else None
         told.append(DrawnRound(one.round_number, one.method.name, labelled_by, len(strata.columns)))

@@ -1,4 +1,9 @@
-"""Why a row was drawn, or why not.
+"""Why a row is in the sample, or why not.
+
+Owns: the shape of the answer. Invariant: there is one verdict a round, up to the one that drew the
+row; its sentence can be shown as it is.
+
+Why a row was drawn, or why not.
 
 Owns: the verdicts. Invariant: they come from replaying the rounds, so they tell what the draw did
 and not what it should have done. Called by whoever answers for a sample.
@@ -7,24 +12,93 @@ and not what it should have done. Called by whoever answers for a sample.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.progress import Report, growing, no_report
+from parquet_tables.progress import ProgressCallback, ignore_progress, never_decreasing
 from parquet_tables.tables import TableFiles
 from sampling_engine.checks import check_rounds
 from sampling_engine.draw_state import DrawState
 from sampling_engine.errors import UnknownRow
-from sampling_engine.explanation import Outcome, RowExplanation, Verdict
 from sampling_engine.grouped_round import GroupedRound
-from sampling_engine.order import SeededOrder
 from sampling_engine.replay import FinishedRound, replay
+from sampling_engine.selection.order import SeededOrder
+from sampling_engine.selection.walk import in_sorted
 from sampling_engine.spec import ClusterMethod, Round
-from sampling_engine.walk import in_sorted
 from sampling_engine.weighted_round import WeightedRound
+
+Outcome = Literal[
+    "drawn",
+    "left_out",
+    "filtered_out",
+    "no_weight",
+    "off_the_grid",
+    "cluster_not_drawn",
+    "beyond_the_last",
+]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one round made of the row.
+
+    Parameters
+    ----------
+    effective_seed : str
+        The seed text that entered the keys of the round's order.
+    outcome : str
+        ``drawn``; ``left_out`` of the table; ``filtered_out``; ``no_weight``, which is NULL, NaN or
+        0; ``off_the_grid`` of a systematic round; ``cluster_not_drawn``; or ``beyond_the_last`` row
+        that was drawn of its stratum or cluster.
+    reason : str
+        The same in a sentence, with the figures.
+    group : str or None
+        The label of the row's stratum or cluster.
+    rank : int or None
+        The row's rank in the round's order, where the method has one.
+    last_rank : int or None
+        The largest rank that was drawn from its stratum or cluster, or from all rows; not for a
+        weighted round, whose order is not that of the ranks alone.
+    """
+
+    round_number: int
+    method: str
+    effective_seed: str
+    outcome: Outcome
+    reason: str
+    group: str | None = None
+    rank: int | None = None
+    last_rank: int | None = None
+
+
+@dataclass(frozen=True)
+class RowExplanation:
+    """One row's fate.
+
+    Parameters
+    ----------
+    round_number : int or None
+        The round that drew it.
+    inclusion_probability, design_weight : float or None
+        As in the sample, if it was drawn.
+    verdicts : tuple of Verdict
+        One a round, ending with the round that drew it.
+    """
+
+    ordinal: int
+    round_number: int | None
+    inclusion_probability: float | None
+    design_weight: float | None
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def drawn(self) -> bool:
+        """Whether it is in the sample."""
+        return self.round_number is not None
 
 
 def explain_row(
@@ -33,7 +107,7 @@ def explain_row(
     rounds: Sequence[Round],
     ordinal: int,
     *,
-    report: Report = no_report,
+    on_progress: ProgressCallback = ignore_progress,
     counts_dir: Path | None = None,
 ) -> RowExplanation:
     """Replay the rounds and say what each made of the row.
@@ -61,20 +135,20 @@ def explain_row(
             f"There is no row {ordinal}: the table's rows run from 0 to {table.file_rows - 1:,}.",
             loc=("ordinal",),
         )
-    if in_sorted(np.array([ordinal]), table.left_out)[0]:
+    if in_sorted(np.array([ordinal]), table.deletion_vector)[0]:
         reason = "The row is left out of this table."
-        left_out = tuple(_verdict(one, "left_out", reason) for one in rounds)
-        return RowExplanation(ordinal, None, None, None, left_out)
+        deletion_vector = tuple(_verdict(one, "left_out", reason) for one in rounds)
+        return RowExplanation(ordinal, None, None, None, deletion_vector)
     with database.cursor(table) as cursor:
         state = DrawState(cursor, table, counts_dir=counts_dir)
-        return _explained(state, rounds, ordinal, growing(report))
+        return _explained(state, rounds, ordinal, never_decreasing(on_progress))
 
 
 def _explained(
-    state: DrawState, rounds: Sequence[Round], ordinal: int, report: Report
+    state: DrawState, rounds: Sequence[Round], ordinal: int, on_progress: ProgressCallback
 ) -> RowExplanation:
     verdicts: list[Verdict] = []
-    for finished in replay(state, rounds, report):
+    for finished in replay(state, rounds, on_progress):
         place = np.flatnonzero(finished.rows.chosen.ordinals == ordinal)
         if len(place):
             verdicts.append(_drawn(state, finished, int(place[0])))
@@ -128,7 +202,7 @@ def _verdict(one: Round, outcome: Outcome, reason: str) -> Verdict:
 def _not_drawn(state: DrawState, finished: FinishedRound, ordinal: int) -> Verdict:
     one, draw = finished.prepared.one, finished.draw
     ordinals = np.array([ordinal])
-    stratum = int(finished.prepared.strata.of(ordinals, no_report)[0])
+    stratum = int(finished.prepared.strata.of(ordinals, ignore_progress)[0])
     if stratum < 0:
         filter_text = one.filter.text if one.filter else ""
         reason = f"The row doesn't pass the round's filter, {filter_text}."

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parquet_tables.progress import Report, share_of
+from parquet_tables.progress import ProgressCallback, progress_part
 from sampling_engine.draw_state import DrawState
-from sampling_engine.order import Int64s, SeededOrder
-from sampling_engine.planner import Plan, plan_round
 from sampling_engine.rounds import Floats, Prepared, RoundRows
-from sampling_engine.scan import scan
-from sampling_engine.walk import Chosen, walk
+from sampling_engine.selection.order import Int64s, SeededOrder
+from sampling_engine.selection.scan import scan
+from sampling_engine.selection.walk import Chosen, Plan, plan_round, walk
 
 
 @dataclass(frozen=True)
@@ -33,17 +32,17 @@ class GroupedRound:
     prepared: Prepared
     drawn_of: tuple[int, int] = (1, 1)
 
-    def choose(self, state: DrawState, report: Report) -> RoundRows:
+    def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
         """Each stratum's first rows, in order of rank."""
-        return self._first(state, self.prepared.allocated, self.prepared.eligible, report)
+        return self._first(state, self.prepared.allocated, self.prepared.eligible, on_progress)
 
-    def next_rows(self, state: DrawState, limit: int, report: Report) -> Chosen:
+    def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
         """The next rows of each stratum; of clusters, only of those that were drawn."""
-        left = state.eligible_of(self.prepared.strata, share_of(report, 0.0, 0.3))
+        left = state.eligible_of(self.prepared.strata, progress_part(on_progress, 0.0, 0.3))
         targets = np.minimum(left, limit)
         if self.drawn_of != (1, 1):
             targets[self.prepared.allocated == 0] = 0
-        return self._first(state, targets, left, share_of(report, 0.3, 1.0)).chosen
+        return self._first(state, targets, left, progress_part(on_progress, 0.3, 1.0)).chosen
 
     def chances(self, sampled: Int64s) -> tuple[Floats, Floats]:
         """Drawn rows by eligible rows, times drawn clusters by clusters."""
@@ -54,24 +53,29 @@ class GroupedRound:
             return part / whole, whole / part
 
     def _first(
-        self, state: DrawState, targets: Int64s, eligible: Int64s, report: Report
+        self, state: DrawState, targets: Int64s, eligible: Int64s, on_progress: ProgressCallback
     ) -> RoundRows:
         strata = self.prepared.strata
         order = SeededOrder(state.table.file_rows, self.prepared.one.effective_seed)
         look_up = bool(strata.columns or strata.row_filter)
         plan = plan_round(targets, eligible, order, state.strategy, look_up=look_up)
-        return RoundRows(self._run(state, order, plan, eligible, report), plan.run_by)
+        return RoundRows(self._run(state, order, plan, eligible, on_progress), plan.run_by)
 
     def _run(
-        self, state: DrawState, order: SeededOrder, plan: Plan, eligible: Int64s, report: Report
+        self,
+        state: DrawState,
+        order: SeededOrder,
+        plan: Plan,
+        eligible: Int64s,
+        on_progress: ProgressCallback,
     ) -> Chosen:
         strata = self.prepared.strata
         walked_part = 0.2 if plan.scanned.any() else 1.0
-        step = share_of(report, 0.0, walked_part)
+        step = progress_part(on_progress, 0.0, walked_part)
         walked = walk(order, strata, plan.walked, eligible, state.taken, step)
         if not plan.scanned.any():
             return walked
-        step = share_of(report, walked_part, 1.0)
+        step = progress_part(on_progress, walked_part, 1.0)
         scanned = scan(state.cursor, state.table, order, strata, plan.scanned, eligible, step)
         both = Chosen.of_parts([walked, scanned])
         return both.where(np.argsort(both.ranks))

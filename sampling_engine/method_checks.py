@@ -21,7 +21,7 @@ from sampling_engine.spec import (
 
 Loc = tuple[str | int, ...]
 
-LARGEST_SIZE = (1 << 62) - 1
+MAX_SIZE = (1 << 62) - 1
 
 NUMBER_TYPES = frozenset(
     {
@@ -105,14 +105,14 @@ def _in_range(name: str, size: float, loc: Loc) -> None:
     if name == "sample_fraction":
         if not 0 < size <= 1:
             raise InvalidSize("sample_fraction is above 0 and up to 1.", loc=(*loc, name))
-    elif not 1 <= size <= LARGEST_SIZE:
-        raise InvalidSize(f"{name} is 1 or more, up to {LARGEST_SIZE:,}.", loc=(*loc, name))
+    elif not 1 <= size <= MAX_SIZE:
+        raise InvalidSize(f"{name} is 1 or more, up to {MAX_SIZE:,}.", loc=(*loc, name))
 
 
 def _check_named(sizes: Mapping[str, int], loc: Loc) -> None:
     for label, size in sizes.items():
-        if not 0 <= size <= LARGEST_SIZE:
-            raise InvalidSize(f"A stratum's size is 0 to {LARGEST_SIZE:,}.", loc=(*loc, label))
+        if not 0 <= size <= MAX_SIZE:
+            raise InvalidSize(f"A stratum's size is 0 to {MAX_SIZE:,}.", loc=(*loc, label))
     if not any(sizes.values()):
         raise InvalidSize("sizes gives no stratum a row.", loc=loc)
 
@@ -130,7 +130,7 @@ def _check_stratified(method: StratifiedMethod, loc: Loc) -> None:
     _check_allocation(method, size, loc)
     at = (*loc, "min_per_stratum")
     minimum, each = method.min_per_stratum, method.samples_per_stratum
-    if not 0 <= minimum <= LARGEST_SIZE:
+    if not 0 <= minimum <= MAX_SIZE:
         raise InvalidSize("min_per_stratum is 0 or more.", loc=at)
     if each is not None and minimum > each:
         raise InvalidSize(

@@ -1,4 +1,15 @@
-"""What a draw would give, without drawing it.
+"""How precise a share that is estimated from a draw will be, told before it is drawn.
+
+The figure is the half width of a 95 % confidence interval for the share of rows with some property,
+for the share of one half, which is the least favourable. Owns: the formulas. Invariant: a method
+whose variance depends on what only the data know (weighted draws, clusters) gets no figure.
+Called by the plan.
+
+For simple random sampling the variance is (1 - n/N) · p(1-p)/(n-1); over strata it is the sum of
+W² times that, W = N_h/N the stratum's share (Cochran 1977, Sampling Techniques, 3rd ed., §3.2 and
+§5.3). A systematic draw is taken as a random one, which holds for rows in no particular order.
+
+What a draw would give, without drawing it.
 
 Owns: the plan. Invariant: its figures are those of the draw: earlier rounds are chosen in full, for
 what a later round finds depends on their rows; of the last one no row is chosen. Nothing is written
@@ -7,22 +18,62 @@ but kept counts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.progress import Report, growing, no_report, share_of
+from parquet_tables.progress import (
+    ProgressCallback,
+    ignore_progress,
+    never_decreasing,
+    progress_part,
+)
 from parquet_tables.tables import TableFiles
 from sampling_engine.checks import check_rounds
 from sampling_engine.draw_state import DrawState
-from sampling_engine.precision import margin_of_error
 from sampling_engine.prepare import prepare_round
 from sampling_engine.replay import groups_of, replay
 from sampling_engine.results import RoundPlan
 from sampling_engine.rounds import Prepared
+from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import Round
+
+QUANTILE_95 = 1.959964
+WITH_A_FIGURE = ("random", "reservoir", "stratified", "systematic")
+
+
+def margin_of_error(method: str, targets: Int64s, eligible: Int64s) -> float | None:
+    """Half width of the 95 % interval for a share of one half, as a fraction from 0 to 1.
+
+    Parameters
+    ----------
+    method : str
+        As in the round.
+    targets, eligible : arrays of int64, shape (strata,)
+        Rows to draw and rows there are; one stratum for a draw without strata.
+
+    Returns
+    -------
+    float or None
+        None for a method without a figure, for a draw of no row, and when a stratum that has rows
+        gives none, since nothing is then known of its rows.
+
+    Examples
+    --------
+    >>> round(margin_of_error("random", np.array([1000]), np.array([1_000_000])), 4)
+    0.031
+    """
+    present = eligible > 0
+    drawn, rows = targets[present], eligible[present]
+    if method not in WITH_A_FIGURE or not len(rows) or not drawn.all():
+        return None
+    weights = rows / rows.sum()
+    # One row tells nothing of the spread in its stratum: it is taken as the widest there is.
+    variances = (1 - drawn / rows) * 0.25 / np.maximum(drawn - 1, 1)
+    return float(QUANTILE_95 * math.sqrt(float((weights**2 * variances).sum())))
 
 
 def plan_draw(
@@ -30,7 +81,7 @@ def plan_draw(
     table: TableFiles,
     rounds: Sequence[Round],
     *,
-    report: Report = no_report,
+    on_progress: ProgressCallback = ignore_progress,
     counts_dir: Path | None = None,
 ) -> tuple[RoundPlan, ...]:
     """Tell what :func:`draw_sample` would draw.
@@ -51,13 +102,13 @@ def plan_draw(
         As :func:`draw_sample`.
     """
     check_rounds(table, rounds)
-    report = growing(report)
+    on_progress = never_decreasing(on_progress)
     *earlier, last = rounds
     with database.cursor(table) as cursor:
         state = DrawState(cursor, table, counts_dir=counts_dir)
-        replayed = replay(state, earlier, share_of(report, 0.0, 0.5))
+        replayed = replay(state, earlier, progress_part(on_progress, 0.0, 0.5))
         plans = [_plan_of(finished.prepared) for finished in replayed]
-        prepared = prepare_round(state, last, share_of(report, 0.5, 1.0)).prepared
+        prepared = prepare_round(state, last, progress_part(on_progress, 0.5, 1.0)).prepared
         return (*plans, _plan_of(prepared))
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import duckdb
 
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.progress import Report, no_report, share_of
+from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import DataFile, TableFiles
 from parquet_tables.writing import write_parquet
@@ -62,7 +62,7 @@ def reference_of(
     row_filter: RowFilter | None = None,
     *,
     counts_dir: Path,
-    report: Report = no_report,
+    on_progress: ProgressCallback = ignore_progress,
 ) -> Reference:
     """The rows themselves up to 200,000 of them, else 100,000, drawn by a fixed seed.
 
@@ -74,11 +74,11 @@ def reference_of(
     report : callable
         What it raises stops the draw.
     """
-    if row_filter is None and table.row_count <= WHOLE_ROWS and not len(table.left_out):
+    if row_filter is None and table.row_count <= WHOLE_ROWS and not len(table.deletion_vector):
         return Reference(table, table.row_count)
     one = Round(round_number=1, method=RandomMethod(sample_size=1), seed=VERSION, filter=row_filter)
-    step = share_of(report, 0.0, 0.3)
-    (plan,) = plan_draw(database, table, [one], report=step, counts_dir=counts_dir)
+    step = progress_part(on_progress, 0.0, 0.3)
+    (plan,) = plan_draw(database, table, [one], on_progress=step, counts_dir=counts_dir)
     if not plan.eligible_rows:
         return Reference(TableFiles(table.columns, ()), 0)
     rows = plan.eligible_rows if plan.eligible_rows <= WHOLE_ROWS else DRAWN_ROWS
@@ -86,7 +86,7 @@ def reference_of(
     if not _holds(database, kept, rows):
         method = RandomMethod(sample_size=rows)
         drawn = Round(round_number=1, method=method, seed=VERSION, filter=row_filter)
-        _draw(database, table, drawn, kept, share_of(report, 0.3, 1.0))
+        _draw(database, table, drawn, kept, progress_part(on_progress, 0.3, 1.0))
     return Reference(TableFiles(table.columns, (DataFile(kept, rows),)), plan.eligible_rows)
 
 
@@ -94,7 +94,7 @@ def _kept_file(directory: Path, table: TableFiles, row_filter: RowFilter | None)
     named = [
         VERSION,
         [[file.path.stem, file.rows] for file in table.files],
-        hashlib.sha256(table.left_out.tobytes()).hexdigest(),
+        hashlib.sha256(table.deletion_vector.tobytes()).hexdigest(),
         [[column.name, column.type] for column in table.columns],
         row_filter and row_filter.text,
     ]
@@ -117,7 +117,11 @@ def _holds(database: ParquetDatabase, file: Path, rows: int) -> bool:
 
 
 def _draw(
-    database: ParquetDatabase, table: TableFiles, one: Round, kept: Path, report: Report
+    database: ParquetDatabase,
+    table: TableFiles,
+    one: Round,
+    kept: Path,
+    on_progress: ProgressCallback,
 ) -> None:
     """Draw the rows and keep them under the table's own column names."""
     part = kept.with_suffix(f".{secrets.token_hex(8)}.part")
@@ -129,7 +133,7 @@ def _draw(
             [one],
             table_key="",
             destination=part,
-            report=report,
+            on_progress=on_progress,
             counts_dir=kept.parent,
         )
         renamed = drawn.renamed_columns

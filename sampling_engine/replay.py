@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parquet_tables.progress import Report, share_of
+from parquet_tables.progress import ProgressCallback, progress_part
 from sampling_engine.draw_state import DrawState
-from sampling_engine.order import Int64s
 from sampling_engine.prepare import prepare_round
 from sampling_engine.results import GROUPS_LISTED, GroupResult, RoundResult
 from sampling_engine.rounds import Prepared, RoundDraw, RoundRows
+from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import ClusterMethod, RandomMethod, Round, StratifiedMethod
 
 # Parts of the progress: most rounds read all rows once.
@@ -62,14 +62,16 @@ class FinishedRound:
         )
 
 
-def replay(state: DrawState, rounds: Sequence[Round], report: Report) -> Iterator[FinishedRound]:
+def replay(
+    state: DrawState, rounds: Sequence[Round], on_progress: ProgressCallback
+) -> Iterator[FinishedRound]:
     """Draw the rounds; each one's rows are taken before it is handed over."""
     parts = [part_of(one) for one in rounds]
     whole = sum(parts)
     for i, one in enumerate(rounds):
-        step = share_of(report, sum(parts[:i]) / whole, sum(parts[: i + 1]) / whole)
-        draw = prepare_round(state, one, share_of(step, 0.0, 0.7))
-        rows = draw.choose(state, share_of(step, 0.7, 1.0))
+        step = progress_part(on_progress, sum(parts[:i]) / whole, sum(parts[: i + 1]) / whole)
+        draw = prepare_round(state, one, progress_part(step, 0.0, 0.7))
+        rows = draw.choose(state, progress_part(step, 0.7, 1.0))
         state.take(rows.chosen.ordinals)
         yield FinishedRound(draw, rows)
 

@@ -14,20 +14,25 @@ from pathlib import Path
 import numpy as np
 
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.progress import Report, growing, no_report, share_of
+from parquet_tables.progress import (
+    ProgressCallback,
+    ignore_progress,
+    never_decreasing,
+    progress_part,
+)
 from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns, write_parquet
-from sampling_engine import sample_statements
 from sampling_engine.checks import check_rounds
 from sampling_engine.draw_state import DrawState
 from sampling_engine.errors import InvalidSize, NoReserves, UnknownRound
-from sampling_engine.method_checks import LARGEST_SIZE
-from sampling_engine.order import Int64s
+from sampling_engine.method_checks import MAX_SIZE
 from sampling_engine.replay import replay
 from sampling_engine.sample_table import RESERVE_COLUMNS, TOLD_COLUMNS, names_in_sample
+from sampling_engine.selection.order import Int64s
+from sampling_engine.selection.strata import Strata
+from sampling_engine.selection.walk import Chosen
 from sampling_engine.spec import ClusterMethod, Round, SystematicMethod
-from sampling_engine.strata import Strata
-from sampling_engine.walk import Chosen
+from sampling_engine.sql import sample
 
 
 def reserves(
@@ -39,7 +44,7 @@ def reserves(
     *,
     table_key: str,
     destination: Path,
-    report: Report = no_report,
+    on_progress: ProgressCallback = ignore_progress,
     counts_dir: Path | None = None,
 ) -> TableFiles:
     """Write the next rows of a round's order after those that it drew.
@@ -74,13 +79,13 @@ def reserves(
     """
     check_rounds(table, rounds)
     _check_asked(rounds, round_number, limit)
-    report = growing(report)
+    on_progress = never_decreasing(on_progress)
     with database.cursor(table) as cursor:
         state = DrawState(cursor, table, counts_dir=counts_dir)
-        finished = list(replay(state, rounds, share_of(report, 0.0, 0.8)))
+        finished = list(replay(state, rounds, progress_part(on_progress, 0.0, 0.8)))
         draw = finished[round_number - 1].draw
-        rows = draw.next_rows(state, limit, share_of(report, 0.8, 0.9))
-        step = share_of(report, 0.9, 1.0)
+        rows = draw.next_rows(state, limit, progress_part(on_progress, 0.8, 0.9))
+        step = progress_part(on_progress, 0.9, 1.0)
         return _write(state, draw.prepared.strata, rows, table_key, destination, step)
 
 
@@ -89,7 +94,7 @@ def _check_asked(rounds: Sequence[Round], round_number: int, limit: int) -> None
         raise UnknownRound(
             f"There is no round {round_number}; the draw has {len(rounds)}.", loc=("round_number",)
         )
-    if not 1 <= limit <= LARGEST_SIZE:
+    if not 1 <= limit <= MAX_SIZE:
         raise InvalidSize("limit is 1 or more.", loc=("limit",))
     method = rounds[round_number - 1].method
     if isinstance(method, SystematicMethod):
@@ -112,18 +117,23 @@ def _write(
     rows: Chosen,
     table_key: str,
     destination: Path,
-    report: Report,
+    on_progress: ProgressCallback,
 ) -> TableFiles:
     places = _places(rows.strata)
     chosen = {"ordinal": rows.ordinals, "selection_order": places, "stratum": rows.strata}
     state.cursor.register("chosen", chosen)
     own = [column.name for column in state.table.columns]
     names = names_in_sample(own, (*TOLD_COLUMNS, *RESERVE_COLUMNS))
-    sql, params = sample_statements.reserve_rows(
+    sql, params = sample.reserve_rows(
         state.table, names, RESERVE_COLUMNS, table_key, strata.table_name, len(strata.columns)
     )
     file = write_parquet(
-        state.cursor, sql, params, destination, report=report, message="writing the reserves"
+        state.cursor,
+        sql,
+        params,
+        destination,
+        on_progress=on_progress,
+        message="writing the reserves",
     )
     return TableFiles(read_columns(state.cursor, destination), (file,))
 

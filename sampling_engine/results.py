@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from parquet_tables.tables import TableFiles
-from sampling_engine.order import ORDER_VERSION, Int64s, Seed
+from sampling_engine.selection.order import ORDER_VERSION, Int64s, Seed
 from sampling_engine.spec import ClusterMethod, StratifiedMethod
 
 GROUPS_LISTED = 1_000
@@ -123,7 +123,7 @@ class RoundPlan:
         As in :class:`RoundResult`.
     margin_of_error : float or None
         Half width of the 95 % interval for a share of one half; see
-        :mod:`sampling_engine.precision`.
+        :mod:`sampling_engine.plan`.
     """
 
     round_number: int

@@ -13,13 +13,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from parquet_tables.progress import Report
+from parquet_tables.progress import ProgressCallback
 from sampling_engine.draw_state import DrawState
-from sampling_engine.order import Int64s, Seed
 from sampling_engine.results import RunBy
+from sampling_engine.selection.order import Int64s, Seed
+from sampling_engine.selection.strata import Strata
+from sampling_engine.selection.walk import Chosen
 from sampling_engine.spec import Round
-from sampling_engine.strata import Strata
-from sampling_engine.walk import Chosen
 
 Floats = NDArray[np.float64]
 
@@ -74,10 +74,10 @@ class RoundDraw(Protocol):
     def prepared(self) -> Prepared:
         """What was settled."""
 
-    def choose(self, state: DrawState, report: Report) -> RoundRows:
+    def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
         """The round's rows."""
 
-    def next_rows(self, state: DrawState, limit: int, report: Report) -> Chosen:
+    def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
         """The rows after the drawn ones that no round drew, ``limit`` a stratum."""
 
     def chances(self, sampled: Int64s) -> tuple[Floats, Floats]:

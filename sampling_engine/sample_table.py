@@ -14,12 +14,12 @@ from pathlib import Path
 
 import duckdb
 
-from parquet_tables.progress import Report
+from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import write_parquet
-from sampling_engine import sample_statements
-from sampling_engine.sample_statements import DrawnRound, Shown, Sorted
 from sampling_engine.spec import Round
+from sampling_engine.sql import sample
+from sampling_engine.sql.sample import DrawnRound, Shown, Sorted
 
 TOLD_COLUMNS = {
     "_logical_row_id": "VARCHAR",
@@ -66,7 +66,7 @@ def write_sample(
     told: Sequence[DrawnRound],
     table_key: str,
     destination: Path,
-    report: Report,
+    on_progress: ProgressCallback,
 ) -> tuple[TableFiles, dict[str, str]]:
     """Fetch what the cursor's table ``drawn`` names and write it to ``destination``.
 
@@ -80,9 +80,9 @@ def write_sample(
     """
     shown = shown_columns(table, rounds)
     ordered = sorted_rounds(table, rounds)
-    sql, params = sample_statements.drawn_rows(table, shown, TOLD_COLUMNS, table_key, told, ordered)
+    sql, params = sample.drawn_rows(table, shown, TOLD_COLUMNS, table_key, told, ordered)
     file = write_parquet(
-        cursor, sql, params, destination, report=report, message="writing the sample"
+        cursor, sql, params, destination, on_progress=on_progress, message="writing the sample"
     )
     renamed = {one.column.name: one.name for one in shown if one.column.name != one.name}
     types = [*(one.column.type for one in shown), *TOLD_COLUMNS.values()]

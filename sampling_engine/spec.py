@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
 from parquet_tables.tables import Column
-from sampling_engine.order import Seed
+from sampling_engine.selection.order import Seed
 
-MOST_ROUNDS = 20
+MAX_ROUNDS = 20
 
 FIRST_DRAW_VERSION = 1
 """The rule of draws that record no version."""

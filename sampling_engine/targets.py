@@ -15,8 +15,8 @@ import numpy as np
 
 from sampling_engine.allocation import allocate, allocate_by_share, share_of_rows
 from sampling_engine.errors import MinimumExceedsSample
-from sampling_engine.order import Int64s
 from sampling_engine.rounds import Floats
+from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import ClusterMethod, RandomMethod, StratifiedMethod
 
 NO_ROW = "No row was eligible, so none was drawn."

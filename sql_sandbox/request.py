@@ -67,13 +67,13 @@ class SourceTable:
     key: str
     columns: tuple[Column, ...]
     files: tuple[DataFile, ...]
-    left_out: Path | None = None
+    deletion_vector: Path | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:
         """Every file that reading the table opens."""
         own = tuple(file.path for file in self.files)
-        return own if self.left_out is None else (*own, self.left_out)
+        return own if self.deletion_vector is None else (*own, self.deletion_vector)
 
 
 @dataclass(frozen=True)
@@ -128,5 +128,5 @@ def _table(given: dict[str, Any]) -> SourceTable:
         key=given["key"],
         columns=tuple(Column(**column) for column in given["columns"]),
         files=tuple(DataFile(Path(file["path"]), file["rows"]) for file in given["files"]),
-        left_out=Path(given["left_out"]) if given["left_out"] else None,
+        deletion_vector=Path(given["left_out"]) if given["left_out"] else None,
     )

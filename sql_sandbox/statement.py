@@ -1,4 +1,8 @@
-"""What a user's statement is, as DuckDB's own parser sees it, and whether it may run.
+"""Which functions a user's SQL may call: the groups of ``allowed_functions.txt``.
+
+Invariant: what isn't listed is refused. Names are compared in lower case, as DuckDB does.
+
+What a user's statement is, as DuckDB's own parser sees it, and whether it may run.
 
 Owns: the rules of what SQL may hold. Invariant: a statement is run only if its syntax tree is one
 SELECT that consists of known parts: what isn't named here is refused, so that nothing new in the
@@ -14,6 +18,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.resources import files
 from typing import Any
 
 import duckdb
@@ -21,12 +27,57 @@ import duckdb
 from domain_errors import choices_sentence
 from parquet_tables.names import folded
 from sql_sandbox.errors import InvalidSql, SqlRefused, placed
-from sql_sandbox.functions import BY_SAMPLING, refusal
+
+IN_FROM = "tables"
+"""The group of those that stand in FROM; they stand there alone."""
+
+DRAWS = frozenset(
+    {"random", "setseed", "uuid", "uuidv4", "uuidv7", "gen_random_uuid", "reservoir_quantile"}
+)
+BY_SAMPLING = "Draw rows with a sampling job: it can draw them again, and knows their weights."
+
+
+def _read(text: str) -> Mapping[str, frozenset[str]]:
+    groups: dict[str, frozenset[str]] = {}
+    group = ""
+    for line in text.splitlines():
+        if line.startswith("["):
+            group = line.strip("[]")
+        elif not line.startswith("#"):
+            groups[group] = groups.get(group, frozenset()) | frozenset(line.split())
+    groups.pop("", None)
+    return groups
+
+
+GROUPS = _read(files("sql_sandbox").joinpath("allowed_functions.txt").read_text(encoding="utf-8"))
+IN_EXPRESSIONS = frozenset().union(*(names for group, names in GROUPS.items() if group != IN_FROM))
+
+
+def refusal(name: str, *, in_from: bool) -> str | None:
+    """Why a function may not be called; None when it may.
+
+    >>> refusal("UPPER", in_from=False)
+    >>> refusal("read_csv", in_from=True)
+    'the function "read_csv" isn\\'t offered in FROM. These are: generate_series, json_each, \
+json_tree, range, unnest.'
+    """
+    lower = name.lower()
+    if lower in (GROUPS[IN_FROM] if in_from else IN_EXPRESSIONS):
+        return None
+    if lower in DRAWS:
+        return f'the function "{name}" isn\'t offered. {BY_SAMPLING}'
+    if in_from:
+        listed = ", ".join(sorted(GROUPS[IN_FROM]))
+        return f'the function "{name}" isn\'t offered in FROM. These are: {listed}.'
+    close = get_close_matches(lower, IN_EXPRESSIONS, n=1, cutoff=0.75)
+    hint = f' Did you mean "{close[0]}"?' if close else ""
+    return f'the function "{name}" isn\'t offered.{hint}'
+
 
 _STUMBLED_OVER = re.compile(r'at or near "(\w+)"')
 NO_PLACE = 2**64 - 1
-DEEPEST = 400
-TOO_DEEP = f"The statement is nested more than {DEEPEST} deep."
+MAX_DEPTH = 400
+TOO_DEEP = f"The statement is nested more than {MAX_DEPTH} deep."
 
 EXPRESSIONS = frozenset(
     {

@@ -14,8 +14,8 @@ import pytest
 
 import composition_root
 from job_runner.settings import Settings
-from storage.clock import Clock
-from storage.database import Database
+from storage.sqlite.clock import Clock
+from storage.sqlite.database import Database
 from tests.live_server import LiveServer
 
 # The same examples in every run; `--hypothesis-profile explore` looks for new ones.

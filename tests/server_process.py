@@ -16,7 +16,7 @@ from typing import Self
 
 import httpx
 
-from storage.data_directory import DataDirectory
+from storage.maintenance.data_directory import DataDirectory
 from tests.forked_process import ForkedProcess, run_jobsvc
 
 START_S = 60

@@ -9,11 +9,11 @@ import pytest
 
 import composition_root
 from command_line import command
-from http_api.metrics import Metrics
-from http_api.problems import STATUS_OF_CODE
+from http_api.server.metrics import Metrics
+from http_api.server.problems import STATUS_OF_CODE
 from job_runner.settings import Settings
-from storage.audit import ACTIONS
-from storage.job_changes import JobChange
+from storage.accounts.audit import ACTIONS
+from storage.jobs.changes import JobChange
 from tests.command_line.conftest import paths_of
 
 ROOT = Path(__file__).parents[1]

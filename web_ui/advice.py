@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from job_runner.repeating import Again
-from storage.jobs import Job
+from application.retrying import Again
+from storage.jobs.jobs import Job
 
 _ADVICE: Mapping[str, str] = {
     "cancelled": "{Again} if it was cancelled by mistake{since}.",

@@ -10,12 +10,12 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 
-from storage.database import Transaction
-from storage.datasets import DatasetFilters, get_dataset, list_datasets
+from storage.accounts.datasets import DatasetFilters, get_dataset, list_datasets
+from storage.accounts.users import User
 from storage.errors import NotFound
-from storage.users import User
+from storage.sqlite.database import Transaction
 
-MOST = 100
+MAX_COUNT = 100
 ALL = DatasetFilters()
 
 
@@ -30,7 +30,7 @@ class DatasetChoice:
 
 def dataset_choice(tx: Transaction, viewer: User, chosen: int | None) -> DatasetChoice:
     """What is offered to a viewer; namesakes are told apart by their ids."""
-    listed, total = list_datasets(tx, viewer, ALL, offset=0, limit=MOST)
+    listed, total = list_datasets(tx, viewer, ALL, offset=0, limit=MAX_COUNT)
     found = {dataset.id: dataset.name for dataset in listed}
     others = total - len(found)
     if chosen is not None and chosen not in found:

@@ -12,15 +12,15 @@ from typing import Any
 
 from flask import request
 
+from application.table_views import parse_view, view_page, view_total
 from domain_errors import DomainError
-from http_api.access import service
-from http_api.row_reads import RowSource, tell_view
-from job_runner.open_tables import OpenTable
-from job_runner.table_views import parse_view, view_page, view_total
+from http_api.auth.access import service
+from http_api.auth.read_auditing import RowSource, tell_view
+from job_runner.tables.open_tables import OpenTable
 from parquet_tables.tables import Column, TableFiles
 
 SIZES = (50, 100, 500)
-LARGEST_OFFSET = 2**62
+MAX_OFFSET = 2**62
 _NUMBER_TYPES = ("INT", "DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "REAL")
 
 
@@ -64,7 +64,7 @@ def grid_of(table: OpenTable, source: RowSource) -> Grid:
         view = parse_view(files, text or None, order_by or None, descending=descending)
     except DomainError as error:
         problem = error.message
-    offset = _whole_number("offset", 0, LARGEST_OFFSET)
+    offset = _whole_number("offset", 0, MAX_OFFSET)
     limit = _whole_number("limit", SIZES[0], 1000) or SIZES[0]
     rows = view_page(service(), table, view, shown, offset, limit)
     tell_view(source)

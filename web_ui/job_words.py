@@ -1,4 +1,6 @@
-"""What pages say of a job in a few words: how it stands, how far it is, and what came of it.
+"""Numbers with what they count, in the right number.
+
+What pages say of a job in a few words: how it stands, how far it is, and what came of it.
 
 Owns: the one place where a job's status becomes the word that a reader sees: a job that somebody
 cancelled hasn't failed, though its status in the API is ``failed``. Used by templates.
@@ -6,10 +8,18 @@ cancelled hasn't failed, though its status in the API is ``failed``. Used by tem
 
 from __future__ import annotations
 
-from job_runner.report_job import is_report
-from storage.clock import seconds_between
-from storage.jobs import Job
-from web_ui.counted import counted
+from job_runner.handlers.reports import is_report
+from storage.jobs.jobs import Job
+from storage.sqlite.clock import seconds_between
+
+
+def counted(number: float, one: str, many: str | None = None) -> str:
+    """A number and the word for as many.
+
+    >>> counted(1, "row"), counted(336776, "row"), counted(0, "entry", "entries")
+    ('1 row', '336,776 rows', '0 entries')
+    """
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 def state_of(job: Job) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 from flask import request
 
-from job_runner.same_request import asked_for, same_request
+from application.request_copy import asked_for, same_request
 from storage.errors import Pruned
-from storage.jobs import Job
+from storage.jobs.jobs import Job
 
 
 def request_of(job: Job) -> dict[str, Any]:

@@ -1,4 +1,19 @@
-"""What every page shares: who looks at it, its frame, its policy.
+"""The reader's time zone, which their browser tells by a cookie.
+
+Owns: how a stored time is written on a page, and how the page tells which zone that is. A script
+sees to it that no other zone is shown, so both write alike (``static/format.js``).
+
+The files that pages are made with: scripts, a style sheet, a picture.
+
+Owns: their addresses. Invariants: an address holds a digest of all files, so browsers keep it for
+good; whatever a script imports is named beside it, so a browser asks for all of it at once rather
+than for one after the other. Used by the templates, by way of ``shell``.
+
+The filters of a list, as they stand in the page's address.
+
+Owns: what a day in a filter means to the reader, and how a filter that can't be read is told.
+
+What every page shares: who looks at it, its frame, its policy.
 
 Owns: the blueprint that all pages belong to. Invariants: a page loads nothing from elsewhere and
 runs no inline script; a page for users leads whoever isn't signed in to the sign-in and back. Used
@@ -7,10 +22,17 @@ by each module of pages.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import date, datetime, time
+from functools import cache, wraps
+from importlib.resources import files
+from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import (
     Blueprint,
@@ -22,15 +44,103 @@ from flask import (
     send_from_directory,
 )
 from markupsafe import Markup
+from marshmallow import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from http_api.access import adopt_session, session
-from http_api.sessions import CSRF_FIELD, csrf_token, require_own_page
-from web_ui.address_filters import day_of
-from web_ui.counted import counted
-from web_ui.job_words import lasted, outcome_of, progress_of, state_of
-from web_ui.page_files import STATIC, asset, files_digest, script
-from web_ui.reader_zone import local_time, zone_told
+from http_api.auth.access import adopt_session, session
+from http_api.auth.sessions import CSRF_FIELD, csrf_token, require_own_page
+from web_ui.job_words import counted, lasted, outcome_of, progress_of, state_of
+
+
+def zone() -> ZoneInfo:
+    """The reader's zone; UTC as long as the browser has told none."""
+    with suppress(ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo(request.cookies.get("zone", "UTC"))
+    return ZoneInfo("UTC")
+
+
+def zone_told() -> str:
+    """The zone that a page's times are in, with its present distance from UTC."""
+    here = zone()
+    offset = datetime.now(here).strftime("%z")  # +0530
+    return f"{here.key}, UTC{offset[:3]}:{offset[3:]}" if here.key != "UTC" else "UTC"
+
+
+def local_time(text: str) -> str:
+    """A stored time in the reader's zone."""
+    return datetime.fromisoformat(text).astimezone(zone()).strftime("%Y-%m-%d %H:%M:%S")
+
+
+STATIC = Path(str(files("web_ui").joinpath("static")))
+OF_EVERY_PAGE = "shell.js"
+IMPORTED = re.compile(r'^import (?:[^"]* from )?"\./([a-z_]+\.js)";$', re.MULTILINE)
+SCRIPT = Markup('<script type="module" src="{}"></script>')
+PRELOAD = Markup('<link rel="modulepreload" href="{}">')
+
+
+@cache
+def files_digest() -> str:
+    """What stands for the present content of all files."""
+    content = hashlib.sha256()
+    for path in sorted(STATIC.iterdir()):
+        content.update(path.name.encode() + path.read_bytes())
+    return content.hexdigest()[:12]
+
+
+def asset(name: str) -> str:
+    """The address of a file of the pages."""
+    return f"/pages/{files_digest()}/{name}"
+
+
+@cache
+def script(name: str) -> Markup:
+    """The element that runs a script, after those that have its imports asked for.
+
+    What every page imports anyhow is left to the script of every page.
+    """
+    known = imported_by(OF_EVERY_PAGE) if name != OF_EVERY_PAGE else frozenset()
+    early, run = sorted(imported_by(name) - known), SCRIPT.format(asset(name))
+    return Markup("\n").join([*(PRELOAD.format(asset(one)) for one in early), run])
+
+
+@cache
+def imported_by(name: str) -> frozenset[str]:
+    """All scripts that a script imports, also by way of others."""
+    direct = IMPORTED.findall((STATIC / name).read_text(encoding="utf-8"))
+    return frozenset(direct).union(*(imported_by(one) for one in direct))
+
+
+def with_days(given: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """The query with each date under these names as a moment: when the reader's own day begins."""
+    moments = dict(given)
+    for name in names:
+        with suppress(KeyError, TypeError, ValueError, OverflowError):
+            day = date.fromisoformat(given[name])
+            moments[name] = datetime.combine(day, time.min, zone()).isoformat()
+    return moments
+
+
+def day_of(name: str) -> str:
+    """The day that stands under this name, for a field that takes nothing else."""
+    with suppress(ValueError):
+        return date.fromisoformat(request.args.get(name, "")[:10]).isoformat()
+    return ""
+
+
+def what_is_wrong(error: ValidationError) -> str:
+    """A query's errors as a sentence."""
+    told = [
+        f"{name.replace('_', ' ')}: {' '.join(_messages(found))}"
+        for name, found in error.messages_dict.items()
+    ]
+    return f"These filters can't be read, so none is applied. {' '.join(told)}"
+
+
+def _messages(found: Any) -> list[str]:
+    if isinstance(found, Mapping):
+        return [one for nested in found.values() for one in _messages(nested)]
+    return [str(one) for one in found] if isinstance(found, list | tuple) else [str(found)]
+
 
 Page = TypeVar("Page", bound=Callable[..., Any])
 

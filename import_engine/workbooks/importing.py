@@ -13,8 +13,7 @@ from signal import SIGABRT, SIGKILL, SIGXCPU
 from typing import Any
 
 from import_engine.errors import UnreadableFile, WorkbookTooLarge
-from import_engine.imported import ImportedTable
-from import_engine.work import ImportWork
+from import_engine.work import ImportedTable, ImportWork
 from import_engine.workbooks.request import Request, WorkbookLimits
 from parquet_tables.child_process import ChildDied, ask_child
 from parquet_tables.tables import Column, DataFile, TableFiles
@@ -22,7 +21,7 @@ from parquet_tables.tables import Column, DataFile, TableFiles
 logger = logging.getLogger("jobsvc.workbooks")
 
 CHILD_MODULE = "import_engine.workbooks.reader_process"
-LARGEST_ANSWER_BYTES = 64 * 1024**2
+MAX_ANSWER_BYTES = 64 * 1024**2
 DEFAULT_LIMITS = WorkbookLimits()
 
 
@@ -49,7 +48,7 @@ def import_workbook(
     errors_path = work.scratch("workbook-errors")
     try:
         answer = ask_child(
-            CHILD_MODULE, request.to_line(), errors_path, work.report, LARGEST_ANSWER_BYTES
+            CHILD_MODULE, request.to_line(), errors_path, work.on_progress, MAX_ANSWER_BYTES
         )
     except ChildDied as died:
         raise _explained(died, limits) from None

@@ -12,15 +12,14 @@ from typing import Any
 import duckdb
 
 from import_engine.errors import UnreadableFile
-from import_engine.imported import ImportedTable
-from import_engine.work import ImportWork
+from import_engine.work import ImportedTable, ImportWork
 from import_engine.workbooks.importing import too_much_memory
 from import_engine.workbooks.request import Request
 from import_engine.workbooks.sheets import read_workbook
 from parquet_tables.child_side import ProcessLimits, serve_one
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.machine_faults import BUSY, is_out_of_memory, machine_fault
-from parquet_tables.progress import Report
+from parquet_tables.progress import ProgressCallback
+from parquet_tables.transient_errors import BUSY, is_out_of_memory, machine_fault
 
 
 def main() -> None:
@@ -33,10 +32,10 @@ def _limits(request: Request) -> ProcessLimits:
     return ProcessLimits(limits.memory_mb, limits.threads, limits.cpu_s)
 
 
-def answer_to(request: Request, report: Report) -> dict[str, Any]:
+def answer_to(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
     """The tables of a workbook, or what is wrong with it, as JSON."""
     try:
-        return {"tables": [_described(table) for table in _tables(request, report)]}
+        return {"tables": [_described(table) for table in _tables(request, on_progress)]}
     except UnreadableFile as error:
         return {"error": error.code, "message": error.message}
     except (MemoryError, duckdb.Error, OSError) as error:
@@ -49,7 +48,7 @@ def answer_to(request: Request, report: Report) -> dict[str, Any]:
         return {"fault": errno.EBUSY if fault is BUSY else errno.ENOSPC}
 
 
-def _tables(request: Request, report: Report) -> tuple[ImportedTable, ...]:
+def _tables(request: Request, on_progress: ProgressCallback) -> tuple[ImportedTable, ...]:
     limits = request.limits
     with (
         ParquetDatabase(
@@ -63,7 +62,7 @@ def _tables(request: Request, report: Report) -> tuple[ImportedTable, ...]:
         work = ImportWork(
             cursor,
             request.destination,
-            report,
+            on_progress,
             request.row_group_rows,
             database.thread_memory_bytes,
         )

@@ -20,19 +20,17 @@ from pathlib import Path
 import duckdb
 import fastexcel
 
-from import_engine.doubles import WHOLE_LIMIT
 from import_engine.errors import UnreadableFile
-from import_engine.imported import PRIMARY, ImportedTable
-from import_engine.table_writing import write_table
-from import_engine.work import ImportWork
+from import_engine.values import WHOLE_LIMIT
+from import_engine.work import PRIMARY, ImportedTable, ImportWork, write_table
 from import_engine.workbooks.archive import check_size, opened
 from import_engine.workbooks.stray_cells import without_stray_cells
 from parquet_tables.names import settle_names
-from parquet_tables.progress import share_of
+from parquet_tables.progress import progress_part
 from parquet_tables.quoting import quote_identifier
-from parquet_tables.registered import registered
 from parquet_tables.stored_types import Stored, stored_as
 from parquet_tables.tables import Column
+from parquet_tables.temporary_tables import registered
 
 EMPTY_LEFT_OUT = (
     'The sheet "{name}" has cells far apart; its rows and columns without a value were left out.'
@@ -50,7 +48,7 @@ def read_workbook(work: ImportWork, path: Path, unpacked_bytes: int) -> tuple[Im
     """Read every sheet that isn't empty; results and errors are those of ``import_workbook``."""
     with opened(path) as archive:
         check_size(archive, unpacked_bytes)
-    work.report(0.0, "looking for stray cells")
+    work.on_progress(0.0, "looking for stray cells")
     path, compacted = without_stray_cells(path, work.scratch("compact"))
     with panics_told(DAMAGED_SHEETS):
         reader = fastexcel.read_excel(path)
@@ -59,8 +57,8 @@ def read_workbook(work: ImportWork, path: Path, unpacked_bytes: int) -> tuple[Im
     skipped: list[str] = []
     for number, name in enumerate(sheets):
         start, end = number / len(sheets), (number + 1) / len(sheets)
-        part = replace(work, report=share_of(work.report, start, end))
-        part.report(0.0, f"reading the sheet {name}")
+        part = replace(work, on_progress=progress_part(work.on_progress, start, end))
+        part.on_progress(0.0, f"reading the sheet {name}")
         table = _import_sheet(part, reader, number, name)
         if table:
             left = (EMPTY_LEFT_OUT.format(name=name),) if name in compacted else ()
@@ -116,7 +114,7 @@ def _import_sheet(
             (),
             [Column(n, column.type) for n, column in zip(names, stored, strict=True)],
             work.destination / f"sheet_{number + 1}.parquet",
-            report=work.report,
+            on_progress=work.on_progress,
             row_group_rows=work.row_group_rows,
             key=name,
             notes=[*name_notes, *(column.note for column in stored if column.note)],

@@ -25,8 +25,8 @@ from import_engine.workbooks.sheet_cells import (
     read_cells,
 )
 
-MOST_ROWS = 1_048_576
-MOST_COLUMNS = 16_384
+MAX_ROWS = 1_048_576
+MAX_COLUMNS = 16_384
 """Of a sheet in Excel."""
 SPARSE_PLACES = 1_000_000
 SPARSE_RATIO = 10
@@ -101,10 +101,10 @@ def _may_be_sparse(archive: zipfile.ZipFile, part: str, name: str) -> bool:
     if placed_cells < filled_cells or placed_rows < closed_rows:
         return True  # some don't tell their places, or in another form
     numbers = [column_number(letters.decode()) for letters in columns]
-    if last > MOST_ROWS or max(numbers, default=0) > MOST_COLUMNS:
+    if last > MAX_ROWS or max(numbers, default=0) > MAX_COLUMNS:
         raise UnreadableFile(
-            f'The sheet "{name}" has cells outside of the {MOST_ROWS:,} rows and '
-            f"{MOST_COLUMNS:,} columns of a sheet. Save it again as .xlsx."
+            f'The sheet "{name}" has cells outside of the {MAX_ROWS:,} rows and '
+            f"{MAX_COLUMNS:,} columns of a sheet. Save it again as .xlsx."
         )
     width = max(numbers, default=0) - min(numbers, default=0) + 1
     places = (last - first + 1) * width

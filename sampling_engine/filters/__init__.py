@@ -4,12 +4,10 @@ Expressions (``age > 18 AND city = 'New York'``) and lists of conditions become 
 tree; SQL is built from the tree alone. docs/FILTERS.md describes the language.
 """
 
-from sampling_engine.filters.as_conditions import as_conditions
-from sampling_engine.filters.conditions import parse_conditions
-from sampling_engine.filters.errors import InvalidFilter
+from sampling_engine.filters.conditions import as_conditions, parse_conditions
+from sampling_engine.filters.errors import OPERATORS, InvalidFilter, OperatorDescription
 from sampling_engine.filters.expression import parse_expression
 from sampling_engine.filters.filter import Filter
-from sampling_engine.filters.operators import OPERATORS, OperatorDescription
 
 __all__ = [
     "OPERATORS",

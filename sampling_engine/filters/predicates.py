@@ -12,8 +12,18 @@ from dataclasses import dataclass
 from parquet_tables.tables import Column
 from sampling_engine.filters.errors import Location
 from sampling_engine.filters.literals import RawValue, describe, parse_literal
-from sampling_engine.filters.tree import Between, Comparison, In, Like, Literal, Node, Operand
-from sampling_engine.filters.types import Family, common_type, family_of
+from sampling_engine.filters.tree import (
+    Between,
+    Comparison,
+    Family,
+    In,
+    Like,
+    Literal,
+    Node,
+    Operand,
+    common_type,
+    family_of,
+)
 
 MAX_LIST_VALUES = 10_000
 MIRRORED_OPERATORS = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}

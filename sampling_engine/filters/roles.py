@@ -12,15 +12,17 @@ from enum import Enum, auto
 
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from sampling_engine.filters.errors import Location, shorten
-from sampling_engine.filters.literals import NUMBER, RawValue, check_digits
-from sampling_engine.filters.predicates import RawOperand
-from sampling_engine.filters.tokens import Token
-from sampling_engine.filters.words import (
+from sampling_engine.filters.literals import (
     LITERAL_WORDS,
+    NUMBER,
     OPERATOR_WORDS,
     QUERY_WORDS,
     UNSUPPORTED_WORDS,
+    RawValue,
+    check_digits,
 )
+from sampling_engine.filters.predicates import RawOperand
+from sampling_engine.filters.tokens import Token
 
 SYMBOL_ROLES = {
     "=": "=",

@@ -28,6 +28,14 @@ TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+VALUE_KINDS: dict[str | None, Kind] = {
+    "quoted": "quoted",
+    "string": "string",
+    "number": "number",
+    "word": "word",
+    "symbol": "symbol",
+}
+"""The groups of ``TOKEN`` that become tokens."""
 WORD_AFTER_NUMBER = re.compile(r"[^\s\x00-/:-@\[-^`{-\x7f]++")
 # The first matching prefix gives the message.
 UNSUPPORTED_SIGNS = (
@@ -104,18 +112,16 @@ def tokenize(text: str, location: Location) -> list[Token]:
             raise location.at(position).error(message)
         if kind == "number":
             _check_number_end(text, match.end(), position, location)
-        if kind == "quoted":
-            tokens.append(Token("quoted", value.replace('""', '"'), position))
-        elif kind == "string":
-            tokens.append(Token("string", value.replace("''", "'"), position))
-        elif kind == "number":
-            tokens.append(Token("number", value, position))
-        elif kind == "word":
-            tokens.append(Token("word", value, position))
-        elif kind == "symbol":
-            tokens.append(Token("symbol", value, position))
+        if kind in VALUE_KINDS:
+            tokens.append(Token(VALUE_KINDS[kind], _unescaped(kind, value), position))
         position = match.end()
     return [*tokens, Token("end", "", len(text))]
+
+
+def _unescaped(kind: str | None, value: str) -> str:
+    if kind == "quoted":
+        return value.replace('""', '"')
+    return value.replace("''", "'") if kind == "string" else value
 
 
 def _check_number_end(text: str, end: int, position: int, location: Location) -> None:

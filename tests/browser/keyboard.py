@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, Page, expect
 
-MOST_TABS = 120
+MAX_TABS = 120
 OUTLINE = "e => { const s = getComputedStyle(e); return s.outlineStyle + s.boxShadow }"
 
 
@@ -21,12 +21,12 @@ class Keyboard:
     def reach(self, control: Locator) -> None:
         """Tab until a control has the focus, which must be seen."""
         expect(control).to_have_count(1)
-        for _ in range(MOST_TABS):
+        for _ in range(MAX_TABS):
             if control.evaluate("e => e === document.activeElement"):
                 assert control.evaluate(OUTLINE) != "nonenone", "the focus can't be seen"
                 return
             self.page.keyboard.press("Tab")
-        raise AssertionError(f"{MOST_TABS} tabs don't lead to {control}")
+        raise AssertionError(f"{MAX_TABS} tabs don't lead to {control}")
 
     def press(self, control: Locator) -> None:
         """Reach a button, a link or a summary, and press Enter."""

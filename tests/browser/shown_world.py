@@ -12,7 +12,7 @@ import httpx
 
 import composition_root
 from job_runner.settings import Settings
-from storage.new_jobs import NewJob, insert_job
+from storage.jobs.submission import NewJob, insert_job
 from tests.live_server import LiveServer, finished
 
 LONG = "A name so long that it takes more than one line on most screens, and four on a narrow one"

@@ -13,7 +13,7 @@ from tests.live_server import LiveServer
 from tests.web_ui.staged_jobs import cancelled, running_job
 
 WIDE, NARROW = {"width": 1280, "height": 720}, {"width": 390, "height": 800}
-MOST_JOBS = 25
+MAX_JOBS = 25
 OVER = """() => [...document.querySelectorAll('.scroll')].map(e => e.scrollWidth - e.clientWidth)"""
 OUTSIDE = """() => [...document.querySelectorAll('td')].filter(cell => {
   const place = cell.getBoundingClientRect();
@@ -29,7 +29,7 @@ def admin(server: LiveServer) -> Iterator[tuple[httpx.Client, str, int]]:
     client, user = server.new_user("admin")
     dataset = server.new_dataset(client)
     server.import_text(dataset, "a,b\n1,2\n3,4,5\n", f"{'long' * 30}.csv", client=client)
-    running = [running_job(server, user["soeid"], dataset) for _ in range(MOST_JOBS)]
+    running = [running_job(server, user["soeid"], dataset) for _ in range(MAX_JOBS)]
     yield client, user["soeid"], dataset
     for job in running:
         cancelled(server, job)
@@ -78,8 +78,8 @@ def test_on_a_phone_rows_are_rows_to_whoever_listens(page: Page, server: LiveSer
     session = page.context.new_cdp_session(page)
     nodes = session.send("Accessibility.getFullAXTree")["nodes"]
     roles = [node["role"]["value"] for node in nodes if not node["ignored"]]
-    assert roles.count("row") > MOST_JOBS
-    assert roles.count("cell") > 7 * MOST_JOBS
+    assert roles.count("row") > MAX_JOBS
+    assert roles.count("cell") > 7 * MAX_JOBS
     assert roles.count("columnheader") == 8
 
 

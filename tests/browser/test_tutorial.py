@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 
 from tests.browser.tutorial import PICTURES, ROOT, TUTORIAL, Follower, steps
 
-LARGEST_PICTURE = 150_000
+MAX_PICTURE = 150_000
 TEXT = TUTORIAL.read_text(encoding="utf-8")
 
 
@@ -31,7 +31,7 @@ def test_the_pictures_are_small() -> None:
     for path in PICTURES.iterdir():
         content = path.read_bytes()
         assert content.startswith(b"\x89PNG")
-        assert len(content) <= LARGEST_PICTURE, path
+        assert len(content) <= MAX_PICTURE, path
 
 
 def test_the_tutorial_installs_as_the_demo_does() -> None:

@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 
 import composition_root
 from command_line import Composition, command
-from storage.database import Database
-from storage.recognition import DATABASE
+from storage.maintenance.data_directory import DATABASE
+from storage.sqlite.database import Database
 from tests.live_server import write_csv
 
 Run = Callable[..., Result]

@@ -11,8 +11,8 @@ from contextlib import suppress
 
 import pytest
 
-from command_line import access_lines
-from command_line.access_lines import GatheredLines
+from command_line import log_output
+from command_line.log_output import GatheredLines
 
 
 class Stream(io.StringIO):
@@ -47,7 +47,7 @@ def access(stream: Stream) -> Iterator[logging.Logger]:
 def test_lines_that_wait_are_written_by_one_call_in_order(
     access: logging.Logger, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access_lines, "GATHERED_S", 60)
+    monkeypatch.setattr(log_output, "GATHERED_S", 60)
     for number in range(3):
         access.info("request %d", number)
     access.info("a secret")
@@ -69,7 +69,7 @@ def test_lines_are_written_a_moment_later_without_being_asked_for(
 def test_what_waits_is_written_when_the_process_ends(
     access: logging.Logger, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access_lines, "GATHERED_S", 60)
+    monkeypatch.setattr(log_output, "GATHERED_S", 60)
     access.info("the last request")
     (handler,) = access.handlers
     logging.shutdown([lambda: handler])
@@ -79,15 +79,15 @@ def test_what_waits_is_written_when_the_process_ends(
 def test_whoever_logs_waits_for_a_slow_reader_rather_than_fill_the_memory(
     access: logging.Logger, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access_lines, "GATHERED_S", 60)
-    monkeypatch.setattr(access_lines, "MOST_WAITING", 2)
+    monkeypatch.setattr(log_output, "GATHERED_S", 60)
+    monkeypatch.setattr(log_output, "MAX_WAITING", 2)
     for number in range(3):
         access.info("request %d", number)
     assert "".join(stream.calls).count("\n") == 3
 
 
 def test_a_log_that_nobody_reads_any_more_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access_lines, "GATHERED_S", 60)
+    monkeypatch.setattr(log_output, "GATHERED_S", 60)
     read, written = os.pipe()
     os.close(read)
     with os.fdopen(written, "w", buffering=1) as stream:

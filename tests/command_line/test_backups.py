@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.backup import back_up
-from storage.data_directory import DataDirectory
+from storage.maintenance.backup import back_up
+from storage.maintenance.data_directory import DataDirectory
 from tests.command_line.conftest import Run, stored
 from tests.forked_process import ForkedProcess, run_jobsvc
 from tests.live_server import LiveServer

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from command_line import command
-from storage.data_directory import DataDirectory
+from storage.maintenance.data_directory import DataDirectory
 from tests.command_line.conftest import Run, paths_of
 from tests.live_server import PASSWORD, LiveServer
 

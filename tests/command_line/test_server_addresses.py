@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from http_api.host_check import AllowedHosts, is_every_address
+from http_api.server.host_check import AllowedHosts, is_every_address
 from tests.command_line.conftest import Run
 from tests.forked_process import ForkedProcess, run_jobsvc
 from tests.server_process import ServerProcess

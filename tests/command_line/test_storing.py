@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
+import application.pruning
 import composition_root
-import job_runner.pruning
-import storage.pruning
+import storage.maintenance.pruning
 from job_runner.settings import Settings
-from storage.clock import system_clock
-from storage.data_directory import DataDirectory
-from storage.files_lock import FilesLock
-from storage.refs import delete_ref
+from storage.maintenance.data_directory import DataDirectory, FilesLock
+from storage.sqlite.clock import system_clock
+from storage.versions.refs import delete_ref
 from tests.command_line.conftest import Run
 from tests.live_server import write_csv
 
@@ -97,8 +96,8 @@ def test_with_the_word_it_goes_and_a_second_time_there_is_nothing(run: Run, data
 
 @pytest.mark.usefixtures("dropped")
 def test_many_calls_add_up_to_one_answer(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_runner.pruning, "CALL_S", 0)
-    monkeypatch.setattr(storage.pruning, "BATCH", 1)
+    monkeypatch.setattr(application.pruning, "CALL_S", 0)
+    monkeypatch.setattr(storage.maintenance.pruning, "BATCH", 1)
     found = json.loads(run("prune", "--dry-run", "--json").stdout)
     removed = json.loads(run("prune", "--yes", "--json").stdout)
     assert removed == {**found, "dry_run": False}

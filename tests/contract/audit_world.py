@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 
-from storage.jobs import cancel_job, get_job
-from storage.new_jobs import NewJob, insert_job
-from storage.tokens import open_sign_in_link
+from storage.accounts.tokens import open_sign_in_link
+from storage.jobs.jobs import cancel_job, get_job
+from storage.jobs.submission import NewJob, insert_job
 from tests.live_server import LiveServer
 
 _names = itertools.count(1)

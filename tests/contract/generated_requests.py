@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from http_api.openapi_completion import operations
+from http_api.openapi import operations
 from tests.live_server import LiveServer
 
 LEFT_OUT = ("post_sign_in_logout",)

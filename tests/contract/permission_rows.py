@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from storage.permissions import put_permission
-from storage.users import User
+from storage.accounts.datasets import put_permission
+from storage.accounts.users import User
 from tests.contract.permission_scene import Scene, numbers
 
 SEE = (200, 404, 200, 200, 200, 200, 200)

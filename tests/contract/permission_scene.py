@@ -6,13 +6,12 @@ import itertools
 import uuid
 from typing import Any
 
-from storage.datasets import create_dataset
-from storage.jobs import cancel_job, get_job
-from storage.new_jobs import NewJob, insert_job
-from storage.permissions import put_permission
-from storage.refs import create_ref, resolve
-from storage.tokens import issue_token
-from storage.users import User, add_user
+from storage.accounts.datasets import create_dataset, put_permission
+from storage.accounts.tokens import issue_token
+from storage.accounts.users import User, add_user
+from storage.jobs.jobs import cancel_job, get_job
+from storage.jobs.submission import NewJob, insert_job
+from storage.versions.refs import create_ref, resolve
 from tests.live_server import LiveServer
 
 ASKERS = ("viewer", "nobody", "reader", "writer", "owner", "admin", "read_token")

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 import composition_root
-from job_runner.quiet_work import MOST_ASKED
+from job_runner.quiet_work import MAX_ASKED
 from job_runner.settings import Settings
-from parquet_tables.progress import Report
-from storage.comparisons import store_comparison
+from parquet_tables.progress import ProgressCallback
+from storage.jobs.comparisons import store_comparison
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
@@ -56,17 +56,17 @@ def test_with_many_waiting_one_is_asked_to_come_again_and_then_served(
     path = f"/api/sampling/jobs/{job['id']}/comparison"
     quiet, began, may_end = asked_only.service.quiet, threading.Event(), threading.Event()
 
-    def hold(_: Report) -> None:
+    def hold(_: ProgressCallback) -> None:
         began.set()
         assert may_end.wait(30)
 
     quiet.ask("running", hold, 0)
     assert began.wait(30)
-    for other in range(MOST_ASKED):
+    for other in range(MAX_ASKED):
         quiet.ask(other, lambda report: None, 0)
     assert_problem(asked_only.admin.get(path), 409, "comparison_not_ready", "Ask again")
     may_end.set()
-    quiet.ask(MOST_ASKED - 1, lambda report: None, 30)
+    quiet.ask(MAX_ASKED - 1, lambda report: None, 30)
     assert asked_only.admin.get(path).status_code == 200
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from http_api import request_limits
+from http_api.server import request_limits
 from tests.contract.raw_requests import Raw, form, import_lines
 from tests.live_server import LiveServer
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from storage.jobs import cancel_job, get_job
-from storage.new_jobs import NewJob, insert_job
+from storage.jobs.jobs import cancel_job, get_job
+from storage.jobs.submission import NewJob, insert_job
 from tests.live_server import LiveServer
 
 SIZE = {"sample_size": 40, "seed": 42}

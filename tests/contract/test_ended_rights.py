@@ -13,12 +13,12 @@ import httpx
 import pytest
 
 import composition_root
-from http_api.sessions import COOKIE, CSRF_FIELD, csrf_token
+from http_api.auth.sessions import COOKIE, CSRF_FIELD, csrf_token
 from job_runner.settings import Settings
-from storage.database import Database, Transaction
-from storage.permissions import delete_permission, put_permission
-from storage.tokens import revoke_token
-from storage.users import User, change_user, remove_user
+from storage.accounts.datasets import delete_permission, put_permission
+from storage.accounts.tokens import revoke_token
+from storage.accounts.users import User, change_user, remove_user
+from storage.sqlite.database import Database, Transaction
 from tests.contract.permission_rows import Ask, Row
 from tests.contract.permission_scene import Scene
 from tests.contract.permission_table import TABLE

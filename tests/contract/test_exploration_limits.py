@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 import composition_root
-from http_api import exploration_routes
+from http_api.routes import exploration
 from job_runner.settings import Settings
 from job_runner.sql_queries import query_at_once
 from tests.contract.exploring import query
@@ -108,7 +108,7 @@ def test_queries_of_one_user_leave_places_to_others(
         assert may_end.wait(30)
         return query_at_once(*given, **named)
 
-    monkeypatch.setattr(exploration_routes, "query_at_once", held)
+    monkeypatch.setattr(exploration, "query_at_once", held)
     other, _ = server.new_user("admin")
     third, _ = server.new_user("admin")
     dataset = server.new_table(10)

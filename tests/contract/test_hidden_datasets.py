@@ -13,9 +13,9 @@ import pytest
 
 import composition_root
 from job_runner.settings import Settings
-from storage.permissions import delete_permission, put_permission
-from storage.tokens import revoke_token
-from storage.users import remove_user
+from storage.accounts.datasets import delete_permission, put_permission
+from storage.accounts.tokens import revoke_token
+from storage.accounts.users import remove_user
 from tests.contract.permission_rows import Ask, Row
 from tests.contract.permission_scene import RANDOM, Scene
 from tests.contract.permission_table import TABLE

@@ -9,7 +9,7 @@ import pytest
 
 import http_api.app
 from domain_errors import DomainError
-from http_api.problems import STATUS_OF_CODE
+from http_api.server.problems import STATUS_OF_CODE
 from tests.live_server import LiveServer
 
 

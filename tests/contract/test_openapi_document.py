@@ -16,7 +16,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from http_api.openapi_completion import operations
+from http_api.openapi import operations
 from tests.live_server import LiveServer
 
 DOCS = Path(__file__).parents[2] / "docs"

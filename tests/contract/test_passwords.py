@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from http_api import signing_in
-from http_api.passwords import DECOY, BadCredentials, check_password, hash_password
-from http_api.sign_in_throttle import SignInThrottle
-from http_api.work_limits import work_limits
+from http_api.auth import sign_in
+from http_api.auth.passwords import DECOY, BadCredentials, check_password, hash_password
+from http_api.auth.throttle import SignInThrottle
+from http_api.server.work_limits import work_limits
 from tests.contract.problems import assert_problem
 from tests.live_server import PASSWORD, LiveServer
 
@@ -49,7 +49,7 @@ def test_of_many_wrong_sign_ins_at_once_few_are_checked(
     server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr(signing_in, "throttle", SignInThrottle(lambda: now[0]))
+    monkeypatch.setattr(sign_in, "throttle", SignInThrottle(lambda: now[0]))
     _, user = server.new_user()
 
     def at_once(password: str) -> Counter[int]:
@@ -83,8 +83,8 @@ def test_sign_ins_beyond_the_limit_are_refused_at_once(
         assert may_end.wait(30)
         check_password(*given)
 
-    monkeypatch.setattr(signing_in, "check_password", held)
-    monkeypatch.setattr(signing_in, "throttle", SignInThrottle())
+    monkeypatch.setattr(sign_in, "check_password", held)
+    monkeypatch.setattr(sign_in, "throttle", SignInThrottle())
     passwords = work_limits(server.service.settings).passwords
     login = {"soeid": user["soeid"], "password": PASSWORD}
     with server.client(None) as nobody, ThreadPoolExecutor(passwords.per_user) as pool:
@@ -120,7 +120,7 @@ def test_a_password_that_ends_while_it_is_checked_opens_nothing(
     _, user = server.new_user()
     nobody, check = server.client(None), Held(check_password)
     login = {"soeid": user["soeid"], "password": PASSWORD}
-    monkeypatch.setattr(signing_in, "check_password", check)
+    monkeypatch.setattr(sign_in, "check_password", check)
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(nobody.post, "/api/users/login", json=login)
         assert check.done.wait(30)
@@ -147,7 +147,7 @@ def test_a_user_changes_their_own_password(server: LiveServer) -> None:
 def test_a_stolen_token_does_not_change_the_password_and_guesses_are_slowed(
     server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(signing_in, "throttle", SignInThrottle(lambda: 0.0))
+    monkeypatch.setattr(sign_in, "throttle", SignInThrottle(lambda: 0.0))
     client, user = server.new_user()
     path, loc = f"/api/users/{user['id']}", ["body", "current_password"]
     answer = client.patch(path, json={"password": "a thief's own"})
@@ -192,7 +192,7 @@ def test_a_present_password_that_ends_while_it_is_checked_changes_nothing(
     client, user = server.new_user()
     path, check = f"/api/users/{user['id']}", Held(check_password)
     body = {"password": "a thief's own", "current_password": PASSWORD}
-    monkeypatch.setattr(signing_in, "check_password", check)
+    monkeypatch.setattr(sign_in, "check_password", check)
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(client.patch, path, json=body)
         assert check.done.wait(30)

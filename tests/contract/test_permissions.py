@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 import composition_root
-from http_api.sessions import COOKIE, CSRF_FIELD, csrf_token
+from http_api.auth.sessions import COOKIE, CSRF_FIELD, csrf_token
 from job_runner.settings import Settings
-from storage.jobs import get_job
-from storage.users import remove_user
+from storage.accounts.users import remove_user
+from storage.jobs.jobs import get_job
 from tests.contract.permission_rows import Ask, Row
 from tests.contract.permission_scene import ASKERS, Scene
 from tests.contract.permission_table import TABLE

@@ -14,9 +14,10 @@ import duckdb
 import httpx
 import pytest
 
-from http_api import import_routes, work_limits
-from job_runner.import_job import submit_import
-from job_runner.import_preview import preview_import
+from application.import_preview import preview_import
+from http_api.routes import imports
+from http_api.server import work_limits
+from job_runner.handlers.imports import submit_import
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
 
@@ -145,7 +146,7 @@ def look(client: httpx.Client) -> httpx.Response:
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldLooks]:
     """Previews that go on until they are let go."""
     looks = HeldLooks()
-    monkeypatch.setattr(import_routes, "preview_import", looks)
+    monkeypatch.setattr(imports, "preview_import", looks)
     with looks.pool:
         yield looks
         looks.go_on.set()
@@ -190,7 +191,7 @@ def test_large_uploads_beyond_the_limit_are_refused(
         assert go_on.wait(30)
         return submit_import(*given, **named)
 
-    monkeypatch.setattr(import_routes, "submit_import", submit)
+    monkeypatch.setattr(imports, "submit_import", submit)
     dataset = server.new_dataset()
     path = f"/api/datasets/{dataset}/refs/main/import"
 

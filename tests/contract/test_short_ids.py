@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from storage.jobs import cancel_job
-from storage.new_jobs import NewJob, insert_job
+from storage.jobs.jobs import cancel_job
+from storage.jobs.submission import NewJob, insert_job
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
 

@@ -13,8 +13,8 @@ import pytest
 
 import composition_root
 from job_runner.settings import Settings
-from storage.checking import check
-from storage.clock import system_clock
+from storage.maintenance.checking import check
+from storage.sqlite.clock import system_clock
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
 

@@ -26,8 +26,8 @@ from typing import Any
 import httpx
 
 import composition_root
-from storage.data_directory import DataDirectory
-from storage.database import Database, Transaction
+from storage.maintenance.data_directory import DataDirectory
+from storage.sqlite.database import Database, Transaction
 from tests.faults.history import Books
 from tests.faults.server_state import wait_until_idle
 from tests.forked_process import run_jobsvc

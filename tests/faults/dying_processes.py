@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from storage.clock import system_clock, timestamp
+from storage.sqlite.clock import system_clock, timestamp
 from tests.faults import dying
 from tests.faults.history import Books
 from tests.forked_process import ForkedProcess
 
-LONGEST_S = 60
+MAX_DURATION_S = 60
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def run(work: Callable[..., None], *given: object) -> Ended:
     process = ForkedProcess(work, *given)
     output = process.written()
     notes = [json.loads(text) for text in re.findall(r"note (\{.*\})\n", output)]
-    code = process.wait(LONGEST_S)
+    code = process.wait(MAX_DURATION_S)
     assert code in (0, -signal.SIGKILL), output
     assert not any("failure" in note for note in notes), output
     return Ended(code, notes)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from waitress.adjustments import Adjustments
 
-from http_api import request_limits
+from http_api.server import request_limits
 from tests.forked_process import run_jobsvc
 
 PATIENCE_S = 2.0

@@ -15,9 +15,9 @@ from typing import Any
 
 import httpx
 
-from storage.commits import get_commit
-from storage.data_directory import DataDirectory
-from storage.database import Database
+from storage.maintenance.data_directory import DataDirectory
+from storage.sqlite.database import Database
+from storage.versions.manifests import get_commit
 from tests.faults.asked import ROWS, Asked
 from tests.faults.server_state import assert_no_strays, dataset_of, named_by, wait_until_idle
 from tests.live_server import finished

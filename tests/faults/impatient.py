@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partialmethod
 from pathlib import Path
 
-from storage.database import Database
+from storage.sqlite.database import Database
 from tests.forked_process import run_jobsvc
 
 PATIENCE_S = 1.5

@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.checking import check
-from storage.data_directory import DataDirectory
+from storage.maintenance.checking import check
+from storage.maintenance.data_directory import DataDirectory
 from tests.faults import dying
 from tests.faults.dying_processes import Ended, run
 from tests.faults.history import Books

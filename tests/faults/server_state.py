@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 
-from storage.commits import referenced_files
-from storage.data_directory import DataDirectory
-from storage.database import Database
+from storage.maintenance.data_directory import DataDirectory
+from storage.sqlite.database import Database
+from storage.versions.manifests import referenced_files
 
 
 def dataset_of(client: httpx.Client) -> int:

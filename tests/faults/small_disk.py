@@ -18,7 +18,7 @@ from tempfile import mkdtemp
 
 SIZE_BYTES = 48 * 1024**2
 SHARED = Path("/dev/shm")
-LARGEST_SHARED_BYTES = 256 * 1024**2
+MAX_SHARED_BYTES = 256 * 1024**2
 
 
 class NoSmallDisk(Exception):
@@ -72,7 +72,7 @@ def small_disk(place: Path) -> Iterator[SmallDisk]:
         finally:
             subprocess.run(["umount", "--lazy", str(mounted)], check=True)
         return
-    if not SHARED.is_dir() or shutil.disk_usage(SHARED).total > LARGEST_SHARED_BYTES:
+    if not SHARED.is_dir() or shutil.disk_usage(SHARED).total > MAX_SHARED_BYTES:
         raise NoSmallDisk
     shared = Path(mkdtemp(prefix="jobsvc-tests-", dir=SHARED))
     try:

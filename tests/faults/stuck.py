@@ -8,7 +8,7 @@ from pathlib import Path
 import composition_root
 from command_line import serving
 from job_runner.context import JobContext
-from storage.publishing import Outcome
+from storage.jobs.publishing import Outcome
 from tests.forked_process import run_jobsvc
 
 ENDS_WITHIN_S = 2.0

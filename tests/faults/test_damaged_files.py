@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from storage.data_directory import DataDirectory, Owner
+from storage.maintenance.data_directory import DataDirectory, Owner
 from tests.faults.dying_processes import accept
 from tests.faults.server_state import dataset_of
 from tests.forked_process import jobsvc

@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from storage.checking import check
-from storage.data_directory import DataDirectory
+from storage.maintenance.checking import check
+from storage.maintenance.data_directory import DataDirectory
 from tests.faults.server_state import assert_no_strays, dataset_of, named_by
 from tests.faults.small_disk import NoSmallDisk, SmallDisk, run_in_a_namespace, small_disk
 from tests.forked_process import jobsvc

@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from storage.checking import check
-from storage.data_directory import DataDirectory
+from storage.maintenance.checking import check
+from storage.maintenance.data_directory import DataDirectory
 from tests.faults import impatient
 from tests.faults.history import Books
 from tests.faults.test_random_kills import open_books

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.backup import restore
-from storage.data_directory import DataDirectory
+from storage.maintenance.backup import restore
+from storage.maintenance.data_directory import DataDirectory
 from tests.faults import dying
 from tests.faults.dying_processes import Ended, run
 from tests.faults.named_kills import (

@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 import composition_root
-import storage.pruning
-from storage.checking import check, open_to_read
-from storage.clock import system_clock
-from storage.data_directory import DataDirectory
+import storage.maintenance.pruning
+from storage.maintenance.checking import check, open_to_read
+from storage.maintenance.data_directory import DataDirectory
+from storage.sqlite.clock import system_clock
 from tests.faults import dying
 from tests.faults.dying_processes import Ended, run
 from tests.faults.history import Books
@@ -34,7 +34,7 @@ Left = dict[str, Set[object]]
 def prune_later(fatal: str | None, data_dir: Path) -> None:
     """Prune, forty days after everything happened, a row at a time."""
     os.environ.update(SETTINGS)
-    storage.pruning.BATCH = 1
+    storage.maintenance.pruning.BATCH = 1
     composition_root.system_clock = lambda: system_clock() + timedelta(days=40)  # type: ignore[attr-defined]
     dying.command(fatal, "prune", "--yes", "--data-dir", str(data_dir))
 

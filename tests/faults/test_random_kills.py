@@ -13,15 +13,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from storage.checking import check
-from storage.data_directory import DataDirectory
+from storage.maintenance.checking import check
+from storage.maintenance.data_directory import DataDirectory
 from tests.faults.asked import CONTENT
 from tests.faults.history import Books
 from tests.faults.server_state import dataset_of
 from tests.live_server import finished
 from tests.server_process import ServerProcess
 
-LONGEST_LIFE_S = 0.4
+MAX_LIFE_S = 0.4
 """A load asks for a job in about 10 ms, and a job takes 50: a life sees every step many times."""
 
 QUERIES = 0.15
@@ -29,7 +29,7 @@ QUERIES = 0.15
 
 LIFE_OF_A_QUERY_S = 1.2
 
-MOST_AT_ONCE = 12
+MAX_AT_ONCE = 12
 """Jobs asked for in one life: more of them would wait in the end than a life can do."""
 
 
@@ -47,12 +47,12 @@ def live(server: ServerProcess, books: Books, chance: random.Random) -> None:
     with_query = chance.random() < QUERIES
     if with_query:
         books.send(client, books.add_query(len(books.asked) % 3))
-    longest_s = LIFE_OF_A_QUERY_S if with_query else LONGEST_LIFE_S
+    longest_s = LIFE_OF_A_QUERY_S if with_query else MAX_LIFE_S
     killer = threading.Timer(chance.uniform(0.0, longest_s), server.kill)
     killer.start()
     try:
         list(books.send_unanswered(client))
-        for _ in range(MOST_AT_ONCE):
+        for _ in range(MAX_AT_ONCE):
             books.ask(client, chance)
     except httpx.TransportError:
         pass  # the server died

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from storage.data_directory import DataDirectory
+from storage.maintenance.data_directory import DataDirectory
 from tests.faults import hasty
 from tests.faults.dying_processes import accept_for_later
 from tests.faults.server_state import dataset_of
@@ -25,10 +25,10 @@ CONTENT = "id,kind,text\n" + "".join(
     f"{row},{row % 5},{_chance.randbytes(60).hex()}\n" for row in range(ROWS)
 )
 """A download of 5 MB: more than the system's buffers take for a client that doesn't read."""
-MOST_GROWTH_BYTES = 16 * 1024**2
+MAX_GROWTH_BYTES = 16 * 1024**2
 """By how much memory may grow in a round at whose end it has stopped growing. What leaks grows in
 each; how many downloads meet in a round is chance, and the allocator keeps the room of some."""
-MOST_ROUNDS = 7
+MAX_ROUNDS = 7
 
 
 class SlowClients:
@@ -136,7 +136,7 @@ def slow_round(server: ServerProcess, client: httpx.Client, dataset_id: int) -> 
 
 def has_stopped_growing(seen: Sequence[dict[str, int]]) -> bool:
     """Whether the last of some rounds took hardly more memory than the one before."""
-    return len(seen) > 1 and seen[-1]["memory"] - seen[-2]["memory"] < MOST_GROWTH_BYTES
+    return len(seen) > 1 and seen[-1]["memory"] - seen[-2]["memory"] < MAX_GROWTH_BYTES
 
 
 def test_two_hundred_slow_clients_leave_the_others_room_memory_and_threads(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_two_hundred_slow_clients_leave_the_others_room_memory_and_threads(tmp_p
         require_answers(client, dataset_id)
         use_every_thread(server, client)
         before = status_of(server)
-        while not has_stopped_growing(seen) and len(seen) < MOST_ROUNDS:
+        while not has_stopped_growing(seen) and len(seen) < MAX_ROUNDS:
             seen.append(slow_round(server, client, dataset_id))
         assert has_stopped_growing(seen), seen
         assert max(one["threads"] for one in seen) <= before["threads"] + len(seen)  # of the draws

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from storage.data_directory import DataDirectory
+from storage.maintenance.data_directory import DataDirectory
 from tests.faults.asked import CONTENT
 from tests.faults.server_state import dataset_of
 from tests.forked_process import ForkedProcess, jobsvc, run_jobsvc

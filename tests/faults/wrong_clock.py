@@ -13,7 +13,7 @@ from pathlib import Path
 from waitress.adjustments import Adjustments
 
 import composition_root
-from storage.clock import system_clock
+from storage.sqlite.clock import system_clock
 from tests.forked_process import run_jobsvc
 
 SHIFT = "shift"

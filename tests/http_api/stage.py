@@ -12,12 +12,12 @@ import pytest
 from werkzeug.test import Client, TestResponse
 
 import composition_root
-from http_api import jobs_routes
-from http_api.metrics import Metrics
+from http_api.routes import jobs
+from http_api.server.metrics import Metrics
 from job_runner.service import Service
 from job_runner.settings import Settings
-from storage.tokens import issue_token
-from storage.users import first_admin
+from storage.accounts.tokens import issue_token
+from storage.accounts.users import first_admin
 
 LISTED = "/api/jobs"
 
@@ -43,13 +43,13 @@ class Stage:
                 lifetime=timedelta(hours=1),
                 clock=self.service.clock,
             )
-        list_jobs = jobs_routes.list_jobs
+        list_jobs = jobs.list_jobs
 
         def counted(*args: object, **named: object) -> object:
             self.made += 1
             return list_jobs(*args, **named)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(jobs_routes, "list_jobs", counted)
+        monkeypatch.setattr(jobs, "list_jobs", counted)
         app = composition_root.build_app(self.service, self.metrics)
         self.client: Client = app.test_client(use_cookies=False)
 

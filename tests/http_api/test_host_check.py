@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from http_api.host_check import (
+from http_api.server.host_check import (
     AllowedHosts,
     HostNotAllowed,
     OriginNotAllowed,

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from http_api.http_server import HttpServer
-from http_api.request_limits import LimitedChannel
+from http_api.server.request_limits import LimitedChannel
+from http_api.server.waitress import HttpServer
 from job_runner.settings import Settings
 from tests.live_server import LiveServer
 

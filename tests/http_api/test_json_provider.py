@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask, jsonify
 
-from http_api.json_provider import OrjsonProvider
+from http_api.server.json import OrjsonProvider
 
 
 @pytest.mark.parametrize(

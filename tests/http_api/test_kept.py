@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from http_api.kept import Kept
-from http_api.kept_answers import WORTH_COMPRESSING_BYTES
+from http_api.server.response_cache import WORTH_COMPRESSING_BYTES
+from http_api.server.versioned_cache import Kept
 from tests.http_api.stage import Stage
 from tests.live_server import LiveServer
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from http_api.measured_state import measure
-from http_api.metrics import Metrics
-from http_api.work_limits import work_limits
+from http_api.server.gauges import measure
+from http_api.server.metrics import Metrics
+from http_api.server.work_limits import work_limits
 from job_runner.service import Service
-from storage.datasets import Dataset
-from storage.job_changes import JobChange
-from storage.job_queue import claim_next_job
-from storage.new_jobs import NewJob, insert_job
-from storage.users import User
+from storage.accounts.datasets import Dataset
+from storage.accounts.users import User
+from storage.jobs.changes import JobChange
+from storage.jobs.queue import claim_next_job
+from storage.jobs.submission import NewJob, insert_job
 from tests.job_runner.conftest import dataset, service, user
 
 __all__ = ["dataset", "service", "user"]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from apiflask import Schema
 
-from http_api.job_schemas import JobInListOut, JobOut, JobsOut
-from http_api.sampling_history_routes import HistoryOut
-from storage.jobs import Job, get_job
+from http_api.routes.sampling_history import HistoryOut
+from http_api.schemas.jobs import JobInListOut, JobOut, JobsOut
+from storage.jobs.jobs import Job, get_job
 from tests.live_server import LiveServer
 
 RANDOM = {"method": "random", "sample_size": 5}

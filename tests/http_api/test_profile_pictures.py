@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from http_api.profile_pictures import bars, column_picture, histogram
+from web_ui.charts.profile import bars, column_picture, histogram
 
 
 def test_a_histogram_has_a_bar_for_each_bin_with_rows() -> None:

@@ -6,8 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from http_api.report_html import heat, hundredths, moment, shown
-from http_api.report_pictures import missing_picture, side_by_side
+from web_ui.charts.report import heat, hundredths, missing_picture, moment, shown, side_by_side
 
 
 def test_missing_values_have_a_mark_for_each_column_of_a_pattern() -> None:

@@ -6,17 +6,17 @@ from contextlib import ExitStack
 
 import pytest
 
-from http_api.passwords import BadCredentials
-from http_api.sign_in_throttle import (
+from http_api.auth.passwords import BadCredentials
+from http_api.auth.throttle import (
     FORGET_AFTER_S,
     FREE_FAILURES,
-    LONGEST_WAIT_S,
-    MOST_KEPT,
+    MAX_KEPT,
+    MAX_WAIT_S,
     SignInThrottle,
     TooManyAttempts,
 )
 
-MOST = 10
+MAX_COUNT = 10
 
 
 class Door:
@@ -24,7 +24,7 @@ class Door:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.throttle = SignInThrottle(lambda: self.now, most_kept=MOST)
+        self.throttle = SignInThrottle(lambda: self.now, most_kept=MAX_COUNT)
 
     def fail(self, account: str, times: int = 1, address: str = "192.0.2.1") -> None:
         for _ in range(times):
@@ -62,12 +62,12 @@ def test_each_failure_after_five_doubles_the_wait_up_to_a_minute(door: Door) -> 
 
 def test_the_oldest_failure_is_forgotten_first(door: Door) -> None:
     door.fail("victim0", FREE_FAILURES)
-    for made_up in range(MOST - 1):
+    for made_up in range(MAX_COUNT - 1):
         door.fail(f"mu{made_up:05d}")
     assert door.wait_s("victim0") == 1
     door.now += 1
     door.fail("victim0")
-    for made_up in range(MOST - 1):
+    for made_up in range(MAX_COUNT - 1):
         door.fail("victim0", 1, f"198.51.100.{made_up}")
     assert door.wait_s("victim0") == 2
     door.fail("one0000")
@@ -76,8 +76,8 @@ def test_the_oldest_failure_is_forgotten_first(door: Door) -> None:
 
 def test_to_push_a_pair_out_takes_longer_than_to_wait() -> None:
     """At 20 ms a hash and 4 at once, fewer tries are gained than waiting gives."""
-    push_out_s = MOST_KEPT * 0.02 / 4
-    waits = [min(2**step, LONGEST_WAIT_S) for step in range(FREE_FAILURES)]
+    push_out_s = MAX_KEPT * 0.02 / 4
+    waits = [min(2**step, MAX_WAIT_S) for step in range(FREE_FAILURES)]
     assert push_out_s > sum(waits)
 
 

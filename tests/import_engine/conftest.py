@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from import_engine.errors import UnreadableFile
-from import_engine.imported import ImportedTable
 from import_engine.importer import import_file
+from import_engine.work import ImportedTable
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.progress import Report, no_report
+from parquet_tables.progress import ProgressCallback, ignore_progress
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Importing:
         self,
         content: bytes | str,
         name: str = "file.csv",
-        report: Report = no_report,
+        on_progress: ProgressCallback = ignore_progress,
         row_group_rows: int = 32_768,
     ) -> tuple[ImportedTable, ...]:
         """Import and return the tables, their files still there."""
@@ -57,7 +57,7 @@ class Importing:
             source,
             name,
             self.destination,
-            report=report,
+            on_progress=on_progress,
             row_group_rows=row_group_rows,
         )
 

@@ -23,7 +23,7 @@ from import_engine.work import ImportWork
 from import_engine.workbooks.importing import import_workbook
 from parquet_tables.child_process import ChildDied, ask_child
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.progress import no_report
+from parquet_tables.progress import ignore_progress
 from tests.import_engine.raw_workbooks import TABLE, packed, raw_workbook, unpacked
 
 SEED = 20_240_229
@@ -152,7 +152,9 @@ def ends_of(numbers: Sequence[int], folder: Path) -> dict[int, str]:
         log.write_bytes(b"")
         request = json.dumps({"folder": str(folder), "numbers": batch, "log": str(log)})
         with contextlib.suppress(ChildDied):
-            ask_child(BATCH_MODULE, request.encode() + b"\n", folder / "errors", no_report, 9999)
+            ask_child(
+                BATCH_MODULE, request.encode() + b"\n", folder / "errors", ignore_progress, 9999
+            )
         done = dict(json.loads(line) for line in log.read_text().splitlines())
         ends.update(done)
         todo = todo[len(done) :]
@@ -169,7 +171,7 @@ def _alone(folder: Path, number: int) -> str:
         ParquetDatabase(folder, folder / "spill", memory_mb=128) as database,
         database.cursor() as cursor,
     ):
-        work = ImportWork(cursor, destination, no_report, 32_768, 1 << 26)
+        work = ImportWork(cursor, destination, ignore_progress, 32_768, 1 << 26)
         try:
             import_workbook(work, folder / f"{number}.xlsx")
         except UnreadableFile as error:

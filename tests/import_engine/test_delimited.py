@@ -9,7 +9,7 @@ import pytest
 
 from import_engine.importer import import_file
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.progress import no_report
+from parquet_tables.progress import ignore_progress
 from tests.import_engine.conftest import Importing, lines
 
 
@@ -173,7 +173,7 @@ def test_rows_keep_their_order_and_threads_change_nothing(tmp_path: Path) -> Non
         destination.mkdir()
         with ParquetDatabase(tmp_path, tmp_path / "spill", threads=threads) as database:
             (table,) = import_file(
-                database, tmp_path / "upload", "f.csv", destination, report=no_report
+                database, tmp_path / "upload", "f.csv", destination, on_progress=ignore_progress
             )
             path = table.table.files[0].path
             written.append(path.read_bytes())

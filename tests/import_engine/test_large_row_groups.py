@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from import_engine import parquet, table_writing
+from import_engine import parquet, work
 from parquet_tables.writing import stream_parquet
 from tests.import_engine.conftest import Importing
 from tests.import_engine.test_parquet import parquet_bytes
@@ -26,7 +26,7 @@ def streamed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         seen.append(path)
         return stream_parquet(cursor, query, params, path, **named)
 
-    monkeypatch.setattr(table_writing, "stream_parquet", noted)
+    monkeypatch.setattr(work, "stream_parquet", noted)
     return seen
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from import_engine.readings import NO_VALUE_TEXTS
+from import_engine.values import NO_VALUE_TEXTS
 from tests.import_engine.conftest import Importing, lines
 
 SAMPLED = 20_600

@@ -9,15 +9,15 @@ import pytest
 
 from import_engine import json_lines, parquet
 from import_engine.encodings import TextFile
-from import_engine.readings import INSTANT, NO_VALUE, NUMBERS, TEXT, WHOLE, Reading, ladder
 from import_engine.sniffing import Dialect, rows_sql, sniff_sql
-from import_engine.text_columns import (
+from import_engine.text_tables import (
     ColumnPlan,
     any_cells_sql,
     detection_sql,
     first_cells_sql,
     values_sql,
 )
+from import_engine.values import INSTANT, NO_VALUE, NUMBERS, TEXT, WHOLE, Reading, ladder
 from import_engine.workbooks import sheets
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -13,7 +13,7 @@ from import_engine.errors import UnreadableFile, WorkbookTooLarge
 from import_engine.work import ImportWork
 from import_engine.workbooks.importing import import_workbook
 from import_engine.workbooks.request import WorkbookLimits
-from parquet_tables.progress import no_report
+from parquet_tables.progress import ignore_progress
 from tests.import_engine.conftest import Importing
 from tests.import_engine.raw_workbooks import (
     SHEET_PART,
@@ -99,7 +99,7 @@ def read(importing: Importing, content: bytes, limits: WorkbookLimits) -> object
     path = importing.root / "workbook"
     path.write_bytes(content)
     with importing.database.cursor() as cursor:
-        work = ImportWork(cursor, importing.root, no_report, 32_768, 1 << 28)
+        work = ImportWork(cursor, importing.root, ignore_progress, 32_768, 1 << 28)
         return import_workbook(work, path, limits)
 
 
@@ -149,14 +149,14 @@ def test_a_stop_ends_the_child_at_once(importing: Importing, tmp_path: Path) -> 
     )
     stop = threading.Event()
 
-    def report(_fraction: float, _message: str) -> None:
+    def on_progress(_fraction: float, _message: str) -> None:
         if children():
             stop.set()
             raise Stopped
 
     began = time.monotonic()
     with pytest.raises(Stopped):
-        importing.tables(raw_workbook(rows), "b.xlsx", report)
+        importing.tables(raw_workbook(rows), "b.xlsx", on_progress)
     assert stop.is_set()
     assert not children()
     assert time.monotonic() - began < 5

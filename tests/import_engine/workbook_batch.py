@@ -10,7 +10,7 @@ from import_engine.workbooks.importing import DEFAULT_LIMITS
 from import_engine.workbooks.reader_process import answer_to
 from import_engine.workbooks.request import Request
 from parquet_tables.child_side import ProcessLimits, serve_one
-from parquet_tables.progress import Report, no_report
+from parquet_tables.progress import ProgressCallback, ignore_progress
 
 
 def main() -> None:
@@ -19,14 +19,14 @@ def main() -> None:
     serve_one(json.loads, lambda _: limits, _ends)
 
 
-def _ends(request: dict[str, Any], _: Report) -> dict[str, Any]:
+def _ends(request: dict[str, Any], _: ProgressCallback) -> dict[str, Any]:
     folder = Path(request["folder"])
     with Path(request["log"]).open("w") as log:
         for number in request["numbers"]:
             destination = folder / f"out-{number}"
             destination.mkdir()
             one = Request(folder / f"{number}.xlsx", destination, 32_768, DEFAULT_LIMITS)
-            answer = answer_to(one, no_report)
+            answer = answer_to(one, ignore_progress)
             log.write(json.dumps([number, answer.get("error", "tables")]) + "\n")
             log.flush()
     return {}

@@ -14,14 +14,14 @@ from job_runner.runner import Runner
 from job_runner.service import Service
 from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase
-from storage.clock import system_clock
-from storage.data_directory import DataDirectory, Owner
-from storage.data_files import DataFiles
-from storage.database import Database
-from storage.datasets import Dataset, create_dataset
-from storage.jobs import Job, get_job
-from storage.new_jobs import NewJob, insert_job
-from storage.users import User, add_user
+from storage.accounts.datasets import Dataset, create_dataset
+from storage.accounts.users import User, add_user
+from storage.jobs.jobs import Job, get_job
+from storage.jobs.submission import NewJob, insert_job
+from storage.maintenance.data_directory import DataDirectory, Owner
+from storage.sqlite.clock import system_clock
+from storage.sqlite.database import Database
+from storage.versions.data_files import DataFiles
 from tests.job_runner.prune_world import World, new_world
 
 WAIT_S = 20

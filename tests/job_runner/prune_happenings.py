@@ -10,18 +10,15 @@ from datetime import datetime, timedelta
 
 from job_runner.service import Service
 from parquet_tables.tables import Column
-from storage.commits import get_commit
-from storage.data_files import StoredFile
-from storage.datasets import create_dataset, remove_dataset
-from storage.idempotency import IdempotencyKey, store_key
-from storage.job_log import list_log
-from storage.job_queue import claim_next_job
-from storage.jobs import Job, cancel_job, fail_job, get_job
-from storage.manifests import StoredTable
-from storage.new_jobs import NewJob, insert_job
-from storage.publishing import NewCommit, Outcome, publish
-from storage.refs import create_ref, delete_ref, resolve
-from storage.users import add_user
+from storage.accounts.datasets import create_dataset, remove_dataset
+from storage.accounts.users import add_user
+from storage.jobs.jobs import Job, cancel_job, fail_job, get_job, list_log
+from storage.jobs.publishing import NewCommit, Outcome, publish
+from storage.jobs.queue import claim_next_job
+from storage.jobs.submission import IdempotencyKey, NewJob, insert_job, store_key
+from storage.versions.data_files import StoredFile
+from storage.versions.manifests import StoredTable, get_commit
+from storage.versions.refs import create_ref, delete_ref, resolve
 from tests.job_runner.prune_account import Account, KnownCommit, KnownDataset, KnownJob
 
 COLUMNS = (Column("id", "BIGINT"),)
@@ -127,7 +124,9 @@ class Happenings(Account):
             with self.service.database.read() as tx:
                 commit = get_commit(tx, job.dataset_id, job.source_commit_id)
             source = commit.manifest.tables[0]
-            tables.append(replace(source, key="residual", left_out=stored(f"left {content}")))
+            tables.append(
+                replace(source, key="residual", deletion_vector=stored(f"left {content}"))
+            )
         self.attempts.append(Attempt(job, holding, tables))
         return True
 
@@ -151,7 +150,7 @@ class Happenings(Account):
         assert made is not None
         self.service.directory.discard_upload(job.id)
         files = {file.sha256 for table in attempt.tables for file in table.files}
-        files |= {table.left_out.sha256 for table in attempt.tables if table.left_out}
+        files |= {table.deletion_vector.sha256 for table in attempt.tables if table.deletion_vector}
         parent = job.source_commit_id or refs.get(ref or "")
         made_at = datetime.fromisoformat(job.created_at)
         self.commits[made] = KnownCommit(job.dataset_id, parent, made_at, frozenset(files))

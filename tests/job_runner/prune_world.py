@@ -14,17 +14,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from job_runner.pruning import prune
+from application.pruning import prune
 from job_runner.service import Service
 from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase
-from storage.checking import check
-from storage.clock import system_clock
-from storage.commits import history
-from storage.data_directory import DataDirectory, Owner
-from storage.data_files import DataFiles
-from storage.database import Database
-from storage.prune_report import PruneReport
+from storage.maintenance.checking import check
+from storage.maintenance.data_directory import DataDirectory, Owner
+from storage.maintenance.pruning import PruneReport
+from storage.sqlite.clock import system_clock
+from storage.sqlite.database import Database
+from storage.versions.data_files import DataFiles
+from storage.versions.manifests import history
 from tests.job_runner.prune_happenings import Happenings
 
 KEEPS = {
@@ -49,8 +49,8 @@ class Interruptions(threading.Event):
         return self._stops
 
 
-def counts(report: PruneReport) -> dict[str, int]:
-    return {total.kind: total.count for total in report.totals if total.count}
+def counts(on_progress: PruneReport) -> dict[str, int]:
+    return {total.kind: total.count for total in on_progress.totals if total.count}
 
 
 class World(Happenings):
@@ -64,7 +64,7 @@ class World(Happenings):
         assert self._contents() == before, "a dry run removed something"
         done = self._prune_all(moment)
         self.now = moment + timedelta(microseconds=1)  # as the prune saw it
-        for went, would_go in zip(done.totals, looked.report.totals, strict=True):
+        for went, would_go in zip(done.totals, looked.on_progress.totals, strict=True):
             assert went == would_go, f"{went} went, but {would_go} was told before"
         self._account_for(*self._needed())
         self._hold_against_storage()
@@ -79,7 +79,7 @@ class World(Happenings):
         while not complete:
             self.now = moment
             one = prune(self.service, dry_run=False)
-            done.include(one.report)
+            done.include(one.on_progress)
             complete = one.complete
         return done
 
@@ -103,7 +103,7 @@ class World(Happenings):
         }
         assert contents["datasets"] == set(self.datasets)
         held = {file.sha256 for attempt in self.attempts for table in attempt.tables
-                for file in (*table.files, *filter(None, [table.left_out]))}  # fmt: skip
+                for file in (*table.files, *filter(None, [table.deletion_vector]))}  # fmt: skip
         named = {sha256 for commit in self.commits.values() for sha256 in commit.files}
         assert contents["files"] == named | held
         assert contents["uploads"] == self._kept_uploads()

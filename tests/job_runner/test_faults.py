@@ -16,12 +16,12 @@ from job_runner.attempt import run_attempt
 from job_runner.context import JobContext
 from job_runner.faults import passing_fault
 from job_runner.service import Service
-from storage.database import Database
-from storage.datasets import Dataset
-from storage.job_queue import RETRY_DELAYS_S, claim_next_job
-from storage.jobs import Job
-from storage.publishing import Outcome
-from storage.users import User
+from storage.accounts.datasets import Dataset
+from storage.accounts.users import User
+from storage.jobs.jobs import Job
+from storage.jobs.publishing import Outcome
+from storage.jobs.queue import RETRY_DELAYS_S, claim_next_job
+from storage.sqlite.database import Database
 from tests.job_runner.conftest import job_of, submit
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -131,7 +131,7 @@ def test_progress_that_cannot_be_noted_ends_no_job(
 
     def handler(context: JobContext) -> Outcome:
         locked.execute("BEGIN IMMEDIATE")
-        context.report(0.5, "half done")
+        context.on_progress(0.5, "half done")
         locked.execute("ROLLBACK")
         return Outcome({"done": True})
 

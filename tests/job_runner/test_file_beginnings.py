@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from job_runner.file_beginnings import Beginning, is_by_lines
+from application.import_preview import Beginning, is_by_lines
 
 
 def test_the_cut_line_is_left_away() -> None:

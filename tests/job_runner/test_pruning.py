@@ -10,8 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import storage.pruning
-import storage.unneeded_files
+import storage.maintenance.pruning
 from parquet_tables.database import ParquetDatabase
 from storage.errors import NotFound
 from tests.job_runner.prune_world import World, new_world
@@ -118,8 +117,8 @@ def test_what_comes_while_a_prune_goes_on_finds_all_that_it_needs(
     steps: list[tuple[str, int, int]],
     meanwhile: list[tuple[str, int, int]],
 ) -> None:
-    monkeypatch.setattr(storage.pruning, "BATCH", 1)
-    monkeypatch.setattr(storage.unneeded_files, "FILE_BATCH", 1)
+    monkeypatch.setattr(storage.maintenance.pruning, "BATCH", 1)
+    monkeypatch.setattr(storage.maintenance.pruning, "FILE_BATCH", 1)
     with new_world(parquet) as world:
         for step in (("new dataset", 0, 0), ("import at once", 0, 0), *steps):
             happen(world, *step)

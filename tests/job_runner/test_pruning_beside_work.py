@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import pytest
 
-import storage.pruning
+import storage.maintenance.pruning
+from application.pruning import prune
 from domain_errors import DomainError
-from job_runner.pruning import prune
-from storage.backup import back_up, restore
-from storage.checking import check
-from storage.data_directory import DataDirectory
 from storage.errors import FilesInUse, NotFound
-from storage.new_jobs import NewJob, insert_job
+from storage.jobs.submission import NewJob, insert_job
+from storage.maintenance.backup import back_up, restore
+from storage.maintenance.checking import check
+from storage.maintenance.data_directory import DataDirectory
 from tests.job_runner.prune_world import Interruptions, World, counts
 
 
@@ -30,7 +30,7 @@ def test_a_commit_that_is_asked_for_while_a_prune_goes_on_stays(
     for sample in samples:
         world.delete(*world.ref_of(sample))
     world.pass_days(30)
-    monkeypatch.setattr(storage.pruning, "BATCH", 1)
+    monkeypatch.setattr(storage.maintenance.pruning, "BATCH", 1)
     come = [samples[0]]
 
     def happening() -> None:
@@ -73,8 +73,8 @@ def test_a_prune_that_is_cut_short_goes_on_with_the_next_call(
     for number in range(5):
         world.delete(*world.ref_of(world.sample_at_once(source, number)))
     world.pass_days(30)
-    looked = counts(prune(world.service, dry_run=True).report)
-    monkeypatch.setattr(storage.pruning, "BATCH", 2)
+    looked = counts(prune(world.service, dry_run=True).on_progress)
+    monkeypatch.setattr(storage.maintenance.pruning, "BATCH", 2)
     # Stopped after its first step, each time anew.
     service = replace(world.service, stopping=Interruptions(lambda: None, stops=True))
     done: Counter[str] = Counter()
@@ -82,7 +82,7 @@ def test_a_prune_that_is_cut_short_goes_on_with_the_next_call(
     complete = False
     while not complete:
         one = prune(service, dry_run=False)
-        done.update(counts(one.report))
+        done.update(counts(one.on_progress))
         calls, complete = calls + 1, one.complete
         assert check(world.service.directory, lambda done, what: None).faults == ()
     assert done == looked
@@ -138,8 +138,8 @@ def test_a_backup_that_has_begun_gets_every_file_that_it_needs(
         prune(world.service, dry_run=False)
     go_on.set()
     thread.join(30)
-    report = world.prune_and_check()
-    assert counts(report)["data_files"] == 2
+    on_progress = world.prune_and_check()
+    assert counts(on_progress)["data_files"] == 2
     restored = DataDirectory(folder / "restored")
     findings = restore(folder / "backup.tar", restored, lambda done, what: None)
     assert (findings.commits, findings.files, findings.faults) == (2, 3, ())

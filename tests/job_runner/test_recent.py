@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from job_runner.recent import Recent
+from job_runner.tables.cache import Recent
 
 
 def test_what_was_not_asked_for_longest_is_found_anew() -> None:

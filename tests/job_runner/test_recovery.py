@@ -6,15 +6,15 @@ from datetime import timedelta
 
 import pytest
 
+from application.lifecycle import retry
 from job_runner.acceptance import Submission
-from job_runner.lifecycle import retry
 from job_runner.recovery import recover
 from job_runner.service import Service
-from storage.clock import timestamp
-from storage.datasets import Dataset
-from storage.job_queue import claim_next_job
-from storage.jobs import fail_job
-from storage.users import User
+from storage.accounts.datasets import Dataset
+from storage.accounts.users import User
+from storage.jobs.jobs import fail_job
+from storage.jobs.queue import claim_next_job
+from storage.sqlite.clock import timestamp
 from tests.job_runner.conftest import job_of, submit
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from job_runner.round_weights import counted_rounds
+from job_runner.tables.sample_weights import counted_rounds
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns, write_parquet

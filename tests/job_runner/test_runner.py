@@ -19,12 +19,12 @@ from job_runner.attempt import Handler
 from job_runner.context import JobContext
 from job_runner.runner import Runner
 from job_runner.service import Service
-from storage.database import Database, Sync, Transaction
-from storage.datasets import Dataset
-from storage.job_queue import claim_next_job, recover_jobs
-from storage.jobs import Job
-from storage.publishing import Outcome
-from storage.users import User
+from storage.accounts.datasets import Dataset
+from storage.accounts.users import User
+from storage.jobs.jobs import Job
+from storage.jobs.publishing import Outcome
+from storage.jobs.queue import claim_next_job, recover_jobs
+from storage.sqlite.database import Database, Sync, Transaction
 from tests.job_runner.conftest import WAIT_S, job_of, joined, submit
 
 
@@ -76,7 +76,7 @@ def test_a_jobs_end_is_on_disk_before_it_is_seen_and_its_claim_is_not_waited_for
         return original(database, sync=sync, patience_s=patience_s)
 
     def handler(context: JobContext) -> Outcome:
-        context.report(0.5, "half done")
+        context.on_progress(0.5, "half done")
         if fails:
             raise ZeroDivisionError
         return Outcome()
@@ -208,7 +208,7 @@ def test_progress_is_noted_at_once_and_then_at_most_twice_a_second(
 
     def handler(context: JobContext) -> Outcome:
         for step in range(1000):
-            context.report(step / 1000, f"step {step}")
+            context.on_progress(step / 1000, f"step {step}")
         seen.append(job_of(service, context.job.id))
         return Outcome()
 

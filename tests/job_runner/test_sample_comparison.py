@@ -12,15 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from job_runner.round_weights import counted_rounds
-from job_runner.sample_side import READ_ROWS, sample_columns, sample_side
+from job_runner.tables.sample_weights import READ_ROWS, counted_rounds, sample_columns, sample_side
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.progress import no_report
+from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns, write_parquet
-from profiling_engine.compared_table import ComparedTable
-from profiling_engine.comparison import compare_tables
-from profiling_engine.comparison_result import TableComparison
+from profiling_engine.comparison.compared_table import ComparedTable
+from profiling_engine.comparison.comparison import compare_tables
+from profiling_engine.comparison.result import TableComparison
 from sampling_engine import (
     ClusterMethod,
     Method,
@@ -80,7 +79,7 @@ class Stage:
         counted = counted_rounds(rounds, [one.as_json() for one in drawn.rounds])
         columns = sample_columns(self.table, counted)
         path = self.root / "side.parquet"
-        side = sample_side(self.database, drawn.table, columns, counted, path, no_report)
+        side = sample_side(self.database, drawn.table, columns, counted, path, ignore_progress)
         base, side = ComparedTable(self.table), replace(side, drawn_from_base=True)
         found = compare_tables(self.database, base, side, purpose="sample")
         structure = found.structure
@@ -119,7 +118,7 @@ def test_a_random_part_of_a_large_sample_is_read(stage: Stage) -> None:
     drawn = draw_sample(stage.database, table, [one], table_key="primary", destination=path)
     counted = counted_rounds([one], [drawn.rounds[0].as_json()])
     columns, to = sample_columns(table, counted), stage.root / "side.parquet"
-    side = sample_side(stage.database, drawn.table, columns, counted, to, no_report)
+    side = sample_side(stage.database, drawn.table, columns, counted, to, ignore_progress)
     assert side.table.row_count == pytest.approx(READ_ROWS, rel=0.02)
     base = ComparedTable(table)
     assert not compare_tables(stage.database, base, side, purpose="sample").significant

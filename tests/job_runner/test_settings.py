@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from application.settings_sources import load_settings, variable_name
+from application.user_rules import check_soeid
 from job_runner.settings import InvalidSetting, Settings, default_text
-from job_runner.settings_sources import load_settings, variable_name
-from job_runner.user_rules import check_soeid
 from storage.errors import InvalidValue
 
 DOCS = Path(__file__).parents[2] / "docs" / "SETTINGS.md"

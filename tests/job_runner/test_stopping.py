@@ -7,9 +7,9 @@ import threading
 from job_runner.context import JobContext
 from job_runner.runner import Runner
 from job_runner.service import Service
-from storage.datasets import Dataset
-from storage.publishing import Outcome
-from storage.users import User
+from storage.accounts.datasets import Dataset
+from storage.accounts.users import User
+from storage.jobs.publishing import Outcome
 from tests.job_runner.conftest import WAIT_S, job_of, joined, submit
 
 
@@ -21,7 +21,7 @@ def test_a_stopping_service_puts_jobs_back_that_outlast_the_grace_period(
     def handler(context: JobContext) -> Outcome:
         started.set()
         while True:
-            context.report(0.5, "half way")
+            context.on_progress(0.5, "half way")
 
     runner = Runner({"import": handler}, {"short": 1})
     woken = joined(service, runner)
@@ -42,7 +42,7 @@ def test_a_stopping_service_lets_a_job_end_in_its_grace_period_and_claims_no_mor
     def handler(context: JobContext) -> Outcome:
         started.set()
         assert go.wait(WAIT_S)
-        context.report(0.5, "half way")
+        context.on_progress(0.5, "half way")
         return Outcome({"done": True})
 
     runner = Runner({"import": handler}, {"short": 1})

@@ -13,11 +13,10 @@ from job_runner.attempt import Handler
 from job_runner.context import JobContext
 from job_runner.runner import Runner
 from job_runner.service import Service
-from storage.datasets import Dataset
-from storage.job_log import list_log
-from storage.jobs import cancel_job
-from storage.publishing import Outcome
-from storage.users import User, add_user
+from storage.accounts.datasets import Dataset
+from storage.accounts.users import User, add_user
+from storage.jobs.jobs import cancel_job, list_log
+from storage.jobs.publishing import Outcome
 from tests.job_runner.conftest import WAIT_S, job_of, joined, submit
 
 
@@ -58,7 +57,7 @@ class Work:
         try:
             if context.job.run_parameters.get("endless"):
                 while not self.may_end.wait(0.01):
-                    context.report(0.1, "works")
+                    context.on_progress(0.1, "works")
             return Outcome({"lane": context.job.lane})
         finally:
             self.left.release()

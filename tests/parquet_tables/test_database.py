@@ -14,10 +14,10 @@ import pytest
 
 from parquet_tables.columns import Column, DataFile
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.machine_faults import BROKEN, DISK_FULL, machine_fault
-from parquet_tables.progress import execute_watched, share_of
+from parquet_tables.progress import execute_watched, progress_part
 from parquet_tables.quoting import quote_identifier, quote_path, quote_text
 from parquet_tables.tables import TableFiles
+from parquet_tables.transient_errors import BROKEN, DISK_FULL, machine_fault
 from parquet_tables.writing import write_parquet
 
 SLOW = "SELECT count(*) FROM range(60000000) a WHERE hash(range) % 7 = 3"
@@ -69,7 +69,7 @@ def test_a_report_that_raises_stops_the_query(parquet: ParquetDatabase) -> None:
 
     calls = 0
 
-    def report(fraction: float, message: str) -> None:
+    def on_progress(fraction: float, message: str) -> None:
         nonlocal calls
         calls += 1
         if calls > 1:
@@ -78,13 +78,13 @@ def test_a_report_that_raises_stops_the_query(parquet: ParquetDatabase) -> None:
     endless = "SELECT count(*) FROM range(100000000000) a WHERE hash(range) = 1"
     with parquet.cursor() as cursor:
         with pytest.raises(Stop):
-            execute_watched(cursor, endless, [], report, "counting")
+            execute_watched(cursor, endless, [], on_progress, "counting")
         assert cursor.execute("SELECT 42").fetchall() == [(42,)]
 
 
 def test_a_share_of_a_report_stays_inside_its_part() -> None:
     told: list[float] = []
-    share = share_of(lambda fraction, _: told.append(fraction), 0.5, 0.75)
+    share = progress_part(lambda fraction, _: told.append(fraction), 0.5, 0.75)
     share(0.0, "")
     share(1.0, "")
     assert told == [0.5, 0.75]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.json_rows import MOST_PAGE_BYTES, PageTooLarge, read_page
+from parquet_tables.rows import MAX_PAGE_BYTES, PageTooLarge, read_page
 from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns, write_parquet
 
@@ -29,7 +29,7 @@ def test_a_page_of_too_much_text_is_refused_and_a_shorter_one_is_not(
 ) -> None:
     query = f"SELECT range AS i, {value} AS bytes_so_far, NULL::VARCHAR AS n FROM range(40)"
     table = table_of(parquet, tmp_path / "t.parquet", query)
-    most = MOST_PAGE_BYTES // MIB
+    most = MAX_PAGE_BYTES // MIB
     with parquet.cursor() as cursor:
         for limit in (most + 1, 40):
             with pytest.raises(PageTooLarge, match="32 MiB"):

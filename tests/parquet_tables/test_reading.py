@@ -16,9 +16,8 @@ from nanoarrow import ipc
 
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.exports import ExportFormat, export_rows
-from parquet_tables.json_rows import read_page
 from parquet_tables.json_values import json_value
-from parquet_tables.pages import page_statement
+from parquet_tables.rows import page_statement, read_page
 from parquet_tables.tables import Column, DataFile, TableFiles, UnknownColumn
 from parquet_tables.writing import read_columns, write_parquet
 
@@ -65,7 +64,7 @@ def test_a_page_has_the_rows_at_its_place_in_order(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    left_out=st.sets(st.integers(0, sum(SIZES) - 1), max_size=50)
+    deletion_vector=st.sets(st.integers(0, sum(SIZES) - 1), max_size=50)
     | st.builds(lambda first: set(range(first, sum(SIZES), 2)), st.integers(0, 70_000))
     | st.just(set(range(sum(SIZES)))),
     offset=st.integers(0, sum(SIZES) + 10),
@@ -74,11 +73,11 @@ def test_a_page_has_the_rows_at_its_place_in_order(
 def test_a_page_of_a_residual_has_the_rows_that_are_left(
     parquet: tuple[ParquetDatabase, Path],
     table: TableFiles,
-    left_out: set[int],
+    deletion_vector: set[int],
     offset: int,
     limit: int | None,
 ) -> None:
-    gone = np.array(sorted(left_out), dtype=np.int64)
+    gone = np.array(sorted(deletion_vector), dtype=np.int64)
     residual = TableFiles(table.columns, table.files, gone)
     kept = np.setdiff1d(np.arange(sum(SIZES)), gone)
     assert residual.row_count == len(kept)

@@ -12,13 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.row_views import (
-    RowView,
-    count_statement,
-    find_rows,
-    rows_statement,
-    view_statement,
-)
+from parquet_tables.rows import RowView, count_statement, find_rows, rows_statement, view_statement
 from parquet_tables.tables import Column, DataFile, TableFiles
 from parquet_tables.writing import write_parquet
 
@@ -65,7 +59,7 @@ def all_rows(stored: Stored) -> list[tuple[Any, ...]]:
     below=st.integers(-1, 51) | st.none(),
     ordered=st.booleans(),
     descending=st.booleans(),
-    left_out=st.sets(st.integers(0, TOTAL - 1), max_size=20)
+    deletion_vector=st.sets(st.integers(0, TOTAL - 1), max_size=20)
     | st.builds(lambda first: set(range(first, TOTAL, 2)), st.integers(0, TOTAL)),
     offset=st.integers(0, TOTAL + 5),
     limit=st.integers(1, 500),
@@ -75,11 +69,11 @@ def test_a_page_and_a_file_have_the_rows_of_the_view_in_its_order(
     below: int | None,
     ordered: bool,
     descending: bool,
-    left_out: set[int],
+    deletion_vector: set[int],
     offset: int,
     limit: int,
 ) -> None:
-    table = replace(stored.table, left_out=np.array(sorted(left_out), dtype=np.int64))
+    table = replace(stored.table, deletion_vector=np.array(sorted(deletion_vector), dtype=np.int64))
     view = RowView(
         None if below is None else ('f."a b" < ?', [below]),
         COLUMNS[1] if ordered else None,
@@ -88,7 +82,8 @@ def test_a_page_and_a_file_have_the_rows_of_the_view_in_its_order(
     wanted = [
         row
         for row in all_rows(stored)
-        if row[0] not in left_out and (below is None or (row[1] is not None and row[1] < below))
+        if row[0] not in deletion_vector
+        and (below is None or (row[1] is not None and row[1] < below))
     ]
     if ordered:
         sign = -1 if descending else 1

@@ -10,11 +10,11 @@ import duckdb
 import fastexcel
 import pytest
 
+from parquet_tables.column_values import frequent_values
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.exports import ExportFormat, export_rows
-from parquet_tables.json_rows import read_page
+from parquet_tables.rows import read_page
 from parquet_tables.tables import TableFiles
-from parquet_tables.values import frequent_values
 from parquet_tables.writing import read_columns, write_parquet
 
 DOUBLES = (0.1 + 0.2, 1 / 3, 9007199254740991.0, 5e-324, 1.7976931348623157e308, -0.0, 1e22)

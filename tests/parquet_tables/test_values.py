@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from parquet_tables import values
+from parquet_tables import column_values
+from parquet_tables.column_values import frequent_values
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import Column, TableFiles
-from parquet_tables.values import frequent_values
 from parquet_tables.writing import read_columns, write_parquet
 
 
@@ -33,8 +33,8 @@ def test_the_most_frequent_values_come_first(parquet: ParquetDatabase, tmp_path:
 def test_a_large_sorted_table_is_met_all_over(
     parquet: ParquetDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(values, "MOST_ROWS", 50_000)
-    monkeypatch.setattr(values, "RUN_ROWS", 1_000)
+    monkeypatch.setattr(column_values, "MAX_ROWS", 50_000)
+    monkeypatch.setattr(column_values, "RUN_ROWS", 1_000)
     query = "SELECT range // 20000 AS x FROM range(400000)"
     table = table_of(parquet, tmp_path / "t.parquet", query)
     with parquet.cursor() as cursor:

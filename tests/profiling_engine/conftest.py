@@ -41,5 +41,5 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Each of the two exact ways in turn, whatever the number of values."""
     if request.param == "rows":
-        monkeypatch.setattr("profiling_engine.survey.FEW_VALUES", -1)
+        monkeypatch.setattr("profiling_engine.columns.first_pass.FEW_VALUES", -1)
     return str(request.param)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from profiling_engine.texts import LONGEST_READ, SPACES
+from profiling_engine.columns.texts import MAX_READ_LENGTH, SPACES
 
 Numbers = Sequence[Any]
 
@@ -74,4 +74,4 @@ def is_blank(text: str) -> bool:
 def reads_as(pattern: str, text: str) -> bool:
     """The pattern, written for RE2, as Python reads it."""
     plain = re.sub(r"\\x\{([0-9a-f]+)\}", lambda m: chr(int(m[1], 16)), pattern)
-    return len(text) <= LONGEST_READ and re.fullmatch(plain, text, re.ASCII) is not None
+    return len(text) <= MAX_READ_LENGTH and re.fullmatch(plain, text, re.ASCII) is not None

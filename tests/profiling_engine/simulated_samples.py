@@ -12,16 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from parquet_tables.tables import Column, TableFiles
-from profiling_engine.column_distances import (
-    ColumnPair,
-    by_distribution,
-    by_shares,
-    figures_of,
-)
-from profiling_engine.column_figures import ColumnDistance
-from profiling_engine.column_values import ColumnValues
-from profiling_engine.compared_table import ComparedTable
-from profiling_engine.sample_design import Floats, Ints, SampleDesign
+from profiling_engine.comparison.column_figures import ColumnDistance
+from profiling_engine.comparison.compared_table import ColumnValues, ComparedTable
+from profiling_engine.comparison.distances import ColumnPair, by_distribution, by_shares, figures_of
+from profiling_engine.comparison.weights import Floats, Ints, SampleDesign
 
 EMPTY = TableFiles((), ())
 

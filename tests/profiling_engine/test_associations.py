@@ -10,8 +10,14 @@ import pytest
 from scipy import stats
 from scipy.stats.contingency import association
 
-from profiling_engine.associations import cramers_v, pearson, ranks_in_order, spearman
-from profiling_engine.correlations import Correlations, correlate
+from profiling_engine.tables.relations import (
+    Correlations,
+    correlate,
+    cramers_v,
+    pearson,
+    ranks_in_order,
+    spearman,
+)
 from tests.profiling_engine.conftest import Studio
 
 
@@ -102,7 +108,7 @@ def related(studio: Studio, rows: int, splits: Sequence[int] = ()) -> Correlatio
         ["a", "b", "day"],
         ["kind", "even"],
         seed="a",
-        report=lambda *_: None,
+        on_progress=lambda *_: None,
     )
 
 
@@ -126,7 +132,7 @@ def test_a_larger_table_is_related_by_the_rows_of_a_seeded_sample(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exact = related(studio, 50_000)
-    monkeypatch.setattr("profiling_engine.correlations.WHOLE_ROWS", 40_000)
+    monkeypatch.setattr("profiling_engine.tables.relations.WHOLE_ROWS", 40_000)
     found = related(studio, 50_000)
     assert (found.rows, found.as_json()["accuracy"]) == (32_768, "estimated")
     again = related(studio, 50_000, splits=(17, 20_000))
@@ -140,7 +146,7 @@ def test_of_many_columns_forty_are_related_and_the_others_named(studio: Studio) 
     table = studio.table_of(f"SELECT {names} FROM range(50) t(i)")
     every = [f"c{at}" for at in range(45)]
     found = correlate(studio.database, table, every, every[:2], seed=1)
-    assert found.left_out == ("c40", "c41", "c42", "c43", "c44")
+    assert found.deletion_vector == ("c40", "c41", "c42", "c43", "c44")
     assert found.matrices[0].values.shape == (40, 40)
     assert len(found.as_json()["matrices"][2]["values"]) == 2
 
@@ -155,7 +161,7 @@ def test_a_table_without_rows_or_columns_to_relate_has_no_figures(studio: Studio
 def test_a_column_of_more_than_fifty_values_is_no_category(studio: Studio) -> None:
     table = studio.table_of("SELECT i AS a, i % 50 AS b, i % 2 AS c FROM range(100) t(i)")
     found = correlate(studio.database, table, [], ["a", "b", "c"], seed=1)
-    assert found.left_out == ("a",)
+    assert found.deletion_vector == ("a",)
     assert found.matrices[0].columns == ("b", "c")
 
 
@@ -166,9 +172,9 @@ class Stopped(Exception):
 def test_relating_stops_when_its_report_says_so(studio: Studio) -> None:
     table = studio.table_of("SELECT i AS a, -i AS b FROM range(100) t(i)")
 
-    def report(fraction: float, message: str) -> None:
+    def on_progress(fraction: float, message: str) -> None:
         if message == "ranking columns":
             raise Stopped
 
     with pytest.raises(Stopped):
-        correlate(studio.database, table, ["a", "b"], [], seed=1, report=report)
+        correlate(studio.database, table, ["a", "b"], [], seed=1, on_progress=on_progress)

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from profiling_engine.bins import Edges, linear_edges, logarithmic_edges
-from profiling_engine.calendar_bins import calendar_edges
-from profiling_engine.kinds import Axis
+from profiling_engine.columns.bins import Edges, calendar_edges, linear_edges, logarithmic_edges
+from profiling_engine.columns.kinds import Axis
 from tests.profiling_engine.conftest import Studio
 
 WHOLE = Axis("BIGINT", "BIGINT")

@@ -11,11 +11,11 @@ import pytest
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import read_columns, write_parquet
-from profiling_engine.compared_table import ComparedTable
-from profiling_engine.comparison import compare_tables
-from profiling_engine.comparison_result import TableComparison
-from profiling_engine.comparison_verdict import Purpose, Structure, outcome_of
-from profiling_engine.table_changes import ChangedValues, TableChanges
+from profiling_engine.comparison.compared_table import ComparedTable
+from profiling_engine.comparison.comparison import compare_tables
+from profiling_engine.comparison.result import TableComparison
+from profiling_engine.comparison.table_changes import ChangedValues, TableChanges
+from profiling_engine.comparison.verdict import Purpose, Structure, outcome_of
 
 ROWS = 20_000
 DRAWS = 200

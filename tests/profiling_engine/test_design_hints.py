@@ -7,9 +7,9 @@ import math
 import pytest
 
 from profiling_engine import TableProfile, design_hints
-from profiling_engine.design_rules import cut_off
-from profiling_engine.kind_parts import Largest
-from profiling_engine.numbers import LARGEST_COUNTS
+from profiling_engine.advice.design import cut_off
+from profiling_engine.columns.numbers import MAX_COUNTS
+from profiling_engine.columns.profile import Largest
 from tests.profiling_engine.conftest import Studio
 
 QUERY = """
@@ -64,7 +64,7 @@ def test_rows_that_would_be_certain_are_those_of_the_definition(studio: Studio) 
     profile = studio.profile(table)
     ordered = sorted(values, reverse=True)
     for size in (50, 200, 1000, 3000):
-        listed = [k for k in LARGEST_COUNTS if k < min(size, len(values))]
+        listed = [k for k in MAX_COUNTS if k < min(size, len(values))]
         certain = [k for k in listed if ordered[k - 1] * (size - k) >= sum(ordered[k:])]
         hint = design_hints(profile, size).sizes[0]
         if not certain:
@@ -79,7 +79,7 @@ def test_rows_that_would_be_certain_are_those_of_the_definition(studio: Studio) 
 
 
 def test_no_row_is_certain_where_none_is_large() -> None:
-    even = tuple(Largest(k, 5, k / 1000) for k in LARGEST_COUNTS if k <= 1000)
+    even = tuple(Largest(k, 5, k / 1000) for k in MAX_COUNTS if k <= 1000)
     assert cut_off(even, 100) is None
     assert cut_off((), 100) is None
 

@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from profiling_engine import alerts
+from profiling_engine.advice import alerts
 from tests.profiling_engine.conftest import Studio
 
 ROOT = Path(__file__).parents[2]

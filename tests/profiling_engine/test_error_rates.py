@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from profiling_engine.column_figures import ColumnDistance
-from profiling_engine.comparison import ALPHA
-from profiling_engine.comparison_figures import holm
-from profiling_engine.sample_design import Ints
+from profiling_engine.comparison.column_figures import ColumnDistance
+from profiling_engine.comparison.comparison import ALPHA
+from profiling_engine.comparison.figures import holm
+from profiling_engine.comparison.weights import Ints
 from tests.profiling_engine.simulated_samples import (
     Draw,
     Population,

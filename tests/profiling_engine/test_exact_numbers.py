@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from parquet_tables.json_values import json_value
 from profiling_engine import ColumnProfile, Figure
-from profiling_engine.kinds import WIDE
+from profiling_engine.columns.kinds import WIDE
 from tests.profiling_engine import plain_figures as plain
 from tests.profiling_engine.conftest import Studio
 

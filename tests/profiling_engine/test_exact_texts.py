@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from profiling_engine import ColumnProfile
-from profiling_engine.text_patterns import CODE, DATE, NUMBER
-from profiling_engine.texts import LONGEST_PATTERN, SPACES
+from profiling_engine.columns.text_patterns import CODE, DATE, NUMBER
+from profiling_engine.columns.texts import MAX_PATTERN_LENGTH, SPACES
 from tests.profiling_engine import plain_figures as plain
 from tests.profiling_engine.conftest import Studio
 
@@ -68,7 +68,7 @@ def check_details(profile: ColumnProfile, there: list[str]) -> None:
     assert text.numbers.value == sum(plain.reads_as(NUMBER, v) for v in there)
     assert text.codes.value == sum(plain.reads_as(CODE, v) for v in there)
     assert text.dates.value == sum(plain.reads_as(DATE, v) for v in there)
-    masks = Counter(plain.mask(v) for v in there if len(v) <= LONGEST_PATTERN)
+    masks = Counter(plain.mask(v) for v in there if len(v) <= MAX_PATTERN_LENGTH)
     assert text.patterns.longer.value == len(there) - masks.total()
     assert text.patterns.accuracy.is_exact
     listed = text.patterns.most_frequent
@@ -198,7 +198,7 @@ def test_long_values_are_cut_where_they_are_listed(studio: Studio) -> None:
 def test_details_of_many_different_texts_are_estimated(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("profiling_engine.column_reader.FEW_TEXTS", 100)
+    monkeypatch.setattr("profiling_engine.columns.reader.FEW_TEXTS", 100)
     values = [f"{'Ab' if i % 4 else 'AB'}-{i}" for i in range(2000)]
     profile = studio.column("VARCHAR", values)
     assert profile.text is not None

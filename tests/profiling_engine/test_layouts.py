@@ -57,8 +57,8 @@ def test_threads_give_the_same_profile(
 def test_rows_that_are_left_out_are_not_profiled(
     studio: Studio, way: str, whole: TableFiles, tmp_path: Path
 ) -> None:
-    left_out = np.flatnonzero(np.arange(ROWS) % 17 < 5).astype(np.int64)
-    residual = TableFiles(whole.columns, whole.files, left_out)
+    deletion_vector = np.flatnonzero(np.arange(ROWS) % 17 < 5).astype(np.int64)
+    residual = TableFiles(whole.columns, whole.files, deletion_vector)
     kept = studio.table_of(f"SELECT * FROM ({QUERY}) WHERE moment IN (SELECT TIMESTAMP "
         "'2001-01-01' + to_seconds(range * 61) FROM range(50000) WHERE range % 17 >= 5) "
         "ORDER BY moment")  # fmt: skip

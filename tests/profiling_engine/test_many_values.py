@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from profiling_engine import Figure
-from profiling_engine.frequent import SPARSE
+from profiling_engine.columns.distinct import SPARSE
 from tests.profiling_engine.conftest import Studio
 
 ROWS = 60_000
@@ -17,7 +17,7 @@ MANY = (
 
 @pytest.fixture
 def by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("profiling_engine.survey.FEW_VALUES", -1)
+    monkeypatch.setattr("profiling_engine.columns.first_pass.FEW_VALUES", -1)
 
 
 def test_heavy_values_are_found_and_the_others_bounded(studio: Studio, by_rows: None) -> None:
@@ -66,7 +66,7 @@ def test_the_most_frequent_of_many_are_complete_if_all_are_heavy(
 def test_unique_columns_are_told_from_nearly_unique_ones(
     studio: Studio, way: str, monkeypatch: pytest.MonkeyPatch, query: str, unique: bool
 ) -> None:
-    monkeypatch.setattr("profiling_engine.distinct.SLICE_VALUES", 7_000)
+    monkeypatch.setattr("profiling_engine.columns.distinct.SLICE_VALUES", 7_000)
     (column,) = studio.profile(studio.table_of(query)).columns
     assert column.unique is unique
     codes = [alert.code for alert in column.alerts]
@@ -105,15 +105,15 @@ def test_different_rows_without_a_key_are_proven_different(studio: Studio) -> No
 def test_a_key_proves_that_no_row_repeats(studio: Studio) -> None:
     asked: list[str] = []
     table = studio.table_of("SELECT range AS id, 1 AS one FROM range(1000)")
-    profile = studio.profile(table, report=lambda _, message: asked.append(message))
+    profile = studio.profile(table, on_progress=lambda _, message: asked.append(message))
     assert profile.repeated_rows == Figure(0)
 
 
 def test_rows_of_many_hashes_are_estimated_from_some(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("profiling_engine.duplicates.MOST_HASHES", 2_000)
-    monkeypatch.setattr("profiling_engine.duplicates.SOME_HASHES", 2_000)
+    monkeypatch.setattr("profiling_engine.tables.relations.MAX_HASHES", 2_000)
+    monkeypatch.setattr("profiling_engine.tables.relations.SOME_HASHES", 2_000)
     query = "SELECT range % 30000 AS a, 'x' AS b FROM range(40000)"
     repeated = studio.profile(studio.table_of(query)).repeated_rows
     assert repeated is not None

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from parquet_tables.tables import TableFiles
-from profiling_engine.missing import MissingPatterns, missing_patterns
-from profiling_engine.shown_rows import rows_to_see
+from profiling_engine.tables.example_rows import rows_to_see
+from profiling_engine.tables.relations import MissingPatterns, missing_patterns
 from tests.profiling_engine.conftest import Studio
 
 
@@ -55,8 +55,8 @@ def test_patterns_are_counted_over_all_rows(studio: Studio) -> None:
 
 def test_rows_that_are_left_out_have_no_pattern(studio: Studio) -> None:
     table = with_gaps(studio)
-    left_out = np.arange(0, 1000, 3)
-    kept = TableFiles(table.columns, table.files, left_out)
+    deletion_vector = np.arange(0, 1000, 3)
+    kept = TableFiles(table.columns, table.files, deletion_vector)
     found = patterns(studio, kept, ["a"])
     assert [(one.columns, one.rows) for one in found.most_frequent] == [((), 666)]
 
@@ -67,7 +67,7 @@ def test_twenty_patterns_of_sixty_columns_at_most_are_told(studio: Studio) -> No
     found = patterns(studio, table, [f"c{at}" for at in range(62)])
     assert (len(found.most_frequent), found.patterns) == (20, 61)
     assert found.most_frequent[0].rows == 10
-    assert found.left_out == ("c60", "c61")
+    assert found.deletion_vector == ("c60", "c61")
     assert found.as_json()["most_frequent"][0]["columns"] == []
 
 

@@ -16,23 +16,13 @@ import numpy as np
 import pytest
 
 from parquet_tables.tables import Column, DataFile, TableFiles
-from profiling_engine import (
-    distinct,
-    duplicates,
-    frequent,
-    look,
-    order_statistics,
-    plain_kinds,
-    sources,
-    survey,
-    texts,
-)
-from profiling_engine.aggregates import greatest, measure, rows, total
-from profiling_engine.kinds import Axis, kind_of
-from profiling_engine.lengths import length_passes
-from profiling_engine.moments_of_numbers import Distances
-from profiling_engine.numbers import moment_passes, number_passes
-from profiling_engine.sources import FREQUENCIES, SAMPLED, Source, Statement
+from profiling_engine.columns import axis, distinct, first_pass, texts
+from profiling_engine.columns.aggregates import greatest, measure, rows, total
+from profiling_engine.columns.kinds import Axis, kind_of
+from profiling_engine.columns.numbers import Distances, moment_passes, number_passes
+from profiling_engine.columns.texts import length_passes
+from profiling_engine.tables import relations, sources
+from profiling_engine.tables.sources import FREQUENCIES, SAMPLED, Source, Statement
 
 GOLDEN = Path(__file__).parent / "golden"
 COLUMNS = {
@@ -78,15 +68,17 @@ BUILDERS: dict[str, Callable[[], Statement]] = {
     "all_rows_of_empty_table": lambda: sources.count_values(sources.all_rows(EMPTY, KINDS["day"])),
     "all_rows_of_floats": lambda: sources.count_values(RATIOS),
     "read_sample": lambda: sources.read_sample(TABLE, KINDS["word"]),
-    "stored_bytes": lambda: survey.stored_bytes(TABLE),
-    "sketch_distinct": lambda: survey.sketch_distinct(WORDS),
-    "extremes_of_texts": lambda: survey.extremes(WORDS, KINDS["word"]),
-    "extremes_of_decimals": lambda: survey.extremes(PRICES, KINDS["price"]),
-    "extremes_of_wide_decimals": lambda: survey.extremes(of_kind("wide"), KINDS["wide"]),
-    "extremes_of_floats": lambda: survey.extremes(RATIOS, KINDS["ratio"]),
-    "extremes_of_dates": lambda: survey.extremes(of_kind("day"), KINDS["day"]),
-    "extremes_of_finite_dates": lambda: survey.extremes(of_kind("day"), KINDS["day"], finite=True),
-    "extremes_of_lists": lambda: survey.extremes(of_kind("pair"), KINDS["pair"]),
+    "stored_bytes": lambda: first_pass.stored_bytes(TABLE),
+    "sketch_distinct": lambda: first_pass.sketch_distinct(WORDS),
+    "extremes_of_texts": lambda: first_pass.extremes(WORDS, KINDS["word"]),
+    "extremes_of_decimals": lambda: first_pass.extremes(PRICES, KINDS["price"]),
+    "extremes_of_wide_decimals": lambda: first_pass.extremes(of_kind("wide"), KINDS["wide"]),
+    "extremes_of_floats": lambda: first_pass.extremes(RATIOS, KINDS["ratio"]),
+    "extremes_of_dates": lambda: first_pass.extremes(of_kind("day"), KINDS["day"]),
+    "extremes_of_finite_dates": lambda: first_pass.extremes(
+        of_kind("day"), KINDS["day"], finite=True
+    ),
+    "extremes_of_lists": lambda: first_pass.extremes(of_kind("pair"), KINDS["pair"]),
     "measure_numbers": lambda: passes("price", PRICES, 100, 250),
     "measure_frequencies_of_numbers": lambda: passes("price", FREQUENCIES, -(10**11), 10**11),
     "measure_wide_numbers": lambda: passes("wide", of_kind("wide"), -(10**38) + 1, 10**38 - 1),
@@ -115,30 +107,26 @@ BUILDERS: dict[str, Callable[[], Statement]] = {
     "mask_frequencies": lambda: texts.mask_values(FREQUENCIES),
     "mask_sample": lambda: texts.mask_values(SAMPLED),
     "find_variants": texts.find_variants,
-    "count_all_keys": lambda: order_statistics.count_keys(
-        PRICES, axis_of("price"), 12, 12, (), "x"
-    ),
-    "count_keys_of_prefixes": lambda: order_statistics.count_keys(
+    "count_all_keys": lambda: axis.count_keys(PRICES, axis_of("price"), 12, 12, (), "x"),
+    "count_keys_of_prefixes": lambda: axis.count_keys(
         FREQUENCIES, axis_of("price"), 0, 12, (3, 70), "x"
     ),
-    "count_keys_of_floats": lambda: order_statistics.count_keys(
-        RATIOS, axis_of("ratio"), 50, 50, (), "0"
-    ),
-    "show_moments": lambda: look.show_moments(axis_of("moment"), [0, 86_400_000_000]),
-    "frequent_values": lambda: frequent.frequent_values(FREQUENCIES, "VARCHAR"),
-    "frequent_values_of_rows": lambda: frequent.frequent_values(of_kind("day"), "DATE"),
-    "frequent_values_of_sample": lambda: frequent.sampled_values(SAMPLED, "DATE"),
-    "block_sizes": lambda: frequent.block_sizes(SAMPLED),
-    "group_sizes": frequent.group_sizes,
-    "hash_groups": lambda: frequent.hash_groups(WORDS),
-    "values_of_groups": lambda: frequent.values_of_groups(WORDS, "VARCHAR", [3, 65_535]),
+    "count_keys_of_floats": lambda: axis.count_keys(RATIOS, axis_of("ratio"), 50, 50, (), "0"),
+    "show_moments": lambda: first_pass.show_moments(axis_of("moment"), [0, 86_400_000_000]),
+    "frequent_values": lambda: distinct.frequent_values(FREQUENCIES, "VARCHAR"),
+    "frequent_values_of_rows": lambda: distinct.frequent_values(of_kind("day"), "DATE"),
+    "frequent_values_of_sample": lambda: distinct.sampled_values(SAMPLED, "DATE"),
+    "block_sizes": lambda: distinct.block_sizes(SAMPLED),
+    "group_sizes": distinct.group_sizes,
+    "hash_groups": lambda: distinct.hash_groups(WORDS),
+    "values_of_groups": lambda: distinct.values_of_groups(WORDS, "VARCHAR", [3, 65_535]),
     "distinct_integers": lambda: distinct.distinct_integers(PRICES, "v", -5, 250),
     "set_bits": lambda: distinct.set_bits(WORDS, 20),
     "repeated_in_slice": lambda: distinct.repeated_in_slice(WORDS, 2, 7),
     "counts_of_counts": lambda: distinct.counts_of_counts(SAMPLED),
-    "repeated_rows": lambda: duplicates.repeated_rows(TABLE, 1),
-    "repeated_rows_of_some_hashes": lambda: duplicates.repeated_rows(RESIDUAL, 32),
-    "fields_of_a_structure": lambda: plain_kinds.fields_of("STRUCT(a INTEGER)"),
+    "repeated_rows": lambda: relations.repeated_rows(TABLE, 1),
+    "repeated_rows_of_some_hashes": lambda: relations.repeated_rows(RESIDUAL, 32),
+    "fields_of_a_structure": lambda: texts.fields_of("STRUCT(a INTEGER)"),
 }
 
 

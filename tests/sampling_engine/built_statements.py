@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from parquet_tables.tables import Column, TableFiles
-from sampling_engine import SeededOrder, number_statements, sample_statements, statements
-from sampling_engine.number_statements import Units
-from sampling_engine.sample_statements import DrawnRound, Shown, Sorted
+from sampling_engine import SeededOrder
 from sampling_engine.sample_table import RESERVE_COLUMNS, TOLD_COLUMNS
-from sampling_engine.table_sql import Statement
+from sampling_engine.sql import number_statements, sample, statements
+from sampling_engine.sql.number_statements import Units
+from sampling_engine.sql.sample import DrawnRound, Shown, Sorted
+from sampling_engine.sql.statements import Statement
 
 ORDER = SeededOrder(6, 42)
 ONE_KEY = (Column("a b", "VARCHAR"),)
@@ -103,13 +104,13 @@ BUILDERS: dict[str, Builder] = {
     "sums_by_stratum_of_taken": lambda table: number_statements.sums_by_stratum(
         table, TwoStrata(None), EXACT, "taken"
     ),
-    "drawn_rows": lambda table: sample_statements.drawn_rows(
+    "drawn_rows": lambda table: sample.drawn_rows(
         table, shown(table, None, None, None, None), TOLD_COLUMNS, "primary", ROUNDS
     ),
-    "drawn_rows_without_strata": lambda table: sample_statements.drawn_rows(
+    "drawn_rows_without_strata": lambda table: sample.drawn_rows(
         table, shown(table, None, None, None, None), TOLD_COLUMNS, "primary", ROUNDS[:1]
     ),
-    "drawn_rows_of_selections": lambda table: sample_statements.drawn_rows(
+    "drawn_rows_of_selections": lambda table: sample.drawn_rows(
         table,
         shown(table, (1, 2), None, (2,), None)[1:],
         TOLD_COLUMNS,
@@ -117,17 +118,17 @@ BUILDERS: dict[str, Builder] = {
         ROUNDS,
         [Sorted(1, table.columns[0], descending=True), Sorted(2, table.columns[1], False)],
     ),
-    "drawn_rows_of_empty_table": lambda table: sample_statements.drawn_rows(
+    "drawn_rows_of_empty_table": lambda table: sample.drawn_rows(
         TableFiles(table.columns, ()),
         shown(table, None, None, None, None),
         TOLD_COLUMNS,
         "primary",
         ROUNDS,
     ),
-    "reserve_rows": lambda table: sample_statements.reserve_rows(
+    "reserve_rows": lambda table: sample.reserve_rows(
         table, NAMES, RESERVE_COLUMNS, "primary", "strata_0", 2
     ),
-    "reserve_rows_of_whole_table": lambda table: sample_statements.reserve_rows(
+    "reserve_rows_of_whole_table": lambda table: sample.reserve_rows(
         table, NAMES, RESERVE_COLUMNS, "primary", None, 0
     ),
 }

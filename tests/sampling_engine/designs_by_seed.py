@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from job_runner.source_draw import digest_of
+from job_runner.tables.source_draw import digest_of
 from sampling_engine import (
     DRAW_VERSION,
     FIRST_DRAW_VERSION,
@@ -26,9 +26,9 @@ from sampling_engine import (
     SystematicMethod,
     WeightedMethod,
 )
-from sampling_engine.order import Int64s
 from sampling_engine.rounds import seed_for
-from sampling_engine.systematic_round import Grid, ordinals_at
+from sampling_engine.selection.grid import Grid, ordinals_at
+from sampling_engine.selection.order import Int64s
 
 ROWS = 48
 IDS = np.arange(ROWS)

@@ -90,7 +90,7 @@ class Case:
     rounds: list[tuple[Method, str | None]]
     seed: int
     splits: list[int]
-    left_out: list[int] = field(default_factory=list)
+    deletion_vector: list[int] = field(default_factory=list)
 
 
 @st.composite
@@ -108,7 +108,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def plain_rounds(case: Case) -> list[list[int]]:
-    taken = set(case.left_out)
+    taken = set(case.deletion_vector)
     drawn: list[list[int]] = []
     for number, (method, text) in enumerate(case.rounds, start=1):
         eligible = plain_draw.eligible_rows(case.rows, FILTERS[text], taken)
@@ -165,7 +165,7 @@ def plain_total(method: RandomMethod | StratifiedMethod, left: int) -> int:
 def table_of(workshop: Workshop, case: Case) -> TableFiles:
     columns = {name: (kind, [row[name] for row in case.rows]) for name, kind in TYPES.items()}
     table = workshop.table(columns, splits=case.splits)
-    return TableFiles(table.columns, table.files, np.array(case.left_out, dtype=np.int64))
+    return TableFiles(table.columns, table.files, np.array(case.deletion_vector, dtype=np.int64))
 
 
 def engine_rounds(case: Case, table: TableFiles) -> list[Round]:

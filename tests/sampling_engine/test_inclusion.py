@@ -11,17 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from parquet_tables.progress import no_report
+from parquet_tables.progress import ignore_progress
 from sampling_engine import Round, WeightedMethod
 from sampling_engine.draw_state import DrawState
-from sampling_engine.inclusion import (
+from sampling_engine.prepare import prepare_round
+from sampling_engine.selection.inclusion import (
     LARGE_VARIANCE,
-    MOST_INTEGRATED,
+    MAX_INTEGRATED,
     SizeGroups,
     expit,
     ratios_to_targets,
 )
-from sampling_engine.prepare import prepare_round
 from sampling_engine.weighted_round import WeightedRound
 from tests.sampling_engine import plain_draw
 from tests.sampling_engine.conftest import Workshop
@@ -142,14 +142,16 @@ def test_usual_draws_state_their_targets(workshop: Workshop) -> None:
         state = DrawState(cursor, table)
         for count in (1, 10, 100, 5_000):
             method = WeightedMethod(sample_size=count, weight_column="w")
-            draw = prepare_round(state, Round(round_number=1, method=method, seed=1), no_report)
+            draw = prepare_round(
+                state, Round(round_number=1, method=method, seed=1), ignore_progress
+            )
             assert isinstance(draw, WeightedRound)
             assert draw.groups is None
 
 
 def test_many_different_targets_are_interpolated() -> None:
     generator = np.random.default_rng(3)
-    count = MOST_INTEGRATED + 500
+    count = MAX_INTEGRATED + 500
     log_odds = np.sort(
         np.concatenate([generator.uniform(7, 9, 500), generator.normal(-8, 1, 2_048)])
     )
@@ -172,7 +174,7 @@ def test_groups_of_similar_sizes_state_what_single_rows_would(workshop: Workshop
         state = DrawState(cursor, table)
         state.take(taken)
         one = Round(round_number=1, method=method, seed=1)
-        draw = prepare_round(state, one, no_report)
+        draw = prepare_round(state, one, ignore_progress)
         assert isinstance(draw, WeightedRound)
         assert draw.groups is not None
         assert len(draw.groups.rows) < 600

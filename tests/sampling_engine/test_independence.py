@@ -16,7 +16,7 @@ from scipy.stats import chi2, chisquare
 from parquet_tables.tables import TableFiles
 from sampling_engine import DRAW_VERSION, FIRST_DRAW_VERSION, SystematicMethod, WeightedMethod
 from sampling_engine.filters import parse_expression
-from sampling_engine.order import Int64s
+from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import Round
 from tests.sampling_engine.conftest import Workshop
 from tests.sampling_engine.designs_by_seed import (
@@ -34,7 +34,7 @@ from tests.sampling_engine.designs_by_seed import (
 SEEDS = range(20_000)
 OLD_SEEDS = range(3_000)
 LEVEL = 0.001
-LARGEST, LARGEST_OF_PAIRS = 4.0, 5.0
+MAX_COUNT, MAX_OF_PAIRS = 4.0, 5.0
 """Standard errors; there are thousands of pairs, so that 4 would be met by chance."""
 
 
@@ -129,21 +129,21 @@ def _starts_of(one: Selected) -> Int64s:
 @pytest.mark.parametrize("name", DESIGNS)
 def test_one_seed_keeps_the_stated_probabilities(name: str) -> None:
     found = deviations(DESIGNS[name], SEEDS, DRAW_VERSION)
-    assert found.largest < LARGEST
-    assert found.largest_of_pairs < LARGEST_OF_PAIRS
-    assert abs(found.first_total) < LARGEST
-    assert abs(found.second_total) < LARGEST
+    assert found.largest < MAX_COUNT
+    assert found.largest_of_pairs < MAX_OF_PAIRS
+    assert abs(found.first_total) < MAX_COUNT
+    assert abs(found.second_total) < MAX_COUNT
     assert found.p_value > LEVEL
 
 
 @pytest.mark.parametrize("name", DESIGNS)
 def test_the_first_draw_version_is_found_out(name: str) -> None:
     found = deviations(DESIGNS[name], OLD_SEEDS, FIRST_DRAW_VERSION)
-    assert abs(found.first_total) < LARGEST
+    assert abs(found.first_total) < MAX_COUNT
     assert (
-        found.largest > LARGEST
-        or found.largest_of_pairs > LARGEST_OF_PAIRS
-        or abs(found.second_total) > LARGEST
+        found.largest > MAX_COUNT
+        or found.largest_of_pairs > MAX_OF_PAIRS
+        or abs(found.second_total) > MAX_COUNT
         or found.p_value < LEVEL
     )
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sampling_engine import SeededOrder, new_seed
-from sampling_engine.rank_sql import rank_steps
+from sampling_engine.selection.order import rank_steps
 from tests.sampling_engine import plain_draw
 from tests.sampling_engine.conftest import Workshop
 

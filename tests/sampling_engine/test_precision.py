@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from sampling_engine.precision import QUANTILE_95, margin_of_error
+from sampling_engine.plan import QUANTILE_95, margin_of_error
 
 SEED = 20_240_501
 REPEATS = 4000

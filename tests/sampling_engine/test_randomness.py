@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2, chisquare
 
-from parquet_tables.progress import no_report
+from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column
 from sampling_engine import SeededOrder, SystematicMethod
-from sampling_engine.order import Int64s
 from sampling_engine.rounds import seed_for
-from sampling_engine.systematic_round import Grid
-from sampling_engine.walk import first_of_each, walk
+from sampling_engine.selection.grid import Grid
+from sampling_engine.selection.order import Int64s
+from sampling_engine.selection.walk import first_of_each, walk
 
 LEVEL = 0.001
 SEEDS = 12_000
@@ -99,7 +99,7 @@ class Labels:
         self._labels = labels
         self.rows = np.bincount(labels)
 
-    def of(self, ordinals: Int64s, report: object) -> Int64s:
+    def of(self, ordinals: Int64s, on_progress: object) -> Int64s:
         return self._labels[ordinals]
 
     def keys(self, numbers: Int64s) -> list[dict[str, str | None]]:
@@ -116,7 +116,7 @@ def test_the_walk_itself_draws_every_row_of_a_stratum_equally_often() -> None:
     draws, nobody = 600, np.empty(0, dtype=np.int64)
     for seed in range(draws):
         order = SeededOrder(40, f"walk {seed}")
-        chosen = walk(order, strata, targets, strata.rows, nobody, no_report)
+        chosen = walk(order, strata, targets, strata.rows, nobody, ignore_progress)
         counts[chosen.ordinals] += 1
     assert inclusion_p_value(counts[:30], draws, 6 / 30) > LEVEL
     assert inclusion_p_value(counts[30:], draws, 5 / 10) > LEVEL

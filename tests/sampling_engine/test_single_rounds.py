@@ -16,11 +16,11 @@ from sampling_engine import (
     StratifiedMethod,
     SystematicMethod,
 )
-from sampling_engine.systematic_round import Grid
+from sampling_engine.selection.grid import Grid
 from tests.sampling_engine.designs_by_seed import CLUSTERS, ROWS, STRATA, VALUES, Floats, select
 
 SEEDS = tuple(str(seed) for seed in range(20_000))
-LARGEST, LARGEST_OF_PAIRS = 4.0, 5.0
+MAX_COUNT, MAX_OF_PAIRS = 4.0, 5.0
 """Standard errors; there are a thousand pairs, so that 4 would be met by chance."""
 
 METHODS: dict[str, Method] = {
@@ -84,8 +84,8 @@ def test_rows_and_pairs_are_drawn_at_their_rates(name: str) -> None:
     assert (counts[never] == 0).all()
     spread = np.sqrt(len(SEEDS) * expected * (1 - expected))
     z = (counts - len(SEEDS) * expected)[~never] / spread[~never]
-    assert abs(z).max() < LARGEST_OF_PAIRS
+    assert abs(z).max() < MAX_OF_PAIRS
     diagonal = np.diag(counts - len(SEEDS) * expected) / np.diag(spread)
-    assert abs(diagonal).max() < LARGEST
+    assert abs(diagonal).max() < MAX_COUNT
     totals = drawn @ (VALUES / np.diag(expected)) - VALUES.sum()
-    assert abs(totals.mean()) < LARGEST * totals.std(ddof=1) / np.sqrt(len(SEEDS))
+    assert abs(totals.mean()) < MAX_COUNT * totals.std(ddof=1) / np.sqrt(len(SEEDS))

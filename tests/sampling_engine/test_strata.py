@@ -83,7 +83,7 @@ def test_ten_thousand_strata_give_one_row_each(workshop: Workshop, strategy: str
 def test_more_strata_than_a_draw_takes_are_refused(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sampling_engine.strata.MOST_STRATA", 10)
+    monkeypatch.setattr("sampling_engine.selection.strata.MAX_STRATA", 10)
     table = workshop.table_of("SELECT i AS k FROM range(11) AS r(i)")
     with pytest.raises(TooManyStrata, match='"k" would make 11 strata; up to 10 are taken'):
         workshop.draw(table, stratified_round("k", sample_size=5))

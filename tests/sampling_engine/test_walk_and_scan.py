@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from parquet_tables.progress import no_report
+from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import TableFiles
-from sampling_engine import RandomMethod, Round, StratifiedMethod, WeightedMethod, scan, strata
-from sampling_engine.order import SeededOrder
-from sampling_engine.planner import plan_round
+from sampling_engine import RandomMethod, Round, StratifiedMethod, WeightedMethod
+from sampling_engine.selection import scan, strata
+from sampling_engine.selection.order import SeededOrder
+from sampling_engine.selection.walk import plan_round
 from tests.sampling_engine.conftest import Workshop
 from tests.sampling_engine.draw_cases import (
     TYPES,
@@ -34,7 +35,9 @@ def test_walk_and_scan_give_the_rows_of_the_plain_draw(workshop: Workshop, case:
     expected = plain_rounds(case)
     assert ordinals == [ordinal for drawn in expected for ordinal in drawn]
     assert [one.rows_sampled for one in walked.rounds] == [len(drawn) for drawn in expected]
-    assert len(set(ordinals) | set(case.left_out)) == len(ordinals) + len(case.left_out)
+    assert len(set(ordinals) | set(case.deletion_vector)) == len(ordinals) + len(
+        case.deletion_vector
+    )
     assert walked.drawn_ordinals.tolist() == sorted(ordinals)
     own = workshop.rows(walked.table, "k, l, v, w, f")
     assert own == [tuple(case.rows[ordinal][name] for name in TYPES) for ordinal in ordinals]
@@ -45,12 +48,12 @@ def test_walk_and_scan_give_the_rows_of_the_plain_draw(workshop: Workshop, case:
 def test_sample_and_residual_are_the_table(workshop: Workshop, case: Case) -> None:
     table = table_of(workshop, case)
     sample = workshop.draw(table, *engine_rounds(case, table))
-    left_out = np.sort(np.concatenate([table.left_out, sample.drawn_ordinals]))
-    residual = TableFiles(table.columns, table.files, left_out)
+    deletion_vector = np.sort(np.concatenate([table.deletion_vector, sample.drawn_ordinals]))
+    residual = TableFiles(table.columns, table.files, deletion_vector)
     assert residual.row_count + sample.rows_sampled == table.row_count
     everything = RandomMethod(sample_fraction=1.0)
     rest = workshop.draw(residual, Round(round_number=1, method=everything, seed=0))
-    both = [*sample.drawn_ordinals.tolist(), *workshop.ordinals(rest), *case.left_out]
+    both = [*sample.drawn_ordinals.tolist(), *workshop.ordinals(rest), *case.deletion_vector]
     assert sorted(both) == list(range(len(case.rows)))
 
 
@@ -86,7 +89,7 @@ def test_a_scan_whose_threshold_leaves_too_few_rows_scans_again(workshop: Worksh
             strata.WholeTable(table),
             np.array([400]),
             np.array([500_000]),
-            no_report,
+            ignore_progress,
         )
     assert (chosen.ordinals == order.first(400)).all()
 

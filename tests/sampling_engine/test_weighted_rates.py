@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from sampling_engine import DRAW_VERSION, FIRST_DRAW_VERSION, Round, SeededOrder, WeightedMethod
-from sampling_engine.inclusion import SizeGroups, ratios_to_targets
-from sampling_engine.order import Int64s
+from sampling_engine.selection.inclusion import SizeGroups, ratios_to_targets
+from sampling_engine.selection.order import Int64s
 from tests.sampling_engine.conftest import Workshop
 
 SEEDS = 20_000
 LEVEL = 0.001
-LARGEST = 4.0
+MAX_COUNT = 4.0
 """Standard errors."""
 
 Floats = NDArray[np.float64]
@@ -93,12 +93,12 @@ def test_rows_are_drawn_as_often_as_stated(name: str) -> None:
     spread = np.sqrt(SEEDS * stated * (1 - stated))
     z = (drawn.sum(axis=0) - SEEDS * stated) / spread
     # Some of a thousand rows are beyond 4 standard errors by chance.
-    assert abs(z).max() < LARGEST + (len(sizes) > 200)
+    assert abs(z).max() < MAX_COUNT + (len(sizes) > 200)
     freedom = len(sizes) - 1
     assert chi2.sf((z**2).sum() * freedom / len(sizes), freedom) > LEVEL
     smallest, total = deviations(drawn, stated, sizes)
-    assert abs(smallest) < LARGEST
-    assert abs(total) < LARGEST
+    assert abs(smallest) < MAX_COUNT
+    assert abs(total) < MAX_COUNT
 
 
 @pytest.mark.parametrize("name", UNLIKE_THEIR_TARGETS)
@@ -106,8 +106,8 @@ def test_the_targets_are_not_the_probabilities(name: str) -> None:
     sizes, count = np.array(POPULATIONS[name][0]), POPULATIONS[name][1]
     drawn = draw_all(sizes, count, SEEDS, 62)
     smallest, total = deviations(drawn, targets_of(sizes, count), sizes)
-    assert smallest < -LARGEST
-    assert total < -LARGEST
+    assert smallest < -MAX_COUNT
+    assert total < -MAX_COUNT
 
 
 @pytest.mark.parametrize(("width", "low", "high"), [(62, 50, 120), (16, 0, 10)])

@@ -13,13 +13,13 @@ import pytest
 from parquet_tables.child_side import BASE_MB, THREAD_MB
 from parquet_tables.columns import Column
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.positions import write_ordinals
-from parquet_tables.progress import Report
+from parquet_tables.deletion_vectors import write_ordinals
+from parquet_tables.progress import ProgressCallback
 from parquet_tables.writing import read_columns, write_parquet
 from sql_sandbox import Limits, Sandbox, SourceTable
 
 LIMITS = Limits(memory_mb=128, spill_mb=64, threads=2, rows=200_000, result_mb=4)
-MOST_MB = LIMITS.memory_mb + BASE_MB + THREAD_MB * LIMITS.threads
+MAX_MB = LIMITS.memory_mb + BASE_MB + THREAD_MB * LIMITS.threads
 ORDERS = 2000
 
 QUERIES = {
@@ -38,14 +38,14 @@ class OutOfTime(Exception):
     """The time of a test's query is up."""
 
 
-def stops_after(limit_s: float) -> Report:
+def stops_after(limit_s: float) -> ProgressCallback:
     end = time.monotonic() + limit_s
 
-    def report(fraction: float, message: str) -> None:
+    def on_progress(fraction: float, message: str) -> None:
         if time.monotonic() > end:
             raise OutOfTime
 
-    return report
+    return on_progress
 
 
 @pytest.fixture(scope="session")
@@ -66,9 +66,9 @@ def tables(data_dir: Path) -> tuple[SourceTable, ...]:
             for at, path in ((0, data_dir / "h0.parquet"), (1000, data_dir / "h1.parquet"))
         ]
         drawn = np.arange(0, ORDERS, 2)
-        left_out = write_ordinals(cursor, drawn, data_dir / "left_out.parquet")
+        deletion_vector = write_ordinals(cursor, drawn, data_dir / "left_out.parquet")
         columns = made[0].columns
-        made.append(SourceTable("residual", columns, tuple(halves), left_out.path))
+        made.append(SourceTable("residual", columns, tuple(halves), deletion_vector.path))
     made.append(replace(made[1], key="primary"))
     made.append(SourceTable("none", (Column("x", "DECIMAL(9,2)"), Column("y z", "VARCHAR")), ()))
     for path in data_dir.glob("*.parquet"):

@@ -10,10 +10,9 @@ import pytest
 
 from parquet_tables.columns import Column
 from sql_sandbox import InvalidSql, Sandbox, SourceTable, SqlFailed
-from sql_sandbox.functions import GROUPS
-from sql_sandbox.result_columns import MOST_COLUMNS
-from sql_sandbox.statement import DEEPEST
-from sql_sandbox.watching import LARGEST_ANSWER_MB
+from sql_sandbox.query_process import MAX_COLUMNS
+from sql_sandbox.sandbox import MAX_ANSWER_MB
+from sql_sandbox.statement import GROUPS, MAX_DEPTH
 
 PAGE = (Path(__file__).parents[2] / "docs" / "SQL.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
@@ -69,6 +68,6 @@ def test_the_functions_are_those_that_are_offered() -> None:
 
 
 def test_the_fixed_limits_are_as_they_are() -> None:
-    assert f"{MOST_COLUMNS:,} columns" in PAGE
-    assert f"expressions {DEEPEST} deep" in PAGE
-    assert f"{LARGEST_ANSWER_MB} MiB" in PAGE
+    assert f"{MAX_COLUMNS:,} columns" in PAGE
+    assert f"expressions {MAX_DEPTH} deep" in PAGE
+    assert f"{MAX_ANSWER_MB} MiB" in PAGE

@@ -9,11 +9,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from parquet_tables.progress import no_report
+from parquet_tables.progress import ignore_progress
 from sql_sandbox import InvalidSql, Sandbox, SourceTable
 from sql_sandbox.errors import SqlError
-from sql_sandbox.instance import hide_catalog, lock, make_views, open_instance
-from sql_sandbox.query_work import run
+from sql_sandbox.query_process import hide_catalog, lock, make_views, open_instance, run
 from sql_sandbox.request import Request
 from sql_sandbox.statement import read_statement
 from tests.sql_sandbox.conftest import LIMITS
@@ -142,7 +141,7 @@ def test_a_cte_in_scope_is_read(
     tables: tuple[SourceTable, ...], tmp_path: Path, sql: str, rows: int
 ) -> None:
     request = Request("rows", sql, tables, LIMITS, tmp_path, first_rows=5)
-    assert run(request, no_report)["rows"] == [[rows]]
+    assert run(request, ignore_progress)["rows"] == [[rows]]
 
 
 def _locked(

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from sql_sandbox import Sandbox, SourceTable
-from sql_sandbox.functions import GROUPS, refusal
+from sql_sandbox.statement import GROUPS, refusal
 
 GOOD: list[tuple[str, list[list[Any]] | None]] = [
     ("SELECT 1 AS one", [[1]]),

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from parquet_tables.progress import no_report
+from parquet_tables.progress import ignore_progress
 from sql_sandbox import SourceTable
 from sql_sandbox.errors import SqlError
-from sql_sandbox.query_work import run
+from sql_sandbox.query_process import run
 from sql_sandbox.request import Request
 from tests.sql_sandbox.conftest import LIMITS
 from tests.sql_sandbox.sql_errors import INVALID, REFUSED, assert_told, shortly
@@ -123,7 +123,7 @@ def test_what_is_not_one_plain_select_is_refused_before_anything_runs(
     before = file.read_bytes(), sorted(data_dir.iterdir())
     request = Request("check", sql.replace(FILE, str(file)), tables, LIMITS, tmp_path)
     with pytest.raises(SqlError) as caught:
-        run(request, no_report)
+        run(request, ignore_progress)
     assert_told(caught.value, code, part, tmp_path)
     assert (file.read_bytes(), sorted(data_dir.iterdir())) == before
     assert list(tmp_path.iterdir()) == []

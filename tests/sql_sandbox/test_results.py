@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from parquet_tables.columns import Column, DataFile
-from parquet_tables.progress import no_report
+from parquet_tables.progress import ignore_progress
 from parquet_tables.writing import read_columns
 from sql_sandbox import InvalidSql, Sandbox, SourceTable, SqlFailed, SqlRefused
 from sql_sandbox.errors import SqlError
@@ -23,7 +23,7 @@ def test_a_result_is_a_table_of_its_own(
                [1, NULL] AS l, uuid_extract_version(NULL) AS v, max(amount)
         FROM orders"""
     shape = sandbox.check(sql, tables)
-    written = sandbox.write_result(sql, tables, tmp_path / "result.parquet", no_report)
+    written = sandbox.write_result(sql, tables, tmp_path / "result.parquet", ignore_progress)
     at_once = sandbox.first_rows(sql, tables, 10, timeout_s=30)
     assert shape == written.shape == at_once.shape
     assert shape.columns == (
@@ -51,7 +51,7 @@ def test_a_result_keeps_the_order_that_it_asks_for(
     sandbox: Sandbox, tables: tuple[SourceTable, ...], tmp_path: Path
 ) -> None:
     sql = "SELECT hash(range) AS h FROM range(150000) ORDER BY h DESC"
-    written = sandbox.write_result(sql, tables, tmp_path / "result.parquet", no_report)
+    written = sandbox.write_result(sql, tables, tmp_path / "result.parquet", ignore_progress)
     with duckdb.connect() as connection:
         rows = connection.execute("SELECT h FROM read_parquet(?)", [str(written.file.path)])
         found = [row[0] for row in rows.fetchall()]

@@ -11,7 +11,7 @@ import pytest
 from sql_sandbox import Sandbox, SourceTable
 from sql_sandbox.errors import SqlError
 from tests.forked_process import ForkedProcess
-from tests.sql_sandbox.conftest import LIMITS, MOST_MB, OutOfTime, stops_after
+from tests.sql_sandbox.conftest import LIMITS, MAX_MB, OutOfTime, stops_after
 from tests.sql_sandbox.sql_errors import (
     FAILED,
     INVALID,
@@ -88,7 +88,7 @@ def test_no_query_takes_more_memory_than_it_may(
     asking = ForkedProcess(tell_peak, tables, tmp_path)  # which has no other children
     code, peak_mb = asking.written().split()
     assert code == MEMORY
-    assert LIMITS.memory_mb / 2 < int(peak_mb) < MOST_MB
+    assert LIMITS.memory_mb / 2 < int(peak_mb) < MAX_MB
     assert asking.wait(20) == 0
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from parquet_tables.tables import Column
-from storage.clock import Clock
-from storage.data_files import StoredFile
-from storage.database import Database
-from storage.datasets import Dataset, create_dataset
-from storage.job_queue import claim_next_job
-from storage.jobs import Job, get_job
-from storage.manifests import StoredTable
-from storage.new_jobs import NewJob, insert_job
-from storage.users import User, add_user
+from storage.accounts.datasets import Dataset, create_dataset
+from storage.accounts.users import User, add_user
+from storage.jobs.jobs import Job, get_job
+from storage.jobs.queue import claim_next_job
+from storage.jobs.submission import NewJob, insert_job
+from storage.sqlite.clock import Clock
+from storage.sqlite.database import Database
+from storage.versions.data_files import StoredFile
+from storage.versions.manifests import StoredTable
 
 
 @pytest.fixture

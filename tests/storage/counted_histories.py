@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from bisect import bisect_right
 
-from storage.database import Transaction
+from storage.sqlite.database import Transaction
 
 KEY = "dataset_id, source_ref, user_id, run_type, status"
 

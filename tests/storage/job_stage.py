@@ -9,13 +9,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from storage.database import Database, Transaction
-from storage.datasets import create_dataset
-from storage.job_queue import claim_next_job, release_job
-from storage.jobs import RunType, cancel_job, complete_job, fail_job
-from storage.new_jobs import NewJob, insert_job
-from storage.permissions import put_permission
-from storage.users import User, add_user
+from storage.accounts.datasets import create_dataset, put_permission
+from storage.accounts.users import User, add_user
+from storage.jobs.jobs import RunType, cancel_job, complete_job, fail_job
+from storage.jobs.queue import claim_next_job, release_job
+from storage.jobs.submission import NewJob, insert_job
+from storage.sqlite.database import Database, Transaction
 from tests.storage.counted_histories import delete
 
 USERS, DATASETS, REFS = 3, 3, ("main", "q1", None)

@@ -1,6 +1,6 @@
 -- Every table of the job service. What changes lives here; the data itself lives in Parquet files,
 -- which never change. Times are ISO 8601 UTC text with microseconds and offset, so that they sort.
--- The schema's version is SQLite's user_version; storage/migrations.py brings older files forward.
+-- The schema's version is SQLite's user_version; storage/sqlite/migrations.py brings older files forward.
 
 CREATE TABLE users (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,

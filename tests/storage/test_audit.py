@@ -6,11 +6,11 @@ import sqlite3
 
 import pytest
 
-from storage.audit import THIS_PROCESS, Action, AuditFilters, Origin, list_entries, record
-from storage.clock import Clock
-from storage.database import Database
-from storage.datasets import Dataset
-from storage.users import User
+from storage.accounts.audit import THIS_PROCESS, Action, AuditFilters, Origin, list_entries, record
+from storage.accounts.datasets import Dataset
+from storage.accounts.users import User
+from storage.sqlite.clock import Clock
+from storage.sqlite.database import Database
 from tests.storage.conftest import submit
 
 ORIGIN = Origin("10.0.0.7", "request-1", 3, "named", "ci")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.backup_archive import unpack
 from storage.errors import InvalidValue
-from storage.recognition import DATABASE
+from storage.maintenance.backup import unpack
+from storage.maintenance.data_directory import DATABASE
 
 FILE = f"files/ab/{'ab' * 32}.parquet"
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 import storage
-from storage.database import Database
 from storage.errors import NewerSchema
-from storage.health import check_writable
-from storage.migrations import MIGRATIONS, bring_up_to_date, schema_script
-from storage.queries import all_statements
+from storage.maintenance.health import check_writable
+from storage.sqlite.database import Database
+from storage.sqlite.migrations import MIGRATIONS, bring_up_to_date, schema_script
+from storage.sqlite.queries import all_statements
 
 FIRST_SCHEMA = Path(__file__).parent / "schema_1.sql"
 
@@ -98,7 +98,7 @@ def test_connection_closes_with_its_thread(database: Database) -> None:
 def test_database_uses_wal_and_foreign_keys(database: Database) -> None:
     with database.read() as tx:
         assert tx.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
-        assert tx.execute("PRAGMA synchronous").fetchone()[0] == 1  # see storage.wal_sync
+        assert tx.execute("PRAGMA synchronous").fetchone()[0] == 1  # see storage.sqlite.database
         assert tx.execute("PRAGMA foreign_keys").fetchone()[0] == 1
         assert tx.execute("PRAGMA foreign_key_check").fetchall() == []
     check_writable(database)
@@ -193,7 +193,7 @@ def test_database_of_a_newer_version_is_not_opened(tmp_path: Path) -> None:
 
 def test_every_statement_is_valid_and_used(database: Database) -> None:
     (package,) = storage.__path__
-    code = "".join(path.read_text() for path in Path(package).glob("*.py"))
+    code = "".join(path.read_text() for path in Path(package).rglob("*.py"))
     with database.write() as tx:
         for name, sql in all_statements().items():
             assert f'"{name}"' in code, f"nobody runs {name}"

@@ -9,10 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.clock import Clock
-from storage.commits import insert_commit
-from storage.database import Database, Transaction
-from storage.datasets import (
+from storage.accounts.datasets import (
     SORTS,
     Dataset,
     DatasetFilters,
@@ -21,12 +18,14 @@ from storage.datasets import (
     get_dataset,
     list_datasets,
 )
+from storage.accounts.users import User
 from storage.errors import RefMoved
-from storage.manifests import Manifest
-from storage.migrations import MIGRATIONS, bring_up_to_date
-from storage.queries import statement
-from storage.refs import create_ref, delete_ref, move_ref
-from storage.users import User
+from storage.sqlite.clock import Clock
+from storage.sqlite.database import Database, Transaction
+from storage.sqlite.migrations import MIGRATIONS, bring_up_to_date
+from storage.sqlite.queries import statement
+from storage.versions.manifests import Manifest, insert_commit
+from storage.versions.refs import create_ref, delete_ref, move_ref
 from tests.storage.conftest import a_table
 
 FIRST_SCHEMA = Path(__file__).parent / "schema_1.sql"

@@ -10,18 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from storage.data_directory import DataDirectory, Owner
-from storage.database import Database
-from storage.disk_use import KEPT_S, DiskUseMeter
 from storage.errors import NotWritable
-from storage.health import (
-    GOOD_FOR_S,
-    DiskFull,
-    WriteProbe,
-    check_room,
-    check_writable,
-)
-from storage.migrations import bring_up_to_date
+from storage.maintenance.data_directory import DataDirectory, Owner
+from storage.maintenance.disk_use import KEPT_S, DiskUseMeter
+from storage.maintenance.health import GOOD_FOR_S, DiskFull, WriteProbe, check_room, check_writable
+from storage.sqlite.database import Database
+from storage.sqlite.migrations import bring_up_to_date
 
 
 @pytest.fixture

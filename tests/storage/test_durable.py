@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.durable import BUILDING, temporary_folder
+from storage.maintenance.durable import BUILDING, temporary_folder
 
 
 def test_temporary_folder_is_deleted_after_errors(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_folder_of_another_user_is_kept(tmp_path: Path) -> None:
 def test_concurrent_processes_get_their_own_folders(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path\n"
-        "from storage.durable import temporary_folder\n"
+        "from storage.maintenance.durable import temporary_folder\n"
         "for _ in range(300):\n"
         "    with temporary_folder(Path(sys.argv[1])) as folder:\n"
         "        (folder / 'part').write_text('whole')\n"

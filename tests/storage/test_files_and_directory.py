@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from storage.data_directory import DataDirectory, Owner
-from storage.data_files import DataFiles, StoredFile
-from storage.database import Database
 from storage.errors import DataDirectoryInUse, FilesInUse
-from storage.files_lock import FilesLock
+from storage.maintenance.data_directory import DataDirectory, FilesLock, Owner
+from storage.sqlite.database import Database
+from storage.versions.data_files import DataFiles, StoredFile
 
 ME = Owner(4242, "jobsvc serve", "2025-07-07T00:00:00+00:00", "http://127.0.0.1:8000")
 
@@ -119,7 +118,7 @@ def test_files_are_removed_only_without_readers(tmp_path: Path) -> None:
 def test_lock_of_a_killed_process_is_released(tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path\n"
-        "from storage.files_lock import FilesLock\n"
+        "from storage.maintenance.data_directory import FilesLock\n"
         "with FilesLock(Path(sys.argv[1])).reading():\n"
         "    print('reading', flush=True); time.sleep(60)"
     )
@@ -140,7 +139,7 @@ def test_second_process_sees_the_owner_of_the_directory(tmp_path: Path) -> None:
     holder.acquire(ME)
     program = (
         "import sys; from pathlib import Path\n"
-        "from storage.data_directory import DataDirectory, Owner\n"
+        "from storage.maintenance.data_directory import DataDirectory, Owner\n"
         "DataDirectory(Path(sys.argv[1])).acquire(Owner(1, 'x', 'now'))"
     )
     second = subprocess.run(

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from storage.clock import Clock
-from storage.database import Database, Transaction
-from storage.datasets import Dataset, remove_dataset
-from storage.job_lists import JobFilters, list_jobs
-from storage.job_queue import claim_next_job, postpone_job, recover_jobs, release_job
-from storage.jobs import Job, cancel_job, complete_job, fail_job
-from storage.migrations import MIGRATIONS, bring_up_to_date
-from storage.new_jobs import NewJob, insert_job
-from storage.users import User
+from storage.accounts.datasets import Dataset, remove_dataset
+from storage.accounts.users import User
+from storage.jobs.jobs import Job, cancel_job, complete_job, fail_job
+from storage.jobs.lists import JobFilters, list_jobs
+from storage.jobs.queue import claim_next_job, postpone_job, recover_jobs, release_job
+from storage.jobs.submission import NewJob, insert_job
+from storage.sqlite.clock import Clock
+from storage.sqlite.database import Database, Transaction
+from storage.sqlite.migrations import MIGRATIONS, bring_up_to_date
 from tests.storage.conftest import claim, submit
 from tests.storage.counted_histories import assert_counted, delete
 

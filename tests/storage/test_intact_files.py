@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.intact_files import ALWAYS_HASHED_BYTES, IntactFiles, seal
+from storage.versions.data_files import ALWAYS_HASHED_BYTES, IntactFiles, seal
 
 CONTENT = bytes(range(256)) * 16
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from storage.clock import Clock, seconds_between
-from storage.database import Database, Transaction
-from storage.datasets import Dataset
+from storage.accounts.datasets import Dataset
+from storage.accounts.users import User
 from storage.errors import Conflict, StaleJob
-from storage.job_changes import JobChange
-from storage.job_queue import MAX_CRASHES, recover_jobs, release_job
-from storage.jobs import Job, cancel_job, complete_job, fail_job, get_job
-from storage.users import User
+from storage.jobs.changes import JobChange
+from storage.jobs.jobs import Job, cancel_job, complete_job, fail_job, get_job
+from storage.jobs.queue import MAX_CRASHES, recover_jobs, release_job
+from storage.sqlite.clock import Clock, seconds_between
+from storage.sqlite.database import Database, Transaction
 from tests.storage.conftest import claim, submit
 
 

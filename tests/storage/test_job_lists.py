@@ -7,11 +7,11 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.database import Transaction
-from storage.datasets import remove_dataset
-from storage.job_lists import JobFilters, list_jobs
-from storage.jobs import RUN_TYPES, STATUSES, RunType
-from storage.users import User, add_user, remove_user
+from storage.accounts.datasets import remove_dataset
+from storage.accounts.users import User, add_user, remove_user
+from storage.jobs.jobs import RUN_TYPES, STATUSES, RunType
+from storage.jobs.lists import JobFilters, list_jobs
+from storage.sqlite.database import Transaction
 from tests.storage.counted_histories import assert_counted, delete
 from tests.storage.job_stage import DATASETS, MINUTES, REFS, USERS, at, stage
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.job_pages import MAX_SCANNED, OrderedRange, read_page
+from storage.jobs.lists import MAX_SCANNED, OrderedRange, read_page
 
 
 class CountedSource:

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.clock import Clock
-from storage.database import Database
-from storage.datasets import Dataset
+from storage.accounts.datasets import Dataset
+from storage.accounts.users import User, add_user
 from storage.errors import StaleJob
-from storage.job_queue import (
+from storage.jobs.jobs import LANES, Job, Lane, Priority, cancel_job, get_job
+from storage.jobs.queue import (
     RETRY_DELAYS_S,
     claim_next_job,
     move_to_long_lane,
@@ -22,10 +22,10 @@ from storage.job_queue import (
     recover_jobs,
     release_job,
 )
-from storage.jobs import LANES, Job, Lane, Priority, cancel_job, get_job
-from storage.new_jobs import NewJob, insert_job
-from storage.queries import statement
-from storage.users import User, add_user
+from storage.jobs.submission import NewJob, insert_job
+from storage.sqlite.clock import Clock
+from storage.sqlite.database import Database
+from storage.sqlite.queries import statement
 from tests.storage.conftest import claim, submit
 
 

@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from storage.clock import Clock
-from storage.database import Database
-from storage.datasets import Dataset
+from storage.accounts.datasets import Dataset
+from storage.accounts.users import User
 from storage.errors import StaleJob, TooManyWaiting
-from storage.job_lists import JobFilters, list_jobs
-from storage.job_queue import claim_next_job, postpone_job, recover_jobs, release_job
-from storage.jobs import Job, complete_job, fail_job, get_job, report_progress
-from storage.new_jobs import NewJob, insert_job
-from storage.users import User
+from storage.jobs.jobs import Job, complete_job, fail_job, get_job, report_progress
+from storage.jobs.lists import JobFilters, list_jobs
+from storage.jobs.queue import claim_next_job, postpone_job, recover_jobs, release_job
+from storage.jobs.submission import NewJob, insert_job
+from storage.sqlite.clock import Clock
+from storage.sqlite.database import Database
 from tests.storage.conftest import claim, submit
 
 

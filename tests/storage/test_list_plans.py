@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from storage.database import Database, Transaction
-from storage.job_lists import JobFilters, list_jobs
-from storage.jobs import RUN_TYPES
-from storage.queries import all_statements
+from storage.jobs.jobs import RUN_TYPES
+from storage.jobs.lists import JobFilters, list_jobs
+from storage.sqlite.database import Database, Transaction
+from storage.sqlite.queries import all_statements
 from tests.storage.job_stage import at, stage
 
 

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.data_directory import DataDirectory, Owner
-from storage.database import Database
-from storage.disk_use import DiskUseMeter
 from storage.errors import Conflict
-from storage.mounted_disks import LOST_AND_FOUND
-from storage.recognition import DATABASE
-from storage.restore_place import filled
+from storage.maintenance.backup import filled
+from storage.maintenance.data_directory import DATABASE, LOST_AND_FOUND, DataDirectory, Owner
+from storage.maintenance.disk_use import DiskUseMeter
+from storage.sqlite.database import Database
 
 ME = Owner(4242, "jobsvc serve", "2025-07-07T00:00:00+00:00")
 

@@ -9,16 +9,23 @@ from dataclasses import replace
 
 import pytest
 
-from storage.clock import Clock
-from storage.commits import get_commit, history, insert_commit, referenced_files
-from storage.data_files import StoredFile
-from storage.database import Database
-from storage.datasets import Dataset
+from storage.accounts.datasets import Dataset
+from storage.accounts.users import User
 from storage.errors import Conflict, InvalidValue, NotFound, RefMoved
-from storage.jobs import get_job
-from storage.manifests import Manifest, parse_manifest
-from storage.publishing import NewCommit, Outcome, publish
-from storage.refs import (
+from storage.jobs.jobs import get_job
+from storage.jobs.publishing import NewCommit, Outcome, publish
+from storage.sqlite.clock import Clock
+from storage.sqlite.database import Database
+from storage.versions.data_files import StoredFile
+from storage.versions.manifests import (
+    Manifest,
+    get_commit,
+    history,
+    insert_commit,
+    parse_manifest,
+    referenced_files,
+)
+from storage.versions.refs import (
     create_ref,
     delete_ref,
     get_ref,
@@ -27,7 +34,6 @@ from storage.refs import (
     parse_ref_name,
     resolve,
 )
-from storage.users import User
 from tests.storage.conftest import a_table, claim, submit
 
 
@@ -60,7 +66,7 @@ def test_manifest_round_trip_keeps_table_order(dataset: Dataset) -> None:
 
 def test_residual_has_source_files_and_a_deletion_vector(dataset: Dataset) -> None:
     source = a_table(rows=1000)
-    residual = replace(source, key="residual", left_out=StoredFile("b" * 64, 10, 99))
+    residual = replace(source, key="residual", deletion_vector=StoredFile("b" * 64, 10, 99))
     manifest = replace(manifest_of(dataset), tables=(residual,))
     again = parse_manifest(manifest.canonical_json())
     assert again == manifest

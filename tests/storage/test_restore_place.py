@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from storage.data_directory import DataDirectory, Owner
-from storage.database import Database
-from storage.durable import BUILDING
 from storage.errors import Conflict, DamagedDatabase, DataDirectoryInUse
-from storage.recognition import DATABASE, PARTS
-from storage.restore_place import filled
+from storage.maintenance.backup import filled
+from storage.maintenance.data_directory import DATABASE, PARTS, DataDirectory, Owner
+from storage.maintenance.durable import BUILDING
+from storage.sqlite.database import Database
 
 ME = Owner(4242, "jobsvc serve", "2025-07-07T00:00:00+00:00")
 FILE = f"files/ab/{'ab' * 32}.parquet"

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from storage.checking import check
-from storage.data_directory import DataDirectory
-from storage.database import Database
 from storage.errors import UnknownSchema
-from storage.migrations import bring_up_to_date
-from storage.recognition import DATABASE
-from storage.schema_check import differences
+from storage.maintenance.checking import check
+from storage.maintenance.data_directory import DATABASE, DataDirectory
+from storage.sqlite.database import Database
+from storage.sqlite.migrations import bring_up_to_date
+from storage.sqlite.schema_check import differences
 
 FIRST_SCHEMA = Path(__file__).parent / "schema_1.sql"
 

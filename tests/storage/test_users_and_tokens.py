@@ -6,20 +6,19 @@ from datetime import timedelta
 
 import pytest
 
-from storage.clock import Clock
-from storage.database import Database
-from storage.datasets import (
+from storage.accounts.datasets import (
     Dataset,
     DatasetFilters,
     change_dataset,
     create_dataset,
+    delete_permission,
     get_dataset,
     list_datasets,
+    list_permissions,
+    put_permission,
     remove_dataset,
 )
-from storage.errors import Conflict, NotFound
-from storage.permissions import delete_permission, list_permissions, put_permission
-from storage.tokens import (
+from storage.accounts.tokens import (
     delete_expired_tokens,
     find_token_holder,
     issue_token,
@@ -29,7 +28,10 @@ from storage.tokens import (
     sign_in_link_user,
     use_sign_in_link,
 )
-from storage.users import User, add_user, change_user, find_user, get_user, remove_user
+from storage.accounts.users import User, add_user, change_user, find_user, get_user, remove_user
+from storage.errors import Conflict, NotFound
+from storage.sqlite.clock import Clock
+from storage.sqlite.database import Database
 from tests.storage.conftest import submit
 
 DAY = timedelta(days=1)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.database import Database, Sync
+from storage.sqlite.database import Database, Sync
 
 INSERT = "INSERT INTO users (soeid, role_name, created_at) VALUES (?, 'admin', '')"
 

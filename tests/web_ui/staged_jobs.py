@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from storage.jobs import RunType, cancel_job, fail_job, get_job
-from storage.new_jobs import NewJob, insert_job
+from storage.jobs.jobs import RunType, cancel_job, fail_job, get_job
+from storage.jobs.submission import NewJob, insert_job
 from tests.live_server import LiveServer
 from tests.web_ui.reader import Reader
 

@@ -33,7 +33,7 @@ def dataset(server: LiveServer, reader: Reader) -> int:
 def one_offered() -> Iterator[None]:
     """The choice of datasets is of one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(web_ui.dataset_choice, "MOST", 1)
+        patch.setattr(web_ui.dataset_choice, "MAX_COUNT", 1)
         yield
 
 

@@ -1,0 +1,1 @@
+"""Use cases that the API, the pages and the commands share."""

@@ -1,0 +1,99 @@
+"""Ending a job before its time, and doing a failed one again.
+
+Invariant: a cancelled job is failed at once, whatever its thread still does: the thread learns it
+within a tenth of a second, its query is interrupted, and its result is not wanted. A retry is a new
+job with the same parameters, linked to the old one.
+"""
+
+from __future__ import annotations
+
+from application.retrying import FileGone, require_repeatable
+from job_runner.acceptance import Submission, accept
+from job_runner.service import Service
+from storage.accounts.audit import THIS_PROCESS, Origin, record
+from storage.accounts.authority import Authority, write_as
+from storage.accounts.users import User
+from storage.jobs.jobs import Job, cancel_job, get_job
+from storage.jobs.submission import NewJob
+from storage.maintenance.durable import sync
+from storage.sqlite.database import Transaction
+
+
+def cancel(
+    service: Service,
+    user: User,
+    job: Job,
+    origin: Origin = THIS_PROCESS,
+    authority: Authority | None = None,
+) -> Job:
+    """Cancel a pending or running job.
+
+    Raises
+    ------
+    Conflict
+        It has ended already.
+    TokenEnded, Forbidden, NotFound
+        The authority has gone.
+    """
+    with write_as(service.database, authority, service.clock) as tx:
+        cancel_job(tx, job.id, user.soeid, service.clock)
+        record(
+            tx,
+            service.clock,
+            "job_cancelled",
+            user_id=user.id,
+            origin=origin,
+            dataset_id=job.dataset_id,
+            about=("job", job.id),
+            details={"run_type": job.run_type},
+        )
+        cancelled = get_job(tx, job.id)
+    service.interrupt_job(job.id)
+    return cancelled
+
+
+def retry(service: Service, by: Submission, job: Job) -> Job:
+    """Make a new job with the parameters and the priority of a failed one.
+
+    Raises
+    ------
+    Conflict
+        It can't be done again, by the rule of ``application.retrying``.
+    NotFound
+        The job is gone, or what it read.
+    """
+
+    def make(tx: Transaction, job_id: str) -> NewJob:
+        failed = get_job(tx, job.id)  # as it is now: a prune may have removed it, or its source
+        require_repeatable(service, tx, failed)
+        return NewJob(
+            id=job_id,
+            run_type=failed.run_type,
+            dataset_id=failed.dataset_id,
+            user_id=by.user.id,
+            source_commit_id=failed.source_commit_id,
+            run_parameters=failed.run_parameters,
+            retry_of=failed.id,
+            lane=failed.lane,
+            priority=failed.priority,
+            origin=by.origin,
+        )
+
+    def share_upload(job_id: str) -> None:
+        if job.run_type == "import":
+            _share_upload(service, job.id, job_id)
+
+    made = accept(service, by, make, share_upload)
+    if made.run_type == "import":
+        service.directory.discard_upload(job.id)
+    return made
+
+
+def _share_upload(service: Service, old_id: str, new_id: str) -> None:
+    """Give the new job the old one's file; the old one keeps it until the new one is there."""
+    new = service.directory.upload_path(new_id)
+    try:
+        new.hardlink_to(service.directory.upload_path(old_id))
+        sync(new.parent)
+    except FileNotFoundError:
+        raise FileGone from None

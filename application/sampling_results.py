@@ -1,0 +1,120 @@
+"""What can be asked about a finished draw: reserves, and why a row is in it or not.
+
+Nothing of it is stored: a draw is a function of its parameters, so the engine finds it again. What
+was asked for lately is in memory, for whoever comes back to it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from job_runner.sampling_parameters import recorded_rounds
+from job_runner.service import Service
+from job_runner.tables.cache import Recent
+from job_runner.tables.open_tables import OpenTable, open_table, source_of
+from parquet_tables.rows import read_page
+from sampling_engine import Round, RowExplanation, explain_row, reserves
+from storage.errors import InvalidValue, NotFound
+from storage.jobs.jobs import Job
+
+MAX_RESERVES, MAX_EXPLAINED = 50, 1000
+MAX_KEPT_ROWS = 2_000
+_reserves: Recent[tuple[str, int, int], dict[str, Any]] = Recent(
+    MAX_RESERVES, fits=lambda found: len(found["data"]) <= MAX_KEPT_ROWS
+)
+_explained: Recent[tuple[str, int], RowExplanation] = Recent(MAX_EXPLAINED)
+
+
+def next_rows(service: Service, job: Job, round_number: int, limit: int) -> dict[str, Any]:
+    """The rows that a round would have drawn next, as JSON.
+
+    Raises
+    ------
+    NotFound, DomainError
+        The job has no such round; or its method knows no next row.
+    """
+    source, rounds = _source(service, job)
+    if round_number > len(rounds):
+        raise NotFound(f"The job has {len(rounds)} rounds, no round {round_number}.")
+    return _reserves.get(
+        (job.id, round_number, limit),
+        lambda: _next_rows(service, source, rounds, job.id, round_number, limit),
+    )
+
+
+def _next_rows(
+    service: Service,
+    source: OpenTable,
+    rounds: tuple[Round, ...],
+    job_id: str,
+    round_number: int,
+    limit: int,
+) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
+        table = reserves(
+            service.parquet,
+            source.files,
+            rounds,
+            round_number,
+            limit,
+            table_key=source.key,
+            destination=Path(folder) / "reserves.parquet",
+            counts_dir=service.directory.counts_dir,
+        )
+        with service.parquet.cursor() as cursor:
+            rows = read_page(cursor, table, table.columns, 0, table.row_count)
+    return {
+        "job_id": job_id,
+        "round_number": round_number,
+        "data": rows,
+        "columns": [column.name for column in table.columns],
+    }
+
+
+def why_row(service: Service, job: Job, logical_row_id: str) -> dict[str, Any]:
+    """Why a row was drawn, or why not, round by round, as JSON.
+
+    Raises
+    ------
+    InvalidValue, NotFound
+        It is no row id; or the table has no such row.
+    """
+    source, rounds = _source(service, job)
+    key, _, number = logical_row_id.rpartition(":")
+    if key != source.key or not (number.isascii() and number.isdigit()):
+        raise InvalidValue(
+            f'"{logical_row_id}" is no row of this draw: ids look like "{source.key}:17".',
+            loc=("path", "logical_row_id"),
+        )
+    if len(number) > 18 or int(number) >= source.files.file_rows:
+        raise NotFound(
+            f"The table has no row {logical_row_id}: they run to {source.files.file_rows - 1}."
+        )
+    explained = _explained.get(
+        (job.id, int(number)),
+        lambda: explain_row(
+            service.parquet,
+            source.files,
+            rounds,
+            int(number),
+            counts_dir=service.directory.counts_dir,
+        ),
+    )
+    return {
+        "job_id": job.id,
+        "logical_row_id": logical_row_id,
+        "drawn": explained.drawn,
+        "round_number": explained.round_number,
+        "inclusion_probability": explained.inclusion_probability,
+        "design_weight": explained.design_weight,
+        "rounds": [asdict(verdict) for verdict in explained.verdicts],
+    }
+
+
+def _source(service: Service, job: Job) -> tuple[OpenTable, tuple[Round, ...]]:
+    parameters = job.run_parameters
+    source = open_table(service, job.dataset_id, source_of(job), parameters["table_key"])
+    return source, recorded_rounds(parameters, source.files)

@@ -1,0 +1,1 @@
+"""Authentication, sessions, sign-in and the rate limit for sign-ins."""

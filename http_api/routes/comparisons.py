@@ -1,0 +1,83 @@
+"""The representativeness check of a sample, and the comparison of two tables of a dataset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from marshmallow import RAISE
+
+from application.comparing import comparison_of_job, comparison_of_tables
+from http_api.auth.access import bearer, dataset_for, job_for, service
+from http_api.auth.read_auditing import RowSource, tell_view
+from http_api.routes.submissions import completed
+from http_api.schemas.base import StrictQuery, text
+from http_api.schemas.comparisons import SampleComparisonOut, TableComparisonOut
+from http_api.server.work_limits import reading
+from job_runner.tables.open_tables import open_table
+from storage.jobs.jobs import Job
+
+blueprint = APIBlueprint("comparisons", __name__, url_prefix="/api", tag="Comparisons")
+
+SHOWN = "comparison"
+"""The part of a table that the audit trail names when a comparison is read."""
+
+
+class CompareQuery(StrictQuery):
+    base_ref = text(1, 100, required=True, metadata={"description": "A ref or a commit."})
+    base_table = text(1, 200)
+    ref = text(1, 100, load_default="main", metadata={"description": "A ref or a commit."})
+    table = text(1, 200)
+
+
+@blueprint.get("/sampling/jobs/<job_id>/comparison")
+@blueprint.auth_required(bearer)
+@blueprint.output(SampleComparisonOut)
+@blueprint.doc(
+    summary="Is the sample representative?",
+    description="The representativeness check: the sample is compared with its population column "
+    "by column. It runs after the job; if there is no result yet it runs now, and a 409 "
+    "`comparison_not_ready` says to ask again.",
+)
+def of_job(job_id: str) -> dict[str, Any]:
+    return shown_comparison(completed(job_for(job_id), "sampling"))
+
+
+@blueprint.get("/datasets/<int:dataset_id>/compare")
+@blueprint.auth_required(bearer)
+@blueprint.input(CompareQuery, location="query", unknown=RAISE, arg_name="query")
+@blueprint.output(TableComparisonOut)
+@blueprint.doc(
+    summary="What changed between two tables?",
+    description="Compares `table` of `ref` with `base_table` of `base_ref`: rows, columns, types, "
+    "categories and distributions. The first request may get a 409 `comparison_not_ready`: ask "
+    "again.",
+)
+def of_tables(dataset_id: int, query: dict[str, str]) -> dict[str, Any]:
+    dataset_for(dataset_id, "read")
+    return shown_tables(
+        dataset_id,
+        (query["base_ref"], query.get("base_table")),
+        (query["ref"], query.get("table")),
+    )
+
+
+def shown_comparison(job: Job) -> dict[str, Any]:
+    """A job's comparison; the audit trail records the access, as it shows values."""
+    with reading():
+        found = comparison_of_job(service(), job)
+    source = job.source_commit_id or ""
+    tell_view(RowSource(job.dataset_id, source, job.run_parameters["table_key"], job.id), SHOWN)
+    return found
+
+
+def shown_tables(
+    dataset_id: int, base: tuple[str, str | None], other: tuple[str, str | None]
+) -> dict[str, Any]:
+    """The comparison of two tables, each given by its ref and key; the access is recorded."""
+    with reading():
+        tables = [open_table(service(), dataset_id, *one) for one in (base, other)]
+        found = comparison_of_tables(service(), dataset_id, *tables)
+    for table in tables:
+        tell_view(RowSource(dataset_id, table.commit_id, table.key), SHOWN)
+    return {"dataset_id": dataset_id, **found}

@@ -1,0 +1,199 @@
+"""Explorations: a report of a table or a user's SELECT as a job, first rows at once, results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint, Schema
+from flask import Response, jsonify
+from marshmallow import RAISE, ValidationError, fields, validate, validates_schema
+
+from http_api.auth.access import bearer, dataset_for, job_for, reads, service, user
+from http_api.auth.read_auditing import RowSource, tell_query_at_once
+from http_api.routes.report_responses import report_answer
+from http_api.routes.row_responses import FORMATS, RowsQuery, download, page_json, rows_work
+from http_api.routes.submissions import completed, submission
+from http_api.routes.tables import RowsOut
+from http_api.schemas.base import DEFAULT_PAGE, MAX_PAGE, StrictSchema, text
+from http_api.schemas.fields import QueryBoolean, StrictInteger, StrictString
+from http_api.schemas.jobs import JobAcceptedOut, priority_field
+from http_api.server.problems import InvalidRequest
+from http_api.server.work_limits import limits
+from job_runner.handlers.exploration import ExplorationRequest, submit_exploration
+from job_runner.handlers.reports import CompareTo, ReportRequest, is_report, submit_report
+from job_runner.sql_queries import query_at_once
+from job_runner.tables.open_tables import RESULT, open_table, output_of
+from storage.jobs.jobs import Job
+
+MAX_SQL_LENGTH = 100_000
+
+blueprint = APIBlueprint("explorations", __name__, url_prefix="/api/exploration", tag="Exploration")
+
+
+def sql_field(**options: Any) -> StrictString:
+    """One SELECT."""
+    return text(
+        1,
+        MAX_SQL_LENGTH,
+        metadata={
+            "description": "One SELECT over the tables of `source_ref`, each named by its key."
+        },
+        **options,
+    )
+
+
+class CompareToIn(StrictSchema):
+    """Another table of the same dataset."""
+
+    ref = text(1, 100, required=True)
+    table_key = text(1, 200, allow_none=True)
+
+
+class ExplorationJobIn(StrictSchema):
+    """An exploration job: with `sql` a query, without it a report of a table."""
+
+    source_ref = text(1, 100, load_default="main")
+    table_key = text(
+        1,
+        200,
+        allow_none=True,
+        metadata={"description": "What the job is about; the SQL may read every table."},
+    )
+    sql = sql_field(allow_none=True)
+    compare_to = fields.Nested(
+        CompareToIn,
+        allow_none=True,
+        metadata={"description": "Of a report: another table to show beside this one."},
+    )
+    output_name = text(
+        1,
+        90,
+        allow_none=True,
+        metadata={"description": "Names the result by the ref `expl-<output_name>`."},
+    )
+    commit_message = text(0, 10_000, allow_none=True)
+    priority = priority_field()
+
+    @validates_schema
+    def check_purpose(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse of a query what only a report has, and the other way round."""
+        if data.get("sql") is not None:
+            if data.get("compare_to") is not None:
+                raise ValidationError("A query compares nothing: leave out sql.", "compare_to")
+        else:
+            for name in ("output_name", "commit_message"):
+                if data.get(name) is not None:
+                    raise ValidationError("A report makes no commit: it goes with sql.", name)
+
+
+class QueryIn(StrictSchema):
+    """A query whose first rows come with the answer."""
+
+    source_ref = text(1, 100, load_default="main")
+    sql = sql_field(
+        required=True,
+        error_messages={"required": "Missing: one SELECT over the tables of source_ref."},
+    )
+    limit = StrictInteger(load_default=DEFAULT_PAGE, validate=validate.Range(min=1, max=MAX_PAGE))
+
+
+class QueryOut(Schema):
+    dataset_id = fields.Integer(required=True)
+    commit_id = fields.String(required=True)
+    data = fields.List(fields.Dict(), required=True)
+    columns = fields.List(fields.String(), required=True)
+    types = fields.List(fields.String(), required=True)
+    has_more = fields.Boolean(required=True)
+    notes = fields.List(fields.String(), required=True)
+    execution_time_seconds = fields.Float(required=True)
+
+
+class ResultQuery(RowsQuery):
+    """Which rows and columns of a query's result, or in which format a report."""
+
+    format = StrictString(load_default="json", validate=validate.OneOf((*FORMATS, "html")))
+    download = QueryBoolean(
+        load_default=False, metadata={"description": "Of a report: as a file to keep."}
+    )
+
+
+class ResultOut(RowsOut):
+    job_id = fields.String(required=True)
+    metadata = fields.Dict(required=True)
+
+
+@blueprint.post("/datasets/<int:dataset_id>/jobs")
+@blueprint.auth_required(bearer)
+@blueprint.input(ExplorationJobIn, arg_name="given")
+@blueprint.output(JobAcceptedOut)
+@blueprint.doc(
+    summary="Make a report of a table, or run a SELECT, as a job",
+    description="Without `sql` the job makes a report of the table. With it, the statement is "
+    "parsed, and its tables and columns are looked up, before the answer; its result becomes the "
+    "table `result` of a commit. The same request with the same output_name gives the same job.",
+)
+def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    dataset = dataset_for(dataset_id, "write")
+    by = submission(given.pop("priority"), body=given)
+    other = given.pop("compare_to", None)
+    if given.get("sql") is None:
+        compare_to = None if other is None else CompareTo(**other)
+        asked = ReportRequest(given["source_ref"], given.get("table_key"), compare_to)
+        job = submit_report(service(), by, dataset, asked)
+    else:
+        with limits().queries.piece(user().id):
+            job = submit_exploration(service(), by, dataset, ExplorationRequest(**given))
+    return {"job_id": job.id, "status": job.status, "message": "Exploration job created"}
+
+
+@blueprint.post("/datasets/<int:dataset_id>/query")
+@blueprint.auth_required(bearer)
+@blueprint.input(QueryIn, arg_name="given")
+@blueprint.output(QueryOut)
+@blueprint.doc(
+    summary="The first rows of a SELECT, at once", description="Makes no job and no commit."
+)
+@reads
+def query(dataset_id: int, given: dict[str, Any]) -> Response:
+    dataset_for(dataset_id, "read")
+    with limits().queries.piece(user().id):
+        found = query_at_once(service(), dataset_id, **given)
+    tell_query_at_once(dataset_id, given["sql"], found)
+    return jsonify(found)
+
+
+@blueprint.get("/jobs/<job_id>/result")
+@blueprint.auth_required(bearer)
+@blueprint.input(ResultQuery, location="query", unknown=RAISE, arg_name="query")
+@blueprint.output(ResultOut)
+@blueprint.doc(
+    summary="An exploration's result: a report, or the rows of a query",
+    description="A report is JSON or `format=html`: one file that needs nothing else.",
+)
+def result(job_id: str, query: dict[str, Any]) -> Response:
+    job = completed(job_for(job_id), "exploration")
+    as_file = query.pop("download")
+    if is_report(job):
+        return report_answer(job, query["format"], as_file=as_file)
+    if query["format"] == "html":
+        raise InvalidRequest(f"Rows come as {', '.join(FORMATS)}.", loc=("query", "format"))
+    with rows_work(query):
+        return _rows(job, query)
+
+
+def _rows(job: Job, query: dict[str, Any]) -> Response:
+    """The rows of a query's result."""
+    table = open_table(service(), job.dataset_id, output_of(job), RESULT)
+    source = RowSource(job.dataset_id, table.commit_id, RESULT, job.id)
+    if query["format"] != "json":
+        return download(source, table, query, f"{RESULT}-{job.id[:8]}")
+    return jsonify(
+        {
+            "job_id": job.id,
+            "dataset_id": job.dataset_id,
+            "commit_id": table.commit_id,
+            "table_key": RESULT,
+            **page_json(source, table, query),
+            "metadata": {"exploration_summary": job.output_summary},
+        }
+    )

@@ -1,0 +1,131 @@
+"""Importing a file into a ref."""
+
+from __future__ import annotations
+
+from pathlib import PurePath, PureWindowsPath
+from typing import Any
+
+from apiflask import APIBlueprint, Schema
+from apiflask.fields import File
+from marshmallow import RAISE, ValidationError, fields, validate
+
+from application.import_preview import MAX_BYTES, preview_import
+from http_api.auth.access import bearer, dataset_for, require_role, service, user
+from http_api.routes.submissions import submission
+from http_api.schemas.base import StrictSchema, text
+from http_api.schemas.fields import StrictString, check_text
+from http_api.schemas.jobs import JobAcceptedOut, priority_field
+from http_api.server.problems import InvalidRequest
+from http_api.server.uploads import written_path
+from http_api.server.work_limits import large_uploads, limits
+from job_runner.handlers.imports import ImportRequest, submit_import
+
+blueprint = APIBlueprint("imports", __name__, url_prefix="/api/datasets", tag="Import")
+ENDPOINT = "imports.import_file"
+PREVIEW_ENDPOINTS = ("imports.preview", "imports.first_preview")
+PREVIEW_BYTES = MAX_BYTES + 64 * 1024  # the parts around the file
+
+
+class ImportIn(StrictSchema):
+    file = File(  # type: ignore[no-untyped-call]
+        required=True, metadata={"description": "CSV, TSV, JSON, NDJSON, Parquet or XLSX."}
+    )
+    commit_message = text(0, 10_000)
+    priority = priority_field()
+
+
+class PreviewIn(StrictSchema):
+    file = File(  # type: ignore[no-untyped-call]
+        required=True, metadata={"description": "The file, or the first part of one of lines."}
+    )
+    whole = StrictString(load_default="true", validate=validate.OneOf(("true", "false")))
+
+
+class PreviewTableOut(Schema):
+    key = fields.String(required=True)
+    columns = fields.List(
+        fields.Dict(),
+        required=True,
+        metadata={
+            "description": "name and type; the type is null where the beginning holds no value."
+        },
+    )
+    row_count = fields.Integer(
+        allow_none=True, required=True, metadata={"description": "Of a whole file."}
+    )
+    data = fields.List(fields.Dict(), required=True, metadata={"description": "The first rows."})
+    notes = fields.List(fields.String(), required=True)
+
+
+class PreviewOut(Schema):
+    tables = fields.List(fields.Nested(PreviewTableOut), required=True)
+
+
+@blueprint.post("/<int:dataset_id>/preview")
+@blueprint.auth_required(bearer)
+@large_uploads
+@blueprint.input(PreviewIn, location="form_and_files", unknown=RAISE, arg_name="given")
+@blueprint.output(PreviewOut)
+@blueprint.doc(
+    summary="What an import would make of a file",
+    description="Columns, types and first rows; nothing is kept. Send `whole=false` with the "
+    "beginning of a file of lines. At most 32 MiB.",
+)
+def preview(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    dataset_for(dataset_id, "write")
+    return _preview(given)
+
+
+@blueprint.post("/preview")
+@blueprint.auth_required(bearer)
+@large_uploads
+@blueprint.input(PreviewIn, location="form_and_files", unknown=RAISE, arg_name="given")
+@blueprint.output(PreviewOut)
+@blueprint.doc(
+    summary="The same, before there is a dataset for it",
+    description="For whoever may make a dataset.",
+)
+def first_preview(given: dict[str, Any]) -> dict[str, Any]:
+    require_role("admin", "analyst")
+    return _preview(given)
+
+
+@blueprint.post("/<int:dataset_id>/refs/<ref>/import")
+@blueprint.auth_required(bearer)
+@large_uploads
+@blueprint.input(ImportIn, location="form_and_files", unknown=RAISE, arg_name="given")
+@blueprint.output(JobAcceptedOut)
+@blueprint.doc(
+    summary="Import a file", description="A job reads the file; then the ref moves to its commit."
+)
+def import_file(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, str]:
+    dataset = dataset_for(dataset_id, "write")
+    upload = given["file"]
+    path = written_path(upload.stream)
+    name = _plain_name(upload.filename or "")
+    message = given.get("commit_message")
+    by = submission(given["priority"], name, message or "", file=path)
+    job = submit_import(service(), by, dataset, ImportRequest(ref, name, message), path)
+    return {"job_id": job.id, "status": job.status, "message": "Import job created"}
+
+
+def _preview(given: dict[str, Any]) -> dict[str, Any]:
+    upload = given["file"]
+    name = _plain_name(upload.filename or "")
+    path = written_path(upload.stream)
+    with limits().previews.piece(user().id):
+        return {"tables": preview_import(service(), path, name, whole=given["whole"] == "true")}
+
+
+def _plain_name(given: str) -> str:
+    """The last part of what the client called the file; it is shown, never used as a path."""
+    try:
+        check_text(given)
+    except ValidationError as error:
+        raise InvalidRequest(
+            f"The file's name: {error.messages[0]}", loc=("body", "file")
+        ) from None
+    name = PurePath(PureWindowsPath(given).name).name
+    if not name:
+        raise InvalidRequest("The file has no name.", loc=("body", "file"))
+    return name[:200] if len(name) <= 200 else name[-200:]

@@ -1,0 +1,90 @@
+"""Profiles of tables: as a job, at once, and a job's result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Response, jsonify
+from marshmallow import RAISE, fields, validate
+
+from http_api.auth.access import bearer, dataset_for, job_for, service
+from http_api.auth.read_auditing import RowSource, tell_view
+from http_api.routes.row_responses import column_names
+from http_api.routes.submissions import completed, submission
+from http_api.schemas.base import StrictQuery, StrictSchema, text
+from http_api.schemas.jobs import JobAcceptedOut, priority_field
+from http_api.server.work_limits import reading
+from job_runner.handlers.profiling import (
+    ProfilingRequest,
+    analysis,
+    profile_result,
+    submit_profiling,
+)
+from job_runner.tables.open_tables import open_table
+
+AT_ONCE_S = 20.0
+"""How long a request may look at a table; what is left is estimated."""
+
+blueprint = APIBlueprint("profiling", __name__, tag="Profiling")
+
+
+class ProfilingJobIn(StrictSchema):
+    """A profiling job."""
+
+    source_ref = text(1, 100, load_default="main")
+    table_key = text(1, 200, allow_none=True)
+    columns = fields.List(text(1, 1000), load_default=list, validate=validate.Length(max=10_000))
+    priority = priority_field()
+
+
+class AnalysisQuery(StrictQuery):
+    columns = text(
+        1, 100_000, metadata={"description": "Column names separated by commas; all when left out."}
+    )
+
+
+@blueprint.post("/api/profiling/datasets/<int:dataset_id>/jobs")
+@blueprint.auth_required(bearer)
+@blueprint.input(ProfilingJobIn, arg_name="given")
+@blueprint.output(JobAcceptedOut)
+@blueprint.doc(
+    summary="Profile a table",
+    description="A table that was profiled before is done at once: its profile is kept.",
+)
+def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    dataset = dataset_for(dataset_id, "write")
+    by = submission(given.pop("priority"), body=given)
+    request = ProfilingRequest(**{**given, "columns": tuple(given["columns"])})
+    job = submit_profiling(service(), by, dataset, request)
+    return {"job_id": job.id, "status": job.status, "message": "Profiling job created"}
+
+
+@blueprint.get("/api/profiling/jobs/<job_id>/result")
+@blueprint.auth_required(bearer)
+@blueprint.doc(summary="A profiling job's profile, with hints for a sample's design")
+def result(job_id: str) -> Response:
+    job = completed(job_for(job_id), "profiling")
+    with reading():
+        found = profile_result(service(), job, AT_ONCE_S)
+    tell_view(RowSource(job.dataset_id, found["commit_id"], found["table_key"], job.id), "profile")
+    return jsonify({"job_id": job.id, "dataset_id": job.dataset_id, **found})
+
+
+@blueprint.get("/api/datasets/<int:dataset_id>/refs/<ref>/tables/<path:key>/analysis")
+@blueprint.auth_required(bearer)
+@blueprint.input(AnalysisQuery, location="query", unknown=RAISE, arg_name="query")
+@blueprint.doc(
+    summary="A table's profile, at once",
+    description="Computed once for each table and kept. The first look at a large table takes up "
+    "to twenty seconds; what is left then is estimated and says so, until a profiling job has "
+    "looked longer.",
+)
+def table_analysis(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -> Response:
+    dataset_for(dataset_id, "read")
+    names = [name for name in column_names(query) if name]
+    with reading():
+        table = open_table(service(), dataset_id, ref, key)
+        found = analysis(service(), table, names, AT_ONCE_S)
+    tell_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
+    return jsonify({"dataset_id": dataset_id, **found})

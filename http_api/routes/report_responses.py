@@ -1,0 +1,55 @@
+"""The answer that is a report: JSON, or a page that stands alone.
+
+Invariant: a page is sent with a policy of its own, which allows its one style and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, jsonify, request
+
+from http_api.auth.access import service
+from http_api.auth.read_auditing import RowSource, tell_view
+from http_api.server.problems import InvalidRequest
+from http_api.server.work_limits import reading
+from http_api.state import state
+from job_runner.tables.reports import job_report
+from storage.jobs.jobs import Job
+
+REPORT_QUERY = {"format", "download"}
+REPORT_FORMATS = ("json", "html")
+AT_ONCE_S = 20.0
+"""How long a request may look at a table whose kept figures are gone; the rest is estimated."""
+
+
+def report_answer(job: Job, format_: str, *, as_file: bool) -> Response:
+    """A completed report.
+
+    Raises
+    ------
+    InvalidRequest
+        The query asks for rows, or for a format that a report doesn't have.
+    """
+    for name in request.args:
+        if name not in REPORT_QUERY:
+            raise InvalidRequest("This job made a report, which has no rows.", loc=("query", name))
+    if format_ not in REPORT_FORMATS:
+        raise InvalidRequest("A report comes as json or html.", loc=("query", "format"))
+    with reading():
+        found = job_report(service(), job, AT_ONCE_S)
+    overview = found["overview"]
+    source = RowSource(job.dataset_id, overview["commit_id"], overview["table_key"], job.id)
+    tell_view(source, "report")
+    answer = jsonify(found) if format_ == "json" else _page(found)
+    if as_file:
+        name = f"report-{job.id[:8]}.{format_}"
+        answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+def _page(found: dict[str, Any]) -> Response:
+    html, policy = state().render_report(found)
+    answer = Response(html, mimetype="text/html")
+    answer.headers["Content-Security-Policy"] = policy
+    return answer

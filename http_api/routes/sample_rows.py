@@ -1,0 +1,171 @@
+"""What a sampling job drew: its rows, its residual, reserves, and why a row is in it or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint, Schema
+from flask import Response, jsonify
+from marshmallow import RAISE, fields, validate
+
+from application.sampling_results import next_rows, why_row
+from http_api.auth.access import bearer, job_for, service
+from http_api.auth.read_auditing import RowSource, tell_view
+from http_api.routes.row_responses import RowsQuery, download, page_json, rows_work
+from http_api.routes.submissions import completed
+from http_api.schemas.base import StrictQuery, text
+from http_api.schemas.fields import QueryInteger
+from http_api.schemas.sampling import EFFECTIVE_SEED, SampleRowsOut
+from http_api.server.work_limits import reading
+from job_runner.tables.open_tables import (
+    PRIMARY,
+    RESIDUAL,
+    SAMPLE,
+    open_table,
+    output_of,
+    source_of,
+)
+from sampling_engine import MAX_ROUNDS
+from storage.errors import NotFound
+from storage.jobs.jobs import Job
+
+blueprint = APIBlueprint(
+    "sample_rows", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Sampling"
+)
+
+
+class SampleQuery(RowsQuery):
+    table_key = text(
+        1,
+        200,
+        load_default=PRIMARY,
+        metadata={"description": "`primary`, `sample` or the job's own table; or `residual`."},
+    )
+
+
+class ReservesQuery(StrictQuery):
+    round = QueryInteger(load_default=1, validate=validate.Range(min=1, max=MAX_ROUNDS))
+    limit = QueryInteger(load_default=10, validate=validate.Range(min=1, max=1000))
+
+
+class ReservesOut(Schema):
+    job_id = fields.String(required=True)
+    round_number = fields.Integer(required=True)
+    data = fields.List(fields.Dict(), required=True)
+    columns = fields.List(fields.String(), required=True)
+
+
+class VerdictOut(Schema):
+    round_number = fields.Integer(required=True)
+    method = fields.String(required=True)
+    effective_seed = fields.String(required=True, metadata={"description": EFFECTIVE_SEED})
+    outcome = fields.String(required=True)
+    reason = fields.String(required=True)
+    group = fields.String(allow_none=True, required=True)
+    rank = fields.Integer(allow_none=True, required=True)
+    last_rank = fields.Integer(allow_none=True, required=True)
+
+
+class WhyOut(Schema):
+    job_id = fields.String(required=True)
+    logical_row_id = fields.String(required=True)
+    drawn = fields.Boolean(required=True)
+    round_number = fields.Integer(allow_none=True, required=True)
+    inclusion_probability = fields.Float(allow_none=True, required=True)
+    design_weight = fields.Float(allow_none=True, required=True)
+    rounds = fields.List(fields.Nested(VerdictOut), required=True)
+
+
+@blueprint.get("/data")
+@blueprint.auth_required(bearer)
+@blueprint.input(SampleQuery, location="query", unknown=RAISE, arg_name="query")
+@blueprint.output(SampleRowsOut)
+@blueprint.doc(summary="The drawn rows")
+def data(job_id: str, query: dict[str, Any]) -> Response:
+    job = completed(job_for(job_id), "sampling")
+    own_key = job.run_parameters["table_key"]
+    key = query["table_key"]
+    if key == RESIDUAL and own_key != RESIDUAL:
+        return _rows(job, RESIDUAL, key, query)
+    if key not in (PRIMARY, SAMPLE, own_key):
+        keys = dict.fromkeys((SAMPLE, own_key))
+        if job.run_parameters["export_residual"]:
+            keys[RESIDUAL] = None
+        raise NotFound(f'The job has no table "{key}". There are: {", ".join(keys)}.')
+    return _rows(job, SAMPLE, key, query)
+
+
+@blueprint.get("/residual")
+@blueprint.auth_required(bearer)
+@blueprint.input(RowsQuery, location="query", unknown=RAISE, arg_name="query")
+@blueprint.output(SampleRowsOut)
+@blueprint.doc(summary="The rows that no round drew", description="For a job with export_residual.")
+def residual(job_id: str, query: dict[str, Any]) -> Response:
+    return _rows(completed(job_for(job_id), "sampling"), RESIDUAL, RESIDUAL, query)
+
+
+@blueprint.get("/reserves")
+@blueprint.auth_required(bearer)
+@blueprint.input(ReservesQuery, location="query", unknown=RAISE, arg_name="query")
+@blueprint.output(ReservesOut)
+@blueprint.doc(
+    summary="The next rows of a round's order",
+    description="What to take when a drawn row can't be examined; `limit` rows, in each stratum "
+    "where the round has strata.",
+)
+def reserves(job_id: str, query: dict[str, int]) -> dict[str, Any]:
+    job = completed(job_for(job_id), "sampling")
+    with reading():
+        rows = next_rows(service(), job, query["round"], query["limit"])
+    tell_view(_source_of(job), "reserves")
+    return rows
+
+
+@blueprint.get("/rows/<logical_row_id>")
+@blueprint.auth_required(bearer)
+@blueprint.output(WhyOut)
+@blueprint.doc(summary="Why a row was drawn, or why not")
+def why(job_id: str, logical_row_id: str) -> dict[str, Any]:
+    job = completed(job_for(job_id), "sampling")
+    with reading():
+        return why_row(service(), job, logical_row_id)
+
+
+def _source_of(job: Job) -> RowSource:
+    """The table that the job drew from."""
+    return RowSource(job.dataset_id, source_of(job), job.run_parameters["table_key"], job.id)
+
+
+def _rows(job: Job, stored_key: str, shown_key: str, query: dict[str, Any]) -> Response:
+    """Rows of one of the output commit's tables, in the format asked for."""
+    if stored_key == RESIDUAL and not job.run_parameters["export_residual"]:
+        raise NotFound("The job kept no residual. Draw with export_residual to have one.")
+    with rows_work(query):
+        return _rows_of(job, stored_key, shown_key, query)
+
+
+def _rows_of(job: Job, stored_key: str, shown_key: str, query: dict[str, Any]) -> Response:
+    table = open_table(service(), job.dataset_id, output_of(job), stored_key)
+    source = RowSource(job.dataset_id, table.commit_id, stored_key, job.id)
+    if query["format"] != "json":
+        return download(source, table, query, f"{stored_key}-{job.id[:8]}")
+    summary = job.output_summary or {}
+    return jsonify(
+        {
+            "job_id": job.id,
+            "dataset_id": job.dataset_id,
+            "commit_id": table.commit_id,
+            "table_key": shown_key,
+            **page_json(source, table, query),
+            "metadata": {
+                "sampling_summary": {
+                    name: value for name, value in summary.items() if name != "rounds"
+                },
+                "round_details": summary.get("rounds", []),
+                "residual_info": {
+                    "residual_rows": summary.get("residual_rows"),
+                    "exported": job.run_parameters["export_residual"],
+                },
+            },
+        }
+    )

@@ -1,0 +1,192 @@
+"""Drawing samples: jobs, plans, small draws at once, and what a form needs to offer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIBlueprint, Schema
+from marshmallow import fields
+
+from application.column_values import DEFAULT_VALUES, column_values
+from application.sampling_preview import draw_at_once, plan
+from application.table_views import filter_shapes
+from http_api.auth.access import bearer, dataset_for, reads, service
+from http_api.auth.read_auditing import RowSource, tell_draw_at_once, tell_view
+from http_api.routes.submissions import submission
+from http_api.schemas.jobs import JobAcceptedOut
+from http_api.schemas.sampling import (
+    AtOnceIn,
+    ColumnSamplesIn,
+    FilterIn,
+    FilterOut,
+    MethodsOut,
+    PlannedRoundOut,
+    SamplingJobIn,
+)
+from http_api.server.work_limits import reading
+from job_runner.handlers.sampling import SamplingRequest, submit_sampling
+from job_runner.tables.open_tables import open_table
+from sampling_engine import METHODS
+from sampling_engine.filters import OPERATORS
+
+blueprint = APIBlueprint(
+    "sampling", __name__, url_prefix="/api/sampling/datasets/<int:dataset_id>", tag="Sampling"
+)
+
+
+class PlanOut(Schema):
+    dataset_id = fields.Integer(required=True)
+    commit_id = fields.String(required=True)
+    table_key = fields.String(required=True)
+    source_rows = fields.Integer(required=True)
+    total_rows = fields.Integer(
+        required=True, metadata={"description": "Rows that all rounds would draw."}
+    )
+    rounds = fields.List(fields.Nested(PlannedRoundOut), required=True)
+    warnings = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "On the draw as a whole, one sentence each."},
+    )
+    hints = fields.Dict(
+        allow_none=True,
+        required=True,
+        metadata={"description": "Columns that would serve a design, once the table is profiled."},
+    )
+    output_ref = fields.String(
+        allow_none=True,
+        required=True,
+        metadata={"description": "The ref by the request's output_name."},
+    )
+    output_ref_taken = fields.Boolean(
+        required=True,
+        metadata={"description": "Whether something else has that ref: the job would be a 409."},
+    )
+    earlier_job_id = fields.String(
+        allow_none=True,
+        required=True,
+        metadata={"description": "The job that the same request by that name gave before."},
+    )
+
+
+class AtOnceOut(Schema):
+    dataset_id = fields.Integer(required=True)
+    commit_id = fields.String(required=True)
+    table_key = fields.String(required=True)
+    data = fields.List(fields.Dict(), required=True)
+    columns = fields.List(fields.String(), required=True)
+    strata_counts = fields.List(fields.Dict(), required=True)
+    metadata = fields.Dict(required=True)
+
+
+class ColumnSamplesOut(Schema):
+    dataset_id = fields.Integer(required=True)
+    commit_id = fields.String(required=True)
+    table_key = fields.String(required=True)
+    samples = fields.Dict(required=True)
+    metadata = fields.Dict(required=True)
+
+
+@blueprint.post("/jobs")
+@blueprint.auth_required(bearer)
+@blueprint.input(SamplingJobIn, arg_name="given")
+@blueprint.output(JobAcceptedOut)
+@blueprint.doc(
+    summary="Draw a sample",
+    description="Whatever can be checked is checked before the answer. A job draws the rows. The "
+    "same request with the same output_name gives the same job.",
+)
+def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    dataset = dataset_for(dataset_id, "write")
+    by = submission(given.pop("priority"), body=given)
+    job = submit_sampling(service(), by, dataset, SamplingRequest(**given))
+    return {
+        "job_id": job.id,
+        "status": job.status,
+        "message": f"Sampling job created with {len(given['rounds'])} rounds",
+    }
+
+
+@blueprint.post("/plan")
+@blueprint.auth_required(bearer)
+@blueprint.input(SamplingJobIn, arg_name="given")
+@blueprint.output(PlanOut)
+@blueprint.doc(
+    summary="What a draw would give",
+    description="The body of a job; eligible rows, allocation, warnings, and whether its name is "
+    "free; draws nothing.",
+)
+@reads
+def plan_of(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    dataset_for(dataset_id, "read")
+    del given["priority"]  # taken as in a job's body; a plan doesn't wait
+    with reading():
+        return plan(service(), dataset_id, SamplingRequest(**given))
+
+
+@blueprint.post("/sample")
+@blueprint.auth_required(bearer)
+@blueprint.input(AtOnceIn, arg_name="given")
+@blueprint.output(AtOnceOut)
+@blueprint.doc(
+    summary="Draw up to 10,000 rows at once", description="One round; makes no job and no commit."
+)
+@reads
+def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    dataset_for(dataset_id, "read")
+    with reading():
+        drawn = draw_at_once(service(), dataset_id, SamplingRequest(**given))
+    tell_draw_at_once(dataset_id, drawn)
+    return drawn
+
+
+@blueprint.post("/filters")
+@blueprint.auth_required(bearer)
+@blueprint.input(FilterIn, arg_name="given")
+@blueprint.output(FilterOut)
+@blueprint.doc(
+    summary="A filter in both of its shapes, and how many rows pass it",
+    description="What a form needs that edits an expression and conditions side by side.",
+)
+@reads
+def filters(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    dataset_for(dataset_id, "read")
+    with reading():
+        table = open_table(service(), dataset_id, given["source_ref"], given.get("table_key"))
+        return filter_shapes(service(), table, given["filters"])
+
+
+@blueprint.post("/column-samples")
+@blueprint.auth_required(bearer)
+@blueprint.input(ColumnSamplesIn, arg_name="given")
+@blueprint.output(ColumnSamplesOut)
+@blueprint.doc(
+    summary="Values of columns, for a filter's menus",
+    description="The most frequent first. Of a table with more than a million rows, a million are "
+    "looked at; `complete` tells whether these are all values.",
+)
+@reads
+def column_samples(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    dataset_for(dataset_id, "read")
+    most = given.get("sample_size") or given.get("samples_per_column") or DEFAULT_VALUES
+    with reading():
+        values = column_values(
+            service(),
+            dataset_id,
+            source_ref=given["source_ref"],
+            table_key=given.get("table_key"),
+            names=given["columns"],
+            most=most,
+        )
+    source = RowSource(dataset_id, values["commit_id"], values["table_key"])
+    tell_view(source, "values of columns")
+    return values
+
+
+@blueprint.get("/sampling-methods")
+@blueprint.auth_required(bearer)
+@blueprint.output(MethodsOut)
+@blueprint.doc(summary="The methods with their parameters, and the filters' operators")
+def methods(dataset_id: int) -> dict[str, Any]:
+    dataset_for(dataset_id, "read")
+    return {"methods": METHODS, "supported_operators": [operator.name for operator in OPERATORS]}

@@ -1,0 +1,1 @@
+"""Marshmallow schemas: strict fields, request bodies, answers."""

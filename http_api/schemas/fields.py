@@ -1,0 +1,145 @@
+"""Marshmallow fields that take JSON as it is.
+
+Invariant: nothing is converted: marshmallow's own fields take 5.7 and "1_000" as integers, "5" as
+a float and "yes" as true. Texts that no UTF-8 file can hold and integers that no database can hold
+are refused here, rather than failing deep inside.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate
+
+MAX_INTEGER = 2**63 - 1
+SEED_TYPES = [{"type": "integer"}, {"type": "string"}, {"type": "null"}]
+
+
+def check_text(value: str) -> str:
+    """Refuse lone surrogates and NUL."""
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValidationError("Not valid Unicode text.") from None
+    if "\x00" in value:
+        raise ValidationError("A text may not hold the character U+0000.")
+    return value
+
+
+class StrictString(fields.String):
+    """A JSON string."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise ValidationError(f"Must be a string, not {kind_of(value)}.")
+        return check_text(value)
+
+
+class StrictInteger(fields.Integer):
+    """A JSON number without a fraction, up to 64 bits."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValidationError(f"Must be a whole number, not {kind_of(value)}.")
+        if abs(value) > MAX_INTEGER:
+            raise ValidationError("Must be a whole number of at most 64 bits.")
+        return value
+
+
+class StrictNumber(fields.Float):
+    """A JSON number."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValidationError(f"Must be a number, not {kind_of(value)}.")
+        if not math.isfinite(value):
+            raise ValidationError("Must be a finite number.")
+        return float(value)
+
+
+class StrictBoolean(fields.Boolean):
+    """JSON's true or false."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError(f"Must be true or false, not {kind_of(value)}.")
+        return value
+
+
+class BoundedList(fields.List[Any]):
+    """A JSON list of at most so many items; a longer one is refused before any is looked at."""
+
+    def __init__(self, inner: Any, *, least: int = 0, most: int, **options: Any) -> None:
+        super().__init__(inner, validate=validate.Length(least or None, most), **options)
+        self._most = most
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        if isinstance(value, list) and len(value) > self._most:
+            raise ValidationError(f"Longer than maximum length {self._most}.")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class SeedField(fields.Field[int | str]):
+    """A seed: a whole number or a text."""
+
+    def __init__(self, *, metadata: Mapping[str, Any], **options: Any) -> None:
+        super().__init__(metadata={**metadata, "anyOf": SEED_TYPES}, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | str:
+        if isinstance(value, str) and value:
+            if len(value) > 200:
+                raise ValidationError("A seed has at most 200 characters.")
+            return check_text(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            if abs(value) > MAX_INTEGER:
+                raise ValidationError("A number as seed has at most 64 bits; give a text instead.")
+            return value
+        raise ValidationError(f"Must be a whole number or a text, not {kind_of(value)}.")
+
+
+class QueryInteger(fields.Integer):
+    """A whole number in a query string, in plain decimal digits."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        text = str(value)
+        digits = text.removeprefix("-")
+        if not (digits.isascii() and digits.isdigit()):
+            raise ValidationError(f'Must be a whole number, not "{text[:50]}".')
+        if len(digits) > 18:
+            raise ValidationError("Must be a whole number of at most 18 digits.")
+        return int(text)
+
+
+class QueryBoolean(fields.Boolean):
+    """``true`` or ``false`` in a query string."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if value not in ("true", "false"):
+            raise ValidationError(f'Must be true or false, not "{str(value)[:50]}".')
+        return bool(value == "true")
+
+
+class QueryList(fields.Field[list[str]]):
+    """Values separated by commas, or given several times."""
+
+    is_multiple = True
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:
+        given = value if isinstance(value, list) else [value]
+        values = [part.strip() for text in given for part in str(text).split(",")]
+        return [check_text(part) for part in values if part]
+
+
+def kind_of(value: Any) -> str:
+    """What a JSON value is, in words, with the value where it is short."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f'the string "{value[:50]}"'
+    if isinstance(value, int | float):
+        return f"the number {value}" if abs(value) < 1e18 else "so large a number"
+    return "a list" if isinstance(value, list) else "an object"

@@ -1,0 +1,108 @@
+"""A round's filter as JSON: an expression, conditions, or a mere list of conditions.
+
+Owns: the three shapes. Invariant: a loaded filter is ``{"expression": …}`` or
+``{"conditions": […], "logic": …}``; what they mean is the engine's to check.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate
+
+from http_api.schemas.base import StrictSchema, text
+from http_api.schemas.fields import BoundedList, StrictString, check_text, kind_of
+
+MAX_EXPRESSION_LENGTH = 10_000
+MAX_CONDITIONS = 1_000
+PARTS = ("expression", "conditions", "logic")
+
+
+class AnyValue(fields.Field[Any]):
+    """A condition's value: a text, a number, true or false, null, or a list of those."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, str):
+                check_text(item)
+            elif item is not None and not isinstance(item, bool | int | float):
+                raise ValidationError(
+                    f"Must be a text, a number, true, false or null, not {kind_of(item)}."
+                )
+        return value
+
+
+class ConditionIn(StrictSchema):
+    column = text(1, 1000, required=True)
+    operator = text(1, 50, required=True)
+    value = AnyValue(allow_none=True)
+
+
+class ConditionsIn(StrictSchema):
+    conditions = BoundedList(
+        fields.Nested(ConditionIn), required=True, least=1, most=MAX_CONDITIONS
+    )
+    logic = StrictString(load_default="AND", validate=validate.OneOf(("AND", "OR")))
+
+
+class ExpressionIn(StrictSchema):
+    expression = text(1, MAX_EXPRESSION_LENGTH, required=True)
+
+
+_CONDITIONS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {
+            "column": {"type": "string"},
+            "operator": {"type": "string"},
+            "value": {"description": "A text, number, true, false, or a list of those."},
+        },
+        "required": ["column", "operator"],
+        "additionalProperties": False,
+    },
+}
+SHAPES = [
+    {
+        "type": "object",
+        "properties": {"expression": {"type": "string"}},
+        "required": ["expression"],
+    },
+    {
+        "type": "object",
+        "properties": {
+            "conditions": _CONDITIONS,
+            "logic": {"type": "string", "enum": ["AND", "OR"]},
+        },
+        "required": ["conditions"],
+    },
+    _CONDITIONS,
+    {"type": "null"},
+]
+"""A filter's JSON Schema."""
+
+
+class FiltersField(fields.Field[dict[str, Any]]):
+    """``{"expression"}``, ``{"conditions", "logic"}`` or a list of conditions joined by AND."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            metadata={
+                "description": 'An expression such as {"expression": "age > 18"}, conditions with '
+                "their logic, or a list of conditions that must all hold.",
+                "anyOf": SHAPES,
+            },
+            **options,
+        )
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Any, **kwargs: Any
+    ) -> dict[str, Any]:
+        if isinstance(value, list):
+            value = {"conditions": value}
+        if not isinstance(value, dict):
+            raise ValidationError(f"Must be an object or a list, not {kind_of(value)}.")
+        value = {key: part for key, part in value.items() if key not in PARTS or part is not None}
+        schema = ExpressionIn() if "expression" in value else ConditionsIn()
+        loaded: dict[str, Any] = schema.load(value)
+        return loaded

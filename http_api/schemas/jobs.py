@@ -1,0 +1,81 @@
+"""Jobs as JSON: the guide's fields, and those that may stand beside them."""
+
+from __future__ import annotations
+
+from apiflask import Schema
+from marshmallow import fields, validate
+
+from http_api.schemas.base import PageOut, PlainSchema
+from http_api.schemas.fields import StrictString
+from storage.jobs.jobs import PRIORITIES
+
+
+class JobAcceptedOut(Schema):
+    """The answer to every request that makes a job."""
+
+    job_id = fields.String(required=True)
+    status = fields.String(required=True)
+    message = fields.String(required=True)
+
+
+class JobInListOut(PlainSchema):
+    id = fields.String(required=True)
+    job_id = fields.String(required=True, attribute="id", dump_only=True)
+    run_type = fields.String(required=True)
+    status = fields.String(required=True)
+    dataset_id = fields.Integer(required=True)
+    dataset_name = fields.String(required=True)
+    user_id = fields.Integer(required=True)
+    user_soeid = fields.String(required=True)
+    created_at = fields.String(required=True)
+    started_at = fields.String(allow_none=True, required=True)
+    completed_at = fields.String(allow_none=True, required=True)
+    duration_seconds = fields.Float(allow_none=True, required=True)
+    error_message = fields.String(allow_none=True, required=True)
+    error_code = fields.String(allow_none=True, required=True)
+    progress = fields.Float(required=True, metadata={"description": "0 to 100."})
+    progress_message = fields.String(required=True)
+    attempt = fields.Integer(required=True)
+
+
+class JobOut(JobInListOut):
+    source_commit_id = fields.String(allow_none=True, required=True)
+    run_parameters = fields.Dict(required=True)
+    output_summary = fields.Dict(
+        allow_none=True,
+        required=True,
+        metadata={
+            "description": "Null until the job has completed. A sampling job's has `warnings` on "
+            "the draw as a whole, and `rounds`, each with its `seed` and the `effective_seed` that "
+            "entered the keys of its order."
+        },
+    )
+    retry_of = fields.String(allow_none=True, required=True)
+    queue_position = fields.Integer(
+        allow_none=True, required=True, metadata={"description": "1 is next of its lane to start."}
+    )
+    lane = fields.String(required=True, metadata={"description": "`short` or `long`."})
+    priority = fields.String(required=True, metadata={"description": "`interactive` or `batch`."})
+
+
+def priority_field() -> StrictString:
+    """Whether a job goes before or after others' interactive work; for every job-making body."""
+    return StrictString(
+        load_default="interactive",
+        validate=validate.OneOf(PRIORITIES),
+        metadata={"description": "`batch` waits until nothing interactive waits."},
+    )
+
+
+class LogEntryOut(Schema):
+    at = fields.String(required=True)
+    message = fields.String(required=True)
+
+
+class LogOut(PageOut):
+    job_id = fields.String(required=True)
+    logs = fields.List(fields.Nested(LogEntryOut), required=True)
+
+
+class JobsOut(PlainSchema, PageOut):
+    jobs = fields.List(fields.Nested(JobInListOut), required=True)

@@ -1,0 +1,42 @@
+"""Times in a query string."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from marshmallow import ValidationError
+
+from http_api.schemas.fields import StrictString
+from storage.sqlite.clock import timestamp
+
+DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}")
+
+
+class Moment(StrictString):
+    """A time in ISO 8601; one without an offset is UTC."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        given = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            # An unescaped "+" of an offset arrives as a blank.
+            moment = datetime.fromisoformat(given.replace(" ", "+") if "T" in given else given)
+            return timestamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        except (ValueError, OverflowError):
+            raise ValidationError(
+                f'Must be a time such as 2025-07-07T02:45:47+00:00, not "{given[:50]}".'
+            ) from None
+
+
+class EndOfSpan(Moment):
+    """The time before which something happened; a day without a time belongs to the span."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        moment = super()._deserialize(value, attr, data, **kwargs)
+        if not DAY.fullmatch(str(value)):
+            return moment
+        try:
+            return timestamp(datetime.fromisoformat(moment) + timedelta(days=1))
+        except OverflowError:
+            return moment

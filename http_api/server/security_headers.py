@@ -1,0 +1,58 @@
+"""What every answer tells a browser to refuse.
+
+Owns: the headers, and the policy for answers that are no pages: load nothing, run nothing, be
+framed by nobody. (They may call the API, as the guide's examples do from a browser's console.)
+Invariant: every answer has them, errors and files included; a page that needs
+more sets its own ``Content-Security-Policy``, which is left as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from apiflask import APIFlask
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": (
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
+    ),
+    # Not "no-referrer": with it, a browser calls a form's origin "null".
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Nothing is kept unless a route says so: the next user of the browser may be another.
+    "Cache-Control": "no-store",
+}
+_BY_NAME = {name.lower(): (name, value) for name, value in HEADERS.items()}
+
+
+def register(app: APIFlask) -> None:
+    """Give every answer of the app the headers that it doesn't set itself.
+
+    They are added where the answer leaves the app: Werkzeug checks each header of a response twice,
+    which takes 10 µs for these, of the 150 that a kept answer takes.
+    """
+    app.wsgi_app = partial(_with_headers, app.wsgi_app)  # type: ignore[method-assign]
+
+
+def _with_headers(
+    app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
+    def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+        present = {name.lower() for name, _ in headers}
+        added = [pair for name, pair in _BY_NAME.items() if name not in present]
+        return start_response(status, headers + added, *error)
+
+    return app(environ, start)

@@ -1,0 +1,55 @@
+"""The state of one server, shared by all requests: built once by the app factory.
+
+Views reach it through :func:`state`; nothing else is stored on the app.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from flask import current_app
+
+if TYPE_CHECKING:
+    from http_api.auth.read_auditing import SeenViews
+    from http_api.server.metrics import Metrics
+    from http_api.server.versioned_cache import Kept
+    from http_api.server.work_limits import WorkLimits
+    from job_runner.service import Service
+    from storage.accounts.tokens import TokenHolder
+    from storage.maintenance.health import WriteProbe
+
+EXTENSION = "jobsvc"
+
+
+ReportRenderer = Callable[[dict[str, Any]], tuple[str, str]]
+"""From a report's JSON to a self-contained HTML page and its content security policy."""
+
+
+@dataclass(frozen=True)
+class ServerState:
+    """What the requests of one server share.
+
+    Parameters
+    ----------
+    token_holders : Kept of TokenHolder
+        Cache: the user of a token, for one version of the database.
+    seen_views : SeenViews
+        Views of rows that the audit trail has already recorded.
+    render_report : ReportRenderer
+        Renders a report's JSON as HTML; ``web_ui`` provides it.
+    """
+
+    service: Service
+    metrics: Metrics
+    work_limits: WorkLimits
+    write_probe: WriteProbe
+    token_holders: Kept[TokenHolder]
+    seen_views: SeenViews
+    render_report: ReportRenderer
+
+
+def state() -> ServerState:
+    """Return the state of the server that answers this request."""
+    return cast(ServerState, current_app.extensions[EXTENSION])

@@ -1,0 +1,1 @@
+"""What a job of each run type does."""

@@ -1,0 +1,1 @@
+"""Tables as jobs and use cases read them: profiles, reports, comparisons."""

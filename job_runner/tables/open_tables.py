@@ -1,0 +1,120 @@
+"""From a dataset, a ref and a table key to the files that an engine takes.
+
+Called by job handlers and by the routes that show rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from domain_errors import choices_sentence
+from job_runner.service import Service
+from parquet_tables.deletion_vectors import read_ordinals
+from parquet_tables.tables import Int64s, TableFiles
+from storage.errors import NotFound, Pruned
+from storage.jobs.jobs import Job
+from storage.sqlite.database import Transaction
+from storage.versions.manifests import Commit, StoredTable, get_commit
+from storage.versions.refs import resolve
+
+PRIMARY = "primary"
+SAMPLE = "sample"
+RESIDUAL = "residual"
+RESULT = "result"
+NOTHING: Int64s = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class OpenTable:
+    """A table of a commit, ready to be read."""
+
+    commit_id: str
+    key: str
+    files: TableFiles
+
+
+def source_of(job: Job) -> str:
+    """The commit that a job draws from or queries.
+
+    Raises
+    ------
+    Pruned
+        No ref reached it any more, and a prune removed it.
+    """
+    if job.source_commit_id is None:
+        raise Pruned(f"What job {job.id} read was pruned: no ref had reached its commit for long.")
+    return job.source_commit_id
+
+
+def output_of(job: Job) -> str:
+    """The commit that a completed job made.
+
+    Raises
+    ------
+    Pruned
+        No ref had named it for long, and a prune removed it.
+    """
+    if job.output_commit_id is None:
+        raise Pruned(
+            f"What job {job.id} made was pruned: no ref had named it for long. The same request "
+            "on the same commit, with the same seeds for a draw, makes it again."
+        )
+    return job.output_commit_id
+
+
+def open_commit(tx: Transaction, dataset_id: int, ref_or_commit: str) -> Commit:
+    """The commit that a ref name, a commit id or the first digits of one stand for."""
+    return get_commit(tx, dataset_id, resolve(tx, dataset_id, ref_or_commit))
+
+
+def choose_key(commit: Commit, key: str | None) -> str:
+    """The table that a request means: the named one, else ``primary``, else the only one.
+
+    Raises
+    ------
+    NotFound
+        No table has that key, or none was named and there are several; names the keys there are.
+    """
+    if key is not None:
+        return commit.manifest.table(key).key
+    keys = [table.key for table in commit.manifest.tables]
+    if PRIMARY in keys:
+        return PRIMARY
+    if len(keys) == 1:
+        return keys[0]
+    raise NotFound(f"Name a table with table_key. {choices_sentence('', keys)}")
+
+
+def open_table(service: Service, dataset_id: int, ref_or_commit: str, key: str | None) -> OpenTable:
+    """Find a table.
+
+    Raises
+    ------
+    NotFound
+        The ref, the commit or the table isn't there; names the valid choices.
+    """
+    with service.database.read() as tx:
+        commit = open_commit(tx, dataset_id, ref_or_commit)
+    chosen = choose_key(commit, key)
+    return OpenTable(commit.id, chosen, table_files(service, commit.manifest.table(chosen)))
+
+
+def table_files(service: Service, table: StoredTable) -> TableFiles:
+    """A stored table as the engines take it, the positions that it leaves out read.
+
+    Raises
+    ------
+    DamagedData
+        One of its files is missing or of another size than it was written with.
+    """
+    for file in table.stored_files:
+        service.data_files.require_whole(file)
+    if table.deletion_vector is None:
+        return table.as_files(service.data_files, NOTHING)
+    with service.parquet.cursor() as cursor:
+        deletion_vector = read_ordinals(
+            cursor, service.data_files.path(table.deletion_vector.sha256)
+        )
+    return table.as_files(service.data_files, deletion_vector)

@@ -1,0 +1,65 @@
+"""The JSON Schema of a table's profile, derived from the dataclasses that hold one.
+
+A part that is None is left out of the JSON, so that such a property isn't required. Used by the
+OpenAPI document.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from profiling_engine.columns.accuracy import Accuracy
+from profiling_engine.tables.profile import TableProfile
+
+Schemas = dict[str, dict[str, Any]]
+PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}
+
+
+def profile_schemas(reference: str) -> Schemas:
+    """The schemas of a profile and its parts by name, ``TableProfile`` among them.
+
+    Parameters
+    ----------
+    reference : str
+        What stands before a schema's name in a reference, such as ``#/components/schemas/``.
+    """
+    found: Schemas = {}
+    _add(TableProfile, found, reference)
+    found[Accuracy.__name__]["properties"]["relative_error"] = {"type": "number"}
+    return found
+
+
+def _add(part: type[Any], found: Schemas, reference: str) -> None:
+    schema: dict[str, Any] = {"type": "object", "properties": {}}
+    found[part.__name__] = schema
+    hints = get_type_hints(part)
+    for field in fields(part):
+        schema["properties"][field.name] = _schema(hints[field.name], found, reference)
+    required = [field.name for field in fields(part) if not _may_be_none(hints[field.name])]
+    if required:
+        schema["required"] = required
+
+
+def _schema(kind: Any, found: Schemas, reference: str) -> dict[str, Any]:
+    if kind is Any:
+        return {}
+    if kind in PLAIN:
+        return {"type": PLAIN[kind]}
+    if is_dataclass(kind) and isinstance(kind, type):
+        if kind.__name__ not in found:
+            _add(kind, found, reference)
+        return {"$ref": f"{reference}{kind.__name__}"}
+    arguments = get_args(kind)
+    if get_origin(kind) is Literal:
+        return {"type": "string", "enum": list(arguments)}
+    if get_origin(kind) is tuple:
+        return {"type": "array", "items": _schema(arguments[0], found, reference)}
+    assert get_origin(kind) in (Union, UnionType)  # noqa: S101 - a profile has no other types
+    known = [_schema(one, found, reference) for one in arguments if one is not NoneType]
+    return known[0] if len(known) == 1 else {"anyOf": known}
+
+
+def _may_be_none(kind: Any) -> bool:
+    return kind is Any or NoneType in get_args(kind)

@@ -1,0 +1,1 @@
+"""Alerts and design hints from a profile."""

@@ -1,0 +1,247 @@
+"""Where the bins of a histogram of numbers begin and end.
+
+Owns: the edges. Invariant: edges are round numbers, 1, 2 or 5 times a power of ten apart; they
+cover every finite value; there are 40 bins at most. A bin holds the values from its lower edge up
+to, not including, its upper one.
+
+Where the bins of a histogram of dates and times begin and end.
+
+Owns: the calendar's units. Invariant: a bin begins where its unit does on the proleptic Gregorian
+calendar (weeks on Monday, a number of years at a multiple of it), the edges cover every finite
+value, and there are 40 bins at most, of the smallest unit that needs no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from math import floor, isfinite, log10
+from typing import Literal
+
+from profiling_engine.columns.kinds import Axis, Number
+
+MAX_BINS = 40
+STEPS = (1, 2, 5)
+CROWDED = 20
+"""Logarithmic from here on: three quarters of the rows lie in the first twentieth of the range."""
+
+
+@dataclass(frozen=True)
+class Edges:
+    """The edges of bins, each bin's upper one being the next one's lower one.
+
+    Parameters
+    ----------
+    at : tuple of number
+        On the axis, ascending; one more than bins.
+    """
+
+    scale: Literal["linear", "logarithmic", "calendar"]
+    at: tuple[Number, ...]
+    unit: str | None = None
+    step: int | None = None
+
+
+def is_crowded(low: Number, upper_quartile: Number, high: Number) -> bool:
+    """Whether bins of one width would show next to nothing of the rows."""
+    return low >= 0 and upper_quartile * CROWDED < high
+
+
+def linear_edges(axis: Axis, low: Number, high: Number) -> Edges:
+    """Bins of one width, the narrowest that needs no more than 40.
+
+    >>> linear_edges(Axis("BIGINT", "INTEGER"), 3, 17).at[:3]
+    (3, 4, 5)
+    """
+    if axis.is_float:
+        return Edges("linear", _float_edges(float(low), float(high)))
+    low, high = int(low), int(high)
+    for width in _whole_widths(low, high):
+        first, last = low // width, high // width
+        if last - first < MAX_BINS:
+            return Edges("linear", tuple(i * width for i in range(first, last + 2)))
+    raise AssertionError  # pragma: no cover - the widths have no end
+
+
+def _whole_widths(low: int, high: int) -> Iterator[int]:
+    power = 10 ** max(len(str((high - low) // MAX_BINS)) - 1, 0)
+    for more in count():
+        yield from (step * power * 10**more for step in STEPS)
+
+
+def _float_edges(low: float, high: float) -> tuple[float, ...]:
+    start = floor(log10(max(high / MAX_BINS - low / MAX_BINS, 5e-324)))
+    for exponent in count(start):
+        for step in STEPS:
+            width = _place(step, exponent)
+            if not width or high / width - low / width > MAX_BINS:
+                continue
+            first, last = _index(low, step, exponent), _index(high, step, exponent)
+            if last - first < MAX_BINS:
+                places = (_place(i * step, exponent) for i in range(first, last + 2))
+                return tuple(dict.fromkeys(places))
+    raise AssertionError  # pragma: no cover - the widths have no end
+
+
+def _index(x: float, step: int, exponent: int) -> int:
+    """The number of the bin that ``x`` is in."""
+    i = floor(x / _place(step, exponent))
+    while _place(i * step, exponent) > x:
+        i -= 1
+    while _place((i + 1) * step, exponent) <= x:
+        i += 1
+    return i
+
+
+def _place(whole: int, exponent: int) -> float:
+    """The double nearest to ``whole`` times ten to a power: 3 tenths are 0.3.
+
+    >>> _place(3, -1)
+    0.3
+    """
+    return float(f"{whole}e{exponent}")
+
+
+def logarithmic_edges(axis: Axis, least_positive: Number, high: Number) -> Edges:
+    """0, then 1, 2, 5, 10, 20, 50 … from below the smallest value above 0 to past the largest.
+
+    With more than 40 bins the first one, from 0, takes up the smallest values.
+    """
+    places: list[Number] = []
+    for place in _falling(axis, high):
+        places.append(place)
+        if place <= least_positive or len(places) == MAX_BINS:
+            break
+    return Edges("logarithmic", (0.0 if axis.is_float else 0, *reversed(places)))
+
+
+def _falling(axis: Axis, high: Number) -> Iterator[Number]:
+    """The round numbers from the first above ``high`` downwards."""
+    exponent = floor(log10(high)) + 1 if axis.is_float else len(str(high))
+    above: Number | None = None
+    for power in count(exponent, -1):
+        for step in reversed(STEPS):
+            if not axis.is_float and power < 0:
+                return
+            place: Number = _place(step, power) if axis.is_float else step * 10**power
+            if place > high:
+                above = place
+                continue
+            if above is not None:
+                yield above
+                above = None
+            if not place or not isfinite(place):
+                return
+            yield place
+
+
+MONDAY = 4
+"""1970-01-05, in days after 1970-01-01."""
+SECONDS_A_DAY = 86_400
+FIXED_SECONDS = (1, 5, 15, 30, 60, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200)
+MONTHS = (1, 3)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A bin's length: so many ticks of the axis, or so many months."""
+
+    unit: str
+    number: int
+    ticks: int = 0
+    months: int = 0
+
+
+def ticks_a_day(axis: Axis) -> int:
+    """What a day is on the axis."""
+    if axis.column_type == "DATE":
+        return 1
+    seconds = 1_000_000_000 if axis.column_type == "TIMESTAMP_NS" else 1_000_000
+    return SECONDS_A_DAY * seconds
+
+
+def calendar_edges(axis: Axis, low: int, high: int) -> Edges:
+    """The edges between the smallest and the largest moment."""
+    day = ticks_a_day(axis)
+    for step in _steps(axis, day):
+        if step.months:
+            first, last = (_month_at(x // day) // step.months for x in (low, high))
+        else:
+            first, last = ((x - _offset(step, day)) // step.ticks for x in (low, high))
+        if last - first < MAX_BINS:
+            at = tuple(_begin(step, i, day) for i in range(first, last + 2))
+            return Edges("calendar", at, step.unit, step.number)
+    raise AssertionError  # pragma: no cover - the years have no end
+
+
+def _steps(axis: Axis, day: int) -> Iterator[Step]:
+    """All units, the smallest first; a time of day needs none above hours."""
+    second = day // SECONDS_A_DAY
+    if second:
+        for ticks in _below(second):
+            yield Step("nanosecond" if second > 1_000_000 else "microsecond", ticks, ticks)
+        for seconds in FIXED_SECONDS:
+            unit, length = _clock_unit(seconds)
+            yield Step(unit, seconds // length, seconds * second)
+    if axis.column_type == "TIME":
+        return
+    yield Step("day", 1, day)
+    yield Step("week", 1, 7 * day)
+    for months in MONTHS:
+        yield Step("quarter" if months == 3 else "month", 1, months=months)
+    for power in count():
+        for step in STEPS:
+            years = step * 10**power
+            yield Step("year", years, months=12 * years)
+
+
+def _below(second: int) -> Iterator[int]:
+    """1, 2, 5, 10 … ticks, up to half a second."""
+    power = 1
+    while power < second:
+        yield from (step * power for step in STEPS)
+        power *= 10
+
+
+def _clock_unit(seconds: int) -> tuple[str, int]:
+    if seconds < 60:
+        return "second", 1
+    return ("minute", 60) if seconds < 3_600 else ("hour", 3_600)
+
+
+def _offset(step: Step, day: int) -> int:
+    return MONDAY * day if step.unit == "week" else 0
+
+
+def _begin(step: Step, number: int, day: int) -> int:
+    if step.months:
+        return _day_of_month(number * step.months) * day
+    return number * step.ticks + _offset(step, day)
+
+
+def _month_at(days: int) -> int:
+    """The month that a day is in, counted from January of the year 0.
+
+    >>> divmod(_month_at(0), 12)
+    (1970, 0)
+    """
+    # Hinnant 2014, "chrono-compatible low-level date algorithms": years that begin in March, in
+    # eras of 400 years or 146,097 days.
+    era, day = divmod(days + 719_468, 146_097)
+    year = (day - day // 1_460 + day // 36_524 - day // 146_096) // 365
+    day_of_year = day - (365 * year + year // 4 - year // 100)
+    from_march = (5 * day_of_year + 2) // 153
+    return (era * 400 + year) * 12 + from_march + 2
+
+
+def _day_of_month(months: int) -> int:
+    """The first day of a month, in days after 1970-01-01.
+
+    >>> _day_of_month(1970 * 12), _day_of_month(2000 * 12 + 2)
+    (0, 11017)
+    """
+    era_year, from_march = divmod(months - 2, 12)
+    era, year = divmod(era_year, 400)
+    day_of_year = (153 * from_march + 2) // 5
+    return era * 146_097 + year * 365 + year // 4 - year // 100 + day_of_year - 719_468

@@ -1,0 +1,393 @@
+"""Sum, mean, standard deviation and skewness from sums of integers.
+
+Owns: how a number becomes the integers that are summed. Invariant: the figures don't depend on the
+rows' order, on threads or on the layout of files. Of whole and decimal numbers the sum is exact and
+the mean is the nearest double to the exact one.
+
+A value counts as its distance from the middle of the column's range. The distances are summed as
+they are, where they are integers, and squared or cubed only after being rounded to so many bits
+that no sum overflows the 128 bits of a HUGEINT for fewer than 2**36 rows: 44 for squares, 29 for
+cubes. For their sum, floating-point numbers count from 0 and are rounded to 61 bits of the largest
+one, which leaves all but very much smaller ones as they are. Where the rounding may reach the first
+12 digits of the sum, since values cancel out, the figure is approximate and has proven bounds.
+
+The figures of columns of numbers, and of dates and times.
+
+Owns: their passes. Invariant: NaN and the infinite are counted and left out of all other figures;
+from all rows every figure is exact, but that sums and means of floating-point numbers are rounded
+as :mod:`profiling_engine.columns.numbers` tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from math import frexp, inf
+from typing import Any
+
+import numpy as np
+
+from profiling_engine.columns.accuracy import CERTAIN, EXACT, Accuracy, Figure
+from profiling_engine.columns.aggregates import Aggregate, Totals, greatest, least, rows, total
+from profiling_engine.columns.axis import (
+    Extent,
+    OnAxis,
+    histogram_of,
+    places_of,
+    quartiles_of,
+    read_axis,
+)
+from profiling_engine.columns.bins import ticks_a_day
+from profiling_engine.columns.first_pass import Look, Survey, shower
+from profiling_engine.columns.kinds import WIDE, Axis, Number
+from profiling_engine.columns.profile import (
+    Histogram,
+    Largest,
+    MomentFigures,
+    NumberFigures,
+    Quartiles,
+)
+
+SUMMED_BITS = 61
+"""Of floating-point numbers, so that each fits a BIGINT."""
+SQUARED_BITS = 44
+CUBED_BITS = 29
+PLAIN_BITS = 90
+"""Distances of more bits are summed in two halves."""
+HALF_BITS = 64
+MAX_EXPONENT = 1000
+"""Of a factor; a product with two of them reaches the smallest double, 2**-1074."""
+EXACT_SHARE = Fraction(1, 10**12)
+"""A sum whose rounding is no more of it than this counts as exact."""
+METHOD = "sum of floating-point numbers rounded to 61 bits of the largest"
+
+
+@dataclass(frozen=True)
+class Distances:
+    """The integers that stand for the values of a column of numbers.
+
+    Parameters
+    ----------
+    low, high : number
+        The smallest and the largest ``x``.
+    """
+
+    axis: Axis
+    low: Number
+    high: Number
+
+    @property
+    def centre(self) -> Number:
+        """What distances to be squared and cubed, and all of an integer axis, are measured from."""
+        if self.axis.is_float:
+            return self.low / 2 + self.high / 2
+        return (int(self.low) + int(self.high)) // 2
+
+    @property
+    def sum_centre(self) -> Number:
+        """What the distances to be summed are measured from."""
+        return 0 if self.axis.is_float else self.centre
+
+    @property
+    def bits(self) -> int:
+        """Of the largest distance of an integer axis."""
+        return (int(self.high) - int(self.centre)).bit_length()
+
+    def exponent(self, bits: int | None = None) -> int:
+        """Of the power of two that makes floating-point distances integers of so many bits."""
+        if bits is None:
+            return SUMMED_BITS - frexp(max(abs(self.low), abs(self.high)))[1]
+        return bits - frexp(max(self.high - self.centre, self.centre - self.low))[1]
+
+    def sql(self, bits: int | None = None) -> str:
+        """The distance of ``x`` as an integer, rounded to ``bits`` if it would have more."""
+        if self.axis.is_float:
+            return f"CAST({self._product(bits)} AS BIGINT)"
+        wide = self.axis.type == "HUGEINT" or self.bits >= 62
+        distance = f"({'CAST(x AS HUGEINT)' if wide else 'x'} - ({self.centre}))"
+        shift = self._shift(bits)
+        if shift:
+            distance = f"(({distance} + {1 << (shift - 1)}) >> {shift})"
+        return f"CAST({distance} AS BIGINT)" if wide and self._fits(shift) else distance
+
+    def _product(self, bits: int | None) -> str:
+        """A floating-point distance before it is rounded to an integer."""
+        exponent = self.exponent(bits)
+        first = min(exponent, MAX_EXPONENT)
+        factors = [2.0**first, *([2.0 ** (exponent - first)] if exponent > first else [])]
+        distance = "x" if bits is None else f"(x - CAST({self.centre!r} AS DOUBLE))"
+        return " * ".join([distance, *(f"CAST({one!r} AS DOUBLE)" for one in factors)])
+
+    def _shift(self, bits: int | None) -> int:
+        return max(self.bits - bits, 0) if bits is not None else 0
+
+    def _fits(self, shift: int) -> bool:
+        return self.bits - shift < 62
+
+    def scaled(self, integers: Any, bits: int | None = None) -> Any:
+        """Integers of :meth:`sql`, or floats or arrays of them, as distances on the axis."""
+        if self.axis.is_float:
+            return np.ldexp(np.asarray(integers, np.float64), -self.exponent(bits))
+        return integers * float(1 << self._shift(bits))
+
+    def names(self) -> dict[str, str]:
+        """The distances that the aggregates speak of: as they are, to be squared, to be cubed."""
+        return {
+            "plain": self.sql(),
+            "squared": self.sql(SQUARED_BITS),
+            "cubed": self.sql(CUBED_BITS),
+        }
+
+    def aggregates(self) -> dict[str, Aggregate]:
+        """What a pass has to sum."""
+        found = {
+            "squared_1": total("squared"),
+            "squared_2": total("CAST(squared AS HUGEINT) * squared"),
+            "cubed_1": total("cubed"),
+            "cubed_2": total("CAST(cubed AS HUGEINT) * cubed"),
+            "cubed_3": total("CAST(cubed AS HUGEINT) * cubed * cubed"),
+        }
+        if self.axis.is_float:
+            found["rounded"] = rows(f"CAST(plain AS DOUBLE) <> {self._product(None)}")
+        elif self.bits > PLAIN_BITS:
+            low = (1 << HALF_BITS) - 1
+            halves = {"high": f"plain >> {HALF_BITS}", "low": f"plain & {low}"}
+            return {**{f"plain_{half}": total(sql) for half, sql in halves.items()}, **found}
+        return {"plain": total("plain"), **found}
+
+    def distance_sum(self, sums: Mapping[str, Any]) -> Any:
+        """The sum of the distances, in units of :meth:`sql`."""
+        if "plain" in sums:
+            return sums["plain"]
+        return sums["plain_high"] * (1 << HALF_BITS) + sums["plain_low"]
+
+    def mean(self, sums: Mapping[str, Any]) -> Any:
+        """The mean of the column's values as a double; ``count`` is the number of values."""
+        count, distances = sums["count"], self.distance_sum(sums)
+        if self.axis.is_float:
+            if isinstance(distances, int):
+                return _nearest(self._float_sum(distances) / count)
+            return self.scaled(distances / count)
+        return (self.centre * count + distances) / (count * 10**self.axis.decimals)
+
+    def exact_mean(self, sums: Mapping[str, Any]) -> Figure:
+        """The mean over all rows, with the bounds of its rounding where they matter."""
+        if not self.axis.is_float:
+            return Figure(self.mean(sums))
+        return self._rounded(sums, sums["count"])
+
+    def exact_sum(self, sums: Mapping[str, Any]) -> Figure:
+        """The sum over all rows, with the bounds of its rounding where they matter."""
+        if self.axis.is_float:
+            return self._rounded(sums, 1)
+        whole = int(self.centre) * sums["count"] + self.distance_sum(sums)
+        decimals = self.axis.decimals
+        return Figure(Decimal(whole).scaleb(-decimals, WIDE) if decimals else whole)
+
+    def _float_sum(self, distances: int) -> Fraction:
+        return distances / Fraction(2) ** self.exponent()
+
+    def _rounded(self, sums: Mapping[str, Any], divisor: int) -> Figure:
+        """The sum by a divisor; rounding moved some of the values by half a unit at most."""
+        value = self._float_sum(self.distance_sum(sums)) / divisor
+        half = self._float_sum(sums["rounded"]) / 2 / divisor
+        if half <= EXACT_SHARE * abs(value):
+            return Figure(_nearest(value), EXACT)
+        low, high = _nearest(value - half), _nearest(value + half)
+        return Figure(_nearest(value), Accuracy("approximate", METHOD, low, high, CERTAIN))
+
+    def deviation(self, sums: Mapping[str, Any]) -> Any:
+        """The standard deviation of the values (divided by count - 1)."""
+        count, first, second = sums["count"], sums["squared_1"], sums["squared_2"]
+        variance = (count * second - first * first) / (count * (count - 1))
+        # A sample's floating-point sums may give a variance just below 0.
+        deviation = self.scaled(abs(variance) ** 0.5, SQUARED_BITS) / 10**self.axis.decimals
+        return float(deviation) if np.ndim(deviation) == 0 else deviation
+
+    def vary(self, sums: Mapping[str, Any]) -> bool:
+        """Whether the values differ by more than what they are rounded to."""
+        return bool(sums["count"] * sums["cubed_2"] > sums["cubed_1"] ** 2)
+
+    def skewness(self, sums: Mapping[str, Any]) -> Any:
+        """The third central moment by the standard deviation's cube (both divided by count)."""
+        count, first = sums["count"], sums["cubed_1"]
+        second, third = sums["cubed_2"], sums["cubed_3"]
+        spread = (count * second - first * first) / count**2
+        cubed = (count**2 * third - 3 * count * first * second + 2 * first**3) / count**3
+        return cubed / abs(spread) ** 1.5
+
+
+def _nearest(value: Fraction) -> float:
+    """The nearest double; infinite beyond the largest one."""
+    try:
+        return float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf
+
+
+NONE = Figure(0)
+MAX_COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
+
+
+@dataclass(frozen=True)
+class AxisParts:
+    """What a column with an axis has to tell, as the fields of its profile."""
+
+    minimum: Figure
+    maximum: Figure
+    quartiles: Quartiles | None = None
+    histogram: Histogram | None = None
+    number: NumberFigures | None = None
+    moment: MomentFigures | None = None
+
+
+def read_axis_parts(look: Look, survey: Survey | None) -> AxisParts:
+    """Every figure of a column of numbers or moments.
+
+    Parameters
+    ----------
+    survey : Survey or None
+        What is known of all rows; without one the extremes are the sample's.
+    """
+    low, high = (survey.low, survey.high) if survey else _extremes(look)
+    is_number = look.kind.kind == "number"
+    distances = None if low is None or high is None else Distances(look.axis, low, high)
+    totals = (
+        _number_totals(look, distances) if is_number else look.measure(moment_passes(look.axis))
+    )
+    on_axis = None
+    if distances and totals.values["count"]:
+        least_positive = totals.values.get("least_positive")
+        extent = Extent(totals.values["count"], distances.low, distances.high, least_positive)
+        counts = _counts_of_largest(look, distances, extent)
+        on_axis = read_axis(look, extent, counts, distances.sql() if counts else "0")
+    show = shower(look, [low, high, *(places_of(on_axis) if on_axis else [])])
+    # A sample's extremes bound the table's on one side.
+    bounds = (EXACT, EXACT)
+    if survey is None:
+        bounds = (totals.accuracy(None, show(low)), totals.accuracy(show(high), None))
+    return AxisParts(
+        minimum=Figure(show(low), bounds[0]),
+        maximum=Figure(show(high), bounds[1]),
+        quartiles=quartiles_of(on_axis, show) if on_axis else None,
+        histogram=histogram_of(on_axis, show) if on_axis else None,
+        number=_number(look, totals, distances, on_axis) if is_number else None,
+        moment=None if is_number else _moment_figures(totals),
+    )
+
+
+def _extremes(look: Look) -> tuple[Number | None, Number | None]:
+    found = look.measure({"low": least("x"), "high": greatest("x")}).values
+    return found["low"], found["high"]
+
+
+def _number_totals(look: Look, distances: Distances | None) -> Totals:
+    aggregates = number_passes(look.axis, distances)
+    return look.measure(aggregates, distances.names() if distances else None)
+
+
+def number_passes(axis: Axis, distances: Distances | None) -> dict[str, Aggregate]:
+    """What a pass over a column of numbers counts and sums; without distances, it has no number."""
+    wanted = {
+        "count": rows("x IS NOT NULL"),
+        "zeros": rows("x = 0"),
+        "negatives": rows("x < 0"),
+        "least_positive": least("CASE WHEN x > 0 THEN x END"),
+    }
+    if axis.is_float:
+        wanted |= {
+            "nan": rows("isnan(v)"),
+            "positive_infinity": rows("isinf(v) AND v > 0"),
+            "negative_infinity": rows("isinf(v) AND v < 0"),
+        }
+    return wanted | (distances.aggregates() if distances else {})
+
+
+def moment_passes(axis: Axis) -> dict[str, Aggregate]:
+    """What a pass over a column of moments counts."""
+    wanted = {"count": rows("x IS NOT NULL"), "infinite": rows("v IS NOT NULL AND x IS NULL")}
+    if axis.column_type not in ("DATE", "TIME"):
+        wanted["midnight"] = rows(f"x % {ticks_a_day(axis)} = 0")
+    return wanted
+
+
+def _moment_figures(totals: Totals) -> MomentFigures:
+    midnight = totals.count("midnight") if "midnight" in totals.values else None
+    return MomentFigures(totals.count("infinite"), midnight)
+
+
+def _number(
+    look: Look, totals: Totals, distances: Distances | None, on_axis: OnAxis | None
+) -> NumberFigures:
+    special = {
+        name: totals.count(name) if name in totals.values else NONE
+        for name in ("nan", "positive_infinity", "negative_infinity")
+    }
+    nothing = Figure(None)
+    if distances is None or on_axis is None:
+        summed = mean = deviation = skewness = nothing
+    else:
+        summed, mean = _sum(totals, distances), _mean(totals, distances)
+        several = totals.values["count"] > 1
+        varies = several and distances.vary(totals.values)
+        deviation = totals.derive(distances.deviation) if several else nothing
+        skewness = totals.derive(distances.skewness) if varies else nothing
+    fences = on_axis.counted if on_axis and on_axis.fences else None
+    return NumberFigures(
+        sum=summed,
+        mean=mean,
+        standard_deviation=deviation,
+        skewness=skewness,
+        zeros=totals.count("zeros"),
+        negatives=totals.count("negatives"),
+        **special,
+        far_below=fences.count("far_below") if fences else None,
+        far_above=fences.count("far_above") if fences else None,
+        largest=_largest(look.axis, totals, distances, on_axis) if distances else None,
+    )
+
+
+def _sum(totals: Totals, distances: Distances) -> Figure:
+    if totals.size is None:
+        return distances.exact_sum(totals.values)
+    of_rows = totals.size.of_rows
+
+    def scaled(sums: Mapping[str, Any]) -> Any:
+        return distances.mean(sums) * sums["count"] / sums["rows"] * of_rows
+
+    return totals.derive(scaled)
+
+
+def _mean(totals: Totals, distances: Distances) -> Figure:
+    if totals.size is None:
+        return distances.exact_mean(totals.values)
+    return totals.derive(distances.mean)
+
+
+def _counts_of_largest(look: Look, distances: Distances, extent: Extent) -> list[int]:
+    """How many of the largest values are summed: of exact sums without negative numbers alone."""
+    few_bits = look.axis.is_float or distances.bits <= PLAIN_BITS
+    if not (look.is_exact and look.kind.kind == "number" and few_bits and extent.low >= 0):
+        return []
+    return [k for k in MAX_COUNTS if k <= extent.count and extent.high > 0]
+
+
+def _largest(
+    axis: Axis, totals: Totals, distances: Distances, on_axis: OnAxis | None
+) -> tuple[Largest, ...] | None:
+    if on_axis is None or not on_axis.largest:
+        return None
+    count = totals.values["count"]
+    mean = distances.mean(totals.values) * 10**axis.decimals
+    if not mean:
+        return None  # every value is 0, or their mean is smaller than the smallest double
+    told = []
+    for k, one in zip(MAX_COUNTS, on_axis.largest, strict=False):
+        # Divided by the count at once: the sum itself may be beyond a double.
+        above = float(distances.sum_centre) * (one.rows_above / count)
+        above += float(distances.scaled(one.amount_above / count))
+        own = (k - one.rows_above) / count * float(one.x)
+        told.append(Largest(k, axis.value(one.x), min((above + own) / mean, 1.0)))
+    return tuple(told)

@@ -1,0 +1,245 @@
+"""The tests of one column: its values, and the share of its missing ones.
+
+Values are tested by Kolmogorov-Smirnov or chi-square, and one by one by exact tests, which see what
+the other two can't: a rare category that fills a sample. The smaller p-value, times two, is that of
+both together.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from profiling_engine.comparison.compared_table import ColumnValues, ComparedTable
+from profiling_engine.comparison.detectable_difference import DetectionBasis
+from profiling_engine.comparison.exact_tests import UNLIMITED, Share, share_p, smallest_share_p
+from profiling_engine.comparison.figures import (
+    chi_square,
+    drawn_size,
+    expected_shares,
+    groups_of_categories,
+    is_rare,
+    joint_size,
+    kolmogorov_distance,
+    kolmogorov_p,
+)
+from profiling_engine.comparison.weights import Bools, Floats, Ints, SampleDesign
+
+GRID = np.linspace(0.02, 0.98, 49)
+"""Shares of the base at which the variance of a distribution function is computed."""
+
+
+NOTHING_DETECTABLE = DetectionBasis(np.empty(0), 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class ColumnTest:
+    """A p-value, and what decides the difference that the test can detect."""
+
+    p_value: float
+    basis: DetectionBasis
+
+
+@dataclass(frozen=True)
+class DesignedRows:
+    """The rows of one table that have a value, or all of them, as the tests use them."""
+
+    design: SampleDesign
+    given_size: float | None
+
+    def size(self) -> float:
+        """The effective size of a distribution."""
+        return self.design.tested_size if self.given_size is None else self.given_size
+
+    def sizes(self, codes: Ints, shares: Floats, *, cumulative: bool = False) -> Floats:
+        """The effective size of each share."""
+        if self.given_size is None:
+            return self.design.share_sizes(codes, shares, cumulative=cumulative)
+        return np.full(len(shares), self.given_size)
+
+
+@dataclass(frozen=True)
+class ComparedRows:
+    """Both sides of a column, and the rows of the population that one was drawn from."""
+
+    first: DesignedRows
+    second: DesignedRows
+    population: int
+    """1,000,000,000 if the rows weren't drawn from the base, or not by a simple design."""
+
+    @property
+    def has_population(self) -> bool:
+        """Whether the first side is a population, without a sampling error."""
+        return math.isinf(self.first.size())
+
+    def joint(self, first: float, second: float) -> float:
+        """The size of a difference; with the finite population correction where it is known."""
+        if self.population < UNLIMITED and math.isinf(first):
+            return drawn_size(second, self.population)
+        return joint_size(first, second)
+
+
+def compared_rows(
+    base: ComparedTable,
+    first: ColumnValues,
+    other: ComparedTable,
+    second: ColumnValues,
+    *,
+    with_value: bool,
+) -> ComparedRows:
+    """The sides of a column: all rows, or those that have a value."""
+    sides = []
+    for table, values in ((base, first), (other, second)):
+        design = values.design.of(values.usable) if with_value else values.design
+        size = table.size
+        if size is not None and math.isfinite(size) and with_value and values.rows:
+            size *= design.total / values.design.total
+        sides.append(DesignedRows(design, size))
+    is_drawn = other.drawn_from_base and math.isinf(base.size or 0) and sides[1].design.is_simple
+    population = len(sides[0].design.weights) if is_drawn else UNLIMITED
+    return ComparedRows(sides[0], sides[1], population)
+
+
+def missing_test(sides: ComparedRows, first: ColumnValues, second: ColumnValues) -> ColumnTest:
+    """The exact test of the shares of missing values."""
+    one, two = first.missing_share, second.missing_share
+    sizes = sides.first.size(), sides.second.size()
+    shares = np.array([one]), np.array([two])
+    expected = float(expected_shares(*shares, *sizes)[0])
+    both = np.array([1 - expected, expected])
+    first_size, second_size = (
+        float(side.sizes(values.missing.astype(np.int64), both)[1])
+        for side, values in ((sides.first, first), (sides.second, second))
+    )
+    p_value = share_p(Share(one, first_size, sides.population), Share(two, second_size))
+    size = second_size if math.isinf(first_size) else joint_size(first_size, second_size)
+    return ColumnTest(p_value, DetectionBasis(np.array([expected]), size, 1.0, sides.population))
+
+
+def distribution_test(
+    sides: ComparedRows, base: Floats, other: Floats, repeated: ColumnTest | None
+) -> tuple[float, ColumnTest]:
+    """The Kolmogorov-Smirnov distance and its test.
+
+    Parameters
+    ----------
+    repeated : ColumnTest or None
+        The exact test of the values that are there several times.
+    """
+    first, second = sides.first, sides.second
+    distance = kolmogorov_distance(base, first.design.weights, other, second.design.weights)
+    sizes = [
+        _distribution_size(side, numbers, base)
+        for side, numbers in ((first, base), (second, other))
+    ]
+    size = sides.joint(*sizes)
+    p_value, share = kolmogorov_p(distance, size), 1.0
+    if repeated is not None:
+        p_value, share = min(2 * min(p_value, repeated.p_value), 1.0), 0.5
+    return distance, ColumnTest(p_value, DetectionBasis(np.empty(0), size, share))
+
+
+def _distribution_size(side: DesignedRows, numbers: Floats, base: Floats) -> float:
+    """The size at the largest variance of the distribution function, p(1 - p) of each point."""
+    if side.given_size is not None or side.design.is_simple:
+        return side.size()
+    points = np.unique(np.quantile(base, GRID))
+    below = np.searchsorted(np.sort(base), points, side="right") / len(base)
+    codes = np.searchsorted(points, numbers, side="left").astype(np.int64)
+    # The last code is that of rows above the last point; all rows are at or below it.
+    shares = np.append(below, 1.0)
+    sizes = side.sizes(codes, shares, cumulative=True)[:-1]
+    spread = 4 * below * (1 - below)
+    return min(side.size(), float((sizes / np.maximum(spread, 1e-12)).min()))
+
+
+def categories_test(
+    sides: ComparedRows, codes: tuple[Ints, Ints], shares: tuple[Floats, Floats], exact: ColumnTest
+) -> ColumnTest:
+    """Chi-square of the categories, together with the exact test of each.
+
+    Parameters
+    ----------
+    codes : pair of arrays of int, shape (rows,)
+    shares : pair of arrays of float, shape (categories,)
+        The shares of both sides.
+    """
+    sizes = sides.first.size(), sides.second.size()
+    expected = expected_shares(*shares, *sizes)
+    groups = groups_of_categories(expected, joint_size(*sizes))
+    grouped = [np.bincount(groups, one).astype(np.float64) for one in (*shares, expected)]
+    if len(grouped[2]) < 2:
+        no_group = is_rare(expected, joint_size(*sizes)).all()
+        return replace(exact, basis=NOTHING_DETECTABLE) if no_group else exact
+    of_groups = [
+        _mean_size(side.sizes(groups[own], grouped[2]), grouped[2])
+        for side, own in zip((sides.first, sides.second), codes, strict=True)
+    ]
+    size = sides.joint(*of_groups)
+    if len(grouped[2]) == 2:
+        p_value = share_p(
+            *(
+                Share(float(one[0]), of_groups[at], sides.population)
+                for at, one in enumerate(grouped[:2])
+            )
+        )
+    else:
+        _, p_value, _ = chi_square(grouped[0], grouped[1], grouped[2], size)
+    both = min(2 * min(p_value, exact.p_value), 1.0)
+    return ColumnTest(both, DetectionBasis(grouped[2], size, 0.5))
+
+
+def _mean_size(sizes: Floats, shares: Floats) -> float:
+    """The size of chi-square, by Rao's and Scott's mean design effect (1981)."""
+    if np.isinf(sizes).all():
+        return math.inf
+    return float((len(shares) - 1) / ((1 - shares) / np.maximum(sizes, 1e-9)).sum())
+
+
+def exact_test(
+    sides: ComparedRows,
+    codes: tuple[Ints, Ints],
+    shares: tuple[Floats, Floats],
+    known: Bools,
+    distinct: int,
+) -> ColumnTest:
+    """Test each value by itself, and two groups: the rare known values and all unknown ones.
+
+    Parameters
+    ----------
+    shares : pair of arrays of float, shape (values + 1,)
+        The shares of the values with a code, and of all others at last.
+    known : array of bool, shape (values + 1,)
+        Whether the value was chosen by the base alone: values that the sample chose are more
+        frequent in it than in the base, and must not be added up.
+    distinct : int
+        How many distinct values there are: the smallest p-value is multiplied by their number, so
+        it doesn't matter that the sample chose some of those that are tested.
+    """
+    sizes = sides.first.size(), sides.second.size()
+    expected = expected_shares(*shares, *sizes)
+    rare = known & is_rare(expected, joint_size(*sizes))
+    groups = np.where(rare, 1, np.where(known, 0, 2))
+    grouped = [np.bincount(groups, one, 3).astype(np.float64) for one in (*shares, expected)]
+    of_groups = _pairs(
+        sides, (groups[codes[0]], groups[codes[1]]), (grouped[0], grouped[1]), grouped[2]
+    )
+    pairs = [*_pairs(sides, codes, shares, expected)[:-1], *of_groups[1:]]
+    tests = distinct + 2
+    one, two = of_groups[1]
+    size = two.size if math.isinf(one.size) else joint_size(one.size, two.size)
+    basis = DetectionBasis(grouped[2][1:2], size, 1 / tests, sides.population)
+    return ColumnTest(min(tests * smallest_share_p(pairs), 1.0), basis)
+
+
+def _pairs(
+    sides: ComparedRows, codes: tuple[Ints, Ints], shares: tuple[Floats, Floats], expected: Floats
+) -> list[tuple[Share, Share]]:
+    first = sides.first.sizes(codes[0], expected)
+    second = sides.second.sizes(codes[1], expected)
+    return [
+        (Share(float(one), float(size), sides.population), Share(float(two), float(other)))
+        for one, size, two, other in zip(shares[0], first, shares[1], second, strict=True)
+    ]

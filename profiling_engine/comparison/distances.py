@@ -1,0 +1,213 @@
+"""How far one column is from another of the same name, and whether that is significant.
+
+Numbers, dates and times are compared by their distribution functions, everything else by the shares
+of categories. If hardly two rows of a column agree, as in a key or a free text, there is no
+distance; the exact tests of its values and of the missing ones remain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+
+from parquet_tables.tables import Column
+from profiling_engine.comparison.column_figures import ColumnDistance, DistanceKind
+from profiling_engine.comparison.column_tests import (
+    ColumnTest,
+    ComparedRows,
+    categories_test,
+    compared_rows,
+    distribution_test,
+    exact_test,
+    missing_test,
+)
+from profiling_engine.comparison.compared_table import (
+    ColumnValues,
+    ComparedTable,
+    frequent_labels,
+    is_nested,
+    is_ordered,
+    read_labels,
+    read_numbers,
+)
+from profiling_engine.comparison.detectable_difference import DetectionBasis
+from profiling_engine.comparison.figures import total_variation, weighted_mean_and_deviation
+from profiling_engine.comparison.parts import Part, categories, intervals
+from profiling_engine.comparison.weights import Floats, Ints
+
+MAX_CATEGORIES = 50
+MIN_REPEATED = 0.5
+"""The share of the base's rows that the categories must hold together to be compared."""
+
+
+@dataclass(frozen=True)
+class ValueFigures:
+    """The figures of the rows with a value."""
+
+    base_mean: float | None = None
+    other_mean: float | None = None
+    standardised_difference: float | None = None
+    distance: float = 0.0
+    p_value: float = 1.0
+    parts: tuple[Part, ...] = ()
+    basis: DetectionBasis | None = None
+
+
+@dataclass(frozen=True)
+class ColumnPair:
+    """Both sides' tables and the values that were read of them."""
+
+    base: ComparedTable
+    first: ColumnValues
+    other: ComparedTable
+    second: ColumnValues
+
+    def rows(self, *, with_value: bool) -> ComparedRows:
+        """The rows that a test compares."""
+        return compared_rows(self.base, self.first, self.other, self.second, with_value=with_value)
+
+
+def column_distance(
+    cursor: duckdb.DuckDBPyConnection,
+    base: ComparedTable,
+    one: Column,
+    other: ComparedTable,
+    two: Column,
+) -> ColumnDistance | None:
+    """Compare two columns; None if their types can't be compared or are nested."""
+    if is_ordered(one) and is_ordered(two):
+        read = ColumnPair(
+            base, read_numbers(cursor, base, one), other, read_numbers(cursor, other, two)
+        )
+        return figures_of("kolmogorov_smirnov", read, by_distribution(read, one))
+    if is_ordered(one) or is_ordered(two) or is_nested(one, two):
+        return None
+    # Categories chosen by one of two samples would be more frequent in it than in the other one.
+    fixed = [side for side in ((base, one), (other, two)) if side[0].is_population]
+    labels, distinct = frequent_labels(
+        cursor, fixed[:1] or [(base, one), (other, two)], MAX_CATEGORIES
+    )
+    found, _ = frequent_labels(cursor, [(other, two)], MAX_CATEGORIES)
+    more = [label for label in found if label not in set(labels)]
+    first, second = (
+        read_labels(cursor, side, column, [*labels, *more])
+        for side, column in ((base, one), (other, two))
+    )
+    read = ColumnPair(base, first, other, second)
+    return figures_of("chi_square", read, by_shares(read, labels, len(more), distinct))
+
+
+def figures_of(kind: DistanceKind, read: ColumnPair, values: ValueFigures) -> ColumnDistance:
+    """The column's figures, with the test of the missing values."""
+    first, second = read.first, read.second
+    missing = missing_test(read.rows(with_value=False), first, second)
+    return ColumnDistance(
+        kind,
+        first.rows,
+        second.rows,
+        first.missing_share,
+        second.missing_share,
+        values.base_mean,
+        values.other_mean,
+        values.standardised_difference,
+        values.distance,
+        values.p_value,
+        missing.p_value,
+        values.parts,
+        values.basis,
+        missing.basis,
+    )
+
+
+def by_distribution(read: ColumnPair, column: Column) -> ValueFigures:
+    base, other = read.first.numbers[read.first.usable], read.second.numbers[read.second.usable]
+    if not len(base) or not len(other):
+        return ValueFigures()
+    rows = read.rows(with_value=True)
+    weights, other_weights = rows.first.design.weights, rows.second.design.weights
+    base_mean, deviation = weighted_mean_and_deviation(base, weights)
+    other_mean, _ = weighted_mean_and_deviation(other, other_weights)
+    distance, tested = distribution_test(rows, base, other, _repeated_values(rows, base, other))
+    shift = other_mean - base_mean
+    return ValueFigures(
+        base_mean,
+        other_mean,
+        shift / deviation if deviation > 0 else float(np.sign(shift)),
+        distance,
+        tested.p_value,
+        intervals(column, base, weights, other, other_weights),
+        tested.basis,
+    )
+
+
+def _repeated_values(rows: ComparedRows, base: Floats, other: Floats) -> ColumnTest | None:
+    """The exact test of the most frequent numbers; None if few of them are there twice."""
+    values, counts = np.unique(base, return_counts=True)
+    if len(values) > MIN_REPEATED * len(base):
+        return None
+    found, places = np.unique(other, return_inverse=True)
+    weights = np.bincount(places, rows.second.design.weights)
+    if not rows.has_population:
+        both, at = np.unique(np.concatenate([values, found]), return_inverse=True)
+        scaled = weights * (len(other) / rows.second.design.total)
+        values, counts = both, np.bincount(at, np.concatenate([counts, scaled]))
+    frequent = _heaviest(values, counts)
+    chosen = np.union1d(frequent, _heaviest(found, weights))
+    known = np.append(np.isin(chosen, frequent), False)
+    codes = _codes(base, chosen), _codes(other, chosen)
+    shares = _shares(rows, codes, len(chosen) + 1)
+    return exact_test(rows, codes, shares, known, len(values))
+
+
+def _heaviest(values: Floats, weights: Floats | Ints) -> Floats:
+    return values[np.argsort(-weights, kind="stable")[:MAX_CATEGORIES]]
+
+
+def _codes(numbers: Floats, chosen: Floats) -> Ints:
+    """The place of each number among the chosen ones; their count for any other."""
+    places = np.minimum(np.searchsorted(chosen, numbers), len(chosen) - 1)
+    return np.where(chosen[places] == numbers, places, len(chosen)).astype(np.int64)
+
+
+def by_shares(read: ColumnPair, labels: list[str], more: int, distinct: int) -> ValueFigures:
+    """Compare categories: the base's most frequent ones, and one of all others.
+
+    Parameters
+    ----------
+    more : int
+        How many codes after those of ``labels`` are of the other table's frequent values; they are
+        tested by themselves, and belong to the others otherwise.
+    """
+    rows = read.rows(with_value=True)
+    if not rows.first.design.total or not rows.second.design.total:
+        return ValueFigures()
+    codes = read.first.codes[read.first.usable], read.second.codes[read.second.usable]
+    all_shares = _shares(rows, codes, len(labels) + more + 1)
+    known = len(labels)
+    is_known = np.arange(known + more + 1) < known
+    exact = exact_test(rows, codes, all_shares, is_known, max(distinct, known + more))
+    shares = _with_others(all_shares[0], known), _with_others(all_shares[1], known)
+    if shares[0][:-1].sum() < MIN_REPEATED:
+        return ValueFigures(p_value=exact.p_value)
+    merged = np.minimum(codes[0], known), np.minimum(codes[1], known)
+    tested = categories_test(rows, merged, shares, exact)
+    return ValueFigures(
+        distance=total_variation(*shares),
+        p_value=tested.p_value,
+        parts=categories(labels, *shares),
+        basis=tested.basis,
+    )
+
+
+def _shares(rows: ComparedRows, codes: tuple[Ints, Ints], count: int) -> tuple[Floats, Floats]:
+    first, second = (
+        np.bincount(own, side.design.weights, count) / side.design.total
+        for own, side in zip(codes, (rows.first, rows.second), strict=True)
+    )
+    return first, second
+
+
+def _with_others(shares: Floats, known: int) -> Floats:
+    return np.append(shares[:known], shares[known:].sum())

@@ -1,0 +1,142 @@
+"""What changed between two tables of which every row is read.
+
+There is no sampling error, so nothing is tested: rows, columns, types and values are there or not.
+Rows and columns are compared by 64-bit hashes, in any order of the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from parquet_tables.quoting import quote_identifier
+from parquet_tables.tables import Column
+from profiling_engine.comparison.compared_table import ComparedTable
+
+LISTED_VALUES = 20
+MAX_VALUE_LENGTH = 80
+
+
+@dataclass(frozen=True)
+class ChangedValues:
+    """The values of a column that only one of the tables has.
+
+    Parameters
+    ----------
+    added, removed : int
+        Distinct values that only the other table has, and that only the base has.
+    added_values, removed_values : tuple of str
+        Those of the most rows, at most 20 of each.
+    """
+
+    added: int = 0
+    removed: int = 0
+    added_values: tuple[str, ...] = ()
+    removed_values: tuple[str, ...] = ()
+
+    @property
+    def any(self) -> bool:
+        """Whether only one of the tables has some value."""
+        return bool(self.added or self.removed)
+
+
+@dataclass(frozen=True)
+class TableChanges:
+    """What changed, over the columns that both tables have with one type.
+
+    Parameters
+    ----------
+    rows_only_in_base, rows_only_in_other : int
+        Rows that have no equal in the other table; of equal rows each counts.
+    changed_columns : tuple of str
+        Columns whose values are not the same ones equally often.
+    """
+
+    rows_only_in_base: int
+    rows_only_in_other: int
+    changed_columns: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields of the API."""
+        return {
+            "rows_only_in_base": self.rows_only_in_base,
+            "rows_only_in_other": self.rows_only_in_other,
+            "changed_columns": list(self.changed_columns),
+        }
+
+
+def table_changes(
+    cursor: duckdb.DuckDBPyConnection,
+    base: ComparedTable,
+    other: ComparedTable,
+    columns: Sequence[Column],
+) -> TableChanges:
+    """Compare the rows of two tables by the columns that both have with one type."""
+    counts = base.table.row_count, other.table.row_count
+    names = tuple(column.name for column in columns)
+    if not columns or not min(counts):
+        return TableChanges(*counts, names if counts[0] != counts[1] else ())
+    values = [f"f.{quote_identifier(name)}" for name in names]
+    sums = [_checksums(cursor, side, values) for side in (base, other)]
+    changed = [name for name, one, two in zip(names, *sums, strict=True) if one != two]
+    row = f"hash({', '.join(values)})"
+    ((only_base, only_other),) = cursor.execute(
+        "SELECT sum(greatest(base_n - other_n, 0)), sum(greatest(other_n - base_n, 0)) "
+        f"FROM {_joined(row, row)}",
+        [_paths(base), _paths(other)],
+    ).fetchall()
+    return TableChanges(int(only_base), int(only_other), tuple(changed))
+
+
+def changed_values(
+    cursor: duckdb.DuckDBPyConnection,
+    base: ComparedTable,
+    one: Column,
+    other: ComparedTable,
+    two: Column,
+) -> ChangedValues:
+    """The values of a column of categories that only one of the tables has."""
+    if not base.table.row_count or not other.table.row_count:
+        return ChangedValues()
+    values = [f"CAST(f.{quote_identifier(column.name)} AS VARCHAR)" for column in (one, two)]
+    listed = [
+        cursor.execute(
+            f"SELECT left(v, {MAX_VALUE_LENGTH}), count(*) OVER () FROM {_joined(*values)} "
+            f"WHERE {lacking} = 0 AND v IS NOT NULL ORDER BY {having} DESC, v "
+            f"LIMIT {LISTED_VALUES}",
+            [_paths(base), _paths(other)],
+        ).fetchall()
+        for having, lacking in (("other_n", "base_n"), ("base_n", "other_n"))
+    ]
+    added, removed = (rows[0][1] if rows else 0 for rows in listed)
+    added_values, removed_values = (tuple(value for value, _ in rows) for rows in listed)
+    return ChangedValues(added, removed, added_values, removed_values)
+
+
+def _checksums(
+    cursor: duckdb.DuckDBPyConnection, side: ComparedTable, values: Sequence[str]
+) -> tuple[Any, ...]:
+    """A checksum of each column that doesn't depend on the order of the rows."""
+    sums = ", ".join(f"sum(hash({value}))" for value in values)
+    (found,) = cursor.execute(f"SELECT {sums} FROM read_parquet(?) AS f", [_paths(side)]).fetchall()
+    return tuple(found)
+
+
+def _joined(base_value: str, other_value: str) -> str:
+    """A relation of the values ``v`` of both sides, with their rows ``base_n`` and ``other_n``."""
+    counts = [
+        f"(SELECT {value}, count(*) FROM read_parquet(?) AS f GROUP BY 1) AS {name}(v, n)"
+        for name, value in (("base", base_value), ("other", other_value))
+    ]
+    return (
+        "(SELECT coalesce(base.v, other.v) AS v, coalesce(base.n, 0) AS base_n, "
+        "coalesce(other.n, 0) AS other_n "
+        f"FROM {counts[0]} FULL JOIN {counts[1]} ON base.v = other.v)"
+    )
+
+
+def _paths(side: ComparedTable) -> list[str]:
+    return [str(file.path) for file in side.table.files if file.rows]

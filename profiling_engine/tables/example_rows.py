@@ -1,0 +1,107 @@
+"""A few rows of a table to look at: the first, the last, and some by chance.
+
+Owns: which rows, and how much of a value is shown. Invariant: the seed settles the rows by chance,
+each equally likely; a value takes no more than 200 characters and a row no more than 200 columns,
+whatever the table holds. Used by reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from parquet_tables.database import ParquetDatabase
+from parquet_tables.quoting import quote_identifier
+from parquet_tables.rows import read_rows, rows_statement
+from parquet_tables.tables import Column, TableFiles
+from profiling_engine.tables.reference_sample import distinct_numbers
+
+SHOWN_ROWS = 10
+MAX_COLUMNS = 200
+MAX_VALUE_LENGTH = 200
+
+
+@dataclass(frozen=True)
+class ShownRows:
+    """Rows as lists of JSON values, with their positions from 0.
+
+    Parameters
+    ----------
+    positions : tuple of int
+        One for each row.
+    """
+
+    positions: tuple[int, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """As a report shows them."""
+        return {"positions": list(self.positions), "rows": [list(row) for row in self.rows]}
+
+
+@dataclass(frozen=True)
+class RowsToSee:
+    """The first and last rows and a sample, of the same columns."""
+
+    columns: tuple[str, ...]
+    head: ShownRows
+    tail: ShownRows
+    sample: ShownRows
+
+    def as_json(self) -> dict[str, Any]:
+        """As a report shows them."""
+        return {
+            "columns": list(self.columns),
+            "head": self.head.as_json(),
+            "tail": self.tail.as_json(),
+            "sample": self.sample.as_json(),
+        }
+
+
+def rows_to_see(database: ParquetDatabase, table: TableFiles, *, seed: int | str) -> RowsToSee:
+    """Ten rows from each end, none twice, and ten by chance."""
+    columns = table.columns[:MAX_COLUMNS]
+    count = table.row_count
+    head = range(min(SHOWN_ROWS, count))
+    tail = range(max(len(head), count - SHOWN_ROWS), count)
+    chance = sorted(distinct_numbers(seed, min(SHOWN_ROWS, count), count))
+    return RowsToSee(
+        tuple(column.name for column in columns),
+        *(_read(database, table, columns, positions) for positions in (head, tail, chance)),
+    )
+
+
+def _read(
+    database: ParquetDatabase, table: TableFiles, columns: Sequence[Column], at: Sequence[int]
+) -> ShownRows:
+    ordinals = table.ordinals_at(np.array(at, dtype=np.int64))
+    rows, params = rows_statement(table, columns, ordinals)
+    shown = [_cut(column) for column in columns]
+    names = ", ".join(f"{sql} AS {quote_identifier(column.name)}" for sql, column in shown)
+    with database.cursor(table) as cursor:
+        found = read_rows(
+            cursor, (f"SELECT {names} FROM ({rows}) AS t", params), [column for _, column in shown]
+        )
+    return ShownRows(tuple(at), tuple(tuple(map(_short, row.values())) for row in found))
+
+
+def _cut(column: Column) -> tuple[str, Column]:
+    """A column whose texts and bytes are cut before they leave DuckDB, and what it is then."""
+    name = f"t.{quote_identifier(column.name)}"
+    if column.type in ("VARCHAR", "JSON"):
+        return f"left({name}::VARCHAR, {MAX_VALUE_LENGTH + 1})", Column(column.name, "VARCHAR")
+    if column.type == "BLOB":
+        return f"{name}[1:{MAX_VALUE_LENGTH}]", column
+    return name, column
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, dict | list):
+        value = orjson.dumps(value).decode()
+    if isinstance(value, str) and len(value) > MAX_VALUE_LENGTH:
+        return f"{value[: MAX_VALUE_LENGTH - 1]}…"
+    return value

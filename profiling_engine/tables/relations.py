@@ -1,0 +1,447 @@
+"""How strongly two columns go together, in figures.
+
+Owns: the arithmetic, on numpy arrays alone. Invariant: each pair uses the rows in which both
+columns have a value, so every figure is what it would be for the two columns by themselves; where a
+figure isn't defined (a column that doesn't vary on those rows) it is NaN.
+
+Which columns of a table go together.
+
+Owns: the columns and rows that are looked at. Invariant: a table of up to 200,000 rows is read
+whole; of a larger one the rows of the profile's seeded sample are, and the result says of how many
+rows it speaks. No more than 40 columns of each kind are related, the others are named. Used by
+reports.
+
+Which columns have no value together.
+
+Owns: the patterns of NULLs over whole rows. Invariant: counted over all rows, so exact; a row's
+pattern is one integer with a bit for each column, which bounds a table's width by what an integer
+holds. Used by reports.
+
+Rows that are there more than once.
+
+Owns: how they are counted. Invariant: that a table has none is only said when it was proven: by a
+unique column, or because no two rows have the same 64-bit hash. What is counted otherwise goes by
+hashes of whole rows, of large tables by a part of the hashes, which is a random choice of distinct
+rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations, compress
+from math import ceil, sqrt
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from parquet_tables.database import ParquetDatabase
+from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part, watched
+from parquet_tables.quoting import quote_identifier
+from parquet_tables.rows import rows_at
+from parquet_tables.tables import Column, TableFiles
+from profiling_engine.columns.accuracy import CONFIDENCE, Accuracy, Figure
+from profiling_engine.columns.kinds import ColumnKind, kind_of
+from profiling_engine.tables.reference_sample import choose_rows
+from profiling_engine.tables.sources import Statement, rows_of
+from profiling_engine.tables.statements import Budget, OutOfTime, Run
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+"""Numbers from 0 for the values of a column; -1 where it has none."""
+
+SMALLEST_VARIANCE = 1e-12
+"""Of a column scaled to a variance of 1: less is what rounding leaves of a constant."""
+
+
+def pearson(columns: Floats) -> Floats:
+    """Pearson's correlation of each pair of columns.
+
+    Parameters
+    ----------
+    columns : array, shape (rows, columns)
+        NaN where there is no value.
+
+    Returns
+    -------
+    array, shape (columns, columns)
+        Symmetric, 1 on its diagonal where it is defined.
+    """
+    present = ~np.isnan(columns)
+    there = present.astype(np.float64)
+    z = _scaled(columns, present)
+    n = there.T @ there
+    sums = z.T @ there  # of the row's column, over the rows where both are there
+    with np.errstate(divide="ignore", invalid="ignore"):
+        covariance = z.T @ z / n - sums * sums.T / n**2
+        variance = (z * z).T @ there / n - (sums / n) ** 2
+        variance[variance < SMALLEST_VARIANCE] = np.nan
+        found: Floats = covariance / np.sqrt(variance * variance.T)
+    return np.clip((found + found.T) / 2, -1.0, 1.0)
+
+
+def _scaled(columns: Floats, present: NDArray[np.bool_]) -> Floats:
+    """Columns of mean 0 and variance 1, 0 where there is no value."""
+    filled = np.where(present, columns, 0.0)
+    largest = np.abs(filled).max(axis=0, initial=0.0)
+    filled = filled / np.where(largest > 0, largest, 1.0)  # squares of huge numbers overflow
+    rows = np.maximum(present.sum(axis=0), 1)
+    z = np.where(present, filled - filled.sum(axis=0) / rows, 0.0)
+    deviation = np.sqrt((z * z).sum(axis=0) / rows)
+    lowest = np.where(present, columns, np.inf).min(axis=0, initial=np.inf)
+    highest = np.where(present, columns, -np.inf).max(axis=0, initial=-np.inf)
+    scaled: Floats = z / np.where(lowest < highest, deviation, np.inf)
+    return scaled
+
+
+def ranks_in_order(values: Floats) -> Codes:
+    """Each value's place among the different ones, from 0; -1 for NaN."""
+    codes = np.full(len(values), -1, dtype=np.int64)
+    present = ~np.isnan(values)
+    codes[present] = np.unique(values[present], return_inverse=True)[1]
+    return codes
+
+
+def spearman(first: Codes, second: Codes) -> float:
+    """Spearman's correlation of two columns, equal values sharing their mean rank."""
+    both = (first >= 0) & (second >= 0)
+    if not both.any():
+        return float("nan")
+    ranks = np.column_stack([_mean_ranks(first[both]), _mean_ranks(second[both])])
+    return float(pearson(ranks)[0, 1])
+
+
+def _mean_ranks(codes: Codes) -> Floats:
+    rows = np.bincount(codes)
+    ranks: Floats = (np.cumsum(rows) - (rows - 1) / 2)[codes]
+    return ranks
+
+
+def cramers_v(first: Codes, second: Codes) -> float:
+    """Cramér's V of two columns of few values, its bias corrected.
+
+    A plain V is far above 0 for two columns that have nothing to do with each other when there are
+    many values and few rows.
+
+    References
+    ----------
+    W. Bergsma (2013), A bias-correction for Cramér's V and Tschuprow's T, Journal of the Korean
+    Statistical Society 42, 323-328.
+    """
+    both = (first >= 0) & (second >= 0)
+    n = int(both.sum())
+    if n < 2:
+        return float("nan")
+    width = int(second.max()) + 1
+    cells = np.bincount(first[both] * width + second[both], minlength=(first.max() + 1) * width)
+    table = cells.reshape(-1, width).astype(np.float64)
+    table = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
+    rows, columns = table.shape
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / n
+    phi_squared = float(((table - expected) ** 2 / expected).sum()) / n
+    corrected = max(0.0, phi_squared - (rows - 1) * (columns - 1) / (n - 1))
+    smaller = min(rows - (rows - 1) ** 2 / (n - 1), columns - (columns - 1) ** 2 / (n - 1)) - 1
+    return min((corrected / smaller) ** 0.5, 1.0) if smaller > 0 else float("nan")
+
+
+WHOLE_ROWS = 200_000
+MAX_COLUMNS = 40
+MAX_CATEGORIES = 50
+READ_ENDS = 0.4
+"""Of the whole progress."""
+
+Measure = Literal["pearson", "spearman", "cramers_v"]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """One measure of each pair of some columns; NaN where it isn't defined."""
+
+    measure: Measure
+    columns: tuple[str, ...]
+    values: Floats
+
+    def as_json(self) -> dict[str, Any]:
+        """As a report shows it: rows of the matrix, null where a figure isn't defined."""
+        rows = [
+            [None if np.isnan(value) else round(float(value), 6) for value in row]
+            for row in self.values
+        ]
+        return {"measure": self.measure, "columns": list(self.columns), "values": rows}
+
+
+@dataclass(frozen=True)
+class Correlations:
+    """All measures, on the same rows.
+
+    Parameters
+    ----------
+    rows, table_rows : int
+        Rows that were looked at, of those that there are.
+    left_out : tuple of str
+        Columns beyond the first 40 of their kind, and those of too many values for a category.
+    """
+
+    rows: int
+    table_rows: int
+    matrices: tuple[Matrix, ...]
+    deletion_vector: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """As a report shows it."""
+        return {
+            "rows": self.rows,
+            "accuracy": "exact" if self.rows == self.table_rows else "estimated",
+            "matrices": [matrix.as_json() for matrix in self.matrices],
+            "left_out": list(self.deletion_vector),
+        }
+
+
+def correlate(
+    database: ParquetDatabase,
+    table: TableFiles,
+    numbers: Sequence[str],
+    categories: Sequence[str],
+    *,
+    seed: int | str,
+    on_progress: ProgressCallback = ignore_progress,
+) -> Correlations:
+    """Relate columns to each other.
+
+    Parameters
+    ----------
+    numbers, categories : sequence of str
+        Columns of numbers or moments, for Pearson's and Spearman's correlation; columns of up to 50
+        values of any type, for Cramér's V.
+    seed : int or str
+        Of the sample of rows.
+    """
+    ordered = [kind_of(table.column(name)) for name in numbers[:MAX_COLUMNS]]
+    grouped = [kind_of(table.column(name)) for name in categories[:MAX_COLUMNS]]
+    values, codes, rows = _read(
+        database, table, ordered, grouped, seed, progress_part(on_progress, 0.0, READ_ENDS)
+    )
+    # How many values a column has may have been an estimate.
+    few = [int(column.max(initial=-1)) < MAX_CATEGORIES for column in codes]
+    many = [kind.column.name for kind, is_few in zip(grouped, few, strict=True) if not is_few]
+    grouped, codes = list(compress(grouped, few)), list(compress(codes, few))
+    unrelated = [*numbers[MAX_COLUMNS:], *many, *categories[MAX_COLUMNS:]]
+    deletion_vector = tuple(dict.fromkeys(unrelated))
+    step = progress_part(on_progress, READ_ENDS, 1.0)
+    matrices: list[Matrix] = []
+    names = tuple(kind.column.name for kind in ordered)
+    if len(ordered) > 1:
+        ranks = [ranks_in_order(column) for column in values.T]
+        matrices.append(Matrix("pearson", names, pearson(values)))
+        ranked = _pairs(spearman, ranks, progress_part(step, 0.0, 0.6), "ranking columns")
+        matrices.append(Matrix("spearman", names, ranked))
+    if len(grouped) > 1:
+        together = _pairs(cramers_v, codes, progress_part(step, 0.6, 1.0), "relating categories")
+        names = tuple(kind.column.name for kind in grouped)
+        matrices.append(Matrix("cramers_v", names, together))
+    on_progress(1.0, "columns related")
+    return Correlations(rows, table.row_count, tuple(matrices), deletion_vector)
+
+
+def read_statement(
+    table: TableFiles, ordered: Sequence[ColumnKind], grouped: Sequence[ColumnKind], *, whole: bool
+) -> Statement:
+    """Columns ``x0``, ``x1`` … on their axes as DOUBLE; ``h0`` … as hashes, NULL for NULL."""
+    selected = [
+        f"CAST({kind.axis.sql(kind.value_sql())} AS DOUBLE) AS x{at}"
+        for at, kind in enumerate(ordered)
+        if kind.axis is not None
+    ]
+    selected += [
+        f"CASE WHEN {kind.value_sql()} IS NOT NULL THEN hash({kind.value_sql()}) END AS h{at}"
+        for at, kind in enumerate(grouped)
+    ]
+    columns = list(dict.fromkeys(kind.column for kind in (*ordered, *grouped)))
+    if whole:
+        return rows_of(table, columns, ", ".join(selected))
+    return rows_at(table, ", ".join(selected), "picked")
+
+
+def _read(
+    database: ParquetDatabase,
+    table: TableFiles,
+    ordered: Sequence[ColumnKind],
+    grouped: Sequence[ColumnKind],
+    seed: int | str,
+    on_progress: ProgressCallback,
+) -> tuple[Floats, list[Codes], int]:
+    """Values on their axes, shape (rows, columns); codes of each grouped column; rows."""
+    whole = table.row_count <= WHOLE_ROWS
+    sample = choose_rows(table, seed)
+    rows = table.row_count if whole else sample.size.rows
+    if not ordered and not grouped:
+        return np.empty((rows, 0)), [], rows
+    sql, params = read_statement(table, ordered, grouped, whole=whole)
+    with database.cursor(table) as cursor:
+        sample.register(cursor)
+        with watched(cursor, on_progress, "reading rows to relate columns"):
+            read = cursor.execute(sql, params).fetchnumpy()
+    values = np.empty((rows, len(ordered)))
+    for at in range(len(ordered)):
+        values[:, at] = np.ma.filled(read[f"x{at}"], np.nan)
+    return values, [_codes(read[f"h{at}"]) for at in range(len(grouped))], rows
+
+
+def _codes(hashes: Any) -> Codes:
+    """Codes of a column by its values' 64-bit hashes: of 50 values no two share one."""
+    found = np.ma.asarray(hashes)
+    present = ~np.ma.getmaskarray(found)
+    codes = np.full(len(found), -1, dtype=np.int64)
+    codes[present] = np.unique(found.data[present], return_inverse=True)[1]
+    return codes
+
+
+def _pairs(
+    measure: Any, columns: Sequence[Codes], on_progress: ProgressCallback, message: str
+) -> Floats:
+    """A symmetric matrix of a measure."""
+    found = np.full((len(columns), len(columns)), np.nan)
+    for at, column in enumerate(columns):
+        found[at, at] = measure(column, column)
+    pairs = list(combinations(range(len(columns)), 2))
+    for done, (one, two) in enumerate(pairs):
+        on_progress(done / len(pairs), message)
+        found[one, two] = found[two, one] = measure(columns[one], columns[two])
+    return found
+
+
+MAX_MISSING_COLUMNS = 60
+"""Bits of a BIGINT that are used."""
+MAX_PATTERNS = 20
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """The columns that are NULL in the same ``rows`` rows, while all others have a value."""
+
+    columns: tuple[str, ...]
+    rows: int
+
+
+@dataclass(frozen=True)
+class MissingPatterns:
+    """The most frequent patterns, the most frequent first.
+
+    Parameters
+    ----------
+    patterns : int
+        How many different ones there are.
+    left_out : tuple of str
+        Columns with NULLs beyond the 60 that are looked at.
+    """
+
+    columns: tuple[str, ...]
+    most_frequent: tuple[Pattern, ...]
+    patterns: int
+    deletion_vector: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """As a report shows it."""
+        return {
+            "columns": list(self.columns),
+            "patterns": self.patterns,
+            "most_frequent": [
+                {"columns": list(one.columns), "rows": one.rows} for one in self.most_frequent
+            ],
+            "left_out": list(self.deletion_vector),
+        }
+
+
+def pattern_statement(table: TableFiles, columns: Sequence[Column]) -> Statement:
+    """Each of the most frequent patterns, its rows, and how many patterns there are."""
+    bits = " + ".join(
+        f"CASE WHEN f.{quote_identifier(column.name)} IS NULL THEN {1 << at}::BIGINT "
+        "ELSE 0::BIGINT END"
+        for at, column in enumerate(columns)
+    )
+    rows, params = rows_of(table, columns, f"{bits} AS pattern")
+    return (
+        "SELECT pattern, count(*) AS n, count(*) OVER () AS patterns "
+        f"FROM ({rows}) GROUP BY pattern ORDER BY n DESC, pattern LIMIT {MAX_PATTERNS}",
+        params,
+    )
+
+
+def missing_patterns(
+    database: ParquetDatabase,
+    table: TableFiles,
+    columns: Sequence[str],
+    *,
+    budget_s: float | None = None,
+    on_progress: ProgressCallback = ignore_progress,
+) -> MissingPatterns | None:
+    """Count the patterns of columns that have NULLs; None when the time was up.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Those that have NULLs, or may have; those with the most first, if there are many.
+    """
+    looked_at = [table.column(name) for name in columns[:MAX_MISSING_COLUMNS]]
+    deletion_vector = tuple(columns[MAX_MISSING_COLUMNS:])
+    if not looked_at:
+        return MissingPatterns((), (), 0, deletion_vector)
+    with database.cursor(table) as cursor:
+        run = Run(cursor, table, Budget(budget_s), on_progress, "counting missing values")
+        try:
+            found = run.fetch(pattern_statement(table, looked_at))
+        except OutOfTime:
+            return None
+    patterns = tuple(
+        Pattern(tuple(one.name for at, one in enumerate(looked_at) if bits >> at & 1), rows)
+        for bits, rows, _ in found
+    )
+    return MissingPatterns(
+        tuple(column.name for column in looked_at),
+        patterns,
+        int(found[0][2]) if found else 0,
+        deletion_vector,
+    )
+
+
+MAX_HASHES = 1_000_000
+"""Of so many rows every hash is counted."""
+SOME_HASHES = 500_000
+"""Of more rows, about so many are."""
+NORMAL = 1.96
+NONE_FOUND = 3.0
+"""Up to so many are likely (95 %) when none was found."""
+
+
+def repeated_rows(table: TableFiles, part: int) -> Statement:
+    """Of one in ``part`` hashes of rows: rows beyond the first of each, and their squares' sum."""
+    names = ", ".join(f"f.{quote_identifier(column.name)}" for column in table.columns)
+    rows, params = rows_of(table, table.columns, f"hash({names}) AS h")
+    among = f" WHERE h % {part} = 0" if part > 1 else ""
+    return (
+        "SELECT coalesce(sum(n - 1), 0), coalesce(sum((n - 1) * (n - 1)), 0) FROM ("
+        f"SELECT count(*) AS n FROM ({rows}){among} GROUP BY h HAVING count(*) > 1)",
+        params,
+    )
+
+
+def count_repeated_rows(run: Run) -> Figure:
+    """Rows that could be left out without losing a distinct row."""
+    rows = run.table.row_count
+    part = -(-rows // SOME_HASHES) if rows > MAX_HASHES else 1
+    ((found, squares),) = run.fetch(repeated_rows(run.table, part))
+    if part == 1:
+        if not found:
+            return Figure(0)
+        # Any two of 1,000,000 different rows share a hash with a chance of one in 37 million.
+        told = Accuracy("approximate", "64-bit hashes of whole rows", found, found, 0.999999)
+        return Figure(int(found), told)
+    method = f"hashes of whole rows, one in {part} of them"
+    value = int(found) * part
+    if not found:
+        return Figure(0, Accuracy("approximate", method, 0, ceil(NONE_FOUND * part), CONFIDENCE))
+    # Each repeated row's hash is looked at with a chance of 1/part, independently of the others.
+    half = NORMAL * part * sqrt(int(squares) * (1 - 1 / part))
+    low, high = max(round(value - half), int(found)), min(round(value + half), rows - 1)
+    return Figure(value, Accuracy("approximate", method, low, high, CONFIDENCE))

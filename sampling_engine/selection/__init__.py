@@ -1,0 +1,1 @@
+"""How rows are chosen: the seeded order, walk, scan, strata, Pareto keys, grids."""

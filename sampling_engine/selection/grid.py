@@ -1,0 +1,156 @@
+"""Systematic rounds: eligible rows in the table's order, at equal distances.
+
+Owns: the grid. Invariant: a row's place is counted among the eligible rows, and the grid's places
+come from integers alone. Without a filter places become ordinals by arithmetic on the taken rows;
+with one, a pass over the filter's columns counts them, a few million rows at a time, so memory
+follows the sample's size.
+
+Systematic sampling: Madow and Madow 1944; a fraction as the distance so that every start gives
+exactly n rows: Murthy 1967, "Sampling theory and methods".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from parquet_tables.progress import ProgressCallback
+from sampling_engine.draw_state import DrawState
+from sampling_engine.errors import NoReserves, RowsMissing
+from sampling_engine.rounds import Floats, Prepared, RoundRows, seed_for
+from sampling_engine.selection.order import Int64s, SeededOrder
+from sampling_engine.selection.walk import Chosen, in_sorted
+from sampling_engine.spec import Round, SystematicMethod
+from sampling_engine.sql import statements
+
+# Rows of one piece of the pass over a filter's columns.
+PIECE_ROWS = 1 << 22
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The places, from 0, that are drawn among the eligible rows: floor((first + k·step) / parts).
+
+    Parameters
+    ----------
+    count : int
+        How many there are; k runs from 0.
+    """
+
+    first: int
+    step: int
+    parts: int
+    count: int
+
+    @classmethod
+    def of(cls, method: SystematicMethod, seed: int | str, rows: int) -> Grid:
+        """The grid over ``rows`` eligible rows.
+
+        With an interval: from the start, which is 1 and the first ordinal of the order of
+        ``interval`` rows by the seed ``<seed>:start``, when none is given. With a size n: ``first``
+        is the first ordinal of the order of N rows by that seed, the step N and the parts n. The
+        numbers first + k·N run through 0 … n·N - 1 once over all starts and k, so each place is
+        drawn by exactly n of the N starts.
+        """
+        if method.interval is not None:
+            start = method.start
+            if start is None:
+                start = 1 + _drawn_below(method.interval, seed)
+            count = max(0, (rows - start) // method.interval + 1)
+            return cls(start - 1, method.interval, 1, count)
+        count = min(method.sample_size or 0, rows)
+        return cls(_drawn_below(rows, seed) if rows else 0, rows, max(count, 1), count)
+
+    def places(self) -> Int64s:
+        """All places, in order."""
+        numbers = range(self.count)
+        if self.first + self.count * self.step < 1 << 62:
+            found: Int64s = (self.first + np.arange(self.count) * self.step) // self.parts
+            return found
+        return np.array(
+            [(self.first + k * self.step) // self.parts for k in numbers], dtype=np.int64
+        )
+
+    def has(self, place: int) -> bool:
+        """Whether a place is on the grid."""
+        # The k whose number is the last one below (place + 1) · parts.
+        k = ((place + 1) * self.parts - 1 - self.first) // self.step if self.step else -1
+        return 0 <= k < self.count and (self.first + k * self.step) // self.parts == place
+
+
+def _drawn_below(rows: int, seed: int | str) -> int:
+    return int(SeededOrder(rows, seed_for(seed, "start")).first(1)[0])
+
+
+@dataclass(frozen=True)
+class SystematicRound:
+    """A round on a grid."""
+
+    prepared: Prepared
+    grid: Grid
+
+    def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
+        """The rows on the grid, in the table's order."""
+        places = self.grid.places()
+        if self.prepared.strata.row_filter is None:
+            ordinals, by = ordinals_at(places, state.taken), "walk"
+        else:
+            ordinals, by = self._counted(state, places, on_progress), "scan"
+        zeros = np.zeros(len(ordinals), dtype=np.int64)
+        chosen = Chosen(ordinals, zeros, np.arange(len(ordinals)))
+        return RoundRows(chosen, "walk" if by == "walk" else "scan")
+
+    def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
+        """There are none: the rows off the grid have no order.
+
+        Raises
+        ------
+        NoReserves
+            Always.
+        """
+        raise NoReserves(
+            "A systematic round has no reserves: the rows between those that it draws have no "
+            "order of their own. Draw another round, with another start or a smaller interval."
+        )
+
+    def chances(self, sampled: Int64s) -> tuple[Floats, Floats]:
+        """One by the interval; for a size, drawn by eligible rows."""
+        grid = self.grid
+        return np.array([grid.parts / max(grid.step, 1)]), np.array([grid.step / grid.parts])
+
+    def _counted(self, state: DrawState, places: Int64s, on_progress: ProgressCallback) -> Int64s:
+        """The ordinals of the eligible rows at ``places``, by a pass over all rows."""
+        parts: list[Int64s] = []
+        counted, done = 0, 0
+        for ordinals in _eligible_pieces(state, self.prepared.one, on_progress):
+            stop = int(np.searchsorted(places, counted + len(ordinals)))
+            parts.append(ordinals[places[done:stop] - counted])
+            counted, done = counted + len(ordinals), stop
+        if done < len(places):
+            raise RowsMissing(len(places) - done)
+        return np.concatenate([np.empty(0, dtype=np.int64), *parts])
+
+
+def ordinals_at(places: Int64s, taken: Int64s) -> Int64s:
+    """The ordinals of the rows at ``places`` among those that aren't in the sorted ``taken``."""
+    free_before = taken - np.arange(len(taken))
+    return places + np.searchsorted(free_before, places, side="right")
+
+
+def _eligible_pieces(
+    state: DrawState, one: Round, on_progress: ProgressCallback
+) -> Iterator[Int64s]:
+    """The eligible rows' ordinals, in their order, piece by piece."""
+    assert one.filter is not None  # noqa: S101 - without a filter nothing is read
+    for file, start in state.table.with_starts():
+        for first in range(0, file.rows, PIECE_ROWS):
+            stop = min(first + PIECE_ROWS, file.rows)
+            on_progress((start + first) / state.table.file_rows, "counting the grid's places")
+            sql, params = statements.ordinals_between(
+                str(file.path), start, first, stop, one.filter
+            )
+            rows = state.cursor.execute(sql, params).fetchnumpy()
+            ordinals = np.sort(rows["ordinal"])
+            yield ordinals[~in_sorted(ordinals, state.taken)]

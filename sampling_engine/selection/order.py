@@ -1,0 +1,258 @@
+"""The seeded order: one random order of a table's rows for every seed, in numpy and in SQL.
+
+The order (``jobsvc-order-1``) is a keyed bijection between a row's ordinal and its rank. It depends
+on the seed, the ordinal and the number of rows alone, so a draw is the same on any machine, thread
+count and file layout. A change to it is a new version with a new name.
+
+References
+----------
+Ohlsson (1995), "Coordination of samples using permanent random numbers"; Rosén (1997), "Asymptotic
+theory for order sampling"; Luby and Rackoff (1988) for the balanced Feistel network, whose round
+function here is a multiply-xorshift mixer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+ORDER_VERSION = "jobsvc-order-1"
+
+Seed = int | str
+"""An integer, or any text; an integer is the same seed as its decimal text."""
+
+Int64s = NDArray[np.int64]
+UInt32s = NDArray[np.uint32]
+
+FEISTEL_ROUNDS = 8
+LOW_31_BITS = 0x7FFFFFFF
+FIRST_FACTOR = 0x2C1B3C6D
+SECOND_FACTOR = 0x297A2D39
+MIN_BITS = 16
+MAX_BITS = 62
+
+# The arrays of one block stay in the processor's cache through all eight rounds.
+BLOCK_ROWS = 65_536
+
+
+def new_seed() -> int:
+    """Draw a seed from the system's entropy: 0 to 2^53 - 1, exact in JavaScript, too."""
+    return secrets.randbits(53)
+
+
+@dataclass(frozen=True)
+class SeededOrder:
+    """The order into which ``seed`` puts ``rows`` rows.
+
+    Parameters
+    ----------
+    rows : int
+        The table's number of rows, 0 to 2^62.
+    seed : int or str
+        0 and the empty text are seeds like any other.
+    width : int, optional
+        Bits of a rank: an even number, 16 to 62, with 2^width >= rows. The smallest such number
+        when left out.
+
+    Raises
+    ------
+    ValueError
+        ``rows`` is negative or above 2^62, or the seed's text can't be UTF-8.
+
+    Examples
+    --------
+    >>> SeededOrder(20, 42).first(5).tolist()
+    [18, 7, 19, 3, 2]
+    """
+
+    rows: int
+    seed: Seed
+    width: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rows <= 1 << MAX_BITS:
+            raise ValueError(f"An order has 0 to 2^{MAX_BITS} rows, not {self.rows}.")
+        _ = self.keys
+
+    @cached_property
+    def bits(self) -> int:
+        """Width of a rank: as given, or the smallest even number >= 16 with 2^bits >= rows."""
+        if self.width is not None:
+            return self.width
+        needed = max(self.rows - 1, 0).bit_length()
+        return max(MIN_BITS, needed + needed % 2)
+
+    @property
+    def size(self) -> int:
+        """Number of ranks, 2^bits; those whose ordinal is beyond the table belong to no row."""
+        return 1 << self.bits
+
+    @cached_property
+    def keys(self) -> tuple[int, ...]:
+        """The eight round keys, 31 bits each."""
+        prefix = f"{ORDER_VERSION}:{self.seed}:".encode()
+        return tuple(
+            int.from_bytes(hashlib.sha256(prefix + bytes([i])).digest()[:4]) & LOW_31_BITS
+            for i in range(FEISTEL_ROUNDS)
+        )
+
+    def rank(self, ordinals: Int64s) -> Int64s:
+        """The rank of each ordinal, below :attr:`size`; a lower rank is drawn earlier."""
+        return self._permute(ordinals, inverse=False)
+
+    def ordinal(self, ranks: Int64s) -> Int64s:
+        """The ordinal at each rank, the inverse of :meth:`rank`; it may be beyond the table."""
+        return self._permute(ranks, inverse=True)
+
+    def window(self, start: int, stop: int) -> tuple[Int64s, Int64s]:
+        """The rows whose ranks are in ``[start, stop)``, in order of rank.
+
+        Returns
+        -------
+        ordinals, ranks : arrays of int64
+            Of equal length, ``stop - start`` at the most.
+        """
+        ranks = np.arange(start, min(stop, self.size), dtype=np.int64)
+        ordinals = self.ordinal(ranks)
+        in_table = ordinals < self.rows
+        return ordinals[in_table], ranks[in_table]
+
+    def first(self, count: int) -> Int64s:
+        """The ordinals of the first ``count`` rows of the order, or of all of them."""
+        count = min(count, self.rows)
+        found: list[Int64s] = [np.empty(0, dtype=np.int64)]
+        have, start = 0, 0
+        while have < count:
+            stop = start + self.ranks_for(count - have)
+            ordinals, _ = self.window(start, stop)
+            found.append(ordinals)
+            have, start = have + len(ordinals), stop
+        return np.concatenate(found)[:count]
+
+    def ranks_for(self, count: int) -> int:
+        """How many ranks to look at to find about ``count`` rows, a little more than less."""
+        return count * self.size // max(self.rows, 1) + 64
+
+    def ranked_below(self, start: int, stop: int, limit: int) -> tuple[Int64s, Int64s]:
+        """The rows of a range of ordinals whose rank is below ``limit``, in order of ordinal.
+
+        Faster than :meth:`rank`, because the last of the eight rounds does not change the upper
+        half of a rank.
+
+        Returns
+        -------
+        ordinals, ranks : arrays of int64
+            Of equal length, ``stop - start`` at the most.
+        """
+        half = self.bits // 2
+        found = [np.empty(0, dtype=np.int64)]
+        for first in range(start, stop, BLOCK_ROWS):
+            block = np.arange(first, min(first + BLOCK_ROWS, stop), dtype=np.int64)
+            _, upper = self._run_rounds(*self._halves(block), self.keys[:-1])
+            found.append(block[upper <= limit >> half])
+        ordinals = np.concatenate(found)
+        ranks = self.rank(ordinals)
+        below = ranks < limit
+        return ordinals[below], ranks[below]
+
+    def _permute(self, numbers: Int64s, *, inverse: bool) -> Int64s:
+        permuted = np.empty(len(numbers), dtype=np.int64)
+        for start in range(0, len(numbers), BLOCK_ROWS):
+            block = numbers[start : start + BLOCK_ROWS]
+            permuted[start : start + len(block)] = self._permute_block(block, inverse=inverse)
+        return permuted
+
+    def _permute_block(self, numbers: Int64s, *, inverse: bool) -> Int64s:
+        left, right = self._halves(numbers)
+        # The inverse is the same network with the halves' parts exchanged and the keys reversed.
+        if inverse:
+            right, left = self._run_rounds(right, left, self.keys[::-1])
+        else:
+            left, right = self._run_rounds(left, right, self.keys)
+        return (left.astype(np.int64) << self.bits // 2) | right
+
+    def _halves(self, numbers: Int64s) -> tuple[UInt32s, UInt32s]:
+        half = self.bits // 2
+        return (numbers >> half).astype(np.uint32), (numbers & (1 << half) - 1).astype(np.uint32)
+
+    def _run_rounds(
+        self, left: UInt32s, right: UInt32s, keys: tuple[int, ...]
+    ) -> tuple[UInt32s, UInt32s]:
+        """Run one Feistel round a key on the halves, whose arrays are overwritten."""
+        mask = (1 << self.bits // 2) - 1
+        mixed, shifted = np.empty_like(left), np.empty_like(left)
+        for key in keys:
+            _mix(right, key, mask, mixed, shifted)
+            left ^= mixed
+            left, right = right, left
+        return left, right
+
+
+def _mix(half: UInt32s, key: int, mask: int, mixed: UInt32s, shifted: UInt32s) -> None:
+    """Put the mixed ``half`` into ``mixed``.
+
+    Products wrap at 2^32; their lower 31 bits, which alone count, are those of the whole product.
+    """
+    np.bitwise_xor(half, key, out=mixed)
+    np.multiply(mixed, FIRST_FACTOR, out=mixed)
+    np.bitwise_and(mixed, LOW_31_BITS, out=mixed)
+    np.right_shift(mixed, 15, out=shifted)
+    np.bitwise_xor(mixed, shifted, out=mixed)
+    np.multiply(mixed, SECOND_FACTOR, out=mixed)
+    np.bitwise_and(mixed, LOW_31_BITS, out=mixed)
+    np.right_shift(mixed, 13, out=shifted)
+    np.bitwise_xor(mixed, shifted, out=mixed)
+    np.bitwise_and(mixed, mask, out=mixed)
+
+
+def rank_steps(order: SeededOrder, source: str, carried: Sequence[str]) -> tuple[list[str], str]:
+    """Common table expressions that add the column ``rank`` to ``source``.
+
+    Parameters
+    ----------
+    order : SeededOrder
+        Its round keys and masks are written into the text: they are integers of our own making.
+    source : str
+        A table expression with a BIGINT column ``ordinal``.
+    carried : sequence of str
+        Its other columns, plain words, that are wanted afterwards.
+
+    Returns
+    -------
+    steps : list of str
+        In their order, for one WITH clause. Each is small, for DuckDB evaluates a shared part of
+        an expression once only when it is a column of its own.
+    name : str
+        The last step: ``ordinal``, the carried columns and ``rank``.
+    """
+    half = order.bits // 2
+    mask = (1 << half) - 1
+    kept = ", ".join(["ordinal", *carried])
+    steps = [_step("split", f"{kept}, ordinal >> {half} AS l, ordinal & {mask} AS r", source)]
+    before = "split"
+    for i, key in enumerate(order.keys):
+        once = f"(xor(r, {key}) * {FIRST_FACTOR}) & {LOW_31_BITS}"
+        twice = f"(xor(x, x >> 15) * {SECOND_FACTOR}) & {LOW_31_BITS}"
+        steps += [
+            _step(f"once_{i}", f"{kept}, l, r, {once} AS x", before),
+            _step(f"twice_{i}", f"{kept}, l, r, {twice} AS x", f"once_{i}"),
+            _step(
+                f"round_{i}",
+                f"{kept}, r AS l, xor(l, xor(x, x >> 13) & {mask}) AS r",
+                f"twice_{i}",
+            ),
+        ]
+        before = f"round_{i}"
+    steps.append(_step("ranked", f"{kept}, (l << {half}) | r AS rank", before))
+    return steps, "ranked"
+
+
+def _step(name: str, columns: str, source: str) -> str:
+    # NOT MATERIALIZED: since 1.4 DuckDB may keep a common table expression's rows in memory.
+    return f"{name} AS NOT MATERIALIZED (SELECT {columns} FROM {source})"

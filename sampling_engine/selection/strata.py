@@ -1,0 +1,256 @@
+"""Counts of strata that outlive a draw, one small Parquet file each.
+
+Owns: the files' names and contents. Invariant: a file is a copy of what a count gave, put in its
+place whole or not at all; since a table's files never change, neither does their count. Any of them
+may be deleted at any time. A name begins with that of the table's first file, and a file's time is
+that of its last use, so that it can be told which are of no use any more. It ends with a hash of
+the file's bytes: DuckDB 2.0 reads most damaged files without an error, so one that is damaged is
+dropped before it is read, and counted anew. Called by the strata.
+
+The strata of a table: how many rows each has, and which stratum a row is of.
+
+Owns: the strata's temporary tables. Invariant: strata are numbered from 0 in the order of their
+values, NULL last, so their numbers are the same in every run; a row's values are never Python
+objects, only its stratum's number is. With a filter only rows that pass it are of a stratum. Called
+by the draw (one object a list of columns and filter, kept over the rounds) and by the walk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import duckdb
+import numpy as np
+
+from parquet_tables.progress import ProgressCallback, watched
+from parquet_tables.tables import Column, TableFiles
+from parquet_tables.temporary_tables import registered
+from parquet_tables.writing import write_parquet
+from sampling_engine.errors import RowsMissing, TooManyStrata
+from sampling_engine.selection.order import Int64s
+from sampling_engine.spec import RowFilter
+from sampling_engine.sql import statements
+from sampling_engine.sql.statements import Statement
+
+VERSION = "strata-3"
+
+
+def kept_file(
+    directory: Path, table: TableFiles, columns: Sequence[Column], row_filter: RowFilter | None
+) -> Path:
+    """Where these counts are kept; named for the table's files, the columns and the filter.
+
+    The hash of the bytes and the suffix are still to come.
+    """
+    named = [
+        VERSION,
+        [[str(file.path), file.rows] for file in table.files],
+        [[column.name, column.type] for column in columns],
+        row_filter and row_filter.text,
+    ]
+    digest = hashlib.sha256(json.dumps(named).encode()).hexdigest()
+    first = table.files[0].path.stem if table.files else "none"
+    return directory / f"{first}-{digest}"
+
+
+def load_counts(cursor: duckdb.DuckDBPyConnection, kept: Path, strata: str) -> bool:
+    """Make the temporary table ``strata`` from a kept file; False when there is none."""
+    for file in kept.parent.glob(f"{kept.name}-*.parquet"):
+        with suppress(OSError, duckdb.IOException):  # deleted just now, or not readable
+            if _hash(file) == file.stem.rpartition("-")[2]:
+                os.utime(file)
+                cursor.execute(*statements.load_strata(strata, str(file)))
+                return True
+            file.unlink()
+    return False
+
+
+def keep_counts(cursor: duckdb.DuckDBPyConnection, strata: str, kept: Path) -> None:
+    """Write the temporary table ``strata`` to its file; of two writers either's is kept."""
+    part = kept.with_suffix(f".{secrets.token_hex(8)}.part")
+    try:
+        write_parquet(cursor, *statements.all_strata(strata), part)
+        part.replace(kept.with_name(f"{kept.name}-{_hash(part)}.parquet"))
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _hash(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
+
+
+MAX_STRATA = 1_000_000
+
+NO_STRATUM = -1
+"""The stratum of a row that doesn't pass the filter."""
+
+
+class Strata(Protocol):
+    """What the draw of a round needs to know of strata."""
+
+    @property
+    def rows(self) -> Int64s:
+        """Rows of each stratum that pass the filter, taken ones among them; shape (strata,)."""
+
+    @property
+    def table_name(self) -> str | None:
+        """The temporary table of their values, if there is one."""
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """The columns whose values make a stratum."""
+
+    @property
+    def row_filter(self) -> RowFilter | None:
+        """What a row must pass to be of a stratum."""
+
+    def of(self, ordinals: Int64s, on_progress: ProgressCallback) -> Int64s:
+        """The stratum's number of each row, or ``NO_STRATUM``; shape as ``ordinals``."""
+
+    def keys(self, numbers: Int64s) -> list[dict[str, str | None]]:
+        """The values of some strata, by column name, in the order of their numbers."""
+
+    def labels(self, numbers: Int64s) -> list[str | None]:
+        """The labels of some strata, in the order of their numbers."""
+
+
+class WholeTable:
+    """All rows as one stratum, number 0; no row has to be looked at to tell."""
+
+    table_name = None
+    columns: Sequence[Column] = ()
+    row_filter: RowFilter | None = None
+
+    def __init__(self, table: TableFiles) -> None:
+        self.rows: Int64s = np.array([table.file_rows], dtype=np.int64)
+
+    def of(self, ordinals: Int64s, on_progress: ProgressCallback) -> Int64s:
+        """0 for each row."""
+        return np.zeros(len(ordinals), dtype=np.int64)
+
+    def keys(self, numbers: Int64s) -> list[dict[str, str | None]]:
+        """No column's value makes this stratum."""
+        return [{} for _ in numbers]
+
+    def labels(self, numbers: Int64s) -> list[str | None]:
+        """It has none."""
+        return [None for _ in numbers]
+
+
+class ColumnStrata:
+    """The combinations of values of some columns, in the rows that pass a filter.
+
+    Parameters
+    ----------
+    cursor : DuckDBPyConnection
+        The draw's own; it holds the temporary table.
+    table : TableFiles
+        With rows in its files.
+    columns : sequence of Column
+        None makes the rows that pass the filter one stratum.
+    row_filter : RowFilter or None
+        There must be one if there are no columns.
+    table_name : str
+        A plain word, new to this cursor.
+    counts_dir : Path or None
+        Where counts are kept for the next draw, below the database's root.
+    report : Report
+        Takes the progress of the count, the only pass over all rows.
+
+    Raises
+    ------
+    TooManyStrata
+        There are more than 1,000,000.
+    RowsMissing
+        The files hold fewer rows than they are said to.
+    """
+
+    def __init__(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        table: TableFiles,
+        columns: Sequence[Column],
+        row_filter: RowFilter | None,
+        table_name: str,
+        counts_dir: Path | None,
+        on_progress: ProgressCallback,
+    ) -> None:
+        self.columns, self.row_filter, self.table_name = columns, row_filter, table_name
+        self._cursor, self._table = cursor, table
+        kept = counts_dir and kept_file(counts_dir, table, columns, row_filter)
+        loaded = kept is not None and load_counts(cursor, kept, table_name)
+        if not loaded:
+            with watched(cursor, on_progress, "counting strata" if columns else "counting rows"):
+                cursor.execute(*self._count())
+        count, rows = cursor.execute(*statements.totals_of_strata(table_name)).fetchall()[0]
+        if count > MAX_STRATA:
+            names = ", ".join(f'"{column.name}"' for column in columns)
+            raise TooManyStrata(
+                f"{names} would make {count:,} strata; up to {MAX_STRATA:,} are taken."
+            )
+        if row_filter is None and rows < table.file_rows:
+            raise RowsMissing(table.file_rows - rows)
+        sizes = cursor.execute(*statements.sizes_of_strata(table_name)).fetchnumpy()
+        self.rows: Int64s = sizes["rows"]
+        if kept is not None and not loaded:
+            keep_counts(cursor, table_name, kept)
+
+    def _count(self) -> Statement:
+        if self.columns:
+            return statements.count_strata(
+                self._table, self.columns, self.table_name, self.row_filter
+            )
+        assert self.row_filter is not None  # noqa: S101 - the caller's part
+        return statements.count_rows(self._table, self.table_name, self.row_filter)
+
+    def of(self, ordinals: Int64s, on_progress: ProgressCallback) -> Int64s:
+        """Fetch the rows' columns by ordinal and look their stratum up."""
+        found = np.full(len(ordinals), NO_STRATUM, dtype=np.int64)
+        if not len(ordinals):
+            return found
+        picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
+        sql, params = statements.strata_of_picked(
+            self._table, self.columns, self.table_name, self.row_filter
+        )
+        with (
+            registered(self._cursor, {"picked": picked}),
+            watched(
+                self._cursor, on_progress, "reading strata" if self.columns else "reading rows"
+            ),
+        ):
+            rows = self._cursor.execute(sql, params).fetchnumpy()
+        found[rows["position"]] = rows["stratum"]
+        return found
+
+    def keys(self, numbers: Int64s) -> list[dict[str, str | None]]:
+        """The values of some strata, by column name, in the order of their numbers."""
+        if not self.columns:
+            return [{} for _ in numbers]
+        sql, params = statements.keys_of_strata(
+            self.table_name, len(self.columns), numbers.tolist()
+        )
+        names = [column.name for column in self.columns]
+        rows = self._cursor.execute(sql, params).fetchall()
+        return [dict(zip(names, values, strict=True)) for values in rows]
+
+    def labels(self, numbers: Int64s) -> list[str | None]:
+        """The labels of some strata, in the order of their numbers."""
+        if not self.columns:
+            return [None for _ in numbers]
+        sql, params = statements.labels_of_strata(
+            self.table_name, len(self.columns), numbers.tolist()
+        )
+        return [label for (label,) in self._cursor.execute(sql, params).fetchall()]
+
+    def numbers(self, labels: Sequence[str]) -> dict[str, int]:
+        """The numbers of those labels that a stratum has."""
+        sql, params = statements.strata_of_labels(self.table_name, len(self.columns), list(labels))
+        return dict(self._cursor.execute(sql, params).fetchall())

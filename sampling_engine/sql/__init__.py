@@ -1,0 +1,1 @@
+"""The SQL statements of the sampling engine, built by pure functions."""

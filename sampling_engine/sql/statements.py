@@ -1,0 +1,247 @@
+"""The statements that count, fetch and select rows, built by pure functions.
+
+A builder returns ``(sql, params)``. Unquoted names (``k0``, ``picked``, ``strata_0``) are the
+engine's own and are always qualified, so that no user's column can shadow them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from parquet_tables.quoting import quote_identifier
+from parquet_tables.rows import rows_at
+from parquet_tables.tables import Column, TableFiles
+from sampling_engine.selection.order import SeededOrder, rank_steps
+from sampling_engine.spec import RowFilter
+
+Statement = tuple[str, list[object]]
+
+
+def passing(row_filter: RowFilter | None, joined_by: str = "WHERE") -> Statement:
+    """The filter's condition on ``f`` after ``WHERE`` or ``AND``; nothing without a filter."""
+    if row_filter is None:
+        return "", []
+    condition, params = row_filter.condition("f")
+    return f" {joined_by} ({condition})", params
+
+
+def all_rows(table: TableFiles, selected: str, row_filter: RowFilter | None) -> Statement:
+    """Every row in the files that passes the filter, in one scan and without its ordinal."""
+    paths = [str(file.path) for file, _ in table.with_starts()]
+    where, params = passing(row_filter)
+    return f"SELECT {selected} FROM read_parquet(?) AS f{where}", [paths, *params]
+
+
+def numbered_rows(table: TableFiles, selected: str, row_filter: RowFilter | None) -> Statement:
+    """Every row in the files that passes the filter, with its ``ordinal``; a branch a file.
+
+    Parameters
+    ----------
+    selected : str
+        What else is selected, from ``f``; may be empty.
+    """
+    where, params = passing(row_filter)
+    more = f", {selected}" if selected else ""
+    selects: list[str] = []
+    bound: list[object] = []
+    for file, start in table.with_starts():
+        selects.append(
+            f"SELECT f.file_row_number + ? AS ordinal{more} "
+            f"FROM read_parquet(?, file_row_number = true) AS f{where}"
+        )
+        bound += [start, str(file.path), *params]
+    return " UNION ALL ".join(selects), bound
+
+
+def joined_rows(
+    table: TableFiles, selected: str, rows: str, row_filter: RowFilter | None = None
+) -> Statement:
+    """The rows that the table ``rows`` (``p`` to ``selected``) names, and that pass the filter."""
+    where, params = passing(row_filter)
+    return rows_at(table, selected, rows, where, params)
+
+
+def rows_among(
+    table: TableFiles, selected: str, row_filter: RowFilter | None, rows: str | None
+) -> Statement:
+    """All rows, or those that the table ``rows`` names; both pass the filter."""
+    if rows is None:
+        return all_rows(table, selected, row_filter)
+    return joined_rows(table, selected, rows, row_filter)
+
+
+def key_columns(columns: Sequence[Column]) -> str:
+    """The columns of ``f`` that make a stratum, as ``k0…``."""
+    return ", ".join(f"{_key(column)} AS k{i}" for i, column in enumerate(columns))
+
+
+def same_keys(columns: Sequence[Column]) -> str:
+    """Whether a row ``t`` is of the stratum ``s``."""
+    return " AND ".join(f"s.k{i} IS NOT DISTINCT FROM t.k{i}" for i in range(len(columns)))
+
+
+def label_expression(keys: int) -> str:
+    """The label of a stratum ``s`` from its values: joined by `` | ``, NULL as the bare word.
+
+    A value is put in double quotes, its own doubled, where it could be misread: when it is empty,
+    is the word NULL, holds a quote or a bar, or begins or ends with white space. So no two strata
+    share a label.
+    """
+    return " || ' | ' || ".join(_readable(f"CAST(s.k{i} AS VARCHAR)") for i in range(keys))
+
+
+def _readable(text: str) -> str:
+    return (
+        f"CASE WHEN {text} IS NULL THEN 'NULL' "
+        f"WHEN {text} IN ('', 'NULL') OR regexp_matches({text}, '[\"|]|^\\s|\\s$') "
+        f"THEN '\"' || replace({text}, '\"', '\"\"') || '\"' ELSE {text} END"
+    )
+
+
+def _key(column: Column) -> str:
+    name = f"f.{quote_identifier(column.name)}"
+    if column.type in ("FLOAT", "DOUBLE"):
+        # 0.0 and -0.0 are equal but differ as text: adding zero makes both 0.0.
+        return f"{name} + CAST(0 AS {column.type})"
+    return name
+
+
+NOT_TAKEN = "NOT EXISTS (SELECT 1 FROM taken AS d WHERE d.ordinal = {rows}.ordinal)"
+
+
+def count_strata(
+    table: TableFiles,
+    columns: Sequence[Column],
+    strata: str,
+    row_filter: RowFilter | None = None,
+) -> Statement:
+    """Make the table ``strata``: numbered from 0 in the order of the values, NULL last."""
+    keys = [f"k{i}" for i in range(len(columns))]
+    order = ", ".join(f"{key} NULLS LAST" for key in keys)
+    rows, params = all_rows(table, f"{key_columns(columns)}, count(*) AS rows", row_filter)
+    return (
+        f"CREATE TEMP TABLE {strata} AS SELECT row_number() OVER (ORDER BY {order}) - 1 AS "
+        f"stratum, {', '.join(keys)}, rows FROM ({rows} GROUP BY ALL)",
+        params,
+    )
+
+
+def count_rows(table: TableFiles, strata: str, row_filter: RowFilter) -> Statement:
+    """Make the table ``strata`` of one stratum: the rows that pass the filter."""
+    rows, params = all_rows(table, "count(*) AS rows", row_filter)
+    return (
+        f"CREATE TEMP TABLE {strata} AS SELECT CAST(0 AS BIGINT) AS stratum, rows FROM ({rows})",
+        params,
+    )
+
+
+def load_strata(strata: str, path: str) -> Statement:
+    """Make the table ``strata`` from a file that holds one."""
+    return f"CREATE TEMP TABLE {strata} AS SELECT * FROM read_parquet(?)", [path]
+
+
+def all_strata(strata: str) -> Statement:
+    """The whole table ``strata`` in its order."""
+    return f"SELECT * FROM {strata} ORDER BY stratum", []
+
+
+def totals_of_strata(strata: str) -> Statement:
+    """The number of strata, and the rows over all of them."""
+    return f"SELECT count(*), CAST(coalesce(sum(rows), 0) AS BIGINT) FROM {strata}", []
+
+
+def sizes_of_strata(strata: str) -> Statement:
+    """The strata's row counts in the order of their numbers."""
+    return f"SELECT rows FROM {strata} ORDER BY stratum", []
+
+
+def keys_of_strata(strata: str, keys: int, numbers: Sequence[int]) -> Statement:
+    """The values of some strata as text, in the order of their numbers."""
+    values = ", ".join(f"CAST(k{i} AS VARCHAR)" for i in range(keys))
+    return (
+        f"SELECT {values} FROM {strata} WHERE stratum IN (SELECT unnest(?::BIGINT[])) "
+        "ORDER BY stratum",
+        [list(numbers)],
+    )
+
+
+def labels_of_strata(strata: str, keys: int, numbers: Sequence[int]) -> Statement:
+    """The labels of some strata, in the order of their numbers."""
+    return (
+        f"SELECT {label_expression(keys)} FROM {strata} AS s "
+        "WHERE stratum IN (SELECT unnest(?::BIGINT[])) ORDER BY stratum",
+        [list(numbers)],
+    )
+
+
+def strata_of_labels(strata: str, keys: int, labels: Sequence[str]) -> Statement:
+    """Label and number of those strata whose label is among ``labels``."""
+    return (
+        f"SELECT label, stratum FROM (SELECT {label_expression(keys)} AS label, stratum "
+        f"FROM {strata} AS s) WHERE label IN (SELECT unnest(?::VARCHAR[]))",
+        [list(labels)],
+    )
+
+
+def strata_of_picked(
+    table: TableFiles,
+    columns: Sequence[Column],
+    strata: str,
+    row_filter: RowFilter | None = None,
+) -> Statement:
+    """Position and stratum of the rows in ``picked`` that pass the filter."""
+    if not columns:
+        selected = "p.position, CAST(0 AS BIGINT) AS stratum"
+        return joined_rows(table, selected, "picked", row_filter)
+    selected = f"{key_columns(columns)}, p.position"
+    branches, params = joined_rows(table, selected, "picked", row_filter)
+    return (
+        f"SELECT t.position, s.stratum FROM ({branches}) AS t JOIN {strata} AS s "
+        f"ON {same_keys(columns)}",
+        params,
+    )
+
+
+def scan(
+    table: TableFiles,
+    columns: Sequence[Column],
+    strata: str | None,
+    order: SeededOrder,
+    row_filter: RowFilter | None = None,
+) -> Statement:
+    """Rows of ``wanted`` strata that aren't taken and rank below the stratum's threshold.
+
+    Without ``columns`` all rows are of the one stratum in ``wanted``. Columns: ordinal, stratum,
+    rank; in no order.
+    """
+    branches, params = numbered_rows(table, key_columns(columns), row_filter)
+    joined = (
+        f"JOIN {strata} AS s ON {same_keys(columns)} JOIN wanted AS w ON w.stratum = s.stratum"
+        if columns
+        else "CROSS JOIN wanted AS w"
+    )
+    source = f"(SELECT t.ordinal, w.stratum, w.threshold FROM ({branches}) AS t {joined})"
+    steps, ranked = rank_steps(order, source, ["stratum", "threshold"])
+    return (
+        f"WITH {', '.join(steps)} SELECT ordinal, stratum, rank FROM {ranked} "
+        f"WHERE rank < threshold AND {NOT_TAKEN.format(rows=ranked)}",
+        params,
+    )
+
+
+def ordinals_between(
+    path: str, start: int, first: int, stop: int, row_filter: RowFilter
+) -> Statement:
+    """Ordinals of a file's rows ``first`` to ``stop`` that pass the filter; in no order.
+
+    Parameters
+    ----------
+    start : int
+        The ordinal of the file's first row.
+    """
+    condition, params = passing(row_filter, "AND")
+    return (
+        "SELECT f.file_row_number + ? AS ordinal FROM read_parquet(?, file_row_number = true) AS f "
+        f"WHERE f.file_row_number >= ? AND f.file_row_number < ?{condition}",
+        [start, path, first, stop, *params],
+    )

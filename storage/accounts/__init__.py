@@ -1,0 +1,1 @@
+"""Users, tokens, dataset permissions and the audit trail."""

@@ -1,0 +1,177 @@
+"""The audit trail: who did what, when, from where and with which token.
+
+An entry is written in the transaction of its action and contains no secret. Triggers prevent
+changes and deletions.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+from storage.sqlite.clock import Clock, timestamp
+from storage.sqlite.database import Transaction
+from storage.sqlite.queries import run, statement
+
+Action = Literal[
+    "signed_in",
+    "sign_in_failed",
+    "signed_out",
+    "password_set",
+    "password_changed",
+    "sign_in_link_made",
+    "token_made",
+    "token_ended",
+    "user_added",
+    "user_changed",
+    "user_removed",
+    "permission_given",
+    "permission_taken",
+    "dataset_made",
+    "dataset_changed",
+    "dataset_removed",
+    "ref_made",
+    "ref_deleted",
+    "import_asked",
+    "draw_asked",
+    "profile_asked",
+    "exploration_asked",
+    "job_retried",
+    "job_cancelled",
+    "drawn_at_once",
+    "queried_at_once",
+    "rows_downloaded",
+    "rows_viewed",
+    "pruned",
+]
+ACTIONS: tuple[Action, ...] = get_args(Action)
+MAX_SQL_LENGTH = 2000
+"""Maximum length of an SQL statement in an entry."""
+
+ObjectType = Literal["user", "token", "ref", "job", "table"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The source of a request; all None for the service itself or a local command."""
+
+    client_address: str | None = None
+    request_id: str | None = None
+    token_id: int | None = None
+    token_kind: str | None = None
+    token_name: str | None = None
+
+
+THIS_PROCESS = Origin()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One action. ``user_soeid`` is the SOEID at that time; ``details`` depend on the action."""
+
+    id: int
+    at: str
+    action: str
+    user_id: int | None
+    user_soeid: str
+    dataset_id: int | None
+    object_type: str | None
+    object_id: str | None
+    client_address: str | None
+    request_id: str | None
+    token_id: int | None
+    token_kind: str | None
+    token_name: str | None
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class AuditFilters:
+    """Filters of a list of entries, joined by AND; None doesn't filter."""
+
+    user_id: int | None = None
+    user_soeid: str | None = None
+    actions: tuple[str, ...] | None = None
+    dataset_id: int | None = None
+    object_id: str | None = None
+    after: str | None = None
+    before: str | None = None
+
+
+def record(
+    tx: Transaction,
+    clock: Clock,
+    action: Action,
+    *,
+    user_id: int | None,
+    origin: Origin,
+    user_soeid: str | None = None,
+    dataset_id: int | None = None,
+    about: tuple[ObjectType, object] | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Insert an entry.
+
+    Parameters
+    ----------
+    user_id : int or None
+        The acting user; None for the service itself and for a failed sign-in.
+    user_soeid : str or None
+        The user's SOEID; None: the current SOEID of ``user_id``.
+    about : (object type, id) or None
+        The object of the action, in addition to the dataset.
+    details : mapping or None
+        More facts about the action, as small JSON without secrets.
+    """
+    kind, identity = about or (None, None)
+    run(
+        tx,
+        "insert_audit_entry",
+        at=timestamp(clock()),
+        action=action,
+        user_id=user_id,
+        user_soeid=user_soeid,
+        dataset_id=dataset_id,
+        object_type=kind,
+        object_id=None if identity is None else str(identity),
+        **vars(origin),
+        details=json.dumps(dict(details or {}), ensure_ascii=False),
+    )
+
+
+_CONDITIONS = {
+    "user_id": "user_id = :user_id",
+    "user_soeid": "user_soeid = :user_soeid COLLATE NOCASE",
+    "actions": "action IN (SELECT value FROM json_each(:actions))",
+    "dataset_id": "dataset_id = :dataset_id",
+    "object_id": "object_id = :object_id",
+    "after": "at >= :after",
+    "before": "at < :before",
+}
+
+
+def list_entries(
+    tx: Transaction, filters: AuditFilters, offset: int, limit: int
+) -> tuple[list[Entry], int]:
+    """Return a page of the entries that match every filter, newest first, and their total."""
+    params = {
+        field.name: value
+        for field in fields(filters)
+        if (value := getattr(filters, field.name)) is not None
+    }
+    conditions = " AND ".join(_CONDITIONS[name] for name in params)
+    where = f"WHERE {conditions}" if conditions else ""
+    if filters.actions is not None:
+        params["actions"] = json.dumps(filters.actions)
+    listing = statement("list_audit_entries").format(where=where)
+    rows = tx.execute(listing, {**params, "offset": offset, "limit": limit}).fetchall()
+    counting = statement("count_audit_entries").format(where=where)
+    (total,) = tx.execute(counting, params).fetchone()
+    return [_entry(row) for row in rows], total
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    return Entry(**{**dict(row), "details": json.loads(row["details"])})

@@ -1,0 +1,284 @@
+"""Datasets and their visibility.
+
+A dataset always has the ref ``main``, and its creator gets level ``admin``. A user without a
+permission level, who isn't an admin, can't see that it exists.
+
+Permission levels of users in a dataset, which always has a user with level ``admin``.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from storage.accounts.users import User
+from storage.errors import Conflict, NotFound
+from storage.sqlite.clock import Clock, timestamp
+from storage.sqlite.database import Transaction
+from storage.sqlite.queries import all_rows, first, number, run, statement
+from storage.versions.refs import MAIN, create_ref
+
+Level = Literal["read", "write", "admin"]
+LEVELS: tuple[Level, ...] = ("read", "write", "admin")
+
+Sort = Literal["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"]
+SORTS: dict[str, str] = {
+    "name": "ORDER BY name COLLATE NOCASE, datasets.id",
+    "-name": "ORDER BY name COLLATE NOCASE DESC, datasets.id DESC",
+    "created_at": "ORDER BY datasets.id",
+    "-created_at": "ORDER BY datasets.id DESC",
+    "updated_at": "ORDER BY updated_at, datasets.id",
+    "-updated_at": "ORDER BY updated_at DESC, datasets.id DESC",
+}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset with a user's permission level.
+
+    ``updated_at`` is the time of the last change of its texts or refs.
+    """
+
+    id: int
+    name: str
+    description: str
+    tags: tuple[str, ...]
+    created_by: str
+    created_at: str
+    updated_at: str
+    level: Level
+
+    def allows(self, level: Level) -> bool:
+        """Return whether the user's level includes ``level``."""
+        return LEVELS.index(self.level) >= LEVELS.index(level)
+
+
+@dataclass(frozen=True)
+class DatasetFilters:
+    """Filters of a dataset list, joined by AND; None doesn't filter."""
+
+    q: str | None = None
+    tag: str | None = None
+    name: str | None = None
+
+
+def create_dataset(
+    tx: Transaction,
+    creator: User,
+    *,
+    name: str,
+    description: str,
+    tags: Sequence[str],
+    clock: Clock,
+) -> Dataset:
+    """Create a dataset with an empty ``main``.
+
+    Raises
+    ------
+    Conflict
+        The creator has a dataset of this name.
+    """
+    if _has_namesake(tx, creator, name, creator_id=creator.id):
+        raise Conflict(f'You have a dataset named "{name}" already.', loc=("name",))
+    now = clock()
+    row = first(
+        tx,
+        "insert_dataset",
+        name=name,
+        description=description,
+        tags=json.dumps(list(tags), ensure_ascii=False),
+        created_by=creator.id,
+        now=timestamp(now),
+    )
+    assert row is not None  # noqa: S101 - INSERT … RETURNING gives the row
+    dataset_id: int = row["id"]
+    run(tx, "put_permission", dataset_id=dataset_id, user_id=creator.id, level="admin")
+    create_ref(tx, dataset_id, MAIN, None, lambda: now)
+    return get_dataset(tx, dataset_id, creator)
+
+
+def get_dataset(tx: Transaction, dataset_id: int, viewer: User) -> Dataset:
+    """Return a dataset that the viewer can see.
+
+    Raises
+    ------
+    NotFound
+        It doesn't exist, or the viewer can't see it: the error is the same.
+    """
+    row = first(tx, "dataset_for", id=dataset_id, user_id=viewer.id)
+    if row is None or (row["level"] is None and viewer.role_name != "admin"):
+        raise NotFound(f"There is no dataset {dataset_id}.")
+    return _dataset(row, viewer)
+
+
+def list_datasets(
+    tx: Transaction,
+    viewer: User,
+    filters: DatasetFilters,
+    *,
+    sort: str = "-updated_at",
+    offset: int,
+    limit: int,
+) -> tuple[list[Dataset], int]:
+    """Return a page of the datasets that the viewer can see, and their total."""
+    conditions = ["datasets.removed_at IS NULL"]
+    if viewer.role_name != "admin":
+        conditions.append(
+            "datasets.id IN (SELECT dataset_id FROM dataset_permissions WHERE user_id = :user_id)"
+        )
+    if filters.q is not None:
+        conditions.append("(instr(lower(name), lower(:q)) OR instr(lower(description), lower(:q)))")
+    if filters.name is not None:
+        conditions.append("name = :name COLLATE NOCASE")
+    if filters.tag is not None:
+        conditions.append("EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)")
+    where = "WHERE " + " AND ".join(conditions)
+    params = {
+        "user_id": viewer.id,
+        "q": filters.q,
+        "tag": filters.tag,
+        "name": filters.name,
+        "offset": offset,
+        "limit": limit,
+    }
+    listing = statement("list_datasets").format(where=where, order=SORTS[sort])
+    rows = tx.execute(listing, params).fetchall()
+    (total,) = tx.execute(statement("count_datasets").format(where=where), params).fetchone()
+    return [_dataset(row, viewer) for row in rows], total
+
+
+def change_dataset(
+    tx: Transaction,
+    dataset_id: int,
+    viewer: User,
+    *,
+    name: str | None,
+    description: str | None,
+    tags: Sequence[str] | None,
+    clock: Clock,
+) -> list[str]:
+    """Change fields of a dataset; None leaves a field unchanged.
+
+    Returns
+    -------
+    list of str
+        The names of the changed fields; if there are none, nothing is written.
+
+    Raises
+    ------
+    Conflict
+        Its creator has another dataset of this name, which the viewer can see.
+    """
+    before = get_dataset(tx, dataset_id, viewer)
+    given = {
+        "name": name,
+        "description": description,
+        "tags": None if tags is None else tuple(tags),
+    }
+    changed = [
+        field
+        for field, value in given.items()
+        if value is not None and value != getattr(before, field)
+    ]
+    if not changed:
+        return []
+    if name is not None and _has_namesake(tx, viewer, name, dataset_id=dataset_id):
+        raise Conflict(f'There is a dataset named "{name}" already.', loc=("name",))
+    run(
+        tx,
+        "update_dataset",
+        id=dataset_id,
+        name=name,
+        description=description,
+        tags=None if tags is None else json.dumps(list(tags), ensure_ascii=False),
+        now=timestamp(clock()),
+    ).fetchall()
+    return changed
+
+
+def remove_dataset(tx: Transaction, dataset_id: int, clock: Clock) -> None:
+    """Mark a dataset as removed.
+
+    Raises
+    ------
+    Conflict
+        The dataset has pending or running jobs.
+    """
+    open_jobs = number(tx, "count_open_jobs", dataset_id=dataset_id)
+    if open_jobs:
+        raise Conflict(f"{open_jobs} jobs of this dataset wait or run. Wait until they have ended.")
+    run(tx, "remove_dataset", id=dataset_id, now=timestamp(clock())).fetchall()
+
+
+def _has_namesake(
+    tx: Transaction,
+    viewer: User,
+    name: str,
+    *,
+    creator_id: int | None = None,
+    dataset_id: int | None = None,
+) -> bool:
+    """Return whether the creator has another dataset of this name that the viewer can see."""
+    row = first(
+        tx,
+        "visible_namesake",
+        creator_id=creator_id,
+        id=dataset_id,
+        name=name,
+        viewer_id=viewer.id,
+        sees_all=viewer.role_name == "admin",
+    )
+    return row is not None
+
+
+def _dataset(row: sqlite3.Row, viewer: User) -> Dataset:
+    level = "admin" if viewer.role_name == "admin" else row["level"]
+    return Dataset(
+        id=row["id"],
+        name=row["name"],
+        description=row["description"],
+        tags=tuple(json.loads(row["tags"])),
+        created_by=row["created_by_soeid"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        level=cast(Level, level),
+    )
+
+
+@dataclass(frozen=True)
+class Permission:
+    """A user's permission level in a dataset."""
+
+    user_id: int
+    user_soeid: str
+    level: Level
+
+
+def list_permissions(tx: Transaction, dataset_id: int) -> list[Permission]:
+    """Return the permissions in a dataset, by SOEID."""
+    rows = all_rows(tx, "list_permissions", dataset_id=dataset_id)
+    return [
+        Permission(row["user_id"], row["user_soeid"], cast(Level, row["level"])) for row in rows
+    ]
+
+
+def put_permission(tx: Transaction, dataset_id: int, user_id: int, level: Level) -> None:
+    """Set a user's level; it replaces an earlier one."""
+    run(tx, "put_permission", dataset_id=dataset_id, user_id=user_id, level=level)
+    _require_admin(tx, dataset_id)
+
+
+def delete_permission(tx: Transaction, dataset_id: int, user_id: int) -> None:
+    """Delete a user's permission."""
+    if first(tx, "delete_permission", dataset_id=dataset_id, user_id=user_id) is None:
+        raise NotFound(f"User {user_id} has no permission in this dataset.")
+    _require_admin(tx, dataset_id)
+
+
+def _require_admin(tx: Transaction, dataset_id: int) -> None:
+    """Raise Conflict if the dataset has no admin; the transaction is rolled back."""
+    if not number(tx, "count_dataset_admins", dataset_id=dataset_id):
+        raise Conflict("The dataset would be left without an admin. Make another user admin first.")

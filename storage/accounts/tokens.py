@@ -1,0 +1,167 @@
+"""Bearer tokens and one-time sign-in links.
+
+A secret is returned once, at its creation; only its SHA-256 is stored. Tokens have 256 random
+bits, so a fast hash is sufficient; passwords use scrypt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sqlite3
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal, cast
+
+from storage.accounts.users import Role, User
+from storage.errors import NotFound
+from storage.sqlite.clock import Clock, timestamp
+from storage.sqlite.database import Transaction
+from storage.sqlite.queries import all_rows, first, number, run
+
+Scope = Literal["read", "write"]
+Kind = Literal["session", "named", "operator"]
+
+
+@dataclass(frozen=True)
+class Token:
+    """A stored token, without its secret."""
+
+    id: int
+    name: str
+    scope: Scope
+    created_at: str
+    expires_at: str | None
+
+
+@dataclass(frozen=True)
+class TokenHolder:
+    """The user of a request, with the token and its scope."""
+
+    user: User
+    token_id: int
+    scope: Scope
+    kind: Kind
+    token_name: str
+    expires_at: str | None
+
+    def has_ended(self, clock: Clock) -> bool:
+        """Return whether the token has expired."""
+        return self.expires_at is not None and self.expires_at <= timestamp(clock())
+
+
+def issue_token(
+    tx: Transaction,
+    user_id: int,
+    *,
+    kind: Kind,
+    name: str,
+    scope: Scope,
+    lifetime: timedelta | None,
+    clock: Clock,
+) -> tuple[str, Token]:
+    """Create a token; return its secret, which is not stored, and the token."""
+    secret = secrets.token_urlsafe(32)
+    now = clock()
+    row = first(
+        tx,
+        "insert_token",
+        token_hash=hash_secret(secret),
+        user_id=user_id,
+        kind=kind,
+        name=name,
+        scope=scope,
+        created_at=timestamp(now),
+        expires_at=None if lifetime is None else timestamp(now + lifetime),
+    )
+    return secret, _token(row)
+
+
+def find_token_holder(tx: Transaction, secret: str, clock: Clock) -> TokenHolder | None:
+    """Return a token's holder by its secret; None if it is unknown, expired or its user removed."""
+    row = first(tx, "token_holder", token_hash=hash_secret(secret), now=timestamp(clock()))
+    if row is None:
+        return None
+    return TokenHolder(
+        _user(row), row["token_id"], row["scope"], row["kind"], row["token_name"], row["expires_at"]
+    )
+
+
+def find_token_user(tx: Transaction, token_id: int, clock: Clock) -> User | None:
+    """Return a token's user by its id; None if it has expired or its user was removed."""
+    row = first(tx, "token_user", id=token_id, now=timestamp(clock()))
+    return None if row is None else _user(row)
+
+
+def list_tokens(tx: Transaction, user_id: int, offset: int, limit: int) -> tuple[list[Token], int]:
+    """Return a page of a user's named tokens, newest first, and their number."""
+    rows = all_rows(tx, "list_named_tokens", user_id=user_id, offset=offset, limit=limit)
+    return [_token(row) for row in rows], number(tx, "count_named_tokens", user_id=user_id)
+
+
+def revoke_named_token(tx: Transaction, user_id: int, token_id: int) -> Token:
+    """Delete and return one of a user's named tokens."""
+    row = first(tx, "delete_named_token", id=token_id, user_id=user_id)
+    if row is None:
+        raise NotFound(f"You have no token {token_id}.")
+    return _token(row)
+
+
+def revoke_token(tx: Transaction, token_id: int) -> None:
+    """Delete a request's token."""
+    run(tx, "delete_token", id=token_id)
+
+
+def delete_expired_tokens(tx: Transaction, clock: Clock) -> None:
+    """Delete expired tokens and operator tokens of earlier servers."""
+    run(tx, "delete_obsolete_tokens", now=timestamp(clock()))
+
+
+def open_sign_in_link(tx: Transaction, user_id: int, lifetime: timedelta, clock: Clock) -> str:
+    """Create a one-time link and return its code; it replaces the user's earlier link."""
+    code = secrets.token_urlsafe(32)
+    run(
+        tx,
+        "put_sign_in_link",
+        user_id=user_id,
+        code_hash=hash_secret(code),
+        expires_at=timestamp(clock() + lifetime),
+    )
+    return code
+
+
+def sign_in_link_user(tx: Transaction, code: str, clock: Clock) -> User | None:
+    """Return the user of an unexpired link, without using the link."""
+    row = first(tx, "sign_in_link_user", code_hash=hash_secret(code), now=timestamp(clock()))
+    return None if row is None else _user(row)
+
+
+def use_sign_in_link(tx: Transaction, code: str, clock: Clock) -> int:
+    """Delete a link and return its user's id.
+
+    Raises
+    ------
+    NotFound
+        The link was used, has expired, or never existed.
+    """
+    row = first(tx, "use_sign_in_link", code_hash=hash_secret(code), now=timestamp(clock()))
+    if row is None:
+        raise NotFound("This sign-in link was used already or has ended.")
+    user_id: int = row["user_id"]
+    return user_id
+
+
+def hash_secret(secret: str) -> str:
+    """Return the stored hash of a secret."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _user(row: sqlite3.Row) -> User:
+    return User(row["id"], row["soeid"], cast(Role, row["role_name"]), row["created_at"])
+
+
+def _token(row: sqlite3.Row | None) -> Token:
+    assert row is not None  # noqa: S101 - INSERT … RETURNING gives the row
+    return Token(
+        row["id"], row["name"], cast(Scope, row["scope"]), row["created_at"], row["expires_at"]
+    )

@@ -1,0 +1,135 @@
+"""Users and their roles.
+
+The last admin can't be removed or demoted. The caller hashes passwords with scrypt. A removed user
+can't sign in; their jobs and commits stay.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from storage.errors import Conflict, NotFound
+from storage.sqlite.clock import Clock, timestamp
+from storage.sqlite.database import Transaction
+from storage.sqlite.queries import all_rows, first, number, run
+
+Role = Literal["admin", "analyst", "viewer"]
+ROLES: tuple[Role, ...] = ("admin", "analyst", "viewer")
+
+
+@dataclass(frozen=True)
+class User:
+    """A user, without secrets."""
+
+    id: int
+    soeid: str
+    role_name: Role
+    created_at: str
+
+
+def add_user(
+    tx: Transaction, soeid: str, role_name: Role, password_hash: str | None, clock: Clock
+) -> User:
+    """Add a user.
+
+    Raises
+    ------
+    Conflict
+        An active user has this SOEID.
+    """
+    if first(tx, "user_by_soeid", soeid=soeid) is not None:
+        raise Conflict(f'There is a user "{soeid}" already.')
+    row = first(
+        tx,
+        "insert_user",
+        soeid=soeid,
+        role_name=role_name,
+        password_hash=password_hash,
+        created_at=timestamp(clock()),
+    )
+    return _user(row)
+
+
+def get_user(tx: Transaction, user_id: int) -> User:
+    """Return an active user by id."""
+    row = first(tx, "user_by_id", id=user_id)
+    if row is None or row["removed_at"] is not None:
+        raise NotFound(f"There is no user {user_id}.")
+    return _user(row)
+
+
+def find_user(tx: Transaction, soeid: str) -> User | None:
+    """Return an active user by SOEID, ignoring case."""
+    row = first(tx, "user_by_soeid", soeid=soeid)
+    return None if row is None else _user(row)
+
+
+def password_hash_of(tx: Transaction, soeid: str) -> str | None:
+    """Return a user's password hash; None if there is no such user or no password."""
+    row = first(tx, "user_by_soeid", soeid=soeid)
+    return None if row is None else row["password_hash"]
+
+
+def list_users(
+    tx: Transaction, offset: int, limit: int, q: str | None = None
+) -> tuple[list[User], int]:
+    """Return a page of the users by SOEID, and their number; ``q`` is a substring of the SOEID."""
+    rows = all_rows(tx, "list_users", offset=offset, limit=limit, q=q)
+    return [_user(row) for row in rows], number(tx, "count_users", q=q)
+
+
+def first_admin(tx: Transaction) -> User | None:
+    """Return the oldest active admin."""
+    row = first(tx, "first_admin")
+    return None if row is None else _user(row)
+
+
+def anyone_can_sign_in(tx: Transaction) -> bool:
+    """Return whether a user has a password."""
+    return number(tx, "count_users_with_password") > 0
+
+
+def change_user(
+    tx: Transaction, user_id: int, *, role_name: Role | None, password_hash: str | None
+) -> User:
+    """Change a role, a password, or both; a new password deletes the user's tokens and links.
+
+    Raises
+    ------
+    NotFound, Conflict
+        There is no such user; or the user is the last admin.
+    """
+    user = get_user(tx, user_id)
+    if role_name not in (None, "admin"):
+        _require_another_admin(tx, user)
+    if password_hash is not None:
+        run(tx, "delete_own_tokens_of_user", user_id=user_id)
+        run(tx, "delete_sign_in_links_of_user", user_id=user_id)
+    row = first(tx, "update_user", id=user_id, role_name=role_name, password_hash=password_hash)
+    return _user(row)
+
+
+def remove_user(tx: Transaction, user_id: int, clock: Clock) -> None:
+    """Remove a user and delete their tokens.
+
+    Raises
+    ------
+    NotFound, Conflict
+        There is no such user; or the user is the last admin.
+    """
+    _require_another_admin(tx, get_user(tx, user_id))
+    run(tx, "delete_tokens_of_user", user_id=user_id)
+    run(tx, "remove_user", id=user_id, removed_at=timestamp(clock()))
+
+
+def _require_another_admin(tx: Transaction, user: User) -> None:
+    if user.role_name == "admin" and number(tx, "count_admins") == 1:
+        raise Conflict(f'"{user.soeid}" is the last admin. Make another user admin first.')
+
+
+def _user(row: sqlite3.Row | None) -> User:
+    if row is None:
+        raise NotFound("The user is gone.")
+    return User(row["id"], row["soeid"], cast(Role, row["role_name"]), row["created_at"])

@@ -1,0 +1,1 @@
+"""Jobs: submission, queue, lists, publishing of results."""

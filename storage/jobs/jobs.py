@@ -1,0 +1,227 @@
+"""Jobs: parameters, progress, result; and their log.
+
+Each transition is one guarded UPDATE by the attempt that owns the job: when no row changes, the job
+belongs to another attempt and nothing was written. ``schema.sql`` repeats the rules as CHECKs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any, Literal
+
+from storage.errors import Conflict, NotFound, StaleJob
+from storage.jobs.changes import ending_change
+from storage.sqlite.clock import Clock, seconds_between, timestamp
+from storage.sqlite.database import Transaction
+from storage.sqlite.queries import all_rows, first, number, run, statement
+
+RunType = Literal["sampling", "import", "exploration", "profiling"]
+RUN_TYPES: tuple[RunType, ...] = ("sampling", "import", "exploration", "profiling")
+Status = Literal["pending", "running", "completed", "failed"]
+STATUSES: tuple[Status, ...] = ("pending", "running", "completed", "failed")
+Lane = Literal["short", "long"]
+LANES: tuple[Lane, ...] = ("short", "long")
+Priority = Literal["interactive", "batch"]
+PRIORITIES: tuple[Priority, ...] = ("interactive", "batch")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job. ``progress`` is 0 to 100; ``queue_position`` is 1 for the next of its lane to start,
+    and None for a job that doesn't wait and in lists.
+
+    Parameters and summary are kept as the database's JSON until somebody looks at them: a list of
+    jobs shows neither.
+    """
+
+    id: str
+    run_type: RunType
+    status: Status
+    dataset_id: int
+    dataset_name: str
+    user_id: int
+    user_soeid: str
+    source_commit_id: str | None
+    run_parameters_json: str
+    output_summary_json: str | None
+    output_commit_id: str | None
+    error_code: str | None
+    error_message: str | None
+    progress: float
+    progress_message: str
+    attempt: int
+    created_at: str
+    started_at: str | None
+    completed_at: str | None
+    retry_of: str | None
+    lane: Lane
+    priority: Priority
+    comparison_json: str | None
+    queue_position: int | None = None
+
+    @cached_property
+    def run_parameters(self) -> dict[str, Any]:
+        """What was asked for, with what was settled at submission."""
+        parsed: dict[str, Any] = json.loads(self.run_parameters_json)
+        return parsed
+
+    @cached_property
+    def output_summary(self) -> dict[str, Any] | None:
+        """What came of it, once it is completed."""
+        if self.output_summary_json is None:
+            return None
+        parsed: dict[str, Any] = json.loads(self.output_summary_json)
+        comparison = json.loads(self.comparison_json or "{}")
+        if "outcome" in comparison:  # that of an earlier release is computed anew on request
+            parsed["comparison"] = comparison
+        return parsed
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """How long the job ran, once it has ended; None for one that never started."""
+        if self.started_at is None or self.completed_at is None:
+            return None
+        return seconds_between(self.started_at, self.completed_at)
+
+
+def get_job(tx: Transaction, job_id: str, *, placed: bool = True) -> Job:
+    """One job, ``placed`` among all that wait; whether the caller may see it is theirs to check."""
+    row = tx.execute(_JOB_BY_ID, {"id": job_id}).fetchone()
+    if row is None:
+        raise NotFound(f'There is no job "{job_id}".')
+    job = _job_of(row)
+    if job.status != "pending" or not placed:
+        return job
+    return replace(job, queue_position=number(tx, "queue_position", lane=job.lane, id=job_id))
+
+
+def jobs_by_seq(tx: Transaction, seqs: Sequence[int]) -> list[Job]:
+    """The jobs at these places, in their order; how a sample compares is left out."""
+    return [_job_of(row) for row in tx.execute(_JOBS_BY_SEQ, {"seqs": json.dumps(seqs)})]
+
+
+def job_with_output_ref(tx: Transaction, dataset_id: int, name: str) -> Job | None:
+    """The job that made, or is to make, a ref; None when it is free or was failed for."""
+    row = first(tx, "job_with_output_ref", dataset_id=dataset_id, name=name)
+    return None if row is None else get_job(tx, row["id"])
+
+
+def jobs_beginning(tx: Transaction, beginning: str, most: int) -> list[str]:
+    """The ids that begin with these digits, ``most`` of them."""
+    rows = all_rows(tx, "job_ids_by_prefix", beginning=beginning, most=most)
+    return [row["id"] for row in rows]
+
+
+def job_that_repeats(tx: Transaction, job_id: str) -> str | None:
+    """The id of the last job that did a failed one again; None when there is none."""
+    row = first(tx, "latest_retry", id=job_id)
+    return None if row is None else str(row["id"])
+
+
+def report_progress(tx: Transaction, job: Job, progress: float, message: str) -> None:
+    """Note how far a running attempt is; a late one's note changes nothing."""
+    run(
+        tx,
+        "report_progress",
+        id=job.id,
+        attempt=job.attempt,
+        progress=progress,
+        progress_message=message,
+    )
+
+
+def complete_job(
+    tx: Transaction, job: Job, summary: dict[str, Any], commit_id: str | None, clock: Clock
+) -> None:
+    """running → completed, by the attempt that ran it.
+
+    Raises
+    ------
+    StaleJob
+        The job has ended or runs again: this attempt's result is not wanted.
+    """
+    _end_own(
+        tx,
+        job,
+        "complete_job",
+        output_summary=json.dumps(summary, ensure_ascii=False),
+        output_commit_id=commit_id,
+        now=timestamp(clock()),
+    )
+
+
+def fail_job(tx: Transaction, job: Job, code: str, message: str, clock: Clock) -> None:
+    """running → failed, by the attempt that ran it.
+
+    Raises
+    ------
+    StaleJob
+        The job has ended or runs again.
+    """
+    _end_own(tx, job, "fail_job", error_code=code, error_message=message, now=timestamp(clock()))
+
+
+def _end_own(tx: Transaction, job: Job, name: str, **values: object) -> None:
+    """End a job by the attempt that ran it, with a named statement."""
+    done = first(tx, name, id=job.id, attempt=job.attempt, **values)
+    if done is None:
+        raise StaleJob(f"Attempt {job.attempt} of job {job.id} isn't the running one any more.")
+    tx.changes.append(ending_change(done))
+
+
+def cancel_job(tx: Transaction, job_id: str, soeid: str, clock: Clock) -> None:
+    """pending or running → failed, at once; a running attempt's result is not wanted any more.
+
+    Raises
+    ------
+    Conflict
+        The job has ended already.
+    """
+    message = f"Cancelled by {soeid}."
+    done = first(tx, "cancel_job", id=job_id, error_message=message, now=timestamp(clock()))
+    if done is None:
+        raise Conflict(f"The job is {get_job(tx, job_id).status} already.")
+    tx.changes.append(ending_change(done))
+
+
+_TOLD = [field.name for field in fields(Job) if field.name != "queue_position"]
+_PRIORITY = _TOLD.index("priority")
+
+
+def _columns(comparison: str) -> str:
+    """What a statement selects, in the order of a Job's fields."""
+    elsewhere = {
+        "dataset_name": "datasets.name",
+        "user_soeid": "users.soeid",
+        "comparison_json": comparison,
+    }
+    own = (f"jobs.{name.removesuffix('_json')}" for name in _TOLD)
+    return ", ".join(elsewhere.get(name, column) for name, column in zip(_TOLD, own, strict=True))
+
+
+_JOB_BY_ID = statement("job_by_id").format(columns=_columns("comparisons.brief"))
+_JOBS_BY_SEQ = statement("jobs_by_seq").format(columns=_columns("NULL"))
+
+
+def _job_of(told: Iterable[Any]) -> Job:
+    values = list(told)
+    values[_PRIORITY] = PRIORITIES[values[_PRIORITY]]
+    return Job(*values)
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """A log entry and its time."""
+
+    at: str
+    message: str
+
+
+def list_log(tx: Transaction, job_id: str, offset: int, limit: int) -> tuple[list[LogEntry], int]:
+    """Return a page of a job's log, oldest entry first, and the number of entries."""
+    rows = all_rows(tx, "list_job_log", job_id=job_id, offset=offset, limit=limit)
+    entries = [LogEntry(row["at"], row["message"]) for row in rows]
+    return entries, number(tx, "count_job_log", job_id=job_id)

@@ -1,0 +1,92 @@
+"""Publish a job's result: commit, ref and job completion in one transaction.
+
+A crash leaves all or nothing. The data files are durable before; without the transaction they are
+orphans, which the next start removes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from storage.jobs.jobs import Job, complete_job, get_job
+from storage.sqlite.clock import Clock
+from storage.sqlite.database import Database, Transaction
+from storage.sqlite.queries import first
+from storage.versions.manifests import Manifest, StoredTable, insert_commit
+from storage.versions.refs import create_ref, get_ref, move_ref
+
+
+@dataclass(frozen=True)
+class NewCommit:
+    """The commit that a job creates.
+
+    Parameters
+    ----------
+    ref_name : str or None
+        The ref of the commit; None for a commit that only its job references.
+    parent_id : str or None
+        The parent commit; None for the ref's current commit, as for an import.
+    new_ref : bool
+        Whether to create the ref instead of moving it.
+    """
+
+    ref_name: str | None
+    message: str
+    tables: Sequence[StoredTable]
+    parent_id: str | None = None
+    new_ref: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of a job: a summary and, for some run types, a commit."""
+
+    summary: dict[str, Any] = field(default_factory=dict)
+    commit: NewCommit | None = None
+
+
+def publish(database: Database, job: Job, outcome: Outcome, clock: Clock) -> str | None:
+    """Complete a job with its outcome; return the id of its commit, if any.
+
+    Raises
+    ------
+    StaleJob
+        The job has ended or another attempt runs; nothing is published.
+    Conflict, NotFound
+        The ref to create exists, or the ref to move was deleted.
+    """
+    with database.write(sync="first") as tx:
+        if outcome.commit is None:
+            complete_job(tx, job, outcome.summary, None, clock)
+            return None
+        new = outcome.commit
+        moved = None if new.new_ref or new.ref_name is None else new.ref_name
+        head = None if moved is None else get_ref(tx, job.dataset_id, moved).commit_id
+        manifest = Manifest(
+            dataset_id=job.dataset_id,
+            parent_id=new.parent_id or head,
+            author=job.user_soeid,
+            message=new.message,
+            created_at=job.created_at,
+            tables=tuple(new.tables),
+        )
+        commit = insert_commit(tx, job.user_id, manifest)
+        if moved is not None:
+            move_ref(tx, job.dataset_id, moved, expected=head, commit_id=commit.id, clock=clock)
+        elif new.ref_name is not None:
+            create_ref(tx, job.dataset_id, new.ref_name, commit.id, clock)
+        summary = {
+            **outcome.summary,
+            "output_commit_id": commit.id,
+            "output_ref": new.ref_name,
+        }
+        complete_job(tx, job, summary, commit.id, clock)
+        return commit.id
+
+
+def job_with_output(tx: Transaction, dataset_id: int, commit_id: str) -> Job | None:
+    """Return the job that created a commit; None if it was pruned."""
+    row = first(tx, "job_with_output", dataset_id=dataset_id, commit_id=commit_id)
+    return None if row is None else get_job(tx, row["id"])

@@ -1,0 +1,155 @@
+"""Insert a submitted job into the queue.
+
+A job and its audit entry are inserted in one transaction. A user's waiting jobs are limited.
+
+Idempotency keys: a repeated request returns the first request's job.
+
+A key is stored in its job's transaction. Keys belong to a user and expire after a day.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from storage.accounts.audit import MAX_SQL_LENGTH, THIS_PROCESS, Action, Origin, record
+from storage.errors import Conflict, TooManyWaiting
+from storage.jobs.changes import JobChange
+from storage.jobs.jobs import PRIORITIES, Lane, Priority, RunType
+from storage.sqlite.clock import Clock, timestamp
+from storage.sqlite.database import Transaction
+from storage.sqlite.queries import first, number, run
+from storage.versions.manifests import get_commit
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A job's values at submission, which determine its result."""
+
+    id: str
+    run_type: RunType
+    dataset_id: int
+    user_id: int
+    source_commit_id: str | None
+    run_parameters: dict[str, Any]
+    retry_of: str | None = None
+    lane: Lane = "short"
+    priority: Priority = "interactive"
+    origin: Origin = THIS_PROCESS
+
+
+_SUBMIT_ACTIONS: dict[RunType, Action] = {
+    "sampling": "draw_asked",
+    "import": "import_asked",
+    "exploration": "exploration_asked",
+    "profiling": "profile_asked",
+}
+_AUDITED_PARAMETERS = (
+    *("ref", "file_name", "size_bytes"),
+    *("source_ref", "table_key", "output_ref", "compare_to"),
+)
+
+
+def insert_job(tx: Transaction, job: NewJob, clock: Clock, max_waiting: int) -> None:
+    """Insert a pending job and its audit entry.
+
+    Raises
+    ------
+    TooManyWaiting, NotFound
+        The user has ``max_waiting`` waiting jobs; or the source commit was pruned.
+    """
+    if job.source_commit_id is not None:
+        get_commit(tx, job.dataset_id, job.source_commit_id)
+    if number(tx, "count_waiting_jobs_of", user_id=job.user_id) >= max_waiting:
+        raise TooManyWaiting(max_waiting)
+    run(
+        tx,
+        "insert_job",
+        id=job.id,
+        run_type=job.run_type,
+        dataset_id=job.dataset_id,
+        user_id=job.user_id,
+        source_commit_id=job.source_commit_id,
+        run_parameters=json.dumps(job.run_parameters, ensure_ascii=False),
+        created_at=timestamp(clock()),
+        retry_of=job.retry_of,
+        lane=job.lane,
+        priority=PRIORITIES.index(job.priority),
+        request_id=job.origin.request_id,
+    )
+    parameters = {name: job.run_parameters.get(name) for name in _AUDITED_PARAMETERS}
+    if "sql" in job.run_parameters:
+        parameters["sql"] = job.run_parameters["sql"][:MAX_SQL_LENGTH]
+    details = {"run_type": job.run_type, "retry_of": job.retry_of, **parameters}
+    record(
+        tx,
+        clock,
+        _SUBMIT_ACTIONS[job.run_type] if job.retry_of is None else "job_retried",
+        user_id=job.user_id,
+        origin=job.origin,
+        dataset_id=job.dataset_id,
+        about=("job", job.id),
+        details={name: value for name, value in details.items() if value is not None},
+    )
+    tx.changes.append(JobChange(job.id, job.run_type, job.lane, "accepted"))
+
+
+KEY_LIFETIME = timedelta(days=1)
+
+
+class KeyReused(Conflict):
+    """The key was used for a different request."""
+
+    code = "idempotency_key_reused"
+
+
+@dataclass(frozen=True)
+class IdempotencyKey:
+    """A client's key and the SHA-256 of its request."""
+
+    key: str
+    request_hash: str
+
+
+def find_job_of_key(
+    tx: Transaction, user_id: int, key: IdempotencyKey | None, clock: Clock
+) -> str | None:
+    """Return the id of the key's job; None for a new key.
+
+    Raises
+    ------
+    KeyReused
+        The key was used for a different request.
+    """
+    if key is None:
+        return None
+    since = timestamp(clock() - KEY_LIFETIME)
+    row = first(tx, "idempotency_key", user_id=user_id, key=key.key, since=since)
+    if row is None:
+        return None
+    if row["request_hash"] != key.request_hash:
+        raise KeyReused(
+            "This Idempotency-Key was used for another request. Use a new key for a new request."
+        )
+    return str(row["job_id"])
+
+
+def store_key(
+    tx: Transaction, user_id: int, key: IdempotencyKey | None, job_id: str, clock: Clock
+) -> None:
+    """Store a key with its job, and delete expired keys."""
+    if key is None:
+        return
+    now = clock()
+    run(tx, "delete_expired_keys", since=timestamp(now - KEY_LIFETIME))
+    run(
+        tx,
+        "put_idempotency_key",
+        user_id=user_id,
+        key=key.key,
+        request_hash=key.request_hash,
+        job_id=job_id,
+        created_at=timestamp(now),
+    )

@@ -1,0 +1,58 @@
+"""Load the named SQL statements of ``queries.sql``.
+
+A statement starts at a line ``-- name: purpose`` and ends before the next one.
+
+Run a named statement and read its result.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from storage.sqlite.database import Transaction
+
+_HEADER = re.compile(r"^-- (?P<name>[a-z_]+): (?P<purpose>.+)$", re.MULTILINE)
+
+
+@cache
+def all_statements() -> dict[str, str]:
+    """Return all statements by name."""
+    text = files("storage").joinpath("queries.sql").read_text(encoding="utf-8")
+    headers = list(_HEADER.finditer(text))
+    ends = [header.start() for header in headers[1:]] + [len(text)]
+    return {
+        header["name"]: text[header.end() : end].strip().rstrip(";")
+        for header, end in zip(headers, ends, strict=True)
+    }
+
+
+def statement(name: str) -> str:
+    """Return the statement with this name; raise KeyError if there is none."""
+    return all_statements()[name]
+
+
+def run(tx: Transaction, name: str, /, **params: Any) -> sqlite3.Cursor:
+    """Run a named statement."""
+    return tx.execute(statement(name), params)
+
+
+def first(tx: Transaction, name: str, /, **params: Any) -> sqlite3.Row | None:
+    """Return the only row, or None; reads all rows, so that RETURNING completes."""
+    rows: list[sqlite3.Row] = run(tx, name, **params).fetchall()
+    return rows[0] if rows else None
+
+
+def all_rows(tx: Transaction, name: str, /, **params: Any) -> list[sqlite3.Row]:
+    """Return all rows."""
+    return run(tx, name, **params).fetchall()
+
+
+def number(tx: Transaction, name: str, /, **params: Any) -> int:
+    """Return the integer of a statement that counts."""
+    (value,) = run(tx, name, **params).fetchone()
+    assert isinstance(value, int)  # noqa: S101 - count(*) is never NULL
+    return value

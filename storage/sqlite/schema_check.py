@@ -1,0 +1,82 @@
+"""Whether a SQLite database has the schema of this jobsvc.
+
+Compares ``sqlite_schema`` with what ``schema.sql`` makes, token by token, so that comments and line
+breaks don't count. Used when a database is opened, before a directory is taken, and by a check.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from functools import cache
+
+from storage.errors import UnknownSchema
+from storage.sqlite.migrations import schema_script
+
+CORE_TABLES = frozenset({"users", "datasets", "commits", "refs", "jobs"})
+"""The tables that every version of the schema has."""
+LISTED = 3
+"""How many differences an error lists."""
+
+_TOKEN = re.compile(
+    r"""--[^\n]* | /\*.*?\*/ | \s+ | ( '(?:[^']|'')*' | "(?:[^"]|"")*" | \w+ | . )""",
+    re.DOTALL | re.VERBOSE,
+)
+
+Objects = dict[tuple[str, str], tuple[str, ...]]
+"""The tokens of each object's SQL, by the object's type and name."""
+
+
+def table_names(connection: sqlite3.Connection) -> frozenset[str]:
+    """The names of all tables but SQLite's own."""
+    return frozenset(name for kind, name in _objects(connection) if kind == "table")
+
+
+def require_known_schema(connection: sqlite3.Connection) -> None:
+    """Refuse a database whose schema isn't the newest version of ours.
+
+    Raises
+    ------
+    UnknownSchema
+        Names the first tables, indexes and triggers that differ.
+    """
+    found = list(differences(connection))
+    if found:
+        more = f", and {len(found) - LISTED} more" if len(found) > LISTED else ""
+        raise UnknownSchema(
+            f"The database's schema isn't the one of this jobsvc: {', '.join(found[:LISTED])}"
+            f"{more}. Undo the change, or restore the data directory from a backup."
+        )
+
+
+def differences(connection: sqlite3.Connection) -> Iterator[str]:
+    """Each object that is missing, unknown or differs from the newest schema, as a phrase."""
+    expected, found = _expected(), _objects(connection)
+    for kind, name in sorted(expected.keys() | found.keys()):
+        if (kind, name) not in found:
+            yield f'the {kind} "{name}" is missing'
+        elif (kind, name) not in expected:
+            yield f'the {kind} "{name}" is unknown'
+        elif found[kind, name] != expected[kind, name]:
+            yield f'the {kind} "{name}" differs'
+
+
+@cache
+def _expected() -> Objects:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(schema_script())
+        return _objects(connection)
+
+
+def _objects(connection: sqlite3.Connection) -> Objects:
+    rows = connection.execute(
+        "SELECT type, name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite@_%' "
+        "ESCAPE '@'"
+    )
+    return {(kind, name): _tokens(sql) for kind, name, sql in rows}
+
+
+def _tokens(sql: str) -> tuple[str, ...]:
+    return tuple(token for token in _TOKEN.findall(sql) if token)

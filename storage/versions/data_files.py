@@ -1,0 +1,273 @@
+"""Detect changed data files by a seal in the modification time, or by their hash.
+
+DuckDB rarely detects damage in Parquet files, and a hash before each use would be too slow. The
+*seal* is a part of the hash in the microseconds of the modification time; a write breaks it.
+
+The content-addressed store of data files, each named by the SHA-256 of its bytes.
+
+A file under its final name is complete, synced and immutable: it is written elsewhere and renamed.
+A prune and each start remove orphans, except files that a running job holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.errors import DamagedData
+from storage.maintenance.durable import sync
+
+ALWAYS_HASHED_BYTES = 16 * 1024**2
+"""Files up to this size are always hashed on their first use in a process, in about 10 ms."""
+
+MAX_CACHED_RESULTS = 4_000
+"""Number of files whose results are cached; an evicted file is checked again."""
+
+HASH_LOCKS = 64
+"""Number of locks that files share, so that threads don't hash the same file at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """Values that change when a file is written or replaced."""
+
+    inode: int
+    size_bytes: int
+    modified_ns: int
+    changed_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """The result for one version of a file."""
+
+    version: _Version
+    is_intact: bool
+
+
+class IntactFiles:
+    """Checks files and caches the results by SHA-256; thread-safe.
+
+    Parameters
+    ----------
+    always_hashed_bytes : int
+        Files up to this size are hashed even with a valid seal.
+    max_cached_results : int
+        Number of files whose results are cached.
+    """
+
+    def __init__(
+        self,
+        always_hashed_bytes: int = ALWAYS_HASHED_BYTES,
+        max_cached_results: int = MAX_CACHED_RESULTS,
+    ) -> None:
+        self._always_hashed_bytes = always_hashed_bytes
+        self._max_cached_results = max_cached_results
+        self._results: dict[str, _Result] = {}
+        self._lock = threading.Lock()
+        self._hash_locks = tuple(threading.Lock() for _ in range(HASH_LOCKS))
+
+    def problem(self, path: Path, sha256: str, size_bytes: int) -> str | None:
+        """Return the problem of a file, for example "is missing"; None if it is intact."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            return "is missing"
+        except OSError as error:
+            return f"can't be read ({error.strerror})"
+        try:
+            return self._problem(descriptor, sha256, size_bytes)
+        except OSError as error:
+            return f"can't be read ({error.strerror})"
+        finally:
+            os.close(descriptor)
+
+    def _problem(self, descriptor: int, sha256: str, size_bytes: int) -> str | None:
+        version = _version(descriptor)
+        if version is None or version.size_bytes != size_bytes:
+            return "is damaged: its size has changed"
+        if (cached := self._cached(sha256, version)) is not None and cached.is_intact:
+            return None
+        if size_bytes > self._always_hashed_bytes and _has_seal(version, sha256):
+            self._store(sha256, _Result(version, True))
+            return None
+        with self._hash_locks[int(sha256[:8], 16) % HASH_LOCKS]:
+            is_intact = self._is_intact(descriptor, sha256)
+        return None if is_intact else "is damaged: its content has changed"
+
+    def _is_intact(self, descriptor: int, sha256: str) -> bool:
+        """Hash a file, unless another thread has just done so."""
+        version = _version(descriptor)
+        if (cached := self._cached(sha256, version)) is not None:
+            return cached.is_intact
+        with open(descriptor, "rb", closefd=False) as file:
+            is_intact = hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        if is_intact and version is not None and not _has_seal(version, sha256):
+            with suppress(OSError):  # another user's file, or a read-only disk
+                seal(descriptor, sha256)
+        current = _version(descriptor)
+        if current is not None:
+            self._store(sha256, _Result(current, is_intact))
+        return is_intact
+
+    def _cached(self, sha256: str, version: _Version | None) -> _Result | None:
+        result = self._results.get(sha256)
+        return result if result is not None and result.version == version else None
+
+    def _store(self, sha256: str, result: _Result) -> None:
+        with self._lock:
+            self._results.pop(sha256, None)
+            self._results[sha256] = result
+            if len(self._results) > self._max_cached_results:
+                del self._results[next(iter(self._results))]
+
+
+def seal(descriptor: int, sha256: str) -> None:
+    """Set the seal of an open file that was just hashed."""
+    status = os.fstat(descriptor)
+    second_ns = status.st_mtime_ns - status.st_mtime_ns % 1_000_000_000
+    os.utime(descriptor, ns=(status.st_atime_ns, second_ns + 1_000 * _microseconds(sha256)))
+
+
+def _has_seal(version: _Version, sha256: str) -> bool:
+    # Archives store times as fractions, which lose a few nanoseconds.
+    return (version.modified_ns + 500) // 1_000 % 1_000_000 == _microseconds(sha256)
+
+
+def _microseconds(sha256: str) -> int:
+    return int(sha256[:12], 16) % 1_000_000
+
+
+def _version(descriptor: int) -> _Version | None:
+    """Return the version of a regular file; None for other file types."""
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return _Version(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A data file in a manifest."""
+
+    sha256: str
+    rows: int
+    size_bytes: int
+
+
+Adopt = Callable[[Path, int], StoredFile]
+"""Moves a finished file with a number of rows into the store and makes it durable. Files with equal
+bytes become one file."""
+
+
+class DataFiles:
+    """Data files in folders named by the first two hexadecimal digits of their hash."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._intact = IntactFiles()
+        self._held: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def path(self, sha256: str) -> Path:
+        """Return the path of the file with this hash, which may not exist."""
+        return self._root / sha256[:2] / f"{sha256}.parquet"
+
+    def require_whole(self, file: StoredFile) -> None:
+        """Check that a file is unchanged, by :mod:`storage.versions.data_files`.
+
+        Raises
+        ------
+        DamagedData
+            The file is missing, unreadable, or has another size or content.
+        """
+        problem = self._intact.problem(self.path(file.sha256), file.sha256, file.size_bytes)
+        if problem is not None:
+            raise DamagedData(
+                f"The data file {file.sha256[:12]} {problem}. Run jobsvc check, and restore it "
+                "from a backup."
+            )
+
+    @contextmanager
+    def hold(self) -> Iterator[Adopt]:
+        """Yield a function that moves finished files into the store, for a commit to come.
+
+        These files are not removed before the end of the block, although no commit references them
+        yet, and although a prune may remove an equal file at the same time.
+        """
+        held: list[str] = []
+
+        def adopt(written: Path, rows: int) -> StoredFile:
+            return self._adopt(written, rows, held)
+
+        try:
+            yield adopt
+        finally:
+            with self._lock:
+                self._held -= Counter(held)
+
+    def _adopt(self, written: Path, rows: int, held: list[str]) -> StoredFile:
+        with written.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            size_bytes = file.tell()
+            seal(file.fileno(), sha256)
+            os.fsync(file.fileno())
+        with self._lock:
+            self._held[sha256] += 1
+            held.append(sha256)
+        final = self.path(sha256)
+        if not final.parent.exists():
+            final.parent.mkdir(mode=0o700, exist_ok=True)
+            sync(self._root)
+        written.chmod(0o400)
+        written.replace(final)
+        sync(final.parent)
+        return StoredFile(sha256, rows, size_bytes)
+
+    def orphans(self, referenced: Set[str]) -> Iterator[Path]:
+        """Yield the files whose hash isn't in ``referenced`` and that no job holds now."""
+        with self._lock:
+            held = set(self._held)
+        for path in self._root.glob("??/*.parquet"):
+            if path.stem not in referenced and path.stem not in held:
+                yield path
+
+    def remove_orphans(
+        self, hashes: Sequence[str], find_referenced: Callable[[Sequence[str]], Set[str]]
+    ) -> list[str]:
+        """Remove those of some files that are orphans; safe while jobs run.
+
+        Parameters
+        ----------
+        find_referenced : callable
+            Returns which hashes a commit references now. It is called after the check of holds: a
+            file that was held before is referenced by then, or its job failed.
+        """
+        removed = []
+        with self._lock:
+            free = [sha256 for sha256 in hashes if sha256 not in self._held]
+            referenced = find_referenced(free)
+            for sha256 in free:
+                if sha256 not in referenced:
+                    self.path(sha256).unlink(missing_ok=True)
+                    removed.append(sha256)
+        return removed
+
+    def sweep(self, referenced: Set[str]) -> int:
+        """Remove every file whose hash isn't in ``referenced``; return the number removed.
+
+        Safe only while no job runs: no commit references a running job's files yet.
+        """
+        removed = 0
+        for path in self._root.glob("??/*"):
+            if path.name.removesuffix(".parquet") not in referenced:
+                path.unlink()
+                removed += 1
+        return removed

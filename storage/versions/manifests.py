@@ -1,0 +1,206 @@
+"""Manifests: the content of commits.
+
+A manifest lists each table's columns and its data files in row order. The SHA-256 of its canonical
+JSON (sorted keys, no blanks, UTF-8) is the commit id.
+
+Store and read commits: immutable manifests, each with a parent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from domain_errors import choices_sentence
+from parquet_tables.tables import Column, DataFile, Int64s, TableFiles
+from storage.errors import NotFound
+from storage.sqlite.database import Transaction
+from storage.sqlite.queries import all_rows, first, number, run
+from storage.versions.data_files import DataFiles, StoredFile
+
+MANIFEST_VERSION = 1
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """A table of a commit: key, columns, and data files in row order.
+
+    Parameters
+    ----------
+    left_out : StoredFile or None
+        The deletion vector: a file of ordinals of rows in ``files`` that the table doesn't have. It
+        makes a residual of its source's files without a copy.
+    """
+
+    key: str
+    columns: tuple[Column, ...]
+    files: tuple[StoredFile, ...]
+    deletion_vector: StoredFile | None = None
+
+    @property
+    def row_count(self) -> int:
+        """Rows of the table."""
+        return sum(file.rows for file in self.files) - (
+            self.deletion_vector.rows if self.deletion_vector else 0
+        )
+
+    @property
+    def stored_files(self) -> tuple[StoredFile, ...]:
+        """The table's data files and its deletion vector."""
+        return self.files if self.deletion_vector is None else (*self.files, self.deletion_vector)
+
+    @property
+    def size_bytes(self) -> int:
+        """Total bytes of the data files."""
+        return sum(file.size_bytes for file in self.files)
+
+    def as_files(self, data_files: DataFiles, deletion_vector: Int64s) -> TableFiles:
+        """Return the table for the engines; ``deletion_vector`` holds its ordinals."""
+        return TableFiles(
+            self.columns,
+            tuple(DataFile(data_files.path(file.sha256), file.rows) for file in self.files),
+            deletion_vector,
+        )
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A commit's content, parent and description."""
+
+    dataset_id: int
+    parent_id: str | None
+    author: str
+    message: str
+    created_at: str
+    tables: tuple[StoredTable, ...]
+
+    def canonical_json(self) -> str:
+        """Return the canonical JSON."""
+        return json.dumps(
+            {"version": MANIFEST_VERSION, **vars(self)},
+            default=vars,  # of tables, columns and files
+            sort_keys=True,
+            separators=(",", ":"),
+            ensure_ascii=False,
+        )
+
+    @property
+    def commit_id(self) -> str:
+        """The SHA-256 of the canonical JSON, in hexadecimal."""
+        return hashlib.sha256(self.canonical_json().encode()).hexdigest()
+
+    @property
+    def stored_files(self) -> list[StoredFile]:
+        """All files of the tables, with repetitions."""
+        return [file for table in self.tables for file in table.stored_files]
+
+    @property
+    def file_hashes(self) -> set[str]:
+        """The distinct hashes of the files."""
+        return {file.sha256 for file in self.stored_files}
+
+    def table(self, key: str) -> StoredTable:
+        """Return the table with this key.
+
+        Raises
+        ------
+        NotFound
+            The message names the existing tables.
+        """
+        for table in self.tables:
+            if table.key == key:
+                return table
+        keys = [table.key for table in self.tables]
+        raise NotFound(f'The commit has no table "{key}". {choices_sentence(key, keys)}')
+
+
+def parse_manifest(text: str) -> Manifest:
+    """Parse the result of :meth:`Manifest.canonical_json`."""
+    fields: dict[str, Any] = json.loads(text)
+    del fields["version"]
+    tables = tuple(_parse_table(table) for table in fields.pop("tables"))
+    return Manifest(tables=tables, **fields)
+
+
+def _parse_table(fields: dict[str, Any]) -> StoredTable:
+    return StoredTable(
+        fields["key"],
+        tuple(Column(**column) for column in fields["columns"]),
+        tuple(StoredFile(**file) for file in fields["files"]),
+        StoredFile(**fields["left_out"]) if fields["left_out"] else None,
+    )
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit with its manifest."""
+
+    id: str
+    manifest: Manifest
+
+
+def insert_commit(tx: Transaction, author_id: int, manifest: Manifest) -> Commit:
+    """Insert a manifest as a commit, and its references to data files."""
+    commit = Commit(manifest.commit_id, manifest)
+    run(
+        tx,
+        "insert_commit",
+        dataset_id=manifest.dataset_id,
+        id=commit.id,
+        parent_id=manifest.parent_id,
+        author_id=author_id,
+        message=manifest.message,
+        created_at=manifest.created_at,
+        manifest=manifest.canonical_json(),
+    )
+    for sha256 in sorted(manifest.file_hashes):
+        run(
+            tx,
+            "insert_commit_file",
+            sha256=sha256,
+            dataset_id=manifest.dataset_id,
+            commit_id=commit.id,
+        )
+    return commit
+
+
+def get_commit(tx: Transaction, dataset_id: int, commit_id: str) -> Commit:
+    """Return a commit by its full id; see :func:`storage.versions.refs.resolve`."""
+    row = first(tx, "commit_by_id", dataset_id=dataset_id, id=commit_id)
+    if row is None:
+        raise NotFound(f'There is no commit "{commit_id}".')
+    return _commit(row)
+
+
+def history(
+    tx: Transaction, dataset_id: int, commit_id: str, offset: int, limit: int
+) -> tuple[list[Commit], int]:
+    """Return a page of a commit and its ancestors, newest first, and their number."""
+    rows = all_rows(
+        tx,
+        "commit_history",
+        dataset_id=dataset_id,
+        commit_id=commit_id,
+        offset=offset,
+        limit=limit,
+    )
+    total = number(tx, "count_commit_history", dataset_id=dataset_id, commit_id=commit_id)
+    return [_commit(row) for row in rows], total
+
+
+def referenced_files(tx: Transaction) -> set[str]:
+    """Return the hashes of the data files that commits reference."""
+    return {row["sha256"] for row in all_rows(tx, "referenced_files")}
+
+
+def referenced_among(tx: Transaction, hashes: Sequence[str]) -> set[str]:
+    """Return which of some hashes are of data files that a commit references."""
+    return {row["sha256"] for row in run(tx, "referenced_among", hashes=json.dumps(hashes))}
+
+
+def _commit(row: sqlite3.Row) -> Commit:
+    return Commit(row["id"], parse_manifest(row["manifest"]))

@@ -1,0 +1,175 @@
+"""Refs: names of commits.
+
+A ref moves only by compare-and-swap; ``main`` always exists; no ref name looks like a commit id. A
+change of a ref also sets the dataset's ``updated_at`` and records the commit that it leaves.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from domain_errors import choices_sentence
+from storage.errors import Conflict, InvalidValue, NotFound, RefMoved
+from storage.sqlite.clock import Clock, timestamp
+from storage.sqlite.database import Transaction
+from storage.sqlite.queries import all_rows, first, number, run
+
+MAIN = "main"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+_COMMIT_ID = re.compile(r"[0-9a-f]{64}")
+_COMMIT_PREFIX = re.compile(r"[0-9a-f]{7,64}")
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A ref and its commit, if any."""
+
+    name: str
+    commit_id: str | None
+    created_at: str
+    updated_at: str
+
+
+def parse_ref_name(text: str, loc: Sequence[str] = ("name",)) -> str:
+    """Check that a text is a valid ref name; ``loc`` is its location in the caller's input.
+
+    Raises
+    ------
+    InvalidValue
+        The message has the rule.
+    """
+    if not _NAME.fullmatch(text) or _COMMIT_ID.fullmatch(text):
+        raise InvalidValue(
+            f'"{text}" can\'t name a ref. A name has 1 to 100 letters, digits, "_", "." or "-", '
+            'starts with a letter, digit or "_", and doesn\'t look like a commit id.',
+            loc=loc,
+        )
+    return text
+
+
+def create_ref(
+    tx: Transaction, dataset_id: int, name: str, commit_id: str | None, clock: Clock
+) -> Ref:
+    """Create a ref.
+
+    Raises
+    ------
+    Conflict
+        A ref of this name exists.
+    """
+    parse_ref_name(name)
+    now = timestamp(clock())
+    try:
+        run(tx, "insert_ref", dataset_id=dataset_id, name=name, commit_id=commit_id, now=now)
+    except sqlite3.IntegrityError:
+        raise Conflict(f'There is a ref "{name}" already.', loc=("name",)) from None
+    run(tx, "touch_dataset", id=dataset_id, now=now)
+    return Ref(name, commit_id, now, now)
+
+
+def get_ref(tx: Transaction, dataset_id: int, name: str) -> Ref:
+    """Return a ref by its exact name.
+
+    Raises
+    ------
+    NotFound
+        The message names the existing refs.
+    """
+    row = first(tx, "ref_by_name", dataset_id=dataset_id, name=name)
+    if row is None:
+        raise NotFound(f'There is no ref "{name}". {_choices(tx, dataset_id, name)}')
+    return _ref(row)
+
+
+def list_refs(
+    tx: Transaction, dataset_id: int, offset: int = 0, limit: int = 1000
+) -> tuple[list[Ref], int]:
+    """Return a page of a dataset's refs, ``main`` first, and their number."""
+    rows = all_rows(tx, "list_refs", dataset_id=dataset_id, offset=offset, limit=limit)
+    return [_ref(row) for row in rows], number(tx, "count_refs", dataset_id=dataset_id)
+
+
+def has_ref(tx: Transaction, dataset_id: int, name: str) -> bool:
+    """Return whether a dataset has a ref of exactly this name."""
+    return first(tx, "ref_by_name", dataset_id=dataset_id, name=name) is not None
+
+
+def list_ref_names(tx: Transaction, dataset_id: int) -> set[str]:
+    """Return the names of a dataset's refs."""
+    return {row["name"] for row in all_rows(tx, "list_ref_names", dataset_id=dataset_id)}
+
+
+def move_ref(
+    tx: Transaction,
+    dataset_id: int,
+    name: str,
+    *,
+    expected: str | None,
+    commit_id: str,
+    clock: Clock,
+) -> None:
+    """Move a ref to a commit if it still names ``expected``.
+
+    Raises
+    ------
+    RefMoved
+        The ref names another commit, or was deleted.
+    """
+    now = timestamp(clock())
+    run(tx, "record_left_commit", dataset_id=dataset_id, name=name, next_id=commit_id, now=now)
+    moved = first(
+        tx,
+        "move_ref",
+        dataset_id=dataset_id,
+        name=name,
+        expected=expected,
+        commit_id=commit_id,
+        now=now,
+    )
+    if moved is None:
+        raise RefMoved(f'The ref "{name}" was moved by someone else.')
+    run(tx, "touch_dataset", id=dataset_id, now=now)
+
+
+def delete_ref(tx: Transaction, dataset_id: int, name: str, clock: Clock) -> None:
+    """Delete a ref; a prune deletes its commits after they have been unreachable for long."""
+    if name == MAIN:
+        raise Conflict('The ref "main" can\'t be deleted.')
+    get_ref(tx, dataset_id, name)
+    now = timestamp(clock())
+    run(tx, "record_left_commit", dataset_id=dataset_id, name=name, next_id=None, now=now)
+    run(tx, "delete_ref", dataset_id=dataset_id, name=name).fetchall()
+    run(tx, "touch_dataset", id=dataset_id, now=now)
+
+
+def resolve(tx: Transaction, dataset_id: int, text: str) -> str:
+    """Return the commit id of a ref name, a commit id, or a prefix of at least 7 digits.
+
+    Raises
+    ------
+    NotFound
+        Nothing matches, the prefix is ambiguous, or the ref has no commit.
+    """
+    row = first(tx, "ref_by_name", dataset_id=dataset_id, name=text)
+    if row is not None:
+        if row["commit_id"] is None:
+            raise NotFound(f'The ref "{text}" has no commit yet. Import a file into it first.')
+        return str(row["commit_id"])
+    if _COMMIT_PREFIX.fullmatch(text):
+        commits = all_rows(tx, "commits_by_prefix", dataset_id=dataset_id, prefix=text)
+        if len(commits) == 1:
+            return str(commits[0]["id"])
+        if commits:
+            raise NotFound(f'More than one commit starts with "{text}". Give more digits.')
+    raise NotFound(f'There is no ref or commit "{text}". {_choices(tx, dataset_id, text)}')
+
+
+def _choices(tx: Transaction, dataset_id: int, name: str) -> str:
+    return choices_sentence(name, sorted(list_ref_names(tx, dataset_id)))
+
+
+def _ref(row: sqlite3.Row) -> Ref:
+    return Ref(row["name"], row["commit_id"], row["created_at"], row["updated_at"])

@@ -1,0 +1,31 @@
+"""A user's own page: password and tokens."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from http_api.auth.access import service, user
+from http_api.auth.passwords import MIN_LENGTH
+from http_api.auth.sign_in import must_prove_oneself
+from storage.accounts.tokens import list_tokens
+from storage.accounts.users import password_hash_of
+from web_ui.shell import blueprint, show, signed_in
+
+TOKENS_SHOWN = 500
+
+
+@blueprint.get("/account")
+@signed_in
+def account() -> Response:
+    """Who I am, and the ways in that I have."""
+    with service().database.read() as tx:
+        tokens, total = list_tokens(tx, user().id, 0, TOKENS_SHOWN)
+        proves = must_prove_oneself(user()) and password_hash_of(tx, user().soeid) is not None
+    return show(
+        "account.html",
+        me=user(),
+        tokens=tokens,
+        token_count=total,
+        asks_password=proves,
+        shortest=MIN_LENGTH,
+    )

@@ -1,0 +1,86 @@
+"""The page on which a draw is put together, beside its plan.
+
+Owns: what the page's modules start from: the choices there are, and the draw that is begun from,
+which is an earlier job's, a template's, or a plain one.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict
+from typing import Any
+
+from flask import Response, request
+
+from http_api.auth.access import dataset_for, job_for, service
+from http_api.routes.refs import commit_tables
+from job_runner.sampling_parameters import DrawRule
+from sampling_engine import MAX_ROUNDS, METHODS
+from sampling_engine.filters import OPERATORS
+from storage.accounts.datasets import Dataset
+from storage.versions.manifests import get_commit
+from storage.versions.refs import MAIN, list_refs
+from web_ui.shell import blueprint, show, signed_in
+
+PLAIN_ROUND: dict[str, Any] = {"method": "random", "parameters": {"sample_size": 100}}
+MAX_EXACT = 2**53 - 1
+NOT_OF_A_NEW_DRAW = ("output_ref", "request_digest", "output_name", "source_draw")
+
+
+@blueprint.get("/datasets/<int:dataset_id>/draw")
+@signed_in
+def draw(dataset_id: int) -> Response:
+    """The form; what it starts from stands in the address."""
+    found = dataset_for(dataset_id, "write")
+    return show(
+        "draw.html",
+        dataset=found,
+        data={
+            "dataset_id": found.id,
+            "refs": _refs(found),
+            "methods": [asdict(method) for method in METHODS if method.name != "reservoir"],
+            "operators": [asdict(operator) for operator in OPERATORS],
+            "most_rounds": MAX_ROUNDS,
+            "body": _begun_from(found),
+            "host": request.host_url.rstrip("/"),
+        },
+    )
+
+
+def _refs(found: Dataset) -> list[dict[str, Any]]:
+    """The refs that have a commit, with their tables."""
+    with service().database.read() as tx:
+        refs, _ = list_refs(tx, found.id)
+        return [
+            {
+                "name": ref.name,
+                "tables": [
+                    {"key": table["table_key"], "row_count": table["row_count"]}
+                    for table in commit_tables(get_commit(tx, found.id, ref.commit_id))
+                ],
+            }
+            for ref in refs
+            if ref.commit_id is not None
+        ]
+
+
+def _begun_from(found: Dataset) -> dict[str, Any]:
+    """The body of the job that the form shows at first."""
+    if request.args.get("job"):
+        earlier = job_for(request.args["job"])
+        if earlier.run_type == "sampling" and earlier.dataset_id == found.id:
+            body = copy.deepcopy(earlier.run_parameters)
+            for one in body["rounds"]:
+                one["parameters"]["seed"] = _exact(one["parameters"]["seed"])
+            kept = {name: value for name, value in body.items() if name not in NOT_OF_A_NEW_DRAW}
+            # The unchanged form draws the job's rows again.
+            return {**kept, "draw_version": DrawRule.recorded(body).draw_version}
+    body = {"source_ref": request.args.get("ref", MAIN), "rounds": [copy.deepcopy(PLAIN_ROUND)]}
+    if request.args.get("table"):
+        body["table_key"] = request.args["table"]
+    return body
+
+
+def _exact(seed: int | str) -> int | str:
+    """A seed as a script can hold it: a number that it would round is the same seed as a text."""
+    return str(seed) if isinstance(seed, int) and abs(seed) > MAX_EXACT else seed

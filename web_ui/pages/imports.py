@@ -1,0 +1,49 @@
+"""The pages on which a file is imported: dropped, looked at, sent.
+
+A new dataset is made only once its first file was looked at and is to be sent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+
+from application.import_preview import MAX_BYTES
+from http_api.auth.access import dataset_for, require_role, service
+from import_engine.formats import ENDINGS
+from storage.versions.refs import MAIN, list_refs
+from web_ui.shell import blueprint, show, signed_in
+
+
+@blueprint.get("/datasets/<int:dataset_id>/import")
+@signed_in
+def import_form(dataset_id: int) -> Response:
+    """Choose a file and a ref."""
+    dataset = dataset_for(dataset_id, "write")
+    with service().database.read() as tx:
+        refs, _ = list_refs(tx, dataset_id)
+    return show(
+        "dataset_import.html",
+        dataset=dataset,
+        refs=refs,
+        ref=request.args.get("ref", MAIN),
+        **_limits(),
+    )
+
+
+@blueprint.get("/datasets/new")
+@signed_in
+def new_dataset() -> Response:
+    """The form for a new dataset and its first file."""
+    require_role("admin", "analyst")
+    return show("dataset_new.html", **_limits())
+
+
+def _limits() -> dict[str, Any]:
+    """What a file may be."""
+    return {
+        "endings": [*ENDINGS, ".gz"],
+        "preview_bytes": MAX_BYTES,
+        "upload_max_mb": service().settings.upload_max_mb,
+    }
