@@ -128,5 +128,5 @@ def _table(given: dict[str, Any]) -> SourceTable:
         key=given["key"],
         columns=tuple(Column(**column) for column in given["columns"]),
         files=tuple(DataFile(Path(file["path"]), file["rows"]) for file in given["files"]),
-        deletion_vector=Path(given["left_out"]) if given["left_out"] else None,
+        deletion_vector=Path(given["deletion_vector"]) if given["deletion_vector"] else None,
     )

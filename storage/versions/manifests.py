@@ -31,9 +31,9 @@ class StoredTable:
 
     Parameters
     ----------
-    left_out : StoredFile or None
-        The deletion vector: a file of ordinals of rows in ``files`` that the table doesn't have. It
-        makes a residual of its source's files without a copy.
+    deletion_vector : StoredFile or None
+        A file of ordinals of rows in ``files`` that the table doesn't have. It makes a residual of
+        its source's files without a copy. The manifest's key for it is ``left_out``.
     """
 
     key: str
@@ -82,7 +82,7 @@ class Manifest:
         """Return the canonical JSON."""
         return json.dumps(
             {"version": MANIFEST_VERSION, **vars(self)},
-            default=vars,  # of tables, columns and files
+            default=_json_object,
             sort_keys=True,
             separators=(",", ":"),
             ensure_ascii=False,
@@ -116,6 +116,17 @@ class Manifest:
                 return table
         keys = [table.key for table in self.tables]
         raise NotFound(f'The commit has no table "{key}". {choices_sentence(key, keys)}')
+
+
+def _json_object(value: StoredTable | Column | StoredFile) -> dict[str, Any]:
+    if isinstance(value, StoredTable):
+        return {
+            "key": value.key,
+            "columns": value.columns,
+            "files": value.files,
+            "left_out": value.deletion_vector,
+        }
+    return vars(value)
 
 
 def parse_manifest(text: str) -> Manifest:
