@@ -70,7 +70,7 @@ class Prune:
     dry_run: bool
     complete: bool
     keeps: Mapping[str, int]
-    on_progress: PruneReport
+    report: PruneReport
 
 
 def prune(
@@ -99,26 +99,26 @@ def prune(
     FilesInUse
         A backup, a check or another prune is at work; a dry run goes beside them.
     """
-    cutoffs, on_progress, complete = _cutoffs(service), PruneReport(), True
+    cutoffs, report, complete = _cutoffs(service), PruneReport(), True
     if dry_run:
         with service.database.read() as tx:
-            rows = find_rows(tx, cutoffs, on_progress)
-            find_files(tx, service.directory, service.data_files, rows, cutoffs, on_progress)
+            rows = find_rows(tx, cutoffs, report)
+            find_files(tx, service.directory, service.data_files, rows, cutoffs, report)
     else:
         note = partial(_note, service, user, origin, authority)
         with service.directory.files_lock.removing():
             try:
-                complete = _go_through(service, _steps(service, cutoffs, on_progress, note))
+                complete = _go_through(service, _steps(service, cutoffs, report, note))
             finally:
-                note("removed", on_progress)
+                note("removed", report)
     keeps = {name: getattr(service.settings, name) for name in SETTINGS}
-    return Prune(dry_run, complete, keeps, on_progress)
+    return Prune(dry_run, complete, keeps, report)
 
 
 def _steps(
     service: Service,
     cutoffs: Cutoffs,
-    on_progress: PruneReport,
+    report: PruneReport,
     note: Callable[[str, PruneReport], None],
 ) -> Iterator[None]:
     """All of a prune: what takes as long as it takes, and then steps of some milliseconds."""
@@ -128,9 +128,9 @@ def _steps(
         rows = find_rows(tx, cutoffs, found)
     note(FOUND, found)
     yield
-    yield from remove_uploads(database, directory, rows, cutoffs, on_progress)
-    yield from remove_rows(database, rows, cutoffs, on_progress)
-    yield from remove_orphans(database, directory, service.data_files, cutoffs, on_progress)
+    yield from remove_uploads(database, directory, rows, cutoffs, report)
+    yield from remove_rows(database, rows, cutoffs, report)
+    yield from remove_orphans(database, directory, service.data_files, cutoffs, report)
     while database.give_pages_back(PAGES_AT_ONCE):
         yield
     database.empty_log()
@@ -142,15 +142,15 @@ def _note(
     origin: Origin,
     authority: Authority | None,
     what: str,
-    on_progress: PruneReport,
+    report: PruneReport,
 ) -> None:
     """Record what was found or removed, if it is anything; the first entry takes the authority."""
-    counts = {total.kind: total.count for total in on_progress.totals if total.count}
+    counts = {total.kind: total.count for total in report.totals if total.count}
     if not counts:
         return
     details: dict[str, Any] = {what: counts}
-    if on_progress.size_bytes:
-        details["size_bytes"] = on_progress.size_bytes
+    if report.size_bytes:
+        details["size_bytes"] = report.size_bytes
     needed = authority if what == FOUND else None
     with write_as(service.database, needed, service.clock) as tx:
         user_id = None if user is None else user.id

@@ -207,10 +207,10 @@ class LowPriorityExecutor:
                 raise Dropped
 
 
-def _finish(piece: _Piece, on_progress: ProgressCallback) -> None:
+def _finish(piece: _Piece, report: ProgressCallback) -> None:
     try:
-        on_progress(0.0, "")
-        result = piece.work(on_progress)
+        report(0.0, "")
+        result = piece.work(report)
     except Dropped:
         piece.future.cancel()
     except Exception as error:

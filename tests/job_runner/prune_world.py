@@ -49,8 +49,8 @@ class Interruptions(threading.Event):
         return self._stops
 
 
-def counts(on_progress: PruneReport) -> dict[str, int]:
-    return {total.kind: total.count for total in on_progress.totals if total.count}
+def counts(report: PruneReport) -> dict[str, int]:
+    return {total.kind: total.count for total in report.totals if total.count}
 
 
 class World(Happenings):
@@ -64,7 +64,7 @@ class World(Happenings):
         assert self._contents() == before, "a dry run removed something"
         done = self._prune_all(moment)
         self.now = moment + timedelta(microseconds=1)  # as the prune saw it
-        for went, would_go in zip(done.totals, looked.on_progress.totals, strict=True):
+        for went, would_go in zip(done.totals, looked.report.totals, strict=True):
             assert went == would_go, f"{went} went, but {would_go} was told before"
         self._account_for(*self._needed())
         self._hold_against_storage()
@@ -79,7 +79,7 @@ class World(Happenings):
         while not complete:
             self.now = moment
             one = prune(self.service, dry_run=False)
-            done.include(one.on_progress)
+            done.include(one.report)
             complete = one.complete
         return done
 

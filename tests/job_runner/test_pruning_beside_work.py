@@ -73,7 +73,7 @@ def test_a_prune_that_is_cut_short_goes_on_with_the_next_call(
     for number in range(5):
         world.delete(*world.ref_of(world.sample_at_once(source, number)))
     world.pass_days(30)
-    looked = counts(prune(world.service, dry_run=True).on_progress)
+    looked = counts(prune(world.service, dry_run=True).report)
     monkeypatch.setattr(storage.maintenance.pruning, "BATCH", 2)
     # Stopped after its first step, each time anew.
     service = replace(world.service, stopping=Interruptions(lambda: None, stops=True))
@@ -82,7 +82,7 @@ def test_a_prune_that_is_cut_short_goes_on_with_the_next_call(
     complete = False
     while not complete:
         one = prune(service, dry_run=False)
-        done.update(counts(one.on_progress))
+        done.update(counts(one.report))
         calls, complete = calls + 1, one.complete
         assert check(world.service.directory, lambda done, what: None).faults == ()
     assert done == looked
@@ -138,8 +138,8 @@ def test_a_backup_that_has_begun_gets_every_file_that_it_needs(
         prune(world.service, dry_run=False)
     go_on.set()
     thread.join(30)
-    on_progress = world.prune_and_check()
-    assert counts(on_progress)["data_files"] == 2
+    report = world.prune_and_check()
+    assert counts(report)["data_files"] == 2
     restored = DataDirectory(folder / "restored")
     findings = restore(folder / "backup.tar", restored, lambda done, what: None)
     assert (findings.commits, findings.files, findings.faults) == (2, 3, ())

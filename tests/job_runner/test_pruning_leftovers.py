@@ -21,14 +21,14 @@ def test_files_of_failed_imports_go_after_some_days_and_strays_after_one(world: 
         written = (world.now - timedelta(days=days)).timestamp()
         os.utime(uploads / name, (written, written))
     world.pass_days(0.25)
-    on_progress = prune(world.service, dry_run=False).on_progress
-    assert counts(on_progress) == {"uploads": 1, "data_files": 1}
-    assert on_progress["uploads"].size_bytes == 5
+    report = prune(world.service, dry_run=False).report
+    assert counts(report) == {"uploads": 1, "data_files": 1}
+    assert report["uploads"].size_bytes == 5
     assert {path.name for path in uploads.iterdir()} == {"incoming-1", "no-job-yet", "i2"}
     world.pass_days(5)
-    looked = prune(world.service, dry_run=True).on_progress
+    looked = prune(world.service, dry_run=True).report
     assert {one.name for one in looked["uploads"].examples} == {"a.csv", "no-job-yet"}
-    assert counts(prune(world.service, dry_run=False).on_progress)["uploads"] == 2
+    assert counts(prune(world.service, dry_run=False).report)["uploads"] == 2
     assert [path.name for path in uploads.iterdir()] == ["incoming-1"]
 
 
@@ -88,11 +88,11 @@ def test_old_entries_of_logs_go_and_their_jobs_stay(world: World) -> None:
     world.import_at_once(1)
     (job_id,) = world.jobs
     world.pass_days(16)
-    on_progress = world.prune_and_check()
-    assert counts(on_progress) == {"log_entries": 3, "idempotency_keys": 1}
+    report = world.prune_and_check()
+    assert counts(report) == {"log_entries": 3, "idempotency_keys": 1}
     assert world.log_of(job_id) == []
-    assert on_progress["log_entries"].oldest is not None
-    assert on_progress["log_entries"].oldest < (on_progress["log_entries"].newest or "")
+    assert report["log_entries"].oldest is not None
+    assert report["log_entries"].oldest < (report["log_entries"].newest or "")
 
 
 def test_the_room_that_rows_took_is_given_back_to_the_disk(world: World) -> None:

@@ -25,12 +25,12 @@ def test_a_deleted_sample_stays_for_some_days_and_then_goes_but_its_source_stays
     world.pass_days(9)
     assert counts(world.prune_and_check()) == {"idempotency_keys": 2, "log_entries": 6}
     world.pass_days(2)
-    on_progress = world.prune_and_check()
-    assert counts(on_progress) == {"commits": 1, "data_files": 2, "jobs": 1}
-    assert on_progress["commits"].examples[0].id == sample
-    assert on_progress["data_files"].size_bytes == len("content 2") + len("left 2")
-    assert on_progress["jobs"].examples[0].name == "sampling, completed, smpl-s3"
-    assert on_progress["jobs"].examples[0].dataset_name == "dataset 1"
+    report = world.prune_and_check()
+    assert counts(report) == {"commits": 1, "data_files": 2, "jobs": 1}
+    assert report["commits"].examples[0].id == sample
+    assert report["data_files"].size_bytes == len("content 2") + len("left 2")
+    assert report["jobs"].examples[0].name == "sampling, completed, smpl-s3"
+    assert report["jobs"].examples[0].dataset_name == "dataset 1"
     assert set(world.commits) == {source}
 
 
@@ -104,8 +104,8 @@ def test_without_settings_only_what_has_ended_and_stray_files_go(
         world.remove(2)
         world.pass_days(1000)
         before = world._contents()
-        on_progress = prune(world.service, dry_run=False).on_progress
-        assert counts(on_progress) == {"idempotency_keys": 3, "data_files": 1}
+        report = prune(world.service, dry_run=False).report
+        assert counts(report) == {"idempotency_keys": 3, "data_files": 1}
         left = world._contents()
         assert len(before.pop("files") - left.pop("files")) == 1  # the failed import's
         assert left == before

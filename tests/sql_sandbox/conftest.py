@@ -41,11 +41,11 @@ class OutOfTime(Exception):
 def stops_after(limit_s: float) -> ProgressCallback:
     end = time.monotonic() + limit_s
 
-    def on_progress(fraction: float, message: str) -> None:
+    def report(fraction: float, message: str) -> None:
         if time.monotonic() > end:
             raise OutOfTime
 
-    return on_progress
+    return report
 
 
 @pytest.fixture(scope="session")
