@@ -39,7 +39,9 @@ def job_changed(service: Service, change: JobChange) -> None:
     is_draw = change.run_type == "sampling" and change.step == "completed"
     if is_draw and service.settings.compare_samples:
         job_id = change.job_id
-        service.quiet.offer(job_id, lambda report: _compare_offered(service, job_id, report))
+        service.quiet.offer(
+            job_id, lambda on_progress: _compare_offered(service, job_id, on_progress)
+        )
 
 
 def comparison_of_job(service: Service, job: Job) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def comparison_of_job(service: Service, job: Job) -> dict[str, Any]:
     if kept is not None and "outcome" in kept:  # not one of an earlier release
         return kept
     made: dict[str, Any] | None = service.quiet.ask(
-        job.id, lambda report: _compare(service, job.id, report), WAIT_S
+        job.id, lambda on_progress: _compare(service, job.id, on_progress), WAIT_S
     )
     if made is None:
         raise ComparisonNotReady("The sample is still being compared. Ask again in a moment.")
@@ -76,13 +78,13 @@ def comparison_of_tables(
     """
     found = kept_side_by_side(service, dataset_id, base, other) or service.quiet.ask(
         (base.commit_id, base.key, other.commit_id, other.key),
-        lambda report: comparison_of(
+        lambda on_progress: comparison_of(
             service,
             dataset_id,
             base,
             other,
             database=service.parquet_of("long"),
-            report=report,
+            on_progress=on_progress,
         ),
         WAIT_S,
     )
@@ -99,18 +101,18 @@ def comparison_of_tables(
 
 
 def _compare_offered(
-    service: Service, job_id: str, report: ProgressCallback
+    service: Service, job_id: str, on_progress: ProgressCallback
 ) -> dict[str, Any] | None:
     try:
-        return _compare(service, job_id, report)
+        return _compare(service, job_id, on_progress)
     except NotFound:
         return None  # the dataset was removed, or the job pruned, meanwhile
 
 
-def _compare(service: Service, job_id: str, report: ProgressCallback) -> dict[str, Any]:
+def _compare(service: Service, job_id: str, on_progress: ProgressCallback) -> dict[str, Any]:
     with service.database.read() as tx:
         job = get_job(tx, job_id)
-    made = compare_sample(service, job, report)
+    made = compare_sample(service, job, on_progress)
     with service.database.write(sync="later") as tx:
         store_comparison(tx, job_id, made.brief, made.whole, service.clock)
     with service.database.read() as tx:

@@ -142,12 +142,12 @@ def preview_import(
     """
     deadline = time.monotonic() + MAX_DURATION_S
 
-    def report(_fraction: float, _message: str) -> None:
+    def on_progress(_fraction: float, _message: str) -> None:
         if time.monotonic() > deadline:
             raise PreviewTooSlow("Reading the file takes more than a moment. Import it to see.")
 
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
-        look = _Look(service, Path(folder), file_name, report)
+        look = _Look(service, Path(folder), file_name, on_progress)
         try:
             return look.at(upload) if whole else look.at_part(upload)
         except Exception as error:
@@ -165,7 +165,7 @@ class _Look:
     service: Service
     folder: Path
     file_name: str
-    report: ProgressCallback
+    on_progress: ProgressCallback
 
     def at(self, upload: Path) -> list[dict[str, Any]]:
         """Look at a whole file."""
@@ -179,7 +179,7 @@ class _Look:
             upload,
             self._new_folder(),
             ROWS_SHOWN,
-            report=self.report,
+            on_progress=self.on_progress,
         )
         return self._shown([table], row_count=row_count)
 
@@ -198,7 +198,7 @@ class _Look:
 
         def before_piece() -> None:
             self.service.parquet.require_free(CHUNK_BYTES)
-            self.report(0.0, "unpacking")
+            self.on_progress(0.0, "unpacking")
 
         packed = TextFile(upload, before_piece)
         try:
@@ -249,7 +249,7 @@ class _Look:
             file,
             self.file_name,
             self._new_folder(),
-            report=self.report,
+            on_progress=self.on_progress,
         )
 
     def _new_folder(self) -> Path:

@@ -100,7 +100,7 @@ def draw_at_once(service: Service, dataset_id: int, request: SamplingRequest) ->
             rounds,
             table_key=source.key,
             destination=Path(folder) / "sample.parquet",
-            report=ignore_progress,
+            on_progress=ignore_progress,
             counts_dir=counts_dir,
         )
         with service.parquet.cursor() as cursor:

@@ -123,7 +123,7 @@ def measured(path: Path, names: list[str], rounds: int, threads: int) -> dict[st
     return contenders
 
 
-def report(contenders: dict[str, Contender]) -> None:
+def on_progress(contenders: dict[str, Contender]) -> None:
     """Times, memory and goals."""
     print(f"{'':42}{'median s':>9}{'fastest':>9}{'slowest':>9}{'peak MiB':>10}")
     for one in contenders.values():
@@ -169,7 +169,7 @@ def main() -> None:
         name for name in CONTENDERS if (options.slow or name not in SLOW) and options.only in name
     ]
     print(f"{path.name}, n = {ROWS:,}, {options.threads} threads, DuckDB {duckdb.__version__}")
-    report(measured(path, names, options.rounds, options.threads))
+    on_progress(measured(path, names, options.rounds, options.threads))
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def run_import(source: Path, root: Path, memory_mb: int, threads: int) -> None:
     destination = root / "destination"
     destination.mkdir()
     with ParquetDatabase(root, root / "spill", memory_mb=memory_mb, threads=threads) as database:
-        import_file(database, source, source.name, destination, report=ignore_progress)
+        import_file(database, source, source.name, destination, on_progress=ignore_progress)
 
 
 def run_copy(source: Path, root: Path, memory_mb: int, threads: int) -> None:

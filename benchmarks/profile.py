@@ -117,7 +117,7 @@ def measured(path: Path, rounds: int, limits: list[str]) -> dict[str, Contender]
     return contenders
 
 
-def report(contenders: dict[str, Contender]) -> None:
+def on_progress(contenders: dict[str, Contender]) -> None:
     """Times, memory and goals."""
     print(f"{'':28}{'median s':>10}{'fastest':>9}{'slowest':>9}{'processor s':>13}{'peak MiB':>10}")
     for one in contenders.values():
@@ -176,7 +176,7 @@ def main() -> None:
     print(
         f"{path.name}, {options.threads} threads, {options.memory} MiB, DuckDB {duckdb.__version__}"
     )
-    report(measured(path, options.rounds, limits))
+    on_progress(measured(path, options.rounds, limits))
     if options.ydata:
         beside_ydata(options.ydata, make_lineitem(data, options.ydata_scale), limits)
 

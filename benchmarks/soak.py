@@ -132,7 +132,7 @@ def growth_share(samples: list[Sample]) -> float:
     return slope(samples, "own_mb") * minutes / statistics.median(one.own_mb for one in half)
 
 
-def report(samples: list[Sample], tally: Tally, log: str) -> bool:
+def on_progress(samples: list[Sample], tally: Tally, log: str) -> bool:
     """Print slopes and verdicts; returns whether all are good."""
     print("requests by kind:")
     for kind, count in sorted(tally.kinds.items()):
@@ -188,7 +188,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--clients", type=int, default=8)
     options = parser.parse_args()
-    if not report(*measured(options.minutes, options.clients)):
+    if not on_progress(*measured(options.minutes, options.clients)):
         raise SystemExit(1)
 
 

@@ -78,7 +78,7 @@ def first_cells(
     work: ImportWork,
     source: tuple[str, Sequence[object]],
     cells: Sequence[str],
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> list[list[str]]:
     """The cells with a value that each column has in its first rows.
 
@@ -92,7 +92,7 @@ def first_cells(
     sql, params = source
     rows = min(FIRST_ROWS, max(MIN_ROWS, FIRST_CELLS // len(cells)))
     statement = first_cells_sql(sql, cells, rows)
-    found = execute_watched(work.cursor, statement, params, report, MESSAGE)
+    found = execute_watched(work.cursor, statement, params, on_progress, MESSAGE)
     return [
         [
             text
@@ -107,14 +107,14 @@ def late_cells(
     work: ImportWork,
     source: tuple[str, Sequence[object]],
     cells: Sequence[str],
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> list[list[str]]:
     """As :func:`first_cells`, but one cell of each column, wherever it is."""
     sql, params = source
     found: list[list[str]] = []
     for start in range(0, len(cells), CHUNK_COLUMNS):
         end = min(start + CHUNK_COLUMNS, len(cells))
-        step = progress_part(report, start / len(cells), end / len(cells))
+        step = progress_part(on_progress, start / len(cells), end / len(cells))
         statement = any_cells_sql(sql, cells[start:end])
         (row,) = execute_watched(work.cursor, statement, params, step, MESSAGE)
         found += [[] if cell is None else [str(cell)] for cell in row]

@@ -147,14 +147,14 @@ def _import_in_dialect(
         source, params = rows_sql(file, dialect, days=days, date_format=date_format)
         return TextColumns(source, params, cells, days)
 
-    report = without_progress(work.report)
-    known = first_cells(work, rows_sql(file, dialect), cells, report)
+    on_progress = without_progress(work.on_progress)
+    known = first_cells(work, rows_sql(file, dialect), cells, on_progress)
     ladders = [ladder_of(each, text_candidates) for each in known]
-    sampled = detect(work, layout, ladders, SAMPLE_ROWS, report)
+    sampled = detect(work, layout, ladders, SAMPLE_ROWS, on_progress)
 
-    def late(columns: Sequence[int], report: ProgressCallback) -> Ladders:
+    def late(columns: Sequence[int], on_progress: ProgressCallback) -> Ladders:
         chosen = [cells[column] for column in columns]
-        known = late_cells(work, rows_sql(file, dialect), chosen, report)
+        known = late_cells(work, rows_sql(file, dialect), chosen, on_progress)
         return [ladder_of(each, text_candidates) for each in known]
 
     found = FoundColumns(names, sampled, ladders, late)
@@ -183,7 +183,7 @@ def _names(
         return names, ("The file has no header row; its columns are named by their place.",)
     source, params = rows_sql(file, dialect, header=False)
     first = f"SELECT * FROM {source} LIMIT 1"
-    report = without_progress(work.report)
-    rows = execute_watched(work.cursor, first, params, report, "reading the header")
+    on_progress = without_progress(work.on_progress)
+    rows = execute_watched(work.cursor, first, params, on_progress, "reading the header")
     cells = rows[0] if rows else [None] * dialect.columns
     return settle_names([None if cell is None else str(cell) for cell in cells])

@@ -27,7 +27,7 @@ def import_file(
     original_name: str,
     destination: Path,
     *,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
     row_group_rows: int = ROW_GROUP_ROWS,
 ) -> tuple[ImportedTable, ...]:
     """Read an uploaded file and write its tables as Parquet files.
@@ -61,7 +61,7 @@ def import_file(
     """
     found = find_format(original_name, source)
     text = TextSource(source, found.gzipped)
-    with _work(database, destination, report, row_group_rows) as work:
+    with _work(database, destination, on_progress, row_group_rows) as work:
         match found.format:
             case Format.CSV | Format.TSV:
                 return (import_delimited(work, text, prefer_tab=found.format is Format.TSV),)
@@ -79,27 +79,27 @@ def import_first_rows(
     destination: Path,
     rows: int,
     *,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> tuple[ImportedTable, int]:
     """The first rows of a Parquet file, and how many rows it has.
 
     Of this format alone both are told without reading all of it. Parameters and errors are those of
     :func:`import_file`.
     """
-    with _work(database, destination, report, ROW_GROUP_ROWS) as work:
+    with _work(database, destination, on_progress, ROW_GROUP_ROWS) as work:
         table = import_parquet(work, source, most_rows=rows)
         return table, count_parquet_rows(work, source)
 
 
 @contextmanager
 def _work(
-    database: ParquetDatabase, destination: Path, report: ProgressCallback, row_group_rows: int
+    database: ParquetDatabase, destination: Path, on_progress: ProgressCallback, row_group_rows: int
 ) -> Iterator[ImportWork]:
     with database.cursor() as cursor:
         yield ImportWork(
             cursor,
             destination,
-            Reached(report),
+            Reached(on_progress),
             row_group_rows,
             database.thread_memory_bytes,
             database.require_free,

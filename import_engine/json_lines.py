@@ -161,16 +161,16 @@ def _found_columns(
     """What the first objects show of the columns, and notes on those that hold nested values."""
     raw = layout(file, keys, [WHOLE] * len(keys))
     source = (raw.source, raw.params)
-    known = first_cells(work, source, raw.cells, without_progress(work.report))
+    known = first_cells(work, source, raw.cells, without_progress(work.on_progress))
     ladders = [ladder_of(_with_value(each), json_candidates) for each in known]
 
-    def late(columns: Sequence[int], report: ProgressCallback) -> Ladders:
+    def late(columns: Sequence[int], on_progress: ProgressCallback) -> Ladders:
         # Missing words in quotes have no value either: they settle no type.
         cells = [
             f"CASE WHEN trim({cell}, '\" ') NOT IN ({NO_VALUE_TEXTS}) THEN {cell} END"
             for cell in (raw.cells[column] for column in columns)
         ]
-        chosen = late_cells(work, source, cells, report)
+        chosen = late_cells(work, source, cells, on_progress)
         return [ladder_of(each, json_candidates) for each in chosen]
 
     nested = [
@@ -188,20 +188,20 @@ def _with_value(cells: Sequence[str]) -> list[str]:
 
 
 def _rest_of(work: ImportWork) -> ImportWork:
-    report = progress_part(work.report, KEYS_SHARE, 1.0)
-    return replace(work, report=report)
+    on_progress = progress_part(work.on_progress, KEYS_SHARE, 1.0)
+    return replace(work, on_progress=on_progress)
 
 
 def _keys(work: ImportWork, file: JsonFile) -> tuple[str, ...]:
     """The keys of all objects: those of the first ones in their order, then the others by name."""
     sql, params = first_keys_sql(file)
-    report = without_progress(work.report)
-    first = execute_watched(work.cursor, sql, params, report, "collecting the keys")
+    on_progress = without_progress(work.on_progress)
+    first = execute_watched(work.cursor, sql, params, on_progress, "collecting the keys")
     known = [str(key) for (key,) in first]
     _check_count(len(known))
     sql, params = keys_sql(file)
-    report = progress_part(work.report, 0.0, KEYS_SHARE)
-    rows = execute_watched(work.cursor, sql, params, report, "collecting the keys")
+    on_progress = progress_part(work.on_progress, 0.0, KEYS_SHARE)
+    rows = execute_watched(work.cursor, sql, params, on_progress, "collecting the keys")
     found = {row[0] for row in rows}
     if None in found:
         raise UnreadableFile("The file holds values that aren't objects; a row must be an object.")

@@ -90,8 +90,8 @@ def _text_bytes_a_row(
 def _row_group_numbers(
     work: ImportWork, sql: str, params: Sequence[object]
 ) -> list[tuple[Any, ...]]:
-    report = without_progress(work.report)
-    return execute_watched(work.cursor, sql, params, report, "looking at row groups")
+    on_progress = without_progress(work.on_progress)
+    return execute_watched(work.cursor, sql, params, on_progress, "looking at row groups")
 
 
 NO_COLUMN = "The Parquet file has no column."
@@ -133,7 +133,7 @@ def import_parquet(work: ImportWork, path: Path, *, most_rows: int | None = None
             [str(path)],
             [Column(name, column.type) for name, column in zip(names, stored, strict=True)],
             work.destination / f"{PRIMARY}.parquet",
-            report=work.report,
+            on_progress=work.on_progress,
             row_group_rows=work.row_group_rows,
             key=PRIMARY,
             notes=[*name_notes, *(column.note for column in stored if column.note)],
@@ -196,8 +196,8 @@ def _is_to_stream(work: ImportWork, path: Path, types: Sequence[str]) -> bool:
 
 def _asked(work: ImportWork, sql: str, path: Path) -> list[tuple[Any, ...]]:
     """Run a short statement on the file, which the import's report can still stop."""
-    report = without_progress(work.report)
-    return execute_watched(work.cursor, sql, [str(path)], report, "reading the footer")
+    on_progress = without_progress(work.on_progress)
+    return execute_watched(work.cursor, sql, [str(path)], on_progress, "reading the footer")
 
 
 def _top_level_names(work: ImportWork, path: Path) -> list[str]:

@@ -168,9 +168,9 @@ def _apostrophes_enclose(file: TextFile, delimiter: str) -> bool:
 
 def _ask(work: ImportWork, file: TextFile, dialect: Dialect | None) -> Dialect | None:
     sql, params = sniff_sql(file, dialect)
-    report = without_progress(work.report)
+    on_progress = without_progress(work.on_progress)
     try:
-        rows = execute_watched(work.cursor, sql, params, report, "finding the delimiter")
+        rows = execute_watched(work.cursor, sql, params, on_progress, "finding the delimiter")
     except duckdb.Error as error:
         if is_of_the_machine(error) or "Invalid unicode" in str(error):
             raise

@@ -214,7 +214,7 @@ def detect(
     layout: Layout,
     ladders: Ladders,
     limit: int | None,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> list[ColumnPlan]:
     """Find each column's reading in the first rows, or in all of them when ``limit`` is None.
 
@@ -222,15 +222,15 @@ def detect(
     them and, since there are many for dates, only those that fit the first rows.
     """
     narrow = [rungs if len(rungs) == 1 else (rungs[0], TEXT) for rungs in ladders]
-    found = _ask(work, layout, narrow, limit, progress_part(report, 0.0, 0.5))
+    found = _ask(work, layout, narrow, limit, progress_part(on_progress, 0.0, 0.5))
     left = [
         rungs[1:] if fit.rungs == (TEXT,) and len(rungs) > 2 else (TEXT,)
         for rungs, fit in zip(ladders, found, strict=True)
     ]
     if limit is None:
-        halfway = progress_part(report, 0.5, 0.5)
+        halfway = progress_part(on_progress, 0.5, 0.5)
         left = [fit.rungs for fit in _ask(work, layout, left, SAMPLE_ROWS, halfway)]
-    wider = _ask(work, layout, left, limit, progress_part(report, 0.5, 1.0))
+    wider = _ask(work, layout, left, limit, progress_part(on_progress, 0.5, 1.0))
     return [
         wide.plan if fit.rungs == (TEXT,) else fit.plan
         for fit, wide in zip(found, wider, strict=True)
@@ -242,7 +242,7 @@ def _ask(
     layout: Layout,
     ladders: Ladders,
     limit: int | None,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> list[Fit]:
     """Ask :func:`detection_sql`, some columns at a time."""
     columns = layout([rungs[0] for rungs in ladders], ())
@@ -253,7 +253,7 @@ def _ask(
         part = [ladders[i] for i in chosen]
         sql = detection_sql(columns.source, [columns.cells[i] for i in chosen], part, limit)
         step = progress_part(
-            report, start / len(asked), min(1.0, (start + len(chosen)) / len(asked))
+            on_progress, start / len(asked), min(1.0, (start + len(chosen)) / len(asked))
         )
         row = execute_watched(work.cursor, sql, columns.params, step, DETECTING)[0]
         for i, fit in zip(chosen, fits(row, part), strict=True):
@@ -282,12 +282,14 @@ class FoundColumns:
     ladders: Ladders
     late: Callable[[Sequence[int], ProgressCallback], Ladders]
 
-    def over_all_rows(self, report: ProgressCallback) -> list[Sequence[Reading]]:
+    def over_all_rows(self, on_progress: ProgressCallback) -> list[Sequence[Reading]]:
         """The readings that may fit, those of late columns too."""
         open_columns = [i for i, plan in enumerate(self.plans) if plan.reading == NO_VALUE]
         ladders = list(self.ladders)
         if open_columns:
-            for column, rungs in zip(open_columns, self.late(open_columns, report), strict=True):
+            for column, rungs in zip(
+                open_columns, self.late(open_columns, on_progress), strict=True
+            ):
                 ladders[column] = rungs
         return ladders
 
@@ -312,7 +314,7 @@ def write_text_table(
     names = found.names
 
     def write(
-        final: Sequence[ColumnPlan], ladders: Ladders, report: ProgressCallback
+        final: Sequence[ColumnPlan], ladders: Ladders, on_progress: ProgressCallback
     ) -> ImportedTable:
         columns = layout([plan.reading for plan in final], final)
         table = write_table(
@@ -321,7 +323,7 @@ def write_text_table(
             columns.params,
             [Column(n, p.reading.type) for n, p in zip(names, final, strict=True)],
             work.destination / f"{PRIMARY}.parquet",
-            report=report,
+            on_progress=on_progress,
             row_group_rows=work.row_group_rows,
             key=PRIMARY,
             notes=[*notes, *_reading_notes(names, ladders, final)],
@@ -329,7 +331,7 @@ def write_text_table(
         empty = (name for name, plan in zip(names, final, strict=True) if plan.reading.empty)
         return replace(table, without_value=tuple(empty))
 
-    reached = Reached(work.report)
+    reached = Reached(work.on_progress)
     try:
         return write(found.plans, found.ladders, reached)
     except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
@@ -337,10 +339,10 @@ def write_text_table(
             raise
     start = reached.fraction
     middle = start + (1 - start) * DETECTING_SHARE
-    detecting = progress_part(work.report, start, middle)
+    detecting = progress_part(work.on_progress, start, middle)
     ladders = found.over_all_rows(progress_part(detecting, 0.0, 0.2))
     whole = detect(work, layout, ladders, None, progress_part(detecting, 0.2, 1.0))
-    return write(whole, ladders, progress_part(work.report, middle, 1.0))
+    return write(whole, ladders, progress_part(work.on_progress, middle, 1.0))
 
 
 def _is_misfit(error: duckdb.Error) -> bool:

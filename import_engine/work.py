@@ -72,7 +72,7 @@ def write_table(
     columns: Sequence[Column],
     path: Path,
     *,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
     row_group_rows: int,
     key: str,
     notes: Sequence[str],
@@ -91,7 +91,7 @@ def write_table(
         query,
         params,
         path,
-        report=report,
+        on_progress=on_progress,
         message="writing rows",
         row_group_rows=row_group_rows,
     )
@@ -129,7 +129,7 @@ class ImportWork:
 
     cursor: duckdb.DuckDBPyConnection
     destination: Path
-    report: ProgressCallback
+    on_progress: ProgressCallback
     row_group_rows: int
     thread_memory_bytes: int
     require_free: Callable[[int], None] = lambda coming_bytes: None
@@ -143,12 +143,12 @@ class ImportWork:
 class Reached:
     """A report that remembers how far it came, and never goes back."""
 
-    report: ProgressCallback
+    on_progress: ProgressCallback
     fraction: float = 0.0
 
     def __call__(self, fraction: float, message: str) -> None:
         self.fraction = max(self.fraction, fraction)
-        self.report(self.fraction, message)
+        self.on_progress(self.fraction, message)
 
 
 @dataclass
@@ -158,7 +158,7 @@ class Pulse:
     Before each step it makes sure that the disk has the space for a copy of what was read.
     """
 
-    report: ProgressCallback
+    on_progress: ProgressCallback
     message: str
     require_free: Callable[[int], None]
     last_s: float = 0.0
@@ -168,7 +168,7 @@ class Pulse:
         now_s = time.monotonic()
         if now_s - self.last_s >= INTERVAL_S:
             self.last_s = now_s
-            self.report(0.0, self.message)
+            self.on_progress(0.0, self.message)
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ def read_as_utf8(work: ImportWork, source: TextSource, read: ReadText) -> Import
         The file is empty or holds no text, or ``read`` refused it.
     """
     try:
-        file = TextFile(source.path, Pulse(work.report, "reading the text", work.require_free))
+        file = TextFile(source.path, Pulse(work.on_progress, "reading the text", work.require_free))
         if source.gzipped:
             file = unpack(file, work.scratch("unpacked"))
         return _read_decoded(work, file, read)

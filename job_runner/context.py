@@ -102,7 +102,7 @@ class JobContext:
     service: Service
     job: Job
     scratch: Scratch
-    report: ProgressCallback
+    on_progress: ProgressCallback
     adopt: Adopt
 
     @property
@@ -117,10 +117,10 @@ def job_context(
 ) -> Iterator[JobContext]:
     """A context of whose scratch nothing is left afterwards, whatever happened."""
     scratch = Scratch(service.directory.scratch_dir, f"{job.id}-{job.attempt}")
-    report = _progress_notes(service, job, leaving, interrupted)
+    on_progress = _progress_notes(service, job, leaving, interrupted)
     try:
         with service.data_files.hold() as adopt:
-            yield JobContext(service, job, scratch, report, adopt)
+            yield JobContext(service, job, scratch, on_progress, adopt)
     finally:
         scratch.clear()
 
@@ -133,7 +133,7 @@ def _progress_notes(
     began = time.monotonic()
     deadline = began + 60 * limit_min if limit_min else math.inf
 
-    def report(fraction: float, message: str) -> None:
+    def on_progress(fraction: float, message: str) -> None:
         nonlocal last_note
         if interrupted.is_set():
             raise JobInterrupted
@@ -148,7 +148,7 @@ def _progress_notes(
                 raise OutgrewShortLane
             _note(service, job, round(100 * fraction, 1), message)
 
-    return report
+    return on_progress
 
 
 def _is_waited_for(service: Service, job: Job) -> bool:

@@ -207,10 +207,10 @@ class LowPriorityExecutor:
                 raise Dropped
 
 
-def _finish(piece: _Piece, report: ProgressCallback) -> None:
+def _finish(piece: _Piece, on_progress: ProgressCallback) -> None:
     try:
-        report(0.0, "")
-        result = piece.work(report)
+        on_progress(0.0, "")
+        result = piece.work(on_progress)
     except Dropped:
         piece.future.cancel()
     except Exception as error:

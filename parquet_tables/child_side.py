@@ -60,10 +60,10 @@ def serve_one(
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     _apply(limits_of(request))
 
-    def report(fraction: float, message: str) -> None:
+    def on_progress(fraction: float, message: str) -> None:
         _write(out, {"progress": [fraction, message]})
 
-    _write(out, answer(request, report))
+    _write(out, answer(request, on_progress))
     # Not through Python's own exit: a thread of DuckDB may run what can't be interrupted.
     os._exit(0)
 

@@ -22,38 +22,38 @@ def ignore_progress(fraction: float, message: str) -> None:
     """Report to nobody."""
 
 
-def progress_part(report: ProgressCallback, start: float, end: float) -> ProgressCallback:
+def progress_part(on_progress: ProgressCallback, start: float, end: float) -> ProgressCallback:
     """A report for one step of a longer piece of work: 0 to 1 becomes ``start`` to ``end``."""
-    return lambda fraction, message: report(start + (end - start) * fraction, message)
+    return lambda fraction, message: on_progress(start + (end - start) * fraction, message)
 
 
-def without_progress(report: ProgressCallback) -> ProgressCallback:
+def without_progress(on_progress: ProgressCallback) -> ProgressCallback:
     """A report for a step too short for progress of its own: it can still be stopped."""
-    return lambda _, message: report(0.0, message)
+    return lambda _, message: on_progress(0.0, message)
 
 
-def never_decreasing(report: ProgressCallback) -> ProgressCallback:
+def never_decreasing(on_progress: ProgressCallback) -> ProgressCallback:
     """A report that never goes back: steps that can't tell their parts may report from 0 again."""
     best = 0.0
 
     def keep_growing(fraction: float, message: str) -> None:
         nonlocal best
         best = max(best, fraction)
-        report(best, message)
+        on_progress(best, message)
 
     return keep_growing
 
 
 @contextmanager
 def watched(
-    cursor: duckdb.DuckDBPyConnection, report: ProgressCallback, message: str
+    cursor: duckdb.DuckDBPyConnection, on_progress: ProgressCallback, message: str
 ) -> Iterator[None]:
     """Report the progress of whatever ``cursor`` runs inside the block.
 
     Raises
     ------
     Exception
-        What ``report`` raised; the query is interrupted first.
+        What ``on_progress`` raised; the query is interrupted first.
     """
     done = threading.Event()
     failures: list[Exception] = []
@@ -63,7 +63,7 @@ def watched(
         while not done.wait(INTERVAL_S):
             best = max(best, cursor.query_progress() / 100)
             try:
-                report(min(best, 1.0), message)
+                on_progress(min(best, 1.0), message)
             except Exception as failure:
                 failures.append(failure)
                 # An interrupt that arrives between two statements is lost: repeat it.
@@ -71,7 +71,7 @@ def watched(
                     cursor.interrupt()
 
     watcher = threading.Thread(target=watch, name="query-progress", daemon=True)
-    report(0.0, message)
+    on_progress(0.0, message)
     watcher.start()
     try:
         yield
@@ -82,17 +82,17 @@ def watched(
     finally:
         done.set()
         watcher.join()
-    report(1.0, message)
+    on_progress(1.0, message)
 
 
 def execute_watched(
     cursor: duckdb.DuckDBPyConnection,
     sql: str,
     params: Sequence[object],
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
     message: str,
 ) -> list[tuple[object, ...]]:
     """Run one statement to its end under :func:`watched` and return its rows."""
-    with watched(cursor, report, message):
+    with watched(cursor, on_progress, message):
         rows: list[tuple[object, ...]] = cursor.execute(sql, list(params)).fetchall()
     return rows

@@ -42,12 +42,14 @@ def write_parquet(
     params: Sequence[object],
     path: Path,
     *,
-    report: ProgressCallback = ignore_progress,
+    on_progress: ProgressCallback = ignore_progress,
     message: str = "writing rows",
     row_group_rows: int = ROW_GROUP_ROWS,
 ) -> DataFile:
     """Write a query's rows to one Parquet file, in the query's order."""
-    rows = execute_watched(cursor, copy_sql(query, path, row_group_rows), params, report, message)
+    rows = execute_watched(
+        cursor, copy_sql(query, path, row_group_rows), params, on_progress, message
+    )
     return DataFile(path, _count(rows))
 
 
@@ -57,7 +59,7 @@ def stream_parquet(
     params: Sequence[object],
     path: Path,
     *,
-    report: ProgressCallback = ignore_progress,
+    on_progress: ProgressCallback = ignore_progress,
     message: str = "writing rows",
     row_group_rows: int = ROW_GROUP_ROWS,
 ) -> DataFile:
@@ -78,7 +80,7 @@ def stream_parquet(
     folder = path.with_suffix(".stream")
     sql = copy_sql(numbered, folder, row_group_rows, _IN_ONE_FILE)
     try:
-        rows = execute_watched(cursor, sql, params, report, message)
+        rows = execute_watched(cursor, sql, params, on_progress, message)
         (only,) = folder.iterdir()
         only.rename(path)
     finally:

@@ -47,7 +47,7 @@ def draw_sample(
     *,
     table_key: str,
     destination: Path,
-    report: ProgressCallback = ignore_progress,
+    on_progress: ProgressCallback = ignore_progress,
     strategy: Strategy | None = None,
     counts_dir: Path | None = None,
 ) -> DrawnSample:
@@ -89,13 +89,15 @@ def draw_sample(
         ``unknown_stratum``, ``invalid_numbers`` and ``rows_missing``, which only the rows can tell.
     """
     check_rounds(table, rounds)
-    report = never_decreasing(report)
+    on_progress = never_decreasing(on_progress)
     drawing = sum(part_of(one) for one in rounds)
     until = drawing / (drawing + WRITING_PART)
     with database.cursor(table) as cursor:
         state = DrawState(cursor, table, strategy, counts_dir)
-        results, told, ordinals = _choose(cursor, state, rounds, progress_part(report, 0.0, until))
-        step = progress_part(report, until, 1.0)
+        results, told, ordinals = _choose(
+            cursor, state, rounds, progress_part(on_progress, 0.0, until)
+        )
+        step = progress_part(on_progress, until, 1.0)
         sample, renamed = write_sample(cursor, table, rounds, told, table_key, destination, step)
     if sample.row_count != len(ordinals):
         raise RowsMissing(len(ordinals) - sample.row_count)
@@ -106,7 +108,7 @@ def _choose(
     cursor: duckdb.DuckDBPyConnection,
     state: DrawState,
     rounds: Sequence[Round],
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> tuple[tuple[RoundResult, ...], list[DrawnRound], Int64s]:
     """Choose all rounds' rows and keep them where the writing finds them.
 
@@ -118,7 +120,7 @@ def _choose(
     parts: list[DrawnRows] = []
     results: list[RoundResult] = []
     told: list[DrawnRound] = []
-    for finished in replay(state, rounds, report):
+    for finished in replay(state, rounds, on_progress):
         one, strata = finished.prepared.one, finished.prepared.strata
         labelled_by = strata.table_name if strata.columns else None
         told.append(DrawnRound(one.round_number, one.method.name, labelled_by, len(strata.columns)))

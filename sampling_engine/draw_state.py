@@ -67,7 +67,7 @@ class DrawState:
         self.taken = np.sort(np.concatenate([self.taken, ordinals]))
 
     def strata_of(
-        self, columns: Sequence[Column], row_filter: RowFilter | None, report: ProgressCallback
+        self, columns: Sequence[Column], row_filter: RowFilter | None, on_progress: ProgressCallback
     ) -> Strata:
         """The strata of these columns among the rows that pass the filter, counted once a draw."""
         if not self.table.file_rows or not (columns or row_filter):
@@ -81,15 +81,15 @@ class DrawState:
                 row_filter,
                 f"strata_{len(self._strata)}",
                 self.counts_dir,
-                report,
+                on_progress,
             )
         return self._strata[key]
 
-    def eligible_of(self, strata: Strata, report: ProgressCallback) -> Int64s:
+    def eligible_of(self, strata: Strata, on_progress: ProgressCallback) -> Int64s:
         """Rows of each stratum that aren't taken, shape (strata,)."""
         if not len(self.taken):
             return strata.rows
-        numbers = strata.of(self.taken, report)
+        numbers = strata.of(self.taken, on_progress)
         gone = np.bincount(numbers[numbers >= 0], minlength=len(strata.rows))
         eligible: Int64s = strata.rows - gone
         return eligible

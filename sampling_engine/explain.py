@@ -107,7 +107,7 @@ def explain_row(
     rounds: Sequence[Round],
     ordinal: int,
     *,
-    report: ProgressCallback = ignore_progress,
+    on_progress: ProgressCallback = ignore_progress,
     counts_dir: Path | None = None,
 ) -> RowExplanation:
     """Replay the rounds and say what each made of the row.
@@ -141,14 +141,14 @@ def explain_row(
         return RowExplanation(ordinal, None, None, None, deletion_vector)
     with database.cursor(table) as cursor:
         state = DrawState(cursor, table, counts_dir=counts_dir)
-        return _explained(state, rounds, ordinal, never_decreasing(report))
+        return _explained(state, rounds, ordinal, never_decreasing(on_progress))
 
 
 def _explained(
-    state: DrawState, rounds: Sequence[Round], ordinal: int, report: ProgressCallback
+    state: DrawState, rounds: Sequence[Round], ordinal: int, on_progress: ProgressCallback
 ) -> RowExplanation:
     verdicts: list[Verdict] = []
-    for finished in replay(state, rounds, report):
+    for finished in replay(state, rounds, on_progress):
         place = np.flatnonzero(finished.rows.chosen.ordinals == ordinal)
         if len(place):
             verdicts.append(_drawn(state, finished, int(place[0])))

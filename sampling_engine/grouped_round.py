@@ -32,17 +32,17 @@ class GroupedRound:
     prepared: Prepared
     drawn_of: tuple[int, int] = (1, 1)
 
-    def choose(self, state: DrawState, report: ProgressCallback) -> RoundRows:
+    def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
         """Each stratum's first rows, in order of rank."""
-        return self._first(state, self.prepared.allocated, self.prepared.eligible, report)
+        return self._first(state, self.prepared.allocated, self.prepared.eligible, on_progress)
 
-    def next_rows(self, state: DrawState, limit: int, report: ProgressCallback) -> Chosen:
+    def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
         """The next rows of each stratum; of clusters, only of those that were drawn."""
-        left = state.eligible_of(self.prepared.strata, progress_part(report, 0.0, 0.3))
+        left = state.eligible_of(self.prepared.strata, progress_part(on_progress, 0.0, 0.3))
         targets = np.minimum(left, limit)
         if self.drawn_of != (1, 1):
             targets[self.prepared.allocated == 0] = 0
-        return self._first(state, targets, left, progress_part(report, 0.3, 1.0)).chosen
+        return self._first(state, targets, left, progress_part(on_progress, 0.3, 1.0)).chosen
 
     def chances(self, sampled: Int64s) -> tuple[Floats, Floats]:
         """Drawn rows by eligible rows, times drawn clusters by clusters."""
@@ -53,13 +53,13 @@ class GroupedRound:
             return part / whole, whole / part
 
     def _first(
-        self, state: DrawState, targets: Int64s, eligible: Int64s, report: ProgressCallback
+        self, state: DrawState, targets: Int64s, eligible: Int64s, on_progress: ProgressCallback
     ) -> RoundRows:
         strata = self.prepared.strata
         order = SeededOrder(state.table.file_rows, self.prepared.one.effective_seed)
         look_up = bool(strata.columns or strata.row_filter)
         plan = plan_round(targets, eligible, order, state.strategy, look_up=look_up)
-        return RoundRows(self._run(state, order, plan, eligible, report), plan.run_by)
+        return RoundRows(self._run(state, order, plan, eligible, on_progress), plan.run_by)
 
     def _run(
         self,
@@ -67,15 +67,15 @@ class GroupedRound:
         order: SeededOrder,
         plan: Plan,
         eligible: Int64s,
-        report: ProgressCallback,
+        on_progress: ProgressCallback,
     ) -> Chosen:
         strata = self.prepared.strata
         walked_part = 0.2 if plan.scanned.any() else 1.0
-        step = progress_part(report, 0.0, walked_part)
+        step = progress_part(on_progress, 0.0, walked_part)
         walked = walk(order, strata, plan.walked, eligible, state.taken, step)
         if not plan.scanned.any():
             return walked
-        step = progress_part(report, walked_part, 1.0)
+        step = progress_part(on_progress, walked_part, 1.0)
         scanned = scan(state.cursor, state.table, order, strata, plan.scanned, eligible, step)
         both = Chosen.of_parts([walked, scanned])
         return both.where(np.argsort(both.ranks))

@@ -81,7 +81,7 @@ def plan_draw(
     table: TableFiles,
     rounds: Sequence[Round],
     *,
-    report: ProgressCallback = ignore_progress,
+    on_progress: ProgressCallback = ignore_progress,
     counts_dir: Path | None = None,
 ) -> tuple[RoundPlan, ...]:
     """Tell what :func:`draw_sample` would draw.
@@ -102,13 +102,13 @@ def plan_draw(
         As :func:`draw_sample`.
     """
     check_rounds(table, rounds)
-    report = never_decreasing(report)
+    on_progress = never_decreasing(on_progress)
     *earlier, last = rounds
     with database.cursor(table) as cursor:
         state = DrawState(cursor, table, counts_dir=counts_dir)
-        replayed = replay(state, earlier, progress_part(report, 0.0, 0.5))
+        replayed = replay(state, earlier, progress_part(on_progress, 0.0, 0.5))
         plans = [_plan_of(finished.prepared) for finished in replayed]
-        prepared = prepare_round(state, last, progress_part(report, 0.5, 1.0)).prepared
+        prepared = prepare_round(state, last, progress_part(on_progress, 0.5, 1.0)).prepared
         return (*plans, _plan_of(prepared))
 
 

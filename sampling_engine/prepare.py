@@ -47,7 +47,7 @@ from sampling_engine.weights import no_weights, read_weights, take_all_rows
 LABELS_NAMED = 10
 
 
-def prepare_round(state: DrawState, one: Round, report: ProgressCallback) -> RoundDraw:
+def prepare_round(state: DrawState, one: Round, on_progress: ProgressCallback) -> RoundDraw:
     """Settle what the round draws from and how much.
 
     Raises
@@ -62,9 +62,9 @@ def prepare_round(state: DrawState, one: Round, report: ProgressCallback) -> Rou
         columns = strata_columns(state.table, method.strata_columns)
     elif isinstance(method, ClusterMethod):
         columns = (cluster_column(state.table, method),)
-    strata = state.strata_of(columns, one.filter, progress_part(report, 0.0, 0.5))
-    eligible = state.eligible_of(strata, progress_part(report, 0.5, 0.6))
-    step = progress_part(report, 0.6, 1.0)
+    strata = state.strata_of(columns, one.filter, progress_part(on_progress, 0.0, 0.5))
+    eligible = state.eligible_of(strata, progress_part(on_progress, 0.5, 0.6))
+    step = progress_part(on_progress, 0.6, 1.0)
     if isinstance(method, RandomMethod):
         targets = random_targets(method, int(eligible.sum()))
         return GroupedRound(_prepared(one, strata, eligible, targets))
@@ -88,7 +88,7 @@ def _stratified(
     method: StratifiedMethod,
     strata: Strata,
     eligible: Int64s,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> Targets:
     loc = parameters_of(one)
     if not eligible.any():
@@ -96,7 +96,7 @@ def _stratified(
     if method.sizes is not None:
         assert isinstance(strata, ColumnStrata)  # noqa: S101 - there are rows and columns
         return named_targets(_numbered(strata, method.sizes, (*loc, "sizes")), eligible)
-    shares = _shares(state, one, method, strata, eligible, report)
+    shares = _shares(state, one, method, strata, eligible, on_progress)
     weights = None if shares is None else shares.weights
     targets = stratified_targets(method, eligible, weights, loc)
     warnings = () if shares is None else shares.warnings
@@ -109,7 +109,7 @@ def _shares(
     method: StratifiedMethod,
     strata: Strata,
     eligible: Int64s,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> Shares | None:
     if method.allocation == "equal":
         return Shares((eligible > 0).astype(np.float64), ())
@@ -117,10 +117,10 @@ def _shares(
         return None
     column = state.table.column(method.allocation_column)
     if method.cost_column is None:
-        return neyman_shares(state, strata, eligible, column, report)
+        return neyman_shares(state, strata, eligible, column, on_progress)
     columns = (column, state.table.column(method.cost_column))
     loc = (*parameters_of(one), "cost_column")
-    return optimal_shares(state, strata, eligible, columns, loc, report)
+    return optimal_shares(state, strata, eligible, columns, loc, on_progress)
 
 
 def _numbered(
@@ -182,14 +182,14 @@ def _weighted_round(
     method: WeightedMethod,
     strata: Strata,
     eligible: Int64s,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> WeightedRound:
     column = state.table.column(method.weight_column)
     loc = (*parameters_of(one), "weight_column")
     rows = int(eligible.sum())
     weights = no_weights(column)
     if rows:
-        weights = read_weights(state, column, one.filter, loc, progress_part(report, 0.0, 0.7))
+        weights = read_weights(state, column, one.filter, loc, progress_part(on_progress, 0.0, 0.7))
     size = min(method.sample_size, weights.positive)
     warnings = [] if rows else [NO_ROW]
     if weights.positive < rows:
@@ -202,10 +202,10 @@ def _weighted_round(
             f"sample_size is {method.sample_size:,}, but only {size:,} eligible rows have a "
             "weight: all of them were drawn."
         )
-    take_all = take_all_rows(state, weights, size, one.filter, progress_part(report, 0.7, 0.9))
+    take_all = take_all_rows(state, weights, size, one.filter, progress_part(on_progress, 0.7, 0.9))
     groups = None
     if one.draw_version != FIRST_DRAW_VERSION:
-        step = progress_part(report, 0.9, 1.0)
+        step = progress_part(on_progress, 0.9, 1.0)
         groups = read_size_groups(state, weights, take_all, one.filter, step)
     sizes = np.array([size], dtype=np.int64)
     prepared = _prepared(one, strata, eligible, Targets(sizes, tuple(warnings)))

@@ -63,13 +63,13 @@ class FinishedRound:
 
 
 def replay(
-    state: DrawState, rounds: Sequence[Round], report: ProgressCallback
+    state: DrawState, rounds: Sequence[Round], on_progress: ProgressCallback
 ) -> Iterator[FinishedRound]:
     """Draw the rounds; each one's rows are taken before it is handed over."""
     parts = [part_of(one) for one in rounds]
     whole = sum(parts)
     for i, one in enumerate(rounds):
-        step = progress_part(report, sum(parts[:i]) / whole, sum(parts[: i + 1]) / whole)
+        step = progress_part(on_progress, sum(parts[:i]) / whole, sum(parts[: i + 1]) / whole)
         draw = prepare_round(state, one, progress_part(step, 0.0, 0.7))
         rows = draw.choose(state, progress_part(step, 0.7, 1.0))
         state.take(rows.chosen.ordinals)

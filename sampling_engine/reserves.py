@@ -44,7 +44,7 @@ def reserves(
     *,
     table_key: str,
     destination: Path,
-    report: ProgressCallback = ignore_progress,
+    on_progress: ProgressCallback = ignore_progress,
     counts_dir: Path | None = None,
 ) -> TableFiles:
     """Write the next rows of a round's order after those that it drew.
@@ -79,13 +79,13 @@ def reserves(
     """
     check_rounds(table, rounds)
     _check_asked(rounds, round_number, limit)
-    report = never_decreasing(report)
+    on_progress = never_decreasing(on_progress)
     with database.cursor(table) as cursor:
         state = DrawState(cursor, table, counts_dir=counts_dir)
-        finished = list(replay(state, rounds, progress_part(report, 0.0, 0.8)))
+        finished = list(replay(state, rounds, progress_part(on_progress, 0.0, 0.8)))
         draw = finished[round_number - 1].draw
-        rows = draw.next_rows(state, limit, progress_part(report, 0.8, 0.9))
-        step = progress_part(report, 0.9, 1.0)
+        rows = draw.next_rows(state, limit, progress_part(on_progress, 0.8, 0.9))
+        step = progress_part(on_progress, 0.9, 1.0)
         return _write(state, draw.prepared.strata, rows, table_key, destination, step)
 
 
@@ -117,7 +117,7 @@ def _write(
     rows: Chosen,
     table_key: str,
     destination: Path,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> TableFiles:
     places = _places(rows.strata)
     chosen = {"ordinal": rows.ordinals, "selection_order": places, "stratum": rows.strata}
@@ -132,7 +132,7 @@ def _write(
         sql,
         params,
         destination,
-        report=report,
+        on_progress=on_progress,
         message="writing the reserves",
     )
     return TableFiles(read_columns(state.cursor, destination), (file,))

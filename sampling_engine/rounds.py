@@ -74,10 +74,10 @@ class RoundDraw(Protocol):
     def prepared(self) -> Prepared:
         """What was settled."""
 
-    def choose(self, state: DrawState, report: ProgressCallback) -> RoundRows:
+    def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
         """The round's rows."""
 
-    def next_rows(self, state: DrawState, limit: int, report: ProgressCallback) -> Chosen:
+    def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
         """The rows after the drawn ones that no round drew, ``limit`` a stratum."""
 
     def chances(self, sampled: Int64s) -> tuple[Floats, Floats]:

@@ -66,7 +66,7 @@ def write_sample(
     told: Sequence[DrawnRound],
     table_key: str,
     destination: Path,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> tuple[TableFiles, dict[str, str]]:
     """Fetch what the cursor's table ``drawn`` names and write it to ``destination``.
 
@@ -82,7 +82,7 @@ def write_sample(
     ordered = sorted_rounds(table, rounds)
     sql, params = sample.drawn_rows(table, shown, TOLD_COLUMNS, table_key, told, ordered)
     file = write_parquet(
-        cursor, sql, params, destination, report=report, message="writing the sample"
+        cursor, sql, params, destination, on_progress=on_progress, message="writing the sample"
     )
     renamed = {one.column.name: one.name for one in shown if one.column.name != one.name}
     types = [*(one.column.type for one in shown), *TOLD_COLUMNS.values()]

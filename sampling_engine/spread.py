@@ -65,12 +65,16 @@ class Sums:
         return np.where(self.counts > 0, self.units.centre + means, np.nan)
 
 
-def read_sums(state: DrawState, strata: Strata, column: Column, report: ProgressCallback) -> Sums:
+def read_sums(
+    state: DrawState, strata: Strata, column: Column, on_progress: ProgressCallback
+) -> Sums:
     """Sum a column up by stratum, in two passes."""
     empty = np.array([0] * len(strata.rows), dtype=object)
     sums = Sums(Units(column), np.zeros(len(strata.rows), dtype=np.int64), empty, empty.copy())
     statement = number_statements.range_of(state.table, column, strata.row_filter, None)
-    with watched(state.cursor, progress_part(report, 0.0, 0.3), "reading the allocation's columns"):
+    with watched(
+        state.cursor, progress_part(on_progress, 0.0, 0.3), "reading the allocation's columns"
+    ):
         _, finite, low, high = state.cursor.execute(*statement).fetchall()[0]
     if not finite:
         return sums
@@ -78,9 +82,9 @@ def read_sums(state: DrawState, strata: Strata, column: Column, report: Progress
     centre = low / 2 + high / 2
     bits = min(UNIT_BITS - frexp(high / 2 - low / 2)[1], MAX_FACTOR_BITS)
     sums = Sums(Units(column, None, centre, ldexp(1.0, bits)), *_parts(sums))
-    _add(state, strata, sums, None, 1, progress_part(report, 0.3, 1.0))
+    _add(state, strata, sums, None, 1, progress_part(on_progress, 0.3, 1.0))
     if state.taken_rows:
-        _add(state, strata, sums, state.taken_rows, -1, progress_part(report, 1.0, 1.0))
+        _add(state, strata, sums, state.taken_rows, -1, progress_part(on_progress, 1.0, 1.0))
     return sums
 
 
@@ -94,10 +98,10 @@ def _add(
     sums: Sums,
     rows: str | None,
     sign: int,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> None:
     sql, params = number_statements.sums_by_stratum(state.table, strata, sums.units, rows)
-    with watched(state.cursor, report, "reading the allocation's columns"):
+    with watched(state.cursor, on_progress, "reading the allocation's columns"):
         found = state.cursor.execute(sql, params).fetchall()
     if not found:
         return
@@ -120,10 +124,10 @@ def neyman_shares(
     strata: Strata,
     eligible: Int64s,
     column: Column,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> Shares:
     """Rows times standard deviation."""
-    sums = read_sums(state, strata, column, report)
+    sums = read_sums(state, strata, column, on_progress)
     deviations = sums.deviations()
     warnings = _uncounted(column, eligible, sums)
     flat = int(((eligible > 0) & (deviations == 0)).sum())
@@ -142,7 +146,7 @@ def optimal_shares(
     eligible: Int64s,
     columns: tuple[Column, Column],
     loc: tuple[str | int, ...],
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> Shares:
     """Rows times standard deviation by the root of the mean cost.
 
@@ -152,9 +156,9 @@ def optimal_shares(
         An eligible row's cost is negative or infinite, or a stratum's mean cost is 0.
     """
     column, cost_column = columns
-    shares = neyman_shares(state, strata, eligible, column, progress_part(report, 0.0, 0.5))
-    refuse_numbers(state, cost_column, strata.row_filter, loc, progress_part(report, 0.5, 0.7))
-    sums = read_sums(state, strata, cost_column, progress_part(report, 0.7, 1.0))
+    shares = neyman_shares(state, strata, eligible, column, progress_part(on_progress, 0.0, 0.5))
+    refuse_numbers(state, cost_column, strata.row_filter, loc, progress_part(on_progress, 0.5, 0.7))
+    sums = read_sums(state, strata, cost_column, progress_part(on_progress, 0.7, 1.0))
     costs = sums.means()
     warnings = [*shares.warnings, *_uncounted(cost_column, eligible, sums)]
     there = eligible > 0

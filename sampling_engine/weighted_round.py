@@ -43,13 +43,13 @@ class WeightedRound:
     take_all: TakeAll
     groups: SizeGroups | None
 
-    def choose(self, state: DrawState, report: ProgressCallback) -> RoundRows:
+    def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
         """The take-all rows in order of rank, then the others in order of their keys."""
         pareto = self.pareto(state)
         take_all = self.take_all.ordinals
         ranks = pareto.order.rank(take_all)
         by_rank = np.argsort(ranks)
-        found, walked = self._first(state, pareto, self.take_all.size, report)
+        found, walked = self._first(state, pareto, self.take_all.size, on_progress)
         if len(found.ordinals) < self.take_all.size:
             raise RowsMissing(self.take_all.size - len(found.ordinals))
         ordinals = np.concatenate([take_all[by_rank], found.ordinals])
@@ -62,9 +62,9 @@ class WeightedRound:
         probabilities = np.concatenate([np.ones(len(take_all)), others])
         return RoundRows(chosen, "walk" if walked else "scan", probabilities)
 
-    def next_rows(self, state: DrawState, limit: int, report: ProgressCallback) -> Chosen:
+    def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
         """The next rows in Pareto order, by the targets that the round had."""
-        found, _ = self._first(state, self.pareto(state), limit, report)
+        found, _ = self._first(state, self.pareto(state), limit, on_progress)
         return Chosen(found.ordinals, np.zeros(len(found.ordinals), dtype=np.int64), found.ranks)
 
     def chances(self, sampled: Int64s) -> tuple[Floats, Floats]:
@@ -94,7 +94,7 @@ class WeightedRound:
         )
 
     def _first(
-        self, state: DrawState, pareto: ParetoOrder, count: int, report: ProgressCallback
+        self, state: DrawState, pareto: ParetoOrder, count: int, on_progress: ProgressCallback
     ) -> tuple[KeyedRows, bool]:
         limit = pareto.rank_limit(likely_key(count))
         walked = weighted_walk_is_cheaper(limit, self.weights.rows, pareto.order)
@@ -103,5 +103,5 @@ class WeightedRound:
         if not count or not pareto.target_per_unit:
             return no_rows(), True
         if walked:
-            return pareto.walk(state, count, report), True
-        return pareto.scan(state, count, report), False
+            return pareto.walk(state, count, on_progress), True
+        return pareto.scan(state, count, on_progress), False

@@ -91,7 +91,7 @@ def read_weights(
     column: Column,
     row_filter: RowFilter | None,
     loc: tuple[str | int, ...],
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> Weights:
     """Sum the weights up, in one pass or, for floating-point numbers, in two.
 
@@ -102,10 +102,10 @@ def read_weights(
     """
     decimals = decimals_of(column.type)
     if decimals is not None:
-        return _exact_weights(state, column, decimals, row_filter, loc, report)
+        return _exact_weights(state, column, decimals, row_filter, loc, on_progress)
     read = number_statements.range_of(state.table, column, row_filter, None)
-    rows, finite, smallest, largest = _row(state, read, progress_part(report, 0.0, 0.5))
-    step = progress_part(report, 0.5, 1.0)
+    rows, finite, smallest, largest = _row(state, read, progress_part(on_progress, 0.0, 0.5))
+    step = progress_part(on_progress, 0.5, 1.0)
     if finite < rows or (smallest or 0) < 0:
         refuse_numbers(state, column, row_filter, loc, step)
     bits = min(UNIT_BITS - frexp(max(largest or 0.0, 0.0))[1], MAX_FACTOR_BITS)
@@ -125,15 +125,17 @@ def _exact_weights(
     decimals: int,
     row_filter: RowFilter | None,
     loc: tuple[str | int, ...],
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> Weights:
     read = number_statements.exact_totals(state.table, column, row_filter, None)
-    rows, positive, smallest, total, largest = _row(state, read, progress_part(report, 0.0, 0.6))
+    rows, positive, smallest, total, largest = _row(
+        state, read, progress_part(on_progress, 0.0, 0.6)
+    )
     if (smallest or 0) < 0:
-        refuse_numbers(state, column, row_filter, loc, progress_part(report, 0.6, 0.8))
+        refuse_numbers(state, column, row_filter, loc, progress_part(on_progress, 0.6, 0.8))
     if state.taken_rows:
         read = number_statements.exact_totals(state.table, column, row_filter, state.taken_rows)
-        gone = _row(state, read, progress_part(report, 0.8, 1.0))
+        gone = _row(state, read, progress_part(on_progress, 0.8, 1.0))
         rows, positive = rows - gone[0], positive - gone[1]
         total = Decimal(total) - Decimal(gone[3])
     units = Units(column, decimals=decimals)
@@ -146,7 +148,7 @@ def refuse_numbers(
     column: Column,
     row_filter: RowFilter | None,
     loc: tuple[str | int, ...],
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> None:
     """Refuse numbers of eligible rows that are negative or infinite.
 
@@ -156,10 +158,10 @@ def refuse_numbers(
         With their count.
     """
     read = number_statements.refused_numbers(state.table, column, row_filter, None)
-    negative, infinite = _row(state, read, report)
+    negative, infinite = _row(state, read, on_progress)
     if state.taken_rows:
         read = number_statements.refused_numbers(state.table, column, row_filter, state.taken_rows)
-        gone = _row(state, read, report)
+        gone = _row(state, read, on_progress)
         negative, infinite = negative - gone[0], infinite - gone[1]
     if negative or infinite:
         raise InvalidNumbers(
@@ -174,7 +176,7 @@ def take_all_rows(
     weights: Weights,
     size: int,
     row_filter: RowFilter | None,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> TakeAll:
     """Set rows apart whose target, ``size`` · weight / total, would reach 1, until none is left.
 
@@ -187,7 +189,7 @@ def take_all_rows(
     if not size:
         return TakeAll(nothing, 0, 0, 1, 1, nothing)
     if size == weights.positive:
-        ordinals, _ = _rows_of_units(state, weights, row_filter, 1, report)
+        ordinals, _ = _rows_of_units(state, weights, row_filter, 1, on_progress)
         return TakeAll(ordinals, 0, 0, 1, 1, nothing)
     left, total = size, weights.total
     ordinals, units, listed_from = nothing, nothing, weights.largest + 1
@@ -196,7 +198,7 @@ def take_all_rows(
         if 4 * listed_from > 3 * least:
             # Rows that aren't listed have a target of 1/2 or less, and of 3/4 after later rises.
             listed_from = (least + 1) // 2
-            ordinals, units = _rows_of_units(state, weights, row_filter, listed_from, report)
+            ordinals, units = _rows_of_units(state, weights, row_filter, listed_from, on_progress)
         is_take_all = units >= least
         if int(is_take_all.sum()) == size - left:
             listed = np.sort(units[~is_take_all])
@@ -210,16 +212,16 @@ def _rows_of_units(
     weights: Weights,
     row_filter: RowFilter | None,
     least: int,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> tuple[Int64s, Int64s]:
     sql, params = number_statements.rows_of_units(state.table, weights.units, row_filter, least)
-    with watched(state.cursor, report, "looking for take-all rows"):
+    with watched(state.cursor, on_progress, "looking for take-all rows"):
         rows = state.cursor.execute(sql, params).fetchnumpy()
     return rows["ordinal"], rows["v"]
 
 
-def _row(state: DrawState, statement: Statement, report: ProgressCallback) -> tuple[Any, ...]:
+def _row(state: DrawState, statement: Statement, on_progress: ProgressCallback) -> tuple[Any, ...]:
     """The statement's one row."""
-    with watched(state.cursor, report, "adding weights up"):
+    with watched(state.cursor, on_progress, "adding weights up"):
         row: tuple[Any, ...] = state.cursor.execute(*statement).fetchall()[0]
     return row

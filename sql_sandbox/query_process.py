@@ -224,7 +224,7 @@ def _stored_as(name: str, type_: str, cell: str) -> Stored:
     return stored_as(name, type_, cell)
 
 
-def run(request: Request, report: ProgressCallback) -> dict[str, Any]:
+def run(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
     """The answer to a request, as JSON.
 
     Raises
@@ -254,7 +254,7 @@ def run(request: Request, report: ProgressCallback) -> dict[str, Any]:
         answer |= _first_rows(connection, request, query)
     elif request.work == "file":
         assert request.result is not None  # noqa: S101 - part of every request for a file
-        answer |= _file(connection, request, query, request.result, report)
+        answer |= _file(connection, request, query, request.result, on_progress)
     return answer
 
 
@@ -274,14 +274,14 @@ def _file(
     request: Request,
     query: ShapedQuery,
     path: Path,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> dict[str, Any]:
     most = request.limits.rows
     limited = f"{query.sql} LIMIT {most + 1}"
     before = copy_sql(limited, path).index(limited)
     with _errors_told(request, opening=before + query.opening):
         file = write_parquet(
-            connection, limited, [], path, report=report, message="running the query"
+            connection, limited, [], path, on_progress=on_progress, message="running the query"
         )
     if file.rows > most:
         raise SqlTooLarge(
@@ -314,9 +314,9 @@ def _limits(request: Request) -> ProcessLimits:
     return ProcessLimits(request.limits.memory_mb, request.limits.threads, request.cpu_s)
 
 
-def _answer(request: Request, report: ProgressCallback) -> dict[str, Any]:
+def _answer(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
     try:
-        return {"answer": run(request, report)}
+        return {"answer": run(request, on_progress)}
     except SqlError as error:
         return _error(error)
     except RecursionError:

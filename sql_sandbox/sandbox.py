@@ -36,12 +36,12 @@ MAX_ANSWER_MB = 16
 
 
 def answer_to(
-    request: Request, report: ProgressCallback, timeout_s: float | None
+    request: Request, on_progress: ProgressCallback, timeout_s: float | None
 ) -> dict[str, Any]:
     """Have a process of its own answer a request."""
     if timeout_s is not None:
         request = replace(request, cpu_s=int(timeout_s * request.limits.threads) + 10)
-    watch = _Watch(request, report, timeout_s)
+    watch = _Watch(request, on_progress, timeout_s)
     errors_path = request.folder / "errors"
     largest_bytes = MAX_ANSWER_MB * 1024**2
     try:
@@ -65,9 +65,11 @@ def answer_to(
 class _Watch:
     """What ends a query before its own end."""
 
-    def __init__(self, request: Request, report: ProgressCallback, timeout_s: float | None) -> None:
+    def __init__(
+        self, request: Request, on_progress: ProgressCallback, timeout_s: float | None
+    ) -> None:
         self._request = request
-        self._report = report
+        self._report = on_progress
         self._timeout_s = timeout_s
         self._began = time.monotonic()
 
@@ -203,7 +205,7 @@ class Sandbox:
         return FirstRows(_shape(answer), answer["rows"], answer["has_more"])
 
     def write_result(
-        self, sql: str, tables: tuple[SourceTable, ...], path: Path, report: ProgressCallback
+        self, sql: str, tables: tuple[SourceTable, ...], path: Path, on_progress: ProgressCallback
     ) -> WrittenResult:
         """Write a query's whole result to a Parquet file.
 
@@ -219,7 +221,7 @@ class Sandbox:
         """
         with self._request(sql, tables) as request:
             asked = replace(request, work="file", result=path)
-            answer = answer_to(asked, report, None)
+            answer = answer_to(asked, on_progress, None)
         return WrittenResult(_shape(answer), DataFile(path, answer["row_count"]))
 
     @contextmanager

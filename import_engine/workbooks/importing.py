@@ -48,7 +48,7 @@ def import_workbook(
     errors_path = work.scratch("workbook-errors")
     try:
         answer = ask_child(
-            CHILD_MODULE, request.to_line(), errors_path, work.report, MAX_ANSWER_BYTES
+            CHILD_MODULE, request.to_line(), errors_path, work.on_progress, MAX_ANSWER_BYTES
         )
     except ChildDied as died:
         raise _explained(died, limits) from None

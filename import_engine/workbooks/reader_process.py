@@ -32,10 +32,10 @@ def _limits(request: Request) -> ProcessLimits:
     return ProcessLimits(limits.memory_mb, limits.threads, limits.cpu_s)
 
 
-def answer_to(request: Request, report: ProgressCallback) -> dict[str, Any]:
+def answer_to(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
     """The tables of a workbook, or what is wrong with it, as JSON."""
     try:
-        return {"tables": [_described(table) for table in _tables(request, report)]}
+        return {"tables": [_described(table) for table in _tables(request, on_progress)]}
     except UnreadableFile as error:
         return {"error": error.code, "message": error.message}
     except (MemoryError, duckdb.Error, OSError) as error:
@@ -48,7 +48,7 @@ def answer_to(request: Request, report: ProgressCallback) -> dict[str, Any]:
         return {"fault": errno.EBUSY if fault is BUSY else errno.ENOSPC}
 
 
-def _tables(request: Request, report: ProgressCallback) -> tuple[ImportedTable, ...]:
+def _tables(request: Request, on_progress: ProgressCallback) -> tuple[ImportedTable, ...]:
     limits = request.limits
     with (
         ParquetDatabase(
@@ -62,7 +62,7 @@ def _tables(request: Request, report: ProgressCallback) -> tuple[ImportedTable, 
         work = ImportWork(
             cursor,
             request.destination,
-            report,
+            on_progress,
             request.row_group_rows,
             database.thread_memory_bytes,
         )

@@ -118,9 +118,9 @@ def run_exploration(context: JobContext) -> Outcome:
         parameters["sql"],
         source_tables(service, commit),
         context.scratch.file("result.parquet"),
-        progress_part(context.report, 0.0, QUERY_SHARE),
+        progress_part(context.on_progress, 0.0, QUERY_SHARE),
     )
-    context.report(QUERY_SHARE, "storing the result")
+    context.on_progress(QUERY_SHARE, "storing the result")
     stored = context.adopt(written.file.path, written.file.rows)
     columns = written.shape.columns
     return Outcome(

@@ -87,9 +87,9 @@ def run_import(context: JobContext) -> Outcome:
         _whole_upload(context),
         job.run_parameters["file_name"],
         context.scratch.folder,
-        report=progress_part(context.report, 0.0, READ_SHARE),
+        on_progress=progress_part(context.on_progress, 0.0, READ_SHARE),
     )
-    context.report(READ_SHARE, "storing data files")
+    context.on_progress(READ_SHARE, "storing data files")
     stored = [_store(context, table) for table in tables]
     return Outcome(
         summary={

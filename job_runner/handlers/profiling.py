@@ -76,7 +76,7 @@ def run_profiling(context: JobContext) -> Outcome:
         source,
         database=context.parquet,
         budget_s=service.settings.profile_budget_s,
-        report=context.report,
+        on_progress=context.on_progress,
     )
     profile = of_columns(found["profile"], job.run_parameters["columns"])
     alerts = [

@@ -115,7 +115,7 @@ def run_report(context: JobContext) -> Outcome:
         source,
         database=context.parquet,
         budget_s=service.settings.profile_budget_s,
-        report=progress_part(context.report, 0.0, COMPARISON_STARTS),
+        on_progress=progress_part(context.on_progress, 0.0, COMPARISON_STARTS),
         longer=True,
     )
     profile = computed.profile
@@ -132,7 +132,7 @@ def run_report(context: JobContext) -> Outcome:
             source,
             compared_with(service, job.dataset_id, asked),
             database=context.parquet,
-            report=progress_part(context.report, COMPARISON_STARTS, 1.0),
+            on_progress=progress_part(context.on_progress, COMPARISON_STARTS, 1.0),
         )
         summary |= {"verdict": compared["verdict"], "stand_out": len(compared["stand_out"])}
     summary["execution_time_seconds"] = round(time.perf_counter() - began, 3)

@@ -164,10 +164,10 @@ def run_sampling(context: JobContext) -> Outcome:
         rounds,
         table_key=source.key,
         destination=context.scratch.file("sample.parquet"),
-        report=progress_part(context.report, 0.0, DRAW_SHARE),
+        on_progress=progress_part(context.on_progress, 0.0, DRAW_SHARE),
         counts_dir=service.directory.counts_dir,
     )
-    context.report(DRAW_SHARE, "storing the sample")
+    context.on_progress(DRAW_SHARE, "storing the sample")
     tables = [_stored_sample(context, sample)]
     if parameters["export_residual"]:
         tables.append(_stored_residual(context, source, sample))

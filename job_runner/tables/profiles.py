@@ -39,7 +39,7 @@ def profile_of(
     *,
     database: ParquetDatabase,
     budget_s: float,
-    report: ProgressCallback = ignore_progress,
+    on_progress: ProgressCallback = ignore_progress,
 ) -> dict[str, Any]:
     """A table's profile, kept or computed now, as JSON: ``profile`` and ``hints``.
 
@@ -56,7 +56,7 @@ def profile_of(
         if found is not None and not found["profile"].get("estimated_columns"):
             return found
         profile = profile_table(
-            database, table.files, seed=SEED, budget_s=budget_s or None, report=report
+            database, table.files, seed=SEED, budget_s=budget_s or None, on_progress=on_progress
         )
         made = {
             "profile": profile.as_json(),

@@ -46,7 +46,7 @@ def report_parts(
     *,
     database: ParquetDatabase,
     budget_s: float,
-    report: ProgressCallback = ignore_progress,
+    on_progress: ProgressCallback = ignore_progress,
 ) -> dict[str, Any]:
     """``correlations``, ``missing`` and ``rows`` of a table, kept or computed now, as JSON."""
     path = kept_path(
@@ -67,14 +67,14 @@ def report_parts(
         numbers,
         categories,
         seed=SEED,
-        report=progress_part(report, 0.0, CORRELATIONS_END),
+        on_progress=progress_part(on_progress, 0.0, CORRELATIONS_END),
     )
     missing = missing_patterns(
         database,
         source.files,
         columns_with_nulls(profile),
         budget_s=max(ends - time.monotonic(), 0.0) if budget_s else None,
-        report=progress_part(report, CORRELATIONS_END, 1.0),
+        on_progress=progress_part(on_progress, CORRELATIONS_END, 1.0),
     )
     made = {
         "correlations": correlations.as_json(),
@@ -137,7 +137,7 @@ def compute(
     *,
     database: ParquetDatabase,
     budget_s: float,
-    report: ProgressCallback = ignore_progress,
+    on_progress: ProgressCallback = ignore_progress,
     longer: bool = False,
 ) -> Computed:
     """A table's profile, hints and parts, kept or computed now.
@@ -154,7 +154,7 @@ def compute(
             source,
             database=database,
             budget_s=budget_s,
-            report=progress_part(report, 0.0, PROFILE_ENDS),
+            on_progress=progress_part(on_progress, 0.0, PROFILE_ENDS),
         )
     parts = report_parts(
         service,
@@ -162,7 +162,7 @@ def compute(
         found["profile"],
         database=database,
         budget_s=budget_s,
-        report=progress_part(report, PROFILE_ENDS, 1.0),
+        on_progress=progress_part(on_progress, PROFILE_ENDS, 1.0),
     )
     return Computed(found["profile"], found["hints"], parts)
 

@@ -132,7 +132,7 @@ class SampleComparison:
         }
 
 
-def compare_sample(service: Service, job: Job, report: ProgressCallback) -> SampleComparison:
+def compare_sample(service: Service, job: Job, on_progress: ProgressCallback) -> SampleComparison:
     """Compare what a completed job drew with what it drew from.
 
     Raises
@@ -150,7 +150,7 @@ def compare_sample(service: Service, job: Job, report: ProgressCallback) -> Samp
     rounds = recorded_rounds(job.run_parameters, source)
     counted = counted_rounds(rounds, summary["rounds"])
     deadline = time.monotonic() + LIMIT_S
-    work = _Work(service, service.parquet_of("long"), source, deadline, report)
+    work = _Work(service, service.parquet_of("long"), source, deadline, on_progress)
     strata = strata_reached(work.database, sample, summary["rounds"])
     return SampleComparison(_whole(work, sample, counted, strata, job))
 
@@ -163,7 +163,7 @@ class _Work:
     database: ParquetDatabase
     source: TableFiles
     deadline: float
-    report: ProgressCallback
+    on_progress: ProgressCallback
 
     def is_over(self) -> bool:
         """Whether the time is up."""
@@ -173,7 +173,7 @@ class _Work:
         """A report that ends what takes too long."""
         if self.is_over():
             raise TimedOut(f"The comparison took longer than {LIMIT_S:.0f} seconds.")
-        self.report(fraction, message)
+        self.on_progress(fraction, message)
 
     def reference(self, counted: CountedRounds | None) -> Reference:
         """What the sample stands for; the whole table for None."""
@@ -182,7 +182,7 @@ class _Work:
             self.source,
             None if counted is None else counted.population,
             counts_dir=self.service.directory.counts_dir,
-            report=progress_part(self.limited, 0.0, BASE_READ),
+            on_progress=progress_part(self.limited, 0.0, BASE_READ),
         )
 
     def compare(
@@ -194,7 +194,7 @@ class _Work:
             base,
             other,
             purpose=purpose,
-            report=progress_part(self.report, SAMPLE_READ, COMPARED),
+            on_progress=progress_part(self.on_progress, SAMPLE_READ, COMPARED),
             is_over=self.is_over,
         )
 
@@ -218,9 +218,9 @@ def _whole(
         return {**_nothing(verdict), "job_id": job.id, "strata": of_strata}
     base = work.reference(counted)
     with tempfile.TemporaryDirectory(dir=work.service.directory.scratch_dir) as folder:
-        report = progress_part(work.limited, BASE_READ, SAMPLE_READ)
+        on_progress = progress_part(work.limited, BASE_READ, SAMPLE_READ)
         path = Path(folder) / "compared.parquet"
-        other = sample_side(work.database, sample, columns, counted, path, report)
+        other = sample_side(work.database, sample, columns, counted, path, on_progress)
         size = math.inf if base.is_whole else float(base.table.row_count)
         population = ComparedTable(base.table, size, rows=base.rows)
         compared = work.compare(population, replace(other, drawn_from_base=True), "sample")

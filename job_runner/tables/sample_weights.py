@@ -272,7 +272,7 @@ def sample_side(
     columns: SampleColumns,
     counted: CountedRounds,
     path: Path,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> ComparedTable:
     """Write the rows of a sample that are compared to ``path``, with their weights.
 
@@ -306,7 +306,7 @@ def sample_side(
             query,
             [*params, files],
             path,
-            report=report,
+            on_progress=on_progress,
             message="reading the sample",
         )
     design = (weight,) if cluster is None else (weight, cluster)

@@ -74,7 +74,7 @@ def side_of(
     table: OpenTable,
     drawn: DrawnSample | None,
     path: Path,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> tuple[ComparedTable, dict[str, Any]]:
     """The table to compare, and its ``rows``, ``rows_read`` and whether it is ``weighted``.
 
@@ -85,10 +85,10 @@ def side_of(
     """
     facts: dict[str, Any] = {"rows": table.files.row_count, "weighted": drawn is not None}
     if drawn is not None:
-        side = sample_side(database, table.files, drawn.columns, drawn.counted, path, report)
+        side = sample_side(database, table.files, drawn.columns, drawn.counted, path, on_progress)
     else:
         counts_dir = service.directory.counts_dir
-        found = reference_of(database, table.files, counts_dir=counts_dir, report=report)
+        found = reference_of(database, table.files, counts_dir=counts_dir, on_progress=on_progress)
         # The p-values of two tables are those of two samples as large as the rows that are read.
         size = float(found.table.row_count)
         side = ComparedTable(found.table, size, rows=found.rows)
@@ -134,7 +134,7 @@ def comparison_of(
     other: OpenTable,
     *,
     database: ParquetDatabase,
-    report: ProgressCallback = ignore_progress,
+    on_progress: ProgressCallback = ignore_progress,
 ) -> dict[str, Any]:
     """The comparison of two tables from the cache, or computed now, as JSON.
 
@@ -153,7 +153,7 @@ def comparison_of(
         for at, (table, start, end) in enumerate(
             ((base, 0.0, BASE_READ), (other, BASE_READ, OTHER_READ))
         ):
-            to, step = Path(folder) / f"{at}.parquet", progress_part(report, start, end)
+            to, step = Path(folder) / f"{at}.parquet", progress_part(on_progress, start, end)
             sides.append(side_of(service, database, table, drawn[at], to, step))
         (one, base_facts), (two, other_facts) = sides
         if one.is_sample != two.is_sample:
@@ -164,7 +164,7 @@ def comparison_of(
             one,
             two,
             purpose="tables",
-            report=progress_part(report, OTHER_READ, 1.0),
+            on_progress=progress_part(on_progress, OTHER_READ, 1.0),
         )
     made = {**compared.as_json(), "base": base_facts, "other": other_facts}
     keep(path, made)

@@ -35,7 +35,7 @@ def compare_tables(
     other: ComparedTable,
     *,
     purpose: Purpose,
-    report: ProgressCallback = ignore_progress,
+    on_progress: ProgressCallback = ignore_progress,
     is_over: Callable[[], bool] = lambda: False,
 ) -> TableComparison:
     """Compare the columns that two tables have in common.
@@ -62,7 +62,7 @@ def compare_tables(
     not_compared: list[str] = []
     with database.cursor(base.table) as cursor:
         for place, (one, two) in enumerate(pairs):
-            report(place / max(len(pairs), 1), f"comparing {one.name}")
+            on_progress(place / max(len(pairs), 1), f"comparing {one.name}")
             compared = None
             if place < MAX_COLUMNS and not is_over():
                 compared = _compared(cursor, (base, one), (other, two), is_whole=is_whole)
@@ -75,7 +75,7 @@ def compare_tables(
             same = [one for one, two in pairs if one.type == two.type]
             changes = table_changes(cursor, base, other, same)
         size = effective_size(cursor, other)
-    report(1.0, "compared")
+    on_progress(1.0, "compared")
     columns = _judged(found)
     has_rows = purpose == "tables" and not base.is_sample and not other.is_sample
     structure = Structure(

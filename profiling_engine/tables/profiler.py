@@ -41,7 +41,7 @@ def profile_table(
     *,
     seed: int | str = 0,
     budget_s: float | None = None,
-    report: ProgressCallback = ignore_progress,
+    on_progress: ProgressCallback = ignore_progress,
     clock: Callable[[], float] = time.monotonic,
 ) -> TableProfile:
     """Profile a table.
@@ -71,34 +71,36 @@ def profile_table(
     """
     wanted = [kind_of(column) for column in table.select(tuple(columns))]
     seconds = budget_s if table.row_count > SAMPLE_ROWS else None
-    report = never_decreasing(report)
+    on_progress = never_decreasing(on_progress)
     with database.cursor(table) as cursor:
         run = Run(cursor, table, Budget(seconds, clock))
         sample = choose_rows(table, seed)
         sample.register(cursor)
         readers = [ColumnReader(run, kind, sample) for kind in wanted]
-        surveys = _surveys(run, readers, progress_part(report, 0.0, SURVEY_ENDS))
-        step = progress_part(report, SURVEY_ENDS, COLUMNS_END)
+        surveys = _surveys(run, readers, progress_part(on_progress, 0.0, SURVEY_ENDS))
+        step = progress_part(on_progress, SURVEY_ENDS, COLUMNS_END)
         profiles, estimated = _profiles(run, readers, surveys, step)
         repeated = None
         if not columns:
-            with run.step(progress_part(report, COLUMNS_END, 1.0), "looking for duplicate rows"):
+            with run.step(
+                progress_part(on_progress, COLUMNS_END, 1.0), "looking for duplicate rows"
+            ):
                 repeated = _repeated_rows(run, profiles)
     whole = TableProfile(table.row_count, tuple(profiles), seed, estimated, repeated)
-    report(1.0, "profiled")
+    on_progress(1.0, "profiled")
     return replace(whole, alerts=table_alerts(whole))
 
 
 def _surveys(
-    run: Run, readers: Sequence[ColumnReader], report: ProgressCallback
+    run: Run, readers: Sequence[ColumnReader], on_progress: ProgressCallback
 ) -> list[Survey | None]:
     """A first look at every column, as far as the budget lasts."""
     surveys: list[Survey | None] = []
     try:
-        with run.step(progress_part(report, 0.0, 0.1), "reading the files' statistics"):
+        with run.step(progress_part(on_progress, 0.0, 0.1), "reading the files' statistics"):
             stored = dict(run.fetch(stored_bytes(run.table))) if run.table.file_rows else {}
         for i, reader in enumerate(readers):
-            step = progress_part(report, i / len(readers), (i + 1) / len(readers))
+            step = progress_part(on_progress, i / len(readers), (i + 1) / len(readers))
             with run.step(step, f'a first look at column "{reader.kind.column.name}"'):
                 surveys.append(survey_column(run, reader.kind, stored))
     except OutOfTime:
@@ -110,14 +112,14 @@ def _profiles(
     run: Run,
     readers: Sequence[ColumnReader],
     surveys: Sequence[Survey | None],
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> tuple[list[ColumnProfile], tuple[str, ...]]:
     """The profile of every column, and the names of those that there was no time for."""
     profiles: list[ColumnProfile] = []
     estimated: list[str] = []
     for i, (reader, survey) in enumerate(zip(readers, surveys, strict=True)):
         name = reader.kind.column.name
-        step = progress_part(report, i / len(readers), (i + 1) / len(readers))
+        step = progress_part(on_progress, i / len(readers), (i + 1) / len(readers))
         with run.step(step, f'profiling column "{name}"'):
             profile, in_time = _read(run, reader, survey)
         profiles.append(replace(profile, alerts=column_alerts(profile)))

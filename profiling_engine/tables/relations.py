@@ -205,7 +205,7 @@ def correlate(
     categories: Sequence[str],
     *,
     seed: int | str,
-    report: ProgressCallback = ignore_progress,
+    on_progress: ProgressCallback = ignore_progress,
 ) -> Correlations:
     """Relate columns to each other.
 
@@ -220,7 +220,7 @@ def correlate(
     ordered = [kind_of(table.column(name)) for name in numbers[:MAX_COLUMNS]]
     grouped = [kind_of(table.column(name)) for name in categories[:MAX_COLUMNS]]
     values, codes, rows = _read(
-        database, table, ordered, grouped, seed, progress_part(report, 0.0, READ_ENDS)
+        database, table, ordered, grouped, seed, progress_part(on_progress, 0.0, READ_ENDS)
     )
     # How many values a column has may have been an estimate.
     few = [int(column.max(initial=-1)) < MAX_CATEGORIES for column in codes]
@@ -228,7 +228,7 @@ def correlate(
     grouped, codes = list(compress(grouped, few)), list(compress(codes, few))
     unrelated = [*numbers[MAX_COLUMNS:], *many, *categories[MAX_COLUMNS:]]
     deletion_vector = tuple(dict.fromkeys(unrelated))
-    step = progress_part(report, READ_ENDS, 1.0)
+    step = progress_part(on_progress, READ_ENDS, 1.0)
     matrices: list[Matrix] = []
     names = tuple(kind.column.name for kind in ordered)
     if len(ordered) > 1:
@@ -240,7 +240,7 @@ def correlate(
         together = _pairs(cramers_v, codes, progress_part(step, 0.6, 1.0), "relating categories")
         names = tuple(kind.column.name for kind in grouped)
         matrices.append(Matrix("cramers_v", names, together))
-    report(1.0, "columns related")
+    on_progress(1.0, "columns related")
     return Correlations(rows, table.row_count, tuple(matrices), deletion_vector)
 
 
@@ -269,7 +269,7 @@ def _read(
     ordered: Sequence[ColumnKind],
     grouped: Sequence[ColumnKind],
     seed: int | str,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> tuple[Floats, list[Codes], int]:
     """Values on their axes, shape (rows, columns); codes of each grouped column; rows."""
     whole = table.row_count <= WHOLE_ROWS
@@ -280,7 +280,7 @@ def _read(
     sql, params = read_statement(table, ordered, grouped, whole=whole)
     with database.cursor(table) as cursor:
         sample.register(cursor)
-        with watched(cursor, report, "reading rows to relate columns"):
+        with watched(cursor, on_progress, "reading rows to relate columns"):
             read = cursor.execute(sql, params).fetchnumpy()
     values = np.empty((rows, len(ordered)))
     for at in range(len(ordered)):
@@ -298,7 +298,7 @@ def _codes(hashes: Any) -> Codes:
 
 
 def _pairs(
-    measure: Any, columns: Sequence[Codes], report: ProgressCallback, message: str
+    measure: Any, columns: Sequence[Codes], on_progress: ProgressCallback, message: str
 ) -> Floats:
     """A symmetric matrix of a measure."""
     found = np.full((len(columns), len(columns)), np.nan)
@@ -306,7 +306,7 @@ def _pairs(
         found[at, at] = measure(column, column)
     pairs = list(combinations(range(len(columns)), 2))
     for done, (one, two) in enumerate(pairs):
-        report(done / len(pairs), message)
+        on_progress(done / len(pairs), message)
         found[one, two] = found[two, one] = measure(columns[one], columns[two])
     return found
 
@@ -374,7 +374,7 @@ def missing_patterns(
     columns: Sequence[str],
     *,
     budget_s: float | None = None,
-    report: ProgressCallback = ignore_progress,
+    on_progress: ProgressCallback = ignore_progress,
 ) -> MissingPatterns | None:
     """Count the patterns of columns that have NULLs; None when the time was up.
 
@@ -388,7 +388,7 @@ def missing_patterns(
     if not looked_at:
         return MissingPatterns((), (), 0, deletion_vector)
     with database.cursor(table) as cursor:
-        run = Run(cursor, table, Budget(budget_s), report, "counting missing values")
+        run = Run(cursor, table, Budget(budget_s), on_progress, "counting missing values")
         try:
             found = run.fetch(pattern_statement(table, looked_at))
         except OutOfTime:

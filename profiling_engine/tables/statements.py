@@ -2,7 +2,7 @@
 
 Owns: the time budget and the progress. Invariant: a statement that runs past the budget is
 interrupted, and whoever asked for it hears :class:`OutOfTime`; reported progress only grows; what
-``report`` raises, as a cancelled job's does, ends the profile.
+``on_progress`` raises, as a cancelled job's does, ends the profile.
 """
 
 from __future__ import annotations
@@ -69,20 +69,20 @@ class Run:
     cursor: duckdb.DuckDBPyConnection
     table: TableFiles
     budget: Budget
-    report: ProgressCallback = ignore_progress
+    on_progress: ProgressCallback = ignore_progress
     message: str = "profiling"
     _done: float = 0.0
 
     @contextmanager
-    def step(self, report: ProgressCallback, message: str) -> Iterator[None]:
+    def step(self, on_progress: ProgressCallback, message: str) -> Iterator[None]:
         """A piece of work, such as a column, with its own part of the progress."""
-        outer = (self.report, self.message, self._done)
-        self.report, self.message, self._done = report, message, 0.0
+        outer = (self.on_progress, self.message, self._done)
+        self.on_progress, self.message, self._done = on_progress, message, 0.0
         try:
             yield
         finally:
-            self.report, self.message, self._done = outer
-        report(1.0, message)
+            self.on_progress, self.message, self._done = outer
+        on_progress(1.0, message)
 
     @contextmanager
     def without_budget(self) -> Iterator[None]:
@@ -104,7 +104,7 @@ class Run:
         """
         sql, params = statement
         end = self._done + (1 - self._done) * OF_WHAT_IS_LEFT
-        part = progress_part(self.report, self._done, end)
+        part = progress_part(self.on_progress, self._done, end)
 
         def checked(fraction: float, message: str) -> None:
             self.budget.check()

@@ -91,18 +91,18 @@ class SystematicRound:
     prepared: Prepared
     grid: Grid
 
-    def choose(self, state: DrawState, report: ProgressCallback) -> RoundRows:
+    def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
         """The rows on the grid, in the table's order."""
         places = self.grid.places()
         if self.prepared.strata.row_filter is None:
             ordinals, by = ordinals_at(places, state.taken), "walk"
         else:
-            ordinals, by = self._counted(state, places, report), "scan"
+            ordinals, by = self._counted(state, places, on_progress), "scan"
         zeros = np.zeros(len(ordinals), dtype=np.int64)
         chosen = Chosen(ordinals, zeros, np.arange(len(ordinals)))
         return RoundRows(chosen, "walk" if by == "walk" else "scan")
 
-    def next_rows(self, state: DrawState, limit: int, report: ProgressCallback) -> Chosen:
+    def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
         """There are none: the rows off the grid have no order.
 
         Raises
@@ -120,11 +120,11 @@ class SystematicRound:
         grid = self.grid
         return np.array([grid.parts / max(grid.step, 1)]), np.array([grid.step / grid.parts])
 
-    def _counted(self, state: DrawState, places: Int64s, report: ProgressCallback) -> Int64s:
+    def _counted(self, state: DrawState, places: Int64s, on_progress: ProgressCallback) -> Int64s:
         """The ordinals of the eligible rows at ``places``, by a pass over all rows."""
         parts: list[Int64s] = []
         counted, done = 0, 0
-        for ordinals in _eligible_pieces(state, self.prepared.one, report):
+        for ordinals in _eligible_pieces(state, self.prepared.one, on_progress):
             stop = int(np.searchsorted(places, counted + len(ordinals)))
             parts.append(ordinals[places[done:stop] - counted])
             counted, done = counted + len(ordinals), stop
@@ -139,13 +139,15 @@ def ordinals_at(places: Int64s, taken: Int64s) -> Int64s:
     return places + np.searchsorted(free_before, places, side="right")
 
 
-def _eligible_pieces(state: DrawState, one: Round, report: ProgressCallback) -> Iterator[Int64s]:
+def _eligible_pieces(
+    state: DrawState, one: Round, on_progress: ProgressCallback
+) -> Iterator[Int64s]:
     """The eligible rows' ordinals, in their order, piece by piece."""
     assert one.filter is not None  # noqa: S101 - without a filter nothing is read
     for file, start in state.table.with_starts():
         for first in range(0, file.rows, PIECE_ROWS):
             stop = min(first + PIECE_ROWS, file.rows)
-            report((start + first) / state.table.file_rows, "counting the grid's places")
+            on_progress((start + first) / state.table.file_rows, "counting the grid's places")
             sql, params = statements.ordinals_between(
                 str(file.path), start, first, stop, one.filter
             )

@@ -39,7 +39,7 @@ def read_size_groups(
     weights: Weights,
     take_all: TakeAll,
     row_filter: RowFilter | None,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> SizeGroups | None:
     """Group the rows that are left to chance, if their true probabilities must be computed.
 
@@ -63,7 +63,7 @@ def read_size_groups(
         sql, params = number_statements.unit_groups(
             state.table, weights.units, row_filter, table_name, take_all.listed_from
         )
-        with watched(state.cursor, report, "grouping rows by size"):
+        with watched(state.cursor, on_progress, "grouping rows by size"):
             for group, rows, units in state.cursor.execute(sql, params).fetchall():
                 _add(others, group, sign * rows, sign * units)
     groups = sorted(

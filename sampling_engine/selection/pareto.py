@@ -122,7 +122,7 @@ class ParetoOrder:
         share = 1.0 if p == 1.0 else key * p / (1.0 - p + key * p)
         return min(int(share * self.order.size) + 64, self.order.size)
 
-    def walk(self, state: DrawState, count: int, report: ProgressCallback) -> KeyedRows:
+    def walk(self, state: DrawState, count: int, on_progress: ProgressCallback) -> KeyedRows:
         """The ``count`` smallest keys, or all, by looking up the rows of low rank.
 
         A row that is not looked up has a higher rank, and no larger target than :attr:`most_units`
@@ -131,7 +131,7 @@ class ParetoOrder:
         limit = self.rank_limit(likely_key(count))
         while True:
             best = no_rows()
-            for ordinals, ranks in self._rows_below(state, limit, report):
+            for ordinals, ranks in self._rows_below(state, limit, on_progress):
                 best = best.joined(self.look_up(state, ordinals, ranks)).smallest(count)
             if limit >= self.order.size:
                 return best
@@ -141,7 +141,7 @@ class ParetoOrder:
             limit = min(limit * WIDER, self.order.size)
 
     def _rows_below(
-        self, state: DrawState, limit: int, report: ProgressCallback
+        self, state: DrawState, limit: int, on_progress: ProgressCallback
     ) -> Iterator[tuple[Int64s, Int64s]]:
         """Ordinals and ranks of the rows of lower rank that aren't taken.
 
@@ -156,7 +156,7 @@ class ParetoOrder:
         found: list[tuple[Int64s, Int64s]] = []
         with ThreadPoolExecutor(threads) as executor:
             for first in range(0, rows, threads * WINDOW_RANKS):
-                report(first / rows, "looking for the lowest ranks")
+                on_progress(first / rows, "looking for the lowest ranks")
                 stop = min(first + threads * WINDOW_RANKS, rows)
                 found += executor.map(part, range(first, stop, WINDOW_RANKS))
                 if stop == rows or sum(len(ordinals) for ordinals, _ in found) >= WINDOW_RANKS:
@@ -177,7 +177,7 @@ class ParetoOrder:
         found = KeyedRows(ordinals[at], ranks[at], units, self.keys(ranks[at], units))
         return found.where(units < self.below)
 
-    def scan(self, state: DrawState, count: int, report: ProgressCallback) -> KeyedRows:
+    def scan(self, state: DrawState, count: int, on_progress: ProgressCallback) -> KeyedRows:
         """The ``count`` smallest keys by a pass over all rows; fewer if there are fewer rows."""
         key = likely_key(count)
         while True:
@@ -191,7 +191,7 @@ class ParetoOrder:
                 self.below,
                 most,
             )
-            with watched(state.cursor, report, "scanning for the smallest keys"):
+            with watched(state.cursor, on_progress, "scanning for the smallest keys"):
                 rows = state.cursor.execute(sql, params).fetchnumpy()
             keys = self.keys(rows["rank"], rows["v"])
             found = KeyedRows(rows["ordinal"], rows["rank"], rows["v"], keys)

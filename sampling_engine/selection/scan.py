@@ -30,7 +30,7 @@ def scan(
     strata: Strata,
     targets: Int64s,
     eligible: Int64s,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> Chosen:
     """Keep each stratum's rows with the lowest ranks.
 
@@ -55,7 +55,7 @@ def scan(
     missing = targets
     thresholds = np.ceil(ranks_needed(targets, eligible, order)).astype(np.int64)
     while missing.any():
-        step = progress_part(report, 0.9 if parts else 0.0, 0.9)
+        step = progress_part(on_progress, 0.9 if parts else 0.0, 0.9)
         found = _rows_below(cursor, table, order, strata, missing, thresholds, step)
         counts = np.bincount(found.strata, minlength=len(missing))
         complete = counts >= missing
@@ -76,7 +76,7 @@ def _rows_below(
     strata: Strata,
     missing: Int64s,
     thresholds: Int64s,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> Chosen:
     """The rows of the strata that miss some, below their thresholds, in order of rank."""
     wanted = np.flatnonzero(missing)
@@ -86,7 +86,7 @@ def _rows_below(
     )
     with (
         registered(cursor, {"wanted": limits}),
-        watched(cursor, report, "scanning for the lowest ranks"),
+        watched(cursor, on_progress, "scanning for the lowest ranks"),
     ):
         rows = cursor.execute(sql, params).fetchnumpy()
     found = Chosen(rows["ordinal"], rows["stratum"], rows["rank"])

@@ -112,7 +112,7 @@ class Strata(Protocol):
     def row_filter(self) -> RowFilter | None:
         """What a row must pass to be of a stratum."""
 
-    def of(self, ordinals: Int64s, report: ProgressCallback) -> Int64s:
+    def of(self, ordinals: Int64s, on_progress: ProgressCallback) -> Int64s:
         """The stratum's number of each row, or ``NO_STRATUM``; shape as ``ordinals``."""
 
     def keys(self, numbers: Int64s) -> list[dict[str, str | None]]:
@@ -132,7 +132,7 @@ class WholeTable:
     def __init__(self, table: TableFiles) -> None:
         self.rows: Int64s = np.array([table.file_rows], dtype=np.int64)
 
-    def of(self, ordinals: Int64s, report: ProgressCallback) -> Int64s:
+    def of(self, ordinals: Int64s, on_progress: ProgressCallback) -> Int64s:
         """0 for each row."""
         return np.zeros(len(ordinals), dtype=np.int64)
 
@@ -181,14 +181,14 @@ class ColumnStrata:
         row_filter: RowFilter | None,
         table_name: str,
         counts_dir: Path | None,
-        report: ProgressCallback,
+        on_progress: ProgressCallback,
     ) -> None:
         self.columns, self.row_filter, self.table_name = columns, row_filter, table_name
         self._cursor, self._table = cursor, table
         kept = counts_dir and kept_file(counts_dir, table, columns, row_filter)
         loaded = kept is not None and load_counts(cursor, kept, table_name)
         if not loaded:
-            with watched(cursor, report, "counting strata" if columns else "counting rows"):
+            with watched(cursor, on_progress, "counting strata" if columns else "counting rows"):
                 cursor.execute(*self._count())
         count, rows = cursor.execute(*statements.totals_of_strata(table_name)).fetchall()[0]
         if count > MAX_STRATA:
@@ -211,7 +211,7 @@ class ColumnStrata:
         assert self.row_filter is not None  # noqa: S101 - the caller's part
         return statements.count_rows(self._table, self.table_name, self.row_filter)
 
-    def of(self, ordinals: Int64s, report: ProgressCallback) -> Int64s:
+    def of(self, ordinals: Int64s, on_progress: ProgressCallback) -> Int64s:
         """Fetch the rows' columns by ordinal and look their stratum up."""
         found = np.full(len(ordinals), NO_STRATUM, dtype=np.int64)
         if not len(ordinals):
@@ -222,7 +222,9 @@ class ColumnStrata:
         )
         with (
             registered(self._cursor, {"picked": picked}),
-            watched(self._cursor, report, "reading strata" if self.columns else "reading rows"),
+            watched(
+                self._cursor, on_progress, "reading strata" if self.columns else "reading rows"
+            ),
         ):
             rows = self._cursor.execute(sql, params).fetchnumpy()
         found[rows["position"]] = rows["stratum"]

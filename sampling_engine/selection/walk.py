@@ -146,7 +146,7 @@ def walk(
     targets: Int64s,
     eligible: Int64s,
     taken: Int64s,
-    report: ProgressCallback,
+    on_progress: ProgressCallback,
 ) -> Chosen:
     """Take each stratum's first rows of the order.
 
@@ -172,7 +172,7 @@ def walk(
     start = 0
     while missing.any():
         done = 1 - int(missing.sum()) / int(targets.sum())
-        report(done, "walking the seeded order")
+        on_progress(done, "walking the seeded order")
         if start >= order.size:
             raise RowsMissing(int(missing.sum()))
         reach = int(np.ceil(np.max(ranks_needed(missing, eligible, order))))
@@ -181,7 +181,7 @@ def walk(
         fresh = ~in_sorted(ordinals, taken)
         ordinals, ranks = ordinals[fresh], ranks[fresh]
         # One look-up of several: it can be cancelled, and its own progress says nothing.
-        met = Chosen(ordinals, strata.of(ordinals, progress_part(report, done, done)), ranks)
+        met = Chosen(ordinals, strata.of(ordinals, progress_part(on_progress, done, done)), ranks)
         met = met.where(met.strata != NO_STRATUM)
         part = met.where(first_of_each(met.strata, missing))
         missing = missing - np.bincount(part.strata, minlength=len(missing))

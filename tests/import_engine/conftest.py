@@ -43,7 +43,7 @@ class Importing:
         self,
         content: bytes | str,
         name: str = "file.csv",
-        report: ProgressCallback = ignore_progress,
+        on_progress: ProgressCallback = ignore_progress,
         row_group_rows: int = 32_768,
     ) -> tuple[ImportedTable, ...]:
         """Import and return the tables, their files still there."""
@@ -57,7 +57,7 @@ class Importing:
             source,
             name,
             self.destination,
-            report=report,
+            on_progress=on_progress,
             row_group_rows=row_group_rows,
         )
 

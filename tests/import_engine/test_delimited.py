@@ -173,7 +173,7 @@ def test_rows_keep_their_order_and_threads_change_nothing(tmp_path: Path) -> Non
         destination.mkdir()
         with ParquetDatabase(tmp_path, tmp_path / "spill", threads=threads) as database:
             (table,) = import_file(
-                database, tmp_path / "upload", "f.csv", destination, report=ignore_progress
+                database, tmp_path / "upload", "f.csv", destination, on_progress=ignore_progress
             )
             path = table.table.files[0].path
             written.append(path.read_bytes())

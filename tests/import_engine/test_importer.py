@@ -58,7 +58,7 @@ def test_row_groups_have_the_size_asked_for(importing: Importing) -> None:
 def test_progress_only_grows_even_when_the_file_is_read_twice(importing: Importing) -> None:
     seen: list[float] = []
     content = lines("a,b", lambda i: f"{i},x", 600_000, ["007,x"])
-    importing.tables(content, report=lambda fraction, _: seen.append(fraction))
+    importing.tables(content, on_progress=lambda fraction, _: seen.append(fraction))
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
 
@@ -78,7 +78,7 @@ def test_a_report_that_raises_stops_the_import_and_leaves_files_in_destination_a
     raw = content.encode() + (b"5,caf\xe9,1\n" if name == "latin.csv" else b"")
     calls: list[float] = []
 
-    def report(fraction: float, message: str) -> None:
+    def on_progress(fraction: float, message: str) -> None:
         calls.append(fraction)
         if message == "writing rows" and len(calls) > 4:
             raise Stopped
@@ -86,7 +86,7 @@ def test_a_report_that_raises_stops_the_import_and_leaves_files_in_destination_a
     before = set(importing.root.iterdir())
     started = time.monotonic()
     with pytest.raises(Stopped):
-        importing.tables(raw, name, report=report)
+        importing.tables(raw, name, on_progress=on_progress)
     assert time.monotonic() - started < 20
     new = {path.name.split("-")[0] for path in set(importing.root.iterdir()) - before}
     assert new <= {"upload", "destination", "spill"}

@@ -120,8 +120,10 @@ def test_the_first_rows_are_read_whatever_the_footer_says_beside_rows_and_column
     source.write_bytes(content.replace(b"DuckDB version", b"\xff" * 6 + b" version"))
     assert source.read_bytes() != content
     destination.mkdir()
-    _, rows = import_first_rows(importing.database, source, destination, 20, report=ignore_progress)
+    _, rows = import_first_rows(
+        importing.database, source, destination, 20, on_progress=ignore_progress
+    )
     assert rows == 50
     source.write_bytes(content[:-20] + b"\xff" * 12 + content[-8:])
     with pytest.raises(UnreadableFile):
-        import_first_rows(importing.database, source, destination, 20, report=ignore_progress)
+        import_first_rows(importing.database, source, destination, 20, on_progress=ignore_progress)

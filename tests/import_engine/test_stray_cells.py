@@ -149,14 +149,14 @@ def test_a_stop_ends_the_child_at_once(importing: Importing, tmp_path: Path) -> 
     )
     stop = threading.Event()
 
-    def report(_fraction: float, _message: str) -> None:
+    def on_progress(_fraction: float, _message: str) -> None:
         if children():
             stop.set()
             raise Stopped
 
     began = time.monotonic()
     with pytest.raises(Stopped):
-        importing.tables(raw_workbook(rows), "b.xlsx", report)
+        importing.tables(raw_workbook(rows), "b.xlsx", on_progress)
     assert stop.is_set()
     assert not children()
     assert time.monotonic() - began < 5

@@ -74,13 +74,13 @@ def test_the_search_for_a_delimiter_can_be_stopped(importing: Importing) -> None
     line = ",".join(f"c{number}" for number in range(10_000))
     reports: list[str] = []
 
-    def report(_fraction: float, message: str) -> None:
+    def on_progress(_fraction: float, message: str) -> None:
         reports.append(message)
         if reports.count("finding the delimiter") == 2:  # the first is before the statement begins
             raise Stopped
 
     with pytest.raises(Stopped):
-        importing.tables(f"{line}\n" * 50, "f.csv", report)
+        importing.tables(f"{line}\n" * 50, "f.csv", on_progress)
     assert "reading the header" not in reports
 
 

@@ -133,14 +133,14 @@ def test_what_a_report_raises_ends_the_import(importing: Importing, last: int) -
     content = made(sheet(["a", "b"], *([i, f"text {i}"] for i in range(2_000))))
     reports = 0
 
-    def report(_fraction: float, _message: str) -> None:
+    def on_progress(_fraction: float, _message: str) -> None:
         nonlocal reports
         reports += 1
         if reports == last:
             raise Stopped
 
     with pytest.raises(Stopped):
-        importing.tables(content, "book.xlsx", report)
+        importing.tables(content, "book.xlsx", on_progress)
     assert not list(importing.destination.glob("*.scratch"))
 
 

@@ -131,7 +131,7 @@ def test_progress_that_cannot_be_noted_ends_no_job(
 
     def handler(context: JobContext) -> Outcome:
         locked.execute("BEGIN IMMEDIATE")
-        context.report(0.5, "half done")
+        context.on_progress(0.5, "half done")
         locked.execute("ROLLBACK")
         return Outcome({"done": True})
 

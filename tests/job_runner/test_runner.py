@@ -76,7 +76,7 @@ def test_a_jobs_end_is_on_disk_before_it_is_seen_and_its_claim_is_not_waited_for
         return original(database, sync=sync, patience_s=patience_s)
 
     def handler(context: JobContext) -> Outcome:
-        context.report(0.5, "half done")
+        context.on_progress(0.5, "half done")
         if fails:
             raise ZeroDivisionError
         return Outcome()
@@ -208,7 +208,7 @@ def test_progress_is_noted_at_once_and_then_at_most_twice_a_second(
 
     def handler(context: JobContext) -> Outcome:
         for step in range(1000):
-            context.report(step / 1000, f"step {step}")
+            context.on_progress(step / 1000, f"step {step}")
         seen.append(job_of(service, context.job.id))
         return Outcome()
 

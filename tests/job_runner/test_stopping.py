@@ -21,7 +21,7 @@ def test_a_stopping_service_puts_jobs_back_that_outlast_the_grace_period(
     def handler(context: JobContext) -> Outcome:
         started.set()
         while True:
-            context.report(0.5, "half way")
+            context.on_progress(0.5, "half way")
 
     runner = Runner({"import": handler}, {"short": 1})
     woken = joined(service, runner)
@@ -42,7 +42,7 @@ def test_a_stopping_service_lets_a_job_end_in_its_grace_period_and_claims_no_mor
     def handler(context: JobContext) -> Outcome:
         started.set()
         assert go.wait(WAIT_S)
-        context.report(0.5, "half way")
+        context.on_progress(0.5, "half way")
         return Outcome({"done": True})
 
     runner = Runner({"import": handler}, {"short": 1})

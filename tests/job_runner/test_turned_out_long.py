@@ -57,7 +57,7 @@ class Work:
         try:
             if context.job.run_parameters.get("endless"):
                 while not self.may_end.wait(0.01):
-                    context.report(0.1, "works")
+                    context.on_progress(0.1, "works")
             return Outcome({"lane": context.job.lane})
         finally:
             self.left.release()

@@ -69,7 +69,7 @@ def test_a_report_that_raises_stops_the_query(parquet: ParquetDatabase) -> None:
 
     calls = 0
 
-    def report(fraction: float, message: str) -> None:
+    def on_progress(fraction: float, message: str) -> None:
         nonlocal calls
         calls += 1
         if calls > 1:
@@ -78,7 +78,7 @@ def test_a_report_that_raises_stops_the_query(parquet: ParquetDatabase) -> None:
     endless = "SELECT count(*) FROM range(100000000000) a WHERE hash(range) = 1"
     with parquet.cursor() as cursor:
         with pytest.raises(Stop):
-            execute_watched(cursor, endless, [], report, "counting")
+            execute_watched(cursor, endless, [], on_progress, "counting")
         assert cursor.execute("SELECT 42").fetchall() == [(42,)]
 
 

@@ -72,13 +72,13 @@ def test_a_huge_row_group_is_streamed_without_spilling_and_stopped_at_once(
         )
     stop_at = time.monotonic() + 0.3
 
-    def report(_fraction: float, _message: str) -> None:
+    def on_progress(_fraction: float, _message: str) -> None:
         if time.monotonic() > stop_at:
             raise Enough
 
     path, query = tmp_path / "none.parquet", "SELECT * FROM read_parquet(?)"
     with parquet.cursor() as cursor, pytest.raises(Enough):
-        stream_parquet(cursor, query, [str(source)], path, report=report)
+        stream_parquet(cursor, query, [str(source)], path, on_progress=on_progress)
     assert time.monotonic() - stop_at < 1.0
     assert parquet.memory_use().spilled_bytes == 0
     assert not list(tmp_path.glob("none*"))

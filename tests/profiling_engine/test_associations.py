@@ -108,7 +108,7 @@ def related(studio: Studio, rows: int, splits: Sequence[int] = ()) -> Correlatio
         ["a", "b", "day"],
         ["kind", "even"],
         seed="a",
-        report=lambda *_: None,
+        on_progress=lambda *_: None,
     )
 
 
@@ -172,9 +172,9 @@ class Stopped(Exception):
 def test_relating_stops_when_its_report_says_so(studio: Studio) -> None:
     table = studio.table_of("SELECT i AS a, -i AS b FROM range(100) t(i)")
 
-    def report(fraction: float, message: str) -> None:
+    def on_progress(fraction: float, message: str) -> None:
         if message == "ranking columns":
             raise Stopped
 
     with pytest.raises(Stopped):
-        correlate(studio.database, table, ["a", "b"], [], seed=1, report=report)
+        correlate(studio.database, table, ["a", "b"], [], seed=1, on_progress=on_progress)

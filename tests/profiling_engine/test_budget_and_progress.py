@@ -30,7 +30,7 @@ def table(studio: Studio) -> TableFiles:
 
 def test_progress_grows_and_ends_at_one(studio: Studio, table: TableFiles) -> None:
     seen: list[tuple[float, str]] = []
-    studio.profile(table, report=lambda fraction, message: seen.append((fraction, message)))
+    studio.profile(table, on_progress=lambda fraction, message: seen.append((fraction, message)))
     fractions = [fraction for fraction, _ in seen]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
@@ -43,21 +43,23 @@ def test_progress_grows_and_ends_at_one(studio: Studio, table: TableFiles) -> No
 def test_what_the_report_raises_ends_the_profile(
     studio: Studio, table: TableFiles, stage: str
 ) -> None:
-    def report(_: float, message: str) -> None:
+    def on_progress(_: float, message: str) -> None:
         if message.startswith(stage):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        studio.profile(studio.table_of("SELECT range // 2 AS x FROM range(70000)"), report=report)
+        studio.profile(
+            studio.table_of("SELECT range // 2 AS x FROM range(70000)"), on_progress=on_progress
+        )
 
 
 def test_cancelling_is_heard_when_the_budget_is_used_up(studio: Studio, table: TableFiles) -> None:
-    def report(_: float, message: str) -> None:
+    def on_progress(_: float, message: str) -> None:
         if message == 'profiling column "x"':
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        studio.profile(table, budget_s=0, report=report)
+        studio.profile(table, budget_s=0, on_progress=on_progress)
 
 
 def test_no_time_at_all_still_gives_every_column(studio: Studio, table: TableFiles) -> None:

@@ -110,10 +110,10 @@ def test_what_a_first_look_told_stays_exact_without_time_for_more(studio: Studio
     table = studio.table_of(QUERY.format(key=ORDERS["mixed"]))
     begun: list[str] = []
 
-    def report(_: float, message: str) -> None:
+    def on_progress(_: float, message: str) -> None:
         begun.extend([message] if message.startswith("profiling") else [])
 
-    how = {"budget_s": 50.0, "report": report, "clock": lambda: 99.0 if begun else 0.0}
+    how = {"budget_s": 50.0, "report": on_progress, "clock": lambda: 99.0 if begun else 0.0}
     (price,) = studio.profile(table, ["price"], **how).columns
     assert price.nulls.accuracy.is_exact
     assert price.minimum is not None

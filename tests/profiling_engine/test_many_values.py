@@ -105,7 +105,7 @@ def test_different_rows_without_a_key_are_proven_different(studio: Studio) -> No
 def test_a_key_proves_that_no_row_repeats(studio: Studio) -> None:
     asked: list[str] = []
     table = studio.table_of("SELECT range AS id, 1 AS one FROM range(1000)")
-    profile = studio.profile(table, report=lambda _, message: asked.append(message))
+    profile = studio.profile(table, on_progress=lambda _, message: asked.append(message))
     assert profile.repeated_rows == Figure(0)
 
 

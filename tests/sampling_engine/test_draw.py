@@ -156,7 +156,7 @@ def test_progress_only_grows_and_ends_at_one(
         [random_round(10), stratified_round("city", number=2, sample_size=10)],
         table_key="primary",
         destination=workshop.new_path(),
-        report=lambda fraction, message: told.append((fraction, message)),
+        on_progress=lambda fraction, message: told.append((fraction, message)),
     )
     fractions = [fraction for fraction, _ in told]
     assert fractions == sorted(fractions)
@@ -181,7 +181,7 @@ def test_what_the_report_raises_stops_the_draw_at_any_step(
     class Cancelled(Exception):
         pass
 
-    def report(fraction: float, message: str) -> None:
+    def on_progress(fraction: float, message: str) -> None:
         if message == step:
             raise Cancelled
 
@@ -192,6 +192,6 @@ def test_what_the_report_raises_stops_the_draw_at_any_step(
             [stratified_round("city", sample_size=10)],
             table_key="primary",
             destination=workshop.new_path(),
-            report=report,
+            on_progress=on_progress,
             strategy="scan" if step.startswith("scan") else "walk",
         )

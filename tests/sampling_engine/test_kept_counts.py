@@ -39,7 +39,7 @@ def messages(workshop: Workshop, table: TableFiles, one: Round, counts_dir: Path
         [one],
         table_key="primary",
         destination=workshop.new_path(),
-        report=lambda fraction, message: told.add(message),
+        on_progress=lambda fraction, message: told.add(message),
         counts_dir=counts_dir,
     )
     return told

@@ -99,7 +99,7 @@ class Labels:
         self._labels = labels
         self.rows = np.bincount(labels)
 
-    def of(self, ordinals: Int64s, report: object) -> Int64s:
+    def of(self, ordinals: Int64s, on_progress: object) -> Int64s:
         return self._labels[ordinals]
 
     def keys(self, numbers: Int64s) -> list[dict[str, str | None]]:

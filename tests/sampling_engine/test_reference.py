@@ -39,7 +39,7 @@ def found(
         table,
         row_filter,
         counts_dir=counts_dir,
-        report=lambda fraction, message: told.add(message),
+        on_progress=lambda fraction, message: told.add(message),
     )
     return reference, told
 
@@ -126,5 +126,5 @@ def test_what_the_report_raises_stops_the_draw_and_leaves_nothing(
             raise TimeoutError
 
     with pytest.raises(TimeoutError):
-        reference_of(workshop.database, large, counts_dir=counts_dir, report=refuse)
+        reference_of(workshop.database, large, counts_dir=counts_dir, on_progress=refuse)
     assert list(counts_dir.iterdir()) == []

@@ -41,11 +41,11 @@ class OutOfTime(Exception):
 def stops_after(limit_s: float) -> ProgressCallback:
     end = time.monotonic() + limit_s
 
-    def report(fraction: float, message: str) -> None:
+    def on_progress(fraction: float, message: str) -> None:
         if time.monotonic() > end:
             raise OutOfTime
 
-    return report
+    return on_progress
 
 
 @pytest.fixture(scope="session")
