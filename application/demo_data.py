@@ -13,8 +13,7 @@ import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from job_runner.acceptance import Submission
-from job_runner.handlers.imports import ImportRequest, submit_import
+from application.job_submission import ImportRequest, Submission, submit_import
 from job_runner.service import Service
 from storage.accounts.audit import record
 from storage.accounts.authority import write_as

@@ -7,8 +7,8 @@ job with the same parameters, linked to the old one.
 
 from __future__ import annotations
 
+from application.job_submission import Submission, submit
 from application.retrying import FileGone, require_repeatable
-from job_runner.acceptance import Submission, accept
 from job_runner.service import Service
 from storage.accounts.audit import THIS_PROCESS, Origin, record
 from storage.accounts.authority import Authority, write_as
@@ -63,7 +63,7 @@ def retry(service: Service, by: Submission, job: Job) -> Job:
         The job is gone, or what it read.
     """
 
-    def make(tx: Transaction, job_id: str) -> NewJob:
+    def build(tx: Transaction, job_id: str) -> NewJob:
         failed = get_job(tx, job.id)  # as it is now: a prune may have removed it, or its source
         require_repeatable(service, tx, failed)
         return NewJob(
@@ -83,10 +83,10 @@ def retry(service: Service, by: Submission, job: Job) -> Job:
         if job.run_type == "import":
             _share_upload(service, job.id, job_id)
 
-    made = accept(service, by, make, share_upload)
-    if made.run_type == "import":
+    retried = submit(service, by, build, share_upload)
+    if retried.run_type == "import":
         service.directory.discard_upload(job.id)
-    return made
+    return retried
 
 
 def _share_upload(service: Service, old_id: str, new_id: str) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from application.output_refs import require_free
 from domain_errors import DomainError
-from job_runner.output_refs import require_free
 from job_runner.service import Service
 from job_runner.tables.open_tables import source_of
 from storage.errors import Conflict

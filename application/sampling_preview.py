@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from job_runner.handlers.sampling import SamplingRequest, digest_of, ref_of, rule_of
-from job_runner.output_refs import earlier_job
+from application.output_refs import earlier_job
+from application.sampling_submission import SamplingRequest, digest_of, ref_of, rule_of
 from job_runner.sampling_parameters import engine_rounds, settle_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable, open_table

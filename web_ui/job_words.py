@@ -8,7 +8,7 @@ cancelled hasn't failed, though its status in the API is ``failed``. Used by tem
 
 from __future__ import annotations
 
-from job_runner.handlers.reports import is_report
+from job_runner.handlers.exploration import is_report
 from storage.jobs.jobs import Job
 from storage.sqlite.clock import seconds_between
 

@@ -8,6 +8,13 @@ from apiflask import APIBlueprint, Schema
 from flask import Response, jsonify
 from marshmallow import RAISE, ValidationError, fields, validate, validates_schema
 
+from application.job_submission import (
+    CompareTo,
+    ExplorationRequest,
+    ReportRequest,
+    submit_exploration,
+    submit_report,
+)
 from http_api.auth.access import bearer, dataset_for, job_for, reads, service, user
 from http_api.auth.read_auditing import RowSource, tell_query_at_once
 from http_api.routes.report_responses import report_answer
@@ -19,8 +26,7 @@ from http_api.schemas.fields import QueryBoolean, StrictInteger, StrictString
 from http_api.schemas.jobs import JobAcceptedOut, priority_field
 from http_api.server.problems import InvalidRequest
 from http_api.server.work_limits import limits
-from job_runner.handlers.exploration import ExplorationRequest, submit_exploration
-from job_runner.handlers.reports import CompareTo, ReportRequest, is_report, submit_report
+from job_runner.handlers.exploration import is_report
 from job_runner.sql_queries import query_at_once
 from job_runner.tables.open_tables import RESULT, open_table, output_of
 from storage.jobs.jobs import Job

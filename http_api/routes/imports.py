@@ -10,6 +10,7 @@ from apiflask.fields import File
 from marshmallow import RAISE, ValidationError, fields, validate
 
 from application.import_preview import MAX_BYTES, preview_import
+from application.job_submission import ImportRequest, submit_import
 from http_api.auth.access import bearer, dataset_for, require_role, service, user
 from http_api.routes.submissions import submission
 from http_api.schemas.base import StrictSchema, text
@@ -18,7 +19,6 @@ from http_api.schemas.jobs import JobAcceptedOut, priority_field
 from http_api.server.problems import InvalidRequest
 from http_api.server.uploads import written_path
 from http_api.server.work_limits import large_uploads, limits
-from job_runner.handlers.imports import ImportRequest, submit_import
 
 blueprint = APIBlueprint("imports", __name__, url_prefix="/api/datasets", tag="Import")
 ENDPOINT = "imports.import_file"

@@ -8,6 +8,12 @@ from apiflask import APIBlueprint
 from flask import Response, jsonify
 from marshmallow import RAISE, fields, validate
 
+from application.profiling import (
+    ProfilingRequest,
+    analysis,
+    profile_result,
+    submit_profiling,
+)
 from http_api.auth.access import bearer, dataset_for, job_for, service
 from http_api.auth.read_auditing import RowSource, tell_view
 from http_api.routes.row_responses import column_names
@@ -15,12 +21,6 @@ from http_api.routes.submissions import completed, submission
 from http_api.schemas.base import StrictQuery, StrictSchema, text
 from http_api.schemas.jobs import JobAcceptedOut, priority_field
 from http_api.server.work_limits import reading
-from job_runner.handlers.profiling import (
-    ProfilingRequest,
-    analysis,
-    profile_result,
-    submit_profiling,
-)
 from job_runner.tables.open_tables import open_table
 
 AT_ONCE_S = 20.0

@@ -7,11 +7,11 @@ from typing import Any
 from apiflask import APIBlueprint, Schema
 from marshmallow import RAISE, fields
 
+from application.output_refs import require_unpromised
 from http_api.auth.access import bearer, dataset_for, service, writing
 from http_api.auth.auditing import audit
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
 from http_api.server.problems import InvalidRequest
-from job_runner.output_refs import require_unpromised
 from job_runner.tables.open_tables import open_commit
 from storage.versions.manifests import Commit, history
 from storage.versions.refs import MAIN, create_ref, delete_ref, get_ref, list_refs, resolve

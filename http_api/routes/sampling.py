@@ -9,6 +9,7 @@ from marshmallow import fields
 
 from application.column_values import DEFAULT_VALUES, column_values
 from application.sampling_preview import draw_at_once, plan
+from application.sampling_submission import SamplingRequest, submit_sampling
 from application.table_views import filter_shapes
 from http_api.auth.access import bearer, dataset_for, reads, service
 from http_api.auth.read_auditing import RowSource, tell_draw_at_once, tell_view
@@ -24,7 +25,6 @@ from http_api.schemas.sampling import (
     SamplingJobIn,
 )
 from http_api.server.work_limits import reading
-from job_runner.handlers.sampling import SamplingRequest, submit_sampling
 from job_runner.tables.open_tables import open_table
 from sampling_engine import METHODS
 from sampling_engine.filters import OPERATORS

@@ -19,11 +19,11 @@ from typing import Any
 
 from flask import request
 
+from application.job_submission import Submission
 from domain_errors import DomainError
 from http_api.auth.access import authority, user
 from http_api.auth.auditing import origin
 from http_api.server.problems import InvalidRequest
-from job_runner.acceptance import Submission
 from storage.errors import NotFound
 from storage.jobs.jobs import Job, Priority, RunType
 from storage.jobs.submission import IdempotencyKey

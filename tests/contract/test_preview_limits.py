@@ -15,9 +15,9 @@ import httpx
 import pytest
 
 from application.import_preview import preview_import
+from application.job_submission import submit_import
 from http_api.routes import imports
 from http_api.server import work_limits
-from job_runner.handlers.imports import submit_import
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
 

@@ -60,7 +60,9 @@ def accept(data_dir: Path, asked: str) -> str:
         books.add_import()
     else:
         books.add_draw("random", 1, residual=False)
-    run(dying.serve, data_dir, f"after commit in *.submit_{asked} > acceptance.accept, 1", books)
+    run(
+        dying.serve, data_dir, f"after commit in *.submit_{asked} > job_submission.submit, 1", books
+    )
     with closing(sqlite3.connect(data_dir / "jobsvc.sqlite3")) as database:
         ((job_id,),) = database.execute("SELECT id FROM jobs WHERE status = 'pending'").fetchall()
     return str(job_id)

@@ -20,14 +20,14 @@ def test_a_first_start_an_upload_and_its_import(tmp_path: Path) -> None:
     books = Books(imports_before=0)
     books.add_import()
     points = kill_a_server(tmp_path, State(tmp_path / "nothing", books))
-    assert_among(points, "accept", "take_over", "_adopt", "publish", "_make_admin", "release")
+    assert_among(points, "submit", "move_upload", "_adopt", "publish", "_make_admin", "release")
 
 
 def test_a_draw_with_its_residual(tmp_path: Path, table: State, start_points: list[str]) -> None:
     books = deepcopy(table.books)
     books.add_draw("stratified", 1, residual=True)
     points = kill_a_server(tmp_path, State(table.data_dir, books), start_points)
-    assert_among(points, "accept", "keep_counts", "_adopt", "publish")
+    assert_among(points, "submit", "keep_counts", "_adopt", "publish")
 
 
 def test_a_retry_of_an_import(tmp_path: Path, table: State) -> None:
@@ -43,4 +43,4 @@ def test_a_retry_of_an_import(tmp_path: Path, table: State) -> None:
     state = State(data_dir, books)
     whole = run(dying.serve, state.copy(tmp_path / "whole-retry"), None, books).points
     points = kill_a_server(tmp_path, state, [one for one in whole if "lifecycle." not in one])
-    assert_among(points, "accept", "_share_upload")
+    assert_among(points, "submit", "_share_upload")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 import application.pruning
+from application.job_submission import Submission
 from application.lifecycle import retry
 from application.pruning import prune
-from job_runner.acceptance import Submission
 from parquet_tables.database import ParquetDatabase
 from storage.errors import NotFound
 from storage.jobs.jobs import get_job

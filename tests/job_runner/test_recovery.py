@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from application.job_submission import Submission
 from application.lifecycle import retry
-from job_runner.acceptance import Submission
 from job_runner.recovery import recover
 from job_runner.service import Service
 from storage.accounts.datasets import Dataset

@@ -1,0 +1,92 @@
+"""Profiles of tables: submitting a profiling job, and a profile as JSON.
+
+A job doesn't copy its profile: the profile belongs to the table and is computed again when it was
+removed. Used by the profiling routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from application.job_submission import Submission, submit
+from job_runner.lanes import lane_of_profile
+from job_runner.service import Service
+from job_runner.tables.open_tables import OpenTable, open_table, source_of
+from job_runner.tables.profiles import of_columns, profile_of
+from parquet_tables.tables import UnknownColumn
+from storage.accounts.datasets import Dataset
+from storage.jobs.jobs import Job
+from storage.jobs.submission import NewJob
+from storage.sqlite.database import Transaction
+
+
+@dataclass(frozen=True)
+class ProfilingRequest:
+    """The parameters of a profile; no columns select all of the table's."""
+
+    source_ref: str = "main"
+    table_key: str | None = None
+    columns: tuple[str, ...] = ()
+
+
+def submit_profiling(
+    service: Service, by: Submission, dataset: Dataset, request: ProfilingRequest
+) -> Job:
+    """Fix the table and the columns of a profile; submit the job.
+
+    Raises
+    ------
+    NotFound, UnknownColumn
+        Lists the valid choices.
+    """
+    source = open_table(service, dataset.id, request.source_ref, request.table_key)
+    parameters = {
+        "source_ref": request.source_ref,
+        "table_key": source.key,
+        "columns": _exact_names(source, request.columns),
+    }
+    lane = lane_of_profile(source.files.row_count, len(source.files.columns))
+
+    def build(tx: Transaction, job_id: str) -> NewJob:
+        return by.new_job(job_id, "profiling", dataset, source.commit_id, parameters, lane)
+
+    return submit(service, by, build)
+
+
+def profile_result(service: Service, job: Job, budget_s: float) -> dict[str, Any]:
+    """The profile of a completed job with hints, as JSON."""
+    source = open_table(service, job.dataset_id, source_of(job), job.run_parameters["table_key"])
+    return analysis(service, source, job.run_parameters["columns"], budget_s)
+
+
+def analysis(
+    service: Service, source: OpenTable, columns: Sequence[str], budget_s: float
+) -> dict[str, Any]:
+    """A table's profile with hints for the design of a sample, as JSON.
+
+    Raises
+    ------
+    UnknownColumn
+        Lists the table's columns.
+    """
+    names = _exact_names(source, columns)
+    found = profile_of(service, source, database=service.parquet, budget_s=budget_s)
+    return {
+        "commit_id": source.commit_id,
+        "table_key": source.key,
+        **of_columns(found["profile"], names),
+        "hints": found["hints"],
+    }
+
+
+def _exact_names(source: OpenTable, columns: Sequence[str]) -> list[str]:
+    """The columns' names as the table writes them; an empty list for all columns."""
+    if not columns:
+        return []
+    try:
+        return [column.name for column in source.files.select(tuple(columns))]
+    except UnknownColumn as error:
+        error.loc = ("columns",)
+        raise
