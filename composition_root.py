@@ -100,7 +100,7 @@ def running_service(
                 yield service
             finally:
                 stopping.set()
-                service.quiet.stop()
+                service.background.stop()
                 runner.stop(settings.stop_grace_s)
                 service.database.close()
     finally:

@@ -39,7 +39,7 @@ def job_changed(service: Service, change: JobChange) -> None:
     is_draw = change.run_type == "sampling" and change.step == "completed"
     if is_draw and service.settings.compare_samples:
         job_id = change.job_id
-        service.quiet.offer(
+        service.background.enqueue(
             job_id, lambda on_progress: _compare_offered(service, job_id, on_progress)
         )
 
@@ -58,7 +58,7 @@ def comparison_of_job(service: Service, job: Job) -> dict[str, Any]:
         kept = get_comparison(tx, job.id)
     if kept is not None and "outcome" in kept:  # not one of an earlier release
         return kept
-    made: dict[str, Any] | None = service.quiet.ask(
+    made: dict[str, Any] | None = service.background.result(
         job.id, lambda on_progress: _compare(service, job.id, on_progress), WAIT_S
     )
     if made is None:
@@ -76,7 +76,7 @@ def comparison_of_tables(
     ComparisonNotReady
         As :func:`comparison_of_job`.
     """
-    found = kept_side_by_side(service, dataset_id, base, other) or service.quiet.ask(
+    found = kept_side_by_side(service, dataset_id, base, other) or service.background.result(
         (base.commit_id, base.key, other.commit_id, other.key),
         lambda on_progress: comparison_of(
             service,

@@ -111,8 +111,6 @@ class Runner:
                     threads.idle.release()
             if job is None:
                 return
-            if threads.lane == "short":
-                service.quiet.job_began()
             about = logged_with(job_id=job.id, run_type=job.run_type, attempt=job.attempt)
             threads.executor.submit(about(self._run), service, job, threads)
 
@@ -148,8 +146,6 @@ class Runner:
                 if self._interrupts.get(job.id) is interrupted:
                     del self._interrupts[job.id]
                 self._all_ended.notify_all()
-            if threads.lane == "short":
-                service.quiet.job_left()
             threads.idle.release()
             self.wake()
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from job_runner.quiet_work import LowPriorityExecutor
+from job_runner.low_priority import LowPriorityExecutor
 from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase
 from storage.jobs.jobs import Lane
@@ -43,8 +43,8 @@ class Service:
         Tells the runner that a running job's result is not wanted any more.
     stopping : threading.Event
         Set once the service takes no new work up: no job is claimed, event streams end.
-    quiet : LowPriorityExecutor
-        The thread for what may wait until no short job does.
+    background : LowPriorityExecutor
+        Runs background tasks, such as comparisons.
     """
 
     settings: Settings
@@ -58,7 +58,7 @@ class Service:
     wake_runner: Callable[[], None]
     interrupt_job: Callable[[str], None]
     stopping: threading.Event
-    quiet: LowPriorityExecutor = field(default_factory=LowPriorityExecutor)
+    background: LowPriorityExecutor = field(default_factory=LowPriorityExecutor)
 
     def parquet_of(self, lane: Lane) -> ParquetDatabase:
         """The DuckDB instance of a lane."""

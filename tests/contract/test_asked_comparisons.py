@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 import composition_root
-from job_runner.quiet_work import MAX_ASKED
+from job_runner.low_priority import MAX_REQUESTED
 from job_runner.settings import Settings
 from parquet_tables.progress import ProgressCallback
 from storage.jobs.comparisons import store_comparison
@@ -33,7 +33,7 @@ def test_with_the_setting_off_samples_are_compared_when_somebody_asks(
     asked_only: LiveServer,
 ) -> None:
     job = asked_only.draw(asked_only.new_table(200), one("random", sample_size=50))
-    asked_only.service.quiet.ask("the end of the queue", lambda report: None, 30)
+    asked_only.service.background.result("the end of the queue", lambda report: None, 30)
     path = f"/api/jobs/{job['id']}"
     assert "comparison" not in asked_only.admin.get(path).json()["output_summary"]
     found = asked_only.admin.get(f"/api/sampling/jobs/{job['id']}/comparison").json()
@@ -43,7 +43,7 @@ def test_with_the_setting_off_samples_are_compared_when_somebody_asks(
 
 def test_while_it_is_being_made_one_is_asked_to_come_again(asked_only: LiveServer) -> None:
     job = asked_only.draw(asked_only.new_table(200), one("random", sample_size=50))
-    asked_only.service.quiet.stop()
+    asked_only.service.background.stop()
     answer = asked_only.admin.get(f"/api/sampling/jobs/{job['id']}/comparison")
     assert_problem(answer, 409, "comparison_not_ready", "Ask again")
     assert int(answer.headers["Retry-After"]) > 0
@@ -54,19 +54,19 @@ def test_with_many_waiting_one_is_asked_to_come_again_and_then_served(
 ) -> None:
     job = asked_only.draw(asked_only.new_table(200), one("random", sample_size=50))
     path = f"/api/sampling/jobs/{job['id']}/comparison"
-    quiet, began, may_end = asked_only.service.quiet, threading.Event(), threading.Event()
+    background, began, may_end = asked_only.service.background, threading.Event(), threading.Event()
 
     def hold(_: ProgressCallback) -> None:
         began.set()
         assert may_end.wait(30)
 
-    quiet.ask("running", hold, 0)
+    background.result("running", hold, 0)
     assert began.wait(30)
-    for other in range(MAX_ASKED):
-        quiet.ask(other, lambda report: None, 0)
+    for other in range(MAX_REQUESTED - 1):
+        background.result(other, lambda report: None, 0)
     assert_problem(asked_only.admin.get(path), 409, "comparison_not_ready", "Ask again")
     may_end.set()
-    quiet.ask(MAX_ASKED - 1, lambda report: None, 30)
+    background.result(MAX_REQUESTED - 2, lambda report: None, 30)
     assert asked_only.admin.get(path).status_code == 200
 
 

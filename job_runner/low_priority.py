@@ -1,0 +1,124 @@
+"""Background tasks: one thread of low priority for work that no job waits for.
+
+Tasks run one at a time in the order of their arrival; a stop drops them. The queue is bounded, so a
+caller must do without a task that was dropped, or request it again.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+from domain_errors import DomainError
+from parquet_tables.progress import ProgressCallback
+
+logger = logging.getLogger("jobsvc.background")
+
+MAX_ENQUEUED = 100
+MAX_REQUESTED = 200
+MAX_WAITING_THREADS = 3
+NICENESS = 10
+
+Task = Callable[[ProgressCallback], Any]
+"""Does the work; an exception that its progress callback raises must end it."""
+
+
+class ExecutorStopped(Exception):
+    """The service stops, so the result isn't needed."""
+
+
+class LowPriorityExecutor:
+    """A thread with raised niceness and a queue of tasks by key.
+
+    Parameters
+    ----------
+    max_enqueued : int
+        A task that no user waits for is dropped when this many tasks run or wait.
+    max_requested : int
+        The same limit for a requested task; higher, so that requests find a place.
+    max_waiting_threads : int
+        Threads that may wait for a result; the HTTP server has 8 by default.
+    """
+
+    def __init__(
+        self,
+        max_enqueued: int = MAX_ENQUEUED,
+        max_requested: int = MAX_REQUESTED,
+        max_waiting_threads: int = MAX_WAITING_THREADS,
+    ) -> None:
+        self._max_enqueued, self._max_requested = max_enqueued, max_requested
+        self._places = threading.Semaphore(max_waiting_threads)
+        self._executor = ThreadPoolExecutor(1, "low-priority", initializer=_lower_priority)
+        self._lock = threading.Lock()
+        self._futures: dict[Hashable, Future[Any]] = {}
+        self._stopping = threading.Event()
+
+    def enqueue(self, key: Hashable, task: Task) -> None:
+        """Run a task later, unless its key is in the queue or the queue is full."""
+        self._submit(key, task, self._max_enqueued)
+
+    def result(self, key: Hashable, task: Task, timeout_s: float) -> Any | None:
+        """Run a task, or join the one with its key, and wait for the result.
+
+        Returns None when there is no result in time: the task still runs, unless the queue was
+        full. When too many threads wait already, it returns None at once.
+
+        Raises
+        ------
+        Exception
+            Raised by the task.
+        """
+        future = self._submit(key, task, self._max_requested)
+        if future is None or not self._places.acquire(blocking=False):
+            return None
+        try:
+            concurrent.futures.wait([future], timeout_s)
+        finally:
+            self._places.release()
+        if not future.done() or future.cancelled():
+            return None
+        with suppress(ExecutorStopped):
+            return future.result()
+        return None
+
+    def stop(self) -> None:
+        """Drop waiting tasks and wait until the running task reports progress or ends."""
+        with self._lock:
+            self._stopping.set()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _submit(self, key: Hashable, task: Task, max_tasks: int) -> Future[Any] | None:
+        with self._lock:
+            future = self._futures.get(key)
+            if future is None and len(self._futures) < max_tasks and not self._stopping.is_set():
+                future = self._futures[key] = self._executor.submit(self._run, key, task)
+            return future
+
+    def _run(self, key: Hashable, task: Task) -> Any:
+        try:
+            return task(self._end_when_stopping)
+        except (DomainError, ExecutorStopped):
+            raise
+        except Exception as error:
+            logger.warning("background task %s failed", key, exc_info=error)
+            raise
+        finally:
+            with self._lock:
+                del self._futures[key]
+
+    def _end_when_stopping(self, fraction: float, message: str) -> None:
+        if self._stopping.is_set():
+            raise ExecutorStopped
+
+
+def _lower_priority() -> None:
+    if sys.platform == "linux":  # where each thread has its own niceness
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
