@@ -2,15 +2,14 @@
 
 Used by ``benchmarks.history``. The jobs are spread over three years, hundreds of users and
 datasets, every run type and status. Rows, indexes and counts are those of the product; they are
-made in bulk, with the indexes and triggers of jobs put aside meanwhile, and counted by the
-product's own migration.
+inserted in bulk without the indexes and triggers of jobs, and counted afterwards by
+``count_jobs.sql``.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from importlib.resources import files
 from pathlib import Path
 
 from storage.sqlite.database import Database
@@ -102,6 +101,7 @@ FROM jobs CROSS JOIN json_each('["accepted", "started", "ended"]') AS step
 WHERE status <> 'pending' OR step.key = 0
 """
 
+COUNT_JOBS = Path(__file__).with_name("count_jobs.sql")
 REBUILT = ("jobs", "job_log", "histories", "history_blocks")
 
 
@@ -134,16 +134,7 @@ def build_history(path: Path, jobs: int) -> None:
         made_again = {
             kind: [sql for of, _, sql in put_aside if of == kind] for kind in ("index", "trigger")
         }
-        for sql in [*made_again["index"], *_counting_statements(), *made_again["trigger"]]:
-            connection.execute(sql)
+        for sql in [*made_again["index"], COUNT_JOBS.read_text(), *made_again["trigger"]]:
+            connection.executescript(sql)
         connection.execute("PRAGMA journal_mode = WAL")
     partial.rename(path)
-
-
-def _counting_statements() -> list[str]:
-    """What counts the jobs that are there, of the migration that brought the histories."""
-    script = files("storage").joinpath("migration_histories.sql").read_text(encoding="utf-8")
-    starts = ("INSERT INTO histor", "UPDATE histor", "INSERT INTO clock_steps")
-    return [
-        sql for paragraph in script.split(";\n\n") if (sql := paragraph.strip()).startswith(starts)
-    ]

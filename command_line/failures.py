@@ -24,6 +24,7 @@ UNREACHABLE_CODES = {
     "foreign_directory",
     "unknown_schema",
     "newer_schema",
+    "older_schema",
     "damaged_database",
     "cannot_open_database",
     "address_in_use",

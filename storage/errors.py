@@ -112,9 +112,33 @@ class DataDirectoryInUse(DomainError):
 
 
 class NewerSchema(DomainError):
-    """The database was written by a newer version of the product."""
+    """A newer version of jobsvc wrote the database."""
 
     code = "newer_schema"
+
+    def __init__(self, version: int, newest: int) -> None:
+        super().__init__(
+            "The database has schema version {version}; this jobsvc opens versions up to {newest}. "
+            "Install the version of jobsvc that wrote it, or a newer one.",
+            version=version,
+            newest=newest,
+        )
+
+
+class OlderSchema(DomainError):
+    """The schema of the database is too old for the migrations of this version."""
+
+    code = "older_schema"
+
+    def __init__(self, version: int, oldest: int, release: str) -> None:
+        super().__init__(
+            "The database has schema version {version}; this jobsvc opens versions from {oldest}. "
+            "Make a backup, run jobsvc serve of version {release} once, and start this version "
+            "again.",
+            version=version,
+            oldest=oldest,
+            release=release,
+        )
 
 
 class UnknownSchema(DomainError):

@@ -145,6 +145,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "disk_full": 503,
     "data_directory_in_use": 503,
     "newer_schema": 503,
+    "older_schema": 503,
     "unknown_schema": 503,
     "foreign_directory": 503,
     "no_data_directory": 503,

@@ -34,7 +34,7 @@ from typing import Any, Generic, Literal, TypeVar
 from domain_errors import DomainError, MachineFault
 from storage.errors import CannotOpenDatabase, DamagedDatabase
 from storage.jobs.changes import ChangeListener, JobChange, ignore_change
-from storage.sqlite.migrations import bring_up_to_date
+from storage.sqlite.migrations import migrate
 from storage.sqlite.schema_check import require_known_schema
 
 C = TypeVar("C", bound=sqlite3.Connection)
@@ -200,7 +200,7 @@ class Database:
 
     Raises
     ------
-    DamagedDatabase, CannotOpenDatabase, NewerSchema, UnknownSchema
+    DamagedDatabase, CannotOpenDatabase, NewerSchema, OlderSchema, UnknownSchema
         It can't be used as it is.
     """
 
@@ -219,7 +219,7 @@ class Database:
             path.chmod(0o600)  # its write-ahead log is made with the same
         try:
             connection = self._connections.own()
-            bring_up_to_date(connection)
+            migrate(connection)
             require_known_schema(connection)
             self._opened = path.stat()
         except sqlite3.DatabaseError as error:

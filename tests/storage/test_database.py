@@ -6,18 +6,28 @@ import re
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import storage
-from storage.errors import NewerSchema
+from storage.accounts.users import list_users
+from storage.errors import NewerSchema, OlderSchema
 from storage.maintenance.health import check_writable
 from storage.sqlite.database import Database
-from storage.sqlite.migrations import MIGRATIONS, bring_up_to_date, schema_script
+from storage.sqlite.migrations import (
+    LAST_RELEASE_OF_OLDER,
+    MIGRATIONS,
+    NEWEST_VERSION,
+    OLDEST_VERSION,
+    migrate,
+    schema_script,
+)
 from storage.sqlite.queries import all_statements
+from storage.sqlite.schema_check import differences
 
-FIRST_SCHEMA = Path(__file__).parent / "schema_1.sql"
+OLDEST_SCHEMA = Path(__file__).parent / "schema_14.sql"
 
 
 def test_failed_write_leaves_nothing(database: Database) -> None:
@@ -104,83 +114,58 @@ def test_database_uses_wal_and_foreign_keys(database: Database) -> None:
     check_writable(database)
 
 
-def shape_of(connection: sqlite3.Connection) -> dict[str, list[tuple[object, ...]]]:
-    """Every table with its columns, every index and trigger with what it is on."""
-    names = connection.execute(
-        "SELECT type, name, tbl_name FROM sqlite_master "
-        "WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
-    ).fetchall()
-    shape: dict[str, list[tuple[object, ...]]] = {"": names}
-    for kind, name, _ in names:
-        if kind in ("table", "index"):
-            shape[name] = connection.execute(f"PRAGMA {kind}_info({name})").fetchall()
-    return shape
-
-
 def version_of(connection: sqlite3.Connection) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     assert isinstance(version, int)
     return version
 
 
-def test_migrated_schema_equals_the_new_schema(tmp_path: Path) -> None:
-    old = sqlite3.connect(tmp_path / "old", isolation_level=None)
-    old.executescript(FIRST_SCHEMA.read_text(encoding="utf-8") + "PRAGMA user_version = 1;")
-    bring_up_to_date(old)
-    new = sqlite3.connect(tmp_path / "new", isolation_level=None)
-    bring_up_to_date(new)
-    assert version_of(old) == version_of(new) == len(MIGRATIONS) + 1
-    assert shape_of(old) == shape_of(new)
-    old.close()
-    new.close()
+def test_database_of_the_oldest_schema_opens(tmp_path: Path) -> None:
+    path = tmp_path / "old"
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        old.executescript(OLDEST_SCHEMA.read_text(encoding="utf-8"))
+        old.execute(f"PRAGMA user_version = {OLDEST_VERSION}")
+        old.execute(
+            "INSERT INTO users (soeid, role_name, created_at) VALUES ('bg54677', 'admin', '')"
+        )
+    with closing(Database(path)) as database, database.read() as tx:
+        assert version_of(tx) == NEWEST_VERSION
+        assert list(differences(tx)) == []
+        assert [user.soeid for user in list_users(tx, 0, 9)[0]] == ["bg54677"]
 
 
-def test_migration_starts_retention_of_unreachable_commits(
-    tmp_path: Path,
-) -> None:
-    old = sqlite3.connect(tmp_path / "old", isolation_level=None)
-    old.executescript(
-        FIRST_SCHEMA.read_text(encoding="utf-8")
-        + f"""
-        PRAGMA user_version = 1;
-        INSERT INTO users (soeid, role_name, created_at) VALUES ('bg54677', 'analyst', '');
-        INSERT INTO datasets (name, created_by, created_at, updated_at) VALUES ('Sales', 1, '', '');
-        INSERT INTO commits (dataset_id, id, parent_id, author_id, message, created_at, manifest)
-        VALUES (1, '{"a" * 64}', NULL, 1, '', '', '{{}}'),
-               (1, '{"b" * 64}', '{"a" * 64}', 1, '', '', '{{}}'),
-               (1, '{"c" * 64}', '{"a" * 64}', 1, '', '', '{{}}');
-        INSERT INTO refs VALUES (1, 'main', '{"b" * 64}', '', '');
-        """
-    )
-    bring_up_to_date(old)
-    rows = old.execute("SELECT commit_id, left_at > '2025' FROM left_commits").fetchall()
-    assert rows == [("c" * 64, 1)]
-    old.close()
+@pytest.mark.parametrize("version", [1, OLDEST_VERSION - 1])
+def test_database_of_an_older_schema_is_refused(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "old"
+    with closing(sqlite3.connect(path)) as old:
+        old.execute("CREATE TABLE users (soeid TEXT)")
+        old.execute(f"PRAGMA user_version = {version}")
+    expected = f"version {version}; .* serve of version {LAST_RELEASE_OF_OLDER} once"
+    with pytest.raises(OlderSchema, match=expected):
+        Database(path)
+    with closing(sqlite3.connect(path)) as old:
+        assert version_of(old) == version
+        assert old.execute("SELECT name FROM sqlite_schema").fetchall() == [("users",)]
 
 
 def test_only_missing_migrations_run(tmp_path: Path) -> None:
-    connection = sqlite3.connect(tmp_path / "old", isolation_level=None)
-    bring_up_to_date(connection)
-    newest = version_of(connection)
-    steps = ["never run again"] * (newest - 1)
-    bring_up_to_date(connection, [*steps, "CREATE TABLE b (x)"])
-    bring_up_to_date(connection, [*steps, "never run again", "CREATE TABLE c (x)"])
-    assert version_of(connection) == newest + 2
-    connection.execute("SELECT * FROM b, c")
-    connection.close()
+    with closing(sqlite3.connect(tmp_path / "old", isolation_level=None)) as connection:
+        migrate(connection)
+        done = ["not SQL"] * len(MIGRATIONS)
+        migrate(connection, [*done, "CREATE TABLE b (x)"])
+        migrate(connection, [*done, "not SQL", "CREATE TABLE c (x)"])
+        assert version_of(connection) == NEWEST_VERSION + 2
+        connection.execute("SELECT * FROM b, c")
 
 
 def test_failed_migration_leaves_the_old_version(tmp_path: Path) -> None:
-    connection = sqlite3.connect(tmp_path / "old", isolation_level=None)
-    bring_up_to_date(connection)
-    newest = version_of(connection)
-    steps = [*MIGRATIONS, "CREATE TABLE b (x); SELECT nonsense"]
-    with pytest.raises(sqlite3.OperationalError):
-        bring_up_to_date(connection, steps)
-    assert version_of(connection) == newest
-    with pytest.raises(sqlite3.OperationalError, match="no such table"):
-        connection.execute("SELECT * FROM b")
-    connection.close()
+    with closing(sqlite3.connect(tmp_path / "old", isolation_level=None)) as connection:
+        migrate(connection)
+        with pytest.raises(sqlite3.OperationalError):
+            migrate(connection, [*MIGRATIONS, "CREATE TABLE b (x); SELECT nonsense"])
+        assert version_of(connection) == NEWEST_VERSION
+        with pytest.raises(sqlite3.OperationalError, match="no such table"):
+            connection.execute("SELECT * FROM b")
 
 
 def test_database_of_a_newer_version_is_not_opened(tmp_path: Path) -> None:

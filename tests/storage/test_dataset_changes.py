@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -22,13 +20,11 @@ from storage.accounts.users import User
 from storage.errors import RefMoved
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database, Transaction
-from storage.sqlite.migrations import MIGRATIONS, bring_up_to_date
 from storage.sqlite.queries import statement
 from storage.versions.manifests import Manifest, insert_commit
 from storage.versions.refs import create_ref, delete_ref, move_ref
 from tests.storage.conftest import a_table
 
-FIRST_SCHEMA = Path(__file__).parent / "schema_1.sql"
 LATER = "2030-01-01T00:00:00.000000+00:00"
 Change = Callable[[Transaction, Dataset, User, str, Clock], None]
 
@@ -106,24 +102,3 @@ def test_order_by_change_needs_no_sort(database: Database) -> None:
     steps = [row["detail"] for row in plan]
     assert any("datasets_changed" in step for step in steps), steps
     assert not any("ORDER BY" in step for step in steps), steps
-
-
-def test_migration_sets_updated_at_from_the_newest_ref(tmp_path: Path) -> None:
-    made, moved = (f"2025-0{month}-01T00:00:00.000000+00:00" for month in (1, 3))
-    old = sqlite3.connect(tmp_path / "old", isolation_level=None)
-    old.executescript(
-        FIRST_SCHEMA.read_text(encoding="utf-8")
-        + f"""
-        PRAGMA user_version = 1;
-        INSERT INTO users (soeid, role_name, created_at) VALUES ('bg54677', 'analyst', '');
-        INSERT INTO datasets (name, created_by, created_at, updated_at)
-        VALUES ('Moved', 1, '{made}', '{made}'), ('Renamed', 1, '{made}', '{LATER}');
-        INSERT INTO refs VALUES (1, 'main', NULL, '{made}', '{made}'),
-                                (1, 'b', NULL, '{made}', '{moved}'),
-                                (2, 'main', NULL, '{made}', '{moved}');
-        """
-    )
-    bring_up_to_date(old, MIGRATIONS)
-    rows = old.execute("SELECT updated_at FROM datasets ORDER BY id").fetchall()
-    assert rows == [(moved,), (LATER,)]
-    old.close()

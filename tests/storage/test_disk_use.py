@@ -15,7 +15,7 @@ from storage.maintenance.data_directory import DataDirectory, Owner
 from storage.maintenance.disk_use import KEPT_S, DiskUseMeter
 from storage.maintenance.health import GOOD_FOR_S, DiskFull, WriteProbe, check_room, check_writable
 from storage.sqlite.database import Database
-from storage.sqlite.migrations import bring_up_to_date
+from storage.sqlite.migrations import migrate
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_unwritable_database_is_reported(tmp_path: Path) -> None:
         check_writable(database)
     other.execute("ROLLBACK")
     check_writable(database)
-    bring_up_to_date(other)  # the check left the schema's version as it was
+    migrate(other)  # the check left the schema's version as it was
     other.close()
     database.close()
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from datetime import UTC, datetime
 from itertools import product
-from pathlib import Path
 
 import pytest
 
@@ -19,14 +17,8 @@ from storage.jobs.queue import claim_next_job, postpone_job, recover_jobs, relea
 from storage.jobs.submission import NewJob, insert_job
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database, Transaction
-from storage.sqlite.migrations import MIGRATIONS, bring_up_to_date
 from tests.storage.conftest import claim, submit
 from tests.storage.counted_histories import assert_counted, delete
-
-FIRST_SCHEMA = Path(__file__).parent / "schema_1.sql"
-FORMER_VERSION = 1 + next(
-    place for place, script in enumerate(MIGRATIONS) if "CREATE TABLE histories" in script
-)
 
 
 def histories(tx: Transaction) -> dict[tuple[str, str], int]:
@@ -159,51 +151,51 @@ def at(second: int) -> str:
     return datetime.fromtimestamp(1_750_000_000 + second, UTC).strftime(TIME)
 
 
-def make_former(path: Path, jobs: int) -> sqlite3.Connection:
-    """A database of the former version: the newest ten jobs wait; the clock was once set back."""
-    old = sqlite3.connect(path, isolation_level=None)
-    old.executescript(FIRST_SCHEMA.read_text(encoding="utf-8") + "PRAGMA user_version = 1;")
-    bring_up_to_date(old, MIGRATIONS[: FORMER_VERSION - 1])
-    old.executescript(
+def insert_many_jobs(tx: Transaction, jobs: int) -> None:
+    """Insert jobs of two users and two datasets, all but the newest ten ended.
+
+    The clock is set back before job 401; the second dataset is removed.
+    """
+    tx.execute(
+        "INSERT INTO users (soeid, role_name, created_at) "
+        "VALUES ('bg54677', 'admin', ''), ('bg54678', 'analyst', '')"
+    )
+    tx.execute(
+        "INSERT INTO datasets (name, created_by, created_at, updated_at, removed_at) "
+        "VALUES ('Sales', 1, '', '', NULL), ('Gone', 2, '', '', '2025')"
+    )
+    tx.execute(
         f"""
-        INSERT INTO users (soeid, role_name, created_at)
-        VALUES ('bg54677', 'admin', ''), ('bg54678', 'analyst', '');
-        INSERT INTO datasets (name, created_by, created_at, updated_at, removed_at)
-        VALUES ('Sales', 1, '', '', NULL), ('Gone', 2, '', '', '2025');
-        INSERT INTO jobs (id, run_type, status, dataset_id, user_id, run_parameters, attempt,
-                          created_at, started_at, completed_at, progress, output_summary,
-                          error_code, error_message)
+        INSERT INTO jobs (id, run_type, dataset_id, user_id, run_parameters, created_at)
         WITH RECURSIVE numbers (n) AS (
-            SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {jobs}),
-        ends AS (SELECT n, CASE WHEN n > {jobs} - 10 THEN 'pending'
-                                WHEN n % 5 = 0 THEN 'failed' ELSE 'completed' END AS status
-                 FROM numbers)
-        SELECT 'job-' || n, iif(n % 3 = 0, 'import', 'sampling'), status,
+            SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {jobs})
+        SELECT 'job-' || n, iif(n % 3 = 0, 'import', 'sampling'),
                iif(n < {jobs} - 10, 1 + (n % 7 = 0), 1), 1 + (n % 2),
                iif(n % 3 = 0, '{{}}', '{{"source_ref": "' || iif(n % 4, 'main', 'q1') || '"}}'),
-               status <> 'pending',
-               strftime('{TIME}', 1750000000 + n - (n > 400) * 99, 'unixepoch'),
-               iif(status = 'pending', NULL, '2025'), iif(status = 'pending', NULL, '2025'),
-               iif(status = 'completed', 100, 0), iif(status = 'completed', '{{}}', NULL),
-               iif(status = 'failed', 'x', NULL), iif(status = 'failed', 'y', NULL)
-        FROM ends;
+               strftime('{TIME}', 1750000000 + n - (n > 400) * 99, 'unixepoch')
+        FROM numbers
         """
     )
-    return old
+    tx.execute(
+        "UPDATE jobs SET status = 'running', attempt = 1, started_at = '2025' WHERE seq <= ?",
+        [jobs - 10],
+    )
+    tx.execute(
+        """
+        UPDATE jobs SET status = iif(seq % 5, 'completed', 'failed'), completed_at = '2025',
+                        progress = iif(seq % 5, 100, 0), output_summary = iif(seq % 5, '{}', NULL),
+                        error_code = iif(seq % 5, NULL, 'x'),
+                        error_message = iif(seq % 5, NULL, 'y')
+        WHERE seq <= ?
+        """,
+        [jobs - 10],
+    )
 
 
-def test_migration_counts_existing_jobs(tmp_path: Path) -> None:
-    with closing(make_former(tmp_path / "old", 1_000)) as old:
-        bring_up_to_date(old)
-        assert_counted(old)
-        assert old.execute("SELECT count(*) FROM history_blocks").fetchone()[0] > 0
-        assert old.execute("SELECT seq FROM clock_steps").fetchall() == [(401,)]
-
-
-def test_range_over_many_blocks_is_counted_exactly(tmp_path: Path, clock: Clock) -> None:
-    with closing(make_former(tmp_path / "old", 32 * 32 * 32 + 5)) as old:
-        bring_up_to_date(old)
-    with closing(Database(tmp_path / "old")) as database, database.write() as tx:
+def test_range_over_many_blocks_is_counted_exactly(database: Database, clock: Clock) -> None:
+    with database.write() as tx:
+        insert_many_jobs(tx, 32 * 32 * 32 + 5)
+        assert tx.execute("SELECT seq FROM clock_steps").fetchone()[0] == 401
         assert tx.execute("SELECT max(level) FROM history_blocks").fetchone()[0] == 2
         for _ in range(10):
             complete(tx, claimed(tx, clock), clock)

@@ -13,10 +13,6 @@ from storage.errors import UnknownSchema
 from storage.maintenance.checking import check
 from storage.maintenance.data_directory import DATABASE, DataDirectory
 from storage.sqlite.database import Database
-from storage.sqlite.migrations import bring_up_to_date
-from storage.sqlite.schema_check import differences
-
-FIRST_SCHEMA = Path(__file__).parent / "schema_1.sql"
 
 
 @pytest.fixture
@@ -71,14 +67,6 @@ def test_statistics_of_the_planner_do_not_count(
 ) -> None:
     connection.execute("ANALYZE")
     Database(tmp_path / DATABASE).close()
-
-
-def test_a_migrated_database_has_the_schema_of_a_new_one() -> None:
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as old:
-        old.executescript(FIRST_SCHEMA.read_text(encoding="utf-8") + "PRAGMA user_version = 1;")
-        assert list(differences(old))
-        bring_up_to_date(old)
-        assert list(differences(old)) == []
 
 
 def test_tables_without_a_version_are_refused_unchanged(tmp_path: Path) -> None:
