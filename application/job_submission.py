@@ -113,7 +113,7 @@ def submit(
     with write_as(service.database, by.authority, service.clock) as tx:
         earlier_id = find_job_of_key(tx, by.user.id, by.key, service.clock)
         if earlier_id is not None:
-            return get_job(tx, earlier_id, placed=False)
+            return get_job(tx, earlier_id, with_position=False)
         built = build(tx, job_id)
         if isinstance(built, Job):
             store_key(tx, by.user.id, by.key, built.id, service.clock)
@@ -122,7 +122,7 @@ def submit(
         store_key(tx, by.user.id, by.key, job_id, service.clock)
         if put_files is not None:
             put_files(job_id)
-        job = get_job(tx, job_id, placed=False)
+        job = get_job(tx, job_id, with_position=False)
     service.wake_runner()
     return job
 

@@ -131,9 +131,9 @@ def _steps(
     yield from remove_uploads(database, directory, rows, cutoffs, report)
     yield from remove_rows(database, rows, cutoffs, report)
     yield from remove_orphans(database, directory, service.data_files, cutoffs, report)
-    while database.give_pages_back(PAGES_AT_ONCE):
+    while database.release_free_pages(PAGES_AT_ONCE):
         yield
-    database.empty_log()
+    database.truncate_log()
 
 
 def _note(

@@ -14,7 +14,7 @@ from domain_errors import DomainError
 from job_runner.service import Service
 from job_runner.tables.open_tables import source_of
 from storage.errors import Conflict
-from storage.jobs.jobs import Job, job_that_repeats
+from storage.jobs.jobs import Job, latest_retry
 from storage.sqlite.database import Transaction
 from storage.versions.refs import get_ref
 
@@ -40,7 +40,7 @@ def again(service: Service, tx: Transaction, job: Job) -> Again:
     """Whether a job can be done again, and whether it was."""
     if job.status != "failed":
         return Again(possible=False, done_as=None)
-    done_as = job_that_repeats(tx, job.id)
+    done_as = latest_retry(tx, job.id)
     try:
         require_repeatable(service, tx, job)
     except DomainError:
@@ -60,7 +60,7 @@ def require_repeatable(service: Service, tx: Transaction, job: Job) -> None:
     if job.status != "failed":
         raise Conflict(f"The job is {job.status}; only a failed one can be done again.")
     if job.run_type == "import":
-        if (done_as := job_that_repeats(tx, job.id)) is not None:
+        if (done_as := latest_retry(tx, job.id)) is not None:
             raise Conflict(f"The import is done again already, as job {done_as}.")
         get_ref(tx, job.dataset_id, job.run_parameters["ref"])
         if not service.directory.upload_path(job.id).exists():

@@ -1,4 +1,4 @@
-"""What storage refuses."""
+"""Errors of storage."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from domain_errors import DomainError
 
 
 class NotFound(DomainError):
-    """It isn't there, or isn't visible to whoever asks."""
+    """The object doesn't exist or isn't visible to the user."""
 
     code = "not_found"
 
 
 class Pruned(NotFound):
-    """It was there, and a prune has removed it."""
+    """A prune deleted the object."""
 
     code = "pruned"
 
 
 class Conflict(DomainError):
-    """The state of something doesn't allow the change."""
+    """The current state doesn't allow the change."""
 
     code = "conflict"
 
 
 class RefMoved(Conflict):
-    """A ref no longer names the commit that the caller took it to name."""
+    """The ref doesn't name the expected commit."""
 
     code = "ref_moved"
 
 
 class StaleJob(Conflict):
-    """A worker reports on a job that isn't its own any more."""
+    """An attempt reports on a job that has ended or has another attempt."""
 
     code = "stale_job"
 
@@ -43,8 +43,10 @@ class TooManyWaiting(DomainError):
     code = "too_many_waiting_jobs"
     retry_after_s = 30
 
-    def __init__(self, most: int) -> None:
-        super().__init__(f"You have {most:,} jobs that wait. Try again when some have started.")
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            "You have {limit} waiting jobs. Try again when some have started.", limit=limit
+        )
 
 
 class InvalidValue(DomainError):
@@ -54,13 +56,13 @@ class InvalidValue(DomainError):
 
 
 class Forbidden(DomainError):
-    """A known user without the right."""
+    """The user lacks the role or level."""
 
     code = "forbidden"
 
 
 class TokenEnded(DomainError):
-    """The token of a request has ended since the request arrived."""
+    """The token ended while the request ran."""
 
     code = "unauthorized"
 
@@ -69,44 +71,45 @@ class TokenEnded(DomainError):
 
 
 class NotWritable(DomainError):
-    """Nothing can be written: the disk is full or read-only, or the data directory is gone."""
+    """The disk is full or read-only, or the data directory is gone."""
 
     code = "storage_not_writable"
     retry_after_s = 5
 
 
 class DamagedData(DomainError):
-    """A file of ours is missing, can't be read, or isn't as it was written."""
+    """A data file or upload is missing, unreadable or changed."""
 
     code = "damaged_data"
 
 
 class FilesInUse(Conflict):
-    """Someone reads the data files, or removes some, so that none may be removed now."""
+    """A backup, a check or another prune uses the data files."""
 
     code = "files_in_use"
 
 
 class DamagedDatabase(DomainError):
-    """The database is gone, or isn't one that SQLite can read any more."""
+    """SQLite can't read the database, or it is missing."""
 
     code = "damaged_database"
 
     def __init__(self, why: str) -> None:
         super().__init__(
-            f"The database is damaged: {why}. Stop the server, run jobsvc check, and restore the "
-            "data directory from a backup."
+            "The database is damaged: {why}. Stop the server, run jobsvc check, and restore the "
+            "data directory from a backup.",
+            why=why,
         )
 
 
 class CannotOpenDatabase(DomainError):
-    """The database can't be opened as things are: no right, no room, another program's lock."""
+    """The database can't be opened: file permissions, disk space, or a lock of a program."""
 
     code = "cannot_open_database"
 
 
 class DataDirectoryInUse(DomainError):
-    """Another process works on this data directory."""
+    """Another process owns the data directory."""
 
     code = "data_directory_in_use"
 
@@ -142,24 +145,25 @@ class OlderSchema(DomainError):
 
 
 class UnknownSchema(DomainError):
-    """The database's tables, indexes or triggers aren't those of this product."""
+    """The database's tables, indexes or triggers differ from those of this version."""
 
     code = "unknown_schema"
 
 
 class ForeignDirectory(DomainError):
-    """A directory that was given as the data directory holds other things."""
+    """The directory has files of another program."""
 
     code = "foreign_directory"
 
 
 class NoDataDirectory(DomainError):
-    """The data directory isn't there, and the command doesn't create one."""
+    """The data directory doesn't exist, and the command doesn't create one."""
 
     code = "no_data_directory"
 
     def __init__(self, root: Path) -> None:
         super().__init__(
-            f"There is no data directory at {root}. Check --data-dir and JOBSVC_DATA_DIR, or "
-            "create one with jobsvc serve, jobsvc import or jobsvc demo."
+            "No data directory at {root}. Check --data-dir and JOBSVC_DATA_DIR, or create one with "
+            "jobsvc serve, jobsvc import or jobsvc demo.",
+            root=str(root),
         )

@@ -576,7 +576,7 @@ WHERE jobs.id = :id AND datasets.removed_at IS NULL;
 SELECT id FROM jobs WHERE dataset_id = :dataset_id AND output_commit_id = :commit_id;
 
 -- job_ids_by_prefix: Select the job ids with a prefix; ids have the characters 0 to f.
-SELECT id FROM jobs WHERE id >= :beginning AND id < :beginning || 'g' LIMIT :most;
+SELECT id FROM jobs WHERE id >= :prefix AND id < :prefix || 'g' LIMIT :limit;
 
 -- latest_retry: Select the latest retry of a failed job.
 SELECT id FROM jobs WHERE retry_of = :id ORDER BY seq DESC LIMIT 1;

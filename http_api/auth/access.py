@@ -29,7 +29,7 @@ from storage.accounts.datasets import Dataset, Level, get_dataset
 from storage.accounts.tokens import TokenHolder, find_token_holder, hash_secret
 from storage.accounts.users import Role, User
 from storage.errors import Forbidden, NotFound
-from storage.jobs.jobs import Job, get_job, jobs_beginning
+from storage.jobs.jobs import Job, get_job, job_ids_by_prefix
 from storage.sqlite.database import Transaction
 
 
@@ -212,7 +212,7 @@ def job_for(job_id: str) -> Job:
         It isn't there or not visible: the same answer after the same steps. Or several begin so.
     """
     with service().database.read() as tx:
-        ids = jobs_beginning(tx, job_id, MAX_ALIKE) if BEGINNING.fullmatch(job_id) else [job_id]
+        ids = job_ids_by_prefix(tx, job_id, MAX_ALIKE) if BEGINNING.fullmatch(job_id) else [job_id]
         seen = [job for one in ids or [job_id] if (job := _seen_job(tx, one)) is not None]
     if len(seen) > 1:
         raise NotFound(f'Several jobs begin with "{job_id}". Give more of the id.')

@@ -1,9 +1,7 @@
-"""What a request may do, checked when it arrives and again in the transaction that writes.
+"""Roles and permission levels, checked when a request arrives and again in its transaction.
 
-Owns: the rules for roles and levels. Invariant: a write through :func:`write_as` is made by a token
-that is valid, of a user who has the roles and levels at that moment: a removed administrator's
-request in flight changes nothing. Used by the routes and by whatever submits, cancels or prunes for
-a user.
+:func:`write_as` checks the token, the roles and the levels, so that a running request of a removed
+administrator changes nothing.
 """
 
 from __future__ import annotations
@@ -22,16 +20,16 @@ from storage.sqlite.database import Database, Transaction
 
 @dataclass(frozen=True)
 class Authority:
-    """Why a request was allowed.
+    """The token, roles and levels that authorized a request.
 
     Parameters
     ----------
     token_id : int
-        The token that the request came with.
+        The request's token.
     roles : tuple of tuple of Role
-        Of each of these the user has one.
+        The user has one role of each tuple.
     levels : tuple of (dataset id, level)
-        The user has these levels.
+        The user's levels.
     """
 
     token_id: int
@@ -43,12 +41,12 @@ class Authority:
 def write_as(
     database: Database, authority: Authority | None, clock: Clock
 ) -> Iterator[Transaction]:
-    """A write transaction for whoever still has the authority; None is the service itself.
+    """Yield a write transaction if the authority is still valid; None is the service itself.
 
     Raises
     ------
     TokenEnded, Forbidden, NotFound
-        The token, a role or a level is gone. Nothing was written.
+        The token, a role or a level was removed. Nothing is written.
     """
     with database.write() as tx:
         if authority is not None:
@@ -57,31 +55,38 @@ def write_as(
 
 
 def require_role(user: User, roles: tuple[Role, ...]) -> None:
-    """Refuse a user with none of the roles.
+    """Require one of the roles.
 
     Raises
     ------
     Forbidden
-        Names the role that is needed.
+        The message names the roles.
     """
     if user.role_name not in roles:
-        raise Forbidden(f"This takes the role {' or '.join(roles)}; yours is {user.role_name}.")
+        raise Forbidden(
+            "This requires the role {required}; yours is {role}.",
+            required=" or ".join(roles),
+            role=user.role_name,
+        )
 
 
 def require_level(tx: Transaction, user: User, dataset_id: int, level: Level) -> Dataset:
-    """A dataset in which the user has at least this level.
+    """Return a dataset for which the user has at least this level.
 
     Raises
     ------
     NotFound, Forbidden
-        It isn't there or not visible; or the user's role or level doesn't reach so far.
+        The dataset doesn't exist or isn't visible; or the user's role or level is too low.
     """
     dataset = get_dataset(tx, dataset_id, user)
     if level != "read" and user.role_name == "viewer":
-        raise Forbidden("This takes the role analyst or admin; yours is viewer.")
+        raise Forbidden("This requires the role analyst or admin; yours is viewer.")
     if not dataset.allows(level):
         raise Forbidden(
-            f"This takes the level {level} in dataset {dataset_id}; yours is {dataset.level}."
+            "This requires the level {required} in dataset {dataset}; yours is {level}.",
+            required=level,
+            dataset=str(dataset_id),
+            level=dataset.level,
         )
     return dataset
 

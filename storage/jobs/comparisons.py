@@ -1,7 +1,6 @@
-"""The representativeness checks of samples, once they are there.
+"""Store the representativeness checks of samples, at most one for each job.
 
-Owns: the table ``comparisons``. Invariant: a job has one at the most, and it goes with its job; it
-can always be made again, so nothing waits for the disk. ``storage.jobs`` shows the brief form.
+A check can be computed again, so it isn't synced before the commit returns.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from storage.sqlite.queries import first, run
 def store_comparison(
     tx: Transaction, job_id: str, brief: dict[str, Any], whole: dict[str, Any], clock: Clock
 ) -> None:
-    """Keep a job's comparison in place of an earlier one; nothing happens if the job has gone."""
+    """Insert or replace a job's comparison; do nothing if the job was deleted."""
     run(
         tx,
         "store_comparison",
@@ -29,6 +28,6 @@ def store_comparison(
 
 
 def get_comparison(tx: Transaction, job_id: str) -> dict[str, Any] | None:
-    """The whole of a job's comparison, with ``made_at``; None when there is none yet."""
+    """Return a job's whole comparison with ``made_at``; None if there is none yet."""
     row = first(tx, "comparison_of_job", job_id=job_id)
     return None if row is None else {**json.loads(row["whole"]), "made_at": row["made_at"]}

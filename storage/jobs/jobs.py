@@ -30,11 +30,10 @@ PRIORITIES: tuple[Priority, ...] = ("interactive", "batch")
 
 @dataclass(frozen=True)
 class Job:
-    """A job. ``progress`` is 0 to 100; ``queue_position`` is 1 for the next of its lane to start,
-    and None for a job that doesn't wait and in lists.
+    """A job. ``progress`` is 0 to 100.
 
-    Parameters and summary are kept as the database's JSON until somebody looks at them: a list of
-    jobs shows neither.
+    ``queue_position`` is 1 for the next job of its lane; None in lists and for a job that doesn't
+    wait. Parameters and summary are parsed on first use: lists show neither.
     """
 
     id: str
@@ -64,65 +63,65 @@ class Job:
 
     @cached_property
     def run_parameters(self) -> dict[str, Any]:
-        """What was asked for, with what was settled at submission."""
+        """The parameters, with the values that the submission fixed."""
         parsed: dict[str, Any] = json.loads(self.run_parameters_json)
         return parsed
 
     @cached_property
     def output_summary(self) -> dict[str, Any] | None:
-        """What came of it, once it is completed."""
+        """The result of a completed job."""
         if self.output_summary_json is None:
             return None
         parsed: dict[str, Any] = json.loads(self.output_summary_json)
         comparison = json.loads(self.comparison_json or "{}")
-        if "outcome" in comparison:  # that of an earlier release is computed anew on request
+        if "outcome" in comparison:  # others are of an earlier version
             parsed["comparison"] = comparison
         return parsed
 
     @property
     def duration_seconds(self) -> float | None:
-        """How long the job ran, once it has ended; None for one that never started."""
+        """Seconds from start to end; None for a job that hasn't ended or never started."""
         if self.started_at is None or self.completed_at is None:
             return None
         return seconds_between(self.started_at, self.completed_at)
 
 
-def get_job(tx: Transaction, job_id: str, *, placed: bool = True) -> Job:
-    """One job, ``placed`` among all that wait; whether the caller may see it is theirs to check."""
+def get_job(tx: Transaction, job_id: str, *, with_position: bool = True) -> Job:
+    """Return a job, by default with its queue position, without a check of permissions."""
     row = tx.execute(_JOB_BY_ID, {"id": job_id}).fetchone()
     if row is None:
         raise NotFound(f'There is no job "{job_id}".')
-    job = _job_of(row)
-    if job.status != "pending" or not placed:
+    job = _job(row)
+    if job.status != "pending" or not with_position:
         return job
     return replace(job, queue_position=number(tx, "queue_position", lane=job.lane, id=job_id))
 
 
 def jobs_by_seq(tx: Transaction, seqs: Sequence[int]) -> list[Job]:
-    """The jobs at these places, in their order; how a sample compares is left out."""
-    return [_job_of(row) for row in tx.execute(_JOBS_BY_SEQ, {"seqs": json.dumps(seqs)})]
+    """Return the jobs with these seqs, in this order, without their comparisons."""
+    return [_job(row) for row in tx.execute(_JOBS_BY_SEQ, {"seqs": json.dumps(seqs)})]
 
 
 def job_with_output_ref(tx: Transaction, dataset_id: int, name: str) -> Job | None:
-    """The job that made, or is to make, a ref; None when it is free or was failed for."""
+    """Return the job that created or will create a ref, except failed jobs; None if none."""
     row = first(tx, "job_with_output_ref", dataset_id=dataset_id, name=name)
     return None if row is None else get_job(tx, row["id"])
 
 
-def jobs_beginning(tx: Transaction, beginning: str, most: int) -> list[str]:
-    """The ids that begin with these digits, ``most`` of them."""
-    rows = all_rows(tx, "job_ids_by_prefix", beginning=beginning, most=most)
+def job_ids_by_prefix(tx: Transaction, prefix: str, limit: int) -> list[str]:
+    """Return up to ``limit`` job ids with a prefix."""
+    rows = all_rows(tx, "job_ids_by_prefix", prefix=prefix, limit=limit)
     return [row["id"] for row in rows]
 
 
-def job_that_repeats(tx: Transaction, job_id: str) -> str | None:
-    """The id of the last job that did a failed one again; None when there is none."""
+def latest_retry(tx: Transaction, job_id: str) -> str | None:
+    """Return the id of the latest retry of a failed job; None if it has none."""
     row = first(tx, "latest_retry", id=job_id)
     return None if row is None else str(row["id"])
 
 
 def report_progress(tx: Transaction, job: Job, progress: float, message: str) -> None:
-    """Note how far a running attempt is; a late one's note changes nothing."""
+    """Store the progress of the running attempt; ignore that of an earlier one."""
     run(
         tx,
         "report_progress",
@@ -136,12 +135,12 @@ def report_progress(tx: Transaction, job: Job, progress: float, message: str) ->
 def complete_job(
     tx: Transaction, job: Job, summary: dict[str, Any], commit_id: str | None, clock: Clock
 ) -> None:
-    """running → completed, by the attempt that ran it.
+    """running → completed, by the current attempt.
 
     Raises
     ------
     StaleJob
-        The job has ended or runs again: this attempt's result is not wanted.
+        The job has ended, or another attempt runs.
     """
     _end_own(
         tx,
@@ -154,18 +153,18 @@ def complete_job(
 
 
 def fail_job(tx: Transaction, job: Job, code: str, message: str, clock: Clock) -> None:
-    """running → failed, by the attempt that ran it.
+    """running → failed, by the current attempt.
 
     Raises
     ------
     StaleJob
-        The job has ended or runs again.
+        The job has ended, or another attempt runs.
     """
     _end_own(tx, job, "fail_job", error_code=code, error_message=message, now=timestamp(clock()))
 
 
 def _end_own(tx: Transaction, job: Job, name: str, **values: object) -> None:
-    """End a job by the attempt that ran it, with a named statement."""
+    """End a job with a named statement, by its current attempt."""
     done = first(tx, name, id=job.id, attempt=job.attempt, **values)
     if done is None:
         raise StaleJob(f"Attempt {job.attempt} of job {job.id} isn't the running one any more.")
@@ -173,41 +172,42 @@ def _end_own(tx: Transaction, job: Job, name: str, **values: object) -> None:
 
 
 def cancel_job(tx: Transaction, job_id: str, soeid: str, clock: Clock) -> None:
-    """pending or running → failed, at once; a running attempt's result is not wanted any more.
+    """pending or running → failed at once; the result of a running attempt is discarded.
 
     Raises
     ------
     Conflict
-        The job has ended already.
+        The job has ended.
     """
     message = f"Cancelled by {soeid}."
     done = first(tx, "cancel_job", id=job_id, error_message=message, now=timestamp(clock()))
     if done is None:
-        raise Conflict(f"The job is {get_job(tx, job_id).status} already.")
+        raise Conflict("The job is {status} already.", status=get_job(tx, job_id).status)
     tx.changes.append(ending_change(done))
 
 
-_TOLD = [field.name for field in fields(Job) if field.name != "queue_position"]
-_PRIORITY = _TOLD.index("priority")
+_STORED_FIELDS = [field.name for field in fields(Job) if field.name != "queue_position"]
+_PRIORITY = _STORED_FIELDS.index("priority")
 
 
 def _columns(comparison: str) -> str:
-    """What a statement selects, in the order of a Job's fields."""
-    elsewhere = {
+    """Return the columns to select, in the order of the fields of Job."""
+    joined = {
         "dataset_name": "datasets.name",
         "user_soeid": "users.soeid",
         "comparison_json": comparison,
     }
-    own = (f"jobs.{name.removesuffix('_json')}" for name in _TOLD)
-    return ", ".join(elsewhere.get(name, column) for name, column in zip(_TOLD, own, strict=True))
+    return ", ".join(
+        joined.get(name, f"jobs.{name.removesuffix('_json')}") for name in _STORED_FIELDS
+    )
 
 
 _JOB_BY_ID = statement("job_by_id").format(columns=_columns("comparisons.brief"))
 _JOBS_BY_SEQ = statement("jobs_by_seq").format(columns=_columns("NULL"))
 
 
-def _job_of(told: Iterable[Any]) -> Job:
-    values = list(told)
+def _job(row: Iterable[Any]) -> Job:
+    values = list(row)
     values[_PRIORITY] = PRIORITIES[values[_PRIORITY]]
     return Job(*values)
 

@@ -1,22 +1,7 @@
-"""Filtered lists of jobs, with an exact total and pages.
+"""Filtered lists of jobs with exact totals and pages, for any number of jobs.
 
-A list has only jobs of datasets that the viewer can see. Its cost hardly grows with the number of
-jobs: ``storage.jobs.lists`` counts ended jobs; the few open jobs are scanned.
-
-Read a page of a long list by counting ranges instead of scanning up to the offset.
-
-A page is exact. Its cost depends neither on the length of the list nor, except for a few counts, on
-the offset.
-
-Convert a range of creation times to ranges of job seqs.
-
-The result is exact. Between two steps of the clock the jobs are in time order, so binary search
-replaces an index of times; each clock step adds one range.
-
-Count and read ended jobs by the stored counts (histories) that match a list's filters.
-
-A history counts the ended jobs of all datasets, of a dataset, of a user there, or of that user from
-a ref. Triggers in ``schema.sql`` maintain it; a statement reads a few rows for each history.
+The few open jobs are scanned. Ended jobs are counted by *histories*: counts for a dataset, user,
+ref, run type and status that the triggers of ``schema.sql`` maintain.
 """
 
 from __future__ import annotations
@@ -269,7 +254,8 @@ def _first(ordered: OrderedRange, start: int, needed: int, remaining: int) -> li
 
 
 SeqRange = tuple[int, int]
-"""The seqs above the first number, up to the second."""
+"""The seqs above the first number, up to the second. Between two steps of the clock the jobs are in
+time order, so that binary search converts times to seqs."""
 
 
 def seq_ranges_between(tx: Transaction, after: str | None, before: str | None) -> list[SeqRange]:
@@ -277,7 +263,7 @@ def seq_ranges_between(tx: Transaction, after: str | None, before: str | None) -
 
     Returns
     -------
-    list of Span
+    list of SeqRange
         Non-empty, not adjacent, in ascending order.
     """
     newest = number(tx, "newest_seq")
@@ -311,7 +297,7 @@ ENDED = ("completed", "failed")
 
 
 class Level(IntEnum):
-    """The scope of a history."""
+    """The scope of a history: all datasets, a dataset, a user there, or that user from a ref."""
 
     EVERYONE = 0
     DATASET = 1

@@ -2,8 +2,6 @@
 
 The lanes are independent. In a lane interactive jobs precede batch jobs, users take turns, and a
 user's jobs start in the order of submission.
-
-Counts of pending and running jobs, for the metrics.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""Is everything as it was written? Recomputes every hash and every manifest.
+"""Check a data directory: recompute every hash and every manifest.
 
-Owns: what makes a data directory sound. Invariant: it only reads, so it may run beside a server; no
-file is removed meanwhile. Called by the command line, and by a restore before it puts anything in
-its place.
+A check only reads, so it can run while a server runs; a prune is refused meanwhile.
 """
 
 from __future__ import annotations
@@ -22,13 +20,13 @@ from storage.sqlite.schema_check import differences
 from storage.versions.data_files import DataFiles, StoredFile
 from storage.versions.manifests import parse_manifest
 
-Told = Callable[[float, str], None]
-"""Takes the done fraction, 0 to 1, and what is being looked at."""
+ProgressCallback = Callable[[float, str], None]
+"""Takes the finished fraction, 0 to 1, and the current step."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that isn't as it was written."""
+    """A damaged object and its damage."""
 
     what: str
     problem: str
@@ -36,7 +34,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a check looked at, and what it found wrong."""
+    """The number of checked objects, and the faults."""
 
     commits: int
     files: int
@@ -45,28 +43,30 @@ class Findings:
 
 
 def open_to_read(database: Path) -> sqlite3.Connection:
-    """The database, for reading alone.
+    """Open the database read-only.
 
     Raises
     ------
     NotFound
-        There is none.
+        The file doesn't exist.
     """
     if not database.is_file():
-        raise NotFound(f"There is no database at {database}.")
+        raise NotFound("No database at {path}.", path=str(database))
     return sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)
 
 
-def check(directory: DataDirectory, told: Told) -> Findings:
+def check(directory: DataDirectory, on_progress: ProgressCallback) -> Findings:
     """Check the database, every commit and every data file."""
     with (
         closing(open_to_read(directory.database_path)) as connection,
         directory.files_lock.reading(),
     ):
-        return _check(directory, connection, told)
+        return _check(directory, connection, on_progress)
 
 
-def _check(directory: DataDirectory, connection: sqlite3.Connection, told: Told) -> Findings:
+def _check(
+    directory: DataDirectory, connection: sqlite3.Connection, on_progress: ProgressCallback
+) -> Findings:
     faults: list[Fault] = []
     commits: list[tuple[int, str, str]] = []
     try:
@@ -75,23 +75,23 @@ def _check(directory: DataDirectory, connection: sqlite3.Connection, told: Told)
     except sqlite3.DatabaseError as error:
         faults.append(Fault("the database", f"it can't be read ({error})"))
     files: dict[str, StoredFile] = {}
-    for dataset_id, commit_id, manifest in commits:
-        if hashlib.sha256(manifest.encode()).hexdigest() != commit_id:
+    for dataset_id, commit_id, text in commits:
+        if hashlib.sha256(text.encode()).hexdigest() != commit_id:
             faults.append(Fault(f"commit {commit_id}", "its manifest is not what its id says"))
             continue
-        for file in parse_manifest(manifest).stored_files:
-            files[file.sha256] = file
-        if parse_manifest(manifest).dataset_id != dataset_id:
+        manifest = parse_manifest(text)
+        files |= {file.sha256: file for file in manifest.stored_files}
+        if manifest.dataset_id != dataset_id:
             faults.append(Fault(f"commit {commit_id}", "it belongs to another dataset"))
     store = DataFiles(directory.files_dir)
-    whole = sum(file.size_bytes for file in files.values())
-    done = 0
+    total_bytes = sum(file.size_bytes for file in files.values())
+    done_bytes = 0
     for file in files.values():
-        told(done / max(whole, 1), f"file {file.sha256[:12]}")
+        on_progress(done_bytes / max(total_bytes, 1), f"file {file.sha256[:12]}")
         faults += _file_faults(store, file)
-        done += file.size_bytes
-    told(1.0, "checked")
-    return Findings(len(commits), len(files), whole, tuple(faults))
+        done_bytes += file.size_bytes
+    on_progress(1.0, "checked")
+    return Findings(len(commits), len(files), total_bytes, tuple(faults))
 
 
 def _database_faults(connection: sqlite3.Connection) -> Iterator[Fault]:
@@ -99,7 +99,7 @@ def _database_faults(connection: sqlite3.Connection) -> Iterator[Fault]:
         if text != "ok":
             yield Fault("the database", text)
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == NEWEST_VERSION:  # an older one gets its schema when it is opened
+    if version == NEWEST_VERSION:  # opening an older one migrates or refuses it
         for difference in differences(connection):
             yield Fault("the database's schema", difference)
     for table, row, other, _ in connection.execute("PRAGMA foreign_key_check"):
@@ -112,9 +112,9 @@ def _file_faults(store: DataFiles, file: StoredFile) -> Iterator[Fault]:
     if not path.is_file():
         yield Fault(what, "it is missing")
         return
-    size = path.stat().st_size
-    if size != file.size_bytes:
-        yield Fault(what, f"it has {size:,} bytes, not {file.size_bytes:,}")
+    size_bytes = path.stat().st_size
+    if size_bytes != file.size_bytes:
+        yield Fault(what, f"it has {size_bytes:,} bytes, not {file.size_bytes:,}")
         return
     try:
         with path.open("rb") as content:

@@ -1,25 +1,7 @@
-"""A lock between readers and removers of data files, across processes.
+"""The data directory: its paths, and the locks of its owner and of its data files.
 
-Backups and checks share the lock, so that no file of their snapshot is removed; a prune and a start
-take it exclusively. The operating system releases it when its process ends.
-
-Ignore the folder ``lost+found`` in a folder that may be the mount point of a disk.
-
-ext2 to ext4 create it in the root of every disk, mostly unreadable for other users. It is never
-counted or removed; a disk with only an empty ``lost+found`` is empty.
-
-Whether a directory is a data directory of jobsvc, found out before anything in it is changed.
-
-Guarantees that a start neither fills nor empties a directory of somebody else. It only reads.
-Called by ``storage.maintenance.data_directory`` while it holds the directory's lock.
-
-The data directory: its layout, and the lock by which one process owns it.
-
-Invariant: while a process holds the directory, no other opens it; whoever is refused is told who
-has it. The lock is the system's, on the directory itself: it ends with its process, however that
-ends, and there is no file that somebody could take for a leftover and remove. The owner's note
-(process, command, address, and a token that lets the same person's command line talk to a running
-server) is readable by the directory's owner alone and goes with the process.
+One process owns the directory. A start changes nothing in a directory that isn't of jobsvc. The
+operating system holds the locks, so that they end with their process.
 """
 
 from __future__ import annotations
@@ -35,7 +17,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from storage.errors import (
-    CannotOpenDatabase,
     DamagedDatabase,
     DataDirectoryInUse,
     FilesInUse,
@@ -43,12 +24,16 @@ from storage.errors import (
     NoDataDirectory,
 )
 from storage.maintenance.durable import BUILDING, remove_leftovers
-from storage.sqlite.database import damage
+from storage.sqlite.database import cannot_open
 from storage.sqlite.schema_check import CORE_TABLES, table_names
 
 
 class FilesLock:
-    """A shared or exclusive lock on a file."""
+    """A lock on the data files across processes.
+
+    Backups and checks share it, so that no file of their snapshot is removed; a prune and a start
+    take it exclusively.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -75,8 +60,8 @@ class FilesLock:
             descriptor = self._take(fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise FilesInUse(
-                "A backup, a check or another prune is at work on the data files. "
-                "Try again when it has ended."
+                "A backup, a check or another prune uses the data files. Try again when it has "
+                "ended."
             ) from None
         try:
             yield
@@ -94,6 +79,7 @@ class FilesLock:
 
 
 LOST_AND_FOUND = "lost+found"
+"""ext2 to ext4 create this folder in the root of a disk. It is never counted or removed."""
 
 
 def is_lost_and_found(entry: Path | os.DirEntry[str]) -> bool:
@@ -133,17 +119,17 @@ def _has_entries(folder: Path) -> bool:
 
 DATABASE = "jobsvc.sqlite3"
 PARTS = "parts"
-"""The folder, in one that a restore builds in, of what it then moves into the directory itself."""
+"""The folder in a restore's temporary folder with the parts that it moves into the directory."""
 
 _FILES_OF_A_START = frozenset(
     {"owner.json", "owner.partial", "files.lock"}
     | {f"{DATABASE}{end}" for end in ("", "-wal", "-shm", "-journal")}
 )
-"""What the first start may leave when it is killed before the database has its tables."""
+"""The files that a first start leaves when it is killed before the database has its tables."""
 
 
 def require_ours(root: Path, folders: Iterable[Path], *, create: bool) -> None:
-    """Refuse a directory that isn't ours.
+    """Require a data directory of jobsvc, without changing it.
 
     Parameters
     ----------
@@ -155,49 +141,52 @@ def require_ours(root: Path, folders: Iterable[Path], *, create: bool) -> None:
     Raises
     ------
     ForeignDirectory
-        The directory holds other things, or one of the folders is a symbolic link.
+        The directory has other files, or one of the folders is a symbolic link.
     NoDataDirectory
         The directory is empty and ``create`` is false.
     DamagedDatabase
-        The data files or a part of a restore are there, but no database.
+        Data files or parts of a restore exist, but no database.
     CannotOpenDatabase
-        The database can't be read as things are.
+        The database can't be read.
     """
     folders = tuple(folders)
     for folder in folders:
         if folder.is_symlink():
             raise ForeignDirectory(
-                f"{folder} is a symbolic link. A start removes files in that folder, and follows "
-                "no link to do so. Mount the other disk there instead."
+                "{folder} is a symbolic link. A start removes files in that folder, but doesn't "
+                "follow links. Mount the other disk there instead.",
+                folder=str(folder),
             )
     if _holds_our_tables(root / DATABASE):
         return
     if any(root.glob(f"{BUILDING}*/{PARTS}")):
-        raise DamagedDatabase(f"a restore into {root} was cut short")
+        raise DamagedDatabase(f"a restore into {root} was interrupted")
     if any(root.glob("files/??/*.parquet")):
-        raise DamagedDatabase(f"there are data files in {root}, but no database")
+        raise DamagedDatabase(f"{root} has data files, but no database")
     for path in sorted(entries(root)):
         if not _is_left_by_a_start(path, folders):
             raise ForeignDirectory(
-                f"{root} holds {path.name!r}, but no database of jobsvc. Choose a new or empty "
-                "directory with --data-dir."
+                "{root} holds {name}, but no database of jobsvc. Choose a new or empty directory "
+                "with --data-dir.",
+                root=str(root),
+                name=repr(path.name),
             )
     if not create:
         raise NoDataDirectory(root)
 
 
 def _holds_our_tables(path: Path) -> bool:
-    """False when there is no database, or one without a table.
+    """Return whether there is a database with tables.
 
     Raises
     ------
     ForeignDirectory, DamagedDatabase, CannotOpenDatabase
-        There is a database, but it isn't ours or can't be read.
+        The database is of another program or can't be read.
     """
     try:
         if path.stat().st_size == 0:
             return False
-        # To read a write-ahead log SQLite writes files beside it; without a log it need not.
+        # To read a write-ahead log, SQLite creates files; without a log it needs none.
         log = path.with_name(f"{path.name}-wal")
         how = "mode=ro" if log.exists() and log.stat().st_size > 0 else "immutable=1"
         with closing(sqlite3.connect(f"{path.as_uri()}?{how}", uri=True)) as connection:
@@ -205,13 +194,12 @@ def _holds_our_tables(path: Path) -> bool:
     except FileNotFoundError:
         return False
     except sqlite3.DatabaseError as error:
-        raise damage(error) or CannotOpenDatabase(
-            f"The database {path} can't be opened: {error}."
-        ) from None
+        raise cannot_open(path, error) from None
     if names and not names >= CORE_TABLES:
         raise ForeignDirectory(
-            f"{path} is a database of another program. Choose a new or empty directory with "
-            "--data-dir."
+            "{path} is a database of another program. Choose a new or empty directory with "
+            "--data-dir.",
+            path=str(path),
         )
     return bool(names)
 
@@ -223,12 +211,15 @@ def _is_left_by_a_start(path: Path, folders: tuple[Path, ...]) -> bool:
 
 
 INCOMING = "incoming-"
-"""What the names of uploads begin with that no job has taken over yet."""
+"""The prefix of uploads that have no job yet."""
 
 
 @dataclass(frozen=True)
 class Owner:
-    """Who has the directory. ``url`` and ``token`` are set once a server listens."""
+    """The process that owns the directory; ``url`` and ``token`` are those of a running server.
+
+    The token authorizes commands of the same operating system user.
+    """
 
     pid: int
     command: str
@@ -238,7 +229,7 @@ class Owner:
 
 
 class DataDirectory:
-    """Paths below the data directory, created on opening (mode 0700)."""
+    """The paths of a data directory (mode 0700), and its owner's lock."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().resolve()
@@ -260,24 +251,23 @@ class DataDirectory:
         self._lock: int | None = None
 
     def acquire(self, owner: Owner, *, create: bool = True) -> None:
-        """Take the directory for this process, and empty what only a running process uses.
+        """Lock the directory for this process, and empty the folders of temporary files.
 
         Parameters
         ----------
         create : bool
-            Whether a directory that is missing or empty becomes a data directory.
+            Whether to create a missing directory, or to use an empty one.
 
         Raises
         ------
         DataDirectoryInUse
-            Another process has it; the text says which.
+            Another process owns it.
         NoDataDirectory
             It is missing or empty, and ``create`` is false.
         ForeignDirectory
             It isn't a data directory of jobsvc. Nothing in it was changed.
         DamagedDatabase
-            There are data files, but no database: a start would take them for orphans. Or a restore
-            was cut short before the database was there.
+            It has data files or parts of a restore, but no database.
         """
         if create:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -294,12 +284,12 @@ class DataDirectory:
 
     @contextmanager
     def reserved(self) -> Iterator[None]:
-        """Keep every other process out of a directory that is there, and leave no owner's note.
+        """Lock an existing directory without an owner's note, for a restore.
 
         Raises
         ------
         DataDirectoryInUse
-            Another process has it.
+            Another process owns it.
         """
         self._take()
         try:
@@ -308,7 +298,7 @@ class DataDirectory:
             self._unlock()
 
     def release(self) -> None:
-        """Give the directory back."""
+        """Unlock the directory and remove the owner's note."""
         if self._lock is not None:
             self._note_path.unlink(missing_ok=True)
             self._unlock()
@@ -319,16 +309,16 @@ class DataDirectory:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
-            raise DataDirectoryInUse(self._who_has_it()) from None
+            raise self._in_use() from None
         self._lock = lock
 
     def _unlock(self) -> None:
         if self._lock is not None:
-            os.close(self._lock)  # which gives the lock back
+            os.close(self._lock)  # releases the lock
             self._lock = None
 
     def write_owner(self, owner: Owner) -> None:
-        """Leave the owner's note, whole or not at all."""
+        """Write the owner's note atomically, readable only by its user."""
         partial = self._note_path.with_suffix(".partial")
         partial.unlink(missing_ok=True)
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -337,43 +327,49 @@ class DataDirectory:
         partial.replace(self._note_path)
 
     def owner(self) -> Owner | None:
-        """The note of whoever has the directory, if there is one that can be read."""
+        """Return the owner's note; None if it is missing or unreadable."""
         try:
             return Owner(**json.loads(self._note_path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
     def upload_path(self, job_id: str) -> Path:
-        """Where an import job's uploaded file waits; the name is the job's, never the user's."""
+        """Return the path of an import job's upload, named by the job id."""
         return self.uploads_dir / job_id
 
     def discard_upload(self, job_id: str) -> None:
-        """Drop a finished job's uploaded file, if it has one."""
+        """Delete the upload of a job, if any."""
         self.upload_path(job_id).unlink(missing_ok=True)
 
     def uploads(self) -> list[str]:
-        """The names of all uploads: ids of jobs, and names of files that never became one."""
+        """Return the names of all uploads: job ids, and files without a job."""
         return [path.name for path in entries(self.uploads_dir)]
 
     def sweep_uploads(self, needed: Set[str]) -> None:
-        """Drop all uploads but those that are needed."""
+        """Delete all uploads except the needed ones."""
         for name in self.uploads():
             if name not in needed:
                 self.upload_path(name).unlink()
 
-    def _who_has_it(self) -> str:
+    def _in_use(self) -> DataDirectoryInUse:
         owner = self.owner()
         if owner is None:
-            return f"The data directory {self.root} is in use by another process."
-        where = f", serving {owner.url}" if owner.url else ""
-        return (
-            f"The data directory {self.root} is in use by process {owner.pid} "
-            f'("{owner.command}", since {owner.started_at}{where}). '
-            "Stop it first, or choose another directory with --data-dir."
+            return DataDirectoryInUse(
+                "The data directory {root} is in use by another process.", root=str(self.root)
+            )
+        return DataDirectoryInUse(
+            "The data directory {root} is in use by process {pid} "
+            '("{command}", since {started_at}{serving}). '
+            "Stop it first, or choose another directory with --data-dir.",
+            root=str(self.root),
+            pid=str(owner.pid),
+            command=owner.command,
+            started_at=owner.started_at,
+            serving=f", serving {owner.url}" if owner.url else "",
         )
 
     def _sweep(self) -> None:
-        """Empty what only a running process uses; uploads wait for their jobs."""
+        """Create the folders, and delete the temporary files of earlier processes."""
         for directory in self.folders:
             directory.mkdir(mode=0o700, exist_ok=True)
         for directory in (self.scratch_dir, self.spill_dir):

@@ -1,13 +1,6 @@
-"""How much room the data directory takes, and how much its disk has left.
+"""Measure the data directory: bytes by folder for metrics, and by kind and dataset for admins.
 
-Invariant: asking is cheap. The data files, of which there may be a great many, are added up once a
-minute at most, and more seldom if that would take more than a fiftieth of the time; everything else
-is looked at anew.
-
-How much room everything takes, by kind and by dataset.
-
-Invariant: it looks at the disk and at the database as they are, and changes nothing. A data file
-that several datasets name counts for each of them. Called by the admin's routes.
+A data file of several datasets counts for each of them.
 """
 
 from __future__ import annotations
@@ -26,10 +19,6 @@ from storage.errors import NotWritable
 from storage.maintenance.data_directory import DataDirectory, is_lost_and_found
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import all_rows, run
-
-KEPT_S = 60.0
-KEPT_TIMES = 50
-"""A sum of the data files is kept for so many times as it took."""
 
 
 @dataclass(frozen=True)
@@ -51,35 +40,45 @@ class DiskSpace:
 
 
 class DiskUseMeter:
-    """Measures one data directory.
+    """Measure one data directory; the sum of its data files is cached.
 
     Parameters
     ----------
-    directory : DataDirectory
-        What to measure.
     monotonic : callable
-        Seconds; injected, so that tests decide when a minute has passed.
+        A monotonic clock in seconds.
+    cache_s : float
+        The least time for which the sum is cached.
+    cache_factor : float
+        The sum is cached at least this many times as long as it took.
     """
 
     def __init__(
-        self, directory: DataDirectory, monotonic: Callable[[], float] = time.monotonic
+        self,
+        directory: DataDirectory,
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        cache_s: float = 60.0,
+        cache_factor: float = 50,
     ) -> None:
         self._directory = directory
         self._monotonic = monotonic
+        self._cache_s, self._cache_factor = cache_s, cache_factor
         self._lock = threading.Lock()
         self._files_sum = 0
         self._good_until = -math.inf
 
     def measure(self) -> DiskUse:
-        """The sizes as they are now; those of the data files as of the last minute."""
-        here = self._directory
-        moving = (here.uploads_dir, here.scratch_dir, here.spill_dir, here.counts_dir)
-        disk = disk_of(here)
-        wal = here.database_path.with_name(f"{here.database_path.name}-wal")
+        """Return the current sizes; that of the data files may be cached."""
+        directory = self._directory
+        database = directory.database_path
+        disk = disk_of(directory)
         return DiskUse(
             part_bytes={"files": self._files_bytes()}
-            | {path.name: _bytes(path) for path in moving},
-            sqlite_bytes={"database": _file_bytes(here.database_path), "wal": _file_bytes(wal)},
+            | {path.name: _bytes(path) for path in directory.folders[1:]},
+            sqlite_bytes={
+                "database": _file_bytes(database),
+                "wal": _file_bytes(database.with_name(f"{database.name}-wal")),
+            },
             free_bytes=disk.free,
             disk_bytes=disk.total,
         )
@@ -89,18 +88,18 @@ class DiskUseMeter:
             began = self._monotonic()
             if began >= self._good_until:
                 self._files_sum = _bytes(self._directory.files_dir)
-                took = self._monotonic() - began
-                self._good_until = began + max(KEPT_S, KEPT_TIMES * took)
+                duration_s = self._monotonic() - began
+                self._good_until = began + max(self._cache_s, self._cache_factor * duration_s)
             return self._files_sum
 
 
 def disk_of(directory: DataDirectory) -> DiskSpace:
-    """The space on the disk that holds a data directory.
+    """Return the space on the disk of a data directory.
 
     Raises
     ------
     NotWritable
-        The directory is gone or can't be read; says the system's reason.
+        The directory is gone or can't be read.
     """
     try:
         disk = shutil.disk_usage(directory.root)
@@ -110,7 +109,7 @@ def disk_of(directory: DataDirectory) -> DiskSpace:
 
 
 def file_sizes(directory: Path) -> Iterator[tuple[str, int]]:
-    """The names and sizes of all files below a directory, without those that go away meanwhile."""
+    """Yield the names and sizes of all files below a directory, except files deleted meanwhile."""
     waiting = [str(directory)]
     while waiting:
         try:
@@ -140,7 +139,7 @@ def _file_bytes(path: Path) -> int:
 
 @dataclass(frozen=True)
 class KindUse:
-    """What one kind of file takes."""
+    """The number and bytes of the files of one kind."""
 
     kind: str
     files: int
@@ -149,7 +148,7 @@ class KindUse:
 
 @dataclass(frozen=True)
 class DatasetUse:
-    """What a dataset's commits name; ``removed_at`` is None for one that is there."""
+    """The data files of a dataset's commits; ``removed_at`` is None unless it was removed."""
 
     dataset_id: int
     name: str
@@ -161,7 +160,7 @@ class DatasetUse:
 
 @dataclass(frozen=True)
 class StorageUse:
-    """The room that a data directory takes, and what its disk has left."""
+    """The bytes of a data directory, and the free bytes of its disk."""
 
     kinds: list[KindUse]
     datasets: list[DatasetUse]
@@ -196,10 +195,11 @@ def _datasets(tx: Transaction, sizes: Mapping[str, int]) -> list[DatasetUse]:
     files: dict[int, int] = {}
     size_bytes: dict[int, int] = {}
     for row in run(tx, "files_of_datasets"):
-        of = row["dataset_id"]
-        files[of] = files.get(of, 0) + 1
-        size_bytes[of] = size_bytes.get(of, 0) + sizes.get(f"{row['sha256']}.parquet", 0)
-    found = [
+        dataset_id = row["dataset_id"]
+        files[dataset_id] = files.get(dataset_id, 0) + 1
+        file_bytes = sizes.get(f"{row['sha256']}.parquet", 0)
+        size_bytes[dataset_id] = size_bytes.get(dataset_id, 0) + file_bytes
+    datasets = [
         DatasetUse(
             dataset_id=row["id"],
             name=row["name"],
@@ -210,7 +210,7 @@ def _datasets(tx: Transaction, sizes: Mapping[str, int]) -> list[DatasetUse]:
         )
         for row in all_rows(tx, "commits_of_datasets")
     ]
-    return sorted(found, key=lambda one: (-one.size_bytes, one.dataset_id))
+    return sorted(datasets, key=lambda dataset: (-dataset.size_bytes, dataset.dataset_id))
 
 
 def _sizes(directory: Path) -> list[int]:

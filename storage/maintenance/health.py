@@ -1,4 +1,4 @@
-"""Whether the database takes writes, and whether the disk has room for more data."""
+"""Check that the database can be written and that the disk has free space."""
 
 from __future__ import annotations
 
@@ -14,32 +14,28 @@ from storage.maintenance.disk_use import disk_of
 from storage.sqlite.database import Database
 
 MIB = 1024**2
-PATIENCE_S = 2.0
-"""Whoever asks for the health of a service doesn't wait long for an answer."""
-GOOD_FOR_S = 3.0
-"""How long a write that went well answers for the next one."""
 
 
 class DiskFull(DomainError):
-    """The disk has too little room left for new data."""
+    """The disk has too little free space for new data."""
 
     code = "disk_full"
     retry_after_s = 60
 
 
-def check_writable(database: Database) -> None:
-    """Write, and sync to disk, what changes nothing.
+def check_writable(database: Database, timeout_s: float = 2.0) -> None:
+    """Write an unchanged value, and sync it to disk.
 
     Raises
     ------
     NotWritable
-        Says SQLite's reason, or the system's; or the database file has left its place. Writes
-        still succeed then, into a file that no later start finds.
+        The write failed, for SQLite's or the system's reason; or the database file was moved or
+        deleted, so that writes succeed, but the next start doesn't find them.
     """
     if not database.is_in_place():
         raise NotWritable("The database file is gone. Restore the data directory and restart.")
     try:
-        with database.write(patience_s=PATIENCE_S) as tx:
+        with database.write(patience_s=timeout_s) as tx:
             (version,) = tx.execute("PRAGMA user_version").fetchone()
             tx.execute(f"PRAGMA user_version = {version:d}")
     except (sqlite3.Error, OSError) as error:
@@ -47,73 +43,78 @@ def check_writable(database: Database) -> None:
 
 
 class WriteProbe:
-    """Tells many who ask whether the database takes writes, for the cost of few.
+    """Share one test write among many health checks.
 
-    Invariant: a write that went well answers for ``GOOD_FOR_S``. One that failed answers those
-    alone who had asked before it ended: whoever asks later is told by a write of their own, or by
-    one that others began meanwhile. Safe across threads.
+    A successful write is valid for ``valid_s``. A failure is shared only with the checks that began
+    before it. Thread-safe.
 
     Parameters
     ----------
     check : callable
         Writes; raises :class:`NotWritable`.
     clock : callable
-        Seconds that only grow.
+        A monotonic clock in seconds.
     """
 
     def __init__(
-        self, check: Callable[[], None], clock: Callable[[], float] = time.monotonic
+        self,
+        check: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        valid_s: float = 3.0,
     ) -> None:
-        self._check, self._clock = check, clock
+        self._check, self._clock, self._valid_s = check, clock, valid_s
         self._turn = threading.Lock()
         self._good_until = -1.0
         self._failure: NotWritable | None = None
         self._failed_at = -1.0
 
     def check(self) -> None:
-        """Write, unless another has just done so.
+        """Write, unless the last write is still valid.
 
         Raises
         ------
         NotWritable
             As :func:`check_writable`.
         """
-        asked_at = self._clock()
-        if asked_at < self._good_until:
+        began_at = self._clock()
+        if began_at < self._good_until:
             return
         with self._turn:
             if self._clock() < self._good_until:
                 return
-            if self._failure is not None and asked_at <= self._failed_at:
+            if self._failure is not None and began_at <= self._failed_at:
                 raise NotWritable(self._failure.message)
             try:
                 self._check()
             except NotWritable as failure:
                 self._failure, self._failed_at = failure, self._clock()
                 raise
-            self._good_until = self._clock() + GOOD_FOR_S
+            self._good_until = self._clock() + self._valid_s
 
 
 def check_room(directory: DataDirectory, min_free_mb: int, coming_bytes: int = 0) -> None:
-    """Refuse to let the disk fill up, which would stop the database, too.
+    """Require free disk space, so that the database can always be written.
 
     Parameters
     ----------
     min_free_mb : int
         MiB that must stay free.
     coming_bytes : int
-        What is about to be written.
+        Bytes that are about to be written.
 
     Raises
     ------
     DiskFull
-        Says how much is free.
+        Less would stay free.
     NotWritable
         The data directory is gone.
     """
     free_bytes = disk_of(directory).free
     if free_bytes - coming_bytes < min_free_mb * MIB:
         raise DiskFull(
-            f"The server's disk has {free_bytes // MIB:,} MiB free; {min_free_mb:,} MiB must stay "
-            "free. Its keeper must make room before anything can be imported."
+            "The server's disk has {free_mb} MiB free; {min_free_mb} MiB must stay free. Ask an "
+            "administrator to free disk space before you import data.",
+            free_mb=free_bytes // MIB,
+            min_free_mb=min_free_mb,
         )

@@ -1,19 +1,7 @@
-"""One SQLite connection for each thread, closed when the thread ends.
+"""The SQLite database: one connection for each thread, one writer at a time.
 
-Classify SQLite errors: transient faults of the machine, and damage of the database.
-
-Group commit: sync SQLite's write-ahead log once for several commits, outside the lock.
-
-When ``wait`` returns, all commits made before the call are on disk; threads that wait during a sync
-share the next one. The log is sequential, so a power cut loses only the latest commits.
-
-The SQLite database: one connection a thread, one writer at a time.
-
-Invariant: a write is a short ``BEGIN IMMEDIATE`` transaction under one lock of the process, so it
-never meets "database is locked"; a read sees one snapshot and waits for nobody (WAL). A write
-returns once its commit is synced to disk, as with synchronous=FULL: an accepted job survives a
-power cut. ``version`` tells whether anything was committed since: one process owns the data
-directory, so every commit is made here. What became of jobs is told after that, outside the lock.
+Readers see a snapshot and never wait (WAL). Writers take turns in short ``BEGIN IMMEDIATE``
+transactions; a write returns when its commit is synced to disk, so that it survives a power cut.
 """
 
 from __future__ import annotations
@@ -127,12 +115,10 @@ def damage(error: BaseException) -> DamagedDatabase | None:
 
 
 class WalSync:
-    """The write-ahead log of one database file.
+    """Sync the write-ahead log of a database once for several commits (group commit).
 
-    Parameters
-    ----------
-    database : Path
-        The database file. Its log stays the same file while a connection is open.
+    The log is sequential, so that a power cut loses only the latest commits. It stays the same file
+    while a connection is open.
     """
 
     def __init__(self, database: Path) -> None:
@@ -143,10 +129,10 @@ class WalSync:
         self._syncing = threading.Lock()
 
     def wait(self) -> None:
-        """Wait until all commits made so far are on disk."""
-        mine = next(self._tickets)
+        """Wait until all commits made so far are on disk; waiting threads share the next sync."""
+        ticket = next(self._tickets)
         with self._syncing:
-            if self._synced_up_to >= mine:  # a sync started after our commit
+            if self._synced_up_to >= ticket:  # a sync started after our commit
                 return
             if self._descriptor is None:
                 self._descriptor = os.open(self._log, os.O_RDWR)
@@ -174,7 +160,7 @@ Sync = Literal["shared", "first", "later"]
 
 
 class Transaction(sqlite3.Connection):
-    """A connection inside a transaction, with the changes to tell once it is committed."""
+    """A connection inside a transaction, with the job changes to send after its commit."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -182,41 +168,46 @@ class Transaction(sqlite3.Connection):
 
 
 INCREMENTAL = 2
-"""The ``auto_vacuum`` by which free pages can be given back a few at a time."""
+"""The ``auto_vacuum`` mode that can release free pages in batches."""
 
 
 class Database:
-    """SQLite in WAL mode; made or brought up to date when opened.
+    """SQLite in WAL mode; opening it creates or migrates the schema.
 
     Parameters
     ----------
     path : Path
-        The database file; it is created when it isn't there.
-    tell : callable
-        Takes each change of a job, in the thread that made it. It must be quick, and it must not
-        write to the database.
+        The database file; created if it doesn't exist.
+    on_change : callable
+        Takes each job change after its commit, in the thread that made it and outside the lock. It
+        must be fast and must not write to the database.
     busy_timeout_s : float
-        How long a write waits until it is its turn, and nobody else has the database locked.
+        How long a write waits for other writers, of this process and of other programs.
+
+    Attributes
+    ----------
+    version : int
+        Grows with each commit; only this process writes to the database.
 
     Raises
     ------
     DamagedDatabase, CannotOpenDatabase, NewerSchema, OlderSchema, UnknownSchema
-        It can't be used as it is.
+        The database can't be used.
     """
 
     def __init__(
-        self, path: Path, tell: ChangeListener = ignore_change, *, busy_timeout_s: float = 30.0
+        self, path: Path, on_change: ChangeListener = ignore_change, *, busy_timeout_s: float = 30.0
     ) -> None:
         self._path = path
         self.version = 0
-        self._tell = tell
+        self._on_change = on_change
         self._busy_timeout_s = busy_timeout_s
         self._write_lock = threading.Lock()
         self._log = WalSync(path)
         self._connections = ThreadConnections(self._connect)
-        with suppress(OSError):  # what is wrong with it, SQLite says
+        with suppress(OSError):  # SQLite reports what is wrong
             path.touch(mode=0o600)
-            path.chmod(0o600)  # its write-ahead log is made with the same
+            path.chmod(0o600)  # SQLite creates the log with the same mode
         try:
             connection = self._connections.own()
             migrate(connection)
@@ -224,23 +215,23 @@ class Database:
             self._opened = path.stat()
         except sqlite3.DatabaseError as error:
             self.close()
-            raise _unusable(path, error) from error
+            raise cannot_open(path, error) from error
         except BaseException:
             self.close()
             raise
 
     def single(self) -> Transaction:
-        """For one SELECT, which by itself sees one snapshot: no BEGIN, no ROLLBACK.
+        """Return a connection for one SELECT, which needs no transaction for its snapshot.
 
-        Each call into SQLite hands the interpreter's lock to another thread and has to get it back.
+        Each call into SQLite releases the interpreter's lock, so BEGIN and ROLLBACK cost time.
         """
         return self._connections.own()
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
-        """One consistent snapshot for as many reads as it takes."""
+        """Yield a connection whose reads see one snapshot."""
         connection = self._connections.own()
-        if connection.in_transaction:  # inside a write of this thread: read what it sees
+        if connection.in_transaction:  # in a write of this thread: read its own changes
             yield connection
             return
         connection.execute("BEGIN DEFERRED")
@@ -253,17 +244,17 @@ class Database:
     def write(
         self, *, sync: Sync = "shared", patience_s: float | None = None
     ) -> Iterator[Transaction]:
-        """A transaction that is committed at the end of the block, or not at all.
+        """Yield a transaction: commit it at the end of the block, or roll it back after an error.
 
         Parameters
         ----------
         sync : {"shared", "first", "later"}
-            When the commit reaches the disk. ``shared``: before the block is left, with one sync
-            for all who wait; others may see it a little earlier. ``first``: before anyone sees it.
-            ``later``: with a later commit; until then it survives the process, but no power cut.
+            When the commit is synced to disk. ``shared``: before this method returns, with one sync
+            for all waiting threads; readers may see it earlier. ``first``: before readers see it.
+            ``later``: with a later commit; until then it survives a crash, but not a power cut.
         patience_s : float
-            How long to wait for others, of this process and of other programs together, before
-            "database is locked" is raised; the database's own time unless it is given.
+            How long to wait for other writers before "database is locked" is raised; by default
+            ``busy_timeout_s``.
         """
         connection = self._connections.own()
         with self._turn(connection, patience_s or self._busy_timeout_s):
@@ -273,12 +264,11 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
-                # Twice: what was computed until now is old from here on, and what is computed
-                # before the commit is done is old after it.
+                # Increment before and after COMMIT, so that no reader caches a stale result.
                 self.version += 1
                 connection.execute("COMMIT")
             except BaseException:
-                # A full disk may have ended the transaction already; a COMMIT that failed has not.
+                # A full disk ends the transaction; a failed COMMIT doesn't.
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
@@ -288,11 +278,11 @@ class Database:
                     connection.execute("PRAGMA synchronous = NORMAL")
         if sync == "shared":
             self._log.wait()
-        self._tell_all(connection.changes)
+        self._send(connection.changes)
 
     @contextmanager
     def _turn(self, connection: Transaction, patience_s: float) -> Iterator[None]:
-        """The one writer's turn. What is left of the patience is for locks of other programs.
+        """Hold the writer lock; the rest of the timeout is for locks of other programs.
 
         Otherwise each of many writers would wait for the full time, one after the other.
         """
@@ -300,9 +290,9 @@ class Database:
         if not self._write_lock.acquire(timeout=patience_s):
             raise locked()
         try:
-            left_s = max(patience_s - (time.monotonic() - began), 0.001)
-            if left_s < 0.9 * self._busy_timeout_s:
-                with self._waiting_for(connection, left_s):
+            remaining_s = max(patience_s - (time.monotonic() - began), 0.001)
+            if remaining_s < 0.9 * self._busy_timeout_s:
+                with self._busy_timeout(connection, remaining_s):
                     yield
             else:
                 yield
@@ -310,39 +300,36 @@ class Database:
             self._write_lock.release()
 
     @contextmanager
-    def _waiting_for(self, connection: Transaction, seconds: float) -> Iterator[None]:
-        """Wait so long for locks of other programs, not for the database's own time."""
+    def _busy_timeout(self, connection: Transaction, seconds: float) -> Iterator[None]:
+        """Change SQLite's timeout for locks of other programs."""
         connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
         try:
             yield
         finally:
             connection.execute(f"PRAGMA busy_timeout = {self._busy_timeout_s * 1000:.0f}")
 
-    def give_pages_back(self, most: int) -> bool:
-        """Take free pages off the database's end; False when there are none left.
+    def release_free_pages(self, limit: int) -> bool:
+        """Remove free pages from the database file; return whether there are more.
 
-        The pages reach the disk with the next checkpoint. A database that was made before there
-        was ``auto_vacuum`` keeps its free pages, and uses them again.
+        The file shrinks at the next checkpoint. A database without ``auto_vacuum`` reuses its free
+        pages instead.
         """
         connection = self._connections.own()
         with self._turn(connection, self._busy_timeout_s):
-            # SQLite takes a step for each page. ``execute`` takes one alone, a script takes all.
-            connection.executescript(f"PRAGMA incremental_vacuum({most:d})")
+            # SQLite returns a row for each page; ``execute`` would run only to the first.
+            connection.executescript(f"PRAGMA incremental_vacuum({limit:d})")
         (mode,) = connection.execute("PRAGMA auto_vacuum").fetchone()
         (free,) = connection.execute("PRAGMA freelist_count").fetchone()
         return bool(mode == INCREMENTAL and free)
 
-    def empty_log(self) -> None:
-        """Bring the write-ahead log into the database and cut both to what they need.
-
-        While some reader still needs the log it is left as it is.
-        """
+    def truncate_log(self) -> None:
+        """Checkpoint and truncate the write-ahead log, unless a reader needs it."""
         connection = self._connections.own()
-        with self._turn(connection, self._busy_timeout_s), self._waiting_for(connection, 0.1):
+        with self._turn(connection, self._busy_timeout_s), self._busy_timeout(connection, 0.1):
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def is_in_place(self) -> bool:
-        """Whether the open file is still the one at the database's path."""
+        """Return whether the open file is still at the database's path."""
         try:
             return os.path.samestat(self._path.stat(), self._opened)
         except OSError:
@@ -353,16 +340,15 @@ class Database:
         self._connections.close()
         self._log.close()
 
-    def _tell_all(self, changes: list[JobChange]) -> None:
+    def _send(self, changes: list[JobChange]) -> None:
         for change in changes:
             try:
-                self._tell(change)
-            except Exception:
-                # What is committed is done, whatever a listener makes of it.
-                logger.exception("a change of job %s could not be told", change.job_id)
+                self._on_change(change)
+            except Exception:  # the change is committed, whatever the listener does
+                logger.exception("the listener of job changes failed for job %s", change.job_id)
 
     def _connect(self) -> Transaction:
-        # check_same_thread is off for close() alone; every other use is the thread's own.
+        # Only close() uses a connection of another thread.
         connection = sqlite3.connect(
             self._path,
             isolation_level=None,
@@ -371,14 +357,16 @@ class Database:
             factory=Transaction,
         )
         connection.row_factory = sqlite3.Row
-        if not self._path.stat().st_size:  # it takes an empty database
+        if not self._path.stat().st_size:  # auto_vacuum can be set only in an empty database
             connection.execute(f"PRAGMA auto_vacuum = {INCREMENTAL}")
-        # NORMAL syncs at checkpoints alone; commits are synced as ``write`` is told.
+        # NORMAL syncs only at checkpoints; ``write`` syncs commits.
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
         return connection
 
 
-def _unusable(path: Path, error: sqlite3.DatabaseError) -> DomainError:
-    """What a person can act on, when a database can't be opened."""
-    return damage(error) or CannotOpenDatabase(f"The database {path} can't be opened: {error}.")
+def cannot_open(path: Path, error: sqlite3.DatabaseError) -> DomainError:
+    """Return the domain error for a database that can't be opened."""
+    return damage(error) or CannotOpenDatabase(
+        "The database {path} can't be opened: {reason}.", path=str(path), reason=str(error)
+    )

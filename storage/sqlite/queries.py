@@ -1,8 +1,6 @@
-"""Load the named SQL statements of ``queries.sql``.
+"""Load and run the named SQL statements of ``queries.sql``.
 
 A statement starts at a line ``-- name: purpose`` and ends before the next one.
-
-Run a named statement and read its result.
 """
 
 from __future__ import annotations

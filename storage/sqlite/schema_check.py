@@ -1,7 +1,6 @@
-"""Whether a SQLite database has the schema of this jobsvc.
+"""Compare a database's schema with ``schema.sql``, token by token.
 
-Compares ``sqlite_schema`` with what ``schema.sql`` makes, token by token, so that comments and line
-breaks don't count. Used when a database is opened, before a directory is taken, and by a check.
+Comments and line breaks don't count. Used when a database is opened and by ``jobsvc check``.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from storage.errors import UnknownSchema
 from storage.sqlite.migrations import schema_script
 
 CORE_TABLES = frozenset({"users", "datasets", "commits", "refs", "jobs"})
-"""The tables that every version of the schema has."""
-LISTED = 3
-"""How many differences an error lists."""
+"""Tables of every version of the schema."""
+MAX_LISTED = 3
+"""The number of differences that an error lists."""
 
 _TOKEN = re.compile(
     r"""--[^\n]* | /\*.*?\*/ | \s+ | ( '(?:[^']|'')*' | "(?:[^"]|"")*" | \w+ | . )""",
@@ -30,12 +29,12 @@ Objects = dict[tuple[str, str], tuple[str, ...]]
 
 
 def table_names(connection: sqlite3.Connection) -> frozenset[str]:
-    """The names of all tables but SQLite's own."""
+    """Return the names of all tables except SQLite's own."""
     return frozenset(name for kind, name in _objects(connection) if kind == "table")
 
 
 def require_known_schema(connection: sqlite3.Connection) -> None:
-    """Refuse a database whose schema isn't the newest version of ours.
+    """Require the newest schema.
 
     Raises
     ------
@@ -44,15 +43,16 @@ def require_known_schema(connection: sqlite3.Connection) -> None:
     """
     found = list(differences(connection))
     if found:
-        more = f", and {len(found) - LISTED} more" if len(found) > LISTED else ""
+        more = f", and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
         raise UnknownSchema(
-            f"The database's schema isn't the one of this jobsvc: {', '.join(found[:LISTED])}"
-            f"{more}. Undo the change, or restore the data directory from a backup."
+            "The database's schema differs from that of this jobsvc: {differences}. Undo the "
+            "change, or restore the data directory from a backup.",
+            differences=", ".join(found[:MAX_LISTED]) + more,
         )
 
 
 def differences(connection: sqlite3.Connection) -> Iterator[str]:
-    """Each object that is missing, unknown or differs from the newest schema, as a phrase."""
+    """Yield a phrase for each object that is missing, unknown or different."""
     expected, found = _expected(), _objects(connection)
     for kind, name in sorted(expected.keys() | found.keys()):
         if (kind, name) not in found:

@@ -1,12 +1,7 @@
-"""Detect changed data files by a seal in the modification time, or by their hash.
+"""The content-addressed store of data files, each named by the SHA-256 of its bytes.
 
-DuckDB rarely detects damage in Parquet files, and a hash before each use would be too slow. The
-*seal* is a part of the hash in the microseconds of the modification time; a write breaks it.
-
-The content-addressed store of data files, each named by the SHA-256 of its bytes.
-
-A file under its final name is complete, synced and immutable: it is written elsewhere and renamed.
-A prune and each start remove orphans, except files that a running job holds.
+A file under its final name is complete, synced and immutable. A *seal* shows later changes without
+a hash of the file: a part of the hash in the microseconds of the modification time.
 """
 
 from __future__ import annotations

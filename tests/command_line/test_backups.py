@@ -124,7 +124,7 @@ def test_what_no_backup_holds_is_refused_and_leaves_nothing(
             more.addfile(tarfile.TarInfo(name))
         refused = run("restore", str(archive), "--data-dir", str(place / "again"), code=1).stderr
         told = [line for line in refused.splitlines() if line.startswith("Error")]
-        assert f"{archive} is no backup of jobsvc: it holds '{name}'" in told[0]
+        assert f"{archive} isn't a backup of jobsvc: it holds '{name}'" in told[0]
         assert not list(place.iterdir())
 
 
@@ -144,8 +144,8 @@ def test_a_data_file_that_the_database_does_not_name_is_refused_and_leaves_nothi
         refused = run("restore", str(archive), "--data-dir", str(place), code=1)
         told = [line for line in refused.stderr.splitlines() if line.startswith("Error")]
         assert told == [
-            f"Error: {archive} is no backup of jobsvc: it holds '{name}', which its database "
-            "doesn't name."
+            f"Error: {archive} isn't a backup of jobsvc: it holds '{name}', which its database "
+            "doesn't reference."
         ]
         assert "Restored" not in refused.stdout
         assert not place.exists() or not list(place.iterdir())
@@ -162,7 +162,7 @@ def test_a_database_that_can_name_no_data_files_is_refused(
         made.add(other, "jobsvc.sqlite3")
     again = tmp_path / "again"
     refused = run("restore", str(archive), "--data-dir", str(again), code=1)
-    assert "is no backup of jobsvc (no such table" in refused.stderr
+    assert "isn't a backup of jobsvc (no such table" in refused.stderr
     assert not again.exists()
 
 
@@ -177,7 +177,7 @@ def test_of_two_backups_to_one_name_at_once_one_is_refused(
         both = [ForkedProcess(run_jobsvc, given) for _ in range(2)]
         told = sorted(one.written() for one in both)
         assert sorted(one.wait(30) for one in both) == [0, 1], told
-        assert any("There is a file of that name already" in text for text in told)
+        assert any("A file of that name exists" in text for text in told)
         assert list(place.iterdir()) == [archive]
     run("restore", str(archive), "--data-dir", str(tmp_path / "again"))
 
@@ -206,7 +206,7 @@ def test_a_name_that_is_taken_while_a_backup_is_written_stays_as_it_is(
         else:
             archive.symlink_to("nothing")
 
-    with pytest.raises(FileExistsError, match="of that name already") as refused:
+    with pytest.raises(FileExistsError, match="of that name exists already") as refused:
         back_up(DataDirectory(filled), archive, take_the_name)
     assert refused.value.filename == str(archive)
     assert list(place.iterdir()) == [archive]

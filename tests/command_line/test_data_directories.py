@@ -67,7 +67,7 @@ def test_a_mistyped_directory_is_not_created(
 ) -> None:
     offline = arguments[0] in ("check", "backup")
     refused = run(*arguments, code=1 if offline else 3)
-    assert ("no database at" if offline else "There is no data directory at") in refused.stderr
+    assert ("No database at" if offline else "No data directory at") in refused.stderr
     assert not data_dir.exists()
 
 

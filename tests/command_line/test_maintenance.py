@@ -53,4 +53,4 @@ def test_a_job_on_a_damaged_file_fails_with_a_clear_error(run: Run, filled: Path
 
 
 def test_an_empty_place_has_nothing_to_check(run: Run) -> None:
-    assert "no database" in run("check", code=1).stderr
+    assert "No database" in run("check", code=1).stderr

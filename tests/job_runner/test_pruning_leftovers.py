@@ -102,7 +102,7 @@ def test_the_room_that_rows_took_is_given_back_to_the_disk(world: World) -> None
         (job_id,) = world.jobs
         rows = [(job_id, f"2025-01-01T{number:08}", "x" * 500) for number in range(10_000)]
         tx.executemany("INSERT INTO job_log (job_id, at, message) VALUES (?, ?, ?)", rows)
-    world.service.database.empty_log()
+    world.service.database.truncate_log()
     full = path.stat().st_size
     world.pass_days(30)
     assert counts(world.prune_and_check())["log_entries"] == 10_003

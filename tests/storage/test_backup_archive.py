@@ -92,12 +92,12 @@ def test_duplicate_members_are_refused(tmp_path: Path, target: Path) -> None:
 @pytest.mark.parametrize("time", ["inf", "nan", "1e300", "-1e300"])
 def test_invalid_times_are_refused(tmp_path: Path, target: Path, time: str) -> None:
     archive = archive_of(tmp_path, member(DATABASE, pax_headers={"mtime": time}))
-    with pytest.raises(InvalidValue, match="no backup"):
+    with pytest.raises(InvalidValue, match="isn't a backup"):
         unpack(archive, target)
 
 
-def hollow(place: Path, kind: bytes) -> None:
-    """A header that goes on for 128 MiB, which take no room on the disk."""
+def write_long_header(place: Path, kind: bytes) -> None:
+    """Write a header of 128 MiB, as a sparse file."""
     size_bytes = 128 * 1024**2
     header = member("x", size_bytes, type=kind).tobuf(tarfile.USTAR_FORMAT)
     with place.open("wb") as file:
@@ -105,8 +105,8 @@ def hollow(place: Path, kind: bytes) -> None:
         file.truncate(len(header) + size_bytes)
 
 
-def holes_in_blocks(place: Path) -> None:
-    """A file of GNU's with a list of holes that goes on from block to block."""
+def write_hole_blocks(place: Path) -> None:
+    """Write a GNU sparse file whose list of holes has 8,000 blocks."""
     header = bytearray(member(DATABASE, type=tarfile.GNUTYPE_SPARSE).tobuf(tarfile.GNU_FORMAT))
     header[482] = 1  # there is more
     header[148:156] = b" " * 8
@@ -115,8 +115,8 @@ def holes_in_blocks(place: Path) -> None:
     place.write_bytes(header + block * 8_000)
 
 
-def holes_in_the_content(place: Path) -> None:
-    """The same by a newer rule: the content begins with a list."""
+def write_hole_list(place: Path) -> None:
+    """Write a sparse file of version 1.0, whose content begins with the list of holes."""
     rule = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "10"}
     content = b"1000000\n" + b"1\n" * 2_000_000
     header = member(DATABASE, len(content), pax_headers=rule).tobuf(tarfile.PAX_FORMAT)
@@ -129,11 +129,11 @@ def test_long_header_is_refused_before_it_uses_memory(
 ) -> None:
     archive = tmp_path / "backup.tar"
     if kind == "S":
-        holes_in_blocks(archive)
+        write_hole_blocks(archive)
     elif kind == "sparse 1.0":
-        holes_in_the_content(archive)
+        write_hole_list(archive)
     else:
-        hollow(archive, kind.encode())
+        write_long_header(archive, kind.encode())
     tracemalloc.start()
     try:
         with pytest.raises(InvalidValue, match="a header of more than 16,384 bytes"):
@@ -191,5 +191,5 @@ def test_negative_sizes_and_endless_headers_are_refused(tmp_path: Path) -> None:
         archive.write_bytes(content + bytes(1024))
         target = tmp_path / f"target-{len(content)}"
         target.mkdir()
-        with pytest.raises(InvalidValue, match="no backup"):
+        with pytest.raises(InvalidValue, match="isn't a backup"):
             unpack(archive, target)

@@ -201,14 +201,14 @@ def test_free_pages_are_released_in_batches(tmp_path: Path) -> None:
     with database.write() as tx:
         tx.execute("CREATE TABLE large (content TEXT) STRICT")
         tx.executemany("INSERT INTO large VALUES (?)", [("x" * 4000,)] * 1000)
-    database.empty_log()
+    database.truncate_log()
     full = path.stat().st_size
     with database.write() as tx:
         tx.execute("DROP TABLE large")
     calls = 1
-    while database.give_pages_back(400):
+    while database.release_free_pages(400):
         calls += 1
-    database.empty_log()
+    database.truncate_log()
     assert calls in (3, 4)
     assert path.stat().st_size < full / 5
     database.close()

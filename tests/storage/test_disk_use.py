@@ -12,8 +12,8 @@ import pytest
 
 from storage.errors import NotWritable
 from storage.maintenance.data_directory import DataDirectory, Owner
-from storage.maintenance.disk_use import KEPT_S, DiskUseMeter
-from storage.maintenance.health import GOOD_FOR_S, DiskFull, WriteProbe, check_room, check_writable
+from storage.maintenance.disk_use import DiskUseMeter
+from storage.maintenance.health import DiskFull, WriteProbe, check_room, check_writable
 from storage.sqlite.database import Database
 from storage.sqlite.migrations import migrate
 
@@ -46,23 +46,23 @@ def test_each_part_has_the_bytes_of_its_files(directory: DataDirectory) -> None:
     assert 0 < use.free_bytes <= use.disk_bytes
 
 
-def test_data_file_sizes_are_cached_for_a_minute(
+def test_data_file_sizes_are_cached(
     directory: DataDirectory,
 ) -> None:
     now = [0.0]
-    meter = DiskUseMeter(directory, lambda: now[0])
+    meter = DiskUseMeter(directory, lambda: now[0], cache_s=7.0)
     assert meter.measure().part_bytes["files"] == 0
     (directory.files_dir / "ab1.parquet").write_bytes(b"x" * 10)
     (directory.uploads_dir / "job-1").write_bytes(b"x" * 20)
     parts = meter.measure().part_bytes
     assert (parts["files"], parts["uploads"]) == (0, 20)
-    now[0] = KEPT_S
+    now[0] = 7.0
     assert meter.measure().part_bytes["files"] == 10
 
 
 def test_slow_sums_are_cached_longer(directory: DataDirectory) -> None:
-    looks = iter([0.0, 10.0, 499.0, 500.0, 500.0])  # the first sum took 10 seconds
-    meter = DiskUseMeter(directory, lambda: next(looks))
+    times = iter([0.0, 10.0, 499.0, 500.0, 500.0])  # the first sum took 10 seconds
+    meter = DiskUseMeter(directory, lambda: next(times))
     meter.measure()
     (directory.files_dir / "ab1.parquet").write_bytes(b"x" * 10)
     assert meter.measure().part_bytes["files"] == 0
@@ -102,14 +102,14 @@ def test_health_checks_share_one_write(
 ) -> None:
     database = Database(tmp_path / "jobsvc.sqlite3", busy_timeout_s=0.01)
     now, versions = [100.0], [database.version]
-    probe = WriteProbe(lambda: check_writable(database), lambda: now[0])
+    probe = WriteProbe(lambda: check_writable(database), lambda: now[0], valid_s=3.0)
     for _ in range(50):
         probe.check()
     versions.append(database.version)
     other = sqlite3.connect(tmp_path / "jobsvc.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     probe.check()
-    now[0] += GOOD_FOR_S
+    now[0] += 3.0
     for _ in range(2):
         now[0] += 0.01
         with pytest.raises(NotWritable, match="locked"):
@@ -123,10 +123,10 @@ def test_health_checks_share_one_write(
 
 
 def test_concurrent_health_checks_share_a_failure() -> None:
-    asked, begun, go_on = [], threading.Event(), threading.Event()
+    checks, begun, go_on = [], threading.Event(), threading.Event()
 
     def failing() -> None:
-        asked.append(1)
+        checks.append(1)
         begun.set()
         assert go_on.wait(30)
         raise NotWritable("The database can't be written: it is locked.")
@@ -136,7 +136,7 @@ def test_concurrent_health_checks_share_a_failure() -> None:
 
     def clock() -> float:
         tick = float(next(ticks))
-        if asked:
+        if checks:
             second.set()
         return tick
 
@@ -147,7 +147,7 @@ def test_concurrent_health_checks_share_a_failure() -> None:
         late = pool.submit(probe.check)
         assert second.wait(30)
         go_on.set()
-        for one in (first, late):
+        for check in (first, late):
             with pytest.raises(NotWritable, match="locked"):
-                one.result()
-    assert len(asked) == 1
+                check.result()
+    assert len(checks) == 1

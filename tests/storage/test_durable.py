@@ -36,7 +36,7 @@ def test_only_folders_of_killed_processes_are_removed(tmp_path: Path) -> None:
 def test_files_with_the_name_of_a_folder_are_kept(tmp_path: Path, kind: str) -> None:
     elsewhere, place = tmp_path / "elsewhere", tmp_path / "place"
     elsewhere.mkdir()
-    (elsewhere / "kept").write_text("by its owner")
+    (elsewhere / "theirs").write_text("by its owner")
     place.mkdir()
     stray = place / f"{BUILDING}stray"
     if kind == "file":
@@ -49,7 +49,7 @@ def test_files_with_the_name_of_a_folder_are_kept(tmp_path: Path, kind: str) -> 
     with temporary_folder(place) as folder:
         assert sorted(place.iterdir()) == sorted([stray, folder])
     assert stray.lstat() == before
-    assert (elsewhere / "kept").read_text() == "by its owner"
+    assert (elsewhere / "theirs").read_text() == "by its owner"
 
 
 def test_folder_of_another_user_is_kept(tmp_path: Path) -> None:

@@ -115,6 +115,6 @@ def test_failing_listener_undoes_nothing(
         tx.execute("PRAGMA application_id = 7")
     with database.read() as tx:
         assert tx.execute("PRAGMA application_id").fetchone()[0] == 7
-    assert "job-1 could not be told" in caplog.text
+    assert "listener of job changes failed for job job-1" in caplog.text
     assert caplog.records[0].levelno == logging.ERROR
     database.close()

@@ -112,7 +112,7 @@ def test_waiting_jobs_of_a_user_are_limited(
 
     accept("job-1")
     accept("job-2")
-    with pytest.raises(TooManyWaiting, match="2 jobs"):
+    with pytest.raises(TooManyWaiting, match="2 waiting jobs"):
         accept("job-3")
     claim(database, clock)
     accept("job-3")

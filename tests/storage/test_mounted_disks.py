@@ -75,7 +75,7 @@ def test_start_ignores_lost_and_found(tmp_path: Path, part: str) -> None:
 def test_start_clears_scratch_without_following_links(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    (elsewhere / "kept").write_text("by its owner")
+    (elsewhere / "theirs").write_text("by its owner")
     directory = DataDirectory(tmp_path / "data")
     (directory.scratch_dir / "job-1" / "inside").mkdir(parents=True)
     (directory.scratch_dir / "link").symlink_to(elsewhere)
@@ -84,4 +84,4 @@ def test_start_clears_scratch_without_following_links(tmp_path: Path) -> None:
     directory.acquire(ME)
     directory.release()
     assert not list(directory.scratch_dir.iterdir())
-    assert (elsewhere / "kept").read_text() == "by its owner"
+    assert (elsewhere / "theirs").read_text() == "by its owner"

@@ -38,13 +38,13 @@ def refused(root: Path, kind: type[Exception], part: str, *, create: bool = True
 @pytest.mark.parametrize(
     "path",
     [
-        *(f"{folder}/kept.txt" for folder in FOLDERS),
-        "files/ab/kept.txt",
-        "scratch/deep/kept.txt",
-        "counts/kept.part",
-        "kept.txt",
+        *(f"{folder}/theirs.txt" for folder in FOLDERS),
+        "files/ab/theirs.txt",
+        "scratch/deep/theirs.txt",
+        "counts/theirs.part",
+        "theirs.txt",
         ".hidden",
-        "owner.json.d/kept",
+        "owner.json.d/theirs",
         "uploads.txt",
     ],
 )
@@ -63,14 +63,14 @@ def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
         connection.execute("CREATE TABLE jobs (id)")
     (tmp_path / "scratch").mkdir()
-    (tmp_path / "scratch" / "kept").write_text("somebody's")
+    (tmp_path / "scratch" / "theirs").write_text("somebody's")
     refused(tmp_path, ForeignDirectory, "another program")
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / DATABASE).write_text("no database at all")
     (tmp_path / "spill").mkdir()
-    (tmp_path / "spill" / "kept").write_text("somebody's")
+    (tmp_path / "spill" / "theirs").write_text("somebody's")
     refused(tmp_path, DamagedDatabase, "damaged")
 
 
@@ -97,19 +97,19 @@ def test_a_link_in_place_of_a_folder_is_refused(tmp_path: Path, folder: str, our
     elsewhere, root = tmp_path / "elsewhere", tmp_path / "data"
     elsewhere.mkdir()
     root.mkdir()
-    (elsewhere / "kept.part").write_text("somebody's")
+    (elsewhere / "theirs.part").write_text("somebody's")
     if ours:
         Database(root / DATABASE).close()
     (root / folder).symlink_to(elsewhere)
     refused(root, ForeignDirectory, "symbolic link")
-    assert (elsewhere / "kept.part").read_text() == "somebody's"
+    assert (elsewhere / "theirs.part").read_text() == "somebody's"
 
 
 def test_only_a_creating_command_makes_a_directory(tmp_path: Path) -> None:
     missing, empty = tmp_path / "missing", tmp_path / "empty"
     empty.mkdir()
     for root in (missing, empty):
-        with pytest.raises(NoDataDirectory, match="There is no data directory at"):
+        with pytest.raises(NoDataDirectory, match="No data directory at"):
             DataDirectory(root).acquire(ME, create=False)
     assert not missing.exists()
     assert not list(empty.iterdir())

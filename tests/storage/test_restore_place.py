@@ -70,7 +70,7 @@ def test_error_between_moves_leaves_an_empty_directory(root: Path) -> None:
 def test_interrupted_restore_blocks_start_but_not_restore(root: Path, half_moved: bool) -> None:
     cut_short(root, half_moved=half_moved)
     directory = DataDirectory(root)
-    with pytest.raises(DamagedDatabase, match="cut short"):
+    with pytest.raises(DamagedDatabase, match="was interrupted"):
         directory.acquire(ME)
     with filled(directory) as parts:
         assert not (root / "files").exists()
@@ -101,10 +101,10 @@ def test_restore_never_removes_other_files(root: Path, left: str) -> None:
         cut_short(root, half_moved=True)
         (root / "table.csv").write_text("id")
     (root / "files").mkdir(exist_ok=True)
-    (root / "files" / "kept").write_text("rows")
+    (root / "files" / "theirs").write_text("rows")
     with pytest.raises(Conflict, match="not empty"), filled(DataDirectory(root)):
         pass
-    assert (root / "files" / "kept").read_text() == "rows"
+    assert (root / "files" / "theirs").read_text() == "rows"
 
 
 def test_second_concurrent_restore_is_refused(root: Path) -> None:
