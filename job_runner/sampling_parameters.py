@@ -13,25 +13,13 @@ from parquet_tables.tables import TableFiles
 from sampling_engine import (
     DRAW_VERSION,
     FIRST_DRAW_VERSION,
-    ClusterMethod,
-    Method,
-    RandomMethod,
     Round,
     Selection,
-    StratifiedMethod,
-    SystematicMethod,
-    WeightedMethod,
     effective_seed,
+    method_from_json,
     new_seed,
 )
 from sampling_engine.filters import Filter, parse_conditions, parse_expression
-
-METHODS: dict[str, type[Any]] = {
-    "stratified": StratifiedMethod,
-    "systematic": SystematicMethod,
-    "cluster": ClusterMethod,
-    "weighted": WeightedMethod,
-}
 
 
 def settle_rounds(rounds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -117,7 +105,7 @@ def engine_rounds(
     return tuple(
         Round(
             round_number=given["round_number"],
-            method=_method(given["method"], given["parameters"]),
+            method=method_from_json(given["method"], given["parameters"]),
             seed=given["parameters"]["seed"],
             output_name=given.get("output_name"),
             filter=parse_filter(given["filters"], table, ("rounds", place, "filters"))
@@ -129,18 +117,6 @@ def engine_rounds(
         )
         for place, given in enumerate(rounds)
     )
-
-
-def _method(name: str, parameters: dict[str, Any]) -> Method:
-    given = {key: value for key, value in parameters.items() if key != "seed"}
-    if name == "stratified":
-        given["strata_columns"] = tuple(given["strata_columns"])
-        if "proportional" in given:
-            given["allocation"] = "proportional" if given.pop("proportional") else "equal"
-    if name in METHODS:
-        method: Method = METHODS[name](**given)
-        return method
-    return RandomMethod(name="reservoir" if name == "reservoir" else "random", **given)
 
 
 def parse_filter(given: dict[str, Any], table: TableFiles, loc: tuple[str | int, ...]) -> Filter:

@@ -16,27 +16,34 @@ from sampling_engine.errors import (
     RowsMissing,
     TooManyStrata,
 )
-from sampling_engine.explain import Outcome, RowExplanation, Verdict, explain_row
-from sampling_engine.methods import METHODS, MethodDescription, Parameter
+from sampling_engine.explain import RowExplanation, Verdict, explain_row
+from sampling_engine.methods import (
+    MAX_SEED_LENGTH,
+    METHOD_CLASSES,
+    METHODS,
+    ClusterMethod,
+    Method,
+    MethodDeclaration,
+    Parameter,
+    RandomMethod,
+    StratifiedMethod,
+    SystematicMethod,
+    WeightedMethod,
+    method_from_json,
+)
 from sampling_engine.plan import plan_draw
 from sampling_engine.reference import Reference, reference_of
 from sampling_engine.reserves import reserves
 from sampling_engine.results import DrawnSample, GroupResult, RoundPlan, RoundResult, Strategy
+from sampling_engine.rounds import Outcome
 from sampling_engine.selection.order import ORDER_VERSION, Seed, SeededOrder, new_seed
 from sampling_engine.spec import (
     DRAW_VERSION,
     FIRST_DRAW_VERSION,
     MAX_ROUNDS,
-    Allocation,
-    ClusterMethod,
-    Method,
-    RandomMethod,
     Round,
     RowFilter,
     Selection,
-    StratifiedMethod,
-    SystematicMethod,
-    WeightedMethod,
     effective_seed,
 )
 
@@ -44,9 +51,10 @@ __all__ = [
     "DRAW_VERSION",
     "FIRST_DRAW_VERSION",
     "MAX_ROUNDS",
+    "MAX_SEED_LENGTH",
     "METHODS",
+    "METHOD_CLASSES",
     "ORDER_VERSION",
-    "Allocation",
     "ClusterMethod",
     "DrawnSample",
     "GroupResult",
@@ -55,7 +63,7 @@ __all__ = [
     "InvalidSize",
     "InvalidStrata",
     "Method",
-    "MethodDescription",
+    "MethodDeclaration",
     "MinimumExceedsSample",
     "Outcome",
     "Parameter",
@@ -81,6 +89,7 @@ __all__ = [
     "draw_warnings",
     "effective_seed",
     "explain_row",
+    "method_from_json",
     "new_seed",
     "plan_draw",
     "reference_of",

@@ -7,13 +7,13 @@ and those that aren't drawn have no target.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from parquet_tables.progress import ProgressCallback, progress_part
 from sampling_engine.draw_state import DrawState
-from sampling_engine.rounds import Floats, Prepared, RoundRows
+from sampling_engine.rounds import Floats, Prepared, RoundRows, RowOutcome
 from sampling_engine.selection.order import Int64s, SeededOrder
 from sampling_engine.selection.scan import scan
 from sampling_engine.selection.walk import Chosen, Plan, plan_round, walk
@@ -25,12 +25,12 @@ class GroupedRound:
 
     Parameters
     ----------
-    drawn_of : tuple of (int, int)
-        Clusters drawn, and clusters there are; (1, 1) where no stratum is left to chance.
+    drawn_of : tuple of (int, int), optional
+        Clusters drawn, and clusters with eligible rows; None where the groups are strata.
     """
 
     prepared: Prepared
-    drawn_of: tuple[int, int] = (1, 1)
+    drawn_of: tuple[int, int] | None = None
 
     def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
         """Each stratum's first rows, in order of rank."""
@@ -40,17 +40,42 @@ class GroupedRound:
         """The next rows of each stratum; of clusters, only of those that were drawn."""
         left = state.eligible_of(self.prepared.strata, progress_part(on_progress, 0.0, 0.3))
         targets = np.minimum(left, limit)
-        if self.drawn_of != (1, 1):
+        if self.drawn_of is not None:
             targets[self.prepared.allocated == 0] = 0
         return self._first(state, targets, left, progress_part(on_progress, 0.3, 1.0)).chosen
 
     def chances(self, sampled: Int64s) -> tuple[Floats, Floats]:
         """Drawn rows by eligible rows, times drawn clusters by clusters."""
-        drawn, there = self.drawn_of
+        drawn, there = self.drawn_of or (1, 1)
         part = sampled.astype(np.float64) * drawn
         whole = self.prepared.eligible.astype(np.float64) * there
         with np.errstate(divide="ignore", invalid="ignore"):
             return part / whole, whole / part
+
+    def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
+        """With the row's rank and the last one of its stratum or cluster."""
+        chosen = rows.chosen
+        last_rank = _last_rank(rows, int(chosen.strata[place]))
+        outcome = RowOutcome.drawn(rows, place, int(chosen.ranks[place]))
+        return replace(outcome, last_rank=last_rank)
+
+    def explain_not_drawn(
+        self, state: DrawState, rows: RoundRows, ordinal: int, stratum: int
+    ) -> RowOutcome:
+        """Its cluster wasn't drawn, or its rank is beyond the last one."""
+        group = self.prepared.strata.labels(np.array([stratum]))[0]
+        order = SeededOrder(state.table.file_rows, self.prepared.one.effective_seed)
+        rank = int(order.rank(np.array([ordinal]))[0])
+        last_rank = _last_rank(rows, stratum)
+        if self.drawn_of is not None and not self.prepared.allocated[stratum]:
+            drawn, there = self.drawn_of
+            reason = f"Its cluster, {group}, is not among the {drawn:,} drawn of {there:,}."
+            return RowOutcome("cluster_not_drawn", reason, rank, last_rank)
+        where = "" if group is None else f" in {group}"
+        taken = f"the last rank taken{where} is {last_rank}"
+        if last_rank is None:
+            taken = f"no row was taken{where}"
+        return RowOutcome("beyond_the_last", f"Its rank is {rank}; {taken}.", rank, last_rank)
 
     def _first(
         self, state: DrawState, targets: Int64s, eligible: Int64s, on_progress: ProgressCallback
@@ -79,3 +104,9 @@ class GroupedRound:
         scanned = scan(state.cursor, state.table, order, strata, plan.scanned, eligible, step)
         both = Chosen.of_parts([walked, scanned])
         return both.where(np.argsort(both.ranks))
+
+
+def _last_rank(rows: RoundRows, stratum: int) -> int | None:
+    """The largest rank drawn from a stratum or cluster."""
+    ranks = rows.chosen.ranks[rows.chosen.strata == stratum]
+    return int(ranks.max()) if len(ranks) else None

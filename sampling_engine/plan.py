@@ -34,41 +34,36 @@ from parquet_tables.progress import (
 from parquet_tables.tables import TableFiles
 from sampling_engine.checks import check_rounds
 from sampling_engine.draw_state import DrawState
-from sampling_engine.prepare import prepare_round
-from sampling_engine.replay import groups_of, replay
+from sampling_engine.replay import groups_of, prepare_round, replay
 from sampling_engine.results import RoundPlan
 from sampling_engine.rounds import Prepared
 from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import Round
 
 QUANTILE_95 = 1.959964
-WITH_A_FIGURE = ("random", "reservoir", "stratified", "systematic")
 
 
-def margin_of_error(method: str, targets: Int64s, eligible: Int64s) -> float | None:
+def margin_of_error(targets: Int64s, eligible: Int64s) -> float | None:
     """Half width of the 95 % interval for a share of one half, as a fraction from 0 to 1.
 
     Parameters
     ----------
-    method : str
-        As in the round.
     targets, eligible : arrays of int64, shape (strata,)
         Rows to draw and rows there are; one stratum for a draw without strata.
 
     Returns
     -------
     float or None
-        None for a method without a figure, for a draw of no row, and when a stratum that has rows
-        gives none, since nothing is then known of its rows.
+        None for a draw of no row, and when no row is drawn from a stratum that has rows.
 
     Examples
     --------
-    >>> round(margin_of_error("random", np.array([1000]), np.array([1_000_000])), 4)
+    >>> round(margin_of_error(np.array([1000]), np.array([1_000_000])), 4)
     0.031
     """
     present = eligible > 0
     drawn, rows = targets[present], eligible[present]
-    if method not in WITH_A_FIGURE or not len(rows) or not drawn.all():
+    if not len(rows) or not drawn.all():
         return None
     weights = rows / rows.sum()
     # One row tells nothing of the spread in its stratum: it is taken as the widest there is.
@@ -114,20 +109,21 @@ def plan_draw(
 
 def _plan_of(prepared: Prepared) -> RoundPlan:
     nothing = np.zeros_like(prepared.eligible)
-    strata, strata_count, clusters, clusters_count = groups_of(prepared, nothing)
+    groups, groups_count = groups_of(prepared, nothing)
+    method = prepared.one.method
+    margin = None
+    if method.has_margin_of_error:
+        margin = margin_of_error(prepared.allocated, prepared.eligible)
     return RoundPlan(
         round_number=prepared.one.round_number,
-        method=prepared.one.method.name,
+        method=method.name,
         eligible_rows=prepared.eligible_rows,
         rows_planned=int(prepared.allocated.sum()),
         seed=prepared.one.seed,
         effective_seed=prepared.one.effective_seed,
-        strata=strata,
-        strata_count=strata_count,
-        clusters=clusters,
-        clusters_count=clusters_count,
+        group_kind=method.group_kind,
+        groups=groups,
+        groups_count=groups_count,
         warnings=prepared.warnings,
-        margin_of_error=margin_of_error(
-            prepared.one.method.name, prepared.allocated, prepared.eligible
-        ),
+        margin_of_error=margin,
     )

@@ -14,11 +14,10 @@ import numpy as np
 
 from parquet_tables.progress import ProgressCallback, progress_part
 from sampling_engine.draw_state import DrawState
-from sampling_engine.prepare import prepare_round
 from sampling_engine.results import GROUPS_LISTED, GroupResult, RoundResult
 from sampling_engine.rounds import Prepared, RoundDraw, RoundRows
 from sampling_engine.selection.order import Int64s
-from sampling_engine.spec import ClusterMethod, RandomMethod, Round, StratifiedMethod
+from sampling_engine.spec import Round
 
 # Parts of the progress: most rounds read all rows once.
 QUICK_PART, READING_PART = 1, 10
@@ -44,7 +43,7 @@ class FinishedRound:
     def result(self) -> RoundResult:
         """The account of the round."""
         prepared, one = self.prepared, self.prepared.one
-        strata, strata_count, clusters, clusters_count = groups_of(prepared, self.sampled)
+        groups, groups_count = groups_of(prepared, self.sampled)
         return RoundResult(
             round_number=one.round_number,
             method=one.method.name,
@@ -53,10 +52,9 @@ class FinishedRound:
             seed=one.seed,
             effective_seed=one.effective_seed,
             run_by=self.rows.run_by,
-            strata=strata,
-            strata_count=strata_count,
-            clusters=clusters,
-            clusters_count=clusters_count,
+            group_kind=one.method.group_kind,
+            groups=groups,
+            groups_count=groups_count,
             warnings=prepared.warnings,
             output_name=one.output_name,
         )
@@ -76,27 +74,37 @@ def replay(
         yield FinishedRound(draw, rows)
 
 
+def prepare_round(state: DrawState, one: Round, on_progress: ProgressCallback) -> RoundDraw:
+    """Settle what the round draws from and how many rows, and choose none.
+
+    Raises
+    ------
+    DomainError
+        What depends on the rows: ``too_many_strata``, ``minimum_exceeds_sample``,
+        ``unknown_stratum``, ``invalid_numbers``, ``rows_missing``.
+    """
+    columns = one.method.group_columns(state.table)
+    strata = state.strata_of(columns, one.filter, progress_part(on_progress, 0.0, 0.5))
+    eligible = state.eligible_of(strata, progress_part(on_progress, 0.5, 0.6))
+    step = progress_part(on_progress, 0.6, 1.0)
+    return one.method.prepare(state, one, strata, eligible, step)
+
+
 def part_of(one: Round) -> int:
-    """How much of the progress a round is, beside others."""
-    quick = isinstance(one.method, RandomMethod) and one.filter is None
-    return QUICK_PART if quick else READING_PART
+    """A round's part of the progress, relative to those of the other rounds."""
+    is_quick = not one.method.reads_rows and one.filter is None
+    return QUICK_PART if is_quick else READING_PART
 
 
-def groups_of(
-    prepared: Prepared, sampled: Int64s
-) -> tuple[tuple[GroupResult, ...], int, tuple[GroupResult, ...], int]:
-    """The first strata and the first drawn clusters of a round, each with how many there are."""
-    count = int((prepared.eligible > 0).sum())
-    if isinstance(prepared.one.method, StratifiedMethod):
-        return _listed(prepared, sampled, prepared.eligible), count, (), 0
-    if isinstance(prepared.one.method, ClusterMethod):
-        return (), 0, _listed(prepared, sampled, prepared.allocated), count
-    return (), 0, (), 0
-
-
-def _listed(prepared: Prepared, sampled: Int64s, wanted: Int64s) -> tuple[GroupResult, ...]:
-    numbers = np.flatnonzero(wanted)[:GROUPS_LISTED]
-    return tuple(
+def groups_of(prepared: Prepared, sampled: Int64s) -> tuple[tuple[GroupResult, ...], int]:
+    """The first strata or drawn clusters of a round, and how many have eligible rows."""
+    kind = prepared.one.method.group_kind
+    if kind is None:
+        return (), 0
+    listed = prepared.eligible if kind == "strata" else prepared.allocated
+    numbers = np.flatnonzero(listed)[:GROUPS_LISTED]
+    groups = tuple(
         GroupResult(key, int(prepared.eligible[at]), int(prepared.allocated[at]), int(sampled[at]))
         for at, key in zip(numbers, prepared.strata.keys(numbers), strict=True)
     )
+    return groups, int((prepared.eligible > 0).sum())

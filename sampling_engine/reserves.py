@@ -24,14 +24,14 @@ from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns, write_parquet
 from sampling_engine.checks import check_rounds
 from sampling_engine.draw_state import DrawState
-from sampling_engine.errors import InvalidSize, NoReserves, UnknownRound
-from sampling_engine.method_checks import MAX_SIZE
+from sampling_engine.errors import InvalidSize, UnknownRound
+from sampling_engine.methods.parameters import MAX_SIZE
 from sampling_engine.replay import replay
 from sampling_engine.sample_table import RESERVE_COLUMNS, TOLD_COLUMNS, names_in_sample
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import Strata
 from sampling_engine.selection.walk import Chosen
-from sampling_engine.spec import ClusterMethod, Round, SystematicMethod
+from sampling_engine.spec import Round
 from sampling_engine.sql import sample
 
 
@@ -96,19 +96,7 @@ def _check_asked(rounds: Sequence[Round], round_number: int, limit: int) -> None
         )
     if not 1 <= limit <= MAX_SIZE:
         raise InvalidSize("limit is 1 or more.", loc=("limit",))
-    method = rounds[round_number - 1].method
-    if isinstance(method, SystematicMethod):
-        raise NoReserves(
-            "A systematic round has no reserves: the rows between those that it draws have no "
-            "order of their own."
-        )
-    if isinstance(method, ClusterMethod) and (
-        method.samples_per_cluster is None and method.sample_percentage is None
-    ):
-        raise NoReserves(
-            "A cluster round that draws all rows of its clusters has no reserves: draw a larger "
-            "num_clusters with the same seed, which adds clusters."
-        )
+    rounds[round_number - 1].method.check_reserves()
 
 
 def _write(

@@ -12,9 +12,10 @@ from typing import Literal
 
 from parquet_tables.tables import TableFiles
 from sampling_engine.selection.order import ORDER_VERSION, Int64s, Seed
-from sampling_engine.spec import ClusterMethod, StratifiedMethod
 
 GROUPS_LISTED = 1_000
+
+GroupKind = Literal["strata", "clusters"]
 
 Strategy = Literal["walk", "scan"]
 """Along the order's front, fetching by ordinal; or over all rows, keeping the lowest ranks."""
@@ -60,10 +61,11 @@ class RoundResult:
     ----------
     eligible_rows : int
         Rows that pass the round's filter, are not left out and were drawn by no earlier round.
-    strata, clusters : tuple of GroupResult
+    group_kind : {"strata", "clusters"}, optional
+        What the groups are; None for a method without groups.
+    groups : tuple of GroupResult
         The first 1,000 in the order of their values, NULL last; of clusters, those that were drawn.
-        None for a method that has none.
-    strata_count, clusters_count : int
+    groups_count : int
         How many strata or clusters have eligible rows.
     seed : int or str
         As the user gave it.
@@ -83,10 +85,9 @@ class RoundResult:
     effective_seed: str
     run_by: RunBy
     order_version: str = ORDER_VERSION
-    strata: tuple[GroupResult, ...] = ()
-    strata_count: int = 0
-    clusters: tuple[GroupResult, ...] = ()
-    clusters_count: int = 0
+    group_kind: GroupKind | None = None
+    groups: tuple[GroupResult, ...] = ()
+    groups_count: int = 0
     warnings: tuple[str, ...] = ()
     output_name: str | None = None
 
@@ -115,7 +116,7 @@ class RoundPlan:
 
     Parameters
     ----------
-    eligible_rows, strata, strata_count, clusters, clusters_count, warnings
+    eligible_rows, group_kind, groups, groups_count, warnings
         As in :class:`RoundResult`; no group has drawn a row.
     rows_planned : int
         Rows that it would draw.
@@ -132,10 +133,9 @@ class RoundPlan:
     rows_planned: int
     seed: Seed
     effective_seed: str
-    strata: tuple[GroupResult, ...] = ()
-    strata_count: int = 0
-    clusters: tuple[GroupResult, ...] = ()
-    clusters_count: int = 0
+    group_kind: GroupKind | None = None
+    groups: tuple[GroupResult, ...] = ()
+    groups_count: int = 0
     warnings: tuple[str, ...] = ()
     margin_of_error: float | None = None
 
@@ -158,13 +158,12 @@ class RoundPlan:
         return plan | groups
 
 
-def _groups_as_json(one: RoundResult | RoundPlan) -> dict[str, object]:
-    if one.method == StratifiedMethod.name:
-        return {"strata": [g.as_json() for g in one.strata], "strata_count": one.strata_count}
-    if one.method == ClusterMethod.name:
-        listed = [group.as_json() for group in one.clusters]
-        return {"clusters": listed, "clusters_count": one.clusters_count}
-    return {}
+def _groups_as_json(account: RoundResult | RoundPlan) -> dict[str, object]:
+    kind = account.group_kind
+    if kind is None:
+        return {}
+    listed = [group.as_json() for group in account.groups]
+    return {kind: listed, f"{kind}_count": account.groups_count}
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,13 @@
 """What every kind of round has in common: it is prepared, then its rows are chosen.
 
-Owns: the shape of a prepared round and of its rows. Invariant: preparing settles how many rows are
-drawn and from where, and chooses none; choosing depends on the order alone. Made by
-:mod:`sampling_engine.prepare`, used by the draw, the plan, the reserves and the explanation.
+Preparing determines how many rows are drawn and from where; choosing depends on the order alone.
+The methods prepare rounds; the draw, the plan, the reserves and the explanation use them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,16 @@ from sampling_engine.selection.walk import Chosen
 from sampling_engine.spec import Round
 
 Floats = NDArray[np.float64]
+
+Outcome = Literal[
+    "drawn",
+    "left_out",
+    "filtered_out",
+    "no_weight",
+    "off_the_grid",
+    "cluster_not_drawn",
+    "beyond_the_last",
+]
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,23 @@ class Prepared:
         return int(self.eligible.sum())
 
 
+@dataclass(frozen=True)
+class RowOutcome:
+    """What a round did with one row; the fields are those of an explanation's verdict."""
+
+    outcome: Outcome
+    reason: str
+    rank: int | None = None
+    last_rank: int | None = None
+
+    @classmethod
+    def drawn(cls, rows: RoundRows, place: int, rank: int | None = None) -> RowOutcome:
+        """The outcome of the row at ``place``, from 0, in the order of selection."""
+        count = len(rows.chosen.ordinals)
+        reason = f"Drawn as number {place + 1:,} of the round's {count:,} rows."
+        return cls("drawn", reason, rank)
+
+
 class RoundDraw(Protocol):
     """One kind of round at work."""
 
@@ -87,6 +113,14 @@ class RoundDraw(Protocol):
         ----------
         sampled : array of int64, shape (strata,)
         """
+
+    def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
+        """Explain the drawn row at ``place``, from 0, in the order of selection."""
+
+    def explain_not_drawn(
+        self, state: DrawState, rows: RoundRows, ordinal: int, stratum: int
+    ) -> RowOutcome:
+        """Explain why an eligible row of ``stratum`` wasn't drawn."""
 
 
 def parameters_of(one: Round) -> tuple[str | int, ...]:

@@ -1,18 +1,19 @@
-"""What a draw is, as asked for: rounds, each with a method and a seed.
+"""The specification of a draw: rounds, each with a method, a seed and a selection.
 
-Owns: the specification's shape. Invariant: plain frozen values that know neither a table nor a
-database; :mod:`sampling_engine.checks` holds them against a table. Built by whoever takes a
-request, read by every module of the engine.
+Plain frozen values that know neither a table nor a database. Every module of the engine reads them;
+:mod:`sampling_engine.checks` checks them against a table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from parquet_tables.tables import Column
 from sampling_engine.selection.order import Seed
+
+if TYPE_CHECKING:
+    from sampling_engine.methods.method import Method
 
 MAX_ROUNDS = 20
 
@@ -20,9 +21,6 @@ FIRST_DRAW_VERSION = 1
 """The rule of draws that record no version."""
 DRAW_VERSION = 2
 """The current rule by which a seed and a table give a draw; docs/SAMPLING.md lists the versions."""
-
-RandomName = Literal["random", "reservoir"]
-Allocation = Literal["proportional", "equal", "neyman", "optimal"]
 
 
 class RowFilter(Protocol):
@@ -38,135 +36,6 @@ class RowFilter(Protocol):
 
     def condition(self, alias: str) -> tuple[str, list[object]]:
         """A boolean SQL expression over ``alias``'s columns, and its parameters in order."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RandomMethod:
-    """Simple random sampling without replacement: the first rows of the seeded order.
-
-    Parameters
-    ----------
-    sample_size : int, optional
-        Rows to draw, 1 or more. Exactly one of the two sizes is given.
-    sample_fraction : float, optional
-        Share of the round's eligible rows, above 0 and up to 1.
-    name : {"random", "reservoir"}
-        The name that was asked for, kept for the rows and the results; the draw is the same.
-    """
-
-    sample_size: int | None = None
-    sample_fraction: float | None = None
-    name: RandomName = "random"
-
-
-@dataclass(frozen=True, kw_only=True)
-class StratifiedMethod:
-    """In each stratum the first rows of the seeded order.
-
-    Parameters
-    ----------
-    strata_columns : tuple of str
-        A stratum is the rows that agree in all of these; NULL is a value like any other.
-    sample_size : int, optional
-        Rows to draw over all strata, shared out by ``allocation``. Exactly one of the four sizes is
-        given.
-    sample_fraction : float, optional
-        The same as a share of the round's eligible rows, above 0 and up to 1.
-    samples_per_stratum : int, optional
-        Rows to draw in every stratum, 1 or more.
-    sizes : mapping of str to int, optional
-        Rows to draw in each named stratum, 0 or more; the keys are labels as in the sample's column
-        ``_stratum``. A stratum that isn't named gives none.
-    allocation : {"proportional", "equal", "neyman", "optimal"}
-        How a sample's size is shared out: in proportion to the strata's rows N; the same for each;
-        in proportion to N·S, S the standard deviation of ``allocation_column`` (Neyman 1934); or to
-        N·S/√c, c the mean of ``cost_column`` (Cochran 1977, §5.5).
-    allocation_column : str, optional
-        A column of numbers; for ``neyman`` and ``optimal``.
-    cost_column : str, optional
-        A column of numbers, what it costs to examine a row; for ``optimal``.
-    min_per_stratum : int
-        Every stratum gives at least so many rows, or all it has; inside the sample's size.
-    """
-
-    strata_columns: tuple[str, ...]
-    sample_size: int | None = None
-    sample_fraction: float | None = None
-    samples_per_stratum: int | None = None
-    sizes: Mapping[str, int] | None = None
-    allocation: Allocation = "proportional"
-    allocation_column: str | None = None
-    cost_column: str | None = None
-    min_per_stratum: int = 0
-
-    name: ClassVar[str] = "stratified"
-
-
-@dataclass(frozen=True, kw_only=True)
-class SystematicMethod:
-    """Eligible rows in the table's order, at equal distances.
-
-    Parameters
-    ----------
-    interval : int, optional
-        Every so many rows one is drawn, 1 or more. Exactly one of the two is given.
-    sample_size : int, optional
-        Rows to draw; the distance is then the fraction N/n of the eligible rows N.
-    start : int, optional
-        The first row to draw, from 1 to ``interval``; drawn from the seed when left out.
-    """
-
-    interval: int | None = None
-    sample_size: int | None = None
-    start: int | None = None
-
-    name: ClassVar[str] = "systematic"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClusterMethod:
-    """Some clusters, the rows that agree in one column, and all or some rows of each.
-
-    Parameters
-    ----------
-    cluster_column : str
-        Its distinct values are the clusters; NULL is a value like any other.
-    num_clusters : int
-        Clusters to draw, 1 or more.
-    samples_per_cluster : int, optional
-        Rows to draw in each drawn cluster, or all it has. At most one of the two is given; all rows
-        are drawn when none is.
-    sample_percentage : float, optional
-        Rows to draw in each drawn cluster, in percent, above 0 and up to 100; one row at least.
-    """
-
-    cluster_column: str
-    num_clusters: int
-    samples_per_cluster: int | None = None
-    sample_percentage: float | None = None
-
-    name: ClassVar[str] = "cluster"
-
-
-@dataclass(frozen=True, kw_only=True)
-class WeightedMethod:
-    """Probability proportional to size: Pareto order sampling (Rosén 1997).
-
-    Parameters
-    ----------
-    sample_size : int
-        Rows to draw, 1 or more.
-    weight_column : str
-        A column of numbers; a row's chance is in proportion to its value.
-    """
-
-    sample_size: int
-    weight_column: str
-
-    name: ClassVar[str] = "weighted"
-
-
-Method = RandomMethod | StratifiedMethod | SystematicMethod | ClusterMethod | WeightedMethod
 
 
 @dataclass(frozen=True, kw_only=True)

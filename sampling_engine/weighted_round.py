@@ -7,14 +7,14 @@ explanation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from parquet_tables.progress import ProgressCallback
 from sampling_engine.draw_state import DrawState
 from sampling_engine.errors import RowsMissing
-from sampling_engine.rounds import Floats, Prepared, RoundRows
+from sampling_engine.rounds import Floats, Prepared, RoundRows, RowOutcome
 from sampling_engine.selection.inclusion import SizeGroups, log_odds_of, ratios_to_targets
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.pareto import (
@@ -80,6 +80,34 @@ class WeightedRound:
         log_odds = [log_odds_of(one, 1, self.take_all) for one in distinct.tolist()]
         ratios = ratios_to_targets(self.groups, np.array(log_odds))[places]
         return np.minimum(targets * ratios, 1.0)
+
+    def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
+        """With the row's rank, and whether it is a take-all row."""
+        ordinals = rows.chosen.ordinals[place : place + 1]
+        outcome = RowOutcome.drawn(rows, place, int(self.pareto(state).order.rank(ordinals)[0]))
+        if place >= len(self.take_all.ordinals):
+            return outcome
+        reason = f"{outcome.reason} Its weight makes it a take-all row."
+        return replace(outcome, reason=reason)
+
+    def explain_not_drawn(
+        self, state: DrawState, rows: RoundRows, ordinal: int, stratum: int
+    ) -> RowOutcome:
+        """It has no weight, or too large a key in the Pareto order."""
+        pareto, chosen = self.pareto(state), rows.chosen
+        ordinals = np.array([ordinal])
+        ranks = pareto.order.rank(ordinals)
+        found = pareto.look_up(state, ordinals, ranks)
+        if not len(found.keys):
+            return RowOutcome("no_weight", "Its weight is NULL, NaN or 0, so it can't be drawn.")
+        probability = float(self.inclusion_probabilities(state, found.units)[0])
+        last = pareto.look_up(state, chosen.ordinals[-1:], chosen.ranks[-1:])
+        after = f", after the last one taken, {last.keys[0]:.6g}" if len(last.keys) else ""
+        reason = (
+            f"Its inclusion probability was {probability:.6g}; its key in the Pareto order is "
+            f"{found.keys[0]:.6g}{after}."
+        )
+        return RowOutcome("beyond_the_last", reason, int(ranks[0]))
 
     def pareto(self, state: DrawState) -> ParetoOrder:
         """The order of the rows that are left to chance."""

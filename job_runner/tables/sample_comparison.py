@@ -35,7 +35,7 @@ from profiling_engine.comparison.compared_table import ComparedTable
 from profiling_engine.comparison.comparison import compare_tables
 from profiling_engine.comparison.result import TableComparison
 from profiling_engine.comparison.verdict import LABELS, Purpose
-from sampling_engine import ClusterMethod, Reference, SystematicMethod, reference_of
+from sampling_engine import Reference, reference_of
 from storage.jobs.jobs import Job
 
 
@@ -45,7 +45,7 @@ def assumptions(
     """The assumptions of the check, a sentence each."""
     rounds = [one.round_number for one in counted.rounds]
     uncounted = [number for number in rounds if number not in counted.shares]
-    methods = [one.method for one in counted.rounds]
+    of_methods = [one.method.comparison_note for one in counted.rounds]
     notes = [
         (
             not base.is_whole,
@@ -72,14 +72,7 @@ def assumptions(
             f"Round {', '.join(map(str, uncounted))} reached only some of its strata, or drew no "
             "row: its rows count only in later rounds that could have drawn them.",
         ),
-        (
-            any(isinstance(method, ClusterMethod) for method in methods),
-            "Rows of one cluster were drawn together, so each cluster counts once.",
-        ),
-        (
-            any(isinstance(method, SystematicMethod) for method in methods),
-            "A systematic sample is treated as a random one.",
-        ),
+        *((True, note) for note in dict.fromkeys(of_methods) if note),
         (
             other.table.row_count < sample.row_count and not uncounted,
             f"About {other.table.row_count:,} rows of the sample were read, chosen at random.",

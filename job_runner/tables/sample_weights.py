@@ -34,7 +34,7 @@ from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import write_parquet
 from profiling_engine.comparison.compared_table import ComparedTable
-from sampling_engine import ClusterMethod, Round, RowFilter
+from sampling_engine import Round, RowFilter
 from sampling_engine.sample_table import shown_columns
 from sampling_engine.sql.sample import Shown
 
@@ -136,7 +136,7 @@ class CountedRounds:
     def cluster(self, alias: str) -> str | None:
         """A number for each cluster, as SQL over the sample's columns; None without clusters."""
         clustered = [
-            f"{one.round_number:d}" for one in self.rounds if isinstance(one.method, ClusterMethod)
+            f"{one.round_number:d}" for one in self.rounds if one.method.group_kind == "clusters"
         ]
         if not clustered:
             return None
@@ -179,9 +179,7 @@ def reached_share(result: Mapping[str, Any]) -> float:
 
 def _share(one: Round, result: Mapping[str, Any]) -> float:
     rows, eligible = result["rows_sampled"], result["eligible_rows"]
-    drawn = rows
-    if isinstance(one.method, ClusterMethod):
-        drawn = min(one.method.num_clusters, result["clusters_count"])
+    drawn = one.method.units_drawn(rows, result.get("clusters_count", 0))
     return float(drawn / (eligible * max(eligible - rows, MIN_LEFT)))
 
 

@@ -13,17 +13,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from parquet_tables.progress import ProgressCallback
 from sampling_engine.draw_state import DrawState
 from sampling_engine.errors import NoReserves, RowsMissing
-from sampling_engine.rounds import Floats, Prepared, RoundRows, seed_for
+from sampling_engine.rounds import Floats, Prepared, RoundRows, RowOutcome, seed_for
 from sampling_engine.selection.order import Int64s, SeededOrder
 from sampling_engine.selection.walk import Chosen, in_sorted
-from sampling_engine.spec import Round, SystematicMethod
+from sampling_engine.spec import Round
 from sampling_engine.sql import statements
+
+if TYPE_CHECKING:
+    from sampling_engine.methods.systematic import SystematicMethod
 
 # Rows of one piece of the pass over a filter's columns.
 PIECE_ROWS = 1 << 22
@@ -114,6 +118,17 @@ class SystematicRound:
             "A systematic round has no reserves: the rows between those that it draws have no "
             "order of their own. Draw another round, with another start or a smaller interval."
         )
+
+    def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
+        """A grid has no ranks."""
+        return RowOutcome.drawn(rows, place)
+
+    def explain_not_drawn(
+        self, state: DrawState, rows: RoundRows, ordinal: int, stratum: int
+    ) -> RowOutcome:
+        """It isn't on the grid."""
+        reason = "The row stands between those that the round's interval meets."
+        return RowOutcome("off_the_grid", reason)
 
     def chances(self, sampled: Int64s) -> tuple[Floats, Floats]:
         """One by the interval; for a size, drawn by eligible rows."""

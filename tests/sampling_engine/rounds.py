@@ -28,7 +28,7 @@ def by_shop(**more: object) -> StratifiedMethod:
 
 
 def account_of(sample: DrawnSample, place: int = 0) -> list[tuple[object, ...]]:
-    strata = sample.rounds[place].strata
+    strata = sample.rounds[place].groups
     return [(*one.key.values(), one.rows, one.allocated, one.sampled) for one in strata]
 
 
@@ -38,4 +38,4 @@ def told(workshop: Workshop, sample: DrawnSample, *columns: str) -> Rows:
 
 def sizes(sample: DrawnSample) -> dict[str | None, int]:
     one = sample.rounds[0]
-    return {next(iter(group.key.values())): group.sampled for group in one.strata + one.clusters}
+    return {next(iter(group.key.values())): group.sampled for group in one.groups}

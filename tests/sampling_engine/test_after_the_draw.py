@@ -69,14 +69,9 @@ def test_a_plan_tells_what_the_draw_gives(
     for plan, result in zip(plans, results, strict=True):
         assert plan.rows_planned == result.rows_sampled
         assert (plan.eligible_rows, plan.warnings) == (result.eligible_rows, result.warnings)
-        assert (plan.strata_count, plan.clusters_count) == (
-            result.strata_count,
-            result.clusters_count,
-        )
-        planned = [(one.key, one.rows, one.allocated) for one in plan.strata + plan.clusters]
-        assert planned == [
-            (one.key, one.rows, one.allocated) for one in result.strata + result.clusters
-        ]
+        assert (plan.group_kind, plan.groups_count) == (result.group_kind, result.groups_count)
+        planned = [(one.key, one.rows, one.allocated) for one in plan.groups]
+        assert planned == [(one.key, one.rows, one.allocated) for one in result.groups]
         assert "sampled" not in str(plan.as_json())
 
 

@@ -124,7 +124,7 @@ def test_sizes_name_strata_by_their_labels(workshop: Workshop, shops: TableFiles
     sample = workshop.draw(shops, one_round(method))
     assert sizes(sample) == {"a": 600, "b": 0, None: 7}
     assert sample.rounds[0].warnings == (
-        "1 of 2 named strata hold fewer eligible rows than asked for and gave all of them.",
+        "1 of 2 named strata hold fewer eligible rows than their size and gave all of them.",
         "1 of 3 strata have no size and gave no row.",
     )
 

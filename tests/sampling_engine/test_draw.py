@@ -28,7 +28,7 @@ def test_random_draw_takes_the_front_of_the_seeded_order(
     assert workshop.rows(sample.table, "id") == [(at,) for at in workshop.ordinals(sample)]
     one = sample.rounds[0]
     assert (one.method, one.eligible_rows, one.rows_sampled, one.seed) == ("random", 20_000, 25, 42)
-    assert (one.order_version, one.warnings, one.strata) == (ORDER_VERSION, (), ())
+    assert (one.order_version, one.warnings, one.groups) == (ORDER_VERSION, (), ())
 
 
 def test_the_columns_that_tell_of_the_draw_come_after_the_tables_own(

@@ -33,7 +33,7 @@ def test_a_round_after_the_last_row_draws_none_and_says_so(workshop: Workshop) -
     table = workshop.table({"k": ("VARCHAR", ["a", "b"])})
     rounds = [random_round(2), stratified_round("k", number=2, sample_size=3)]
     last = workshop.draw(table, *rounds).rounds[1]
-    assert (last.eligible_rows, last.rows_sampled, last.strata) == (0, 0, ())
+    assert (last.eligible_rows, last.rows_sampled, last.groups) == (0, 0, ())
     assert last.warnings == ("No row was eligible, so none was drawn.",)
 
 

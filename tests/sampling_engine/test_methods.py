@@ -85,7 +85,7 @@ def test_a_two_stage_chance_is_that_of_the_cluster_times_that_inside(
     sample = workshop.draw(shops, one_round(method))
     drawn = sizes(sample)
     assert set(drawn.values()) == {30}
-    assert sample.rounds[0].clusters_count == 3
+    assert sample.rounds[0].groups_count == 3
     inside = {"a": 600, "b": 300, "NULL": 100}
     for label, chance, weight in told(
         workshop, sample, "_stratum", "_inclusion_probability", "_design_weight"

@@ -69,19 +69,19 @@ from tests.sampling_engine.rounds import by, one_round
         ),
         (by("City", sizes={}), "invalid_size", ("sizes",), "no stratum a row"),
         (by("City", sizes={"a": 0}), "invalid_size", ("sizes",), "no stratum a row"),
-        (by("City", sizes={"a": 1, "b": -1}), "invalid_size", ("sizes", "b"), "0 to"),
+        (by("City", sizes={"a": 1, "b": -1}), "invalid_size", ("sizes", "b"), "0 or more"),
         (by("City", sizes={"a": 1}, sample_size=4), "invalid_size", ("sizes",), "only one"),
         (
             by("City", sizes={"a": 1}, min_per_stratum=1),
             "invalid_size",
             ("min_per_stratum",),
-            "say it all",
+            "can't be combined with sizes",
         ),
         (
             by("City", samples_per_stratum=1, allocation="equal"),
             "invalid_parameter",
             ("allocation",),
-            "nothing to share",
+            "can't be combined with samples_per_stratum",
         ),
         (
             by("City", sample_size=4, allocation="fair"),
@@ -105,7 +105,7 @@ from tests.sampling_engine.rounds import by, one_round
             by("City", sample_size=4, cost_column="price"),
             "invalid_parameter",
             ("cost_column",),
-            "no part in allocation proportional",
+            "can't be combined with allocation proportional",
         ),
         (
             by("City", sample_size=4, allocation="neyman", allocation_column="mood"),
@@ -116,13 +116,13 @@ from tests.sampling_engine.rounds import by, one_round
         (SystematicMethod(), "invalid_size", (), "Give one of interval, sample_size"),
         (SystematicMethod(interval=2, sample_size=2), "invalid_size", ("sample_size",), "only"),
         (SystematicMethod(interval=0), "invalid_size", ("interval",), "1 or more"),
-        (SystematicMethod(interval=5, start=6), "invalid_size", ("start",), "1 to the interval, 5"),
-        (SystematicMethod(interval=5, start=0), "invalid_size", ("start",), "1 to"),
+        (SystematicMethod(interval=5, start=6), "invalid_size", ("start",), "1 to 5, the interval"),
+        (SystematicMethod(interval=5, start=0), "invalid_size", ("start",), "1 or more"),
         (
             SystematicMethod(sample_size=5, start=1),
             "invalid_parameter",
             ("start",),
-            "goes with interval",
+            "needs interval",
         ),
         (
             ClusterMethod(cluster_column="City", num_clusters=0),

@@ -20,7 +20,7 @@ def test_stratified_draw_is_proportional_and_null_is_a_stratum(
         ("c", 5, 0, 0),
         (None, 1_995, 10, 10),
     ]
-    assert list(sample.rounds[0].strata[0].key) == ["city"]
+    assert list(sample.rounds[0].groups[0].key) == ["city"]
     assert sample.rounds[0].warnings == (
         "1 of 4 strata are so small that their share rounds to no row; min_per_stratum 1 would "
         "draw from each.",
@@ -76,8 +76,8 @@ def test_ten_thousand_strata_give_one_row_each(workshop: Workshop, strategy: str
     drawn = [k for (k,) in workshop.rows(sample.table, "k")]
     assert sorted(drawn) == list(range(10_000))
     account = sample.rounds[0]
-    assert account.strata_count == 10_000
-    assert [stratum.key["k"] for stratum in account.strata] == [str(k) for k in range(1_000)]
+    assert account.groups_count == 10_000
+    assert [stratum.key["k"] for stratum in account.groups] == [str(k) for k in range(1_000)]
 
 
 def test_more_strata_than_a_draw_takes_are_refused(
@@ -101,7 +101,7 @@ def test_odd_column_names_are_sampled_and_make_strata(workshop: Workshop) -> Non
     for strategy in ("walk", "scan"):
         sample = workshop.draw(table, method, strategy="walk" if strategy == "walk" else "scan")
         assert tuple(column.name for column in sample.table.columns[: len(ODD_NAMES)]) == ODD_NAMES
-        assert list(sample.rounds[0].strata[0].key) == list(ODD_NAMES)
+        assert list(sample.rounds[0].groups[0].key) == list(ODD_NAMES)
         own = workshop.rows(sample.table, "columns(*)")
         source = workshop.rows(table)
         ordinals = workshop.ordinals(sample)
@@ -150,5 +150,5 @@ def test_strata_of_each_type_are_told_apart_and_put_in_order(
     for strategy in ("walk", "scan"):
         one = stratified_round("k", sample_size=len(values))
         sample = workshop.draw(table, one, strategy="walk" if strategy == "walk" else "scan")
-        assert [stratum.key["k"] for stratum in sample.rounds[0].strata] == keys
+        assert [stratum.key["k"] for stratum in sample.rounds[0].groups] == keys
         assert sample.rows_sampled == len(values)

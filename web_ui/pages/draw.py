@@ -38,7 +38,7 @@ def draw(dataset_id: int) -> Response:
         data={
             "dataset_id": found.id,
             "refs": _refs(found),
-            "methods": [asdict(method) for method in METHODS if method.name != "reservoir"],
+            "methods": [asdict(method) for method in METHODS if method.other_name_of is None],
             "operators": [asdict(operator) for operator in OPERATORS],
             "most_rounds": MAX_ROUNDS,
             "body": _begun_from(found),

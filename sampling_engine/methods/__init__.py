@@ -1,0 +1,78 @@
+"""The sampling methods: a module for each, and the registry of all of them.
+
+A new method is a class in a module of its own, added to ``METHOD_CLASSES``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from sampling_engine.methods.cluster import ClusterMethod
+from sampling_engine.methods.method import Method
+from sampling_engine.methods.parameters import MAX_SEED_LENGTH, MethodDeclaration, Parameter
+from sampling_engine.methods.random import RandomMethod
+from sampling_engine.methods.stratified import StratifiedMethod
+from sampling_engine.methods.systematic import SystematicMethod
+from sampling_engine.methods.weighted import WeightedMethod
+
+METHOD_CLASSES: tuple[type[Method], ...] = (
+    RandomMethod,
+    StratifiedMethod,
+    SystematicMethod,
+    ClusterMethod,
+    WeightedMethod,
+)
+
+_CLASS_OF = {
+    name: kind for kind in METHOD_CLASSES for name in (kind.declaration.name, *kind.other_names)
+}
+
+METHODS: tuple[MethodDeclaration, ...] = tuple(
+    declaration
+    for kind in METHOD_CLASSES
+    for declaration in (
+        kind.declaration,
+        *(
+            replace(
+                kind.declaration,
+                name=name,
+                description=description,
+                other_name_of=kind.declaration.name,
+            )
+            for name, description in kind.other_names.items()
+        ),
+    )
+)
+"""Every method under every name, in the order in which they are offered."""
+
+
+def method_from_json(name: str, parameters: Mapping[str, Any]) -> Method:
+    """The method of a request's round.
+
+    Parameters
+    ----------
+    name : str
+        The name of one of :data:`METHODS`.
+    parameters : mapping
+        As in the request; ``seed`` is the round's and is left out.
+    """
+    given = {key: value for key, value in parameters.items() if key != "seed"}
+    return _CLASS_OF[name].from_json(name, given)
+
+
+__all__ = [
+    "MAX_SEED_LENGTH",
+    "METHODS",
+    "METHOD_CLASSES",
+    "ClusterMethod",
+    "Method",
+    "MethodDeclaration",
+    "Parameter",
+    "RandomMethod",
+    "StratifiedMethod",
+    "SystematicMethod",
+    "WeightedMethod",
+    "method_from_json",
+]

@@ -1,0 +1,161 @@
+"""Cluster sampling in one or two stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar
+
+import numpy as np
+
+from parquet_tables.progress import ProgressCallback
+from parquet_tables.tables import Column, TableFiles
+from sampling_engine.draw_state import DrawState
+from sampling_engine.errors import NoReserves
+from sampling_engine.grouped_round import GroupedRound
+from sampling_engine.methods.columns import group_column
+from sampling_engine.methods.method import Method
+from sampling_engine.methods.parameters import SEED, Loc, MethodDeclaration, Parameter
+from sampling_engine.methods.stratum_sizes import StratumSizes
+from sampling_engine.results import GroupKind
+from sampling_engine.rounds import seed_for
+from sampling_engine.selection.order import Int64s, SeededOrder
+from sampling_engine.selection.strata import Strata
+from sampling_engine.spec import Round
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterMethod(Method):
+    """Some clusters, the rows with one value in a column, and all or some rows of each.
+
+    Parameters
+    ----------
+    cluster_column : str
+        Its distinct values are the clusters; NULL is a value like any other.
+    num_clusters : int
+        Clusters to draw, 1 or more.
+    samples_per_cluster : int, optional
+        Rows to draw in each drawn cluster, or all it has. At most one of the two is given; all rows
+        are drawn when none is.
+    sample_percentage : float, optional
+        Rows to draw in each drawn cluster, in percent, above 0 and up to 100; one row at least.
+    """
+
+    cluster_column: str
+    num_clusters: int
+    samples_per_cluster: int | None = None
+    sample_percentage: float | None = None
+
+    declaration: ClassVar = MethodDeclaration(
+        name="cluster",
+        description="Some clusters, the rows that agree in one column, and all their rows, or in "
+        "two stages some: give samples_per_cluster or sample_percentage for that.",
+        parameters=(
+            Parameter(
+                name="cluster_column",
+                type="string",
+                label="Clusters: rows that agree in",
+                description="Its distinct values are the clusters; NULL makes one of its own.",
+                required=True,
+                column="group",
+                option="cluster",
+            ),
+            Parameter(
+                name="num_clusters",
+                type="integer",
+                label="Clusters",
+                description="Clusters to draw, 1 or more, or all that there are.",
+                required=True,
+                minimum=1,
+                option="clusters",
+            ),
+            Parameter(
+                name="samples_per_cluster",
+                type="integer",
+                label="Rows in each cluster",
+                description="Rows to draw in each drawn cluster, 1 or more, or all that it has. "
+                "Left out, all are drawn.",
+                minimum=1,
+                option="per-cluster",
+            ),
+            Parameter(
+                name="sample_percentage",
+                type="number",
+                label="Percent of each cluster",
+                description="Share of each drawn cluster's rows, above 0 and up to 100; one row "
+                "at least.",
+                minimum=0,
+                exclusive_minimum=True,
+                maximum=100,
+                option="percentage",
+            ),
+            SEED,
+        ),
+        exactly_one_of=(("num_clusters",),),
+        at_most_one_of=(("samples_per_cluster", "sample_percentage"),),
+    )
+    group_kind: ClassVar[GroupKind | None] = "clusters"
+    has_margin_of_error: ClassVar = False
+    comparison_note: ClassVar = (
+        "Rows of one cluster were drawn together, so each cluster counts once."
+    )
+
+    def group_columns(self, table: TableFiles, loc: Loc = ()) -> tuple[Column, ...]:
+        """The cluster column."""
+        return (group_column(table, self.cluster_column, "clusters", (*loc, "cluster_column")),)
+
+    def check_reserves(self) -> None:
+        """A cluster that is drawn whole has none."""
+        if self.samples_per_cluster is None and self.sample_percentage is None:
+            raise NoReserves(
+                "A cluster round that draws all rows of its clusters has no reserves: draw a "
+                "larger `num_clusters` with the same seed, which adds clusters."
+            )
+
+    def units_drawn(self, rows: int, groups: int) -> int:
+        """The drawn clusters."""
+        return min(self.num_clusters, groups)
+
+    def prepare(
+        self,
+        state: DrawState,
+        round_spec: Round,
+        strata: Strata,
+        eligible: Int64s,
+        on_progress: ProgressCallback,
+    ) -> GroupedRound:
+        """Draw clusters: the first of an order of those that have eligible rows."""
+        there = np.flatnonzero(eligible)
+        order = SeededOrder(len(there), seed_for(round_spec.effective_seed, "clusters"))
+        drawn = there[order.first(self.num_clusters)]
+        sizes = self._sizes(eligible, drawn)
+        prepared = sizes.prepared(round_spec, strata, eligible)
+        return GroupedRound(prepared, (len(drawn), len(there)))
+
+    def _sizes(self, eligible: Int64s, drawn: Int64s) -> StratumSizes:
+        """Rows of each cluster: none of a cluster that isn't among ``drawn``."""
+        if not len(drawn):
+            return StratumSizes.none_of(eligible)
+        sizes = np.zeros_like(eligible)
+        sizes[drawn] = eligible[drawn]
+        warnings: list[str] = []
+        if len(drawn) < self.num_clusters:
+            warnings.append(
+                f"num_clusters is {self.num_clusters:,}, but only {len(drawn):,} clusters had "
+                "eligible rows: all of them were drawn."
+            )
+        if self.samples_per_cluster is not None:
+            short = int((eligible[drawn] < self.samples_per_cluster).sum())
+            sizes[drawn] = np.minimum(eligible[drawn], self.samples_per_cluster)
+            if short:
+                warnings.append(
+                    f"{short:,} of {len(drawn):,} drawn clusters hold fewer than "
+                    f"{self.samples_per_cluster:,} eligible rows and gave all of them."
+                )
+        elif self.sample_percentage is not None:
+            share = Fraction(repr(self.sample_percentage)) / 100
+            # Rows times the fraction, a half upwards, in integers of any length.
+            up = 2 * share.denominator
+            exact = 2 * share.numerator * eligible[drawn].astype(object) + share.denominator
+            sizes[drawn] = np.maximum(exact // up, 1).astype(np.int64)
+        return StratumSizes(sizes, tuple(warnings))

@@ -1,0 +1,149 @@
+"""What every sampling method answers for: its declaration, its checks, its preparation.
+
+A method holds all that is particular to it, so no other module asks for its class. The checks, the
+replay, the plan and the explanation of a draw call it through this base.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from parquet_tables.progress import ProgressCallback
+from parquet_tables.tables import Column, TableFiles
+from sampling_engine.methods.columns import check_number_column
+from sampling_engine.methods.parameters import SEED, Loc, MethodDeclaration, check_values
+from sampling_engine.results import GroupKind
+from sampling_engine.selection.order import Int64s
+
+if TYPE_CHECKING:
+    from sampling_engine.draw_state import DrawState
+    from sampling_engine.rounds import RoundDraw
+    from sampling_engine.selection.strata import Strata
+    from sampling_engine.spec import Round
+
+
+class Method(ABC):
+    """How a round chooses its rows: the base of the classes in :mod:`sampling_engine.methods`.
+
+    A subclass is a frozen dataclass with one field for each parameter of its declaration but
+    ``seed``, which is the round's.
+
+    Attributes
+    ----------
+    declaration : MethodDeclaration
+        The parameters with their bounds and texts.
+    other_names : mapping of str to str
+        Other names that draw the same rows, each with its description.
+    group_kind : {"strata", "clusters"} or None
+        What the values of its group columns make.
+    reads_rows : bool
+        Whether a round without a filter must read the table; it sets the round's part of the
+        progress.
+    has_margin_of_error : bool
+        Whether the sizes alone give the variance of a share.
+    comparison_note : str or None
+        What a comparison of the sample with its population assumes of the method.
+    """
+
+    declaration: ClassVar[MethodDeclaration]
+    other_names: ClassVar[Mapping[str, str]] = {}
+    group_kind: ClassVar[GroupKind | None] = None
+    reads_rows: ClassVar[bool] = True
+    has_margin_of_error: ClassVar[bool] = True
+    comparison_note: ClassVar[str | None] = None
+
+    @property
+    def name(self) -> str:
+        """The name that the request used."""
+        return self.declaration.name
+
+    @classmethod
+    def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:
+        """Make the method from the parameters of a request.
+
+        Parameters
+        ----------
+        name : str
+            The method's name, or its other name.
+        parameters : mapping
+            Without ``seed``.
+        """
+        return cls(
+            **{
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in parameters.items()
+            }
+        )
+
+    def check(self, table: TableFiles, loc: Loc) -> None:
+        """Refuse parameters that are out of range, contradict each other or don't fit the table.
+
+        Parameters
+        ----------
+        loc : tuple of str or int
+            Where the parameters are in the caller's input.
+
+        Raises
+        ------
+        InvalidSize, InvalidStrata, InvalidMethod, UnknownColumn
+        """
+        values = {
+            one.name: getattr(self, one.name)
+            for one in self.declaration.parameters
+            if one.name != SEED.name
+        }
+        check_values(self.declaration, values, loc)
+        self.check_combination(loc)
+        self.group_columns(table, loc)
+        for one in self.declaration.parameters:
+            if one.column == "number" and values[one.name] is not None:
+                check_number_column(table, values[one.name], one.name, (*loc, one.name))
+
+    def check_combination(self, loc: Loc) -> None:  # noqa: B027 - optional
+        """Refuse parameters that contradict each other, beyond what the declaration says."""
+
+    def group_columns(self, table: TableFiles, loc: Loc = ()) -> tuple[Column, ...]:
+        """The columns whose values make the method's strata or clusters.
+
+        Raises
+        ------
+        InvalidStrata, UnknownColumn
+        """
+        return ()
+
+    @abstractmethod
+    def prepare(
+        self,
+        state: DrawState,
+        round_spec: Round,
+        strata: Strata,
+        eligible: Int64s,
+        on_progress: ProgressCallback,
+    ) -> RoundDraw:
+        """Settle how many rows the round draws, and from where.
+
+        Parameters
+        ----------
+        eligible : array of int64, shape (strata,)
+            Rows of each stratum that may be drawn.
+
+        Raises
+        ------
+        DomainError
+            What depends on the rows: ``minimum_exceeds_sample``, ``unknown_stratum``,
+            ``invalid_numbers``, ``rows_missing``.
+        """
+
+    def check_reserves(self) -> None:  # noqa: B027 - optional
+        """Refuse a round that has no replacement rows.
+
+        Raises
+        ------
+        NoReserves
+        """
+
+    def units_drawn(self, rows: int, groups: int) -> int:
+        """Units that were drawn independently: rows, or clusters of a round with ``groups``."""
+        return rows

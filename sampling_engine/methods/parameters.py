@@ -1,0 +1,182 @@
+"""The declaration of a sampling method: its parameters with types, bounds, defaults and texts.
+
+The API's schemas, the command line's options, the form and the table in docs/SAMPLING.md derive
+from it, and so do the checks of single values here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sampling_engine.errors import InvalidMethod, InvalidSize
+
+Loc = tuple[str | int, ...]
+ParameterType = Literal[
+    "integer",
+    "number",
+    "string",
+    "boolean",
+    "array of string",
+    "object of integer",
+    "integer or string",
+]
+ColumnUse = Literal["group", "number"]
+
+MAX_SIZE = (1 << 62) - 1
+MIN_SEED, MAX_SEED = -(1 << 63), (1 << 63) - 1
+MAX_SEED_LENGTH = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One parameter of a method.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the API and in the method's dataclass.
+    label, description : str
+        What a form calls it, and its help text.
+    required : bool
+        Whether it must always be given; of several sizes exactly one must be, which the method's
+        declaration says.
+    minimum, maximum : float, optional
+        Bounds of the value; of an object, those of its values.
+    exclusive_minimum : bool
+        Whether the value must be above ``minimum``.
+    min_length, max_length : int, optional
+        Bounds of the number of items or characters.
+    choices : tuple of str
+        The values of a text that has few.
+    default : str or int, optional
+        The value when the parameter is left out.
+    column : {"group", "number"}, optional
+        For a column's name: its values make groups, or must be numbers.
+    option : str, optional
+        The command line's option, without dashes.
+    aliases : tuple of str
+        Names that older clients use.
+    """
+
+    name: str
+    type: ParameterType
+    label: str
+    description: str
+    required: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    exclusive_minimum: bool = False
+    min_length: int | None = None
+    max_length: int | None = None
+    choices: tuple[str, ...] = ()
+    default: str | int | None = None
+    column: ColumnUse | None = None
+    option: str | None = None
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodDeclaration:
+    """One method with its parameters, in the order in which a form shows them.
+
+    Parameters
+    ----------
+    exactly_one_of, at_most_one_of : tuple of tuple of str
+        Groups of parameters that exclude each other.
+    superseded : tuple of Parameter
+        Parameters that only older clients send.
+    other_name_of : str, optional
+        The method that this name also stands for.
+    """
+
+    name: str
+    description: str
+    parameters: tuple[Parameter, ...]
+    exactly_one_of: tuple[tuple[str, ...], ...] = ()
+    at_most_one_of: tuple[tuple[str, ...], ...] = ()
+    superseded: tuple[Parameter, ...] = ()
+    other_name_of: str | None = None
+
+
+SEED = Parameter(
+    name="seed",
+    type="integer or string",
+    label="Seed",
+    description="The same seed draws the same rows again. Left out, one is drawn and recorded.",
+    minimum=MIN_SEED,
+    maximum=MAX_SEED,
+    max_length=MAX_SEED_LENGTH,
+    option="seed",
+    aliases=("random_seed",),
+)
+SAMPLE_SIZE = Parameter(
+    name="sample_size",
+    type="integer",
+    label="Rows",
+    description="Rows to draw, 1 or more. Above the eligible rows it draws all of them.",
+    minimum=1,
+    option="size",
+)
+SAMPLE_FRACTION = Parameter(
+    name="sample_fraction",
+    type="number",
+    label="Share of the rows",
+    description="Share of the eligible rows, above 0 and up to 1; half a row counts as one.",
+    minimum=0,
+    exclusive_minimum=True,
+    maximum=1,
+    option="fraction",
+)
+
+
+def check_values(declaration: MethodDeclaration, values: Mapping[str, Any], loc: Loc) -> None:
+    """Refuse values that are missing, out of range, or exclude each other.
+
+    Parameters
+    ----------
+    values : mapping
+        The parameters by name; None where one is left out.
+
+    Raises
+    ------
+    InvalidSize, InvalidMethod
+    """
+    for group in (*declaration.exactly_one_of, *declaration.at_most_one_of):
+        given = [name for name in group if values[name] is not None]
+        names = ", ".join(f"`{name}`" for name in group)
+        if not given and group in declaration.exactly_one_of:
+            raise InvalidSize(f"Give one of {names}.", loc=loc)
+        if len(given) > 1:
+            raise InvalidSize(
+                f"Give only one of {names}: both `{given[0]}` and `{given[1]}` are given.",
+                loc=(*loc, given[1]),
+            )
+    for parameter in declaration.parameters:
+        value = values.get(parameter.name)
+        if isinstance(value, Mapping):
+            for label, number in value.items():
+                _check_value(parameter, number, (*loc, parameter.name, label))
+        elif value is not None:
+            _check_value(parameter, value, (*loc, parameter.name))
+
+
+def _check_value(parameter: Parameter, value: Any, loc: Loc) -> None:
+    if parameter.choices and value not in parameter.choices:
+        raise InvalidMethod(
+            f"`{parameter.name}` must be one of {{choices}}.",
+            choices=", ".join(parameter.choices),
+            loc=loc,
+        )
+    if parameter.minimum is None:
+        return
+    low, high = parameter.minimum, MAX_SIZE if parameter.maximum is None else parameter.maximum
+    if not low <= value <= high or (parameter.exclusive_minimum and value == low):
+        above = "above {minimum} and" if parameter.exclusive_minimum else "{minimum} or more,"
+        raise InvalidSize(
+            f"`{parameter.name}` must be {above} up to {{maximum}}.",
+            minimum=low,
+            maximum=high,
+            loc=loc,
+        )

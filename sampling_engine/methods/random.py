@@ -1,0 +1,77 @@
+"""Simple random sampling without replacement; ``reservoir`` is another name for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from parquet_tables.progress import ProgressCallback
+from sampling_engine.draw_state import DrawState
+from sampling_engine.grouped_round import GroupedRound
+from sampling_engine.methods.method import Method
+from sampling_engine.methods.parameters import (
+    SAMPLE_FRACTION,
+    SAMPLE_SIZE,
+    SEED,
+    MethodDeclaration,
+)
+from sampling_engine.methods.stratum_sizes import StratumSizes, total_size
+from sampling_engine.selection.order import Int64s
+from sampling_engine.selection.strata import Strata
+from sampling_engine.spec import Round
+
+SIZES = " Give either sample_size or sample_fraction."
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomMethod(Method):
+    """Simple random sampling without replacement: the first rows of the seeded order.
+
+    Parameters
+    ----------
+    sample_size : int, optional
+        Rows to draw, 1 or more. Exactly one of the two sizes is given.
+    sample_fraction : float, optional
+        Share of the round's eligible rows, above 0 and up to 1.
+    name : {"random", "reservoir"}
+        The name in the request, which the sample's rows and the results show; the draw is the same.
+    """
+
+    sample_size: int | None = None
+    sample_fraction: float | None = None
+    name: str = "random"
+
+    declaration: ClassVar = MethodDeclaration(
+        name="random",
+        description="Every set of rows of the sample's size is equally likely." + SIZES,
+        parameters=(SAMPLE_SIZE, SAMPLE_FRACTION, SEED),
+        exactly_one_of=(("sample_size", "sample_fraction"),),
+    )
+    other_names: ClassVar = {
+        "reservoir": "Another name for random: the same seed draws the same rows." + SIZES
+    }
+    reads_rows: ClassVar = False
+
+    @classmethod
+    def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:
+        """The method under the name that the request used."""
+        return cls(name=name, **parameters)
+
+    def prepare(
+        self,
+        state: DrawState,
+        round_spec: Round,
+        strata: Strata,
+        eligible: Int64s,
+        on_progress: ProgressCallback,
+    ) -> GroupedRound:
+        """One stratum of all eligible rows."""
+        rows = int(eligible.sum())
+        sizes = StratumSizes.none_of(np.zeros(1, dtype=np.int64))
+        if rows:
+            total, warnings = total_size(self.sample_size, self.sample_fraction, rows)
+            sizes = StratumSizes(np.array([total], dtype=np.int64), tuple(warnings))
+        return GroupedRound(sizes.prepared(round_spec, strata, eligible))

@@ -1,0 +1,391 @@
+"""Stratified sampling: an allocation of rows to strata, and a random sample in each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self, get_args
+
+import numpy as np
+
+from parquet_tables.progress import ProgressCallback
+from parquet_tables.tables import Column, TableFiles
+from sampling_engine.allocation import allocate, allocate_by_share
+from sampling_engine.draw_state import DrawState
+from sampling_engine.errors import (
+    InvalidMethod,
+    InvalidSize,
+    MinimumExceedsSample,
+    UnknownStratum,
+)
+from sampling_engine.grouped_round import GroupedRound
+from sampling_engine.methods.columns import group_columns
+from sampling_engine.methods.method import Method
+from sampling_engine.methods.parameters import (
+    SAMPLE_FRACTION,
+    SAMPLE_SIZE,
+    SEED,
+    Loc,
+    MethodDeclaration,
+    Parameter,
+)
+from sampling_engine.methods.stratum_sizes import StratumSizes, total_size
+from sampling_engine.results import GroupKind
+from sampling_engine.rounds import parameters_of
+from sampling_engine.selection.order import Int64s
+from sampling_engine.selection.strata import ColumnStrata, Strata
+from sampling_engine.spec import Round
+from sampling_engine.spread import Shares, neyman_shares, optimal_shares
+
+Allocation = Literal["proportional", "equal", "neyman", "optimal"]
+
+NEEDED_COLUMNS = {
+    "neyman": ("allocation_column",),
+    "optimal": ("allocation_column", "cost_column"),
+}
+LABELS_NAMED = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class StratifiedMethod(Method):
+    """In each stratum the first rows of the seeded order.
+
+    Parameters
+    ----------
+    strata_columns : tuple of str
+        A stratum is the rows with equal values in all of these; NULL is a value like any other.
+    sample_size : int, optional
+        Rows to draw over all strata, divided by ``allocation``. Exactly one of the four sizes is
+        given.
+    sample_fraction : float, optional
+        The same as a share of the round's eligible rows, above 0 and up to 1.
+    samples_per_stratum : int, optional
+        Rows to draw in every stratum, 1 or more.
+    sizes : mapping of str to int, optional
+        Rows to draw in each named stratum, 0 or more; the keys are labels as in the sample's column
+        ``_stratum``. No row is drawn from a stratum that isn't named.
+    allocation : {"proportional", "equal", "neyman", "optimal"}
+        How a sample's size is divided: in proportion to the strata's rows N; the same for each;
+        in proportion to N·S, S the standard deviation of ``allocation_column`` (Neyman 1934); or to
+        N·S/√c, c the mean of ``cost_column`` (Cochran 1977, §5.5).
+    allocation_column : str, optional
+        A column of numbers; for ``neyman`` and ``optimal``.
+    cost_column : str, optional
+        A column of numbers, what it costs to examine a row; for ``optimal``.
+    min_per_stratum : int
+        The fewest rows of every stratum, or all it has; they count in the sample's size.
+    """
+
+    strata_columns: tuple[str, ...]
+    sample_size: int | None = None
+    sample_fraction: float | None = None
+    samples_per_stratum: int | None = None
+    sizes: Mapping[str, int] | None = None
+    allocation: Allocation = "proportional"
+    allocation_column: str | None = None
+    cost_column: str | None = None
+    min_per_stratum: int = 0
+
+    declaration: ClassVar = MethodDeclaration(
+        name="stratified",
+        description="A random sample in each stratum, the rows that agree in all strata columns. "
+        "Give one of sample_size, sample_fraction, samples_per_stratum and sizes; the first two "
+        "are shared out by the allocation.",
+        parameters=(
+            Parameter(
+                name="strata_columns",
+                type="array of string",
+                label="Strata: rows that agree in",
+                description="One column or more; NULL makes a stratum of its own.",
+                required=True,
+                min_length=1,
+                max_length=50,
+                column="group",
+                option="strata",
+                aliases=("stratify_columns",),
+            ),
+            SAMPLE_SIZE,
+            SAMPLE_FRACTION,
+            Parameter(
+                name="samples_per_stratum",
+                type="integer",
+                label="Rows in each stratum",
+                description="Rows to draw in each stratum, 1 or more, or all that it has.",
+                minimum=1,
+                option="per-stratum",
+            ),
+            Parameter(
+                name="sizes",
+                type="object of integer",
+                label="Rows by stratum",
+                description="Rows to draw in each named stratum; the others give none. A stratum's "
+                "label is that of the sample's column _stratum.",
+                minimum=0,
+                min_length=1,
+                max_length=100_000,
+            ),
+            Parameter(
+                name="allocation",
+                type="string",
+                label="Allocation",
+                description="proportional (default), equal, neyman (rows times standard deviation) "
+                "or optimal (that by the root of the mean cost).",
+                choices=get_args(Allocation),
+                default="proportional",
+                option="allocation",
+            ),
+            Parameter(
+                name="allocation_column",
+                type="string",
+                label="Numbers whose spread counts",
+                description="The column of numbers whose standard deviation counts; for neyman and "
+                "optimal.",
+                column="number",
+                option="allocation-column",
+            ),
+            Parameter(
+                name="cost_column",
+                type="string",
+                label="Cost of examining a row",
+                description="The column with the cost of examining a row; for optimal.",
+                column="number",
+                option="cost-column",
+            ),
+            Parameter(
+                name="min_per_stratum",
+                type="integer",
+                label="At least, in each stratum",
+                description="The fewest rows of every stratum, or all that it has; they count in "
+                "the sample's size.",
+                minimum=0,
+                default=0,
+                option="min-per-stratum",
+            ),
+            SEED,
+        ),
+        exactly_one_of=(("sample_size", "sample_fraction", "samples_per_stratum", "sizes"),),
+        superseded=(
+            Parameter(
+                name="proportional",
+                type="boolean",
+                label="Proportional",
+                description="Of older clients: true is proportional, false equal.",
+            ),
+        ),
+    )
+    group_kind: ClassVar[GroupKind | None] = "strata"
+
+    @classmethod
+    def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:
+        """The method; ``proportional`` is an older name of two allocations."""
+        given = dict(parameters)
+        if "proportional" in given:
+            given["allocation"] = "proportional" if given.pop("proportional") else "equal"
+        return super().from_json(name, given)
+
+    def check_combination(self, loc: Loc) -> None:
+        """The allocation needs its columns, and a size to divide; the minimum fits the size."""
+        if self.sizes is not None and not any(self.sizes.values()):
+            raise InvalidSize("`sizes` gives no stratum a row.", loc=(*loc, "sizes"))
+        self._check_allocation(loc)
+        at = (*loc, "min_per_stratum")
+        each = self.samples_per_stratum
+        if each is not None and self.min_per_stratum > each:
+            raise InvalidSize(
+                "`min_per_stratum` {minimum} is more than `samples_per_stratum` {each}.",
+                minimum=self.min_per_stratum,
+                each=each,
+                loc=at,
+            )
+        if self.min_per_stratum and self.sizes is not None:
+            raise InvalidSize("`min_per_stratum` can't be combined with `sizes`.", loc=at)
+
+    def _check_allocation(self, loc: Loc) -> None:
+        allocation = self.allocation
+        if allocation != "proportional" and (self.samples_per_stratum or self.sizes):
+            raise InvalidMethod(
+                "`allocation` can't be combined with `samples_per_stratum` or `sizes`.",
+                loc=(*loc, "allocation"),
+            )
+        for name in ("allocation_column", "cost_column"):
+            is_needed = name in NEEDED_COLUMNS.get(allocation, ())
+            is_given = getattr(self, name) is not None
+            if is_needed and not is_given:
+                raise InvalidMethod(
+                    f"`allocation` {{allocation}} needs `{name}`.",
+                    allocation=allocation,
+                    loc=(*loc, name),
+                )
+            if is_given and not is_needed:
+                raise InvalidMethod(
+                    f"`{name}` can't be combined with `allocation` {{allocation}}.",
+                    allocation=allocation,
+                    loc=(*loc, name),
+                )
+
+    def group_columns(self, table: TableFiles, loc: Loc = ()) -> tuple[Column, ...]:
+        """The strata columns."""
+        return group_columns(table, self.strata_columns, "strata", (*loc, "strata_columns"))
+
+    def prepare(
+        self,
+        state: DrawState,
+        round_spec: Round,
+        strata: Strata,
+        eligible: Int64s,
+        on_progress: ProgressCallback,
+    ) -> GroupedRound:
+        """Divide the sample's size among the strata."""
+        sizes = self._sizes(state, strata, eligible, parameters_of(round_spec), on_progress)
+        return GroupedRound(sizes.prepared(round_spec, strata, eligible))
+
+    def _sizes(
+        self,
+        state: DrawState,
+        strata: Strata,
+        eligible: Int64s,
+        loc: Loc,
+        on_progress: ProgressCallback,
+    ) -> StratumSizes:
+        if not eligible.any():
+            return StratumSizes.none_of(eligible)
+        if self.sizes is not None:
+            assert isinstance(strata, ColumnStrata)  # noqa: S101 - there are rows and columns
+            return _named_sizes(_by_number(strata, self.sizes, (*loc, "sizes")), eligible)
+        if self.samples_per_stratum is not None:
+            return _equal_sizes(self.samples_per_stratum, eligible)
+        shares = self._shares(state, strata, eligible, loc, on_progress)
+        return self._allocated(eligible, shares, loc)
+
+    def _shares(
+        self,
+        state: DrawState,
+        strata: Strata,
+        eligible: Int64s,
+        loc: Loc,
+        on_progress: ProgressCallback,
+    ) -> Shares | None:
+        """What a size is divided in proportion to; None for the eligible rows."""
+        if self.allocation == "equal":
+            return Shares((eligible > 0).astype(np.float64), ())
+        if self.allocation_column is None:
+            return None
+        column = state.table.column(self.allocation_column)
+        if self.cost_column is None:
+            return neyman_shares(state, strata, eligible, column, on_progress)
+        columns = (column, state.table.column(self.cost_column))
+        loc = (*loc, "cost_column")
+        return optimal_shares(state, strata, eligible, columns, loc, on_progress)
+
+    def _allocated(self, eligible: Int64s, shares: Shares | None, loc: Loc) -> StratumSizes:
+        """The sample's size divided among the strata with eligible rows.
+
+        Raises
+        ------
+        MinimumExceedsSample
+            ``min_per_stratum`` over all strata needs more rows than the sample's size.
+        """
+        total, size_warnings = total_size(
+            self.sample_size, self.sample_fraction, int(eligible.sum())
+        )
+        sizes = np.zeros_like(eligible)
+        there = eligible > 0
+        least = np.minimum(self.min_per_stratum, eligible[there])
+        self._require_minimum_fits(least, total, loc)
+        warnings = [*(shares.warnings if shares else ()), *size_warnings]
+        if shares is None:
+            sizes[there] = allocate(eligible[there], total, least, eligible[there])
+        else:
+            weights = shares.weights[there]
+            sizes[there] = allocate_by_share(weights, eligible[there], total, least)
+            if not weights.any():
+                warnings.append(
+                    "No stratum had a share, so the sample is in proportion to their rows."
+                )
+        warnings += self._stratum_warnings(sizes[there], eligible[there])
+        return StratumSizes(sizes, tuple(warnings))
+
+    def _require_minimum_fits(self, least: Int64s, total: int, loc: Loc) -> None:
+        needed = int(least.sum())
+        if needed > total:
+            raise MinimumExceedsSample(
+                "`min_per_stratum` {minimum} needs {needed} rows in {strata} strata, but the "
+                "sample has {total}: raise the sample's size to {needed} or more, or lower "
+                "`min_per_stratum`.",
+                minimum=self.min_per_stratum,
+                needed=needed,
+                strata=len(least),
+                total=total,
+                loc=(*loc, "min_per_stratum"),
+            )
+
+    def _stratum_warnings(self, sizes: Int64s, eligible: Int64s) -> list[str]:
+        warnings: list[str] = []
+        strata = f"of {len(sizes):,} strata"
+        short = int((eligible < self.min_per_stratum).sum())
+        if short:
+            warnings.append(
+                f"{short:,} {strata} hold fewer than {self.min_per_stratum:,} eligible rows and "
+                "gave all of them."
+            )
+        without = int((sizes == 0).sum())
+        if without and sizes.any():
+            warnings.append(
+                f"{without:,} {strata} are so small that their share rounds to no row; "
+                "min_per_stratum 1 would draw from each."
+            )
+        return warnings
+
+
+def _by_number(strata: ColumnStrata, sizes: Mapping[str, int], loc: Loc) -> dict[int, int]:
+    """The sizes by the strata's numbers.
+
+    Raises
+    ------
+    UnknownStratum
+        No row that passes the filter is of a named stratum.
+    """
+    numbers = strata.numbers(list(sizes))
+    for label in sizes:
+        if label not in numbers:
+            first = np.arange(min(LABELS_NAMED, len(strata.rows)))
+            known = ", ".join(f'"{known}"' for known in strata.labels(first))
+            more = len(strata.rows) - len(first)
+            raise UnknownStratum(
+                'There is no stratum "{label}". There are {known}'
+                + (" and {more} more." if more else "."),
+                label=label,
+                known=known,
+                more=more,
+                loc=(*loc, label),
+            )
+    return {numbers[label]: size for label, size in sizes.items()}
+
+
+def _named_sizes(sizes: Mapping[int, int], eligible: Int64s) -> StratumSizes:
+    wanted = np.zeros_like(eligible)
+    wanted[list(sizes)] = list(sizes.values())
+    strata = int((eligible > 0).sum())
+    warnings: list[str] = []
+    short = int((eligible < wanted).sum())
+    if short:
+        warnings.append(
+            f"{short:,} of {len(sizes):,} named strata hold fewer eligible rows than their size "
+            "and gave all of them."
+        )
+    without = int(((eligible > 0) & (wanted == 0)).sum())
+    if without:
+        warnings.append(f"{without:,} of {strata:,} strata have no size and gave no row.")
+    return StratumSizes(np.minimum(wanted, eligible), tuple(warnings))
+
+
+def _equal_sizes(size: int, eligible: Int64s) -> StratumSizes:
+    short = int(((eligible > 0) & (eligible < size)).sum())
+    warnings: tuple[str, ...] = ()
+    if short:
+        strata = int((eligible > 0).sum())
+        warnings = (
+            f"{short:,} of {strata:,} strata hold fewer than {size:,} eligible rows and gave all "
+            "of them.",
+        )
+    return StratumSizes(np.minimum(size, eligible), warnings)

@@ -1,0 +1,118 @@
+"""Systematic sampling: eligible rows in the table's order, at equal distances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from parquet_tables.progress import ProgressCallback
+from sampling_engine.draw_state import DrawState
+from sampling_engine.errors import InvalidMethod, InvalidSize, NoReserves
+from sampling_engine.methods.method import Method
+from sampling_engine.methods.parameters import (
+    SAMPLE_SIZE,
+    SEED,
+    Loc,
+    MethodDeclaration,
+    Parameter,
+)
+from sampling_engine.methods.stratum_sizes import NO_ROW, StratumSizes, all_drawn_warning
+from sampling_engine.selection.grid import Grid, SystematicRound
+from sampling_engine.selection.order import Int64s
+from sampling_engine.selection.strata import Strata
+from sampling_engine.spec import Round
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystematicMethod(Method):
+    """Eligible rows in the table's order, at equal distances.
+
+    Parameters
+    ----------
+    interval : int, optional
+        The distance in rows, 1 or more. Exactly one of the two sizes is given.
+    sample_size : int, optional
+        Rows to draw; the distance is then the fraction N/n of the eligible rows N.
+    start : int, optional
+        The first row to draw, from 1 to ``interval``; drawn from the seed when left out.
+    """
+
+    interval: int | None = None
+    sample_size: int | None = None
+    start: int | None = None
+
+    declaration: ClassVar = MethodDeclaration(
+        name="systematic",
+        description="Eligible rows in the table's order at equal distances. Give interval or "
+        "sample_size.",
+        parameters=(
+            Parameter(
+                name="interval",
+                type="integer",
+                label="Every so many rows",
+                description="The distance between drawn rows, in eligible rows, 1 or more.",
+                minimum=1,
+                option="interval",
+            ),
+            replace(
+                SAMPLE_SIZE,
+                description="Rows to draw, exactly; the distance is then a fraction.",
+            ),
+            Parameter(
+                name="start",
+                type="integer",
+                label="First row",
+                description="The first eligible row to draw, 1 to interval. Left out, the seed "
+                "determines it.",
+                minimum=1,
+                option="start",
+            ),
+            SEED,
+        ),
+        exactly_one_of=(("interval", "sample_size"),),
+    )
+    comparison_note: ClassVar = "A systematic sample is treated as a random one."
+
+    def check_combination(self, loc: Loc) -> None:
+        """A start needs an interval that it lies in."""
+        at = (*loc, "start")
+        if self.start is None:
+            return
+        if self.interval is None:
+            raise InvalidMethod(
+                "`start` needs `interval`; with `sample_size` the seed determines the start.",
+                loc=at,
+            )
+        if self.start > self.interval:
+            raise InvalidSize(
+                "`start` must be 1 to {interval}, the interval.", interval=self.interval, loc=at
+            )
+
+    def check_reserves(self) -> None:
+        """There are none."""
+        raise NoReserves(
+            "A systematic round has no reserves: the rows between those that it draws have no "
+            "order of their own."
+        )
+
+    def prepare(
+        self,
+        state: DrawState,
+        round_spec: Round,
+        strata: Strata,
+        eligible: Int64s,
+        on_progress: ProgressCallback,
+    ) -> SystematicRound:
+        """Lay the grid over the eligible rows."""
+        rows = int(eligible.sum())
+        grid = Grid.of(self, round_spec.effective_seed, rows)
+        warnings = all_drawn_warning(self.sample_size or 0, rows) if rows else [NO_ROW]
+        if rows and not grid.count:
+            warnings.append(
+                f"The start, row {grid.first + 1:,}, is beyond the {rows:,} eligible rows, so none "
+                "was drawn."
+            )
+        sizes = StratumSizes(np.array([grid.count], dtype=np.int64), tuple(warnings))
+        return SystematicRound(sizes.prepared(round_spec, strata, eligible), grid)

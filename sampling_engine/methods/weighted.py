@@ -1,0 +1,99 @@
+"""Sampling with probability proportional to size: Pareto order sampling (Rosén 1997)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from parquet_tables.progress import ProgressCallback, progress_part
+from sampling_engine.draw_state import DrawState
+from sampling_engine.methods.method import Method
+from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, MethodDeclaration, Parameter
+from sampling_engine.methods.stratum_sizes import NO_ROW, StratumSizes
+from sampling_engine.rounds import parameters_of
+from sampling_engine.selection.inclusion import read_size_groups
+from sampling_engine.selection.order import Int64s
+from sampling_engine.selection.strata import Strata
+from sampling_engine.spec import FIRST_DRAW_VERSION, Round
+from sampling_engine.weighted_round import WeightedRound
+from sampling_engine.weights import no_weights, read_weights, take_all_rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightedMethod(Method):
+    """Probability proportional to size.
+
+    Parameters
+    ----------
+    sample_size : int
+        Rows to draw, 1 or more.
+    weight_column : str
+        A column of numbers; a row's inclusion probability is in proportion to its value.
+    """
+
+    sample_size: int
+    weight_column: str
+
+    declaration: ClassVar = MethodDeclaration(
+        name="weighted",
+        description="A row's inclusion probability is in proportion to its weight, nearly so in "
+        "small samples (Pareto sampling); rows whose probability would reach 1 are always drawn. "
+        "Rows whose weight is NULL, NaN or 0 are never drawn.",
+        parameters=(
+            replace(SAMPLE_SIZE, required=True),
+            Parameter(
+                name="weight_column",
+                type="string",
+                label="Weight",
+                description="A column of numbers, none of them negative or infinite.",
+                required=True,
+                column="number",
+                option="weight",
+            ),
+            SEED,
+        ),
+        exactly_one_of=(("sample_size",),),
+    )
+    has_margin_of_error: ClassVar = False
+
+    def prepare(
+        self,
+        state: DrawState,
+        round_spec: Round,
+        strata: Strata,
+        eligible: Int64s,
+        on_progress: ProgressCallback,
+    ) -> WeightedRound:
+        """Read the weights, and settle the take-all rows."""
+        column = state.table.column(self.weight_column)
+        loc = (*parameters_of(round_spec), "weight_column")
+        row_filter = round_spec.filter
+        rows = int(eligible.sum())
+        weights = no_weights(column)
+        if rows:
+            step = progress_part(on_progress, 0.0, 0.7)
+            weights = read_weights(state, column, row_filter, loc, step)
+        size = min(self.sample_size, weights.positive)
+        warnings = [] if rows else [NO_ROW]
+        if weights.positive < rows:
+            warnings.append(
+                f"{rows - weights.positive:,} of {rows:,} eligible rows have no weight in "
+                f'"{column.name}", where NULL, NaN and 0 count as none: they can\'t be drawn.'
+            )
+        if rows and size < self.sample_size:
+            warnings.append(
+                f"sample_size is {self.sample_size:,}, but only {size:,} eligible rows have a "
+                "weight: all of them were drawn."
+            )
+        step = progress_part(on_progress, 0.7, 0.9)
+        take_all = take_all_rows(state, weights, size, row_filter, step)
+        groups = None
+        if round_spec.draw_version != FIRST_DRAW_VERSION:
+            step = progress_part(on_progress, 0.9, 1.0)
+            groups = read_size_groups(state, weights, take_all, row_filter, step)
+        sizes = StratumSizes(np.array([size], dtype=np.int64), tuple(warnings))
+        return WeightedRound(
+            sizes.prepared(round_spec, strata, eligible), weights, take_all, groups
+        )
