@@ -25,8 +25,7 @@ from storage.accounts.datasets import Dataset, list_permissions
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.versions.manifests import Commit, history
 from storage.versions.refs import MAIN, Ref, list_refs
-from web_ui.charts.comparison import small_picture
-from web_ui.charts.profile import column_picture
+from web_ui.charts.pictures import column_picture, small_picture
 from web_ui.grids import grid_of
 from web_ui.pages.sql import names_of
 from web_ui.shell import blueprint, show, signed_in

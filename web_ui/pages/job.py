@@ -28,7 +28,7 @@ from job_runner.tables.open_tables import RESIDUAL, RESULT, SAMPLE, open_table, 
 from storage.jobs.jobs import Job, list_log
 from storage.sqlite.clock import timestamp
 from web_ui.advice import advice
-from web_ui.charts.comparison import small_picture
+from web_ui.charts.pictures import small_picture
 from web_ui.grids import Grid, grid_of
 from web_ui.pages.jobs import own_job
 from web_ui.request_tab import request_of

@@ -1,0 +1,208 @@
+"""SVG pictures of profiles, comparisons and missing values, for pages and reports.
+
+Pure functions of JSON. Every text is escaped; there are no style attributes, which the content
+security policy forbids; the label of a picture states what it shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+WIDTH, HEIGHT = 240, 72
+BASE = HEIGHT - 14
+BAR_HEIGHT, BAR_STEP = 11, 15
+MAX_BARS = 6
+SMALL_WIDTH, SMALL_HEIGHT = 150, 36
+LABELLED_PARTS = 3
+CELL, GAP = 14, 2
+COUNT_WIDTH = 160
+MAX_COUNT_LENGTH = 90
+PART_STEP = 24
+MAX_PARTS = 20
+
+
+def column_picture(column: dict[str, Any]) -> Markup:
+    """Draw a column's histogram or its most frequent values; empty if it has neither."""
+    if column.get("histogram") and column["histogram"]["bins"]:
+        return histogram(column["name"], column["histogram"]["bins"])
+    frequent = column.get("most_frequent")
+    if frequent and frequent["values"]:
+        return bars(column["name"], frequent["values"][:MAX_BARS])
+    return Markup("")
+
+
+def histogram(name: str, bins: Sequence[dict[str, Any]]) -> Markup:
+    """Draw a bar for each bin with rows."""
+    largest = max(one["rows"] for one in bins) or 1
+    step = WIDTH / len(bins)
+    marks = [
+        Markup(
+            '<rect class="mark" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>'
+        ).format(
+            f"{at * step:.2f}",
+            f"{BASE - BASE * one['rows'] / largest:.2f}",
+            f"{max(step - 1, 0.5):.2f}",
+            f"{BASE * one['rows'] / largest:.2f}",
+            f"{one['start']} to {one['end']}: {one['rows']:,}",
+        )
+        for at, one in enumerate(bins)
+        if one["rows"]
+    ]
+    axis = Markup('<line class="axis" x1="0" x2="{}" y1="{}" y2="{}"/>').format(WIDTH, BASE, BASE)
+    ends = Markup(
+        '<text x="0" y="{}">{}</text><text x="{}" y="{}" text-anchor="end">{}</text>'
+    ).format(HEIGHT - 2, shorten(bins[0]["start"]), WIDTH, HEIGHT - 2, shorten(bins[-1]["end"]))
+    label = f"Histogram of {name} from {bins[0]['start']} to {bins[-1]['end']}"
+    return picture(label, HEIGHT, [axis, *marks, ends])
+
+
+def bars(name: str, values: Sequence[dict[str, Any]]) -> Markup:
+    """Draw a bar for each value: its share of the rows with a value."""
+    largest = max(one["share"] for one in values) or 1
+    marks = [
+        Markup(
+            '<rect class="ground" y="{}" width="{}" height="{}"/>'
+            '<text x="3" y="{}">{}</text><text x="{}" y="{}" text-anchor="end">{}</text>'
+        ).format(
+            at * BAR_STEP,
+            f"{WIDTH * one['share'] / largest:.2f}",
+            BAR_HEIGHT,
+            at * BAR_STEP + 9,
+            shorten(one["value"], 26),
+            WIDTH,
+            at * BAR_STEP + 9,
+            f"{one['share']:.1%}",
+        )
+        for at, one in enumerate(values)
+    ]
+    shares = ", ".join(f"{shorten(one['value'])} {one['share']:.1%}" for one in values)
+    label = f"Most frequent values of {name}, as shares of the rows with a value: {shares}"
+    return picture(label, len(values) * BAR_STEP, marks)
+
+
+def small_picture(column: dict[str, Any], base: str, other: str) -> Markup:
+    """Draw a compared column in one table line: wide bars of the base, slim ones of the other.
+
+    Parameters
+    ----------
+    column : dict
+        A column of a comparison's JSON.
+    base, other : str
+        The names of the two tables, such as "the population".
+    """
+    parts = column["parts"]
+    if not parts:
+        return Markup("")
+    largest = _largest_share(parts)
+    step, end = SMALL_WIDTH / len(parts), SMALL_HEIGHT - 1
+    marks = [
+        Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}"/>').format(
+            kind,
+            f"{(at + left) * step:.2f}",
+            f"{end - end * share / largest:.2f}",
+            f"{step * width:.2f}",
+            f"{end * share / largest:.2f}",
+        )
+        for at, part in enumerate(parts)
+        for kind, share, left, width in (
+            ("ground", part["base"], 0.04, 0.92),
+            ("mark", part["other"], 0.28, 0.44),
+        )
+    ]
+    axis = Markup('<line class="axis" x2="{}" y1="{}" y2="{}"/>').format(SMALL_WIDTH, end, end)
+    differing = sorted(parts, key=lambda part: -abs(part["other"] - part["base"]))
+    shares = ", ".join(
+        f"{shorten(part['label'], 30)} {part['base']:.1%} and {part['other']:.1%}"
+        for part in differing[:LABELLED_PARTS]
+    )
+    label = (
+        f"Shares of {column['name']} in {base} and in {other}, the most different first: {shares}"
+    )
+    return picture(label, SMALL_HEIGHT, [*marks, axis], SMALL_WIDTH)
+
+
+def side_by_side(name: str, parts: Sequence[dict[str, Any]]) -> Markup:
+    """Draw two bars for each part of a column: this table's share above the other's."""
+    shown = parts[:MAX_PARTS]
+    largest = _largest_share(shown)
+    marks = [
+        Markup(
+            '<text x="0" y="{}">{}</text><text x="{}" y="{}" text-anchor="end">{}</text>'
+            '<rect class="mark" x="0" y="{}" width="{}" height="4"/>'
+            '<rect class="mark other" x="0" y="{}" width="{}" height="4"/>'
+        ).format(
+            y + 9,
+            shorten(part["label"], 26),
+            WIDTH,
+            y + 9,
+            f"{part['base']:.1%}, {part['other']:.1%}",
+            y + 12,
+            f"{WIDTH * part['base'] / largest:.2f}",
+            y + 17,
+            f"{WIDTH * part['other'] / largest:.2f}",
+        )
+        for y, part in zip(range(0, len(shown) * PART_STEP, PART_STEP), shown, strict=True)
+    ]
+    shares = ", ".join(
+        f"{shorten(part['label'])} {part['base']:.1%} against {part['other']:.1%}" for part in shown
+    )
+    label = f"Shares of {name}, here against there: {shares}"
+    return picture(label, len(shown) * PART_STEP, marks)
+
+
+def _largest_share(parts: Sequence[dict[str, Any]]) -> float:
+    return max((max(part["base"], part["other"]) for part in parts), default=0) or 1
+
+
+def missing_picture(missing: dict[str, Any], rows: int) -> Markup:
+    """Draw a line for each pattern: a mark for each missing column, and a bar of its rows."""
+    columns, patterns = missing["columns"], missing["most_frequent"]
+    largest = max((pattern["rows"] for pattern in patterns), default=1)
+    place = {name: at for at, name in enumerate(columns)}
+    left = len(columns) * (CELL + GAP) + 8
+    ground = Markup('<rect class="ground" x="0" y="{}" width="{}" height="{}"/>')
+    mark = Markup(
+        '<rect class="mark" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>'
+    )
+    bar = Markup(
+        '<rect class="mark" x="{}" y="{}" width="{}" height="{}"/><text x="{}" y="{}">{}</text>'
+    )
+    marks: list[Markup] = []
+    for line, pattern in enumerate(patterns):
+        y = line * (CELL + GAP)
+        width = MAX_COUNT_LENGTH * pattern["rows"] / largest
+        count = f"{pattern['rows']:,}"
+        marks += [
+            ground.format(y, left - 8 - GAP, CELL),
+            *(
+                mark.format(place[name] * (CELL + GAP), y, CELL, CELL, name)
+                for name in pattern["columns"]
+            ),
+            bar.format(
+                left, y + 2, f"{width:.2f}", CELL - 4, f"{left + width + 4:.2f}", y + 11, count
+            ),
+        ]
+    label = (
+        f"The {len(patterns)} most frequent patterns of missing values in {len(columns)} columns, "
+        f"of {rows:,} rows; the table below lists them"
+    )
+    return picture(label, len(patterns) * (CELL + GAP), marks, left + COUNT_WIDTH)
+
+
+def picture(label: str, height: float, parts: Sequence[Markup], width: float = WIDTH) -> Markup:
+    """Return an SVG image with its label."""
+    return Markup(
+        '<svg class="picture" role="img" aria-label="{}" width="{}" height="{}" '
+        'viewBox="0 0 {} {}">{}</svg>'
+    ).format(label, width, height, width, height, Markup("").join(parts))
+
+
+def shorten(value: Any, length: int = 18) -> str:
+    """Return a value as text of at most ``length`` characters."""
+    text = "NULL" if value is None else str(value)
+    if isinstance(value, float):
+        text = f"{value:.6g}"
+    return text if len(text) <= length else f"{text[: length - 1]}…"
