@@ -1,9 +1,7 @@
-"""What a table looks like: profiles, alerts, hints for the design of a sample, comparisons.
+"""Profiles of tables, alerts, design hints and comparisons.
 
-A room of its own over :mod:`parquet_tables`: it reads tables and returns frozen dataclasses that
-are JSON with ``as_json``. It knows no dataset, no job and no HTTP. docs/PROFILING.md tells what
-each figure of a profile means; the comparison of two tables is in
-:mod:`profiling_engine.comparison`.
+Reads tables through :mod:`parquet_tables` and returns frozen dataclasses with ``as_json``; knows no
+dataset, job or HTTP. docs/PROFILING.md defines the figures.
 """
 
 from profiling_engine.advice.design import (

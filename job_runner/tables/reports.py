@@ -26,7 +26,7 @@ from job_runner.tables.table_comparison import compared_with, comparison_of
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from profiling_engine import PROFILE_VERSION
-from profiling_engine.tables.example_rows import rows_to_see
+from profiling_engine.tables.example_rows import example_rows
 from profiling_engine.tables.relations import MAX_CATEGORIES, correlate, missing_patterns
 from storage.jobs.jobs import Job
 
@@ -79,7 +79,7 @@ def report_parts(
     made = {
         "correlations": correlations.as_json(),
         "missing": None if missing is None else missing.as_json(),
-        "rows": rows_to_see(database, source.files, seed=SEED).as_json(),
+        "rows": example_rows(database, source.files, seed=SEED).as_json(),
     }
     if missing is not None and not profile.get("estimated_columns"):
         keep(path, made)

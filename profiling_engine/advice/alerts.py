@@ -1,11 +1,7 @@
-"""Figures in sentences.
+"""Alerts: rules on the profile of a column or a table, with a sentence for a person.
 
-Owns: how numbers are written for a person. Used by alerts and design hints.
-
-What a person should know of a column or a table, from its profile alone.
-
-Owns: the rules. Invariant: an alert is a pure function of the profile; where a figure isn't exact,
-an alert rests on what it is at least. docs/PROFILING.md lists every code with its rule.
+An alert is a pure function of the profile and uses the lower bound of a figure that isn't exact.
+docs/PROFILING.md lists the codes. The number formats are shared with design hints and verdicts.
 """
 
 from __future__ import annotations
@@ -19,7 +15,7 @@ from profiling_engine.tables.profile import TableProfile
 
 
 def counted(number: int, what: str) -> str:
-    """A number of things.
+    """A number with its noun.
 
     >>> counted(1, "row"), counted(12000, "row")
     ('1 row', '12,000 rows')
@@ -28,7 +24,7 @@ def counted(number: int, what: str) -> str:
 
 
 def percent(part: float, whole: float) -> str:
-    """A share with enough digits to tell it from none and from all.
+    """A share as a percentage that is never rounded to 0 or 100 %.
 
     >>> percent(1, 8), percent(1, 100_000), percent(99_999, 100_000)
     ('12.5 %', 'less than 0.1 %', 'more than 99.9 %')
@@ -42,12 +38,12 @@ def percent(part: float, whole: float) -> str:
 
 
 def about(figure: Figure) -> str:
-    """What stands before a figure that isn't exact; nothing before one that is."""
+    """The prefix of a figure that isn't exact."""
     return "" if figure.accuracy.is_exact or figure.low == figure.high else "about "
 
 
 def amount(value: float) -> str:
-    """A value of a column with as many digits as a person reads.
+    """A value of a column with three significant digits, or whole.
 
     >>> amount(104949.5), amount(0.00123456), amount(7.0)
     ('104,950', '0.00123', '7')
@@ -63,17 +59,16 @@ MANY_VALUES = 50
 MOSTLY_DISTINCT = 0.5
 SKEWED = 2.0
 READS_AS = 0.95
-"""So much of the texts that aren't blank read as numbers, or as dates."""
+"""The share of the texts, without blank ones, that must be numbers or dates."""
 CODED = 0.05
-"""With more of them beginning with 0, numbers are taken for codes, which are rightly texts."""
+"""If a larger share of the numbers begins with 0, they are codes, which are texts."""
 
 Rule = Callable[[ColumnProfile], Alert | None]
 
 
 def column_alerts(column: ColumnProfile) -> tuple[Alert, ...]:
     """The alerts of a column, in the order of the rules."""
-    found = (rule(column) for rule in RULES)
-    return tuple(alert for alert in found if alert is not None)
+    return tuple(alert for rule in RULES if (alert := rule(column)) is not None)
 
 
 def table_alerts(table: TableProfile) -> tuple[Alert, ...]:
@@ -82,7 +77,7 @@ def table_alerts(table: TableProfile) -> tuple[Alert, ...]:
     if repeated is None or not repeated.low:
         return ()
     share = percent(repeated.value, table.rows)
-    sentence = f"Rows that repeat another one: {about(repeated)}{repeated.value:,} ({share})."
+    sentence = f"Rows that repeat another row: {about(repeated)}{repeated.value:,} ({share})."
     return (Alert("duplicate_rows", "warning", sentence, repeated),)
 
 
@@ -106,9 +101,9 @@ def _unique(column: ColumnProfile) -> Alert | None:
     if not column.unique or column.rows < 2 or column.distinct is None:
         return None
     if column.nulls.value == 0:
-        sentence = "Every row has a value of its own: the column can serve as a key."
+        sentence = "Every value is unique: the column can be used as a key."
         return Alert("candidate_key", "info", sentence, column.distinct)
-    sentence = f"No value is there twice (NULL in {counted(column.nulls.value, 'row')})."
+    sentence = f"No value is repeated (NULL in {counted(column.nulls.value, 'row')})."
     return Alert("unique", "info", sentence, column.distinct)
 
 
@@ -117,9 +112,9 @@ def _nulls(column: ColumnProfile) -> Alert | None:
     if share < MANY_NULLS or not column.values:
         return None
     severity = "warning" if share >= MOSTLY_NULL else "notice"
-    share_told = percent(column.nulls.value, column.rows)
-    told = f"NULL in {about(column.nulls)}{share_told} of the rows."
-    return Alert("high_null_share", severity, told, column.nulls)
+    of_rows = percent(column.nulls.value, column.rows)
+    sentence = f"NULL in {about(column.nulls)}{of_rows} of the rows."
+    return Alert("high_null_share", severity, sentence, column.nulls)
 
 
 def _cardinality(column: ColumnProfile) -> Alert | None:
@@ -128,11 +123,11 @@ def _cardinality(column: ColumnProfile) -> Alert | None:
         return None
     if distinct.low <= MANY_VALUES or distinct.low < MOSTLY_DISTINCT * column.values:
         return None
-    told = (
-        f"Too many different texts for strata or a menu: {about(distinct)}{distinct.value:,} in "
+    sentence = (
+        f"Too many distinct texts for strata or a menu: {about(distinct)}{distinct.value:,} in "
         f"{counted(column.values, 'value')}."
     )
-    return Alert("high_cardinality", "notice", told, distinct)
+    return Alert("high_cardinality", "notice", sentence, distinct)
 
 
 def _skew(column: ColumnProfile) -> Alert | None:
@@ -140,11 +135,11 @@ def _skew(column: ColumnProfile) -> Alert | None:
     if skewness.value is None or min(abs(skewness.low or 0), abs(skewness.high or 0)) < SKEWED:
         return None
     side = "large" if skewness.value > 0 else "small"
-    told = (
-        f"The values are skewed ({skewness.value:.1f}): a few very {side} ones lie far from "
-        "the rest, so the mean says little of a typical row."
+    sentence = (
+        f"The values are skewed ({skewness.value:.1f}): a few are very {side}, so the mean isn't "
+        "typical of a row."
     )
-    return Alert("skew", "notice", told, skewness)
+    return Alert("skew", "notice", sentence, skewness)
 
 
 def _outliers(column: ColumnProfile) -> Alert | None:
@@ -154,13 +149,13 @@ def _outliers(column: ColumnProfile) -> Alert | None:
     below, above = number.far_below, number.far_above
     if not below.low and not above.low:
         return None
-    more = above if above.value >= below.value else below
+    larger = above if above.value >= below.value else below
     total = below.value + above.value
-    told = (
-        "Outside the quartiles by more than three times their distance: "
-        f"{about(more)}{counted(total, 'value')} ({percent(total, column.values)})."
+    sentence = (
+        "More than three interquartile ranges outside the quartiles: "
+        f"{about(larger)}{counted(total, 'value')} ({percent(total, column.values)})."
     )
-    return Alert("outliers", "notice", told, more)
+    return Alert("outliers", "notice", sentence, larger)
 
 
 def _not_finite(column: ColumnProfile) -> Alert | None:
@@ -176,56 +171,56 @@ def _not_finite(column: ColumnProfile) -> Alert | None:
         if column.moment
         else []
     )
-    there = [(figure, name) for figure, name in kinds if figure.low]
-    if not there:
+    found = [(figure, name) for figure, name in kinds if figure.low]
+    if not found:
         return None
-    listed = ", ".join(f"{name} {figure.value:,}" for figure, name in there)
-    told = f"Some values are no finite ones ({listed}); they are left out of the other figures."
-    return Alert("not_finite", "warning", told, there[0][0])
+    listed = ", ".join(f"{name} {figure.value:,}" for figure, name in found)
+    sentence = f"Some values aren't finite ({listed}); the other figures exclude them."
+    return Alert("not_finite", "warning", sentence, found[0][0])
 
 
 def _variants(column: ColumnProfile) -> Alert | None:
     variants = column.text.variants if column.text else None
     if variants is None or not variants.values.value:
         return None
-    example = " and ".join(f'"{one}"' for one in variants.examples[0][:2])
-    told = (
-        f"{counted(variants.values.value, 'value')} differ from another one only in case or in "
+    example = " and ".join(f'"{value}"' for value in variants.examples[0][:2])
+    sentence = (
+        f"{counted(variants.values.value, 'value')} differ from another only in case or in "
         f"white space at the ends, for example {example}."
     )
-    return Alert("mixed_case", "warning", told, variants.values)
+    return Alert("mixed_case", "warning", sentence, variants.values)
 
 
 def _text_rows(code: str, name: str, what: str) -> Rule:
-    """A rule on a count of texts: any is too many."""
+    """A rule that any text of a kind triggers."""
 
     def rule(column: ColumnProfile) -> Alert | None:
         figure: Figure | None = getattr(column.text, name, None)
         if figure is None or not figure.low:
             return None
         share = percent(figure.value, column.values)
-        told = f"{what} {about(figure)}{counted(figure.value, 'value')} ({share})."
-        return Alert(code, "notice", told, figure)
+        sentence = f"{what} {about(figure)}{counted(figure.value, 'value')} ({share})."
+        return Alert(code, "notice", sentence, figure)
 
     return rule
 
 
 def _reads_as(code: str, name: str, what: str) -> Rule:
-    """A rule on texts nearly all of which read as something else."""
+    """A rule on texts that are nearly all numbers or dates."""
 
     def rule(column: ColumnProfile) -> Alert | None:
         text = column.text
         if text is None:
             return None
         figure: Figure = getattr(text, name)
-        told_of: Any = column.values - text.blank.value
-        if told_of <= 0 or not figure.low or figure.low < READS_AS * told_of:
+        texts: Any = column.values - text.blank.value
+        if texts <= 0 or not figure.low or figure.low < READS_AS * texts:
             return None
-        if name == "numbers" and text.codes.value > CODED * told_of:
+        if name == "numbers" and text.codes.value > CODED * texts:
             return None
-        share = percent(min(figure.value, told_of), told_of)
-        told = f"Kept as text, but read as {what}: {about(figure)}{share} of the texts."
-        return Alert(code, "warning", told, figure)
+        share = percent(min(figure.value, texts), texts)
+        sentence = f"Stored as text, but {about(figure)}{share} of the texts are {what}."
+        return Alert(code, "warning", sentence, figure)
 
     return rule
 
@@ -241,7 +236,7 @@ RULES: tuple[Rule, ...] = (
     _not_finite,
     _variants,
     _text_rows("stray_blanks", "stray_blanks", "White space at the beginning or end of"),
-    _text_rows("blank_texts", "blank", "Empty or nothing but white space:"),
+    _text_rows("blank_texts", "blank", "Empty or only white space:"),
     _reads_as("numbers_as_text", "numbers", "numbers"),
     _reads_as("dates_as_text", "dates", "dates"),
 )

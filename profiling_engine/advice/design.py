@@ -1,18 +1,8 @@
-"""Whether a column would serve the design of a sample.
+"""Design hints: columns that suit strata, weights or clusters of a sample.
 
-Owns: the rules. Invariant: a rule looks at one column's profile and the sample's size alone.
-
-A good stratum column has few values, none of them sparse and none of them nearly everything. A good
-measure of size is a sum that a few rows make up much of; its largest rows are taken with certainty:
-with probabilities proportional to size, those whose share would be one or more (Särndal, Swensson
-and Wretman 1992, *Model Assisted Survey Sampling*, §3.6.2). A cluster column names groups of a
-useful number and size.
-
-Which columns would serve the design of a sample, from a profile alone.
-
-Owns: the hints' shape and their order. Invariant: hints are a pure function of the profile and the
-sample's size; each says why, and none is given on what the profile doesn't know exactly. The rules
-are in :mod:`profiling_engine.advice.design`.
+Hints are pure functions of the profile's exact figures and the sample size. Rows are taken with
+certainty if their probability proportional to size would be 1 or more (Särndal, Swensson and
+Wretman 1992, *Model Assisted Survey Sampling*, §3.6.2).
 """
 
 from __future__ import annotations
@@ -30,12 +20,12 @@ MAX_STRATUM = 0.95
 STRATA_NULLS = 0.2
 
 MIN_VARIATION = 0.5
-"""Standard deviation by mean from which it pays to draw by size."""
+"""The smallest standard deviation, divided by the mean, of a measure of size."""
 
 MIN_CLUSTERS = 30
 CLUSTER_ROWS = (2, 10_000)
 UNEVEN_CLUSTERS = 100
-"""Times the mean size that the largest cluster may have."""
+"""The largest cluster has at most this many times the mean size."""
 
 NOT_ADDITIVE = ("year", "rate", "ratio", "percent", "pct", "price_per", "lat", "lon", "zip", "code")
 NOT_ADDITIVE_AS_WORD = (
@@ -46,15 +36,14 @@ NOT_ADDITIVE_AS_WORD = (
 
 @dataclass(frozen=True)
 class StrataHint(Part):
-    """A column that would make good strata, the best first.
+    """A column that suits strata.
 
     Parameters
     ----------
     strata : int
-        NULL counts as one.
-    smallest_rows : int
+        The number of strata; NULL is one.
     balance : float
-        1 for strata of one size: the effective number of strata by their number.
+        The effective number of strata divided by their number; 1 for strata of equal size.
     """
 
     column: str
@@ -66,17 +55,16 @@ class StrataHint(Part):
 
 @dataclass(frozen=True)
 class CutOff(Part):
-    """From which value on all rows are taken.
+    """The smallest value to take all rows from.
 
     Parameters
     ----------
-    sample_size : int
     from_value : number
-        Rows of at least so much would be drawn with certainty.
+        Rows with at least this value are drawn with certainty.
     rows : int
-        How many at least these are.
+        A lower bound of the number of these rows.
     share_of_sum : float
-        What they make up.
+        Their share of the column's sum.
     """
 
     sample_size: int
@@ -87,16 +75,16 @@ class CutOff(Part):
 
 @dataclass(frozen=True)
 class SizeHint(Part):
-    """A column that would serve as the measure of size of a weighted round.
+    """A column that suits as the measure of size of a weighted round.
 
     Parameters
     ----------
     variation : float
-        Standard deviation by mean.
+        The standard deviation divided by the mean.
     zeros : int
-        Rows that could never be drawn by size.
+        The rows with probability 0.
     certain : CutOff or None
-        Rows to take all of; None if no row is large enough.
+        The rows to take all of; None if no row is large enough.
     """
 
     column: str
@@ -109,7 +97,7 @@ class SizeHint(Part):
 
 @dataclass(frozen=True)
 class ClusterHint(Part):
-    """A column that names clusters."""
+    """A column that identifies clusters."""
 
     column: str
     clusters: int
@@ -119,7 +107,7 @@ class ClusterHint(Part):
 
 
 def strata_hint(column: ColumnProfile) -> StrataHint | None:
-    """Whether a column would make good strata."""
+    """The hint if a column suits strata."""
     groups, distinct = column.groups, column.distinct
     if groups is None or distinct is None or column.kind in ("list", "map", "struct"):
         return None
@@ -141,23 +129,23 @@ def strata_hint(column: ColumnProfile) -> StrataHint | None:
 
 
 def size_hint(column: ColumnProfile, sample_size: int) -> SizeHint | None:
-    """Whether a column would serve as a measure of size."""
+    """The hint if a column suits as a measure of size."""
     number = column.number
     if number is None or not number.mean.accuracy.is_exact or column.unique:
         return None
-    told = (number.mean.value, number.standard_deviation.value, number.skewness.value)
+    figures = (number.mean.value, number.standard_deviation.value, number.skewness.value)
     refused = (number.negatives, number.nan, number.positive_infinity)
-    if None in told or any(figure.value for figure in refused) or not number.mean.value:
+    if None in figures or any(figure.value for figure in refused) or not number.mean.value:
         return None
     few = column.distinct is None or column.distinct.value <= MAX_STRATA
     if few or not _is_additive(column.name):
         return None
-    mean, deviation, skewness = map(float, told)
+    mean, deviation, skewness = map(float, figures)
     if deviation < MIN_VARIATION * mean or skewness <= 0:
         return None
     certain = cut_off(number.largest or (), sample_size)
     reason = (
-        f"No negative value, and the rows differ much in size: the standard deviation is "
+        f"No negative value, and sizes vary: the standard deviation is "
         f"{deviation / mean:.1f} times the mean, {amount(mean)}."
     )
     if certain:
@@ -171,25 +159,24 @@ def size_hint(column: ColumnProfile, sample_size: int) -> SizeHint | None:
 
 
 def cut_off(largest: tuple[Largest, ...], sample_size: int) -> CutOff | None:
-    """Rows that a draw by size would take with certainty, as far as the profile lists them.
+    """The largest rows that a draw by size takes with certainty, among those in the profile.
 
-    The k largest of a sample of n are certain if the k-th is at least what each of the other n - k
-    drawn rows has to stand for: the sum of all but the k largest, divided by n - k.
+    The k largest rows of a sample of n are certain if the k-th is at least the sum of all but the k
+    largest, divided by n - k.
     """
     found = None
-    for one in largest:
-        # The largest value's share of the sum is known, so that of any value is.
-        share = largest[0].share_of_sum * float(one.from_value) / float(largest[0].from_value)
-        rest = sample_size - one.rows
-        if rest > 0 and share * rest >= 1 - one.share_of_sum:
-            found = one
+    for entry in largest:
+        share = largest[0].share_of_sum * float(entry.from_value) / float(largest[0].from_value)
+        rest = sample_size - entry.rows
+        if rest > 0 and share * rest >= 1 - entry.share_of_sum:
+            found = entry
     if found is None:
         return None
     return CutOff(sample_size, found.from_value, found.rows, found.share_of_sum)
 
 
 def cluster_hint(column: ColumnProfile) -> ClusterHint | None:
-    """Whether a column names clusters."""
+    """The hint if a column identifies clusters."""
     distinct, frequent = column.distinct, column.most_frequent
     if distinct is None or not frequent or not frequent.values or column.unique:
         return None
@@ -215,7 +202,7 @@ def _is_whole(column: ColumnProfile) -> bool:
 
 
 def _is_additive(name: str) -> bool:
-    """Whether a sum of the column may mean something, by its name: a sum of years doesn't."""
+    """Whether the name allows a sum of the column; a sum of years has no meaning."""
     lowered = name.lower()
     words = lowered.replace("-", "_").replace(" ", "_").split("_")
     if any(word in NOT_ADDITIVE_AS_WORD for word in words):
@@ -225,7 +212,7 @@ def _is_additive(name: str) -> bool:
 
 @dataclass(frozen=True)
 class DesignHints(Part):
-    """What a profile tells the designer of a sample."""
+    """The hints for the design of a sample, the best column first."""
 
     sample_size: int
     strata: tuple[StrataHint, ...]
@@ -234,10 +221,10 @@ class DesignHints(Part):
 
 
 def design_hints(profile: TableProfile, sample_size: int = 1_000) -> DesignHints:
-    """The columns of a profile that would serve a sample of so many rows."""
-    strata = [one for one in map(strata_hint, profile.columns) if one]
-    sizes = [one for column in profile.columns if (one := size_hint(column, sample_size))]
-    clusters = [one for one in map(cluster_hint, profile.columns) if one]
+    """The columns of a profile that suit a sample of ``sample_size`` rows."""
+    strata = [hint for hint in map(strata_hint, profile.columns) if hint]
+    sizes = [hint for column in profile.columns if (hint := size_hint(column, sample_size))]
+    clusters = [hint for hint in map(cluster_hint, profile.columns) if hint]
     strata.sort(key=lambda hint: -hint.balance)
     sizes.sort(key=lambda hint: -hint.variation)
     clusters.sort(key=lambda hint: hint.largest_rows / hint.mean_rows)

@@ -1,1 +1,1 @@
-"""The profile of one column."""
+"""Profiles of single columns."""

@@ -1,17 +1,9 @@
-"""What a pass found, as figures.
+"""Aggregates of a column in one pass, and their figures with sampling errors.
 
-Owns: the error of an estimate. Invariant: from all rows a figure is exact; from a sample it carries
-an interval that allows for the sample's blocks being alike inside.
-
-The sample is a simple random choice of blocks of neighbouring rows, so its errors come from how the
-blocks differ (Cochran 1977, *Sampling Techniques*, §9A and §11): of a share by linearisation and
-Wilson's interval on the effective number of rows; of anything else by the jackknife over blocks
-(Wolter 2007, *Introduction to Variance Estimation*, §4).
-
-Counts, totals and extremes of a column, many of them in one pass.
-
-Owns: the statement of a pass. Invariant: totals are of integers alone, so they come out the same
-in any order, with any number of threads and from any layout of files.
+Only integers are summed, so results don't depend on the order of rows, threads or files. The sample
+is a simple random sample of blocks of neighbouring rows: shares have Wilson intervals with the
+effective number of rows by linearisation (Cochran 1977, *Sampling Techniques*, §9A and §11), other
+figures jackknife intervals over blocks (Wolter 2007, *Introduction to Variance Estimation*, §4).
 """
 
 from __future__ import annotations
@@ -29,24 +21,16 @@ from profiling_engine.tables.sources import Source, Statement
 
 Floats = NDArray[np.float64]
 Derive = Callable[[Mapping[str, Any]], Any]
-"""From a pass's values, or from arrays of them, one a left-out block, to a figure."""
+"""Computes a figure from the values of a pass, or from their arrays without one block each."""
 
 DEVIATIONS = 1.97
-"""Of an interval of 95 %: Student's t for some hundred blocks."""
+"""Student's t at 95 % for a few hundred blocks."""
 METHOD = "seeded sample of blocks of rows"
 
 
 @dataclass(frozen=True)
 class SampleSize:
-    """How much of a table was read.
-
-    Parameters
-    ----------
-    rows, blocks : int
-        In the sample.
-    of_rows, of_blocks : int
-        In the table.
-    """
+    """The rows and blocks of the sample, and those of the table (``of_rows``, ``of_blocks``)."""
 
     rows: int
     blocks: int
@@ -55,7 +39,7 @@ class SampleSize:
 
     @property
     def unread(self) -> float:
-        """The share of the table's blocks that wasn't read: the finite population's correction."""
+        """The share of the table's blocks that wasn't read: the finite population correction."""
         return 1 - self.blocks / self.of_blocks
 
 
@@ -68,11 +52,11 @@ class Totals:
     rows : int
         Rows that were read.
     values : dict of str to value
-        By the aggregate's name, over all that was read.
-    blocks : dict of str to array, shape (blocks,)
-        Of a sample: the same by block, with ``rows`` among them.
+        The aggregates by name, over all rows that were read.
+    blocks : dict of str to array, shape (blocks,), or None
+        The sums and counts of each block of a sample, with ``rows`` among them.
     size : SampleSize or None
-        Of a sample.
+        The size of a sample; None if all rows were read.
     """
 
     rows: int
@@ -81,20 +65,20 @@ class Totals:
     size: SampleSize | None = None
 
     def count(self, name: str) -> Figure:
-        """The rows of the table that an aggregate of rows counts."""
+        """The number of rows of the table that a counting aggregate has."""
         counted = int(self.values[name])
         if self.size is None or self.blocks is None or not self.rows:
             return Figure(counted)
         low, high = self.share_between(self.blocks[name])
         size = self.size
-        # What was seen is there, and what was seen to be otherwise is not.
+        # The rows of the sample that were counted, and those that weren't, are certain.
         least = max(counted, int(np.floor(low * size.of_rows)))
         most = min(size.of_rows - size.rows + counted, int(np.ceil(high * size.of_rows)))
         value = round(counted * size.of_rows / size.rows)
         return Figure(value, self.accuracy(least, most))
 
     def minus(self, name: str, other: str) -> Totals:
-        """The same with the rows of ``other``, all among those of ``name``, taken out of these."""
+        """Subtract the count ``other`` from the count ``name`` that contains it."""
         values = {**self.values, name: self.values[name] - self.values[other]}
         if self.blocks is None:
             return replace(self, values=values)
@@ -102,19 +86,19 @@ class Totals:
         return replace(self, values=values, blocks=blocks)
 
     def share_between(self, counted: Floats) -> tuple[float, float]:
-        """The interval of a share of rows, from the rows counted in each block."""
+        """The Wilson interval of a share of rows, from the rows counted in each block."""
         assert self.size is not None  # noqa: S101 - only of a sample
         assert self.blocks is not None  # noqa: S101
         share = float(counted.sum()) / self.rows
         effective = self._effective_rows(share, counted)
         squared = DEVIATIONS**2
         centre = (share + squared / 2 / effective) / (1 + squared / effective)
-        spread = share * (1 - share) / effective + squared / 4 / effective**2
-        half = DEVIATIONS / (1 + squared / effective) * float(np.sqrt(spread))
+        variance = share * (1 - share) / effective + squared / 4 / effective**2
+        half = DEVIATIONS / (1 + squared / effective) * float(np.sqrt(variance))
         return max(centre - half, 0.0), min(centre + half, 1.0)
 
     def _effective_rows(self, share: float, counted: Floats) -> float:
-        """Rows of a simple random sample with the same error; the blocks' number if unknown."""
+        """The effective number of rows; the number of blocks if the variance is unknown."""
         assert self.size is not None  # noqa: S101
         assert self.blocks is not None  # noqa: S101
         variance = self.share_error(counted, self.blocks["rows"]) ** 2
@@ -123,7 +107,7 @@ class Totals:
         return float(np.clip(share * (1 - share) / variance, 1.0, self.rows))
 
     def share_error(self, counted: Floats, among: Floats) -> float:
-        """The standard error of a share, from the rows counted and those among them by block."""
+        """The standard error of a share, from the counted rows and all rows of each block."""
         assert self.size is not None  # noqa: S101
         all_rows = float(among.sum())
         residuals = counted - float(counted.sum()) / all_rows * among
@@ -131,35 +115,33 @@ class Totals:
         return float(np.sqrt(scale * float((residuals**2).sum()))) / all_rows
 
     def derive(self, function: Derive) -> Figure:
-        """A figure from several values, the number of ``rows`` among them."""
+        """A figure computed from several values, with the number of ``rows`` among them."""
         value = function({**self.values, "rows": self.rows})
         if self.size is None or self.blocks is None or value is None:
             return Figure(value)
-        deletion_vector = {
-            name: float(blocks.sum()) - blocks for name, blocks in self.blocks.items()
-        }
+        jackknifed = {name: float(blocks.sum()) - blocks for name, blocks in self.blocks.items()}
         with np.errstate(all="ignore"):
-            values = np.asarray(function(deletion_vector), dtype=np.float64)
+            values = np.asarray(function(jackknifed), dtype=np.float64)
         values = values[np.isfinite(values)]
         if len(values) < 2:
             return Figure(float(value), self.accuracy(None, None))
-        spread = float(((values - values.mean()) ** 2).sum())
-        variance = spread * (len(values) - 1) / len(values) * self.size.unread
+        squares = float(((values - values.mean()) ** 2).sum())
+        variance = squares * (len(values) - 1) / len(values) * self.size.unread
         half = DEVIATIONS * float(np.sqrt(variance))
         return Figure(float(value), self.accuracy(value - half, value + half))
 
     def least(self, name: str) -> Figure:
-        """The smallest of an expression; of a sample, the table's is no larger."""
+        """The minimum of an expression; an upper bound of the table's minimum in a sample."""
         value = self.values[name]
         return Figure(value, EXACT if self.size is None else self.accuracy(None, value))
 
     def greatest(self, name: str) -> Figure:
-        """The largest of an expression; of a sample, the table's is no smaller."""
+        """The maximum of an expression; a lower bound of the table's maximum in a sample."""
         value = self.values[name]
         return Figure(value, EXACT if self.size is None else self.accuracy(value, None))
 
     def accuracy(self, low: object, high: object) -> Accuracy:
-        """The label of an estimate between two bounds."""
+        """The accuracy of an estimate between two bounds; exact if all rows were read."""
         if self.size is None:
             return EXACT
         return Accuracy("estimated", METHOD, low, high, CONFIDENCE, self.size.rows)
@@ -170,13 +152,7 @@ def read_totals(
     functions: Mapping[str, str],
     size: SampleSize | None = None,
 ) -> Totals:
-    """The rows that a statement of :func:`~profiling_engine.columns.aggregates.measure` gave.
-
-    Parameters
-    ----------
-    functions : mapping of str to str
-        The aggregates' names in their order, and what they do.
-    """
+    """The totals from the rows of :func:`measure`; ``functions`` by the aggregates' names."""
     columns = list(zip(*fetched, strict=True)) or [()] * (len(functions) + 1)
     values = {
         name: _over_all(function, column)
@@ -204,15 +180,15 @@ def _over_all(function: str, column: Sequence[Any]) -> Any:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """One figure of a pass.
+    """One aggregate of a pass.
 
     Parameters
     ----------
     expression : str
-        Of ``v``, of ``x`` where there is an axis, and of further names that the pass is given; a
-        condition for rows, an integer for a total.
+        SQL of ``v``, ``x`` and the pass's further names: a condition to count rows, an integer to
+        sum.
     params : tuple
-        What its question marks stand for.
+        The values of its question marks.
     """
 
     function: Literal["rows", "total", "least", "greatest"]
@@ -220,7 +196,7 @@ class Aggregate:
     params: tuple[object, ...] = ()
 
     def sql(self, source: Source) -> str:
-        """The aggregate over a source."""
+        """The SQL of the aggregate over a source."""
         if self.function == "rows":
             return source.rows_where(self.expression)
         if self.function == "total":
@@ -229,22 +205,22 @@ class Aggregate:
 
 
 def rows(condition: str, *params: object) -> Aggregate:
-    """The rows that a condition holds for."""
+    """Count the rows that meet a condition."""
     return Aggregate("rows", condition, params)
 
 
 def total(integer: str) -> Aggregate:
-    """The sum of an integer."""
+    """Sum an integer expression."""
     return Aggregate("total", integer)
 
 
 def least(expression: str) -> Aggregate:
-    """The smallest one."""
+    """The minimum of an expression."""
     return Aggregate("least", expression)
 
 
 def greatest(expression: str) -> Aggregate:
-    """The largest one."""
+    """The maximum of an expression."""
     return Aggregate("greatest", expression)
 
 
@@ -255,20 +231,19 @@ def measure(
     axis: Axis | None = None,
     names: Mapping[str, str] | None = None,
 ) -> Statement:
-    """One pass over a source.
+    """The statement of one pass over a source.
 
     Parameters
     ----------
-    aggregates : mapping of name to Aggregate
     axis : Axis or None
-        Gives the aggregates ``x``.
+        Defines ``x`` for the aggregates.
     names : mapping of name to SQL or None
         Further expressions of ``v`` and ``x`` that the aggregates may use.
 
     Returns
     -------
     (str, list)
-        The number of rows, then the aggregates in their order; of a sample one row a block.
+        Selects the number of rows, then the aggregates; of a sample one row for each block.
     """
     relation = source.relation
     if axis:
@@ -276,7 +251,9 @@ def measure(
     if names:
         more = ", ".join(f"{expression} AS {name}" for name, expression in names.items())
         relation = f"(SELECT *, {more} FROM {relation})"
-    selected = ", ".join([source.rows, *(one.sql(source) for one in aggregates.values())])
-    params = [value for one in aggregates.values() for value in one.params]
+    selected = ", ".join(
+        [source.rows, *(aggregate.sql(source) for aggregate in aggregates.values())]
+    )
+    params = [value for aggregate in aggregates.values() for value in aggregate.params]
     by_block = " GROUP BY block ORDER BY block" if source.in_blocks else ""
     return f"SELECT {selected} FROM {relation}{by_block}", [*params, *source.params]

@@ -1,18 +1,9 @@
-"""The values at given ranks, exactly, in bounded memory.
+"""Quartiles, histogram, outliers and values at given ranks of a column of numbers or times.
 
-Owns: the search. Invariant: whatever the distribution and the number of rows, a search reads the
-rows a few times (two to four as a rule, seven at most for 64 bits) and holds some ten thousand
-groups.
-
-It is a radix selection: the values' keys, which are integers in the values' order, are counted by
-their leading bits; then by the bits that follow, among those rows alone whose leading bits are a
-wanted rank's; until no bit is left.
-
-Quartiles, histogram and outliers of a column of numbers or moments.
-
-Owns: the passes over the axis. Invariant: from all rows every one of these is exact. From a sample
-a quartile's interval is Woodruff's (1952, *Confidence intervals for medians and other position
-measures*): the values at the ends of the interval of the share of rows below it.
+Ranks are found by radix selection: integer keys in the order of the values are counted by their
+leading bits, then by the next bits of the rows that can hold a wanted rank. A search reads the rows
+seven times at most. From all rows the figures are exact; a sample's quartiles have the intervals of
+Woodruff (1952, *Confidence intervals for medians and other position measures*).
 """
 
 from __future__ import annotations
@@ -31,11 +22,11 @@ from profiling_engine.columns.aggregates import DEVIATIONS, Aggregate, Totals, r
 from profiling_engine.columns.bins import (
     Edges,
     calendar_edges,
-    is_crowded,
+    is_skewed,
     linear_edges,
     logarithmic_edges,
 )
-from profiling_engine.columns.first_pass import Look
+from profiling_engine.columns.first_pass import ColumnScan
 from profiling_engine.columns.kinds import Axis, Number
 from profiling_engine.columns.profile import Bin, Histogram, Quartiles
 from profiling_engine.tables.sources import Source, Statement
@@ -43,24 +34,14 @@ from profiling_engine.tables.sources import Source, Statement
 FIRST_BITS = 12
 MAX_GROUPS = 1 << 14
 FEW_ROWS = 1 << 14
-"""So few rows are counted by their whole keys."""
+"""Up to this number of rows are counted by their whole keys."""
 
 Fetch = Callable[[Statement], list[tuple[int, int, int]]]
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """A value at a rank.
-
-    Parameters
-    ----------
-    x : int or float
-        The value on its axis.
-    rows_above : int
-        Rows whose value is larger.
-    amount_above : int
-        Their amounts.
-    """
+    """A value on the axis at a rank, the number of rows with larger values and their amount."""
 
     x: Number
     rows_above: int
@@ -69,16 +50,16 @@ class Ranked:
 
 @dataclass(frozen=True)
 class _Search:
-    """One rank, counted from the largest value, and what is already known of it.
+    """The search for one rank, counted from the largest value.
 
     Parameters
     ----------
     prefix : int
-        The leading bits of its key.
+        The leading bits of the key that are already found.
     rows : int
-        With these leading bits.
+        The rows with this prefix.
     above, amount_above : int
-        Rows with larger ones, and their amounts.
+        The rows with larger prefixes, and their amount.
     """
 
     from_above: int
@@ -98,35 +79,30 @@ class _Groups:
 
     @property
     def rows(self) -> int:
-        """Over all groups."""
+        """The rows of all groups."""
         return self._rows[-1]
 
-    def narrow(self, one: _Search) -> _Search:
-        """The search in the one group that holds its rank."""
-        at = bisect_left(self._rows, one.from_above - one.above) - 1
+    def narrow(self, search: _Search) -> _Search:
+        """Continue a search in the group that contains its rank."""
+        at = bisect_left(self._rows, search.from_above - search.above) - 1
         prefix, count, _ = self._groups[at]
-        above, amount = one.above + self._rows[at], one.amount_above + self._amounts[at]
-        return _Search(one.from_above, prefix, count, above, amount)
+        above, amount = search.above + self._rows[at], search.amount_above + self._amounts[at]
+        return _Search(search.from_above, prefix, count, above, amount)
 
 
 def count_keys(
     source: Source, axis: Axis, shift: int, before: int, prefixes: Sequence[int], amount: str
 ) -> Statement:
-    """Leading bits, rows and amount of the rows whose bits until then are among ``prefixes``.
+    """Count rows by the leading bits of their keys, the largest first, with their amount.
 
     Parameters
     ----------
-    shift : int
-        Bits that are not looked at.
-    before : int
-        Bits that were not looked at the last time; all rows count when there are no prefixes.
+    shift, before : int
+        The number of trailing bits to ignore now, and in the last pass.
+    prefixes : sequence of int
+        The leading bits of the last pass to continue with; empty for all rows.
     amount : str
-        An integer of ``x`` that is summed.
-
-    Returns
-    -------
-    (str, list)
-        The largest bits first.
+        An integer expression of ``x`` to sum.
     """
     among = ""
     params = list(source.params)
@@ -150,43 +126,38 @@ def values_at(
     ranks: Sequence[int],
     amount: str = "0",
 ) -> list[Ranked]:
-    """The values at some ranks.
+    """Find the values at some ranks, in the order of ``ranks``.
 
     Parameters
     ----------
-    fetch : callable
-        Runs a statement.
     between : (number, number)
         The smallest and the largest ``x``.
     ranks : sequence of int
-        From 1, the smallest value, to the number of values.
-
-    Returns
-    -------
-    list of Ranked
-        In the order of ``ranks``.
+        1 is the rank of the smallest value.
     """
     if not ranks:
         return []
     low, high = (axis.key(x) for x in between)
     shift = max((high - low).bit_length() - FIRST_BITS, 0)
     groups = _Groups(fetch(count_keys(source, axis, shift, shift, (), amount)))
-    found = [groups.narrow(_Search(groups.rows - rank + 1, 0, groups.rows)) for rank in ranks]
+    searches = [groups.narrow(_Search(groups.rows - rank + 1, 0, groups.rows)) for rank in ranks]
     while shift:
-        prefixes = sorted({one.prefix for one in found})
-        before, shift = shift, _next_shift(shift, found, prefixes)
+        prefixes = sorted({search.prefix for search in searches})
+        before, shift = shift, _next_shift(shift, searches, prefixes)
         rows = fetch(count_keys(source, axis, shift, before, prefixes, amount))
         by_prefix: dict[int, list[tuple[int, int, int]]] = {prefix: [] for prefix in prefixes}
         for row in rows:
             by_prefix[row[0] >> (before - shift)].append(row)
-        inside = {prefix: _Groups(those) for prefix, those in by_prefix.items()}
-        found = [inside[one.prefix].narrow(one) for one in found]
-    return [Ranked(axis.of_key(one.prefix), one.above, one.amount_above) for one in found]
+        inside = {prefix: _Groups(counts) for prefix, counts in by_prefix.items()}
+        searches = [inside[search.prefix].narrow(search) for search in searches]
+    return [
+        Ranked(axis.of_key(search.prefix), search.above, search.amount_above) for search in searches
+    ]
 
 
-def _next_shift(shift: int, found: Sequence[_Search], prefixes: Sequence[int]) -> int:
-    """Bits to leave for later: none if few rows are left, else as many as keep the groups few."""
-    rows = {one.prefix: one.rows for one in found}
+def _next_shift(shift: int, searches: Sequence[_Search], prefixes: Sequence[int]) -> int:
+    """The trailing bits to ignore: 0 if few rows are left, else enough to bound the groups."""
+    rows = {search.prefix: search.rows for search in searches}
     if sum(rows.values()) <= FEW_ROWS:
         return 0
     bits = (MAX_GROUPS // len(prefixes)).bit_length() - 1
@@ -195,14 +166,14 @@ def _next_shift(shift: int, found: Sequence[_Search], prefixes: Sequence[int]) -
 
 QUARTERS = (1, 2, 3)
 FAR_OUT = 3
-"""Quartile distances beyond the quartiles (Tukey 1977, *Exploratory Data Analysis*)."""
+"""Interquartile ranges outside the quartiles (Tukey 1977, *Exploratory Data Analysis*)."""
 
 Show = Callable[[Number | None], Any]
 
 
 @dataclass(frozen=True)
 class Extent:
-    """The finite values of a column: how many were read, the smallest and the largest."""
+    """The finite values of a column: their number, the smallest and the largest."""
 
     count: int
     low: Number
@@ -211,8 +182,8 @@ class Extent:
 
 
 @dataclass(frozen=True)
-class OnAxis:
-    """What was found on the axis, its places not yet shown as values."""
+class AxisFigures:
+    """Figures in places on the axis, before they are formatted as values."""
 
     quartiles: tuple[tuple[Number, Number, Number], ...]
     edges: Edges | None
@@ -222,47 +193,47 @@ class OnAxis:
 
 
 def quarter_ranks(count: int) -> list[int]:
-    """The ranks of the quartiles: the smallest value that so much of the rows is no larger than."""
+    """The ranks of the quartiles."""
     return [-(-count * quarter // 4) for quarter in QUARTERS]
 
 
-def read_axis(look: Look, extent: Extent, largest: list[int], amount: str) -> OnAxis:
-    """Find quartiles, then count the rows of each bin and beyond the fences.
+def read_axis(scan: ColumnScan, extent: Extent, largest: list[int], amount: str) -> AxisFigures:
+    """Find the quartiles, then count the rows of each bin and outside the fences.
 
     Parameters
     ----------
     largest : list of int
-        How many of the largest values are also wanted, for each of these numbers.
+        Find also the k-th largest value for each of these k.
     amount : str
-        The integer of ``x`` that is summed above each of them.
+        The integer expression of ``x`` to sum above each of them.
     """
     between = (extent.low, extent.high)
     ranks = [*quarter_ranks(extent.count), *(extent.count - k + 1 for k in largest)]
-    ranked = values_at(look.run.fetch, look.source, look.axis, between, ranks, amount)
-    places = [one.x for one in ranked[:3]]
-    edges = _edges(look, extent, places[2])
+    ranked = values_at(scan.run.fetch, scan.source, scan.axis, between, ranks, amount)
+    places = [value.x for value in ranked[:3]]
+    edges = _edges(scan, extent, places[2])
     fences = _fences(places[0], places[2], extent)
     aggregates = {f"below_{i}": rows("x < ?", at) for i, at in enumerate(_inner(edges))}
     aggregates["finite"] = rows("x IS NOT NULL")
     if fences:
         aggregates |= {"far_below": rows("x < ?", fences[0]), "far_above": rows("x > ?", fences[1])}
-    if not look.is_exact:
+    if not scan.is_exact:
         aggregates |= _around(places)
-    counted = look.measure(aggregates)
+    counted = scan.measure(aggregates)
     intervals = [(x, x, x) for x in places]
-    if not look.is_exact:
-        intervals = _intervals(look, extent, places, counted)
-    return OnAxis(tuple(intervals), edges, counted, fences, tuple(ranked[3:]))
+    if not scan.is_exact:
+        intervals = _intervals(scan, extent, places, counted)
+    return AxisFigures(tuple(intervals), edges, counted, fences, tuple(ranked[3:]))
 
 
-def _edges(look: Look, extent: Extent, upper_quartile: Number) -> Edges | None:
+def _edges(scan: ColumnScan, extent: Extent, upper_quartile: Number) -> Edges | None:
     if extent.low == extent.high:
         return None
-    if look.kind.kind == "moment":
-        return calendar_edges(look.axis, int(extent.low), int(extent.high))
-    if extent.least_positive and is_crowded(extent.low, upper_quartile, extent.high):
-        return logarithmic_edges(look.axis, extent.least_positive, extent.high)
-    return linear_edges(look.axis, extent.low, extent.high)
+    if scan.kind.kind == "moment":
+        return calendar_edges(scan.axis, int(extent.low), int(extent.high))
+    if extent.least_positive and is_skewed(extent.low, upper_quartile, extent.high):
+        return logarithmic_edges(scan.axis, extent.least_positive, extent.high)
+    return linear_edges(scan.axis, extent.low, extent.high)
 
 
 def _inner(edges: Edges | None) -> tuple[Number, ...]:
@@ -270,11 +241,11 @@ def _inner(edges: Edges | None) -> tuple[Number, ...]:
 
 
 def _fences(lower: Number, upper: Number, extent: Extent) -> tuple[Number, Number] | None:
-    """Beyond which a value is far out; None if half of the rows have one value."""
+    """The fences outside which a value is far out; None if the quartiles are equal."""
     distance = FAR_OUT * (upper - lower)
     if not distance:
         return None
-    # No further than the values themselves, so that no fence is too large for its type.
+    # Within the range of the values, so that a fence fits their type.
     return max(lower - distance, extent.low), min(upper + distance, extent.high)
 
 
@@ -284,9 +255,9 @@ def _around(places: list[Number]) -> dict[str, Aggregate]:
 
 
 def _intervals(
-    look: Look, extent: Extent, places: list[Number], counted: Totals
+    scan: ColumnScan, extent: Extent, places: list[Number], counted: Totals
 ) -> list[tuple[Number, Number, Number]]:
-    """Each quartile with the values that it lies between."""
+    """Each quartile with the bounds of its interval."""
     assert counted.blocks is not None  # noqa: S101 - only of a sample
     finite = counted.blocks["finite"]
     ranks: list[int] = []
@@ -299,12 +270,12 @@ def _intervals(
         rank = quarter * extent.count / 4
         ranks += [max(floor(rank - half), 1), min(ceil(rank + half), extent.count)]
     between = (extent.low, extent.high)
-    ends = values_at(look.run.fetch, look.source, look.axis, between, ranks)
+    ends = values_at(scan.run.fetch, scan.source, scan.axis, between, ranks)
     return [(x, ends[2 * i].x, ends[2 * i + 1].x) for i, x in enumerate(places)]
 
 
-def quartiles_of(found: OnAxis, show: Show) -> Quartiles:
-    """The quartiles as values."""
+def quartiles_of(found: AxisFigures, show: Show) -> Quartiles:
+    """Format the quartiles."""
     lower, median, upper = (
         Figure(show(x), found.counted.accuracy(show(low), show(high)))
         for x, low, high in found.quartiles
@@ -312,8 +283,8 @@ def quartiles_of(found: OnAxis, show: Show) -> Quartiles:
     return Quartiles(lower, median, upper)
 
 
-def histogram_of(found: OnAxis, show: Show) -> Histogram | None:
-    """The rows of each bin; None for a column of one value."""
+def histogram_of(found: AxisFigures, show: Show) -> Histogram | None:
+    """The histogram; None for a column of one value."""
     edges = found.edges
     if edges is None:
         return None
@@ -321,8 +292,8 @@ def histogram_of(found: OnAxis, show: Show) -> Histogram | None:
     bins = []
     for i, (start, end) in enumerate(zip(edges.at, edges.at[1:], strict=False)):
         figure = counted.count(f"bin_{i}")
-        told = figure.accuracy
-        bins.append(Bin(show(start), show(end), figure.value, told.low, told.high))
+        bounds = figure.accuracy
+        bins.append(Bin(show(start), show(end), figure.value, bounds.low, bounds.high))
     accuracy = counted.accuracy(None, None)
     return Histogram(edges.scale, tuple(bins), accuracy, edges.unit, edges.step)
 
@@ -341,8 +312,8 @@ def _by_bin(counted: Totals, bins: int) -> Totals:
     return Totals(counted.rows, values, by_block, counted.size)
 
 
-def places_of(found: OnAxis) -> list[Number]:
-    """All places that are shown as values."""
+def places_of(found: AxisFigures) -> list[Number]:
+    """All places to format as values."""
     edges = found.edges.at if found.edges else ()
-    quartiles = [x for one in found.quartiles for x in one]
-    return [*quartiles, *edges, *(one.x for one in found.largest)]
+    quartiles = [x for bounds in found.quartiles for x in bounds]
+    return [*quartiles, *edges, *(value.x for value in found.largest)]

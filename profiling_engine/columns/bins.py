@@ -1,14 +1,7 @@
-"""Where the bins of a histogram of numbers begin and end.
+"""Edges of the bins of histograms: linear, logarithmic and by the calendar.
 
-Owns: the edges. Invariant: edges are round numbers, 1, 2 or 5 times a power of ten apart; they
-cover every finite value; there are 40 bins at most. A bin holds the values from its lower edge up
-to, not including, its upper one.
-
-Where the bins of a histogram of dates and times begin and end.
-
-Owns: the calendar's units. Invariant: a bin begins where its unit does on the proleptic Gregorian
-calendar (weeks on Monday, a number of years at a multiple of it), the edges cover every finite
-value, and there are 40 bins at most, of the smallest unit that needs no more.
+There are at most 40 bins, which cover every finite value; a bin contains its lower edge, not its
+upper one. Numbers have round edges; bins of times begin with a unit of the Gregorian calendar.
 """
 
 from __future__ import annotations
@@ -23,19 +16,13 @@ from profiling_engine.columns.kinds import Axis, Number
 
 MAX_BINS = 40
 STEPS = (1, 2, 5)
-CROWDED = 20
-"""Logarithmic from here on: three quarters of the rows lie in the first twentieth of the range."""
+SKEW_RATIO = 20
+"""Bins are logarithmic if the maximum is more than this many times the upper quartile."""
 
 
 @dataclass(frozen=True)
 class Edges:
-    """The edges of bins, each bin's upper one being the next one's lower one.
-
-    Parameters
-    ----------
-    at : tuple of number
-        On the axis, ascending; one more than bins.
-    """
+    """The edges of adjacent bins, ascending on the axis: one more than there are bins."""
 
     scale: Literal["linear", "logarithmic", "calendar"]
     at: tuple[Number, ...]
@@ -43,13 +30,13 @@ class Edges:
     step: int | None = None
 
 
-def is_crowded(low: Number, upper_quartile: Number, high: Number) -> bool:
-    """Whether bins of one width would show next to nothing of the rows."""
-    return low >= 0 and upper_quartile * CROWDED < high
+def is_skewed(low: Number, upper_quartile: Number, high: Number) -> bool:
+    """Whether most rows would fall into the first bins of equal width."""
+    return low >= 0 and upper_quartile * SKEW_RATIO < high
 
 
 def linear_edges(axis: Axis, low: Number, high: Number) -> Edges:
-    """Bins of one width, the narrowest that needs no more than 40.
+    """Bins of equal width, the narrowest that needs at most 40.
 
     >>> linear_edges(Axis("BIGINT", "INTEGER"), 3, 17).at[:3]
     (3, 4, 5)
@@ -85,7 +72,7 @@ def _float_edges(low: float, high: float) -> tuple[float, ...]:
 
 
 def _index(x: float, step: int, exponent: int) -> int:
-    """The number of the bin that ``x`` is in."""
+    """The number of the bin that contains ``x``."""
     i = floor(x / _place(step, exponent))
     while _place(i * step, exponent) > x:
         i -= 1
@@ -95,7 +82,7 @@ def _index(x: float, step: int, exponent: int) -> int:
 
 
 def _place(whole: int, exponent: int) -> float:
-    """The double nearest to ``whole`` times ten to a power: 3 tenths are 0.3.
+    """The double nearest to ``whole`` times a power of ten.
 
     >>> _place(3, -1)
     0.3
@@ -104,9 +91,9 @@ def _place(whole: int, exponent: int) -> float:
 
 
 def logarithmic_edges(axis: Axis, least_positive: Number, high: Number) -> Edges:
-    """0, then 1, 2, 5, 10, 20, 50 … from below the smallest value above 0 to past the largest.
+    """0, then 1, 2, 5, 10, 20, 50 … from the smallest positive value to beyond the largest.
 
-    With more than 40 bins the first one, from 0, takes up the smallest values.
+    If there would be more than 40 bins, the first one from 0 contains the smallest values.
     """
     places: list[Number] = []
     for place in _falling(axis, high):
@@ -117,7 +104,7 @@ def logarithmic_edges(axis: Axis, least_positive: Number, high: Number) -> Edges
 
 
 def _falling(axis: Axis, high: Number) -> Iterator[Number]:
-    """The round numbers from the first above ``high`` downwards."""
+    """The round numbers from the first above ``high``, descending."""
     exponent = floor(log10(high)) + 1 if axis.is_float else len(str(high))
     above: Number | None = None
     for power in count(exponent, -1):
@@ -145,7 +132,7 @@ MONTHS = (1, 3)
 
 @dataclass(frozen=True)
 class Step:
-    """A bin's length: so many ticks of the axis, or so many months."""
+    """The length of a bin in ticks of the axis or in months."""
 
     unit: str
     number: int
@@ -154,7 +141,7 @@ class Step:
 
 
 def ticks_a_day(axis: Axis) -> int:
-    """What a day is on the axis."""
+    """The length of a day on the axis."""
     if axis.column_type == "DATE":
         return 1
     seconds = 1_000_000_000 if axis.column_type == "TIMESTAMP_NS" else 1_000_000
@@ -162,7 +149,7 @@ def ticks_a_day(axis: Axis) -> int:
 
 
 def calendar_edges(axis: Axis, low: int, high: int) -> Edges:
-    """The edges between the smallest and the largest moment."""
+    """Bins of the smallest calendar unit that needs at most 40."""
     day = ticks_a_day(axis)
     for step in _steps(axis, day):
         if step.months:
@@ -176,7 +163,7 @@ def calendar_edges(axis: Axis, low: int, high: int) -> Edges:
 
 
 def _steps(axis: Axis, day: int) -> Iterator[Step]:
-    """All units, the smallest first; a time of day needs none above hours."""
+    """All units, the smallest first; a time of day has units up to hours."""
     second = day // SECONDS_A_DAY
     if second:
         for ticks in _below(second):
@@ -221,13 +208,13 @@ def _begin(step: Step, number: int, day: int) -> int:
 
 
 def _month_at(days: int) -> int:
-    """The month that a day is in, counted from January of the year 0.
+    """The month of a day, counted from January of the year 0.
 
     >>> divmod(_month_at(0), 12)
     (1970, 0)
     """
-    # Hinnant 2014, "chrono-compatible low-level date algorithms": years that begin in March, in
-    # eras of 400 years or 146,097 days.
+    # Hinnant 2014, "chrono-compatible low-level date algorithms": years begin in March; an era
+    # has 400 years or 146,097 days.
     era, day = divmod(days + 719_468, 146_097)
     year = (day - day // 1_460 + day // 36_524 - day // 146_096) // 365
     day_of_year = day - (365 * year + year // 4 - year // 100)

@@ -1,19 +1,9 @@
-"""The most frequent values of a column.
+"""Most frequent values, number of distinct values, and whether a column is unique.
 
-Owns: how they are found. Invariant: what is listed has its true number of rows, unless it comes
-from a sample; and what isn't listed is bounded.
-
-Of too many values to count one by one, each value falls by its hash into one of 65,536 groups,
-whose rows are counted; the values of the largest groups are counted one by one then. No other value
-can have more rows than the largest group that wasn't looked into.
-
-How many distinct values a column has, and whether it has any twice.
-
-Owns: the ways to count them. Invariant: exact where the values are counted one by one or fall into
-a narrow enough range of integers; otherwise all rows are read by linear counting (Whang, Vander-
-Zanden and Taylor 1990, *A linear-time probabilistic counting algorithm for database applications*),
-whose error is stated; from a sample alone next to nothing is known, and the bounds say so. That a
-column is unique is only said when it was proven.
+Few values, and integers in a narrow range, are counted exactly. Otherwise distinct values are
+estimated by linear counting (Whang, Vander-Zanden and Taylor 1990, *A linear-time probabilistic
+counting algorithm for database applications*), and frequent values are counted exactly in the
+largest of 65,536 hash groups; the largest other group bounds the rest.
 """
 
 from __future__ import annotations
@@ -27,35 +17,32 @@ import numpy as np
 from parquet_tables.json_values import json_value, shown_expression
 from profiling_engine.columns.accuracy import CERTAIN, CONFIDENCE, EXACT, Accuracy, Figure
 from profiling_engine.columns.aggregates import METHOD, Totals
-from profiling_engine.columns.first_pass import SKETCH_ERROR, Look, Survey
+from profiling_engine.columns.first_pass import SKETCH_ERROR, ColumnScan, FirstPass
 from profiling_engine.columns.profile import FrequentValues, Groups, ValueRows
 from profiling_engine.tables.sources import FREQUENCIES, Source, Statement
 
-LISTED = 10
+LISTED_VALUES = 10
 MAX_SHOWN_LENGTH = 200
 SPARSE = 30
 GROUP_BITS = 16
-LOOKED_INTO = 64
-"""Groups of a hash whose values are counted one by one."""
+COUNTED_GROUPS = 64
+"""The number of hash groups whose values are counted exactly."""
 
 
 def frequent_values(source: Source, type_: str) -> Statement:
-    """Value and rows of the most frequent values; one more than is listed.
-
-    Of ``frequencies`` the values are there once; of any other source they are counted.
-    """
+    """Value and rows of the most frequent values; one more than is listed."""
     relation = source.relation
     if relation != FREQUENCIES.relation:
         relation = f"(SELECT v, {source.rows} AS n FROM {relation} GROUP BY v)"
     return (
         f"SELECT {shown_expression('v', type_)}, n FROM {relation} WHERE v IS NOT NULL "
-        f"ORDER BY n DESC, v LIMIT {LISTED + 1}",
+        f"ORDER BY n DESC, v LIMIT {LISTED_VALUES + 1}",
         list(source.params),
     )
 
 
 def group_sizes() -> Statement:
-    """Values and rows of ``frequencies``, and of its groups what :class:`Groups` tells.
+    """The figures of :class:`Groups` from ``frequencies``.
 
     Columns: values; rows; rows of the rarest and of the most frequent value; values with one row,
     and with few; the sum of the squared rows. All but the first are NULL or 0 without values.
@@ -68,12 +55,12 @@ def group_sizes() -> Statement:
 
 
 def hash_group(value: str = "v") -> str:
-    """The number of the group that a value falls into."""
+    """The SQL of a value's hash group."""
     return f"CAST(hash({value}) >> {64 - GROUP_BITS} AS INTEGER)"
 
 
 def hash_groups(source: Source) -> Statement:
-    """Number and rows of each group of a hash that has any, the largest first."""
+    """Number and rows of each hash group with rows, the largest first."""
     return (
         f"SELECT {hash_group()} AS g, {source.rows} AS n FROM {source.relation} "
         "WHERE v IS NOT NULL GROUP BY g ORDER BY n DESC, g",
@@ -87,16 +74,16 @@ def values_of_groups(source: Source, type_: str, groups: Sequence[int]) -> State
     return (
         f"SELECT {shown_expression('v', type_)}, n FROM (SELECT v, {source.rows} AS n "
         f"FROM {source.relation} WHERE {hash_group()} IN ({among}) GROUP BY v) "
-        f"ORDER BY n DESC, v LIMIT {LISTED + 1}",
+        f"ORDER BY n DESC, v LIMIT {LISTED_VALUES + 1}",
         list(source.params),
     )
 
 
 def sampled_values(source: Source, type_: str) -> Statement:
-    """Value, block and rows of those values that are most frequent in a sample, by block."""
+    """Value, block and rows of the most frequent values of a sample, by block."""
     return (
         f"WITH top AS (SELECT v, count(*) AS n FROM {source.relation} WHERE v IS NOT NULL "
-        f"GROUP BY v HAVING count(*) > 1 ORDER BY n DESC, v LIMIT {LISTED}) "
+        f"GROUP BY v HAVING count(*) > 1 ORDER BY n DESC, v LIMIT {LISTED_VALUES}) "
         f"SELECT {shown_expression('t.v', type_)}, s.block, count(*) FROM {source.relation} AS s "
         "JOIN top AS t ON t.v = s.v GROUP BY t.v, t.n, s.block ORDER BY t.n DESC, t.v, s.block",
         list(source.params) * 2,
@@ -104,39 +91,33 @@ def sampled_values(source: Source, type_: str) -> Statement:
 
 
 def shown_value(value: Any) -> Any:
-    """A value as JSON takes it, a long text cut."""
+    """A JSON value; a long text is cut."""
     plain = json_value(value)
     if isinstance(plain, str) and len(plain) > MAX_SHOWN_LENGTH:
         return plain[:MAX_SHOWN_LENGTH] + "…"
     return plain
 
 
-def most_frequent(look: Look, values: int) -> FrequentValues:
-    """The most frequent values of a source.
-
-    Parameters
-    ----------
-    values : int
-        Rows of the source that aren't NULL.
-    """
-    if not look.is_exact:
-        return _of_sample(look, values)
-    type_ = look.kind.value_type
-    found = look.run.fetch(frequent_values(look.source, type_))
-    beyond = found[LISTED][1] if len(found) > LISTED else 0
+def most_frequent(scan: ColumnScan, values: int) -> FrequentValues:
+    """The most frequent values of a source with ``values`` rows that aren't NULL."""
+    if not scan.is_exact:
+        return _sample_frequencies(scan, values)
+    type_ = scan.kind.value_type
+    found = scan.run.fetch(frequent_values(scan.source, type_))
+    beyond = found[LISTED_VALUES][1] if len(found) > LISTED_VALUES else 0
     return FrequentValues(_listed(found, values), EXACT, beyond, complete=True)
 
 
-def most_frequent_of_many(look: Look, values: int) -> FrequentValues:
-    """The most frequent values of rows that have too many to count one by one."""
-    groups = look.run.fetch(hash_groups(look.source))
+def most_frequent_of_many(scan: ColumnScan, values: int) -> FrequentValues:
+    """The most frequent values of rows with too many distinct values to count each."""
+    groups = scan.run.fetch(hash_groups(scan.source))
     if not groups:
         return FrequentValues((), EXACT, 0, complete=True)
-    chosen = sorted(group for group, _ in groups[:LOOKED_INTO])
-    unseen = groups[LOOKED_INTO][1] if len(groups) > LOOKED_INTO else 0
-    found = look.run.fetch(values_of_groups(look.source, look.kind.value_type, chosen))
-    beyond = max(unseen, found[LISTED][1] if len(found) > LISTED else 0)
-    complete = beyond <= found[:LISTED][-1][1]
+    chosen = sorted(group for group, _ in groups[:COUNTED_GROUPS])
+    unseen = groups[COUNTED_GROUPS][1] if len(groups) > COUNTED_GROUPS else 0
+    found = scan.run.fetch(values_of_groups(scan.source, scan.kind.value_type, chosen))
+    beyond = max(unseen, found[LISTED_VALUES][1] if len(found) > LISTED_VALUES else 0)
+    complete = beyond <= found[:LISTED_VALUES][-1][1]
     accuracy = EXACT
     if not complete:
         method = "every value counted in the largest groups of a hash"
@@ -146,43 +127,41 @@ def most_frequent_of_many(look: Look, values: int) -> FrequentValues:
 
 def _listed(found: Sequence[tuple[Any, ...]], values: int) -> tuple[ValueRows, ...]:
     return tuple(
-        ValueRows(shown_value(value), rows, rows / max(values, 1)) for value, rows in found[:LISTED]
+        ValueRows(shown_value(value), rows, rows / max(values, 1))
+        for value, rows in found[:LISTED_VALUES]
     )
 
 
-def _of_sample(look: Look, values: int) -> FrequentValues:
-    """The values met more than once, with the intervals of their rows."""
-    assert look.size is not None  # noqa: S101 - only of a sample
-    sql, params = block_sizes(look.source)
-    sizes = dict(look.run.fetch((sql, params)))
+def _sample_frequencies(scan: ColumnScan, values: int) -> FrequentValues:
+    """The values that occur more than once in the sample, with intervals of their rows."""
+    assert scan.size is not None  # noqa: S101 - only of a sample
+    sizes = dict(scan.run.fetch(block_sizes(scan.source)))
     places = {block: i for i, block in enumerate(sorted(sizes))}
     rows = np.array([sizes[block] for block in sorted(sizes)], dtype=np.float64)
     blocks: dict[str, tuple[Any, np.ndarray]] = {}
-    for value, block, count in look.run.fetch(sampled_values(look.source, look.kind.value_type)):
+    for value, block, count in scan.run.fetch(sampled_values(scan.source, scan.kind.value_type)):
         key = repr(value)
         counted = blocks.setdefault(key, (value, np.zeros_like(rows)))[1]
         counted[places[block]] = count
     listed = []
     for name, (value, counted) in blocks.items():
-        met = int(counted.sum())
-        totals = Totals(int(rows.sum()), {name: met}, {name: counted, "rows": rows}, look.size)
+        sampled = int(counted.sum())
+        totals = Totals(int(rows.sum()), {name: sampled}, {name: counted, "rows": rows}, scan.size)
         figure = totals.count(name)
-        told = figure.accuracy
-        listed.append(
-            ValueRows(shown_value(value), figure.value, met / values, told.low, told.high)
-        )
-    nothing = Totals(int(rows.sum()), {}, {"rows": rows}, look.size)
+        share, bounds = sampled / values, figure.accuracy
+        listed.append(ValueRows(shown_value(value), figure.value, share, bounds.low, bounds.high))
+    nothing = Totals(int(rows.sum()), {}, {"rows": rows}, scan.size)
     return FrequentValues(tuple(listed), nothing.accuracy(None, None), None, complete=False)
 
 
 def block_sizes(source: Source) -> Statement:
-    """Block and rows of a sample's blocks."""
+    """Number and rows of each block of a sample."""
     return f"SELECT block, count(*) FROM {source.relation} GROUP BY block", list(source.params)
 
 
-def groups_of_frequencies(look: Look) -> tuple[int, Groups | None]:
-    """The number of distinct values, and what is told of their rows."""
-    ((distinct, rows, smallest, largest, once, sparse, squares),) = look.run.fetch(group_sizes())
+def groups_of_frequencies(scan: ColumnScan) -> tuple[int, Groups | None]:
+    """The number of distinct values, and the figures of their groups of rows."""
+    ((distinct, rows, smallest, largest, once, sparse, squares),) = scan.run.fetch(group_sizes())
     if not distinct:
         return 0, None
     effective = int(rows) ** 2 / int(squares)
@@ -190,16 +169,16 @@ def groups_of_frequencies(look: Look) -> tuple[int, Groups | None]:
 
 
 MIN_BITS, MAX_BITS = 20, 27
-"""Powers of two. Fewer bits are quicker, since they stay in the processor's cache."""
+"""Base-2 logarithms. Fewer bits are faster, since they fit into the processor's cache."""
 SPARE_BITS = 3
-"""Bits for each value that a sketch finds, so that its own error does no harm."""
+"""Bits for each value that the sketch estimates, to allow for the sketch's own error."""
 SLICE_VALUES = 4_000_000
-"""Values that are counted one by one at a time to prove that none is there twice."""
+"""Values of one slice in the proof that no value is repeated."""
 NORMAL = 1.96
 
 
 def distinct_integers(source: Source, integer: str, low: int, high: int) -> Statement:
-    """The number of distinct integers between two: one bit for each."""
+    """The number of distinct integers from ``low`` to ``high``, by one bit for each."""
     return (
         f"SELECT coalesce(bit_count(bitstring_agg(CAST({integer} - ({low}) AS BIGINT), 0, "
         f"{high - low})), 0) FROM {source.relation} WHERE v IS NOT NULL",
@@ -208,7 +187,7 @@ def distinct_integers(source: Source, integer: str, low: int, high: int) -> Stat
 
 
 def set_bits(source: Source, bits: int) -> Statement:
-    """How many of 2**bits bits values set, each the one that its hash names."""
+    """The number of the 2**bits bits that the values' hashes set."""
     return (
         f"SELECT coalesce(bit_count(bitstring_agg(CAST(hash(v) >> {64 - bits} AS BIGINT), 0, "
         f"{(1 << bits) - 1})), 0) FROM {source.relation} WHERE v IS NOT NULL",
@@ -217,7 +196,7 @@ def set_bits(source: Source, bits: int) -> Statement:
 
 
 def repeated_in_slice(source: Source, number: int, slices: int) -> Statement:
-    """Whether any value of a slice of the hashes is there twice."""
+    """Whether a value of a slice of the hashes is repeated."""
     return (
         f"SELECT count(*) > 0 FROM (SELECT 1 FROM {source.relation} WHERE v IS NOT NULL "
         f"AND hash(v) % {slices} = {number} GROUP BY v HAVING count(*) > 1)",
@@ -226,7 +205,7 @@ def repeated_in_slice(source: Source, number: int, slices: int) -> Statement:
 
 
 def counts_of_counts(source: Source) -> Statement:
-    """Of a sample: distinct values, and those met once."""
+    """The distinct values of a sample, and those that occur once."""
     return (
         "SELECT count(*), count_if(n = 1) FROM (SELECT count(*) AS n "
         f"FROM {source.relation} WHERE v IS NOT NULL GROUP BY v)",
@@ -234,27 +213,32 @@ def counts_of_counts(source: Source) -> Statement:
     )
 
 
-def count_distinct(look: Look, survey: Survey, *, all_finite: bool) -> Figure:
-    """The distinct values of rows that have too many to count one by one."""
-    if not survey.values:
+def count_distinct(scan: ColumnScan, first_pass: FirstPass, *, all_finite: bool) -> Figure:
+    """The number of distinct values of rows with too many to count each."""
+    if not first_pass.values:
         return Figure(0)
-    axis = look.kind.axis
-    if axis and not axis.is_float and all_finite and survey.high - survey.low < 1 << MAX_BITS:
-        integers = distinct_integers(look.source, axis.sql("v"), survey.low, survey.high)
-        ((counted,),) = look.run.fetch(integers)
+    axis = scan.kind.axis
+    if (
+        axis
+        and not axis.is_float
+        and all_finite
+        and first_pass.high - first_pass.low < 1 << MAX_BITS
+    ):
+        integers = distinct_integers(scan.source, axis.sql("v"), first_pass.low, first_pass.high)
+        ((counted,),) = scan.run.fetch(integers)
         return Figure(int(counted))
-    bits = bits_for(survey.sketched or survey.values)
-    ((found,),) = look.run.fetch(set_bits(look.source, bits))
-    return linear_count(int(found), bits, survey.values)
+    bits = bits_for(first_pass.sketched or first_pass.values)
+    ((found,),) = scan.run.fetch(set_bits(scan.source, bits))
+    return linear_count(int(found), bits, first_pass.values)
 
 
 def bits_for(about: int) -> int:
-    """The power of two of the bits that about so many distinct values are counted with."""
+    """The base-2 logarithm of the number of bits for about this number of distinct values."""
     return min(max((about * SPARE_BITS).bit_length(), MIN_BITS), MAX_BITS)
 
 
 def linear_count(found: int, bits: int, values: int) -> Figure:
-    """The number of distinct ones of some values that set ``found`` of 2**bits bits."""
+    """The number of distinct values that set ``found`` of 2**bits bits."""
     size = 1 << bits
     unset = max(size - found, 1)
     estimate = -size * log(unset / size)
@@ -266,8 +250,8 @@ def linear_count(found: int, bits: int, values: int) -> Figure:
     return Figure(value, Accuracy("approximate", "linear counting", low, high, CONFIDENCE))
 
 
-def is_unique(look: Look, distinct: Figure, values: int) -> bool | None:
-    """Whether no value is there twice; read slice by slice if the number of them leaves it open."""
+def is_unique(scan: ColumnScan, distinct: Figure, values: int) -> bool | None:
+    """Whether no value is repeated; proven slice by slice if the distinct count is approximate."""
     if not values:
         return None
     if distinct.accuracy.is_exact:
@@ -276,34 +260,36 @@ def is_unique(look: Look, distinct: Figure, values: int) -> bool | None:
         return False
     slices = -(-values // SLICE_VALUES)
     for number in range(slices):
-        ((repeated,),) = look.run.fetch(repeated_in_slice(look.source, number, slices))
+        ((repeated,),) = scan.run.fetch(repeated_in_slice(scan.source, number, slices))
         if repeated:
             return False
     return True
 
 
-def distinct_of_sample(look: Look, survey: Survey | None, values: int, nulls: Figure) -> Figure:
-    """What a sample, and a sketch if one was made, tells of the number of distinct values.
+def distinct_of_sample(
+    scan: ColumnScan, first_pass: FirstPass | None, values: int, nulls: Figure
+) -> Figure:
+    """The number of distinct values from the sketch of the first pass, else from a sample.
 
     Parameters
     ----------
     values : int
-        Rows of the sample that aren't NULL.
+        The rows of the sample that aren't NULL.
     """
-    assert look.size is not None  # noqa: S101 - only of a sample
-    ((seen, once),) = look.run.fetch(counts_of_counts(look.source))
-    most = look.size.of_rows - (nulls.low or 0)
-    if survey and survey.sketched is not None:
-        half = NORMAL * SKETCH_ERROR * survey.sketched
-        low = max(seen, round(survey.sketched - half))
-        high = max(min(round(survey.sketched + half), most), low)
+    assert scan.size is not None  # noqa: S101 - only of a sample
+    ((seen, once),) = scan.run.fetch(counts_of_counts(scan.source))
+    most = scan.size.of_rows - (nulls.low or 0)
+    if first_pass and first_pass.sketched is not None:
+        half = NORMAL * SKETCH_ERROR * first_pass.sketched
+        low = max(seen, round(first_pass.sketched - half))
+        high = max(min(round(first_pass.sketched + half), most), low)
         method = "DuckDB's approx_count_distinct"
-        value = min(max(survey.sketched, low), high)
+        value = min(max(first_pass.sketched, low), high)
         return Figure(value, Accuracy("approximate", method, low, high, CONFIDENCE))
-    # Charikar and others 2000, "Towards estimation error guarantees for distinct values": the
-    # values met once may stand for as many as the root of the sampling rate's inverse each.
+    # Charikar and others 2000, "Towards estimation error guarantees for distinct values": a value
+    # that occurs once represents up to 1/√(sampling rate) values.
     rate = max(values, 1) / max(most, 1)
     guess = round(seen + (sqrt(1 / rate) - 1) * once) if rate < 1 else seen
     high = max(seen + most - values, seen)
     guess = min(max(guess, seen), high)
-    return Figure(guess, Accuracy("estimated", METHOD, seen, high, CERTAIN, look.size.rows))
+    return Figure(guess, Accuracy("estimated", METHOD, seen, high, CERTAIN, scan.size.rows))

@@ -1,16 +1,7 @@
-"""A first look at a column, to settle how it is profiled.
+"""The first pass over a column, which decides how the column is profiled, and its scans.
 
-Owns: what is known before any expensive pass, and the choice of the way. Invariant: a survey costs
-next to nothing (DuckDB answers counts and extremes of most types from the files' own statistics),
-but for the number of distinct values, which is only looked at where it decides.
-
-A column whose values are few, or whose table is small, is profiled from its *frequencies*: each
-value once with its rows, so that every figure is exact. Otherwise its rows are read.
-
-One column, looked at through one source.
-
-Owns: what the modules of figures are given. Invariant: the source is either all rows, as rows or as
-frequencies, and figures are exact; or a sample, and they are estimates.
+The first pass is cheap: DuckDB answers most of it from the files' statistics. A column with few
+values is then read as *frequencies* (each value once, with its rows), any other one row by row.
 """
 
 from __future__ import annotations
@@ -27,29 +18,29 @@ from profiling_engine.tables.sources import Source, Statement, all_rows
 from profiling_engine.tables.statements import Run
 
 FEW_VALUES = 1_500_000
-"""Counted one by one in some 150 MiB; with more, reading the rows a few times is cheaper."""
+"""Counting this number takes about 150 MiB; with more, reading the rows again is cheaper."""
 MAX_BYTES = 64 << 20
-"""Of the distinct values, where their length varies."""
+"""The size of the distinct values of a type of variable length."""
 OF_ANY_LENGTH = ("text", "binary", "list", "map", "struct", "other")
 ORDERED = ("text", "other")
 SKETCH_ERROR = 0.13
-"""Standard error of DuckDB's approx_count_distinct, which has 64 registers: 1.04 by their root."""
+"""The standard error of DuckDB's approx_count_distinct: 1.04/√64 registers."""
 
 
 @dataclass(frozen=True)
-class Survey:
-    """What a first look found.
+class FirstPass:
+    """The results of the first pass.
 
     Parameters
     ----------
     values : int
-        Rows that aren't NULL.
+        The rows that aren't NULL.
     low, high : number, text or None
-        The smallest and largest: on the axis, where there is one, among the finite.
+        The smallest and largest value; of a column with an axis, the finite ones on the axis.
     sketched : int or None
-        About how many distinct values there are, if that was looked at.
+        The approximate number of distinct values, if it was needed.
     by_frequencies : bool
-        Whether the values are few enough to be counted one by one.
+        Whether the values are few enough to count each.
     """
 
     values: int
@@ -70,45 +61,45 @@ def stored_bytes(table: TableFiles) -> Statement:
 
 
 def bytes_of(column: str, stored: dict[str, int]) -> int:
-    """Bytes of a column, of all its leaves if it is nested; distinct values have no more."""
+    """The bytes of a column with all its leaves: an upper bound of its distinct values' size."""
     return sum(
         size for path, size in stored.items() if path == column or path.startswith(f"{column}, ")
     )
 
 
 def sketch_distinct(source: Source) -> Statement:
-    """About how many distinct values there are."""
+    """The approximate number of distinct values."""
     return f"SELECT approx_count_distinct(v) FROM {source.relation}", list(source.params)
 
 
-def survey_column(run: Run, kind: ColumnKind, stored: dict[str, int]) -> Survey:
-    """Look at a column for the first time."""
+def read_first_pass(run: Run, kind: ColumnKind, stored: dict[str, int]) -> FirstPass:
+    """Read a column's extremes, and decide how to profile it."""
     source = all_rows(run.table, kind)
     values, low, high = _extremes(run, kind, source)
     row_count = run.table.row_count
     size = bytes_of(kind.column.name, stored) if kind.kind in OF_ANY_LENGTH else 0
     if row_count <= FEW_VALUES and size <= MAX_BYTES:
-        return Survey(values, low, high, None, by_frequencies=True)
+        return FirstPass(values, low, high, None, by_frequencies=True)
     ((sketched,),) = run.fetch(sketch_distinct(source))
     distinct_bytes = min(size, sketched * size // max(values, 1))
     few = sketched <= FEW_VALUES and distinct_bytes <= MAX_BYTES
-    return Survey(values, low, high, sketched, by_frequencies=few)
+    return FirstPass(values, low, high, sketched, by_frequencies=few)
 
 
 def extremes(source: Source, kind: ColumnKind, *, finite: bool = False) -> Statement:
-    """Rows that aren't NULL, and the smallest and largest value, on the axis where there is one.
+    """Rows that aren't NULL, and the smallest and largest value, on the axis if there is one.
 
     Parameters
     ----------
     finite : bool
-        Leave NaN and the infinite out, which takes a pass; else an infinite extreme is NULL.
+        Exclude infinite values, which takes a pass; otherwise an infinite extreme is NULL.
     """
     relation, low, high = source.relation, "NULL", "NULL"
     if kind.axis and (finite or kind.axis.is_float):
         relation = f"(SELECT v, {kind.axis.sql('v')} AS x FROM {relation})"
         low, high = "min(x)", "max(x)"
     elif kind.axis:
-        # Of the values, not of the axis: that is what the files have statistics of.
+        # The files have statistics of the values, not of the axis.
         low, high = kind.axis.sql("min(v)"), kind.axis.sql("max(v)")
     elif kind.kind in ORDERED:
         low, high = "min(v)", "max(v)"
@@ -126,14 +117,8 @@ END_OF_DAY = 86_400_000_000
 
 
 @dataclass(frozen=True)
-class Look:
-    """A column and where it is read from.
-
-    Parameters
-    ----------
-    size : SampleSize or None
-        Of a sample.
-    """
+class ColumnScan:
+    """A column and the source it is read from: all rows, or a sample of the given size."""
 
     run: Run
     kind: ColumnKind
@@ -148,36 +133,38 @@ class Look:
     @property
     def axis(self) -> Axis:
         """The axis of a column of numbers or moments."""
-        assert self.kind.axis is not None  # noqa: S101 - asked for these kinds alone
+        assert self.kind.axis is not None  # noqa: S101 - other kinds have no axis
         return self.kind.axis
 
     def measure(
         self, aggregates: Mapping[str, Aggregate], names: Mapping[str, str] | None = None
     ) -> Totals:
-        """One pass."""
+        """Compute aggregates in one pass."""
         return self.run.measure(
             self.source, aggregates, axis=self.kind.axis, names=names, size=self.size
         )
 
 
-def show_moments(axis: Axis, places: Iterable[Number]) -> Statement:
-    """Places on the axis of moments, and each one's moment as text; NULL where there is none."""
+def format_times(axis: Axis, places: Iterable[Number]) -> Statement:
+    """Places on the axis of a time column, and their times as text; NULL outside the type."""
     shown = shown_expression("m", axis.column_type)
     if axis.column_type == "TIME":
         shown = f"CASE WHEN x = {END_OF_DAY} THEN '24:00:00' ELSE {shown} END"
     return (
-        f"SELECT x, {shown} FROM (SELECT x, {axis.moment_sql('x')} AS m "
+        f"SELECT x, {shown} FROM (SELECT x, {axis.time_sql('x')} AS m "
         "FROM (SELECT unnest(?::BIGINT[]) AS x))",
         [list(places)],
     )
 
 
-def shower(look: Look, places: Iterable[Number | None]) -> Callable[[Number | None], Any]:
-    """Makes values of places on the axis, of those that are given."""
-    axis = look.axis
-    if look.kind.kind == "number":
+def value_formatter(
+    scan: ColumnScan, places: Iterable[Number | None]
+) -> Callable[[Number | None], Any]:
+    """Return a function that converts the given places on the axis into values."""
+    axis = scan.axis
+    if scan.kind.kind == "number":
         return lambda x: None if x is None else axis.value(x)
     smallest, largest = -(2**63), 2**63 - 1
     within = {x for x in places if x is not None and smallest <= x <= largest}
-    texts = dict(look.run.fetch(show_moments(axis, sorted(within))))
+    texts = dict(scan.run.fetch(format_times(axis, sorted(within))))
     return texts.get

@@ -1,9 +1,7 @@
-"""What a column's type means to a profile.
+"""Kinds of columns, and the axis that converts numbers and times to comparable numbers and back.
 
-Owns: the kinds of columns, and for numbers and moments the *axis*: how a value becomes one number
-that can be compared, summed and counted in bins, and how such a number becomes a value again.
-Invariant: an axis keeps the order of the values, and but for floating-point columns its numbers
-are integers, so that nothing is rounded. Used by every module that reads a column.
+An axis has the order of the values. Its numbers are integers, except for floating-point columns, so
+nothing is rounded.
 """
 
 from __future__ import annotations
@@ -23,26 +21,26 @@ AxisType = Literal["BIGINT", "HUGEINT", "DOUBLE"]
 Number = int | float
 """A place on an axis."""
 
-FLOATS = ("FLOAT", "DOUBLE")
-STAMPS = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP WITH TIME ZONE")
-MOMENTS = ("DATE", "TIME", "TIMESTAMP_NS", *STAMPS)
+FLOAT_TYPES = ("FLOAT", "DOUBLE")
+TIMESTAMP_TYPES = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP WITH TIME ZONE")
+TIME_TYPES = ("DATE", "TIME", "TIMESTAMP_NS", *TIMESTAMP_TYPES)
 MAX_BIGINT = 2**63 - 1
 WIDE = Context(prec=100)
-"""Python's own context would cut a decimal number after 28 digits."""
+"""Python's default context rounds decimal numbers to 28 digits."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A value's way to a number ``x`` and back.
+    """The conversion of a value to a number ``x`` and back.
 
     Parameters
     ----------
     type : {"BIGINT", "HUGEINT", "DOUBLE"}
-        Of ``x`` in SQL.
+        The SQL type of ``x``.
     column_type : str
-        DuckDB's type of the values.
+        The DuckDB type of the values.
     decimals : int
-        Of a decimal number: ``x`` counts in tenths to this power.
+        The decimals of a decimal number, which ``x`` contains as an integer.
     """
 
     type: AxisType
@@ -51,36 +49,36 @@ class Axis:
 
     @property
     def is_float(self) -> bool:
-        """Whether ``x`` is a floating-point number, so that a sum of it would be rounded."""
+        """Whether ``x`` is a floating-point number, whose sums are rounded."""
         return self.type == "DOUBLE"
 
     def sql(self, value: str) -> str:
-        """``x`` of a value; NULL for NULL, NaN and the infinite."""
-        if self.column_type in FLOATS:
+        """The SQL of ``x``; NULL for NULL, NaN and infinite values."""
+        if self.column_type in FLOAT_TYPES:
             return f"CASE WHEN isfinite({value}) THEN CAST({value} AS DOUBLE) END"
         if self.column_type == "DATE":
             days = f"CAST({value} - DATE '1970-01-01' AS BIGINT)"
             return f"CASE WHEN isfinite({value}) THEN {days} END"
         if self.column_type == "TIMESTAMP_NS":
             return f"epoch_ns({value})"
-        if self.column_type in MOMENTS:
+        if self.column_type in TIME_TYPES:
             return f"epoch_us({value})"
         if self.column_type == "UBIGINT":
             return f"CAST({value} AS HUGEINT)"
         if decimals_of(self.column_type) is None:
-            # Too wide for a product in any integer type: its digits without the point.
+            # A product would overflow every integer type, so remove the point from the digits.
             return f"CAST(replace(CAST({value} AS VARCHAR), '.', '') AS HUGEINT)"
         return as_integer(value, self.column_type)
 
     def key_sql(self) -> str:
-        """An integer in the same order as ``x``: of a floating-point number, from its bits."""
+        """The SQL of an integer in the order of ``x``; from the bits of floating-point numbers."""
         if not self.is_float:
             return "x"
         bits = "CAST(CAST(x AS BIT) AS BIGINT)"
         return f"CASE WHEN {bits} < 0 THEN xor({bits}, {MAX_BIGINT}) ELSE {bits} END"
 
     def key(self, x: Number) -> int:
-        """What :meth:`key_sql` gives for ``x``."""
+        """The result of :meth:`key_sql` for ``x``."""
         if not self.is_float:
             return int(x)
         bits: int = struct.unpack("<q", struct.pack("<d", x))[0]
@@ -98,8 +96,8 @@ class Axis:
         """The value of a number column at ``x``."""
         return Decimal(x).scaleb(-self.decimals, WIDE) if self.decimals else x
 
-    def moment_sql(self, x: str) -> str:
-        """The moment at ``x``; NULL where its type has none there."""
+    def time_sql(self, x: str) -> str:
+        """The SQL of the time at ``x``; NULL outside the range of its type."""
         made = {
             "DATE": f"DATE '1970-01-01' + CAST({x} AS INTEGER)",
             "TIME": f"TIME '00:00:00' + to_microseconds({x})",
@@ -112,13 +110,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class ColumnKind:
-    """A column as a profile sees it.
-
-    Parameters
-    ----------
-    axis : Axis or None
-        Of numbers and moments.
-    """
+    """A column, its kind, and the axis of numbers and times."""
 
     column: Column
     kind: Kind
@@ -126,25 +118,25 @@ class ColumnKind:
 
     @cached_property
     def value_type(self) -> str:
-        """DuckDB's type of ``v``."""
+        """The DuckDB type of ``v``."""
         return "VARCHAR" if self.kind in ("text", "other") else self.column.type
 
     def value_sql(self) -> str:
-        """``v`` of a row ``f``: -0.0 as 0.0, and what has no figures of its own kind as text."""
+        """The SQL of ``v`` of a row ``f``: -0.0 as 0.0, and values of other kinds as text."""
         name = f"f.{quote_identifier(self.column.name)}"
-        if self.column.type in FLOATS:
+        if self.column.type in FLOAT_TYPES:
             return f"{name} + CAST(0 AS {self.column.type})"
         return f"CAST({name} AS VARCHAR)" if self.value_type != self.column.type else name
 
 
 def kind_of(column: Column) -> ColumnKind:
-    """What a column is.
+    """Determine a column's kind.
 
     >>> kind_of(Column("price", "DECIMAL(12,2)")).kind, kind_of(Column("tags", "VARCHAR[]")).kind
     ('number', 'list')
     """
     type_ = column.type
-    if type_ in FLOATS:
+    if type_ in FLOAT_TYPES:
         return ColumnKind(column, "number", Axis("DOUBLE", type_))
     decimals = decimals_of(type_)
     if decimals is not None:
@@ -153,7 +145,7 @@ def kind_of(column: Column) -> ColumnKind:
         return ColumnKind(column, "number", Axis("HUGEINT", type_))
     if digits := digits_of(type_):
         return ColumnKind(column, "number", Axis("HUGEINT", type_, digits[1]))
-    if type_ in MOMENTS:
+    if type_ in TIME_TYPES:
         return ColumnKind(column, "moment", Axis("BIGINT", type_))
     return ColumnKind(column, _plain_kind(type_))
 

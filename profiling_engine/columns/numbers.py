@@ -1,21 +1,12 @@
-"""Sum, mean, standard deviation and skewness from sums of integers.
+"""The figures of columns of numbers, dates and times.
 
-Owns: how a number becomes the integers that are summed. Invariant: the figures don't depend on the
-rows' order, on threads or on the layout of files. Of whole and decimal numbers the sum is exact and
-the mean is the nearest double to the exact one.
+Sums, means, deviations and skewness come from sums of integers, so they don't depend on the order
+of rows, threads or files. NaN and infinite values are counted and excluded from other figures.
 
-A value counts as its distance from the middle of the column's range. The distances are summed as
-they are, where they are integers, and squared or cubed only after being rounded to so many bits
-that no sum overflows the 128 bits of a HUGEINT for fewer than 2**36 rows: 44 for squares, 29 for
-cubes. For their sum, floating-point numbers count from 0 and are rounded to 61 bits of the largest
-one, which leaves all but very much smaller ones as they are. Where the rounding may reach the first
-12 digits of the sum, since values cancel out, the figure is approximate and has proven bounds.
-
-The figures of columns of numbers, and of dates and times.
-
-Owns: their passes. Invariant: NaN and the infinite are counted and left out of all other figures;
-from all rows every figure is exact, but that sums and means of floating-point numbers are rounded
-as :mod:`profiling_engine.columns.numbers` tells.
+A value is replaced by its distance from the middle of the column's range. Distances are summed as
+integers; for squares and cubes they are rounded to 44 and 29 bits, so that a HUGEINT can't overflow
+for fewer than 2**36 rows. Floating-point numbers are summed from 0, rounded to 61 bits of the
+largest. If the rounding may change the first 12 digits of a sum, the figure is approximate.
 """
 
 from __future__ import annotations
@@ -32,15 +23,15 @@ import numpy as np
 from profiling_engine.columns.accuracy import CERTAIN, EXACT, Accuracy, Figure
 from profiling_engine.columns.aggregates import Aggregate, Totals, greatest, least, rows, total
 from profiling_engine.columns.axis import (
+    AxisFigures,
     Extent,
-    OnAxis,
     histogram_of,
     places_of,
     quartiles_of,
     read_axis,
 )
 from profiling_engine.columns.bins import ticks_a_day
-from profiling_engine.columns.first_pass import Look, Survey, shower
+from profiling_engine.columns.first_pass import ColumnScan, FirstPass, value_formatter
 from profiling_engine.columns.kinds import WIDE, Axis, Number
 from profiling_engine.columns.profile import (
     Histogram,
@@ -51,28 +42,22 @@ from profiling_engine.columns.profile import (
 )
 
 SUMMED_BITS = 61
-"""Of floating-point numbers, so that each fits a BIGINT."""
+"""The bits of a floating-point distance, which fit a BIGINT."""
 SQUARED_BITS = 44
 CUBED_BITS = 29
 PLAIN_BITS = 90
-"""Distances of more bits are summed in two halves."""
+"""Distances with more bits are summed in two halves."""
 HALF_BITS = 64
 MAX_EXPONENT = 1000
-"""Of a factor; a product with two of them reaches the smallest double, 2**-1074."""
+"""The largest exponent of a factor; two factors reach the smallest double, 2**-1074."""
 EXACT_SHARE = Fraction(1, 10**12)
-"""A sum whose rounding is no more of it than this counts as exact."""
+"""A sum counts as exact if its rounding is at most this share of it."""
 METHOD = "sum of floating-point numbers rounded to 61 bits of the largest"
 
 
 @dataclass(frozen=True)
 class Distances:
-    """The integers that stand for the values of a column of numbers.
-
-    Parameters
-    ----------
-    low, high : number
-        The smallest and the largest ``x``.
-    """
+    """Integer distances of the values from a centre, between the smallest and the largest ``x``."""
 
     axis: Axis
     low: Number
@@ -80,29 +65,29 @@ class Distances:
 
     @property
     def centre(self) -> Number:
-        """What distances to be squared and cubed, and all of an integer axis, are measured from."""
+        """The origin of the distances of an integer axis, and of all squares and cubes."""
         if self.axis.is_float:
             return self.low / 2 + self.high / 2
         return (int(self.low) + int(self.high)) // 2
 
     @property
     def sum_centre(self) -> Number:
-        """What the distances to be summed are measured from."""
+        """The origin of the distances that are summed."""
         return 0 if self.axis.is_float else self.centre
 
     @property
     def bits(self) -> int:
-        """Of the largest distance of an integer axis."""
+        """The bits of the largest distance of an integer axis."""
         return (int(self.high) - int(self.centre)).bit_length()
 
     def exponent(self, bits: int | None = None) -> int:
-        """Of the power of two that makes floating-point distances integers of so many bits."""
+        """The power of two that scales floating-point distances to integers of ``bits``."""
         if bits is None:
             return SUMMED_BITS - frexp(max(abs(self.low), abs(self.high)))[1]
         return bits - frexp(max(self.high - self.centre, self.centre - self.low))[1]
 
     def sql(self, bits: int | None = None) -> str:
-        """The distance of ``x`` as an integer, rounded to ``bits`` if it would have more."""
+        """The SQL of the distance of ``x`` as an integer, rounded to at most ``bits``."""
         if self.axis.is_float:
             return f"CAST({self._product(bits)} AS BIGINT)"
         wide = self.axis.type == "HUGEINT" or self.bits >= 62
@@ -110,30 +95,27 @@ class Distances:
         shift = self._shift(bits)
         if shift:
             distance = f"(({distance} + {1 << (shift - 1)}) >> {shift})"
-        return f"CAST({distance} AS BIGINT)" if wide and self._fits(shift) else distance
+        return f"CAST({distance} AS BIGINT)" if wide and self.bits - shift < 62 else distance
 
     def _product(self, bits: int | None) -> str:
-        """A floating-point distance before it is rounded to an integer."""
+        """The SQL of a floating-point distance before rounding."""
         exponent = self.exponent(bits)
         first = min(exponent, MAX_EXPONENT)
         factors = [2.0**first, *([2.0 ** (exponent - first)] if exponent > first else [])]
         distance = "x" if bits is None else f"(x - CAST({self.centre!r} AS DOUBLE))"
-        return " * ".join([distance, *(f"CAST({one!r} AS DOUBLE)" for one in factors)])
+        return " * ".join([distance, *(f"CAST({factor!r} AS DOUBLE)" for factor in factors)])
 
     def _shift(self, bits: int | None) -> int:
         return max(self.bits - bits, 0) if bits is not None else 0
 
-    def _fits(self, shift: int) -> bool:
-        return self.bits - shift < 62
-
     def scaled(self, integers: Any, bits: int | None = None) -> Any:
-        """Integers of :meth:`sql`, or floats or arrays of them, as distances on the axis."""
+        """Convert integers of :meth:`sql`, or arrays of them, to distances on the axis."""
         if self.axis.is_float:
             return np.ldexp(np.asarray(integers, np.float64), -self.exponent(bits))
         return integers * float(1 << self._shift(bits))
 
     def names(self) -> dict[str, str]:
-        """The distances that the aggregates speak of: as they are, to be squared, to be cubed."""
+        """The expressions that the aggregates use."""
         return {
             "plain": self.sql(),
             "squared": self.sql(SQUARED_BITS),
@@ -141,7 +123,7 @@ class Distances:
         }
 
     def aggregates(self) -> dict[str, Aggregate]:
-        """What a pass has to sum."""
+        """The sums and counts that the figures need."""
         found = {
             "squared_1": total("squared"),
             "squared_2": total("CAST(squared AS HUGEINT) * squared"),
@@ -158,13 +140,13 @@ class Distances:
         return {"plain": total("plain"), **found}
 
     def distance_sum(self, sums: Mapping[str, Any]) -> Any:
-        """The sum of the distances, in units of :meth:`sql`."""
+        """The sum of the integers of :meth:`sql`."""
         if "plain" in sums:
             return sums["plain"]
         return sums["plain_high"] * (1 << HALF_BITS) + sums["plain_low"]
 
     def mean(self, sums: Mapping[str, Any]) -> Any:
-        """The mean of the column's values as a double; ``count`` is the number of values."""
+        """The mean of the column's values as a double."""
         count, distances = sums["count"], self.distance_sum(sums)
         if self.axis.is_float:
             if isinstance(distances, int):
@@ -173,13 +155,13 @@ class Distances:
         return (self.centre * count + distances) / (count * 10**self.axis.decimals)
 
     def exact_mean(self, sums: Mapping[str, Any]) -> Figure:
-        """The mean over all rows, with the bounds of its rounding where they matter."""
+        """The mean over all rows, with the bounds of its rounding if they matter."""
         if not self.axis.is_float:
             return Figure(self.mean(sums))
         return self._rounded(sums, sums["count"])
 
     def exact_sum(self, sums: Mapping[str, Any]) -> Figure:
-        """The sum over all rows, with the bounds of its rounding where they matter."""
+        """The sum over all rows, with the bounds of its rounding if they matter."""
         if self.axis.is_float:
             return self._rounded(sums, 1)
         whole = int(self.centre) * sums["count"] + self.distance_sum(sums)
@@ -190,7 +172,7 @@ class Distances:
         return distances / Fraction(2) ** self.exponent()
 
     def _rounded(self, sums: Mapping[str, Any], divisor: int) -> Figure:
-        """The sum by a divisor; rounding moved some of the values by half a unit at most."""
+        """The sum by a divisor; rounding changed each rounded value by at most half a unit."""
         value = self._float_sum(self.distance_sum(sums)) / divisor
         half = self._float_sum(sums["rounded"]) / 2 / divisor
         if half <= EXACT_SHARE * abs(value):
@@ -207,16 +189,16 @@ class Distances:
         return float(deviation) if np.ndim(deviation) == 0 else deviation
 
     def vary(self, sums: Mapping[str, Any]) -> bool:
-        """Whether the values differ by more than what they are rounded to."""
+        """Whether the values differ after rounding."""
         return bool(sums["count"] * sums["cubed_2"] > sums["cubed_1"] ** 2)
 
     def skewness(self, sums: Mapping[str, Any]) -> Any:
         """The third central moment by the standard deviation's cube (both divided by count)."""
         count, first = sums["count"], sums["cubed_1"]
         second, third = sums["cubed_2"], sums["cubed_3"]
-        spread = (count * second - first * first) / count**2
+        variance = (count * second - first * first) / count**2
         cubed = (count**2 * third - 3 * count * first * second + 2 * first**3) / count**3
-        return cubed / abs(spread) ** 1.5
+        return cubed / abs(variance) ** 1.5
 
 
 def _nearest(value: Fraction) -> float:
@@ -227,13 +209,13 @@ def _nearest(value: Fraction) -> float:
         return inf if value > 0 else -inf
 
 
-NONE = Figure(0)
+ZERO = Figure(0)
 MAX_COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 
 
 @dataclass(frozen=True)
-class AxisParts:
-    """What a column with an axis has to tell, as the fields of its profile."""
+class AxisProfile:
+    """The fields of the profile of a column with an axis."""
 
     minimum: Figure
     maximum: Figure
@@ -243,53 +225,48 @@ class AxisParts:
     moment: MomentFigures | None = None
 
 
-def read_axis_parts(look: Look, survey: Survey | None) -> AxisParts:
-    """Every figure of a column of numbers or moments.
+def read_axis_profile(scan: ColumnScan, first_pass: FirstPass | None) -> AxisProfile:
+    """The figures of a column of numbers or times.
 
     Parameters
     ----------
-    survey : Survey or None
-        What is known of all rows; without one the extremes are the sample's.
+    first_pass : FirstPass or None
+        None if only a sample was read, whose extremes are bounds of the table's.
     """
-    low, high = (survey.low, survey.high) if survey else _extremes(look)
-    is_number = look.kind.kind == "number"
-    distances = None if low is None or high is None else Distances(look.axis, low, high)
-    totals = (
-        _number_totals(look, distances) if is_number else look.measure(moment_passes(look.axis))
-    )
+    if first_pass:
+        low, high = first_pass.low, first_pass.high
+    else:
+        extremes = scan.measure({"low": least("x"), "high": greatest("x")}).values
+        low, high = extremes["low"], extremes["high"]
+    is_number = scan.kind.kind == "number"
+    distances = None if low is None or high is None else Distances(scan.axis, low, high)
+    if is_number:
+        names = distances.names() if distances else None
+        totals = scan.measure(number_aggregates(scan.axis, distances), names)
+    else:
+        totals = scan.measure(time_aggregates(scan.axis))
     on_axis = None
     if distances and totals.values["count"]:
         least_positive = totals.values.get("least_positive")
         extent = Extent(totals.values["count"], distances.low, distances.high, least_positive)
-        counts = _counts_of_largest(look, distances, extent)
-        on_axis = read_axis(look, extent, counts, distances.sql() if counts else "0")
-    show = shower(look, [low, high, *(places_of(on_axis) if on_axis else [])])
-    # A sample's extremes bound the table's on one side.
+        counts = _counts_of_largest(scan, distances, extent)
+        on_axis = read_axis(scan, extent, counts, distances.sql() if counts else "0")
+    show = value_formatter(scan, [low, high, *(places_of(on_axis) if on_axis else [])])
     bounds = (EXACT, EXACT)
-    if survey is None:
+    if first_pass is None:
         bounds = (totals.accuracy(None, show(low)), totals.accuracy(show(high), None))
-    return AxisParts(
+    return AxisProfile(
         minimum=Figure(show(low), bounds[0]),
         maximum=Figure(show(high), bounds[1]),
         quartiles=quartiles_of(on_axis, show) if on_axis else None,
         histogram=histogram_of(on_axis, show) if on_axis else None,
-        number=_number(look, totals, distances, on_axis) if is_number else None,
+        number=_number(scan, totals, distances, on_axis) if is_number else None,
         moment=None if is_number else _moment_figures(totals),
     )
 
 
-def _extremes(look: Look) -> tuple[Number | None, Number | None]:
-    found = look.measure({"low": least("x"), "high": greatest("x")}).values
-    return found["low"], found["high"]
-
-
-def _number_totals(look: Look, distances: Distances | None) -> Totals:
-    aggregates = number_passes(look.axis, distances)
-    return look.measure(aggregates, distances.names() if distances else None)
-
-
-def number_passes(axis: Axis, distances: Distances | None) -> dict[str, Aggregate]:
-    """What a pass over a column of numbers counts and sums; without distances, it has no number."""
+def number_aggregates(axis: Axis, distances: Distances | None) -> dict[str, Aggregate]:
+    """The aggregates of a column of numbers; ``distances`` is None if it has no finite value."""
     wanted = {
         "count": rows("x IS NOT NULL"),
         "zeros": rows("x = 0"),
@@ -305,8 +282,8 @@ def number_passes(axis: Axis, distances: Distances | None) -> dict[str, Aggregat
     return wanted | (distances.aggregates() if distances else {})
 
 
-def moment_passes(axis: Axis) -> dict[str, Aggregate]:
-    """What a pass over a column of moments counts."""
+def time_aggregates(axis: Axis) -> dict[str, Aggregate]:
+    """The aggregates of a column of dates or times."""
     wanted = {"count": rows("x IS NOT NULL"), "infinite": rows("v IS NOT NULL AND x IS NULL")}
     if axis.column_type not in ("DATE", "TIME"):
         wanted["midnight"] = rows(f"x % {ticks_a_day(axis)} = 0")
@@ -319,10 +296,10 @@ def _moment_figures(totals: Totals) -> MomentFigures:
 
 
 def _number(
-    look: Look, totals: Totals, distances: Distances | None, on_axis: OnAxis | None
+    scan: ColumnScan, totals: Totals, distances: Distances | None, on_axis: AxisFigures | None
 ) -> NumberFigures:
     special = {
-        name: totals.count(name) if name in totals.values else NONE
+        name: totals.count(name) if name in totals.values else ZERO
         for name in ("nan", "positive_infinity", "negative_infinity")
     }
     nothing = Figure(None)
@@ -345,7 +322,7 @@ def _number(
         **special,
         far_below=fences.count("far_below") if fences else None,
         far_above=fences.count("far_above") if fences else None,
-        largest=_largest(look.axis, totals, distances, on_axis) if distances else None,
+        largest=_largest(scan.axis, totals, distances, on_axis) if distances else None,
     )
 
 
@@ -366,28 +343,28 @@ def _mean(totals: Totals, distances: Distances) -> Figure:
     return totals.derive(distances.mean)
 
 
-def _counts_of_largest(look: Look, distances: Distances, extent: Extent) -> list[int]:
-    """How many of the largest values are summed: of exact sums without negative numbers alone."""
-    few_bits = look.axis.is_float or distances.bits <= PLAIN_BITS
-    if not (look.is_exact and look.kind.kind == "number" and few_bits and extent.low >= 0):
+def _counts_of_largest(scan: ColumnScan, distances: Distances, extent: Extent) -> list[int]:
+    """The numbers of largest values to sum; empty unless sums are exact and not negative."""
+    few_bits = scan.axis.is_float or distances.bits <= PLAIN_BITS
+    if not (scan.is_exact and scan.kind.kind == "number" and few_bits and extent.low >= 0):
         return []
     return [k for k in MAX_COUNTS if k <= extent.count and extent.high > 0]
 
 
 def _largest(
-    axis: Axis, totals: Totals, distances: Distances, on_axis: OnAxis | None
+    axis: Axis, totals: Totals, distances: Distances, on_axis: AxisFigures | None
 ) -> tuple[Largest, ...] | None:
     if on_axis is None or not on_axis.largest:
         return None
     count = totals.values["count"]
     mean = distances.mean(totals.values) * 10**axis.decimals
     if not mean:
-        return None  # every value is 0, or their mean is smaller than the smallest double
-    told = []
-    for k, one in zip(MAX_COUNTS, on_axis.largest, strict=False):
-        # Divided by the count at once: the sum itself may be beyond a double.
-        above = float(distances.sum_centre) * (one.rows_above / count)
-        above += float(distances.scaled(one.amount_above / count))
-        own = (k - one.rows_above) / count * float(one.x)
-        told.append(Largest(k, axis.value(one.x), min((above + own) / mean, 1.0)))
-    return tuple(told)
+        return None  # every value is 0, or the mean is smaller than the smallest double
+    largest = []
+    for k, kth in zip(MAX_COUNTS, on_axis.largest, strict=False):
+        # Divide by the count first: the sum may overflow a double.
+        above = float(distances.sum_centre) * (kth.rows_above / count)
+        above += float(distances.scaled(kth.amount_above / count))
+        own = (k - kth.rows_above) / count * float(kth.x)
+        largest.append(Largest(k, axis.value(kth.x), min((above + own) / mean, 1.0)))
+    return tuple(largest)

@@ -1,16 +1,7 @@
-"""The parts that a column's profile is made of, whatever its kind.
+"""The profile of a column: its parts, alerts and JSON.
 
-Owns: their shape and their JSON. Invariant: every figure carries its label; what is None is left
-out of the JSON. Those of one kind alone are in :mod:`profiling_engine.columns.profile`.
-
-The parts of a column's profile that only one kind of column has.
-
-Owns: their shape; see :mod:`profiling_engine.columns.profile`.
-
-What is told of a column.
-
-Owns: a column's profile and its alerts. Invariant: a part is None where the column's kind has no
-such thing. Made by the profiler, read by alerts, design hints and whoever shows a profile.
+Every figure has its accuracy. A part is None if the column's kind doesn't have it, and is omitted
+from the JSON.
 """
 
 from __future__ import annotations
@@ -23,40 +14,35 @@ from profiling_engine.columns.accuracy import Accuracy, Figure
 from profiling_engine.columns.kinds import Kind
 
 
-def part_as_json(part: Any) -> dict[str, object]:
-    """A dataclass of figures and further parts as a JSON object, without what is None."""
-    told = {field.name: getattr(part, field.name) for field in fields(part)}
-    return {name: _as_json(value) for name, value in told.items() if value is not None}
-
-
 def _as_json(value: Any) -> Any:
     if hasattr(value, "as_json"):
         return value.as_json()
     if isinstance(value, tuple):
-        return [_as_json(one) for one in value]
+        return [_as_json(entry) for entry in value]
     return json_value(value)
 
 
 class Part:
-    """A part of a profile that is a JSON object of its own fields."""
+    """A dataclass that becomes a JSON object of its fields."""
 
     def as_json(self) -> dict[str, object]:
-        """The part as a JSON object, without what is None."""
-        return part_as_json(self)
+        """The part as a JSON object, without fields that are None."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        return {name: _as_json(value) for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True)
 class ValueRows(Part):
-    """A value, a pattern or a bin's worth of rows.
+    """The rows with a value or a pattern.
 
     Parameters
     ----------
     value : JSON value
-        A text is cut after 200 characters, and ends in an ellipsis then.
+        A text is cut after 200 characters, with an ellipsis.
     share : float
-        Of the rows that aren't NULL.
+        The share of the rows that aren't NULL.
     low, high : int or None
-        Between which the number of rows lies, unless it's exact.
+        The bounds of the number of rows, unless it is exact.
     """
 
     value: Any
@@ -73,9 +59,9 @@ class FrequentValues(Part):
     Parameters
     ----------
     others_at_most : int or None
-        No value that isn't listed has more rows than this, unless the rows are estimated.
+        The most rows that an unlisted value can have; None if the rows are estimated.
     complete : bool
-        Whether these are surely the most frequent values.
+        Whether these are certainly the most frequent values.
     """
 
     values: tuple[ValueRows, ...]
@@ -86,18 +72,16 @@ class FrequentValues(Part):
 
 @dataclass(frozen=True)
 class Groups(Part):
-    """The groups of rows with one value each; only where every value was counted.
+    """The groups of rows with equal values, if every value was counted.
 
     Parameters
     ----------
     smallest, largest : Figure
-        Rows of the rarest and of the most frequent value.
-    once : Figure
-        Values with one row.
-    sparse : Figure
-        Values with fewer than 30 rows.
+        The rows of the rarest and of the most frequent value.
+    once, sparse : Figure
+        The number of values with one row, and with fewer than 30 rows.
     effective : Figure
-        Equally large groups that would be as mixed: the inverse of the sum of squared shares.
+        The effective number of groups: the inverse of the sum of squared shares.
     """
 
     smallest: Figure
@@ -120,14 +104,7 @@ class Bin(Part):
 
 @dataclass(frozen=True)
 class Histogram(Part):
-    """Rows by bin.
-
-    Parameters
-    ----------
-    scale : {"linear", "logarithmic", "calendar"}
-    unit, step : str, int or None
-        Of a calendar's bins, for example 1 quarter.
-    """
+    """Rows by bin; calendar bins have a ``unit`` and a ``step``, such as 1 quarter."""
 
     scale: str
     bins: tuple[Bin, ...]
@@ -138,7 +115,7 @@ class Histogram(Part):
 
 @dataclass(frozen=True)
 class Quartiles(Part):
-    """Values of the column: the smallest that so much of the rows is no larger than."""
+    """The quartiles, which are values of the column."""
 
     lower: Figure
     median: Figure
@@ -147,7 +124,7 @@ class Quartiles(Part):
 
 @dataclass(frozen=True)
 class Lengths(Part):
-    """Characters of a text, bytes of a binary value, elements of a list or map."""
+    """Lengths: characters of a text, bytes of a binary value, elements of a list or map."""
 
     minimum: Figure
     mean: Figure
@@ -166,14 +143,14 @@ class Largest(Part):
 
 @dataclass(frozen=True)
 class NumberFigures(Part):
-    """Of a column of numbers. NaN and the infinite are counted, and left out of all the rest.
+    """Figures of a column of numbers; NaN and infinite values are excluded from the others.
 
     Parameters
     ----------
     far_below, far_above : Figure
-        Rows more than three times the quartiles' distance outside them (Tukey's "far out").
+        Rows more than three interquartile ranges outside the quartiles (Tukey's "far out").
     largest : tuple of Largest
-        Of a column without negative numbers: how much the largest values make up.
+        The share of the largest values in the sum; None if a number is negative.
     """
 
     sum: Figure
@@ -192,7 +169,7 @@ class NumberFigures(Part):
 
 @dataclass(frozen=True)
 class MomentFigures(Part):
-    """Of a column of dates or times: the infinite ones, and those at midnight."""
+    """Figures of a column of dates or times: the infinite values, and those at midnight."""
 
     infinite: Figure
     midnight: Figure | None = None
@@ -200,7 +177,7 @@ class MomentFigures(Part):
 
 @dataclass(frozen=True)
 class BooleanFigures(Part):
-    """Of a column of truth values."""
+    """Figures of a column of truth values."""
 
     true: Figure
     false: Figure
@@ -208,7 +185,7 @@ class BooleanFigures(Part):
 
 @dataclass(frozen=True)
 class LetterCase(Part):
-    """Rows by the case of their letters; ``none`` has no letter, or only such as have no case."""
+    """Rows by letter case; ``none`` counts texts without letters that have a case."""
 
     upper: Figure
     lower: Figure
@@ -218,7 +195,7 @@ class LetterCase(Part):
 
 @dataclass(frozen=True)
 class Patterns(Part):
-    """What texts look like: letters as ``A`` or ``a``, digits as ``9``; up to 32 characters."""
+    """Patterns of texts up to 32 characters: letters as ``A`` or ``a``, digits as ``9``."""
 
     most_frequent: tuple[ValueRows, ...]
     longer: Figure
@@ -227,7 +204,7 @@ class Patterns(Part):
 
 @dataclass(frozen=True)
 class Variants(Part):
-    """Values that are one but for case and white space around them, and examples of such."""
+    """Values that differ only in case or in white space at their ends, with examples."""
 
     values: Figure
     examples: tuple[tuple[str, ...], ...]
@@ -235,16 +212,16 @@ class Variants(Part):
 
 @dataclass(frozen=True)
 class TextFigures(Part):
-    """Of a column of texts.
+    """Figures of a column of texts.
 
     Parameters
     ----------
     blank : Figure
-        Rows of nothing but white space, and not empty.
+        Rows that are empty or only white space.
     stray_blanks : Figure
         Other rows with white space at their beginning or end.
     numbers, codes, dates : Figure
-        Rows that read as a number, as digits that begin with 0, as a date.
+        Rows that are a number, digits that begin with 0, a date.
     """
 
     lengths: Lengths
@@ -268,18 +245,7 @@ class Field(Part):
 
 @dataclass(frozen=True)
 class Alert(Part):
-    """Something that a person should know.
-
-    Parameters
-    ----------
-    code : str
-        Stable; docs/PROFILING.md lists them.
-    severity : {"info", "notice", "warning"}
-    sentence : str
-        For a person, with the figure in it.
-    figure : Figure
-        The figure behind it.
-    """
+    """An alert: its code (docs/PROFILING.md), severity, sentence, and the figure it is based on."""
 
     code: str
     severity: str
@@ -289,16 +255,16 @@ class Alert(Part):
 
 @dataclass(frozen=True)
 class ColumnProfile(Part):
-    """All that is told of a column.
+    """The profile of a column.
 
     Parameters
     ----------
     rows : int
-        Of the table.
+        The rows of the table.
     unique : bool or None
-        Whether no value but NULL is there twice; None if that wasn't found out.
+        Whether no value except NULL is repeated; None if unknown.
     minimum, maximum : Figure
-        Of what has an order; of numbers and moments the smallest and largest finite ones.
+        The extremes of ordered types; the finite ones of numbers and times.
     """
 
     name: str
@@ -324,5 +290,5 @@ class ColumnProfile(Part):
 
     @property
     def values(self) -> int:
-        """Rows that aren't NULL, as far as is known."""
+        """The rows that aren't NULL; approximate if ``nulls`` is."""
         return self.rows - int(self.nulls.value)

@@ -1,8 +1,7 @@
-"""The profile of one column.
+"""The profile of one column, from its frequencies, its rows or a sample.
 
-Owns: the ways to it. Invariant: a column is profiled in one of three ways, which differ in cost and
-in what they can promise, not in what they tell: from its values' *frequencies*, from its *rows*, or
-from a *sample* of rows when there is no time for either.
+All three have the same figures; they differ in cost and accuracy. The profiler uses a sample when
+the time budget is used up.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from profiling_engine.columns.distinct import (
     most_frequent_of_many,
     shown_value,
 )
-from profiling_engine.columns.first_pass import ORDERED, Look, Survey
+from profiling_engine.columns.first_pass import ORDERED, ColumnScan, FirstPass
 from profiling_engine.columns.kinds import ColumnKind
-from profiling_engine.columns.numbers import read_axis_parts
+from profiling_engine.columns.numbers import read_axis_profile
 from profiling_engine.columns.profile import ColumnProfile
 from profiling_engine.columns.texts import read_boolean, read_fields, read_lengths, read_text
 from profiling_engine.tables.reference_sample import RowSample
@@ -37,99 +36,88 @@ from profiling_engine.tables.sources import (
 from profiling_engine.tables.statements import Run
 
 FEW_TEXTS = 50_000
-"""So many different texts are looked at one by one; of more, the dearest figures are estimated."""
+"""With more distinct texts, the expensive figures are estimated."""
 
 
 @dataclass(frozen=True)
 class ColumnReader:
-    """Profiles one column.
-
-    Parameters
-    ----------
-    sample : RowSample
-        Registered as the table ``picked``.
-    """
+    """Profiles one column; ``sample`` is registered as the table ``picked``."""
 
     run: Run
     kind: ColumnKind
     sample: RowSample
 
-    def exactly(self, survey: Survey) -> ColumnProfile:
-        """From all rows.
+    def exactly(self, first_pass: FirstPass) -> ColumnProfile:
+        """Profile all rows; raises OutOfTime at the end of the budget."""
+        profile = self._by_frequencies if first_pass.by_frequencies else self._by_rows
+        return profile(first_pass)
 
-        Raises
-        ------
-        OutOfTime
-            The budget ended.
-        """
-        if survey.by_frequencies:
-            return self._by_frequencies(survey)
-        return self._by_rows(survey)
-
-    def _by_frequencies(self, survey: Survey) -> ColumnProfile:
+    def _by_frequencies(self, first_pass: FirstPass) -> ColumnProfile:
         self.run.fetch(count_values(all_rows(self.run.table, self.kind)))
-        look = Look(self.run, self.kind, FREQUENCIES)
-        distinct, groups = groups_of_frequencies(look)
-        detail = look if distinct <= FEW_TEXTS or self.kind.kind != "text" else self._sampled()
+        scan = ColumnScan(self.run, self.kind, FREQUENCIES)
+        distinct, groups = groups_of_frequencies(scan)
+        detail = scan if distinct <= FEW_TEXTS or self.kind.kind != "text" else self._sampled()
         return self._profile(
-            nulls=Figure(self.run.table.row_count - survey.values),
+            nulls=Figure(self.run.table.row_count - first_pass.values),
             distinct=Figure(distinct),
-            unique=distinct == survey.values if survey.values else None,
-            most_frequent=most_frequent(look, survey.values),
+            unique=distinct == first_pass.values if first_pass.values else None,
+            most_frequent=most_frequent(scan, first_pass.values),
             groups=groups,
-            **self._of_kind(look, detail, survey),
+            **self._of_kind(scan, detail, first_pass),
         )
 
-    def _by_rows(self, survey: Survey) -> ColumnProfile:
-        look = Look(self.run, self.kind, all_rows(self.run.table, self.kind))
-        parts = self._of_kind(look, self._sampled(), survey)
+    def _by_rows(self, first_pass: FirstPass) -> ColumnProfile:
+        scan = ColumnScan(self.run, self.kind, all_rows(self.run.table, self.kind))
+        parts = self._of_kind(scan, self._sampled(), first_pass)
         moment = parts.get("moment")
         all_finite = moment is None or moment.infinite.value == 0
-        distinct = count_distinct(look, survey, all_finite=all_finite)
-        unique = is_unique(look, distinct, survey.values)
+        distinct = count_distinct(scan, first_pass, all_finite=all_finite)
+        unique = is_unique(scan, distinct, first_pass.values)
         return self._profile(
-            nulls=Figure(self.run.table.row_count - survey.values),
-            distinct=Figure(survey.values) if unique else distinct,
+            nulls=Figure(self.run.table.row_count - first_pass.values),
+            distinct=Figure(first_pass.values) if unique else distinct,
             unique=unique,
-            most_frequent=most_frequent_of_many(look, survey.values),
+            most_frequent=most_frequent_of_many(scan, first_pass.values),
             **parts,
         )
 
-    def estimated(self, survey: Survey | None) -> ColumnProfile:
-        """From a sample, but for what a survey has found out already."""
-        look = self._sampled()
-        totals = look.measure({"nulls": rows("v IS NULL")})
+    def estimated(self, first_pass: FirstPass | None) -> ColumnProfile:
+        """Profile a sample, with the exact figures of the first pass if there was one."""
+        scan = self._sampled()
+        totals = scan.measure({"nulls": rows("v IS NULL")})
         values = totals.rows - totals.values["nulls"]
         row_count = self.run.table.row_count
-        nulls = Figure(row_count - survey.values) if survey else totals.count("nulls")
-        distinct = distinct_of_sample(look, survey, values, nulls)
+        nulls = Figure(row_count - first_pass.values) if first_pass else totals.count("nulls")
+        distinct = distinct_of_sample(scan, first_pass, values, nulls)
         return self._profile(
             nulls=nulls,
             distinct=distinct,
             unique=None,
-            most_frequent=most_frequent(look, values),
-            **self._of_kind(look, look, survey),
+            most_frequent=most_frequent(scan, values),
+            **self._of_kind(scan, scan, first_pass),
         )
 
-    def _sampled(self) -> Look:
+    def _sampled(self) -> ColumnScan:
         self.run.fetch(read_sample(self.run.table, self.kind))
-        return Look(self.run, self.kind, SAMPLED, self.sample.size)
+        return ColumnScan(self.run, self.kind, SAMPLED, self.sample.size)
 
-    def _of_kind(self, look: Look, detail: Look, survey: Survey | None) -> dict[str, Any]:
-        """What only columns of this kind have."""
+    def _of_kind(
+        self, scan: ColumnScan, detail: ColumnScan, first_pass: FirstPass | None
+    ) -> dict[str, Any]:
+        """The figures that only this kind of column has."""
         kind = self.kind.kind
         if kind in ("number", "moment"):
-            return vars(read_axis_parts(look, survey))
+            return vars(read_axis_profile(scan, first_pass))
         parts: dict[str, Any] = {}
-        if kind in ORDERED and survey:
-            parts["minimum"] = Figure(shown_value(survey.low))
-            parts["maximum"] = Figure(shown_value(survey.high))
+        if kind in ORDERED and first_pass:
+            parts["minimum"] = Figure(shown_value(first_pass.low))
+            parts["maximum"] = Figure(shown_value(first_pass.high))
         if kind == "text":
-            parts["text"] = read_text(look, detail)
+            parts["text"] = read_text(scan, detail)
         elif kind == "boolean":
-            parts["boolean"] = read_boolean(look)
+            parts["boolean"] = read_boolean(scan)
         else:
-            parts |= {"lengths": read_lengths(look), "fields": read_fields(look)}
+            parts |= {"lengths": read_lengths(scan), "fields": read_fields(scan)}
         return parts
 
     def _profile(self, **parts: Any) -> ColumnProfile:

@@ -1,7 +1,6 @@
-"""The patterns of texts that read as a number, a code or a date.
+"""RE2 patterns of texts that are a number, a code or a date.
 
-The patterns are written for RE2 and match a whole text. A date must be in the calendar: 2020-02-30
-matches nothing, and neither does a time such as 25:61.
+A pattern matches a whole text. A date must exist in the calendar: 2020-02-30 doesn't match.
 """
 
 from __future__ import annotations

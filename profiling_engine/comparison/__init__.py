@@ -1,1 +1,1 @@
-"""The comparison of two tables: structure, distributions, representativeness."""
+"""Comparison of two tables: structure, distributions, representativeness."""

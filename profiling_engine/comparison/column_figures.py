@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from profiling_engine.comparison.detectable_difference import DetectionBasis
-from profiling_engine.comparison.parts import Part
+from profiling_engine.comparison.parts import PartShares
 
 DistanceKind = Literal["kolmogorov_smirnov", "chi_square"]
 
@@ -18,14 +18,13 @@ class ColumnDistance:
     Parameters
     ----------
     standardised_difference : float or None
-        Difference of the means by the base's standard deviation; for numbers, dates and times.
+        The difference of the means divided by the base's standard deviation.
     distance : float
-        Kolmogorov-Smirnov's, or the share of rows that would have to be of another category; among
-        the rows with a value.
+        The Kolmogorov-Smirnov distance or the total variation, among the rows with a value.
     p_value, missing_p_value : float
-        Of the values, and of the share of missing ones.
+        The p-values of the values, and of the share of missing values.
     value_basis, missing_basis : DetectionBasis or None
-        What decides the smallest detectable differences; None if the values have no distance.
+        The bases of the smallest detectable differences; None if the values have no distance.
     """
 
     kind: DistanceKind
@@ -39,13 +38,13 @@ class ColumnDistance:
     distance: float
     p_value: float
     missing_p_value: float
-    parts: tuple[Part, ...]
+    parts: tuple[PartShares, ...]
     value_basis: DetectionBasis | None = field(repr=False)
     missing_basis: DetectionBasis = field(repr=False)
 
     @property
     def means(self) -> tuple[float, float] | None:
-        """Both sides' means, where there are any."""
+        """The means of both tables; None if the type has none."""
         if self.base_mean is None or self.other_mean is None:
             return None
         return self.base_mean, self.other_mean
@@ -55,6 +54,6 @@ class ColumnDistance:
         return None if self.value_basis is None else self.value_basis.gap(level)
 
     def detectable_rows(self, level: float) -> float:
-        """The share of all rows that a difference must touch to be detected."""
+        """The smallest detectable difference as a share of all rows."""
         missing = self.missing_basis.gap(level)
         return max(missing, (self.detectable(level) or 0.0) * (1 - self.base_missing))

@@ -1,8 +1,7 @@
-"""The tests of one column: its values, and the share of its missing ones.
+"""Significance tests of one column: its values, and the share of missing values.
 
-Values are tested by Kolmogorov-Smirnov or chi-square, and one by one by exact tests, which see what
-the other two can't: a rare category that fills a sample. The smaller p-value, times two, is that of
-both together.
+Values have a Kolmogorov-Smirnov or chi-square test and exact tests of single values, which detect
+rare categories. The p-value of two tests is twice the smaller one.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from profiling_engine.comparison.figures import (
 from profiling_engine.comparison.weights import Bools, Floats, Ints, SampleDesign
 
 GRID = np.linspace(0.02, 0.98, 49)
-"""Shares of the base at which the variance of a distribution function is computed."""
+"""Quantiles of the base where the variance of the distribution function is computed."""
 
 
 NOTHING_DETECTABLE = DetectionBasis(np.empty(0), 0.0, 1.0)
@@ -36,7 +35,7 @@ NOTHING_DETECTABLE = DetectionBasis(np.empty(0), 0.0, 1.0)
 
 @dataclass(frozen=True)
 class ColumnTest:
-    """A p-value, and what decides the difference that the test can detect."""
+    """A p-value, and the basis of the difference that the test can detect."""
 
     p_value: float
     basis: DetectionBasis
@@ -44,7 +43,7 @@ class ColumnTest:
 
 @dataclass(frozen=True)
 class DesignedRows:
-    """The rows of one table that have a value, or all of them, as the tests use them."""
+    """The rows of one table, or those with a value, with their sampling design."""
 
     design: SampleDesign
     given_size: float | None
@@ -62,20 +61,20 @@ class DesignedRows:
 
 @dataclass(frozen=True)
 class ComparedRows:
-    """Both sides of a column, and the rows of the population that one was drawn from."""
+    """The rows of a column in both tables, and the size of the population."""
 
     first: DesignedRows
     second: DesignedRows
     population: int
-    """1,000,000,000 if the rows weren't drawn from the base, or not by a simple design."""
+    """UNLIMITED unless the rows are a simple random sample of the base."""
 
     @property
     def has_population(self) -> bool:
-        """Whether the first side is a population, without a sampling error."""
+        """Whether the first table is a population, without sampling error."""
         return math.isinf(self.first.size())
 
     def joint(self, first: float, second: float) -> float:
-        """The size of a difference; with the finite population correction where it is known."""
+        """The effective size of a difference, with the finite population correction if known."""
         if self.population < UNLIMITED and math.isinf(first):
             return drawn_size(second, self.population)
         return joint_size(first, second)
@@ -89,52 +88,52 @@ def compared_rows(
     *,
     with_value: bool,
 ) -> ComparedRows:
-    """The sides of a column: all rows, or those that have a value."""
-    sides = []
+    """The rows of a column in both tables: all, or those with a value."""
+    rows = []
     for table, values in ((base, first), (other, second)):
         design = values.design.of(values.usable) if with_value else values.design
         size = table.size
         if size is not None and math.isfinite(size) and with_value and values.rows:
             size *= design.total / values.design.total
-        sides.append(DesignedRows(design, size))
-    is_drawn = other.drawn_from_base and math.isinf(base.size or 0) and sides[1].design.is_simple
-    population = len(sides[0].design.weights) if is_drawn else UNLIMITED
-    return ComparedRows(sides[0], sides[1], population)
+        rows.append(DesignedRows(design, size))
+    is_drawn = other.drawn_from_base and math.isinf(base.size or 0) and rows[1].design.is_simple
+    population = len(rows[0].design.weights) if is_drawn else UNLIMITED
+    return ComparedRows(rows[0], rows[1], population)
 
 
-def missing_test(sides: ComparedRows, first: ColumnValues, second: ColumnValues) -> ColumnTest:
+def missing_test(rows: ComparedRows, first: ColumnValues, second: ColumnValues) -> ColumnTest:
     """The exact test of the shares of missing values."""
     one, two = first.missing_share, second.missing_share
-    sizes = sides.first.size(), sides.second.size()
+    sizes = rows.first.size(), rows.second.size()
     shares = np.array([one]), np.array([two])
     expected = float(expected_shares(*shares, *sizes)[0])
     both = np.array([1 - expected, expected])
     first_size, second_size = (
         float(side.sizes(values.missing.astype(np.int64), both)[1])
-        for side, values in ((sides.first, first), (sides.second, second))
+        for side, values in ((rows.first, first), (rows.second, second))
     )
-    p_value = share_p(Share(one, first_size, sides.population), Share(two, second_size))
+    p_value = share_p(Share(one, first_size, rows.population), Share(two, second_size))
     size = second_size if math.isinf(first_size) else joint_size(first_size, second_size)
-    return ColumnTest(p_value, DetectionBasis(np.array([expected]), size, 1.0, sides.population))
+    return ColumnTest(p_value, DetectionBasis(np.array([expected]), size, 1.0, rows.population))
 
 
 def distribution_test(
-    sides: ComparedRows, base: Floats, other: Floats, repeated: ColumnTest | None
+    rows: ComparedRows, base: Floats, other: Floats, repeated: ColumnTest | None
 ) -> tuple[float, ColumnTest]:
     """The Kolmogorov-Smirnov distance and its test.
 
     Parameters
     ----------
     repeated : ColumnTest or None
-        The exact test of the values that are there several times.
+        The exact test of repeated values.
     """
-    first, second = sides.first, sides.second
+    first, second = rows.first, rows.second
     distance = kolmogorov_distance(base, first.design.weights, other, second.design.weights)
     sizes = [
         _distribution_size(side, numbers, base)
         for side, numbers in ((first, base), (second, other))
     ]
-    size = sides.joint(*sizes)
+    size = rows.joint(*sizes)
     p_value, share = kolmogorov_p(distance, size), 1.0
     if repeated is not None:
         p_value, share = min(2 * min(p_value, repeated.p_value), 1.0), 0.5
@@ -142,104 +141,103 @@ def distribution_test(
 
 
 def _distribution_size(side: DesignedRows, numbers: Floats, base: Floats) -> float:
-    """The size at the largest variance of the distribution function, p(1 - p) of each point."""
+    """The effective size at the largest variance of the distribution function."""
     if side.given_size is not None or side.design.is_simple:
         return side.size()
     points = np.unique(np.quantile(base, GRID))
     below = np.searchsorted(np.sort(base), points, side="right") / len(base)
     codes = np.searchsorted(points, numbers, side="left").astype(np.int64)
-    # The last code is that of rows above the last point; all rows are at or below it.
+    # The last code is that of the rows above the last point.
     shares = np.append(below, 1.0)
     sizes = side.sizes(codes, shares, cumulative=True)[:-1]
-    spread = 4 * below * (1 - below)
-    return min(side.size(), float((sizes / np.maximum(spread, 1e-12)).min()))
+    variance = 4 * below * (1 - below)
+    return min(side.size(), float((sizes / np.maximum(variance, 1e-12)).min()))
 
 
 def categories_test(
-    sides: ComparedRows, codes: tuple[Ints, Ints], shares: tuple[Floats, Floats], exact: ColumnTest
+    rows: ComparedRows, codes: tuple[Ints, Ints], shares: tuple[Floats, Floats], exact: ColumnTest
 ) -> ColumnTest:
-    """Chi-square of the categories, together with the exact test of each.
+    """Chi-square of the categories, combined with the exact test of each.
 
     Parameters
     ----------
     codes : pair of arrays of int, shape (rows,)
     shares : pair of arrays of float, shape (categories,)
-        The shares of both sides.
     """
-    sizes = sides.first.size(), sides.second.size()
+    sizes = rows.first.size(), rows.second.size()
     expected = expected_shares(*shares, *sizes)
     groups = groups_of_categories(expected, joint_size(*sizes))
-    grouped = [np.bincount(groups, one).astype(np.float64) for one in (*shares, expected)]
+    grouped = [np.bincount(groups, part).astype(np.float64) for part in (*shares, expected)]
     if len(grouped[2]) < 2:
         no_group = is_rare(expected, joint_size(*sizes)).all()
         return replace(exact, basis=NOTHING_DETECTABLE) if no_group else exact
     of_groups = [
         _mean_size(side.sizes(groups[own], grouped[2]), grouped[2])
-        for side, own in zip((sides.first, sides.second), codes, strict=True)
+        for side, own in zip((rows.first, rows.second), codes, strict=True)
     ]
-    size = sides.joint(*of_groups)
+    size = rows.joint(*of_groups)
     if len(grouped[2]) == 2:
         p_value = share_p(
             *(
-                Share(float(one[0]), of_groups[at], sides.population)
-                for at, one in enumerate(grouped[:2])
+                Share(float(part[0]), of_groups[at], rows.population)
+                for at, part in enumerate(grouped[:2])
             )
         )
     else:
         _, p_value, _ = chi_square(grouped[0], grouped[1], grouped[2], size)
-    both = min(2 * min(p_value, exact.p_value), 1.0)
-    return ColumnTest(both, DetectionBasis(grouped[2], size, 0.5))
+    combined = min(2 * min(p_value, exact.p_value), 1.0)
+    return ColumnTest(combined, DetectionBasis(grouped[2], size, 0.5))
 
 
 def _mean_size(sizes: Floats, shares: Floats) -> float:
-    """The size of chi-square, by Rao's and Scott's mean design effect (1981)."""
+    """The size for chi-square, by Rao's and Scott's mean design effect (1981)."""
     if np.isinf(sizes).all():
         return math.inf
     return float((len(shares) - 1) / ((1 - shares) / np.maximum(sizes, 1e-9)).sum())
 
 
 def exact_test(
-    sides: ComparedRows,
+    rows: ComparedRows,
     codes: tuple[Ints, Ints],
     shares: tuple[Floats, Floats],
     known: Bools,
     distinct: int,
 ) -> ColumnTest:
-    """Test each value by itself, and two groups: the rare known values and all unknown ones.
+    """Test each value, the group of rare known values and the group of unknown values.
 
     Parameters
     ----------
     shares : pair of arrays of float, shape (values + 1,)
-        The shares of the values with a code, and of all others at last.
+        The shares of the values with a code; the last is that of all others.
     known : array of bool, shape (values + 1,)
-        Whether the value was chosen by the base alone: values that the sample chose are more
-        frequent in it than in the base, and must not be added up.
+        Whether the base alone selected the value. Values that the sample selected are more
+        frequent in it than in the base, so they can't be grouped.
     distinct : int
-        How many distinct values there are: the smallest p-value is multiplied by their number, so
-        it doesn't matter that the sample chose some of those that are tested.
+        The number of distinct values, the factor of the smallest p-value. It allows for the
+        selection of values by the sample.
     """
-    sizes = sides.first.size(), sides.second.size()
+    sizes = rows.first.size(), rows.second.size()
     expected = expected_shares(*shares, *sizes)
     rare = known & is_rare(expected, joint_size(*sizes))
     groups = np.where(rare, 1, np.where(known, 0, 2))
-    grouped = [np.bincount(groups, one, 3).astype(np.float64) for one in (*shares, expected)]
+    grouped = [np.bincount(groups, part, 3).astype(np.float64) for part in (*shares, expected)]
     of_groups = _pairs(
-        sides, (groups[codes[0]], groups[codes[1]]), (grouped[0], grouped[1]), grouped[2]
+        rows, (groups[codes[0]], groups[codes[1]]), (grouped[0], grouped[1]), grouped[2]
     )
-    pairs = [*_pairs(sides, codes, shares, expected)[:-1], *of_groups[1:]]
+    pairs = [*_pairs(rows, codes, shares, expected)[:-1], *of_groups[1:]]
     tests = distinct + 2
     one, two = of_groups[1]
     size = two.size if math.isinf(one.size) else joint_size(one.size, two.size)
-    basis = DetectionBasis(grouped[2][1:2], size, 1 / tests, sides.population)
+    basis = DetectionBasis(grouped[2][1:2], size, 1 / tests, rows.population)
     return ColumnTest(min(tests * smallest_share_p(pairs), 1.0), basis)
 
 
 def _pairs(
-    sides: ComparedRows, codes: tuple[Ints, Ints], shares: tuple[Floats, Floats], expected: Floats
+    rows: ComparedRows, codes: tuple[Ints, Ints], shares: tuple[Floats, Floats], expected: Floats
 ) -> list[tuple[Share, Share]]:
-    first = sides.first.sizes(codes[0], expected)
-    second = sides.second.sizes(codes[1], expected)
+    first = rows.first.sizes(codes[0], expected)
+    second = rows.second.sizes(codes[1], expected)
     return [
-        (Share(float(one), float(size), sides.population), Share(float(two), float(other)))
+        (Share(float(one), float(size), rows.population), Share(float(two), float(other)))
         for one, size, two, other in zip(shares[0], first, shares[1], second, strict=True)
     ]

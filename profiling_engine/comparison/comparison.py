@@ -1,7 +1,6 @@
 """Compare two tables column by column: a sample with its population, or two versions.
 
-Both tables are read one column at a time, so memory is bounded by one column of each; the caller
-passes tables of a size that this bears, with their sample sizes.
+One column of each table is in memory at a time; callers pass tables of a bounded size.
 """
 
 from __future__ import annotations
@@ -45,18 +44,13 @@ def compare_tables(
     base, other : ComparedTable
         The population and the sample, or the earlier and the later table.
     purpose : {"sample", "tables"}
-        Of two tables, other rows, columns, types or values are differences, too.
+        For "tables", other rows, columns, types or values are differences, too.
     is_over : callable
-        Whether the time is up; columns that are left then are not compared.
-
-    Returns
-    -------
-    TableComparison
-        Columns in the base's order.
+        Whether the time limit is reached; the remaining columns are not compared.
     """
     pairs, only_in_base, only_in_other = _common(base, other)
     is_whole = purpose == "tables" and all(
-        side.is_read_whole and not side.is_sample for side in (base, other)
+        compared.is_read_whole and not compared.is_sample for compared in (base, other)
     )
     found: list[_Found] = []
     not_compared: list[str] = []
@@ -65,7 +59,7 @@ def compare_tables(
             on_progress(place / max(len(pairs), 1), f"comparing {one.name}")
             compared = None
             if place < MAX_COLUMNS and not is_over():
-                compared = _compared(cursor, (base, one), (other, two), is_whole=is_whole)
+                compared = _compare_column(cursor, (base, one), (other, two), is_whole=is_whole)
             if compared is None:
                 not_compared.append(one.name)
             else:
@@ -76,7 +70,7 @@ def compare_tables(
             changes = table_changes(cursor, base, other, same)
         size = effective_size(cursor, other)
     on_progress(1.0, "compared")
-    columns = _judged(found)
+    columns = _with_significance(found)
     has_rows = purpose == "tables" and not base.is_sample and not other.is_sample
     structure = Structure(
         base.row_count if has_rows else None,
@@ -84,13 +78,17 @@ def compare_tables(
         tuple(column.name for column in only_in_base),
         tuple(column.name for column in only_in_other),
         tuple((one.name, one.type, two.type) for one, two in pairs if one.type != two.type),
-        tuple((one.name, one.changed) for one in columns if one.changed and one.changed.any),
+        tuple(
+            (column.name, column.changed)
+            for column in columns
+            if column.changed and column.changed.any
+        ),
         changes,
     )
     return TableComparison(purpose, columns, tuple(not_compared), structure, size)
 
 
-def _compared(
+def _compare_column(
     cursor: duckdb.DuckDBPyConnection,
     base: tuple[ComparedTable, Column],
     other: tuple[ComparedTable, Column],
@@ -108,26 +106,26 @@ def _compared(
 
 
 def _common(base: ComparedTable, other: ComparedTable) -> tuple[_Pairs, list[Column], list[Column]]:
-    """Pairs of columns of one name, and those that only one table has."""
-    mine, theirs = _own(base), _own(other)
-    pairs = [(column, theirs[name]) for name, column in mine.items() if name in theirs]
+    """Pairs of columns with the same name, and the columns that only one table has."""
+    first, second = _data_columns(base), _data_columns(other)
+    pairs = [(column, second[name]) for name, column in first.items() if name in second]
     return (
         pairs,
-        [column for name, column in mine.items() if name not in theirs],
-        [column for name, column in theirs.items() if name not in mine],
+        [column for name, column in first.items() if name not in second],
+        [column for name, column in second.items() if name not in first],
     )
 
 
-def _own(side: ComparedTable) -> dict[str, Column]:
-    design = side.design_columns
-    return {column.name: column for column in side.table.columns if column not in design}
+def _data_columns(compared: ComparedTable) -> dict[str, Column]:
+    design = compared.design_columns
+    return {column.name: column for column in compared.table.columns if column not in design}
 
 
-def _judged(
+def _with_significance(
     found: Sequence[_Found],
 ) -> tuple[ColumnComparison, ...]:
-    """Mark the significant columns, and find what each of them could have shown."""
-    p_values = [p for _, one, _ in found for p in (one.p_value, one.missing_p_value)]
+    """Mark the significant columns, and compute their smallest detectable differences."""
+    p_values = [p for _, distance, _ in found for p in (distance.p_value, distance.missing_p_value)]
     marks = holm(p_values, ALPHA)
     level = ALPHA / max(len(p_values), 1)
     return tuple(

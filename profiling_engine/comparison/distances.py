@@ -34,7 +34,7 @@ from profiling_engine.comparison.compared_table import (
 )
 from profiling_engine.comparison.detectable_difference import DetectionBasis
 from profiling_engine.comparison.figures import total_variation, weighted_mean_and_deviation
-from profiling_engine.comparison.parts import Part, categories, intervals
+from profiling_engine.comparison.parts import PartShares, categories, intervals
 from profiling_engine.comparison.weights import Floats, Ints
 
 MAX_CATEGORIES = 50
@@ -51,7 +51,7 @@ class ValueFigures:
     standardised_difference: float | None = None
     distance: float = 0.0
     p_value: float = 1.0
-    parts: tuple[Part, ...] = ()
+    parts: tuple[PartShares, ...] = ()
     basis: DetectionBasis | None = None
 
 

@@ -21,7 +21,7 @@ OTHER = "(other)"
 
 
 @dataclass(frozen=True)
-class Part:
+class PartShares:
     """A bar of the picture: a category or an interval, with its share on both sides."""
 
     label: str
@@ -50,7 +50,7 @@ def shown(column: Column, number: float) -> str:
 
 def intervals(
     column: Column, base: Floats, base_weights: Floats, other: Floats, other_weights: Floats
-) -> tuple[Part, ...]:
+) -> tuple[PartShares, ...]:
     """Equal intervals over nearly all of the base; the first and the last are open."""
     low, high = np.quantile(base, [0.005, 0.995])
     if not low < high:
@@ -62,14 +62,14 @@ def intervals(
         for numbers, weights in ((base, base_weights), (other, other_weights))
     ]
     return tuple(
-        Part(
+        PartShares(
             f"{shown(column, edges[at])} to {shown(column, edges[at + 1])}", float(one), float(two)
         )
         for at, (one, two) in enumerate(zip(*shares, strict=True))
     )
 
 
-def categories(labels: Sequence[str], base: Floats, other: Floats) -> tuple[Part, ...]:
+def categories(labels: Sequence[str], base: Floats, other: Floats) -> tuple[PartShares, ...]:
     """The most frequent categories and the one that differs most; the rest is put together.
 
     Parameters
@@ -79,8 +79,8 @@ def categories(labels: Sequence[str], base: Floats, other: Floats) -> tuple[Part
     """
     differing = int(np.argmax(np.abs(other - base)[:-1])) if labels else 0
     shown = [at for at in range(len(labels)) if at < CATEGORIES or at == differing]
-    parts = [Part(labels[at], float(base[at]), float(other[at])) for at in shown]
+    parts = [PartShares(labels[at], float(base[at]), float(other[at])) for at in shown]
     rest = [max(1.0 - float(shares[shown].sum()), 0.0) for shares in (base, other)]
     if max(rest) > 1e-9:
-        parts.append(Part(OTHER, *rest))
+        parts.append(PartShares(OTHER, *rest))
     return tuple(parts)

@@ -1,1 +1,1 @@
-"""The profile of a table: columns, relations, example rows."""
+"""Profiles of whole tables: columns, relations, example rows."""

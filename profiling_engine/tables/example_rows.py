@@ -1,8 +1,6 @@
-"""A few rows of a table to look at: the first, the last, and some by chance.
+"""The first, the last and some random rows of a table, for reports.
 
-Owns: which rows, and how much of a value is shown. Invariant: the seed settles the rows by chance,
-each equally likely; a value takes no more than 200 characters and a row no more than 200 columns,
-whatever the table holds. Used by reports.
+The seed determines the random rows. A value has at most 200 characters and a row 200 columns.
 """
 
 from __future__ import annotations
@@ -27,24 +25,18 @@ MAX_VALUE_LENGTH = 200
 
 @dataclass(frozen=True)
 class ShownRows:
-    """Rows as lists of JSON values, with their positions from 0.
-
-    Parameters
-    ----------
-    positions : tuple of int
-        One for each row.
-    """
+    """Rows as lists of JSON values, and the position of each row from 0."""
 
     positions: tuple[int, ...]
     rows: tuple[tuple[Any, ...], ...]
 
     def as_json(self) -> dict[str, Any]:
-        """As a report shows them."""
+        """The fields of the report."""
         return {"positions": list(self.positions), "rows": [list(row) for row in self.rows]}
 
 
 @dataclass(frozen=True)
-class RowsToSee:
+class ExampleRows:
     """The first and last rows and a sample, of the same columns."""
 
     columns: tuple[str, ...]
@@ -53,7 +45,7 @@ class RowsToSee:
     sample: ShownRows
 
     def as_json(self) -> dict[str, Any]:
-        """As a report shows them."""
+        """The fields of the report."""
         return {
             "columns": list(self.columns),
             "head": self.head.as_json(),
@@ -62,16 +54,16 @@ class RowsToSee:
         }
 
 
-def rows_to_see(database: ParquetDatabase, table: TableFiles, *, seed: int | str) -> RowsToSee:
-    """Ten rows from each end, none twice, and ten by chance."""
+def example_rows(database: ParquetDatabase, table: TableFiles, *, seed: int | str) -> ExampleRows:
+    """Ten rows from each end, without repetition, and ten random rows."""
     columns = table.columns[:MAX_COLUMNS]
     count = table.row_count
     head = range(min(SHOWN_ROWS, count))
     tail = range(max(len(head), count - SHOWN_ROWS), count)
-    chance = sorted(distinct_numbers(seed, min(SHOWN_ROWS, count), count))
-    return RowsToSee(
+    random = sorted(distinct_numbers(seed, min(SHOWN_ROWS, count), count))
+    return ExampleRows(
         tuple(column.name for column in columns),
-        *(_read(database, table, columns, positions) for positions in (head, tail, chance)),
+        *(_read(database, table, columns, positions) for positions in (head, tail, random)),
     )
 
 
@@ -90,7 +82,7 @@ def _read(
 
 
 def _cut(column: Column) -> tuple[str, Column]:
-    """A column whose texts and bytes are cut before they leave DuckDB, and what it is then."""
+    """The SQL that cuts a column's texts and bytes in DuckDB, and the resulting column."""
     name = f"t.{quote_identifier(column.name)}"
     if column.type in ("VARCHAR", "JSON"):
         return f"left({name}::VARCHAR, {MAX_VALUE_LENGTH + 1})", Column(column.name, "VARCHAR")

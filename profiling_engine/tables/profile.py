@@ -1,8 +1,4 @@
-"""What is told of a table.
-
-Owns: a table's profile and its JSON. Invariant: it names the seed that its estimates were made
-with, and the version of the engine's arithmetic.
-"""
+"""The profile of a table, with its seed and the version of the engine's arithmetic."""
 
 from __future__ import annotations
 
@@ -21,14 +17,14 @@ class TableProfile(Part):
     Parameters
     ----------
     seed : int or str
-        Of the sample of rows.
+        The seed of the sample of rows.
     columns : tuple of ColumnProfile
-        Those that were asked for, in the order asked for.
+        The requested columns in the requested order.
     estimated_columns : tuple of str
-        Columns that there was no time for: all but what a first look told is estimated.
+        Columns that are estimated because the time budget was used up.
     repeated_rows : Figure or None
-        Rows that could be left out without losing a distinct row; None if that wasn't looked at,
-        because only some columns were asked for or there was no time.
+        The rows that repeat another one; None if only some columns were profiled or the time
+        budget was used up.
     """
 
     rows: int
@@ -40,5 +36,5 @@ class TableProfile(Part):
     version: str = PROFILE_VERSION
 
     def column(self, name: str) -> ColumnProfile:
-        """The profile of the column of this exact name."""
+        """The profile of the column with this exact name."""
         return next(column for column in self.columns if column.name == name)

@@ -1,8 +1,6 @@
-"""The profile of a table.
+"""Profile a table, one column at a time, so that memory doesn't grow with the number of columns.
 
-Owns: the order of work. Invariant: one column at a time, so memory doesn't grow with their number;
-every column asked for is in the result, exact as far as the time budget lasts and estimated from
-there on. Called by job handlers.
+Columns are exact until the time budget is used up, and estimated from then on.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ from parquet_tables.progress import (
 from parquet_tables.tables import TableFiles
 from profiling_engine.advice.alerts import column_alerts, table_alerts
 from profiling_engine.columns.accuracy import Figure
-from profiling_engine.columns.first_pass import Survey, stored_bytes, survey_column
+from profiling_engine.columns.first_pass import FirstPass, read_first_pass, stored_bytes
 from profiling_engine.columns.kinds import kind_of
 from profiling_engine.columns.profile import ColumnProfile
 from profiling_engine.columns.reader import ColumnReader
@@ -30,8 +28,8 @@ from profiling_engine.tables.reference_sample import SAMPLE_ROWS, choose_rows
 from profiling_engine.tables.relations import count_repeated_rows
 from profiling_engine.tables.statements import Budget, OutOfTime, Run
 
-SURVEY_ENDS, COLUMNS_END = 0.1, 0.9
-"""Of the whole progress."""
+FIRST_PASS_END, COLUMNS_END = 0.1, 0.9
+"""Shares of the progress."""
 
 
 def profile_table(
@@ -49,25 +47,19 @@ def profile_table(
     Parameters
     ----------
     columns : sequence of str
-        Those to profile; all when none is named.
+        The names of the columns to profile; empty for all.
     seed : int or str
-        Of the sample of rows that estimates are made from.
+        The seed of the sample of rows for estimates.
     budget_s : float or None
-        Seconds after which what is left is estimated, which takes some hundredths of a second a
-        column; no limit when None. A table of up to 32,768 rows is always read whole.
-    report : Report
-        Takes the progress; what it raises ends the profile.
-    clock : callable
-        Seconds, for the budget.
-
-    Returns
-    -------
-    TableProfile
+        The seconds after which the remaining columns are estimated; None for no limit. A table of
+        up to 32,768 rows is always read whole.
+    on_progress : callable
+        Receives the progress; an exception that it raises ends the profile.
 
     Raises
     ------
     UnknownColumn
-        A column isn't there.
+        A column doesn't exist.
     """
     wanted = [kind_of(column) for column in table.select(tuple(columns))]
     seconds = budget_s if table.row_count > SAMPLE_ROWS else None
@@ -77,69 +69,69 @@ def profile_table(
         sample = choose_rows(table, seed)
         sample.register(cursor)
         readers = [ColumnReader(run, kind, sample) for kind in wanted]
-        surveys = _surveys(run, readers, progress_part(on_progress, 0.0, SURVEY_ENDS))
-        step = progress_part(on_progress, SURVEY_ENDS, COLUMNS_END)
-        profiles, estimated = _profiles(run, readers, surveys, step)
+        first_passes = _first_passes(run, readers, progress_part(on_progress, 0.0, FIRST_PASS_END))
+        step = progress_part(on_progress, FIRST_PASS_END, COLUMNS_END)
+        profiles, estimated = _profiles(run, readers, first_passes, step)
         repeated = None
         if not columns:
-            with run.step(
-                progress_part(on_progress, COLUMNS_END, 1.0), "looking for duplicate rows"
-            ):
+            with run.step(progress_part(on_progress, COLUMNS_END, 1.0), "counting repeated rows"):
                 repeated = _repeated_rows(run, profiles)
     whole = TableProfile(table.row_count, tuple(profiles), seed, estimated, repeated)
     on_progress(1.0, "profiled")
     return replace(whole, alerts=table_alerts(whole))
 
 
-def _surveys(
+def _first_passes(
     run: Run, readers: Sequence[ColumnReader], on_progress: ProgressCallback
-) -> list[Survey | None]:
-    """A first look at every column, as far as the budget lasts."""
-    surveys: list[Survey | None] = []
+) -> list[FirstPass | None]:
+    """The first pass over every column; None from the end of the budget on."""
+    first_passes: list[FirstPass | None] = []
     try:
         with run.step(progress_part(on_progress, 0.0, 0.1), "reading the files' statistics"):
             stored = dict(run.fetch(stored_bytes(run.table))) if run.table.file_rows else {}
         for i, reader in enumerate(readers):
             step = progress_part(on_progress, i / len(readers), (i + 1) / len(readers))
-            with run.step(step, f'a first look at column "{reader.kind.column.name}"'):
-                surveys.append(survey_column(run, reader.kind, stored))
+            with run.step(step, f'reading statistics of column "{reader.kind.column.name}"'):
+                first_passes.append(read_first_pass(run, reader.kind, stored))
     except OutOfTime:
-        surveys += [None] * (len(readers) - len(surveys))
-    return surveys
+        first_passes += [None] * (len(readers) - len(first_passes))
+    return first_passes
 
 
 def _profiles(
     run: Run,
     readers: Sequence[ColumnReader],
-    surveys: Sequence[Survey | None],
+    first_passes: Sequence[FirstPass | None],
     on_progress: ProgressCallback,
 ) -> tuple[list[ColumnProfile], tuple[str, ...]]:
-    """The profile of every column, and the names of those that there was no time for."""
+    """The profile of every column, and the names of the estimated ones."""
     profiles: list[ColumnProfile] = []
     estimated: list[str] = []
-    for i, (reader, survey) in enumerate(zip(readers, surveys, strict=True)):
+    for i, (reader, first_pass) in enumerate(zip(readers, first_passes, strict=True)):
         name = reader.kind.column.name
         step = progress_part(on_progress, i / len(readers), (i + 1) / len(readers))
         with run.step(step, f'profiling column "{name}"'):
-            profile, in_time = _read(run, reader, survey)
+            profile, in_time = _read(run, reader, first_pass)
         profiles.append(replace(profile, alerts=column_alerts(profile)))
         estimated += [] if in_time else [name]
     return profiles, tuple(estimated)
 
 
-def _read(run: Run, reader: ColumnReader, survey: Survey | None) -> tuple[ColumnProfile, bool]:
-    """A column's profile, and whether there was time to read it whole."""
-    if survey is not None:
+def _read(
+    run: Run, reader: ColumnReader, first_pass: FirstPass | None
+) -> tuple[ColumnProfile, bool]:
+    """A column's profile, and whether it was read whole."""
+    if first_pass is not None:
         try:
-            return reader.exactly(survey), True
+            return reader.exactly(first_pass), True
         except OutOfTime:
             pass
-    with run.without_budget():
-        return reader.estimated(survey), False
+    with run.unlimited():
+        return reader.estimated(first_pass), False
 
 
 def _repeated_rows(run: Run, profiles: Sequence[ColumnProfile]) -> Figure | None:
-    """Rows beyond the first of their kind; a unique column without NULL proves that none is."""
+    """The repeated rows; a unique column without NULL proves that there are none."""
     if any(column.unique and column.nulls.high == 0 for column in profiles):
         return Figure(0)
     try:

@@ -1,8 +1,7 @@
-"""A seeded sample of rows, for what isn't worth a look at every row.
+"""A seeded sample of rows for estimates.
 
-Owns: which rows. Invariant: the seed and the number of rows settle them, whatever the layout and
-the number of threads; every block of 64 neighbouring rows is equally likely. Blocks keep the sample
-cheap: 32,768 rows of 60 million are read in a tenth of a second.
+The seed and the number of rows determine the sample. It consists of blocks of 64 neighbouring rows,
+each with the same probability, because blocks are cheap to read.
 """
 
 from __future__ import annotations
@@ -23,25 +22,19 @@ SAMPLE_ROWS = BLOCK_ROWS * MAX_BLOCKS
 
 @dataclass(frozen=True)
 class RowSample:
-    """The rows of a sample.
-
-    Parameters
-    ----------
-    ordinals, blocks : arrays of int64, shape (rows,)
-        The rows, ascending, and the number of each one's block.
-    """
+    """The ordinals of a sample's rows, ascending, and the number of each row's block."""
 
     ordinals: Int64s
     blocks: Int64s
     size: SampleSize
 
     def register(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        """Make the table ``picked``."""
+        """Create the table ``picked``."""
         cursor.register("picked", {"ordinal": self.ordinals, "block": self.blocks})
 
 
 def choose_rows(table: TableFiles, seed: int | str) -> RowSample:
-    """512 blocks of the table's rows, or all of them."""
+    """Choose up to 512 blocks of the table's rows."""
     rows = table.row_count
     of_blocks = -(-rows // BLOCK_ROWS)
     chosen = np.array(
@@ -55,7 +48,7 @@ def choose_rows(table: TableFiles, seed: int | str) -> RowSample:
 
 
 def distinct_numbers(seed: int | str, count: int, of: int) -> set[int]:
-    """So many different numbers below ``of``, from SHA-256 of the seed and a counter."""
+    """Choose ``count`` distinct numbers below ``of`` by SHA-256 of the seed and a counter."""
     if count == of:
         return set(range(of))
     chosen: set[int] = set()

@@ -1,28 +1,8 @@
-"""How strongly two columns go together, in figures.
+"""Relations of a table's columns and rows: correlations, missing values, repeated rows.
 
-Owns: the arithmetic, on numpy arrays alone. Invariant: each pair uses the rows in which both
-columns have a value, so every figure is what it would be for the two columns by themselves; where a
-figure isn't defined (a column that doesn't vary on those rows) it is NaN.
-
-Which columns of a table go together.
-
-Owns: the columns and rows that are looked at. Invariant: a table of up to 200,000 rows is read
-whole; of a larger one the rows of the profile's seeded sample are, and the result says of how many
-rows it speaks. No more than 40 columns of each kind are related, the others are named. Used by
-reports.
-
-Which columns have no value together.
-
-Owns: the patterns of NULLs over whole rows. Invariant: counted over all rows, so exact; a row's
-pattern is one integer with a bit for each column, which bounds a table's width by what an integer
-holds. Used by reports.
-
-Rows that are there more than once.
-
-Owns: how they are counted. Invariant: that a table has none is only said when it was proven: by a
-unique column, or because no two rows have the same 64-bit hash. What is counted otherwise goes by
-hashes of whole rows, of large tables by a part of the hashes, which is a random choice of distinct
-rows.
+A correlation uses the rows with both values, of the whole table up to 200,000 rows, else of the
+profile's sample. Patterns of missing values are exact. Repeated rows are 0 only if a unique column
+or distinct 64-bit hashes prove it.
 """
 
 from __future__ import annotations
@@ -49,10 +29,10 @@ from profiling_engine.tables.statements import Budget, OutOfTime, Run
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
-"""Numbers from 0 for the values of a column; -1 where it has none."""
+"""Codes of the values of a column from 0; -1 for a missing value."""
 
 SMALLEST_VARIANCE = 1e-12
-"""Of a column scaled to a variance of 1: less is what rounding leaves of a constant."""
+"""Columns scaled to variance 1 count as constant below this variance."""
 
 
 def pearson(columns: Floats) -> Floats:
@@ -61,28 +41,28 @@ def pearson(columns: Floats) -> Floats:
     Parameters
     ----------
     columns : array, shape (rows, columns)
-        NaN where there is no value.
+        NaN for a missing value.
 
     Returns
     -------
     array, shape (columns, columns)
-        Symmetric, 1 on its diagonal where it is defined.
+        NaN if a column is constant in the common rows.
     """
     present = ~np.isnan(columns)
-    there = present.astype(np.float64)
+    indicator = present.astype(np.float64)
     z = _scaled(columns, present)
-    n = there.T @ there
-    sums = z.T @ there  # of the row's column, over the rows where both are there
+    n = indicator.T @ indicator
+    sums = z.T @ indicator  # the sum of the first column over the common rows
     with np.errstate(divide="ignore", invalid="ignore"):
         covariance = z.T @ z / n - sums * sums.T / n**2
-        variance = (z * z).T @ there / n - (sums / n) ** 2
+        variance = (z * z).T @ indicator / n - (sums / n) ** 2
         variance[variance < SMALLEST_VARIANCE] = np.nan
         found: Floats = covariance / np.sqrt(variance * variance.T)
     return np.clip((found + found.T) / 2, -1.0, 1.0)
 
 
 def _scaled(columns: Floats, present: NDArray[np.bool_]) -> Floats:
-    """Columns of mean 0 and variance 1, 0 where there is no value."""
+    """Scale columns to mean 0 and variance 1; missing values become 0."""
     filled = np.where(present, columns, 0.0)
     largest = np.abs(filled).max(axis=0, initial=0.0)
     filled = filled / np.where(largest > 0, largest, 1.0)  # squares of huge numbers overflow
@@ -96,7 +76,7 @@ def _scaled(columns: Floats, present: NDArray[np.bool_]) -> Floats:
 
 
 def ranks_in_order(values: Floats) -> Codes:
-    """Each value's place among the different ones, from 0; -1 for NaN."""
+    """The place of each value among the distinct ones, from 0; -1 for NaN."""
     codes = np.full(len(values), -1, dtype=np.int64)
     present = ~np.isnan(values)
     codes[present] = np.unique(values[present], return_inverse=True)[1]
@@ -104,7 +84,7 @@ def ranks_in_order(values: Floats) -> Codes:
 
 
 def spearman(first: Codes, second: Codes) -> float:
-    """Spearman's correlation of two columns, equal values sharing their mean rank."""
+    """Spearman's correlation of two columns, with mean ranks for ties."""
     both = (first >= 0) & (second >= 0)
     if not both.any():
         return float("nan")
@@ -119,14 +99,9 @@ def _mean_ranks(codes: Codes) -> Floats:
 
 
 def cramers_v(first: Codes, second: Codes) -> float:
-    """Cramér's V of two columns of few values, its bias corrected.
+    """Cramér's V of two columns with Bergsma's bias correction.
 
-    A plain V is far above 0 for two columns that have nothing to do with each other when there are
-    many values and few rows.
-
-    References
-    ----------
-    W. Bergsma (2013), A bias-correction for Cramér's V and Tschuprow's T, Journal of the Korean
+    Bergsma 2013, *A bias-correction for Cramér's V and Tschuprow's T*, Journal of the Korean
     Statistical Society 42, 323-328.
     """
     both = (first >= 0) & (second >= 0)
@@ -149,21 +124,21 @@ WHOLE_ROWS = 200_000
 MAX_COLUMNS = 40
 MAX_CATEGORIES = 50
 READ_ENDS = 0.4
-"""Of the whole progress."""
+"""Share of the progress."""
 
 Measure = Literal["pearson", "spearman", "cramers_v"]
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """One measure of each pair of some columns; NaN where it isn't defined."""
+    """A measure of each pair of columns; NaN if undefined."""
 
     measure: Measure
     columns: tuple[str, ...]
     values: Floats
 
     def as_json(self) -> dict[str, Any]:
-        """As a report shows it: rows of the matrix, null where a figure isn't defined."""
+        """The fields of the report; null for an undefined value."""
         rows = [
             [None if np.isnan(value) else round(float(value), 6) for value in row]
             for row in self.values
@@ -178,23 +153,23 @@ class Correlations:
     Parameters
     ----------
     rows, table_rows : int
-        Rows that were looked at, of those that there are.
-    left_out : tuple of str
-        Columns beyond the first 40 of their kind, and those of too many values for a category.
+        The rows that were read, and all rows.
+    omitted : tuple of str
+        Columns beyond the first 40 of their kind, and those with too many values.
     """
 
     rows: int
     table_rows: int
     matrices: tuple[Matrix, ...]
-    deletion_vector: tuple[str, ...]
+    omitted: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """As a report shows it."""
+        """The fields of the report."""
         return {
             "rows": self.rows,
             "accuracy": "exact" if self.rows == self.table_rows else "estimated",
             "matrices": [matrix.as_json() for matrix in self.matrices],
-            "left_out": list(self.deletion_vector),
+            "left_out": list(self.omitted),
         }
 
 
@@ -207,27 +182,27 @@ def correlate(
     seed: int | str,
     on_progress: ProgressCallback = ignore_progress,
 ) -> Correlations:
-    """Relate columns to each other.
+    """Correlate columns.
 
     Parameters
     ----------
     numbers, categories : sequence of str
-        Columns of numbers or moments, for Pearson's and Spearman's correlation; columns of up to 50
-        values of any type, for Cramér's V.
+        Columns of numbers or times for Pearson's and Spearman's correlation; columns of up to 50
+        values for Cramér's V.
     seed : int or str
-        Of the sample of rows.
+        The seed of the sample of rows.
     """
     ordered = [kind_of(table.column(name)) for name in numbers[:MAX_COLUMNS]]
     grouped = [kind_of(table.column(name)) for name in categories[:MAX_COLUMNS]]
     values, codes, rows = _read(
         database, table, ordered, grouped, seed, progress_part(on_progress, 0.0, READ_ENDS)
     )
-    # How many values a column has may have been an estimate.
+    # The numbers of distinct values in the profile may be estimates.
     few = [int(column.max(initial=-1)) < MAX_CATEGORIES for column in codes]
     many = [kind.column.name for kind, is_few in zip(grouped, few, strict=True) if not is_few]
     grouped, codes = list(compress(grouped, few)), list(compress(codes, few))
     unrelated = [*numbers[MAX_COLUMNS:], *many, *categories[MAX_COLUMNS:]]
-    deletion_vector = tuple(dict.fromkeys(unrelated))
+    omitted = tuple(dict.fromkeys(unrelated))
     step = progress_part(on_progress, READ_ENDS, 1.0)
     matrices: list[Matrix] = []
     names = tuple(kind.column.name for kind in ordered)
@@ -241,13 +216,13 @@ def correlate(
         names = tuple(kind.column.name for kind in grouped)
         matrices.append(Matrix("cramers_v", names, together))
     on_progress(1.0, "columns related")
-    return Correlations(rows, table.row_count, tuple(matrices), deletion_vector)
+    return Correlations(rows, table.row_count, tuple(matrices), omitted)
 
 
 def read_statement(
     table: TableFiles, ordered: Sequence[ColumnKind], grouped: Sequence[ColumnKind], *, whole: bool
 ) -> Statement:
-    """Columns ``x0``, ``x1`` … on their axes as DOUBLE; ``h0`` … as hashes, NULL for NULL."""
+    """Select ``x0``, ``x1`` … on their axes as DOUBLE, and the hashes ``h0``, ``h1`` …"""
     selected = [
         f"CAST({kind.axis.sql(kind.value_sql())} AS DOUBLE) AS x{at}"
         for at, kind in enumerate(ordered)
@@ -289,7 +264,7 @@ def _read(
 
 
 def _codes(hashes: Any) -> Codes:
-    """Codes of a column by its values' 64-bit hashes: of 50 values no two share one."""
+    """Codes of a column by its values' 64-bit hashes, which are distinct for 50 values."""
     found = np.ma.asarray(hashes)
     present = ~np.ma.getmaskarray(found)
     codes = np.full(len(found), -1, dtype=np.int64)
@@ -302,17 +277,17 @@ def _pairs(
 ) -> Floats:
     """A symmetric matrix of a measure."""
     found = np.full((len(columns), len(columns)), np.nan)
-    for at, column in enumerate(columns):
-        found[at, at] = measure(column, column)
+    for at, codes in enumerate(columns):
+        found[at, at] = measure(codes, codes)
     pairs = list(combinations(range(len(columns)), 2))
-    for done, (one, two) in enumerate(pairs):
+    for done, (row, column) in enumerate(pairs):
         on_progress(done / len(pairs), message)
-        found[one, two] = found[two, one] = measure(columns[one], columns[two])
+        found[row, column] = found[column, row] = measure(columns[row], columns[column])
     return found
 
 
 MAX_MISSING_COLUMNS = 60
-"""Bits of a BIGINT that are used."""
+"""The bits of a BIGINT in use."""
 MAX_PATTERNS = 20
 
 
@@ -326,35 +301,28 @@ class Pattern:
 
 @dataclass(frozen=True)
 class MissingPatterns:
-    """The most frequent patterns, the most frequent first.
-
-    Parameters
-    ----------
-    patterns : int
-        How many different ones there are.
-    left_out : tuple of str
-        Columns with NULLs beyond the 60 that are looked at.
-    """
+    """The most frequent patterns, the number of all patterns, and columns beyond the first 60."""
 
     columns: tuple[str, ...]
     most_frequent: tuple[Pattern, ...]
     patterns: int
-    deletion_vector: tuple[str, ...]
+    omitted: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """As a report shows it."""
+        """The fields of the report."""
         return {
             "columns": list(self.columns),
             "patterns": self.patterns,
             "most_frequent": [
-                {"columns": list(one.columns), "rows": one.rows} for one in self.most_frequent
+                {"columns": list(pattern.columns), "rows": pattern.rows}
+                for pattern in self.most_frequent
             ],
-            "left_out": list(self.deletion_vector),
+            "left_out": list(self.omitted),
         }
 
 
 def pattern_statement(table: TableFiles, columns: Sequence[Column]) -> Statement:
-    """Each of the most frequent patterns, its rows, and how many patterns there are."""
+    """Select the most frequent patterns, their rows, and the number of patterns."""
     bits = " + ".join(
         f"CASE WHEN f.{quote_identifier(column.name)} IS NULL THEN {1 << at}::BIGINT "
         "ELSE 0::BIGINT END"
@@ -376,46 +344,36 @@ def missing_patterns(
     budget_s: float | None = None,
     on_progress: ProgressCallback = ignore_progress,
 ) -> MissingPatterns | None:
-    """Count the patterns of columns that have NULLs; None when the time was up.
-
-    Parameters
-    ----------
-    columns : sequence of str
-        Those that have NULLs, or may have; those with the most first, if there are many.
-    """
-    looked_at = [table.column(name) for name in columns[:MAX_MISSING_COLUMNS]]
-    deletion_vector = tuple(columns[MAX_MISSING_COLUMNS:])
-    if not looked_at:
-        return MissingPatterns((), (), 0, deletion_vector)
+    """Count the patterns of the columns with NULLs; None at the end of the budget."""
+    selected_columns = [table.column(name) for name in columns[:MAX_MISSING_COLUMNS]]
+    omitted = tuple(columns[MAX_MISSING_COLUMNS:])
+    if not selected_columns:
+        return MissingPatterns((), (), 0, omitted)
     with database.cursor(table) as cursor:
         run = Run(cursor, table, Budget(budget_s), on_progress, "counting missing values")
         try:
-            found = run.fetch(pattern_statement(table, looked_at))
+            found = run.fetch(pattern_statement(table, selected_columns))
         except OutOfTime:
             return None
+    names = tuple(column.name for column in selected_columns)
     patterns = tuple(
-        Pattern(tuple(one.name for at, one in enumerate(looked_at) if bits >> at & 1), rows)
+        Pattern(tuple(name for at, name in enumerate(names) if bits >> at & 1), rows)
         for bits, rows, _ in found
     )
-    return MissingPatterns(
-        tuple(column.name for column in looked_at),
-        patterns,
-        int(found[0][2]) if found else 0,
-        deletion_vector,
-    )
+    return MissingPatterns(names, patterns, int(found[0][2]) if found else 0, omitted)
 
 
 MAX_HASHES = 1_000_000
-"""Of so many rows every hash is counted."""
-SOME_HASHES = 500_000
-"""Of more rows, about so many are."""
+"""Up to this many rows, every hash is counted."""
+SAMPLED_HASHES = 500_000
+"""Of more rows, about this many hashes are counted."""
 NORMAL = 1.96
-NONE_FOUND = 3.0
-"""Up to so many are likely (95 %) when none was found."""
+MAX_IF_NONE_FOUND = 3.0
+"""The upper bound at 95 % confidence if none was found."""
 
 
 def repeated_rows(table: TableFiles, part: int) -> Statement:
-    """Of one in ``part`` hashes of rows: rows beyond the first of each, and their squares' sum."""
+    """Count the repeated rows of one in ``part`` hashes, and the sum of the squared counts."""
     names = ", ".join(f"f.{quote_identifier(column.name)}" for column in table.columns)
     rows, params = rows_of(table, table.columns, f"hash({names}) AS h")
     among = f" WHERE h % {part} = 0" if part > 1 else ""
@@ -427,21 +385,23 @@ def repeated_rows(table: TableFiles, part: int) -> Statement:
 
 
 def count_repeated_rows(run: Run) -> Figure:
-    """Rows that could be left out without losing a distinct row."""
+    """Count the rows that repeat another row."""
     rows = run.table.row_count
-    part = -(-rows // SOME_HASHES) if rows > MAX_HASHES else 1
+    part = -(-rows // SAMPLED_HASHES) if rows > MAX_HASHES else 1
     ((found, squares),) = run.fetch(repeated_rows(run.table, part))
     if part == 1:
         if not found:
             return Figure(0)
-        # Any two of 1,000,000 different rows share a hash with a chance of one in 37 million.
-        told = Accuracy("approximate", "64-bit hashes of whole rows", found, found, 0.999999)
-        return Figure(int(found), told)
+        # The probability that two of 1,000,000 distinct rows share a hash is 1 in 37 million.
+        accuracy = Accuracy("approximate", "64-bit hashes of whole rows", found, found, 0.999999)
+        return Figure(int(found), accuracy)
     method = f"hashes of whole rows, one in {part} of them"
     value = int(found) * part
     if not found:
-        return Figure(0, Accuracy("approximate", method, 0, ceil(NONE_FOUND * part), CONFIDENCE))
-    # Each repeated row's hash is looked at with a chance of 1/part, independently of the others.
+        return Figure(
+            0, Accuracy("approximate", method, 0, ceil(MAX_IF_NONE_FOUND * part), CONFIDENCE)
+        )
+    # Each hash of repeated rows is counted with probability 1/part, independently of the others.
     half = NORMAL * part * sqrt(int(squares) * (1 - 1 / part))
     low, high = max(round(value - half), int(found)), min(round(value + half), rows - 1)
     return Figure(value, Accuracy("approximate", method, low, high, CONFIDENCE))

@@ -1,16 +1,8 @@
-"""Where the values of a column are read from.
+"""Relations that a column's values are read from.
 
-Owns: the relations that every statement of a profile reads. Invariant: a relation has ``v``, the
-value; ``n``, the rows with that value, when it holds each value once; ``block`` when it is a
-sample. So one statement serves all of them.
-
-Temporary tables on the profile's own cursor:
-
-=============== ==================================================================
-``frequencies`` v, n: each value of a column once, NULL among them, and its rows
-``sampled``     block, v: the rows of a column in a seeded sample
-``picked``      ordinal, block: which rows these are
-=============== ==================================================================
+A relation has ``v``, the value; ``n``, its rows, if each value occurs once; ``block`` if it is a
+sample. Temporary tables on the profile's cursor: ``frequencies`` (v, n), ``sampled`` (block, v) and
+``picked`` (ordinal, block: the rows of the sample).
 """
 
 from __future__ import annotations
@@ -32,9 +24,9 @@ class Source:
     Parameters
     ----------
     relation : str
-        What can stand after FROM.
+        SQL after FROM.
     weighted : bool
-        Whether each value is there once, with its rows as ``n``.
+        Whether each value occurs once, with its rows as ``n``.
     in_blocks : bool
         Whether it is a sample, with ``block``.
     """
@@ -46,18 +38,18 @@ class Source:
 
     @property
     def rows(self) -> str:
-        """The number of rows as BIGINT."""
+        """The SQL of the number of rows."""
         return "CAST(coalesce(sum(n), 0) AS BIGINT)" if self.weighted else "count(*)"
 
     def rows_where(self, condition: str) -> str:
-        """The number of rows that a condition holds for."""
+        """The SQL of the number of rows that meet a condition."""
         if self.weighted:
             return f"CAST(coalesce(sum(n) FILTER (WHERE {condition}), 0) AS BIGINT)"
-        # Of no rows DuckDB's count_if is NULL.
+        # DuckDB's count_if of no rows is NULL.
         return f"coalesce(count_if({condition}), 0)"
 
     def total(self, integer: str) -> str:
-        """The sum of an integer over all rows, as HUGEINT; 0 without any."""
+        """The SQL of the sum of an integer over all rows; 0 without rows."""
         if self.weighted:
             return f"coalesce(sum(CAST({integer} AS HUGEINT) * n), 0)"
         return f"coalesce(sum({integer}), 0)"
@@ -68,12 +60,12 @@ SAMPLED = Source("sampled", in_blocks=True)
 
 
 def rows_of(table: TableFiles, columns: Sequence[Column], selected: str) -> Statement:
-    """What is selected of every row ``f`` of the table, in one scan where no row is left out."""
+    """Select from every row ``f`` of the table, in one scan if no row is masked."""
     paths = [str(file.path) for file, _ in table.with_starts()]
     if paths and not len(table.deletion_vector):
         return f"SELECT {selected} FROM read_parquet(?) AS f", [paths]
-    kept, params = page_statement(table, columns)
-    return f"SELECT {selected} FROM ({kept}) AS f", params
+    rows, params = page_statement(table, columns)
+    return f"SELECT {selected} FROM ({rows}) AS f", params
 
 
 def all_rows(table: TableFiles, kind: ColumnKind) -> Source:
@@ -83,7 +75,7 @@ def all_rows(table: TableFiles, kind: ColumnKind) -> Source:
 
 
 def count_values(rows: Source) -> Statement:
-    """Make the table ``frequencies`` of a relation of rows."""
+    """Create the table ``frequencies`` from a relation of rows."""
     return (
         "CREATE OR REPLACE TEMP TABLE frequencies AS "
         f"SELECT v, {rows.rows} AS n FROM {rows.relation} GROUP BY v",
@@ -92,6 +84,6 @@ def count_values(rows: Source) -> Statement:
 
 
 def read_sample(table: TableFiles, kind: ColumnKind) -> Statement:
-    """Make the table ``sampled`` of the rows in ``picked``."""
+    """Create the table ``sampled`` from the rows in ``picked``."""
     rows, params = rows_at(table, f"p.block, {kind.value_sql()} AS v", "picked")
     return f"CREATE OR REPLACE TEMP TABLE sampled AS {rows}", params

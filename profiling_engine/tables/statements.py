@@ -1,8 +1,7 @@
-"""Running the statements of a profile.
+"""Execution of a profile's statements, with its time budget and progress.
 
-Owns: the time budget and the progress. Invariant: a statement that runs past the budget is
-interrupted, and whoever asked for it hears :class:`OutOfTime`; reported progress only grows; what
-``on_progress`` raises, as a cancelled job's does, ends the profile.
+A statement that exceeds the budget is interrupted and raises :class:`OutOfTime`. The progress only
+increases. An exception from ``on_progress``, such as a cancelled job's, ends the profile.
 """
 
 from __future__ import annotations
@@ -27,18 +26,18 @@ from profiling_engine.columns.kinds import Axis
 from profiling_engine.tables.sources import Source, Statement
 
 FEW_ROWS = 100_000
-"""A statement on so few is over before it could be interrupted: a watcher would cost more."""
-OF_WHAT_IS_LEFT = 0.3
-"""Each statement's share of a column's remaining progress: how many there will be isn't known."""
+"""Statements on at most this many rows aren't watched: they end before an interruption."""
+PROGRESS_STEP = 0.3
+"""Each statement's share of a column's remaining progress."""
 
 
 class OutOfTime(Exception):
-    """The time budget is used up; it never leaves the engine."""
+    """The time budget is used up; handled within the engine."""
 
 
 @dataclass
 class Budget:
-    """Seconds that exact figures may take, from now on; no end when None."""
+    """The seconds from now on that exact figures may take; None for no limit."""
 
     seconds: float | None
     clock: Callable[[], float] = time.monotonic
@@ -49,7 +48,7 @@ class Budget:
         self._start = self.clock()
 
     def check(self) -> None:
-        """Raise OutOfTime once the seconds are over, unless the budget is lifted."""
+        """Raise OutOfTime if the budget is used up and not lifted."""
         if self.lifted or self.seconds is None:
             return
         if self.clock() - self._start >= self.seconds:
@@ -58,13 +57,7 @@ class Budget:
 
 @dataclass
 class Run:
-    """One profile's statements on its own cursor.
-
-    Parameters
-    ----------
-    report : Report
-        Takes the progress of the piece of work that is going on.
-    """
+    """The statements of one profile on its own cursor."""
 
     cursor: duckdb.DuckDBPyConnection
     table: TableFiles
@@ -75,7 +68,7 @@ class Run:
 
     @contextmanager
     def step(self, on_progress: ProgressCallback, message: str) -> Iterator[None]:
-        """A piece of work, such as a column, with its own part of the progress."""
+        """Give a step, such as a column, its own part of the progress."""
         outer = (self.on_progress, self.message, self._done)
         self.on_progress, self.message, self._done = on_progress, message, 0.0
         try:
@@ -85,8 +78,8 @@ class Run:
         on_progress(1.0, message)
 
     @contextmanager
-    def without_budget(self) -> Iterator[None]:
-        """What is estimated because the budget is used up still has to be done."""
+    def unlimited(self) -> Iterator[None]:
+        """Lift the budget for estimates."""
         lifted = self.budget.lifted
         self.budget.lifted = True
         try:
@@ -95,15 +88,9 @@ class Run:
             self.budget.lifted = lifted
 
     def fetch(self, statement: Statement) -> list[tuple[Any, ...]]:
-        """Run a statement to its end.
-
-        Raises
-        ------
-        OutOfTime
-            The budget ended before or during it.
-        """
+        """Run a statement; raises OutOfTime if the budget ends before or during it."""
         sql, params = statement
-        end = self._done + (1 - self._done) * OF_WHAT_IS_LEFT
+        end = self._done + (1 - self._done) * PROGRESS_STEP
         part = progress_part(self.on_progress, self._done, end)
 
         def checked(fraction: float, message: str) -> None:
@@ -127,7 +114,7 @@ class Run:
         names: Mapping[str, str] | None = None,
         size: SampleSize | None = None,
     ) -> Totals:
-        """One pass over a source, with the size of the sample if it is one."""
+        """Compute aggregates of a source in one pass."""
         rows = self.fetch(measure(source, aggregates, axis=axis, names=names))
-        functions = {name: one.function for name, one in aggregates.items()}
+        functions = {name: aggregate.function for name, aggregate in aggregates.items()}
         return read_totals(rows, functions, size)

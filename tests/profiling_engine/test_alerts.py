@@ -1,4 +1,4 @@
-"""Alerts: when each is raised, when not, and what it says."""
+"""Alerts: when they are raised, and their sentences."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ VARIED = [str(i % 13 * (i % 7)) + "x" for i in range(200)]
             range(50),
             "candidate_key",
             "info",
-            "Every row has a value of its own: the column can serve as a key.",
+            "Every value is unique: the column can be used as a key.",
         ),
         (
             "INTEGER",
             [*range(50), None],
             "unique",
             "info",
-            "No value is there twice (NULL in 1 row).",
+            "No value is repeated (NULL in 1 row).",
         ),
         (
             "VARCHAR",
@@ -63,37 +63,36 @@ VARIED = [str(i % 13 * (i % 7)) + "x" for i in range(200)]
             [f"text {i % 150}" for i in range(200)],
             "high_cardinality",
             "notice",
-            "Too many different texts for strata or a menu: 150 in 200 values.",
+            "Too many distinct texts for strata or a menu: 150 in 200 values.",
         ),
         (
             "INTEGER",
             [*range(10)] * 20 + [5000],
             "skew",
             "notice",
-            "The values are skewed (14.1): a few very large ones lie far from the rest, so the "
-            "mean says little of a typical row.",
+            "The values are skewed (14.1): a few are very large, so the mean isn't typical of a "
+            "row.",
         ),
         (
             "INTEGER",
             [*range(10)] * 20 + [5000, 6000],
             "outliers",
             "notice",
-            "Outside the quartiles by more than three times their distance: 2 values (1 %).",
+            "More than three interquartile ranges outside the quartiles: 2 values (1 %).",
         ),
         (
             "DOUBLE",
             [1.0, 2.0, 2.0, float("nan"), float("-inf"), float("nan")],
             "not_finite",
             "warning",
-            "Some values are no finite ones (NaN 2, -Infinity 1); they are left out of the other "
-            "figures.",
+            "Some values aren't finite (NaN 2, -Infinity 1); the other figures exclude them.",
         ),
         (
             "VARCHAR",
             ["Yes", "yes", "yes", "no", " no", "No", "maybe"] * 3,
             "mixed_case",
             "warning",
-            "5 values differ from another one only in case or in white space at the ends, for "
+            "5 values differ from another only in case or in white space at the ends, for "
             'example " no" and "No".',
         ),
         (
@@ -108,25 +107,25 @@ VARIED = [str(i % 13 * (i % 7)) + "x" for i in range(200)]
             ["a", "b", "b", "\t\n", " "],
             "blank_texts",
             "notice",
-            "Empty or nothing but white space: 2 values (40 %).",
+            "Empty or only white space: 2 values (40 %).",
         ),
         (
             "VARCHAR",
             [*(str(i / 4) for i in range(1, 60)), "n/a", ""],
             "numbers_as_text",
             "warning",
-            "Kept as text, but read as numbers: 98.3 % of the texts.",
+            "Stored as text, but 98.3 % of the texts are numbers.",
         ),
         (
             "VARCHAR",
             [f"{i % 28 + 1}.{i % 12 + 1}.2020" for i in range(100)],
             "dates_as_text",
             "warning",
-            "Kept as text, but read as dates: 100 % of the texts.",
+            "Stored as text, but 100 % of the texts are dates.",
         ),
     ],
 )
-def test_an_alert_is_raised_with_its_sentence(
+def test_alert_has_its_sentence(
     studio: Studio, type_: str, values: Sequence[object], code: str, severity: str, sentence: str
 ) -> None:
     alert = alerts(studio, type_, values)[code]
@@ -141,18 +140,20 @@ def test_an_alert_is_raised_with_its_sentence(
         ("VARCHAR", ["north", "south", "east", "west"] * 50),
         ("DOUBLE", [i % 17 / 3 for i in range(200)]),
         ("DATE", [f"2020-01-{i % 28 + 1:02d}" for i in range(200)]),
-        # Codes with leading zeros are rightly texts, and so are words that hold numbers.
+        # Codes with leading zeros are texts, and so are words that contain numbers.
         ("VARCHAR", [f"{i % 90:05d}" for i in range(200)]),
         ("VARCHAR", [f"room {i % 40}" for i in range(200)]),
         ("BOOLEAN", [i % 3 == 0 for i in range(20)]),
         ("INTEGER", [*range(40), *range(40), *[None] * 9]),
     ],
 )
-def test_ordinary_columns_raise_none(studio: Studio, type_: str, values: Sequence[object]) -> None:
+def test_ordinary_columns_have_no_alert(
+    studio: Studio, type_: str, values: Sequence[object]
+) -> None:
     assert alerts(studio, type_, values) == {}
 
 
-def test_figures_in_sentences_are_readable() -> None:
+def test_numbers_in_sentences_are_formatted() -> None:
     assert counted(1, "row") == "1 row"
     assert counted(12_345, "row") == "12,345 rows"
     assert percent(0, 10) == "0 %"

@@ -32,9 +32,7 @@ def random_columns(rows: int = 500) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (1e-9, 1e3), (1e200, 0.0), (1.0, 1.7e9)])
-def test_pearson_is_that_of_the_rows_where_both_columns_have_a_value(
-    scale: float, shift: float
-) -> None:
+def test_pearson_uses_the_rows_with_both_values(scale: float, shift: float) -> None:
     columns = random_columns() * scale + shift
     found = pearson(columns)
     for one in range(3):
@@ -44,7 +42,7 @@ def test_pearson_is_that_of_the_rows_where_both_columns_have_a_value(
             assert found[one, two] == pytest.approx(expected.statistic, abs=1e-4)
 
 
-def test_spearman_shares_the_mean_rank_of_equal_values() -> None:
+def test_spearman_gives_ties_their_mean_rank() -> None:
     columns = random_columns()
     codes = [ranks_in_order(column) for column in columns.T]
     for one in range(3):
@@ -53,7 +51,7 @@ def test_spearman_shares_the_mean_rank_of_equal_values() -> None:
             assert spearman(codes[one], codes[two]) == pytest.approx(expected.statistic, abs=1e-12)
 
 
-def test_a_column_that_does_not_vary_where_both_are_has_no_correlation() -> None:
+def test_column_constant_in_the_common_rows_has_no_correlation() -> None:
     columns = np.array([[1.0, 5.0], [2.0, 5.0], [3.0, np.nan], [np.nan, 7.0]])
     assert np.isnan(pearson(columns)[0, 1])
     assert pearson(columns)[0, 0] == pytest.approx(1)
@@ -74,7 +72,7 @@ def bergsma(table: Sequence[Sequence[int]]) -> float:
 @pytest.mark.parametrize(
     "table", [[[20, 5, 3], [4, 30, 6]], [[10, 10], [10, 10]], [[9, 1], [2, 8], [5, 5]]]
 )
-def test_cramers_v_is_corrected_as_bergsma_says(table: list[list[int]]) -> None:
+def test_cramers_v_has_bergsmas_correction(table: list[list[int]]) -> None:
     pairs = [
         (one, two)
         for one, row in enumerate(table)
@@ -85,7 +83,7 @@ def test_cramers_v_is_corrected_as_bergsma_says(table: list[list[int]]) -> None:
     assert cramers_v(first, second) == pytest.approx(bergsma(table), abs=1e-12)
 
 
-def test_cramers_v_of_columns_that_have_nothing_in_common_is_about_0() -> None:
+def test_cramers_v_of_independent_columns_is_about_0() -> None:
     generator = np.random.default_rng(3)
     first, second = generator.integers(0, 40, size=(2, 400))
     counts = np.histogram2d(first, second, bins=40)[0].astype(np.int64)
@@ -112,7 +110,7 @@ def related(studio: Studio, rows: int, splits: Sequence[int] = ()) -> Correlatio
     )
 
 
-def test_columns_of_a_table_are_related_whole_up_to_200_000_rows(studio: Studio) -> None:
+def test_up_to_200_000_rows_are_correlated_exactly(studio: Studio) -> None:
     found = related(studio, 1000, splits=(300,))
     a = np.arange(1000)
     b = np.where(a % 7 > 0, (a * 7919) % 1000 + a / 50, np.nan)
@@ -128,7 +126,7 @@ def test_columns_of_a_table_are_related_whole_up_to_200_000_rows(studio: Studio)
     assert found.as_json()["accuracy"] == "exact"
 
 
-def test_a_larger_table_is_related_by_the_rows_of_a_seeded_sample(
+def test_larger_table_is_correlated_from_a_seeded_sample(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exact = related(studio, 50_000)
@@ -141,27 +139,27 @@ def test_a_larger_table_is_related_by_the_rows_of_a_seeded_sample(
         assert np.allclose(one.values, whole.values, equal_nan=True, atol=0.05)
 
 
-def test_of_many_columns_forty_are_related_and_the_others_named(studio: Studio) -> None:
+def test_at_most_forty_columns_are_correlated(studio: Studio) -> None:
     names = ", ".join(f"(i * {at + 1}) % 11 AS c{at}" for at in range(45))
     table = studio.table_of(f"SELECT {names} FROM range(50) t(i)")
     every = [f"c{at}" for at in range(45)]
     found = correlate(studio.database, table, every, every[:2], seed=1)
-    assert found.deletion_vector == ("c40", "c41", "c42", "c43", "c44")
+    assert found.omitted == ("c40", "c41", "c42", "c43", "c44")
     assert found.matrices[0].values.shape == (40, 40)
     assert len(found.as_json()["matrices"][2]["values"]) == 2
 
 
-def test_a_table_without_rows_or_columns_to_relate_has_no_figures(studio: Studio) -> None:
+def test_empty_table_has_no_correlations(studio: Studio) -> None:
     table = studio.table_of("SELECT 1 AS a, 2 AS b LIMIT 0")
     (matrix, _) = correlate(studio.database, table, ["a", "b"], [], seed=1).matrices
     assert matrix.as_json()["values"] == [[None, None], [None, None]]
     assert correlate(studio.database, table, ["a"], [], seed=1).matrices == ()
 
 
-def test_a_column_of_more_than_fifty_values_is_no_category(studio: Studio) -> None:
+def test_more_than_fifty_values_are_not_categories(studio: Studio) -> None:
     table = studio.table_of("SELECT i AS a, i % 50 AS b, i % 2 AS c FROM range(100) t(i)")
     found = correlate(studio.database, table, [], ["a", "b", "c"], seed=1)
-    assert found.deletion_vector == ("a",)
+    assert found.omitted == ("a",)
     assert found.matrices[0].columns == ("b", "c")
 
 
@@ -169,7 +167,7 @@ class Stopped(Exception):
     """What a cancelled job's report raises."""
 
 
-def test_relating_stops_when_its_report_says_so(studio: Studio) -> None:
+def test_progress_callback_can_stop_correlations(studio: Studio) -> None:
     table = studio.table_of("SELECT i AS a, -i AS b FROM range(100) t(i)")
 
     def on_progress(fraction: float, message: str) -> None:

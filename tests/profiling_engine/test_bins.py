@@ -44,7 +44,7 @@ def test_bins_of_floats_cover_all_values(one: float, other: float) -> None:
         check(linear_edges(FLOAT, low, high), low, high)
 
 
-def test_edges_of_floats_are_the_nearest_to_round_numbers() -> None:
+def test_edges_of_floats_are_nearest_to_round_numbers() -> None:
     edges = linear_edges(FLOAT, 0.12, 0.43).at
     assert edges[:4] == (0.12, 0.13, 0.14, 0.15)
     assert all(len(str(Decimal(repr(edge)))) <= 4 for edge in edges)
@@ -64,7 +64,7 @@ def test_logarithmic_bins_of_floats_cover_all_values(one: float, other: float) -
     check(logarithmic_edges(FLOAT, low, high), 0.0, high)
 
 
-def test_crowded_values_get_logarithmic_bins(studio: Studio) -> None:
+def test_skewed_values_have_logarithmic_bins(studio: Studio) -> None:
     profile = studio.column("INTEGER", [0, 0, 3, *[20] * 50, *[40] * 40, 5000])
     histogram = profile.histogram
     assert histogram is not None
@@ -101,7 +101,7 @@ def test_bins_of_months_begin_on_the_first(one: dt.date, days: int) -> None:
 
 
 @pytest.mark.parametrize("ticks", [1, 17, 999, 10**6, 10**9, 10**13])
-def test_bins_of_moments_cover_all_values(ticks: int) -> None:
+def test_bins_of_times_cover_all_values(ticks: int) -> None:
     for type_ in ("TIMESTAMP", "TIMESTAMP_NS", "TIME"):
         high = min(ticks, 86_400_000_000) if type_ == "TIME" else ticks
         check(calendar_edges(Axis("BIGINT", type_), 3, 3 + high), 3, 3 + high)

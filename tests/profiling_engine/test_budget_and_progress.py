@@ -28,7 +28,7 @@ def table(studio: Studio) -> TableFiles:
     )
 
 
-def test_progress_grows_and_ends_at_one(studio: Studio, table: TableFiles) -> None:
+def test_progress_increases_to_1(studio: Studio, table: TableFiles) -> None:
     seen: list[tuple[float, str]] = []
     studio.profile(table, on_progress=lambda fraction, message: seen.append((fraction, message)))
     fractions = [fraction for fraction, _ in seen]
@@ -39,8 +39,10 @@ def test_progress_grows_and_ends_at_one(studio: Studio, table: TableFiles) -> No
     assert messages[-1] == "profiled"
 
 
-@pytest.mark.parametrize("stage", ["a first look", "profiling column", "looking for"])
-def test_what_the_report_raises_ends_the_profile(
+@pytest.mark.parametrize(
+    "stage", ["reading statistics", "profiling column", "counting repeated rows"]
+)
+def test_exception_of_the_callback_ends_the_profile(
     studio: Studio, table: TableFiles, stage: str
 ) -> None:
     def on_progress(_: float, message: str) -> None:
@@ -53,7 +55,7 @@ def test_what_the_report_raises_ends_the_profile(
         )
 
 
-def test_cancelling_is_heard_when_the_budget_is_used_up(studio: Studio, table: TableFiles) -> None:
+def test_profile_can_be_cancelled_after_the_budget(studio: Studio, table: TableFiles) -> None:
     def on_progress(_: float, message: str) -> None:
         if message == 'profiling column "x"':
             raise Cancelled
@@ -62,7 +64,7 @@ def test_cancelling_is_heard_when_the_budget_is_used_up(studio: Studio, table: T
         studio.profile(table, budget_s=0, on_progress=on_progress)
 
 
-def test_no_time_at_all_still_gives_every_column(studio: Studio, table: TableFiles) -> None:
+def test_zero_budget_still_profiles_every_column(studio: Studio, table: TableFiles) -> None:
     profile = studio.profile(table, budget_s=0)
     assert profile.estimated_columns == ("id", "word", "x")
     assert profile.repeated_rows is None
@@ -75,9 +77,7 @@ def test_no_time_at_all_still_gives_every_column(studio: Studio, table: TableFil
     assert not word.most_frequent.complete
 
 
-def test_a_statement_that_runs_past_the_budget_is_interrupted(
-    studio: Studio, table: TableFiles
-) -> None:
+def test_statement_beyond_the_budget_is_interrupted(studio: Studio, table: TableFiles) -> None:
     slow = studio.table_of("SELECT range AS x FROM range(2000000)")
     begun = time.monotonic()
     profile = studio.profile(slow, budget_s=0.05)
@@ -85,12 +85,12 @@ def test_a_statement_that_runs_past_the_budget_is_interrupted(
     assert time.monotonic() - begun < 20
 
 
-def test_small_tables_are_read_whole_whatever_the_budget(studio: Studio) -> None:
+def test_small_tables_are_read_whole_at_any_budget(studio: Studio) -> None:
     table = studio.table_of(f"SELECT range AS x FROM range({SAMPLE_ROWS})")
     assert studio.profile(table, budget_s=0).estimated_columns == ()
 
 
-def test_a_budget_counts_from_its_start() -> None:
+def test_budget_counts_from_its_start() -> None:
     now = [100.0]
     budget = Budget(5.0, lambda: now[0])
     budget.check()
@@ -102,14 +102,12 @@ def test_a_budget_counts_from_its_start() -> None:
     Budget(None, lambda: now[0]).check()
 
 
-def test_an_unknown_column_is_named(studio: Studio, table: TableFiles) -> None:
+def test_error_names_an_unknown_column(studio: Studio, table: TableFiles) -> None:
     with pytest.raises(UnknownColumn, match='Did you mean "word"'):
         studio.profile(table, ["words"])
 
 
-def test_a_sample_is_settled_by_the_seed_and_the_number_of_rows(
-    studio: Studio, table: TableFiles
-) -> None:
+def test_seed_and_row_count_determine_the_sample(studio: Studio, table: TableFiles) -> None:
     one, same, other = (choose_rows(table, seed) for seed in (1, 1, "1 more"))
     assert (one.ordinals == same.ordinals).all()
     assert (one.ordinals != other.ordinals).any()
@@ -122,7 +120,7 @@ def test_a_sample_is_settled_by_the_seed_and_the_number_of_rows(
 
 
 @pytest.mark.timeout(400)
-def test_the_time_of_a_profile_grows_with_its_columns_and_no_faster(studio: Studio) -> None:
+def test_profile_time_is_linear_in_columns(studio: Studio) -> None:
     kinds = (
         "range % {n}",
         "'v' || range % {n}",

@@ -36,7 +36,7 @@ def profile(studio: Studio) -> TableProfile:
     return studio.profile(studio.table_of(QUERY))
 
 
-def test_columns_of_few_balanced_values_make_strata(profile: TableProfile) -> None:
+def test_few_balanced_values_are_strata(profile: TableProfile) -> None:
     hints = {hint.column: hint for hint in design_hints(profile).strata}
     assert list(hints) == ["region", "often_null", "grade", "model_year"]
     assert hints["region"].strata == 4
@@ -50,7 +50,7 @@ def test_columns_of_few_balanced_values_make_strata(profile: TableProfile) -> No
     assert hints["grade"].balance == pytest.approx(1 / (0.49 + 0.04 + 0.01) / 3)
 
 
-def test_sums_that_a_few_rows_make_up_are_measures_of_size(profile: TableProfile) -> None:
+def test_skewed_amounts_are_measures_of_size(profile: TableProfile) -> None:
     (hint,) = design_hints(profile, sample_size=500).sizes
     assert hint.column == "amount"
     assert hint.variation > 1
@@ -58,7 +58,7 @@ def test_sums_that_a_few_rows_make_up_are_measures_of_size(profile: TableProfile
     assert "No negative value" in hint.reason
 
 
-def test_rows_that_would_be_certain_are_those_of_the_definition(studio: Studio) -> None:
+def test_certain_rows_meet_the_definition(studio: Studio) -> None:
     values = [round(10 * math.exp(i % 1000 / 90)) for i in range(5000)]
     table = studio.table({"amount": ("BIGINT", values)})
     profile = studio.profile(table)
@@ -78,13 +78,13 @@ def test_rows_that_would_be_certain_are_those_of_the_definition(studio: Studio) 
         assert f"The {k:,} largest rows make up" in hint.reason
 
 
-def test_no_row_is_certain_where_none_is_large() -> None:
+def test_equal_rows_are_never_certain() -> None:
     even = tuple(Largest(k, 5, k / 1000) for k in MAX_COUNTS if k <= 1000)
     assert cut_off(even, 100) is None
     assert cut_off((), 100) is None
 
 
-def test_names_of_groups_of_a_useful_size_are_clusters(profile: TableProfile) -> None:
+def test_names_of_suitable_groups_are_clusters(profile: TableProfile) -> None:
     clusters = {hint.column: hint for hint in design_hints(profile).clusters}
     assert "store" in clusters
     assert clusters["store"].clusters == 200
@@ -94,13 +94,13 @@ def test_names_of_groups_of_a_useful_size_are_clusters(profile: TableProfile) ->
 
 
 def test_hints_are_json(profile: TableProfile) -> None:
-    told = design_hints(profile, 100).as_json()
-    assert list(told) == ["sample_size", "strata", "sizes", "clusters"]
-    (size,) = told["sizes"]  # type: ignore[misc]
+    hints = design_hints(profile, 100).as_json()
+    assert list(hints) == ["sample_size", "strata", "sizes", "clusters"]
+    (size,) = hints["sizes"]  # type: ignore[misc]
     assert size["column"] == "amount"
 
 
-def test_nothing_is_hinted_of_estimated_columns(studio: Studio) -> None:
+def test_estimated_columns_have_no_hints(studio: Studio) -> None:
     table = studio.table_of(QUERY.replace("range(20000)", "range(100000)"))
     hints = design_hints(studio.profile(table, budget_s=0))
     assert (hints.strata, hints.sizes, hints.clusters) == ((), (), ())

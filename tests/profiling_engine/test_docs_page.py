@@ -1,4 +1,4 @@
-"""docs/PROFILING.md tells the truth: its example, its alerts, its limits."""
+"""docs/PROFILING.md matches the code: its example and its alerts."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SELECT CASE WHEN range % 8 < 5 THEN 'north' WHEN range % 8 < 7 THEN 'South' END 
     CAST(range * range % 5 AS INTEGER) AS pieces FROM range(12)"""
 
 
-def test_the_example_is_what_the_engine_gives(studio: Studio) -> None:
+def test_example_matches_the_engine(studio: Studio) -> None:
     profile = studio.profile(studio.table_of(EXAMPLE), seed=17)
     (shown,) = map(json.loads, re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL))
     assert json.loads(json.dumps(profile.as_json())) == shown
 
 
-def test_the_page_lists_every_alert_and_no_other() -> None:
+def test_page_lists_exactly_the_alerts() -> None:
     source = Path(alerts.__file__).read_text(encoding="utf-8")
     raised = re.findall(r'(?:Alert|_text_rows|_reads_as)\(\s*"([a-z_]+)"', source)
     raised += re.findall(r'Alert\("([a-z_]+)"', source)

@@ -23,7 +23,7 @@ SELECT CASE WHEN h % 100 > 4 THEN CAST(exp(h % 9973 / 2500.0) * 100 AS DECIMAL(1
 FROM (SELECT CAST({key} AS BIGINT) AS h FROM range(300000))"""
 ORDERS = {
     "mixed": "hash(range) % 1000000007",
-    # Runs of 300 rows that are alike: a sample of neighbouring rows tells less of these.
+    # Runs of 300 equal rows: a sample of neighbouring rows has less information.
     "clustered": "hash(range // 300) % 1000000007",
 }
 
@@ -66,7 +66,7 @@ def counted(columns: dict[str, ColumnProfile]) -> Iterator[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_intervals_hold_the_truth_as_often_as_they_say(studio: Studio, order: str) -> None:
+def test_intervals_have_the_stated_coverage(studio: Studio, order: str) -> None:
     table = studio.table_of(QUERY.format(key=ORDERS[order]))
     truth_columns = {c.name: c for c in studio.profile(table).columns}
     truth = {name: figure.value for name, figure in figures(truth_columns)}
@@ -96,7 +96,7 @@ def within(columns: dict[str, ColumnProfile], truth: dict[str, ColumnProfile]) -
             yield one.low <= exact[name] <= one.high
 
 
-def test_an_interval_narrows_where_rows_are_unlike_their_neighbours(studio: Studio) -> None:
+def test_interval_narrows_if_neighbours_differ(studio: Studio) -> None:
     widths = {}
     for order, key in ORDERS.items():
         table = studio.table_of(QUERY.format(key=key))
@@ -106,14 +106,14 @@ def test_an_interval_narrows_where_rows_are_unlike_their_neighbours(studio: Stud
     assert widths["clustered"] > 4 * widths["mixed"]
 
 
-def test_what_a_first_look_told_stays_exact_without_time_for_more(studio: Studio) -> None:
+def test_first_pass_stays_exact_without_a_budget(studio: Studio) -> None:
     table = studio.table_of(QUERY.format(key=ORDERS["mixed"]))
     begun: list[str] = []
 
     def on_progress(_: float, message: str) -> None:
         begun.extend([message] if message.startswith("profiling") else [])
 
-    how = {"budget_s": 50.0, "report": on_progress, "clock": lambda: 99.0 if begun else 0.0}
+    how = {"budget_s": 50.0, "on_progress": on_progress, "clock": lambda: 99.0 if begun else 0.0}
     (price,) = studio.profile(table, ["price"], **how).columns
     assert price.nulls.accuracy.is_exact
     assert price.minimum is not None
@@ -125,9 +125,7 @@ def test_what_a_first_look_told_stays_exact_without_time_for_more(studio: Studio
 @pytest.mark.parametrize(
     ("distinct", "times"), [(0, 1), (1, 4), (1000, 20), (200_000, 20), (1_000_000, 4)]
 )
-def test_linear_counting_lies_within_its_stated_error(
-    studio: Studio, distinct: int, times: int
-) -> None:
+def test_linear_counting_has_the_stated_error(studio: Studio, distinct: int, times: int) -> None:
     held, bits = 0, bits_for(distinct)
     with studio.database.cursor() as cursor:
         for start in range(times):
@@ -140,7 +138,7 @@ def test_linear_counting_lies_within_its_stated_error(
     assert held >= 0.9 * times
 
 
-def test_linear_counting_states_the_error_of_its_source() -> None:
+def test_linear_counting_states_the_published_error() -> None:
     size = 1 << 24
     figure = linear_count(round(size * (1 - math.exp(-0.5))), 24, size)
     assert figure.value == pytest.approx(size / 2, rel=1e-6)

@@ -37,8 +37,8 @@ def test_dates_have_the_plain_figures(studio: Studio, way: str, values: list[Any
     assert profile.minimum.value == min(there).isoformat()
     assert profile.maximum.value == max(there).isoformat()
     assert profile.quartiles is not None
-    told = [profile.quartiles.lower, profile.quartiles.median, profile.quartiles.upper]
-    assert [one.value for one in told] == [v.isoformat() for v in plain.quartiles(there)]
+    found = [profile.quartiles.lower, profile.quartiles.median, profile.quartiles.upper]
+    assert [one.value for one in found] == [v.isoformat() for v in plain.quartiles(there)]
     if len(set(there)) == 1:
         assert profile.histogram is None
         return
@@ -73,7 +73,7 @@ def test_dates_have_the_plain_figures(studio: Studio, way: str, values: list[Any
         ("TIME", ["00:00:00", "23:59:59"], "hour", 1, "00:00:00"),
     ],
 )  # fmt: skip
-def test_bins_of_a_calendar_begin_where_its_units_do(
+def test_calendar_bins_begin_with_their_units(
     studio: Studio, type_: str, values: list[str], unit: str, step: int, first: str | None
 ) -> None:
     profile = studio.column(type_, values)
@@ -87,7 +87,7 @@ def test_bins_of_a_calendar_begin_where_its_units_do(
         assert histogram.bins[-1].end == "24:00:00"
 
 
-def test_infinite_dates_are_counted_and_left_out(studio: Studio, way: str) -> None:
+def test_infinite_dates_are_counted_and_excluded(studio: Studio, way: str) -> None:
     values = ["infinity", "-infinity", "infinity", "2024-01-01", "2024-01-03", None]
     profile = studio.column("DATE", values)
     assert profile.moment is not None
@@ -100,7 +100,7 @@ def test_infinite_dates_are_counted_and_left_out(studio: Studio, way: str) -> No
     assert [alert.code for alert in profile.alerts] == ["not_finite"]
 
 
-def test_moments_at_midnight_are_counted(studio: Studio, way: str) -> None:
+def test_times_at_midnight_are_counted(studio: Studio, way: str) -> None:
     start = datetime(1969, 12, 30)  # noqa: DTZ001 - a TIMESTAMP has no zone
     values = [str(start + timedelta(hours=12 * i)) for i in range(9)]
     profile = studio.column("TIMESTAMP", values)
@@ -122,9 +122,9 @@ def test_binary_values_have_lengths_in_bytes(studio: Studio, way: str) -> None:
     profile = studio.column("BLOB", [b"", b"abc", b"abc", None, "é".encode()])
     assert profile.kind == "binary"
     assert profile.lengths is not None
-    told = profile.lengths
-    assert (told.minimum.value, told.maximum.value, told.empty.value) == (0, 3, 1)
-    assert told.mean.value == 2.0
+    found = profile.lengths
+    assert (found.minimum.value, found.maximum.value, found.empty.value) == (0, 3, 1)
+    assert found.mean.value == 2.0
     assert profile.most_frequent is not None
     assert (profile.most_frequent.values[0].value, profile.most_frequent.values[0].rows) == (
         "YWJj",
@@ -181,7 +181,7 @@ OTHER_TYPES = ("BLOB", "INTEGER[]", "STRUCT(a INTEGER)", "MAP(VARCHAR, INTEGER)"
 
 @pytest.mark.parametrize("type_", [*PLAIN_TYPES, *OTHER_TYPES])
 @pytest.mark.parametrize("values", [[], [None, None, None]], ids=["no row", "all NULL"])
-def test_columns_without_a_value_have_a_profile(
+def test_columns_without_values_have_a_profile(
     studio: Studio, way: str, type_: str, values: list[Any]
 ) -> None:
     profile = studio.column(type_, values)
@@ -195,10 +195,10 @@ def test_columns_without_a_value_have_a_profile(
     assert profile.as_json()["rows"] == len(values)
 
 
-def test_counted_values_are_those_of_a_counter(studio: Studio, way: str) -> None:
+def test_value_counts_match_a_counter(studio: Studio, way: str) -> None:
     values = [str(i % 7 * (i % 3)) for i in range(500)] + ["often"] * 100
     profile = studio.column("VARCHAR", values)
     assert profile.most_frequent is not None
     expected = Counter(values).most_common(10)
-    told = [(one.value, one.rows) for one in profile.most_frequent.values]
-    assert sorted(told) == sorted(expected) or len(set(values)) > 10
+    found = [(one.value, one.rows) for one in profile.most_frequent.values]
+    assert sorted(found) == sorted(expected) or len(set(values)) > 10

@@ -57,7 +57,7 @@ KINDS: dict[str, st.SearchStrategy[Any]] = {
 @pytest.mark.parametrize("type_", KINDS)
 @STEADY
 @given(data=st.data())
-def test_every_figure_is_the_plain_one(
+def test_every_figure_matches_plain_python(
     studio: Studio, way: str, type_: str, data: st.DataObject
 ) -> None:
     values = data.draw(st.lists(st.one_of(st.none(), KINDS[type_]), max_size=60))
@@ -107,9 +107,9 @@ def check_order(profile: ColumnProfile, finite: list[Any]) -> None:
     assert profile.maximum.value == max(finite)
     quartiles = profile.quartiles
     assert quartiles is not None
-    told = [quartiles.lower, quartiles.median, quartiles.upper]
-    assert all(figure.accuracy.is_exact for figure in told)
-    assert [figure.value for figure in told] == plain.quartiles(finite)
+    found = [quartiles.lower, quartiles.median, quartiles.upper]
+    assert all(figure.accuracy.is_exact for figure in found)
+    assert [figure.value for figure in found] == plain.quartiles(finite)
     number = profile.number
     assert number is not None
     far = plain.far_out(finite)
@@ -200,9 +200,9 @@ def check_frequencies(profile: ColumnProfile, values: list[Any]) -> None:
     frequent = profile.most_frequent
     assert frequent is not None
     assert frequent.complete
-    told = [(json_value(one.value), one.rows) for one in frequent.values]
-    assert [rows for _, rows in told] == sorted(counts.values(), reverse=True)[:10]
-    assert all(counts[value] == rows for value, rows in told)
+    found = [(json_value(one.value), one.rows) for one in frequent.values]
+    assert [rows for _, rows in found] == sorted(counts.values(), reverse=True)[:10]
+    assert all(counts[value] == rows for value, rows in found)
     rest = sorted(counts.values(), reverse=True)[10:]
     assert frequent.others_at_most == (rest[0] if rest else 0)
     if not counts:
@@ -226,7 +226,7 @@ def test_sums_of_tiny_numbers_are_not_rounded_away(studio: Studio, way: str) -> 
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_a_sum_that_cancels_out_has_bounds(studio: Studio, way: str, sign: int) -> None:
+def test_cancelling_sum_has_bounds(studio: Studio, way: str, sign: int) -> None:
     number = studio.column("DOUBLE", [sign * 1e300, 0.1, 0.2, -sign * 1e300]).number
     assert number is not None
     for figure in (number.sum, number.mean):

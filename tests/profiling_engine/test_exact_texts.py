@@ -31,7 +31,7 @@ TEXTS = st.text(st.sampled_from("aZé0 \t\u00a0-.,ßΩж日😀"), max_size=35)
 
 @STEADY
 @given(values=st.lists(st.one_of(st.none(), WORDS, TEXTS), max_size=40))
-def test_every_figure_is_the_plain_one(studio: Studio, way: str, values: list[Any]) -> None:
+def test_every_figure_matches_plain_python(studio: Studio, way: str, values: list[Any]) -> None:
     profile = studio.column("VARCHAR", values)
     there = [v for v in values if v is not None]
     assert profile.nulls.value == len(values) - len(there)
@@ -62,8 +62,8 @@ def check_details(profile: ColumnProfile, there: list[str]) -> None:
     text = profile.text
     assert text is not None
     case = text.case
-    told = [case.upper.value, case.lower.value, case.mixed.value, case.none.value]
-    assert sum(told) == len(there)
+    counts = [case.upper.value, case.lower.value, case.mixed.value, case.none.value]
+    assert sum(counts) == len(there)
     assert case.none.value == sum(v.upper() == v.lower() for v in there)
     assert text.numbers.value == sum(plain.reads_as(NUMBER, v) for v in there)
     assert text.codes.value == sum(plain.reads_as(CODE, v) for v in there)
@@ -139,16 +139,16 @@ def check_variants(profile: ColumnProfile, there: list[str]) -> None:
         ("2020-02-03 10:00:00.5+01:00", 0, 0, 1),
     ],
 )
-def test_texts_that_read_as_numbers_or_dates(
+def test_numbers_and_dates_in_texts_are_counted(
     studio: Studio, text: str, numbers: int, codes: int, dates: int
 ) -> None:
     found = studio.column("VARCHAR", [text, f" {text} "]).text
     assert found is not None
-    told = (found.numbers.value, found.codes.value, found.dates.value)
-    assert told == (2 * numbers, 2 * codes, 2 * dates)
+    counts = (found.numbers.value, found.codes.value, found.dates.value)
+    assert counts == (2 * numbers, 2 * codes, 2 * dates)
 
 
-def test_every_day_of_the_calendar_reads_as_a_date(studio: Studio) -> None:
+def test_every_day_of_the_calendar_is_a_date(studio: Studio) -> None:
     def exists(year: int, month: int, day: int) -> bool:
         with suppress(ValueError):
             return bool(date(year, month, day))
@@ -185,7 +185,7 @@ def test_empty_texts_are_blank_and_all_variants_count(studio: Studio, way: str) 
         assert text.variants.values.value == 8
 
 
-def test_long_values_are_cut_where_they_are_listed(studio: Studio) -> None:
+def test_long_listed_values_are_cut(studio: Studio) -> None:
     profile = studio.column("VARCHAR", ["x" * 5000, "x" * 5000, "y"])
     assert profile.most_frequent is not None
     assert profile.most_frequent.values[0].value == "x" * 200 + "…"
@@ -195,7 +195,7 @@ def test_long_values_are_cut_where_they_are_listed(studio: Studio) -> None:
     assert profile.text.lengths.maximum.value == 5000
 
 
-def test_details_of_many_different_texts_are_estimated(
+def test_details_of_many_distinct_texts_are_estimated(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("profiling_engine.columns.reader.FEW_TEXTS", 100)

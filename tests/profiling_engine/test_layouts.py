@@ -25,7 +25,7 @@ SELECT (range * 7919) % 10007 AS id,
 FROM range({ROWS})"""
 
 
-def told(database: ParquetDatabase, table: TableFiles) -> dict[str, object]:
+def profile_json(database: ParquetDatabase, table: TableFiles) -> dict[str, object]:
     return profile_table(database, table, seed=7).as_json()
 
 
@@ -42,7 +42,7 @@ def test_layouts_give_the_same_profile(
     studio: Studio, way: str, whole: TableFiles, row_group_rows: int, splits: Sequence[int]
 ) -> None:
     table = studio.table_of(QUERY, row_group_rows=row_group_rows, splits=splits)
-    assert told(studio.database, table) == told(studio.database, whole)
+    assert profile_json(studio.database, table) == profile_json(studio.database, whole)
 
 
 @pytest.mark.parametrize("threads", [1, 4])
@@ -51,24 +51,22 @@ def test_threads_give_the_same_profile(
 ) -> None:
     root = studio.root
     with ParquetDatabase(root, root / f"spill-{threads}", threads=threads) as other:
-        assert told(other, whole) == told(studio.database, whole)
+        assert profile_json(other, whole) == profile_json(studio.database, whole)
 
 
-def test_rows_that_are_left_out_are_not_profiled(
+def test_masked_rows_are_not_profiled(
     studio: Studio, way: str, whole: TableFiles, tmp_path: Path
 ) -> None:
     deletion_vector = np.flatnonzero(np.arange(ROWS) % 17 < 5).astype(np.int64)
     residual = TableFiles(whole.columns, whole.files, deletion_vector)
-    kept = studio.table_of(f"SELECT * FROM ({QUERY}) WHERE moment IN (SELECT TIMESTAMP "
+    expected = studio.table_of(f"SELECT * FROM ({QUERY}) WHERE moment IN (SELECT TIMESTAMP "
         "'2001-01-01' + to_seconds(range * 61) FROM range(50000) WHERE range % 17 >= 5) "
         "ORDER BY moment")  # fmt: skip
-    assert kept.row_count == residual.row_count
-    assert told(studio.database, residual) == told(studio.database, kept)
+    assert expected.row_count == residual.row_count
+    assert profile_json(studio.database, residual) == profile_json(studio.database, expected)
 
 
-def test_some_columns_have_the_profile_that_they_have_among_all(
-    studio: Studio, whole: TableFiles
-) -> None:
+def test_selected_columns_have_the_same_profile(studio: Studio, whole: TableFiles) -> None:
     every = studio.profile(whole, seed=7)
     some = studio.profile(whole, ["WORD", "id"], seed=7)
     assert [column.name for column in some.columns] == ["word", "id"]

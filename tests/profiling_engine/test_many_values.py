@@ -20,7 +20,7 @@ def by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("profiling_engine.columns.first_pass.FEW_VALUES", -1)
 
 
-def test_heavy_values_are_found_and_the_others_bounded(studio: Studio, by_rows: None) -> None:
+def test_frequent_values_are_found_and_others_bounded(studio: Studio, by_rows: None) -> None:
     (column,) = studio.profile(studio.table_of(MANY)).columns
     frequent = column.most_frequent
     assert frequent is not None
@@ -37,9 +37,7 @@ def test_heavy_values_are_found_and_the_others_bounded(studio: Studio, by_rows: 
     assert frequent.accuracy.confidence == 1
 
 
-def test_the_most_frequent_of_many_are_complete_if_all_are_heavy(
-    studio: Studio, by_rows: None
-) -> None:
+def test_frequent_values_of_many_are_complete(studio: Studio, by_rows: None) -> None:
     query = f"SELECT if(range % 2 = 0, range % 20, range) AS x FROM range({ROWS})"
     (column,) = studio.profile(studio.table_of(query)).columns
     frequent = column.most_frequent
@@ -63,7 +61,7 @@ def test_the_most_frequent_of_many_are_complete_if_all_are_heavy(
         ("SELECT range // 2 AS x FROM range(50000)", False),
     ],
 )
-def test_unique_columns_are_told_from_nearly_unique_ones(
+def test_nearly_unique_columns_are_not_unique(
     studio: Studio, way: str, monkeypatch: pytest.MonkeyPatch, query: str, unique: bool
 ) -> None:
     monkeypatch.setattr("profiling_engine.columns.distinct.SLICE_VALUES", 7_000)
@@ -83,7 +81,7 @@ def test_narrow_ranges_of_integers_are_counted_exactly(studio: Studio, by_rows: 
     assert [column.distinct for column in columns[1:]] == [Figure(777), Figure(1)]
 
 
-def test_rows_that_repeat_others_are_counted(studio: Studio) -> None:
+def test_repeated_rows_are_counted(studio: Studio) -> None:
     query = "SELECT range % 40 AS a, 'x' || (range % 7) AS b, NULL::INTEGER AS c FROM range(1000)"
     profile = studio.profile(studio.table_of(query))
     assert profile.repeated_rows is not None
@@ -92,28 +90,28 @@ def test_rows_that_repeat_others_are_counted(studio: Studio) -> None:
     assert profile.repeated_rows.low == profile.repeated_rows.high
     (alert,) = profile.alerts
     assert alert.code == "duplicate_rows"
-    assert alert.sentence == "Rows that repeat another one: 720 (72 %)."
+    assert alert.sentence == "Rows that repeat another row: 720 (72 %)."
 
 
-def test_different_rows_without_a_key_are_proven_different(studio: Studio) -> None:
+def test_distinct_rows_without_a_key_are_proven(studio: Studio) -> None:
     query = "SELECT range % 40 AS a, range // 40 AS b FROM range(1000)"
     profile = studio.profile(studio.table_of(query))
     assert profile.repeated_rows == Figure(0)
     assert profile.alerts == ()
 
 
-def test_a_key_proves_that_no_row_repeats(studio: Studio) -> None:
+def test_key_proves_that_no_row_repeats(studio: Studio) -> None:
     asked: list[str] = []
     table = studio.table_of("SELECT range AS id, 1 AS one FROM range(1000)")
     profile = studio.profile(table, on_progress=lambda _, message: asked.append(message))
     assert profile.repeated_rows == Figure(0)
 
 
-def test_rows_of_many_hashes_are_estimated_from_some(
+def test_repeated_rows_of_large_tables_are_estimated(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("profiling_engine.tables.relations.MAX_HASHES", 2_000)
-    monkeypatch.setattr("profiling_engine.tables.relations.SOME_HASHES", 2_000)
+    monkeypatch.setattr("profiling_engine.tables.relations.SAMPLED_HASHES", 2_000)
     query = "SELECT range % 30000 AS a, 'x' AS b FROM range(40000)"
     repeated = studio.profile(studio.table_of(query)).repeated_rows
     assert repeated is not None
@@ -125,7 +123,7 @@ def test_rows_of_many_hashes_are_estimated_from_some(
     assert (none.value, none.low, none.high) == (0, 0, 60)
 
 
-def test_groups_tell_how_balanced_a_column_is(studio: Studio) -> None:
+def test_groups_have_an_effective_number(studio: Studio) -> None:
     values = ["a"] * 50 + ["b"] * 30 + ["c"] * (SPARSE - 1) + ["d"]
     groups = studio.column("VARCHAR", values).groups
     assert groups is not None

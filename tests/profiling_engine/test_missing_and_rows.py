@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from parquet_tables.tables import TableFiles
-from profiling_engine.tables.example_rows import rows_to_see
+from profiling_engine.tables.example_rows import example_rows
 from profiling_engine.tables.relations import MissingPatterns, missing_patterns
 from tests.profiling_engine.conftest import Studio
 
@@ -29,11 +29,11 @@ def patterns(studio: Studio, table: TableFiles, columns: list[str]) -> MissingPa
     return found
 
 
-def test_patterns_are_not_counted_when_the_time_is_up(studio: Studio) -> None:
+def test_patterns_need_the_time_budget(studio: Studio) -> None:
     assert missing_patterns(studio.database, with_gaps(studio), ["a"], budget_s=0.0) is None
 
 
-def test_patterns_are_counted_over_all_rows(studio: Studio) -> None:
+def test_patterns_use_all_rows(studio: Studio) -> None:
     found = patterns(studio, with_gaps(studio), ["a", 'b"c', "d"])
     expected = Counter(
         tuple(
@@ -53,33 +53,33 @@ def test_patterns_are_counted_over_all_rows(studio: Studio) -> None:
     assert rows == sorted(rows, reverse=True)
 
 
-def test_rows_that_are_left_out_have_no_pattern(studio: Studio) -> None:
+def test_masked_rows_have_no_pattern(studio: Studio) -> None:
     table = with_gaps(studio)
-    deletion_vector = np.arange(0, 1000, 3)
-    kept = TableFiles(table.columns, table.files, deletion_vector)
-    found = patterns(studio, kept, ["a"])
+    masked_rows = np.arange(0, 1000, 3)
+    masked = TableFiles(table.columns, table.files, masked_rows)
+    found = patterns(studio, masked, ["a"])
     assert [(one.columns, one.rows) for one in found.most_frequent] == [((), 666)]
 
 
-def test_twenty_patterns_of_sixty_columns_at_most_are_told(studio: Studio) -> None:
+def test_patterns_and_their_columns_are_limited(studio: Studio) -> None:
     names = ", ".join(f"CASE WHEN (i + {at}) % 70 > 0 THEN 1 END AS c{at}" for at in range(62))
     table = studio.table_of(f"SELECT {names} FROM range(70) t(i)")
     found = patterns(studio, table, [f"c{at}" for at in range(62)])
     assert (len(found.most_frequent), found.patterns) == (20, 61)
     assert found.most_frequent[0].rows == 10
-    assert found.deletion_vector == ("c60", "c61")
+    assert found.omitted == ("c60", "c61")
     assert found.as_json()["most_frequent"][0]["columns"] == []
 
 
-def test_a_table_without_rows_has_no_pattern(studio: Studio) -> None:
+def test_empty_table_has_no_pattern(studio: Studio) -> None:
     table = studio.table_of("SELECT 1 AS a LIMIT 0")
     assert patterns(studio, table, ["a"]).patterns == 0
     assert patterns(studio, table, []).columns == ()
-    assert rows_to_see(studio.database, table, seed=1).head.rows == ()
+    assert example_rows(studio.database, table, seed=1).head.rows == ()
 
 
-def test_the_first_the_last_and_some_rows_are_shown(studio: Studio) -> None:
-    found = rows_to_see(studio.database, with_gaps(studio), seed="x")
+def test_first_last_and_random_rows_are_shown(studio: Studio) -> None:
+    found = example_rows(studio.database, with_gaps(studio), seed="x")
     assert found.columns == ("id", "a", 'b"c', "d")
     assert found.head.positions == tuple(range(10))
     assert found.head.rows[1] == (1, 1, "x", "[1]")
@@ -87,14 +87,14 @@ def test_the_first_the_last_and_some_rows_are_shown(studio: Studio) -> None:
     assert [row[0] for row in found.tail.rows] == list(range(990, 1000))
     assert len(set(found.sample.positions)) == 10
     assert [row[0] for row in found.sample.rows] == list(found.sample.positions)
-    again = rows_to_see(studio.database, with_gaps(studio), seed="x")
+    again = example_rows(studio.database, with_gaps(studio), seed="x")
     assert again.sample == found.sample
 
 
 @pytest.mark.parametrize(("rows", "tail"), [(4, 0), (10, 0), (13, 3)])
-def test_no_row_is_at_both_ends(studio: Studio, rows: int, tail: int) -> None:
+def test_head_and_tail_share_no_row(studio: Studio, rows: int, tail: int) -> None:
     table = studio.table_of(f"SELECT i FROM range({rows}) t(i)")
-    found = rows_to_see(studio.database, table, seed=1)
+    found = example_rows(studio.database, table, seed=1)
     assert (len(found.head.rows), len(found.tail.rows)) == (min(rows, 10), tail)
     assert len(found.sample.rows) == min(rows, 10)
 
@@ -105,7 +105,7 @@ def test_long_values_and_many_columns_are_cut(studio: Studio) -> None:
         "SELECT repeat('ä', 5000) AS t, repeat('x', 5000)::BLOB AS b, range(5000) AS l, "
         f"{{'k': 1}}::JSON AS j, {many}"
     )
-    found = rows_to_see(studio.database, table, seed=1)
+    found = example_rows(studio.database, table, seed=1)
     assert len(found.columns) == 200
     (row,) = found.head.rows
     assert row[0] == "ä" * 199 + "…"

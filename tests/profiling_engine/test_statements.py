@@ -19,8 +19,8 @@ from parquet_tables.tables import Column, DataFile, TableFiles
 from profiling_engine.columns import axis, distinct, first_pass, texts
 from profiling_engine.columns.aggregates import greatest, measure, rows, total
 from profiling_engine.columns.kinds import Axis, kind_of
-from profiling_engine.columns.numbers import Distances, moment_passes, number_passes
-from profiling_engine.columns.texts import length_passes
+from profiling_engine.columns.numbers import Distances, number_aggregates, time_aggregates
+from profiling_engine.columns.texts import length_aggregates
 from profiling_engine.tables import relations, sources
 from profiling_engine.tables.sources import FREQUENCIES, SAMPLED, Source, Statement
 
@@ -53,7 +53,7 @@ def passes(name: str, source: Source, low: float, high: float) -> Statement:
     axis = axis_of(name)
     distances = Distances(axis, low, high)
     names = distances.names()
-    return measure(source, number_passes(axis, distances), axis=axis, names=names)
+    return measure(source, number_aggregates(axis, distances), axis=axis, names=names)
 
 
 def axis_of(name: str) -> Axis:
@@ -85,7 +85,7 @@ BUILDERS: dict[str, Callable[[], Statement]] = {
     "measure_floats": lambda: passes("ratio", RATIOS, -0.5, 3.75),
     "measure_moments": lambda: measure(
         of_kind("moment"),
-        moment_passes(axis_of("moment")),
+        time_aggregates(axis_of("moment")),
         axis=axis_of("moment"),
     ),
     "measure_bins": lambda: measure(
@@ -99,10 +99,12 @@ BUILDERS: dict[str, Callable[[], Statement]] = {
         axis=axis_of("price"),
     ),
     "measure_texts": lambda: measure(
-        WORDS, {**length_passes("length(v)", "v = ''"), **texts.space_passes()}, names=texts.ENDS
+        WORDS,
+        {**length_aggregates("length(v)", "v = ''"), **texts.space_aggregates()},
+        names=texts.ENDS,
     ),
     "measure_details_of_texts": lambda: measure(
-        FREQUENCIES, texts.detail_passes(), names=texts.ENDS
+        FREQUENCIES, texts.detail_aggregates(), names=texts.ENDS
     ),
     "mask_frequencies": lambda: texts.mask_values(FREQUENCIES),
     "mask_sample": lambda: texts.mask_values(SAMPLED),
@@ -112,7 +114,7 @@ BUILDERS: dict[str, Callable[[], Statement]] = {
         FREQUENCIES, axis_of("price"), 0, 12, (3, 70), "x"
     ),
     "count_keys_of_floats": lambda: axis.count_keys(RATIOS, axis_of("ratio"), 50, 50, (), "0"),
-    "show_moments": lambda: first_pass.show_moments(axis_of("moment"), [0, 86_400_000_000]),
+    "show_moments": lambda: first_pass.format_times(axis_of("moment"), [0, 86_400_000_000]),
     "frequent_values": lambda: distinct.frequent_values(FREQUENCIES, "VARCHAR"),
     "frequent_values_of_rows": lambda: distinct.frequent_values(of_kind("day"), "DATE"),
     "frequent_values_of_sample": lambda: distinct.sampled_values(SAMPLED, "DATE"),
@@ -140,7 +142,7 @@ def readable(statement: Statement) -> str:
 
 
 @pytest.mark.parametrize("name", BUILDERS)
-def test_statement_is_the_golden_one(name: str) -> None:
+def test_statement_matches_its_golden_file(name: str) -> None:
     text = readable(BUILDERS[name]())
     golden = GOLDEN / f"{name}.sql"
     if os.environ.get("REFRESH_GOLDEN"):
@@ -148,5 +150,5 @@ def test_statement_is_the_golden_one(name: str) -> None:
     assert text == golden.read_text("utf-8")
 
 
-def test_no_golden_file_is_left_over() -> None:
+def test_every_golden_file_is_used() -> None:
     assert {file.stem for file in GOLDEN.iterdir()} == set(BUILDERS)
