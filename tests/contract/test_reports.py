@@ -177,7 +177,7 @@ def test_a_table_without_rows_has_a_report(server: LiveServer) -> None:
     assert "The table has no rows." in page.text
 
 
-def test_of_a_wide_table_further_columns_are_told_in_short_form(
+def test_further_columns_of_a_wide_table_are_short(
     server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("job_runner.tables.reports.WHOLE_COLUMNS", 3)
@@ -194,7 +194,7 @@ def test_of_a_wide_table_further_columns_are_told_in_short_form(
     assert profile["columns_not_told"] == 2
     page = server.admin.get(result_of(job), params={"format": "html"}).text
     assert "Further columns, in short" in page
-    assert "2 more columns are not told here" in page
+    assert "2 more columns are not listed" in page
     assert page.count('class="column"') == 3
 
 
