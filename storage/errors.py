@@ -36,6 +36,11 @@ class StaleJob(Conflict):
 
     code = "stale_job"
 
+    def __init__(self, job_id: str, attempt: int) -> None:
+        super().__init__(
+            "Attempt {attempt} of job {job} isn't the running one.", attempt=attempt, job=job_id
+        )
+
 
 class TooManyWaiting(DomainError):
     """A user's queue is full."""

@@ -217,7 +217,7 @@ def job_for(job_id: str) -> Job:
     if len(seen) > 1:
         raise NotFound(f'Several jobs begin with "{job_id}". Give more of the id.')
     if not seen:
-        raise NotFound(f'There is no job "{job_id}".')
+        raise NotFound('Job "{job}" not found.', job=job_id)
     return seen[0]
 
 

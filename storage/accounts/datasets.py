@@ -82,7 +82,7 @@ def create_dataset(
         The creator has a dataset of this name.
     """
     if _has_namesake(tx, creator, name, creator_id=creator.id):
-        raise Conflict(f'You have a dataset named "{name}" already.', loc=("name",))
+        raise Conflict('You have a dataset named "{name}" already.', loc=("name",), name=name)
     now = clock()
     row = first(
         tx,
@@ -110,7 +110,7 @@ def get_dataset(tx: Transaction, dataset_id: int, viewer: User) -> Dataset:
     """
     row = first(tx, "dataset_for", id=dataset_id, user_id=viewer.id)
     if row is None or (row["level"] is None and viewer.role_name != "admin"):
-        raise NotFound(f"There is no dataset {dataset_id}.")
+        raise NotFound("Dataset {dataset} not found.", dataset=str(dataset_id))
     return _dataset(row, viewer)
 
 
@@ -186,7 +186,7 @@ def change_dataset(
     if not changed:
         return []
     if name is not None and _has_namesake(tx, viewer, name, dataset_id=dataset_id):
-        raise Conflict(f'There is a dataset named "{name}" already.', loc=("name",))
+        raise Conflict('A dataset named "{name}" exists already.', loc=("name",), name=name)
     run(
         tx,
         "update_dataset",
@@ -209,7 +209,9 @@ def remove_dataset(tx: Transaction, dataset_id: int, clock: Clock) -> None:
     """
     open_jobs = number(tx, "count_open_jobs", dataset_id=dataset_id)
     if open_jobs:
-        raise Conflict(f"{open_jobs} jobs of this dataset wait or run. Wait until they have ended.")
+        raise Conflict(
+            "{jobs} jobs of this dataset wait or run. Wait until they have ended.", jobs=open_jobs
+        )
     run(tx, "remove_dataset", id=dataset_id, now=timestamp(clock())).fetchall()
 
 
@@ -274,7 +276,7 @@ def put_permission(tx: Transaction, dataset_id: int, user_id: int, level: Level)
 def delete_permission(tx: Transaction, dataset_id: int, user_id: int) -> None:
     """Delete a user's permission."""
     if first(tx, "delete_permission", dataset_id=dataset_id, user_id=user_id) is None:
-        raise NotFound(f"User {user_id} has no permission in this dataset.")
+        raise NotFound("User {user} has no permission in this dataset.", user=str(user_id))
     _require_admin(tx, dataset_id)
 
 

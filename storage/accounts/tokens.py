@@ -103,7 +103,7 @@ def revoke_named_token(tx: Transaction, user_id: int, token_id: int) -> Token:
     """Delete and return one of a user's named tokens."""
     row = first(tx, "delete_named_token", id=token_id, user_id=user_id)
     if row is None:
-        raise NotFound(f"You have no token {token_id}.")
+        raise NotFound("You have no token {token}.", token=str(token_id))
     return _token(row)
 
 

@@ -40,7 +40,7 @@ def add_user(
         An active user has this SOEID.
     """
     if first(tx, "user_by_soeid", soeid=soeid) is not None:
-        raise Conflict(f'There is a user "{soeid}" already.')
+        raise Conflict('A user "{soeid}" exists already.', soeid=soeid)
     row = first(
         tx,
         "insert_user",
@@ -56,7 +56,7 @@ def get_user(tx: Transaction, user_id: int) -> User:
     """Return an active user by id."""
     row = first(tx, "user_by_id", id=user_id)
     if row is None or row["removed_at"] is not None:
-        raise NotFound(f"There is no user {user_id}.")
+        raise NotFound("User {user} not found.", user=str(user_id))
     return _user(row)
 
 
@@ -67,7 +67,7 @@ def find_user(tx: Transaction, soeid: str) -> User | None:
 
 
 def password_hash_of(tx: Transaction, soeid: str) -> str | None:
-    """Return a user's password hash; None if there is no such user or no password."""
+    """Return a user's password hash; None if the user or the password doesn't exist."""
     row = first(tx, "user_by_soeid", soeid=soeid)
     return None if row is None else row["password_hash"]
 
@@ -99,7 +99,7 @@ def change_user(
     Raises
     ------
     NotFound, Conflict
-        There is no such user; or the user is the last admin.
+        The user doesn't exist; or is the last admin.
     """
     user = get_user(tx, user_id)
     if role_name not in (None, "admin"):
@@ -117,7 +117,7 @@ def remove_user(tx: Transaction, user_id: int, clock: Clock) -> None:
     Raises
     ------
     NotFound, Conflict
-        There is no such user; or the user is the last admin.
+        The user doesn't exist; or is the last admin.
     """
     _require_another_admin(tx, get_user(tx, user_id))
     run(tx, "delete_tokens_of_user", user_id=user_id)
@@ -126,7 +126,9 @@ def remove_user(tx: Transaction, user_id: int, clock: Clock) -> None:
 
 def _require_another_admin(tx: Transaction, user: User) -> None:
     if user.role_name == "admin" and number(tx, "count_admins") == 1:
-        raise Conflict(f'"{user.soeid}" is the last admin. Make another user admin first.')
+        raise Conflict(
+            '"{soeid}" is the last admin. Make another user admin first.', soeid=user.soeid
+        )
 
 
 def _user(row: sqlite3.Row | None) -> User:

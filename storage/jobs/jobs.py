@@ -90,7 +90,7 @@ def get_job(tx: Transaction, job_id: str, *, with_position: bool = True) -> Job:
     """Return a job, by default with its queue position, without a check of permissions."""
     row = tx.execute(_JOB_BY_ID, {"id": job_id}).fetchone()
     if row is None:
-        raise NotFound(f'There is no job "{job_id}".')
+        raise NotFound('Job "{job}" not found.', job=job_id)
     job = _job(row)
     if job.status != "pending" or not with_position:
         return job
@@ -167,7 +167,7 @@ def _end_own(tx: Transaction, job: Job, name: str, **values: object) -> None:
     """End a job with a named statement, by its current attempt."""
     done = first(tx, name, id=job.id, attempt=job.attempt, **values)
     if done is None:
-        raise StaleJob(f"Attempt {job.attempt} of job {job.id} isn't the running one any more.")
+        raise StaleJob(job.id, job.attempt)
     tx.changes.append(ending_change(done))
 
 

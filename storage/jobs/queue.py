@@ -75,7 +75,7 @@ def postpone_job(tx: Transaction, job: Job, why: str, clock: Clock) -> bool:
         not_before=timestamp(clock() + timedelta(seconds=delay_s)),
     )
     if done is None:
-        raise StaleJob(f"Attempt {job.attempt} of job {job.id} isn't the running one any more.")
+        raise StaleJob(job.id, job.attempt)
     return True
 
 

@@ -60,7 +60,7 @@ def delete_template(tx: Transaction, user_id: int, template_id: int) -> None:
         The user has no template with this id.
     """
     if first(tx, "delete_draw_template", id=template_id, user_id=user_id) is None:
-        raise NotFound(f"You have no template {template_id}.")
+        raise NotFound("You have no template {number}.", number=str(template_id))
 
 
 def _template(row: sqlite3.Row) -> DrawTemplate:

@@ -104,7 +104,9 @@ def disk_of(directory: DataDirectory) -> DiskSpace:
     try:
         disk = shutil.disk_usage(directory.root)
     except OSError as error:
-        raise NotWritable(f"The data directory can't be read: {error.strerror}.") from error
+        raise NotWritable(
+            "The data directory can't be read: {reason}.", reason=error.strerror
+        ) from error
     return DiskSpace(total=disk.total, free=disk.free)
 
 

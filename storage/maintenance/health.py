@@ -39,7 +39,7 @@ def check_writable(database: Database, timeout_s: float = 2.0) -> None:
             (version,) = tx.execute("PRAGMA user_version").fetchone()
             tx.execute(f"PRAGMA user_version = {version:d}")
     except (sqlite3.Error, OSError) as error:
-        raise NotWritable(f"The database can't be written: {error}.") from error
+        raise NotWritable("The database can't be written: {reason}.", reason=str(error)) from error
 
 
 class WriteProbe:

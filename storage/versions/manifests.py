@@ -115,7 +115,11 @@ class Manifest:
             if table.key == key:
                 return table
         keys = [table.key for table in self.tables]
-        raise NotFound(f'The commit has no table "{key}". {choices_sentence(key, keys)}')
+        raise NotFound(
+            'The commit has no table "{key}". {choices}',
+            key=key,
+            choices=choices_sentence(key, keys),
+        )
 
 
 def _json_object(value: StoredTable | Column | StoredFile) -> dict[str, Any]:
@@ -183,7 +187,7 @@ def get_commit(tx: Transaction, dataset_id: int, commit_id: str) -> Commit:
     """Return a commit by its full id; see :func:`storage.versions.refs.resolve`."""
     row = first(tx, "commit_by_id", dataset_id=dataset_id, id=commit_id)
     if row is None:
-        raise NotFound(f'There is no commit "{commit_id}".')
+        raise NotFound('Commit "{commit}" not found.', commit=commit_id)
     return _commit(row)
 
 

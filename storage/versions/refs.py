@@ -43,9 +43,10 @@ def parse_ref_name(text: str, loc: Sequence[str] = ("name",)) -> str:
     """
     if not _NAME.fullmatch(text) or _COMMIT_ID.fullmatch(text):
         raise InvalidValue(
-            f'"{text}" can\'t name a ref. A name has 1 to 100 letters, digits, "_", "." or "-", '
+            '"{text}" can\'t name a ref. A name has 1 to 100 letters, digits, "_", "." or "-", '
             'starts with a letter, digit or "_", and doesn\'t look like a commit id.',
             loc=loc,
+            text=text,
         )
     return text
 
@@ -65,7 +66,7 @@ def create_ref(
     try:
         run(tx, "insert_ref", dataset_id=dataset_id, name=name, commit_id=commit_id, now=now)
     except sqlite3.IntegrityError:
-        raise Conflict(f'There is a ref "{name}" already.', loc=("name",)) from None
+        raise Conflict('A ref "{name}" exists already.', loc=("name",), name=name) from None
     run(tx, "touch_dataset", id=dataset_id, now=now)
     return Ref(name, commit_id, now, now)
 
@@ -80,7 +81,9 @@ def get_ref(tx: Transaction, dataset_id: int, name: str) -> Ref:
     """
     row = first(tx, "ref_by_name", dataset_id=dataset_id, name=name)
     if row is None:
-        raise NotFound(f'There is no ref "{name}". {_choices(tx, dataset_id, name)}')
+        raise NotFound(
+            'Ref "{name}" not found. {choices}', name=name, choices=_choices(tx, dataset_id, name)
+        )
     return _ref(row)
 
 
@@ -130,7 +133,7 @@ def move_ref(
         now=now,
     )
     if moved is None:
-        raise RefMoved(f'The ref "{name}" was moved by someone else.')
+        raise RefMoved('The ref "{name}" was moved by someone else.', name=name)
     run(tx, "touch_dataset", id=dataset_id, now=now)
 
 
@@ -156,15 +159,21 @@ def resolve(tx: Transaction, dataset_id: int, text: str) -> str:
     row = first(tx, "ref_by_name", dataset_id=dataset_id, name=text)
     if row is not None:
         if row["commit_id"] is None:
-            raise NotFound(f'The ref "{text}" has no commit yet. Import a file into it first.')
+            raise NotFound(
+                'The ref "{name}" has no commit yet. Import a file into it first.', name=text
+            )
         return str(row["commit_id"])
     if _COMMIT_PREFIX.fullmatch(text):
         commits = all_rows(tx, "commits_by_prefix", dataset_id=dataset_id, prefix=text)
         if len(commits) == 1:
             return str(commits[0]["id"])
         if commits:
-            raise NotFound(f'More than one commit starts with "{text}". Give more digits.')
-    raise NotFound(f'There is no ref or commit "{text}". {_choices(tx, dataset_id, text)}')
+            raise NotFound(
+                'More than one commit starts with "{prefix}". Give more digits.', prefix=text
+            )
+    raise NotFound(
+        'No ref or commit "{text}". {choices}', text=text, choices=_choices(tx, dataset_id, text)
+    )
 
 
 def _choices(tx: Transaction, dataset_id: int, name: str) -> str:

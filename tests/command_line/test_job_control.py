@@ -133,7 +133,7 @@ def test_a_job_without_rows_says_so(run: Run, live: LiveServer, tmp_path: Path) 
 
 @pytest.mark.parametrize("command", ["watch", "cancel", "retry", "log", "jobs"])
 def test_what_is_no_job_is_told(run: Run, live: LiveServer, command: str) -> None:
-    assert f'There is no job "{MISSING}".' in run(command, MISSING, code=1).stderr
+    assert f'Job "{MISSING}" not found.' in run(command, MISSING, code=1).stderr
     assert "no id of a job" in run(command, "../users", code=2).stderr
 
 

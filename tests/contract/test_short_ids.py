@@ -50,4 +50,4 @@ def test_jobs_that_begin_alike_are_told_apart_by_more_digits_and_by_who_sees_the
     assert_problem(both, 404, "not_found", "Several jobs", "more of the id")
     assert server.admin.get("/api/jobs/abcdef01-1").json()["id"] == ALIKE[1]
     assert owner.get("/api/jobs/abcdef01").json()["id"] == ALIKE[0]
-    assert_problem(owner.get("/api/jobs/abcdef01-1"), 404, "not_found", "There is no job")
+    assert_problem(owner.get("/api/jobs/abcdef01-1"), 404, "not_found", "not found")

@@ -60,7 +60,7 @@ def test_a_job_for_a_commit_that_has_just_gone_is_refused(world: World) -> None:
     world.prune_and_check()
     new = NewJob("late", "sampling", 1, world.user.id, sample, {})
     with (
-        pytest.raises(NotFound, match="no commit"),
+        pytest.raises(NotFound, match=r"Commit .* not found"),
         world.service.database.write() as tx,
     ):
         insert_job(tx, new, world.service.clock, 100)
