@@ -26,7 +26,7 @@ from typing import Any
 from domain_errors import DomainError
 from import_engine.encodings import CHUNK_BYTES, HEAD_BYTES, TextFile, declared_encoding, unpack
 from import_engine.errors import LargeUnpacked, UnreadableFile
-from import_engine.formats import Format, find_format
+from import_engine.formats import Format, detect_format
 from import_engine.importer import import_file, import_first_rows
 from import_engine.work import ImportedTable
 from job_runner.service import Service
@@ -147,9 +147,9 @@ def preview_import(
             raise PreviewTooSlow("Reading the file takes more than a moment. Import it to see.")
 
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
-        look = _Look(service, Path(folder), file_name, on_progress)
+        preview = _Preview(service, Path(folder), file_name, on_progress)
         try:
-            return look.at(upload) if whole else look.at_part(upload)
+            return preview.at(upload) if whole else preview.at_part(upload)
         except Exception as error:
             if not is_out_of_memory(error) and not isinstance(error, PageTooLarge):
                 raise
@@ -159,7 +159,7 @@ def preview_import(
 
 
 @dataclass(frozen=True)
-class _Look:
+class _Preview:
     """Imports into a folder that is thrown away, and shows what came out."""
 
     service: Service
@@ -169,7 +169,7 @@ class _Look:
 
     def at(self, upload: Path) -> list[dict[str, Any]]:
         """Look at a whole file."""
-        found = find_format(self.file_name, upload)
+        found = detect_format(self.file_name, upload)
         if found.gzipped:
             return self._at_packed(upload)
         if found.format is not Format.PARQUET:
@@ -194,7 +194,7 @@ class _Look:
     def _at_packed(self, upload: Path) -> list[dict[str, Any]]:
         """Look at a gzipped file: at its beginning if there is much of it."""
         content = self._new_folder() / "content"
-        look = replace(self, file_name=self.file_name.strip()[: -len(".gz")])
+        preview = replace(self, file_name=self.file_name.strip()[: -len(".gz")])
 
         def before_piece() -> None:
             self.service.parquet.require_free(CHUNK_BYTES)
@@ -204,13 +204,13 @@ class _Look:
         try:
             unpack(packed, content, MAX_BYTES)
         except LargeUnpacked:
-            if not is_by_lines(look.file_name):
+            if not is_by_lines(preview.file_name):
                 raise PreviewTooLarge(
                     "Unpacked, the file is too large to be looked at. Import it to see."
                 ) from None
             os.truncate(content, BEGINNING_BYTES)
-            return look.at_part(content)
-        return look.at(content)
+            return preview.at_part(content)
+        return preview.at(content)
 
     def _at_beginning(self, beginning: Beginning) -> tuple[ImportedTable, ...]:
         """Import whole lines; where they can't be read, those up to no open quote.
@@ -270,7 +270,7 @@ def _table_shown(
     service: Service, table: ImportedTable, in_part: bool, row_count: int | None
 ) -> dict[str, Any]:
     files = table.table
-    open_types = table.without_value if in_part else ()
+    open_types = table.empty_columns if in_part else ()
     with service.parquet.cursor() as cursor:
         rows = read_page(cursor, files, files.columns, 0, ROWS_SHOWN) if files.columns else []
     return {

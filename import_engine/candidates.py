@@ -1,11 +1,8 @@
-"""Which readings a column of text may have, judged by a few of its cells.
+"""Candidate types of a column of text, inferred from a few of its cells.
 
-Invariant: a reading that fits all cells of a column is among the column's candidates, in the one
-order of ``readings.ladder``; so a column's type doesn't depend on the order of its rows. Used by
-``delimited`` and ``json_lines``.
-
-DuckDB's own guess of a type isn't used: of days and times in one column it takes the type of those
-that come first, or text.
+A type that fits all cells of a column is always among its candidates, in the fixed order of
+``values.all_candidates``, so a column's type doesn't depend on the order of its rows. DuckDB's own
+inference isn't used: for mixed dates and timestamps its result depends on which come first.
 """
 
 from __future__ import annotations
@@ -14,29 +11,29 @@ import json
 from collections.abc import Callable, Sequence
 
 from import_engine.text_tables import any_cells_sql, first_cells_sql
-from import_engine.values import MISSING_WORDS, NO_VALUE, NUMBERS, TEXT, Reading, ladder
+from import_engine.values import EMPTY, MISSING_WORDS, NUMBERS, TEXT, CandidateType, all_candidates
 from import_engine.work import ImportWork
 from parquet_tables.progress import ProgressCallback, execute_watched, progress_part
 
 CHUNK_COLUMNS = 200
 """Columns in one statement: DuckDB 2.0 plans thousands of aggregates in many seconds."""
 FIRST_ROWS, MIN_ROWS, FIRST_CELLS = 200, 10, 100_000
-"""The rows whose cells are looked at, at first: fewer if there are many columns."""
+"""Limits of the first sample: fewer rows if there are many columns."""
 MISSING = frozenset(("", *MISSING_WORDS))
 MESSAGE = "finding the columns' types"
 
-Candidates = Callable[[Sequence[str]], tuple[Reading, ...]]
-"""Takes some cells of a column that have a value, at least one; gives its candidates."""
+Candidates = Callable[[Sequence[str]], tuple[CandidateType, ...]]
+"""Takes one or more non-missing cells of a column; returns its candidate types."""
 
-_ALL = ladder()
+_ALL = all_candidates()
 _QUOTED = tuple(
-    reading for reading in _ALL if reading.type.startswith(("DATE", "TIME")) or reading == TEXT
+    inferred for inferred in _ALL if inferred.type.startswith(("DATE", "TIME")) or inferred == TEXT
 )
 _PLAIN_NUMBERS = ("BIGINT", "DECIMAL(38,0)", NUMBERS[0].type)
 
 
-def text_candidates(cells: Sequence[str]) -> tuple[Reading, ...]:
-    """The readings whose form all of some cells have; text at last.
+def text_candidates(cells: Sequence[str]) -> tuple[CandidateType, ...]:
+    """Return the types whose form all ``cells`` have; VARCHAR is the last one.
 
     >>> [reading.type for reading in text_candidates(["1", "2.5"])]
     ['DOUBLE', 'DOUBLE', 'VARCHAR']
@@ -44,8 +41,8 @@ def text_candidates(cells: Sequence[str]) -> tuple[Reading, ...]:
     return _narrowed(_ALL, cells)
 
 
-def json_candidates(cells: Sequence[str]) -> tuple[Reading, ...]:
-    """As :func:`text_candidates` for values as they are in JSON: digits in quotes stay text.
+def json_candidates(cells: Sequence[str]) -> tuple[CandidateType, ...]:
+    """Like :func:`text_candidates`, for JSON values: quoted digits stay text.
 
     >>> [reading.type for reading in json_candidates(['"1"'])]
     ['VARCHAR']
@@ -53,21 +50,21 @@ def json_candidates(cells: Sequence[str]) -> tuple[Reading, ...]:
     if all(cell.startswith('"') for cell in cells):
         return _narrowed(_QUOTED, [_unquoted(cell) for cell in cells])
     if all(cell in ("true", "false") for cell in cells):
-        return (Reading("BOOLEAN"), TEXT)
+        return (CandidateType("BOOLEAN"), TEXT)
     return _narrowed([r for r in _ALL if r.type in _PLAIN_NUMBERS or r == TEXT], cells)
 
 
-def _narrowed(readings: Sequence[Reading], cells: Sequence[str]) -> tuple[Reading, ...]:
-    left = [reading for reading in readings if reading != TEXT]
+def _narrowed(inferred: Sequence[CandidateType], cells: Sequence[str]) -> tuple[CandidateType, ...]:
+    left = [inferred for inferred in inferred if inferred != TEXT]
     for cell in cells:
-        left = [reading for reading in left if reading.may_fit(cell)]
+        left = [inferred for inferred in left if inferred.may_fit(cell)]
         if not left:
             break
     return (*left, TEXT)
 
 
 def _unquoted(cell: str) -> str:
-    """The text of a JSON string, which may be cut."""
+    """The text of a JSON string, which may be truncated."""
     try:
         return str(json.loads(cell)).strip(" ")
     except ValueError:
@@ -80,7 +77,7 @@ def first_cells(
     cells: Sequence[str],
     on_progress: ProgressCallback,
 ) -> list[list[str]]:
-    """The cells with a value that each column has in its first rows.
+    """Return the non-missing cells of each column in the first rows.
 
     Parameters
     ----------
@@ -103,13 +100,13 @@ def first_cells(
     ]
 
 
-def late_cells(
+def any_cells(
     work: ImportWork,
     source: tuple[str, Sequence[object]],
     cells: Sequence[str],
     on_progress: ProgressCallback,
 ) -> list[list[str]]:
-    """As :func:`first_cells`, but one cell of each column, wherever it is."""
+    """Like :func:`first_cells`, but one non-missing cell of each column, from any row."""
     sql, params = source
     found: list[list[str]] = []
     for start in range(0, len(cells), CHUNK_COLUMNS):
@@ -121,6 +118,6 @@ def late_cells(
     return found
 
 
-def ladder_of(cells: Sequence[str], candidates: Candidates) -> tuple[Reading, ...]:
-    """The readings to try on a column; of one without a value, none but no value."""
-    return candidates(cells) if cells else (NO_VALUE, TEXT)
+def candidates_for(cells: Sequence[str], candidates: Candidates) -> tuple[CandidateType, ...]:
+    """Return the types to try on a column; ``EMPTY`` for a column without a value."""
+    return candidates(cells) if cells else (EMPTY, TEXT)

@@ -1,14 +1,9 @@
-"""Which characters a text file's bytes are.
+"""Encodings of text files.
 
-Owns: finding a file's encoding, and the copy in UTF-8 that is made of one that isn't. Invariant: a
-copy is made in bounded memory and holds every character of the original. Called by ``delimited``
-and ``json_lines``.
-
-DuckDB reads UTF-8 and checks it as it reads, so nothing is looked at beforehand but a file's start.
-Only when it refuses a file is the file taken for Windows-1252, the superset of Latin-1 that people
-mean by it: Latin-1 would turn the euro sign and curly quotes into control characters. The five
-bytes to which it gives no character become control characters, as the WHATWG's Encoding Standard
-has it (https://encoding.spec.whatwg.org/#windows-1252); whoever reads the file tells of them.
+DuckDB reads and checks UTF-8. A file that it refuses is read as Windows-1252, the superset of
+Latin-1; the five bytes that Windows-1252 doesn't define become control characters, as in the WHATWG
+Encoding Standard (https://encoding.spec.whatwg.org/#windows-1252), and the import notes them.
+Copies in UTF-8 are written in bounded memory.
 """
 
 from __future__ import annotations
@@ -25,8 +20,8 @@ from import_engine.errors import LargeUnpacked, UnreadableFile
 CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
 MAX_UNPACKED_BYTES = 32 * 1024**3
-WITHOUT_CHARACTER = (0x81, 0x8D, 0x8F, 0x90, 0x9D)
-"""The bytes that Windows-1252 leaves open."""
+UNDEFINED_BYTES = (0x81, 0x8D, 0x8F, 0x90, 0x9D)
+"""The bytes that Windows-1252 doesn't define."""
 
 _BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -36,8 +31,8 @@ _BOMS = (
 )
 
 
-def _no_pulse() -> None:
-    """Nobody wants to know."""
+def _ignore_chunk() -> None:
+    """Do nothing."""
 
 
 @dataclass(frozen=True)
@@ -47,28 +42,28 @@ class TextFile:
     Parameters
     ----------
     path : Path
-        Where it is.
+        The file.
     pulse : callable
-        Called at each piece that Python reads; what it raises ends the reading.
+        Called for each chunk that Python reads; its exceptions pass through.
     """
 
     path: Path
-    pulse: Callable[[], None] = _no_pulse
+    on_chunk: Callable[[], None] = _ignore_chunk
 
     def head(self, size: int = HEAD_BYTES) -> bytes:
-        """Its first bytes."""
+        """Return the first bytes."""
         with self.path.open("rb") as file:
             return file.read(size)
 
     def chunks(self) -> Iterator[bytes]:
-        """Its bytes, a piece at a time."""
+        """Yield the content in chunks."""
         with self.path.open("rb") as file:
             while chunk := file.read(CHUNK_BYTES):
-                self.pulse()
+                self.on_chunk()
                 yield chunk
 
     def contains(self, *needles: bytes) -> bool:
-        """Whether each of some short byte strings is somewhere in the file."""
+        """Whether the file contains every one of some short byte strings."""
         missing = set(needles)
         tail = b""
         for chunk in self.chunks():
@@ -81,7 +76,7 @@ class TextFile:
 
 
 def declared_encoding(head: bytes) -> str | None:
-    """The encoding that a file's start gives away, None for UTF-8 (with or without a mark).
+    """Return the encoding that a file's start shows; None for UTF-8, with or without a BOM.
 
     Raises
     ------
@@ -113,9 +108,9 @@ def is_utf8(file: TextFile) -> bool:
     return True
 
 
-def without_character(file: TextFile) -> dict[int, int]:
-    """How often each of the bytes is in a file to which Windows-1252 gives no character."""
-    counts = dict.fromkeys(WITHOUT_CHARACTER, 0)
+def count_undefined_bytes(file: TextFile) -> dict[int, int]:
+    """Count the bytes that Windows-1252 doesn't define."""
+    counts = dict.fromkeys(UNDEFINED_BYTES, 0)
     for chunk in file.chunks():
         for byte in counts:
             counts[byte] += chunk.count(byte)
@@ -128,7 +123,7 @@ def transcode(file: TextFile, encoding: str, copy: Path) -> TextFile:
     Raises
     ------
     UnreadableFile
-        Its bytes aren't of that encoding.
+        The bytes aren't valid in that encoding.
     """
     errors = "c1" if encoding == "cp1252" else "strict"
     decoder = codecs.getincrementaldecoder(encoding)(errors)
@@ -139,51 +134,51 @@ def transcode(file: TextFile, encoding: str, copy: Path) -> TextFile:
             out.write(decoder.decode(b"", final=True).encode())
     except UnicodeError as error:
         raise UnreadableFile(f"The file isn't whole: its text isn't valid {encoding}.") from error
-    return TextFile(copy, file.pulse)
+    return TextFile(copy, file.on_chunk)
 
 
-def without_mark(file: TextFile, copy: Path) -> TextFile:
-    """``file`` itself or, where it starts with UTF-8's mark, a copy without it.
+def without_bom(file: TextFile, copy: Path) -> TextFile:
+    """Return ``file`` or, if it starts with a UTF-8 BOM, a copy without the BOM.
 
-    DuckDB 2.0 knows the mark in CSV, but takes a JSON array behind it for a single value.
+    DuckDB 2.0 skips a BOM in CSV, but reads a JSON array after a BOM as a single value.
     """
     if file.head(3) != codecs.BOM_UTF8:
         return file
     with copy.open("wb") as out:
         for number, chunk in enumerate(file.chunks()):
             out.write(chunk if number else chunk[len(codecs.BOM_UTF8) :])
-    return TextFile(copy, file.pulse)
+    return TextFile(copy, file.on_chunk)
 
 
-def unpack(file: TextFile, copy: Path, most_bytes: int = MAX_UNPACKED_BYTES) -> TextFile:
+def unpack(file: TextFile, copy: Path, max_bytes: int = MAX_UNPACKED_BYTES) -> TextFile:
     """Write a gzipped file's content to ``copy``.
 
-    DuckDB 2.0 reads gzip, but doesn't notice a damaged file by its checksum.
+    DuckDB 2.0 reads gzip but doesn't check the checksum.
 
     Raises
     ------
     UnreadableFile
         It isn't a whole gzip file.
     LargeUnpacked
-        It holds more than ``most_bytes``, of which ``copy`` has the first.
+        The content is larger than ``max_bytes``; ``copy`` holds its first bytes.
     """
     size_bytes = 0
     try:
         with gzip.open(file.path, "rb") as packed, copy.open("wb") as out:
             while chunk := packed.read(CHUNK_BYTES):
-                file.pulse()
+                file.on_chunk()
                 size_bytes += len(chunk)
-                if size_bytes > most_bytes:
-                    limit = most_bytes // 1024**2
+                if size_bytes > max_bytes:
+                    limit = max_bytes // 1024**2
                     raise LargeUnpacked(f"Unpacked, the file is larger than {limit:,} MiB.")
                 out.write(chunk)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UnreadableFile("The gzip file is cut off or damaged. Pack it again.") from error
-    return TextFile(copy, file.pulse)
+    return TextFile(copy, file.on_chunk)
 
 
 def _c1(error: UnicodeError) -> tuple[str, int]:
-    """The control character of a byte to which Windows-1252 gives no character."""
+    """Decode a byte that Windows-1252 doesn't define to its control character."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return error.object[error.start : error.end].decode("latin-1"), error.end

@@ -1,8 +1,7 @@
-"""What is said about a file that can't be imported.
+"""Errors of files that can't be imported, and the translation of DuckDB's messages.
 
-Owns: the engine's one error, and how DuckDB's messages become sentences. Invariant: a sentence
-holds no path of the server, no SQL and none of DuckDB's options; it names the line and the column
-where DuckDB does. Called by the readers of the room.
+A message holds no server path, no SQL and no DuckDB option; it names line and column where DuckDB
+does.
 """
 
 from __future__ import annotations
@@ -17,43 +16,43 @@ LONG_LINE_BYTES = 64 * MIB
 """The longest line of a delimited text."""
 TOO_LONG = "Maximum line size"
 MAX_COLUMNS = 16_384
-"""Of a table: as many as an Excel sheet has. DuckDB's time grows with the square of their number,
-and it doesn't hear an interrupt while it binds them (Parquet: 16,000 columns 4 s, 64,000 48 s)."""
+"""Columns of a table, as in an Excel sheet. DuckDB's time grows with the square of their number;
+DuckDB ignores interrupts while it binds them (Parquet: 16,000 columns 4 s, 64,000 48 s)."""
 
 
 class UnreadableFile(DomainError):
-    """The file isn't what its name says, is broken, or holds what a table can't."""
+    """The file is damaged, contradicts its name, or holds what a table can't."""
 
     code = "unreadable_file"
 
 
 class WorkbookTooLarge(UnreadableFile):
-    """Reading the workbook takes more memory, disk or time than it may."""
+    """Reading the workbook exceeds a limit of memory, disk or time."""
 
     code = "workbook_too_large"
 
 
 class LargeUnpacked(UnreadableFile):
-    """Unpacked, the file is larger than it may be."""
+    """The unpacked file is too large."""
 
 
 def check_column_count(columns: int) -> None:
     """Refuse a table of too many columns."""
     if columns > MAX_COLUMNS:
         raise UnreadableFile(
-            f"The file has {columns:,} columns; a table may have {MAX_COLUMNS:,}. Leave columns "
-            "out, or write them as rows of two columns, name and value."
+            f"The file has {columns:,} columns; a table may have {MAX_COLUMNS:,}. Remove columns, "
+            "or write them as rows of two columns, name and value."
         )
 
 
 def quoted(text: str) -> str:
-    """A piece of the file's content, cut to a length that a sentence can hold."""
+    """Quote a piece of the file's content, truncated for a message."""
     clean = " ".join(text.split())
     return f'"{clean[:SHOWN_CHARACTERS]}…"' if len(clean) > SHOWN_CHARACTERS else f'"{clean}"'
 
 
 def delimited_reason(message: str) -> str:
-    """Say in a sentence what DuckDB found wrong with a delimited text file.
+    """Translate DuckDB's error on a delimited text file into a sentence.
 
     >>> delimited_reason("CSV Error on Line: 4\\nExpected Number of Columns: 3 Found: 5")
     'Line 4: expected 3 values, found 5.'
@@ -74,8 +73,7 @@ def delimited_reason(message: str) -> str:
             "A quote inside a quoted value is written twice."
         )
     if TOO_LONG in message:
-        most_mb = LONG_LINE_BYTES // MIB
-        return f"{place}the line is longer than {most_mb} MiB, the most that one may take."
+        return f"{place}the line is longer than {LONG_LINE_BYTES // MIB} MiB, the limit."
     if "Invalid unicode" in message:
         return f"{place}the text isn't valid UTF-8."
     if "invalid state" in message:
@@ -84,12 +82,12 @@ def delimited_reason(message: str) -> str:
 
 
 def long_line_reason(message: str, first_message: str) -> str:
-    """Say that a line is too long, which an open quote makes of all the lines after it.
+    """Translate the error of a line that is too long; an unclosed quote may be the cause.
 
     Parameters
     ----------
     message, first_message : str
-        What DuckDB says of the file with a buffer for long lines, and without.
+        DuckDB's messages with a buffer for long lines, and without.
     """
     reason = delimited_reason(message)
     if "unterminated quote" not in first_message:
@@ -98,7 +96,7 @@ def long_line_reason(message: str, first_message: str) -> str:
 
 
 def json_reason(message: str) -> str:
-    """Say in a sentence what DuckDB found wrong with a JSON file.
+    """Translate DuckDB's error on a JSON file into a sentence.
 
     DuckDB 2.0 counts the lines of malformed JSON one too far.
 
@@ -106,7 +104,7 @@ def json_reason(message: str) -> str:
     'Line 2, character 7: the JSON is malformed (unexpected character).'
     """
     if "maximum_object_size" in message:
-        return "One of the objects is too large: an object may take 16 MiB at most."
+        return "An object is larger than 16 MiB, the limit."
     malformed = re.search(
         r"Malformed JSON in file .*?, at byte (\d+) in (line|record/value) (\d+): ([^.\n]*)",
         message,
@@ -118,7 +116,7 @@ def json_reason(message: str) -> str:
         return f"{place}: the JSON is malformed ({reason.strip()})."
     twice = re.search(r'in (line|record/value) (\d+): .* has duplicate key "(.*)"', message)
     if twice:
-        return f"{_unit(twice[1])} {twice[2]}: the key {quoted(twice[3])} is there twice."
+        return f"{_unit(twice[1])} {twice[2]}: the key {quoted(twice[3])} appears twice."
     return "The file isn't valid JSON: an array of objects, or one object a line."
 
 

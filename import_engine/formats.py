@@ -1,7 +1,6 @@
-"""Which format a file has.
+"""File formats: the accepted endings, and the check of a file's content against its name.
 
-Owns: the accepted endings, and the check of a file's content against its name. Invariant: a file
-whose content contradicts its name is refused; nothing is guessed. Called by ``importer``.
+A file whose content contradicts its name is refused.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _KNOWN = {
 
 
 class Format(Enum):
-    """The formats that can be read."""
+    """The supported formats."""
 
     CSV = "CSV"
     TSV = "TSV"
@@ -60,20 +59,20 @@ ACCEPTED = f"Accepted are: {', '.join([*ENDINGS, '.csv.gz, .json.gz and other gz
 
 
 @dataclass(frozen=True)
-class FoundFormat:
+class DetectedFormat:
     """A file's format, and whether it is gzipped."""
 
     format: Format
     gzipped: bool = False
 
 
-def find_format(original_name: str, path: Path) -> FoundFormat:
-    """Tell a file's format by its name and make sure that its content doesn't contradict it.
+def detect_format(original_name: str, path: Path) -> DetectedFormat:
+    """Detect a file's format from its name and check it against the content.
 
     Raises
     ------
     UnreadableFile
-        The ending isn't known, or the content is of another format.
+        The ending is unknown, or the content has another format.
     """
     name = original_name.strip().lower()
     gzipped = name.endswith(".gz")
@@ -81,7 +80,7 @@ def find_format(original_name: str, path: Path) -> FoundFormat:
     found = ENDINGS.get(ending)
     if found is None or (gzipped and f"{ending}.gz" not in GZIPPED):
         shown = (
-            f'The ending "{ending or name}" isn\'t known.' if ending else "The file has no ending."
+            f'The ending "{ending or name}" is unknown.' if ending else "The file has no ending."
         )
         raise UnreadableFile(f"{shown} {ACCEPTED}")
     with path.open("rb") as file:
@@ -93,7 +92,7 @@ def find_format(original_name: str, path: Path) -> FoundFormat:
     if size == 0:
         raise UnreadableFile("The file is empty.")
     _check_content(found, gzipped, ending, head, tail)
-    return FoundFormat(found, gzipped)
+    return DetectedFormat(found, gzipped)
 
 
 def _check_content(found: Format, gzipped: bool, ending: str, head: bytes, tail: bytes) -> None:

@@ -1,7 +1,7 @@
-"""The entry of the room: a file in, Parquet tables out.
+"""Entry point of the import engine: reads a file and writes Parquet tables.
 
-Owns: the choice of a reader. Invariant: whatever happens, files are written in ``destination``
-alone, and what can't be read is an :class:`UnreadableFile`. Called by the import job's handler.
+Files are written in ``destination`` alone. Any fault of the input is an :class:`UnreadableFile`.
+Used by the import job and the import preview.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from import_engine.delimited import import_delimited
-from import_engine.formats import Format, find_format
+from import_engine.formats import Format, detect_format
 from import_engine.json_lines import import_json
 from import_engine.parquet import count_parquet_rows, import_parquet
-from import_engine.work import ImportedTable, ImportWork, Reached, TextSource
+from import_engine.work import ImportedTable, ImportWork, TextSource
 from import_engine.workbooks.importing import import_workbook
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.progress import ProgressCallback
+from parquet_tables.progress import MonotonicProgress, ProgressCallback
 from parquet_tables.writing import ROW_GROUP_ROWS
 
 
@@ -35,31 +35,31 @@ def import_file(
     Parameters
     ----------
     database : ParquetDatabase
-        A cursor of it is used by the calling thread.
+        Provides the cursor of the import.
     source : Path
-        The file, inside the database's root; its own name has no meaning.
+        The file, inside the database's root.
     original_name : str
-        What the user called it: its ending tells the format.
+        The user's file name; its ending gives the format.
     destination : Path
         An empty directory inside the root. The caller moves the tables' files out of it and deletes
-        what is left.
-    report : Report
-        Takes the progress, which only grows; what it raises stops the work and passes through.
+        the rest.
+    on_progress : ProgressCallback
+        Receives fractions that never decrease; its exceptions stop the import and pass through.
     row_group_rows : int
-        Rows a row group of the written files.
+        Rows in a row group of the written files.
 
     Returns
     -------
     tuple of ImportedTable
-        One for most formats, keyed ``primary``; one a sheet for a workbook of several. Rows are in
+        One table with the key ``primary``, or one table for each sheet of a workbook. Rows are in
         the file's order.
 
     Raises
     ------
     UnreadableFile
-        Says what is wrong with the file and where, in words that its owner can act on.
+        The message says what is wrong with the file, and where.
     """
-    found = find_format(original_name, source)
+    found = detect_format(original_name, source)
     text = TextSource(source, found.gzipped)
     with _work(database, destination, on_progress, row_group_rows) as work:
         match found.format:
@@ -81,13 +81,13 @@ def import_first_rows(
     *,
     on_progress: ProgressCallback,
 ) -> tuple[ImportedTable, int]:
-    """The first rows of a Parquet file, and how many rows it has.
+    """Import the first rows of a Parquet file; also return its row count.
 
-    Of this format alone both are told without reading all of it. Parameters and errors are those of
+    Only this format allows both without a full read. Parameters and errors are those of
     :func:`import_file`.
     """
     with _work(database, destination, on_progress, ROW_GROUP_ROWS) as work:
-        table = import_parquet(work, source, most_rows=rows)
+        table = import_parquet(work, source, max_rows=rows)
         return table, count_parquet_rows(work, source)
 
 
@@ -99,7 +99,7 @@ def _work(
         yield ImportWork(
             cursor,
             destination,
-            Reached(on_progress),
+            MonotonicProgress(on_progress),
             row_group_rows,
             database.thread_memory_bytes,
             database.require_free,

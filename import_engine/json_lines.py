@@ -1,13 +1,8 @@
-"""JSON: an array of objects, or an object a line.
+"""JSON: an array of objects, or one object per line.
 
-Owns: which keys become columns, and how JSON values become values. Invariant: a key of any object
-is a column, whatever row it first appears in; nested values are kept as JSON text. Called by
-``importer``.
-
-DuckDB 2.0 finds keys in a sample and leaves out, without a word, those that appear later; its time
-grows with the square of their number. So the keys are collected, and counted, over the whole file
-first, and the types of the first objects are checked as values are read.
-Numbers with a point are DOUBLEs, as JSON has them everywhere.
+A key of any object becomes a column; nested values are stored as JSON text. DuckDB 2.0 finds keys
+in a sample and drops later ones silently, so the keys of the whole file are collected and counted
+first. Numbers with a decimal point are DOUBLE.
 """
 
 from __future__ import annotations
@@ -19,17 +14,23 @@ from functools import partial
 
 import duckdb
 
-from import_engine.candidates import MISSING, first_cells, json_candidates, ladder_of, late_cells
+from import_engine.candidates import (
+    MISSING,
+    any_cells,
+    candidates_for,
+    first_cells,
+    json_candidates,
+)
 from import_engine.encodings import TextFile
 from import_engine.errors import UnreadableFile, json_reason
 from import_engine.text_tables import (
+    CandidateLists,
     ColumnPlan,
-    FoundColumns,
-    Ladders,
+    InferredColumns,
     TextColumns,
     write_text_table,
 )
-from import_engine.values import NO_VALUE_TEXTS, TEXT, WHOLE, Reading
+from import_engine.values import MISSING_TEXTS, TEXT, WHOLE, CandidateType
 from import_engine.work import ImportedTable, ImportWork, TextSource, read_as_utf8
 from parquet_tables.names import folded, settle_names
 from parquet_tables.progress import (
@@ -43,23 +44,23 @@ from parquet_tables.transient_errors import is_of_the_machine
 
 MAX_COLUMNS = 4_000
 ORDERING_ROWS = 1_000
-"""The objects whose keys' order is the columns' order."""
+"""The number of objects whose key order gives the column order."""
 
 KEYS_SHARE = 0.3
-"""The share of an import that collecting the keys takes."""
+"""The part of the progress that collecting the keys takes."""
 
 _QUOTED_TYPES = ("DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 
 
 @dataclass(frozen=True)
 class JsonFile:
-    """A JSON file in UTF-8, and how its objects follow each other (DuckDB's name for it)."""
+    """A JSON file in UTF-8, and DuckDB's name for its layout."""
 
     text: TextFile
     format: str
 
     def source(self, columns: str | None) -> tuple[str, list[object]]:
-        """The table function that reads ``columns``, or whole objects as ``json`` when None."""
+        """Build the table function that reads ``columns``, or whole objects as ``json``."""
         options = [
             f"format = '{self.format}'",
             "compression = 'none'",
@@ -78,21 +79,21 @@ def import_json(work: ImportWork, file: TextSource, *, lines: bool) -> ImportedT
     Raises
     ------
     UnreadableFile
-        Names the line or the object that is malformed.
+        The message names the malformed line or object.
     """
     return read_as_utf8(work, file, partial(_import_utf8, work, lines))
 
 
 def keys_sql(file: JsonFile) -> tuple[str, list[object]]:
-    """Every key of every object, once; NULL stands for what isn't an object."""
+    """Select the distinct keys of all objects; NULL stands for a value that isn't an object."""
     source, params = file.source(None)
     keys = "CASE WHEN json_type(json) = 'OBJECT' THEN json_keys(json) ELSE [NULL] END"
-    most = MAX_COLUMNS + 1
-    return f"SELECT DISTINCT unnest({keys}) AS key FROM {source} LIMIT {most}", params
+    limit = MAX_COLUMNS + 1
+    return f"SELECT DISTINCT unnest({keys}) AS key FROM {source} LIMIT {limit}", params
 
 
 def first_keys_sql(file: JsonFile) -> tuple[str, list[object]]:
-    """The keys of the first objects, each once, where it first is."""
+    """Select the distinct keys of the first objects, in the order of first appearance."""
     source, params = file.source(None)
     objects = f"SELECT json FROM {source} LIMIT {ORDERING_ROWS}"
     lists = f"SELECT json_keys(json) AS keys, row_number() OVER () AS row FROM ({objects})"
@@ -107,14 +108,14 @@ def first_keys_sql(file: JsonFile) -> tuple[str, list[object]]:
 def layout(
     file: JsonFile,
     keys: Sequence[str],
-    readings: Sequence[Reading],
+    inferred: Sequence[CandidateType],
     plans: Sequence[ColumnPlan] = (),
 ) -> TextColumns:
-    """The cells of ``keys``: strings without their quotes for text and times, else as in JSON.
+    """Return the cells of ``keys``: unquoted strings for text and times, else JSON.
 
-    A string in a column of numbers has to keep its quotes to be told from a number.
+    In a column of numbers, the quotes distinguish a string from a number.
     """
-    as_text = [r == TEXT or r.type in _QUOTED_TYPES for r in readings]
+    as_text = [r == TEXT or r.type in _QUOTED_TYPES for r in inferred]
     counts = Counter(folded(key) for key in keys)
     if all(keys) and max(counts.values()) == 1:
         types = ("VARCHAR" if text else "JSON" for text in as_text)
@@ -125,7 +126,7 @@ def layout(
             for key, text in zip(keys, as_text, strict=True)
         ]
         return TextColumns(source, params, cells)
-    # DuckDB can't take an empty key, or two that differ in case alone, for columns.
+    # DuckDB rejects columns with an empty name or with names that differ in case alone.
     source, params = file.source(None)
     cells = []
     for key, text in zip(keys, as_text, strict=True):
@@ -145,9 +146,9 @@ def _import_utf8(
     try:
         keys = _keys(work, file)
         names, name_notes = settle_names(keys)
-        columns, nested = _found_columns(_rest_of(work), file, keys, names)
+        columns, nested = _found_columns(_after_keys(work), file, keys, names)
         return write_text_table(
-            _rest_of(work), partial(layout, file, keys), columns, [*notes, *name_notes, *nested]
+            _after_keys(work), partial(layout, file, keys), columns, [*notes, *name_notes, *nested]
         )
     except duckdb.Error as error:
         if is_of_the_machine(error):
@@ -157,43 +158,43 @@ def _import_utf8(
 
 def _found_columns(
     work: ImportWork, file: JsonFile, keys: Sequence[str], names: Sequence[str]
-) -> tuple[FoundColumns, list[str]]:
-    """What the first objects show of the columns, and notes on those that hold nested values."""
+) -> tuple[InferredColumns, list[str]]:
+    """Infer the columns from the first objects; also return notes on nested values."""
     raw = layout(file, keys, [WHOLE] * len(keys))
     source = (raw.source, raw.params)
     known = first_cells(work, source, raw.cells, without_progress(work.on_progress))
-    ladders = [ladder_of(_with_value(each), json_candidates) for each in known]
+    candidate_lists = [candidates_for(_with_value(each), json_candidates) for each in known]
 
-    def late(columns: Sequence[int], on_progress: ProgressCallback) -> Ladders:
-        # Missing words in quotes have no value either: they settle no type.
+    def later_candidates(columns: Sequence[int], on_progress: ProgressCallback) -> CandidateLists:
+        # Quoted missing words are missing values, too: they determine no type.
         cells = [
-            f"CASE WHEN trim({cell}, '\" ') NOT IN ({NO_VALUE_TEXTS}) THEN {cell} END"
+            f"CASE WHEN trim({cell}, '\" ') NOT IN ({MISSING_TEXTS}) THEN {cell} END"
             for cell in (raw.cells[column] for column in columns)
         ]
-        chosen = late_cells(work, source, cells, on_progress)
-        return [ladder_of(each, json_candidates) for each in chosen]
+        chosen = any_cells(work, source, cells, on_progress)
+        return [candidates_for(each, json_candidates) for each in chosen]
 
     nested = [
-        f'Column "{name}" holds nested values; they are kept as JSON text.'
+        f'Column "{name}" holds nested values; they are stored as JSON text.'
         for name, each in zip(names, known, strict=True)
         if any(cell.startswith(("{", "[")) for cell in each)
     ]
-    plans = [ColumnPlan(rungs[0]) for rungs in ladders]
-    return FoundColumns(names, plans, ladders, late), nested
+    plans = [ColumnPlan(candidates[0]) for candidates in candidate_lists]
+    return InferredColumns(names, plans, candidate_lists, later_candidates), nested
 
 
 def _with_value(cells: Sequence[str]) -> list[str]:
-    """The cells that aren't missing words in quotes."""
+    """Drop the cells that are quoted missing words."""
     return [cell for cell in cells if cell.strip('" ') not in MISSING]
 
 
-def _rest_of(work: ImportWork) -> ImportWork:
+def _after_keys(work: ImportWork) -> ImportWork:
     on_progress = progress_part(work.on_progress, KEYS_SHARE, 1.0)
     return replace(work, on_progress=on_progress)
 
 
 def _keys(work: ImportWork, file: JsonFile) -> tuple[str, ...]:
-    """The keys of all objects: those of the first ones in their order, then the others by name."""
+    """Return all keys: those of the first objects in their order, then the others by name."""
     sql, params = first_keys_sql(file)
     on_progress = without_progress(work.on_progress)
     first = execute_watched(work.cursor, sql, params, on_progress, "collecting the keys")
@@ -204,9 +205,11 @@ def _keys(work: ImportWork, file: JsonFile) -> tuple[str, ...]:
     rows = execute_watched(work.cursor, sql, params, on_progress, "collecting the keys")
     found = {row[0] for row in rows}
     if None in found:
-        raise UnreadableFile("The file holds values that aren't objects; a row must be an object.")
+        raise UnreadableFile(
+            "The file holds values that aren't objects; each row must be an object."
+        )
     if not found:
-        raise UnreadableFile("The file holds no object with a key, so it has no column.")
+        raise UnreadableFile("The file holds no object with a key.")
     _check_count(len(found))
     return (*known, *sorted(str(key) for key in found - set(known)))
 
@@ -214,6 +217,6 @@ def _keys(work: ImportWork, file: JsonFile) -> tuple[str, ...]:
 def _check_count(keys: int) -> None:
     if keys > MAX_COLUMNS:
         raise UnreadableFile(
-            f"The objects have more than {MAX_COLUMNS:,} different keys, the most columns that a "
-            "table may have. Write them as rows of two columns, key and value."
+            f"The objects have more than {MAX_COLUMNS:,} different keys, the limit of a "
+            "table's columns. Write them as rows of two columns, key and value."
         )

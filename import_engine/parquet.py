@@ -1,13 +1,8 @@
-"""How much memory a Parquet file's row groups take.
+"""Parquet files of other programs.
 
-Owns: the estimate. The footer tells what pages unpack to, but not how often a value of a dictionary
-is there: a text of 50 KB that comes in each of 100,000 rows is 50 KB by the footer. So some rows
-are looked at. Called by ``parquet``.
-
-Parquet files made elsewhere.
-
-Owns: their way into files of our own. Invariant: rows and values stay, names follow the naming
-rule, types that can't be kept become text. Called by ``importer``.
+Rows and values stay, names follow the naming rule, unsupported types become text. A file with large
+row groups is read by one thread. Their memory is estimated from a sample of rows, since the footer
+doesn't say how often a dictionary value occurs.
 """
 
 from __future__ import annotations
@@ -29,19 +24,19 @@ from parquet_tables.tables import Column
 from parquet_tables.transient_errors import is_of_the_machine
 
 CELL_BYTES = 16
-"""What a value takes in DuckDB's memory at the least, a text beside its own bytes."""
-GROUPS_LOOKED_AT = 8
-ROWS_LOOKED_AT = 100
+"""Least memory of a value in DuckDB, without the bytes of a text."""
+SAMPLED_GROUPS = 8
+SAMPLED_ROWS = 100
 _LENGTH = {"VARCHAR": "strlen", "BLOB": "octet_length"}
 
 
 def largest_group_bytes(work: ImportWork, path: Path, scan: str, types: Sequence[str]) -> int:
-    """About what the largest row group of a file takes in memory.
+    """Estimate the memory that the largest row group of a file takes.
 
     Parameters
     ----------
     scan : str
-        The SQL of the file as a table, with the path as its only parameter.
+        SQL of the file as a table; its only parameter is the path.
     types : sequence of str
         DuckDB's types of its columns, in their order.
     """
@@ -64,25 +59,25 @@ def _text_bytes_a_row(
     types: Sequence[str],
     group_rows: Sequence[int],
 ) -> float:
-    """The bytes of a row's texts in the row group that has most of them, of those looked at."""
+    """Average bytes of a row's texts, in the sampled row group where they are largest."""
     texts = [f"coalesce({_LENGTH[t]}(c{i}), 0)" for i, t in enumerate(types) if t in _LENGTH]
     if not texts:
         return 0.0
     columns = ", ".join(f"c{i}" for i in range(len(types)))
-    look = (
+    sample_sql = (
         f"SELECT avg({' + '.join(texts)}) AS bytes FROM {scan} AS source({columns}) "
         "WHERE file_row_number >= ? AND file_row_number < ?"
     )
-    step = -(-len(group_rows) // GROUPS_LOOKED_AT)
-    looks, params = [], []
+    step = -(-len(group_rows) // SAMPLED_GROUPS)
+    samples, params = [], []
     first = 0
     for number, rows in enumerate(group_rows):
         if number % step == 0:
-            looks.append(look)
-            params += [str(path), first, first + min(rows, ROWS_LOOKED_AT)]
+            samples.append(sample_sql)
+            params += [str(path), first, first + min(rows, SAMPLED_ROWS)]
         first += rows
     ((most,),) = _row_group_numbers(
-        work, f"SELECT max(bytes) FROM ({' UNION ALL '.join(looks)})", params
+        work, f"SELECT max(bytes) FROM ({' UNION ALL '.join(samples)})", params
     )
     return float(most or 0)
 
@@ -91,45 +86,45 @@ def _row_group_numbers(
     work: ImportWork, sql: str, params: Sequence[object]
 ) -> list[tuple[Any, ...]]:
     on_progress = without_progress(work.on_progress)
-    return execute_watched(work.cursor, sql, params, on_progress, "looking at row groups")
+    return execute_watched(work.cursor, sql, params, on_progress, "reading row groups")
 
 
 NO_COLUMN = "The Parquet file has no column."
 BROKEN = "The Parquet file is cut off or damaged. Export it again."
 SMALL_BYTES = 16 * 1024**2
-GROUPS_HELD = 4
-"""How many row groups of its source a thread was seen to hold when several copy a file."""
+GROUPS_PER_THREAD = 4
+"""Row groups of the source that a thread holds when several threads copy a file (measured)."""
 MAX_LEVELS = 200
-"""A list is two of them. DuckDB 2.0.1 counts levels in a byte, and breaks at 256."""
+"""A list is two levels. DuckDB 2.0.1 counts levels in a byte and fails at 256."""
 MAX_DIGITS = 38
-"""DuckDB 2.0 reads decimals that have more as DOUBLE, which keeps 15."""
+"""DuckDB 2.0 reads longer decimals as DOUBLE, which holds 15 digits."""
 _SCAN = "read_parquet(?, hive_partitioning = false)"
 
 
-def import_parquet(work: ImportWork, path: Path, *, most_rows: int | None = None) -> ImportedTable:
+def import_parquet(work: ImportWork, path: Path, *, max_rows: int | None = None) -> ImportedTable:
     """Read a Parquet file.
 
     Parameters
     ----------
     most_rows : int or None
-        Only so many of its first rows are read.
+        Read at most this many rows.
 
     Raises
     ------
     UnreadableFile
-        It is cut off, damaged or encrypted, has no column, or has what can't be kept.
+        The file is truncated, damaged or encrypted, has no column, or has unsupported types.
     """
-    with _told_as_unreadable():
+    with _errors_as_unreadable():
         names, name_notes = settle_names(_top_level_names(work, path))
         describe = f"DESCRIBE SELECT * FROM {_SCAN}"
-        types = [str(row[1]) for row in _asked(work, describe, path)]
+        types = [str(row[1]) for row in _query_footer(work, describe, path)]
         stored = [
             stored_as(name, type_, f"c{i}")
             for i, (name, type_) in enumerate(zip(names, types, strict=True))
         ]
         return write_table(
             work.cursor,
-            copy_query([column.sql for column in stored], names) + _limit(most_rows),
+            copy_query([column.sql for column in stored], names) + _limit(max_rows),
             [str(path)],
             [Column(name, column.type) for name, column in zip(names, stored, strict=True)],
             work.destination / f"{PRIMARY}.parquet",
@@ -137,41 +132,41 @@ def import_parquet(work: ImportWork, path: Path, *, most_rows: int | None = None
             row_group_rows=work.row_group_rows,
             key=PRIMARY,
             notes=[*name_notes, *(column.note for column in stored if column.note)],
-            streamed=most_rows is None and _is_to_stream(work, path, types),
+            streamed=max_rows is None and _should_stream(work, path, types),
         )
 
 
 def count_parquet_rows(work: ImportWork, path: Path) -> int:
-    """The rows that a whole Parquet file has, by its footer.
+    """Return the row count in a Parquet file's footer.
 
     Raises
     ------
     UnreadableFile
         As :func:`import_parquet` does.
     """
-    with _told_as_unreadable():
-        ((rows,),) = _asked(work, f"SELECT count(*) FROM {_SCAN}", path)
+    with _errors_as_unreadable():
+        ((rows,),) = _query_footer(work, f"SELECT count(*) FROM {_SCAN}", path)
     return int(rows)
 
 
 @contextmanager
-def _told_as_unreadable() -> Iterator[None]:
-    """Tell what DuckDB says of a file as what is wrong with it, but not what the machine lacks."""
+def _errors_as_unreadable() -> Iterator[None]:
+    """Raise UnreadableFile for DuckDB errors that aren't faults of the machine."""
     try:
         yield
     except duckdb.Error as error:
         if is_of_the_machine(error):
             raise
-        told = str(error).lower()
-        if "encrypt" in told:
+        message = str(error).lower()
+        if "encrypt" in message:
             raise UnreadableFile("The Parquet file is encrypted.") from error
-        if "at least one non-root column" in told:
+        if "at least one non-root column" in message:
             raise UnreadableFile(NO_COLUMN) from error
         raise UnreadableFile(BROKEN) from error
 
 
 def copy_query(cells: Sequence[str], names: Sequence[str]) -> str:
-    """The query of a file's columns, by place: names that differ in case alone are no names."""
+    """Build the query of a file's columns by position: names may differ in case alone."""
     columns = ", ".join(f"c{i}" for i in range(len(names)))
     wanted = ", ".join(
         f"{cell} AS {quote_identifier(name)}" for cell, name in zip(cells, names, strict=True)
@@ -179,34 +174,34 @@ def copy_query(cells: Sequence[str], names: Sequence[str]) -> str:
     return f"SELECT {wanted} FROM {_SCAN} AS source({columns})"
 
 
-def _limit(most_rows: int | None) -> str:
-    return "" if most_rows is None else f" LIMIT {most_rows:d}"
+def _limit(max_rows: int | None) -> str:
+    return "" if max_rows is None else f" LIMIT {max_rows:d}"
 
 
-def _is_to_stream(work: ImportWork, path: Path, types: Sequence[str]) -> bool:
-    """Whether one thread had better read the file: else each holds row groups in its memory.
+def _should_stream(work: ImportWork, path: Path, types: Sequence[str]) -> bool:
+    """Whether to read the file on one thread, because several would exceed their memory.
 
-    A small file is read in a moment by one thread as well, and may unpack to anything at all.
+    A small file is always read on one thread: it is fast, and may unpack to any size.
     """
     if path.stat().st_size < SMALL_BYTES:
         return True
     group_bytes = largest_group_bytes(work, path, _SCAN, types)
-    return GROUPS_HELD * group_bytes > work.thread_memory_bytes
+    return GROUPS_PER_THREAD * group_bytes > work.thread_memory_bytes
 
 
-def _asked(work: ImportWork, sql: str, path: Path) -> list[tuple[Any, ...]]:
-    """Run a short statement on the file, which the import's report can still stop."""
+def _query_footer(work: ImportWork, sql: str, path: Path) -> list[tuple[Any, ...]]:
+    """Run a short statement on the file that the progress callback can stop."""
     on_progress = without_progress(work.on_progress)
     return execute_watched(work.cursor, sql, [str(path)], on_progress, "reading the footer")
 
 
 def _top_level_names(work: ImportWork, path: Path) -> list[str]:
-    """The columns' names as in the file; the schema lists each nested field after its parent."""
+    """Return the columns' names; the schema lists each nested field after its parent."""
     schema = "SELECT name, num_children, precision FROM parquet_schema(?)"
-    fields = _asked(work, schema, path)
+    fields = _query_footer(work, schema, path)
     check_column_count(fields[0][1] or 0)
     names: list[str] = []
-    open_fields: list[int] = []  # of each level, the fields that are still to come
+    open_fields: list[int] = []  # for each level, the number of remaining fields
     for name, children, precision in fields[1:]:
         while open_fields and not open_fields[-1]:
             open_fields.pop()
@@ -219,7 +214,7 @@ def _top_level_names(work: ImportWork, path: Path) -> list[str]:
         if (precision or 0) > MAX_DIGITS:
             raise UnreadableFile(
                 f'The column "{names[-1]}" has decimals of {precision} digits; at most '
-                f"{MAX_DIGITS} can be kept. Export it with fewer, or as text."
+                f"{MAX_DIGITS} are supported. Export it with fewer, or as text."
             )
         open_fields.append(children or 0)
     if not names:

@@ -1,13 +1,9 @@
-"""How a delimited text file is written, found out from its start.
+"""Dialect sniffing for delimited text: delimiter, quotes, header and number of columns.
 
-Owns: the dialect (delimiter, quotes, header, number of columns). Invariant: a dialect
-never skips a line, drops or merges a column, or takes a comment for one; what doesn't fit it is an
-error at a line. Called by ``delimited``.
-
-DuckDB 2.0's detection is asked, but not believed in everything. It rather takes a ragged file for
-one column split at ``|``, a file with lines above its header for one that starts later, ``#`` for
-the start of a comment, quotes for text when its sample of 20,480 rows happens to have none that
-needs them, and a backslash in quotes for an escape, which its reader then drops.
+A dialect never skips a line, drops or merges a column, or reads a line as a comment; a row that
+doesn't fit is an error at a line. DuckDB 2.0's sniffer is used with these corrections: it prefers
+one column split at ``|`` for ragged files, skips lines above the header, reads ``#`` as a comment,
+misses quotes after its sample of 20,480 rows and reads backslashes in quotes as escapes.
 """
 
 from __future__ import annotations
@@ -21,7 +17,7 @@ import duckdb
 
 from import_engine.encodings import TextFile
 from import_engine.errors import LONG_LINE_BYTES, check_column_count
-from import_engine.values import ISO_DATE, NO_VALUE_TEXTS
+from import_engine.values import ISO_DATE, MISSING_TEXTS
 from import_engine.work import ImportWork
 from parquet_tables.progress import execute_watched, without_progress
 from parquet_tables.quoting import quote_text
@@ -29,7 +25,7 @@ from parquet_tables.transient_errors import is_of_the_machine
 
 DELIMITERS = (",", "\t", ";", "|")
 FIRST_LINE_CHUNKS = 64
-"""Of 1 MiB each: where the search for the first line's end is given up."""
+"""Chunks of 1 MiB in which the end of the first line is searched."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +35,15 @@ class Dialect:
     Parameters
     ----------
     delimiter, quote, escape : str
-        One character each; ``quote`` and ``escape`` are empty where quotes are plain text.
+        One character each; empty ``quote`` and ``escape`` mean that quotes are plain text.
     has_header : bool
         Whether the first row names the columns.
     columns : int
-        Values a row.
+        Values in each row.
     long_lines : bool
-        Read with a buffer for lines of more than DuckDB's 2 MB.
+        Use a buffer for lines longer than DuckDB's 2 MB.
     blank_lines : int
-        Empty lines above the first row. DuckDB would take the first of them for the header.
+        Empty lines above the first row. DuckDB would use the first of them as the header.
     """
 
     delimiter: str
@@ -60,13 +56,13 @@ class Dialect:
 
 
 def sniff_sql(file: TextFile, dialect: Dialect | None) -> tuple[str, list[object]]:
-    """The statement that asks DuckDB for a dialect, within a given one where there is one."""
+    """Build the statement that sniffs a file, within ``dialect`` if it is given."""
     options = [
         "strict_mode = true",
         "null_padding = false",
         "ignore_errors = false",
         "compression = 'none'",
-        f"nullstr = [{NO_VALUE_TEXTS}]",
+        f"nullstr = [{MISSING_TEXTS}]",
     ]
     if dialect:
         options += ["comment = ''", *_dialect_options(dialect)]
@@ -82,10 +78,10 @@ def rows_sql(
     days: Collection[int] = (),
     date_format: str = ISO_DATE,
 ) -> tuple[str, list[object]]:
-    """The table function that reads every cell as text, columns ``c0``, ``c1`` …
+    """Build the table function that reads every cell as text, columns ``c0``, ``c1`` …
 
-    An unquoted empty cell is NULL, a quoted one an empty text. The columns ``days`` alone are read
-    as dates written as ``date_format``.
+    An unquoted empty cell is NULL, a quoted one an empty text. The columns ``days`` are read as
+    dates in ``date_format``.
     """
     skips_header = dialect.has_header if header is None else header
     columns = ", ".join(
@@ -120,10 +116,10 @@ def sniff(work: ImportWork, file: TextFile, *, prefer_tab: bool) -> Dialect:
 
 
 def sniff_within(work: ImportWork, file: TextFile, dialect: Dialect) -> Dialect:
-    """Find the header and the number of columns, the delimiter and quotes being settled.
+    """Find the header and the number of columns for a known delimiter and quote.
 
-    Where the rows don't fit the dialect, it has as many columns as the first row has values:
-    reading by it tells the line that doesn't fit.
+    If rows don't fit the dialect, the first row determines the number of columns; reading then
+    fails at the line that doesn't fit.
     """
     pinned = _ask(work, file, dialect)
     if pinned:
@@ -134,7 +130,7 @@ def sniff_within(work: ImportWork, file: TextFile, dialect: Dialect) -> Dialect:
 
 
 def _settle_dialect(found: Dialect | None, first_line: str, *, prefer_tab: bool) -> Dialect:
-    """What is taken over from DuckDB's finding, seen beside the first line."""
+    """Choose the delimiter from DuckDB's result and the first line."""
     counts = {
         delimiter: len(_split(first_line, Dialect(delimiter))) - 1 for delimiter in DELIMITERS
     }
@@ -148,10 +144,10 @@ def _settle_dialect(found: Dialect | None, first_line: str, *, prefer_tab: bool)
 
 
 def _apostrophes_enclose(file: TextFile, delimiter: str) -> bool:
-    """Whether ``'`` stands around values at the file's start, and around nothing but values.
+    """Whether ``'`` encloses values at the file's start, and nothing but values.
 
-    DuckDB takes it for a quote where it merely happens to begin values, and so joins lines that
-    are rows: one that isn't closed on its line is text.
+    DuckDB also treats an apostrophe that only begins a value as a quote, and so joins lines. An
+    apostrophe that isn't closed on its line is text.
     """
     enclosed = 0
     for line in re.split(r"\r\n|\r|\n", file.head().decode("utf-8-sig", errors="replace"))[:-1]:
@@ -204,7 +200,7 @@ def _character(shown: str) -> str:
 
 
 def _first_width(file: TextFile) -> int:
-    """About how many values the first line has, by the delimiter that it has most of."""
+    """Estimate the number of values in the first line from its most frequent delimiter."""
     widths = dict.fromkeys(DELIMITERS, 1)
     is_quoted = False
     for number, chunk in enumerate(file.chunks()):
@@ -223,7 +219,7 @@ def _first_width(file: TextFile) -> int:
 
 
 def _first_line(file: TextFile) -> tuple[int, str]:
-    """The first line that isn't empty, after how many that are."""
+    """Return the number of leading empty lines, and the line after them."""
     text = file.head().decode("utf-8-sig", errors="replace")
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text)):
         if line:

@@ -1,17 +1,7 @@
-"""What an import gives back.
+"""The context of one import, its results, and the code that all readers share.
 
-Owns: the imported table and its key. Every reader of the room makes them; the caller moves the
-files into its store.
-
-The one way in which an importer writes a table.
-
-Invariant: what was written is read back with the columns that it was written with. Called by every
-reader of a format.
-
-What every reader of the room is handed.
-
-Owns: one import's cursor, its scratch directory and its report. Invariant: files are written in the
-scratch directory alone. Made by ``importer``.
+A reader writes files in the work's destination alone. A written file is read back with the columns
+that it was written with.
 """
 
 from __future__ import annotations
@@ -26,12 +16,12 @@ import duckdb
 from import_engine.encodings import (
     CHUNK_BYTES,
     TextFile,
+    count_undefined_bytes,
     declared_encoding,
     is_utf8,
     transcode,
     unpack,
-    without_character,
-    without_mark,
+    without_bom,
 )
 from import_engine.errors import UnreadableFile
 from parquet_tables.progress import INTERVAL_S, ProgressCallback
@@ -54,15 +44,15 @@ class ImportedTable:
     table : TableFiles
         The columns and the Parquet files written, in the file's row order.
     notes : tuple of str
-        Sentences on what was done to the data's form.
-    without_value : tuple of str
-        The columns that are text since no row has a value in them, which would settle their type.
+        Sentences on changes to the data's form.
+    empty_columns : tuple of str
+        The columns without any value, which are text.
     """
 
     key: str
     table: TableFiles
     notes: tuple[str, ...] = ()
-    without_value: tuple[str, ...] = ()
+    empty_columns: tuple[str, ...] = ()
 
 
 def write_table(
@@ -78,12 +68,12 @@ def write_table(
     notes: Sequence[str],
     streamed: bool = False,
 ) -> ImportedTable:
-    """Write a query's rows and make sure that they are read back as ``columns``.
+    """Write a query's rows and check that the file has ``columns``.
 
     Parameters
     ----------
     streamed : bool
-        Whether one thread writes rows as they come: see ``stream_parquet``.
+        Write on one thread, see ``stream_parquet``.
     """
     write = stream_parquet if streamed else write_parquet
     file = write(
@@ -97,34 +87,33 @@ def write_table(
     )
     written = read_columns(cursor, path)
     if written != tuple(columns):
-        raise AssertionError(f"DuckDB wrote other columns than it was told: {written}")
+        raise AssertionError(f"DuckDB wrote other columns than expected: {written}")
     return ImportedTable(key, TableFiles(written, (file,)), tuple(notes))
 
 
-WORDS = {"cp1252": "Windows-1252"}
+ENCODING_NAMES = {"cp1252": "Windows-1252"}
 STEP_BYTES = 4 * CHUNK_BYTES
-"""At least what one piece of a text becomes in UTF-8."""
+"""Upper bound of one chunk in UTF-8."""
 
 
 @dataclass(frozen=True)
 class ImportWork:
-    """One import.
+    """The context of one import.
 
     Parameters
     ----------
     cursor : DuckDBPyConnection
         Used by the calling thread alone.
     destination : Path
-        An empty directory for the Parquet files and for copies made on the way.
-    report : Report
-        Takes the import's progress.
+        An empty directory for the Parquet files and for temporary copies.
+    on_progress : ProgressCallback
+        Receives the import's progress.
     row_group_rows : int
-        Rows a row group of the Parquet files.
+        Rows in a row group of the Parquet files.
     thread_memory_bytes : int
-        What each of DuckDB's threads may hold when all are busy.
+        The memory of each DuckDB thread when all are busy.
     require_free : callable
-        Takes how many bytes are about to be written; raises OSError (ENOSPC) if the disk has no
-        space for them.
+        Takes the number of bytes to be written; raises OSError (ENOSPC) if the disk has no space.
     """
 
     cursor: duckdb.DuckDBPyConnection
@@ -135,28 +124,13 @@ class ImportWork:
     require_free: Callable[[int], None] = lambda coming_bytes: None
 
     def scratch(self, name: str) -> Path:
-        """A file for a copy of the source; :func:`read_as_utf8` deletes it."""
+        """Return the path of a temporary copy; :func:`read_as_utf8` deletes it."""
         return self.destination / f"{name}.scratch"
 
 
 @dataclass
-class Reached:
-    """A report that remembers how far it came, and never goes back."""
-
-    on_progress: ProgressCallback
-    fraction: float = 0.0
-
-    def __call__(self, fraction: float, message: str) -> None:
-        self.fraction = max(self.fraction, fraction)
-        self.on_progress(self.fraction, message)
-
-
-@dataclass
-class Pulse:
-    """Reports now and then from a loop of many steps, so that what the report raises stops it.
-
-    Before each step it makes sure that the disk has the space for a copy of what was read.
-    """
+class ChunkProgress:
+    """Reports progress at intervals from a loop over chunks; checks the disk space for each."""
 
     on_progress: ProgressCallback
     message: str
@@ -173,20 +147,20 @@ class Pulse:
 
 @dataclass(frozen=True)
 class TextSource:
-    """An uploaded text file, and whether it is gzipped (its name doesn't tell)."""
+    """An uploaded text file, and whether it is gzipped."""
 
     path: Path
     gzipped: bool = False
 
 
 ReadText = Callable[[TextFile, Sequence[str]], ImportedTable]
-"""Reads a file in UTF-8; the notes so far are given to it."""
+"""Reads a file in UTF-8; takes the notes so far."""
 
 
 def read_as_utf8(work: ImportWork, source: TextSource, read: ReadText) -> ImportedTable:
-    """Read a text file in whatever encoding it is.
+    """Read a text file of any supported encoding.
 
-    It is taken for UTF-8 until DuckDB refuses it; only then are its bytes looked at as a whole.
+    The file is read as UTF-8 first; only if DuckDB refuses it are all its bytes checked.
 
     Raises
     ------
@@ -194,7 +168,9 @@ def read_as_utf8(work: ImportWork, source: TextSource, read: ReadText) -> Import
         The file is empty or holds no text, or ``read`` refused it.
     """
     try:
-        file = TextFile(source.path, Pulse(work.on_progress, "reading the text", work.require_free))
+        file = TextFile(
+            source.path, ChunkProgress(work.on_progress, "reading the text", work.require_free)
+        )
         if source.gzipped:
             file = unpack(file, work.scratch("unpacked"))
         return _read_decoded(work, file, read)
@@ -210,33 +186,33 @@ def _read_decoded(work: ImportWork, file: TextFile, read: ReadText) -> ImportedT
     encoding = declared_encoding(head)
     if encoding is None:
         try:
-            return read(without_mark(file, work.scratch("text")), ())
+            return read(without_bom(file, work.scratch("text")), ())
         except (duckdb.Error, UnreadableFile) as error:
             if is_of_the_machine(error) or is_utf8(file):
                 raise
             encoding = "cp1252"
     copy = transcode(file, encoding, work.scratch("utf8"))
-    name = WORDS.get(encoding, encoding.upper())
+    name = ENCODING_NAMES.get(encoding, encoding.upper())
     notes = [f"The file's text is {name}; it was converted to UTF-8."]
-    if encoding == "cp1252" and (counts := without_character(file)):
-        notes.append(_no_character(counts))
+    if encoding == "cp1252" and (counts := count_undefined_bytes(file)):
+        notes.append(_undefined_bytes_note(counts))
     return read(copy, notes)
 
 
-def _no_character(counts: Mapping[int, int]) -> str:
-    """Say which bytes became control characters: most likely the text is in another encoding.
+def _undefined_bytes_note(counts: Mapping[int, int]) -> str:
+    """Return the note on undefined bytes: most likely the text has another encoding.
 
     >>> _no_character({0x81: 3})[:72]
-    'Windows-1252 has no character for the byte 81 (3 times); it was kept as '
+    'Windows-1252 has no character for the byte 81 (3 times); it was read as '
     """
     several = len(counts) > 1
-    found = ", ".join(
+    undefined = ", ".join(
         f"{byte:02X} ({count:,} time{'s' if count > 1 else ''})" for byte, count in counts.items()
     )
-    kept = ", ".join(f"U+00{byte:02X}" for byte in counts)
+    characters = ", ".join(f"U+00{byte:02X}" for byte in counts)
     return (
-        f"Windows-1252 has no character for the byte{'s' if several else ''} {found}; "
-        f"{'they were' if several else 'it was'} kept as "
-        f"{'control characters' if several else 'the control character'} {kept}. If the text is "
-        "in another encoding, convert the file to UTF-8 and import it again."
+        f"Windows-1252 has no character for the byte{'s' if several else ''} {undefined}; "
+        f"{'they were' if several else 'it was'} read as "
+        f"{'control characters' if several else 'the control character'} {characters}. If the text "
+        "is in another encoding, convert the file to UTF-8 and import it again."
     )

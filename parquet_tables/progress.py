@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import duckdb
 
@@ -32,16 +33,16 @@ def without_progress(on_progress: ProgressCallback) -> ProgressCallback:
     return lambda _, message: on_progress(0.0, message)
 
 
-def never_decreasing(on_progress: ProgressCallback) -> ProgressCallback:
-    """A report that never goes back: steps that can't tell their parts may report from 0 again."""
-    best = 0.0
+@dataclass
+class MonotonicProgress:
+    """A callback whose fractions never decrease, although steps may start from 0 again."""
 
-    def keep_growing(fraction: float, message: str) -> None:
-        nonlocal best
-        best = max(best, fraction)
-        on_progress(best, message)
+    on_progress: ProgressCallback
+    fraction: float = 0.0
 
-    return keep_growing
+    def __call__(self, fraction: float, message: str) -> None:
+        self.fraction = max(self.fraction, fraction)
+        self.on_progress(self.fraction, message)
 
 
 @contextmanager

@@ -50,12 +50,12 @@ def stored_as(name: str, type_: str, cell: str) -> Stored:
     if type_ in WIDER:
         return Stored(f"CAST({cell} AS {WIDER[type_]})", WIDER[type_])
     if type_.startswith(NESTED) or type_.endswith("]"):
-        note = f'Column "{name}" holds nested values; they are kept as JSON text.'
+        note = f'Column "{name}" holds nested values; they are stored as JSON text.'
         return Stored(_json_text(type_, cell), "VARCHAR", note)
     text = f"CAST({cell} AS VARCHAR)"
     if type_.startswith(PLAIN_TEXT):
         return Stored(text, "VARCHAR")
-    return Stored(text, "VARCHAR", f'Column "{name}" was {type_}; it is kept as text.')
+    return Stored(text, "VARCHAR", f'Column "{name}" was {type_}; it is stored as text.')
 
 
 def _json_text(type_: str, cell: str) -> str:

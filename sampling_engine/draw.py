@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import (
+    MonotonicProgress,
     ProgressCallback,
     ignore_progress,
-    never_decreasing,
     progress_part,
 )
 from parquet_tables.tables import TableFiles
@@ -89,7 +89,7 @@ def draw_sample(
         ``unknown_stratum``, ``invalid_numbers`` and ``rows_missing``, which only the rows can tell.
     """
     check_rounds(table, rounds)
-    on_progress = never_decreasing(on_progress)
+    on_progress = MonotonicProgress(on_progress)
     drawing = sum(part_of(one) for one in rounds)
     until = drawing / (drawing + WRITING_PART)
     with database.cursor(table) as cursor:

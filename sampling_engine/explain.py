@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.progress import ProgressCallback, ignore_progress, never_decreasing
+from parquet_tables.progress import MonotonicProgress, ProgressCallback, ignore_progress
 from parquet_tables.tables import TableFiles
 from sampling_engine.checks import check_rounds
 from sampling_engine.draw_state import DrawState
@@ -122,7 +122,7 @@ def explain_row(
         return RowExplanation(ordinal, None, None, None, verdicts)
     with database.cursor(table) as cursor:
         state = DrawState(cursor, table, counts_dir=counts_dir)
-        return _explained(state, rounds, ordinal, never_decreasing(on_progress))
+        return _explained(state, rounds, ordinal, MonotonicProgress(on_progress))
 
 
 def _explained(

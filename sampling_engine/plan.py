@@ -26,9 +26,9 @@ import numpy as np
 
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import (
+    MonotonicProgress,
     ProgressCallback,
     ignore_progress,
-    never_decreasing,
     progress_part,
 )
 from parquet_tables.tables import TableFiles
@@ -97,7 +97,7 @@ def plan_draw(
         As :func:`draw_sample`.
     """
     check_rounds(table, rounds)
-    on_progress = never_decreasing(on_progress)
+    on_progress = MonotonicProgress(on_progress)
     *earlier, last = rounds
     with database.cursor(table) as cursor:
         state = DrawState(cursor, table, counts_dir=counts_dir)

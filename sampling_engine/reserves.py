@@ -15,9 +15,9 @@ import numpy as np
 
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import (
+    MonotonicProgress,
     ProgressCallback,
     ignore_progress,
-    never_decreasing,
     progress_part,
 )
 from parquet_tables.tables import TableFiles
@@ -79,7 +79,7 @@ def reserves(
     """
     check_rounds(table, rounds)
     _check_asked(rounds, round_number, limit)
-    on_progress = never_decreasing(on_progress)
+    on_progress = MonotonicProgress(on_progress)
     with database.cursor(table) as cursor:
         state = DrawState(cursor, table, counts_dir=counts_dir)
         finished = list(replay(state, rounds, progress_part(on_progress, 0.0, 0.8)))

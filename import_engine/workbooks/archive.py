@@ -1,8 +1,4 @@
-"""The ZIP archive that an XLSX workbook is.
-
-Invariant: what is wrong with the archive is an :class:`UnreadableFile`. Called by ``sheets`` and
-``stray_cells``, in the child process.
-"""
+"""The ZIP archive of an XLSX workbook; its faults are :class:`UnreadableFile`."""
 
 from __future__ import annotations
 
@@ -37,8 +33,8 @@ _BROKEN = (
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    """A workbook's archive; what zipfile raises inside the block becomes UnreadableFile."""
+def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a workbook's archive; zipfile's errors inside the block become UnreadableFile."""
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
@@ -49,18 +45,18 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     except _BROKEN as error:
         raise UnreadableFile(DAMAGED) from error
     except OSError as error:
-        if error.errno not in (None, errno.EINVAL):  # a place before the file's start
+        if error.errno not in (None, errno.EINVAL):  # a seek before the file's start
             raise
         raise UnreadableFile(DAMAGED) from error
 
 
 def check_size(archive: zipfile.ZipFile, unpacked_bytes: int) -> None:
-    """Refuse what is no workbook, or declares more than ``unpacked_bytes`` unpacked bytes.
+    """Refuse an archive that isn't a workbook, or that declares more than ``unpacked_bytes``.
 
-    An archive may declare less than it holds; the limits of the process bound what that does.
+    An archive may declare less than it holds; the limits of the process cover that case.
     """
     if CONTENT_TYPES not in archive.namelist():
-        raise UnreadableFile("The file is a ZIP archive but no workbook.")
+        raise UnreadableFile("The file is a ZIP archive but not a workbook.")
     declared_bytes = sum(entry.file_size for entry in archive.infolist())
     if declared_bytes > unpacked_bytes:
         raise WorkbookTooLarge(
@@ -70,9 +66,9 @@ def check_size(archive: zipfile.ZipFile, unpacked_bytes: int) -> None:
 
 
 def sheet_parts(archive: zipfile.ZipFile) -> Mapping[str, str]:
-    """The names of the archive's parts that hold sheets, each with its sheet's name.
+    """Return the sheet name of each archive part that holds a sheet.
 
-    A workbook whose list of sheets isn't where Excel writes it has none: the parser finds them.
+    Empty if the list of sheets isn't where Excel writes it: the parser finds them.
     """
     try:
         relations = _root(archive, RELATIONS_PART)

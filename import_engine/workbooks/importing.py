@@ -1,7 +1,6 @@
-"""The import of a workbook, from the server's side.
+"""The import of a workbook, on the server's side.
 
-Invariant: the child process that parses the workbook has ended when the call returns or raises.
-Its death is an error of the workbook, never of the server. Called by ``importer``.
+The child process has ended when the call returns or raises. Its death is a fault of the workbook.
 """
 
 from __future__ import annotations
@@ -33,16 +32,16 @@ def import_workbook(
     Returns
     -------
     tuple of ImportedTable
-        Keyed by the sheets' names; by ``primary`` when only one sheet has cells.
+        The keys are the sheets' names, or ``primary`` if only one sheet has cells.
 
     Raises
     ------
     UnreadableFile
-        It isn't a workbook, is damaged or protected by a password, or has no sheet with cells.
+        The file is no workbook, is damaged or password-protected, or has no cells.
     WorkbookTooLarge
         Reading it takes more memory or time than ``limits`` allow.
     Exception
-        What the report of ``work`` raises; the child is killed first.
+        Whatever ``work.on_progress`` raises; the child is killed first.
     """
     request = Request(path, work.destination, work.row_group_rows, limits)
     errors_path = work.scratch("workbook-errors")
@@ -51,7 +50,7 @@ def import_workbook(
             CHILD_MODULE, request.to_line(), errors_path, work.on_progress, MAX_ANSWER_BYTES
         )
     except ChildDied as died:
-        raise _explained(died, limits) from None
+        raise _child_error(died, limits) from None
     finally:
         errors_path.unlink(missing_ok=True)
     if "fault" in answer:
@@ -59,7 +58,7 @@ def import_workbook(
     if "error" in answer:
         kind = WorkbookTooLarge if answer["error"] == WorkbookTooLarge.code else UnreadableFile
         raise kind(answer["message"])
-    return tuple(_table(given) for given in answer["tables"])
+    return tuple(_table(fields) for fields in answer["tables"])
 
 
 def too_much_memory(limits: WorkbookLimits) -> WorkbookTooLarge:
@@ -70,8 +69,8 @@ def too_much_memory(limits: WorkbookLimits) -> WorkbookTooLarge:
     )
 
 
-def _explained(died: ChildDied, limits: WorkbookLimits) -> Exception:
-    """The error for a child that ended without an answer."""
+def _child_error(died: ChildDied, limits: WorkbookLimits) -> Exception:
+    """Return the error for a child that ended without an answer."""
     logger.warning("a workbook's process ended with %d: %s", died.returncode, died.errors)
     if died.returncode == -SIGXCPU:
         return WorkbookTooLarge(
@@ -83,7 +82,7 @@ def _explained(died: ChildDied, limits: WorkbookLimits) -> Exception:
     return UnreadableFile("The workbook can't be read. Save it again as .xlsx, or save it as CSV.")
 
 
-def _table(given: dict[str, Any]) -> ImportedTable:
-    columns = tuple(Column(name, type_) for name, type_ in given["columns"])
-    file = DataFile(Path(given["path"]), given["rows"])
-    return ImportedTable(given["key"], TableFiles(columns, (file,)), tuple(given["notes"]))
+def _table(fields: dict[str, Any]) -> ImportedTable:
+    columns = tuple(Column(name, type_) for name, type_ in fields["columns"])
+    file = DataFile(Path(fields["path"]), fields["rows"])
+    return ImportedTable(fields["key"], TableFiles(columns, (file,)), tuple(fields["notes"]))

@@ -1,7 +1,6 @@
 """The child process that reads one workbook and writes its sheets as Parquet files.
 
-Invariant: what is wrong with the workbook is an answer with a code; an abort of the parser ends the
-process alone. Started by ``importing``.
+A fault of the workbook is an answer with a code; an abort of the parser ends this process alone.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from parquet_tables.transient_errors import BUSY, is_out_of_memory, machine_faul
 
 
 def main() -> None:
-    """Read the workbook of the request that stands on the first line of the input."""
+    """Read the workbook of the request on the first line of standard input."""
     serve_one(Request.from_line, _limits, answer_to)
 
 
@@ -33,9 +32,9 @@ def _limits(request: Request) -> ProcessLimits:
 
 
 def answer_to(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
-    """The tables of a workbook, or what is wrong with it, as JSON."""
+    """Return the tables of a workbook, or its error, as JSON."""
     try:
-        return {"tables": [_described(table) for table in _tables(request, on_progress)]}
+        return {"tables": [_table_json(table) for table in _tables(request, on_progress)]}
     except UnreadableFile as error:
         return {"error": error.code, "message": error.message}
     except (MemoryError, duckdb.Error, OSError) as error:
@@ -69,7 +68,7 @@ def _tables(request: Request, on_progress: ProgressCallback) -> tuple[ImportedTa
         return read_workbook(work, request.path, limits.unpacked_bytes)
 
 
-def _described(table: ImportedTable) -> dict[str, Any]:
+def _table_json(table: ImportedTable) -> dict[str, Any]:
     (file,) = table.table.files
     return {
         "key": table.key,

@@ -1,7 +1,6 @@
-"""What a workbook's child process is told, as one line of JSON.
+"""The request to a workbook's child process, as one line of JSON.
 
-Invariant: :meth:`Request.from_line` of :meth:`Request.to_line` is the same request. It holds all
-that the child needs: the child reads no settings and no environment.
+It holds everything that the child needs: the child reads no settings and no environment.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class WorkbookLimits:
-    """What reading one workbook may take.
+    """The limits of reading one workbook.
 
     Parameters
     ----------
     memory_mb : int
-        Memory of the child process beside the interpreter's own, in MiB.
+        Memory of the child process without the interpreter's own, in MiB.
     unpacked_bytes : int
         Unpacked size of all parts of the workbook together, in bytes. A sheet takes about four
         times its unpacked size in memory (217 MB, 5 million cells: 0.9 GB).
@@ -64,11 +63,11 @@ class Request:
 
     @staticmethod
     def from_line(line: bytes) -> Request:
-        """Read what :meth:`to_line` wrote."""
-        given = json.loads(line)
+        """Parse the line of :meth:`to_line`."""
+        fields = json.loads(line)
         return Request(
-            path=Path(given["path"]),
-            destination=Path(given["destination"]),
-            row_group_rows=given["row_group_rows"],
-            limits=WorkbookLimits(**given["limits"]),
+            path=Path(fields["path"]),
+            destination=Path(fields["destination"]),
+            row_group_rows=fields["row_group_rows"],
+            limits=WorkbookLimits(**fields["limits"]),
         )

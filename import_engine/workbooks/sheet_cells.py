@@ -1,8 +1,4 @@
-"""A stream of a sheet's cells, of any XML that Excel's parsers accept.
-
-Invariant: memory stays bounded, whatever the size of the sheet and wherever its cells are. Called
-by ``stray_cells``, in the child process.
-"""
+"""A stream of a sheet's cells, in bounded memory, for any XML that Excel's parsers accept."""
 
 from __future__ import annotations
 
@@ -18,13 +14,13 @@ from import_engine.workbooks.archive import DAMAGED
 CHUNK_BYTES = 1 << 22
 
 OnCell = Callable[[int, int, Mapping[str, str], str], None]
-"""Takes a cell with a value: its row and column (from 1), its attributes and its inner XML."""
+"""Takes a non-empty cell: its row and column (from 1), its attributes and its inner XML."""
 
 _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,10})")
 
 
 def read_cells(archive: zipfile.ZipFile, part: str, on_cell: OnCell) -> None:
-    """Stream a sheet's cells with values, whatever the sheet's size."""
+    """Stream the non-empty cells of a sheet of any size."""
     reader = _CellReader(on_cell)
     try:
         with archive.open(part) as file:
@@ -36,7 +32,7 @@ def read_cells(archive: zipfile.ZipFile, part: str, on_cell: OnCell) -> None:
 
 
 class _CellReader:
-    """Handlers of the XML of a sheet. A cell's formula is left out; its value counts."""
+    """XML handlers of a sheet; they drop a cell's formula and use its value."""
 
     def __init__(self, on_cell: OnCell) -> None:
         self._on_cell = on_cell
@@ -90,7 +86,7 @@ class _CellReader:
 
 
 def place_of(reference: str) -> tuple[int, int]:
-    """The row and the column of a cell's reference, from 1.
+    """Return the row and the column of a cell's reference, from 1.
 
     >>> place_of("AB7")
     (7, 28)
@@ -102,7 +98,7 @@ def place_of(reference: str) -> tuple[int, int]:
 
 
 def column_number(letters: str) -> int:
-    """A column's number, from 1.
+    """Return a column's number, from 1.
 
     >>> column_number("XFD")
     16384
@@ -114,7 +110,7 @@ def column_number(letters: str) -> int:
 
 
 def column_letters(number: int) -> str:
-    """A column's letters.
+    """Return a column's letters.
 
     >>> column_letters(16384)
     'XFD'

@@ -1,11 +1,8 @@
-"""A workbook's sheets as tables.
+"""A workbook's sheets as tables, in the child process.
 
-Invariant: the first row of a sheet names its columns, each other row is a row, and no number loses
-a digit. Runs in the child process of ``reader_process``.
-
-Cells with an Excel error (``#DIV/0!``) have no value. fastexcel gives every number as a DOUBLE: a
-column of whole numbers becomes BIGINT, one of days DATE, one of times of day TIME, and one of
-different kinds text.
+The first row of a sheet names its columns; no number loses a digit. Cells with an Excel error
+(``#DIV/0!``) are missing. fastexcel returns every number as a DOUBLE: a column of whole numbers
+becomes BIGINT, of days DATE, of times of day TIME, of mixed types VARCHAR.
 """
 
 from __future__ import annotations
@@ -23,7 +20,7 @@ import fastexcel
 from import_engine.errors import UnreadableFile
 from import_engine.values import WHOLE_LIMIT
 from import_engine.work import PRIMARY, ImportedTable, ImportWork, write_table
-from import_engine.workbooks.archive import check_size, opened
+from import_engine.workbooks.archive import check_size, open_archive
 from import_engine.workbooks.stray_cells import without_stray_cells
 from parquet_tables.names import settle_names
 from parquet_tables.progress import progress_part
@@ -32,25 +29,23 @@ from parquet_tables.stored_types import Stored, stored_as
 from parquet_tables.tables import Column
 from parquet_tables.temporary_tables import registered
 
-EMPTY_LEFT_OUT = (
-    'The sheet "{name}" has cells far apart; its rows and columns without a value were left out.'
-)
+COMPACTED = 'The sheet "{name}" has cells far apart; its empty rows and columns were left out.'
 DAMAGED_SHEETS = "The workbook is damaged. Save it again as .xlsx."
 _NO_DAY_BEFORE = "TIMESTAMP '1900-01-01'"
 _SHEET, _NUMBERS, _HEADER = "sheet_cells", "sheet_numbers", "sheet_header"
 _NUMBERED = re.compile(r"_\d+$")
 
-# It warns of each column without a value, which is no news here.
+# fastexcel warns of each empty column.
 logging.getLogger("fastexcel").setLevel(logging.ERROR)
 
 
 def read_workbook(work: ImportWork, path: Path, unpacked_bytes: int) -> tuple[ImportedTable, ...]:
-    """Read every sheet that isn't empty; results and errors are those of ``import_workbook``."""
-    with opened(path) as archive:
+    """Read every non-empty sheet; results and errors are those of ``import_workbook``."""
+    with open_archive(path) as archive:
         check_size(archive, unpacked_bytes)
-    work.on_progress(0.0, "looking for stray cells")
+    work.on_progress(0.0, "searching for stray cells")
     path, compacted = without_stray_cells(path, work.scratch("compact"))
-    with panics_told(DAMAGED_SHEETS):
+    with panics_as_unreadable(DAMAGED_SHEETS):
         reader = fastexcel.read_excel(path)
         sheets = reader.sheet_names
     tables: list[ImportedTable] = []
@@ -61,7 +56,7 @@ def read_workbook(work: ImportWork, path: Path, unpacked_bytes: int) -> tuple[Im
         part.on_progress(0.0, f"reading the sheet {name}")
         table = _import_sheet(part, reader, number, name)
         if table:
-            left = (EMPTY_LEFT_OUT.format(name=name),) if name in compacted else ()
+            left = (COMPACTED.format(name=name),) if name in compacted else ()
             tables.append(replace(table, notes=(*table.notes, *left)))
         else:
             skipped.append(f'The sheet "{name}" is empty; it was left out.')
@@ -76,8 +71,8 @@ def read_workbook(work: ImportWork, path: Path, unpacked_bytes: int) -> tuple[Im
 
 
 @contextmanager
-def panics_told(message: str) -> Iterator[None]:
-    """Raise UnreadableFile for what the parser raises inside the block, its panics too."""
+def panics_as_unreadable(message: str) -> Iterator[None]:
+    """Raise UnreadableFile for the parser's errors and panics inside the block."""
     try:
         yield
     except fastexcel.FastExcelError as error:
@@ -91,8 +86,10 @@ def panics_told(message: str) -> Iterator[None]:
 def _import_sheet(
     work: ImportWork, reader: fastexcel.ExcelReader, number: int, name: str
 ) -> ImportedTable | None:
-    """One sheet's table; None when it has no cells."""
-    with panics_told(f'The sheet "{name}" can\'t be read. Save the workbook again as .xlsx.'):
+    """Import one sheet; returns None if it has no cells."""
+    with panics_as_unreadable(
+        f'The sheet "{name}" can\'t be read. Save the workbook again as .xlsx.'
+    ):
         cells = reader.load_sheet(number, schema_sample_rows=None)
         if not cells.width:
             return None
@@ -127,10 +124,10 @@ def _header(
     cells: fastexcel.ExcelSheet,
     number: int,
 ) -> Sequence[str | None]:
-    """The first row's texts.
+    """Return the first row's texts.
 
-    fastexcel tells them as the columns' names, but replaces those that aren't text and numbers
-    those that are there twice. Only for such a row is the sheet parsed once more.
+    fastexcel returns them as the columns' names, but replaces those that aren't text and numbers
+    duplicates. Only in these cases is the sheet parsed again.
     """
     names = [column.name for column in cells.selected_columns]
     generated = any(column.column_name_from != "looked_up" for column in cells.selected_columns)
@@ -146,12 +143,12 @@ def _header(
 
 
 def sheet_query(cells: Sequence[str], names: Sequence[str], mixed: Sequence[int]) -> str:
-    """The query of a sheet's rows: ``c0``… are its cells, ``n0``… the same cells as numbers.
+    """Build the query of a sheet's rows: ``c0``… are its cells, ``n0``… the cells as numbers.
 
     Parameters
     ----------
     mixed : sequence of int
-        The columns of text, which alone ask for their cells as numbers.
+        The text columns, whose cells are also read as numbers.
     """
     wanted = ", ".join(
         f"{cell} AS {quote_identifier(name)}" for cell, name in zip(cells, names, strict=True)
@@ -169,7 +166,7 @@ def _cells(width: int) -> str:
 
 
 def narrowing_sql(types: Sequence[str]) -> str:
-    """Ask whether each column's numbers are whole, its times whole days, its times of no day."""
+    """Build the query that checks for whole numbers, whole days and times without a day."""
     wanted: list[str] = []
     for i, type_ in enumerate(types):
         if type_ == "DOUBLE":
@@ -204,10 +201,10 @@ def _stored(
 
 
 def text_sql(column: int) -> str:
-    """The text of a cell in a column of different kinds.
+    """Return the SQL of a cell's text in a column of mixed types.
 
-    fastexcel 0.21 writes a number there with nine decimals at most, so 1e-12 would be 0. Where the
-    text isn't the number that the cell holds, the number itself is written out.
+    fastexcel 0.21 writes numbers there with at most nine decimals, so 1e-12 would be 0. If the text
+    differs from the cell's number, DuckDB writes the number.
     """
     text, number = f"c{column}", f"n{column}"
     return (

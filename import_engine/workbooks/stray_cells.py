@@ -1,9 +1,7 @@
-"""Cells that lie far from a sheet's table.
+"""Sparse sheets: rewrite them without their empty rows and columns.
 
 The parser allocates every place between a sheet's first and last cell: two cells in opposite
-corners take 17 billion places. So a sheet that is almost empty is written again without its empty
-rows and columns before it is parsed. Invariant: every cell with a value stays, in its order.
-Called by ``sheets``, in the child process.
+corners take 17 billion places. Every non-empty cell stays, in its order.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ from typing import IO
 from xml.sax.saxutils import quoteattr
 
 from import_engine.errors import UnreadableFile
-from import_engine.workbooks.archive import opened, sheet_parts
+from import_engine.workbooks.archive import open_archive, sheet_parts
 from import_engine.workbooks.sheet_cells import (
     CHUNK_BYTES,
     column_letters,
@@ -27,27 +25,27 @@ from import_engine.workbooks.sheet_cells import (
 
 MAX_ROWS = 1_048_576
 MAX_COLUMNS = 16_384
-"""Of a sheet in Excel."""
+"""Size of an Excel sheet."""
 SPARSE_PLACES = 1_000_000
 SPARSE_RATIO = 10
 """A sheet is sparse if it has more than SPARSE_PLACES places, and more than SPARSE_RATIO for each
-cell with a value."""
+non-empty cell."""
 
-# They begin with plain bytes, which are found ten times faster than a choice.
+# A pattern that begins with plain bytes is ten times faster than an alternation.
 _COLUMN = re.compile(rb' r="([A-Z]+)\d')
 _ROW = re.compile(rb'row\s[^>]*?\br="(\d+)"')
 _NAMESPACE = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 
 
 def without_stray_cells(source: Path, copy: Path) -> tuple[Path, tuple[str, ...]]:
-    """A workbook in which no sheet is sparse.
+    """Return a workbook in which no sheet is sparse.
 
     Parameters
     ----------
     source : Path
         The workbook.
     copy : Path
-        Where a copy is written if a sheet is sparse.
+        The path of the copy that is written if a sheet is sparse.
 
     Returns
     -------
@@ -59,7 +57,7 @@ def without_stray_cells(source: Path, copy: Path) -> tuple[Path, tuple[str, ...]
     UnreadableFile
         A sheet isn't valid XML, or has cells outside of Excel's grid or rows out of order.
     """
-    with opened(source) as archive:
+    with open_archive(source) as archive:
         parts = sheet_parts(archive)
         extents = {
             part: _Extent.of(archive, part)
@@ -81,7 +79,7 @@ def without_stray_cells(source: Path, copy: Path) -> tuple[Path, tuple[str, ...]
 
 
 def _may_be_sparse(archive: zipfile.ZipFile, part: str, name: str) -> bool:
-    """Whether a sheet may be sparse: a quick look that sees cells without a value, too."""
+    """Whether a sheet may be sparse: a fast check that also counts empty cells."""
     columns: set[bytes] = set()
     placed_cells = filled_cells = placed_rows = closed_rows = 0
     first = last = 0
@@ -99,7 +97,7 @@ def _may_be_sparse(archive: zipfile.ZipFile, part: str, name: str) -> bool:
             first, last = first or row, row
             placed_rows += 1
     if placed_cells < filled_cells or placed_rows < closed_rows:
-        return True  # some don't tell their places, or in another form
+        return True  # some places are missing, or have another form
     numbers = [column_number(letters.decode()) for letters in columns]
     if last > MAX_ROWS or max(numbers, default=0) > MAX_COLUMNS:
         raise UnreadableFile(
@@ -112,7 +110,7 @@ def _may_be_sparse(archive: zipfile.ZipFile, part: str, name: str) -> bool:
 
 
 def _whole_tags(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
-    """The bytes of a part, in pieces that end before a tag."""
+    """Yield the bytes of a part in chunks that end before a tag."""
     rest = b""
     with archive.open(part) as file:
         while chunk := file.read(CHUNK_BYTES):
@@ -124,7 +122,7 @@ def _whole_tags(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
 
 
 class _Extent:
-    """The rows and the columns that have a cell with a value."""
+    """The rows and columns that have a non-empty cell."""
 
     def __init__(self) -> None:
         self.rows: set[int] = set()
@@ -138,7 +136,7 @@ class _Extent:
 
     @property
     def is_sparse(self) -> bool:
-        """Whether the cells lie so far apart that a parser had better not allocate all places."""
+        """Whether the places between the cells are too many for the parser."""
         if not self.cells:
             return False
         height = max(self.rows) - min(self.rows) + 1
@@ -153,7 +151,7 @@ class _Extent:
 
 
 def _write_compact(archive: zipfile.ZipFile, part: str, extent: _Extent, out: IO[bytes]) -> None:
-    """Write a sheet's cells with values, numbered without the empty rows and columns."""
+    """Write a sheet's non-empty cells, numbered without the empty rows and columns."""
     rows = {row: number for number, row in enumerate(sorted(extent.rows), 1)}
     columns = {
         column: column_letters(number) for number, column in enumerate(sorted(extent.columns), 1)
@@ -167,10 +165,10 @@ def _write_compact(archive: zipfile.ZipFile, part: str, extent: _Extent, out: IO
         if number != current:
             out.write(f"{'</row>' if current else ''}<row r={quoteattr(str(number))}>".encode())
             current = number
-        kept = {"r": f"{columns[column]}{number}"} | {
+        copied = {"r": f"{columns[column]}{number}"} | {
             key: attributes[key] for key in ("t", "s") if key in attributes
         }
-        shown = " ".join(f"{key}={quoteattr(value)}" for key, value in kept.items())
+        shown = " ".join(f"{key}={quoteattr(value)}" for key, value in copied.items())
         out.write(f"<c {shown}>{inner}</c>".encode())
 
     read_cells(archive, part, write)

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import (
+    MonotonicProgress,
     ProgressCallback,
     ignore_progress,
-    never_decreasing,
     progress_part,
 )
 from parquet_tables.tables import TableFiles
@@ -63,7 +63,7 @@ def profile_table(
     """
     wanted = [kind_of(column) for column in table.select(tuple(columns))]
     seconds = budget_s if table.row_count > SAMPLE_ROWS else None
-    on_progress = never_decreasing(on_progress)
+    on_progress = MonotonicProgress(on_progress)
     with database.cursor(table) as cursor:
         run = Run(cursor, table, Budget(seconds, clock))
         sample = choose_rows(table, seed)

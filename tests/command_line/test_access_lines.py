@@ -44,7 +44,7 @@ def access(stream: Stream) -> Iterator[logging.Logger]:
     return logger
 
 
-def test_lines_that_wait_are_written_by_one_call_in_order(
+def test_pending_lines_are_written_in_order_by_one_call(
     access: logging.Logger, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log_output, "GATHERED_S", 60)
@@ -56,9 +56,7 @@ def test_lines_that_wait_are_written_by_one_call_in_order(
     assert stream.calls == ["INFO request 0\nINFO request 1\nINFO request 2\n"]
 
 
-def test_lines_are_written_a_moment_later_without_being_asked_for(
-    access: logging.Logger, stream: Stream
-) -> None:
+def test_lines_are_flushed_after_a_short_delay(access: logging.Logger, stream: Stream) -> None:
     for number in range(3):
         access.info("request %d", number)
         assert stream.wrote.wait(20)
@@ -76,7 +74,7 @@ def test_what_waits_is_written_when_the_process_ends(
     assert stream.calls == ["INFO the last request\n"]
 
 
-def test_whoever_logs_waits_for_a_slow_reader_rather_than_fill_the_memory(
+def test_a_slow_reader_blocks_logging_threads(
     access: logging.Logger, stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log_output, "GATHERED_S", 60)

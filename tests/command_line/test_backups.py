@@ -71,9 +71,7 @@ def test_a_backup_into_the_data_directory_itself_is_refused(
     assert sorted(filled.rglob("*")) == before
 
 
-def test_a_backup_may_lie_beside_the_data_directory_and_be_named_like_it(
-    run: Run, filled: Path
-) -> None:
+def test_a_backup_may_share_the_data_directorys_parent(run: Run, filled: Path) -> None:
     run("backup", f"{filled}.tar")
     run("backup", str(filled / ".." / "tuesday.tar"))
 
@@ -128,7 +126,7 @@ def test_what_no_backup_holds_is_refused_and_leaves_nothing(
         assert not list(place.iterdir())
 
 
-def test_a_data_file_that_the_database_does_not_name_is_refused_and_leaves_nothing(
+def test_a_backup_with_an_unknown_data_file_is_refused(
     run: Run, filled: Path, tmp_path: Path
 ) -> None:
     archive, place = tmp_path / "backup.tar", tmp_path / "place"
@@ -166,7 +164,7 @@ def test_a_database_that_can_name_no_data_files_is_refused(
     assert not again.exists()
 
 
-def test_of_two_backups_to_one_name_at_once_one_is_refused(
+def test_concurrent_backups_to_the_same_name_conflict(
     run: Run, filled: Path, tmp_path: Path
 ) -> None:
     for number in range(5):
@@ -189,7 +187,7 @@ def without_links(source: object, target: object, **options: object) -> None:
 
 @pytest.mark.parametrize("links", [True, False])
 @pytest.mark.parametrize("kind", ["file", "link to nothing"])
-def test_a_name_that_is_taken_while_a_backup_is_written_stays_as_it_is(
+def test_a_backup_never_overwrites_a_new_file(
     filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool, kind: str
 ) -> None:
     place = tmp_path / "place"

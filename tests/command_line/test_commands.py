@@ -91,7 +91,7 @@ def test_a_lost_password_is_mended_with_a_link(run: Run, created: Path) -> None:
         (("jobs", "--server", "http://127.0.0.1:9"), 2, "JOBSVC_TOKEN"),
     ],
 )
-def test_a_failure_is_one_line_that_names_the_culprit(
+def test_a_failure_is_one_line_with_the_cause(
     run: Run, table: Path, tmp_path: Path, arguments: tuple[str, ...], code: int, part: str
 ) -> None:
     (tmp_path / "broken.csv").write_text("a,b\n1,2\n3,4,5\n")
@@ -121,7 +121,7 @@ def test_a_server_elsewhere_does_the_work_with_a_token(
     assert "Sign in first" in failed.stderr
 
 
-def test_a_server_that_does_not_answer_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_server_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOBSVC_TOKEN", "x")
     failed = run("jobs", "--server", "http://127.0.0.1:9", code=3)
     assert "can't be reached" in failed.stderr
@@ -141,7 +141,7 @@ def test_every_command_explains_itself_with_an_example(run: Run) -> None:
         assert path[-1] == "list" or f"jobsvc {' '.join(path)}" in text, path
 
 
-def test_a_command_for_a_running_server_loads_nothing_of_a_server() -> None:
+def test_client_commands_import_no_server_modules() -> None:
     asked = (
         "import sys, jobsvc\n"
         "jobsvc.command.main(['jobs', '--help'], standalone_mode=False)\n"

@@ -64,7 +64,7 @@ def test_the_files_ending_settles_its_format(
         (("--size", "5", "--filter", "kind = 3 AND amount > 10", "--order-by", "amount"), 5),
     ],
 )
-def test_a_plan_tells_what_the_draw_then_gives(
+def test_a_plan_matches_the_draw(
     run: Run, table: Path, options: tuple[str, ...], drawn: int
 ) -> None:
     run("import", str(table), "--dataset", "Sales")
@@ -134,7 +134,7 @@ def test_the_demo_draws_from_real_data(run: Run, tmp_path: Path) -> None:
         assert len(list(csv.DictReader(file))) == 1000
 
 
-def test_a_report_is_told_and_written_as_one_page(run: Run, table: Path, tmp_path: Path) -> None:
+def test_a_report_is_printed_and_written_as_html(run: Run, table: Path, tmp_path: Path) -> None:
     run("import", str(table), "--dataset", "explored")
     target = tmp_path / "report.html"
     told = run("explore", "explored", "--html", str(target))
@@ -146,7 +146,7 @@ def test_a_report_is_told_and_written_as_one_page(run: Run, table: Path, tmp_pat
     assert as_json["comparison"]["verdict"] == "Equal. 700 rows and 3 columns are the same."
 
 
-def test_a_profile_is_told_with_its_alerts_and_hints(run: Run, table: Path) -> None:
+def test_a_profile_is_printed_with_alerts_and_hints(run: Run, table: Path) -> None:
     run("import", str(table), "--dataset", "profiled")
     told = run("profile", "profiled")
     assert "alerts" in told.output

@@ -23,7 +23,7 @@ from command_line.failures import CommandFailed, told_plainly
     ],
     ids=str,
 )
-def test_an_error_of_the_system_is_told_in_one_line(error: OSError, told: str) -> None:
+def test_a_system_error_is_one_line(error: OSError, told: str) -> None:
     with pytest.raises(CommandFailed) as failed, told_plainly():
         raise error
     assert failed.value.format_message() == told

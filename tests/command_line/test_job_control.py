@@ -96,7 +96,7 @@ def test_only_a_failed_job_is_done_again(run: Run, live: LiveServer) -> None:
     assert "completed" in run("retry", job["id"], code=1).stderr
 
 
-def test_a_log_tells_the_steps(run: Run, live: LiveServer) -> None:
+def test_a_log_lists_the_steps(run: Run, live: LiveServer) -> None:
     job = live.draw(live.new_table(20), DRAW)
     lines = run("log", job["id"]).stdout.splitlines()
     assert lines[0].split() == ["at", "what"]
@@ -132,12 +132,12 @@ def test_a_job_without_rows_says_so(run: Run, live: LiveServer, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("command", ["watch", "cancel", "retry", "log", "jobs"])
-def test_what_is_no_job_is_told(run: Run, live: LiveServer, command: str) -> None:
+def test_an_unknown_job_is_reported(run: Run, live: LiveServer, command: str) -> None:
     assert f'Job "{MISSING}" not found.' in run(command, MISSING, code=1).stderr
     assert "no id of a job" in run(command, "../users", code=2).stderr
 
 
-def test_who_stops_waiting_is_told_how_to_go_on(run: Run, live: LiveServer, data_dir: Path) -> None:
+def test_ctrl_c_prints_the_next_commands(run: Run, live: LiveServer, data_dir: Path) -> None:
     job_id = endless_job(live)
     threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
     told = run("watch", job_id[:8], "--data-dir", str(data_dir), code=130).stderr

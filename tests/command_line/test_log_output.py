@@ -45,14 +45,14 @@ def of_duckdb(statement: str) -> Exception:
         return caught(connection.execute, statement)
 
 
-def test_text_tells_time_level_logger_message_and_what_it_is_about() -> None:
+def test_a_text_line_holds_time_level_logger_and_fields() -> None:
     with logged_with(job_id="7", run_type="import", attempt=1):
         line = written("text", record("%s starts", "job 7"))
     pattern = rf"{TIME} INFO jobsvc.jobs job 7 starts \[job_id=7 run_type=import attempt=1\]"
     assert re.fullmatch(pattern, line)
 
 
-def test_json_is_one_object_with_the_same() -> None:
+def test_a_json_line_holds_the_same_fields() -> None:
     with logged_with(request_id="r-1", user_id=3):
         told = json.loads(written("json", record("refused")))
     assert re.fullmatch(TIME, told.pop("time"))
@@ -72,7 +72,7 @@ def test_a_message_never_begins_a_line_of_its_own(log_format: str) -> None:
     assert "a\\nb" in line
 
 
-def test_fields_hold_for_one_block_and_can_be_added_to() -> None:
+def test_log_fields_are_scoped_to_a_block() -> None:
     enter(None)
     add(user_id=1)
     assert present_fields() == {}
@@ -115,15 +115,13 @@ def test_an_exception_stands_inside_its_json_object() -> None:
     ],
     ids=lambda value: value.split(":")[0] if isinstance(value, str) else "",
 )
-def test_an_errors_own_words_are_shown_only_where_they_quote_no_data(
-    error: BaseException, shown: str
-) -> None:
+def test_error_texts_are_logged_only_if_safe(error: BaseException, shown: str) -> None:
     told = trace(error)
     assert VALUE not in told
     assert told.splitlines()[-1] == shown
 
 
-def test_the_errors_before_an_error_are_told_without_their_data() -> None:
+def test_chained_errors_are_logged_without_data() -> None:
     def convert() -> None:
         try:
             float(VALUE)

@@ -39,9 +39,7 @@ def put_lost_and_found(folder: Path) -> Path:
     return made
 
 
-def test_every_command_goes_around_a_lost_and_found_that_it_may_not_read(
-    run: Run, filled: Path, tmp_path: Path
-) -> None:
+def test_commands_skip_an_unreadable_lost_and_found(run: Run, filled: Path, tmp_path: Path) -> None:
     archive, disk = tmp_path / "backup.tar", tmp_path / "disk"
     run("backup", str(archive))
     disk.mkdir()

@@ -30,7 +30,7 @@ def test_a_file_is_there_once_it_is_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_what_fails_leaves_the_file_as_it_was_and_removes_nothing_of_others(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_existing_files_unchanged(tmp_path: Path) -> None:
     target, others = tmp_path / "rows.csv", tmp_path / "rows.csv.partial"
     target.write_bytes(b"before")
     others.write_bytes(b"precious")
@@ -62,7 +62,7 @@ def test_no_file_is_wanted_without_a_name() -> None:
         assert file is None
 
 
-def test_a_full_disk_is_told_with_the_files_name(tmp_path: Path) -> None:
+def test_a_full_disk_error_names_the_file(tmp_path: Path) -> None:
     file = OutputFile(tmp_path / "rows.csv")
     with pytest.raises(CommandFailed, match=r"rows\.csv can't be written: No space"), file._told():
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -78,7 +78,7 @@ def test_a_full_disk_is_told_with_the_files_name(tmp_path: Path) -> None:
         ("explore", "Sales", "--html", "{}/x.html"),
     ],
 )
-def test_a_file_that_cant_be_written_is_told_before_any_job_is_made(
+def test_an_unwritable_file_is_refused_before_a_job(
     run: Run, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     run("import", str(write_csv(tmp_path / "sales.csv", 50)), "--dataset", "Sales")

@@ -50,7 +50,7 @@ def answering(status: int, body: bytes, **headers: str) -> Iterator[str]:
         (200, b"broken", {"Content_Encoding": "gzip"}, "can't be reached"),
     ],
 )
-def test_a_server_of_another_kind_is_told_in_one_line(
+def test_a_foreign_server_is_one_error_line(
     run: Run,
     monkeypatch: pytest.MonkeyPatch,
     status: int,
@@ -66,7 +66,7 @@ def test_a_server_of_another_kind_is_told_in_one_line(
 
 
 @pytest.mark.parametrize("url", ["http://[::1", "http://127.0.0.1:abc", "ftp://x", "nowhere"])
-def test_an_address_that_is_none_is_told_in_one_line(
+def test_an_invalid_address_is_one_error_line(
     run: Run, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setenv("JOBSVC_TOKEN", TOKEN)
@@ -76,7 +76,7 @@ def test_an_address_that_is_none_is_told_in_one_line(
 
 
 @pytest.mark.parametrize("token", ["", "  ", "sec\rret", "sec ret", "tök-secret"])
-def test_a_token_that_cant_be_one_is_refused_and_not_shown(
+def test_an_invalid_token_is_refused_and_hidden(
     run: Run, monkeypatch: pytest.MonkeyPatch, token: str
 ) -> None:
     monkeypatch.setenv("JOBSVC_TOKEN", token)
@@ -91,9 +91,7 @@ def test_the_end_of_a_line_is_no_part_of_a_token(run: Run, monkeypatch: pytest.M
         assert "0 of 0 jobs." in run("jobs", "--server", url).stdout
 
 
-def test_who_waits_when_the_server_dies_is_told_how_to_find_the_job(
-    run: Run, data_dir: Path, tmp_path: Path
-) -> None:
+def test_a_lost_server_prints_how_to_find_the_job(run: Run, data_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "one.csv").write_text("a\n1\n")
     endless = "SELECT sum(a.range) FROM range(1000000) a, range(1000000) b"
     with ServerProcess(data_dir, forked=True) as server, ThreadPoolExecutor(1) as pool:

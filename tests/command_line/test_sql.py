@@ -35,7 +35,7 @@ def test_rows_are_shown_as_a_table_and_as_json(run: Run, sales: str) -> None:
     assert "0 of 0 jobs." in run("jobs", "--run-type", "exploration").stdout
 
 
-def test_a_result_is_written_and_kept(run: Run, sales: str, tmp_path: Path) -> None:
+def test_a_result_is_written_and_stored(run: Run, sales: str, tmp_path: Path) -> None:
     output = tmp_path / "out.csv"
     told = run("sql", sales, BY_KIND, "--output", str(output), "--name", "kinds")
     assert "7 rows, 3 columns" in told.stdout
@@ -59,7 +59,7 @@ def test_a_result_is_written_and_kept(run: Run, sales: str, tmp_path: Path) -> N
         (("SELECT kind::DATE FROM data", "--name", "x"), 1, "failed: Line 1, column 12"),
     ],
 )
-def test_what_is_wrong_is_one_line(
+def test_an_sql_error_is_one_line(
     run: Run, sales: str, arguments: tuple[str, ...], code: int, part: str
 ) -> None:
     failed = run("sql", sales, *arguments, code=code)

@@ -84,7 +84,7 @@ def test_without_the_word_nothing_goes(run: Run, data_dir: Path, typed: str) -> 
 
 
 @pytest.mark.usefixtures("dropped")
-def test_with_the_word_it_goes_and_a_second_time_there_is_nothing(run: Run, data_dir: Path) -> None:
+def test_prune_needs_confirmation_and_runs_once(run: Run, data_dir: Path) -> None:
     done = run("prune", given="prune\n").stdout
     assert "Removed: commits 1, data files 1" in done
     assert files(data_dir) == 2
@@ -95,7 +95,7 @@ def test_with_the_word_it_goes_and_a_second_time_there_is_nothing(run: Run, data
 
 
 @pytest.mark.usefixtures("dropped")
-def test_many_calls_add_up_to_one_answer(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_prune_calls_give_one_total(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(application.pruning, "CALL_S", 0)
     monkeypatch.setattr(storage.maintenance.pruning, "BATCH", 1)
     found = json.loads(run("prune", "--dry-run", "--json").stdout)
@@ -103,11 +103,11 @@ def test_many_calls_add_up_to_one_answer(run: Run, monkeypatch: pytest.MonkeyPat
     assert removed == {**found, "dry_run": False}
 
 
-def test_json_wants_to_be_told_what_to_do(run: Run) -> None:
+def test_json_requires_dry_run_or_yes(run: Run) -> None:
     assert "--dry-run or --yes" in run("prune", "--json", code=2).stderr
 
 
 @pytest.mark.usefixtures("dropped")
-def test_a_backup_at_work_is_told(run: Run, data_dir: Path) -> None:
+def test_a_running_backup_is_reported(run: Run, data_dir: Path) -> None:
     with FilesLock(DataDirectory(data_dir).root / "files.lock").reading():
         assert "A backup, a check or another prune" in run("prune", "--yes", code=1).stderr

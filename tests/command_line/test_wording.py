@@ -65,7 +65,7 @@ def test_a_body_of_the_users_keeps_the_fields_names(
     assert "table_key" in refused.stderr
 
 
-def test_a_users_name_is_checked_before_a_password_is_asked(run: Run, created: Path) -> None:
+def test_the_user_name_is_checked_before_the_password(run: Run, created: Path) -> None:
     refused = run("user", "add", "x", given=f"{PASSWORD}\n{PASSWORD}\n", code=1)
     assert "Password" not in refused.output
     assert "must match" in refused.stderr

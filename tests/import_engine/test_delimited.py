@@ -25,16 +25,16 @@ def test_every_delimiter_and_line_end_is_found(
     assert outcome.rows == [(1, "x", 2.5), (2, f"y{delimiter}z", 3.5), (3, None, 4.5)]
 
 
-def test_a_column_of_blanks_is_kept_as_text(importing: Importing) -> None:
+def test_a_column_of_blanks_is_text(importing: Importing) -> None:
     assert importing.one('a,b\nx," "\ny,\nz,NA\n').column("b") == [" ", None, "NA"]
 
 
-def test_na_and_null_are_no_values_among_numbers_but_texts_among_texts(
+def test_na_and_null_are_missing_only_outside_text(
     importing: Importing,
 ) -> None:
     outcome = importing.one("n,t\n1,NA\nNA,x\nNULL,NULL\n")
     assert outcome.rows == [(1, "NA"), (None, "x"), (None, "NULL")]
-    assert outcome.notes == ('In column "n", NA and NULL stand for no value.',)
+    assert outcome.notes == ('In column "n", NA and NULL are missing values.',)
 
 
 def test_account_numbers_keep_their_zeros(importing: Importing) -> None:
@@ -67,7 +67,7 @@ def test_a_header_alone_is_a_table_without_rows(importing: Importing) -> None:
     assert outcome.rows == []
 
 
-def test_empty_lines_are_no_rows_unless_there_is_one_column(importing: Importing) -> None:
+def test_empty_lines_are_rows_only_in_one_column(importing: Importing) -> None:
     assert importing.one("\n\na,b\n1,2\n\n3,4\n\n").rows == [(1, 2), (3, 4)]
     assert importing.one("a\n1\n\n3\n").rows == [(1,), (None,), (3,)]
 
@@ -102,7 +102,7 @@ def test_a_value_of_forty_million_characters_is_read(importing: Importing) -> No
 def test_a_line_beyond_the_limit_is_called_too_long(importing: Importing) -> None:
     content = lines("a,b", lambda i: f"{i},x", 30_000, [f'5,"{"x" * 68_000_000}"', "6,y"])
     assert importing.refusal(content) == (
-        "Line 30002: the line is longer than 64 MiB, the most that one may take. "
+        "Line 30002: the line is longer than 64 MiB, the limit. "
         "If a quote within it isn't closed, close it or double it."
     )
 

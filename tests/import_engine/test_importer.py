@@ -39,12 +39,12 @@ def test_content_that_contradicts_the_name_is_refused(
     assert sentence in importing.refusal(content, name)
 
 
-def test_endings_are_told_in_any_case(importing: Importing) -> None:
+def test_endings_ignore_case(importing: Importing) -> None:
     assert importing.one("a\tb\n1\t2\n", "My Data.TSV").rows == [(1, 2)]
     assert ".csv.gz" in GZIPPED
 
 
-def test_row_groups_have_the_size_asked_for(importing: Importing) -> None:
+def test_row_groups_have_the_given_size(importing: Importing) -> None:
     content = lines("a", str, 10_000, [])
     (table,) = importing.tables(content, row_group_rows=2048)
     with importing.database.cursor() as cursor:
@@ -55,7 +55,7 @@ def test_row_groups_have_the_size_asked_for(importing: Importing) -> None:
     assert groups == (5,)
 
 
-def test_progress_only_grows_even_when_the_file_is_read_twice(importing: Importing) -> None:
+def test_progress_never_decreases_in_a_second_pass(importing: Importing) -> None:
     seen: list[float] = []
     content = lines("a,b", lambda i: f"{i},x", 600_000, ["007,x"])
     importing.tables(content, on_progress=lambda fraction, _: seen.append(fraction))
@@ -68,9 +68,7 @@ class Stopped(Exception):
 
 
 @pytest.mark.parametrize("name", ["f.csv", "f.ndjson", "late.csv", "latin.csv"])
-def test_a_report_that_raises_stops_the_import_and_leaves_files_in_destination_alone(
-    importing: Importing, name: str
-) -> None:
+def test_an_error_in_on_progress_stops_the_import(importing: Importing, name: str) -> None:
     if name.endswith("csv"):
         content = lines("a,b,c", lambda i: f"{i},text {i},{i / 7}", 1_000_000, ["007,x,1"])
     else:

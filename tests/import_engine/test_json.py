@@ -29,7 +29,7 @@ def test_an_array_of_objects_is_rows(importing: Importing) -> None:
 
 
 @pytest.mark.parametrize("as_array", [True, False])
-def test_a_key_and_a_type_of_a_later_row_are_kept(importing: Importing, as_array: bool) -> None:
+def test_later_rows_add_keys_and_widen_types(importing: Importing, as_array: bool) -> None:
     objects: list[dict[str, object]] = [{"a": i, "d": "2020-01-31"} for i in range(SAMPLED)]
     objects += [{"a": "007", "late": 1, "d": "2020-02-30"}]
     if as_array:
@@ -42,7 +42,7 @@ def test_a_key_and_a_type_of_a_later_row_are_kept(importing: Importing, as_array
     assert outcome.rows[-1] == ("007", "2020-02-30", 1)
 
 
-def test_a_text_among_numbers_is_told_from_a_number(importing: Importing) -> None:
+def test_a_quoted_number_makes_a_text_column(importing: Importing) -> None:
     objects = [*({"a": i} for i in range(SAMPLED)), {"a": "5"}]
     assert importing.one(json.dumps(objects), "file.json").types == ["VARCHAR"]
 
@@ -62,14 +62,14 @@ def test_long_numbers_keep_their_digits(importing: Importing) -> None:
     assert outcome.rows[0] == (Decimal(12345678901234567890), "12345678901234567", 1)
 
 
-def test_nested_and_mixed_values_are_kept_as_text(importing: Importing) -> None:
+def test_nested_and_mixed_values_become_text(importing: Importing) -> None:
     outcome = importing.one(
         '[{"n": {"x": [1, 2]}, "l": [1], "m": 1}, {"n": null, "l": [], "m": "x"}]', "file.json"
     )
     assert outcome.rows == [('{"x":[1,2]}', "[1]", "1"), (None, "[]", "x")]
     assert outcome.notes == (
-        'Column "n" holds nested values; they are kept as JSON text.',
-        'Column "l" holds nested values; they are kept as JSON text.',
+        'Column "n" holds nested values; they are stored as JSON text.',
+        'Column "l" holds nested values; they are stored as JSON text.',
     )
 
 
@@ -96,7 +96,7 @@ def test_a_mark_at_the_start_is_understood(importing: Importing, encoding: str) 
         ('{"a": 1}\n{"a": 2} x\n{"a": 3}\n', "f.ndjson", "Line 2"),
         ('{"a": 1}\n{"a": 2}\n{"a": \n', "f.ndjson", "Line 3"),
         ('[{"a": 1}, {"a": 2}', "f.json", "malformed"),
-        ('{"a": 1, "a": 2}', "f.json", 'the key "a" is there twice'),
+        ('{"a": 1, "a": 2}', "f.json", 'the key "a" appears twice'),
         ("[1, 2, 3]", "f.json", "a row must be an object"),
         ("[]", "f.json", "no object"),
         ("hello", "f.json", "starts with neither"),

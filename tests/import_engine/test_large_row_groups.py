@@ -39,7 +39,7 @@ def streamed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         (0, 64, 20_000, False),
     ],
 )
-def test_rows_keep_their_order_whether_one_thread_reads_or_several(
+def test_rows_stay_in_order_with_any_thread_count(
     importing: Importing,
     streamed: list[Path],
     tmp_path: Path,
@@ -59,7 +59,7 @@ def test_rows_keep_their_order_whether_one_thread_reads_or_several(
 
 
 @pytest.mark.parametrize(("text_bytes", "by_one"), [(2_000, True), (20, False)])
-def test_values_that_come_again_and_again_count_as_often_as_they_come(
+def test_repeated_values_count_in_the_memory_estimate(
     importing: Importing,
     streamed: list[Path],
     tmp_path: Path,

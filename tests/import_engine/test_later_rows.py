@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from import_engine.values import NO_VALUE_TEXTS
+from import_engine.values import MISSING_TEXTS
 from tests.import_engine.conftest import Importing, lines
 
 SAMPLED = 20_600
@@ -110,7 +110,7 @@ OTHERS: dict[str, dict[str, tuple[str, object]]] = {
 
 
 @pytest.mark.parametrize("first", OTHERS)
-def test_other_columns_are_widened_by_a_later_row(importing: Importing, first: str) -> None:
+def test_other_types_are_widened_by_a_later_row(importing: Importing, first: str) -> None:
     expected = OTHERS[first]
     header = ";".join(["b", *(f"c{number}" for number in range(len(expected)))])
     row = ";".join(["x"] + [first] * len(expected))
@@ -124,7 +124,7 @@ def test_a_zone_in_a_later_row_makes_instants(importing: Importing) -> None:
     outcome = importing.one(content)
     assert outcome.types == ["TIMESTAMP WITH TIME ZONE"]
     assert str(outcome.rows[-1][0]).startswith("2020-01-31 08:11:12")
-    assert any("same instant in UTC" in note for note in outcome.notes)
+    assert any("instants in UTC" in note for note in outcome.notes)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_zone_in_a_later_row_makes_instants(importing: Importing) -> None:
         ("", "VARCHAR", None),
     ],
 )
-def test_a_column_without_a_value_in_the_first_rows_takes_its_type_from_later_ones(
+def test_a_late_value_determines_an_empty_columns_type(
     importing: Importing, late: str, type_: str, last: object
 ) -> None:
     outcome = importing.one(lines("a,b", lambda i: f"{i},", SAMPLED, [f"1,{late}"]))
@@ -147,16 +147,14 @@ def test_a_column_without_a_value_in_the_first_rows_takes_its_type_from_later_on
     assert outcome.rows[-1] == (1, last)
 
 
-def test_quotes_that_first_appear_later_are_no_part_of_the_values(importing: Importing) -> None:
+def test_late_quotes_are_removed_from_values(importing: Importing) -> None:
     outcome = importing.one(lines("a,b", lambda i: f"{i},x", SAMPLED, ['1,"y, ""z"""', '2,"w"']))
     assert outcome.column("b")[-2:] == ['y, "z"', "w"]
 
 
 def test_a_widened_column_is_noted(importing: Importing) -> None:
     outcome = importing.one(lines("a,b", whole_number, SAMPLED, ["007,x"]))
-    assert outcome.notes == (
-        'Column "a" is kept as text: not all its values can be kept as BIGINT.',
-    )
+    assert outcome.notes == ('Column "a" is stored as text: not all its values fit BIGINT.',)
 
 
 CELLS = st.sampled_from(
@@ -183,15 +181,13 @@ BETTER = {
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(first=CELLS, late=CELLS)
-def test_the_types_are_those_that_duckdb_finds_over_the_whole_file(
-    importing: Importing, first: str, late: str
-) -> None:
+def test_types_equal_duckdbs_full_inference(importing: Importing, first: str, late: str) -> None:
     content = lines("a|b", lambda i: f"{first}|{i}", SAMPLED, [f"{late}|1"])
     outcome = importing.one(content)
     file = importing.root / f"upload-{importing.count}"
     whole = (
         "SELECT Columns FROM sniff_csv(?, sample_size = -1, delim = '|', quote = '\"', "
-        f"escape = '\"', header = true, nullstr = [{NO_VALUE_TEXTS}])"
+        f"escape = '\"', header = true, nullstr = [{MISSING_TEXTS}])"
     )
     with importing.database.cursor() as cursor:
         row = cursor.execute(whole, [str(file)]).fetchone()

@@ -17,7 +17,7 @@ def test_names_stay_as_they_are_in_the_file(importing: Importing) -> None:
     assert outcome.notes == ()
 
 
-def test_a_name_that_came_before_gets_the_first_free_number(importing: Importing) -> None:
+def test_a_duplicate_name_gets_the_first_free_number(importing: Importing) -> None:
     outcome = importing.one("ID,id,Id,id_1,x\n1,2,3,4,5\n")
     assert outcome.names == ["ID", "id_2", "Id_3", "id_1", "x"]
     assert len(outcome.notes) == 2
@@ -31,7 +31,7 @@ def test_an_empty_name_becomes_the_columns_place(importing: Importing) -> None:
     assert outcome.names == ["a", "column_2_1", "column_2", "column_4"]
 
 
-def test_the_name_that_the_engines_need_is_taken_from_the_user(importing: Importing) -> None:
+def test_a_reserved_name_is_renamed(importing: Importing) -> None:
     outcome = importing.one("File_Row_Number,a\n1,2\n")
     assert outcome.names == ["File_Row_Number_1", "a"]
     assert outcome.notes == (

@@ -21,7 +21,7 @@ def parquet_bytes(query: str, directory: Path, row_group_rows: int = 122_880) ->
     return path.read_bytes()
 
 
-def test_values_types_and_names_are_kept(importing: Importing, tmp_path: Path) -> None:
+def test_values_types_and_names_stay(importing: Importing, tmp_path: Path) -> None:
     content = parquet_bytes(
         """SELECT 1::TINYINT AS "a b", 2.50::DECIMAL(9,2) AS d, 'x' AS t, 'y'::BLOB AS b,
            TIMESTAMP_NS '2020-01-02 03:04:05.123456789' AS ns, TIME '10:11:12' AS clock,
@@ -37,9 +37,7 @@ def test_values_types_and_names_are_kept(importing: Importing, tmp_path: Path) -
     assert outcome.notes == ()
 
 
-def test_names_that_differ_in_case_and_reserved_ones_are_settled(
-    importing: Importing, tmp_path: Path
-) -> None:
+def test_duplicate_and_reserved_names_are_renamed(importing: Importing, tmp_path: Path) -> None:
     content = parquet_bytes("SELECT 1 AS ID, {'x': 1} AS s, 2 AS file_row_number", tmp_path)
     # Two columns that differ in case: DuckDB wouldn't write them, other programs do.
     content = content.replace(b"file_row_number", b"FILE_ROW_NUMBER")
@@ -95,9 +93,7 @@ def test_what_nests_so_deep_that_duckdb_breaks_is_refused(
     assert importing.one(again, "g.parquet").rows == [(7,)]
 
 
-def test_decimals_of_more_digits_than_can_be_kept_are_refused(
-    importing: Importing, tmp_path: Path
-) -> None:
+def test_decimals_of_more_than_38_digits_are_refused(importing: Importing, tmp_path: Path) -> None:
     content = parquet_bytes("SELECT 1 AS a, [12.34::DECIMAL(38,2)] AS b", tmp_path)
     assert importing.one(content, "f.parquet").rows == [(1, "[12.34]")]
     # DuckDB writes none of 40 digits, other programs do: the scale of 2 is followed by the digits.
@@ -106,15 +102,13 @@ def test_decimals_of_more_digits_than_can_be_kept_are_refused(
     assert '"b" has decimals of 40 digits; at most 38' in refusal
 
 
-def test_a_file_without_a_column_is_told_to_have_none(importing: Importing) -> None:
+def test_a_file_without_columns_is_refused(importing: Importing) -> None:
     footer = b"\x15\x02\x19\x1c\x48\x06schema\x15\x00\x00\x16\x00\x19\x0c\x00"
     content = b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1"
     assert importing.refusal(content, "f.parquet") == "The Parquet file has no column."
 
 
-def test_the_first_rows_are_read_whatever_the_footer_says_beside_rows_and_columns(
-    importing: Importing, tmp_path: Path
-) -> None:
+def test_first_rows_are_read_despite_an_odd_footer(importing: Importing, tmp_path: Path) -> None:
     content = parquet_bytes("SELECT range AS i FROM range(50)", tmp_path)
     source, destination = tmp_path / "odd.parquet", tmp_path / "odd"
     source.write_bytes(content.replace(b"DuckDB version", b"\xff" * 6 + b" version"))

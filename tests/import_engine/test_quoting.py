@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from tests.import_engine.conftest import Importing, lines
 
 
-def test_a_quoted_empty_is_a_text_and_an_unquoted_one_no_value(importing: Importing) -> None:
+def test_a_quoted_empty_cell_is_text_an_unquoted_is_null(importing: Importing) -> None:
     outcome = importing.one('n,t\n1,""\n"",x\n,\n')
     assert outcome.types == ["BIGINT", "VARCHAR"]
     assert outcome.rows == [(1, ""), (None, "x"), (None, None)]
 
 
-def test_values_over_several_lines_are_kept(importing: Importing) -> None:
+def test_multiline_values_stay(importing: Importing) -> None:
     outcome = importing.one('a,b\r\n1,"x\r\ny"\r\n2,"x\ny\n\nz"\r\n3,w\r\n')
     assert outcome.column("b") == ["x\r\ny", "x\ny\n\nz", "w"]
 
@@ -28,14 +28,14 @@ def test_quotes_escaped_by_a_backslash_are_understood_even_late(importing: Impor
     assert importing.one(content).rows[-1] == (7, 'say "hi", you')
 
 
-def test_backslashes_that_escape_nothing_are_kept(importing: Importing) -> None:
+def test_backslashes_that_escape_nothing_stay(importing: Importing) -> None:
     outcome = importing.one('a,b\n"C:\\temp\\0",1\n"\\\\server","2"\n')
     assert outcome.rows == [("C:\\temp\\0", 1), ("\\\\server", 2)]
     broken = 'a,b\n"say \\"hi\\" in C:\\temp",1\n"x",2\n'
     assert "a quoted value isn't closed" in importing.refusal(broken)
 
 
-def test_a_delimiter_after_an_escaped_quote_is_part_of_the_value(importing: Importing) -> None:
+def test_a_delimiter_after_an_escaped_quote_is_text(importing: Importing) -> None:
     outcome = importing.one('a,b\n"x\\",y",1\n"back\\\\slash",2\n')
     assert outcome.rows == [('x",y', 1), ("back\\slash", 2)]
 
@@ -68,7 +68,7 @@ ROWS = st.integers(1, 4).flatmap(
         ("n,t\nO'Neil,don't\n'tis,'t\n", [("O'Neil", "don't"), ("'tis", "'t")]),
     ],
 )
-def test_an_apostrophe_is_a_quote_only_where_it_encloses_values(
+def test_apostrophes_are_quotes_only_around_values(
     importing: Importing, content: str, rows: list[tuple[object, ...]]
 ) -> None:
     assert importing.one(content).rows == rows

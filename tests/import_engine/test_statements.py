@@ -17,14 +17,14 @@ from import_engine.text_tables import (
     first_cells_sql,
     values_sql,
 )
-from import_engine.values import INSTANT, NO_VALUE, NUMBERS, TEXT, WHOLE, Reading, ladder
+from import_engine.values import EMPTY, INSTANT, NUMBERS, TEXT, WHOLE, CandidateType, all_candidates
 from import_engine.workbooks import sheets
 
 GOLDEN = Path(__file__).parent / "golden"
 FILE = TextFile(Path("/data/upload"))
 DIALECT = Dialect(";", columns=4)
 JSON = json_lines.JsonFile(FILE, "newline_delimited")
-DAY = Reading("DATE", "%d.%m.%Y")
+DAY = CandidateType("DATE", "%d.%m.%Y")
 
 STATEMENTS = {
     "sniff_freely": sniff_sql(FILE, None)[0],
@@ -34,7 +34,7 @@ STATEMENTS = {
         FILE, Dialect("\t", "", "", False, 1, long_lines=True, blank_lines=2)
     )[0],
     "detect_in_first_rows": detection_sql(
-        "cells", ["c0", "c1", "c2"], [(WHOLE, TEXT), (NO_VALUE, TEXT), (TEXT,)], 20_480
+        "cells", ["c0", "c1", "c2"], [(WHOLE, TEXT), (EMPTY, TEXT), (TEXT,)], 20_480
     ),
     "detect_in_all_rows": detection_sql(
         "cells", ["c0", "c1"], [(*NUMBERS, TEXT), (DAY, INSTANT, TEXT)], None
@@ -46,14 +46,18 @@ STATEMENTS = {
             ColumnPlan(WHOLE),
             ColumnPlan(TEXT, tidied=True),
             ColumnPlan(DAY, tidied=True),
-            ColumnPlan(NO_VALUE),
+            ColumnPlan(EMPTY),
         ],
         ["a", 'b"c', "day", "empty"],
     ),
     "values_of_numbers_and_times": values_sql(
         "cells",
         ["c0", "c1", "c2"],
-        [ColumnPlan(NUMBERS[0]), ColumnPlan(Reading("TIMESTAMP")), ColumnPlan(Reading("BOOLEAN"))],
+        [
+            ColumnPlan(NUMBERS[0]),
+            ColumnPlan(CandidateType("TIMESTAMP")),
+            ColumnPlan(CandidateType("BOOLEAN")),
+        ],
         ["number", "moment", "flag"],
     ),
     "rows_with_days": rows_sql(FILE, DIALECT, days={2}, date_format="%d.%m.%Y")[0],
@@ -94,7 +98,7 @@ def test_no_golden_file_is_left_over() -> None:
     assert {path.stem for path in GOLDEN.glob("*.sql")} == set(STATEMENTS)
 
 
-def test_the_ladder_ends_with_text() -> None:
-    rungs = ladder()
-    assert rungs[-1] == TEXT
-    assert len(set(rungs)) == len(rungs)
+def test_the_last_candidate_is_text() -> None:
+    candidates = all_candidates()
+    assert candidates[-1] == TEXT
+    assert len(set(candidates)) == len(candidates)

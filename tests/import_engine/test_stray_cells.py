@@ -26,7 +26,7 @@ from tests.import_engine.raw_workbooks import (
 from tests.sql_sandbox.conftest import children
 
 FAR = '<row r="1048576"><c r="XFD1048576"><v>7</v></c></row>'
-NOTE = 'The sheet "Sales" has cells far apart; its rows and columns without a value were left out.'
+NOTE = 'The sheet "Sales" has cells far apart; its empty rows and columns were left out.'
 
 
 def test_a_cell_in_the_last_corner_becomes_a_row(importing: Importing) -> None:
@@ -36,7 +36,7 @@ def test_a_cell_in_the_last_corner_becomes_a_row(importing: Importing) -> None:
     assert NOTE in outcome.notes
 
 
-def test_a_stray_cell_in_column_101_is_kept(importing: Importing) -> None:
+def test_a_stray_cell_in_column_101_stays(importing: Importing) -> None:
     far = '<row r="1048576"><c r="CW1048576" t="inlineStr"><is><t>a &lt; b</t></is></c></row>'
     outcome = importing.one(raw_workbook(TABLE + far), "b.xlsx")
     assert outcome.rows[-1] == (None, None, "a < b")

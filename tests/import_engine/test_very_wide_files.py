@@ -56,12 +56,12 @@ def test_long_first_lines_of_few_values_are_read(importing: Importing, quote: st
 
 
 @pytest.mark.parametrize("depth", [200, 100_000])
-def test_deeply_nested_values_are_kept_as_text(importing: Importing, depth: int) -> None:
+def test_deeply_nested_values_become_text(importing: Importing, depth: int) -> None:
     value = "[" * depth + "]" * depth
     assert importing.one(f'[{{"a": {value}}}]', "f.json").rows == [(value,)]
 
 
-def test_an_object_of_many_nested_keys_is_one_column(importing: Importing) -> None:
+def test_many_nested_keys_make_a_single_column(importing: Importing) -> None:
     nested = json.dumps({f"k{number}": number for number in range(KEYS)})
     assert importing.one(f'[{{"a": {nested}}}]', "f.json").names == ["a"]
 

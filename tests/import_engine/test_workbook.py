@@ -74,7 +74,7 @@ def test_numbers_in_a_mixed_column_keep_their_digits(importing: Importing) -> No
     assert outcome.column("m") == ["0.1234567891234", "007", "1e-13", "5", "true", "x"]
 
 
-def test_a_text_beyond_the_first_thousand_rows_is_kept(importing: Importing) -> None:
+def test_a_text_after_1000_rows_makes_a_text_column(importing: Importing) -> None:
     rows: list[list[object]] = [[i] for i in range(1500)]
     outcome = importing.one(made(sheet(["a"], *rows, ["late"])), "b.xlsx")
     assert outcome.types == ["VARCHAR"]
@@ -113,23 +113,23 @@ def test_rows_keep_their_order(importing: Importing) -> None:
     assert outcome.rows == [(i, f"t{i}") for i in range(50_000)]
 
 
-def test_what_is_no_workbook_is_refused(importing: Importing) -> None:
+def test_a_file_that_is_not_a_workbook_is_refused(importing: Importing) -> None:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as packed:
         packed.writestr("a.txt", "hello")
     whole = made(sheet(["a"], [1]))
-    assert "no workbook" in importing.refusal(archive.getvalue(), "b.xlsx")
+    assert "not a workbook" in importing.refusal(archive.getvalue(), "b.xlsx")
     assert "damaged" in importing.refusal(whole[: len(whole) // 2], "b.xlsx")
     assert "password" in importing.refusal(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(9), "b.xlsx")
     assert "no sheet with cells" in importing.refusal(made(sheet()), "b.xlsx")
 
 
 class Stopped(Exception):
-    """The report has been told enough."""
+    """Stops the import from the progress callback."""
 
 
 @pytest.mark.parametrize("last", [1, 2, 5])
-def test_what_a_report_raises_ends_the_import(importing: Importing, last: int) -> None:
+def test_an_error_in_on_progress_ends_the_import(importing: Importing, last: int) -> None:
     content = made(sheet(["a", "b"], *([i, f"text {i}"] for i in range(2_000))))
     reports = 0
 

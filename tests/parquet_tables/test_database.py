@@ -100,7 +100,7 @@ def test_any_name_survives_quoting(parquet: ParquetDatabase, name: str) -> None:
     assert quote_path(Path("/a'b")) == "'/a''b'"
 
 
-def test_memory_and_spilled_bytes_are_told_as_they_are(tmp_path: Path) -> None:
+def test_memory_use_reports_memory_and_spill(tmp_path: Path) -> None:
     with ParquetDatabase(tmp_path, tmp_path / "spill", memory_mb=32) as small:
         empty = small.memory_use()
         assert (empty.memory_bytes, empty.spilled_bytes) == (0, 0)
@@ -137,9 +137,7 @@ def test_no_more_is_spilled_than_leaves_the_disk_room(
             cursor.execute(spilling)
 
 
-def test_what_was_read_of_many_small_files_is_not_kept(
-    parquet: ParquetDatabase, tmp_path: Path
-) -> None:
+def test_footers_of_small_files_are_not_cached(parquet: ParquetDatabase, tmp_path: Path) -> None:
     columns = tuple(Column(f"c{number}", "BIGINT") for number in range(8))
     values = ", ".join(f"range AS {column.name}" for column in columns)
     held = []
@@ -201,7 +199,7 @@ def test_a_cursor_that_cannot_be_had_holds_up_no_renewal(
     assert kept(database) == 0
 
 
-def test_what_is_kept_of_past_queries_is_bounded(opened: Opened) -> None:
+def test_memory_after_many_queries_is_bounded(opened: Opened) -> None:
     never, often = opened(1_000_000), opened(20)
     for database in (never, often):
         join(database, 110)
@@ -287,7 +285,7 @@ def test_a_query_that_breaks_duckdb_harms_those_under_way_alone(
         cursor.execute("SELECT * FROM glob('/etc/*')")
 
 
-def test_many_threads_and_a_broken_duckdb_make_one_new_instance(
+def test_a_broken_instance_is_replaced_only_once(
     opened: Opened, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     database, path = opened(1_000), poison(tmp_path)

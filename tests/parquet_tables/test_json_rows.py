@@ -24,7 +24,7 @@ def table_of(parquet: ParquetDatabase, path: Path, query: str) -> TableFiles:
     ("value", "is_text"),
     [("repeat('é', 512 * 1024)", True), ("repeat('\\x00', 1024 * 1024)::BLOB", False)],
 )
-def test_a_page_of_too_much_text_is_refused_and_a_shorter_one_is_not(
+def test_a_page_with_too_much_text_is_refused(
     parquet: ParquetDatabase, tmp_path: Path, value: str, is_text: bool
 ) -> None:
     query = f"SELECT range AS i, {value} AS bytes_so_far, NULL::VARCHAR AS n FROM range(40)"

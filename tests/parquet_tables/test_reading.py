@@ -102,7 +102,7 @@ def test_a_deep_page_reads_only_the_row_groups_it_touches(
     assert profile["total_rows_scanned"] == 10
 
 
-def test_columns_come_in_the_order_asked_for_and_an_unknown_one_is_told(table: TableFiles) -> None:
+def test_columns_follow_the_request_order(table: TableFiles) -> None:
     assert [column.name for column in table.select(("A B", "n", "n"))] == ["a b", "n"]
     with pytest.raises(UnknownColumn, match=r'no column "ab".*Did you mean "a b".*n, a b'):
         table.column("ab")
@@ -179,7 +179,7 @@ def test_an_export_holds_every_row_in_order(
     assert got == list(range(10, sum(SIZES)))
 
 
-def test_a_csv_tells_null_from_empty_text(
+def test_a_csv_distinguishes_null_from_empty_text(
     parquet: tuple[ParquetDatabase, Path],
 ) -> None:
     database, root = parquet

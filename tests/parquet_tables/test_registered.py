@@ -20,7 +20,7 @@ def test_tables_are_there_in_the_block_alone(parquet: ParquetDatabase) -> None:
                 cursor.execute(f"SELECT * FROM {name}")
 
 
-def test_an_error_while_a_result_is_open_is_the_one_that_is_raised(
+def test_an_error_with_an_open_result_is_raised(
     parquet: ParquetDatabase,
 ) -> None:
     def fail(cursor: duckdb.DuckDBPyConnection) -> None:

@@ -64,7 +64,7 @@ def all_rows(stored: Stored) -> list[tuple[Any, ...]]:
     offset=st.integers(0, TOTAL + 5),
     limit=st.integers(1, 500),
 )
-def test_a_page_and_a_file_have_the_rows_of_the_view_in_its_order(
+def test_pages_and_files_follow_the_views_order(
     stored: Stored,
     below: int | None,
     ordered: bool,

@@ -43,7 +43,7 @@ def test_a_large_sorted_table_is_met_all_over(
     assert not found.complete
 
 
-def test_an_empty_table_has_no_values(parquet: ParquetDatabase) -> None:
+def test_an_empty_table_has_zero_values(parquet: ParquetDatabase) -> None:
     empty = TableFiles((Column("x", "VARCHAR"),), ())
     with parquet.cursor() as cursor:
         found = frequent_values(cursor, empty, empty.columns[0], 5)

@@ -60,7 +60,7 @@ class Enough(Exception):
     """The report has been told enough."""
 
 
-def test_a_huge_row_group_is_streamed_without_spilling_and_stopped_at_once(
+def test_a_huge_row_group_streams_and_stops_at_once(
     parquet: ParquetDatabase, tmp_path: Path
 ) -> None:
     # 4 GB of text in a file of a kilobyte.

@@ -162,7 +162,7 @@ def test_a_select_gives_its_rows(
     assert not found.has_more
 
 
-def test_every_offered_function_is_one_of_duckdbs() -> None:
+def test_every_allowed_function_exists_in_duckdb() -> None:
     with duckdb.connect() as connection:
         rows = connection.execute("SELECT lower(function_name) FROM duckdb_functions()").fetchall()
     known = {name for (name,) in rows}

@@ -116,7 +116,7 @@ DEPTHS = [
 
 
 @pytest.mark.parametrize(("sql", "code", "part"), [*WRITES, *READS, *TRICKS, *DEPTHS], ids=shortly)
-def test_what_is_not_one_plain_select_is_refused_before_anything_runs(
+def test_only_a_single_select_is_accepted(
     data_dir: Path, tables: tuple[SourceTable, ...], tmp_path: Path, sql: str, code: str, part: str
 ) -> None:
     file = tables[0].files[0].path

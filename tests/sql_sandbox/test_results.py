@@ -38,8 +38,8 @@ def test_a_result_is_a_table_of_its_own(
     )
     assert [note.split(":")[0] for note in shape.notes] == [
         'Column 4 ("file_row_number") is named "file_row_number_1"',
-        'Column "wait" was INTERVAL; it is kept as text.',
-        'Column "l" holds nested values; they are kept as JSON text.',
+        'Column "wait" was INTERVAL; it is stored as text.',
+        'Column "l" holds nested values; they are stored as JSON text.',
     ]
     assert at_once.rows == [[1999000, 1, 2, 3, "3 days", "[1,null]", None, 24.75]]
     with duckdb.connect() as connection:
@@ -59,9 +59,7 @@ def test_a_result_keeps_the_order_that_it_asks_for(
     assert written.file.rows == len(found) == 150_000
 
 
-def test_first_rows_tell_that_there_are_others(
-    sandbox: Sandbox, tables: tuple[SourceTable, ...]
-) -> None:
+def test_first_rows_report_more_rows(sandbox: Sandbox, tables: tuple[SourceTable, ...]) -> None:
     found = sandbox.first_rows("SELECT id FROM orders ORDER BY id", tables, 3, timeout_s=30)
     assert (found.rows, found.has_more) == ([[0], [1], [2]], True)
 
@@ -82,7 +80,7 @@ def test_first_rows_tell_that_there_are_others(
         ("SELECT (SELECT id FROM orders)", SqlFailed, "More than one row"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_place(
+def test_errors_name_line_and_column(
     sandbox: Sandbox,
     tables: tuple[SourceTable, ...],
     sql: str,
@@ -95,7 +93,7 @@ def test_what_is_wrong_is_told_with_its_place(
     assert "SET" not in caught.value.message
 
 
-def test_a_damaged_file_is_told_without_its_path(
+def test_a_damaged_file_is_reported_without_its_path(
     sandbox: Sandbox, tables: tuple[SourceTable, ...], tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.parquet"
@@ -106,7 +104,7 @@ def test_a_damaged_file_is_told_without_its_path(
     assert str(tmp_path) not in caught.value.message
 
 
-def test_progress_is_told_and_only_grows(
+def test_progress_never_decreases(
     sandbox: Sandbox, tables: tuple[SourceTable, ...], tmp_path: Path
 ) -> None:
     told: list[float] = []

@@ -107,7 +107,7 @@ def test_after_all_of_them_a_query_works_as_before(
         "FROM range(100000)",
     ],
 )
-def test_a_query_stops_within_half_a_second_whatever_it_does(
+def test_every_query_stops_within_half_a_second(
     sandbox: Sandbox, tables: tuple[SourceTable, ...], tmp_path: Path, sql: str
 ) -> None:
     began = time.monotonic()
