@@ -1,8 +1,7 @@
-"""A user's own SELECT, run where it can do no harm.
+"""SQL sandbox: runs a user's SELECT in a process and a DuckDB instance of its own.
 
-Each query runs in a process of its own with a DuckDB instance of its own: it sees the tables of one
-commit and nothing else, and whatever it does to itself ends with that process. The room knows no
-dataset, no job and no HTTP.
+A query sees the tables of one commit and nothing else; a failure ends its process alone. The
+package knows no dataset, no job and no HTTP.
 """
 
 from sql_sandbox.errors import (

@@ -1,12 +1,7 @@
-"""What is wrong with a user's SQL, or went wrong while it ran.
+"""Errors of a user's SQL, and the translation of DuckDB's errors.
 
-Invariant: a message names the place in the user's own text, and neither a path nor a statement of
-ours. The process that runs a query sends code and message; :func:`error_of` makes the error again.
-
-DuckDB's errors, as a user may read them.
-
-Invariant: a message holds neither a path of this machine nor a statement of ours, and tells the
-place in the user's own text. DuckDB's advice to change a setting is left out, since nobody can.
+A message names the place in the user's text, and no path and no statement of the server. DuckDB's
+advice to change settings is removed. A query's process sends code and message.
 """
 
 from __future__ import annotations
@@ -25,44 +20,44 @@ from sql_sandbox.request import Limits, Request
 
 
 class SqlError(DomainError):
-    """The base of this room's errors; ``loc`` is the field that holds the SQL."""
+    """Base of the sandbox's errors; ``loc`` is the field that holds the SQL."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, loc=("sql",))
+        super().__init__("{text}", loc=("sql",), text=message)
 
 
 class InvalidSql(SqlError):
-    """It isn't SQL, or names a table, a column or a type that isn't there."""
+    """The text isn't SQL, or names an unknown table, column or type."""
 
     code = "invalid_sql"
 
 
 class SqlRefused(SqlError):
-    """It is SQL that a user may not run here."""
+    """The SQL isn't allowed."""
 
     code = "sql_refused"
 
 
 class SqlFailed(SqlError):
-    """It broke off while it ran: a value that can't be converted, a division by zero."""
+    """The query failed while it ran, for example by a division by zero."""
 
     code = "sql_failed"
 
 
 class SqlTooLarge(SqlError):
-    """Its result has more rows, columns or bytes than a result may."""
+    """The result exceeds a limit of rows, columns or bytes."""
 
     code = "sql_too_large"
 
 
 class SqlOutOfMemory(SqlError):
-    """It needs more memory, or more room on disk beside it, than a query may use."""
+    """The query exceeds its limit of memory or of spilled bytes."""
 
     code = "sql_out_of_memory"
 
 
 class SqlTimeout(SqlError):
-    """It runs longer than a query may."""
+    """The query exceeds its time limit."""
 
     code = "sql_timeout"
 
@@ -74,12 +69,12 @@ _BY_CODE = {
 
 
 def error_of(code: str, message: str) -> SqlError:
-    """The error that a query's process told of."""
+    """Rebuild the error that a query's process sent."""
     return _BY_CODE[code](message)
 
 
-def placed(sql: str, at_byte: int | None, message: str) -> str:
-    """A message with the line and column that a byte of the user's text stands in, if it is known.
+def with_location(sql: str, at_byte: int | None, message: str) -> str:
+    """Prefix a message with the line and column of a byte of the user's text, if it is known.
 
     >>> placed("SELECT 1,\\n  FROM t", 12, "syntax error.")
     'Line 2, column 3: syntax error.'
@@ -87,20 +82,20 @@ def placed(sql: str, at_byte: int | None, message: str) -> str:
     encoded = sql.encode()
     if at_byte is None or not 0 <= at_byte <= len(encoded):
         return message[:1].upper() + message[1:]
-    before = encoded[:at_byte].decode(errors="ignore")
-    line = before.count("\n") + 1
-    column = len(before) - (before.rfind("\n") + 1) + 1
+    prefix = encoded[:at_byte].decode(errors="ignore")
+    line = prefix.count("\n") + 1
+    column = len(prefix) - (prefix.rfind("\n") + 1) + 1
     return f"Line {line}, column {column}: {message}"
 
 
 MAX_LENGTH = 600
-SPILL_SIGN = "max_temp_directory_size"
+SPILL_SETTING = "max_temp_directory_size"
 
 _ADVICE = re.compile(
     r'(\n\nPossible solutions|\n*\s*Use "?SET |, or SET |\s+Please try installing ).*', re.DOTALL
 )
 
-_OF_THE_TEXT = (
+_STATEMENT_ERRORS = (
     duckdb.ParserException,
     duckdb.BinderException,
     duckdb.CatalogException,
@@ -109,17 +104,17 @@ _OF_THE_TEXT = (
 )
 
 
-def told(error: duckdb.Error, request: Request, opening: int) -> Exception:
-    """The error that a user gets, or one of the system, for a fault of the machine.
+def user_error(error: duckdb.Error, request: Request, offset: int) -> Exception:
+    """Translate DuckDB's error for the user, or into an OSError for a fault of the machine.
 
     Parameters
     ----------
     opening : int
-        Where, in bytes, the user's text begins in the statement that ran.
+        The byte at which the user's text begins in the statement that ran.
     """
-    message, at = _taken_apart(str(error))
+    message, at = _parse_error(str(error))
     if isinstance(error, duckdb.OutOfMemoryException):
-        spilled = SPILL_SIGN in str(error)
+        spilled = SPILL_SETTING in str(error)
         if spilled and request.limits.is_disk_short:
             return disk_full()
         return out_of_memory(request.limits, spilled=spilled)
@@ -127,27 +122,27 @@ def told(error: duckdb.Error, request: Request, opening: int) -> Exception:
         number = errno.EBUSY if fault is BUSY else errno.ENOSPC
         return OSError(number, os.strerror(number))
     if isinstance(error, duckdb.PermissionException):
-        return SqlRefused("The query would read what isn't a table of this commit.")
-    if isinstance(error, duckdb.IOException) or _names_a_path(message, request):
+        return SqlRefused("The query reads something that isn't a table of this commit.")
+    if isinstance(error, duckdb.IOException) or _mentions_path(message, request):
         return SqlFailed("A data file of this commit can't be read. Run jobsvc check.")
     if isinstance(error, duckdb.InternalException | duckdb.FatalException):
-        return SqlFailed("DuckDB broke off with an error of its own. Write the query another way.")
-    kind: type[SqlError] = InvalidSql if isinstance(error, _OF_THE_TEXT) else SqlFailed
-    place = None if at is None else at - opening
-    return kind(placed(request.sql, place, _readable(message)))
+        return SqlFailed("DuckDB failed with an internal error. Rewrite the query.")
+    kind: type[SqlError] = InvalidSql if isinstance(error, _STATEMENT_ERRORS) else SqlFailed
+    place = None if at is None else at - offset
+    return kind(with_location(request.sql, place, _shorten(message)))
 
 
 def out_of_memory(limits: Limits, *, spilled: bool = False) -> SqlOutOfMemory:
-    """A query that needs more than it may use."""
+    """Return the error of a query that exceeds its memory or disk limit."""
     disk = f" and {limits.spill_mb:,} MiB on disk" if spilled else ""
     return SqlOutOfMemory(
-        f"The query needs more than {limits.memory_mb:,} MiB of memory{disk}, the most that one "
-        "may use. Read fewer rows or columns, or group by fewer values."
+        f"The query needs more than {limits.memory_mb:,} MiB of memory{disk}, the limit of a "
+        "query. Read fewer rows or columns, or group by fewer values."
     )
 
 
-def _taken_apart(text: str) -> tuple[str, int | None]:
-    """Message and byte of an error that DuckDB tells as JSON."""
+def _parse_error(text: str) -> tuple[str, int | None]:
+    """Return the message and the byte position of an error that DuckDB wrote as JSON."""
     try:
         document = json.loads(text[text.index("{") :])
         message = str(document["exception_message"])
@@ -156,11 +151,11 @@ def _taken_apart(text: str) -> tuple[str, int | None]:
     return message, int(document["position"]) if "position" in document else None
 
 
-def _names_a_path(message: str, request: Request) -> bool:
+def _mentions_path(message: str, request: Request) -> bool:
     return any(str(path) in message for path in request.paths)
 
 
-def _readable(message: str) -> str:
+def _shorten(message: str) -> str:
     message = " ".join(_ADVICE.sub("", message).split())
     if len(message) > MAX_LENGTH:
         message = f"{message[:MAX_LENGTH]}…"

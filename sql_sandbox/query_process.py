@@ -1,23 +1,8 @@
-"""The DuckDB instance that one query has for itself.
+"""The child process that runs one query in a locked DuckDB instance.
 
-Owns: its limits, its lock-down, and the views by which a commit's tables are read. Invariants: it
-opens the files of the tables that the query names and no other (besides the one that the result is
-written to), loads no extension, and its configuration is locked; no view's text holds a path.
-
-The columns of a query's result, as a table can hold them.
-
-Invariant: the names differ in more than case, the types are those that Parquet gives back, and a
-value changes its form alone. The same columns come at once, in a file, and from a check.
-
-What a query's process does: read the statement, lock the instance, run it.
-
-Invariant: nothing of the user's text runs before it was read and the instance was locked. Called by
-``query_process``.
-
-The child process in which one query runs, and which ends with it.
-
-Invariant: every end of the query, a fault of the machine too, is an answer. Started by
-``watching``; what it does is in ``query_work``.
+It opens only the files of the tables that the query names, loads no extension, and locks the
+configuration before any of the user's text runs. Every end of the query, also a fault of the
+machine, is an answer to the server.
 """
 
 from __future__ import annotations
@@ -39,16 +24,16 @@ from parquet_tables.progress import ProgressCallback
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.stored_types import Stored, stored_as
 from parquet_tables.writing import copy_sql, write_parquet
-from sql_sandbox.errors import SqlError, SqlRefused, SqlTooLarge, out_of_memory, told
+from sql_sandbox.errors import SqlError, SqlRefused, SqlTooLarge, out_of_memory, user_error
 from sql_sandbox.request import Limits, Request, SourceTable
 from sql_sandbox.statement import MAX_DEPTH, TOO_DEEP, read_statement
 
 MAX_RUN_LENGTH = 500_000_000
-"""Rows in one branch: DuckDB 2.0 makes no bit string of a billion bits."""
+"""Rows in one branch: DuckDB 2.0 can't build a bit string of a billion bits."""
 
 
 def open_instance(limits: Limits, spill_dir: Path) -> duckdb.DuckDBPyConnection:
-    """An instance within its limits, which may open every file until it is locked."""
+    """Open an instance with limits; it may read every file until it is locked."""
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -75,7 +60,7 @@ def open_instance(limits: Limits, spill_dir: Path) -> duckdb.DuckDBPyConnection:
 def lock(
     connection: duckdb.DuckDBPyConnection, tables: Iterable[SourceTable], result: Path | None
 ) -> None:
-    """Allow the files of these tables, and the result's, and no other; then fix every setting."""
+    """Restrict file access to these tables' files and the result; lock the configuration."""
     paths = [path for table in tables for path in table.paths]
     allowed = [str(path) for path in (*paths, *((result,) if result else ()))]
     connection.execute("SET allowed_paths = ?", [allowed])
@@ -84,10 +69,10 @@ def lock(
 
 
 def make_views(connection: duckdb.DuckDBPyConnection, tables: Iterable[SourceTable]) -> None:
-    """A view for each table, named by its key; its rows come in the table's order.
+    """Create a view for each table, named by its key, with rows in the table's order.
 
-    Paths are variables, so that no view tells them. Rows that a table leaves out are told by one
-    bit each, not by a join, since a join loses the rows' order.
+    Paths are variables, so that no view's text holds them. A bit string masks the deletion vector,
+    since a join would lose the rows' order.
     """
     for number, table in enumerate(tables):
         names = ", ".join(f"f.{quote_identifier(column.name)}" for column in table.columns)
@@ -99,20 +84,20 @@ def make_views(connection: duckdb.DuckDBPyConnection, tables: Iterable[SourceTab
             connection.execute(f"SET VARIABLE {variable} = ?", [paths])
             source = f"SELECT {names} FROM read_parquet(getvariable('{variable}')) AS f"
         else:
-            source = _kept_rows(connection, table, number, names)
+            source = _remaining_rows(connection, table, number, names)
         connection.execute(f"CREATE VIEW {quote_identifier(table.key)} AS {source}")
 
 
 def hide_catalog(connection: duckdb.DuckDBPyConnection, keys: Iterable[str]) -> None:
-    """Shadow each view of DuckDB's catalog that a plain name reaches, so that no query reads it.
+    """Shadow each catalog view that an unqualified name reaches.
 
-    DuckDB looks a name up in the schema ``main`` before it looks in its catalog. Only a qualified
-    name still reaches the catalog, and ``statement`` refuses every qualified name.
+    DuckDB resolves a name in the schema ``main`` before its catalog, and ``statement`` refuses
+    every qualified name.
 
     Parameters
     ----------
     keys : iterable of str
-        The tables that the query reads, whose names are taken.
+        The tables that the query reads; their names are taken.
     """
     taken = {folded(key) for key in keys}
     found = connection.execute(
@@ -126,16 +111,16 @@ def hide_catalog(connection: duckdb.DuckDBPyConnection, keys: Iterable[str]) -> 
             )
 
 
-def _kept_rows(
+def _remaining_rows(
     connection: duckdb.DuckDBPyConnection, table: SourceTable, number: int, names: str
 ) -> str:
-    """One branch for each file, or run of a file: its rows whose bit isn't set."""
+    """Build one branch for each file, or run of a file: the rows that aren't deleted."""
     branches: list[str] = []
     start = 0
     for file in table.files:
         for first in range(0, file.rows, MAX_RUN_LENGTH):
             last = min(first + MAX_RUN_LENGTH, file.rows) - 1
-            path, bits = (f"{what}_{number}_{len(branches)}" for what in ("file", "left_out"))
+            path, bits = (f"{name}_{number}_{len(branches)}" for name in ("file", "deleted"))
             connection.execute(f"SET VARIABLE {path} = ?", [str(file.path)])
             connection.execute(
                 f"SET VARIABLE {bits} = (SELECT bitstring_agg(f.ordinal - {start + first}, 0, "
@@ -166,19 +151,19 @@ MAX_WHOLE_NUMBER_WIDTH = "DECIMAL(38,0)"
 
 
 @dataclass(frozen=True)
-class ShapedQuery:
-    """A query whose columns are as stored.
+class NormalizedQuery:
+    """A query whose columns have names and types that a table can store.
 
     Parameters
     ----------
     sql : str
-        It runs the user's text, which begins after ``opening`` bytes.
+        The statement; the user's text begins after ``offset`` bytes.
     notes : tuple of str
-        One sentence for each column that has another name or form than the user's own.
+        One sentence for each column whose name or form differs from the query.
     """
 
     sql: str
-    opening: int
+    offset: int
     columns: tuple[Column, ...]
     notes: tuple[str, ...]
 
@@ -186,66 +171,66 @@ class ShapedQuery:
 DESCRIBE = "DESCRIBE SELECT * FROM (\n"
 
 
-def shaped(connection: duckdb.DuckDBPyConnection, text: str) -> ShapedQuery:
-    """Bind a user's query and give its columns the names and types of a table's.
+def normalize(connection: duckdb.DuckDBPyConnection, text: str) -> NormalizedQuery:
+    """Bind a user's query and convert its columns to names and types of a table.
 
     Raises
     ------
     SqlTooLarge
-        It has more columns than a result may.
+        It has more than ``MAX_COLUMNS`` columns.
     """
     described = connection.execute(f"{DESCRIBE}{text}\n)").fetchall()
     if len(described) > MAX_COLUMNS:
         raise SqlTooLarge(
-            f"The result has {len(described):,} columns; {MAX_COLUMNS:,} are the most."
+            f"The result has {len(described):,} columns; the limit is {MAX_COLUMNS:,}."
         )
     names, notes = settle_names([row[0] for row in described])
-    cells = [f"c{place}" for place in range(len(names))]
+    cells = [f"c{position}" for position in range(len(names))]
     stored = [
         _stored_as(name, row[1], cell)
         for name, row, cell in zip(names, described, cells, strict=True)
     ]
     selected = ", ".join(
-        f"{one.sql} AS {quote_identifier(name)}" for one, name in zip(stored, names, strict=True)
+        f"{cell.sql} AS {quote_identifier(name)}" for cell, name in zip(stored, names, strict=True)
     )
-    opening = f"SELECT {selected} FROM (\n"
-    return ShapedQuery(
-        sql=f"{opening}{text}\n) AS result({', '.join(cells)})",
-        opening=len(opening.encode()),
-        columns=tuple(Column(name, one.type) for name, one in zip(names, stored, strict=True)),
-        notes=(*notes, *(one.note for one in stored if one.note)),
+    head = f"SELECT {selected} FROM (\n"
+    return NormalizedQuery(
+        sql=f"{head}{text}\n) AS result({', '.join(cells)})",
+        offset=len(head.encode()),
+        columns=tuple(Column(name, cell.type) for name, cell in zip(names, stored, strict=True)),
+        notes=(*notes, *(cell.note for cell in stored if cell.note)),
     )
 
 
 def _stored_as(name: str, type_: str, cell: str) -> Stored:
-    """As an imported column is stored, but for the type of every sum of whole numbers."""
+    """Store a column as an import does, but a HUGEINT (a sum of integers) as DECIMAL."""
     if type_ == "HUGEINT":
         return Stored(f"CAST({cell} AS {MAX_WHOLE_NUMBER_WIDTH})", MAX_WHOLE_NUMBER_WIDTH)
     return stored_as(name, type_, cell)
 
 
 def run(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
-    """The answer to a request, as JSON.
+    """Return the answer to a request, as JSON.
 
     Raises
     ------
     SqlError
-        What is wrong with the statement, or went wrong with it.
+        The statement is invalid or failed.
     OSError
         A fault of the machine.
     """
     connection = open_instance(request.limits, request.folder)
     keys: dict[str, str] = {}
-    for table in request.tables:  # of two keys that are one name to DuckDB, the first is read
+    for table in request.tables:  # of two keys that differ in case alone, the first is read
         keys.setdefault(folded(table.key), table.key)
-    with _errors_told(request, opening=0):
+    with _user_errors(request, offset=0):
         statement = read_statement(connection, request.sql, keys)
     tables = [table for table in request.tables if table.key in statement.keys]
-    with _errors_told(request, opening=len(DESCRIBE)):
+    with _user_errors(request, offset=len(DESCRIBE)):
         lock(connection, tables, request.result)
         make_views(connection, tables)
         hide_catalog(connection, statement.keys)
-        query = shaped(connection, statement.text)
+        query = normalize(connection, statement.text)
     answer: dict[str, Any] = {
         "columns": [[column.name, column.type] for column in query.columns],
         "notes": list(query.notes),
@@ -259,53 +244,53 @@ def run(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
 
 
 def _first_rows(
-    connection: duckdb.DuckDBPyConnection, request: Request, query: ShapedQuery
+    connection: duckdb.DuckDBPyConnection, request: Request, query: NormalizedQuery
 ) -> dict[str, Any]:
-    most = request.first_rows
-    before = f"SELECT {', '.join(json_cell(column) for column in query.columns)} FROM (\n"
-    with _errors_told(request, opening=len(before.encode()) + query.opening):
-        found = connection.execute(f"{before}{query.sql} LIMIT {most + 1}\n)").fetchall()
-    rows = [[json_value(value) for value in row] for row in found[:most]]
-    return {"rows": rows, "has_more": len(found) > most}
+    max_rows = request.first_rows
+    prefix = f"SELECT {', '.join(json_cell(column) for column in query.columns)} FROM (\n"
+    with _user_errors(request, offset=len(prefix.encode()) + query.offset):
+        found = connection.execute(f"{prefix}{query.sql} LIMIT {max_rows + 1}\n)").fetchall()
+    rows = [[json_value(value) for value in row] for row in found[:max_rows]]
+    return {"rows": rows, "has_more": len(found) > max_rows}
 
 
 def _file(
     connection: duckdb.DuckDBPyConnection,
     request: Request,
-    query: ShapedQuery,
+    query: NormalizedQuery,
     path: Path,
     on_progress: ProgressCallback,
 ) -> dict[str, Any]:
-    most = request.limits.rows
-    limited = f"{query.sql} LIMIT {most + 1}"
-    before = copy_sql(limited, path).index(limited)
-    with _errors_told(request, opening=before + query.opening):
+    max_rows = request.limits.rows
+    limited = f"{query.sql} LIMIT {max_rows + 1}"
+    prefix = copy_sql(limited, path).index(limited)
+    with _user_errors(request, offset=prefix + query.offset):
         file = write_parquet(
             connection, limited, [], path, on_progress=on_progress, message="running the query"
         )
-    if file.rows > most:
+    if file.rows > max_rows:
         raise SqlTooLarge(
-            f"The result has more than {most:,} rows, the most that a result may have. Narrow it "
-            "with WHERE, GROUP BY or LIMIT."
+            f"The result has more than {max_rows:,} rows, the limit of a result. Narrow it with "
+            "WHERE, GROUP BY or LIMIT."
         )
     return {"row_count": file.rows}
 
 
 @contextmanager
-def _errors_told(request: Request, *, opening: int) -> Iterator[None]:
-    """Have DuckDB's errors inside the block told to the user, whose text follows ``opening``."""
+def _user_errors(request: Request, *, offset: int) -> Iterator[None]:
+    """Translate DuckDB's errors inside the block; the user's text begins at byte ``offset``."""
     try:
         yield
     except duckdb.Error as error:
-        raise told(error, request, opening) from None
+        raise user_error(error, request, offset) from None
 
 
 MAX_TREE_DEPTH = 8000
-"""Frames for the JSON of a syntax tree as deep as DuckDB's parser lets one be."""
+"""Python frames for the deepest syntax tree that DuckDB's parser accepts."""
 
 
 def main() -> None:
-    """Run the request that stands on the first line of the input."""
+    """Run the request on the first line of standard input."""
     sys.setrecursionlimit(MAX_TREE_DEPTH)
     serve_one(Request.from_line, _limits, _answer)
 

@@ -1,7 +1,7 @@
-"""What is handed to a query's process, as one line of JSON.
+"""The request to a query's process, as one line of JSON.
 
-Invariant: :meth:`Request.from_line` of :meth:`Request.to_line` is the same request. It holds all
-that the process needs: it reads no settings, no environment and no other file than these.
+It holds everything that the process needs: the process reads no settings, no environment and no
+other files.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from parquet_tables.columns import Column, DataFile
 from parquet_tables.free_disk import spare_mb
 
 Work = Literal["check", "rows", "file"]
-"""Only bind the query; give its first rows; or write its result to a file."""
+"""Bind the query only, return its first rows, or write its result to a file."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one query may use.
+    """Limits of one query.
 
     Parameters
     ----------
     memory_mb : int
-        For DuckDB. The process as a whole may take a little more; see ``query_process``.
+        DuckDB's memory. The process may take a little more, see ``query_process``.
     spill_mb : int
-        On disk, for what doesn't fit in memory.
+        DuckDB's spill size on disk.
     keep_free_mb : int
-        MiB of the disk that stay free while it spills.
+        MiB of the disk that stay free while the query spills.
     is_disk_short : bool
-        Whether ``spill_mb`` is less than the setting, since the disk has no space for more.
+        Whether ``spill_mb`` is below the setting, for lack of disk space.
     threads : int
-        That work on it.
+        DuckDB's threads.
     rows, result_mb : int
-        That a result may have.
+        Maximum size of a result.
     """
 
     memory_mb: int
@@ -47,7 +47,7 @@ class Limits:
     is_disk_short: bool = False
 
     def within_disk(self, folder: Path) -> Limits:
-        """The same limits, with no more spilled than leaves ``keep_free_mb`` free now."""
+        """Return the limits with a spill size that leaves ``keep_free_mb`` free now."""
         spare = spare_mb(folder, self.keep_free_mb)
         if spare >= self.spill_mb:
             return self
@@ -60,8 +60,8 @@ class SourceTable:
 
     Parameters
     ----------
-    left_out : Path or None
-        A file of ordinals: rows of the files that are not in the table.
+    deletion_vector : Path or None
+        A file with the ordinals of the files' rows that aren't in the table.
     """
 
     key: str
@@ -71,7 +71,7 @@ class SourceTable:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """Every file that reading the table opens."""
+        """All files of the table."""
         own = tuple(file.path for file in self.files)
         return own if self.deletion_vector is None else (*own, self.deletion_vector)
 
@@ -83,14 +83,13 @@ class Request:
     Parameters
     ----------
     folder : Path
-        The process's own, for what it spills.
+        The process's folder, for spilled data.
     first_rows : int
-        How many rows ``rows`` gives.
+        The number of rows for the work ``rows``.
     result : Path or None
-        Where ``file`` writes.
+        The target for the work ``file``.
     cpu_s : int or None
-        Processor time after which the system ends the process: a last resort, should nobody be
-        left to end it.
+        Processor time after which the system ends the process, in case the server can't.
     """
 
     work: Work
@@ -104,7 +103,7 @@ class Request:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """Every path in it: none of them is the user's to know."""
+        """Every path in the request; messages to the user must hold none of them."""
         own = (self.folder,) if self.result is None else (self.folder, self.result)
         return (*(path for table in self.tables for path in table.paths), *own)
 
@@ -114,19 +113,19 @@ class Request:
 
     @staticmethod
     def from_line(line: bytes) -> Request:
-        """Read what :meth:`to_line` wrote."""
-        given = json.loads(line)
-        given["tables"] = tuple(_table(table) for table in given["tables"])
-        given["limits"] = Limits(**given["limits"])
-        given["folder"] = Path(given["folder"])
-        given["result"] = Path(given["result"]) if given["result"] else None
-        return Request(**given)
+        """Parse the line of :meth:`to_line`."""
+        fields = json.loads(line)
+        fields["tables"] = tuple(_table(table) for table in fields["tables"])
+        fields["limits"] = Limits(**fields["limits"])
+        fields["folder"] = Path(fields["folder"])
+        fields["result"] = Path(fields["result"]) if fields["result"] else None
+        return Request(**fields)
 
 
-def _table(given: dict[str, Any]) -> SourceTable:
+def _table(fields: dict[str, Any]) -> SourceTable:
     return SourceTable(
-        key=given["key"],
-        columns=tuple(Column(**column) for column in given["columns"]),
-        files=tuple(DataFile(Path(file["path"]), file["rows"]) for file in given["files"]),
-        deletion_vector=Path(given["deletion_vector"]) if given["deletion_vector"] else None,
+        key=fields["key"],
+        columns=tuple(Column(**column) for column in fields["columns"]),
+        files=tuple(DataFile(Path(file["path"]), file["rows"]) for file in fields["files"]),
+        deletion_vector=Path(fields["deletion_vector"]) if fields["deletion_vector"] else None,
     )

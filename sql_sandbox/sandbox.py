@@ -1,10 +1,7 @@
-"""A query's process, from the server's side: ask it, limit it, explain its end.
+"""Runs a query in its own process: starts it, limits it and explains its end.
 
-Invariant: a query that must stop is killed, with its process. Called by ``sandbox``.
-
-Queries, as jobs and previews ask for them.
-
-Invariant: when a call returns or raises, the query's process is gone, with whatever it spilled.
+When a call returns or raises, the query's process has ended and its spilled data is deleted. Used
+by the exploration jobs and the SQL preview.
 """
 
 from __future__ import annotations
@@ -32,26 +29,26 @@ logger = logging.getLogger("jobsvc.sql")
 CHILD_MODULE = "sql_sandbox.query_process"
 SPILL_FILES = "duckdb_temp_*"
 MAX_ANSWER_MB = 16
-"""Of rows that come at once."""
+"""Limit of an answer with first rows."""
 
 
 def answer_to(
     request: Request, on_progress: ProgressCallback, timeout_s: float | None
 ) -> dict[str, Any]:
-    """Have a process of its own answer a request."""
+    """Start a process for a request and return its answer."""
     if timeout_s is not None:
         request = replace(request, cpu_s=int(timeout_s * request.limits.threads) + 10)
     watch = _Watch(request, on_progress, timeout_s)
     errors_path = request.folder / "errors"
-    largest_bytes = MAX_ANSWER_MB * 1024**2
+    max_answer_bytes = MAX_ANSWER_MB * 1024**2
     try:
-        answer = ask_child(CHILD_MODULE, request.to_line(), errors_path, watch, largest_bytes)
+        answer = ask_child(CHILD_MODULE, request.to_line(), errors_path, watch, max_answer_bytes)
     except ChildDied as died:
-        raise _broke_off(request, died) from None
+        raise _child_error(request, died) from None
     except AnswerTooLarge:
         raise SqlTooLarge(
-            f"These rows take more than {MAX_ANSWER_MB} MiB, the most that come at once. "
-            "Ask for fewer rows or columns, or make the query a job."
+            f"These rows take more than {MAX_ANSWER_MB} MiB, the limit of a preview. "
+            "Reduce the rows or columns, or run the query as a job."
         ) from None
     if "answer" in answer:
         watch.check_size()
@@ -63,15 +60,15 @@ def answer_to(
 
 
 class _Watch:
-    """What ends a query before its own end."""
+    """Ends a query that exceeds a limit."""
 
     def __init__(
         self, request: Request, on_progress: ProgressCallback, timeout_s: float | None
     ) -> None:
         self._request = request
-        self._report = on_progress
+        self._on_progress = on_progress
         self._timeout_s = timeout_s
-        self._began = time.monotonic()
+        self._started = time.monotonic()
 
     def __call__(self, fraction: float, _: str) -> None:
         """Report the progress.
@@ -79,52 +76,45 @@ class _Watch:
         Raises
         ------
         SqlTimeout, SqlTooLarge, OSError
-            The query's time is up, its result has become too large, or the disk is full.
+            The query exceeds its time, its result is too large, or the disk is full.
         Exception
-            What the report raises.
+            Whatever ``on_progress`` raises.
         """
-        self._report(fraction, "running the query")
-        if self._timeout_s is not None and time.monotonic() - self._began > self._timeout_s:
-            raise _too_slow(self._timeout_s)
+        self._on_progress(fraction, "running the query")
+        if self._timeout_s is not None and time.monotonic() - self._started > self._timeout_s:
+            raise _timeout(self._timeout_s)
         self.check_size()
         self.check_disk()
 
     def check_disk(self) -> None:
-        """End a query that spills when others have taken the disk's free space meanwhile.
-
-        Raises
-        ------
-        OSError
-            ENOSPC, as from a disk that is full.
-        """
+        """Raise OSError (ENOSPC) if the query spills and the disk's free space is used up."""
         folder = self._request.folder
         if any(folder.glob(SPILL_FILES)):
             require_free(folder, self._request.limits.keep_free_mb)
 
     def check_size(self) -> None:
-        """Refuse a result that has become too large."""
-        most_mb = self._request.limits.result_mb
-        if self._request.result is not None and _size_mb(self._request.result) > most_mb:
+        """Refuse a result that is too large."""
+        max_mb = self._request.limits.result_mb
+        if self._request.result is not None and _size_mb(self._request.result) > max_mb:
             raise SqlTooLarge(
-                f"The result takes more than {most_mb:,} MiB, the most that one may. Narrow it "
-                "with WHERE, GROUP BY or LIMIT, or take fewer columns."
+                f"The result takes more than {max_mb:,} MiB, the limit of a result. Narrow it with "
+                "WHERE, GROUP BY or LIMIT, or select fewer columns."
             )
 
 
-def _broke_off(request: Request, died: ChildDied) -> Exception:
-    """What to tell when a process ended without an answer."""
+def _child_error(request: Request, died: ChildDied) -> Exception:
+    """Return the error for a process that ended without an answer."""
     logger.warning("a query's process ended with %d: %s", died.returncode, died.errors)
     if died.returncode == -SIGXCPU and request.cpu_s is not None:
-        return _too_slow(request.cpu_s)
+        return _timeout(request.cpu_s)
     if died.returncode in (-SIGKILL, -SIGABRT):  # by the system, which had no memory left
         return out_of_memory(request.limits)
-    return SqlFailed("The query brought DuckDB down. Write it another way, with fewer parts.")
+    return SqlFailed("The query crashed DuckDB. Rewrite it with fewer parts.")
 
 
-def _too_slow(limit_s: float) -> SqlTimeout:
+def _timeout(limit_s: float) -> SqlTimeout:
     return SqlTimeout(
-        f"The query ran longer than {limit_s:g} s, the most that it may here. Narrow it, or make "
-        "it a job."
+        f"The query ran longer than {limit_s:g} s, the limit here. Narrow it, or run it as a job."
     )
 
 
@@ -140,7 +130,7 @@ CHECK_TIMEOUT_S = 10.0
 
 @dataclass(frozen=True)
 class ResultShape:
-    """The columns of a result, and what of them has another name or form than in the query."""
+    """The columns of a result, and notes on changed names and forms."""
 
     columns: tuple[Column, ...]
     notes: tuple[str, ...]
@@ -148,7 +138,7 @@ class ResultShape:
 
 @dataclass(frozen=True)
 class FirstRows:
-    """Rows as JSON values in the columns' order; ``has_more`` tells that there are others."""
+    """Rows as JSON values in the columns' order, and whether there are more."""
 
     shape: ResultShape
     rows: list[list[Any]]
@@ -164,14 +154,14 @@ class WrittenResult:
 
 
 class Sandbox:
-    """Runs users' SELECTs, each in a process of its own.
+    """Runs users' SELECTs, each in its own process.
 
     Parameters
     ----------
     limits : Limits
-        What each may use.
+        Limits of each query.
     scratch_dir : Path
-        Where each gets a folder for as long as it runs.
+        Holds a folder for each running query.
     """
 
     def __init__(self, limits: Limits, scratch_dir: Path) -> None:
@@ -184,24 +174,24 @@ class Sandbox:
         Raises
         ------
         InvalidSql, SqlRefused, SqlTooLarge
-            Tells the place in ``sql``.
+            The message names the place in ``sql``.
         """
         with self._request(sql, tables) as request:
             return _shape(answer_to(request, ignore_progress, CHECK_TIMEOUT_S))
 
     def first_rows(
-        self, sql: str, tables: tuple[SourceTable, ...], most: int, timeout_s: float
+        self, sql: str, tables: tuple[SourceTable, ...], max_rows: int, timeout_s: float
     ) -> FirstRows:
-        """Up to ``most`` rows of a query's result.
+        """Return up to ``max_rows`` rows of a query's result.
 
         Raises
         ------
         SqlError
-            Whatever is wrong with the query, or it took longer than ``timeout_s``.
+            The query is invalid, failed, or took longer than ``timeout_s``.
         """
         with self._request(sql, tables) as request:
-            asked = replace(request, work="rows", first_rows=most)
-            answer = answer_to(asked, ignore_progress, timeout_s)
+            request = replace(request, work="rows", first_rows=max_rows)
+            answer = answer_to(request, ignore_progress, timeout_s)
         return FirstRows(_shape(answer), answer["rows"], answer["has_more"])
 
     def write_result(
@@ -211,17 +201,17 @@ class Sandbox:
 
         Parameters
         ----------
-        report : Report
-            Called many times a second; what it raises ends the query.
+        on_progress : ProgressCallback
+            Called many times a second; its exceptions end the query.
 
         Raises
         ------
         SqlError
-            Whatever is wrong with the query.
+            The query is invalid or failed.
         """
         with self._request(sql, tables) as request:
-            asked = replace(request, work="file", result=path)
-            answer = answer_to(asked, on_progress, None)
+            request = replace(request, work="file", result=path)
+            answer = answer_to(request, on_progress, None)
         return WrittenResult(_shape(answer), DataFile(path, answer["row_count"]))
 
     @contextmanager

@@ -1,15 +1,8 @@
-"""Which functions a user's SQL may call: the groups of ``allowed_functions.txt``.
+"""The rules of a user's SQL, checked on the syntax tree of DuckDB's own parser.
 
-Invariant: what isn't listed is refused. Names are compared in lower case, as DuckDB does.
-
-What a user's statement is, as DuckDB's own parser sees it, and whether it may run.
-
-Owns: the rules of what SQL may hold. Invariant: a statement is run only if its syntax tree is one
-SELECT that consists of known parts: what isn't named here is refused, so that nothing new in the
-language gets by. The tree that is looked at is the one that is run, parentheses around it and all.
-The locked instance (``instance``) refuses most of the same again.
-
-Called in a query's process alone: a parser that a statement brings down takes nothing with it.
+A statement runs only if it is one SELECT that consists of known nodes and of the functions in
+``allowed_functions.txt``; anything unknown is refused. The checked tree is the tree that runs.
+Parsing happens in the query's process, so a crash of the parser ends that process alone.
 """
 
 from __future__ import annotations
@@ -26,15 +19,15 @@ import duckdb
 
 from domain_errors import choices_sentence
 from parquet_tables.names import folded
-from sql_sandbox.errors import InvalidSql, SqlRefused, placed
+from sql_sandbox.errors import InvalidSql, SqlRefused, with_location
 
 IN_FROM = "tables"
-"""The group of those that stand in FROM; they stand there alone."""
+"""The group of table functions, which are allowed in FROM only."""
 
-DRAWS = frozenset(
+RANDOM_FUNCTIONS = frozenset(
     {"random", "setseed", "uuid", "uuidv4", "uuidv7", "gen_random_uuid", "reservoir_quantile"}
 )
-BY_SAMPLING = "Draw rows with a sampling job: it can draw them again, and knows their weights."
+SAMPLING_HINT = "Use a sampling job: it is reproducible and computes weights."
 
 
 def _read(text: str) -> Mapping[str, frozenset[str]]:
@@ -53,29 +46,29 @@ GROUPS = _read(files("sql_sandbox").joinpath("allowed_functions.txt").read_text(
 IN_EXPRESSIONS = frozenset().union(*(names for group, names in GROUPS.items() if group != IN_FROM))
 
 
-def refusal(name: str, *, in_from: bool) -> str | None:
-    """Why a function may not be called; None when it may.
+def refusal_reason(name: str, *, in_from: bool) -> str | None:
+    """Return why a function is refused, or None if it is allowed.
 
     >>> refusal("UPPER", in_from=False)
     >>> refusal("read_csv", in_from=True)
-    'the function "read_csv" isn\\'t offered in FROM. These are: generate_series, json_each, \
+    'the function "read_csv" isn\\'t offered in FROM. Allowed are: generate_series, json_each, \
 json_tree, range, unnest.'
     """
     lower = name.lower()
     if lower in (GROUPS[IN_FROM] if in_from else IN_EXPRESSIONS):
         return None
-    if lower in DRAWS:
-        return f'the function "{name}" isn\'t offered. {BY_SAMPLING}'
+    if lower in RANDOM_FUNCTIONS:
+        return f'the function "{name}" isn\'t offered. {SAMPLING_HINT}'
     if in_from:
         listed = ", ".join(sorted(GROUPS[IN_FROM]))
-        return f'the function "{name}" isn\'t offered in FROM. These are: {listed}.'
+        return f'the function "{name}" isn\'t offered in FROM. Allowed are: {listed}.'
     close = get_close_matches(lower, IN_EXPRESSIONS, n=1, cutoff=0.75)
     hint = f' Did you mean "{close[0]}"?' if close else ""
     return f'the function "{name}" isn\'t offered.{hint}'
 
 
-_STUMBLED_OVER = re.compile(r'at or near "(\w+)"')
-NO_PLACE = 2**64 - 1
+_NEAR_WORD = re.compile(r'at or near "(\w+)"')
+NO_LOCATION = 2**64 - 1
 MAX_DEPTH = 400
 TOO_DEEP = f"The statement is nested more than {MAX_DEPTH} deep."
 
@@ -99,12 +92,12 @@ NODES = frozenset(
     }
 )  # fmt: skip
 DESCRIPTIONS = ("DESCRIBE", "SUMMARY")
-"""DESCRIBE and SUMMARIZE of a table or a query; SHOW would list what isn't the user's."""
+"""DESCRIBE and SUMMARIZE of a table or a query; SHOW would list internal objects."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement that may run: its text without a semicolon, and the keys of what it reads."""
+    """An allowed statement: its text without a semicolon, and the keys of the tables it reads."""
 
     text: str
     keys: frozenset[str]
@@ -113,28 +106,28 @@ class Statement:
 def read_statement(
     connection: duckdb.DuckDBPyConnection, sql: str, keys: Mapping[str, str]
 ) -> Statement:
-    """Take a statement apart.
+    """Parse and check a statement.
 
     Parameters
     ----------
     keys : mapping of str to str
-        The keys of the tables there are, by their folded names.
+        The keys of the tables, by their folded names.
 
     Raises
     ------
     InvalidSql, SqlRefused
-        Tells the place in ``sql``.
+        The message names the place in ``sql``.
     """
     text = _single_select(connection, sql, keys)
-    opening = "SELECT * FROM (\n"
-    document = _tree(connection, f"{opening}{text}\n)", sql, len(opening), keys)
-    reader = _Reader(sql, len(opening), keys)
+    head = "SELECT * FROM (\n"
+    document = _tree(connection, f"{head}{text}\n)", sql, len(head), keys)
+    reader = _Reader(sql, len(head), keys)
     reader.read(document["statements"], frozenset(), None)
     return Statement(text, frozenset(reader.used))
 
 
 def _single_select(connection: duckdb.DuckDBPyConnection, sql: str, keys: Mapping[str, str]) -> str:
-    """The text of the one SELECT, cut at its semicolon."""
+    """Return the text of the only SELECT, without its semicolon."""
     if "\0" in sql:
         raise InvalidSql("The statement holds the character U+0000.")
     _tree(connection, sql, sql, 0, keys)
@@ -142,9 +135,9 @@ def _single_select(connection: duckdb.DuckDBPyConnection, sql: str, keys: Mappin
     if not found:
         raise InvalidSql("The statement is empty.")
     if len(found) > 1:
-        raise SqlRefused(f"These are {len(found)} statements; one SELECT can be run.")
+        raise SqlRefused(f"These are {len(found)} statements; only one SELECT can be run.")
     kind = found[0].type.name
-    if kind == "MULTI":  # what PIVOT becomes when it has to look for its columns first
+    if kind == "MULTI":  # a PIVOT that would search its columns first
         raise SqlRefused(
             "PIVOT needs its values listed, so that the result's columns are known before it runs: "
             "PIVOT … ON column IN ('a', 'b') …"
@@ -162,10 +155,10 @@ def _tree(
     connection: duckdb.DuckDBPyConnection,
     statement: str,
     sql: str,
-    opening: int,
+    offset: int,
     keys: Mapping[str, str],
 ) -> dict[str, Any]:
-    """The syntax tree of ``statement``, in which ``sql`` begins after ``opening`` bytes."""
+    """Return the syntax tree of ``statement``, in which ``sql`` begins at byte ``offset``."""
     ((text,),) = connection.execute("SELECT json_serialize_sql(?)", [statement]).fetchall()
     try:
         document: dict[str, Any] = json.loads(text)
@@ -175,54 +168,54 @@ def _tree(
         message = document["error_message"]
         if "expression depth" in message:
             raise SqlRefused(TOO_DEEP)
-        at = int(document["position"]) - opening if "position" in document else None
-        raise InvalidSql(placed(sql, at, f"{message}.{_quoting_hint(message, keys)}"))
-    if document["error"] and opening:  # as the whole statement it was a SELECT
+        at = int(document["position"]) - offset if "position" in document else None
+        raise InvalidSql(with_location(sql, at, f"{message}.{_quoting_hint(message, keys)}"))
+    if document["error"] and offset:  # without the outer SELECT it was valid
         raise SqlRefused("Only a SELECT that can stand in parentheses can be run.")
     return document
 
 
 def _quoting_hint(message: str, keys: Mapping[str, str]) -> str:
-    """What to do when the parser stumbles over a table's key that is a word of SQL."""
-    found = _STUMBLED_OVER.search(message)
+    """Return a hint if the parser failed at a table's key that is an SQL keyword."""
+    found = _NEAR_WORD.search(message)
     key = None if found is None else keys.get(folded(found[1]))
-    return "" if key is None else f' The table of that name is written in quotes: "{key}".'
+    return "" if key is None else f' Write the name of the table in quotes: "{key}".'
 
 
 class _Reader:
-    """Walks a syntax tree and refuses what isn't known."""
+    """Walks a syntax tree and refuses unknown nodes."""
 
-    def __init__(self, sql: str, opening: int, keys: Mapping[str, str]) -> None:
+    def __init__(self, sql: str, offset: int, keys: Mapping[str, str]) -> None:
         self.used: set[str] = set()
         self._sql = sql
-        self._opening = opening
+        self._offset = offset
         self._keys = keys
 
     def read(self, node: Any, ctes: frozenset[str], at: int | None) -> None:
-        """Read one node and all below it.
+        """Check one node and all below it.
 
         Parameters
         ----------
         ctes : frozenset of str
-            The folded names of the CTEs that are in scope.
+            The folded names of the CTEs in scope.
         at : int or None
-            The byte of the nearest node whose place is known.
+            The byte of the nearest node with a known position.
         """
         if isinstance(node, list):
             for item in node:
                 self.read(item, ctes, at)
         if not isinstance(node, dict):
             return
-        given = node.get("query_location", NO_PLACE)
-        if given != NO_PLACE and given >= self._opening:
-            at = given - self._opening
+        location = node.get("query_location", NO_LOCATION)
+        if location != NO_LOCATION and location >= self._offset:
+            at = location - self._offset
         ctes = self._read_ctes(node, ctes, at)
         if node.get("sample") is not None:
-            self._refuse(f"a sample can't be drawn in SQL. {BY_SAMPLING}", at)
+            self._refuse(f"a sample can't be drawn in SQL. {SAMPLING_HINT}", at)
         self._check(node, ctes, at)
         for name, child in node.items():
             if name == "function" and node.get("type") == "TABLE_FUNCTION":
-                # It was checked with its node, against another list than those in expressions.
+                # Its name was checked with its node, against the list of table functions.
                 self.read(child["arguments"], ctes, at)
             elif name == "right" and node.get("type") == "RECURSIVE_CTE_NODE":
                 self.read(child, ctes | {folded(node["cte_name"])}, at)
@@ -232,10 +225,10 @@ class _Reader:
     def _read_ctes(
         self, node: dict[str, Any], ctes: frozenset[str], at: int | None
     ) -> frozenset[str]:
-        """Read a node's WITH clause; returns the names of the CTEs that the node itself can read.
+        """Check a node's WITH clause; return the names of the CTEs that the node can read.
 
-        As in DuckDB, a CTE can read those before it, and itself only in the recursive part of a
-        WITH RECURSIVE. Any other use of its own name means a table, or a CTE further out.
+        As in DuckDB, a CTE can read earlier ones, and itself only in the recursive part of a WITH
+        RECURSIVE. Elsewhere its own name means a table or an outer CTE.
         """
         for entry in (node.get("cte_map") or {}).get("map", ()):
             self.read(entry["value"], ctes, at)
@@ -253,8 +246,8 @@ class _Reader:
         elif kind == "SHOW_REF" and (node["show_type"] not in DESCRIPTIONS or not node["query"]):
             self._refuse("SHOW isn't offered; DESCRIBE and SUMMARIZE of a table are.", at)
         elif isinstance(kind, str) and kind not in NODES:
-            what = kind.removesuffix("_QUERY_NODE").removesuffix("_NODE").replace("_", " ")
-            self._refuse(f"{what} can't stand in a query.", at)
+            node_name = kind.removesuffix("_QUERY_NODE").removesuffix("_NODE").replace("_", " ")
+            self._refuse(f"{node_name} isn't allowed in a query.", at)
 
     def _check_expression(self, node: dict[str, Any], at: int | None) -> None:
         kind = node["class"]
@@ -266,23 +259,23 @@ class _Reader:
             self._check_function(node, at, in_from=False)
 
     def _check_function(self, node: dict[str, Any], at: int | None, *, in_from: bool) -> None:
-        why = refusal(node["function_name"], in_from=in_from)
-        if why is not None:
-            self._refuse(why, at)
+        reason = refusal_reason(node["function_name"], in_from=in_from)
+        if reason is not None:
+            self._refuse(reason, at)
 
     def _check_table(self, node: dict[str, Any], ctes: frozenset[str], at: int | None) -> None:
         if node["at_clause"] is not None:
-            self._refuse("AT isn't offered; the query's source_ref says which commit is read.", at)
+            self._refuse("AT isn't offered; source_ref selects the commit.", at)
         path = node["qualified_name"]["path"]
         if len(path) > 1:
-            self._refuse(f'tables are named by their key alone, not as "{".".join(path)}".', at)
+            self._refuse(f'name tables by their key alone, not as "{".".join(path)}".', at)
         name = folded(node["table_name"])
         if name in self._keys:
             self.used.add(self._keys[name])  # also where WITH hides it: WITH t AS (SELECT … FROM t)
         elif name not in ctes:
             choices = choices_sentence(node["table_name"], sorted(self._keys.values()))
             message = f'there is no table "{node["table_name"]}". {choices}'
-            raise InvalidSql(placed(self._sql, at, message))
+            raise InvalidSql(with_location(self._sql, at, message))
 
     def _refuse(self, message: str, at: int | None) -> None:
-        raise SqlRefused(placed(self._sql, at, message))
+        raise SqlRefused(with_location(self._sql, at, message))

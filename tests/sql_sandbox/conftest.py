@@ -1,4 +1,4 @@
-"""A commit's tables in read-only files, and a sandbox that leaves nothing behind."""
+"""A commit's tables in read-only files, and a sandbox that is checked for leftovers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ QUERIES = {
 
 
 class OutOfTime(Exception):
-    """The time of a test's query is up."""
+    """A test query's time is over."""
 
 
 def stops_after(limit_s: float) -> ProgressCallback:
@@ -66,7 +66,7 @@ def tables(data_dir: Path) -> tuple[SourceTable, ...]:
             for at, path in ((0, data_dir / "h0.parquet"), (1000, data_dir / "h1.parquet"))
         ]
         drawn = np.arange(0, ORDERS, 2)
-        deletion_vector = write_ordinals(cursor, drawn, data_dir / "left_out.parquet")
+        deletion_vector = write_ordinals(cursor, drawn, data_dir / "deletion_vector.parquet")
         columns = made[0].columns
         made.append(SourceTable("residual", columns, tuple(halves), deletion_vector.path))
     made.append(replace(made[1], key="primary"))
@@ -77,14 +77,14 @@ def tables(data_dir: Path) -> tuple[SourceTable, ...]:
 
 
 def children() -> set[int]:
-    """This process's children, those that ended and weren't waited for among them."""
+    """This process's children, including zombies."""
     lists = Path("/proc/self/task").glob("*/children")
-    return {int(pid) for one in lists for pid in one.read_text().split()}
+    return {int(pid) for children_file in lists for pid in children_file.read_text().split()}
 
 
 @pytest.fixture
 def sandbox(data_dir: Path, tables: tuple[SourceTable, ...], tmp_path: Path) -> Iterator[Sandbox]:
-    """After each test the files are as they were, and neither a file nor a process is left."""
+    """A sandbox; each test must leave the files unchanged, and no new file or process."""
     assert tables
     before = {path: path.read_bytes() for path in data_dir.rglob("*") if path.is_file()}
     scratch = tmp_path / "scratch"

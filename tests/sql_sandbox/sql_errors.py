@@ -1,4 +1,4 @@
-"""The codes of a query's errors, and what a user may be told of one."""
+"""The codes of a query's errors, and a check of messages for users."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ TIMEOUT = "sql_timeout"
 FAILED = "sql_failed"
 
 
-def shortly(value: object) -> str:
+def shorten(value: object) -> str:
     return str(value)[:50]
 
 
-def assert_told(error: SqlError, code: str, part: str, *secrets: object) -> None:
-    """Check what a user is told: plainly, and nothing of ours."""
+def assert_user_message(error: SqlError, code: str, part: str, *secrets: object) -> None:
+    """Check a message for a user: code, wording, and no internals."""
     assert (error.code, part in error.message) == (code, True), error.message
     assert error.message[0].isupper()
     assert error.message.endswith((".", "…"))

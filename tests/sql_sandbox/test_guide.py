@@ -1,4 +1,4 @@
-"""docs/SQL.md says what is so: its examples bind, its functions are those that are offered."""
+"""docs/SQL.md is correct: its examples bind, its functions are the allowed ones."""
 
 from __future__ import annotations
 

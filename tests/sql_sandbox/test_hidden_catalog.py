@@ -16,7 +16,7 @@ from sql_sandbox.query_process import hide_catalog, lock, make_views, open_insta
 from sql_sandbox.request import Request
 from sql_sandbox.statement import read_statement
 from tests.sql_sandbox.conftest import LIMITS
-from tests.sql_sandbox.sql_errors import INVALID, REFUSED, assert_told, shortly
+from tests.sql_sandbox.sql_errors import INVALID, REFUSED, assert_user_message, shorten
 
 OWN_NAME = [
     "WITH pg_settings AS (FROM pg_settings) FROM pg_settings",
@@ -102,18 +102,18 @@ def _refused(
     return caught.value
 
 
-@pytest.mark.parametrize("sql", [*OWN_NAME, *OUT_OF_SCOPE], ids=shortly)
+@pytest.mark.parametrize("sql", [*OWN_NAME, *OUT_OF_SCOPE], ids=shorten)
 def test_a_name_out_of_scope_is_no_table(
     parser: duckdb.DuckDBPyConnection, tables: tuple[SourceTable, ...], sql: str
 ) -> None:
-    assert_told(_refused(parser, sql, tables), INVALID, "no table")
+    assert_user_message(_refused(parser, sql, tables), INVALID, "no table")
 
 
-@pytest.mark.parametrize(("sql", "code"), DIRECT, ids=shortly)
+@pytest.mark.parametrize(("sql", "code"), DIRECT, ids=shorten)
 def test_the_catalog_is_refused(
     parser: duckdb.DuckDBPyConnection, tables: tuple[SourceTable, ...], sql: str, code: str
 ) -> None:
-    assert_told(_refused(parser, sql, tables), code, "")
+    assert_user_message(_refused(parser, sql, tables), code, "")
 
 
 @pytest.mark.parametrize(

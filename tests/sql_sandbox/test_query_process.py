@@ -29,19 +29,19 @@ def test_the_processes_know_nothing_of_the_servers_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("JOBSVC_TOKEN", "a secret")
-    seen: list[bytes] = []
+    environments: list[bytes] = []
 
-    def look(fraction: float, message: str) -> None:
+    def watch(fraction: float, message: str) -> None:
         for process in Path("/proc").glob("[0-9]*"):
             if f"\t{os.getpid()}\n" in _text(process / "status").replace("PPid:", "", 1):
-                seen.append((process / "environ").read_bytes())
-        if seen:
+                environments.append((process / "environ").read_bytes())
+        if environments:
             raise OutOfTime
 
     sql = "SELECT sum(a.range) FROM range(1000000) a, range(1000000) b"
     with pytest.raises(OutOfTime):
-        sandbox.write_result(sql, tables, tmp_path / "result.parquet", look)
-    assert all(b"secret" not in environment for environment in seen)
+        sandbox.write_result(sql, tables, tmp_path / "result.parquet", watch)
+    assert all(b"secret" not in environment for environment in environments)
 
 
 def _text(path: Path) -> str:

@@ -12,7 +12,7 @@ from sql_sandbox.errors import SqlError
 from sql_sandbox.query_process import run
 from sql_sandbox.request import Request
 from tests.sql_sandbox.conftest import LIMITS
-from tests.sql_sandbox.sql_errors import INVALID, REFUSED, assert_told, shortly
+from tests.sql_sandbox.sql_errors import INVALID, REFUSED, assert_user_message, shorten
 
 FILE = "{file}"
 """Stands for the path of a data file in the statements below."""
@@ -115,7 +115,7 @@ DEPTHS = [
 ]
 
 
-@pytest.mark.parametrize(("sql", "code", "part"), [*WRITES, *READS, *TRICKS, *DEPTHS], ids=shortly)
+@pytest.mark.parametrize(("sql", "code", "part"), [*WRITES, *READS, *TRICKS, *DEPTHS], ids=shorten)
 def test_only_a_single_select_is_accepted(
     data_dir: Path, tables: tuple[SourceTable, ...], tmp_path: Path, sql: str, code: str, part: str
 ) -> None:
@@ -124,6 +124,6 @@ def test_only_a_single_select_is_accepted(
     request = Request("check", sql.replace(FILE, str(file)), tables, LIMITS, tmp_path)
     with pytest.raises(SqlError) as caught:
         run(request, ignore_progress)
-    assert_told(caught.value, code, part, tmp_path)
+    assert_user_message(caught.value, code, part, tmp_path)
     assert (file.read_bytes(), sorted(data_dir.iterdir())) == before
     assert list(tmp_path.iterdir()) == []

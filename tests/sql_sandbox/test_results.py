@@ -72,7 +72,7 @@ def test_first_rows_report_more_rows(sandbox: Sandbox, tables: tuple[SourceTable
         ("SELECT ids FROM orders", InvalidSql, "Line 1, column 8: "),
         ("SELECT\n  sum(day) FROM orders", InvalidSql, "Line 2, column 3: No function matches"),
         ("FROM order", InvalidSql, 'Line 1, column 6: syntax error at or near "order".'),
-        ("FROM primary", InvalidSql, 'The table of that name is written in quotes: "primary".'),
+        ("FROM primary", InvalidSql, 'Write the name of the table in quotes: "primary".'),
         ("FROM oders", InvalidSql, 'column 6: there is no table "oders". Did you mean "orders"?'),
         ("SELECT uper(name) FROM orders", SqlRefused, 'offered. Did you mean "upper"?'),
         ('SELECT "order state"::DATE FROM orders', SqlFailed, "Line 1, column 21: "),
@@ -107,10 +107,10 @@ def test_a_damaged_file_is_reported_without_its_path(
 def test_progress_never_decreases(
     sandbox: Sandbox, tables: tuple[SourceTable, ...], tmp_path: Path
 ) -> None:
-    told: list[float] = []
+    fractions: list[float] = []
     sql = "SELECT range % 7 AS k, count(*) AS n FROM range(60000000) GROUP BY k"
     sandbox.write_result(
-        sql, tables, tmp_path / "result.parquet", lambda fraction, _: told.append(fraction)
+        sql, tables, tmp_path / "result.parquet", lambda fraction, _: fractions.append(fraction)
     )
-    assert told == sorted(told)
-    assert told[0] == 0.0
+    assert fractions == sorted(fractions)
+    assert fractions[0] == 0.0

@@ -1,4 +1,4 @@
-"""Hostile queries that are stopped: what takes too much room or time is ended, and told plainly."""
+"""Hostile queries that are stopped: too much memory or time ends them with a clear error."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.sql_sandbox.sql_errors import (
     MEMORY,
     TIMEOUT,
     TOO_LARGE,
-    assert_told,
-    shortly,
+    assert_user_message,
+    shorten,
 )
 
 HUNGRY = "SELECT list(repeat('x', 1000000)) FROM range(100000)"
@@ -51,7 +51,7 @@ ENDLESS = [
 ]
 
 
-@pytest.mark.parametrize(("sql", "code", "part"), BOMBS, ids=shortly)
+@pytest.mark.parametrize(("sql", "code", "part"), BOMBS, ids=shorten)
 def test_what_grows_without_end_is_stopped(
     sandbox: Sandbox,
     tables: tuple[SourceTable, ...],
@@ -63,20 +63,20 @@ def test_what_grows_without_end_is_stopped(
     result = tmp_path / "result.parquet"
     with pytest.raises(SqlError) as caught:
         sandbox.write_result(sql, tables, result, stops_after(60))
-    assert_told(caught.value, code, part, tmp_path)
+    assert_user_message(caught.value, code, part, tmp_path)
 
 
-@pytest.mark.parametrize("sql", ENDLESS, ids=shortly)
+@pytest.mark.parametrize("sql", ENDLESS, ids=shorten)
 def test_what_takes_too_long_is_ended(
     sandbox: Sandbox, tables: tuple[SourceTable, ...], sql: str
 ) -> None:
     with pytest.raises(SqlError) as caught:
         sandbox.first_rows(sql, tables, 10, timeout_s=0.8)
-    assert_told(caught.value, TIMEOUT, "0.8 s")
+    assert_user_message(caught.value, TIMEOUT, "0.8 s")
 
 
-def tell_peak(tables: tuple[SourceTable, ...], scratch: Path) -> None:
-    """Ask for more memory than there is, and write how much the query took, in MiB."""
+def print_peak(tables: tuple[SourceTable, ...], scratch: Path) -> None:
+    """Run a query that exceeds its memory, and print the peak in MiB."""
     with pytest.raises(SqlError) as caught:
         Sandbox(LIMITS, scratch).first_rows(HUNGRY, tables, 1, 20)
     print(caught.value.code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
@@ -85,7 +85,7 @@ def tell_peak(tables: tuple[SourceTable, ...], scratch: Path) -> None:
 def test_no_query_takes_more_memory_than_it_may(
     tables: tuple[SourceTable, ...], tmp_path: Path
 ) -> None:
-    asking = ForkedProcess(tell_peak, tables, tmp_path)  # which has no other children
+    asking = ForkedProcess(print_peak, tables, tmp_path)  # which has no other children
     code, peak_mb = asking.written().split()
     assert code == MEMORY
     assert LIMITS.memory_mb / 2 < int(peak_mb) < MAX_MB
@@ -110,7 +110,7 @@ def test_after_all_of_them_a_query_works_as_before(
 def test_every_query_stops_within_half_a_second(
     sandbox: Sandbox, tables: tuple[SourceTable, ...], tmp_path: Path, sql: str
 ) -> None:
-    began = time.monotonic()
+    started = time.monotonic()
     with pytest.raises(OutOfTime):
         sandbox.write_result(sql, tables, tmp_path / "result.parquet", stops_after(1))
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - started < 1.5
