@@ -31,7 +31,7 @@ from import_engine.values import ISO_DATE, CandidateType
 from import_engine.work import ImportedTable, ImportWork, TextSource, read_as_utf8
 from parquet_tables.names import settle_names
 from parquet_tables.progress import ProgressCallback, execute_watched, without_progress
-from parquet_tables.transient_errors import is_of_the_machine
+from parquet_tables.transient_errors import is_machine_error
 
 
 def even_line_ends(file: TextFile, copy: Path, quote: str) -> TextFile:
@@ -99,7 +99,7 @@ def _import_utf8(
     try:
         return _import_in_dialect(work, file, dialect, notes)
     except duckdb.Error as error:
-        if is_of_the_machine(error):
+        if is_machine_error(error):
             raise
         message = str(error)
         for other, alternative, note in _alternatives(work, file, dialect, message):
@@ -107,7 +107,7 @@ def _import_utf8(
                 found = sniff_within(work, other, alternative)
                 return _import_in_dialect(work, other, found, [*notes, note])
             except duckdb.Error as another:
-                if is_of_the_machine(another):
+                if is_machine_error(another):
                     raise
                 if alternative.long_lines and TOO_LONG in str(another):
                     raise UnreadableFile(long_line_reason(str(another), message)) from another

@@ -40,7 +40,7 @@ from parquet_tables.progress import (
     without_progress,
 )
 from parquet_tables.quoting import quote_identifier, quote_text
-from parquet_tables.transient_errors import is_of_the_machine
+from parquet_tables.transient_errors import is_machine_error
 
 MAX_COLUMNS = 4_000
 ORDERING_ROWS = 1_000
@@ -151,7 +151,7 @@ def _import_utf8(
             _after_keys(work), partial(layout, file, keys), columns, [*notes, *name_notes, *nested]
         )
     except duckdb.Error as error:
-        if is_of_the_machine(error):
+        if is_machine_error(error):
             raise
         raise UnreadableFile(json_reason(str(error))) from error
 

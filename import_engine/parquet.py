@@ -21,7 +21,7 @@ from parquet_tables.progress import execute_watched, without_progress
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.stored_types import stored_as
 from parquet_tables.tables import Column
-from parquet_tables.transient_errors import is_of_the_machine
+from parquet_tables.transient_errors import is_machine_error
 
 CELL_BYTES = 16
 """Least memory of a value in DuckDB, without the bytes of a text."""
@@ -155,7 +155,7 @@ def _errors_as_unreadable() -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        if is_of_the_machine(error):
+        if is_machine_error(error):
             raise
         message = str(error).lower()
         if "encrypt" in message:

@@ -21,7 +21,7 @@ from import_engine.values import ISO_DATE, MISSING_TEXTS
 from import_engine.work import ImportWork
 from parquet_tables.progress import execute_watched, without_progress
 from parquet_tables.quoting import quote_text
-from parquet_tables.transient_errors import is_of_the_machine
+from parquet_tables.transient_errors import is_machine_error
 
 DELIMITERS = (",", "\t", ";", "|")
 FIRST_LINE_CHUNKS = 64
@@ -168,7 +168,7 @@ def _ask(work: ImportWork, file: TextFile, dialect: Dialect | None) -> Dialect |
     try:
         rows = execute_watched(work.cursor, sql, params, on_progress, "finding the delimiter")
     except duckdb.Error as error:
-        if is_of_the_machine(error) or "Invalid unicode" in str(error):
+        if is_machine_error(error) or "Invalid unicode" in str(error):
             raise
         return None
     if not rows:

@@ -26,7 +26,7 @@ from import_engine.encodings import (
 from import_engine.errors import UnreadableFile
 from parquet_tables.progress import INTERVAL_S, ProgressCallback
 from parquet_tables.tables import Column, TableFiles
-from parquet_tables.transient_errors import is_of_the_machine
+from parquet_tables.transient_errors import is_machine_error
 from parquet_tables.writing import read_columns, stream_parquet, write_parquet
 
 PRIMARY = "primary"
@@ -188,7 +188,7 @@ def _read_decoded(work: ImportWork, file: TextFile, read: ReadText) -> ImportedT
         try:
             return read(without_bom(file, work.scratch("text")), ())
         except (duckdb.Error, UnreadableFile) as error:
-            if is_of_the_machine(error) or is_utf8(file):
+            if is_machine_error(error) or is_utf8(file):
                 raise
             encoding = "cp1252"
     copy = transcode(file, encoding, work.scratch("utf8"))

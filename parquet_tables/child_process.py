@@ -1,8 +1,7 @@
-"""Start, watch and kill a child process that does one piece of work within limits.
+"""Starts, watches and kills a child process that does one piece of work within limits.
 
-Invariant: when a call returns or raises, the child has ended. The child is killed to stop it, never
-asked to: native code may ignore an interrupt for minutes. The other side is ``child_side``. Used by
-``sql_sandbox`` and ``import_engine``.
+When a call returns or raises, the child has ended. The child is killed rather than interrupted,
+because native code may ignore an interrupt for minutes. ``child_side`` is the counterpart.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ POLL_INTERVAL_S = 0.05
 EXIT_WAIT_S = 2.0
 
 Watch = Callable[[float, str], None]
-"""Takes the child's progress (0 to 1) and message many times a second; raises to kill the child."""
+"""Takes the child's progress (0 to 1) and message many times a second; an error kills the child."""
 
 _START = "import sys; sys.path[:] = {path!r}; from {module} import main; main()"
 
@@ -34,7 +33,7 @@ class ChildDied(Exception):
     returncode : int
         Its exit code; negative for the signal that ended it.
     errors : str
-        The end of what it wrote to its standard error.
+        The end of its standard error.
     """
 
     def __init__(self, returncode: int, errors: str) -> None:
@@ -44,7 +43,7 @@ class ChildDied(Exception):
 
 
 class AnswerTooLarge(Exception):
-    """The child's answer takes more bytes than it may."""
+    """The child's answer is too large."""
 
 
 def ask_child(
@@ -61,14 +60,14 @@ def ask_child(
     errors_path : Path
         The file that takes the child's standard error.
     watch : Watch
-        What it raises kills the child and passes through.
+        Its exceptions kill the child and pass through.
     max_answer_bytes : int
-        The largest answer.
+        Limit of the answer.
 
     Raises
     ------
     ChildDied, AnswerTooLarge
-        There is no answer.
+        The child gave no answer.
     """
     with errors_path.open("wb") as errors, child_process(module, errors) as process:
         answer = _answer(process, request, watch, max_answer_bytes)
@@ -80,11 +79,10 @@ def ask_child(
 
 @contextmanager
 def child_process(module: str, errors: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """A child process, killed at the end of the block if it still runs.
+    """Start a child process; kill it at the end of the block if it still runs.
 
-    It gets none of the server's environment, which may hold secrets, and the server's own module
-    path, so that it runs the same code. It is a new interpreter, since a fork would copy the locks
-    of the server's threads.
+    The child gets the server's module path but not its environment, which may hold secrets. It is a
+    new interpreter, since a fork would copy the locks of the server's threads.
     """
     path = [str(Path(__file__).parents[1]), *filter(None, sys.path)]
     loader = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
@@ -95,7 +93,7 @@ def child_process(module: str, errors: IO[bytes]) -> Iterator[subprocess.Popen[b
         stderr=errors,
         env={"LC_ALL": "C.UTF-8", **loader},
         cwd="/",
-        start_new_session=True,  # Ctrl-C is the server's to act on
+        start_new_session=True,  # Ctrl-C must reach the server alone
     ) as process:
         stdin = process.stdin
         assert stdin is not None  # noqa: S101 - it is a pipe
@@ -104,14 +102,14 @@ def child_process(module: str, errors: IO[bytes]) -> Iterator[subprocess.Popen[b
         finally:
             process.kill()
             process.wait()
-            with suppress(BrokenPipeError):  # a request that the child didn't read
+            with suppress(BrokenPipeError):  # the child didn't read the request
                 stdin.close()
 
 
 def _answer(
     process: subprocess.Popen[bytes], request: bytes, watch: Watch, max_answer_bytes: int
 ) -> dict[str, Any] | None:
-    """Read progress lines up to the answer; None if the child ended without one."""
+    """Read progress lines until the answer; return None if the child ended without one."""
     assert process.stdin is not None  # noqa: S101 - it is a pipe
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     with suppress(BrokenPipeError):  # the child has ended already
@@ -128,15 +126,15 @@ def _answer(
         piece = os.read(process.stdout.fileno(), 1 << 16)
         if not piece:
             with suppress(subprocess.TimeoutExpired):
-                process.wait(EXIT_WAIT_S)  # its own exit code says more than our kill
+                process.wait(EXIT_WAIT_S)  # its own exit code is more precise than SIGKILL
             return None
         *lines, rest = piece.split(b"\n")
         for line in lines:
-            said: dict[str, Any] = json.loads(bytes(received) + line)
+            reply: dict[str, Any] = json.loads(bytes(received) + line)
             received.clear()
-            if "progress" not in said:
-                return said
-            fraction, message = said["progress"]
+            if "progress" not in reply:
+                return reply
+            fraction, message = reply["progress"]
         received += rest
         if len(received) > max_answer_bytes:
             raise AnswerTooLarge

@@ -1,8 +1,7 @@
 """The child's side of ``child_process``: read one request, apply the limits, answer once.
 
-Invariants: the child ends at once when its parent is gone; nothing but progress and the answer
-reaches the parent; the system bounds the memory, since native libraries don't count all they take.
-It loads no numpy, which would take longer than most queries do.
+The child ends when its parent is gone. The system bounds its memory, since native libraries don't
+count all they allocate. It doesn't load numpy, which would take longer than most queries.
 """
 
 from __future__ import annotations
@@ -20,26 +19,26 @@ from typing import IO, Any, TypeVar
 from parquet_tables.progress import ProgressCallback
 
 BASE_MB = 256
-"""Python, DuckDB's code and what it doesn't count; 105 MiB are taken before the work begins."""
+"""Memory of Python and DuckDB that DuckDB doesn't count; 105 MiB are used at the start."""
 THREAD_MB = 24
 KILL_DELAY_S = 5
-"""Between SIGXCPU, which tells the parent what the end was, and SIGKILL."""
+"""Time between SIGXCPU, by which the parent knows the cause, and SIGKILL."""
 NICENESS = 5
-"""The server answers before a child computes."""
+"""Gives the server's threads priority over the child."""
 
 RequestT = TypeVar("RequestT")
 
 
 @dataclass(frozen=True)
 class ProcessLimits:
-    """What the child may take of the machine.
+    """The limits of a child process.
 
     Parameters
     ----------
     memory_mb : int
-        For the work; the interpreter's ``BASE_MB`` and ``THREAD_MB`` a thread come beside it.
+        For the work, without ``BASE_MB`` and ``THREAD_MB`` for each thread.
     threads : int
-        Threads of DuckDB.
+        DuckDB's threads.
     cpu_s : int or None
         Processor time after which the system ends the child.
     """
@@ -64,7 +63,7 @@ def serve_one(
         _write(out, {"progress": [fraction, message]})
 
     _write(out, answer(request, on_progress))
-    # Not through Python's own exit: a thread of DuckDB may run what can't be interrupted.
+    # Skip Python's exit: a DuckDB thread may be uninterruptible.
     os._exit(0)
 
 
@@ -74,7 +73,7 @@ def _write(out: IO[str], value: dict[str, Any]) -> None:
 
 
 def _private_output() -> IO[str]:
-    """A copy of standard output for the answer; what anything else prints is lost."""
+    """Duplicate standard output for the answer; discard other prints."""
     private = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
@@ -83,7 +82,7 @@ def _private_output() -> IO[str]:
 
 
 def _end_with_parent() -> None:
-    """End when the other side of the input is closed, which a killed parent does, too."""
+    """End the process when the parent closes the input or dies."""
     with contextlib.suppress(OSError):
         while os.read(0, 1):
             pass
@@ -99,9 +98,10 @@ def _apply(limits: ProcessLimits) -> None:
     os.nice(NICENESS)
 
 
-def _lower(limit: int, most: int, most_hard: int | None = None) -> None:
-    """Lower a limit of this process; one that is lower already stays."""
+def _lower(limit: int, soft: int, max_hard: int | None = None) -> None:
+    """Lower a limit of this process; never raise it."""
     _, hard = resource.getrlimit(limit)
-    wanted = most if most_hard is None else most_hard
-    kept = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(limit, (min(most, kept), kept))
+    new_hard = soft if max_hard is None else max_hard
+    if hard != resource.RLIM_INFINITY:
+        new_hard = min(new_hard, hard)
+    resource.setrlimit(limit, (min(soft, new_hard), new_hard))

@@ -1,7 +1,7 @@
-"""The values of a column that a filter's menu offers.
+"""The frequent values of a column, for a filter's menu.
 
-Invariant: bounded work: a table of up to a million rows is read whole, of a larger one a million
-rows in evenly spread runs, so that the values of a sorted table are met, too.
+The work is bounded: of a table with more than a million rows, a million rows in evenly spaced runs
+are read, so that the values of a sorted table are found, too.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class FrequentValues:
     Parameters
     ----------
     values : tuple
-        As JSON takes them, without NULL.
+        JSON values, without NULL.
     complete : bool
         Whether these are all distinct values of the table.
     has_nulls : bool
-        Whether NULL was met.
+        Whether NULL occurs.
     """
 
     values: tuple[Any, ...]
@@ -39,16 +39,16 @@ class FrequentValues:
     has_nulls: bool
 
 
-def values_statement(table: TableFiles, column: Column, most: int) -> tuple[str, list[object]]:
-    """Value and count of the most frequent values, NULL among them; one more than asked for."""
+def values_statement(table: TableFiles, column: Column, limit: int) -> tuple[str, list[object]]:
+    """Select the most frequent values, with NULL, and their counts; one more than ``limit``."""
     every = max(table.file_rows * RUN_ROWS // MAX_ROWS, RUN_ROWS)
     name = quote_identifier(column.name)
     branches = []
     params: list[object] = []
     for file, start in table.with_starts():
-        spread = "" if table.file_rows <= MAX_ROWS else " WHERE (f.file_row_number + ?) % ? < ?"
-        branches.append(f"SELECT f.{name} AS v FROM read_parquet(?) AS f{spread}")
-        params += [str(file.path), *([start, every, RUN_ROWS] if spread else [])]
+        sampled = "" if table.file_rows <= MAX_ROWS else " WHERE (f.file_row_number + ?) % ? < ?"
+        branches.append(f"SELECT f.{name} AS v FROM read_parquet(?) AS f{sampled}")
+        params += [str(file.path), *([start, every, RUN_ROWS] if sampled else [])]
     source = (
         " UNION ALL ".join(branches)
         or f"SELECT f.{name} AS v FROM ({empty_statement([column])}) AS f"
@@ -56,19 +56,19 @@ def values_statement(table: TableFiles, column: Column, most: int) -> tuple[str,
     return (
         f"SELECT {shown_expression('v', column.type)}, n FROM (SELECT v, count(*) AS n "
         f"FROM ({source}) GROUP BY v) ORDER BY n DESC, v LIMIT ?",
-        [*params, most + 2],
+        [*params, limit + 2],
     )
 
 
 def frequent_values(
-    cursor: duckdb.DuckDBPyConnection, table: TableFiles, column: Column, most: int
+    cursor: duckdb.DuckDBPyConnection, table: TableFiles, column: Column, limit: int
 ) -> FrequentValues:
-    """Up to ``most`` distinct values; rows that a residual leaves out are counted in."""
-    sql, params = values_statement(table, column, most)
+    """Return up to ``limit`` distinct values; deleted rows are included."""
+    sql, params = values_statement(table, column, limit)
     rows = cursor.execute(sql, params).fetchall()
     values = [json_value(value) for value, _ in rows if value is not None]
     return FrequentValues(
-        values=tuple(values[:most]),
-        complete=table.file_rows <= MAX_ROWS and len(values) <= most,
+        values=tuple(values[:limit]),
+        complete=table.file_rows <= MAX_ROWS and len(values) <= limit,
         has_nulls=any(value is None for value, _ in rows),
     )

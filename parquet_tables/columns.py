@@ -1,7 +1,4 @@
-"""A table's columns and files, as plain values.
-
-Apart from ``tables``, so that a process that needs no numpy doesn't load it.
-"""
+"""Columns and files as plain values, for processes that don't load numpy."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ class Column:
 
 @dataclass(frozen=True)
 class DataFile:
-    """One Parquet file and the number of rows in it."""
+    """A Parquet file and its row count."""
 
     path: Path
     rows: int

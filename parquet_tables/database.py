@@ -1,10 +1,7 @@
-"""A DuckDB instance that can be used for years.
+"""A long-lived DuckDB instance: limited, locked down, and renewed when it is broken or used up.
 
-Owns: the instance's limits, its lock-down and its renewal. Invariants: it reads and writes inside
-the data directory alone, loads no extension and its configuration is locked; what DuckDB keeps of
-past queries is bounded; a query that breaks it is the last that it breaks. A connection is not safe
-across threads (DuckDB 2.0 returned empty results now and then), so whoever runs a query takes a
-cursor of its own. Opened by the composition root, used by the engines through job handlers.
+It reads and writes inside the data directory alone and loads no extension. Connections aren't
+thread safe (DuckDB 2.0 sometimes returned empty results), so each query uses its own cursor.
 """
 
 from __future__ import annotations
@@ -22,7 +19,7 @@ from typing import TYPE_CHECKING, Self
 import duckdb
 
 from parquet_tables.free_disk import require_free, spare_mb
-from parquet_tables.time_limit import under_the_limit
+from parquet_tables.time_limit import apply_time_limit
 
 if TYPE_CHECKING:  # the process of a query needs no numpy
     from parquet_tables.tables import TableFiles
@@ -32,13 +29,12 @@ logger = logging.getLogger("jobsvc.duckdb")
 MIB = 1024**2
 DEFAULT_MEMORY_MB = 1024
 SPILL_STEP_MB = 64
-"""Room on the disk that comes and goes isn't worth a new limit."""
-RENEWED_AFTER = 1_000
-"""After so many cursors an instance is replaced, at a moment when it has none. DuckDB 2.0.1 keeps
-150 bytes and more of each buffer that it has given back, 15 buffers for a join, until there are
-tens of thousands (``duckdb_eviction_queues``), and 1 KB of each file that it has read. Nothing but
-closing the instance frees that. A new one is there in 12 ms."""
-CURSORS_OWN = (
+"""Granularity of the spill limit."""
+MAX_CURSORS = 1_000
+"""Cursors after which an idle instance is replaced. DuckDB 2.0.1 retains 150 bytes of each released
+buffer (15 for a join) up to tens of thousands (``duckdb_eviction_queues``), and 1 KB of each file
+read. Only closing the instance frees that. A new one opens in 12 ms."""
+CURSOR_SETTINGS = (
     "enable_progress_bar",
     "enable_progress_bar_print",
     "parquet_metadata_cache",
@@ -48,7 +44,7 @@ CURSORS_OWN = (
 
 @dataclass(frozen=True)
 class MemoryUse:
-    """Bytes that DuckDB holds in memory, and those that it spilled to disk."""
+    """Bytes that DuckDB holds in memory and has spilled to disk."""
 
     memory_bytes: int
     spilled_bytes: int
@@ -60,23 +56,23 @@ class ParquetDatabase:
     Parameters
     ----------
     root : Path
-        The only directory that it may read and write.
+        The only directory that DuckDB may read and write.
     spill_dir : Path
-        Below ``root``: where DuckDB spills what doesn't fit in memory.
+        DuckDB's spill directory, below ``root``.
     memory_mb : int
         DuckDB's memory limit, in MiB.
     threads : int or None
-        Threads that all queries share; the machine's cores when None.
+        Threads that all queries share; the number of cores if None.
     keep_free_mb : int
-        Room on the disk, in MiB, that it leaves when it spills. Of the rest that it finds when a
-        query starts and no other runs it takes half at most: there are two instances.
+        Disk space, in MiB, that spilling leaves free. A query that starts on an idle instance sets
+        the spill limit to half of the rest, because there are two instances.
     renewed_after : int
-        How many cursors an instance has had when it is replaced.
+        Cursors after which an idle instance is replaced.
 
     Attributes
     ----------
     thread_memory_bytes : int
-        Each thread's part of the memory, when all are busy.
+        Memory of each thread when all are busy.
     """
 
     def __init__(
@@ -87,7 +83,7 @@ class ParquetDatabase:
         memory_mb: int = DEFAULT_MEMORY_MB,
         threads: int | None = None,
         keep_free_mb: int = 0,
-        renewed_after: int = RENEWED_AFTER,
+        max_cursors: int = MAX_CURSORS,
     ) -> None:
         self._root = root
         self._keep_free_mb = keep_free_mb
@@ -102,65 +98,64 @@ class ParquetDatabase:
             "python_enable_replacements": False,
             "preserve_insertion_order": True,
         }
-        self._renewed_after = renewed_after
+        self._renewed_after = max_cursors
         self._lock = threading.Lock()
-        self._most_spilled_mb = -1
-        self._connection = self._opened()
+        self._spill_limit_mb = -1
+        self._connection = self._open_instance()
         self._cursors = 0
         self._open_cursors = 0
         self._is_closed = False
 
-    def _opened(self) -> duckdb.DuckDBPyConnection:
-        """A new instance, limited and locked down."""
+    def _open_instance(self) -> duckdb.DuckDBPyConnection:
+        """Open a new instance, limited and locked down."""
         connection = duckdb.connect(":memory:", config=self._config)
         execute = connection.execute
-        # Without GLOBAL a setting stays with this connection and cursors do not inherit it. The icu
-        # extension owns the time zone, and is there only once the instance is open.
+        # Cursors inherit only GLOBAL settings. The time zone belongs to the icu extension, which is
+        # available only after the instance is open.
         execute("SET GLOBAL TimeZone = 'UTC'")
-        self._most_spilled_mb = -1
+        self._spill_limit_mb = -1
         self._limit_spill(connection)
         execute("SET allowed_directories = [?]", [f"{self._root}{os.sep}"])
         execute("SET enable_external_access = false")
-        # What is switched on per cursor, which a locked configuration would refuse.
-        places = ", ".join("?" * len(CURSORS_OWN))
-        execute(f"SET allowed_configs = [{places}]", list(CURSORS_OWN))
+        # Settings of single cursors, which a locked configuration would refuse.
+        places = ", ".join("?" * len(CURSOR_SETTINGS))
+        execute(f"SET allowed_configs = [{places}]", list(CURSOR_SETTINGS))
         execute("SET lock_configuration = true")
         return connection
 
     def _limit_spill(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Limit what is spilled by the room that there is; nothing may be spilled at the moment."""
+        """Set the spill limit from the free disk space; only while nothing is spilled."""
         free_mb = spare_mb(self._root, self._keep_free_mb)
-        most_mb = free_mb // 2 // SPILL_STEP_MB * SPILL_STEP_MB
-        if most_mb != self._most_spilled_mb:
-            connection.execute(f"SET max_temp_directory_size = '{most_mb}MiB'")
-            self._most_spilled_mb = most_mb
+        max_mb = free_mb // 2 // SPILL_STEP_MB * SPILL_STEP_MB
+        if max_mb != self._spill_limit_mb:
+            connection.execute(f"SET max_temp_directory_size = '{max_mb}MiB'")
+            self._spill_limit_mb = max_mb
 
     @contextmanager
     def cursor(self, table: TableFiles | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor for one thread, closed afterwards; its query's progress can be asked for.
+        """Open a cursor for one thread, with query progress enabled; close it after the block.
 
         Parameters
         ----------
         table : TableFiles or None
-            What its queries read. The footers of large files are kept for the next query. DuckDB
-            2.0 forgets none until it thinks its memory is full, and a footer takes nine times what
-            it thinks: kept for every small file that is ever read, they would grow without end.
+            The table that is read; footers of large files are then cached for the next query.
+            DuckDB 2.0 evicts none until it considers its memory full, and a footer takes nine times
+            the memory that DuckDB counts, so those of small files aren't cached.
         """
-        cursor = self._taken()
+        cursor = self._open_cursor()
         try:
             if table is not None and table.has_costly_footers:
                 cursor.execute("SET SESSION parquet_metadata_cache = true")
-            with under_the_limit(cursor):
+            with apply_time_limit(cursor):
                 yield cursor
         finally:
             cursor.close()
-            self._take_back()
+            self._release_cursor()
 
-    def _taken(self) -> duckdb.DuckDBPyConnection:
-        """A cursor of an instance that works.
+    def _open_cursor(self) -> duckdb.DuckDBPyConnection:
+        """Open a cursor; replace the instance first if it is broken.
 
-        After an internal error DuckDB answers no query any more: of that instance, or of a cursor
-        of it, all that follow raise FatalException.
+        After an internal error every statement on the instance raises FatalException.
         """
         while True:
             with self._lock:
@@ -169,7 +164,7 @@ class ParquetDatabase:
                 self._cursors += 1
                 self._open_cursors += 1
             try:
-                with self._lock:  # under which nobody takes another, so nothing is spilled yet
+                with self._lock:  # no other cursor can open, so nothing is spilled yet
                     if self._open_cursors == 1:
                         self._limit_spill(cursor)
                 cursor.execute("SET enable_progress_bar = true")
@@ -177,7 +172,7 @@ class ParquetDatabase:
                 return cursor
             except BaseException as error:
                 cursor.close()
-                self._take_back()
+                self._release_cursor()
                 if not isinstance(error, duckdb.FatalException):
                     raise
                 self._replace_broken(source)
@@ -186,15 +181,15 @@ class ParquetDatabase:
         with self._lock:
             if self._connection is not broken or self._is_closed:
                 return
-            logger.error("a query broke DuckDB, which starts anew; queries under way fail with it")
-            self._connection = self._opened()
+            logger.error("a query broke DuckDB; a new instance starts, running queries fail")
+            self._connection = self._open_instance()
             self._cursors = 0
         broken.close()
 
-    def _take_back(self) -> None:
-        """Count a closed cursor; replace an instance that has had enough of them and has none now.
+    def _release_cursor(self) -> None:
+        """Count a closed cursor; replace an idle instance that has reached ``max_cursors``.
 
-        An instance that always has one goes on: two at once might hold twice the memory.
+        A busy instance isn't replaced: two at once could hold twice the memory.
         """
         with self._lock:
             self._open_cursors -= 1
@@ -202,24 +197,26 @@ class ParquetDatabase:
                 return
             self._cursors = 0
             try:
-                used, self._connection = self._connection, self._opened()
+                old, self._connection = self._connection, self._open_instance()
             except Exception:
-                logger.warning("DuckDB can't be renewed; the old instance goes on", exc_info=True)
+                logger.warning(
+                    "DuckDB can't be renewed; the old instance stays in use", exc_info=True
+                )
                 return
-        used.close()
+        old.close()
 
     def require_free(self, coming_bytes: int) -> None:
-        """Refuse to write so much below ``root`` if less than ``keep_free_mb`` would stay free.
+        """Refuse to write ``coming_bytes`` if less than ``keep_free_mb`` would stay free.
 
         Raises
         ------
         OSError
-            ENOSPC, as from a disk that is full.
+            With ENOSPC.
         """
         require_free(self._root, self._keep_free_mb, coming_bytes)
 
     def memory_use(self) -> MemoryUse:
-        """What all queries together hold at this moment."""
+        """Return the memory use of all running queries."""
         with self.cursor() as cursor:
             row = cursor.execute(
                 "SELECT sum(memory_usage_bytes)::BIGINT, sum(temporary_storage_bytes)::BIGINT "
@@ -229,7 +226,7 @@ class ParquetDatabase:
         return MemoryUse(memory_bytes=row[0] or 0, spilled_bytes=row[1] or 0)
 
     def close(self) -> None:
-        """Close the instance; open cursors end with it."""
+        """Close the instance and its open cursors."""
         with self._lock:
             self._is_closed = True
             self._connection.close()

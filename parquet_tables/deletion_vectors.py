@@ -1,7 +1,7 @@
-"""Sorted ordinals as a small Parquet file: what a residual leaves out.
+"""Deletion vectors: sorted ordinals in a small Parquet file.
 
-Invariant: one BIGINT column ``ordinal``, ascending, no value twice; packed as differences, 1,000
-ordinals of 60 million rows take about 3 KB.
+The file has one BIGINT column ``ordinal``, ascending and distinct; 1,000 ordinals of 60 million
+rows take about 3 KB.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from parquet_tables.writing import write_parquet
 
 def write_ordinals(cursor: duckdb.DuckDBPyConnection, ordinals: Int64s, path: Path) -> DataFile:
     """Write ordinals, given in any order, to a file."""
-    with registered(cursor, {"left_out": {"ordinal": np.unique(ordinals)}}):
-        return write_parquet(cursor, "SELECT ordinal FROM left_out ORDER BY ordinal", [], path)
+    with registered(cursor, {"deleted": {"ordinal": np.unique(ordinals)}}):
+        return write_parquet(cursor, "SELECT ordinal FROM deleted ORDER BY ordinal", [], path)
 
 
 def read_ordinals(cursor: duckdb.DuckDBPyConnection, path: Path) -> Int64s:
-    """Read what :func:`write_ordinals` wrote."""
+    """Read a file of :func:`write_ordinals`."""
     rows = cursor.execute(
         "SELECT f.ordinal FROM read_parquet(?) AS f ORDER BY f.ordinal", [str(path)]
     ).fetchnumpy()

@@ -1,13 +1,7 @@
-"""Rows as an XLSX workbook, and cells that no spreadsheet runs.
+"""Exports of tables: CSV, Parquet, Arrow and XLSX.
 
-Invariant: memory stays bounded (xlsxwriter writes row by row); a workbook that a sheet can't hold
-is refused before it is begun. Numbers that a double can't hold are written as text, like
-everything that isn't a number, a truth value or a moment.
-
-Tables as files to take away: CSV, Parquet, Arrow, XLSX.
-
-Invariant: memory stays bounded, whatever the number of rows; the file is complete when the call
-returns.
+Memory is bounded for any number of rows, and the file is complete when the call returns. XLSX cells
+never run as formulas; numbers that a double can't hold are written as text.
 """
 
 from __future__ import annotations
@@ -33,27 +27,31 @@ from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import copy_sql
 
 MAX_ROWS = 1_048_575
-"""A sheet has 2**20 rows, the first of which is the header."""
+"""A sheet has 2**20 rows; the first is the header."""
 MAX_COLUMNS = 16_384
 MAX_TEXT_LENGTH = 32_767
-ROWS_AT_A_TIME = 2_000
+FETCH_ROWS = 2_000
 NOTE_WIDTH = 100
 
 FORMULA_STARTS = "^[=+\\-@\\t\\r\\n]"
 
 
 class TooLargeForSheet(DomainError):
-    """More rows or columns than a sheet has."""
+    """The rows or columns exceed a sheet."""
 
     code = "too_large_for_sheet"
 
 
 def check_fits(rows: int, columns: int) -> None:
-    """Refuse what a sheet can't hold."""
+    """Refuse rows and columns that exceed a sheet."""
     if rows > MAX_ROWS or columns > MAX_COLUMNS:
         raise TooLargeForSheet(
-            f"A sheet holds {MAX_ROWS:,} rows and {MAX_COLUMNS:,} columns; these are {rows:,} "
-            f"rows and {columns:,} columns. Take csv or parquet, or fewer columns, or a limit."
+            "A sheet holds {max_rows} rows and {max_columns} columns; these are {rows} rows and "
+            "{columns} columns. Use csv or parquet, select fewer columns, or set `limit`.",
+            max_rows=MAX_ROWS,
+            max_columns=MAX_COLUMNS,
+            rows=rows,
+            columns=columns,
         )
 
 
@@ -66,7 +64,7 @@ def write_workbook(
 ) -> None:
     """Write a query's rows under a frozen header into the sheet ``rows``.
 
-    A second sheet, ``Notes``, is there if a cell doesn't hold all of its value.
+    A second sheet, ``Notes``, reports cells that don't hold their whole value.
     """
     options = {"constant_memory": True, "default_date_format": "yyyy-mm-dd hh:mm:ss"}
     with xlsxwriter.Workbook(str(path), options) as workbook:
@@ -76,11 +74,11 @@ def write_workbook(
         day = workbook.add_format({"num_format": "yyyy-mm-dd"})
         losses = [ColumnLosses(column) for column in columns]
         for at, column in enumerate(columns):
-            sheet.write_string(0, at, losses[at].kept_text(column.name, 1), bold)
+            sheet.write_string(0, at, losses[at].truncated_text(column.name, 1), bold)
         cells = f"SELECT {_python_cells(columns)} FROM ({query}) AS t({_places(columns)})"
         cursor.execute(cells, list(params))
         line = 1
-        while rows := cursor.fetchmany(ROWS_AT_A_TIME):
+        while rows := cursor.fetchmany(FETCH_ROWS):
             for row in rows:
                 for at, value in enumerate(row):
                     _write_cell(sheet, line, at, value, day, losses[at])
@@ -91,7 +89,7 @@ def write_workbook(
 
 
 class _ExactNumbers(xlsxwriter.worksheet.Worksheet):  # type: ignore[misc]
-    """A sheet whose numbers keep all digits that a double needs; xlsxwriter writes 16."""
+    """A sheet that writes all digits of a double; xlsxwriter writes 16."""
 
     def _xml_number_element(
         self, number: float, attributes: Sequence[tuple[str, object]] = ()
@@ -102,16 +100,16 @@ class _ExactNumbers(xlsxwriter.worksheet.Worksheet):  # type: ignore[misc]
 
 @dataclass
 class ColumnLosses:
-    """What the cells of one column don't hold, since Excel can't.
+    """Losses in the cells of one column, due to Excel's limits.
 
     Parameters
     ----------
     column : Column
         The column.
     cut_texts, cut_times : int
-        Cells that hold a part of their text, or of a time's digits.
+        Cells with a truncated text, or with a rounded time.
     first_cut_text : int
-        The first row, as Excel numbers them, with a cut text.
+        The first row with a truncated text, as Excel numbers rows.
     """
 
     column: Column
@@ -119,8 +117,8 @@ class ColumnLosses:
     cut_times: int = 0
     first_cut_text: int = 0
 
-    def kept_text(self, text: str, row: int) -> str:
-        """As much of a text as a cell holds, which is counted in UTF-16."""
+    def truncated_text(self, text: str, row: int) -> str:
+        """Truncate a text to the size of a cell, in UTF-16 units."""
         if len(text) <= MAX_TEXT_LENGTH // 2:
             return text
         encoded = text.encode("utf-16-le", "surrogatepass")
@@ -131,23 +129,23 @@ class ColumnLosses:
         return encoded[: 2 * MAX_TEXT_LENGTH].decode("utf-16-le", "ignore")
 
     def sentences(self) -> Iterator[str]:
-        """One sentence for each kind of loss."""
+        """Yield one sentence for each kind of loss."""
         name = self.column.name[:100]
         if self.cut_texts:
             yield (
                 f'Column "{name}": {self.cut_texts:,} texts are cut, the first in row '
                 f"{self.first_cut_text:,}. A cell holds {MAX_TEXT_LENGTH:,} characters. "
-                "Take csv or parquet for the whole texts."
+                "Use csv or parquet for the whole texts."
             )
         if self.column.type == "TIMESTAMP_NS":
             yield (
-                f'Column "{name}" holds nanoseconds; Excel holds milliseconds. Take csv or parquet '
+                f'Column "{name}" holds nanoseconds; Excel holds milliseconds. Use csv or parquet '
                 "for the exact times."
             )
         elif self.cut_times:
             yield (
                 f'Column "{name}": {self.cut_times:,} times have digits beyond milliseconds, which '
-                "Excel rounds. Take csv or parquet for the exact times."
+                "Excel rounds. Use csv or parquet for the exact times."
             )
 
 
@@ -156,10 +154,10 @@ def _places(columns: Sequence[Column]) -> str:
 
 
 def _python_cells(columns: Sequence[Column]) -> str:
-    """The SELECT list of columns as Python takes them.
+    """Return the SELECT list of columns as Python values.
 
-    A date or time comes as a struct of the value ``v`` or, where it is infinite, of the text ``t``:
-    Python would make it the year 9999.
+    A date or time is a struct of the value ``v`` or, if it is infinite, of the text ``t``: Python
+    would read infinity as the year 9999.
     """
     cells = []
     for at, column in enumerate(columns):
@@ -196,7 +194,7 @@ def _write_cell(sheet: Any, line: int, at: int, value: Any, day: Any, losses: Co
     elif isinstance(plain := json_value(value), int | float) and not isinstance(plain, bool):
         sheet.write_number(line, at, plain)
     else:
-        sheet.write_string(line, at, losses.kept_text(_text(value), line + 1))
+        sheet.write_string(line, at, losses.truncated_text(_text(value), line + 1))
 
 
 def _text(value: Any) -> str:
@@ -206,12 +204,12 @@ def _text(value: Any) -> str:
     return plain if isinstance(plain, str) else str(plain)
 
 
-def harmless_columns(columns: Sequence[Column]) -> str:
-    """The SELECT list of a table ``t`` whose texts and names like formulas get an apostrophe."""
-    return ", ".join(_harmless(column) for column in columns)
+def formula_safe_columns(columns: Sequence[Column]) -> str:
+    """Return the SELECT list of a table ``t`` that puts an apostrophe before formulas."""
+    return ", ".join(_formula_safe(column) for column in columns)
 
 
-def _harmless(column: Column) -> str:
+def _formula_safe(column: Column) -> str:
     name = quote_identifier(column.name)
     is_risky = re.match(FORMULA_STARTS, column.name) is not None
     shown = quote_identifier(f"'{column.name}") if is_risky else name
@@ -245,13 +243,13 @@ def export_rows(
     """Write rows of a table, or of a view of it, to ``path``.
 
     CSV has a header, RFC 4180 quoting and UTF-8; NULL is an empty field, an empty text is ``""``.
-    Arrow is the IPC stream format. With ``formula_safe``, a text in CSV that a spreadsheet would
-    run as a formula gets an apostrophe before it; in XLSX a text is never a formula.
+    Arrow is the IPC stream format. ``formula_safe`` puts an apostrophe before texts in CSV that a
+    spreadsheet would run as a formula; in XLSX a text is never a formula.
 
     Raises
     ------
     TooLargeForSheet
-        XLSX can't hold so many rows or columns.
+        The rows or columns exceed a sheet of XLSX.
     """
     if view is None:
         rows = table.row_count
@@ -265,7 +263,7 @@ def export_rows(
         write_workbook(cursor, query, params, columns, path)
     elif export_format == "csv":
         if formula_safe:
-            query = f"SELECT {harmless_columns(columns)} FROM ({query}) AS t"
+            query = f"SELECT {formula_safe_columns(columns)} FROM ({query}) AS t"
         cursor.execute(f"COPY ({query}) TO {quote_path(path)} (FORMAT csv, HEADER)", params)
     elif export_format == "parquet":
         cursor.execute(copy_sql(query, path), params)

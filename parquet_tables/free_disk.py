@@ -1,7 +1,6 @@
-"""The free disk space that the setting ``min_free_mb`` keeps: refuse to write below it.
+"""Free disk space: refuse writes that would leave less than the setting ``min_free_mb``.
 
-Used by ``parquet_tables.database``, by ``sql_sandbox`` for what a query spills, and by imports for
-the copies that they make.
+Used by the DuckDB instances, the SQL sandbox and imports.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ MIB = 1024**2
 
 
 def spare_mb(folder: Path, keep_free_mb: int) -> int:
-    """How many MiB can be written before less than ``keep_free_mb`` is free; at least 0."""
+    """Return the MiB that can be written while ``keep_free_mb`` stay free; at least 0."""
     return max(shutil.disk_usage(folder).free // MIB - keep_free_mb, 0)
 
 
@@ -25,12 +24,12 @@ def require_free(folder: Path, keep_free_mb: int, coming_bytes: int = 0) -> None
     Raises
     ------
     OSError
-        ENOSPC, as from a disk that is full: a job is tried again later.
+        With ENOSPC; a job retries later.
     """
     if shutil.disk_usage(folder).free - coming_bytes < keep_free_mb * MIB:
         raise disk_full()
 
 
 def disk_full() -> OSError:
-    """The error of a full disk, as the system gives it."""
+    """Return the system's error of a full disk."""
     return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -1,9 +1,7 @@
-"""Exact numbers as integers.
+"""Exact numbers as 64-bit integers, in SQL.
 
-Owns: a whole or decimal number's way to a 64-bit integer in SQL, and which types have one.
-Invariant: nothing is rounded; a DECIMAL(12,2) counts in hundredths. Engines sum and compare such
-integers, since they come out the same in any order, with any number of threads and from any layout
-of files.
+Nothing is rounded; a DECIMAL(12,2) counts in hundredths. Sums of such integers are the same in any
+order, for any number of threads and any layout of files.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ MAX_EXACT_DIGITS = 18
 
 
 def digits_of(type_: str) -> tuple[int, int] | None:
-    """Digits in all and digits after the point of a DECIMAL; None for any other type.
+    """Return precision and scale of a DECIMAL; None for any other type.
 
     >>> digits_of("DECIMAL(12,2)"), digits_of("DECIMAL(12,2)[]")
     ((12, 2), None)
@@ -27,7 +25,7 @@ def digits_of(type_: str) -> tuple[int, int] | None:
 
 
 def decimals_of(type_: str) -> int | None:
-    """Digits after the point of a type of exact numbers that fit 64 bits; None for any other.
+    """Return the scale of an exact type that fits 64 bits; None for any other type.
 
     >>> decimals_of("DECIMAL(12,2)"), decimals_of("SMALLINT"), decimals_of("DOUBLE")
     (2, 0, None)
@@ -39,7 +37,7 @@ def decimals_of(type_: str) -> int | None:
 
 
 def as_integer(value: str, type_: str) -> str:
-    """The SQL of a value of such a type times ten to the power of its decimals, as BIGINT.
+    """Return the SQL of a value times ten to the power of its scale, as BIGINT.
 
     >>> as_integer("f.price", "DECIMAL(9,2)")
     'CAST(f.price * 100 AS BIGINT)'
@@ -47,7 +45,7 @@ def as_integer(value: str, type_: str) -> str:
     digits = digits_of(type_)
     if not digits or not digits[1]:
         return f"CAST({value} AS BIGINT)"
-    # DuckDB multiplies decimals in 64 bits, up to 18 digits, unless one of them is wider.
+    # DuckDB multiplies decimals in 64 bits (18 digits) unless one of them is wider.
     wide = sum(digits) + 1 > MAX_EXACT_DIGITS
     factor = f"CAST({value} AS DECIMAL(38, {digits[1]}))" if wide else value
     return f"CAST({factor} * {10 ** digits[1]} AS BIGINT)"

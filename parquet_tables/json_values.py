@@ -1,8 +1,7 @@
-"""Values as JSON takes them, nothing lost.
+"""Values as JSON, without loss.
 
-Invariant: a JSON number is sent only where a double holds it exactly, since that is what browsers
-read; every other number is sent as text (so are NaN and the infinities). Dates and times are ISO
-8601, binary values base64, NULL is null.
+A number is a JSON number only if a double holds it exactly, since browsers read doubles; others,
+NaN and the infinities are texts. Dates and times are ISO 8601, binary values base64.
 """
 
 from __future__ import annotations
@@ -21,31 +20,31 @@ MAX_EXACT_INTEGER = 2**53 - 1
 
 
 def json_cell(column: Column) -> str:
-    """A column's expression, under its own name."""
+    """Return a column's expression, aliased to its name."""
     name = quote_identifier(column.name)
     return f"{shown_expression(name, column.type)} AS {name}"
 
 
 def shown_expression(value: str, type_: str) -> str:
-    """The SQL of a value of a type so that it reaches Python whole.
+    """Return the SQL of a value that reaches Python without loss.
 
-    Times that Python's types can't hold are written by DuckDB itself: DuckDB 2.0 gives an infinite
-    date to Python as 9999-12-31, cuts nanoseconds, and counts a month of an interval as 30 days.
+    DuckDB writes dates and times as text: its Python client reads an infinite date as 9999-12-31,
+    truncates nanoseconds, and converts a month of an interval to 30 days.
     """
     text = f"CAST({value} AS VARCHAR)"
-    # DuckDB 2.0 writes the year 44 before our era as 0044-03-15 (BC) 12:00:00, and reads it so.
-    moment = f"replace(replace({text}, ' ', 'T'), 'T(BC)T', ' (BC) ')"
+    # DuckDB 2.0 writes and reads the year 44 BC as 0044-03-15 (BC) 12:00:00.
+    iso_text = f"replace(replace({text}, ' ', 'T'), 'T(BC)T', ' (BC) ')"
     if type_ in ("DATE", "TIME", "TIME WITH TIME ZONE", "TIME_NS", "INTERVAL"):
         return text
-    if type_ == "TIMESTAMP WITH TIME ZONE":  # in UTC, written by DuckDB with the offset +00
-        return f"CASE WHEN isfinite({value}) THEN {moment} || ':00' ELSE {text} END"
+    if type_ == "TIMESTAMP WITH TIME ZONE":  # DuckDB writes UTC with the offset +00
+        return f"CASE WHEN isfinite({value}) THEN {iso_text} || ':00' ELSE {text} END"
     if type_.startswith("TIMESTAMP"):
-        return moment
+        return iso_text
     return value
 
 
 def json_value(value: Any) -> Any:
-    """One value as JSON takes it.
+    """Convert a value to JSON.
 
     >>> json_value(2**60), json_value(Decimal("0.10")), json_value(float("nan"))
     ('1152921504606846976', 0.1, 'NaN')
@@ -73,7 +72,7 @@ def _decimal(value: Decimal) -> float | int | str:
     if value == value.to_integral_value():
         whole = int(value)
         return whole if abs(whole) <= MAX_EXACT_INTEGER else str(value)
-    # Fifteen significant digits always survive the way through a double and back.
+    # A double preserves fifteen significant digits.
     return float(value) if len(value.as_tuple().digits) <= 15 else str(value)
 
 

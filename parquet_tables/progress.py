@@ -1,7 +1,6 @@
-"""Real progress of a running DuckDB query.
+"""Progress of running DuckDB queries, polled by a watcher thread.
 
-Owns: the watcher thread that asks a cursor how far its query is. Invariant: reported fractions only
-grow, and the watcher is gone when the call returns. Used by the engines around long statements.
+Reported fractions never decrease, and the watcher has ended when the call returns.
 """
 
 from __future__ import annotations
@@ -14,22 +13,22 @@ from dataclasses import dataclass
 import duckdb
 
 ProgressCallback = Callable[[float, str], None]
-"""Takes the done fraction of a piece of work, 0 to 1, and what it is doing."""
+"""Takes the done fraction of some work, 0 to 1, and a message."""
 
 INTERVAL_S = 0.1
 
 
 def ignore_progress(fraction: float, message: str) -> None:
-    """Report to nobody."""
+    """Do nothing."""
 
 
 def progress_part(on_progress: ProgressCallback, start: float, end: float) -> ProgressCallback:
-    """A report for one step of a longer piece of work: 0 to 1 becomes ``start`` to ``end``."""
+    """Return a callback for one step of longer work: 0 to 1 becomes ``start`` to ``end``."""
     return lambda fraction, message: on_progress(start + (end - start) * fraction, message)
 
 
 def without_progress(on_progress: ProgressCallback) -> ProgressCallback:
-    """A report for a step too short for progress of its own: it can still be stopped."""
+    """Return a callback for a short step: it reports no fraction, but can stop the step."""
     return lambda _, message: on_progress(0.0, message)
 
 
@@ -49,12 +48,12 @@ class MonotonicProgress:
 def watched(
     cursor: duckdb.DuckDBPyConnection, on_progress: ProgressCallback, message: str
 ) -> Iterator[None]:
-    """Report the progress of whatever ``cursor`` runs inside the block.
+    """Report the progress of the statements that ``cursor`` runs inside the block.
 
     Raises
     ------
     Exception
-        What ``on_progress`` raised; the query is interrupted first.
+        Whatever ``on_progress`` raises; the query is interrupted first.
     """
     done = threading.Event()
     failures: list[Exception] = []
@@ -93,7 +92,7 @@ def execute_watched(
     on_progress: ProgressCallback,
     message: str,
 ) -> list[tuple[object, ...]]:
-    """Run one statement to its end under :func:`watched` and return its rows."""
+    """Run one statement under :func:`watched` and return its rows."""
     with watched(cursor, on_progress, message):
         rows: list[tuple[object, ...]] = cursor.execute(sql, list(params)).fetchall()
     return rows

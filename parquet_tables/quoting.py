@@ -1,10 +1,7 @@
-"""The one place where names and texts become SQL.
+"""Quoting of names, texts and paths in SQL; everything else is a bound parameter.
 
-Invariant: everything that isn't a bound parameter passes through here. DuckDB folds the case of
-identifiers, quoted or not, so two names that differ in case alone are one name to it.
-
-A user's column can have the name of any alias of ours. So that neither is ever taken for the other,
-every statement follows two rules, which ``tests/contract/test_column_names.py`` checks:
+A user's column may have the name of any alias of the product. Two rules, which
+``tests/contract/test_column_names.py`` checks, prevent confusion:
 
 1. A SELECT that reads rows under users' names qualifies every reference by its table. One that
    returns such names qualifies what it sorts, groups and filters by.
@@ -33,27 +30,27 @@ def quote_identifier(name: str) -> str:
 
 
 def positional_names(count: int) -> str:
-    """The names ``c0``, ``c1``, … as a list of column aliases for a subquery or a SELECT.
+    """Return ``c0``, ``c1``, … as a list of column aliases.
 
     >>> positional_names(3)
     'c0, c1, c2'
     """
-    return ", ".join(f"c{place}" for place in range(count))
+    return ", ".join(f"c{position}" for position in range(count))
 
 
 def shown_identifier(name: str) -> str:
-    """A name as a person writes it: quoted only where SQL would misread it otherwise.
+    """Quote a name only if SQL needs it.
 
     >>> shown_identifier("dep_delay"), shown_identifier("Q1 2024"), shown_identifier("order")
     ('dep_delay', '"Q1 2024"', '"order"')
     """
-    if _PLAIN.fullmatch(name) and name.lower() not in _words_of_sql():
+    if _PLAIN.fullmatch(name) and name.lower() not in _reserved_words():
         return name
     return quote_identifier(name)
 
 
 @cache
-def _words_of_sql() -> frozenset[str]:
+def _reserved_words() -> frozenset[str]:
     with duckdb.connect() as connection:
         found = connection.execute(
             "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'"
@@ -62,7 +59,7 @@ def _words_of_sql() -> frozenset[str]:
 
 
 def quote_text(text: str) -> str:
-    """Quote a string literal, for the few places that take no parameter (the target of COPY).
+    """Quote a string literal where no parameter is allowed (such as COPY's target).
 
     >>> quote_text("it's")
     "'it''s'"
@@ -71,5 +68,5 @@ def quote_text(text: str) -> str:
 
 
 def quote_path(path: Path) -> str:
-    """Quote a path of our own as a string literal."""
+    """Quote a path as a string literal."""
     return quote_text(str(path))

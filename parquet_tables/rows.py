@@ -1,18 +1,8 @@
-"""Reading rows of a table by position.
+"""Reads rows of a table: pages by position, filtered and sorted views, rows by ordinal.
 
-Invariant: a page costs its own size: only the files and row groups that it touches are read,
-however far back it starts. Rows come in the table's order (``preserve_insertion_order``).
-
-Rows of a table that pass a condition, in the order of a column: what a grid shows.
-
-Invariant: a page reads the condition's and the order's columns of all rows, and everything else of
-its own rows alone, so a wide table costs no more than a narrow one. Equal values stand in the
-table's order, NULL last, so a view's pages never overlap.
-
-Pages of a table as JSON rows; values are those of ``json_values``.
-
-Invariant: a page takes little memory, whatever its cells hold: one that has more text than
-``MAX_PAGE_BYTES`` is refused before it is.
+A page reads only the files and row groups that it touches; a view's page reads the filter's and the
+sort column of all rows, and other columns of its own rows. Rows stay in the table's order, NULL is
+last. A page with more text than ``MAX_PAGE_BYTES`` is refused before it takes memory.
 """
 
 from __future__ import annotations
@@ -31,26 +21,26 @@ from parquet_tables.tables import Column, DataFile, Int64s, TableFiles
 from parquet_tables.transient_errors import is_out_of_memory
 
 MAX_RUN_LENGTH = 1 << 30
-"""Rows in one branch: DuckDB numbers the bits of a bit string by 32-bit integers."""
+"""Rows in one branch: DuckDB indexes bit strings by 32-bit integers."""
 
 
 def page_statement(
     table: TableFiles, columns: Sequence[Column], offset: int = 0, limit: int | None = None
 ) -> tuple[str, list[object]]:
-    """The statement that reads rows ``offset`` to ``offset + limit`` of some columns.
+    """Build the statement that reads rows ``offset`` to ``offset + limit`` of some columns.
 
     Parameters
     ----------
     columns : sequence of Column
-        Of the table, one or more.
+        One or more columns of the table.
     offset, limit : int
-        In rows; all the rest when the limit is None.
+        In rows; without a limit, all remaining rows.
 
     Returns
     -------
     (str, list)
-        SQL whose result has ``columns`` in their order, and its parameters. One branch a file,
-        since DuckDB 2.0 skips row groups by ``file_row_number`` in a scan of one file alone.
+        SQL whose result has ``columns`` in their order, and its parameters. Each file has its own
+        branch, since DuckDB 2.0 skips row groups by ``file_row_number`` only in scans of one file.
     """
     names = ", ".join(f"f.{quote_identifier(column.name)}" for column in columns)
     end = table.row_count if limit is None else min(offset + limit, table.row_count)
@@ -65,15 +55,15 @@ def page_statement(
             deletion_vector = (
                 _between(table.deletion_vector, start + first, start + last) - start - first
             )
-            conditions, bound = _kept_between(first, last, file.rows, deletion_vector)
+            conditions, bound = _remaining_between(first, last, file.rows, deletion_vector)
             where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
             branches.append(f"SELECT {names} FROM read_parquet(?) AS f{where}")
             params += [str(file.path), *bound]
     return "\nUNION ALL\n".join(branches), params
 
 
-def kept_rows(table: TableFiles, file: DataFile, start: int) -> tuple[list[str], list[object]]:
-    """The conditions under which rows ``f`` of a file are rows of the table, with parameters.
+def remaining_rows(table: TableFiles, file: DataFile, start: int) -> tuple[list[str], list[object]]:
+    """Return the conditions that exclude a file's deleted rows ``f``, with parameters.
 
     Parameters
     ----------
@@ -89,21 +79,21 @@ def kept_rows(table: TableFiles, file: DataFile, start: int) -> tuple[list[str],
         )
         if not len(deletion_vector):
             continue
-        run, bound = _kept_between(first, last, file.rows, deletion_vector)
+        run, bound = _remaining_between(first, last, file.rows, deletion_vector)
         *bounds, bit = run
-        if bounds:  # a run's bits speak of its own rows alone
+        if bounds:  # a run's bits cover its own rows alone
             bit = f"(NOT ({' AND '.join(bounds)}) OR {bit})"
         conditions.append(bit)
         params += bound
     return conditions, params
 
 
-def _kept_between(
+def _remaining_between(
     first: int, last: int, file_rows: int, deletion_vector: Int64s
 ) -> tuple[list[str], list[object]]:
-    """The conditions for the rows of a file from ``first`` to ``last`` that aren't left out.
+    """Return the conditions for the rows of a file from ``first`` to ``last`` that aren't deleted.
 
-    Left-out rows are told by one bit each, not by a join, since a join loses the rows' order.
+    A bit string masks the deleted rows, since a join would lose the rows' order.
     """
     conditions: list[str] = []
     params: list[object] = []
@@ -119,23 +109,22 @@ def _kept_between(
 
 
 def _between(ordinals: Int64s, first: int, stop: int) -> Int64s:
-    """The part of sorted ordinals from ``first`` up to, not including, ``stop``."""
+    """Return the sorted ordinals from ``first`` up to, not including, ``stop``."""
     return ordinals[np.searchsorted(ordinals, first) : np.searchsorted(ordinals, stop)]
 
 
 def rows_at(
     table: TableFiles, selected: str, rows: str, where: str = "", params: Sequence[object] = ()
 ) -> tuple[str, list[object]]:
-    """The statement that reads the rows that a table ``rows`` names by ``ordinal``; in no order.
+    """Build the statement that reads the rows whose ordinals a table ``rows`` holds, unordered.
 
-    One branch a file: over a list of files in one scan DuckDB 2.0 reads every page; over one file
-    only those in which a wanted row is. A table without rows gives one branch of the right types
-    and no row.
+    Each file has its own branch: DuckDB 2.0 reads only the pages with selected rows in a scan of
+    one file, and every page in a scan of several. A table without rows gives one empty branch.
 
     Parameters
     ----------
     selected : str
-        Of the columns of the table, called ``f``, and of those of ``rows``, called ``p``.
+        The SELECT list over the table ``f`` and over ``rows``, called ``p``.
     where, params : str, sequence
         A WHERE clause for each branch, with a space before it, and its parameters.
     """
@@ -155,7 +144,7 @@ def rows_at(
 
 
 def empty_statement(columns: Sequence[Column]) -> str:
-    """A statement with these columns and no row."""
+    """Build a statement with these columns and no row."""
     return f"SELECT {', '.join(map(_null, columns))} LIMIT 0"
 
 
@@ -168,16 +157,16 @@ Statement = tuple[str, list[object]]
 
 @dataclass(frozen=True)
 class RowView:
-    """Which rows, in which order.
+    """A filter and an order of a table's rows.
 
     Parameters
     ----------
     condition : (str, list), optional
         A boolean SQL expression over the table ``f``, and its parameters.
     order_by : Column, optional
-        Of the table; its own order when left out.
+        The sort column; by default the table's order.
     descending : bool
-        From the largest value down.
+        Whether the largest value is first.
     """
 
     condition: tuple[str, list[object]] | None = None
@@ -186,7 +175,7 @@ class RowView:
 
 
 def count_statement(table: TableFiles, view: RowView) -> Statement:
-    """How many rows a view has, as one number."""
+    """Build the statement that counts a view's rows."""
     branches, params = _branches(table, view, "1")
     return f"SELECT count(*) FROM ({branches or 'SELECT 1 LIMIT 0'})", params
 
@@ -194,14 +183,14 @@ def count_statement(table: TableFiles, view: RowView) -> Statement:
 def find_rows(
     cursor: duckdb.DuckDBPyConnection, table: TableFiles, view: RowView, offset: int, limit: int
 ) -> Int64s:
-    """The ordinals of a view's rows ``offset`` to ``offset + limit``, in its order."""
+    """Return the ordinals of a view's rows ``offset`` to ``offset + limit``, in its order."""
     sql, params = ordinals_statement(table, view, offset, limit)
     found: Int64s = cursor.execute(sql, params).fetchnumpy()["ordinal"]
     return np.asarray(found, dtype=np.int64)
 
 
 def ordinals_statement(table: TableFiles, view: RowView, offset: int, limit: int) -> Statement:
-    """Statement behind :func:`find_rows`: one column ``ordinal``."""
+    """Build the statement of :func:`find_rows`: one column ``ordinal``."""
     selected = "f.file_row_number + ? AS ordinal"
     if view.order_by is not None:
         selected += f", f.{quote_identifier(view.order_by.name)} AS k"
@@ -217,7 +206,7 @@ def ordinals_statement(table: TableFiles, view: RowView, offset: int, limit: int
 
 
 def rows_statement(table: TableFiles, columns: Sequence[Column], ordinals: Int64s) -> Statement:
-    """Some columns of the rows with these ordinals, in the order in which they are given."""
+    """Build the statement that reads rows by their ordinals, in the given order."""
     names = [quote_identifier(column.name) for column in columns]
     renamed = ", ".join(f"f.{name} AS c{at}" for at, name in enumerate(names))
     selects: list[str] = []
@@ -244,7 +233,7 @@ def rows_statement(table: TableFiles, columns: Sequence[Column], ordinals: Int64
 def view_statement(
     table: TableFiles, columns: Sequence[Column], view: RowView, offset: int, limit: int | None
 ) -> Statement:
-    """All of a view's rows from ``offset`` on, or ``limit`` of them, in one scan: for a file."""
+    """Build the statement that reads a view's rows in one scan, for an export."""
     names = [quote_identifier(column.name) for column in columns]
     renamed = ", ".join(f"f.{name} AS c{at}" for at, name in enumerate(names))
     order = ""
@@ -267,11 +256,11 @@ def _order(view: RowView) -> str:
 def _branches(
     table: TableFiles, view: RowView, selected: str, *, numbered: bool = False
 ) -> Statement:
-    """One SELECT a file with rows; ``numbered``: its first ordinal is bound in ``selected``."""
+    """Build one SELECT for each file; with ``numbered`` its first ordinal is a parameter."""
     selects: list[str] = []
     params: list[object] = []
     for file, start in table.with_starts():
-        conditions, bound = kept_rows(table, file, start)
+        conditions, bound = remaining_rows(table, file, start)
         if view.condition is not None:
             conditions.append(f"({view.condition[0]})")
             bound += view.condition[1]
@@ -284,12 +273,12 @@ def _branches(
 
 
 MAX_PAGE_BYTES = 32 * 1024**2
-"""Of text and binary values. Python and JSON hold them several times."""
+"""Limit of text and binary values; Python and JSON hold them several times."""
 _TOO_LARGE = "jobsvc: these rows hold too much text"
 
 
 class PageTooLarge(DomainError):
-    """The rows of a page hold more than can be sent as one JSON document."""
+    """The rows of a page exceed the limit of one JSON document."""
 
     code = "page_too_large"
 
@@ -301,12 +290,12 @@ def read_page(
     offset: int,
     limit: int,
 ) -> list[dict[str, Any]]:
-    """A page of rows, each a flat object by column name.
+    """Read a page of rows, each a flat object by column name.
 
     Raises
     ------
     PageTooLarge
-        Its values take more than ``MAX_PAGE_BYTES``.
+        The values take more than ``MAX_PAGE_BYTES``.
     """
     return read_rows(cursor, page_statement(table, columns, offset, limit), columns)
 
@@ -316,7 +305,7 @@ def read_rows(
     statement: tuple[str, list[object]],
     columns: Sequence[Column],
 ) -> list[dict[str, Any]]:
-    """A statement's rows, whose columns are these, each a flat object by column name.
+    """Read the rows of a statement with these columns, each a flat object by column name.
 
     Raises
     ------
@@ -334,17 +323,18 @@ def read_rows(
         if not is_out_of_memory(error) and _TOO_LARGE not in str(error):
             raise
         raise PageTooLarge(
-            f"The rows hold more than {MAX_PAGE_BYTES // 1024**2} MiB of text. Ask for fewer rows "
-            "or columns, or download the table as a file."
+            "The rows hold more than {limit_mb} MiB of text. Reduce the rows or columns, or "
+            "download the table as a file.",
+            limit_mb=MAX_PAGE_BYTES // 1024**2,
         ) from None
     names = [column.name for column in columns]
     return [dict(zip(names, map(json_value, row), strict=True)) for row in rows]
 
 
 def _limited(page: str, columns: Sequence[Column]) -> str:
-    """The page, which fails at the first row beyond ``MAX_PAGE_BYTES``.
+    """Wrap a page so that it fails at the first row beyond ``MAX_PAGE_BYTES``.
 
-    The running sum is computed row by row, so no row behind that one is held in memory.
+    The running sum is computed row by row, so no later row is held in memory.
     """
     sizes = [
         f"coalesce({'octet_length' if column.type == 'BLOB' else 'strlen'}(c{at}), 0)"

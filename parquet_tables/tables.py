@@ -1,7 +1,7 @@
-"""What a table is to an engine: columns and an ordered list of Parquet files.
+"""A table for the engines: columns and an ordered list of Parquet files.
 
-Invariant: a row's *ordinal* is its position, from 0, over the files in their order; it never
-changes when files are rewritten in the same row order.
+A row's *ordinal* is its position, from 0, over the files in their order; it doesn't change when
+files are rewritten in the same row order.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from parquet_tables.writing import ROW_GROUP_ROWS
 __all__ = ["Column", "DataFile", "Int64s", "TableFiles", "UnknownColumn"]
 
 Int64s = NDArray[np.int64]
-COSTLY_CHUNKS = 2_000
-"""To read the footer of a file with so many columns of row groups takes some 2.5 ms, each time."""
+MANY_COLUMN_CHUNKS = 2_000
+"""Column chunks (columns times row groups) of a file whose footer takes 2.5 ms to read."""
 
 
 class UnknownColumn(DomainError):
-    """A column was asked for that the table doesn't have."""
+    """The table doesn't have the column."""
 
     code = "unknown_column"
 
@@ -36,9 +36,9 @@ class TableFiles:
 
     Parameters
     ----------
-    left_out : array of int64, sorted, no value twice
-        Ordinals of rows in the files that are not in the table: a residual is its source's own
-        files without the drawn rows. The other rows keep their ordinals.
+    deletion_vector : array of int64, sorted and distinct
+        Ordinals of rows in the files that aren't in the table: a residual has its source's files
+        without the drawn rows. The other rows keep their ordinals.
     """
 
     columns: tuple[Column, ...]
@@ -49,7 +49,7 @@ class TableFiles:
 
     @cached_property
     def file_rows(self) -> int:
-        """Rows over all files, those left out among them: ordinals run from 0 to this."""
+        """Rows of all files, including deleted ones; ordinals run from 0 to this."""
         return sum(file.rows for file in self.files)
 
     @cached_property
@@ -59,26 +59,25 @@ class TableFiles:
 
     @cached_property
     def has_costly_footers(self) -> bool:
-        """Whether a file has so much to tell of its parts that it should be read once."""
-        most = max((file.rows for file in self.files), default=0)
-        return most / ROW_GROUP_ROWS * len(self.columns) >= COSTLY_CHUNKS
+        """Whether reading a footer is slow, so that footers should be cached."""
+        largest = max((file.rows for file in self.files), default=0)
+        return largest / ROW_GROUP_ROWS * len(self.columns) >= MANY_COLUMN_CHUNKS
 
     def ordinal_at(self, position: int) -> int:
-        """The ordinal of the row at a position, from 0, among the table's own rows.
+        """Return the ordinal of the row at a position, from 0, among the table's rows.
 
-        One past the last row gives an ordinal past all of them.
+        The position after the last row gives an ordinal after all rows.
         """
         return int(self.ordinals_at(np.array([position], dtype=np.int64))[0])
 
     def ordinals_at(self, positions: Int64s) -> Int64s:
-        """The ordinals of the rows at some positions, as :meth:`ordinal_at` of each."""
-        # Row number i of the table stands behind those left-out ordinals that have at most i
-        # kept rows before them.
-        kept_before = self.deletion_vector - np.arange(len(self.deletion_vector))
-        return positions + np.searchsorted(kept_before, positions, side="right")
+        """Return the ordinals of the rows at some positions."""
+        # Row i of the table follows the deleted ordinals that have at most i rows before them.
+        remaining_before = self.deletion_vector - np.arange(len(self.deletion_vector))
+        return positions + np.searchsorted(remaining_before, positions, side="right")
 
     def with_starts(self) -> Iterator[tuple[DataFile, int]]:
-        """Each file that has rows, with the ordinal of its first row."""
+        """Yield each non-empty file with the ordinal of its first row."""
         start = 0
         for file in self.files:
             if file.rows:
@@ -91,7 +90,7 @@ class TableFiles:
         Raises
         ------
         UnknownColumn
-            Names the columns there are, and the closest one.
+            The message lists the columns and suggests the closest one.
         """
         for column in self.columns:
             if column.name == name:
@@ -103,7 +102,7 @@ class TableFiles:
         raise UnknownColumn(f'There is no column "{name}". {choices_sentence(name, names)}')
 
     def select(self, names: tuple[str, ...]) -> tuple[Column, ...]:
-        """The named columns in the order asked for, each once; all of them when none is named."""
+        """Return the named columns in the given order, each once; without names, all columns."""
         if not names:
             return self.columns
         return tuple(dict.fromkeys(self.column(name) for name in names))

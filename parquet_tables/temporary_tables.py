@@ -1,7 +1,6 @@
-"""Arrays and frames of Python as tables of one cursor.
+"""Python arrays and frames as temporary tables of one cursor.
 
-Invariant: they are given back at the end of the block, and the error that ends the block is the one
-that is raised.
+They are released at the end of the block; an error of the block passes through.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ def registered(cursor: duckdb.DuckDBPyConnection, tables: Mapping[str, object]) 
     Parameters
     ----------
     tables : mapping of str to object
-        Whatever DuckDB scans by itself: a dict of arrays, an Arrow table, a sheet of fastexcel.
+        Objects that DuckDB scans: a dict of arrays, an Arrow table, a sheet of fastexcel.
     """
     for name, table in tables.items():
         cursor.register(name, table)
@@ -27,6 +26,6 @@ def registered(cursor: duckdb.DuckDBPyConnection, tables: Mapping[str, object]) 
         yield
     finally:
         for name in tables:
-            # One that a result still reads can't be given back; it goes with the cursor.
+            # A table that a result still reads is released with the cursor.
             with suppress(duckdb.Error):
                 cursor.unregister(name)

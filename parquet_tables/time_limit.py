@@ -1,8 +1,7 @@
-"""A time limit for all statements of one piece of work, such as a request.
+"""A time limit for all statements of some work, such as a request.
 
-Owns: the limit of the present thread and the watcher that keeps it. Invariant: a statement that is
-running when the time is up is interrupted, and none begins after that, whichever function runs it.
-Set by the routes; :class:`parquet_tables.database.ParquetDatabase` puts each cursor under it.
+A statement that runs when the limit is exceeded is interrupted, and no other starts. The routes set
+the limit of the current thread; ``ParquetDatabase`` applies it to each cursor.
 """
 
 from __future__ import annotations
@@ -20,20 +19,21 @@ from domain_errors import DomainError
 INTERVAL_S = 0.1
 
 
-class TimeIsUp(DomainError):
-    """A request reads tables for longer than it may."""
+class TimeLimitExceeded(DomainError):
+    """A request exceeds its time limit for reading tables."""
 
     code = "request_too_slow"
 
     def __init__(self, limit_s: float) -> None:
         super().__init__(
-            f"This takes longer than the {limit_s:g} s that a request may read tables. Ask for "
-            "less, make it a job, or ask an administrator to raise the limit."
+            "This takes longer than {limit_s} s, the limit of a request. Reduce the request, run "
+            "it as a job, or ask an administrator to raise the limit.",
+            limit_s=f"{limit_s:g}",
         )
 
 
 class TimeLimit:
-    """The limit of one piece of work, which runs in one thread."""
+    """The time limit of work in one thread."""
 
     def __init__(self, limit_s: float) -> None:
         self._limit_s = limit_s
@@ -44,18 +44,18 @@ class TimeLimit:
         self._watcher: threading.Thread | None = None
 
     @property
-    def is_over(self) -> bool:
-        """Whether the time is up."""
+    def is_exceeded(self) -> bool:
+        """Whether the time limit is exceeded."""
         return time.monotonic() >= self._ends_at
 
-    def error(self) -> TimeIsUp:
-        """What the work ends with when the time is up."""
-        return TimeIsUp(self._limit_s)
+    def error(self) -> TimeLimitExceeded:
+        """Return the error of an exceeded limit."""
+        return TimeLimitExceeded(self._limit_s)
 
     @contextmanager
-    def over(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """Interrupt what the cursor runs inside the block once the time is up."""
-        if self.is_over:
+    def applied_to(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """Interrupt the cursor's statements inside the block when the limit is exceeded."""
+        if self.is_exceeded:
             raise self.error()
         with self._lock:
             self._cursors.add(cursor)
@@ -69,7 +69,7 @@ class TimeLimit:
                 self._cursors.discard(cursor)
 
     def close(self) -> None:
-        """End the watcher."""
+        """End the watcher thread."""
         self._done.set()
         if self._watcher is not None:
             self._watcher.join()
@@ -93,15 +93,15 @@ def time_limited(limit_s: float) -> Iterator[None]:
 
     Raises
     ------
-    TimeIsUp
-        A statement was interrupted, or would have begun too late.
+    TimeLimitExceeded
+        A statement was interrupted, or would start too late.
     """
     limit = TimeLimit(limit_s)
     before = _current.set(limit)
     try:
         yield
     except duckdb.InterruptException:
-        if limit.is_over:
+        if limit.is_exceeded:
             raise limit.error() from None
         raise
     finally:
@@ -110,16 +110,16 @@ def time_limited(limit_s: float) -> Iterator[None]:
 
 
 def is_limited() -> bool:
-    """Whether this thread's statements have a limit."""
+    """Whether this thread has a time limit."""
     return _current.get() is not None
 
 
 @contextmanager
-def under_the_limit(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Put a cursor under the present thread's limit, if there is one."""
+def apply_time_limit(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Apply the current thread's limit, if there is one, to a cursor."""
     limit = _current.get()
     if limit is None:
         yield
     else:
-        with limit.over(cursor):
+        with limit.applied_to(cursor):
             yield

@@ -1,8 +1,7 @@
-"""Which errors of DuckDB and of the system are the machine's, and may pass.
+"""Transient errors of DuckDB and the system: full disk, busy file, broken DuckDB instance.
 
-Owns: the signs by which a full disk, a busy file and a broken DuckDB are known. DuckDB 2.0 has no
-error class of its own for a full disk: only its message tells. Used by the engines, so that a full
-disk is never taken for a broken file, and by the runner, which tries again later.
+DuckDB 2.0 has no error class for a full disk, so its message is matched. The engines use it to
+distinguish machine faults from invalid files; the runner retries such jobs.
 """
 
 from __future__ import annotations
@@ -13,9 +12,11 @@ import duckdb
 
 from domain_errors import MachineFault
 
-DISK_FULL = MachineFault("disk_full", "The disk is full. Make room, for example with jobsvc prune.")
+DISK_FULL = MachineFault(
+    "disk_full", "The disk is full. Free disk space, for example with jobsvc prune."
+)
 BUSY = MachineFault("busy", "A file or a resource of the system is busy.")
-BROKEN = MachineFault("busy", "Another query broke DuckDB, which starts anew.")
+BROKEN = MachineFault("busy", "Another query broke DuckDB; a new instance starts.")
 
 _FULL_SIGNS = ("No space left", "max_temp_directory_size", "Disk quota", "disk is full")
 _ERRNO = {
@@ -29,8 +30,10 @@ _ERRNO = {
 
 
 def machine_fault(error: BaseException) -> MachineFault | None:
-    """The passing fault that an error tells of; None for any other error."""
-    if isinstance(error, duckdb.FatalException):  # InternalException is the breaking query's own
+    """Return the transient fault behind an error; None for any other error."""
+    if isinstance(
+        error, duckdb.FatalException
+    ):  # InternalException belongs to the query that broke DuckDB
         return BROKEN
     if isinstance(error, duckdb.Error):
         text = str(error)
@@ -43,12 +46,12 @@ def machine_fault(error: BaseException) -> MachineFault | None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether work took more memory than it may, be it DuckDB's or the process's."""
+    """Whether DuckDB or the process ran out of memory."""
     return isinstance(error, duckdb.OutOfMemoryException | MemoryError)
 
 
-def is_of_the_machine(error: Exception) -> bool:
-    """Whether an error is none of the input's: a stop, too little memory or disk, no right."""
+def is_machine_error(error: Exception) -> bool:
+    """Whether an error isn't a fault of the input: an interrupt, memory, disk or permissions."""
     if isinstance(error, duckdb.InterruptException | duckdb.OutOfMemoryException):
         return True
     if machine_fault(error) is not None:

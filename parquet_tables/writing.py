@@ -1,9 +1,7 @@
-"""How every data file is written.
+"""Writes data files: row groups of 32,768 rows, 64 KiB pages, zstd, Parquet version 2.
 
-Invariant: row groups of 32,768 rows in pages of 64 KiB, zstd, Parquet version 2, rows in the
-query's order. A fetch by ordinal decompresses only the pages that it needs: with DuckDB's defaults
-(122,880 rows, one page a column) it would decompress most of the file. Files stay as small and
-scans as fast.
+Rows stay in the query's order. A fetch by ordinal decompresses only the pages that it needs; with
+DuckDB's defaults (122,880 rows, one page per column) it would decompress most of a file.
 """
 
 from __future__ import annotations
@@ -20,12 +18,12 @@ from parquet_tables.quoting import positional_names, quote_identifier, quote_pat
 
 ROW_GROUP_ROWS = 32_768
 PAGE_BYTES = 65_536
-_IN_ONE_FILE = "FILE_SIZE_BYTES '1000TB'"
+_ROWS_AS_THEY_COME = "FILE_SIZE_BYTES '1000TB'"
 
 
 def copy_sql(query: str, path: Path, row_group_rows: int = ROW_GROUP_ROWS, *options: str) -> str:
-    """The COPY statement that writes ``query`` to ``path``; it returns the number of rows."""
-    given = (
+    """Build the COPY statement that writes ``query`` to ``path`` and returns the row count."""
+    options = (
         "FORMAT parquet",
         "PARQUET_VERSION v2",
         "COMPRESSION zstd",
@@ -33,7 +31,7 @@ def copy_sql(query: str, path: Path, row_group_rows: int = ROW_GROUP_ROWS, *opti
         f"DATA_PAGE_SIZE_LIMIT {PAGE_BYTES:d}",
         *options,
     )
-    return f"COPY ({query}) TO {quote_path(path)} ({', '.join(given)})"
+    return f"COPY ({query}) TO {quote_path(path)} ({', '.join(options)})"
 
 
 def write_parquet(
@@ -63,13 +61,12 @@ def stream_parquet(
     message: str = "writing rows",
     row_group_rows: int = ROW_GROUP_ROWS,
 ) -> DataFile:
-    """As :func:`write_parquet`, but on one thread, which holds no more than a row group it writes.
+    """Like :func:`write_parquet`, but on one thread that holds one row group at most.
 
-    Several threads collect what they read, a row group of the source each, and DuckDB 2.0.1 hears
-    an interrupt only behind it: 20 million rows in one row group, 1.5 KB as a file, took 13 GB of
-    disk and were stopped after 34 s; here 74 MiB and 0.02 s. Two means go together: numbering the
-    rows keeps them to one thread, in their order, and a limit to a file's size, which none
-    reaches, has DuckDB write rows as they come, into a folder.
+    With several threads each holds a row group of the source, and DuckDB 2.0.1 reacts to an
+    interrupt only after it: 20 million rows in one row group took 13 GB of disk and 34 s to stop;
+    here 74 MiB and 0.02 s. Numbering the rows forces one thread in row order; a file size limit
+    that is never reached makes DuckDB write rows as they arrive, into a folder.
     """
     described = cursor.execute(f"DESCRIBE {query}", list(params)).fetchall()
     names = [f"t.c{at} AS {quote_identifier(row[0])}" for at, row in enumerate(described)]
@@ -78,7 +75,7 @@ def stream_parquet(
         f"FROM ({query}) AS q({positional_names(len(names))})) AS t WHERE t.number > 0"
     )
     folder = path.with_suffix(".stream")
-    sql = copy_sql(numbered, folder, row_group_rows, _IN_ONE_FILE)
+    sql = copy_sql(numbered, folder, row_group_rows, _ROWS_AS_THEY_COME)
     try:
         rows = execute_watched(cursor, sql, params, on_progress, message)
         (only,) = folder.iterdir()
@@ -89,13 +86,13 @@ def stream_parquet(
 
 
 def _count(rows: Sequence[tuple[object, ...]]) -> int:
-    """The number of rows that COPY answers with."""
+    """Return the row count from COPY's result."""
     count = rows[0][0]
     assert isinstance(count, int)  # noqa: S101 - COPY answers with a count
     return count
 
 
 def read_columns(cursor: duckdb.DuckDBPyConnection, path: Path) -> tuple[Column, ...]:
-    """The columns of a Parquet file, with DuckDB's types."""
+    """Return the columns of a Parquet file, with DuckDB's types."""
     described = cursor.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
     return tuple(Column(name, type_) for name, type_, *_ in described)

@@ -150,7 +150,7 @@ class WorkLimit:
 
         Raises
         ------
-        TooMuchWork, TimeIsUp
+        TooMuchWork, TimeLimitExceeded
             As many are under way as may be; or a statement took too long.
         """
         self.begin(who)
@@ -209,7 +209,7 @@ def reading() -> Iterator[None]:
 
     Raises
     ------
-    TooManyReads, TimeIsUp
+    TooManyReads, TimeLimitExceeded
         As :meth:`WorkLimit.piece`.
     """
     with limits().reads.piece(user().id):

@@ -27,7 +27,7 @@ def importing(analyst: Analyst, server: LiveServer) -> Page:
     ("refused", "why"),
     [
         (file(""), "The file is empty."),
-        (file("x", "letter.docx"), "isn't known"),
+        (file("x", "letter.docx"), "is unknown"),
         (file("a,b\n1,2\n3\n"), "Line 3"),
         (file("a,b\n1\n" + "1,2\n" * 200_000), "Line 2"),
     ],

@@ -51,14 +51,14 @@ def test_a_day_written_another_way_is_a_date_and_noted(importing: Importing) -> 
     outcome = importing.one("a;b\n13.02.2020;1\n01.12.2021;2\n")
     assert outcome.types == ["DATE", "BIGINT"]
     assert str(outcome.rows[0][0]) == "2020-02-13"
-    assert outcome.notes == ('Column "a" is read as DATE written as %d.%m.%Y.',)
+    assert outcome.notes == ('Column "a" is read as DATE in the format %d.%m.%Y.',)
 
 
 def test_a_file_without_a_header_row_is_noted(importing: Importing) -> None:
     outcome = importing.one("1,2.5\n3,4.5\n")
     assert outcome.names == ["column_1", "column_2"]
     assert outcome.rows == [(1, 2.5), (3, 4.5)]
-    assert outcome.notes == ("The file has no header row; its columns are named by their place.",)
+    assert outcome.notes == ("The file has no header row; its columns are named by their position.",)
 
 
 def test_a_header_alone_is_a_table_without_rows(importing: Importing) -> None:

@@ -54,13 +54,13 @@ def test_a_path_that_climbs_out_of_the_root_is_refused(
 
 
 def test_progress_grows_and_ends_with_one(parquet: ParquetDatabase) -> None:
-    told: list[tuple[float, str]] = []
+    reports: list[tuple[float, str]] = []
     with parquet.cursor() as cursor:
-        execute_watched(cursor, SLOW, [], lambda *step: told.append(step), "counting")
-    fractions = [fraction for fraction, _ in told]
+        execute_watched(cursor, SLOW, [], lambda *step: reports.append(step), "counting")
+    fractions = [fraction for fraction, _ in reports]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)
-    assert {message for _, message in told} == {"counting"}
+    assert {message for _, message in reports} == {"counting"}
 
 
 def test_a_report_that_raises_stops_the_query(parquet: ParquetDatabase) -> None:
@@ -83,11 +83,11 @@ def test_a_report_that_raises_stops_the_query(parquet: ParquetDatabase) -> None:
 
 
 def test_a_share_of_a_report_stays_inside_its_part() -> None:
-    told: list[float] = []
-    share = progress_part(lambda fraction, _: told.append(fraction), 0.5, 0.75)
+    reports: list[float] = []
+    share = progress_part(lambda fraction, _: reports.append(fraction), 0.5, 0.75)
     share(0.0, "")
     share(1.0, "")
-    assert told == [0.5, 0.75]
+    assert reports == [0.5, 0.75]
 
 
 @pytest.mark.parametrize("name", ["a", 'x"y', "a b", "order", "名前", "a;--", "'", "\\"])
@@ -106,8 +106,8 @@ def test_memory_use_reports_memory_and_spill(tmp_path: Path) -> None:
         assert (empty.memory_bytes, empty.spilled_bytes) == (0, 0)
         with small.cursor() as cursor:
             cursor.execute("CREATE TEMP TABLE t AS SELECT random() AS x FROM range(200000)")
-            held = small.memory_use()
-            assert (held.memory_bytes > 1_000_000, held.spilled_bytes) == (True, 0)
+            bytes_held = small.memory_use()
+            assert (bytes_held.memory_bytes > 1_000_000, bytes_held.spilled_bytes) == (True, 0)
             cursor.execute("CREATE TEMP TABLE u AS SELECT random() AS x FROM range(6000000)")
             full = small.memory_use()
             assert full.memory_bytes <= 32 * 1024**2
@@ -140,7 +140,7 @@ def test_no_more_is_spilled_than_leaves_the_disk_room(
 def test_footers_of_small_files_are_not_cached(parquet: ParquetDatabase, tmp_path: Path) -> None:
     columns = tuple(Column(f"c{number}", "BIGINT") for number in range(8))
     values = ", ".join(f"range AS {column.name}" for column in columns)
-    held = []
+    bytes_held = []
     for large in (False, True):
         for number in range(20):
             path = tmp_path / f"{large}-{number}.parquet"
@@ -150,8 +150,8 @@ def test_footers_of_small_files_are_not_cached(parquet: ParquetDatabase, tmp_pat
             table = TableFiles(columns, (DataFile(path, 10_000_000 if large else 100),))
             with parquet.cursor(table) as cursor:
                 cursor.execute("SELECT sum(c1) FROM read_parquet(?)", [str(path)]).fetchall()
-        held.append(parquet.memory_use().memory_bytes)
-    small, also_large = held
+        bytes_held.append(parquet.memory_use().memory_bytes)
+    small, also_large = bytes_held
     assert small < 20 * 1024  # a footer is 9 kB and more
     assert also_large > small + 100 * 1024
 
@@ -165,8 +165,8 @@ KEPT = "SELECT sum(total_insertions) FROM duckdb_eviction_queues()"
 def opened(tmp_path: Path) -> Iterator[Opened]:
     """Opens databases that are renewed after so many cursors."""
     with ExitStack() as stack:
-        yield lambda renewed_after: stack.enter_context(
-            ParquetDatabase(tmp_path, tmp_path / "spill", renewed_after=renewed_after)
+        yield lambda max_cursors: stack.enter_context(
+            ParquetDatabase(tmp_path, tmp_path / "spill", max_cursors=max_cursors)
         )
 
 

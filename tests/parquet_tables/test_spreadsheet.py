@@ -69,7 +69,7 @@ def test_a_text_that_is_cut_is_noted(parquet: ParquetDatabase, tmp_path: Path) -
     assert [len(str(row[0])) for row in sheet_of(path, "rows")] == [6, 5, 32_767, 32_767, 16_383]
     assert notes_of(path) == [
         'Column "a text": 2 texts are cut, the first in row 4. A cell holds 32,767 characters. '
-        "Take csv or parquet for the whole texts."
+        "Use csv or parquet for the whole texts."
     ]
 
 

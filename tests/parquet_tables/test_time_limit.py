@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.time_limit import TimeIsUp, is_limited, time_limited
+from parquet_tables.time_limit import TimeLimitExceeded, is_limited, time_limited
 
 ENDLESS = "SELECT sum(a.range * b.range) FROM range(10_000_000) a, range(10_000_000) b"
 
@@ -33,7 +33,7 @@ def parquet(tmp_path: Path) -> ParquetDatabase:
 
 def test_a_statement_is_interrupted_when_the_time_is_up(parquet: ParquetDatabase) -> None:
     began = time.monotonic()
-    with pytest.raises(TimeIsUp, match=r"longer than the 0\.2 s"):
+    with pytest.raises(TimeLimitExceeded, match=r"longer than 0\.2 s"):
         run_endless(parquet, 0.2)
     assert time.monotonic() - began < 5
     with parquet.cursor() as cursor:
@@ -41,7 +41,7 @@ def test_a_statement_is_interrupted_when_the_time_is_up(parquet: ParquetDatabase
 
 
 def test_no_statement_begins_after_the_time_is_up(parquet: ParquetDatabase) -> None:
-    with pytest.raises(TimeIsUp), time_limited(0.0), parquet.cursor():
+    with pytest.raises(TimeLimitExceeded), time_limited(0.0), parquet.cursor():
         raise AssertionError("a cursor was given")
 
 
