@@ -58,7 +58,9 @@ def test_a_file_without_a_header_row_is_noted(importing: Importing) -> None:
     outcome = importing.one("1,2.5\n3,4.5\n")
     assert outcome.names == ["column_1", "column_2"]
     assert outcome.rows == [(1, 2.5), (3, 4.5)]
-    assert outcome.notes == ("The file has no header row; its columns are named by their position.",)
+    assert outcome.notes == (
+        "The file has no header row; its columns are named by their position.",
+    )
 
 
 def test_a_header_alone_is_a_table_without_rows(importing: Importing) -> None:
