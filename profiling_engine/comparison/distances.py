@@ -1,8 +1,7 @@
-"""How far one column is from another of the same name, and whether that is significant.
+"""The distance of two columns with the same name, and its significance.
 
-Numbers, dates and times are compared by their distribution functions, everything else by the shares
-of categories. If hardly two rows of a column agree, as in a key or a free text, there is no
-distance; the exact tests of its values and of the missing ones remain.
+Numbers, dates and times are compared by distribution functions, other types by shares of
+categories. Keys and free texts have no distance, only the exact tests of single values.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from profiling_engine.comparison.weights import Floats, Ints
 
 MAX_CATEGORIES = 50
 MIN_REPEATED = 0.5
-"""The share of the base's rows that the categories must hold together to be compared."""
+"""The smallest share of the base's rows in categories that can be compared."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +51,12 @@ class ValueFigures:
     distance: float = 0.0
     p_value: float = 1.0
     parts: tuple[PartShares, ...] = ()
-    basis: DetectionBasis | None = None
+    value_basis: DetectionBasis | None = None
 
 
 @dataclass(frozen=True)
 class ColumnPair:
-    """Both sides' tables and the values that were read of them."""
+    """Both tables and their values of a column."""
 
     base: ComparedTable
     first: ColumnValues
@@ -65,7 +64,7 @@ class ColumnPair:
     second: ColumnValues
 
     def rows(self, *, with_value: bool) -> ComparedRows:
-        """The rows that a test compares."""
+        """The rows to compare."""
         return compared_rows(self.base, self.first, self.other, self.second, with_value=with_value)
 
 
@@ -84,40 +83,32 @@ def column_distance(
         return figures_of("kolmogorov_smirnov", read, by_distribution(read, one))
     if is_ordered(one) or is_ordered(two) or is_nested(one, two):
         return None
-    # Categories chosen by one of two samples would be more frequent in it than in the other one.
-    fixed = [side for side in ((base, one), (other, two)) if side[0].is_population]
-    labels, distinct = frequent_labels(
-        cursor, fixed[:1] or [(base, one), (other, two)], MAX_CATEGORIES
-    )
-    found, _ = frequent_labels(cursor, [(other, two)], MAX_CATEGORIES)
-    more = [label for label in found if label not in set(labels)]
+    # Categories that one of two samples selects would be more frequent in it than in the other.
+    tables = [(base, one), (other, two)]
+    populations = [entry for entry in tables if entry[0].is_population]
+    labels, distinct = frequent_labels(cursor, populations[:1] or tables, MAX_CATEGORIES)
+    own, _ = frequent_labels(cursor, [(other, two)], MAX_CATEGORIES)
+    more = [label for label in own if label not in set(labels)]
     first, second = (
-        read_labels(cursor, side, column, [*labels, *more])
-        for side, column in ((base, one), (other, two))
+        read_labels(cursor, table, column, [*labels, *more]) for table, column in tables
     )
     read = ColumnPair(base, first, other, second)
     return figures_of("chi_square", read, by_shares(read, labels, len(more), distinct))
 
 
 def figures_of(kind: DistanceKind, read: ColumnPair, values: ValueFigures) -> ColumnDistance:
-    """The column's figures, with the test of the missing values."""
+    """The figures of the values and of the missing values."""
     first, second = read.first, read.second
     missing = missing_test(read.rows(with_value=False), first, second)
     return ColumnDistance(
-        kind,
-        first.rows,
-        second.rows,
-        first.missing_share,
-        second.missing_share,
-        values.base_mean,
-        values.other_mean,
-        values.standardised_difference,
-        values.distance,
-        values.p_value,
-        missing.p_value,
-        values.parts,
-        values.basis,
-        missing.basis,
+        kind=kind,
+        base_rows=first.rows,
+        other_rows=second.rows,
+        base_missing=first.missing_share,
+        other_missing=second.missing_share,
+        missing_p_value=missing.p_value,
+        missing_basis=missing.basis,
+        **vars(values),
     )
 
 
@@ -143,42 +134,38 @@ def by_distribution(read: ColumnPair, column: Column) -> ValueFigures:
 
 
 def _repeated_values(rows: ComparedRows, base: Floats, other: Floats) -> ColumnTest | None:
-    """The exact test of the most frequent numbers; None if few of them are there twice."""
+    """The exact test of the most frequent numbers; None if few numbers are repeated."""
     values, counts = np.unique(base, return_counts=True)
     if len(values) > MIN_REPEATED * len(base):
         return None
     found, places = np.unique(other, return_inverse=True)
     weights = np.bincount(places, rows.second.design.weights)
     if not rows.has_population:
-        both, at = np.unique(np.concatenate([values, found]), return_inverse=True)
+        pooled, at = np.unique(np.concatenate([values, found]), return_inverse=True)
         scaled = weights * (len(other) / rows.second.design.total)
-        values, counts = both, np.bincount(at, np.concatenate([counts, scaled]))
-    frequent = _heaviest(values, counts)
-    chosen = np.union1d(frequent, _heaviest(found, weights))
+        values, counts = pooled, np.bincount(at, np.concatenate([counts, scaled]))
+    frequent = _most_frequent(values, counts)
+    chosen = np.union1d(frequent, _most_frequent(found, weights))
     known = np.append(np.isin(chosen, frequent), False)
     codes = _codes(base, chosen), _codes(other, chosen)
     shares = _shares(rows, codes, len(chosen) + 1)
     return exact_test(rows, codes, shares, known, len(values))
 
 
-def _heaviest(values: Floats, weights: Floats | Ints) -> Floats:
+def _most_frequent(values: Floats, weights: Floats | Ints) -> Floats:
     return values[np.argsort(-weights, kind="stable")[:MAX_CATEGORIES]]
 
 
 def _codes(numbers: Floats, chosen: Floats) -> Ints:
-    """The place of each number among the chosen ones; their count for any other."""
+    """The place of each number in ``chosen``; its length for any other number."""
     places = np.minimum(np.searchsorted(chosen, numbers), len(chosen) - 1)
     return np.where(chosen[places] == numbers, places, len(chosen)).astype(np.int64)
 
 
 def by_shares(read: ColumnPair, labels: list[str], more: int, distinct: int) -> ValueFigures:
-    """Compare categories: the base's most frequent ones, and one of all others.
+    """Compare the shares of the base's most frequent categories and of all others.
 
-    Parameters
-    ----------
-    more : int
-        How many codes after those of ``labels`` are of the other table's frequent values; they are
-        tested by themselves, and belong to the others otherwise.
+    ``more`` codes after those of ``labels`` are the other table's frequent values, for exact tests.
     """
     rows = read.rows(with_value=True)
     if not rows.first.design.total or not rows.second.design.total:
@@ -197,14 +184,14 @@ def by_shares(read: ColumnPair, labels: list[str], more: int, distinct: int) -> 
         distance=total_variation(*shares),
         p_value=tested.p_value,
         parts=categories(labels, *shares),
-        basis=tested.basis,
+        value_basis=tested.basis,
     )
 
 
 def _shares(rows: ComparedRows, codes: tuple[Ints, Ints], count: int) -> tuple[Floats, Floats]:
     first, second = (
-        np.bincount(own, side.design.weights, count) / side.design.total
-        for own, side in zip(codes, (rows.first, rows.second), strict=True)
+        np.bincount(own, part.design.weights, count) / part.design.total
+        for own, part in zip(codes, (rows.first, rows.second), strict=True)
     )
     return first, second
 

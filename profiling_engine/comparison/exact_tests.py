@@ -1,11 +1,9 @@
-"""Exact tests of shares: how surprising is a count in a sample drawn without replacement?
+"""Exact tests of shares, by the hypergeometric distribution.
 
-A simple random sample of n rows from N, of which K have a value, holds it in a hypergeometric
-number of rows. Two samples of one population are tested by the same distribution given both counts
-(Fisher 1935, *The logic of inductive inference*). A weighted or clustered sample counts as that of
-its effective size (Korn and Graubard 1998, *Confidence intervals for proportions with small
-expected number of positive counts estimated from survey data*), rounded towards the expectation.
-No category is too rare for these tests, and a p-value may be as small as it likes.
+Two samples are tested by the same distribution given both counts (Fisher 1935, *The logic of
+inductive inference*). A weighted or clustered sample has its effective size, rounded towards the
+expectation (Korn and Graubard 1998, *Confidence intervals for proportions with small expected
+number of positive counts estimated from survey data*).
 """
 
 from __future__ import annotations
@@ -17,35 +15,27 @@ from dataclasses import dataclass
 import numpy as np
 
 ROUNDING = 1e-12
-"""Shares that differ by no more are equal."""
+"""Shares with at most this difference are equal."""
 UNLIMITED = 10**9
-"""The rows of a population whose number doesn't matter."""
+"""The size of a population without finite population correction."""
 CLOSE = 2.0
-"""A count within so many standard deviations of its expectation surprises nobody."""
+"""Counts within this many standard deviations of the expectation aren't tested."""
 
 
 def upper_tail(total: int, marked: int, drawn: int, found: int) -> float:
-    """The probability of ``found`` marked rows or more.
-
-    Parameters
-    ----------
-    total, marked : int
-        The rows of the population, and how many of them are marked.
-    drawn : int
-        The rows of the sample.
-    """
+    """The probability of at least ``found`` marked rows among ``drawn`` of ``total`` rows."""
     if found <= max(0, drawn + marked - total):
         return 1.0
     if found > min(marked, drawn):
         return 0.0
     if found * total > marked * drawn:
         return _outward(total, marked, drawn, found)
-    # The sum from here on would pass the mode; its complement has falling terms.
+    # The terms from here increase up to the mode; those of the complement decrease.
     return 1.0 - _outward(total, total - marked, drawn, drawn - found + 1)
 
 
 def _outward(total: int, marked: int, drawn: int, found: int) -> float:
-    """The upper tail from beyond the expectation, by the quotients of neighbouring terms."""
+    """The upper tail beyond the expectation, by the quotients of neighbouring terms."""
     if found > min(marked, drawn):
         return 0.0
     term = math.exp(
@@ -73,15 +63,9 @@ def count_p(total: int, marked: int, drawn: int, found: int) -> float:
 
 @dataclass(frozen=True)
 class Share:
-    """The share of a value on one side.
+    """The share of a value in one table.
 
-    Parameters
-    ----------
-    value : float
-    size : float
-        The effective sample size; infinite for a population.
-    population : int
-        The rows of the population, which only matter if ``size`` is infinite.
+    ``size`` is the effective sample size, infinite for a population with ``population`` rows.
     """
 
     value: float
@@ -89,7 +73,7 @@ class Share:
     population: int = UNLIMITED
 
     def count(self, expected: float) -> tuple[int, int]:
-        """The rows of the sample, and those that have the value, rounded towards ``expected``."""
+        """The rows of the sample, and those with the value, rounded towards ``expected``."""
         rows = math.floor(self.size + 1e-9)
         found = self.value * rows
         near = round(found)
@@ -117,7 +101,7 @@ def share_p(one: Share, two: Share) -> float:
 
 
 def smallest_share_p(pairs: Sequence[tuple[Share, Share]]) -> float:
-    """The smallest p-value of several pairs of shares; 1 for those close to each other."""
+    """The smallest p-value of several pairs of shares; 1 if all are close."""
     return min((share_p(one, two) for one, two in pairs if not _is_close(one, two)), default=1.0)
 
 

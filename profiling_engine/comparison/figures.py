@@ -1,9 +1,7 @@
 """Distances of two columns and their p-values.
 
-Distribution functions and shares are weighted; :mod:`profiling_engine.comparison.weights` has the
-effective sample sizes. The Kolmogorov-Smirnov distance is tested by the distribution of Kolmogorov
-(1933), shares by chi-square (with the correction of Rao and Scott 1981 in the size); several tests
-are combined by Holm (1979). Rare categories are for :mod:`profiling_engine.comparison.exact_tests`.
+Kolmogorov-Smirnov distances are tested by Kolmogorov's distribution (1933), shares by chi-square
+with the correction of Rao and Scott (1981) in the size, several tests together by Holm (1979).
 """
 
 from __future__ import annotations
@@ -16,10 +14,10 @@ import numpy as np
 from profiling_engine.comparison.weights import Bools, Floats, Ints
 
 MIN_EXPECTED = 5.0
-"""Categories with fewer expected rows are merged: chi-square's distribution is wrong for them."""
+"""Categories with fewer expected rows are merged for chi-square."""
 TERMS = 100
 ROUNDING = 1e-12
-"""A distance that is no larger comes from sums of floating-point numbers, not from the rows."""
+"""Distances up to this come from floating-point rounding."""
 
 
 def drawn_size(rows: float, population: float) -> float:
@@ -31,7 +29,7 @@ def drawn_size(rows: float, population: float) -> float:
 
 
 def joint_size(base_size: float, other_size: float) -> float:
-    """The size that a distance between two samples is tested with; a population is infinite."""
+    """The size for a distance of two samples; infinite for two populations."""
     if math.isinf(base_size) or math.isinf(other_size):
         return min(base_size, other_size)
     both = base_size + other_size
@@ -66,8 +64,8 @@ def _distribution(values: Floats, weights: Floats, points: Floats) -> Floats:
 def kolmogorov_p(distance: float, size: float) -> float:
     """The p-value of a Kolmogorov-Smirnov distance.
 
-    With the correction of Stephens (1970) for small sizes. Ties make it larger than it is, so a
-    column of few values is significant too rarely rather than too often.
+    With the correction of Stephens (1970) for small sizes. Ties make it larger, so the test of a
+    column with few values is conservative.
     """
     if size < 1 or distance <= 0:
         return 1.0
@@ -80,7 +78,7 @@ def kolmogorov_p(distance: float, size: float) -> float:
 
 
 def expected_shares(base: Floats, other: Floats, base_size: float, other_size: float) -> Floats:
-    """The shares that both sides would have in one population: its own, or the pooled ones."""
+    """The expected shares: those of the population, or the pooled ones of two samples."""
     if math.isinf(base_size) or not base_size + other_size:
         return base
     if math.isinf(other_size):
@@ -89,7 +87,7 @@ def expected_shares(base: Floats, other: Floats, base_size: float, other_size: f
 
 
 def total_variation(base: Floats, other: Floats) -> float:
-    """The share of rows that would have to change to make two sets of shares the same."""
+    """The total variation distance of two sets of shares."""
     distance = float(np.abs(other - base).sum() / 2)
     return distance if distance > ROUNDING else 0.0
 
@@ -117,10 +115,9 @@ def chi_square(
 
 
 def groups_of_categories(shares: Floats, size: float) -> Ints:
-    """The group of each category, from 0: rare ones are merged, the others stay alone.
+    """The group of each category, from 0: rare categories (fewer than 5 expected rows) are merged.
 
-    A category is rare if fewer than 5 rows are expected, or none at all. If fewer than 5 are
-    expected in all rare ones together, they are merged with the smallest of the others.
+    If the merged group is rare, too, it is merged with the smallest of the others.
     """
     rare = is_rare(shares, size)
     alone = np.flatnonzero(~rare)
@@ -150,7 +147,7 @@ def chi_square_tails(statistics: Floats, degrees: int) -> Floats:
     half = np.asarray(statistics, dtype=np.float64) / 2
     odd = degrees % 2
     shift = 0.5 if odd else 1.0  # the k-th term is half**(k - shift) / gamma(k - shift + 1)
-    tails = np.array([math.erfc(math.sqrt(one)) for one in half]) if odd else np.zeros(len(half))
+    tails = np.array([math.erfc(math.sqrt(x)) for x in half]) if odd else np.zeros(len(half))
     logs = np.log(np.maximum(half, 1e-300))
     for k in range(1, degrees // 2 + 1):
         tails = tails + np.exp((k - shift) * logs - half - math.lgamma(k - shift + 1))

@@ -1,8 +1,4 @@
-"""What a picture of two columns shows: intervals or categories with their shares.
-
-Owns: which of them are shown. Invariant: there are few, whatever the column holds, and their shares
-add up to 1 on both sides.
-"""
+"""The intervals or categories of a chart of two columns; their shares sum to 1 in both tables."""
 
 from __future__ import annotations
 
@@ -22,7 +18,7 @@ OTHER = "(other)"
 
 @dataclass(frozen=True)
 class PartShares:
-    """A bar of the picture: a category or an interval, with its share on both sides."""
+    """A category or an interval, with its share in both tables."""
 
     label: str
     base: float
@@ -30,7 +26,7 @@ class PartShares:
 
 
 def shown(column: Column, number: float) -> str:
-    """A number of a column as a person reads it: days since 1970 become dates and times.
+    """Format a number of a column; days since 1970 become dates and times.
 
     >>> shown(Column("day", "DATE"), 19723.2)
     '2024-01-01'
@@ -40,18 +36,18 @@ def shown(column: Column, number: float) -> str:
     if not column.type.startswith(("DATE", "TIME")):
         return f"{number:.6g}"
     try:
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=number)
+        time = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=number)
     except OverflowError:  # DuckDB's years go beyond 9999
         return f"day {number:.0f}"
     if column.type == "DATE":
-        return f"{moment:%Y-%m-%d}"
-    return f"{moment:%Y-%m-%d %H:%M}" if column.type.startswith("TIMESTAMP") else f"{moment:%H:%M}"
+        return f"{time:%Y-%m-%d}"
+    return f"{time:%Y-%m-%d %H:%M}" if column.type.startswith("TIMESTAMP") else f"{time:%H:%M}"
 
 
 def intervals(
     column: Column, base: Floats, base_weights: Floats, other: Floats, other_weights: Floats
 ) -> tuple[PartShares, ...]:
-    """Equal intervals over nearly all of the base; the first and the last are open."""
+    """Equal intervals over 99 % of the base; the first and the last are open."""
     low, high = np.quantile(base, [0.005, 0.995])
     if not low < high:
         return ()
@@ -70,12 +66,12 @@ def intervals(
 
 
 def categories(labels: Sequence[str], base: Floats, other: Floats) -> tuple[PartShares, ...]:
-    """The most frequent categories and the one that differs most; the rest is put together.
+    """The most frequent categories, the one that differs most, and the rest as one.
 
     Parameters
     ----------
     base, other : array of float, shape (labels + 1,)
-        Shares of the labels, the most frequent first, and of whatever has none of them.
+        The shares of the labels, the most frequent first, and of all other values.
     """
     differing = int(np.argmax(np.abs(other - base)[:-1])) if labels else 0
     shown = [at for at in range(len(labels)) if at < CATEGORIES or at == differing]

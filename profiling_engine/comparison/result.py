@@ -1,4 +1,4 @@
-"""The result of a comparison: the columns, what is significant, the verdict, and its JSON."""
+"""The result of a comparison: columns, significance, verdict, JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from profiling_engine.comparison.verdict import (
 )
 
 MAX_DETAILED = 200
-"""So many columns have parts for a chart; those that differ significantly come first."""
+"""The number of columns with chart parts; significant columns come first."""
 MAX_LABEL = 80
 
 
@@ -33,12 +33,11 @@ class ColumnComparison:
     Parameters
     ----------
     detectable : float or None
-        The smallest difference, as ``distance`` is, that is found with 80 % power; None if the
-        values have no distance.
+        The smallest detectable ``distance``; None if the values have none.
     detectable_rows : float
-        The share of all rows that a difference of values or missing values must touch.
+        The smallest detectable difference as a share of all rows.
     changed : ChangedValues or None
-        Categories that only one table has; None unless every row of both was read.
+        The categories of only one table; None unless every row of both was read.
     """
 
     column: Column
@@ -55,7 +54,7 @@ class ColumnComparison:
 
     @property
     def sentence(self) -> str:
-        """What differs, in words."""
+        """The difference in words."""
         return sentence(self.column, self.distance)
 
     def as_json(self, *, is_detailed: bool = True) -> dict[str, Any]:
@@ -92,7 +91,7 @@ class TableComparison:
     Parameters
     ----------
     not_compared : tuple of str
-        Columns whose types can't be compared, or that there was no time for.
+        Columns whose types can't be compared, or after the time limit.
     effective_size : float
         The effective sample size of the other table; infinite for a population.
     """
@@ -110,7 +109,7 @@ class TableComparison:
 
     @property
     def detectable(self) -> float | None:
-        """The share of the rows that a difference in any column must touch to be detected."""
+        """The largest of the columns' smallest detectable differences, as a share of the rows."""
         return max((column.detectable_rows for column in self.columns), default=None)
 
     @property
@@ -126,28 +125,30 @@ class TableComparison:
     @property
     def verdict(self) -> str:
         """The verdict in sentences."""
-        told = sorted(self.significant, key=lambda one: -one.distance.distance)
+        listed = sorted(self.significant, key=lambda column: -column.distance.distance)
         if self.structure.changes is not None:
-            changed = set(self.structure.changes.changed_columns) - {one.name for one in told}
+            changed = set(self.structure.changes.changed_columns) - {
+                column.name for column in listed
+            }
             others = [
-                one
-                for one in self.columns
-                if one.name in changed and difference(one.column, one.distance)
+                column
+                for column in self.columns
+                if column.name in changed and difference(column.column, column.distance)
             ]
-            told += sorted(others, key=lambda one: one.distance.p_value)
+            listed += sorted(others, key=lambda column: column.distance.p_value)
         return verdict(
             self.purpose,
             self.outcome,
             self.structure,
             len(self.columns),
-            [one.sentence for one in told],
+            [column.sentence for column in listed],
             self.detectable,
         )
 
     def as_json(self) -> dict[str, Any]:
         """The fields of the API; bounded in size, whatever the tables hold."""
-        by_significance = sorted(self.columns, key=lambda one: not one.is_significant)
-        detailed = {one.column for one in by_significance[:MAX_DETAILED]}
+        by_significance = sorted(self.columns, key=lambda column: not column.is_significant)
+        detailed = {column.column for column in by_significance[:MAX_DETAILED]}
         structure, outcome = self.structure, self.outcome
         return {
             "purpose": self.purpose,
@@ -155,16 +156,18 @@ class TableComparison:
             "outcome_label": label_of(self.purpose, outcome),
             "verdict": self.verdict,
             "alike": IS_ALIKE[outcome],
-            "stand_out": [one.name for one in self.significant],
+            "stand_out": [column.name for column in self.significant],
             "minimum_detectable_difference": self.detectable,
             "noticeable": self.detectable,
-            "columns": [one.as_json(is_detailed=one.column in detailed) for one in self.columns],
+            "columns": [
+                column.as_json(is_detailed=column.column in detailed) for column in self.columns
+            ],
             "not_compared": list(self.not_compared),
             "only_in_base": list(structure.only_in_base),
             "only_in_other": list(structure.only_in_other),
             "changed_types": [
-                {"name": name, "base_type": one, "other_type": two}
-                for name, one, two in structure.changed_types
+                {"name": name, "base_type": base_type, "other_type": other_type}
+                for name, base_type, other_type in structure.changed_types
             ],
             "changes": None if structure.changes is None else structure.changes.as_json(),
         }

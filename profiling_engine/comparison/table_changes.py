@@ -1,7 +1,7 @@
-"""What changed between two tables of which every row is read.
+"""The changes between two tables of which every row is read.
 
-There is no sampling error, so nothing is tested: rows, columns, types and values are there or not.
-Rows and columns are compared by 64-bit hashes, in any order of the rows.
+There is no sampling error and no test. Rows and columns are compared by 64-bit hashes, in any order
+of the rows.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class ChangedValues:
     added, removed : int
         Distinct values that only the other table has, and that only the base has.
     added_values, removed_values : tuple of str
-        Those of the most rows, at most 20 of each.
+        The most frequent of them, at most 20 of each.
     """
 
     added: int = 0
@@ -39,20 +39,20 @@ class ChangedValues:
 
     @property
     def any(self) -> bool:
-        """Whether only one of the tables has some value."""
+        """Whether a value is in only one of the tables."""
         return bool(self.added or self.removed)
 
 
 @dataclass(frozen=True)
 class TableChanges:
-    """What changed, over the columns that both tables have with one type.
+    """The changes of the columns that both tables have with the same type.
 
     Parameters
     ----------
     rows_only_in_base, rows_only_in_other : int
-        Rows that have no equal in the other table; of equal rows each counts.
+        The rows without an equal row in the other table; equal rows count each.
     changed_columns : tuple of str
-        Columns whose values are not the same ones equally often.
+        The columns whose values or their numbers of rows differ.
     """
 
     rows_only_in_base: int
@@ -61,11 +61,7 @@ class TableChanges:
 
     def as_json(self) -> dict[str, Any]:
         """The fields of the API."""
-        return {
-            "rows_only_in_base": self.rows_only_in_base,
-            "rows_only_in_other": self.rows_only_in_other,
-            "changed_columns": list(self.changed_columns),
-        }
+        return {**vars(self), "changed_columns": list(self.changed_columns)}
 
 
 def table_changes(
@@ -74,19 +70,19 @@ def table_changes(
     other: ComparedTable,
     columns: Sequence[Column],
 ) -> TableChanges:
-    """Compare the rows of two tables by the columns that both have with one type."""
+    """Compare the rows of two tables by the columns with the same name and type."""
     counts = base.table.row_count, other.table.row_count
     names = tuple(column.name for column in columns)
     if not columns or not min(counts):
         return TableChanges(*counts, names if counts[0] != counts[1] else ())
     values = [f"f.{quote_identifier(name)}" for name in names]
-    sums = [_checksums(cursor, side, values) for side in (base, other)]
-    changed = [name for name, one, two in zip(names, *sums, strict=True) if one != two]
+    sums = [_checksums(cursor, compared, values) for compared in (base, other)]
+    changed = [name for name, *pair in zip(names, *sums, strict=True) if pair[0] != pair[1]]
     row = f"hash({', '.join(values)})"
     ((only_base, only_other),) = cursor.execute(
         "SELECT sum(greatest(base_n - other_n, 0)), sum(greatest(other_n - base_n, 0)) "
         f"FROM {_joined(row, row)}",
-        [_paths(base), _paths(other)],
+        [base.paths, other.paths],
     ).fetchall()
     return TableChanges(int(only_base), int(only_other), tuple(changed))
 
@@ -107,7 +103,7 @@ def changed_values(
             f"SELECT left(v, {MAX_VALUE_LENGTH}), count(*) OVER () FROM {_joined(*values)} "
             f"WHERE {lacking} = 0 AND v IS NOT NULL ORDER BY {having} DESC, v "
             f"LIMIT {LISTED_VALUES}",
-            [_paths(base), _paths(other)],
+            [base.paths, other.paths],
         ).fetchall()
         for having, lacking in (("other_n", "base_n"), ("base_n", "other_n"))
     ]
@@ -117,16 +113,18 @@ def changed_values(
 
 
 def _checksums(
-    cursor: duckdb.DuckDBPyConnection, side: ComparedTable, values: Sequence[str]
+    cursor: duckdb.DuckDBPyConnection, compared: ComparedTable, values: Sequence[str]
 ) -> tuple[Any, ...]:
     """A checksum of each column that doesn't depend on the order of the rows."""
     sums = ", ".join(f"sum(hash({value}))" for value in values)
-    (found,) = cursor.execute(f"SELECT {sums} FROM read_parquet(?) AS f", [_paths(side)]).fetchall()
+    (found,) = cursor.execute(
+        f"SELECT {sums} FROM read_parquet(?) AS f", [compared.paths]
+    ).fetchall()
     return tuple(found)
 
 
 def _joined(base_value: str, other_value: str) -> str:
-    """A relation of the values ``v`` of both sides, with their rows ``base_n`` and ``other_n``."""
+    """The SQL of the values ``v`` of both tables, with their rows ``base_n`` and ``other_n``."""
     counts = [
         f"(SELECT {value}, count(*) FROM read_parquet(?) AS f GROUP BY 1) AS {name}(v, n)"
         for name, value in (("base", base_value), ("other", other_value))
@@ -136,7 +134,3 @@ def _joined(base_value: str, other_value: str) -> str:
         "coalesce(other.n, 0) AS other_n "
         f"FROM {counts[0]} FULL JOIN {counts[1]} ON base.v = other.v)"
     )
-
-
-def _paths(side: ComparedTable) -> list[str]:
-    return [str(file.path) for file in side.table.files if file.rows]

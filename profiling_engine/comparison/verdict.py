@@ -1,9 +1,8 @@
-"""The verdict of a comparison: one rule, and the sentences that every surface shows.
+"""The verdict of a comparison and its sentences.
 
 A sample is *representative* if no column differs significantly and the smallest detectable
-difference is 15 % of the rows or less, *inconclusive* if it is larger, and it *differs* if a column
-differs significantly. Two tables of which every row is read are *equal*, or they differ in ways
-that are listed.
+difference is at most 15 % of the rows, and *inconclusive* if it is larger. Two tables that are read
+whole are *equal* or *differ*.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ Purpose = Literal["sample", "tables"]
 Outcome = Literal["representative", "inconclusive", "differs", "equal"]
 
 MAX_DETECTABLE = 0.15
-"""A sample that may hide a larger difference is too small to be called representative."""
+"""A representative sample detects differences of this share of the rows."""
 LABELS: dict[Outcome, str] = {
     "representative": "Representative",
     "inconclusive": "Inconclusive: the sample is too small",
@@ -42,16 +41,16 @@ SMALL_SHARE = 0.005
 
 @dataclass(frozen=True)
 class Structure:
-    """How two tables differ before any value is looked at.
+    """The differences of two tables in rows, columns, types and lists of values.
 
     Parameters
     ----------
     base_rows, other_rows : int or None
-        None if the number of rows is that of a sample, and says nothing.
+        None if a table is a sample.
     changed_types : tuple of (str, str, str)
-        Columns with another type: name, type in the base, type in the other table.
+        The name, the type in the base and the type in the other table.
     changed_values : tuple of (str, ChangedValues)
-        Columns of categories, some of which only one table has.
+        The columns with categories of only one table.
     """
 
     base_rows: int | None
@@ -64,7 +63,7 @@ class Structure:
 
     @property
     def differs(self) -> bool:
-        """Whether anything is there in one table only."""
+        """Whether something is in only one table."""
         changes = self.changes
         return bool(
             self.base_rows != self.other_rows
@@ -76,38 +75,38 @@ class Structure:
         )
 
     def sentences(self) -> list[str]:
-        """What is there in one table only, rows first."""
+        """Sentences on what is in only one table, rows first."""
         return [*self._rows(), *self._columns(), *self._values()]
 
     def _rows(self) -> list[str]:
-        """The change of the number of rows, and the rows without an equal unless that is all."""
-        said, change = [], 0
+        """The change of the number of rows, and the rows without an equal row."""
+        sentences, change = [], 0
         if self.base_rows is not None and self.other_rows is not None:
             change = self.other_rows - self.base_rows
             if change:
                 counts = f"{self.base_rows:,} before, {self.other_rows:,} now"
-                said.append(f"Rows: {change:+,} ({counts}).")
+                sentences.append(f"Rows: {change:+,} ({counts}).")
         if self.changes is None:
-            return said
+            return sentences
         removed, added = self.changes.rows_only_in_base, self.changes.rows_only_in_other
         if (removed, added) != (max(-change, 0), max(change, 0)):
-            said.append(
+            sentences.append(
                 f"{counted(removed, 'row')} before and {counted(added, 'row')} now have no equal "
                 "in the other table."
             )
-        return said
+        return sentences
 
     def _columns(self) -> list[str]:
-        said = [
+        sentences = [
             f"Columns {what}: {_named(names)}."
             for what, names in (("added", self.only_in_other), ("removed", self.only_in_base))
             if names
         ]
-        types = [f"{name} was {one}, is {two}" for name, one, two in self.changed_types]
-        return [*said, f"Types changed: {_named(types)}."] if types else said
+        types = [f"{name} was {before}, is {now}" for name, before, now in self.changed_types]
+        return [*sentences, f"Types changed: {_named(types)}."] if types else sentences
 
     def _values(self) -> list[str]:
-        said = []
+        sentences = []
         for name, values in self.changed_values[:NAMED]:
             for count, listed, what in (
                 (values.removed, values.removed_values, "no longer in"),
@@ -115,8 +114,8 @@ class Structure:
             ):
                 if count:
                     quoted = [f'"{value}"' for value in listed[:WORST_NAMED]]
-                    said.append(f"Values {what} {name}: {_named(quoted, count)}.")
-        return said
+                    sentences.append(f"Values {what} {name}: {_named(quoted, count)}.")
+        return sentences
 
 
 def outcome_of(
@@ -126,7 +125,7 @@ def outcome_of(
     is_significant: bool,
     detectable: float | None,
 ) -> Outcome:
-    """The verdict of a comparison: the one place that decides it.
+    """Decide the verdict of a comparison.
 
     Parameters
     ----------
@@ -145,7 +144,7 @@ def outcome_of(
 
 
 def label_of(purpose: Purpose, outcome: Outcome) -> str:
-    """The words of a verdict's chip."""
+    """The label of a verdict."""
     if purpose == "tables" and outcome == "representative":
         return "No difference found"
     return LABELS[outcome]
@@ -164,20 +163,19 @@ def verdict(
     Parameters
     ----------
     compared : int
-        How many columns were compared.
+        The number of compared columns.
     significant : sequence of str
-        The sentences of the columns that differ significantly, the largest distance first; of two
-        whole tables those of other changed columns follow.
+        The sentences of the columns to name, the largest distance first.
     """
     label = f"{label_of(purpose, outcome)}."
     of = counted(compared, "column")
     if outcome == "equal":
         return f"{label} {counted(structure.base_rows or 0, 'row')} and {of} are the same."
     if outcome == "differs":
-        said = structure.sentences() if purpose == "tables" else []
+        sentences = structure.sentences() if purpose == "tables" else []
         if significant and purpose == "sample":
-            said.append(f"{len(significant):,} of {of} differ{'s' * (len(significant) == 1)}.")
-        return " ".join([label, *said, *significant[:WORST_NAMED]])
+            sentences.append(f"{len(significant):,} of {of} differ{'s' * (len(significant) == 1)}.")
+        return " ".join([label, *sentences, *significant[:WORST_NAMED]])
     if not compared:
         return f"{label} No column could be compared."
     none = f"None of {of} differs significantly."
@@ -185,7 +183,7 @@ def verdict(
 
 
 def power_sentence(detectable: float | None) -> str:
-    """What the comparison would have found."""
+    """The smallest detectable difference in words."""
     if detectable is None or detectable >= 1:
         return "No difference, however large, would be detected with 80 % power."
     return (
@@ -201,12 +199,12 @@ def _named(names: Sequence[str], count: int | None = None) -> str:
 
 
 def sentence(column: Column, distance: ColumnDistance) -> str:
-    """What differs in a column, in words."""
+    """The difference of a column in words."""
     return difference(column, distance) or f"{column.name} has about the same distribution."
 
 
 def difference(column: Column, distance: ColumnDistance) -> str | None:
-    """What differs in a column; None if it is too little to be worth a sentence."""
+    """The difference of a column in words; None if it is negligible."""
     name, means = column.name, distance.means
     shift = distance.standardised_difference
     missing = (
@@ -221,9 +219,10 @@ def difference(column: Column, distance: ColumnDistance) -> str | None:
             f"deviations: its mean is {shown(column, means[1])}, not {shown(column, means[0])}."
         )
     if distance.parts and distance.kind == "chi_square":
-        part = max(distance.parts, key=lambda one: abs(one.other - one.base))
+        part = max(distance.parts, key=lambda shares: abs(shares.other - shares.base))
         if abs(part.other - part.base) >= SMALL_SHARE:
-            values = "rows" if not _has_missing(distance) else "rows with a value"
+            has_missing = distance.base_missing > 0 or distance.other_missing > 0
+            values = "rows with a value" if has_missing else "rows"
             return (
                 f'{name} is "{part.label}" in {_percent(part.other)} of the {values}, '
                 f"not {_percent(part.base)}."
@@ -234,10 +233,6 @@ def difference(column: Column, distance: ColumnDistance) -> str | None:
     if abs(distance.other_missing - distance.base_missing) >= SMALL_SHARE:
         return missing
     return None
-
-
-def _has_missing(distance: ColumnDistance) -> bool:
-    return distance.base_missing > 0 or distance.other_missing > 0
 
 
 def _percent(share: float) -> str:

@@ -1,13 +1,9 @@
 """The effective sample size of a weighted or clustered sample.
 
-Unequal weights give a sample the effective size (Σw)²/Σw² (Kish 1965, *Survey Sampling*, §8.2);
-with clusters, w is the sum of the weights of each cluster. The variance of a weighted share may be
-larger still, so it is linearised (Särndal, Swensson and Wretman 1992, *Model Assisted Survey
-Sampling*, §5.5) at the share that the population has, which is known: an estimate from the sample's
-own share is small whenever rows of large weight are missing, and calls faultless samples out.
-
-Invariant: an effective size is never larger than Kish's, and one that few rows or clusters decide
-is reduced by what Student's t allows for.
+The size is at most Kish's (Σw)²/Σw² (1965, *Survey Sampling*, §8.2), with the weights of clusters
+for w. The variance of a share is linearised (Särndal, Swensson and Wretman 1992, *Model Assisted
+Survey Sampling*, §5.5) at the population's share, because the sample's own share underestimates it
+if rows with large weights are missing. Student's t reduces sizes that few weights determine.
 """
 
 from __future__ import annotations
@@ -23,16 +19,15 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 EQUAL_WEIGHTS = 1e-9
-"""Weights whose range is no larger than this share of the largest one are equal."""
+"""Weights are equal if their range is at most this share of the largest one."""
 FEW_ROWS = 10
-"""Fewer rows don't show how their weights vary."""
+"""With fewer rows, the variance of the weights is unreliable."""
 
 
 def tail_factor(degrees: Floats | float) -> Floats | float:
-    """How much longer the tail of t² is than that of a squared normal variable.
+    """The quotient of the tails of t² and of a squared normal variable.
 
-    The quotient of both at p = 0.0001 to 0.001 is 2.35 for 10 degrees of freedom, 4.4 for 5 and
-    1.1 for 100; the formula is a fit to the tables, on the safe side.
+    A conservative fit to the quotients at p = 0.0001 to 0.001.
 
     >>> [round(float(tail_factor(degrees)), 2) for degrees in (5, 10, 100)]
     [4.4, 2.35, 1.1]
@@ -42,13 +37,13 @@ def tail_factor(degrees: Floats | float) -> Floats | float:
 
 @dataclass(frozen=True)
 class SampleDesign:
-    """The weights of a sample's rows, and which rows were drawn together.
+    """The weights and clusters of a sample's rows.
 
     Parameters
     ----------
     weights : array of float, shape (rows,)
     clusters : array of int, shape (rows,), or None
-        The number of each row's cluster, from 0; None if every row was drawn by itself.
+        The number of each row's cluster, from 0; None without clusters.
     """
 
     weights: Floats
@@ -68,7 +63,7 @@ class SampleDesign:
 
     @cached_property
     def is_simple(self) -> bool:
-        """Whether every row was drawn by itself and has the same weight."""
+        """Whether all weights are equal and there are no clusters."""
         if self.clusters is not None or not len(self.weights):
             return False
         return float(np.ptp(self.weights)) <= EQUAL_WEIGHTS * float(self.weights.max())
@@ -89,19 +84,19 @@ class SampleDesign:
 
     @cached_property
     def tested_size(self) -> float:
-        """The effective size that tests use: reduced if few weights decide it."""
+        """The effective size for tests, reduced if few weights determine it."""
         if self.is_simple or not self.total:
             return self.effective_size
         return self.effective_size / float(tail_factor(self._degrees))
 
     @cached_property
     def _degrees(self) -> float:
-        """How many equal squared weights vary as much: few if some weights are very large."""
+        """The degrees of freedom: few if some weights are very large."""
         squares = self.cluster_weights**2
         return float(squares.sum() ** 2 / (squares**2).sum())
 
     def share_sizes(self, codes: Ints, shares: Floats, *, cumulative: bool = False) -> Floats:
-        """The effective size that the sample has for the share of each code.
+        """The effective size for the share of each code.
 
         Parameters
         ----------
@@ -122,29 +117,25 @@ class SampleDesign:
         spread = shares * (1 - shares)
         if self.clusters is None:
             variances, degrees = self._variances(codes, shares, cumulative)
-            if (
-                cumulative
-            ):  # a distribution function is wrong as a whole without the largest weights
+            if cumulative:  # the largest weights affect the whole distribution function
                 degrees = np.full(len(shares), self._degrees)
         else:
-            held = self._cluster_shares(codes, len(shares), cumulative)
-            spread, variances = held
+            spread, variances = self._cluster_shares(codes, len(shares), cumulative)
             degrees = np.full(len(shares), self._degrees)
         with np.errstate(divide="ignore", invalid="ignore"):
             sizes = np.where((spread > 0) & (variances > 0), spread / variances, np.inf)
         return np.minimum(sizes, self.effective_size) / tail_factor(degrees)
 
     def _variances(self, codes: Ints, shares: Floats, cumulative: bool) -> tuple[Floats, Floats]:
-        """Variances of the shares, were they ``shares``, and their degrees of freedom.
+        """Variances at the given shares, and their degrees of freedom.
 
-        The sample gives the mean weight W = Σw²/Σw inside and outside a category, the population
-        how many rows are inside: the variance is p(1 - p)·((1 - p)·W₁ + p·W₀)/Σw. The degrees are
-        Satterthwaite's (1946), from the linearised variances of W₁ and W₀.
+        W = Σw²/Σw is the mean weight inside and outside a category. The variance is
+        p(1 - p)·((1 - p)·W₁ + p·W₀)/Σw; the degrees are Satterthwaite's (1946).
         """
         powers = [np.ones(len(codes)), *(self.weights**power for power in (1, 2, 3, 4))]
-        sums = [np.bincount(codes, one, len(shares)).astype(np.float64) for one in powers]
-        inside = np.array([np.cumsum(one) if cumulative else one for one in sums])
-        totals = np.array([float(one.sum()) for one in sums])[:, np.newaxis]
+        sums = [np.bincount(codes, power, len(shares)).astype(np.float64) for power in powers]
+        inside = np.array([np.cumsum(part) if cumulative else part for part in sums])
+        totals = np.array([float(part.sum()) for part in sums])[:, np.newaxis]
         first, second = (_mean_weight(part, totals) for part in (inside, totals - inside))
         of_first, of_second = (1 - shares) * first[0], shares * second[0]
         of_both = np.maximum(of_first + of_second, 1e-300)
@@ -153,7 +144,7 @@ class SampleDesign:
         return shares * (1 - shares) * of_both / self.total, degrees
 
     def _cluster_shares(self, codes: Ints, count: int, cumulative: bool) -> tuple[Floats, Floats]:
-        """p(1 - p) of the sample's own shares p, and the variance of each between clusters."""
+        """p(1 - p) of the sample's shares p, and their variances between clusters."""
         assert self.clusters is not None  # noqa: S101 - only of a clustered sample
         clusters = len(self.cluster_weights)
         correction = clusters / max(clusters - 1, 1) / self.total**2
@@ -177,9 +168,7 @@ class SampleDesign:
 
 
 def _mean_weight(sums: Floats, totals: Floats) -> tuple[Floats, Floats]:
-    """W = Σw²/Σw of some rows, and its relative variance.
-
-    Few rows say little of either; then both are those of all rows, with the variance of so few.
+    """W = Σw²/Σw of some rows, and its relative variance, from all rows if there are few.
 
     Parameters
     ----------

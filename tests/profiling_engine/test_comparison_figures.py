@@ -18,7 +18,7 @@ from profiling_engine.comparison.figures import (
 )
 
 
-def test_distances_and_tails_are_those_of_scipy() -> None:
+def test_distances_and_tails_match_scipy() -> None:
     chance = np.random.default_rng(7)
     one, two = chance.normal(size=400), chance.normal(0.3, 1.2, size=300)
     equal = np.ones(400), np.ones(300)
@@ -39,7 +39,7 @@ def test_distances_and_tails_are_those_of_scipy() -> None:
     assert p_value == pytest.approx(expected.pvalue)
 
 
-def test_rare_categories_are_put_together_before_they_are_tested() -> None:
+def test_rare_categories_are_merged_before_the_test() -> None:
     shares = np.array([0.9, 0.09, 0.004, 0.003, 0.003])
     assert list(groups_of_categories(shares, 1000)) == [0, 1, 2, 2, 2]
     assert list(groups_of_categories(shares, 400)) == [0, 1, 1, 1, 1]
@@ -47,7 +47,7 @@ def test_rare_categories_are_put_together_before_they_are_tested() -> None:
     assert list(groups_of_categories(np.array([0.0, 1.0]), np.inf)) == [0, 0]
 
 
-def test_two_samples_of_categories_are_tested_as_a_table_of_counts_is() -> None:
+def test_two_samples_match_a_contingency_table() -> None:
     one, two = np.array([40, 30, 30]), np.array([70, 30, 100])
     shares = one / one.sum(), two / two.sum()
     expected = expected_shares(*shares, 100, 200)
@@ -59,6 +59,6 @@ def test_two_samples_of_categories_are_tested_as_a_table_of_counts_is() -> None:
     assert list(whole) == list(shares[0])
 
 
-def test_holm_stops_at_the_first_that_chance_explains() -> None:
+def test_holm_stops_at_the_first_insignificant_test() -> None:
     assert holm([0.001, 0.2, 0.006, 0.0001], 0.01) == [True, False, False, True]
     assert holm([], 0.01) == []

@@ -14,7 +14,7 @@ from tests.profiling_engine.simulated_samples import Population
 FRAUD = np.repeat([0, 1], [9800, 200])
 
 
-def test_tails_are_those_of_scipy() -> None:
+def test_tails_match_scipy() -> None:
     for total, marked, drawn in ((1000, 20, 100), (5000, 2500, 300), (60, 30, 50), (10**6, 3, 900)):
         for found in range(min(marked, drawn, 200) + 2):
             expected = stats.hypergeom.sf(found - 1, total, marked, drawn)
@@ -32,13 +32,13 @@ def test_p_values_have_two_sides() -> None:
         assert count_p(2000, 200, 120, found) == pytest.approx(expected)
 
 
-def test_what_the_population_lacks_is_impossible_in_a_sample() -> None:
+def test_values_outside_the_population_have_p_0() -> None:
     assert share_p(Share(0.0, math.inf, 500), Share(0.01, 100)) == 0
     assert share_p(Share(0.0, math.inf, 500), Share(0.0, 100)) == 1
     assert share_p(Share(0.5, math.inf, 10), Share(0.5, 10)) == 1
 
 
-def test_two_samples_are_tested_by_fishers_distribution() -> None:
+def test_two_samples_match_fishers_test() -> None:
     one, two = Share(3 / 1000, 1000), Share(9 / 100, 100)
     expected = 2 * stats.hypergeom.sf(8, 1100, 12, 100)
     assert share_p(one, two) == pytest.approx(expected)
@@ -46,7 +46,7 @@ def test_two_samples_are_tested_by_fishers_distribution() -> None:
 
 
 @pytest.mark.parametrize("kind", ["category", "number", "missing category", "missing number"])
-def test_a_rare_value_that_fills_a_sample_is_significant(kind: str) -> None:
+def test_rare_value_that_fills_a_sample_is_significant(kind: str) -> None:
     """100 rows of fraud, which is 2 % of the population."""
     numbers = np.where(FRAUD == 1, np.nan if kind.startswith("missing") else 1.0, 0.0)
     codes = np.where(FRAUD == 1, -1 if kind.startswith("missing") else 1, 0)
@@ -61,7 +61,7 @@ def test_a_rare_value_that_fills_a_sample_is_significant(kind: str) -> None:
         assert (p_value < 1e-5) == is_found, (fraud, p_value)
 
 
-def test_a_rare_one_of_many_categories_is_significant() -> None:
+def test_rare_category_of_many_is_significant() -> None:
     base = np.append(np.arange(20_000) % 400, np.full(20, 400))
     population = Population({}, {"x": base})
     even = np.random.default_rng(3).permutation(400)[:200]

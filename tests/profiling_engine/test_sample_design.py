@@ -9,14 +9,14 @@ from scipy import stats
 from profiling_engine.comparison.weights import SampleDesign, tail_factor
 
 
-def test_equal_weights_are_a_simple_sample_of_full_size() -> None:
+def test_equal_weights_have_the_full_size() -> None:
     design = SampleDesign(np.full(400, 2.5))
     assert design.is_simple
     assert design.effective_size == design.tested_size == 400
     assert list(design.share_sizes(np.zeros(400, np.int64), np.array([0.3, 0.7]))) == [400, 400]
 
 
-def test_unequal_weights_have_kishs_effective_size() -> None:
+def test_unequal_weights_have_kishs_size() -> None:
     weights = np.repeat([1.0, 3.0], 500)
     kish = weights.sum() ** 2 / (weights**2).sum()
     design = SampleDesign(weights)
@@ -27,7 +27,7 @@ def test_unequal_weights_have_kishs_effective_size() -> None:
     assert heavy.tested_size < 0.1
 
 
-def test_the_tail_factor_is_that_of_students_t() -> None:
+def test_tail_factor_matches_students_t() -> None:
     for degrees in (5, 10, 30, 100):
         for p in (0.01, 0.001):
             factor = (stats.t.isf(p / 2, degrees) / stats.norm.isf(p / 2)) ** 2
@@ -35,7 +35,7 @@ def test_the_tail_factor_is_that_of_students_t() -> None:
     assert tail_factor(1e6) == pytest.approx(1, abs=1e-4)
 
 
-def test_a_cluster_counts_once_however_many_rows_it_has() -> None:
+def test_each_cluster_counts_once() -> None:
     clusters = np.repeat(np.arange(20), 50)
     clustered = SampleDesign(np.ones(1000), clusters)
     assert clustered.effective_size == pytest.approx(20)
@@ -44,13 +44,13 @@ def test_a_cluster_counts_once_however_many_rows_it_has() -> None:
     assert alone.effective_size == pytest.approx(1000)
 
 
-def test_equal_clusters_are_worth_no_more_than_their_number() -> None:
+def test_equal_clusters_count_at_most_their_number() -> None:
     clusters, codes = np.repeat(np.arange(20), 50), np.tile([0, 1], 500)
     design = SampleDesign(np.ones(1000), clusters)
     assert list(design.share_sizes(codes, np.array([0.5, 0.5]))) == [design.tested_size] * 2
 
 
-def test_cumulative_sizes_are_those_of_the_sums() -> None:
+def test_cumulative_sizes_match_the_sums() -> None:
     chance = np.random.default_rng(3)
     weights, codes = chance.uniform(1, 9, 300), chance.integers(0, 4, 300)
     shares, clusters = np.array([0.1, 0.2, 0.3, 0.4]), np.repeat(np.arange(60), 5)
@@ -63,14 +63,14 @@ def test_cumulative_sizes_are_those_of_the_sums() -> None:
             assert sums[at] == pytest.approx(alone[1], rel=0.1)
 
 
-def test_a_category_that_fills_the_sample_keeps_its_size() -> None:
+def test_category_that_fills_the_sample_has_full_size() -> None:
     """The variance is that of the population's share, not of the sample's."""
     design = SampleDesign(np.repeat([1.0, 2.0], 50))
     sizes = design.share_sizes(np.ones(100, np.int64), np.array([0.98, 0.02]))
     assert sizes[1] == pytest.approx(design.effective_size, rel=0.01)
 
 
-def test_the_variance_is_that_of_many_draws() -> None:
+def test_variance_matches_many_draws() -> None:
     """Equal allocation to strata of unequal size, for a value that only the largest has."""
     chance = np.random.default_rng(5)
     strata = np.repeat(np.arange(4), [7000, 2000, 800, 200])
@@ -89,7 +89,7 @@ def test_the_variance_is_that_of_many_draws() -> None:
     assert true < 0.9 * design.effective_size, "Kish's size alone is too large"
 
 
-def test_some_of_the_rows_keep_their_clusters() -> None:
+def test_selected_rows_have_their_clusters() -> None:
     design = SampleDesign(np.arange(1.0, 7.0), np.array([0, 0, 1, 1, 2, 2]))
     part = design.of(np.array([True, False, False, False, True, True]))
     assert list(part.cluster_weights) == [1.0, 11.0]
