@@ -17,32 +17,24 @@ from typing import Any, TypeVar
 import click
 
 from command_line.failures import CommandFailed
-from sampling_engine import METHODS
+from sampling_engine import METHODS, Parameter
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-PARAMETERS = {
-    "size": "sample_size",
-    "fraction": "sample_fraction",
-    "strata": "strata_columns",
-    "per_stratum": "samples_per_stratum",
-    "min_per_stratum": "min_per_stratum",
-    "allocation": "allocation",
-    "allocation_column": "allocation_column",
-    "cost_column": "cost_column",
-    "interval": "interval",
-    "start": "start",
-    "cluster": "cluster_column",
-    "clusters": "num_clusters",
-    "per_cluster": "samples_per_cluster",
-    "percentage": "sample_percentage",
-    "weight": "weight_column",
-    "seed": "seed",
-}
+
+def _declared() -> dict[str, Parameter]:
+    """The parameters of all methods that have an option, by the option's variable name."""
+    found: dict[str, Parameter] = {}
+    for method in METHODS:
+        for parameter in method.parameters:
+            if parameter.option is not None:
+                found.setdefault(parameter.option.replace("-", "_"), parameter)
+    return found
+
+
+_DECLARED = _declared()
+PARAMETERS = {option: parameter.name for option, parameter in _DECLARED.items()}
 """Options and the parameters that they are in the API."""
-
-_count = click.IntRange(min=1)
-
 
 _OPTION_OF = {name: option for option, name in PARAMETERS.items()}
 _PARAMETER = re.compile(rf"(?:\brounds\[0\]\.parameters\.)?\b({'|'.join(_OPTION_OF)})\b")
@@ -56,6 +48,37 @@ def number(text: str) -> float:
     return value
 
 
+def _type_of(parameter: Parameter) -> click.ParamType[Any] | Callable[[str], float] | None:
+    if parameter.choices:
+        return click.Choice(parameter.choices)
+    if parameter.type == "integer":
+        return click.IntRange(min=int(parameter.minimum or 0))
+    return number if parameter.type == "number" else None
+
+
+def _help_of(parameter: Parameter) -> str:
+    """The description; it starts with the method where only one has the parameter."""
+    methods = [
+        method.name
+        for method in METHODS
+        if method.other_name_of is None
+        and parameter.name in {one.name for one in method.parameters}
+    ]
+    start = f"{methods[0].capitalize()}: " if len(methods) == 1 else ""
+    end = " Repeatable." if parameter.type.startswith("array") else ""
+    return start + parameter.description + end
+
+
+def _option_of(parameter: Parameter) -> Callable[[Command], Command]:
+    return click.option(
+        f"--{parameter.option}",
+        type=_type_of(parameter),
+        multiple=parameter.type.startswith("array"),
+        metavar="COLUMN" if parameter.column else None,
+        help=_help_of(parameter),
+    )
+
+
 OPTIONS = (
     click.option(
         "--method",
@@ -63,26 +86,7 @@ OPTIONS = (
         default="random",
         show_default=True,
     ),
-    click.option("--size", type=_count, help="Rows to draw."),
-    click.option("--fraction", type=number, help="Share of the rows, above 0 and up to 1."),
-    click.option("--strata", multiple=True, metavar="COLUMN", help="A strata column; repeatable."),
-    click.option("--per-stratum", type=_count, help="Rows to draw in each stratum."),
-    click.option("--min-per-stratum", type=click.IntRange(min=0), help="At least so many in each."),
-    click.option(
-        "--allocation",
-        type=click.Choice(["proportional", "equal", "neyman", "optimal"]),
-        help="How the size is shared out among strata [default: proportional].",
-    ),
-    click.option("--allocation-column", metavar="COLUMN", help="For neyman and optimal."),
-    click.option("--cost-column", metavar="COLUMN", help="For optimal."),
-    click.option("--interval", type=_count, help="Systematic: draw every so many rows."),
-    click.option("--start", type=_count, help="Systematic: the first row, from 1."),
-    click.option("--cluster", metavar="COLUMN", help="The cluster column."),
-    click.option("--clusters", type=_count, help="Clusters to draw."),
-    click.option("--per-cluster", type=_count, help="Rows to draw in each cluster [default: all]."),
-    click.option("--percentage", type=number, help="Percent of the rows in each cluster."),
-    click.option("--weight", metavar="COLUMN", help="Weighted: the size measure."),
-    click.option("--seed", help="A whole number or a text [default: drawn and recorded]."),
+    *map(_option_of, _DECLARED.values()),
     click.option("--filter", "expression", help='Draw only from rows such as "age > 18".'),
     click.option("--column", "columns", multiple=True, help="Show this column; repeatable."),
     click.option("--order-by", metavar="COLUMN", help="Sort the sample [default: as drawn]."),

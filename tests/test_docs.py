@@ -12,6 +12,7 @@ from command_line import command
 from http_api.server.metrics import Metrics
 from http_api.server.problems import STATUS_OF_CODE
 from job_runner.settings import Settings
+from sampling_engine import METHODS, Parameter
 from storage.accounts.audit import ACTIONS
 from storage.jobs.changes import JobChange
 from tests.command_line.conftest import paths_of
@@ -45,6 +46,39 @@ def test_the_api_page_lists_every_status_of_an_error() -> None:
 def test_the_security_page_lists_every_action_of_the_audit_trail() -> None:
     page = (ROOT / "docs" / "SECURITY.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE)) == set(ACTIONS)
+
+
+def value_of(parameter: Parameter) -> str:
+    """The type, bounds, choices and default of a parameter, as its row in the table has them."""
+    low, high = parameter.minimum, parameter.maximum
+    parts = [parameter.type]
+    if parameter.choices:
+        parts = [" or ".join(f"`{choice}`" for choice in parameter.choices)]
+    elif parameter.name != "seed" and low is not None:
+        above = f"above {low}" if parameter.exclusive_minimum else f"{low} or more"
+        parts.append(above if high is None else f"{above} and up to {high}")
+    if parameter.max_length is not None:
+        unit = "characters" if parameter.name == "seed" else "items"
+        parts.append(f"at most {parameter.max_length:,} {unit}")
+    if parameter.required:
+        parts.append("required")
+    if parameter.default is not None:
+        parts.append(f"default `{parameter.default}`")
+    return ", ".join(parts)
+
+
+def test_the_sampling_page_lists_every_parameter() -> None:
+    page = (ROOT / "docs" / "SAMPLING.md").read_text(encoding="utf-8")
+    section = page.split("### Parameters\n")[1].split("\n#")[0]
+    listed = [line for line in section.splitlines() if line.startswith("| `")]
+    assert listed == [
+        f"| `{method.name}` | `{parameter.name}` | "
+        f"{f'`--{parameter.option}`' if parameter.option else ''} | {value_of(parameter)} | "
+        f"{parameter.description} |"
+        for method in METHODS
+        if method.other_name_of is None
+        for parameter in method.parameters
+    ]
 
 
 def test_the_command_line_page_lists_every_command() -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
+from sampling_engine import MAX_SEED_LENGTH
+
 MAX_INTEGER = 2**63 - 1
 SEED_TYPES = [{"type": "integer"}, {"type": "string"}, {"type": "null"}]
 
@@ -89,8 +91,8 @@ class SeedField(fields.Field[int | str]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | str:
         if isinstance(value, str) and value:
-            if len(value) > 200:
-                raise ValidationError("A seed has at most 200 characters.")
+            if len(value) > MAX_SEED_LENGTH:
+                raise ValidationError(f"A seed has at most {MAX_SEED_LENGTH:,} characters.")
             return check_text(value)
         if isinstance(value, int) and not isinstance(value, bool):
             if abs(value) > MAX_INTEGER:

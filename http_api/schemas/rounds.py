@@ -1,7 +1,7 @@
-"""One round of a draw as JSON: a schema a method, filters, selection.
+"""One round of a draw as JSON: a schema for each method, filters, selection.
 
-Owns: the shape of rounds and the aliases that older clients use. What a draw may be beyond its
-shape (columns, types, sizes) is the engine's to check.
+The methods' schemas derive from their declarations in the sampling engine. What depends on a
+table's columns and rows is checked there.
 """
 
 from __future__ import annotations
@@ -22,118 +22,97 @@ from http_api.schemas.fields import (
     kind_of,
 )
 from http_api.schemas.filters import FiltersField
-from sampling_engine import MAX_ROUNDS, METHODS
+from sampling_engine import (
+    MAX_ROUNDS,
+    METHOD_CLASSES,
+    METHODS,
+    Method,
+    MethodDeclaration,
+    Parameter,
+)
 
-PARAMETER_ALIASES = {"stratify_columns": "strata_columns", "random_seed": "seed"}
+PARAMETER_ALIASES = {
+    alias: parameter.name
+    for method in METHODS
+    for parameter in method.parameters
+    for alias in parameter.aliases
+}
 BESIDE_METHOD = ("sample_size", "seed", "random_seed")
 """Parameters that may also stand beside ``method``."""
 
 MAX_COLUMNS = 10_000
-
-
-def size(**options: Any) -> StrictInteger:
-    """A number of rows or clusters, 1 or more."""
-    return StrictInteger(validate=validate.Range(min=1), **options)
+MAX_NAME_LENGTH = 1_000
 
 
 class ParametersIn(StrictSchema):
-    """What every method takes."""
+    """The parameters of a method; a subclass for each is made from its declaration."""
 
-    sizes_of_method: ClassVar[tuple[str, ...]] = ("sample_size", "sample_fraction")
-
-    seed = SeedField(
-        allow_none=True,
-        metadata={"description": "A whole number or a text; drawn and recorded when left out."},
-    )
+    declaration: ClassVar[MethodDeclaration]
 
     def reshape(self, data: Any) -> Any:
         """Give a parameter's older name its present one."""
         return _renamed(data, PARAMETER_ALIASES)
 
     @validates_schema
-    def one_size(self, data: dict[str, Any], **_: Any) -> None:
-        """Exactly one size, since two could contradict each other."""
-        given = [name for name in self.sizes_of_method if name in data]
-        if not given:
-            names = " or ".join(self.sizes_of_method)
-            raise ValidationError(f"Missing: give {names}.", field_name=self.sizes_of_method[0])
-        if len(given) > 1:
-            raise ValidationError(f"Give only one of {' and '.join(given)}.", field_name=given[1])
+    def check_groups(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse parameters that exclude each other, and a group that needs one and has none."""
+        declaration = self.declaration
+        for group in (*declaration.exactly_one_of, *declaration.at_most_one_of):
+            given = [name for name in group if name in data]
+            if not given and group in declaration.exactly_one_of:
+                raise ValidationError(f"Missing: give {' or '.join(group)}.", field_name=group[0])
+            if len(given) > 1:
+                raise ValidationError(
+                    f"Give only one of {' and '.join(given)}.", field_name=given[1]
+                )
 
 
-class RandomParametersIn(ParametersIn):
-    """Parameters of ``random`` and ``reservoir``."""
-
-    sample_size = size()
-    sample_fraction = StrictNumber(validate=validate.Range(min=0, max=1, min_inclusive=False))
-
-
-class StratifiedParametersIn(RandomParametersIn):
-    """Parameters of ``stratified``."""
-
-    sizes_of_method = ("sample_size", "sample_fraction", "samples_per_stratum", "sizes")
-
-    strata_columns = BoundedList(text(1, 1000), required=True, least=1, most=50)
-    samples_per_stratum = size()
-    sizes = fields.Dict(
-        keys=StrictString(),
-        values=StrictInteger(validate=validate.Range(min=0)),
-        validate=validate.Length(min=1, max=100_000),
+def _field(parameter: Parameter, *, required: bool) -> fields.Field[Any]:
+    """The field of a parameter; a description that the API's document shows is its help text."""
+    options: dict[str, Any] = {
+        "required": required,
+        "metadata": {"description": parameter.description},
+    }
+    in_range = validate.Range(
+        min=parameter.minimum,
+        max=parameter.maximum,
+        min_inclusive=not parameter.exclusive_minimum,
     )
-    allocation = StrictString(
-        validate=validate.OneOf(("proportional", "equal", "neyman", "optimal"))
-    )
-    allocation_column = text(1, 1000)
-    cost_column = text(1, 1000)
-    min_per_stratum = StrictInteger(validate=validate.Range(min=0))
-    proportional = StrictBoolean(
-        metadata={"description": "Of older clients: true is proportional, false equal."}
-    )
-
-    @validates_schema(skip_on_field_errors=True)
-    def one_allocation(self, data: dict[str, Any], **_: Any) -> None:
-        """The older name of an allocation can't contradict the present one."""
-        if "proportional" in data and "allocation" in data:
-            raise ValidationError("Give allocation alone.", field_name="proportional")
-
-
-class SystematicParametersIn(ParametersIn):
-    """Parameters of ``systematic``."""
-
-    sizes_of_method = ("interval", "sample_size")
-
-    interval = size()
-    sample_size = size()
-    start = size()
+    if parameter.type == "integer":
+        return StrictInteger(validate=in_range, **options)
+    if parameter.type == "number":
+        return StrictNumber(validate=in_range, **options)
+    if parameter.type == "boolean":
+        return StrictBoolean(**options)
+    if parameter.type == "integer or string":
+        return SeedField(allow_none=True, **options)
+    if parameter.type == "array of string":
+        least, most = parameter.min_length or 0, parameter.max_length or MAX_COLUMNS
+        return BoundedList(text(1, MAX_NAME_LENGTH), least=least, most=most, **options)
+    if parameter.type == "object of integer":
+        return fields.Dict(
+            keys=StrictString(),
+            values=StrictInteger(validate=in_range),
+            validate=validate.Length(parameter.min_length, parameter.max_length),
+            **options,
+        )
+    if parameter.choices:
+        return StrictString(validate=validate.OneOf(parameter.choices), **options)
+    return text(1, MAX_NAME_LENGTH, **options)
 
 
-class ClusterParametersIn(ParametersIn):
-    """Parameters of ``cluster``."""
-
-    sizes_of_method = ("num_clusters",)
-
-    cluster_column = text(1, 1000, required=True)
-    num_clusters = size()
-    samples_per_cluster = size()
-    sample_percentage = StrictNumber(validate=validate.Range(min=0, max=100, min_inclusive=False))
-
-    @validates_schema(skip_on_field_errors=True)
-    def one_second_stage(self, data: dict[str, Any], **_: Any) -> None:
-        """Inside a cluster, one size at the most."""
-        if "samples_per_cluster" in data and "sample_percentage" in data:
-            raise ValidationError(
-                "Give only one of samples_per_cluster and sample_percentage.",
-                field_name="sample_percentage",
-            )
-
-
-class WeightedParametersIn(ParametersIn):
-    """Parameters of ``weighted``."""
-
-    sizes_of_method = ("sample_size",)
-
-    sample_size = size()
-    weight_column = text(1, 1000, required=True)
+def _parameters_schema(declaration: MethodDeclaration) -> type[ParametersIn]:
+    """The schema of a method's parameters, ``StratifiedParametersIn`` for ``stratified``."""
+    in_groups = {name for group in declaration.exactly_one_of for name in group}
+    members: dict[str, Any] = {
+        parameter.name: _field(
+            parameter, required=parameter.required and parameter.name not in in_groups
+        )
+        for parameter in (*declaration.parameters, *declaration.superseded)
+    }
+    members["declaration"] = declaration
+    members["__doc__"] = f"Parameters of ``{declaration.name}``."
+    return type(f"{declaration.name.title()}ParametersIn", (ParametersIn,), members)
 
 
 class SelectionIn(StrictSchema):
@@ -156,29 +135,25 @@ class RoundIn(StrictSchema):
     selection = fields.Nested(SelectionIn, allow_none=True)
 
 
-class RandomRoundIn(RoundIn):
-    method = StrictString(required=True, validate=validate.OneOf(("random", "reservoir")))
-    parameters = fields.Nested(RandomParametersIn, required=True)
+def _round_schema(method: type[Method]) -> type[RoundIn]:
+    """The schema of a method's rounds, ``StratifiedRoundIn`` for ``stratified``."""
+    declaration = method.declaration
+    names = (declaration.name, *method.other_names)
+    members = {
+        "method": StrictString(required=True, validate=validate.OneOf(names)),
+        "parameters": fields.Nested(_parameters_schema(declaration), required=True),
+    }
+    return type(f"{declaration.name.title()}RoundIn", (RoundIn,), members)
 
 
-class StratifiedRoundIn(RoundIn):
-    method = StrictString(required=True, validate=validate.Equal("stratified"))
-    parameters = fields.Nested(StratifiedParametersIn, required=True)
-
-
-class SystematicRoundIn(RoundIn):
-    method = StrictString(required=True, validate=validate.Equal("systematic"))
-    parameters = fields.Nested(SystematicParametersIn, required=True)
-
-
-class ClusterRoundIn(RoundIn):
-    method = StrictString(required=True, validate=validate.Equal("cluster"))
-    parameters = fields.Nested(ClusterParametersIn, required=True)
-
-
-class WeightedRoundIn(RoundIn):
-    method = StrictString(required=True, validate=validate.Equal("weighted"))
-    parameters = fields.Nested(WeightedParametersIn, required=True)
+def _round_schemas() -> dict[str, type[RoundIn]]:
+    """The schema of each method under each of its names."""
+    schemas = {}
+    for method in METHOD_CLASSES:
+        schema = _round_schema(method)
+        for name in (method.declaration.name, *method.other_names):
+            schemas[name] = schema
+    return schemas
 
 
 class AnyRoundIn(OneOfSchema):
@@ -186,14 +161,7 @@ class AnyRoundIn(OneOfSchema):
 
     type_field = "method"
     type_field_remove = False
-    type_schemas = {  # noqa: RUF012 - the base class declares it so
-        "random": RandomRoundIn,
-        "reservoir": RandomRoundIn,
-        "stratified": StratifiedRoundIn,
-        "systematic": SystematicRoundIn,
-        "cluster": ClusterRoundIn,
-        "weighted": WeightedRoundIn,
-    }
+    type_schemas = _round_schemas()
 
     def _load(self, data: Any, **kwargs: Any) -> Any:
         if not isinstance(data, dict):

@@ -48,14 +48,14 @@ class ClusterMethod(Method):
 
     declaration: ClassVar = MethodDeclaration(
         name="cluster",
-        description="Some clusters, the rows that agree in one column, and all their rows, or in "
-        "two stages some: give samples_per_cluster or sample_percentage for that.",
+        description="Some clusters, the rows with one value in a column, and all their rows. Give "
+        "samples_per_cluster or sample_percentage to draw some rows of each.",
         parameters=(
             Parameter(
                 name="cluster_column",
                 type="string",
-                label="Clusters: rows that agree in",
-                description="Its distinct values are the clusters; NULL makes one of its own.",
+                label="Cluster column",
+                description="The column whose distinct values are the clusters; NULL is a value.",
                 required=True,
                 column="group",
                 option="cluster",
@@ -64,7 +64,7 @@ class ClusterMethod(Method):
                 name="num_clusters",
                 type="integer",
                 label="Clusters",
-                description="Clusters to draw, 1 or more, or all that there are.",
+                description="Clusters to draw, or all if there are fewer.",
                 required=True,
                 minimum=1,
                 option="clusters",
@@ -72,18 +72,18 @@ class ClusterMethod(Method):
             Parameter(
                 name="samples_per_cluster",
                 type="integer",
-                label="Rows in each cluster",
-                description="Rows to draw in each drawn cluster, 1 or more, or all that it has. "
-                "Left out, all are drawn.",
+                label="Rows per cluster",
+                description="Rows to draw in each drawn cluster, or all of a smaller one. Default: "
+                "all.",
                 minimum=1,
                 option="per-cluster",
             ),
             Parameter(
                 name="sample_percentage",
                 type="number",
-                label="Percent of each cluster",
-                description="Share of each drawn cluster's rows, above 0 and up to 100; one row "
-                "at least.",
+                label="Percentage per cluster",
+                description="Percentage of each drawn cluster's rows, above 0 and up to 100; at "
+                "least one row.",
                 minimum=0,
                 exclusive_minimum=True,
                 maximum=100,

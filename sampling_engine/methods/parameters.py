@@ -104,7 +104,7 @@ SEED = Parameter(
     name="seed",
     type="integer or string",
     label="Seed",
-    description="The same seed draws the same rows again. Left out, one is drawn and recorded.",
+    description="The same seed draws the same rows. Default: a random seed, which is recorded.",
     minimum=MIN_SEED,
     maximum=MAX_SEED,
     max_length=MAX_SEED_LENGTH,
@@ -115,15 +115,15 @@ SAMPLE_SIZE = Parameter(
     name="sample_size",
     type="integer",
     label="Rows",
-    description="Rows to draw, 1 or more. Above the eligible rows it draws all of them.",
+    description="Rows to draw, or all eligible rows if there are fewer.",
     minimum=1,
     option="size",
 )
 SAMPLE_FRACTION = Parameter(
     name="sample_fraction",
     type="number",
-    label="Share of the rows",
-    description="Share of the eligible rows, above 0 and up to 1; half a row counts as one.",
+    label="Share of rows",
+    description="Share of the eligible rows, above 0 and up to 1, rounded to the nearest row.",
     minimum=0,
     exclusive_minimum=True,
     maximum=1,
@@ -144,7 +144,7 @@ def check_values(declaration: MethodDeclaration, values: Mapping[str, Any], loc:
     InvalidSize, InvalidMethod
     """
     for group in (*declaration.exactly_one_of, *declaration.at_most_one_of):
-        given = [name for name in group if values[name] is not None]
+        given = [name for name in group if values.get(name) is not None]
         names = ", ".join(f"`{name}`" for name in group)
         if not given and group in declaration.exactly_one_of:
             raise InvalidSize(f"Give one of {names}.", loc=loc)

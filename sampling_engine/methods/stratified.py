@@ -88,15 +88,15 @@ class StratifiedMethod(Method):
 
     declaration: ClassVar = MethodDeclaration(
         name="stratified",
-        description="A random sample in each stratum, the rows that agree in all strata columns. "
-        "Give one of sample_size, sample_fraction, samples_per_stratum and sizes; the first two "
-        "are shared out by the allocation.",
+        description="A random sample in each stratum, the rows with equal values in all strata "
+        "columns. Give one of sample_size, sample_fraction, samples_per_stratum and sizes; the "
+        "allocation divides the first two among the strata.",
         parameters=(
             Parameter(
                 name="strata_columns",
                 type="array of string",
-                label="Strata: rows that agree in",
-                description="One column or more; NULL makes a stratum of its own.",
+                label="Strata columns",
+                description="Columns whose values make the strata; NULL is a value.",
                 required=True,
                 min_length=1,
                 max_length=50,
@@ -109,8 +109,8 @@ class StratifiedMethod(Method):
             Parameter(
                 name="samples_per_stratum",
                 type="integer",
-                label="Rows in each stratum",
-                description="Rows to draw in each stratum, 1 or more, or all that it has.",
+                label="Rows per stratum",
+                description="Rows to draw in each stratum, or all of a smaller one.",
                 minimum=1,
                 option="per-stratum",
             ),
@@ -118,8 +118,8 @@ class StratifiedMethod(Method):
                 name="sizes",
                 type="object of integer",
                 label="Rows by stratum",
-                description="Rows to draw in each named stratum; the others give none. A stratum's "
-                "label is that of the sample's column _stratum.",
+                description="Rows to draw in each named stratum; none in the others. The names are "
+                "those of the sample's column _stratum.",
                 minimum=0,
                 min_length=1,
                 max_length=100_000,
@@ -128,8 +128,9 @@ class StratifiedMethod(Method):
                 name="allocation",
                 type="string",
                 label="Allocation",
-                description="proportional (default), equal, neyman (rows times standard deviation) "
-                "or optimal (that by the root of the mean cost).",
+                description="How the size is divided: in proportion to rows (proportional), "
+                "equally (equal), by rows times standard deviation (neyman), or by that over "
+                "the root of the mean cost (optimal).",
                 choices=get_args(Allocation),
                 default="proportional",
                 option="allocation",
@@ -137,16 +138,16 @@ class StratifiedMethod(Method):
             Parameter(
                 name="allocation_column",
                 type="string",
-                label="Numbers whose spread counts",
-                description="The column of numbers whose standard deviation counts; for neyman and "
-                "optimal.",
+                label="Allocation column",
+                description="The column whose standard deviation the allocation uses; for neyman "
+                "and optimal.",
                 column="number",
                 option="allocation-column",
             ),
             Parameter(
                 name="cost_column",
                 type="string",
-                label="Cost of examining a row",
+                label="Cost column",
                 description="The column with the cost of examining a row; for optimal.",
                 column="number",
                 option="cost-column",
@@ -154,9 +155,9 @@ class StratifiedMethod(Method):
             Parameter(
                 name="min_per_stratum",
                 type="integer",
-                label="At least, in each stratum",
-                description="The fewest rows of every stratum, or all that it has; they count in "
-                "the sample's size.",
+                label="Minimum per stratum",
+                description="Rows to draw in each stratum at least, or all of a smaller one; they "
+                "count in the sample's size.",
                 minimum=0,
                 default=0,
                 option="min-per-stratum",
@@ -164,6 +165,7 @@ class StratifiedMethod(Method):
             SEED,
         ),
         exactly_one_of=(("sample_size", "sample_fraction", "samples_per_stratum", "sizes"),),
+        at_most_one_of=(("allocation", "proportional"),),
         superseded=(
             Parameter(
                 name="proportional",

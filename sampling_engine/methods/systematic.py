@@ -51,21 +51,20 @@ class SystematicMethod(Method):
             Parameter(
                 name="interval",
                 type="integer",
-                label="Every so many rows",
-                description="The distance between drawn rows, in eligible rows, 1 or more.",
+                label="Interval",
+                description="The distance between drawn rows, in eligible rows.",
                 minimum=1,
                 option="interval",
             ),
             replace(
                 SAMPLE_SIZE,
-                description="Rows to draw, exactly; the distance is then a fraction.",
+                description="Rows to draw; the distance is then a fraction.",
             ),
             Parameter(
                 name="start",
                 type="integer",
                 label="First row",
-                description="The first eligible row to draw, 1 to interval. Left out, the seed "
-                "determines it.",
+                description="The first eligible row to draw, 1 to interval. Default: by the seed.",
                 minimum=1,
                 option="start",
             ),

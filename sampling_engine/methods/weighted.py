@@ -38,15 +38,15 @@ class WeightedMethod(Method):
 
     declaration: ClassVar = MethodDeclaration(
         name="weighted",
-        description="A row's inclusion probability is in proportion to its weight, nearly so in "
-        "small samples (Pareto sampling); rows whose probability would reach 1 are always drawn. "
-        "Rows whose weight is NULL, NaN or 0 are never drawn.",
+        description="Pareto sampling: a row's inclusion probability is in proportion to its "
+        "weight, approximately in small samples. Rows whose probability would reach 1 are "
+        "always drawn; rows whose weight is NULL, NaN or 0 never.",
         parameters=(
             replace(SAMPLE_SIZE, required=True),
             Parameter(
                 name="weight_column",
                 type="string",
-                label="Weight",
+                label="Weight column",
                 description="A column of numbers, none of them negative or infinite.",
                 required=True,
                 column="number",
