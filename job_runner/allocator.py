@@ -1,9 +1,7 @@
-"""How much freed memory the C library keeps for its threads.
+"""Limit the arenas of glibc's memory allocator.
 
-glibc gives up to eight arenas a core to the threads of a process, and each keeps what was freed in
-it for the next of its threads. A server's many threads all run queries now and then, so in time
-every arena comes to hold what the largest query took: sixteen times on two cores. Owns: the one
-setting that bounds this. Called by the composition root before there are threads.
+Each arena retains the memory that its threads freed, and glibc makes up to eight arenas a core. A
+server's many threads would hold many times the memory of the largest query.
 """
 
 from __future__ import annotations
@@ -15,11 +13,11 @@ M_ARENA_MAX = -8
 """The parameter's number in glibc's malloc.h."""
 
 OWN_SETTINGS = ("MALLOC_ARENA_MAX", "GLIBC_TUNABLES")
-"""Whoever sets one of these has decided already."""
+"""Environment variables by which an administrator has set the limit."""
 
 
 def limit_arenas() -> bool:
-    """Allow one arena a core, two at least; False where that can't be said.
+    """Allow one arena a core, at least two. Returns False where the limit can't be set.
 
     Notes
     -----

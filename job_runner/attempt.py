@@ -1,8 +1,7 @@
-"""One attempt at a job, from its claim to the end that is written down.
+"""One attempt of a job, from its claim to its recorded end.
 
-Invariant: whatever happens, the attempt's end is written down once, or the job stays "running" in
-the database and runs again at the next start; an attempt that isn't the job's own any more changes
-nothing. Called by the runner, on the threads of the job's lane.
+An attempt's end is recorded once. If that fails, the job stays "running" and runs again at the next
+start. A superseded attempt changes nothing.
 """
 
 from __future__ import annotations
@@ -32,78 +31,80 @@ logger = logging.getLogger("jobsvc.jobs")
 MAX_PAUSE_S = 30.0
 
 Handler = Callable[[JobContext], Outcome]
-"""Does one job's work and returns what to publish; raises DomainError for what a user can mend."""
+"""Runs one job and returns its outcome; raises DomainError for an error that a user can correct."""
 
 
 def run_attempt(
     service: Service,
     job: Job,
     handler: Handler,
-    leaving: threading.Event,
+    releasing: threading.Event,
     interrupted: threading.Event,
 ) -> None:
-    """Run a claimed job and write down how the attempt ended.
+    """Run a claimed job and record how the attempt ended.
 
     Parameters
     ----------
-    leaving : threading.Event
-        Set when the attempt must be put back, since the service stops.
+    releasing : threading.Event
+        Set when the service stops: the attempt must be released.
     interrupted : threading.Event
         Set when the job was cancelled.
     """
     logger.info("job %s (%s) starts, attempt %d", job.id, job.run_type, job.attempt)
     try:
-        with job_context(service, job, leaving, interrupted) as context:
+        with job_context(service, job, releasing, interrupted) as context:
             outcome = handler(context)
             publish(service.database, job, outcome, service.clock)
         logger.info("job %s completed", job.id)
         service.directory.discard_upload(job.id)
     except ServiceStopping:
-        _write_end(service, leaving, lambda tx: release_job(tx, job))
+        _record_end(service, releasing, lambda tx: release_job(tx, job))
     except OutgrewShortLane:
-        logger.info("job %s turned out long: it starts again among the long ones", job.id)
-        _write_end(service, leaving, lambda tx: move_to_long_lane(tx, job))
+        logger.info("job %s outgrew the short lane and starts again in the long lane", job.id)
+        _record_end(service, releasing, lambda tx: move_to_long_lane(tx, job))
     except JobInterrupted:
         logger.info("job %s was cancelled", job.id)
     except StaleJob as stale:
         logger.warning("%s", stale)
     except DomainError as error:
-        _fail(service, job, leaving, error.code, error.message)
+        _fail(service, job, releasing, error.code, error.message)
     except Exception as error:
-        _try_again_or_fail(service, job, leaving, error)
+        _postpone_or_fail(service, job, releasing, error)
 
 
-def _try_again_or_fail(
-    service: Service, job: Job, leaving: threading.Event, error: Exception
+def _postpone_or_fail(
+    service: Service, job: Job, releasing: threading.Event, error: Exception
 ) -> None:
     code, message = unforeseen(error)
     if passing_fault(error) is not None:
-        logger.warning("job %s met a fault that may pass: %s", job.id, code, exc_info=error)
-        if _write_end(service, leaving, lambda tx: postpone_job(tx, job, message, service.clock)):
+        logger.warning("job %s met a transient fault: %s", job.id, code, exc_info=error)
+        if _record_end(
+            service, releasing, lambda tx: postpone_job(tx, job, message, service.clock)
+        ):
             return
     else:
         logger.error("job %s failed", job.id, exc_info=error)
-    _fail(service, job, leaving, code, message)
+    _fail(service, job, releasing, code, message)
 
 
-def _fail(service: Service, job: Job, leaving: threading.Event, code: str, message: str) -> None:
+def _fail(service: Service, job: Job, releasing: threading.Event, code: str, message: str) -> None:
     logger.info("job %s failed: %s", job.id, code)  # the message may quote values of the file
 
     def write(tx: Transaction) -> bool:
         fail_job(tx, job, code, message, service.clock)
         return True
 
-    if _write_end(service, leaving, write) and code not in WORTH_A_RETRY:
+    if _record_end(service, releasing, write) and code not in WORTH_A_RETRY:
         service.directory.discard_upload(job.id)
 
 
-def _write_end(
-    service: Service, leaving: threading.Event, write: Callable[[Transaction], bool]
+def _record_end(
+    service: Service, releasing: threading.Event, write: Callable[[Transaction], bool]
 ) -> bool:
-    """Write an end down, again and again while the database can't be written.
+    """Record an end, and retry while the database can't be written.
 
-    Returns what ``write`` returned; False when the end is not the attempt's to write, or the
-    service left before it could be written.
+    Returns the result of ``write``; False when the attempt was superseded, or the service stopped
+    before the end could be recorded.
     """
     pause_s = 1.0
     while True:
@@ -114,8 +115,8 @@ def _write_end(
             logger.warning("%s", stale)
             return False
         except Exception as error:
-            logger.exception("the end of a job could not be written down")
-            if passing_fault(error) is None or leaving.wait(pause_s):
+            logger.exception("the end of a job could not be recorded")
+            if passing_fault(error) is None or releasing.wait(pause_s):
                 # The job stays "running" in the database, so the next start runs it again.
                 return False
             pause_s = min(2 * pause_s, MAX_PAUSE_S)

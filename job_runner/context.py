@@ -1,13 +1,7 @@
-"""An attempt's work in progress below the scratch directory.
+"""What a job's handler receives: the service, scratch files and a progress callback.
 
-Invariant: nothing is left of it when the attempt has ended. A file that is moved on when it is
-finished needs no folder of its own: to make one and to remove it waits, each time, for whoever is
-syncing to the same disk. Made by ``job_runner.context``.
-
-What a job handler is given.
-
-Owns: a job's progress. Invariant: progress is noted in the database at most twice a second, and a
-job that must stop learns it at its next report.
+Progress is written to the database at most twice a second. A job that was cancelled, timed out or
+must be released is interrupted at its next progress report.
 """
 
 from __future__ import annotations
@@ -33,16 +27,16 @@ from storage.jobs.jobs import Job, report_progress
 from storage.jobs.queue import others_wait
 from storage.versions.data_files import Adopt
 
+logger = logging.getLogger("jobsvc.jobs")
+
+RECORD_INTERVAL_S = 0.5
+RECORD_TIMEOUT_S = 1.0
+
 
 class Scratch:
-    """Names that are one attempt's own.
+    """One attempt's files in the scratch directory; ``name`` is the prefix of their names.
 
-    Parameters
-    ----------
-    root : Path
-        The scratch directory.
-    name : str
-        What the attempt's names start with.
+    A single file gets no folder, since making and removing one waits for other syncs of the disk.
     """
 
     def __init__(self, root: Path, name: str) -> None:
@@ -50,54 +44,48 @@ class Scratch:
         self._files: list[Path] = []
 
     def file(self, name: str) -> Path:
-        """Where to write a file; it may be moved away afterwards."""
+        """The path of a new file; the handler may move the file."""
         path = self._root / f"{self._name}-{name}"
         self._files.append(path)
         return path
 
     @cached_property
     def folder(self) -> Path:
-        """A folder, made when it is first asked for."""
+        """A folder, created at first use."""
         folder = self._root / self._name
         folder.mkdir(mode=0o700)
         return folder
 
     def clear(self) -> None:
-        """Remove what is left."""
+        """Remove the remaining files."""
         for path in self._files:
-            if path.exists():  # to look waits for nobody who syncs, to remove does
+            if path.exists():  # unlike exists(), unlink() waits for syncs of the disk
                 path.unlink(missing_ok=True)
         if "folder" in vars(self):
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-logger = logging.getLogger("jobsvc.jobs")
-
-NOTE_INTERVAL_S = 0.5
-NOTE_PATIENCE_S = 1.0
-
-
 class JobInterrupted(Exception):
-    """The job was cancelled: what this attempt makes is not wanted."""
+    """The job was cancelled, so the result isn't needed."""
 
 
 class TimedOut(DomainError):
-    """The job ran longer than its run type may."""
+    """The job exceeded the time limit of its run type."""
 
     code = "timed_out"
 
 
 class OutgrewShortLane(Exception):
-    """The job keeps a thread of the short lane for longer than others should wait."""
+    """The job holds a thread of the short lane for too long while another user's job waits."""
 
 
 class ServiceStopping(Exception):
-    """The service stops: the job is put back and runs again at the next start."""
+    """The service stops: the job is released and runs again at the next start."""
 
 
 @dataclass(frozen=True)
 class JobContext:
-    """One attempt at one job; what ``adopt`` brings into the store is safe until it ends."""
+    """One attempt of a job; files that ``adopt`` stores are safe from removal until it ends."""
 
     service: Service
     job: Job
@@ -113,11 +101,11 @@ class JobContext:
 
 @contextmanager
 def job_context(
-    service: Service, job: Job, leaving: threading.Event, interrupted: threading.Event
+    service: Service, job: Job, releasing: threading.Event, interrupted: threading.Event
 ) -> Iterator[JobContext]:
-    """A context of whose scratch nothing is left afterwards, whatever happened."""
+    """Provide an attempt's context; removes its scratch files at the end."""
     scratch = Scratch(service.directory.scratch_dir, f"{job.id}-{job.attempt}")
-    on_progress = _progress_notes(service, job, leaving, interrupted)
+    on_progress = _progress_recorder(service, job, releasing, interrupted)
     try:
         with service.data_files.hold() as adopt:
             yield JobContext(service, job, scratch, on_progress, adopt)
@@ -125,42 +113,44 @@ def job_context(
         scratch.clear()
 
 
-def _progress_notes(
-    service: Service, job: Job, leaving: threading.Event, interrupted: threading.Event
+def _progress_recorder(
+    service: Service, job: Job, releasing: threading.Event, interrupted: threading.Event
 ) -> ProgressCallback:
-    last_note = -NOTE_INTERVAL_S
+    last_recorded = -RECORD_INTERVAL_S
     limit_min = service.settings.limit_min(job.run_type)
     began = time.monotonic()
     deadline = began + 60 * limit_min if limit_min else math.inf
 
     def on_progress(fraction: float, message: str) -> None:
-        nonlocal last_note
+        nonlocal last_recorded
         if interrupted.is_set():
             raise JobInterrupted
-        if leaving.is_set():
+        if releasing.is_set():
             raise ServiceStopping
         now = time.monotonic()
         if now > deadline:
-            raise TimedOut(f"The job ran longer than {limit_min:,} minutes, the limit of its type.")
-        if now - last_note >= NOTE_INTERVAL_S:
-            last_note = now
-            if now - began > lanes.SHORT_FOR_S and _is_waited_for(service, job):
+            raise TimedOut(
+                "The job ran longer than {limit} minutes, the limit of its type.", limit=limit_min
+            )
+        if now - last_recorded >= RECORD_INTERVAL_S:
+            last_recorded = now
+            if now - began > lanes.SHORT_FOR_S and _delays_others(service, job):
                 raise OutgrewShortLane
-            _note(service, job, round(100 * fraction, 1), message)
+            _record_progress(service, job, round(100 * fraction, 1), message)
 
     return on_progress
 
 
-def _is_waited_for(service: Service, job: Job) -> bool:
+def _delays_others(service: Service, job: Job) -> bool:
     return job.lane == "short" and others_wait(service.database.single(), job, service.clock)
 
 
-def _note(service: Service, job: Job, progress: float, message: str) -> None:
-    """Note progress; a job doesn't end because the database can't be written just now."""
+def _record_progress(service: Service, job: Job, progress: float, message: str) -> None:
+    """Record progress; a transient fault of the database doesn't end the job."""
     try:
-        with service.database.write(sync="later", patience_s=NOTE_PATIENCE_S) as tx:
+        with service.database.write(sync="later", patience_s=RECORD_TIMEOUT_S) as tx:
             report_progress(tx, job, progress, message)
     except Exception as error:
         if passing_fault(error) is None:
             raise
-        logger.warning("the progress of job %s could not be noted: %s", job.id, error)
+        logger.warning("the progress of job %s could not be recorded: %s", job.id, error)

@@ -1,6 +1,6 @@
-"""What went wrong with a job that no handler foresaw, as a code and a sentence.
+"""The code and the message of a job's unexpected error.
 
-Owns: which faults may pass and are worth another try. Called by the runner.
+Decides which faults are transient, so that the runner retries the job.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ WORTH_A_RETRY = frozenset(
         "timed_out",
     }
 )
-"""Ends that the file of an import is kept for: the file isn't what was wrong."""
+"""Error codes after which an import's file is retained, since the file wasn't the cause."""
 
 
 def passing_fault(error: BaseException) -> MachineFault | None:
-    """The machine's fault behind an error, if it is one that may pass."""
+    """The transient fault of the machine that caused an error, if one did."""
     return parquet_tables.transient_errors.machine_fault(
         error
     ) or storage.sqlite.database.machine_fault(error)
 
 
 def unforeseen(error: BaseException) -> tuple[str, str]:
-    """Code and sentence of an error; paths and statements stay in the log."""
+    """The code and the message of an error, without paths and statements."""
     fault = passing_fault(error)
     if fault is not None:
         return fault.code, fault.message
@@ -50,5 +50,5 @@ def unforeseen(error: BaseException) -> tuple[str, str]:
         )
     return (
         "internal_error",
-        f"Something unforeseen went wrong ({type(error).__name__}). The server's log tells more.",
+        f"An unexpected error occurred ({type(error).__name__}). See the server's log.",
     )

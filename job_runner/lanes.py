@@ -1,9 +1,7 @@
-"""Which lane a job runs in.
+"""The lane of a job: short or long.
 
-Owns: the rules of what is long. Invariant: the lane is settled at submission and kept with the job,
-so a retry runs in the same one. What a small file unpacks to isn't known then: a job that turns out
-long moves, once, when somebody else waits. So a long job doesn't keep a thread, or the memory, that
-others' short ones wait for.
+The lane is chosen at submission and recorded, so that long jobs hold no thread or memory of short
+ones. A short job that takes long moves to the long lane once, when another user's job waits.
 """
 
 from __future__ import annotations
@@ -17,16 +15,16 @@ LONG_IMPORT_BYTES = 16 * 1024**2
 """A file of this size takes about half a second to import."""
 
 LONG_DRAW_ROWS = 250_000
-"""So many rows take about a second to fetch and write."""
+"""Fetching and writing these rows takes about a second."""
 
 LONG_PROFILE_CELLS = 20_000_000
-"""So many cells take about a second to profile."""
+"""Profiling these cells takes about a second."""
 
 SHORT_FOR_S = 10.0
-"""So long a job may stay in the short lane while somebody else's waits there."""
+"""How long a job may hold a short thread while another user's job waits."""
 
 OF_EXPLORATIONS: Lane = "long"
-"""What a user's SQL takes isn't known before it has run."""
+"""The duration of a user's SQL isn't known in advance."""
 
 
 def lane_of_import(size_bytes: int) -> Lane:
@@ -40,19 +38,19 @@ def lane_of_profile(rows: int, columns: int) -> Lane:
 
 
 def lane_of_draw(rounds: Sequence[Mapping[str, Any]], source_rows: int) -> Lane:
-    """The lane of a draw, by the rows that its rounds ask for.
+    """The lane of a draw, by the rows of its rounds.
 
     >>> lane_of_draw([{"parameters": {"sample_size": 1000}}], 60_000_000)
     'short'
     >>> lane_of_draw([{"parameters": {"sample_fraction": 0.5}}], 60_000_000)
     'long'
     """
-    asked = sum(_rows_asked(given["parameters"], source_rows) for given in rounds)
-    return "long" if min(asked, source_rows) >= LONG_DRAW_ROWS else "short"
+    rows = sum(_rows_of(round_spec["parameters"], source_rows) for round_spec in rounds)
+    return "long" if min(rows, source_rows) >= LONG_DRAW_ROWS else "short"
 
 
-def _rows_asked(parameters: Mapping[str, Any], source_rows: int) -> float:
-    """A round's rows as far as its parameters tell; sizes of strata and clusters don't."""
+def _rows_of(parameters: Mapping[str, Any], source_rows: int) -> float:
+    """A round's rows by its size, fraction or interval; 0 for sizes of strata or clusters."""
     if parameters.get("sample_size") is not None:
         return float(parameters["sample_size"])
     if parameters.get("sample_fraction") is not None:

@@ -1,8 +1,7 @@
-"""What a start does before anything else runs.
+"""Recovery at start, before any job runs.
 
-Invariant: afterwards no job is "running", every data file belongs to a commit (unless a backup was
-reading them), and every upload to a job that still needs it, or that failed not long ago and can be
-done again with it. Safe only while this process holds the data directory and no job runs.
+Afterwards no job is "running" and no orphan is left among data files (unless a backup reads them)
+and uploads. The process must hold the data directory.
 """
 
 from __future__ import annotations
@@ -23,36 +22,36 @@ logger = logging.getLogger("jobsvc.recovery")
 
 
 def recover(service: Service) -> None:
-    """Queue interrupted jobs again and sweep what a crash left behind."""
+    """Release interrupted jobs and remove orphans."""
     with service.database.write() as tx:
         requeued, given_up = recover_jobs(tx, service.clock)
         delete_expired_tokens(tx, service.clock)
     with service.database.read() as tx:
-        kept = referenced_files(tx)
+        referenced = referenced_files(tx)
         needed = needed_uploads(
-            tx, service.directory.uploads(), WORTH_A_RETRY, ended_after=_kept_since(service)
+            tx, service.directory.uploads(), WORTH_A_RETRY, ended_after=_retained_since(service)
         )
-    swept = _sweep_files(service, kept)
+    removed = _remove_orphans(service, referenced)
     service.directory.sweep_uploads(needed)
-    if requeued or given_up or swept:
+    if requeued or given_up or removed:
         logger.info(
-            "recovered: %d jobs run again, %d given up, %d stray files swept",
+            "recovered: %d jobs released, %d failed, %d orphans removed",
             requeued,
             given_up,
-            swept,
+            removed,
         )
 
 
-def _kept_since(service: Service) -> str:
-    """When an import must have ended for its file to be kept."""
+def _retained_since(service: Service) -> str:
+    """The files of imports that ended later are retained."""
     return timestamp(service.clock() - timedelta(days=service.settings.keep_uploads_days))
 
 
-def _sweep_files(service: Service, kept: Set[str]) -> int:
+def _remove_orphans(service: Service, referenced: Set[str]) -> int:
     try:
         with service.directory.files_lock.removing():
-            return service.data_files.sweep(kept)
+            return service.data_files.sweep(referenced)
     except FilesInUse:
-        # What a prune left behind may still be in the backup's snapshot of the database.
-        logger.info("a backup or a check reads the data files: stray ones are left to a prune")
+        # The backup's snapshot of the database may still refer to an orphan.
+        logger.info("a backup or a check reads the data files: a prune removes the orphans later")
         return 0

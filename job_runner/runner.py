@@ -1,8 +1,7 @@
-"""Runs jobs on ThreadPoolExecutors, one for each lane.
+"""Claims and runs jobs on ThreadPoolExecutors, one for each lane.
 
-Owns: claiming. Invariants: a lane claims only as many jobs as it has idle threads, in the order of
-``storage.jobs.queue``; the runner is woken by an event (a submission, a thread that became free, a
-delay that ends), never by polling.
+A lane claims only as many jobs as it has idle threads, in the order of ``storage.jobs.queue``. An
+event wakes the runner: a submission, an idle thread, the end of a delay. It never polls.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from storage.jobs.queue import RETRY_DELAYS_S, claim_next_job, has_waiting, next
 logger = logging.getLogger("jobsvc.jobs")
 
 PAUSE_S = 1.0
-"""How long to wait before claiming again when it failed."""
+"""The pause after a failed claim."""
 
 
 class _LaneThreads:
-    """A lane's threads, and how many of them are idle."""
+    """A lane's threads, and the number of idle ones."""
 
     def __init__(self, lane: Lane, threads: int) -> None:
         self.lane = lane
@@ -39,22 +38,22 @@ class Runner:
     Parameters
     ----------
     handlers : mapping of run type to Handler
-        The registry of run types.
+        The handler of each run type.
     threads : mapping of lane to int
-        Threads, and so jobs that run at the same time, of each lane.
+        The number of threads of each lane.
     """
 
     def __init__(self, handlers: Mapping[RunType, Handler], threads: Mapping[Lane, int]) -> None:
         self._handlers = handlers
         self._lanes = [_LaneThreads(lane, count) for lane, count in threads.items()]
         self._wake = threading.Event()
-        self._leaving = threading.Event()
+        self._releasing = threading.Event()
         self._interrupts: dict[str, threading.Event] = {}
         self._all_ended = threading.Condition()
         self._dispatcher: threading.Thread | None = None
 
     def start(self, service: Service) -> None:
-        """Begin to claim jobs."""
+        """Start claiming jobs."""
         self._dispatcher = threading.Thread(
             target=self._dispatch, args=(service,), name="job-dispatcher", daemon=True
         )
@@ -62,19 +61,19 @@ class Runner:
         self.wake()
 
     def wake(self) -> None:
-        """Say that a job may be waiting."""
+        """Signal that a job may be waiting."""
         self._wake.set()
 
     def interrupt(self, job_id: str) -> None:
-        """Have a running job's thread leave its work; it matters not if it has left already."""
+        """Interrupt a running job; does nothing when the job has ended."""
         interrupted = self._interrupts.get(job_id)
         if interrupted is not None:
             interrupted.set()
 
     def stop(self, grace_s: float) -> None:
-        """Leave running jobs some time to end, have the rest put back, and wait for the threads.
+        """Wait for running jobs, release those that exceed ``grace_s``, and join the threads.
 
-        ``service.stopping`` must be set before: it ends the claiming.
+        ``service.stopping`` must be set before, so that no job is claimed.
         """
         self.wake()
         if self._dispatcher is not None:
@@ -84,7 +83,7 @@ class Runner:
             if running and grace_s:
                 logger.info("waiting up to %g s for %d running jobs", grace_s, running)
                 self._all_ended.wait_for(lambda: not self._interrupts, grace_s)
-        self._leaving.set()
+        self._releasing.set()
         for threads in self._lanes:
             threads.executor.shutdown(wait=True)
 
@@ -115,16 +114,16 @@ class Runner:
             threads.executor.submit(about(self._run), service, job, threads)
 
     def _claimed(self, service: Service, lane: Lane) -> Job | None:
-        """The next job of a lane, which runs from now on; None when none can start now."""
-        # Most often nothing waits any more, and to learn that takes no writer's turn.
+        """Claim the next job of a lane; None when no job can start now."""
+        # Usually no job waits, and this check needs no write transaction.
         if not has_waiting(service.database.single(), lane):
             return None
         job = None
         try:
-            # A claim that a power cut undoes is made again at the next start.
+            # A claim that a power cut undoes is repeated after the next start.
             with service.database.write(sync="later") as tx:
                 job = claim_next_job(tx, service.clock, lane)
-                if job is not None:  # before anyone can see that it runs, and cancel it
+                if job is not None:  # before another thread can see the running job and cancel it
                     self._interrupts[job.id] = threading.Event()
         except BaseException:
             if job is not None:  # the claim wasn't committed: a full disk
@@ -136,13 +135,13 @@ class Runner:
         interrupted = self._interrupts[job.id]
         try:
             handler = self._handlers[job.run_type]
-            run_attempt(service, job, handler, self._leaving, interrupted)
+            run_attempt(service, job, handler, self._releasing, interrupted)
         except Exception:
             # The job stays "running" in the database, so the next start runs it again.
-            logger.exception("the attempt at job %s could not be ended", job.id)
+            logger.exception("the attempt of job %s could not be ended", job.id)
         finally:
             with self._all_ended:
-                # Unless the job waits no more already, and a thread of the long lane has it.
+                # Unless a thread of the long lane has claimed the job meanwhile.
                 if self._interrupts.get(job.id) is interrupted:
                     del self._interrupts[job.id]
                 self._all_ended.notify_all()
@@ -151,7 +150,7 @@ class Runner:
 
 
 def _seconds_until_due(service: Service) -> float | None:
-    """How long until a postponed job may start; None when none is postponed."""
+    """Seconds until a postponed job may start; None when none is postponed."""
     with service.database.read() as tx:
         due = next_due(tx)
     if due is None:
@@ -159,5 +158,5 @@ def _seconds_until_due(service: Service) -> float | None:
     wait_s = (due - service.clock()).total_seconds()
     if wait_s > max(RETRY_DELAYS_S):  # the clock was set back: claiming lets such a job start
         return PAUSE_S
-    # At least a little, so that a job which waits for an idle thread doesn't keep this one busy.
+    # A minimum, so that a job that waits for an idle thread doesn't keep this one busy.
     return max(wait_s, PAUSE_S)

@@ -1,6 +1,6 @@
-"""Everything a running service consists of, in one value.
+"""The parts of a running service, in one value.
 
-Built by the composition root, handed to the HTTP side and to job handlers.
+Built by the composition root; passed to the HTTP side and to handlers.
 """
 
 from __future__ import annotations
@@ -32,17 +32,16 @@ class Service:
     data_files : DataFiles
         The Parquet files that commits name.
     parquet, parquet_long : ParquetDatabase
-        The DuckDB instances that read and write them: one for pages, plans and the jobs of the
-        short lane, one for the long lane, each with half of the memory, so that a heavy import
-        leaves a small draw its own.
+        The DuckDB instances: one for pages, plans and the short lane, one for the long lane. Each
+        has half of the memory, so that a large import takes none from a small draw.
     clock, new_id
-        Injected, so that tests decide the time and the ids.
+        The time and new ids; tests inject their own.
     wake_runner : callable
-        Tells the runner that a job waits.
+        Signals to the runner that a job waits.
     interrupt_job : callable
-        Tells the runner that a running job's result is not wanted any more.
+        Interrupts a running job, by its id.
     stopping : threading.Event
-        Set once the service takes no new work up: no job is claimed, event streams end.
+        Set when the service stops: no job is claimed, and event streams end.
     background : LowPriorityExecutor
         Runs background tasks, such as comparisons.
     """

@@ -1,6 +1,5 @@
-"""The product's settings, as one table.
+"""All settings: default, unit, help, minimum and choices.
 
-Each setting is a field with its unit, its help and its least value or its choices.
 ``docs/SETTINGS.md`` is tested against this table.
 """
 
@@ -18,13 +17,13 @@ from domain_errors import DomainError
 
 
 class InvalidSetting(DomainError):
-    """A setting has a value that can't be."""
+    """A setting has an invalid value."""
 
     code = "invalid_setting"
 
 
 _MAX_COUNT = {"port": 65_535, "days": 36_500, "hours": 876_000, "seconds": 31_536_000}
-"""The most of a unit: more than a clock or a timer can count would stop the server."""
+"""Maximum values by unit, within the range of clocks and timers."""
 
 
 def _setting(
@@ -35,7 +34,7 @@ def _setting(
 
 
 def default_data_dir() -> Path:
-    """The platform's folder for a user's data."""
+    """The platform's directory for a user's data."""
     return Path(platformdirs.user_data_dir("jobsvc", appauthor=False))
 
 
@@ -190,14 +189,14 @@ class Settings:
             try:
                 ipaddress.ip_address(self.trusted_proxy)
             except ValueError as error:
-                raise InvalidSetting(f"trusted_proxy is no address: {error}.") from None
+                raise InvalidSetting(f"trusted_proxy isn't an address: {error}.") from None
         try:
             re.compile(self.soeid_pattern)
         except re.error as error:
-            raise InvalidSetting(f"soeid_pattern is no regular expression: {error}.") from None
+            raise InvalidSetting(f"soeid_pattern isn't a regular expression: {error}.") from None
 
     def limit_min(self, run_type: str) -> int:
-        """How many minutes a job of this type may run; 0 is without end."""
+        """The time limit of a run type in minutes; 0 for none."""
         return {
             "sampling": self.sampling_limit_min,
             "import": self.import_limit_min,
@@ -207,7 +206,7 @@ class Settings:
 
 
 def default_text(name: str) -> str:
-    """A setting's default, as the documentation writes it."""
+    """A setting's default as text for the documentation."""
     (item,) = (item for item in fields(Settings) if item.name == name)
     if item.default is MISSING:
         return "the platform's user data folder"

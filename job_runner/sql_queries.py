@@ -1,7 +1,6 @@
-"""Users' SQL on a commit: its tables as the sandbox takes them, the limits, rows at once.
+"""Users' SQL on a commit: its tables for the sandbox, the limits, and immediate results.
 
-Invariant: a query reads the tables of the one commit that it names. Called by exploration jobs and
-by the route for rows at once.
+A query reads only the tables of its commit. Used by exploration jobs and the query route.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from sql_sandbox import Limits, Sandbox, SourceTable
 from storage.versions.manifests import Commit, StoredTable
 
 DATA = "data"
-"""Another name of the table ``primary``."""
+"""An alias of the table ``primary``."""
 
 
 def sandbox_of(service: Service) -> Sandbox:
-    """The sandbox with the limits that the settings give."""
+    """The sandbox with the limits of the settings."""
     settings = service.settings
     limits = Limits(
         memory_mb=settings.sql_memory_mb,
@@ -37,14 +36,14 @@ def sandbox_of(service: Service) -> Sandbox:
 
 
 def source_tables(service: Service, commit: Commit) -> tuple[SourceTable, ...]:
-    """A commit's tables, each under its key; ``primary`` also as ``data``, if no other has it.
+    """A commit's tables by key; ``primary`` also as ``data``, unless another table has that key.
 
-    ``primary`` is a word of SQL, so it would always have to be quoted.
+    ``primary`` is a SQL keyword, so a statement would have to quote it.
 
     Raises
     ------
     DamagedData
-        A data file is missing or of another size than it was written with.
+        A data file is missing or its size has changed.
     """
     tables = [_source_table(service, table) for table in commit.manifest.tables]
     if not any(folded(table.key) == DATA for table in tables):
@@ -55,14 +54,14 @@ def source_tables(service: Service, commit: Commit) -> tuple[SourceTable, ...]:
 def query_at_once(
     service: Service, dataset_id: int, *, source_ref: str, sql: str, limit: int
 ) -> dict[str, Any]:
-    """A query's first rows, as JSON; makes no job and no commit.
+    """A query's first rows, as JSON, without a job and a commit.
 
     Raises
     ------
     NotFound
-        There is no such ref or commit.
+        The ref or the commit doesn't exist.
     SqlError
-        The query is refused, wrong or too heavy.
+        The query is refused, invalid or exceeds a limit.
     """
     began = time.perf_counter()
     with service.database.read() as tx:

@@ -62,7 +62,7 @@ def _whole_upload(context: JobContext) -> Path:
         size_bytes = -1
     if size_bytes != context.job.run_parameters["size_bytes"]:
         problem = "gone" if size_bytes < 0 else "damaged"
-        raise DamagedData(f"The uploaded file is {problem}. Import it again.")
+        raise DamagedData("The uploaded file is {problem}. Import it again.", problem=problem)
     return path
 
 

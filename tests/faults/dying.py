@@ -36,7 +36,7 @@ ROOT = Path(composition_root.__file__).parent
 LASTING = ("fsync", "fdatasync", "link", "replace", "rename", "unlink", "remove", "rmdir")
 OFTEN = 2
 """How often the same point of the same function counts: a loop's later rounds are like these."""
-TIMED = "context._note"
+TIMED = "context._record_progress"
 """Notes of progress come by the clock, so only the first is a point."""
 WRAPPERS = ("authority.write_as", "access.writing")
 """Open a transaction for their callers, which are what a point is named for."""

@@ -27,7 +27,7 @@ from tests.job_runner.conftest import job_of, submit
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
 
-def attempt(service: Service, error: Exception, leaving: threading.Event | None = None) -> Job:
+def attempt(service: Service, error: Exception, releasing: threading.Event | None = None) -> Job:
     """Claim the next job, and have its handler fail so."""
 
     def handler(context: JobContext) -> Outcome:
@@ -36,7 +36,7 @@ def attempt(service: Service, error: Exception, leaving: threading.Event | None 
     with service.database.write() as tx:
         job = claim_next_job(tx, service.clock)
     assert job is not None
-    run_attempt(service, job, handler, leaving or threading.Event(), threading.Event())
+    run_attempt(service, job, handler, releasing or threading.Event(), threading.Event())
     return job_of(service, job.id)
 
 
@@ -149,14 +149,14 @@ def test_a_service_that_leaves_does_not_wait_for_a_locked_database(
     impatient = replace(
         service, database=Database(service.directory.database_path, busy_timeout_s=0)
     )
-    leaving = threading.Event()
-    leaving.set()
+    releasing = threading.Event()
+    releasing.set()
 
     def handler(context: JobContext) -> Outcome:
         locked.execute("BEGIN IMMEDIATE")
         raise ValueError("x")
 
-    run_attempt(impatient, job, handler, leaving, threading.Event())
+    run_attempt(impatient, job, handler, releasing, threading.Event())
     impatient.database.close()
     locked.execute("ROLLBACK")
     assert job_of(service, job_id).status == "running"

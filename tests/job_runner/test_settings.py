@@ -33,8 +33,8 @@ def test_an_option_wins_over_a_variable_and_a_variable_over_the_default() -> Non
         ({"JOBSVC_STOP_GRACE_S": "99999999999"}, "stop_grace_s must be 31536000 or less"),
         ({"JOBSVC_LOG_FORMAT": "xml"}, "log_format must be one of text, json."),
         ({"JOBSVC_ACCESS_LOG": "maybe"}, 'JOBSVC_ACCESS_LOG must be yes or no, not "maybe".'),
-        ({"JOBSVC_TRUSTED_PROXY": "*"}, "trusted_proxy is no address"),
-        ({"JOBSVC_SOEID_PATTERN": "["}, "soeid_pattern is no regular expression"),
+        ({"JOBSVC_TRUSTED_PROXY": "*"}, "trusted_proxy isn't an address"),
+        ({"JOBSVC_SOEID_PATTERN": "["}, "soeid_pattern isn't a regular expression"),
     ],
 )
 def test_a_setting_that_cannot_be_is_named(environment: dict[str, str], message: str) -> None:

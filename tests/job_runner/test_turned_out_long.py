@@ -23,7 +23,7 @@ from tests.job_runner.conftest import WAIT_S, job_of, joined, submit
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "SHORT_FOR_S", 0.05)
-    monkeypatch.setattr(context, "NOTE_INTERVAL_S", 0.02)
+    monkeypatch.setattr(context, "RECORD_INTERVAL_S", 0.02)
 
 
 @pytest.fixture
