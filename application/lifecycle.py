@@ -1,8 +1,7 @@
-"""Ending a job before its time, and doing a failed one again.
+"""Cancelling and retrying jobs.
 
-Invariant: a cancelled job is failed at once, whatever its thread still does: the thread learns it
-within a tenth of a second, its query is interrupted, and its result is not wanted. A retry is a new
-job with the same parameters, linked to the old one.
+A cancelled job fails at once; its thread is interrupted and its result dropped. A retry is a new
+job with the same parameters, linked to the failed one.
 """
 
 from __future__ import annotations
@@ -31,9 +30,9 @@ def cancel(
     Raises
     ------
     Conflict
-        It has ended already.
+        The job has ended.
     TokenEnded, Forbidden, NotFound
-        The authority has gone.
+        The user's permission was removed.
     """
     with write_as(service.database, authority, service.clock) as tx:
         cancel_job(tx, job.id, user.soeid, service.clock)
@@ -53,18 +52,18 @@ def cancel(
 
 
 def retry(service: Service, by: Submission, job: Job) -> Job:
-    """Make a new job with the parameters and the priority of a failed one.
+    """Submit a new job with the parameters and the priority of a failed one.
 
     Raises
     ------
     Conflict
-        It can't be done again, by the rule of ``application.retrying``.
+        The job can't be retried; see :mod:`application.retrying`.
     NotFound
-        The job is gone, or what it read.
+        The job or its source is gone.
     """
 
     def build(tx: Transaction, job_id: str) -> NewJob:
-        failed = get_job(tx, job.id)  # as it is now: a prune may have removed it, or its source
+        failed = get_job(tx, job.id)  # a prune may have removed it or its source
         require_repeatable(service, tx, failed)
         return NewJob(
             id=job_id,
@@ -90,7 +89,7 @@ def retry(service: Service, by: Submission, job: Job) -> Job:
 
 
 def _share_upload(service: Service, old_id: str, new_id: str) -> None:
-    """Give the new job the old one's file; the old one keeps it until the new one is there."""
+    """Link the old job's file to the new job; the old link is removed after the submission."""
     new = service.directory.upload_path(new_id)
     try:
         new.hardlink_to(service.directory.upload_path(old_id))

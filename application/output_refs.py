@@ -1,7 +1,6 @@
-"""The ref by which a job's result can be asked for by name.
+"""The ref that a job's result gets by its ``output_name``.
 
-Owns: when a name is free, and when the same request was accepted before. Invariant: a name that was
-promised to one job is promised to no other, also while that job still waits.
+A name is reserved from the submission of a job, so that no other job gets it.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from storage.sqlite.database import Transaction
 from storage.versions.refs import has_ref, parse_ref_name
 
 
-def request_digest(asked: Mapping[str, Any]) -> str:
-    """What tells whether two requests are the same; ``asked`` holds the source's commit, too."""
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+def request_digest(parameters: Mapping[str, Any]) -> str:
+    """The digest of a request's parameters and source commit; equal requests have the same."""
+    return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()
 
 
 def named_ref(prefix: str, output_name: str) -> str:
@@ -28,18 +27,18 @@ def named_ref(prefix: str, output_name: str) -> str:
     Raises
     ------
     InvalidValue
-        It can't name a ref; says the rule.
+        The name can't be part of a ref.
     """
     return parse_ref_name(f"{prefix}-{output_name}", loc=("output_name",))
 
 
 def earlier_job(tx: Transaction, dataset_id: int, name: str, digest: str) -> Job | None:
-    """The job that was accepted before for the same request under this ref's name, if there is one.
+    """The earlier job of an equal request with this ref name, if there is one.
 
     Raises
     ------
     Conflict
-        The name is taken by something else.
+        Another job or ref has the name.
     """
     taken = has_ref(tx, dataset_id, name)
     earlier = job_with_output_ref(tx, dataset_id, name)
@@ -49,31 +48,39 @@ def earlier_job(tx: Transaction, dataset_id: int, name: str, digest: str) -> Job
         return earlier
     if earlier is not None or taken:
         raise Conflict(
-            f'There is a ref "{name}" already. Choose another output_name.', loc=("output_name",)
+            'There is a ref "{name}" already. Choose another `output_name`.',
+            loc=("output_name",),
+            name=name,
         )
     return None
 
 
 def require_unpromised(tx: Transaction, dataset_id: int, name: str) -> None:
-    """Refuse to give a name away that the result of a waiting or running job is to have.
+    """Refuse a name that is reserved for a waiting or running job.
 
     Raises
     ------
     Conflict
-        Says the job.
+        Names the job.
     """
     job = job_with_output_ref(tx, dataset_id, name)
     if job is not None and job.status in ("pending", "running"):
-        raise Conflict(f'The result of job {job.id} will be named "{name}". Choose another name.')
+        raise Conflict(
+            'The result of job {job_id} will be named "{name}". Choose another name.',
+            job_id=job.id,
+            name=name,
+        )
 
 
 def require_free(tx: Transaction, dataset_id: int, name: str) -> None:
-    """Refuse to do a failed job again when its ref's name is another's by now.
+    """Refuse the retry of a failed job when another job or ref has the name of its result.
 
     Raises
     ------
     Conflict
-        Says the name.
+        Names the ref.
     """
     if has_ref(tx, dataset_id, name) or job_with_output_ref(tx, dataset_id, name):
-        raise Conflict(f'There is a ref "{name}" by now. Make a new job with another output_name.')
+        raise Conflict(
+            'There is a ref "{name}" by now. Make a new job with another `output_name`.', name=name
+        )

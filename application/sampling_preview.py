@@ -1,6 +1,6 @@
-"""What a draw would give: a plan that draws nothing, and small draws whose rows come at once.
+"""Previews of a draw: a plan that draws nothing, and small draws that return their rows.
 
-Neither makes a job or a commit. Called by the sampling routes.
+Neither creates a job or a commit. Used by the sampling routes.
 """
 
 from __future__ import annotations
@@ -25,14 +25,12 @@ MAX_AT_ONCE = 10_000
 
 
 def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[str, Any]:
-    """What the request's job would draw, as JSON; writes nothing.
-
-    A name that is taken is told with the rest: it keeps the job from nothing else.
+    """Plan the job of a request, as JSON; writes nothing. A name in use is reported, not refused.
 
     Raises
     ------
     DomainError
-        Whatever else the job would be refused for.
+        The job would be refused for another reason.
     """
     source, rounds, _ = _checked(service, dataset_id, request)
     output = _output(service, dataset_id, request, source)
@@ -56,7 +54,7 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[st
 def _output(
     service: Service, dataset_id: int, request: SamplingRequest, source: OpenTable
 ) -> dict[str, Any]:
-    """The ref that the sample would have, and what has it already: this very draw, or another."""
+    """The ref that the sample would get, and whether this or another draw has it."""
     named = ref_of(request)
     earlier, taken = None, False
     if named is not None:
@@ -79,9 +77,9 @@ def draw_at_once(service: Service, dataset_id: int, request: SamplingRequest) ->
     Raises
     ------
     InvalidValue
-        It would draw more than 10,000 rows: that is a job's work.
+        It would draw more than 10,000 rows, which needs a job.
     DomainError
-        Whatever a job would be refused for.
+        A job would be refused, too.
     """
     began = time.perf_counter()
     source, rounds, settled = _checked(service, dataset_id, request)
@@ -89,9 +87,10 @@ def draw_at_once(service: Service, dataset_id: int, request: SamplingRequest) ->
     (planned,) = plan_draw(service.parquet, source.files, rounds, counts_dir=counts_dir)
     if planned.rows_planned > MAX_AT_ONCE:
         raise InvalidValue(
-            f"This draws {planned.rows_planned:,} rows; at once it is {MAX_AT_ONCE:,} at the "
-            "most. Make it a job.",
+            "This draws {rows} rows; without a job at most {maximum}. Submit a job.",
             loc=("rounds", 0, "parameters"),
+            rows=planned.rows_planned,
+            maximum=MAX_AT_ONCE,
         )
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
         sample = draw_sample(

@@ -1,7 +1,6 @@
-"""What can be asked about a finished draw: reserves, and why a row is in it or not.
+"""Results that are computed from a finished draw: reserves, and the explanation of a row.
 
-Nothing of it is stored: a draw is a function of its parameters, so the engine finds it again. What
-was asked for lately is in memory, for whoever comes back to it.
+Nothing is stored: a draw is a function of its parameters. Recent results are cached in memory.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from storage.errors import InvalidValue, NotFound
 from storage.jobs.jobs import Job
 
 MAX_RESERVES, MAX_EXPLAINED = 50, 1000
-MAX_KEPT_ROWS = 2_000
+MAX_CACHED_ROWS = 2_000
 _reserves: Recent[tuple[str, int, int], dict[str, Any]] = Recent(
-    MAX_RESERVES, fits=lambda found: len(found["data"]) <= MAX_KEPT_ROWS
+    MAX_RESERVES, fits=lambda found: len(found["data"]) <= MAX_CACHED_ROWS
 )
 _explained: Recent[tuple[str, int], RowExplanation] = Recent(MAX_EXPLAINED)
 
@@ -34,11 +33,13 @@ def next_rows(service: Service, job: Job, round_number: int, limit: int) -> dict
     Raises
     ------
     NotFound, DomainError
-        The job has no such round; or its method knows no next row.
+        The job has no such round, or its method has no next row.
     """
     source, rounds = _source(service, job)
     if round_number > len(rounds):
-        raise NotFound(f"The job has {len(rounds)} rounds, no round {round_number}.")
+        raise NotFound(
+            "The job has {count} rounds, no round {number}.", count=len(rounds), number=round_number
+        )
     return _reserves.get(
         (job.id, round_number, limit),
         lambda: _next_rows(service, source, rounds, job.id, round_number, limit),
@@ -80,14 +81,16 @@ def why_row(service: Service, job: Job, logical_row_id: str) -> dict[str, Any]:
     Raises
     ------
     InvalidValue, NotFound
-        It is no row id; or the table has no such row.
+        The row id is invalid, or the table has no such row.
     """
     source, rounds = _source(service, job)
     key, _, number = logical_row_id.rpartition(":")
     if key != source.key or not (number.isascii() and number.isdigit()):
         raise InvalidValue(
-            f'"{logical_row_id}" is no row of this draw: ids look like "{source.key}:17".',
+            '"{row_id}" isn\'t a row of this draw. A row id looks like "{key}:17".',
             loc=("path", "logical_row_id"),
+            row_id=logical_row_id,
+            key=source.key,
         )
     if len(number) > 18 or int(number) >= source.files.file_rows:
         raise NotFound(

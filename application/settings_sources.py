@@ -1,7 +1,6 @@
-"""Where the values of settings come from.
+"""The values of settings: command-line option, environment variable or default, in this order.
 
-A command-line option wins over the environment variable, the variable over the default. A
-setting's variable is ``JOBSVC_`` and its name in capitals.
+The variable of a setting is ``JOBSVC_`` and its name in capitals.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ def variable_name(name: str) -> str:
 def load_settings(
     options: Mapping[str, Any], environment: Mapping[str, str] = os.environ
 ) -> Settings:
-    """Options that were given, then variables, then defaults.
+    """Load settings from options, variables and defaults.
 
     Raises
     ------
     InvalidSetting
-        Names the variable whose value can't be.
+        Names the variable with the invalid value.
     """
     values: dict[str, Any] = {}
     types = get_type_hints(Settings)

@@ -1,8 +1,6 @@
-"""Filtered and sorted views of a table, as a grid asks for them.
+"""Filtered and sorted views of a table, for grids.
 
-Owns: the way from a request's texts to a view, and the totals and places of rows that were found
-lately: a grid asks for the same total with every page, and for the same rows when one comes back
-to a page, has other columns shown or downloads it.
+Recent totals and row positions are cached, since a grid requests them again with every page.
 """
 
 from __future__ import annotations
@@ -33,14 +31,14 @@ _places: Recent[tuple[object, ...], Int64s] = Recent(MAX_PAGES)
 
 @dataclass(frozen=True)
 class TableView:
-    """A view with the filter that it came from."""
+    """A view with its filter."""
 
     rows: RowView
     filter: Filter | None
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What tells the view from others of its table."""
+        """Identifies the view among those of its table."""
         order = self.rows.order_by
         return (self.filter and self.filter.text, order and order.name, self.rows.descending)
 
@@ -48,12 +46,12 @@ class TableView:
 def parse_view(
     files: TableFiles, filter_text: str | None, order_by: str | None, *, descending: bool
 ) -> TableView | None:
-    """The view that texts describe; None when they ask for all rows in the table's order.
+    """Parse a view; None stands for all rows in the table's order.
 
     Raises
     ------
     InvalidFilter, UnknownColumn
-        Names what doesn't fit the table.
+        Names the invalid part.
     """
     if not filter_text and not order_by:
         return None
@@ -72,7 +70,7 @@ def _order_column(files: TableFiles, name: str) -> Column:
 
 
 def view_total(service: Service, table: OpenTable, view: TableView | None) -> int:
-    """How many rows a view has."""
+    """The number of rows of a view."""
     if view is None or view.filter is None:
         return table.files.row_count
     sql, params = count_statement(table.files, view.rows)
@@ -104,7 +102,7 @@ def view_page(
 
 
 def filter_shapes(service: Service, table: OpenTable, given: dict[str, Any]) -> dict[str, Any]:
-    """A filter as an expression and as conditions, and how many rows pass it, as JSON.
+    """A filter as an expression and as conditions, and its number of rows, as JSON.
 
     Raises
     ------

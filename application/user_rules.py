@@ -1,4 +1,4 @@
-"""What a new user's SOEID must look like: the setting ``soeid_pattern``."""
+"""The pattern of a new user's SOEID: the setting ``soeid_pattern``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from storage.errors import InvalidValue
 
 
 def check_soeid(settings: Settings, soeid: str) -> str:
-    """Refuse an SOEID that doesn't match the pattern, and say the pattern."""
+    """Refuse an SOEID that doesn't match the pattern."""
     if not re.fullmatch(settings.soeid_pattern, soeid):
         raise InvalidValue(
-            f'"{soeid}" is no SOEID here: it must match {settings.soeid_pattern}.', loc=("soeid",)
+            '"{soeid}" isn\'t a valid SOEID: it must match {pattern}.',
+            loc=("soeid",),
+            soeid=soeid,
+            pattern=settings.soeid_pattern,
         )
     return soeid

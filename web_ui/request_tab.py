@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import request
 
-from application.request_copy import asked_for, same_request
+from application.request_copy import original_request, same_request
 from storage.errors import Pruned
 from storage.jobs.jobs import Job
 
@@ -17,7 +17,7 @@ def request_of(job: Job) -> dict[str, Any]:
     try:
         body = same_request(job)
     except Pruned as error:
-        return {"parameters": _json(asked_for(job)), "problem": error.message}
+        return {"parameters": _json(original_request(job)), "problem": error.message}
     values: dict[str, Any] = {"parameters": _json(body)}
     if job.run_type != "import":
         values["curl"] = _curl(f"/api/{job.run_type}/datasets/{job.dataset_id}/jobs", body)
