@@ -1,1 +1,1 @@
-"""Pages for a browser, working offline: plain forms, one style sheet, no script."""
+"""Server-rendered pages for a browser; they work offline."""

@@ -1,14 +1,14 @@
-"""A grid of rows: a page of a table or of a view of it, with what is needed to ask for another.
+"""A grid: one page of a table's rows, filtered and ordered by the query of the URL.
 
-Owns: the grid's part of a page's address (``filter``, ``order_by``, ``order_desc``, ``columns``,
-``offset``, ``limit``), the same names as in the API, so that a link to a grid and a request for its
-rows say the same.
+The query parameters have the names of the API. The pages of datasets and jobs use it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import request
 
@@ -26,7 +26,7 @@ _NUMBER_TYPES = ("INT", "DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "REAL")
 
 @dataclass(frozen=True)
 class Grid:
-    """What the template shows. ``problem`` says why the rows aren't those asked for."""
+    """What the template shows. ``problem`` says why the query was not applied."""
 
     columns: tuple[Column, ...]
     shown: tuple[Column, ...]
@@ -41,11 +41,11 @@ class Grid:
     problem: str | None
 
     def is_number(self, column: Column) -> bool:
-        """Whether a column's values stand on the right."""
-        return any(kind in column.type for kind in _NUMBER_TYPES) and "[" not in column.type
+        """Whether a column is right-aligned."""
+        return any(name in column.type for name in _NUMBER_TYPES) and "[" not in column.type
 
     def next_order(self, column: Column) -> dict[str, str | None]:
-        """The query that a column's heading leads to: up, down, then as the rows stand."""
+        """The query of a heading's link: ascending, descending, then the table's order."""
         if self.order_by != column.name:
             return {"order_by": column.name, "order_desc": None, "offset": None}
         if not self.order_desc:
@@ -54,7 +54,7 @@ class Grid:
 
 
 def grid_of(table: OpenTable, source: RowSource) -> Grid:
-    """The grid that the page's address asks for; what can't be is told in it, not raised."""
+    """The grid of the URL's query; errors of the query are reported in ``problem``."""
     files = table.files
     shown, problem = _shown_columns(files)
     text, order_by = request.args.get("filter", "").strip(), request.args.get("order_by", "")
@@ -83,6 +83,17 @@ def grid_of(table: OpenTable, source: RowSource) -> Grid:
     )
 
 
+def download_links(path: str) -> Callable[[str], str]:
+    """A function from a file format to the download URL of all rows of the grid."""
+    names = ("filter", "order_by", "order_desc")
+
+    def url(file_format: str) -> str:
+        query = {name: request.args[name] for name in names if request.args.get(name)}
+        return f"{path}?{urlencode({**query, 'format': file_format})}"
+
+    return url
+
+
 def _shown_columns(files: TableFiles) -> tuple[tuple[Column, ...], str | None]:
     try:
         return files.select(tuple(request.args.getlist("columns"))), None
@@ -90,6 +101,8 @@ def _shown_columns(files: TableFiles) -> tuple[tuple[Column, ...], str | None]:
         return files.columns, error.message
 
 
-def _whole_number(name: str, default: int, most: int) -> int:
+def _whole_number(name: str, default: int, maximum: int) -> int:
     text = request.args.get(name, "")
-    return min(int(text), most) if text.isascii() and text.isdigit() and len(text) < 20 else default
+    return (
+        min(int(text), maximum) if text.isascii() and text.isdigit() and len(text) < 20 else default
+    )

@@ -17,7 +17,7 @@ from tests.browser.watching import watched_context
 from tests.live_server import PASSWORD, LiveServer
 
 CHROMIUMS = ("chromium-headless-shell", "chromium")
-"""Debian's builds of one browser; the first, without windows, takes two thirds of the time."""
+"""Debian's builds of Chromium; the first one is faster."""
 CHROMIUM = os.environ.get("JOBSVC_TEST_CHROMIUM") or next(
     filter(None, map(shutil.which, CHROMIUMS)), ""
 )
@@ -46,7 +46,7 @@ OpenPage = Callable[..., Page]
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[OpenPage]:
-    """Makes pages with a browser session each; ``watch_of`` tells what they may not do."""
+    """Opens watched pages, each in a browser session of its own."""
     with ExitStack() as contexts:
 
         def opened(**options: Any) -> Page:
@@ -57,12 +57,12 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
 
 @pytest.fixture
 def page(open_page: OpenPage) -> Page:
-    """A page of its own."""
+    """A page in a new session."""
     return open_page()
 
 
 def sign_in(page: Page, url: str, soeid: str, path: str = "/") -> None:
-    """Sign in by the form's own request, without the form, and go to a page."""
+    """Sign in by a direct request, and open a page."""
     answer = page.context.request.post(
         f"{url}/sign-in", form={"soeid": soeid, "password": PASSWORD}, max_redirects=0
     )
@@ -72,7 +72,7 @@ def sign_in(page: Page, url: str, soeid: str, path: str = "/") -> None:
 
 @pytest.fixture
 def analyst(page: Page, server: LiveServer) -> tuple[Page, httpx.Client]:
-    """A page on which a new analyst is signed in, and a client of the same user."""
+    """A page and an API client of a new analyst."""
     client, user = server.new_user()
     sign_in(page, server.url, user["soeid"])
     return page, client

@@ -1,8 +1,4 @@
-"""Hands on the keyboard, and nothing else: what a person without a mouse can do.
-
-Every step is keys that go to whatever has the focus. Invariant: a control that is reached shows
-that it has the focus.
-"""
+"""Keyboard-only input. Every control that gets the focus must show it."""
 
 from __future__ import annotations
 
@@ -19,7 +15,7 @@ class Keyboard:
         self.page = page
 
     def reach(self, control: Locator) -> None:
-        """Tab until a control has the focus, which must be seen."""
+        """Press Tab until a control has the focus, and check that it is visible."""
         expect(control).to_have_count(1)
         for _ in range(MAX_TABS):
             if control.evaluate("e => e === document.activeElement"):
@@ -34,25 +30,25 @@ class Keyboard:
         self.page.keyboard.press("Enter")
 
     def write(self, control: Locator, text: str) -> None:
-        """Reach a field and write over what it holds."""
+        """Reach a field and replace its text."""
         self.reach(control)
         self.page.keyboard.press("Control+a")
         self.page.keyboard.type(text)
 
     def choose(self, control: Locator, text: str) -> None:
-        """Reach a list of choices and type the beginning of one."""
+        """Reach a list and type the start of an option."""
         self.reach(control)
         self.page.keyboard.type(text)
 
     def shortcut(self, key: str) -> None:
-        """Press a key that the page itself hears, once it can."""
+        """Press a shortcut of the page after it has loaded."""
         self.page.wait_for_load_state()
         self.page.keyboard.press(key)
 
     def command(self, words: str) -> None:
-        """Run the palette's first command that has these words."""
+        """Run the first command of the palette for these words."""
         self.shortcut("Control+k")
-        expect(self.page.get_by_role("combobox", name="What to do")).to_be_focused()
+        expect(self.page.get_by_role("combobox", name="Command or search")).to_be_focused()
         self.page.keyboard.type(words)
         offered = self.page.get_by_role("listbox", name="Commands")
         expect(offered.get_by_role("option", selected=True)).to_contain_text(words)

@@ -1,4 +1,4 @@
-"""Every page in every state that one may see it in, and how it is brought there."""
+"""The states of all pages for the accessibility tests."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ State = Callable[[Page, World, Goto], object]
 
 
 def at(path: str) -> State:
-    """The page at an address, with names of the world filled in."""
+    """The page at a path, with ids of the world filled in."""
     return lambda page, world, goto: goto(path.format(w=world, j=world.jobs))
 
 
 def job_that_is(status: str) -> State:
-    """The page of a job that stays as it is."""
+    """The page of a job with a fixed status."""
 
     def state(page: Page, world: World, goto: Goto) -> None:
         goto(f"/jobs/{world.jobs[status]}")
@@ -30,7 +30,7 @@ def job_that_is(status: str) -> State:
 def palette(page: Page, world: World, goto: Goto) -> None:
     goto("/datasets")
     page.keyboard.press("Control+k")
-    page.get_by_role("combobox", name="What to do").fill("sal")
+    page.get_by_role("combobox", name="Command or search").fill("sal")
     expect(page.get_by_role("option", name="Dataset Sales")).to_be_visible()
 
 
@@ -45,18 +45,18 @@ def menu(page: Page, world: World, goto: Goto) -> None:
     page.locator("summary").first.click()
 
 
-def sure(page: Page, world: World, goto: Goto) -> None:
+def confirmation(page: Page, world: World, goto: Goto) -> None:
     goto(f"/datasets/{world.dataset}?tab=settings")
-    page.get_by_role("button", name="Remove it").click()
+    page.get_by_role("button", name="Delete dataset").click()
 
 
 def draw_with_strata(page: Page, world: World, goto: Goto) -> None:
     goto(f"/datasets/{world.dataset}/draw?job={world.jobs['draw']}")
-    expect(page.get_by_role("region", name="Strata of round 1")).to_be_visible()
+    expect(page.get_by_role("region", name="Strata of step 1")).to_be_visible()
     for summary in page.locator("#draw summary").all():
         if summary.is_visible() and not summary.evaluate("s => s.parentElement.open"):
             summary.click()
-    page.get_by_role("button", name="Add a condition").first.click()
+    page.get_by_role("button", name="Add condition").first.click()
 
 
 def draw_with_an_error(page: Page, world: World, goto: Goto) -> None:
@@ -65,38 +65,38 @@ def draw_with_an_error(page: Page, world: World, goto: Goto) -> None:
     expect(page.locator("[aria-invalid=true]")).to_have_count(1)
 
 
-def keep_template(page: Page, world: World, goto: Goto) -> None:
+def save_template(page: Page, world: World, goto: Goto) -> None:
     goto(f"/datasets/{world.dataset}/draw?ref=main")
-    expect(page.get_by_text("rows would be drawn")).to_be_visible()
-    page.get_by_role("button", name="Keep as template").click()
+    expect(page.get_by_text("rows will be drawn")).to_be_visible()
+    page.get_by_role("button", name="Save as template").click()
 
 
 def preview(page: Page, world: World, goto: Goto) -> None:
     goto(f"/datasets/{world.dataset}/import")
     table = {"name": "t.csv", "mimeType": "text/csv", "buffer": b"id,city\n1,\n2,Oslo\n"}
-    page.get_by_label("Drop a file").set_input_files(table)
+    page.get_by_label("File (drop").set_input_files(table)
     expect(page.get_by_role("region", name="First rows")).to_be_visible()
 
 
 def unreadable(page: Page, world: World, goto: Goto) -> None:
     goto(f"/datasets/{world.dataset}/import")
     table = {"name": "t.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n3\n"}
-    page.get_by_label("Drop a file").set_input_files(table)
+    page.get_by_label("File (drop").set_input_files(table)
     expect(page.get_by_role("alert")).to_be_visible()
 
 
 def refused_form(page: Page, world: World, goto: Goto) -> None:
     goto("/admin/users")
-    page.get_by_label("SOEID", exact=True).fill(world.admin)
-    page.get_by_role("button", name="Add").click()
+    page.get_by_label("User name", exact=True).fill(world.admin)
+    page.get_by_role("button", name="Create user").click()
     expect(page.get_by_role("alert")).to_be_visible()
 
 
-def asked_with_sql(page: Page, world: World, goto: Goto) -> None:
+def sql_result(page: Page, world: World, goto: Goto) -> None:
     query = "SELECT%20id%2C%20city%2C%20amount%2C%20remark%20FROM%20data"
     goto(f"/datasets/{world.dataset}/sql#sql={query}")
     expect(page.get_by_role("region", name="Rows of the result")).to_be_visible()
-    page.locator("#keep > summary").click()
+    page.locator("#save > summary").click()
 
 
 def wrong_sql(page: Page, world: World, goto: Goto) -> None:
@@ -106,14 +106,14 @@ def wrong_sql(page: Page, world: World, goto: Goto) -> None:
 
 def prune(page: Page, world: World, goto: Goto) -> None:
     goto("/admin/storage")
-    page.get_by_role("button", name="What would go?").click()
-    expect(page.get_by_role("region", name="What would go")).to_contain_text("go")
+    page.get_by_role("button", name="Preview clean-up").click()
+    expect(page.get_by_role("region", name="Data to delete")).to_contain_text("delete")
 
 
 def wrong_password(page: Page, world: World, goto: Goto) -> None:
     page.context.clear_cookies()
     goto("/sign-in")
-    page.get_by_label("SOEID", exact=True).fill(world.newcomer)
+    page.get_by_label("User name", exact=True).fill(world.newcomer)
     page.get_by_label("Password").fill("not the password")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_be_visible()
@@ -126,7 +126,7 @@ def choose_password(page: Page, world: World, goto: Goto) -> None:
     goto(link[link.index("/sign-in") :])
 
 
-OF_THE_ADMIN: dict[str, State] = {
+ADMIN_STATES: dict[str, State] = {
     "home": at("/"),
     "datasets": at("/datasets"),
     "no dataset passes": at("/datasets?q=nothing"),
@@ -137,7 +137,7 @@ OF_THE_ADMIN: dict[str, State] = {
     "a filter that can't be": at("/datasets/{w.dataset}?tab=data&filter=no+such"),
     "profile": at("/datasets/{w.dataset}?tab=profile"),
     "SQL": at("/datasets/{w.dataset}/sql"),
-    "asked with SQL": asked_with_sql,
+    "SQL result": sql_result,
     "wrong SQL": wrong_sql,
     "history": at("/datasets/{w.dataset}?tab=history"),
     "two tables": at("/datasets/{w.dataset}?tab=history&with=smpl-compared&with_table=sample"),
@@ -145,7 +145,7 @@ OF_THE_ADMIN: dict[str, State] = {
     "draws": at("/datasets/{w.dataset}?tab=draws"),
     "access": at("/datasets/{w.dataset}?tab=access"),
     "settings": at("/datasets/{w.dataset}?tab=settings"),
-    "are you sure": sure,
+    "confirmation": confirmation,
     "empty dataset": at("/datasets/{w.empty}"),
     "no draws": at("/datasets/{w.empty}?tab=draws"),
     "nothing to draw from": at("/datasets/{w.empty}/draw"),
@@ -156,7 +156,7 @@ OF_THE_ADMIN: dict[str, State] = {
     "unreadable file": unreadable,
     "draw": draw_with_strata,
     "draw with an error": draw_with_an_error,
-    "keep as a template": keep_template,
+    "save as a template": save_template,
     "jobs": at("/jobs"),
     "no job passes": at("/jobs?status=failed&run_type=sampling"),
     "filters that can't be": at("/jobs?dataset_id=flights"),
@@ -190,14 +190,14 @@ OF_THE_ADMIN: dict[str, State] = {
     "help sheet": help_sheet,
     "menu": menu,
 }
-OF_OTHERS: dict[str, State] = {
+VISITOR_STATES: dict[str, State] = {
     "sign-in": at("/sign-in"),
     "wrong password": wrong_password,
     "choose a password": choose_password,
     "a link that has ended": at("/sign-in?code=ended"),
     "nothing at this address": at("/nowhere"),
 }
-OF_A_READER: dict[str, State] = {
+VIEWER_STATES: dict[str, State] = {
     "home": at("/"),
     "dataset": at("/datasets/{w.dataset}"),
     "jobs": at("/jobs"),

@@ -1,4 +1,4 @@
-"""A server with something of everything to look at: long names, many refs, jobs in every state."""
+"""A server with long names, many refs, and jobs in every state."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FILTER = (
 
 @dataclass(frozen=True)
 class World:
-    """A server, and where to look on it."""
+    """A server with the ids of its users, datasets and jobs."""
 
     server: LiveServer
     admin: str
@@ -39,7 +39,7 @@ class World:
 
 @contextmanager
 def shown_world(data_dir: Path) -> Iterator[World]:
-    """The server, as long as the block runs."""
+    """Run the server within the block."""
     settings = Settings(data_dir=data_dir, memory_mb=256)
     with (
         composition_root.serving_in_background(settings, "tests") as here,
@@ -70,9 +70,9 @@ def shown_world(data_dir: Path) -> Iterator[World]:
                 "draw": drawn,
                 "import": imported["id"],
                 "failed": failed["id"],
-                "profile": _asked(admin, "profiling", dataset),
-                "report": _asked(admin, "exploration", dataset),
-                "query": _asked(admin, "exploration", dataset, sql="SELECT city FROM data"),
+                "profile": _completed(admin, "profiling", dataset),
+                "report": _completed(admin, "exploration", dataset),
+                "query": _completed(admin, "exploration", dataset, sql="SELECT city FROM data"),
                 "pending": _held(server, dataset, who["id"], "pending"),
                 "running": _held(server, dataset, who["id"], "running"),
             },
@@ -112,7 +112,7 @@ def _drawn(client: httpx.Client, dataset: int) -> str:
     return str(job["id"])
 
 
-def _asked(client: httpx.Client, kind: str, dataset: int, **body: Any) -> str:
+def _completed(client: httpx.Client, kind: str, dataset: int, **body: Any) -> str:
     answer = client.post(f"/api/{kind}/datasets/{dataset}/jobs", json=body)
     job = finished(client, answer.json()["job_id"])
     assert job["status"] == "completed", job
@@ -120,7 +120,7 @@ def _asked(client: httpx.Client, kind: str, dataset: int, **body: Any) -> str:
 
 
 def _crowded(server: LiveServer, client: httpx.Client) -> int:
-    """A dataset with many tags, refs and columns, each with a long name."""
+    """A dataset with many tags, refs and columns with long names."""
     tags = [f"tag number {number}" for number in range(30)]
     dataset = _dataset(client, LONG, tags=tags, description="Words and words. " * 30)
     names = [f"column_{number}_of_a_wide_table" for number in range(15)]
@@ -133,7 +133,7 @@ def _crowded(server: LiveServer, client: httpx.Client) -> int:
 
 
 def _held(server: LiveServer, dataset: int, user_id: int, status: str) -> str:
-    """A job that stays as it is: a trigger lets no thread take up what waits."""
+    """A job with a fixed status; a trigger prevents a claim."""
     service = server.service
     job_id = service.new_id()
     parameters = {

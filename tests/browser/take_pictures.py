@@ -1,4 +1,4 @@
-"""Takes the tutorial's pictures anew, by following it.
+"""Take the pictures of the tutorial.
 
 python -m tests.browser.take_pictures
 """
@@ -17,7 +17,7 @@ SIZE = {"width": 1040, "height": 680}
 
 
 def main() -> None:
-    """Follow the tutorial, and keep what shows where a picture stands."""
+    """Run the tutorial and save its pictures."""
     PICTURES.mkdir(exist_ok=True)
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)

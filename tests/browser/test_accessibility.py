@@ -1,7 +1,6 @@
-"""axe-core finds nothing on any page in any state, light or dark, wide or narrow; no page is wider
-than the screen.
+"""axe-core finds no violation on any page, and no page is wider than the screen.
 
-The world and the browser's session are shared by all states, since none changes anything.
+All states share one server and one session, since they change nothing.
 """
 
 from __future__ import annotations
@@ -14,15 +13,15 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import sign_in
-from tests.browser.shown_states import OF_A_READER, OF_OTHERS, OF_THE_ADMIN, State
+from tests.browser.shown_states import ADMIN_STATES, VIEWER_STATES, VISITOR_STATES, State
 from tests.browser.shown_world import World, shown_world
 from tests.browser.watching import watch_of, watched_context
 
 EVERYTHING: dict[str, Any] = {"rules": {"target-size": {"enabled": True}}}
 COLOURS: dict[str, Any] = {"runOnly": ["color-contrast", "link-in-text-block"]}
 RUN = "async (options) => (await axe.run({...options, resultTypes: ['violations']})).violations"
-"""What of a page changes with its width is looked at in either; its colours in all four."""
-LOOKS = (
+"""All rules are checked at both widths, colours also in both schemes."""
+LAYOUTS = (
     (1280, "light", EVERYTHING),
     (1280, "dark", COLOURS),
     (360, "dark", EVERYTHING),
@@ -45,13 +44,13 @@ def admins(browser: Browser, world: World) -> Iterator[Page]:
 
 
 def assert_accessible(page: Page) -> None:
-    """In every look: no violation, no part of the page beyond its right side."""
+    """Check for violations and overflow in all layouts."""
     page.evaluate(AXE_SCRIPT)
-    for width, scheme, options in LOOKS:
+    for width, scheme, options in LAYOUTS:
         page.set_viewport_size({"width": width, "height": 800})
         page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-        beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert beyond <= 0, f"{page.url} is {beyond} px too wide for {width}"
+        overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert overflow <= 0, f"{page.url} is {overflow} px too wide for {width}"
         found = [
             (rule["id"], [(node["html"][:200], node["failureSummary"]) for node in rule["nodes"]])
             for rule in page.evaluate(RUN, options)
@@ -59,8 +58,8 @@ def assert_accessible(page: Page) -> None:
         assert found == [], f"{page.url}, {width} px, {scheme}"
 
 
-def look(page: Page, world: World, state: State) -> None:
-    """Bring a page into the state, and look at it."""
+def check(page: Page, world: World, state: State) -> None:
+    """Bring a page into the state and check it."""
     page.set_viewport_size({"width": 1280, "height": 800})
     state(page, world, lambda path: page.goto(f"{world.server.url}{path}") and None)
     assert_accessible(page)
@@ -68,20 +67,20 @@ def look(page: Page, world: World, state: State) -> None:
     assert watch_of(page).found == []
 
 
-@pytest.mark.parametrize("state", OF_THE_ADMIN)
-def test_what_an_admin_sees_is_accessible(admins: Page, world: World, state: str) -> None:
-    look(admins, world, OF_THE_ADMIN[state])
+@pytest.mark.parametrize("state", ADMIN_STATES)
+def test_admin_pages_are_accessible(admins: Page, world: World, state: str) -> None:
+    check(admins, world, ADMIN_STATES[state])
 
 
-@pytest.mark.parametrize("state", OF_A_READER)
-def test_what_a_reader_sees_is_accessible(browser: Browser, world: World, state: str) -> None:
+@pytest.mark.parametrize("state", VIEWER_STATES)
+def test_viewer_pages_are_accessible(browser: Browser, world: World, state: str) -> None:
     with watched_context(browser) as context:
         page = context.new_page()
         sign_in(page, world.server.url, world.newcomer)
-        look(page, world, OF_A_READER[state])
+        check(page, world, VIEWER_STATES[state])
 
 
-@pytest.mark.parametrize("state", OF_OTHERS)
-def test_what_a_stranger_sees_is_accessible(browser: Browser, world: World, state: str) -> None:
+@pytest.mark.parametrize("state", VISITOR_STATES)
+def test_visitor_pages_are_accessible(browser: Browser, world: World, state: str) -> None:
     with watched_context(browser) as context:
-        look(context.new_page(), world, OF_OTHERS[state])
+        check(context.new_page(), world, VISITOR_STATES[state])

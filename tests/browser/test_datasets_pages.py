@@ -1,4 +1,4 @@
-"""Datasets from an empty list to an imported table, as a person makes them."""
+"""The pages of datasets: create, import, view, share, delete."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ POST_DEMO = """async () => {
 }"""
 
 
-def test_a_new_dataset_is_made_and_a_dropped_file_is_looked_at_and_imported(
+def test_a_dataset_is_created_with_its_first_file(
     analyst: Analyst, server: LiveServer, tmp_path: Path
 ) -> None:
     page, client = analyst
     page.get_by_role("link", name="New dataset").first.click()
     page.get_by_label("Name").fill("Sales of the north")
     page.get_by_label("Tags, separated by commas").fill("sales, north")
-    page.get_by_label("Drop a file here").set_input_files(write_csv(tmp_path / "s.csv", 3000))
+    page.get_by_label("File (drop it here").set_input_files(write_csv(tmp_path / "s.csv", 3000))
     preview = page.get_by_role("region", name="First rows of primary")
     expect(preview.get_by_role("columnheader", name="amount DOUBLE")).to_be_visible()
     expect(page.get_by_text("3 columns, 3,000 rows.")).to_be_visible()
     page.get_by_label("Message").fill("First figures")
     assert client.get("/api/datasets").json()["total"] == 0
-    page.get_by_role("button", name="Make it and import the file").click()
+    page.get_by_role("button", name="Create dataset and import file").click()
     expect(page.locator("#state")).to_have_text("completed", timeout=30_000)
     page.get_by_role("link", name="Sales of the north").click()
     expect(page.get_by_text("First figures")).to_be_visible()
@@ -42,26 +42,24 @@ def test_a_new_dataset_is_made_and_a_dropped_file_is_looked_at_and_imported(
     expect(page.get_by_role("link", name="Sales of the north")).to_be_visible()
 
 
-def test_a_file_that_cannot_be_read_is_told_before_it_is_sent(
+def test_an_invalid_file_is_reported_before_upload(
     analyst: Analyst, server: LiveServer, tmp_path: Path
 ) -> None:
     page, client = analyst
     broken = tmp_path / "broken.csv"
     broken.write_text("a,b\n1,2\n3\n")
     page.goto(f"{server.url}/datasets/{server.new_dataset(client)}/import")
-    page.get_by_label("Drop a file here").set_input_files(broken)
+    page.get_by_label("File (drop it here").set_input_files(broken)
     expect(page.get_by_role("alert")).to_contain_text("Line 3")
 
 
-def test_rows_are_filtered_sorted_narrowed_and_paged_by_the_address(
-    analyst: Analyst, server: LiveServer
-) -> None:
+def test_a_grid_is_filtered_ordered_and_paged(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
     dataset = server.new_table(400, client)
     page.goto(f"{server.url}/datasets/{dataset}?tab=data")
     page.get_by_label("Only rows where").fill("city = 'Lima'")
     page.get_by_role("button", name="Show").click()
-    expect(page.get_by_text("100 rows pass, of 400")).to_be_visible()
+    expect(page.get_by_text("100 rows match, of 400")).to_be_visible()
     page.get_by_role("link", name="amount").click()
     page.get_by_role("link", name="amount ↑").click()
     first = page.get_by_role("region", name="Rows").get_by_role("row").nth(1)
@@ -76,32 +74,30 @@ def test_rows_are_filtered_sorted_narrowed_and_paged_by_the_address(
     expect(page.get_by_role("columnheader")).to_have_count(2)
 
 
-def test_refs_are_made_and_forgotten_and_someone_is_let_in(
-    analyst: Analyst, server: LiveServer
-) -> None:
+def test_version_names_and_permissions_are_managed(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
     dataset = server.new_table(10, client)
     other, user = server.new_user()
     page.goto(f"{server.url}/datasets/{dataset}")
-    page.get_by_text("New ref").click()
-    page.get_by_label("Name, for the commit looked at").fill("main")
-    page.get_by_role("button", name="Make").click()
+    page.get_by_text("New version name").click()
+    page.get_by_label("Name of the version shown").fill("main")
+    page.get_by_role("button", name="Create name").click()
     expect(page.get_by_role("alert")).to_contain_text("already")
-    page.get_by_label("Name, for the commit looked at").fill("audited")
-    page.get_by_role("button", name="Make").click()
+    page.get_by_label("Name of the version shown").fill("audited")
+    page.get_by_role("button", name="Create name").click()
     expect(page.get_by_role("link", name="audited")).to_be_visible()
-    page.get_by_role("button", name="Delete the ref audited").click()
-    page.get_by_role("button", name="Yes, do it").click()
+    page.get_by_role("button", name="Delete version name audited").click()
+    page.get_by_role("button", name="Confirm").click()
     expect(page.get_by_role("link", name="audited")).to_have_count(0)
     assert other.get(f"/api/datasets/{dataset}").status_code == 404
     page.get_by_role("link", name="Access").click()
-    page.get_by_label("SOEID").fill(user["soeid"])
-    page.get_by_role("button", name="Give").click()
+    page.get_by_label("User name").fill(user["soeid"])
+    page.get_by_role("button", name="Grant access").click()
     expect(page.get_by_role("cell", name=user["soeid"], exact=True)).to_be_visible()
     assert other.get(f"/api/datasets/{dataset}").json()["permission"] == "read"
 
 
-def test_a_reader_is_offered_nothing_that_they_may_not_do(page: Page, server: LiveServer) -> None:
+def test_a_viewer_can_not_import(page: Page, server: LiveServer) -> None:
     dataset = server.new_table(10)
     _, user = server.new_user()
     given = {"user_soeid": user["soeid"], "permission": "read"}
@@ -116,42 +112,38 @@ def test_a_reader_is_offered_nothing_that_they_may_not_do(page: Page, server: Li
     expect(page.get_by_role("heading", name="Not allowed")).to_be_visible()
 
 
-def test_a_removed_dataset_is_gone_once_its_name_is_typed(
-    analyst: Analyst, server: LiveServer
-) -> None:
+def test_deleting_a_dataset_needs_its_name(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
     dataset = server.new_table(10, client)
     name = client.get(f"/api/datasets/{dataset}").json()["name"]
     page.goto(f"{server.url}/datasets/{dataset}?tab=settings")
-    page.get_by_role("button", name="Remove it").click()
-    expect(page.get_by_role("button", name="Yes, do it")).to_be_disabled()
+    page.get_by_role("button", name="Delete dataset").click()
+    expect(page.get_by_role("button", name="Confirm")).to_be_disabled()
     page.get_by_label(f"Type {name}").fill(name)
-    page.get_by_role("button", name="Yes, do it").click()
+    page.get_by_role("button", name="Confirm").click()
     page.wait_for_url(f"{server.url}/datasets")
     assert client.get(f"/api/datasets/{dataset}").status_code == 404
 
 
-def test_a_profile_is_shown_with_pictures_and_hints(analyst: Analyst, server: LiveServer) -> None:
+def test_a_profile_shows_charts_and_hints(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
     dataset = server.new_balanced_table(1200, client)
     page.goto(f"{server.url}/datasets/{dataset}")
     page.get_by_role("link", name="Profile").click()
     expect(page.get_by_role("img", name="Histogram of amount")).to_be_visible()
     expect(page.get_by_role("img", name="Most frequent values of region")).to_be_visible()
-    page.get_by_text("What would serve the design of a sample").click()
+    page.get_by_text("Suggested design columns").click()
     expect(page.get_by_text("As strata:")).to_be_visible()
 
 
-def test_who_has_no_dataset_is_offered_the_demo_data_if_they_may_make_one(
-    page: Page, server: LiveServer
-) -> None:
+def test_demo_data_are_offered_without_datasets(page: Page, server: LiveServer) -> None:
     _, viewer = server.new_user("viewer")
     sign_in(page, server.url, viewer["soeid"])
-    expect(page.get_by_text("When someone lets you read")).to_be_visible()
-    expect(page.get_by_role("button", name="Import the demo data")).to_have_count(0)
+    expect(page.get_by_text("Datasets that you can access")).to_be_visible()
+    expect(page.get_by_role("button", name="Import demo data")).to_have_count(0)
     client, analyst = server.new_user()
     sign_in(page, server.url, analyst["soeid"])
-    page.get_by_role("button", name="Import the demo data").click()
+    page.get_by_role("button", name="Import demo data").click()
     expect(page.locator("#state")).to_have_text("completed", timeout=60_000)
     expect(page.get_by_role("cell", name="336,776")).to_be_visible()
     (made,) = client.get("/api/datasets").json()["datasets"]
@@ -160,7 +152,7 @@ def test_who_has_no_dataset_is_offered_the_demo_data_if_they_may_make_one(
     actions = [one["action"] for one in found["entries"]]
     assert (actions.count("dataset_made"), actions.count("import_asked")) == (1, 1)
     page.goto(server.url)
-    expect(page.get_by_role("button", name="Import the demo data")).to_have_count(0)
+    expect(page.get_by_role("button", name="Import demo data")).to_have_count(0)
     again = page.evaluate(POST_DEMO)
     assert again["status"] == 409
     assert "flights" in again["text"]
@@ -168,29 +160,25 @@ def test_who_has_no_dataset_is_offered_the_demo_data_if_they_may_make_one(
     assert [path for path in uploads.iterdir() if path.name.startswith("incoming-")] == []
 
 
-def test_the_demo_data_are_imported_by_whoever_may_make_a_dataset(
-    page: Page, server: LiveServer
-) -> None:
+def test_a_viewer_can_not_import_the_demo_data(page: Page, server: LiveServer) -> None:
     _, viewer = server.new_user("viewer")
     sign_in(page, server.url, viewer["soeid"])
     assert page.evaluate(POST_DEMO)["status"] == 403
 
 
-def test_what_has_drifted_since_an_earlier_commit_is_shown(
-    analyst: Analyst, server: LiveServer
-) -> None:
+def test_two_versions_are_compared(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
     dataset = server.new_table(400, client)
     client.post(f"/api/datasets/{dataset}/refs", json={"name": "before", "from_ref": "main"})
     lines = "\n".join(f"{row},Oslo,{row / 4}" for row in range(400))
     server.import_text(dataset, f"id,city,amount\n{lines}\n", client=client)
     page.goto(f"{server.url}/datasets/{dataset}?tab=history")
-    page.get_by_label("Ref or commit").fill("before")
+    page.get_by_label("Earlier version").fill("before")
     page.get_by_role("button", name="Compare").click()
-    expect(page.get_by_text("The tables differ: 1 of 3 columns by much.")).to_be_visible()
+    expect(page.get_by_text("Differs. 300 rows before and 300 rows now")).to_be_visible()
     columns = page.get_by_role("region", name="Columns compared")
     expect(columns.get_by_role("row", name="city")).to_contain_text("yes")
     expect(columns.get_by_role("row", name="amount")).to_contain_text("no")
-    page.get_by_label("Ref or commit").fill("never")
+    page.get_by_label("Earlier version").fill("never")
     page.get_by_role("button", name="Compare").click()
     expect(page.get_by_role("alert")).to_contain_text("never")

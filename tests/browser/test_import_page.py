@@ -1,4 +1,4 @@
-"""A file is looked at before it is imported, and what is refused isn't sent."""
+"""The import form: preview and upload."""
 
 from __future__ import annotations
 
@@ -33,45 +33,43 @@ def importing(analyst: Analyst, server: LiveServer) -> Page:
     ],
     ids=["empty", "ending", "ragged", "ragged at its beginning"],
 )
-def test_a_refused_file_is_not_imported_and_another_one_is(
-    importing: Page, refused: FilePayload, why: str
-) -> None:
+def test_a_refused_file_can_be_replaced(importing: Page, refused: FilePayload, why: str) -> None:
     send = importing.get_by_role("button", name="Import")
-    importing.get_by_label("Drop a file here").set_input_files(refused)
+    importing.get_by_label("File (drop it here").set_input_files(refused)
     expect(importing.get_by_role("alert")).to_contain_text(why)
     expect(send).to_be_disabled()
     importing.get_by_label("Message").press("Enter")
-    importing.get_by_label("Drop a file here").set_input_files(file("a,b\n1,2\n"))
+    importing.get_by_label("File (drop it here").set_input_files(file("a,b\n1,2\n"))
     expect(importing.get_by_text("primary: 2 columns, 1 row.")).to_be_visible()
     send.click()
     expect(importing.locator("#state")).to_have_text("completed", timeout=30_000)
 
 
-def test_a_file_that_only_the_import_can_tell_of_may_be_imported(importing: Page) -> None:
+def test_a_file_without_a_preview_can_be_imported(importing: Page) -> None:
     def too_slow(route: Route) -> None:
         problem = {"detail": "Reading takes more than a moment.", "code": "preview_too_slow"}
         route.fulfill(status=422, json={**problem, "errors": []})
 
     importing.route("**/preview", too_slow)
-    importing.get_by_label("Drop a file here").set_input_files(file("a,b\n1,2\n"))
+    importing.get_by_label("File (drop it here").set_input_files(file("a,b\n1,2\n"))
     expect(importing.get_by_role("alert")).to_contain_text("more than a moment")
     expect(importing.get_by_role("button", name="Import")).to_be_enabled()
 
 
-def test_of_a_long_first_value_no_type_is_told_that_the_import_would_not_give(
+def test_a_partial_preview_shows_no_type_for_empty_columns(
     importing: Page,
 ) -> None:
     content = f"id,text\n1,{'x' * 600_000}\n2,y\n"
-    importing.get_by_label("Drop a file here").set_input_files(file(content))
+    importing.get_by_label("File (drop it here").set_input_files(file(content))
     region = importing.get_by_role("region", name="First rows of primary")
-    expect(region.get_by_role("columnheader", name="id no value yet")).to_be_visible()
-    expect(importing.get_by_text("settle that of a column without a value so far")).to_be_visible()
+    expect(region.get_by_role("columnheader", name="id no value")).to_be_visible()
+    expect(importing.get_by_text("determine the type of an empty column")).to_be_visible()
     expect(importing.get_by_role("button", name="Import")).to_be_enabled()
 
 
 @pytest.fixture
 def new_dataset(analyst: Analyst, server: LiveServer) -> Analyst:
-    """The form for a new dataset, filled but for its file."""
+    """The form for a new dataset, with a name."""
     page, client = analyst
     page.goto(f"{server.url}/datasets/new")
     page.get_by_label("Name").fill("Sales")
@@ -82,13 +80,13 @@ def names(client: httpx.Client) -> list[str]:
     return [one["name"] for one in client.get("/api/datasets").json()["datasets"]]
 
 
-def test_of_a_refused_first_file_no_dataset_is_left(new_dataset: Analyst) -> None:
+def test_no_dataset_is_left_after_a_failed_upload(new_dataset: Analyst) -> None:
     page, client = new_dataset
-    make = page.get_by_role("button", name="Make it and import the file")
-    page.get_by_label("Drop a file here").set_input_files(file(""))
+    make = page.get_by_role("button", name="Create dataset and import file")
+    page.get_by_label("File (drop it here").set_input_files(file(""))
     expect(page.get_by_role("alert")).to_contain_text("The file is empty.")
     expect(make).to_be_disabled()
-    page.get_by_label("Drop a file here").set_input_files(file("a,b\n1,2\n"))
+    page.get_by_label("File (drop it here").set_input_files(file("a,b\n1,2\n"))
     expect(page.get_by_role("region", name="First rows of primary")).to_be_visible()
     problem = {"status": 503, "detail": "The disk is full."}
     page.route("**/import", lambda route: route.fulfill(status=503, json=problem))
@@ -101,30 +99,26 @@ def test_of_a_refused_first_file_no_dataset_is_left(new_dataset: Analyst) -> Non
     assert names(client) == ["Sales"]
 
 
-def test_a_dataset_is_made_without_a_file_where_one_is_wanted(
-    new_dataset: Analyst, server: LiveServer
-) -> None:
+def test_an_empty_dataset_is_created(new_dataset: Analyst, server: LiveServer) -> None:
     page, client = new_dataset
     page.get_by_label("Name").fill("")
-    page.get_by_role("button", name="Make it without a file").click()
+    page.get_by_role("button", name="Create empty dataset").click()
     page.get_by_label("Name").fill("  ")
-    page.get_by_role("button", name="Make it without a file").click()
-    expect(page.get_by_role("alert")).to_have_text("Fill this in.")
+    page.get_by_role("button", name="Create empty dataset").click()
+    expect(page.get_by_role("alert")).to_have_text("A value is required.")
     assert names(client) == []
     page.get_by_label("Name").fill("Sales")
-    page.get_by_role("button", name="Make it without a file").click()
+    page.get_by_role("button", name="Create empty dataset").click()
     expect(page.get_by_role("heading", level=1, name="Sales")).to_be_visible()
     assert names(client) == ["Sales"]
     page.goto(f"{server.url}/datasets/new")
     page.get_by_label("Name").fill("sales")
-    page.get_by_role("button", name="Make it without a file").click()
+    page.get_by_role("button", name="Create empty dataset").click()
     expect(page.get_by_role("alert")).to_contain_text('You have a dataset named "sales" already.')
 
 
-@pytest.mark.parametrize("button", ["Make it without a file", "Make it and import the file"])
-def test_a_dataset_can_be_made_once_the_server_answers_again(
-    new_dataset: Analyst, button: str
-) -> None:
+@pytest.mark.parametrize("button", ["Create empty dataset", "Create dataset and import file"])
+def test_a_dataset_is_created_after_a_connection_error(new_dataset: Analyst, button: str) -> None:
     page, client = new_dataset
     page.get_by_label("Name").fill("Sales")
     page.locator("#file").set_input_files(file("a\n1\n"))
@@ -133,7 +127,7 @@ def test_a_dataset_can_be_made_once_the_server_answers_again(
     with watch_of(page).expect("net::ERR_CONNECTION_REFUSED"):
         page.route("**/api/datasets", lambda route: route.abort("connectionrefused"), times=1)
         make.click()
-        expect(page.get_by_text("The server doesn't answer. Is it running?")).to_be_visible()
+        expect(page.get_by_text("The server does not respond. Is it running?")).to_be_visible()
     make.click()
     expect(page.get_by_role("heading", level=1)).not_to_have_text("New dataset")
     assert names(client) == ["Sales"]

@@ -1,4 +1,4 @@
-"""The list of jobs and a job's page, as a person uses them."""
+"""The list of jobs and the page of a job."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ def draw(client: httpx.Client, dataset: int, body: dict[str, Any] = DRAW) -> str
     return str(answer.json()["job_id"])
 
 
-def test_a_completed_draw_shows_strata_rows_residual_reserves_and_why(
-    analyst: Analyst, server: LiveServer
-) -> None:
+def test_a_completed_draw_shows_all_its_tabs(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
     job_id = draw(client, server.new_table(100, client))
     finished(client, job_id)
@@ -48,11 +46,13 @@ def test_a_completed_draw_shows_strata_rows_residual_reserves_and_why(
     expect(rows).to_have_count(4)
     assert "order_by=id" in page.url
     page.get_by_role("link", name="Why?").first.click()
-    expect(page.get_by_text("was drawn in round 1")).to_be_visible()
-    page.get_by_role("link", name="Residual").click()
+    expect(page.get_by_text("was drawn in step 1")).to_be_visible()
+    page.get_by_role("link", name="Remaining rows").click()
     expect(page.get_by_text("88 rows")).to_be_visible()
-    page.get_by_role("link", name="Reserves").click()
-    expect(page.get_by_role("region", name="Reserves").get_by_role("row").nth(1)).to_be_visible()
+    page.get_by_role("link", name="Replacements").click()
+    expect(
+        page.get_by_role("region", name="Replacements").get_by_role("row").nth(1)
+    ).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download CSV").click()
     assert download.value.path().read_text().count("\n") == 13
@@ -60,9 +60,7 @@ def test_a_completed_draw_shows_strata_rows_residual_reserves_and_why(
     assert "tab=reserves" in page.url
 
 
-def test_a_filter_that_cannot_be_is_told_beside_the_rows(
-    analyst: Analyst, server: LiveServer
-) -> None:
+def test_an_invalid_filter_is_reported_with_the_rows(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
     job_id = draw(client, server.new_table(50, client))
     finished(client, job_id)
@@ -71,40 +69,34 @@ def test_a_filter_that_cannot_be_is_told_beside_the_rows(
     expect(page.get_by_role("region", name="Rows").get_by_role("row")).to_have_count(13)
 
 
-def test_a_failed_job_says_why_and_what_to_do_and_leads_there(
-    analyst: Analyst, server: LiveServer
-) -> None:
+def test_a_failed_job_shows_its_error_and_advice(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
     failed = server.import_text(server.new_dataset(client), "a,b\n1,2\n3,4,5\n", client=client)
     page.goto(f"{server.url}/jobs/{failed['id']}")
     expect(page.get_by_role("alert")).to_contain_text("Line 3: expected 2 values, found 3.")
     expect(page.get_by_role("alert")).to_contain_text("import it again")
-    expect(page.get_by_role("button", name="Do again")).to_have_count(0)
+    expect(page.get_by_role("button", name="Retry job")).to_have_count(0)
     page.get_by_role("link", name="Import another file").click()
-    expect(page.get_by_role("heading", name="Import a file")).to_be_visible()
+    expect(page.get_by_role("heading", name="Import file")).to_be_visible()
 
 
-def test_the_list_shows_new_jobs_without_a_reload_and_keeps_ticks(
-    analyst: Analyst, server: LiveServer
-) -> None:
+def test_the_list_updates_and_preserves_the_selection(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
     dataset = server.new_table(50, client)
     first = draw(client, dataset)
     finished(client, first)
     page.goto(f"{server.url}/jobs?dataset_id={dataset}&run_type=sampling")
     expect(page.get_by_role("row")).to_have_count(2)
-    page.get_by_label(f"Tick job {first[:8]}").check()
+    page.get_by_label(f"Select job {first[:8]}").check()
     second = draw(client, dataset, {**DRAW, "export_residual": False})
     expect(page.get_by_role("link", name=second[:8])).to_be_visible(timeout=15_000)
-    expect(page.get_by_label(f"Tick job {first[:8]}")).to_be_checked()
-    page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_role("status")).to_contain_text("1 was left alone: it had ended")
+    expect(page.get_by_label(f"Select job {first[:8]}")).to_be_checked()
+    page.get_by_role("button", name="Cancel job").click()
+    expect(page.get_by_role("status")).to_contain_text("1 job unchanged: already ended")
     assert f"dataset_id={dataset}" in page.url
 
 
-def test_a_waiting_job_moves_on_under_the_readers_eyes(
-    analyst: Analyst, server: LiveServer
-) -> None:
+def test_the_page_of_a_waiting_job_updates(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
     dataset = server.new_table(50, client)
     lines = "\n".join(f"{row},{row % 7}" for row in range(400_000))
@@ -117,7 +109,7 @@ def test_a_waiting_job_moves_on_under_the_readers_eyes(
     expect(page.get_by_role("cell", name="400,000")).to_be_visible()
 
 
-def test_the_pages_serve_where_scripts_are_blocked(browser: Browser, server: LiveServer) -> None:
+def test_pages_work_without_scripts(browser: Browser, server: LiveServer) -> None:
     client, user = server.new_user()
     dataset = server.new_table(50, client)
     job_id = draw(client, dataset)
@@ -125,7 +117,7 @@ def test_the_pages_serve_where_scripts_are_blocked(browser: Browser, server: Liv
     with watched_context(browser, java_script_enabled=False) as context:
         page = context.new_page()
         page.goto(f"{server.url}/datasets?sort=name")
-        page.get_by_label("SOEID").fill(user["soeid"])
+        page.get_by_label("User name").fill(user["soeid"])
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
         page.locator(f"a[href='/datasets/{dataset}']").click()
@@ -148,7 +140,7 @@ def test_the_pages_serve_where_scripts_are_blocked(browser: Browser, server: Liv
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_another_users_job_is_not_there(analyst: Analyst, server: LiveServer) -> None:
+def test_a_job_of_another_user_is_not_found(analyst: Analyst, server: LiveServer) -> None:
     page, _ = analyst
     other, _ = server.new_user()
     job_id = draw(other, server.new_table(20, other))
@@ -158,7 +150,7 @@ def test_another_users_job_is_not_there(analyst: Analyst, server: LiveServer) ->
     expect(page.get_by_role("heading", name="Not found")).to_be_visible()
 
 
-def test_a_sample_is_shown_beside_its_population(analyst: Analyst, server: LiveServer) -> None:
+def test_a_sample_is_compared_with_its_population(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
     dataset = server.new_table(2000, client)
     every_fourth = {"method": "systematic", "parameters": {"interval": 4, "start": 2}}
@@ -180,7 +172,7 @@ def test_a_sample_is_shown_beside_its_population(analyst: Analyst, server: LiveS
     expect(columns).to_be_visible()
 
 
-def test_strata_and_a_filters_effect_are_told_beside_the_verdict(
+def test_the_comparison_reports_strata_and_filter_effects(
     analyst: Analyst, server: LiveServer
 ) -> None:
     page, client = analyst
@@ -189,6 +181,6 @@ def test_strata_and_a_filters_effect_are_told_beside_the_verdict(
     job_id = draw(client, server.new_table(2000, client), {"rounds": rounds})
     finished(client, job_id)
     page.goto(f"{server.url}/jobs/{job_id}?tab=comparison")
-    expect(page.get_by_text("Round 1 reached 3 of 4 strata; not NULL.")).to_be_visible()
-    expect(page.get_by_text("compared with 500 of 2,000 rows, those where")).to_be_visible()
+    expect(page.get_by_text("Step 1 reached 3 of 4 strata; not NULL.")).to_be_visible()
+    expect(page.get_by_text("compared with 500 of 2,000 rows, filtered by")).to_be_visible()
     expect(page.get_by_text("differ from the whole table in id, amount").last).to_be_visible()

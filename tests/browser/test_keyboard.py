@@ -1,4 +1,4 @@
-"""From the first link to a downloaded sample, by keys alone."""
+"""From the first link to a downloaded sample, by keyboard only."""
 
 from __future__ import annotations
 
@@ -12,38 +12,36 @@ from tests.live_server import PASSWORD, LiveServer, write_csv
 ROWS = 2_000
 
 
-def test_the_whole_story_is_told_by_keys_alone(
-    page: Page, server: LiveServer, tmp_path: Path
-) -> None:
-    """The only address that is gone to is the one-time link."""
+def test_all_steps_work_by_keyboard_only(page: Page, server: LiveServer, tmp_path: Path) -> None:
+    """The test opens no URL except the one-time link."""
     keys, keyboard = Keyboard(page), page.keyboard
     _, user = server.new_user()
     link = server.admin.post(f"/api/users/{user['id']}/sign-in-link").json()["link"]
     page.goto(link)
     keys.write(page.get_by_label("Password, at least"), PASSWORD)
-    keys.write(page.get_by_label("The same again"), PASSWORD)
+    keys.write(page.get_by_label("Password again"), PASSWORD)
     keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Welcome")).to_be_visible()
 
     keys.shortcut("c")
     keys.write(page.get_by_label("Name"), "By hand")
     with page.expect_file_chooser() as chooser:
-        keys.press(page.get_by_label("Drop a file here"))
+        keys.press(page.get_by_label("File (drop it here"))
     chooser.value.set_files(write_csv(tmp_path / "by-hand.csv", ROWS))
     expect(page.get_by_role("region", name="First rows")).to_be_visible()
     keys.press(page.get_by_role("button", name="Import"))
     expect(page.locator("#state")).to_have_text("completed", timeout=30_000)
 
-    keys.press(page.get_by_role("link", name="Draw a sample"))
-    expect(page.get_by_text(f"100 of {ROWS:,} rows would be drawn.")).to_be_visible()
+    keys.press(page.get_by_role("link", name="Draw sample"))
+    expect(page.get_by_text(f"100 of {ROWS:,} rows will be drawn.")).to_be_visible()
     keys.choose(page.get_by_label("Method"), "strat")
-    keys.choose(page.get_by_label("Strata: rows that agree in"), "kind")
+    keys.choose(page.get_by_label("Strata columns"), "kind")
     keyboard.press("Enter")
-    expect(page.get_by_role("button", name="Leave out kind")).to_be_visible()
+    expect(page.get_by_role("button", name="Remove kind")).to_be_visible()
     keys.write(page.get_by_label("Rows", exact=True), "70")
-    expect(page.get_by_text(f"70 of {ROWS:,} rows would be drawn.")).to_be_visible()
-    expect(page.get_by_role("region", name="Strata of round 1").get_by_role("row")).to_have_count(8)
-    keys.command("Draw now")
+    expect(page.get_by_text(f"70 of {ROWS:,} rows will be drawn.")).to_be_visible()
+    expect(page.get_by_role("region", name="Strata of step 1").get_by_role("row")).to_have_count(8)
+    keys.command("Draw the sample")
     expect(page.locator("#state")).to_have_text("completed", timeout=30_000)
 
     keys.command("Show Representative?")
@@ -53,17 +51,19 @@ def test_the_whole_story_is_told_by_keys_alone(
     keys.shortcut("/")
     keyboard.type("kind = 3")
     keyboard.press("Enter")
-    expect(page.get_by_text("10 rows pass, of 70")).to_be_visible()
+    expect(page.get_by_text("10 rows match, of 70")).to_be_visible()
     with page.expect_download() as download:
         keys.shortcut("d")
     assert download.value.path().read_text().count("\n") == 71
 
     keys.shortcut("?")
-    expect(page.get_by_role("dialog", name="Keys")).to_contain_text("Download the drawn rows")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_contain_text(
+        "Download the drawn rows"
+    )
     keyboard.press("Escape")
     keys.command("Sign out")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    keys.write(page.get_by_label("SOEID"), user["soeid"])
+    keys.write(page.get_by_label("User name"), user["soeid"])
     keys.write(page.get_by_label("Password"), PASSWORD)
     keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Welcome")).to_be_visible()

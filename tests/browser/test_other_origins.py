@@ -1,4 +1,4 @@
-"""What a page of another origin achieves through a visitor's browser: nothing."""
+"""Requests from pages of other origins are refused."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ FORM = """<form method="post" action="{url}/api/users/login">
 <button>Win a prize</button></form>"""
 
 
-def test_a_page_elsewhere_is_refused_in_a_real_browser(
-    browser: Browser, server: LiveServer
-) -> None:
-    """By a name of its own that leads to the server, and by a form that is sent across."""
-    rebound = f"--host-resolver-rules=MAP {STRANGER} 127.0.0.1"
-    elsewhere = browser.browser_type.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, rebound])
+def test_other_origins_are_refused(browser: Browser, server: LiveServer) -> None:
+    """By DNS rebinding, and by a form of another origin."""
+    rebinding = f"--host-resolver-rules=MAP {STRANGER} 127.0.0.1"
+    other_browser = browser.browser_type.launch(
+        executable_path=CHROMIUM, args=[*ARGUMENTS, rebinding]
+    )
     try:
-        page = elsewhere.new_page()
+        page = other_browser.new_page()
         answer = page.goto(f"http://{STRANGER}:{urlsplit(server.url).port}/health")
         assert answer is not None
         assert answer.status == 421
@@ -32,4 +32,4 @@ def test_a_page_elsewhere_is_refused_in_a_real_browser(
         assert sent.value.status == 403
         assert "origin_not_allowed" in sent.value.text()
     finally:
-        elsewhere.close()
+        other_browser.close()

@@ -1,4 +1,4 @@
-"""The first start's link, the start page and the API's page, in a browser."""
+"""Sign-in, errors, times and static files of the pages."""
 
 from __future__ import annotations
 
@@ -20,44 +20,40 @@ from tests.server_process import ServerProcess
 from web_ui.shell import STATIC, imported_by
 
 MAX_PAGES_FILES = 120 * 1024
-"""Bytes of all scripts and styles together, as they are."""
+"""Bytes of all static files, uncompressed."""
 
 
-def test_the_first_start_prints_a_link_that_sets_the_admins_password_once(
-    page: Page, tmp_path: Path
-) -> None:
+def test_the_first_start_prints_a_one_time_link(page: Page, tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server:
         (link,) = re.findall(r"http\S+/sign-in\?code=\S+", "".join(server.wait_for("sign-in")))
         page.goto(link)
-        expect(page.get_by_role("heading")).to_have_text("Choose a password")
+        expect(page.get_by_role("heading")).to_have_text("Set password")
         expect(page.get_by_text("admin00")).to_be_visible()
         page.get_by_label("Password, at least").fill(PASSWORD)
-        page.get_by_label("The same again").fill("another password")
+        page.get_by_label("Password again").fill("another password")
         page.get_by_role("button").click()
         expect(page.get_by_role("alert")).to_contain_text("not the same")
         page.get_by_label("Password, at least").fill(PASSWORD)
-        page.get_by_label("The same again").fill(PASSWORD)
+        page.get_by_label("Password again").fill(PASSWORD)
         page.get_by_role("button").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Welcome, admin00")
         page.goto(link)
-        expect(page.get_by_role("heading")).to_have_text("This link has ended")
+        expect(page.get_by_role("heading")).to_have_text("This link has expired")
         login = {"soeid": "admin00", "password": PASSWORD}
         answer = httpx.post(f"{server.url}/api/users/login", json=login)
         assert (answer.status_code, answer.json()["role_name"]) == (200, "admin")
-        # The command line's own way in, on this machine, is still open.
+        # The command line on this machine needs no password.
         assert server.client().get("/api/users/me").json()["soeid"] == "admin00"
     with ServerProcess(tmp_path / "data") as server:
         assert server.terminate() == 0
         assert "sign-in" not in "".join(server.output)
 
 
-def test_whoever_is_not_signed_in_is_led_to_the_sign_in_and_back(
-    page: Page, server: LiveServer
-) -> None:
+def test_a_visitor_is_redirected_to_sign_in_and_back(page: Page, server: LiveServer) -> None:
     _, user = server.new_user()
     page.goto(f"{server.url}/?x=1")
     expect(page.get_by_role("heading")).to_have_text("Sign in")
-    page.get_by_label("SOEID").fill(user["soeid"])
+    page.get_by_label("User name").fill(user["soeid"])
     page.get_by_label("Password").fill("not the password")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("wrong")
@@ -72,7 +68,7 @@ def test_whoever_is_not_signed_in_is_led_to_the_sign_in_and_back(
     expect(page.get_by_role("heading")).to_have_text("Sign in")
 
 
-def test_a_session_changes_nothing_without_the_pages_own_token(server: LiveServer) -> None:
+def test_a_session_needs_the_csrf_token_for_changes(server: LiveServer) -> None:
     _, user = server.new_user()
     browser = server.client(None)
     form = {"soeid": user["soeid"], "password": PASSWORD}
@@ -90,7 +86,7 @@ def test_a_session_changes_nothing_without_the_pages_own_token(server: LiveServe
 
 
 @pytest.mark.parametrize("address", ["//evil.example", "/\\evil.example", "https://evil.example"])
-def test_a_sign_in_leads_to_pages_of_this_server_alone(server: LiveServer, address: str) -> None:
+def test_a_sign_in_redirects_only_to_this_server(server: LiveServer, address: str) -> None:
     _, user = server.new_user()
     form = {"soeid": user["soeid"], "password": PASSWORD, "next": address}
     answer = server.client(None).post("/sign-in", data=form)
@@ -98,16 +94,14 @@ def test_a_sign_in_leads_to_pages_of_this_server_alone(server: LiveServer, addre
 
 
 @pytest.mark.parametrize("code", ["", "wrong", "\x00", "%ff"])
-def test_a_link_that_never_was_has_ended(server: LiveServer, code: str) -> None:
+def test_an_unknown_link_has_expired(server: LiveServer, code: str) -> None:
     nobody = server.client(None)
     assert nobody.get("/sign-in", params={"code": code}).status_code == 404
     form = {"code": code, "password": PASSWORD, "again": PASSWORD}
     assert nobody.post("/sign-in", data=form).status_code == 404
 
 
-def test_an_unknown_address_is_a_page_for_a_browser_and_a_document_for_a_program(
-    page: Page, server: LiveServer
-) -> None:
+def test_an_unknown_url_gets_a_page_or_a_problem_document(page: Page, server: LiveServer) -> None:
     answer = page.goto(f"{server.url}/nowhere")
     assert answer is not None
     assert answer.status == 404
@@ -124,9 +118,7 @@ def test_an_unknown_address_is_a_page_for_a_browser_and_a_document_for_a_program
     assert set(refused.headers["Allow"].split(", ")) == {"OPTIONS", "POST"}
 
 
-def test_an_error_that_nobody_foresaw_is_a_page_that_names_the_request(
-    page: Page, tmp_path: Path
-) -> None:
+def test_an_unexpected_error_page_shows_the_request_id(page: Page, tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "data", memory_mb=128)
     with (
         composition_root.serving_in_background(settings, "tests") as here,
@@ -142,20 +134,20 @@ def test_an_error_that_nobody_foresaw_is_a_page_that_names_the_request(
         assert re.search("Request [0-9a-f-]{36}", page.locator("main").inner_text())
 
 
-def test_times_stand_in_the_readers_zone_before_any_script_runs(
+def test_the_server_writes_times_in_the_browsers_zone(
     open_page: OpenPage, server: LiveServer
 ) -> None:
-    """The sign-in has told the zone, so nothing changes under the reader's eyes."""
+    """The sign-in page sets the cookie of the zone."""
     _, user = server.new_user()
     page = open_page(timezone_id="Asia/Kolkata")
     page.goto(f"{server.url}/sign-in")
     sign_in(page, server.url, user["soeid"], "/account")
     shown = page.locator("time").first
-    told = httpx.get(
+    html = httpx.get(
         f"{server.url}/account",
         headers={"Cookie": "; ".join(f"{c['name']}={c['value']}" for c in page.context.cookies())},
     ).text
-    assert f">{shown.inner_text()}</time>" in told
+    assert f">{shown.inner_text()}</time>" in html
     utc = datetime.fromisoformat(user["created_at"])
     local = utc.astimezone(ZoneInfo("Asia/Kolkata"))
     expect(shown).to_have_text(local.strftime("%Y-%m-%d %H:%M:%S"))
@@ -164,8 +156,8 @@ def test_times_stand_in_the_readers_zone_before_any_script_runs(
     )
 
 
-def test_a_day_in_a_filter_is_the_readers_own(open_page: OpenPage, server: LiveServer) -> None:
-    """Made just now: in Kiritimati's today, though it may be yesterday still in UTC."""
+def test_a_day_in_a_filter_is_in_the_browsers_zone(open_page: OpenPage, server: LiveServer) -> None:
+    """A new job is of today in Kiritimati, and maybe of yesterday in UTC."""
     client, user = server.new_user()
     server.new_table(5, client)
     zone = "Pacific/Kiritimati"
@@ -180,21 +172,20 @@ def test_a_day_in_a_filter_is_the_readers_own(open_page: OpenPage, server: LiveS
         ).to_be_visible()
 
 
-def test_filters_that_cannot_be_are_told_and_not_applied(page: Page, server: LiveServer) -> None:
+def test_invalid_filters_are_reported_and_not_applied(page: Page, server: LiveServer) -> None:
     _, user = server.new_user()
     sign_in(page, server.url, user["soeid"], "/jobs?dataset_id=flights&created_after=soon")
-    expect(page.get_by_role("alert")).to_contain_text("none is applied")
+    expect(page.get_by_role("alert")).to_contain_text("No filter is applied")
     expect(page.get_by_role("alert")).to_contain_text("created after: Must be a time")
 
 
-def test_all_scripts_and_styles_together_are_small() -> None:
+def test_static_files_are_small() -> None:
     sizes = {path.name: path.stat().st_size for path in STATIC.iterdir()}
     print(f"{sum(sizes.values()):,} bytes of {MAX_PAGES_FILES:,}: {sizes}")
     assert sum(sizes.values()) <= MAX_PAGES_FILES
 
 
-def test_a_page_names_all_that_its_scripts_import(page: Page, server: LiveServer) -> None:
-    """So that a browser asks for all of it at once."""
+def test_a_page_preloads_all_imports_of_its_scripts(page: Page, server: LiveServer) -> None:
     _, user = server.new_user()
     sign_in(page, server.url, user["soeid"], "/jobs")
     page.wait_for_load_state()

@@ -1,4 +1,4 @@
-"""What the palette finds beside the page's own commands, and that it says when there is nothing."""
+"""The command palette."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def type_into_palette(page: Page, words: str) -> Locator:
     """Open the palette, type, and return what it offers."""
     page.wait_for_load_state()
     page.keyboard.press("Control+k")
-    page.get_by_role("combobox", name="What to do or find").fill(words)
+    page.get_by_role("combobox", name="Command or search").fill(words)
     return page.get_by_role("dialog", name="Commands").get_by_role("option")
 
 
-def test_a_job_is_found_by_the_digits_that_pages_show(analyst: Analyst, server: LiveServer) -> None:
+def test_a_job_is_found_by_the_start_of_its_id(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
     dataset = server.new_dataset(client)
     job = server.import_text(dataset, "a\n1\n", client=client)["id"]
@@ -30,7 +30,7 @@ def test_a_job_is_found_by_the_digits_that_pages_show(analyst: Analyst, server: 
     page.wait_for_url(f"{server.url}/jobs/{job}")
 
 
-def test_a_sample_is_found_by_its_name_on_the_pages_of_its_dataset(
+def test_a_sample_is_found_on_the_pages_of_its_dataset(
     analyst: Analyst, server: LiveServer
 ) -> None:
     page, client = analyst
@@ -41,28 +41,26 @@ def test_a_sample_is_found_by_its_name_on_the_pages_of_its_dataset(
     for path in (f"/datasets/{dataset}?tab=draws", f"/jobs/{job}"):
         page.goto(f"{server.url}{path}")
         offered = type_into_palette(page, "BY-HAND")
-        expect(offered).to_have_text(["Ref smpl-by-hand of this dataset"])
+        expect(offered).to_have_text(["Version smpl-by-hand of this dataset"])
         page.keyboard.press("Enter")
         page.wait_for_url(f"{server.url}/datasets/{dataset}?ref=smpl-by-hand")
 
 
-def test_the_palette_says_that_nothing_was_found(analyst: Analyst, server: LiveServer) -> None:
+def test_the_palette_reports_no_results(analyst: Analyst, server: LiveServer) -> None:
     page, _ = analyst
     said = page.get_by_role("dialog", name="Commands").get_by_role("status")
     for words in ("no such thing", "0123abcd"):
         expect(type_into_palette(page, words)).to_have_count(0)
-        expect(said).to_have_text("Nothing found.")
-    page.get_by_role("combobox", name="What to do or find").fill("go to")
+        expect(said).to_have_text("No results.")
+    page.get_by_role("combobox", name="Command or search").fill("go to")
     expect(said).to_have_text("")
     expect(page.get_by_role("option", name="Go to datasets")).to_be_visible()
 
 
-def test_the_palette_says_that_the_server_does_not_answer(
-    analyst: Analyst, server: LiveServer
-) -> None:
+def test_the_palette_reports_a_lost_connection(analyst: Analyst, server: LiveServer) -> None:
     page, _ = analyst
     page.route("**/api/**", lambda route: route.abort())
     with watch_of(page).expect("net::ERR_"):
         type_into_palette(page, "no such thing")
         said = page.get_by_role("dialog", name="Commands").get_by_role("status")
-        expect(said).to_have_text("The server doesn't answer.")
+        expect(said).to_have_text("The server does not respond.")

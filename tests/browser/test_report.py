@@ -1,4 +1,4 @@
-"""A report from disk, without a network, in light and dark; and the way to it from the pages."""
+"""Reports: as offline files, and from the pages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROWS = 300
 
 @pytest.fixture(scope="module")
 def report_file(server: LiveServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report with every part, as it is downloaded."""
+    """A downloaded report with every section."""
     dataset = server.new_dataset()
     cities = ("Oslo", "Lima", "Kyiv", "")
     lines = [
@@ -41,18 +41,18 @@ def report_file(server: LiveServer, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_report_from_disk_needs_no_network_and_can_be_read_by_all(
+def test_a_report_works_offline_and_is_accessible(
     browser: Browser, report_file: Path, scheme: Literal["light", "dark"]
 ) -> None:
     context = browser.new_context(offline=True, color_scheme=scheme)
     page = context.new_page()
-    asked: list[str] = []
-    troubles: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda message: troubles.append(message.text))
-    page.on("pageerror", lambda error: troubles.append(error.message))
+    requests: list[str] = []
+    messages: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(error.message))
     page.goto(report_file.as_uri())
-    assert asked == [report_file.as_uri()]
+    assert requests == [report_file.as_uri()]
     assert page.get_by_role("heading", level=1).inner_text().endswith("table primary")
     assert page.get_by_role("img", name="Histogram of amount").is_visible()
     assert page.get_by_role("region", name="Pearson's correlation").is_visible()
@@ -63,7 +63,7 @@ def test_a_report_from_disk_needs_no_network_and_can_be_read_by_all(
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(15, 19, 24)"}[scheme]
-    assert troubles == []
+    assert messages == []
     context.close()
 
 
@@ -87,14 +87,14 @@ def test_a_report_is_asked_for_and_opened_from_the_pages(
     page, client = analyst
     dataset = server.new_table(ROWS, client=client)
     page.goto(f"{server.url}/datasets/{dataset}?tab=profile")
-    page.get_by_role("button", name="Make a report").click()
-    page.get_by_role("link", name="Open the report").click()
+    page.get_by_role("button", name="Create report").click()
+    page.get_by_role("link", name="Open report").click()
     page.get_by_role("heading", name="Missing values").wait_for()
     style = page.evaluate("getComputedStyle(document.querySelector('nav ul')).listStyleType")
     assert style == "none", "the policy of the page lets its own style apply"
 
 
-def test_the_rows_of_a_query_are_a_grid_on_its_job(
+def test_the_job_of_a_query_shows_its_rows(
     analyst: tuple[Page, httpx.Client], server: LiveServer
 ) -> None:
     page, client = analyst
@@ -103,14 +103,14 @@ def test_the_rows_of_a_query_are_a_grid_on_its_job(
     sql = "SELECT city, count(*) AS n FROM data GROUP BY city ORDER BY n"
     job = server.finished(client.post(path, json={"sql": sql}).json()["job_id"])
     page.goto(f"{server.url}/jobs/{job['id']}")
-    page.get_by_role("link", name="Show the rows").click()
+    page.get_by_role("link", name="Show rows").click()
     assert page.get_by_role("cell", name="Lima").is_visible()
     assert page.get_by_role("link", name="csv").get_attribute("href") == (
         f"/api/exploration/jobs/{job['id']}/result?format=csv"
     )
 
 
-def test_a_commit_is_compared_with_an_earlier_one_and_both_go_into_a_report(
+def test_a_report_compares_two_versions(
     analyst: tuple[Page, httpx.Client], server: LiveServer
 ) -> None:
     page, client = analyst
@@ -119,11 +119,11 @@ def test_a_commit_is_compared_with_an_earlier_one_and_both_go_into_a_report(
     server.import_text(dataset, text, client=client)
     server.import_text(dataset, text.replace("Oslo", "Lima"), client=client)
     page.goto(f"{server.url}/datasets/{dataset}?tab=history")
-    page.get_by_role("link", name="Compare with commit").click()
-    expect(page.get_by_role("heading", name="What stands out")).to_be_visible()
+    page.get_by_role("link", name="Compare with version").click()
+    expect(page.get_by_role("heading", name="Significant differences")).to_be_visible()
     expect(page.get_by_role("region", name="Columns compared").locator("svg")).to_have_count(2)
-    page.get_by_role("button", name="Make a report of both").click()
+    page.get_by_role("button", name="Create report").click()
     expect(page.locator("#state")).to_have_text("completed", timeout=30_000)
-    expect(page.get_by_text("Beside it: the table primary at")).to_be_visible()
-    page.get_by_role("link", name="Open the report").click()
+    expect(page.get_by_text("Compared with the table primary at")).to_be_visible()
+    page.get_by_role("link", name="Open report").click()
     expect(page.get_by_role("heading", name="Comparison", exact=True)).to_be_visible()

@@ -1,4 +1,4 @@
-"""A server that is killed and started again under open pages."""
+"""Open pages while the server is killed and restarted."""
 
 from __future__ import annotations
 
@@ -17,16 +17,14 @@ from tests.live_server import PASSWORD, finished
 from tests.server_process import ServerProcess
 
 SOEID = "re00001"
-AWAY = "The server doesn't answer; trying again."
+AWAY = "The server does not respond. Retrying."
 NO_ANSWER = "net::ERR_"
 PATIENCE_MS = 30_000
 HOLD = """CREATE TRIGGER held BEFORE UPDATE OF status ON jobs WHEN OLD.run_type = 'sampling'
 BEGIN SELECT RAISE(IGNORE); END"""
 
 
-def test_open_pages_tell_that_the_server_is_away_and_carry_on_when_it_is_back(
-    page: Page, tmp_path: Path
-) -> None:
+def test_open_pages_recover_from_a_restart(page: Page, tmp_path: Path) -> None:
     """A job's page, the list of jobs and a new draw, in three tabs of one session."""
     data_dir, options = tmp_path / "data", ["--port", str(_free_port())]
     with ServerProcess(data_dir, forked=True, options=options) as server:
@@ -40,7 +38,7 @@ def test_open_pages_tell_that_the_server_is_away_and_carry_on_when_it_is_back(
         jobs, form = page.context.new_page(), page.context.new_page()
         jobs.goto(f"{server.url}/jobs")
         form.goto(f"{server.url}/datasets/{dataset}/draw")
-        expect(form.get_by_text("50 of 50 rows would be drawn.")).to_be_visible()
+        expect(form.get_by_text("50 of 50 rows will be drawn.")).to_be_visible()
         with watch_of(page).expect(NO_ANSWER):
             server.kill()
             form.get_by_label("Rows", exact=True).fill("20")
@@ -48,12 +46,12 @@ def test_open_pages_tell_that_the_server_is_away_and_carry_on_when_it_is_back(
                 expect(open_page.get_by_text(AWAY).first).to_be_visible(timeout=PATIENCE_MS)
             _change(data_dir, "DROP TRIGGER held")
             with ServerProcess(data_dir, forked=True, options=options):
-                _carry_on(page, jobs, form, waiting)
+                _check_recovery(page, jobs, form, waiting)
 
 
-def _carry_on(page: Page, jobs: Page, form: Page, waiting: str) -> None:
-    """Nobody touches the pages until they show what there is now."""
-    expect(form.get_by_text("20 of 50 rows would be drawn.")).to_be_visible(timeout=PATIENCE_MS)
+def _check_recovery(page: Page, jobs: Page, form: Page, waiting: str) -> None:
+    """The pages recover without input."""
+    expect(form.get_by_text("20 of 50 rows will be drawn.")).to_be_visible(timeout=PATIENCE_MS)
     expect(form.get_by_text(AWAY)).to_have_count(0)
     expect(page.locator("#state")).to_have_text("completed", timeout=PATIENCE_MS)
     row = jobs.get_by_role("row").filter(has_text=waiting[:8])
@@ -61,12 +59,12 @@ def _carry_on(page: Page, jobs: Page, form: Page, waiting: str) -> None:
     expect(jobs.locator("#live")).to_have_text("")
     page.get_by_role("link", name="Drawn rows").click()
     expect(page.get_by_role("region", name="Rows").get_by_role("row")).to_have_count(4)
-    form.get_by_role("button", name="Draw", exact=True).click()
+    form.get_by_role("button", name="Draw sample").click()
     expect(form.get_by_text("20 of 50 rows drawn")).to_be_visible(timeout=PATIENCE_MS)
 
 
 def _free_port() -> int:
-    """One below those that the system gives to whoever asks for any."""
+    """A port below the ephemeral range."""
     while True:
         port = random.randint(20_000, 32_000)
         with socket.socket() as tried:

@@ -1,4 +1,4 @@
-"""The page of a job that runs: how far it is, what it does, how long it has run."""
+"""The progress on the page of a running job."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.web_ui.staged_jobs import cancelled, running_job
 
 Analyst = tuple[Page, httpx.Client]
 AN_HOUR_AHEAD = "const now = Date.now; Date.now = () => now() + 3_600_000"
-SO_FAR = re.compile(r"^40 %, reading rows, ([\d.]+) s so far$")
+PROGRESS = re.compile(r"^40 %, reading rows, ([\d.]+) s elapsed$")
 
 
 @pytest.fixture
@@ -27,49 +27,51 @@ def running(analyst: Analyst, server: LiveServer) -> Iterator[str]:
     cancelled(server, job)
 
 
-def progress(server: LiveServer, job: str, percent: float, message: str) -> None:
+def progress(server: LiveServer, job: str, percent: float, text: str) -> None:
     with server.service.database.write() as tx:
         tx.execute(
             "UPDATE jobs SET progress = ?, progress_message = ? WHERE id = ?",
-            (percent, message, job),
+            (percent, text, job),
         )
 
 
-def test_percent_step_and_time_go_on_under_the_readers_eyes_and_clock(
+def test_progress_updates_with_a_wrong_browser_clock(
     analyst: Analyst, server: LiveServer, running: str
 ) -> None:
     page, _ = analyst
     page.add_init_script(AN_HOUR_AHEAD)
     page.goto(f"{server.url}/jobs/{running}")
-    told = page.locator("#progress-message")
-    expect(told).to_have_text(SO_FAR)
-    first = told.inner_text()
-    expect(told).not_to_have_text(first)
-    (seconds,) = SO_FAR.findall(told.inner_text())
+    message = page.locator("#progress-message")
+    expect(message).to_have_text(PROGRESS)
+    first = message.inner_text()
+    expect(message).not_to_have_text(first)
+    (seconds,) = PROGRESS.findall(message.inner_text())
     assert 0 < float(seconds) < 30
     progress(server, running, 54, "writing rows")
-    expect(told).to_have_text(re.compile(r"^54 %, writing rows, [\d.]+ s so far$"))
-    expect(page.get_by_role("progressbar", name="Done")).to_have_attribute("value", "54")
+    expect(message).to_have_text(re.compile(r"^54 %, writing rows, [\d.]+ s elapsed$"))
+    expect(page.get_by_role("progressbar", name="Progress in percent")).to_have_attribute(
+        "value", "54"
+    )
 
 
-def test_whoever_listens_hears_of_quarters_and_not_of_each_step(
+def test_screen_readers_hear_every_quarter(
     analyst: Analyst, server: LiveServer, running: str
 ) -> None:
     page, _ = analyst
     page.goto(f"{server.url}/jobs/{running}")
-    heard, told = page.locator("#announcer"), page.locator("#progress-message")
-    assert told.evaluate("e => e.closest('[aria-live], [role=status], [role=alert]')") is None
-    expect(heard).to_have_text("The job is running.")
+    announced, message = page.locator("#announcer"), page.locator("#progress-message")
+    assert message.evaluate("e => e.closest('[aria-live], [role=status], [role=alert]')") is None
+    expect(announced).to_have_text("The job is running.")
     progress(server, running, 45, "sorting rows")
-    expect(told).to_contain_text("45 %, sorting rows")
-    expect(heard).to_have_text("The job is running.")
+    expect(message).to_contain_text("45 %, sorting rows")
+    expect(announced).to_have_text("The job is running.")
     progress(server, running, 54, "writing rows")
-    expect(heard).to_have_text("50 % done.")
+    expect(announced).to_have_text("50 % done.")
 
 
-def test_before_any_script_the_page_says_the_same(server: LiveServer) -> None:
+def test_the_server_writes_the_same_progress(server: LiveServer) -> None:
     reader = Reader(server)
     job = running_job(server, reader.soeid, server.new_dataset(reader.api))
     page = reader.page(f"/jobs/{job}")
     cancelled(server, job)
-    assert re.search(r">40 %, reading rows, \d+\.\d+ s so far</p>", page)
+    assert re.search(r">40 %, reading rows, \d+\.\d+ s elapsed</p>", page)

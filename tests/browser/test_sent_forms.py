@@ -1,4 +1,4 @@
-"""The pages' plain forms: sent in the background where scripts run, else by the browser."""
+"""Plain forms, sent in the background or without scripts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.live_server import LiveServer
 from tests.web_ui.staged_jobs import FILE, cancelled, running_job
 
 Analyst = tuple[Page, httpx.Client]
-AWAY = "The server doesn't answer. Is it running?"
+NO_RESPONSE = "The server does not respond. Is it running?"
 FORMS = ("**/cancel", "**/retry", "**/jobs")
 
 
@@ -25,14 +25,14 @@ def soeid_of(client: httpx.Client) -> str:
 
 @pytest.fixture
 def running(analyst: Analyst, server: LiveServer) -> str:
-    """A job of the analyst that says it runs."""
+    """A running job of the analyst."""
     _, client = analyst
     return running_job(server, soeid_of(client), server.new_dataset(client), file=FILE)
 
 
 @contextmanager
-def away(page: Page) -> Iterator[None]:
-    """No form reaches the server, as when it is down."""
+def disconnected(page: Page) -> Iterator[None]:
+    """Refuse the connection of every form."""
 
     def refuse(route: Route) -> None:
         if route.request.method == "POST":
@@ -48,16 +48,16 @@ def away(page: Page) -> Iterator[None]:
         page.unroute(address)
 
 
-def test_a_job_is_cancelled_and_done_again_once_the_server_answers(
+def test_cancel_and_retry_work_after_a_connection_error(
     analyst: Analyst, server: LiveServer, running: str
 ) -> None:
     page, client = analyst
     page.goto(f"{server.url}/jobs/{running}")
-    for button, then in (("Cancel", "cancelled"), ("Do again", "completed")):
+    for button, then in (("Cancel job", "cancelled"), ("Retry job", "completed")):
         before = page.url
-        with away(page):
+        with disconnected(page):
             page.get_by_role("button", name=button).click()
-            expect(page.get_by_text(AWAY)).to_be_visible()
+            expect(page.get_by_text(NO_RESPONSE)).to_be_visible()
         assert page.url == before
         page.get_by_role("button", name=button).click()
         expect(page.locator("#state")).to_have_text(then)
@@ -67,10 +67,8 @@ def test_a_job_is_cancelled_and_done_again_once_the_server_answers(
     expect(page.locator("#state")).to_have_text("completed")
 
 
-def test_an_answer_that_was_lost_does_not_do_a_job_twice(
-    analyst: Analyst, server: LiveServer
-) -> None:
-    """The request arrives, but its answer doesn't; whoever asks again gets the job of the first."""
+def test_a_lost_response_creates_one_job(analyst: Analyst, server: LiveServer) -> None:
+    """The second request gets the job of the first one, whose response was lost."""
     page, client = analyst
     dataset = server.new_table(5, client)
     commit = client.get(f"/api/datasets/{dataset}/refs/main").json()["commit_id"]
@@ -85,53 +83,51 @@ def test_an_answer_that_was_lost_does_not_do_a_job_twice(
 
     page.route("**/retry", lose, times=1)
     with watch_of(page).expect("net::ERR_CONNECTION_RESET"):
-        page.get_by_role("button", name="Do again").click()
-        expect(page.get_by_text(AWAY)).to_be_visible()
-    page.get_by_role("button", name="Do again").click()
+        page.get_by_role("button", name="Retry job").click()
+        expect(page.get_by_text(NO_RESPONSE)).to_be_visible()
+    page.get_by_role("button", name="Retry job").click()
     expect(page.locator("#state")).to_have_text("completed")
     jobs = client.get("/api/jobs", params={"dataset_id": dataset, "run_type": "profiling"}).json()
     assert jobs["total"] == 2
 
 
-def test_a_refusal_is_told_on_the_page(analyst: Analyst, server: LiveServer, running: str) -> None:
+def test_a_refusal_is_shown_on_the_page(analyst: Analyst, server: LiveServer, running: str) -> None:
     page, _ = analyst
     page.goto(f"{server.url}/jobs/{cancelled(server, running)}")
     server.service.directory.discard_upload(running)
-    page.get_by_role("button", name="Do again").click()
+    page.get_by_role("button", name="Retry job").click()
     expect(page.locator("#toasts").get_by_role("alert")).to_contain_text(
         "The file of that import is gone"
     )
     assert page.url == f"{server.url}/jobs/{running}"
 
 
-def test_ticked_jobs_stay_ticked_while_the_server_is_away(
+def test_the_selection_survives_a_connection_error(
     analyst: Analyst, server: LiveServer, running: str
 ) -> None:
     page, _ = analyst
     page.goto(f"{server.url}/jobs")
-    tick = page.get_by_label(f"Tick job {running[:8]}")
-    tick.check()
-    with away(page):
-        page.get_by_role("button", name="Cancel").click()
-        expect(page.get_by_text(AWAY)).to_be_visible()
-    expect(tick).to_be_checked()
-    page.get_by_role("button", name="Cancel").click()
+    checkbox = page.get_by_label(f"Select job {running[:8]}")
+    checkbox.check()
+    with disconnected(page):
+        page.get_by_role("button", name="Cancel job").click()
+        expect(page.get_by_text(NO_RESPONSE)).to_be_visible()
+    expect(checkbox).to_be_checked()
+    page.get_by_role("button", name="Cancel job").click()
     expect(page.get_by_text("1 job cancelled.")).to_be_visible()
 
 
-def test_without_scripts_a_form_leads_on_and_a_refusal_leads_back(
-    browser: Browser, server: LiveServer
-) -> None:
+def test_cancel_and_retry_work_without_scripts(browser: Browser, server: LiveServer) -> None:
     client, user = server.new_user()
     job = running_job(server, user["soeid"], server.new_dataset(client), file=FILE)
     with watched_context(browser, java_script_enabled=False) as context:
         page = context.new_page()
         sign_in(page, server.url, user["soeid"], f"/jobs/{job}")
-        page.get_by_role("button", name="Cancel").click()
+        page.get_by_role("button", name="Cancel job").click()
         expect(page.locator("#state")).to_have_text("cancelled")
         assert page.url == f"{server.url}/jobs/{job}"
         server.service.directory.discard_upload(job)
-        page.get_by_role("button", name="Do again").click()
-        expect(page.get_by_role("heading", name="Not now")).to_be_visible()
+        page.get_by_role("button", name="Retry job").click()
+        expect(page.get_by_role("heading", name="Not possible now")).to_be_visible()
         page.goto(page.url)
         expect(page.locator("#state")).to_have_text("cancelled")

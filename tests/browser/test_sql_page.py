@@ -1,4 +1,4 @@
-"""A dataset asked with SQL, as a person does it."""
+"""The SQL tab of a dataset."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TABLE = "id,city,Q1 2024\n" + "".join(
 
 
 @pytest.fixture
-def asking(analyst: Analyst, server: LiveServer) -> tuple[Page, int]:
+def sql_page(analyst: Analyst, server: LiveServer) -> tuple[Page, int]:
     """The page, and its dataset of 300 rows."""
     page, client = analyst
     dataset = server.new_dataset(client)
@@ -28,11 +28,11 @@ def asking(analyst: Analyst, server: LiveServer) -> tuple[Page, int]:
     return page, dataset
 
 
-def test_a_query_is_written_with_the_names_offered_run_paged_and_asked_again_by_the_address(
-    asking: tuple[Page, int],
+def test_a_query_is_edited_run_paged_and_restored_from_its_url(
+    sql_page: tuple[Page, int],
 ) -> None:
-    page, _ = asking
-    box = page.get_by_label("One SELECT")
+    page, _ = sql_page
+    box = page.get_by_label("SELECT statement")
     expect(box).to_have_value("SELECT *\nFROM data\nLIMIT 100")
     box.fill("SELECT id, ")
     page.get_by_role("button", name='"Q1 2024"').click()
@@ -59,9 +59,9 @@ def test_a_query_is_written_with_the_names_offered_run_paged_and_asked_again_by_
     expect(rows.nth(1)).to_have_text("Lima100")
 
 
-def test_a_mistake_is_told_beside_the_box_and_its_line_is_marked(asking: tuple[Page, int]) -> None:
-    page, _ = asking
-    box = page.get_by_label("One SELECT")
+def test_an_error_is_shown_and_its_line_is_marked(sql_page: tuple[Page, int]) -> None:
+    page, _ = sql_page
+    box = page.get_by_label("SELECT statement")
     box.fill("SELECT id,\n  citty\nFROM data")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("alert")).to_contain_text("Line 2, column 3")
@@ -78,28 +78,27 @@ def test_a_mistake_is_told_beside_the_box_and_its_line_is_marked(asking: tuple[P
     expect(page.get_by_role("alert")).to_be_visible()
 
 
-def test_a_result_is_kept_as_a_ref_by_a_job_which_leads_back_to_its_query(
-    asking: tuple[Page, int],
+def test_a_saved_query_links_back_to_its_sql(
+    sql_page: tuple[Page, int],
 ) -> None:
-    page, dataset = asking
-    box = page.get_by_label("One SELECT")
+    page, dataset = sql_page
+    box = page.get_by_label("SELECT statement")
     box.fill("SELECT * FROM data WHERE city = 'Lima'")
-    page.get_by_text("Run it as a job").click()
-    page.get_by_label("Name, the ref").fill("lima")
-    page.get_by_role("button", name="Run as a job").click()
+    page.get_by_text("Save all rows as a table").click()
+    page.get_by_label("Name (saved as").fill("lima")
+    page.get_by_role("button", name="Run as job").click()
     expect(page.locator("#state")).to_have_text("completed", timeout=30_000)
     expect(page.get_by_role("link", name="expl-lima")).to_be_visible()
-    page.get_by_role("link", name="Change the query").click()
+    page.get_by_role("link", name="Edit query").click()
     expect(box).to_have_value("SELECT * FROM data WHERE city = 'Lima'")
-    page.get_by_label("Ref", exact=True).select_option("expl-lima")
-    page.get_by_role("button", name="Look").click()
+    page.get_by_label("Version", exact=True).select_option("expl-lima")
     expect(page).to_have_url(re.compile(rf"/datasets/{dataset}/sql\?ref=expl-lima.*#sql="))
     box.fill("SELECT count(*) AS n FROM result")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("region", name="Rows of the result")).to_contain_text("100")
 
 
-def test_a_reader_may_ask_but_keeps_nothing(page: Page, server: LiveServer) -> None:
+def test_a_viewer_can_query_but_not_save(page: Page, server: LiveServer) -> None:
     dataset = server.new_dataset()
     server.import_text(dataset, TABLE)
     _, reader = server.new_user("viewer")
@@ -107,4 +106,4 @@ def test_a_reader_may_ask_but_keeps_nothing(page: Page, server: LiveServer) -> N
     server.admin.put(f"/api/datasets/{dataset}/permissions", json=given)
     sign_in(page, server.url, reader["soeid"], f"/datasets/{dataset}/sql#sql=SELECT+42+AS+n")
     expect(page.get_by_role("region", name="Rows of the result")).to_contain_text("42")
-    expect(page.get_by_text("Run it as a job")).to_have_count(0)
+    expect(page.get_by_text("Save all rows as a table")).to_have_count(0)

@@ -1,4 +1,4 @@
-"""Lists at the width of a desk's screen and of a phone's: nothing that matters is out of sight."""
+"""Lists on wide and narrow screens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OUTSIDE = """() => [...document.querySelectorAll('td')].filter(cell => {
   return place.left < 0 || place.right > innerWidth;
 }).map(cell => cell.textContent)"""
 DATE_PX = 140
-"""What a date takes with the button that opens the calendar."""
+"""The width of a date with its calendar button."""
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def page(
     return opened
 
 
-def test_the_filters_of_jobs_stand_in_one_row_with_whole_dates(
+def test_the_job_filters_fit_in_one_row(
     page: Page, server: LiveServer, admin: tuple[httpx.Client, str, int]
 ) -> None:
     page.goto(f"{server.url}/jobs?status=failed&dataset_id={admin[2]}")
@@ -54,7 +54,7 @@ def test_the_filters_of_jobs_stand_in_one_row_with_whole_dates(
         assert place is not None
         ends.add(round(place["y"] + place["height"]))
     assert len(ends) == 1
-    for name in ("Asked for after", "and before"):
+    for name in ("Created after", "Created before"):
         place = page.get_by_label(name).bounding_box()
         assert place is not None
         assert place["width"] >= DATE_PX
@@ -64,7 +64,7 @@ def test_the_filters_of_jobs_stand_in_one_row_with_whole_dates(
 @pytest.mark.parametrize(
     "path", ["/jobs", "/admin/audit", "/admin/storage", "/", "/datasets", "/admin/users"]
 )
-def test_on_a_phone_no_cell_is_out_of_sight(page: Page, server: LiveServer, path: str) -> None:
+def test_all_cells_are_visible_on_a_phone(page: Page, server: LiveServer, path: str) -> None:
     page.set_viewport_size(NARROW)
     page.goto(f"{server.url}{path}")
     expect(page.locator("table.cards td").first).to_be_visible()
@@ -72,7 +72,7 @@ def test_on_a_phone_no_cell_is_out_of_sight(page: Page, server: LiveServer, path
     assert set(page.evaluate(OVER)) == {0}
 
 
-def test_on_a_phone_rows_are_rows_to_whoever_listens(page: Page, server: LiveServer) -> None:
+def test_cards_are_table_rows_for_screen_readers(page: Page, server: LiveServer) -> None:
     page.set_viewport_size(NARROW)
     page.goto(f"{server.url}/jobs")
     session = page.context.new_cdp_session(page)
@@ -83,16 +83,16 @@ def test_on_a_phone_rows_are_rows_to_whoever_listens(page: Page, server: LiveSer
     assert roles.count("columnheader") == 8
 
 
-def test_what_can_be_done_with_ticked_jobs_is_in_sight_once_one_is_ticked(
+def test_a_selection_makes_its_actions_visible(
     page: Page, server: LiveServer, admin: tuple[httpx.Client, str, int]
 ) -> None:
     for size in (WIDE, NARROW):
         page.set_viewport_size(size)
         page.goto(f"{server.url}/jobs?dataset_id={admin[2]}")
-        cancel = page.get_by_role("button", name="Cancel")
+        cancel = page.get_by_role("button", name="Cancel job")
         expect(cancel).not_to_be_in_viewport()
         page.get_by_role("checkbox").first.check()
         expect(cancel).to_be_in_viewport(ratio=1)
-        expect(page.get_by_text("1 ticked:")).to_be_in_viewport(ratio=1)
+        expect(page.get_by_text("1 selected:")).to_be_in_viewport(ratio=1)
         page.get_by_role("checkbox").first.uncheck()
         expect(cancel).not_to_be_in_viewport()

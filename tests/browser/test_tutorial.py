@@ -1,4 +1,4 @@
-"""The tutorial works as it stands, and its pictures are there."""
+"""The tutorial and its pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_PICTURE = 150_000
 TEXT = TUTORIAL.read_text(encoding="utf-8")
 
 
-def test_a_newcomer_who_follows_the_tutorial_comes_to_its_end(page: Page, tmp_path: Path) -> None:
+def test_the_tutorial_works(page: Page, tmp_path: Path) -> None:
     shown: list[str] = []
     page.set_default_timeout(60_000)
     follower = Follower(page, tmp_path, shown.append)
@@ -41,8 +41,8 @@ def test_the_tutorial_installs_as_the_demo_does() -> None:
     assert "python3 -m venv .venv" in demo
 
 
-def test_who_ran_the_demo_before_goes_on_at_the_table_that_it_imported() -> None:
-    """The start page offers the demo data only as long as there is no dataset."""
+def test_the_tutorial_continues_after_the_demo() -> None:
+    """The start page offers the demo data only without datasets."""
     section = TEXT.split("## 2. ")[1].split("## 3. ")[0]
     words = " ".join(section.split())
     (step,) = re.findall(r"If you ran `./run-demo` before,.* go on with step (\d+)\.", words)
@@ -52,6 +52,6 @@ def test_who_ran_the_demo_before_goes_on_at_the_table_that_it_imported() -> None
     assert "from an empty server or with the flights that the demo imported" in readme
 
 
-def test_a_step_that_cannot_be_followed_is_an_error() -> None:
+def test_an_unknown_step_is_an_error() -> None:
     with pytest.raises(ValueError, match="Look at"):
         list(steps("1. Look at **Rows**."))

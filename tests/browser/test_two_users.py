@@ -1,4 +1,4 @@
-"""Two users with different rights, side by side in a browser each."""
+"""Two users with different rights, each in a browser."""
 
 from __future__ import annotations
 
@@ -12,18 +12,15 @@ from tests.browser.conftest import OpenPage, sign_in
 from tests.live_server import LiveServer
 
 OFFERS = re.compile(
-    "^(Import|Import a file|Import another file|Draw a sample|Draw from this|New dataset|Settings"
-    "|Make a report|Cancel|Do again|New ref|Make|Give|Remove it|Profile the table"
-    "|Import the demo data)$"
+    "^(Import file|Import another file|Draw sample|Copy design|New dataset|Settings|Create report"
+    "|Cancel jobs?|Retry jobs?|New version name|Create name|Grant access|Delete dataset"
+    "|Profile table|Import demo data)$"
 )
 
 
 @pytest.fixture
 def side_by_side(open_page: OpenPage, server: LiveServer) -> tuple[Page, Page, dict[str, str]]:
-    """A page of an owner and one of a viewer, and where both look.
-
-    The viewer may read one of the owner's two datasets.
-    """
+    """A page of an owner, a page of a viewer of one of two datasets, and paths."""
     client, owner = server.new_user()
     _, viewer = server.new_user("viewer")
     shared, hidden = server.new_table(40, client), server.new_table(40, client)
@@ -47,18 +44,18 @@ def side_by_side(open_page: OpenPage, server: LiveServer) -> tuple[Page, Page, d
 
 
 def offers(page: Page) -> int:
-    """How much a page offers that takes more than reading, also in its palette."""
+    """The number of controls and commands that need more than view access."""
     seen = page.get_by_role("link", name=OFFERS).or_(page.get_by_role("button", name=OFFERS))
     commands = page.locator("[data-command]").evaluate_all("all => all.map(e => e.dataset.command)")
-    words = ("New dataset", "Import", "Draw a", "again", "Cancel this", "Start a new", "Tick")
+    words = ("New dataset", "Import", "Draw a", "Retry", "Cancel this", "Copy this", "Select all")
     return seen.count() + sum(any(word in command for word in words) for command in commands)
 
 
-def test_a_viewer_is_offered_nothing_but_to_read_where_the_owner_is(
+def test_a_viewer_gets_no_controls_for_changes(
     side_by_side: tuple[Page, Page, dict[str, str]], server: LiveServer
 ) -> None:
     owner, viewer, where = side_by_side
-    looked_at = [
+    paths = [
         "/",
         "/datasets",
         *(where["shared"] + tab for tab in ("", "?tab=profile", "?tab=access", "?tab=settings")),
@@ -66,7 +63,7 @@ def test_a_viewer_is_offered_nothing_but_to_read_where_the_owner_is(
         where["failed"],
         "/jobs",
     ]
-    for path in looked_at:
+    for path in paths:
         for page in (owner, viewer):
             page.goto(f"{server.url}{path}")
         assert offers(owner) > 0, path
@@ -81,7 +78,7 @@ def test_a_viewer_is_offered_nothing_but_to_read_where_the_owner_is(
         expect(viewer.get_by_text("yours is viewer")).to_be_visible()
 
 
-def test_what_one_user_keeps_for_themselves_is_not_there_for_the_other(
+def test_private_datasets_and_jobs_are_hidden_from_others(
     side_by_side: tuple[Page, Page, dict[str, str]], server: LiveServer
 ) -> None:
     owner, viewer, where = side_by_side
@@ -101,15 +98,15 @@ def test_what_one_user_keeps_for_themselves_is_not_there_for_the_other(
     expect(viewer.get_by_role("option", name=re.compile("Dataset dataset"))).to_have_count(1)
 
 
-def test_who_loses_a_dataset_finds_it_gone_at_the_next_look(
+def test_a_dataset_is_hidden_after_access_is_removed(
     side_by_side: tuple[Page, Page, dict[str, str]], server: LiveServer
 ) -> None:
     owner, viewer, where = side_by_side
     viewer.goto(f"{server.url}{where['shared']}?tab=data&filter={quote('id < 3')}")
-    expect(viewer.get_by_text("3 rows pass, of 40")).to_be_visible()
+    expect(viewer.get_by_text("3 rows match, of 40")).to_be_visible()
     owner.goto(f"{server.url}{where['shared']}?tab=access")
-    owner.get_by_role("button", name=f"Take it away from {where['viewer']}").click()
-    owner.get_by_role("button", name="Yes, do it").click()
+    owner.get_by_role("button", name=f"Remove access of {where['viewer']}").click()
+    owner.get_by_role("button", name="Confirm").click()
     expect(owner.get_by_role("cell", name=where["viewer"])).to_have_count(0)
     viewer.reload()
     expect(viewer.get_by_role("heading", level=1)).to_have_text("Not found")

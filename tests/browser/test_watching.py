@@ -1,4 +1,4 @@
-"""Every page of a browser test is watched, and what it may not do is found."""
+"""The watch of the browser tests finds every violation."""
 
 from __future__ import annotations
 
@@ -11,25 +11,23 @@ from tests.browser.watching import watched_context
 from tests.live_server import LiveServer
 
 WITHOUT_A_NETWORK = "test_report.py"
-"""A report is looked at from disk; its tests ask for more than a watch does."""
-UNHEARD = "http://127.0.0.2:9/unheard"
+"""These tests open reports from disk, with stricter checks."""
+UNREACHABLE = "http://127.0.0.2:9/unreachable"
 POLICY = "Content Security Policy"
 BREACHES = {
     "document.body.setAttribute('style', 'color: red')": POLICY,
     "document.body.append(Object.assign(document.createElement('script'), {text: '1'}))": POLICY,
-    f"new Image().src = '{UNHEARD}'": POLICY,
-    f"fetch('{UNHEARD}').catch(() => {{}})": POLICY,
+    f"new Image().src = '{UNREACHABLE}'": POLICY,
+    f"fetch('{UNREACHABLE}').catch(() => {{}})": POLICY,
     "setTimeout(() => { throw new Error('Oh') })": "error: Oh",
     "Promise.reject(new Error('Oh'))": "error: Oh",
     "console.error('Oh')": "error: Oh",
-    f"location.assign('{UNHEARD}')": "left the machine",
+    f"location.assign('{UNREACHABLE}')": "left the machine",
 }
 
 
 @pytest.mark.parametrize("breach", BREACHES)
-def test_what_a_page_may_not_do_fails_its_test(
-    browser: Browser, server: LiveServer, breach: str
-) -> None:
+def test_a_violation_fails_its_test(browser: Browser, server: LiveServer, breach: str) -> None:
     found = pytest.raises(AssertionError, match=BREACHES[breach])
     with found, watched_context(browser) as context:
         page = context.new_page()
@@ -38,7 +36,7 @@ def test_what_a_page_may_not_do_fails_its_test(
         page.wait_for_timeout(50)
 
 
-def test_no_page_of_these_tests_is_opened_unwatched() -> None:
+def test_all_pages_are_watched() -> None:
     for path in Path(__file__).parent.glob("*.py"):
         if path.name not in (WITHOUT_A_NETWORK, "watching.py"):
             text = path.read_text(encoding="utf-8")

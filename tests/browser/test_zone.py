@@ -1,4 +1,4 @@
-"""A page that shows times says in which zone they are."""
+"""Pages show the time zone of their times."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def words(zone: str) -> str:
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_the_zone_is_told_where_times_are_by_server_and_script_alike(
+def test_server_and_script_show_the_same_zone(
     open_page: OpenPage, server: LiveServer, zone: str
 ) -> None:
     client, user = server.new_user()
@@ -32,16 +32,16 @@ def test_the_zone_is_told_where_times_are_by_server_and_script_alike(
     page = open_page(timezone_id=zone)
     page.goto(f"{server.url}/sign-in")
     sign_in(page, server.url, user["soeid"], f"/jobs?dataset_id={dataset}")
-    told = page.locator("#zone")
-    expect(told).to_be_visible()
-    expect(told).to_have_text(words(zone))
+    footer = page.locator("#zone")
+    expect(footer).to_be_visible()
+    expect(footer).to_have_text(words(zone))
     answer = page.context.request.get(page.url).text()
     assert re.sub("<[^>]*>", "", re.findall('<footer id="zone">.*', answer)[0]) == words(zone)
     page.goto(f"{server.url}/datasets/new")
-    expect(told).to_be_hidden()
+    expect(footer).to_be_hidden()
 
 
-def test_a_reader_whose_zone_is_not_known_sees_utc(server: LiveServer) -> None:
+def test_the_zone_is_utc_without_a_cookie(server: LiveServer) -> None:
     reader = Reader(server)
     reader.api.post("/api/datasets", json={"name": f"of {reader.soeid}"})
     page = reader.page("/datasets")

@@ -1,8 +1,6 @@
-"""docs/TUTORIAL.md, read and followed step by step.
+"""Runs the steps of docs/TUTORIAL.md.
 
-Owns: the sentences that a step may be. Whatever stands in the page as a step is done, in the page's
-order: nothing of it is written a second time. Used by the test of the tutorial and by
-``take_pictures``, which makes its pictures.
+The test of the tutorial and ``take_pictures`` use it.
 """
 
 from __future__ import annotations
@@ -37,19 +35,19 @@ SENTENCES = {
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do: ``kind`` is that of a sentence, or sh, output or picture."""
+    """One step; ``kind`` is a key of ``SENTENCES``, or sh, output or picture."""
 
     kind: str
     given: dict[str, str]
 
 
 def steps(text: str) -> Iterator[Step]:
-    """The page's steps in their order.
+    """The steps of the tutorial in order.
 
     Raises
     ------
     ValueError
-        A numbered line is none of the sentences.
+        A numbered line matches no sentence.
     """
     lines = iter(text.splitlines())
     for line in lines:
@@ -71,16 +69,16 @@ def _sentence(text: str) -> Step:
         found = pattern.match(text)
         if found:
             return Step(kind, found.groupdict())
-    raise ValueError(f"no step that can be followed: {text}")
+    raise ValueError(f"unknown step: {text}")
 
 
 class Follower:
-    """Does the steps, in a folder of its own, as far as they are to be done on this machine.
+    """Runs steps in a temporary folder, except the installation.
 
     Parameters
     ----------
     on_picture : callable
-        Takes the name of a picture at the moment that it shows.
+        Called with the name of each picture at its step.
     """
 
     def __init__(self, page: Page, folder: Path, on_picture: Callable[[str], None]) -> None:
@@ -95,7 +93,7 @@ class Follower:
         _script(folder / JOBSVC, f'{variables} exec {sys.executable} -m jobsvc "$@"')
 
     def follow(self, step: Step) -> None:
-        """Do one step."""
+        """Run one step."""
         getattr(self, f"_{step.kind}")(**step.given)
 
     def _click(self, name: str) -> None:
@@ -140,7 +138,7 @@ class Follower:
                 self._printed += done.stdout
 
     def _serve(self) -> None:
-        """Start the server; what it has a browser open, the page opens."""
+        """Start the server and open its link in the page."""
         self.server = ServerProcess(
             self.folder / "data", command=[str(self.folder / JOBSVC)], options=["--open"]
         )
@@ -151,7 +149,7 @@ class Follower:
         self.page.goto(self._opened.read_text())
 
     def _pressable(self, name: str) -> Locator:
-        """The button or link of a name; the first, where rows have one each."""
+        """The first button or link of a name."""
         buttons = self.page.get_by_role("button", name=name, exact=True)
         return buttons.or_(self.page.get_by_role("link", name=name, exact=True)).first
 

@@ -1,8 +1,6 @@
-"""What no page may do: leave its origin, break the policy, or have an error in the console.
+"""Checks that pages request no other origin, obey the policy and log no console error.
 
-Every page of a browser test is watched, whoever opens it: ``watched_context`` is where they come
-from. A breach of the Content-Security-Policy is an error in Chromium's console. What a test brings
-about on purpose, such as a server that is away, it says by ``expect``.
+All browser tests open pages in ``watched_context`` and declare expected errors with ``expect``.
 """
 
 from __future__ import annotations
@@ -16,13 +14,13 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 REFUSED = re.compile(r"Failed to load resource: the server responded with a status of (\d{3})")
-"""What Chromium says of any answer that is no success."""
-ZONE = "Asia/Kolkata"  # half an hour beside the others, and in no way that of a server
-TOLD_STATUSES = {"401", "403", "404", "405", "409", "413", "421", "422", "429", "503"}
+"""Chromium's console message for an error response."""
+ZONE = "Asia/Kolkata"  # differs from UTC and from whole hours
+EXPECTED_STATUSES = {"401", "403", "404", "405", "409", "413", "421", "422", "429", "503"}
 
 
 class Watch:
-    """What the pages of a context did that they may not."""
+    """The violations of the pages of a context."""
 
     def __init__(self, context: BrowserContext) -> None:
         self.found: list[str] = []
@@ -33,7 +31,7 @@ class Watch:
 
     @contextmanager
     def expect(self, pattern: str) -> Iterator[None]:
-        """Let pass, within the block, what the pattern finds."""
+        """Ignore violations that match the pattern within the block."""
         self._expected.append(re.compile(pattern))
         yield
         self._expected.pop()
@@ -54,7 +52,7 @@ class Watch:
     def _console(self, message: ConsoleMessage) -> None:
         where = message.location["url"]
         refused = REFUSED.match(message.text)
-        told = refused is not None and refused[1] in TOLD_STATUSES
+        told = refused is not None and refused[1] in EXPECTED_STATUSES
         if told and not urlsplit(where).path.startswith("/pages/"):
             return  # the answer to a request that can't be granted; the test looks at what is said
         if message.type in ("error", "warning") or message.text.startswith("[DOM]"):

@@ -193,7 +193,7 @@ def test_further_columns_of_a_wide_table_are_short(
     assert "histogram" not in profile["further_columns"][0]
     assert profile["columns_not_told"] == 2
     page = server.admin.get(result_of(job), params={"format": "html"}).text
-    assert "Further columns, in short" in page
+    assert "Other columns" in page
     assert "2 more columns are not listed" in page
     assert page.count('class="column"') == 3
 

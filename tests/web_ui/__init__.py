@@ -1,1 +1,1 @@
-"""Pages over HTTP, where no script is involved."""
+"""Tests of pages over HTTP, without scripts."""

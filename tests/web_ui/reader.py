@@ -1,4 +1,4 @@
-"""A reader of pages without scripts: a session's cookie, plain addresses, plain forms."""
+"""A client of the pages without scripts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TAGS = re.compile(r"<[^>]*>")
 
 
 class Reader:
-    """A signed-in user, who looks at pages and asks the API as well."""
+    """A signed-in user with a page client and an API client."""
 
     def __init__(self, server: LiveServer, role: str = "analyst") -> None:
         self.api, user = server.new_user(role)
@@ -26,30 +26,30 @@ class Reader:
         self._browser.headers["Accept"] = "text/html"
 
     def get(self, path: str, **query: Any) -> httpx.Response:
-        """A page, or where it leads."""
+        """The response of a page."""
         return self._browser.get(path, params=query or None)
 
     def post(self, path: str, **form: Any) -> httpx.Response:
-        """A form's answer."""
+        """The response of a form."""
         token = csrf_token(self._browser.cookies[COOKIE])
         return self._browser.post(path, data={CSRF_FIELD: token, **form})
 
     def page(self, path: str, **query: Any) -> str:
-        """A page as it was sent."""
+        """The HTML of a page."""
         answer = self.get(path, **query)
         assert answer.status_code == 200, answer.text
         return answer.text
 
     def text(self, path: str, **query: Any) -> str:
-        """What a page says, with single blanks."""
+        """The text of a page, with single spaces."""
         return words(self.page(path, **query))
 
 
 def words(page: str) -> str:
-    """A page, or a part of one, without its tags, with single blanks."""
+    """HTML without its tags, with single spaces."""
     return " ".join(html.unescape(TAGS.sub(" ", page)).split())
 
 
 def in_element(page: str, beginning: str, ending: str) -> str:
-    """What stands between two pieces of a page."""
+    """The text between two pieces of HTML."""
     return html.unescape(page.split(beginning, 1)[1].split(ending, 1)[0])

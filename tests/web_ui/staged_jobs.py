@@ -1,4 +1,4 @@
-"""Jobs that run, or ended in some way, without a thread that runs them."""
+"""Jobs with a given status that no thread runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def running_job(
     source: str | None = None,
     file: str | None = None,
 ) -> str:
-    """The id of a job that says it runs, whose upload is kept if its content is given."""
+    """The id of a job with the status running; ``file`` is its upload."""
     service = server.service
     job_id = service.new_id()
     if file is not None:
@@ -41,7 +41,7 @@ def running_job(
 
 
 def cancelled(server: LiveServer, job_id: str) -> str:
-    """The job, cancelled by somebody: none is left that says it runs."""
+    """Cancel a running job; returns its id."""
     with server.service.database.write() as tx:
         cancel_job(tx, job_id, "us00000", server.service.clock)
     return job_id
@@ -50,7 +50,7 @@ def cancelled(server: LiveServer, job_id: str) -> str:
 def ended_job(
     server: LiveServer, reader: Reader, dataset: int, *, code: str = "cancelled", **given: Any
 ) -> str:
-    """The id of a failed job; what is given is as for one that runs."""
+    """The id of a failed job, with the options of ``running_job``."""
     job_id = running_job(server, reader.soeid, dataset, **given)
     with server.service.database.write() as tx:
         if code == "cancelled":

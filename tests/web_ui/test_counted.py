@@ -1,4 +1,4 @@
-"""One of a thing is one of it, on pages."""
+"""Singular and plural on pages."""
 
 from __future__ import annotations
 
@@ -35,9 +35,7 @@ def done(reader: Reader, kind: str, dataset: int, **body: object) -> str:
     return job_id
 
 
-def test_one_row_of_one_column_is_told_so_on_every_page_that_counts(
-    reader: Reader, lonely: int
-) -> None:
+def test_pages_use_the_singular(reader: Reader, lonely: int) -> None:
     draw = {"method": "random", "parameters": {"sample_size": 1}}
     sampled = done(reader, "sampling", lonely, **draw)
     profiled = done(reader, "profiling", lonely)
@@ -62,18 +60,25 @@ def test_one_row_of_one_column_is_told_so_on_every_page_that_counts(
 @pytest.mark.parametrize(
     ("outcome", "words"),
     [
-        ("did=cancel&done=1&refused=1", "1 job cancelled. 1 was left alone: it had ended already"),
-        ("did=retry&done=2&refused=3", "2 jobs asked for again. 3 were left alone: they can't be"),
-        ("did=retry&done=0&refused=1", "0 jobs asked for again. 1 was left alone: it can't be"),
+        (
+            "did=cancel&done=1&refused=1",
+            "1 job cancelled. 1 job unchanged: already ended, or view access only.",
+        ),
+        (
+            "did=retry&done=2&refused=3",
+            "2 jobs retried. 3 jobs unchanged: can't be retried, or view access only.",
+        ),
+        (
+            "did=retry&done=0&refused=1",
+            "0 jobs retried. 1 job unchanged: can't be retried, or view access only.",
+        ),
     ],
 )
-def test_what_became_of_ticked_jobs_is_told_in_the_right_number(
-    reader: Reader, outcome: str, words: str
-) -> None:
+def test_the_result_of_an_action_is_counted(reader: Reader, outcome: str, words: str) -> None:
     assert words in reader.text(f"/jobs?{outcome}")
 
 
-def test_a_ticked_job_that_has_ended_is_left_alone(server: LiveServer, reader: Reader) -> None:
+def test_an_ended_job_is_not_cancelled(server: LiveServer, reader: Reader) -> None:
     job = ended_job(server, reader, server.new_dataset(reader.api))
-    led_to = reader.post("/jobs", job=job, action="cancel", back="/jobs").headers["Location"]
-    assert "1 was left alone: it had ended already, or you may only read it." in reader.text(led_to)
+    redirect = reader.post("/jobs", job=job, action="cancel", back="/jobs").headers["Location"]
+    assert "1 job unchanged: already ended, or view access only." in reader.text(redirect)

@@ -1,4 +1,4 @@
-"""A job's page shows the seed that was used, and how its rows can be drawn again."""
+"""Effective seeds and draw versions on the page of a job."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def drawn(server: LiveServer, reader: Reader) -> dict[str, Any]:
     return finished(reader.api, accepted["job_id"])
 
 
-def test_the_page_shows_a_seed_that_differs(reader: Reader, drawn: dict[str, Any]) -> None:
+def test_the_page_shows_the_effective_seed(reader: Reader, drawn: dict[str, Any]) -> None:
     page = reader.text(f"/jobs/{drawn['id']}")
     assert page.count("effective seed") == 1
     assert "effective seed 42:round-2" in page
     assert "can't be added up over rounds" in page
 
 
-def test_an_old_job_is_drawn_again_by_its_version(
+def test_a_copied_job_has_its_draw_version(
     server: LiveServer, reader: Reader, drawn: dict[str, Any]
 ) -> None:
     old = {**drawn["run_parameters"], "output_ref": "smpl-old"}
@@ -48,8 +48,8 @@ def test_an_old_job_is_drawn_again_by_its_version(
             in_element(reader.page(f"/jobs/{job_id}", tab="request"), JSON, "</code>")
         )
         form = reader.page(f"/datasets/{drawn['dataset_id']}/draw", job=job_id)
-        begun = json.loads(in_element(form, FORM, "</script>"))["body"]
-        for request in (body, begun):
+        initial = json.loads(in_element(form, FORM, "</script>"))["body"]
+        for request in (body, initial):
             assert request["draw_version"] == version
             assert "source_draw" not in request
             path = f"/api/sampling/datasets/{drawn['dataset_id']}/plan"
@@ -57,5 +57,5 @@ def test_an_old_job_is_drawn_again_by_its_version(
             second = "42" if version == 1 else "42:round-2"
             assert plan["rounds"][1]["effective_seed"] == second
             template = {"name": "again", "body": request}
-            kept = reader.api.post("/api/sampling/templates", json=template).json()
-            assert kept["body"]["draw_version"] == version
+            saved = reader.api.post("/api/sampling/templates", json=template).json()
+            assert saved["body"]["draw_version"] == version

@@ -1,4 +1,4 @@
-"""The request that a job's page shows asks for the same again."""
+"""The Request tab shows a request for the same result."""
 
 from __future__ import annotations
 
@@ -26,32 +26,34 @@ def reader(server: LiveServer) -> Reader:
     return Reader(server)
 
 
-def asked(reader: Reader, kind: str, dataset: int, body: dict[str, Any]) -> dict[str, Any]:
+def completed(reader: Reader, kind: str, dataset: int, body: dict[str, Any]) -> dict[str, Any]:
     answer = reader.api.post(f"/api/{kind}/datasets/{dataset}/jobs", json=body)
     assert answer.status_code == 200, answer.text
     return finished(reader.api, answer.json()["job_id"])
 
 
-def moved(server: LiveServer, reader: Reader, dataset: int) -> None:
-    """Put other rows where main is."""
+def move_main(server: LiveServer, reader: Reader, dataset: int) -> None:
+    """Import other rows into main."""
     server.import_text(dataset, "id,city,amount\n1,Rome,2\n2,Bonn,3\n" * 9, client=reader.api)
 
 
 @pytest.mark.parametrize("kind", BODIES)
-def test_the_request_shown_gives_the_same_job_when_the_ref_has_moved(
+def test_the_request_gives_the_same_result_after_an_import(
     server: LiveServer, reader: Reader, kind: str
 ) -> None:
     dataset = server.new_table(40, reader.api)
-    first = asked(reader, kind, dataset, BODIES[kind])
-    moved(server, reader, dataset)
+    first = completed(reader, kind, dataset, BODIES[kind])
+    move_main(server, reader, dataset)
     page = reader.page(f"/jobs/{first['id']}", tab="request")
     body = json.loads(in_element(page, JSON, "</code>"))
     assert body["source_ref"] == first["source_commit_id"]
-    again = asked(reader, kind, dataset, body)
+    again = completed(reader, kind, dataset, body)
     assert again["status"] == "completed", again
     assert again["source_commit_id"] == first["source_commit_id"]
-    told = ("total_sampled", "source_rows", "rows", "columns")
-    summaries = [{name: job["output_summary"].get(name) for name in told} for job in (first, again)]
+    fields = ("total_sampled", "source_rows", "rows", "columns")
+    summaries = [
+        {name: job["output_summary"].get(name) for name in fields} for job in (first, again)
+    ]
     assert summaries[0] == summaries[1]
     if kind == "sampling":
         drawn = [
@@ -62,11 +64,9 @@ def test_the_request_shown_gives_the_same_job_when_the_ref_has_moved(
 
 
 @pytest.mark.parametrize("kind", BODIES)
-def test_the_command_shown_sends_that_request(
-    server: LiveServer, reader: Reader, kind: str
-) -> None:
+def test_the_command_sends_the_request(server: LiveServer, reader: Reader, kind: str) -> None:
     dataset = server.new_table(40, reader.api)
-    job = asked(reader, kind, dataset, BODIES[kind])
+    job = completed(reader, kind, dataset, BODIES[kind])
     page = reader.page(f"/jobs/{job['id']}", tab="request")
     command = shlex.split(in_element(page, COMMAND, "</code>").replace("\\\n", " "))
     assert command[:2] == ["curl", f"{server.url}/api/{kind}/datasets/{dataset}/jobs"]
@@ -76,17 +76,17 @@ def test_the_command_shown_sends_that_request(
 
 def test_a_report_of_two_tables_names_both_commits(server: LiveServer, reader: Reader) -> None:
     dataset = server.new_table(40, reader.api)
-    moved(server, reader, dataset)
+    move_main(server, reader, dataset)
     old = reader.api.get(f"/api/datasets/{dataset}/history").json()["commits"][1]["commit_id"]
     reader.api.post(f"/api/datasets/{dataset}/refs", json={"ref_name": "old", "commit_id": old})
-    job = asked(reader, "exploration", dataset, {"compare_to": {"ref": "old"}})
+    job = completed(reader, "exploration", dataset, {"compare_to": {"ref": "old"}})
     page = reader.page(f"/jobs/{job['id']}", tab="request")
     body = json.loads(in_element(page, JSON, "</code>"))
     assert body["compare_to"] == {"ref": old, "table_key": "primary"}
-    assert asked(reader, "exploration", dataset, body)["status"] == "completed"
+    assert completed(reader, "exploration", dataset, body)["status"] == "completed"
 
 
-def test_an_import_shows_what_went_with_its_file(server: LiveServer, reader: Reader) -> None:
+def test_an_import_shows_its_parameters(server: LiveServer, reader: Reader) -> None:
     job = server.import_text(server.new_dataset(reader.api), "a\n1\n", client=reader.api)
     page = reader.page(f"/jobs/{job['id']}", tab="request")
     assert json.loads(in_element(page, JSON, "</code>"))["ref"] == "main"
@@ -94,9 +94,9 @@ def test_an_import_shows_what_went_with_its_file(server: LiveServer, reader: Rea
     assert not re.search("same (rows|figures)", page)
 
 
-def test_what_was_pruned_is_not_promised_again(server: LiveServer, reader: Reader) -> None:
+def test_a_pruned_source_is_reported(server: LiveServer, reader: Reader) -> None:
     dataset = server.new_table(40, reader.api)
-    job = asked(reader, "sampling", dataset, BODIES["sampling"])
+    job = completed(reader, "sampling", dataset, BODIES["sampling"])
     with server.service.database.write() as tx:
         tx.execute("UPDATE jobs SET source_commit_id = NULL WHERE id = ?", (job["id"],))
     page = reader.page(f"/jobs/{job['id']}", tab="request")

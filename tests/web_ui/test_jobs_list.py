@@ -1,17 +1,16 @@
-"""The list of jobs: what came of each in a few words, and datasets chosen by name."""
+"""The list of jobs: outcomes and the dataset filter."""
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
 
 import pytest
 
-import web_ui.dataset_choice
 from tests.live_server import LiveServer, finished
 from tests.web_ui.reader import Reader, in_element
 from tests.web_ui.staged_jobs import cancelled, ended_job, running_job
+from web_ui.pages.jobs import MAX_DATASET_OPTIONS
 
 OUTCOME = re.compile(
     r'<td data-label="Outcome" class="few">(?:<span title="([^"]*)">\1</span>)?</td>'
@@ -29,16 +28,8 @@ def dataset(server: LiveServer, reader: Reader) -> int:
     return server.new_table(1234, reader.api)
 
 
-@pytest.fixture
-def one_offered() -> Iterator[None]:
-    """The choice of datasets is of one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(web_ui.dataset_choice, "MAX_COUNT", 1)
-        yield
-
-
 def outcome(reader: Reader, dataset: int) -> str:
-    """That of the newest job of a dataset."""
+    """The outcome of the latest job of a dataset."""
     page = reader.page("/jobs", dataset_id=dataset)
     return html.unescape(OUTCOME.findall(page)[0])
 
@@ -57,15 +48,15 @@ def choice(reader: Reader, **query: object) -> list[tuple[str, str, str]]:
         ("exploration", {"sql": "SELECT 1 AS one"}, "1 row found"),
     ],
 )
-def test_what_came_of_a_completed_job_is_told_in_a_few_words(
+def test_a_completed_job_shows_its_outcome(
     reader: Reader, dataset: int, kind: str, body: dict[str, object], words: str
 ) -> None:
-    asked = reader.api.post(f"/api/{kind}/datasets/{dataset}/jobs", json=body).json()["job_id"]
-    assert finished(reader.api, asked)["status"] == "completed"
+    job_id = reader.api.post(f"/api/{kind}/datasets/{dataset}/jobs", json=body).json()["job_id"]
+    assert finished(reader.api, job_id)["status"] == "completed"
     assert outcome(reader, dataset) == words
 
 
-def test_imports_running_and_failed_jobs_have_an_outcome_too(
+def test_imports_running_and_failed_jobs_show_an_outcome(
     server: LiveServer, reader: Reader
 ) -> None:
     dataset = server.new_table(1500, reader.api)
@@ -77,7 +68,7 @@ def test_imports_running_and_failed_jobs_have_an_outcome_too(
     assert outcome(reader, dataset) == "It failed: timed_out."
 
 
-def test_datasets_are_chosen_by_name_and_namesakes_told_apart(server: LiveServer) -> None:
+def test_datasets_of_equal_names_show_their_id(server: LiveServer) -> None:
     reader, other = Reader(server), Reader(server)
     names = ("Zebras", "apples", "apples")
     made = [
@@ -87,31 +78,31 @@ def test_datasets_are_chosen_by_name_and_namesakes_told_apart(server: LiveServer
     share = {"user_soeid": reader.soeid, "permission": "read"}
     other.api.post("/api/datasets", json={"name": "hidden"})
     other.api.put(f"/api/datasets/{made[2]}/permissions", json=share)
-    told = [(str(made[1]), "", f"apples ({made[1]})"), (str(made[2]), "", f"apples ({made[2]})")]
-    assert choice(reader) == [*told, (str(made[0]), "", "Zebras")]
+    expected = [
+        (str(made[1]), "", f"apples ({made[1]})"),
+        (str(made[2]), "", f"apples ({made[2]})"),
+    ]
+    assert choice(reader) == [*expected, (str(made[0]), "", "Zebras")]
     assert choice(reader, dataset_id=made[0])[-1] == (str(made[0]), " selected", "Zebras")
 
 
-@pytest.mark.usefixtures("one_offered")
-def test_of_many_datasets_the_last_changed_are_offered_and_the_chosen_one(
-    server: LiveServer,
-) -> None:
+def test_the_latest_datasets_and_the_chosen_one_are_listed(server: LiveServer) -> None:
     reader = Reader(server)
-    first, second, third = (server.new_dataset(reader.api) for _ in range(3))
-    assert [number for number, _, _ in choice(reader)] == [str(third)]
+    first, second, *latest = (
+        server.new_dataset(reader.api) for _ in range(MAX_DATASET_OPTIONS + 2)
+    )
+    assert {int(number) for number, _, _ in choice(reader)} == set(latest)
     chosen = choice(reader, dataset_id=first)
-    assert {(number, mark) for number, mark, _ in chosen} == {
-        (str(first), " selected"),
-        (str(third), ""),
-    }
+    assert {int(number) for number, _, _ in chosen} == {first, *latest}
+    assert [int(number) for number, mark, _ in chosen if mark == " selected"] == [first]
     page = reader.page("/jobs", dataset_id=first)
-    assert "and 1 other, from their own pages" in page
+    assert "and 1 other, on their pages" in page
     assert f"/jobs?dataset_id={second}" in reader.page(f"/datasets/{second}?tab=draws")
 
 
-def test_a_dataset_that_one_may_not_see_is_no_choice(server: LiveServer, reader: Reader) -> None:
+def test_a_hidden_dataset_is_not_listed(server: LiveServer, reader: Reader) -> None:
     hidden = server.new_dataset()
     assert str(hidden) not in [number for number, _, _ in choice(reader, dataset_id=hidden)]
-    assert "No job passes these filters" in in_element(
+    assert "No job matches these filters" in in_element(
         reader.page("/jobs", dataset_id=hidden), '<div id="list"', "</form>"
     )

@@ -1,4 +1,4 @@
-"""How a job stands is the same word on every page; one that was cancelled hasn't failed."""
+"""The state of a job on all pages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAGES: dict[str, Callable[[str, int], str]] = {
 
 @pytest.mark.parametrize(("code", "word"), [("cancelled", "cancelled"), ("timed_out", "failed")])
 @pytest.mark.parametrize("page", PAGES)
-def test_a_cancelled_job_is_told_from_a_failed_one_wherever_it_is_shown(
+def test_cancelled_and_failed_jobs_look_different(
     server: LiveServer, page: str, code: str, word: str
 ) -> None:
     reader = Reader(server)
@@ -34,7 +34,7 @@ def test_a_cancelled_job_is_told_from_a_failed_one_wherever_it_is_shown(
     assert reader.api.get(f"/api/jobs/{job}").json()["status"] == "failed"
 
 
-def test_the_note_on_a_cancelled_job_is_no_alarm(server: LiveServer) -> None:
+def test_the_note_on_a_cancelled_job_is_not_an_error(server: LiveServer) -> None:
     reader = Reader(server)
     dataset = server.new_dataset(reader.api)
     for code, kind in (("cancelled", "quiet"), ("timed_out", "bad")):
@@ -42,7 +42,7 @@ def test_the_note_on_a_cancelled_job_is_no_alarm(server: LiveServer) -> None:
         assert in_element(reader.page(f"/jobs/{job}"), '<div class="note ', '"') == kind
 
 
-def test_the_filter_for_failed_jobs_says_that_it_finds_cancelled_ones(server: LiveServer) -> None:
+def test_the_failed_filter_includes_cancelled_jobs(server: LiveServer) -> None:
     reader = Reader(server)
     dataset = server.new_dataset(reader.api)
     job = ended_job(server, reader, dataset)

@@ -1,4 +1,4 @@
-"""A user's own page: password and tokens."""
+"""The account page: password and tokens."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ TOKENS_SHOWN = 500
 @blueprint.get("/account")
 @signed_in
 def account() -> Response:
-    """Who I am, and the ways in that I have."""
+    """Show the user's role, tokens and password form."""
     with service().database.read() as tx:
         tokens, total = list_tokens(tx, user().id, 0, TOKENS_SHOWN)
-        proves = must_prove_oneself(user()) and password_hash_of(tx, user().soeid) is not None
+        asks_password = (
+            must_prove_oneself(user()) and password_hash_of(tx, user().soeid) is not None
+        )
     return show(
         "account.html",
         me=user(),
         tokens=tokens,
         token_count=total,
-        asks_password=proves,
+        asks_password=asks_password,
         shortest=MIN_LENGTH,
     )

@@ -1,4 +1,4 @@
-"""Pages for admins: users, the audit trail, and the room that everything takes."""
+"""Pages for administrators: users, audit trail, storage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from http_api.routes.audit import AuditQuery
 from storage.accounts.audit import ACTIONS, AuditFilters, list_entries
 from storage.accounts.users import ROLES, list_users
 from storage.maintenance.disk_use import measure
-from web_ui.shell import blueprint, show, signed_in, what_is_wrong, with_days
+from web_ui.shell import blueprint, filter_problem, show, signed_in, with_days
 
 LIMIT = 50
 DATASETS_SHOWN = 50
@@ -21,7 +21,7 @@ DATASETS_SHOWN = 50
 @blueprint.get("/admin/users")
 @signed_in
 def users() -> Response:
-    """Who may sign in, and a form to let someone in."""
+    """List the users, with a form for a new user."""
     require_role("admin")
     page = {"offset": max(0, min(request.args.get("offset", 0, type=int), 2**62)), "limit": LIMIT}
     q = request.args.get("q", "").strip()
@@ -40,14 +40,14 @@ def users() -> Response:
 @blueprint.get("/admin/audit")
 @signed_in
 def audit_trail() -> Response:
-    """Who did what, newest first, narrowed by the address."""
+    """List the audit entries that match the filters, newest first."""
     require_role("admin")
     given = {name: request.args[name] for name in request.args if request.args[name]}
     problem = None
     try:
         query = _query(given)
     except ValidationError as error:
-        query, problem = _query({}), what_is_wrong(error)
+        query, problem = _query({}), filter_problem(error)
     page = {"offset": query.pop("offset"), "limit": query.pop("limit")}
     actions = query.pop("action", None)
     filters = AuditFilters(actions=tuple(actions) if actions else None, **query)
@@ -74,7 +74,7 @@ def _query(given: dict[str, str]) -> dict[str, Any]:
 @blueprint.get("/admin/storage")
 @signed_in
 def storage() -> Response:
-    """The room that everything takes, and what a prune would give back."""
+    """Show disk usage, and the clean-up."""
     require_role("admin")
     with service().database.read() as tx:
         use = measure(tx, service().directory)

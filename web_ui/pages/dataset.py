@@ -1,8 +1,4 @@
-"""A dataset's page: its refs and tables, rows, history, draws, and who may do what.
-
-Owns: the page's tabs. A tab, a ref, a table and all of a grid stand in the address, so that back,
-reload and a copied link show the same.
-"""
+"""The page of a dataset. The tab, the version, the table and the grid are in the URL."""
 
 from __future__ import annotations
 
@@ -19,34 +15,37 @@ from http_api.auth.read_auditing import RowSource, tell_view
 from http_api.routes.comparisons import shown_tables
 from http_api.server.work_limits import reading
 from job_runner.lanes import lane_of_profile
+from job_runner.sql_queries import DATA
 from job_runner.tables.open_tables import PRIMARY, open_commit, open_table
 from job_runner.tables.profiles import kept_profile, profile_of
+from parquet_tables.names import folded
+from parquet_tables.quoting import shown_identifier
 from storage.accounts.datasets import Dataset, list_permissions
 from storage.jobs.lists import JobFilters, list_jobs
-from storage.versions.manifests import Commit, history
+from storage.versions.manifests import Commit, StoredTable, history
 from storage.versions.refs import MAIN, Ref, list_refs
 from web_ui.charts.pictures import column_picture, small_picture
-from web_ui.grids import grid_of
-from web_ui.pages.sql import names_of
+from web_ui.grids import download_links, grid_of
 from web_ui.shell import blueprint, show, signed_in
 
 Values = dict[str, Any]
-Tab = tuple[str, Callable[[Values], Values]]
+View = Callable[[Values], Values]
 LIMIT = 50
-SHORT_LOOK_S = 10.0
+PROFILE_BUDGET_S = 10.0
+MAX_SQL_COLUMNS = 500
 
 
 @blueprint.get("/datasets/<int:dataset_id>")
 @signed_in
 def dataset(dataset_id: int) -> Response:
-    """One tab of a dataset's page."""
+    """Show one tab of a dataset."""
     return _page(dataset_id, request.args.get("tab", "overview"))
 
 
 @blueprint.get("/datasets/<int:dataset_id>/sql")
 @signed_in
-def ask_with_sql(dataset_id: int) -> Response:
-    """The tab with the box for a query."""
+def sql_tab(dataset_id: int) -> Response:
+    """Show the SQL tab. The query is in the URL's fragment, which no browser sends."""
     return _page(dataset_id, "sql")
 
 
@@ -60,7 +59,7 @@ def _page(dataset_id: int, tab: str) -> Response:
     tabs = _tabs(found, commit)
     if tab not in tabs:
         tab = "overview"
-    here: Values = {"dataset": found, "ref": ref, "commit": commit, "table_key": table_key}
+    context: Values = {"dataset": found, "ref": ref, "commit": commit, "table_key": table_key}
     return show(
         "dataset.html",
         refs=refs,
@@ -70,122 +69,142 @@ def _page(dataset_id: int, tab: str) -> Response:
         may_write=may(found, "write"),
         may_manage=may(found, "admin"),
         tab_link=partial(_tab_link, f"/datasets/{dataset_id}"),
-        **here,
-        **tabs[tab][1](here),
+        **context,
+        **tabs[tab][1](context),
     )
 
 
-def _shown_table(commit: Commit, asked: str) -> str:
-    """The table asked for, if the commit has it; else the one that a look begins with."""
+def _shown_table(commit: Commit, requested: str) -> str:
+    """The requested table if the commit has it, else primary, else the first table."""
     keys = [table.key for table in commit.manifest.tables]
-    return next(key for key in (asked, PRIMARY, keys[0]) if key in keys)
+    return next(key for key in (requested, PRIMARY, keys[0]) if key in keys)
 
 
 def _has_commit(refs: list[Ref], ref: str) -> bool:
-    """Whether a ref, or a commit's id, leads to a commit: an empty dataset's main doesn't."""
+    """Whether a ref or commit id names a commit; main of an empty dataset does not."""
     return all(one.commit_id is not None for one in refs if one.name == ref)
 
 
-def _tabs(
-    found: Dataset, commit: Commit | None
-) -> dict[str, tuple[str, Callable[[Values], Values]]]:
-    tabs: dict[str, tuple[str, Callable[[Values], Values]]] = {"overview": ("Overview", _overview)}
+def _tabs(found: Dataset, commit: Commit | None) -> dict[str, tuple[str, View]]:
+    """The titles and views of the dataset's tabs by name."""
+    tabs: dict[str, tuple[str, View]] = {"overview": ("Overview", _overview)}
     if commit is not None:
         tabs["data"] = ("Rows", _data)
         tabs["profile"] = ("Profile", _profile)
         tabs["sql"] = ("SQL", _sql)
         tabs["history"] = ("History", _history)
-    tabs["draws"] = ("Draws", _draws)
+    tabs["draws"] = ("Samples", _draws)
     tabs["access"] = ("Access", _access)
     if may(found, "write"):
-        tabs["settings"] = ("Settings", lambda here: {})
+        tabs["settings"] = ("Settings", lambda _: {})
     return tabs
 
 
 def _tab_link(path: str, tab: str) -> str:
-    kept = {name: request.args[name] for name in ("ref", "table") if request.args.get(name)}
+    query = {name: request.args[name] for name in ("ref", "table") if request.args.get(name)}
     if tab == "sql":
         path += "/sql"
     elif tab != "overview":
-        kept["tab"] = tab
-    return f"{path}?{urlencode(kept)}" if kept else path
+        query["tab"] = tab
+    return f"{path}?{urlencode(query)}" if query else path
 
 
-def _overview(here: Values) -> Values:
-    commit: Commit | None = here["commit"]
+def _page_offset() -> int:
+    return max(0, min(request.args.get("offset", 0, type=int), 2**62))
+
+
+def _overview(context: Values) -> Values:
+    commit: Commit | None = context["commit"]
     if commit is None:
         return {"tables": [], "columns": []}
-    table = commit.manifest.table(here["table_key"])
+    table = commit.manifest.table(context["table_key"])
     return {"tables": commit.manifest.tables, "columns": table.columns}
 
 
-def _data(here: Values) -> Values:
-    dataset_id, key = here["dataset"].id, here["table_key"]
+def _data(context: Values) -> Values:
+    dataset_id, ref, key = context["dataset"].id, context["ref"], context["table_key"]
     with reading():
-        table = open_table(service(), dataset_id, here["commit"].id, key)
+        table = open_table(service(), dataset_id, context["commit"].id, key)
         grid = grid_of(table, RowSource(dataset_id, table.commit_id, key))
-    path = f"/api/datasets/{dataset_id}/refs/{quote(here['ref'], safe='')}/tables/{quote(key)}/data"
-
-    def downloads(kind: str) -> str:
-        names = ("filter", "order_by", "order_desc")
-        asked = {name: request.args[name] for name in names if request.args.get(name)}
-        return f"{path}?{urlencode({**asked, 'format': kind})}"
-
-    return {"grid": grid, "downloads": downloads}
+    path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/tables/{quote(key)}/data"
+    return {"grid": grid, "downloads": download_links(path)}
 
 
-def _profile(here: Values) -> Values:
-    """The profile that is kept; that of a table which doesn't take long is made."""
-    dataset_id, key = here["dataset"].id, here["table_key"]
+def _profile(context: Values) -> Values:
+    """The cached profile; a short profile is computed at once."""
+    dataset_id, key = context["dataset"].id, context["table_key"]
     with reading():
-        table = open_table(service(), dataset_id, here["commit"].id, key)
+        table = open_table(service(), dataset_id, context["commit"].id, key)
         found = kept_profile(service(), table.files)
-        size = lane_of_profile(table.files.row_count, len(table.files.columns))
-        if found is None and size == "short":
-            found = profile_of(service(), table, database=service().parquet, budget_s=SHORT_LOOK_S)
+        lane = lane_of_profile(table.files.row_count, len(table.files.columns))
+        if found is None and lane == "short":
+            database = service().parquet
+            found = profile_of(service(), table, database=database, budget_s=PROFILE_BUDGET_S)
     if found is None:
         return {"profile": None}
     tell_view(RowSource(dataset_id, table.commit_id, key), "profile")
     return {**found, "picture": column_picture}
 
 
-def _sql(here: Values) -> Values:
-    return names_of(here["commit"], here["table_key"])
+def _sql(context: Values) -> Values:
+    """The commit's tables and columns by their SQL names, and an initial query."""
+    tables = context["commit"].manifest.tables
+    keys = {folded(table.key) for table in tables}
+    listed = [_sql_table(table, keys) for table in tables]
+    (name,) = (table["sql"] for table in listed if table["key"] == context["table_key"])
+    return {
+        "sql_tables": listed,
+        "columns_shown": MAX_SQL_COLUMNS,
+        "first_query": f"SELECT *\nFROM {name}\nLIMIT 100",
+    }
 
 
-def _history(here: Values) -> Values:
-    offset = max(0, min(request.args.get("offset", 0, type=int), 2**62))
+def _sql_table(table: StoredTable, keys: set[str]) -> Values:
+    is_data = table.key == PRIMARY and DATA not in keys
+    return {
+        "key": table.key,
+        "sql": DATA if is_data else shown_identifier(table.key),
+        "rows": table.row_count,
+        "column_count": len(table.columns),
+        "columns": [
+            {"name": column.name, "type": column.type, "sql": shown_identifier(column.name)}
+            for column in table.columns[:MAX_SQL_COLUMNS]
+        ],
+    }
+
+
+def _history(context: Values) -> Values:
+    offset, dataset_id = _page_offset(), context["dataset"].id
     with service().database.read() as tx:
-        commits, total = history(
-            tx, here["dataset"].id, here["commit"].id, offset=offset, limit=LIMIT
-        )
+        commits, total = history(tx, dataset_id, context["commit"].id, offset=offset, limit=LIMIT)
     page = {"total": total, "offset": offset, "limit": LIMIT}
-    return {"commits": commits, "page": page, **_compared(here)}
+    return {"commits": commits, "page": page, **_compared(context)}
 
 
-def _compared(here: Values) -> Values:
-    """The table beside another one, if the address names one."""
-    other = {"ref": request.args.get("with", ""), "table": request.args.get("with_table") or None}
-    values: Values = {"compared_with": other}
-    if other["ref"]:
-        here_and_now = (here["commit"].id, here["table_key"])
+def _compared(context: Values) -> Values:
+    """The comparison with the table that the URL names."""
+    base = {"ref": request.args.get("with", ""), "table": request.args.get("with_table") or None}
+    values: Values = {"compared_with": base}
+    if base["ref"]:
+        shown = (context["commit"].id, context["table_key"])
         try:
-            base = (other["ref"], other["table"])
-            values["found"] = shown_tables(here["dataset"].id, base, here_and_now)
+            values["found"] = shown_tables(
+                context["dataset"].id, (base["ref"], base["table"]), shown
+            )
             values["picture"] = small_picture
         except DomainError as error:
             values["problem"] = error.message
     return values
 
 
-def _draws(here: Values) -> Values:
-    offset = max(0, min(request.args.get("offset", 0, type=int), 2**62))
-    filters = JobFilters(dataset_id=here["dataset"].id, run_type="sampling")
+def _draws(context: Values) -> Values:
+    offset = _page_offset()
+    filters = JobFilters(dataset_id=context["dataset"].id, run_type="sampling")
     with service().database.read() as tx:
         jobs, total = list_jobs(tx, user(), filters, offset=offset, limit=LIMIT)
     return {"jobs": jobs, "page": {"total": total, "offset": offset, "limit": LIMIT}}
 
 
-def _access(here: Values) -> Values:
+def _access(context: Values) -> Values:
     with service().database.read() as tx:
-        return {"permissions": list_permissions(tx, here["dataset"].id)}
+        return {"permissions": list_permissions(tx, context["dataset"].id)}

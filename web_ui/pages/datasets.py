@@ -10,17 +10,17 @@ from web_ui.shell import blueprint, show, signed_in
 
 LIMIT = 50
 SORT_NAMES = {
-    "-updated_at": "changed last",
+    "-updated_at": "last change",
     "name": "name",
-    "-created_at": "newest",
-    "created_at": "oldest",
+    "-created_at": "newest first",
+    "created_at": "oldest first",
 }
 
 
 @blueprint.get("/datasets")
 @signed_in
 def datasets() -> Response:
-    """The datasets that the viewer may read, narrowed by words and a tag."""
+    """List the datasets that the user can view and that match the filters."""
     text, tag = request.args.get("q", "").strip(), request.args.get("tag", "").strip()
     sort = request.args.get("sort", "-updated_at")
     offset = request.args.get("offset", 0, type=int)
@@ -41,5 +41,5 @@ def datasets() -> Response:
         tag=tag,
         sort=sort,
         sorts={name: title for name, title in SORT_NAMES.items() if name in SORTS},
-        may_make=user().role_name != "viewer",
+        can_create=user().role_name != "viewer",
     )

@@ -1,8 +1,4 @@
-"""The page on which a draw is put together, beside its plan.
-
-Owns: what the page's modules start from: the choices there are, and the draw that is begun from,
-which is an earlier job's, a template's, or a plain one.
-"""
+"""The form of a new sample, with its plan."""
 
 from __future__ import annotations
 
@@ -24,13 +20,13 @@ from web_ui.shell import blueprint, show, signed_in
 
 PLAIN_ROUND: dict[str, Any] = {"method": "random", "parameters": {"sample_size": 100}}
 MAX_EXACT = 2**53 - 1
-NOT_OF_A_NEW_DRAW = ("output_ref", "request_digest", "output_name", "source_draw")
+NOT_COPIED = ("output_ref", "request_digest", "output_name", "source_draw")
 
 
 @blueprint.get("/datasets/<int:dataset_id>/draw")
 @signed_in
 def draw(dataset_id: int) -> Response:
-    """The form; what it starts from stands in the address."""
+    """Show the form, with the version, the table or the job of the URL's query."""
     found = dataset_for(dataset_id, "write")
     return show(
         "draw.html",
@@ -40,8 +36,8 @@ def draw(dataset_id: int) -> Response:
             "refs": _refs(found),
             "methods": [asdict(method) for method in METHODS if method.other_name_of is None],
             "operators": [asdict(operator) for operator in OPERATORS],
-            "most_rounds": MAX_ROUNDS,
-            "body": _begun_from(found),
+            "max_rounds": MAX_ROUNDS,
+            "body": _initial_body(found),
             "host": request.host_url.rstrip("/"),
         },
     )
@@ -64,17 +60,17 @@ def _refs(found: Dataset) -> list[dict[str, Any]]:
         ]
 
 
-def _begun_from(found: Dataset) -> dict[str, Any]:
-    """The body of the job that the form shows at first."""
+def _initial_body(found: Dataset) -> dict[str, Any]:
+    """The request body that the form shows at first."""
     if request.args.get("job"):
         earlier = job_for(request.args["job"])
         if earlier.run_type == "sampling" and earlier.dataset_id == found.id:
             body = copy.deepcopy(earlier.run_parameters)
-            for one in body["rounds"]:
-                one["parameters"]["seed"] = _exact(one["parameters"]["seed"])
-            kept = {name: value for name, value in body.items() if name not in NOT_OF_A_NEW_DRAW}
+            for spec in body["rounds"]:
+                spec["parameters"]["seed"] = _exact(spec["parameters"]["seed"])
+            copied = {name: value for name, value in body.items() if name not in NOT_COPIED}
             # The unchanged form draws the job's rows again.
-            return {**kept, "draw_version": DrawRule.recorded(body).draw_version}
+            return {**copied, "draw_version": DrawRule.recorded(body).draw_version}
     body = {"source_ref": request.args.get("ref", MAIN), "rounds": [copy.deepcopy(PLAIN_ROUND)]}
     if request.args.get("table"):
         body["table_key"] = request.args["table"]
@@ -82,5 +78,5 @@ def _begun_from(found: Dataset) -> dict[str, Any]:
 
 
 def _exact(seed: int | str) -> int | str:
-    """A seed as a script can hold it: a number that it would round is the same seed as a text."""
+    """A seed for JavaScript: an integer beyond 2^53 is the same seed as its decimal text."""
     return str(seed) if isinstance(seed, int) and abs(seed) > MAX_EXACT else seed

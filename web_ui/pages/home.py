@@ -1,4 +1,4 @@
-"""The start page: where one left off, and what to do next."""
+"""The start page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHOWN = 8
 @blueprint.get("/")
 @signed_in
 def home() -> Response:
-    """The viewer's newest jobs and the datasets that changed last."""
+    """Show the user's latest jobs and the datasets that changed last."""
     me = user()
     with service().database.read() as tx:
         jobs, job_count = list_jobs(tx, me, JobFilters(user_id=me.id), offset=0, limit=SHOWN)
@@ -32,7 +32,7 @@ def home() -> Response:
         job_count=job_count,
         datasets=datasets,
         dataset_count=dataset_count,
-        may_make=me.role_name != "viewer",
+        can_create=me.role_name != "viewer",
         offers_demo=not dataset_count and demo_archive() is not None,
     )
 
@@ -40,9 +40,9 @@ def home() -> Response:
 @blueprint.post("/demo")
 @signed_in
 def import_demo() -> AnyResponse:
-    """Make the dataset of the demo data, and show how its import goes."""
+    """Create the demo dataset and show its import job."""
     require_role("admin", "analyst")
     archive = demo_archive()
     if archive is None:
-        raise NotFound("The demo data aren't installed on this server.")
+        raise NotFound("The demo data are not installed on this server.")
     return to(f"/jobs/{submit_demo(service(), submission('interactive'), archive)}")

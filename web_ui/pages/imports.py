@@ -1,6 +1,6 @@
-"""The pages on which a file is imported: dropped, looked at, sent.
+"""The import forms, for a dataset and for a new dataset.
 
-A new dataset is made only once its first file was looked at and is to be sent.
+The script creates a new dataset only when its first file is uploaded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from web_ui.shell import blueprint, show, signed_in
 @blueprint.get("/datasets/<int:dataset_id>/import")
 @signed_in
 def import_form(dataset_id: int) -> Response:
-    """Choose a file and a ref."""
+    """Show the form for a file and a version."""
     dataset = dataset_for(dataset_id, "write")
     with service().database.read() as tx:
         refs, _ = list_refs(tx, dataset_id)
@@ -35,13 +35,13 @@ def import_form(dataset_id: int) -> Response:
 @blueprint.get("/datasets/new")
 @signed_in
 def new_dataset() -> Response:
-    """The form for a new dataset and its first file."""
+    """Show the form for a new dataset and its first file."""
     require_role("admin", "analyst")
     return show("dataset_new.html", **_limits())
 
 
 def _limits() -> dict[str, Any]:
-    """What a file may be."""
+    """The limits of a file."""
     return {
         "endings": [*ENDINGS, ".gz"],
         "preview_bytes": MAX_BYTES,

@@ -1,7 +1,11 @@
-"""The list of jobs, and what can be done with several at once."""
+"""The list of jobs, with actions on several jobs."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,27 +19,31 @@ from http_api.auth.access import authority, dataset_for, job_for, service, user
 from http_api.auth.auditing import origin
 from http_api.routes.jobs import JobsQuery
 from http_api.routes.submissions import submission
+from storage.accounts.datasets import DatasetFilters, get_dataset, list_datasets
+from storage.accounts.users import User
+from storage.errors import NotFound
 from storage.jobs.jobs import RUN_TYPES, STATUSES, Job
 from storage.jobs.lists import JobFilters, list_jobs
-from web_ui.dataset_choice import dataset_choice
-from web_ui.job_words import counted
-from web_ui.shell import blueprint, local_page, show, signed_in, to, what_is_wrong, with_days
+from storage.sqlite.database import Transaction
+from web_ui.job_texts import counted
+from web_ui.shell import blueprint, filter_problem, local_page, show, signed_in, to, with_days
 
 LIMIT = 50
-MAX_AT_ONCE = 1000
+MAX_SELECTED = 1000
+MAX_DATASET_OPTIONS = 100
 OUTCOME = ("did", "done", "refused")
 
 
 @blueprint.get("/jobs")
 @signed_in
 def jobs() -> Response:
-    """The jobs that the address's filters leave, newest first."""
+    """List the jobs that match the filters, newest first."""
     given = {name: request.args.getlist(name) for name in request.args if request.args.get(name)}
     problem = None
     try:
         query = _query(given)
     except ValidationError as error:
-        query, problem = _query({}), what_is_wrong(error)
+        query, problem = _query({}), filter_problem(error)
     page = {"offset": query.pop("offset"), "limit": query.pop("limit")}
     order = query.pop("order")
     statuses = query.pop("status", None)
@@ -54,20 +62,20 @@ def jobs() -> Response:
         chosen=statuses or (),
         narrowed=bool(given.keys() - {"offset", "limit", *OUTCOME}),
         outcome=_outcome(),
-        may_ask=user().role_name != "viewer",
+        can_submit=user().role_name != "viewer",
     )
 
 
 @blueprint.post("/jobs")
 @signed_in
 def change_jobs() -> AnyResponse:
-    """Cancel or retry the ticked jobs; those that can't be are counted."""
-    asked = request.form.get("action")
+    """Cancel or retry the selected jobs, and count the refused ones."""
+    action = request.form.get("action", "")
     done = refused = 0
-    for job_id in request.form.getlist("job")[:MAX_AT_ONCE]:
+    for job_id in request.form.getlist("job")[:MAX_SELECTED]:
         try:
             found = own_job(job_id)
-            if asked == "cancel":
+            if action == "cancel":
                 cancel(service(), user(), found, origin(), authority())
             else:
                 retry(service(), submission(found.priority), found)
@@ -75,26 +83,47 @@ def change_jobs() -> AnyResponse:
         except DomainError:
             refused += 1
     back = local_page(request.form.get("back", "/jobs"))
-    joint = "&" if "?" in back else "?"
-    return to(f"{back}{joint}{urlencode({'did': asked or '', 'done': done, 'refused': refused})}")
+    separator = "&" if "?" in back else "?"
+    return to(f"{back}{separator}{urlencode({'did': action, 'done': done, 'refused': refused})}")
+
+
+@dataclass(frozen=True)
+class DatasetChoice:
+    """Ids and names by name, and the number of visible datasets that are not listed."""
+
+    datasets: Sequence[tuple[int, str]]
+    chosen: int | None
+    others: int
+
+
+def dataset_choice(tx: Transaction, viewer: User, chosen: int | None) -> DatasetChoice:
+    """The visible datasets that changed last, and the chosen one; equal names show the id."""
+    listed, total = list_datasets(tx, viewer, DatasetFilters(), offset=0, limit=MAX_DATASET_OPTIONS)
+    found = {dataset.id: dataset.name for dataset in listed}
+    others = total - len(found)
+    if chosen is not None and chosen not in found:
+        with suppress(NotFound):
+            found[chosen] = get_dataset(tx, chosen, viewer).name
+            others -= 1
+    uses = Counter(found.values())
+    named = [
+        (dataset_id, name if uses[name] == 1 else f"{name} ({dataset_id})")
+        for dataset_id, name in found.items()
+    ]
+    return DatasetChoice(sorted(named, key=lambda entry: entry[1].casefold()), chosen, others)
 
 
 def _outcome() -> str | None:
-    """What the last change of several jobs did, in words."""
+    """The result of the last action on selected jobs."""
     done, refused = request.args.get("done", ""), request.args.get("refused", "")
     if not (done.isdigit() and refused.isdigit()):
         return None
-    cancelled = request.args.get("did") == "cancel"
-    told = f"{counted(int(done), 'job')} {'cancelled' if cancelled else 'asked for again'}."
-    left = int(refused)
-    if left:
-        them, are, as_they_are = (
-            ("it", "was", "it is") if left == 1 else ("they", "were", "they are")
-        )
-        why = "had ended already" if cancelled else f"can't be done again as {as_they_are}"
-        told += f" {left:,} {are} left alone: {them} {why}, or you may only read "
-        told += "it." if left == 1 else "them."
-    return told
+    is_cancel = request.args.get("did") == "cancel"
+    text = f"{counted(int(done), 'job')} {'cancelled' if is_cancel else 'retried'}."
+    if int(refused):
+        reason = "already ended" if is_cancel else "can't be retried"
+        text += f" {counted(int(refused), 'job')} unchanged: {reason}, or view access only."
+    return text
 
 
 def _query(given: dict[str, Any]) -> dict[str, Any]:
@@ -109,12 +138,12 @@ def _query(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def own_job(job_id: str) -> Job:
-    """A job that the viewer may change.
+    """A job that the user can change.
 
     Raises
     ------
     NotFound, Forbidden
-        It isn't there or visible; or the viewer may only read.
+        The job does not exist or is not visible; the user can only view it.
     """
     found = job_for(job_id)
     dataset_for(found.dataset_id, "write")

@@ -1,6 +1,6 @@
-"""Signing in and out, and the page behind a one-time link.
+"""Sign-in, sign-out, and the page of a one-time link.
 
-Invariant: a link sets one password, is used up by it, and signs its user in.
+A link sets one password and signs its user in. It can't be used again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from web_ui.shell import blueprint, local_page, show, signed_in, to
 
 @blueprint.get("/sign-in")
 def sign_in_form() -> AnyResponse:
-    """The form to sign in; with a link's code, the form to choose a password."""
+    """Show the sign-in form or, for a link's code, the password form."""
     if "code" in request.args:
         return _choose_password(request.args["code"])
     if session() is not None:
@@ -33,8 +33,8 @@ def sign_in_form() -> AnyResponse:
 
 
 @blueprint.post("/sign-in")
-def take_sign_in() -> AnyResponse:
-    """Take either form."""
+def submit_sign_in() -> AnyResponse:
+    """Process either form."""
     if "code" in request.form:
         return _set_password(request.form["code"])
     try:
@@ -48,7 +48,7 @@ def take_sign_in() -> AnyResponse:
 
 @blueprint.post("/sign-out")
 @signed_in
-def take_sign_out() -> AnyResponse:
+def submit_sign_out() -> AnyResponse:
     """End the session."""
     sign_out()
     response = to("/sign-in")
@@ -58,12 +58,12 @@ def take_sign_out() -> AnyResponse:
 
 def _form(status: int, problem: str | None = None) -> Response:
     with service().database.read() as tx:
-        nobody = not anyone_can_sign_in(tx)
+        no_password_set = not anyone_can_sign_in(tx)
     return show(
         "sign_in.html",
         status,
         problem=problem,
-        nobody=nobody,
+        no_password_set=no_password_set,
         soeid=request.form.get("soeid", ""),
         next=request.values.get("next", "/"),
     )
@@ -109,9 +109,9 @@ def _set_password(code: str) -> AnyResponse:
 
 def _problem(password: str, again: str) -> str | None:
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        return f"A password has at least {MIN_LENGTH} characters."
+        return f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters."
     if password != again:
-        return "The two passwords are not the same."
+        return "The passwords differ."
     return None
 
 

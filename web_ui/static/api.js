@@ -1,14 +1,14 @@
-// The JSON API, asked with the page's own session.
+// Requests to the JSON API with the page's session.
 
-import { told } from "./words.js";
+import { withPlace } from "./words.js";
 
 const csrf = document.querySelector('meta[name="csrf"]')?.content ?? "";
 
-/** An answer that isn't a success, as a problem document tells it. */
+/** An error response with its problem document. */
 export class Problem extends Error {
   constructor(status, document) {
     const errors = document.code === "invalid_request" ? document.errors ?? [] : [];
-    super(errors.length ? errors.slice(0, 5).map(told).join(" ") : document.detail ?? `The server answered ${status}.`);
+    super(errors.length ? errors.slice(0, 5).map(withPlace).join(" ") : document.detail ?? `The server responded with status ${status}.`);
     this.status = status;
     this.code = document.code ?? "";
     this.errors = document.errors ?? [];
@@ -17,8 +17,8 @@ export class Problem extends Error {
   }
 }
 
-/** Build an address from a path and a query; empty values are left out. */
-export function address(path, query = {}) {
+/** Build a URL from a path and a query, without empty values. */
+export function urlWith(path, query = {}) {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
     if (value !== undefined && value !== null && value !== "") search.append(name, value);
@@ -27,35 +27,35 @@ export function address(path, query = {}) {
   return text ? `${path}?${text}` : path;
 }
 
-/** Headers that a request with the session must carry. */
+/** Headers that every request of a session must have. */
 export function headers(more = {}) {
   return { "X-CSRF-Token": csrf, ...more };
 }
 
-const LONGEST_RETRY_S = 5;
+const MAX_RETRY_S = 5;
 const RETRIES = 3;
 
-/** Fetch; a request that is refused as one too many (429, nothing was done) is sent again. */
-async function fetchAgain(where, options) {
+/** Fetch, and retry a request that the rate limit refused (429). */
+async function fetchWithRetry(url, options) {
   for (let left = RETRIES; ; left -= 1) {
-    const answer = await fetch(where, options);
+    const answer = await fetch(url, options);
     const wait = Number(answer.headers.get("Retry-After") ?? Infinity);
-    if (answer.status !== 429 || left === 0 || wait > LONGEST_RETRY_S) return answer;
+    if (answer.status !== 429 || left === 0 || wait > MAX_RETRY_S) return answer;
     await new Promise((resolve) => setTimeout(resolve, 1000 * wait));
   }
 }
 
 /**
- * Ask the API.
- * @param {string} path where
+ * Send a request to the API.
+ * @param {string} path
  * @param {{method?: string, query?: object, json?: any, body?: BodyInit, headers?: object, signal?: AbortSignal}} options
- * @returns the answer's JSON; throws a Problem, or a TypeError when nobody answers
+ * @returns the response's JSON; throws a Problem, or a TypeError if the server does not respond
  */
-export async function ask(path, options = {}) {
+export async function callApi(path, options = {}) {
   const { method = options.json === undefined ? "GET" : "POST", query, json, signal } = options;
   const extra = { Accept: "application/json", ...options.headers };
   if (json !== undefined) extra["Content-Type"] = "application/json";
-  const answer = await fetchAgain(address(path, query), {
+  const answer = await fetchWithRetry(urlWith(path, query), {
     method,
     headers: headers(extra),
     body: json === undefined ? options.body : JSON.stringify(json),
@@ -69,10 +69,10 @@ export async function ask(path, options = {}) {
 }
 
 /**
- * Send a page's own form, as the browser would.
- * @returns the address that it leads to; throws as ask does
+ * Submit a plain form in the background.
+ * @returns the URL that the server redirects to; throws as callApi does
  */
-export async function send(form, submitter, more = {}) {
+export async function submitForm(form, submitter, more = {}) {
   const answer = await fetch(form.getAttribute("action"), {
     method: "POST",
     headers: headers({ Accept: "application/json", ...more }),
@@ -98,13 +98,13 @@ function problemOf(answer, document) {
   return problem;
 }
 
-/** A key for a request that makes a job, so that sending it twice makes one. */
+/** An idempotency key: two requests with one key create one job. */
 export function newKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID is for https alone
+  const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID needs https
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function toSignIn() {
   const here = location.pathname + location.search;
-  location.assign(address("/sign-in", { next: here }));
+  location.assign(urlWith("/sign-in", { next: here }));
 }

@@ -1,14 +1,14 @@
-// Making and finding elements; nothing here takes HTML as text.
+// Creating and finding elements. No function parses HTML.
 
 /** The first element that matches, or null. */
 export const one = (selector, root = document) => root.querySelector(selector);
 
-/** All that match, as an array. */
+/** All elements that match, as an array. */
 export const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
 /**
- * Make an element: h("a", {href: "/", class: "button", onclick: f}, "text", child).
- * Attributes that are null, undefined or false are left out; "on…" are listeners.
+ * Create an element: h("a", {href: "/", class: "button", onclick: f}, "text", child).
+ * Null, undefined and false attributes are omitted; "on…" attributes are listeners.
  */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -22,20 +22,20 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Put children in place of what an element holds. */
+/** Replace the children of an element. */
 export function fill(element, ...children) {
   element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
-/** The JSON that a page brought along in <script type="application/json" id="…">. */
-export function given(id) {
-  const holder = document.getElementById(id);
-  return holder ? JSON.parse(holder.textContent) : null;
+/** The JSON of <script type="application/json" id="…">, or null. */
+export function embeddedJson(id) {
+  const element = document.getElementById(id);
+  return element ? JSON.parse(element.textContent) : null;
 }
 
-/** Call f once things have been quiet for a while. */
-export function afterQuiet(f, quietMs = 300) {
+/** Delay calls of f until none was made for a while. */
+export function debounce(f, quietMs = 300) {
   let timer = 0;
   return (...values) => {
     clearTimeout(timer);

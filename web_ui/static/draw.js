@@ -1,29 +1,29 @@
-// The draw that is put together: one state, the API's own body, shown by three parts.
+// The form of a new sample. Its state is the body of the API request.
 
-import { address, ask, newKey } from "./api.js";
-import { afterQuiet, fill, given, h, one } from "./dom.js";
+import { callApi, newKey } from "./api.js";
+import { debounce, embeddedJson, fill, h, one } from "./dom.js";
 import { number } from "./format.js";
 import { confirmed } from "./forms.js";
-import { say, tell } from "./notices.js";
+import { notify, reportProblem } from "./notices.js";
 import { draftOf } from "./draw_draft.js";
 import { showPlan } from "./draw_plan.js";
-import { mark, note, unmark } from "./draw_problems.js";
+import { clearMarks, mark, note } from "./draw_problems.js";
 import { roundForm } from "./draw_round.js";
 
-const data = given("draw-data");
+const data = embeddedJson("draw-data");
 const draft = draftOf(`${data.dataset_id}:${location.search}`);
 const MANY_ROWS = 1_000_000;
-const AGAIN_MS = 1000;
+const RETRY_MS = 1000;
 let body = draft.body ?? data.body;
 let columns = [];
 let planned = null;
-let asked = 0;
+let requests = 0;
 let key = newKey();
 
 const base = `/api/datasets/${data.dataset_id}`;
 const sampling = `/api/sampling/datasets/${data.dataset_id}`;
 
-/** What the parts of a round need: the table, the choices, and whom to tell of a change. */
+/** What the fields of a step need: the table, the choices, and the callbacks. */
 const context = {
   methods: data.methods,
   operators: data.operators,
@@ -48,25 +48,25 @@ function showSource() {
 
 const table = () => `${base}/refs/${encodeURIComponent(body.source_ref)}/tables/${encodeURIComponent(body.table_key)}`;
 
-/** Where no profile is kept, one is made when it is wanted: of a large table it takes a while. */
+// A profile is computed on request, since it takes a while for a large table.
 one("#count-distinct").addEventListener("click", async (event) => {
   const button = event.target;
   button.disabled = true;
   button.textContent = "Counting…";
   try {
-    await ask(`${table()}/analysis`);
+    await callApi(`${table()}/analysis`);
     await loadColumns();
-  } catch (problem) { tell(problem); }
+  } catch (problem) { reportProblem(problem); }
   button.disabled = false;
-  button.textContent = "Count them";
+  button.textContent = "Count distinct values";
 });
 
 async function loadColumns() {
   try {
-    columns = (await ask(`${table()}/schema`, { query: { distinct: true } })).columns;
+    columns = (await callApi(`${table()}/schema`, { query: { distinct: true } })).columns;
   } catch (problem) {
     columns = [];
-    tell(problem);
+    reportProblem(problem);
   }
   one("#distinct-offer").hidden = !columns.length || columns.some((column) => column.distinct !== null);
   showRounds();
@@ -79,13 +79,13 @@ function showRounds(focus) {
     remove: count > 1 ? () => { body.rounds.splice(place, 1); showRounds(); changed(); } : null,
     up: place > 0 ? () => move(place, place - 1) : null,
     down: place < count - 1 ? () => move(place, place + 1) : null,
-    copy: count < data.most_rounds ? () => {
+    copy: count < data.max_rounds ? () => {
       body.rounds.splice(place + 1, 0, structuredClone(round));
       showRounds(`rounds.${place + 1}.method`);
       changed();
     } : null,
   })));
-  one("#add-round").disabled = count >= data.most_rounds;
+  one("#add-round").disabled = count >= data.max_rounds;
   if (focus) one(`[data-loc="${CSS.escape(focus)}"]`)?.focus();
 }
 
@@ -96,7 +96,7 @@ function move(from, to) {
   changed();
 }
 
-/** The body as it is sent: rounds numbered, nothing empty. */
+/** The request body: steps numbered, empty values removed. */
 function request() {
   const rounds = body.rounds.map((round, place) => ({ ...round, round_number: place + 1 }));
   const whole = { ...body, rounds };
@@ -105,7 +105,7 @@ function request() {
 }
 
 function changed() {
-  draft.keep(body);
+  draft.save(body);
   key = newKey();
   const text = JSON.stringify(request(), null, 2);
   one("#body").textContent = text;
@@ -115,34 +115,34 @@ function changed() {
   plan();
 }
 
-const plan = afterQuiet(async () => {
-  const turn = (asked += 1);
+const plan = debounce(async () => {
+  const turn = (requests += 1);
   try {
-    const answer = await ask(`${sampling}/plan`, { json: request() });
-    if (turn !== asked) return;
+    const answer = await callApi(`${sampling}/plan`, { json: request() });
+    if (turn !== requests) return;
     planned = answer;
-    unmark();
+    clearMarks();
     showPlan(one("#plan"), answer);
     if (answer.output_ref_taken) one("#plan").prepend(mark([nameTaken(answer.output_ref)], body.rounds.length));
     one("#submit").disabled = answer.output_ref_taken;
   } catch (problem) {
-    if (turn !== asked) return;
+    if (turn !== requests) return;
     planned = null;
     showProblem(problem);
     one("#submit").disabled = problem.status === 422;
-    if (!problem.status) setTimeout(() => { if (turn === asked) plan(); }, AGAIN_MS);
+    if (!problem.status) setTimeout(() => { if (turn === requests) plan(); }, RETRY_MS);
   } finally {
-    if (turn === asked) one("#plan").removeAttribute("aria-busy");
+    if (turn === requests) one("#plan").removeAttribute("aria-busy");
   }
 }, 350);
 
-const nameTaken = (ref) => ({ loc: ["body", "output_name"], msg: `A ref ${ref} exists already. Choose another name.` });
+const nameTaken = (ref) => ({ loc: ["body", "output_name"], msg: `The name ${ref} exists already. Choose another name.` });
 
-/** Put what is wrong beside its field, and in the plan's place what to look at. */
+/** Show errors next to their fields, and a summary in place of the plan. */
 function showProblem(problem) {
-  unmark();
-  const silent = "The server doesn't answer; trying again.";
-  fill(one("#plan"), problem.errors?.length ? mark(problem.errors, body.rounds.length) : note([problem.status ? problem.message : silent]));
+  clearMarks();
+  const unreachable = "The server does not respond. Retrying.";
+  fill(one("#plan"), problem.errors?.length ? mark(problem.errors, body.rounds.length) : note([problem.status ? problem.message : unreachable]));
 }
 
 one("#source_ref").addEventListener("change", (event) => { body.source_ref = event.target.value; showSource(); loadColumns(); });
@@ -161,17 +161,17 @@ one("#batch").addEventListener("change", (event) => { body.priority = event.targ
 one("#draw").addEventListener("submit", async (event) => {
   event.preventDefault();
   if (planned && planned.total_rows > MANY_ROWS
-    && !(await confirmed(`This draws ${number(planned.total_rows)} rows. Go on?`))) return;
+    && !(await confirmed(`Draw ${number(planned.total_rows)} rows?`))) return;
   one("#submit").disabled = true;
   try {
-    const job = await ask(`${sampling}/jobs`, { json: request(), headers: { "Idempotency-Key": key } });
-    draft.isDrawn();
+    const job = await callApi(`${sampling}/jobs`, { json: request(), headers: { "Idempotency-Key": key } });
+    draft.markDrawn();
     location.assign(`/jobs/${job.job_id}`);
   } catch (problem) {
     one("#submit").disabled = false;
-    if (problem.status === 409) plan(); // a name that was taken in between is told beside its field
+    if (problem.status === 409) plan(); // the plan shows a taken name next to its field
     else if (problem.status === 422) showProblem(problem);
-    if (problem.status !== 422) tell(problem);
+    if (problem.status !== 422) reportProblem(problem);
   }
 });
 window.addEventListener("pageshow", (event) => { if (event.persisted) plan(); });
@@ -185,11 +185,11 @@ function showBody() {
   loadColumns();
 }
 
-// Templates: a draw without its source, to start others from.
+// Templates: designs without a source.
 let templates = [];
 async function loadTemplates() {
-  ({ templates } = await ask(address("/api/sampling/templates", { limit: 500 })));
-  fill(one("#template"), h("option", { value: "" }, templates.length ? "Start from a template…" : "No template yet"),
+  ({ templates } = await callApi("/api/sampling/templates", { query: { limit: 500 } }));
+  fill(one("#template"), h("option", { value: "" }, templates.length ? "Start from a template…" : "No templates"),
     templates.map((template) => h("option", { value: template.id }, template.name)));
 }
 one("#template").addEventListener("change", (event) => {
@@ -198,24 +198,24 @@ one("#template").addEventListener("change", (event) => {
   body = { ...structuredClone(chosen.body), source_ref: body.source_ref, table_key: body.table_key, output_name: "" };
   showBody();
 });
-one("#keep-template").addEventListener("click", () => {
+one("#save-template").addEventListener("click", () => {
   const name = h("input", { id: "template-name", required: true, maxlength: 200, autocomplete: "off" });
-  const dialog = h("dialog", { "aria-labelledby": "keep-title" },
-    h("h2", { id: "keep-title" }, "Keep as a template"),
+  const dialog = h("dialog", { "aria-labelledby": "save-title" },
+    h("h2", { id: "save-title" }, "Save as template"),
     h("form", { class: "stack", onsubmit: async (event) => {
       event.preventDefault();
       try {
-        await ask("/api/sampling/templates", { json: { name: name.value.trim(), body: request() } });
+        await callApi("/api/sampling/templates", { json: { name: name.value.trim(), body: request() } });
         dialog.close();
-        say(`Kept as ${name.value.trim()}.`);
+        notify(`Template ${name.value.trim()} saved.`);
         loadTemplates();
-      } catch (problem) { tell(problem); }
-    } }, h("div", {}, h("label", { for: "template-name" }, "Name; an earlier one of that name is replaced"), name),
-      h("div", { class: "row end" }, h("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), h("button", { class: "main" }, "Keep"))));
+      } catch (problem) { reportProblem(problem); }
+    } }, h("div", {}, h("label", { for: "template-name" }, "Template name (replaces a template of the same name)"), name),
+      h("div", { class: "row end" }, h("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), h("button", { class: "main" }, "Save template"))));
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
 });
 
 showBody();
-loadTemplates().catch(tell);
+loadTemplates().catch(reportProblem);

@@ -1,18 +1,18 @@
-// What was entered into the form of a draw, kept by its tab: for a reload, for Back, and until it is drawn.
+// The draft of a new sample, stored in the tab's session: for a reload, and for Back.
 
 /**
  * The draft of one form.
- * @param {string} name what tells the form from others
+ * @param {string} name identifies the form
  */
 export function draftOf(name) {
-  const at = `draw:${name}`;
-  const kept = JSON.parse(sessionStorage.getItem(at) ?? "{}");
-  const cameByLink = performance.getEntriesByType("navigation")[0]?.type === "navigate";
-  const put = () => sessionStorage.setItem(at, JSON.stringify(kept));
+  const storageKey = `draw:${name}`;
+  const stored = JSON.parse(sessionStorage.getItem(storageKey) ?? "{}");
+  const openedByLink = performance.getEntriesByType("navigation")[0]?.type === "navigate";
+  const write = () => sessionStorage.setItem(storageKey, JSON.stringify(stored));
   return {
-    /** What the form goes on with; null where it starts anew, as it does by a link once all of it is drawn. */
-    body: kept.body && !(cameByLink && JSON.stringify(kept.body) === kept.drawn) ? kept.body : null,
-    keep(body) { kept.body = body; put(); },
-    isDrawn() { kept.drawn = JSON.stringify(kept.body); put(); },
+    /** The stored body; null if there is none, or if it was drawn and a link opened the page. */
+    body: stored.body && !(openedByLink && JSON.stringify(stored.body) === stored.drawn) ? stored.body : null,
+    save(body) { stored.body = body; write(); },
+    markDrawn() { stored.drawn = JSON.stringify(stored.body); write(); },
   };
 }

@@ -1,7 +1,7 @@
-// A round's filter, as conditions and as an expression beside them; each edits the other.
+// The filter of a step, as conditions and as an expression. Editing one updates the other.
 
-import { ask } from "./api.js";
-import { afterQuiet, fill, h } from "./dom.js";
+import { callApi } from "./api.js";
+import { debounce, fill, h } from "./dom.js";
 import { number } from "./format.js";
 
 let lists = 0;
@@ -11,39 +11,39 @@ export function filterForm(context, round, loc) {
   const text = h("textarea", { id: `${id}.expression`, "data-loc": id, class: "mono", spellcheck: "false", placeholder: "amount > 100 AND region = 'north'" });
   const count = h("small", { class: "soft", role: "status" });
   const rows = h("div", { class: "stack" });
-  const logic = h("select", { "aria-label": "Conditions that must hold", onchange: () => fromConditions() },
-    h("option", { value: "AND" }, "all of these"), h("option", { value: "OR" }, "one of these"));
+  const logic = h("select", { "aria-label": "Match all or any conditions", onchange: () => fromConditions() },
+    h("option", { value: "AND" }, "all"), h("option", { value: "OR" }, "any"));
   let conditions = [];
   let turn = 0;
 
-  const keep = (filters) => {
+  const setFilters = (filters) => {
     if (filters) round.filters = filters;
     else delete round.filters;
     context.changed();
   };
-  /** Ask how the filter looks in its other shape; what is wrong with it the plan tells, beside it. */
+  /** Translate the filter into its other form. The plan reports the errors of a filter. */
   const translate = async (filters, show, failed = () => {}) => {
-    const mine = (turn += 1);
+    const current = (turn += 1);
     try {
-      const answer = await ask(`${context.sampling}/filters`, { json: { ...context.source(), filters } });
-      if (mine !== turn) return;
-      count.textContent = `${number(answer.rows)} of ${number(answer.source_rows)} rows pass.`;
+      const answer = await callApi(`${context.sampling}/filters`, { json: { ...context.source(), filters } });
+      if (current !== turn) return;
+      count.textContent = `${number(answer.rows)} of ${number(answer.source_rows)} rows match.`;
       show(answer);
     } catch (problem) {
-      if (mine !== turn) return;
+      if (current !== turn) return;
       count.textContent = problem.status === 422 ? "" : problem.message;
       failed();
     }
   };
-  const fromText = afterQuiet(() => {
+  const fromText = debounce(() => {
     const expression = text.value.trim();
     if (!expression) {
       conditions = [];
       showRows();
       count.textContent = "";
-      return keep(null);
+      return setFilters(null);
     }
-    keep({ expression });
+    setFilters({ expression });
     translate({ expression }, (answer) => {
       conditions = answer.conditions ?? [];
       rows.hidden = answer.conditions === null;
@@ -51,18 +51,18 @@ export function filterForm(context, round, loc) {
       showRows();
     });
   }, 400);
-  const fromConditions = afterQuiet(() => {
+  const fromConditions = debounce(() => {
     const whole = conditions.filter((one) => one.column && one.operator && (takes(one) === "nothing" || hasValue(one.value)));
     if (!whole.length) {
       text.value = "";
       count.textContent = "";
-      return keep(null);
+      return setFilters(null);
     }
     const filters = { conditions: whole.map((one) => (takes(one) === "nothing" ? { column: one.column, operator: one.operator } : one)), logic: logic.value };
     translate(filters, (answer) => {
       text.value = answer.expression;
-      keep({ expression: answer.expression });
-    }, () => keep(filters));
+      setFilters({ expression: answer.expression });
+    }, () => setFilters(filters));
   }, 400);
 
   const takes = (condition) => context.operators.find((one) => one.name === condition.operator)?.takes ?? "value";
@@ -88,15 +88,15 @@ export function filterForm(context, round, loc) {
     conditions.push({ column: "", operator: "=", value: undefined });
     showRows();
     rows.querySelector(".inline:last-of-type select")?.focus();
-  } }, "Add a condition")));
+  } }, "Add condition")));
 
-  /** Offer the column's own values, once its field is entered. */
+  // Suggest values of the column when its field gets the focus.
   rows.addEventListener("focusin", async (event) => {
     const list = event.target.getAttribute?.("list");
     const name = event.target.dataset?.column;
     if (!list || !name || event.target.dataset.offered) return;
     event.target.dataset.offered = "yes";
-    const answer = await ask(`${context.sampling}/column-samples`, { json: { ...context.source(), columns: [name], sample_size: 50 } }).catch(() => null);
+    const answer = await callApi(`${context.sampling}/column-samples`, { json: { ...context.source(), columns: [name], sample_size: 50 } }).catch(() => null);
     const found = answer?.samples?.[name] ?? [];
     fill(document.getElementById(list), found.filter((value) => value !== null).map((value) => h("option", { value: String(value) })));
   });
@@ -116,10 +116,10 @@ export function filterForm(context, round, loc) {
     });
   }
   showRows();
-  return h("details", { open: Boolean(present) }, h("summary", {}, "Only some rows (filter)"),
+  return h("details", { open: Boolean(present) }, h("summary", {}, "Row filter"),
     h("div", { class: "stack" },
-      h("div", { class: "row" }, "Rows for which ", logic, " hold:"), rows,
-      h("div", { class: "field" }, h("label", { for: `${id}.expression` }, "As an expression"), text, count)));
+      h("div", { class: "row" }, "Rows that match ", logic, " conditions:"), rows,
+      h("div", { class: "field" }, h("label", { for: `${id}.expression` }, "Filter expression"), text, count)));
 }
 
 function valueInputs(condition, column, listId, place, changed, takes) {

@@ -1,39 +1,39 @@
-// What a draw would give, in figures and bars.
+// The plan of a draw: row counts, margin of error, strata or clusters.
 
 import { fill, h } from "./dom.js";
 import { number, percent } from "./format.js";
-import { labelled } from "./words.js";
+import { withLabels } from "./words.js";
 
 const SHOWN = 30;
 const WIDTH = 120;
 const SUGGESTED = 3;
 const USES = [["strata", "strata"], ["sizes", "weights"], ["clusters", "clusters"]];
 
-/** Put a plan's account into an element. */
+/** Show a plan in an element. */
 export function showPlan(element, plan) {
   fill(element,
-    h("p", {}, h("strong", {}, number(plan.total_rows)), ` of ${number(plan.source_rows)} rows would be drawn.`),
-    plan.earlier_job_id ? h("p", { class: "note" }, "Drawn already under this name: ",
-      h("a", { href: `/jobs/${plan.earlier_job_id}` }, `job ${plan.earlier_job_id.slice(0, 8)}`), ". To draw it again leads there.") : null,
+    h("p", {}, h("strong", {}, number(plan.total_rows)), ` of ${number(plan.source_rows)} rows will be drawn.`),
+    plan.earlier_job_id ? h("p", { class: "note" }, "Already drawn under this name: ",
+      h("a", { href: `/jobs/${plan.earlier_job_id}` }, `job ${plan.earlier_job_id.slice(0, 8)}`), ". A new draw opens that job.") : null,
     plan.warnings.map((warning) => h("div", { class: "note warn" }, h("p", {}, warning))),
     plan.rounds.map((round) => h("section", {},
-      plan.rounds.length > 1 ? h("h3", {}, `Round ${round.round_number}: ${round.method}`) : null,
+      plan.rounds.length > 1 ? h("h3", {}, `Step ${round.round_number}: ${round.method}`) : null,
       h("dl", { class: "facts" },
-        h("dt", {}, "Eligible"), h("dd", {}, `${number(round.eligible_rows)} rows`),
-        h("dt", {}, "Drawn"), h("dd", {}, `${number(round.rows_planned)} rows`),
+        h("dt", {}, "Rows to choose from"), h("dd", {}, number(round.eligible_rows)),
+        h("dt", {}, "Drawn"), h("dd", {}, number(round.rows_planned)),
         round.margin_of_error === null ? null : [
-          h("dt", { title: "Half width of the 95 % interval for a share of one half, the least favourable" }, "Precision"),
-          h("dd", {}, `a share to ± ${percent(round.margin_of_error, round.margin_of_error < 0.01 ? 2 : 1)}`)]),
-      round.warnings.map((warning) => h("div", { class: "note warn" }, h("p", {}, labelled(warning)))),
+          h("dt", { title: "Half-width of the 95 % confidence interval of a share of 50 %" }, "Margin of error"),
+          h("dd", {}, `± ${percent(round.margin_of_error, round.margin_of_error < 0.01 ? 2 : 1)}`)]),
+      round.warnings.map((warning) => h("div", { class: "note warn" }, h("p", {}, withLabels(warning)))),
       groups(round))),
     suggestions(plan.hints));
 }
 
-/** What the table's profile, once there is one, holds for the design: told, never applied. */
+/** Columns that the table's profile suggests for the design. */
 function suggestions(hints) {
-  const told = hints ? USES.flatMap(([kind, use]) => hints[kind].slice(0, SUGGESTED).map(
+  const items = hints ? USES.flatMap(([kind, use]) => hints[kind].slice(0, SUGGESTED).map(
     (hint) => h("li", {}, `${hint.column} as ${use}: ${hint.reason}`))) : [];
-  return told.length ? h("details", {}, h("summary", {}, "What would serve the design"), h("ul", {}, told)) : null;
+  return items.length ? h("details", {}, h("summary", {}, "Suggested design columns"), h("ul", {}, items)) : null;
 }
 
 function groups(round) {
@@ -44,7 +44,7 @@ function groups(round) {
   const [name, single] = round.strata ? ["Strata", "Stratum"] : ["Clusters", "Cluster"];
   return [
     h("p", { class: "soft" }, `${number(count)} ${name.toLowerCase()}${count > SHOWN ? `, ${SHOWN} shown` : ""}`),
-    h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": `${name} of round ${round.round_number}` },
+    h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": `${name} of step ${round.round_number}` },
       h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, single), h("th", { scope: "col", class: "number" }, "Rows"), h("th", { scope: "col", class: "number" }, "Drawn"))),
         h("tbody", {}, listed.slice(0, SHOWN).map((group) => h("tr", {},
           h("td", {}, Object.values(group.key).map((value) => value ?? "NULL").join(" | "), bar(group.allocated / most)),

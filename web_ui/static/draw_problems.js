@@ -1,12 +1,12 @@
-// What is wrong with a draw, beside its fields; where the plan stands, only what to look at.
+// Errors of a new sample, shown next to their fields, and their summary.
 
 import { all, h, one } from "./dom.js";
-import { inWords, placeInWords, told } from "./words.js";
+import { messageOf, placeOf, withPlace } from "./words.js";
 
-const FIRST = "The form has to be put right first";
+const SUMMARY = "Correct these fields";
 
-/** Take all marks away. */
-export function unmark() {
+/** Remove all marks. */
+export function clearMarks() {
   for (const note of all("#draw .field-problem")) {
     const field = one(`[aria-describedby~="${CSS.escape(note.id)}"]`);
     const others = field?.getAttribute("aria-describedby").split(" ").filter((id) => id !== note.id).join(" ");
@@ -18,28 +18,28 @@ export function unmark() {
 }
 
 /**
- * Put each error beside its field, where it has one.
- * @returns what the plan says of it: which fields to look at, and in full what has none
+ * Show each error next to its field.
+ * @returns a note that lists the marked fields, and the errors that have no field
  */
 export function mark(errors, rounds) {
   const marked = new Set();
   const others = [];
   for (const error of errors) {
     const field = fieldOf(error.loc.slice(1));
-    if (!field) { others.push(told(error)); continue; }
-    marked.add(placeInWords(error.loc, rounds));
-    beside(field, inWords(error));
+    if (!field) { others.push(withPlace(error)); continue; }
+    marked.add(placeOf(error.loc, rounds));
+    showNextTo(field, messageOf(error));
   }
-  const first = marked.size ? `${FIRST}: ${[...marked].join("; ")}.` : null;
+  const first = marked.size ? `${SUMMARY}: ${[...marked].join("; ")}.` : null;
   return note([first, ...others].filter(Boolean));
 }
 
-/** Lines as the plan says them. */
+/** A warning with one paragraph per line. */
 export function note(lines) {
   return h("div", { class: "note warn" }, lines.map((line) => h("p", {}, line)));
 }
 
-/** The field of an error's place, or of the part of the form that the place is in. */
+/** The field of an error's location, or of the closest enclosing location. */
 function fieldOf(loc) {
   for (let length = loc.length; length > 0; length -= 1) {
     const field = one(`[data-loc="${CSS.escape(loc.slice(0, length).join("."))}"]`);
@@ -48,10 +48,10 @@ function fieldOf(loc) {
   return null;
 }
 
-function beside(field, text) {
+function showNextTo(field, text) {
   const id = `${field.dataset.loc}-problem-${all("#draw .field-problem").length}`;
   field.setAttribute("aria-invalid", "true");
   field.setAttribute("aria-describedby", [field.getAttribute("aria-describedby"), id].filter(Boolean).join(" "));
   field.closest(".field, fieldset").append(h("small", { id, class: "field-problem" }, text));
-  for (let folded = field.closest("details"); folded; folded = folded.parentElement.closest("details")) folded.open = true;
+  for (let closed = field.closest("details"); closed; closed = closed.parentElement.closest("details")) closed.open = true;
 }

@@ -1,10 +1,10 @@
-// One round: its method with the method's own fields, its filter, and what of the rows is shown.
+// The fields of one step: method, parameters, filter, and the columns of the sample.
 
 import { fill, h } from "./dom.js";
 import { filterForm } from "./draw_filter.js";
 import { number } from "./format.js";
 import { seedInput } from "./draw_seed.js";
-import { LABELS, labelled } from "./words.js";
+import { LABELS, withLabels } from "./words.js";
 
 const SIZES = {
   random: ["sample_size", "sample_fraction"],
@@ -13,37 +13,37 @@ const SIZES = {
 };
 const SECOND_STAGE = ["samples_per_cluster", "sample_percentage"];
 const ALLOCATIONS = ["proportional", "equal", "neyman", "optimal"];
-const NUMBERS_ALONE = ["allocation_column", "cost_column", "weight_column"];
+const NUMERIC_ONLY = ["allocation_column", "cost_column", "weight_column"];
 const isNumber = (column) => /INT|DECIMAL|DOUBLE|FLOAT|REAL/.test(column.type) && !column.type.includes("[");
 
-/** The fieldset of a round; actions are functions or null: remove, up, down, copy. */
+/** The fieldset of a step. Actions (remove, up, down, copy) are functions or null. */
 export function roundForm(context, round, place, actions) {
   const method = context.methods.find((one) => one.name === (round.method === "reservoir" ? "random" : round.method));
   const loc = `rounds.${place}`;
   const fields = h("div", { class: "fields" });
   const showFields = () => fill(fields, parameterFields(context, round, method, loc, showFields));
   showFields();
-  const action = (name, text, run) => run && h("button", { type: "button", class: "plain", "aria-label": `${text} round ${place + 1}`, onclick: run }, name);
+  const action = (name, text, run) => run && h("button", { type: "button", class: "plain", "aria-label": `${text} step ${place + 1}`, onclick: run }, name);
   return h("fieldset", {},
-    h("legend", {}, `Round ${place + 1}`),
+    h("legend", {}, `Step ${place + 1}`),
     h("div", { class: "tools" }, action("↑", "Move up", actions.up), action("↓", "Move down", actions.down),
       action("Copy", "Copy", actions.copy), action("Remove", "Remove", actions.remove)),
     h("div", { class: "field" },
       h("label", { for: `${loc}.method` }, "Method"),
       h("select", { id: `${loc}.method`, "data-loc": `${loc}.method`, onchange: (event) => {
         round.method = event.target.value;
-        round.parameters = kept(round, context.methods.find((one) => one.name === round.method));
+        round.parameters = sharedParameters(round, context.methods.find((one) => one.name === round.method));
         context.redraw(`${loc}.method`);
         context.changed();
       } }, context.methods.map((one) => h("option", { value: one.name, selected: one.name === method.name }, one.name))),
-      h("small", { class: "soft" }, labelled(method.description))),
+      h("small", { class: "soft" }, withLabels(method.description))),
     fields,
     filterForm(context, round, loc),
     selectionForm(context, round, loc));
 }
 
-/** What of the parameters the new method takes, too. */
-function kept(round, method) {
+/** The parameters that the new method has too, with its default size. */
+function sharedParameters(round, method) {
   const names = method.parameters.map((parameter) => parameter.name);
   const parameters = Object.fromEntries(Object.entries(round.parameters).filter(([name]) => names.includes(name)));
   const sizes = SIZES[method.name];
@@ -53,7 +53,7 @@ function kept(round, method) {
   return parameters;
 }
 
-function parameterFields(context, round, method, loc, again) {
+function parameterFields(context, round, method, loc, refresh) {
   const parameters = round.parameters;
   const set = (name, value) => {
     if (value === undefined || value === "") delete parameters[name];
@@ -73,17 +73,17 @@ function parameterFields(context, round, method, loc, again) {
     const id = `${loc}.parameters.${name}`;
     let label = h("label", { for: id }, LABELS[name] ?? name);
     if (name === chosen && alternatives.length > 1) {
-      label = h("select", { "aria-label": "How the size is given", onchange: (event) => {
+      label = h("select", { "aria-label": "Size parameter", onchange: (event) => {
         delete parameters[chosen];
         parameters[event.target.value] = { sample_fraction: 0.01, sizes: {} }[event.target.value] ?? 10;
-        again();
+        refresh();
         context.changed();
       } }, alternatives.map((one) => h("option", { value: one, selected: one === chosen }, LABELS[one])));
     }
     shown.push(h("div", { class: "field" }, label, input(context, parameter, id, parameters[name], (value) => {
       set(name, value);
-      if (name === "allocation") again();
-    }), h("small", { class: "soft" }, labelled(parameter.description))));
+      if (name === "allocation") refresh();
+    }), h("small", { class: "soft" }, withLabels(parameter.description))));
   }
   return shown;
 }
@@ -95,7 +95,7 @@ function input(context, parameter, id, value, set) {
   const common = { id, "data-loc": id, "aria-label": LABELS[name] ?? name };
   if (name === "strata_columns") return columnsPicker(context, common, value ?? [], set);
   if (name.endsWith("_column")) {
-    const columns = context.columns().filter((column) => !NUMBERS_ALONE.includes(name) || isNumber(column));
+    const columns = context.columns().filter((column) => !NUMERIC_ONLY.includes(name) || isNumber(column));
     return columnSelect(columns, common, value, set);
   }
   if (name === "allocation") {
@@ -112,7 +112,7 @@ function input(context, parameter, id, value, set) {
     oninput: (event) => set(event.target.value === "" ? undefined : Number(event.target.value)) });
 }
 
-/** "north = 20" a line, as {north: 20}. */
+/** Parse lines such as "north = 20" to {north: 20}. */
 function sizes(text) {
   const found = {};
   for (const line of text.split("\n")) {
@@ -122,9 +122,9 @@ function sizes(text) {
   return found;
 }
 
-/** "city (VARCHAR, 3 distinct)": what one should know of a column before choosing it. */
+/** A column in a list: "city (VARCHAR, 3 unique)". */
 function described({ name, type, distinct, distinct_exact: exact }) {
-  return `${name} (${type}${typeof distinct === "number" ? `, ${exact ? "" : "~"}${number(distinct)} distinct` : ""})`;
+  return `${name} (${type}${typeof distinct === "number" ? `, ${exact ? "" : "~"}${number(distinct)} unique` : ""})`;
 }
 
 export function columnSelect(columns, attributes, value, set) {
@@ -136,29 +136,29 @@ export function columnSelect(columns, attributes, value, set) {
 }
 
 function columnsPicker(context, attributes, chosen, set) {
-  const holder = h("div", { class: "stack" });
+  const element = h("div", { class: "stack" });
   const show = (focus) => {
-    const left = context.columns().filter((column) => !chosen.includes(column.name));
-    const add = columnSelect(left, attributes, "", () => { if (!byKeys) take(true); else hint.textContent = add.value && `Enter or Tab takes ${add.value}.`; });
+    const unused = context.columns().filter((column) => !chosen.includes(column.name));
+    const add = columnSelect(unused, attributes, "", () => { if (!byKeys) addColumn(true); else hint.textContent = add.value && `Press Enter or Tab to add ${add.value}.`; });
     const hint = h("small", { class: "soft", role: "status" });
-    const take = (stay) => {
-      if (!add.value || chosen.includes(add.value)) return; // a field that is taken away loses the focus, too
+    const addColumn = (stay) => {
+      if (!add.value || chosen.includes(add.value)) return; // a removed field loses the focus, too
       chosen = [...chosen, add.value];
       set(chosen);
       show(stay);
     };
-    // Keys go through the names one by one: what they stop at is taken once they are done.
+    // Arrow keys step through the names, so a name is added only on Enter or on blur.
     let byKeys = false;
     add.addEventListener("pointerdown", () => { byKeys = false; });
     add.addEventListener("keydown", (event) => {
       byKeys = true;
       if (event.key !== "Enter" || !add.value) return;
       event.preventDefault();
-      take(true);
+      addColumn(true);
     });
-    add.addEventListener("blur", () => { if (byKeys) take(false); });
-    fill(holder, h("div", { class: "row" }, chosen.map((name) =>
-      h("button", { type: "button", class: "tag", "aria-label": `Leave out ${name}`, onclick: () => {
+    add.addEventListener("blur", () => { if (byKeys) addColumn(false); });
+    fill(element, h("div", { class: "row" }, chosen.map((name) =>
+      h("button", { type: "button", class: "tag", "aria-label": `Remove ${name}`, onclick: () => {
         chosen = chosen.filter((one) => one !== name);
         set(chosen.length ? chosen : undefined);
         show(true);
@@ -166,7 +166,7 @@ function columnsPicker(context, attributes, chosen, set) {
     if (focus) add.focus();
   };
   show(false);
-  return holder;
+  return element;
 }
 
 function selectionForm(context, round, loc) {
@@ -180,11 +180,11 @@ function selectionForm(context, round, loc) {
   };
   const id = `${loc}.selection`;
   const columns = new Set(selection.columns ?? []);
-  return h("details", { open: Boolean(round.selection) }, h("summary", {}, "What the sample shows, and in which order"),
+  return h("details", { open: Boolean(round.selection) }, h("summary", {}, "Columns and order of the sample"),
     h("div", { class: "fields" },
-      h("div", { class: "field" }, h("label", { for: `${id}.order_by` }, "Ordered by (else by rank)"),
+      h("div", { class: "field" }, h("label", { for: `${id}.order_by` }, "Order by (default: drawing order)"),
         columnSelect(context.columns(), { id: `${id}.order_by`, "data-loc": `${id}.order_by` }, selection.order_by, (value) => set("order_by", value))),
-      h("label", { class: "check" }, h("input", { type: "checkbox", checked: Boolean(selection.order_desc), onchange: (event) => set("order_desc", event.target.checked) }), "from the largest down")),
+      h("label", { class: "check" }, h("input", { type: "checkbox", checked: Boolean(selection.order_desc), onchange: (event) => set("order_desc", event.target.checked) }), "Descending")),
     h("details", {}, h("summary", {}, columns.size ? `${columns.size} columns` : "All columns"),
       h("div", { class: "fields", "data-loc": `${id}.columns` }, context.columns().map((column) =>
         h("label", { class: "check" }, h("input", { type: "checkbox", checked: columns.has(column.name), onchange: (event) => {

@@ -1,10 +1,10 @@
-// Numbers, sizes and times as a person reads them.
+// Numbers, sizes and times as displayed.
 
 const numbers = new Intl.NumberFormat("en", { maximumFractionDigits: 6 });
-// Swedish writes 2025-07-07 02:45:47, as the server does.
+// The Swedish locale writes 2025-07-07 02:45:47, as the server does.
 const moments = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium" });
 
-/** 1234567 → "1,234,567"; a text stays as it is. */
+/** 1234567 → "1,234,567"; a text is returned unchanged. */
 export function number(value) {
   return typeof value === "number" ? numbers.format(value) : String(value ?? "");
 }
@@ -36,15 +36,15 @@ export function duration(seconds) {
   return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }
 
-/** The reader's zone with its present distance from UTC: "Asia/Kolkata, UTC+05:30". */
-export function zoneTold() {
+/** The browser's time zone with its current UTC offset: "Asia/Kolkata, UTC+05:30". */
+export function zoneName() {
   const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const parts = new Intl.DateTimeFormat("en", { timeZoneName: "longOffset" }).formatToParts();
   const offset = parts.find((part) => part.type === "timeZoneName").value.replace("GMT", "UTC");
   return name === "UTC" ? name : `${name}, ${offset === "UTC" ? "UTC+00:00" : offset}`;
 }
 
-/** A time element in the reader's zone, with the exact UTC on hover. */
+/** Show a time element in the browser's time zone, with UTC in its title. */
 export function localTime(element) {
   const moment = new Date(element.dateTime);
   if (Number.isNaN(moment.getTime())) return;

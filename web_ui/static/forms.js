@@ -1,21 +1,20 @@
-// Forms that speak to the API: <form data-api="POST /api/…" data-then="/where/{id}">.
+// Forms that call the API: <form data-api="POST /api/…" data-then="/path/{id}">.
 //
-// Fields go as JSON by their names; data-as="number", "list" or "lines" says what a text means, and
-// an empty field is left out, and "a.b" is the field b within a. data-confirm asks first; data-confirm-text wants that text typed.
-// data-then leads on, with {name} from the answer; without it the page is loaded anew. An answer's
-// fields can be shown instead: data-show="#template-id", and a part of the page that the answer changes
-// comes anew: data-renew="#id". data-said is said on the page that comes next.
+// The body is JSON by field name. data-as="number" or "list" converts a text; a name "a.b" is nested. Empty
+// fields are omitted, except with data-empty. data-confirm shows a confirmation; data-confirm-text must be
+// typed. data-then is the next page, with {name} from the response; the default is a reload.
+// data-show="#template" shows the response instead, and data-reload="#id" reloads a part of the page.
+// data-notice is shown on the next page.
 //
-// A form with data-stay is sent to its own action, which serves without scripts, too. With them it is
-// sent in the background, so that the page stays when nobody answers, or when the answer is a refusal.
-// data-once: sent twice, it does its work once.
+// data-background sends a plain form in the background, so that the page stays if the request fails.
+// data-once adds an idempotency key. data-switch submits the form when a choice changes.
 
-import { ask, newKey, send } from "./api.js";
+import { callApi, newKey, submitForm } from "./api.js";
 import { all, h, one } from "./dom.js";
-import { say, tell } from "./notices.js";
-import { inWords } from "./words.js";
+import { notify, reportProblem } from "./notices.js";
+import { messageOf } from "./words.js";
 
-const SAID = "said";
+const NOTICE = "notice";
 
 /** A form's fields as the body of a request. */
 export function body(form) {
@@ -28,7 +27,7 @@ export function body(form) {
   for (const field of form.elements) {
     if (!field.name || field.disabled || (field.type === "radio" && !field.checked)) continue;
     const text = field.type === "checkbox" ? field.checked
-      : field.type === "password" ? field.value : field.value.trim(); // a password is taken as it is typed
+      : field.type === "password" ? field.value : field.value.trim(); // a password may begin or end with a space
     if (text === "" && field.dataset.empty === undefined) continue;
     if (field.dataset.as === "number") put(field.name, Number(text));
     else if (field.dataset.as === "list") put(field.name, text.split(",").map((part) => part.trim()).filter(Boolean));
@@ -37,65 +36,65 @@ export function body(form) {
   return values;
 }
 
-/** Put each error of a 422 beside its field; returns whether all found one. */
+/** Show each error of a 422 next to its field; returns whether each has a field. */
 export function mark(form, errors) {
-  let all_found = errors.length > 0;
+  let hasFields = errors.length > 0;
   for (const error of errors) {
     const field = form.elements[error.loc.findLast((part) => typeof part === "string" && form.elements[part])];
-    if (!field?.closest) { all_found = false; continue; }
+    if (!field?.closest) { hasFields = false; continue; }
     field.setAttribute("aria-invalid", "true");
     const id = `${field.id || field.name}-problem`;
     field.setAttribute("aria-describedby", id);
-    field.after(h("small", { id, class: "field-problem", role: "alert" }, inWords(error)));
+    field.after(h("small", { id, class: "field-problem", role: "alert" }, messageOf(error)));
   }
   one('[aria-invalid="true"]', form)?.focus();
-  return all_found;
+  return hasFields;
 }
 
-export function unmark(form) {
+export function clearMarks(form) {
   all(".field-problem", form).forEach((note) => note.remove());
   all("[aria-invalid]", form).forEach((field) => field.removeAttribute("aria-invalid"));
 }
 
-/** Ask the reader; resolves to whether they want it. */
+/** Show a confirmation dialog; resolves to whether the user confirmed. */
 export function confirmed(question, typed = "") {
   return new Promise((resolve) => {
     const input = typed ? h("input", { "aria-label": `Type ${typed}`, autocomplete: "off" }) : null;
-    const yes = h("button", { class: "bad", value: "yes", disabled: Boolean(typed) }, "Yes, do it");
+    const yes = h("button", { class: "bad", value: "yes", disabled: Boolean(typed) }, "Confirm");
     input?.addEventListener("input", () => { yes.disabled = input.value !== typed; });
-    const dialog = h("dialog", { "aria-label": "Are you sure?" }, h("h2", {}, "Are you sure?"), h("p", {}, question),
-      typed ? h("p", {}, "Type ", h("strong", {}, typed), " to go on:") : null,
+    const dialog = h("dialog", { "aria-label": "Confirmation" }, h("h2", {}, "Confirmation"), h("p", {}, question),
+      typed ? h("p", {}, "Type ", h("strong", {}, typed), " to confirm:") : null,
       h("form", { method: "dialog", class: "stack" }, input,
-        h("div", { class: "row end" }, h("button", { value: "no" }, "No"), yes)));
+        h("div", { class: "row end" }, h("button", { value: "no" }, "Cancel"), yes)));
     dialog.addEventListener("close", () => { resolve(dialog.returnValue === "yes"); dialog.remove(); });
     document.body.append(dialog);
     dialog.showModal();
   });
 }
 
-async function askApi(form) {
+async function sendToApi(form) {
   const [method, path] = form.dataset.api.split(" ");
   if (form.dataset.confirm && !(await confirmed(form.dataset.confirm, form.dataset.confirmText))) return;
-  unmark(form);
+  clearMarks(form);
   const buttons = all("button", form);
   buttons.forEach((button) => { button.disabled = true; });
   try {
-    const answer = await ask(path, { method, json: body(form) });
-    if (form.dataset.show) show(form, answer);
-    if (form.dataset.renew) await renew(form.dataset.renew);
+    const answer = await callApi(path, { method, json: body(form) });
+    if (form.dataset.show) showResponse(form, answer);
+    if (form.dataset.reload) await reloadPart(form.dataset.reload);
     if (form.dataset.show) return;
-    if (form.dataset.said) sessionStorage.setItem(SAID, form.dataset.said);
+    if (form.dataset.notice) sessionStorage.setItem(NOTICE, form.dataset.notice);
     if (!form.dataset.then) return location.reload();
     location.assign(form.dataset.then.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(answer[name])));
   } catch (problem) {
-    if (!mark(form, problem.errors ?? [])) tell(problem);
+    if (!mark(form, problem.errors ?? [])) reportProblem(problem);
   } finally {
     buttons.forEach((button) => { button.disabled = false; });
   }
 }
 
-/** Fill a template's [data-field] elements from the answer and put it after the form. */
-function show(form, answer) {
+/** Fill a template's [data-field] elements from the response and show it after the form. */
+function showResponse(form, answer) {
   const copy = one(form.dataset.show).content.cloneNode(true);
   for (const element of all("[data-field]", copy)) element.textContent = answer[element.dataset.field];
   one(".answer", form.parentElement)?.remove();
@@ -103,39 +102,43 @@ function show(form, answer) {
   form.reset();
 }
 
-async function post(form, submitter) {
+async function postInBackground(form, submitter) {
   if ("once" in form.dataset) form.dataset.once ||= newKey();
-  const sending = send(form, submitter, form.dataset.once ? { "Idempotency-Key": form.dataset.once } : {});
+  const sending = submitForm(form, submitter, form.dataset.once ? { "Idempotency-Key": form.dataset.once } : {});
   const buttons = all("button", form);
   buttons.forEach((button) => { button.disabled = true; });
   try {
     location.assign(await sending);
   } catch (problem) {
-    tell(problem);
+    reportProblem(problem);
   } finally {
     buttons.forEach((button) => { button.disabled = false; });
   }
 }
 
-/** Have a part of the page as the server has it by now. */
-async function renew(part) {
+/** Reload a part of the page from the server. */
+async function reloadPart(selector) {
   const answer = await fetch(location.href, { credentials: "same-origin" });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const now = answer.ok ? one(part, page) : null;
-  if (now) one(part).replaceWith(now);
+  const part = answer.ok ? one(selector, page) : null;
+  if (part) one(selector).replaceWith(part);
 }
 
-// What the form before this page had to say.
-const said = sessionStorage.getItem(SAID);
-if (said) {
-  sessionStorage.removeItem(SAID);
-  say(said);
+// Show the notice of the form that led to this page.
+const notice = sessionStorage.getItem(NOTICE);
+if (notice) {
+  sessionStorage.removeItem(NOTICE);
+  notify(notice);
 }
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  const take = form.dataset.api ? askApi : "stay" in form.dataset ? post : null;
-  if (event.defaultPrevented || !take) return;
+  const handler = form.dataset.api ? sendToApi : "background" in form.dataset ? postInBackground : null;
+  if (event.defaultPrevented || !handler) return;
   event.preventDefault();
-  take(form, event.submitter);
+  handler(form, event.submitter);
+});
+
+document.addEventListener("change", (event) => {
+  event.target.closest?.("form[data-switch]")?.requestSubmit();
 });

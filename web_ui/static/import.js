@@ -1,17 +1,17 @@
-// Dropping a file, looking at what it holds, and sending it: into a dataset, or into a new one.
+// The import form: preview a file, create its dataset if it is new, upload the file.
 
-import { ask, headers, newKey } from "./api.js";
+import { callApi, headers, newKey } from "./api.js";
 import { one } from "./dom.js";
 import { bytes } from "./format.js";
-import { body, mark, unmark } from "./forms.js";
-import { lookAt } from "./import_look.js";
-import { say, tell } from "./notices.js";
+import { body, mark, clearMarks } from "./forms.js";
+import { showPreview } from "./import_preview.js";
+import { notify, reportProblem } from "./notices.js";
 
 const form = one("#import");
 const input = one("#file");
 const send = one("#send");
 const drop = one("#drop");
-let looking = null;
+let preview = null;
 let request = null;
 let key = "";
 let refused = false;
@@ -33,41 +33,41 @@ drop.addEventListener("drop", (event) => {
 
 input.addEventListener("change", async () => {
   const [file] = input.files;
-  looking?.abort();
+  preview?.abort();
   key = newKey();
-  refused = Boolean(file) && file.size > Number(form.dataset.mostBytes);
+  refused = Boolean(file) && file.size > Number(form.dataset.maxBytes);
   send.disabled = !file || refused;
   one("#preview").hidden = send.disabled;
   if (!file) return;
   if (refused) {
-    say(`The file has ${bytes(file.size)}; the server takes ${bytes(Number(form.dataset.mostBytes))}.`, "bad");
+    notify(`The file has ${bytes(file.size)}. The server accepts at most ${bytes(Number(form.dataset.maxBytes))}.`, "bad");
     return;
   }
-  looking = new AbortController();
-  const may = await lookAt(file, one("#preview-content"), {
-    path: `${dataset ? address(dataset) : "/api/datasets"}/preview`, most: Number(form.dataset.previewBytes),
-    endings: input.accept.split(","), signal: looking.signal,
+  preview = new AbortController();
+  const canImport = await showPreview(file, one("#preview-content"), {
+    path: `${dataset ? address(dataset) : "/api/datasets"}/preview`, maxBytes: Number(form.dataset.previewBytes),
+    endings: input.accept.split(","), signal: preview.signal,
   });
-  if (may === null) return;
-  refused = !may;
+  if (canImport === null) return;
+  refused = !canImport;
   if (refused) send.disabled = true;
 });
 
-/** Make the dataset that the form is about; returns its id, or undefined once it is told why not. */
-async function made() {
-  unmark(form);
+/** Create the dataset; returns its id, or undefined after reporting an error. */
+async function createDataset() {
+  clearMarks(form);
   const { name, description, tags } = body(form);
   try {
-    return (await ask("/api/datasets", { json: { name, description, tags } })).id;
+    return (await callApi("/api/datasets", { json: { name, description, tags } })).id;
   } catch (problem) {
-    if (!mark(form, problem.errors ?? [])) tell(problem);
+    if (!mark(form, problem.errors ?? [])) reportProblem(problem);
     return undefined;
   }
 }
 
-one("#make")?.addEventListener("click", async () => {
+one("#create")?.addEventListener("click", async () => {
   if (!one("#name").reportValidity()) return;
-  const id = await made();
+  const id = await createDataset();
   if (id) location.assign(`/datasets/${id}`);
 });
 
@@ -76,47 +76,47 @@ form.addEventListener("submit", async (event) => {
   const [file] = input.files;
   busy(true);
   const isNew = !dataset;
-  if (isNew) dataset = await made();
+  if (isNew) dataset = await createDataset();
   if (!dataset) return busy(false);
-  sendFile(file, async (arrived, why) => {
-    // Of a new dataset nothing is left when its file didn't arrive.
-    if (isNew && !arrived && await ask(address(dataset), { method: "DELETE" }).then(() => true, () => false)) {
+  upload(file, async (arrived, report) => {
+    // Delete the new dataset if its file did not arrive.
+    if (isNew && !arrived && await callApi(address(dataset), { method: "DELETE" }).then(() => true, () => false)) {
       dataset = "";
       key = newKey();
     }
     busy(false);
-    why();
+    report();
   });
 });
 
-/** Send a file; end is told whether it may have arrived, and how to say what went wrong. */
-function sendFile(file, end) {
+/** Upload a file. On failure, call end(whether the file may have arrived, a function that reports the error). */
+function upload(file, end) {
   const data = new FormData();
   if (one("#commit_message").value) data.append("commit_message", one("#commit_message").value);
   data.append("file", file, file.name);
-  request = new XMLHttpRequest(); // fetch can't tell how much was sent
+  request = new XMLHttpRequest(); // fetch has no upload progress
   request.open("POST", `${address(dataset)}/refs/${encodeURIComponent(one("#ref")?.value ?? "main")}/import`);
   for (const [name, value] of Object.entries(headers({ "Idempotency-Key": key }))) request.setRequestHeader(name, value);
-  request.upload.addEventListener("progress", (sent) => {
-    one("#sent").value = sent.loaded / sent.total;
-    one("#sending-message").textContent = `${bytes(sent.loaded)} of ${bytes(sent.total)} sent`;
+  request.upload.addEventListener("progress", (event) => {
+    one("#upload").value = event.loaded / event.total;
+    one("#upload-message").textContent = `${bytes(event.loaded)} of ${bytes(event.total)} uploaded`;
   });
   request.addEventListener("load", () => {
     const answer = JSON.parse(request.responseText || "{}");
     if (request.status === 200) location.assign(`/jobs/${answer.job_id}`);
-    else end(false, () => say(answer.detail ?? `The server answered ${request.status}.`, "bad"));
+    else end(false, () => notify(answer.detail ?? `The server responded with status ${request.status}.`, "bad"));
   });
-  request.addEventListener("error", () => end(true, () => tell(new TypeError("no answer"))));
-  request.addEventListener("abort", () => end(false, () => say("Stopped; nothing was imported.")));
+  request.addEventListener("error", () => end(true, () => reportProblem(new TypeError("no answer"))));
+  request.addEventListener("abort", () => end(false, () => notify("Upload stopped. Nothing was imported.")));
   request.send(data);
 }
 one("#stop").addEventListener("click", () => request?.abort());
 
 function busy(is) {
-  one("#sending").hidden = !is;
+  one("#uploading").hidden = !is;
   one("#stop").hidden = !is;
   send.disabled = is || refused;
-  if (one("#make")) one("#make").disabled = is;
+  if (one("#create")) one("#create").disabled = is;
 }
 
 window.addEventListener("beforeunload", (event) => {

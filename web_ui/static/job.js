@@ -1,32 +1,32 @@
-// A job that runs, as it changes; the page is loaded anew when it has ended.
+// The progress of an unfinished job. The page reloads when the job ends.
 
 import { one } from "./dom.js";
 import { duration } from "./format.js";
-import { watch } from "./live.js";
+import { watchJob } from "./live.js";
 import { announce } from "./notices.js";
 
 const TICK_MS = 1000;
 const card = one("#progress");
-const ahead = Date.now() - Date.parse(card.dataset.now); // the reader's clock, of the server's
+const ahead = Date.now() - Date.parse(card.dataset.now); // the browser's clock minus the server's
 let seen = null;
-let told = 0;
+let announced = 0;
 
-/** How far it is; web_ui/job_words.py says it so before any script runs. */
-function words(job) {
+/** The progress text, as progress_of in web_ui/job_texts.py writes it. */
+function progressText(job) {
   if (job.status === "pending") {
-    const place = job.queue_position ? `, number ${job.queue_position} of its lane` : "";
-    return `Waits${place}. ${job.progress_message}`;
+    const place = job.queue_position ? `, number ${job.queue_position} in the queue` : "";
+    return `Waiting${place}. ${job.progress_message}`;
   }
-  const ran = Math.max(0, Date.now() - ahead - Date.parse(job.started_at)) / 1000;
-  return [`${job.progress.toFixed()} %`, job.progress_message, `${duration(ran)} so far`].filter(Boolean).join(", ");
+  const elapsed = Math.max(0, Date.now() - ahead - Date.parse(job.started_at)) / 1000;
+  return [`${job.progress.toFixed()} %`, job.progress_message, `${duration(elapsed)} elapsed`].filter(Boolean).join(", ");
 }
 
-/** To whoever listens: a new state, and each quarter of the way, but not each step. */
-function tell(job) {
+/** Announce a new state and every 25 % to screen readers. */
+function announceProgress(job) {
   const quarter = 25 * Math.floor(job.progress / 25);
   if (job.status !== seen?.status) announce(`The job is ${job.status}.`);
-  else if (quarter > told) announce(`${quarter} % done.`);
-  told = quarter;
+  else if (quarter > announced) announce(`${quarter} % done.`);
+  announced = quarter;
 }
 
 function show(job) {
@@ -36,13 +36,13 @@ function show(job) {
     return;
   }
   one("progress", card).value = job.progress;
-  one("#progress-message").textContent = words(job);
+  one("#progress-message").textContent = progressText(job);
   const state = one("#state > .state");
   state.className = `state ${job.status}`;
   state.textContent = job.status;
-  tell(job);
+  announceProgress(job);
   seen = job;
 }
 
-setInterval(() => { if (seen?.status === "running") one("#progress-message").textContent = words(seen); }, TICK_MS);
-watch(card.dataset.job, show, (lost) => { one("#lost").hidden = !lost; });
+setInterval(() => { if (seen?.status === "running") one("#progress-message").textContent = progressText(seen); }, TICK_MS);
+watchJob(card.dataset.job, show, (lost) => { one("#lost").hidden = !lost; });

@@ -1,19 +1,19 @@
-// The list of jobs kept fresh: the page is asked for again, and its list put in place of the old.
+// The list of jobs. It reloads regularly, and the selection of jobs is restored.
 
 import { all, one } from "./dom.js";
 import { localTime } from "./format.js";
-import { whileSeen } from "./live.js";
+import { pollWhileVisible } from "./live.js";
 import { announce } from "./notices.js";
 
 const FAST_MS = 2000;
 const SLOW_MS = 5000;
 
-const ticked = () => new Set(all('input[name="job"]:checked').map((box) => box.value));
+const selected = () => new Set(all('input[name="job"]:checked').map((box) => box.value));
 
-function count() {
-  const number = ticked().size;
-  const label = one("#ticked");
-  if (label) label.textContent = number ? `${number} ticked:` : "With the ticked jobs:";
+function showCount() {
+  const number = selected().size;
+  const label = one("#selected");
+  if (label) label.textContent = number ? `${number} selected:` : "Selected jobs:";
 }
 
 async function refresh() {
@@ -26,20 +26,20 @@ async function refresh() {
     if (live) live.textContent = "";
     lost = false;
     schedule();
-    const kept = ticked();
+    const checked = selected();
     const focused = document.activeElement?.value;
     if (fresh.innerHTML === old.dataset.seen) return;
     const seen = fresh.innerHTML;
     all("time[datetime]", fresh).forEach(localTime);
-    for (const box of all('input[name="job"]', fresh)) box.checked = kept.has(box.value);
+    for (const box of all('input[name="job"]', fresh)) box.checked = checked.has(box.value);
     old.replaceWith(document.adoptNode(fresh));
     fresh.dataset.seen = seen;
     if (focused) all('input[name="job"]').find((box) => box.value === focused)?.focus();
-    count();
+    showCount();
     schedule();
   } catch {
-    if (live) live.textContent = "The server doesn't answer; trying again.";
-    if (!lost) announce("The server doesn't answer; trying again.");
+    if (live) live.textContent = "The server does not respond. Retrying.";
+    if (!lost) announce("The server does not respond. Retrying.");
     lost = true;
     schedule();
   }
@@ -49,29 +49,29 @@ let lost = false;
 let stop = () => {};
 let pace = 0;
 function schedule() {
-  const wanted = lost || Number(one("#list").dataset.open) ? FAST_MS : SLOW_MS;
-  if (wanted === pace) return;
+  const interval = lost || Number(one("#list").dataset.open) ? FAST_MS : SLOW_MS;
+  if (interval === pace) return;
   stop();
-  pace = wanted;
-  stop = whileSeen(refresh, pace);
+  pace = interval;
+  stop = pollWhileVisible(refresh, pace);
 }
 
-const tickAll = one("#tick-all");
-if (tickAll) {
-  tickAll.hidden = false;
-  tickAll.addEventListener("click", () => {
+const selectAll = one("#select-all");
+if (selectAll) {
+  selectAll.hidden = false;
+  selectAll.addEventListener("click", () => {
     const boxes = all('input[name="job"]');
     const every = boxes.every((box) => box.checked);
     boxes.forEach((box) => { box.checked = !every; });
-    count();
+    showCount();
   });
 }
-one("#jobs").addEventListener("change", count);
+one("#jobs").addEventListener("change", showCount);
 one("#jobs").addEventListener("submit", (event) => {
-  if (!ticked().size) {
+  if (!selected().size) {
     event.preventDefault();
-    announce("No job is ticked.");
-    one("#ticked").textContent = "Tick some jobs first:";
+    announce("No job is selected.");
+    one("#selected").textContent = "Select jobs first:";
   }
 });
 schedule();

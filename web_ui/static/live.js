@@ -1,21 +1,21 @@
-// A job as it changes: Server-Sent Events, and polling where no stream is to be had.
+// Updates of a job by Server-Sent Events, and by polling where no stream is available.
 
-import { ask } from "./api.js";
+import { callApi } from "./api.js";
 
 const POLL_MS = 5000;
 const LOST_MS = 1000;
 const ended = (job) => job.status === "completed" || job.status === "failed";
 
 /**
- * Call onJob whenever the job has changed, until it has ended. onLost is called with true while the
- * server doesn't answer, and with false once it does again. Returns a function that stops it.
+ * Call onJob for each change until the job ends. Call onLost with true while the server does not
+ * respond, and then with false. Returns a function that stops the updates.
  */
-export function watch(jobId, onJob, onLost = () => {}) {
+export function watchJob(jobId, onJob, onLost = () => {}) {
   let stopped = false;
   let source = null;
   let timer = 0;
 
-  const take = (job) => {
+  const update = (job) => {
     onLost(false);
     onJob(job);
     if (ended(job)) stop();
@@ -24,7 +24,7 @@ export function watch(jobId, onJob, onLost = () => {}) {
     if (stopped) return;
     let lost = false;
     try {
-      take(await ask(`/api/jobs/${jobId}`));
+      update(await callApi(`/api/jobs/${jobId}`));
     } catch (problem) {
       if (problem.status === 404) return stop();
       lost = !problem.status;
@@ -39,8 +39,8 @@ export function watch(jobId, onJob, onLost = () => {}) {
   };
 
   source = new EventSource(`/api/jobs/${jobId}/events`);
-  source.addEventListener("job", (event) => take(JSON.parse(event.data)));
-  // No stream free, or the server is gone: ask now and then instead.
+  source.addEventListener("job", (event) => update(JSON.parse(event.data)));
+  // Poll if there is no free stream or no connection.
   source.addEventListener("error", () => {
     source.close();
     if (!stopped && !timer) timer = setTimeout(poll, 500);
@@ -48,15 +48,15 @@ export function watch(jobId, onJob, onLost = () => {}) {
   return stop;
 }
 
-/** Call f every few seconds while the page is looked at. Returns a function that stops it. */
-export function whileSeen(f, everyMs = POLL_MS) {
+/** Call f every few seconds while the page is visible. Returns a function that stops the calls. */
+export function pollWhileVisible(f, everyMs = POLL_MS) {
   let timer = 0;
   let stopped = false;
-  const round = async () => {
+  const poll = async () => {
     if (document.visibilityState === "visible") await f();
-    if (!stopped) timer = setTimeout(round, everyMs);
+    if (!stopped) timer = setTimeout(poll, everyMs);
   };
-  timer = setTimeout(round, everyMs);
+  timer = setTimeout(poll, everyMs);
   return () => {
     stopped = true;
     clearTimeout(timer);

@@ -1,10 +1,10 @@
-// The command palette (Ctrl-K) and the help sheet (?), made of what the page itself offers, and of
-// what the API finds: datasets by their names, refs of the dataset at hand, a job by its id's first digits.
+// The command palette (Ctrl-K) and the help sheet (?). They list the page's data-command elements; the
+// palette also finds datasets by name, versions of the current dataset, and a job by the start of its id.
 
-import { ask } from "./api.js";
-import { afterQuiet, all, fill, h, one } from "./dom.js";
+import { callApi } from "./api.js";
+import { all, debounce, fill, h, one } from "./dom.js";
 
-/** Everything on the page that has a data-command: what the palette offers first. */
+/** The commands of the page. */
 function commands() {
   return all("[data-command]").map((element) => ({
     text: element.dataset.command,
@@ -13,57 +13,57 @@ function commands() {
   }));
 }
 
-const MOST = 8;
-const JOB = /^[0-9a-f]{8}[0-9a-f-]{0,28}$/;
-const leads = (text, where) => ({ text, run: () => location.assign(where) });
+const MAX_HITS = 8;
+const JOB_ID = /^[0-9a-f]{8}[0-9a-f-]{0,28}$/;
+const link = (text, url) => ({ text, run: () => location.assign(url) });
 
-async function datasetsFound(words) {
-  const { datasets } = await ask("/api/datasets", { query: { q: words, limit: MOST } });
-  return datasets.map((dataset) => leads(`Dataset ${dataset.name}`, `/datasets/${dataset.id}`));
+async function findDatasets(words) {
+  const { datasets } = await callApi("/api/datasets", { query: { q: words, limit: MAX_HITS } });
+  return datasets.map((dataset) => link(`Dataset ${dataset.name}`, `/datasets/${dataset.id}`));
 }
 
-async function jobFound(words) {
-  if (!JOB.test(words)) return [];
+async function findJob(words) {
+  if (!JOB_ID.test(words)) return [];
   try {
-    const job = await ask(`/api/jobs/${words}`);
-    return [leads(`Job ${job.run_type} ${job.id.slice(0, 8)} of ${job.dataset_name}`, `/jobs/${job.id}`)];
+    const job = await callApi(`/api/jobs/${words}`);
+    return [link(`Job ${job.run_type} ${job.id.slice(0, 8)} of ${job.dataset_name}`, `/jobs/${job.id}`)];
   } catch (problem) {
     if (problem.status === 404) return [];
     throw problem;
   }
 }
 
-/** The number of the dataset that the page is about, if it is about one. */
-function datasetHere() {
+/** The id of the page's dataset, if it has one. */
+function currentDataset() {
   const places = [location.pathname, one('.trail a[href^="/datasets/"]')?.getAttribute("href") ?? ""];
   return places.map((place) => place.match(/^\/datasets\/(\d+)/)?.[1]).find(Boolean);
 }
 
-let refsHere;
-async function refsFound(words) {
-  const dataset = datasetHere();
+let refs;
+async function findRefs(words) {
+  const dataset = currentDataset();
   if (!dataset) return [];
-  refsHere ??= (await ask(`/api/datasets/${dataset}/refs`, { query: { limit: 1000 } })).refs;
-  return refsHere.map((ref) => ref.name).filter((name) => name.toLowerCase().includes(words.toLowerCase())).slice(0, MOST)
-    .map((name) => leads(`Ref ${name} of this dataset`, `/datasets/${dataset}?ref=${encodeURIComponent(name)}`));
+  refs ??= (await callApi(`/api/datasets/${dataset}/refs`, { query: { limit: 1000 } })).refs;
+  return refs.map((ref) => ref.name).filter((name) => name.toLowerCase().includes(words.toLowerCase())).slice(0, MAX_HITS)
+    .map((name) => link(`Version ${name} of this dataset`, `/datasets/${dataset}?ref=${encodeURIComponent(name)}`));
 }
 
-async function found(words) {
+async function find(words) {
   if (words.length < 2) return [];
-  return (await Promise.all([jobFound(words.toLowerCase()), refsFound(words), datasetsFound(words)])).flat();
+  return (await Promise.all([findJob(words.toLowerCase()), findRefs(words), findDatasets(words)])).flat();
 }
 
 export function openPalette() {
   const list = h("ul", { class: "options", id: "palette-options", role: "listbox", "aria-label": "Commands" });
   const input = h("input", {
     type: "search", role: "combobox", "aria-expanded": "true", "aria-controls": "palette-options",
-    "aria-label": "What to do or find", placeholder: "Type a command, a dataset, a ref or a job's id", autocomplete: "off",
+    "aria-label": "Command or search", placeholder: "Command, dataset, version or job id", autocomplete: "off",
   });
   const note = h("p", { class: "soft", role: "status" });
   const dialog = h("dialog", { "aria-label": "Commands" }, input, list, note);
   let shown = [];
   let chosen = 0;
-  let asked = 0;
+  let searches = 0;
 
   const choose = (place) => {
     chosen = Math.max(0, Math.min(place, shown.length - 1));
@@ -90,14 +90,14 @@ export function openPalette() {
     const words = input.value.trim().toLowerCase();
     return commands().filter((command) => command.text.toLowerCase().includes(words));
   };
-  const search = afterQuiet(async () => {
-    const turn = (asked += 1);
-    let missing = "Nothing found.";
-    const hits = await found(input.value.trim()).catch(() => { missing = "The server doesn't answer."; return []; });
-    if (turn === asked) show([...matching(), ...hits], missing);
+  const search = debounce(async () => {
+    const turn = (searches += 1);
+    let missing = "No results.";
+    const hits = await find(input.value.trim()).catch(() => { missing = "The server does not respond."; return []; });
+    if (turn === searches) show([...matching(), ...hits], missing);
   }, 150);
 
-  input.addEventListener("input", () => { show(matching(), "Looking …"); search(); });
+  input.addEventListener("input", () => { show(matching(), "Searching…"); search(); });
   input.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown") choose(chosen + 1);
     else if (event.key === "ArrowUp") choose(chosen - 1);
@@ -111,9 +111,9 @@ export function openPalette() {
 
 export function openHelp() {
   const keys = all("[data-key]").map((element) => [element.dataset.key, element.dataset.command ?? element.textContent.trim()]);
-  const rows = [["?", "This sheet"], ["Ctrl K", "Commands, datasets, refs and jobs"], ["/", "Search on this page"], ...keys];
+  const rows = [["?", "Show keyboard shortcuts"], ["Ctrl K", "Search commands, datasets, versions and jobs"], ["/", "Go to the search field"], ...keys];
   open(h("dialog", { "aria-labelledby": "help-title" },
-    h("h2", { id: "help-title" }, "Keys"),
+    h("h2", { id: "help-title" }, "Keyboard shortcuts"),
     h("table", {}, h("tbody", {}, rows.map(([key, text]) =>
       h("tr", {}, h("td", {}, [...key.split(/(?<=^g)(?=.)/)].map((part) => [h("kbd", {}, part), " "])), h("td", {}, text))))),
     h("form", { method: "dialog", class: "row end" }, h("button", { class: "main" }, "Close"))));

@@ -1,12 +1,12 @@
-// What every page has: times in the reader's zone, themes, keys, the help sheet, the palette.
+// The script of every page: local times, theme, keyboard shortcuts, palette.
 
 import { all, one } from "./dom.js";
-import { localTime, zoneTold } from "./format.js";
+import { localTime, zoneName } from "./format.js";
 import "./forms.js";
 import { openHelp, openPalette } from "./palette.js";
-import { remember } from "./zone.js";
+import { setCookie } from "./zone.js";
 
-// What a tab keeps, such as the draft of a draw, is one user's, and only until they sign out.
+// Clear the tab's session, such as drafts, at sign-out and when the user changes.
 const user = one("meta[name=user]").content;
 if (sessionStorage.getItem("user") !== user) {
   sessionStorage.clear();
@@ -14,26 +14,26 @@ if (sessionStorage.getItem("user") !== user) {
 }
 one("form[action='/sign-out']").addEventListener("submit", () => sessionStorage.clear());
 
-// They are right already, unless the reader's zone has changed since the last page.
+// The server used the zone of the cookie, which may be outdated.
 all("time[datetime]").forEach(localTime);
-one("#zone > span").textContent = zoneTold();
+one("#zone > span").textContent = zoneName();
 
 one("#theme")?.addEventListener("click", () => {
   const root = document.documentElement;
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
-  remember("theme", root.dataset.theme);
+  setCookie("theme", root.dataset.theme);
 });
 one("#palette-button")?.addEventListener("click", openPalette);
 one("#help-button")?.addEventListener("click", openHelp);
 
-// A menu closes when the reader goes elsewhere.
+// Close an open menu on a click outside of it.
 document.addEventListener("click", (event) => {
   for (const menu of all("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
 
-const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]");
-let before = "";
+const isField = (target) => target.closest?.("input, textarea, select, [contenteditable]");
+let prefix = "";
 
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
@@ -42,9 +42,9 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.key === "Escape") for (const menu of all("details.menu[open]")) menu.open = false;
-  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || one("dialog[open]")) return;
-  const chord = before + event.key;
-  before = event.key === "g" ? "g" : "";
+  if (event.ctrlKey || event.metaKey || event.altKey || isField(event.target) || one("dialog[open]")) return;
+  const chord = prefix + event.key;
+  prefix = event.key === "g" ? "g" : "";
   if (event.key === "?") openHelp();
   else if (event.key === "/") {
     const search = one("[data-search]");

@@ -1,20 +1,20 @@
-// A dataset asked with SQL. The query stands behind the address's "#": reload, back and a link ask again.
+// The SQL tab of a dataset. The URL's fragment contains the query, so that links, back and reload run it.
 
-import { ask, newKey } from "./api.js";
+import { callApi, newKey } from "./api.js";
 import { all, fill, h, one } from "./dom.js";
 import { number } from "./format.js";
-import { announce, tell } from "./notices.js";
+import { announce, reportProblem } from "./notices.js";
 
 const { dataset, ref } = one("#sql-page").dataset;
 const base = `/api/exploration/datasets/${dataset}`;
 const box = one("#sql");
 const lines = one("#lines");
 const result = one("#result");
-const keptUnder = `sql:${dataset}`;
-const MOST = 1000;
+const storageKey = `sql:${dataset}`;
+const MAX_ROWS = 1000;
 const PAGE = 100;
-const EARLIER = 20;
-let wrongLine = 0;
+const MAX_RECENT = 20;
+let errorLine = 0;
 let running = null;
 let key = newKey();
 
@@ -24,17 +24,17 @@ const queryOfHash = () => new URLSearchParams(location.hash.slice(1)).get("sql")
 function showLines() {
   const count = box.value.split("\n").length;
   fill(lines, Array.from({ length: count }, (_, place) =>
-    h("div", { class: place + 1 === wrongLine ? "wrong" : null }, String(place + 1))));
+    h("div", { class: place + 1 === errorLine ? "wrong" : null }, String(place + 1))));
   lines.scrollTop = box.scrollTop;
 }
 
-function write(sql) {
+function setQuery(sql) {
   box.value = sql;
-  wrongLine = 0;
+  errorLine = 0;
   showLines();
 }
 
-/** Put a name at the caret, apart from the word before it. */
+/** Insert a name at the caret, after a space if a word precedes it. */
 function insert(text) {
   const before = box.value.slice(0, box.selectionStart);
   box.focus();
@@ -42,10 +42,10 @@ function insert(text) {
   box.dispatchEvent(new Event("input"));
 }
 
-/** Say what is wrong below the box, and mark the line that it names. */
+/** Show an error below the field, and mark its line. */
 function showProblem(problem) {
   const place = /^Line (\d+), column (\d+): /.exec(problem.message);
-  wrongLine = place ? Number(place[1]) : 0;
+  errorLine = place ? Number(place[1]) : 0;
   box.setAttribute("aria-invalid", "true");
   showLines();
   fill(one("#sql-problem"), h("div", { class: "note bad" }, h("p", {}, problem.message),
@@ -58,8 +58,8 @@ function goTo(line, column) {
   box.setSelectionRange(start + column - 1, start + column - 1);
 }
 
-function forgetProblem() {
-  wrongLine = 0;
+function clearProblem() {
+  errorLine = 0;
   box.removeAttribute("aria-invalid");
   fill(one("#sql-problem"));
   showLines();
@@ -68,11 +68,11 @@ function forgetProblem() {
 async function run() {
   const sql = box.value;
   running?.abort();
-  const mine = (running = new AbortController());
-  forgetProblem();
+  const current = (running = new AbortController());
+  clearProblem();
   busy(true);
   try {
-    const answer = await ask(`${base}/query`, { json: { source_ref: ref, sql, limit: MOST }, signal: mine.signal });
+    const answer = await callApi(`${base}/query`, { json: { source_ref: ref, sql, limit: MAX_ROWS }, signal: current.signal });
     remember(sql);
     showRows(answer, 0);
     announce(answer.data.length === 1 ? "1 row." : `${number(answer.data.length)} rows.`);
@@ -80,9 +80,9 @@ async function run() {
     if (problem.name === "AbortError") return;
     fill(result);
     if (problem.status === 422) showProblem(problem);
-    else tell(problem);
+    else reportProblem(problem);
   } finally {
-    if (running === mine) { running = null; busy(false); }
+    if (running === current) { running = null; busy(false); }
   }
 }
 
@@ -105,12 +105,12 @@ function showRows(answer, offset) {
   const end = Math.min(offset + PAGE, data.length);
   const turn = (to) => { showRows(answer, to); one(".scroll", result).focus(); };
   fill(result,
-    h("p", { class: "row" }, h("span", {}, h("strong", {}, number(data.length)), answer.has_more ? " rows, the first of more" : data.length === 1 ? " row" : " rows",
+    h("p", { class: "row" }, h("span", {}, h("strong", {}, number(data.length)), answer.has_more ? " rows (limit reached)" : data.length === 1 ? " row" : " rows",
       ` in ${answer.execution_time_seconds.toFixed(2)} s`),
     data.length > 0 && h("button", { type: "button", onclick: () => download(answer) }, "Download as CSV"),
-    answer.has_more && one("#keep") && h("button", { type: "button", onclick: keepAll }, "Get all rows…")),
+    answer.has_more && one("#save") && h("button", { type: "button", onclick: openSaveForm }, "Save all rows…")),
     answer.notes.map((note) => h("div", { class: "note" }, h("p", {}, note))),
-    data.length === 0 ? h("div", { class: "empty" }, h("p", {}, "The query has no rows."))
+    data.length === 0 ? h("div", { class: "empty" }, h("p", {}, "The result has no rows."))
       : h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Rows of the result" }, h("table", {},
         h("thead", {}, h("tr", {}, columns.map((name, place) =>
           h("th", { scope: "col", class: isNumber(types[place]) ? "number" : null }, name, h("br"), h("small", { class: "soft mono" }, types[place]))))),
@@ -121,12 +121,12 @@ function showRows(answer, offset) {
       end < data.length && h("button", { type: "button", onclick: () => turn(end) }, "Next →")));
 }
 
-function keepAll() {
-  one("#keep").open = true;
+function openSaveForm() {
+  one("#save").open = true;
   one("#output_name").focus();
 }
 
-/** The rows that came, as a file. */
+/** Download the rows shown as a CSV file. */
 function download({ data, columns }) {
   const field = (value) => {
     const text = value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
@@ -138,56 +138,56 @@ function download({ data, columns }) {
   setTimeout(() => URL.revokeObjectURL(address), 60000);
 }
 
-const earlier = () => JSON.parse(sessionStorage.getItem(keptUnder) ?? "[]");
+const recent = () => JSON.parse(sessionStorage.getItem(storageKey) ?? "[]");
 
 function remember(sql) {
-  sessionStorage.setItem(keptUnder, JSON.stringify([sql, ...earlier().filter((other) => other !== sql)].slice(0, EARLIER)));
+  sessionStorage.setItem(storageKey, JSON.stringify([sql, ...recent().filter((other) => other !== sql)].slice(0, MAX_RECENT)));
   if (queryOfHash() !== sql) history.pushState(null, "", hashOf(sql));
-  showEarlier();
+  showRecent();
 }
 
-function showEarlier() {
-  const queries = earlier();
-  one("#earlier").hidden = !queries.length;
-  fill(one("#earlier-list"), queries.map((sql) =>
+function showRecent() {
+  const queries = recent();
+  one("#recent").hidden = !queries.length;
+  fill(one("#recent-list"), queries.map((sql) =>
     h("li", {}, h("a", { href: hashOf(sql), class: "cut mono", title: sql }, sql.replace(/\s+/g, " ").slice(0, 200)))));
 }
 
-/** Ask what the address says. */
-function follow() {
+/** Run the query of the URL. */
+function runFromUrl() {
   const sql = queryOfHash();
   if (sql === null) return;
-  write(sql);
+  setQuery(sql);
   run();
 }
 
-box.addEventListener("input", () => { key = newKey(); if (wrongLine) forgetProblem(); else showLines(); });
+box.addEventListener("input", () => { key = newKey(); if (errorLine) clearProblem(); else showLines(); });
 box.addEventListener("scroll", () => { lines.scrollTop = box.scrollTop; });
 box.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); run(); }
 });
 one("#sql-form").addEventListener("submit", (event) => { event.preventDefault(); run(); });
 one("#stop").addEventListener("click", () => running?.abort());
-for (const button of all("[data-write]")) button.addEventListener("click", () => insert(button.dataset.write));
-addEventListener("popstate", follow);
-// A look at another ref takes the query along.
+for (const button of all("[data-insert]")) button.addEventListener("click", () => insert(button.dataset.insert));
+addEventListener("popstate", runFromUrl);
+// A change of the version preserves the query.
 one("#ref").form.addEventListener("submit", (event) => { event.target.action = `${location.pathname}${hashOf(box.value)}`; });
-one("#keep-form")?.addEventListener("submit", async (event) => {
+one("#save-form")?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const { elements } = event.target;
   const given = { source_ref: ref, sql: box.value };
   for (const name of ["output_name", "commit_message"]) if (elements[name].value.trim()) given[name] = elements[name].value.trim();
-  forgetProblem();
+  clearProblem();
   try {
-    const job = await ask(`${base}/jobs`, { json: given, headers: { "Idempotency-Key": key } });
+    const job = await callApi(`${base}/jobs`, { json: given, headers: { "Idempotency-Key": key } });
     location.assign(`/jobs/${job.job_id}`);
   } catch (problem) {
     key = newKey();
     if (problem.errors?.some((error) => error.loc.includes("sql"))) showProblem(problem);
-    else tell(problem);
+    else reportProblem(problem);
   }
 });
 
 showLines();
-showEarlier();
-follow();
+showRecent();
+runFromUrl();

@@ -1,9 +1,9 @@
-// What the browser tells the server by cookies, so that the next page comes as the reader wants it.
+// Preferences that the browser sends to the server as cookies.
 
 const YEAR_S = 31536000;
 
-export function remember(name, value) {
+export function setCookie(name, value) {
   document.cookie = `${name}=${value}; path=/; max-age=${YEAR_S}; SameSite=Lax`;
 }
 
-remember("zone", Intl.DateTimeFormat().resolvedOptions().timeZone);
+setCookie("zone", Intl.DateTimeFormat().resolvedOptions().timeZone);

@@ -1,4 +1,4 @@
-"""A job's page is found by the first digits of the job's id, and stands at the whole id."""
+"""The start of a job's id redirects to its page."""
 
 from __future__ import annotations
 
@@ -20,20 +20,18 @@ def job(server: LiveServer, reader: Reader) -> str:
 
 
 @pytest.mark.parametrize("query", ["", "?tab=log", "?tab=why&row=a%26b"])
-def test_first_digits_lead_to_the_whole_address(reader: Reader, job: str, query: str) -> None:
-    led = reader.get(f"/jobs/{job[:8]}{query}")
-    assert (led.status_code, led.headers["Location"]) == (303, f"/jobs/{job}{query}")
+def test_the_start_of_an_id_redirects_to_the_full_url(reader: Reader, job: str, query: str) -> None:
+    response = reader.get(f"/jobs/{job[:8]}{query}")
+    assert (response.status_code, response.headers["Location"]) == (303, f"/jobs/{job}{query}")
     assert reader.get(f"/jobs/{job}{query}").status_code == 200
 
 
-def test_a_form_that_is_sent_by_first_digits_leads_to_whole_addresses(
-    server: LiveServer, reader: Reader, job: str
-) -> None:
+def test_forms_accept_the_start_of_an_id(server: LiveServer, reader: Reader, job: str) -> None:
     again = reader.post(f"/jobs/{job[:8]}/retry").headers["Location"].removeprefix("/jobs/")
     assert reader.api.get(f"/api/jobs/{again}").json()["retry_of"] == job
     running = running_job(server, reader.soeid, server.new_dataset(reader.api))
     assert reader.post(f"/jobs/{running[:8]}/cancel").headers["Location"] == f"/jobs/{running}"
 
 
-def test_too_few_digits_lead_nowhere(reader: Reader, job: str) -> None:
+def test_too_few_characters_are_not_found(reader: Reader, job: str) -> None:
     assert reader.get(f"/jobs/{job[:7]}").status_code == 404

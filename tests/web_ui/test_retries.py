@@ -1,4 +1,4 @@
-"""A failed job is offered to be done again when that can be, and the advice beside it fits."""
+"""Retry button and advice on the page of a failed job."""
 
 from __future__ import annotations
 
@@ -23,17 +23,15 @@ def offered(page: str) -> bool:
 
 
 def note(page: str) -> str:
-    """What is said about the job's end."""
+    """The note on the failure."""
     return words(in_element(page, '<div class="note', "</div>").split(">", 1)[1])
 
 
-def test_an_import_is_offered_again_while_its_file_is_there(
-    server: LiveServer, reader: Reader
-) -> None:
+def test_an_import_can_be_retried_while_its_file_exists(server: LiveServer, reader: Reader) -> None:
     job = ended_job(server, reader, server.new_dataset(reader.api), file=FILE)
     page = reader.page(f"/jobs/{job}")
     assert offered(page)
-    assert "Do it again if it was cancelled by mistake: the file is still there." in note(page)
+    assert "Retry the job if it was cancelled by mistake: the file is still stored." in note(page)
     server.service.directory.discard_upload(job)
     page = reader.page(f"/jobs/{job}")
     assert not offered(page)
@@ -43,20 +41,18 @@ def test_an_import_is_offered_again_while_its_file_is_there(
     assert "The file of that import is gone" in refused.text
 
 
-def test_an_import_that_was_done_again_leads_to_the_job_that_did_it(
-    server: LiveServer, reader: Reader
-) -> None:
+def test_a_retried_import_links_to_its_retry(server: LiveServer, reader: Reader) -> None:
     job = ended_job(server, reader, server.new_dataset(reader.api), file=FILE)
-    led_to = reader.post(f"/jobs/{job}/retry")
-    assert led_to.status_code == 303
+    redirect = reader.post(f"/jobs/{job}/retry")
+    assert redirect.status_code == 303
     page = reader.page(f"/jobs/{job}")
     assert not offered(page)
-    assert f'href="{led_to.headers["Location"]}"' in page
-    assert "It was done again as import" in note(page)
-    assert finished(reader.api, led_to.headers["Location"][6:])["status"] == "completed"
+    assert f'href="{redirect.headers["Location"]}"' in page
+    assert "Retried as import" in note(page)
+    assert finished(reader.api, redirect.headers["Location"][6:])["status"] == "completed"
 
 
-def test_an_import_into_a_ref_that_is_gone_is_not_offered(
+def test_an_import_into_a_deleted_ref_can_not_be_retried(
     server: LiveServer, reader: Reader
 ) -> None:
     dataset = server.new_table(5, reader.api)
@@ -68,9 +64,7 @@ def test_an_import_into_a_ref_that_is_gone_is_not_offered(
     assert not offered(reader.page(f"/jobs/{job}"))
 
 
-def test_a_draw_is_offered_again_until_its_name_is_taken(
-    server: LiveServer, reader: Reader
-) -> None:
+def test_a_draw_can_be_retried_until_its_name_is_taken(server: LiveServer, reader: Reader) -> None:
     dataset = server.new_table(40, reader.api)
     path = f"/api/sampling/datasets/{dataset}/jobs"
     drawn = finished(reader.api, reader.api.post(path, json=DRAW).json()["job_id"])
@@ -91,18 +85,18 @@ def test_a_draw_is_offered_again_until_its_name_is_taken(
     )
     page = reader.page(f"/jobs/{job}")
     assert not offered(page)
-    assert "Ask for it anew if it was cancelled by mistake." in note(page)
+    assert "Submit a new job if it was cancelled by mistake." in note(page)
 
 
 @pytest.mark.parametrize("code", ["cancelled", "disk_full", "interrupted", "ref_moved"])
 @pytest.mark.parametrize("file", [None, FILE], ids=["no file", "file"])
-def test_advice_on_an_import_speaks_of_its_file_and_not_of_seeds(
+def test_the_advice_fits_an_import(
     server: LiveServer, reader: Reader, code: str, file: str | None
 ) -> None:
     job = ended_job(server, reader, server.new_dataset(reader.api), code=code, file=file)
     page = reader.page(f"/jobs/{job}")
     assert "seeds" not in note(page)
     assert "{" not in note(page)
-    wanted = r"\bdo it again" if file else r"\bimport the file again"
+    wanted = r"\bretry the job" if file else r"\bimport the file again"
     assert re.search(wanted, note(page), re.IGNORECASE), note(page)
     assert offered(page) == bool(file)

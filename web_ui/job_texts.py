@@ -1,0 +1,109 @@
+"""Short texts about a job for the pages: state, progress, result, and advice on a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from application.retrying import Again
+from job_runner.handlers.exploration import is_report
+from storage.jobs.jobs import Job
+from storage.sqlite.clock import seconds_between
+
+_ADVICE: Mapping[str, str] = {
+    "cancelled": "{Action} if it was cancelled by mistake{reason}.",
+    "timed_out": "Reduce the request, or ask an administrator to raise the limit of this job type.",
+    "interrupted": "The server stopped during each attempt. {Action}. If it fails again, contact "
+    "an administrator.",
+    "unreadable_file": "Correct the file and import it again.",
+    "workbook_too_large": "Save the sheets as CSV files and import those.",
+    "disk_full": "An administrator must free disk space, for example with jobsvc prune. Then "
+    "{action}{reason}.",
+    "out_of_memory": "Use fewer columns or rows, or ask an administrator to raise memory_mb.",
+    "damaged_data": "A data file is damaged. An administrator must run jobsvc check and restore "
+    "the file from a backup.",
+    "ref_moved": "The version name was moved during the job. {Action}.",
+    "conflict": "Another job took the name. Draw again under another name.",
+    "internal_error": "An administrator finds details in the server's log, by the job's id.",
+}
+_OTHER_ADVICE = "Correct the request as the message says, and submit it again."
+_RETRY_REASONS = {
+    "sampling": ": the same seeds draw the same rows",
+    "import": ": the file is still stored",
+}
+
+
+def advice(job: Job, again: Again) -> str:
+    """What to do about a failed job, by its error code and by whether it can be retried."""
+    if again.possible:
+        action = "retry the job"
+    else:
+        action = "import the file again" if job.run_type == "import" else "submit a new job"
+    return _ADVICE.get(job.error_code or "", _OTHER_ADVICE).format(
+        action=action,
+        Action=action[0].upper() + action[1:],
+        reason=_RETRY_REASONS.get(job.run_type, "") if again.possible else "",
+    )
+
+
+def counted(number: float, singular: str, plural: str | None = None) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "row"), counted(336776, "row"), counted(0, "entry", "entries")
+    ('1 row', '336,776 rows', '0 entries')
+    """
+    return f"{number:,} {singular if number == 1 else plural or f'{singular}s'}"
+
+
+def state_of(job: Job) -> str:
+    """A job's status, or ``cancelled``, for which the API's status is ``failed``."""
+    return "cancelled" if job.error_code == "cancelled" else job.status
+
+
+def outcome_of(job: Job) -> str:
+    """A job's result, error or current activity."""
+    if job.status == "completed":
+        return _result_of(job)
+    return job.error_message or job.progress_message
+
+
+def progress_of(job: Job, now: str) -> str:
+    """The progress of an unfinished job, as ``static/job.js`` writes it."""
+    if job.status == "pending":
+        place = f", number {job.queue_position} in the queue" if job.queue_position else ""
+        return f"Waiting{place}. {job.progress_message}".rstrip()
+    parts = [f"{job.progress:.0f} %", job.progress_message]
+    if job.started_at is not None:
+        elapsed_s = max(0.0, seconds_between(job.started_at, now))
+        parts.append(f"{duration_text(elapsed_s)} elapsed")
+    return ", ".join(filter(None, parts))
+
+
+def duration_text(seconds: float) -> str:
+    """A duration, as ``static/format.js`` writes it.
+
+    >>> duration_text(0.123), duration_text(2.13), duration_text(75.3), duration_text(7260)
+    ('0.12 s', '2.1 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < 10:
+        return f"{seconds:.{2 if seconds < 1 else 1}f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _result_of(job: Job) -> str:
+    summary = job.output_summary or {}
+    if job.run_type == "sampling":
+        return f"{summary['total_sampled']:,} of {counted(summary['source_rows'], 'row')}"
+    if job.run_type == "import":
+        tables = summary["tables"]
+        rows = f"{counted(sum(table['rows'] for table in tables), 'row')} imported"
+        return rows if len(tables) == 1 else f"{rows} in {counted(len(tables), 'table')}"
+    if job.run_type == "profiling":
+        return f"profile of {counted(summary['columns'], 'column')}"
+    if is_report(job):
+        return f"report of {counted(summary['columns'], 'column')}"
+    return f"{counted(summary['rows'], 'row')} found"
