@@ -67,6 +67,7 @@ class ClusterMethod(Method):
                 description="Clusters to draw, or all if there are fewer.",
                 required=True,
                 minimum=1,
+                initial=5,
                 option="clusters",
             ),
             Parameter(

@@ -7,7 +7,7 @@ from it, and so do the checks of single values here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sampling_engine.errors import InvalidMethod, InvalidSize
@@ -54,6 +54,10 @@ class Parameter:
         The value when the parameter is left out.
     column : {"group", "number"}, optional
         For a column's name: its values make groups, or must be numbers.
+    only_with : mapping of str to tuple of str
+        The parameter is used only with one of these; where values are named, only with them.
+    initial : optional
+        The value that a form starts with.
     option : str, optional
         The command line's option, without dashes.
     aliases : tuple of str
@@ -73,6 +77,8 @@ class Parameter:
     choices: tuple[str, ...] = ()
     default: str | int | None = None
     column: ColumnUse | None = None
+    only_with: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    initial: float | Mapping[str, int] | None = None
     option: str | None = None
     aliases: tuple[str, ...] = ()
 
@@ -117,6 +123,7 @@ SAMPLE_SIZE = Parameter(
     label="Rows",
     description="Rows to draw, or all eligible rows if there are fewer.",
     minimum=1,
+    initial=100,
     option="size",
 )
 SAMPLE_FRACTION = Parameter(
@@ -127,6 +134,7 @@ SAMPLE_FRACTION = Parameter(
     minimum=0,
     exclusive_minimum=True,
     maximum=1,
+    initial=0.01,
     option="fraction",
 )
 

@@ -39,10 +39,6 @@ from sampling_engine.spread import Shares, neyman_shares, optimal_shares
 
 Allocation = Literal["proportional", "equal", "neyman", "optimal"]
 
-NEEDED_COLUMNS = {
-    "neyman": ("allocation_column",),
-    "optimal": ("allocation_column", "cost_column"),
-}
 LABELS_NAMED = 10
 
 
@@ -112,6 +108,7 @@ class StratifiedMethod(Method):
                 label="Rows per stratum",
                 description="Rows to draw in each stratum, or all of a smaller one.",
                 minimum=1,
+                initial=10,
                 option="per-stratum",
             ),
             Parameter(
@@ -123,6 +120,7 @@ class StratifiedMethod(Method):
                 minimum=0,
                 min_length=1,
                 max_length=100_000,
+                initial={},
             ),
             Parameter(
                 name="allocation",
@@ -133,6 +131,7 @@ class StratifiedMethod(Method):
                 "the root of the mean cost (optimal).",
                 choices=get_args(Allocation),
                 default="proportional",
+                only_with={"sample_size": (), "sample_fraction": ()},
                 option="allocation",
             ),
             Parameter(
@@ -142,6 +141,7 @@ class StratifiedMethod(Method):
                 description="The column whose standard deviation the allocation uses; for neyman "
                 "and optimal.",
                 column="number",
+                only_with={"allocation": ("neyman", "optimal")},
                 option="allocation-column",
             ),
             Parameter(
@@ -150,6 +150,7 @@ class StratifiedMethod(Method):
                 label="Cost column",
                 description="The column with the cost of examining a row; for optimal.",
                 column="number",
+                only_with={"allocation": ("optimal",)},
                 option="cost-column",
             ),
             Parameter(
@@ -209,8 +210,11 @@ class StratifiedMethod(Method):
                 "`allocation` can't be combined with `samples_per_stratum` or `sizes`.",
                 loc=(*loc, "allocation"),
             )
-        for name in ("allocation_column", "cost_column"):
-            is_needed = name in NEEDED_COLUMNS.get(allocation, ())
+        for parameter in self.declaration.parameters:
+            if "allocation" not in parameter.only_with:
+                continue
+            name = parameter.name
+            is_needed = allocation in parameter.only_with["allocation"]
             is_given = getattr(self, name) is not None
             if is_needed and not is_given:
                 raise InvalidMethod(

@@ -54,6 +54,7 @@ class SystematicMethod(Method):
                 label="Interval",
                 description="The distance between drawn rows, in eligible rows.",
                 minimum=1,
+                initial=10,
                 option="interval",
             ),
             replace(
@@ -66,6 +67,7 @@ class SystematicMethod(Method):
                 label="First row",
                 description="The first eligible row to draw, 1 to interval. Default: by the seed.",
                 minimum=1,
+                only_with={"interval": ()},
                 option="start",
             ),
             SEED,

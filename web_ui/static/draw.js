@@ -9,8 +9,10 @@ import { draftOf } from "./draw_draft.js";
 import { showPlan } from "./draw_plan.js";
 import { clearMarks, mark, note } from "./draw_problems.js";
 import { roundForm } from "./draw_round.js";
+import { addLabels } from "./words.js";
 
 const data = embeddedJson("draw-data");
+addLabels(data.methods);
 const draft = draftOf(`${data.dataset_id}:${location.search}`);
 const MANY_ROWS = 1_000_000;
 const RETRY_MS = 1000;

@@ -4,16 +4,8 @@ import { fill, h } from "./dom.js";
 import { filterForm } from "./draw_filter.js";
 import { number } from "./format.js";
 import { seedInput } from "./draw_seed.js";
-import { LABELS, withLabels } from "./words.js";
+import { withLabels } from "./words.js";
 
-const SIZES = {
-  random: ["sample_size", "sample_fraction"],
-  stratified: ["sample_size", "sample_fraction", "samples_per_stratum", "sizes"],
-  systematic: ["sample_size", "interval"],
-};
-const SECOND_STAGE = ["samples_per_cluster", "sample_percentage"];
-const ALLOCATIONS = ["proportional", "equal", "neyman", "optimal"];
-const NUMERIC_ONLY = ["allocation_column", "cost_column", "weight_column"];
 const isNumber = (column) => /INT|DECIMAL|DOUBLE|FLOAT|REAL/.test(column.type) && !column.type.includes("[");
 
 /** The fieldset of a step. Actions (remove, up, down, copy) are functions or null. */
@@ -46,11 +38,23 @@ export function roundForm(context, round, place, actions) {
 function sharedParameters(round, method) {
   const names = method.parameters.map((parameter) => parameter.name);
   const parameters = Object.fromEntries(Object.entries(round.parameters).filter(([name]) => names.includes(name)));
-  const sizes = SIZES[method.name];
-  if (sizes && !sizes.some((name) => name in parameters)) parameters.sample_size = 100;
-  if (method.name === "weighted" && !("sample_size" in parameters)) parameters.sample_size = 100;
-  if (method.name === "cluster" && !("num_clusters" in parameters)) parameters.num_clusters = 5;
+  for (const group of method.exactly_one_of) {
+    if (!group.some((name) => name in parameters)) parameters[defaultOf(group)] = initialOf(method, defaultOf(group));
+  }
   return parameters;
+}
+
+const defaultOf = (group) => (group.includes("sample_size") ? "sample_size" : group[0]);
+const named = (method, name) => method.parameters.find((parameter) => parameter.name === name);
+const initialOf = (method, name) => structuredClone(named(method, name).initial);
+
+/** Whether a parameter is used with the others that are given. */
+function applies(method, parameter, parameters, size) {
+  const isGiven = (name) => name === size || name in parameters;
+  const needed = Object.entries(parameter.only_with);
+  const excluding = method.at_most_one_of.filter((group) => group.includes(parameter.name)).flat();
+  return !excluding.some((name) => name !== parameter.name && name in parameters)
+    && (!needed.length || needed.some(([name, values]) => isGiven(name) && (!values.length || values.includes(parameters[name]))));
 }
 
 function parameterFields(context, round, method, loc, refresh) {
@@ -61,52 +65,47 @@ function parameterFields(context, round, method, loc, refresh) {
     context.changed();
   };
   const shown = [];
-  const alternatives = SIZES[method.name] ?? [];
-  const chosen = alternatives.find((name) => name in parameters) ?? alternatives[0];
+  const alternatives = method.exactly_one_of[0] ?? [];
+  const chosen = alternatives.find((name) => name in parameters) ?? defaultOf(alternatives);
   for (const parameter of method.parameters) {
     const { name } = parameter;
     if (alternatives.includes(name) && name !== chosen) continue;
-    if (["allocation_column", "cost_column"].includes(name) && !takes(parameters.allocation, name)) continue;
-    if (name === "allocation" && !["sample_size", "sample_fraction"].includes(chosen)) continue;
-    if (name === "start" && chosen !== "interval") continue;
-    if (SECOND_STAGE.includes(name) && SECOND_STAGE.some((other) => other !== name && other in parameters)) continue;
+    if (!applies(method, parameter, parameters, chosen)) continue;
     const id = `${loc}.parameters.${name}`;
-    let label = h("label", { for: id }, LABELS[name] ?? name);
+    let label = h("label", { for: id }, parameter.label);
     if (name === chosen && alternatives.length > 1) {
       label = h("select", { "aria-label": "Size parameter", onchange: (event) => {
         delete parameters[chosen];
-        parameters[event.target.value] = { sample_fraction: 0.01, sizes: {} }[event.target.value] ?? 10;
+        parameters[event.target.value] = initialOf(method, event.target.value);
         refresh();
         context.changed();
-      } }, alternatives.map((one) => h("option", { value: one, selected: one === chosen }, LABELS[one])));
+      } }, alternatives.map((one) => h("option", { value: one, selected: one === chosen }, named(method, one).label)));
     }
     shown.push(h("div", { class: "field" }, label, input(context, parameter, id, parameters[name], (value) => {
       set(name, value);
-      if (name === "allocation") refresh();
+      if (parameter.choices.length) refresh();
     }), h("small", { class: "soft" }, withLabels(parameter.description))));
   }
   return shown;
 }
 
-const takes = (allocation, name) => allocation === "optimal" || (allocation === "neyman" && name === "allocation_column");
-
 function input(context, parameter, id, value, set) {
-  const { name, type } = parameter;
-  const common = { id, "data-loc": id, "aria-label": LABELS[name] ?? name };
-  if (name === "strata_columns") return columnsPicker(context, common, value ?? [], set);
-  if (name.endsWith("_column")) {
-    const columns = context.columns().filter((column) => !NUMERIC_ONLY.includes(name) || isNumber(column));
+  const { type } = parameter;
+  const common = { id, "data-loc": id, "aria-label": parameter.label };
+  if (type === "array of string") return columnsPicker(context, common, value ?? [], set);
+  if (parameter.column) {
+    const columns = context.columns().filter((column) => parameter.column !== "number" || isNumber(column));
     return columnSelect(columns, common, value, set);
   }
-  if (name === "allocation") {
+  if (parameter.choices.length) {
     return h("select", { ...common, onchange: (event) => set(event.target.value) },
-      ALLOCATIONS.map((one) => h("option", { value: one, selected: one === (value ?? "proportional") }, one)));
+      parameter.choices.map((one) => h("option", { value: one, selected: one === (value ?? parameter.default) }, one)));
   }
-  if (name === "sizes") {
+  if (type === "object of integer") {
     const text = Object.entries(value ?? {}).map(([stratum, rows]) => `${stratum} = ${rows}`).join("\n");
     return h("textarea", { ...common, class: "mono", placeholder: "north = 20\nsouth = 5", value: text, oninput: (event) => set(sizes(event.target.value)) });
   }
-  if (name === "seed") return seedInput(common, value, set);
+  if (type === "integer or string") return seedInput(common, value, set);
   const whole = type === "integer";
   return h("input", { ...common, type: "number", min: 0, step: whole ? 1 : "any", value: value ?? "",
     oninput: (event) => set(event.target.value === "" ? undefined : Number(event.target.value)) });

@@ -2,16 +2,15 @@
 
 /** Labels by API field. */
 export const LABELS = {
-  sample_size: "Rows", sample_fraction: "Share of rows", samples_per_stratum: "Rows per stratum",
-  sizes: "Rows by stratum", strata_columns: "Strata columns", allocation: "Allocation",
-  allocation_column: "Allocation column", cost_column: "Cost column",
-  min_per_stratum: "Minimum per stratum", interval: "Interval", start: "First row",
-  cluster_column: "Cluster column", num_clusters: "Clusters", samples_per_cluster: "Rows per cluster",
-  sample_percentage: "Percentage per cluster", weight_column: "Weight column", seed: "Seed",
   method: "Method", filters: "Filter", columns: "Columns", order_by: "Order by",
   output_name: "Name", commit_message: "Message", source_ref: "Version", table_key: "Table",
   soeid: "User name", user_soeid: "User name", expires_in_days: "Valid days",
 };
+
+/** Add the labels that the methods declare for their parameters. */
+export function addLabels(methods) {
+  for (const { parameters } of methods) for (const { name, label } of parameters) LABELS[name] = label;
+}
 
 const SENTENCES = [
   [/^(Missing\b.*|Shorter than minimum length 1\.)$/s, "A value is required."],
