@@ -12,7 +12,7 @@ from domain_errors import DomainError
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable
 from job_runner.tables.sample_comparison import compare_sample
-from job_runner.tables.table_comparison import comparison_of, kept_side_by_side
+from job_runner.tables.table_comparison import cached_comparison, comparison_of
 from parquet_tables.progress import ProgressCallback
 from storage.errors import NotFound
 from storage.jobs.changes import JobChange
@@ -74,7 +74,7 @@ def comparison_of_tables(
     ComparisonNotReady
         As :func:`comparison_of_job`.
     """
-    found = kept_side_by_side(service, dataset_id, base, other) or service.background.result(
+    found = cached_comparison(service, dataset_id, base, other) or service.background.result(
         (base.commit_id, base.key, other.commit_id, other.key),
         lambda on_progress: comparison_of(
             service,
@@ -111,8 +111,8 @@ def _compare(service: Service, job_id: str, on_progress: ProgressCallback) -> di
         job = get_job(tx, job_id)
     compared = compare_sample(service, job, on_progress)
     with service.database.write(sync="later") as tx:
-        store_comparison(tx, job_id, compared.brief, compared.whole, service.clock)
+        store_comparison(tx, job_id, compared.brief, compared.full, service.clock)
     with service.database.read() as tx:
         stored = get_comparison(tx, job_id)
-    logger.info("job %s compared: %s", job_id, compared.whole["outcome"])
-    return stored or compared.whole
+    logger.info("job %s compared: %s", job_id, compared.full["outcome"])
+    return stored or compared.full

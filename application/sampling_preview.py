@@ -15,7 +15,7 @@ from application.sampling_submission import SamplingRequest, digest_of, ref_of, 
 from job_runner.sampling_parameters import engine_rounds, settle_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable, open_table
-from job_runner.tables.profiles import kept_profile
+from job_runner.tables.profiles import cached_profile
 from parquet_tables.progress import ignore_progress
 from parquet_tables.rows import read_page
 from sampling_engine import Round, check_rounds, draw_sample, draw_warnings, plan_draw
@@ -46,7 +46,7 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[st
         "rounds": [one.as_json() for one in planned],
         "warnings": draw_warnings(rounds),
         # Never computed for a plan: a profile reads the whole table.
-        "hints": (kept_profile(service, source.files) or {}).get("hints"),
+        "hints": (cached_profile(service, source.files) or {}).get("hints"),
         **output,
     }
 

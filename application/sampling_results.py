@@ -12,7 +12,7 @@ from typing import Any
 
 from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
-from job_runner.tables.cache import Recent
+from job_runner.tables.cache import LruCache
 from job_runner.tables.open_tables import OpenTable, open_table, source_of
 from parquet_tables.rows import read_page
 from sampling_engine import Round, RowExplanation, explain_row, reserves
@@ -21,10 +21,10 @@ from storage.jobs.jobs import Job
 
 MAX_RESERVES, MAX_EXPLAINED = 50, 1000
 MAX_CACHED_ROWS = 2_000
-_reserves: Recent[tuple[str, int, int], dict[str, Any]] = Recent(
+_reserves: LruCache[tuple[str, int, int], dict[str, Any]] = LruCache(
     MAX_RESERVES, fits=lambda found: len(found["data"]) <= MAX_CACHED_ROWS
 )
-_explained: Recent[tuple[str, int], RowExplanation] = Recent(MAX_EXPLAINED)
+_explained: LruCache[tuple[str, int], RowExplanation] = LruCache(MAX_EXPLAINED)
 
 
 def next_rows(service: Service, job: Job, round_number: int, limit: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from job_runner.sampling_parameters import parse_filter
 from job_runner.service import Service
-from job_runner.tables.cache import Recent
+from job_runner.tables.cache import LruCache
 from job_runner.tables.open_tables import OpenTable
 from parquet_tables.rows import (
     RowView,
@@ -25,8 +25,8 @@ from sampling_engine.filters import Filter, as_conditions, parse_expression
 
 MAX_TOTALS = 1000
 MAX_PAGES = 200
-_totals: Recent[tuple[str, ...], int] = Recent(MAX_TOTALS)
-_places: Recent[tuple[object, ...], Int64s] = Recent(MAX_PAGES)
+_totals: LruCache[tuple[str, ...], int] = LruCache(MAX_TOTALS)
+_places: LruCache[tuple[object, ...], Int64s] = LruCache(MAX_PAGES)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.figures import print_goal
-from job_runner.tables.sample_weights import counted_rounds, sample_columns, sample_side
+from job_runner.tables.sample_weights import counted_rounds, sample_columns, weighted_sample
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import TableFiles
@@ -127,7 +127,7 @@ class Stage:
         )
         counted = counted_rounds(rounds, [one.as_json() for one in drawn.rounds])
         columns, path = sample_columns(drawn_from, counted), self.root / "side.parquet"
-        side = sample_side(self.database, drawn.table, columns, counted, path, ignore_progress)
+        side = weighted_sample(self.database, drawn.table, columns, counted, path, ignore_progress)
         found = reference_of(self.database, population, counted.population, counts_dir=self.root)
         size = math.inf if found.is_whole else float(found.table.row_count)
         base = ComparedTable(found.table, size, rows=found.rows)

@@ -16,7 +16,7 @@ from http_api.schemas.base import StrictQuery, text
 from http_api.schemas.fields import QueryBoolean
 from http_api.server.work_limits import reading
 from job_runner.tables.open_tables import OpenTable, open_commit, open_table
-from job_runner.tables.profiles import kept_profile
+from job_runner.tables.profiles import cached_profile
 from parquet_tables.tables import Column
 
 blueprint = APIBlueprint(
@@ -157,7 +157,7 @@ def commit_data(dataset_id: int, commit: str, query: dict[str, Any]) -> Response
 
 def _counted(dataset_id: int, table: OpenTable) -> list[dict[str, Any]]:
     """The columns, each with how many of its values differ."""
-    kept = kept_profile(service(), table.files)
+    kept = cached_profile(service(), table.files)
     if kept is not None:
         tell_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
     profiled = kept["profile"]["columns"] if kept else []

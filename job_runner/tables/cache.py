@@ -1,14 +1,7 @@
-"""What is computed of a table once and kept beside the counts of strata.
+"""Caches of results that depend only on their key: JSON files, and an LRU cache in memory.
 
-Owns: the files that keep it. Invariant: a result is kept under a digest of its table's files, so
-two commits that hold the same table share it; a file is put in its place whole or not at all, and
-any may be deleted at any time, for what it holds can be computed again. Used by profiles and
-reports.
-
-What was found lately of things that never change, kept in memory.
-
-Invariant: a value is a function of its key alone, such as the rows of a commit's table or of a
-finished draw, so it holds for good; those not asked for longest are forgotten first.
+A file is named by a digest of the table's data files, so commits with equal tables share it. It is
+written atomically and may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -27,15 +20,10 @@ from typing import Any, Generic, TypeVar
 from parquet_tables.tables import TableFiles
 
 
-def kept_path(directory: Path, table: TableFiles, *named: Any) -> Path:
-    """Where a result of a table is kept.
+def cache_path(directory: Path, table: TableFiles, *named: Any) -> Path:
+    """The file of a result; its name begins with the table's first data file, for clean-up.
 
-    It is named for the table's first file, so that it can be told when it is of no use any more.
-
-    Parameters
-    ----------
-    named : JSON values
-        What else the result is a function of: a version, a seed, another table.
+    ``named`` are the result's other arguments, such as a version, a seed or another table.
     """
     digest = hashlib.sha256(json.dumps([*named, *table_identity(table)]).encode()).hexdigest()
     first = table.files[0].path.stem if table.files else "none"
@@ -43,7 +31,7 @@ def kept_path(directory: Path, table: TableFiles, *named: Any) -> Path:
 
 
 def table_identity(table: TableFiles) -> list[Any]:
-    """What tells a table's content from that of any other, as JSON."""
+    """The JSON that identifies a table's content."""
     return [
         [[file.path.stem, file.rows] for file in table.files],
         hashlib.sha256(table.deletion_vector.tobytes()).hexdigest(),
@@ -51,22 +39,22 @@ def table_identity(table: TableFiles) -> list[Any]:
     ]
 
 
-def read_kept(path: Path) -> dict[str, Any] | None:
-    """What is kept at a path; None when there is nothing that can be read."""
+def read_cached(path: Path) -> dict[str, Any] | None:
+    """Read a cached result; None if there is no readable one."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     with suppress(OSError):
-        os.utime(path)  # a file's time is that of its last use
+        os.utime(path)  # the time of the last use
     return found if isinstance(found, dict) else None
 
 
-def keep(path: Path, made: dict[str, Any]) -> None:
-    """Keep a result."""
+def write_cached(path: Path, result: dict[str, Any]) -> None:
+    """Store a result."""
     part = path.with_suffix(f".{secrets.token_hex(8)}.part")
     try:
-        part.write_text(json.dumps(made, ensure_ascii=False), encoding="utf-8")
+        part.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -76,33 +64,25 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class Recent(Generic[Key, Value]):
-    """Values by key.
+class LruCache(Generic[Key, Value]):
+    """A thread-safe LRU cache of at most ``max_entries`` values that ``fits`` accepts."""
 
-    Parameters
-    ----------
-    most : int
-        How many are kept.
-    fits : callable, optional
-        Whether a value is small enough to be kept; every one is when left out.
-    """
-
-    def __init__(self, most: int, fits: Callable[[Value], bool] = lambda _: True) -> None:
-        self._most, self._fits = most, fits
+    def __init__(self, max_entries: int, fits: Callable[[Value], bool] = lambda _: True) -> None:
+        self._max_entries, self._fits = max_entries, fits
         self._lock = threading.Lock()
-        self._kept: OrderedDict[Key, Value] = OrderedDict()
+        self._values: OrderedDict[Key, Value] = OrderedDict()
 
     def get(self, key: Key, find: Callable[[], Value]) -> Value:
-        """The value that is kept, else what ``find`` finds; what it raises is raised."""
+        """Return the cached value, else compute it with ``find``."""
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
         found = find()
         if not self._fits(found):
             return found
         with self._lock:
-            self._kept[key] = found
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
+            self._values[key] = found
+            while len(self._values) > self._max_entries:
+                self._values.popitem(last=False)
         return found

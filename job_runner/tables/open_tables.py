@@ -1,6 +1,6 @@
-"""From a dataset, a ref and a table key to the files that an engine takes.
+"""Open a table of a dataset from a ref and a table key.
 
-Called by job handlers and by the routes that show rows.
+Used by job handlers and by the routes that show rows.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ PRIMARY = "primary"
 SAMPLE = "sample"
 RESIDUAL = "residual"
 RESULT = "result"
-NOTHING: Int64s = np.empty(0, dtype=np.int64)
+NO_ORDINALS: Int64s = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class OpenTable:
-    """A table of a commit, ready to be read."""
+    """A table of a commit that can be read."""
 
     commit_id: str
     key: str
@@ -65,18 +65,12 @@ def output_of(job: Job) -> str:
 
 
 def open_commit(tx: Transaction, dataset_id: int, ref_or_commit: str) -> Commit:
-    """The commit that a ref name, a commit id or the first digits of one stand for."""
+    """The commit of a ref name, a commit id or its first digits."""
     return get_commit(tx, dataset_id, resolve(tx, dataset_id, ref_or_commit))
 
 
 def choose_key(commit: Commit, key: str | None) -> str:
-    """The table that a request means: the named one, else ``primary``, else the only one.
-
-    Raises
-    ------
-    NotFound
-        No table has that key, or none was named and there are several; names the keys there are.
-    """
+    """The requested table, else ``primary``, else the only one; NotFound lists the keys."""
     if key is not None:
         return commit.manifest.table(key).key
     keys = [table.key for table in commit.manifest.tables]
@@ -88,13 +82,7 @@ def choose_key(commit: Commit, key: str | None) -> str:
 
 
 def open_table(service: Service, dataset_id: int, ref_or_commit: str, key: str | None) -> OpenTable:
-    """Find a table.
-
-    Raises
-    ------
-    NotFound
-        The ref, the commit or the table isn't there; names the valid choices.
-    """
+    """Open a table; NotFound lists the valid refs or keys."""
     with service.database.read() as tx:
         commit = open_commit(tx, dataset_id, ref_or_commit)
     chosen = choose_key(commit, key)
@@ -102,17 +90,17 @@ def open_table(service: Service, dataset_id: int, ref_or_commit: str, key: str |
 
 
 def table_files(service: Service, table: StoredTable) -> TableFiles:
-    """A stored table as the engines take it, the positions that it leaves out read.
+    """A stored table with its deletion vector, for the engines.
 
     Raises
     ------
     DamagedData
-        One of its files is missing or of another size than it was written with.
+        A file is missing or has the wrong size.
     """
     for file in table.stored_files:
         service.data_files.require_whole(file)
     if table.deletion_vector is None:
-        return table.as_files(service.data_files, NOTHING)
+        return table.as_files(service.data_files, NO_ORDINALS)
     with service.parquet.cursor() as cursor:
         deletion_vector = read_ordinals(
             cursor, service.data_files.path(table.deletion_vector.sha256)

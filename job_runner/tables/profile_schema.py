@@ -1,7 +1,6 @@
-"""The JSON Schema of a table's profile, derived from the dataclasses that hold one.
+"""The JSON Schema of a profile for OpenAPI, derived from the profile's dataclasses.
 
-A part that is None is left out of the JSON, so that such a property isn't required. Used by the
-OpenAPI document.
+Fields that may be None are omitted from the JSON, so they aren't required.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ def profile_schemas(reference: str) -> Schemas:
     Parameters
     ----------
     reference : str
-        What stands before a schema's name in a reference, such as ``#/components/schemas/``.
+        The prefix of references, such as ``#/components/schemas/``.
     """
     found: Schemas = {}
     _add(TableProfile, found, reference)
@@ -57,7 +56,7 @@ def _schema(kind: Any, found: Schemas, reference: str) -> dict[str, Any]:
     if get_origin(kind) is tuple:
         return {"type": "array", "items": _schema(arguments[0], found, reference)}
     assert get_origin(kind) in (Union, UnionType)  # noqa: S101 - a profile has no other types
-    known = [_schema(one, found, reference) for one in arguments if one is not NoneType]
+    known = [_schema(part, found, reference) for part in arguments if part is not NoneType]
     return known[0] if len(known) == 1 else {"anyOf": known}
 
 

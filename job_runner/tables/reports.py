@@ -1,14 +1,7 @@
-"""What a report tells of a table beside its profile: correlations, missing values, rows.
+"""A report of a table as one JSON document of bounded size.
 
-Owns: which columns are looked at for what, and when it is computed. Invariant: computed once for
-each table as long as it is kept, with the seed of the profile, so two reports of one table tell the
-same. What there was no time for is None, and isn't kept.
-
-A report of a table as one JSON document.
-
-Owns: what it consists of, and its bounds. Invariant: it is put together from what is kept of the
-table, and whatever is gone is computed again; a table of any width gives a report of bounded size.
-Called by report jobs and by the route that shows a report.
+Its parts (profile, correlations, missing values, example rows) are cached, and computed again if
+necessary. Used by report jobs and by the route that shows a report.
 """
 
 from __future__ import annotations
@@ -19,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from job_runner.service import Service
-from job_runner.tables.cache import keep, kept_path, read_kept
+from job_runner.tables.cache import cache_path, read_cached, write_cached
 from job_runner.tables.open_tables import OpenTable, open_commit, open_table, source_of
-from job_runner.tables.profiles import SEED, kept_profile, profile_of
+from job_runner.tables.profiles import SEED, cached_profile, profile_of
 from job_runner.tables.table_comparison import compared_with, comparison_of
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
@@ -34,29 +27,24 @@ PARTS_VERSION = "jobsvc-report-1"
 ORDERED = ("number", "moment")
 GROUPED = ("text", "boolean", "number", "moment", "other")
 CORRELATIONS_END = 0.6
-"""Of the whole progress."""
+"""Share of the progress."""
 
-Profile = dict[str, Any]
+Json = dict[str, Any]
 
 
 def report_parts(
     service: Service,
     source: OpenTable,
-    profile: Profile,
+    profile: Json,
     *,
     database: ParquetDatabase,
     budget_s: float,
     on_progress: ProgressCallback = ignore_progress,
 ) -> dict[str, Any]:
-    """``correlations``, ``missing`` and ``rows`` of a table, kept or computed now, as JSON."""
-    path = kept_path(
-        service.directory.counts_dir,
-        source.files,
-        PARTS_VERSION,
-        PROFILE_VERSION,
-        SEED,
-    )
-    found = read_kept(path)
+    """``correlations``, ``missing`` and ``rows`` of a table, from the cache or computed now."""
+    versions = (PARTS_VERSION, PROFILE_VERSION, SEED)
+    path = cache_path(service.directory.counts_dir, source.files, *versions)
+    found = read_cached(path)
     if found is not None:
         return found
     ends = time.monotonic() + budget_s
@@ -76,18 +64,18 @@ def report_parts(
         budget_s=max(ends - time.monotonic(), 0.0) if budget_s else None,
         on_progress=progress_part(on_progress, CORRELATIONS_END, 1.0),
     )
-    made = {
+    parts = {
         "correlations": correlations.as_json(),
         "missing": None if missing is None else missing.as_json(),
         "rows": example_rows(database, source.files, seed=SEED).as_json(),
     }
     if missing is not None and not profile.get("estimated_columns"):
-        keep(path, made)
-    return made
+        write_cached(path, parts)
+    return parts
 
 
-def related_columns(profile: Profile) -> tuple[list[str], list[str]]:
-    """Columns of numbers and moments that vary, and columns of 2 to 50 values."""
+def related_columns(profile: Json) -> tuple[list[str], list[str]]:
+    """Varying columns of numbers or times, and columns of 2 to 50 values."""
     varied = [column for column in profile["columns"] if column["distinct"]["value"] > 1]
     return (
         [column["name"] for column in varied if column["kind"] in ORDERED],
@@ -99,36 +87,34 @@ def related_columns(profile: Profile) -> tuple[list[str], list[str]]:
     )
 
 
-def columns_with_nulls(profile: Profile) -> list[str]:
-    """Columns that have NULLs or may have, those with the most first."""
-    may_have = [
+def columns_with_nulls(profile: Json) -> list[str]:
+    """Columns that may have NULLs, those with the most first."""
+    columns = [
         column
         for column in profile["columns"]
         if column["nulls"]["value"] or column["nulls"]["accuracy"]["kind"] != "exact"
     ]
-    may_have.sort(key=lambda column: -column["nulls"]["value"])
-    return [column["name"] for column in may_have]
+    columns.sort(key=lambda column: -column["nulls"]["value"])
+    return [column["name"] for column in columns]
 
 
 REPORT_VERSION = "jobsvc-report-1"
-WHOLE_COLUMNS = 200
-"""Columns that are told with all figures."""
-SHORT_COLUMNS = 1_000
-"""Further columns that are told in short form; the rest is counted."""
-SHORT_FORM = ("name", "type", "kind", "nulls", "distinct", "minimum", "maximum", "alerts")
+DETAILED_COLUMNS = 200
+"""The number of columns with all figures."""
+BRIEF_COLUMNS = 1_000
+"""The number of further columns in short form; the rest is counted."""
+BRIEF_FIELDS = ("name", "type", "kind", "nulls", "distinct", "minimum", "maximum", "alerts")
 PROFILE_ENDS = 0.7
-"""Of the whole progress."""
-
-Found = dict[str, Any]
+"""Share of the progress."""
 
 
 @dataclass(frozen=True)
 class Computed:
-    """Everything that is computed of a table."""
+    """The computed parts of a report."""
 
-    profile: Found
-    hints: Found
-    parts: Found
+    profile: Json
+    hints: Json
+    parts: Json
 
 
 def compute(
@@ -140,14 +126,11 @@ def compute(
     on_progress: ProgressCallback = ignore_progress,
     longer: bool = False,
 ) -> Computed:
-    """A table's profile, hints and parts, kept or computed now.
+    """A table's profile, hints and parts, from the cache or computed now.
 
-    Parameters
-    ----------
-    longer : bool
-        Whether to look again at what there was no time for; else whatever is kept will do.
+    ``longer`` computes again what the time budget left out of a cached profile.
     """
-    found = None if longer else kept_profile(service, source.files)
+    found = None if longer else cached_profile(service, source.files)
     if found is None:
         found = profile_of(
             service,
@@ -167,7 +150,7 @@ def compute(
     return Computed(found["profile"], found["hints"], parts)
 
 
-def job_report(service: Service, job: Job, budget_s: float) -> Found:
+def job_report(service: Service, job: Job, budget_s: float) -> Json:
     """A completed job's report."""
     source = open_table(service, job.dataset_id, source_of(job), job.run_parameters["table_key"])
     database = service.parquet
@@ -188,39 +171,38 @@ def job_report(service: Service, job: Job, budget_s: float) -> Found:
     }
 
 
-def _comparison(service: Service, job: Job, source: OpenTable) -> Found | None:
-    asked = job.run_parameters.get("compare_to")
-    if asked is None:
+def _comparison(service: Service, job: Job, source: OpenTable) -> Json | None:
+    compare_to = job.run_parameters.get("compare_to")
+    if compare_to is None:
         return None
-    other = compared_with(service, job.dataset_id, asked)
+    other = compared_with(service, job.dataset_id, compare_to)
     compared = comparison_of(service, job.dataset_id, source, other, database=service.parquet)
-    return {**compared, "other": {**asked, **compared["other"]}}
+    return {**compared, "other": {**compare_to, **compared["other"]}}
 
 
-def alerts_by_severity(profile: Found) -> dict[str, int]:
-    """How many alerts there are of each severity."""
-    every = [*profile.get("alerts", [])]
-    every += [alert for column in profile["columns"] for alert in column.get("alerts", [])]
-    found = Counter(alert["severity"] for alert in every)
-    return {severity: found[severity] for severity in ("warning", "notice", "info")}
+def alerts_by_severity(profile: Json) -> dict[str, int]:
+    """The number of alerts of each severity."""
+    owners = (profile, *profile["columns"])
+    count = Counter(alert["severity"] for owner in owners for alert in owner.get("alerts", []))
+    return {severity: count[severity] for severity in ("warning", "notice", "info")}
 
 
-def shortened(profile: Found) -> Found:
-    """A profile whose columns beyond the first 200 are told in short form."""
+def shortened(profile: Json) -> Json:
+    """A profile with the columns beyond the first 200 in short form."""
     columns = profile["columns"]
-    short = [
-        {name: column[name] for name in SHORT_FORM if name in column}
-        for column in columns[WHOLE_COLUMNS : WHOLE_COLUMNS + SHORT_COLUMNS]
+    brief = [
+        {name: column[name] for name in BRIEF_FIELDS if name in column}
+        for column in columns[DETAILED_COLUMNS : DETAILED_COLUMNS + BRIEF_COLUMNS]
     ]
     return {
         **profile,
-        "columns": columns[:WHOLE_COLUMNS],
-        "further_columns": short,
-        "columns_not_told": max(len(columns) - WHOLE_COLUMNS - SHORT_COLUMNS, 0),
+        "columns": columns[:DETAILED_COLUMNS],
+        "further_columns": brief,
+        "columns_not_told": max(len(columns) - DETAILED_COLUMNS - BRIEF_COLUMNS, 0),
     }
 
 
-def _overview(service: Service, job: Job, source: OpenTable, profile: Found) -> Found:
+def _overview(service: Service, job: Job, source: OpenTable, profile: Json) -> Json:
     with service.database.read() as tx:
         commit = open_commit(tx, job.dataset_id, source.commit_id)
     table = commit.manifest.table(source.key)

@@ -1,9 +1,7 @@
-"""The sentences beside the figures of a representativeness check: assumptions, the filter.
+"""The representativeness check of a job: its sample compared with its population.
 
-The representativeness check of one job: its sample compared with its population.
-
-The cost is bounded by the sample's size and a constant: a large population is read by its
-reference, and the time is limited. docs/COMPARISON.md has the formulas. Runs in the background.
+The cost is bounded: a large population is read by its reference, and the time is limited. Runs in
+the background. docs/COMPARISON.md defines the figures.
 """
 
 from __future__ import annotations
@@ -25,8 +23,8 @@ from job_runner.tables.sample_weights import (
     StrataReached,
     counted_rounds,
     sample_columns,
-    sample_side,
     strata_reached,
+    weighted_sample,
 )
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, progress_part
@@ -43,7 +41,7 @@ def assumptions(
     counted: CountedRounds, base: Reference, other: ComparedTable, sample: TableFiles
 ) -> list[str]:
     """The assumptions of the check, a sentence each."""
-    rounds = [one.round_number for one in counted.rounds]
+    rounds = [spec.round_number for spec in counted.rounds]
     uncounted = [number for number in rounds if number not in counted.shares]
     of_methods = [one.method.comparison_note for one in counted.rounds]
     notes = [
@@ -81,59 +79,60 @@ def assumptions(
     return [sentence for holds, sentence in notes if holds]
 
 
-def filter_words(compared: TableComparison, rows: int, of_rows: int) -> str:
-    """How the rows that pass the filter differ from the whole table."""
+def filter_sentence(compared: TableComparison, rows: int, of_rows: int) -> str:
+    """The difference of the rows that pass the filter from the whole table, in words."""
     passed = f"The population is the {rows:,} of {of_rows:,} rows that pass the filter"
     significant = compared.significant
     if not significant:
         return f"{passed}; no column of theirs differs significantly from the whole table."
-    worst = max(significant, key=lambda one: one.distance.distance)
-    names = ", ".join(one.name for one in significant[:5])
+    worst = max(significant, key=lambda column: column.distance.distance)
+    names = ", ".join(column.name for column in significant[:5])
     more = " and others" if len(significant) > 5 else ""
     return f"{passed}. They differ from the whole table in {names}{more}. {worst.sentence}"
 
 
 LIMIT_S = 60.0
 BASE_READ, SAMPLE_READ, COMPARED = 0.5, 0.6, 0.9
-"""Of the whole progress."""
+"""Shares of the progress."""
 BRIEF_NAMES = 20
 
 
 @dataclass(frozen=True)
 class SampleComparison:
-    """A job's comparison: in full, and the brief form of the job's summary."""
+    """A job's comparison, in full and as in the job's summary."""
 
-    whole: dict[str, Any]
+    full: dict[str, Any]
 
     @property
     def brief(self) -> dict[str, Any]:
         """The fields of the job's summary."""
-        strata = self.whole["strata"]
-        reached = sum(one["reached"] for one in strata) if strata else None
-        filtered = self.whole["filtered"] or {"verdict": None, "stand_out": []}
+        strata = self.full["strata"]
+        reached = sum(round_strata["reached"] for round_strata in strata) if strata else None
+        total = sum(round_strata["strata"] for round_strata in strata or ())
+        filtered = self.full["filtered"] or {"verdict": None, "stand_out": []}
         return {
-            "verdict": self.whole["verdict"],
-            "outcome": self.whole["outcome"],
-            "outcome_label": self.whole["outcome_label"],
-            "minimum_detectable_difference": self.whole["minimum_detectable_difference"],
-            "alike": self.whole["alike"],
-            "stand_out": self.whole["stand_out"][:BRIEF_NAMES],
+            "verdict": self.full["verdict"],
+            "outcome": self.full["outcome"],
+            "outcome_label": self.full["outcome_label"],
+            "minimum_detectable_difference": self.full["minimum_detectable_difference"],
+            "alike": self.full["alike"],
+            "stand_out": self.full["stand_out"][:BRIEF_NAMES],
             "strata_covered": reached,
-            "strata_missing": sum(one["strata"] for one in strata) - reached if strata else None,
+            "strata_missing": total - reached if strata else None,
             "filter_verdict": filtered["verdict"],
             "filter_stand_out": filtered["stand_out"][:BRIEF_NAMES],
         }
 
 
 def compare_sample(service: Service, job: Job, on_progress: ProgressCallback) -> SampleComparison:
-    """Compare what a completed job drew with what it drew from.
+    """Compare the sample of a completed job with its population.
 
     Raises
     ------
     Pruned, DamagedData
-        The source or the sample isn't there any more, or not as it was written.
+        The source or the sample was removed or is damaged.
     TimedOut
-        Not even the rows to compare with could be read within a minute.
+        The population couldn't be read within a minute.
     """
     source = open_table(
         service, job.dataset_id, source_of(job), job.run_parameters["table_key"]
@@ -143,14 +142,14 @@ def compare_sample(service: Service, job: Job, on_progress: ProgressCallback) ->
     rounds = recorded_rounds(job.run_parameters, source)
     counted = counted_rounds(rounds, summary["rounds"])
     deadline = time.monotonic() + LIMIT_S
-    work = _Work(service, service.parquet_of("long"), source, deadline, on_progress)
-    strata = strata_reached(work.database, sample, summary["rounds"])
-    return SampleComparison(_whole(work, sample, counted, strata, job))
+    comparison = _Comparison(service, service.parquet_of("long"), source, deadline, on_progress)
+    strata = strata_reached(comparison.database, sample, summary["rounds"])
+    return SampleComparison(_comparison_json(comparison, sample, counted, strata, job))
 
 
 @dataclass(frozen=True)
-class _Work:
-    """What all steps of one comparison share."""
+class _Comparison:
+    """The state of one comparison."""
 
     service: Service
     database: ParquetDatabase
@@ -159,17 +158,17 @@ class _Work:
     on_progress: ProgressCallback
 
     def is_over(self) -> bool:
-        """Whether the time is up."""
+        """Whether the time limit is reached."""
         return time.monotonic() > self.deadline
 
     def limited(self, fraction: float, message: str) -> None:
-        """A report that ends what takes too long."""
+        """Report progress; raises TimedOut at the time limit."""
         if self.is_over():
             raise TimedOut(f"The comparison took longer than {LIMIT_S:.0f} seconds.")
         self.on_progress(fraction, message)
 
     def reference(self, counted: CountedRounds | None) -> Reference:
-        """What the sample stands for; the whole table for None."""
+        """The reference of the population; of the whole table for None."""
         return reference_of(
             self.database,
             self.source,
@@ -181,7 +180,7 @@ class _Work:
     def compare(
         self, base: ComparedTable, other: ComparedTable, purpose: Purpose
     ) -> TableComparison:
-        """Compare; columns that there is no time for are left out."""
+        """Compare two tables; columns after the time limit are not compared."""
         return compare_tables(
             self.database,
             base,
@@ -192,34 +191,34 @@ class _Work:
         )
 
 
-def _whole(
-    work: _Work,
+def _comparison_json(
+    comparison: _Comparison,
     sample: TableFiles,
     counted: CountedRounds,
     strata: list[StrataReached],
     job: Job,
 ) -> dict[str, Any]:
-    of_strata = [one.as_json() for one in strata]
+    strata_json = [reached.as_json() for reached in strata]
     if not sample.row_count:
         verdict = "No row was drawn, so there is nothing to compare."
-        return {**_nothing(verdict), "job_id": job.id, "strata": of_strata}
-    columns = sample_columns(work.source, counted)
-    lacking = columns.lacking(counted.asked_columns)
+        return {**_not_compared(verdict), "job_id": job.id, "strata": strata_json}
+    columns = sample_columns(comparison.source, counted)
+    lacking = columns.lacking(counted.filter_columns)
     if lacking:
         names = ", ".join(lacking)
         verdict = f"Not compared: rounds have different filters, and the sample lacks {names}."
-        return {**_nothing(verdict), "job_id": job.id, "strata": of_strata}
-    base = work.reference(counted)
-    with tempfile.TemporaryDirectory(dir=work.service.directory.scratch_dir) as folder:
-        on_progress = progress_part(work.limited, BASE_READ, SAMPLE_READ)
+        return {**_not_compared(verdict), "job_id": job.id, "strata": strata_json}
+    base = comparison.reference(counted)
+    with tempfile.TemporaryDirectory(dir=comparison.service.directory.scratch_dir) as folder:
+        on_progress = progress_part(comparison.limited, BASE_READ, SAMPLE_READ)
         path = Path(folder) / "compared.parquet"
-        other = sample_side(work.database, sample, columns, counted, path, on_progress)
+        other = weighted_sample(comparison.database, sample, columns, counted, path, on_progress)
         size = math.inf if base.is_whole else float(base.table.row_count)
         population = ComparedTable(base.table, size, rows=base.rows)
-        compared = work.compare(population, replace(other, drawn_from_base=True), "sample")
-    filtered = _filtered(work, base, counted)
+        compared = comparison.compare(population, replace(other, drawn_from_base=True), "sample")
+    filtered = _filtered(comparison, base, counted)
     found = compared.as_json()
-    somewhere = [one.column.name for one in columns.somewhere]
+    somewhere = [shown.column.name for shown in columns.somewhere]
     return {
         **found,
         "job_id": job.id,
@@ -229,7 +228,7 @@ def _whole(
         "base": {
             "rows": base.rows,
             "rows_read": base.table.row_count,
-            "of_rows": work.source.row_count,
+            "of_rows": comparison.source.row_count,
             "filter": counted.population and counted.population.text,
         },
         "other": {
@@ -240,31 +239,34 @@ def _whole(
         },
         "assumptions": assumptions(counted, base, other, sample),
         "filtered": filtered,
-        "strata": of_strata,
+        "strata": strata_json,
     }
 
 
-def _filtered(work: _Work, base: Reference, counted: CountedRounds) -> dict[str, Any] | None:
-    """How the rows that pass the filter differ from the whole table; None without a filter."""
-    if counted.population is None or not base.rows or work.is_over():
+def _filtered(
+    comparison: _Comparison, base: Reference, counted: CountedRounds
+) -> dict[str, Any] | None:
+    """Compare the rows that pass the filter with the whole table; None without a filter."""
+    if counted.population is None or not base.rows or comparison.is_over():
         return None
-    whole = work.reference(None)
+    full = comparison.reference(None)
     first, second = (
-        ComparedTable(one.table, float(one.table.row_count), rows=one.rows) for one in (whole, base)
+        ComparedTable(reference.table, float(reference.table.row_count), rows=reference.rows)
+        for reference in (full, base)
     )
-    compared = work.compare(first, second, "sample")
+    compared = comparison.compare(first, second, "sample")
     found = compared.as_json()
     return {
-        "verdict": filter_words(compared, base.rows, work.source.row_count),
+        "verdict": filter_sentence(compared, base.rows, comparison.source.row_count),
         "stand_out": found["stand_out"],
         "columns": [column for column in found["columns"] if column["is_significant"]],
         "rows": base.rows,
-        "of_rows": work.source.row_count,
+        "of_rows": comparison.source.row_count,
     }
 
 
-def _nothing(verdict: str) -> Mapping[str, Any]:
-    """A comparison that can't be made."""
+def _not_compared(verdict: str) -> Mapping[str, Any]:
+    """The JSON of a comparison that wasn't possible."""
     return {
         "purpose": "sample",
         "outcome": "inconclusive",

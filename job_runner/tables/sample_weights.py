@@ -1,24 +1,10 @@
-"""What the rows of a sample of several rounds stand for, and how much each counts.
+"""The weights of a sample's rows over several rounds, its strata, and its table for a comparison.
 
-Owns: how rounds are put together. A round draws from what the earlier ones left, and its design
-weights are given those. So, of the rows that pass its filter, "those that earlier rounds drew, each
-for itself, and the round's own by their weights" is an unbiased account, and so is any mean of
-several such accounts (Des Raj 1956, *Some estimators in sampling with varying probabilities without
-replacement*). They are weighted by n/(N·(N - n)), the inverse of a simple random draw's variance:
-two rounds of one table then count as if all their rows had been drawn at once.
-
-Invariant: a row's weight depends on how it was drawn and on the filters it passes, on nothing else.
-Used by the comparison of samples.
-
-Which strata a sample reached.
-
-Owns: the count of strata with eligible rows that gave a row, and the names of those that didn't.
-
-A drawn sample as one table of a comparison: its own columns, its weights, its clusters.
-
-The columns that the draw added are left out, and a column that was renamed for one of them has its
-own name again. The cost is bounded: of more than 200,000 rows about 100,000 are read, chosen by a
-hash of their ids.
+A round draws from the rows that earlier rounds left. So the rows of earlier rounds with weight 1,
+and its own rows by their design weights, give an unbiased estimate of its eligible rows, as does a
+mean of several such estimates (Des Raj 1956, *Some estimators in sampling with varying
+probabilities without replacement*). They are averaged by n/(N·(N - n)), the inverse variance of a
+simple random sample. Of more than 200,000 rows about 100,000 are read, chosen by a hash.
 """
 
 from __future__ import annotations
@@ -38,46 +24,43 @@ from sampling_engine import Round, RowFilter
 from sampling_engine.sample_table import shown_columns
 from sampling_engine.sql.sample import Shown
 
-NEARLY_ALL = 0.99
-"""A round that reaches so much of its eligible rows by its strata speaks for all of them."""
-MIN_LEFT = 1e-6
-"""Stands for no row left, so that a round that took all it could outweighs every other."""
+MIN_REACHED_SHARE = 0.99
+"""A round represents its eligible rows if its strata reach this share of them."""
+MIN_RESIDUAL = 1e-6
+"""Replaces a residual of 0, so that a round that drew all its rows has a finite, large weight."""
 
 WEIGHT, ROUND, STRATUM = "_design_weight", "_sampling_round", "_stratum"
 
 
 @dataclass(frozen=True)
-class AnyFilter:
-    """Rows that pass one of several filters."""
+class UnionFilter:
+    """Rows that pass any of several filters."""
 
     filters: tuple[RowFilter, ...]
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The columns that the filters look at."""
-        return tuple(dict.fromkeys(column for one in self.filters for column in one.columns))
+        """The columns of the filters."""
+        return tuple(dict.fromkeys(column for each in self.filters for column in each.columns))
 
     @property
     def text(self) -> str:
         """The filters as one expression."""
-        return " OR ".join(f"({one.text})" for one in self.filters)
+        return " OR ".join(f"({each.text})" for each in self.filters)
 
     def condition(self, alias: str) -> tuple[str, list[object]]:
         """A boolean SQL expression over ``alias``'s columns, and its parameters in order."""
-        parts = [one.condition(alias) for one in self.filters]
+        parts = [each.condition(alias) for each in self.filters]
         sql = " OR ".join(f"({condition})" for condition, _ in parts)
         return f"({sql})", [value for _, params in parts for value in params]
 
 
 @dataclass(frozen=True)
 class CountedRounds:
-    """The rounds that a sample's account is made of.
+    """The rounds of a sample.
 
-    Parameters
-    ----------
-    shares : mapping of int to float
-        By round number, what the round's account weighs beside those of the others; a round that
-        isn't there says nothing of its eligible rows as a whole.
+    ``shares`` has the weight of each round's estimate by round number, without rounds that don't
+    represent their eligible rows.
     """
 
     rounds: tuple[Round, ...]
@@ -85,56 +68,56 @@ class CountedRounds:
 
     @property
     def counted(self) -> list[Round]:
-        """The rounds with an account."""
-        return [one for one in self.rounds if one.round_number in self.shares]
+        """The rounds that represent their eligible rows."""
+        return [spec for spec in self.rounds if spec.round_number in self.shares]
 
     @property
     def filters(self) -> list[RowFilter | None]:
-        """The counted rounds' filters, each once; None is no filter."""
-        by_text = {one.filter.text if one.filter else None: one.filter for one in self.counted}
+        """The distinct filters of the counted rounds; None for no filter."""
+        by_text = {spec.filter.text if spec.filter else None: spec.filter for spec in self.counted}
         return list(by_text.values())
 
     @property
     def population(self) -> RowFilter | None:
-        """Which rows of the table the sample stands for; None for all of them."""
-        filters = [one for one in self.filters if one is not None]
+        """The filter of the population; None for the whole table."""
+        filters = [each for each in self.filters if each is not None]
         if not filters or len(filters) < len(self.filters):
             return None
-        return filters[0] if len(filters) == 1 else AnyFilter(tuple(filters))
+        return filters[0] if len(filters) == 1 else UnionFilter(tuple(filters))
 
     @property
-    def asked_columns(self) -> tuple[Column, ...]:
-        """The columns that tell which rounds a row counts in."""
+    def filter_columns(self) -> tuple[Column, ...]:
+        """The columns that determine the rounds in which a row counts."""
         if len(self.filters) < 2:
             return ()
-        return AnyFilter(tuple(one for one in self.filters if one is not None)).columns
+        return UnionFilter(tuple(each for each in self.filters if each is not None)).columns
 
     def weight(self, alias: str) -> tuple[str, list[object]]:
-        """A row's weight as SQL over the sample's columns, and its parameters; 0 for no account."""
+        """The SQL of a row's weight over the sample's columns, and its parameters."""
         params: list[object] = []
         weight, number = (f"{alias}.{quote_identifier(name)}" for name in (WEIGHT, ROUND))
 
-        def share(one: Round) -> str:
-            """The round's share where the row passes its filter."""
-            value = repr(self.shares[one.round_number])
-            if len(self.filters) < 2 or one.filter is None:
+        def share(spec: Round) -> str:
+            """The round's share if the row passes its filter, else 0."""
+            value = repr(self.shares[spec.round_number])
+            if len(self.filters) < 2 or spec.filter is None:
                 return value
-            condition, given = one.filter.condition(alias)
+            condition, given = spec.filter.condition(alias)
             params.extend(given)
             return f"CASE WHEN {condition} THEN {value} ELSE 0.0 END"
 
         cases = []
         for drawn in self.rounds:
-            own = [f"{share(one)} * {weight}" for one in self.counted if one is drawn]
-            later = [share(one) for one in self.counted if one.round_number > drawn.round_number]
+            own = [f"{share(spec)} * {weight}" for spec in self.counted if spec is drawn]
+            later = [share(spec) for spec in self.counted if spec.round_number > drawn.round_number]
             terms = " + ".join([*own, *later]) or "0.0"
             cases.append(f"WHEN {drawn.round_number:d} THEN {terms}")
-        total = " + ".join(share(one) for one in self.counted) or "1.0"
+        total = " + ".join(map(share, self.counted)) or "1.0"
         case = f"CASE {number} {' '.join(cases)} END"
         return f"coalesce({case} / nullif({total}, 0.0), 0.0)", params
 
     def cluster(self, alias: str) -> str | None:
-        """A number for each cluster, as SQL over the sample's columns; None without clusters."""
+        """The SQL of a row's cluster number; None without clusters."""
         clustered = [
             f"{one.round_number:d}" for one in self.rounds if one.method.group_kind == "clusters"
         ]
@@ -148,42 +131,39 @@ class CountedRounds:
 
 
 def counted_rounds(rounds: Sequence[Round], results: Sequence[Mapping[str, Any]]) -> CountedRounds:
-    """Choose the rounds that speak for all rows they could draw; all, where none does.
+    """Select the rounds that represent their eligible rows; all if none does.
 
-    Parameters
-    ----------
-    results : sequence of mapping
-        The rounds' accounts in a job's summary.
+    ``results`` are the rounds in the job's summary.
     """
     shares = {
-        one.round_number: _share(one, result)
-        for one, result in zip(rounds, results, strict=True)
+        spec.round_number: _share(spec, result)
+        for spec, result in zip(rounds, results, strict=True)
         if result["rows_sampled"]
     }
-    speaking = {
+    representing = {
         result["round_number"]: shares[result["round_number"]]
         for result in results
-        if result["round_number"] in shares and reached_share(result) >= NEARLY_ALL
+        if result["round_number"] in shares and reached_share(result) >= MIN_REACHED_SHARE
     }
-    return CountedRounds(tuple(rounds), speaking or shares)
+    return CountedRounds(tuple(rounds), representing or shares)
 
 
 def reached_share(result: Mapping[str, Any]) -> float:
-    """Of a round's eligible rows, the share that lies in strata which gave a row.
+    """The share of a round's eligible rows in strata with a drawn row.
 
-    Of more than 1,000 strata those beyond aren't listed; they count as reached.
+    Strata beyond the first 1,000 aren't listed and count as reached.
     """
-    missed = sum(one["rows"] for one in result.get("strata", ()) if not one["sampled"])
+    missed = sum(stratum["rows"] for stratum in result.get("strata", ()) if not stratum["sampled"])
     return 1 - missed / result["eligible_rows"] if result["eligible_rows"] else 0.0
 
 
-def _share(one: Round, result: Mapping[str, Any]) -> float:
+def _share(spec: Round, result: Mapping[str, Any]) -> float:
     rows, eligible = result["rows_sampled"], result["eligible_rows"]
-    drawn = one.method.units_drawn(rows, result.get("clusters_count", 0))
-    return float(drawn / (eligible * max(eligible - rows, MIN_LEFT)))
+    drawn = spec.method.units_drawn(rows, result.get("clusters_count", 0))
+    return float(drawn / (eligible * max(eligible - rows, MIN_RESIDUAL)))
 
 
-MISSED_NAMED = 20
+MAX_MISSED_LABELS = 20
 
 
 @dataclass(frozen=True)
@@ -193,9 +173,9 @@ class StrataReached:
     Parameters
     ----------
     strata, reached : int
-        Strata with eligible rows, and those of them that gave a row.
+        The strata with eligible rows, and those with a drawn row.
     missed : tuple of str
-        The first of the others by their labels; of more than 1,000 strata not all are known.
+        Labels of the first other strata.
     """
 
     round_number: int
@@ -204,14 +184,14 @@ class StrataReached:
     missed: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """As the API shows it."""
+        """The fields of the API."""
         return {**asdict(self), "missed": list(self.missed)}
 
 
 def strata_reached(
     database: ParquetDatabase, sample: TableFiles, results: Sequence[Mapping[str, Any]]
 ) -> list[StrataReached]:
-    """The strata of each stratified round, by the sample and the rounds' accounts."""
+    """The strata of each stratified round."""
     stratified = [result for result in results if "strata" in result]
     if not stratified:
         return []
@@ -227,7 +207,9 @@ def strata_reached(
             result["round_number"],
             result["strata_count"],
             int(reached.get(result["round_number"], 0)),
-            tuple(_label(one) for one in result["strata"] if not one["sampled"])[:MISSED_NAMED],
+            tuple(_label(stratum) for stratum in result["strata"] if not stratum["sampled"])[
+                :MAX_MISSED_LABELS
+            ],
         )
         for result in stratified
     ]
@@ -244,27 +226,27 @@ BUCKETS = 1_000_000
 
 @dataclass(frozen=True)
 class SampleColumns:
-    """The table's columns as a sample has them: in the rows of every round, or of some alone."""
+    """The source's columns in a sample: in the rows of every round, or of some rounds."""
 
     everywhere: tuple[Shown, ...]
     somewhere: tuple[Shown, ...]
 
-    def lacking(self, asked: Sequence[Column]) -> list[str]:
-        """Those of ``asked`` that not every row shows under its own name."""
-        plain = {one.column for one in self.everywhere if one.name == one.column.name}
-        return [column.name for column in asked if column not in plain]
+    def lacking(self, columns: Sequence[Column]) -> list[str]:
+        """The names in ``columns`` that not every row has under its own name."""
+        plain = {shown.column for shown in self.everywhere if shown.name == shown.column.name}
+        return [column.name for column in columns if column not in plain]
 
 
 def sample_columns(source: TableFiles, counted: CountedRounds) -> SampleColumns:
-    """Which of the source's columns the sample shows."""
+    """The source's columns that the sample has."""
     shown = shown_columns(source, counted.rounds)
     return SampleColumns(
-        tuple(one for one in shown if one.rounds is None),
-        tuple(one for one in shown if one.rounds is not None),
+        tuple(column for column in shown if column.rounds is None),
+        tuple(column for column in shown if column.rounds is not None),
     )
 
 
-def sample_side(
+def weighted_sample(
     database: ParquetDatabase,
     sample: TableFiles,
     columns: SampleColumns,
@@ -272,22 +254,16 @@ def sample_side(
     path: Path,
     on_progress: ProgressCallback,
 ) -> ComparedTable:
-    """Write the rows of a sample that are compared to ``path``, with their weights.
-
-    Returns
-    -------
-    ComparedTable
-        Its effective sample size follows from the weights and clusters.
-    """
-    own = tuple(one.column for one in columns.everywhere)
+    """Write the rows of a sample to ``path`` with their weights, for a comparison."""
+    own = tuple(shown.column for shown in columns.everywhere)
     weight = Column(_free_name("_weight", own), "DOUBLE")
     cluster_sql = counted.cluster("f")
     cluster = None if cluster_sql is None else Column(_free_name("_cluster", own), "BIGINT")
     weight_sql, params = counted.weight("f")
     selected = [
         *(
-            f"f.{quote_identifier(one.name)} AS {quote_identifier(one.column.name)}"
-            for one in columns.everywhere
+            f"f.{quote_identifier(shown.name)} AS {quote_identifier(shown.column.name)}"
+            for shown in columns.everywhere
         ),
         f"{weight_sql} AS {quote_identifier(weight.name)}",
     ]
@@ -295,7 +271,7 @@ def sample_side(
         selected.append(f"{cluster_sql} AS {quote_identifier(cluster.name)}")
     query = (
         f"SELECT * FROM (SELECT {', '.join(selected)} FROM read_parquet(?) AS f"
-        f"{_thinned(sample.row_count)}) AS t WHERE t.{quote_identifier(weight.name)} > 0"
+        f"{_sample_clause(sample.row_count)}) AS t WHERE t.{quote_identifier(weight.name)} > 0"
     )
     files = [str(file.path) for file in sample.files]
     with database.cursor() as cursor:
@@ -312,7 +288,7 @@ def sample_side(
     return ComparedTable(table, None, weight, cluster, rows=sample.row_count)
 
 
-def _thinned(rows: int) -> str:
+def _sample_clause(rows: int) -> str:
     if rows <= WHOLE_ROWS:
         return ""
     return f" WHERE hash(f._logical_row_id) % {BUCKETS:d} < {BUCKETS * READ_ROWS // rows:d}"

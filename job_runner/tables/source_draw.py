@@ -1,8 +1,7 @@
-"""The draw that made a table, and the digest that stands for it in the seeds of later draws.
+"""The digest of the draw that made a table, for the seeds of later draws.
 
-Owns: how a commit's draw is found, and the digest's definition, which docs/SAMPLING.md repeats.
-Invariant: the digest depends on the rounds and on the number of rows alone, so the same draw has
-the same digest on every server. Called when a draw is submitted, planned or made at once.
+The digest depends only on the rounds and the number of rows, so it is the same on every server.
+docs/SAMPLING.md defines it.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ DIGEST_DIGITS = 16
 def source_draw(service: Service, dataset_id: int, commit_id: str) -> str | None:
     """The digest of the draw that made a commit's tables; None if no draw made them.
 
-    A query's result has the digest of the commit that it read. A prune keeps a job as long as the
-    commit that it made, so the draw is known as long as the commit can be drawn from.
+    A query's result has the digest of the commit that it read. A prune removes a job only with its
+    commit.
     """
     with service.database.read() as tx:
         job = job_with_output(tx, dataset_id, commit_id)
@@ -36,15 +35,7 @@ def source_draw(service: Service, dataset_id: int, commit_id: str) -> str | None
 
 
 def digest_of(parameters: Mapping[str, Any], source_rows: int) -> str:
-    """The digest of a draw, 16 hexadecimal digits: of its rounds and rows as canonical JSON.
-
-    Parameters
-    ----------
-    parameters : mapping
-        The job's ``run_parameters``.
-    source_rows : int
-        Rows of the table that it drew from.
-    """
+    """The digest of a job's ``run_parameters`` and source rows, 16 hexadecimal digits."""
     rounds = [
         {
             "effective_seed": seeded["effective_seed"],

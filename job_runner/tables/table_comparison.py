@@ -1,12 +1,7 @@
-"""A table as one of the two that are compared.
+"""The cached comparison of two tables of a dataset.
 
-The rows of a drawn sample count by their design weights. Every other table is read whole, or by its
-reference if it is large, so the cost is bounded whatever the table's size.
-
-The comparison of two tables of a dataset, with its cache.
-
-A comparison is a function of the two tables' files, whatever commits hold them, and of the design
-of a sample among them. It is computed once for each pair. Used by reports and the page of versions.
+A drawn sample counts by its design weights; any other table is read whole, or by its reference if
+it is large. The result depends only on the tables' files and on the designs of samples.
 """
 
 from __future__ import annotations
@@ -19,14 +14,14 @@ from typing import Any
 
 from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
-from job_runner.tables.cache import keep, kept_path, read_kept, table_identity
+from job_runner.tables.cache import cache_path, read_cached, table_identity, write_cached
 from job_runner.tables.open_tables import SAMPLE, OpenTable, open_table, source_of
 from job_runner.tables.sample_weights import (
     CountedRounds,
     SampleColumns,
     counted_rounds,
     sample_columns,
-    sample_side,
+    weighted_sample,
 )
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
@@ -39,7 +34,7 @@ from storage.jobs.publishing import job_with_output
 
 @dataclass(frozen=True)
 class DrawnSample:
-    """The table of a job's sample, and how its rows were drawn."""
+    """The sample of a job, and its rounds."""
 
     job: Job
     columns: SampleColumns
@@ -47,10 +42,9 @@ class DrawnSample:
 
 
 def drawn_sample(service: Service, dataset_id: int, table: OpenTable) -> DrawnSample | None:
-    """How a table was drawn; None if it is no sample, or its rows can't be weighted.
+    """The draw of a table; None if it isn't a sample or its rows can't be weighted.
 
-    They can't if the table that they were drawn from is gone, or if rounds differ in their filters
-    and the sample lacks a column of a filter.
+    Weights need the source, and the columns of the filters if rounds have different filters.
     """
     if table.key != SAMPLE or not table.files.row_count:
         return None
@@ -63,12 +57,12 @@ def drawn_sample(service: Service, dataset_id: int, table: OpenTable) -> DrawnSa
     rounds = recorded_rounds(job.run_parameters, source)
     counted = counted_rounds(rounds, (job.output_summary or {})["rounds"])
     columns = sample_columns(source, counted)
-    if columns.lacking(counted.asked_columns):
+    if columns.lacking(counted.filter_columns):
         return None
     return DrawnSample(job, columns, counted)
 
 
-def side_of(
+def compared_table_of(
     service: Service,
     database: ParquetDatabase,
     table: OpenTable,
@@ -76,55 +70,48 @@ def side_of(
     path: Path,
     on_progress: ProgressCallback,
 ) -> tuple[ComparedTable, dict[str, Any]]:
-    """The table to compare, and its ``rows``, ``rows_read`` and whether it is ``weighted``.
+    """The table to compare, and its ``rows``, ``rows_read`` and ``weighted``.
 
-    Parameters
-    ----------
-    path : Path
-        Where a sample's rows are written with their weights.
+    A sample's rows are written to ``path`` with their weights.
     """
     facts: dict[str, Any] = {"rows": table.files.row_count, "weighted": drawn is not None}
     if drawn is not None:
-        side = sample_side(database, table.files, drawn.columns, drawn.counted, path, on_progress)
+        compared = weighted_sample(
+            database, table.files, drawn.columns, drawn.counted, path, on_progress
+        )
     else:
         counts_dir = service.directory.counts_dir
         found = reference_of(database, table.files, counts_dir=counts_dir, on_progress=on_progress)
-        # The p-values of two tables are those of two samples as large as the rows that are read.
+        # The p-values of two tables are those of two samples with the rows that are read.
         size = float(found.table.row_count)
-        side = ComparedTable(found.table, size, rows=found.rows)
+        compared = ComparedTable(found.table, size, rows=found.rows)
         facts["rows"] = found.rows
-    return side, {**facts, "rows_read": side.table.row_count}
+    return compared, {**facts, "rows_read": compared.table.row_count}
 
 
-def as_population(side: ComparedTable) -> ComparedTable:
-    """A table beside a sample: without a sampling error if every row of it is read."""
-    if side.is_sample or not side.is_read_whole:
-        return side
-    return replace(side, size=math.inf)
+def as_population(compared: ComparedTable) -> ComparedTable:
+    """The population of a sample: without sampling error if it is read whole."""
+    if compared.is_sample or not compared.is_read_whole:
+        return compared
+    return replace(compared, size=math.inf)
 
 
 COMPARISON_VERSION = "jobsvc-comparison-4"
 BASE_READ, OTHER_READ = 0.2, 0.4
-"""Of the whole progress."""
+"""Shares of the progress."""
 
 
-def compared_with(service: Service, dataset_id: int, asked: dict[str, Any]) -> OpenTable:
-    """The other table, from a job's ``compare_to``.
-
-    Raises
-    ------
-    NotFound
-        It isn't there, or not any more.
-    """
-    return open_table(service, dataset_id, asked["commit_id"], asked["table_key"])
+def compared_with(service: Service, dataset_id: int, compare_to: dict[str, Any]) -> OpenTable:
+    """The table of a job's ``compare_to``; NotFound if it doesn't exist."""
+    return open_table(service, dataset_id, compare_to["commit_id"], compare_to["table_key"])
 
 
-def kept_side_by_side(
+def cached_comparison(
     service: Service, dataset_id: int, base: OpenTable, other: OpenTable
 ) -> dict[str, Any] | None:
     """The cached comparison of two tables; None if there is none."""
     drawn = [drawn_sample(service, dataset_id, table) for table in (base, other)]
-    return read_kept(_kept_path(service, base, other, drawn))
+    return read_cached(_cache_path(service, base, other, drawn))
 
 
 def comparison_of(
@@ -136,29 +123,26 @@ def comparison_of(
     database: ParquetDatabase,
     on_progress: ProgressCallback = ignore_progress,
 ) -> dict[str, Any]:
-    """The comparison of two tables from the cache, or computed now, as JSON.
+    """The comparison of two tables as JSON, from the cache or computed now.
 
-    Returns
-    -------
-    dict
-        The comparison, and ``base`` and ``other`` with ``rows``, ``rows_read`` and ``weighted``.
+    ``base`` and ``other`` have ``rows``, ``rows_read`` and ``weighted``.
     """
     drawn = [drawn_sample(service, dataset_id, table) for table in (base, other)]
-    path = _kept_path(service, base, other, drawn)
-    found = read_kept(path)
+    path = _cache_path(service, base, other, drawn)
+    found = read_cached(path)
     if found is not None:
         return found
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
-        sides = []
+        tables = []
         for at, (table, start, end) in enumerate(
             ((base, 0.0, BASE_READ), (other, BASE_READ, OTHER_READ))
         ):
             to, step = Path(folder) / f"{at}.parquet", progress_part(on_progress, start, end)
-            sides.append(side_of(service, database, table, drawn[at], to, step))
-        (one, base_facts), (two, other_facts) = sides
+            tables.append(compared_table_of(service, database, table, drawn[at], to, step))
+        (one, base_facts), (two, other_facts) = tables
         if one.is_sample != two.is_sample:
-            # Beside a sample a table is the population, without a sampling error of its own.
-            one, two = (as_population(side) for side in (one, two))
+            # Next to a sample, a table is the population, without sampling error.
+            one, two = (as_population(compared) for compared in (one, two))
         compared = compare_tables(
             database,
             one,
@@ -166,14 +150,14 @@ def comparison_of(
             purpose="tables",
             on_progress=progress_part(on_progress, OTHER_READ, 1.0),
         )
-    made = {**compared.as_json(), "base": base_facts, "other": other_facts}
-    keep(path, made)
-    return made
+    result = {**compared.as_json(), "base": base_facts, "other": other_facts}
+    write_cached(path, result)
+    return result
 
 
-def _kept_path(
+def _cache_path(
     service: Service, base: OpenTable, other: OpenTable, drawn: list[DrawnSample | None]
 ) -> Path:
-    jobs = tuple("" if one is None else one.job.id for one in drawn)
+    jobs = tuple("" if sample is None else sample.job.id for sample in drawn)
     named = (COMPARISON_VERSION, table_identity(other.files), *jobs)
-    return kept_path(service.directory.counts_dir, base.files, *named)
+    return cache_path(service.directory.counts_dir, base.files, *named)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from job_runner.tables.cache import Recent
+from job_runner.tables.cache import LruCache
 
 
 def test_what_was_not_asked_for_longest_is_found_anew() -> None:
-    recent, found = Recent[str, int](2), list[str]()
+    recent, found = LruCache[str, int](2), list[str]()
 
     def length(text: str) -> int:
         return recent.get(text, lambda: found.append(text) or len(text))
@@ -18,14 +18,14 @@ def test_what_was_not_asked_for_longest_is_found_anew() -> None:
 
 
 def test_what_is_too_large_is_found_anew() -> None:
-    recent = Recent[str, str](2, fits=lambda text: len(text) < 3)
+    recent = LruCache[str, str](2, fits=lambda text: len(text) < 3)
     assert recent.get("a", lambda: "long") == "long"
     assert recent.get("a", lambda: "s") == "s"
     assert recent.get("a", lambda: "t") == "s"
 
 
 def test_what_cannot_be_found_is_sought_again() -> None:
-    recent = Recent[str, int](2)
+    recent = LruCache[str, int](2)
     with pytest.raises(ZeroDivisionError):
         recent.get("a", lambda: 1 // 0)
     assert recent.get("a", lambda: 3) == 3

@@ -12,7 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from job_runner.tables.sample_weights import READ_ROWS, counted_rounds, sample_columns, sample_side
+from job_runner.tables.sample_weights import (
+    READ_ROWS,
+    counted_rounds,
+    sample_columns,
+    weighted_sample,
+)
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import TableFiles
@@ -79,7 +84,7 @@ class Stage:
         counted = counted_rounds(rounds, [one.as_json() for one in drawn.rounds])
         columns = sample_columns(self.table, counted)
         path = self.root / "side.parquet"
-        side = sample_side(self.database, drawn.table, columns, counted, path, ignore_progress)
+        side = weighted_sample(self.database, drawn.table, columns, counted, path, ignore_progress)
         base, side = ComparedTable(self.table), replace(side, drawn_from_base=True)
         found = compare_tables(self.database, base, side, purpose="sample")
         structure = found.structure
@@ -118,7 +123,7 @@ def test_a_random_part_of_a_large_sample_is_read(stage: Stage) -> None:
     drawn = draw_sample(stage.database, table, [one], table_key="primary", destination=path)
     counted = counted_rounds([one], [drawn.rounds[0].as_json()])
     columns, to = sample_columns(table, counted), stage.root / "side.parquet"
-    side = sample_side(stage.database, drawn.table, columns, counted, to, ignore_progress)
+    side = weighted_sample(stage.database, drawn.table, columns, counted, to, ignore_progress)
     assert side.table.row_count == pytest.approx(READ_ROWS, rel=0.02)
     base = ComparedTable(table)
     assert not compare_tables(stage.database, base, side, purpose="sample").significant

@@ -17,7 +17,7 @@ from http_api.server.work_limits import reading
 from job_runner.lanes import lane_of_profile
 from job_runner.sql_queries import DATA
 from job_runner.tables.open_tables import PRIMARY, open_commit, open_table
-from job_runner.tables.profiles import kept_profile, profile_of
+from job_runner.tables.profiles import cached_profile, profile_of
 from parquet_tables.names import folded
 from parquet_tables.quoting import shown_identifier
 from storage.accounts.datasets import Dataset, list_permissions
@@ -135,7 +135,7 @@ def _profile(context: Values) -> Values:
     dataset_id, key = context["dataset"].id, context["table_key"]
     with reading():
         table = open_table(service(), dataset_id, context["commit"].id, key)
-        found = kept_profile(service(), table.files)
+        found = cached_profile(service(), table.files)
         lane = lane_of_profile(table.files.row_count, len(table.files.columns))
         if found is None and lane == "short":
             database = service().parquet
