@@ -180,8 +180,8 @@ def test_a_table_without_rows_has_a_report(server: LiveServer) -> None:
 def test_further_columns_of_a_wide_table_are_short(
     server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("job_runner.tables.reports.WHOLE_COLUMNS", 3)
-    monkeypatch.setattr("job_runner.tables.reports.SHORT_COLUMNS", 4)
+    monkeypatch.setattr("job_runner.tables.reports.DETAILED_COLUMNS", 3)
+    monkeypatch.setattr("job_runner.tables.reports.BRIEF_COLUMNS", 4)
     dataset = server.new_dataset()
     names = ",".join(f"column_{at}" for at in range(9))
     lines = [",".join(str(row * at % 97) for at in range(9)) for row in range(60)]
