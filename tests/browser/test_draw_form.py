@@ -21,6 +21,10 @@ LABELLED = """async (methods) => {
   return described.map(({ description }) => withLabels(description));
 }"""
 """The page's texts of the descriptions of methods and parameters."""
+MESSAGE = """async (error) => {
+  const { messageOf } = await import(document.querySelector("[href*='words.js']").href);
+  return messageOf(error);
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -221,9 +225,17 @@ def test_errors_name_fields_by_label_and_steps_by_number(form: Page) -> None:
     form.get_by_label("Minimum per stratum").fill("")
     form.get_by_role("button", name="Add step").click()
     form.get_by_role("group", name="Step 2").get_by_label("Rows", exact=True).fill("")
-    expect(form.locator(".field-problem")).to_have_text("A value is required.")
+    expect(form.locator(".field-problem")).to_contain_text("Missing: give")
     expect(plan(form)).to_have_text("Correct these fields: Step 2, Rows.")
     form.get_by_role("button", name="Save as template").click()
     form.get_by_label("Template name").fill("Half done")
     form.get_by_role("button", name="Save template").click()
-    expect(form.get_by_role("alert")).to_contain_text("Step 2, Rows: A value is required.")
+    expect(form.get_by_role("alert")).to_contain_text("Step 2, Rows: Missing: give")
+
+
+def test_an_error_is_rendered_from_its_template(form: Page) -> None:
+    template = "`sample_size` must be at least {minimum}, not {value} or {other}."
+    parameters = {"minimum": 1000, "value": "sizes"}
+    error = {"loc": [], "msg": "", "template": template, "parameters": parameters}
+    text = "“Rows” must be at least 1,000, not sizes or {other}."
+    assert form.evaluate(MESSAGE, error) == text

@@ -19,7 +19,7 @@ def test_a_stratified_draw_is_planned_and_drawn(analyst: Analyst, server: LiveSe
     page.get_by_label("Method").select_option("stratified")
     first = "Correct these fields: Strata columns."
     expect(page.locator("#plan")).to_have_text(first)
-    expect(page.locator(".field-problem")).to_have_text("A value is required.")
+    expect(page.locator(".field-problem")).to_have_text("Missing data for required field.")
     page.get_by_label("Strata columns").select_option("city")
     page.get_by_label("Rows", exact=True).fill("40")
     strata = page.get_by_role("region", name="Strata of step 1")
@@ -66,7 +66,7 @@ def test_an_invalid_size_is_reported_at_its_field(analyst: Analyst, server: Live
     page.goto(f"{server.url}/datasets/{server.new_table(50, client)}/draw")
     page.get_by_label("Rows", exact=True).fill("0")
     expect(page.locator("[aria-invalid=true]")).to_have_count(1)
-    expect(page.locator(".field-problem")).to_have_text("At least 1.")
+    expect(page.locator(".field-problem")).to_have_text("Must be greater than or equal to 1.")
     expect(page.locator("#plan")).to_have_text("Correct these fields: Rows.")
     expect(page.get_by_role("button", name="Draw sample")).to_be_disabled()
     page.get_by_label("Rows", exact=True).fill("5")

@@ -105,7 +105,7 @@ def test_an_empty_dataset_is_created(new_dataset: Analyst, server: LiveServer) -
     page.get_by_role("button", name="Create empty dataset").click()
     page.get_by_label("Name").fill("  ")
     page.get_by_role("button", name="Create empty dataset").click()
-    expect(page.get_by_role("alert")).to_have_text("A value is required.")
+    expect(page.get_by_role("alert")).to_have_text("Missing data for required field.")
     assert names(client) == []
     page.get_by_label("Name").fill("Sales")
     page.get_by_role("button", name="Create empty dataset").click()

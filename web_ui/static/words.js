@@ -1,5 +1,7 @@
 // Labels of the API's fields, and the errors of a problem document rendered with them.
 
+import { number } from "./format.js";
+
 /** Labels by API field. */
 export const LABELS = {
   method: "Method", filters: "Filter", columns: "Columns", order_by: "Order by",
@@ -12,25 +14,20 @@ export function addLabels(methods) {
   for (const { parameters } of methods) for (const { name, label } of parameters) LABELS[name] = label;
 }
 
-const SENTENCES = [
-  [/^(Missing\b.*|Shorter than minimum length 1\.)$/s, "A value is required."],
-  [/^Length must be between (\d+) and (\d+)\.$/, "$1 to $2 characters."],
-  [/^Longer than maximum length (\d+)\.$/, "At most $1 characters."],
-  [/^Must be greater than or equal to (\S+?) and less than or equal to (\S+)\.$/, "$1 to $2."],
-  [/^Must be greater than (\S+?) and less than or equal to (\S+)\.$/, "More than $1, up to $2."],
-  [/^Must be greater than or equal to (\S+)\.$/, "At least $1."],
-  [/^(Must be a (?:whole )?number), not .*$/s, "$1."],
-];
-
-/** The sentence of an error, as shown next to its field. */
-export function messageOf({ loc, msg }) {
-  for (const [pattern, plain] of SENTENCES) if (pattern.test(msg)) return msg.replace(pattern, plain);
-  const own = named(loc);
-  const text = own && msg.startsWith(`${own} `) ? `“${LABELS[own]}”${msg.slice(own.length)}` : msg;
-  return withLabels(text);
+/** The sentence of an error: its template with labels for fields, else its message. */
+export function messageOf({ msg, template, parameters }) {
+  return template ? render(template, parameters ?? {}) : withLabels(msg);
 }
 
-/** Replace the API's names in a sentence by labels. */
+/** Write a message template as domain_errors.render does: `field` is an API field, {name} a parameter. */
+function render(template, parameters) {
+  return template.replace(/`([a-z][a-z0-9_]*)`|\{([a-z][a-z0-9_]*)\}/g, (mark, field, name) => {
+    if (field) return field in LABELS ? `“${LABELS[field]}”` : field;
+    return name in parameters ? number(parameters[name]) : mark;
+  });
+}
+
+/** Replace API fields by labels in a text without a template: a description or a warning. */
 export function withLabels(text) {
   // Quoted names are names of the table, such as columns.
   return text.replace(/(?<![\w"]|the )(?:[a-z]+(?:_[a-z]+)+|sizes|interval)(?![\w"])/g, (name) => (name in LABELS ? `“${LABELS[name]}”` : name));
