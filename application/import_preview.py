@@ -1,15 +1,7 @@
-"""Where the beginning of a file of lines is cut, so that it can be read as a file by itself.
+"""Previews of imports: the tables, types and first rows that a file's beginning gives.
 
-Owns: the cut. Invariant: a beginning ends with a line; a value in quotes may still go on behind it,
-which only who reads it can tell. Called by ``import_preview``.
-
-What an import would make of a file, told from its beginning.
-
-Owns: how much of a file is looked at, and for how long. Invariant: nothing is kept; the columns and
-types are those that an import of just these bytes gives, since the importer itself finds them.
-Later rows may still widen a type, or settle that of a column without a value so far: it has none.
-Whatever a small file unpacks to, little of it is read: of Parquet the first rows, since its footer
-tells columns, types and count; of gzipped lines the beginning.
+Nothing is stored. The importer itself reads the beginning, so columns and types are those of an
+import of these bytes; later rows may widen a type. Little is read of files that unpack to much.
 """
 
 from __future__ import annotations
@@ -39,32 +31,27 @@ QUOTE = '"'
 
 
 class Beginning:
-    """The first part of a file of lines, as text.
-
-    Parameters
-    ----------
-    content : bytes
-        As much of the file as there is; its last line may be cut anywhere.
+    """The first part of a line-based file; its last line may be incomplete.
 
     Raises
     ------
     UnreadableFile
-        The bytes aren't text.
+        The content isn't text.
     """
 
     def __init__(self, content: bytes) -> None:
-        # What isn't of two or four bytes a character is cut as it is, byte for byte.
+        # Latin-1 maps each byte to one character, so it fits UTF-8 and every single-byte encoding.
         self._encoding = declared_encoding(content[:HEAD_BYTES]) or "latin-1"
         self._text = content.decode(self._encoding, "ignore")
         self._line_end = "\n" if "\n" in self._text else "\r"
 
     def lines(self) -> bytes:
-        """All whole lines; what there is, where there is none."""
+        """All complete lines; the whole content when there are none."""
         end = self._text.rfind(self._line_end)
         return self._up_to(end if end > 0 else len(self._text))
 
     def outside_quotes(self) -> bytes | None:
-        """The lines up to the last one behind which no quote is open, None if there is none.
+        """The lines up to the last line end outside quotes; None if there is none.
 
         A quote within a value is doubled, so an even number of quotes leaves none open.
         """
@@ -77,7 +64,7 @@ class Beginning:
         return self._up_to(end) if end > 0 else None
 
     def half(self) -> bytes | None:
-        """The lines of the first half, None if there is none."""
+        """The complete lines of the first half; None if there are none."""
         end = self._text.rfind(self._line_end, 0, len(self._text) // 2)
         return self._up_to(end) if end > 0 else None
 
@@ -86,7 +73,7 @@ class Beginning:
 
 
 def is_by_lines(file_name: str) -> bool:
-    """Whether a file's name tells that it holds a row a line, so that a part can be read."""
+    """Whether a file has a row on each line, by its name, so that a part can be read."""
     return file_name.strip().lower().endswith(BY_LINES)
 
 
@@ -99,23 +86,23 @@ ROWS_SHOWN = 20
 MAX_DURATION_S = 15.0
 MAX_BYTES = 32 * 1024**2
 BEGINNING_BYTES = 512 * 1024
-"""How much is looked at of a file that unpacks to more than may be looked at."""
+"""The part that is read of a compressed file that unpacks to more than ``MAX_BYTES``."""
 
 
 class PreviewTooSlow(DomainError):
-    """The beginning of the file can't be read in a moment."""
+    """The preview takes too long."""
 
     code = "preview_too_slow"
 
 
 class PreviewTooLarge(DomainError):
-    """Looking at the file takes more memory or room than a moment's look may."""
+    """The preview needs too much memory or disk space."""
 
     code = "preview_too_large"
 
 
 class BeginningUnclear(DomainError):
-    """The beginning of a file can't be read by itself, which the whole file may well be."""
+    """The file's beginning can't be read by itself; the whole file may be readable."""
 
     code = "preview_unclear"
 
@@ -123,22 +110,21 @@ class BeginningUnclear(DomainError):
 def preview_import(
     service: Service, upload: Path, file_name: str, *, whole: bool
 ) -> list[dict[str, Any]]:
-    """The tables that a file's beginning holds: key, columns, first rows, notes.
+    """The tables of a file's beginning: key, columns, first rows, notes.
 
     Parameters
     ----------
     upload : Path
         The file, or its first part.
     whole : bool
-        Whether it is all of the file; of a part, the last line is left away.
+        Whether ``upload`` is the whole file; the last line of a part is ignored.
 
     Raises
     ------
     UnreadableFile
-        As the import would say it.
+        The import would fail, too.
     PreviewTooSlow, PreviewTooLarge, BeginningUnclear
-        It takes more than a moment, or more than a moment's memory; or only the whole file can
-        tell. The import may well go.
+        The preview exceeds its limits, or needs the whole file; the import may succeed.
     """
     deadline = time.monotonic() + MAX_DURATION_S
 
@@ -149,7 +135,7 @@ def preview_import(
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
         preview = _Preview(service, Path(folder), file_name, on_progress)
         try:
-            return preview.at(upload) if whole else preview.at_part(upload)
+            return preview.of_file(upload) if whole else preview.of_part(upload)
         except Exception as error:
             if not is_out_of_memory(error) and not isinstance(error, PageTooLarge):
                 raise
@@ -160,18 +146,18 @@ def preview_import(
 
 @dataclass(frozen=True)
 class _Preview:
-    """Imports into a folder that is thrown away, and shows what came out."""
+    """Imports into a temporary folder and returns the tables as JSON."""
 
     service: Service
     folder: Path
     file_name: str
     on_progress: ProgressCallback
 
-    def at(self, upload: Path) -> list[dict[str, Any]]:
-        """Look at a whole file."""
+    def of_file(self, upload: Path) -> list[dict[str, Any]]:
+        """Preview a whole file."""
         found = detect_format(self.file_name, upload)
         if found.gzipped:
-            return self._at_packed(upload)
+            return self._of_gzip(upload)
         if found.format is not Format.PARQUET:
             return self._shown(self._imported(upload))
         table, row_count = import_first_rows(
@@ -183,16 +169,16 @@ class _Preview:
         )
         return self._shown([table], row_count=row_count)
 
-    def at_part(self, upload: Path) -> list[dict[str, Any]]:
-        """Look at the beginning of a file of lines."""
+    def of_part(self, upload: Path) -> list[dict[str, Any]]:
+        """Preview the beginning of a line-based file."""
         if not is_by_lines(self.file_name):
             raise UnreadableFile(
                 "Only files of lines, such as CSV, can be looked at in part. Import it to see."
             )
-        return self._shown(self._at_beginning(beginning_of(upload)), in_part=True)
+        return self._shown(self._of_beginning(beginning_of(upload)), in_part=True)
 
-    def _at_packed(self, upload: Path) -> list[dict[str, Any]]:
-        """Look at a gzipped file: at its beginning if there is much of it."""
+    def _of_gzip(self, upload: Path) -> list[dict[str, Any]]:
+        """Preview a gzipped file, or its beginning if it is large."""
         content = self._new_folder() / "content"
         preview = replace(self, file_name=self.file_name.strip()[: -len(".gz")])
 
@@ -209,14 +195,14 @@ class _Preview:
                     "Unpacked, the file is too large to be looked at. Import it to see."
                 ) from None
             os.truncate(content, BEGINNING_BYTES)
-            return preview.at_part(content)
-        return preview.at(content)
+            return preview.of_part(content)
+        return preview.of_file(content)
 
-    def _at_beginning(self, beginning: Beginning) -> tuple[ImportedTable, ...]:
-        """Import whole lines; where they can't be read, those up to no open quote.
+    def _of_beginning(self, beginning: Beginning) -> tuple[ImportedTable, ...]:
+        """Import the complete lines; if that fails, the lines up to the last end of a quote.
 
-        What is wrong is the file's own only if its first half is refused with the same words: else
-        it may come from where the beginning was cut.
+        An error is the file's own only if its first half fails with the same message; otherwise the
+        cut may have caused it.
         """
         try:
             return self._of_bytes(beginning.lines())
@@ -230,8 +216,8 @@ class _Preview:
         try:
             if half is not None:
                 self._of_bytes(half)
-        except UnreadableFile as again:
-            if again.message == problem.message:
+        except UnreadableFile as other:
+            if other.message == problem.message:
                 raise
         raise BeginningUnclear(
             f"The beginning of the file can't be looked at by itself: {problem.message} "
@@ -262,7 +248,7 @@ class _Preview:
         in_part: bool = False,
         row_count: int | None = None,
     ) -> list[dict[str, Any]]:
-        """Tables as the API shows them; they have ``row_count`` rows, or those that were read."""
+        """Tables as JSON, with ``row_count`` or the number of rows that were read."""
         return [_table_shown(self.service, table, in_part, row_count) for table in tables]
 
 

@@ -1,9 +1,7 @@
-"""A prune: what the settings let go, and removing it beside everything else that goes on.
+"""Prunes: retention by the settings, and removal in small steps beside other work.
 
-Owns: how long things are kept, and a prune's order and pace: uploads, then rows, a small
-transaction at a time, then files that nothing names any more, then the room that SQLite has to
-spare. Invariant: it may be stopped or killed anywhere, and be done again; a call ends within
-seconds, and says whether there is more to do. Called by the admin's routes.
+The order is uploads, rows, orphans, free pages. A prune may be stopped or killed anywhere and
+repeated; a call ends within seconds and reports whether more remains. Used by the admin routes.
 """
 
 from __future__ import annotations
@@ -32,19 +30,19 @@ from storage.maintenance.pruning import (
 from storage.sqlite.clock import timestamp
 
 CALL_S = 5.0
-"""After this a call ends. A request may be cut off by a proxy, or by the end of the service."""
+"""The duration of a call, short enough for proxies and for a stop of the service."""
 
 PAUSE_S = 0.002
-"""Between two transactions: Python's locks are not fair, so a writer that waits needs a chance."""
+"""The pause between transactions. Python's locks aren't fair, so waiting writers need it."""
 
-STRAY_AFTER = timedelta(days=1)
-"""A file that belongs to nothing, and that nobody has written to for so long, is left over."""
+ORPHAN_AFTER = timedelta(days=1)
+"""A file in no manifest that wasn't written to for this long is an orphan."""
 
 FOUND = "found"
-"""The audit entry that comes before the first row goes."""
+"""The audit entry before the first removal."""
 
 PAGES_AT_ONCE = 256
-"""1 MiB of the database is given back at a time."""
+"""Pages of the database that a step frees: 1 MiB."""
 
 SETTINGS = (
     "keep_jobs_days",
@@ -57,14 +55,14 @@ SETTINGS = (
 
 @dataclass(frozen=True)
 class Prune:
-    """What a prune would remove, or what one call of it has removed.
+    """What a prune would remove, or what one call has removed.
 
     Parameters
     ----------
     complete : bool
-        False when there is more to do: call again.
+        False when more remains to be removed.
     keeps : mapping of str to int
-        The settings that it went by, in days; 0 keeps for ever.
+        The retention settings in days; 0 is forever.
     """
 
     dry_run: bool
@@ -81,23 +79,21 @@ def prune(
     origin: Origin = THIS_PROCESS,
     authority: Authority | None = None,
 ) -> Prune:
-    """Remove what the settings let go, or only tell what that is.
+    """Remove what the settings don't retain; a dry run only reports it.
 
     Parameters
     ----------
     user, origin
-        Who asks and from where, for the audit trail; it has an entry before the first row goes,
-        with what was found, and one with what has gone.
-
+        For the audit trail, which gets one entry with what was found and one with what was removed.
     authority : Authority or None
-        What the user must still have when the first row goes.
+        The permission that the user must still have at the first removal.
 
     Raises
     ------
     TokenEnded, Forbidden
-        The authority has gone.
+        The user's permission was removed.
     FilesInUse
-        A backup, a check or another prune is at work; a dry run goes beside them.
+        A backup, a check or another prune runs; they don't prevent a dry run.
     """
     cutoffs, report, complete = _cutoffs(service), PruneReport(), True
     if dry_run:
@@ -108,7 +104,7 @@ def prune(
         note = partial(_note, service, user, origin, authority)
         with service.directory.files_lock.removing():
             try:
-                complete = _go_through(service, _steps(service, cutoffs, report, note))
+                complete = _run_steps(service, _steps(service, cutoffs, report, note))
             finally:
                 note("removed", report)
     keeps = {name: getattr(service.settings, name) for name in SETTINGS}
@@ -121,7 +117,7 @@ def _steps(
     report: PruneReport,
     note: Callable[[str, PruneReport], None],
 ) -> Iterator[None]:
-    """All of a prune: what takes as long as it takes, and then steps of some milliseconds."""
+    """The steps of a prune: first the search, then steps of some milliseconds."""
     database, directory = service.database, service.directory
     found = PruneReport()
     with database.read() as tx:
@@ -144,7 +140,7 @@ def _note(
     what: str,
     report: PruneReport,
 ) -> None:
-    """Record what was found or removed, if it is anything; the first entry takes the authority."""
+    """Record what was found or removed, if anything; the first entry checks the authority."""
     counts = {total.kind: total.count for total in report.totals if total.count}
     if not counts:
         return
@@ -157,13 +153,13 @@ def _note(
         record(tx, service.clock, "pruned", user_id=user_id, origin=origin, details=details)
 
 
-def _go_through(service: Service, steps: Iterator[None]) -> bool:
-    """Take steps until there are no more; False when the time is up or the service stops."""
+def _run_steps(service: Service, steps: Iterator[None]) -> bool:
+    """Run steps to their end; False when the time is up or the service stops."""
     began = time.monotonic()
     next(steps)
-    looked_s = time.monotonic() - began
-    # Looking comes first and takes what it takes, so that each call gets on for longer than that.
-    end = time.monotonic() + max(CALL_S, looked_s)
+    search_s = time.monotonic() - began
+    # Remove for at least as long as the search took, so that each call makes progress.
+    end = time.monotonic() + max(CALL_S, search_s)
     for _ in steps:
         time_is_up = time.monotonic() > end
         if time_is_up or service.stopping.wait(PAUSE_S):
@@ -186,5 +182,5 @@ def _cutoffs(service: Service) -> Cutoffs:
         uploads=before(settings.keep_uploads_days),
         counts=before(settings.keep_counts_days),
         keys=timestamp(now - KEY_LIFETIME),
-        orphans=timestamp(now - STRAY_AFTER),
+        orphans=timestamp(now - ORPHAN_AFTER),
     )

@@ -1,8 +1,6 @@
-"""When a failed job can be done again.
+"""When a failed job can be retried.
 
-Owns: the one rule for it. Invariant: what a page offers is what a retry takes, unless something
-changes between the two. Called by ``application.lifecycle``, in the transaction that makes the new
-job, and by pages.
+One rule for pages, which offer a retry, and for :mod:`application.lifecycle`, which submits it.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from storage.versions.refs import get_ref
 
 
 class FileGone(Conflict):
-    """The file of an import that isn't kept any more, or never was."""
+    """The file of a failed import isn't stored."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -30,14 +28,14 @@ class FileGone(Conflict):
 
 @dataclass(frozen=True)
 class Again:
-    """What can be done about a failed job. ``done_as`` is the last job that did it again."""
+    """Whether a failed job can be retried. ``done_as`` is the id of its latest retry."""
 
     possible: bool
     done_as: str | None
 
 
 def again(service: Service, tx: Transaction, job: Job) -> Again:
-    """Whether a job can be done again, and whether it was."""
+    """Whether a job can be retried, and whether it was."""
     if job.status != "failed":
         return Again(possible=False, done_as=None)
     done_as = latest_retry(tx, job.id)
@@ -49,13 +47,13 @@ def again(service: Service, tx: Transaction, job: Job) -> Again:
 
 
 def require_repeatable(service: Service, tx: Transaction, job: Job) -> None:
-    """Refuse what can't be done again.
+    """Refuse the retry of a job that can't be retried.
 
     Raises
     ------
     Conflict, NotFound
-        It hasn't failed; its file is gone, or with another job; its ref or its source is gone; or
-        the ref of its result is taken.
+        The job hasn't failed; its file, ref or source is gone; its file belongs to a retry; or the
+        ref of its result is in use.
     """
     if job.status != "failed":
         raise Conflict(f"The job is {job.status}; only a failed one can be done again.")

@@ -1,9 +1,8 @@
-"""The product in a process that dies at a point of its own work, chosen by name.
+"""A server process that dies at a named point of its own work.
 
-A point lies just before or just after each step that lasts: a sync to disk, a link, a rename, a
-removal, a committed transaction. A pass that doesn't die tells the points' names; then one process
-dies at each. The product knows nothing of it: what is wrapped here is the standard library and the
-one way in which a transaction is written.
+A point lies before or after each durable step: a sync, a link, a rename, a removal, a commit. A
+pass that doesn't die prints the points' names; then one process dies at each. Only the standard
+library and ``Database.write`` are wrapped.
 """
 
 from __future__ import annotations
@@ -35,22 +34,22 @@ from tests.forked_process import run_jobsvc
 ROOT = Path(composition_root.__file__).parent
 LASTING = ("fsync", "fdatasync", "link", "replace", "rename", "unlink", "remove", "rmdir")
 OFTEN = 2
-"""How often the same point of the same function counts: a loop's later rounds are like these."""
+"""How often a point of one function counts; later rounds of a loop are alike."""
 TIMED = "context._record_progress"
-"""Notes of progress come by the clock, so only the first is a point."""
+"""Progress is recorded by the clock, so only the first time is a point."""
 WRAPPERS = ("authority.write_as", "access.writing")
-"""Open a transaction for their callers, which are what a point is named for."""
-BESIDE = "sample_comparison."
-"""Comparing a sample goes on beside its job and may be dropped at any moment: no point."""
+"""Functions that open a transaction for their callers; a point has the caller's name."""
+BACKGROUND = "sample_comparison."
+"""A comparison is a background task that may be dropped at any moment, so it has no points."""
 
 
 class KillPoints:
-    """Tells each point, or dies at one.
+    """Prints each point, or dies at one.
 
     Parameters
     ----------
     fatal : str or None
-        The name of the point to die at, or a pattern; None tells all names on standard output.
+        The name of the point to die at, or a pattern; None prints all names.
     """
 
     def __init__(self, fatal: str | None) -> None:
@@ -61,7 +60,7 @@ class KillPoints:
     def reach(self, when: str, step: str) -> None:
         """Be at a point."""
         name = f"{when} {step} in {_callers()}"
-        if BESIDE in name:
+        if BACKGROUND in name:
             return
         with self._lock:
             self._seen[name] += 1
@@ -69,7 +68,7 @@ class KillPoints:
                 return
             name = f"{name}, {self._seen[name]}"
             if self._fatal is None:
-                tell(point=name)
+                write_note(point=name)
             elif fnmatchcase(name, self._fatal):
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -116,7 +115,7 @@ def _callers() -> str:
     return " > ".join(reversed(names)) or "a library"
 
 
-def tell(**note: str) -> None:
+def write_note(**note: str) -> None:
     """Write a note that outlives the process."""
     os.write(1, f"note {json.dumps(note)}\n".encode())  # whole, whatever other threads write
 
@@ -138,10 +137,10 @@ def _use(data_dir: Path, books: Books) -> None:
     try:
         with _own_client(data_dir) as client:
             for one in books.send_unanswered(client):
-                tell(key=one.key, job_id=one.job_id or "")
+                write_note(key=one.key, job_id=one.job_id or "")
             wait_until_idle(client, books.dataset_id)
     except BaseException as error:
-        tell(failure=repr(error))
+        write_note(failure=repr(error))
         raise
     finally:
         os.kill(os.getpid(), signal.SIGTERM)

@@ -34,7 +34,7 @@ class Ended:
         return [note["point"] for note in self.notes if "point" in note]
 
     def known_to(self, books: Books) -> Books:
-        """The books with the jobs whose acceptance came back before the end."""
+        """The books with the jobs whose response arrived before the end."""
         jobs = {note["key"]: note["job_id"] for note in self.notes if "key" in note}
         known = deepcopy(books)
         for one in known.asked:
@@ -53,8 +53,8 @@ def run(work: Callable[..., None], *given: object) -> Ended:
     return Ended(code, notes)
 
 
-def accept(data_dir: Path, asked: str) -> str:
-    """Have a job accepted by a server that dies before it runs; returns the job's id."""
+def submit_and_kill(data_dir: Path, asked: str) -> str:
+    """Submit a job to a server that dies before it runs; returns the job's id."""
     books = Books(1)
     if asked == "import":
         books.add_import()
@@ -68,9 +68,9 @@ def accept(data_dir: Path, asked: str) -> str:
     return str(job_id)
 
 
-def accept_for_later(data_dir: Path, asked: str) -> str:
-    """Have a job accepted that waits for the next hundred seconds; returns its id."""
-    job_id = accept(data_dir, asked)
+def submit_for_later(data_dir: Path, asked: str) -> str:
+    """Submit a job that waits for the next hundred seconds; returns its id."""
+    job_id = submit_and_kill(data_dir, asked)
     soon = timestamp(system_clock() + timedelta(seconds=100))
     with closing(sqlite3.connect(data_dir / "jobsvc.sqlite3")) as database, database:
         database.execute("UPDATE jobs SET not_before = ? WHERE id = ?", (soon, job_id))

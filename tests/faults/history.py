@@ -166,7 +166,7 @@ class Books:
         for one in random.Random(len(made)).sample(made, min(len(made), DOWNLOADS)):
             digests.setdefault(one.rows, set()).add(_digest(client, one))
         assert all(len(found) == 1 for found in digests.values()), (
-            "what is asked for twice gave two results"
+            "a repeated request gave two results"
         )
 
     def hold_against_files(self, directory: DataDirectory) -> None:
@@ -186,7 +186,7 @@ class Books:
                     files.setdefault(one.rows, set()).add(made.files[0].sha256)
         database.close()
         assert all(len(found) == 1 for found in files.values()), (
-            "what is asked for twice gave two results"
+            "a repeated request gave two results"
         )
         assert_no_strays(directory, named_by(directory))
 

@@ -34,8 +34,8 @@ def assert_no_strays(directory: DataDirectory, named: set[str]) -> None:
     assert {path.stem for path in directory.files_dir.glob("??/*")} == named
     for empty in (directory.uploads_dir, directory.scratch_dir, directory.spill_dir):
         assert not list(empty.iterdir()), empty
-    kept = {path.suffix for path in directory.counts_dir.iterdir()}
-    assert kept <= {".parquet", ".json"}, "half of what a report keeps"
+    suffixes = {path.suffix for path in directory.counts_dir.iterdir()}
+    assert suffixes <= {".parquet", ".json"}, "an incomplete cached report"
     assert directory.owner() is None
 
 

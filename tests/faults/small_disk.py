@@ -60,7 +60,7 @@ def small_disk(place: Path) -> Iterator[SmallDisk]:
     Raises
     ------
     NoSmallDisk
-        Nothing can be mounted here, and there is no small disk already.
+        Mounting isn't possible, and there is no small disk.
     """
     mounted = place / "disk"
     mounted.mkdir()

@@ -1,4 +1,4 @@
-"""Damage on disk is told as what it is; nothing is drawn from it or shown of it."""
+"""Damage on disk is reported; damaged data is neither drawn from nor shown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from storage.maintenance.data_directory import DataDirectory, Owner
-from tests.faults.dying_processes import accept
+from tests.faults.dying_processes import submit_and_kill
 from tests.faults.server_state import dataset_of
 from tests.forked_process import jobsvc
 from tests.live_server import finished
@@ -106,7 +106,7 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
 
 
 def require_refused(client: httpx.Client, drawn_id: str) -> None:
-    """Every way to the damaged table's rows tells that they are damaged."""
+    """Every request for the damaged table's rows reports the damage."""
     path = f"/api/datasets/{dataset_of(client)}"
     sampling = f"/api/sampling/datasets/{dataset_of(client)}"
     for answer in (
@@ -123,12 +123,12 @@ def require_refused(client: httpx.Client, drawn_id: str) -> None:
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_damage_done_while_nobody_looked_is_found_at_the_first_use(
+def test_earlier_damage_is_found_at_the_first_use(
     data_dir: Path, filled: tuple[Path, str], damage: str
 ) -> None:
     path = table_file(data_dir)
-    kept = path.with_name("kept")
-    shutil.copy2(path, kept)
+    copy = path.with_name("copy")
+    shutil.copy2(path, copy)
     DAMAGE[damage](path)
     check = jobsvc("check", "--data-dir", str(data_dir))
     assert check.returncode == 1
@@ -143,7 +143,7 @@ def test_damage_done_while_nobody_looked_is_found_at_the_first_use(
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_damage_under_a_running_server_is_found_and_its_repair_too(
+def test_a_running_server_finds_damage_and_its_repair(
     data_dir: Path, filled: tuple[Path, str], damage: str, tmp_path: Path
 ) -> None:
     path = table_file(data_dir)
@@ -165,10 +165,8 @@ def test_damage_under_a_running_server_is_found_and_its_repair_too(
 
 
 @pytest.mark.parametrize("damage", ["a bit of a page flipped", "missing"])
-def test_a_job_whose_source_is_damaged_before_it_runs_fails_and_publishes_nothing(
-    data_dir: Path, damage: str
-) -> None:
-    job_id = accept(data_dir, "sampling")
+def test_a_job_with_a_damaged_source_publishes_nothing(data_dir: Path, damage: str) -> None:
+    job_id = submit_and_kill(data_dir, "sampling")
     DAMAGE[damage](table_file(data_dir))
     with ServerProcess(data_dir, forked=True) as server:
         client = server.client()
@@ -183,7 +181,7 @@ def test_a_job_whose_source_is_damaged_before_it_runs_fails_and_publishes_nothin
 def test_an_import_whose_upload_is_damaged_before_it_runs_fails(
     data_dir: Path, damage: str
 ) -> None:
-    job_id = accept(data_dir, "import")
+    job_id = submit_and_kill(data_dir, "import")
     DAMAGE[damage](data_dir / "uploads" / job_id)
     with ServerProcess(data_dir, forked=True) as server:
         job = finished(server.client(), job_id)
@@ -204,9 +202,7 @@ DATABASE_DAMAGE: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", DATABASE_DAMAGE)
-def test_a_damaged_database_is_told_and_no_file_is_taken_for_a_stray(
-    data_dir: Path, damage: str
-) -> None:
+def test_a_damaged_database_is_reported_and_no_file_removed(data_dir: Path, damage: str) -> None:
     DATABASE_DAMAGE[damage](data_dir / "jobsvc.sqlite3")
     files = sorted((data_dir / "files").glob("??/*"))
     serve = jobsvc("serve", "--port", "0", "--data-dir", str(data_dir))
@@ -221,7 +217,7 @@ def test_a_damaged_database_is_told_and_no_file_is_taken_for_a_stray(
     assert sorted((data_dir / "files").glob("??/*")) == files
 
 
-def test_damage_of_the_database_under_a_running_server_is_told(data_dir: Path) -> None:
+def test_a_running_server_reports_a_damaged_database(data_dir: Path) -> None:
     with ServerProcess(data_dir, forked=True) as server:
         client = server.client()
         with (data_dir / "jobsvc.sqlite3").open("r+b") as file:

@@ -1,4 +1,4 @@
-"""A full disk loses nothing: what can't be kept is refused clearly, what was accepted waits.
+"""A full disk loses nothing: requests are refused clearly, and submitted jobs wait.
 
 Each test fills a disk of its own, and makes room again.
 """
@@ -44,7 +44,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk]:
         pytest.skip("runs in a namespace of its own")
 
 
-def test_all_of_these_run_in_a_namespace_where_nothing_may_be_mounted(tmp_path: Path) -> None:
+def test_these_tests_run_in_a_namespace_without_mounts(tmp_path: Path) -> None:
     try:
         with small_disk(tmp_path):
             return  # they run here
@@ -100,7 +100,7 @@ def require_sound(data_dir: Path) -> None:
     assert_no_strays(directory, named_by(directory))
 
 
-def test_a_request_whose_job_cannot_be_kept_is_told_so_and_can_be_sent_again(
+def test_a_request_on_a_full_disk_fails_and_can_be_repeated(
     disk: SmallDisk,
 ) -> None:
     data_dir = with_table(disk)
@@ -126,7 +126,7 @@ def test_a_request_whose_job_cannot_be_kept_is_told_so_and_can_be_sent_again(
     require_sound(data_dir)
 
 
-def test_an_upload_that_does_not_fit_leaves_nothing_and_can_be_sent_again(disk: SmallDisk) -> None:
+def test_an_upload_to_a_full_disk_can_be_repeated(disk: SmallDisk) -> None:
     data_dir = with_table(disk)
     with serving(data_dir) as server:
         client = server.client()
@@ -162,7 +162,7 @@ def test_a_job_that_finds_the_disk_full_waits_and_gets_on(disk: SmallDisk, work:
     require_sound(data_dir)
 
 
-def test_a_job_whose_end_cannot_be_written_down_ends_when_there_is_room(disk: SmallDisk) -> None:
+def test_a_job_ends_once_the_disk_has_free_space(disk: SmallDisk) -> None:
     data_dir = with_table(disk)
     with serving(data_dir) as server:
         client = server.client()
@@ -175,7 +175,7 @@ def test_a_job_whose_end_cannot_be_written_down_ends_when_there_is_room(disk: Sm
     require_sound(data_dir)
 
 
-def test_a_start_on_a_full_disk_is_refused_plainly_and_harms_nothing(disk: SmallDisk) -> None:
+def test_a_start_on_a_full_disk_is_refused(disk: SmallDisk) -> None:
     data_dir = with_table(disk)
     disk.fill()
     refused = jobsvc("serve", "--port", "0", "--data-dir", str(data_dir))
@@ -195,9 +195,7 @@ def test_a_backup_that_does_not_fit_leaves_nothing(disk: SmallDisk) -> None:
     assert sorted(disk.root.iterdir()) == before
 
 
-def test_a_restore_that_does_not_fit_leaves_nothing_and_one_that_fits_may_fill_a_mount_point(
-    disk: SmallDisk, tmp_path: Path
-) -> None:
+def test_a_restore_fits_a_mount_point_or_leaves_nothing(disk: SmallDisk, tmp_path: Path) -> None:
     data_dir, archive = tmp_path / "data", tmp_path / "backup.tar"
     with serving(data_dir) as server:
         client = server.client()

@@ -66,9 +66,7 @@ def stored_files(data_dir: Path) -> set[str]:
     return {path.stem for path in (data_dir / "files").glob("??/*.parquet")}
 
 
-def test_an_import_and_a_draw_killed_half_way_end_as_if_nothing_had_been(
-    tmp_path: Path, csv_file: Path
-) -> None:
+def test_an_import_and_a_draw_complete_after_a_kill(tmp_path: Path, csv_file: Path) -> None:
     data_dir = tmp_path / "data"
     with ServerProcess(data_dir, forked=True) as server:
         client = server.client()
@@ -108,9 +106,7 @@ def test_an_import_and_a_draw_killed_half_way_end_as_if_nothing_had_been(
     assert not list((data_dir / "scratch").iterdir())
 
 
-def test_a_job_that_dies_with_the_server_three_times_is_given_up(
-    tmp_path: Path, csv_file: Path
-) -> None:
+def test_a_job_fails_after_three_kills(tmp_path: Path, csv_file: Path) -> None:
     data_dir = tmp_path / "data"
     job_id = None
     for _ in range(3):
@@ -131,7 +127,7 @@ def test_a_job_that_dies_with_the_server_three_times_is_given_up(
         assert not list((data_dir / "uploads").iterdir())
 
 
-def test_a_server_told_to_stop_puts_its_job_back(tmp_path: Path, csv_file: Path) -> None:
+def test_a_stopping_server_releases_its_job(tmp_path: Path, csv_file: Path) -> None:
     data_dir = tmp_path / "data"
     with ServerProcess(data_dir, stop_grace_s=0) as server:
         client = server.client()
@@ -144,9 +140,7 @@ def test_a_server_told_to_stop_puts_its_job_back(tmp_path: Path, csv_file: Path)
     assert job["attempt"] == 1
 
 
-def test_a_server_told_to_stop_lets_its_job_end_in_the_grace_period(
-    tmp_path: Path, csv_file: Path
-) -> None:
+def test_a_stopping_server_waits_for_its_job(tmp_path: Path, csv_file: Path) -> None:
     data_dir = tmp_path / "data"
     with ServerProcess(data_dir, forked=True) as server:
         client = server.client()

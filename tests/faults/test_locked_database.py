@@ -1,4 +1,4 @@
-"""Another program has the database locked: who can wait does, nobody is told of a fault of ours."""
+"""Another program locks the database: writers wait, and no internal error is reported."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def require_sound(data_dir: Path, books: Books) -> None:
     assert check(DataDirectory(data_dir), lambda done, what: None).faults == ()
 
 
-def test_a_lock_of_seconds_is_waited_for_and_reading_goes_on(
+def test_writers_wait_for_a_short_lock_and_readers_do_not(
     tmp_path: Path, pool: ThreadPoolExecutor
 ) -> None:
     data_dir = tmp_path / "data"
@@ -77,7 +77,7 @@ def test_a_lock_of_seconds_is_waited_for_and_reading_goes_on(
     require_sound(data_dir, books)
 
 
-def test_a_lock_that_outlasts_all_patience_is_told_to_everyone_in_time(
+def test_a_lock_beyond_the_timeout_is_reported_to_everyone(
     tmp_path: Path, pool: ThreadPoolExecutor
 ) -> None:
     data_dir = tmp_path / "data"
@@ -100,7 +100,7 @@ def test_a_lock_that_outlasts_all_patience_is_told_to_everyone_in_time(
     require_sound(data_dir, books)
 
 
-def test_a_job_whose_end_meets_a_long_lock_comes_to_its_end_afterwards(tmp_path: Path) -> None:
+def test_a_job_ends_after_a_long_lock(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     with ServerProcess(data_dir, forked=True, work=impatient.serve) as server:
         client = server.client()

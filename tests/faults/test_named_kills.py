@@ -1,4 +1,4 @@
-"""A server killed at every lasting step of what it is asked for."""
+"""A server is killed at every durable step of its requests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import dying
-from tests.faults.dying_processes import accept_for_later, run
+from tests.faults.dying_processes import run, submit_for_later
 from tests.faults.history import Books
 from tests.faults.named_kills import State, assert_among, kill_a_server
 from tests.server_process import ServerProcess
@@ -33,7 +33,7 @@ def test_a_draw_with_its_residual(tmp_path: Path, table: State, start_points: li
 def test_a_retry_of_an_import(tmp_path: Path, table: State) -> None:
     """A crash of the retry itself; what the job does then is as in the other tests."""
     data_dir = table.copy(tmp_path / "cancelled")
-    cancelled = accept_for_later(data_dir, "import")
+    cancelled = submit_for_later(data_dir, "import")
     with ServerProcess(data_dir, forked=True) as server:
         assert server.client().post(f"/api/jobs/{cancelled}/cancel").status_code == 200
         assert server.terminate() == 0

@@ -59,13 +59,13 @@ def littered(tmp_path_factory: pytest.TempPathFactory) -> State:
     data_dir = tmp_path_factory.mktemp("littered") / "data"
     with ServerProcess(data_dir, forked=True) as server:
         client = server.client()
-        kept, removed = (table_in(client, name) for name in ("kept", "removed"))
+        retained, removed = (table_in(client, name) for name in ("retained", "removed"))
         for number in range(4):
-            draw(client, kept, f"s{number}")
+            draw(client, retained, f"s{number}")
         draw(client, removed, "s")
         for name in ("smpl-s0", "smpl-s1"):
-            assert client.delete(f"/api/datasets/{kept}/refs/{name}").status_code == 200
-        broken = import_file(client, kept, "a,b\n1,2\n3,4,5\n")
+            assert client.delete(f"/api/datasets/{retained}/refs/{name}").status_code == 200
+        broken = import_file(client, retained, "a,b\n1,2\n3,4,5\n")
         assert broken["status"] == "failed"
         assert client.delete(f"/api/datasets/{removed}").status_code == 200
         assert server.terminate() == 0

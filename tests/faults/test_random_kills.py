@@ -25,12 +25,12 @@ MAX_LIFE_S = 0.4
 """A load asks for a job in about 10 ms, and a job takes 50: a life sees every step many times."""
 
 QUERIES = 0.15
-"""Lives with a query, asked for ahead: to look at one takes longer than most lives last."""
+"""Lives with a query, submitted in advance: checking one takes longer than most lives."""
 
 LIFE_OF_A_QUERY_S = 1.2
 
 MAX_AT_ONCE = 12
-"""Jobs asked for in one life: more of them would wait in the end than a life can do."""
+"""Jobs submitted in one life: with more, too many would wait in the end."""
 
 
 def open_books(client: httpx.Client) -> Books:
@@ -60,7 +60,7 @@ def live(server: ServerProcess, books: Books, chance: random.Random) -> None:
 
 
 @pytest.mark.timeout(4 * 3600)
-def test_no_job_is_lost_or_published_twice_whenever_the_server_dies(
+def test_no_kill_loses_a_job_or_publishes_it_twice(
     tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
     kills: int = pytestconfig.getoption("--kills")
@@ -87,6 +87,6 @@ def test_no_job_is_lost_or_published_twice_whenever_the_server_dies(
     assert findings.faults == ()
     assert completed > kills
     print(
-        f"{kills} kills, {len(books.asked)} jobs asked for, {completed} completed, "
+        f"{kills} kills, {len(books.asked)} jobs submitted, {completed} completed, "
         f"{findings.commits} commits checked, {time.monotonic() - began:.0f} s"
     )

@@ -14,7 +14,7 @@ import httpx
 
 from storage.maintenance.data_directory import DataDirectory
 from tests.faults import hasty
-from tests.faults.dying_processes import accept_for_later
+from tests.faults.dying_processes import submit_for_later
 from tests.faults.server_state import dataset_of
 from tests.live_server import finished
 from tests.server_process import ServerProcess
@@ -54,7 +54,7 @@ class SlowClients:
         return client
 
     def several(self, number: int, begin: str) -> list[socket.socket]:
-        """So many of a kind."""
+        """A number of clients of a kind."""
         return [self.connect(begin) for _ in range(number)]
 
 
@@ -111,7 +111,7 @@ def with_table(data_dir: Path) -> int:
 
 
 def slow_round(server: ServerProcess, client: httpx.Client, dataset_id: int) -> dict[str, int]:
-    """Two hundred slow clients, until the server has given them up; what it takes beside them."""
+    """Two hundred slow clients, until the server drops them."""
     upload = f"/api/datasets/{dataset_id}/refs/main/import"
     with ExitStack() as sockets:
         slow = SlowClients(server, sockets)
@@ -139,7 +139,7 @@ def has_stopped_growing(seen: Sequence[dict[str, int]]) -> bool:
     return len(seen) > 1 and seen[-1]["memory"] - seen[-2]["memory"] < MAX_GROWTH_BYTES
 
 
-def test_two_hundred_slow_clients_leave_the_others_room_memory_and_threads(tmp_path: Path) -> None:
+def test_slow_clients_leave_memory_and_threads_for_others(tmp_path: Path) -> None:
     dataset_id = with_table(tmp_path / "data")
     seen: list[dict[str, int]] = []
     with ServerProcess(tmp_path / "data", forked=True, work=hasty.serve, memory_mb=256) as server:
@@ -168,19 +168,19 @@ def use_every_thread(server: ServerProcess, client: httpx.Client) -> None:
 
 
 def require_files(server: ServerProcess, most: int) -> None:
-    """A server comes down to so many open files, and a few."""
+    """The server's open files fall to this number, and a few."""
     end = time.monotonic() + 20
     while (files := status_of(server)["files"]) > most + 8:
         assert time.monotonic() < end, files
         time.sleep(0.05)
 
 
-def test_event_streams_that_nobody_reads_leave_half_of_the_threads_and_end_with_their_clients(
+def test_unread_event_streams_hold_at_most_half_of_the_threads(
     tmp_path: Path,
 ) -> None:
     data_dir = tmp_path / "data"
     dataset_id = with_table(data_dir)
-    job_id = accept_for_later(data_dir, "sampling")
+    job_id = submit_for_later(data_dir, "sampling")
     with ServerProcess(data_dir, forked=True) as server:
         client = server.client()
         with ExitStack() as sockets:

@@ -1,4 +1,4 @@
-"""A data directory has one owner, and whoever comes second is told who."""
+"""A data directory has one owner; a second server reports the owner."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.live_server import finished
 from tests.server_process import ServerProcess
 
 
-def test_a_second_server_is_told_who_has_the_directory(tmp_path: Path) -> None:
+def test_a_second_server_reports_the_owner_of_the_directory(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     with ServerProcess(data_dir) as server:
         second = subprocess.run(
@@ -31,7 +31,7 @@ def test_a_second_server_is_told_who_has_the_directory(tmp_path: Path) -> None:
         assert server.client().get("/health").status_code == 200
 
 
-def test_of_servers_that_start_at_once_one_serves_and_the_others_are_told(tmp_path: Path) -> None:
+def test_of_servers_that_start_at_once_only_one_serves(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     arguments = ["serve", "--port", "0", "--data-dir", str(data_dir)]
     for _ in range(3):  # into nothing, and over what the one before left
@@ -71,7 +71,7 @@ def test_a_second_server_disturbs_no_job_of_the_first(tmp_path: Path) -> None:
         assert {(job["status"], job["attempt"]) for job in jobs} == {("completed", 1)}
 
 
-def test_a_port_in_use_is_told_and_the_directory_is_left_alone(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_and_changes_nothing(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data", forked=True) as server:
         port = server.url.rpartition(":")[2]
         second = jobsvc("serve", "--port", port, "--data-dir", str(tmp_path / "other"))
@@ -88,7 +88,7 @@ def test_a_killed_servers_directory_is_free_again(tmp_path: Path) -> None:
     assert (listed.returncode, listed.output.splitlines()[-1]) == (0, "0 of 0 jobs.")
 
 
-def test_no_file_has_to_be_kept_for_the_lock_to_hold(tmp_path: Path) -> None:
+def test_the_lock_needs_no_file(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     with ServerProcess(data_dir, forked=True):
         for path in data_dir.iterdir():

@@ -54,7 +54,7 @@ def require_in_order(job: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("shift", [-HOUR, -YEAR, YEAR])
-def test_a_clock_that_is_set_while_a_job_runs_changes_nothing_about_its_end(
+def test_a_clock_set_during_a_job_changes_no_result(
     server: ServerProcess, tmp_path: Path, shift: timedelta
 ) -> None:
     client = server.client()
@@ -75,7 +75,7 @@ def test_a_clock_that_is_set_while_a_job_runs_changes_nothing_about_its_end(
     assert logs[-1]["message"] == "completed"
 
 
-def test_filters_by_time_are_exact_over_a_clock_that_was_set_back(server: ServerProcess) -> None:
+def test_filters_by_time_are_exact_after_a_clock_set_back(server: ServerProcess) -> None:
     client = server.client()
     books = open_books(client)
     early = draw(client, books)
@@ -88,7 +88,7 @@ def test_filters_by_time_are_exact_over_a_clock_that_was_set_back(server: Server
     assert [one["id"] for one in before["jobs"]] == [late["id"]]
 
 
-def test_a_clock_that_is_set_back_ends_no_session_and_forgets_no_key(server: ServerProcess) -> None:
+def test_a_clock_set_back_ends_no_session_and_loses_no_key(server: ServerProcess) -> None:
     client = server.client()
     books = open_books(client)
     body = {"soeid": "us00001", "role_name": "analyst", "password": PASSWORD}
@@ -96,12 +96,12 @@ def test_a_clock_that_is_set_back_ends_no_session_and_forgets_no_key(server: Ser
     login = {"soeid": "us00001", "password": PASSWORD}
     token = client.post("/api/users/login", json=login).json()["access_token"]
     user = {"Authorization": f"Bearer {token}"}
-    kept = books.add_draw("random", 1, residual=False)
-    books.send(client, kept)
+    sent = books.add_draw("random", 1, residual=False)
+    books.send(client, sent)
     for shift in (-HOUR, -YEAR):
         set_clock(server.data_dir, shift)
         assert client.get("/api/users/me", headers=user).json()["soeid"] == "us00001"
-        books.send(client, kept)  # asserts that the key stands for the same job
+        books.send(client, sent)  # asserts that the key stands for the same job
 
 
 def test_a_year_ahead_ends_sessions_and_keeps_named_tokens(server: ServerProcess) -> None:

@@ -1,4 +1,4 @@
-"""A server whose wall clock can be set while it runs: every look at it is shifted.
+"""A server whose wall clock can be set while it runs: every reading is shifted.
 
 Shifted are the product's clock and ``time.time``, by which waitress would close idle connections;
 the monotonic clock goes on as it does on a machine whose clock is set.
@@ -17,7 +17,7 @@ from storage.sqlite.clock import system_clock
 from tests.forked_process import run_jobsvc
 
 SHIFT = "shift"
-"""A file beside the data directory that holds the shift in seconds."""
+"""The name of the file, next to the data directory, with the shift in seconds."""
 
 PATIENCE_S = 2
 

@@ -77,7 +77,7 @@ class Happenings(Account):
         self._insert(NewJob(job_id, "exploration", dataset_id, self.user.id, source, {}))
 
     def ask_for_comparison(self, source: str, other: str) -> None:
-        """A job that reads another commit beside its source."""
+        """A job that reads its source and another commit."""
         job_id, dataset_id = f"c{self._number()}", self.commits[source].dataset_id
         parameters = {"compare_to": {"ref": "gone", "table_key": "t", "commit_id": other}}
         self._insert(NewJob(job_id, "exploration", dataset_id, self.user.id, source, parameters))

@@ -65,7 +65,7 @@ class World(Happenings):
         done = self._prune_all(moment)
         self.now = moment + timedelta(microseconds=1)  # as the prune saw it
         for went, would_go in zip(done.totals, looked.report.totals, strict=True):
-            assert went == would_go, f"{went} went, but {would_go} was told before"
+            assert went == would_go, f"{went} went, but {would_go} was announced"
         self._account_for(*self._needed())
         self._hold_against_storage()
         again = self._prune_all(moment)

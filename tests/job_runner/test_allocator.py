@@ -59,5 +59,5 @@ def test_many_threads_share_an_arena_for_each_core() -> None:
 @pytest.mark.parametrize(
     "variables", [{"MALLOC_ARENA_MAX": "3"}, {"GLIBC_TUNABLES": "glibc.malloc.arena_max=3"}]
 )
-def test_what_somebody_has_set_stays(variables: dict[str, str]) -> None:
+def test_a_limit_of_the_administrator_stays(variables: dict[str, str]) -> None:
     assert arenas(**variables) == (False, 3)

@@ -40,11 +40,11 @@ def attempt(service: Service, error: Exception, releasing: threading.Event | Non
     return job_of(service, job.id)
 
 
-def test_a_full_disk_lets_the_job_wait_ever_longer_and_fails_it_in_the_end(
+def test_a_full_disk_postpones_a_job_and_fails_it_in_the_end(
     service: Service, dataset: Dataset, user: User
 ) -> None:
     job_id = submit(service, dataset, user)
-    service.directory.upload_path(job_id).write_text("kept for a retry")
+    service.directory.upload_path(job_id).write_text("for a retry")
     moment = service.clock()
     for number, delay_s in enumerate(RETRY_DELAYS_S, start=1):
         here = replace(service, clock=lambda: moment)  # noqa: B023 - called in this round alone
@@ -98,7 +98,7 @@ def locked(service: Service) -> Iterator[sqlite3.Connection]:
         yield other
 
 
-def test_an_end_is_written_down_once_the_database_takes_writes_again(
+def test_an_end_is_recorded_once_the_database_is_writable(
     service: Service, dataset: Dataset, user: User, locked: sqlite3.Connection
 ) -> None:
     job_id = submit(service, dataset, user)
@@ -121,7 +121,7 @@ def test_an_end_is_written_down_once_the_database_takes_writes_again(
     assert "locked" in waiting.progress_message
 
 
-def test_progress_that_cannot_be_noted_ends_no_job(
+def test_unrecorded_progress_ends_no_job(
     service: Service, dataset: Dataset, user: User, locked: sqlite3.Connection
 ) -> None:
     job_id = submit(service, dataset, user)
@@ -139,7 +139,7 @@ def test_progress_that_cannot_be_noted_ends_no_job(
     assert job_of(service, job_id).output_summary == {"done": True}
 
 
-def test_a_service_that_leaves_does_not_wait_for_a_locked_database(
+def test_a_stopping_service_waits_for_no_locked_database(
     service: Service, dataset: Dataset, user: User, locked: sqlite3.Connection
 ) -> None:
     job_id = submit(service, dataset, user)

@@ -21,7 +21,7 @@ def test_characters_of_several_bytes_are_never_cut(encoding: str, cut: int) -> N
     assert Beginning(content).lines().decode(encoding) == "name,value\nSalz,1\n"
 
 
-def test_a_value_in_quotes_is_not_cut_where_it_can_be_told() -> None:
+def test_a_quoted_value_is_not_cut() -> None:
     beginning = Beginning(b'a,b\n1,"x ""y""\nz"\n2,"one\ntwo\nthr')
     assert beginning.lines().endswith(b"two\n")
     assert beginning.outside_quotes() == b'a,b\n1,"x ""y""\nz"\n'
@@ -34,7 +34,7 @@ def test_half_of_a_beginning_is_whole_lines_too() -> None:
     assert Beginning(b"a long first line\n1\n").half() is None
 
 
-def test_files_of_lines_are_told_by_their_name() -> None:
+def test_line_based_files_are_known_by_their_name() -> None:
     assert is_by_lines(" Sales.CSV ")
     assert not is_by_lines("sales.csv.gz")
     assert not is_by_lines("sales.json")

@@ -87,7 +87,7 @@ STEPS = st.lists(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(steps=STEPS)
-def test_a_prune_leaves_exactly_what_is_needed_whatever_happened_before(
+def test_a_prune_retains_exactly_the_reachable_data(
     parquet: ParquetDatabase, steps: list[tuple[str, int, int]]
 ) -> None:
     with new_world(parquet) as world:
@@ -111,7 +111,7 @@ def test_a_prune_leaves_exactly_what_is_needed_whatever_happened_before(
         st.tuples(st.sampled_from(MEANWHILE), st.integers(0, 99), st.integers(0, 99)), min_size=20
     ),
 )
-def test_what_comes_while_a_prune_goes_on_finds_all_that_it_needs(
+def test_work_during_a_prune_finds_its_data(
     parquet: ParquetDatabase,
     monkeypatch: pytest.MonkeyPatch,
     steps: list[tuple[str, int, int]],

@@ -1,4 +1,4 @@
-"""A prune while other things go on: what is asked for meanwhile stays, and it stops and goes on."""
+"""A prune during other work: requested data stays, and the prune can stop and continue."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.job_runner.prune_world import Interruptions, World, counts
 @pytest.mark.parametrize(
     "comes", ["a ref", "a ref that goes again", "a job", "a running job", "a comparison"]
 )
-def test_a_commit_that_is_asked_for_while_a_prune_goes_on_stays(
+def test_a_commit_requested_during_a_prune_stays(
     world: World, monkeypatch: pytest.MonkeyPatch, comes: str
 ) -> None:
     sources = [world.import_at_once(1) for _ in range(2)]
@@ -124,12 +124,12 @@ def test_a_backup_that_has_begun_gets_every_file_that_it_needs(
     world.pass_days(30)
     begun, go_on = threading.Event(), threading.Event()
 
-    def told(fraction: float, what: str) -> None:
+    def on_progress(fraction: float, what: str) -> None:
         begun.set()
         assert go_on.wait(30)
 
     def make() -> None:
-        back_up(world.service.directory, folder / "backup.tar", told)
+        back_up(world.service.directory, folder / "backup.tar", on_progress)
 
     thread = threading.Thread(target=make)
     thread.start()

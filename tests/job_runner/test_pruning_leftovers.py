@@ -1,4 +1,4 @@
-"""What goes beside commits and jobs: uploads, counts, tokens, logs, comparisons, and their room."""
+"""A prune of uploads, caches, tokens, logs, comparisons and free pages of the database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from storage.jobs.jobs import get_job
 from tests.job_runner.prune_world import World, counts
 
 
-def test_files_of_failed_imports_go_after_some_days_and_strays_after_one(world: World) -> None:
+def test_files_of_failed_imports_and_orphans_are_pruned(world: World) -> None:
     world.fail_at_once()
     uploads = world.service.directory.uploads_dir
     for name, days in (("incoming-1", 2), ("no-job-yet", 0.5), ("no-job", 2)):
@@ -53,8 +53,8 @@ def test_counts_go_with_their_table_or_when_nobody_uses_them(world: World) -> No
     world.delete(*world.ref_of(sample))
     world.pass_days(11)
     assert counts(world.prune_and_check())["counts"] == 6
-    kept = sorted(path.name for path in counts_dir.iterdir())
-    assert kept == [f"{of_source}-1.parquet", f"{of_source}-3.json"]
+    remaining = sorted(path.name for path in counts_dir.iterdir())
+    assert remaining == [f"{of_source}-1.parquet", f"{of_source}-3.json"]
 
 
 def test_tokens_and_links_that_have_ended_go_and_others_stay(world: World) -> None:
@@ -121,9 +121,9 @@ def test_a_jobs_comparison_goes_with_the_job_and_not_before(world: World) -> Non
     world.pass_days(9)
     world.prune_and_check()
     with world.service.database.read() as tx:
-        kept = get_comparison(tx, job_id)
-        assert kept is not None
-        assert kept["outcome"] == "representative"
+        stored = get_comparison(tx, job_id)
+        assert stored is not None
+        assert stored["outcome"] == "representative"
         assert get_job(tx, job_id).output_summary == {
             **json.loads(get_job(tx, job_id).output_summary_json or ""),
             "comparison": whole,

@@ -15,7 +15,7 @@ from storage.jobs.publishing import job_with_output
 from tests.job_runner.prune_world import World, counts, new_world
 
 
-def test_a_deleted_sample_stays_for_some_days_and_then_goes_but_its_source_stays(
+def test_a_deleted_sample_is_pruned_but_not_its_source(
     world: World,
 ) -> None:
     source = world.import_at_once(1)
@@ -58,7 +58,7 @@ def test_an_old_job_stays_while_a_ref_reaches_its_sample(world: World) -> None:
     assert (job.run_type, job.output_commit_id) == ("sampling", sample)
 
 
-def test_a_job_whose_sample_goes_earlier_stays_and_its_log_says_what_went(
+def test_a_jobs_log_records_its_pruned_sample(
     parquet: ParquetDatabase,
 ) -> None:
     with new_world(parquet, keep_jobs_days=0) as world:
@@ -111,7 +111,7 @@ def test_without_settings_only_what_has_ended_and_stray_files_go(
         assert left == before
 
 
-def test_a_job_that_waits_keeps_its_source_whatever_became_of_the_ref(world: World) -> None:
+def test_a_waiting_job_retains_its_source_without_a_ref(world: World) -> None:
     sample = world.sample_at_once(world.import_at_once(1), 2)
     world.ask_for_sample(sample)
     world.ask_for_sample(sample)
@@ -150,7 +150,7 @@ def test_a_retry_outlives_the_job_that_it_repeats_and_says_so(world: World) -> N
     assert world.log_of(again)[-1] == f"pruned: the job that this one repeats, {failed}"
 
 
-def test_a_pruned_job_cannot_be_done_again(world: World) -> None:
+def test_a_pruned_job_cannot_be_retried(world: World) -> None:
     failed = world.fail_at_once()
     with world.service.database.read() as tx:
         job = get_job(tx, failed)

@@ -7,7 +7,7 @@ import pytest
 from job_runner.tables.cache import LruCache
 
 
-def test_what_was_not_asked_for_longest_is_found_anew() -> None:
+def test_the_least_recently_used_value_is_computed_again() -> None:
     recent, found = LruCache[str, int](2), list[str]()
 
     def length(text: str) -> int:
@@ -17,14 +17,14 @@ def test_what_was_not_asked_for_longest_is_found_anew() -> None:
     assert found == ["a", "bb", "ccc", "bb"]
 
 
-def test_what_is_too_large_is_found_anew() -> None:
+def test_too_large_values_are_not_cached() -> None:
     recent = LruCache[str, str](2, fits=lambda text: len(text) < 3)
     assert recent.get("a", lambda: "long") == "long"
     assert recent.get("a", lambda: "s") == "s"
     assert recent.get("a", lambda: "t") == "s"
 
 
-def test_what_cannot_be_found_is_sought_again() -> None:
+def test_an_error_is_not_cached() -> None:
     recent = LruCache[str, int](2)
     with pytest.raises(ZeroDivisionError):
         recent.get("a", lambda: 1 // 0)

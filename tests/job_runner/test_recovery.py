@@ -18,7 +18,7 @@ from storage.sqlite.clock import timestamp
 from tests.job_runner.conftest import job_of, submit
 
 
-def test_recovery_queues_interrupted_jobs_and_sweeps_what_was_left(
+def test_recovery_releases_jobs_and_removes_orphans(
     service: Service, dataset: Dataset, user: User
 ) -> None:
     interrupted = submit(service, dataset, user)
@@ -36,7 +36,7 @@ def test_recovery_queues_interrupted_jobs_and_sweeps_what_was_left(
     assert not stray.exists()
 
 
-def test_stray_files_are_swept_but_not_while_a_backup_reads(service: Service) -> None:
+def test_orphans_are_removed_unless_a_backup_reads(service: Service) -> None:
     written = service.directory.scratch_dir / "rows"
     written.write_bytes(b"of a commit that never came")
     with service.data_files.hold() as adopt:
@@ -49,7 +49,7 @@ def test_stray_files_are_swept_but_not_while_a_backup_reads(service: Service) ->
 
 
 @pytest.mark.parametrize(
-    ("code", "days_ago", "retried", "kept"),
+    ("code", "days_ago", "retried", "retained"),
     [
         ("disk_full", 1, False, True),
         ("disk_full", 8, False, False),
@@ -57,14 +57,14 @@ def test_stray_files_are_swept_but_not_while_a_backup_reads(service: Service) ->
         ("unreadable_file", 1, False, False),
     ],
 )
-def test_the_file_of_a_failed_import_is_kept_for_a_retry_for_some_days(
+def test_the_file_of_a_failed_import_is_retained_for_a_retry(
     service: Service,
     dataset: Dataset,
     user: User,
     code: str,
     days_ago: int,
     retried: bool,
-    kept: bool,
+    retained: bool,
 ) -> None:
     job_id = submit(service, dataset, user, ref="main")
     upload = service.directory.upload_path(job_id)
@@ -79,5 +79,5 @@ def test_the_file_of_a_failed_import_is_kept_for_a_retry_for_some_days(
     if again is not None:
         upload.write_text("id\n1\n")  # the process died before the old name was dropped
     recover(service)
-    assert upload.exists() == kept
+    assert upload.exists() == retained
     assert again is None or service.directory.upload_path(again).exists()

@@ -1,4 +1,4 @@
-"""The runner claims in order while threads are idle, and every end is written down once."""
+"""The runner claims in order while threads are idle, and every end is recorded once."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Finished:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_a_jobs_end_is_on_disk_before_it_is_seen_and_its_claim_is_not_waited_for(
+def test_a_jobs_end_is_synced_before_readers_see_it(
     service: Service,
     dataset: Dataset,
     user: User,
@@ -109,7 +109,7 @@ def test_jobs_run_in_submission_order_and_complete(
     ]
 
 
-def test_a_clock_that_is_set_back_holds_up_no_job_that_is_to_be_tried_again(
+def test_a_clock_set_back_delays_no_postponed_job(
     service: Service, dataset: Dataset, user: User
 ) -> None:
     moment = service.clock()
@@ -168,7 +168,7 @@ class Broken(DomainError):
         (ZeroDivisionError("secret"), "internal_error", "ZeroDivisionError"),
     ],
 )
-def test_a_failure_is_written_down_with_its_code_and_a_sentence(
+def test_a_failure_is_recorded_with_its_code_and_message(
     service: Service, dataset: Dataset, user: User, error: Exception, code: str, message: str
 ) -> None:
     def handler(context: JobContext) -> Outcome:
@@ -201,7 +201,7 @@ def test_a_late_attempt_publishes_nothing(service: Service, dataset: Dataset, us
     assert (job.status, job.attempt, job.output_summary) == ("running", 2, None)
 
 
-def test_progress_is_noted_at_once_and_then_at_most_twice_a_second(
+def test_progress_is_recorded_at_most_twice_a_second(
     service: Service, dataset: Dataset, user: User
 ) -> None:
     seen: list[Job] = []
@@ -219,7 +219,7 @@ def test_progress_is_noted_at_once_and_then_at_most_twice_a_second(
     assert seen[0].progress_message.startswith("step ")
 
 
-def test_a_claim_that_a_full_disk_undoes_is_made_again_by_the_same_thread(
+def test_a_claim_undone_by_a_full_disk_is_repeated(
     service: Service, dataset: Dataset, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original, undone = Database.write, threading.Event()

@@ -12,16 +12,16 @@ def test_nothing_is_left_of_an_attempts_files_and_folder(tmp_path: Path) -> None
     scratch.file("left").write_text("left")
     moved = scratch.file("moved")
     moved.write_text("moved")
-    moved.rename(tmp_path / "kept")
+    moved.rename(tmp_path / "moved")
     scratch.file("never written")
     (scratch.folder / "inside").write_text("inside")
     theirs = other.file("left")
     theirs.write_text("theirs")
     scratch.clear()
-    assert {path.name for path in tmp_path.iterdir()} == {"kept", theirs.name}
+    assert {path.name for path in tmp_path.iterdir()} == {"moved", theirs.name}
 
 
-def test_a_folder_is_made_only_when_it_is_asked_for(tmp_path: Path) -> None:
+def test_a_folder_is_created_at_first_use(tmp_path: Path) -> None:
     scratch = Scratch(tmp_path, "job-1")
     scratch.clear()
     assert not list(tmp_path.iterdir())

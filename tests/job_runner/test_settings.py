@@ -16,7 +16,7 @@ from storage.errors import InvalidValue
 DOCS = Path(__file__).parents[2] / "docs" / "SETTINGS.md"
 
 
-def test_an_option_wins_over_a_variable_and_a_variable_over_the_default() -> None:
+def test_an_option_overrides_a_variable_and_that_a_default() -> None:
     environment = {"JOBSVC_PORT": "9000", "JOBSVC_WORKERS": "5"}
     settings = load_settings({"port": 9001, "host": None}, environment)
     assert (settings.port, settings.workers, settings.host) == (9001, 5, "127.0.0.1")

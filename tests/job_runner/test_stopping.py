@@ -13,7 +13,7 @@ from storage.jobs.publishing import Outcome
 from tests.job_runner.conftest import WAIT_S, job_of, joined, submit
 
 
-def test_a_stopping_service_puts_jobs_back_that_outlast_the_grace_period(
+def test_a_stopping_service_releases_jobs_after_the_grace_period(
     service: Service, dataset: Dataset, user: User
 ) -> None:
     started = threading.Event()
@@ -34,7 +34,7 @@ def test_a_stopping_service_puts_jobs_back_that_outlast_the_grace_period(
     assert (job.status, job.attempt) == ("pending", 0)
 
 
-def test_a_stopping_service_lets_a_job_end_in_its_grace_period_and_claims_no_more(
+def test_a_stopping_service_ends_jobs_and_claims_none(
     service: Service, dataset: Dataset, user: User
 ) -> None:
     started, go = threading.Event(), threading.Event()

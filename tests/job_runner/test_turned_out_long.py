@@ -45,7 +45,7 @@ def running(service: Service, handler: Handler) -> Iterator[Service]:
 
 
 class Work:
-    """Jobs told to be endless go on until the test lets them end; the rest end at once."""
+    """Endless jobs run until the test ends them; others end at once."""
 
     def __init__(self) -> None:
         self.begun = threading.Semaphore(0)
@@ -74,7 +74,7 @@ def wait_until_completed(service: Service, *job_ids: str) -> None:
             raise AssertionError(job_of(service, job_id))
 
 
-def test_a_long_job_leaves_its_thread_to_somebody_elses_short_one(
+def test_a_long_job_leaves_its_thread_to_another_users_job(
     service: Service, dataset: Dataset, user: User, other: User
 ) -> None:
     work = Work()
@@ -90,11 +90,11 @@ def test_a_long_job_leaves_its_thread_to_somebody_elses_short_one(
     assert (ended.lane, ended.output_summary) == ("long", {"lane": "long"})
     assert job_of(service, short).lane == "short"
     with service.database.read() as tx:
-        told = [entry.message for entry in list_log(tx, long, 0, 100)[0]]
-    assert any("waits with the long jobs" in message for message in told)
+        messages = [entry.message for entry in list_log(tx, long, 0, 100)[0]]
+    assert any("waits with the long jobs" in message for message in messages)
 
 
-def test_a_long_job_stays_where_it_is_while_only_its_users_own_jobs_wait(
+def test_a_long_job_does_not_move_for_its_own_users_jobs(
     service: Service, dataset: Dataset, user: User
 ) -> None:
     work = Work()
