@@ -1,7 +1,7 @@
 """The options that describe a draw, and the API's body that they make.
 
-Owns: the one translation from options to a sampling body, for ``jobsvc sample`` and ``jobsvc
-plan``. A body in a file (``--body``) holds what options can't say, such as several rounds.
+``jobsvc sample`` and ``jobsvc plan`` use them; the options come from the methods' declarations. A
+file (``--body``) can describe more, such as several rounds.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ _PARAMETER = re.compile(rf"(?:\brounds\[0\]\.parameters\.)?\b({'|'.join(_OPTION_
 
 
 def number(text: str) -> float:
-    """A number that JSON can say."""
+    """Parse a finite number, as JSON has them."""
     value = float(text)
     if not math.isfinite(value):
-        raise click.BadParameter(f"{text} is no number to draw by.")
+        raise click.BadParameter(f"{text} is not a finite number.")
     return value
 
 
@@ -127,7 +127,7 @@ def draw_body(
     Raises
     ------
     click.BadParameter
-        The file is no JSON object.
+        The file isn't a JSON object.
     """
     if body is not None:
         return _body_of(body)
@@ -183,7 +183,7 @@ def _body_of(path: Path) -> dict[str, Any]:
     try:
         body = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except ValueError as error:
-        raise click.BadParameter(f"{path} is no JSON: {error}.", param_hint="--body") from None
+        raise click.BadParameter(f"{path} is not JSON: {error}.", param_hint="--body") from None
     if not isinstance(body, dict):
         raise click.BadParameter(f"{path} holds no JSON object.", param_hint="--body")
     return body
@@ -194,7 +194,7 @@ def _no_number(name: str) -> float:
 
 
 def _seed(text: str) -> int | str:
-    """A seed in plain decimal digits is a number, anything else a text: to the order, the same."""
+    """A seed in plain decimal digits is a number, anything else a text; both give one order."""
     try:
         number = int(text)
     except ValueError:

@@ -29,8 +29,8 @@ def settle_rounds(rounds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         parameters = dict(given["parameters"])
         if parameters.get("seed") is None:
             parameters["seed"] = new_seed()
-        kept = {name: value for name, value in given.items() if value is not None}
-        settled.append({**kept, "round_number": place, "parameters": parameters})
+        present = {name: value for name, value in given.items() if value is not None}
+        settled.append({**present, "round_number": place, "parameters": parameters})
     return settled
 
 

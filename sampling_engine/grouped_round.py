@@ -1,8 +1,7 @@
 """Random, stratified and cluster rounds: the first rows of the order in each stratum.
 
-Owns: these rounds from their targets to their rows. Invariant: a stratum's rows are the first of
-its eligible ones. A random round has one stratum; in a cluster round the clusters are the strata,
-and those that aren't drawn have no target.
+A random round has one stratum; in a cluster round the clusters are the strata, and those that
+aren't drawn have no rows to draw.
 """
 
 from __future__ import annotations

@@ -1,19 +1,7 @@
-"""How precise a share that is estimated from a draw will be, told before it is drawn.
+"""The plan of a draw: what it would give, with the margin of error of a share.
 
-The figure is the half width of a 95 % confidence interval for the share of rows with some property,
-for the share of one half, which is the least favourable. Owns: the formulas. Invariant: a method
-whose variance depends on what only the data know (weighted draws, clusters) gets no figure.
-Called by the plan.
-
-For simple random sampling the variance is (1 - n/N) · p(1-p)/(n-1); over strata it is the sum of
-W² times that, W = N_h/N the stratum's share (Cochran 1977, Sampling Techniques, 3rd ed., §3.2 and
-§5.3). A systematic draw is taken as a random one, which holds for rows in no particular order.
-
-What a draw would give, without drawing it.
-
-Owns: the plan. Invariant: its figures are those of the draw: earlier rounds are chosen in full, for
-what a later round finds depends on their rows; of the last one no row is chosen. Nothing is written
-but kept counts.
+Earlier rounds are drawn in full, because a later round depends on their rows; of the last round no
+row is chosen. Nothing is written but cached counts.
 """
 
 from __future__ import annotations
@@ -44,7 +32,12 @@ QUANTILE_95 = 1.959964
 
 
 def margin_of_error(targets: Int64s, eligible: Int64s) -> float | None:
-    """Half width of the 95 % interval for a share of one half, as a fraction from 0 to 1.
+    """Half-width of the 95 % confidence interval for a share of one half, from 0 to 1.
+
+    One half is the least favourable share. For simple random sampling the variance is
+    (1 - n/N) · p(1-p)/(n-1); over strata it is the sum of W² times that, W = N_h/N the stratum's
+    share (Cochran 1977, Sampling Techniques, 3rd ed., §3.2 and §5.3). A systematic draw is treated
+    as a random one, which holds for rows in no particular order.
 
     Parameters
     ----------
@@ -66,7 +59,7 @@ def margin_of_error(targets: Int64s, eligible: Int64s) -> float | None:
     if not len(rows) or not drawn.all():
         return None
     weights = rows / rows.sum()
-    # One row tells nothing of the spread in its stratum: it is taken as the widest there is.
+    # One row gives no variance of its stratum: the largest possible one is used.
     variances = (1 - drawn / rows) * 0.25 / np.maximum(drawn - 1, 1)
     return float(QUANTILE_95 * math.sqrt(float((weights**2 * variances).sum())))
 
@@ -79,7 +72,7 @@ def plan_draw(
     on_progress: ProgressCallback = ignore_progress,
     counts_dir: Path | None = None,
 ) -> tuple[RoundPlan, ...]:
-    """Tell what :func:`draw_sample` would draw.
+    """Compute what :func:`draw_sample` would draw, without drawing it.
 
     Parameters
     ----------

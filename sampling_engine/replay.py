@@ -1,8 +1,7 @@
 """The rounds of a draw, one after the other.
 
-Owns: the order of the steps of a round. Invariant: a round is prepared after the rows of all
-earlier ones are taken, so its figures are given them. Called by the draw, the plan, the reserves
-and the explanation, which differ in what they do with a finished round.
+A round is prepared after the rows of all earlier ones are taken. The draw, the plan, the reserves
+and the explanation use it.
 """
 
 from __future__ import annotations

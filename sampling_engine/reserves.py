@@ -1,9 +1,7 @@
-"""The rows that would have been next.
+"""The replacement rows of a round: the next rows of its order after those that it drew.
 
-Owns: the reserves of a round. Invariant: a reserve is no row of the sample, and the order of the
-reserves is the round's own, so replacing a row that can't be examined by the first reserve of its
-stratum gives the sample that the round would have drawn without that row. Called by whoever shows
-or replaces rows of a sample.
+Replacing a drawn row by the first reserve of its stratum gives the sample that the round would have
+drawn without that row.
 """
 
 from __future__ import annotations
@@ -78,7 +76,7 @@ def reserves(
         As :func:`draw_sample`.
     """
     check_rounds(table, rounds)
-    _check_asked(rounds, round_number, limit)
+    _check_request(rounds, round_number, limit)
     on_progress = MonotonicProgress(on_progress)
     with database.cursor(table) as cursor:
         state = DrawState(cursor, table, counts_dir=counts_dir)
@@ -89,7 +87,7 @@ def reserves(
         return _write(state, draw.prepared.strata, rows, table_key, destination, step)
 
 
-def _check_asked(rounds: Sequence[Round], round_number: int, limit: int) -> None:
+def _check_request(rounds: Sequence[Round], round_number: int, limit: int) -> None:
     if not 1 <= round_number <= len(rounds):
         raise UnknownRound(
             f"There is no round {round_number}; the draw has {len(rounds)}.", loc=("round_number",)

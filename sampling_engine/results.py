@@ -1,8 +1,7 @@
-"""What a draw gave: the sample's table and an account of every round.
+"""The result of a draw: the sample's table and an account of every round.
 
-Owns: the shape of the result. Invariant: an account names all that is needed to replay its round
-(the seed and the order's version) and is bounded in size whatever the number of strata. Made by
-the draw and the plan, read by whoever started them.
+An account has all that a replay of its round needs, and at most 1,000 groups. The draw and the plan
+make it.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class GroupResult:
     Parameters
     ----------
     key : dict of str to (str or None)
-        The value of each of its columns as text, None for NULL; the columns as they were asked for.
+        The value of each of its columns as text, None for NULL; the columns as in the request.
     rows : int
         Eligible rows.
     allocated, sampled : int
@@ -173,7 +172,7 @@ class DrawnSample:
     Parameters
     ----------
     table : TableFiles
-        The sample: one Parquet file with the table's own columns, then those that tell of the draw.
+        The sample: one Parquet file with the table's own columns, then the columns of the draw.
     rounds : tuple of RoundResult
         One account a round, in their order.
     renamed_columns : dict of str to str

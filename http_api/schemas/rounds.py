@@ -38,7 +38,7 @@ PARAMETER_ALIASES = {
     for alias in parameter.aliases
 }
 BESIDE_METHOD = ("sample_size", "seed", "random_seed")
-"""Parameters that may also stand beside ``method``."""
+"""Parameters that a round may also have at the level of ``method``."""
 
 MAX_COLUMNS = 10_000
 MAX_NAME_LENGTH = 1_000
@@ -68,7 +68,7 @@ class ParametersIn(StrictSchema):
 
 
 def _field(parameter: Parameter, *, required: bool) -> fields.Field[Any]:
-    """The field of a parameter; a description that the API's document shows is its help text."""
+    """The marshmallow field of a parameter."""
     options: dict[str, Any] = {
         "required": required,
         "metadata": {"description": parameter.description},
@@ -175,17 +175,17 @@ class AnyRoundIn(OneOfSchema):
 
 
 def moved_inside(data: dict[str, Any]) -> dict[str, Any]:
-    """Move parameters that stand beside ``method`` into ``parameters``."""
-    beside = {name: data[name] for name in BESIDE_METHOD if name in data}
-    if not beside or not isinstance(data.get("parameters", {}), dict):
+    """Move parameters at the level of ``method`` into ``parameters``."""
+    outside = {name: data[name] for name in BESIDE_METHOD if name in data}
+    if not outside or not isinstance(data.get("parameters", {}), dict):
         return data
-    rest = {name: value for name, value in data.items() if name not in beside}
-    beside = {name: value for name, value in beside.items() if value is not None}
+    rest = {name: value for name, value in data.items() if name not in outside}
+    outside = {name: value for name, value in outside.items() if value is not None}
     parameters = data.get("parameters", {})
-    twice = [name for name in beside if parameters.get(name) is not None]
+    twice = [name for name in outside if parameters.get(name) is not None]
     if twice:
         raise ValidationError({twice[0]: ["Given twice: beside method and in parameters."]})
-    return {**rest, "parameters": {**parameters, **beside}}
+    return {**rest, "parameters": {**parameters, **outside}}
 
 
 def _renamed(data: Any, aliases: dict[str, str]) -> Any:
