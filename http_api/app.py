@@ -41,7 +41,6 @@ from http_api.server import (
     json,
     observation,
     problems,
-    response_cache,
     security_headers,
     work_limits,
 )
@@ -124,7 +123,6 @@ def create_app(service: Service, metrics: Metrics, render_report: ReportRenderer
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     openapi.register(app)
-    response_cache.register(app, service, metrics)
     return app
 
 

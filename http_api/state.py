@@ -5,8 +5,9 @@ Views reach it through :func:`state`; nothing else is stored on the app.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import current_app
@@ -39,6 +40,8 @@ class ServerState:
         Views of rows that the audit trail has already recorded.
     render_report : ReportRenderer
         Renders a report's JSON as HTML; ``web_ui`` provides it.
+    instance_id : str
+        Random for each start: database versions count from 0 again.
     """
 
     service: Service
@@ -48,6 +51,7 @@ class ServerState:
     token_holders: Kept[TokenHolder]
     seen_views: SeenViews
     render_report: ReportRenderer
+    instance_id: str = field(default_factory=lambda: secrets.token_hex(8))
 
 
 def state() -> ServerState:

@@ -17,7 +17,7 @@ from http_api.schemas.base import PageQuery, text
 from http_api.schemas.fields import QueryInteger, QueryList, StrictString
 from http_api.schemas.jobs import JobAcceptedOut, JobOut, JobsOut, LogOut
 from http_api.schemas.times import Moment
-from http_api.server.response_cache import kept_while_unchanged
+from http_api.server.etags import with_etag
 from storage.jobs.jobs import RUN_TYPES, STATUSES, list_log
 from storage.jobs.lists import ORDERS, JobFilters, list_jobs
 
@@ -41,7 +41,7 @@ class JobsQuery(PageQuery):
 
 @blueprint.get("")
 @blueprint.auth_required(bearer)
-@kept_while_unchanged
+@with_etag
 @blueprint.input(JobsQuery, location="query", unknown=RAISE, arg_name="query")
 @blueprint.output(JobsOut)
 @blueprint.doc(summary="Find jobs", description="Filters combine; `total` counts all that pass.")
@@ -57,7 +57,7 @@ def jobs(query: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.get("/<job_id>")
 @blueprint.auth_required(bearer)
-@kept_while_unchanged
+@with_etag
 @blueprint.output(JobOut)
 @blueprint.doc(summary="One job in full")
 def job(job_id: str) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from time import perf_counter
@@ -72,21 +72,6 @@ def register(app: APIFlask, metrics: Metrics) -> None:
         if "observed" in g:
             metrics.in_progress.dec()
             log_context.enter(None)
-
-
-def present_route() -> str:
-    """The route of the request that is answered, as docs/API.md writes it."""
-    observed: _Observed = g.observed
-    return observed.route
-
-
-def observe_kept(
-    metrics: Metrics, path: str, fields: Mapping[str, object], seconds: float, sent: int
-) -> None:
-    """Tell of a GET that was answered before it came to the app; ``fields`` name its route."""
-    metrics.answered("GET", str(fields["route"]), 200, seconds, 0)(sent)
-    with log_context.logged_with(method="GET", **fields):
-        _Line("GET", path, 200, seconds, 0).write(sent)
 
 
 @dataclass(frozen=True)

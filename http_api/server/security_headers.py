@@ -41,8 +41,7 @@ _BY_NAME = {name.lower(): (name, value) for name, value in HEADERS.items()}
 def register(app: APIFlask) -> None:
     """Give every answer of the app the headers that it doesn't set itself.
 
-    They are added where the answer leaves the app: Werkzeug checks each header of a response twice,
-    which takes 10 µs for these, of the 150 that a kept answer takes.
+    A WSGI layer adds them, since Werkzeug's checks of a response's headers would cost 10 µs more.
     """
     app.wsgi_app = partial(_with_headers, app.wsgi_app)  # type: ignore[method-assign]
 

@@ -11,7 +11,7 @@ from tests.http_api.stage import Stage, quiet_stage
 
 
 @pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def stage(tmp_path: Path) -> Iterator[Stage]:
     """An app over a service in which nothing happens."""
-    with quiet_stage(tmp_path, monkeypatch) as built:
+    with quiet_stage(tmp_path) as built:
         yield built

@@ -8,11 +8,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 from werkzeug.test import Client, TestResponse
 
 import composition_root
-from http_api.routes import jobs
 from http_api.server.metrics import Metrics
 from job_runner.service import Service
 from job_runner.settings import Settings
@@ -23,11 +21,10 @@ LISTED = "/api/jobs"
 
 
 class Stage:
-    """The app, its admin's token of an hour, and how often a list of jobs was made."""
+    """The app, its admin's token of an hour."""
 
-    def __init__(self, running: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, running: Service) -> None:
         self.now = datetime.now(UTC)
-        self.made = 0
         self.metrics = Metrics()
         self.service = replace(running, clock=lambda: self.now)
         with self.service.database.write() as tx:
@@ -43,13 +40,6 @@ class Stage:
                 lifetime=timedelta(hours=1),
                 clock=self.service.clock,
             )
-        list_jobs = jobs.list_jobs
-
-        def counted(*args: object, **named: object) -> object:
-            self.made += 1
-            return list_jobs(*args, **named)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(jobs, "list_jobs", counted)
         app = composition_root.build_app(self.service, self.metrics)
         self.client: Client = app.test_client(use_cookies=False)
 
@@ -61,8 +51,8 @@ class Stage:
 
 
 @contextmanager
-def quiet_stage(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def quiet_stage(data_dir: Path) -> Iterator[Stage]:
     """A stage for one test."""
     settings = Settings(data_dir=data_dir, memory_mb=128)
     with composition_root.running_service(settings, "tests") as service:
-        yield Stage(service, monkeypatch)
+        yield Stage(service)
