@@ -37,9 +37,9 @@ from http_api.routes import (
 )
 from http_api.schemas.fields import MAX_INTEGER
 from http_api.server import (
+    access_log,
     host_check,
     json,
-    observation,
     problems,
     security_headers,
     work_limits,
@@ -49,7 +49,7 @@ from http_api.server.json import OrjsonProvider
 from http_api.server.metrics import Metrics
 from http_api.server.request_ids import HEADER, request_id
 from http_api.server.uploads import UploadRequest
-from http_api.server.versioned_cache import Kept
+from http_api.server.versioned_cache import VersionedCache
 from http_api.state import EXTENSION, ReportRenderer, ServerState
 from job_runner.service import Service
 from storage.maintenance.health import WriteProbe, check_writable
@@ -108,15 +108,15 @@ def create_app(service: Service, metrics: Metrics, render_report: ReportRenderer
         metrics=metrics,
         work_limits=limits,
         write_probe=WriteProbe(partial(check_writable, service.database)),
-        token_holders=Kept(MAX_HOLDERS),
-        seen_views=read_auditing.SeenViews(),
+        token_holders=VersionedCache(MAX_HOLDERS),
+        recorded_views=read_auditing.RecordedViews(),
         render_report=render_report,
     )
     measure(metrics.registry, service, limits)
     problems.register(app)
     json.register()
     _name_requests(app)
-    observation.register(app, metrics)
+    access_log.register(app, metrics)
     security_headers.register(app)
     host_check.register(app, service.settings)
     _limit_bodies(app, service)

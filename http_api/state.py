@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 from flask import current_app
 
 if TYPE_CHECKING:
-    from http_api.auth.read_auditing import SeenViews
+    from http_api.auth.read_auditing import RecordedViews
     from http_api.server.metrics import Metrics
-    from http_api.server.versioned_cache import Kept
+    from http_api.server.versioned_cache import VersionedCache
     from http_api.server.work_limits import WorkLimits
     from job_runner.service import Service
     from storage.accounts.tokens import TokenHolder
@@ -34,10 +34,10 @@ class ServerState:
 
     Parameters
     ----------
-    token_holders : Kept of TokenHolder
+    token_holders : VersionedCache of TokenHolder
         Cache: the user of a token, for one version of the database.
-    seen_views : SeenViews
-        Views of rows that the audit trail has already recorded.
+    recorded_views : RecordedViews
+        Recently audited views of rows.
     render_report : ReportRenderer
         Renders a report's JSON as HTML; ``web_ui`` provides it.
     instance_id : str
@@ -48,8 +48,8 @@ class ServerState:
     metrics: Metrics
     work_limits: WorkLimits
     write_probe: WriteProbe
-    token_holders: Kept[TokenHolder]
-    seen_views: SeenViews
+    token_holders: VersionedCache[TokenHolder]
+    recorded_views: RecordedViews
     render_report: ReportRenderer
     instance_id: str = field(default_factory=lambda: secrets.token_hex(8))
 

@@ -15,7 +15,7 @@ from flask import request
 from application.table_views import parse_view, view_page, view_total
 from domain_errors import DomainError
 from http_api.auth.access import service
-from http_api.auth.read_auditing import RowSource, tell_view
+from http_api.auth.read_auditing import RowSource, audit_view
 from job_runner.tables.open_tables import OpenTable
 from parquet_tables.tables import Column, TableFiles
 
@@ -67,7 +67,7 @@ def grid_of(table: OpenTable, source: RowSource) -> Grid:
     offset = _whole_number("offset", 0, MAX_OFFSET)
     limit = _whole_number("limit", SIZES[0], 1000) or SIZES[0]
     rows = view_page(service(), table, view, shown, offset, limit)
-    tell_view(source)
+    audit_view(source)
     return Grid(
         columns=files.columns,
         shown=shown,

@@ -70,13 +70,13 @@ def service() -> Service:
 def _holder_of(secret: str) -> TokenHolder | None:
     """Whom a token stands for: looked up once for each version of the database."""
     here = service()
-    kept = state().token_holders
+    cache = state().token_holders
     key, version = hash_secret(secret), here.database.version
-    found = kept.get(version, key)
+    found = cache.get(version, key)
     if found is None:
         found = find_token_holder(here.database.single(), secret, here.clock)
         if found is not None:
-            kept.keep(version, key, found)
+            cache.put(version, key, found)
     elif found.has_ended(here.clock):
         return None
     return found

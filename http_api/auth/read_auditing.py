@@ -1,9 +1,7 @@
-"""Which reads of rows the audit trail tells of.
+"""Audit entries for reads of rows.
 
-Every download, draw at once and query at once is told. Pages, reserves and values of columns are
-told once an hour for each user, token and table: an interface that pages through a table is one
-reader, and a thousand entries would hide the others. Invariant: no row leaves before its read is
-written down.
+Guarantees that no row is sent before its read is recorded. A user's views of one table with one
+token are recorded once an hour, all other reads each time. Used by routes and pages.
 """
 
 from __future__ import annotations
@@ -18,16 +16,14 @@ from typing import Any
 from http_api.auth.access import holder, writing
 from http_api.auth.auditing import audit
 from http_api.state import state
-from storage.accounts.audit import MAX_SQL_LENGTH
+from storage.accounts.audit import MAX_SQL_LENGTH, Action
 
-TOLD_AGAIN_AFTER_S = 3600
-MAX_KEPT = 4_000
 MAX_COLUMNS_LENGTH = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class RowSource:
-    """Whose rows are read: a commit's table, and the job that made it where one is asked for."""
+    """The table whose rows are read, and the job that made it if the request names a job."""
 
     dataset_id: int
     commit_id: str
@@ -35,82 +31,80 @@ class RowSource:
     job_id: str | None = None
 
 
-class SeenViews:
-    """What was told within the last hour; kept in memory, so a restart tells it again."""
+class RecordedViews:
+    """Recently audited views, in memory: after a restart each view is recorded again.
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    Parameters
+    ----------
+    monotonic : callable
+        The clock, in seconds.
+    lifetime_s : float
+        A view is recorded again after this time.
+    max_views : int
+        Beyond this number the oldest view is dropped.
+    """
+
+    def __init__(
+        self,
+        monotonic: Callable[[], float] = time.monotonic,
+        lifetime_s: float = 3600,
+        max_views: int = 4_000,
+    ) -> None:
         self._monotonic = monotonic
+        self._lifetime_s = lifetime_s
+        self._max_views = max_views
         self._lock = threading.Lock()
-        self._told: OrderedDict[Hashable, float] = OrderedDict()
+        self._recorded: OrderedDict[Hashable, float] = OrderedDict()
 
-    def is_known(self, key: Hashable) -> bool:
-        """Whether this view was told within the hour."""
+    def __contains__(self, key: Hashable) -> bool:
+        """Whether this view was recorded within the lifetime."""
         with self._lock:
-            told = self._told.get(key)
-        return told is not None and self._monotonic() - told < TOLD_AGAIN_AFTER_S
+            recorded_at = self._recorded.get(key)
+        return recorded_at is not None and self._monotonic() - recorded_at < self._lifetime_s
 
-    def keep(self, key: Hashable) -> None:
-        """Note that this view was told now; the oldest are forgotten first."""
+    def add(self, key: Hashable) -> None:
+        """Note that this view is recorded now."""
         with self._lock:
-            self._told.pop(key, None)
-            self._told[key] = self._monotonic()
-            while len(self._told) > MAX_KEPT:
-                self._told.popitem(last=False)
+            self._recorded.pop(key, None)
+            self._recorded[key] = self._monotonic()
+            while len(self._recorded) > self._max_views:
+                self._recorded.popitem(last=False)
 
 
-def tell_view(source: RowSource, what: str = "rows") -> None:
-    """Tell of a view of rows, unless it was told within the hour."""
-    seen = state().seen_views
+def audit_view(source: RowSource, what: str = "rows") -> None:
+    """Record a view of rows, unless it was recorded within the last hour."""
+    views = state().recorded_views
     key = (holder().user.id, holder().token_id, source, what)
-    if seen.is_known(key):
-        return
-    with writing() as tx:
-        audit(
-            tx,
-            "rows_viewed",
-            dataset_id=source.dataset_id,
-            about=("table", source.table_key),
-            commit_id=source.commit_id,
-            job_id=source.job_id,
-            what=what,
-        )
-    seen.keep(key)
+    if key not in views:
+        _audit_read("rows_viewed", source, what=what)
+        views.add(key)
 
 
-def tell_download(source: RowSource, query: dict[str, Any]) -> None:
-    """Tell of a file with rows."""
-    with writing() as tx:
-        audit(
-            tx,
-            "rows_downloaded",
-            dataset_id=source.dataset_id,
-            about=("table", source.table_key),
-            commit_id=source.commit_id,
-            job_id=source.job_id,
-            format=query["format"],
-            columns=query["columns"][:MAX_COLUMNS_LENGTH] if "columns" in query else None,
-            offset=query["offset"],
-            limit=query.get("limit"),
-        )
+def audit_download(source: RowSource, query: dict[str, Any]) -> None:
+    """Record a download of rows."""
+    _audit_read(
+        "rows_downloaded",
+        source,
+        format=query["format"],
+        columns=query["columns"][:MAX_COLUMNS_LENGTH] if "columns" in query else None,
+        offset=query["offset"],
+        limit=query.get("limit"),
+    )
 
 
-def tell_draw_at_once(dataset_id: int, drawn: dict[str, Any]) -> None:
-    """Tell of rows that were drawn and sent at once."""
-    with writing() as tx:
-        audit(
-            tx,
-            "drawn_at_once",
-            dataset_id=dataset_id,
-            about=("table", drawn["table_key"]),
-            commit_id=drawn["commit_id"],
-            method=drawn["metadata"]["method"],
-            seed=drawn["metadata"]["seed"],
-            rows=len(drawn["data"]),
-        )
+def audit_draw(dataset_id: int, drawn: dict[str, Any]) -> None:
+    """Record a draw whose rows are in the response."""
+    _audit_read(
+        "drawn_at_once",
+        RowSource(dataset_id, drawn["commit_id"], drawn["table_key"]),
+        method=drawn["metadata"]["method"],
+        seed=drawn["metadata"]["seed"],
+        rows=len(drawn["data"]),
+    )
 
 
-def tell_query_at_once(dataset_id: int, sql: str, found: dict[str, Any]) -> None:
-    """Tell of a query whose rows were sent at once."""
+def audit_query(dataset_id: int, sql: str, found: dict[str, Any]) -> None:
+    """Record a SQL query whose rows are in the response."""
     with writing() as tx:
         audit(
             tx,
@@ -119,4 +113,17 @@ def tell_query_at_once(dataset_id: int, sql: str, found: dict[str, Any]) -> None
             commit_id=found["commit_id"],
             sql=sql[:MAX_SQL_LENGTH],
             rows=len(found["data"]),
+        )
+
+
+def _audit_read(action: Action, source: RowSource, **details: Any) -> None:
+    with writing() as tx:
+        audit(
+            tx,
+            action,
+            dataset_id=source.dataset_id,
+            about=("table", source.table_key),
+            commit_id=source.commit_id,
+            job_id=source.job_id,
+            **details,
         )

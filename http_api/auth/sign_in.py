@@ -82,7 +82,7 @@ def sign_out() -> None:
         audit(tx, "signed_out", about=("token", holder().token_id))
 
 
-def must_prove_oneself(who: User) -> bool:
+def must_confirm_password(who: User) -> bool:
     """Whether a user gives their present password for a new one.
 
     Whoever has an admin's token can make another admin with it, so to ask admins guards nothing.
@@ -90,7 +90,7 @@ def must_prove_oneself(who: User) -> bool:
     return who.role_name != "admin"
 
 
-def prove_oneself(password: str | None) -> None:
+def confirm_password(password: str | None) -> None:
     """Hold a password against that of the user who asks; a wrong one is a failed sign-in.
 
     A user without a password passes. A password that changes meanwhile ends the request's token, so

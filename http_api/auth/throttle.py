@@ -4,7 +4,7 @@ Owns: the failures counted by account and address, in memory. Invariants: five f
 then each doubles the wait for the next try, up to a minute, for that account from that address
 alone, so that nobody can lock another out. A try counts as a failure from its beginning until it
 succeeds, so that of many at once no more are checked than may fail. The table is bounded and
-forgets the oldest failure first. To push a pair out takes ``MAX_KEPT`` failures, each with a hash,
+forgets the oldest failure first. To push a pair out takes ``MAX_PAIRS`` failures, each with a hash,
 and an address has few hashes at once: that takes longer than to wait for as many tries.
 """
 
@@ -21,7 +21,7 @@ from domain_errors import DomainError
 FREE_FAILURES = 5
 MAX_WAIT_S = 60
 FORGET_AFTER_S = 900
-MAX_KEPT = 10_000
+MAX_PAIRS = 10_000
 MAX_ACCOUNT_LENGTH = 100
 """No user's SOEID is longer; what a form brings may be."""
 
@@ -50,10 +50,10 @@ class SignInThrottle:
     """
 
     def __init__(
-        self, monotonic: Callable[[], float] = time.monotonic, most_kept: int = MAX_KEPT
+        self, monotonic: Callable[[], float] = time.monotonic, max_pairs: int = MAX_PAIRS
     ) -> None:
         self._monotonic = monotonic
-        self._most_kept = most_kept
+        self._max_pairs = max_pairs
         self._failures: OrderedDict[Key, tuple[int, float]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -97,5 +97,5 @@ class SignInThrottle:
     def _put(self, key: Key, count: int) -> None:
         self._failures[key] = (count, self._monotonic())
         self._failures.move_to_end(key)
-        while len(self._failures) > self._most_kept:
+        while len(self._failures) > self._max_pairs:
             self._failures.popitem(last=False)

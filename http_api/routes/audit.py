@@ -10,7 +10,7 @@ from marshmallow import RAISE, fields, validate
 from http_api.auth.access import bearer, require_role, service
 from http_api.schemas.base import PageOut, PageQuery, text
 from http_api.schemas.fields import QueryInteger, QueryList
-from http_api.schemas.times import Moment
+from http_api.schemas.times import Timestamp
 from storage.accounts.audit import ACTIONS, AuditFilters, list_entries
 
 blueprint = APIBlueprint("audit", __name__, url_prefix="/api/admin/audit", tag="Administration")
@@ -25,8 +25,8 @@ class AuditQuery(PageQuery):
     )
     dataset_id = QueryInteger()
     object_id = text(1, 200, metadata={"description": "A job, a ref, a table, a token or a user."})
-    after = Moment(metadata={"description": "At this time or later."})
-    before = Moment(metadata={"description": "Before this time."})
+    after = Timestamp(metadata={"description": "At this time or later."})
+    before = Timestamp(metadata={"description": "Before this time."})
 
 
 class EntryOut(Schema):

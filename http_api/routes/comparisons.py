@@ -9,7 +9,7 @@ from marshmallow import RAISE
 
 from application.comparing import comparison_of_job, comparison_of_tables
 from http_api.auth.access import bearer, dataset_for, job_for, service
-from http_api.auth.read_auditing import RowSource, tell_view
+from http_api.auth.read_auditing import RowSource, audit_view
 from http_api.routes.submissions import completed
 from http_api.schemas.base import StrictQuery, text
 from http_api.schemas.comparisons import SampleComparisonOut, TableComparisonOut
@@ -67,7 +67,7 @@ def shown_comparison(job: Job) -> dict[str, Any]:
     with reading():
         found = comparison_of_job(service(), job)
     source = job.source_commit_id or ""
-    tell_view(RowSource(job.dataset_id, source, job.run_parameters["table_key"], job.id), SHOWN)
+    audit_view(RowSource(job.dataset_id, source, job.run_parameters["table_key"], job.id), SHOWN)
     return found
 
 
@@ -79,5 +79,5 @@ def shown_tables(
         tables = [open_table(service(), dataset_id, *one) for one in (base, other)]
         found = comparison_of_tables(service(), dataset_id, *tables)
     for table in tables:
-        tell_view(RowSource(dataset_id, table.commit_id, table.key), SHOWN)
+        audit_view(RowSource(dataset_id, table.commit_id, table.key), SHOWN)
     return {"dataset_id": dataset_id, **found}

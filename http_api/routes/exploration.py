@@ -16,7 +16,7 @@ from application.job_submission import (
     submit_report,
 )
 from http_api.auth.access import bearer, dataset_for, job_for, reads, service, user
-from http_api.auth.read_auditing import RowSource, tell_query_at_once
+from http_api.auth.read_auditing import RowSource, audit_query
 from http_api.routes.report_responses import report_answer
 from http_api.routes.row_responses import FORMATS, RowsQuery, download, page_json, rows_work
 from http_api.routes.submissions import completed, submission
@@ -164,7 +164,7 @@ def query(dataset_id: int, given: dict[str, Any]) -> Response:
     dataset_for(dataset_id, "read")
     with limits().queries.piece(user().id):
         found = query_at_once(service(), dataset_id, **given)
-    tell_query_at_once(dataset_id, given["sql"], found)
+    audit_query(dataset_id, given["sql"], found)
     return jsonify(found)
 
 

@@ -16,7 +16,7 @@ from http_api.routes.submissions import submission
 from http_api.schemas.base import PageQuery, text
 from http_api.schemas.fields import QueryInteger, QueryList, StrictString
 from http_api.schemas.jobs import JobAcceptedOut, JobOut, JobsOut, LogOut
-from http_api.schemas.times import Moment
+from http_api.schemas.times import Timestamp
 from http_api.server.etags import with_etag
 from storage.jobs.jobs import RUN_TYPES, STATUSES, list_log
 from storage.jobs.lists import ORDERS, JobFilters, list_jobs
@@ -34,8 +34,8 @@ class JobsQuery(PageQuery):
         metadata={"description": "One or more, separated by commas or repeated."},
     )
     run_type = StrictString(validate=validate.OneOf(RUN_TYPES))
-    created_after = Moment()
-    created_before = Moment()
+    created_after = Timestamp()
+    created_before = Timestamp()
     order = StrictString(load_default="newest", validate=validate.OneOf(list(ORDERS)))
 
 

@@ -15,7 +15,7 @@ from application.profiling import (
     submit_profiling,
 )
 from http_api.auth.access import bearer, dataset_for, job_for, service
-from http_api.auth.read_auditing import RowSource, tell_view
+from http_api.auth.read_auditing import RowSource, audit_view
 from http_api.routes.row_responses import column_names
 from http_api.routes.submissions import completed, submission
 from http_api.schemas.base import StrictQuery, StrictSchema, text
@@ -67,7 +67,7 @@ def result(job_id: str) -> Response:
     job = completed(job_for(job_id), "profiling")
     with reading():
         found = profile_result(service(), job, AT_ONCE_S)
-    tell_view(RowSource(job.dataset_id, found["commit_id"], found["table_key"], job.id), "profile")
+    audit_view(RowSource(job.dataset_id, found["commit_id"], found["table_key"], job.id), "profile")
     return jsonify({"job_id": job.id, "dataset_id": job.dataset_id, **found})
 
 
@@ -86,5 +86,5 @@ def table_analysis(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -
     with reading():
         table = open_table(service(), dataset_id, ref, key)
         found = analysis(service(), table, names, AT_ONCE_S)
-    tell_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
+    audit_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
     return jsonify({"dataset_id": dataset_id, **found})

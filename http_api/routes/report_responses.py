@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response, jsonify, request
 
 from http_api.auth.access import service
-from http_api.auth.read_auditing import RowSource, tell_view
+from http_api.auth.read_auditing import RowSource, audit_view
 from http_api.server.problems import InvalidRequest
 from http_api.server.work_limits import reading
 from http_api.state import state
@@ -40,7 +40,7 @@ def report_answer(job: Job, format_: str, *, as_file: bool) -> Response:
         found = job_report(service(), job, AT_ONCE_S)
     overview = found["overview"]
     source = RowSource(job.dataset_id, overview["commit_id"], overview["table_key"], job.id)
-    tell_view(source, "report")
+    audit_view(source, "report")
     answer = jsonify(found) if format_ == "json" else _page(found)
     if as_file:
         name = f"report-{job.id[:8]}.{format_}"

@@ -17,7 +17,7 @@ from marshmallow import validate
 
 from application.table_views import TableView, parse_view, view_page, view_total
 from http_api.auth.access import service, user
-from http_api.auth.read_auditing import RowSource, tell_download, tell_view
+from http_api.auth.read_auditing import RowSource, audit_download, audit_view
 from http_api.schemas.base import DEFAULT_PAGE, MAX_PAGE, PageQuery, text
 from http_api.schemas.fields import QueryBoolean, QueryInteger, StrictString
 from http_api.schemas.filters import MAX_EXPRESSION_LENGTH
@@ -124,7 +124,7 @@ def page_json(source: RowSource, table: OpenTable, query: dict[str, Any]) -> dic
     view = view_of(table.files, query)
     offset, limit = query["offset"], query.get("limit", DEFAULT_PAGE)
     rows = view_page(service(), table, view, columns, offset, limit)
-    tell_view(source)
+    audit_view(source)
     total = view_total(service(), table, view)
     return {
         "data": rows,
@@ -161,7 +161,7 @@ def download(source: RowSource, table: OpenTable, query: dict[str, Any], name: s
                 limit=query.get("limit"),
                 formula_safe=query["formula_safe"],
             )
-        tell_download(source, query)
+        audit_download(source, query)
         size_bytes = path.stat().st_size
         file = path.open("rb")  # stays readable after its folder is gone
     # Unconditional: the rows are read anew for each request, so no part of a file can be asked for.

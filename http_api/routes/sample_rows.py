@@ -10,7 +10,7 @@ from marshmallow import RAISE, fields, validate
 
 from application.sampling_results import next_rows, why_row
 from http_api.auth.access import bearer, job_for, service
-from http_api.auth.read_auditing import RowSource, tell_view
+from http_api.auth.read_auditing import RowSource, audit_view
 from http_api.routes.row_responses import RowsQuery, download, page_json, rows_work
 from http_api.routes.submissions import completed
 from http_api.schemas.base import StrictQuery, text
@@ -117,7 +117,7 @@ def reserves(job_id: str, query: dict[str, int]) -> dict[str, Any]:
     job = completed(job_for(job_id), "sampling")
     with reading():
         rows = next_rows(service(), job, query["round"], query["limit"])
-    tell_view(_source_of(job), "reserves")
+    audit_view(_source_of(job), "reserves")
     return rows
 
 

@@ -12,7 +12,7 @@ from application.sampling_preview import draw_at_once, plan
 from application.sampling_submission import SamplingRequest, submit_sampling
 from application.table_views import filter_shapes
 from http_api.auth.access import bearer, dataset_for, reads, service
-from http_api.auth.read_auditing import RowSource, tell_draw_at_once, tell_view
+from http_api.auth.read_auditing import RowSource, audit_draw, audit_view
 from http_api.routes.submissions import submission
 from http_api.schemas.jobs import JobAcceptedOut
 from http_api.schemas.sampling import (
@@ -136,7 +136,7 @@ def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "read")
     with reading():
         drawn = draw_at_once(service(), dataset_id, SamplingRequest(**given))
-    tell_draw_at_once(dataset_id, drawn)
+    audit_draw(dataset_id, drawn)
     return drawn
 
 
@@ -179,7 +179,7 @@ def column_samples(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
             most=most,
         )
     source = RowSource(dataset_id, values["commit_id"], values["table_key"])
-    tell_view(source, "values of columns")
+    audit_view(source, "values of columns")
     return values
 
 

@@ -12,7 +12,7 @@ from http_api.schemas.base import PageOut, PageQuery, text
 from http_api.schemas.fields import QueryList
 from http_api.schemas.jobs import JobInListOut
 from http_api.schemas.sampling import SeededRoundOut
-from http_api.schemas.times import EndOfSpan, Moment
+from http_api.schemas.times import EndTimestamp, Timestamp
 from job_runner.sampling_parameters import seeded_rounds
 from storage.errors import NotFound
 from storage.jobs.jobs import STATUSES, Job
@@ -24,8 +24,8 @@ blueprint = APIBlueprint("sampling_history", __name__, url_prefix="/api/sampling
 class HistoryQuery(PageQuery):
     ref_name = text(1, 100, metadata={"description": "The ref that was drawn from."})
     status = QueryList(validate=validate.ContainsOnly(STATUSES))
-    start_date = Moment()
-    end_date = EndOfSpan(
+    start_date = Timestamp()
+    end_date = EndTimestamp(
         metadata={"description": "A day is included; a time, and what is later, is not."}
     )
 

@@ -9,7 +9,7 @@ from flask import Response, jsonify
 from marshmallow import RAISE, fields
 
 from http_api.auth.access import bearer, dataset_for, service
-from http_api.auth.read_auditing import RowSource, tell_view
+from http_api.auth.read_auditing import RowSource, audit_view
 from http_api.routes.refs import CommitTableOut, commit_tables
 from http_api.routes.row_responses import RowsQuery, download, page_json, rows_work
 from http_api.schemas.base import StrictQuery, text
@@ -159,7 +159,7 @@ def _counted(dataset_id: int, table: OpenTable) -> list[dict[str, Any]]:
     """The columns, each with how many of its values differ."""
     kept = cached_profile(service(), table.files)
     if kept is not None:
-        tell_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
+        audit_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
     profiled = kept["profile"]["columns"] if kept else []
     known = {one["name"]: one["distinct"] for one in profiled if one.get("distinct")}
     counted: list[dict[str, Any]] = []

@@ -13,7 +13,7 @@ from application.user_rules import check_soeid
 from http_api.auth.access import bearer, require_role, service, user, writing
 from http_api.auth.auditing import audit
 from http_api.auth.passwords import MAX_LENGTH, PasswordText, hash_password
-from http_api.auth.sign_in import must_prove_oneself, prove_oneself
+from http_api.auth.sign_in import confirm_password, must_confirm_password
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
 from http_api.schemas.fields import StrictString
 from http_api.server.work_limits import hashing
@@ -124,8 +124,8 @@ def patch_user(user_id: int, given: dict[str, Any]) -> Any:
     if user_id != user().id or "role_name" in given:
         require_role("admin")
     role_name, password = given.get("role_name"), given.get("password")
-    if password is not None and user_id == user().id and must_prove_oneself(user()):
-        prove_oneself(given.get("current_password"))
+    if password is not None and user_id == user().id and must_confirm_password(user()):
+        confirm_password(given.get("current_password"))
     password_hash = _hash(password)
     with writing() as tx:
         before = get_user(tx, user_id)

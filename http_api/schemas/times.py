@@ -14,7 +14,7 @@ from storage.sqlite.clock import timestamp
 DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}")
 
 
-class Moment(StrictString):
+class Timestamp(StrictString):
     """A time in ISO 8601; one without an offset is UTC."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -29,7 +29,7 @@ class Moment(StrictString):
             ) from None
 
 
-class EndOfSpan(Moment):
+class EndTimestamp(Timestamp):
     """The time before which something happened; a day without a time belongs to the span."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:

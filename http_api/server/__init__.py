@@ -1,1 +1,1 @@
-"""The HTTP server around the app: limits, headers, errors, observation."""
+"""The HTTP server around the app: limits, headers, errors, log, metrics."""

@@ -40,7 +40,7 @@ MAX_START_BYTES = 64 * 1024
 """A larger part isn't worth the copy."""
 
 
-class WholeTask(WSGITask):  # type: ignore[misc]
+class BufferedTask(WSGITask):  # type: ignore[misc]
     """Answers one request."""
 
     def write(self, data: bytes) -> None:
@@ -49,16 +49,16 @@ class WholeTask(WSGITask):  # type: ignore[misc]
         if self.wrote_header or not 0 < len(data) <= MAX_START_BYTES:
             write(data)
         else:
-            self.channel.send_together(lambda: write(data))
+            self.channel.send_buffered(lambda: write(data))
 
 
-class WholeSendsChannel(HTTPChannel):  # type: ignore[misc]
+class BufferedChannel(HTTPChannel):  # type: ignore[misc]
     """A connection that can send several parts as one."""
 
-    task_class = WholeTask
+    task_class = BufferedTask
     _gathered: list[bytes] | None = None
 
-    def send_together(self, write: Callable[[], None]) -> None:
+    def send_buffered(self, write: Callable[[], None]) -> None:
         """Send all that ``write`` sends by one call."""
         gathered: list[bytes] = []
         self._gathered = gathered
@@ -70,7 +70,7 @@ class WholeSendsChannel(HTTPChannel):  # type: ignore[misc]
                 super().write_soon(b"".join(gathered))
 
     def write_soon(self, data: bytes) -> int:
-        """Send, or keep for :meth:`send_together`; returns how much was taken."""
+        """Send, or keep for :meth:`send_buffered`; returns how much was taken."""
         if self._gathered is None:
             return int(super().write_soon(data))
         self._gathered.append(data)
@@ -181,7 +181,7 @@ class ProblemTask(ErrorTask):  # type: ignore[misc]
         where = self.channel.addr[0]
         with logged_with(request_id=name):
             logger.info("request %s of %s was refused: %s", name, where, refusal.detail)
-        self.channel.tell_refusal(refusal.code)
+        self.channel.on_refusal(refusal.code)
         document = problem_document(refusal.status, refusal.code, refusal.detail, name)
         body = json.dumps(document).encode()
         self.channel.refused = True
@@ -193,7 +193,7 @@ class ProblemTask(ErrorTask):  # type: ignore[misc]
         self.write(body)
 
 
-class LimitedChannel(WholeSendsChannel):
+class LimitedChannel(BufferedChannel):
     """A connection that gives slow requests up, and refuses so that the client hears it.
 
     Closing a socket with unread data resets the connection and may lose the answer. After a refusal
@@ -204,7 +204,7 @@ class LimitedChannel(WholeSendsChannel):
     _lingers_until = 0.0
     _discarded_bytes = 0
     refused = False
-    tell_refusal: Callable[[str], None]
+    on_refusal: Callable[[str], None]
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -273,10 +273,10 @@ class LimitedChannel(WholeSendsChannel):
         super().handle_close()
 
 
-def limited_channel(gate: Gate, tell_refusal: Callable[[str], None]) -> type[HTTPChannel]:
+def limited_channel(gate: Gate, on_refusal: Callable[[str], None]) -> type[HTTPChannel]:
     """The class of a server's connections, with its gate and who is told of refusals."""
     parser = functools.partial(LimitedParser, gate)
-    own = {"parser_class": staticmethod(parser), "tell_refusal": staticmethod(tell_refusal)}
+    own = {"parser_class": staticmethod(parser), "on_refusal": staticmethod(on_refusal)}
     return type("GatedChannel", (LimitedChannel,), own)
 
 

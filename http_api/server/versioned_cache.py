@@ -1,7 +1,7 @@
-"""What was computed from the database, kept until the next commit.
+"""A cache of values computed from the database, valid until the next commit.
 
-Invariant: a value is found only while the database has the version that it was kept for. Used for
-whom a token stands for, and for answers that many clients ask for again and again.
+Guarantees that a value is found only at the database version that it was computed for. Used for
+token holders.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ from typing import Generic, TypeVar
 Value = TypeVar("Value")
 
 
-class Kept(Generic[Value]):
-    """Values of one version of the database.
+class VersionedCache(Generic[Value]):
+    """Values of one database version.
 
     Parameters
     ----------
-    most : int
-        How many are kept; the oldest makes room.
+    max_values : int
+        The cache drops its oldest value beyond this number.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_values: int) -> None:
+        self._max_values = max_values
         self._lock = threading.Lock()
-        self._of_version: tuple[int, dict[Hashable, Value]] = (-1, {})
+        self._cached: tuple[int, dict[Hashable, Value]] = (-1, {})
 
     def get(self, version: int, key: Hashable) -> Value | None:
-        """The value, if it was kept at this version."""
-        kept_at, values = self._of_version
-        return values.get(key) if kept_at == version else None
+        """Return the value cached for this version, or None."""
+        cached_version, values = self._cached
+        return values.get(key) if cached_version == version else None
 
-    def keep(self, version: int, key: Hashable, value: Value) -> None:
-        """Keep what was computed after the database had this version."""
+    def put(self, version: int, key: Hashable, value: Value) -> None:
+        """Cache a value that was computed after the database had this version."""
         with self._lock:
-            kept_at, values = self._of_version
-            if kept_at > version:
-                return  # it took so long that others have newer ones
-            if kept_at < version:
+            cached_version, values = self._cached
+            if cached_version > version:
+                return  # a slow computation: the cache already serves a newer version
+            if cached_version < version:
                 values = {}
-                self._of_version = (version, values)
-            while len(values) >= self._most:
+                self._cached = (version, values)
+            while len(values) >= self._max_values:
                 del values[next(iter(values))]  # the oldest
             values[key] = value

@@ -79,7 +79,7 @@ class HttpServer:
         app: Callable[..., Any],
         settings: Settings,
         gate: Gate,
-        tell_refusal: Callable[[str], None],
+        on_refusal: Callable[[str], None],
         leave: Callable[[], None] = lambda: None,
         *,
         slow_threads: int = 0,
@@ -121,7 +121,7 @@ class HttpServer:
                 f'"{settings.host}", port {settings.port}, is no address ({error}).'
             ) from None
         for listener in self._listeners():
-            listener.channel_class = limited_channel(gate, tell_refusal)
+            listener.channel_class = limited_channel(gate, on_refusal)
         self.port = int(self._listeners()[0].effective_port)
         self.url = f"http://{_reachable(settings.host)}:{self.port}"
 

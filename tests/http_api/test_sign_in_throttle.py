@@ -10,7 +10,7 @@ from http_api.auth.passwords import BadCredentials
 from http_api.auth.throttle import (
     FORGET_AFTER_S,
     FREE_FAILURES,
-    MAX_KEPT,
+    MAX_PAIRS,
     MAX_WAIT_S,
     SignInThrottle,
     TooManyAttempts,
@@ -24,7 +24,7 @@ class Door:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.throttle = SignInThrottle(lambda: self.now, most_kept=MAX_COUNT)
+        self.throttle = SignInThrottle(lambda: self.now, max_pairs=MAX_COUNT)
 
     def fail(self, account: str, times: int = 1, address: str = "192.0.2.1") -> None:
         for _ in range(times):
@@ -76,7 +76,7 @@ def test_the_oldest_failure_is_forgotten_first(door: Door) -> None:
 
 def test_to_push_a_pair_out_takes_longer_than_to_wait() -> None:
     """At 20 ms a hash and 4 at once, fewer tries are gained than waiting gives."""
-    push_out_s = MAX_KEPT * 0.02 / 4
+    push_out_s = MAX_PAIRS * 0.02 / 4
     waits = [min(2**step, MAX_WAIT_S) for step in range(FREE_FAILURES)]
     assert push_out_s > sum(waits)
 

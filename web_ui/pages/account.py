@@ -6,7 +6,7 @@ from flask import Response
 
 from http_api.auth.access import service, user
 from http_api.auth.passwords import MIN_LENGTH
-from http_api.auth.sign_in import must_prove_oneself
+from http_api.auth.sign_in import must_confirm_password
 from storage.accounts.tokens import list_tokens
 from storage.accounts.users import password_hash_of
 from web_ui.shell import blueprint, show, signed_in
@@ -21,7 +21,7 @@ def account() -> Response:
     with service().database.read() as tx:
         tokens, total = list_tokens(tx, user().id, 0, TOKENS_SHOWN)
         asks_password = (
-            must_prove_oneself(user()) and password_hash_of(tx, user().soeid) is not None
+            must_confirm_password(user()) and password_hash_of(tx, user().soeid) is not None
         )
     return show(
         "account.html",

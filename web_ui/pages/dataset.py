@@ -11,7 +11,7 @@ from flask import Response, request
 
 from domain_errors import DomainError
 from http_api.auth.access import dataset_for, may, service, user
-from http_api.auth.read_auditing import RowSource, tell_view
+from http_api.auth.read_auditing import RowSource, audit_view
 from http_api.routes.comparisons import shown_tables
 from http_api.server.work_limits import reading
 from job_runner.lanes import lane_of_profile
@@ -142,7 +142,7 @@ def _profile(context: Values) -> Values:
             found = profile_of(service(), table, database=database, budget_s=PROFILE_BUDGET_S)
     if found is None:
         return {"profile": None}
-    tell_view(RowSource(dataset_id, table.commit_id, key), "profile")
+    audit_view(RowSource(dataset_id, table.commit_id, key), "profile")
     return {**found, "picture": column_picture}
 
 

@@ -17,7 +17,7 @@ from application.sampling_results import next_rows, why_row
 from domain_errors import DomainError
 from http_api.auth.access import authority, dataset_for, job_for, may, service, user
 from http_api.auth.auditing import origin
-from http_api.auth.read_auditing import RowSource, tell_view
+from http_api.auth.read_auditing import RowSource, audit_view
 from http_api.routes.comparisons import shown_comparison
 from http_api.routes.submissions import submission
 from http_api.server.work_limits import reading
@@ -157,7 +157,7 @@ def _reserves(found: Job) -> Values:
     try:
         with reading():
             values["reserves"] = next_rows(service(), found, number, limit)
-        tell_view(source, "reserves")
+        audit_view(source, "reserves")
     except DomainError as error:
         values["problem"] = error.message
     return values

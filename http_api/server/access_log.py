@@ -1,9 +1,7 @@
-"""What is told of each request: a line in the log, the metrics, and what records are about.
+"""The access log and the request metrics: hooks around every request.
 
-Owns: the hooks around every request. Invariant: each request has one access line and is counted
-once, whatever becomes of it. The line tells the path without its query, which may hold the code of
-a link or values of a table. The time is that to the start of the answer: how long a client takes to
-read a stream says nothing of the server.
+Guarantees one access line and one count for each request, also for one that fails. The line has no
+query string, which may hold a sign-in code or values of a table.
 """
 
 from __future__ import annotations
@@ -23,14 +21,14 @@ from http_api.server.metrics import UNMATCHED, Metrics
 from job_runner import log_context
 
 MAX_PATH_LENGTH = 200
-STAND_IN_PATHS = "/:@!$&'()*+,;="
-"""What may stand in an address's path as it is (RFC 3986, section 3.3), with letters and digits."""
+UNESCAPED = "/:@!$&'()*+,;="
+"""Characters of a URL path that need no escape (RFC 3986, section 3.3)."""
 access = logging.getLogger("jobsvc.access")
 
 
 @dataclass
-class _Observed:
-    """A request under way; ``fields`` are those of its log records."""
+class _Request:
+    """A request in progress; ``fields`` are those of its log records."""
 
     began: float
     method: str
@@ -39,7 +37,7 @@ class _Observed:
 
 
 def register(app: APIFlask, metrics: Metrics) -> None:
-    """Observe every request of the app; ``g.request_id`` is set before."""
+    """Log and count every request of the app; ``g.request_id`` must be set before."""
 
     @app.before_request
     def begin() -> None:
@@ -47,21 +45,21 @@ def register(app: APIFlask, metrics: Metrics) -> None:
         rule, method = request.url_rule, request.method
         route = UNMATCHED if rule is None else _route(rule.rule)
         fields = {"request_id": g.request_id, "method": method, "route": route}
-        g.observed = _Observed(began, method, route, fields)
+        g.logged = _Request(began, method, route, fields)
         log_context.enter(fields)
         metrics.in_progress.inc()
 
     @app.after_request
     def end(response: Response) -> Response:
-        observed: _Observed = g.observed
-        seconds = perf_counter() - observed.began
+        logged: _Request = g.logged
+        seconds = perf_counter() - logged.began
         status, received = response.status_code, request.content_length or 0
-        count_sent = metrics.answered(observed.method, observed.route, status, seconds, received)
-        line = _Line(observed.method, request.path, status, seconds, received)
-        size = _size(observed.method, response)
+        count_sent = metrics.answered(logged.method, logged.route, status, seconds, received)
+        line = _Line(logged.method, request.path, status, seconds, received)
+        size = _size(logged.method, response)
         if size is None and not response.direct_passthrough:
             parts = response.iter_encoded()
-            response.response = _Followed(parts, observed.fields, count_sent, line)
+            response.response = _CountedBody(parts, logged.fields, count_sent, line)
         else:
             count_sent(size or 0)
             line.write(size or 0)
@@ -69,7 +67,7 @@ def register(app: APIFlask, metrics: Metrics) -> None:
 
     @app.teardown_request
     def leave(_: BaseException | None) -> None:
-        if "observed" in g:
+        if "logged" in g:
             metrics.in_progress.dec()
             log_context.enter(None)
 
@@ -95,8 +93,8 @@ class _Line:
             "received_bytes": self.received,
             "sent_bytes": sent,
         }
-        words = (self.method, _one_word(self.path), self.status, duration_ms, sent)
-        # access.info() would look for its caller, which takes as long as the rest.
+        arguments = (self.method, _one_word(self.path), self.status, duration_ms, sent)
+        # access.info() would search for its caller, which doubles the cost.
         access.handle(
             access.makeRecord(
                 access.name,
@@ -104,7 +102,7 @@ class _Line:
                 __file__,
                 0,
                 "%s %s %d %s ms %d bytes",
-                words,
+                arguments,
                 None,
                 "write",
                 measured,
@@ -112,10 +110,10 @@ class _Line:
         )
 
 
-class _Followed:
-    """A streamed body that counts its bytes and is told of when it ends.
+class _CountedBody:
+    """A streamed body that counts its bytes, and writes the access line when it ends.
 
-    By then Flask has left the request, so the fields of the log are entered anew for each part.
+    Flask has left the request by then, so each part enters the log fields again.
     """
 
     def __init__(
@@ -142,13 +140,13 @@ class _Followed:
         return part
 
     def close(self) -> None:
-        """Called by the response when the server is done with it, once."""
+        """Write the access line; the response calls it once."""
         with log_context.logged_with(**self._fields):
             self._line.write(self._sent)
 
 
 def _size(method: str, response: Response) -> int | None:
-    """How many bytes the answer's body has; None for a stream, or a file of unknown size."""
+    """The body's size in bytes; None for a stream, or a file of unknown size."""
     if method == "HEAD" or response.status_code in (204, 304):
         return 0
     if response.is_sequence:
@@ -178,12 +176,12 @@ def _shown(path: str) -> str:
 
 
 def _one_word(path: str) -> str:
-    """A path as it stands in an address, so that nothing in it looks like what follows it.
+    """A path escaped as in a URL, so that it can't imitate the fields after it.
 
     >>> _one_word("/api/jobs/7 200 0.1 ms [user_id=1]")
     '/api/jobs/7%20200%200.1%20ms%20%5Buser_id=1%5D'
     """
-    return _cut(quote(path, safe=STAND_IN_PATHS, errors="replace"))
+    return _cut(quote(path, safe=UNESCAPED, errors="replace"))
 
 
 def _cut(path: str) -> str:
