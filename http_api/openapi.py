@@ -36,12 +36,12 @@ Object = dict[Any, Any]
 _TEXT = {"type": "string"}
 PROBLEM_SCHEMA: Object = {
     "type": "object",
-    "description": "An error, as RFC 9457 has it. `errors` is there for status 422.",
+    "description": "An error (RFC 9457). Status 422 has `errors`.",
     "properties": {
         "type": _TEXT,
         "title": _TEXT,
         "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "A sentence that a person can act on."},
+        "detail": {"type": "string", "description": "A sentence for people."},
         "code": {"type": "string", "description": "Stable."},
         "request_id": _TEXT,
         "errors": {
@@ -53,10 +53,20 @@ PROBLEM_SCHEMA: Object = {
                         "type": "array",
                         "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
                     },
-                    "msg": _TEXT,
+                    "msg": {"type": "string", "description": "The rendered sentence."},
                     "type": _TEXT,
+                    "template": {
+                        "type": "string",
+                        "description": "The sentence with API fields in backticks and the names "
+                        "of parameters in braces.",
+                    },
+                    "parameters": {
+                        "type": "object",
+                        "description": "The values of the template by name.",
+                        "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+                    },
                 },
-                "required": ["loc", "msg", "type"],
+                "required": ["loc", "msg", "type", "template", "parameters"],
             },
         },
     },

@@ -88,7 +88,7 @@ def _holder(token: str) -> TokenHolder | None:
         return None
     holder = _holder_of(token)
     if holder is not None and holder.scope == "read" and not _only_reads():
-        raise Forbidden("This token may only read. Use one with the scope write.")
+        raise Forbidden("This token can only read. Use a token with `scope` write.")
     if holder is not None:
         log_context.add(user_id=holder.user.id)
     return holder
@@ -215,7 +215,7 @@ def job_for(job_id: str) -> Job:
         ids = job_ids_by_prefix(tx, job_id, MAX_ALIKE) if BEGINNING.fullmatch(job_id) else [job_id]
         seen = [job for one in ids or [job_id] if (job := _seen_job(tx, one)) is not None]
     if len(seen) > 1:
-        raise NotFound(f'Several jobs begin with "{job_id}". Give more of the id.')
+        raise NotFound('Several job ids begin with "{id}". Give more digits.', id=job_id)
     if not seen:
         raise NotFound('Job "{job}" not found.', job=job_id)
     return seen[0]

@@ -1,6 +1,6 @@
-"""Passwords: their least length, their hash, and checking one.
+"""Passwords: length, hash and check.
 
-Invariant: checking takes as long for an unknown user as for a wrong password.
+Guarantees that a check takes as long for an unknown user as for a wrong password.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from marshmallow import ValidationError
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from domain_errors import DomainError
-from http_api.schemas.fields import StrictString
+from http_api.schemas.fields import Message, StrictString
 
 MIN_LENGTH = 8
 MAX_LENGTH = 1000
 DECOY = f"scrypt:32768:8:1$jobsvcdecoyhash0${'0' * 128}"
-"""Costs what a hash of :func:`hash_password` costs, and no password fits it."""
+"""Costs as much as a hash of :func:`hash_password` and matches no password."""
 
 
 class BadCredentials(DomainError):
-    """Unknown user or wrong password; which of them isn't told."""
+    """Unknown user or wrong password; the error doesn't say which."""
 
     code = "bad_credentials"
 
@@ -29,12 +29,12 @@ class BadCredentials(DomainError):
 
 
 class WrongPassword(DomainError):
-    """Not the present password of the user who wants another."""
+    """The user who changes a password gave a wrong current one."""
 
     code = "wrong_password"
 
     def __init__(self) -> None:
-        super().__init__("That is not your present password.", loc=("body", "current_password"))
+        super().__init__("That isn't your current password.", loc=("body", "current_password"))
 
 
 class PasswordText(StrictString):
@@ -43,23 +43,29 @@ class PasswordText(StrictString):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         password = super()._deserialize(value, attr, data, **kwargs)
         if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-            raise ValidationError(f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters.")
+            raise ValidationError(
+                Message(
+                    "A password must have {minimum} to {maximum} characters.",
+                    minimum=MIN_LENGTH,
+                    maximum=MAX_LENGTH,
+                )
+            )
         return password
 
 
 def hash_password(password: str) -> str:
-    """Werkzeug's scrypt with a salt of its own."""
+    """Return the scrypt hash with a new salt."""
     return generate_password_hash(password)
 
 
 def check_password(known_hash: str | None, password: str) -> None:
-    """Hold a password against a hash, or against a decoy when there is none.
+    """Compare a password with a hash, or with a decoy if there is none.
 
     Raises
     ------
     BadCredentials
-        It doesn't fit, or there is no hash.
+        The password is wrong, or there is no hash.
     """
-    fits = check_password_hash(known_hash or DECOY, password)
-    if known_hash is None or not fits:
+    matches = check_password_hash(known_hash or DECOY, password)
+    if known_hash is None or not matches:
         raise BadCredentials

@@ -107,7 +107,7 @@ def confirm_password(password: str | None) -> None:
     if known_hash is None:
         return
     if password is None:
-        raise InvalidRequest("Give your present password, too.", loc=("body", "current_password"))
+        raise InvalidRequest("Give your current password, too.", loc=("body", "current_password"))
     try:
         with hashing(user().id), _try_of_password(soeid):
             check_password(known_hash, password)

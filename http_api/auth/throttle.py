@@ -34,7 +34,9 @@ class TooManyAttempts(DomainError):
     code = "too_many_attempts"
 
     def __init__(self, retry_after_s: int) -> None:
-        super().__init__(f"Too many failed sign-ins. Try again in {retry_after_s} seconds.")
+        super().__init__(
+            "Too many failed sign-ins. Try again in {seconds} seconds.", seconds=retry_after_s
+        )
         self.retry_after_s = retry_after_s
 
 

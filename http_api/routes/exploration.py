@@ -22,7 +22,7 @@ from http_api.routes.row_responses import FORMATS, RowsQuery, download, page_jso
 from http_api.routes.submissions import completed, submission
 from http_api.routes.tables import RowsOut
 from http_api.schemas.base import DEFAULT_PAGE, MAX_PAGE, StrictSchema, text
-from http_api.schemas.fields import QueryBoolean, StrictInteger, StrictString
+from http_api.schemas.fields import Message, QueryBoolean, StrictInteger, StrictString
 from http_api.schemas.jobs import JobAcceptedOut, priority_field
 from http_api.server.problems import InvalidRequest
 from http_api.server.work_limits import limits
@@ -85,11 +85,15 @@ class ExplorationJobIn(StrictSchema):
         """Refuse of a query what only a report has, and the other way round."""
         if data.get("sql") is not None:
             if data.get("compare_to") is not None:
-                raise ValidationError("A query compares nothing: leave out sql.", "compare_to")
+                raise ValidationError(
+                    Message("`compare_to` can't be combined with `sql`."), "compare_to"
+                )
         else:
             for name in ("output_name", "commit_message"):
                 if data.get(name) is not None:
-                    raise ValidationError("A report makes no commit: it goes with sql.", name)
+                    raise ValidationError(
+                        Message(f"`{name}` needs `sql`: a report makes no commit."), name
+                    )
 
 
 class QueryIn(StrictSchema):
@@ -182,7 +186,9 @@ def result(job_id: str, query: dict[str, Any]) -> Response:
     if is_report(job):
         return report_answer(job, query["format"], as_file=as_file)
     if query["format"] == "html":
-        raise InvalidRequest(f"Rows come as {', '.join(FORMATS)}.", loc=("query", "format"))
+        raise InvalidRequest(
+            "Rows have `format` {formats}.", loc=("query", "format"), formats=", ".join(FORMATS)
+        )
     with rows_work(query):
         return _rows(job, query)
 

@@ -123,9 +123,9 @@ def _plain_name(given: str) -> str:
         check_text(given)
     except ValidationError as error:
         raise InvalidRequest(
-            f"The file's name: {error.messages[0]}", loc=("body", "file")
+            "The name of `file`: {problem}", loc=("body", "file"), problem=str(error.messages[0])
         ) from None
     name = PurePath(PureWindowsPath(given).name).name
     if not name:
-        raise InvalidRequest("The file has no name.", loc=("body", "file"))
+        raise InvalidRequest("`file` has no name.", loc=("body", "file"))
     return name[:200] if len(name) <= 200 else name[-200:]

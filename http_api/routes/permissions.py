@@ -10,7 +10,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from http_api.auth.access import bearer, dataset_for, service, writing
 from http_api.auth.auditing import audit
 from http_api.schemas.base import StrictQuery, StrictSchema, text
-from http_api.schemas.fields import StrictInteger, StrictString
+from http_api.schemas.fields import Message, StrictInteger, StrictString
 from storage.accounts.datasets import LEVELS, delete_permission, list_permissions, put_permission
 from storage.accounts.users import User, find_user, get_user
 from storage.errors import NotFound
@@ -32,7 +32,9 @@ class PermissionIn(StrictSchema):
     def one_user(self, data: dict[str, Any], **_: Any) -> None:
         """Exactly one of the two."""
         if ("user_id" in data) == ("user_soeid" in data):
-            raise ValidationError("Give user_id or user_soeid.", field_name="user_id")
+            raise ValidationError(
+                Message("Give either `user_id` or `user_soeid`."), field_name="user_id"
+            )
 
 
 class PermissionKey(StrictQuery):
@@ -85,8 +87,9 @@ def _user_named(tx: Transaction, given: dict[str, Any]) -> User:
         return get_user(tx, given["user_id"])
     found = find_user(tx, given["user_soeid"])
     if found is None:
-        message = f'There is no user "{given["user_soeid"]}".'
-        raise NotFound(message, loc=("body", "user_soeid"))
+        raise NotFound(
+            'There is no user "{soeid}".', loc=("body", "user_soeid"), soeid=given["user_soeid"]
+        )
     return found
 
 

@@ -119,7 +119,7 @@ def create(dataset_id: int, given: dict[str, str]) -> Any:
     if name is None or source is None:
         missing = "name" if name is None else "from_ref"
         raise InvalidRequest(
-            "Give name and from_ref, or ref_name and commit_id.", loc=("body", missing)
+            "Give `name` and `from_ref`, or `ref_name` and `commit_id`.", loc=("body", missing)
         )
     with writing() as tx:
         commit_id = resolve(tx, dataset_id, source)

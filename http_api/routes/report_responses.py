@@ -33,9 +33,9 @@ def report_answer(job: Job, format_: str, *, as_file: bool) -> Response:
     """
     for name in request.args:
         if name not in REPORT_QUERY:
-            raise InvalidRequest("This job made a report, which has no rows.", loc=("query", name))
+            raise InvalidRequest("This job made a report. It has no rows.", loc=("query", name))
     if format_ not in REPORT_FORMATS:
-        raise InvalidRequest("A report comes as json or html.", loc=("query", "format"))
+        raise InvalidRequest("A report has `format` json or html.", loc=("query", "format"))
     with reading():
         found = job_report(service(), job, AT_ONCE_S)
     overview = found["overview"]

@@ -83,7 +83,7 @@ def column_names(query: dict[str, Any]) -> list[str]:
         return next(csv.reader([query.get("columns", "")], skipinitialspace=True), [])
     except csv.Error:
         raise InvalidRequest(
-            "Column names are separated by commas. Put a name with a line break in double quotes.",
+            "Put a column name with a line break in double quotes.",
             loc=("query", "columns"),
         ) from None
 
@@ -98,7 +98,7 @@ def chosen_columns(files: TableFiles, query: dict[str, Any]) -> tuple[Column, ..
     """
     names = column_names(query)
     if "columns" in query and not all(names):
-        raise InvalidRequest("A column's name is missing.", loc=("query", "columns"))
+        raise InvalidRequest("`columns` has an empty name.", loc=("query", "columns"))
     try:
         return files.select(tuple(names))
     except UnknownColumn as error:

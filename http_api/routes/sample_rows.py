@@ -91,7 +91,9 @@ def data(job_id: str, query: dict[str, Any]) -> Response:
         keys = dict.fromkeys((SAMPLE, own_key))
         if job.run_parameters["export_residual"]:
             keys[RESIDUAL] = None
-        raise NotFound(f'The job has no table "{key}". There are: {", ".join(keys)}.')
+        raise NotFound(
+            'The job has no table "{key}". There are: {keys}.', key=key, keys=", ".join(keys)
+        )
     return _rows(job, SAMPLE, key, query)
 
 
@@ -139,7 +141,7 @@ def _source_of(job: Job) -> RowSource:
 def _rows(job: Job, stored_key: str, shown_key: str, query: dict[str, Any]) -> Response:
     """Rows of one of the output commit's tables, in the format asked for."""
     if stored_key == RESIDUAL and not job.run_parameters["export_residual"]:
-        raise NotFound("The job kept no residual. Draw with export_residual to have one.")
+        raise NotFound("The job has no residual. Draw with `export_residual` to get one.")
     with rows_work(query):
         return _rows_of(job, stored_key, shown_key, query)
 

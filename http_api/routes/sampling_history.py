@@ -64,7 +64,7 @@ def of_user(user_id: str, query: dict[str, Any]) -> dict[str, Any]:
     if user_id == "me":
         return _history(query, user_id=user().id)
     if not (user_id.isascii() and user_id.isdigit() and len(user_id) <= 18):
-        raise NotFound(f'There is no user "{user_id}"; give an id or "me".')
+        raise NotFound('There is no user "{id}". Give an id or "me".', id=user_id)
     if int(user_id) != user().id:
         require_role("admin")
     return _history(query, user_id=int(user_id))

@@ -44,7 +44,7 @@ class LoginOut(Schema):
 def login(given: dict[str, Any]) -> dict[str, Any]:
     soeid = given.get("username") or given.get("soeid")
     if not soeid:
-        raise InvalidRequest("Give username or soeid.", loc=("body", "username"))
+        raise InvalidRequest("Give `username` or `soeid`.", loc=("body", "username"))
     session = sign_in(soeid, given["password"])
     return {
         "access_token": session.secret,

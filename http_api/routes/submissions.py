@@ -44,10 +44,18 @@ def completed(job: Job, run_type: RunType) -> Job:
         It is of another type; or it isn't completed, with its status.
     """
     if job.run_type != run_type:
-        raise NotFound(f"Job {job.id} is no {run_type} job but of type {job.run_type}.")
+        raise NotFound(
+            "Job {id} has `run_type` {actual}, not {wanted}.",
+            id=job.id,
+            actual=job.run_type,
+            wanted=run_type,
+        )
     if job.status != "completed":
-        why = f": {job.error_message}" if job.error_message else ""
-        raise JobNotCompleted(f"The job is {job.status}, so it has no rows{why}")
+        raise JobNotCompleted(
+            "The job is {status}, so it has no rows{reason}",
+            status=job.status,
+            reason=f": {job.error_message}" if job.error_message else "",
+        )
     return job
 
 
@@ -92,7 +100,10 @@ def _idempotency_key(path: str, *parts: str, file: Path | None = None) -> Idempo
         return None
     if not (0 < len(key) <= MAX_LENGTH and key.isascii() and key.isprintable()):
         raise InvalidRequest(
-            f"{HEADER} has 1 to {MAX_LENGTH} printable ASCII characters.", loc=("header", HEADER)
+            "{header} must have 1 to {maximum} printable ASCII characters.",
+            loc=("header", HEADER),
+            header=HEADER,
+            maximum=MAX_LENGTH,
         )
     digest = hashlib.sha256()
     for part in (path.rstrip("/"), *parts):

@@ -47,7 +47,9 @@ def keep(given: dict[str, Any]) -> Any:
         _, count = list_templates(tx, user().id, 0, 1)
         if count >= MAX_COUNT:
             raise InvalidRequest(
-                f"You keep {MAX_COUNT} templates. Delete some first.", loc=("body",)
+                "You have {count} templates, the maximum. Delete one first.",
+                loc=("body",),
+                count=count,
             )
         return put_template(tx, user().id, given["name"], given["body"], service().clock)
 

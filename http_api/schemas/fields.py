@@ -1,8 +1,7 @@
-"""Marshmallow fields that take JSON as it is.
+"""Marshmallow fields that convert nothing, and validation messages with a template.
 
-Invariant: nothing is converted: marshmallow's own fields take 5.7 and "1_000" as integers, "5" as
-a float and "yes" as true. Texts that no UTF-8 file can hold and integers that no database can hold
-are refused here, rather than failing deep inside.
+Marshmallow's own fields accept 5.7 and "1_000" as integers, "5" as a float and "yes" as true. These
+refuse them, and texts and integers that UTF-8 or the database can't store.
 """
 
 from __future__ import annotations
@@ -13,10 +12,24 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
+from domain_errors import render
 from sampling_engine import MAX_SEED_LENGTH
 
 MAX_INTEGER = 2**63 - 1
 SEED_TYPES = [{"type": "integer"}, {"type": "string"}, {"type": "null"}]
+
+
+class Message(str):
+    """A validation message that keeps its template, as :class:`~domain_errors.DomainError` does."""
+
+    template: str
+    parameters: Mapping[str, object]
+
+    def __new__(cls, template: str, **parameters: object) -> Message:
+        """Render the message from a template and its parameters."""
+        message = super().__new__(cls, render(template, parameters))
+        message.template, message.parameters = template, parameters
+        return message
 
 
 def check_text(value: str) -> str:
@@ -71,7 +84,7 @@ class StrictBoolean(fields.Boolean):
 
 
 class BoundedList(fields.List[Any]):
-    """A JSON list of at most so many items; a longer one is refused before any is looked at."""
+    """A JSON list with a maximum length, checked before its items."""
 
     def __init__(self, inner: Any, *, least: int = 0, most: int, **options: Any) -> None:
         super().__init__(inner, validate=validate.Length(least or None, most), **options)
@@ -96,7 +109,9 @@ class SeedField(fields.Field[int | str]):
             return check_text(value)
         if isinstance(value, int) and not isinstance(value, bool):
             if abs(value) > MAX_INTEGER:
-                raise ValidationError("A number as seed has at most 64 bits; give a text instead.")
+                raise ValidationError(
+                    "A number as seed must have at most 64 bits. Use a text instead."
+                )
             return value
         raise ValidationError(f"Must be a whole number or a text, not {kind_of(value)}.")
 
@@ -135,7 +150,7 @@ class QueryList(fields.Field[list[str]]):
 
 
 def kind_of(value: Any) -> str:
-    """What a JSON value is, in words, with the value where it is short."""
+    """Describe a JSON value in words, with the value itself if it is short."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -143,5 +158,5 @@ def kind_of(value: Any) -> str:
     if isinstance(value, str):
         return f'the string "{value[:50]}"'
     if isinstance(value, int | float):
-        return f"the number {value}" if abs(value) < 1e18 else "so large a number"
+        return f"the number {value}" if abs(value) < 1e18 else "a number of that size"
     return "a list" if isinstance(value, list) else "an object"

@@ -111,8 +111,9 @@ def refuse_other_hosts(allowed: AllowedHosts, host: str | None, version: str) ->
         return
     if not allowed.include(host_name(host or "")):
         raise HostNotAllowed(
-            f'This server doesn\'t answer to the name "{(host or "")[:100]}". If it is one of its '
-            "names, add it to the setting allowed_hosts."
+            '"{host}" isn\'t a name of this server. If it should be, add it to the setting '
+            "allowed_hosts.",
+            host=(host or "")[:100],
         )
 
 
@@ -137,7 +138,8 @@ def refuse_other_origins(
         if place and (place == host.lower() or _names(allowed, place)):
             return
     raise OriginNotAllowed(
-        f'A page of "{(origin or "another origin")[:100]}" may not change anything here.'
+        'A page of "{origin}" may not change anything here.',
+        origin=(origin or "another origin")[:100],
     )
 
 

@@ -66,14 +66,19 @@ def load_json(request: Request, schema: Any) -> Any:
     try:
         return json.loads(body.decode("utf-8"))
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        problem = f"The body is no JSON: {error.msg} at {place}."
+        raise InvalidRequest(
+            "The body isn't JSON: {problem} at line {line}, column {column}.",
+            loc=("body",),
+            problem=error.msg,
+            line=str(error.lineno),
+            column=str(error.colno),
+        ) from None
     except UnicodeDecodeError:
-        problem = "The body is no JSON: it isn't UTF-8."
+        problem = "The body isn't JSON: it isn't UTF-8."
     except RecursionError:
         problem = "The JSON is nested too deeply."
-    except ValueError:  # Python's limit for integers, as no other reader of JSON has it
-        problem = "The JSON holds a number with too many digits."
+    except ValueError:  # Python's limit for the digits of an integer
+        problem = "The JSON has a number with too many digits."
     raise InvalidRequest(problem, loc=("body",))
 
 
@@ -95,8 +100,10 @@ def load_json_or_form(request: Request, schema: Any) -> Any:
 def _wrong_media_type(request: Request, wanted: str) -> WrongMediaType:
     given = request.mimetype or "missing"
     return WrongMediaType(
-        f"The Content-Type of the body is {given}. Send {wanted}.",
+        "The Content-Type of the body is {given}. Send {wanted}.",
         loc=("header", "Content-Type"),
+        given=given,
+        wanted=wanted,
     )
 
 

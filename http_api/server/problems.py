@@ -1,10 +1,7 @@
-"""What is wrong with a request by its schema, as the list of errors of a problem document.
+"""Every error response, as a problem document (RFC 9457), and the HTTP status of each error code.
 
-Every error answer, as an RFC 9457 problem document.
-
-Owns: the one table from an error's code to its HTTP status, and the one shape of an error.
-Invariant: whatever goes wrong in a request, the answer is a problem document with a request id;
-what the client can't know (a trace, a path) stays in the log.
+Guarantees that a failed request gets a problem document with its request id. Stack traces and paths
+go to the log alone.
 """
 
 from __future__ import annotations
@@ -19,12 +16,13 @@ from apiflask import APIFlask
 from apiflask.exceptions import HTTPError
 from flask import Response, current_app, g, jsonify
 
-from domain_errors import DomainError
+from domain_errors import DomainError, render
+from http_api.schemas.fields import Message
 from job_runner.faults import passing_fault
 from storage.sqlite.database import damage
 
 MAX_ERRORS = 100
-"""A document lists so many errors at the most: a body can hold a hundred thousand."""
+"""Errors that one problem document lists: a body can hold a hundred thousand."""
 
 _LOCATIONS = {
     "json": "body",
@@ -36,22 +34,43 @@ _LOCATIONS = {
 }
 
 
-def validation_errors(messages: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Errors with their places, of marshmallow's messages by the request's part; never empty.
+def error_item(
+    loc: Sequence[str | int], kind: str, template: str, parameters: Mapping[str, object]
+) -> dict[str, Any]:
+    """One entry of a problem document's `errors`: a sentence, and what it is rendered from.
 
-    >>> validation_errors({"json": {"rounds": {0: {"method": ["Not a valid string."]}}}})
-    [{'loc': ['body', 'rounds', 0, 'method'], 'msg': 'Not a valid string.', 'type': 'value_error'}]
+    >>> item = error_item(("body", "seed"), "invalid_seed", "`seed` is {seed}.", {"seed": -1})
+    >>> item["msg"], item["template"], item["parameters"]
+    ('seed is -1.', '`seed` is {seed}.', {'seed': -1})
     """
-    errors = [
-        {"loc": list(loc), "msg": message, "type": "value_error"}
-        for loc, message in islice(_flattened(messages), MAX_ERRORS)
-    ]
-    unread = {"loc": ["body"], "msg": "The request can't be read.", "type": "value_error"}
-    return errors or [unread]
+    return {
+        "loc": list(loc),
+        "msg": render(template, parameters),
+        "type": kind,
+        "template": template,
+        "parameters": {
+            name: value if isinstance(value, str | int | float | None) else str(value)
+            for name, value in parameters.items()
+        },
+    }
+
+
+def validation_errors(messages: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List marshmallow's messages by location, at least one.
+
+    >>> (error,) = validation_errors({"json": {"rounds": {0: {"method": ["Not a string."]}}}})
+    >>> error["loc"], error["msg"]
+    (['body', 'rounds', 0, 'method'], 'Not a string.')
+    """
+    found = islice(_flattened(messages), MAX_ERRORS)
+    return [
+        error_item(loc, "value_error", message.template, message.parameters)
+        for loc, message in found
+    ] or [error_item(("body",), "value_error", "The request can't be read.", {})]
 
 
 def place(loc: Sequence[str | int]) -> str:
-    """A place as a person reads it.
+    """Write a location as a path.
 
     >>> place(["body", "rounds", 0, "method"])
     'rounds[0].method'
@@ -62,14 +81,14 @@ def place(loc: Sequence[str | int]) -> str:
     return text.lstrip(".") or str(loc[0])
 
 
-def _flattened(messages: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Marshmallow's nested messages as (place, message) pairs."""
+def _flattened(messages: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], Message]]:
+    """Yield marshmallow's nested messages as (location, message) pairs."""
     for location, nested in messages.items():
         for loc, message in _leaves(nested):
             yield (_LOCATIONS.get(location, location), *loc), message
 
 
-def _leaves(nested: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _leaves(nested: Any) -> Iterator[tuple[tuple[str | int, ...], Message]]:
     if isinstance(nested, Mapping):
         for key, value in nested.items():
             here = () if key == "_schema" else (key,)
@@ -79,7 +98,7 @@ def _leaves(nested: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
         for item in nested:
             yield from _leaves(item)
     else:
-        yield (), str(nested)
+        yield (), nested if isinstance(nested, Message) else Message("{text}", text=str(nested))
 
 
 logger = logging.getLogger("jobsvc.http")
@@ -158,16 +177,16 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "damaged_data": 503,
     "timed_out": 500,
 }
-"""A code that isn't here is a mistake of ours: 500. A test holds the table against all errors."""
+"""A code that isn't here gets 500. A test compares the table with all errors."""
 
 RETRY_AFTER_S = "5"
-"""When to come back after a fault of the machine that may pass, such as a full disk."""
+"""``Retry-After`` for a temporary fault of the machine, such as a full disk."""
 
 PROBLEM = "application/problem+json"
 
 
 class InvalidRequest(DomainError):
-    """A request that isn't what the API takes; ``loc`` starts with ``body`` or ``query``."""
+    """A request that the API doesn't accept; ``loc`` starts with ``body`` or ``query``."""
 
     code = "invalid_request"
 
@@ -175,7 +194,7 @@ class InvalidRequest(DomainError):
 def problem_document(
     status: int, code: str, detail: str, request_id: str, errors: Sequence[Mapping[str, Any]] = ()
 ) -> dict[str, Any]:
-    """An error as RFC 9457 has it; a 422 lists its errors."""
+    """Build the JSON of RFC 9457; a 422 lists its errors."""
     document: dict[str, Any] = {
         "type": f"urn:jobsvc:problem:{code}",
         "title": HTTPStatus(status).phrase,
@@ -196,7 +215,7 @@ def problem(
     errors: Sequence[Mapping[str, Any]] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Answer with a problem document."""
+    """Build the response with a problem document."""
     response = jsonify(problem_document(status, code, detail, g.get("request_id", ""), errors))
     response.status_code = status
     response.headers.extend(dict(headers or {}))
@@ -205,14 +224,14 @@ def problem(
 
 
 def of_domain_error(error: DomainError) -> Response:
-    """A domain error's problem document."""
+    """Build the problem document of a domain error."""
     status = STATUS_OF_CODE.get(error.code, 500)
     if status >= 500:
         logger.error("%s: %s", error.code, error.message)
     loc = error.loc
     if not loc or loc[0] not in ("body", "query", "path", "header"):
         loc = ("body", *loc)
-    errors = [{"loc": list(loc), "msg": error.message, "type": error.code}]
+    errors = [error_item(loc, error.code, error.template, error.parameters)]
     headers = {"Retry-After": str(error.retry_after_s)} if hasattr(error, "retry_after_s") else {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
@@ -237,13 +256,13 @@ TOO_LARGE = "The request is larger than this server accepts."
 
 DETAILS = {
     401: SIGN_IN_FIRST,
-    404: "There is nothing at this address.",
+    404: "This address doesn't exist.",
     413: TOO_LARGE,
 }
 
 
 def of_http_error(error: HTTPError) -> Response:
-    """The problem document of an error that Flask, APIFlask or webargs raised."""
+    """Build the problem document of an error of Flask, APIFlask or webargs."""
     if error.status_code in (400, 422):
         errors = validation_errors(error.detail if isinstance(error.detail, Mapping) else {})
         detail = "; ".join(f"{place(item['loc'])}: {item['msg']}" for item in errors[:5])
@@ -261,27 +280,23 @@ def of_http_error(error: HTTPError) -> Response:
 
 
 def register(app: APIFlask) -> None:
-    """Have every error of the app answered by this module."""
+    """Register this module's error handlers."""
     app.error_processor(of_http_error)
     app.register_error_handler(DomainError, of_domain_error)
 
     @app.errorhandler(Exception)
-    def answer_unforeseen(error: Exception) -> Response:
+    def answer_unexpected(error: Exception) -> Response:
         if current_app.testing:
             raise error
-        status, code, detail = unforeseen(error)
+        status, code, detail = unexpected_error(error)
         headers = {"Retry-After": RETRY_AFTER_S} if passing_fault(error) else {}
         return problem(status, code, detail, headers=headers)
 
 
-def unforeseen(error: Exception) -> tuple[int, str, str]:
-    """Status, code and sentence of an error that nobody foresaw; the log tells all of it."""
+def unexpected_error(error: Exception) -> tuple[int, str, str]:
+    """Log an unexpected error; return its status, code and sentence."""
     logger.exception("request %s failed", g.get("request_id", ""))
-    told = damage(error) or passing_fault(error)
-    if told is not None:
-        return STATUS_OF_CODE.get(told.code, 503), told.code, told.message
-    return (
-        500,
-        "internal_error",
-        "Something unforeseen went wrong. Tell the server's keeper the request id.",
-    )
+    fault = damage(error) or passing_fault(error)
+    if fault is not None:
+        return STATUS_OF_CODE.get(fault.code, 503), fault.code, fault.message
+    return 500, "internal_error", "Unexpected error. Give an administrator the request id."

@@ -113,12 +113,17 @@ class HttpServer:
         except OSError as error:
             why = "is in use" if error.errno == errno.EADDRINUSE else f"can't be used ({error})"
             raise AddressInUse(
-                f"The address {settings.host}, port {settings.port}, {why}. "
-                "Choose another with --host or --port."
+                "The address {host}, port {port}, {why}. Choose another with --host or --port.",
+                host=settings.host,
+                port=str(settings.port),
+                why=why,
             ) from None
         except ValueError as error:
             raise AddressInUse(
-                f'"{settings.host}", port {settings.port}, is no address ({error}).'
+                '"{host}", port {port}, isn\'t an address ({error}).',
+                host=settings.host,
+                port=str(settings.port),
+                error=str(error),
             ) from None
         for listener in self._listeners():
             listener.channel_class = limited_channel(gate, on_refusal)
@@ -218,8 +223,10 @@ def possible_connections(wanted: int) -> int:
         needed = min(needed, hard)
     if needed < OTHER_DESCRIPTORS + MIN_CONNECTIONS:
         raise TooFewDescriptors(
-            f"The system lets jobsvc open {hard} files, and it needs "
-            f"{OTHER_DESCRIPTORS + MIN_CONNECTIONS}. Raise the limit (ulimit -Hn, LimitNOFILE)."
+            "The system lets jobsvc open {limit} files, and it needs {needed}. Raise the limit "
+            "(ulimit -Hn, LimitNOFILE).",
+            limit=hard,
+            needed=OTHER_DESCRIPTORS + MIN_CONNECTIONS,
         )
     if soft != resource.RLIM_INFINITY and soft < needed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

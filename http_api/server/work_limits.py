@@ -130,10 +130,12 @@ class WorkLimit:
         with self._lock:
             own = self._under_way[who]
             if own >= self.per_user or self._under_way.total() >= self.total:
-                whose = "of yours " if own >= self.per_user else ""
+                is_own = own >= self.per_user
                 raise self._error(
-                    f"{max(own, 1) if whose else self.total} {self._what} {whose}are under way, "
-                    "the most at once. Try again in a moment."
+                    "At most {limit} {work} can run at once{whose}. Try again in a moment.",
+                    limit=self.per_user if is_own else self.total,
+                    work=self._what,
+                    whose=" for one user" if is_own else "",
                 )
             self._under_way[who] = own + 1
 

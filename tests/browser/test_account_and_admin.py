@@ -46,7 +46,7 @@ def test_a_new_password_signs_out_and_in_again(page: Page, server: LiveServer) -
     page.get_by_label("New password").fill("another long password ")
     page.get_by_label("Current password").fill("not this one")
     page.get_by_role("button", name="Change password").click()
-    expect(page.get_by_role("alert")).to_contain_text("not your present password")
+    expect(page.get_by_role("alert")).to_contain_text("isn't your current password")
     page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_role("button", name="Change password").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

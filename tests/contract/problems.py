@@ -6,6 +6,8 @@ from typing import Any
 
 import httpx
 
+from domain_errors import render
+
 
 def assert_problem(answer: httpx.Response, status: int, code: str, *parts: str) -> dict[str, Any]:
     """Check an RFC 9457 document, and that its text holds every part."""
@@ -19,7 +21,8 @@ def assert_problem(answer: httpx.Response, status: int, code: str, *parts: str) 
     assert document["request_id"] == answer.headers["X-Request-ID"]
     assert ("errors" in document) == (status == 422)
     for error in document.get("errors", []):
-        assert set(error) == {"loc", "msg", "type"}
+        assert set(error) == {"loc", "msg", "type", "template", "parameters"}
+        assert render(error["template"], error["parameters"]) == error["msg"]
         assert error["loc"][0] in ("body", "query", "path", "header")
     for part in parts:
         assert part in document["detail"], document

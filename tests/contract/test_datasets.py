@@ -207,7 +207,7 @@ def test_an_offset_past_the_end_is_an_empty_page(server: LiveServer, dataset_id:
         ("refs/main/tables/primry/data", ['"primry"', "primary"]),
         ("commits/0000000/data", ['"0000000"', "main"]),
         ("history?ref_name=nope", ['"nope"', "main"]),
-        ("nothing", ["nothing at this address"]),
+        ("nothing", ["address doesn't exist"]),
     ],
 )
 def test_what_is_not_there_is_404_with_the_choices(

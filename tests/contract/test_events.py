@@ -95,10 +95,15 @@ def test_streams_never_hold_all_threads(server: LiveServer, big: Path) -> None:
                 opened = open_streams.enter_context(asked.stream("GET", f"/api/jobs/{last}/events"))
                 assert opened.status_code == 200
             refused = client.get(f"/api/jobs/{last}/events")
-            assert_problem(refused, 429, "too_many_streams", "2 event streams of yours")
+            assert_problem(
+                refused,
+                429,
+                "too_many_streams",
+                "At most 2 event streams can run at once for one user",
+            )
             assert refused.headers["Retry-After"] == "5"
         refused = third.get(f"/api/jobs/{last}/events")
-        assert_problem(refused, 429, "too_many_streams", "4 event streams are under way")
+        assert_problem(refused, 429, "too_many_streams", "At most 4 event streams can run at once.")
         assert server.client(None).get("/health").status_code == 200
     for job_id in jobs:
         assert server.finished(job_id)["status"] == "completed"

@@ -120,11 +120,16 @@ def test_queries_of_one_user_leave_places_to_others(
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(ask, server.admin)]
         assert begun.acquire(timeout=30)
-        assert_problem(ask(server.admin), 429, "too_many_queries", "1 SQL queries of yours")
+        assert_problem(
+            ask(server.admin),
+            429,
+            "too_many_queries",
+            "At most 1 SQL queries can run at once for one user",
+        )
         asked.append(pool.submit(ask, other))
         assert begun.acquire(timeout=30)
         refused = ask(third)
-        assert_problem(refused, 429, "too_many_queries", "2 SQL queries are under way")
+        assert_problem(refused, 429, "too_many_queries", "At most 2 SQL queries can run at once.")
         assert refused.headers["Retry-After"] == "2"
         may_end.set()
         assert [one.result().status_code for one in asked] == [200, 200]

@@ -96,7 +96,7 @@ def test_sign_ins_beyond_the_limit_are_refused_at_once(
             assert begun.acquire(timeout=30)
         for soeid in (user["soeid"], "nobody0"):
             answer = nobody.post("/api/users/login", json={**login, "soeid": soeid})
-            assert_problem(answer, 429, "too_many_sign_ins", "under way")
+            assert_problem(answer, 429, "too_many_sign_ins", "at once")
             assert answer.headers["Retry-After"] == "1"
         may_end.set()
         assert [one.result().status_code for one in asked] == [200] * passwords.per_user
@@ -151,11 +151,11 @@ def test_a_stolen_token_does_not_change_the_password_and_guesses_are_slowed(
     client, user = server.new_user()
     path, loc = f"/api/users/{user['id']}", ["body", "current_password"]
     answer = client.patch(path, json={"password": "a thief's own"})
-    document = assert_problem(answer, 422, "invalid_request", "present password")
+    document = assert_problem(answer, 422, "invalid_request", "current password")
     assert document["errors"][0]["loc"] == loc
     wrong = {"password": "a thief's own", "current_password": "a guess"}
     for _ in range(5):
-        document = assert_problem(client.patch(path, json=wrong), 422, "wrong_password", "present")
+        document = assert_problem(client.patch(path, json=wrong), 422, "wrong_password", "current")
         assert document["errors"][0]["loc"] == loc
     assert_problem(client.patch(path, json=wrong), 429, "too_many_attempts")
     login = {"soeid": user["soeid"], "password": PASSWORD}

@@ -202,7 +202,9 @@ def test_large_uploads_beyond_the_limit_are_refused(
         asked = [pool.submit(send, 1000) for _ in range(uploads)]
         for _ in asked:
             assert held.acquire(timeout=30)
-        assert_problem(send(1000), 429, "too_many_uploads", "large uploads of yours")
+        assert_problem(
+            send(1000), 429, "too_many_uploads", "large uploads can run at once for one user"
+        )
         small = pool.submit(send, 1)
         assert held.acquire(timeout=30)
         go_on.set()

@@ -176,6 +176,6 @@ def test_a_read_token_asks_whatever_changes_nothing(server: LiveServer, dataset_
         answer = reader.post(path, json=given)
         assert answer.status_code == 200, answer.text
     refused = reader.post(f"{sampling}/jobs", json=RANDOM)
-    assert_problem(refused, 403, "forbidden", "may only read")
+    assert_problem(refused, 403, "forbidden", "can only read")
     for path in ("/api/datasets", f"/api/datasets/{dataset_id}/preview", "/api/tokens"):
-        assert_problem(reader.post(path, json={"name": "x"}), 403, "forbidden", "may only read")
+        assert_problem(reader.post(path, json={"name": "x"}), 403, "forbidden", "can only read")

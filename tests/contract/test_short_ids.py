@@ -47,7 +47,7 @@ def test_jobs_that_begin_alike_are_told_apart_by_more_digits_and_by_who_sees_the
             insert_job(tx, new, server.service.clock, 100)
             cancel_job(tx, job_id, user["soeid"], server.service.clock)
     both = server.admin.get("/api/jobs/abcdef01")
-    assert_problem(both, 404, "not_found", "Several jobs", "more of the id")
+    assert_problem(both, 404, "not_found", "Several job ids", "more digits")
     assert server.admin.get("/api/jobs/abcdef01-1").json()["id"] == ALIKE[1]
     assert owner.get("/api/jobs/abcdef01").json()["id"] == ALIKE[0]
     assert_problem(owner.get("/api/jobs/abcdef01-1"), 404, "not_found", "not found")

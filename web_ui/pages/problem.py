@@ -14,7 +14,7 @@ from http_api.server.problems import (
     of_domain_error,
     of_http_error,
     problem,
-    unforeseen,
+    unexpected_error,
 )
 from web_ui.shell import blueprint, show
 
@@ -52,7 +52,7 @@ def not_served(error: HTTPException) -> Response:
 @blueprint.errorhandler(Exception)
 def broken(error: Exception) -> Response:
     """Show an unexpected error."""
-    status, code, detail = unforeseen(error)
+    status, code, detail = unexpected_error(error)
     return problem(status, code, detail) if _is_script() else problem_page(status, detail)
 
 
