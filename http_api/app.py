@@ -1,4 +1,4 @@
-"""The app factory, in call order: settings, errors, request ids, routes, documentation."""
+"""The app factory: settings, errors, request ids, routes, documentation."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ from job_runner.service import Service
 from storage.maintenance.health import WriteProbe, check_writable
 
 MAX_FORM_PARTS = 20
-"""Each file among them is a file on disk; an import has two parts."""
+"""An import has two or three; each file is stored on disk."""
 
 BLUEPRINTS = (
     health.blueprint,
@@ -82,14 +82,14 @@ BLUEPRINTS = (
 
 
 class StorableInteger(IntegerConverter):
-    """An id in a path; one that no database can hold isn't there."""
+    """An id in a path, up to the largest integer of the database."""
 
     def __init__(self, *args: object, **options: object) -> None:
         super().__init__(*args, **{"max": MAX_INTEGER, **options})  # type: ignore[arg-type]
 
 
 def create_app(service: Service, metrics: Metrics, render_report: ReportRenderer) -> APIFlask:
-    """Build the WSGI app that serves ``service`` and counts in ``metrics``."""
+    """Build the WSGI app of a service."""
     app = openapi.DocumentedApp(
         static_folder=None,
         title="jobsvc",
@@ -115,7 +115,7 @@ def create_app(service: Service, metrics: Metrics, render_report: ReportRenderer
     measure(metrics.registry, service, limits)
     problems.register(app)
     json.register()
-    _name_requests(app)
+    _add_request_ids(app)
     access_log.register(app, metrics)
     security_headers.register(app)
     host_check.register(app, service.settings)
@@ -142,12 +142,12 @@ def _limit_bodies(app: APIFlask, service: Service) -> None:
         cast(UploadRequest, request).discard_uploads()
 
 
-def _name_requests(app: APIFlask) -> None:
+def _add_request_ids(app: APIFlask) -> None:
     @app.before_request
-    def name_request() -> None:
+    def set_request_id() -> None:
         g.request_id = request_id(request.headers.get(HEADER))
 
     @app.after_request
-    def send_name(response: Response) -> Response:
+    def send_request_id(response: Response) -> Response:
         response.headers[HEADER] = g.get("request_id") or request_id(None)
         return response

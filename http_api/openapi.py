@@ -1,10 +1,7 @@
-"""What the OpenAPI generator can't know of this API.
+"""The OpenAPI document and its page, served by this process alone.
 
-Guarantees that a document is valid and that every body the API takes or gives fits its schema. The
-parts are derived from declarations elsewhere: export formats, aliases, the profile's dataclasses.
-Called once, when the document is first asked for.
-
-The OpenAPI document and its page, both served from this process alone.
+Guarantees that the document is valid and describes every body that the API accepts or returns.
+Derived from declarations elsewhere: export formats, aliases, the profile's dataclasses.
 """
 
 from __future__ import annotations
@@ -82,26 +79,26 @@ IDEMPOTENCY_KEY = {
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH, "pattern": "^[ -~]+$"},
     "description": "The same key and request give the same job for a day; another request with "
-    "the key is a 409. Printable ASCII.",
+    "the same key is a 409. Printable ASCII.",
 }
 UNTYPED = {
     "get_profiling_result": "ProfileResult",
     "get_profiling_table_analysis": "TableAnalysis",
     "get_explorations_result": "Report",
 }
-"""Operations whose answer, or one of whose answers, has no marshmallow schema."""
+"""Operations with a response that has no marshmallow schema."""
 FILE = {"type": "string", "format": "binary"}
 
 
 def complete(document: Object) -> Object:
-    """Add to a generated document what it lacks, in place."""
+    """Complete a generated document in place."""
     schemas: Object = document["components"]["schemas"]
     schemas["Problem"] = PROBLEM_SCHEMA
     schemas |= profile_schemas(REFERENCE)
     schemas |= _results(schemas["TableProfile"])
     document["tags"] = list({tag["name"]: tag for tag in document["tags"]}.values())
     for schema in schemas.values():
-        _mend_one_of(schema)
+        _clean_one_of(schema)
     _add_aliases(schemas)
     for operation in operations(document):
         name = UNTYPED.get(operation["operationId"])
@@ -115,7 +112,7 @@ def complete(document: Object) -> Object:
 
 
 def operations(document: Object) -> Iterator[Object]:
-    """Every operation of a document."""
+    """Yield every operation of a document."""
     for path in document["paths"].values():
         for method, operation in path.items():
             if method != "parameters":
@@ -123,9 +120,9 @@ def operations(document: Object) -> Iterator[Object]:
 
 
 def _results(profile: Object) -> Object:
-    """The answers that hold a profile: of a job, of a table, and a report."""
+    """Build the schemas of responses with a profile."""
     own: Object = {"dataset_id": {"type": "integer"}, "commit_id": _TEXT, "table_key": _TEXT}
-    hints = {"type": "object", "description": "Columns that would serve a design."}
+    hints = {"type": "object", "description": "Columns that suit a sampling design."}
     table: Object = {
         "type": "object",
         "properties": {**own, **profile["properties"], "hints": hints},
@@ -163,8 +160,8 @@ def _results(profile: Object) -> Object:
     return {"TableAnalysis": table, "ProfileResult": of_job, "Report": report}
 
 
-def _mend_one_of(schema: Object) -> None:
-    """Beside ``oneOf`` the generator leaves the keys of its base; it lists a shape twice."""
+def _clean_one_of(schema: Object) -> None:
+    """Remove the generator's other keys next to ``oneOf``, and duplicates in it."""
     if "oneOf" not in schema:
         return
     for stray in ("type", "properties", "additionalProperties", "required"):
@@ -193,20 +190,20 @@ def _media_type(export_format: str) -> str:
 
 
 def _add_aliases(schemas: Object) -> None:
-    """The shapes that older clients send.
+    """Add the parameter names of older clients.
 
-    One of two names is always needed then, which ``required`` can't say, so it says neither.
+    A name with an alias isn't ``required``, since either of the two will do.
     """
     for schema in [one for name, one in schemas.items() if name.endswith("ParametersIn")]:
         for alias, name in PARAMETER_ALIASES.items():
             if name in schema["properties"]:
                 schema["properties"][alias] = _older(schema, name)
                 _not_required(schema, name)
-    beside = [(name, PARAMETER_ALIASES.get(name, name)) for name in BESIDE_METHOD]
+    top_level = [(name, PARAMETER_ALIASES.get(name, name)) for name in BESIDE_METHOD]
     sizes = schemas["RandomParametersIn"]
     for schema in [one for name, one in schemas.items() if name.endswith("RoundIn")]:
         if "properties" in schema:
-            schema["properties"] |= {alias: _older(sizes, name) for alias, name in beside}
+            schema["properties"] |= {alias: _older(sizes, name) for alias, name in top_level}
             _not_required(schema, "parameters")
     rounds = [
         schemas[one["$ref"].removeprefix(REFERENCE)] for one in schemas["AnyRoundIn"]["oneOf"]
@@ -220,14 +217,14 @@ def _add_aliases(schemas: Object) -> None:
     }
     for schema in (schemas["SamplingJobIn"], schemas["AtOnceIn"]):
         schema["properties"] |= {
-            name: {**top[name], "description": "Of a single round, in place of `rounds`."}
+            name: {**top[name], "description": "For a single round, instead of `rounds`."}
             for name in OF_A_ROUND
         }
         _not_required(schema, "rounds")
 
 
 def _older(schema: Object, name: str) -> Object:
-    """The schema of another name of a property."""
+    """Describe a property under another name."""
     return {**schema["properties"][name], "description": f"The same as `{name}`."}
 
 
@@ -242,16 +239,13 @@ ASSETS = "/api/docs/assets"
 
 
 class DocumentedApp(APIFlask):
-    """An app whose document gives each schema one name."""
+    """An app that names each schema once in its document."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__("http_api", spec_plugins=[MarshmallowPlugin()], **options)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Match an address with a trailing slash as the one without.
-
-        Werkzeug does so by itself, but not behind a part that may hold slashes, as a table's key.
-        """
+        """Ignore a trailing slash, also after a part that may hold slashes, as a table's key."""
         if request is not None:
             path = request.environ["PATH_INFO"]
             if len(path) > 1 and path.endswith("/"):
@@ -259,13 +253,13 @@ class DocumentedApp(APIFlask):
         return super().create_url_adapter(request)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """No view here is a coroutine, and looking costs seven inspections a request."""
+        """Skip the check for coroutines, which no view is: seven inspections a request."""
         return func
 
     def _register_schema_and_get_ref(
         self, spec: Any, registered_schema_classes: dict[int, str], schema_obj: Any
     ) -> dict[str, str]:
-        """Look a schema up first: APIFlask 3.1 adds one again that was met nested in another."""
+        """Look a schema up first: APIFlask 3.1 adds nested schemas twice."""
         known = self._ma_plugin.converter.refs.get(  # type: ignore[union-attr]
             make_schema_key(resolve_schema_instance(schema_obj))
         )
@@ -278,7 +272,7 @@ class DocumentedApp(APIFlask):
 
 
 def register(app: APIFlask) -> None:
-    """Serve the page's assets and finish the document."""
+    """Serve the page's assets and complete the document."""
     app.config["SWAGGER_UI_CSS"] = f"{ASSETS}/swagger-ui.css"
     app.config["SWAGGER_UI_BUNDLE_JS"] = f"{ASSETS}/swagger-ui-bundle.js"
     app.config["SWAGGER_UI_STANDALONE_PRESET_JS"] = f"{ASSETS}/swagger-ui-standalone-preset.js"
@@ -290,7 +284,7 @@ def register(app: APIFlask) -> None:
     dist = Path(str(files("flask_swagger_ui"))) / "dist"
 
     @app.after_request
-    def let_the_page_run(response: Response) -> Response:
+    def set_page_policy(response: Response) -> Response:
         if request.endpoint == "openapi.docs":
             response.headers["Content-Security-Policy"] = _page_policy(response.get_data(True))
         return response
@@ -304,7 +298,7 @@ def register(app: APIFlask) -> None:
 
 
 def _page_policy(page: str) -> str:
-    """What the page needs: its own files, and the scripts that it holds, each by its hash."""
+    """Allow the page its own files and its inline scripts, by hash."""
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
     hashes = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]

@@ -1,7 +1,4 @@
-"""The state of one server, shared by all requests: built once by the app factory.
-
-Views reach it through :func:`state`; nothing else is stored on the app.
-"""
+"""The state of one server, shared by all requests; the app factory builds it."""
 
 from __future__ import annotations
 
@@ -25,17 +22,17 @@ EXTENSION = "jobsvc"
 
 
 ReportRenderer = Callable[[dict[str, Any]], tuple[str, str]]
-"""From a report's JSON to a self-contained HTML page and its content security policy."""
+"""Renders a report's JSON as a self-contained HTML page with its content security policy."""
 
 
 @dataclass(frozen=True)
 class ServerState:
-    """What the requests of one server share.
+    """The state that all requests of one server share.
 
     Parameters
     ----------
     token_holders : VersionedCache of TokenHolder
-        Cache: the user of a token, for one version of the database.
+        Cache of tokens, for one database version.
     recorded_views : RecordedViews
         Recently audited views of rows.
     render_report : ReportRenderer

@@ -1,8 +1,6 @@
-"""Who asks, and whether they may.
+"""Authentication by bearer token or browser session, and checks of role, scope and dataset level.
 
-Owns: a token's way to a user, from a bearer header or from a browser's session, and the checks of
-role, scope and dataset level. Invariant: a dataset that one may not see answers exactly like one
-that isn't there.
+Guarantees that a dataset that the user can't see gets the same response as a missing one.
 """
 
 from __future__ import annotations
@@ -34,7 +32,7 @@ from storage.sqlite.database import Transaction
 
 
 class BearerOrSession(HTTPTokenAuth):
-    """A token in the Authorization header or, where there is none, a browser's session."""
+    """A token in the Authorization header, or else the browser's session cookie."""
 
     def get_auth(self) -> Authorization | None:
         given: Authorization | None = super().get_auth()
@@ -52,23 +50,22 @@ bearer = BearerOrSession(scheme="Bearer", description="A token of POST /api/user
 View = TypeVar("View", bound=Callable[..., Any])
 
 MAX_HOLDERS = 1_000
-BEGINNING = re.compile("[0-9a-f]{8}[0-9a-f-]{0,27}")
-"""An id of a job that isn't given in full; pages show eight digits."""
-MAX_ALIKE = 20
-"""So many ids that begin alike are looked at; of ten million jobs a few share eight digits."""
+SHORT_ID = re.compile("[0-9a-f]{8}[0-9a-f-]{0,27}")
+"""The first digits of a job id; pages show eight."""
+MAX_SHORT_ID_MATCHES = 20
+"""Of ten million jobs a few share eight digits."""
 ROLES, LEVELS = "jobsvc.roles", "jobsvc.levels"
-"""Where a request notes the checks that it has passed."""
-NOWHERE = 0
-"""The id of no dataset."""
+"""Keys in ``g`` for the checks that the request has passed."""
+NO_DATASET = 0
 
 
 def service() -> Service:
-    """The service that this app serves."""
+    """Return the service that this app serves."""
     return state().service
 
 
 def _holder_of(secret: str) -> TokenHolder | None:
-    """Whom a token stands for: looked up once for each version of the database."""
+    """Find a token's holder, once for each database version."""
     here = service()
     cache = state().token_holders
     key, version = hash_secret(secret), here.database.version
@@ -95,30 +92,27 @@ def _holder(token: str) -> TokenHolder | None:
 
 
 def reads(view: View) -> View:
-    """Mark a view that changes nothing, whatever its method, so that a read token may ask it."""
+    """Mark a view as read-only whatever its method, so that a read token may call it."""
     view.__dict__["only_reads"] = True
     return view
 
 
 def _only_reads() -> bool:
-    """Whether the present request changes nothing."""
+    """Whether the request is read-only."""
     view = current_app.view_functions.get(request.endpoint or "")
     return request.method in ("GET", "HEAD") or hasattr(view, "only_reads")
 
 
 @dataclass(frozen=True)
 class Session:
-    """A browser's session: its secret and whom it stands for."""
+    """A browser's session: its secret and its holder."""
 
     secret: str
     holder: TokenHolder
 
 
 def session() -> Session | None:
-    """The session of the browser that asks for a page; None when it has none that is valid.
-
-    A token that wasn't made by signing in is none, so that a script's can't open the pages.
-    """
+    """Return the browser's valid session, or None. A script's token can't open pages."""
     if "session" not in g:
         secret = request.cookies.get(COOKIE, "")
         found = _holder_of(secret)
@@ -128,7 +122,7 @@ def session() -> Session | None:
 
 
 def adopt_session(found: Session) -> None:
-    """Have :func:`user` and the checks below speak of a session's user."""
+    """Make a session's holder the user of this request."""
     g.flask_httpauth_user = found.holder
 
 
@@ -138,40 +132,40 @@ def _not_signed_in(error: HTTPError) -> Response:
 
 
 def holder() -> TokenHolder:
-    """Whose token the request came with."""
+    """Return the holder of the request's token."""
     return cast(TokenHolder, bearer.current_user)
 
 
 def user() -> User:
-    """Who asks."""
+    """Return the user who sends the request."""
     return holder().user
 
 
 def authority() -> Authority:
-    """Why the present request was allowed so far: its token, and the checks that it has passed."""
+    """Return the request's token and the checks that it has passed."""
     return Authority(holder().token_id, tuple(_passed(ROLES)), tuple(_passed(LEVELS)))
 
 
 @contextmanager
 def writing() -> Iterator[Transaction]:
-    """A write transaction that checks the request's authority again.
+    """Open a write transaction that checks the request's authority again.
 
     Raises
     ------
     TokenEnded, Forbidden, NotFound
-        The token, the role or the level has gone while the request was under way.
+        The token, role or level was revoked during the request.
     """
     with write_as(service().database, authority(), service().clock) as tx:
         yield tx
 
 
 def require_role(*roles: Role) -> User:
-    """Refuse whoever has none of the roles, now and in the request's write.
+    """Require one of the roles, now and in the request's write.
 
     Raises
     ------
     Forbidden
-        Says which role it takes.
+        The user has another role.
     """
     checks.require_role(user(), roles)
     _passed(ROLES).append(roles)
@@ -179,12 +173,12 @@ def require_role(*roles: Role) -> User:
 
 
 def dataset_for(dataset_id: int, level: Level) -> Dataset:
-    """A dataset in which the user has at least this level, now and in the request's write.
+    """Return a dataset; require at least this level, now and in the request's write.
 
     Raises
     ------
     NotFound, Forbidden
-        It isn't there or not visible; or the user's role or level doesn't reach so far.
+        It is missing or not visible; or the user's role or level is too low.
     """
     with service().database.read() as tx:
         dataset = checks.require_level(tx, user(), dataset_id, level)
@@ -193,39 +187,43 @@ def dataset_for(dataset_id: int, level: Level) -> Dataset:
 
 
 def _passed(kind: str) -> list[Any]:
-    """The checks of a kind that the present request has passed."""
+    """Return the checks of a kind that the request has passed."""
     passed: list[Any] = g.setdefault(kind, [])
     return passed
 
 
 def may(dataset: Dataset, level: Level) -> bool:
-    """Whether :func:`dataset_for` gives the user this level: a viewer only reads."""
+    """Whether :func:`dataset_for` allows the user this level: a viewer only reads."""
     return dataset.allows(level) and (level == "read" or user().role_name != "viewer")
 
 
 def job_for(job_id: str) -> Job:
-    """A job in a dataset that the user may read, by its id or its first eight digits or more.
+    """Return a job that the user may read, by its id or at least eight digits of it.
 
     Raises
     ------
     NotFound
-        It isn't there or not visible: the same answer after the same steps. Or several begin so.
+        It is missing or not visible (the same response after the same steps); or several match.
     """
     with service().database.read() as tx:
-        ids = job_ids_by_prefix(tx, job_id, MAX_ALIKE) if BEGINNING.fullmatch(job_id) else [job_id]
-        seen = [job for one in ids or [job_id] if (job := _seen_job(tx, one)) is not None]
-    if len(seen) > 1:
+        ids = (
+            job_ids_by_prefix(tx, job_id, MAX_SHORT_ID_MATCHES)
+            if SHORT_ID.fullmatch(job_id)
+            else [job_id]
+        )
+        visible = [job for each in ids or [job_id] if (job := _visible_job(tx, each)) is not None]
+    if len(visible) > 1:
         raise NotFound('Several job ids begin with "{id}". Give more digits.', id=job_id)
-    if not seen:
+    if not visible:
         raise NotFound('Job "{job}" not found.', job=job_id)
-    return seen[0]
+    return visible[0]
 
 
-def _seen_job(tx: Transaction, job_id: str) -> Job | None:
+def _visible_job(tx: Transaction, job_id: str) -> Job | None:
     job: Job | None = None
     with suppress(NotFound):
         job = get_job(tx, job_id)
     with suppress(NotFound):
-        get_dataset(tx, NOWHERE if job is None else job.dataset_id, user())
+        get_dataset(tx, NO_DATASET if job is None else job.dataset_id, user())
         return job
     return None

@@ -1,7 +1,4 @@
-"""Telling the audit trail what a request did.
-
-Called by views inside the transaction of what they did. Job submission takes :func:`origin` along.
-"""
+"""Audit entries by the signed-in user, in the transaction of the change that they record."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from storage.sqlite.database import Transaction
 
 
 def origin() -> Origin:
-    """Where the present request comes from."""
+    """Return the address, id and token of the request."""
     holder = bearer.current_user
     token: dict[str, Any] = {}
     if isinstance(holder, TokenHolder):
@@ -36,7 +33,7 @@ def audit(
     about: tuple[ObjectType, object] | None = None,
     **details: Any,
 ) -> None:
-    """Add an entry by the signed-in user; details that are None are left out."""
+    """Add an entry by the signed-in user, without the details that are None."""
     record(
         tx,
         service().clock,

@@ -1,8 +1,7 @@
-"""A browser's session: a sign-in's token in a cookie, and the proof that a page of ours asks.
+"""The session cookie of a browser, and its CSRF token.
 
-Owns: the cookie and the token against cross-site requests. Invariants: the cookie is HttpOnly, so
-no script reads it; a request that comes with the cookie and may change something carries a value
-that only our own pages know, so no other site can make one. Used by ``access`` and the pages.
+Guarantees that no script reads the cookie (HttpOnly), and that a request with the cookie changes
+something only with a token that pages of this server alone know.
 """
 
 from __future__ import annotations
@@ -22,23 +21,23 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 class ForeignRequest(DomainError):
-    """A request with a session's cookie that doesn't come from a page of ours."""
+    """A request with a session cookie but without its CSRF token."""
 
     code = "forbidden"
 
 
 def csrf_token(secret: str) -> str:
-    """What the session's own pages send along; the secret can't be found from it."""
+    """Derive the session's CSRF token from its secret."""
     return hmac.new(secret.encode(), b"csrf", "sha256").hexdigest()
 
 
 def require_own_page(request: Request, secret: str) -> None:
-    """Let a request with the session's cookie change something only when a page of ours made it.
+    """Require the CSRF token, except for safe methods.
 
     Raises
     ------
     ForeignRequest
-        The token is missing or another session's.
+        The token is missing or belongs to another session.
     """
     if request.method in SAFE_METHODS:
         return
@@ -46,16 +45,16 @@ def require_own_page(request: Request, secret: str) -> None:
     if sent is None and request.mimetype == "application/x-www-form-urlencoded":
         sent = request.form.get(CSRF_FIELD)
     if not hmac.compare_digest((sent or "").encode(), csrf_token(secret).encode()):
-        raise ForeignRequest("The page is from an earlier session. Load it again and repeat.")
+        raise ForeignRequest("The page is from an earlier session. Reload it and try again.")
 
 
 def put_cookie(response: Response, secret: str, lifetime: timedelta, *, secure: bool) -> None:
-    """Give a browser its session."""
+    """Set the session cookie."""
     response.set_cookie(
         COOKIE, secret, max_age=lifetime, httponly=True, samesite="Lax", secure=secure, path="/"
     )
 
 
 def drop_cookie(response: Response) -> None:
-    """Take a browser's session away."""
+    """Delete the session cookie."""
     response.delete_cookie(COOKIE, httponly=True, samesite="Lax", path="/")

@@ -1,7 +1,7 @@
-"""Signing in and out: the steps that the API and the pages share; and proving it's oneself.
+"""Sign-in, sign-out and confirmation of a password, for the API and the pages.
 
-Invariants: an unknown user and a wrong password get the same answer after the same work, and both
-are in the audit trail; a password that has ended since it was checked opens nothing.
+Guarantees the same response after the same work for an unknown user and a wrong password, an audit
+entry for both, and no session for a password that has changed since its check.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ throttle = SignInThrottle()
 
 @dataclass(frozen=True)
 class SignedIn:
-    """A new session. ``secret`` is its token, told this once."""
+    """A new session. ``secret`` is its token, returned only here."""
 
     user: User
     secret: str
@@ -44,16 +44,16 @@ def sign_in(soeid: str, password: str) -> SignedIn:
     Raises
     ------
     BadCredentials, TooManyAttempts, TooManySignIns
-        They don't fit; it is too soon for another try; or too many are under way.
+        They are wrong; it is too soon for another try; or too many run at once.
     """
-    with hashing(), _try_of_password(soeid):
-        fitting = _fitting_hash(soeid, password)
+    with hashing(), _password_attempt(soeid):
+        known_hash = _matching_hash(soeid, password)
         with service().database.write() as tx:
-            return begin_session(tx, _user_with(tx, soeid, fitting))
+            return begin_session(tx, _user_with(tx, soeid, known_hash))
 
 
 def begin_session(tx: Transaction, user: User) -> SignedIn:
-    """Issue a sign-in's token to a user who has proved who they are."""
+    """Issue a session token to a user whose password or sign-in link was checked."""
     lifetime = timedelta(hours=service().settings.token_hours)
     secret, token = issue_token(
         tx,
@@ -76,25 +76,25 @@ def begin_session(tx: Transaction, user: User) -> SignedIn:
 
 
 def sign_out() -> None:
-    """End the token that the request came with."""
+    """Revoke the token of the request."""
     with service().database.write() as tx:
         revoke_token(tx, holder().token_id)
         audit(tx, "signed_out", about=("token", holder().token_id))
 
 
 def must_confirm_password(who: User) -> bool:
-    """Whether a user gives their present password for a new one.
+    """Whether a user must give the current password to set a new one.
 
-    Whoever has an admin's token can make another admin with it, so to ask admins guards nothing.
+    Admins needn't: with an admin's token one can add another admin.
     """
     return who.role_name != "admin"
 
 
 def confirm_password(password: str | None) -> None:
-    """Hold a password against that of the user who asks; a wrong one is a failed sign-in.
+    """Check the current password of the request's user; a wrong one is a failed sign-in.
 
-    A user without a password passes. A password that changes meanwhile ends the request's token, so
-    that the write is refused.
+    A user without a password passes. A concurrent change of the password revokes the request's
+    token, so the write fails.
 
     Raises
     ------
@@ -109,25 +109,25 @@ def confirm_password(password: str | None) -> None:
     if password is None:
         raise InvalidRequest("Give your current password, too.", loc=("body", "current_password"))
     try:
-        with hashing(user().id), _try_of_password(soeid):
+        with hashing(user().id), _password_attempt(soeid):
             check_password(known_hash, password)
     except BadCredentials:
         raise WrongPassword from None
 
 
 @contextmanager
-def _try_of_password(soeid: str) -> Iterator[None]:
-    """Wrap one try: slowed after failures; counted, and in the audit trail, if it fails."""
+def _password_attempt(soeid: str) -> Iterator[None]:
+    """Throttle one try; count and audit it if it fails."""
     with refusals_counted(), throttle.attempt(soeid, request.remote_addr or ""):
         try:
             yield
         except BadCredentials:
-            _tell_failure(soeid)
+            _audit_failure(soeid)
             raise
 
 
-def _fitting_hash(soeid: str, password: str) -> str | None:
-    """The user's hash, which the password fits; checked outside of a write, since it takes long."""
+def _matching_hash(soeid: str, password: str) -> str | None:
+    """Return the user's hash if the password matches; slow, so outside of a write."""
     with service().database.read() as tx:
         known_hash = password_hash_of(tx, soeid)
     check_password(known_hash, password)
@@ -135,14 +135,14 @@ def _fitting_hash(soeid: str, password: str) -> str | None:
 
 
 def _user_with(tx: Transaction, soeid: str, known_hash: str | None) -> User:
-    """The user, if their password is still the one that was checked."""
+    """Return the user if their password is still the one that was checked."""
     found = find_user(tx, soeid)
     if found is None or password_hash_of(tx, soeid) != known_hash:
         raise BadCredentials
     return found
 
 
-def _tell_failure(soeid: str) -> None:
+def _audit_failure(soeid: str) -> None:
     with service().database.write() as tx:
         known = find_user(tx, soeid)
         record(
@@ -150,11 +150,11 @@ def _tell_failure(soeid: str) -> None:
             service().clock,
             "sign_in_failed",
             user_id=None,
-            user_soeid=known.soeid if known is not None else _tried(soeid),
+            user_soeid=known.soeid if known is not None else _shown_soeid(soeid),
             origin=origin(),
         )
 
 
-def _tried(soeid: str) -> str:
-    """What was typed, if it could be an SOEID: else it may be a password in the wrong field."""
+def _shown_soeid(soeid: str) -> str:
+    """Return the input if it could be an SOEID; else it may be a password in the wrong field."""
     return soeid if re.fullmatch(service().settings.soeid_pattern, soeid) else ""

@@ -1,11 +1,7 @@
-"""Slows repeated failures to sign in.
+"""The sign-in throttle: after five failures each one doubles the wait, up to a minute.
 
-Owns: the failures counted by account and address, in memory. Invariants: five failures are free;
-then each doubles the wait for the next try, up to a minute, for that account from that address
-alone, so that nobody can lock another out. A try counts as a failure from its beginning until it
-succeeds, so that of many at once no more are checked than may fail. The table is bounded and
-forgets the oldest failure first. To push a pair out takes ``MAX_PAIRS`` failures, each with a hash,
-and an address has few hashes at once: that takes longer than to wait for as many tries.
+Failures count by account and address, so nobody can lock another user out. A try counts as a
+failure until it succeeds, so concurrent tries gain nothing. The table is bounded.
 """
 
 from __future__ import annotations
@@ -23,13 +19,13 @@ MAX_WAIT_S = 60
 FORGET_AFTER_S = 900
 MAX_PAIRS = 10_000
 MAX_ACCOUNT_LENGTH = 100
-"""No user's SOEID is longer; what a form brings may be."""
+"""Longer than any SOEID."""
 
 Key = tuple[str, str]
 
 
 class TooManyAttempts(DomainError):
-    """Another try too soon after several failures, or beside several that are under way."""
+    """A try too soon after several failures, or during several other tries."""
 
     code = "too_many_attempts"
 
@@ -41,14 +37,15 @@ class TooManyAttempts(DomainError):
 
 
 class SignInThrottle:
-    """Failures by (account, address), in the order of the last ones.
+    """Failures by (account, address), the latest last.
 
     Parameters
     ----------
     monotonic : callable
         The clock, in seconds.
     most_kept : int
-        Pairs of account and address that are kept.
+        The table drops its oldest pair beyond this number. To push a pair out, an attacker needs as
+        many failures, each with a password hash; waiting is quicker.
     """
 
     def __init__(
@@ -61,15 +58,12 @@ class SignInThrottle:
 
     @contextmanager
     def attempt(self, account: str, address: str) -> Iterator[None]:
-        """Wrap one sign-in: success forgets failures, every error inside counts as one.
-
-        So does an error that says nothing of the password: else who can provoke it would guess for
-        free.
+        """Wrap one sign-in: success forgets failures, any error inside counts as a failure.
 
         Raises
         ------
         TooManyAttempts
-            It is too soon for another try; the password is not checked.
+            It is too soon for another try.
         """
         key = (account.lower()[:MAX_ACCOUNT_LENGTH], address)
         with self._lock:
@@ -77,14 +71,14 @@ class SignInThrottle:
         try:
             yield
         except BaseException:
-            with self._lock:  # the wait begins when the failure is known
+            with self._lock:  # the wait starts at the end of the try
                 self._put(key, self._failures.get(key, (1, 0.0))[0])
             raise
         with self._lock:
             self._failures.pop(key, None)
 
     def _begin(self, key: Key) -> None:
-        """Count a failure, unless it is too soon for a try."""
+        """Count a failure, unless it is too soon for another try."""
         now = self._monotonic()
         count, last = self._failures.get(key, (0, now))
         if now - last > FORGET_AFTER_S:

@@ -1,4 +1,4 @@
-"""The audit trail, for admins to read."""
+"""Routes of the audit trail, for admins."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class EntryOut(Schema):
     at = fields.String(required=True)
     action = fields.String(required=True)
     user_id = fields.Integer(allow_none=True, required=True)
-    user_soeid = fields.String(required=True, metadata={"description": "As it was then."})
+    user_soeid = fields.String(required=True, metadata={"description": "At the time of the entry."})
     dataset_id = fields.Integer(allow_none=True, required=True)
     object_type = fields.String(allow_none=True, required=True)
     object_id = fields.String(allow_none=True, required=True)
@@ -56,7 +56,7 @@ class AuditOut(PageOut):
 @blueprint.output(AuditOut)
 @blueprint.doc(
     summary="Who did what, newest first, for admins",
-    description="Filters combine; `total` counts all entries that pass. No entry is ever changed.",
+    description="Filters combine; `total` counts all matching entries. Entries never change.",
 )
 def audit_entries(query: dict[str, Any]) -> dict[str, Any]:
     require_role("admin")

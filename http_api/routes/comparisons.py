@@ -36,8 +36,8 @@ class CompareQuery(StrictQuery):
 @blueprint.doc(
     summary="Is the sample representative?",
     description="The representativeness check: the sample is compared with its population column "
-    "by column. It runs after the job; if there is no result yet it runs now, and a 409 "
-    "`comparison_not_ready` says to ask again.",
+    "by column. It runs after the job, or else with this request. A 409 "
+    "`comparison_not_ready` means: send the request again.",
 )
 def of_job(job_id: str) -> dict[str, Any]:
     return shown_comparison(completed(job_for(job_id), "sampling"))
@@ -50,8 +50,8 @@ def of_job(job_id: str) -> dict[str, Any]:
 @blueprint.doc(
     summary="What changed between two tables?",
     description="Compares `table` of `ref` with `base_table` of `base_ref`: rows, columns, types, "
-    "categories and distributions. The first request may get a 409 `comparison_not_ready`: ask "
-    "again.",
+    "categories and distributions. The first request may get a 409 `comparison_not_ready`: send "
+    "it again.",
 )
 def of_tables(dataset_id: int, query: dict[str, str]) -> dict[str, Any]:
     dataset_for(dataset_id, "read")
@@ -63,7 +63,7 @@ def of_tables(dataset_id: int, query: dict[str, str]) -> dict[str, Any]:
 
 
 def shown_comparison(job: Job) -> dict[str, Any]:
-    """A job's comparison; the audit trail records the access, as it shows values."""
+    """Return a job's comparison and record the access, as it shows values."""
     with reading():
         found = comparison_of_job(service(), job)
     source = job.source_commit_id or ""
@@ -74,9 +74,9 @@ def shown_comparison(job: Job) -> dict[str, Any]:
 def shown_tables(
     dataset_id: int, base: tuple[str, str | None], other: tuple[str, str | None]
 ) -> dict[str, Any]:
-    """The comparison of two tables, each given by its ref and key; the access is recorded."""
+    """Compare two tables, each given by ref and key, and record the access."""
     with reading():
-        tables = [open_table(service(), dataset_id, *one) for one in (base, other)]
+        tables = [open_table(service(), dataset_id, *table) for table in (base, other)]
         found = comparison_of_tables(service(), dataset_id, *tables)
     for table in tables:
         audit_view(RowSource(dataset_id, table.commit_id, table.key), SHOWN)

@@ -140,7 +140,7 @@ def change(dataset_id: int, given: dict[str, Any]) -> Any:
 @blueprint.delete("/<int:dataset_id>")
 @blueprint.auth_required(bearer)
 @blueprint.output(MessageOut)
-@blueprint.doc(summary="Remove a dataset", description="Its jobs go out of sight with it.")
+@blueprint.doc(summary="Remove a dataset", description="Its jobs are no longer visible.")
 def delete(dataset_id: int) -> dict[str, str]:
     dataset = dataset_for(dataset_id, "admin")
     with writing() as tx:
@@ -152,7 +152,7 @@ def delete(dataset_id: int) -> dict[str, str]:
 @blueprint.get("/<int:dataset_id>/overview")
 @blueprint.auth_required(bearer)
 @blueprint.output(OverviewOut)
-@blueprint.doc(summary="Refs with their tables", description="What a form needs to offer choices.")
+@blueprint.doc(summary="Refs with their tables", description="The choices of a form.")
 def overview(dataset_id: int) -> dict[str, Any]:
     dataset = dataset_for(dataset_id, "read")
     with service().database.read() as tx:

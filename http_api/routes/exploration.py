@@ -1,4 +1,4 @@
-"""Explorations: a report of a table or a user's SELECT as a job, first rows at once, results."""
+"""Routes of explorations: a report or a SELECT as a job, a query with its first rows, results."""
 
 from __future__ import annotations
 
@@ -63,13 +63,15 @@ class ExplorationJobIn(StrictSchema):
         1,
         200,
         allow_none=True,
-        metadata={"description": "What the job is about; the SQL may read every table."},
+        metadata={
+            "description": "The job's main table; the SQL can read every table of the commit."
+        },
     )
     sql = sql_field(allow_none=True)
     compare_to = fields.Nested(
         CompareToIn,
         allow_none=True,
-        metadata={"description": "Of a report: another table to show beside this one."},
+        metadata={"description": "For a report: a table to compare with."},
     )
     output_name = text(
         1,
@@ -82,7 +84,7 @@ class ExplorationJobIn(StrictSchema):
 
     @validates_schema
     def check_purpose(self, data: dict[str, Any], **_: Any) -> None:
-        """Refuse of a query what only a report has, and the other way round."""
+        """Refuse fields of a report in a query, and the reverse."""
         if data.get("sql") is not None:
             if data.get("compare_to") is not None:
                 raise ValidationError(
@@ -97,7 +99,7 @@ class ExplorationJobIn(StrictSchema):
 
 
 class QueryIn(StrictSchema):
-    """A query whose first rows come with the answer."""
+    """A query whose first rows are in the response."""
 
     source_ref = text(1, 100, load_default="main")
     sql = sql_field(
@@ -119,11 +121,11 @@ class QueryOut(Schema):
 
 
 class ResultQuery(RowsQuery):
-    """Which rows and columns of a query's result, or in which format a report."""
+    """Rows and columns of a query's result, or the format of a report."""
 
     format = StrictString(load_default="json", validate=validate.OneOf((*FORMATS, "html")))
     download = QueryBoolean(
-        load_default=False, metadata={"description": "Of a report: as a file to keep."}
+        load_default=False, metadata={"description": "For a report: as an attachment."}
     )
 
 
@@ -138,9 +140,9 @@ class ResultOut(RowsOut):
 @blueprint.output(JobAcceptedOut)
 @blueprint.doc(
     summary="Make a report of a table, or run a SELECT, as a job",
-    description="Without `sql` the job makes a report of the table. With it, the statement is "
-    "parsed, and its tables and columns are looked up, before the answer; its result becomes the "
-    "table `result` of a commit. The same request with the same output_name gives the same job.",
+    description="Without `sql` the job makes a report of the table. With `sql`, the statement, "
+    "its tables and its columns are checked before the response; its result becomes the table "
+    "`result` of a commit. The same request with the same output_name returns the same job.",
 )
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset = dataset_for(dataset_id, "write")
@@ -148,8 +150,8 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     other = given.pop("compare_to", None)
     if given.get("sql") is None:
         compare_to = None if other is None else CompareTo(**other)
-        asked = ReportRequest(given["source_ref"], given.get("table_key"), compare_to)
-        job = submit_report(service(), by, dataset, asked)
+        wanted = ReportRequest(given["source_ref"], given.get("table_key"), compare_to)
+        job = submit_report(service(), by, dataset, wanted)
     else:
         with limits().queries.piece(user().id):
             job = submit_exploration(service(), by, dataset, ExplorationRequest(**given))
@@ -178,7 +180,7 @@ def query(dataset_id: int, given: dict[str, Any]) -> Response:
 @blueprint.output(ResultOut)
 @blueprint.doc(
     summary="An exploration's result: a report, or the rows of a query",
-    description="A report is JSON or `format=html`: one file that needs nothing else.",
+    description="A report is JSON or, with `format=html`, a self-contained page.",
 )
 def result(job_id: str, query: dict[str, Any]) -> Response:
     job = completed(job_for(job_id), "exploration")
@@ -194,7 +196,7 @@ def result(job_id: str, query: dict[str, Any]) -> Response:
 
 
 def _rows(job: Job, query: dict[str, Any]) -> Response:
-    """The rows of a query's result."""
+    """Return the rows of a query's result."""
     table = open_table(service(), job.dataset_id, output_of(job), RESULT)
     source = RowSource(job.dataset_id, table.commit_id, RESULT, job.id)
     if query["format"] != "json":

@@ -1,4 +1,4 @@
-"""Is the service alive?"""
+"""The health check."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ class HealthOut(Schema):
 @blueprint.output(HealthOut)
 @blueprint.doc(
     summary="Liveness",
-    description="503 with the reason when the database can't be written or the disk is all but "
-    "full.",
+    description="503 with the reason if the database isn't writable or the disk is nearly full.",
 )
 def health() -> dict[str, str]:
     check_room(service().directory, service().settings.min_free_mb)

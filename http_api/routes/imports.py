@@ -1,4 +1,4 @@
-"""Importing a file into a ref."""
+"""Routes of imports: preview a file, import it into a ref."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from http_api.server.work_limits import large_uploads, limits
 blueprint = APIBlueprint("imports", __name__, url_prefix="/api/datasets", tag="Import")
 ENDPOINT = "imports.import_file"
 PREVIEW_ENDPOINTS = ("imports.preview", "imports.first_preview")
-PREVIEW_BYTES = MAX_BYTES + 64 * 1024  # the parts around the file
+PREVIEW_BYTES = MAX_BYTES + 64 * 1024  # with the multipart framing
 
 
 class ImportIn(StrictSchema):
@@ -36,7 +36,7 @@ class ImportIn(StrictSchema):
 
 class PreviewIn(StrictSchema):
     file = File(  # type: ignore[no-untyped-call]
-        required=True, metadata={"description": "The file, or the first part of one of lines."}
+        required=True, metadata={"description": "The file, or the beginning of a text file."}
     )
     whole = StrictString(load_default="true", validate=validate.OneOf(("true", "false")))
 
@@ -46,12 +46,12 @@ class PreviewTableOut(Schema):
     columns = fields.List(
         fields.Dict(),
         required=True,
-        metadata={
-            "description": "name and type; the type is null where the beginning holds no value."
-        },
+        metadata={"description": "name and type; the type is null if the beginning has no value."},
     )
     row_count = fields.Integer(
-        allow_none=True, required=True, metadata={"description": "Of a whole file."}
+        allow_none=True,
+        required=True,
+        metadata={"description": "Null for the beginning of a file."},
     )
     data = fields.List(fields.Dict(), required=True, metadata={"description": "The first rows."})
     notes = fields.List(fields.String(), required=True)
@@ -67,9 +67,9 @@ class PreviewOut(Schema):
 @blueprint.input(PreviewIn, location="form_and_files", unknown=RAISE, arg_name="given")
 @blueprint.output(PreviewOut)
 @blueprint.doc(
-    summary="What an import would make of a file",
-    description="Columns, types and first rows; nothing is kept. Send `whole=false` with the "
-    "beginning of a file of lines. At most 32 MiB.",
+    summary="Preview the import of a file",
+    description="Columns, types and first rows; nothing is stored. Send `whole=false` with the "
+    "beginning of a text file. At most 32 MiB.",
 )
 def preview(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "write")
@@ -82,8 +82,8 @@ def preview(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 @blueprint.input(PreviewIn, location="form_and_files", unknown=RAISE, arg_name="given")
 @blueprint.output(PreviewOut)
 @blueprint.doc(
-    summary="The same, before there is a dataset for it",
-    description="For whoever may make a dataset.",
+    summary="Preview a file without a dataset",
+    description="For users who can create a dataset.",
 )
 def first_preview(given: dict[str, Any]) -> dict[str, Any]:
     require_role("admin", "analyst")
@@ -118,7 +118,7 @@ def _preview(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain_name(given: str) -> str:
-    """The last part of what the client called the file; it is shown, never used as a path."""
+    """Return the base name of the client's file name; it is shown, never used as a path."""
     try:
         check_text(given)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Jobs: one, and lists of them."""
+"""Routes of jobs: list, show, log, events, cancel, retry."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ class JobsQuery(PageQuery):
 @with_etag
 @blueprint.input(JobsQuery, location="query", unknown=RAISE, arg_name="query")
 @blueprint.output(JobsOut)
-@blueprint.doc(summary="Find jobs", description="Filters combine; `total` counts all that pass.")
+@blueprint.doc(
+    summary="Find jobs", description="Filters combine; `total` counts all matching jobs."
+)
 def jobs(query: dict[str, Any]) -> dict[str, Any]:
     page = {"offset": query.pop("offset"), "limit": query.pop("limit")}
     order = query.pop("order")
@@ -68,7 +70,7 @@ def job(job_id: str) -> Any:
 @blueprint.auth_required(bearer)
 @blueprint.input(PageQuery, location="query", unknown=RAISE, arg_name="page")
 @blueprint.output(LogOut)
-@blueprint.doc(summary="What a job did, step by step, with times")
+@blueprint.doc(summary="The log of a job")
 def logs(job_id: str, page: dict[str, int]) -> dict[str, Any]:
     found = job_for(job_id)
     with service().database.read() as tx:
@@ -88,8 +90,8 @@ STREAM: Any = {
 @blueprint.auth_required(bearer)
 @blueprint.doc(
     summary="A job's status and progress as they change",
-    description="Server-Sent Events: an event `job` with the job's JSON whenever it changes; the "
-    "stream ends with the job. When too many streams are open the answer is 429: poll instead.",
+    description="Server-Sent Events: an event `job` with the job's JSON at each change; the stream "
+    "ends with the job. If too many streams are open, the response is 429: poll instead.",
     responses=STREAM,
 )
 def events(job_id: str) -> Response:
@@ -101,7 +103,7 @@ def events(job_id: str) -> Response:
 @blueprint.output(JobOut)
 @blueprint.doc(
     summary="Cancel a pending or running job",
-    description="It ends as failed with the error_code cancelled; a running query stops.",
+    description="It ends as `failed` with the `error_code` `cancelled`; a running query stops.",
 )
 def cancel_one(job_id: str) -> Any:
     found = job_for(job_id)
@@ -113,7 +115,7 @@ def cancel_one(job_id: str) -> Any:
 @blueprint.auth_required(bearer)
 @blueprint.output(JobAcceptedOut)
 @blueprint.doc(
-    summary="Do a failed job again", description="As a new job, whose retry_of is the old one."
+    summary="Retry a failed job", description="As a new job whose `retry_of` is the old one."
 )
 def retry_one(job_id: str) -> dict[str, str]:
     found = job_for(job_id)

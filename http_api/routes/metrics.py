@@ -1,4 +1,4 @@
-"""The metrics, for Prometheus."""
+"""The route of the metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ blueprint = APIBlueprint("metrics", __name__, tag="Service")
 @blueprint.auth_required(bearer, optional=True)  # type: ignore[arg-type]
 @blueprint.doc(
     summary="Metrics for Prometheus",
-    description="For an admin's token, or for everyone where the setting `metrics_public` is on. "
-    "In Prometheus's text format, or OpenMetrics to whom the header Accept asks for it.",
+    description="For admins, or for everyone if the setting `metrics_public` is on. In the text "
+    "format of Prometheus, or in OpenMetrics if the header Accept requests it.",
     responses=RESPONSES,
 )
 def scrape() -> Response:

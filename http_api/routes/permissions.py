@@ -1,4 +1,4 @@
-"""Who may do what in a dataset."""
+"""Routes of the permissions in a dataset."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ blueprint = APIBlueprint(
 
 
 class PermissionIn(StrictSchema):
-    """Whom: by id or by SOEID."""
+    """A user, by id or SOEID, and a level."""
 
     user_id = StrictInteger()
     user_soeid = text(1, 100)
@@ -30,7 +30,7 @@ class PermissionIn(StrictSchema):
 
     @validates_schema
     def one_user(self, data: dict[str, Any], **_: Any) -> None:
-        """Exactly one of the two."""
+        """Require exactly one of id and SOEID."""
         if ("user_id" in data) == ("user_soeid" in data):
             raise ValidationError(
                 Message("Give either `user_id` or `user_soeid`."), field_name="user_id"
@@ -54,7 +54,7 @@ class PermissionsOut(Schema):
 @blueprint.get("")
 @blueprint.auth_required(bearer)
 @blueprint.output(PermissionsOut)
-@blueprint.doc(summary="Who may do what in a dataset")
+@blueprint.doc(summary="The permissions in a dataset")
 def permissions(dataset_id: int) -> dict[str, Any]:
     dataset_for(dataset_id, "read")
     with service().database.read() as tx:
@@ -65,24 +65,24 @@ def permissions(dataset_id: int) -> dict[str, Any]:
 @blueprint.auth_required(bearer)
 @blueprint.input(PermissionIn, arg_name="given")
 @blueprint.output(PermissionsOut)
-@blueprint.doc(summary="Give a user a level: read, write or admin")
+@blueprint.doc(summary="Set a user's level: read, write or admin")
 def set_permission(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "admin")
     with writing() as tx:
-        whom = _user_named(tx, given)
-        put_permission(tx, dataset_id, whom.id, given["permission"])
+        target = _find_user(tx, given)
+        put_permission(tx, dataset_id, target.id, given["permission"])
         audit(
             tx,
             "permission_given",
             dataset_id=dataset_id,
-            about=("user", whom.id),
-            soeid=whom.soeid,
+            about=("user", target.id),
+            soeid=target.soeid,
             permission=given["permission"],
         )
         return {"permissions": list_permissions(tx, dataset_id)}
 
 
-def _user_named(tx: Transaction, given: dict[str, Any]) -> User:
+def _find_user(tx: Transaction, given: dict[str, Any]) -> User:
     if "user_id" in given:
         return get_user(tx, given["user_id"])
     found = find_user(tx, given["user_soeid"])
@@ -97,7 +97,7 @@ def _user_named(tx: Transaction, given: dict[str, Any]) -> User:
 @blueprint.auth_required(bearer)
 @blueprint.input(PermissionKey, arg_name="given")
 @blueprint.output(PermissionsOut)
-@blueprint.doc(summary="Take a user's level away")
+@blueprint.doc(summary="Remove a user's level")
 def unset_permission(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "admin")
     with writing() as tx:

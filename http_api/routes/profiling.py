@@ -1,4 +1,4 @@
-"""Profiles of tables: as a job, at once, and a job's result."""
+"""Routes of profiles: as a job, at once, and a job's result."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from http_api.server.work_limits import reading
 from job_runner.tables.open_tables import open_table
 
 AT_ONCE_S = 20.0
-"""How long a request may look at a table; what is left is estimated."""
+"""Time limit of a request's scan; the rest is estimated."""
 
 blueprint = APIBlueprint("profiling", __name__, tag="Profiling")
 
@@ -50,7 +50,7 @@ class AnalysisQuery(StrictQuery):
 @blueprint.output(JobAcceptedOut)
 @blueprint.doc(
     summary="Profile a table",
-    description="A table that was profiled before is done at once: its profile is kept.",
+    description="A table with a cached profile is done at once.",
 )
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset = dataset_for(dataset_id, "write")
@@ -62,7 +62,7 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.get("/api/profiling/jobs/<job_id>/result")
 @blueprint.auth_required(bearer)
-@blueprint.doc(summary="A profiling job's profile, with hints for a sample's design")
+@blueprint.doc(summary="A profiling job's profile, with hints for a sampling design")
 def result(job_id: str) -> Response:
     job = completed(job_for(job_id), "profiling")
     with reading():
@@ -76,9 +76,8 @@ def result(job_id: str) -> Response:
 @blueprint.input(AnalysisQuery, location="query", unknown=RAISE, arg_name="query")
 @blueprint.doc(
     summary="A table's profile, at once",
-    description="Computed once for each table and kept. The first look at a large table takes up "
-    "to twenty seconds; what is left then is estimated and says so, until a profiling job has "
-    "looked longer.",
+    description="Computed once for each table. The first request for a large table takes "
+    "up to twenty seconds; then the rest is marked as estimated, until a profiling job has run.",
 )
 def table_analysis(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -> Response:
     dataset_for(dataset_id, "read")

@@ -1,4 +1,4 @@
-"""Refs, history and commits."""
+"""Routes of refs, history and commits."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class CommitHistoryOut(PageOut):
 
 
 def commit_tables(commit: Commit) -> list[dict[str, Any]]:
-    """A commit's tables in their order, with their sizes."""
+    """Return a commit's tables in order, with their sizes."""
     return [
         {
             "table_key": table.key,
@@ -80,7 +80,7 @@ def commit_tables(commit: Commit) -> list[dict[str, Any]]:
 
 
 def commit_json(commit: Commit) -> dict[str, Any]:
-    """A commit as lists and its own route show it."""
+    """Return a commit as JSON."""
     manifest = commit.manifest
     return {
         "commit_id": commit.id,
@@ -149,7 +149,7 @@ def one(dataset_id: int, ref: str) -> Any:
 @blueprint.auth_required(bearer)
 @blueprint.output(MessageOut)
 @blueprint.doc(
-    summary="Forget a ref", description="Its commits stay for a while; `main` can't be deleted."
+    summary="Delete a ref", description="Its commits stay for a while; `main` can't be deleted."
 )
 def delete(dataset_id: int, ref: str) -> dict[str, str]:
     dataset_for(dataset_id, "write")
@@ -185,7 +185,7 @@ def commits(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.get("/commits/<commit>")
 @blueprint.auth_required(bearer)
 @blueprint.output(CommitOut)
-@blueprint.doc(summary="One commit, by id, first digits of it, or ref")
+@blueprint.doc(summary="One commit, by id, first digits of the id, or ref")
 def commit(dataset_id: int, commit: str) -> dict[str, Any]:
     dataset_for(dataset_id, "read")
     with service().database.read() as tx:

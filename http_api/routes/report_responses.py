@@ -1,7 +1,4 @@
-"""The answer that is a report: JSON, or a page that stands alone.
-
-Invariant: a page is sent with a policy of its own, which allows its one style and nothing else.
-"""
+"""The response with a report: JSON, or a self-contained page with its own content policy."""
 
 from __future__ import annotations
 
@@ -20,16 +17,16 @@ from storage.jobs.jobs import Job
 REPORT_QUERY = {"format", "download"}
 REPORT_FORMATS = ("json", "html")
 AT_ONCE_S = 20.0
-"""How long a request may look at a table whose kept figures are gone; the rest is estimated."""
+"""Time limit of a scan when the cached figures are gone; the rest is estimated."""
 
 
 def report_answer(job: Job, format_: str, *, as_file: bool) -> Response:
-    """A completed report.
+    """Return a completed report and record the access.
 
     Raises
     ------
     InvalidRequest
-        The query asks for rows, or for a format that a report doesn't have.
+        The query has parameters for rows, or a format that reports don't have.
     """
     for name in request.args:
         if name not in REPORT_QUERY:

@@ -1,8 +1,4 @@
-"""Rows of a table as JSON, CSV, Parquet or Arrow.
-
-Owns: the query of every route that shows rows, and its answer. Called by the table routes and the
-sampling routes.
-"""
+"""The query and the response of every route that returns rows: JSON, CSV, Parquet, Arrow, XLSX."""
 
 from __future__ import annotations
 
@@ -31,35 +27,35 @@ FORMATS = ("json", "csv", "parquet", "arrow", "xlsx")
 
 
 class RowsQuery(PageQuery):
-    """Which rows and columns, in which format."""
+    """Rows, columns and format."""
 
     limit = QueryInteger(
         validate=validate.Range(min=1, max=MAX_PAGE),
         metadata={
-            "description": f"Return at most so many rows. JSON returns {DEFAULT_PAGE} unless it is "
-            "given; the other formats return all."
+            "description": f"Maximum number of rows: by default {DEFAULT_PAGE} in JSON, all in the "
+            "other formats."
         },
     )
     columns = text(
         1,
         100_000,
         metadata={
-            "description": "Column names separated by commas; one that holds a comma in "
-            "double quotes. All columns when left out."
+            "description": "Column names separated by commas; one with a comma in double quotes. "
+            "By default all columns."
         },
     )
     filter = text(
         1,
         MAX_EXPRESSION_LENGTH,
-        metadata={"description": "Only rows that pass this expression, such as `age > 18`."},
+        metadata={"description": "Only rows that match this expression, such as `age > 18`."},
     )
     order_by = text(
         1,
         1000,
-        metadata={"description": "A column that sorts the rows, NULL last; ties as they stand."},
+        metadata={"description": "The column that sorts the rows, NULL last; ties in file order."},
     )
     order_desc = QueryBoolean(
-        load_default=False, metadata={"description": "From the largest value down."}
+        load_default=False, metadata={"description": "Sort in descending order."}
     )
     format = StrictString(load_default="json", validate=validate.OneOf(FORMATS))
     formula_safe = QueryBoolean(
@@ -72,12 +68,12 @@ class RowsQuery(PageQuery):
 
 
 def column_names(query: dict[str, Any]) -> list[str]:
-    """The names in a query's ``columns``; none when it is left out.
+    """Return the names in a query's ``columns``; none if it is missing.
 
     Raises
     ------
     InvalidRequest
-        A line break stands outside of double quotes.
+        A line break is outside double quotes.
     """
     try:
         return next(csv.reader([query.get("columns", "")], skipinitialspace=True), [])
@@ -89,12 +85,12 @@ def column_names(query: dict[str, Any]) -> list[str]:
 
 
 def chosen_columns(files: TableFiles, query: dict[str, Any]) -> tuple[Column, ...]:
-    """The columns that a query names, in its order.
+    """Return the columns that a query names, in its order.
 
     Raises
     ------
     UnknownColumn, InvalidRequest
-        Names the columns there are.
+        A name is unknown or empty.
     """
     names = column_names(query)
     if "columns" in query and not all(names):
@@ -107,19 +103,19 @@ def chosen_columns(files: TableFiles, query: dict[str, Any]) -> tuple[Column, ..
 
 
 def rows_work(query: dict[str, Any]) -> AbstractContextManager[None]:
-    """The work of a request for rows, to be counted: reading a page, or writing a file."""
+    """Count a request for rows: a read for JSON, else a download."""
     return reading() if query["format"] == "json" else limits().downloads.piece(user().id)
 
 
 def view_of(files: TableFiles, query: dict[str, Any]) -> TableView | None:
-    """The filtered or sorted view that a query asks for; None for the table as it is."""
+    """Return the filtered or sorted view of a query; None for the unchanged table."""
     return parse_view(
         files, query.get("filter"), query.get("order_by"), descending=query["order_desc"]
     )
 
 
 def page_json(source: RowSource, table: OpenTable, query: dict[str, Any]) -> dict[str, Any]:
-    """``data``, ``columns`` and ``pagination`` of a JSON answer."""
+    """Return ``data``, ``columns`` and ``pagination`` of a JSON response."""
     columns = chosen_columns(table.files, query)
     view = view_of(table.files, query)
     offset, limit = query["offset"], query.get("limit", DEFAULT_PAGE)
@@ -139,10 +135,10 @@ def page_json(source: RowSource, table: OpenTable, query: dict[str, Any]) -> dic
 
 
 def download(source: RowSource, table: OpenTable, query: dict[str, Any], name: str) -> Response:
-    """A file with the rows.
+    """Return a file with the rows.
 
-    It is written in full before the answer begins, so a fault is an error answer rather than half a
-    file, and no thread of the server waits for the client (waitress sends files by itself).
+    The file is complete before the response starts, so a fault gives an error response, and no
+    thread waits for the client: waitress sends files by itself.
     """
     columns = chosen_columns(table.files, query)
     view = view_of(table.files, query)
@@ -163,10 +159,10 @@ def download(source: RowSource, table: OpenTable, query: dict[str, Any], name: s
             )
         audit_download(source, query)
         size_bytes = path.stat().st_size
-        file = path.open("rb")  # stays readable after its folder is gone
-    # Unconditional: the rows are read anew for each request, so no part of a file can be asked for.
+        file = path.open("rb")  # readable after its folder is deleted
+    # Unconditional, without ranges: each request writes a new file.
     answer = send_file(file, as_attachment=True, download_name=f"{name}.{kind}", conditional=False)
     answer.headers["Content-Type"] = MEDIA_TYPES[kind]
     answer.content_length = size_bytes
-    answer.headers["Cache-Control"] = "no-store"  # Flask's own "no-cache" lets browsers keep it
+    answer.headers["Cache-Control"] = "no-store"  # Flask's "no-cache" lets browsers store it
     return answer

@@ -1,4 +1,4 @@
-"""What a sampling job drew: its rows, its residual, reserves, and why a row is in it or not."""
+"""Routes of a sampling job's results: rows, residual, reserves, explanation of a row."""
 
 from __future__ import annotations
 
@@ -112,8 +112,8 @@ def residual(job_id: str, query: dict[str, Any]) -> Response:
 @blueprint.output(ReservesOut)
 @blueprint.doc(
     summary="The next rows of a round's order",
-    description="What to take when a drawn row can't be examined; `limit` rows, in each stratum "
-    "where the round has strata.",
+    description="Replacements for drawn rows that can't be examined: `limit` rows, of each "
+    "stratum if the round has strata.",
 )
 def reserves(job_id: str, query: dict[str, int]) -> dict[str, Any]:
     job = completed(job_for(job_id), "sampling")
@@ -134,23 +134,20 @@ def why(job_id: str, logical_row_id: str) -> dict[str, Any]:
 
 
 def _source_of(job: Job) -> RowSource:
-    """The table that the job drew from."""
+    """Return the table that the job drew from."""
     return RowSource(job.dataset_id, source_of(job), job.run_parameters["table_key"], job.id)
 
 
 def _rows(job: Job, stored_key: str, shown_key: str, query: dict[str, Any]) -> Response:
-    """Rows of one of the output commit's tables, in the format asked for."""
+    """Return rows of a table of the output commit."""
     if stored_key == RESIDUAL and not job.run_parameters["export_residual"]:
         raise NotFound("The job has no residual. Draw with `export_residual` to get one.")
     with rows_work(query):
-        return _rows_of(job, stored_key, shown_key, query)
-
-
-def _rows_of(job: Job, stored_key: str, shown_key: str, query: dict[str, Any]) -> Response:
-    table = open_table(service(), job.dataset_id, output_of(job), stored_key)
-    source = RowSource(job.dataset_id, table.commit_id, stored_key, job.id)
-    if query["format"] != "json":
-        return download(source, table, query, f"{stored_key}-{job.id[:8]}")
+        table = open_table(service(), job.dataset_id, output_of(job), stored_key)
+        source = RowSource(job.dataset_id, table.commit_id, stored_key, job.id)
+        if query["format"] != "json":
+            return download(source, table, query, f"{stored_key}-{job.id[:8]}")
+        page = page_json(source, table, query)
     summary = job.output_summary or {}
     return jsonify(
         {
@@ -158,7 +155,7 @@ def _rows_of(job: Job, stored_key: str, shown_key: str, query: dict[str, Any]) -
             "dataset_id": job.dataset_id,
             "commit_id": table.commit_id,
             "table_key": shown_key,
-            **page_json(source, table, query),
+            **page,
             "metadata": {
                 "sampling_summary": {
                     name: value for name, value in summary.items() if name != "rounds"

@@ -1,4 +1,4 @@
-"""Drawing samples: jobs, plans, small draws at once, and what a form needs to offer."""
+"""Routes of draws: jobs, plans, small draws at once, and the choices of a form."""
 
 from __future__ import annotations
 
@@ -46,26 +46,28 @@ class PlanOut(Schema):
     warnings = fields.List(
         fields.String(),
         required=True,
-        metadata={"description": "On the draw as a whole, one sentence each."},
+        metadata={"description": "On the whole draw, one sentence each."},
     )
     hints = fields.Dict(
         allow_none=True,
         required=True,
-        metadata={"description": "Columns that would serve a design, once the table is profiled."},
+        metadata={
+            "description": "Columns that suit a sampling design, once the table is profiled."
+        },
     )
     output_ref = fields.String(
         allow_none=True,
         required=True,
-        metadata={"description": "The ref by the request's output_name."},
+        metadata={"description": "The ref of the request's output_name."},
     )
     output_ref_taken = fields.Boolean(
         required=True,
-        metadata={"description": "Whether something else has that ref: the job would be a 409."},
+        metadata={"description": "Whether another job has that ref: the job would get a 409."},
     )
     earlier_job_id = fields.String(
         allow_none=True,
         required=True,
-        metadata={"description": "The job that the same request by that name gave before."},
+        metadata={"description": "The earlier job of the same request and name."},
     )
 
 
@@ -93,8 +95,8 @@ class ColumnSamplesOut(Schema):
 @blueprint.output(JobAcceptedOut)
 @blueprint.doc(
     summary="Draw a sample",
-    description="Whatever can be checked is checked before the answer. A job draws the rows. The "
-    "same request with the same output_name gives the same job.",
+    description="The request is checked before the response; a job draws the rows. The same "
+    "request with the same output_name returns the same job.",
 )
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset = dataset_for(dataset_id, "write")
@@ -112,14 +114,14 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 @blueprint.input(SamplingJobIn, arg_name="given")
 @blueprint.output(PlanOut)
 @blueprint.doc(
-    summary="What a draw would give",
-    description="The body of a job; eligible rows, allocation, warnings, and whether its name is "
-    "free; draws nothing.",
+    summary="Plan a draw",
+    description="The body of a job. Returns eligible rows, allocation, warnings, and whether its "
+    "name is taken; draws nothing.",
 )
 @reads
 def plan_of(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset_for(dataset_id, "read")
-    del given["priority"]  # taken as in a job's body; a plan doesn't wait
+    del given["priority"]  # accepted as in a job's body, but not used
     with reading():
         return plan(service(), dataset_id, SamplingRequest(**given))
 
@@ -145,8 +147,8 @@ def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 @blueprint.input(FilterIn, arg_name="given")
 @blueprint.output(FilterOut)
 @blueprint.doc(
-    summary="A filter in both of its shapes, and how many rows pass it",
-    description="What a form needs that edits an expression and conditions side by side.",
+    summary="A filter in both forms, and the number of rows that match",
+    description="For a form that edits an expression and conditions.",
 )
 @reads
 def filters(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
@@ -162,8 +164,8 @@ def filters(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 @blueprint.output(ColumnSamplesOut)
 @blueprint.doc(
     summary="Values of columns, for a filter's menus",
-    description="The most frequent first. Of a table with more than a million rows, a million are "
-    "looked at; `complete` tells whether these are all values.",
+    description="The most frequent first. At most a million rows are read; `complete` says whether "
+    "these are all values.",
 )
 @reads
 def column_samples(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Who drew what: the sampling jobs of a dataset, and of a user."""
+"""Routes of sampling jobs by dataset and by user."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class HistoryQuery(PageQuery):
     status = QueryList(validate=validate.ContainsOnly(STATUSES))
     start_date = Timestamp()
     end_date = EndTimestamp(
-        metadata={"description": "A day is included; a time, and what is later, is not."}
+        metadata={"description": "Exclusive; a date without a time includes that day."}
     )
 
 
@@ -97,7 +97,7 @@ def _draw(job: Job) -> dict[str, Any]:
         "source_ref": parameters["source_ref"],
         "table_key": parameters["table_key"],
         "output_ref": parameters["output_ref"],
-        "methods": list(dict.fromkeys(one["method"] for one in parameters["rounds"])),
+        "methods": list(dict.fromkeys(each["method"] for each in parameters["rounds"])),
         "rounds": seeded_rounds(parameters),
         "total_sampled": (job.output_summary or {}).get("total_sampled"),
     }

@@ -1,4 +1,4 @@
-"""Signing in and out over the API."""
+"""Routes of sign-in and sign-out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ blueprint = APIBlueprint("sign_in", __name__, url_prefix="/api/users", tag="User
 
 
 class LoginIn(StrictSchema):
-    """A sign-in; the OAuth2 password form's other fields are taken and not used."""
+    """A sign-in; other fields of the OAuth2 password form are accepted and not used."""
 
     username = text(1, 200)
     soeid = text(1, 200)

@@ -1,4 +1,4 @@
-"""The room that everything takes, and a prune, for admins."""
+"""Routes of disk use and pruning, for admins."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class DatasetUseOut(Schema):
 
 class StorageOut(PageOut):
     size_bytes = fields.Integer(required=True)
-    free_bytes = fields.Integer(required=True, metadata={"description": "What the disk has left."})
+    free_bytes = fields.Integer(required=True, metadata={"description": "Free space on the disk."})
     kinds = fields.List(fields.Nested(KindUseOut), required=True)
     datasets = fields.List(fields.Nested(DatasetUseOut), required=True)
 
 
 class PruneIn(StrictSchema):
     dry_run = StrictBoolean(
-        required=True, metadata={"description": "Only tell what would go, and remove nothing."}
+        required=True, metadata={"description": "Report what would be removed, and remove nothing."}
     )
 
 
@@ -68,13 +68,14 @@ class TallyOut(Schema):
 class PruneOut(Schema):
     dry_run = fields.Boolean(required=True)
     complete = fields.Boolean(
-        required=True, metadata={"description": "False when there is more to do: ask again."}
+        required=True,
+        metadata={"description": "False if there is more to remove: send the request again."},
     )
     keeps = fields.Dict(
         keys=fields.String(),
         values=fields.Integer(),
         required=True,
-        metadata={"description": "The settings that it goes by, in days; 0 keeps for ever."},
+        metadata={"description": "The retention settings, in days; 0 is forever."},
     )
     size_bytes = fields.Integer(required=True, attribute="report.size_bytes")
     kinds = fields.List(fields.Nested(TallyOut), required=True, attribute="report.totals")
@@ -85,8 +86,8 @@ class PruneOut(Schema):
 @blueprint.input(PageQuery, location="query", unknown=RAISE, arg_name="page")
 @blueprint.output(StorageOut)
 @blueprint.doc(
-    summary="The room that everything takes, for admins",
-    description="By kind of file; and by dataset, the largest first.",
+    summary="Disk use, for admins",
+    description="By kind of file, and by dataset, the largest first.",
 )
 def storage_use(page: dict[str, int]) -> dict[str, Any]:
     require_role("admin")
@@ -108,9 +109,9 @@ def storage_use(page: dict[str, int]) -> dict[str, Any]:
 @blueprint.input(PruneIn, arg_name="given")
 @blueprint.output(PruneOut)
 @blueprint.doc(
-    summary="Remove what nothing needs any more, for admins",
-    description="Goes by the settings `keep_…_days`. It answers within seconds; until `complete` "
-    "is true there is more to do, and the same request goes on.",
+    summary="Remove unreachable and expired data, for admins",
+    description="According to the settings `keep_…_days`. Responds within seconds; repeat the "
+    "request until `complete` is true.",
 )
 def prune_storage(given: dict[str, bool]) -> Prune:
     by = require_role("admin")

@@ -1,12 +1,7 @@
-"""Jobs whose result is asked for.
+"""Submissions of jobs with their ``Idempotency-Key``, and the check that a job is completed.
 
-Invariant: a result that isn't there yet, or never will be, is told with the job's status.
-
-Who asks for a job and how, and the header ``Idempotency-Key`` on such requests.
-
-A request is the same when its path and the meaning of its body are: the order of keys, defaults
-that are given or left out, and aliases make no difference. Where an id in a path may be shortened,
-the path with the whole id counts.
+Two requests are the same if their paths (with full ids) and the meaning of their bodies are: order
+of keys, defaults and aliases make no difference.
 """
 
 from __future__ import annotations
@@ -30,18 +25,18 @@ from storage.jobs.submission import IdempotencyKey
 
 
 class JobNotCompleted(DomainError):
-    """The rows of a job that has none yet, or never will."""
+    """A result was requested of a job that isn't completed."""
 
     code = "job_not_completed"
 
 
 def completed(job: Job, run_type: RunType) -> Job:
-    """The job, if it is of this type and completed.
+    """Return the job if it has this type and is completed.
 
     Raises
     ------
     NotFound, JobNotCompleted
-        It is of another type; or it isn't completed, with its status.
+        It has another type; or it isn't completed.
     """
     if job.run_type != run_type:
         raise NotFound(
@@ -70,7 +65,7 @@ def submission(
     file: Path | None = None,
     path: str | None = None,
 ) -> Submission:
-    """The present request as one for a job; the others are those of its key."""
+    """Build the submission of this request; ``parts``, body and file identify it for its key."""
     meaning = json.dumps(body, sort_keys=True)
     key = _idempotency_key(
         request.path if path is None else path, priority, meaning, *parts, file=file
@@ -79,16 +74,7 @@ def submission(
 
 
 def _idempotency_key(path: str, *parts: str, file: Path | None = None) -> IdempotencyKey | None:
-    """The request's key with what it stands for; None when it has none.
-
-    Parameters
-    ----------
-    path : str
-        The request's, with whole ids.
-    parts : str
-        What the body says.
-    file : Path or None
-        An uploaded file, whose content belongs to the request.
+    """Return the request's key with the digest of the request, or None.
 
     Raises
     ------

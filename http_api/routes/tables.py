@@ -1,4 +1,4 @@
-"""Tables of a commit: keys, schema, rows."""
+"""Routes of a commit's tables: keys, schema, rows."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class ColumnOut(Schema):
 class CountedColumnOut(ColumnOut):
     distinct = fields.Integer(
         allow_none=True,
-        metadata={"description": "With `distinct=true`: how many values differ, where known."},
+        metadata={"description": "With `distinct=true`: the number of distinct values, if known."},
     )
-    distinct_exact = fields.Boolean(metadata={"description": "Whether that was counted."})
+    distinct_exact = fields.Boolean(metadata={"description": "Whether the number is exact."})
 
 
 class SchemaQuery(StrictQuery):
     distinct = QueryBoolean(
         load_default=False,
-        metadata={"description": "Tell how many values differ, by a profile that is kept."},
+        metadata={"description": "Add the number of distinct values from a cached profile."},
     )
 
 
@@ -103,8 +103,8 @@ def tables(dataset_id: int, ref: str) -> dict[str, Any]:
 @blueprint.output(CountedSchemaOut)
 @blueprint.doc(
     summary="A table's columns",
-    description="With `distinct=true` each has `distinct`, null as long as no profile of the "
-    "table is kept: it is never computed here.",
+    description="With `distinct=true` each has `distinct`: null unless the table has a cached "
+    "profile. It is never computed here.",
 )
 def table_schema(dataset_id: int, ref: str, key: str, query: dict[str, bool]) -> dict[str, Any]:
     dataset_for(dataset_id, "read")
@@ -156,12 +156,12 @@ def commit_data(dataset_id: int, commit: str, query: dict[str, Any]) -> Response
 
 
 def _counted(dataset_id: int, table: OpenTable) -> list[dict[str, Any]]:
-    """The columns, each with how many of its values differ."""
-    kept = cached_profile(service(), table.files)
-    if kept is not None:
+    """Return the columns, each with its number of distinct values."""
+    cached = cached_profile(service(), table.files)
+    if cached is not None:
         audit_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
-    profiled = kept["profile"]["columns"] if kept else []
-    known = {one["name"]: one["distinct"] for one in profiled if one.get("distinct")}
+    profiled = cached["profile"]["columns"] if cached else []
+    known = {each["name"]: each["distinct"] for each in profiled if each.get("distinct")}
     counted: list[dict[str, Any]] = []
     for column in table.files.columns:
         figure = known.get(column.name)

@@ -1,4 +1,4 @@
-"""Draws that a user keeps to start others from."""
+"""Routes of a user's templates for draws."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TemplatesOut(PageOut):
 @blueprint.input(TemplateIn, arg_name="given")
 @blueprint.output(TemplateOut)
 @blueprint.doc(
-    summary="Keep a draw as a template", description="In place of my earlier one of that name."
+    summary="Save a draw as a template", description="Replaces an earlier one of that name."
 )
 def keep(given: dict[str, Any]) -> Any:
     with writing() as tx:
@@ -68,7 +68,7 @@ def templates(page: dict[str, int]) -> dict[str, Any]:
 @blueprint.delete("/<int:template_id>")
 @blueprint.auth_required(bearer)
 @blueprint.output(MessageOut)
-@blueprint.doc(summary="Forget one of my templates")
+@blueprint.doc(summary="Delete one of my templates")
 def forget(template_id: int) -> dict[str, str]:
     with writing() as tx:
         delete_template(tx, user().id, template_id)

@@ -1,4 +1,4 @@
-"""Named tokens for scripts."""
+"""Routes of named tokens for scripts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class TokenOut(Schema):
 
 
 class NewTokenOut(TokenOut):
-    token = fields.String(required=True, metadata={"description": "Shown this once."})
+    token = fields.String(required=True, metadata={"description": "Shown only once."})
 
 
 class TokensOut(PageOut):
@@ -47,7 +47,7 @@ class TokensOut(PageOut):
 @blueprint.auth_required(bearer)
 @blueprint.input(TokenIn, arg_name="given")
 @blueprint.output(NewTokenOut)
-@blueprint.doc(summary="Make a token", description="Only its hash is stored: keep it yourself.")
+@blueprint.doc(summary="Create a token", description="Only its hash is stored: save it yourself.")
 def create_token(given: dict[str, Any]) -> dict[str, Any]:
     owner_id = user().id if given.get("user_id") is None else given["user_id"]
     if owner_id != user().id:
@@ -90,7 +90,7 @@ def tokens(page: dict[str, int]) -> dict[str, Any]:
 @blueprint.delete("/<int:token_id>")
 @blueprint.auth_required(bearer)
 @blueprint.output(MessageOut)
-@blueprint.doc(summary="End one of my tokens at once")
+@blueprint.doc(summary="Revoke one of my tokens")
 def delete_token(token_id: int) -> dict[str, str]:
     with writing() as tx:
         ended = revoke_named_token(tx, user().id, token_id)

@@ -1,4 +1,4 @@
-"""The users."""
+"""Routes of users, for admins; everyone can change their own password."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class UserOut(Schema):
 class UserIn(StrictSchema):
     soeid = text(1, 100, required=True)
     password = PasswordText(
-        metadata={"description": "Left out, they can't sign in until they used a one-time link."}
+        metadata={"description": "Without it, the user sets one by a one-time link."}
     )
     role_name = StrictString(required=True, validate=validate.OneOf(ROLES))
 
@@ -43,7 +43,7 @@ class UserChangeIn(StrictSchema):
     current_password = text(
         1,
         MAX_LENGTH,
-        metadata={"description": "The present one, for a new password of one's own."},
+        metadata={"description": "Required for a new password of one's own."},
     )
     role_name = StrictString(validate=validate.OneOf(ROLES))
 
@@ -63,7 +63,7 @@ class UsersOut(PageOut):
 @blueprint.get("/me")
 @blueprint.auth_required(bearer)
 @blueprint.output(UserOut)
-@blueprint.doc(summary="Who am I?")
+@blueprint.doc(summary="The current user")
 def me() -> Any:
     return user()
 
@@ -117,8 +117,8 @@ def one_user(user_id: int) -> Any:
 @blueprint.output(UserOut)
 @blueprint.doc(
     summary="Change a role or a password",
-    description="Admins change anyone; others their own password, for which they give the "
-    "present one if they have one. A new password ends the user's tokens.",
+    description="Admins change any user. Others change their own password and give the current "
+    "one, if they have one. A new password revokes the user's tokens.",
 )
 def patch_user(user_id: int, given: dict[str, Any]) -> Any:
     if user_id != user().id or "role_name" in given:
@@ -148,8 +148,8 @@ def patch_user(user_id: int, given: dict[str, Any]) -> Any:
 @blueprint.auth_required(bearer)
 @blueprint.output(LinkOut)
 @blueprint.doc(
-    summary="Make a one-time link with which a user sets a password",
-    description="For admins. It closes an earlier link of the same user.",
+    summary="Create a one-time link to set a password",
+    description="For admins. It replaces an earlier link of the same user.",
 )
 def make_link(user_id: int) -> dict[str, str]:
     require_role("admin")

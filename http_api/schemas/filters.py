@@ -1,7 +1,7 @@
-"""A round's filter as JSON: an expression, conditions, or a mere list of conditions.
+"""A round's filter as JSON: an expression, conditions with their logic, or a list of conditions.
 
-Owns: the three shapes. Invariant: a loaded filter is ``{"expression": …}`` or
-``{"conditions": […], "logic": …}``; what they mean is the engine's to check.
+A loaded filter is ``{"expression": …}`` or ``{"conditions": […], "logic": …}``; the engine checks
+its columns and values.
 """
 
 from __future__ import annotations

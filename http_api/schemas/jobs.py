@@ -1,4 +1,4 @@
-"""Jobs as JSON: the guide's fields, and those that may stand beside them."""
+"""Jobs as JSON: the fields of the guide and more."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from storage.jobs.jobs import PRIORITIES
 
 
 class JobAcceptedOut(Schema):
-    """The answer to every request that makes a job."""
+    """The response to a request that creates a job."""
 
     job_id = fields.String(required=True)
     status = fields.String(required=True)
@@ -45,25 +45,24 @@ class JobOut(JobInListOut):
         allow_none=True,
         required=True,
         metadata={
-            "description": "Null until the job has completed. A sampling job's has `warnings` on "
-            "the draw as a whole, and `rounds`, each with its `seed` and the `effective_seed` that "
-            "entered the keys of its order."
+            "description": "Null until the job has completed. That of a sampling job has "
+            "`warnings` on the whole draw and `rounds`, each with its `seed` and `effective_seed`."
         },
     )
     retry_of = fields.String(allow_none=True, required=True)
     queue_position = fields.Integer(
-        allow_none=True, required=True, metadata={"description": "1 is next of its lane to start."}
+        allow_none=True, required=True, metadata={"description": "1 starts next in its lane."}
     )
     lane = fields.String(required=True, metadata={"description": "`short` or `long`."})
     priority = fields.String(required=True, metadata={"description": "`interactive` or `batch`."})
 
 
 def priority_field() -> StrictString:
-    """Whether a job goes before or after others' interactive work; for every job-making body."""
+    """The priority field of every body that creates a job."""
     return StrictString(
         load_default="interactive",
         validate=validate.OneOf(PRIORITIES),
-        metadata={"description": "`batch` waits until nothing interactive waits."},
+        metadata={"description": "`batch` jobs start after all interactive ones."},
     )
 
 

@@ -20,9 +20,9 @@ class Timestamp(StrictString):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         given = super()._deserialize(value, attr, data, **kwargs)
         try:
-            # An unescaped "+" of an offset arrives as a blank.
-            moment = datetime.fromisoformat(given.replace(" ", "+") if "T" in given else given)
-            return timestamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+            # An unescaped "+" of an offset arrives as a space.
+            parsed = datetime.fromisoformat(given.replace(" ", "+") if "T" in given else given)
+            return timestamp(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
         except (ValueError, OverflowError):
             raise ValidationError(
                 f'Must be a time such as 2025-07-07T02:45:47+00:00, not "{given[:50]}".'
@@ -30,13 +30,13 @@ class Timestamp(StrictString):
 
 
 class EndTimestamp(Timestamp):
-    """The time before which something happened; a day without a time belongs to the span."""
+    """The exclusive end of a range; a date without a time includes that day."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        moment = super()._deserialize(value, attr, data, **kwargs)
+        end = super()._deserialize(value, attr, data, **kwargs)
         if not DAY.fullmatch(str(value)):
-            return moment
+            return end
         try:
-            return timestamp(datetime.fromisoformat(moment) + timedelta(days=1))
+            return timestamp(datetime.fromisoformat(end) + timedelta(days=1))
         except OverflowError:
-            return moment
+            return end

@@ -1,8 +1,6 @@
-"""What is measured at the moment when somebody asks for the metrics.
+"""Metrics that are measured at each scrape: open jobs, disk, memory, streams, process, build.
 
-Owns: the metrics that no event tells of: jobs that wait and run, room on the disk, memory, streams,
-the process, the build. Invariant: nothing is measured between two scrapes, and what a scrape
-measures costs a few milliseconds however much data there is.
+A scrape takes a few milliseconds for any amount of data.
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ MIB = 1024**2
 
 
 def measure(registry: CollectorRegistry, service: Service, limits: WorkLimits) -> None:
-    """Have a registry measure a service at each scrape."""
+    """Register the gauges of a service."""
     registry.register(_State(service, limits))
     ProcessCollector(registry=registry)
 
@@ -40,14 +38,14 @@ class _State(Collector):
         self._disk = DiskUseMeter(service.directory)
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: the registry would otherwise measure all of it only to learn the names."""
+        """Return nothing, or the registry would measure everything to learn the names."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
         """Measure."""
         yield InfoMetricFamily(
             "jobsvc_build",
-            "The versions at work.",
+            "Versions of jobsvc, Python and DuckDB.",
             {
                 "version": version("jobsvc"),
                 "python": platform.python_version(),
@@ -59,49 +57,53 @@ class _State(Collector):
         yield from self._memory()
         settings = self._service.settings
         workers = {"short": settings.workers, "long": settings.long_workers}
-        yield _gauge("workers", "Jobs that may run at the same time.", workers)
+        yield _gauge("workers", "Maximum of running jobs.", workers)
         threads = settings.http_threads
-        yield _gauge("http_threads", "Quick requests that may be answered at once.", threads)
+        yield _gauge("http_threads", "Threads for quick requests.", threads)
         streams = self._limits.streams
-        yield _gauge("event_streams_open", "Event streams that are open.", streams.under_way)
-        yield _gauge("event_streams_max", "Event streams that may be open.", streams.total)
-        kinds = {one.name: getattr(self._limits, one.name) for one in fields(self._limits)}
+        yield _gauge("event_streams_open", "Open event streams.", streams.under_way)
+        yield _gauge("event_streams_max", "Maximum of open event streams.", streams.total)
+        kinds = {kind.name: getattr(self._limits, kind.name) for kind in fields(self._limits)}
         under_way = {name: limit.under_way for name, limit in kinds.items()}
         most = {name: limit.total for name, limit in kinds.items()}
-        yield _gauge("slow_work", "Slow work under way, by kind.", under_way, "kind")
-        yield _gauge("slow_work_max", "Slow work that may be under way.", most, "kind")
+        yield _gauge("slow_work", "Slow work in progress, by kind.", under_way, "kind")
+        yield _gauge("slow_work_max", "Maximum of slow work in progress.", most, "kind")
 
     def _jobs(self) -> Iterator[Metric]:
         with self._service.database.read() as tx:
             counted = count_open_jobs(tx)
-        for waits, doing in ((True, "waiting"), (False, "running")):
-            present = {(one.run_type, one.lane): one.jobs for one in counted if one.waits == waits}
+        for waits, status in ((True, "waiting"), (False, "running")):
+            present = {
+                (each.run_type, each.lane): each.jobs for each in counted if each.waits == waits
+            }
             family = GaugeMetricFamily(
-                f"jobsvc_jobs_{doing}", f"Jobs {doing} now.", labels=["run_type", "lane"]
+                f"jobsvc_jobs_{status}", f"Jobs {status} now.", labels=["run_type", "lane"]
             )
             for run_type, lane in product(RUN_TYPES, LANES):
                 family.add_metric([run_type, lane], present.get((run_type, lane), 0))
             yield family
         now = timestamp(self._service.clock())
         waiting: dict[str, float] = dict.fromkeys(LANES, 0.0)
-        for one in counted:
-            if one.waits:
-                since = seconds_between(one.oldest, now)
-                waiting[one.lane] = max(waiting[one.lane], since)
+        for count in counted:
+            if count.waits:
+                waited_s = seconds_between(count.oldest, now)
+                waiting[count.lane] = max(waiting[count.lane], waited_s)
         yield _gauge(
             "job_oldest_waiting_seconds",
-            "Since when the job that has waited longest does so; 0 when none waits.",
+            "Waiting time of the oldest waiting job; 0 if none waits.",
             waiting,
         )
 
     def _disk_use(self) -> Iterator[Metric]:
         use = self._disk.measure()
-        yield _gauge("data_bytes", "Files below the data directory.", use.part_bytes, "part")
+        yield _gauge("data_bytes", "Files in the data directory.", use.part_bytes, "part")
         yield _gauge("sqlite_bytes", "SQLite's database and log.", use.sqlite_bytes, "file")
-        yield _gauge("disk_free_bytes", "Free on the data directory's disk.", use.free_bytes)
-        yield _gauge("disk_size_bytes", "Size of the data directory's disk.", use.disk_bytes)
+        yield _gauge(
+            "disk_free_bytes", "Free space on the disk of the data directory.", use.free_bytes
+        )
+        yield _gauge("disk_size_bytes", "Size of the disk of the data directory.", use.disk_bytes)
         least = self._service.settings.min_free_mb * MIB
-        yield _gauge("disk_free_min_bytes", "Below this, imports are refused.", least)
+        yield _gauge("disk_free_min_bytes", "Free space below which imports are refused.", least)
 
     def _memory(self) -> Iterator[Metric]:
         held = {
@@ -111,16 +113,16 @@ class _State(Collector):
         memory = {lane: use.memory_bytes for lane, use in held.items()}
         most = dict.fromkeys(held, self._service.settings.memory_mb // 2 * MIB)
         spilled = {lane: use.spilled_bytes for lane, use in held.items()}
-        yield _gauge("duckdb_memory_bytes", "Memory that DuckDB holds.", memory)
-        yield _gauge("duckdb_memory_max_bytes", "Memory that DuckDB may hold.", most)
-        yield _gauge("duckdb_spilled_bytes", "What DuckDB spilled to disk.", spilled)
+        yield _gauge("duckdb_memory_bytes", "Memory in use by DuckDB.", memory)
+        yield _gauge("duckdb_memory_max_bytes", "Memory limit of DuckDB.", most)
+        yield _gauge("duckdb_spilled_bytes", "Data that DuckDB spilled to disk.", spilled)
 
 
 def _gauge(name: str, text: str, value: float | Mapping[str, float], label: str = "lane") -> Metric:
-    """One gauge, or one for each value of a label."""
+    """Build one gauge, or one for each value of a label."""
     if not isinstance(value, Mapping):
         return GaugeMetricFamily(f"jobsvc_{name}", text, value=value)
     family = GaugeMetricFamily(f"jobsvc_{name}", text, labels=[label])
-    for label_value, one in value.items():
-        family.add_metric([label_value], one)
+    for label_value, number in value.items():
+        family.add_metric([label_value], number)
     return family

@@ -1,9 +1,6 @@
-"""Whom the server answers to: its own names alone, and changes from its own pages alone.
+"""Validation of the Host and Origin headers, against DNS rebinding and cross-site requests.
 
-A page elsewhere can reach this server through a visitor's browser: by a name of its own that it
-lets point here (DNS rebinding), or by sending requests across. Owns: the names that a request may
-call the server by, and the origins that may change something. Invariant: a request that was refused
-here has changed nothing and told nothing. Scripts send no ``Origin`` and are not concerned.
+A refused request changes nothing and reads nothing. Scripts send no ``Origin``.
 """
 
 from __future__ import annotations
@@ -21,25 +18,25 @@ from job_runner.settings import Settings
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITES = ("same-origin", "none")
-"""What ``Sec-Fetch-Site`` says of a page of ours, and of a person at the address bar."""
+"""``Sec-Fetch-Site`` of this server's pages, and of the address bar."""
 
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,255})(?::[0-9]{1,5})?")
 
 
 class HostNotAllowed(DomainError):
-    """A request under a name that isn't the server's."""
+    """The Host header has a name that isn't the server's."""
 
     code = "host_not_allowed"
 
 
 class OriginNotAllowed(DomainError):
-    """A change that a page of another origin asks for."""
+    """A page of another origin requests a change."""
 
     code = "origin_not_allowed"
 
 
 def host_name(header: str) -> str | None:
-    """The name or address in a ``Host`` header, without the port; None when it holds none.
+    """Return the name or address in a ``Host`` header without the port, or None.
 
     >>> host_name("LocalHost.:8000")
     'localhost'
@@ -51,7 +48,7 @@ def host_name(header: str) -> str | None:
 
 
 def is_every_address(host: str) -> bool:
-    """Whether a server that listens on this host listens on every address of the machine.
+    """Whether this host stands for every address of the machine.
 
     >>> is_every_address("0:0:0:0:0:0:0:0")
     True
@@ -65,16 +62,15 @@ def is_every_address(host: str) -> bool:
 
 
 class AllowedHosts:
-    """The names and addresses that are the server's own.
+    """The names and addresses of the server.
 
-    Loopback names always are, and the address listened on. A server that listens on every address
-    answers to any address, since only names can be made to point elsewhere, and to the machine's
-    own name.
+    Loopback names and the listening address always belong to it. If it listens on every address,
+    so do all addresses (DNS rebinding needs a name) and the machine's name.
 
     Parameters
     ----------
     host : str
-        The address listened on.
+        The listening address.
     configured : str
         More names, separated by commas.
     """
@@ -87,7 +83,7 @@ class AllowedHosts:
         self._own = frozenset({"localhost", own.lower().strip("[]")})
 
     def include(self, name: str | None) -> bool:
-        """Whether the server answers to this name."""
+        """Whether this name belongs to the server."""
         if name is None:
             return False
         if name in self._own or name in self.configured:
@@ -100,12 +96,12 @@ class AllowedHosts:
 
 
 def refuse_other_hosts(allowed: AllowedHosts, host: str | None, version: str) -> None:
-    """Refuse a request under another's name; HTTP/1.0 may leave the name out.
+    """Refuse a request to another name; HTTP/1.0 may omit the name.
 
     Raises
     ------
     HostNotAllowed
-        Says the name, and what to do when it is the server's.
+        The name isn't the server's.
     """
     if host is None and version == "HTTP/1.0":
         return
@@ -122,20 +118,20 @@ def refuse_other_origins(
 ) -> None:
     """Refuse a change that a browser sends for a page of another origin.
 
-    ``site``, the header ``Sec-Fetch-Site``, is the browser's own word, which no page can set.
-    Browsers send it to https and to loopback addresses alone, so without it ``Origin`` must name
-    the server.
+    ``site`` is the header ``Sec-Fetch-Site``, which no page can set. Browsers send it to https and
+    loopback addresses alone, so without it ``Origin`` must name the server.
 
     Raises
     ------
     OriginNotAllowed
-        Says the origin.
+        The origin isn't the server's.
     """
     if method in SAFE_METHODS or site in OWN_SITES or (site is None and origin is None):
         return
     if site is None and origin is not None:
         place = _place(origin)
-        if place and (place == host.lower() or _names(allowed, place)):
+        # A proxy may have replaced the Host header, so configured names count, too.
+        if place and (place == host.lower() or host_name(place) in allowed.configured):
             return
     raise OriginNotAllowed(
         'A page of "{origin}" may not change anything here.',
@@ -144,20 +140,15 @@ def refuse_other_origins(
 
 
 def _place(origin: str) -> str:
-    """Host and port of an origin; empty for ``null`` and for what is no origin."""
+    """Return host and port of an origin; empty for ``null`` and invalid origins."""
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:
         return ""
 
 
-def _names(allowed: AllowedHosts, place: str) -> bool:
-    """Whether a configured name is meant: a proxy may have put another into ``Host``."""
-    return host_name(place) in allowed.configured
-
-
 def register(app: APIFlask, settings: Settings) -> None:
-    """Have every request checked before anything else looks at it."""
+    """Check every request before all other hooks."""
     allowed = AllowedHosts(settings.host, settings.allowed_hosts)
 
     @app.before_request

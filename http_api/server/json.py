@@ -1,12 +1,7 @@
-"""JSON answers, written by orjson.
+"""JSON responses by orjson, and JSON request bodies with precise errors.
 
-Invariant: whatever Flask's own provider can write is written; what orjson refuses, integers of more
-than 64 bits and text that isn't valid Unicode, is left to it.
-
-JSON bodies, read so that whatever is wrong with one is told as the client's error.
-
-Owns: how the parser that every view's input goes through reads JSON. Its own reader fails on what
-is nested too deeply and on integers of thousands of digits, and says nothing of a misplaced comma.
+Guarantees that any invalid body is the client's error (422 or 415). Flask's own provider writes the
+values that orjson refuses: integers over 64 bits and invalid Unicode.
 """
 
 from __future__ import annotations
@@ -25,12 +20,12 @@ from http_api.server.problems import InvalidRequest
 
 
 class OrjsonProvider(DefaultJSONProvider):
-    """Flask's provider with a faster writer; keys stay in their order."""
+    """Flask's provider with a faster writer that preserves the order of keys."""
 
     sort_keys = False
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
-        """A response whose body is the JSON of its arguments."""
+        """Build a response with the JSON of the arguments."""
         value = self._prepare_response_obj(args, kwargs)
         try:
             body = orjson.dumps(value, default=self.default, option=orjson.OPT_APPEND_NEWLINE)
@@ -43,20 +38,20 @@ FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class WrongMediaType(DomainError):
-    """A body of a content type that the route doesn't read."""
+    """The route doesn't accept the body's content type."""
 
     code = "unsupported_media_type"
 
 
 def load_json(request: Request, schema: Any) -> Any:
-    """Read a body that must be JSON; an empty one is missing.
+    """Read a JSON body; an empty one is missing.
 
     Raises
     ------
     WrongMediaType
         The content type isn't JSON, and the body isn't empty.
     InvalidRequest
-        It is no JSON, with the place; or nothing that a person would send.
+        The body isn't JSON, is nested too deeply or has a number with too many digits.
     """
     body = request.get_data(cache=True)
     if not body:
@@ -88,7 +83,7 @@ def load_json_or_form(request: Request, schema: Any) -> Any:
     Raises
     ------
     WrongMediaType
-        It is neither.
+        The body is neither.
     """
     if request.is_json or not request.content_length:
         return load_json(request, schema)
@@ -108,6 +103,6 @@ def _wrong_media_type(request: Request, wanted: str) -> WrongMediaType:
 
 
 def register() -> None:
-    """Have every view's JSON read so."""
+    """Register the readers for all views."""
     parser.location_loader("json")(load_json)
     parser.location_loader("json_or_form")(load_json_or_form)

@@ -1,10 +1,7 @@
-"""What is counted while the server works: jobs, requests, sign-ins.
+"""Prometheus counters of jobs, requests and sign-ins; ``gauges`` has the rest.
 
-Owns: the registry of one app and every metric that counts events; what is measured when somebody
-asks stands in ``http_api.server.gauges``. Invariant: a label has few values, all known
-beforehand: never a path, a name or an id. All of it starts from nothing with the process, as
-Prometheus expects of counters. The composition root passes ``job_changed`` to the database, so that
-no job is missed, and the metrics to the app.
+Guarantees that a label has few values, all known beforehand: never a path, a name or an id. The
+composition root passes ``job_changed`` to the database, so no job is missed.
 """
 
 from __future__ import annotations
@@ -28,7 +25,7 @@ from http_api.state import state
 from storage.jobs.changes import JobChange
 from storage.jobs.jobs import LANES, RUN_TYPES
 
-# Without it each series has another beside it, which tells when it was first counted.
+# Otherwise each series has another one with the time of its first count.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 WAIT_BUCKETS_S = (0.01, 0.05, 0.25, 1, 5, 15, 60, 300, 900, 3600, 14400)
@@ -38,12 +35,12 @@ REQUEST_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 OTHER = "other"
 UNMATCHED = "unmatched"
-"""The route of requests that fit none."""
+"""The route of requests that match none."""
 
 
 @dataclass(frozen=True)
 class _Answers:
-    """The series of one kind of answer, looked up once."""
+    """The series of one kind of response, looked up once."""
 
     requests: Counter
     seconds: Histogram
@@ -76,7 +73,7 @@ class Metrics:
     def answered(
         self, method: str, route: str, status: int, seconds: float, received: int
     ) -> Callable[[float], None]:
-        """Count a request once its answer is known; returns what counts the bytes sent."""
+        """Count a request with its status; return the counter of sent bytes."""
         key = (method if method in METHODS else OTHER, route, status)
         answers = self._answers.get(key)
         if answers is None:
@@ -88,7 +85,7 @@ class Metrics:
         return answers.sent.inc
 
     def refused(self, code: str) -> None:
-        """Count a request that was refused while it arrived."""
+        """Count a request that was refused before it reached the app."""
         self.http_refusals.labels(code).inc()
 
     def _answers_of(self, method: str, route: str, status: int) -> _Answers:
@@ -104,54 +101,54 @@ class Metrics:
         self.jobs_accepted = self._counter("jobs_accepted", "Jobs accepted.", "run_type", "lane")
         self.jobs_ended = self._counter(
             "jobs_ended",
-            "Jobs ended: completed, failed, cancelled or timed_out; through whose fault, the "
-            "request's or the server's; with the error_code of a job that isn't completed.",
+            "Ended jobs by outcome (completed, failed, cancelled, timed_out), fault (request, "
+            "server) and error_code.",
             *("run_type", "outcome", "fault", "error_code"),
         )
         self.job_waiting = self._histogram(
             "job_waiting_seconds",
-            "From a job's acceptance to its first start.",
+            "Time from a job's submission to its first start.",
             WAIT_BUCKETS_S,
             *("run_type", "lane"),
         )
         self.job_running = self._histogram(
             "job_running_seconds",
-            "From the start of a job's last attempt to its end.",
+            "Time from the start of a job's last attempt to its end.",
             RUN_BUCKETS_S,
             *("run_type", "outcome"),
         )
-        for run_type in RUN_TYPES:  # a series that is there from the start shows its first step
+        for run_type in RUN_TYPES:  # a series must exist before its first event
             self.jobs_ended.labels(run_type, "completed", "none", "")
             for lane in LANES:
                 self.jobs_accepted.labels(run_type, lane)
 
     def _http(self) -> None:
         answer = ("method", "route", "status")
-        self.requests = self._counter("http_requests", "Requests answered.", *answer)
+        self.requests = self._counter("http_requests", "Responses.", *answer)
         self.http_refusals = self._counter(
-            "http_refusals", "Requests refused while they arrived, by the problem's code.", "code"
+            "http_refusals", "Requests refused before they reached the app, by error code.", "code"
         )
         self.request_seconds = self._histogram(
             "http_request_seconds",
-            "From a request's arrival at the app to the start of its answer.",
+            "Time from a request's arrival at the app to the start of its response.",
             REQUEST_BUCKETS_S,
             *answer,
         )
         self.request_bytes = self._counter(
-            "http_request_bytes", "Bytes of request bodies, uploads among them.", "route"
+            "http_request_bytes", "Bytes of request bodies, with uploads.", "route"
         )
         self.response_bytes = self._counter(
-            "http_response_bytes", "Bytes of answers' bodies, downloads among them.", "route"
+            "http_response_bytes", "Bytes of response bodies, with downloads.", "route"
         )
         self.in_progress = Gauge(
             "jobsvc_http_requests_in_progress",
-            "Requests whose answer has not begun.",
+            "Requests without a response yet.",
             registry=self.registry,
         )
         self.sign_in_failures = self._counter(
             "sign_in_failures",
-            "Sign-ins refused: for a wrong name or password (credentials), or too soon after "
-            "several failures (throttled).",
+            "Refused sign-ins: wrong name or password (credentials), or too soon after several "
+            "failures (throttled).",
             "reason",
         )
         for reason in ("credentials", "throttled"):
@@ -167,7 +164,7 @@ class Metrics:
 
 
 def metrics() -> Metrics:
-    """The present app's metrics."""
+    """Return the app's metrics."""
     return state().metrics
 
 

@@ -1,4 +1,4 @@
-"""A name for each request: the client's own, or one of ours."""
+"""The request id: the client's own or a new one."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ _GIVEN = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def request_id(given: str | None) -> str:
-    """The name that a client gave, if it can be one; else a new one."""
+    """Return the id that the client sent if it is valid, else a new one."""
     return given if given is not None and _GIVEN.fullmatch(given) else str(uuid.uuid4())

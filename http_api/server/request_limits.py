@@ -1,14 +1,7 @@
-"""An answer's header is sent together with the start of its body.
+"""Waitress connections that limit requests while they arrive, by size, sender and speed.
 
-Waitress sends the header by a call of the system and a packet of its own. Each call gives the
-interpreter's lock away, so a small answer pays for two of them and waits twice. Invariant: the
-same bytes are sent, in the same order. Used by ``request_limits``, whose connections these are.
-
-What the server takes in before the app sees it: how much, from whom, how slowly.
-
-Waitress collects a whole request before the app runs; what is refused by then is refused here, with
-a problem document. Invariants: only an import by a known user may exceed ``body_max_kb``; a request
-that arrives too slowly loses its connection; a client can read a refusal of a body in full.
+Guarantees that a refused request gets a problem document that the client can read, that a slow
+request loses its connection, and that a response's header and first bytes are one packet.
 """
 
 from __future__ import annotations
@@ -37,14 +30,14 @@ from job_runner.faults import passing_fault, unforeseen
 from job_runner.log_context import logged_with
 
 MAX_START_BYTES = 64 * 1024
-"""A larger part isn't worth the copy."""
+"""Larger parts are sent without a copy."""
 
 
 class BufferedTask(WSGITask):  # type: ignore[misc]
-    """Answers one request."""
+    """Writes one response, its header together with the first part of the body."""
 
     def write(self, data: bytes) -> None:
-        """Send a part of the body, and before the first part the header."""
+        """Send a part of the body, with the header before the first part."""
         write = super().write
         if self.wrote_header or not 0 < len(data) <= MAX_START_BYTES:
             write(data)
@@ -53,32 +46,32 @@ class BufferedTask(WSGITask):  # type: ignore[misc]
 
 
 class BufferedChannel(HTTPChannel):  # type: ignore[misc]
-    """A connection that can send several parts as one."""
+    """A connection that can send several parts by one system call."""
 
     task_class = BufferedTask
-    _gathered: list[bytes] | None = None
+    _pending: list[bytes] | None = None
 
     def send_buffered(self, write: Callable[[], None]) -> None:
-        """Send all that ``write`` sends by one call."""
-        gathered: list[bytes] = []
-        self._gathered = gathered
+        """Send everything that ``write`` sends by one call."""
+        pending: list[bytes] = []
+        self._pending = pending
         try:
             write()
         finally:
-            self._gathered = None
-            if gathered:
-                super().write_soon(b"".join(gathered))
+            self._pending = None
+            if pending:
+                super().write_soon(b"".join(pending))
 
     def write_soon(self, data: bytes) -> int:
-        """Send, or keep for :meth:`send_buffered`; returns how much was taken."""
-        if self._gathered is None:
+        """Send, or buffer for :meth:`send_buffered`; return the number of bytes taken."""
+        if self._pending is None:
             return int(super().write_soon(data))
-        self._gathered.append(data)
+        self._pending.append(data)
         return len(data)
 
 
 HEADERS_WITHIN_S = 20.0
-BODY_WITHIN_S = 60.0  # an import may take longer, as long as data arrive
+BODY_WITHIN_S = 60.0  # not for imports
 LINGER_S = 2.0
 LINGER_BYTES = 8 * 1024**2
 
@@ -87,7 +80,7 @@ logger = logging.getLogger("jobsvc.http")
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a request isn't taken in."""
+    """The problem of a request that is refused before it reaches the app."""
 
     status: int
     code: str
@@ -96,8 +89,8 @@ class Refusal:
 
 
 Gate = Callable[[str, str, Mapping[str, str]], "int | Refusal"]
-"""From a request's method, path and headers (in waitress' spelling, ``CONTENT_TYPE``) to the
-largest body in bytes that it may have, or why it may have none."""
+"""Maps method, path and headers (spelled ``CONTENT_TYPE``) to the body's size limit in bytes or a
+refusal."""
 
 CODES = {
     400: ("malformed_request", "The request can't be read as HTTP"),
@@ -112,7 +105,7 @@ _BARE_LINE_END = re.compile(rb"(?<!\r)\n|\r(?=[^\n])")  # waitress would wait fo
 
 
 class LimitedParser(HTTPRequestParser):  # type: ignore[misc]
-    """A request as it arrives, held to the gate's limit once its headers are there."""
+    """A request as it arrives, limited by the gate after its headers."""
 
     adj: Any
     completed: bool
@@ -125,29 +118,29 @@ class LimitedParser(HTTPRequestParser):  # type: ignore[misc]
         self.may_be_slow = False
 
     def received(self, data: bytes) -> int:
-        """Take in a piece; returns how much of it belongs to this request."""
+        """Parse a piece; return the number of bytes that belong to this request."""
         try:
             consumed: int = super().received(data)
         except Exception as error:  # the disk that holds spooled bodies, or the gate's database
             consumed = len(data)
-            self._refusal = _not_kept(error)
+            self._refusal = _parser_fault(error)
         in_headers = not (self.completed or self.headers_finished)
         if in_headers and _BARE_LINE_END.search(self.header_plus[-len(data) - 1 :]):
             self.error, self.completed = BadRequest(BARE_LINE_END), True
         if self._refusal is not None:
             self.error, self.completed = self._refusal, True
         if self.error is not None:
-            # Waitress 3.0.2 would ask for the body of a request that it has refused already.
+            # Waitress 3.0.2 would request the body of a refused request.
             self.expect_continue = False
         return consumed
 
     def close(self) -> None:
-        """Drop the body."""
-        with suppress(OSError):  # what a full disk never took is written once more on closing
+        """Delete the body."""
+        with suppress(OSError):  # closing writes again what a full disk refused
             super().close()
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Read the headers, and find the limit for what follows."""
+        """Parse the headers and get the limit of the body."""
         try:
             super().parse_header(header_plus)
         except ValueError as error:  # of urlsplit, or of int for thousands of digits
@@ -161,21 +154,21 @@ class LimitedParser(HTTPRequestParser):  # type: ignore[misc]
             self._refusal = limit
             return
         self.may_be_slow = limit > self.adj.max_request_body_size
-        # The parser asks its adjustments, which all requests share, for the limit.
+        # The parser reads the limit from its adjustments, which all requests share.
         self.adj = _adjusted(self.adj, limit + 1)
 
     def is_too_slow(self, now: float) -> bool:
-        """Whether it should have arrived by now."""
+        """Whether the request has exceeded its time limit."""
         if not self.headers_finished:
             return now - self.began > HEADERS_WITHIN_S
         return not self.may_be_slow and now - self.began > BODY_WITHIN_S
 
 
 class ProblemTask(ErrorTask):  # type: ignore[misc]
-    """Answers a refused request with a problem document, and ends the connection."""
+    """Sends the problem document of a refused request, and closes the connection."""
 
     def execute(self) -> None:
-        """Write the answer."""
+        """Write the response."""
         refusal = _as_refusal(self.request.error)
         name = request_id(self.request.headers.get("X_REQUEST_ID"))
         where = self.channel.addr[0]
@@ -194,10 +187,10 @@ class ProblemTask(ErrorTask):  # type: ignore[misc]
 
 
 class LimitedChannel(BufferedChannel):
-    """A connection that gives slow requests up, and refuses so that the client hears it.
+    """A connection that drops slow requests, and lingers after a refusal.
 
-    Closing a socket with unread data resets the connection and may lose the answer. After a refusal
-    the sending side is closed first; what still arrives is discarded for a moment.
+    Closing a socket with unread data resets the connection and may lose the response. So after a
+    refusal the sending side is closed first, and incoming data are discarded for a moment.
     """
 
     error_task_class = ProblemTask
@@ -212,35 +205,34 @@ class LimitedChannel(BufferedChannel):
 
     @property
     def last_activity(self) -> float:
-        """When a byte came or went, by the monotonic clock, in seconds."""
+        """Monotonic time of the last byte received or sent, in seconds."""
         return self._active_at
 
     @last_activity.setter
     def last_activity(self, _wall_clock_s: float) -> None:
-        # Waitress would go by the wall clock, and keep the idle as long as that was set back.
+        # Waitress uses the wall clock, which may be set back.
         self._active_at = time.monotonic()
 
     def received(self, data: bytes) -> bool:
-        """Take data in for the present request, or throw it away after a refusal."""
+        """Parse data, or discard it after a refusal."""
         self._silent_since = None
         if self._lingers_until:
             self._discarded_bytes += len(data)
             return False
         return bool(super().received(data))
 
-    # The loop asks both of every connection whenever one of them has something to do, so the common
-    # answer must be quick; super() would take as long as the rest.
+    # The loop calls both for every connection at each event, so they avoid the cost of super().
 
     def readable(self) -> bool:
         """Whether the loop should wait for data."""
         return True if self._lingers_until else bool(HTTPChannel.readable(self))
 
     def writable(self) -> bool:
-        """Whether the loop should call :meth:`handle_write`; asked every second at the least."""
+        """Whether the loop should call :meth:`handle_write`; called at least every second."""
         if self._lingers_until:
             return self._has_lingered()
         if not self.requests and not self.will_close:
-            self._give_up_if_slow(time.monotonic())
+            self._close_if_slow(time.monotonic())
         return bool(HTTPChannel.writable(self))
 
     def _has_lingered(self) -> bool:
@@ -249,7 +241,7 @@ class LimitedChannel(BufferedChannel):
             self.will_close = True
         return self.will_close
 
-    def _give_up_if_slow(self, now: float) -> None:
+    def _close_if_slow(self, now: float) -> None:
         if self._is_too_slow(now):
             logger.info("a request of %s arrived too slowly", self.addr[0])
             self.will_close = True
@@ -274,7 +266,7 @@ class LimitedChannel(BufferedChannel):
 
 
 def limited_channel(gate: Gate, on_refusal: Callable[[str], None]) -> type[HTTPChannel]:
-    """The class of a server's connections, with its gate and who is told of refusals."""
+    """Build the class of a server's connections, with its gate and refusal callback."""
     parser = functools.partial(LimitedParser, gate)
     own = {"parser_class": staticmethod(parser), "on_refusal": staticmethod(on_refusal)}
     return type("GatedChannel", (LimitedChannel,), own)
@@ -282,25 +274,25 @@ def limited_channel(gate: Gate, on_refusal: Callable[[str], None]) -> type[HTTPC
 
 @functools.lru_cache(maxsize=8)
 def _adjusted(adj: Any, max_body_size: int) -> Any:
-    """Waitress' adjustments with another limit; there are as many limits as a gate knows."""
+    """Copy waitress' adjustments with another limit; a gate has few limits."""
     adjusted = copy.copy(adj)
     adjusted.max_request_body_size = max_body_size
     return adjusted
 
 
-def _not_kept(error: Exception) -> Refusal:
-    """Why a request can't be taken in."""
-    logger.error("a request can't be taken in: %s", error)
+def _parser_fault(error: Exception) -> Refusal:
+    """Refuse a request that can't be received."""
+    logger.error("a request can't be received: %s", error)
     fault = passing_fault(error)
     code, detail = unforeseen(error) if fault is None else (fault.code, fault.message)
     return Refusal(503, code, detail, {"Retry-After": RETRY_AFTER_S})
 
 
 def _as_refusal(error: Any) -> Refusal:
-    """Waitress' own errors in the product's words."""
+    """Convert an error of waitress to a refusal."""
     if isinstance(error, Refusal):
         return error
-    code, detail = CODES.get(error.code, ("internal_error", "Something unforeseen went wrong."))
+    code, detail = CODES.get(error.code, ("internal_error", "Unexpected error."))
     if error.code == 400:
         detail = f"{detail}: {str(error.body)[:200]}."
     return Refusal(error.code, code, detail)

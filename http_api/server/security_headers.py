@@ -1,9 +1,7 @@
-"""What every answer tells a browser to refuse.
+"""Security headers of every response, with errors and files.
 
-Owns: the headers, and the policy for answers that are no pages: load nothing, run nothing, be
-framed by nobody. (They may call the API, as the guide's examples do from a browser's console.)
-Invariant: every answer has them, errors and files included; a page that needs
-more sets its own ``Content-Security-Policy``, which is left as it is.
+The policy for API responses loads and runs nothing, and allows calls of the API from a browser's
+console. A page sets its own ``Content-Security-Policy``.
 """
 
 from __future__ import annotations
@@ -32,14 +30,14 @@ HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # Nothing is kept unless a route says so: the next user of the browser may be another.
+    # The next user of the browser may be another one.
     "Cache-Control": "no-store",
 }
 _BY_NAME = {name.lower(): (name, value) for name, value in HEADERS.items()}
 
 
 def register(app: APIFlask) -> None:
-    """Give every answer of the app the headers that it doesn't set itself.
+    """Add the headers that a response doesn't set itself.
 
     A WSGI layer adds them, since Werkzeug's checks of a response's headers would cost 10 µs more.
     """

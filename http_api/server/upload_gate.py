@@ -1,8 +1,7 @@
-"""Who may send how much: asked for each request once its headers have arrived.
+"""The size limit of each request's body, decided from its headers.
 
-Invariant: only an import, or a look at a file before it, by a user who may write can be larger than
-the setting ``body_max_kb``, and none is taken in that would leave less than ``min_free_mb`` free on
-the disk. The view checks the dataset and its level afterwards, as everywhere.
+Guarantees that only an import or preview by a user with write access exceeds ``body_max_kb``, and
+that none leaves less than ``min_free_mb`` on the disk. The view checks the dataset afterwards.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from storage.maintenance.health import DiskFull, check_room
 
 
 def gate(app: Flask, service: Service) -> Gate:
-    """The limits of an app's requests."""
+    """Build the gate of an app."""
     addresses = app.url_map.bind("localhost")
     small_bytes = service.settings.body_max_kb * 1024
     large_bytes = {
@@ -41,28 +40,28 @@ def gate(app: Flask, service: Service) -> Gate:
 
     def limit(method: str, path: str, headers: Mapping[str, str]) -> int | Refusal:
         if not headers.get("CONTENT_TYPE", "").lower().startswith("multipart/"):
-            return small_bytes  # no file can come; most requests don't have to be matched twice
-        asked = endpoint(method, path)
-        if asked not in large_bytes:
+            return small_bytes  # no file: saves most requests a second routing
+        target = endpoint(method, path)
+        if target not in large_bytes:
             return small_bytes
         holder = find_token_holder(service.database.single(), _secret(headers), service.clock)
         if holder is None:
             challenge = {"WWW-Authenticate": "Bearer"}
             return Refusal(401, "unauthorized", SIGN_IN_FIRST, challenge)
         if holder.scope == "read" or holder.user.role_name == "viewer":
-            return small_bytes  # the view says what is missing
-        return _without_room(service, headers) or large_bytes[asked]
+            return small_bytes  # the view explains
+        return _disk_refusal(service, headers) or large_bytes[target]
 
     return limit
 
 
-def _without_room(service: Service, headers: Mapping[str, str]) -> Refusal | None:
-    """The refusal of a file that would all but fill the disk; None when there is room."""
+def _disk_refusal(service: Service, headers: Mapping[str, str]) -> Refusal | None:
+    """Refuse a file that would fill the disk; None if it fits."""
     length = headers.get("CONTENT_LENGTH", "")
-    # It is written as it arrives, and again where it waits for its job.
-    coming_bytes = 2 * int(length) if length.isdecimal() else 0
+    # The upload is written when it arrives, and again for its job.
+    needed_bytes = 2 * int(length) if length.isdecimal() else 0
     try:
-        check_room(service.directory, service.settings.min_free_mb, coming_bytes)
+        check_room(service.directory, service.settings.min_free_mb, needed_bytes)
     except (DiskFull, NotWritable) as error:
         retry = {"Retry-After": str(error.retry_after_s)}
         return Refusal(STATUS_OF_CODE[error.code], error.code, error.message, retry)
@@ -70,7 +69,7 @@ def _without_room(service: Service, headers: Mapping[str, str]) -> Refusal | Non
 
 
 def _secret(headers: Mapping[str, str]) -> str:
-    """The token of a header, or of a browser's session."""
+    """Return the token of the header or of the session cookie."""
     scheme, _, token = headers.get("AUTHORIZATION", "").partition(" ")
     if scheme:
         return token.strip() if scheme.lower() == "bearer" else ""

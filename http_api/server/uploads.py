@@ -1,7 +1,6 @@
-"""Uploaded files go straight to the uploads directory.
+"""Uploaded files: written once, straight to the uploads directory, under a generated name.
 
-Invariant: a file is written once, under a name of ours, on the file system where it stays, and what
-no job took over is dropped when the request ends.
+Guarantees that a file that no job takes over is deleted when the request ends.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from storage.maintenance.data_directory import INCOMING
 
 
 class UploadRequest(Request):
-    """A request whose file parts are spooled below the data directory."""
+    """A request whose files are written to the data directory."""
 
     def _get_file_stream(
         self,
@@ -26,20 +25,20 @@ class UploadRequest(Request):
         filename: str | None = None,
         content_length: int | None = None,
     ) -> IO[bytes]:
-        stream = tempfile.NamedTemporaryFile(  # noqa: SIM115 - werkzeug reads it on
+        stream = tempfile.NamedTemporaryFile(  # noqa: SIM115 - werkzeug writes and reads it
             dir=service().directory.uploads_dir, prefix=INCOMING, delete=False
         )
         self.__dict__.setdefault("incoming", []).append(stream)
         return stream
 
     def discard_uploads(self) -> None:
-        """Close the request's files and drop those that are still under their first name."""
+        """Close the request's files and delete those that no job took over."""
         for stream in self.__dict__.pop("incoming", []):
             stream.close()
             Path(stream.name).unlink(missing_ok=True)
 
 
 def written_path(stream: Any) -> Path:
-    """Where a file part was written, complete on disk."""
+    """Flush an uploaded file and return its path."""
     stream.flush()
     return Path(stream.name)

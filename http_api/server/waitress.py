@@ -1,7 +1,7 @@
-"""Waitress around the app: address, limits, an orderly stop.
+"""The waitress server around the app: address, threads, limits, graceful stop.
 
-Owns: the listening sockets and the threads that answer requests. Invariant: after ``close`` no
-socket is open, whichever thread called it.
+Guarantees that ``/health`` is answered however busy all other threads are, and that after ``close``
+no socket is open, whichever thread called it.
 """
 
 from __future__ import annotations
@@ -17,39 +17,73 @@ from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
+from waitress.task import ThreadedTaskDispatcher
 from waitress.wasyncore import close_all, dispatcher, loop
 
 from domain_errors import DomainError
-from http_api.server.dispatcher import Dispatcher
 from http_api.server.host_check import is_every_address
 from http_api.server.request_limits import Gate, limited_channel
 from job_runner.settings import Settings
 
 STOP_S = 10
 DRAIN_S = 5.0
-"""How long requests that were taken in, and answers that are being sent, may take at a stop."""
+"""Time limit of open requests and responses at a stop."""
 OTHER_DESCRIPTORS = 256
-"""More than the files, databases and streams that the service itself holds open."""
+"""More than the files and databases that the service itself opens."""
 MIN_CONNECTIONS = 16
-"""Waitress counts its listening sockets and its wake-up pipe as connections, too."""
+"""Waitress counts its listening sockets and its wake-up pipe as connections."""
 
+HEALTH = "/health"
 logger = logging.getLogger("jobsvc.http")
 
 
 class TooFewDescriptors(DomainError):
-    """The system lets this process open too few files to serve anyone."""
+    """The system's limit of open files is too low to serve requests."""
 
     code = "too_few_descriptors"
 
 
 class AddressInUse(DomainError):
-    """Something else listens on the address, or it isn't this machine's."""
+    """The address is in use or doesn't belong to this machine."""
 
     code = "address_in_use"
 
 
+class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
+    """Gives each request to a thread; ``/health`` has a thread of its own.
+
+    Parameters
+    ----------
+    threads : int
+        Threads for all other requests.
+    """
+
+    def __init__(self, threads: int) -> None:
+        super().__init__()
+        self._health = ThreadedTaskDispatcher()
+        self.set_thread_count(threads)
+
+    def set_thread_count(self, count: int) -> None:
+        """Start or stop threads."""
+        super().set_thread_count(count)
+        self._health.set_thread_count(min(count, 1))
+
+    def add_task(self, task: Any) -> None:
+        """Queue a connection for its first request."""
+        path = getattr(task.requests[0], "path", "") if task.requests else ""
+        if path == HEALTH:
+            self._health.add_task(task)
+        else:
+            super().add_task(task)
+
+    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
+        """Stop all threads after their requests."""
+        self._health.shutdown(cancel_pending, timeout)
+        return bool(super().shutdown(cancel_pending, timeout))
+
+
 class HttpServer:
-    """A server that listens from the start and answers once it runs.
+    """A server that listens at once and answers after :meth:`run`.
 
     Parameters
     ----------
@@ -58,18 +92,18 @@ class HttpServer:
     settings : Settings
         Host, port, threads and connections.
     gate : Gate
-        Which requests are taken in.
+        Limits requests by their headers.
     slow_threads : int
-        Threads for slow requests, beside those for quick ones.
+        Threads for slow requests, in addition to those for quick ones.
     tell_refusal : callable
-        Takes the code of each request that isn't.
+        Called with the error code of each request that the gate or parser refuses.
     leave : callable
-        Called first of all when a signal ends :meth:`run`.
+        Called first when a signal ends :meth:`run`.
 
     Raises
     ------
     AddressInUse
-        The address can't be listened on.
+        The address is in use or invalid.
     TooFewDescriptors
         The system's limit of open files is too low.
     """
@@ -91,7 +125,7 @@ class HttpServer:
         self._closing = False
         self._stopped = threading.Event()
         self._stopped.set()
-        # A warning for each request that finds all threads busy would be most of the log.
+        # It warns of each request that waits for a thread.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         threads = settings.http_threads + slow_threads
         try:
@@ -101,12 +135,12 @@ class HttpServer:
                 host=settings.host,
                 port=settings.port,
                 _dispatcher=Dispatcher(threads),
-                # Beyond it nobody is let in before somebody leaves: a browser keeps up to six.
+                # A browser opens up to six.
                 connection_limit=possible_connections(settings.http_connections),
                 asyncore_use_poll=True,  # select() takes no descriptor above 1023
-                max_request_body_size=settings.body_max_kb * 1024,  # unless the gate says more
-                channel_request_lookahead=1,  # a client that leaves is noticed
-                cleanup_interval=sys.maxsize,  # each connection looks after itself
+                max_request_body_size=settings.body_max_kb * 1024,  # the gate may allow more
+                channel_request_lookahead=1,  # notices disconnected clients
+                cleanup_interval=sys.maxsize,  # LimitedChannel closes itself
                 ident=None,
                 **_proxy(settings.trusted_proxy),
             )
@@ -133,7 +167,7 @@ class HttpServer:
     def run(self) -> None:
         """Answer requests until :meth:`close`, SystemExit or KeyboardInterrupt.
 
-        After the latter two no connection is taken any more, and what was asked is answered.
+        After the latter two, accept no connection and answer open requests.
         """
         with self._lock:
             if self._closing:
@@ -151,16 +185,13 @@ class HttpServer:
         loop(timeout=timeout_s, use_poll=True, map=self._channels, count=rounds)
 
     def _drain(self) -> None:
-        """Go on until every request is answered and every answer sent, but not for ever.
-
-        A connection with neither is closed: nothing that it sends from now on would be answered.
-        """
+        """Answer open requests within ``DRAIN_S``, and close idle connections."""
         for listener in self._listeners():
-            dispatcher.close(listener)  # the listening socket alone; the loop is still woken
+            dispatcher.close(listener)  # only the listening socket; the loop keeps its wake-up pipe
         end = time.monotonic() + DRAIN_S
         while time.monotonic() < end:
-            connections = [one for one in self._channels.values() if isinstance(one, HTTPChannel)]
-            busy = [one for one in connections if one.requests or one.total_outbufs_len]
+            connections = [c for c in self._channels.values() if isinstance(c, HTTPChannel)]
+            busy = [c for c in connections if c.requests or c.total_outbufs_len]
             if not busy:
                 return
             for idle in set(connections).difference(busy):
@@ -170,34 +201,33 @@ class HttpServer:
     def close(self) -> None:
         """Let requests finish, then close every connection.
 
-        A thread that answers a request writes to the loop's wake-up pipe when it is done. So the
-        pipe is closed only once no such thread is left: its number could be another file's by then.
+        Each request's thread writes to the loop's wake-up pipe at its end. So the pipe is closed
+        after the last thread: its descriptor could be another file's by then.
         """
         with self._lock:
             self._closing = True
         self._server.task_dispatcher.shutdown(timeout=STOP_S)
         if self._server.task_dispatcher.threads:
-            logger.warning("requests are still being answered; their connections end with this")
+            logger.warning("requests are still in progress; their connections are closed")
             return
         if not self._stopped.is_set():
-            # The loop is another thread's: it must close its own sockets.
+            # The loop runs in another thread, which must close its own sockets.
             with self._pulling:
                 self._listeners()[0].trigger.pull_trigger(self._close_in_loop)
             self._stopped.wait(STOP_S)
         close_all(self._channels, ignore_all=True)
 
     def _close_in_loop(self) -> None:
-        # Waitress hands this over before it wakes the loop: a loop that is awake already would
-        # close the pipe that it is about to be woken by.
+        # Waitress calls this possibly before it writes to the wake-up pipe, which this closes.
         with self._pulling:
             close_all(self._channels)
 
     def _listeners(self) -> list[Any]:
-        return [one for one in self._channels.values() if isinstance(one, BaseWSGIServer)]
+        return [c for c in self._channels.values() if isinstance(c, BaseWSGIServer)]
 
 
 def _proxy(address: str) -> dict[str, Any]:
-    """What is believed of a proxy; from anyone else, waitress drops these headers."""
+    """Return the settings for a trusted proxy; waitress drops these headers of all others."""
     if not address:
         return {}
     return {
@@ -208,9 +238,9 @@ def _proxy(address: str) -> dict[str, Any]:
 
 
 def possible_connections(wanted: int) -> int:
-    """As many connections as are wanted, or as the system's limit of open files allows.
+    """Return the wanted number of connections, or fewer if the limit of open files is lower.
 
-    The process's own limit, often 1,024, is raised as far as it takes.
+    Raises the process's own limit, often 1,024, if needed.
 
     Raises
     ------
@@ -234,7 +264,7 @@ def possible_connections(wanted: int) -> int:
 
 
 def _reachable(host: str) -> str:
-    """An address that a browser on this machine can open."""
+    """Return an address that a browser on this machine can open."""
     if is_every_address(host):
         return "[::1]" if ":" in host else "127.0.0.1"
     return f"[{host}]" if ":" in host else host

@@ -1,9 +1,7 @@
-"""How much slow work requests may do at the same time: per user, and in all.
+"""Limits of concurrent slow work, by kind: per user and in total.
 
-Owns: the limits of each kind of work. Invariants: a request never waits for its turn: beyond a
-limit it is refused at once, with a time to come back; the server has a thread for each piece of
-work that the limits allow, beside those for quick requests. So slow requests, however many, hold no
-thread that a quick one needs, and no user holds more than half of a kind.
+Guarantees that a request beyond a limit is refused at once with ``Retry-After``. The server has a
+thread for each slow request in addition to those for quick ones, so slow work blocks no quick one.
 """
 
 from __future__ import annotations
@@ -25,13 +23,13 @@ from job_runner.settings import Settings
 from parquet_tables.time_limit import time_limited
 
 SMALL_UPLOAD_BYTES = 8 * 1024**2
-"""Copied in a tenth of a second."""
+"""Takes a tenth of a second to copy."""
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 class TooMuchWork(DomainError):
-    """As much work of a kind is under way as may be, for the user or in all."""
+    """A limit of concurrent work is reached, for the user or in total."""
 
     retry_after_s = 2
 
@@ -43,59 +41,59 @@ class TooManyReads(TooMuchWork):
 
 
 class TooManyDownloads(TooMuchWork):
-    """Files with rows that are being written."""
+    """Files with rows."""
 
     code = "too_many_downloads"
 
 
 class TooManyQueries(TooMuchWork):
-    """SQL queries whose rows come at once."""
+    """SQL queries with their rows in the response."""
 
     code = "too_many_queries"
 
 
 class TooManyPreviews(TooMuchWork):
-    """Files that are read for a preview."""
+    """Previews of files."""
 
     code = "too_many_previews"
 
 
 class TooManyStreams(TooMuchWork):
-    """Event streams that are open."""
+    """Open event streams."""
 
     code = "too_many_streams"
     retry_after_s = 5
 
 
 class TooManyUploads(TooMuchWork):
-    """Large files that are being read from their requests."""
+    """Large uploads."""
 
     code = "too_many_uploads"
     retry_after_s = 5
 
 
 class TooManySignIns(TooMuchWork):
-    """Passwords that are being hashed."""
+    """Password hashes."""
 
     code = "too_many_sign_ins"
     retry_after_s = 1
 
 
 class WorkLimit:
-    """At most so many pieces of work at once. Safe across threads; never waits.
+    """A limit of concurrent work of one kind. Thread-safe; never waits.
 
     Parameters
     ----------
     total : int
-        Pieces of all users, 1 or more.
+        Maximum for all users, at least 1.
     error : type
-        What is raised beyond a limit.
+        The error beyond a limit.
     what : str
-        The pieces, in the plural, for the error's sentence.
+        The work, in the plural, for the error.
     per_user : int, optional
-        Pieces of one user; half of the total, rounded up, unless it is given.
+        Maximum for one user; by default half of the total, rounded up.
     limit_s : float, optional
-        How long the statements of a piece may run, in seconds; without end when left out.
+        Time limit of the statements of one piece of work, in seconds; none by default.
     """
 
     def __init__(
@@ -115,17 +113,17 @@ class WorkLimit:
 
     @property
     def under_way(self) -> int:
-        """Pieces of work of all users."""
+        """Work in progress, of all users."""
         with self._lock:
             return self._under_way.total()
 
     def begin(self, who: Hashable) -> None:
-        """Count a piece of work of a user or an address.
+        """Count work of a user or an address in.
 
         Raises
         ------
         TooMuchWork
-            As many are under way as may be.
+            A limit is reached.
         """
         with self._lock:
             own = self._under_way[who]
@@ -140,7 +138,7 @@ class WorkLimit:
             self._under_way[who] = own + 1
 
     def end(self, who: Hashable) -> None:
-        """Count a piece of work off."""
+        """Count work of a user or an address out."""
         with self._lock:
             self._under_way[who] -= 1
             if not self._under_way[who]:
@@ -148,12 +146,12 @@ class WorkLimit:
 
     @contextmanager
     def piece(self, who: Hashable) -> Iterator[None]:
-        """Do one piece of work inside the block, within its time.
+        """Count the block as one piece of work, and limit its time.
 
         Raises
         ------
         TooMuchWork, TimeLimitExceeded
-            As many are under way as may be; or a statement took too long.
+            A limit is reached; or a statement took too long.
         """
         self.begin(who)
         try:
@@ -168,7 +166,7 @@ class WorkLimit:
 
 @dataclass(frozen=True)
 class WorkLimits:
-    """The limit of each kind of work; kept in the app's extensions."""
+    """The limit of each kind of work."""
 
     reads: WorkLimit
     downloads: WorkLimit
@@ -180,46 +178,40 @@ class WorkLimits:
 
     @property
     def total(self) -> int:
-        """Pieces of work of all kinds: so many threads are for them."""
-        return sum(cast(WorkLimit, getattr(self, one.name)).total for one in fields(self))
+        """The number of threads for slow work."""
+        return sum(cast(WorkLimit, getattr(self, kind.name)).total for kind in fields(self))
 
 
 def work_limits(settings: Settings) -> WorkLimits:
-    """The limits that the settings give."""
+    """Build the limits from the settings."""
     threads, read_s = settings.http_threads, settings.read_limit_s
-    few = max(threads // 2, 2)
+    half = max(threads // 2, 2)
     return WorkLimits(
         reads=WorkLimit(threads, TooManyReads, "requests that read tables", limit_s=read_s),
-        downloads=WorkLimit(few, TooManyDownloads, "downloads", limit_s=settings.download_limit_s),
-        # The child process of a query or of a preview keeps their own limits of time.
+        downloads=WorkLimit(half, TooManyDownloads, "downloads", limit_s=settings.download_limit_s),
+        # Queries have their own time limit, in their child process.
         queries=WorkLimit(settings.sql_at_once, TooManyQueries, "SQL queries"),
         previews=WorkLimit(2, TooManyPreviews, "previews of files", limit_s=read_s),
         uploads=WorkLimit(threads, TooManyUploads, "large uploads"),
-        streams=WorkLimit(few, TooManyStreams, "event streams"),
-        passwords=WorkLimit(few, TooManySignIns, "sign-ins"),
+        streams=WorkLimit(half, TooManyStreams, "event streams"),
+        passwords=WorkLimit(half, TooManySignIns, "sign-ins"),
     )
 
 
 def limits() -> WorkLimits:
-    """The limits of this app."""
+    """Return the limits of this app."""
     return state().work_limits
 
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Read tables for the user of the present request inside the block.
-
-    Raises
-    ------
-    TooManyReads, TimeLimitExceeded
-        As :meth:`WorkLimit.piece`.
-    """
+    """Count the block as a read of tables by the request's user; see :meth:`WorkLimit.piece`."""
     with limits().reads.piece(user().id):
         yield
 
 
 def large_uploads(view: View) -> View:
-    """Count a request with a large file as slow work: its parts are copied while a thread waits.
+    """Count a request with a large file as slow work, since its thread copies the file.
 
     Stands between the view's authentication and its input.
     """
@@ -237,12 +229,6 @@ def large_uploads(view: View) -> View:
 
 @contextmanager
 def hashing(who: Hashable = None) -> Iterator[None]:
-    """Hash a password inside the block, for a user or, by default, for the client's address.
-
-    Raises
-    ------
-    TooManySignIns
-        As :meth:`WorkLimit.piece`.
-    """
+    """Count the block as a password hash for a user, by default for the client's address."""
     with limits().passwords.piece(request.remote_addr if who is None else who):
         yield
