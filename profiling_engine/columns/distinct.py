@@ -172,8 +172,6 @@ MIN_BITS, MAX_BITS = 20, 27
 """Base-2 logarithms. Fewer bits are faster, since they fit into the processor's cache."""
 SPARE_BITS = 3
 """Bits for each value that the sketch estimates, to allow for the sketch's own error."""
-SLICE_VALUES = 4_000_000
-"""Values of one slice in the proof that no value is repeated."""
 NORMAL = 1.96
 
 
@@ -258,7 +256,7 @@ def is_unique(scan: ColumnScan, distinct: Figure, values: int) -> bool | None:
         return bool(distinct.value == values)
     if distinct.high < values:
         return False
-    slices = -(-values // SLICE_VALUES)
+    slices = -(-values // scan.run.limits.slice_values)
     for number in range(slices):
         ((repeated,),) = scan.run.fetch(repeated_in_slice(scan.source, number, slices))
         if repeated:

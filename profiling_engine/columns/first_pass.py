@@ -17,8 +17,6 @@ from profiling_engine.columns.kinds import Axis, ColumnKind, Number
 from profiling_engine.tables.sources import Source, Statement, all_rows
 from profiling_engine.tables.statements import Run
 
-FEW_VALUES = 1_500_000
-"""Counting this number takes about 150 MiB; with more, reading the rows again is cheaper."""
 MAX_BYTES = 64 << 20
 """The size of the distinct values of a type of variable length."""
 OF_ANY_LENGTH = ("text", "binary", "list", "map", "struct", "other")
@@ -78,11 +76,11 @@ def read_first_pass(run: Run, kind: ColumnKind, stored: dict[str, int]) -> First
     values, low, high = _extremes(run, kind, source)
     row_count = run.table.row_count
     size = bytes_of(kind.column.name, stored) if kind.kind in OF_ANY_LENGTH else 0
-    if row_count <= FEW_VALUES and size <= MAX_BYTES:
+    if row_count <= run.limits.values and size <= MAX_BYTES:
         return FirstPass(values, low, high, None, by_frequencies=True)
     ((sketched,),) = run.fetch(sketch_distinct(source))
     distinct_bytes = min(size, sketched * size // max(values, 1))
-    few = sketched <= FEW_VALUES and distinct_bytes <= MAX_BYTES
+    few = sketched <= run.limits.values and distinct_bytes <= MAX_BYTES
     return FirstPass(values, low, high, sketched, by_frequencies=few)
 
 

@@ -35,9 +35,6 @@ from profiling_engine.tables.sources import (
 )
 from profiling_engine.tables.statements import Run
 
-FEW_TEXTS = 50_000
-"""With more distinct texts, the expensive figures are estimated."""
-
 
 @dataclass(frozen=True)
 class ColumnReader:
@@ -56,7 +53,8 @@ class ColumnReader:
         self.run.fetch(count_values(all_rows(self.run.table, self.kind)))
         scan = ColumnScan(self.run, self.kind, FREQUENCIES)
         distinct, groups = groups_of_frequencies(scan)
-        detail = scan if distinct <= FEW_TEXTS or self.kind.kind != "text" else self._sampled()
+        is_exact = self.kind.kind != "text" or distinct <= self.run.limits.texts
+        detail = scan if is_exact else self._sampled()
         return self._profile(
             nulls=Figure(self.run.table.row_count - first_pass.values),
             distinct=Figure(distinct),

@@ -26,7 +26,13 @@ from profiling_engine.columns.reader import ColumnReader
 from profiling_engine.tables.profile import TableProfile
 from profiling_engine.tables.reference_sample import SAMPLE_ROWS, choose_rows
 from profiling_engine.tables.relations import count_repeated_rows
-from profiling_engine.tables.statements import Budget, OutOfTime, Run
+from profiling_engine.tables.statements import (
+    DEFAULT_LIMITS,
+    Budget,
+    OutOfTime,
+    ProfileLimits,
+    Run,
+)
 
 FIRST_PASS_END, COLUMNS_END = 0.1, 0.9
 """Shares of the progress."""
@@ -41,6 +47,7 @@ def profile_table(
     budget_s: float | None = None,
     on_progress: ProgressCallback = ignore_progress,
     clock: Callable[[], float] = time.monotonic,
+    limits: ProfileLimits = DEFAULT_LIMITS,
 ) -> TableProfile:
     """Profile a table.
 
@@ -65,7 +72,7 @@ def profile_table(
     seconds = budget_s if table.row_count > SAMPLE_ROWS else None
     on_progress = MonotonicProgress(on_progress)
     with database.cursor(table) as cursor:
-        run = Run(cursor, table, Budget(seconds, clock))
+        run = Run(cursor, table, Budget(seconds, clock), limits=limits)
         sample = choose_rows(table, seed)
         sample.register(cursor)
         readers = [ColumnReader(run, kind, sample) for kind in wanted]

@@ -180,6 +180,7 @@ def correlate(
     categories: Sequence[str],
     *,
     seed: int | str,
+    max_rows: int = WHOLE_ROWS,
     on_progress: ProgressCallback = ignore_progress,
 ) -> Correlations:
     """Correlate columns.
@@ -191,12 +192,13 @@ def correlate(
         values for Cramér's V.
     seed : int or str
         The seed of the sample of rows.
+    max_rows : int
+        The rows of a table that is read whole.
     """
     ordered = [kind_of(table.column(name)) for name in numbers[:MAX_COLUMNS]]
     grouped = [kind_of(table.column(name)) for name in categories[:MAX_COLUMNS]]
-    values, codes, rows = _read(
-        database, table, ordered, grouped, seed, progress_part(on_progress, 0.0, READ_ENDS)
-    )
+    step = progress_part(on_progress, 0.0, READ_ENDS)
+    values, codes, rows = _read(database, table, ordered, grouped, seed, max_rows, step)
     # The numbers of distinct values in the profile may be estimates.
     few = [int(column.max(initial=-1)) < MAX_CATEGORIES for column in codes]
     many = [kind.column.name for kind, is_few in zip(grouped, few, strict=True) if not is_few]
@@ -244,10 +246,11 @@ def _read(
     ordered: Sequence[ColumnKind],
     grouped: Sequence[ColumnKind],
     seed: int | str,
+    max_rows: int,
     on_progress: ProgressCallback,
 ) -> tuple[Floats, list[Codes], int]:
     """Values on their axes, shape (rows, columns); codes of each grouped column; rows."""
-    whole = table.row_count <= WHOLE_ROWS
+    whole = table.row_count <= max_rows
     sample = choose_rows(table, seed)
     rows = table.row_count if whole else sample.size.rows
     if not ordered and not grouped:
@@ -363,10 +366,6 @@ def missing_patterns(
     return MissingPatterns(names, patterns, int(found[0][2]) if found else 0, omitted)
 
 
-MAX_HASHES = 1_000_000
-"""Up to this many rows, every hash is counted."""
-SAMPLED_HASHES = 500_000
-"""Of more rows, about this many hashes are counted."""
 NORMAL = 1.96
 MAX_IF_NONE_FOUND = 3.0
 """The upper bound at 95 % confidence if none was found."""
@@ -387,7 +386,8 @@ def repeated_rows(table: TableFiles, part: int) -> Statement:
 def count_repeated_rows(run: Run) -> Figure:
     """Count the rows that repeat another row."""
     rows = run.table.row_count
-    part = -(-rows // SAMPLED_HASHES) if rows > MAX_HASHES else 1
+    limits = run.limits
+    part = -(-rows // limits.sampled_hashes) if rows > limits.row_hashes else 1
     ((found, squares),) = run.fetch(repeated_rows(run.table, part))
     if part == 1:
         if not found:

@@ -55,6 +55,32 @@ class Budget:
             raise OutOfTime
 
 
+@dataclass(frozen=True)
+class ProfileLimits:
+    """The sizes up to which figures are exact.
+
+    Parameters
+    ----------
+    values : int
+        Distinct values that are counted one by one, in about 150 MiB.
+    texts : int
+        Distinct texts whose expensive figures are exact.
+    slice_values : int
+        Values of one slice in the proof that no value is repeated.
+    row_hashes, sampled_hashes : int
+        Rows whose hashes are all counted, and the hashes to count of more rows.
+    """
+
+    values: int = 1_500_000
+    texts: int = 50_000
+    slice_values: int = 4_000_000
+    row_hashes: int = 1_000_000
+    sampled_hashes: int = 500_000
+
+
+DEFAULT_LIMITS = ProfileLimits()
+
+
 @dataclass
 class Run:
     """The statements of one profile on its own cursor."""
@@ -64,6 +90,7 @@ class Run:
     budget: Budget
     on_progress: ProgressCallback = ignore_progress
     message: str = "profiling"
+    limits: ProfileLimits = DEFAULT_LIMITS
     _done: float = 0.0
 
     @contextmanager

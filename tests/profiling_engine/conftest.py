@@ -12,6 +12,7 @@ import pytest
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import TableFiles
 from profiling_engine import ColumnProfile, TableProfile, profile_table
+from profiling_engine.tables.statements import DEFAULT_LIMITS, ProfileLimits
 from tests.sampling_engine.conftest import Workshop
 
 
@@ -19,8 +20,10 @@ from tests.sampling_engine.conftest import Workshop
 class Studio(Workshop):
     """Makes tables and profiles them."""
 
+    limits: ProfileLimits = DEFAULT_LIMITS
+
     def profile(self, table: TableFiles, columns: Sequence[str] = (), **how: Any) -> TableProfile:
-        return profile_table(self.database, table, columns, **how)
+        return profile_table(self.database, table, columns, **{"limits": self.limits, **how})
 
     def column(self, type_: str, values: Sequence[object], **how: Any) -> ColumnProfile:
         """The profile of a table's only column."""
@@ -37,9 +40,17 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         yield Studio(database, root)
 
 
+@pytest.fixture
+def by_rows(studio: Studio) -> Iterator[None]:
+    """Profile rows, not frequencies, at any number of values."""
+    studio.limits = ProfileLimits(values=-1)
+    yield
+    studio.limits = DEFAULT_LIMITS
+
+
 @pytest.fixture(params=["frequencies", "rows"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Each of the two exact ways in turn, whatever the number of values."""
+def way(request: pytest.FixtureRequest) -> str:
+    """Profile by frequencies and by rows in turn."""
     if request.param == "rows":
-        monkeypatch.setattr("profiling_engine.columns.first_pass.FEW_VALUES", -1)
+        request.getfixturevalue("by_rows")
     return str(request.param)

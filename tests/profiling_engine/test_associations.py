@@ -92,7 +92,9 @@ def test_cramers_v_of_independent_columns_is_about_0() -> None:
     assert np.isnan(cramers_v(first, np.zeros(400, dtype=np.int64)))
 
 
-def related(studio: Studio, rows: int, splits: Sequence[int] = ()) -> Correlations:
+def related(
+    studio: Studio, rows: int, splits: Sequence[int] = (), max_rows: int = 200_000
+) -> Correlations:
     table = studio.table_of(
         "SELECT i AS a, CASE WHEN i % 7 > 0 THEN (i * 7919) % 1000 + i / 50.0 END AS b, "
         "DATE '2020-01-01' + (i // 10)::INTEGER AS day, "
@@ -106,6 +108,7 @@ def related(studio: Studio, rows: int, splits: Sequence[int] = ()) -> Correlatio
         ["a", "b", "day"],
         ["kind", "even"],
         seed="a",
+        max_rows=max_rows,
         on_progress=lambda *_: None,
     )
 
@@ -127,13 +130,12 @@ def test_up_to_200_000_rows_are_correlated_exactly(studio: Studio) -> None:
 
 
 def test_larger_table_is_correlated_from_a_seeded_sample(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
+    studio: Studio,
 ) -> None:
     exact = related(studio, 50_000)
-    monkeypatch.setattr("profiling_engine.tables.relations.WHOLE_ROWS", 40_000)
-    found = related(studio, 50_000)
+    found = related(studio, 50_000, max_rows=40_000)
     assert (found.rows, found.as_json()["accuracy"]) == (32_768, "estimated")
-    again = related(studio, 50_000, splits=(17, 20_000))
+    again = related(studio, 50_000, splits=(17, 20_000), max_rows=40_000)
     for one, same, whole in zip(found.matrices, again.matrices, exact.matrices, strict=True):
         assert np.allclose(one.values, same.values, equal_nan=True, atol=1e-12)
         assert np.allclose(one.values, whole.values, equal_nan=True, atol=0.05)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from profiling_engine import ColumnProfile
 from profiling_engine.columns.text_patterns import CODE, DATE, NUMBER
 from profiling_engine.columns.texts import MAX_PATTERN_LENGTH, SPACES
+from profiling_engine.tables.statements import ProfileLimits
 from tests.profiling_engine import plain_figures as plain
 from tests.profiling_engine.conftest import Studio
 
@@ -196,11 +197,10 @@ def test_long_listed_values_are_cut(studio: Studio) -> None:
 
 
 def test_details_of_many_distinct_texts_are_estimated(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
+    studio: Studio,
 ) -> None:
-    monkeypatch.setattr("profiling_engine.columns.reader.FEW_TEXTS", 100)
     values = [f"{'Ab' if i % 4 else 'AB'}-{i}" for i in range(2000)]
-    profile = studio.column("VARCHAR", values)
+    profile = studio.column("VARCHAR", values, limits=ProfileLimits(texts=100))
     assert profile.text is not None
     assert profile.text.lengths.mean.accuracy.is_exact
     assert profile.text.case.upper.accuracy.kind == "estimated"

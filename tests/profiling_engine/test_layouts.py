@@ -25,8 +25,11 @@ SELECT (range * 7919) % 10007 AS id,
 FROM range({ROWS})"""
 
 
-def profile_json(database: ParquetDatabase, table: TableFiles) -> dict[str, object]:
-    return profile_table(database, table, seed=7).as_json()
+def profile_json(
+    studio: Studio, table: TableFiles, database: ParquetDatabase | None = None
+) -> dict[str, object]:
+    profile = profile_table(database or studio.database, table, seed=7, limits=studio.limits)
+    return profile.as_json()
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,7 @@ def test_layouts_give_the_same_profile(
     studio: Studio, way: str, whole: TableFiles, row_group_rows: int, splits: Sequence[int]
 ) -> None:
     table = studio.table_of(QUERY, row_group_rows=row_group_rows, splits=splits)
-    assert profile_json(studio.database, table) == profile_json(studio.database, whole)
+    assert profile_json(studio, table) == profile_json(studio, whole)
 
 
 @pytest.mark.parametrize("threads", [1, 4])
@@ -51,7 +54,7 @@ def test_threads_give_the_same_profile(
 ) -> None:
     root = studio.root
     with ParquetDatabase(root, root / f"spill-{threads}", threads=threads) as other:
-        assert profile_json(other, whole) == profile_json(studio.database, whole)
+        assert profile_json(studio, whole, other) == profile_json(studio, whole)
 
 
 def test_masked_rows_are_not_profiled(
@@ -63,7 +66,7 @@ def test_masked_rows_are_not_profiled(
         "'2001-01-01' + to_seconds(range * 61) FROM range(50000) WHERE range % 17 >= 5) "
         "ORDER BY moment")  # fmt: skip
     assert expected.row_count == residual.row_count
-    assert profile_json(studio.database, residual) == profile_json(studio.database, expected)
+    assert profile_json(studio, residual) == profile_json(studio, expected)
 
 
 def test_selected_columns_have_the_same_profile(studio: Studio, whole: TableFiles) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from profiling_engine import Figure
 from profiling_engine.columns.distinct import SPARSE
+from profiling_engine.tables.statements import ProfileLimits
 from tests.profiling_engine.conftest import Studio
 
 ROWS = 60_000
@@ -13,11 +16,6 @@ MANY = (
     "SELECT CASE WHEN range % 20 = 0 THEN 'heavy ' || range % 9000 // 1000 "
     f"ELSE 'light ' || range END AS word FROM range({ROWS})"
 )
-
-
-@pytest.fixture
-def by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("profiling_engine.columns.first_pass.FEW_VALUES", -1)
 
 
 def test_frequent_values_are_found_and_others_bounded(studio: Studio, by_rows: None) -> None:
@@ -62,10 +60,10 @@ def test_frequent_values_of_many_are_complete(studio: Studio, by_rows: None) -> 
     ],
 )
 def test_nearly_unique_columns_are_not_unique(
-    studio: Studio, way: str, monkeypatch: pytest.MonkeyPatch, query: str, unique: bool
+    studio: Studio, way: str, query: str, unique: bool
 ) -> None:
-    monkeypatch.setattr("profiling_engine.columns.distinct.SLICE_VALUES", 7_000)
-    (column,) = studio.profile(studio.table_of(query)).columns
+    limits = replace(studio.limits, slice_values=7_000)
+    (column,) = studio.profile(studio.table_of(query), limits=limits).columns
     assert column.unique is unique
     codes = [alert.code for alert in column.alerts]
     assert ("candidate_key" in codes) == (unique and column.nulls.value == 0)
@@ -108,17 +106,16 @@ def test_key_proves_that_no_row_repeats(studio: Studio) -> None:
 
 
 def test_repeated_rows_of_large_tables_are_estimated(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
+    studio: Studio,
 ) -> None:
-    monkeypatch.setattr("profiling_engine.tables.relations.MAX_HASHES", 2_000)
-    monkeypatch.setattr("profiling_engine.tables.relations.SAMPLED_HASHES", 2_000)
+    limits = ProfileLimits(row_hashes=2_000, sampled_hashes=2_000)
     query = "SELECT range % 30000 AS a, 'x' AS b FROM range(40000)"
-    repeated = studio.profile(studio.table_of(query)).repeated_rows
+    repeated = studio.profile(studio.table_of(query), limits=limits).repeated_rows
     assert repeated is not None
     assert repeated.low <= 10_000 <= repeated.high
     assert repeated.high - repeated.low < 4_000
     query = "SELECT range // 2 AS a, range % 2 AS b FROM range(40000)"
-    none = studio.profile(studio.table_of(query)).repeated_rows
+    none = studio.profile(studio.table_of(query), limits=limits).repeated_rows
     assert none is not None
     assert (none.value, none.low, none.high) == (0, 0, 60)
 
