@@ -11,7 +11,7 @@ from command_line.api_client import ApiClient
 from command_line.connection import Target, connected
 from command_line.failures import CommandFailed
 from command_line.options import AS_JSON, with_target
-from command_line.output import moment, print_json, print_table, say
+from command_line.output import print_json, print_line, print_table, utc_text
 from storage.accounts.users import ROLES
 
 
@@ -29,7 +29,7 @@ def user() -> None:
 @AS_JSON
 @with_target
 def add(target: Target, soeid: str, role: str, password_stdin: bool, as_json: bool) -> None:
-    """Add a user; asks for the password unless it comes on standard input.
+    """Add a user; prompt for the password unless it is read from standard input.
 
     \b
     jobsvc user add bg54677 --role analyst
@@ -39,22 +39,22 @@ def add(target: Target, soeid: str, role: str, password_stdin: bool, as_json: bo
     if password_stdin:
         body["password"] = sys.stdin.readline().rstrip("\r\n")
     with connected(target, "jobsvc user add") as client:
-        added = client.post("/api/users", body)  # which checks the name before a password is asked
+        added = client.post("/api/users", body)  # checks the name before the password prompt
         if not password_stdin:
             _ask_password(client, added, target.options)
     if as_json:
         print_json(added)
     else:
-        say(f"User {added['soeid']} ({added['role_name']}) has the id {added['id']}.")
+        print_line(f"User {added['soeid']} ({added['role_name']}) has the id {added['id']}.")
 
 
 def _ask_password(client: ApiClient, added: dict[str, Any], options: str) -> None:
-    """Ask for a new user's password and set it.
+    """Prompt for a new user's password and set it.
 
     Raises
     ------
     CommandFailed
-        None was set; says how to set one.
+        No password was set; the message says how to set one.
     """
     try:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
@@ -78,10 +78,10 @@ def list_users(target: Target, as_json: bool) -> None:
         print_json(users)
         return
     print_table(
-        ("id", "SOEID", "role", "since"),
+        ("id", "user name", "role", "created"),
         [
-            (str(one["id"]), one["soeid"], one["role_name"], moment(one["created_at"]))
-            for one in users
+            (str(user["id"]), user["soeid"], user["role_name"], utc_text(user["created_at"]))
+            for user in users
         ],
     )
 
@@ -97,38 +97,38 @@ def link(target: Target, soeid: str) -> None:
     """
     with connected(target, "jobsvc user link") as client:
         user_id = _user_id(client, soeid)
-        made = client.post(f"/api/users/{user_id}/sign-in-link", {})
-    say(made["link"])
+        created = client.post(f"/api/users/{user_id}/sign-in-link", {})
+    print_line(created["link"])
 
 
 @click.group()
 def token() -> None:
-    """Make tokens for scripts."""
+    """Create tokens for scripts."""
 
 
 @token.command("create")
 @click.argument("soeid")
 @click.option("--name", default="command line", show_default=True, help="What it is for.")
 @click.option("--scope", type=click.Choice(("read", "write")), default="write", show_default=True)
-@click.option("--expires-in-days", type=click.IntRange(1, 3650), help="Never, if left out.")
+@click.option("--expires-in-days", type=click.IntRange(1, 3650), help="Default: never.")
 @with_target
 def create(target: Target, soeid: str, name: str, scope: str, expires_in_days: int | None) -> None:
-    """Print a new token of a user, and nothing else.
+    """Print a new token of a user, without other output.
 
     \b
     TOKEN=$(jobsvc token create bg54677 --scope read --expires-in-days 30)
     """
     with connected(target, "jobsvc token create") as client:
         body = {"name": name, "scope": scope, "user_id": _user_id(client, soeid)}
-        made = client.post("/api/tokens", {**body, "expires_in_days": expires_in_days})
-    say(made["token"])
+        created = client.post("/api/tokens", {**body, "expires_in_days": expires_in_days})
+    print_line(created["token"])
 
 
 def _user_id(client: ApiClient, soeid: str) -> int:
-    for one in _all_users(client):
-        if one["soeid"].lower() == soeid.lower():
-            return int(one["id"])
-    raise CommandFailed(f'There is no user "{soeid}".')
+    for found in _all_users(client):
+        if found["soeid"].lower() == soeid.lower():
+            return int(found["id"])
+    raise CommandFailed(f'User "{soeid}" not found.')
 
 
 def _all_users(client: ApiClient) -> list[dict[str, Any]]:

@@ -1,7 +1,4 @@
-"""The command line's side of the HTTP API.
-
-Invariant: an error answer becomes :class:`CommandFailed` with the problem's own sentence.
-"""
+"""The HTTP client of the commands; an error answer becomes :class:`CommandFailed`."""
 
 from __future__ import annotations
 
@@ -12,15 +9,15 @@ from typing import IO, Any
 
 import httpx
 
-from command_line.failures import CommandFailed, LeftWaiting, Unreachable
+from command_line.failures import CommandFailed, Unreachable, WaitInterrupted
 from command_line.output_file import SUFFIXES, OutputFile
 
 POLL_INTERVAL_S = 0.2
 TIMEOUT = httpx.Timeout(10, read=None, write=None)
-"""Reading has no limit: a download is written in full before its answer begins."""
+"""Reading has no limit: the server writes a download in full before it answers."""
 
-Told = Callable[[float, str], None]
-"""Takes a percentage, 0 to 100, and what is being done."""
+PercentCallback = Callable[[float, str], None]
+"""Takes a percentage, 0 to 100, and a message."""
 
 
 class ApiClient:
@@ -29,11 +26,11 @@ class ApiClient:
     Attributes
     ----------
     job_id : str or None
-        The job that was submitted last, or that is waited for.
+        The last job that was submitted or waited for.
     """
 
     def __init__(self, url: str, token: str, options: str = "") -> None:
-        """``options`` lead another command to the same server."""
+        """``options`` make another command use the same server."""
         self.url = url
         self.job_id: str | None = None
         self._options = options
@@ -46,12 +43,12 @@ class ApiClient:
         self._http.close()
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
-        """Read; parameters that are None are left out."""
-        given = {name: value for name, value in query.items() if value is not None}
-        return _answer(self._http.get(path, params=given))
+        """Send a GET request; parameters that are None are omitted."""
+        params = {name: value for name, value in query.items() if value is not None}
+        return _answer(self._http.get(path, params=params))
 
     def has(self, path: str) -> bool:
-        """Whether there is something at a path."""
+        """Whether a path exists."""
         response = self._http.get(path)
         if response.status_code == httpx.codes.NOT_FOUND:
             return False
@@ -60,25 +57,25 @@ class ApiClient:
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Send a JSON body, or none."""
-        return self._noted(_answer(self._http.post(path, json=body)))
+        return self._remember_job(_answer(self._http.post(path, json=body)))
 
     def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Change something by a JSON body."""
+        """Send a PATCH request with a JSON body."""
         return _answer(self._http.patch(path, json=body))
 
     def upload(
-        self, path: str, file: Path, name: str, fields: dict[str, str], told: Told
+        self, path: str, file: Path, name: str, fields: dict[str, str], on_progress: PercentCallback
     ) -> dict[str, Any]:
-        """Send a file as a form, piece by piece."""
+        """Upload a file as a form, in chunks."""
         size = file.stat().st_size
         with file.open("rb") as stream:
-            watched = _Watched(stream, size, told)
+            watched = _UploadStream(stream, size, on_progress)
             files = {"file": (name, watched, "application/octet-stream")}
             answer = self._http.post(path, data=fields, files=files)  # type: ignore[arg-type]
-        return self._noted(_answer(answer))
+        return self._remember_job(_answer(answer))
 
     def delete(self, path: str) -> dict[str, Any]:
-        """Remove."""
+        """Send a DELETE request."""
         return _answer(self._http.delete(path))
 
     def download(self, path: str, file: OutputFile, **query: Any) -> None:
@@ -91,36 +88,36 @@ class ApiClient:
                 file.write(piece)
 
     def download_rows(self, job_id: str, path: str, file: OutputFile) -> None:
-        """Write the rows that a job made to a file, in the format of its ending.
+        """Write the rows of a job to a file, in the format of its ending.
 
         Raises
         ------
         CommandFailed, Unreachable
-            It didn't work; says that the rows are there, and how to fetch them.
+            The download failed; the message says how to fetch the rows later.
         """
         try:
             self.download(path, file, format=SUFFIXES[file.path.suffix])
         except (CommandFailed, httpx.RequestError) as error:
             kind = type(error) if isinstance(error, CommandFailed) else Unreachable
             raise kind(
-                f"{error} The rows are there: jobsvc fetch {job_id}{self._options} --output FILE"
+                f"{error} The rows are stored: jobsvc fetch {job_id}{self._options} --output FILE"
             ) from None
 
-    def finished_job(self, job_id: str, told: Told) -> dict[str, Any]:
-        """Wait for a job's end and return it.
+    def finished_job(self, job_id: str, on_progress: PercentCallback) -> dict[str, Any]:
+        """Wait for a job to end and return it.
 
         Raises
         ------
         JobFailed
-            With the job and its message.
+            The job failed.
         Unreachable
-            The server is gone; says how to go on.
+            The connection was lost; the message says how to continue.
         """
         self.job_id = job_id
         try:
             while True:
                 job = self.get(f"/api/jobs/{job_id}")
-                told(job["progress"], job["progress_message"] or job["status"])
+                on_progress(job["progress"], job["progress_message"] or job["status"])
                 if job["status"] == "completed":
                     return job
                 if job["status"] == "failed":
@@ -128,31 +125,31 @@ class ApiClient:
                 time.sleep(POLL_INTERVAL_S)
         except httpx.RequestError as error:
             raise Unreachable(
-                f"The server can't be reached any more: {error}. The job isn't lost.\n"
-                f"Follow it once the server is back: jobsvc watch {job_id}{self._options}"
+                f"The connection to the server was lost: {error}. The job continues.\n"
+                f"When the server is back, follow the job: jobsvc watch {job_id}{self._options}"
             ) from None
 
-    def left_waiting(self) -> LeftWaiting:
-        """What to raise when somebody stops waiting for the job; says how to go on."""
-        return LeftWaiting(
-            f"Stopped waiting for job {self.job_id}. The job isn't cancelled by this.\n"
+    def wait_interrupted(self) -> WaitInterrupted:
+        """Return the error of an interrupted wait; its message lists the next commands."""
+        return WaitInterrupted(
+            f"Stopped waiting for job {self.job_id}. The job continues.\n"
             f"Follow it: jobsvc watch {self.job_id}{self._options}\n"
             f"Cancel it: jobsvc cancel {self.job_id}{self._options}"
         )
 
-    def _noted(self, answer: dict[str, Any]) -> dict[str, Any]:
-        """An answer, whose job is remembered if it accepts one."""
+    def _remember_job(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Remember the job of an answer that accepts one; return the answer."""
         if isinstance(answer.get("job_id"), str):
             self.job_id = answer["job_id"]
         return answer
 
     def dataset_id(self, name_or_id: str) -> int:
-        """The dataset that a name or an id stands for.
+        """Return the id of a dataset, given its name or id.
 
         Raises
         ------
         CommandFailed
-            No dataset has that name, or several have it.
+            No dataset or several datasets have the name.
         """
         found = self.get("/api/datasets", name=name_or_id)["datasets"]
         if len(found) == 1:
@@ -162,33 +159,33 @@ class ApiClient:
             raise CommandFailed(f'Several datasets are named "{name_or_id}". Give an id: {ids}.')
         if name_or_id.isdecimal():
             return int(self.get(f"/api/datasets/{name_or_id}")["id"])
-        some = self.get("/api/datasets", limit=20)
-        names = [dataset["name"] for dataset in some["datasets"]]
-        more = some["total"] - len(names)
-        listed = f"There are: {', '.join(names)}" if names else "There are none yet"
+        page = self.get("/api/datasets", limit=20)
+        names = [dataset["name"] for dataset in page["datasets"]]
+        more = page["total"] - len(names)
+        listed = f"Existing: {', '.join(names)}" if names else "No dataset exists yet"
         listed += f" and {more:,} more." if more else "."
-        raise CommandFailed(f'There is no dataset "{name_or_id}". {listed}')
+        raise CommandFailed(f'Dataset "{name_or_id}" not found. {listed}')
 
 
 class JobFailed(CommandFailed):
-    """The job that a command waited for failed."""
+    """The awaited job failed."""
 
     def __init__(self, job: dict[str, Any]) -> None:
         super().__init__(f"Job {job['id']} failed: {job['error_message']}")
         self.job = job
 
 
-class _Watched:
-    """A file that tells how much of it was read."""
+class _UploadStream:
+    """A file stream that reports how much was read."""
 
-    def __init__(self, stream: IO[bytes], size: int, told: Told) -> None:
+    def __init__(self, stream: IO[bytes], size: int, on_progress: PercentCallback) -> None:
         self._stream = stream
         self._size = size
-        self._told = told
+        self._on_progress = on_progress
 
     def read(self, count: int = -1) -> bytes:
         piece = self._stream.read(count)
-        self._told(100 * self._stream.tell() / max(self._size, 1), "sending the file")
+        self._on_progress(100 * self._stream.tell() / max(self._size, 1), "sending the file")
         return piece
 
     def seek(self, offset: int, whence: int = 0) -> int:
@@ -217,8 +214,11 @@ def _answer(response: httpx.Response) -> dict[str, Any]:
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        leads = f" and leads to {response.headers['Location']}" if response.is_redirect else ""
+        redirect = (
+            f" and redirects to {response.headers['Location']}" if response.is_redirect else ""
+        )
         raise Unreachable(
-            f"{response.url} answers {response.status_code}{leads}, which is no answer of jobsvc."
+            f"{response.url} answers {response.status_code}{redirect}, which isn't an answer of "
+            "jobsvc."
         )
     return answer

@@ -1,7 +1,4 @@
-"""What the composition root gives to the command line.
-
-Owns: the types alone, so that commands can start a service without importing the root.
-"""
+"""The types by which the composition root lets commands open a service."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Listening:
-    """A service that listens. ``serve`` answers requests until the process is told to stop."""
+    """A listening service; ``serve`` answers requests until the process is stopped."""
 
     service: Service
     url: str
@@ -25,14 +22,13 @@ class Listening:
     serve: Callable[[], None]
 
 
-Open = Callable[["Settings", str, bool], AbstractContextManager[Listening]]
-"""Takes the settings, the command that opens the service, and whether it may create the data
-directory."""
+OpenService = Callable[["Settings", str, bool], AbstractContextManager[Listening]]
+"""Takes the settings, the command's name, and whether it may create the data directory."""
 
 
 @dataclass(frozen=True)
 class Composition:
-    """The two ways to open a service: to serve it, or beside a command."""
+    """The two ways to open a service: in the foreground, or in the background of a command."""
 
-    listening: Open
-    serving_in_background: Open
+    listening: OpenService
+    serving_in_background: OpenService

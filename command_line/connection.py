@@ -1,7 +1,7 @@
-"""Which server a command talks to.
+"""Connects a command to its server.
 
-In this order: the one named by ``--server`` (with ``JOBSVC_TOKEN``), the one that runs on the data
-directory, one that is started for this command alone.
+It is the server of ``--server`` (with ``JOBSVC_TOKEN``), else the one that runs on the data
+directory, else one that is started for this command.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from storage.maintenance.data_directory import DataDirectory
 
 @dataclass(frozen=True)
 class Target:
-    """Where a command does its work; ``options`` are those that say so, as they were typed."""
+    """The server or data directory of a command; ``options`` are its options, as typed."""
 
     composition: Composition
     settings: Settings
@@ -34,12 +34,12 @@ class Target:
 
 @contextmanager
 def connected(target: Target, purpose: str, *, create: bool = False) -> Iterator[ApiClient]:
-    """A client, and a server of its own where it takes one.
+    """Connect a client; start a server for the command if none runs.
 
     Parameters
     ----------
     create : bool
-        Whether that server may create the data directory.
+        Whether a started server may create the data directory.
     """
     if target.server is not None:
         server = ApiClient(target.server.rstrip("/"), _usable_token(target), target.options)
@@ -59,30 +59,30 @@ def connected(target: Target, purpose: str, *, create: bool = False) -> Iterator
 
 
 def _usable_token(target: Target) -> str:
-    """The token without the end of line that a file gives it; it is never shown.
+    """Return the token without its line end; messages never show it.
 
     Raises
     ------
     click.UsageError
-        There is none, or what there is can't be one.
+        The token is missing or malformed.
     """
     token = (target.token or "").strip()
     if not token:
         raise click.UsageError("Set JOBSVC_TOKEN to a token of that server.")
     if not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise click.UsageError("What JOBSVC_TOKEN holds is no token.")
+        raise click.UsageError("JOBSVC_TOKEN doesn't hold a token.")
     return token
 
 
 def _running_server(target: Target) -> ApiClient | None:
-    """A client of the server that has the data directory, if one answers."""
+    """Return a client of the server that runs on the data directory, if one answers."""
     owner = DataDirectory(target.settings.data_dir).owner()
     if owner is None or owner.url is None or owner.token is None:
         return None
     client = ApiClient(owner.url, owner.token, target.options)
     try:
         client.get("/api/users/me")
-    except (httpx.RequestError, CommandFailed):  # the note of a server that was killed
+    except (httpx.RequestError, CommandFailed):  # a killed server left its lock
         client.close()
         return None
     return client
@@ -90,14 +90,14 @@ def _running_server(target: Target) -> ApiClient | None:
 
 @contextmanager
 def _closing(client: ApiClient) -> Iterator[ApiClient]:
-    """Close the client afterwards. After a submission, Ctrl-C says at once how to go on."""
+    """Close the client; after a submission, Ctrl-C prints the next commands."""
     try:
         yield client
     except KeyboardInterrupt:
         if client.job_id is None:
             raise
-        left = client.left_waiting()
-        left.show()  # now: to stop a server of the command's own takes a while
-        raise SystemExit(left.exit_code) from None
+        interrupted = client.wait_interrupted()
+        interrupted.show()  # at once: stopping the command's server takes a while
+        raise SystemExit(interrupted.exit_code) from None
     finally:
         client.close()

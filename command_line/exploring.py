@@ -1,4 +1,4 @@
-"""``jobsvc explore``: a report of a table, as a page that stands alone or as JSON."""
+"""``jobsvc explore``: a report of a table, as HTML or JSON."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import click
 
 from command_line.connection import Target, connected
 from command_line.options import AS_JSON, BATCH, with_target
-from command_line.output import print_json, progress_bar, say
+from command_line.output import print_json, print_line, progress_bar
 from command_line.output_file import output_file
 
 
 @click.command()
 @click.argument("dataset")
-@click.option("--ref", help="Ref or commit to look at [default: main].")
+@click.option("--ref", help="Ref or commit [default: main].")
 @click.option("--table", help="Table key [default: primary, or the only one].")
-@click.option("--compare", help="Ref or commit to show beside it.")
-@click.option("--compare-table", help="Table key there [default: primary, or the only one].")
+@click.option("--compare", help="Ref or commit to compare with.")
+@click.option("--compare-table", help="Its table key [default: primary, or the only one].")
 @click.option(
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the report to this file: one page that needs nothing else.",
+    help="Write the report to this file as one self-contained page.",
 )
 @BATCH
 @AS_JSON
@@ -38,14 +38,14 @@ def explore(
     batch: bool,
     as_json: bool,
 ) -> None:
-    """Make a report of a table of a dataset, given by name or id.
+    """Create a report of a table of a dataset, given by name or id.
 
     \b
     jobsvc explore flights --html flights.html
     jobsvc explore flights --compare smpl-q1 --compare-table sample --html both.html
     """
     if compare_table is not None and compare is None:
-        raise click.UsageError("--compare-table goes with --compare.")
+        raise click.UsageError("--compare-table requires --compare.")
     body: dict[str, Any] = {}
     if ref is not None:
         body["source_ref"] = ref
@@ -58,8 +58,8 @@ def explore(
     with connected(target, "jobsvc explore") as client, output_file(html) as file:
         path = f"/api/exploration/datasets/{client.dataset_id(dataset)}/jobs"
         accepted = client.post(path, body)
-        with progress_bar("Exploring") as told:
-            client.finished_job(accepted["job_id"], told)
+        with progress_bar("Exploring") as on_progress:
+            client.finished_job(accepted["job_id"], on_progress)
         result = f"/api/exploration/jobs/{accepted['job_id']}/result"
         if file is not None:
             client.download(result, file, format="html", download="true")
@@ -67,26 +67,26 @@ def explore(
     if as_json:
         print_json(found)
         return
-    _tell(found)
+    _print_result(found)
     if html is not None:
-        say(f"Report written to {html}")
+        print_line(f"Report written to {html}")
 
 
-def _tell(found: dict[str, Any]) -> None:
+def _print_result(found: dict[str, Any]) -> None:
     overview, alerts = found["overview"], found["overview"]["alerts"]
-    say(
+    print_line(
         f"Table {overview['table_key']}: {overview['rows']:,} rows, {overview['columns']:,} "
         f"columns, {overview['size_bytes']:,} bytes; commit {overview['commit_id'][:12]}."
     )
-    say(
-        f"Alerts: {alerts['warning']:,} warnings, {alerts['notice']:,} notices, {alerts['info']:,} "
-        "for information."
+    print_line(
+        f"Alerts: {alerts['warning']:,} warnings, {alerts['notice']:,} notices, "
+        f"{alerts['info']:,} for information."
     )
     if found["comparison"] is not None:
-        say(found["comparison"]["verdict"])
+        print_line(found["comparison"]["verdict"])
     profile = found["profile"]
     for part in (profile, *profile["columns"]):
         of = f"{part['name']}: " if "name" in part else ""
         for alert in part.get("alerts", []):
             if alert["severity"] == "warning":
-                say(f"Warning: {of}{alert['sentence']}")
+                print_line(f"Warning: {of}{alert['sentence']}")

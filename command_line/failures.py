@@ -1,7 +1,7 @@
-"""How a command fails: one line on standard error, and an exit code.
+"""Failures of commands: one line on standard error, and an exit code.
 
 0 done, 1 refused or failed, 2 wrong usage, 3 the data directory or the server can't be reached, 130
-left by Ctrl-C while it waited.
+Ctrl-C while waiting for a job.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import click
 import httpx
 
-from command_line.printable import printable_lines
+from command_line.escaping import escaped_lines
 from domain_errors import DomainError
 from job_runner.faults import passing_fault
 from job_runner.settings import InvalidSetting
@@ -32,17 +32,17 @@ UNREACHABLE_CODES = {
 
 
 class CommandFailed(click.ClickException):
-    """Refused or failed, told as one line."""
+    """A command was refused or failed."""
 
     exit_code = 1
 
     def format_message(self) -> str:
-        """The sentence, which may name what others named."""
-        return printable_lines(self.message)
+        """The message with control characters escaped."""
+        return escaped_lines(self.message)
 
 
-class WronglySet(CommandFailed):
-    """A setting has a value that it can't have: wrong usage."""
+class InvalidSettingValue(CommandFailed):
+    """A setting has an invalid value."""
 
     exit_code = 2
 
@@ -53,29 +53,29 @@ class Unreachable(CommandFailed):
     exit_code = 3
 
 
-class LeftWaiting(CommandFailed):
-    """Somebody stopped waiting for a job, which goes on."""
+class WaitInterrupted(CommandFailed):
+    """The user stopped waiting for a job; the job continues."""
 
     exit_code = 130
 
 
 @contextmanager
-def told_plainly() -> Iterator[None]:
-    """Turn what a command meets into its one line and exit code."""
+def one_line_errors() -> Iterator[None]:
+    """Turn the errors of a command into one line and an exit code."""
     try:
         yield
     except InvalidSetting as error:
-        raise WronglySet(error.message) from None
+        raise InvalidSettingValue(error.message) from None
     except DomainError as error:
         kind = Unreachable if error.code in UNREACHABLE_CODES else CommandFailed
         raise kind(error.message) from None
     except (httpx.RequestError, httpx.InvalidURL) as error:
         raise Unreachable(f"The server can't be reached: {str(error).rstrip('.')}.") from None
-    except BrokenPipeError:  # of the reader of our output, such as head: click ends quietly
+    except BrokenPipeError:  # the reader of our output, such as head, ended: click exits silently
         raise
     except OSError as error:
         kind = Unreachable if isinstance(error, PermissionError) else CommandFailed
-        raise kind(_told(error)) from None
+        raise kind(_error_text(error)) from None
     except Exception as error:
         fault = passing_fault(error)
         if fault is None:
@@ -83,11 +83,11 @@ def told_plainly() -> Iterator[None]:
         raise Unreachable(fault.message) from None
 
 
-def _told(error: OSError) -> str:
-    """What the system says, and of which file, as far as it says so."""
+def _error_text(error: OSError) -> str:
+    """Describe a system error with its file name, if known."""
     if not error.strerror:
         return str(error) or type(error).__name__
-    name = error.filename  # what was given for a path: text, bytes, a Path, a descriptor
+    name = error.filename  # text, bytes, a Path or a descriptor
     if name is None or name == "":
         return str(error.strerror)
     return f"{error.strerror}: {os.fsdecode(name) if isinstance(name, bytes) else name}"

@@ -1,4 +1,4 @@
-"""``jobsvc import``: a file into a dataset."""
+"""``jobsvc import``: import a file into a dataset."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from command_line.api_client import ApiClient, JobFailed
 from command_line.connection import Target, connected
 from command_line.failures import CommandFailed, Unreachable
 from command_line.options import AS_JSON, BATCH, with_target
-from command_line.output import print_json, print_table, progress_bar, say
+from command_line.output import print_json, print_line, print_table, progress_bar
 from job_runner.faults import WORTH_A_RETRY
 
 MAIN = "main"
@@ -22,14 +22,14 @@ MAIN = "main"
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--dataset", required=True, help="Name or id; a new name makes a new dataset.")
+@click.option("--dataset", required=True, help="Name or id; a new name creates a dataset.")
 @click.option(
     "--ref",
     default="main",
     show_default=True,
-    help="The ref that moves; a new name makes a new ref, from main.",
+    help="The ref to update; a new name creates a ref from main.",
 )
-@click.option("--message", help="What the commit says [default: Import and the file's name].")
+@click.option("--message", help="Commit message [default: Import and the file's name].")
 @BATCH
 @AS_JSON
 @with_target
@@ -54,7 +54,7 @@ def import_command(
     if as_json:
         print_json(job)
         return
-    say(
+    print_line(
         f'Dataset "{job["dataset_name"]}" (id {job["dataset_id"]}), ref {summary["output_ref"]}, '
         f"commit {summary['output_commit_id'][:12]}:"
     )
@@ -64,7 +64,7 @@ def import_command(
     )
     for table in summary["tables"]:
         for note in table["notes"]:
-            say(f"Note on {table['key']}: {note}")
+            print_line(f"Note on {table['key']}: {note}")
 
 
 def import_file(
@@ -76,10 +76,10 @@ def import_file(
     *,
     batch: bool = False,
 ) -> dict[str, Any]:
-    """Send a file, wait for its job, and return the finished job.
+    """Upload a file, wait for its job, and return the completed job.
 
-    A ref that isn't there is made, from ``main``. A dataset or a ref that was made for a file which
-    can't be imported isn't left behind.
+    A new ref is created from ``main``. A dataset or a ref that was created for the file is removed
+    again if the import fails.
     """
     found = client.get("/api/datasets", name=dataset)["datasets"]
     if found or dataset.isdecimal():
@@ -92,25 +92,25 @@ def import_file(
             return _import_into(client, dataset_id, file, ref, message, batch)
     if ref != MAIN:
         raise CommandFailed(
-            f'The dataset "{dataset}" is new: import its first file without --ref, onto {MAIN}.'
+            f'The dataset "{dataset}" is new: import its first file without --ref, into {MAIN}.'
         )
-    made = client.post("/api/datasets", {"name": dataset})["id"]
-    with _removed_after_failure(client, f"/api/datasets/{made}", "The new dataset"):
-        return _import_into(client, made, file, ref, message, batch)
+    created = client.post("/api/datasets", {"name": dataset})["id"]
+    with _removed_after_failure(client, f"/api/datasets/{created}", "The new dataset"):
+        return _import_into(client, created, file, ref, message, batch)
 
 
 @contextmanager
-def _removed_after_failure(client: ApiClient, path: str, what: str) -> Iterator[None]:
-    """Remove what was made for a file that can't be imported, and say so."""
+def _removed_after_failure(client: ApiClient, path: str, created: str) -> Iterator[None]:
+    """Remove the dataset or ref that was created for a file, if the import fails."""
     try:
         yield
     except Unreachable:
-        raise  # its job goes on
+        raise  # the job continues
     except CommandFailed as error:
         if isinstance(error, JobFailed) and error.job["error_code"] in WORTH_A_RETRY:
             raise
         client.delete(path)
-        raise CommandFailed(f"{error} {what} was removed again.") from None
+        raise CommandFailed(f"{error} {created} was removed again.") from None
 
 
 def _import_into(
@@ -120,7 +120,7 @@ def _import_into(
     if batch:
         fields["priority"] = "batch"
     path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/import"
-    with progress_bar(f"Sending {file.name}") as told:
-        accepted = client.upload(path, file, file.name, fields, told)
-    with progress_bar(f"Importing {file.name}") as told:
-        return client.finished_job(accepted["job_id"], told)
+    with progress_bar(f"Sending {file.name}") as on_progress:
+        accepted = client.upload(path, file, file.name, fields, on_progress)
+    with progress_bar(f"Importing {file.name}") as on_progress:
+        return client.finished_job(accepted["job_id"], on_progress)

@@ -1,4 +1,4 @@
-"""``jobsvc watch``, ``cancel``, ``retry``, ``log`` and ``fetch``: what one does with a job."""
+"""``jobsvc watch``, ``cancel``, ``retry``, ``log`` and ``fetch``: commands for one job."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from command_line.api_client import ApiClient
 from command_line.connection import Target, connected
 from command_line.failures import CommandFailed
 from command_line.options import AS_JSON, JOB, OUTPUT, with_target
-from command_line.output import moment, print_json, print_table, progress_bar, say
+from command_line.output import print_json, print_line, print_table, progress_bar, utc_text
 from command_line.output_file import SUFFIXES, output_file
 
 PAGE = 1000
@@ -24,13 +24,13 @@ PAGE = 1000
 def watch(target: Target, job_id: str, as_json: bool) -> None:
     """Follow a job to its end.
 
-    The exit code tells how it ended. Ctrl-C ends the watching, not the job.
+    The exit code is that of the job. Ctrl-C stops the command, not the job.
 
     \b
     jobsvc watch 917f045a
     """
     with connected(target, "jobsvc watch") as client:
-        _tell(_ended(client, job_id), as_json)
+        _print_result(_wait_for_end(client, job_id), as_json)
 
 
 @click.command()
@@ -38,7 +38,7 @@ def watch(target: Target, job_id: str, as_json: bool) -> None:
 @AS_JSON
 @with_target
 def cancel(target: Target, job_id: str, as_json: bool) -> None:
-    """Cancel a job that waits or runs.
+    """Cancel a waiting or running job.
 
     \b
     jobsvc cancel 917f045a
@@ -48,7 +48,7 @@ def cancel(target: Target, job_id: str, as_json: bool) -> None:
     if as_json:
         print_json(job)
         return
-    say(f"Job {job['id']} ({job['run_type']}): {job['error_message']}")
+    print_line(f"Job {job['id']} ({job['run_type']}): {job['error_message']}")
 
 
 @click.command()
@@ -56,16 +56,16 @@ def cancel(target: Target, job_id: str, as_json: bool) -> None:
 @AS_JSON
 @with_target
 def retry(target: Target, job_id: str, as_json: bool) -> None:
-    """Do a failed job again, as a new job, and wait for its end.
+    """Retry a failed job as a new job, and wait for its end.
 
-    It has the same source, parameters and seeds.
+    The new job has the same source, parameters and seeds.
 
     \b
     jobsvc retry 917f045a
     """
     with connected(target, "jobsvc retry") as client:
         accepted = client.post(f"/api/jobs/{job_id}/retry")
-        _tell(_ended(client, accepted["job_id"]), as_json)
+        _print_result(_wait_for_end(client, accepted["job_id"]), as_json)
 
 
 @click.command()
@@ -73,7 +73,7 @@ def retry(target: Target, job_id: str, as_json: bool) -> None:
 @AS_JSON
 @with_target
 def log(target: Target, job_id: str, as_json: bool) -> None:
-    """Tell what a job did, step by step, with times.
+    """Print the log of a job.
 
     \b
     jobsvc log 917f045a
@@ -88,13 +88,17 @@ def log(target: Target, job_id: str, as_json: bool) -> None:
     if as_json:
         print_json(entries)
         return
-    print_table(("at", "what"), [(moment(entry["at"], 23), entry["message"]) for entry in entries])
+    print_table(
+        ("at", "message"), [(utc_text(entry["at"], 23), entry["message"]) for entry in entries]
+    )
 
 
 @click.command()
 @JOB
 @OUTPUT
-@click.option("--residual", is_flag=True, help="The rows that a draw left, if the job kept them.")
+@click.option(
+    "--residual", is_flag=True, help="The remaining rows of a draw, if the job stored them."
+)
 @with_target
 def fetch(target: Target, job_id: str, output: Path | None, residual: bool) -> None:
     """Write the rows of a completed draw or query to a file.
@@ -108,36 +112,36 @@ def fetch(target: Target, job_id: str, output: Path | None, residual: bool) -> N
         job = client.get(f"/api/jobs/{job_id}")
         if file is not None:
             client.download(_rows_path(job, residual), file, format=SUFFIXES[output.suffix])
-    say(f"Rows written to {output}")
+    print_line(f"Rows written to {output}")
 
 
-def _ended(client: ApiClient, job_id: str) -> dict[str, Any]:
-    with progress_bar("Job") as told:
-        return client.finished_job(job_id, told)
+def _wait_for_end(client: ApiClient, job_id: str) -> dict[str, Any]:
+    with progress_bar("Job") as on_progress:
+        return client.finished_job(job_id, on_progress)
 
 
-def _tell(job: dict[str, Any], as_json: bool) -> None:
+def _print_result(job: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(job)
         return
     ref = (job["output_summary"] or {}).get("output_ref")
-    made = f", ref {ref}" if ref else ""
+    created = f", ref {ref}" if ref else ""
     seconds = job["duration_seconds"]
-    say(f"Job {job['id']} ({job['run_type']}) completed in {seconds:,.1f} s{made}.")
+    print_line(f"Job {job['id']} ({job['run_type']}) completed in {seconds:,.1f} s{created}.")
 
 
 def _rows_path(job: dict[str, Any], residual: bool) -> str:
-    """Where a job's rows are.
+    """Return the API path of a job's rows.
 
     Raises
     ------
     CommandFailed
-        Jobs of its kind have none.
+        The job has no rows.
     """
     if job["run_type"] == "sampling":
         return f"/api/sampling/jobs/{job['id']}/{'residual' if residual else 'data'}"
     if residual:
-        raise CommandFailed(f"Job {job['id']} is no draw, so it has no residual.")
+        raise CommandFailed(f"Job {job['id']} isn't a draw, so it has no residual.")
     if "sql" in job["run_parameters"]:
         return f"/api/exploration/jobs/{job['id']}/result"
-    raise CommandFailed(f"Job {job['id']} is no draw and no query, so it has no rows.")
+    raise CommandFailed(f"Job {job['id']} is neither a draw nor a query, so it has no rows.")

@@ -1,4 +1,4 @@
-"""``jobsvc jobs``: what ran, what runs."""
+"""``jobsvc jobs``: list jobs, or show one."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 import click
 
 from command_line.connection import Target, connected
-from command_line.options import AS_JSON, some_digits, with_target
-from command_line.output import moment, print_json, print_table, say
+from command_line.options import AS_JSON, job_id_prefix, with_target
+from command_line.output import print_json, print_line, print_table, utc_text
 from storage.jobs.jobs import RUN_TYPES, STATUSES
 
 ID_DIGITS = 8
-"""How many digits of a job's id a list shows; every command takes so many."""
+"""Digits of a job's id in a list; every command accepts this prefix."""
 
 
 @click.command()
-@click.argument("job_id", type=some_digits, required=False)
+@click.argument("job_id", type=job_id_prefix, required=False)
 @click.option("--status", type=click.Choice(STATUSES))
 @click.option("--run-type", type=click.Choice(RUN_TYPES))
 @click.option("--dataset", help="Name or id.")
@@ -32,7 +32,7 @@ def jobs(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List jobs, newest first, or show one in full.
+    """List jobs, newest first, or show one job in full.
 
     \b
     jobsvc jobs --status failed
@@ -61,17 +61,17 @@ def jobs(
                 state(job),
                 job["dataset_name"],
                 job["user_soeid"],
-                moment(job["created_at"]),
+                utc_text(job["created_at"]),
                 job["error_message"] or job["progress_message"],
             )
             for job in page["jobs"]
         ],
     )
-    say(f"{len(page['jobs']):,} of {page['total']:,} jobs.")
+    print_line(f"{len(page['jobs']):,} of {page['total']:,} jobs.")
 
 
 def state(job: dict[str, Any]) -> str:
-    """A job's status, where what was cancelled hasn't merely failed."""
+    """Return a job's status; a cancelled job has its own."""
     return "cancelled" if job["error_code"] == "cancelled" else str(job["status"])
 
 
@@ -82,24 +82,24 @@ def _show(job: dict[str, Any], as_json: bool) -> None:
     summary = job["output_summary"] or {}
     of = f"commit {job['source_commit_id'][:12]}" if job["source_commit_id"] else None
     seconds = job["duration_seconds"]
-    told = {
+    fields = {
         "job": job["id"],
         "type": job["run_type"],
         "state": state(job),
-        "place in the queue": job["queue_position"],
+        "queue position": job["queue_position"],
         "progress": f"{job['progress']:.0f} %" if job["status"] == "running" else None,
         "message": job["error_message"] or job["progress_message"],
         "dataset": f"{job['dataset_name']} (id {job['dataset_id']})",
         "source": of,
         "user": job["user_soeid"],
-        "created": moment(job["created_at"]),
-        "started": moment(job["started_at"]),
-        "took": None if seconds is None else f"{seconds:,.1f} s",
-        "does again": job["retry_of"],
+        "created": utc_text(job["created_at"]),
+        "started": utc_text(job["started_at"]),
+        "duration": None if seconds is None else f"{seconds:,.1f} s",
+        "retry of": job["retry_of"],
         "ref": summary.get("output_ref"),
         "commit": summary.get("output_commit_id"),
     }
-    for name, value in told.items():
+    for name, value in fields.items():
         if value not in (None, ""):
-            say(f"{name:<19} {value}")
-    say("All of it, with parameters and outcome: --json")
+            print_line(f"{name:<19} {value}")
+    print_line("Parameters and result: --json")

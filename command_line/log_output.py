@@ -1,16 +1,9 @@
-"""The access log's lines, written several at a time.
+"""The server's log, as text or JSON, one record per line.
 
-To write a line is a call of the system: its thread gives the interpreter's lock away and waits for
-it, which with several threads takes longer than most answers. So the lines of a tenth of a second
-are written together, by a thread of their own. Invariant: lines keep their order, and an orderly
-end of the process loses none; a kill loses those of the last moment. All other records are written
-at once. Used by ``log_output``.
-
-How the server's log is written: as text or as JSON, one record a line.
-
-Owns: the log handler and its two formats. Invariant: no value of a table reaches the log by way of
-an error's text. A traceback is kept with its lines of code and the errors' types, but an error's
-own words only where they can't quote data. Used by ``jobsvc serve``.
+No value of a table reaches the log through an error's message: tracebacks are logged, but messages
+only of errors that can't quote data. Lines of the access log are written together every 0.1 s by a
+thread, since a system call for each line would cost more than most answers; they stay in order, and
+only a kill loses the last ones.
 """
 
 from __future__ import annotations
@@ -29,80 +22,96 @@ from typing import Any, TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
-from command_line.printable import printable
+from command_line.escaping import escaped
 from domain_errors import DomainError
 from job_runner.log_context import FIELDS, ContextFilter
 from job_runner.settings import Settings
 from storage.sqlite.clock import timestamp
 
-GATHERED_S = 0.1
-MAX_WAITING = 10_000
-"""When so many lines wait, since whoever reads the log is slow, those who log wait as well."""
 
-
-class GatheredLines(logging.Handler):
-    """Formats records at once and writes their lines a little later.
+class BufferedLines(logging.Handler):
+    """Formats records at once and writes their lines after a short delay.
 
     Parameters
     ----------
     target : StreamHandler
-        Whose stream, format and filters are used.
+        Provides the stream, the format and the filters.
+    max_pending : int
+        With more pending lines, because the log's reader is slow, logging threads wait.
     """
 
-    def __init__(self, target: logging.StreamHandler[TextIO]) -> None:
+    def __init__(
+        self,
+        target: logging.StreamHandler[TextIO],
+        *,
+        flush_delay_s: float = 0.1,
+        max_pending: int = 10_000,
+    ) -> None:
         super().__init__()
+        self._flush_delay_s = flush_delay_s
+        self._max_pending = max_pending
         self.setFormatter(target.formatter)
         self.filters = target.filters
         self._target = target
         self._lines: deque[str] = deque()
         self._waiting = threading.Event()
-        threading.Thread(target=self._write_now_and_then, name="access-log", daemon=True).start()
+        threading.Thread(target=self._flush_regularly, name="access-log", daemon=True).start()
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Take a record in; without the handler's lock, which this needs for nothing."""
-        kept = bool(self.filter(record))
-        if kept:
+        """Handle a record without the handler's lock, which isn't needed."""
+        accepted = bool(self.filter(record))
+        if accepted:
             self.emit(record)
-        return kept
+        return accepted
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the record's line until it is written."""
+        """Buffer the record's line."""
         try:
             self._lines.append(self.format(record))
         except Exception:
             self.handleError(record)
         if not self._waiting.is_set():
             self._waiting.set()
-        if len(self._lines) > MAX_WAITING:
+        if len(self._lines) > self._max_pending:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the pending lines."""
         target = self._target
         target.acquire()
         try:
             lines = [self._lines.popleft() for _ in range(len(self._lines))]
-            with suppress(OSError, ValueError):  # nobody reads the log any more
+            with suppress(OSError, ValueError):  # the log's reader ended
                 if lines:
                     target.stream.write("".join(f"{line}{target.terminator}" for line in lines))
                     target.flush()
         finally:
             target.release()
 
-    def _write_now_and_then(self) -> None:
+    def _flush_regularly(self) -> None:
         while True:
             self._waiting.wait()
-            time.sleep(GATHERED_S)
+            time.sleep(self._flush_delay_s)
             self._waiting.clear()
             self.flush()
 
 
-Raised = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+ExceptionInfo = (
+    tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+)
 
-_UNQUOTING = (OSError, ImportError, NameError, AttributeError, TypeError, RuntimeError, MemoryError)
-"""Errors of Python whose words name types, files and attributes, never values of a table."""
+_SAFE_ERRORS = (
+    OSError,
+    ImportError,
+    NameError,
+    AttributeError,
+    TypeError,
+    RuntimeError,
+    MemoryError,
+)
+"""Python errors whose messages name types, files and attributes, never values of a table."""
 
-_UNQUOTING_DUCKDB = {
+_SAFE_DUCKDB_ERRORS = {
     "BinderException",
     "CatalogException",
     "FatalException",
@@ -112,30 +121,30 @@ _UNQUOTING_DUCKDB = {
     "OutOfMemoryException",
     "PermissionException",
 }
-"""Errors of DuckDB whose first line names columns, files and sizes. A conversion's quotes the
-value, and the lines after the first quote the statement."""
+"""DuckDB errors whose first line names columns, files and sizes. Conversion errors quote the value,
+and later lines quote the statement."""
 
 _MAX_CHAIN_LENGTH = 10
 _ENCODER = json.JSONEncoder(default=str)
 
 
 def configure_logging(settings: Settings) -> None:
-    """Write the records of every module to standard error, as the settings have it."""
-    # Neither format shows these, and each record would pay for them.
+    """Configure logging to standard error from the settings."""
+    # Neither format uses these, and they cost time for each record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = log_handler(settings)
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
     logging.captureWarnings(True)
     access = logging.getLogger("jobsvc.access")
     if settings.access_log:
-        access.addHandler(GatheredLines(handler))
+        access.addHandler(BufferedLines(handler))
         access.propagate = False
     else:
         access.setLevel(logging.WARNING)
 
 
 def log_handler(settings: Settings) -> logging.StreamHandler[TextIO]:
-    """What writes records to standard error, with what they are about."""
+    """Create the handler that writes records with their context fields to standard error."""
     handler = logging.StreamHandler()
     handler.addFilter(ContextFilter())
     handler.setFormatter(_JsonLines() if settings.log_format == "json" else _TextLines())
@@ -152,17 +161,17 @@ class _TextLines(logging.Formatter):
         return _time(record)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        line = printable(super().formatMessage(record))
+        line = escaped(super().formatMessage(record))
         own = record.__dict__
-        about = " ".join([f"{name}={own[name]}" for name in FIELDS if name in own])
-        return f"{line} [{about}]" if about else line
+        fields = " ".join([f"{name}={own[name]}" for name in FIELDS if name in own])
+        return f"{line} [{fields}]" if fields else line
 
-    def formatException(self, ei: Raised) -> str:  # noqa: N802
+    def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802
         return trace(ei[1])
 
 
 class _JsonLines(JsonFormatter):
-    """One object a line; the record's fields stand beside ``time``, ``level`` and ``message``."""
+    """One JSON object per line: ``time``, ``level``, ``message`` and the record's fields."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -186,31 +195,31 @@ class _JsonLines(JsonFormatter):
 
 
 def trace(error: BaseException | None) -> str:
-    """An error with those that led to it, oldest first, without the data that they may quote."""
+    """Format an error with its causes, oldest first, without data."""
     return "\n".join(_traces(error, _MAX_CHAIN_LENGTH))
 
 
-def _traces(error: BaseException | None, most: int) -> Iterator[str]:
-    if error is None or most == 0:
+def _traces(error: BaseException | None, limit: int) -> Iterator[str]:
+    if error is None or limit == 0:
         return
     earlier = error.__cause__
     if earlier is None and not error.__suppress_context__:
         earlier = error.__context__
-    yield from _traces(earlier, most - 1)
+    yield from _traces(earlier, limit - 1)
     if earlier is not None:
         yield "which led to:"
-    yield "".join(traceback.format_tb(error.__traceback__)) + _what(error)
+    yield "".join(traceback.format_tb(error.__traceback__)) + _error_line(error)
 
 
-def _what(error: BaseException) -> str:
+def _error_line(error: BaseException) -> str:
     kind = type(error)
     name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
     if isinstance(error, DomainError):
         return f"{name}: {error.code}"
     maker = kind.__module__.lstrip("_").partition(".")[0]
-    if isinstance(error, _UNQUOTING) or maker == "sqlite3":
+    if isinstance(error, _SAFE_ERRORS) or maker == "sqlite3":
         return f"{name}: {error}"
-    if maker == "duckdb" and kind.__name__ in _UNQUOTING_DUCKDB:
+    if maker == "duckdb" and kind.__name__ in _SAFE_DUCKDB_ERRORS:
         return f"{name}: {str(error).partition(chr(10))[0]}"
     return name
 

@@ -1,7 +1,7 @@
 """``jobsvc check``, ``jobsvc backup`` and ``jobsvc restore``.
 
-They work on the data directory itself, also while a server runs on it, since they only read it (a
-restore makes a new one).
+They work on the data directory itself, also while a server runs: they only read it, and a restore
+creates a new one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import click
 from application.settings_sources import load_settings
 from command_line.failures import CommandFailed
 from command_line.options import AS_JSON, DATA_DIR
-from command_line.output import print_json, progress_bar, say
+from command_line.output import print_json, print_line, progress_bar
 from storage.maintenance.backup import back_up, restore
 from storage.maintenance.checking import check
 from storage.maintenance.data_directory import DataDirectory
@@ -24,21 +24,23 @@ from storage.maintenance.data_directory import DataDirectory
 @DATA_DIR
 @AS_JSON
 def check_command(data_dir: Path | None, as_json: bool) -> None:
-    """Recompute every hash and manifest, and say what isn't as it was written.
+    """Recompute every hash and manifest, and report differences.
 
-    The exit code is 1 when something is wrong.
+    The exit code is 1 if there is a fault.
 
     \b
     jobsvc check --data-dir /srv/jobsvc
     """
-    with progress_bar("Checking") as told:
-        findings = check(_directory(data_dir), lambda done, what: told(100 * done, what))
+    with progress_bar("Checking") as on_progress:
+        findings = check(
+            _directory(data_dir), lambda fraction, message: on_progress(100 * fraction, message)
+        )
     if as_json:
         print_json(asdict(findings))
     else:
         for fault in findings.faults:
-            say(f"{fault.what}: {fault.problem}")
-        say(
+            print_line(f"{fault.what}: {fault.problem}")
+        print_line(
             f"{findings.commits:,} commits, {findings.files:,} files, {findings.size_bytes:,} "
             f"bytes checked; {len(findings.faults):,} fault{'s' * (len(findings.faults) != 1)}."
         )
@@ -56,12 +58,16 @@ def backup_command(file: Path, data_dir: Path | None, as_json: bool) -> None:
     \b
     jobsvc backup /backups/jobsvc-monday.tar
     """
-    with progress_bar("Backing up") as told:
-        done = back_up(_directory(data_dir), file, lambda part, what: told(100 * part, what))
+    with progress_bar("Backing up") as on_progress:
+        done = back_up(
+            _directory(data_dir),
+            file,
+            lambda fraction, message: on_progress(100 * fraction, message),
+        )
     if as_json:
         print_json({"file": str(file), **asdict(done)})
     else:
-        say(f"Wrote {file}: {done.files:,} data files, {done.size_bytes:,} bytes.")
+        print_line(f"Wrote {file}: {done.files:,} data files, {done.size_bytes:,} bytes.")
 
 
 @click.command("restore")
@@ -69,20 +75,22 @@ def backup_command(file: Path, data_dir: Path | None, as_json: bool) -> None:
 @DATA_DIR
 @AS_JSON
 def restore_command(file: Path, data_dir: Path | None, as_json: bool) -> None:
-    """Make a new data directory of a backup, and check it.
+    """Create a data directory from a backup, and check it.
 
     \b
     jobsvc restore /backups/jobsvc-monday.tar --data-dir /srv/jobsvc-again
     """
     directory = _directory(data_dir)
-    with progress_bar("Checking") as told:
-        findings = restore(file, directory, lambda part, what: told(100 * part, what))
+    with progress_bar("Checking") as on_progress:
+        findings = restore(
+            file, directory, lambda fraction, message: on_progress(100 * fraction, message)
+        )
     if as_json:
         print_json({"data_dir": str(directory.root), **asdict(findings)})
     else:
-        say(
+        print_line(
             f"Restored {findings.commits:,} commits and {findings.files:,} files into "
-            f"{directory.root}; all are as they were written."
+            f"{directory.root}; no fault was found."
         )
 
 

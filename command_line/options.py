@@ -24,10 +24,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class _Directory(click.Path):
-    """The path of a directory; an empty text, which would mean the current one, is refused."""
+    """A directory path; an empty text, which would mean the current directory, is refused."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The path that a text names."""
+        """Convert a text to a path."""
         if value == "":
             self.fail("The directory's name is empty.", param, ctx)
         return super().convert(value, param, ctx)
@@ -36,23 +36,22 @@ class _Directory(click.Path):
 DATA_DIR = click.option(
     "--data-dir",
     type=_Directory(path_type=Path, file_okay=False),
-    help="Where everything is kept [variable JOBSVC_DATA_DIR; default: the platform's user data "
-    "folder].",
+    help="Data directory [variable JOBSVC_DATA_DIR; default: the platform's user data folder].",
 )
 
 
-def some_digits(text: str) -> str:
-    """A job's id, or its first eight digits or more, as the API takes them."""
+def job_id_prefix(text: str) -> str:
+    """Check a job id or a prefix of at least eight digits."""
     if not re.fullmatch("[0-9a-f]{8}[0-9a-f-]{0,28}", text.lower()):
-        raise click.BadParameter(f'"{text}" is no id of a job, nor its first eight digits or more.')
+        raise click.BadParameter(
+            f'"{text}" is neither a job id nor its first eight or more digits.'
+        )
     return text.lower()
 
 
-JOB = click.argument("job_id", type=some_digits)
+JOB = click.argument("job_id", type=job_id_prefix)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
-BATCH = click.option(
-    "--batch", is_flag=True, help="Let interactive work of anyone go first on a busy server."
-)
+BATCH = click.option("--batch", is_flag=True, help="Run with low priority on a busy server.")
 
 
 def _with_known_ending(
@@ -71,8 +70,8 @@ OUTPUT = click.option(
 )
 
 
-def _typed_options() -> str:
-    """The options that say where to work, as they were typed."""
+def _target_options() -> str:
+    """Return the options for the server or data directory, as typed."""
     context = click.get_current_context()
     return "".join(
         f" --{name.replace('_', '-')} {shlex.quote(str(context.params[name]))}"
@@ -88,27 +87,27 @@ OPTION_OF_FIELD = {
     "source_ref": "ref",
     "output_name": "name",
 }
-"""The parameters of commands that are fields with other names in the API."""
+"""Command parameters of API fields with other names."""
 _FIELD = re.compile(rf"\b({'|'.join(map(re.escape, OPTION_OF_FIELD))})\b")
 
 
 @contextmanager
 def fields_as_options(has_body: bool) -> Iterator[None]:
-    """Have a refusal name the options of this command rather than the API's fields.
+    """Replace API fields in an error message by this command's options.
 
     Parameters
     ----------
     has_body : bool
-        Whether the user wrote the API's fields themselves.
+        Whether the user wrote the API's fields in a body file.
     """
     try:
         yield
-    except CommandFailed as refused:
+    except CommandFailed as error:
         if has_body:
             raise
         options = {option.name for option in click.get_current_context().command.params}
-        kind = Unreachable if isinstance(refused, Unreachable) else CommandFailed
-        text = _FIELD.sub(lambda field: _option_of(field[1], options), refused.message)
+        kind = Unreachable if isinstance(error, Unreachable) else CommandFailed
+        text = _FIELD.sub(lambda field: _option_of(field[1], options), error.message)
         raise kind(text) from None
 
 
@@ -118,25 +117,25 @@ def _option_of(field: str, options: Set[str | None]) -> str:
 
 
 def with_target(command: Command) -> Command:
-    """Give a command the options that say where to work, as one ``target``."""
+    """Add the options for the server or data directory to a command, as one ``target``."""
 
     @DATA_DIR
     @click.option(
         "--server",
         envvar="JOBSVC_SERVER",
         metavar="URL",
-        help="Work on this server with the token in JOBSVC_TOKEN, rather than on the data "
+        help="Use this server with the token in JOBSVC_TOKEN instead of the data "
         "directory [variable JOBSVC_SERVER].",
     )
     @click.pass_obj
     @functools.wraps(command)
     def wrapped(
-        composition: Composition, /, data_dir: Path | None, server: str | None, **given: Any
+        composition: Composition, /, data_dir: Path | None, server: str | None, **arguments: Any
     ) -> Any:
         settings = load_settings({"data_dir": data_dir})
         token = os.environ.get("JOBSVC_TOKEN")
-        target = Target(composition, settings, server, token, _typed_options())
-        with fields_as_options(given.get("body") is not None):
-            return command(target=target, **given)
+        target = Target(composition, settings, server, token, _target_options())
+        with fields_as_options(arguments.get("body") is not None):
+            return command(target=target, **arguments)
 
     return cast(Command, wrapped)

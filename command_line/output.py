@@ -1,4 +1,4 @@
-"""What commands print: tables and JSON on standard output, progress on standard error."""
+"""Output of commands: tables and JSON on standard output, progress on standard error."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from typing import Any
 
 import click
 
-from command_line.api_client import Told
-from command_line.printable import printable, printable_lines
+from command_line.api_client import PercentCallback
+from command_line.escaping import escaped, escaped_lines
 
 BAR_STEPS = 1000
-_OBEYED_IN_JSON = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""json.dumps itself escapes the controls below."""
+_CONTROLS_IN_JSON = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Controls that json.dumps doesn't escape."""
 
 
-def say(text: str = "", *, err: bool = False) -> None:
-    """Print lines that may hold what others wrote, on standard error if ``err``."""
-    click.echo(printable_lines(text), err=err)
+def print_line(text: str = "", *, err: bool = False) -> None:
+    """Print lines with control characters escaped, on standard error if ``err``."""
+    click.echo(escaped_lines(text), err=err)
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON value, with what a terminal would obey escaped."""
+    """Print one JSON value with control characters escaped."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
-    click.echo(_OBEYED_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+    click.echo(_CONTROLS_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def print_table(
     headings: Sequence[str], rows: Sequence[Sequence[Any]], *, grouped: bool = True
 ) -> None:
-    """Print rows under headings; numbers to the right, their digits grouped where they count."""
+    """Print rows under headings; numbers are right-aligned, and grouped if ``grouped``."""
     texts = [[_text(value, grouped) for value in row] for row in rows]
     numeric = [
-        bool(rows) and all(isinstance(row[place], int | float) for row in rows)
-        for place in range(len(headings))
+        bool(rows) and all(isinstance(row[position], int | float) for row in rows)
+        for position in range(len(headings))
     ]
     widths = [
-        max([len(heading), *(len(row[place]) for row in texts)])
-        for place, heading in enumerate(headings)
+        max([len(heading), *(len(row[position]) for row in texts)])
+        for position, heading in enumerate(headings)
     ]
-    for line in [[printable(heading) for heading in headings], *texts]:
+    for line in [[escaped(heading) for heading in headings], *texts]:
         cells = [
             cell.rjust(width) if right else cell.ljust(width)
             for cell, width, right in zip(line, widths, numeric, strict=True)
@@ -51,8 +51,8 @@ def print_table(
         click.echo("  ".join(cells).rstrip())
 
 
-def moment(text: str | None, digits: int = 19) -> str:
-    """A time of the API, which is in UTC and says so; 19 digits go to the second.
+def utc_text(text: str | None, digits: int = 19) -> str:
+    """Format a time of the API, which is in UTC; 19 digits include the seconds.
 
     >>> moment("2026-11-25T10:27:53.123456+00:00")
     '2026-11-25T10:27:53Z'
@@ -61,27 +61,27 @@ def moment(text: str | None, digits: int = 19) -> str:
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Told]:
-    """A bar on standard error; silent where that is no terminal."""
+def progress_bar(label: str) -> Iterator[PercentCallback]:
+    """Show a progress bar on standard error, if that is a terminal."""
     if not sys.stderr.isatty():
-        yield lambda percent, doing: None
+        yield lambda percent, message: None
         return
     with click.progressbar(
         length=BAR_STEPS,
-        label=printable(label),
+        label=escaped(label),
         file=sys.stderr,
-        item_show_func=_shown,
+        item_show_func=_item_text,
     ) as bar:
 
-        def told(percent: float, doing: str) -> None:
+        def on_progress(percent: float, message: str) -> None:
             step = round(percent / 100 * BAR_STEPS)
-            bar.update(max(0, step - bar.pos), doing)
+            bar.update(max(0, step - bar.pos), message)
 
-        yield told
+        yield on_progress
 
 
-def _shown(doing: str | None) -> str:
-    return printable(doing or "")
+def _item_text(message: str | None) -> str:
+    return escaped(message or "")
 
 
 def _text(value: Any, grouped: bool) -> str:
@@ -91,4 +91,4 @@ def _text(value: Any, grouped: bool) -> str:
         return "yes" if value else "no"
     if isinstance(value, int) and grouped:
         return f"{value:,}"
-    return printable(str(value))
+    return escaped(str(value))

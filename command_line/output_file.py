@@ -1,9 +1,7 @@
-"""A file that a command writes rows to: there whole, or as it was.
+"""An output file that is either complete or unchanged.
 
-Invariants: whether it can be written is found out before any work is done for it; until it is whole
-it lies beside its target under a name of its own; nothing is removed that wasn't made here. An
-existing file keeps its permissions, and a link still leads to it. Used by every command with
-``--output``, and by ``jobsvc explore --html``.
+It is opened before any work, so an unwritable file fails early, and is written under a temporary
+name next to its target. An existing file's permissions stay, and a link stays a link.
 """
 
 from __future__ import annotations
@@ -19,46 +17,48 @@ from typing import IO
 from command_line.failures import CommandFailed
 
 SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".xlsx": "xlsx"}
-"""Endings of files that rows are written to, and the API's names of their formats."""
+"""File endings for rows, and the API's names of their formats."""
 
 
 class OutputFile:
-    """Takes a file's bytes, piece by piece.
+    """Writes a file in chunks.
 
     Raises
     ------
     CommandFailed
-        The file can't be written; names it.
+        The file can't be written.
     """
 
     def __init__(self, target: Path) -> None:
         self.path = target
-        self._goal = Path(os.path.realpath(target))
-        self._partial = self._goal.with_name(f".{self._goal.name}.{secrets.token_hex(4)}.partial")
-        with self._told():
+        self._target = Path(os.path.realpath(target))
+        self._partial = self._target.with_name(
+            f".{self._target.name}.{secrets.token_hex(4)}.partial"
+        )
+        with self._file_errors():
             self._file: IO[bytes] = self._partial.open("xb")
-            if self._goal.exists():
-                self._partial.chmod(stat.S_IMODE(self._goal.stat().st_mode))
+            if self._target.exists():
+                self._partial.chmod(stat.S_IMODE(self._target.stat().st_mode))
 
     def write(self, piece: bytes) -> None:
         """Append bytes."""
-        with self._told():
+        with self._file_errors():
             self._file.write(piece)
 
     def finish(self) -> None:
-        """Put the file in its target's place."""
-        with self._told():
+        """Replace the target by the complete file."""
+        with self._file_errors():
             self._file.close()
-            self._partial.replace(self._goal)
+            self._partial.replace(self._target)
 
     def drop(self) -> None:
-        """Leave the target as it is; after :meth:`finish` there is nothing to drop."""
-        with suppress(OSError):  # what couldn't be written is not wanted any more
+        """Delete the partial file; does nothing after :meth:`finish`."""
+        with suppress(OSError):  # unwritten bytes are discarded
             self._file.close()
         self._partial.unlink(missing_ok=True)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _file_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -67,10 +67,7 @@ class OutputFile:
 
 @contextmanager
 def output_file(target: Path | None) -> Iterator[OutputFile | None]:
-    """A file that is put in its place when the block has ended without an error.
-
-    None when none is wanted.
-    """
+    """Open an output file that replaces its target if the block succeeds; None without a target."""
     if target is None:
         yield None
         return

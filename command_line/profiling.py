@@ -1,7 +1,4 @@
-"""Hints for the design of a sample, as commands print them: suggestions, never more.
-
-``jobsvc profile``: what the columns of a table hold.
-"""
+"""``jobsvc profile``: statistics of a table's columns, and hints for a sampling design."""
 
 from __future__ import annotations
 
@@ -11,16 +8,16 @@ import click
 
 from command_line.connection import Target, connected
 from command_line.options import AS_JSON, BATCH, with_target
-from command_line.output import print_json, print_table, progress_bar, say
+from command_line.output import print_json, print_line, print_table, progress_bar
 
 USES = (("strata", "strata"), ("sizes", "a size measure"), ("clusters", "clusters"))
 
 
-def tell_hints(hints: dict[str, Any], most: int = 5) -> None:
-    """Print which columns would serve for what, the best ``most`` of each, a line each."""
+def print_hints(hints: dict[str, Any], limit: int = 5) -> None:
+    """Print which columns would serve for what, the best ``limit`` of each, a line each."""
     for kind, use in USES:
-        for hint in hints[kind][:most]:
-            say(f"{hint['column']} would serve as {use}: {hint['reason']}")
+        for hint in hints[kind][:limit]:
+            print_line(f"{hint['column']} would serve as {use}: {hint['reason']}")
 
 
 MAX_WIDTH = 24
@@ -28,7 +25,7 @@ MAX_WIDTH = 24
 
 @click.command()
 @click.argument("dataset")
-@click.option("--ref", help="Ref or commit to look at [default: main].")
+@click.option("--ref", help="Ref or commit [default: main].")
 @click.option("--table", help="Table key [default: primary, or the only one].")
 @click.option("--column", "columns", multiple=True, help="Only this column; repeatable.")
 @BATCH
@@ -43,7 +40,7 @@ def profile(
     batch: bool,
     as_json: bool,
 ) -> None:
-    """Tell what the columns of a dataset, given by name or id, hold.
+    """Show statistics of the columns of a dataset, given by name or id.
 
     \b
     jobsvc profile flights
@@ -59,31 +56,31 @@ def profile(
     with connected(target, "jobsvc profile") as client:
         path = f"/api/profiling/datasets/{client.dataset_id(dataset)}/jobs"
         accepted = client.post(path, body)
-        with progress_bar("Profiling") as told:
-            client.finished_job(accepted["job_id"], told)
+        with progress_bar("Profiling") as on_progress:
+            client.finished_job(accepted["job_id"], on_progress)
         found = client.get(f"/api/profiling/jobs/{accepted['job_id']}/result")
     if as_json:
         print_json(found)
         return
-    _tell(found)
+    _print_result(found)
 
 
-def _tell(found: dict[str, Any]) -> None:
-    say(f"Table {found['table_key']}: {found['rows']:,} rows.")
+def _print_result(found: dict[str, Any]) -> None:
+    print_line(f"Table {found['table_key']}: {found['rows']:,} rows.")
     print_table(
-        ("column", "type", "nulls", "distinct", "least", "largest", "mean", "alerts"),
+        ("column", "type", "missing", "distinct", "minimum", "maximum", "mean", "alerts"),
         [_line(column) for column in found["columns"]],
     )
     for column in found["columns"]:
         for alert in column.get("alerts", []):
             severity = alert["severity"].capitalize()
-            say(f"{severity}: {column['name']}: {alert['sentence']}")
+            print_line(f"{severity}: {column['name']}: {alert['sentence']}")
     for alert in found.get("alerts", []):
-        say(f"{alert['severity'].capitalize()}: {alert['sentence']}")
-    tell_hints(found["hints"])
-    left = found.get("estimated_columns")
-    if left:
-        say(f"Estimated, since the time was up: {', '.join(left)}.")
+        print_line(f"{alert['severity'].capitalize()}: {alert['sentence']}")
+    print_hints(found["hints"])
+    estimated = found.get("estimated_columns")
+    if estimated:
+        print_line(f"Estimated, because of the time limit: {', '.join(estimated)}.")
 
 
 def _line(column: dict[str, Any]) -> tuple[Any, ...]:
@@ -101,9 +98,9 @@ def _line(column: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _figure(figure: dict[str, Any] | None, *, grouped: bool = False) -> str:
-    """A figure's value; one that isn't exact with a sign before it.
+    """Format a figure; ``~`` marks an estimate.
 
-    Counts are grouped by thousands. Values of the table are not: they may be years or ids.
+    Counts are grouped by thousands; values of the table, which may be years or ids, aren't.
     """
     if figure is None or figure["value"] is None:
         return ""

@@ -1,4 +1,4 @@
-"""``jobsvc sql``: run a SELECT on a dataset's tables and show, write or keep its rows."""
+"""``jobsvc sql``: run a SELECT on a dataset's tables and show, write or store its rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from command_line.api_client import ApiClient
 from command_line.connection import Target, connected
 from command_line.options import AS_JSON, BATCH, OUTPUT, with_target
-from command_line.output import print_json, print_table, progress_bar, say
+from command_line.output import print_json, print_line, print_table, progress_bar
 from command_line.output_file import output_file
 
 MAX_SHOWN = 1000
@@ -27,10 +27,10 @@ MAX_CELL_WIDTH = 60
     type=click.IntRange(1, MAX_SHOWN),
     default=100,
     show_default=True,
-    help="Rows to show; with --output and --name the result is whole.",
+    help="Rows to show; --output and --name write all rows.",
 )
 @OUTPUT
-@click.option("--name", help="Keep the result under the ref expl-NAME.")
+@click.option("--name", help="Store the result as the ref expl-NAME.")
 @BATCH
 @AS_JSON
 @with_target
@@ -47,9 +47,8 @@ def sql_command(
 ) -> None:
     """Run one SELECT on the tables of a dataset, given by name or id.
 
-    A table is named by its key; the one of a file with one table is "primary", or data for short.
-    STATEMENT can be "-": it is read from standard input then. Rows are shown at once; with --output
-    or --name the query runs as a job.
+    A table's name is its key; the only table of a file is "primary", or data for short. With the
+    STATEMENT "-" it is read from standard input. With --output or --name the query runs as a job.
 
     \b
     jobsvc sql flights "SELECT origin, count(*) FROM data GROUP BY origin"
@@ -75,9 +74,9 @@ def sql_command(
     if as_json:
         print_json(job)
         return
-    _tell(job)
+    _print_result(job)
     if output is not None:
-        say(f"Rows written to {output}")
+        print_line(f"Rows written to {output}")
 
 
 def _show(client: ApiClient, dataset_id: int, body: dict[str, Any], *, as_json: bool) -> None:
@@ -88,9 +87,9 @@ def _show(client: ApiClient, dataset_id: int, body: dict[str, Any], *, as_json: 
     rows = [[_cell(row[column]) for column in found["columns"]] for row in found["data"]]
     print_table(found["columns"], rows, grouped=False)
     for note in found["notes"]:
-        say(note, err=True)
+        print_line(note, err=True)
     if found["has_more"]:
-        say(
+        print_line(
             f"These are the first {len(rows):,} rows; --limit shows up to {MAX_SHOWN:,}, "
             "--output writes all.",
             err=True,
@@ -98,7 +97,7 @@ def _show(client: ApiClient, dataset_id: int, body: dict[str, Any], *, as_json: 
 
 
 def _cell(value: Any) -> Any:
-    """A value as a table shows it: on one line, and not too wide."""
+    """Put a value on one line of limited width."""
     if not isinstance(value, str):
         return value
     line = " ".join(value.split("\n"))
@@ -107,16 +106,16 @@ def _cell(value: Any) -> Any:
 
 def _run(client: ApiClient, dataset_id: int, body: dict[str, Any]) -> dict[str, Any]:
     accepted = client.post(f"/api/exploration/datasets/{dataset_id}/jobs", body)
-    with progress_bar("Querying") as told:
-        return client.finished_job(accepted["job_id"], told)
+    with progress_bar("Querying") as on_progress:
+        return client.finished_job(accepted["job_id"], on_progress)
 
 
-def _tell(job: dict[str, Any]) -> None:
+def _print_result(job: dict[str, Any]) -> None:
     summary = job["output_summary"]
     ref = f", ref {summary['output_ref']}" if summary["output_ref"] else ""
-    say(
+    print_line(
         f"{summary['rows']:,} rows, {len(summary['columns']):,} columns: job {job['id']}{ref}, "
         f"commit {summary['output_commit_id'][:12]}."
     )
     for note in summary["notes"]:
-        say(note, err=True)
+        print_line(note, err=True)

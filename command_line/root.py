@@ -31,18 +31,18 @@ COMMANDS = {
     "backup": "maintenance.backup_command",
     "restore": "maintenance.restore_command",
 }
-"""Where each subcommand is."""
+"""Module and function of each subcommand."""
 
 
 class Subcommands(click.Group):
-    """A group that loads a subcommand once it is asked for."""
+    """A group that imports a subcommand when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of all, in the order of the alphabet."""
+        """Return all names in alphabetical order."""
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The subcommand of a name; None when there is none."""
+        """Return a subcommand, or None if it doesn't exist."""
         if cmd_name not in COMMANDS:
             return None
         module, name = COMMANDS[cmd_name].split(".")
@@ -50,10 +50,10 @@ class Subcommands(click.Group):
         return found
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a subcommand; whatever it meets is told as one line."""
-        from command_line.failures import told_plainly
+        """Run a subcommand; print an error as one line."""
+        from command_line.failures import one_line_errors
 
-        with told_plainly():
+        with one_line_errors():
             return super().invoke(ctx)
 
 
@@ -69,5 +69,5 @@ def command() -> None:
                                    jobsvc sample sales --method random --size 1000 --output s.csv
 
     Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the data directory or the server can't
-    be reached, 130 left by Ctrl-C while it waited for a job.
+    be reached, 130 Ctrl-C while waiting for a job.
     """

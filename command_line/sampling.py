@@ -1,4 +1,4 @@
-"""``jobsvc sample`` and ``jobsvc plan``: draw, fetch, or only tell what would be drawn."""
+"""``jobsvc sample`` and ``jobsvc plan``: draw a sample, or show its sizes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from command_line.connection import Target, connected
 from command_line.draw_options import draw_body, told_in_options, with_draw
 from command_line.failures import CommandFailed
 from command_line.options import AS_JSON, BATCH, OUTPUT, with_target
-from command_line.output import print_json, print_table, progress_bar, say
+from command_line.output import print_json, print_line, print_table, progress_bar
 from command_line.output_file import output_file
-from command_line.profiling import tell_hints
+from command_line.profiling import print_hints
 
 GROUPS_SHOWN = 40
 
@@ -22,7 +22,7 @@ GROUPS_SHOWN = 40
 @click.command()
 @click.argument("dataset")
 @with_draw
-@click.option("--name", help="The sample's ref will be smpl-NAME.")
+@click.option("--name", help="Name the sample's ref smpl-NAME.")
 @OUTPUT
 @BATCH
 @AS_JSON
@@ -60,9 +60,9 @@ def sample(
     if as_json:
         print_json(job)
         return
-    tell(job)
+    print_sample(job)
     if output is not None:
-        say(f"Rows written to {output}")
+        print_line(f"Rows written to {output}")
 
 
 @click.command()
@@ -71,7 +71,7 @@ def sample(
 @AS_JSON
 @with_target
 def plan(target: Target, dataset: str, as_json: bool, **draw: Any) -> None:
-    """Tell what a draw would give, and draw nothing.
+    """Show the result sizes of a draw without drawing.
 
     \b
     jobsvc plan sales --method stratified --strata region --size 500
@@ -83,68 +83,69 @@ def plan(target: Target, dataset: str, as_json: bool, **draw: Any) -> None:
     if as_json:
         print_json(planned)
         return
-    say(
+    print_line(
         f"Would draw {planned['total_rows']:,} of {planned['source_rows']:,} rows of commit "
         f"{planned['commit_id'][:12]}."
     )
-    for one in planned["rounds"]:
-        say(
-            f"Round {one['round_number']}: {one['method']}, {one['eligible_rows']:,} eligible rows."
+    for round_ in planned["rounds"]:
+        print_line(
+            f"Round {round_['round_number']}: {round_['method']}, "
+            f"{round_['eligible_rows']:,} eligible rows."
         )
-        _tell_groups(one, ("rows", "allocated"))
-    _tell_warnings(planned)
+        _print_groups(round_, ("rows", "allocated"))
+    _print_warnings(planned)
     if planned["hints"] is not None:
-        say("By the table's profile, for a design of your own:")
-        tell_hints(planned["hints"], 2)
+        print_line("Suggestions from the table's profile:")
+        print_hints(planned["hints"], 2)
 
 
 def draw_sample(client: ApiClient, dataset_id: int, body: dict[str, Any]) -> dict[str, Any]:
-    """Make a sampling job, wait for its end, and return it."""
+    """Submit a sampling job, wait for its end, and return it."""
     accepted = client.post(f"/api/sampling/datasets/{dataset_id}/jobs", body)
-    with progress_bar("Drawing") as told:
-        return client.finished_job(accepted["job_id"], told)
+    with progress_bar("Drawing") as on_progress:
+        return client.finished_job(accepted["job_id"], on_progress)
 
 
 def rows_of_draw(job_id: str) -> str:
-    """Where the drawn rows are."""
+    """Return the API path of the drawn rows."""
     return f"/api/sampling/jobs/{job_id}/data"
 
 
 def with_comparison(client: ApiClient, job: dict[str, Any]) -> dict[str, Any]:
-    """The job with its comparison in the summary; as it was if that takes too long."""
+    """Return the job with its comparison in the summary, if that is available in time."""
     try:
         client.get(f"/api/sampling/jobs/{job['id']}/comparison")
     except CommandFailed:
-        return job  # the draw is done, whatever becomes of its comparison
+        return job  # the draw succeeded even if its comparison fails
     return client.get(f"/api/jobs/{job['id']}")
 
 
-def tell(job: dict[str, Any]) -> None:
-    """Print what was drawn, stratum by stratum where there are strata, and how it compares."""
+def print_sample(job: dict[str, Any]) -> None:
+    """Print the drawn rows by round and stratum, and the comparison's verdict."""
     summary = job["output_summary"]
-    say(
+    print_line(
         f"Drew {summary['total_sampled']:,} of {summary['source_rows']:,} rows: job {job['id']}, "
         f"ref {summary['output_ref']}, commit {summary['output_commit_id'][:12]}."
     )
-    for one in summary["rounds"]:
-        seed = f"seed {one['seed']!r}"
-        if one["effective_seed"] != str(one["seed"]):
-            seed += f", effective seed {one['effective_seed']!r}"
-        say(f"Round {one['round_number']}: {one['method']}, {seed}.")
-        _tell_groups(one, ("rows", "allocated", "sampled"))
-    _tell_warnings(summary)
+    for round_ in summary["rounds"]:
+        seed = f"seed {round_['seed']!r}"
+        if round_["effective_seed"] != str(round_["seed"]):
+            seed += f", effective seed {round_['effective_seed']!r}"
+        print_line(f"Round {round_['round_number']}: {round_['method']}, {seed}.")
+        _print_groups(round_, ("rows", "allocated", "sampled"))
+    _print_warnings(summary)
     if "comparison" in summary:
-        say(summary["comparison"]["verdict"])
+        print_line(summary["comparison"]["verdict"])
 
 
-def _tell_groups(one: dict[str, Any], figures: tuple[str, ...]) -> None:
-    """A round's strata or clusters as a table, and its warnings."""
-    groups = one.get("strata") or one.get("clusters") or []
+def _print_groups(round_: dict[str, Any], figures: tuple[str, ...]) -> None:
+    """Print a round's strata or clusters, and its warnings."""
+    groups = round_.get("strata") or round_.get("clusters") or []
     if groups:
         columns = list(groups[0]["key"])
         rows = [
             (
-                # Values of the table, such as years, are no counts: their digits aren't grouped.
+                # Values of the table, such as years, aren't grouped.
                 *("NULL" if value is None else str(value) for value in group["key"].values()),
                 *(group[figure] for figure in figures),
             )
@@ -153,10 +154,10 @@ def _tell_groups(one: dict[str, Any], figures: tuple[str, ...]) -> None:
         headings = ["drawn" if figure == "sampled" else figure for figure in figures]
         print_table((*columns, *headings), rows)
         if len(groups) > GROUPS_SHOWN:
-            say(f"… and {len(groups) - GROUPS_SHOWN:,} more; see --json.")
-    _tell_warnings(one)
+            print_line(f"… and {len(groups) - GROUPS_SHOWN:,} more; see --json.")
+    _print_warnings(round_)
 
 
-def _tell_warnings(told: dict[str, Any]) -> None:
-    for warning in told["warnings"]:
-        say(f"Warning: {warning}")
+def _print_warnings(result: dict[str, Any]) -> None:
+    for warning in result["warnings"]:
+        print_line(f"Warning: {warning}")

@@ -24,18 +24,18 @@ from storage.accounts.audit import THIS_PROCESS, record
 from storage.accounts.tokens import open_sign_in_link
 from storage.accounts.users import anyone_can_sign_in, first_admin
 
-LEAVING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-"""The signals that end a server; the last is that of a terminal that was closed."""
-ENDS_WITHIN_S = 20.0
-"""So long after the grace period the process ends in any case: a step of the work may be one that
-can't be interrupted. Requests take up to five seconds of it."""
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""Signals that stop a server; SIGHUP comes from a closed terminal."""
+EXTRA_STOP_S = 20.0
+"""Time after the grace period until the process exits, even if some work can't be interrupted.
+Requests take up to five seconds of it."""
 
 
 @click.command()
 @DATA_DIR
 @click.option("--host", help="Address to listen on [JOBSVC_HOST; default 127.0.0.1].")
 @click.option("--port", type=int, help="Port to listen on, 0 for a free one [JOBSVC_PORT; 8000].")
-@click.option("--workers", type=int, help="Jobs at the same time [JOBSVC_WORKERS; 2].")
+@click.option("--workers", type=int, help="Number of concurrent jobs [JOBSVC_WORKERS; 2].")
 @click.option("--open", "open_browser", is_flag=True, help="Open the page in a browser.")
 @click.pass_obj
 def serve(
@@ -46,12 +46,12 @@ def serve(
     workers: int | None,
     open_browser: bool,
 ) -> None:
-    """Serve the API and the pages until told to stop (Ctrl-C, SIGTERM, a closed terminal).
+    """Serve the API and the pages until Ctrl-C, SIGTERM or a closed terminal.
 
-    Running jobs then get a little time to end (setting stop_grace_s); the others run again at the
-    next start. A second Ctrl-C stops at once.
+    Running jobs then get some time to end (setting stop_grace_s); the others run again at the next
+    start. A second Ctrl-C stops at once.
 
-    The first start makes the admin and prints a one-time link with which to set a password.
+    The first start creates the admin and prints a one-time link to set a password.
 
     \b
     jobsvc serve
@@ -59,10 +59,10 @@ def serve(
     """
     settings = load_settings({"data_dir": data_dir, "host": host, "port": port, "workers": workers})
     configure_logging(settings)
-    for number in LEAVING:
-        signal.signal(number, partial(_leave, settings.stop_grace_s + ENDS_WITHIN_S))
+    for number in STOP_SIGNALS:
+        signal.signal(number, partial(_stop, settings.stop_grace_s + EXTRA_STOP_S))
     with composition.listening(settings, "jobsvc serve", True) as here:
-        # Waitress spools request bodies to temporary files: keep them on the data's disk.
+        # Waitress spools request bodies to temporary files; put them on the data's disk.
         tempfile.tempdir = str(here.service.directory.scratch_dir)
         page = _announce(here)
         if open_browser:
@@ -71,7 +71,7 @@ def serve(
 
 
 def _announce(here: Listening) -> str:
-    """Say where the server is, once nothing of its start can fail; returns the page to open."""
+    """Print the server's address after a successful start; return the page to open."""
     link = _first_link(here)
     click.echo(f"jobsvc serves {here.url} from {here.service.directory.root}")
     if link is None:
@@ -104,25 +104,27 @@ def _first_link(here: Listening) -> str | None:
     return f"{here.url}/sign-in?code={code}"
 
 
-def _leave(within_s: float, _number: int, _frame: FrameType | None) -> NoReturn:
-    """End in good order; a second signal ends at once, and so does the end of the time for it.
+def _stop(exit_after_s: float, _number: int, _frame: FrameType | None) -> NoReturn:
+    """Stop in good order; a second signal or the time limit exits at once.
 
-    SystemExit lets waitress finish the requests in flight. Ending at once is safe: the next start
-    finds what a crash would have left.
+    SystemExit lets waitress finish the running requests. Exiting at once is safe: the next start
+    recovers as after a crash.
     """
-    for again in LEAVING:
-        signal.signal(again, lambda second, _: os._exit(128 + second))
-    latest = threading.Timer(within_s, _end_in_any_case)
-    latest.daemon = True
-    latest.start()
-    with suppress(OSError):  # nobody reads it any more
-        click.echo("Stopping: running jobs get a little time. Once more (Ctrl-C) stops at once.")
+    for number in STOP_SIGNALS:
+        signal.signal(number, lambda second, _: os._exit(128 + second))
+    timer = threading.Timer(exit_after_s, _force_exit)
+    timer.daemon = True
+    timer.start()
+    with suppress(OSError):  # the terminal is closed
+        click.echo(
+            "Stopping: running jobs get some time to end. Press Ctrl-C again to stop at once."
+        )
     raise SystemExit(0)
 
 
-def _end_in_any_case() -> None:
+def _force_exit() -> None:
     with suppress(OSError):
         click.echo(
-            "Some work doesn't stop. It is left, and runs again at the next start.", err=True
+            "Some work doesn't stop. It is abandoned and runs again at the next start.", err=True
         )
     os._exit(1)

@@ -1,4 +1,4 @@
-"""``jobsvc storage`` and ``jobsvc prune``: how much there is, and removing what nothing needs."""
+"""``jobsvc storage`` and ``jobsvc prune``: disk use, and removal of unreferenced data."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import Any
 
 import click
 
-from command_line.api_client import ApiClient, Told
+from command_line.api_client import ApiClient, PercentCallback
 from command_line.connection import Target, connected
 from command_line.failures import CommandFailed
 from command_line.options import AS_JSON, with_target
-from command_line.output import moment, print_json, print_table, progress_bar, say
+from command_line.output import print_json, print_line, print_table, progress_bar, utc_text
 
 CONFIRMATION = "prune"
 PATH = "/api/admin/prune"
 MAX_ID_LENGTH = 36
-"""A job's. Hashes are longer, and shown by their first digits."""
+"""Length of a job id; hashes are longer and are shortened."""
 KINDS = {
     "data_files": "data files",
     "log_entries": "entries of logs",
@@ -26,9 +26,9 @@ KINDS = {
 SETTINGS = {
     "keep_jobs_days": "ended jobs",
     "keep_logs_days": "entries of logs",
-    "keep_unreachable_days": "what no ref reaches",
+    "keep_unreachable_days": "unreachable commits and files",
     "keep_uploads_days": "files of failed imports",
-    "keep_counts_days": "counts and profiles that nobody uses",
+    "keep_counts_days": "unused counts and profiles",
 }
 
 
@@ -37,7 +37,7 @@ SETTINGS = {
 @AS_JSON
 @with_target
 def storage(target: Target, limit: int, as_json: bool) -> None:
-    """Tell how much room everything takes, and which datasets are the largest.
+    """Show the disk use by kind, and the largest datasets.
 
     \b
     jobsvc storage
@@ -51,34 +51,34 @@ def storage(target: Target, limit: int, as_json: bool) -> None:
         ("kind", "files", "bytes"),
         [(_name(kind["kind"]), kind["files"], kind["size_bytes"]) for kind in use["kinds"]],
     )
-    say(f"{use['size_bytes']:,} bytes; the disk has {use['free_bytes']:,} left.\n")
+    print_line(f"{use['size_bytes']:,} bytes; {use['free_bytes']:,} bytes of the disk are free.\n")
     print_table(
         ("dataset", "name", "removed", "commits", "files", "bytes"),
         [
             (
-                str(one["dataset_id"]),
-                one["name"],
-                (one["removed_at"] or "")[:10],
-                one["commits"],
-                one["files"],
-                one["size_bytes"],
+                str(dataset["dataset_id"]),
+                dataset["name"],
+                (dataset["removed_at"] or "")[:10],
+                dataset["commits"],
+                dataset["files"],
+                dataset["size_bytes"],
             )
-            for one in use["datasets"]
+            for dataset in use["datasets"]
         ],
     )
-    say(f"{len(use['datasets']):,} of {use['total']:,} datasets.")
+    print_line(f"{len(use['datasets']):,} of {use['total']:,} datasets.")
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Only tell what would go.")
-@click.option("--yes", is_flag=True, help="Remove it without asking.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
+@click.option("--yes", is_flag=True, help="Remove without confirmation.")
 @AS_JSON
 @with_target
 def prune(target: Target, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Remove what nothing needs any more; shows it and asks first.
+    """Remove data that nothing refers to, after a preview and a confirmation.
 
-    It goes by the server's settings keep_…_days. What a ref reaches always stays, and so does every
-    job of a kept sample.
+    The server's settings keep_…_days apply. Data that a ref reaches always stays, and so does every
+    job of a stored sample.
 
     \b
     jobsvc prune --dry-run
@@ -90,7 +90,7 @@ def prune(target: Target, dry_run: bool, yes: bool, as_json: bool) -> None:
     with connected(target, "jobsvc prune") as client:
         found = client.post(PATH, {"dry_run": True})
         if not as_json:
-            _tell_found(found)
+            _print_preview(found)
         expected = _count(found)
         if dry_run or not (expected or as_json):
             if as_json:
@@ -98,23 +98,23 @@ def prune(target: Target, dry_run: bool, yes: bool, as_json: bool) -> None:
             return
         if not yes:
             _confirm()
-        with progress_bar("Pruning") as told:
-            removed = _remove(client, expected, told)
+        with progress_bar("Pruning") as on_progress:
+            removed = _remove(client, expected, on_progress)
     if as_json:
         print_json(removed)
     else:
-        say(f"Removed: {_in_words(removed)}.")
+        print_line(f"Removed: {_in_words(removed)}.")
 
 
 def _confirm() -> None:
-    say()
+    print_line()
     question = f'This can\'t be undone. Type "{CONFIRMATION}" to remove it'
     if click.prompt(question, default="", show_default=False).strip() != CONFIRMATION:
         raise CommandFailed("Nothing was removed.")
 
 
-def _remove(client: ApiClient, expected: int, told: Told) -> dict[str, Any]:
-    """Ask until there is no more to do; returns all that went."""
+def _remove(client: ApiClient, expected: int, on_progress: PercentCallback) -> dict[str, Any]:
+    """Send prune requests until the prune is complete; return the total."""
     removed: dict[str, Any] | None = None
     while removed is None or not removed["complete"]:
         try:
@@ -123,15 +123,15 @@ def _remove(client: ApiClient, expected: int, told: Told) -> dict[str, Any]:
             if removed is None:
                 raise
             raise CommandFailed(
-                f"{failure.message} Removed until then: {_in_words(removed)}."
+                f"{failure.message} Removed before the failure: {_in_words(removed)}."
             ) from None
-        removed = part if removed is None else _together(removed, part)
-        told(min(100 * _count(removed) / max(expected, 1), 100), _in_words(removed))
+        removed = part if removed is None else _add_answers(removed, part)
+        on_progress(min(100 * _count(removed) / max(expected, 1), 100), _in_words(removed))
     return removed
 
 
-def _together(one: dict[str, Any], next_one: dict[str, Any]) -> dict[str, Any]:
-    """The answers of two calls as one."""
+def _add_answers(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Add up the answers of two requests."""
     kinds = [
         {
             "kind": before["kind"],
@@ -141,50 +141,50 @@ def _together(one: dict[str, Any], next_one: dict[str, Any]) -> dict[str, Any]:
             "newest": max(filter(None, (before["newest"], after["newest"])), default=None),
             "examples": before["examples"] or after["examples"],
         }
-        for before, after in zip(one["kinds"], next_one["kinds"], strict=True)
+        for before, after in zip(first["kinds"], second["kinds"], strict=True)
     ]
-    return {**next_one, "kinds": kinds, "size_bytes": one["size_bytes"] + next_one["size_bytes"]}
+    return {**second, "kinds": kinds, "size_bytes": first["size_bytes"] + second["size_bytes"]}
 
 
-def _tell_found(found: dict[str, Any]) -> None:
-    for name, what in SETTINGS.items():
+def _print_preview(found: dict[str, Any]) -> None:
+    for name, kind in SETTINGS.items():
         days = found["keeps"][name]
-        say(f"Keeps {what} " + (f"for {days:,} days." if days else "for ever."))
-    say()
-    going = [kind for kind in found["kinds"] if kind["count"]]
-    if not going:
-        say("There is nothing to remove.")
+        print_line(f"Retention of {kind}: " + (f"{days:,} days." if days else "unlimited."))
+    print_line()
+    removable = [kind for kind in found["kinds"] if kind["count"]]
+    if not removable:
+        print_line("Nothing to remove.")
         return
     print_table(
-        ("would go", "count", "bytes", "oldest", "newest"),
+        ("to remove", "count", "bytes", "oldest", "newest"),
         [
             (
                 _name(kind["kind"]),
                 kind["count"],
                 kind["size_bytes"],
-                moment(kind["oldest"]),
-                moment(kind["newest"]),
+                utc_text(kind["oldest"]),
+                utc_text(kind["newest"]),
             )
-            for kind in going
+            for kind in removable
         ],
     )
-    for kind in going:
-        for one in kind["examples"]:
-            say(f"  {_name(kind['kind'])}: {_example(one)}")
+    for kind in removable:
+        for example in kind["examples"]:
+            print_line(f"  {_name(kind['kind'])}: {_example_text(example)}")
         more = kind["count"] - len(kind["examples"])
         if kind["examples"] and more:
-            say(f"  … and {more:,} more {_name(kind['kind'])}")
+            print_line(f"  … and {more:,} more {_name(kind['kind'])}")
 
 
-def _example(one: dict[str, Any]) -> str:
-    identity = one["id"][:12] if len(one["id"]) > MAX_ID_LENGTH else one["id"]
-    parts = [identity, one["at"][:10]]
-    if not one["name"].startswith(one["id"]):
-        parts.append(f'"{one["name"]}"')
-    if one["dataset_name"] not in (None, one["name"]):
-        parts.append(f'dataset "{one["dataset_name"]}"')
-    if one["size_bytes"]:
-        parts.append(f"{one['size_bytes']:,} bytes")
+def _example_text(example: dict[str, Any]) -> str:
+    identity = example["id"][:12] if len(example["id"]) > MAX_ID_LENGTH else example["id"]
+    parts = [identity, example["at"][:10]]
+    if not example["name"].startswith(example["id"]):
+        parts.append(f'"{example["name"]}"')
+    if example["dataset_name"] not in (None, example["name"]):
+        parts.append(f'dataset "{example["dataset_name"]}"')
+    if example["size_bytes"]:
+        parts.append(f"{example['size_bytes']:,} bytes")
     return ", ".join(parts)
 
 
@@ -193,7 +193,9 @@ def _count(answer: dict[str, Any]) -> int:
 
 
 def _in_words(answer: dict[str, Any]) -> str:
-    counts = [f"{_name(one['kind'])} {one['count']:,}" for one in answer["kinds"] if one["count"]]
+    counts = [
+        f"{_name(kind['kind'])} {kind['count']:,}" for kind in answer["kinds"] if kind["count"]
+    ]
     return f"{', '.join(counts) or 'nothing'}; {answer['size_bytes']:,} bytes of files"
 
 

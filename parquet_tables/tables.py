@@ -99,7 +99,11 @@ class TableFiles:
             if column.name.lower() == name.lower():
                 return column
         names = [column.name for column in self.columns]
-        raise UnknownColumn(f'There is no column "{name}". {choices_sentence(name, names)}')
+        raise UnknownColumn(
+            'There is no column "{column}". {choices}',
+            column=name,
+            choices=choices_sentence(name, names),
+        )
 
     def select(self, names: tuple[str, ...]) -> tuple[Column, ...]:
         """Return the named columns in the given order, each once; without names, all columns."""

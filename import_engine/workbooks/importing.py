@@ -37,7 +37,7 @@ def import_workbook(
     Raises
     ------
     UnreadableFile
-        The file is no workbook, is damaged or password-protected, or has no cells.
+        The file isn't a workbook, is damaged or password-protected, or has no cells.
     WorkbookTooLarge
         Reading it takes more memory or time than ``limits`` allow.
     Exception

@@ -66,8 +66,8 @@ def test_a_backup_into_the_data_directory_itself_is_refused(
     target = Path(place) / "monday.tar"
     for given in (str(filled), str(tmp_path / "link")):
         refused = run("backup", str(target), "--data-dir", given, code=1)
-        told = [line for line in refused.stderr.splitlines() if line.startswith("Error")]
-        assert f"{target} would be in the data directory {filled}" in told[0]
+        output = [line for line in refused.stderr.splitlines() if line.startswith("Error")]
+        assert f"{target} would be in the data directory {filled}" in output[0]
     assert sorted(filled.rglob("*")) == before
 
 
@@ -121,8 +121,8 @@ def test_what_no_backup_holds_is_refused_and_leaves_nothing(
         with tarfile.open(archive, "a") as more:
             more.addfile(tarfile.TarInfo(name))
         refused = run("restore", str(archive), "--data-dir", str(place / "again"), code=1).stderr
-        told = [line for line in refused.splitlines() if line.startswith("Error")]
-        assert f"{archive} isn't a backup of jobsvc: it holds '{name}'" in told[0]
+        output = [line for line in refused.splitlines() if line.startswith("Error")]
+        assert f"{archive} isn't a backup of jobsvc: it holds '{name}'" in output[0]
         assert not list(place.iterdir())
 
 
@@ -140,8 +140,8 @@ def test_a_backup_with_an_unknown_data_file_is_refused(
         if there:
             place.mkdir()
         refused = run("restore", str(archive), "--data-dir", str(place), code=1)
-        told = [line for line in refused.stderr.splitlines() if line.startswith("Error")]
-        assert told == [
+        output = [line for line in refused.stderr.splitlines() if line.startswith("Error")]
+        assert output == [
             f"Error: {archive} isn't a backup of jobsvc: it holds '{name}', which its database "
             "doesn't reference."
         ]
@@ -173,9 +173,9 @@ def test_concurrent_backups_to_the_same_name_conflict(
         archive = place / "backup.tar"
         given = ("backup", str(archive), "--data-dir", str(filled))
         both = [ForkedProcess(run_jobsvc, given) for _ in range(2)]
-        told = sorted(one.written() for one in both)
-        assert sorted(one.wait(30) for one in both) == [0, 1], told
-        assert any("A file of that name exists" in text for text in told)
+        output = sorted(one.written() for one in both)
+        assert sorted(one.wait(30) for one in both) == [0, 1], output
+        assert any("A file of that name exists" in text for text in output)
         assert list(place.iterdir()) == [archive]
     run("restore", str(archive), "--data-dir", str(tmp_path / "again"))
 

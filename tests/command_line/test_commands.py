@@ -74,7 +74,7 @@ def test_a_lost_password_is_mended_with_a_link(run: Run, created: Path) -> None:
         (("sample", "Sales", "--size", "0"), 2, "--size"),
         (("sample", "Sales", "--size", "5", "--output", "x.xls"), 2, ".csv, .parquet, .arrow"),
         (("sample", "Sales", "--method", "lucky"), 2, "random"),
-        (("sample", "Sals", "--size", "5"), 1, 'no dataset "Sals". There are: Sales'),
+        (("sample", "Sals", "--size", "5"), 1, 'Dataset "Sals" not found. Existing: Sales'),
         (("sample", "Sales"), 1, "--size or --fraction"),
         (("sample", "Sales", "--size", "5", "--ref", "mian"), 1, "There are: main"),
         (
@@ -84,10 +84,10 @@ def test_a_lost_password_is_mended_with_a_link(run: Run, created: Path) -> None:
         ),
         (("import", "missing.csv", "--dataset", "x"), 2, "missing.csv"),
         (("import", "broken.csv", "--dataset", "x"), 1, "Line 3"),
-        (("jobs", "none"), 2, "no id of a job"),
+        (("jobs", "none"), 2, "neither a job id"),
         (("jobs", "--status", "done"), 2, "completed"),
         (("user", "add", "x", "--password-stdin"), 1, "[A-Za-z0-9]{7}"),
-        (("token", "create", "nobody0"), 1, 'no user "nobody0"'),
+        (("token", "create", "nobody0"), 1, 'User "nobody0" not found.'),
         (("jobs", "--server", "http://127.0.0.1:9"), 2, "JOBSVC_TOKEN"),
     ],
 )

@@ -137,9 +137,9 @@ def test_the_demo_draws_from_real_data(run: Run, tmp_path: Path) -> None:
 def test_a_report_is_printed_and_written_as_html(run: Run, table: Path, tmp_path: Path) -> None:
     run("import", str(table), "--dataset", "explored")
     target = tmp_path / "report.html"
-    told = run("explore", "explored", "--html", str(target))
-    assert "Alerts: " in told.output
-    assert str(target) in told.output
+    output = run("explore", "explored", "--html", str(target))
+    assert "Alerts: " in output.output
+    assert str(target) in output.output
     assert target.read_text(encoding="utf-8").startswith("<!doctype html>")
     as_json = json.loads(run("explore", "explored", "--compare", "main", "--json").output)
     assert as_json["overview"]["table_key"] == "primary"
@@ -148,11 +148,11 @@ def test_a_report_is_printed_and_written_as_html(run: Run, table: Path, tmp_path
 
 def test_a_profile_is_printed_with_alerts_and_hints(run: Run, table: Path) -> None:
     run("import", str(table), "--dataset", "profiled")
-    told = run("profile", "profiled")
-    assert "alerts" in told.output
-    assert "\nInfo: id: " in told.output
+    output = run("profile", "profiled")
+    assert "alerts" in output.output
+    assert "\nInfo: id: " in output.output
     hint = "\nkind would serve as strata: "
-    assert hint in told.output
+    assert hint in output.output
     assert hint in run("plan", "profiled", "--method", "random", "--size", "9").output
     as_json = json.loads(run("profile", "profiled", "--json").output)
     assert as_json["columns"][0]["nulls"]["accuracy"] == {"kind": "exact"}

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from command_line.failures import CommandFailed, told_plainly
+from command_line.failures import CommandFailed, one_line_errors
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "output"),
     [
         (OSError(5, "Input/output error", "a.tar"), "Input/output error: a.tar"),
         (OSError(5, "Input/output error", Path("a.tar")), "Input/output error: a.tar"),
@@ -23,7 +23,7 @@ from command_line.failures import CommandFailed, told_plainly
     ],
     ids=str,
 )
-def test_a_system_error_is_one_line(error: OSError, told: str) -> None:
-    with pytest.raises(CommandFailed) as failed, told_plainly():
+def test_a_system_error_is_one_line(error: OSError, output: str) -> None:
+    with pytest.raises(CommandFailed) as failed, one_line_errors():
         raise error
-    assert failed.value.format_message() == told
+    assert failed.value.format_message() == output

@@ -99,7 +99,7 @@ def test_only_a_failed_job_is_done_again(run: Run, live: LiveServer) -> None:
 def test_a_log_lists_the_steps(run: Run, live: LiveServer) -> None:
     job = live.draw(live.new_table(20), DRAW)
     lines = run("log", job["id"]).stdout.splitlines()
-    assert lines[0].split() == ["at", "what"]
+    assert lines[0].split() == ["at", "message"]
     steps = [line.split("  ")[-1] for line in lines[1:]]
     assert steps[0].startswith("accepted, request ")
     assert (steps[1], steps[-1]) == ("attempt 1 started", "completed")
@@ -124,7 +124,7 @@ def test_a_job_without_rows_says_so(run: Run, live: LiveServer, tmp_path: Path) 
     output = ("--output", str(tmp_path / "none.csv"))
     live.new_table(20)
     (imported,) = live.admin.get("/api/jobs?run_type=import").json()["jobs"]
-    assert "no draw and no query" in run("fetch", imported["id"], *output, code=1).stderr
+    assert "neither a draw nor a query" in run("fetch", imported["id"], *output, code=1).stderr
     assert "no residual" in run("fetch", imported["id"], "--residual", *output, code=1).stderr
     assert "ending must be one of" in run("fetch", MISSING, "--output", "x.doc", code=2).stderr
     assert "--output" in run("fetch", MISSING, code=2).stderr
@@ -134,14 +134,14 @@ def test_a_job_without_rows_says_so(run: Run, live: LiveServer, tmp_path: Path) 
 @pytest.mark.parametrize("command", ["watch", "cancel", "retry", "log", "jobs"])
 def test_an_unknown_job_is_reported(run: Run, live: LiveServer, command: str) -> None:
     assert f'Job "{MISSING}" not found.' in run(command, MISSING, code=1).stderr
-    assert "no id of a job" in run(command, "../users", code=2).stderr
+    assert "neither a job id" in run(command, "../users", code=2).stderr
 
 
 def test_ctrl_c_prints_the_next_commands(run: Run, live: LiveServer, data_dir: Path) -> None:
     job_id = endless_job(live)
     threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
-    told = run("watch", job_id[:8], "--data-dir", str(data_dir), code=130).stderr
-    assert f"jobsvc watch {job_id[:8]} --data-dir {data_dir}\n" in told
-    assert f"jobsvc cancel {job_id[:8]} --data-dir {data_dir}\n" in told
+    output = run("watch", job_id[:8], "--data-dir", str(data_dir), code=130).stderr
+    assert f"jobsvc watch {job_id[:8]} --data-dir {data_dir}\n" in output
+    assert f"jobsvc cancel {job_id[:8]} --data-dir {data_dir}\n" in output
     assert live.admin.get(f"/api/jobs/{job_id}").json()["status"] == "running"
     run("cancel", job_id)

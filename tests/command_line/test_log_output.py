@@ -54,9 +54,9 @@ def test_a_text_line_holds_time_level_logger_and_fields() -> None:
 
 def test_a_json_line_holds_the_same_fields() -> None:
     with logged_with(request_id="r-1", user_id=3):
-        told = json.loads(written("json", record("refused")))
-    assert re.fullmatch(TIME, told.pop("time"))
-    assert told == {
+        output = json.loads(written("json", record("refused")))
+    assert re.fullmatch(TIME, output.pop("time"))
+    assert output == {
         "level": "INFO",
         "logger": "jobsvc.jobs",
         "message": "refused",
@@ -88,9 +88,9 @@ def test_an_exception_stands_inside_its_json_object() -> None:
     error = caught(open, "/nowhere/at/all")
     line = written("json", record("failed", error=error))
     assert "\n" not in line
-    told = json.loads(line)["exception"]
-    assert "function(*given)" in told
-    assert told.endswith(
+    output = json.loads(line)["exception"]
+    assert "function(*given)" in output
+    assert output.endswith(
         "FileNotFoundError: [Errno 2] No such file or directory: '/nowhere/at/all'"
     )
 
@@ -116,9 +116,9 @@ def test_an_exception_stands_inside_its_json_object() -> None:
     ids=lambda value: value.split(":")[0] if isinstance(value, str) else "",
 )
 def test_error_texts_are_logged_only_if_safe(error: BaseException, shown: str) -> None:
-    told = trace(error)
-    assert VALUE not in told
-    assert told.splitlines()[-1] == shown
+    output = trace(error)
+    assert VALUE not in output
+    assert output.splitlines()[-1] == shown
 
 
 def test_chained_errors_are_logged_without_data() -> None:
@@ -128,6 +128,6 @@ def test_chained_errors_are_logged_without_data() -> None:
         except ValueError as first:
             raise OSError(5, "Input/output error") from first
 
-    told = trace(caught(convert))
-    assert VALUE not in told
-    assert re.search(r"ValueError\nwhich led to:\n(.|\n)*OSError: \[Errno 5\]", told)
+    output = trace(caught(convert))
+    assert VALUE not in output
+    assert re.search(r"ValueError\nwhich led to:\n(.|\n)*OSError: \[Errno 5\]", output)

@@ -24,9 +24,9 @@ def run_jobsvc_without_privileges(arguments: Sequence[str]) -> None:
 
 def run_to_its_end(*arguments: str) -> str:
     process = ForkedProcess(run_jobsvc_without_privileges, arguments)
-    told = process.written()
-    assert process.wait(60) == 0, told
-    return told
+    output = process.written()
+    assert process.wait(60) == 0, output
+    return output
 
 
 def put_lost_and_found(folder: Path) -> Path:
@@ -52,6 +52,6 @@ def test_commands_skip_an_unreadable_lost_and_found(run: Run, filled: Path, tmp_
     for folder in own:
         os.utime(folder, (0, 0))  # older than any stray that a prune leaves alone
     assert "data files" in run_to_its_end("storage", *on_it)
-    assert "nothing to remove" in run_to_its_end("prune", "--yes", *on_it)
+    assert "Nothing to remove" in run_to_its_end("prune", "--yes", *on_it)
     assert "0 faults" in run_to_its_end("check", *on_it)
     assert all(folder.is_dir() for folder in own)

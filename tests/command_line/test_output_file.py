@@ -64,7 +64,10 @@ def test_no_file_is_wanted_without_a_name() -> None:
 
 def test_a_full_disk_error_names_the_file(tmp_path: Path) -> None:
     file = OutputFile(tmp_path / "rows.csv")
-    with pytest.raises(CommandFailed, match=r"rows\.csv can't be written: No space"), file._told():
+    with (
+        pytest.raises(CommandFailed, match=r"rows\.csv can't be written: No space"),
+        file._file_errors(),
+    ):
         raise OSError(errno.ENOSPC, "No space left on device")
     file.drop()
     assert not list(tmp_path.iterdir())

@@ -43,7 +43,7 @@ def test_every_spelling_of_every_address_is_known(host: str) -> None:
 
 
 def run_with_few_files(arguments: Sequence[str], most: int) -> None:
-    """Be the command in a process that may open so many files."""
+    """Run the command in a process with a limit of open files."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     run_jobsvc(arguments)
 
@@ -52,7 +52,7 @@ def run_with_few_files(arguments: Sequence[str], most: int) -> None:
 def test_too_few_open_files_are_refused(data_dir: Path, most: int) -> None:
     arguments = ("serve", "--port", "0", "--data-dir", str(data_dir))
     process = ForkedProcess(run_with_few_files, arguments, most)
-    told = process.written()
+    output = process.written()
     assert process.wait(60) == 1
-    assert f"lets jobsvc open {most} files, and it needs 272" in told
+    assert f"lets jobsvc open {most} files, and it needs 272" in output
     assert not data_dir.exists()

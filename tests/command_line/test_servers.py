@@ -44,9 +44,9 @@ def answering(status: int, body: bytes, **headers: str) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("status", "body", "headers", "part"),
     [
-        (200, b"<html>", {}, "answers 200, which is no answer of jobsvc"),
-        (200, b"[1]", {}, "answers 200, which is no answer of jobsvc"),
-        (308, b"", {"Location": "https://here/"}, "answers 308 and leads to https://here/"),
+        (200, b"<html>", {}, "answers 200, which isn't an answer of jobsvc"),
+        (200, b"[1]", {}, "answers 200, which isn't an answer of jobsvc"),
+        (308, b"", {"Location": "https://here/"}, "answers 308 and redirects to https://here/"),
         (200, b"broken", {"Content_Encoding": "gzip"}, "can't be reached"),
     ],
 )
@@ -103,6 +103,6 @@ def test_a_lost_server_prints_how_to_find_the_job(run: Run, data_dir: Path, tmp_
             assert time.monotonic() < end
             running = client.get("/api/jobs?status=running").json()["jobs"]
         server.kill()
-        told = waiting.result(30).stderr
-    assert "The job isn't lost." in told
-    assert f"jobsvc watch {running[0]['id']}\n" in told
+        output = waiting.result(30).stderr
+    assert "The job continues." in output
+    assert f"jobsvc watch {running[0]['id']}\n" in output

@@ -1,4 +1,4 @@
-"""``jobsvc sql``: what is shown, what is written, what is kept, and how it fails."""
+"""``jobsvc sql``: shown rows, written and stored results, failures."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def test_rows_are_shown_as_a_table_and_as_json(run: Run, sales: str) -> None:
 
 def test_a_result_is_written_and_stored(run: Run, sales: str, tmp_path: Path) -> None:
     output = tmp_path / "out.csv"
-    told = run("sql", sales, BY_KIND, "--output", str(output), "--name", "kinds")
-    assert "7 rows, 3 columns" in told.stdout
-    assert "ref expl-kinds" in told.stdout
+    result = run("sql", sales, BY_KIND, "--output", str(output), "--name", "kinds")
+    assert "7 rows, 3 columns" in result.stdout
+    assert "ref expl-kinds" in result.stdout
     with output.open(newline="") as file:
         assert [row["n"] for row in csv.DictReader(file)] == ["2000"] * 7
     again = run("sql", sales, "SELECT sum(n) AS n FROM result", "--ref", "expl-kinds", "--json")

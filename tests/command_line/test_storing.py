@@ -67,8 +67,8 @@ def test_storage_lists_kinds_and_the_largest_datasets(run: Run, tmp_path: Path) 
 @pytest.mark.usefixtures("dropped")
 def test_a_dry_run_shows_what_would_go_and_removes_nothing(run: Run, data_dir: Path) -> None:
     shown = run("prune", "--dry-run").stdout
-    assert "Keeps ended jobs for ever." in shown
-    assert "Keeps what no ref reaches for 30 days." in shown
+    assert "Retention of ended jobs: unlimited." in shown
+    assert "Retention of unreachable commits and files: 30 days." in shown
     assert '"Sample of main, table primary", dataset "Sales"' in shown
     assert files(data_dir) == 3
     answer = json.loads(run("prune", "--dry-run", "--json").stdout)
@@ -79,7 +79,7 @@ def test_a_dry_run_shows_what_would_go_and_removes_nothing(run: Run, data_dir: P
 @pytest.mark.parametrize("typed", ["y\n", ""])
 def test_without_the_word_nothing_goes(run: Run, data_dir: Path, typed: str) -> None:
     failed = run("prune", given=typed, code=1)
-    assert "would go" in failed.stdout
+    assert "to remove" in failed.stdout
     assert files(data_dir) == 3
 
 
@@ -88,7 +88,7 @@ def test_prune_needs_confirmation_and_runs_once(run: Run, data_dir: Path) -> Non
     done = run("prune", given="prune\n").stdout
     assert "Removed: commits 1, data files 1" in done
     assert files(data_dir) == 2
-    assert "There is nothing to remove." in run("prune").stdout
+    assert "Nothing to remove." in run("prune").stdout
     assert "0 faults" in run("check").stdout
     again = run("sample", "Sales", "--size", "10", "--seed", "1", "--name", "kept")
     assert "smpl-kept" in again.stdout

@@ -118,9 +118,9 @@ def test_ctrl_c_after_a_submission_names_the_job(
     asked = {"run_type": "sampling", "limit": 1}
     (job,) = server.admin.get("/api/jobs", params=asked).json()["jobs"]
     assert left.value.code == 130
-    told = capsys.readouterr().err
-    assert f"jobsvc watch {job['id']} --data-dir /srv/x\n" in told
-    assert f"jobsvc cancel {job['id']} --data-dir /srv/x\n" in told
+    output = capsys.readouterr().err
+    assert f"jobsvc watch {job['id']} --data-dir /srv/x\n" in output
+    assert f"jobsvc cancel {job['id']} --data-dir /srv/x\n" in output
 
 
 def test_the_page_says_each_exit_code(run: Run, created: Path) -> None:

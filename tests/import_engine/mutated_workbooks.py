@@ -1,7 +1,7 @@
 """Small workbooks with one fault each, by a fixed seed.
 
-``python -m tests.import_engine.mutated_workbooks 3000`` imports so many of them and prints how they
-ended. Each ends as tables or as an error with a code; the process that asks never ends.
+``python -m tests.import_engine.mutated_workbooks 3000`` imports 3,000 of them and prints the
+results. Each ends as tables or as an error with a code; the calling process never ends.
 """
 
 from __future__ import annotations
@@ -103,9 +103,9 @@ def _attribute(content: bytes, chance: random.Random) -> bytes:
         found = list(re.finditer(rb'([\w:]+)="([^"]*)"', xml))
         if not found:
             return xml
-        one = chance.choice(found)
+        match = chance.choice(found)
         values = chance.choice((_NUMBERS, _REFERENCES, _KINDS))
-        return xml[: one.start(2)] + chance.choice(values) + xml[one.end(2) :]
+        return xml[: match.start(2)] + chance.choice(values) + xml[match.end(2) :]
 
     return _part(content, chance, change)
 
@@ -129,9 +129,9 @@ def _text(content: bytes, chance: random.Random) -> bytes:
         found = list(re.finditer(rb">([^<]+)<", xml))
         if not found:
             return xml
-        one = chance.choice(found)
+        match = chance.choice(found)
         texts = (*_NUMBERS, b"1e308", b"-1e308", b"2958466", b"\xff", b"&x;", b"\0", b"-693594")
-        return xml[: one.start(1)] + chance.choice(texts) + xml[one.end(1) :]
+        return xml[: match.start(1)] + chance.choice(texts) + xml[match.end(1) :]
 
     return _part(content, chance, change)
 
@@ -180,7 +180,7 @@ def _alone(folder: Path, number: int) -> str:
 
 
 def main(count: int) -> None:
-    """Import so many mutations and print how they ended."""
+    """Import ``count`` mutations and print the results."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         ends = ends_of(range(count), Path(folder))

@@ -51,5 +51,5 @@ def test_settled_names_differ_in_more_than_case(found: list[str | None]) -> None
     names, notes = settle_names(found)
     assert len({folded(name) for name in names}) == len(names)
     assert all(name.strip() and "\0" not in name for name in names)
-    kept = [name for name, original in zip(names, found, strict=True) if name == original]
-    assert len(kept) + len(notes) == len(found)
+    unchanged = [name for name, original in zip(names, found, strict=True) if name == original]
+    assert len(unchanged) + len(notes) == len(found)

@@ -92,7 +92,7 @@ def test_any_texts_written_as_csv_come_back_in_their_order(
     out = io.StringIO()
     writer = csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=quoting)  # type: ignore[arg-type]
     width = len(rows[0])
-    # A column of words tells that the cells are text and keeps rows from being empty lines.
+    # A column of words makes the cells text and prevents empty lines.
     written = [["word", *row] for row in rows]
     writer.writerows([["name", *(f"c{i}" for i in range(width))], *written])
     outcome = importing.one(out.getvalue())

@@ -126,7 +126,7 @@ def test_no_more_is_spilled_than_leaves_the_disk_room(
             with crowded.cursor() as cursor, pytest.raises(duckdb.OutOfMemoryException) as caught:
                 cursor.execute(spilling)
             assert machine_fault(caught.value) is DISK_FULL
-        # Somebody makes room: the same as if twice as much of it were there.
+        # Free disk space appears.
         roomy = true_usage(tmp_path)._replace(free=free_mb * 3 * 1024**2)
         monkeypatch.setattr(shutil, "disk_usage", lambda _path: roomy)
         with crowded.cursor() as cursor:
@@ -146,7 +146,7 @@ def test_footers_of_small_files_are_not_cached(parquet: ParquetDatabase, tmp_pat
             path = tmp_path / f"{large}-{number}.parquet"
             with parquet.cursor() as cursor:
                 write_parquet(cursor, f"SELECT {values} FROM range(100)", [], path)
-            # By what a table says of itself its footers are kept or not.
+            # The row count of the table decides whether its footers are cached.
             table = TableFiles(columns, (DataFile(path, 10_000_000 if large else 100),))
             with parquet.cursor(table) as cursor:
                 cursor.execute("SELECT sum(c1) FROM read_parquet(?)", [str(path)]).fetchall()
@@ -156,14 +156,14 @@ def test_footers_of_small_files_are_not_cached(parquet: ParquetDatabase, tmp_pat
     assert also_large > small + 100 * 1024
 
 
-Opened = Callable[[int], ParquetDatabase]
+OpenDatabase = Callable[[int], ParquetDatabase]
 JOIN = "SELECT count(*) FROM range(50) AS a(x) JOIN range(50) AS b(y) ON x = y"
-KEPT = "SELECT sum(total_insertions) FROM duckdb_eviction_queues()"
+RETAINED_SQL = "SELECT sum(total_insertions) FROM duckdb_eviction_queues()"
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Opened]:
-    """Opens databases that are renewed after so many cursors."""
+def open_database(tmp_path: Path) -> Iterator[OpenDatabase]:
+    """Opens databases with a given ``max_cursors``."""
     with ExitStack() as stack:
         yield lambda max_cursors: stack.enter_context(
             ParquetDatabase(tmp_path, tmp_path / "spill", max_cursors=max_cursors)
@@ -176,17 +176,17 @@ def join(database: ParquetDatabase, times: int) -> None:
             assert cursor.execute(JOIN).fetchall() == [(50,)]
 
 
-def kept(database: ParquetDatabase) -> int:
-    """How many buffers of past queries the instance has not forgotten."""
+def retained_buffers(database: ParquetDatabase) -> int:
+    """The number of buffers of past queries that the instance retains."""
     with database.cursor() as cursor:
-        (row,) = cursor.execute(KEPT).fetchall()
+        (row,) = cursor.execute(RETAINED_SQL).fetchall()
     return int(row[0])
 
 
 def test_a_cursor_that_cannot_be_had_holds_up_no_renewal(
-    opened: Opened, monkeypatch: pytest.MonkeyPatch
+    open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database = opened(1)
+    database = open_database(1)
 
     def gone(_path: Path) -> None:
         raise OSError(errno.EIO, "the disk is gone")
@@ -196,29 +196,31 @@ def test_a_cursor_that_cannot_be_had_holds_up_no_renewal(
         with pytest.raises(OSError, match="gone"), database.cursor():
             pass
     join(database, 5)
-    assert kept(database) == 0
+    assert retained_buffers(database) == 0
 
 
-def test_memory_after_many_queries_is_bounded(opened: Opened) -> None:
-    never, often = opened(1_000_000), opened(20)
-    for database in (never, often):
+def test_memory_after_many_queries_is_bounded(open_database: OpenDatabase) -> None:
+    never_renewed, often_renewed = open_database(1_000_000), open_database(20)
+    for database in (never_renewed, often_renewed):
         join(database, 110)
-    assert kept(never) > 1_000
-    assert kept(often) < kept(never) / 5
+    assert retained_buffers(never_renewed) > 1_000
+    assert retained_buffers(often_renewed) < retained_buffers(never_renewed) / 5
 
 
-def test_an_instance_is_not_renewed_while_a_query_of_it_is_open(opened: Opened) -> None:
-    database = opened(5)
+def test_an_instance_is_not_renewed_while_a_query_of_it_is_open(
+    open_database: OpenDatabase,
+) -> None:
+    database = open_database(5)
     with database.cursor() as cursor:
         cursor.execute("CREATE TEMP TABLE t AS SELECT range AS x FROM range(1000)")
         join(database, 20)
         assert cursor.execute("SELECT sum(x) FROM t").fetchall() == [(499_500,)]
-        assert kept(database) > 20
-    assert kept(database) == 0
+        assert retained_buffers(database) > 20
+    assert retained_buffers(database) == 0
 
 
-def test_a_renewed_instance_is_locked_down_like_the_first(opened: Opened) -> None:
-    database = opened(1)
+def test_a_renewed_instance_is_locked_down_like_the_first(open_database: OpenDatabase) -> None:
+    database = open_database(1)
     join(database, 1)
     with database.cursor() as cursor:
         for statement in ("SELECT * FROM glob('/etc/*')", "SET threads = 1"):
@@ -228,24 +230,24 @@ def test_a_renewed_instance_is_locked_down_like_the_first(opened: Opened) -> Non
 
 
 def test_an_instance_that_cannot_be_renewed_goes_on(
-    opened: Opened, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    database = opened(2)
+    database = open_database(2)
     monkeypatch.setitem(database._config, "memory_limit", "more than there is")
     join(database, 5)
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
 
 
-def test_a_closed_database_is_not_opened_again(opened: Opened) -> None:
-    database = opened(1)
+def test_a_closed_database_is_not_opened_again(open_database: OpenDatabase) -> None:
+    database = open_database(1)
     with database.cursor():
         database.close()
     with pytest.raises(duckdb.ConnectionException), database.cursor():
         pass
 
 
-def test_renewals_under_many_threads_disturb_no_query(opened: Opened) -> None:
-    database = opened(3)
+def test_renewals_under_many_threads_disturb_no_query(open_database: OpenDatabase) -> None:
+    database = open_database(3)
 
     def ask(number: int) -> int:
         with database.cursor() as cursor:
@@ -255,7 +257,7 @@ def test_renewals_under_many_threads_disturb_no_query(opened: Opened) -> None:
 
     with ThreadPoolExecutor(6) as threads:
         assert list(threads.map(ask, range(300))) == [100 * number for number in range(300)]
-    assert kept(database) < 300
+    assert retained_buffers(database) < 300
 
 
 def poison(directory: Path) -> Path:
@@ -268,9 +270,9 @@ def poison(directory: Path) -> Path:
 
 
 def test_a_query_that_breaks_duckdb_harms_those_under_way_alone(
-    opened: Opened, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    open_database: OpenDatabase, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    database, path = opened(1_000), poison(tmp_path)
+    database, path = open_database(1_000), poison(tmp_path)
     with database.cursor() as under_way:
         with database.cursor() as cursor, pytest.raises(duckdb.InternalException) as own:
             cursor.execute("SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
@@ -286,9 +288,9 @@ def test_a_query_that_breaks_duckdb_harms_those_under_way_alone(
 
 
 def test_a_broken_instance_is_replaced_only_once(
-    opened: Opened, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    open_database: OpenDatabase, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    database, path = opened(1_000), poison(tmp_path)
+    database, path = open_database(1_000), poison(tmp_path)
     for _ in range(5):
         with database.cursor() as cursor, pytest.raises(duckdb.InternalException):
             cursor.execute("SELECT * FROM read_parquet(?)", [str(path)]).fetchall()

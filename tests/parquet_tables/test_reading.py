@@ -1,4 +1,4 @@
-"""Pages and exports: the rows asked for, in order, nothing lost."""
+"""Pages and exports hold the requested rows, in order and without loss."""
 
 from __future__ import annotations
 
@@ -77,17 +77,17 @@ def test_a_page_of_a_residual_has_the_rows_that_are_left(
     offset: int,
     limit: int | None,
 ) -> None:
-    gone = np.array(sorted(deletion_vector), dtype=np.int64)
-    residual = TableFiles(table.columns, table.files, gone)
-    kept = np.setdiff1d(np.arange(sum(SIZES)), gone)
-    assert residual.row_count == len(kept)
+    deleted = np.array(sorted(deletion_vector), dtype=np.int64)
+    residual = TableFiles(table.columns, table.files, deleted)
+    remaining = np.setdiff1d(np.arange(sum(SIZES)), deleted)
+    assert residual.row_count == len(remaining)
     with parquet[0].cursor() as cursor:
         sql, params = page_statement(residual, table.columns[:1], offset, limit)
         rows = [row[0] for row in cursor.execute(sql, params).fetchall()]
     end = None if limit is None else offset + limit
-    assert rows == kept[offset:end].tolist()
-    for position in range(0, len(kept), max(len(kept) // 7, 1)):
-        assert residual.ordinal_at(position) == kept[position]
+    assert rows == remaining[offset:end].tolist()
+    for position in range(0, len(remaining), max(len(remaining) // 7, 1)):
+        assert residual.ordinal_at(position) == remaining[position]
 
 
 def test_a_deep_page_reads_only_the_row_groups_it_touches(

@@ -20,7 +20,7 @@ def stored_text(value: str) -> str:
 
 
 def refuse(word: str) -> NoReturn:
-    raise AssertionError(f"{word} is no JSON")
+    raise AssertionError(f"{word} isn't JSON")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A column's values for menus: the frequent ones first, bounded work, NULL told apart."""
+"""A column's values for menus: the frequent ones first, bounded work, NULL separate."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_what_stops_a_streamed_file_leaves_nothing_of_it(
 
 
 class Enough(Exception):
-    """The report has been told enough."""
+    """Stops the query from the progress callback."""
 
 
 def test_a_huge_row_group_streams_and_stops_at_once(

@@ -1,4 +1,4 @@
-"""What others named doesn't command the terminal of whoever looks."""
+"""Control characters in names don't reach the terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line.printable import printable, printable_lines
+from command_line.escaping import escaped, escaped_lines
 from tests.command_line.conftest import Run
 
 ESCAPE, C1, TURNED = "\x1b[2K", "\x9b31m", "\u202e"
@@ -25,12 +25,12 @@ ESCAPE, C1, TURNED = "\x1b[2K", "\x9b31m", "\u202e"
     ],
 )
 def test_what_a_terminal_would_obey_is_spelt_out(text: str, shown: str) -> None:
-    assert printable(text) == shown
-    assert printable(shown) == shown
+    assert escaped(text) == shown
+    assert escaped(shown) == shown
 
 
 def test_lines_stay_lines_where_they_may() -> None:
-    assert printable_lines(f"one\n{ESCAPE}two") == "one\n\\x1b[2Ktwo"
+    assert escaped_lines(f"one\n{ESCAPE}two") == "one\n\\x1b[2Ktwo"
 
 
 def test_no_name_reaches_a_terminal_as_a_command(run: Run, tmp_path: Path) -> None:
