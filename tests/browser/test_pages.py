@@ -32,7 +32,7 @@ def test_the_first_start_prints_a_one_time_link(page: Page, tmp_path: Path) -> N
         page.get_by_label("Password, at least").fill(PASSWORD)
         page.get_by_label("Password again").fill("another password")
         page.get_by_role("button").click()
-        expect(page.get_by_role("alert")).to_contain_text("not the same")
+        expect(page.get_by_role("alert")).to_contain_text("The passwords differ.")
         page.get_by_label("Password, at least").fill(PASSWORD)
         page.get_by_label("Password again").fill(PASSWORD)
         page.get_by_role("button").click()

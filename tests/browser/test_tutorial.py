@@ -53,5 +53,5 @@ def test_the_tutorial_continues_after_the_demo() -> None:
 
 
 def test_an_unknown_step_is_an_error() -> None:
-    with pytest.raises(ValueError, match="Look at"):
-        list(steps("1. Look at **Rows**."))
+    with pytest.raises(ValueError, match="Open the"):
+        list(steps("1. Open the **Rows**."))

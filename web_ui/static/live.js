@@ -40,7 +40,7 @@ export function watchJob(jobId, onJob, onLost = () => {}) {
 
   source = new EventSource(`/api/jobs/${jobId}/events`);
   source.addEventListener("job", (event) => update(JSON.parse(event.data)));
-  // Poll if there is no free stream or no connection.
+  // Poll if no stream is free or no connection.
   source.addEventListener("error", () => {
     source.close();
     if (!stopped && !timer) timer = setTimeout(poll, 500);
