@@ -82,8 +82,8 @@ def test_a_plan_matches_the_draw(
         ((), 1, "--size: Missing: give --size or --fraction."),
         (("--size", "5", "--fraction", "0.5"), 1, "Give only one of --size and --fraction."),
         (("--method", "cluster", "--cluster", "kind"), 1, "Missing: give --clusters."),
-        (("--fraction", "nan"), 2, "nan is no number"),
-        (("--percentage", "inf"), 2, "inf is no number"),
+        (("--fraction", "nan"), 2, "nan is not a finite number"),
+        (("--percentage", "inf"), 2, "inf is not a finite number"),
         (("--body", "nan.json"), 2, "it has no NaN"),
         (("--body", "sizeless.json"), 1, "parameters.sample_size: Missing"),
     ],
@@ -121,7 +121,7 @@ def test_several_rounds_come_from_a_file(run: Run, table: Path, tmp_path: Path) 
     body.write_text("[1]")
     assert "no JSON object" in run("plan", "Sales", "--body", str(body), code=2).stderr
     body.write_text("{")
-    assert "no JSON" in run("plan", "Sales", "--body", str(body), code=2).stderr
+    assert "is not JSON" in run("plan", "Sales", "--body", str(body), code=2).stderr
 
 
 def test_the_demo_draws_from_real_data(run: Run, tmp_path: Path) -> None:
