@@ -40,7 +40,7 @@ def table_identity(table: TableFiles) -> list[Any]:
 
 
 def read_cached(path: Path) -> dict[str, Any] | None:
-    """Read a cached result; None if there is no readable one."""
+    """Read a cached result; None if none is readable."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

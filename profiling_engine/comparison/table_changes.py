@@ -1,7 +1,7 @@
 """The changes between two tables of which every row is read.
 
-There is no sampling error and no test. Rows and columns are compared by 64-bit hashes, in any order
-of the rows.
+Without sampling error, nothing is tested. Rows and columns are compared by 64-bit hashes, in any
+order of the rows.
 """
 
 from __future__ import annotations
