@@ -52,8 +52,8 @@ class Watch:
     def _console(self, message: ConsoleMessage) -> None:
         where = message.location["url"]
         refused = REFUSED.match(message.text)
-        told = refused is not None and refused[1] in EXPECTED_STATUSES
-        if told and not urlsplit(where).path.startswith("/pages/"):
+        is_expected = refused is not None and refused[1] in EXPECTED_STATUSES
+        if is_expected and not urlsplit(where).path.startswith("/pages/"):
             return  # the answer to a request that can't be granted; the test looks at what is said
         if message.type in ("error", "warning") or message.text.startswith("[DOM]"):
             self._note(f"{message.type}: {message.text} ({where})")
