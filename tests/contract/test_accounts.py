@@ -147,7 +147,7 @@ def test_the_last_admin_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "part"),
     [
-        ({"password": "short"}, "8 to 1000"),
+        ({"password": "short"}, "8 to 1,000"),
         ({"soeid": "too long a name"}, "[A-Za-z0-9]{7}"),
         ({"role_name": "boss"}, "admin, analyst, viewer"),
     ],

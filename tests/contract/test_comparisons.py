@@ -119,7 +119,7 @@ def test_beside_another_table_a_sample_counts_by_its_weights(
     page = server.admin.get(
         f"/api/exploration/jobs/{report['id']}/result", params={"format": "html"}
     ).text
-    assert "count by their design weights" in page
+    assert "The rows of a sample count by their weights." in page
 
 
 def test_strata_that_were_not_reached_are_named(server: LiveServer, dataset: int) -> None:
@@ -210,7 +210,7 @@ def test_the_summary_has_the_verdict_without_being_asked(server: LiveServer, dat
 def test_what_is_no_completed_draw_has_no_comparison(server: LiveServer, dataset: int) -> None:
     imported = server.admin.get("/api/jobs", params={"run_type": "import"}).json()["jobs"][0]
     path = f"/api/sampling/jobs/{imported['id']}/comparison"
-    assert_problem(server.admin.get(path), 404, "not_found", "no sampling job")
+    assert_problem(server.admin.get(path), 404, "not_found", "has run_type import, not sampling")
     query = {"base_ref": "nope"}
     answer = server.admin.get(f"/api/datasets/{dataset}/compare", params=query)
     assert_problem(answer, 404, "not_found", "nope")

@@ -182,7 +182,7 @@ def test_a_download_has_every_row_unless_limited(
         ("offset=99999999999999999999", ["offset"]),
         ("format=xml", ["format", "json, csv, parquet, arrow"]),
         ("columns=idd", ["idd", 'Did you mean "id"', "id, city, amount"]),
-        ("columns=id,,city", ["column's name is missing"]),
+        ("columns=id,,city", ["columns has an empty name"]),
         ("colums=id", ["colums", 'Did you mean "columns"']),
     ],
 )

@@ -140,7 +140,7 @@ def test_what_is_wrong_is_told_before_a_job_is_made(
 @pytest.mark.parametrize(
     ("body", "status", "code", "parts"),
     [
-        ({"output_name": "x"}, 422, "invalid_request", ["output_name", "goes with sql"]),
+        ({"output_name": "x"}, 422, "invalid_request", ["output_name needs sql"]),
         ({"sql": ""}, 422, "invalid_request", ["sql"]),
         ({"sql": 5}, 422, "invalid_request", ["string"]),
         ({"sql": "SELECT 1\0"}, 422, "invalid_request", ["U+0000"]),

@@ -29,7 +29,7 @@ def test_a_disk_that_is_all_but_full_is_told_and_imports_are_refused(tmp_path: P
         path = f"/api/datasets/{dataset}/refs/main/import"
         files = {"file": ("a.csv", b"x\n1\n")}
         refused = live.admin.post(path, files=files)
-        assert_problem(refused, 503, "disk_full", "make room")
+        assert_problem(refused, 503, "disk_full", "free disk space")
         assert refused.headers["Retry-After"] == "60"
         assert not list(live.service.directory.uploads_dir.iterdir())
         assert_problem(live.client(None).post(path, files=files), 401, "unauthorized")

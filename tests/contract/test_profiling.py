@@ -78,6 +78,6 @@ def test_a_profile_that_is_not_there_yet_is_told(server: LiveServer, dataset: in
     draw = {"method": "random", "parameters": {"sample_size": 2, "seed": 1}}
     job = server.draw(dataset, draw)
     answer = server.admin.get(f"/api/profiling/jobs/{job['id']}/result")
-    assert_problem(answer, 404, "not_found", "no profiling job")
+    assert_problem(answer, 404, "not_found", "has run_type sampling, not profiling")
     path = f"/api/datasets/{dataset}/refs/main/tables/secondary/analysis"
     assert_problem(server.admin.get(path), 404, "not_found", "primary")

@@ -201,7 +201,12 @@ def test_further_columns_of_a_wide_table_are_short(
 @pytest.mark.parametrize(
     ("body", "status", "code", "part"),
     [
-        ({"sql": "SELECT 1", "compare_to": {"ref": "main"}}, 422, "invalid_request", "leave out"),
+        (
+            {"sql": "SELECT 1", "compare_to": {"ref": "main"}},
+            422,
+            "invalid_request",
+            "combined with sql",
+        ),
         ({"compare_to": {}}, 422, "invalid_request", "ref"),
         ({"compare_to": {"ref": "nope"}}, 404, "not_found", "nope"),
         ({"compare_to": {"ref": "main", "table_key": "nope"}}, 404, "not_found", "nope"),
