@@ -79,7 +79,7 @@ def test_streams_never_hold_all_threads(server: LiveServer, big: Path) -> None:
     """Four may be open, two of a user; they hold no thread that other requests need."""
     dataset = server.new_dataset()
     jobs = []
-    for _ in range(6):
+    for _ in range(16):
         with big.open("rb") as file:
             answer = server.admin.post(
                 f"/api/datasets/{dataset}/refs/main/import", files={"file": ("big.csv", file)}
