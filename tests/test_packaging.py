@@ -34,6 +34,8 @@ def test_the_wheel_holds_the_schema_the_statements_the_pages_and_no_tests(wheel:
     assert "web_ui/templates/home.html" in names
     assert "sql_sandbox/allowed_functions.txt" in names
     assert "web_ui/static/style.css" in names
+    for asset in ("font.css", "icons.svg", "codemirror/view.js", "LICENSES.txt"):
+        assert f"web_ui/static/vendor/{asset}" in names, asset
     strangers = [name for name in names if name.startswith(("tests/", "benchmarks/", "docs/"))]
     assert strangers == []
 

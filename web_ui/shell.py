@@ -59,6 +59,7 @@ STATIC = Path(str(files("web_ui").joinpath("static")))
 COMMON_SCRIPT = "shell.js"
 IMPORT_LINE = re.compile(r'^import (?:[^"]* from )?"\./([a-z_]+\.js)";$', re.MULTILINE)
 SCRIPT = Markup('<script type="module" src="{}"></script>')
+ICON = Markup('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>')
 PRELOAD = Markup('<link rel="modulepreload" href="{}">')
 
 
@@ -66,7 +67,7 @@ PRELOAD = Markup('<link rel="modulepreload" href="{}">')
 def files_digest() -> str:
     """A digest of the content of all static files."""
     content = hashlib.sha256()
-    for path in sorted(STATIC.iterdir()):
+    for path in sorted(path for path in STATIC.rglob("*") if path.is_file()):
         content.update(path.name.encode() + path.read_bytes())
     return content.hexdigest()[:12]
 
@@ -74,6 +75,19 @@ def files_digest() -> str:
 def asset(name: str) -> str:
     """The URL of a static file, with the digest, so that browsers can cache it."""
     return f"/pages/{files_digest()}/{name}"
+
+
+@cache
+def has_vendor(name: str) -> bool:
+    """Whether the package was built with an asset from npm."""
+    return (STATIC / "vendor" / name).exists()
+
+
+def icon(name: str) -> Markup:
+    """An icon of ``browser_assets/icons.txt``; the text next to it says what it means."""
+    if not has_vendor("icons.svg"):
+        return Markup()
+    return ICON.format(asset("vendor/icons.svg"), name)
 
 
 @cache
@@ -132,7 +146,8 @@ blueprint = Blueprint("pages", __name__, template_folder="templates")
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
 )
 NAVIGATION = (("/datasets", "Datasets", "gd"), ("/jobs", "Jobs", "gj"))
 YEAR_S = 31_536_000
@@ -231,6 +246,8 @@ for _function in (
     csrf_field,
     day_of,
     duration_text,
+    has_vendor,
+    icon,
     local_time,
     outcome_of,
     progress_of,
