@@ -1,18 +1,19 @@
 """Submitting jobs: from a checked request to a job that waits in the queue.
 
 One transaction writes the job, its audit entry and its idempotency key; the job's files are on disk
-before it commits. Draws are submitted by :mod:`application.sampling_submission`.
+before it commits. Draws are submitted by :mod:`application.sampling`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from application.output_refs import earlier_job, named_ref, request_digest
-from job_runner.lanes import OF_EXPLORATIONS, lane_of_import, lane_of_profile
+from job_runner.lanes import LANE_OF_QUERIES, lane_of_import, lane_of_profile
 from job_runner.service import Service
 from job_runner.sql_queries import sandbox_of, source_tables
 from job_runner.tables.open_tables import open_commit, open_table
@@ -20,13 +21,13 @@ from storage.accounts.audit import THIS_PROCESS, Origin
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User
-from storage.errors import NotFound
-from storage.jobs.jobs import Job, Lane, Priority, RunType, get_job
+from storage.errors import Conflict, NotFound
+from storage.jobs.jobs import Job, Lane, Priority, RunType, get_job, job_with_output_ref
 from storage.jobs.submission import IdempotencyKey, NewJob, find_job_of_key, insert_job, store_key
 from storage.maintenance.durable import sync
 from storage.sqlite.database import Transaction
 from storage.versions.manifests import get_commit
-from storage.versions.refs import get_ref
+from storage.versions.refs import get_ref, has_ref, parse_ref_name
 
 EXPLORATION_REF_PREFIX = "expl"
 
@@ -41,8 +42,6 @@ class Submission:
         Batch jobs wait until no interactive job does.
     key : IdempotencyKey or None
         The client's key for this request; a repeated key returns the same job.
-    origin : Origin
-        Where the request came from, for the audit trail.
     authority : Authority or None
         The permission that the user must still have at the transaction; None for the service.
     """
@@ -55,43 +54,44 @@ class Submission:
 
     def new_job(
         self,
-        job_id: str,
+        service: Service,
         run_type: RunType,
         dataset: Dataset,
         source_commit_id: str | None,
-        run_parameters: dict[str, Any],
+        parameters: dict[str, Any],
         lane: Lane,
     ) -> NewJob:
         """A job of this user with this priority and origin."""
         return NewJob(
-            id=job_id,
+            id=service.new_id(),
             run_type=run_type,
             dataset_id=dataset.id,
             user_id=self.user.id,
             source_commit_id=source_commit_id,
-            run_parameters=run_parameters,
+            run_parameters=parameters,
             lane=lane,
             priority=self.priority,
             origin=self.origin,
         )
 
 
-BuildJob = Callable[[Transaction, str], NewJob | Job]
-"""Builds the job of an id, or returns an earlier equal job; repeats checks that may be outdated."""
+Settle = Callable[[Transaction, NewJob], NewJob | Job]
+"""Repeats checks that may be outdated; returns the job to insert, or an earlier equal job."""
 
 
 def submit(
     service: Service,
     by: Submission,
-    build: BuildJob,
-    put_files: Callable[[str], None] | None = None,
+    new: NewJob,
+    settle: Settle = lambda _, new: new,
+    put_files: Callable[[], None] = lambda: None,
 ) -> Job:
     """Put a job in the queue, unless its idempotency key was used before.
 
     Parameters
     ----------
-    put_files : callable, optional
-        Takes the job's id and puts the job's files on disk.
+    put_files : callable
+        Puts the job's files on disk.
 
     Returns
     -------
@@ -100,31 +100,79 @@ def submit(
 
     Raises
     ------
-    KeyReused
-        The key was used for another request.
-    TooManyWaiting
-        The user has the maximum number of waiting jobs.
+    KeyReused, TooManyWaiting
+        The key was used for another request; the user has the maximum number of waiting jobs.
     TokenEnded, Forbidden, NotFound
         The user's token, role or permission was removed since the request arrived.
     DomainError
-        Raised by ``build`` or ``put_files``.
+        Raised by ``settle`` or ``put_files``.
     """
-    job_id = service.new_id()
     with write_as(service.database, by.authority, service.clock) as tx:
         earlier_id = find_job_of_key(tx, by.user.id, by.key, service.clock)
         if earlier_id is not None:
             return get_job(tx, earlier_id, with_position=False)
-        built = build(tx, job_id)
-        if isinstance(built, Job):
-            store_key(tx, by.user.id, by.key, built.id, service.clock)
-            return built
-        insert_job(tx, built, service.clock, service.settings.waiting_jobs_max)
-        store_key(tx, by.user.id, by.key, job_id, service.clock)
-        if put_files is not None:
-            put_files(job_id)
-        job = get_job(tx, job_id, with_position=False)
+        settled = settle(tx, new)
+        if isinstance(settled, NewJob):
+            insert_job(tx, settled, service.clock, service.settings.waiting_jobs_max)
+        store_key(tx, by.user.id, by.key, settled.id, service.clock)
+        if isinstance(settled, Job):
+            return settled
+        put_files()
+        job = get_job(tx, settled.id, with_position=False)
     service.wake_runner()
     return job
+
+
+def request_digest(parameters: Mapping[str, Any]) -> str:
+    """The digest of a request's parameters and source commit; equal requests have the same."""
+    return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()
+
+
+def named_ref(prefix: str, output_name: str | None) -> str | None:
+    """The ref of an ``output_name``, if there is one; InvalidValue if it can't be a ref."""
+    if output_name is None:
+        return None
+    return parse_ref_name(f"{prefix}-{output_name}", loc=("output_name",))
+
+
+def earlier_job(tx: Transaction, dataset_id: int, name: str, digest: str) -> Job | None:
+    """The earlier job of an equal request with this ref name, if there is one.
+
+    Raises
+    ------
+    Conflict
+        Another job or ref has the name.
+    """
+    taken = has_ref(tx, dataset_id, name)
+    earlier = job_with_output_ref(tx, dataset_id, name)
+    if earlier is not None and earlier.status == "completed" and not taken:
+        earlier = None  # its ref was deleted since
+    if earlier is not None and earlier.run_parameters["request_digest"] == digest:
+        return earlier
+    if earlier is not None or taken:
+        raise Conflict(
+            'There is a ref "{name}" already. Choose another `output_name`.',
+            loc=("output_name",),
+            name=name,
+        )
+    return None
+
+
+def reserve_output(tx: Transaction, new: NewJob) -> NewJob | Job:
+    """Reserve the ``output_ref`` of a job, or return the earlier job of an equal request."""
+    name, digest = new.run_parameters["output_ref"], new.run_parameters["request_digest"]
+    return (earlier_job(tx, new.dataset_id, name, digest) if name is not None else None) or new
+
+
+def require_unreserved(tx: Transaction, dataset_id: int, name: str) -> None:
+    """Refuse a name that is reserved for a waiting or running job; Conflict names the job."""
+    job = job_with_output_ref(tx, dataset_id, name)
+    if job is not None and job.status in ("pending", "running"):
+        raise Conflict(
+            'The result of job {job_id} will be named "{name}". Choose another name.',
+            job_id=job.id,
+            name=name,
+        )
 
 
 @dataclass(frozen=True)
@@ -148,24 +196,24 @@ def submit_import(
     """
     size_bytes = upload.stat().st_size
     sync(upload)
+    parameters = {
+        "ref": request.ref_name,
+        "file_name": request.file_name,
+        "size_bytes": size_bytes,
+        "commit_message": request.commit_message or f"Import {request.file_name}",
+    }
+    new = by.new_job(service, "import", dataset, None, parameters, lane_of_import(size_bytes))
 
-    def build(tx: Transaction, job_id: str) -> NewJob:
+    def require_ref(tx: Transaction, new: NewJob) -> NewJob:
         get_ref(tx, dataset.id, request.ref_name)
-        parameters = {
-            "ref": request.ref_name,
-            "file_name": request.file_name,
-            "size_bytes": size_bytes,
-            "commit_message": request.commit_message or f"Import {request.file_name}",
-        }
-        lane = lane_of_import(size_bytes)
-        return by.new_job(job_id, "import", dataset, None, parameters, lane)
+        return new
 
-    def move_upload(job_id: str) -> None:
-        target = service.directory.upload_path(job_id)
+    def move_upload() -> None:
+        target = service.directory.upload_path(new.id)
         upload.replace(target)
         sync(target.parent)
 
-    return submit(service, by, build, move_upload)
+    return submit(service, by, new, require_ref, move_upload)
 
 
 @dataclass(frozen=True)
@@ -194,29 +242,22 @@ def submit_exploration(
     DomainError
         The ref or the table doesn't exist, the statement is refused, or the name is in use.
     """
-    name = request.output_name
-    output_ref = None if name is None else named_ref(EXPLORATION_REF_PREFIX, name)
+    output_ref = named_ref(EXPLORATION_REF_PREFIX, request.output_name)
     with service.database.read() as tx:
         commit = open_commit(tx, dataset.id, request.source_ref)
     if request.table_key is not None:
         commit.manifest.table(request.table_key)
     sandbox_of(service).check(request.sql, source_tables(service, commit))
-    digest = request_digest({**asdict(request), "commit_id": commit.id})
     parameters = {
         "source_ref": request.source_ref,
         "table_key": request.table_key,
         "sql": request.sql,
         "output_ref": output_ref,
         "commit_message": request.commit_message or f"Query of {request.source_ref}",
-        "request_digest": digest,
+        "request_digest": request_digest({**asdict(request), "commit_id": commit.id}),
     }
-
-    def build(tx: Transaction, job_id: str) -> NewJob | Job:
-        if output_ref is not None and (earlier := earlier_job(tx, dataset.id, output_ref, digest)):
-            return earlier
-        return by.new_job(job_id, "exploration", dataset, commit.id, parameters, OF_EXPLORATIONS)
-
-    return submit(service, by, build)
+    new = by.new_job(service, "exploration", dataset, commit.id, parameters, LANE_OF_QUERIES)
+    return submit(service, by, new, reserve_output)
 
 
 @dataclass(frozen=True)
@@ -248,24 +289,23 @@ def submit_report(
     """
     source = open_table(service, dataset.id, request.source_ref, request.table_key)
     parameters: dict[str, Any] = {"source_ref": request.source_ref, "table_key": source.key}
-    other_commit_id = None
     if (compare_to := request.compare_to) is not None:
         try:
             other = open_table(service, dataset.id, compare_to.ref, compare_to.table_key)
         except NotFound as error:
             error.loc = ("compare_to",)
             raise
-        other_commit_id = other.commit_id
         parameters["compare_to"] = {
             "ref": compare_to.ref,
             "table_key": other.key,
-            "commit_id": other_commit_id,
+            "commit_id": other.commit_id,
         }
     lane = lane_of_profile(source.files.row_count, len(source.files.columns))
+    new = by.new_job(service, "exploration", dataset, source.commit_id, parameters, lane)
 
-    def build(tx: Transaction, job_id: str) -> NewJob:
-        if other_commit_id is not None:
-            get_commit(tx, dataset.id, other_commit_id)  # it may have been pruned meanwhile
-        return by.new_job(job_id, "exploration", dataset, source.commit_id, parameters, lane)
+    def require_other(tx: Transaction, new: NewJob) -> NewJob:
+        if request.compare_to is not None:  # its commit may have been pruned meanwhile
+            get_commit(tx, dataset.id, parameters["compare_to"]["commit_id"])
+        return new
 
-    return submit(service, by, build)
+    return submit(service, by, new, require_other)

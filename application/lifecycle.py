@@ -1,4 +1,4 @@
-"""Cancelling and retrying jobs.
+"""Cancelling, retrying and copying jobs.
 
 A cancelled job fails at once; its thread is interrupted and its result dropped. A retry is a new
 job with the same parameters, linked to the failed one.
@@ -6,16 +6,23 @@ job with the same parameters, linked to the failed one.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 from application.job_submission import Submission, submit
-from application.retrying import FileGone, require_repeatable
+from domain_errors import DomainError
+from job_runner.sampling_parameters import DrawRule
 from job_runner.service import Service
+from job_runner.tables.open_tables import source_of
 from storage.accounts.audit import THIS_PROCESS, Origin, record
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.users import User
-from storage.jobs.jobs import Job, cancel_job, get_job
+from storage.errors import Conflict
+from storage.jobs.jobs import Job, cancel_job, get_job, job_with_output_ref, latest_retry
 from storage.jobs.submission import NewJob
 from storage.maintenance.durable import sync
 from storage.sqlite.database import Transaction
+from storage.versions.refs import get_ref, has_ref
 
 
 def cancel(
@@ -56,43 +63,129 @@ def retry(service: Service, by: Submission, job: Job) -> Job:
 
     Raises
     ------
-    Conflict
-        The job can't be retried; see :mod:`application.retrying`.
-    NotFound
-        The job or its source is gone.
+    Conflict, NotFound
+        As :func:`require_retryable`.
     """
+    new = NewJob(
+        id=service.new_id(),
+        run_type=job.run_type,
+        dataset_id=job.dataset_id,
+        user_id=by.user.id,
+        source_commit_id=job.source_commit_id,
+        run_parameters=job.run_parameters,
+        retry_of=job.id,
+        lane=job.lane,
+        priority=job.priority,
+        origin=by.origin,
+    )
 
-    def build(tx: Transaction, job_id: str) -> NewJob:
-        failed = get_job(tx, job.id)  # a prune may have removed it or its source
-        require_repeatable(service, tx, failed)
-        return NewJob(
-            id=job_id,
-            run_type=failed.run_type,
-            dataset_id=failed.dataset_id,
-            user_id=by.user.id,
-            source_commit_id=failed.source_commit_id,
-            run_parameters=failed.run_parameters,
-            retry_of=failed.id,
-            lane=failed.lane,
-            priority=failed.priority,
-            origin=by.origin,
-        )
+    def check_again(tx: Transaction, new: NewJob) -> NewJob:
+        require_retryable(service, tx, get_job(tx, job.id))  # a prune may have removed it
+        return new
 
-    def share_upload(job_id: str) -> None:
-        if job.run_type == "import":
-            _share_upload(service, job.id, job_id)
+    def share_upload() -> None:
+        """Link the old job's file to the new job; the old link is removed after the submission."""
+        if job.run_type != "import":
+            return
+        path = service.directory.upload_path(new.id)
+        try:
+            path.hardlink_to(service.directory.upload_path(job.id))
+            sync(path.parent)
+        except FileNotFoundError:
+            raise FileGone from None
 
-    retried = submit(service, by, build, share_upload)
+    retried = submit(service, by, new, check_again, share_upload)
     if retried.run_type == "import":
         service.directory.discard_upload(job.id)
     return retried
 
 
-def _share_upload(service: Service, old_id: str, new_id: str) -> None:
-    """Link the old job's file to the new job; the old link is removed after the submission."""
-    new = service.directory.upload_path(new_id)
+class FileGone(Conflict):
+    """The file of a failed import isn't stored."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The file of that import is gone, or could not be read as it is. Import a file again."
+        )
+
+
+@dataclass(frozen=True)
+class Retryability:
+    """Whether a failed job can be retried, and the id of its latest retry."""
+
+    is_retryable: bool
+    latest_retry: str | None
+
+
+def retryability(service: Service, tx: Transaction, job: Job) -> Retryability:
+    """Whether a job can be retried, and whether it was."""
+    if job.status != "failed":
+        return Retryability(is_retryable=False, latest_retry=None)
+    retried_as = latest_retry(tx, job.id)
     try:
-        new.hardlink_to(service.directory.upload_path(old_id))
-        sync(new.parent)
-    except FileNotFoundError:
-        raise FileGone from None
+        require_retryable(service, tx, job)
+    except DomainError:
+        return Retryability(is_retryable=False, latest_retry=retried_as)
+    return Retryability(is_retryable=True, latest_retry=retried_as)
+
+
+def require_retryable(service: Service, tx: Transaction, job: Job) -> None:
+    """Refuse the retry of a job that can't be retried.
+
+    Raises
+    ------
+    Conflict, NotFound
+        The job hasn't failed; its file, ref or source is gone; its file belongs to a retry; or the
+        ref of its result is in use.
+    """
+    if job.status != "failed":
+        raise Conflict("The job is {status}; only a failed job can be retried.", status=job.status)
+    if job.run_type == "import":
+        if (retried_as := latest_retry(tx, job.id)) is not None:
+            raise Conflict("The import was already retried as job {job_id}.", job_id=retried_as)
+        get_ref(tx, job.dataset_id, job.run_parameters["ref"])
+        if not service.directory.upload_path(job.id).exists():
+            raise FileGone
+        return
+    source_of(job)
+    name = job.run_parameters.get("output_ref")
+    if name is None:
+        return
+    if has_ref(tx, job.dataset_id, name) or job_with_output_ref(tx, job.dataset_id, name):
+        raise Conflict(
+            'There is a ref "{name}" by now. Submit a new job with another `output_name`.',
+            name=name,
+        )
+
+
+ADDED_PARAMETERS = ("request_digest", "output_ref", "source_draw")
+"""Parameters that the service added to the request."""
+
+
+def original_request(job: Job) -> dict[str, Any]:
+    """The request as it was submitted: a ref stays a ref."""
+    return {
+        name: value for name, value in job.run_parameters.items() if name not in ADDED_PARAMETERS
+    }
+
+
+def same_request(job: Job) -> dict[str, Any]:
+    """The body of a request that gives the same rows again, without the file of an import.
+
+    Refs may have moved since, so it names the commit that the job read, and a draw names the
+    version of its rule.
+
+    Raises
+    ------
+    Pruned
+        The commit that the job read was pruned.
+    """
+    request = original_request(job)
+    if job.run_type == "import":
+        return request
+    request["source_ref"] = source_of(job)
+    if job.run_type == "sampling":
+        request["draw_version"] = DrawRule.recorded(job.run_parameters).draw_version
+    if (other := request.get("compare_to")) is not None:
+        request["compare_to"] = {"ref": other["commit_id"], "table_key": other["table_key"]}
+    return request

@@ -14,7 +14,7 @@ from application.job_submission import Submission, submit
 from job_runner.lanes import lane_of_profile
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable, open_table, source_of
-from job_runner.tables.profiles import of_columns, profile_of
+from job_runner.tables.reports import of_columns, profile_of
 from parquet_tables.tables import UnknownColumn
 from storage.accounts.datasets import Dataset
 from storage.jobs.jobs import Job

@@ -34,7 +34,7 @@ from huey import SqliteHuey
 import composition_root
 from benchmarks.figures import print_goal
 from benchmarks.served import DRAWN, ROOT, ROWS, Served, draw_body, jobsvc_serve
-from job_runner.context import JobContext
+from job_runner.attempt import JobContext
 from job_runner.settings import Settings
 from parquet_tables.writing import copy_sql
 from storage.accounts.datasets import create_dataset

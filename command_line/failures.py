@@ -15,7 +15,7 @@ import httpx
 
 from command_line.escaping import escaped_lines
 from domain_errors import DomainError
-from job_runner.faults import passing_fault
+from job_runner.errors import transient_error
 from job_runner.settings import InvalidSetting
 
 UNREACHABLE_CODES = {
@@ -77,7 +77,7 @@ def one_line_errors() -> Iterator[None]:
         kind = Unreachable if isinstance(error, PermissionError) else CommandFailed
         raise kind(_error_text(error)) from None
     except Exception as error:
-        fault = passing_fault(error)
+        fault = transient_error(error)
         if fault is None:
             raise
         raise Unreachable(fault.message) from None

@@ -15,7 +15,7 @@ from command_line.connection import Target, connected
 from command_line.failures import CommandFailed, Unreachable
 from command_line.options import AS_JSON, BATCH, with_target
 from command_line.output import print_json, print_line, print_table, progress_bar
-from job_runner.faults import WORTH_A_RETRY
+from job_runner.errors import RETRYABLE_CODES
 
 MAIN = "main"
 
@@ -107,7 +107,7 @@ def _removed_after_failure(client: ApiClient, path: str, created: str) -> Iterat
     except Unreachable:
         raise  # the job continues
     except CommandFailed as error:
-        if isinstance(error, JobFailed) and error.job["error_code"] in WORTH_A_RETRY:
+        if isinstance(error, JobFailed) and error.job["error_code"] in RETRYABLE_CODES:
             raise
         client.delete(path)
         raise CommandFailed(f"{error} {created} was removed again.") from None

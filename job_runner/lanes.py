@@ -20,10 +20,7 @@ LONG_DRAW_ROWS = 250_000
 LONG_PROFILE_CELLS = 20_000_000
 """Profiling these cells takes about a second."""
 
-SHORT_FOR_S = 10.0
-"""How long a job may hold a short thread while another user's job waits."""
-
-OF_EXPLORATIONS: Lane = "long"
+LANE_OF_QUERIES: Lane = "long"
 """The duration of a user's SQL isn't known in advance."""
 
 

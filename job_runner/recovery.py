@@ -10,7 +10,7 @@ import logging
 from collections.abc import Set
 from datetime import timedelta
 
-from job_runner.faults import WORTH_A_RETRY
+from job_runner.errors import RETRYABLE_CODES
 from job_runner.service import Service
 from storage.accounts.tokens import delete_expired_tokens
 from storage.errors import FilesInUse
@@ -29,7 +29,7 @@ def recover(service: Service) -> None:
     with service.database.read() as tx:
         referenced = referenced_files(tx)
         needed = needed_uploads(
-            tx, service.directory.uploads(), WORTH_A_RETRY, ended_after=_retained_since(service)
+            tx, service.directory.uploads(), RETRYABLE_CODES, ended_after=_retained_since(service)
         )
     removed = _remove_orphans(service, referenced)
     service.directory.sweep_uploads(needed)

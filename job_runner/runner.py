@@ -11,16 +11,13 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from job_runner.attempt import Handler, run_attempt
+from job_runner.attempt import INTERVALS, Attempt, Handler, Intervals
 from job_runner.log_context import logged_with
 from job_runner.service import Service
 from storage.jobs.jobs import Job, Lane, RunType
 from storage.jobs.queue import RETRY_DELAYS_S, claim_next_job, has_waiting, next_due
 
 logger = logging.getLogger("jobsvc.jobs")
-
-PAUSE_S = 1.0
-"""The pause after a failed claim."""
 
 
 class _LaneThreads:
@@ -43,8 +40,13 @@ class Runner:
         The number of threads of each lane.
     """
 
-    def __init__(self, handlers: Mapping[RunType, Handler], threads: Mapping[Lane, int]) -> None:
-        self._handlers = handlers
+    def __init__(
+        self,
+        handlers: Mapping[RunType, Handler],
+        threads: Mapping[Lane, int],
+        intervals: Intervals = INTERVALS,
+    ) -> None:
+        self._handlers, self._intervals = handlers, intervals
         self._lanes = [_LaneThreads(lane, count) for lane, count in threads.items()]
         self._wake = threading.Event()
         self._releasing = threading.Event()
@@ -95,10 +97,10 @@ class Runner:
             try:
                 for threads in self._lanes:
                     self._claim_while_idle(service, threads)
-                pause_s = _seconds_until_due(service)
+                pause_s = self._seconds_until_due(service)
             except Exception:
                 logger.exception("claiming a job failed")
-                pause_s = PAUSE_S
+                pause_s = self._intervals.claim_pause_s
 
     def _claim_while_idle(self, service: Service, threads: _LaneThreads) -> None:
         while not service.stopping.is_set() and threads.idle.acquire(blocking=False):
@@ -134,8 +136,8 @@ class Runner:
     def _run(self, service: Service, job: Job, threads: _LaneThreads) -> None:
         interrupted = self._interrupts[job.id]
         try:
-            handler = self._handlers[job.run_type]
-            run_attempt(service, job, handler, self._releasing, interrupted)
+            attempt = Attempt(service, job, self._releasing, interrupted, self._intervals)
+            attempt.run(self._handlers[job.run_type])
         except Exception:
             # The job stays "running" in the database, so the next start runs it again.
             logger.exception("the attempt of job %s could not be ended", job.id)
@@ -148,15 +150,14 @@ class Runner:
             threads.idle.release()
             self.wake()
 
-
-def _seconds_until_due(service: Service) -> float | None:
-    """Seconds until a postponed job may start; None when none is postponed."""
-    with service.database.read() as tx:
-        due = next_due(tx)
-    if due is None:
-        return None
-    wait_s = (due - service.clock()).total_seconds()
-    if wait_s > max(RETRY_DELAYS_S):  # the clock was set back: claiming lets such a job start
-        return PAUSE_S
-    # A minimum, so that a job that waits for an idle thread doesn't keep this one busy.
-    return max(wait_s, PAUSE_S)
+    def _seconds_until_due(self, service: Service) -> float | None:
+        """Seconds until a postponed job may start; None when none is postponed."""
+        with service.database.read() as tx:
+            due = next_due(tx)
+        if due is None:
+            return None
+        wait_s = (due - service.clock()).total_seconds()
+        if wait_s > max(RETRY_DELAYS_S):  # the clock was set back: claiming lets such a job start
+            return self._intervals.claim_pause_s
+        # A minimum, so that a job that waits for an idle thread doesn't keep this one busy.
+        return max(wait_s, self._intervals.claim_pause_s)

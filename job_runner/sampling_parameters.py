@@ -1,14 +1,18 @@
-"""A sampling job's rounds as JSON, and as the engine takes them.
+"""A sampling job's rounds as JSON, and as the engine takes them; the digest of a draw.
 
-Owns: the one translation between the two. The JSON is that of the API and of ``run_parameters``.
+The JSON is that of the API and of ``run_parameters``. docs/SAMPLING.md defines the digest.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from job_runner.service import Service
+from job_runner.tables.open_tables import source_of
 from parquet_tables.tables import TableFiles
 from sampling_engine import (
     DRAW_VERSION,
@@ -20,6 +24,7 @@ from sampling_engine import (
     new_seed,
 )
 from sampling_engine.filters import Filter, parse_conditions, parse_expression
+from storage.jobs.publishing import job_with_output
 
 
 def settle_rounds(rounds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -132,3 +137,37 @@ def _selection(given: dict[str, Any]) -> Selection:
         order_by=given.get("order_by"),
         order_desc=given.get("order_desc", False),
     )
+
+
+DIGEST_DIGITS = 16
+
+
+def source_draw(service: Service, dataset_id: int, commit_id: str) -> str | None:
+    """The digest of the draw that made a commit's tables; None if no draw made them.
+
+    A query's result has the digest of the commit that it read. A prune removes a job only with its
+    commit.
+    """
+    with service.database.read() as tx:
+        job = job_with_output(tx, dataset_id, commit_id)
+        while job is not None and job.run_type == "exploration":
+            job = job_with_output(tx, dataset_id, source_of(job))
+    if job is None or job.run_type != "sampling":
+        return None
+    return draw_digest(job.run_parameters, (job.output_summary or {})["source_rows"])
+
+
+def draw_digest(parameters: Mapping[str, Any], source_rows: int) -> str:
+    """The digest of a job's ``run_parameters`` and source rows, 16 hexadecimal digits."""
+    rounds = [
+        {
+            "effective_seed": seeded["effective_seed"],
+            "filters": given.get("filters"),
+            "method": given["method"],
+            "parameters": {k: v for k, v in given["parameters"].items() if k != "seed"},
+        }
+        for given, seeded in zip(parameters["rounds"], seeded_rounds(parameters), strict=True)
+    ]
+    draw = {"rounds": rounds, "source_rows": source_rows}
+    text = json.dumps(draw, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_DIGITS]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from application.retrying import Again
+from application.lifecycle import Retryability
 from job_runner.handlers.exploration import is_report
 from storage.jobs.jobs import Job
 from storage.sqlite.clock import seconds_between
@@ -32,16 +32,16 @@ _RETRY_REASONS = {
 }
 
 
-def advice(job: Job, again: Again) -> str:
+def advice(job: Job, retryability: Retryability) -> str:
     """What to do about a failed job, by its error code and by whether it can be retried."""
-    if again.possible:
+    if retryability.is_retryable:
         action = "retry the job"
     else:
         action = "import the file again" if job.run_type == "import" else "submit a new job"
     return _ADVICE.get(job.error_code or "", _OTHER_ADVICE).format(
         action=action,
         Action=action[0].upper() + action[1:],
-        reason=_RETRY_REASONS.get(job.run_type, "") if again.possible else "",
+        reason=_RETRY_REASONS.get(job.run_type, "") if retryability.is_retryable else "",
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from apiflask import APIBlueprint, Schema
 from marshmallow import RAISE, fields
 
-from application.output_refs import require_unpromised
+from application.job_submission import require_unreserved
 from http_api.auth.access import bearer, dataset_for, service, writing
 from http_api.auth.auditing import audit
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
@@ -123,7 +123,7 @@ def create(dataset_id: int, given: dict[str, str]) -> Any:
         )
     with writing() as tx:
         commit_id = resolve(tx, dataset_id, source)
-        require_unpromised(tx, dataset_id, name)
+        require_unreserved(tx, dataset_id, name)
         made = create_ref(tx, dataset_id, name, commit_id, service().clock)
         audit(
             tx,

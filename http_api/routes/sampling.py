@@ -7,10 +7,8 @@ from typing import Any
 from apiflask import APIBlueprint, Schema
 from marshmallow import fields
 
-from application.column_values import DEFAULT_VALUES, column_values
-from application.sampling_preview import draw_at_once, plan
-from application.sampling_submission import SamplingRequest, submit_sampling
-from application.table_views import filter_shapes
+from application.sampling import SamplingRequest, draw_at_once, plan, submit_sampling
+from application.table_views import DEFAULT_VALUES, column_values, filter_shapes
 from http_api.auth.access import bearer, dataset_for, reads, service
 from http_api.auth.read_auditing import RowSource, audit_draw, audit_view
 from http_api.routes.submissions import submission

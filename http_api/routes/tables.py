@@ -16,7 +16,7 @@ from http_api.schemas.base import StrictQuery, text
 from http_api.schemas.fields import QueryBoolean
 from http_api.server.work_limits import reading
 from job_runner.tables.open_tables import OpenTable, open_commit, open_table
-from job_runner.tables.profiles import cached_profile
+from job_runner.tables.reports import cached_profile
 from parquet_tables.tables import Column
 
 blueprint = APIBlueprint(

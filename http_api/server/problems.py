@@ -18,7 +18,7 @@ from flask import Response, current_app, g, jsonify
 
 from domain_errors import DomainError, render
 from http_api.schemas.fields import Message
-from job_runner.faults import passing_fault
+from job_runner.errors import transient_error
 from storage.sqlite.database import damage
 
 MAX_ERRORS = 100
@@ -289,14 +289,14 @@ def register(app: APIFlask) -> None:
         if current_app.testing:
             raise error
         status, code, detail = unexpected_error(error)
-        headers = {"Retry-After": RETRY_AFTER_S} if passing_fault(error) else {}
+        headers = {"Retry-After": RETRY_AFTER_S} if transient_error(error) else {}
         return problem(status, code, detail, headers=headers)
 
 
 def unexpected_error(error: Exception) -> tuple[int, str, str]:
     """Log an unexpected error; return its status, code and sentence."""
     logger.exception("request %s failed", g.get("request_id", ""))
-    fault = damage(error) or passing_fault(error)
+    fault = damage(error) or transient_error(error)
     if fault is not None:
         return STATUS_OF_CODE.get(fault.code, 503), fault.code, fault.message
     return 500, "internal_error", "Unexpected error. Give an administrator the request id."

@@ -10,7 +10,7 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from job_runner.context import JobContext
+from job_runner.attempt import JobContext
 from job_runner.sql_queries import sandbox_of, source_tables
 from job_runner.tables.open_tables import RESULT, open_commit, open_table, source_of
 from job_runner.tables.reports import alerts_by_severity, compute

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from import_engine.importer import import_file
 from import_engine.work import ImportedTable
-from job_runner.context import JobContext
+from job_runner.attempt import JobContext
 from parquet_tables.progress import progress_part
 from storage.errors import DamagedData
 from storage.jobs.publishing import NewCommit, Outcome

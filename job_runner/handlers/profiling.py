@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 
-from job_runner.context import JobContext
+from job_runner.attempt import JobContext
 from job_runner.tables.open_tables import open_table, source_of
-from job_runner.tables.profiles import of_columns, profile_of
+from job_runner.tables.reports import of_columns, profile_of
 from storage.jobs.publishing import Outcome
 
 

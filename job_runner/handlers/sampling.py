@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from job_runner.context import JobContext
+from job_runner.attempt import JobContext
 from job_runner.sampling_parameters import recorded_rounds
 from job_runner.tables.open_tables import RESIDUAL, SAMPLE, OpenTable, open_commit, open_table
 from parquet_tables.deletion_vectors import write_ordinals

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from job_runner.context import TimedOut
+from job_runner.attempt import TimedOut
 from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import SAMPLE, open_table, output_of, source_of

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import composition_root
 from command_line import serving
-from job_runner.context import JobContext
+from job_runner.attempt import JobContext
 from storage.jobs.publishing import Outcome
 from tests.forked_process import run_jobsvc
 

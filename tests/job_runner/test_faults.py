@@ -12,9 +12,8 @@ from dataclasses import replace
 import duckdb
 import pytest
 
-from job_runner.attempt import run_attempt
-from job_runner.context import JobContext
-from job_runner.faults import passing_fault
+from job_runner.attempt import Attempt, JobContext
+from job_runner.errors import transient_error
 from job_runner.service import Service
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User
@@ -36,7 +35,7 @@ def attempt(service: Service, error: Exception, releasing: threading.Event | Non
     with service.database.write() as tx:
         job = claim_next_job(tx, service.clock)
     assert job is not None
-    run_attempt(service, job, handler, releasing or threading.Event(), threading.Event())
+    Attempt(service, job, releasing or threading.Event()).run(handler)
     return job_of(service, job.id)
 
 
@@ -83,7 +82,7 @@ def sqlite_error(name: str) -> sqlite3.OperationalError:
     ],
 )
 def test_only_faults_of_the_machine_may_pass(error: Exception, code: str | None) -> None:
-    fault = passing_fault(error)
+    fault = transient_error(error)
     assert (fault.code if fault else None) == code
 
 
@@ -114,7 +113,7 @@ def test_an_end_is_recorded_once_the_database_is_writable(
         threading.Timer(0.2, locked.execute, ("ROLLBACK",)).start()
         return Outcome({"done": True})
 
-    run_attempt(impatient, job, handler, threading.Event(), threading.Event())
+    Attempt(impatient, job).run(handler)
     impatient.database.close()
     waiting = job_of(service, job_id)
     assert (waiting.status, waiting.attempt) == ("pending", 1)
@@ -135,7 +134,7 @@ def test_unrecorded_progress_ends_no_job(
         locked.execute("ROLLBACK")
         return Outcome({"done": True})
 
-    run_attempt(service, job, handler, threading.Event(), threading.Event())
+    Attempt(service, job).run(handler)
     assert job_of(service, job_id).output_summary == {"done": True}
 
 
@@ -156,7 +155,7 @@ def test_a_stopping_service_waits_for_no_locked_database(
         locked.execute("BEGIN IMMEDIATE")
         raise ValueError("x")
 
-    run_attempt(impatient, job, handler, releasing, threading.Event())
+    Attempt(impatient, job, releasing).run(handler)
     impatient.database.close()
     locked.execute("ROLLBACK")
     assert job_of(service, job_id).status == "running"

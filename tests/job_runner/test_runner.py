@@ -14,9 +14,7 @@ from datetime import timedelta
 import pytest
 
 from domain_errors import DomainError
-from job_runner import runner
-from job_runner.attempt import Handler
-from job_runner.context import JobContext
+from job_runner.attempt import INTERVALS, Handler, Intervals, JobContext
 from job_runner.runner import Runner
 from job_runner.service import Service
 from storage.accounts.datasets import Dataset
@@ -29,8 +27,10 @@ from tests.job_runner.conftest import WAIT_S, job_of, joined, submit
 
 
 @contextmanager
-def running(service: Service, handler: Handler, workers: int = 2) -> Iterator[Service]:
-    claiming = Runner({"import": handler}, {"short": workers})
+def running(
+    service: Service, handler: Handler, workers: int = 2, intervals: Intervals = INTERVALS
+) -> Iterator[Service]:
+    claiming = Runner({"import": handler}, {"short": workers}, intervals)
     woken = joined(service, claiming)
     claiming.start(woken)
     try:
@@ -235,9 +235,9 @@ def test_a_claim_undone_by_a_full_disk_is_repeated(
                 raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(Database, "write", write)
-    monkeypatch.setattr(runner, "PAUSE_S", 0.01)
     finished = Finished(lambda context: Outcome())
-    with running(service, finished, workers=1) as woken:
+    soon = Intervals(claim_pause_s=0.01)
+    with running(service, finished, workers=1, intervals=soon) as woken:
         job_id = submit(woken, dataset, user)
         finished.wait()
     assert undone.is_set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from job_runner.context import Scratch
+from job_runner.attempt import Scratch
 
 
 def test_nothing_is_left_of_an_attempts_files_and_folder(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from job_runner.context import JobContext
+from job_runner.attempt import JobContext
 from job_runner.runner import Runner
 from job_runner.service import Service
 from storage.accounts.datasets import Dataset

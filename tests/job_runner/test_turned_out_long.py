@@ -8,9 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from job_runner import context, lanes
-from job_runner.attempt import Handler
-from job_runner.context import JobContext
+from job_runner.attempt import Handler, Intervals, JobContext
 from job_runner.runner import Runner
 from job_runner.service import Service
 from storage.accounts.datasets import Dataset
@@ -19,11 +17,7 @@ from storage.jobs.jobs import cancel_job, list_log
 from storage.jobs.publishing import Outcome
 from tests.job_runner.conftest import WAIT_S, job_of, joined, submit
 
-
-@pytest.fixture(autouse=True)
-def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "SHORT_FOR_S", 0.05)
-    monkeypatch.setattr(context, "RECORD_INTERVAL_S", 0.02)
+SOON = Intervals(record_s=0.02, short_lane_s=0.05)
 
 
 @pytest.fixture
@@ -34,7 +28,7 @@ def other(service: Service) -> User:
 
 @contextmanager
 def running(service: Service, handler: Handler) -> Iterator[Service]:
-    claiming = Runner({"import": handler}, {"short": 1, "long": 1})
+    claiming = Runner({"import": handler}, {"short": 1, "long": 1}, SOON)
     woken = joined(service, claiming)
     claiming.start(woken)
     try:

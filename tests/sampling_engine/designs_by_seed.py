@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from job_runner.tables.source_draw import digest_of
+from job_runner.sampling_parameters import draw_digest
 from sampling_engine import (
     DRAW_VERSION,
     FIRST_DRAW_VERSION,
@@ -111,7 +111,7 @@ def rounds_of(design: Design, seed: int, version: int) -> tuple[Round, Round]:
         method=design.second,
         seed=seed,
         draw_version=version,
-        source_draw=digest_of(parameters, ROWS),
+        source_draw=draw_digest(parameters, ROWS),
     )
 
 

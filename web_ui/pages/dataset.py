@@ -17,7 +17,7 @@ from http_api.server.work_limits import reading
 from job_runner.lanes import lane_of_profile
 from job_runner.sql_queries import DATA
 from job_runner.tables.open_tables import PRIMARY, open_commit, open_table
-from job_runner.tables.profiles import cached_profile, profile_of
+from job_runner.tables.reports import cached_profile, profile_of
 from parquet_tables.names import folded
 from parquet_tables.quoting import shown_identifier
 from storage.accounts.datasets import Dataset, list_permissions

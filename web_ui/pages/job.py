@@ -10,9 +10,7 @@ from urllib.parse import urlencode
 from flask import request
 from werkzeug.wrappers import Response as AnyResponse
 
-from application.lifecycle import cancel, retry
-from application.request_copy import original_request, same_request
-from application.retrying import again
+from application.lifecycle import cancel, original_request, retry, retryability, same_request
 from application.sampling_results import next_rows, why_row
 from domain_errors import DomainError
 from http_api.auth.access import authority, dataset_for, job_for, may, service, user
@@ -50,11 +48,11 @@ def job(job_id: str) -> AnyResponse:
     if tab not in tabs:
         tab = "overview"
     with service().database.read() as tx:
-        retry_state = again(service(), tx, found)
+        retry_state = retryability(service(), tx, found)
     return show(
         "job.html",
         job=found,
-        again=retry_state,
+        retryability=retry_state,
         tabs={name: title for name, (title, _) in tabs.items()},
         tab=tab,
         advice=advice(found, retry_state),

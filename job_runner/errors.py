@@ -9,7 +9,7 @@ import parquet_tables.transient_errors
 import storage.sqlite.database
 from domain_errors import MachineFault
 
-WORTH_A_RETRY = frozenset(
+RETRYABLE_CODES = frozenset(
     {
         "busy",
         "cancelled",
@@ -26,16 +26,16 @@ WORTH_A_RETRY = frozenset(
 """Error codes after which an import's file is retained, since the file wasn't the cause."""
 
 
-def passing_fault(error: BaseException) -> MachineFault | None:
+def transient_error(error: BaseException) -> MachineFault | None:
     """The transient fault of the machine that caused an error, if one did."""
     return parquet_tables.transient_errors.machine_fault(
         error
     ) or storage.sqlite.database.machine_fault(error)
 
 
-def unforeseen(error: BaseException) -> tuple[str, str]:
+def unexpected_error(error: BaseException) -> tuple[str, str]:
     """The code and the message of an error, without paths and statements."""
-    fault = passing_fault(error)
+    fault = transient_error(error)
     if fault is not None:
         return fault.code, fault.message
     damaged = storage.sqlite.database.damage(error)

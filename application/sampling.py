@@ -1,0 +1,237 @@
+"""Draws before they run: submission, plan, and small draws at once.
+
+Commit, parameters and seeds are fixed at submission, so every run of a job gives the same rows.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from application.job_submission import (
+    Submission,
+    earlier_job,
+    named_ref,
+    request_digest,
+    reserve_output,
+    submit,
+)
+from job_runner.lanes import lane_of_draw
+from job_runner.sampling_parameters import DrawRule, engine_rounds, settle_rounds, source_draw
+from job_runner.service import Service
+from job_runner.tables.open_tables import OpenTable, open_table
+from job_runner.tables.reports import cached_profile
+from parquet_tables.progress import ignore_progress
+from parquet_tables.rows import read_page
+from sampling_engine import DRAW_VERSION, Round, check_rounds, draw_sample, draw_warnings, plan_draw
+from storage.accounts.datasets import Dataset
+from storage.errors import Conflict, InvalidValue
+from storage.jobs.jobs import Job
+from storage.jobs.submission import NewJob
+from storage.sqlite.database import Transaction
+from storage.versions.refs import has_ref
+
+REF_PREFIX = "smpl"
+MIN_DIGITS = 8
+MAX_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class SamplingRequest:
+    """The parameters of a draw. ``rounds`` is the API's JSON, validated by its schema.
+
+    ``draw_version`` is the version of the drawing rule; None is the current version.
+    """
+
+    rounds: Sequence[dict[str, Any]]
+    source_ref: str = "main"
+    table_key: str | None = None
+    export_residual: bool = False
+    output_name: str | None = None
+    commit_message: str | None = None
+    draw_version: int | None = None
+
+
+@dataclass(frozen=True)
+class CheckedDraw:
+    """A request whose commit, seeds and rule are fixed, and whose rounds fit the table.
+
+    ``settled`` has the rounds as JSON, ``rounds`` as the engine's own type.
+    """
+
+    request: SamplingRequest
+    source: OpenTable
+    rule: DrawRule
+    settled: list[dict[str, Any]]
+    rounds: tuple[Round, ...]
+
+    @property
+    def output_ref(self) -> str | None:
+        """The ref of the sample's name; None for a sample without a name."""
+        return named_ref(REF_PREFIX, self.request.output_name)
+
+    @property
+    def digest(self) -> str:
+        """The digest by which two requests for a sample are equal."""
+        fixed = {"commit_id": self.source.commit_id, "table_key": self.source.key}
+        parameters = {**vars(self.request), **fixed}
+        if self.request.draw_version is None:
+            del parameters["draw_version"]  # as in digests of jobs from before there were versions
+        return request_digest(parameters)
+
+
+def check_draw(service: Service, dataset_id: int, request: SamplingRequest) -> CheckedDraw:
+    """Fix the commit, the seeds and the rule of a draw, and check its rounds.
+
+    Raises
+    ------
+    DomainError
+        The ref or the table doesn't exist, or a filter, column or size is wrong.
+    """
+    source = open_table(service, dataset_id, request.source_ref, request.table_key)
+    settled = settle_rounds(request.rounds)
+    version = DRAW_VERSION if request.draw_version is None else request.draw_version
+    rule = DrawRule(version, source_draw(service, dataset_id, source.commit_id))
+    rounds = engine_rounds(settled, source.files, rule)
+    check_rounds(source.files, rounds)
+    return CheckedDraw(request, source, rule, settled, rounds)
+
+
+def submit_sampling(
+    service: Service, by: Submission, dataset: Dataset, request: SamplingRequest
+) -> Job:
+    """Check a draw and submit its job.
+
+    Returns
+    -------
+    Job
+        The new job, or the earlier job of an equal request with the same output name.
+
+    Raises
+    ------
+    DomainError
+        As :func:`check_draw`, or the name is in use.
+    """
+    draw = check_draw(service, dataset.id, request)
+    message = f"Sample of {request.source_ref}, table {draw.source.key}"
+    parameters = {
+        "source_ref": request.source_ref,
+        "table_key": draw.source.key,
+        "rounds": draw.settled,
+        **asdict(draw.rule),
+        "export_residual": request.export_residual,
+        "output_ref": draw.output_ref,
+        "commit_message": request.commit_message or message,
+        "request_digest": draw.digest,
+    }
+    lane = lane_of_draw(draw.settled, draw.source.files.row_count)
+    new = by.new_job(service, "sampling", dataset, draw.source.commit_id, parameters, lane)
+    return submit(service, by, new, _settle_output)
+
+
+def _settle_output(tx: Transaction, new: NewJob) -> NewJob | Job:
+    """Reserve the name; a sample without a name gets the shortest free prefix of its job's id."""
+    if new.run_parameters["output_ref"] is not None:
+        return reserve_output(tx, new)
+    digits = MIN_DIGITS
+    while has_ref(tx, new.dataset_id, name := f"{REF_PREFIX}-{new.id[:digits]}"):
+        digits += 1
+    return replace(new, run_parameters={**new.run_parameters, "output_ref": name})
+
+
+def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[str, Any]:
+    """Plan the job of a request, as JSON; writes nothing. A name in use is reported, not refused.
+
+    Raises
+    ------
+    DomainError
+        As :func:`check_draw`.
+    """
+    draw = check_draw(service, dataset_id, request)
+    files = draw.source.files
+    output = _planned_output(service, dataset_id, draw)
+    counts_dir = service.directory.counts_dir
+    planned = plan_draw(service.parquet, files, draw.rounds, counts_dir=counts_dir)
+    return {
+        "dataset_id": dataset_id,
+        "commit_id": draw.source.commit_id,
+        "table_key": draw.source.key,
+        "source_rows": files.row_count,
+        "total_rows": sum(planned_round.rows_planned for planned_round in planned),
+        "rounds": [planned_round.as_json() for planned_round in planned],
+        "warnings": draw_warnings(draw.rounds),
+        # Never computed for a plan: a profile reads the whole table.
+        "hints": (cached_profile(service, files) or {}).get("hints"),
+        **output,
+    }
+
+
+def _planned_output(service: Service, dataset_id: int, draw: CheckedDraw) -> dict[str, Any]:
+    """The ref that the sample would get, and whether this or another draw has it."""
+    name, earlier, is_taken = draw.output_ref, None, False
+    if name is not None:
+        try:
+            with service.database.read() as tx:
+                earlier = earlier_job(tx, dataset_id, name, draw.digest)
+        except Conflict:
+            is_taken = True
+    return {
+        "output_ref": name,
+        "output_ref_taken": is_taken,
+        "earlier_job_id": None if earlier is None else earlier.id,
+    }
+
+
+def draw_at_once(service: Service, dataset_id: int, request: SamplingRequest) -> dict[str, Any]:
+    """Draw one round and return its rows, as JSON.
+
+    Raises
+    ------
+    InvalidValue
+        It would draw more than 10,000 rows, which needs a job.
+    DomainError
+        As :func:`check_draw`.
+    """
+    began = time.perf_counter()
+    draw = check_draw(service, dataset_id, request)
+    source, counts_dir = draw.source, service.directory.counts_dir
+    (planned,) = plan_draw(service.parquet, source.files, draw.rounds, counts_dir=counts_dir)
+    if planned.rows_planned > MAX_AT_ONCE:
+        raise InvalidValue(
+            "This draws {rows} rows; without a job at most {maximum}. Submit a job.",
+            loc=("rounds", 0, "parameters"),
+            rows=planned.rows_planned,
+            maximum=MAX_AT_ONCE,
+        )
+    with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
+        sample = draw_sample(
+            service.parquet,
+            source.files,
+            draw.rounds,
+            table_key=source.key,
+            destination=Path(folder) / "sample.parquet",
+            on_progress=ignore_progress,
+            counts_dir=counts_dir,
+        )
+        with service.parquet.cursor() as cursor:
+            rows = read_page(cursor, sample.table, sample.table.columns, 0, MAX_AT_ONCE)
+    (result,) = sample.rounds
+    metadata = result.as_json()
+    return {
+        "dataset_id": dataset_id,
+        "commit_id": source.commit_id,
+        "table_key": source.key,
+        "data": rows,
+        "columns": [column.name for column in sample.table.columns],
+        "strata_counts": metadata.pop("strata", metadata.pop("clusters", [])),
+        "metadata": {
+            **metadata,
+            "parameters": draw.settled[0]["parameters"],
+            "source_rows": source.files.row_count,
+            "execution_time_seconds": round(time.perf_counter() - began, 3),
+        },
+    }
