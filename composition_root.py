@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -35,7 +35,7 @@ from storage.accounts.tokens import issue_token
 from storage.accounts.users import add_user, first_admin
 from storage.jobs.changes import ChangeListener, JobChange, ignore_change
 from storage.maintenance.data_directory import DataDirectory, Owner
-from storage.sqlite.clock import system_clock, timestamp
+from storage.sqlite.clock import Clock, system_clock, timestamp
 from storage.sqlite.database import Database
 from storage.versions.data_files import DataFiles
 from web_ui.charts.report import render_report
@@ -51,6 +51,7 @@ def running_service(
     on_change: ChangeListener = ignore_change,
     *,
     create: bool = True,
+    clock: Clock = system_clock,
 ) -> Iterator[Service]:
     """Take the data directory, recover, and run jobs until the block ends.
 
@@ -70,45 +71,54 @@ def running_service(
     """
     limit_arenas()
     directory = DataDirectory(settings.data_dir)
-    owner = Owner(os.getpid(), purpose, timestamp(system_clock()))
-    directory.acquire(owner, create=create)
-    try:
+    directory.acquire(Owner(os.getpid(), purpose, timestamp(clock())), create=create)
+    with ExitStack() as closing:
+        closing.callback(directory.release)
         runner = Runner(HANDLERS, {"short": settings.workers, "long": settings.long_workers})
-        stopping = threading.Event()
+        databases = [
+            closing.enter_context(_parquet_database(settings, directory)) for _ in range(2)
+        ]
+        service = _build_service(settings, directory, databases, runner, clock, on_change)
+        closing.callback(_stop, service, runner)
+        recover(service)
+        _make_admin(service)
+        runner.start(service)
+        yield service
 
-        def notify(change: JobChange) -> None:
-            on_change(change)
-            job_changed(service, change)
 
-        with (
-            _parquet_database(settings, directory) as parquet,
-            _parquet_database(settings, directory) as parquet_long,
-        ):
-            service = Service(
-                settings=settings,
-                directory=directory,
-                database=Database(directory.database_path, notify),
-                data_files=DataFiles(directory.files_dir),
-                parquet=parquet,
-                parquet_long=parquet_long,
-                clock=system_clock,
-                new_id=lambda: str(uuid.uuid4()),
-                wake_runner=runner.wake,
-                interrupt_job=runner.interrupt,
-                stopping=stopping,
-            )
-            try:
-                recover(service)
-                _make_admin(service)
-                runner.start(service)
-                yield service
-            finally:
-                stopping.set()
-                service.background.stop()
-                runner.stop(settings.stop_grace_s)
-                service.database.close()
-    finally:
-        directory.release()
+def _build_service(
+    settings: Settings,
+    directory: DataDirectory,
+    databases: Sequence[ParquetDatabase],
+    runner: Runner,
+    clock: Clock,
+    on_change: ChangeListener,
+) -> Service:
+    def notify(change: JobChange) -> None:
+        on_change(change)
+        job_changed(service, change)
+
+    service = Service(
+        settings=settings,
+        directory=directory,
+        database=Database(directory.database_path, notify),
+        data_files=DataFiles(directory.files_dir),
+        parquet=databases[0],
+        parquet_long=databases[1],
+        clock=clock,
+        new_id=lambda: str(uuid.uuid4()),
+        wake_runner=runner.wake,
+        interrupt_job=runner.interrupt,
+        stopping=threading.Event(),
+    )
+    return service
+
+
+def _stop(service: Service, runner: Runner) -> None:
+    service.stopping.set()
+    service.background.stop()
+    runner.stop(service.settings.stop_grace_s)
+    service.database.close()
 
 
 def build_app(service: Service, metrics: Metrics | None = None) -> APIFlask:
@@ -119,11 +129,15 @@ def build_app(service: Service, metrics: Metrics | None = None) -> APIFlask:
 
 
 @contextmanager
-def listening(settings: Settings, purpose: str, create: bool = True) -> Iterator[Listening]:
+def listening(
+    settings: Settings, purpose: str, create: bool = True, clock: Clock = system_clock
+) -> Iterator[Listening]:
     """Listen on the address; ``serve`` answers requests inside the block."""
     possible_connections(settings.http_connections)  # before any file is opened
     metrics = Metrics()
-    with running_service(settings, purpose, metrics.job_changed, create=create) as service:
+    with running_service(
+        settings, purpose, metrics.job_changed, create=create, clock=clock
+    ) as service:
         app = build_app(service, metrics)
 
         def stop_claiming() -> None:
@@ -151,11 +165,11 @@ def listening(settings: Settings, purpose: str, create: bool = True) -> Iterator
 
 @contextmanager
 def serving_in_background(
-    settings: Settings, purpose: str, create: bool = True
+    settings: Settings, purpose: str, create: bool = True, clock: Clock = system_clock
 ) -> Iterator[Listening]:
     """Serve on a free local port, for one command."""
     local = replace(settings, host="127.0.0.1", port=0, stop_grace_s=0)
-    with listening(local, purpose, create) as here:
+    with listening(local, purpose, create, clock) as here:
         answering = threading.Thread(target=here.serve, name="http", daemon=True)
         answering.start()
         yield here

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,8 +25,31 @@ from parquet_tables.progress import ProgressCallback
 from parquet_tables.rows import PageTooLarge, read_page
 from parquet_tables.transient_errors import is_out_of_memory
 
+ROWS_SHOWN = 20
+MAX_DURATION_S = 15.0
+MAX_BYTES = 32 * 1024**2
+BEGINNING_BYTES = 512 * 1024
+"""The part that is read of a compressed file that unpacks to more than ``MAX_BYTES``."""
 BY_LINES = (".csv", ".tsv", ".tab", ".txt", ".ndjson", ".jsonl")
 QUOTE = '"'
+
+
+class PreviewTooSlow(DomainError):
+    """The preview takes too long."""
+
+    code = "preview_too_slow"
+
+
+class PreviewTooLarge(DomainError):
+    """The preview needs too much memory or disk space."""
+
+    code = "preview_too_large"
+
+
+class BeginningUnclear(DomainError):
+    """The file's beginning can't be read by itself; the whole file may be readable."""
+
+    code = "preview_unclear"
 
 
 class Beginning:
@@ -77,36 +99,6 @@ def is_by_lines(file_name: str) -> bool:
     return file_name.strip().lower().endswith(BY_LINES)
 
 
-def beginning_of(path: Path) -> Beginning:
-    """The beginning that a file holds."""
-    return Beginning(path.read_bytes())
-
-
-ROWS_SHOWN = 20
-MAX_DURATION_S = 15.0
-MAX_BYTES = 32 * 1024**2
-BEGINNING_BYTES = 512 * 1024
-"""The part that is read of a compressed file that unpacks to more than ``MAX_BYTES``."""
-
-
-class PreviewTooSlow(DomainError):
-    """The preview takes too long."""
-
-    code = "preview_too_slow"
-
-
-class PreviewTooLarge(DomainError):
-    """The preview needs too much memory or disk space."""
-
-    code = "preview_too_large"
-
-
-class BeginningUnclear(DomainError):
-    """The file's beginning can't be read by itself; the whole file may be readable."""
-
-    code = "preview_unclear"
-
-
 def preview_import(
     service: Service, upload: Path, file_name: str, *, whole: bool
 ) -> list[dict[str, Any]]:
@@ -114,8 +106,6 @@ def preview_import(
 
     Parameters
     ----------
-    upload : Path
-        The file, or its first part.
     whole : bool
         Whether ``upload`` is the whole file; the last line of a part is ignored.
 
@@ -130,7 +120,10 @@ def preview_import(
 
     def on_progress(_fraction: float, _message: str) -> None:
         if time.monotonic() > deadline:
-            raise PreviewTooSlow("Reading the file takes more than a moment. Import it to see.")
+            raise PreviewTooSlow(
+                "The preview took longer than {limit} seconds. Import the file to see its content.",
+                limit=round(MAX_DURATION_S),
+            )
 
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
         preview = _Preview(service, Path(folder), file_name, on_progress)
@@ -140,7 +133,7 @@ def preview_import(
             if not is_out_of_memory(error) and not isinstance(error, PageTooLarge):
                 raise
             raise PreviewTooLarge(
-                "Looking at the file takes too much memory. Import it to see."
+                "The preview needs too much memory. Import the file to see its content."
             ) from None
 
 
@@ -154,12 +147,12 @@ class _Preview:
     on_progress: ProgressCallback
 
     def of_file(self, upload: Path) -> list[dict[str, Any]]:
-        """Preview a whole file."""
         found = detect_format(self.file_name, upload)
         if found.gzipped:
             return self._of_gzip(upload)
         if found.format is not Format.PARQUET:
-            return self._shown(self._imported(upload))
+            tables = self._imported(upload)
+            return [self._shown(table, table.table.row_count) for table in tables]
         table, row_count = import_first_rows(
             self.service.parquet,
             upload,
@@ -167,15 +160,16 @@ class _Preview:
             ROWS_SHOWN,
             on_progress=self.on_progress,
         )
-        return self._shown([table], row_count=row_count)
+        return [self._shown(table, row_count)]
 
     def of_part(self, upload: Path) -> list[dict[str, Any]]:
-        """Preview the beginning of a line-based file."""
         if not is_by_lines(self.file_name):
             raise UnreadableFile(
-                "Only files of lines, such as CSV, can be looked at in part. Import it to see."
+                "Only files of lines, such as CSV, can be previewed in part. Import the file to "
+                "see its content."
             )
-        return self._shown(self._of_beginning(beginning_of(upload)), in_part=True)
+        tables = self._of_beginning(Beginning(upload.read_bytes()))
+        return [self._shown(table, None) for table in tables]
 
     def _of_gzip(self, upload: Path) -> list[dict[str, Any]]:
         """Preview a gzipped file, or its beginning if it is large."""
@@ -186,13 +180,12 @@ class _Preview:
             self.service.parquet.require_free(CHUNK_BYTES)
             self.on_progress(0.0, "unpacking")
 
-        packed = TextFile(upload, before_piece)
         try:
-            unpack(packed, content, MAX_BYTES)
+            unpack(TextFile(upload, before_piece), content, MAX_BYTES)
         except LargeUnpacked:
             if not is_by_lines(preview.file_name):
                 raise PreviewTooLarge(
-                    "Unpacked, the file is too large to be looked at. Import it to see."
+                    "The unpacked file is too large for a preview. Import it to see its content."
                 ) from None
             os.truncate(content, BEGINNING_BYTES)
             return preview.of_part(content)
@@ -207,7 +200,7 @@ class _Preview:
         try:
             return self._of_bytes(beginning.lines())
         except UnreadableFile as error:
-            problem = error
+            problem = error.message
         shorter = beginning.outside_quotes()
         if shorter is not None and shorter != beginning.lines():
             with suppress(UnreadableFile):
@@ -217,11 +210,12 @@ class _Preview:
             if half is not None:
                 self._of_bytes(half)
         except UnreadableFile as other:
-            if other.message == problem.message:
+            if other.message == problem:
                 raise
         raise BeginningUnclear(
-            f"The beginning of the file can't be looked at by itself: {problem.message} "
-            "Import it to see."
+            "The beginning of the file can't be read by itself: {problem} Import the file to see "
+            "its content.",
+            problem=problem,
         )
 
     def _of_bytes(self, content: bytes) -> tuple[ImportedTable, ...]:
@@ -230,42 +224,27 @@ class _Preview:
         return self._imported(part)
 
     def _imported(self, file: Path) -> tuple[ImportedTable, ...]:
-        return import_file(
-            self.service.parquet,
-            file,
-            self.file_name,
-            self._new_folder(),
-            on_progress=self.on_progress,
-        )
+        database, folder = self.service.parquet, self._new_folder()
+        return import_file(database, file, self.file_name, folder, on_progress=self.on_progress)
 
     def _new_folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.folder))
 
-    def _shown(
-        self,
-        tables: Sequence[ImportedTable],
-        *,
-        in_part: bool = False,
-        row_count: int | None = None,
-    ) -> list[dict[str, Any]]:
-        """Tables as JSON, with ``row_count`` or the number of rows that were read."""
-        return [_table_shown(self.service, table, in_part, row_count) for table in tables]
-
-
-def _table_shown(
-    service: Service, table: ImportedTable, in_part: bool, row_count: int | None
-) -> dict[str, Any]:
-    files = table.table
-    open_types = table.empty_columns if in_part else ()
-    with service.parquet.cursor() as cursor:
-        rows = read_page(cursor, files, files.columns, 0, ROWS_SHOWN) if files.columns else []
-    return {
-        "key": table.key,
-        "columns": [
-            {"name": column.name, "type": None if column.name in open_types else column.type}
-            for column in files.columns
-        ],
-        "row_count": None if in_part else row_count or files.row_count,
-        "data": rows,
-        "notes": list(table.notes),
-    }
+    def _shown(self, table: ImportedTable, row_count: int | None) -> dict[str, Any]:
+        """A table as JSON; without a row count it is a part, whose empty columns have no type."""
+        files = table.table
+        untyped = table.empty_columns if row_count is None else ()
+        rows: list[dict[str, Any]] = []
+        if files.columns:
+            with self.service.parquet.cursor() as cursor:
+                rows = read_page(cursor, files, files.columns, 0, ROWS_SHOWN)
+        return {
+            "key": table.key,
+            "columns": [
+                {"name": column.name, "type": None if column.name in untyped else column.type}
+                for column in files.columns
+            ],
+            "row_count": row_count,
+            "data": rows,
+            "notes": list(table.notes),
+        }

@@ -12,19 +12,11 @@ from typing import Any
 
 from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
-from job_runner.tables.cache import LruCache
 from job_runner.tables.open_tables import OpenTable, open_table, source_of
 from parquet_tables.rows import read_page
-from sampling_engine import Round, RowExplanation, explain_row, reserves
+from sampling_engine import Round, explain_row, reserves
 from storage.errors import InvalidValue, NotFound
 from storage.jobs.jobs import Job
-
-MAX_RESERVES, MAX_EXPLAINED = 50, 1000
-MAX_CACHED_ROWS = 2_000
-_reserves: LruCache[tuple[str, int, int], dict[str, Any]] = LruCache(
-    MAX_RESERVES, fits=lambda found: len(found["data"]) <= MAX_CACHED_ROWS
-)
-_explained: LruCache[tuple[str, int], RowExplanation] = LruCache(MAX_EXPLAINED)
 
 
 def next_rows(service: Service, job: Job, round_number: int, limit: int) -> dict[str, Any]:
@@ -40,39 +32,29 @@ def next_rows(service: Service, job: Job, round_number: int, limit: int) -> dict
         raise NotFound(
             "The job has {count} rounds, no round {number}.", count=len(rounds), number=round_number
         )
-    return _reserves.get(
-        (job.id, round_number, limit),
-        lambda: _next_rows(service, source, rounds, job.id, round_number, limit),
-    )
 
+    def draw() -> dict[str, Any]:
+        with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
+            table = reserves(
+                service.parquet,
+                source.files,
+                rounds,
+                round_number,
+                limit,
+                table_key=source.key,
+                destination=Path(folder) / "reserves.parquet",
+                counts_dir=service.directory.counts_dir,
+            )
+            with service.parquet.cursor() as cursor:
+                rows = read_page(cursor, table, table.columns, 0, table.row_count)
+        return {
+            "job_id": job.id,
+            "round_number": round_number,
+            "data": rows,
+            "columns": [column.name for column in table.columns],
+        }
 
-def _next_rows(
-    service: Service,
-    source: OpenTable,
-    rounds: tuple[Round, ...],
-    job_id: str,
-    round_number: int,
-    limit: int,
-) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
-        table = reserves(
-            service.parquet,
-            source.files,
-            rounds,
-            round_number,
-            limit,
-            table_key=source.key,
-            destination=Path(folder) / "reserves.parquet",
-            counts_dir=service.directory.counts_dir,
-        )
-        with service.parquet.cursor() as cursor:
-            rows = read_page(cursor, table, table.columns, 0, table.row_count)
-    return {
-        "job_id": job_id,
-        "round_number": round_number,
-        "data": rows,
-        "columns": [column.name for column in table.columns],
-    }
+    return service.recent.reserves.get((job.id, round_number, limit), draw)
 
 
 def why_row(service: Service, job: Job, logical_row_id: str) -> dict[str, Any]:
@@ -94,17 +76,14 @@ def why_row(service: Service, job: Job, logical_row_id: str) -> dict[str, Any]:
         )
     if len(number) > 18 or int(number) >= source.files.file_rows:
         raise NotFound(
-            f"The table has no row {logical_row_id}: they run to {source.files.file_rows - 1}."
+            "The table has no row {row_id}; the last is {last}.",
+            row_id=logical_row_id,
+            last=source.files.file_rows - 1,
         )
-    explained = _explained.get(
-        (job.id, int(number)),
-        lambda: explain_row(
-            service.parquet,
-            source.files,
-            rounds,
-            int(number),
-            counts_dir=service.directory.counts_dir,
-        ),
+    ordinal, counts_dir = int(number), service.directory.counts_dir
+    explained = service.recent.explanations.get(
+        (job.id, ordinal),
+        lambda: explain_row(service.parquet, source.files, rounds, ordinal, counts_dir=counts_dir),
     )
     return {
         "job_id": job.id,

@@ -1,6 +1,6 @@
 """Filtered and sorted views of a table, for grids, and frequent values, for menus.
 
-Recent totals and row positions are cached, since a grid requests them again with every page.
+A column name ``Sheet:column`` selects a column of another table of the commit.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from typing import Any
 
 from job_runner.sampling_parameters import parse_filter
 from job_runner.service import Service
-from job_runner.tables.cache import LruCache
 from job_runner.tables.open_tables import OpenTable, choose_key, open_commit, table_files
 from parquet_tables.column_values import frequent_values
 from parquet_tables.rows import (
@@ -21,14 +20,11 @@ from parquet_tables.rows import (
     read_rows,
     rows_statement,
 )
-from parquet_tables.tables import Column, Int64s, TableFiles, UnknownColumn
+from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from sampling_engine.filters import Filter, as_conditions, parse_expression
 from storage.versions.manifests import Commit, StoredTable
 
-MAX_TOTALS = 1000
-MAX_PAGES = 200
-_totals: LruCache[tuple[str, ...], int] = LruCache(MAX_TOTALS)
-_places: LruCache[tuple[object, ...], Int64s] = LruCache(MAX_PAGES)
+DEFAULT_VALUES = 20
 
 
 @dataclass(frozen=True)
@@ -58,17 +54,13 @@ def parse_view(
     if not filter_text and not order_by:
         return None
     parsed = parse_expression(filter_text, files, loc=("query", "filter")) if filter_text else None
-    column = _order_column(files, order_by) if order_by else None
-    condition = parsed.condition("f") if parsed else None
-    return TableView(RowView(condition, column, descending), parsed)
-
-
-def _order_column(files: TableFiles, name: str) -> Column:
     try:
-        return files.column(name)
+        column = files.column(order_by) if order_by else None
     except UnknownColumn as error:
         error.loc = ("query", "order_by")
         raise
+    condition = parsed.condition("f") if parsed else None
+    return TableView(RowView(condition, column, descending), parsed)
 
 
 def view_total(service: Service, table: OpenTable, view: TableView | None) -> int:
@@ -81,7 +73,8 @@ def view_total(service: Service, table: OpenTable, view: TableView | None) -> in
         with service.parquet.cursor(table.files) as cursor:
             return int(cursor.execute(sql, params).fetchall()[0][0])
 
-    return _totals.get((table.commit_id, table.key, view.filter.text), count)
+    key = (table.commit_id, table.key, view.filter.text)
+    return service.recent.view_totals.get(key, count)
 
 
 def view_page(
@@ -96,9 +89,9 @@ def view_page(
     with service.parquet.cursor(table.files) as cursor:
         if view is None:
             return read_page(cursor, table.files, columns, offset, limit)
-        key = (table.commit_id, table.key, *view.key, offset, limit)
-        ordinals = _places.get(
-            key, lambda: find_rows(cursor, table.files, view.rows, offset, limit)
+        ordinals = service.recent.view_ordinals.get(
+            (table.commit_id, table.key, *view.key, offset, limit),
+            lambda: find_rows(cursor, table.files, view.rows, offset, limit),
         )
         return read_rows(cursor, rows_statement(table.files, columns, ordinals), columns)
 
@@ -123,9 +116,6 @@ def filter_shapes(service: Service, table: OpenTable, given: dict[str, Any]) -> 
     }
 
 
-DEFAULT_VALUES = 20
-
-
 def column_values(
     service: Service,
     dataset_id: int,
@@ -135,7 +125,7 @@ def column_values(
     names: list[str],
     most: int = DEFAULT_VALUES,
 ) -> dict[str, Any]:
-    """``samples``, the values by requested name, and ``metadata`` of each.
+    """``samples``, the frequent values by requested name, and ``metadata`` of each.
 
     Raises
     ------
@@ -144,7 +134,11 @@ def column_values(
     """
     with service.database.read() as tx:
         commit = open_commit(tx, dataset_id, source_ref)
-    key = _key(commit, table_key, names)
+    sheets = [_sheet_of(commit, name) for name in names]
+    if table_key is None and sheets[0] is not None and all(sheets):
+        key = sheets[0].key
+    else:
+        key = choose_key(commit, table_key)
     samples: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
     for name in names:
@@ -165,26 +159,16 @@ def column_values(
     }
 
 
-def _key(commit: Commit, table_key: str | None, names: list[str]) -> str:
-    """The table of names without a sheet; the first name's table if every name has a sheet."""
-    sheets = [_sheet_of(commit, name) for name in names]
-    if table_key is None and sheets[0] is not None and all(sheets):
-        return sheets[0].key
-    return choose_key(commit, table_key)
-
-
 def _sheet_of(commit: Commit, name: str) -> StoredTable | None:
     """The table whose key and a colon start the name; the longest key of several."""
-    found = [one for one in commit.manifest.tables if name.startswith(f"{one.key}:")]
-    return max(found, key=lambda one: len(one.key), default=None)
+    found = [table for table in commit.manifest.tables if name.startswith(f"{table.key}:")]
+    return max(found, key=lambda table: len(table.key), default=None)
 
 
 def _table_and_name(commit: Commit, key: str, name: str) -> tuple[StoredTable, str]:
     """The table of a column and the column's name in it."""
     stored = commit.manifest.table(key)
-    sheet = None if _has(stored, name) else _sheet_of(commit, name)
+    if any(column.name.lower() == name.lower() for column in stored.columns):
+        return stored, name
+    sheet = _sheet_of(commit, name)
     return (stored, name) if sheet is None else (sheet, name.removeprefix(f"{sheet.key}:"))
-
-
-def _has(stored: StoredTable, name: str) -> bool:
-    return any(column.name.lower() == name.lower() for column in stored.columns)

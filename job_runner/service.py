@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from job_runner.low_priority import LowPriorityExecutor
+from job_runner.recent_results import RecentResults
 from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase
 from storage.jobs.jobs import Lane
@@ -18,8 +19,6 @@ from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database
 from storage.versions.data_files import DataFiles
 
-NewId = Callable[[], str]
-
 
 @dataclass(frozen=True)
 class Service:
@@ -27,15 +26,9 @@ class Service:
 
     Parameters
     ----------
-    database : Database
-        Users, datasets, commits, refs and jobs.
-    data_files : DataFiles
-        The Parquet files that commits name.
     parquet, parquet_long : ParquetDatabase
         The DuckDB instances: one for pages, plans and the short lane, one for the long lane. Each
         has half of the memory, so that a large import takes none from a small draw.
-    clock, new_id
-        The time and new ids; tests inject their own.
     wake_runner : callable
         Signals to the runner that a job waits.
     interrupt_job : callable
@@ -44,6 +37,8 @@ class Service:
         Set when the service stops: no job is claimed, and event streams end.
     background : LowPriorityExecutor
         Runs background tasks, such as comparisons.
+    profiling : threading.Lock
+        Serialises profiles, so that concurrent requests share one computation.
     """
 
     settings: Settings
@@ -53,11 +48,13 @@ class Service:
     parquet: ParquetDatabase
     parquet_long: ParquetDatabase
     clock: Clock
-    new_id: NewId
+    new_id: Callable[[], str]
     wake_runner: Callable[[], None]
     interrupt_job: Callable[[str], None]
     stopping: threading.Event
     background: LowPriorityExecutor = field(default_factory=LowPriorityExecutor)
+    recent: RecentResults = field(default_factory=RecentResults)
+    profiling: threading.Lock = field(default_factory=threading.Lock)
 
     def parquet_of(self, lane: Lane) -> ParquetDatabase:
         """The DuckDB instance of a lane."""

@@ -1,7 +1,4 @@
-"""Open a table of a dataset from a ref and a table key.
-
-Used by job handlers and by the routes that show rows.
-"""
+"""Open a table of a dataset from a ref and a table key."""
 
 from __future__ import annotations
 
@@ -36,30 +33,22 @@ class OpenTable:
 
 
 def source_of(job: Job) -> str:
-    """The commit that a job draws from or queries.
-
-    Raises
-    ------
-    Pruned
-        No ref reached it any more, and a prune removed it.
-    """
+    """The commit that a job draws from or queries; Pruned if a prune removed it."""
     if job.source_commit_id is None:
-        raise Pruned(f"What job {job.id} read was pruned: no ref had reached its commit for long.")
+        raise Pruned(
+            "The source of job {job_id} was pruned: no ref had reached its commit for long.",
+            job_id=job.id,
+        )
     return job.source_commit_id
 
 
 def output_of(job: Job) -> str:
-    """The commit that a completed job made.
-
-    Raises
-    ------
-    Pruned
-        No ref had named it for long, and a prune removed it.
-    """
+    """The commit that a completed job made; Pruned if a prune removed it."""
     if job.output_commit_id is None:
         raise Pruned(
-            f"What job {job.id} made was pruned: no ref had named it for long. The same request "
-            "on the same commit, with the same seeds for a draw, makes it again."
+            "The result of job {job_id} was pruned: no ref had named it for long. The same request "
+            "on the same commit, with the same seeds for a draw, makes it again.",
+            job_id=job.id,
         )
     return job.output_commit_id
 
@@ -78,7 +67,7 @@ def choose_key(commit: Commit, key: str | None) -> str:
         return PRIMARY
     if len(keys) == 1:
         return keys[0]
-    raise NotFound(f"Name a table with table_key. {choices_sentence('', keys)}")
+    raise NotFound("Name a table with `table_key`. {choices}", choices=choices_sentence("", keys))
 
 
 def open_table(service: Service, dataset_id: int, ref_or_commit: str, key: str | None) -> OpenTable:
@@ -90,19 +79,11 @@ def open_table(service: Service, dataset_id: int, ref_or_commit: str, key: str |
 
 
 def table_files(service: Service, table: StoredTable) -> TableFiles:
-    """A stored table with its deletion vector, for the engines.
-
-    Raises
-    ------
-    DamagedData
-        A file is missing or has the wrong size.
-    """
+    """A stored table with its deletion vector; DamagedData if a file is missing or has changed."""
     for file in table.stored_files:
         service.data_files.require_whole(file)
     if table.deletion_vector is None:
         return table.as_files(service.data_files, NO_ORDINALS)
+    path = service.data_files.path(table.deletion_vector.sha256)
     with service.parquet.cursor() as cursor:
-        deletion_vector = read_ordinals(
-            cursor, service.data_files.path(table.deletion_vector.sha256)
-        )
-    return table.as_files(service.data_files, deletion_vector)
+        return table.as_files(service.data_files, read_ordinals(cursor, path))

@@ -5,18 +5,16 @@ A profile with estimated columns is cached until a longer computation replaces i
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from job_runner.service import Service
-from job_runner.tables.cache import cache_path, read_cached, write_cached
 from job_runner.tables.open_tables import OpenTable, open_commit, open_table, source_of
 from job_runner.tables.table_comparison import compared_with, comparison_of
+from parquet_tables.cached_files import cache_path, read_cached, write_cached
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from parquet_tables.tables import TableFiles
@@ -27,15 +25,27 @@ from storage.jobs.jobs import Job
 
 SEED = "profile"
 HINTS_SAMPLE_SIZE = 1_000
-"""The sample size of the design hints."""
+PARTS_VERSION = REPORT_VERSION = "jobsvc-report-1"
+ORDERED = ("number", "moment")
+GROUPED = ("text", "boolean", "number", "moment", "other")
+PROFILE_END, CORRELATIONS_END = 0.7, 0.88
+"""Shares of the progress."""
+DETAILED_COLUMNS = 200
+"""The number of columns with all figures."""
+BRIEF_COLUMNS = 1_000
+"""The number of further columns in short form; the rest is counted."""
+BRIEF_FIELDS = ("name", "type", "kind", "nulls", "distinct", "minimum", "maximum", "alerts")
 
-_computing = threading.Lock()
-"""Serialises profiles, so that concurrent requests share one computation."""
+Json = dict[str, Any]
 
 
-def cached_profile(service: Service, files: TableFiles) -> dict[str, Any] | None:
+def cached_profile(service: Service, files: TableFiles) -> Json | None:
     """The cached profile of a table; None if there is none."""
-    return read_cached(_cache_path(service, files))
+    return read_cached(_profile_path(service, files))
+
+
+def _profile_path(service: Service, files: TableFiles) -> Path:
+    return cache_path(service.directory.counts_dir, files, PROFILE_VERSION, SEED)
 
 
 def profile_of(
@@ -45,14 +55,17 @@ def profile_of(
     database: ParquetDatabase,
     budget_s: float,
     on_progress: ProgressCallback = ignore_progress,
-) -> dict[str, Any]:
+) -> Json:
     """A table's ``profile`` and ``hints`` from the cache, or computed within ``budget_s``."""
-    found = cached_profile(service, table.files)
-    if found is not None and not found["profile"].get("estimated_columns"):
-        return found
-    with _computing:
+
+    def complete_profile() -> Json | None:
         found = cached_profile(service, table.files)
-        if found is not None and not found["profile"].get("estimated_columns"):
+        return None if found is None or found["profile"].get("estimated_columns") else found
+
+    if (found := complete_profile()) is not None:
+        return found
+    with service.profiling:
+        if (found := complete_profile()) is not None:  # another thread computed it
             return found
         profile = profile_table(
             database, table.files, seed=SEED, budget_s=budget_s or None, on_progress=on_progress
@@ -61,11 +74,11 @@ def profile_of(
             "profile": profile.as_json(),
             "hints": design_hints(profile, HINTS_SAMPLE_SIZE).as_json(),
         }
-        write_cached(_cache_path(service, table.files), result)
+        write_cached(_profile_path(service, table.files), result)
         return result
 
 
-def of_columns(profile: dict[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+def of_columns(profile: Json, columns: Sequence[str]) -> Json:
     """A profile with only these columns, in this order; all if empty."""
     if not columns:
         return profile
@@ -73,105 +86,7 @@ def of_columns(profile: dict[str, Any], columns: Sequence[str]) -> dict[str, Any
     return {**profile, "columns": [by_name[name] for name in columns]}
 
 
-def _cache_path(service: Service, files: TableFiles) -> Path:
-    return cache_path(service.directory.counts_dir, files, PROFILE_VERSION, SEED)
-
-
-PARTS_VERSION = "jobsvc-report-1"
-ORDERED = ("number", "moment")
-GROUPED = ("text", "boolean", "number", "moment", "other")
-CORRELATIONS_END = 0.6
-"""Share of the progress."""
-
-Json = dict[str, Any]
-
-
-def report_parts(
-    service: Service,
-    source: OpenTable,
-    profile: Json,
-    *,
-    database: ParquetDatabase,
-    budget_s: float,
-    on_progress: ProgressCallback = ignore_progress,
-) -> dict[str, Any]:
-    """``correlations``, ``missing`` and ``rows`` of a table, from the cache or computed now."""
-    versions = (PARTS_VERSION, PROFILE_VERSION, SEED)
-    path = cache_path(service.directory.counts_dir, source.files, *versions)
-    found = read_cached(path)
-    if found is not None:
-        return found
-    ends = time.monotonic() + budget_s
-    numbers, categories = related_columns(profile)
-    correlations = correlate(
-        database,
-        source.files,
-        numbers,
-        categories,
-        seed=SEED,
-        on_progress=progress_part(on_progress, 0.0, CORRELATIONS_END),
-    )
-    missing = missing_patterns(
-        database,
-        source.files,
-        columns_with_nulls(profile),
-        budget_s=max(ends - time.monotonic(), 0.0) if budget_s else None,
-        on_progress=progress_part(on_progress, CORRELATIONS_END, 1.0),
-    )
-    parts = {
-        "correlations": correlations.as_json(),
-        "missing": None if missing is None else missing.as_json(),
-        "rows": example_rows(database, source.files, seed=SEED).as_json(),
-    }
-    if missing is not None and not profile.get("estimated_columns"):
-        write_cached(path, parts)
-    return parts
-
-
-def related_columns(profile: Json) -> tuple[list[str], list[str]]:
-    """Varying columns of numbers or times, and columns of 2 to 50 values."""
-    varied = [column for column in profile["columns"] if column["distinct"]["value"] > 1]
-    return (
-        [column["name"] for column in varied if column["kind"] in ORDERED],
-        [
-            column["name"]
-            for column in varied
-            if column["kind"] in GROUPED and column["distinct"]["value"] <= MAX_CATEGORIES
-        ],
-    )
-
-
-def columns_with_nulls(profile: Json) -> list[str]:
-    """Columns that may have NULLs, those with the most first."""
-    columns = [
-        column
-        for column in profile["columns"]
-        if column["nulls"]["value"] or column["nulls"]["accuracy"]["kind"] != "exact"
-    ]
-    columns.sort(key=lambda column: -column["nulls"]["value"])
-    return [column["name"] for column in columns]
-
-
-REPORT_VERSION = "jobsvc-report-1"
-DETAILED_COLUMNS = 200
-"""The number of columns with all figures."""
-BRIEF_COLUMNS = 1_000
-"""The number of further columns in short form; the rest is counted."""
-BRIEF_FIELDS = ("name", "type", "kind", "nulls", "distinct", "minimum", "maximum", "alerts")
-PROFILE_ENDS = 0.7
-"""Share of the progress."""
-
-
-@dataclass(frozen=True)
-class Computed:
-    """The computed parts of a report."""
-
-    profile: Json
-    hints: Json
-    parts: Json
-
-
-def compute(
+def compute_report(
     service: Service,
     source: OpenTable,
     *,
@@ -179,8 +94,8 @@ def compute(
     budget_s: float,
     on_progress: ProgressCallback = ignore_progress,
     longer: bool = False,
-) -> Computed:
-    """A table's profile, hints and parts, from the cache or computed now.
+) -> Json:
+    """A table's ``profile``, ``hints``, ``correlations``, ``missing`` and example ``rows``.
 
     ``longer`` computes again what the time budget left out of a cached profile.
     """
@@ -191,68 +106,83 @@ def compute(
             source,
             database=database,
             budget_s=budget_s,
-            on_progress=progress_part(on_progress, 0.0, PROFILE_ENDS),
+            on_progress=progress_part(on_progress, 0.0, PROFILE_END),
         )
-    parts = report_parts(
-        service,
-        source,
-        found["profile"],
-        database=database,
-        budget_s=budget_s,
-        on_progress=progress_part(on_progress, PROFILE_ENDS, 1.0),
+    versions = (PARTS_VERSION, PROFILE_VERSION, SEED)
+    path = cache_path(service.directory.counts_dir, source.files, *versions)
+    parts = read_cached(path)
+    if parts is None:
+        profile = found["profile"]
+        parts = _compute_parts(database, source.files, profile, budget_s, on_progress)
+        if parts["missing"] is not None and not profile.get("estimated_columns"):
+            write_cached(path, parts)
+    return {**found, **parts}
+
+
+def _compute_parts(
+    database: ParquetDatabase,
+    files: TableFiles,
+    profile: Json,
+    budget_s: float,
+    on_progress: ProgressCallback,
+) -> Json:
+    deadline = time.monotonic() + budget_s
+    varying = [column for column in profile["columns"] if column["distinct"]["value"] > 1]
+    correlations = correlate(
+        database,
+        files,
+        [column["name"] for column in varying if column["kind"] in ORDERED],
+        [
+            column["name"]
+            for column in varying
+            if column["kind"] in GROUPED and column["distinct"]["value"] <= MAX_CATEGORIES
+        ],
+        seed=SEED,
+        on_progress=progress_part(on_progress, PROFILE_END, CORRELATIONS_END),
     )
-    return Computed(found["profile"], found["hints"], parts)
+    missing = missing_patterns(
+        database,
+        files,
+        _columns_with_nulls(profile),
+        budget_s=max(deadline - time.monotonic(), 0.0) if budget_s else None,
+        on_progress=progress_part(on_progress, CORRELATIONS_END, 1.0),
+    )
+    return {
+        "correlations": correlations.as_json(),
+        "missing": None if missing is None else missing.as_json(),
+        "rows": example_rows(database, files, seed=SEED).as_json(),
+    }
+
+
+def _columns_with_nulls(profile: Json) -> list[str]:
+    """Columns that may have NULLs, those with the most first."""
+    columns = [
+        column
+        for column in profile["columns"]
+        if column["nulls"]["value"] or column["nulls"]["accuracy"]["kind"] != "exact"
+    ]
+    columns.sort(key=lambda column: -column["nulls"]["value"])
+    return [column["name"] for column in columns]
 
 
 def job_report(service: Service, job: Job, budget_s: float) -> Json:
     """A completed job's report."""
     source = open_table(service, job.dataset_id, source_of(job), job.run_parameters["table_key"])
     database = service.parquet
-    computed = compute(service, source, database=database, budget_s=budget_s)
-    profile, rows = computed.profile, computed.parts["rows"]
+    computed = compute_report(service, source, database=database, budget_s=budget_s)
+    profile, rows = computed["profile"], computed["rows"]
     return {
         "version": REPORT_VERSION,
         "job_id": job.id,
         "dataset_id": job.dataset_id,
         "overview": _overview(service, job, source, profile),
-        "profile": shortened(profile),
-        "correlations": computed.parts["correlations"],
-        "missing": computed.parts["missing"],
+        "profile": _shortened(profile),
+        "correlations": computed["correlations"],
+        "missing": computed["missing"],
         "repeated_rows": profile.get("repeated_rows"),
         **{name: {"columns": rows["columns"], **rows[name]} for name in ("head", "tail", "sample")},
-        "hints": computed.hints,
+        "hints": computed["hints"],
         "comparison": _comparison(service, job, source),
-    }
-
-
-def _comparison(service: Service, job: Job, source: OpenTable) -> Json | None:
-    compare_to = job.run_parameters.get("compare_to")
-    if compare_to is None:
-        return None
-    other = compared_with(service, job.dataset_id, compare_to)
-    compared = comparison_of(service, job.dataset_id, source, other, database=service.parquet)
-    return {**compared, "other": {**compare_to, **compared["other"]}}
-
-
-def alerts_by_severity(profile: Json) -> dict[str, int]:
-    """The number of alerts of each severity."""
-    owners = (profile, *profile["columns"])
-    count = Counter(alert["severity"] for owner in owners for alert in owner.get("alerts", []))
-    return {severity: count[severity] for severity in ("warning", "notice", "info")}
-
-
-def shortened(profile: Json) -> Json:
-    """A profile with the columns beyond the first 200 in short form."""
-    columns = profile["columns"]
-    brief = [
-        {name: column[name] for name in BRIEF_FIELDS if name in column}
-        for column in columns[DETAILED_COLUMNS : DETAILED_COLUMNS + BRIEF_COLUMNS]
-    ]
-    return {
-        **profile,
-        "columns": columns[:DETAILED_COLUMNS],
-        "further_columns": brief,
-        "columns_not_told": max(len(columns) - DETAILED_COLUMNS - BRIEF_COLUMNS, 0),
     }
 
 
@@ -273,3 +203,34 @@ def _overview(service: Service, job: Job, source: OpenTable, profile: Json) -> J
         "reported_at": job.completed_at,
         "alerts": alerts_by_severity(profile),
     }
+
+
+def _shortened(profile: Json) -> Json:
+    """A profile with the columns beyond the first 200 in short form."""
+    columns = profile["columns"]
+    brief = [
+        {name: column[name] for name in BRIEF_FIELDS if name in column}
+        for column in columns[DETAILED_COLUMNS : DETAILED_COLUMNS + BRIEF_COLUMNS]
+    ]
+    return {
+        **profile,
+        "columns": columns[:DETAILED_COLUMNS],
+        "further_columns": brief,
+        "columns_not_told": max(len(columns) - DETAILED_COLUMNS - BRIEF_COLUMNS, 0),
+    }
+
+
+def _comparison(service: Service, job: Job, source: OpenTable) -> Json | None:
+    compare_to = job.run_parameters.get("compare_to")
+    if compare_to is None:
+        return None
+    other = compared_with(service, job.dataset_id, compare_to)
+    compared = comparison_of(service, job.dataset_id, source, other, database=service.parquet)
+    return {**compared, "other": {**compare_to, **compared["other"]}}
+
+
+def alerts_by_severity(profile: Json) -> dict[str, int]:
+    """The number of alerts of each severity."""
+    owners = (profile, *profile["columns"])
+    count = Counter(alert["severity"] for owner in owners for alert in owner.get("alerts", []))
+    return {severity: count[severity] for severity in ("warning", "notice", "info")}

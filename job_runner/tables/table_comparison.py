@@ -14,7 +14,6 @@ from typing import Any
 
 from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
-from job_runner.tables.cache import cache_path, read_cached, table_identity, write_cached
 from job_runner.tables.open_tables import SAMPLE, OpenTable, open_table, source_of
 from job_runner.tables.sample_weights import (
     CountedRounds,
@@ -23,6 +22,7 @@ from job_runner.tables.sample_weights import (
     sample_columns,
     weighted_sample,
 )
+from parquet_tables.cached_files import cache_path, read_cached, table_identity, write_cached
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from profiling_engine.comparison.compared_table import ComparedTable

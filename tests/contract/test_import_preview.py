@@ -133,7 +133,7 @@ def test_a_beginning_is_refused_only_for_what_its_cut_has_no_part_in(
     answer = preview(server, dataset, f"a,b\n1\n{rows}3,", whole="false")
     assert_problem(answer, 422, "unreadable_file", "Line 2")
     answer = preview(server, dataset, f"a,b\n{rows}1\n3,", whole="false")
-    assert_problem(answer, 422, "preview_unclear", "Line 52", "Import it to see")
+    assert_problem(answer, 422, "preview_unclear", "Line 52", "to see its content")
 
 
 def test_the_beginning_of_a_file_in_utf_16_is_looked_at(server: LiveServer, dataset: int) -> None:

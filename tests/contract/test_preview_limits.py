@@ -73,7 +73,7 @@ def test_first_rows_that_hold_too_much_text_are_not_shown(
 ) -> None:
     rows = "SELECT repeat('y', 4_000_000) AS c FROM range(20)"
     answer = preview(server, parquet(tmp_path, rows, 2048), "file.parquet")
-    assert_problem(answer, 422, "preview_too_large", "Import it to see")
+    assert_problem(answer, 422, "preview_too_large", "to see its content")
     assert not list(server.service.directory.scratch_dir.iterdir())
 
 
@@ -129,7 +129,7 @@ def test_gzipped_lines_that_unpack_to_little_are_read_as_a_whole(server: LiveSer
 def test_what_unpacks_to_much_and_is_not_of_lines_is_not_looked_at(server: LiveServer) -> None:
     content = gzip.compress(b"[" + b'{"a":1},' * (LINES // 2) + b'{"a":1}]', 1)
     answer = preview(server, content, "file.json.gz")
-    assert_problem(answer, 422, "preview_too_large", "Import it to see")
+    assert_problem(answer, 422, "preview_too_large", "to see its content")
 
 
 def test_a_file_of_very_many_columns_is_not_looked_at(server: LiveServer) -> None:

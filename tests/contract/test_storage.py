@@ -37,16 +37,13 @@ def calendar() -> Calendar:
 
 
 @pytest.fixture
-def own_server(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calendar: Calendar
-) -> Iterator[LiveServer]:
+def own_server(tmp_path: Path, calendar: Calendar) -> Iterator[LiveServer]:
     """A server with nothing in it, whose clock is the calendar's."""
-    monkeypatch.setattr(composition_root, "system_clock", calendar.now)
     settings = Settings(
         data_dir=tmp_path / "data", memory_mb=256, keep_jobs_days=20, keep_unreachable_days=10
     )
     with (
-        composition_root.serving_in_background(settings, "tests") as here,
+        composition_root.serving_in_background(settings, "tests", clock=calendar.now) as here,
         LiveServer(here) as live,
     ):
         yield live
@@ -127,12 +124,11 @@ def test_a_dry_run_tells_what_then_goes_and_what_a_ref_reaches_stays(
 
 
 def test_a_pruned_sample_of_a_job_that_stays_is_told_as_such(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calendar: Calendar
+    tmp_path: Path, calendar: Calendar
 ) -> None:
-    monkeypatch.setattr(composition_root, "system_clock", calendar.now)
     settings = Settings(data_dir=tmp_path / "data", memory_mb=256, keep_unreachable_days=10)
     with (
-        composition_root.serving_in_background(settings, "tests") as here,
+        composition_root.serving_in_background(settings, "tests", clock=calendar.now) as here,
         LiveServer(here) as live,
     ):
         dataset_id = live.new_table(100)

@@ -1,0 +1,70 @@
+"""Files that cache the results of tables, named by a digest of the table's data files.
+
+Data files never change, so neither do their results, and commits with equal tables share them. A
+file is written whole or not at all, and may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from parquet_tables.tables import TableFiles
+
+
+def table_identity(table: TableFiles) -> list[Any]:
+    """The JSON that identifies a table's content."""
+    return [
+        [[file.path.stem, file.rows] for file in table.files],
+        hashlib.sha256(table.deletion_vector.tobytes()).hexdigest(),
+        [[column.name, column.type] for column in table.columns],
+    ]
+
+
+def cache_path(directory: Path, table: TableFiles, *named: Any, suffix: str = ".json") -> Path:
+    """The file of a result; its name begins with the table's first data file, for clean-up.
+
+    ``named`` are the result's other arguments, such as a version, a seed or another table.
+    """
+    digest = hashlib.sha256(json.dumps([*named, *table_identity(table)]).encode()).hexdigest()
+    first = table.files[0].path.stem if table.files else "none"
+    return directory / f"{first}-{digest}{suffix}"
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A temporary file beside ``path``, which replaces it when the block ends without an error."""
+    part = path.with_suffix(f".{secrets.token_hex(8)}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def mark_used(path: Path) -> None:
+    """Set the time of the last use, after which unused files are removed."""
+    with suppress(OSError):  # deleted just now
+        os.utime(path)
+
+
+def read_cached(path: Path) -> dict[str, Any] | None:
+    """Read a JSON result; None if none is readable."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    mark_used(path)
+    return found if isinstance(found, dict) else None
+
+
+def write_cached(path: Path, result: dict[str, Any]) -> None:
+    """Store a JSON result."""
+    with written_whole(path) as part:
+        part.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
