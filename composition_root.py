@@ -24,7 +24,7 @@ from http_api.server.upload_gate import gate
 from http_api.server.waitress import HttpServer, possible_connections
 from http_api.server.work_limits import work_limits
 from job_runner.allocator import limit_arenas
-from job_runner.handlers.registry import HANDLERS
+from job_runner.handlers import HANDLERS
 from job_runner.recovery import recover
 from job_runner.runner import Runner
 from job_runner.service import Service

@@ -11,7 +11,7 @@ from typing import Any
 from domain_errors import DomainError
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable
-from job_runner.tables.sample_comparison import compare_sample
+from job_runner.tables.sample_comparison import brief_comparison, compare_sample
 from job_runner.tables.table_comparison import cached_comparison, comparison_of
 from parquet_tables.progress import ProgressCallback
 from storage.errors import NotFound
@@ -111,8 +111,8 @@ def _compare(service: Service, job_id: str, on_progress: ProgressCallback) -> di
         job = get_job(tx, job_id)
     compared = compare_sample(service, job, on_progress)
     with service.database.write(sync="later") as tx:
-        store_comparison(tx, job_id, compared.brief, compared.full, service.clock)
+        store_comparison(tx, job_id, brief_comparison(compared), compared, service.clock)
     with service.database.read() as tx:
         stored = get_comparison(tx, job_id)
-    logger.info("job %s compared: %s", job_id, compared.full["outcome"])
-    return stored or compared.full
+    logger.info("job %s compared: %s", job_id, compared["outcome"])
+    return stored or compared

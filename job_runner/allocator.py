@@ -9,20 +9,13 @@ from __future__ import annotations
 import ctypes
 import os
 
-M_ARENA_MAX = -8
-"""The parameter's number in glibc's malloc.h."""
-
+M_ARENA_MAX = -8  # of glibc's malloc.h
 OWN_SETTINGS = ("MALLOC_ARENA_MAX", "GLIBC_TUNABLES")
 """Environment variables by which an administrator has set the limit."""
 
 
 def limit_arenas() -> bool:
-    """Allow one arena a core, at least two. Returns False where the limit can't be set.
-
-    Notes
-    -----
-    See mallopt(3), ``M_ARENA_MAX``. Other C libraries than glibc have no arenas to limit.
-    """
+    """Allow one arena a core, at least two; False where no limit can be set (see mallopt(3))."""
     if any(name in os.environ for name in OWN_SETTINGS):
         return False
     try:

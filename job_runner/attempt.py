@@ -225,14 +225,14 @@ class Attempt:
 
     def _postpone_or_fail(self, error: Exception) -> None:
         service, job = self.service, self.job
-        code, message = unexpected_error(error)
+        fault = unexpected_error(error)
         if transient_error(error) is not None:
-            logger.warning("job %s met a transient error: %s", job.id, code, exc_info=error)
-            if self._record_end(lambda tx: postpone_job(tx, job, message, service.clock)):
+            logger.warning("job %s met a transient error: %s", job.id, fault.code, exc_info=error)
+            if self._record_end(lambda tx: postpone_job(tx, job, fault.message, service.clock)):
                 return
         else:
             logger.error("job %s failed", job.id, exc_info=error)
-        self._fail(code, message)
+        self._fail(fault.code, fault.message)
 
     def _fail(self, code: str, message: str) -> None:
         service, job = self.service, self.job

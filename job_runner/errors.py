@@ -1,13 +1,11 @@
-"""The code and the message of a job's unexpected error.
-
-Decides which faults are transient, so that the runner retries the job.
-"""
+"""Transient and unexpected errors: their codes and messages, without paths and statements."""
 
 from __future__ import annotations
 
 import parquet_tables.transient_errors
 import storage.sqlite.database
 from domain_errors import MachineFault
+from parquet_tables.transient_errors import is_out_of_memory
 
 RETRYABLE_CODES = frozenset(
     {
@@ -25,6 +23,10 @@ RETRYABLE_CODES = frozenset(
 )
 """Error codes after which an import's file is retained, since the file wasn't the cause."""
 
+OUT_OF_MEMORY = MachineFault(
+    "out_of_memory", "The job needs more memory than it may use. Raise the setting memory_mb."
+)
+
 
 def transient_error(error: BaseException) -> MachineFault | None:
     """The transient fault of the machine that caused an error, if one did."""
@@ -33,22 +35,17 @@ def transient_error(error: BaseException) -> MachineFault | None:
     ) or storage.sqlite.database.machine_fault(error)
 
 
-def unexpected_error(error: BaseException) -> tuple[str, str]:
-    """The code and the message of an error, without paths and statements."""
-    fault = transient_error(error)
-    if fault is not None:
-        return fault.code, fault.message
-    damaged = storage.sqlite.database.damage(error)
-    if damaged is not None:
-        return damaged.code, damaged.message
+def unexpected_error(error: BaseException) -> MachineFault:
+    """The code and the message of any other error than a DomainError."""
+    if (fault := transient_error(error)) is not None:
+        return fault
+    if (damage := storage.sqlite.database.damage(error)) is not None:
+        return MachineFault(damage.code, damage.message)
     if isinstance(error, OSError) and error.strerror:
-        return "system_error", f"The system refused the job's work: {error.strerror}."
-    if parquet_tables.transient_errors.is_out_of_memory(error):
-        return (
-            "out_of_memory",
-            "The job needs more memory than it may use. Raise the setting memory_mb.",
-        )
-    return (
-        "internal_error",
-        f"An unexpected error occurred ({type(error).__name__}). See the server's log.",
+        return MachineFault("system_error", f"The system refused the work: {error.strerror}.")
+    if is_out_of_memory(error):
+        return OUT_OF_MEMORY
+    name = type(error).__name__
+    return MachineFault(
+        "internal_error", f"An unexpected error occurred ({name}). See the server's log."
     )

@@ -11,14 +11,10 @@ from typing import Any
 
 from storage.jobs.jobs import Lane
 
+# Work of these sizes takes about a second.
 LONG_IMPORT_BYTES = 16 * 1024**2
-"""A file of this size takes about half a second to import."""
-
 LONG_DRAW_ROWS = 250_000
-"""Fetching and writing these rows takes about a second."""
-
 LONG_PROFILE_CELLS = 20_000_000
-"""Profiling these cells takes about a second."""
 
 LANE_OF_QUERIES: Lane = "long"
 """The duration of a user's SQL isn't known in advance."""

@@ -1,7 +1,6 @@
 """The fields of a thread's log records: the request or the job that it works on.
 
-The fields hold for one request or job only and contain no secret and no value of a table. The
-command line's log handler adds them to every record.
+The fields hold for one request or job only and contain no secret and no value of a table.
 """
 
 from __future__ import annotations
@@ -46,11 +45,8 @@ def logged_with(**fields: object) -> Iterator[None]:
 
 
 class ContextFilter(logging.Filter):
-    """Adds the fields to every record; drops no record."""
+    """Adds the fields to every record as attributes; drops no record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Add the fields as attributes of the record."""
-        fields = _fields.get()
-        if fields:
-            record.__dict__.update(fields)
+        record.__dict__.update(present_fields())
         return True

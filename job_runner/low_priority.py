@@ -39,10 +39,8 @@ class LowPriorityExecutor:
 
     Parameters
     ----------
-    max_enqueued : int
-        A task that no user waits for is dropped when this many tasks run or wait.
-    max_requested : int
-        The same limit for a requested task; higher, so that requests find a place.
+    max_enqueued, max_requested : int
+        A task is dropped when this many tasks run or wait; more, if a user waits for it.
     max_waiting_threads : int
         Threads that may wait for a result; the HTTP server has 8 by default.
     """
@@ -54,7 +52,7 @@ class LowPriorityExecutor:
         max_waiting_threads: int = MAX_WAITING_THREADS,
     ) -> None:
         self._max_enqueued, self._max_requested = max_enqueued, max_requested
-        self._places = threading.Semaphore(max_waiting_threads)
+        self._waiting_threads = threading.Semaphore(max_waiting_threads)
         self._executor = ThreadPoolExecutor(1, "low-priority", initializer=_lower_priority)
         self._lock = threading.Lock()
         self._futures: dict[Hashable, Future[Any]] = {}
@@ -65,23 +63,18 @@ class LowPriorityExecutor:
         self._submit(key, task, self._max_enqueued)
 
     def result(self, key: Hashable, task: Task, timeout_s: float) -> Any | None:
-        """Run a task, or join the one with its key, and wait for the result.
+        """Run a task, or join the one with its key, and wait for the result or the task's error.
 
         Returns None when there is no result in time: the task still runs, unless the queue was
         full. When too many threads wait already, it returns None at once.
-
-        Raises
-        ------
-        Exception
-            Raised by the task.
         """
         future = self._submit(key, task, self._max_requested)
-        if future is None or not self._places.acquire(blocking=False):
+        if future is None or not self._waiting_threads.acquire(blocking=False):
             return None
         try:
             concurrent.futures.wait([future], timeout_s)
         finally:
-            self._places.release()
+            self._waiting_threads.release()
         if not future.done() or future.cancelled():
             return None
         with suppress(ExecutorStopped):

@@ -23,16 +23,18 @@ logger = logging.getLogger("jobsvc.recovery")
 
 def recover(service: Service) -> None:
     """Release interrupted jobs and remove orphans."""
+    directory = service.directory
+    retained_since = service.clock() - timedelta(days=service.settings.keep_uploads_days)
     with service.database.write() as tx:
         requeued, given_up = recover_jobs(tx, service.clock)
         delete_expired_tokens(tx, service.clock)
     with service.database.read() as tx:
         referenced = referenced_files(tx)
         needed = needed_uploads(
-            tx, service.directory.uploads(), RETRYABLE_CODES, ended_after=_retained_since(service)
+            tx, directory.uploads(), RETRYABLE_CODES, ended_after=timestamp(retained_since)
         )
     removed = _remove_orphans(service, referenced)
-    service.directory.sweep_uploads(needed)
+    directory.sweep_uploads(needed)
     if requeued or given_up or removed:
         logger.info(
             "recovered: %d jobs released, %d failed, %d orphans removed",
@@ -40,11 +42,6 @@ def recover(service: Service) -> None:
             given_up,
             removed,
         )
-
-
-def _retained_since(service: Service) -> str:
-    """The files of imports that ended later are retained."""
-    return timestamp(service.clock() - timedelta(days=service.settings.keep_uploads_days))
 
 
 def _remove_orphans(service: Service, referenced: Set[str]) -> int:

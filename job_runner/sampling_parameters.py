@@ -26,29 +26,14 @@ from sampling_engine import (
 from sampling_engine.filters import Filter, parse_conditions, parse_expression
 from storage.jobs.publishing import job_with_output
 
-
-def settle_rounds(rounds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Number the rounds and draw a seed for each that has none, so that a job can be replayed."""
-    settled = []
-    for place, given in enumerate(rounds, start=1):
-        parameters = dict(given["parameters"])
-        if parameters.get("seed") is None:
-            parameters["seed"] = new_seed()
-        present = {name: value for name, value in given.items() if value is not None}
-        settled.append({**present, "round_number": place, "parameters": parameters})
-    return settled
+DIGEST_DIGITS = 16
 
 
 @dataclass(frozen=True)
 class DrawRule:
     """How a draw's seeds become the keys of its orders.
 
-    Parameters
-    ----------
-    draw_version : int
-        The rule; the current one for new draws.
-    source_draw : str, optional
-        The digest of the draw that made the table, if a draw made it.
+    ``source_draw`` is the digest of the draw that made the table, if a draw made it.
     """
 
     draw_version: int = DRAW_VERSION
@@ -62,34 +47,21 @@ class DrawRule:
         )
 
 
+def settle_rounds(rounds: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Number the rounds and draw a seed for each that has none, so that a job can be replayed."""
+    settled = []
+    for place, given in enumerate(rounds, start=1):
+        parameters = dict(given["parameters"])
+        if parameters.get("seed") is None:
+            parameters["seed"] = new_seed()
+        present = {name: value for name, value in given.items() if value is not None}
+        settled.append({**present, "round_number": place, "parameters": parameters})
+    return settled
+
+
 def recorded_rounds(parameters: Mapping[str, Any], table: TableFiles) -> tuple[Round, ...]:
-    """The rounds in a job's ``run_parameters``, as the engine's own type.
-
-    Parameters
-    ----------
-    table : TableFiles
-        The table that the job drew from.
-    """
+    """The rounds in a job's ``run_parameters``; ``table`` is the table that it drew from."""
     return engine_rounds(parameters["rounds"], table, DrawRule.recorded(parameters))
-
-
-def seeded_rounds(parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Each round in a job's ``run_parameters`` by number, method, seed and effective seed."""
-    rule = DrawRule.recorded(parameters)
-    return [
-        {
-            "round_number": given["round_number"],
-            "method": given["method"],
-            "seed": given["parameters"]["seed"],
-            "effective_seed": effective_seed(
-                given["parameters"]["seed"],
-                given["round_number"],
-                rule.draw_version,
-                rule.source_draw,
-            ),
-        }
-        for given in parameters["rounds"]
-    ]
 
 
 def engine_rounds(
@@ -97,15 +69,10 @@ def engine_rounds(
 ) -> tuple[Round, ...]:
     """Settled rounds as the engine's own type.
 
-    Parameters
-    ----------
-    table : TableFiles
-        What the rounds draw from; filters are held against its columns.
-
     Raises
     ------
     InvalidFilter, UnknownColumn
-        A filter doesn't fit; ``loc`` starts with ``("rounds", i, "filters")``.
+        A filter doesn't fit the table; ``loc`` starts with ``("rounds", i, "filters")``.
     """
     return tuple(
         Round(
@@ -124,13 +91,6 @@ def engine_rounds(
     )
 
 
-def parse_filter(given: dict[str, Any], table: TableFiles, loc: tuple[str | int, ...]) -> Filter:
-    """A filter's JSON, an expression or conditions, held against a table."""
-    if "expression" in given:
-        return parse_expression(given["expression"], table, loc=(*loc, "expression"))
-    return parse_conditions(given["conditions"], given["logic"], table, loc=(*loc, "conditions"))
-
-
 def _selection(given: dict[str, Any]) -> Selection:
     return Selection(
         columns=tuple(given.get("columns") or ()),
@@ -139,7 +99,29 @@ def _selection(given: dict[str, Any]) -> Selection:
     )
 
 
-DIGEST_DIGITS = 16
+def parse_filter(given: dict[str, Any], table: TableFiles, loc: tuple[str | int, ...]) -> Filter:
+    """A filter's JSON, an expression or conditions, checked against a table's columns."""
+    if "expression" in given:
+        return parse_expression(given["expression"], table, loc=(*loc, "expression"))
+    return parse_conditions(given["conditions"], given["logic"], table, loc=(*loc, "conditions"))
+
+
+def seeded_rounds(parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each round in a job's ``run_parameters`` by number, method, seed and effective seed."""
+    rule = DrawRule.recorded(parameters)
+    rounds = []
+    for given in parameters["rounds"]:
+        number, seed = given["round_number"], given["parameters"]["seed"]
+        effective = effective_seed(seed, number, rule.draw_version, rule.source_draw)
+        rounds.append(
+            {
+                "round_number": number,
+                "method": given["method"],
+                "seed": seed,
+                "effective_seed": effective,
+            }
+        )
+    return rounds
 
 
 def source_draw(service: Service, dataset_id: int, commit_id: str) -> str | None:
@@ -158,7 +140,7 @@ def source_draw(service: Service, dataset_id: int, commit_id: str) -> str | None
 
 
 def draw_digest(parameters: Mapping[str, Any], source_rows: int) -> str:
-    """The digest of a job's ``run_parameters`` and source rows, 16 hexadecimal digits."""
+    """The digest of a draw, from its job's ``run_parameters``: the same on every server."""
     rounds = [
         {
             "effective_seed": seeded["effective_seed"],

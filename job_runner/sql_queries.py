@@ -1,7 +1,4 @@
-"""Users' SQL on a commit: its tables for the sandbox, the limits, and immediate results.
-
-A query reads only the tables of its commit. Used by exploration jobs and the query route.
-"""
+"""Users' SQL on a commit: its tables for the sandbox, the limits, and immediate results."""
 
 from __future__ import annotations
 
@@ -38,12 +35,8 @@ def sandbox_of(service: Service) -> Sandbox:
 def source_tables(service: Service, commit: Commit) -> tuple[SourceTable, ...]:
     """A commit's tables by key; ``primary`` also as ``data``, unless another table has that key.
 
-    ``primary`` is a SQL keyword, so a statement would have to quote it.
-
-    Raises
-    ------
-    DamagedData
-        A data file is missing or its size has changed.
+    ``primary`` is a SQL keyword, so a statement would have to quote it. Raises DamagedData if a
+    data file is missing or its size has changed.
     """
     tables = [_source_table(service, table) for table in commit.manifest.tables]
     if not any(folded(table.key) == DATA for table in tables):
@@ -58,10 +51,8 @@ def query_at_once(
 
     Raises
     ------
-    NotFound
-        The ref or the commit doesn't exist.
-    SqlError
-        The query is refused, invalid or exceeds a limit.
+    NotFound, SqlError
+        The ref doesn't exist; the query is refused, invalid or exceeds a limit.
     """
     began = time.perf_counter()
     with service.database.read() as tx:

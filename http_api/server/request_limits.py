@@ -26,7 +26,7 @@ from waitress.utilities import BadRequest
 from http_api.server.problems import PROBLEM, RETRY_AFTER_S, TOO_LARGE, problem_document
 from http_api.server.request_ids import HEADER, request_id
 from http_api.server.security_headers import HEADERS
-from job_runner.errors import transient_error, unexpected_error
+from job_runner.errors import unexpected_error
 from job_runner.log_context import logged_with
 
 MAX_START_BYTES = 64 * 1024
@@ -283,9 +283,8 @@ def _adjusted(adj: Any, max_body_size: int) -> Any:
 def _parser_fault(error: Exception) -> Refusal:
     """Refuse a request that can't be received."""
     logger.error("a request can't be received: %s", error)
-    fault = transient_error(error)
-    code, detail = unexpected_error(error) if fault is None else (fault.code, fault.message)
-    return Refusal(503, code, detail, {"Retry-After": RETRY_AFTER_S})
+    fault = unexpected_error(error)
+    return Refusal(503, fault.code, fault.message, {"Retry-After": RETRY_AFTER_S})
 
 
 def _as_refusal(error: Any) -> Refusal:

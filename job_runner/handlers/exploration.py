@@ -13,7 +13,7 @@ from typing import Any
 from job_runner.attempt import JobContext
 from job_runner.sql_queries import sandbox_of, source_tables
 from job_runner.tables.open_tables import RESULT, open_commit, open_table, source_of
-from job_runner.tables.reports import alerts_by_severity, compute
+from job_runner.tables.reports import alerts_by_severity, compute_report
 from job_runner.tables.table_comparison import compared_with, comparison_of
 from parquet_tables.progress import progress_part
 from storage.jobs.jobs import Job
@@ -22,7 +22,6 @@ from storage.versions.manifests import StoredTable
 
 QUERY_SHARE = 0.95
 """Share of the progress for the query; the rest is for hashing and syncing the file."""
-
 REPORT_SHARE = 0.8
 """Share of the progress for the report; the rest is for the comparison."""
 
@@ -70,11 +69,10 @@ def run_exploration(context: JobContext) -> Outcome:
 
 
 def _run_report(context: JobContext) -> Outcome:
-    """Compute the report, unless it is cached."""
     service, job = context.service, context.job
     began = time.perf_counter()
     source = open_table(service, job.dataset_id, source_of(job), job.run_parameters["table_key"])
-    computed = compute(
+    computed = compute_report(
         service,
         source,
         database=context.parquet,
@@ -82,7 +80,7 @@ def _run_report(context: JobContext) -> Outcome:
         on_progress=progress_part(context.on_progress, 0.0, REPORT_SHARE),
         longer=True,
     )
-    profile = computed.profile
+    profile = computed["profile"]
     summary: dict[str, Any] = {
         "rows": profile["rows"],
         "columns": len(profile["columns"]),

@@ -48,22 +48,15 @@ def run_import(context: JobContext) -> Outcome:
 
 
 def _whole_upload(context: JobContext) -> Path:
-    """The uploaded file.
-
-    Raises
-    ------
-    DamagedData
-        It is missing, or its size differs from the size at submission.
-    """
+    """The uploaded file; DamagedData if it is missing or its size has changed."""
     path = context.service.directory.upload_path(context.job.id)
     try:
-        size_bytes = path.stat().st_size
+        if path.stat().st_size == context.job.run_parameters["size_bytes"]:
+            return path
+        problem = "damaged"
     except FileNotFoundError:
-        size_bytes = -1
-    if size_bytes != context.job.run_parameters["size_bytes"]:
-        problem = "gone" if size_bytes < 0 else "damaged"
-        raise DamagedData("The uploaded file is {problem}. Import it again.", problem=problem)
-    return path
+        problem = "gone"
+    raise DamagedData("The uploaded file is {problem}. Import it again.", problem=problem)
 
 
 def _store(context: JobContext, table: ImportedTable) -> StoredTable:

@@ -9,7 +9,7 @@ import time
 
 from job_runner.attempt import JobContext
 from job_runner.tables.open_tables import open_table, source_of
-from job_runner.tables.reports import of_columns, profile_of
+from job_runner.tables.reports import alerts_by_severity, of_columns, profile_of
 from storage.jobs.publishing import Outcome
 
 
@@ -26,17 +26,12 @@ def run_profiling(context: JobContext) -> Outcome:
         on_progress=context.on_progress,
     )
     profile = of_columns(found["profile"], job.run_parameters["columns"])
-    alerts = [
-        {"column": column["name"], **alert}
-        for column in profile["columns"]
-        for alert in column.get("alerts", [])
-    ]
     return Outcome(
         summary={
             "rows": profile["rows"],
             "columns": len(profile["columns"]),
             "estimated_columns": profile.get("estimated_columns", []),
-            "alerts": len(alerts) + len(profile.get("alerts", [])),
+            "alerts": sum(alerts_by_severity(profile).values()),
             "execution_time_seconds": round(time.perf_counter() - began, 3),
         }
     )

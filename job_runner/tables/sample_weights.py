@@ -28,7 +28,9 @@ MIN_REACHED_SHARE = 0.99
 """A round represents its eligible rows if its strata reach this share of them."""
 MIN_RESIDUAL = 1e-6
 """Replaces a residual of 0, so that a round that drew all its rows has a finite, large weight."""
-
+MAX_MISSED_LABELS = 20
+WHOLE_ROWS, READ_ROWS = 200_000, 100_000
+BUCKETS = 1_000_000
 WEIGHT, ROUND, STRATUM = "_design_weight", "_sampling_round", "_stratum"
 
 
@@ -40,12 +42,10 @@ class UnionFilter:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The columns of the filters."""
         return tuple(dict.fromkeys(column for each in self.filters for column in each.columns))
 
     @property
     def text(self) -> str:
-        """The filters as one expression."""
         return " OR ".join(f"({each.text})" for each in self.filters)
 
     def condition(self, alias: str) -> tuple[str, list[object]]:
@@ -57,11 +57,7 @@ class UnionFilter:
 
 @dataclass(frozen=True)
 class CountedRounds:
-    """The rounds of a sample.
-
-    ``shares`` has the weight of each round's estimate by round number, without rounds that don't
-    represent their eligible rows.
-    """
+    """The rounds of a sample; ``shares`` has the weights of those that represent their rows."""
 
     rounds: tuple[Round, ...]
     shares: Mapping[int, float]
@@ -93,7 +89,7 @@ class CountedRounds:
         return UnionFilter(tuple(each for each in self.filters if each is not None)).columns
 
     def weight(self, alias: str) -> tuple[str, list[object]]:
-        """The SQL of a row's weight over the sample's columns, and its parameters."""
+        """The SQL of a row's weight, and its parameters."""
         params: list[object] = []
         weight, number = (f"{alias}.{quote_identifier(name)}" for name in (WEIGHT, ROUND))
 
@@ -119,7 +115,7 @@ class CountedRounds:
     def cluster(self, alias: str) -> str | None:
         """The SQL of a row's cluster number; None without clusters."""
         clustered = [
-            f"{one.round_number:d}" for one in self.rounds if one.method.group_kind == "clusters"
+            f"{spec.round_number:d}" for spec in self.rounds if spec.method.group_kind == "clusters"
         ]
         if not clustered:
             return None
@@ -131,10 +127,7 @@ class CountedRounds:
 
 
 def counted_rounds(rounds: Sequence[Round], results: Sequence[Mapping[str, Any]]) -> CountedRounds:
-    """Select the rounds that represent their eligible rows; all if none does.
-
-    ``results`` are the rounds in the job's summary.
-    """
+    """Select the rounds that represent their rows, by the job's summary; all if none does."""
     shares = {
         spec.round_number: _share(spec, result)
         for spec, result in zip(rounds, results, strict=True)
@@ -149,10 +142,7 @@ def counted_rounds(rounds: Sequence[Round], results: Sequence[Mapping[str, Any]]
 
 
 def reached_share(result: Mapping[str, Any]) -> float:
-    """The share of a round's eligible rows in strata with a drawn row.
-
-    Strata beyond the first 1,000 aren't listed and count as reached.
-    """
+    """The share of a round's rows in strata with a drawn row; unlisted strata count as reached."""
     missed = sum(stratum["rows"] for stratum in result.get("strata", ()) if not stratum["sampled"])
     return 1 - missed / result["eligible_rows"] if result["eligible_rows"] else 0.0
 
@@ -163,20 +153,9 @@ def _share(spec: Round, result: Mapping[str, Any]) -> float:
     return float(drawn / (eligible * max(eligible - rows, MIN_RESIDUAL)))
 
 
-MAX_MISSED_LABELS = 20
-
-
 @dataclass(frozen=True)
 class StrataReached:
-    """The strata of one round.
-
-    Parameters
-    ----------
-    strata, reached : int
-        The strata with eligible rows, and those with a drawn row.
-    missed : tuple of str
-        Labels of the first other strata.
-    """
+    """The strata of one round with eligible rows, and with a drawn row; labels of others."""
 
     round_number: int
     strata: int
@@ -184,7 +163,6 @@ class StrataReached:
     missed: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The fields of the API."""
         return {**asdict(self), "missed": list(self.missed)}
 
 
@@ -218,10 +196,6 @@ def strata_reached(
 def _label(stratum: Mapping[str, Any]) -> str:
     values = ("NULL" if value is None else value for value in stratum["key"].values())
     return " | ".join(values)
-
-
-WHOLE_ROWS, READ_ROWS = 200_000, 100_000
-BUCKETS = 1_000_000
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,10 @@ from sampling_engine import reference_of
 from storage.jobs.jobs import Job
 from storage.jobs.publishing import job_with_output
 
+COMPARISON_VERSION = "jobsvc-comparison-4"
+BASE_READ, OTHER_READ = 0.2, 0.4
+"""Shares of the progress."""
+
 
 @dataclass(frozen=True)
 class DrawnSample:
@@ -62,7 +66,7 @@ def drawn_sample(service: Service, dataset_id: int, table: OpenTable) -> DrawnSa
     return DrawnSample(job, columns, counted)
 
 
-def compared_table_of(
+def _compared_table(
     service: Service,
     database: ParquetDatabase,
     table: OpenTable,
@@ -74,31 +78,27 @@ def compared_table_of(
 
     A sample's rows are written to ``path`` with their weights.
     """
-    facts: dict[str, Any] = {"rows": table.files.row_count, "weighted": drawn is not None}
     if drawn is not None:
+        rows = table.files.row_count
         compared = weighted_sample(
             database, table.files, drawn.columns, drawn.counted, path, on_progress
         )
     else:
         counts_dir = service.directory.counts_dir
         found = reference_of(database, table.files, counts_dir=counts_dir, on_progress=on_progress)
+        rows = found.rows
         # The p-values of two tables are those of two samples with the rows that are read.
         size = float(found.table.row_count)
-        compared = ComparedTable(found.table, size, rows=found.rows)
-        facts["rows"] = found.rows
-    return compared, {**facts, "rows_read": compared.table.row_count}
+        compared = ComparedTable(found.table, size, rows=rows)
+    read = compared.table.row_count
+    return compared, {"rows": rows, "weighted": drawn is not None, "rows_read": read}
 
 
-def as_population(compared: ComparedTable) -> ComparedTable:
+def _as_population(compared: ComparedTable) -> ComparedTable:
     """The population of a sample: without sampling error if it is read whole."""
     if compared.is_sample or not compared.is_read_whole:
         return compared
     return replace(compared, size=math.inf)
-
-
-COMPARISON_VERSION = "jobsvc-comparison-4"
-BASE_READ, OTHER_READ = 0.2, 0.4
-"""Shares of the progress."""
 
 
 def compared_with(service: Service, dataset_id: int, compare_to: dict[str, Any]) -> OpenTable:
@@ -133,20 +133,29 @@ def comparison_of(
     if found is not None:
         return found
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
-        tables = []
-        for at, (table, start, end) in enumerate(
-            ((base, 0.0, BASE_READ), (other, BASE_READ, OTHER_READ))
-        ):
-            to, step = Path(folder) / f"{at}.parquet", progress_part(on_progress, start, end)
-            tables.append(compared_table_of(service, database, table, drawn[at], to, step))
-        (one, base_facts), (two, other_facts) = tables
-        if one.is_sample != two.is_sample:
+        first, base_facts = _compared_table(
+            service,
+            database,
+            base,
+            drawn[0],
+            Path(folder) / "base.parquet",
+            progress_part(on_progress, 0.0, BASE_READ),
+        )
+        second, other_facts = _compared_table(
+            service,
+            database,
+            other,
+            drawn[1],
+            Path(folder) / "other.parquet",
+            progress_part(on_progress, BASE_READ, OTHER_READ),
+        )
+        if first.is_sample != second.is_sample:
             # Next to a sample, a table is the population, without sampling error.
-            one, two = (as_population(compared) for compared in (one, two))
+            first, second = _as_population(first), _as_population(second)
         compared = compare_tables(
             database,
-            one,
-            two,
+            first,
+            second,
             purpose="tables",
             on_progress=progress_part(on_progress, OTHER_READ, 1.0),
         )
