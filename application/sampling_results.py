@@ -54,7 +54,7 @@ def next_rows(service: Service, job: Job, round_number: int, limit: int) -> dict
             "columns": [column.name for column in table.columns],
         }
 
-    return service.recent.reserves.get((job.id, round_number, limit), draw)
+    return service.results.reserves.get((job.id, round_number, limit), draw)
 
 
 def why_row(service: Service, job: Job, logical_row_id: str) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def why_row(service: Service, job: Job, logical_row_id: str) -> dict[str, Any]:
             last=source.files.file_rows - 1,
         )
     ordinal, counts_dir = int(number), service.directory.counts_dir
-    explained = service.recent.explanations.get(
+    explained = service.results.explained.get(
         (job.id, ordinal),
         lambda: explain_row(service.parquet, source.files, rounds, ordinal, counts_dir=counts_dir),
     )

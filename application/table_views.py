@@ -74,7 +74,7 @@ def view_total(service: Service, table: OpenTable, view: TableView | None) -> in
             return int(cursor.execute(sql, params).fetchall()[0][0])
 
     key = (table.commit_id, table.key, view.filter.text)
-    return service.recent.view_totals.get(key, count)
+    return service.results.totals.get(key, count)
 
 
 def view_page(
@@ -89,7 +89,7 @@ def view_page(
     with service.parquet.cursor(table.files) as cursor:
         if view is None:
             return read_page(cursor, table.files, columns, offset, limit)
-        ordinals = service.recent.view_ordinals.get(
+        ordinals = service.results.ordinals.get(
             (table.commit_id, table.key, *view.key, offset, limit),
             lambda: find_rows(cursor, table.files, view.rows, offset, limit),
         )

@@ -14,8 +14,6 @@ from sampling_engine import RowExplanation
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
-MAX_CACHED_ROWS = 2_000
-
 
 class LruCache(Generic[Key, Value]):
     """A thread-safe LRU cache of at most ``max_entries`` values that ``fits`` accepts."""
@@ -41,29 +39,26 @@ class LruCache(Generic[Key, Value]):
         return computed
 
 
-def _few_rows(page: dict[str, Any]) -> bool:
-    return len(page["data"]) <= MAX_CACHED_ROWS
-
-
 @dataclass(frozen=True)
 class RecentResults:
-    """The caches of a running service.
+    """Results in memory that depend only on their key.
 
     Parameters
     ----------
-    view_totals, view_ordinals : LruCache
-        The rows of a filtered view, and the row numbers of a page.
-    reserves, explanations : LruCache
-        The next rows of a round, and the explanations of rows.
+    totals, ordinals : LruCache
+        Row counts of filtered tables, and the rows of their pages.
+    reserves, explained : LruCache
+        Replacement rows, and explanations of rows; of a job.
+    profiling : Lock
+        Serialises profiles, so that concurrent requests share one computation.
     """
 
-    view_totals: LruCache[tuple[str, ...], int] = field(default_factory=lambda: LruCache(1000))
-    view_ordinals: LruCache[tuple[object, ...], Int64s] = field(
-        default_factory=lambda: LruCache(200)
-    )
+    totals: LruCache[tuple[str, ...], int] = field(default_factory=lambda: LruCache(1000))
+    ordinals: LruCache[tuple[object, ...], Int64s] = field(default_factory=lambda: LruCache(200))
     reserves: LruCache[tuple[str, int, int], dict[str, Any]] = field(
-        default_factory=lambda: LruCache(50, _few_rows)
+        default_factory=lambda: LruCache(50, fits=lambda found: len(found["data"]) <= 2_000)
     )
-    explanations: LruCache[tuple[str, int], RowExplanation] = field(
+    explained: LruCache[tuple[str, int], RowExplanation] = field(
         default_factory=lambda: LruCache(1000)
     )
+    profiling: threading.Lock = field(default_factory=threading.Lock)

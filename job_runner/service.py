@@ -37,8 +37,6 @@ class Service:
         Set when the service stops: no job is claimed, and event streams end.
     background : LowPriorityExecutor
         Runs background tasks, such as comparisons.
-    profiling : threading.Lock
-        Serialises profiles, so that concurrent requests share one computation.
     """
 
     settings: Settings
@@ -53,8 +51,7 @@ class Service:
     interrupt_job: Callable[[str], None]
     stopping: threading.Event
     background: LowPriorityExecutor = field(default_factory=LowPriorityExecutor)
-    recent: RecentResults = field(default_factory=RecentResults)
-    profiling: threading.Lock = field(default_factory=threading.Lock)
+    results: RecentResults = field(default_factory=RecentResults)
 
     def parquet_of(self, lane: Lane) -> ParquetDatabase:
         """The DuckDB instance of a lane."""

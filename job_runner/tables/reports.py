@@ -64,7 +64,7 @@ def profile_of(
 
     if (found := complete_profile()) is not None:
         return found
-    with service.profiling:
+    with service.results.profiling:
         if (found := complete_profile()) is not None:  # another thread computed it
             return found
         profile = profile_table(
