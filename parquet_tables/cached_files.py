@@ -38,12 +38,11 @@ def cache_path(directory: Path, table: TableFiles, *named: Any, suffix: str = ".
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """A temporary file beside ``path``, which replaces it when the block ends without an error."""
+def temporary_file(path: Path) -> Iterator[Path]:
+    """A name beside ``path`` for a file that the block writes and then moves to its place."""
     part = path.with_suffix(f".{secrets.token_hex(8)}.part")
     try:
         yield part
-        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
@@ -66,5 +65,6 @@ def read_cached(path: Path) -> dict[str, Any] | None:
 
 def write_cached(path: Path, result: dict[str, Any]) -> None:
     """Store a JSON result."""
-    with written_whole(path) as part:
+    with temporary_file(path) as part:
         part.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
+        part.replace(path)

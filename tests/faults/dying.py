@@ -35,7 +35,7 @@ ROOT = Path(composition_root.__file__).parent
 LASTING = ("fsync", "fdatasync", "link", "replace", "rename", "unlink", "remove", "rmdir")
 OFTEN = 2
 """How often a point of one function counts; later rounds of a loop are alike."""
-TIMED = "context._record_progress"
+TIMED = "attempt._record_progress"
 """Progress is recorded by the clock, so only the first time is a point."""
 WRAPPERS = ("authority.write_as", "access.writing")
 """Functions that open a transaction for their callers; a point has the caller's name."""

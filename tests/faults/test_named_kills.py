@@ -43,4 +43,4 @@ def test_a_retry_of_an_import(tmp_path: Path, table: State) -> None:
     state = State(data_dir, books)
     whole = run(dying.serve, state.copy(tmp_path / "whole-retry"), None, books).points
     points = kill_a_server(tmp_path, state, [one for one in whole if "lifecycle." not in one])
-    assert_among(points, "submit", "_share_upload")
+    assert_among(points, "submit", "share_upload")

@@ -48,7 +48,7 @@ def wreck(table: State, tmp_path_factory: pytest.TempPathFactory) -> State:
 
 def test_a_recovery(tmp_path: Path, wreck: State, start_points: list[str]) -> None:
     """A crash of the start itself; what the jobs do then is as in the other tests."""
-    first_job = "before commit in context._record_progress, 1"
+    first_job = "before commit in attempt._record_progress, 1"
     whole = run(dying.serve, wreck.copy(tmp_path), None, wreck.books).points
     points = kill_a_server(tmp_path, wreck, whole[whole.index(first_job) :])
     assert_among(points, "recover", "sweep", "sweep_uploads", "_sweep", "_claimed")

@@ -7,9 +7,10 @@ import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -58,36 +59,55 @@ class Finished:
             assert self._ended.acquire(timeout=WAIT_S)
 
 
-@pytest.mark.parametrize("fails", [False, True])
-def test_a_jobs_end_is_synced_before_readers_see_it(
-    service: Service,
-    dataset: Dataset,
-    user: User,
-    fails: bool,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    original = Database.write
-    syncs: dict[str, list[Sync]] = defaultdict(list)
+class RecordingDatabase(Database):
+    """Records each thread's ways to sync its transactions."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.syncs: dict[str, list[Sync]] = defaultdict(list)
 
     def write(
-        database: Database, *, sync: Sync = "shared", patience_s: float | None = None
+        self, *, sync: Sync = "shared", patience_s: float | None = None
     ) -> AbstractContextManager[Transaction]:
-        syncs[threading.current_thread().name].append(sync)
-        return original(database, sync=sync, patience_s=patience_s)
+        self.syncs[threading.current_thread().name].append(sync)
+        return super().write(sync=sync, patience_s=patience_s)
 
+
+class OnceFullDatabase(Database):
+    """Undoes the first transaction that is synced later, as a full disk does."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.undone = threading.Event()
+
+    @contextmanager
+    def write(
+        self, *, sync: Sync = "shared", patience_s: float | None = None
+    ) -> Iterator[Transaction]:
+        with super().write(sync=sync, patience_s=patience_s) as tx:
+            yield tx
+            if sync == "later" and not self.undone.is_set():
+                self.undone.set()
+                raise sqlite3.OperationalError("database or disk is full")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_jobs_end_is_synced_before_readers_see_it(
+    service: Service, dataset: Dataset, user: User, fails: bool
+) -> None:
     def handler(context: JobContext) -> Outcome:
         context.on_progress(0.5, "half done")
         if fails:
             raise ZeroDivisionError
         return Outcome()
 
-    monkeypatch.setattr(Database, "write", write)
     finished = Finished(handler)
-    with running(service, finished, workers=1) as woken:
-        submit(woken, dataset, user)
-        finished.wait()
-    assert set(syncs["job-dispatcher"]) == {"later"}
-    assert syncs["short-job_0"] == ["later", "first"]
+    with closing(RecordingDatabase(service.directory.database_path)) as database:
+        with running(replace(service, database=database), finished, workers=1) as woken:
+            submit(woken, dataset, user)
+            finished.wait()
+        assert set(database.syncs["job-dispatcher"]) == {"later"}
+        assert database.syncs["short-job_0"] == ["later", "first"]
 
 
 def test_jobs_run_in_submission_order_and_complete(
@@ -220,25 +240,14 @@ def test_progress_is_recorded_at_most_twice_a_second(
 
 
 def test_a_claim_undone_by_a_full_disk_is_repeated(
-    service: Service, dataset: Dataset, user: User, monkeypatch: pytest.MonkeyPatch
+    service: Service, dataset: Dataset, user: User
 ) -> None:
-    original, undone = Database.write, threading.Event()
-
-    @contextmanager
-    def write(
-        database: Database, *, sync: Sync = "shared", patience_s: float | None = None
-    ) -> Iterator[Transaction]:
-        with original(database, sync=sync, patience_s=patience_s) as tx:
-            yield tx
-            if sync == "later" and not undone.is_set():
-                undone.set()
-                raise sqlite3.OperationalError("database or disk is full")
-
-    monkeypatch.setattr(Database, "write", write)
     finished = Finished(lambda context: Outcome())
     soon = Intervals(claim_pause_s=0.01)
-    with running(service, finished, workers=1, intervals=soon) as woken:
-        job_id = submit(woken, dataset, user)
-        finished.wait()
-    assert undone.is_set()
+    with closing(OnceFullDatabase(service.directory.database_path)) as database:
+        full = replace(service, database=database)
+        with running(full, finished, workers=1, intervals=soon) as woken:
+            job_id = submit(woken, dataset, user)
+            finished.wait()
+        assert database.undone.is_set()
     assert job_of(service, job_id).attempt == 1
