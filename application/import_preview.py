@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from domain_errors import DomainError
-from import_engine.encodings import CHUNK_BYTES, HEAD_BYTES, TextFile, declared_encoding, unpack
 from import_engine.errors import LargeUnpacked, UnreadableFile
 from import_engine.formats import Format, detect_format
 from import_engine.importer import import_file, import_first_rows
+from import_engine.text_files import CHUNK_BYTES, HEAD_BYTES, TextFile, declared_encoding, unpack
 from import_engine.work import ImportedTable
 from job_runner.service import Service
 from parquet_tables.progress import ProgressCallback

@@ -11,11 +11,11 @@ from typing import Any
 from job_runner.sampling_parameters import parse_filter
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable, choose_key, open_commit, table_files
-from parquet_tables.column_values import frequent_values
 from parquet_tables.rows import (
     RowView,
     count_statement,
     find_rows,
+    frequent_values,
     read_page,
     read_rows,
     rows_statement,

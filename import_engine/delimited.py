@@ -1,94 +1,178 @@
-"""CSV, TSV and other delimited text.
+"""CSV, TSV and other delimited text: finds a file's layout and reads its rows.
 
-Every row is read with as many values as the header has, or the file is refused at a line. Files are
-read in bounded memory. DuckDB 2.0 reads ``\n``, ``\r\n`` or ``\r``, but only one of them in a
-file, so mixed line ends are normalized in a copy.
+Every row has as many values as the header, or the file is refused at a line: no line is skipped, no
+column dropped or merged, and no line read as a comment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+import csv
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import duckdb
 
-from import_engine.candidates import any_cells, candidates_for, first_cells, text_candidates
-from import_engine.encodings import TextFile
-from import_engine.errors import TOO_LONG, UnreadableFile, delimited_reason, long_line_reason
-from import_engine.sniffing import Dialect, rows_sql, sniff, sniff_within
+from import_engine.errors import (
+    LONG_LINE_BYTES,
+    TOO_LONG,
+    check_column_count,
+    delimited_error,
+)
+from import_engine.text_files import TextFile, read_as_utf8
 from import_engine.text_tables import (
     SAMPLE_ROWS,
-    CandidateLists,
+    CellQuery,
     ColumnPlan,
-    InferredColumns,
-    TextColumns,
+    TextColumn,
+    TextRows,
     detect,
     write_text_table,
 )
-from import_engine.values import ISO_DATE, CandidateType
-from import_engine.work import ImportedTable, ImportWork, TextSource, read_as_utf8
+from import_engine.values import (
+    ISO_DATE,
+    MISSING_TEXTS,
+    CandidateType,
+    CandidateTypes,
+    text_candidates,
+)
+from import_engine.work import ImportedTable, ImportWork
 from parquet_tables.names import settle_names
-from parquet_tables.progress import ProgressCallback, execute_watched, without_progress
+from parquet_tables.quoting import quote_text
 from parquet_tables.transient_errors import is_machine_error
 
-
-def even_line_ends(file: TextFile, copy: Path, quote: str) -> TextFile:
-    """Write ``file`` to ``copy`` with ``\\n`` in place of each ``\\r\\n`` outside quotes."""
-    mark = quote.encode()
-    inside = False
-    pending = b""
-    with copy.open("wb") as out:
-        for chunk in file.chunks():
-            piece = pending + chunk
-            # The two bytes of a line end may be in two chunks.
-            pending = b"\r" if piece.endswith(b"\r") else b""
-            piece = piece[: len(piece) - len(pending)]
-            parts = piece.split(mark) if mark else [piece]
-            for number, part in enumerate(parts):
-                if number:
-                    inside = not inside
-                    out.write(mark)
-                out.write(part if inside else part.replace(b"\r\n", b"\n"))
-        out.write(pending)
-    return TextFile(copy, file.on_chunk)
-
-
-def escapes_by_backslash(file: TextFile, quote: str) -> bool:
-    """Whether backslashes stand before quotes, and nowhere but before quotes and backslashes.
-
-    With ``escape = '\\'`` DuckDB 2.0 drops a backslash before any other character.
-    """
-    escaped = b"\\" + quote.encode()
-    seen = False
-    pending = b""
-    for chunk in file.chunks():
-        piece = pending + chunk
-        # An escape may be in two chunks.
-        pending = b"\\" if piece.replace(b"\\\\", b"").endswith(b"\\") else b""
-        piece = piece[: len(piece) - len(pending)].replace(b"\\\\", b"")
-        seen = seen or escaped in piece
-        if piece.count(b"\\") > piece.count(escaped):
-            return False
-    return seen and bool(quote) and not pending
-
-
+DELIMITERS = (",", "\t", ";", "|")
+FIRST_LINE_CHUNKS = 64
+"""Chunks of 1 MiB in which the end of the first line is searched."""
 DEFAULT_LINE_BYTES = 2_000_000
 """Longer lines need a larger buffer."""
 LONG_LINE_ERRORS = (TOO_LONG, "unterminated quote", "does not support a full read")
 """Messages of DuckDB 2.0 for a line longer than one buffer, or than two."""
+_STRICT = (
+    "strict_mode = true",
+    "null_padding = false",
+    "ignore_errors = false",
+    "compression = 'none'",
+)
 
 
-def import_delimited(work: ImportWork, file: TextSource, *, prefer_tab: bool) -> ImportedTable:
-    """Read a delimited text file.
+@dataclass(frozen=True)
+class Dialect:
+    """How rows are written.
 
-    Raises
-    ------
-    UnreadableFile
-        The message names the line.
+    Parameters
+    ----------
+    delimiter, quote, escape : str
+        One character each; empty ``quote`` and ``escape`` mean that quotes are plain text.
+    has_header : bool
+        Whether the first row names the columns.
+    columns : int
+        Values in each row.
+    long_lines : bool
+        Use a buffer for lines longer than DuckDB's 2 MB.
+    blank_lines : int
+        Empty lines above the first row. DuckDB would use the first of them as the header.
     """
-    return read_as_utf8(work, file, partial(_import_utf8, work, prefer_tab))
+
+    delimiter: str
+    quote: str = '"'
+    escape: str = '"'
+    has_header: bool = True
+    columns: int = 1
+    long_lines: bool = False
+    blank_lines: int = 0
+
+    def options(self) -> list[str]:
+        options = [
+            f"skip = {self.blank_lines:d}",
+            f"delim = {quote_text(self.delimiter)}",
+            f"quote = {quote_text(self.quote)}",
+            f"escape = {quote_text(self.escape)}",
+        ]
+        if self.long_lines:
+            options.append(f"max_line_size = {LONG_LINE_BYTES}")
+        return options
+
+    def values(self, line: str) -> Sequence[str]:
+        if not self.quote:
+            return line.split(self.delimiter)
+        try:
+            return next(csv.reader([line], delimiter=self.delimiter, quotechar=self.quote), [])
+        except csv.Error:
+            return line.split(self.delimiter)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What was found in a file: how its rows are written, and its columns.
+
+    :func:`read_layout` needs nothing else to read the file.
+    """
+
+    dialect: Dialect
+    columns: tuple[TextColumn, ...]
+
+
+@dataclass(frozen=True)
+class DelimitedRows(TextRows):
+    """The rows of a file in a dialect."""
+
+    file: TextFile
+    dialect: Dialect
+
+    def query(
+        self,
+        types: Sequence[CandidateType] = (),
+        *,
+        has_header: bool | None = None,
+        days: Collection[int] = (),
+        date_format: str = ISO_DATE,
+    ) -> CellQuery:
+        """Return every cell as text, but the columns ``days`` as dates in ``date_format``.
+
+        An unquoted empty cell is NULL, a quoted one an empty text.
+        """
+        skips_header = self.dialect.has_header if has_header is None else has_header
+        cells = [f"c{i}" for i in range(self.dialect.columns)]
+        columns = ", ".join(
+            f"'{cell}': '{'DATE' if i in days else 'VARCHAR'}'" for i, cell in enumerate(cells)
+        )
+        options = [
+            "auto_detect = false",
+            *self.dialect.options(),
+            f"header = {'true' if skips_header else 'false'}",
+            "comment = ''",
+            "allow_quoted_nulls = false",
+            *_STRICT,
+            f"columns = {{{columns}}}",
+        ]
+        if days:
+            options.append(f"dateformat = {quote_text(date_format)}")
+        source = f"read_csv(?, {', '.join(options)})"
+        return CellQuery(source, [str(self.file.path)], cells, days)
+
+    def converted_query(self, plans: Sequence[ColumnPlan]) -> CellQuery:
+        """Let DuckDB parse and check the dates of one date format."""
+        dates = {
+            i: plan.inferred.format or ISO_DATE
+            for i, plan in enumerate(plans)
+            if plan.inferred.type == "DATE"
+        }
+        date_format = next(iter(dates.values()), ISO_DATE)
+        days = {i for i, each in dates.items() if each == date_format and not plans[i].tidied}
+        return self.query(days=days, date_format=date_format)
+
+    def candidates(self, cells: Sequence[str]) -> CandidateTypes:
+        return text_candidates(cells)
+
+
+def import_delimited(
+    work: ImportWork, path: Path, *, gzipped: bool, prefer_tab: bool
+) -> ImportedTable:
+    """Read a delimited text file; an UnreadableFile names the line."""
+    return read_as_utf8(work, path, partial(_import_utf8, work, prefer_tab), gzipped=gzipped)
 
 
 def _import_utf8(
@@ -110,8 +194,8 @@ def _import_utf8(
                 if is_machine_error(another):
                     raise
                 if alternative.long_lines and TOO_LONG in str(another):
-                    raise UnreadableFile(long_line_reason(str(another), message)) from another
-        raise UnreadableFile(delimited_reason(message)) from error
+                    raise delimited_error(str(another), message) from another
+        raise delimited_error(message) from error
 
 
 def _alternatives(
@@ -119,9 +203,9 @@ def _alternatives(
 ) -> Iterator[tuple[TextFile, Dialect, str]]:
     """Other dialects to try on a file that DuckDB refused with ``message``."""
     if "invalid state" in message and file.contains(b"\r\n"):
-        even = even_line_ends(file, work.scratch("lines"), dialect.quote)
+        even = _even_line_ends(file, work.scratch("lines"), dialect.quote)
         yield even, dialect, "The file mixes line ends; rows were split at each of them."
-    if escapes_by_backslash(file, dialect.quote):
+    if _escapes_by_backslash(file, dialect.quote):
         yield file, replace(dialect, escape="\\"), "Quotes within values are escaped by \\."
     if dialect.delimiter == "\t" and TOO_LONG not in message:
         note = "Quotes don't enclose values in this file; they are part of the text."
@@ -134,51 +218,190 @@ def _alternatives(
 def _import_in_dialect(
     work: ImportWork, file: TextFile, dialect: Dialect, notes: Sequence[str]
 ) -> ImportedTable:
-    names, name_notes = _names(work, file, dialect)
-    cells = [f"c{i}" for i in range(dialect.columns)]
-
-    def layout(_: Sequence[CandidateType], plans: Sequence[ColumnPlan]) -> TextColumns:
-        date_format, days = _days(plans)
-        source, params = rows_sql(file, dialect, days=days, date_format=date_format)
-        return TextColumns(source, params, cells, days)
-
-    on_progress = without_progress(work.on_progress)
-    known = first_cells(work, rows_sql(file, dialect), cells, on_progress)
-    candidate_lists = [candidates_for(each, text_candidates) for each in known]
-    sampled = detect(work, layout, candidate_lists, SAMPLE_ROWS, on_progress)
-
-    def late(columns: Sequence[int], on_progress: ProgressCallback) -> CandidateLists:
-        chosen = [cells[column] for column in columns]
-        known = any_cells(work, rows_sql(file, dialect), chosen, on_progress)
-        return [candidates_for(each, text_candidates) for each in known]
-
-    found = InferredColumns(names, sampled, candidate_lists, late)
-    return write_text_table(work, layout, found, [*notes, *name_notes])
+    layout, name_notes = find_layout(work, file, dialect)
+    return read_layout(work, file, layout, [*notes, *name_notes])
 
 
-def _days(plans: Sequence[ColumnPlan]) -> tuple[str, frozenset[int]]:
-    """The date columns that DuckDB can parse and check itself: those of one date format."""
-    dates = [p.inferred.format or ISO_DATE for p in plans if p.inferred.type == "DATE"]
-    wanted = dates[0] if dates else ISO_DATE
-    days = frozenset(
-        i
-        for i, plan in enumerate(plans)
-        if plan.inferred.type == "DATE"
-        and not plan.tidied
-        and (plan.inferred.format or ISO_DATE) == wanted
-    )
-    return wanted, days
+def find_layout(work: ImportWork, file: TextFile, dialect: Dialect) -> tuple[Layout, Sequence[str]]:
+    """Find the columns of a file in its first rows; also return notes on their names."""
+    rows = DelimitedRows(file, dialect)
+    names, notes = _names(work, rows)
+    first = rows.first_cells(work, dialect.columns)
+    candidate_lists = [rows.candidates(cells) for cells in first]
+    plans = detect(work.short_step(), rows, candidate_lists, SAMPLE_ROWS)
+    columns = map(TextColumn, names, candidate_lists, plans)
+    return Layout(dialect, tuple(columns)), notes
 
 
-def _names(
-    work: ImportWork, file: TextFile, dialect: Dialect
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    if not dialect.has_header:
-        names, _ = settle_names([None] * dialect.columns)
-        return names, ("The file has no header row; its columns are named by their position.",)
-    source, params = rows_sql(file, dialect, header=False)
-    first = f"SELECT * FROM {source} LIMIT 1"
-    on_progress = without_progress(work.on_progress)
-    rows = execute_watched(work.cursor, first, params, on_progress, "reading the header")
-    cells = rows[0] if rows else [None] * dialect.columns
+def read_layout(
+    work: ImportWork, file: TextFile, layout: Layout, notes: Sequence[str]
+) -> ImportedTable:
+    """Read a file of a known layout; types that don't fit all rows are inferred again."""
+    return write_text_table(work, DelimitedRows(file, layout.dialect), layout.columns, notes)
+
+
+def _names(work: ImportWork, rows: DelimitedRows) -> tuple[Sequence[str], Sequence[str]]:
+    width = rows.dialect.columns
+    if not rows.dialect.has_header:
+        names, _ = settle_names([None] * width)
+        return names, ["The file has no header row; its columns are named by their position."]
+    query = rows.query(has_header=False)
+    sql = f"SELECT * FROM {query.source} LIMIT 1"
+    found = work.ask(sql, query.params, "reading the header")
+    cells = found[0] if found else [None] * width
     return settle_names([None if cell is None else str(cell) for cell in cells])
+
+
+def sniff_sql(file: TextFile, dialect: Dialect | None) -> tuple[str, list[object]]:
+    """Build the statement that sniffs a file, within ``dialect`` if it is given."""
+    options = [*_STRICT, f"nullstr = [{MISSING_TEXTS}]"]
+    if dialect:
+        options += ["comment = ''", *dialect.options()]
+    columns = "Delimiter, Quote, Escape, HasHeader, len(Columns)"
+    return f"SELECT {columns} FROM sniff_csv(?, {', '.join(options)})", [str(file.path)]
+
+
+def sniff(work: ImportWork, file: TextFile, *, prefer_tab: bool) -> Dialect:
+    """Find a file's dialect in its first rows.
+
+    DuckDB 2.0's sniffer is used with corrections: it prefers one column split at ``|`` for ragged
+    files, skips lines above the header, reads ``#`` as a comment, misses quotes after its sample
+    and reads backslashes in quotes as escapes.
+    """
+    check_column_count(_first_width(file))
+    free = _sniffed(work, file, None)
+    blank_lines, first_line = _first_line(file)
+    dialect = Dialect(_delimiter(free, first_line, prefer_tab=prefer_tab))
+    if free and free.quote == "'" and _apostrophes_enclose(file, dialect.delimiter):
+        dialect = replace(dialect, quote="'", escape="'")
+    return sniff_within(work, file, replace(dialect, blank_lines=blank_lines))
+
+
+def sniff_within(work: ImportWork, file: TextFile, dialect: Dialect) -> Dialect:
+    """Find the header and the number of columns for a known delimiter and quote.
+
+    If rows don't fit the dialect, the first row determines the number of columns; reading then
+    fails at the line that doesn't fit.
+    """
+    found = _sniffed(work, file, dialect)
+    if found:
+        check_column_count(found.columns)
+        return replace(dialect, has_header=found.has_header, columns=found.columns)
+    _, first_line = _first_line(file)
+    return replace(dialect, columns=max(1, len(dialect.values(first_line))))
+
+
+def _delimiter(found: Dialect | None, first_line: str, *, prefer_tab: bool) -> str:
+    """Choose the delimiter from DuckDB's result and the first line."""
+    counts = {each: len(Dialect(each).values(first_line)) - 1 for each in DELIMITERS}
+    if prefer_tab and counts["\t"]:
+        return "\t"
+    if found and found.columns > 1 and (counts.get(found.delimiter) or not any(counts.values())):
+        return found.delimiter
+    return max(DELIMITERS, key=lambda each: counts[each])
+
+
+def _apostrophes_enclose(file: TextFile, delimiter: str) -> bool:
+    """Whether ``'`` encloses values at the file's start, and nothing but values.
+
+    DuckDB also treats an apostrophe that only begins a value as a quote, and so joins lines. An
+    apostrophe that isn't closed on its line is text.
+    """
+    enclosed = 0
+    for line in _lines(file)[:-1]:
+        is_open = False
+        for part in line.split(delimiter):
+            begins = is_open or part.startswith("'")
+            ends = part.endswith("'") and (is_open or len(part) > 1)
+            enclosed += begins and ends and part != "''"
+            is_open = begins and not ends
+        if is_open:
+            return False
+    return enclosed > 0
+
+
+def _sniffed(work: ImportWork, file: TextFile, dialect: Dialect | None) -> Dialect | None:
+    sql, params = sniff_sql(file, dialect)
+    try:
+        rows = work.ask(sql, params, "finding the delimiter")
+    except duckdb.Error as error:
+        if is_machine_error(error) or "Invalid unicode" in str(error):
+            raise
+        return None
+    if not rows:
+        return None
+    delimiter, quote, escape, has_header, columns = rows[0]
+    quote, escape = ("" if each == "(empty)" else each for each in (quote, escape))
+    return Dialect(delimiter, quote, escape, has_header, columns)
+
+
+def _first_width(file: TextFile) -> int:
+    """Estimate the number of values in the first line from its most frequent delimiter."""
+    widths = dict.fromkeys(DELIMITERS, 1)
+    is_quoted = False
+    for number, chunk in enumerate(file.chunks()):
+        for part in re.split(rb'(")', chunk if number else chunk.lstrip(b"\r\n")):
+            if part == b'"':
+                is_quoted = not is_quoted
+            elif not is_quoted:
+                line, *rest = re.split(rb"[\r\n]", part, maxsplit=1)
+                for delimiter in DELIMITERS:
+                    widths[delimiter] += line.count(delimiter.encode())
+                if rest:
+                    return max(widths.values())
+        if number == FIRST_LINE_CHUNKS:
+            break
+    return max(widths.values())
+
+
+def _first_line(file: TextFile) -> tuple[int, str]:
+    """Return the number of leading empty lines, and the line after them."""
+    return next(((number, line) for number, line in enumerate(_lines(file)) if line), (0, ""))
+
+
+def _lines(file: TextFile) -> list[str]:
+    """The lines of the file's start; the last one may be incomplete."""
+    return re.split(r"\r\n|\r|\n", file.head().decode("utf-8-sig", errors="replace"))
+
+
+def _even_line_ends(file: TextFile, copy: Path, quote: str) -> TextFile:
+    """Write ``file`` to ``copy`` with ``\\n`` in place of each ``\\r\\n`` outside quotes.
+
+    DuckDB 2.0 reads ``\\n``, ``\\r\\n`` or ``\\r``, but only one of them in a file.
+    """
+    mark = quote.encode()
+    inside = False
+    pending = b""
+    with copy.open("wb") as out:
+        for chunk in file.chunks():
+            piece = pending + chunk
+            # The two bytes of a line end may be in two chunks.
+            pending = b"\r" if piece.endswith(b"\r") else b""
+            piece = piece[: len(piece) - len(pending)]
+            parts = piece.split(mark) if mark else [piece]
+            for number, part in enumerate(parts):
+                if number:
+                    inside = not inside
+                    out.write(mark)
+                out.write(part if inside else part.replace(b"\r\n", b"\n"))
+        out.write(pending)
+    return TextFile(copy, file.on_chunk)
+
+
+def _escapes_by_backslash(file: TextFile, quote: str) -> bool:
+    """Whether backslashes stand before quotes, and nowhere but before quotes and backslashes.
+
+    With ``escape = '\\'`` DuckDB 2.0 drops a backslash before any other character.
+    """
+    escaped = b"\\" + quote.encode()
+    seen = False
+    pending = b""
+    for chunk in file.chunks():
+        piece = pending + chunk
+        # An escape may be in two chunks.
+        pending = b"\\" if piece.replace(b"\\\\", b"").endswith(b"\\") else b""
+        piece = piece[: len(piece) - len(pending)].replace(b"\\\\", b"")
+        seen = seen or escaped in piece
+        if piece.count(b"\\") > piece.count(escaped):
+            return False
+    return seen and bool(quote) and not pending

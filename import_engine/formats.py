@@ -1,7 +1,4 @@
-"""File formats: the accepted endings, and the check of a file's content against its name.
-
-A file whose content contradicts its name is refused.
-"""
+"""File formats: the accepted endings, and the check of a file's content against its name."""
 
 from __future__ import annotations
 
@@ -31,8 +28,6 @@ _KNOWN = {
 
 
 class Format(Enum):
-    """The supported formats."""
-
     CSV = "CSV"
     TSV = "TSV"
     JSON = "JSON"
@@ -67,29 +62,19 @@ class DetectedFormat:
 
 
 def detect_format(original_name: str, path: Path) -> DetectedFormat:
-    """Detect a file's format from its name and check it against the content.
-
-    Raises
-    ------
-    UnreadableFile
-        The ending is unknown, or the content has another format.
-    """
+    """Detect a file's format from its name and check it against the content."""
     name = original_name.strip().lower()
     gzipped = name.endswith(".gz")
     ending = Path(name.removesuffix(".gz")).suffix
     found = ENDINGS.get(ending)
     if found is None or (gzipped and f"{ending}.gz" not in GZIPPED):
-        shown = (
-            f'The ending "{ending or name}" is unknown.' if ending else "The file has no ending."
-        )
-        raise UnreadableFile(f"{shown} {ACCEPTED}")
+        shown = 'The ending "{ending}" is unknown.' if ending else "The file has no ending."
+        raise UnreadableFile(shown + " {accepted}", ending=ending, accepted=ACCEPTED)
     with path.open("rb") as file:
         head = file.read(16)
-        file.seek(0, 2)
-        size = file.tell()
-        file.seek(max(0, size - 4))
+        file.seek(max(0, path.stat().st_size - 4))
         tail = file.read(4)
-    if size == 0:
+    if not head:
         raise UnreadableFile("The file is empty.")
     _check_content(found, gzipped, ending, head, tail)
     return DetectedFormat(found, gzipped)
@@ -119,5 +104,10 @@ def _check_content(found: Format, gzipped: bool, ending: str, head: bytes, tail:
     else:
         expected = b""
     if not expected or not head.startswith(expected):
-        content = f"its content is {kind}" if kind else "its content isn't"
-        raise UnreadableFile(f"The file is named {ending}, but {content}. {ACCEPTED}")
+        raise UnreadableFile(
+            "The file is named {ending}, but "
+            + ("its content is {content}. {accepted}" if kind else "its content isn't. {accepted}"),
+            ending=ending,
+            content=kind,
+            accepted=ACCEPTED,
+        )

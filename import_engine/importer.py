@@ -1,7 +1,6 @@
 """Entry point of the import engine: reads a file and writes Parquet tables.
 
-Files are written in ``destination`` alone. Any fault of the input is an :class:`UnreadableFile`.
-Used by the import job and the import preview.
+Files are written in ``destination`` alone. Any fault of the input is an ``UnreadableFile``.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from import_engine.delimited import import_delimited
 from import_engine.formats import Format, detect_format
 from import_engine.json_lines import import_json
 from import_engine.parquet import count_parquet_rows, import_parquet
-from import_engine.work import ImportedTable, ImportWork, TextSource
+from import_engine.work import ImportedTable, ImportWork
 from import_engine.workbooks.importing import import_workbook
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import MonotonicProgress, ProgressCallback
@@ -34,19 +33,13 @@ def import_file(
 
     Parameters
     ----------
-    database : ParquetDatabase
-        Provides the cursor of the import.
     source : Path
-        The file, inside the database's root.
-    original_name : str
-        The user's file name; its ending gives the format.
+        The file, inside the database's root; the ending of ``original_name`` gives its format.
     destination : Path
         An empty directory inside the root. The caller moves the tables' files out of it and deletes
         the rest.
     on_progress : ProgressCallback
         Receives fractions that never decrease; its exceptions stop the import and pass through.
-    row_group_rows : int
-        Rows in a row group of the written files.
 
     Returns
     -------
@@ -60,13 +53,17 @@ def import_file(
         The message says what is wrong with the file, and where.
     """
     found = detect_format(original_name, source)
-    text = TextSource(source, found.gzipped)
+    gzipped = found.gzipped
     with _work(database, destination, on_progress, row_group_rows) as work:
         match found.format:
-            case Format.CSV | Format.TSV:
-                return (import_delimited(work, text, prefer_tab=found.format is Format.TSV),)
-            case Format.JSON | Format.JSON_LINES:
-                return (import_json(work, text, lines=found.format is Format.JSON_LINES),)
+            case Format.CSV:
+                return (import_delimited(work, source, gzipped=gzipped, prefer_tab=False),)
+            case Format.TSV:
+                return (import_delimited(work, source, gzipped=gzipped, prefer_tab=True),)
+            case Format.JSON:
+                return (import_json(work, source, gzipped=gzipped, lines=False),)
+            case Format.JSON_LINES:
+                return (import_json(work, source, gzipped=gzipped, lines=True),)
             case Format.PARQUET:
                 return (import_parquet(work, source),)
             case Format.XLSX:

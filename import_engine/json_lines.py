@@ -1,139 +1,113 @@
 """JSON: an array of objects, or one object per line.
 
 A key of any object becomes a column; nested values are stored as JSON text. DuckDB 2.0 finds keys
-in a sample and drops later ones silently, so the keys of the whole file are collected and counted
-first. Numbers with a decimal point are DOUBLE.
+in a sample and drops later ones silently, so the keys of the whole file are collected first.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
-import duckdb
-
-from import_engine.candidates import (
-    MISSING,
-    any_cells,
-    candidates_for,
-    first_cells,
-    json_candidates,
-)
-from import_engine.encodings import TextFile
-from import_engine.errors import UnreadableFile, json_reason
+from import_engine.errors import UnreadableFile, duckdb_errors_as, json_error
+from import_engine.text_files import TextFile, read_as_utf8
 from import_engine.text_tables import (
-    CandidateLists,
+    CellQuery,
     ColumnPlan,
-    InferredColumns,
-    TextColumns,
+    TextColumn,
+    TextRows,
     write_text_table,
 )
-from import_engine.values import MISSING_TEXTS, TEXT, WHOLE, CandidateType
-from import_engine.work import ImportedTable, ImportWork, TextSource, read_as_utf8
-from parquet_tables.names import folded, settle_names
-from parquet_tables.progress import (
-    ProgressCallback,
-    execute_watched,
-    progress_part,
-    without_progress,
+from import_engine.values import (
+    MISSING_TEXTS,
+    TEXT,
+    CandidateType,
+    CandidateTypes,
+    json_candidates,
 )
+from import_engine.work import ImportedTable, ImportWork
+from parquet_tables.names import folded, settle_names
 from parquet_tables.quoting import quote_identifier, quote_text
-from parquet_tables.transient_errors import is_machine_error
 
 MAX_COLUMNS = 4_000
 ORDERING_ROWS = 1_000
 """The number of objects whose key order gives the column order."""
-
-KEYS_SHARE = 0.3
-"""The part of the progress that collecting the keys takes."""
-
+KEYS_SHARE = 0.3  # of the progress
+_COLLECTING = "collecting the keys"
 _QUOTED_TYPES = ("DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 
 
 @dataclass(frozen=True)
 class JsonFile:
-    """A JSON file in UTF-8, and DuckDB's name for its layout."""
+    """A JSON file in UTF-8, and DuckDB's name for its format."""
 
     text: TextFile
     format: str
 
-    def source(self, columns: str | None) -> tuple[str, list[object]]:
+    @property
+    def params(self) -> list[object]:
+        return [str(self.text.path)]
+
+    def source(self, columns: str | None = None) -> str:
         """Build the table function that reads ``columns``, or whole objects as ``json``."""
-        options = [
-            f"format = '{self.format}'",
-            "compression = 'none'",
-            "map_inference_threshold = -1",
-        ]
-        if columns is None:
-            options.append("columns = {'json': 'JSON'}, records = false")
-        elif columns:
-            options.append(f"columns = {{{columns}}}, records = true")
-        return f"read_json(?, {', '.join(options)})", [str(self.text.path)]
+        read = (
+            "columns = {'json': 'JSON'}, records = false"
+            if columns is None
+            else f"columns = {{{columns}}}, records = true"
+        )
+        return (
+            f"read_json(?, format = '{self.format}', compression = 'none', "
+            f"map_inference_threshold = -1, {read})"
+        )
 
 
-def import_json(work: ImportWork, file: TextSource, *, lines: bool) -> ImportedTable:
-    """Read a JSON file.
+@dataclass(frozen=True)
+class JsonRows(TextRows):
+    """The values of some keys of a file's objects."""
 
-    Raises
-    ------
-    UnreadableFile
-        The message names the malformed line or object.
-    """
-    return read_as_utf8(work, file, partial(_import_utf8, work, lines))
+    file: JsonFile
+    keys: Sequence[str]
+
+    def query(self, types: Sequence[CandidateType]) -> CellQuery:
+        """Return unquoted strings for text and times, else JSON.
+
+        In a column of numbers, the quotes distinguish a string from a number.
+        """
+        as_text = [each == TEXT or each.type in _QUOTED_TYPES for each in types]
+        counts = Counter(folded(key) for key in self.keys)
+        if all(self.keys) and max(counts.values()) == 1:
+            columns = ", ".join(
+                f"{quote_text(key)}: '{'VARCHAR' if text else 'JSON'}'"
+                for key, text in zip(self.keys, as_text, strict=True)
+            )
+            names = map(quote_identifier, self.keys)
+            cells = [
+                name if text else f"CAST({name} AS VARCHAR)"
+                for name, text in zip(names, as_text, strict=True)
+            ]
+            return CellQuery(self.file.source(columns), self.file.params, cells)
+        # DuckDB rejects columns with an empty name or with names that differ in case alone.
+        cells = []
+        for key, text in zip(self.keys, as_text, strict=True):
+            pointer = quote_text("/" + key.replace("~", "~0").replace("/", "~1"))
+            whole = f"nullif(CAST(json_extract(json, {pointer}) AS VARCHAR), 'null')"
+            cells.append(f"json_extract_string(json, {pointer})" if text else whole)
+        return CellQuery(self.file.source(), self.file.params, cells)
+
+    def candidates(self, cells: Sequence[str]) -> CandidateTypes:
+        return json_candidates(cells)
+
+    def known_cell(self, cell: str) -> str:
+        """Quoted missing words are missing values, too: they determine no type."""
+        return f"CASE WHEN trim({cell}, '\" ') NOT IN ({MISSING_TEXTS}) THEN {cell} END"
 
 
-def keys_sql(file: JsonFile) -> tuple[str, list[object]]:
-    """Select the distinct keys of all objects; NULL stands for a value that isn't an object."""
-    source, params = file.source(None)
-    keys = "CASE WHEN json_type(json) = 'OBJECT' THEN json_keys(json) ELSE [NULL] END"
-    limit = MAX_COLUMNS + 1
-    return f"SELECT DISTINCT unnest({keys}) AS key FROM {source} LIMIT {limit}", params
-
-
-def first_keys_sql(file: JsonFile) -> tuple[str, list[object]]:
-    """Select the distinct keys of the first objects, in the order of first appearance."""
-    source, params = file.source(None)
-    objects = f"SELECT json FROM {source} LIMIT {ORDERING_ROWS}"
-    lists = f"SELECT json_keys(json) AS keys, row_number() OVER () AS row FROM ({objects})"
-    places = f"SELECT unnest(keys) AS key, unnest(range(len(keys))) AS place, row FROM ({lists})"
-    return (
-        f"SELECT key FROM ({places}) GROUP BY key ORDER BY min(row * {10**9} + place) "
-        f"LIMIT {MAX_COLUMNS + 1}",
-        params,
-    )
-
-
-def layout(
-    file: JsonFile,
-    keys: Sequence[str],
-    inferred: Sequence[CandidateType],
-    plans: Sequence[ColumnPlan] = (),
-) -> TextColumns:
-    """Return the cells of ``keys``: unquoted strings for text and times, else JSON.
-
-    In a column of numbers, the quotes distinguish a string from a number.
-    """
-    as_text = [r == TEXT or r.type in _QUOTED_TYPES for r in inferred]
-    counts = Counter(folded(key) for key in keys)
-    if all(keys) and max(counts.values()) == 1:
-        types = ("VARCHAR" if text else "JSON" for text in as_text)
-        columns = ", ".join(f"{quote_text(k)}: '{t}'" for k, t in zip(keys, types, strict=True))
-        source, params = file.source(columns)
-        cells = [
-            quote_identifier(key) if text else f"CAST({quote_identifier(key)} AS VARCHAR)"
-            for key, text in zip(keys, as_text, strict=True)
-        ]
-        return TextColumns(source, params, cells)
-    # DuckDB rejects columns with an empty name or with names that differ in case alone.
-    source, params = file.source(None)
-    cells = []
-    for key, text in zip(keys, as_text, strict=True):
-        pointer = quote_text("/" + key.replace("~", "~0").replace("/", "~1"))
-        whole = f"nullif(CAST(json_extract(json, {pointer}) AS VARCHAR), 'null')"
-        cells.append(f"json_extract_string(json, {pointer})" if text else whole)
-    return TextColumns(source, params, cells)
+def import_json(work: ImportWork, path: Path, *, gzipped: bool, lines: bool) -> ImportedTable:
+    """Read a JSON file; an UnreadableFile names the malformed line or object."""
+    return read_as_utf8(work, path, partial(_import_utf8, work, lines), gzipped=gzipped)
 
 
 def _import_utf8(
@@ -143,67 +117,45 @@ def _import_utf8(
     if start not in (b"[", b"{"):
         raise UnreadableFile("The file isn't JSON: it starts with neither [ nor {.")
     file = JsonFile(text, "array" if start == b"[" else "newline_delimited" if lines else "auto")
-    try:
-        keys = _keys(work, file)
+    with duckdb_errors_as(json_error):
+        keys = _keys(work.part(0.0, KEYS_SHARE), file)
         names, name_notes = settle_names(keys)
-        columns, nested = _found_columns(_after_keys(work), file, keys, names)
-        return write_text_table(
-            _after_keys(work), partial(layout, file, keys), columns, [*notes, *name_notes, *nested]
-        )
-    except duckdb.Error as error:
-        if is_machine_error(error):
-            raise
-        raise UnreadableFile(json_reason(str(error))) from error
-
-
-def _found_columns(
-    work: ImportWork, file: JsonFile, keys: Sequence[str], names: Sequence[str]
-) -> tuple[InferredColumns, list[str]]:
-    """Infer the columns from the first objects; also return notes on nested values."""
-    raw = layout(file, keys, [WHOLE] * len(keys))
-    source = (raw.source, raw.params)
-    known = first_cells(work, source, raw.cells, without_progress(work.on_progress))
-    candidate_lists = [candidates_for(_with_value(each), json_candidates) for each in known]
-
-    def later_candidates(columns: Sequence[int], on_progress: ProgressCallback) -> CandidateLists:
-        # Quoted missing words are missing values, too: they determine no type.
-        cells = [
-            f"CASE WHEN trim({cell}, '\" ') NOT IN ({MISSING_TEXTS}) THEN {cell} END"
-            for cell in (raw.cells[column] for column in columns)
+        rows = JsonRows(file, keys)
+        first = rows.first_cells(work, len(keys))
+        candidate_lists = [rows.candidates(cells) for cells in first]
+        plans = [ColumnPlan(candidates[:1]) for candidates in candidate_lists]
+        nested = [
+            f'Column "{name}" holds nested values; they are stored as JSON text.'
+            for name, cells in zip(names, first, strict=True)
+            if any(cell.startswith(("{", "[")) for cell in cells)
         ]
-        chosen = any_cells(work, source, cells, on_progress)
-        return [candidates_for(each, json_candidates) for each in chosen]
-
-    nested = [
-        f'Column "{name}" holds nested values; they are stored as JSON text.'
-        for name, each in zip(names, known, strict=True)
-        if any(cell.startswith(("{", "[")) for cell in each)
-    ]
-    plans = [ColumnPlan(candidates[0]) for candidates in candidate_lists]
-    return InferredColumns(names, plans, candidate_lists, later_candidates), nested
+        columns = list(map(TextColumn, names, candidate_lists, plans))
+        rest = work.part(KEYS_SHARE, 1.0)
+        return write_text_table(rest, rows, columns, [*notes, *name_notes, *nested])
 
 
-def _with_value(cells: Sequence[str]) -> list[str]:
-    """Drop the cells that are quoted missing words."""
-    return [cell for cell in cells if cell.strip('" ') not in MISSING]
+def keys_sql(file: JsonFile) -> str:
+    """Select the distinct keys of all objects; NULL stands for a value that isn't an object."""
+    keys = "CASE WHEN json_type(json) = 'OBJECT' THEN json_keys(json) ELSE [NULL] END"
+    return f"SELECT DISTINCT unnest({keys}) AS key FROM {file.source()} LIMIT {MAX_COLUMNS + 1}"
 
 
-def _after_keys(work: ImportWork) -> ImportWork:
-    on_progress = progress_part(work.on_progress, KEYS_SHARE, 1.0)
-    return replace(work, on_progress=on_progress)
+def first_keys_sql(file: JsonFile) -> str:
+    """Select the distinct keys of the first objects, in the order of first appearance."""
+    objects = f"SELECT json FROM {file.source()} LIMIT {ORDERING_ROWS}"
+    lists = f"SELECT json_keys(json) AS keys, row_number() OVER () AS row FROM ({objects})"
+    places = f"SELECT unnest(keys) AS key, unnest(range(len(keys))) AS place, row FROM ({lists})"
+    return (
+        f"SELECT key FROM ({places}) GROUP BY key ORDER BY min(row * {10**9} + place) "
+        f"LIMIT {MAX_COLUMNS + 1}"
+    )
 
 
 def _keys(work: ImportWork, file: JsonFile) -> tuple[str, ...]:
     """Return all keys: those of the first objects in their order, then the others by name."""
-    sql, params = first_keys_sql(file)
-    on_progress = without_progress(work.on_progress)
-    first = execute_watched(work.cursor, sql, params, on_progress, "collecting the keys")
-    known = [str(key) for (key,) in first]
+    known = [str(key) for (key,) in work.ask(first_keys_sql(file), file.params, _COLLECTING)]
     _check_count(len(known))
-    sql, params = keys_sql(file)
-    on_progress = progress_part(work.on_progress, 0.0, KEYS_SHARE)
-    rows = execute_watched(work.cursor, sql, params, on_progress, "collecting the keys")
-    found = {row[0] for row in rows}
+    found = {key for (key,) in work.run(keys_sql(file), file.params, _COLLECTING)}
     if None in found:
         raise UnreadableFile(
             "The file holds values that aren't objects; each row must be an object."
@@ -217,6 +169,7 @@ def _keys(work: ImportWork, file: JsonFile) -> tuple[str, ...]:
 def _check_count(keys: int) -> None:
     if keys > MAX_COLUMNS:
         raise UnreadableFile(
-            f"The objects have more than {MAX_COLUMNS:,} different keys, the limit of a "
-            "table's columns. Write them as rows of two columns, key and value."
+            "The objects have more than {max_columns} different keys, the limit of a table's "
+            "columns. Write them as rows of two columns, key and value.",
+            max_columns=MAX_COLUMNS,
         )

@@ -1,13 +1,13 @@
-"""Tables from columns of text: type inference, and the query that converts and checks every value.
+"""Tables from rows of text: type inference, and the query that converts and checks every value.
 
-Type inference over the whole file would cost more than the import. So the first rows determine the
-types, and every value is checked as it is converted. If one doesn't fit, the types are inferred
-from all rows and the file is read again; the result is the same either way.
+The first rows determine the types, and every value is checked as it is converted. If one doesn't
+fit, the types are inferred from all rows and the file is read again, with the same result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -15,62 +15,129 @@ import duckdb
 from import_engine.values import (
     EMPTY,
     LONG_WHOLE,
+    MISSING,
     MISSING_TEXTS,
     MISSING_WORDS,
     TEXT,
+    WHOLE,
     CandidateType,
+    CandidateTypes,
     outside_years,
 )
-from import_engine.work import PRIMARY, ImportedTable, ImportWork, write_table
-from parquet_tables.progress import (
-    MonotonicProgress,
-    ProgressCallback,
-    execute_watched,
-    progress_part,
-)
+from import_engine.work import ImportedTable, ImportWork
+from parquet_tables.progress import MonotonicProgress
 from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.tables import Column
 
-_WORDS = ", ".join(quote_text(word) for word in MISSING_WORDS)
-
+FIRST_ROWS, MIN_ROWS, FIRST_CELLS = 200, 10, 100_000
+"""Limits of the first sample: fewer rows if there are many columns."""
+SAMPLE_ROWS = 20_480
+"""Rows of the second sample, as many as DuckDB's sniffer reads."""
+CHUNK_COLUMNS = 200
+"""Columns in one statement: DuckDB 2.0 plans 6,000 aggregates in 10 s, and 600 in 0.1 s."""
 SHOWN_CHARACTERS = 400
 """Characters of a cell that type inference reads; enough for every form."""
-
+DETECTION_SHARE = 0.4  # of a second pass's progress
 MISMATCH = "a value does not fit its column"
 """The error of :func:`values_sql`'s guard."""
+_INFERRING = "finding the columns' types"
+_WORDS = ", ".join(quote_text(word) for word in MISSING_WORDS)
 
 
 @dataclass(frozen=True)
 class ColumnPlan:
-    """How one column of text is converted.
+    """How one column of text is converted: to the first of the types that fit.
 
     Parameters
     ----------
-    reading : Reading
-        The type of the values.
     tidied : bool
         Whether cells have blanks around them, are quoted empty texts, or are missing words.
     missing_words : bool
         Whether cells are missing words (``NA``, ``NULL``).
     """
 
-    inferred: CandidateType
-    tidied: bool = False
-    missing_words: bool = False
-
-
-@dataclass(frozen=True)
-class Fit:
-    """Result of type inference for a column: the fitting types, and the state of its cells."""
-
-    candidates: tuple[CandidateType, ...]
+    candidates: CandidateTypes
     tidied: bool = False
     missing_words: bool = False
 
     @property
-    def plan(self) -> ColumnPlan:
-        """The plan of the narrowest type that fits."""
-        return ColumnPlan(self.candidates[0], self.tidied, self.missing_words)
+    def inferred(self) -> CandidateType:
+        return self.candidates[0]
+
+
+@dataclass(frozen=True)
+class TextColumn:
+    """A column as the first rows show it: the types that may fit all rows, and its plan."""
+
+    name: str
+    candidates: CandidateTypes
+    plan: ColumnPlan
+
+
+@dataclass(frozen=True)
+class CellQuery:
+    """A table function, its parameters, and the SQL of each column's cells.
+
+    The columns ``days`` are dates; all others are text.
+    """
+
+    source: str
+    params: Sequence[object]
+    cells: Sequence[str]
+    days: Collection[int] = ()
+
+
+class TextRows(ABC):
+    """The rows of a delimited or JSON file."""
+
+    @abstractmethod
+    def query(self, types: Sequence[CandidateType]) -> CellQuery:
+        """Return the cells as text, in the form that each column's type needs."""
+
+    @abstractmethod
+    def candidates(self, cells: Sequence[str]) -> CandidateTypes:
+        """Return the types that the form of a column's cells allows."""
+
+    def converted_query(self, plans: Sequence[ColumnPlan]) -> CellQuery:
+        """Return the cells for :func:`values_sql`."""
+        return self.query([plan.inferred for plan in plans])
+
+    def known_cell(self, cell: str) -> str:
+        """Return the SQL of a cell, or of NULL if it doesn't determine the column's type."""
+        return cell
+
+    def first_cells(self, work: ImportWork, width: int) -> list[list[str]]:
+        """Return the non-missing cells of each column in the first rows."""
+        query = self.query([WHOLE] * width)
+        limit = min(FIRST_ROWS, max(MIN_ROWS, FIRST_CELLS // width))
+        found = work.ask(
+            first_cells_sql(query.source, query.cells, limit), query.params, _INFERRING
+        )
+        columns = zip(*found, strict=True) if found else ([] for _ in range(width))
+        texts = (
+            [str(cell).strip(" ") for cell in column if cell is not None] for column in columns
+        )
+        return [[text for text in column if text not in MISSING] for column in texts]
+
+    def later_candidates(
+        self, work: ImportWork, width: int, columns: Sequence[int]
+    ) -> list[CandidateTypes]:
+        """Return the candidates of columns without first cells, from one cell of any row."""
+        query = self.query([WHOLE] * width)
+        cells = [self.known_cell(query.cells[column]) for column in columns]
+        found: list[CandidateTypes] = []
+        for start in range(0, len(cells), CHUNK_COLUMNS):
+            end = min(start + CHUNK_COLUMNS, len(cells))
+            part = work.part(start / len(cells), end / len(cells))
+            statement = any_cells_sql(query.source, cells[start:end])
+            (row,) = part.run(statement, query.params, _INFERRING)
+            found += [self.candidates([] if cell is None else [str(cell)]) for cell in row]
+        return found
+
+
+def _known_text(cell: object) -> str:
+    text = "" if cell is None else str(cell).strip(" ")
+    return "" if text in MISSING else text
 
 
 def tidied_sql(column: str) -> str:
@@ -97,7 +164,7 @@ def any_cells_sql(source: str, columns: Sequence[str]) -> str:
 def detection_sql(
     source: str,
     columns: Sequence[str],
-    candidate_lists: Sequence[Sequence[CandidateType]],
+    candidate_lists: Sequence[CandidateTypes],
     limit: int | None,
 ) -> str:
     """Build the query that finds which candidate types fit all cells of each column.
@@ -108,14 +175,12 @@ def detection_sql(
     Returns
     -------
     str
-        A query of one row. For each column with several candidates: whether it needs trimming,
-        whether it has missing words, and for each candidate but the last (text) whether it fits;
-        NULL if no cell has a value.
+        A query of one row. For each column: whether it needs trimming, whether it has missing
+        words, and for each candidate but the last (text) whether it fits; NULL if no cell has a
+        value.
     """
     raw, cells, values, wanted = (list[str]() for _ in range(4))
     for i, (column, candidates) in enumerate(zip(columns, candidate_lists, strict=True)):
-        if len(candidates) == 1:
-            continue
         r, x = f"r{i}", f"x{i}"
         raw.append(f"{column} AS {r}")
         cells.append(f"{r}, {tidied_sql(r)} AS {x}")
@@ -130,18 +195,15 @@ def detection_sql(
     return f"SELECT {', '.join(wanted)} FROM (SELECT {', '.join(values)} FROM {within})"
 
 
-def fits(row: Sequence[object], candidate_lists: Sequence[Sequence[CandidateType]]) -> list[Fit]:
+def fitting_plans(
+    row: Sequence[object], candidate_lists: Sequence[CandidateTypes]
+) -> Iterator[ColumnPlan]:
     """Parse the result row of :func:`detection_sql`."""
     answers = iter(row)
-    found: list[Fit] = []
     for candidates in candidate_lists:
-        if len(candidates) == 1:
-            found.append(Fit((candidates[0],)))
-            continue
         tidied, missing_words = bool(next(answers)), bool(next(answers))
         fitting = [candidate for candidate in candidates[:-1] if next(answers) is not False]
-        found.append(Fit((*fitting, candidates[-1]), tidied, missing_words))
-    return found
+        yield ColumnPlan((*fitting, candidates[-1]), tidied, missing_words)
 
 
 def values_sql(
@@ -166,55 +228,20 @@ def values_sql(
             inner.append(f"{column} AS v{i}")
             outer.append(f"v{i} AS {alias}")
             continue
-        tidied = plan.tidied and plan.inferred.type != "VARCHAR"
-        cell = tidied_sql(column) if tidied else column
         if i in days:
             inner.append(f"{column} AS v{i}")
             mismatch = outside_years("DATE", f"v{i}")
-            outer.append(f"CASE WHEN {mismatch} THEN error('{MISMATCH}') ELSE v{i} END AS {alias}")
-            continue
-        inner.append(f"{cell} AS x{i}, {plan.inferred.value(cell)} AS v{i}")
-        mismatch = plan.inferred.mismatch(f"x{i}", f"v{i}")
+        else:
+            tidied = plan.tidied and plan.inferred.type != "VARCHAR"
+            cell = tidied_sql(column) if tidied else column
+            inner.append(f"{cell} AS x{i}, {plan.inferred.value(cell)} AS v{i}")
+            mismatch = plan.inferred.mismatch(f"x{i}", f"v{i}")
         outer.append(f"CASE WHEN {mismatch} THEN error('{MISMATCH}') ELSE v{i} END AS {alias}")
     return f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {source})"
 
 
-MESSAGE = "finding the columns' types"
-DETECTION_SHARE = 0.4
-"""The part of a second pass's progress that finding the types takes."""
-
-CHUNK_COLUMNS = 200
-"""Columns in one statement: DuckDB 2.0 plans 6,000 aggregates in 10 s, and 600 in 0.1 s."""
-
-SAMPLE_ROWS = 20_480
-"""Rows of the first inference; the sample size of DuckDB's sniffer."""
-
-
-@dataclass(frozen=True)
-class TextColumns:
-    """The source of the cells: a table function or query, its parameters, each column's SQL.
-
-    The columns ``days`` are dates; all others are text.
-    """
-
-    source: str
-    params: Sequence[object]
-    cells: Sequence[str]
-    days: Collection[int] = ()
-
-
-Layout = Callable[[Sequence[CandidateType], Sequence[ColumnPlan]], TextColumns]
-"""Returns the columns of a file for the type of each; the plans are empty during inference."""
-
-CandidateLists = Sequence[Sequence[CandidateType]]
-
-
 def detect(
-    work: ImportWork,
-    layout: Layout,
-    candidate_lists: CandidateLists,
-    limit: int | None,
-    on_progress: ProgressCallback,
+    work: ImportWork, rows: TextRows, candidate_lists: Sequence[CandidateTypes], limit: int | None
 ) -> list[ColumnPlan]:
     """Infer each column's type from the first ``limit`` rows, or from all rows if None.
 
@@ -225,133 +252,97 @@ def detect(
         candidates if len(candidates) == 1 else (candidates[0], TEXT)
         for candidates in candidate_lists
     ]
-    found = _ask(work, layout, narrow, limit, progress_part(on_progress, 0.0, 0.5))
+    found = _fitting(work.part(0.0, 0.5), rows, narrow, limit)
     left = [
-        candidates[1:] if fit.candidates == (TEXT,) and len(candidates) > 2 else (TEXT,)
-        for candidates, fit in zip(candidate_lists, found, strict=True)
+        candidates[1:] if plan.candidates == (TEXT,) and len(candidates) > 2 else (TEXT,)
+        for candidates, plan in zip(candidate_lists, found, strict=True)
     ]
     if limit is None:
-        halfway = progress_part(on_progress, 0.5, 0.5)
-        left = [fit.candidates for fit in _ask(work, layout, left, SAMPLE_ROWS, halfway)]
-    wider = _ask(work, layout, left, limit, progress_part(on_progress, 0.5, 1.0))
+        sampled = _fitting(work.part(0.5, 0.5), rows, left, SAMPLE_ROWS)
+        left = [plan.candidates for plan in sampled]
+    wider = _fitting(work.part(0.5, 1.0), rows, left, limit)
     return [
-        wide.plan if fit.candidates == (TEXT,) else fit.plan
-        for fit, wide in zip(found, wider, strict=True)
+        wide if plan.candidates == (TEXT,) else plan
+        for plan, wide in zip(found, wider, strict=True)
     ]
 
 
-def _ask(
-    work: ImportWork,
-    layout: Layout,
-    candidate_lists: CandidateLists,
-    limit: int | None,
-    on_progress: ProgressCallback,
-) -> list[Fit]:
-    """Run :func:`detection_sql`, some columns at a time."""
-    columns = layout([candidates[0] for candidates in candidate_lists], ())
-    asked = [i for i, candidates in enumerate(candidate_lists) if len(candidates) > 1]
-    found = [Fit(tuple(candidates)) for candidates in candidate_lists]
-    for start in range(0, len(asked), CHUNK_COLUMNS):
-        chosen = asked[start : start + CHUNK_COLUMNS]
-        part = [candidate_lists[i] for i in chosen]
-        sql = detection_sql(columns.source, [columns.cells[i] for i in chosen], part, limit)
-        step = progress_part(
-            on_progress, start / len(asked), min(1.0, (start + len(chosen)) / len(asked))
-        )
-        row = execute_watched(work.cursor, sql, columns.params, step, MESSAGE)[0]
-        for i, fit in zip(chosen, fits(row, part), strict=True):
-            found[i] = fit
+def _fitting(
+    work: ImportWork, rows: TextRows, candidate_lists: Sequence[CandidateTypes], limit: int | None
+) -> list[ColumnPlan]:
+    """Run :func:`detection_sql` on the columns of several candidates, some at a time."""
+    query = rows.query([candidates[0] for candidates in candidate_lists])
+    unsettled = [i for i, candidates in enumerate(candidate_lists) if len(candidates) > 1]
+    found = [ColumnPlan(candidates) for candidates in candidate_lists]
+    for start in range(0, len(unsettled), CHUNK_COLUMNS):
+        chosen = unsettled[start : start + CHUNK_COLUMNS]
+        lists = [candidate_lists[i] for i in chosen]
+        sql = detection_sql(query.source, [query.cells[i] for i in chosen], lists, limit)
+        part = work.part(start / len(unsettled), (start + len(chosen)) / len(unsettled))
+        (row,) = part.run(sql, query.params, _INFERRING)
+        for i, plan in zip(chosen, fitting_plans(row, lists), strict=True):
+            found[i] = plan
     return found
 
 
-@dataclass(frozen=True)
-class InferredColumns:
-    """Columns inferred from a file's first rows.
-
-    Parameters
-    ----------
-    names : sequence of str
-        The final names.
-    plans : sequence of ColumnPlan
-        The plans of the narrowest types that fit the first rows.
-    ladders : sequence of sequence of Reading
-        The types that may fit all rows.
-    later_candidates : callable
-        Returns the candidates of columns that are empty in the first rows, from later rows.
-    """
-
-    names: Sequence[str]
-    plans: Sequence[ColumnPlan]
-    candidate_lists: CandidateLists
-    later_candidates: Callable[[Sequence[int], ProgressCallback], CandidateLists]
-
-    def over_all_rows(self, on_progress: ProgressCallback) -> list[Sequence[CandidateType]]:
-        """Return the types that may fit all rows, also for columns that are empty at first."""
-        open_columns = [i for i, plan in enumerate(self.plans) if plan.inferred == EMPTY]
-        candidate_lists = list(self.candidate_lists)
-        if open_columns:
-            for column, candidates in zip(
-                open_columns, self.later_candidates(open_columns, on_progress), strict=True
-            ):
-                candidate_lists[column] = candidates
-        return candidate_lists
-
-
 def write_text_table(
-    work: ImportWork, layout: Layout, found: InferredColumns, notes: Sequence[str]
+    work: ImportWork, rows: TextRows, columns: Sequence[TextColumn], notes: Sequence[str]
 ) -> ImportedTable:
     """Write a table with the inferred types; if a value doesn't fit, infer again from all rows."""
-    names = found.names
-
-    def write(
-        final: Sequence[ColumnPlan], candidate_lists: CandidateLists, on_progress: ProgressCallback
-    ) -> ImportedTable:
-        columns = layout([plan.inferred for plan in final], final)
-        table = write_table(
-            work.cursor,
-            values_sql(columns.source, columns.cells, final, names, columns.days),
-            columns.params,
-            [Column(n, p.inferred.type) for n, p in zip(names, final, strict=True)],
-            work.destination / f"{PRIMARY}.parquet",
-            on_progress=on_progress,
-            row_group_rows=work.row_group_rows,
-            key=PRIMARY,
-            notes=[*notes, *_type_notes(names, candidate_lists, final)],
-        )
-        empty = (name for name, plan in zip(names, final, strict=True) if plan.inferred.empty)
-        return replace(table, empty_columns=tuple(empty))
-
     progress = MonotonicProgress(work.on_progress)
     try:
-        return write(found.plans, found.candidate_lists, progress)
+        return _write(replace(work, on_progress=progress), rows, columns, notes)
     except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
-        if not _is_mismatch(error):
+        # Any other invalid input is a fault of the file's form, not of a value.
+        if MISMATCH not in str(error) and not isinstance(error, duckdb.ConversionException):
             raise
-    start = progress.fraction
-    middle = start + (1 - start) * DETECTION_SHARE
-    detecting = progress_part(work.on_progress, start, middle)
-    candidate_lists = found.over_all_rows(progress_part(detecting, 0.0, 0.2))
-    whole = detect(work, layout, candidate_lists, None, progress_part(detecting, 0.2, 1.0))
-    return write(whole, candidate_lists, progress_part(work.on_progress, middle, 1.0))
+    middle = progress.fraction + (1 - progress.fraction) * DETECTION_SHARE
+    widened = _over_all_rows(work.part(progress.fraction, middle), rows, columns)
+    return _write(work.part(middle, 1.0), rows, widened, notes)
 
 
-def _is_mismatch(error: duckdb.Error) -> bool:
-    """Whether a value doesn't fit its column's type, rather than a row the file's form."""
-    return MISMATCH in str(error) or isinstance(error, duckdb.ConversionException)
+def _over_all_rows(
+    work: ImportWork, rows: TextRows, columns: Sequence[TextColumn]
+) -> list[TextColumn]:
+    """Infer the columns from all rows, also those that are empty in the first ones."""
+    candidate_lists = [column.candidates for column in columns]
+    empty = [i for i, column in enumerate(columns) if column.plan.inferred == EMPTY]
+    later = rows.later_candidates(work.part(0.0, 0.2), len(columns), empty) if empty else []
+    for i, candidates in zip(empty, later, strict=True):
+        candidate_lists[i] = candidates
+    plans = detect(work.part(0.2, 1.0), rows, candidate_lists, None)
+    return [
+        replace(column, candidates=candidates, plan=plan)
+        for column, candidates, plan in zip(columns, candidate_lists, plans, strict=True)
+    ]
 
 
-def _type_notes(
-    names: Sequence[str], candidate_lists: CandidateLists, plans: Sequence[ColumnPlan]
-) -> Iterator[str]:
-    for name, candidates, plan in zip(names, candidate_lists, plans, strict=True):
-        note = plan.inferred.note(name)
+def _write(
+    work: ImportWork, rows: TextRows, columns: Sequence[TextColumn], notes: Sequence[str]
+) -> ImportedTable:
+    plans = [column.plan for column in columns]
+    names = [column.name for column in columns]
+    query = rows.converted_query(plans)
+    table = work.write_table(
+        values_sql(query.source, query.cells, plans, names, query.days),
+        query.params,
+        [Column(column.name, column.plan.inferred.type) for column in columns],
+        notes=[*notes, *_type_notes(columns)],
+    )
+    empty = (column.name for column in columns if column.plan.inferred.empty)
+    return replace(table, empty_columns=tuple(empty))
+
+
+def _type_notes(columns: Sequence[TextColumn]) -> Iterator[str]:
+    for column in columns:
+        name, inferred, first = column.name, column.plan.inferred, column.candidates[0]
+        note = inferred.note(name)
         if note:
             yield note
-        if plan.missing_words and plan.inferred.type != "VARCHAR":
+        if column.plan.missing_words and inferred.type != "VARCHAR":
             words = " and ".join(MISSING_WORDS)
             yield f'In column "{name}", {words} are missing values.'
-        widened = plan.inferred.type != candidates[0].type and candidates[0] not in (EMPTY, TEXT)
-        if widened and plan.inferred != LONG_WHOLE:
-            stored = "text" if plan.inferred == TEXT else plan.inferred.type
-            first = candidates[0].type
-            yield f'Column "{name}" is stored as {stored}: not all its values fit {first}.'
+        widened = inferred.type != first.type and first not in (EMPTY, TEXT)
+        if widened and inferred != LONG_WHOLE:
+            stored = "text" if inferred == TEXT else inferred.type
+            yield f'Column "{name}" is stored as {stored}: not all its values fit {first.type}.'

@@ -1,20 +1,29 @@
-"""Candidate types of text, and the SQL that converts cells without loss.
+"""Candidate types of text: which may fit some cells, and the SQL that converts without loss.
 
-A type that fits every cell of a column loses nothing; a lossy type is refused and the column is
-widened, at last to text. DuckDB 2.0's casts are too lenient: ``'1.5'`` becomes the BIGINT 2,
-``'007'`` becomes 7, a timestamp becomes its DATE, offsets and excess digits are dropped.
+DuckDB 2.0's casts alone are too lenient: ``'1.5'`` becomes the BIGINT 2, ``'007'`` becomes 7, a
+timestamp becomes its DATE, offsets and excess digits are dropped.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from parquet_tables.quoting import quote_text
 
 WHOLE_LIMIT = 2**53
 """DOUBLE represents every whole number up to here exactly."""
+
+DATE_ORDERS = ("%Y-%m-%d", "%y-%m-%d", "%d-%m-%Y", "%d-%m-%y", "%m-%d-%Y", "%m-%d-%y")
+SEPARATORS = ("-", "/", ".")
+CLOCKS = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
+ISO_DATE = "%Y-%m-%d"
+MISSING_WORDS = ("NA", "NULL")
+"""What R and SQL clients write for NULL. In a text column they stay texts."""
+MISSING = ("", *MISSING_WORDS)
+MISSING_TEXTS = ", ".join(quote_text(text) for text in MISSING)
 
 NUMBER = r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
 _NOT_FINITE = "('inf', '-inf', 'infinity', '-infinity', 'nan', '-nan')"
@@ -23,11 +32,9 @@ _NOT_FINITE = "('inf', '-inf', 'infinity', '-infinity', 'nan', '-nan')"
 def double_mismatch(cell: str, value: str, *, rounded: bool) -> str:
     """Return the SQL that is true for a cell that DOUBLE would change.
 
-    These are cells that aren't plain numbers, or have too many digits. The regular expression costs
-    as much as the cast, so cheap comparisons select suspicious cells first. All others are exact:
-    they start with a digit or a minus, have no leading zero and no underscore, and hold a whole
-    number below 2**53 or a fraction of at most 15 digits. DuckDB 2.0 short-circuits OR and AND in a
-    CASE, but not NOT: the slow terms come last.
+    The regular expression costs as much as the cast, so cheap comparisons select suspicious cells
+    first; all others are exact. DuckDB 2.0 short-circuits OR and AND in a CASE, but not NOT: the
+    slow terms come last.
     """
     digits = _digits(cell)
     lost = f"strlen({digits}) > 15 AND {digits} <> {_digits(f'CAST({value} AS VARCHAR)')}"
@@ -54,34 +61,20 @@ def _digits(text: str) -> str:
     return f"trim(regexp_replace({mantissa}, '[^0-9]', '', 'g'), '0')"
 
 
-DATE_ORDERS = ("%Y-%m-%d", "%y-%m-%d", "%d-%m-%Y", "%d-%m-%y", "%m-%d-%Y", "%m-%d-%y")
-SEPARATORS = ("-", "/", ".")
-ISO_DATE = "%Y-%m-%d"
-MISSING_WORDS = ("NA", "NULL")
-"""What R and SQL clients write for NULL. In a text column they stay texts."""
-
-MISSING_TEXTS = ", ".join(quote_text(text) for text in ("", *MISSING_WORDS))
-
 _CLOCK = r"([01]?\d|2[0-3]):[0-5]?\d(:[0-5]?\d(\.\d{1,6}0*)?)?"
 _DAY = r"\d{4}-\d{1,2}-\d{1,2}"
 _OFFSET = r"( ?(Z|[+-]\d{2}(:?\d{2})?))?"
 _DIRECTIVES = {
     "%Y": r"\d{4}",
     "%y": r"\d{2}",
-    "%m": r"\d{1,2}",
-    "%d": r"\d{1,2}",
-    "%H": r"\d{1,2}",
-    "%I": r"\d{1,2}",
-    "%M": r"\d{1,2}",
-    "%S": r"\d{1,2}",
-    "%f": r"\d{1,6}",
     "%p": r"[AaPp][Mm]",
+    **dict.fromkeys(("%m", "%d", "%H", "%I", "%M", "%S"), r"\d{1,2}"),
 }
 
 
 @dataclass(frozen=True)
 class CandidateType:
-    """One type, with its text format, that a column of text may have.
+    """One type that a column of text may have.
 
     Parameters
     ----------
@@ -129,10 +122,7 @@ class CandidateType:
         return other if self.type == "TIME" else f"({other}) OR {outside_years(self.type, value)}"
 
     def fits(self, cell: str, value: str) -> str:
-        """Return the SQL that is true for a cell that fits, and NULL for a missing cell.
-
-        ``value`` is the SQL of its lenient value.
-        """
+        """Return the SQL that is true for a cell that fits; ``value`` is its lenient value."""
         return (
             f"CASE WHEN {cell} IS NULL THEN NULL WHEN {value} IS NULL THEN false "
             f"WHEN {self.mismatch(cell, value)} THEN false ELSE true END"
@@ -144,7 +134,7 @@ class CandidateType:
         return pattern is not None and re.fullmatch(pattern, cell) is not None
 
     def note(self, name: str) -> str | None:
-        """Return the note for a column ``name`` of this type, if there is one."""
+        """Return the note on a column of this type, if there is one."""
         if self.rounded:
             return (
                 f'Column "{name}" has fractions of more digits than a DOUBLE holds; '
@@ -181,55 +171,81 @@ _FORMS = {
 """The regular expressions of types without a ``strptime`` format."""
 
 
-def all_candidates() -> tuple[CandidateType, ...]:
-    """Return every candidate, the narrowest first; a column gets the first that fits all cells.
+_DAYS = [order.replace("-", separator) for separator in SEPARATORS for order in DATE_ORDERS]
+ALL_CANDIDATES = (
+    CandidateType("BOOLEAN"),
+    WHOLE,
+    LONG_WHOLE,
+    *NUMBERS,
+    CandidateType("TIME"),
+    *(CandidateType("DATE", None if day == ISO_DATE else day) for day in _DAYS),
+    CandidateType("TIMESTAMP"),
+    *(CandidateType("TIMESTAMP", f"{day} {clock}") for clock in CLOCKS for day in _DAYS),
+    INSTANT,
+    TEXT,
+)
+"""Every candidate, the narrowest first; a column gets the first that fits all its cells.
 
-    The fixed order makes a type depend on the cells alone, not on their order. It resolves
-    ambiguous dates by ``DATE_ORDERS``.
+The fixed order makes a type depend on the cells alone, not on their order (DuckDB's own inference
+does depend on it), and resolves ambiguous dates by ``DATE_ORDERS``."""
+_QUOTED = tuple(
+    candidate
+    for candidate in ALL_CANDIDATES
+    if candidate.type.startswith(("DATE", "TIME")) or candidate == TEXT
+)
+_PLAIN_NUMBERS = (WHOLE, LONG_WHOLE, *NUMBERS, TEXT)
+
+CandidateTypes = tuple[CandidateType, ...]
+
+
+def text_candidates(cells: Sequence[str]) -> CandidateTypes:
+    """Return the types whose form all ``cells`` have; VARCHAR is the last one.
+
+    >>> [candidate.type for candidate in text_candidates(["1", "2.5"])]
+    ['DOUBLE', 'DOUBLE', 'VARCHAR']
     """
-    return (
-        EMPTY,
-        CandidateType("BOOLEAN"),
-        WHOLE,
-        LONG_WHOLE,
-        *NUMBERS,
-        CandidateType("TIME"),
-        *(CandidateType("DATE", format_) for format_ in _date_formats()),
-        *(CandidateType("TIMESTAMP", format_) for format_ in _timestamp_formats()),
-        INSTANT,
-        TEXT,
-    )
+    return _narrowed(ALL_CANDIDATES, cells)
+
+
+def json_candidates(cells: Sequence[str]) -> CandidateTypes:
+    """Like :func:`text_candidates`, for JSON values: quoted digits stay text.
+
+    >>> [candidate.type for candidate in json_candidates(['"1"'])]
+    ['VARCHAR']
+    """
+    cells = [cell for cell in cells if cell.strip('" ') not in MISSING]
+    if all(cell.startswith('"') for cell in cells):
+        return _narrowed(_QUOTED, [_unquoted(cell) for cell in cells])
+    if all(cell in ("true", "false") for cell in cells):
+        return (CandidateType("BOOLEAN"), TEXT)
+    return _narrowed(_PLAIN_NUMBERS, cells)
+
+
+def _narrowed(candidates: CandidateTypes, cells: Sequence[str]) -> CandidateTypes:
+    if not cells:
+        return (EMPTY, TEXT)
+    fitting = (c for c in candidates if c != TEXT and all(map(c.may_fit, cells)))
+    return (*fitting, TEXT)
+
+
+def _unquoted(cell: str) -> str:
+    """The text of a JSON string, which may be truncated."""
+    try:
+        return str(json.loads(cell)).strip(" ")
+    except ValueError:
+        return cell.strip('" ')
 
 
 def outside_years(type_: str, value: str) -> str:
-    """Return the SQL that is true for a date or time outside of the years 1000 to 9999.
-
-    Such values aren't written with four digits, are infinite, or unsupported by most programs.
-    """
+    """Return the SQL that is true for a date or time outside of the years 1000 to 9999."""
     first, last = "1000-01-01", "9999-12-31" + ("" if type_ == "DATE" else " 23:59:59.999999")
     return f"{value} < {type_} '{first}' OR {value} > {type_} '{last}'"
 
 
 def format_pattern(format_: str) -> str:
-    """Return the regular expression of the texts that a ``strptime`` format describes.
-
-    >>> format_pattern("%d.%m.%Y")
-    '\\\\d{1,2}\\\\.\\\\d{1,2}\\\\.\\\\d{4}'
-    """
+    """Return the regular expression of the texts that a ``strptime`` format describes."""
     parts = re.split(r"(%[A-Za-z])", format_)
     return "".join(_DIRECTIVES.get(part) or re.escape(part) for part in parts)
-
-
-def _date_formats() -> Iterable[str | None]:
-    """The date formats; None is ISO 8601."""
-    formats = [f.replace("-", separator) for separator in SEPARATORS for f in DATE_ORDERS]
-    return [None if f == ISO_DATE else f for f in formats]
-
-
-def _timestamp_formats() -> Iterable[str | None]:
-    days = [f.replace("-", separator) for separator in SEPARATORS for f in DATE_ORDERS]
-    clocks = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
-    return [None, *(f"{day} {clock}" for clock in clocks for day in days)]
 
 
 def _matches(cell: str, pattern: str) -> str:

@@ -1,7 +1,7 @@
 """Starts, watches and kills a child process that does one piece of work within limits.
 
-When a call returns or raises, the child has ended. The child is killed rather than interrupted,
-because native code may ignore an interrupt for minutes. ``child_side`` is the counterpart.
+When a call returns or raises, the child has ended. It is killed rather than interrupted, because
+native code may ignore an interrupt for minutes. ``child_side`` is the counterpart.
 """
 
 from __future__ import annotations
@@ -26,15 +26,7 @@ _START = "import sys; sys.path[:] = {path!r}; from {module} import main; main()"
 
 
 class ChildDied(Exception):
-    """The child ended without an answer.
-
-    Parameters
-    ----------
-    returncode : int
-        Its exit code; negative for the signal that ended it.
-    errors : str
-        The end of its standard error.
-    """
+    """The child ended without an answer: its exit code, and the end of its standard error."""
 
     def __init__(self, returncode: int, errors: str) -> None:
         super().__init__(f"a child process ended with {returncode}: {errors}")
@@ -59,10 +51,6 @@ def ask_child(
         One line of JSON.
     errors_path : Path
         The file that takes the child's standard error.
-    watch : Watch
-        Its exceptions kill the child and pass through.
-    max_answer_bytes : int
-        Limit of the answer.
 
     Raises
     ------

@@ -33,14 +33,8 @@ RequestT = TypeVar("RequestT")
 class ProcessLimits:
     """The limits of a child process.
 
-    Parameters
-    ----------
-    memory_mb : int
-        For the work, without ``BASE_MB`` and ``THREAD_MB`` for each thread.
-    threads : int
-        DuckDB's threads.
-    cpu_s : int or None
-        Processor time after which the system ends the child.
+    ``memory_mb`` is for the work, without ``BASE_MB`` and ``THREAD_MB`` for each of DuckDB's
+    threads; the system ends the child after the processor time ``cpu_s``.
     """
 
     memory_mb: int

@@ -9,17 +9,16 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import duckdb
 
-from parquet_tables.free_disk import require_free, spare_mb
 from parquet_tables.time_limit import apply_time_limit
+from parquet_tables.transient_errors import require_free, spare_mb
 
 if TYPE_CHECKING:  # the process of a query needs no numpy
     from parquet_tables.tables import TableFiles
@@ -44,8 +43,6 @@ CURSOR_SETTINGS = (
 
 @dataclass(frozen=True)
 class MemoryUse:
-    """Bytes that DuckDB holds in memory and has spilled to disk."""
-
     memory_bytes: int
     spilled_bytes: int
 
@@ -59,14 +56,12 @@ class ParquetDatabase:
         The only directory that DuckDB may read and write.
     spill_dir : Path
         DuckDB's spill directory, below ``root``.
-    memory_mb : int
-        DuckDB's memory limit, in MiB.
     threads : int or None
         Threads that all queries share; the number of cores if None.
     keep_free_mb : int
         Disk space, in MiB, that spilling leaves free. A query that starts on an idle instance sets
         the spill limit to half of the rest, because there are two instances.
-    renewed_after : int
+    max_cursors : int
         Cursors after which an idle instance is replaced.
 
     Attributes
@@ -98,7 +93,7 @@ class ParquetDatabase:
             "python_enable_replacements": False,
             "preserve_insertion_order": True,
         }
-        self._renewed_after = max_cursors
+        self._max_cursors = max_cursors
         self._lock = threading.Lock()
         self._spill_limit_mb = -1
         self._connection = self._open_instance()
@@ -107,7 +102,6 @@ class ParquetDatabase:
         self._is_closed = False
 
     def _open_instance(self) -> duckdb.DuckDBPyConnection:
-        """Open a new instance, limited and locked down."""
         connection = duckdb.connect(":memory:", config=self._config)
         execute = connection.execute
         # Cursors inherit only GLOBAL settings. The time zone belongs to the icu extension, which is
@@ -135,12 +129,9 @@ class ParquetDatabase:
     def cursor(self, table: TableFiles | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open a cursor for one thread, with query progress enabled; close it after the block.
 
-        Parameters
-        ----------
-        table : TableFiles or None
-            The table that is read; footers of large files are then cached for the next query.
-            DuckDB 2.0 evicts none until it considers its memory full, and a footer takes nine times
-            the memory that DuckDB counts, so those of small files aren't cached.
+        Footers of large files of ``table`` are cached for the next query. DuckDB 2.0 evicts none
+        until it considers its memory full, and a footer takes nine times the memory that it counts,
+        so those of small files aren't cached.
         """
         cursor = self._open_cursor()
         try:
@@ -193,7 +184,7 @@ class ParquetDatabase:
         """
         with self._lock:
             self._open_cursors -= 1
-            if self._open_cursors or self._is_closed or self._cursors < self._renewed_after:
+            if self._open_cursors or self._is_closed or self._cursors < self._max_cursors:
                 return
             self._cursors = 0
             try:
@@ -206,17 +197,10 @@ class ParquetDatabase:
         old.close()
 
     def require_free(self, coming_bytes: int) -> None:
-        """Refuse to write ``coming_bytes`` if less than ``keep_free_mb`` would stay free.
-
-        Raises
-        ------
-        OSError
-            With ENOSPC.
-        """
+        """Raise ENOSPC if writing ``coming_bytes`` would leave less than ``keep_free_mb`` free."""
         require_free(self._root, self._keep_free_mb, coming_bytes)
 
     def memory_use(self) -> MemoryUse:
-        """Return the memory use of all running queries."""
         with self.cursor() as cursor:
             row = cursor.execute(
                 "SELECT sum(memory_usage_bytes)::BIGINT, sum(temporary_storage_bytes)::BIGINT "
@@ -234,10 +218,22 @@ class ParquetDatabase:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@contextmanager
+def registered(cursor: duckdb.DuckDBPyConnection, tables: Mapping[str, object]) -> Iterator[None]:
+    """Let statements of the block read ``tables`` by their names.
+
+    A table is a dict of arrays, an Arrow table or a sheet of fastexcel.
+    """
+    for name, table in tables.items():
+        cursor.register(name, table)
+    try:
+        yield
+    finally:
+        for name in tables:
+            # A table that a result still reads is released with the cursor.
+            with suppress(duckdb.Error):
+                cursor.unregister(name)

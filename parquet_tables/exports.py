@@ -1,7 +1,6 @@
-"""Exports of tables: CSV, Parquet, Arrow and XLSX.
+"""Exports of tables: CSV, Parquet, Arrow and XLSX, in bounded memory.
 
-Memory is bounded for any number of rows, and the file is complete when the call returns. XLSX cells
-never run as formulas; numbers that a double can't hold are written as text.
+XLSX cells never run as formulas; numbers that a double can't hold are written as text.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from nanoarrow import ipc
 
 from domain_errors import DomainError
 from parquet_tables.json_values import json_value
-from parquet_tables.quoting import quote_identifier, quote_path
+from parquet_tables.quoting import positional_names, quote_identifier, quote_path
 from parquet_tables.rows import RowView, count_statement, page_statement, view_statement
 from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import copy_sql
@@ -37,13 +36,10 @@ FORMULA_STARTS = "^[=+\\-@\\t\\r\\n]"
 
 
 class TooLargeForSheet(DomainError):
-    """The rows or columns exceed a sheet."""
-
     code = "too_large_for_sheet"
 
 
-def check_fits(rows: int, columns: int) -> None:
-    """Refuse rows and columns that exceed a sheet."""
+def _check_fits(rows: int, columns: int) -> None:
     if rows > MAX_ROWS or columns > MAX_COLUMNS:
         raise TooLargeForSheet(
             "A sheet holds {max_rows} rows and {max_columns} columns; these are {rows} rows and "
@@ -55,7 +51,7 @@ def check_fits(rows: int, columns: int) -> None:
         )
 
 
-def write_workbook(
+def _write_workbook(
     cursor: duckdb.DuckDBPyConnection,
     query: str,
     params: Sequence[object],
@@ -72,10 +68,11 @@ def write_workbook(
         sheet.freeze_panes(1, 0)
         bold = workbook.add_format({"bold": True})
         day = workbook.add_format({"num_format": "yyyy-mm-dd"})
-        losses = [ColumnLosses(column) for column in columns]
+        losses = [_Losses(column) for column in columns]
         for at, column in enumerate(columns):
             sheet.write_string(0, at, losses[at].truncated_text(column.name, 1), bold)
-        cells = f"SELECT {_python_cells(columns)} FROM ({query}) AS t({_places(columns)})"
+        places = positional_names(len(columns))
+        cells = f"SELECT {_python_cells(columns)} FROM ({query}) AS t({places})"
         cursor.execute(cells, list(params))
         line = 1
         while rows := cursor.fetchmany(FETCH_ROWS):
@@ -85,7 +82,10 @@ def write_workbook(
                 line += 1
         notes = [sentence for loss in losses for sentence in loss.sentences()]
         if notes:
-            _write_notes(workbook, notes, bold)
+            sheet = workbook.add_worksheet("Notes")
+            sheet.set_column(0, 0, NOTE_WIDTH)
+            sheet.write_column(0, 0, ["Note"], bold)
+            sheet.write_column(1, 0, notes)
 
 
 class _ExactNumbers(xlsxwriter.worksheet.Worksheet):  # type: ignore[misc]
@@ -99,18 +99,8 @@ class _ExactNumbers(xlsxwriter.worksheet.Worksheet):  # type: ignore[misc]
 
 
 @dataclass
-class ColumnLosses:
-    """Losses in the cells of one column, due to Excel's limits.
-
-    Parameters
-    ----------
-    column : Column
-        The column.
-    cut_texts, cut_times : int
-        Cells with a truncated text, or with a rounded time.
-    first_cut_text : int
-        The first row with a truncated text, as Excel numbers rows.
-    """
+class _Losses:
+    """Losses in the cells of one column, due to Excel's limits; rows are numbered as in Excel."""
 
     column: Column
     cut_texts: int = 0
@@ -129,7 +119,6 @@ class ColumnLosses:
         return encoded[: 2 * MAX_TEXT_LENGTH].decode("utf-16-le", "ignore")
 
     def sentences(self) -> Iterator[str]:
-        """Yield one sentence for each kind of loss."""
         name = self.column.name[:100]
         if self.cut_texts:
             yield (
@@ -147,10 +136,6 @@ class ColumnLosses:
                 f'Column "{name}": {self.cut_times:,} times have digits beyond milliseconds, which '
                 "Excel rounds. Use csv or parquet for the exact times."
             )
-
-
-def _places(columns: Sequence[Column]) -> str:
-    return ", ".join(f"c{at}" for at in range(len(columns)))
 
 
 def _python_cells(columns: Sequence[Column]) -> str:
@@ -171,15 +156,7 @@ def _python_cells(columns: Sequence[Column]) -> str:
     return ", ".join(cells)
 
 
-def _write_notes(workbook: Any, notes: Sequence[str], bold: Any) -> None:
-    sheet = workbook.add_worksheet("Notes")
-    sheet.set_column(0, 0, NOTE_WIDTH)
-    sheet.write_string(0, 0, "Note", bold)
-    for line, note in enumerate(notes, 1):
-        sheet.write_string(line, 0, note)
-
-
-def _write_cell(sheet: Any, line: int, at: int, value: Any, day: Any, losses: ColumnLosses) -> None:
+def _write_cell(sheet: Any, line: int, at: int, value: Any, day: Any, losses: _Losses) -> None:
     if isinstance(value, dict):
         value = value["t"] if value["v"] is None else value["v"]
     if value is None:
@@ -198,18 +175,11 @@ def _write_cell(sheet: Any, line: int, at: int, value: Any, day: Any, losses: Co
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return str(value)
-    plain = json_value(value)
-    return plain if isinstance(plain, str) else str(plain)
-
-
-def formula_safe_columns(columns: Sequence[Column]) -> str:
-    """Return the SELECT list of a table ``t`` that puts an apostrophe before formulas."""
-    return ", ".join(_formula_safe(column) for column in columns)
+    return str(value if isinstance(value, Decimal) else json_value(value))
 
 
 def _formula_safe(column: Column) -> str:
+    """Return the SQL of a column of ``t`` with an apostrophe before formulas."""
     name = quote_identifier(column.name)
     is_risky = re.match(FORMULA_STARTS, column.name) is not None
     shown = quote_identifier(f"'{column.name}") if is_risky else name
@@ -259,11 +229,11 @@ def export_rows(
         query, params = view_statement(table, columns, view, offset, limit)
     if export_format == "xlsx":
         rest = max(rows - offset, 0)
-        check_fits(rest if limit is None else min(rest, limit), len(columns))
-        write_workbook(cursor, query, params, columns, path)
+        _check_fits(rest if limit is None else min(rest, limit), len(columns))
+        _write_workbook(cursor, query, params, columns, path)
     elif export_format == "csv":
         if formula_safe:
-            query = f"SELECT {formula_safe_columns(columns)} FROM ({query}) AS t"
+            query = f"SELECT {', '.join(map(_formula_safe, columns))} FROM ({query}) AS t"
         cursor.execute(f"COPY ({query}) TO {quote_path(path)} (FORMAT csv, HEADER)", params)
     elif export_format == "parquet":
         cursor.execute(copy_sql(query, path), params)

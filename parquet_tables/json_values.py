@@ -1,7 +1,7 @@
 """Values as JSON, without loss.
 
-A number is a JSON number only if a double holds it exactly, since browsers read doubles; others,
-NaN and the infinities are texts. Dates and times are ISO 8601, binary values base64.
+A number is a JSON number only if a double holds it exactly, since browsers read doubles; others are
+texts. Dates and times are ISO 8601, binary values base64.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from parquet_tables.columns import Column
 from parquet_tables.quoting import quote_identifier
 
 MAX_EXACT_INTEGER = 2**53 - 1
+_NOT_FINITE = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
 
 def json_cell(column: Column) -> str:
@@ -54,7 +55,7 @@ def json_value(value: Any) -> Any:
     if isinstance(value, int):
         return value if abs(value) <= MAX_EXACT_INTEGER else str(value)
     if isinstance(value, float):
-        return value if math.isfinite(value) else _not_finite(value)
+        return value if math.isfinite(value) else _NOT_FINITE.get(value, "NaN")
     if isinstance(value, Decimal):
         return _decimal(value)
     if isinstance(value, dt.date | dt.time):
@@ -62,7 +63,10 @@ def json_value(value: Any) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
     if isinstance(value, Mapping):
-        return {_key(key): json_value(item) for key, item in value.items()}
+        return {
+            key if isinstance(key, str) else str(json_value(key)): json_value(item)
+            for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
         return [json_value(item) for item in value]
     return str(value)
@@ -74,13 +78,3 @@ def _decimal(value: Decimal) -> float | int | str:
         return whole if abs(whole) <= MAX_EXACT_INTEGER else str(value)
     # A double preserves fifteen significant digits.
     return float(value) if len(value.as_tuple().digits) <= 15 else str(value)
-
-
-def _not_finite(value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
-    return "Infinity" if value > 0 else "-Infinity"
-
-
-def _key(key: Any) -> str:
-    return key if isinstance(key, str) else str(json_value(key))

@@ -1,8 +1,7 @@
 """The naming rule of columns, for every format.
 
-Final names are not empty, differ in more than case (DuckDB folds case) and aren't reserved. A name
-stays as it is in the file. An empty one becomes ``column_<position>``, counted from 1; a duplicate
-or reserved one gets the first free suffix of ``_1``, ``_2``… . Each renaming has a note.
+Final names are not empty, differ in more than case (DuckDB folds case) and aren't reserved; all
+other names stay as they are in the file. Each renaming has a note.
 """
 
 from __future__ import annotations
@@ -17,22 +16,11 @@ RESERVED = frozenset({"file_row_number"})
 
 
 def settle_names(found: Sequence[str | None]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Apply the rule to the names in a file.
+    """Apply the rule to the names in a file; return the final names and a note for each renaming.
 
-    Parameters
-    ----------
-    found : sequence of str or None
-        The columns' names in the file's order.
+    An empty name becomes ``column_<position>``, counted from 1; a duplicate or reserved one gets
+    the first free suffix of ``_1``, ``_2``….
 
-    Returns
-    -------
-    names : tuple of str
-        The columns' final names, in the same order.
-    notes : tuple of str
-        One sentence for each renaming.
-
-    Examples
-    --------
     >>> settle_names(["ID", "id", ""])[0]
     ('ID', 'id_1', 'column_3')
     """

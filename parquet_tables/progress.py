@@ -19,7 +19,7 @@ INTERVAL_S = 0.1
 
 
 def ignore_progress(fraction: float, message: str) -> None:
-    """Do nothing."""
+    """Report to no one."""
 
 
 def progress_part(on_progress: ProgressCallback, start: float, end: float) -> ProgressCallback:
@@ -50,10 +50,7 @@ def watched(
 ) -> Iterator[None]:
     """Report the progress of the statements that ``cursor`` runs inside the block.
 
-    Raises
-    ------
-    Exception
-        Whatever ``on_progress`` raises; the query is interrupted first.
+    An error of ``on_progress`` interrupts the query and passes through.
     """
     done = threading.Event()
     failures: list[Exception] = []

@@ -1,12 +1,7 @@
 """Quoting of names, texts and paths in SQL; everything else is a bound parameter.
 
-A user's column may have the name of any alias of the product. Two rules, which
-``tests/contract/test_column_names.py`` checks, prevent confusion:
-
-1. A SELECT that reads rows under users' names qualifies every reference by its table. One that
-   returns such names qualifies what it sorts, groups and filters by.
-2. A statement that works on the values of such rows renames the columns first, either one by one
-   (``f."price" AS v``) or all together by :func:`positional_names`.
+A user's column may have the name of any alias of the product. So a SELECT that reads rows under
+users' names qualifies every reference, and one that works on the values renames the columns first.
 """
 
 from __future__ import annotations
@@ -21,20 +16,12 @@ _PLAIN = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
 def quote_identifier(name: str) -> str:
-    """Quote a column or table name.
-
-    >>> print(quote_identifier('10" pipe'))
-    "10"" pipe"
-    """
+    """Quote a column or table name."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def positional_names(count: int) -> str:
-    """Return ``c0``, ``c1``, … as a list of column aliases.
-
-    >>> positional_names(3)
-    'c0, c1, c2'
-    """
+    """Return the column aliases ``c0, c1, …``."""
     return ", ".join(f"c{position}" for position in range(count))
 
 
@@ -59,14 +46,9 @@ def _reserved_words() -> frozenset[str]:
 
 
 def quote_text(text: str) -> str:
-    """Quote a string literal where no parameter is allowed (such as COPY's target).
-
-    >>> quote_text("it's")
-    "'it''s'"
-    """
+    """Quote a string literal where no parameter is allowed."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def quote_path(path: Path) -> str:
-    """Quote a path as a string literal."""
     return quote_text(str(path))

@@ -1,8 +1,7 @@
 """Reads rows of a table: pages by position, filtered and sorted views, rows by ordinal.
 
-A page reads only the files and row groups that it touches; a view's page reads the filter's and the
-sort column of all rows, and other columns of its own rows. Rows stay in the table's order, NULL is
-last. A page with more text than ``MAX_PAGE_BYTES`` is refused before it takes memory.
+A page reads only the files and row groups that it touches, in the table's order. One with more text
+than ``MAX_PAGE_BYTES`` is refused before it takes memory.
 """
 
 from __future__ import annotations
@@ -23,24 +22,17 @@ from parquet_tables.transient_errors import is_out_of_memory
 MAX_RUN_LENGTH = 1 << 30
 """Rows in one branch: DuckDB indexes bit strings by 32-bit integers."""
 
+Statement = tuple[str, list[object]]
+"""SQL and its parameters."""
+
 
 def page_statement(
     table: TableFiles, columns: Sequence[Column], offset: int = 0, limit: int | None = None
-) -> tuple[str, list[object]]:
+) -> Statement:
     """Build the statement that reads rows ``offset`` to ``offset + limit`` of some columns.
 
-    Parameters
-    ----------
-    columns : sequence of Column
-        One or more columns of the table.
-    offset, limit : int
-        In rows; without a limit, all remaining rows.
-
-    Returns
-    -------
-    (str, list)
-        SQL whose result has ``columns`` in their order, and its parameters. Each file has its own
-        branch, since DuckDB 2.0 skips row groups by ``file_row_number`` only in scans of one file.
+    Each file has its own branch, since DuckDB 2.0 skips row groups by ``file_row_number`` only in
+    scans of one file.
     """
     names = ", ".join(f"f.{quote_identifier(column.name)}" for column in columns)
     end = table.row_count if limit is None else min(offset + limit, table.row_count)
@@ -52,10 +44,8 @@ def page_statement(
     for file, start in table.with_starts():
         for first in range(max(begin - start, 0), min(stop - start, file.rows), MAX_RUN_LENGTH):
             last = min(first + MAX_RUN_LENGTH, stop - start, file.rows)
-            deletion_vector = (
-                _between(table.deletion_vector, start + first, start + last) - start - first
-            )
-            conditions, bound = _remaining_between(first, last, file.rows, deletion_vector)
+            deleted = _deleted_between(table, start + first, start + last)
+            conditions, bound = _remaining_between(first, last, file.rows, deleted)
             where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
             branches.append(f"SELECT {names} FROM read_parquet(?) AS f{where}")
             params += [str(file.path), *bound]
@@ -65,21 +55,16 @@ def page_statement(
 def remaining_rows(table: TableFiles, file: DataFile, start: int) -> tuple[list[str], list[object]]:
     """Return the conditions that exclude a file's deleted rows ``f``, with parameters.
 
-    Parameters
-    ----------
-    start : int
-        The ordinal of the file's first row.
+    ``start`` is the ordinal of the file's first row.
     """
     conditions: list[str] = []
     params: list[object] = []
     for first in range(0, file.rows, MAX_RUN_LENGTH):
         last = min(first + MAX_RUN_LENGTH, file.rows)
-        deletion_vector = (
-            _between(table.deletion_vector, start + first, start + last) - start - first
-        )
-        if not len(deletion_vector):
+        deleted = _deleted_between(table, start + first, start + last)
+        if not len(deleted):
             continue
-        run, bound = _remaining_between(first, last, file.rows, deletion_vector)
+        run, bound = _remaining_between(first, last, file.rows, deleted)
         *bounds, bit = run
         if bounds:  # a run's bits cover its own rows alone
             bit = f"(NOT ({' AND '.join(bounds)}) OR {bit})"
@@ -89,7 +74,7 @@ def remaining_rows(table: TableFiles, file: DataFile, start: int) -> tuple[list[
 
 
 def _remaining_between(
-    first: int, last: int, file_rows: int, deletion_vector: Int64s
+    first: int, last: int, file_rows: int, deleted: Int64s
 ) -> tuple[list[str], list[object]]:
     """Return the conditions for the rows of a file from ``first`` to ``last`` that aren't deleted.
 
@@ -100,17 +85,18 @@ def _remaining_between(
     if (first, last) != (0, file_rows):
         conditions.append("f.file_row_number >= ? AND f.file_row_number < ?")
         params += [first, last]
-    if len(deletion_vector):
+    if len(deleted):
         bits = np.zeros(last - first, dtype=np.bool_)
-        bits[deletion_vector] = True
+        bits[deleted] = True
         conditions.append("get_bit(?::BLOB::BIT, CAST(f.file_row_number - ? AS INTEGER)) = 0")
         params += [np.packbits(bits).tobytes(), first]
     return conditions, params
 
 
-def _between(ordinals: Int64s, first: int, stop: int) -> Int64s:
-    """Return the sorted ordinals from ``first`` up to, not including, ``stop``."""
-    return ordinals[np.searchsorted(ordinals, first) : np.searchsorted(ordinals, stop)]
+def _deleted_between(table: TableFiles, first: int, stop: int) -> Int64s:
+    """Return the deleted ordinals from ``first`` up to, not including, ``stop``, from 0."""
+    begin, end = np.searchsorted(table.deletion_vector, (first, stop))
+    return table.deletion_vector[begin:end] - first
 
 
 def rows_at(
@@ -119,7 +105,7 @@ def rows_at(
     """Build the statement that reads the rows whose ordinals a table ``rows`` holds, unordered.
 
     Each file has its own branch: DuckDB 2.0 reads only the pages with selected rows in a scan of
-    one file, and every page in a scan of several. A table without rows gives one empty branch.
+    one file, and every page in a scan of several.
 
     Parameters
     ----------
@@ -150,9 +136,6 @@ def empty_statement(columns: Sequence[Column]) -> str:
 
 def _null(column: Column) -> str:
     return f"CAST(NULL AS {column.type}) AS {quote_identifier(column.name)}"
-
-
-Statement = tuple[str, list[object]]
 
 
 @dataclass(frozen=True)
@@ -207,26 +190,12 @@ def ordinals_statement(table: TableFiles, view: RowView, offset: int, limit: int
 
 def rows_statement(table: TableFiles, columns: Sequence[Column], ordinals: Int64s) -> Statement:
     """Build the statement that reads rows by their ordinals, in the given order."""
-    names = [quote_identifier(column.name) for column in columns]
-    renamed = ", ".join(f"f.{name} AS c{at}" for at, name in enumerate(names))
-    selects: list[str] = []
-    params: list[object] = [ordinals.tolist()]
-    for file, start in table.with_starts():
-        if not np.any((ordinals >= start) & (ordinals < start + file.rows)):
-            continue
-        selects.append(
-            f"SELECT w.place, {renamed} FROM read_parquet(?, file_row_number = true) AS f "
-            "JOIN wanted AS w ON f.file_row_number = w.ordinal - ?"
-        )
-        params += [str(file.path), start]
-    if not selects:
-        return empty_statement(columns), []
-    shown = ", ".join(f"t.c{at} AS {name}" for at, name in enumerate(names))
+    renamed, shown = _renamed(columns)
+    branches, params = rows_at(table, f"p.place, {renamed}", "wanted")
     return (
         "WITH wanted AS (SELECT unnest(o) AS ordinal, unnest(range(len(o))) AS place "
-        "FROM (SELECT ?::BIGINT[] AS o)) "
-        f"SELECT {shown} FROM ({' UNION ALL '.join(selects)}) AS t ORDER BY t.place",
-        params,
+        f"FROM (SELECT ?::BIGINT[] AS o)) SELECT {shown} FROM ({branches}) AS t ORDER BY t.place",
+        [ordinals.tolist(), *params],
     )
 
 
@@ -234,8 +203,7 @@ def view_statement(
     table: TableFiles, columns: Sequence[Column], view: RowView, offset: int, limit: int | None
 ) -> Statement:
     """Build the statement that reads a view's rows in one scan, for an export."""
-    names = [quote_identifier(column.name) for column in columns]
-    renamed = ", ".join(f"f.{name} AS c{at}" for at, name in enumerate(names))
+    renamed, shown = _renamed(columns)
     order = ""
     if view.order_by is not None:
         renamed += f", f.{quote_identifier(view.order_by.name)} AS k, f.file_row_number + ? AS o"
@@ -243,10 +211,17 @@ def view_statement(
     branches, params = _branches(table, view, renamed, numbered=view.order_by is not None)
     if not branches:
         return empty_statement(columns), []
-    shown = ", ".join(f"t.c{at} AS {name}" for at, name in enumerate(names))
     bounds = " OFFSET ?" if limit is None else " LIMIT ? OFFSET ?"
     params += [offset] if limit is None else [limit, offset]
     return f"SELECT {shown} FROM ({branches}) AS t{order}{bounds}", params
+
+
+def _renamed(columns: Sequence[Column]) -> tuple[str, str]:
+    """Return the SELECT lists that rename the columns of ``f``, and name those of ``t`` again."""
+    names = [quote_identifier(column.name) for column in columns]
+    renamed = (f"f.{name} AS c{at}" for at, name in enumerate(names))
+    shown = (f"t.c{at} AS {name}" for at, name in enumerate(names))
+    return ", ".join(renamed), ", ".join(shown)
 
 
 def _order(view: RowView) -> str:
@@ -278,8 +253,6 @@ _TOO_LARGE = "jobsvc: these rows hold too much text"
 
 
 class PageTooLarge(DomainError):
-    """The rows of a page exceed the limit of one JSON document."""
-
     code = "page_too_large"
 
 
@@ -290,19 +263,13 @@ def read_page(
     offset: int,
     limit: int,
 ) -> list[dict[str, Any]]:
-    """Read a page of rows, each a flat object by column name.
-
-    Raises
-    ------
-    PageTooLarge
-        The values take more than ``MAX_PAGE_BYTES``.
-    """
+    """Read a page of rows; see :func:`read_rows`."""
     return read_rows(cursor, page_statement(table, columns, offset, limit), columns)
 
 
 def read_rows(
     cursor: duckdb.DuckDBPyConnection,
-    statement: tuple[str, list[object]],
+    statement: Statement,
     columns: Sequence[Column],
 ) -> list[dict[str, Any]]:
     """Read the rows of a statement with these columns, each a flat object by column name.
@@ -310,7 +277,7 @@ def read_rows(
     Raises
     ------
     PageTooLarge
-        As :func:`read_page` does.
+        The values take more than ``MAX_PAGE_BYTES``.
     """
     sql, params = statement
     page = f"(\n{sql}\n) AS page({positional_names(len(columns))})"
@@ -347,4 +314,54 @@ def _limited(page: str, columns: Sequence[Column]) -> str:
         f"(SELECT *, sum({' + '.join(sizes)}) OVER (ROWS UNBOUNDED PRECEDING) AS bytes_so_far "
         f"FROM {page} QUALIFY CASE WHEN bytes_so_far <= {MAX_PAGE_BYTES} THEN true "
         f"ELSE error({quote_text(_TOO_LARGE)}) END)"
+    )
+
+
+@dataclass(frozen=True)
+class FrequentValues:
+    """Distinct JSON values without NULL, the most frequent first.
+
+    ``complete`` says whether these are all distinct values of the table.
+    """
+
+    values: tuple[Any, ...]
+    complete: bool
+    has_nulls: bool
+
+
+def frequent_values(
+    cursor: duckdb.DuckDBPyConnection,
+    table: TableFiles,
+    column: Column,
+    limit: int,
+    *,
+    max_rows: int = 1_000_000,
+    run_rows: int = 16_384,
+) -> FrequentValues:
+    """Return up to ``limit`` distinct values of a column; deleted rows are included.
+
+    Of a table with more than ``max_rows`` rows, as many rows in evenly spaced runs of ``run_rows``
+    are read, so that the values of a sorted table are found, too.
+    """
+    every = max(table.file_rows * run_rows // max_rows, run_rows)
+    is_sampled = table.file_rows > max_rows
+    where = " WHERE (f.file_row_number + ?) % ? < ?" if is_sampled else ""
+    branches: list[str] = []
+    params: list[object] = []
+    for file, start in table.with_starts():
+        name = quote_identifier(column.name)
+        branches.append(f"SELECT f.{name} AS v FROM read_parquet(?) AS f{where}")
+        params += [str(file.path), *([start, every, run_rows] if is_sampled else [])]
+    if not branches:
+        return FrequentValues(values=(), complete=True, has_nulls=False)
+    rows = cursor.execute(
+        f"SELECT {shown_expression('v', column.type)}, n FROM (SELECT v, count(*) AS n "
+        f"FROM ({' UNION ALL '.join(branches)}) GROUP BY v) ORDER BY n DESC, v LIMIT ?",
+        [*params, limit + 2],
+    ).fetchall()
+    values = [json_value(value) for value, _ in rows if value is not None]
+    return FrequentValues(
+        values=tuple(values[:limit]),
+        complete=not is_sampled and len(values) <= limit,
+        has_nulls=any(value is None for value, _ in rows),
     )

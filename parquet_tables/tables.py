@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
+import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from domain_errors import DomainError, choices_sentence
 from parquet_tables.columns import Column, DataFile
-from parquet_tables.writing import ROW_GROUP_ROWS
+from parquet_tables.database import registered
+from parquet_tables.writing import ROW_GROUP_ROWS, write_parquet
 
 __all__ = ["Column", "DataFile", "Int64s", "TableFiles", "UnknownColumn"]
 
@@ -25,8 +28,6 @@ MANY_COLUMN_CHUNKS = 2_000
 
 
 class UnknownColumn(DomainError):
-    """The table doesn't have the column."""
-
     code = "unknown_column"
 
 
@@ -64,14 +65,10 @@ class TableFiles:
         return largest / ROW_GROUP_ROWS * len(self.columns) >= MANY_COLUMN_CHUNKS
 
     def ordinal_at(self, position: int) -> int:
-        """Return the ordinal of the row at a position, from 0, among the table's rows.
-
-        The position after the last row gives an ordinal after all rows.
-        """
+        """Return the ordinal of the row at a position, from 0, among the table's rows."""
         return int(self.ordinals_at(np.array([position], dtype=np.int64))[0])
 
     def ordinals_at(self, positions: Int64s) -> Int64s:
-        """Return the ordinals of the rows at some positions."""
         # Row i of the table follows the deleted ordinals that have at most i rows before them.
         remaining_before = self.deletion_vector - np.arange(len(self.deletion_vector))
         return positions + np.searchsorted(remaining_before, positions, side="right")
@@ -110,3 +107,17 @@ class TableFiles:
         if not names:
             return self.columns
         return tuple(dict.fromkeys(self.column(name) for name in names))
+
+
+def write_ordinals(cursor: duckdb.DuckDBPyConnection, ordinals: Int64s, path: Path) -> DataFile:
+    """Write ordinals, given in any order, to a file of one ascending column ``ordinal``."""
+    with registered(cursor, {"deleted": {"ordinal": np.unique(ordinals)}}):
+        return write_parquet(cursor, "SELECT ordinal FROM deleted ORDER BY ordinal", [], path)
+
+
+def read_ordinals(cursor: duckdb.DuckDBPyConnection, path: Path) -> Int64s:
+    """Read a file of :func:`write_ordinals`."""
+    rows = cursor.execute(
+        "SELECT f.ordinal FROM read_parquet(?) AS f ORDER BY f.ordinal", [str(path)]
+    ).fetchnumpy()
+    return np.asarray(rows["ordinal"], dtype=np.int64)

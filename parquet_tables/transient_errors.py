@@ -1,12 +1,14 @@
 """Transient errors of DuckDB and the system: full disk, busy file, broken DuckDB instance.
 
-DuckDB 2.0 has no error class for a full disk, so its message is matched. The engines use it to
-distinguish machine faults from invalid files; the runner retries such jobs.
+DuckDB 2.0 has no error class for a full disk, so its message is matched.
 """
 
 from __future__ import annotations
 
 import errno
+import os
+import shutil
+from pathlib import Path
 
 import duckdb
 
@@ -31,9 +33,8 @@ _ERRNO = {
 
 def machine_fault(error: BaseException) -> MachineFault | None:
     """Return the transient fault behind an error; None for any other error."""
-    if isinstance(
-        error, duckdb.FatalException
-    ):  # InternalException belongs to the query that broke DuckDB
+    # InternalException belongs to the query that broke DuckDB, FatalException to the others.
+    if isinstance(error, duckdb.FatalException):
         return BROKEN
     if isinstance(error, duckdb.Error):
         text = str(error)
@@ -59,3 +60,22 @@ def is_machine_error(error: Exception) -> bool:
     return isinstance(error, duckdb.Error) and any(
         sign in str(error) for sign in ("Could not write", "Permission")
     )
+
+
+MIB = 1024**2
+
+
+def spare_mb(folder: Path, keep_free_mb: int) -> int:
+    """Return the MiB that can be written while ``keep_free_mb`` stay free; at least 0."""
+    return max(shutil.disk_usage(folder).free // MIB - keep_free_mb, 0)
+
+
+def require_free(folder: Path, keep_free_mb: int, coming_bytes: int = 0) -> None:
+    """Raise ENOSPC if writing ``coming_bytes`` would leave less than ``keep_free_mb`` free."""
+    if shutil.disk_usage(folder).free - coming_bytes < keep_free_mb * MIB:
+        raise disk_full()
+
+
+def disk_full() -> OSError:
+    """Return the system's error of a full disk."""
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

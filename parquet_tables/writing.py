@@ -1,13 +1,14 @@
 """Writes data files: row groups of 32,768 rows, 64 KiB pages, zstd, Parquet version 2.
 
-Rows stay in the query's order. A fetch by ordinal decompresses only the pages that it needs; with
-DuckDB's defaults (122,880 rows, one page per column) it would decompress most of a file.
+A fetch by ordinal decompresses only the pages that it needs; with DuckDB's defaults (122,880 rows,
+one page per column) it would decompress most of a file.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -43,30 +44,37 @@ def write_parquet(
     on_progress: ProgressCallback = ignore_progress,
     message: str = "writing rows",
     row_group_rows: int = ROW_GROUP_ROWS,
+    one_thread: bool = False,
 ) -> DataFile:
-    """Write a query's rows to one Parquet file, in the query's order."""
-    rows = execute_watched(
-        cursor, copy_sql(query, path, row_group_rows), params, on_progress, message
-    )
-    return DataFile(path, _count(rows))
+    """Write a query's rows to one Parquet file, in the query's order.
+
+    Parameters
+    ----------
+    one_thread : bool
+        Write on one thread that holds one row group at most. With several threads each holds a row
+        group of the source, and DuckDB 2.0.1 reacts to an interrupt only after it: 20 million rows
+        in one row group took 13 GB of disk and 34 s to stop; here 74 MiB and 0.02 s.
+    """
+    if one_thread:
+        with _streamed(cursor, query, params, path) as (numbered, folder):
+            sql = copy_sql(numbered, folder, row_group_rows, _ROWS_AS_THEY_COME)
+            rows = execute_watched(cursor, sql, params, on_progress, message)
+    else:
+        sql = copy_sql(query, path, row_group_rows)
+        rows = execute_watched(cursor, sql, params, on_progress, message)
+    count = rows[0][0]
+    assert isinstance(count, int)  # noqa: S101 - COPY answers with a count
+    return DataFile(path, count)
 
 
-def stream_parquet(
-    cursor: duckdb.DuckDBPyConnection,
-    query: str,
-    params: Sequence[object],
-    path: Path,
-    *,
-    on_progress: ProgressCallback = ignore_progress,
-    message: str = "writing rows",
-    row_group_rows: int = ROW_GROUP_ROWS,
-) -> DataFile:
-    """Like :func:`write_parquet`, but on one thread that holds one row group at most.
+@contextmanager
+def _streamed(
+    cursor: duckdb.DuckDBPyConnection, query: str, params: Sequence[object], path: Path
+) -> Iterator[tuple[str, Path]]:
+    """Yield the query on one thread and the folder to write it to; move its file to ``path``.
 
-    With several threads each holds a row group of the source, and DuckDB 2.0.1 reacts to an
-    interrupt only after it: 20 million rows in one row group took 13 GB of disk and 34 s to stop;
-    here 74 MiB and 0.02 s. Numbering the rows forces one thread in row order; a file size limit
-    that is never reached makes DuckDB write rows as they arrive, into a folder.
+    Numbering the rows forces one thread in row order; a file size limit that is never reached makes
+    DuckDB write rows as they arrive, into a folder.
     """
     described = cursor.execute(f"DESCRIBE {query}", list(params)).fetchall()
     names = [f"t.c{at} AS {quote_identifier(row[0])}" for at, row in enumerate(described)]
@@ -75,21 +83,12 @@ def stream_parquet(
         f"FROM ({query}) AS q({positional_names(len(names))})) AS t WHERE t.number > 0"
     )
     folder = path.with_suffix(".stream")
-    sql = copy_sql(numbered, folder, row_group_rows, _ROWS_AS_THEY_COME)
     try:
-        rows = execute_watched(cursor, sql, params, on_progress, message)
+        yield numbered, folder
         (only,) = folder.iterdir()
         only.rename(path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return DataFile(path, _count(rows))
-
-
-def _count(rows: Sequence[tuple[object, ...]]) -> int:
-    """Return the row count from COPY's result."""
-    count = rows[0][0]
-    assert isinstance(count, int)  # noqa: S101 - COPY answers with a count
-    return count
 
 
 def read_columns(cursor: duckdb.DuckDBPyConnection, path: Path) -> tuple[Column, ...]:

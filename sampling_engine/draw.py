@@ -15,7 +15,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from parquet_tables.database import ParquetDatabase
+from parquet_tables.database import ParquetDatabase, registered
 from parquet_tables.progress import (
     MonotonicProgress,
     ProgressCallback,
@@ -23,7 +23,6 @@ from parquet_tables.progress import (
     progress_part,
 )
 from parquet_tables.tables import TableFiles
-from parquet_tables.temporary_tables import registered
 from sampling_engine.checks import check_rounds
 from sampling_engine.draw_state import DrawState
 from sampling_engine.errors import RowsMissing

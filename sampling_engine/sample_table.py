@@ -74,7 +74,7 @@ def write_sample(
     -------
     sample : TableFiles
         One file, in order of round, then as the round's selection sorts it. Stored types are read
-        back as they were written (:mod:`parquet_tables.stored_types`), so nobody has to look.
+        back as they were written (:mod:`parquet_tables.columns`), so nobody has to look.
     renamed_columns : dict of str to str
         The table's own columns that got another name, old to new.
     """

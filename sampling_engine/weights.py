@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from parquet_tables.integers import decimals_of
+from parquet_tables.columns import decimals_of
 from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.tables import Column
 from sampling_engine.draw_state import DrawState

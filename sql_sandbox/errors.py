@@ -14,8 +14,7 @@ import re
 import duckdb
 
 from domain_errors import DomainError
-from parquet_tables.free_disk import disk_full
-from parquet_tables.transient_errors import BUSY, machine_fault
+from parquet_tables.transient_errors import BUSY, disk_full, machine_fault
 from sql_sandbox.request import Limits, Request
 
 

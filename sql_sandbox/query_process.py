@@ -17,12 +17,11 @@ from typing import Any
 import duckdb
 
 from parquet_tables.child_side import ProcessLimits, serve_one
-from parquet_tables.columns import Column
+from parquet_tables.columns import Column, Stored, stored_as
 from parquet_tables.json_values import json_cell, json_value
 from parquet_tables.names import folded, settle_names
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.quoting import quote_identifier
-from parquet_tables.stored_types import Stored, stored_as
 from parquet_tables.writing import copy_sql, write_parquet
 from sql_sandbox.errors import SqlError, SqlRefused, SqlTooLarge, out_of_memory, user_error
 from sql_sandbox.request import Limits, Request, SourceTable

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from parquet_tables.columns import Column, DataFile
-from parquet_tables.free_disk import spare_mb
+from parquet_tables.transient_errors import spare_mb
 
 Work = Literal["check", "rows", "file"]
 """Bind the query only, return its first rows, or write its result to a file."""

@@ -19,8 +19,8 @@ from typing import Any
 
 from parquet_tables.child_process import AnswerTooLarge, ChildDied, ask_child
 from parquet_tables.columns import Column, DataFile
-from parquet_tables.free_disk import require_free
 from parquet_tables.progress import ProgressCallback, ignore_progress
+from parquet_tables.transient_errors import require_free
 from sql_sandbox.errors import SqlFailed, SqlTimeout, SqlTooLarge, error_of, out_of_memory
 from sql_sandbox.request import Limits, Request, SourceTable
 

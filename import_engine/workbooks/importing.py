@@ -1,27 +1,72 @@
-"""The import of a workbook, on the server's side.
+"""The server's side of a workbook's import: starts the child process and reads its answer.
 
-The child process has ended when the call returns or raises. Its death is a fault of the workbook.
+The child has ended when the call returns or raises. Its death is a fault of the workbook.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from signal import SIGABRT, SIGKILL, SIGXCPU
 from typing import Any
 
 from import_engine.errors import UnreadableFile, WorkbookTooLarge
 from import_engine.work import ImportedTable, ImportWork
-from import_engine.workbooks.request import Request, WorkbookLimits
 from parquet_tables.child_process import ChildDied, ask_child
 from parquet_tables.tables import Column, DataFile, TableFiles
 
 logger = logging.getLogger("jobsvc.workbooks")
 
-CHILD_MODULE = "import_engine.workbooks.reader_process"
+CHILD_MODULE = "import_engine.workbooks.sheets"
 MAX_ANSWER_BYTES = 64 * 1024**2
+
+
+@dataclass(frozen=True)
+class WorkbookLimits:
+    """The limits of reading one workbook.
+
+    Parameters
+    ----------
+    memory_mb : int
+        Memory of the child process without the interpreter's own; DuckDB gets a quarter of it.
+    unpacked_bytes : int
+        Unpacked size of all parts of the workbook together. A sheet takes about four times its
+        unpacked size in memory (217 MB, 5 million cells: 0.9 GB).
+    """
+
+    memory_mb: int = 2048
+    unpacked_bytes: int = 256 * 1024 * 1024
+    cpu_s: int = 1800
+    threads: int = 2
+
+
 DEFAULT_LIMITS = WorkbookLimits()
+
+
+@dataclass(frozen=True)
+class Request:
+    """One workbook to read, as one line of JSON: the child reads no settings."""
+
+    path: Path
+    destination: Path
+    row_group_rows: int
+    limits: WorkbookLimits
+
+    def to_line(self) -> bytes:
+        return json.dumps(asdict(self), default=str).encode() + b"\n"
+
+    @staticmethod
+    def from_line(line: bytes) -> Request:
+        fields = json.loads(line)
+        return Request(
+            path=Path(fields["path"]),
+            destination=Path(fields["destination"]),
+            row_group_rows=fields["row_group_rows"],
+            limits=WorkbookLimits(**fields["limits"]),
+        )
 
 
 def import_workbook(
@@ -29,10 +74,8 @@ def import_workbook(
 ) -> tuple[ImportedTable, ...]:
     """Read every sheet that isn't empty, hidden ones as well, in a child process.
 
-    Returns
-    -------
-    tuple of ImportedTable
-        The keys are the sheets' names, or ``primary`` if only one sheet has cells.
+    The keys are the sheets' names, or ``primary`` if only one sheet has cells. An error of
+    ``work.on_progress`` kills the child and passes through.
 
     Raises
     ------
@@ -40,8 +83,6 @@ def import_workbook(
         The file isn't a workbook, is damaged or password-protected, or has no cells.
     WorkbookTooLarge
         Reading it takes more memory or time than ``limits`` allow.
-    Exception
-        Whatever ``work.on_progress`` raises; the child is killed first.
     """
     request = Request(path, work.destination, work.row_group_rows, limits)
     errors_path = work.scratch("workbook-errors")
@@ -57,15 +98,15 @@ def import_workbook(
         raise OSError(answer["fault"], os.strerror(answer["fault"]))
     if "error" in answer:
         kind = WorkbookTooLarge if answer["error"] == WorkbookTooLarge.code else UnreadableFile
-        raise kind(answer["message"])
+        raise kind(answer["template"], **answer["parameters"])
     return tuple(_table(fields) for fields in answer["tables"])
 
 
 def too_much_memory(limits: WorkbookLimits) -> WorkbookTooLarge:
-    """The error of a workbook that doesn't fit in the child's memory."""
+    """Return the error of a workbook that doesn't fit in the child's memory."""
     return WorkbookTooLarge(
-        f"Reading the workbook takes more than {limits.memory_mb:,} MiB of memory. "
-        "Save its sheets as CSV."
+        "Reading the workbook takes more than {memory_mb} MiB of memory. Save its sheets as CSV.",
+        memory_mb=limits.memory_mb,
     )
 
 
@@ -74,8 +115,9 @@ def _child_error(died: ChildDied, limits: WorkbookLimits) -> Exception:
     logger.warning("a workbook's process ended with %d: %s", died.returncode, died.errors)
     if died.returncode == -SIGXCPU:
         return WorkbookTooLarge(
-            f"Reading the workbook takes more than {limits.cpu_s:,} s of processor time. "
-            "Save its sheets as CSV."
+            "Reading the workbook takes more than {cpu_s} s of processor time. "
+            "Save its sheets as CSV.",
+            cpu_s=limits.cpu_s,
         )
     if died.returncode in (-SIGKILL, -SIGABRT):  # an allocation failed
         return too_much_memory(limits)

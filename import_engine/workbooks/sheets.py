@@ -1,36 +1,35 @@
-"""A workbook's sheets as tables, in the child process.
+"""The child process that reads one workbook: each sheet becomes a table.
 
-The first row of a sheet names its columns; no number loses a digit. Cells with an Excel error
-(``#DIV/0!``) are missing. fastexcel returns every number as a DOUBLE: a column of whole numbers
-becomes BIGINT, of days DATE, of times of day TIME, of mixed types VARCHAR.
+The first row of a sheet names its columns; no number loses a digit; cells with an Excel error
+(``#DIV/0!``) are missing. An abort of the parser ends this process alone.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import fastexcel
 
 from import_engine.errors import UnreadableFile
 from import_engine.values import WHOLE_LIMIT
-from import_engine.work import PRIMARY, ImportedTable, ImportWork, write_table
-from import_engine.workbooks.archive import check_size, open_archive
-from import_engine.workbooks.stray_cells import without_stray_cells
+from import_engine.work import PRIMARY, ImportedTable, ImportWork
+from import_engine.workbooks.archive import check_size, open_archive, without_stray_cells
+from import_engine.workbooks.importing import Request, too_much_memory
+from parquet_tables.child_side import ProcessLimits, serve_one
+from parquet_tables.columns import Column, Stored, stored_as
+from parquet_tables.database import ParquetDatabase, registered
 from parquet_tables.names import settle_names
-from parquet_tables.progress import progress_part
-from parquet_tables.quoting import quote_identifier
-from parquet_tables.stored_types import Stored, stored_as
-from parquet_tables.tables import Column
-from parquet_tables.temporary_tables import registered
+from parquet_tables.progress import ProgressCallback
+from parquet_tables.quoting import positional_names, quote_identifier
+from parquet_tables.transient_errors import BUSY, is_out_of_memory, machine_fault
 
-COMPACTED = 'The sheet "{name}" has cells far apart; its empty rows and columns were left out.'
-DAMAGED_SHEETS = "The workbook is damaged. Save it again as .xlsx."
 _NO_DAY_BEFORE = "TIMESTAMP '1900-01-01'"
 _SHEET, _NUMBERS, _HEADER = "sheet_cells", "sheet_numbers", "sheet_header"
 _NUMBERED = re.compile(r"_\d+$")
@@ -39,82 +38,143 @@ _NUMBERED = re.compile(r"_\d+$")
 logging.getLogger("fastexcel").setLevel(logging.ERROR)
 
 
-def read_workbook(work: ImportWork, path: Path, unpacked_bytes: int) -> tuple[ImportedTable, ...]:
+def main() -> None:
+    """Read the workbook of the request on the first line of standard input."""
+    serve_one(Request.from_line, _limits, answer_to)
+
+
+def _limits(request: Request) -> ProcessLimits:
+    limits = request.limits
+    return ProcessLimits(limits.memory_mb, limits.threads, limits.cpu_s)
+
+
+def answer_to(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
+    """Return the tables of a workbook, or its error, as JSON."""
+    try:
+        return {"tables": [_table_json(table) for table in _tables(request, on_progress)]}
+    except UnreadableFile as error:
+        return _error_json(error)
+    except (MemoryError, duckdb.Error, OSError) as error:
+        if is_out_of_memory(error):
+            return _error_json(too_much_memory(request.limits))
+        fault = machine_fault(error)
+        if fault is None:
+            raise
+        return {"fault": errno.EBUSY if fault is BUSY else errno.ENOSPC}
+
+
+def _error_json(error: UnreadableFile) -> dict[str, Any]:
+    return {"error": error.code, "template": error.template, "parameters": error.parameters}
+
+
+def _table_json(table: ImportedTable) -> dict[str, Any]:
+    (file,) = table.table.files
+    return {
+        "key": table.key,
+        "columns": [[column.name, column.type] for column in table.table.columns],
+        "path": str(file.path),
+        "rows": file.rows,
+        "notes": list(table.notes),
+    }
+
+
+def _tables(request: Request, on_progress: ProgressCallback) -> tuple[ImportedTable, ...]:
+    limits, destination = request.limits, request.destination
+    with (
+        ParquetDatabase(
+            destination,
+            destination / "spill",
+            memory_mb=limits.memory_mb // 4,
+            threads=limits.threads,
+        ) as database,
+        database.cursor() as cursor,
+    ):
+        memory_bytes = database.thread_memory_bytes
+        work = ImportWork(cursor, destination, on_progress, request.row_group_rows, memory_bytes)
+        return _read_workbook(work, request.path, limits.unpacked_bytes)
+
+
+def _read_workbook(work: ImportWork, path: Path, unpacked_bytes: int) -> tuple[ImportedTable, ...]:
     """Read every non-empty sheet; results and errors are those of ``import_workbook``."""
     with open_archive(path) as archive:
         check_size(archive, unpacked_bytes)
     work.on_progress(0.0, "searching for stray cells")
     path, compacted = without_stray_cells(path, work.scratch("compact"))
-    with panics_as_unreadable(DAMAGED_SHEETS):
+    with _panics_as(UnreadableFile("The workbook is damaged. Save it again as .xlsx.")):
         reader = fastexcel.read_excel(path)
         sheets = reader.sheet_names
     tables: list[ImportedTable] = []
     skipped: list[str] = []
     for number, name in enumerate(sheets):
-        start, end = number / len(sheets), (number + 1) / len(sheets)
-        part = replace(work, on_progress=progress_part(work.on_progress, start, end))
+        part = work.part(number / len(sheets), (number + 1) / len(sheets))
         part.on_progress(0.0, f"reading the sheet {name}")
-        table = _import_sheet(part, reader, number, name)
+        notes: list[str] = []
+        if name in compacted:
+            notes = [
+                f'The sheet "{name}" has cells far apart; its empty rows and columns were left out.'
+            ]
+        table = _import_sheet(part, reader, number, name, notes)
         if table:
-            left = (COMPACTED.format(name=name),) if name in compacted else ()
-            tables.append(replace(table, notes=(*table.notes, *left)))
+            tables.append(table)
         else:
             skipped.append(f'The sheet "{name}" is empty; it was left out.')
     if not tables:
         raise UnreadableFile("The workbook has no sheet with cells.")
-    if len(tables) == 1:
-        only = tables[0]
-        named = () if len(sheets) == 1 else (f'The table is the sheet "{only.key}".',)
-        return (ImportedTable(PRIMARY, only.table, (*named, *only.notes, *skipped)),)
-    first = ImportedTable(tables[0].key, tables[0].table, (*tables[0].notes, *skipped))
-    return (first, *tables[1:])
+    first, *others = tables
+    notes_of_first = (*first.notes, *skipped)
+    if others:
+        return (ImportedTable(first.key, first.table, notes_of_first), *others)
+    named = () if len(sheets) == 1 else (f'The table is the sheet "{first.key}".',)
+    return (ImportedTable(PRIMARY, first.table, (*named, *notes_of_first)),)
 
 
 @contextmanager
-def panics_as_unreadable(message: str) -> Iterator[None]:
-    """Raise UnreadableFile for the parser's errors and panics inside the block."""
+def _panics_as(unreadable: UnreadableFile) -> Iterator[None]:
+    """Raise ``unreadable`` for the parser's errors and panics inside the block."""
     try:
         yield
     except fastexcel.FastExcelError as error:
-        raise UnreadableFile(message) from error
+        raise unreadable from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # pyo3 has no class to import
             raise
-        raise UnreadableFile(message) from error
+        raise unreadable from error
 
 
 def _import_sheet(
-    work: ImportWork, reader: fastexcel.ExcelReader, number: int, name: str
+    work: ImportWork,
+    reader: fastexcel.ExcelReader,
+    number: int,
+    name: str,
+    notes: Sequence[str],
 ) -> ImportedTable | None:
     """Import one sheet; returns None if it has no cells."""
-    with panics_as_unreadable(
-        f'The sheet "{name}" can\'t be read. Save the workbook again as .xlsx.'
-    ):
+    cursor = work.cursor
+    unreadable = UnreadableFile(
+        'The sheet "{sheet}" can\'t be read. Save the workbook again as .xlsx.', sheet=name
+    )
+    with _panics_as(unreadable):
         cells = reader.load_sheet(number, schema_sample_rows=None)
         if not cells.width:
             return None
-        header = _header(work.cursor, reader, cells, number)
+        header = _header(cursor, reader, cells, number)
         mixed = [i for i, c in enumerate(cells.selected_columns) if c.dtype == "string"]
         numbers = cells
         if mixed:
             numbers = reader.load_sheet(
                 number, schema_sample_rows=None, dtypes="float", use_columns=mixed
             )
-    cursor = work.cursor
     names, name_notes = settle_names(header)
     with registered(cursor, {_SHEET: cells, _NUMBERS: numbers}):
         types = [row[1] for row in cursor.execute(f"DESCRIBE {_SHEET}").fetchall()]
         stored = _stored(cursor, names, types)
-        return write_table(
-            cursor,
+        return work.write_table(
             sheet_query([column.sql for column in stored], names, mixed),
             (),
             [Column(n, column.type) for n, column in zip(names, stored, strict=True)],
-            work.destination / f"sheet_{number + 1}.parquet",
-            on_progress=work.on_progress,
-            row_group_rows=work.row_group_rows,
+            notes=[*name_notes, *(column.note for column in stored if column.note), *notes],
             key=name,
-            notes=[*name_notes, *(column.note for column in stored if column.note)],
+            file_stem=f"sheet_{number + 1}",
         )
 
 
@@ -145,10 +205,7 @@ def _header(
 def sheet_query(cells: Sequence[str], names: Sequence[str], mixed: Sequence[int]) -> str:
     """Build the query of a sheet's rows: ``c0``… are its cells, ``n0``… the cells as numbers.
 
-    Parameters
-    ----------
-    mixed : sequence of int
-        The text columns, whose cells are also read as numbers.
+    The columns ``mixed`` hold texts, whose cells are also read as numbers.
     """
     wanted = ", ".join(
         f"{cell} AS {quote_identifier(name)}" for cell, name in zip(cells, names, strict=True)
@@ -161,8 +218,7 @@ def sheet_query(cells: Sequence[str], names: Sequence[str], mixed: Sequence[int]
 
 
 def _cells(width: int) -> str:
-    cells = ", ".join(f"c{i}" for i in range(width))
-    return f"{_SHEET} AS cells({cells})"
+    return f"{_SHEET} AS cells({positional_names(width)})"
 
 
 def narrowing_sql(types: Sequence[str]) -> str:
@@ -183,6 +239,7 @@ def narrowing_sql(types: Sequence[str]) -> str:
 def _stored(
     cursor: duckdb.DuckDBPyConnection, names: Sequence[str], types: Sequence[str]
 ) -> list[Stored]:
+    """Narrow the types: fastexcel returns every number as DOUBLE, every day as TIMESTAMP."""
     (answers,) = cursor.execute(narrowing_sql(types)).fetchall()
     stored: list[Stored] = []
     for i, (name, type_) in enumerate(zip(names, types, strict=True)):

@@ -14,8 +14,8 @@ import numpy as np
 from job_runner.attempt import JobContext
 from job_runner.sampling_parameters import recorded_rounds
 from job_runner.tables.open_tables import RESIDUAL, SAMPLE, OpenTable, open_commit, open_table
-from parquet_tables.deletion_vectors import write_ordinals
 from parquet_tables.progress import progress_part
+from parquet_tables.tables import write_ordinals
 from sampling_engine import DrawnSample, draw_sample, draw_warnings
 from storage.jobs.publishing import NewCommit, Outcome
 from storage.versions.manifests import StoredTable

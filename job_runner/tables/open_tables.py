@@ -8,8 +8,7 @@ import numpy as np
 
 from domain_errors import choices_sentence
 from job_runner.service import Service
-from parquet_tables.deletion_vectors import read_ordinals
-from parquet_tables.tables import Int64s, TableFiles
+from parquet_tables.tables import Int64s, TableFiles, read_ordinals
 from storage.errors import NotFound, Pruned
 from storage.jobs.jobs import Job
 from storage.sqlite.database import Transaction

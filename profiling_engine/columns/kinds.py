@@ -12,7 +12,7 @@ from decimal import Context, Decimal
 from functools import cached_property
 from typing import Literal
 
-from parquet_tables.integers import as_integer, decimals_of, digits_of
+from parquet_tables.columns import as_integer, decimals_of, digits_of
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column
 

@@ -16,8 +16,8 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, watched
-from parquet_tables.temporary_tables import registered
 from sampling_engine.draw_state import DrawState
 from sampling_engine.selection.order import Int64s, Seed, SeededOrder
 from sampling_engine.selection.walk import WINDOW_RANKS, in_sorted

@@ -11,9 +11,9 @@ from __future__ import annotations
 import duckdb
 import numpy as np
 
+from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.tables import TableFiles
-from parquet_tables.temporary_tables import registered
 from sampling_engine.errors import RowsMissing
 from sampling_engine.selection.order import Int64s, SeededOrder
 from sampling_engine.selection.strata import Strata

@@ -29,9 +29,9 @@ from typing import Protocol
 import duckdb
 import numpy as np
 
+from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, watched
 from parquet_tables.tables import Column, TableFiles
-from parquet_tables.temporary_tables import registered
 from parquet_tables.writing import write_parquet
 from sampling_engine.errors import RowsMissing, TooManyStrata
 from sampling_engine.selection.order import Int64s

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from parquet_tables.integers import as_integer, decimals_of
+from parquet_tables.columns import as_integer, decimals_of
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.selection.order import SeededOrder, rank_steps

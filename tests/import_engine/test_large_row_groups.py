@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from import_engine import parquet, work
-from parquet_tables.writing import stream_parquet
+from import_engine.parquet import import_parquet, needs_one_thread
+from import_engine.work import ImportWork
+from parquet_tables.progress import ignore_progress
 from tests.import_engine.conftest import Importing
 from tests.import_engine.test_parquet import parquet_bytes
 
@@ -17,17 +19,12 @@ QUERY = f"SELECT i, sha256(i::VARCHAR) AS text FROM range({ROWS}) t(i)"
 """About 13 MB."""
 
 
-@pytest.fixture
-def streamed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The files that one thread wrote."""
-    seen: list[Path] = []
-
-    def noted(cursor: Any, query: str, params: Any, path: Path, **named: Any) -> Any:
-        seen.append(path)
-        return stream_parquet(cursor, query, params, path, **named)
-
-    monkeypatch.setattr(work, "stream_parquet", noted)
-    return seen
+@contextmanager
+def work_of(importing: Importing, thread_memory_mb: int) -> Iterator[ImportWork]:
+    destination = importing.root / "destination"
+    destination.mkdir()
+    with importing.database.cursor() as cursor:
+        yield ImportWork(cursor, destination, ignore_progress, 32_768, thread_memory_mb * 1024**2)
 
 
 @pytest.mark.parametrize(
@@ -41,37 +38,31 @@ def streamed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 )
 def test_rows_stay_in_order_with_any_thread_count(
     importing: Importing,
-    streamed: list[Path],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     small_bytes: int,
     thread_memory_mb: int,
     row_group_rows: int,
     by_one: bool,
 ) -> None:
-    monkeypatch.setattr(parquet, "SMALL_BYTES", small_bytes)
-    importing.database.thread_memory_bytes = thread_memory_mb * 1024**2
-    content = parquet_bytes(QUERY, tmp_path, row_group_rows)
-    outcome = importing.one(content, "file.parquet")
-    assert outcome.column("i") == list(range(ROWS))
-    assert bool(streamed) is by_one
-    assert [file.name for file in importing.destination.iterdir()] == ["primary.parquet"]
+    path = tmp_path / "upload"
+    path.write_bytes(parquet_bytes(QUERY, tmp_path, row_group_rows))
+    with work_of(importing, thread_memory_mb) as work:
+        assert needs_one_thread(work, path, ["BIGINT", "VARCHAR"], small_bytes) is by_one
+        table = import_parquet(work, path, small_bytes=small_bytes)
+        assert [file.name for file in work.destination.iterdir()] == ["primary.parquet"]
+    assert importing.read(table).column("i") == list(range(ROWS))
 
 
 @pytest.mark.parametrize(("text_bytes", "by_one"), [(2_000, True), (20, False)])
 def test_repeated_values_count_in_the_memory_estimate(
-    importing: Importing,
-    streamed: list[Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    text_bytes: int,
-    by_one: bool,
+    importing: Importing, tmp_path: Path, text_bytes: int, by_one: bool
 ) -> None:
-    monkeypatch.setattr(parquet, "SMALL_BYTES", 0)
-    importing.database.thread_memory_bytes = 64 * 1024**2
     # In the last rows alone, and one value: by the footer it is nothing.
     text = f"CASE WHEN i >= 80_000 THEN repeat('x', {text_bytes}) END"
-    query = f"SELECT i, {text} AS text FROM range(100_000) t(i)"
-    (table,) = importing.tables(parquet_bytes(query, tmp_path, 20_000), "file.parquet")
-    assert table.table.row_count == 100_000
-    assert bool(streamed) is by_one
+    path = tmp_path / "upload"
+    path.write_bytes(
+        parquet_bytes(f"SELECT i, {text} AS text FROM range(100_000) t(i)", tmp_path, 20_000)
+    )
+    with work_of(importing, 64) as work:
+        assert needs_one_thread(work, path, ["BIGINT", "VARCHAR"], 0) is by_one
+        assert import_parquet(work, path, small_bytes=0).table.row_count == 100_000

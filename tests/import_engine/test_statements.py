@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from import_engine import json_lines, parquet
-from import_engine.encodings import TextFile
-from import_engine.sniffing import Dialect, rows_sql, sniff_sql
+from import_engine.delimited import DelimitedRows, Dialect, sniff_sql
+from import_engine.text_files import TextFile
 from import_engine.text_tables import (
     ColumnPlan,
     any_cells_sql,
@@ -17,7 +17,15 @@ from import_engine.text_tables import (
     first_cells_sql,
     values_sql,
 )
-from import_engine.values import EMPTY, INSTANT, NUMBERS, TEXT, WHOLE, CandidateType, all_candidates
+from import_engine.values import (
+    ALL_CANDIDATES,
+    EMPTY,
+    INSTANT,
+    NUMBERS,
+    TEXT,
+    WHOLE,
+    CandidateType,
+)
 from import_engine.workbooks import sheets
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -29,12 +37,14 @@ DAY = CandidateType("DATE", "%d.%m.%Y")
 STATEMENTS = {
     "sniff_freely": sniff_sql(FILE, None)[0],
     "sniff_within_a_dialect": sniff_sql(FILE, DIALECT)[0],
-    "rows_as_text": rows_sql(FILE, DIALECT)[0],
-    "rows_of_long_lines_after_blank_ones": rows_sql(
+    "rows_as_text": DelimitedRows(FILE, DIALECT).query().source,
+    "rows_of_long_lines_after_blank_ones": DelimitedRows(
         FILE, Dialect("\t", "", "", False, 1, long_lines=True, blank_lines=2)
-    )[0],
+    )
+    .query()
+    .source,
     "detect_in_first_rows": detection_sql(
-        "cells", ["c0", "c1", "c2"], [(WHOLE, TEXT), (EMPTY, TEXT), (TEXT,)], 20_480
+        "cells", ["c0", "c1"], [(WHOLE, TEXT), (EMPTY, TEXT)], 20_480
     ),
     "detect_in_all_rows": detection_sql(
         "cells", ["c0", "c1"], [(*NUMBERS, TEXT), (DAY, INSTANT, TEXT)], None
@@ -43,10 +53,10 @@ STATEMENTS = {
         "cells",
         ["c0", "c1", "c2", "c3"],
         [
-            ColumnPlan(WHOLE),
-            ColumnPlan(TEXT, tidied=True),
-            ColumnPlan(DAY, tidied=True),
-            ColumnPlan(EMPTY),
+            ColumnPlan((WHOLE,)),
+            ColumnPlan((TEXT,), tidied=True),
+            ColumnPlan((DAY,), tidied=True),
+            ColumnPlan((EMPTY,)),
         ],
         ["a", 'b"c', "day", "empty"],
     ),
@@ -54,29 +64,31 @@ STATEMENTS = {
         "cells",
         ["c0", "c1", "c2"],
         [
-            ColumnPlan(NUMBERS[0]),
-            ColumnPlan(CandidateType("TIMESTAMP")),
-            ColumnPlan(CandidateType("BOOLEAN")),
+            ColumnPlan((NUMBERS[0],)),
+            ColumnPlan((CandidateType("TIMESTAMP"),)),
+            ColumnPlan((CandidateType("BOOLEAN"),)),
         ],
         ["number", "moment", "flag"],
     ),
-    "rows_with_days": rows_sql(FILE, DIALECT, days={2}, date_format="%d.%m.%Y")[0],
+    "rows_with_days": DelimitedRows(FILE, DIALECT).query(days={2}, date_format="%d.%m.%Y").source,
     "values_with_days": values_sql(
-        "cells", ["c0", "c1"], [ColumnPlan(WHOLE), ColumnPlan(DAY)], ["a", "day"], {1}
+        "cells", ["c0", "c1"], [ColumnPlan((WHOLE,)), ColumnPlan((DAY,))], ["a", "day"], {1}
     ),
     "cells_of_first_rows": first_cells_sql("cells", ["c0", "c1"], 200),
     "cells_of_all_rows": any_cells_sql("cells", ["c0", "c1"]),
-    "json_first_keys": json_lines.first_keys_sql(JSON)[0],
-    "json_keys": json_lines.keys_sql(JSON)[0],
+    "json_first_keys": json_lines.first_keys_sql(JSON),
+    "json_keys": json_lines.keys_sql(JSON),
     "json_columns": "\n".join(
         [
-            (columns := json_lines.layout(JSON, ["a", "it's"], [WHOLE, TEXT])).source,
+            (columns := json_lines.JsonRows(JSON, ["a", "it's"]).query([WHOLE, TEXT])).source,
             *columns.cells,
         ]
     ),
     "json_keys_that_collide": "\n".join(
         [
-            (columns := json_lines.layout(JSON, ["a/b", "A/B", ""], [WHOLE, TEXT, TEXT])).source,
+            (
+                columns := json_lines.JsonRows(JSON, ["a/b", "A/B", ""]).query([WHOLE, TEXT, TEXT])
+            ).source,
             *columns.cells,
         ]
     ),
@@ -99,6 +111,5 @@ def test_no_golden_file_is_left_over() -> None:
 
 
 def test_the_last_candidate_is_text() -> None:
-    candidates = all_candidates()
-    assert candidates[-1] == TEXT
-    assert len(set(candidates)) == len(candidates)
+    assert ALL_CANDIDATES[-1] == TEXT
+    assert len(set(ALL_CANDIDATES)) == len(ALL_CANDIDATES)

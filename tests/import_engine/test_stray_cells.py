@@ -11,8 +11,7 @@ import pytest
 
 from import_engine.errors import UnreadableFile, WorkbookTooLarge
 from import_engine.work import ImportWork
-from import_engine.workbooks.importing import import_workbook
-from import_engine.workbooks.request import WorkbookLimits
+from import_engine.workbooks.importing import WorkbookLimits, import_workbook
 from parquet_tables.progress import ignore_progress
 from tests.import_engine.conftest import Importing
 from tests.import_engine.raw_workbooks import (

@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from import_engine.workbooks.importing import DEFAULT_LIMITS
-from import_engine.workbooks.reader_process import answer_to
-from import_engine.workbooks.request import Request
+from import_engine.workbooks.importing import DEFAULT_LIMITS, Request
+from import_engine.workbooks.sheets import answer_to
 from parquet_tables.child_side import ProcessLimits, serve_one
 from parquet_tables.progress import ProgressCallback, ignore_progress
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
+from parquet_tables.columns import as_integer, decimals_of
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.integers import as_integer, decimals_of
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from parquet_tables.database import ParquetDatabase
-from parquet_tables.temporary_tables import registered
+from parquet_tables.database import ParquetDatabase, registered
 
 
 def test_tables_are_there_in_the_block_alone(parquet: ParquetDatabase) -> None:

@@ -10,10 +10,9 @@ import duckdb
 import fastexcel
 import pytest
 
-from parquet_tables.column_values import frequent_values
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.exports import ExportFormat, export_rows
-from parquet_tables.rows import read_page
+from parquet_tables.rows import frequent_values, read_page
 from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns, write_parquet
 

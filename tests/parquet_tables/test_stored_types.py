@@ -8,7 +8,7 @@ from typing import NoReturn
 import duckdb
 import pytest
 
-from parquet_tables.stored_types import stored_as
+from parquet_tables.columns import stored_as
 
 
 def stored_text(value: str) -> str:

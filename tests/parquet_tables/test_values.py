@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from parquet_tables import column_values
-from parquet_tables.column_values import frequent_values
 from parquet_tables.database import ParquetDatabase
+from parquet_tables.rows import frequent_values
 from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import read_columns, write_parquet
 
@@ -30,15 +27,13 @@ def test_the_most_frequent_values_come_first(parquet: ParquetDatabase, tmp_path:
     assert (some.values, some.complete) == (("b", "a"), False)
 
 
-def test_a_large_sorted_table_is_met_all_over(
-    parquet: ParquetDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(column_values, "MAX_ROWS", 50_000)
-    monkeypatch.setattr(column_values, "RUN_ROWS", 1_000)
+def test_a_large_sorted_table_is_met_all_over(parquet: ParquetDatabase, tmp_path: Path) -> None:
     query = "SELECT range // 20000 AS x FROM range(400000)"
     table = table_of(parquet, tmp_path / "t.parquet", query)
     with parquet.cursor() as cursor:
-        found = frequent_values(cursor, table, table.columns[0], 20)
+        found = frequent_values(
+            cursor, table, table.columns[0], 20, max_rows=50_000, run_rows=1_000
+        )
     assert sorted(found.values) == list(range(20))
     assert not found.complete
 

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from parquet_tables.database import ParquetDatabase
-from parquet_tables.writing import read_columns, stream_parquet, write_parquet
+from parquet_tables.writing import read_columns, write_parquet
 
 ROWS = "SELECT i AS ordinal, 'row ' || i AS text, i % 7 AS \"a_\", i / 3 AS A FROM range(?) t(i)"
 
@@ -21,7 +21,9 @@ def test_a_streamed_file_holds_the_same_rows_in_the_same_order(
     with parquet.cursor() as cursor:
         write_parquet(cursor, ROWS, [300_000], source, row_group_rows=10_000)
         query = "SELECT * FROM read_parquet(?)"
-        written = stream_parquet(cursor, query, [str(source)], streamed, row_group_rows=20_000)
+        written = write_parquet(
+            cursor, query, [str(source)], streamed, row_group_rows=20_000, one_thread=True
+        )
         assert (written.path, written.rows) == (streamed, 300_000)
         assert read_columns(cursor, streamed) == read_columns(cursor, source)
         differing = cursor.execute(
@@ -41,7 +43,7 @@ def test_a_streamed_file_holds_the_same_rows_in_the_same_order(
 def test_a_table_without_a_row_is_streamed(parquet: ParquetDatabase, tmp_path: Path) -> None:
     path = tmp_path / "none.parquet"
     with parquet.cursor() as cursor:
-        assert stream_parquet(cursor, ROWS, [0], path).rows == 0
+        assert write_parquet(cursor, ROWS, [0], path, one_thread=True).rows == 0
         assert [column.name for column in read_columns(cursor, path)] == [
             "ordinal", "text", "a_", "A",
         ]  # fmt: skip
@@ -52,7 +54,7 @@ def test_what_stops_a_streamed_file_leaves_nothing_of_it(
 ) -> None:
     query = f"SELECT ordinal, error('no') AS text FROM ({ROWS})"
     with parquet.cursor() as cursor, pytest.raises(duckdb.InvalidInputException):
-        stream_parquet(cursor, query, [1000], tmp_path / "none.parquet")
+        write_parquet(cursor, query, [1000], tmp_path / "none.parquet", one_thread=True)
     assert not list(tmp_path.glob("none*"))
 
 
@@ -78,7 +80,7 @@ def test_a_huge_row_group_streams_and_stops_at_once(
 
     path, query = tmp_path / "none.parquet", "SELECT * FROM read_parquet(?)"
     with parquet.cursor() as cursor, pytest.raises(Enough):
-        stream_parquet(cursor, query, [str(source)], path, on_progress=on_progress)
+        write_parquet(cursor, query, [str(source)], path, on_progress=on_progress, one_thread=True)
     assert time.monotonic() - stop_at < 1.0
     assert parquet.memory_use().spilled_bytes == 0
     assert not list(tmp_path.glob("none*"))
