@@ -6,7 +6,6 @@ an account of how they were drawn. It knows no dataset, no job and no HTTP.
 
 from sampling_engine.checks import check_rounds
 from sampling_engine.draw import draw_sample
-from sampling_engine.draw_warnings import draw_warnings
 from sampling_engine.errors import (
     InvalidRounds,
     InvalidSeed,
@@ -34,7 +33,14 @@ from sampling_engine.methods import (
 from sampling_engine.plan import plan_draw
 from sampling_engine.reference import Reference, reference_of
 from sampling_engine.reserves import reserves
-from sampling_engine.results import DrawnSample, GroupResult, RoundPlan, RoundResult, Strategy
+from sampling_engine.results import (
+    DrawnSample,
+    GroupResult,
+    RoundPlan,
+    RoundResult,
+    Strategy,
+    draw_warnings,
+)
 from sampling_engine.rounds import Outcome
 from sampling_engine.selection.order import ORDER_VERSION, Seed, SeededOrder, new_seed
 from sampling_engine.spec import (

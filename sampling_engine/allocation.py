@@ -3,16 +3,36 @@
 Owns: the arithmetic from a specification's sizes to rows. Invariant: integers alone, so the same
 strata give the same sizes anywhere, and the sizes sum to exactly what was asked for. Called by the
 planner of a round.
+
+What the optimal allocations rest on: each stratum's standard deviation and mean cost.
+
+Owns: the way from a column to a stratum's share. Invariant: sums are of integers, so they are exact
+and the same for any number of threads and any layout; floating point comes in only after them. A
+value counts as its distance from the middle of the column's range, in 2^-45 of half that range.
+Called by the preparation of a stratified round.
+
+Neyman 1934, "On the two different aspects of the representative method"; with costs: Cochran 1977,
+"Sampling techniques", §5.5.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
+from math import frexp, ldexp
 
 import numpy as np
 from numpy.typing import NDArray
 
+from parquet_tables.progress import ProgressCallback, progress_part, watched
+from parquet_tables.tables import Column
+from sampling_engine import statements
+from sampling_engine.errors import InvalidNumbers
+from sampling_engine.rounds import DrawState
 from sampling_engine.selection.order import Int64s
+from sampling_engine.selection.strata import Strata
+from sampling_engine.statements import Units
+from sampling_engine.weights import refuse_numbers
 
 MAX_INT64 = (1 << 63) - 1
 FINEST_SHARE = 1 << 40
@@ -132,3 +152,166 @@ def allocate_by_share(
         others = ~having
         sizes[others] = allocate(rows[others], total - for_having, least[others], rows[others])
     return sizes
+
+
+Floats = NDArray[np.float64]
+
+# Squares of 2^45 units summed over 2^36 rows stay inside 128 bits.
+SUM_BITS = 45
+MAX_FACTOR_BITS = 1_000
+
+
+@dataclass(frozen=True)
+class Sums:
+    """By stratum, shape (strata,), over the eligible rows whose value is a finite number.
+
+    Parameters
+    ----------
+    counts : array of int64
+        Such rows.
+    sums, squares : arrays of Python's integers
+        Of the values' units and of their squares.
+    """
+
+    units: Units
+    counts: Int64s
+    sums: np.ndarray
+    squares: np.ndarray
+
+    def deviations(self) -> Floats:
+        """Standard deviations with n - 1 in the denominator; 0 for fewer than two values."""
+        counts = self.counts.astype(object)
+        spread = (counts * self.squares - self.sums * self.sums).astype(np.float64)
+        pairs = np.maximum(self.counts * (self.counts - 1), 1).astype(np.float64)
+        deviations: Floats = np.sqrt(spread / pairs) / self.units.factor
+        return deviations
+
+    def means(self) -> Floats:
+        """Means; not a number for a stratum without a value."""
+        means = self.sums.astype(np.float64) / np.maximum(self.counts, 1) / self.units.factor
+        return np.where(self.counts > 0, self.units.centre + means, np.nan)
+
+
+def read_sums(
+    state: DrawState, strata: Strata, column: Column, on_progress: ProgressCallback
+) -> Sums:
+    """Sum a column up by stratum, in two passes."""
+    empty = np.array([0] * len(strata.rows), dtype=object)
+    sums = Sums(Units(column), np.zeros(len(strata.rows), dtype=np.int64), empty, empty.copy())
+    statement = statements.range_of(state.table, column, strata.row_filter, None)
+    with watched(
+        state.cursor, progress_part(on_progress, 0.0, 0.3), "reading the allocation's columns"
+    ):
+        _, finite, low, high = state.cursor.execute(*statement).fetchall()[0]
+    if not finite:
+        return sums
+    # Halves first, so that the largest numbers don't overflow.
+    centre = low / 2 + high / 2
+    bits = min(SUM_BITS - frexp(high / 2 - low / 2)[1], MAX_FACTOR_BITS)
+    sums = Sums(Units(column, None, centre, ldexp(1.0, bits)), *_parts(sums))
+    _add_sums(state, strata, sums, None, 1, progress_part(on_progress, 0.3, 1.0))
+    if state.taken_rows:
+        _add_sums(state, strata, sums, state.taken_rows, -1, progress_part(on_progress, 1.0, 1.0))
+    return sums
+
+
+def _parts(sums: Sums) -> tuple[Int64s, np.ndarray, np.ndarray]:
+    return sums.counts, sums.sums, sums.squares
+
+
+def _add_sums(
+    state: DrawState,
+    strata: Strata,
+    sums: Sums,
+    rows: str | None,
+    sign: int,
+    on_progress: ProgressCallback,
+) -> None:
+    sql, params = statements.sums_by_stratum(state.table, strata, sums.units, rows)
+    with watched(state.cursor, on_progress, "reading the allocation's columns"):
+        found = state.cursor.execute(sql, params).fetchall()
+    if not found:
+        return
+    numbers, counts, totals, squares = (list(part) for part in zip(*found, strict=True))
+    sums.counts[numbers] += sign * np.array(counts, dtype=np.int64)
+    sums.sums[numbers] += sign * np.array(totals, dtype=object)
+    sums.squares[numbers] += sign * np.array(squares, dtype=object)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """By stratum, shape (strata,): what the sample's size is shared out in proportion to."""
+
+    weights: Floats
+    warnings: tuple[str, ...]
+
+
+def neyman_shares(
+    state: DrawState,
+    strata: Strata,
+    eligible: Int64s,
+    column: Column,
+    on_progress: ProgressCallback,
+) -> Shares:
+    """Rows times standard deviation."""
+    sums = read_sums(state, strata, column, on_progress)
+    deviations = sums.deviations()
+    warnings = _uncounted(column, eligible, sums)
+    flat = int(((eligible > 0) & (deviations == 0)).sum())
+    if flat:
+        warnings.append(
+            f'In {flat:,} of {int((eligible > 0).sum()):,} strata "{column.name}" does not vary or '
+            "has fewer than two values: they give min_per_stratum rows, and more only when the "
+            "others have no more."
+        )
+    return Shares(eligible * deviations, tuple(warnings))
+
+
+def optimal_shares(
+    state: DrawState,
+    strata: Strata,
+    eligible: Int64s,
+    columns: tuple[Column, Column],
+    loc: tuple[str | int, ...],
+    on_progress: ProgressCallback,
+) -> Shares:
+    """Rows times standard deviation by the root of the mean cost.
+
+    Raises
+    ------
+    InvalidNumbers
+        An eligible row's cost is negative or infinite, or a stratum's mean cost is 0.
+    """
+    column, cost_column = columns
+    shares = neyman_shares(state, strata, eligible, column, progress_part(on_progress, 0.0, 0.5))
+    refuse_numbers(state, cost_column, strata.row_filter, loc, progress_part(on_progress, 0.5, 0.7))
+    sums = read_sums(state, strata, cost_column, progress_part(on_progress, 0.7, 1.0))
+    costs = sums.means()
+    warnings = [*shares.warnings, *_uncounted(cost_column, eligible, sums)]
+    there = eligible > 0
+    unknown = there & (sums.counts == 0)
+    if unknown.any() and (~unknown & there).any():
+        whole = float(sums.sums.sum()) / sums.counts.sum() / sums.units.factor + sums.units.centre
+        costs = np.where(unknown, whole, costs)
+        warnings.append(
+            f'{int(unknown.sum()):,} strata have no value in "{cost_column.name}" and count with '
+            "the mean of all."
+        )
+    if (costs[there] <= 0).any() or unknown[there].all():
+        raise InvalidNumbers(
+            f"{int((~(costs[there] > 0)).sum()):,} strata have no mean cost above 0 in "
+            f'"{cost_column.name}": an optimal allocation needs one in each.',
+            loc=loc,
+        )
+    costs = np.where(there, costs, 1.0)
+    return Shares(shares.weights / np.sqrt(costs), tuple(warnings))
+
+
+def _uncounted(column: Column, eligible: Int64s, sums: Sums) -> list[str]:
+    missing = int(eligible.sum()) - int(sums.counts.sum())
+    if not missing:
+        return []
+    return [
+        f'{missing:,} eligible rows have no finite number in "{column.name}": they are drawn from '
+        "like any other, but don't count in the allocation."
+    ]

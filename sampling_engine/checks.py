@@ -10,8 +10,13 @@ from collections.abc import Sequence
 
 from parquet_tables.tables import Column, TableFiles
 from sampling_engine.errors import InvalidRounds, InvalidSeed, InvalidSelection
-from sampling_engine.methods.columns import found_column
-from sampling_engine.methods.parameters import MAX_SEED, MAX_SEED_LENGTH, MIN_SEED, Loc
+from sampling_engine.methods.parameters import (
+    MAX_SEED,
+    MAX_SEED_LENGTH,
+    MIN_SEED,
+    Loc,
+    found_column,
+)
 from sampling_engine.selection.order import Seed
 from sampling_engine.spec import MAX_ROUNDS, Round, Selection
 

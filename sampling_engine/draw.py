@@ -24,14 +24,12 @@ from parquet_tables.progress import (
 )
 from parquet_tables.tables import TableFiles
 from sampling_engine.checks import check_rounds
-from sampling_engine.draw_state import DrawState
 from sampling_engine.errors import RowsMissing
-from sampling_engine.replay import FinishedRound, part_of, replay
 from sampling_engine.results import DrawnSample, RoundResult, Strategy
-from sampling_engine.sample_table import write_sample
+from sampling_engine.rounds import DrawState, FinishedRound, part_of, replay
+from sampling_engine.sample_table import KEEP_DRAWN, DrawnRound, write_sample
 from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import Round
-from sampling_engine.sql.sample import KEEP_DRAWN, DrawnRound
 
 WRITING_PART = 10
 

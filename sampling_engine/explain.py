@@ -15,11 +15,9 @@ from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import MonotonicProgress, ProgressCallback, ignore_progress
 from parquet_tables.tables import TableFiles
 from sampling_engine.checks import check_rounds
-from sampling_engine.draw_state import DrawState
 from sampling_engine.errors import UnknownRow
-from sampling_engine.replay import FinishedRound, replay
-from sampling_engine.rounds import Outcome, RowOutcome
-from sampling_engine.selection.walk import in_sorted
+from sampling_engine.rounds import DrawState, FinishedRound, Outcome, RowOutcome, replay
+from sampling_engine.selection.walk_and_scan import in_sorted
 from sampling_engine.spec import Round
 
 

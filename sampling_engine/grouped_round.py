@@ -11,11 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from parquet_tables.progress import ProgressCallback, progress_part
-from sampling_engine.draw_state import DrawState
-from sampling_engine.rounds import Floats, Prepared, RoundRows, RowOutcome
+from sampling_engine.rounds import DrawState, Floats, Prepared, RoundRows, RowOutcome
 from sampling_engine.selection.order import Int64s, SeededOrder
-from sampling_engine.selection.scan import scan
-from sampling_engine.selection.walk import Chosen, Plan, plan_round, walk
+from sampling_engine.selection.walk_and_scan import Chosen, Plan, plan_round, scan, walk
 
 
 @dataclass(frozen=True)

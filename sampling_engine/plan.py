@@ -21,10 +21,8 @@ from parquet_tables.progress import (
 )
 from parquet_tables.tables import TableFiles
 from sampling_engine.checks import check_rounds
-from sampling_engine.draw_state import DrawState
-from sampling_engine.replay import groups_of, prepare_round, replay
 from sampling_engine.results import RoundPlan
-from sampling_engine.rounds import Prepared
+from sampling_engine.rounds import DrawState, Prepared, groups_of, prepare_round, replay
 from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import Round
 

@@ -20,17 +20,16 @@ from parquet_tables.progress import (
 )
 from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns, write_parquet
+from sampling_engine import sample_table
 from sampling_engine.checks import check_rounds
-from sampling_engine.draw_state import DrawState
 from sampling_engine.errors import InvalidSize, UnknownRound
 from sampling_engine.methods.parameters import MAX_SIZE
-from sampling_engine.replay import replay
+from sampling_engine.rounds import DrawState, replay
 from sampling_engine.sample_table import RESERVE_COLUMNS, TOLD_COLUMNS, names_in_sample
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import Strata
-from sampling_engine.selection.walk import Chosen
+from sampling_engine.selection.walk_and_scan import Chosen
 from sampling_engine.spec import Round
-from sampling_engine.sql import sample
 
 
 def reserves(
@@ -110,7 +109,7 @@ def _write(
     state.cursor.register("chosen", chosen)
     own = [column.name for column in state.table.columns]
     names = names_in_sample(own, (*TOLD_COLUMNS, *RESERVE_COLUMNS))
-    sql, params = sample.reserve_rows(
+    sql, params = sample_table.reserve_rows(
         state.table, names, RESERVE_COLUMNS, table_key, strata.table_name, len(strata.columns)
     )
     file = write_parquet(

@@ -1,24 +1,113 @@
-"""What every kind of round has in common: it is prepared, then its rows are chosen.
+"""What the rounds of one draw share: the cursor, the rows that are taken and the strata.
+
+Owns: the cursor's table ``taken``. Invariant: a row that is taken, left out of the table or drawn,
+is never drawn again. One object a draw; every kind of round works on it. The table is made when
+somebody asks for the cursor: a round that looks no row up needs none.
+
+What every kind of round has in common: it is prepared, then its rows are chosen.
 
 Preparing determines how many rows are drawn and from where; choosing depends on the order alone.
 The methods prepare rounds; the draw, the plan, the reserves and the explanation use them.
+
+The rounds of a draw, one after the other.
+
+A round is prepared after the rows of all earlier ones are taken. The draw, the plan, the reserves
+and the explanation use it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol
 
+import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from parquet_tables.progress import ProgressCallback
-from sampling_engine.draw_state import DrawState
-from sampling_engine.results import RunBy
+from parquet_tables.progress import ProgressCallback, progress_part
+from parquet_tables.tables import Column, TableFiles
+from sampling_engine.results import GROUPS_LISTED, GroupResult, RoundResult, RunBy, Strategy
 from sampling_engine.selection.order import Int64s, Seed
-from sampling_engine.selection.strata import Strata
-from sampling_engine.selection.walk import Chosen
-from sampling_engine.spec import Round
+from sampling_engine.selection.strata import ColumnStrata, Strata, WholeTable
+from sampling_engine.selection.walk_and_scan import Chosen
+from sampling_engine.spec import Round, RowFilter
+
+StrataKey = tuple[tuple[Column, ...], str | None]
+
+
+class DrawState:
+    """One draw under way.
+
+    Parameters
+    ----------
+    cursor : DuckDBPyConnection
+        The draw's own.
+    strategy : {"walk", "scan"} or None
+        Forces how rows are chosen.
+    counts_dir : Path or None
+        Where counts of strata are kept for the next draw.
+    """
+
+    def __init__(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        table: TableFiles,
+        strategy: Strategy | None = None,
+        counts_dir: Path | None = None,
+    ) -> None:
+        self._cursor, self.table = cursor, table
+        self.strategy, self.counts_dir = strategy, counts_dir
+        self.taken: Int64s = table.deletion_vector
+        self._registered: Int64s | None = None
+        self._strata: dict[StrataKey, Strata] = {}
+
+    @property
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """The draw's own, with ``taken`` as it is now."""
+        if self._registered is not self.taken:
+            self._cursor.register("taken", {"ordinal": self.taken})
+            self._registered = self.taken
+        return self._cursor
+
+    @property
+    def taken_rows(self) -> str | None:
+        """The name of the table ``taken``, if it has rows."""
+        return "taken" if len(self.taken) else None
+
+    def take(self, ordinals: Int64s) -> None:
+        """No later round draws these rows."""
+        self.taken = np.sort(np.concatenate([self.taken, ordinals]))
+
+    def strata_of(
+        self, columns: Sequence[Column], row_filter: RowFilter | None, on_progress: ProgressCallback
+    ) -> Strata:
+        """The strata of these columns among the rows that pass the filter, counted once a draw."""
+        if not self.table.file_rows or not (columns or row_filter):
+            return WholeTable(self.table)
+        key = (tuple(columns), row_filter.text if row_filter else None)
+        if key not in self._strata:
+            self._strata[key] = ColumnStrata(
+                self.cursor,
+                self.table,
+                tuple(columns),
+                row_filter,
+                f"strata_{len(self._strata)}",
+                self.counts_dir,
+                on_progress,
+            )
+        return self._strata[key]
+
+    def eligible_of(self, strata: Strata, on_progress: ProgressCallback) -> Int64s:
+        """Rows of each stratum that aren't taken, shape (strata,)."""
+        if not len(self.taken):
+            return strata.rows
+        numbers = strata.of(self.taken, on_progress)
+        gone = np.bincount(numbers[numbers >= 0], minlength=len(strata.rows))
+        eligible: Int64s = strata.rows - gone
+        return eligible
+
 
 Floats = NDArray[np.float64]
 
@@ -135,3 +224,94 @@ def seed_for(effective_seed: Seed, purpose: str) -> str:
     and the drawn clusters' rows would not be a random choice any more.
     """
     return f"{effective_seed}:{purpose}"
+
+
+# Parts of the progress: most rounds read all rows once.
+QUICK_PART, READING_PART = 1, 10
+
+
+@dataclass(frozen=True)
+class FinishedRound:
+    """A round with its rows."""
+
+    draw: RoundDraw
+    rows: RoundRows
+
+    @property
+    def prepared(self) -> Prepared:
+        """What was settled before the rows were chosen."""
+        return self.draw.prepared
+
+    @property
+    def sampled(self) -> Int64s:
+        """Drawn rows of each stratum."""
+        return np.bincount(self.rows.chosen.strata, minlength=len(self.prepared.eligible))
+
+    def result(self) -> RoundResult:
+        """The account of the round."""
+        prepared, one = self.prepared, self.prepared.one
+        groups, groups_count = groups_of(prepared, self.sampled)
+        return RoundResult(
+            round_number=one.round_number,
+            method=one.method.name,
+            eligible_rows=prepared.eligible_rows,
+            rows_sampled=len(self.rows.chosen.ordinals),
+            seed=one.seed,
+            effective_seed=one.effective_seed,
+            run_by=self.rows.run_by,
+            group_kind=one.method.group_kind,
+            groups=groups,
+            groups_count=groups_count,
+            warnings=prepared.warnings,
+            output_name=one.output_name,
+        )
+
+
+def replay(
+    state: DrawState, rounds: Sequence[Round], on_progress: ProgressCallback
+) -> Iterator[FinishedRound]:
+    """Draw the rounds; each one's rows are taken before it is handed over."""
+    parts = [part_of(one) for one in rounds]
+    whole = sum(parts)
+    for i, one in enumerate(rounds):
+        step = progress_part(on_progress, sum(parts[:i]) / whole, sum(parts[: i + 1]) / whole)
+        draw = prepare_round(state, one, progress_part(step, 0.0, 0.7))
+        rows = draw.choose(state, progress_part(step, 0.7, 1.0))
+        state.take(rows.chosen.ordinals)
+        yield FinishedRound(draw, rows)
+
+
+def prepare_round(state: DrawState, one: Round, on_progress: ProgressCallback) -> RoundDraw:
+    """Settle what the round draws from and how many rows, and choose none.
+
+    Raises
+    ------
+    DomainError
+        What depends on the rows: ``too_many_strata``, ``minimum_exceeds_sample``,
+        ``unknown_stratum``, ``invalid_numbers``, ``rows_missing``.
+    """
+    columns = one.method.group_columns(state.table)
+    strata = state.strata_of(columns, one.filter, progress_part(on_progress, 0.0, 0.5))
+    eligible = state.eligible_of(strata, progress_part(on_progress, 0.5, 0.6))
+    step = progress_part(on_progress, 0.6, 1.0)
+    return one.method.prepare(state, one, strata, eligible, step)
+
+
+def part_of(one: Round) -> int:
+    """A round's part of the progress, relative to those of the other rounds."""
+    is_quick = not one.method.reads_rows and one.filter is None
+    return QUICK_PART if is_quick else READING_PART
+
+
+def groups_of(prepared: Prepared, sampled: Int64s) -> tuple[tuple[GroupResult, ...], int]:
+    """The first strata or drawn clusters of a round, and how many have eligible rows."""
+    kind = prepared.one.method.group_kind
+    if kind is None:
+        return (), 0
+    listed = prepared.eligible if kind == "strata" else prepared.allocated
+    numbers = np.flatnonzero(listed)[:GROUPS_LISTED]
+    groups = tuple(
+        GroupResult(key, int(prepared.eligible[at]), int(prepared.allocated[at]), int(sampled[at]))
+        for at, key in zip(numbers, prepared.strata.keys(numbers), strict=True)
+    )
+    return groups, int((prepared.eligible > 0).sum())

@@ -19,13 +19,12 @@ import numpy as np
 from parquet_tables.columns import decimals_of
 from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.tables import Column
-from sampling_engine.draw_state import DrawState
+from sampling_engine import statements
 from sampling_engine.errors import InvalidNumbers
+from sampling_engine.rounds import DrawState
 from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import RowFilter
-from sampling_engine.sql import number_statements
-from sampling_engine.sql.number_statements import Units
-from sampling_engine.sql.statements import Statement
+from sampling_engine.statements import Statement, Units
 
 UNIT_BITS = 62
 MAX_FACTOR_BITS = 1_000
@@ -103,17 +102,17 @@ def read_weights(
     decimals = decimals_of(column.type)
     if decimals is not None:
         return _exact_weights(state, column, decimals, row_filter, loc, on_progress)
-    read = number_statements.range_of(state.table, column, row_filter, None)
+    read = statements.range_of(state.table, column, row_filter, None)
     rows, finite, smallest, largest = _row(state, read, progress_part(on_progress, 0.0, 0.5))
     step = progress_part(on_progress, 0.5, 1.0)
     if finite < rows or (smallest or 0) < 0:
         refuse_numbers(state, column, row_filter, loc, step)
     bits = min(UNIT_BITS - frexp(max(largest or 0.0, 0.0))[1], MAX_FACTOR_BITS)
     units = Units(column, factor=ldexp(1.0, bits))
-    read = number_statements.unit_totals(state.table, units, row_filter, None)
+    read = statements.unit_totals(state.table, units, row_filter, None)
     _, positive, _, total, most = _row(state, read, step)
     if state.taken_rows:
-        read = number_statements.unit_totals(state.table, units, row_filter, state.taken_rows)
+        read = statements.unit_totals(state.table, units, row_filter, state.taken_rows)
         gone = _row(state, read, step)
         rows, positive, total = rows - gone[0], positive - gone[1], total - gone[3]
     return Weights(units, rows, positive, int(total), int(most))
@@ -127,14 +126,14 @@ def _exact_weights(
     loc: tuple[str | int, ...],
     on_progress: ProgressCallback,
 ) -> Weights:
-    read = number_statements.exact_totals(state.table, column, row_filter, None)
+    read = statements.exact_totals(state.table, column, row_filter, None)
     rows, positive, smallest, total, largest = _row(
         state, read, progress_part(on_progress, 0.0, 0.6)
     )
     if (smallest or 0) < 0:
         refuse_numbers(state, column, row_filter, loc, progress_part(on_progress, 0.6, 0.8))
     if state.taken_rows:
-        read = number_statements.exact_totals(state.table, column, row_filter, state.taken_rows)
+        read = statements.exact_totals(state.table, column, row_filter, state.taken_rows)
         gone = _row(state, read, progress_part(on_progress, 0.8, 1.0))
         rows, positive = rows - gone[0], positive - gone[1]
         total = Decimal(total) - Decimal(gone[3])
@@ -157,10 +156,10 @@ def refuse_numbers(
     InvalidNumbers
         With their count.
     """
-    read = number_statements.refused_numbers(state.table, column, row_filter, None)
+    read = statements.refused_numbers(state.table, column, row_filter, None)
     negative, infinite = _row(state, read, on_progress)
     if state.taken_rows:
-        read = number_statements.refused_numbers(state.table, column, row_filter, state.taken_rows)
+        read = statements.refused_numbers(state.table, column, row_filter, state.taken_rows)
         gone = _row(state, read, on_progress)
         negative, infinite = negative - gone[0], infinite - gone[1]
     if negative or infinite:
@@ -214,7 +213,7 @@ def _rows_of_units(
     least: int,
     on_progress: ProgressCallback,
 ) -> tuple[Int64s, Int64s]:
-    sql, params = number_statements.rows_of_units(state.table, weights.units, row_filter, least)
+    sql, params = statements.rows_of_units(state.table, weights.units, row_filter, least)
     with watched(state.cursor, on_progress, "looking for take-all rows"):
         rows = state.cursor.execute(sql, params).fetchnumpy()
     return rows["ordinal"], rows["v"]

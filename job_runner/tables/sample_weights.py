@@ -21,8 +21,7 @@ from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import write_parquet
 from profiling_engine.comparison.compared_table import ComparedTable
 from sampling_engine import Round, RowFilter
-from sampling_engine.sample_table import shown_columns
-from sampling_engine.sql.sample import Shown
+from sampling_engine.sample_table import Shown, shown_columns
 
 MIN_REACHED_SHARE = 0.99
 """A round represents its eligible rows if its strata reach this share of them."""

@@ -10,15 +10,12 @@ import numpy as np
 
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
-from sampling_engine.draw_state import DrawState
 from sampling_engine.errors import NoReserves
 from sampling_engine.grouped_round import GroupedRound
-from sampling_engine.methods.columns import group_column
-from sampling_engine.methods.method import Method
-from sampling_engine.methods.parameters import SEED, Loc, MethodDeclaration, Parameter
-from sampling_engine.methods.stratum_sizes import StratumSizes
+from sampling_engine.methods.method import Method, StratumSizes
+from sampling_engine.methods.parameters import SEED, Loc, MethodDeclaration, Parameter, group_column
 from sampling_engine.results import GroupKind
-from sampling_engine.rounds import seed_for
+from sampling_engine.rounds import DrawState, seed_for
 from sampling_engine.selection.order import Int64s, SeededOrder
 from sampling_engine.selection.strata import Strata
 from sampling_engine.spec import Round

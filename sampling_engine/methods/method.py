@@ -2,6 +2,10 @@
 
 A method holds all that is particular to it, so no other module asks for its class. The checks, the
 replay, the plan and the explanation of a draw call it through this base.
+
+How many rows a round draws from each stratum, and the warnings that this takes.
+
+No size is above its stratum's eligible rows. The methods use it.
 """
 
 from __future__ import annotations
@@ -12,16 +16,28 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
-from sampling_engine.methods.columns import check_number_column
-from sampling_engine.methods.parameters import SEED, Loc, MethodDeclaration, check_values
+from sampling_engine.methods.parameters import (
+    SEED,
+    Loc,
+    MethodDeclaration,
+    check_number_column,
+    check_values,
+)
 from sampling_engine.results import GroupKind
 from sampling_engine.selection.order import Int64s
 
 if TYPE_CHECKING:
-    from sampling_engine.draw_state import DrawState
-    from sampling_engine.rounds import RoundDraw
+    from sampling_engine.rounds import DrawState, RoundDraw
     from sampling_engine.selection.strata import Strata
     from sampling_engine.spec import Round
+from dataclasses import dataclass
+
+import numpy as np
+
+from sampling_engine.allocation import share_of_rows
+from sampling_engine.rounds import Prepared
+from sampling_engine.selection.strata import Strata
+from sampling_engine.spec import Round
 
 
 class Method(ABC):
@@ -147,3 +163,45 @@ class Method(ABC):
     def units_drawn(self, rows: int, groups: int) -> int:
         """Units that were drawn independently: rows, or clusters of a round with ``groups``."""
         return rows
+
+
+NO_ROW = "No row was eligible, so none was drawn."
+
+
+@dataclass(frozen=True)
+class StratumSizes:
+    """Rows to draw from each stratum, shape (strata,), with warnings on them."""
+
+    sizes: Int64s
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def none_of(cls, eligible: Int64s) -> StratumSizes:
+        """The sizes where no row is eligible."""
+        return cls(np.zeros_like(eligible), (NO_ROW,))
+
+    def prepared(self, round_spec: Round, strata: Strata, eligible: Int64s) -> Prepared:
+        """The round with these sizes."""
+        return Prepared(round_spec, strata, eligible, self.sizes, self.warnings)
+
+
+def total_size(
+    sample_size: int | None, sample_fraction: float | None, rows: int
+) -> tuple[int, list[str]]:
+    """Rows to draw of ``rows`` eligible ones, with warnings; exactly one of the sizes is given."""
+    if sample_fraction is None:
+        size = sample_size or 0
+        return min(size, rows), all_drawn_warning(size, rows)
+    total = share_of_rows(sample_fraction, rows)
+    if total:
+        return total, []
+    return 0, [f"sample_fraction {sample_fraction} of {rows:,} eligible rows rounds to no row."]
+
+
+def all_drawn_warning(size: int, rows: int) -> list[str]:
+    """The warning that a size is above the eligible rows, if it is."""
+    if size <= rows:
+        return []
+    return [
+        f"sample_size is {size:,}, but only {rows:,} rows were eligible: all of them were drawn."
+    ]

@@ -9,16 +9,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from parquet_tables.progress import ProgressCallback
-from sampling_engine.draw_state import DrawState
 from sampling_engine.grouped_round import GroupedRound
-from sampling_engine.methods.method import Method
-from sampling_engine.methods.parameters import (
-    SAMPLE_FRACTION,
-    SAMPLE_SIZE,
-    SEED,
-    MethodDeclaration,
-)
-from sampling_engine.methods.stratum_sizes import StratumSizes, total_size
+from sampling_engine.methods.method import Method, StratumSizes, total_size
+from sampling_engine.methods.parameters import SAMPLE_FRACTION, SAMPLE_SIZE, SEED, MethodDeclaration
+from sampling_engine.rounds import DrawState
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import Strata
 from sampling_engine.spec import Round

@@ -10,8 +10,13 @@ import numpy as np
 
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
-from sampling_engine.allocation import allocate, allocate_by_share
-from sampling_engine.draw_state import DrawState
+from sampling_engine.allocation import (
+    Shares,
+    allocate,
+    allocate_by_share,
+    neyman_shares,
+    optimal_shares,
+)
 from sampling_engine.errors import (
     InvalidMethod,
     InvalidSize,
@@ -19,8 +24,7 @@ from sampling_engine.errors import (
     UnknownStratum,
 )
 from sampling_engine.grouped_round import GroupedRound
-from sampling_engine.methods.columns import group_columns
-from sampling_engine.methods.method import Method
+from sampling_engine.methods.method import Method, StratumSizes, total_size
 from sampling_engine.methods.parameters import (
     SAMPLE_FRACTION,
     SAMPLE_SIZE,
@@ -28,14 +32,13 @@ from sampling_engine.methods.parameters import (
     Loc,
     MethodDeclaration,
     Parameter,
+    group_columns,
 )
-from sampling_engine.methods.stratum_sizes import StratumSizes, total_size
 from sampling_engine.results import GroupKind
-from sampling_engine.rounds import parameters_of
+from sampling_engine.rounds import DrawState, parameters_of
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import ColumnStrata, Strata
 from sampling_engine.spec import Round
-from sampling_engine.spread import Shares, neyman_shares, optimal_shares
 
 Allocation = Literal["proportional", "equal", "neyman", "optimal"]
 

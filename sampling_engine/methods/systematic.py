@@ -8,17 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from parquet_tables.progress import ProgressCallback
-from sampling_engine.draw_state import DrawState
 from sampling_engine.errors import InvalidMethod, InvalidSize, NoReserves
-from sampling_engine.methods.method import Method
-from sampling_engine.methods.parameters import (
-    SAMPLE_SIZE,
-    SEED,
-    Loc,
-    MethodDeclaration,
-    Parameter,
-)
-from sampling_engine.methods.stratum_sizes import NO_ROW, StratumSizes, all_drawn_warning
+from sampling_engine.methods.method import NO_ROW, Method, StratumSizes, all_drawn_warning
+from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, Loc, MethodDeclaration, Parameter
+from sampling_engine.rounds import DrawState
 from sampling_engine.selection.grid import Grid, SystematicRound
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import Strata

@@ -8,11 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from parquet_tables.progress import ProgressCallback, progress_part
-from sampling_engine.draw_state import DrawState
-from sampling_engine.methods.method import Method
+from sampling_engine.methods.method import NO_ROW, Method, StratumSizes
 from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, MethodDeclaration, Parameter
-from sampling_engine.methods.stratum_sizes import NO_ROW, StratumSizes
-from sampling_engine.rounds import parameters_of
+from sampling_engine.rounds import DrawState, parameters_of
 from sampling_engine.selection.inclusion import read_size_groups
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import Strata

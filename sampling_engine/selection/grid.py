@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from parquet_tables.progress import ProgressCallback
-from sampling_engine.draw_state import DrawState
+from sampling_engine import statements
 from sampling_engine.errors import NoReserves, RowsMissing
-from sampling_engine.rounds import Floats, Prepared, RoundRows, RowOutcome, seed_for
+from sampling_engine.rounds import DrawState, Floats, Prepared, RoundRows, RowOutcome, seed_for
 from sampling_engine.selection.order import Int64s, SeededOrder
-from sampling_engine.selection.walk import Chosen, in_sorted
+from sampling_engine.selection.walk_and_scan import Chosen, in_sorted
 from sampling_engine.spec import Round
-from sampling_engine.sql import statements
 
 if TYPE_CHECKING:
     from sampling_engine.methods.systematic import SystematicMethod

@@ -25,13 +25,12 @@ from math import ceil, floor, gcd, log, pi, sqrt
 import numpy as np
 
 from parquet_tables.progress import ProgressCallback, watched
-from sampling_engine.draw_state import DrawState
-from sampling_engine.rounds import Floats
+from sampling_engine import statements
+from sampling_engine.rounds import DrawState, Floats
 from sampling_engine.spec import RowFilter
-from sampling_engine.sql import number_statements
 from sampling_engine.weights import TakeAll, Weights
 
-GROUPS_PER_OCTAVE = number_statements.SIZE_GROUPS_PER_OCTAVE
+GROUPS_PER_OCTAVE = statements.SIZE_GROUPS_PER_OCTAVE
 
 
 def read_size_groups(
@@ -60,7 +59,7 @@ def read_size_groups(
     others: dict[int, tuple[int, int]] = {}
     tables = ((None, 1), (state.taken_rows, -1)) if state.taken_rows else ((None, 1),)
     for table_name, sign in tables:
-        sql, params = number_statements.unit_groups(
+        sql, params = statements.unit_groups(
             state.table, weights.units, row_filter, table_name, take_all.listed_from
         )
         with watched(state.cursor, on_progress, "grouping rows by size"):

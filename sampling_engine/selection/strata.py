@@ -33,11 +33,11 @@ from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, watched
 from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import write_parquet
+from sampling_engine import statements
 from sampling_engine.errors import RowsMissing, TooManyStrata
 from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import RowFilter
-from sampling_engine.sql import statements
-from sampling_engine.sql.statements import Statement
+from sampling_engine.statements import Statement
 
 VERSION = "strata-3"
 

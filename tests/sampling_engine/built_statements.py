@@ -6,12 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from parquet_tables.tables import Column, TableFiles
-from sampling_engine import SeededOrder
-from sampling_engine.sample_table import RESERVE_COLUMNS, TOLD_COLUMNS
-from sampling_engine.sql import number_statements, sample, statements
-from sampling_engine.sql.number_statements import Units
-from sampling_engine.sql.sample import DrawnRound, Shown, Sorted
-from sampling_engine.sql.statements import Statement
+from sampling_engine import SeededOrder, sample_table, statements
+from sampling_engine.sample_table import RESERVE_COLUMNS, TOLD_COLUMNS, DrawnRound, Shown, Sorted
+from sampling_engine.statements import Statement, Units
 
 ORDER = SeededOrder(6, 42)
 ONE_KEY = (Column("a b", "VARCHAR"),)
@@ -79,38 +76,28 @@ BUILDERS: dict[str, Builder] = {
     "ordinals_between": lambda table: statements.ordinals_between(
         str(table.files[1].path), 4, 0, 2, FILTER
     ),
-    "exact_totals": lambda table: number_statements.exact_totals(table, PRICE, FILTER, None),
-    "exact_totals_of_taken": lambda table: number_statements.exact_totals(
-        table, PRICE, FILTER, "taken"
-    ),
-    "range_of": lambda table: number_statements.range_of(table, TWO_KEYS[1], None, None),
-    "range_of_exact": lambda table: number_statements.range_of(table, PRICE, FILTER, None),
-    "refused_numbers": lambda table: number_statements.refused_numbers(
-        table, TWO_KEYS[1], None, None
-    ),
-    "unit_totals": lambda table: number_statements.unit_totals(table, ROUGH, None, None),
-    "units_of_picked": lambda table: number_statements.units_of_picked(table, EXACT, FILTER),
-    "rows_of_units": lambda table: number_statements.rows_of_units(table, EXACT, FILTER, 250),
-    "unit_groups": lambda table: number_statements.unit_groups(table, EXACT, FILTER, None, 250),
-    "unit_groups_of_taken": lambda table: number_statements.unit_groups(
-        table, ROUGH, None, "taken", 250
-    ),
-    "scan_units": lambda table: number_statements.scan_units(
-        table, EXACT, FILTER, ORDER, 0.001, 250, 1.5
-    ),
-    "sums_by_stratum": lambda table: number_statements.sums_by_stratum(
-        table, TwoStrata(), ROUGH, None
-    ),
-    "sums_by_stratum_of_taken": lambda table: number_statements.sums_by_stratum(
+    "exact_totals": lambda table: statements.exact_totals(table, PRICE, FILTER, None),
+    "exact_totals_of_taken": lambda table: statements.exact_totals(table, PRICE, FILTER, "taken"),
+    "range_of": lambda table: statements.range_of(table, TWO_KEYS[1], None, None),
+    "range_of_exact": lambda table: statements.range_of(table, PRICE, FILTER, None),
+    "refused_numbers": lambda table: statements.refused_numbers(table, TWO_KEYS[1], None, None),
+    "unit_totals": lambda table: statements.unit_totals(table, ROUGH, None, None),
+    "units_of_picked": lambda table: statements.units_of_picked(table, EXACT, FILTER),
+    "rows_of_units": lambda table: statements.rows_of_units(table, EXACT, FILTER, 250),
+    "unit_groups": lambda table: statements.unit_groups(table, EXACT, FILTER, None, 250),
+    "unit_groups_of_taken": lambda table: statements.unit_groups(table, ROUGH, None, "taken", 250),
+    "scan_units": lambda table: statements.scan_units(table, EXACT, FILTER, ORDER, 0.001, 250, 1.5),
+    "sums_by_stratum": lambda table: statements.sums_by_stratum(table, TwoStrata(), ROUGH, None),
+    "sums_by_stratum_of_taken": lambda table: statements.sums_by_stratum(
         table, TwoStrata(None), EXACT, "taken"
     ),
-    "drawn_rows": lambda table: sample.drawn_rows(
+    "drawn_rows": lambda table: sample_table.drawn_rows(
         table, shown(table, None, None, None, None), TOLD_COLUMNS, "primary", ROUNDS
     ),
-    "drawn_rows_without_strata": lambda table: sample.drawn_rows(
+    "drawn_rows_without_strata": lambda table: sample_table.drawn_rows(
         table, shown(table, None, None, None, None), TOLD_COLUMNS, "primary", ROUNDS[:1]
     ),
-    "drawn_rows_of_selections": lambda table: sample.drawn_rows(
+    "drawn_rows_of_selections": lambda table: sample_table.drawn_rows(
         table,
         shown(table, (1, 2), None, (2,), None)[1:],
         TOLD_COLUMNS,
@@ -118,17 +105,17 @@ BUILDERS: dict[str, Builder] = {
         ROUNDS,
         [Sorted(1, table.columns[0], descending=True), Sorted(2, table.columns[1], False)],
     ),
-    "drawn_rows_of_empty_table": lambda table: sample.drawn_rows(
+    "drawn_rows_of_empty_table": lambda table: sample_table.drawn_rows(
         TableFiles(table.columns, ()),
         shown(table, None, None, None, None),
         TOLD_COLUMNS,
         "primary",
         ROUNDS,
     ),
-    "reserve_rows": lambda table: sample.reserve_rows(
+    "reserve_rows": lambda table: sample_table.reserve_rows(
         table, NAMES, RESERVE_COLUMNS, "primary", "strata_0", 2
     ),
-    "reserve_rows_of_whole_table": lambda table: sample.reserve_rows(
+    "reserve_rows_of_whole_table": lambda table: sample_table.reserve_rows(
         table, NAMES, RESERVE_COLUMNS, "primary", None, 0
     ),
 }

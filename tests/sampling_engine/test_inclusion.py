@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from parquet_tables.progress import ignore_progress
 from sampling_engine import Round, WeightedMethod
-from sampling_engine.draw_state import DrawState
-from sampling_engine.replay import prepare_round
+from sampling_engine.rounds import DrawState, prepare_round
 from sampling_engine.selection.inclusion import (
     LARGE_VARIANCE,
     MAX_INTEGRATED,

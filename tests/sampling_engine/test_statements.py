@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from parquet_tables.tables import TableFiles
-from sampling_engine.sql.statements import Statement
+from sampling_engine.statements import Statement
 from tests.sampling_engine.built_statements import BUILDERS, ORDER
 from tests.sampling_engine.conftest import Workshop
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import TableFiles
 from sampling_engine import RandomMethod, Round, StratifiedMethod, WeightedMethod
-from sampling_engine.selection import scan, strata
+from sampling_engine.selection import strata, walk_and_scan
 from sampling_engine.selection.order import SeededOrder
-from sampling_engine.selection.walk import plan_round
+from sampling_engine.selection.walk_and_scan import plan_round
 from tests.sampling_engine.conftest import Workshop
 from tests.sampling_engine.draw_cases import (
     TYPES,
@@ -82,7 +82,7 @@ def test_a_scan_whose_threshold_leaves_too_few_rows_scans_again(workshop: Worksh
     order = SeededOrder(5_000, 1)
     with workshop.database.cursor() as cursor:
         cursor.register("taken", {"ordinal": np.empty(0, dtype=np.int64)})
-        chosen = scan.scan(
+        chosen = walk_and_scan.scan(
             cursor,
             table,
             order,

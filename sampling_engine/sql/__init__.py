@@ -1,1 +1,0 @@
-"""The SQL statements of the sampling engine, built by pure functions."""
