@@ -1,11 +1,4 @@
-"""Parse a list of JSON conditions into a filter.
-
-The operators' rules are those of expressions: both notations use :mod:`predicates`.
-
-Convert a filter to a list of conditions, for forms that edit either notation.
-
-The conditions parse back to the same filter. A filter that a list can't express has no conditions.
-"""
+"""Parse a list of JSON conditions into a filter, and convert a filter to such a list."""
 
 from __future__ import annotations
 
@@ -53,15 +46,9 @@ def parse_conditions(
     Parameters
     ----------
     conditions : sequence of mappings
-        Each has ``column``, ``operator`` (a name of ``OPERATORS``) and ``value``: a text, a number
-        or a boolean; a list of them for in and not_in; ``[low, high]`` for between; absent for
-        is_null and is_not_null.
+        Each has ``column``, ``operator`` (a name of ``OPERATORS``) and the operator's ``value``.
     logic : {"AND", "OR"}
         Whether a row must meet all conditions or one.
-    table : TableFiles
-        The table whose columns the conditions name.
-    loc : tuple of str or int
-        Location of the conditions in the caller's input.
 
     Raises
     ------
@@ -72,7 +59,7 @@ def parse_conditions(
     if not isinstance(conditions, list | tuple):
         raise location.error("Conditions must be a list")
     if not 1 <= len(conditions) <= MAX_CONDITIONS:
-        raise location.error(f"A filter must have 1 to {MAX_CONDITIONS:,} conditions")
+        raise location.error("A filter must have 1 to {maximum} conditions", maximum=MAX_CONDITIONS)
     connective = CONNECTIVES.get(logic) if isinstance(logic, str) else None
     if connective is None:
         raise Location((*loc[:-1], "logic")).error("The logic must be AND or OR")
@@ -101,7 +88,7 @@ def _parse_condition(
     left = RawOperand(column, location.child("operator"))
     if not isinstance(operator, str) or operator not in VALUE_KINDS:
         raise location.child("operator").error(
-            f"The operator must be one of: {', '.join(VALUE_KINDS)}"
+            "The operator must be one of: {choices}", choices=", ".join(VALUE_KINDS)
         )
     return _apply_operator(left, operator, condition.get("value"), location.child("value"))
 
@@ -111,7 +98,7 @@ def _apply_operator(left: RawOperand, operator: str, value: object, location: Lo
     kind = VALUE_KINDS[operator]
     if kind == "nothing":
         if value is not None:
-            raise location.error(f"The operator {operator} takes no value")
+            raise location.error("The operator {operator} takes no value", operator=operator)
         node: Node = IsNull(predicates.require_column(left))
         return node if operator == "is_null" else negate(node)
     if kind == "value":
@@ -123,7 +110,7 @@ def _apply_operator(left: RawOperand, operator: str, value: object, location: Lo
         return predicates.between(left, low, high)
     if kind == "list":
         if not isinstance(value, list | tuple):
-            raise location.error(f"The value of {operator} must be a list")
+            raise location.error("The value of {operator} must be a list", operator=operator)
         values = [_raw_operand(item, location.child(i)) for i, item in enumerate(value)]
         node = predicates.in_list(left, values, location)
     else:
@@ -151,10 +138,7 @@ Logic = Literal["AND", "OR"]
 
 
 def as_conditions(row_filter: Filter) -> tuple[list[dict[str, Any]], Logic] | None:
-    """Return the filter's conditions and their logic; None if a list can't express it.
-
-    Nested filters, comparisons of two columns and negations without an operator have no list.
-    """
+    """Return the filter's conditions and their logic; None if a list can't express it."""
     root = row_filter.node
     conditions = []
     for node in root.parts if isinstance(root, And | Or) else (root,):

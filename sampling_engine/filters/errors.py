@@ -1,11 +1,4 @@
-"""The operators of a condition: names, descriptions and kinds of value.
-
-:mod:`conditions` accepts exactly these; the API and the pages list them.
-
-The error of an invalid filter, and the location that it reports.
-
-For an expression, the message ends with the character position and an excerpt marked by ``^``.
-"""
+"""The operators of a condition, the error of an invalid filter, and its location."""
 
 from __future__ import annotations
 
@@ -20,20 +13,7 @@ Takes = Literal["value", "list", "pair", "pattern", "nothing"]
 
 @dataclass(frozen=True)
 class OperatorDescription:
-    """An operator of a condition.
-
-    Parameters
-    ----------
-    name : str
-        A condition's ``operator``.
-    description : str
-        Its meaning, for a user.
-    takes : {"value", "list", "pair", "pattern", "nothing"}
-        Kind of the condition's ``value``: one value, a list of values, ``[low, high]``, a text with
-        ``%`` and ``_``, or none.
-    sql : str
-        The operator in an expression.
-    """
+    """An operator of a condition, the kind of value that it takes, and its SQL."""
 
     name: str
     description: str
@@ -66,22 +46,14 @@ MAX_QUOTE_LENGTH = 40
 
 
 class InvalidFilter(DomainError):
-    """A filter has invalid syntax or doesn't fit the table's columns.
-
-    Parameters
-    ----------
-    message : str
-        What is wrong, and what to write.
-    position : int, optional
-        Character position in the expression, from 0; None for conditions.
-    loc : tuple of str or int
-        Location in the caller's input.
-    """
+    """A filter has invalid syntax or doesn't fit the table's columns."""
 
     code = "invalid_filter"
 
-    def __init__(self, message: str, *, position: int | None = None, loc: Loc = ()) -> None:
-        super().__init__(message, loc=loc)
+    def __init__(
+        self, template: str, *, position: int | None = None, loc: Loc = (), **parameters: object
+    ) -> None:
+        super().__init__(template, loc=loc, **parameters)
         self.position = position
 
 
@@ -101,31 +73,26 @@ class Location:
         """Return the location of a part of this input."""
         return replace(self, loc=(*self.loc, *loc))
 
-    def error(self, message: str) -> InvalidFilter:
-        """Build the error at this location; ``message`` has no full stop."""
-        return InvalidFilter(self._with_excerpt(message), position=self.position, loc=self.loc)
+    def error(self, template: str, **parameters: object) -> InvalidFilter:
+        """Build the error at this location; ``template`` has no full stop."""
+        located, place = self._located(template)
+        return InvalidFilter(located, position=self.position, loc=self.loc, **parameters, **place)
 
     def find_column(self, table: TableFiles, name: str, hint: str = "") -> Column:
-        """Return the table's column of this name.
-
-        Raises
-        ------
-        UnknownColumn
-            With this location, the table's columns and ``hint``.
-        """
+        """Return the table's column of this name, or raise UnknownColumn with this location."""
         try:
             return table.column(name)
         except UnknownColumn as unknown:
-            start = f'There is no column "{name}".'
-            choices = unknown.message.removeprefix(start).strip()
-            located = self._with_excerpt(start.removesuffix("."))
-            message = " ".join(part for part in (located, choices, hint) if part)
-            raise UnknownColumn(message, loc=self.loc) from None
+            located, place = self._located('There is no column "{column}"')
+            template = f"{located} {{choices}} {hint}".rstrip()
+            raise UnknownColumn(template, loc=self.loc, **unknown.parameters, **place) from None
 
-    def _with_excerpt(self, message: str) -> str:
+    def _located(self, template: str) -> tuple[str, dict[str, object]]:
+        """Return the whole sentence, and the parameters that name the place."""
         if self.text is None or self.position is None:
-            return f"{message}."
-        return f"{message}: at character {self.position}: {excerpt(self.text, self.position)}."
+            return f"{template}.", {}
+        place = {"character": str(self.position), "excerpt": excerpt(self.text, self.position)}
+        return f"{template}: at character {{character}}: {{excerpt}}.", {**place}
 
 
 def excerpt(text: str, position: int) -> str:

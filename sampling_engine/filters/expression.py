@@ -1,228 +1,440 @@
 """Parse an expression into a filter.
 
-sqlglot applies the operators' precedence to placeholders for the operands; node types that are
-not listed here are errors. Parentheses are parsed one pair at a time, to bound depth and time.
+The position decides whether a word is a column, so a column can be named ``order`` or ``in``. NOT,
+NULL, TRUE and FALSE are columns only in quotes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
 
-from sqlglot import exp
-from sqlglot.dialects.duckdb import DuckDB
-from sqlglot.errors import ParseError, SqlglotError
-from sqlglot.tokenizer_core import Token, TokenType
-
-from parquet_tables.tables import TableFiles
+from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from sampling_engine.filters import predicates
-from sampling_engine.filters.errors import InvalidFilter, Loc, Location
+from sampling_engine.filters.errors import InvalidFilter, Loc, Location, shorten
 from sampling_engine.filters.filter import Filter, build_filter
+from sampling_engine.filters.literals import NUMBER, RawValue, check_digits
 from sampling_engine.filters.predicates import RawOperand
-from sampling_engine.filters.roles import Role, RoleReader
-from sampling_engine.filters.tokens import tokenize
 from sampling_engine.filters.tree import MAX_DEPTH, And, IsNull, Node, Or, join_nodes, negate
 
 MAX_LENGTH = 10_000
-SYMBOLS = {
-    "=": TokenType.EQ,
-    "!=": TokenType.NEQ,
-    "<": TokenType.LT,
-    "<=": TokenType.LTE,
-    ">": TokenType.GT,
-    ">=": TokenType.GTE,
-    ",": TokenType.COMMA,
-    "(": TokenType.L_PAREN,
-    ")": TokenType.R_PAREN,
+
+Kind = Literal["word", "quoted", "string", "number", "symbol", "end"]
+
+# A word is a run of characters of any script, without white space and ASCII punctuation. Possessive
+# repeats find an unclosed quote in one pass.
+TOKEN = re.compile(
+    r"""
+    (?P<space>\s++)
+    | (?P<comment>--|/\*)
+    | (?P<arrow>->|=>)
+    | "(?P<quoted>(?:[^"]|"")*+)"
+    | '(?P<string>(?:[^']|'')*+)'
+    | (?P<number>(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?)
+    | (?P<word>[^\s\x00-/:-@\[-^`{-\x7f]++)
+    | (?P<symbol><=|>=|<>|!=|==|[=<>(),+-])
+    """,
+    re.VERBOSE,
+)
+TOKEN_KINDS: dict[str | None, Kind] = {
+    "quoted": "quoted",
+    "string": "string",
+    "number": "number",
+    "word": "word",
+    "symbol": "symbol",
 }
-WORDS = ("AND", "OR", "NOT", "IN", "BETWEEN", "LIKE", "ILIKE", "IS", "NULL")
-TOKEN_TYPES = SYMBOLS | {word: TokenType[word] for word in WORDS}
-COMPARISONS: dict[type[exp.Expr], str] = {
-    exp.EQ: "=",
-    exp.NEQ: "!=",
-    exp.LT: "<",
-    exp.LTE: "<=",
-    exp.GT: ">",
-    exp.GTE: ">=",
+WORD_AFTER_NUMBER = re.compile(r"[^\s\x00-/:-@\[-^`{-\x7f]++")
+# The first matching prefix gives the message.
+UNSUPPORTED_SIGNS = (
+    ('"', "A double quote is not closed"),
+    ("'", "A single quote is not closed; write a quote inside a text twice: 'it''s'"),
+    (";", "Semicolons are not supported: a filter is one expression"),
+    ("::", "Casts (::) are not supported"),
+    (":", "Parameters (:) are not supported; write the value itself"),
+    ("?", "Parameters (?) are not supported; write the value itself"),
+    ("$", "Parameters and dollar quotes ($) are not supported; write the value itself"),
+    ("@", "The sign @ is not supported; write a name that contains it in double quotes"),
+    ("#", "The sign # is not supported; write a name that contains it in double quotes"),
+    ("[", "Brackets [ ] are not supported; write a list for IN in parentheses"),
+    ("]", "Brackets [ ] are not supported; write a list for IN in parentheses"),
+    ("{", "Braces { } are not supported"),
+    ("}", "Braces { } are not supported"),
+    ("*", "The star (*) is not supported, neither for columns nor for arithmetic"),
+    ("/", "Arithmetic (/) is not supported"),
+    ("%", "Arithmetic (%) is not supported; write a LIKE pattern in single quotes"),
+    ("||", "Text concatenation (||) is not supported; write OR between conditions"),
+    ("|", "The sign | is not supported; write OR between conditions"),
+    ("&", "The sign & is not supported; write AND between conditions"),
+    ("~", "Regular expressions (~) are not supported; use LIKE or ILIKE"),
+    ("!", "The sign ! is not supported; write NOT before a condition, or !="),
+    (".", "Names with a dot are not supported; write only the column, in double quotes if its "
+          "name contains the dot"),
+    ("`", "Write a column's name in double quotes, not in `"),
+)  # fmt: skip
+
+COMPARISONS = {
+    "=": "=",
+    "==": "=",
+    "!=": "!=",
+    "<>": "!=",
+    "<": "<",
+    "<=": "<=",
+    ">": ">",
+    ">=": ">=",
 }
-CONNECTIVES: dict[type[exp.Expr], type[And] | type[Or]] = {exp.And: And, exp.Or: Or}
+EXPECTED_OPERATORS = "= != < <= > >= IN BETWEEN LIKE ILIKE IS AND OR"
+LITERAL_WORDS: dict[str, RawValue | None] = {"TRUE": True, "FALSE": False, "NULL": None}
+NEGATED_WORDS = frozenset({"IN", "BETWEEN", "LIKE", "ILIKE"})
+OPERATOR_WORDS = NEGATED_WORDS | {"IS", "NOT"}
+QUERY_WORDS = frozenset({"SELECT", "WITH", "FROM", "VALUES", "TABLE"})
+UNSUPPORTED_WORDS = {
+    "CASE": "CASE is not supported; write the condition with AND and OR",
+    "EXISTS": "Subqueries (EXISTS) are not supported",
+    "INTERVAL": "Intervals are not supported; write the date itself in single quotes",
+    "ESCAPE": "ESCAPE is not supported; % and _ always stand for any characters",
+    "COLLATE": "COLLATE is not supported; use ILIKE to ignore case",
+    "OVER": "Window functions (OVER) are not supported",
+    "LAMBDA": "Lambdas are not supported",
+    "ISNULL": "ISNULL is not supported; write IS NULL",
+    "NOTNULL": "NOTNULL is not supported; write IS NOT NULL",
+    "SIMILAR": "SIMILAR TO is not supported; use LIKE or ILIKE",
+    "GLOB": "GLOB is not supported; use LIKE or ILIKE",
+    "REGEXP": "REGEXP is not supported; use LIKE or ILIKE",
+    "RLIKE": "RLIKE is not supported; use LIKE or ILIKE",
+}
+NOT_A_CONDITION = "A column or a value alone is not a condition; compare it, for example = true"
+NOT_A_VALUE = (
+    "Expected a value, not a condition; join two comparisons with AND, and write NOT before a "
+    "whole condition"
+)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token; of a name or a text in quotes, the characters between them, unescaped."""
+
+    kind: Kind
+    text: str
+    position: int
+
+    @property
+    def word(self) -> str:
+        """The text of a bare word in capitals; empty for other kinds."""
+        return self.text.upper() if self.kind == "word" else ""
+
+    def is_symbol(self, text: str) -> bool:
+        """Whether this is the symbol ``text``."""
+        return self.kind == "symbol" and self.text == text
 
 
 def parse_expression(text: str, table: TableFiles, *, loc: Loc = ("expression",)) -> Filter:
     """Parse an expression, for example ``age > 18 AND city = 'New York'``.
 
-    Parameters
-    ----------
-    text : str
-        Up to 10,000 characters.
-    table : TableFiles
-        The table whose columns the expression names.
-    loc : tuple of str or int
-        Location of the expression in the caller's input.
-
     Raises
     ------
-    InvalidFilter
+    InvalidFilter, UnknownColumn
         With the position of the error.
-    UnknownColumn
-        The message has the position and the table's columns.
     """
     location = Location(loc, text, 0)
     if not isinstance(text, str) or not text.strip():
         raise Location(loc).error("Write a condition, for example age > 18")
     if len(text) > MAX_LENGTH:
-        message = f"An expression can have at most {MAX_LENGTH:,} characters, not {len(text):,}"
-        raise InvalidFilter(f"{message}.", position=MAX_LENGTH, loc=loc)
-    roles = RoleReader(tokenize(text, location), table, location).read()
-    return build_filter(_Parser().parse(roles), location)
+        raise InvalidFilter(
+            "An expression can have at most {maximum} characters, not {length}.",
+            position=MAX_LENGTH,
+            loc=loc,
+            maximum=MAX_LENGTH,
+            length=len(text),
+        )
+    return build_filter(_Parser(tokenize(text, location), table, location).parse(), location)
 
 
-@dataclass
-class _Group:
-    """The tokens since an open parenthesis."""
+def tokenize(text: str, location: Location) -> list[Token]:
+    """Return the tokens of an expression; the last is of kind ``end``."""
+    tokens: list[Token] = []
+    position = 0
+    while position < len(text):
+        match = TOKEN.match(text, position)
+        if match is None:
+            raise _unsupported_sign(text, location.at(position))
+        kind, value = match.lastgroup, match.group(match.lastgroup or 0)
+        if kind == "comment":
+            raise location.at(position).error("Comments are not supported")
+        if kind == "arrow":
+            raise location.at(position).error(
+                "The arrow {arrow} is not supported; comparisons are >= and <=", arrow=value
+            )
+        if kind == "number":
+            _check_number_end(text, match.end(), location.at(position))
+        if kind in TOKEN_KINDS:
+            tokens.append(Token(TOKEN_KINDS[kind], _unescaped(kind, value), position))
+        position = match.end()
+    return [*tokens, Token("end", "", len(text))]
 
-    opened: Location
-    is_list: bool
-    tokens: list[Token] = field(default_factory=list)
+
+def _unescaped(kind: str | None, value: str) -> str:
+    if kind == "quoted":
+        return value.replace('""', '"')
+    return value.replace("''", "'") if kind == "string" else value
+
+
+def _check_number_end(text: str, end: int, start: Location) -> None:
+    word = WORD_AFTER_NUMBER.match(text, end)
+    if word or text.startswith(".", end):
+        raise start.error(
+            "{number} is not a number; write a name that starts with a digit in double quotes",
+            number=shorten(text[start.position : word.end() if word else end + 1]),
+        )
+
+
+def _unsupported_sign(text: str, location: Location) -> InvalidFilter:
+    for prefix, message in UNSUPPORTED_SIGNS:
+        if text.startswith(prefix, location.position):
+            return location.error(message)
+    sign = text[location.position or 0]
+    return location.error("The character {sign} is not supported", sign=repr(sign))
 
 
 class _Parser:
-    """Parses parentheses innermost first; each parsed pair becomes an operand."""
+    """Recursive descent over the tokens."""
 
-    def __init__(self) -> None:
-        self.parser = DuckDB().parser()
-        self.operands: list[RawOperand | Node] = []
-        self.locations: list[Location] = []
+    def __init__(self, tokens: list[Token], table: TableFiles, location: Location) -> None:
+        self.tokens, self.table, self.location = tokens, table, location
+        self.index = 0
+        self.open_parentheses = 0
 
-    def parse(self, roles: list[Role]) -> Node:
-        groups = [_Group(roles[0].location, is_list=False)]
-        for previous, role in zip([None, *roles], roles, strict=False):
-            if role.operand is not None:
-                self._push_operand(groups[-1], role.operand, role.location)
-            elif role.word == "(":
-                if len(groups) > MAX_DEPTH:
-                    raise role.location.error(f"Parentheses can be nested at most {MAX_DEPTH} deep")
-                is_list = previous is not None and previous.word == "IN"
-                groups.append(_Group(role.location, is_list))
-            elif role.word == ")":
-                self._close(groups, role)
-            elif role.word == "," and not groups[-1].is_list:
-                raise role.location.error("A comma is only allowed in a list of values after IN")
-            else:
-                groups[-1].tokens.append(_token(role.word, role.location))
-        if len(groups) > 1:
-            raise groups[-1].opened.error("This parenthesis is not closed")
-        return _as_condition(self._parse_group(groups[0]))
+    @property
+    def token(self) -> Token:
+        return self.tokens[self.index]
 
-    def _close(self, groups: list[_Group], closing: Role) -> None:
-        group = groups.pop()
-        if group.is_list:
-            start, stop = _token("(", group.opened), _token(")", closing.location)
-            groups[-1].tokens.extend([start, *group.tokens, stop])
+    def parse(self) -> Node:
+        operand = self._alternatives(in_value=False)
+        if self.token.kind != "end":
+            raise self._misplaced(self.token)
+        return _as_condition(operand)
+
+    def _alternatives(self, *, in_value: bool) -> RawOperand | Node:
+        """Parse conditions joined by AND and OR, or an operand alone."""
+        alternatives = [[self._condition(in_value=in_value)]]
+        while self.token.word in ("AND", "OR"):
+            if self._next().word == "OR":
+                alternatives.append([])
+            alternatives[-1].append(self._condition(in_value=in_value))
+        if len(alternatives) == 1 and len(alternatives[0]) == 1:
+            return alternatives[0][0]
+        joined = [join_nodes(And, map(_as_condition, parts)) for parts in alternatives]
+        return join_nodes(Or, joined)
+
+    def _condition(self, *, in_value: bool) -> RawOperand | Node:
+        """Parse a condition without AND and OR, or an operand alone."""
+        is_negated = False
+        while self.token.word == "NOT" and not in_value:
+            self._next()
+            is_negated = not is_negated
+        start = self.token
+        operand = self._operand(in_value=in_value)
+        while self._is_operator(self.token):
+            operand = self._predicate(self._as_value(operand, start))
+        return negate(_as_condition(operand)) if is_negated else operand
+
+    def _predicate(self, left: RawOperand) -> Node:
+        """Parse an operator and what follows it."""
+        token = self._next()
+        is_negated = token.word == "NOT"
+        if is_negated:
+            token = self._next()
+            if token.word not in NEGATED_WORDS:
+                raise self._error(token, "Expected IN, BETWEEN, LIKE or ILIKE after NOT")
+        if token.kind == "symbol":
+            return predicates.compare(left, COMPARISONS[token.text], self._value())
+        if token.word == "IS":
+            return self._null_test(left)
+        if token.word == "IN":
+            node = predicates.in_list(left, self._list(), left.location)
+        elif token.word == "BETWEEN":
+            low = self._value()
+            if self.token.word != "AND":
+                raise self.location.at(self.token.position).error(
+                    "BETWEEN needs a low and a high value joined by AND"
+                )
+            self._next()
+            node = predicates.between(left, low, self._value())
         else:
-            self._push_operand(groups[-1], self._parse_group(group), group.opened)
+            node = predicates.like(left, self._value(), ignore_case=token.word == "ILIKE")
+        return negate(node) if is_negated else node
 
-    def _push_operand(self, group: _Group, operand: RawOperand | Node, location: Location) -> None:
-        group.tokens.append(_token("", location, str(len(self.operands))))
-        self.operands.append(operand)
-        self.locations.append(location)
-
-    def _parse_group(self, group: _Group) -> RawOperand | Node:
-        try:
-            (tree,) = self.parser.parse_into(exp.Condition, group.tokens)
-        except ParseError as error:
-            column = error.errors[0].get("col") if error.errors else None
-            position = column - 1 if column else group.opened.position or 0
-            raise group.opened.at(position).error("The syntax is not valid") from None
-        except (SqlglotError, ValueError):
-            raise group.opened.error("The syntax is not valid") from None
-        if tree is None:
-            raise group.opened.error("A condition is missing")
-        return self._operand(tree) if isinstance(tree, exp.Column) else self._node(tree)
-
-    def _node(self, tree: exp.Expr) -> Node:
-        connective = CONNECTIVES.get(type(tree))
-        if connective is not None:
-            return join_nodes(connective, map(self._node, _flatten(tree)))
-        if isinstance(tree, exp.Column):
-            return _as_condition(self._operand(tree))
-        if isinstance(tree, exp.Not):
-            self._check_arguments(tree, "this")
-            return negate(self._node(tree.this))
-        return self._predicate(tree)
-
-    def _predicate(self, tree: exp.Expr) -> Node:
-        operator = COMPARISONS.get(type(tree))
-        if operator is not None:
-            self._check_arguments(tree, "this", "expression")
-            return predicates.compare(
-                self._value(tree.this), operator, self._value(tree.expression)
+    def _null_test(self, left: RawOperand) -> Node:
+        is_negated = self.token.word == "NOT"
+        if is_negated:
+            self._next()
+        token = self._next()
+        if token.word != "NULL":
+            raise self._error(
+                token, "Expected NULL or NOT NULL after IS; for booleans write = true or = false"
             )
-        left = self._value(tree.this) if isinstance(tree.this, exp.Expr) else None
-        if left is not None and isinstance(tree, exp.Between):
-            self._check_arguments(tree, "this", "low", "high")
-            low, high = self._value(tree.args["low"]), self._value(tree.args["high"])
-            return predicates.between(left, low, high)
-        if left is not None and isinstance(tree, exp.In):
-            self._check_arguments(tree, "this", "expressions")
-            values = [self._value(value) for value in tree.expressions]
-            return predicates.in_list(left, values, left.location)
-        if left is not None and isinstance(tree, exp.Like | exp.ILike):
-            self._check_arguments(tree, "this", "expression", "negate")
-            pattern = self._value(tree.expression)
-            node = predicates.like(left, pattern, ignore_case=isinstance(tree, exp.ILike))
-            return negate(node) if tree.args.get("negate") else node
-        if left is not None and isinstance(tree, exp.Is) and type(tree.expression) is exp.Null:
-            self._check_arguments(tree, "this", "expression")
-            return IsNull(predicates.require_column(left))
-        raise self._unsupported(tree)
+        node = IsNull(predicates.require_column(left))
+        return negate(node) if is_negated else node
 
-    def _operand(self, tree: exp.Expr) -> RawOperand | Node:
-        self._check_arguments(tree, "this")
-        return self.operands[int(tree.name)]
+    def _list(self) -> list[RawOperand]:
+        opening = self._next()
+        if not opening.is_symbol("("):
+            raise self._error(opening, "Expected a list of values in parentheses after IN")
+        values = [self._value()]
+        while self.token.is_symbol(","):
+            self._next()
+            values.append(self._value())
+        self._close(opening)
+        return values
 
-    def _value(self, tree: exp.Expr) -> RawOperand:
-        if isinstance(tree, exp.Column):
-            operand = self._operand(tree)
-            if isinstance(operand, RawOperand):
-                return operand
-        raise self._location(tree).error(
-            "Expected a value, not a condition; join two comparisons with AND, and write NOT "
-            "before a whole condition"
+    def _value(self) -> RawOperand:
+        start = self.token
+        return self._as_value(self._operand(in_value=True), start)
+
+    def _as_value(self, operand: RawOperand | Node, start: Token) -> RawOperand:
+        if not isinstance(operand, RawOperand):
+            raise self._error(start, NOT_A_VALUE)
+        return operand
+
+    def _operand(self, *, in_value: bool) -> RawOperand | Node:
+        """Parse a column, a value, or what stands between two parentheses."""
+        token = self._next()
+        if token.is_symbol("("):
+            return self._parenthesis(token, in_value=in_value)
+        if token.is_symbol("+") or token.is_symbol("-"):
+            number = self.token
+            if number.kind != "number":
+                raise self._arithmetic(token)
+            self._next()
+            return self._raw(token, self._number(token.text + number.text, number))
+        if token.kind == "string":
+            return self._raw(token, token.text)
+        if token.kind == "number":
+            return self._raw(token, self._number(token.text, token))
+        if token.word == "NOT":
+            raise self._error(
+                token,
+                "NOT is only allowed before a condition or an operator, not before a value; "
+                'write a column named not in double quotes: "not"',
+            )
+        if token.word in LITERAL_WORDS and not self.token.is_symbol("("):
+            return self._literal(token, in_value=in_value)
+        if token.kind in ("word", "quoted"):
+            return self._column(token)
+        message = 'Expected a column or a value, not "{found}"'
+        if self.index > 1 and self.tokens[self.index - 2].word == "NOT":
+            message += '; write a column named not in double quotes: "not"'
+        raise self._error(token, message, found=shorten(token.text))
+
+    def _parenthesis(self, opening: Token, *, in_value: bool) -> RawOperand | Node:
+        self.open_parentheses += 1
+        if self.open_parentheses > MAX_DEPTH:
+            raise self._error(
+                opening, "Parentheses can be nested at most {maximum} deep", maximum=MAX_DEPTH
+            )
+        operand = self._alternatives(in_value=in_value)
+        self._close(opening)
+        self.open_parentheses -= 1
+        return operand
+
+    def _close(self, opening: Token) -> None:
+        token = self._next()
+        if token.kind == "end":
+            raise self._error(opening, "This parenthesis is not closed")
+        if not token.is_symbol(")"):
+            raise self._misplaced(token)
+
+    def _number(self, text: str, token: Token) -> Decimal:
+        location = self.location.at(token.position)
+        if not NUMBER.fullmatch(text):
+            raise location.error("A number can have at most 400 digits")
+        return check_digits(Decimal(text), location)
+
+    def _literal(self, token: Token, *, in_value: bool) -> RawOperand:
+        # Before an operator, the word probably means a column of that name.
+        names = {column.name.upper() for column in self.table.columns}
+        if not in_value and token.word in names:
+            raise self._error(
+                token, 'Write a column named {name} in double quotes: "{name}"', name=token.text
+            )
+        return self._raw(token, LITERAL_WORDS[token.word])
+
+    def _column(self, token: Token) -> RawOperand:
+        name = shorten(token.text)
+        if self.token.is_symbol("("):
+            raise self._error(token, "Functions such as {name}(…) are not supported", name=name)
+        location = self.location.at(token.position)
+        try:
+            return self._raw(token, location.find_column(self.table, token.text, _hint(token)))
+        except UnknownColumn:
+            if token.word in QUERY_WORDS:
+                raise location.error("Subqueries ({name}) are not supported", name=name) from None
+            if token.word in UNSUPPORTED_WORDS:
+                raise location.error(UNSUPPORTED_WORDS[token.word]) from None
+            if token.kind == "word" and self.token.kind == "string":
+                raise location.error(
+                    "Write a value without a type before it: '…', not {name} '…'", name=name
+                ) from None
+            if token.word in OPERATOR_WORDS | {"AND", "OR"}:
+                raise location.error(
+                    "Expected a column or a value, not {name}", name=name
+                ) from None
+            raise
+
+    def _is_operator(self, token: Token) -> bool:
+        is_comparison = token.kind == "symbol" and token.text in COMPARISONS
+        return is_comparison or token.word in OPERATOR_WORDS
+
+    def _misplaced(self, token: Token) -> InvalidFilter:
+        """Return the error of a token that can't follow an operand or a condition."""
+        if token.is_symbol(")"):
+            return self._error(token, "This closing parenthesis has no opening one")
+        if token.is_symbol(","):
+            return self._error(token, "A comma is only allowed in a list of values after IN")
+        if token.is_symbol("("):
+            return self._error(token, "Expected an operator before the parenthesis")
+        if token.is_symbol("+") or token.is_symbol("-"):
+            return self._arithmetic(token)
+        if self._is_operator(token) or token.word in ("AND", "OR"):
+            return self._error(token, NOT_A_VALUE)
+        if token.word in UNSUPPORTED_WORDS:
+            return self._error(token, UNSUPPORTED_WORDS[token.word])
+        return self._error(
+            token,
+            'Expected an operator before "{found}": one of {operators}',
+            found=shorten(token.text),
+            operators=EXPECTED_OPERATORS,
         )
 
-    def _check_arguments(self, tree: exp.Expr, *names: str) -> None:
-        if any(value for name, value in tree.args.items() if name not in names):
-            raise self._unsupported(tree)
+    def _arithmetic(self, sign: Token) -> InvalidFilter:
+        return self._error(sign, "Arithmetic ({sign}) is not supported", sign=sign.text)
 
-    def _unsupported(self, tree: exp.Expr) -> InvalidFilter:
-        return self._location(tree).error(f"{tree.key.upper()} is not supported")
+    def _error(self, token: Token, template: str, **parameters: object) -> InvalidFilter:
+        location = self.location.at(token.position)
+        if token.kind == "end":
+            return location.error("The expression is incomplete")
+        return location.error(template, **parameters)
 
-    def _location(self, tree: exp.Expr) -> Location:
-        identifier = tree.find(exp.Identifier)
-        return self.locations[int(identifier.name) if identifier else 0]
+    def _raw(self, token: Token, value: Column | RawValue | None) -> RawOperand:
+        return RawOperand(value, self.location.at(token.position))
 
-
-def _flatten(tree: exp.Expr) -> Iterator[exp.Expr]:
-    # sqlglot nests a AND b AND c as ((a AND b) AND c); recursion would exhaust the stack.
-    connective = type(tree)
-    parts: list[exp.Expr] = []
-    while type(tree) is connective:
-        parts.append(tree.args["expression"])
-        tree = tree.this
-    return reversed([*parts, tree])
+    def _next(self) -> Token:
+        """Return the current token and go on to the next one; the last is never left."""
+        token = self.token
+        self.index += token.kind != "end"
+        return token
 
 
 def _as_condition(operand: RawOperand | Node) -> Node:
     if isinstance(operand, RawOperand):
-        raise operand.location.error(
-            "A column or a value alone is not a condition; compare it, for example = true"
-        )
+        raise operand.location.error(NOT_A_CONDITION)
     return operand
 
 
-def _token(word: str, location: Location, operand: str = "") -> Token:
-    # The parser's errors report a token's column, counted from 1.
-    position = location.position or 0
-    kind = TOKEN_TYPES[word] if word else TokenType.IDENTIFIER
-    return Token(kind, word or operand, 1, position + 1, position, position)
+def _hint(token: Token) -> str:
+    if token.kind == "quoted":
+        return "Write a text in single quotes; double quotes are for columns."
+    if any(mark in token.text for mark in "‘’“”„«»"):
+        return "Curly quotes are not supported: use ' for texts and \" for columns."
+    return "Write a text in single quotes."

@@ -1,21 +1,7 @@
-"""A parsed filter, as the sampling engine uses it.
+"""A parsed filter: its canonical text, and its SQL with bound values.
 
-Its tree is checked against the table, so its SQL runs on every relation with the table's columns.
-
-Format a filter's tree as a canonical expression.
-
-The expression parses back to the same tree, and equal trees have equal expressions.
-
-Exact comparison of integer, decimal and temporal columns with any value.
-
-The type's values are multiples of a step in a range, numbered by an index. Comparison with any
-other value becomes an equivalent comparison with a multiple, so the column is never cast, and
-DuckDB can use the files' minimum and maximum.
-
-Build the SQL of a filter's tree.
-
-Names are quoted; values are bound in the column's own type; NULL follows SQL's three-valued logic.
-As in DuckDB, NaN equals itself and is greater than all other numbers.
+A comparison with a value that a column's type can't hold becomes an equivalent one with a value
+that it can hold, so columns are never cast. NaN equals itself and is the largest number.
 """
 
 from __future__ import annotations
@@ -57,13 +43,7 @@ from sampling_engine.filters.tree import (
 
 @dataclass(frozen=True)
 class Filter:
-    """The rows for which a condition is true; NULL doesn't pass.
-
-    Parameters
-    ----------
-    node : Node
-        The condition, checked against the table's columns.
-    """
+    """The rows for which a condition, checked against the table's columns, is true."""
 
     node: Node
 
@@ -85,7 +65,9 @@ class Filter:
 def build_filter(node: Node, location: Location) -> Filter:
     """Build the filter of a tree, after checking its depth."""
     if depth(node) > MAX_DEPTH:
-        raise location.error(f"AND, OR and NOT can be nested at most {MAX_DEPTH} deep")
+        raise location.error(
+            "AND, OR and NOT can be nested at most {maximum} deep", maximum=MAX_DEPTH
+        )
     return Filter(node)
 
 
@@ -158,15 +140,8 @@ def is_representable(type_name: str, index: Fraction) -> bool:
 
 
 def exact_comparison(type_name: str, operator: str, index: Fraction) -> tuple[str, int] | bool:
-    """Return the equivalent comparison with a representable index.
+    """Return the equivalent comparison with a representable index, or the outcome of all values.
 
-    Returns
-    -------
-    (str, int) or bool
-        An operator and a representable index; or the outcome, when all values share it.
-
-    Examples
-    --------
     >>> exact_comparison("INTEGER", ">", Fraction(3, 2))
     ('>', 1)
     >>> exact_comparison("INTEGER", "<", Fraction(3, 2))

@@ -1,16 +1,7 @@
-"""Parse and format dates, timestamps and times of day as exact nanoseconds.
+"""Check a literal against its column's type, and give it its canonical text.
 
-Years 1 to 9999 of the proleptic Gregorian calendar. A text for TIMESTAMP WITH TIME ZONE is in UTC
-unless it has an offset; a text for TIMESTAMP can't have one.
-
-Check a literal against its column's type, and give it its canonical text.
-
-Parsing is exact: a number is a decimal, a date or time is in nanoseconds; nothing is rounded. As in
-SQL, a text that spells a value of the column's type is that value.
-
-SQL words: those of the filter language, and an error message for each unsupported one.
-
-All words are in capitals. A column can have any of them as its name.
+Parsing is exact: a number is a decimal, a date or time is in nanoseconds. A TIMESTAMP WITH TIME
+ZONE is in UTC unless it has an offset.
 """
 
 from __future__ import annotations
@@ -123,13 +114,7 @@ EXAMPLES = {
 
 
 def parse_literal(column: Column, raw: RawValue, location: Location) -> Literal:
-    """Return the value in the column's type.
-
-    Raises
-    ------
-    InvalidFilter
-        The value doesn't fit; the message names the type and gives an example.
-    """
+    """Return the value in the column's type."""
     family = family_of(column.type)
     if family in NUMBERS:
         literal = _number(column, raw, family, location)
@@ -141,8 +126,11 @@ def parse_literal(column: Column, raw: RawValue, location: Location) -> Literal:
         literal = None
     if literal is None:
         raise location.error(
-            f'The column "{column.name}" is of type {column.type}: write {EXAMPLES[family]}, '
-            f"not {describe(raw)}"
+            'The column "{column}" is of type {type}: write {example}, not {found}',
+            column=column.name,
+            type=column.type,
+            example=EXAMPLES[family],
+            found=describe(raw),
         )
     return literal
 
@@ -161,7 +149,9 @@ def check_digits(number: Decimal, location: Location) -> Decimal:
     _, digits, exponent = number.as_tuple()
     is_wide = len(digits) > MAX_NUMBER_DIGITS or abs(int(exponent)) > MAX_NUMBER_DIGITS
     if is_wide or (number and abs(number.adjusted()) > MAX_NUMBER_DIGITS):
-        raise location.error(f"A number can have at most {MAX_NUMBER_DIGITS} digits")
+        raise location.error(
+            "A number can have at most {maximum} digits", maximum=MAX_NUMBER_DIGITS
+        )
     return number
 
 
@@ -198,8 +188,10 @@ def _number(column: Column, raw: RawValue, family: Family, location: Location) -
     check_digits(raw, location)
     if family is Family.FLOAT and not _is_in_float_range(column.type, raw):
         raise location.error(
-            f'The column "{column.name}" is of type {column.type}, which has no number as large '
-            f"as {shorten(str(raw))}"
+            'The column "{column}" is of type {type}, which has no number as large as {number}',
+            column=column.name,
+            type=column.type,
+            number=shorten(str(raw)),
         )
     return Literal(format_number(raw), raw)
 
@@ -232,23 +224,3 @@ def _text(raw: str, family: Family, location: Location) -> Literal | None:
         return Literal(f"'{canonical}'", canonical)
     ns = parse_temporal(raw.strip(), family)
     return None if ns is None else Literal(f"'{format_temporal(ns, family)}'", ns)
-
-
-LITERAL_WORDS: dict[str, RawValue | None] = {"TRUE": True, "FALSE": False, "NULL": None}
-OPERATOR_WORDS = frozenset({"AND", "OR", "NOT", "IN", "BETWEEN", "LIKE", "ILIKE", "IS"})
-QUERY_WORDS = frozenset({"SELECT", "WITH", "FROM", "VALUES", "TABLE"})
-UNSUPPORTED_WORDS = {
-    "CASE": "CASE is not supported; write the condition with AND and OR",
-    "EXISTS": "Subqueries (EXISTS) are not supported",
-    "INTERVAL": "Intervals are not supported; write the date itself in single quotes",
-    "ESCAPE": "ESCAPE is not supported; % and _ always stand for any characters",
-    "COLLATE": "COLLATE is not supported; use ILIKE to ignore case",
-    "OVER": "Window functions (OVER) are not supported",
-    "LAMBDA": "Lambdas are not supported",
-    "ISNULL": "ISNULL is not supported; write IS NULL",
-    "NOTNULL": "NOTNULL is not supported; write IS NOT NULL",
-    "SIMILAR": "SIMILAR TO is not supported; use LIKE or ILIKE",
-    "GLOB": "GLOB is not supported; use LIKE or ILIKE",
-    "REGEXP": "REGEXP is not supported; use LIKE or ILIKE",
-    "RLIKE": "RLIKE is not supported; use LIKE or ILIKE",
-}

@@ -1,8 +1,4 @@
-"""Build the checked conditions of a tree: each operator's rules and limits.
-
-Every node built here fits its columns' types. :mod:`expression` and :mod:`conditions` share these
-functions.
-"""
+"""Build the checked conditions of a tree: each operator's rules and limits."""
 
 from __future__ import annotations
 
@@ -62,7 +58,9 @@ def in_list(left: RawOperand, values: Sequence[RawOperand], location: Location) 
     if not values:
         raise location.error("A list of values for IN must have at least one value")
     if len(values) > MAX_LIST_VALUES:
-        raise location.error(f"A list of values for IN can have at most {MAX_LIST_VALUES:,} values")
+        raise location.error(
+            "A list of values for IN can have at most {maximum} values", maximum=MAX_LIST_VALUES
+        )
     return In(column, tuple(dict.fromkeys(_literal(column, value) for value in values)))
 
 
@@ -72,21 +70,28 @@ def like(left: RawOperand, pattern: RawOperand, *, ignore_case: bool) -> Node:
     column = require_comparable(left, word)
     if family_of(column.type) is not Family.TEXT:
         raise left.location.error(
-            f'The column "{column.name}" is of type {column.type}: {word} is only for text; '
-            "use = < > or BETWEEN"
+            'The column "{column}" is of type {type}: {operator} is only for text; '
+            "use = < > or BETWEEN",
+            column=column.name,
+            type=column.type,
+            operator=word,
         )
     if not isinstance(pattern.value, str):
         _reject_null(pattern)
-        raise pattern.location.error(f"Expected a text after {word}, for example 'New%'")
+        raise pattern.location.error(
+            "Expected a text after {operator}, for example 'New%'", operator=word
+        )
     return Like(column, _literal(column, pattern), ignore_case)
 
 
 def require_column(left: RawOperand, word: str = "IS NULL") -> Column:
     """Return the column before the operator ``word``; raise InvalidFilter for a value."""
-    if left.value is None:
-        raise left.location.error(f"Expected a column before {word}, not NULL")
     if not isinstance(left.value, Column):
-        raise left.location.error(f"Expected a column before {word}, not {describe(left.value)}")
+        raise left.location.error(
+            "Expected a column before {operator}, not {found}",
+            operator=word,
+            found="NULL" if left.value is None else describe(left.value),
+        )
     return left.value
 
 
@@ -95,8 +100,10 @@ def require_comparable(left: RawOperand, word: str = "a comparison") -> Column:
     column = require_column(left, word)
     if family_of(column.type) is Family.OTHER:
         raise left.location.error(
-            f'The column "{column.name}" is of type {column.type}, which can\'t be compared: '
-            "write IS NULL or IS NOT NULL"
+            'The column "{column}" is of type {type}, which can\'t be compared: '
+            "write IS NULL or IS NOT NULL",
+            column=column.name,
+            type=column.type,
         )
     return column
 
@@ -104,8 +111,9 @@ def require_comparable(left: RawOperand, word: str = "a comparison") -> Column:
 def _check_order(column: Column, operator: str, location: Location) -> None:
     if family_of(column.type) is Family.BOOLEAN and operator not in ("=", "!="):
         raise location.error(
-            f'The column "{column.name}" is of type {column.type}, which has no order: '
-            "write = true or = false"
+            'The column "{column}" is of type {type}, which has no order: write = true or = false',
+            column=column.name,
+            type=column.type,
         )
 
 
@@ -115,8 +123,12 @@ def _operand(column: Column, raw: RawOperand) -> Operand:
     other = require_comparable(raw)
     if common_type(column.type, other.type) is None:
         raise raw.location.error(
-            f'The column "{column.name}" is of type {column.type} and the column "{other.name}" '
-            f"of type {other.type}: they can't be compared"
+            'The column "{column}" is of type {type} and the column "{other}" of type '
+            "{other_type}: they can't be compared",
+            column=column.name,
+            type=column.type,
+            other=other.name,
+            other_type=other.type,
         )
     return other
 
@@ -125,7 +137,8 @@ def _literal(column: Column, raw: RawOperand) -> Literal:
     _reject_null(raw)
     if isinstance(raw.value, Column):
         raise raw.location.error(
-            f'Expected a value, not the column "{raw.value.name}"; write a text in single quotes'
+            'Expected a value, not the column "{column}"; write a text in single quotes',
+            column=raw.value.name,
         )
     if raw.value is None:
         raise TypeError("NULL was rejected before")

@@ -1,11 +1,7 @@
-"""Families of DuckDB types, and the common type of two columns.
+"""The tree of a filter, and the families of DuckDB types.
 
-A column of an unlisted type can only be tested for NULL.
-
-The tree of a filter: frozen nodes, checked against a table's columns.
-
-A comparison has its column on the left; NOT BETWEEN, NOT IN, NOT LIKE and IS NOT NULL are Not
-nodes; AND and OR have at least two parts, none of their own type.
+A comparison has its column on the left. NOT IN and IS NOT NULL are Not nodes. AND and OR have at
+least two parts, none of their own type.
 """
 
 from __future__ import annotations
@@ -119,13 +115,8 @@ def integer_range(type_name: str) -> tuple[int, int]:
 def common_type(left: str, right: str) -> str | None:
     """Return the type in which two columns are compared, exact except for FLOAT and DOUBLE.
 
-    Returns
-    -------
-    str or None
-        A type to cast both to; "" if no cast is needed; None if they can't be compared.
+    It is "" if no cast is needed, and None if they can't be compared.
 
-    Examples
-    --------
     >>> common_type("BIGINT", "DECIMAL(12,2)")
     'DECIMAL(21,2)'
     >>> common_type("BIGINT", "VARCHAR") is None
@@ -164,13 +155,8 @@ MAX_DEPTH = 100
 class Literal:
     """A value that fits the column it is compared with.
 
-    Parameters
-    ----------
-    text : str
-        The canonical text: equal values of a column have equal texts, NaN included.
-    value : bool, Decimal, float, int or str
-        By the column's family: a boolean; a number, as float if it is NaN or infinite; nanoseconds
-        since 1970 or since midnight; a text; the text of a UUID.
+    ``text`` is canonical: equal values of a column have equal texts. A date or time is in
+    nanoseconds since 1970 or since midnight.
     """
 
     text: str
