@@ -1,8 +1,4 @@
-"""The sampling engine: what a draw is, from its specification to its rows.
-
-It takes a table's files and a list of rounds and gives back a Parquet file with the drawn rows and
-an account of how they were drawn. It knows no dataset, no job and no HTTP.
-"""
+"""The sampling engine: from a table's files and a list of rounds to the drawn rows."""
 
 from sampling_engine.checks import check_rounds
 from sampling_engine.draw import draw_sample

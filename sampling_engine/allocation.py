@@ -1,18 +1,7 @@
-"""How many rows each stratum gives.
+"""Divide a sample among strata: proportional, equal, Neyman and optimal allocation.
 
-Owns: the arithmetic from a specification's sizes to rows. Invariant: integers alone, so the same
-strata give the same sizes anywhere, and the sizes sum to exactly what was asked for. Called by the
-planner of a round.
-
-What the optimal allocations rest on: each stratum's standard deviation and mean cost.
-
-Owns: the way from a column to a stratum's share. Invariant: sums are of integers, so they are exact
-and the same for any number of threads and any layout; floating point comes in only after them. A
-value counts as its distance from the middle of the column's range, in 2^-45 of half that range.
-Called by the preparation of a stratified round.
-
-Neyman 1934, "On the two different aspects of the representative method"; with costs: Cochran 1977,
-"Sampling techniques", §5.5.
+Sizes come from integers alone, so the same strata give the same sizes on every machine. Neyman
+1934, "On the two different aspects of the representative method"; Cochran 1977, §5.5.
 """
 
 from __future__ import annotations
@@ -50,25 +39,17 @@ def share_of_rows(fraction: float, rows: int) -> int:
 
 
 def allocate(weights: Int64s, total: int, least: Int64s, most: Int64s) -> Int64s:
-    """Share ``total`` rows out in proportion to ``weights``, each between ``least`` and ``most``.
+    """Divide ``total`` rows in proportion to ``weights``, each size within its bounds.
 
-    Shares beyond a bound are set to it and what they leave or lack goes to the others in
-    proportion, until every share keeps its bounds. The shares are then rounded by largest
-    remainder (Hamilton's method): down first, and the rows still missing go one each to the largest
-    remainders; ties go to the larger weight, then to the earlier stratum.
+    Sizes beyond a bound are set to it, and the others share the rest. They are rounded by largest
+    remainder (Hamilton's method); ties go to the larger weight, then to the earlier stratum.
 
     Parameters
     ----------
-    weights : array of int64, shape (strata,)
-        All above 0; the strata's eligible rows make the allocation proportional.
+    weights, least, most : arrays of int64, shape (strata,)
+        Weights are above 0.
     total : int
-        At least the sum of ``least`` and at most the sum of ``most``.
-    least, most : arrays of int64, shape (strata,)
-
-    Returns
-    -------
-    array of int64, shape (strata,)
-        Sums to ``total``.
+        From the sum of ``least`` to the sum of ``most``.
 
     Examples
     --------
@@ -122,20 +103,11 @@ def _round_to_largest_remainder(
 def allocate_by_share(
     shares: NDArray[np.float64], rows: Int64s, total: int, least: Int64s
 ) -> Int64s:
-    """Share ``total`` rows out in proportion to ``shares``, any numbers of 0 or more.
+    """Divide ``total`` rows in proportion to ``shares``, any numbers of 0 or more.
 
-    Strata without a share give ``least``; only what the others can't hold goes to them, in
-    proportion to their rows. When no stratum has a share, rows take its place.
+    Strata without a share give ``least``; rows that the others can't hold go to them, in proportion
+    to ``rows``. Shares count to 2^-40 of the largest, so that the arithmetic is of integers.
 
-    Parameters
-    ----------
-    shares : array of float64, shape (strata,)
-        They count to 2^-40 of the largest, so that the allocation is one of integers.
-    rows, least : arrays of int64, shape (strata,)
-        The most and the least that a stratum gives.
-
-    Examples
-    --------
     >>> rows = np.array([50, 50, 50])
     >>> allocate_by_share(np.array([3.0, 1.0, 0.0]), rows, 60, np.array([0, 0, 2])).tolist()
     [44, 14, 2]
@@ -163,15 +135,7 @@ MAX_FACTOR_BITS = 1_000
 
 @dataclass(frozen=True)
 class Sums:
-    """By stratum, shape (strata,), over the eligible rows whose value is a finite number.
-
-    Parameters
-    ----------
-    counts : array of int64
-        Such rows.
-    sums, squares : arrays of Python's integers
-        Of the values' units and of their squares.
-    """
+    """Exact sums by stratum, in units, over the eligible rows whose value is finite."""
 
     units: Units
     counts: Int64s
@@ -187,7 +151,7 @@ class Sums:
         return deviations
 
     def means(self) -> Floats:
-        """Means; not a number for a stratum without a value."""
+        """Means; NaN for a stratum without a value."""
         means = self.sums.astype(np.float64) / np.maximum(self.counts, 1) / self.units.factor
         return np.where(self.counts > 0, self.units.centre + means, np.nan)
 
@@ -275,13 +239,7 @@ def optimal_shares(
     loc: tuple[str | int, ...],
     on_progress: ProgressCallback,
 ) -> Shares:
-    """Rows times standard deviation by the root of the mean cost.
-
-    Raises
-    ------
-    InvalidNumbers
-        An eligible row's cost is negative or infinite, or a stratum's mean cost is 0.
-    """
+    """Rows times standard deviation, divided by the root of the mean cost."""
     column, cost_column = columns
     shares = neyman_shares(state, strata, eligible, column, progress_part(on_progress, 0.0, 0.5))
     refuse_numbers(state, cost_column, strata.row_filter, loc, progress_part(on_progress, 0.5, 0.7))

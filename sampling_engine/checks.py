@@ -1,7 +1,6 @@
-"""The checks of a draw's rounds against a table's columns, before a job exists.
+"""Check a draw's rounds against a table's columns, before a job exists.
 
-Rounds that pass can still fail on what only the rows show: strata, weights and costs. Callers check
-a request with it, and the draw checks again. Each method has checks of its own.
+Rounds that pass can still fail on their rows: strata, weights and costs.
 """
 
 from __future__ import annotations
@@ -22,14 +21,12 @@ from sampling_engine.spec import MAX_ROUNDS, Round, Selection
 
 
 def check_rounds(table: TableFiles, rounds: Sequence[Round]) -> None:
-    """Refuse rounds that this table can't be sampled by.
+    """Refuse rounds that don't fit the table.
 
     Raises
     ------
-    InvalidRounds, InvalidSize, InvalidSeed, InvalidStrata, InvalidMethod, InvalidSelection,
-    UnknownColumn
-        At the first fault; ``loc`` is ``("rounds", i, …)``, for a method's parameter
-        ``("rounds", i, "parameters", name)``.
+    DomainError
+        At the first fault; ``loc`` is ``("rounds", i, …)``.
     """
     if not 1 <= len(rounds) <= MAX_ROUNDS:
         raise InvalidRounds(

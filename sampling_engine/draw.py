@@ -1,9 +1,4 @@
-"""The draw from start to end: check, choose rows round by round, write the sample.
-
-Owns: what is kept of a round for the sample's rows. Invariant: a row is drawn once at the most, and
-the result depends on the table's rows, the rounds and their seeds alone. Called by job handlers,
-with rounds whose seeds are settled.
-"""
+"""Draw the rounds, and write the sample to one Parquet file."""
 
 from __future__ import annotations
 
@@ -53,37 +48,28 @@ def draw_sample(
     Parameters
     ----------
     database : ParquetDatabase
-        Holds the table's files and ``destination`` below its root.
-    rounds : sequence of Round
-        1 to 20; a round never draws a row that an earlier one drew.
+        Its root holds the table's files and ``destination``.
     table_key : str
         The table's name in the row ids: row 17 of ``primary`` is ``primary:17``.
-    destination : Path
-        The file to write; its directory is there.
-    report : callable
-        Takes the done fraction, 0 to 1, and a word on the step. What it raises stops the draw.
+    on_progress : callable
+        Takes the done fraction and the step's name. An exception that it raises stops the draw.
     strategy : {"walk", "scan"}, optional
-        Forces how rows are chosen; the rows are the same. The planner decides when None.
+        Forces how rows are chosen; the rows are the same.
     counts_dir : Path, optional
-        A directory below the database's root, where counts of strata and of rows that pass a filter
-        are kept for the next draw from the same files; any file in it may be deleted at any time.
-        None keeps none.
+        A directory below the database's root where counts are cached for later draws.
 
     Returns
     -------
     DrawnSample
-        The table's own columns that a round selects, then ``_logical_row_id`` (VARCHAR),
-        ``_sampling_round`` (INTEGER), ``_sampling_method`` (VARCHAR), ``_selection_order`` (BIGINT,
-        from 1 in each round), ``_stratum`` (VARCHAR, the stratum or cluster; NULL where a method
-        has none), ``_inclusion_probability`` (DOUBLE, given the earlier rounds) and
-        ``_design_weight`` (DOUBLE, its inverse); rows in order of round, then as its selection
-        sorts them, else in order of selection.
+        The selected columns, then ``_logical_row_id``, ``_sampling_round``, ``_sampling_method``,
+        ``_selection_order`` (from 1 in each round), ``_stratum``, ``_inclusion_probability`` (given
+        the earlier rounds) and ``_design_weight``; in order of round, then as its selection sorts.
 
     Raises
     ------
     DomainError
         From :func:`check_rounds`, or ``too_many_strata``, ``minimum_exceeds_sample``,
-        ``unknown_stratum``, ``invalid_numbers`` and ``rows_missing``, which only the rows can tell.
+        ``unknown_stratum``, ``invalid_numbers`` and ``rows_missing``.
     """
     check_rounds(table, rounds)
     on_progress = MonotonicProgress(on_progress)
@@ -107,13 +93,7 @@ def _choose(
     rounds: Sequence[Round],
     on_progress: ProgressCallback,
 ) -> tuple[tuple[RoundResult, ...], list[DrawnRound], Int64s]:
-    """Choose all rounds' rows and keep them where the writing finds them.
-
-    Returns
-    -------
-    (tuple of RoundResult, list of DrawnRound, array of int64)
-        The accounts, what the rows of each round share, and the rows' sorted ordinals.
-    """
+    """Choose all rounds' rows and keep them where the writing finds them."""
     parts: list[DrawnRows] = []
     results: list[RoundResult] = []
     told: list[DrawnRound] = []

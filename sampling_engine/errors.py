@@ -1,9 +1,4 @@
-"""Why a draw is refused or fails.
-
-Owns: the engine's errors and their codes. Invariant: a code never changes its meaning; whoever maps
-codes to answers finds all of them here, but for ``unknown_column`` of :mod:`parquet_tables.tables`.
-Raised by the checks, and those that only the rows can tell by the draw.
-"""
+"""The engine's errors and warnings, each with a code that never changes its meaning."""
 
 from __future__ import annotations
 
@@ -47,13 +42,7 @@ class MinimumExceedsSample(DomainError):
 
 
 class RowsMissing(DomainError):
-    """A table's files hold fewer rows than they are said to; one of them may be damaged.
-
-    Parameters
-    ----------
-    count : int
-        Rows that couldn't be found.
-    """
+    """A table's files hold fewer rows than the manifest says; a file may be damaged."""
 
     code = "rows_missing"
 

@@ -1,7 +1,4 @@
-"""Why a row is in a sample, or why not: one verdict for each round, up to the one that drew it.
-
-The verdicts come from replaying the rounds. Each sentence can be shown as it is.
-"""
+"""Explain why a row is in a sample, or why not: one verdict for each round."""
 
 from __future__ import annotations
 
@@ -23,25 +20,16 @@ from sampling_engine.spec import Round
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one round made of the row.
+    """What one round did with the row.
 
     Parameters
     ----------
-    effective_seed : str
-        The seed text that entered the keys of the round's order.
     outcome : str
-        ``drawn``; ``left_out`` of the table; ``filtered_out``; ``no_weight``, which is NULL, NaN or
-        0; ``off_the_grid`` of a systematic round; ``cluster_not_drawn``; or ``beyond_the_last`` row
-        that was drawn of its stratum or cluster.
-    reason : str
-        The same in a sentence, with the figures.
+        One of :data:`Outcome`; ``reason`` is the same in a sentence.
     group : str or None
         The label of the row's stratum or cluster.
-    rank : int or None
-        The row's rank in the round's order, where the method has one.
-    last_rank : int or None
-        The largest rank that was drawn from its stratum or cluster, or from all rows; not for a
-        weighted round, whose order is not that of the ranks alone.
+    rank, last_rank : int or None
+        The row's rank, and the largest that was drawn from its group, where the method has ranks.
     """
 
     round_number: int
@@ -56,17 +44,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class RowExplanation:
-    """One row's fate.
-
-    Parameters
-    ----------
-    round_number : int or None
-        The round that drew it.
-    inclusion_probability, design_weight : float or None
-        As in the sample, if it was drawn.
-    verdicts : tuple of Verdict
-        One a round, ending with the round that drew it.
-    """
+    """A row's verdicts, up to the round that drew it; ``round_number`` is None if none did."""
 
     ordinal: int
     round_number: int | None
@@ -89,23 +67,11 @@ def explain_row(
     on_progress: ProgressCallback = ignore_progress,
     counts_dir: Path | None = None,
 ) -> RowExplanation:
-    """Replay the rounds and say what each made of the row.
-
-    Parameters
-    ----------
-    ordinal : int
-        The row's, from 0 over the table's files, as in ``_logical_row_id``.
-
-    Returns
-    -------
-    RowExplanation
-        With one verdict a round, up to the one that drew the row.
+    """Replay the rounds and explain what each did with the row ``ordinal``.
 
     Raises
     ------
-    UnknownRow
-        The table's files have no such row.
-    DomainError
+    UnknownRow, DomainError
         As :func:`draw_sample`.
     """
     check_rounds(table, rounds)

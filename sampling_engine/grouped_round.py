@@ -1,7 +1,6 @@
 """Random, stratified and cluster rounds: the first rows of the order in each stratum.
 
-A random round has one stratum; in a cluster round the clusters are the strata, and those that
-aren't drawn have no rows to draw.
+A random round has one stratum. In a cluster round the clusters are the strata.
 """
 
 from __future__ import annotations
@@ -20,10 +19,7 @@ from sampling_engine.selection.walk_and_scan import Chosen, Plan, plan_round, sc
 class GroupedRound:
     """A round that draws in each stratum the first rows of the order.
 
-    Parameters
-    ----------
-    drawn_of : tuple of (int, int), optional
-        Clusters drawn, and clusters with eligible rows; None where the groups are strata.
+    ``clusters`` are the drawn ones and those with eligible rows; None where the groups are strata.
     """
 
     prepared: Prepared

@@ -1,7 +1,6 @@
-"""The plan of a draw: what it would give, with the margin of error of a share.
+"""Plan a draw: its sizes, warnings and margin of error.
 
-Earlier rounds are drawn in full, because a later round depends on their rows; of the last round no
-row is chosen. Nothing is written but cached counts.
+Earlier rounds are drawn, because a later round depends on their rows.
 """
 
 from __future__ import annotations
@@ -32,20 +31,18 @@ QUANTILE_95 = 1.959964
 def margin_of_error(targets: Int64s, eligible: Int64s) -> float | None:
     """Half-width of the 95 % confidence interval for a share of one half, from 0 to 1.
 
-    One half is the least favourable share. For simple random sampling the variance is
-    (1 - n/N) · p(1-p)/(n-1); over strata it is the sum of W² times that, W = N_h/N the stratum's
-    share (Cochran 1977, Sampling Techniques, 3rd ed., §3.2 and §5.3). A systematic draw is treated
-    as a random one, which holds for rows in no particular order.
+    For simple random sampling the variance is (1 - n/N) · p(1-p)/(n-1); over strata it is the sum
+    of W² times that, W = N_h/N (Cochran 1977, Sampling Techniques, 3rd ed., §3.2 and §5.3). A
+    systematic draw is treated as a random one.
 
     Parameters
     ----------
-    targets, eligible : arrays of int64, shape (strata,)
-        Rows to draw and rows there are; one stratum for a draw without strata.
+    allocated, eligible : arrays of int64, shape (strata,)
 
     Returns
     -------
     float or None
-        None for a draw of no row, and when no row is drawn from a stratum that has rows.
+        None if no row is drawn from a stratum that has rows.
 
     Examples
     --------
@@ -70,23 +67,7 @@ def plan_draw(
     on_progress: ProgressCallback = ignore_progress,
     counts_dir: Path | None = None,
 ) -> tuple[RoundPlan, ...]:
-    """Compute what :func:`draw_sample` would draw, without drawing it.
-
-    Parameters
-    ----------
-    rounds : sequence of Round
-        1 to 20; their seeds count, for a later round depends on the rows of the earlier ones.
-
-    Returns
-    -------
-    tuple of RoundPlan
-        One a round.
-
-    Raises
-    ------
-    DomainError
-        As :func:`draw_sample`.
-    """
+    """Compute what :func:`draw_sample` would draw; it raises the same errors."""
     check_rounds(table, rounds)
     on_progress = MonotonicProgress(on_progress)
     *earlier, last = rounds

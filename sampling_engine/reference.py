@@ -1,10 +1,7 @@
-"""Rows that stand for a table: all of them, or a random draw that is made once and kept.
+"""A reference for comparisons: all rows of a table, or a cached random draw.
 
-Owns: which rows, and the kept files' names. Invariant: what a reference costs is bounded whatever
-the table's size, but for one count of the rows that pass a filter, which is kept as well. A file is
-put in its place whole or not at all and may be deleted at any time; as with kept counts, its name
-begins with that of the table's first file, and its time is that of its last use. Called by whoever
-compares tables.
+A cached file is written whole or not at all and may be deleted at any time. Its name begins with
+that of the table's first file, and its time is that of its last use.
 """
 
 from __future__ import annotations
@@ -38,15 +35,7 @@ DRAWN_ROWS = 100_000
 
 @dataclass(frozen=True)
 class Reference:
-    """Rows that stand for those of a table that pass a filter.
-
-    Parameters
-    ----------
-    table : TableFiles
-        The rows, under the table's own column names; none is left out.
-    rows : int
-        For how many rows it stands.
-    """
+    """Rows that represent the ``rows`` rows of a table that pass a filter."""
 
     table: TableFiles
     rows: int
@@ -65,16 +54,7 @@ def reference_of(
     counts_dir: Path,
     on_progress: ProgressCallback = ignore_progress,
 ) -> Reference:
-    """The rows themselves up to 200,000 of them, else 100,000, drawn by a fixed seed.
-
-    Parameters
-    ----------
-    counts_dir : Path
-        A directory below the database's root, where the rows and their count are kept for the next
-        time; any file in it may be deleted at any time.
-    report : callable
-        What it raises stops the draw.
-    """
+    """All rows up to 200,000; else 100,000 drawn by a fixed seed, cached in ``counts_dir``."""
     if row_filter is None and table.row_count <= WHOLE_ROWS and not len(table.deletion_vector):
         return Reference(table, table.row_count)
     one = Round(round_number=1, method=RandomMethod(sample_size=1), seed=VERSION, filter=row_filter)

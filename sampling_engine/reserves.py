@@ -1,8 +1,4 @@
-"""The replacement rows of a round: the next rows of its order after those that it drew.
-
-Replacing a drawn row by the first reserve of its stratum gives the sample that the round would have
-drawn without that row.
-"""
+"""The replacement rows of a round: the next rows of its order."""
 
 from __future__ import annotations
 
@@ -48,22 +44,14 @@ def reserves(
 
     Parameters
     ----------
-    rounds : sequence of Round
-        All rounds of the draw; rows of any of them are no reserves.
-    round_number : int
-        The round whose order counts.
     limit : int
-        Rows, 1 or more; for each stratum where the round has strata, for each drawn cluster where
-        it draws some rows of each. Fewer where there are no more.
-    destination : Path
-        The file to write.
+        Rows for each stratum, or for each drawn cluster; 1 or more.
 
     Returns
     -------
     TableFiles
-        One file: the table's own columns under their names in the sample, ``_logical_row_id``
-        (VARCHAR), ``_stratum`` (VARCHAR) and ``_reserve_order`` (BIGINT, from 1 in each stratum);
-        in order of stratum, then of the reserve.
+        One file: the table's columns, ``_logical_row_id``, ``_stratum`` and ``_reserve_order``
+        (from 1 in each stratum); in order of stratum, then of the reserve.
 
     Raises
     ------
@@ -71,8 +59,6 @@ def reserves(
         ``round_number`` or ``limit`` is out of range.
     NoReserves
         The round is systematic, or draws whole clusters.
-    DomainError
-        As :func:`draw_sample`.
     """
     check_rounds(table, rounds)
     _check_request(rounds, round_number, limit)

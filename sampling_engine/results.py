@@ -1,13 +1,4 @@
-"""The result of a draw: the sample's table and an account of every round.
-
-An account has all that a replay of its round needs, and at most 1,000 groups. The draw and the plan
-make it.
-
-What a reader of a draw of several rounds ought to know.
-
-Owns: the sentences on a draw as a whole; those on one round are with the round. Called for a plan
-and for a job's summary.
-"""
+"""The results of a draw and of a plan, with an account of every round."""
 
 from __future__ import annotations
 
@@ -32,16 +23,9 @@ RunBy = Literal["walk", "scan", "walk+scan"]
 
 @dataclass(frozen=True)
 class GroupResult:
-    """One stratum or cluster of one round.
+    """One stratum or cluster of one round: its eligible rows, and those allocated and drawn.
 
-    Parameters
-    ----------
-    key : dict of str to (str or None)
-        The value of each of its columns as text, None for NULL; the columns as in the request.
-    rows : int
-        Eligible rows.
-    allocated, sampled : int
-        Rows to draw, and rows drawn; a plan has drawn none.
+    ``key`` has the value of each of its columns as text, None for NULL.
     """
 
     key: dict[str, str | None]
@@ -63,24 +47,9 @@ class GroupResult:
 class RoundResult:
     """The account of one round.
 
-    Parameters
-    ----------
-    eligible_rows : int
-        Rows that pass the round's filter, are not left out and were drawn by no earlier round.
-    group_kind : {"strata", "clusters"}, optional
-        What the groups are; None for a method without groups.
-    groups : tuple of GroupResult
-        The first 1,000 in the order of their values, NULL last; of clusters, those that were drawn.
-    groups_count : int
-        How many strata or clusters have eligible rows.
-    seed : int or str
-        As the user gave it.
-    effective_seed : str
-        The seed text that entered the order's keys; see :attr:`Round.effective_seed`.
-    warnings : tuple of str
-        What a reader of the sample ought to know, one sentence each.
-    run_by : {"walk", "scan", "walk+scan"}
-        How it was run, which has no part in what was drawn.
+    ``groups`` are the first 1,000 in the order of their values, and ``groups_count`` is how many
+    have eligible rows; of clusters, those that were drawn are listed. ``run_by`` tells how the
+    rows were chosen, which doesn't change them.
     """
 
     round_number: int
@@ -118,20 +87,7 @@ class RoundResult:
 
 @dataclass(frozen=True)
 class RoundPlan:
-    """What a round would draw.
-
-    Parameters
-    ----------
-    eligible_rows, group_kind, groups, groups_count, warnings
-        As in :class:`RoundResult`; no group has drawn a row.
-    rows_planned : int
-        Rows that it would draw.
-    seed, effective_seed
-        As in :class:`RoundResult`.
-    margin_of_error : float or None
-        Half width of the 95 % interval for a share of one half; see
-        :mod:`sampling_engine.plan`.
-    """
+    """What a round would draw; ``margin_of_error`` is for a share of one half."""
 
     round_number: int
     method: str
@@ -176,17 +132,8 @@ def _groups_as_json(account: RoundResult | RoundPlan) -> dict[str, object]:
 class DrawnSample:
     """A finished draw.
 
-    Parameters
-    ----------
-    table : TableFiles
-        The sample: one Parquet file with the table's own columns, then the columns of the draw.
-    rounds : tuple of RoundResult
-        One account a round, in their order.
-    renamed_columns : dict of str to str
-        The table's own columns that had to give way to one of the sample's, old name to new.
-    drawn_ordinals : array of int64
-        The rows that were drawn, sorted: with those that the table leaves out already, what its
-        residual leaves out.
+    ``drawn_ordinals`` are sorted; ``renamed_columns`` maps a table's column to its name in the
+    sample, where they differ.
     """
 
     table: TableFiles

@@ -1,18 +1,6 @@
-"""What the rounds of one draw share: the cursor, the rows that are taken and the strata.
+"""Prepare the rounds of a draw and choose their rows, one round after the other.
 
-Owns: the cursor's table ``taken``. Invariant: a row that is taken, left out of the table or drawn,
-is never drawn again. One object a draw; every kind of round works on it. The table is made when
-somebody asks for the cursor: a round that looks no row up needs none.
-
-What every kind of round has in common: it is prepared, then its rows are chosen.
-
-Preparing determines how many rows are drawn and from where; choosing depends on the order alone.
-The methods prepare rounds; the draw, the plan, the reserves and the explanation use them.
-
-The rounds of a draw, one after the other.
-
-A round is prepared after the rows of all earlier ones are taken. The draw, the plan, the reserves
-and the explanation use it.
+A row that is taken, deleted from the table or drawn, is never drawn again.
 """
 
 from __future__ import annotations
@@ -38,17 +26,7 @@ StrataKey = tuple[tuple[Column, ...], str | None]
 
 
 class DrawState:
-    """One draw under way.
-
-    Parameters
-    ----------
-    cursor : DuckDBPyConnection
-        The draw's own.
-    strategy : {"walk", "scan"} or None
-        Forces how rows are chosen.
-    counts_dir : Path or None
-        Where counts of strata are kept for the next draw.
-    """
+    """The state that the rounds of one draw share: the cursor, the taken rows and the strata."""
 
     def __init__(
         self,
@@ -126,13 +104,7 @@ Outcome = Literal[
 class RoundRows:
     """A round's rows in their order of selection.
 
-    Parameters
-    ----------
-    chosen : Chosen
-        The rows with strata and ranks.
-    run_by : {"walk", "scan", "walk+scan"}
-    probabilities : array of float64, shape (rows,), optional
-        Where rows of one stratum differ in their chance.
+    ``probabilities`` has shape (rows,); None where all rows of a stratum have the same.
     """
 
     chosen: Chosen
@@ -144,13 +116,7 @@ class RoundRows:
 class Prepared:
     """What a round settles before rows are chosen.
 
-    Parameters
-    ----------
-    strata : Strata
-        Strata or clusters; one of all rows where the method has none.
-    eligible, allocated : arrays of int64, shape (strata,)
-        Rows that may be drawn, and rows to draw.
-    warnings : tuple of str
+    ``eligible`` and ``allocated`` have shape (strata,): rows that may be drawn, and rows to draw.
     """
 
     one: Round
@@ -196,12 +162,7 @@ class RoundDraw(Protocol):
         """The rows after the drawn ones that no round drew, ``limit`` a stratum."""
 
     def chances(self, sampled: Int64s) -> tuple[Floats, Floats]:
-        """Inclusion probability and design weight of each stratum's drawn rows.
-
-        Parameters
-        ----------
-        sampled : array of int64, shape (strata,)
-        """
+        """Inclusion probability and design weight of the drawn rows of each stratum."""
 
     def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
         """Explain the drawn row at ``place``, from 0, in the order of selection."""
@@ -218,11 +179,7 @@ def parameters_of(one: Round) -> tuple[str | int, ...]:
 
 
 def seed_for(effective_seed: Seed, purpose: str) -> str:
-    """The seed of another order than the rows' own.
-
-    An order of clusters by the same seed would repeat the ranks of the rows with the same numbers,
-    and the drawn clusters' rows would not be a random choice any more.
-    """
+    """The seed of another order than that of the rows, which must not repeat their ranks."""
     return f"{effective_seed}:{purpose}"
 
 
@@ -282,14 +239,7 @@ def replay(
 
 
 def prepare_round(state: DrawState, one: Round, on_progress: ProgressCallback) -> RoundDraw:
-    """Settle what the round draws from and how many rows, and choose none.
-
-    Raises
-    ------
-    DomainError
-        What depends on the rows: ``too_many_strata``, ``minimum_exceeds_sample``,
-        ``unknown_stratum``, ``invalid_numbers``, ``rows_missing``.
-    """
+    """Settle what the round draws from and how many rows, and choose none."""
     columns = one.method.group_columns(state.table)
     strata = state.strata_of(columns, one.filter, progress_part(on_progress, 0.0, 0.5))
     eligible = state.eligible_of(strata, progress_part(on_progress, 0.5, 0.6))

@@ -1,16 +1,6 @@
-"""The sample as a table: its columns' names and its one Parquet file.
+"""Write the sample: the table's columns, then the seven columns of the draw.
 
-Owns: the columns that tell of the draw. Invariant: they come after the table's own under exactly
-these names, so whoever reads a sample can rely on them; a table that brings a column of such a
-name, as an imported sample does, keeps it under a new one. Rounds may select different columns: the
-sample has all that any of them selects, NULL in the rows of the others. Called at the end of a
-draw.
-
-The statements by which drawn rows are kept over the rounds and written at the end.
-
-Owns: the SQL of the sample and of reserves. Invariant: as in :mod:`sampling_engine.statements`,
-which lists the tables that are spoken of here. Called by the draw, the reserves and the sample's
-writing.
+A table's own column of such a name is renamed. Rounds may select different columns.
 """
 
 from __future__ import annotations
@@ -75,13 +65,12 @@ def write_sample(
     destination: Path,
     on_progress: ProgressCallback,
 ) -> tuple[TableFiles, dict[str, str]]:
-    """Fetch what the cursor's table ``drawn`` names and write it to ``destination``.
+    """Write the rows of the cursor's table ``drawn``.
 
     Returns
     -------
     sample : TableFiles
-        One file, in order of round, then as the round's selection sorts it. Stored types are read
-        back as they were written (:mod:`parquet_tables.columns`), so nobody has to look.
+        One file, in order of round, then as the round's selection sorts it.
     renamed_columns : dict of str to str
         The table's own columns that got another name, old to new.
     """
@@ -128,15 +117,7 @@ ROW_ID = "CAST(? AS VARCHAR) || ':' || CAST(t.ordinal AS VARCHAR)"
 
 @dataclass(frozen=True)
 class Shown:
-    """One of the table's columns in the sample.
-
-    Parameters
-    ----------
-    name : str
-        What the sample calls it.
-    rounds : tuple of int or None
-        The rounds whose rows show it, NULL in the others; None if all do.
-    """
+    """A column of the table in the sample; NULL in rows of other rounds than ``rounds``, if set."""
 
     column: Column
     name: str
@@ -145,13 +126,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class DrawnRound:
-    """What the rows of a round have in common.
-
-    Parameters
-    ----------
-    strata : str or None
-        The table of the strata that label its rows, with ``keys`` columns of values.
-    """
+    """A round, and the table of ``keys`` values that labels its strata."""
 
     round_number: int
     method: str
@@ -176,18 +151,7 @@ def drawn_rows(
     rounds: Sequence[DrawnRound],
     sorted_rounds: Sequence[Sorted] = (),
 ) -> Statement:
-    """The sample: all of ``drawn``, in order of round, then as the round sorts them.
-
-    A stratum's label is made once, not for each of its rows.
-
-    Parameters
-    ----------
-    told : iterable of str
-        The names of the seven columns that tell of the draw, in their order: row id, round, method,
-        selection order, stratum, inclusion probability, design weight.
-    sorted_rounds : sequence of Sorted
-        The other rounds' rows stand in order of selection.
-    """
+    """The sample: all of ``drawn``, in order of round, then as the round sorts them."""
     fetched = list(dict.fromkeys([*(s.column for s in shown), *(s.column for s in sorted_rounds)]))
     places = {column: f"t.c{i}" for i, column in enumerate(fetched)}
     own = [f"f.{quote_identifier(c.name)} AS c{i}" for i, c in enumerate(fetched)]
@@ -230,15 +194,7 @@ def reserve_rows(
     strata: str | None,
     keys: int,
 ) -> Statement:
-    """All of ``chosen`` with its strata's labels, in order of stratum, then of the reserve.
-
-    Parameters
-    ----------
-    names : sequence of str
-        What the table's own columns are called.
-    told : sequence of str
-        The names of the row id, the stratum and the place in the reserve.
-    """
+    """All of ``chosen`` with the labels of its strata, in order of stratum, then of the reserve."""
     own = ", ".join(f"f.{quote_identifier(c.name)} AS c{i}" for i, c in enumerate(table.columns))
     branches, params = joined_rows(
         table, f"{own}, p.ordinal, p.selection_order, p.stratum", "chosen"

@@ -1,8 +1,4 @@
-"""The specification of a draw: rounds, each with a method, a seed and a selection.
-
-Plain frozen values that know neither a table nor a database. Every module of the engine reads them;
-:mod:`sampling_engine.checks` checks them against a table.
-"""
+"""The specification of a draw: rounds, each with a method, a seed and a selection."""
 
 from __future__ import annotations
 
@@ -40,17 +36,7 @@ class RowFilter(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Which columns a round's rows bring into the sample, and in which order they stand there.
-
-    Parameters
-    ----------
-    columns : tuple of str
-        The table's columns; all of them when none is named.
-    order_by : str, optional
-        A column that sorts the round's rows, NULL last, ties in order of rank. Rank when left out.
-    order_desc : bool
-        Sorts from the largest value down.
-    """
+    """The columns of a round's rows in the sample, all if none is named, and their order."""
 
     columns: tuple[str, ...] = ()
     order_by: str | None = None
@@ -59,25 +45,14 @@ class Selection:
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """One draw among those rows that no earlier round drew.
+    """One draw among the rows that no earlier round drew.
 
     Parameters
     ----------
-    round_number : int
-        Its place, from 1.
-    method : Method
-        How rows are chosen.
     seed : int or str
-        As the user gave it; see :func:`sampling_engine.new_seed` when nobody chose one.
-    output_name : str, optional
-        A label of the caller's; it has no part in the draw.
-    filter : Filter, optional
-        Rows that don't pass it are not eligible; built against the same table.
-    selection : Selection
-        What of the drawn rows the sample shows.
+        As the user gave it.
     draw_version : int
-        The rule by which the round is drawn, :data:`DRAW_VERSION` for new draws. A stored draw is
-        replayed by the version that it records.
+        The rule of the draw. A stored draw is replayed by the version that it records.
     source_draw : str, optional
         The digest of the draw that made the table, if a draw made it; docs/SAMPLING.md defines it.
     """
@@ -102,16 +77,8 @@ def effective_seed(
 ) -> str:
     """The seed text that enters the keys of a round's order.
 
-    Two selections by one seed text are two looks at one order: the second is not independent of the
-    first, and its stated probabilities are wrong. So a later round has a seed text of its own, and
-    so has a draw from a sample or a residual. Draw version 1 took every seed as given.
-
-    Parameters
-    ----------
-    seed : int or str
-        As the user gave it.
-    source_draw : str or None
-        The digest of the draw that made the table, if a draw made it.
+    Two selections by one seed text are two looks at one order, and not independent. So a later
+    round and a draw from a sample or a residual have seed texts of their own.
     """
     text = str(seed)
     if draw_version == FIRST_DRAW_VERSION:

@@ -1,14 +1,7 @@
-"""The statements that count, fetch and select rows, built by pure functions.
+"""The SQL statements of the engine, built by pure functions that return ``(sql, params)``.
 
-A builder returns ``(sql, params)``. Unquoted names (``k0``, ``picked``, ``strata_0``) are the
-engine's own and are always qualified, so that no user's column can shadow them.
-
-The statements that read columns of numbers: weights, and what allocations rest on.
-
-Owns: the statements of sums, and how a number that isn't exact becomes an integer. Invariant: sums
-are of integers alone, so they come out the same in any order, with any number of threads and from
-any layout of files, which a sum of floating-point numbers does not. Called by
-:mod:`sampling_engine.weights` and :mod:`sampling_engine.allocation`.
+Unquoted names (``k0``, ``picked``, ``strata_0``) are the engine's own and always qualified. Sums
+are of integers, so they don't depend on threads or files.
 """
 
 from __future__ import annotations
@@ -46,13 +39,7 @@ def all_rows(table: TableFiles, selected: str, row_filter: RowFilter | None) -> 
 
 
 def numbered_rows(table: TableFiles, selected: str, row_filter: RowFilter | None) -> Statement:
-    """Every row in the files that passes the filter, with its ``ordinal``; a branch a file.
-
-    Parameters
-    ----------
-    selected : str
-        What else is selected, from ``f``; may be empty.
-    """
+    """Every row in the files that passes the filter, with its ``ordinal``; a branch a file."""
     where, params = passing(row_filter)
     more = f", {selected}" if selected else ""
     selects: list[str] = []
@@ -245,13 +232,7 @@ def scan(
 def ordinals_between(
     path: str, start: int, first: int, stop: int, row_filter: RowFilter
 ) -> Statement:
-    """Ordinals of a file's rows ``first`` to ``stop`` that pass the filter; in no order.
-
-    Parameters
-    ----------
-    start : int
-        The ordinal of the file's first row.
-    """
+    """Ordinals of the rows ``first`` to ``stop`` of a file that begins at ordinal ``start``."""
     condition, params = passing(row_filter, "AND")
     return (
         "SELECT f.file_row_number + ? AS ordinal FROM read_parquet(?, file_row_number = true) AS f "
@@ -264,12 +245,8 @@ def ordinals_between(
 class Units:
     """How a number becomes an integer.
 
-    Parameters
-    ----------
-    decimals : int or None
-        The value times ten to this power, exactly; None for a column that isn't exact.
-    centre, factor : float
-        Otherwise (value - centre) · factor, to the nearest integer, a half to the even one.
+    An exact one is multiplied by ten to the power ``decimals``; another is (value - centre) ·
+    factor, to the nearest integer.
     """
 
     column: Column
@@ -395,18 +372,9 @@ def scan_units(
     below: int,
     largest_key: float,
 ) -> Statement:
-    """Rows of a Pareto draw whose key may be small enough; ordinal, units, rank.
+    """Ordinal, units and rank of the rows below ``below`` units whose key may be small enough.
 
-    The keys that decide are evaluated elsewhere: these differ in their last digits at most.
-
-    Parameters
-    ----------
-    target_per_unit : float
-        Target probability of one unit.
-    below : int
-        Rows of so many units or more are not looked at.
-    largest_key : float
-        With a margin for the last digits.
+    The keys are evaluated again in numpy, so ``largest_key`` has a margin for the last digits.
     """
     branches, params = numbered_rows(table, f"{units.sql()} AS v", row_filter)
     source = f"(SELECT ordinal, v FROM ({branches}) WHERE v > 0)"

@@ -1,15 +1,7 @@
-"""Pareto order sampling: probability proportional to size with a fixed number of rows.
+"""Weighted rounds: take-all rows first, the others in Pareto order.
 
 The rows with the smallest keys (u/(1-u)) / (p/(1-p)) are drawn, u a row's uniform number and p its
-target probability (Rosén 1997, "On sampling with probability proportional to size", J. Statist.
-Plann. Inference 62). Walk and scan give the same rows: the keys that decide are evaluated in numpy,
-each operation rounded as IEEE 754 says, and equal keys go by rank. Used by the weighted round.
-
-Weighted rounds: take-all rows first, the others in Pareto order.
-
-``_inclusion_probability`` is the true one, to 0.1 % or better: the target where the population is
-such that the two hardly differ, and else computed. Used by the draw, the plan, the reserves and the
-explanation.
+target probability (Rosén 1997, "On sampling with probability proportional to size").
 """
 
 from __future__ import annotations
@@ -87,16 +79,7 @@ def uniform_order(rows: int, seed: Seed, draw_version: int) -> SeededOrder:
 class ParetoOrder:
     """The order of the rows that are left to chance.
 
-    Parameters
-    ----------
-    order : SeededOrder
-        Its ranks are the uniform numbers: u = (rank + 1/2) / size.
-    target_per_unit : float
-        Target probability of one unit.
-    below : int
-        Rows of so many units or more are take-all rows and not in this order.
-    largest : int
-        No row has more units.
+    Rows of ``below`` units or more are take-all rows. No row has more units than ``largest``.
     """
 
     order: SeededOrder
@@ -113,8 +96,7 @@ class ParetoOrder:
     def keys(self, ranks: Int64s, units: Int64s) -> Floats:
         """The keys; the smallest are drawn first.
 
-        1 - u is computed from integers: as a difference of floating-point numbers it would be 0 for
-        the last ranks.
+        1 - u is computed from integers: as a floating-point difference it would be 0 for the last ranks.
         """
         lower = ranks.astype(np.float64) + 0.5
         upper = (self.order.size - 1 - ranks).astype(np.float64) + 0.5
@@ -137,8 +119,7 @@ class ParetoOrder:
     def walk(self, state: DrawState, count: int, on_progress: ProgressCallback) -> KeyedRows:
         """The ``count`` smallest keys, or all, by looking up the rows of low rank.
 
-        A row that is not looked up has a higher rank, and no larger target than :attr:`most_units`
-        gives: once ``count`` keys are below what it would have, it is out.
+        A row that is not looked up has a higher rank, and no larger target than ``most_units`` gives.
         """
         limit = self.rank_limit(likely_key(count))
         while True:
@@ -155,10 +136,7 @@ class ParetoOrder:
     def _rows_below(
         self, state: DrawState, limit: int, on_progress: ProgressCallback
     ) -> Iterator[tuple[Int64s, Int64s]]:
-        """Ordinals and ranks of the rows of lower rank that aren't taken.
-
-        In parts of a million rows or more, for each look-up has a fixed cost.
-        """
+        """Ordinals and ranks of the rows of lower rank that aren't taken."""
         rows = self.order.rows
         ((threads,),) = state.cursor.execute("SELECT current_setting('threads')").fetchall()
 
@@ -228,10 +206,7 @@ def no_rows() -> KeyedRows:
 class WeightedRound:
     """A round with probability proportional to size.
 
-    Parameters
-    ----------
-    groups : SizeGroups or None
-        The rows that are left to chance, where their true probabilities must be computed.
+    ``groups`` are set where true and target probabilities differ.
     """
 
     prepared: Prepared

@@ -1,9 +1,7 @@
-"""A column of weights as integers, and which rows are drawn with certainty.
+"""A column of weights as integers, and the take-all rows.
 
-Owns: the rules for weights. Invariant: a weight is a whole number of units, so their sum is exact
-and the same for any number of threads and any layout. Integers and decimals of up to 18 digits are
-exact; the unit of any other number is 2^-62 of the power of two above the largest weight. Called by
-the weighted round.
+Integers and decimals of up to 18 digits are exact. The unit of another number is 2^-62 of the power
+of two above the largest weight.
 """
 
 from __future__ import annotations
@@ -32,14 +30,9 @@ MAX_FACTOR_BITS = 1_000
 
 @dataclass(frozen=True)
 class Weights:
-    """The weights of the eligible rows.
+    """The weights of the eligible ``rows``, of which ``positive`` have one above 0.
 
-    Parameters
-    ----------
-    rows, positive : int
-        Eligible rows, and those among them that have a weight.
-    total, largest : int
-        In units: the sum over the eligible rows, and a bound that no weight exceeds.
+    ``total`` and ``largest`` are in units: their sum, and a bound that no weight exceeds.
     """
 
     units: Units
@@ -55,16 +48,12 @@ class TakeAll:
 
     Parameters
     ----------
-    ordinals : array of int64
-        The take-all rows.
     size, total : int
         Rows to draw of the others, and the sum of their units.
     least : int
-        A row is a take-all row from so many units on.
+        Rows of so many units or more are take-all rows.
     listed_from : int
-        The largest of the other rows are listed from so many units on.
-    listed : array of int64
-        Their units, in ascending order.
+        The units of the largest other rows, from this on, are in ``listed``, ascending.
     """
 
     ordinals: Int64s
@@ -92,13 +81,7 @@ def read_weights(
     loc: tuple[str | int, ...],
     on_progress: ProgressCallback,
 ) -> Weights:
-    """Sum the weights up, in one pass or, for floating-point numbers, in two.
-
-    Raises
-    ------
-    InvalidNumbers
-        An eligible row's weight is negative or infinite.
-    """
+    """Sum the weights in one pass or, for floating-point numbers, in two."""
     decimals = decimals_of(column.type)
     if decimals is not None:
         return _exact_weights(state, column, decimals, row_filter, loc, on_progress)
@@ -149,13 +132,7 @@ def refuse_numbers(
     loc: tuple[str | int, ...],
     on_progress: ProgressCallback,
 ) -> None:
-    """Refuse numbers of eligible rows that are negative or infinite.
-
-    Raises
-    ------
-    InvalidNumbers
-        With their count.
-    """
+    """Refuse numbers of eligible rows that are negative or infinite."""
     read = statements.refused_numbers(state.table, column, row_filter, None)
     negative, infinite = _row(state, read, on_progress)
     if state.taken_rows:
@@ -177,12 +154,9 @@ def take_all_rows(
     row_filter: RowFilter | None,
     on_progress: ProgressCallback,
 ) -> TakeAll:
-    """Set rows apart whose target, ``size`` · weight / total, would reach 1, until none is left.
+    """Find the rows whose target, ``size`` · weight / total, would reach 1, until none is left.
 
-    Parameters
-    ----------
-    size : int
-        At most the number of rows that have a weight; all of those are take-all rows if it is.
+    ``size`` is at most the number of rows that have a weight; if equal, all of them are take-all.
     """
     nothing: Int64s = np.empty(0, dtype=np.int64)
     if not size:

@@ -1,7 +1,4 @@
-"""The sampling methods: a module for each, and the registry of all of them.
-
-A new method is a class in a module of its own, added to ``METHOD_CLASSES``.
-"""
+"""The sampling methods: a module for each, and the registry of all of them."""
 
 from __future__ import annotations
 
@@ -49,15 +46,7 @@ METHODS: tuple[MethodDeclaration, ...] = tuple(
 
 
 def method_from_json(name: str, parameters: Mapping[str, Any]) -> Method:
-    """The method of a request's round.
-
-    Parameters
-    ----------
-    name : str
-        The name of one of :data:`METHODS`.
-    parameters : mapping
-        As in the request; ``seed`` is the round's and is left out.
-    """
+    """The method of a request's round; ``seed`` is the round's and is ignored."""
     given = {key: value for key, value in parameters.items() if key != "seed"}
     return _CLASS_OF[name].from_json(name, given)
 

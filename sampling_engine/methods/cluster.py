@@ -23,20 +23,7 @@ from sampling_engine.spec import Round
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterMethod(Method):
-    """Some clusters, the rows with one value in a column, and all or some rows of each.
-
-    Parameters
-    ----------
-    cluster_column : str
-        Its distinct values are the clusters; NULL is a value like any other.
-    num_clusters : int
-        Clusters to draw, 1 or more.
-    samples_per_cluster : int, optional
-        Rows to draw in each drawn cluster, or all it has. At most one of the two is given; all rows
-        are drawn when none is.
-    sample_percentage : float, optional
-        Rows to draw in each drawn cluster, in percent, above 0 and up to 100; one row at least.
-    """
+    """Some clusters, the rows with one value in a column, and all or some rows of each."""
 
     cluster_column: str
     num_clusters: int

@@ -1,12 +1,4 @@
-"""What every sampling method answers for: its declaration, its checks, its preparation.
-
-A method holds all that is particular to it, so no other module asks for its class. The checks, the
-replay, the plan and the explanation of a draw call it through this base.
-
-How many rows a round draws from each stratum, and the warnings that this takes.
-
-No size is above its stratum's eligible rows. The methods use it.
-"""
+"""The base of the sampling methods: declaration, checks and preparation."""
 
 from __future__ import annotations
 
@@ -41,26 +33,11 @@ from sampling_engine.spec import Round
 
 
 class Method(ABC):
-    """How a round chooses its rows: the base of the classes in :mod:`sampling_engine.methods`.
+    """How a round chooses its rows.
 
     A subclass is a frozen dataclass with one field for each parameter of its declaration but
-    ``seed``, which is the round's.
-
-    Attributes
-    ----------
-    declaration : MethodDeclaration
-        The parameters with their bounds and texts.
-    other_names : mapping of str to str
-        Other names that draw the same rows, each with its description.
-    group_kind : {"strata", "clusters"} or None
-        What the values of its group columns make.
-    reads_rows : bool
-        Whether a round without a filter must read the table; it sets the round's part of the
-        progress.
-    has_margin_of_error : bool
-        Whether the sizes alone give the variance of a share.
-    comparison_note : str or None
-        What a comparison of the sample with its population assumes of the method.
+    ``seed``, which is the round's. ``reads_rows`` sets the round's part of the progress.
+    ``has_margin_of_error`` tells whether the sizes alone give the variance of a share.
     """
 
     declaration: ClassVar[MethodDeclaration]
@@ -77,15 +54,7 @@ class Method(ABC):
 
     @classmethod
     def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:
-        """Make the method from the parameters of a request.
-
-        Parameters
-        ----------
-        name : str
-            The method's name, or its other name.
-        parameters : mapping
-            Without ``seed``.
-        """
+        """Make the method from the parameters of a request."""
         return cls(
             **{
                 key: tuple(value) if isinstance(value, list) else value
@@ -94,17 +63,7 @@ class Method(ABC):
         )
 
     def check(self, table: TableFiles, loc: Loc) -> None:
-        """Refuse parameters that are out of range, contradict each other or don't fit the table.
-
-        Parameters
-        ----------
-        loc : tuple of str or int
-            Where the parameters are in the caller's input.
-
-        Raises
-        ------
-        InvalidSize, InvalidStrata, InvalidMethod, UnknownColumn
-        """
+        """Refuse parameters that are out of range, contradict each other or don't fit the table."""
         values = {
             one.name: getattr(self, one.name)
             for one in self.declaration.parameters
@@ -121,12 +80,7 @@ class Method(ABC):
         """Refuse parameters that contradict each other, beyond what the declaration says."""
 
     def group_columns(self, table: TableFiles, loc: Loc = ()) -> tuple[Column, ...]:
-        """The columns whose values make the method's strata or clusters.
-
-        Raises
-        ------
-        InvalidStrata, UnknownColumn
-        """
+        """The columns whose values make the method's strata or clusters."""
         return ()
 
     @abstractmethod
@@ -138,27 +92,17 @@ class Method(ABC):
         eligible: Int64s,
         on_progress: ProgressCallback,
     ) -> RoundDraw:
-        """Settle how many rows the round draws, and from where.
-
-        Parameters
-        ----------
-        eligible : array of int64, shape (strata,)
-            Rows of each stratum that may be drawn.
+        """Settle how many rows the round draws from each stratum.
 
         Raises
         ------
         DomainError
-            What depends on the rows: ``minimum_exceeds_sample``, ``unknown_stratum``,
-            ``invalid_numbers``, ``rows_missing``.
+            ``minimum_exceeds_sample``, ``unknown_stratum``, ``invalid_numbers`` or
+            ``rows_missing``.
         """
 
     def check_reserves(self) -> None:  # noqa: B027 - optional
-        """Refuse a round that has no replacement rows.
-
-        Raises
-        ------
-        NoReserves
-        """
+        """Refuse a round that has no replacement rows."""
 
     def units_drawn(self, rows: int, groups: int) -> int:
         """Units that were drawn independently: rows, or clusters of a round with ``groups``."""

@@ -1,11 +1,6 @@
-"""The declaration of a sampling method: its parameters with types, bounds, defaults and texts.
+"""The declaration of a sampling method's parameters, and their checks.
 
-The API's schemas, the command line's options, the form and the table in docs/SAMPLING.md derive
-from it, and so do the checks of single values here.
-
-The columns that a method's parameters name, checked against a table.
-
-Every fault names its parameter. The checks of rounds and the methods use it.
+The API's schemas, the command line's options, the form and the docs table derive from it.
 """
 
 from __future__ import annotations
@@ -40,23 +35,10 @@ class Parameter:
 
     Parameters
     ----------
-    name : str
-        Its name in the API and in the method's dataclass.
-    label, description : str
-        What a form calls it, and its help text.
-    required : bool
-        Whether it must always be given; of several sizes exactly one must be, which the method's
-        declaration says.
     minimum, maximum : float, optional
         Bounds of the value; of an object, those of its values.
-    exclusive_minimum : bool
-        Whether the value must be above ``minimum``.
     min_length, max_length : int, optional
         Bounds of the number of items or characters.
-    choices : tuple of str
-        The values of a text that has few.
-    default : str or int, optional
-        The value when the parameter is left out.
     column : {"group", "number"}, optional
         For a column's name: its values make groups, or must be numbers.
     only_with : mapping of str to tuple of str
@@ -94,8 +76,6 @@ class MethodDeclaration:
 
     Parameters
     ----------
-    exactly_one_of, at_most_one_of : tuple of tuple of str
-        Groups of parameters that exclude each other.
     superseded : tuple of Parameter
         Parameters that only older clients send.
     other_name_of : str, optional
@@ -145,17 +125,7 @@ SAMPLE_FRACTION = Parameter(
 
 
 def check_values(declaration: MethodDeclaration, values: Mapping[str, Any], loc: Loc) -> None:
-    """Refuse values that are missing, out of range, or exclude each other.
-
-    Parameters
-    ----------
-    values : mapping
-        The parameters by name; None where one is left out.
-
-    Raises
-    ------
-    InvalidSize, InvalidMethod
-    """
+    """Refuse values that are missing, out of range, or exclude each other."""
     for group in (*declaration.exactly_one_of, *declaration.at_most_one_of):
         given = [name for name in group if values.get(name) is not None]
         names = ", ".join(f"`{name}`" for name in group)
@@ -212,13 +182,7 @@ GROUP_TYPES = NUMBER_TYPES | {
 
 
 def found_column(table: TableFiles, name: str, loc: Loc) -> Column:
-    """The table's column of this name.
-
-    Raises
-    ------
-    UnknownColumn
-        With ``loc``.
-    """
+    """The table's column of this name, or UnknownColumn with ``loc``."""
     try:
         return table.column(name)
     except UnknownColumn as unknown:
@@ -226,16 +190,7 @@ def found_column(table: TableFiles, name: str, loc: Loc) -> Column:
 
 
 def group_column(table: TableFiles, name: str, kind: str, loc: Loc) -> Column:
-    """A column whose distinct values make strata or clusters.
-
-    Parameters
-    ----------
-    kind : {"strata", "clusters"}
-
-    Raises
-    ------
-    InvalidStrata, UnknownColumn
-    """
+    """A column whose distinct values make strata or clusters."""
     column = found_column(table, name, loc)
     if not _is_of(column, GROUP_TYPES):
         raise InvalidStrata(
@@ -252,13 +207,7 @@ def group_column(table: TableFiles, name: str, kind: str, loc: Loc) -> Column:
 def group_columns(
     table: TableFiles, names: Sequence[str], kind: str, loc: Loc
 ) -> tuple[Column, ...]:
-    """Several columns whose combinations of values make strata.
-
-    Raises
-    ------
-    InvalidStrata, UnknownColumn
-        With ``loc`` and the place in ``names``.
-    """
+    """Several columns whose combinations of values make strata."""
     if not names:
         raise InvalidStrata(f"Name at least one column that makes the {kind}.", loc=loc)
     columns: list[Column] = []
@@ -273,12 +222,7 @@ def group_columns(
 
 
 def check_number_column(table: TableFiles, name: str, parameter: str, loc: Loc) -> None:
-    """Refuse a column that is not there, or holds no numbers.
-
-    Raises
-    ------
-    UnknownColumn, InvalidMethod
-    """
+    """Refuse a column that is not there, or holds no numbers."""
     column = found_column(table, name, loc)
     if not _is_of(column, NUMBER_TYPES):
         raise InvalidMethod(

@@ -22,17 +22,7 @@ SIZES = " Give either sample_size or sample_fraction."
 
 @dataclass(frozen=True, kw_only=True)
 class RandomMethod(Method):
-    """Simple random sampling without replacement: the first rows of the seeded order.
-
-    Parameters
-    ----------
-    sample_size : int, optional
-        Rows to draw, 1 or more. Exactly one of the two sizes is given.
-    sample_fraction : float, optional
-        Share of the round's eligible rows, above 0 and up to 1.
-    name : {"random", "reservoir"}
-        The name in the request, which the sample's rows and the results show; the draw is the same.
-    """
+    """Simple random sampling without replacement: the first rows of the seeded order."""
 
     sample_size: int | None = None
     sample_fraction: float | None = None

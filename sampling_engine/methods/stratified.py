@@ -49,30 +49,8 @@ LABELS_NAMED = 10
 class StratifiedMethod(Method):
     """In each stratum the first rows of the seeded order.
 
-    Parameters
-    ----------
-    strata_columns : tuple of str
-        A stratum is the rows with equal values in all of these; NULL is a value like any other.
-    sample_size : int, optional
-        Rows to draw over all strata, divided by ``allocation``. Exactly one of the four sizes is
-        given.
-    sample_fraction : float, optional
-        The same as a share of the round's eligible rows, above 0 and up to 1.
-    samples_per_stratum : int, optional
-        Rows to draw in every stratum, 1 or more.
-    sizes : mapping of str to int, optional
-        Rows to draw in each named stratum, 0 or more; the keys are labels as in the sample's column
-        ``_stratum``. No row is drawn from a stratum that isn't named.
-    allocation : {"proportional", "equal", "neyman", "optimal"}
-        How a sample's size is divided: in proportion to the strata's rows N; the same for each;
-        in proportion to N·S, S the standard deviation of ``allocation_column`` (Neyman 1934); or to
-        N·S/√c, c the mean of ``cost_column`` (Cochran 1977, §5.5).
-    allocation_column : str, optional
-        A column of numbers; for ``neyman`` and ``optimal``.
-    cost_column : str, optional
-        A column of numbers, what it costs to examine a row; for ``optimal``.
-    min_per_stratum : int
-        The fewest rows of every stratum, or all it has; they count in the sample's size.
+    The optimal allocations are in proportion to N·S (Neyman 1934) and N·S/√c (Cochran 1977, §5.5),
+    N the stratum's rows, S the standard deviation and c the mean cost.
     """
 
     strata_columns: tuple[str, ...]
@@ -287,13 +265,7 @@ class StratifiedMethod(Method):
         return optimal_shares(state, strata, eligible, columns, loc, on_progress)
 
     def _allocated(self, eligible: Int64s, shares: Shares | None, loc: Loc) -> StratumSizes:
-        """The sample's size divided among the strata with eligible rows.
-
-        Raises
-        ------
-        MinimumExceedsSample
-            ``min_per_stratum`` over all strata needs more rows than the sample's size.
-        """
+        """The sample's size divided among the strata with eligible rows."""
         total, size_warnings = total_size(
             self.sample_size, self.sample_fraction, int(eligible.sum())
         )
@@ -347,13 +319,7 @@ class StratifiedMethod(Method):
 
 
 def _by_number(strata: ColumnStrata, sizes: Mapping[str, int], loc: Loc) -> dict[int, int]:
-    """The sizes by the strata's numbers.
-
-    Raises
-    ------
-    UnknownStratum
-        No row that passes the filter is of a named stratum.
-    """
+    """The sizes by the strata's numbers."""
     numbers = strata.numbers(list(sizes))
     for label in sizes:
         if label not in numbers:

@@ -20,17 +20,7 @@ from sampling_engine.spec import Round
 
 @dataclass(frozen=True, kw_only=True)
 class SystematicMethod(Method):
-    """Eligible rows in the table's order, at equal distances.
-
-    Parameters
-    ----------
-    interval : int, optional
-        The distance in rows, 1 or more. Exactly one of the two sizes is given.
-    sample_size : int, optional
-        Rows to draw; the distance is then the fraction N/n of the eligible rows N.
-    start : int, optional
-        The first row to draw, from 1 to ``interval``; drawn from the seed when left out.
-    """
+    """Eligible rows in the table's order, at equal distances."""
 
     interval: int | None = None
     sample_size: int | None = None

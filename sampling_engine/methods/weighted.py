@@ -21,15 +21,7 @@ from sampling_engine.weights import no_weights, read_weights, take_all_rows
 
 @dataclass(frozen=True, kw_only=True)
 class WeightedMethod(Method):
-    """Probability proportional to size.
-
-    Parameters
-    ----------
-    sample_size : int
-        Rows to draw, 1 or more.
-    weight_column : str
-        A column of numbers; a row's inclusion probability is in proportion to its value.
-    """
+    """Probability proportional to size."""
 
     sample_size: int
     weight_column: str

@@ -1,12 +1,7 @@
 """Systematic rounds: eligible rows in the table's order, at equal distances.
 
-Owns: the grid. Invariant: a row's place is counted among the eligible rows, and the grid's places
-come from integers alone. Without a filter places become ordinals by arithmetic on the taken rows;
-with one, a pass over the filter's columns counts them, a few million rows at a time, so memory
-follows the sample's size.
-
-Systematic sampling: Madow and Madow 1944; a fraction as the distance so that every start gives
-exactly n rows: Murthy 1967, "Sampling theory and methods".
+Madow and Madow 1944; the fractional distance that gives exactly n rows: Murthy 1967, "Sampling
+theory and methods".
 """
 
 from __future__ import annotations
@@ -34,13 +29,7 @@ PIECE_ROWS = 1 << 22
 
 @dataclass(frozen=True)
 class Grid:
-    """The places, from 0, that are drawn among the eligible rows: floor((first + k·step) / parts).
-
-    Parameters
-    ----------
-    count : int
-        How many there are; k runs from 0.
-    """
+    """The places, from 0, among the eligible rows: floor((first + k·step) / parts)."""
 
     first: int
     step: int
@@ -51,11 +40,8 @@ class Grid:
     def of(cls, method: SystematicMethod, seed: int | str, rows: int) -> Grid:
         """The grid over ``rows`` eligible rows.
 
-        With an interval: from the start, which is 1 and the first ordinal of the order of
-        ``interval`` rows by the seed ``<seed>:start``, when none is given. With a size n: ``first``
-        is the first ordinal of the order of N rows by that seed, the step N and the parts n. The
-        numbers first + k·N run through 0 … n·N - 1 once over all starts and k, so each place is
-        drawn by exactly n of the N starts.
+        For a sample size n the step is N and the parts are n, so each place is drawn by exactly n
+        of the N possible starts. A start that isn't given is drawn from the seed.
         """
         if method.interval is not None:
             start = method.start
@@ -106,13 +92,7 @@ class SystematicRound:
         return RoundRows(chosen, "walk" if by == "walk" else "scan")
 
     def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
-        """There are none: the rows off the grid have no order.
-
-        Raises
-        ------
-        NoReserves
-            Always.
-        """
+        """There are none: the rows off the grid have no order."""
         raise NoReserves(
             "A systematic round has no reserves: the rows between those that it draws have no "
             "order of their own. Draw another round, with another start or a smaller interval."

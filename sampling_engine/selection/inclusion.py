@@ -1,19 +1,7 @@
-"""The rows of a weighted round that are left to chance, grouped by size.
+"""True inclusion probabilities of a Pareto draw, by numerical integration.
 
-Counts and sums are integers, so they don't depend on threads or layout. Used by the preparation of
-a weighted round, where the true inclusion probabilities must be computed.
-
-True inclusion probabilities of a Pareto draw.
-
-They differ from the target probabilities p where d = Σp(1-p) is small. This module
-computes them by numerical integration from the population's sizes.
-Sums run in a fixed order, so that the same groups give the same bits. Used by the weighted round.
-
-Sources: Rosén 1997, "On sampling with probability proportional to size", J. Statist. Plann.
-Inference 62; Aires 1999, "Algorithms to find exact inclusion probabilities for conditional Poisson
-sampling and Pareto πps sampling designs", Methodol. Comput. Appl. Probab. 1; for the distribution
-of a count, Fernández and Williams 2010, "Closed-form expression for the Poisson-binomial
-probability density function", IEEE Trans. Aerosp. Electron. Syst. 46.
+Rosén 1997, "On sampling with probability proportional to size"; Aires 1999, "Algorithms to find
+exact inclusion probabilities"; Fernández and Williams 2010 for the distribution of a count.
 """
 
 from __future__ import annotations
@@ -43,12 +31,7 @@ def read_size_groups(
     """Group the rows that are left to chance, if their true probabilities must be computed.
 
     The sizes of a group differ by 0.5 % at the most. Since its mean is exact, this moves no
-    probability by more than 1e-5 of it.
-
-    Returns
-    -------
-    SizeGroups or None
-        None where the sum of p(1-p) is so large that the targets are exact enough.
+    probability by more than 1e-5 of it. None where the targets are exact enough.
     """
     if not take_all.size or targets_are_exact(take_all):
         return None
@@ -75,11 +58,7 @@ def read_size_groups(
 
 
 def targets_are_exact(take_all: TakeAll) -> bool:
-    """Whether a lower bound of d = Σp(1-p) shows that π and p differ by less than 0.1 %.
-
-    The bound is exact for the listed rows; p(1-p) of any other is p times 1 - p of the largest of
-    them or more.
-    """
+    """Whether a lower bound of d = Σp(1-p) shows that π and p differ by less than 0.1 %."""
     listed = take_all.listed.astype(np.float64) * take_all.target_per_unit
     largest = min((take_all.listed_from - 1) * take_all.target_per_unit, 1.0)
     others = max(take_all.size - float(listed.sum()), 0.0)
@@ -132,14 +111,8 @@ MAX_INTEGRATED = 2_048
 class SizeGroups:
     """The rows that are left to chance, grouped by size.
 
-    Parameters
-    ----------
-    size : int
-        Rows to draw; the sum of the target probabilities.
-    rows : array of float64, shape (groups,)
-        Rows of each group.
-    log_odds : array of float64, shape (groups,)
-        log(p/(1-p)) of each group's mean target p, in ascending order.
+    ``size`` rows are drawn of them. ``log_odds`` are log(p/(1-p)) of each group's mean target p, in
+    ascending order.
     """
 
     size: int
@@ -148,17 +121,9 @@ class SizeGroups:
 
 
 def ratios_to_targets(groups: SizeGroups, log_odds: Floats) -> Floats:
-    """True inclusion probabilities, of the targets.
+    """π/p of rows with these log(p/(1-p)), shape (rows,).
 
-    Parameters
-    ----------
-    log_odds : array of float64, shape (rows,)
-        log(p/(1-p)) of the targets of different rows that belong to the groups.
-
-    Returns
-    -------
-    array of float64, shape (rows,)
-        π/p; above 2,048 rows interpolated between so many values.
+    Above 2,048 rows it is interpolated between so many values.
     """
     if len(groups.log_odds) == 1 and (log_odds == groups.log_odds).all():
         return np.ones(len(log_odds))  # Equal sizes have equal probabilities.
@@ -249,13 +214,9 @@ class Integral:
         return outer
 
     def _counts_without(self, log_odds: Floats) -> tuple[Floats, Floats]:
-        """The distribution of the others' number of keys up to e^c, for each row.
+        """The distribution of the others' number of keys up to e^c, less n, for each row.
 
-        Returns
-        -------
-        offsets : array of float64, shape (counts,)
-            Numbers of keys, less n.
-        probabilities : array of float64, shape (rows, counts)
+        Returns offsets, shape (counts,), and probabilities, shape (rows, counts).
         """
         variance = self._moments(self._centre)[1]
         # Bernstein's inequality: a count further from its mean than this has less than e^-32.

@@ -1,14 +1,7 @@
-"""The seeded order: one random order of a table's rows for every seed, in numpy and in SQL.
+"""The seeded order ``jobsvc-order-1``: a keyed bijection of ordinals and ranks, in numpy and SQL.
 
-The order (``jobsvc-order-1``) is a keyed bijection between a row's ordinal and its rank. It depends
-on the seed, the ordinal and the number of rows alone, so a draw is the same on any machine, thread
-count and file layout. A change to it is a new version with a new name.
-
-References
-----------
 Ohlsson (1995), "Coordination of samples using permanent random numbers"; Rosén (1997), "Asymptotic
-theory for order sampling"; Luby and Rackoff (1988) for the balanced Feistel network, whose round
-function here is a multiply-xorshift mixer.
+theory for order sampling"; Luby and Rackoff (1988) for the balanced Feistel network.
 """
 
 from __future__ import annotations
@@ -48,25 +41,11 @@ def new_seed() -> int:
 
 @dataclass(frozen=True)
 class SeededOrder:
-    """The order into which ``seed`` puts ``rows`` rows.
+    """The order of ``rows`` rows by ``seed``.
 
-    Parameters
-    ----------
-    rows : int
-        The table's number of rows, 0 to 2^62.
-    seed : int or str
-        0 and the empty text are seeds like any other.
-    width : int, optional
-        Bits of a rank: an even number, 16 to 62, with 2^width >= rows. The smallest such number
-        when left out.
+    ``width`` is the number of bits of a rank, even and 16 to 62; the smallest that holds the rows
+    when left out.
 
-    Raises
-    ------
-    ValueError
-        ``rows`` is negative or above 2^62, or the seed's text can't be UTF-8.
-
-    Examples
-    --------
     >>> SeededOrder(20, 42).first(5).tolist()
     [18, 7, 19, 3, 2]
     """
@@ -111,13 +90,7 @@ class SeededOrder:
         return self._permute(ranks, inverse=True)
 
     def window(self, start: int, stop: int) -> tuple[Int64s, Int64s]:
-        """The rows whose ranks are in ``[start, stop)``, in order of rank.
-
-        Returns
-        -------
-        ordinals, ranks : arrays of int64
-            Of equal length, ``stop - start`` at the most.
-        """
+        """Ordinals and ranks of the rows whose ranks are in ``[start, stop)``, in order of rank."""
         ranks = np.arange(start, min(stop, self.size), dtype=np.int64)
         ordinals = self.ordinal(ranks)
         in_table = ordinals < self.rows
@@ -140,15 +113,9 @@ class SeededOrder:
         return count * self.size // max(self.rows, 1) + 64
 
     def ranked_below(self, start: int, stop: int, limit: int) -> tuple[Int64s, Int64s]:
-        """The rows of a range of ordinals whose rank is below ``limit``, in order of ordinal.
+        """Ordinals and ranks of a range of ordinals whose rank is below ``limit``.
 
-        Faster than :meth:`rank`, because the last of the eight rounds does not change the upper
-        half of a rank.
-
-        Returns
-        -------
-        ordinals, ranks : arrays of int64
-            Of equal length, ``stop - start`` at the most.
+        Faster than :meth:`rank`: the last of the eight rounds does not change a rank's upper half.
         """
         half = self.bits // 2
         found = [np.empty(0, dtype=np.int64)]
@@ -195,10 +162,7 @@ class SeededOrder:
 
 
 def _mix(half: UInt32s, key: int, mask: int, mixed: UInt32s, shifted: UInt32s) -> None:
-    """Put the mixed ``half`` into ``mixed``.
-
-    Products wrap at 2^32; their lower 31 bits, which alone count, are those of the whole product.
-    """
+    """Put the mixed ``half`` into ``mixed``."""
     np.bitwise_xor(half, key, out=mixed)
     np.multiply(mixed, FIRST_FACTOR, out=mixed)
     np.bitwise_and(mixed, LOW_31_BITS, out=mixed)
@@ -212,24 +176,10 @@ def _mix(half: UInt32s, key: int, mask: int, mixed: UInt32s, shifted: UInt32s) -
 
 
 def rank_steps(order: SeededOrder, source: str, carried: Sequence[str]) -> tuple[list[str], str]:
-    """Common table expressions that add the column ``rank`` to ``source``.
+    """Common table expressions that add the column ``rank`` to ``source``, and the last one's name.
 
-    Parameters
-    ----------
-    order : SeededOrder
-        Its round keys and masks are written into the text: they are integers of our own making.
-    source : str
-        A table expression with a BIGINT column ``ordinal``.
-    carried : sequence of str
-        Its other columns, plain words, that are wanted afterwards.
-
-    Returns
-    -------
-    steps : list of str
-        In their order, for one WITH clause. Each is small, for DuckDB evaluates a shared part of
-        an expression once only when it is a column of its own.
-    name : str
-        The last step: ``ordinal``, the carried columns and ``rank``.
+    ``source`` has a BIGINT column ``ordinal`` and the ``carried`` columns. Each step is small,
+    because DuckDB evaluates a shared part of an expression once only when it is a column.
     """
     half = order.bits // 2
     mask = (1 << half) - 1

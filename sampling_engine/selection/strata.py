@@ -1,18 +1,7 @@
-"""Counts of strata that outlive a draw, one small Parquet file each.
+"""The strata of a table: how many rows each has, and the stratum of a row.
 
-Owns: the files' names and contents. Invariant: a file is a copy of what a count gave, put in its
-place whole or not at all; since a table's files never change, neither does their count. Any of them
-may be deleted at any time. A name begins with that of the table's first file, and a file's time is
-that of its last use, so that it can be told which are of no use any more. It ends with a hash of
-the file's bytes: DuckDB 2.0 reads most damaged files without an error, so one that is damaged is
-dropped before it is read, and counted anew. Called by the strata.
-
-The strata of a table: how many rows each has, and which stratum a row is of.
-
-Owns: the strata's temporary tables. Invariant: strata are numbered from 0 in the order of their
-values, NULL last, so their numbers are the same in every run; a row's values are never Python
-objects, only its stratum's number is. With a filter only rows that pass it are of a stratum. Called
-by the draw (one object a list of columns and filter, kept over the rounds) and by the walk.
+Strata are numbered from 0 in the order of their values, NULL last. Counts are cached, one small
+Parquet file each, which is written whole or not at all and may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -45,10 +34,7 @@ VERSION = "strata-3"
 def kept_file(
     directory: Path, table: TableFiles, columns: Sequence[Column], row_filter: RowFilter | None
 ) -> Path:
-    """Where these counts are kept; named for the table's files, the columns and the filter.
-
-    The hash of the bytes and the suffix are still to come.
-    """
+    """The cached file's path, to which the hash of its bytes is still to be added."""
     named = [
         VERSION,
         [[str(file.path), file.rows] for file in table.files],
@@ -148,29 +134,14 @@ class WholeTable:
 class ColumnStrata:
     """The combinations of values of some columns, in the rows that pass a filter.
 
-    Parameters
-    ----------
-    cursor : DuckDBPyConnection
-        The draw's own; it holds the temporary table.
-    table : TableFiles
-        With rows in its files.
-    columns : sequence of Column
-        None makes the rows that pass the filter one stratum.
-    row_filter : RowFilter or None
-        There must be one if there are no columns.
-    table_name : str
-        A plain word, new to this cursor.
-    counts_dir : Path or None
-        Where counts are kept for the next draw, below the database's root.
-    report : Report
-        Takes the progress of the count, the only pass over all rows.
+    Without columns, the rows that pass the filter are one stratum.
 
     Raises
     ------
     TooManyStrata
-        There are more than 1,000,000.
+        There are more than ``max_strata``.
     RowsMissing
-        The files hold fewer rows than they are said to.
+        The files hold fewer rows than the manifest says.
     """
 
     def __init__(

@@ -1,20 +1,6 @@
-"""Which strata are walked and which are scanned, and how far.
+"""Select each stratum's first rows: walk the order's front, or scan all rows.
 
-Owns: the costs. Invariant: a plan has no part in what is drawn; it may only be slow. Called by the
-draw of a round, and by the walk and the scan for how far to look.
-
-A draw along the order's front.
-
-Owns: the walk. Invariant: it meets rows in order of rank, so a row is taken when its stratum is
-still short of its target, and never given back. Called by the draw of a round; costs what it looks
-at, not the table's size.
-
-A draw by a pass over all rows.
-
-Owns: the scan. Invariant: it gives the rows that the walk gives. DuckDB evaluates the order for the
-rows of the wanted strata and hands over only those whose rank is below a threshold that nearly
-surely leaves enough of them; a stratum left short is scanned again with a higher one. So memory
-follows the sample's size, not the table's. Called by the draw of a round for rare strata.
+Both give the same rows. The planner chooses by cost.
 """
 
 from __future__ import annotations
@@ -49,13 +35,7 @@ WINDOW_RANKS = 1 << 20
 
 @dataclass(frozen=True)
 class Plan:
-    """A round's targets, split by how they are run.
-
-    Parameters
-    ----------
-    walked, scanned : arrays of int64, shape (strata,)
-        Rows to draw; each stratum's target stands in one of the two.
-    """
+    """A round's rows by stratum, each walked or scanned."""
 
     walked: Int64s
     scanned: Int64s
@@ -76,18 +56,11 @@ def plan_round(
     *,
     look_up: bool = True,
 ) -> Plan:
-    """Split the targets.
+    """Split the rows to draw between walk and scan.
 
     A walk goes as far as its neediest stratum makes it, and a scan costs more with every row of its
-    strata: so the neediest strata are scanned, as many of them as make the sum least.
-
-    Parameters
-    ----------
-    targets, eligible : arrays of int64, shape (strata,)
-    strategy : {"walk", "scan"} or None
-        Forces all of them to one side.
-    look_up : bool
-        Whether a row has to be looked at to tell its stratum; if not, a walk is always cheaper.
+    strata: so the neediest strata are scanned, as many of them as make the sum least. Where no row
+    has to be read to tell its stratum (``look_up``), a walk is always cheaper.
     """
     if strategy is not None or not look_up:
         scanned = np.full(len(targets), strategy == "scan")
@@ -115,15 +88,7 @@ def ranks_needed(targets: Int64s, eligible: Int64s, order: SeededOrder) -> NDArr
 
 
 def weighted_walk_is_cheaper(rank_limit: int, rows: int, order: SeededOrder) -> bool:
-    """Whether a walk of a weighted round costs less than a scan.
-
-    Parameters
-    ----------
-    rank_limit : int
-        The walk looks rows of lower ranks up.
-    rows : int
-        Rows whose ranks a scan evaluates.
-    """
+    """Whether a walk of a weighted round, up to ``rank_limit``, costs less than a scan."""
     walking = (PLAIN_RANK_NS + LOOK_UP_NS * rank_limit / order.size) * order.rows
     return walking <= READ_NS * order.rows + RANK_NS * rows
 
@@ -159,24 +124,12 @@ def walk(
     taken: Int64s,
     on_progress: ProgressCallback,
 ) -> Chosen:
-    """Take each stratum's first rows of the order.
-
-    Parameters
-    ----------
-    targets, eligible : arrays of int64, shape (strata,)
-        Rows to draw, at most the eligible ones.
-    taken : array of int64
-        Ordinals that are left out or were drawn by earlier rounds, sorted.
-
-    Returns
-    -------
-    Chosen
-        ``targets.sum()`` rows.
+    """Take each stratum's first rows of the order, in order of rank.
 
     Raises
     ------
     RowsMissing
-        The files hold fewer rows than they are said to.
+        The files hold fewer rows than the manifest says.
     """
     missing = targets.copy()
     parts: list[Chosen] = []
@@ -233,24 +186,15 @@ def scan(
     eligible: Int64s,
     on_progress: ProgressCallback,
 ) -> Chosen:
-    """Keep each stratum's rows with the lowest ranks.
+    """Select each stratum's rows with the lowest ranks by a pass over all rows.
 
-    Parameters
-    ----------
-    cursor : DuckDBPyConnection
-        Its table ``taken`` holds what is left out or was drawn by earlier rounds.
-    targets, eligible : arrays of int64, shape (strata,)
-        Rows to draw, at most the eligible ones.
-
-    Returns
-    -------
-    Chosen
-        ``targets.sum()`` rows.
+    DuckDB returns the rows whose rank is below a threshold that nearly surely leaves enough of
+    them. A stratum that is left short is scanned again with a higher one.
 
     Raises
     ------
     RowsMissing
-        The files hold fewer rows than they are said to.
+        The files hold fewer rows than the manifest says.
     """
     parts: list[Chosen] = []
     missing = targets
