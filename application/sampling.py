@@ -163,7 +163,7 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[st
         "source_rows": files.row_count,
         "total_rows": sum(planned_round.rows_planned for planned_round in planned),
         "rounds": [planned_round.as_json() for planned_round in planned],
-        "warnings": draw_warnings(draw.rounds),
+        "warnings": [warning.message for warning in draw_warnings(draw.rounds)],
         # Never computed for a plan: a profile reads the whole table.
         "hints": (cached_profile(service, files) or {}).get("hints"),
         **output,

@@ -3,39 +3,25 @@
 from sampling_engine.checks import check_rounds
 from sampling_engine.draw import draw_sample
 from sampling_engine.errors import (
-    InvalidRounds,
-    InvalidSeed,
-    InvalidSize,
-    InvalidStrata,
     MinimumExceedsSample,
     RowsMissing,
     TooManyStrata,
 )
-from sampling_engine.explain import RowExplanation, Verdict, explain_row
-from sampling_engine.methods import (
-    MAX_SEED_LENGTH,
-    METHOD_CLASSES,
-    METHODS,
-    ClusterMethod,
-    Method,
-    MethodDeclaration,
-    Parameter,
-    RandomMethod,
-    StratifiedMethod,
-    SystematicMethod,
-    WeightedMethod,
-    method_from_json,
-)
+from sampling_engine.explain import RowExplanation, explain_row
+from sampling_engine.methods import METHOD_CLASSES, METHODS, method_from_json
+from sampling_engine.methods.cluster import ClusterMethod
+from sampling_engine.methods.method import Method
+from sampling_engine.methods.parameters import MAX_SEED_LENGTH, MethodDeclaration, Parameter
+from sampling_engine.methods.random import RandomMethod
+from sampling_engine.methods.stratified import StratifiedMethod
+from sampling_engine.methods.systematic import SystematicMethod
+from sampling_engine.methods.weighted import WeightedMethod
 from sampling_engine.plan import plan_draw
 from sampling_engine.reference import Reference, reference_of
 from sampling_engine.reserves import reserves
 from sampling_engine.results import (
     DrawnSample,
-    GroupResult,
-    RoundPlan,
-    RoundResult,
     Strategy,
-    draw_warnings,
 )
 from sampling_engine.rounds import Outcome
 from sampling_engine.selection.order import ORDER_VERSION, Seed, SeededOrder, new_seed
@@ -46,6 +32,7 @@ from sampling_engine.spec import (
     Round,
     RowFilter,
     Selection,
+    draw_warnings,
     effective_seed,
 )
 
@@ -59,11 +46,6 @@ __all__ = [
     "ORDER_VERSION",
     "ClusterMethod",
     "DrawnSample",
-    "GroupResult",
-    "InvalidRounds",
-    "InvalidSeed",
-    "InvalidSize",
-    "InvalidStrata",
     "Method",
     "MethodDeclaration",
     "MinimumExceedsSample",
@@ -72,8 +54,6 @@ __all__ = [
     "RandomMethod",
     "Reference",
     "Round",
-    "RoundPlan",
-    "RoundResult",
     "RowExplanation",
     "RowFilter",
     "RowsMissing",
@@ -84,7 +64,6 @@ __all__ = [
     "StratifiedMethod",
     "SystematicMethod",
     "TooManyStrata",
-    "Verdict",
     "WeightedMethod",
     "check_rounds",
     "draw_sample",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.tables import Column
 from sampling_engine import statements
-from sampling_engine.errors import InvalidNumbers
+from sampling_engine.errors import DrawWarning, InvalidNumbers, draw_warning
 from sampling_engine.rounds import DrawState
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import Strata
@@ -145,9 +145,9 @@ class Sums:
     def deviations(self) -> Floats:
         """Standard deviations with n - 1 in the denominator; 0 for fewer than two values."""
         counts = self.counts.astype(object)
-        spread = (counts * self.squares - self.sums * self.sums).astype(np.float64)
+        variances = (counts * self.squares - self.sums * self.sums).astype(np.float64)
         pairs = np.maximum(self.counts * (self.counts - 1), 1).astype(np.float64)
-        deviations: Floats = np.sqrt(spread / pairs) / self.units.factor
+        deviations: Floats = np.sqrt(variances / pairs) / self.units.factor
         return deviations
 
     def means(self) -> Floats:
@@ -159,55 +159,39 @@ class Sums:
 def read_sums(
     state: DrawState, strata: Strata, column: Column, on_progress: ProgressCallback
 ) -> Sums:
-    """Sum a column up by stratum, in two passes."""
-    empty = np.array([0] * len(strata.rows), dtype=object)
-    sums = Sums(Units(column), np.zeros(len(strata.rows), dtype=np.int64), empty, empty.copy())
+    """Sum a column by stratum, in two passes.
+
+    A value counts as its distance from the middle of the column's range, in 2^-45 of half of it.
+    """
+    message = "reading the allocation's columns"
+    counts = np.zeros(len(strata.rows), dtype=np.int64)
+    totals, squares = (np.array([0] * len(counts), dtype=object) for _ in range(2))
     statement = statements.range_of(state.table, column, strata.row_filter, None)
-    with watched(
-        state.cursor, progress_part(on_progress, 0.0, 0.3), "reading the allocation's columns"
-    ):
+    with watched(state.cursor, progress_part(on_progress, 0.0, 0.3), message):
         _, finite, low, high = state.cursor.execute(*statement).fetchall()[0]
     if not finite:
-        return sums
+        return Sums(Units(column), counts, totals, squares)
     # Halves first, so that the largest numbers don't overflow.
-    centre = low / 2 + high / 2
     bits = min(SUM_BITS - frexp(high / 2 - low / 2)[1], MAX_FACTOR_BITS)
-    sums = Sums(Units(column, None, centre, ldexp(1.0, bits)), *_parts(sums))
-    _add_sums(state, strata, sums, None, 1, progress_part(on_progress, 0.3, 1.0))
-    if state.taken_rows:
-        _add_sums(state, strata, sums, state.taken_rows, -1, progress_part(on_progress, 1.0, 1.0))
-    return sums
-
-
-def _parts(sums: Sums) -> tuple[Int64s, np.ndarray, np.ndarray]:
-    return sums.counts, sums.sums, sums.squares
-
-
-def _add_sums(
-    state: DrawState,
-    strata: Strata,
-    sums: Sums,
-    rows: str | None,
-    sign: int,
-    on_progress: ProgressCallback,
-) -> None:
-    sql, params = statements.sums_by_stratum(state.table, strata, sums.units, rows)
-    with watched(state.cursor, on_progress, "reading the allocation's columns"):
-        found = state.cursor.execute(sql, params).fetchall()
-    if not found:
-        return
-    numbers, counts, totals, squares = (list(part) for part in zip(*found, strict=True))
-    sums.counts[numbers] += sign * np.array(counts, dtype=np.int64)
-    sums.sums[numbers] += sign * np.array(totals, dtype=object)
-    sums.squares[numbers] += sign * np.array(squares, dtype=object)
+    units = Units(column, None, low / 2 + high / 2, ldexp(1.0, bits))
+    for table_name, sign in state.signed_rows:
+        statement = statements.sums_by_stratum(state.table, strata, units, table_name)
+        with watched(state.cursor, progress_part(on_progress, 0.3, 1.0), message):
+            rows = state.cursor.execute(*statement).fetchall()
+        if rows:
+            numbers, *found = (list(part) for part in zip(*rows, strict=True))
+            counts[numbers] += sign * np.array(found[0], dtype=np.int64)
+            totals[numbers] += sign * np.array(found[1], dtype=object)
+            squares[numbers] += sign * np.array(found[2], dtype=object)
+    return Sums(units, counts, totals, squares)
 
 
 @dataclass(frozen=True)
 class Shares:
-    """By stratum, shape (strata,): what the sample's size is shared out in proportion to."""
+    """The sample's size is divided in proportion to ``weights``, shape (strata,)."""
 
     weights: Floats
-    warnings: tuple[str, ...]
+    warnings: list[DrawWarning]
 
 
 def neyman_shares(
@@ -220,15 +204,21 @@ def neyman_shares(
     """Rows times standard deviation."""
     sums = read_sums(state, strata, column, on_progress)
     deviations = sums.deviations()
-    warnings = _uncounted(column, eligible, sums)
-    flat = int(((eligible > 0) & (deviations == 0)).sum())
-    if flat:
+    warnings = _rows_without_number(column, eligible, sums)
+    constant = int(((eligible > 0) & (deviations == 0)).sum())
+    if constant:
         warnings.append(
-            f'In {flat:,} of {int((eligible > 0).sum()):,} strata "{column.name}" does not vary or '
-            "has fewer than two values: they give min_per_stratum rows, and more only when the "
-            "others have no more."
+            draw_warning(
+                "constant_strata",
+                'In {constant} of {strata} strata "{column}" does not vary or has fewer than two '
+                "values: they give `min_per_stratum` rows, and more only when the others have no "
+                "more.",
+                constant=constant,
+                strata=int((eligible > 0).sum()),
+                column=column.name,
+            )
         )
-    return Shares(eligible * deviations, tuple(warnings))
+    return Shares(eligible * deviations, warnings)
 
 
 def optimal_shares(
@@ -244,32 +234,41 @@ def optimal_shares(
     shares = neyman_shares(state, strata, eligible, column, progress_part(on_progress, 0.0, 0.5))
     refuse_numbers(state, cost_column, strata.row_filter, loc, progress_part(on_progress, 0.5, 0.7))
     sums = read_sums(state, strata, cost_column, progress_part(on_progress, 0.7, 1.0))
-    costs = sums.means()
-    warnings = [*shares.warnings, *_uncounted(cost_column, eligible, sums)]
-    there = eligible > 0
-    unknown = there & (sums.counts == 0)
-    if unknown.any() and (~unknown & there).any():
-        whole = float(sums.sums.sum()) / sums.counts.sum() / sums.units.factor + sums.units.centre
-        costs = np.where(unknown, whole, costs)
+    warnings = [*shares.warnings, *_rows_without_number(cost_column, eligible, sums)]
+    costs, unknown = sums.means(), (eligible > 0) & (sums.counts == 0)
+    if unknown.any() and (sums.counts[eligible > 0] > 0).any():
+        mean = float(sums.sums.sum()) / sums.counts.sum() / sums.units.factor + sums.units.centre
+        costs = np.where(unknown, mean, costs)
         warnings.append(
-            f'{int(unknown.sum()):,} strata have no value in "{cost_column.name}" and count with '
-            "the mean of all."
+            draw_warning(
+                "strata_without_cost",
+                '{strata} strata have no value in "{column}" and count with the mean of all.',
+                strata=int(unknown.sum()),
+                column=cost_column.name,
+            )
         )
-    if (costs[there] <= 0).any() or unknown[there].all():
+    without = int((~(costs[eligible > 0] > 0)).sum())
+    if without:
         raise InvalidNumbers(
-            f"{int((~(costs[there] > 0)).sum()):,} strata have no mean cost above 0 in "
-            f'"{cost_column.name}": an optimal allocation needs one in each.',
+            '{strata} strata have no mean cost above 0 in "{column}": an optimal allocation needs '
+            "one in each.",
+            strata=without,
+            column=cost_column.name,
             loc=loc,
         )
-    costs = np.where(there, costs, 1.0)
-    return Shares(shares.weights / np.sqrt(costs), tuple(warnings))
+    costs = np.where(eligible > 0, costs, 1.0)
+    return Shares(shares.weights / np.sqrt(costs), warnings)
 
 
-def _uncounted(column: Column, eligible: Int64s, sums: Sums) -> list[str]:
+def _rows_without_number(column: Column, eligible: Int64s, sums: Sums) -> list[DrawWarning]:
     missing = int(eligible.sum()) - int(sums.counts.sum())
     if not missing:
         return []
-    return [
-        f'{missing:,} eligible rows have no finite number in "{column.name}": they are drawn from '
-        "like any other, but don't count in the allocation."
-    ]
+    warning = draw_warning(
+        "rows_without_number",
+        '{rows} eligible rows have no finite number in "{column}": they are drawn from like any '
+        "other, but don't count in the allocation.",
+        rows=missing,
+        column=column.name,
+    )
+    return [warning]

@@ -30,25 +30,30 @@ def check_rounds(table: TableFiles, rounds: Sequence[Round]) -> None:
     """
     if not 1 <= len(rounds) <= MAX_ROUNDS:
         raise InvalidRounds(
-            f"A draw has 1 to {MAX_ROUNDS} rounds, not {len(rounds)}.", loc=("rounds",)
+            "A draw has 1 to {maximum} rounds, not {rounds}.",
+            maximum=MAX_ROUNDS,
+            rounds=len(rounds),
+            loc=("rounds",),
         )
-    for i, one in enumerate(rounds):
-        if one.round_number != i + 1:
+    for i, round_spec in enumerate(rounds):
+        if round_spec.round_number != i + 1:
             raise InvalidRounds(
-                f"Rounds are numbered 1, 2, 3 …: this one is {i + 1}, not {one.round_number}.",
+                "Rounds are numbered 1, 2, 3 …: this one is {expected}, not {given}.",
+                expected=i + 1,
+                given=str(round_spec.round_number),
                 loc=("rounds", i, "round_number"),
             )
-        _check_round(table, one, ("rounds", i))
+        _check_round(table, round_spec, ("rounds", i))
 
 
-def _check_round(table: TableFiles, one: Round, loc: Loc) -> None:
+def _check_round(table: TableFiles, round_spec: Round, loc: Loc) -> None:
     parameters = (*loc, "parameters")
-    _check_seed(one.seed, parameters)
-    one.method.check(table, parameters)
-    if one.filter is not None:
-        for column in one.filter.columns:
+    _check_seed(round_spec.seed, parameters)
+    round_spec.method.check(table, parameters)
+    if round_spec.filter is not None:
+        for column in round_spec.filter.columns:
             found_column(table, column.name, (*loc, "filters"))
-    _check_selection(table, one.selection, (*loc, "selection"))
+    _check_selection(table, round_spec.selection, (*loc, "selection"))
 
 
 def _check_selection(table: TableFiles, selection: Selection, loc: Loc) -> None:
@@ -57,11 +62,13 @@ def _check_selection(table: TableFiles, selection: Selection, loc: Loc) -> None:
         at = (*loc, "columns", place)
         column = found_column(table, name, at)
         if column in columns:
-            raise InvalidSelection(f'The column "{column.name}" is named twice.', loc=at)
+            raise InvalidSelection(
+                'The column "{column}" is named twice.', column=column.name, loc=at
+            )
         columns.append(column)
     if selection.order_by is None:
         if selection.order_desc:
-            raise InvalidSelection("order_desc goes with order_by.", loc=(*loc, "order_desc"))
+            raise InvalidSelection("`order_desc` needs `order_by`.", loc=(*loc, "order_desc"))
         return
     found_column(table, selection.order_by, (*loc, "order_by"))
 

@@ -21,15 +21,13 @@ from parquet_tables.tables import TableFiles
 from sampling_engine.checks import check_rounds
 from sampling_engine.errors import RowsMissing
 from sampling_engine.results import DrawnSample, RoundResult, Strategy
-from sampling_engine.rounds import DrawState, FinishedRound, part_of, replay
-from sampling_engine.sample_table import KEEP_DRAWN, DrawnRound, write_sample
+from sampling_engine.rounds import DrawState, FinishedRound, Prepared, part_of, replay
+from sampling_engine.sample_table import KEEP_DRAWN, write_sample
 from sampling_engine.selection.order import Int64s
+from sampling_engine.selection.strata import MAX_STRATA
 from sampling_engine.spec import Round
 
 WRITING_PART = 10
-
-DrawnRows = dict[str, NDArray[Any]]
-"""The columns of the table ``drawn``, arrays of equal length."""
 
 
 def draw_sample(
@@ -42,6 +40,7 @@ def draw_sample(
     on_progress: ProgressCallback = ignore_progress,
     strategy: Strategy | None = None,
     counts_dir: Path | None = None,
+    max_strata: int = MAX_STRATA,
 ) -> DrawnSample:
     """Draw the rounds from ``table`` and write the sample to one Parquet file.
 
@@ -73,15 +72,15 @@ def draw_sample(
     """
     check_rounds(table, rounds)
     on_progress = MonotonicProgress(on_progress)
-    drawing = sum(part_of(one) for one in rounds)
+    drawing = sum(part_of(round_spec) for round_spec in rounds)
     until = drawing / (drawing + WRITING_PART)
     with database.cursor(table) as cursor:
-        state = DrawState(cursor, table, strategy, counts_dir)
-        results, told, ordinals = _choose(
+        state = DrawState(cursor, table, strategy, counts_dir, max_strata)
+        results, prepared, ordinals = _choose(
             cursor, state, rounds, progress_part(on_progress, 0.0, until)
         )
         step = progress_part(on_progress, until, 1.0)
-        sample, renamed = write_sample(cursor, table, rounds, told, table_key, destination, step)
+        sample, renamed = write_sample(cursor, table, prepared, table_key, destination, step)
     if sample.row_count != len(ordinals):
         raise RowsMissing(len(ordinals) - sample.row_count)
     return DrawnSample(sample, results, ordinals, renamed)
@@ -92,37 +91,31 @@ def _choose(
     state: DrawState,
     rounds: Sequence[Round],
     on_progress: ProgressCallback,
-) -> tuple[tuple[RoundResult, ...], list[DrawnRound], Int64s]:
-    """Choose all rounds' rows and keep them where the writing finds them."""
-    parts: list[DrawnRows] = []
+) -> tuple[tuple[RoundResult, ...], list[Prepared], Int64s]:
+    """Choose all rounds' rows and make the cursor's table ``drawn`` of them."""
+    parts: list[dict[str, NDArray[Any]]] = []
     results: list[RoundResult] = []
-    told: list[DrawnRound] = []
+    prepared: list[Prepared] = []
     for finished in replay(state, rounds, on_progress):
-        one, strata = finished.prepared.one, finished.prepared.strata
-        labelled_by = strata.table_name if strata.columns else None
-        told.append(DrawnRound(one.round_number, one.method.name, labelled_by, len(strata.columns)))
-        parts.append(_rows_of(finished))
+        parts.append(_columns_of(finished))
         results.append(finished.result())
+        prepared.append(finished.draw.prepared)
     drawn = {name: np.concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}
     with registered(cursor, {"chosen": drawn}):
         cursor.execute(KEEP_DRAWN)
-    return tuple(results), told, np.sort(drawn["ordinal"])
+    return tuple(results), prepared, np.sort(drawn["ordinal"])
 
 
-def _rows_of(finished: FinishedRound) -> DrawnRows:
-    """A round's rows with their chances."""
-    chosen, own = finished.rows.chosen, finished.rows.probabilities
+def _columns_of(finished: FinishedRound) -> dict[str, NDArray[Any]]:
+    chosen = finished.rows.chosen
     count = len(chosen.ordinals)
-    if own is None:
-        probabilities, weights = finished.draw.chances(finished.sampled)
-        chances = probabilities[chosen.strata], weights[chosen.strata]
-    else:
-        chances = own, 1.0 / own
+    round_number = finished.draw.prepared.round_spec.round_number
+    probabilities, weights = finished.draw.probabilities_and_weights(finished.rows)
     return {
         "ordinal": chosen.ordinals,
-        "round_number": np.full(count, finished.prepared.one.round_number, dtype=np.int32),
+        "round_number": np.full(count, round_number, dtype=np.int32),
         "selection_order": np.arange(1, count + 1),
         "stratum": chosen.strata,
-        "probability": chances[0],
-        "weight": chances[1],
+        "probability": probabilities,
+        "weight": weights,
     }

@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
-from domain_errors import DomainError
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from domain_errors import DomainError, render
+
+
+@dataclass(frozen=True)
+class DrawWarning:
+    """What a reader of a sample should know, as data: surfaces render their own sentence."""
+
+    code: str
+    template: str
+    parameters: Mapping[str, object]
+
+    @property
+    def message(self) -> str:
+        """The sentence with the API's names."""
+        return render(self.template, self.parameters)
+
+
+def draw_warning(code: str, template: str, **parameters: object) -> DrawWarning:
+    """The warning with these values; the template is as :func:`domain_errors.render` takes it."""
+    return DrawWarning(code, template, parameters)
 
 
 class InvalidRounds(DomainError):
@@ -48,8 +70,9 @@ class RowsMissing(DomainError):
 
     def __init__(self, count: int) -> None:
         super().__init__(
-            f"{count:,} rows that the table should have are not in its files; a data file may be "
-            "damaged."
+            "{count} rows that the table should have are not in its files; a data file may be "
+            "damaged.",
+            count=count,
         )
 
 

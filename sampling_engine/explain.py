@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,8 @@ from parquet_tables.progress import MonotonicProgress, ProgressCallback, ignore_
 from parquet_tables.tables import TableFiles
 from sampling_engine.checks import check_rounds
 from sampling_engine.errors import UnknownRow
-from sampling_engine.rounds import DrawState, FinishedRound, Outcome, RowOutcome, replay
+from sampling_engine.rounds import DrawState, FinishedRound, Outcome, Prepared, RowOutcome, replay
+from sampling_engine.selection.strata import NO_STRATUM
 from sampling_engine.selection.walk_and_scan import in_sorted
 from sampling_engine.spec import Round
 
@@ -77,71 +78,66 @@ def explain_row(
     check_rounds(table, rounds)
     if not 0 <= ordinal < table.file_rows:
         raise UnknownRow(
-            f"There is no row {ordinal}: the table's rows run from 0 to {table.file_rows - 1:,}.",
+            "There is no row {ordinal}: the table's rows run from 0 to {last}.",
+            ordinal=str(ordinal),
+            last=table.file_rows - 1,
             loc=("ordinal",),
         )
     if in_sorted(np.array([ordinal]), table.deletion_vector)[0]:
         outcome = RowOutcome("left_out", "The row is left out of this table.")
-        verdicts = tuple(_verdict(one, outcome) for one in rounds)
+        verdicts = tuple(_verdict(round_spec, outcome) for round_spec in rounds)
         return RowExplanation(ordinal, None, None, None, verdicts)
     with database.cursor(table) as cursor:
         state = DrawState(cursor, table, counts_dir=counts_dir)
-        return _explained(state, rounds, ordinal, MonotonicProgress(on_progress))
+        return _explain(state, rounds, ordinal, MonotonicProgress(on_progress))
 
 
-def _explained(
+def _explain(
     state: DrawState, rounds: Sequence[Round], ordinal: int, on_progress: ProgressCallback
 ) -> RowExplanation:
     verdicts: list[Verdict] = []
     for finished in replay(state, rounds, on_progress):
-        place = np.flatnonzero(finished.rows.chosen.ordinals == ordinal)
-        if len(place):
-            verdicts.append(_drawn(state, finished, int(place[0])))
-            chance, weight = _chance(finished, int(place[0]))
-            number = finished.prepared.one.round_number
-            return RowExplanation(ordinal, number, chance, weight, tuple(verdicts))
-        verdicts.append(_not_drawn(state, finished, ordinal))
+        draw, rows = finished.draw, finished.rows
+        places = np.flatnonzero(rows.chosen.ordinals == ordinal)
+        if not len(places):
+            verdicts.append(_not_drawn(state, finished, ordinal))
+            continue
+        place = int(places[0])
+        outcome = draw.explain_drawn(state, rows, place)
+        verdicts.append(_in_stratum(draw.prepared, int(rows.chosen.strata[place]), outcome))
+        probabilities, weights = draw.probabilities_and_weights(rows)
+        return RowExplanation(
+            ordinal,
+            draw.prepared.round_spec.round_number,
+            float(probabilities[place]),
+            float(weights[place]),
+            tuple(verdicts),
+        )
     return RowExplanation(ordinal, None, None, None, tuple(verdicts))
 
 
-def _chance(finished: FinishedRound, place: int) -> tuple[float, float]:
-    own = finished.rows.probabilities
-    if own is not None:
-        return float(own[place]), 1.0 / float(own[place])
-    probabilities, weights = finished.draw.chances(finished.sampled)
-    stratum = finished.rows.chosen.strata[place]
-    return float(probabilities[stratum]), float(weights[stratum])
-
-
-def _drawn(state: DrawState, finished: FinishedRound, place: int) -> Verdict:
-    outcome = finished.draw.explain_drawn(state, finished.rows, place)
-    return _verdict_of(finished, int(finished.rows.chosen.strata[place]), outcome)
-
-
 def _not_drawn(state: DrawState, finished: FinishedRound, ordinal: int) -> Verdict:
-    one, strata = finished.prepared.one, finished.prepared.strata
-    stratum = int(strata.of(np.array([ordinal]), ignore_progress)[0])
-    if stratum < 0:
-        filter_text = one.filter.text if one.filter else ""
-        reason = f"The row doesn't pass the round's filter, {filter_text}."
-        return _verdict(one, RowOutcome("filtered_out", reason))
+    prepared = finished.draw.prepared
+    stratum = int(prepared.strata.of(np.array([ordinal]), ignore_progress)[0])
+    if stratum == NO_STRATUM:
+        row_filter = prepared.round_spec.filter
+        text = row_filter.text if row_filter else ""
+        reason = f"The row doesn't pass the round's filter, {text}."
+        return _verdict(prepared.round_spec, RowOutcome("filtered_out", reason))
     outcome = finished.draw.explain_not_drawn(state, finished.rows, ordinal, stratum)
-    return _verdict_of(finished, stratum, outcome)
+    return _in_stratum(prepared, stratum, outcome)
 
 
-def _verdict_of(finished: FinishedRound, stratum: int, outcome: RowOutcome) -> Verdict:
-    group = finished.prepared.strata.labels(np.array([stratum]))[0]
-    return _verdict(finished.prepared.one, outcome, group)
+def _in_stratum(prepared: Prepared, stratum: int, outcome: RowOutcome) -> Verdict:
+    group = prepared.strata.labels(np.array([stratum]))[0]
+    return _verdict(prepared.round_spec, outcome, group)
 
 
-def _verdict(one: Round, outcome: RowOutcome, group: str | None = None) -> Verdict:
+def _verdict(round_spec: Round, outcome: RowOutcome, group: str | None = None) -> Verdict:
     return Verdict(
-        one.round_number,
-        one.method.name,
-        one.effective_seed,
-        outcome.outcome,
-        outcome.reason,
-        group,
-        outcome.rank,
-        outcome.last_rank,
+        round_number=round_spec.round_number,
+        method=round_spec.method.name,
+        effective_seed=round_spec.effective_seed,
+        group=group,
+        **asdict(outcome),
     )

@@ -12,7 +12,7 @@ import numpy as np
 from parquet_tables.progress import ProgressCallback, progress_part
 from sampling_engine.rounds import DrawState, Floats, Prepared, RoundRows, RowOutcome
 from sampling_engine.selection.order import Int64s, SeededOrder
-from sampling_engine.selection.walk_and_scan import Chosen, Plan, plan_round, scan, walk
+from sampling_engine.selection.walk_and_scan import Chosen, plan_round, scan, walk
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class GroupedRound:
     """
 
     prepared: Prepared
-    drawn_of: tuple[int, int] | None = None
+    clusters: tuple[int, int] | None = None
 
     def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
         """Each stratum's first rows, in order of rank."""
@@ -31,19 +31,22 @@ class GroupedRound:
 
     def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
         """The next rows of each stratum; of clusters, only of those that were drawn."""
-        left = state.eligible_of(self.prepared.strata, progress_part(on_progress, 0.0, 0.3))
-        targets = np.minimum(left, limit)
-        if self.drawn_of is not None:
-            targets[self.prepared.allocated == 0] = 0
-        return self._first(state, targets, left, progress_part(on_progress, 0.3, 1.0)).chosen
+        eligible = state.eligible_of(self.prepared.strata, progress_part(on_progress, 0.0, 0.3))
+        allocated = np.minimum(eligible, limit)
+        if self.clusters is not None:
+            allocated[self.prepared.allocated == 0] = 0
+        step = progress_part(on_progress, 0.3, 1.0)
+        return self._first(state, allocated, eligible, step).chosen
 
-    def chances(self, sampled: Int64s) -> tuple[Floats, Floats]:
-        """Drawn rows by eligible rows, times drawn clusters by clusters."""
-        drawn, there = self.drawn_of or (1, 1)
+    def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:
+        """Drawn rows by eligible rows of a stratum, times drawn clusters by clusters."""
+        drawn, clusters = self.clusters or (1, 1)
+        strata = rows.chosen.strata
+        sampled = np.bincount(strata, minlength=len(self.prepared.eligible))
         part = sampled.astype(np.float64) * drawn
-        whole = self.prepared.eligible.astype(np.float64) * there
+        whole = self.prepared.eligible.astype(np.float64) * clusters
         with np.errstate(divide="ignore", invalid="ignore"):
-            return part / whole, whole / part
+            return (part / whole)[strata], (whole / part)[strata]
 
     def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
         """With the row's rank and the last one of its stratum or cluster."""
@@ -57,46 +60,35 @@ class GroupedRound:
     ) -> RowOutcome:
         """Its cluster wasn't drawn, or its rank is beyond the last one."""
         group = self.prepared.strata.labels(np.array([stratum]))[0]
-        order = SeededOrder(state.table.file_rows, self.prepared.one.effective_seed)
+        order = SeededOrder(state.table.file_rows, self.prepared.round_spec.effective_seed)
         rank = int(order.rank(np.array([ordinal]))[0])
         last_rank = _last_rank(rows, stratum)
-        if self.drawn_of is not None and not self.prepared.allocated[stratum]:
-            drawn, there = self.drawn_of
-            reason = f"Its cluster, {group}, is not among the {drawn:,} drawn of {there:,}."
+        if self.clusters is not None and not self.prepared.allocated[stratum]:
+            drawn, clusters = self.clusters
+            reason = f"Its cluster, {group}, is not among the {drawn:,} drawn of {clusters:,}."
             return RowOutcome("cluster_not_drawn", reason, rank, last_rank)
-        where = "" if group is None else f" in {group}"
-        taken = f"the last rank taken{where} is {last_rank}"
+        place = "" if group is None else f" in {group}"
+        last = f"the last rank taken{place} is {last_rank}"
         if last_rank is None:
-            taken = f"no row was taken{where}"
-        return RowOutcome("beyond_the_last", f"Its rank is {rank}; {taken}.", rank, last_rank)
+            last = f"no row was taken{place}"
+        return RowOutcome("beyond_the_last", f"Its rank is {rank}; {last}.", rank, last_rank)
 
     def _first(
-        self, state: DrawState, targets: Int64s, eligible: Int64s, on_progress: ProgressCallback
+        self, state: DrawState, allocated: Int64s, eligible: Int64s, on_progress: ProgressCallback
     ) -> RoundRows:
         strata = self.prepared.strata
-        order = SeededOrder(state.table.file_rows, self.prepared.one.effective_seed)
+        order = SeededOrder(state.table.file_rows, self.prepared.round_spec.effective_seed)
         look_up = bool(strata.columns or strata.row_filter)
-        plan = plan_round(targets, eligible, order, state.strategy, look_up=look_up)
-        return RoundRows(self._run(state, order, plan, eligible, on_progress), plan.run_by)
-
-    def _run(
-        self,
-        state: DrawState,
-        order: SeededOrder,
-        plan: Plan,
-        eligible: Int64s,
-        on_progress: ProgressCallback,
-    ) -> Chosen:
-        strata = self.prepared.strata
+        plan = plan_round(allocated, eligible, order, state.strategy, look_up=look_up)
         walked_part = 0.2 if plan.scanned.any() else 1.0
         step = progress_part(on_progress, 0.0, walked_part)
-        walked = walk(order, strata, plan.walked, eligible, state.taken, step)
-        if not plan.scanned.any():
-            return walked
-        step = progress_part(on_progress, walked_part, 1.0)
-        scanned = scan(state.cursor, state.table, order, strata, plan.scanned, eligible, step)
-        both = Chosen.of_parts([walked, scanned])
-        return both.where(np.argsort(both.ranks))
+        rows = walk(order, strata, plan.walked, eligible, state.taken, step)
+        if plan.scanned.any():
+            step = progress_part(on_progress, walked_part, 1.0)
+            scanned = scan(state.cursor, state.table, order, strata, plan.scanned, eligible, step)
+            both = Chosen.of_parts([rows, scanned])
+            rows = both.where(np.argsort(both.ranks))
+        return RoundRows(rows, plan.run_by)
 
 
 def _last_rank(rows: RoundRows, stratum: int) -> int | None:

@@ -21,14 +21,14 @@ from parquet_tables.progress import (
 from parquet_tables.tables import TableFiles
 from sampling_engine.checks import check_rounds
 from sampling_engine.results import RoundPlan
-from sampling_engine.rounds import DrawState, Prepared, groups_of, prepare_round, replay
+from sampling_engine.rounds import DrawState, Prepared, account_of, prepare_round, replay
 from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import Round
 
 QUANTILE_95 = 1.959964
 
 
-def margin_of_error(targets: Int64s, eligible: Int64s) -> float | None:
+def margin_of_error(allocated: Int64s, eligible: Int64s) -> float | None:
     """Half-width of the 95 % confidence interval for a share of one half, from 0 to 1.
 
     For simple random sampling the variance is (1 - n/N) · p(1-p)/(n-1); over strata it is the sum
@@ -50,7 +50,7 @@ def margin_of_error(targets: Int64s, eligible: Int64s) -> float | None:
     0.031
     """
     present = eligible > 0
-    drawn, rows = targets[present], eligible[present]
+    drawn, rows = allocated[present], eligible[present]
     if not len(rows) or not drawn.all():
         return None
     weights = rows / rows.sum()
@@ -74,28 +74,17 @@ def plan_draw(
     with database.cursor(table) as cursor:
         state = DrawState(cursor, table, counts_dir=counts_dir)
         replayed = replay(state, earlier, progress_part(on_progress, 0.0, 0.5))
-        plans = [_plan_of(finished.prepared) for finished in replayed]
+        plans = [_plan_of(finished.draw.prepared) for finished in replayed]
         prepared = prepare_round(state, last, progress_part(on_progress, 0.5, 1.0)).prepared
         return (*plans, _plan_of(prepared))
 
 
 def _plan_of(prepared: Prepared) -> RoundPlan:
-    nothing = np.zeros_like(prepared.eligible)
-    groups, groups_count = groups_of(prepared, nothing)
-    method = prepared.one.method
     margin = None
-    if method.has_margin_of_error:
+    if prepared.round_spec.method.has_margin_of_error:
         margin = margin_of_error(prepared.allocated, prepared.eligible)
     return RoundPlan(
-        round_number=prepared.one.round_number,
-        method=method.name,
-        eligible_rows=prepared.eligible_rows,
+        **account_of(prepared, np.zeros_like(prepared.eligible)),
         rows_planned=int(prepared.allocated.sum()),
-        seed=prepared.one.seed,
-        effective_seed=prepared.one.effective_seed,
-        group_kind=method.group_kind,
-        groups=groups,
-        groups_count=groups_count,
-        warnings=prepared.warnings,
         margin_of_error=margin,
     )

@@ -26,11 +26,11 @@ from sampling_engine.methods.random import RandomMethod
 from sampling_engine.plan import plan_draw
 from sampling_engine.spec import Round, RowFilter
 
+# The draw's seed, too: a seed of its own, so that no sample shares its order by chance.
 VERSION = "jobsvc-reference-1"
-"""The draw's seed, too: a seed of its own, so that no sample shares its order by chance."""
 WHOLE_ROWS = 200_000
+# Shares in so many drawn rows are off by 0.3 percentage points.
 DRAWN_ROWS = 100_000
-"""Of a larger table so many rows are drawn: their shares are off by 0.3 percentage points."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Reference:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it has all rows that it stands for."""
+        """Whether it has all rows that it represents."""
         return self.table.row_count == self.rows
 
 
@@ -57,21 +57,25 @@ def reference_of(
     """All rows up to 200,000; else 100,000 drawn by a fixed seed, cached in ``counts_dir``."""
     if row_filter is None and table.row_count <= WHOLE_ROWS and not len(table.deletion_vector):
         return Reference(table, table.row_count)
-    one = Round(round_number=1, method=RandomMethod(sample_size=1), seed=VERSION, filter=row_filter)
     step = progress_part(on_progress, 0.0, 0.3)
-    (plan,) = plan_draw(database, table, [one], on_progress=step, counts_dir=counts_dir)
+    counted = _random_round(1, row_filter)
+    (plan,) = plan_draw(database, table, [counted], on_progress=step, counts_dir=counts_dir)
     if not plan.eligible_rows:
         return Reference(TableFiles(table.columns, ()), 0)
     rows = plan.eligible_rows if plan.eligible_rows <= WHOLE_ROWS else DRAWN_ROWS
-    kept = _kept_file(counts_dir, table, row_filter)
-    if not _holds(database, kept, rows):
-        method = RandomMethod(sample_size=rows)
-        drawn = Round(round_number=1, method=method, seed=VERSION, filter=row_filter)
-        _draw(database, table, drawn, kept, progress_part(on_progress, 0.3, 1.0))
-    return Reference(TableFiles(table.columns, (DataFile(kept, rows),)), plan.eligible_rows)
+    file = _cache_file(counts_dir, table, row_filter)
+    if not _holds(database, file, rows):
+        step = progress_part(on_progress, 0.3, 1.0)
+        _draw(database, table, _random_round(rows, row_filter), file, step)
+    return Reference(TableFiles(table.columns, (DataFile(file, rows),)), plan.eligible_rows)
 
 
-def _kept_file(directory: Path, table: TableFiles, row_filter: RowFilter | None) -> Path:
+def _random_round(rows: int, row_filter: RowFilter | None) -> Round:
+    method = RandomMethod(sample_size=rows)
+    return Round(round_number=1, method=method, seed=VERSION, filter=row_filter)
+
+
+def _cache_file(directory: Path, table: TableFiles, row_filter: RowFilter | None) -> Path:
     named = [
         VERSION,
         [[file.path.stem, file.rows] for file in table.files],
@@ -84,7 +88,7 @@ def _kept_file(directory: Path, table: TableFiles, row_filter: RowFilter | None)
 
 
 def _holds(database: ParquetDatabase, file: Path, rows: int) -> bool:
-    """Whether a kept file is there, can be read and has so many rows."""
+    """Whether a cached file can be read and has so many rows."""
     if not file.is_file():
         return False
     try:
@@ -100,26 +104,26 @@ def _holds(database: ParquetDatabase, file: Path, rows: int) -> bool:
 def _draw(
     database: ParquetDatabase,
     table: TableFiles,
-    one: Round,
-    kept: Path,
+    round_spec: Round,
+    file: Path,
     on_progress: ProgressCallback,
 ) -> None:
-    """Draw the rows and keep them under the table's own column names."""
-    part = kept.with_suffix(f".{secrets.token_hex(8)}.part")
+    """Draw the rows and cache them under the table's own column names."""
+    part = file.with_suffix(f".{secrets.token_hex(8)}.part")
     plain = part.with_suffix(".plain.part")
     try:
         drawn = draw_sample(
             database,
             table,
-            [one],
+            [round_spec],
             table_key="",
             destination=part,
             on_progress=on_progress,
-            counts_dir=kept.parent,
+            counts_dir=file.parent,
         )
         renamed = drawn.renamed_columns
         if not renamed:
-            part.replace(kept)
+            part.replace(file)
             return
         columns = ", ".join(
             f"{quote_identifier(renamed.get(column.name, column.name))} "
@@ -128,7 +132,7 @@ def _draw(
         )
         with database.cursor() as cursor:
             write_parquet(cursor, f"SELECT {columns} FROM read_parquet(?)", [str(part)], plain)
-        plain.replace(kept)
+        plain.replace(file)
     finally:
         part.unlink(missing_ok=True)
         plain.unlink(missing_ok=True)

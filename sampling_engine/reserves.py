@@ -16,12 +16,11 @@ from parquet_tables.progress import (
 )
 from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns, write_parquet
-from sampling_engine import sample_table
 from sampling_engine.checks import check_rounds
 from sampling_engine.errors import InvalidSize, UnknownRound
 from sampling_engine.methods.parameters import MAX_SIZE
 from sampling_engine.rounds import DrawState, replay
-from sampling_engine.sample_table import RESERVE_COLUMNS, TOLD_COLUMNS, names_in_sample
+from sampling_engine.sample_table import reserve_rows
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import Strata
 from sampling_engine.selection.walk_and_scan import Chosen
@@ -75,10 +74,13 @@ def reserves(
 def _check_request(rounds: Sequence[Round], round_number: int, limit: int) -> None:
     if not 1 <= round_number <= len(rounds):
         raise UnknownRound(
-            f"There is no round {round_number}; the draw has {len(rounds)}.", loc=("round_number",)
+            "There is no round {round_number}; the draw has {rounds}.",
+            round_number=round_number,
+            rounds=len(rounds),
+            loc=("round_number",),
         )
     if not 1 <= limit <= MAX_SIZE:
-        raise InvalidSize("limit is 1 or more.", loc=("limit",))
+        raise InvalidSize("`limit` is 1 or more.", loc=("limit",))
     rounds[round_number - 1].method.check_reserves()
 
 
@@ -93,18 +95,10 @@ def _write(
     places = _places(rows.strata)
     chosen = {"ordinal": rows.ordinals, "selection_order": places, "stratum": rows.strata}
     state.cursor.register("chosen", chosen)
-    own = [column.name for column in state.table.columns]
-    names = names_in_sample(own, (*TOLD_COLUMNS, *RESERVE_COLUMNS))
-    sql, params = sample_table.reserve_rows(
-        state.table, names, RESERVE_COLUMNS, table_key, strata.table_name, len(strata.columns)
-    )
+    statement = reserve_rows(state.table, table_key, strata.table_name, len(strata.columns))
+    message = "writing the reserves"
     file = write_parquet(
-        state.cursor,
-        sql,
-        params,
-        destination,
-        on_progress=on_progress,
-        message="writing the reserves",
+        state.cursor, *statement, destination, on_progress=on_progress, message=message
     )
     return TableFiles(read_columns(state.cursor, destination), (file,))
 

@@ -6,9 +6,9 @@ A row that is taken, deleted from the table or drawn, is never drawn again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import duckdb
 import numpy as np
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.tables import Column, TableFiles
+from sampling_engine.errors import DrawWarning
 from sampling_engine.results import GROUPS_LISTED, GroupResult, RoundResult, RunBy, Strategy
 from sampling_engine.selection.order import Int64s, Seed
-from sampling_engine.selection.strata import ColumnStrata, Strata, WholeTable
+from sampling_engine.selection.strata import MAX_STRATA, ColumnStrata, Strata, WholeTable
 from sampling_engine.selection.walk_and_scan import Chosen
 from sampling_engine.spec import Round, RowFilter
 
@@ -34,9 +35,10 @@ class DrawState:
         table: TableFiles,
         strategy: Strategy | None = None,
         counts_dir: Path | None = None,
+        max_strata: int = MAX_STRATA,
     ) -> None:
         self._cursor, self.table = cursor, table
-        self.strategy, self.counts_dir = strategy, counts_dir
+        self.strategy, self.counts_dir, self.max_strata = strategy, counts_dir, max_strata
         self.taken: Int64s = table.deletion_vector
         self._registered: Int64s | None = None
         self._strata: dict[StrataKey, Strata] = {}
@@ -48,6 +50,11 @@ class DrawState:
             self._cursor.register("taken", {"ordinal": self.taken})
             self._registered = self.taken
         return self._cursor
+
+    @property
+    def signed_rows(self) -> list[tuple[str | None, int]]:
+        """The rows that add up to the eligible ones: all (None), less the table ``taken``."""
+        return [(None, 1), ("taken", -1)] if len(self.taken) else [(None, 1)]
 
     @property
     def taken_rows(self) -> str | None:
@@ -74,6 +81,7 @@ class DrawState:
                 f"strata_{len(self._strata)}",
                 self.counts_dir,
                 on_progress,
+                self.max_strata,
             )
         return self._strata[key]
 
@@ -82,8 +90,8 @@ class DrawState:
         if not len(self.taken):
             return strata.rows
         numbers = strata.of(self.taken, on_progress)
-        gone = np.bincount(numbers[numbers >= 0], minlength=len(strata.rows))
-        eligible: Int64s = strata.rows - gone
+        taken = np.bincount(numbers[numbers >= 0], minlength=len(strata.rows))
+        eligible: Int64s = strata.rows - taken
         return eligible
 
 
@@ -119,11 +127,11 @@ class Prepared:
     ``eligible`` and ``allocated`` have shape (strata,): rows that may be drawn, and rows to draw.
     """
 
-    one: Round
+    round_spec: Round
     strata: Strata
     eligible: Int64s
     allocated: Int64s
-    warnings: tuple[str, ...] = field(default=())
+    warnings: Sequence[DrawWarning] = ()
 
     @property
     def eligible_rows(self) -> int:
@@ -161,8 +169,8 @@ class RoundDraw(Protocol):
     def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
         """The rows after the drawn ones that no round drew, ``limit`` a stratum."""
 
-    def chances(self, sampled: Int64s) -> tuple[Floats, Floats]:
-        """Inclusion probability and design weight of the drawn rows of each stratum."""
+    def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:
+        """Inclusion probability and design weight of each drawn row."""
 
     def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
         """Explain the drawn row at ``place``, from 0, in the order of selection."""
@@ -173,18 +181,14 @@ class RoundDraw(Protocol):
         """Explain why an eligible row of ``stratum`` wasn't drawn."""
 
 
-def parameters_of(one: Round) -> tuple[str | int, ...]:
-    """Where the round's parameters stand in the caller's input."""
-    return ("rounds", one.round_number - 1, "parameters")
+def parameters_of(round_spec: Round) -> tuple[str | int, ...]:
+    """Where the round's parameters are in the caller's input."""
+    return ("rounds", round_spec.round_number - 1, "parameters")
 
 
 def seed_for(effective_seed: Seed, purpose: str) -> str:
     """The seed of another order than that of the rows, which must not repeat their ranks."""
     return f"{effective_seed}:{purpose}"
-
-
-# Parts of the progress: most rounds read all rows once.
-QUICK_PART, READING_PART = 1, 10
 
 
 @dataclass(frozen=True)
@@ -194,74 +198,66 @@ class FinishedRound:
     draw: RoundDraw
     rows: RoundRows
 
-    @property
-    def prepared(self) -> Prepared:
-        """What was settled before the rows were chosen."""
-        return self.draw.prepared
-
-    @property
-    def sampled(self) -> Int64s:
-        """Drawn rows of each stratum."""
-        return np.bincount(self.rows.chosen.strata, minlength=len(self.prepared.eligible))
-
     def result(self) -> RoundResult:
         """The account of the round."""
-        prepared, one = self.prepared, self.prepared.one
-        groups, groups_count = groups_of(prepared, self.sampled)
+        strata = self.rows.chosen.strata
+        sampled = np.bincount(strata, minlength=len(self.draw.prepared.eligible))
         return RoundResult(
-            round_number=one.round_number,
-            method=one.method.name,
-            eligible_rows=prepared.eligible_rows,
-            rows_sampled=len(self.rows.chosen.ordinals),
-            seed=one.seed,
-            effective_seed=one.effective_seed,
+            **account_of(self.draw.prepared, sampled),
+            rows_sampled=len(strata),
             run_by=self.rows.run_by,
-            group_kind=one.method.group_kind,
-            groups=groups,
-            groups_count=groups_count,
-            warnings=prepared.warnings,
-            output_name=one.output_name,
+            output_name=self.draw.prepared.round_spec.output_name,
         )
+
+
+def account_of(prepared: Prepared, sampled: Int64s) -> dict[str, Any]:
+    """The fields of a round's account; groups are the first strata, or the first drawn clusters."""
+    round_spec, eligible, allocated = prepared.round_spec, prepared.eligible, prepared.allocated
+    kind = round_spec.method.group_kind
+    groups: tuple[GroupResult, ...] = ()
+    if kind is not None:
+        numbers = np.flatnonzero(eligible if kind == "strata" else allocated)[:GROUPS_LISTED]
+        groups = tuple(
+            GroupResult(key, int(eligible[at]), int(allocated[at]), int(sampled[at]))
+            for at, key in zip(numbers, prepared.strata.keys(numbers), strict=True)
+        )
+    return {
+        "round_number": round_spec.round_number,
+        "method": round_spec.method.name,
+        "eligible_rows": prepared.eligible_rows,
+        "seed": round_spec.seed,
+        "effective_seed": round_spec.effective_seed,
+        "group_kind": kind,
+        "groups": groups,
+        "groups_count": int((eligible > 0).sum()) if kind is not None else 0,
+        "warnings": tuple(prepared.warnings),
+    }
 
 
 def replay(
     state: DrawState, rounds: Sequence[Round], on_progress: ProgressCallback
 ) -> Iterator[FinishedRound]:
     """Draw the rounds; each one's rows are taken before it is handed over."""
-    parts = [part_of(one) for one in rounds]
+    parts = [part_of(round_spec) for round_spec in rounds]
     whole = sum(parts)
-    for i, one in enumerate(rounds):
+    for i, round_spec in enumerate(rounds):
         step = progress_part(on_progress, sum(parts[:i]) / whole, sum(parts[: i + 1]) / whole)
-        draw = prepare_round(state, one, progress_part(step, 0.0, 0.7))
+        draw = prepare_round(state, round_spec, progress_part(step, 0.0, 0.7))
         rows = draw.choose(state, progress_part(step, 0.7, 1.0))
         state.take(rows.chosen.ordinals)
         yield FinishedRound(draw, rows)
 
 
-def prepare_round(state: DrawState, one: Round, on_progress: ProgressCallback) -> RoundDraw:
+def prepare_round(state: DrawState, round_spec: Round, on_progress: ProgressCallback) -> RoundDraw:
     """Settle what the round draws from and how many rows, and choose none."""
-    columns = one.method.group_columns(state.table)
-    strata = state.strata_of(columns, one.filter, progress_part(on_progress, 0.0, 0.5))
+    method, row_filter = round_spec.method, round_spec.filter
+    columns = method.group_columns(state.table)
+    strata = state.strata_of(columns, row_filter, progress_part(on_progress, 0.0, 0.5))
     eligible = state.eligible_of(strata, progress_part(on_progress, 0.5, 0.6))
     step = progress_part(on_progress, 0.6, 1.0)
-    return one.method.prepare(state, one, strata, eligible, step)
+    return method.prepare(state, round_spec, strata, eligible, step)
 
 
-def part_of(one: Round) -> int:
-    """A round's part of the progress, relative to those of the other rounds."""
-    is_quick = not one.method.reads_rows and one.filter is None
-    return QUICK_PART if is_quick else READING_PART
-
-
-def groups_of(prepared: Prepared, sampled: Int64s) -> tuple[tuple[GroupResult, ...], int]:
-    """The first strata or drawn clusters of a round, and how many have eligible rows."""
-    kind = prepared.one.method.group_kind
-    if kind is None:
-        return (), 0
-    listed = prepared.eligible if kind == "strata" else prepared.allocated
-    numbers = np.flatnonzero(listed)[:GROUPS_LISTED]
-    groups = tuple(
-        GroupResult(key, int(prepared.eligible[at]), int(prepared.allocated[at]), int(sampled[at]))
-        for at, key in zip(numbers, prepared.strata.keys(numbers), strict=True)
-    )
-    return groups, int((prepared.eligible > 0).sum())
+def part_of(round_spec: Round) -> int:
+    """A round's part of the progress, relative to the others: most read all rows once."""
+    return 1 if not round_spec.method.reads_rows and round_spec.filter is None else 10

@@ -15,10 +15,11 @@ from parquet_tables.progress import ProgressCallback
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import write_parquet
+from sampling_engine.rounds import Prepared
 from sampling_engine.spec import Round
 from sampling_engine.statements import Statement, joined_rows, label_expression
 
-TOLD_COLUMNS = {
+SAMPLE_COLUMNS = {
     "_logical_row_id": "VARCHAR",
     "_sampling_round": "INTEGER",
     "_sampling_method": "VARCHAR",
@@ -27,13 +28,27 @@ TOLD_COLUMNS = {
     "_inclusion_probability": "DOUBLE",
     "_design_weight": "DOUBLE",
 }
-"""With their types."""
 RESERVE_COLUMNS = ("_logical_row_id", "_stratum", "_reserve_order")
 RENAMED_SUFFIX = "_source"
 
+# A table knows that it holds no NULL, as an array doesn't: its columns are stored as required.
+KEEP_DRAWN = "CREATE TEMP TABLE drawn AS SELECT * FROM chosen"
+DRAWN = "p.ordinal, p.round_number, p.selection_order, p.stratum, p.probability, p.weight"
+NO_LABEL = "CAST(NULL AS VARCHAR)"
+ROW_ID = "CAST(? AS VARCHAR) || ':' || CAST(t.ordinal AS VARCHAR)"
 
-def names_in_sample(own: Sequence[str], told: Iterable[str] = TOLD_COLUMNS) -> list[str]:
-    """What the table's own columns are called in the sample.
+
+@dataclass(frozen=True)
+class Shown:
+    """A column of the table in the sample; NULL in rows of other rounds than ``rounds``, if set."""
+
+    column: Column
+    name: str
+    rounds: tuple[int, ...] | None = None
+
+
+def names_in_sample(own: Sequence[str], needed: Iterable[str] = SAMPLE_COLUMNS) -> list[str]:
+    """The names of the table's own columns in the sample.
 
     A name that the sample needs gets the suffix ``_source``, and a number where that is taken as
     well; names that differ in case alone are one name.
@@ -41,7 +56,7 @@ def names_in_sample(own: Sequence[str], told: Iterable[str] = TOLD_COLUMNS) -> l
     >>> names_in_sample(["price", "_Stratum", "_stratum_source"])
     ['price', '_Stratum_source_2', '_stratum_source']
     """
-    needed = set(told)
+    needed = set(needed)
     used = needed | {name.lower() for name in own}
     names: list[str] = []
     for name in own:
@@ -59,8 +74,7 @@ def names_in_sample(own: Sequence[str], told: Iterable[str] = TOLD_COLUMNS) -> l
 def write_sample(
     cursor: duckdb.DuckDBPyConnection,
     table: TableFiles,
-    rounds: Sequence[Round],
-    told: Sequence[DrawnRound],
+    rounds: Sequence[Prepared],
     table_key: str,
     destination: Path,
     on_progress: ProgressCallback,
@@ -74,23 +88,21 @@ def write_sample(
     renamed_columns : dict of str to str
         The table's own columns that got another name, old to new.
     """
-    shown = shown_columns(table, rounds)
-    ordered = sorted_rounds(table, rounds)
-    sql, params = drawn_rows(table, shown, TOLD_COLUMNS, table_key, told, ordered)
+    shown = shown_columns(table, [each.round_spec for each in rounds])
+    sql, params = drawn_rows(table, shown, table_key, rounds)
     file = write_parquet(
         cursor, sql, params, destination, on_progress=on_progress, message="writing the sample"
     )
-    renamed = {one.column.name: one.name for one in shown if one.column.name != one.name}
-    types = [*(one.column.type for one in shown), *TOLD_COLUMNS.values()]
-    written = [*(one.name for one in shown), *TOLD_COLUMNS]
-    columns = tuple(Column(name, type_) for name, type_ in zip(written, types, strict=True))
-    return TableFiles(columns, (file,)), renamed
+    renamed = {each.column.name: each.name for each in shown if each.column.name != each.name}
+    own = [Column(each.name, each.column.type) for each in shown]
+    added = [Column(name, type_) for name, type_ in SAMPLE_COLUMNS.items()]
+    return TableFiles((*own, *added), (file,)), renamed
 
 
 def shown_columns(table: TableFiles, rounds: Sequence[Round]) -> list[Shown]:
     """The columns that any round selects, in the table's order."""
     names = names_in_sample([column.name for column in table.columns])
-    by_round = {one.round_number: set(table.select(one.selection.columns)) for one in rounds}
+    by_round = {each.round_number: set(table.select(each.selection.columns)) for each in rounds}
     shown: list[Shown] = []
     for column, name in zip(table.columns, names, strict=True):
         numbers = tuple(number for number, columns in by_round.items() if column in columns)
@@ -99,65 +111,21 @@ def shown_columns(table: TableFiles, rounds: Sequence[Round]) -> list[Shown]:
     return shown
 
 
-def sorted_rounds(table: TableFiles, rounds: Sequence[Round]) -> list[Sorted]:
-    """The rounds that are sorted by a column."""
-    return [
-        Sorted(one.round_number, table.column(one.selection.order_by), one.selection.order_desc)
-        for one in rounds
-        if one.selection.order_by is not None
-    ]
-
-
-KEEP_DRAWN = "CREATE TEMP TABLE drawn AS SELECT * FROM chosen"
-"""A table knows that it holds no NULL, as an array doesn't: its columns are stored as required."""
-DRAWN = "p.ordinal, p.round_number, p.selection_order, p.stratum, p.probability, p.weight"
-NO_LABEL = "CAST(NULL AS VARCHAR)"
-ROW_ID = "CAST(? AS VARCHAR) || ':' || CAST(t.ordinal AS VARCHAR)"
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A column of the table in the sample; NULL in rows of other rounds than ``rounds``, if set."""
-
-    column: Column
-    name: str
-    rounds: tuple[int, ...] | None = None
-
-
-@dataclass(frozen=True)
-class DrawnRound:
-    """A round, and the table of ``keys`` values that labels its strata."""
-
-    round_number: int
-    method: str
-    strata: str | None = None
-    keys: int = 0
-
-
-@dataclass(frozen=True)
-class Sorted:
-    """A round whose rows stand in the order of a column's values."""
-
-    round_number: int
-    column: Column
-    descending: bool
-
-
 def drawn_rows(
-    table: TableFiles,
-    shown: Sequence[Shown],
-    told: Iterable[str],
-    table_key: str,
-    rounds: Sequence[DrawnRound],
-    sorted_rounds: Sequence[Sorted] = (),
+    table: TableFiles, shown: Sequence[Shown], table_key: str, rounds: Sequence[Prepared]
 ) -> Statement:
     """The sample: all of ``drawn``, in order of round, then as the round sorts them."""
-    fetched = list(dict.fromkeys([*(s.column for s in shown), *(s.column for s in sorted_rounds)]))
+    sorted_by = {
+        each.round_spec.round_number: table.column(each.round_spec.selection.order_by)
+        for each in rounds
+        if each.round_spec.selection.order_by is not None
+    }
+    fetched = list(dict.fromkeys([*(each.column for each in shown), *sorted_by.values()]))
     places = {column: f"t.c{i}" for i, column in enumerate(fetched)}
     own = [f"f.{quote_identifier(c.name)} AS c{i}" for i, c in enumerate(fetched)]
     branches, params = joined_rows(table, ", ".join([*own, DRAWN]), "drawn")
-    *earlier, last = rounds
-    labels = " UNION ALL ".join(_labels(one) for one in rounds if one.strata is not None)
+    *earlier, last = (each.round_spec for each in rounds)
+    labels = " UNION ALL ".join(_labels(each) for each in rounds if each.strata.columns)
     values = [
         ROW_ID,
         "t.round_number",
@@ -167,44 +135,42 @@ def drawn_rows(
         "t.probability",
         "t.weight",
     ]
-    methods = [value for one in earlier for value in (one.round_number, one.method)]
+    methods = [value for each in earlier for value in (each.round_number, each.method.name)]
     selected = [f"{_in_rounds(places[s.column], s)} AS {quote_identifier(s.name)}" for s in shown]
     selected += [
-        f"{value} AS {quote_identifier(name)}" for value, name in zip(values, told, strict=True)
+        f"{value} AS {quote_identifier(name)}"
+        for value, name in zip(values, SAMPLE_COLUMNS, strict=True)
     ]
     ordering = ["t.round_number"]
     ordering += [
-        f"CASE WHEN t.round_number = {one.round_number:d} THEN {places[one.column]} END "
-        f"{'DESC' if one.descending else 'ASC'} NULLS LAST"
-        for one in sorted_rounds
+        f"CASE WHEN t.round_number = {each.round_number:d} "
+        f"THEN {places[sorted_by[each.round_number]]} END "
+        f"{'DESC' if each.selection.order_desc else 'ASC'} NULLS LAST"
+        for each in (*earlier, last)
+        if each.round_number in sorted_by
     ]
     return (
         f"SELECT {', '.join(selected)} FROM ({branches}) AS t"
         + (f" LEFT JOIN ({labels}) AS s USING (round_number, stratum)" if labels else "")
         + f" ORDER BY {', '.join([*ordering, 't.selection_order'])}",
-        [table_key, *methods, last.method, *params],
+        [table_key, *methods, last.method.name, *params],
     )
 
 
-def reserve_rows(
-    table: TableFiles,
-    names: Sequence[str],
-    told: Sequence[str],
-    table_key: str,
-    strata: str | None,
-    keys: int,
-) -> Statement:
+def reserve_rows(table: TableFiles, table_key: str, strata: str | None, keys: int) -> Statement:
     """All of ``chosen`` with the labels of its strata, in order of stratum, then of the reserve."""
-    own = ", ".join(f"f.{quote_identifier(c.name)} AS c{i}" for i, c in enumerate(table.columns))
+    own = [column.name for column in table.columns]
+    names = names_in_sample(own, (*SAMPLE_COLUMNS, *RESERVE_COLUMNS))
+    fetched = ", ".join(f"f.{quote_identifier(name)} AS c{i}" for i, name in enumerate(own))
     branches, params = joined_rows(
-        table, f"{own}, p.ordinal, p.selection_order, p.stratum", "chosen"
+        table, f"{fetched}, p.ordinal, p.selection_order, p.stratum", "chosen"
     )
     label = label_expression(keys) if keys else NO_LABEL
     joined = f" JOIN {strata} AS s ON s.stratum = t.stratum" if keys else ""
     selected = [f"t.c{i} AS {quote_identifier(name)}" for i, name in enumerate(names)]
     selected += [
         f"{value} AS {quote_identifier(name)}"
-        for value, name in zip((ROW_ID, label, "t.selection_order"), told, strict=True)
+        for value, name in zip((ROW_ID, label, "t.selection_order"), RESERVE_COLUMNS, strict=True)
     ]
     return (
         f"SELECT {', '.join(selected)} FROM ({branches}) AS t{joined} "
@@ -213,12 +179,13 @@ def reserve_rows(
     )
 
 
-def _labels(one: DrawnRound) -> str:
+def _labels(prepared: Prepared) -> str:
     """Round, number and label of those strata of a round that have drawn rows."""
+    number, strata = prepared.round_spec.round_number, prepared.strata
     return (
-        f"SELECT {one.round_number:d} AS round_number, s.stratum, {label_expression(one.keys)} AS "
-        f"label FROM {one.strata} AS s SEMI JOIN drawn AS d "
-        f"ON d.round_number = {one.round_number:d} AND d.stratum = s.stratum"
+        f"SELECT {number:d} AS round_number, s.stratum, {label_expression(len(strata.columns))} AS "
+        f"label FROM {strata.table_name} AS s SEMI JOIN drawn AS d "
+        f"ON d.round_number = {number:d} AND d.stratum = s.stratum"
     )
 
 

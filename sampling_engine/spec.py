@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from parquet_tables.tables import Column
+from sampling_engine.errors import DrawWarning, draw_warning
 from sampling_engine.selection.order import Seed
 
 if TYPE_CHECKING:
@@ -86,3 +88,26 @@ def effective_seed(
     if source_draw is not None:
         text = f"{text}:from-{source_draw}"
     return text if round_number == 1 else f"{text}:round-{round_number}"
+
+
+def draw_warnings(rounds: Sequence[Round]) -> list[DrawWarning]:
+    """The warnings on a draw as a whole."""
+    warnings: list[DrawWarning] = []
+    if rounds[0].draw_version == FIRST_DRAW_VERSION:
+        warnings.append(
+            draw_warning(
+                "old_draw_version",
+                "This draw follows draw version 1, which only repeats the rows of an old job: "
+                "leave `draw_version` out for a new sample.",
+            )
+        )
+    if len(rounds) > 1:
+        warnings.append(
+            draw_warning(
+                "several_rounds",
+                "Weights and probabilities are per round and given the earlier rounds, so they "
+                "can't be added up over rounds: estimate from one round, or draw a larger first "
+                "round.",
+            )
+        )
+    return warnings

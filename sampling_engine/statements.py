@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from parquet_tables.integers import as_integer, decimals_of
+from parquet_tables.columns import as_integer, decimals_of
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import rows_at
 from parquet_tables.tables import Column, TableFiles

@@ -14,26 +14,26 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, watched
-from parquet_tables.temporary_tables import registered
 from sampling_engine import statements
 from sampling_engine.errors import RowsMissing
+from sampling_engine.results import Strategy
 from sampling_engine.rounds import DrawState, Floats, Prepared, RoundRows, RowOutcome
 from sampling_engine.selection.inclusion import SizeGroups, log_odds_of, ratios_to_targets
-from sampling_engine.selection.order import Int64s, Seed, SeededOrder
+from sampling_engine.selection.order import Int64s, SeededOrder
 from sampling_engine.selection.walk_and_scan import (
     WINDOW_RANKS,
     Chosen,
     in_sorted,
     weighted_walk_is_cheaper,
 )
-from sampling_engine.spec import FIRST_DRAW_VERSION, RowFilter
-from sampling_engine.statements import Units
+from sampling_engine.spec import FIRST_DRAW_VERSION, Round
 from sampling_engine.weights import TakeAll, Weights
 
+# Bits of the rank that u is made of. A table's own order may have only 16, which would leave rows
+# with a probability below half a step, 2^-17, without any chance.
 UNIFORM_BITS = 62
-"""Bits of the rank that u is made of. A table's own order has 16 at least, which would leave rows
-with a probability below half a step, 2^-17, without any chance."""
 
 # DuckDB's keys may differ from numpy's in the last digits; a scan asks for a little more.
 MARGIN = 1.0 + 1e-9
@@ -53,9 +53,11 @@ class KeyedRows:
         """The ``count`` smallest keys, in their order."""
         return self.where(np.lexsort((self.ranks, self.keys))[:count])
 
-    def where(self, kept: NDArray[np.bool_] | NDArray[np.intp]) -> KeyedRows:
+    def where(self, selected: NDArray[np.bool_] | NDArray[np.intp]) -> KeyedRows:
         """Some of the rows: by a mask, or by their places in a new order."""
-        return KeyedRows(self.ordinals[kept], self.ranks[kept], self.units[kept], self.keys[kept])
+        return KeyedRows(
+            self.ordinals[selected], self.ranks[selected], self.units[selected], self.keys[selected]
+        )
 
     def joined(self, other: KeyedRows) -> KeyedRows:
         """These rows, then the others."""
@@ -67,36 +69,85 @@ class KeyedRows:
         )
 
 
-def uniform_order(rows: int, seed: Seed, draw_version: int) -> SeededOrder:
-    """The order whose ranks are the uniform numbers of a table's rows.
+def uniform_order(rows: int, round_spec: Round) -> SeededOrder:
+    """The order whose ranks are the uniform numbers u = (rank + 1/2) / size.
 
     Draw version 1 took them from the table's own order.
     """
-    return SeededOrder(rows, seed, None if draw_version == FIRST_DRAW_VERSION else UNIFORM_BITS)
+    width = None if round_spec.draw_version == FIRST_DRAW_VERSION else UNIFORM_BITS
+    return SeededOrder(rows, round_spec.effective_seed, width)
+
+
+def likely_key(count: int) -> float:
+    """A key below which nearly surely ``count`` rows are: keys below 1 number ``count`` about."""
+    return 1.0 + 1.5 * (3.0 * sqrt(count) + 3.0) / max(count, 1)
+
+
+def no_rows() -> KeyedRows:
+    """None at all."""
+    empty = np.empty(0, dtype=np.int64)
+    return KeyedRows(empty, empty, empty, np.empty(0))
 
 
 @dataclass(frozen=True)
-class ParetoOrder:
-    """The order of the rows that are left to chance.
+class WeightedRound:
+    """A round with probability proportional to size.
 
-    Rows of ``below`` units or more are take-all rows. No row has more units than ``largest``.
+    ``groups`` are set where true and target probabilities differ. The walk and the scan give the
+    same rows: numpy evaluates the keys that decide, and equal keys go by rank.
     """
 
+    prepared: Prepared
+    weights: Weights
+    take_all: TakeAll
+    groups: SizeGroups | None
     order: SeededOrder
-    units: Units
-    row_filter: RowFilter | None
-    target_per_unit: float
-    below: int
-    largest: int
+
+    def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
+        """The take-all rows in order of rank, then the others in order of their keys."""
+        take_all = self.take_all.ordinals
+        ranks = self.order.rank(take_all)
+        by_rank = np.argsort(ranks)
+        found, run_by = self._first(state, self.take_all.size, on_progress)
+        if len(found.ordinals) < self.take_all.size:
+            raise RowsMissing(self.take_all.size - len(found.ordinals))
+        ordinals = np.concatenate([take_all[by_rank], found.ordinals])
+        chosen = Chosen(
+            ordinals,
+            np.zeros(len(ordinals), dtype=np.int64),
+            np.concatenate([ranks[by_rank], found.ranks]),
+        )
+        others = self.inclusion_probabilities(found.units)
+        return RoundRows(chosen, run_by, np.concatenate([np.ones(len(take_all)), others]))
+
+    def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
+        """The next rows in Pareto order, by the targets that the round had."""
+        found, _ = self._first(state, limit, on_progress)
+        return Chosen(found.ordinals, np.zeros(len(found.ordinals), dtype=np.int64), found.ranks)
+
+    def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:
+        """Each row's own."""
+        assert rows.probabilities is not None  # noqa: S101 - set by choose
+        return rows.probabilities, 1.0 / rows.probabilities
+
+    def inclusion_probabilities(self, units: Int64s) -> Floats:
+        """The probabilities with which the round draws rows of so many units."""
+        targets = self.targets(units)
+        if self.groups is None:
+            return targets
+        distinct, places = np.unique(units, return_inverse=True)
+        log_odds = [log_odds_of(size, 1, self.take_all) for size in distinct.tolist()]
+        ratios = ratios_to_targets(self.groups, np.array(log_odds))[places]
+        return np.minimum(targets * ratios, 1.0)
 
     def targets(self, units: Int64s) -> Floats:
         """Target probabilities."""
-        return np.minimum(units.astype(np.float64) * self.target_per_unit, 1.0)
+        return np.minimum(units.astype(np.float64) * self.take_all.target_per_unit, 1.0)
 
     def keys(self, ranks: Int64s, units: Int64s) -> Floats:
         """The keys; the smallest are drawn first.
 
-        1 - u is computed from integers: as a floating-point difference it would be 0 for the last ranks.
+        1 - u is computed from integers: as a floating-point difference the last would be 0.
         """
         lower = ranks.astype(np.float64) + 0.5
         upper = (self.order.size - 1 - ranks).astype(np.float64) + 0.5
@@ -105,38 +156,80 @@ class ParetoOrder:
             keys: Floats = (lower / upper) * ((1.0 - p) / p)
         return keys
 
-    @property
-    def most_units(self) -> int:
-        """The units of the row with the largest target, or more."""
-        return max(min(self.largest, self.below - 1), 1)
+    def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
+        """With the row's rank, and whether it is a take-all row."""
+        ordinals = rows.chosen.ordinals[place : place + 1]
+        outcome = RowOutcome.drawn(rows, place, int(self.order.rank(ordinals)[0]))
+        if place >= len(self.take_all.ordinals):
+            return outcome
+        return replace(outcome, reason=f"{outcome.reason} Its weight makes it a take-all row.")
 
-    def rank_limit(self, key: float) -> int:
+    def explain_not_drawn(
+        self, state: DrawState, rows: RoundRows, ordinal: int, stratum: int
+    ) -> RowOutcome:
+        """It has no weight, or too large a key in the Pareto order."""
+        ordinals = np.array([ordinal])
+        ranks = self.order.rank(ordinals)
+        found = self._look_up(state, ordinals, ranks)
+        if not len(found.keys):
+            return RowOutcome("no_weight", "Its weight is NULL, NaN or 0, so it can't be drawn.")
+        probability = float(self.inclusion_probabilities(found.units)[0])
+        last = self._look_up(state, rows.chosen.ordinals[-1:], rows.chosen.ranks[-1:])
+        after = f", after the last one taken, {last.keys[0]:.6g}" if len(last.keys) else ""
+        reason = (
+            f"Its inclusion probability was {probability:.6g}; its key in the Pareto order is "
+            f"{found.keys[0]:.6g}{after}."
+        )
+        return RowOutcome("beyond_the_last", reason, int(ranks[0]))
+
+    def _first(
+        self, state: DrawState, count: int, on_progress: ProgressCallback
+    ) -> tuple[KeyedRows, Strategy]:
+        """The ``count`` smallest keys of the rows that are left to chance, or all."""
+        strategy = state.strategy
+        if strategy is None:
+            limit = self._rank_limit(likely_key(count))
+            walks = weighted_walk_is_cheaper(limit, self.weights.rows, self.order)
+            strategy = "walk" if walks else "scan"
+        if not count or not self.take_all.target_per_unit:
+            return no_rows(), "walk"
+        if strategy == "walk":
+            return self._walk(state, count, on_progress), strategy
+        return self._scan(state, count, on_progress), strategy
+
+    @property
+    def _most_units(self) -> int:
+        """The units of the row with the largest target, or more."""
+        return max(min(self.weights.largest, self.take_all.least - 1), 1)
+
+    def _rank_limit(self, key: float) -> int:
         """Nearly the smallest number that is above the rank of every row with this key or less."""
-        p = min(self.most_units * self.target_per_unit, 1.0)
+        p = min(self._most_units * self.take_all.target_per_unit, 1.0)
         share = 1.0 if p == 1.0 else key * p / (1.0 - p + key * p)
         return min(int(share * self.order.size) + 64, self.order.size)
 
-    def walk(self, state: DrawState, count: int, on_progress: ProgressCallback) -> KeyedRows:
-        """The ``count`` smallest keys, or all, by looking up the rows of low rank.
+    def _walk(self, state: DrawState, count: int, on_progress: ProgressCallback) -> KeyedRows:
+        """Look up the rows of low rank.
 
-        A row that is not looked up has a higher rank, and no larger target than ``most_units`` gives.
+        A row that is not looked up has a higher rank, and no larger target than ``_most_units``
+        gives: once ``count`` keys are below what it would have, it is out.
         """
-        limit = self.rank_limit(likely_key(count))
+        limit = self._rank_limit(likely_key(count))
         while True:
             best = no_rows()
             for ordinals, ranks in self._rows_below(state, limit, on_progress):
-                best = best.joined(self.look_up(state, ordinals, ranks)).smallest(count)
+                best = best.joined(self._look_up(state, ordinals, ranks)).smallest(count)
             if limit >= self.order.size:
                 return best
-            one = np.array([limit]), np.array([self.most_units])
-            if len(best.keys) == count and best.keys[-1] <= self.keys(*one)[0]:
+            next_key = self.keys(np.array([limit]), np.array([self._most_units]))[0]
+            if len(best.keys) == count and best.keys[-1] <= next_key:
                 return best
             limit = min(limit * WIDER, self.order.size)
 
     def _rows_below(
         self, state: DrawState, limit: int, on_progress: ProgressCallback
     ) -> Iterator[tuple[Int64s, Int64s]]:
-        """Ordinals and ranks of the rows of lower rank that aren't taken."""
+        """Ordinals and ranks of the rows of lower rank that aren't taken, in large parts."""
         rows = self.order.rows
         ((threads,),) = state.cursor.execute("SELECT current_setting('threads')").fetchall()
 
@@ -157,150 +250,35 @@ class ParetoOrder:
                     yield ordinals[fresh], ranks[fresh]
                     found = []
 
-    def look_up(self, state: DrawState, ordinals: Int64s, ranks: Int64s) -> KeyedRows:
+    def _look_up(self, state: DrawState, ordinals: Int64s, ranks: Int64s) -> KeyedRows:
         """The rows that pass the filter and have a weight, without the take-all rows."""
         picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
-        sql, params = statements.units_of_picked(state.table, self.units, self.row_filter)
+        row_filter = self.prepared.round_spec.filter
+        statement = statements.units_of_picked(state.table, self.weights.units, row_filter)
         with registered(state.cursor, {"picked": picked}):
-            rows = state.cursor.execute(sql, params).fetchnumpy()
+            rows = state.cursor.execute(*statement).fetchnumpy()
         at, units = rows["position"], rows["v"]
         found = KeyedRows(ordinals[at], ranks[at], units, self.keys(ranks[at], units))
-        return found.where(units < self.below)
+        return found.where(units < self.take_all.least)
 
-    def scan(self, state: DrawState, count: int, on_progress: ProgressCallback) -> KeyedRows:
-        """The ``count`` smallest keys by a pass over all rows; fewer if there are fewer rows."""
+    def _scan(self, state: DrawState, count: int, on_progress: ProgressCallback) -> KeyedRows:
+        """Read all rows whose key may be small enough."""
         key = likely_key(count)
         while True:
-            most = key * MARGIN
-            sql, params = statements.scan_units(
+            statement = statements.scan_units(
                 state.table,
-                self.units,
-                self.row_filter,
+                self.weights.units,
+                self.prepared.round_spec.filter,
                 self.order,
-                self.target_per_unit,
-                self.below,
-                most,
+                self.take_all.target_per_unit,
+                self.take_all.least,
+                key * MARGIN,
             )
             with watched(state.cursor, on_progress, "scanning for the smallest keys"):
-                rows = state.cursor.execute(sql, params).fetchnumpy()
+                rows = state.cursor.execute(*statement).fetchnumpy()
             keys = self.keys(rows["rank"], rows["v"])
             found = KeyedRows(rows["ordinal"], rows["rank"], rows["v"], keys)
             kept = found.where(keys <= key)
             if len(kept.keys) >= count or key == np.inf:
                 return kept.smallest(count)
             key = key * WIDER if key < 1e40 else np.inf
-
-
-def likely_key(count: int) -> float:
-    """A key below which nearly surely ``count`` rows are: keys below 1 number ``count`` about."""
-    return 1.0 + 1.5 * (3.0 * sqrt(count) + 3.0) / max(count, 1)
-
-
-def no_rows() -> KeyedRows:
-    """None at all."""
-    empty = np.empty(0, dtype=np.int64)
-    return KeyedRows(empty, empty, empty, np.empty(0))
-
-
-@dataclass(frozen=True)
-class WeightedRound:
-    """A round with probability proportional to size.
-
-    ``groups`` are set where true and target probabilities differ.
-    """
-
-    prepared: Prepared
-    weights: Weights
-    take_all: TakeAll
-    groups: SizeGroups | None
-
-    def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
-        """The take-all rows in order of rank, then the others in order of their keys."""
-        pareto = self.pareto(state)
-        take_all = self.take_all.ordinals
-        ranks = pareto.order.rank(take_all)
-        by_rank = np.argsort(ranks)
-        found, walked = self._first(state, pareto, self.take_all.size, on_progress)
-        if len(found.ordinals) < self.take_all.size:
-            raise RowsMissing(self.take_all.size - len(found.ordinals))
-        ordinals = np.concatenate([take_all[by_rank], found.ordinals])
-        chosen = Chosen(
-            ordinals,
-            np.zeros(len(ordinals), dtype=np.int64),
-            np.concatenate([ranks[by_rank], found.ranks]),
-        )
-        others = self.inclusion_probabilities(state, found.units)
-        probabilities = np.concatenate([np.ones(len(take_all)), others])
-        return RoundRows(chosen, "walk" if walked else "scan", probabilities)
-
-    def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
-        """The next rows in Pareto order, by the targets that the round had."""
-        found, _ = self._first(state, self.pareto(state), limit, on_progress)
-        return Chosen(found.ordinals, np.zeros(len(found.ordinals), dtype=np.int64), found.ranks)
-
-    def chances(self, sampled: Int64s) -> tuple[Floats, Floats]:
-        """Not a stratum's but each row's own."""
-        return np.full(len(sampled), np.nan), np.full(len(sampled), np.nan)
-
-    def inclusion_probabilities(self, state: DrawState, units: Int64s) -> Floats:
-        """The probabilities with which the round draws rows of so many units."""
-        targets = self.pareto(state).targets(units)
-        if self.groups is None:
-            return targets
-        distinct, places = np.unique(units, return_inverse=True)
-        log_odds = [log_odds_of(one, 1, self.take_all) for one in distinct.tolist()]
-        ratios = ratios_to_targets(self.groups, np.array(log_odds))[places]
-        return np.minimum(targets * ratios, 1.0)
-
-    def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
-        """With the row's rank, and whether it is a take-all row."""
-        ordinals = rows.chosen.ordinals[place : place + 1]
-        outcome = RowOutcome.drawn(rows, place, int(self.pareto(state).order.rank(ordinals)[0]))
-        if place >= len(self.take_all.ordinals):
-            return outcome
-        reason = f"{outcome.reason} Its weight makes it a take-all row."
-        return replace(outcome, reason=reason)
-
-    def explain_not_drawn(
-        self, state: DrawState, rows: RoundRows, ordinal: int, stratum: int
-    ) -> RowOutcome:
-        """It has no weight, or too large a key in the Pareto order."""
-        pareto, chosen = self.pareto(state), rows.chosen
-        ordinals = np.array([ordinal])
-        ranks = pareto.order.rank(ordinals)
-        found = pareto.look_up(state, ordinals, ranks)
-        if not len(found.keys):
-            return RowOutcome("no_weight", "Its weight is NULL, NaN or 0, so it can't be drawn.")
-        probability = float(self.inclusion_probabilities(state, found.units)[0])
-        last = pareto.look_up(state, chosen.ordinals[-1:], chosen.ranks[-1:])
-        after = f", after the last one taken, {last.keys[0]:.6g}" if len(last.keys) else ""
-        reason = (
-            f"Its inclusion probability was {probability:.6g}; its key in the Pareto order is "
-            f"{found.keys[0]:.6g}{after}."
-        )
-        return RowOutcome("beyond_the_last", reason, int(ranks[0]))
-
-    def pareto(self, state: DrawState) -> ParetoOrder:
-        """The order of the rows that are left to chance."""
-        one = self.prepared.one
-        return ParetoOrder(
-            uniform_order(state.table.file_rows, one.effective_seed, one.draw_version),
-            self.weights.units,
-            one.filter,
-            self.take_all.target_per_unit,
-            self.take_all.least,
-            self.weights.largest,
-        )
-
-    def _first(
-        self, state: DrawState, pareto: ParetoOrder, count: int, on_progress: ProgressCallback
-    ) -> tuple[KeyedRows, bool]:
-        limit = pareto.rank_limit(likely_key(count))
-        walked = weighted_walk_is_cheaper(limit, self.weights.rows, pareto.order)
-        if state.strategy is not None:
-            walked = state.strategy == "walk"
-        if not count or not pareto.target_per_unit:
-            return no_rows(), True
-        if walked:
-            return pareto.walk(state, count, on_progress), True
-        return pareto.scan(state, count, on_progress), False

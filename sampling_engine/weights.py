@@ -96,8 +96,8 @@ def read_weights(
     _, positive, _, total, most = _row(state, read, step)
     if state.taken_rows:
         read = statements.unit_totals(state.table, units, row_filter, state.taken_rows)
-        gone = _row(state, read, step)
-        rows, positive, total = rows - gone[0], positive - gone[1], total - gone[3]
+        taken = _row(state, read, step)
+        rows, positive, total = rows - taken[0], positive - taken[1], total - taken[3]
     return Weights(units, rows, positive, int(total), int(most))
 
 
@@ -117,9 +117,9 @@ def _exact_weights(
         refuse_numbers(state, column, row_filter, loc, progress_part(on_progress, 0.6, 0.8))
     if state.taken_rows:
         read = statements.exact_totals(state.table, column, row_filter, state.taken_rows)
-        gone = _row(state, read, progress_part(on_progress, 0.8, 1.0))
-        rows, positive = rows - gone[0], positive - gone[1]
-        total = Decimal(total) - Decimal(gone[3])
+        taken = _row(state, read, progress_part(on_progress, 0.8, 1.0))
+        rows, positive = rows - taken[0], positive - taken[1]
+        total = Decimal(total) - Decimal(taken[3])
     units = Units(column, decimals=decimals)
     total, most = (int(Decimal(n or 0).scaleb(decimals)) for n in (total, largest))
     return Weights(units, rows, positive, total, most)
@@ -133,16 +133,18 @@ def refuse_numbers(
     on_progress: ProgressCallback,
 ) -> None:
     """Refuse numbers of eligible rows that are negative or infinite."""
-    read = statements.refused_numbers(state.table, column, row_filter, None)
-    negative, infinite = _row(state, read, on_progress)
-    if state.taken_rows:
-        read = statements.refused_numbers(state.table, column, row_filter, state.taken_rows)
-        gone = _row(state, read, on_progress)
-        negative, infinite = negative - gone[0], infinite - gone[1]
+    negative, infinite = 0, 0
+    for table_name, sign in state.signed_rows:
+        read = statements.refused_numbers(state.table, column, row_filter, table_name)
+        found = _row(state, read, on_progress)
+        negative, infinite = negative + sign * found[0], infinite + sign * found[1]
     if negative or infinite:
         raise InvalidNumbers(
-            f'The column "{column.name}" has {negative:,} negative and {infinite:,} infinite '
-            "values in the eligible rows: filter them out or choose another column.",
+            'The column "{column}" has {negative} negative and {infinite} infinite values in the '
+            "eligible rows: filter them out or choose another column.",
+            column=column.name,
+            negative=negative,
+            infinite=infinite,
             loc=loc,
         )
 

@@ -45,7 +45,9 @@ def run_sampling(context: JobContext) -> Outcome:
     tables = [_stored_sample(context, sample)]
     if parameters["export_residual"]:
         tables.append(_stored_residual(context, source, sample))
-    summary = _summary(sample, source.files.row_count, draw_warnings(rounds))
+    summary = _summary(
+        sample, source.files.row_count, [warning.message for warning in draw_warnings(rounds)]
+    )
     summary["execution_time_seconds"] = round(time.perf_counter() - began, 3)
     return Outcome(
         summary=summary,

@@ -8,7 +8,7 @@ from typing import Any
 
 from sampling_engine.methods.cluster import ClusterMethod
 from sampling_engine.methods.method import Method
-from sampling_engine.methods.parameters import MAX_SEED_LENGTH, MethodDeclaration, Parameter
+from sampling_engine.methods.parameters import MethodDeclaration
 from sampling_engine.methods.random import RandomMethod
 from sampling_engine.methods.stratified import StratifiedMethod
 from sampling_engine.methods.systematic import SystematicMethod
@@ -49,19 +49,3 @@ def method_from_json(name: str, parameters: Mapping[str, Any]) -> Method:
     """The method of a request's round; ``seed`` is the round's and is ignored."""
     given = {key: value for key, value in parameters.items() if key != "seed"}
     return _CLASS_OF[name].from_json(name, given)
-
-
-__all__ = [
-    "MAX_SEED_LENGTH",
-    "METHODS",
-    "METHOD_CLASSES",
-    "ClusterMethod",
-    "Method",
-    "MethodDeclaration",
-    "Parameter",
-    "RandomMethod",
-    "StratifiedMethod",
-    "SystematicMethod",
-    "WeightedMethod",
-    "method_from_json",
-]

@@ -10,12 +10,12 @@ import numpy as np
 
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
-from sampling_engine.errors import NoReserves
+from sampling_engine.errors import DrawWarning, NoReserves, draw_warning
 from sampling_engine.grouped_round import GroupedRound
-from sampling_engine.methods.method import Method, StratumSizes
+from sampling_engine.methods.method import NO_ROW, Method, Sizes
 from sampling_engine.methods.parameters import SEED, Loc, MethodDeclaration, Parameter, group_column
 from sampling_engine.results import GroupKind
-from sampling_engine.rounds import DrawState, seed_for
+from sampling_engine.rounds import DrawState, Prepared, seed_for
 from sampling_engine.selection.order import Int64s, SeededOrder
 from sampling_engine.selection.strata import Strata
 from sampling_engine.spec import Round
@@ -110,32 +110,43 @@ class ClusterMethod(Method):
         on_progress: ProgressCallback,
     ) -> GroupedRound:
         """Draw clusters: the first of an order of those that have eligible rows."""
-        there = np.flatnonzero(eligible)
-        order = SeededOrder(len(there), seed_for(round_spec.effective_seed, "clusters"))
-        drawn = there[order.first(self.num_clusters)]
-        sizes = self._sizes(eligible, drawn)
-        prepared = sizes.prepared(round_spec, strata, eligible)
-        return GroupedRound(prepared, (len(drawn), len(there)))
+        clusters = np.flatnonzero(eligible)
+        order = SeededOrder(len(clusters), seed_for(round_spec.effective_seed, "clusters"))
+        drawn = clusters[order.first(self.num_clusters)]
+        sizes, warnings = self._sizes(eligible, drawn)
+        prepared = Prepared(round_spec, strata, eligible, sizes, warnings)
+        return GroupedRound(prepared, (len(drawn), len(clusters)))
 
-    def _sizes(self, eligible: Int64s, drawn: Int64s) -> StratumSizes:
+    def _sizes(self, eligible: Int64s, drawn: Int64s) -> Sizes:
         """Rows of each cluster: none of a cluster that isn't among ``drawn``."""
-        if not len(drawn):
-            return StratumSizes.none_of(eligible)
         sizes = np.zeros_like(eligible)
+        if not len(drawn):
+            return sizes, [NO_ROW]
         sizes[drawn] = eligible[drawn]
-        warnings: list[str] = []
+        warnings: list[DrawWarning] = []
         if len(drawn) < self.num_clusters:
             warnings.append(
-                f"num_clusters is {self.num_clusters:,}, but only {len(drawn):,} clusters had "
-                "eligible rows: all of them were drawn."
+                draw_warning(
+                    "all_clusters_drawn",
+                    "`num_clusters` is {requested}, but only {clusters} clusters had eligible "
+                    "rows: all of them were drawn.",
+                    requested=self.num_clusters,
+                    clusters=len(drawn),
+                )
             )
         if self.samples_per_cluster is not None:
             short = int((eligible[drawn] < self.samples_per_cluster).sum())
             sizes[drawn] = np.minimum(eligible[drawn], self.samples_per_cluster)
             if short:
                 warnings.append(
-                    f"{short:,} of {len(drawn):,} drawn clusters hold fewer than "
-                    f"{self.samples_per_cluster:,} eligible rows and gave all of them."
+                    draw_warning(
+                        "small_clusters",
+                        "{short} of {clusters} drawn clusters hold fewer than {size} eligible "
+                        "rows and gave all of them.",
+                        short=short,
+                        clusters=len(drawn),
+                        size=self.samples_per_cluster,
+                    )
                 )
         elif self.sample_percentage is not None:
             share = Fraction(repr(self.sample_percentage)) / 100
@@ -143,4 +154,4 @@ class ClusterMethod(Method):
             up = 2 * share.denominator
             exact = 2 * share.numerator * eligible[drawn].astype(object) + share.denominator
             sizes[drawn] = np.maximum(exact // up, 1).astype(np.int64)
-        return StratumSizes(sizes, tuple(warnings))
+        return sizes, warnings

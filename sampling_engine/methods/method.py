@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
+from sampling_engine.errors import DrawWarning, draw_warning
 from sampling_engine.methods.parameters import (
     SEED,
     Loc,
@@ -22,12 +23,9 @@ if TYPE_CHECKING:
     from sampling_engine.rounds import DrawState, RoundDraw
     from sampling_engine.selection.strata import Strata
     from sampling_engine.spec import Round
-from dataclasses import dataclass
 
-import numpy as np
 
 from sampling_engine.allocation import share_of_rows
-from sampling_engine.rounds import Prepared
 from sampling_engine.selection.strata import Strata
 from sampling_engine.spec import Round
 
@@ -65,16 +63,17 @@ class Method(ABC):
     def check(self, table: TableFiles, loc: Loc) -> None:
         """Refuse parameters that are out of range, contradict each other or don't fit the table."""
         values = {
-            one.name: getattr(self, one.name)
-            for one in self.declaration.parameters
-            if one.name != SEED.name
+            parameter.name: getattr(self, parameter.name)
+            for parameter in self.declaration.parameters
+            if parameter.name != SEED.name
         }
         check_values(self.declaration, values, loc)
         self.check_combination(loc)
         self.group_columns(table, loc)
-        for one in self.declaration.parameters:
-            if one.column == "number" and values[one.name] is not None:
-                check_number_column(table, values[one.name], one.name, (*loc, one.name))
+        for parameter in self.declaration.parameters:
+            name = parameter.name
+            if parameter.column == "number" and values[name] is not None:
+                check_number_column(table, values[name], name, (*loc, name))
 
     def check_combination(self, loc: Loc) -> None:  # noqa: B027 - optional
         """Refuse parameters that contradict each other, beyond what the declaration says."""
@@ -109,29 +108,15 @@ class Method(ABC):
         return rows
 
 
-NO_ROW = "No row was eligible, so none was drawn."
+Sizes = tuple[Int64s, list[DrawWarning]]
+"""Rows to draw from each stratum, shape (strata,), and the warnings on them."""
 
-
-@dataclass(frozen=True)
-class StratumSizes:
-    """Rows to draw from each stratum, shape (strata,), with warnings on them."""
-
-    sizes: Int64s
-    warnings: tuple[str, ...] = ()
-
-    @classmethod
-    def none_of(cls, eligible: Int64s) -> StratumSizes:
-        """The sizes where no row is eligible."""
-        return cls(np.zeros_like(eligible), (NO_ROW,))
-
-    def prepared(self, round_spec: Round, strata: Strata, eligible: Int64s) -> Prepared:
-        """The round with these sizes."""
-        return Prepared(round_spec, strata, eligible, self.sizes, self.warnings)
+NO_ROW = draw_warning("no_row_eligible", "No row was eligible, so none was drawn.")
 
 
 def total_size(
     sample_size: int | None, sample_fraction: float | None, rows: int
-) -> tuple[int, list[str]]:
+) -> tuple[int, list[DrawWarning]]:
     """Rows to draw of ``rows`` eligible ones, with warnings; exactly one of the sizes is given."""
     if sample_fraction is None:
         size = sample_size or 0
@@ -139,13 +124,23 @@ def total_size(
     total = share_of_rows(sample_fraction, rows)
     if total:
         return total, []
-    return 0, [f"sample_fraction {sample_fraction} of {rows:,} eligible rows rounds to no row."]
+    warning = draw_warning(
+        "fraction_rounds_to_none",
+        "`sample_fraction` {fraction} of {rows} eligible rows rounds to no row.",
+        fraction=sample_fraction,
+        rows=rows,
+    )
+    return 0, [warning]
 
 
-def all_drawn_warning(size: int, rows: int) -> list[str]:
+def all_drawn_warning(size: int, rows: int) -> list[DrawWarning]:
     """The warning that a size is above the eligible rows, if it is."""
     if size <= rows:
         return []
-    return [
-        f"sample_size is {size:,}, but only {rows:,} rows were eligible: all of them were drawn."
-    ]
+    warning = draw_warning(
+        "all_rows_drawn",
+        "`sample_size` is {size}, but only {rows} rows were eligible: all of them were drawn.",
+        size=size,
+        rows=rows,
+    )
+    return [warning]

@@ -186,7 +186,7 @@ def found_column(table: TableFiles, name: str, loc: Loc) -> Column:
     try:
         return table.column(name)
     except UnknownColumn as unknown:
-        raise UnknownColumn(unknown.message, loc=loc) from None
+        raise UnknownColumn(unknown.template, loc=loc, **unknown.parameters) from None
 
 
 def group_column(table: TableFiles, name: str, kind: str, loc: Loc) -> Column:
@@ -204,15 +204,13 @@ def group_column(table: TableFiles, name: str, kind: str, loc: Loc) -> Column:
     return column
 
 
-def group_columns(
-    table: TableFiles, names: Sequence[str], kind: str, loc: Loc
-) -> tuple[Column, ...]:
-    """Several columns whose combinations of values make strata."""
+def strata_columns(table: TableFiles, names: Sequence[str], loc: Loc) -> tuple[Column, ...]:
+    """The columns whose combinations of values make strata."""
     if not names:
-        raise InvalidStrata(f"Name at least one column that makes the {kind}.", loc=loc)
+        raise InvalidStrata("Name at least one column that makes the strata.", loc=loc)
     columns: list[Column] = []
     for place, name in enumerate(names):
-        column = group_column(table, name, kind, (*loc, place))
+        column = group_column(table, name, "strata", (*loc, place))
         if column in columns:
             raise InvalidStrata(
                 'The column "{column}" is named twice.', column=column.name, loc=(*loc, place)

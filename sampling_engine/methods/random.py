@@ -10,9 +10,9 @@ import numpy as np
 
 from parquet_tables.progress import ProgressCallback
 from sampling_engine.grouped_round import GroupedRound
-from sampling_engine.methods.method import Method, StratumSizes, total_size
+from sampling_engine.methods.method import NO_ROW, Method, total_size
 from sampling_engine.methods.parameters import SAMPLE_FRACTION, SAMPLE_SIZE, SEED, MethodDeclaration
-from sampling_engine.rounds import DrawState
+from sampling_engine.rounds import DrawState, Prepared
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import Strata
 from sampling_engine.spec import Round
@@ -54,8 +54,8 @@ class RandomMethod(Method):
     ) -> GroupedRound:
         """One stratum of all eligible rows."""
         rows = int(eligible.sum())
-        sizes = StratumSizes.none_of(np.zeros(1, dtype=np.int64))
+        total, warnings = 0, [NO_ROW]
         if rows:
             total, warnings = total_size(self.sample_size, self.sample_fraction, rows)
-            sizes = StratumSizes(np.array([total], dtype=np.int64), tuple(warnings))
-        return GroupedRound(sizes.prepared(round_spec, strata, eligible))
+        sizes = np.array([total], dtype=np.int64)
+        return GroupedRound(Prepared(round_spec, strata, eligible, sizes, warnings))

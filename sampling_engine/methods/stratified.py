@@ -18,13 +18,15 @@ from sampling_engine.allocation import (
     optimal_shares,
 )
 from sampling_engine.errors import (
+    DrawWarning,
     InvalidMethod,
     InvalidSize,
     MinimumExceedsSample,
     UnknownStratum,
+    draw_warning,
 )
 from sampling_engine.grouped_round import GroupedRound
-from sampling_engine.methods.method import Method, StratumSizes, total_size
+from sampling_engine.methods.method import NO_ROW, Method, Sizes, total_size
 from sampling_engine.methods.parameters import (
     SAMPLE_FRACTION,
     SAMPLE_SIZE,
@@ -32,10 +34,10 @@ from sampling_engine.methods.parameters import (
     Loc,
     MethodDeclaration,
     Parameter,
-    group_columns,
+    strata_columns,
 )
 from sampling_engine.results import GroupKind
-from sampling_engine.rounds import DrawState, parameters_of
+from sampling_engine.rounds import DrawState, Prepared, parameters_of
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import ColumnStrata, Strata
 from sampling_engine.spec import Round
@@ -212,7 +214,7 @@ class StratifiedMethod(Method):
 
     def group_columns(self, table: TableFiles, loc: Loc = ()) -> tuple[Column, ...]:
         """The strata columns."""
-        return group_columns(table, self.strata_columns, "strata", (*loc, "strata_columns"))
+        return strata_columns(table, self.strata_columns, (*loc, "strata_columns"))
 
     def prepare(
         self,
@@ -223,8 +225,9 @@ class StratifiedMethod(Method):
         on_progress: ProgressCallback,
     ) -> GroupedRound:
         """Divide the sample's size among the strata."""
-        sizes = self._sizes(state, strata, eligible, parameters_of(round_spec), on_progress)
-        return GroupedRound(sizes.prepared(round_spec, strata, eligible))
+        loc = parameters_of(round_spec)
+        sizes, warnings = self._sizes(state, strata, eligible, loc, on_progress)
+        return GroupedRound(Prepared(round_spec, strata, eligible, sizes, warnings))
 
     def _sizes(
         self,
@@ -233,9 +236,9 @@ class StratifiedMethod(Method):
         eligible: Int64s,
         loc: Loc,
         on_progress: ProgressCallback,
-    ) -> StratumSizes:
+    ) -> Sizes:
         if not eligible.any():
-            return StratumSizes.none_of(eligible)
+            return np.zeros_like(eligible), [NO_ROW]
         if self.sizes is not None:
             assert isinstance(strata, ColumnStrata)  # noqa: S101 - there are rows and columns
             return _named_sizes(_by_number(strata, self.sizes, (*loc, "sizes")), eligible)
@@ -254,7 +257,7 @@ class StratifiedMethod(Method):
     ) -> Shares | None:
         """What a size is divided in proportion to; None for the eligible rows."""
         if self.allocation == "equal":
-            return Shares((eligible > 0).astype(np.float64), ())
+            return Shares((eligible > 0).astype(np.float64), [])
         if self.allocation_column is None:
             return None
         column = state.table.column(self.allocation_column)
@@ -264,27 +267,31 @@ class StratifiedMethod(Method):
         loc = (*loc, "cost_column")
         return optimal_shares(state, strata, eligible, columns, loc, on_progress)
 
-    def _allocated(self, eligible: Int64s, shares: Shares | None, loc: Loc) -> StratumSizes:
+    def _allocated(self, eligible: Int64s, shares: Shares | None, loc: Loc) -> Sizes:
         """The sample's size divided among the strata with eligible rows."""
         total, size_warnings = total_size(
             self.sample_size, self.sample_fraction, int(eligible.sum())
         )
-        sizes = np.zeros_like(eligible)
-        there = eligible > 0
-        least = np.minimum(self.min_per_stratum, eligible[there])
+        present = eligible > 0
+        rows = eligible[present]
+        least = np.minimum(self.min_per_stratum, rows)
         self._require_minimum_fits(least, total, loc)
         warnings = [*(shares.warnings if shares else ()), *size_warnings]
         if shares is None:
-            sizes[there] = allocate(eligible[there], total, least, eligible[there])
+            allocated = allocate(rows, total, least, rows)
         else:
-            weights = shares.weights[there]
-            sizes[there] = allocate_by_share(weights, eligible[there], total, least)
+            weights = shares.weights[present]
+            allocated = allocate_by_share(weights, rows, total, least)
             if not weights.any():
                 warnings.append(
-                    "No stratum had a share, so the sample is in proportion to their rows."
+                    draw_warning(
+                        "no_shares",
+                        "No stratum had a share, so the sample is in proportion to their rows.",
+                    )
                 )
-        warnings += self._stratum_warnings(sizes[there], eligible[there])
-        return StratumSizes(sizes, tuple(warnings))
+        sizes = np.zeros_like(eligible)
+        sizes[present] = allocated
+        return sizes, [*warnings, *self._stratum_warnings(allocated, rows)]
 
     def _require_minimum_fits(self, least: Int64s, total: int, loc: Loc) -> None:
         needed = int(least.sum())
@@ -300,20 +307,19 @@ class StratifiedMethod(Method):
                 loc=(*loc, "min_per_stratum"),
             )
 
-    def _stratum_warnings(self, sizes: Int64s, eligible: Int64s) -> list[str]:
-        warnings: list[str] = []
-        strata = f"of {len(sizes):,} strata"
+    def _stratum_warnings(self, sizes: Int64s, eligible: Int64s) -> list[DrawWarning]:
         short = int((eligible < self.min_per_stratum).sum())
-        if short:
-            warnings.append(
-                f"{short:,} {strata} hold fewer than {self.min_per_stratum:,} eligible rows and "
-                "gave all of them."
-            )
+        warnings = _short_warning(short, len(sizes), self.min_per_stratum)
         without = int((sizes == 0).sum())
         if without and sizes.any():
             warnings.append(
-                f"{without:,} {strata} are so small that their share rounds to no row; "
-                "min_per_stratum 1 would draw from each."
+                draw_warning(
+                    "strata_round_to_none",
+                    "{without} of {strata} strata are so small that their share rounds to no row; "
+                    "`min_per_stratum` 1 would draw from each.",
+                    without=without,
+                    strata=len(sizes),
+                )
             )
         return warnings
 
@@ -337,30 +343,48 @@ def _by_number(strata: ColumnStrata, sizes: Mapping[str, int], loc: Loc) -> dict
     return {numbers[label]: size for label, size in sizes.items()}
 
 
-def _named_sizes(sizes: Mapping[int, int], eligible: Int64s) -> StratumSizes:
+def _named_sizes(sizes: Mapping[int, int], eligible: Int64s) -> Sizes:
     wanted = np.zeros_like(eligible)
     wanted[list(sizes)] = list(sizes.values())
-    strata = int((eligible > 0).sum())
-    warnings: list[str] = []
+    warnings: list[DrawWarning] = []
     short = int((eligible < wanted).sum())
     if short:
         warnings.append(
-            f"{short:,} of {len(sizes):,} named strata hold fewer eligible rows than their size "
-            "and gave all of them."
+            draw_warning(
+                "small_named_strata",
+                "{short} of {strata} named strata hold fewer eligible rows than their size and "
+                "gave all of them.",
+                short=short,
+                strata=len(sizes),
+            )
         )
     without = int(((eligible > 0) & (wanted == 0)).sum())
     if without:
-        warnings.append(f"{without:,} of {strata:,} strata have no size and gave no row.")
-    return StratumSizes(np.minimum(wanted, eligible), tuple(warnings))
-
-
-def _equal_sizes(size: int, eligible: Int64s) -> StratumSizes:
-    short = int(((eligible > 0) & (eligible < size)).sum())
-    warnings: tuple[str, ...] = ()
-    if short:
-        strata = int((eligible > 0).sum())
-        warnings = (
-            f"{short:,} of {strata:,} strata hold fewer than {size:,} eligible rows and gave all "
-            "of them.",
+        warnings.append(
+            draw_warning(
+                "strata_without_size",
+                "{without} of {strata} strata have no size and gave no row.",
+                without=without,
+                strata=int((eligible > 0).sum()),
+            )
         )
-    return StratumSizes(np.minimum(size, eligible), warnings)
+    return np.minimum(wanted, eligible), warnings
+
+
+def _equal_sizes(size: int, eligible: Int64s) -> Sizes:
+    present = eligible > 0
+    short = int((present & (eligible < size)).sum())
+    return np.minimum(size, eligible), _short_warning(short, int(present.sum()), size)
+
+
+def _short_warning(short: int, strata: int, size: int) -> list[DrawWarning]:
+    if not short:
+        return []
+    warning = draw_warning(
+        "small_strata",
+        "{short} of {strata} strata hold fewer than {size} eligible rows and gave all of them.",
+        short=short,
+        strata=strata,
+        size=size,
+    )
+    return [warning]

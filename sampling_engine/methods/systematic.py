@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 
 from parquet_tables.progress import ProgressCallback
-from sampling_engine.errors import InvalidMethod, InvalidSize, NoReserves
-from sampling_engine.methods.method import NO_ROW, Method, StratumSizes, all_drawn_warning
+from sampling_engine.errors import InvalidMethod, InvalidSize, NoReserves, draw_warning
+from sampling_engine.methods.method import NO_ROW, Method, all_drawn_warning
 from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, Loc, MethodDeclaration, Parameter
-from sampling_engine.rounds import DrawState
+from sampling_engine.rounds import DrawState, Prepared
 from sampling_engine.selection.grid import Grid, SystematicRound
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import Strata
@@ -95,8 +95,13 @@ class SystematicMethod(Method):
         warnings = all_drawn_warning(self.sample_size or 0, rows) if rows else [NO_ROW]
         if rows and not grid.count:
             warnings.append(
-                f"The start, row {grid.first + 1:,}, is beyond the {rows:,} eligible rows, so none "
-                "was drawn."
+                draw_warning(
+                    "start_beyond_rows",
+                    "The start, row {start}, is beyond the {rows} eligible rows, so none was "
+                    "drawn.",
+                    start=grid.first + 1,
+                    rows=rows,
+                )
             )
-        sizes = StratumSizes(np.array([grid.count], dtype=np.int64), tuple(warnings))
-        return SystematicRound(sizes.prepared(round_spec, strata, eligible), grid)
+        sizes = np.array([grid.count], dtype=np.int64)
+        return SystematicRound(Prepared(round_spec, strata, eligible, sizes, warnings), grid)

@@ -8,14 +8,15 @@ from typing import ClassVar
 import numpy as np
 
 from parquet_tables.progress import ProgressCallback, progress_part
-from sampling_engine.methods.method import NO_ROW, Method, StratumSizes
+from sampling_engine.errors import draw_warning
+from sampling_engine.methods.method import NO_ROW, Method
 from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, MethodDeclaration, Parameter
-from sampling_engine.rounds import DrawState, parameters_of
+from sampling_engine.rounds import DrawState, Prepared, parameters_of
 from sampling_engine.selection.inclusion import read_size_groups
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import Strata
 from sampling_engine.spec import FIRST_DRAW_VERSION, Round
-from sampling_engine.weighted_round import WeightedRound
+from sampling_engine.weighted_round import WeightedRound, uniform_order
 from sampling_engine.weights import no_weights, read_weights, take_all_rows
 
 
@@ -69,13 +70,24 @@ class WeightedMethod(Method):
         warnings = [] if rows else [NO_ROW]
         if weights.positive < rows:
             warnings.append(
-                f"{rows - weights.positive:,} of {rows:,} eligible rows have no weight in "
-                f'"{column.name}", where NULL, NaN and 0 count as none: they can\'t be drawn.'
+                draw_warning(
+                    "rows_without_weight",
+                    '{without} of {rows} eligible rows have no weight in "{column}", where NULL, '
+                    "NaN and 0 count as none: they can't be drawn.",
+                    without=rows - weights.positive,
+                    rows=rows,
+                    column=column.name,
+                )
             )
         if rows and size < self.sample_size:
             warnings.append(
-                f"sample_size is {self.sample_size:,}, but only {size:,} eligible rows have a "
-                "weight: all of them were drawn."
+                draw_warning(
+                    "all_weighted_rows_drawn",
+                    "`sample_size` is {requested}, but only {size} eligible rows have a weight: "
+                    "all of them were drawn.",
+                    requested=self.sample_size,
+                    size=size,
+                )
             )
         step = progress_part(on_progress, 0.7, 0.9)
         take_all = take_all_rows(state, weights, size, row_filter, step)
@@ -83,7 +95,7 @@ class WeightedMethod(Method):
         if round_spec.draw_version != FIRST_DRAW_VERSION:
             step = progress_part(on_progress, 0.9, 1.0)
             groups = read_size_groups(state, weights, take_all, row_filter, step)
-        sizes = StratumSizes(np.array([size], dtype=np.int64), tuple(warnings))
-        return WeightedRound(
-            sizes.prepared(round_spec, strata, eligible), weights, take_all, groups
-        )
+        sizes = np.array([size], dtype=np.int64)
+        prepared = Prepared(round_spec, strata, eligible, sizes, warnings)
+        order = uniform_order(state.table.file_rows, round_spec)
+        return WeightedRound(prepared, weights, take_all, groups, order)

@@ -15,6 +15,7 @@ import numpy as np
 from parquet_tables.progress import ProgressCallback
 from sampling_engine import statements
 from sampling_engine.errors import NoReserves, RowsMissing
+from sampling_engine.results import Strategy
 from sampling_engine.rounds import DrawState, Floats, Prepared, RoundRows, RowOutcome, seed_for
 from sampling_engine.selection.order import Int64s, SeededOrder
 from sampling_engine.selection.walk_and_scan import Chosen, in_sorted
@@ -83,13 +84,13 @@ class SystematicRound:
     def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
         """The rows on the grid, in the table's order."""
         places = self.grid.places()
-        if self.prepared.strata.row_filter is None:
-            ordinals, by = ordinals_at(places, state.taken), "walk"
+        run_by: Strategy = "walk" if self.prepared.strata.row_filter is None else "scan"
+        if run_by == "walk":
+            ordinals = ordinals_at(places, state.taken)
         else:
-            ordinals, by = self._counted(state, places, on_progress), "scan"
+            ordinals = self._counted(state, places, on_progress)
         zeros = np.zeros(len(ordinals), dtype=np.int64)
-        chosen = Chosen(ordinals, zeros, np.arange(len(ordinals)))
-        return RoundRows(chosen, "walk" if by == "walk" else "scan")
+        return RoundRows(Chosen(ordinals, zeros, np.arange(len(ordinals))), run_by)
 
     def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
         """There are none: the rows off the grid have no order."""
@@ -109,16 +110,20 @@ class SystematicRound:
         reason = "The row stands between those that the round's interval meets."
         return RowOutcome("off_the_grid", reason)
 
-    def chances(self, sampled: Int64s) -> tuple[Floats, Floats]:
+    def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:
         """One by the interval; for a size, drawn by eligible rows."""
+        count = len(rows.chosen.ordinals)
         grid = self.grid
-        return np.array([grid.parts / max(grid.step, 1)]), np.array([grid.step / grid.parts])
+        return (
+            np.full(count, grid.parts / max(grid.step, 1)),
+            np.full(count, grid.step / grid.parts),
+        )
 
     def _counted(self, state: DrawState, places: Int64s, on_progress: ProgressCallback) -> Int64s:
         """The ordinals of the eligible rows at ``places``, by a pass over all rows."""
         parts: list[Int64s] = []
         counted, done = 0, 0
-        for ordinals in _eligible_pieces(state, self.prepared.one, on_progress):
+        for ordinals in _eligible_pieces(state, self.prepared.round_spec, on_progress):
             stop = int(np.searchsorted(places, counted + len(ordinals)))
             parts.append(ordinals[places[done:stop] - counted])
             counted, done = counted + len(ordinals), stop
@@ -134,16 +139,16 @@ def ordinals_at(places: Int64s, taken: Int64s) -> Int64s:
 
 
 def _eligible_pieces(
-    state: DrawState, one: Round, on_progress: ProgressCallback
+    state: DrawState, round_spec: Round, on_progress: ProgressCallback
 ) -> Iterator[Int64s]:
     """The eligible rows' ordinals, in their order, piece by piece."""
-    assert one.filter is not None  # noqa: S101 - without a filter nothing is read
+    assert round_spec.filter is not None  # noqa: S101 - without a filter nothing is read
     for file, start in state.table.with_starts():
         for first in range(0, file.rows, PIECE_ROWS):
             stop = min(first + PIECE_ROWS, file.rows)
             on_progress((start + first) / state.table.file_rows, "counting the grid's places")
             sql, params = statements.ordinals_between(
-                str(file.path), start, first, stop, one.filter
+                str(file.path), start, first, stop, round_spec.filter
             )
             rows = state.cursor.execute(sql, params).fetchnumpy()
             ordinals = np.sort(rows["ordinal"])

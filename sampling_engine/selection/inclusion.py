@@ -40,8 +40,7 @@ def read_size_groups(
         octaves = log_odds_of(units, 1, take_all) / log(2.0)
         _add(listed, floor(octaves * GROUPS_PER_OCTAVE), 1, units)
     others: dict[int, tuple[int, int]] = {}
-    tables = ((None, 1), (state.taken_rows, -1)) if state.taken_rows else ((None, 1),)
-    for table_name, sign in tables:
+    for table_name, sign in state.signed_rows:
         sql, params = statements.unit_groups(
             state.table, weights.units, row_filter, table_name, take_all.listed_from
         )

@@ -13,7 +13,6 @@ import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
 
 import duckdb
 import numpy as np
@@ -31,7 +30,7 @@ from sampling_engine.statements import Statement
 VERSION = "strata-3"
 
 
-def kept_file(
+def cache_file(
     directory: Path, table: TableFiles, columns: Sequence[Column], row_filter: RowFilter | None
 ) -> Path:
     """The cached file's path, to which the hash of its bytes is still to be added."""
@@ -46,9 +45,9 @@ def kept_file(
     return directory / f"{first}-{digest}"
 
 
-def load_counts(cursor: duckdb.DuckDBPyConnection, kept: Path, strata: str) -> bool:
-    """Make the temporary table ``strata`` from a kept file; False when there is none."""
-    for file in kept.parent.glob(f"{kept.name}-*.parquet"):
+def load_counts(cursor: duckdb.DuckDBPyConnection, cached: Path, strata: str) -> bool:
+    """Make the temporary table ``strata`` from a cached file; False when there is none."""
+    for file in cached.parent.glob(f"{cached.name}-*.parquet"):
         with suppress(OSError, duckdb.IOException):  # deleted just now, or not readable
             if _hash(file) == file.stem.rpartition("-")[2]:
                 os.utime(file)
@@ -58,12 +57,12 @@ def load_counts(cursor: duckdb.DuckDBPyConnection, kept: Path, strata: str) -> b
     return False
 
 
-def keep_counts(cursor: duckdb.DuckDBPyConnection, strata: str, kept: Path) -> None:
-    """Write the temporary table ``strata`` to its file; of two writers either's is kept."""
-    part = kept.with_suffix(f".{secrets.token_hex(8)}.part")
+def keep_counts(cursor: duckdb.DuckDBPyConnection, strata: str, cached: Path) -> None:
+    """Write the temporary table ``strata`` to its file; of two writers either one's is used."""
+    part = cached.with_suffix(f".{secrets.token_hex(8)}.part")
     try:
         write_parquet(cursor, *statements.all_strata(strata), part)
-        part.replace(kept.with_name(f"{kept.name}-{_hash(part)}.parquet"))
+        part.replace(cached.with_name(f"{cached.name}-{_hash(part)}.parquet"))
     finally:
         part.unlink(missing_ok=True)
 
@@ -79,39 +78,10 @@ NO_STRATUM = -1
 """The stratum of a row that doesn't pass the filter."""
 
 
-class Strata(Protocol):
-    """What the draw of a round needs to know of strata."""
-
-    @property
-    def rows(self) -> Int64s:
-        """Rows of each stratum that pass the filter, taken ones among them; shape (strata,)."""
-
-    @property
-    def table_name(self) -> str | None:
-        """The temporary table of their values, if there is one."""
-
-    @property
-    def columns(self) -> Sequence[Column]:
-        """The columns whose values make a stratum."""
-
-    @property
-    def row_filter(self) -> RowFilter | None:
-        """What a row must pass to be of a stratum."""
-
-    def of(self, ordinals: Int64s, on_progress: ProgressCallback) -> Int64s:
-        """The stratum's number of each row, or ``NO_STRATUM``; shape as ``ordinals``."""
-
-    def keys(self, numbers: Int64s) -> list[dict[str, str | None]]:
-        """The values of some strata, by column name, in the order of their numbers."""
-
-    def labels(self, numbers: Int64s) -> list[str | None]:
-        """The labels of some strata, in the order of their numbers."""
-
-
 class WholeTable:
-    """All rows as one stratum, number 0; no row has to be looked at to tell."""
+    """All rows as one stratum, number 0, without labels; no row has to be read to tell."""
 
-    table_name = None
+    table_name: str | None = None
     columns: Sequence[Column] = ()
     row_filter: RowFilter | None = None
 
@@ -123,11 +93,11 @@ class WholeTable:
         return np.zeros(len(ordinals), dtype=np.int64)
 
     def keys(self, numbers: Int64s) -> list[dict[str, str | None]]:
-        """No column's value makes this stratum."""
+        """The values of some strata, by column name, in the order of their numbers."""
         return [{} for _ in numbers]
 
     def labels(self, numbers: Int64s) -> list[str | None]:
-        """It has none."""
+        """The labels of some strata, in the order of their numbers."""
         return [None for _ in numbers]
 
 
@@ -153,26 +123,29 @@ class ColumnStrata:
         table_name: str,
         counts_dir: Path | None,
         on_progress: ProgressCallback,
+        max_strata: int = MAX_STRATA,
     ) -> None:
         self.columns, self.row_filter, self.table_name = columns, row_filter, table_name
         self._cursor, self._table = cursor, table
-        kept = counts_dir and kept_file(counts_dir, table, columns, row_filter)
-        loaded = kept is not None and load_counts(cursor, kept, table_name)
+        cached = counts_dir and cache_file(counts_dir, table, columns, row_filter)
+        loaded = cached is not None and load_counts(cursor, cached, table_name)
         if not loaded:
             with watched(cursor, on_progress, "counting strata" if columns else "counting rows"):
                 cursor.execute(*self._count())
         count, rows = cursor.execute(*statements.totals_of_strata(table_name)).fetchall()[0]
-        if count > MAX_STRATA:
-            names = ", ".join(f'"{column.name}"' for column in columns)
+        if count > max_strata:
             raise TooManyStrata(
-                f"{names} would make {count:,} strata; up to {MAX_STRATA:,} are taken."
+                "{columns} would make {count} strata; up to {maximum} are taken.",
+                columns=", ".join(f'"{column.name}"' for column in columns),
+                count=count,
+                maximum=max_strata,
             )
         if row_filter is None and rows < table.file_rows:
             raise RowsMissing(table.file_rows - rows)
         sizes = cursor.execute(*statements.sizes_of_strata(table_name)).fetchnumpy()
         self.rows: Int64s = sizes["rows"]
-        if kept is not None and not loaded:
-            keep_counts(cursor, table_name, kept)
+        if cached is not None and not loaded:
+            keep_counts(cursor, table_name, cached)
 
     def _count(self) -> Statement:
         if self.columns:
@@ -225,3 +198,6 @@ class ColumnStrata:
         """The numbers of those labels that a stratum has."""
         sql, params = statements.strata_of_labels(self.table_name, len(self.columns), list(labels))
         return dict(self._cursor.execute(sql, params).fetchall())
+
+
+Strata = WholeTable | ColumnStrata

@@ -11,9 +11,9 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.tables import TableFiles
-from parquet_tables.temporary_tables import registered
 from sampling_engine import statements
 from sampling_engine.errors import RowsMissing
 from sampling_engine.results import RunBy, Strategy
@@ -111,9 +111,9 @@ class Chosen:
             np.concatenate([empty, *(part.ranks for part in parts)]),
         )
 
-    def where(self, kept: NDArray[np.bool_] | NDArray[np.intp]) -> Chosen:
+    def where(self, selected: NDArray[np.bool_] | NDArray[np.intp]) -> Chosen:
         """Some of the rows: by a mask, or by their places in a new order."""
-        return Chosen(self.ordinals[kept], self.strata[kept], self.ranks[kept])
+        return Chosen(self.ordinals[selected], self.strata[selected], self.ranks[selected])
 
 
 def walk(

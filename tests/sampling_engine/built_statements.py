@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from parquet_tables.tables import Column, TableFiles
-from sampling_engine import SeededOrder, sample_table, statements
-from sampling_engine.sample_table import RESERVE_COLUMNS, TOLD_COLUMNS, DrawnRound, Shown, Sorted
+from sampling_engine import (
+    RandomMethod,
+    Round,
+    SeededOrder,
+    Selection,
+    StratifiedMethod,
+    sample_table,
+    statements,
+)
+from sampling_engine.rounds import Prepared
+from sampling_engine.sample_table import Shown
 from sampling_engine.statements import Statement, Units
 
 ORDER = SeededOrder(6, 42)
@@ -16,7 +27,6 @@ TWO_KEYS = (*ONE_KEY, Column('x"y', "DOUBLE"))
 NAMES = ("a b", 'x"y', "_stratum_source", "price")
 PRICE = Column("price", "DECIMAL(9,2)")
 EXACT = Units(PRICE, decimals=2)
-ROUNDS = (DrawnRound(1, "random"), DrawnRound(2, "stratified", "strata_0", 2))
 ROUGH = Units(TWO_KEYS[1], centre=0.5, factor=4.0)
 
 
@@ -37,10 +47,31 @@ class TwoStrata:
 
     row_filter: OneFilter | None = OneFilter()
     columns: tuple[Column, ...] = TWO_KEYS
-    table_name: str = "strata_0"
+    table_name: str | None = "strata_0"
 
 
 FILTER = OneFilter()
+
+
+def rounds(*selections: Selection) -> list[Prepared]:
+    """A random round without strata, and a stratified one; as many as there are selections."""
+    nothing = np.empty(0, dtype=np.int64)
+    methods = (
+        (RandomMethod(sample_size=1), TwoStrata(None, (), None)),
+        (StratifiedMethod(strata_columns=("a b", 'x"y'), sample_size=1), TwoStrata()),
+    )
+    return [
+        Prepared(
+            Round(round_number=i + 1, method=method, seed=1, selection=selection),
+            strata,
+            nothing,
+            nothing,
+        )
+        for i, ((method, strata), selection) in enumerate(zip(methods, selections, strict=False))
+    ]
+
+
+ROUNDS = rounds(Selection(), Selection())
 
 
 def shown(table: TableFiles, *rounds: tuple[int, ...] | None) -> list[Shown]:
@@ -92,30 +123,25 @@ BUILDERS: dict[str, Builder] = {
         table, TwoStrata(None), EXACT, "taken"
     ),
     "drawn_rows": lambda table: sample_table.drawn_rows(
-        table, shown(table, None, None, None, None), TOLD_COLUMNS, "primary", ROUNDS
+        table, shown(table, None, None, None, None), "primary", ROUNDS
     ),
     "drawn_rows_without_strata": lambda table: sample_table.drawn_rows(
-        table, shown(table, None, None, None, None), TOLD_COLUMNS, "primary", ROUNDS[:1]
+        table, shown(table, None, None, None, None), "primary", ROUNDS[:1]
     ),
     "drawn_rows_of_selections": lambda table: sample_table.drawn_rows(
         table,
         shown(table, (1, 2), None, (2,), None)[1:],
-        TOLD_COLUMNS,
         "primary",
-        ROUNDS,
-        [Sorted(1, table.columns[0], descending=True), Sorted(2, table.columns[1], False)],
+        rounds(Selection(order_by="a b", order_desc=True), Selection(order_by='x"y')),
     ),
     "drawn_rows_of_empty_table": lambda table: sample_table.drawn_rows(
         TableFiles(table.columns, ()),
         shown(table, None, None, None, None),
-        TOLD_COLUMNS,
         "primary",
         ROUNDS,
     ),
-    "reserve_rows": lambda table: sample_table.reserve_rows(
-        table, NAMES, RESERVE_COLUMNS, "primary", "strata_0", 2
-    ),
+    "reserve_rows": lambda table: sample_table.reserve_rows(table, "primary", "strata_0", 2),
     "reserve_rows_of_whole_table": lambda table: sample_table.reserve_rows(
-        table, NAMES, RESERVE_COLUMNS, "primary", None, 0
+        table, "primary", None, 0
     ),
 }

@@ -14,6 +14,7 @@ from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import DataFile, TableFiles
 from parquet_tables.writing import ROW_GROUP_ROWS, read_columns, write_parquet
 from sampling_engine import DrawnSample, Round, Strategy, draw_sample
+from sampling_engine.selection.strata import MAX_STRATA
 
 Rows = list[tuple[object, ...]]
 
@@ -83,6 +84,7 @@ class Workshop:
         *rounds: Round,
         strategy: Strategy | None = None,
         counts_dir: Path | None = None,
+        max_strata: int = MAX_STRATA,
     ) -> DrawnSample:
         destination = self.new_path()
         sample = draw_sample(
@@ -93,6 +95,7 @@ class Workshop:
             destination=destination,
             strategy=strategy,
             counts_dir=counts_dir,
+            max_strata=max_strata,
         )
         with self.database.cursor() as cursor:
             assert sample.table.columns == read_columns(cursor, destination)

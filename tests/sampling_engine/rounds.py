@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sampling_engine import DrawnSample, Method, RandomMethod, Round, Seed, StratifiedMethod
+from sampling_engine.results import RoundAccount
 from tests.sampling_engine.conftest import Rows, Workshop
 
 
@@ -39,3 +40,8 @@ def told(workshop: Workshop, sample: DrawnSample, *columns: str) -> Rows:
 def sizes(sample: DrawnSample) -> dict[str | None, int]:
     one = sample.rounds[0]
     return {next(iter(group.key.values())): group.sampled for group in one.groups}
+
+
+def warnings_of(account: RoundAccount) -> tuple[str, ...]:
+    """The sentences of a round's warnings."""
+    return tuple(warning.message for warning in account.warnings)

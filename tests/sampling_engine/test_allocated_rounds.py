@@ -8,7 +8,7 @@ from domain_errors import DomainError
 from parquet_tables.tables import TableFiles
 from sampling_engine.filters import parse_expression
 from tests.sampling_engine.conftest import Workshop
-from tests.sampling_engine.rounds import by_shop, one_round, sizes
+from tests.sampling_engine.rounds import by_shop, one_round, sizes, warnings_of
 
 
 def test_an_equal_allocation_gives_each_stratum_the_same_or_all_it_has(
@@ -27,7 +27,7 @@ def test_a_neyman_allocation_is_in_proportion_to_rows_times_standard_deviation(
     method = by_shop(sample_size=90, allocation="neyman", allocation_column="value")
     sample = workshop.draw(shops, one_round(method))
     assert sizes(sample) == {"a": 30, "b": 60, None: 0}
-    assert sample.rounds[0].warnings[0] == (
+    assert warnings_of(sample.rounds[0])[0] == (
         'In 1 of 3 strata "value" does not vary or has fewer than two values: they give '
         "min_per_stratum rows, and more only when the others have no more."
     )
@@ -62,7 +62,7 @@ def test_an_allocation_by_a_column_that_never_varies_is_proportional(
     method = by_shop(sample_size=45, allocation="neyman", allocation_column="value")
     sample = workshop.draw(shops, one_round(method, filter=flat))
     assert sizes(sample) == {"a": 30, "b": 15}
-    assert "No stratum had a share" in sample.rounds[0].warnings[-1]
+    assert "No stratum had a share" in warnings_of(sample.rounds[0])[-1]
 
 
 def test_values_that_are_no_numbers_do_not_count_in_an_allocation(workshop: Workshop) -> None:
@@ -75,7 +75,7 @@ def test_values_that_are_no_numbers_do_not_count_in_an_allocation(workshop: Work
     method = by_shop(sample_size=4, allocation="neyman", allocation_column="x")
     sample = workshop.draw(table, one_round(method))
     assert sum(sizes(sample).values()) == 4
-    assert sample.rounds[0].warnings == (
+    assert warnings_of(sample.rounds[0]) == (
         '3 eligible rows have no finite number in "x": they are drawn from like any other, but '
         "don't count in the allocation.",
     )
@@ -116,14 +116,14 @@ def test_a_stratum_without_a_cost_counts_with_the_mean_of_all(workshop: Workshop
     method = by_shop(sample_size=2, allocation="optimal", allocation_column="x", cost_column="c")
     sample = workshop.draw(table, one_round(method))
     assert sizes(sample) == {"a": 1, "b": 1}
-    assert '1 strata have no value in "c"' in sample.rounds[0].warnings[-1]
+    assert '1 strata have no value in "c"' in warnings_of(sample.rounds[0])[-1]
 
 
 def test_sizes_name_strata_by_their_labels(workshop: Workshop, shops: TableFiles) -> None:
     method = by_shop(sizes={"NULL": 7, "a": 900})
     sample = workshop.draw(shops, one_round(method))
     assert sizes(sample) == {"a": 600, "b": 0, None: 7}
-    assert sample.rounds[0].warnings == (
+    assert warnings_of(sample.rounds[0]) == (
         "1 of 2 named strata hold fewer eligible rows than their size and gave all of them.",
         "1 of 3 strata have no size and gave no row.",
     )

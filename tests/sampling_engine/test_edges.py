@@ -7,7 +7,7 @@ import pytest
 from parquet_tables.tables import DataFile, TableFiles
 from sampling_engine import RandomMethod, Round, RowsMissing
 from tests.sampling_engine.conftest import Workshop
-from tests.sampling_engine.rounds import random_round, stratified_round
+from tests.sampling_engine.rounds import random_round, stratified_round, warnings_of
 
 
 @pytest.mark.parametrize("columns", [(), ("city",)])
@@ -21,7 +21,7 @@ def test_a_size_above_the_eligible_rows_draws_all_and_says_so(
     )
     sample = workshop.draw(cities, random_round(19_000), second)
     assert sample.rounds[1].rows_sampled == 1_000
-    assert sample.rounds[1].warnings == (
+    assert warnings_of(sample.rounds[1]) == (
         "sample_size is 1,000,000,000,000, but only 1,000 rows were eligible: all of them were "
         "drawn.",
     )
@@ -34,7 +34,7 @@ def test_a_round_after_the_last_row_draws_none_and_says_so(workshop: Workshop) -
     rounds = [random_round(2), stratified_round("k", number=2, sample_size=3)]
     last = workshop.draw(table, *rounds).rounds[1]
     assert (last.eligible_rows, last.rows_sampled, last.groups) == (0, 0, ())
-    assert last.warnings == ("No row was eligible, so none was drawn.",)
+    assert warnings_of(last) == ("No row was eligible, so none was drawn.",)
 
 
 @pytest.mark.parametrize("strategy", ["walk", "scan"])
@@ -67,7 +67,7 @@ def test_a_fraction_that_rounds_to_no_row_says_so(workshop: Workshop, cities: Ta
     method = RandomMethod(sample_fraction=0.00002)
     sample = workshop.draw(cities, Round(round_number=1, method=method, seed=1))
     assert sample.rows_sampled == 0
-    assert sample.rounds[0].warnings == (
+    assert warnings_of(sample.rounds[0]) == (
         "sample_fraction 2e-05 of 20,000 eligible rows rounds to no row.",
     )
 

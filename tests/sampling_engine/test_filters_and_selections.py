@@ -15,7 +15,7 @@ from sampling_engine import (
 )
 from sampling_engine.filters import parse_expression
 from tests.sampling_engine.conftest import Workshop
-from tests.sampling_engine.rounds import by_shop, one_round, sizes, told
+from tests.sampling_engine.rounds import by_shop, one_round, sizes, told, warnings_of
 
 
 def test_strata_of_a_filtered_round_are_those_of_the_rows_that_pass(
@@ -47,7 +47,9 @@ def test_a_filter_that_no_row_passes_draws_none_with_any_method(
     ]
     sample = workshop.draw(shops, *rounds)
     assert sample.rows_sampled == 0
-    assert {one.warnings[0] for one in sample.rounds} == {"No row was eligible, so none was drawn."}
+    assert {warnings_of(one)[0] for one in sample.rounds} == {
+        "No row was eligible, so none was drawn."
+    }
     empty = TableFiles(shops.columns, ())
     assert workshop.draw(empty, *rounds).rows_sampled == 0
 

@@ -188,7 +188,7 @@ def test_groups_of_similar_sizes_state_what_single_rows_would(workshop: Workshop
         exact = SizeGroups(30, np.ones(len(sizes)), np.sort(log_odds))
         some = np.argsort(sizes)[::397]
         units = np.round(sizes[some] * draw.weights.units.factor).astype(np.int64)
-        found = draw.inclusion_probabilities(state, units) / targets[some]
+        found = draw.inclusion_probabilities(units) / targets[some]
         expected = ratios_to_targets(exact, log_odds[some])
         assert abs(expected - 1).max() > 0.1
         assert found == pytest.approx(expected, rel=1e-5)

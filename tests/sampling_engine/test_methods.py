@@ -14,7 +14,7 @@ from sampling_engine import ClusterMethod, SystematicMethod, WeightedMethod
 from sampling_engine.filters import parse_expression
 from tests.sampling_engine import plain_draw
 from tests.sampling_engine.conftest import Workshop
-from tests.sampling_engine.rounds import one_round, sizes, told
+from tests.sampling_engine.rounds import one_round, sizes, told, warnings_of
 
 # --- systematic ---
 
@@ -57,7 +57,7 @@ def test_a_start_beyond_the_rows_draws_none_and_says_so(
 ) -> None:
     sample = workshop.draw(shops, one_round(SystematicMethod(interval=5_000, start=2_000)))
     assert sample.rows_sampled == 0
-    assert sample.rounds[0].warnings == (
+    assert warnings_of(sample.rounds[0]) == (
         "The start, row 2,000, is beyond the 1,000 eligible rows, so none was drawn.",
     )
 
@@ -100,7 +100,7 @@ def test_a_percentage_of_a_cluster_is_one_row_at_least(
     method = ClusterMethod(cluster_column="shop", num_clusters=9, sample_percentage=0.25)
     sample = workshop.draw(shops, one_round(method))
     assert sizes(sample) == {"a": 2, "b": 1, None: 1}
-    assert sample.rounds[0].warnings == (
+    assert warnings_of(sample.rounds[0]) == (
         "num_clusters is 9, but only 3 clusters had eligible rows: all of them were drawn.",
     )
 
@@ -140,7 +140,7 @@ def test_rows_without_a_weight_are_never_drawn_and_counted_in_a_warning(
     sample = workshop.draw(table, one_round(WeightedMethod(sample_size=9, weight_column="w")))
     # 1e-300 is less than one unit, 2^-62 of the largest weight.
     assert sorted(workshop.ordinals(sample)) == [4, 6]
-    assert sample.rounds[0].warnings == (
+    assert warnings_of(sample.rounds[0]) == (
         '5 of 7 eligible rows have no weight in "w", where NULL, NaN and 0 count as none: they '
         "can't be drawn.",
         "sample_size is 9, but only 2 eligible rows have a weight: all of them were drawn.",
