@@ -59,11 +59,7 @@ def compare_sample(service: Service, job: Job, on_progress: ProgressCallback) ->
         service, database, source, sample, counted, time.monotonic() + LIMIT_S, on_progress
     )
     strata = strata_reached(database, sample, summary["rounds"])
-    return {
-        **comparison.as_json(),
-        "job_id": job.id,
-        "strata": [round_strata.as_json() for round_strata in strata],
-    }
+    return {**comparison.as_json(), "job_id": job.id, "strata": strata}
 
 
 def brief_comparison(full: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ simple random sample. Of more than 200,000 rows about 100,000 are read, chosen b
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -152,42 +152,29 @@ def _share(spec: Round, result: Mapping[str, Any]) -> float:
     return float(drawn / (eligible * max(eligible - rows, MIN_RESIDUAL)))
 
 
-@dataclass(frozen=True)
-class StrataReached:
-    """The strata of one round with eligible rows, and with a drawn row; labels of others."""
-
-    round_number: int
-    strata: int
-    reached: int
-    missed: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "missed": list(self.missed)}
-
-
 def strata_reached(
     database: ParquetDatabase, sample: TableFiles, results: Sequence[Mapping[str, Any]]
-) -> list[StrataReached]:
-    """The strata of each stratified round."""
+) -> list[dict[str, Any]]:
+    """The strata of each stratified round: all, those with a drawn row, and labels of others."""
     stratified = [result for result in results if "strata" in result]
     if not stratified:
         return []
     with database.cursor() as cursor:
-        found = cursor.execute(
+        counts = cursor.execute(
             "SELECT f._sampling_round, count(DISTINCT f._stratum) "
             "FROM read_parquet(?) AS f GROUP BY ALL",
             [[str(file.path) for file in sample.files]],
         ).fetchall()
-    reached = dict(found)
+    reached = dict(counts)
     return [
-        StrataReached(
-            result["round_number"],
-            result["strata_count"],
-            int(reached.get(result["round_number"], 0)),
-            tuple(_label(stratum) for stratum in result["strata"] if not stratum["sampled"])[
+        {
+            "round_number": result["round_number"],
+            "strata": result["strata_count"],
+            "reached": int(reached.get(result["round_number"], 0)),
+            "missed": [_label(stratum) for stratum in result["strata"] if not stratum["sampled"]][
                 :MAX_MISSED_LABELS
             ],
-        )
+        }
         for result in stratified
     ]
 
