@@ -67,13 +67,7 @@ def comparison_of_job(service: Service, job: Job) -> dict[str, Any]:
 def comparison_of_tables(
     service: Service, dataset_id: int, base: OpenTable, other: OpenTable
 ) -> dict[str, Any]:
-    """The comparison of two tables, cached or computed now, as JSON.
-
-    Raises
-    ------
-    ComparisonNotReady
-        As :func:`comparison_of_job`.
-    """
+    """The comparison of two tables, cached or computed now, as JSON; or ComparisonNotReady."""
     found = cached_comparison(service, dataset_id, base, other) or service.background.result(
         (base.commit_id, base.key, other.commit_id, other.key),
         lambda on_progress: comparison_of(

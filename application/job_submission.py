@@ -136,13 +136,7 @@ def named_ref(prefix: str, output_name: str | None) -> str | None:
 
 
 def earlier_job(tx: Transaction, dataset_id: int, name: str, digest: str) -> Job | None:
-    """The earlier job of an equal request with this ref name, if there is one.
-
-    Raises
-    ------
-    Conflict
-        Another job or ref has the name.
-    """
+    """The earlier job of an equal request with this ref name; Conflict if another has the name."""
     taken = has_ref(tx, dataset_id, name)
     earlier = job_with_output_ref(tx, dataset_id, name)
     if earlier is not None and earlier.status == "completed" and not taken:
@@ -187,13 +181,7 @@ class ImportRequest:
 def submit_import(
     service: Service, by: Submission, dataset: Dataset, request: ImportRequest, upload: Path
 ) -> Job:
-    """Submit an import; moves the file ``upload``, unless the job was submitted before.
-
-    Raises
-    ------
-    NotFound
-        The dataset has no such ref.
-    """
+    """Submit an import to a ref; moves the file ``upload``, unless it was submitted before."""
     size_bytes = upload.stat().st_size
     sync(upload)
     parameters = {
@@ -280,13 +268,7 @@ class ReportRequest:
 def submit_report(
     service: Service, by: Submission, dataset: Dataset, request: ReportRequest
 ) -> Job:
-    """Fix the commits of a report's table and of the table compared with it; submit the job.
-
-    Raises
-    ------
-    NotFound
-        A ref or a table doesn't exist; lists those that do.
-    """
+    """Fix the commits of a report's tables; NotFound lists the valid refs and tables."""
     source = open_table(service, dataset.id, request.source_ref, request.table_key)
     parameters: dict[str, Any] = {"source_ref": request.source_ref, "table_key": source.key}
     if (compare_to := request.compare_to) is not None:

@@ -59,13 +59,7 @@ def cancel(
 
 
 def retry(service: Service, by: Submission, job: Job) -> Job:
-    """Submit a new job with the parameters and the priority of a failed one.
-
-    Raises
-    ------
-    Conflict, NotFound
-        As :func:`require_retryable`.
-    """
+    """Submit a new job with the parameters and the priority of one that is retryable."""
     new = NewJob(
         id=service.new_id(),
         run_type=job.run_type,
@@ -170,15 +164,10 @@ def original_request(job: Job) -> dict[str, Any]:
 
 
 def same_request(job: Job) -> dict[str, Any]:
-    """The body of a request that gives the same rows again, without the file of an import.
+    """The body of a request that gives the same rows again; Pruned if its source is gone.
 
     Refs may have moved since, so it names the commit that the job read, and a draw names the
-    version of its rule.
-
-    Raises
-    ------
-    Pruned
-        The commit that the job read was pruned.
+    version of its rule. It lacks the file of an import.
     """
     request = original_request(job)
     if job.run_type == "import":

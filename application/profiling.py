@@ -32,13 +32,7 @@ class ProfilingRequest:
 def submit_profiling(
     service: Service, by: Submission, dataset: Dataset, request: ProfilingRequest
 ) -> Job:
-    """Fix the table and the columns of a profile; submit the job.
-
-    Raises
-    ------
-    NotFound, UnknownColumn
-        Lists the valid choices.
-    """
+    """Fix the table and the columns of a profile; NotFound, UnknownColumn list the choices."""
     source = open_table(service, dataset.id, request.source_ref, request.table_key)
     parameters = {
         "source_ref": request.source_ref,
@@ -59,13 +53,7 @@ def profile_result(service: Service, job: Job, budget_s: float) -> dict[str, Any
 def analysis(
     service: Service, source: OpenTable, columns: Sequence[str], budget_s: float
 ) -> dict[str, Any]:
-    """A table's profile with hints for the design of a sample, as JSON.
-
-    Raises
-    ------
-    UnknownColumn
-        Lists the table's columns.
-    """
+    """A table's profile with hints for a design, as JSON; UnknownColumn lists the columns."""
     names = _exact_names(source, columns)
     found = profile_of(service, source, database=service.parquet, budget_s=budget_s)
     return {

@@ -104,17 +104,9 @@ def check_draw(service: Service, dataset_id: int, request: SamplingRequest) -> C
 def submit_sampling(
     service: Service, by: Submission, dataset: Dataset, request: SamplingRequest
 ) -> Job:
-    """Check a draw and submit its job.
+    """Check a draw and submit its job, as :func:`check_draw`; Conflict if its name is in use.
 
-    Returns
-    -------
-    Job
-        The new job, or the earlier job of an equal request with the same output name.
-
-    Raises
-    ------
-    DomainError
-        As :func:`check_draw`, or the name is in use.
+    Returns the new job, or the earlier job of an equal request with the same output name.
     """
     draw = check_draw(service, dataset.id, request)
     message = f"Sample of {request.source_ref}, table {draw.source.key}"
@@ -144,13 +136,7 @@ def _settle_output(tx: Transaction, new: NewJob) -> NewJob | Job:
 
 
 def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[str, Any]:
-    """Plan the job of a request, as JSON; writes nothing. A name in use is reported, not refused.
-
-    Raises
-    ------
-    DomainError
-        As :func:`check_draw`.
-    """
+    """Plan the job of a request, as JSON; writes nothing. A name in use is only reported."""
     draw = check_draw(service, dataset_id, request)
     files = draw.source.files
     output = _planned_output(service, dataset_id, draw)
@@ -187,15 +173,7 @@ def _planned_output(service: Service, dataset_id: int, draw: CheckedDraw) -> dic
 
 
 def draw_at_once(service: Service, dataset_id: int, request: SamplingRequest) -> dict[str, Any]:
-    """Draw one round and return its rows, as JSON.
-
-    Raises
-    ------
-    InvalidValue
-        It would draw more than 10,000 rows, which needs a job.
-    DomainError
-        As :func:`check_draw`.
-    """
+    """Draw one round of at most 10,000 rows and return them, as JSON."""
     began = time.perf_counter()
     draw = check_draw(service, dataset_id, request)
     source, counts_dir = draw.source, service.directory.counts_dir

@@ -44,13 +44,7 @@ class TableView:
 def parse_view(
     files: TableFiles, filter_text: str | None, order_by: str | None, *, descending: bool
 ) -> TableView | None:
-    """Parse a view; None stands for all rows in the table's order.
-
-    Raises
-    ------
-    InvalidFilter, UnknownColumn
-        Names the invalid part.
-    """
+    """Parse a view; None stands for all rows in the table's order."""
     if not filter_text and not order_by:
         return None
     parsed = parse_expression(filter_text, files, loc=("query", "filter")) if filter_text else None
@@ -97,13 +91,7 @@ def view_page(
 
 
 def filter_shapes(service: Service, table: OpenTable, given: dict[str, Any]) -> dict[str, Any]:
-    """A filter as an expression and as conditions, and its number of rows, as JSON.
-
-    Raises
-    ------
-    InvalidFilter, UnknownColumn
-        ``loc`` starts with ``("filters",)``.
-    """
+    """A filter as an expression and as conditions, and its number of rows, as JSON."""
     parsed = parse_filter(given, table.files, ("filters",))
     listed = as_conditions(parsed)
     view = TableView(RowView(parsed.condition("f")), parsed)
@@ -125,13 +113,7 @@ def column_values(
     names: list[str],
     most: int = DEFAULT_VALUES,
 ) -> dict[str, Any]:
-    """``samples``, the frequent values by requested name, and ``metadata`` of each.
-
-    Raises
-    ------
-    NotFound, UnknownColumn
-        The ref, the table or a column doesn't exist; lists those that do.
-    """
+    """``samples``, the frequent values by requested name, and ``metadata`` of each."""
     with service.database.read() as tx:
         commit = open_commit(tx, dataset_id, source_ref)
     sheets = [_sheet_of(commit, name) for name in names]

@@ -1,4 +1,1 @@
-"""What runs: accepting jobs, running them on threads, publishing their results, recovering.
-
-It resolves a ref to files and hands those to an engine. No Flask.
-"""
+"""Runs jobs on threads, publishes their results, and recovers after a crash."""

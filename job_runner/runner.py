@@ -30,15 +30,7 @@ class _LaneThreads:
 
 
 class Runner:
-    """Claims waiting jobs while threads are idle.
-
-    Parameters
-    ----------
-    handlers : mapping of run type to Handler
-        The handler of each run type.
-    threads : mapping of lane to int
-        The number of threads of each lane.
-    """
+    """Claims waiting jobs while threads are idle; ``threads`` has their number for each lane."""
 
     def __init__(
         self,

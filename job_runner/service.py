@@ -52,16 +52,9 @@ class LruCache(Generic[Key, Value]):
 
 @dataclass(frozen=True)
 class RecentResults:
-    """Results in memory that depend only on their key.
+    """Results in memory: of views their totals and pages, of jobs their reserves and explanations.
 
-    Parameters
-    ----------
-    totals, ordinals : LruCache
-        Row counts of filtered tables, and the rows of their pages.
-    reserves, explained : LruCache
-        Replacement rows, and explanations of rows; of a job.
-    profiling : Lock
-        Serialises profiles, so that concurrent requests share one computation.
+    The lock ``profiling`` serialises profiles, so that concurrent requests share a computation.
     """
 
     totals: LruCache[tuple[str, ...], int] = field(default_factory=lambda: LruCache(1000))

@@ -47,13 +47,7 @@ def source_tables(service: Service, commit: Commit) -> tuple[SourceTable, ...]:
 def query_at_once(
     service: Service, dataset_id: int, *, source_ref: str, sql: str, limit: int
 ) -> dict[str, Any]:
-    """A query's first rows, as JSON, without a job and a commit.
-
-    Raises
-    ------
-    NotFound, SqlError
-        The ref doesn't exist; the query is refused, invalid or exceeds a limit.
-    """
+    """A query's first rows, as JSON, without a job and a commit; SqlError if it is refused."""
     began = time.perf_counter()
     with service.database.read() as tx:
         commit = open_commit(tx, dataset_id, source_ref)

@@ -17,13 +17,7 @@ PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
 def profile_schemas(reference: str) -> Schemas:
-    """The schemas of a profile and its parts by name, ``TableProfile`` among them.
-
-    Parameters
-    ----------
-    reference : str
-        The prefix of references, such as ``#/components/schemas/``.
-    """
+    """The schemas of a profile and its parts by name; ``reference`` is the prefix of references."""
     found: Schemas = {}
     _add(TableProfile, found, reference)
     found[Accuracy.__name__]["properties"]["relative_error"] = {"type": "number"}
