@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -24,6 +24,7 @@ from http_api.server.upload_gate import gate
 from http_api.server.waitress import HttpServer, possible_connections
 from http_api.server.work_limits import work_limits
 from job_runner.allocator import limit_arenas
+from job_runner.attempt import Handler
 from job_runner.handlers import HANDLERS
 from job_runner.recovery import recover
 from job_runner.runner import Runner
@@ -34,6 +35,7 @@ from storage.accounts.audit import THIS_PROCESS, record
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import add_user, first_admin
 from storage.jobs.changes import ChangeListener, JobChange, ignore_change
+from storage.jobs.jobs import RunType
 from storage.maintenance.data_directory import DataDirectory, Owner
 from storage.sqlite.clock import Clock, system_clock, timestamp
 from storage.sqlite.database import Database
@@ -52,6 +54,7 @@ def running_service(
     *,
     create: bool = True,
     clock: Clock = system_clock,
+    handlers: Mapping[RunType, Handler] = HANDLERS,
 ) -> Iterator[Service]:
     """Take the data directory, recover, and run jobs until the block ends.
 
@@ -74,7 +77,7 @@ def running_service(
     directory.acquire(Owner(os.getpid(), purpose, timestamp(clock())), create=create)
     with ExitStack() as closing:
         closing.callback(directory.release)
-        runner = Runner(HANDLERS, {"short": settings.workers, "long": settings.long_workers})
+        runner = Runner(handlers, {"short": settings.workers, "long": settings.long_workers})
         databases = [
             closing.enter_context(_parquet_database(settings, directory)) for _ in range(2)
         ]
@@ -130,13 +133,17 @@ def build_app(service: Service, metrics: Metrics | None = None) -> APIFlask:
 
 @contextmanager
 def listening(
-    settings: Settings, purpose: str, create: bool = True, clock: Clock = system_clock
+    settings: Settings,
+    purpose: str,
+    create: bool = True,
+    clock: Clock = system_clock,
+    handlers: Mapping[RunType, Handler] = HANDLERS,
 ) -> Iterator[Listening]:
     """Listen on the address; ``serve`` answers requests inside the block."""
     possible_connections(settings.http_connections)  # before any file is opened
     metrics = Metrics()
     with running_service(
-        settings, purpose, metrics.job_changed, create=create, clock=clock
+        settings, purpose, metrics.job_changed, create=create, clock=clock, handlers=handlers
     ) as service:
         app = build_app(service, metrics)
 
@@ -165,11 +172,15 @@ def listening(
 
 @contextmanager
 def serving_in_background(
-    settings: Settings, purpose: str, create: bool = True, clock: Clock = system_clock
+    settings: Settings,
+    purpose: str,
+    create: bool = True,
+    clock: Clock = system_clock,
+    handlers: Mapping[RunType, Handler] = HANDLERS,
 ) -> Iterator[Listening]:
     """Serve on a free local port, for one command."""
     local = replace(settings, host="127.0.0.1", port=0, stop_grace_s=0)
-    with listening(local, purpose, create, clock) as here:
+    with listening(local, purpose, create, clock, handlers) as here:
         answering = threading.Thread(target=here.serve, name="http", daemon=True)
         answering.start()
         yield here

@@ -3,11 +3,14 @@
 python -m benchmarks.idle_server serve …
 """
 
+from functools import partial
+
 import composition_root
-import jobsvc
 from benchmarks.load_queues import nothing
+from command_line import Composition, command
+from job_runner.handlers import HANDLERS
 
 if __name__ == "__main__":
-    handlers = {**composition_root.HANDLERS, "sampling": nothing}  # type: ignore[attr-defined]
-    composition_root.HANDLERS = handlers  # type: ignore[attr-defined]
-    jobsvc.main()
+    handlers = {**HANDLERS, "sampling": nothing}
+    listening = partial(composition_root.listening, handlers=handlers)
+    command(obj=Composition(listening, listening), prog_name="jobsvc")

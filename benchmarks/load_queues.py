@@ -23,7 +23,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,12 @@ from huey import SqliteHuey
 import composition_root
 from benchmarks.figures import print_goal
 from benchmarks.served import DRAWN, ROOT, ROWS, Served, draw_body, jobsvc_serve
-from job_runner.attempt import JobContext
+from job_runner.attempt import Handler, JobContext
 from job_runner.settings import Settings
 from parquet_tables.writing import copy_sql
 from storage.accounts.datasets import create_dataset
 from storage.accounts.users import first_admin
+from storage.jobs.jobs import RunType
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.jobs.publishing import Outcome
 from storage.jobs.submission import NewJob, insert_job
@@ -63,9 +64,9 @@ def nothing(context: JobContext) -> Outcome:
 
 def ours(folder: Path, jobs: int) -> float:
     """Jobs that do nothing, accepted in the process that runs them."""
-    composition_root.HANDLERS = {"profiling": nothing}  # type: ignore[attr-defined]
     settings = Settings(data_dir=folder, workers=WORKERS, waiting_jobs_max=jobs)
-    with composition_root.running_service(settings, "benchmark") as service:
+    handlers: Mapping[RunType, Handler] = {"profiling": nothing}
+    with composition_root.running_service(settings, "benchmark", handlers=handlers) as service:
         with service.database.write() as tx:
             admin = first_admin(tx)
             assert admin is not None

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from typing import Any
@@ -84,12 +85,20 @@ def jobsvc(
     return Done(process.wait(timeout_s), output)
 
 
-def run_jobsvc(arguments: Sequence[str]) -> None:
-    """Be the command ``jobsvc`` with these arguments."""
+def run_jobsvc(arguments: Sequence[str], **parts: Any) -> None:
+    """Be the command ``jobsvc`` with these arguments, and a server with other parts."""
+    import composition_root
     import jobsvc
+    from command_line import Composition, command
 
     sys.argv = ["jobsvc", *arguments]
-    jobsvc.main()
+    if not parts:
+        jobsvc.main()
+    composition = Composition(
+        partial(composition_root.listening, **parts),
+        partial(composition_root.serving_in_background, **parts),
+    )
+    command(obj=composition, prog_name="jobsvc")
 
 
 def _fork_server() -> ForkServerContext:

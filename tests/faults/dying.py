@@ -127,10 +127,10 @@ def serve(data_dir: Path, fatal: str | None, books: Books) -> None:
     run_jobsvc(["serve", "--port", "0", "--data-dir", str(data_dir)])
 
 
-def command(fatal: str | None, *arguments: str) -> None:
-    """Run any other command."""
+def command(fatal: str | None, *arguments: str, **parts: Any) -> None:
+    """Run any other command, with other parts of its server."""
     KillPoints(fatal).install()
-    run_jobsvc(arguments)
+    run_jobsvc(arguments, **parts)
 
 
 def _use(data_dir: Path, books: Books) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-import composition_root
 from command_line import serving
 from job_runner.attempt import JobContext
+from job_runner.handlers import HANDLERS
 from storage.jobs.publishing import Outcome
 from tests.forked_process import run_jobsvc
 
@@ -17,8 +17,8 @@ ENDS_WITHIN_S = 2.0
 def serve(data_dir: Path) -> None:
     """Serve on a free port."""
     serving.ENDS_WITHIN_S = ENDS_WITHIN_S
-    composition_root.HANDLERS = {**composition_root.HANDLERS, "import": _never_end}
-    run_jobsvc(["serve", "--port", "0", "--data-dir", str(data_dir)])
+    handlers = {**HANDLERS, "import": _never_end}
+    run_jobsvc(["serve", "--port", "0", "--data-dir", str(data_dir)], handlers=handlers)
 
 
 def _never_end(_: JobContext) -> Outcome:

@@ -13,7 +13,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-import composition_root
 import storage.maintenance.pruning
 from storage.maintenance.checking import check, open_to_read
 from storage.maintenance.data_directory import DataDirectory
@@ -35,8 +34,9 @@ def prune_later(fatal: str | None, data_dir: Path) -> None:
     """Prune, forty days after everything happened, a row at a time."""
     os.environ.update(SETTINGS)
     storage.maintenance.pruning.BATCH = 1
-    composition_root.system_clock = lambda: system_clock() + timedelta(days=40)  # type: ignore[attr-defined]
-    dying.command(fatal, "prune", "--yes", "--data-dir", str(data_dir))
+    later = timedelta(days=40)
+    command = ("prune", "--yes", "--data-dir", str(data_dir))
+    dying.command(fatal, *command, clock=lambda: system_clock() + later)
 
 
 def left_in(data_dir: Path) -> Left:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from waitress.adjustments import Adjustments
 
-import composition_root
 from storage.sqlite.clock import system_clock
 from tests.forked_process import run_jobsvc
 
@@ -43,8 +42,7 @@ def serve(data_dir: Path) -> None:
         return system_clock() + timedelta(seconds=shift_s())
 
     time.time = lambda: true_time() + shift_s()  # type: ignore[assignment]
-    composition_root.system_clock = shifted_clock
-    run_jobsvc(["serve", "--port", "0", "--data-dir", str(data_dir)])
+    run_jobsvc(["serve", "--port", "0", "--data-dir", str(data_dir)], clock=shifted_clock)
 
 
 def serve_with_little_patience(data_dir: Path) -> None:

@@ -1,4 +1,4 @@
-"""A short job that turns out long makes room for others', and only for them."""
+"""A short job that takes long moves to the long lane when another user's job waits."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def wait_until_completed(service: Service, *job_ids: str) -> None:
             raise AssertionError(job_of(service, job_id))
 
 
-def test_a_long_job_leaves_its_thread_to_another_users_job(
+def test_a_long_job_moves_for_another_users_job(
     service: Service, dataset: Dataset, user: User, other: User
 ) -> None:
     work = Work()
@@ -88,7 +88,7 @@ def test_a_long_job_leaves_its_thread_to_another_users_job(
     assert any("waits with the long jobs" in message for message in messages)
 
 
-def test_a_long_job_does_not_move_for_its_own_users_jobs(
+def test_a_long_job_stays_for_its_own_users_jobs(
     service: Service, dataset: Dataset, user: User
 ) -> None:
     work = Work()

@@ -1,4 +1,4 @@
-"""Faults that pass are waited out; all others end the job."""
+"""Transient errors postpone a job; all others end it."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def sqlite_error(name: str) -> sqlite3.OperationalError:
         (ValueError("x"), None),
     ],
 )
-def test_only_faults_of_the_machine_may_pass(error: Exception, code: str | None) -> None:
+def test_only_faults_of_the_machine_are_transient(error: Exception, code: str | None) -> None:
     fault = transient_error(error)
     assert (fault.code if fault else None) == code
 

@@ -1,4 +1,4 @@
-"""Values that are found once, as long as there is room for them."""
+"""The LRU cache of the service."""
 
 from __future__ import annotations
 
