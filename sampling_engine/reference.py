@@ -6,16 +6,12 @@ that of the table's first file, and its time is that of its last use.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import secrets
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
+from parquet_tables.cached_files import cache_path, mark_used, temporary_file
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from parquet_tables.quoting import quote_identifier
@@ -63,7 +59,8 @@ def reference_of(
     if not plan.eligible_rows:
         return Reference(TableFiles(table.columns, ()), 0)
     rows = plan.eligible_rows if plan.eligible_rows <= WHOLE_ROWS else DRAWN_ROWS
-    file = _cache_file(counts_dir, table, row_filter)
+    text = row_filter and row_filter.text
+    file = cache_path(counts_dir, table, VERSION, text, suffix=".parquet")
     if not _holds(database, file, rows):
         step = progress_part(on_progress, 0.3, 1.0)
         _draw(database, table, _random_round(rows, row_filter), file, step)
@@ -75,18 +72,6 @@ def _random_round(rows: int, row_filter: RowFilter | None) -> Round:
     return Round(round_number=1, method=method, seed=VERSION, filter=row_filter)
 
 
-def _cache_file(directory: Path, table: TableFiles, row_filter: RowFilter | None) -> Path:
-    named = [
-        VERSION,
-        [[file.path.stem, file.rows] for file in table.files],
-        hashlib.sha256(table.deletion_vector.tobytes()).hexdigest(),
-        [[column.name, column.type] for column in table.columns],
-        row_filter and row_filter.text,
-    ]
-    digest = hashlib.sha256(json.dumps(named).encode()).hexdigest()
-    return directory / f"{table.files[0].path.stem}-{digest}.parquet"
-
-
 def _holds(database: ParquetDatabase, file: Path, rows: int) -> bool:
     """Whether a cached file can be read and has so many rows."""
     if not file.is_file():
@@ -96,8 +81,7 @@ def _holds(database: ParquetDatabase, file: Path, rows: int) -> bool:
             found = cursor.execute("SELECT count(*) FROM read_parquet(?)", [str(file)]).fetchall()
     except (duckdb.IOException, duckdb.InvalidInputException):
         return False
-    with suppress(FileNotFoundError):  # deleted just now
-        os.utime(file)
+    mark_used(file)
     return bool(found[0][0] == rows)
 
 
@@ -109,9 +93,7 @@ def _draw(
     on_progress: ProgressCallback,
 ) -> None:
     """Draw the rows and cache them under the table's own column names."""
-    part = file.with_suffix(f".{secrets.token_hex(8)}.part")
-    plain = part.with_suffix(".plain.part")
-    try:
+    with temporary_file(file) as part, temporary_file(file) as plain:
         drawn = draw_sample(
             database,
             table,
@@ -133,6 +115,3 @@ def _draw(
         with database.cursor() as cursor:
             write_parquet(cursor, f"SELECT {columns} FROM read_parquet(?)", [str(part)], plain)
         plain.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
-        plain.unlink(missing_ok=True)

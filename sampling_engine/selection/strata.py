@@ -7,9 +7,6 @@ Parquet file each, which is written whole or not at all and may be deleted at an
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +14,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
+from parquet_tables.cached_files import cache_path, mark_used, temporary_file
 from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, watched
 from parquet_tables.tables import Column, TableFiles
@@ -34,15 +32,8 @@ def cache_file(
     directory: Path, table: TableFiles, columns: Sequence[Column], row_filter: RowFilter | None
 ) -> Path:
     """The cached file's path, to which the hash of its bytes is still to be added."""
-    named = [
-        VERSION,
-        [[str(file.path), file.rows] for file in table.files],
-        [[column.name, column.type] for column in columns],
-        row_filter and row_filter.text,
-    ]
-    digest = hashlib.sha256(json.dumps(named).encode()).hexdigest()
-    first = table.files[0].path.stem if table.files else "none"
-    return directory / f"{first}-{digest}"
+    counted = TableFiles(tuple(columns), table.files)
+    return cache_path(directory, counted, VERSION, row_filter and row_filter.text, suffix="")
 
 
 def load_counts(cursor: duckdb.DuckDBPyConnection, cached: Path, strata: str) -> bool:
@@ -50,7 +41,7 @@ def load_counts(cursor: duckdb.DuckDBPyConnection, cached: Path, strata: str) ->
     for file in cached.parent.glob(f"{cached.name}-*.parquet"):
         with suppress(OSError, duckdb.IOException):  # deleted just now, or not readable
             if _hash(file) == file.stem.rpartition("-")[2]:
-                os.utime(file)
+                mark_used(file)
                 cursor.execute(*statements.load_strata(strata, str(file)))
                 return True
             file.unlink()
@@ -59,12 +50,9 @@ def load_counts(cursor: duckdb.DuckDBPyConnection, cached: Path, strata: str) ->
 
 def keep_counts(cursor: duckdb.DuckDBPyConnection, strata: str, cached: Path) -> None:
     """Write the temporary table ``strata`` to its file; of two writers either one's is used."""
-    part = cached.with_suffix(f".{secrets.token_hex(8)}.part")
-    try:
+    with temporary_file(cached) as part:
         write_parquet(cursor, *statements.all_strata(strata), part)
         part.replace(cached.with_name(f"{cached.name}-{_hash(part)}.parquet"))
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _hash(file: Path) -> str:
