@@ -240,65 +240,15 @@ CREATE INDEX jobs_running ON jobs (seq) WHERE status = 'running';
 -- Finds the job of an output ref, and all jobs of a dataset that is pruned.
 CREATE INDEX jobs_of_output_ref ON jobs (dataset_id, run_parameters ->> '$.output_ref');
 
--- Counts of ended jobs: of all datasets; of one dataset; of one user there; of that user, from one
--- ref. Each except the last exists for every run type and status, and for all of them together. Lists
--- add up these counts.
-CREATE TABLE histories (
-    dataset_id INTEGER NOT NULL,              -- 0: all datasets
-    source_ref TEXT NOT NULL,                 -- '': any ref or none
-    user_id    INTEGER NOT NULL,              -- 0: all users
-    run_type   TEXT NOT NULL,                 -- '': all run types and statuses
-    status     TEXT NOT NULL,
-    jobs       INTEGER NOT NULL CHECK (jobs >= 0),
-    newest_seq INTEGER NOT NULL,              -- upper bound of the seqs of its jobs
-    changed_at INTEGER NOT NULL,              -- seq of the job last added or removed
-    blocks_end INTEGER NOT NULL DEFAULT 0,    -- seq at which its last block ends
-    tail_jobs  INTEGER NOT NULL CHECK (tail_jobs BETWEEN 0 AND jobs),     -- jobs after it
-    PRIMARY KEY (dataset_id, source_ref, user_id, run_type, status)
-) STRICT, WITHOUT ROWID;
-
-CREATE INDEX histories_of_user ON histories (user_id, source_ref);
-
--- Blocks of a long history by seq, with counts: a range is counted by whole blocks, and at its ends
--- job by job. A block begins at the end of the previous one. A block of level 1 has 32 jobs when it is
--- closed; of level 2, 32 blocks of level 1; of level 3, 32 of level 2.
-CREATE TABLE history_blocks (
-    dataset_id INTEGER NOT NULL,
-    source_ref TEXT NOT NULL,
-    user_id    INTEGER NOT NULL,
-    run_type   TEXT NOT NULL,
-    status     TEXT NOT NULL,
-    level      INTEGER NOT NULL CHECK (level IN (1, 2, 3)),
-    end_seq    INTEGER NOT NULL,
-    jobs       INTEGER NOT NULL CHECK (jobs >= 0),
-    PRIMARY KEY (dataset_id, source_ref, user_id, run_type, status, level, end_seq),
-    FOREIGN KEY (dataset_id, source_ref, user_id, run_type, status)
-        REFERENCES histories (dataset_id, source_ref, user_id, run_type, status) ON DELETE CASCADE
-) STRICT, WITHOUT ROWID;
-
--- The keys of the histories that count an ended job.
-CREATE VIEW job_histories AS
-    SELECT seq, of_dataset * dataset_id AS dataset_id,
-           iif(from_ref, run_parameters ->> '$.source_ref', '') AS source_ref,
-           of_user * user_id AS user_id,
-           iif(of_kind, run_type, '') AS run_type, iif(of_kind, status, '') AS status
-    FROM jobs CROSS JOIN (
-        SELECT 0 AS of_dataset, 0 AS of_user, 0 AS from_ref, 0 AS of_kind
-        UNION ALL
-        VALUES (0, 0, 0, 1), (1, 0, 0, 0), (1, 0, 0, 1), (1, 1, 0, 0), (1, 1, 0, 1), (1, 1, 1, 1))
-    WHERE completed_at IS NOT NULL
-      AND (NOT from_ref OR run_parameters ->> '$.source_ref' IS NOT NULL);
-
--- The jobs of each history.
-CREATE INDEX jobs_ended ON jobs (run_type, status, seq, dataset_id)
-    WHERE completed_at IS NOT NULL;
-CREATE INDEX jobs_ended_of_dataset ON jobs (dataset_id, run_type, status, seq)
-    WHERE completed_at IS NOT NULL;
-CREATE INDEX jobs_ended_of_user ON jobs (dataset_id, user_id, run_type, status, seq)
-    WHERE completed_at IS NOT NULL;
-CREATE INDEX jobs_ended_from_ref
-    ON jobs (dataset_id, run_parameters ->> '$.source_ref', user_id, run_type, status, seq)
-    WHERE completed_at IS NOT NULL AND run_parameters ->> '$.source_ref' IS NOT NULL;
+-- Lists of jobs: of all, of a dataset, of a user. Each index has the order and all filters of a list,
+-- so that a count or a page reads no job.
+CREATE INDEX jobs_listed ON jobs (created_at, seq, dataset_id, run_type, status);
+CREATE INDEX jobs_listed_of_dataset
+    ON jobs (dataset_id, created_at, seq, user_id, run_type, status,
+             run_parameters ->> '$.source_ref');
+CREATE INDEX jobs_listed_of_user
+    ON jobs (user_id, created_at, seq, dataset_id, run_type, status,
+             run_parameters ->> '$.source_ref');
 
 CREATE TRIGGER jobs_start_waiting BEFORE INSERT ON jobs WHEN NEW.status <> 'pending'
 BEGIN SELECT RAISE(ABORT, 'a job starts its life waiting'); END;
@@ -306,103 +256,6 @@ BEGIN SELECT RAISE(ABORT, 'a job starts its life waiting'); END;
 CREATE TRIGGER jobs_asked_is_asked
 BEFORE UPDATE OF seq, run_type, dataset_id, user_id, run_parameters, created_at ON jobs
 BEGIN SELECT RAISE(ABORT, 'what a job was asked for never changes'); END;
-
-CREATE TRIGGER jobs_enter_histories AFTER UPDATE OF status ON jobs
-WHEN NEW.completed_at IS NOT NULL AND OLD.completed_at IS NULL
-BEGIN
-    INSERT INTO histories (dataset_id, source_ref, user_id, run_type, status,
-                           jobs, newest_seq, changed_at, tail_jobs)
-    SELECT dataset_id, source_ref, user_id, run_type, status, 1, seq, seq, 1
-    FROM job_histories WHERE seq = NEW.seq
-    ON CONFLICT (dataset_id, source_ref, user_id, run_type, status) DO UPDATE
-    SET jobs = jobs + 1, newest_seq = max(newest_seq, NEW.seq), changed_at = NEW.seq,
-        tail_jobs = tail_jobs + (NEW.seq > blocks_end);
-END;
-
-CREATE TRIGGER jobs_leave_histories BEFORE DELETE ON jobs WHEN OLD.completed_at IS NOT NULL
-BEGIN
-    UPDATE histories
-    SET jobs = jobs - 1, changed_at = OLD.seq, tail_jobs = tail_jobs - (OLD.seq > blocks_end)
-    WHERE (dataset_id, source_ref, user_id, run_type, status) IN (
-        SELECT dataset_id, source_ref, user_id, run_type, status
-        FROM job_histories WHERE seq = OLD.seq);
-END;
-
--- Updates a closed block when a slow job of it ends or a job of it is deleted.
-CREATE TRIGGER histories_change_block AFTER UPDATE OF jobs ON histories
-WHEN NEW.changed_at <= NEW.blocks_end
-BEGIN
-    UPDATE history_blocks SET jobs = jobs + NEW.jobs - OLD.jobs
-    WHERE (dataset_id, source_ref, user_id, run_type, status)
-        = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
-      AND (level, end_seq) IN (
-        SELECT levels.level, (
-            SELECT min(end_seq) FROM history_blocks
-            WHERE (dataset_id, source_ref, user_id, run_type, status)
-                = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
-              AND level = levels.level AND end_seq >= NEW.changed_at)
-        FROM (SELECT 1 AS level UNION ALL VALUES (2), (3)) AS levels);
-END;
-
-CREATE TRIGGER histories_close_block AFTER UPDATE OF tail_jobs ON histories
-WHEN NEW.tail_jobs >= 32
-BEGIN
-    INSERT INTO history_blocks
-        (dataset_id, source_ref, user_id, run_type, status, level, end_seq, jobs)
-    VALUES (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status,
-            1, NEW.newest_seq, NEW.tail_jobs);
-    UPDATE histories SET tail_jobs = 0, blocks_end = newest_seq
-    WHERE (dataset_id, source_ref, user_id, run_type, status)
-        = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status);
-END;
-
--- Triggers aren't recursive: this one closes blocks of levels 2 and 3.
-CREATE TRIGGER history_blocks_close_block AFTER INSERT ON history_blocks WHEN NEW.level = 1
-BEGIN
-    INSERT INTO history_blocks
-        (dataset_id, source_ref, user_id, run_type, status, level, end_seq, jobs)
-    SELECT dataset_id, source_ref, user_id, run_type, status, 2, NEW.end_seq, sum(jobs)
-    FROM history_blocks
-    WHERE (dataset_id, source_ref, user_id, run_type, status)
-        = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
-      AND level = 1
-      AND end_seq > coalesce((
-        SELECT max(end_seq) FROM history_blocks
-        WHERE (dataset_id, source_ref, user_id, run_type, status)
-            = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
-          AND level = 2), 0)
-    GROUP BY dataset_id, source_ref, user_id, run_type, status HAVING count(*) >= 32;
-    INSERT INTO history_blocks
-        (dataset_id, source_ref, user_id, run_type, status, level, end_seq, jobs)
-    SELECT dataset_id, source_ref, user_id, run_type, status, 3, NEW.end_seq, sum(jobs)
-    FROM history_blocks
-    WHERE (dataset_id, source_ref, user_id, run_type, status)
-        = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
-      AND level = 2
-      AND end_seq > coalesce((
-        SELECT max(end_seq) FROM history_blocks
-        WHERE (dataset_id, source_ref, user_id, run_type, status)
-            = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status)
-          AND level = 3), 0)
-    GROUP BY dataset_id, source_ref, user_id, run_type, status HAVING count(*) >= 32;
-END;
-
-CREATE TRIGGER histories_forget AFTER UPDATE OF jobs ON histories WHEN NEW.jobs = 0
-BEGIN
-    DELETE FROM histories
-    WHERE (dataset_id, source_ref, user_id, run_type, status)
-        = (NEW.dataset_id, NEW.source_ref, NEW.user_id, NEW.run_type, NEW.status);
-END;
-
--- The steps at which the clock was set back. Between two steps the jobs are in time order, so that
--- binary search finds a time.
-CREATE TABLE clock_steps (
-    seq INTEGER PRIMARY KEY                   -- the first job after the step
-) STRICT;
-
-CREATE TRIGGER jobs_note_clock_step AFTER INSERT ON jobs
-WHEN NEW.created_at < (SELECT created_at FROM jobs WHERE seq < NEW.seq ORDER BY seq DESC LIMIT 1)
-BEGIN INSERT INTO clock_steps (seq) VALUES (NEW.seq); END;
 
 CREATE TRIGGER jobs_final_is_final BEFORE UPDATE OF status ON jobs
 WHEN OLD.status IN ('completed', 'failed')

@@ -1,9 +1,8 @@
 """A database with as many jobs as one likes, filled by a few statements.
 
 Used by ``benchmarks.history``. The jobs are spread over three years, hundreds of users and
-datasets, every run type and status. Rows, indexes and counts are those of the product; they are
-inserted in bulk without the indexes and triggers of jobs, and counted afterwards by
-``count_jobs.sql``.
+datasets, every run type and status. Rows and indexes are those of the product; rows are inserted
+in bulk, before the indexes and triggers of jobs.
 """
 
 from __future__ import annotations
@@ -101,8 +100,7 @@ FROM jobs CROSS JOIN json_each('["accepted", "started", "ended"]') AS step
 WHERE status <> 'pending' OR step.key = 0
 """
 
-COUNT_JOBS = Path(__file__).with_name("count_jobs.sql")
-REBUILT = ("jobs", "job_log", "histories", "history_blocks")
+REBUILT = ("jobs", "job_log")
 
 
 def build_history(path: Path, jobs: int) -> None:
@@ -115,7 +113,7 @@ def build_history(path: Path, jobs: int) -> None:
         for setting in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -1000000"):
             connection.execute(f"PRAGMA {setting}")
         put_aside = connection.execute(
-            "SELECT type, name, sql FROM sqlite_master WHERE tbl_name IN (?, ?, ?, ?) "
+            "SELECT type, name, sql FROM sqlite_master WHERE tbl_name IN (?, ?) "
             "AND type IN ('index', 'trigger') AND sql IS NOT NULL",
             REBUILT,
         ).fetchall()
@@ -131,10 +129,7 @@ def build_history(path: Path, jobs: int) -> None:
             FILL_LOG,
         ):
             connection.execute(fill, params)
-        made_again = {
-            kind: [sql for of, _, sql in put_aside if of == kind] for kind in ("index", "trigger")
-        }
-        for sql in [*made_again["index"], COUNT_JOBS.read_text(), *made_again["trigger"]]:
+        for _, _, sql in put_aside:
             connection.executescript(sql)
         connection.execute("PRAGMA journal_mode = WAL")
     partial.rename(path)

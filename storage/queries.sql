@@ -11,9 +11,6 @@ SELECT * FROM users WHERE id = :id;
 -- user_by_soeid: Select the active user with this SOEID.
 SELECT * FROM users WHERE soeid = :soeid COLLATE NOCASE AND removed_at IS NULL;
 
--- user_ids_of_soeid: Select all users that ever had this SOEID, removed or not.
-SELECT id FROM users WHERE soeid = :soeid COLLATE NOCASE;
-
 -- list_users: List active users by SOEID; q is a substring in any case, or NULL.
 SELECT * FROM users
 WHERE removed_at IS NULL AND (:q IS NULL OR instr(lower(soeid), lower(:q)))
@@ -587,80 +584,17 @@ FROM json_each(:seqs) AS place CROSS JOIN jobs ON jobs.seq = place.value
 JOIN datasets ON datasets.id = jobs.dataset_id JOIN users ON users.id = jobs.user_id
 ORDER BY place.key;
 
--- open_job_seqs: Select the pending and running jobs that match the filters.
-SELECT seq FROM jobs INDEXED BY jobs_waiting WHERE status = 'pending' AND {condition}
-UNION ALL
-SELECT seq FROM jobs INDEXED BY jobs_running WHERE status = 'running' AND {condition}
-ORDER BY seq;
+-- count_jobs: Count the jobs that match the filters of a list.
+SELECT count(*) FROM jobs INDEXED BY {index} WHERE {condition};
 
--- count_histories: Count the jobs of the selected histories.
-SELECT coalesce(sum(jobs), 0) FROM histories AS history WHERE {condition};
+-- count_all_jobs: Count all jobs, except those of removed datasets.
+SELECT (SELECT count(*) FROM jobs)
+     - (SELECT count(*) FROM jobs
+        WHERE dataset_id IN (SELECT id FROM datasets WHERE removed_at IS NOT NULL));
 
--- count_in_histories: Count the jobs with a seq above :low, up to :high, as the count up to :high
--- minus the count up to :low. Each count sums blocks of level 3, 2 and 1, and then single jobs.
-WITH parts AS (
-    SELECT history.*, 1 AS sign, :high AS up_to
-    FROM histories AS history WHERE {condition} AND newest_seq > :low
-    UNION ALL
-    SELECT history.*, -1, :low
-    FROM histories AS history WHERE {condition} AND newest_seq > :low AND :low > 0
-),
-parts_3 AS (
-    SELECT history.*, coalesce((
-        SELECT max(end_seq) FROM history_blocks AS block
-        WHERE {block_of_history} AND level = 3 AND end_seq <= up_to), 0) AS end_3
-    FROM parts AS history
-),
-parts_2 AS (
-    SELECT history.*, coalesce((
-        SELECT max(end_seq) FROM history_blocks AS block
-        WHERE {block_of_history} AND level = 2 AND end_seq > end_3 AND end_seq <= up_to), end_3)
-        AS end_2
-    FROM parts_3 AS history
-),
-parts_1 AS MATERIALIZED (
-    SELECT history.*, coalesce((
-        SELECT max(end_seq) FROM history_blocks AS block
-        WHERE {block_of_history} AND level = 1 AND end_seq > end_2 AND end_seq <= up_to), end_2)
-        AS end_1
-    FROM parts_2 AS history
-)
-SELECT coalesce(sum(sign * (
-    (SELECT coalesce(sum(block.jobs), 0) FROM history_blocks AS block
-     WHERE {block_of_history} AND level = 3 AND end_seq <= end_3)
-    + (SELECT coalesce(sum(block.jobs), 0) FROM history_blocks AS block
-       WHERE {block_of_history} AND level = 2 AND end_seq > end_3 AND end_seq <= end_2)
-    + (SELECT coalesce(sum(block.jobs), 0) FROM history_blocks AS block
-       WHERE {block_of_history} AND level = 1 AND end_seq > end_2 AND end_seq <= end_1)
-    + (SELECT count(*) FROM jobs {index}
-       WHERE {job_of_history} AND seq > end_1 AND seq <= up_to)
-)), 0) FROM parts_1 AS history;
-
--- seqs_in_histories: Select jobs of the histories with a seq in the range, in no order.
-SELECT jobs.seq
-FROM histories AS history CROSS JOIN jobs {index}
-     ON {job_of_history} AND jobs.seq > :low AND jobs.seq <= :high
-WHERE {condition} AND newest_seq > :low
-LIMIT :limit;
-
--- newest_seq: Select the seq of the newest job.
-SELECT coalesce(max(seq), 0) FROM jobs;
-
--- clock_steps: Select the jobs before which the clock was set back.
-SELECT seq FROM clock_steps ORDER BY seq;
-
--- last_seq_before: Find by halving the last job in (:low, :high] created before a time (or at it,
--- if :at_it is 1); the jobs of the range are in time order. Deleted jobs leave gaps.
-WITH RECURSIVE leaps (reached, length) AS (
-    SELECT :low, 1 << 40
-    UNION ALL
-    SELECT reached + length * (reached + length <= :high AND coalesce((
-               SELECT created_at < :moment OR (:at_it AND created_at = :moment) FROM jobs
-               WHERE seq > :low AND seq <= reached + length ORDER BY seq DESC LIMIT 1), TRUE)),
-           length / 2
-    FROM leaps WHERE length > 0
-)
-SELECT max(reached) FROM leaps;
+-- page_of_jobs: Select the seqs of a page of the jobs that match the filters of a list.
+SELECT seq FROM jobs INDEXED BY {index} WHERE {condition}
+ORDER BY created_at {order}, seq {order} LIMIT :limit OFFSET :offset;
 
 -- count_open_jobs: Count the pending and running jobs of a dataset.
 SELECT (SELECT count(*) FROM jobs INDEXED BY jobs_waiting

@@ -17,7 +17,28 @@ OLDEST_VERSION = 14
 """The oldest schema that this version opens."""
 LAST_RELEASE_OF_OLDER = "0.1.0"
 """The version of jobsvc that migrates older schemas to ``OLDEST_VERSION``."""
-MIGRATIONS: Sequence[str] = ()
+MIGRATIONS: Sequence[str] = (
+    """
+    DROP TRIGGER jobs_enter_histories;
+    DROP TRIGGER jobs_leave_histories;
+    DROP TRIGGER jobs_note_clock_step;
+    DROP VIEW job_histories;
+    DROP TABLE history_blocks;
+    DROP TABLE histories;
+    DROP TABLE clock_steps;
+    DROP INDEX jobs_ended;
+    DROP INDEX jobs_ended_of_dataset;
+    DROP INDEX jobs_ended_of_user;
+    DROP INDEX jobs_ended_from_ref;
+    CREATE INDEX jobs_listed ON jobs (created_at, seq, dataset_id, run_type, status);
+    CREATE INDEX jobs_listed_of_dataset
+        ON jobs (dataset_id, created_at, seq, user_id, run_type, status,
+                 run_parameters ->> '$.source_ref');
+    CREATE INDEX jobs_listed_of_user
+        ON jobs (user_id, created_at, seq, dataset_id, run_type, status,
+                 run_parameters ->> '$.source_ref');
+    """,
+)
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``
 needs a script here that makes the same change."""
 NEWEST_VERSION = OLDEST_VERSION + len(MIGRATIONS)

@@ -15,7 +15,6 @@ from storage.jobs.jobs import RunType, cancel_job, complete_job, fail_job
 from storage.jobs.queue import claim_next_job, release_job
 from storage.jobs.submission import NewJob, insert_job
 from storage.sqlite.database import Database, Transaction
-from tests.storage.counted_histories import delete
 
 USERS, DATASETS, REFS = 3, 3, ("main", "q1", None)
 START = datetime(2025, 7, 7, tzinfo=UTC)
@@ -24,6 +23,11 @@ MINUTES = 20
 
 def at(minute: int) -> str:
     return (START + timedelta(minutes=minute)).isoformat(timespec="microseconds")
+
+
+def delete(tx: Transaction, which: str) -> None:
+    tx.execute(f"DELETE FROM job_log WHERE job_id IN (SELECT id FROM jobs WHERE {which})")
+    tx.execute(f"DELETE FROM jobs WHERE {which}")
 
 
 class Stage:

@@ -12,8 +12,7 @@ from storage.accounts.users import User, add_user, remove_user
 from storage.jobs.jobs import RUN_TYPES, STATUSES, RunType
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.sqlite.database import Transaction
-from tests.storage.counted_histories import assert_counted, delete
-from tests.storage.job_stage import DATASETS, MINUTES, REFS, USERS, at, stage
+from tests.storage.job_stage import DATASETS, MINUTES, REFS, USERS, at, delete, stage
 
 # An event of a history: what happens, to how many jobs, of whom, where, of what type, from which
 # ref, at which minute of a clock that may be set back.
@@ -30,7 +29,7 @@ EVENTS = st.lists(
     min_size=1,
     max_size=12,
 )
-# Ids that no row has, 0 among them: it is a key of the totals.
+# Ids that no row has.
 STRANGE_IDS = st.sampled_from((0, 0, -1, 10**18 - 1))
 FILTERS = st.builds(
     JobFilters,
@@ -56,7 +55,8 @@ def plain_list(tx: Transaction, viewer: User, filters: JobFilters, newest_first:
     jobs = tx.execute(
         "SELECT jobs.*, soeid, datasets.removed_at AS gone, "
         "run_parameters ->> '$.source_ref' AS source_ref FROM jobs "
-        "JOIN users ON users.id = user_id JOIN datasets ON datasets.id = dataset_id ORDER BY seq"
+        "JOIN users ON users.id = user_id JOIN datasets ON datasets.id = dataset_id "
+        "ORDER BY jobs.created_at, seq"
     )
     passing = [
         job["id"]
@@ -100,7 +100,6 @@ def test_list_equals_a_scan_of_all_jobs(
             here.minute = minute
             for _ in range(times):
                 here.happen(tx, what, user, dataset, run_type, ref)
-        assert_counted(tx)
         if removed is not None:
             delete(tx, f"dataset_id = {removed} AND completed_at IS NULL")
             remove_dataset(tx, removed, here.clock)
@@ -127,13 +126,12 @@ def test_soeid_filter_finds_jobs_of_all_its_users() -> None:
         assert list_jobs(tx, admin, filters, offset=0, limit=9)[1] == 2
 
 
-def test_deep_page_of_a_long_list_is_exact() -> None:
+def test_every_page_of_a_list_is_exact() -> None:
     with stage() as here, here.database.write() as tx:
-        for number in range(2_500):
-            here.minute = number // 10
+        for number in range(500):
+            here.minute = number // 2
             run_type: RunType = RUN_TYPES[number % 4]
             here.happen(tx, "complete" if number % 7 else "fail", 0, number % 2, run_type, "main")
-        assert_counted(tx)
         for filters in (
             JobFilters(),
             JobFilters(statuses=("completed",), created_after=at(3)),
@@ -142,7 +140,7 @@ def test_deep_page_of_a_long_list_is_exact() -> None:
             for viewer, newest_first in itertools.product(here.viewers[::2], (True, False)):
                 plain = plain_list(tx, viewer, filters, newest_first)
                 order = "newest" if newest_first else "oldest"
-                for offset in (0, 999, 1_001, 1_100, len(plain) - 5, len(plain)):
+                for offset in (0, 99, len(plain) - 5, len(plain)):
                     jobs, total = list_jobs(
                         tx, viewer, filters, order=order, offset=offset, limit=50
                     )
@@ -150,9 +148,20 @@ def test_deep_page_of_a_long_list_is_exact() -> None:
                     assert total == len(plain)
 
 
+def test_jobs_of_removed_datasets_are_not_listed() -> None:
+    with stage() as here, here.database.write() as tx:
+        user = here.users[0]
+        here.happen(tx, "complete", 0, 0, "import", None)
+        assert list_jobs(tx, user, JobFilters(), offset=0, limit=9)[1] == 1
+        remove_dataset(tx, 1, here.clock)
+        for viewer in (here.viewers[0], user):
+            for filters in (JobFilters(), JobFilters(user_id=user.id), JobFilters(dataset_id=1)):
+                assert list_jobs(tx, viewer, filters, offset=0, limit=9) == ([], 0)
+
+
 def test_unknown_id_lists_nothing() -> None:
     with stage() as here, here.database.write() as tx:
-        for _ in range(300):
+        for _ in range(30):
             here.happen(tx, "complete", 0, 0, "sampling", "main")
         admin, analyst = here.viewers[0], here.users[0]
         narrowed = [JobFilters(source_ref="")]
@@ -164,5 +173,5 @@ def test_unknown_id_lists_nothing() -> None:
                 JobFilters(dataset_id=strange, user_id=1),
             ]
         for viewer, filters in itertools.product((admin, analyst), narrowed):
-            for offset in (0, 250, 1_500):
+            for offset in (0, 25):
                 assert list_jobs(tx, viewer, filters, offset=offset, limit=100) == ([], 0)

@@ -213,3 +213,24 @@ def test_list_excludes_datasets_without_permission(
     stranger = User(999, "strange", "analyst", "")
     with database.read() as tx:
         assert list_jobs(tx, stranger, JobFilters(), offset=0, limit=10) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["run_type = 'sampling'", "user_id = 2", "run_parameters = '{}'", "created_at = ''"],
+)
+def test_job_parameters_are_immutable(
+    database: Database, user: User, dataset: Dataset, clock: Clock, change: str
+) -> None:
+    submit(database, user, dataset, clock)
+    with pytest.raises(sqlite3.IntegrityError, match="never changes"), database.write() as tx:
+        tx.execute(f"UPDATE jobs SET {change}")
+
+
+def test_job_cannot_be_inserted_as_ended(database: Database) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="waiting"), database.write() as tx:
+        tx.execute(
+            "INSERT INTO jobs (id, run_type, dataset_id, user_id, run_parameters, created_at, "
+            "status, completed_at, error_code, error_message) "
+            "VALUES ('x', 'import', 1, 1, '{}', '', 'failed', '', '', '')"
+        )
