@@ -1,13 +1,13 @@
 """Prunes: retention by the settings, and removal in small steps beside other work.
 
-The order is uploads, rows, orphans, free pages. A prune may be stopped or killed anywhere and
-repeated; a call ends within seconds and reports whether more remains. Used by the admin routes.
+A prune may be stopped or killed anywhere and repeated; a call ends within seconds and reports
+whether more remains. Used by the admin routes.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -18,28 +18,11 @@ from storage.accounts.audit import THIS_PROCESS, Origin, record
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.users import User
 from storage.jobs.submission import KEY_LIFETIME
-from storage.maintenance.pruning import (
-    Cutoffs,
-    PruneReport,
-    find_files,
-    find_rows,
-    remove_orphans,
-    remove_rows,
-    remove_uploads,
-)
+from storage.maintenance.pruning import Cutoffs, Marks, PruneReport, Sweep, mark
 from storage.sqlite.clock import timestamp
-
-CALL_S = 5.0
-"""The duration of a call, short enough for proxies and for a stop of the service."""
-
-PAUSE_S = 0.002
-"""The pause between transactions. Python's locks aren't fair, so waiting writers need it."""
 
 ORPHAN_AFTER = timedelta(days=1)
 """A file in no manifest that wasn't written to for this long is an orphan."""
-
-FOUND = "found"
-"""The audit entry before the first removal."""
 
 PAGES_AT_ONCE = 256
 """Pages of the database that a step frees: 1 MiB."""
@@ -95,44 +78,51 @@ def prune(
     FilesInUse
         A backup, a check or another prune runs; they don't prevent a dry run.
     """
-    cutoffs, report, complete = _cutoffs(service), PruneReport(), True
-    if dry_run:
-        with service.database.read() as tx:
-            rows = find_rows(tx, cutoffs, report)
-            find_files(tx, service.directory, service.data_files, rows, cutoffs, report)
-    else:
-        note = partial(_note, service, user, origin, authority)
-        with service.directory.files_lock.removing():
-            try:
-                complete = _run_steps(service, _steps(service, cutoffs, report, note))
-            finally:
-                note("removed", report)
+    cutoffs = _cutoffs(service)
     keeps = {name: getattr(service.settings, name) for name in SETTINGS}
-    return Prune(dry_run, complete, keeps, report)
+    if dry_run:
+        return Prune(True, True, keeps, _mark(service, cutoffs).report)
+    report = PruneReport()
+    note = partial(_record, service, user, origin)
+    with service.directory.files_lock.removing():
+        began = time.monotonic()
+        marks = _mark(service, cutoffs)
+        note(authority, "found", marks.report)
+        # Remove for at least as long as the search took, so that each call makes progress.
+        duration_s = max(service.prune_limits.call_s, time.monotonic() - began)
+        try:
+            complete = _run(service, _steps(service, cutoffs, marks, report), duration_s)
+        finally:
+            note(None, "removed", report)
+    return Prune(False, complete, keeps, report)
 
 
-def _steps(
-    service: Service,
-    cutoffs: Cutoffs,
-    report: PruneReport,
-    note: Callable[[str, PruneReport], None],
-) -> Iterator[None]:
-    """The steps of a prune: first the search, then steps of some milliseconds."""
-    database, directory = service.database, service.directory
-    found = PruneReport()
-    with database.read() as tx:
-        rows = find_rows(tx, cutoffs, found)
-    note(FOUND, found)
-    yield
-    yield from remove_uploads(database, directory, rows, cutoffs, report)
-    yield from remove_rows(database, rows, cutoffs, report)
-    yield from remove_orphans(database, directory, service.data_files, cutoffs, report)
+def _mark(service: Service, cutoffs: Cutoffs) -> Marks:
+    with service.database.read() as tx:
+        return mark(tx, service.directory, service.data_files, cutoffs)
+
+
+def _steps(service: Service, cutoffs: Cutoffs, marks: Marks, report: PruneReport) -> Iterator[None]:
+    database = service.database
+    limits = service.prune_limits
+    sweep = Sweep(database, service.directory, service.data_files, cutoffs, marks, limits, report)
+    yield from sweep.steps()
     while database.release_free_pages(PAGES_AT_ONCE):
         yield
     database.truncate_log()
 
 
-def _note(
+def _run(service: Service, steps: Iterator[None], duration_s: float) -> bool:
+    """Run steps to their end; False when the time is up or the service stops."""
+    end = time.monotonic() + duration_s
+    for _ in steps:
+        time_is_up = time.monotonic() > end
+        if time_is_up or service.stopping.wait(service.prune_limits.pause_s):
+            return False
+    return True
+
+
+def _record(
     service: Service,
     user: User | None,
     origin: Origin,
@@ -140,31 +130,16 @@ def _note(
     what: str,
     report: PruneReport,
 ) -> None:
-    """Record what was found or removed, if anything; the first entry checks the authority."""
+    """Record what was found or removed, if anything."""
     counts = {total.kind: total.count for total in report.totals if total.count}
     if not counts:
         return
     details: dict[str, Any] = {what: counts}
     if report.size_bytes:
         details["size_bytes"] = report.size_bytes
-    needed = authority if what == FOUND else None
-    with write_as(service.database, needed, service.clock) as tx:
-        user_id = None if user is None else user.id
+    user_id = None if user is None else user.id
+    with write_as(service.database, authority, service.clock) as tx:
         record(tx, service.clock, "pruned", user_id=user_id, origin=origin, details=details)
-
-
-def _run_steps(service: Service, steps: Iterator[None]) -> bool:
-    """Run steps to their end; False when the time is up or the service stops."""
-    began = time.monotonic()
-    next(steps)
-    search_s = time.monotonic() - began
-    # Remove for at least as long as the search took, so that each call makes progress.
-    end = time.monotonic() + max(CALL_S, search_s)
-    for _ in steps:
-        time_is_up = time.monotonic() > end
-        if time_is_up or service.stopping.wait(PAUSE_S):
-            return False
-    return True
 
 
 def _cutoffs(service: Service) -> Cutoffs:

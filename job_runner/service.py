@@ -18,6 +18,7 @@ from parquet_tables.tables import Int64s
 from sampling_engine import RowExplanation
 from storage.jobs.jobs import Lane
 from storage.maintenance.data_directory import DataDirectory
+from storage.maintenance.pruning import PruneLimits
 from storage.sqlite.clock import Clock
 from storage.sqlite.database import Database
 from storage.versions.data_files import DataFiles
@@ -85,6 +86,8 @@ class Service:
         Set when the service stops: no job is claimed, and event streams end.
     background : LowPriorityExecutor
         Runs background tasks, such as comparisons.
+    prune_limits : PruneLimits
+        The sizes of the steps of a prune.
     """
 
     settings: Settings
@@ -100,6 +103,7 @@ class Service:
     stopping: threading.Event
     background: LowPriorityExecutor = field(default_factory=LowPriorityExecutor)
     results: RecentResults = field(default_factory=RecentResults)
+    prune_limits: PruneLimits = field(default_factory=PruneLimits)
 
     def parquet_of(self, lane: Lane) -> ParquetDatabase:
         """The DuckDB instance of a lane."""

@@ -97,19 +97,11 @@ DELETE FROM tokens WHERE user_id = :user_id;
 -- delete_obsolete_tokens: Delete expired tokens and those of earlier servers.
 DELETE FROM tokens WHERE expires_at <= :now OR kind = 'operator';
 
--- count_expired_tokens: Count the expired tokens.
-SELECT count(*) AS count, min(expires_at) AS oldest, max(expires_at) AS newest FROM tokens
-WHERE expires_at <= :now;
-
 -- delete_expired_tokens: Delete the expired tokens.
-DELETE FROM tokens WHERE expires_at <= :now;
-
--- count_expired_links: Count the expired sign-in links.
-SELECT count(*) AS count, min(expires_at) AS oldest, max(expires_at) AS newest FROM sign_in_links
-WHERE expires_at <= :now;
+DELETE FROM tokens WHERE expires_at <= :now RETURNING expires_at AS at;
 
 -- delete_expired_links: Delete the expired sign-in links.
-DELETE FROM sign_in_links WHERE expires_at <= :now;
+DELETE FROM sign_in_links WHERE expires_at <= :now RETURNING expires_at AS at;
 
 -- insert_dataset: Insert a dataset.
 INSERT INTO datasets (name, description, tags, created_by, created_at, updated_at)
@@ -281,7 +273,7 @@ WHERE commits.rowid NOT IN (SELECT place FROM retained)
 ORDER BY commits.rowid DESC;
 
 -- removable_commit: Select a commit if it can be pruned now and has no child.
-SELECT commits.dataset_id, commits.id, commits.message AS name,
+SELECT commits.rowid AS place, commits.dataset_id, commits.id, commits.message AS name,
        datasets.name AS dataset_name, commits.created_at AS at
 FROM commits JOIN datasets ON datasets.id = commits.dataset_id
 WHERE commits.rowid = :place
@@ -383,7 +375,7 @@ DELETE FROM datasets
 WHERE id = :dataset_id AND removed_at IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM commits WHERE commits.dataset_id = datasets.id)
   AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.dataset_id = datasets.id)
-RETURNING id, name, name AS dataset_name, removed_at AS at;
+RETURNING id AS place, id, name, name AS dataset_name, removed_at AS at;
 
 -- prunable_jobs: Select the ended jobs that a prune can delete, newest first.
 SELECT jobs.seq AS place, jobs.id,
@@ -400,6 +392,24 @@ WHERE jobs.completed_at IS NOT NULL
                                                AND commits.id = jobs.output_commit_id)
           IN (SELECT value FROM json_each(:commits)))
 ORDER BY jobs.seq DESC;
+
+-- count_prunable: Count what a prune can delete besides datasets, commits and jobs.
+SELECT 'tokens' AS kind, count(*) AS count, min(expires_at) AS oldest, max(expires_at) AS newest
+FROM tokens WHERE expires_at <= :now
+UNION ALL
+SELECT 'sign_in_links', count(*), min(expires_at), max(expires_at)
+FROM sign_in_links WHERE expires_at <= :now
+UNION ALL
+SELECT 'idempotency_keys', count(*), min(created_at), max(created_at)
+FROM idempotency_keys WHERE created_at <= :keys_before
+UNION ALL
+SELECT 'log_entries', count(*), min(at), max(at) FROM job_log
+WHERE job_id IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs)))
+UNION ALL
+SELECT 'log_entries', count(*), min(at), max(at)
+FROM job_log JOIN jobs ON jobs.id = job_log.job_id
+WHERE :logs_before IS NOT NULL AND at < :logs_before AND jobs.completed_at IS NOT NULL
+  AND jobs.seq NOT IN (SELECT value FROM json_each(:jobs));
 
 -- removable_jobs: Select which of some prunable jobs have no output commit.
 SELECT jobs.seq AS place, jobs.id,
@@ -423,13 +433,10 @@ WHERE retried.seq IN (SELECT value FROM json_each(:jobs))
 UPDATE jobs SET retry_of = NULL
 WHERE retry_of IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs)));
 
--- count_log_of_jobs: Count the log entries of some jobs, with the first and last time.
-SELECT count(*) AS count, min(at) AS oldest, max(at) AS newest FROM job_log
-WHERE job_id IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs)));
-
 -- delete_log_of_jobs: Delete the log entries of pruned jobs.
 DELETE FROM job_log
-WHERE job_id IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs)));
+WHERE job_id IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs)))
+RETURNING at;
 
 -- delete_comparisons_of_jobs: Delete the comparisons of pruned jobs.
 DELETE FROM comparisons
@@ -441,12 +448,6 @@ WHERE job_id IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:
 
 -- delete_jobs: Delete pruned jobs.
 DELETE FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs));
-
--- count_old_log_entries: Count the old log entries of ended jobs that aren't pruned.
-SELECT count(*) AS count, min(at) AS oldest, max(at) AS newest
-FROM job_log JOIN jobs ON jobs.id = job_log.job_id
-WHERE at < :logs_before AND jobs.completed_at IS NOT NULL
-  AND jobs.seq NOT IN (SELECT value FROM json_each(:jobs));
 
 -- old_log_entries: Select a batch of old log entries.
 SELECT job_log.id, at FROM job_log JOIN jobs ON jobs.id = job_log.job_id
@@ -644,12 +645,8 @@ VALUES (:user_id, :key, :request_hash, :job_id, :created_at)
 ON CONFLICT (user_id, key) DO UPDATE
 SET request_hash = :request_hash, job_id = :job_id, created_at = :created_at;
 
--- count_expired_keys: Count the expired idempotency keys.
-SELECT count(*) AS count, min(created_at) AS oldest, max(created_at) AS newest
-FROM idempotency_keys WHERE created_at <= :since;
-
 -- delete_expired_keys: Delete the expired idempotency keys.
-DELETE FROM idempotency_keys WHERE created_at <= :since;
+DELETE FROM idempotency_keys WHERE created_at <= :before RETURNING created_at AS at;
 
 -- list_job_log: List a job's log entries, oldest first.
 SELECT at, message FROM job_log WHERE job_id = :job_id ORDER BY id LIMIT :limit OFFSET :offset;

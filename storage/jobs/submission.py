@@ -20,7 +20,7 @@ from storage.jobs.changes import JobChange
 from storage.jobs.jobs import PRIORITIES, Lane, Priority, RunType
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import first, number, run
+from storage.sqlite.queries import all_rows, first, number, run
 from storage.versions.manifests import get_commit
 
 
@@ -143,7 +143,7 @@ def store_key(
     if key is None:
         return
     now = clock()
-    run(tx, "delete_expired_keys", since=timestamp(now - KEY_LIFETIME))
+    all_rows(tx, "delete_expired_keys", before=timestamp(now - KEY_LIFETIME))
     run(
         tx,
         "put_idempotency_key",

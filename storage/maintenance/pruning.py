@@ -1,4 +1,4 @@
-"""Pruning: retention rules, their preview, and deletion in small transactions.
+"""Pruning: mark what the retention rules release, preview it, and sweep it beside other work.
 
 Retained are commits that a ref reaches or recently reached, commits that an open job needs, and
 jobs whose commit is retained. Each transaction checks the rules again before it deletes.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence, Set
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -21,7 +20,7 @@ from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Database, Transaction
 from storage.sqlite.queries import all_rows, first, run
 from storage.versions.data_files import DataFiles
-from storage.versions.manifests import referenced_among, referenced_files
+from storage.versions.manifests import referenced_among
 
 Kind = Literal[
     "datasets",
@@ -38,93 +37,33 @@ Kind = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 MAX_EXAMPLES = 5
+CACHE_SUFFIXES = (".parquet", ".json")
+"""Suffixes of finished cache files of a table: counts; profiles and reports."""
 
 
 @dataclass(frozen=True)
-class Example:
-    """An example of an object to prune."""
+class PruneLimits:
+    """The sizes of the steps of a prune.
 
-    id: str
-    name: str
-    dataset_name: str | None
-    at: str
-    size_bytes: int = 0
+    Parameters
+    ----------
+    rows : int
+        Commits or jobs per transaction: other writers wait about 10 ms.
+    log_entries : int
+        Log entries per transaction.
+    files : int
+        Files deleted at once, while jobs wait to add files.
+    call_s : float
+        The duration of a call, short enough for proxies and for a stop of the service.
+    pause_s : float
+        The pause between steps. Python's locks aren't fair, so waiting writers need it.
+    """
 
-
-@dataclass
-class KindTotal:
-    """The number of objects of one kind, their bytes, oldest and newest time, and examples."""
-
-    kind: Kind
-    count: int = 0
-    size_bytes: int = 0
-    oldest: str | None = None
-    newest: str | None = None
-    examples: list[Example] = field(default_factory=list)
-
-    def add(self, example: Example) -> None:
-        """Add one object."""
-        self.size_bytes += example.size_bytes
-        self.add_count(1, example.at, example.at)
-        if len(self.examples) < MAX_EXAMPLES:
-            self.examples.append(example)
-
-    def include(self, other: KindTotal) -> None:
-        """Add another total of the same kind."""
-        self.size_bytes += other.size_bytes
-        self.add_count(other.count, other.oldest, other.newest)
-        self.examples += other.examples[: MAX_EXAMPLES - len(self.examples)]
-
-    def add_count(self, count: int, oldest: str | None, newest: str | None) -> None:
-        """Add several objects at once."""
-        self.count += count
-        if oldest is not None:
-            self.oldest = min(self.oldest or oldest, oldest)
-        if newest is not None:
-            self.newest = max(self.newest or newest, newest)
-
-
-class PruneReport:
-    """The totals of all kinds."""
-
-    def __init__(self) -> None:
-        self._tallies = {kind: KindTotal(kind) for kind in KINDS}
-
-    def __getitem__(self, kind: Kind) -> KindTotal:
-        return self._tallies[kind]
-
-    @property
-    def totals(self) -> list[KindTotal]:
-        """All totals, in the order of ``KINDS``."""
-        return list(self._tallies.values())
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of the files of all kinds."""
-        return sum(total.size_bytes for total in self.totals)
-
-    def include(self, other: PruneReport) -> None:
-        """Add another report, for example that of a committed transaction."""
-        for total in other.totals:
-            self[total.kind].include(total)
-
-    def add_rows(self, kind: Kind, rows: Iterable[sqlite3.Row]) -> list[int]:
-        """Add rows, and return their row numbers."""
-        row_numbers = []
-        for row in rows:
-            self[kind].add(example_of(row))
-            row_numbers.append(int(row["place"]))
-        return row_numbers
-
-    def add_counts(self, kind: Kind, row: sqlite3.Row | None) -> None:
-        """Add the result of a statement that counts."""
-        if row is not None:
-            self[kind].add_count(row["count"], row["oldest"], row["newest"])
-
-
-def example_of(row: sqlite3.Row) -> Example:
-    """Return the example of a row."""
-    return Example(str(row["id"]), row["name"], row["dataset_name"], row["at"])
+    rows: int = 50
+    log_entries: int = 1000
+    files: int = 20
+    call_s: float = 5.0
+    pause_s: float = 0.002
 
 
 @dataclass(frozen=True)
@@ -156,295 +95,295 @@ class Cutoffs:
 
 
 @dataclass(frozen=True)
-class PrunableRows:
-    """Row numbers of the rows to delete, newest first, so that children precede parents."""
+class Example:
+    """An example of an object to prune."""
 
+    id: str
+    name: str
+    dataset_name: str | None
+    at: str
+    size_bytes: int = 0
+
+
+@dataclass
+class KindTotal:
+    """The number of objects of one kind, their bytes, oldest and newest time, and examples."""
+
+    kind: Kind
+    count: int = 0
+    size_bytes: int = 0
+    oldest: str | None = None
+    newest: str | None = None
+    examples: list[Example] = field(default_factory=list)
+
+    def add(self, example: Example) -> None:
+        """Add one object."""
+        self.size_bytes += example.size_bytes
+        self.add_count(1, example.at, example.at)
+        if len(self.examples) < MAX_EXAMPLES:
+            self.examples.append(example)
+
+    def add_count(self, count: int, oldest: str | None, newest: str | None) -> None:
+        """Add several objects at once, without examples."""
+        self.count += count
+        if oldest is not None:
+            self.oldest = min(self.oldest or oldest, oldest)
+        if newest is not None:
+            self.newest = max(self.newest or newest, newest)
+
+    def add_deleted(self, rows: list[sqlite3.Row]) -> None:
+        """Add rows without examples, by their times ``at``."""
+        times = [row["at"] for row in rows]
+        self.add_count(len(rows), min(times, default=None), max(times, default=None))
+
+
+class PruneReport:
+    """The totals of all kinds."""
+
+    def __init__(self) -> None:
+        self.totals = [KindTotal(kind) for kind in KINDS]
+
+    def __getitem__(self, kind: Kind) -> KindTotal:
+        return self.totals[KINDS.index(kind)]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the files of all kinds."""
+        return sum(total.size_bytes for total in self.totals)
+
+    def add_rows(self, kind: Kind, rows: Iterable[sqlite3.Row]) -> list[int]:
+        """Add rows, and return their row numbers."""
+        places = []
+        for row in rows:
+            self[kind].add(Example(str(row["id"]), row["name"], row["dataset_name"], row["at"]))
+            places.append(int(row["place"]))
+        return places
+
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    example: Example
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What a prune may delete, and the report of it.
+
+    The row numbers are newest first, so that children precede parents. Of files only those are
+    marked that no object needs after the rows are deleted.
+    """
+
+    report: PruneReport
     datasets: list[int]
     commits: list[int]
     jobs: list[int]
+    data_files: list[_File]
+    counts: list[_File]
 
 
-def find_rows(tx: Transaction, cutoffs: Cutoffs, report: PruneReport) -> PrunableRows:
-    """Return the rows that may be deleted, and add them to the report."""
+def mark(
+    tx: Transaction, directory: DataDirectory, data_files: DataFiles, cutoffs: Cutoffs
+) -> Marks:
+    """Mark everything that the rules release."""
+    report = PruneReport()
     datasets, commits, jobs = [], [], []
     if cutoffs.unreachable is not None:
-        before = {"unreachable_before": cutoffs.unreachable}
+        before = {"unreachable_before": cutoffs.unreachable, "jobs_before": cutoffs.jobs}
         datasets = report.add_rows("datasets", run(tx, "prunable_datasets", **before))
-        unreachable = run(
-            tx,
-            "unreachable_commits",
-            datasets=json.dumps(datasets),
-            jobs_before=cutoffs.jobs,
-            **before,
-        )
-        commits = report.add_rows("commits", unreachable)
+        found = run(tx, "unreachable_commits", datasets=json.dumps(datasets), **before)
+        commits = report.add_rows("commits", found)
     if cutoffs.jobs is not None or datasets:
-        prunable = run(
+        found = run(
             tx,
             "prunable_jobs",
             jobs_before=cutoffs.jobs,
             datasets=json.dumps(datasets),
             commits=json.dumps(commits),
         )
-        jobs = report.add_rows("jobs", prunable)
-        report.add_counts("log_entries", first(tx, "count_log_of_jobs", jobs=json.dumps(jobs)))
-    if cutoffs.logs is not None:
-        old = first(tx, "count_old_log_entries", logs_before=cutoffs.logs, jobs=json.dumps(jobs))
-        report.add_counts("log_entries", old)
-    count_expired(tx, cutoffs, report)
-    return PrunableRows(datasets, commits, jobs)
+        jobs = report.add_rows("jobs", found)
+    for row in all_rows(
+        tx,
+        "count_prunable",
+        now=cutoffs.now,
+        keys_before=cutoffs.keys,
+        logs_before=cutoffs.logs,
+        jobs=json.dumps(jobs),
+    ):
+        report[row["kind"]].add_count(row["count"], row["oldest"], row["newest"])
+    others = all_rows(tx, "files_of_other_commits", commits=json.dumps(commits))
+    referenced = {row["sha256"] for row in others}
+    orphans = [
+        file
+        for path in data_files.orphans(referenced)
+        for file in _prunable(path, path.stem, path.name)
+    ]
+    counts = list(_counts(directory, referenced, cutoffs))
+    marked: dict[Kind, list[_File]] = {
+        "data_files": orphans,
+        "uploads": list(_uploads(tx, directory, set(jobs), cutoffs)),
+        "counts": counts,
+    }
+    for kind, files in marked.items():
+        for file in files:
+            report[kind].add(file.example)
+    return Marks(report, datasets, commits, jobs, orphans, counts)
 
 
-def count_expired(tx: Transaction, cutoffs: Cutoffs, report: PruneReport) -> None:
-    """Add the expired tokens, sign-in links and idempotency keys to the report."""
-    report.add_counts("tokens", first(tx, "count_expired_tokens", now=cutoffs.now))
-    report.add_counts("sign_in_links", first(tx, "count_expired_links", now=cutoffs.now))
-    report.add_counts("idempotency_keys", first(tx, "count_expired_keys", since=cutoffs.keys))
+@dataclass(frozen=True)
+class Sweep:
+    """Deletes what was marked and is still released; ``report`` counts what was deleted."""
+
+    database: Database
+    directory: DataDirectory
+    data_files: DataFiles
+    cutoffs: Cutoffs
+    marks: Marks
+    limits: PruneLimits
+    report: PruneReport
+
+    def steps(self) -> Iterator[None]:
+        """Delete in steps of some milliseconds; yields between them, where it may be stopped."""
+        yield from self._remove_uploads()
+        yield from self._remove_expired()
+        yield from self._remove_refs()
+        yield from self._remove_commits()
+        yield from self._remove_jobs()
+        if self.cutoffs.logs is not None:
+            yield from self._remove_log_entries(self.cutoffs.logs)
+        yield from self._remove_datasets()
+        yield from self._remove_data_files()
+        yield from self._unlink("counts", self.marks.counts)
+
+    def _remove_uploads(self) -> Iterator[None]:
+        # A file gets its job's name in the transaction that inserts the job. This transaction
+        # excludes others, so an upload without a job will not get one.
+        with self.database.write() as tx:
+            jobs = set(self.marks.jobs)
+            uploads = list(_uploads(tx, self.directory, jobs, self.cutoffs))
+        yield from self._unlink("uploads", uploads)
+
+    def _remove_expired(self) -> Iterator[None]:
+        with self.database.write() as tx:
+            deleted: dict[Kind, list[sqlite3.Row]] = {
+                "tokens": all_rows(tx, "delete_expired_tokens", now=self.cutoffs.now),
+                "sign_in_links": all_rows(tx, "delete_expired_links", now=self.cutoffs.now),
+                "idempotency_keys": all_rows(tx, "delete_expired_keys", before=self.cutoffs.keys),
+            }
+        for kind, rows in deleted.items():
+            self.report[kind].add_deleted(rows)
+        if any(deleted.values()):
+            yield
+
+    def _remove_refs(self) -> Iterator[None]:
+        for dataset_id in self.marks.datasets:
+            with self.database.write() as tx:
+                deleted = run(tx, "delete_refs", dataset_id=dataset_id).rowcount
+            if deleted:
+                yield
+
+    def _remove_commits(self) -> Iterator[None]:
+        for batch in _batches(self.marks.commits, self.limits.rows):
+            with self.database.write() as tx:
+                removed = [row for place in batch if (row := self._remove_commit(tx, place))]
+            self.report.add_rows("commits", removed)
+            yield
+
+    def _remove_commit(self, tx: Transaction, place: int) -> sqlite3.Row | None:
+        """Delete a commit, unless a ref, a job or a child commit needs it by now."""
+        datasets = json.dumps(self.marks.datasets)
+        released = {"datasets": datasets, "unreachable_before": self.cutoffs.unreachable}
+        row = first(tx, "removable_commit", place=place, **released)
+        if row is None:
+            return None
+        commit = {"dataset_id": row["dataset_id"], "commit_id": row["id"]}
+        times = {"now": self.cutoffs.now, "jobs_before": self.cutoffs.jobs}
+        run(tx, "log_pruned_commit", datasets=datasets, **times, **commit)
+        for name in (
+            "clear_source_commit",
+            "clear_output_commit",
+            "delete_left_commit",
+            "delete_commit_files",
+            "delete_commit",
+        ):
+            run(tx, name, **commit)
+        return row
+
+    def _remove_jobs(self) -> Iterator[None]:
+        for batch in _batches(self.marks.jobs, self.limits.rows):
+            with self.database.write() as tx:
+                # Only the jobs whose output commit was deleted.
+                removed = all_rows(tx, "removable_jobs", jobs=json.dumps(batch))
+                jobs = json.dumps([row["place"] for row in removed])
+                run(tx, "log_pruned_jobs", jobs=jobs, now=self.cutoffs.now)
+                log_entries = all_rows(tx, "delete_log_of_jobs", jobs=jobs)
+                for name in (
+                    "clear_retry_of",
+                    "delete_keys_of_jobs",
+                    "delete_comparisons_of_jobs",
+                    "delete_jobs",
+                ):
+                    run(tx, name, jobs=jobs)
+            self.report.add_rows("jobs", removed)
+            self.report["log_entries"].add_deleted(log_entries)
+            yield
+
+    def _remove_log_entries(self, before: str) -> Iterator[None]:
+        after = 0
+        while True:
+            with self.database.read() as tx:
+                limits = {"after": after, "limit": self.limits.log_entries}
+                found = all_rows(tx, "old_log_entries", logs_before=before, **limits)
+            if not found:
+                return
+            with self.database.write() as tx:
+                run(tx, "delete_log_entries", entries=json.dumps([row["id"] for row in found]))
+            self.report["log_entries"].add_deleted(found)
+            after = found[-1]["id"]
+            yield
+
+    def _remove_datasets(self) -> Iterator[None]:
+        for dataset_id in self.marks.datasets:
+            with self.database.write() as tx:
+                run(tx, "delete_permissions", dataset_id=dataset_id)
+                removed = all_rows(tx, "delete_dataset", dataset_id=dataset_id)
+            self.report.add_rows("datasets", removed)
+            yield
+
+    def _remove_data_files(self) -> Iterator[None]:
+        def find_referenced(hashes: Sequence[str]) -> Set[str]:
+            with self.database.read() as tx:
+                return referenced_among(tx, hashes)
+
+        for batch in _batches(self.marks.data_files, self.limits.files):
+            hashes = [file.example.id for file in batch]
+            removed = set(self.data_files.remove_orphans(hashes, find_referenced))
+            for file in batch:
+                if file.example.id in removed:
+                    self.report["data_files"].add(file.example)
+            if removed:
+                yield
+
+    def _unlink(self, kind: Kind, files: list[_File]) -> Iterator[None]:
+        for batch in _batches(files, self.limits.files):
+            for file in batch:
+                file.path.unlink(missing_ok=True)
+                self.report[kind].add(file.example)
+            yield
 
 
 Item = TypeVar("Item")
 
-BATCH = 50
-"""Commits or jobs per transaction: other writers wait about 10 ms."""
 
-LOG_BATCH = 1000
-"""Log entries per transaction."""
-
-
-def remove_rows(
-    database: Database, rows: PrunableRows, cutoffs: Cutoffs, report: PruneReport
-) -> Iterator[None]:
-    """Delete the rows, and add the deleted ones to the report."""
-    yield from _remove_ended(database, cutoffs, report)
-    yield from _remove_refs(database, rows.datasets)
-    yield from _remove_commits(database, rows, cutoffs, report)
-    yield from _remove_jobs(database, rows.jobs, cutoffs, report)
-    if cutoffs.logs is not None:
-        yield from _remove_log_entries(database, cutoffs.logs, report)
-    yield from _remove_datasets(database, rows.datasets, report)
-
-
-def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Yield the items in batches."""
+def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
 
 
-@contextmanager
-def _counted(database: Database, report: PruneReport) -> Iterator[tuple[Transaction, PruneReport]]:
-    """Open a transaction with a report, which is added once the transaction is committed."""
-    part = PruneReport()
-    with database.write() as tx:
-        yield tx, part
-    report.include(part)
-
-
-def _remove_ended(database: Database, cutoffs: Cutoffs, report: PruneReport) -> Iterator[None]:
-    with _counted(database, report) as (tx, part):
-        count_expired(tx, cutoffs, part)
-        deleted = run(tx, "delete_expired_tokens", now=cutoffs.now).rowcount
-        deleted += run(tx, "delete_expired_links", now=cutoffs.now).rowcount
-        deleted += run(tx, "delete_expired_keys", since=cutoffs.keys).rowcount
-    if deleted:
-        yield
-
-
-def _remove_refs(database: Database, datasets: Sequence[int]) -> Iterator[None]:
-    for dataset_id in datasets:
-        with database.write() as tx:
-            deleted = run(tx, "delete_refs", dataset_id=dataset_id).rowcount
-        if deleted:
-            yield
-
-
-def _remove_commits(
-    database: Database, rows: PrunableRows, cutoffs: Cutoffs, report: PruneReport
-) -> Iterator[None]:
-    datasets = json.dumps(rows.datasets)
-    for batch in batches(rows.commits, BATCH):
-        with _counted(database, report) as (tx, part):
-            for place in batch:
-                _remove_commit(tx, place, datasets, cutoffs, part)
-        yield
-
-
-def _remove_commit(
-    tx: Transaction, place: int, datasets: str, cutoffs: Cutoffs, report: PruneReport
-) -> None:
-    row = first(
-        tx,
-        "removable_commit",
-        place=place,
-        datasets=datasets,
-        unreachable_before=cutoffs.unreachable,
-    )
-    if row is None:
-        return  # a ref, a job or a child commit needs it by now
-    of_commit = {"dataset_id": row["dataset_id"], "commit_id": row["id"]}
-    run(
-        tx,
-        "log_pruned_commit",
-        now=cutoffs.now,
-        jobs_before=cutoffs.jobs,
-        datasets=datasets,
-        **of_commit,
-    )
-    for name in (
-        "clear_source_commit",
-        "clear_output_commit",
-        "delete_left_commit",
-        "delete_commit_files",
-    ):
-        run(tx, name, **of_commit)
-    run(tx, "delete_commit", **of_commit)
-    report["commits"].add(example_of(row))
-
-
-def _remove_jobs(
-    database: Database, places: Sequence[int], cutoffs: Cutoffs, report: PruneReport
-) -> Iterator[None]:
-    for batch in batches(places, BATCH):
-        with _counted(database, report) as (tx, part):
-            # Only the jobs whose output commit was deleted.
-            jobs = json.dumps(
-                part.add_rows("jobs", run(tx, "removable_jobs", jobs=json.dumps(batch)))
-            )
-            run(tx, "log_pruned_jobs", jobs=jobs, now=cutoffs.now)
-            run(tx, "clear_retry_of", jobs=jobs)
-            part.add_counts("log_entries", first(tx, "count_log_of_jobs", jobs=jobs))
-            for name in (
-                "delete_log_of_jobs",
-                "delete_keys_of_jobs",
-                "delete_comparisons_of_jobs",
-                "delete_jobs",
-            ):
-                run(tx, name, jobs=jobs)
-        yield
-
-
-def _remove_log_entries(database: Database, before: str, report: PruneReport) -> Iterator[None]:
-    after = 0
-    while True:
-        with database.read() as tx:
-            found = all_rows(
-                tx, "old_log_entries", after=after, logs_before=before, limit=LOG_BATCH
-            )
-        if not found:
-            return
-        with database.write() as tx:
-            run(tx, "delete_log_entries", entries=json.dumps([row["id"] for row in found]))
-        times = [row["at"] for row in found]
-        report["log_entries"].add_count(len(found), min(times), max(times))
-        after = found[-1]["id"]
-        yield
-
-
-def _remove_datasets(
-    database: Database, datasets: Sequence[int], report: PruneReport
-) -> Iterator[None]:
-    for dataset_id in datasets:
-        with _counted(database, report) as (tx, part):
-            run(tx, "delete_permissions", dataset_id=dataset_id)
-            row = first(tx, "delete_dataset", dataset_id=dataset_id)
-            if row is not None:
-                part["datasets"].add(example_of(row))
-        yield
-
-
-CACHE_SUFFIXES = (".parquet", ".json")
-"""Suffixes of finished cache files of a table: counts; profiles and reports."""
-
-FILE_BATCH = 20
-"""Data files deleted at once, while jobs wait to add files."""
-
-
-@dataclass(frozen=True)
-class PrunableFile:
-    """A file that can be deleted."""
-
-    path: Path
-    example: Example
-
-
-def find_files(
-    tx: Transaction,
-    directory: DataDirectory,
-    data_files: DataFiles,
-    rows: PrunableRows,
-    cutoffs: Cutoffs,
-    report: PruneReport,
-) -> None:
-    """Add the files to the report that no object needs after the rows are deleted."""
-    others = all_rows(tx, "files_of_other_commits", commits=json.dumps(rows.commits))
-    referenced = {row["sha256"] for row in others}
-    files_of_kind: tuple[tuple[Kind, Iterator[PrunableFile]], ...] = (
-        ("data_files", _data_files(data_files, referenced)),
-        ("uploads", _uploads(tx, directory, set(rows.jobs), cutoffs)),
-        ("counts", _counts(directory, referenced, cutoffs)),
-    )
-    for kind, files in files_of_kind:
-        for file in files:
-            report[kind].add(file.example)
-
-
-def remove_uploads(
-    database: Database,
-    directory: DataDirectory,
-    rows: PrunableRows,
-    cutoffs: Cutoffs,
-    report: PruneReport,
-) -> Iterator[None]:
-    """Delete uploads, including those of jobs to be deleted; yields between batches."""
-    # A file gets its job's name in the transaction that inserts the job. This transaction excludes
-    # others, so an upload without a job will not get one.
-    with database.write() as tx:
-        uploads = list(_uploads(tx, directory, set(rows.jobs), cutoffs))
-    yield from _unlink("uploads", uploads, report)
-
-
-def remove_orphans(
-    database: Database,
-    directory: DataDirectory,
-    data_files: DataFiles,
-    cutoffs: Cutoffs,
-    report: PruneReport,
-) -> Iterator[None]:
-    """Delete orphaned data files and their cached counts; yields between batches."""
-
-    def find_referenced(hashes: Sequence[str]) -> Set[str]:
-        with database.read() as tx:
-            return referenced_among(tx, hashes)
-
-    with database.read() as tx:
-        referenced = referenced_files(tx)
-    for batch in batches(_data_files(data_files, referenced), FILE_BATCH):
-        hashes = [file.example.id for file in batch]
-        removed = set(data_files.remove_orphans(hashes, find_referenced))
-        for file in batch:
-            if file.example.id in removed:
-                report["data_files"].add(file.example)
-        if removed:
-            yield
-    yield from _unlink("counts", list(_counts(directory, referenced, cutoffs)), report)
-
-
-def _unlink(kind: Kind, files: Sequence[PrunableFile], report: PruneReport) -> Iterator[None]:
-    for batch in batches(files, FILE_BATCH):
-        for file in batch:
-            file.path.unlink(missing_ok=True)
-            report[kind].add(file.example)
-        yield
-
-
-def _data_files(data_files: DataFiles, referenced: Set[str]) -> Iterator[PrunableFile]:
-    for path in data_files.orphans(referenced):
-        yield from _prunable(path, path.stem, path.name)
-
-
 def _uploads(
     tx: Transaction, directory: DataDirectory, jobs: Set[int], cutoffs: Cutoffs
-) -> Iterator[PrunableFile]:
+) -> Iterator[_File]:
     for path in entries(directory.uploads_dir):
         if path.name.startswith(INCOMING):
             continue  # the request that receives it deletes it
@@ -459,9 +398,7 @@ def _uploads(
                 )
 
 
-def _counts(
-    directory: DataDirectory, referenced: Set[str], cutoffs: Cutoffs
-) -> Iterator[PrunableFile]:
+def _counts(directory: DataDirectory, referenced: Set[str], cutoffs: Cutoffs) -> Iterator[_File]:
     """Yield cache files whose table was deleted or that were not used for long.
 
     Their names begin with the hash of the table's first file.
@@ -476,7 +413,7 @@ def _counts(
 
 def _prunable(
     path: Path, id_: str, name: str, *, dataset_name: str | None = None, before: str | None = None
-) -> Iterator[PrunableFile]:
+) -> Iterator[_File]:
     """Yield the file if it exists and was last written or used before a time."""
     try:
         status = path.stat()
@@ -484,4 +421,4 @@ def _prunable(
         return
     at = timestamp(datetime.fromtimestamp(status.st_mtime, UTC))
     if before is None or at < before:
-        yield PrunableFile(path, Example(id_, name, dataset_name, at, status.st_size))
+        yield _File(path, Example(id_, name, dataset_name, at, status.st_size))

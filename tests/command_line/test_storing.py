@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-import application.pruning
 import composition_root
-import storage.maintenance.pruning
+from job_runner.service import Service
 from job_runner.settings import Settings
 from storage.maintenance.data_directory import DataDirectory, FilesLock
+from storage.maintenance.pruning import PruneLimits
 from storage.sqlite.clock import system_clock
 from storage.versions.refs import delete_ref
 from tests.command_line.conftest import Run
@@ -96,8 +97,8 @@ def test_prune_needs_confirmation_and_runs_once(run: Run, data_dir: Path) -> Non
 
 @pytest.mark.usefixtures("dropped")
 def test_several_prune_calls_give_one_total(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(application.pruning, "CALL_S", 0)
-    monkeypatch.setattr(storage.maintenance.pruning, "BATCH", 1)
+    limits = PruneLimits(rows=1, call_s=0)
+    monkeypatch.setattr(composition_root, "Service", partial(Service, prune_limits=limits))
     found = json.loads(run("prune", "--dry-run", "--json").stdout)
     removed = json.loads(run("prune", "--yes", "--json").stdout)
     assert removed == {**found, "dry_run": False}

@@ -8,14 +8,17 @@ from __future__ import annotations
 import os
 from collections.abc import Set
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 
-import storage.maintenance.pruning
+import composition_root
+from job_runner.service import Service
 from storage.maintenance.checking import check, open_to_read
 from storage.maintenance.data_directory import DataDirectory
+from storage.maintenance.pruning import PruneLimits
 from storage.sqlite.clock import system_clock
 from tests.faults import dying
 from tests.faults.dying_processes import Ended, run
@@ -33,7 +36,8 @@ Left = dict[str, Set[object]]
 def prune_later(fatal: str | None, data_dir: Path) -> None:
     """Prune, forty days after everything happened, a row at a time."""
     os.environ.update(SETTINGS)
-    storage.maintenance.pruning.BATCH = 1
+    limits = PruneLimits(rows=1)
+    composition_root.Service = partial(Service, prune_limits=limits)  # type: ignore[misc,assignment]
     later = timedelta(days=40)
     command = ("prune", "--yes", "--data-dir", str(data_dir))
     dying.command(fatal, *command, clock=lambda: system_clock() + later)
@@ -116,9 +120,9 @@ def test_a_prune(tmp_path: Path, littered: State) -> None:
 
     start = run(prune_later, None, prepared(tmp_path, littered)).points
     points = kill_at_every_point(tmp_path, prune, require, known=start)
-    for function in ("_ended", "_refs", "_commits", "_jobs", "_log_entries", "_datasets"):
+    for function in ("_expired", "_refs", "_commits", "_jobs", "_log_entries", "_datasets"):
         assert any(f"pruning._remove{function}" in point for point in points), function
-    assert_among(points, "_note", "remove_orphans")
+    assert_among(points, "_record", "remove_orphans")
     assert len(whole[0]["commits"]) == 3
     assert len(whole[0]["jobs"]) == 3
 

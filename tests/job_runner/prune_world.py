@@ -6,6 +6,7 @@ Storage is held against the account of what a prune must leave.
 from __future__ import annotations
 
 import itertools
+import math
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase
 from storage.maintenance.checking import check
 from storage.maintenance.data_directory import DataDirectory, Owner
-from storage.maintenance.pruning import PruneReport
+from storage.maintenance.pruning import PruneLimits, PruneReport
 from storage.sqlite.clock import system_clock
 from storage.sqlite.database import Database
 from storage.versions.data_files import DataFiles
@@ -62,31 +63,27 @@ class World(Happenings):
         moment = self.now
         looked = prune(self.service, dry_run=True)
         assert self._contents() == before, "a dry run removed something"
-        done = self._prune_all(moment)
+        done = self._prune_at(moment)
         self.now = moment + timedelta(microseconds=1)  # as the prune saw it
         for went, would_go in zip(done.totals, looked.report.totals, strict=True):
             assert went == would_go, f"{went} went, but {would_go} was announced"
         self._account_for(*self._needed())
         self._hold_against_storage()
-        again = self._prune_all(moment)
+        again = self._prune_at(moment)
         assert not any(total.count for total in again.totals), "something was left over"
         return done
 
-    def _prune_all(self, moment: datetime) -> PruneReport:
-        """As many calls as it takes on a busy machine, all at one moment."""
-        done = PruneReport()
-        complete = False
-        while not complete:
-            self.now = moment
-            one = prune(self.service, dry_run=False)
-            done.include(one.report)
-            complete = one.complete
-        return done
+    def _prune_at(self, moment: datetime) -> PruneReport:
+        """Prune in one call, however busy the machine is."""
+        self.now = moment
+        service = replace(self.service, prune_limits=PruneLimits(call_s=math.inf))
+        return prune(service, dry_run=False).report
 
     def prune_while(self, happening: Callable[[], None]) -> None:
-        """Prune while other things happen, and then once more in peace."""
-        hook = Interruptions(happening)
-        while not prune(replace(self.service, stopping=hook), dry_run=False).complete:
+        """Prune while other things happen after every row, and then once more in peace."""
+        limits = PruneLimits(rows=1, files=1)
+        service = replace(self.service, stopping=Interruptions(happening), prune_limits=limits)
+        while not prune(service, dry_run=False).complete:
             pass
         _, commits, jobs = self._needed()
         left = self._contents()

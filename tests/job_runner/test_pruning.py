@@ -6,11 +6,9 @@ import itertools
 from contextlib import suppress
 from datetime import timedelta
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import storage.maintenance.pruning
 from parquet_tables.database import ParquetDatabase
 from storage.errors import NotFound
 from tests.job_runner.prune_world import World, new_world
@@ -113,12 +111,9 @@ def test_a_prune_retains_exactly_the_reachable_data(
 )
 def test_work_during_a_prune_finds_its_data(
     parquet: ParquetDatabase,
-    monkeypatch: pytest.MonkeyPatch,
     steps: list[tuple[str, int, int]],
     meanwhile: list[tuple[str, int, int]],
 ) -> None:
-    monkeypatch.setattr(storage.maintenance.pruning, "BATCH", 1)
-    monkeypatch.setattr(storage.maintenance.pruning, "FILE_BATCH", 1)
     with new_world(parquet) as world:
         for step in (("new dataset", 0, 0), ("import at once", 0, 0), *steps):
             happen(world, *step)

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pytest
 
-import storage.maintenance.pruning
 from application.pruning import prune
 from domain_errors import DomainError
 from storage.errors import FilesInUse, NotFound
@@ -16,21 +15,19 @@ from storage.jobs.submission import NewJob, insert_job
 from storage.maintenance.backup import back_up, restore
 from storage.maintenance.checking import check
 from storage.maintenance.data_directory import DataDirectory
+from storage.maintenance.pruning import PruneLimits
 from tests.job_runner.prune_world import Interruptions, World, counts
 
 
 @pytest.mark.parametrize(
     "comes", ["a ref", "a ref that goes again", "a job", "a running job", "a comparison"]
 )
-def test_a_commit_requested_during_a_prune_stays(
-    world: World, monkeypatch: pytest.MonkeyPatch, comes: str
-) -> None:
+def test_a_commit_requested_during_a_prune_stays(world: World, comes: str) -> None:
     sources = [world.import_at_once(1) for _ in range(2)]
     samples = [world.sample_at_once(sources[at], 2 + at) for at in range(2)]
     for sample in samples:
         world.delete(*world.ref_of(sample))
     world.pass_days(30)
-    monkeypatch.setattr(storage.maintenance.pruning, "BATCH", 1)
     come = [samples[0]]
 
     def happening() -> None:
@@ -66,17 +63,18 @@ def test_a_job_for_a_commit_that_has_just_gone_is_refused(world: World) -> None:
         insert_job(tx, new, world.service.clock, 100)
 
 
-def test_a_prune_that_is_cut_short_goes_on_with_the_next_call(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_prune_that_is_cut_short_goes_on_with_the_next_call(world: World) -> None:
     source = world.import_at_once(1)
     for number in range(5):
         world.delete(*world.ref_of(world.sample_at_once(source, number)))
     world.pass_days(30)
     looked = counts(prune(world.service, dry_run=True).report)
-    monkeypatch.setattr(storage.maintenance.pruning, "BATCH", 2)
     # Stopped after its first step, each time anew.
-    service = replace(world.service, stopping=Interruptions(lambda: None, stops=True))
+    service = replace(
+        world.service,
+        stopping=Interruptions(lambda: None, stops=True),
+        prune_limits=PruneLimits(rows=2),
+    )
     done: Counter[str] = Counter()
     calls = 0
     complete = False
