@@ -14,12 +14,7 @@ SELECT * FROM users WHERE soeid = :soeid COLLATE NOCASE AND removed_at IS NULL;
 -- list_users: List active users by SOEID; q is a substring in any case, or NULL.
 SELECT * FROM users
 WHERE removed_at IS NULL AND (:q IS NULL OR instr(lower(soeid), lower(:q)))
-ORDER BY soeid COLLATE NOCASE, id
-LIMIT :limit OFFSET :offset;
-
--- count_users: Count the users of list_users.
-SELECT count(*) FROM users
-WHERE removed_at IS NULL AND (:q IS NULL OR instr(lower(soeid), lower(:q)));
+ORDER BY soeid COLLATE NOCASE, id;
 
 -- count_admins: Count the active admins.
 SELECT count(*) FROM users WHERE removed_at IS NULL AND role_name = 'admin';
@@ -73,11 +68,7 @@ FROM tokens JOIN users ON users.id = tokens.user_id
 WHERE tokens.id = :id AND (expires_at IS NULL OR expires_at > :now) AND users.removed_at IS NULL;
 
 -- list_named_tokens: List a user's named tokens, newest first.
-SELECT * FROM tokens WHERE user_id = :user_id AND kind = 'named' ORDER BY id DESC
-LIMIT :limit OFFSET :offset;
-
--- count_named_tokens: Count a user's named tokens.
-SELECT count(*) FROM tokens WHERE user_id = :user_id AND kind = 'named';
+SELECT * FROM tokens WHERE user_id = :user_id AND kind = 'named' ORDER BY id DESC;
 
 -- delete_token: Delete one token.
 DELETE FROM tokens WHERE id = :id RETURNING id;
@@ -121,11 +112,7 @@ SELECT datasets.*, users.soeid AS created_by_soeid,
         WHERE dataset_id = datasets.id AND user_id = :user_id) AS level
 FROM datasets JOIN users ON users.id = datasets.created_by
 {where}
-{order}
-LIMIT :limit OFFSET :offset;
-
--- count_datasets: Count the datasets that match the filters.
-SELECT count(*) FROM datasets {where};
+{order};
 
 -- visible_namesake: Select a dataset of the same creator and name that the viewer can see.
 SELECT id FROM datasets
@@ -193,18 +180,7 @@ WITH RECURSIVE line (id, depth) AS (
 SELECT commits.*, users.soeid AS author
 FROM line JOIN commits ON commits.dataset_id = :dataset_id AND commits.id = line.id
 JOIN users ON users.id = author_id
-ORDER BY depth
-LIMIT :limit OFFSET :offset;
-
--- count_commit_history: Count the commits of a history.
-WITH RECURSIVE line (id) AS (
-    SELECT :commit_id
-    UNION ALL
-    SELECT commits.parent_id FROM line
-    JOIN commits ON commits.dataset_id = :dataset_id AND commits.id = line.id
-    WHERE commits.parent_id IS NOT NULL
-)
-SELECT count(*) FROM line;
+ORDER BY depth;
 
 -- all_commits: List all commits with their manifests, for a check.
 SELECT dataset_id, id, manifest FROM commits ORDER BY dataset_id, id;
@@ -332,14 +308,10 @@ VALUES (:dataset_id, :name, :commit_id, :now, :now);
 SELECT * FROM refs WHERE dataset_id = :dataset_id AND name = :name;
 
 -- list_refs: List a dataset's refs by name, main first.
-SELECT * FROM refs WHERE dataset_id = :dataset_id ORDER BY name <> 'main', name
-LIMIT :limit OFFSET :offset;
+SELECT * FROM refs WHERE dataset_id = :dataset_id ORDER BY name <> 'main', name;
 
 -- list_ref_names: Select the names of all refs of a dataset.
 SELECT name FROM refs WHERE dataset_id = :dataset_id;
-
--- count_refs: Count the refs of a dataset.
-SELECT count(*) FROM refs WHERE dataset_id = :dataset_id;
 
 -- move_ref: Move a ref by compare-and-swap; no row means that another writer moved it.
 UPDATE refs SET commit_id = :commit_id, updated_at = :now
@@ -585,17 +557,14 @@ FROM json_each(:seqs) AS place CROSS JOIN jobs ON jobs.seq = place.value
 JOIN datasets ON datasets.id = jobs.dataset_id JOIN users ON users.id = jobs.user_id
 ORDER BY place.key;
 
--- count_jobs: Count the jobs that match the filters of a list.
-SELECT count(*) FROM jobs INDEXED BY {index} WHERE {condition};
-
 -- count_all_jobs: Count all jobs, except those of removed datasets.
 SELECT (SELECT count(*) FROM jobs)
      - (SELECT count(*) FROM jobs
         WHERE dataset_id IN (SELECT id FROM datasets WHERE removed_at IS NOT NULL));
 
--- page_of_jobs: Select the seqs of a page of the jobs that match the filters of a list.
+-- job_seqs: List the seqs of the jobs that match the filters.
 SELECT seq FROM jobs INDEXED BY {index} WHERE {condition}
-ORDER BY created_at {order}, seq {order} LIMIT :limit OFFSET :offset;
+ORDER BY created_at {order}, seq {order};
 
 -- count_open_jobs: Count the pending and running jobs of a dataset.
 SELECT (SELECT count(*) FROM jobs INDEXED BY jobs_waiting
@@ -649,10 +618,7 @@ SET request_hash = :request_hash, job_id = :job_id, created_at = :created_at;
 DELETE FROM idempotency_keys WHERE created_at <= :before RETURNING created_at AS at;
 
 -- list_job_log: List a job's log entries, oldest first.
-SELECT at, message FROM job_log WHERE job_id = :job_id ORDER BY id LIMIT :limit OFFSET :offset;
-
--- count_job_log: Count a job's log entries.
-SELECT count(*) FROM job_log WHERE job_id = :job_id;
+SELECT at, message FROM job_log WHERE job_id = :job_id ORDER BY id;
 
 -- count_waiting_jobs_of: Count a user's pending jobs; naming both lanes makes SQLite use the index.
 SELECT count(*) FROM jobs
@@ -667,10 +633,7 @@ VALUES (:at, :action, :user_id,
         :client_address, :request_id, :token_id, :token_kind, :token_name, :details);
 
 -- list_audit_entries: List the audit entries that match the filters, newest first.
-SELECT * FROM audit_log {where} ORDER BY id DESC LIMIT :limit OFFSET :offset;
-
--- count_audit_entries: Count the audit entries that match the filters.
-SELECT count(*) FROM audit_log {where};
+SELECT * FROM audit_log {where} ORDER BY id DESC;
 
 -- open_jobs_by_type: Count the pending and running jobs; each part has its own index.
 SELECT run_type, lane, status, count(*) AS jobs, min(created_at) AS oldest
@@ -687,11 +650,7 @@ SET name = :name, body = :body, created_at = :created_at
 RETURNING *;
 
 -- list_draw_templates: List a user's draw templates by name.
-SELECT * FROM draw_templates WHERE user_id = :user_id ORDER BY name COLLATE NOCASE
-LIMIT :limit OFFSET :offset;
-
--- count_draw_templates: Count a user's draw templates.
-SELECT count(*) FROM draw_templates WHERE user_id = :user_id;
+SELECT * FROM draw_templates WHERE user_id = :user_id ORDER BY name COLLATE NOCASE;
 
 -- delete_draw_template: Delete one of a user's draw templates.
 DELETE FROM draw_templates WHERE id = :id AND user_id = :user_id RETURNING id;

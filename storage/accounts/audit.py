@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import run, statement
+from storage.sqlite.queries import page, run
 
 Action = Literal[
     "signed_in",
@@ -166,10 +166,7 @@ def list_entries(
     where = f"WHERE {conditions}" if conditions else ""
     if filters.actions is not None:
         params["actions"] = json.dumps(filters.actions)
-    listing = statement("list_audit_entries").format(where=where)
-    rows = tx.execute(listing, {**params, "offset": offset, "limit": limit}).fetchall()
-    counting = statement("count_audit_entries").format(where=where)
-    (total,) = tx.execute(counting, params).fetchone()
+    rows, total = page(tx, "list_audit_entries", offset, limit, {"where": where}, **params)
     return [_entry(row) for row in rows], total
 
 

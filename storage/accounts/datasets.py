@@ -18,13 +18,12 @@ from storage.accounts.users import User
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, number, run, statement
+from storage.sqlite.queries import all_rows, first, number, page, run
 from storage.versions.refs import MAIN, create_ref
 
 Level = Literal["read", "write", "admin"]
 LEVELS: tuple[Level, ...] = ("read", "write", "admin")
 
-Sort = Literal["name", "-name", "created_at", "-created_at", "updated_at", "-updated_at"]
 SORTS: dict[str, str] = {
     "name": "ORDER BY name COLLATE NOCASE, datasets.id",
     "-name": "ORDER BY name COLLATE NOCASE DESC, datasets.id DESC",
@@ -141,12 +140,9 @@ def list_datasets(
         "q": filters.q,
         "tag": filters.tag,
         "name": filters.name,
-        "offset": offset,
-        "limit": limit,
     }
-    listing = statement("list_datasets").format(where=where, order=SORTS[sort])
-    rows = tx.execute(listing, params).fetchall()
-    (total,) = tx.execute(statement("count_datasets").format(where=where), params).fetchone()
+    fragments = {"where": where, "order": SORTS[sort]}
+    rows, total = page(tx, "list_datasets", offset, limit, fragments, **params)
     return [_dataset(row, viewer) for row in rows], total
 
 

@@ -17,7 +17,7 @@ from storage.accounts.users import Role, User
 from storage.errors import NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, number, run
+from storage.sqlite.queries import first, page, run
 
 Scope = Literal["read", "write"]
 Kind = Literal["session", "named", "operator"]
@@ -95,8 +95,8 @@ def find_token_user(tx: Transaction, token_id: int, clock: Clock) -> User | None
 
 def list_tokens(tx: Transaction, user_id: int, offset: int, limit: int) -> tuple[list[Token], int]:
     """Return a page of a user's named tokens, newest first, and their number."""
-    rows = all_rows(tx, "list_named_tokens", user_id=user_id, offset=offset, limit=limit)
-    return [_token(row) for row in rows], number(tx, "count_named_tokens", user_id=user_id)
+    rows, total = page(tx, "list_named_tokens", offset, limit, user_id=user_id)
+    return [_token(row) for row in rows], total
 
 
 def revoke_named_token(tx: Transaction, user_id: int, token_id: int) -> Token:

@@ -13,7 +13,7 @@ from typing import Literal, cast
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, number, run
+from storage.sqlite.queries import first, number, page, run
 
 Role = Literal["admin", "analyst", "viewer"]
 ROLES: tuple[Role, ...] = ("admin", "analyst", "viewer")
@@ -76,8 +76,8 @@ def list_users(
     tx: Transaction, offset: int, limit: int, q: str | None = None
 ) -> tuple[list[User], int]:
     """Return a page of the users by SOEID, and their number; ``q`` is a substring of the SOEID."""
-    rows = all_rows(tx, "list_users", offset=offset, limit=limit, q=q)
-    return [_user(row) for row in rows], number(tx, "count_users", q=q)
+    rows, total = page(tx, "list_users", offset, limit, q=q)
+    return [_user(row) for row in rows], total
 
 
 def first_admin(tx: Transaction) -> User | None:

@@ -16,7 +16,7 @@ from storage.errors import Conflict, NotFound, StaleJob
 from storage.jobs.changes import ending_change
 from storage.sqlite.clock import Clock, seconds_between, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, number, run, statement
+from storage.sqlite.queries import all_rows, first, number, page, run, statement
 
 RunType = Literal["sampling", "import", "exploration", "profiling"]
 RUN_TYPES: tuple[RunType, ...] = ("sampling", "import", "exploration", "profiling")
@@ -222,6 +222,5 @@ class LogEntry:
 
 def list_log(tx: Transaction, job_id: str, offset: int, limit: int) -> tuple[list[LogEntry], int]:
     """Return a page of a job's log, oldest entry first, and the number of entries."""
-    rows = all_rows(tx, "list_job_log", job_id=job_id, offset=offset, limit=limit)
-    entries = [LogEntry(row["at"], row["message"]) for row in rows]
-    return entries, number(tx, "count_job_log", job_id=job_id)
+    rows, total = page(tx, "list_job_log", offset, limit, job_id=job_id)
+    return [LogEntry(row["at"], row["message"]) for row in rows], total

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from storage.accounts.users import User
 from storage.jobs.jobs import Job, jobs_by_seq
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import number, statement
+from storage.sqlite.queries import page
 
 Order = Literal["newest", "oldest"]
 ORDERS: tuple[Order, ...] = ("newest", "oldest")
@@ -64,21 +64,17 @@ def list_jobs(
     """
     given = {name: value for name, value in vars(filters).items() if value is not None}
     sees_all = viewer.role_name == "admin"
-    filled = {
+    fragments = {
         "index": _index(given, sees_all),
         "condition": " AND ".join(
             [_NOT_REMOVED if sees_all else _PERMITTED, *(_CONDITIONS[name] for name in given)]
         ),
         "order": "DESC" if order == "newest" else "ASC",
     }
-    params = {**given, "viewer_id": viewer.id, "offset": offset, "limit": limit}
+    params = {**given, "viewer_id": viewer.id}
     if filters.statuses is not None:
         params["statuses"] = json.dumps(filters.statuses)
-    if sees_all and not given:
-        total = number(tx, "count_all_jobs")
-    else:
-        (total,) = tx.execute(statement("count_jobs").format(**filled), params).fetchone()
-    rows = tx.execute(statement("page_of_jobs").format(**filled), params)
+    rows, total = page(tx, "job_seqs", offset, limit, fragments, **params)
     return jobs_by_seq(tx, [row["seq"] for row in rows]), total
 
 

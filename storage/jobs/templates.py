@@ -14,7 +14,7 @@ from typing import Any
 from storage.errors import NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, number
+from storage.sqlite.queries import first, page
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ def list_templates(
     tx: Transaction, user_id: int, offset: int, limit: int
 ) -> tuple[list[DrawTemplate], int]:
     """Return a page of a user's templates by name, and their number."""
-    rows = all_rows(tx, "list_draw_templates", user_id=user_id, offset=offset, limit=limit)
-    return [_template(row) for row in rows], number(tx, "count_draw_templates", user_id=user_id)
+    rows, total = page(tx, "list_draw_templates", offset, limit, user_id=user_id)
+    return [_template(row) for row in rows], total
 
 
 def delete_template(tx: Transaction, user_id: int, template_id: int) -> None:

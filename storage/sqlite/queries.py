@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -47,6 +48,26 @@ def first(tx: Transaction, name: str, /, **params: Any) -> sqlite3.Row | None:
 def all_rows(tx: Transaction, name: str, /, **params: Any) -> list[sqlite3.Row]:
     """Return all rows."""
     return run(tx, name, **params).fetchall()
+
+
+def page(
+    tx: Transaction,
+    name: str,
+    offset: int,
+    limit: int,
+    fragments: Mapping[str, str] = {},
+    **params: Any,
+) -> tuple[list[sqlite3.Row], int]:
+    """Return a page of a statement that ends with ORDER BY, and the number of all rows.
+
+    ``fragments`` replace the names in braces.
+    """
+    sql = statement(name).format(**fragments)
+    selection, _, _ = sql.rpartition("ORDER BY")
+    (total,) = tx.execute(f"SELECT count(*) FROM ({selection})", params).fetchone()
+    bounds = {"limit": limit, "offset": offset}
+    rows = tx.execute(f"{sql} LIMIT :limit OFFSET :offset", {**params, **bounds})
+    return rows.fetchall(), total
 
 
 def number(tx: Transaction, name: str, /, **params: Any) -> int:

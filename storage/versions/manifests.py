@@ -19,7 +19,7 @@ from domain_errors import choices_sentence
 from parquet_tables.tables import Column, DataFile, Int64s, TableFiles
 from storage.errors import NotFound
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, number, run
+from storage.sqlite.queries import all_rows, first, page, run
 from storage.versions.data_files import DataFiles, StoredFile
 
 MANIFEST_VERSION = 1
@@ -195,15 +195,9 @@ def history(
     tx: Transaction, dataset_id: int, commit_id: str, offset: int, limit: int
 ) -> tuple[list[Commit], int]:
     """Return a page of a commit and its ancestors, newest first, and their number."""
-    rows = all_rows(
-        tx,
-        "commit_history",
-        dataset_id=dataset_id,
-        commit_id=commit_id,
-        offset=offset,
-        limit=limit,
+    rows, total = page(
+        tx, "commit_history", offset, limit, dataset_id=dataset_id, commit_id=commit_id
     )
-    total = number(tx, "count_commit_history", dataset_id=dataset_id, commit_id=commit_id)
     return [_commit(row) for row in rows], total
 
 

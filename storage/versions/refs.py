@@ -15,7 +15,7 @@ from domain_errors import choices_sentence
 from storage.errors import Conflict, InvalidValue, NotFound, RefMoved
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, number, run
+from storage.sqlite.queries import all_rows, first, page, run
 
 MAIN = "main"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -91,8 +91,8 @@ def list_refs(
     tx: Transaction, dataset_id: int, offset: int = 0, limit: int = 1000
 ) -> tuple[list[Ref], int]:
     """Return a page of a dataset's refs, ``main`` first, and their number."""
-    rows = all_rows(tx, "list_refs", dataset_id=dataset_id, offset=offset, limit=limit)
-    return [_ref(row) for row in rows], number(tx, "count_refs", dataset_id=dataset_id)
+    rows, total = page(tx, "list_refs", offset, limit, dataset_id=dataset_id)
+    return [_ref(row) for row in rows], total
 
 
 def has_ref(tx: Transaction, dataset_id: int, name: str) -> bool:
