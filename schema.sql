@@ -1,6 +1,6 @@
 -- All SQLite tables of the job service. The data are in immutable Parquet files. Times are ISO 8601
 -- UTC text with microseconds and offset, so that text order is time order. SQLite's user_version is
--- the schema's version; storage/sqlite/migrations.py migrates older databases.
+-- the schema's version; storage/sqlite/schema.py migrates older databases.
 
 CREATE TABLE users (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,

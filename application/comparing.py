@@ -16,8 +16,7 @@ from job_runner.tables.table_comparison import cached_comparison, comparison_of
 from parquet_tables.progress import ProgressCallback
 from storage.errors import NotFound
 from storage.jobs.changes import JobChange
-from storage.jobs.comparisons import get_comparison, store_comparison
-from storage.jobs.jobs import Job, get_job
+from storage.jobs.jobs import Job, get_comparison, get_job, store_comparison
 
 logger = logging.getLogger("jobsvc.comparisons")
 

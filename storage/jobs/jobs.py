@@ -1,4 +1,4 @@
-"""Jobs: parameters, progress, result; and their log.
+"""Jobs: parameters, progress, result; their log and comparison.
 
 Each transition is one guarded UPDATE by the attempt that owns the job: when no row changes, the job
 belongs to another attempt and nothing was written. ``schema.sql`` repeats the rules as CHECKs.
@@ -224,3 +224,23 @@ def list_log(tx: Transaction, job_id: str, offset: int, limit: int) -> tuple[lis
     """Return a page of a job's log, oldest entry first, and the number of entries."""
     rows, total = page(tx, "list_job_log", offset, limit, job_id=job_id)
     return [LogEntry(row["at"], row["message"]) for row in rows], total
+
+
+def store_comparison(
+    tx: Transaction, job_id: str, brief: dict[str, Any], whole: dict[str, Any], clock: Clock
+) -> None:
+    """Insert or replace a job's comparison; do nothing if the job was deleted."""
+    run(
+        tx,
+        "store_comparison",
+        job_id=job_id,
+        made_at=timestamp(clock()),
+        brief=json.dumps(brief, ensure_ascii=False),
+        whole=json.dumps(whole, ensure_ascii=False),
+    )
+
+
+def get_comparison(tx: Transaction, job_id: str) -> dict[str, Any] | None:
+    """Return a job's whole comparison with ``made_at``; None if there is none yet."""
+    row = first(tx, "comparison_of_job", job_id=job_id)
+    return None if row is None else {**json.loads(row["whole"]), "made_at": row["made_at"]}

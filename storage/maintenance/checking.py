@@ -14,9 +14,8 @@ from pathlib import Path
 
 from storage.errors import NotFound
 from storage.maintenance.data_directory import DataDirectory
-from storage.sqlite.migrations import NEWEST_VERSION
 from storage.sqlite.queries import statement
-from storage.sqlite.schema_check import differences
+from storage.sqlite.schema import NEWEST_VERSION, differences
 from storage.versions.data_files import DataFiles, StoredFile
 from storage.versions.manifests import parse_manifest
 

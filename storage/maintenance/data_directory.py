@@ -25,7 +25,7 @@ from storage.errors import (
 )
 from storage.maintenance.durable import BUILDING, remove_leftovers
 from storage.sqlite.database import cannot_open
-from storage.sqlite.schema_check import CORE_TABLES, table_names
+from storage.sqlite.schema import CORE_TABLES, table_names
 
 
 class FilesLock:

@@ -22,8 +22,7 @@ from typing import Any, Generic, Literal, TypeVar
 from domain_errors import DomainError, MachineFault
 from storage.errors import CannotOpenDatabase, DamagedDatabase
 from storage.jobs.changes import ChangeListener, JobChange, ignore_change
-from storage.sqlite.migrations import migrate
-from storage.sqlite.schema_check import require_known_schema
+from storage.sqlite.schema import migrate, require_known_schema
 
 C = TypeVar("C", bound=sqlite3.Connection)
 

@@ -11,7 +11,7 @@ import composition_root
 from job_runner.low_priority import MAX_REQUESTED
 from job_runner.settings import Settings
 from parquet_tables.progress import ProgressCallback
-from storage.jobs.comparisons import store_comparison
+from storage.jobs.jobs import store_comparison
 from tests.contract.draw_requests import one
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer

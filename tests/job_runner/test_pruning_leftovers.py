@@ -8,8 +8,7 @@ from datetime import timedelta
 
 from application.pruning import prune
 from storage.accounts.tokens import Kind, issue_token, open_sign_in_link
-from storage.jobs.comparisons import get_comparison, store_comparison
-from storage.jobs.jobs import get_job
+from storage.jobs.jobs import get_comparison, get_job, store_comparison
 from tests.job_runner.prune_world import World, counts
 
 

@@ -16,16 +16,16 @@ from storage.accounts.users import list_users
 from storage.errors import NewerSchema, OlderSchema
 from storage.maintenance.health import check_writable
 from storage.sqlite.database import Database
-from storage.sqlite.migrations import (
+from storage.sqlite.queries import all_statements
+from storage.sqlite.schema import (
     LAST_RELEASE_OF_OLDER,
     MIGRATIONS,
     NEWEST_VERSION,
     OLDEST_VERSION,
+    differences,
     migrate,
     schema_script,
 )
-from storage.sqlite.queries import all_statements
-from storage.sqlite.schema_check import differences
 
 OLDEST_SCHEMA = Path(__file__).parent / "schema_14.sql"
 

@@ -15,7 +15,7 @@ from storage.maintenance.data_directory import DataDirectory, Owner
 from storage.maintenance.disk_use import DiskUseMeter
 from storage.maintenance.health import DiskFull, WriteProbe, check_room, check_writable
 from storage.sqlite.database import Database
-from storage.sqlite.migrations import migrate
+from storage.sqlite.schema import migrate
 
 
 @pytest.fixture
