@@ -17,61 +17,12 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal
 
 from domain_errors import DomainError, MachineFault
 from storage.errors import CannotOpenDatabase, DamagedDatabase
 from storage.jobs.changes import ChangeListener, JobChange, ignore_change
 from storage.sqlite.schema import migrate, require_known_schema
-
-C = TypeVar("C", bound=sqlite3.Connection)
-
-
-class _ThreadsOwn(Generic[C]):
-    """Holds a thread's connection; it is finalized when the thread ends."""
-
-    def __init__(self, connection: C) -> None:
-        self.connection = connection
-
-
-class ThreadConnections(Generic[C]):
-    """One connection for each thread, opened on first use.
-
-    Parameters
-    ----------
-    connect : callable
-        Opens a connection that another thread can close.
-    """
-
-    def __init__(self, connect: Callable[[], C]) -> None:
-        self._connect = connect
-        self._local = threading.local()
-        self._open: set[C] = set()
-        self._lock = threading.Lock()
-
-    def own(self) -> C:
-        """Return the calling thread's connection."""
-        own: _ThreadsOwn[C] | None = getattr(self._local, "own", None)
-        if own is None:
-            own = self._local.own = _ThreadsOwn(self._connect())
-            with self._lock:
-                self._open.add(own.connection)
-            weakref.finalize(own, self._close, own.connection)
-        return own.connection
-
-    def close(self) -> None:
-        """Close every thread's connection."""
-        with self._lock:
-            for connection in self._open:
-                connection.close()
-            self._open.clear()
-
-    def _close(self, connection: C) -> None:
-        with self._lock:
-            if connection in self._open:
-                connection.close()
-                self._open.remove(connection)
-
 
 LOCKED = MachineFault("locked", "The database was locked by another program.")
 FULL = MachineFault("disk_full", "The disk that the database is on is full.")
@@ -84,14 +35,6 @@ _OF_CODE = {
     sqlite3.SQLITE_IOERR: UNWRITABLE,
     sqlite3.SQLITE_CANTOPEN: UNWRITABLE,
 }
-
-
-def locked() -> sqlite3.OperationalError:
-    """Build SQLite's own error of a lock timeout."""
-    error = sqlite3.OperationalError("database is locked")
-    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
-    error.sqlite_errorname = "SQLITE_BUSY"
-    return error
 
 
 def machine_fault(error: BaseException) -> MachineFault | None:
@@ -117,13 +60,13 @@ class WalSync:
     """Sync the write-ahead log of a database once for several commits (group commit).
 
     The log is sequential, so that a power cut loses only the latest commits. It stays the same file
-    while a connection is open.
+    while a connection is open. ``tickets`` are ascending numbers.
     """
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path, tickets: Iterator[int] | None = None) -> None:
         self._log = database.with_name(f"{database.name}-wal")
         self._descriptor: int | None = None
-        self._tickets = itertools.count(1)
+        self._tickets = itertools.count(1) if tickets is None else tickets
         self._synced_up_to = 0
         self._syncing = threading.Lock()
 
@@ -166,6 +109,46 @@ class Transaction(sqlite3.Connection):
         self.changes: list[JobChange] = []
 
 
+class _ThreadConnections:
+    """One connection for each thread, opened on first use and closed when the thread ends."""
+
+    def __init__(self, connect: Callable[[], Transaction]) -> None:
+        self._connect = connect
+        self._local = threading.local()
+        self._open: set[Transaction] = set()
+        self._lock = threading.Lock()
+
+    def own(self) -> Transaction:
+        """Return the calling thread's connection."""
+        own: _Holder | None = getattr(self._local, "own", None)
+        if own is None:
+            own = self._local.own = _Holder(self._connect())
+            with self._lock:
+                self._open.add(own.connection)
+            weakref.finalize(own, self._close, own.connection)
+        return own.connection
+
+    def close(self) -> None:
+        """Close every thread's connection."""
+        with self._lock:
+            for connection in self._open:
+                connection.close()
+            self._open.clear()
+
+    def _close(self, connection: Transaction) -> None:
+        with self._lock:
+            if connection in self._open:
+                connection.close()
+                self._open.remove(connection)
+
+
+class _Holder:
+    """Holds a thread's connection; it is finalized when the thread ends."""
+
+    def __init__(self, connection: Transaction) -> None:
+        self.connection = connection
+
+
 INCREMENTAL = 2
 """The ``auto_vacuum`` mode that can release free pages in batches."""
 
@@ -203,7 +186,7 @@ class Database:
         self._busy_timeout_s = busy_timeout_s
         self._write_lock = threading.Lock()
         self._log = WalSync(path)
-        self._connections = ThreadConnections(self._connect)
+        self._connections = _ThreadConnections(self._connect)
         with suppress(OSError):  # SQLite reports what is wrong
             path.touch(mode=0o600)
             path.chmod(0o600)  # SQLite creates the log with the same mode
@@ -287,7 +270,9 @@ class Database:
         """
         began = time.monotonic()
         if not self._write_lock.acquire(timeout=patience_s):
-            raise locked()
+            error = sqlite3.OperationalError("database is locked")  # as SQLite's own
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise error
         try:
             remaining_s = max(patience_s - (time.monotonic() - began), 0.001)
             if remaining_s < 0.9 * self._busy_timeout_s:

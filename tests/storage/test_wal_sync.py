@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.sqlite.database import Database, Sync
+from storage.sqlite.database import Database, Sync, WalSync
 
 INSERT = "INSERT INTO users (soeid, role_name, created_at) VALUES (?, 'admin', '')"
 
@@ -83,32 +83,39 @@ def test_sqlite_syncs_a_commit_before_it_is_visible(database: Database, syncs: S
     assert len(syncs.files) == 1
 
 
+class Tickets(Iterator[int]):
+    """Ascending numbers; ``taken`` is released for each."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self.taken = threading.Semaphore(0)
+
+    def __next__(self) -> int:
+        number = next(self._numbers)
+        self.taken.release()
+        return number
+
+
 def test_commits_during_a_sync_share_the_next_one(
-    database: Database, syncs: Syncs, monkeypatch: pytest.MonkeyPatch
+    database: Database, syncs: Syncs, tmp_path: Path
 ) -> None:
-    came_to_wait = threading.Semaphore(0)
-
-    class Tickets:
-        numbers = itertools.count(1)
-
-        def __next__(self) -> int:
-            number = next(self.numbers)
-            came_to_wait.release()
-            return number
-
-    monkeypatch.setattr(database._log, "_tickets", Tickets())
+    put(database, "a")  # there is a log
+    assert syncs.began.acquire(timeout=10)
+    tickets = Tickets()
+    log = WalSync(tmp_path / "jobsvc.sqlite3", tickets)
     syncs.may_go.clear()
     with ThreadPoolExecutor(4) as threads:
-        first = threads.submit(put, database, "first")
+        first = threads.submit(log.wait)
         assert syncs.began.acquire(timeout=10)
-        others = [threads.submit(put, database, soeid) for soeid in ("b", "c", "d")]
+        others = [threads.submit(log.wait) for _ in range(3)]
         for _ in range(2 + len(others)):  # the one that syncs takes two
-            assert came_to_wait.acquire(timeout=10)
-        assert not any(write.done() for write in (first, *others))
+            assert tickets.taken.acquire(timeout=10)
+        assert not any(wait.done() for wait in (first, *others))
         syncs.may_go.set()
-        for write in (first, *others):
-            write.result(10)
-    assert len(syncs.files) == 2
+        for wait in (first, *others):
+            wait.result(10)
+    log.close()
+    assert len(syncs.files) == 3
 
 
 def test_failed_sync_raises_in_the_writer(
