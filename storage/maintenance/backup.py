@@ -42,11 +42,12 @@ def back_up(directory: DataDirectory, target: Path, on_progress: ProgressCallbac
 
     Raises
     ------
-    NotFound, FileExistsError, FileNotFoundError, DamagedDatabase, CannotOpenDatabase
-        The database doesn't exist; ``target`` exists; a data file is missing; the database can't be
-        read.
-    InvalidValue
-        ``target`` is in the data directory.
+    NotFound, DamagedDatabase, CannotOpenDatabase
+        The database doesn't exist or can't be read.
+    FileNotFoundError
+        A data file is missing.
+    FileExistsError, InvalidValue
+        ``target`` exists; or it is in the data directory.
     """
     if target.parent.resolve().is_relative_to(directory.root):
         raise InvalidValue(
@@ -136,20 +137,9 @@ def _name(archive: Path, target: Path) -> None:
     except OSError as error:
         if error.errno not in NO_LINKS_ERRORS:
             raise
-        _name_without_links(archive, target)
-
-
-def _name_without_links(archive: Path, target: Path) -> None:
-    """Rename over a new empty file; a crash between the two leaves the empty file."""
-    try:
+        # A crash between the two leaves an empty file.
         target.touch(mode=0o600, exist_ok=False)
-    except FileExistsError:
-        raise _exists(target) from None
-    try:
         archive.replace(target)
-    except BaseException:
-        target.unlink()
-        raise
 
 
 def _exists(target: Path) -> FileExistsError:
@@ -195,13 +185,7 @@ def write_archive(
 
 
 def unpack(archive: Path, target: Path) -> None:
-    """Unpack an archive into an empty directory.
-
-    Raises
-    ------
-    InvalidValue
-        It isn't a backup, is truncated, or has a member that a backup never has.
-    """
+    """Unpack an archive into an empty directory; refuse members that a backup never has."""
     (target / "files").mkdir(mode=0o700)
     try:
         with _Archive(archive) as file, tarfile.open(fileobj=file, mode="r:") as packed:
@@ -236,7 +220,6 @@ class _Archive(io.BufferedReader):
 
     @contextmanager
     def at_member_content(self) -> Iterator[None]:
-        """Lift the limit for the content of a member; the next member's headers follow."""
         self._spare_bytes = math.inf
         yield
         self._spare_bytes = MAX_HEADER_BYTES
@@ -265,16 +248,9 @@ def _members(archive: Path, packed: tarfile.TarFile) -> Iterator[tarfile.TarInfo
 
 @contextmanager
 def filled(directory: DataDirectory) -> Iterator[Path]:
-    """Yield an empty folder for the parts of a data directory, and move them into place afterwards.
+    """Yield an empty folder for the parts of a data directory; move them into place afterwards.
 
-    After an error the parts are removed.
-
-    Raises
-    ------
-    Conflict
-        The directory isn't empty.
-    DataDirectoryInUse
-        Another process uses it, for example another restore.
+    After an error the parts are removed; see :func:`restore` for errors.
     """
     if directory.root.exists():
         _require_empty(directory.root)

@@ -42,13 +42,7 @@ class Findings:
 
 
 def open_to_read(database: Path) -> sqlite3.Connection:
-    """Open the database read-only.
-
-    Raises
-    ------
-    NotFound
-        The file doesn't exist.
-    """
+    """Open the database read-only; raise NotFound if it doesn't exist."""
     if not database.is_file():
         raise NotFound("No database at {path}.", path=str(database))
     return sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)

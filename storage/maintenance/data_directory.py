@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterator, Set
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,11 +29,7 @@ from storage.sqlite.schema import CORE_TABLES, table_names
 
 
 class FilesLock:
-    """A lock on the data files across processes.
-
-    Backups and checks share it, so that no file of their snapshot is removed; a prune and a start
-    take it exclusively.
-    """
+    """A lock on the data files: shared by backups and checks, exclusive for a prune or a start."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -49,13 +45,7 @@ class FilesLock:
 
     @contextmanager
     def removing(self) -> Iterator[None]:
-        """Hold the exclusive lock, without waiting for it.
-
-        Raises
-        ------
-        FilesInUse
-            A backup, a check or another prune, which may take hours, holds the lock.
-        """
+        """Hold the exclusive lock; raise FilesInUse at once if it is held, perhaps for hours."""
         try:
             descriptor = self._take(fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -110,10 +100,9 @@ def clear(folder: Path) -> None:
 
 
 def _has_entries(folder: Path) -> bool:
-    """Return whether a folder has entries; an unreadable folder counts as empty."""
     try:
         return any(folder.iterdir())
-    except PermissionError:
+    except PermissionError:  # it counts as empty
         return False
 
 
@@ -128,28 +117,8 @@ _FILES_OF_A_START = frozenset(
 """The files that a first start leaves when it is killed before the database has its tables."""
 
 
-def require_ours(root: Path, folders: Iterable[Path], *, create: bool) -> None:
-    """Require a data directory of jobsvc, without changing it.
-
-    Parameters
-    ----------
-    folders : iterable of Path
-        The folders of a data directory.
-    create : bool
-        Whether an empty directory may become a data directory.
-
-    Raises
-    ------
-    ForeignDirectory
-        The directory has other files, or one of the folders is a symbolic link.
-    NoDataDirectory
-        The directory is empty and ``create`` is false.
-    DamagedDatabase
-        Data files or parts of a restore exist, but no database.
-    CannotOpenDatabase
-        The database can't be read.
-    """
-    folders = tuple(folders)
+def _require_ours(root: Path, folders: tuple[Path, ...], *, create: bool) -> None:
+    """Require a data directory of jobsvc, without changing it; see ``DataDirectory.acquire``."""
     for folder in folders:
         if folder.is_symlink():
             raise ForeignDirectory(
@@ -176,13 +145,7 @@ def require_ours(root: Path, folders: Iterable[Path], *, create: bool) -> None:
 
 
 def _holds_our_tables(path: Path) -> bool:
-    """Return whether there is a database with tables.
-
-    Raises
-    ------
-    ForeignDirectory, DamagedDatabase, CannotOpenDatabase
-        The database is of another program or can't be read.
-    """
+    """Return whether there is a database with tables."""
     try:
         if path.stat().st_size == 0:
             return False
@@ -234,17 +197,11 @@ class DataDirectory:
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().resolve()
         self.database_path = self.root / DATABASE
-        self.files_dir = self.root / "files"
-        self.uploads_dir = self.root / "uploads"
-        self.scratch_dir = self.root / "scratch"
-        self.spill_dir = self.root / "spill"
-        self.counts_dir = self.root / "counts"
-        self.folders = (
-            self.files_dir,
-            self.uploads_dir,
-            self.scratch_dir,
-            self.spill_dir,
-            self.counts_dir,
+        self.folders = tuple(
+            self.root / name for name in ("files", "uploads", "scratch", "spill", "counts")
+        )
+        self.files_dir, self.uploads_dir, self.scratch_dir, self.spill_dir, self.counts_dir = (
+            self.folders
         )
         self.files_lock = FilesLock(self.root / "files.lock")
         self._note_path = self.root / "owner.json"
@@ -253,11 +210,6 @@ class DataDirectory:
     def acquire(self, owner: Owner, *, create: bool = True) -> None:
         """Lock the directory for this process, and empty the folders of temporary files.
 
-        Parameters
-        ----------
-        create : bool
-            Whether to create a missing directory, or to use an empty one.
-
         Raises
         ------
         DataDirectoryInUse
@@ -265,9 +217,10 @@ class DataDirectory:
         NoDataDirectory
             It is missing or empty, and ``create`` is false.
         ForeignDirectory
-            It isn't a data directory of jobsvc. Nothing in it was changed.
-        DamagedDatabase
-            It has data files or parts of a restore, but no database.
+            It has files of another program, or one of its folders is a symbolic link. Nothing in it
+            was changed.
+        DamagedDatabase, CannotOpenDatabase
+            It has data files or parts of a restore, but no database; or the database can't be read.
         """
         if create:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -275,7 +228,7 @@ class DataDirectory:
             raise NoDataDirectory(self.root)
         self._take()
         try:
-            require_ours(self.root, self.folders, create=create)
+            _require_ours(self.root, self.folders, create=create)
             self._sweep()
             self.write_owner(owner)
         except BaseException:
@@ -284,13 +237,7 @@ class DataDirectory:
 
     @contextmanager
     def reserved(self) -> Iterator[None]:
-        """Lock an existing directory without an owner's note, for a restore.
-
-        Raises
-        ------
-        DataDirectoryInUse
-            Another process owns it.
-        """
+        """Lock an existing directory without an owner's note, for a restore."""
         self._take()
         try:
             yield

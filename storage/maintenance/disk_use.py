@@ -10,6 +10,7 @@ import os
 import shutil
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,16 +41,10 @@ class DiskSpace:
 
 
 class DiskUseMeter:
-    """Measure one data directory; the sum of its data files is cached.
+    """Measure one data directory.
 
-    Parameters
-    ----------
-    monotonic : callable
-        A monotonic clock in seconds.
-    cache_s : float
-        The least time for which the sum is cached.
-    cache_factor : float
-        The sum is cached at least this many times as long as it took.
+    The sum of its data files is cached for ``cache_s``, or for ``cache_factor`` times the time that
+    it took if that is longer. ``monotonic`` is a clock in seconds.
     """
 
     def __init__(
@@ -94,13 +89,7 @@ class DiskUseMeter:
 
 
 def disk_of(directory: DataDirectory) -> DiskSpace:
-    """Return the space on the disk of a data directory.
-
-    Raises
-    ------
-    NotWritable
-        The directory is gone or can't be read.
-    """
+    """Return the space on the disk of a data directory; raise NotWritable if it is gone."""
     try:
         disk = shutil.disk_usage(directory.root)
     except OSError as error:
@@ -194,21 +183,17 @@ def measure(tx: Transaction, directory: DataDirectory) -> StorageUse:
 
 
 def _datasets(tx: Transaction, sizes: Mapping[str, int]) -> list[DatasetUse]:
-    files: dict[int, int] = {}
-    size_bytes: dict[int, int] = {}
+    files: dict[int, list[int]] = defaultdict(list)
     for row in run(tx, "files_of_datasets"):
-        dataset_id = row["dataset_id"]
-        files[dataset_id] = files.get(dataset_id, 0) + 1
-        file_bytes = sizes.get(f"{row['sha256']}.parquet", 0)
-        size_bytes[dataset_id] = size_bytes.get(dataset_id, 0) + file_bytes
+        files[row["dataset_id"]].append(sizes.get(f"{row['sha256']}.parquet", 0))
     datasets = [
         DatasetUse(
             dataset_id=row["id"],
             name=row["name"],
             removed_at=row["removed_at"],
             commits=row["commits"],
-            files=files.get(row["id"], 0),
-            size_bytes=size_bytes.get(row["id"], 0),
+            files=len(files[row["id"]]),
+            size_bytes=sum(files[row["id"]]),
         )
         for row in all_rows(tx, "commits_of_datasets")
     ]

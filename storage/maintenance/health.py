@@ -24,13 +24,9 @@ class DiskFull(DomainError):
 
 
 def check_writable(database: Database, timeout_s: float = 2.0) -> None:
-    """Write an unchanged value, and sync it to disk.
+    """Write an unchanged value and sync it; raise NotWritable if that fails.
 
-    Raises
-    ------
-    NotWritable
-        The write failed, for SQLite's or the system's reason; or the database file was moved or
-        deleted, so that writes succeed, but the next start doesn't find them.
+    It also fails if the database file was moved or deleted, where no next start finds the writes.
     """
     if not database.is_in_place():
         raise NotWritable("The database file is gone. Restore the data directory and restart.")
@@ -43,17 +39,10 @@ def check_writable(database: Database, timeout_s: float = 2.0) -> None:
 
 
 class WriteProbe:
-    """Share one test write among many health checks.
+    """Share one test write among many health checks; thread-safe.
 
     A successful write is valid for ``valid_s``. A failure is shared only with the checks that began
-    before it. Thread-safe.
-
-    Parameters
-    ----------
-    check : callable
-        Writes; raises :class:`NotWritable`.
-    clock : callable
-        A monotonic clock in seconds.
+    before it. ``clock`` is monotonic, in seconds.
     """
 
     def __init__(
@@ -70,13 +59,7 @@ class WriteProbe:
         self._failed_at = -1.0
 
     def check(self) -> None:
-        """Write, unless the last write is still valid.
-
-        Raises
-        ------
-        NotWritable
-            As :func:`check_writable`.
-        """
+        """Write, unless the last write is still valid; raise NotWritable if it fails."""
         began_at = self._clock()
         if began_at < self._good_until:
             return
@@ -94,21 +77,12 @@ class WriteProbe:
 
 
 def check_room(directory: DataDirectory, min_free_mb: int, coming_bytes: int = 0) -> None:
-    """Require free disk space, so that the database can always be written.
-
-    Parameters
-    ----------
-    min_free_mb : int
-        MiB that must stay free.
-    coming_bytes : int
-        Bytes that are about to be written.
+    """Require that ``min_free_mb`` MiB stay free after ``coming_bytes`` are written.
 
     Raises
     ------
-    DiskFull
-        Less would stay free.
-    NotWritable
-        The data directory is gone.
+    DiskFull, NotWritable
+        Less would stay free; or the data directory is gone.
     """
     free_bytes = disk_of(directory).free
     if free_bytes - coming_bytes < min_free_mb * MIB:

@@ -48,15 +48,7 @@ class _Result:
 
 
 class IntactFiles:
-    """Checks files and caches the results by SHA-256; thread-safe.
-
-    Parameters
-    ----------
-    always_hashed_bytes : int
-        Files up to this size are hashed even with a valid seal.
-    max_cached_results : int
-        Number of files whose results are cached.
-    """
+    """Checks files and caches the results by SHA-256; thread-safe."""
 
     def __init__(
         self,
@@ -176,26 +168,20 @@ class DataFiles:
         return self._root / sha256[:2] / f"{sha256}.parquet"
 
     def require_whole(self, file: StoredFile) -> None:
-        """Check that a file is unchanged, by :mod:`storage.versions.data_files`.
-
-        Raises
-        ------
-        DamagedData
-            The file is missing, unreadable, or has another size or content.
-        """
+        """Raise DamagedData if a file is missing or unreadable, or has another size or content."""
         problem = self._intact.problem(self.path(file.sha256), file.sha256, file.size_bytes)
         if problem is not None:
             raise DamagedData(
-                f"The data file {file.sha256[:12]} {problem}. Run jobsvc check, and restore it "
-                "from a backup."
+                "The data file {file} {problem}. Run jobsvc check, and restore it from a backup.",
+                file=file.sha256[:12],
+                problem=problem,
             )
 
     @contextmanager
     def hold(self) -> Iterator[Adopt]:
         """Yield a function that moves finished files into the store, for a commit to come.
 
-        These files are not removed before the end of the block, although no commit references them
-        yet, and although a prune may remove an equal file at the same time.
+        No prune removes these files before the end of the block.
         """
         held: list[str] = []
 
@@ -239,15 +225,12 @@ class DataFiles:
     ) -> list[str]:
         """Remove those of some files that are orphans; safe while jobs run.
 
-        Parameters
-        ----------
-        find_referenced : callable
-            Returns which hashes a commit references now. It is called after the check of holds: a
-            file that was held before is referenced by then, or its job failed.
+        ``find_referenced`` returns which hashes a commit references now.
         """
         removed = []
         with self._lock:
             free = [sha256 for sha256 in hashes if sha256 not in self._held]
+            # After the check of holds: a released file is referenced by now, or its job failed.
             referenced = find_referenced(free)
             for sha256 in free:
                 if sha256 not in referenced:
