@@ -120,7 +120,7 @@ def record(
     user_id : int or None
         The acting user; None for the service itself and for a failed sign-in.
     user_soeid : str or None
-        The user's SOEID; None: the current SOEID of ``user_id``.
+        By default the current SOEID of ``user_id``.
     about : (object type, id) or None
         The object of the action, in addition to the dataset.
     details : mapping or None

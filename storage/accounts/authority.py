@@ -22,14 +22,7 @@ from storage.sqlite.database import Database, Transaction
 class Authority:
     """The token, roles and levels that authorized a request.
 
-    Parameters
-    ----------
-    token_id : int
-        The request's token.
-    roles : tuple of tuple of Role
-        The user has one role of each tuple.
-    levels : tuple of (dataset id, level)
-        The user's levels.
+    The user has one role of each tuple of ``roles``, and these levels by dataset id.
     """
 
     token_id: int
@@ -55,13 +48,7 @@ def write_as(
 
 
 def require_role(user: User, roles: tuple[Role, ...]) -> None:
-    """Require one of the roles.
-
-    Raises
-    ------
-    Forbidden
-        The message names the roles.
-    """
+    """Raise Forbidden if the user has none of the roles."""
     if user.role_name not in roles:
         raise Forbidden(
             "This requires the role {required}; yours is {role}.",

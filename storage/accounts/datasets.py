@@ -1,9 +1,7 @@
-"""Datasets and their visibility.
+"""Datasets, and the permission levels of users in them.
 
-A dataset always has the ref ``main``, and its creator gets level ``admin``. A user without a
-permission level, who isn't an admin, can't see that it exists.
-
-Permission levels of users in a dataset, which always has a user with level ``admin``.
+A dataset always has the ref ``main`` and a user with level ``admin``. A user without a level, who
+isn't an admin, can't see that it exists.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from storage.accounts.users import User
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import all_rows, first, number, page, run
+from storage.sqlite.queries import all_rows, first, number, only, page, run
 from storage.versions.refs import MAIN, create_ref
 
 Level = Literal["read", "write", "admin"]
@@ -36,10 +34,7 @@ SORTS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset with a user's permission level.
-
-    ``updated_at`` is the time of the last change of its texts or refs.
-    """
+    """A dataset with a user's permission level; ``updated_at`` is of its texts and refs."""
 
     id: int
     name: str
@@ -73,17 +68,11 @@ def create_dataset(
     tags: Sequence[str],
     clock: Clock,
 ) -> Dataset:
-    """Create a dataset with an empty ``main``.
-
-    Raises
-    ------
-    Conflict
-        The creator has a dataset of this name.
-    """
+    """Create a dataset with an empty ``main``; raise Conflict for a second one of this name."""
     if _has_namesake(tx, creator, name, creator_id=creator.id):
         raise Conflict('You have a dataset named "{name}" already.', loc=("name",), name=name)
     now = clock()
-    row = first(
+    row = only(
         tx,
         "insert_dataset",
         name=name,
@@ -92,7 +81,6 @@ def create_dataset(
         created_by=creator.id,
         now=timestamp(now),
     )
-    assert row is not None  # noqa: S101 - INSERT … RETURNING gives the row
     dataset_id: int = row["id"]
     run(tx, "put_permission", dataset_id=dataset_id, user_id=creator.id, level="admin")
     create_ref(tx, dataset_id, MAIN, None, lambda: now)
@@ -100,13 +88,7 @@ def create_dataset(
 
 
 def get_dataset(tx: Transaction, dataset_id: int, viewer: User) -> Dataset:
-    """Return a dataset that the viewer can see.
-
-    Raises
-    ------
-    NotFound
-        It doesn't exist, or the viewer can't see it: the error is the same.
-    """
+    """Return a dataset; raise the same NotFound if it doesn't exist or the viewer can't see it."""
     row = first(tx, "dataset_for", id=dataset_id, user_id=viewer.id)
     if row is None or (row["level"] is None and viewer.role_name != "admin"):
         raise NotFound("Dataset {dataset} not found.", dataset=str(dataset_id))
@@ -156,12 +138,7 @@ def change_dataset(
     tags: Sequence[str] | None,
     clock: Clock,
 ) -> list[str]:
-    """Change fields of a dataset; None leaves a field unchanged.
-
-    Returns
-    -------
-    list of str
-        The names of the changed fields; if there are none, nothing is written.
+    """Change fields of a dataset, and return their names; None leaves a field unchanged.
 
     Raises
     ------
@@ -174,11 +151,7 @@ def change_dataset(
         "description": description,
         "tags": None if tags is None else tuple(tags),
     }
-    changed = [
-        field
-        for field, value in given.items()
-        if value is not None and value != getattr(before, field)
-    ]
+    changed = [name for name, value in given.items() if value not in (None, getattr(before, name))]
     if not changed:
         return []
     if name is not None and _has_namesake(tx, viewer, name, dataset_id=dataset_id):
@@ -196,13 +169,7 @@ def change_dataset(
 
 
 def remove_dataset(tx: Transaction, dataset_id: int, clock: Clock) -> None:
-    """Mark a dataset as removed.
-
-    Raises
-    ------
-    Conflict
-        The dataset has pending or running jobs.
-    """
+    """Mark a dataset as removed; raise Conflict if it has pending or running jobs."""
     open_jobs = number(tx, "count_open_jobs", dataset_id=dataset_id)
     if open_jobs:
         raise Conflict(
@@ -220,15 +187,9 @@ def _has_namesake(
     dataset_id: int | None = None,
 ) -> bool:
     """Return whether the creator has another dataset of this name that the viewer can see."""
-    row = first(
-        tx,
-        "visible_namesake",
-        creator_id=creator_id,
-        id=dataset_id,
-        name=name,
-        viewer_id=viewer.id,
-        sees_all=viewer.role_name == "admin",
-    )
+    dataset = {"creator_id": creator_id, "id": dataset_id, "name": name}
+    sees_all = viewer.role_name == "admin"
+    row = first(tx, "visible_namesake", viewer_id=viewer.id, sees_all=sees_all, **dataset)
     return row is not None
 
 

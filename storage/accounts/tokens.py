@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, cast
 
-from storage.accounts.users import Role, User
+from storage.accounts.users import User, user_of_row
 from storage.errors import NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import first, page, run
+from storage.sqlite.queries import first, only, page, run
 
 Scope = Literal["read", "write"]
 Kind = Literal["session", "named", "operator"]
@@ -63,7 +63,7 @@ def issue_token(
     """Create a token; return its secret, which is not stored, and the token."""
     secret = secrets.token_urlsafe(32)
     now = clock()
-    row = first(
+    row = only(
         tx,
         "insert_token",
         token_hash=hash_secret(secret),
@@ -78,19 +78,24 @@ def issue_token(
 
 
 def find_token_holder(tx: Transaction, secret: str, clock: Clock) -> TokenHolder | None:
-    """Return a token's holder by its secret; None if it is unknown, expired or its user removed."""
+    """Return a valid token's holder by its secret."""
     row = first(tx, "token_holder", token_hash=hash_secret(secret), now=timestamp(clock()))
     if row is None:
         return None
     return TokenHolder(
-        _user(row), row["token_id"], row["scope"], row["kind"], row["token_name"], row["expires_at"]
+        user_of_row(row),
+        row["token_id"],
+        row["scope"],
+        row["kind"],
+        row["token_name"],
+        row["expires_at"],
     )
 
 
 def find_token_user(tx: Transaction, token_id: int, clock: Clock) -> User | None:
     """Return a token's user by its id; None if it has expired or its user was removed."""
     row = first(tx, "token_user", id=token_id, now=timestamp(clock()))
-    return None if row is None else _user(row)
+    return None if row is None else user_of_row(row)
 
 
 def list_tokens(tx: Transaction, user_id: int, offset: int, limit: int) -> tuple[list[Token], int]:
@@ -133,17 +138,11 @@ def open_sign_in_link(tx: Transaction, user_id: int, lifetime: timedelta, clock:
 def sign_in_link_user(tx: Transaction, code: str, clock: Clock) -> User | None:
     """Return the user of an unexpired link, without using the link."""
     row = first(tx, "sign_in_link_user", code_hash=hash_secret(code), now=timestamp(clock()))
-    return None if row is None else _user(row)
+    return None if row is None else user_of_row(row)
 
 
 def use_sign_in_link(tx: Transaction, code: str, clock: Clock) -> int:
-    """Delete a link and return its user's id.
-
-    Raises
-    ------
-    NotFound
-        The link was used, has expired, or never existed.
-    """
+    """Delete a link and return its user's id; raise NotFound if there is no such link."""
     row = first(tx, "use_sign_in_link", code_hash=hash_secret(code), now=timestamp(clock()))
     if row is None:
         raise NotFound("This sign-in link was used already or has ended.")
@@ -156,12 +155,7 @@ def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _user(row: sqlite3.Row) -> User:
-    return User(row["id"], row["soeid"], cast(Role, row["role_name"]), row["created_at"])
-
-
-def _token(row: sqlite3.Row | None) -> Token:
-    assert row is not None  # noqa: S101 - INSERT … RETURNING gives the row
+def _token(row: sqlite3.Row) -> Token:
     return Token(
         row["id"], row["name"], cast(Scope, row["scope"]), row["created_at"], row["expires_at"]
     )

@@ -13,7 +13,7 @@ from typing import Literal, cast
 from storage.errors import Conflict, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import first, number, page, run
+from storage.sqlite.queries import first, number, only, page, run
 
 Role = Literal["admin", "analyst", "viewer"]
 ROLES: tuple[Role, ...] = ("admin", "analyst", "viewer")
@@ -32,16 +32,10 @@ class User:
 def add_user(
     tx: Transaction, soeid: str, role_name: Role, password_hash: str | None, clock: Clock
 ) -> User:
-    """Add a user.
-
-    Raises
-    ------
-    Conflict
-        An active user has this SOEID.
-    """
+    """Add a user; raise Conflict if an active user has this SOEID."""
     if first(tx, "user_by_soeid", soeid=soeid) is not None:
         raise Conflict('A user "{soeid}" exists already.', soeid=soeid)
-    row = first(
+    row = only(
         tx,
         "insert_user",
         soeid=soeid,
@@ -49,7 +43,7 @@ def add_user(
         password_hash=password_hash,
         created_at=timestamp(clock()),
     )
-    return _user(row)
+    return user_of_row(row)
 
 
 def get_user(tx: Transaction, user_id: int) -> User:
@@ -57,13 +51,13 @@ def get_user(tx: Transaction, user_id: int) -> User:
     row = first(tx, "user_by_id", id=user_id)
     if row is None or row["removed_at"] is not None:
         raise NotFound("User {user} not found.", user=str(user_id))
-    return _user(row)
+    return user_of_row(row)
 
 
 def find_user(tx: Transaction, soeid: str) -> User | None:
     """Return an active user by SOEID, ignoring case."""
     row = first(tx, "user_by_soeid", soeid=soeid)
-    return None if row is None else _user(row)
+    return None if row is None else user_of_row(row)
 
 
 def password_hash_of(tx: Transaction, soeid: str) -> str | None:
@@ -77,13 +71,13 @@ def list_users(
 ) -> tuple[list[User], int]:
     """Return a page of the users by SOEID, and their number; ``q`` is a substring of the SOEID."""
     rows, total = page(tx, "list_users", offset, limit, q=q)
-    return [_user(row) for row in rows], total
+    return [user_of_row(row) for row in rows], total
 
 
 def first_admin(tx: Transaction) -> User | None:
     """Return the oldest active admin."""
     row = first(tx, "first_admin")
-    return None if row is None else _user(row)
+    return None if row is None else user_of_row(row)
 
 
 def anyone_can_sign_in(tx: Transaction) -> bool:
@@ -96,10 +90,7 @@ def change_user(
 ) -> User:
     """Change a role, a password, or both; a new password deletes the user's tokens and links.
 
-    Raises
-    ------
-    NotFound, Conflict
-        The user doesn't exist; or is the last admin.
+    Raise Conflict for the last admin.
     """
     user = get_user(tx, user_id)
     if role_name not in (None, "admin"):
@@ -107,18 +98,12 @@ def change_user(
     if password_hash is not None:
         run(tx, "delete_own_tokens_of_user", user_id=user_id)
         run(tx, "delete_sign_in_links_of_user", user_id=user_id)
-    row = first(tx, "update_user", id=user_id, role_name=role_name, password_hash=password_hash)
-    return _user(row)
+    row = only(tx, "update_user", id=user_id, role_name=role_name, password_hash=password_hash)
+    return user_of_row(row)
 
 
 def remove_user(tx: Transaction, user_id: int, clock: Clock) -> None:
-    """Remove a user and delete their tokens.
-
-    Raises
-    ------
-    NotFound, Conflict
-        The user doesn't exist; or is the last admin.
-    """
+    """Remove a user and delete their tokens; raise Conflict for the last admin."""
     _require_another_admin(tx, get_user(tx, user_id))
     run(tx, "delete_tokens_of_user", user_id=user_id)
     run(tx, "remove_user", id=user_id, removed_at=timestamp(clock()))
@@ -131,7 +116,6 @@ def _require_another_admin(tx: Transaction, user: User) -> None:
         )
 
 
-def _user(row: sqlite3.Row | None) -> User:
-    if row is None:
-        raise NotFound("The user is gone.")
+def user_of_row(row: sqlite3.Row) -> User:
+    """Return the user of a row of ``users``, or of a row with these columns."""
     return User(row["id"], row["soeid"], cast(Role, row["role_name"]), row["created_at"])

@@ -135,13 +135,7 @@ def report_progress(tx: Transaction, job: Job, progress: float, message: str) ->
 def complete_job(
     tx: Transaction, job: Job, summary: dict[str, Any], commit_id: str | None, clock: Clock
 ) -> None:
-    """running → completed, by the current attempt.
-
-    Raises
-    ------
-    StaleJob
-        The job has ended, or another attempt runs.
-    """
+    """running → completed; raise StaleJob if the job has ended or another attempt runs."""
     _end_own(
         tx,
         job,
@@ -153,13 +147,7 @@ def complete_job(
 
 
 def fail_job(tx: Transaction, job: Job, code: str, message: str, clock: Clock) -> None:
-    """running → failed, by the current attempt.
-
-    Raises
-    ------
-    StaleJob
-        The job has ended, or another attempt runs.
-    """
+    """running → failed; raise StaleJob if the job has ended or another attempt runs."""
     _end_own(tx, job, "fail_job", error_code=code, error_message=message, now=timestamp(clock()))
 
 
@@ -172,13 +160,7 @@ def _end_own(tx: Transaction, job: Job, name: str, **values: object) -> None:
 
 
 def cancel_job(tx: Transaction, job_id: str, soeid: str, clock: Clock) -> None:
-    """pending or running → failed at once; the result of a running attempt is discarded.
-
-    Raises
-    ------
-    Conflict
-        The job has ended.
-    """
+    """pending or running → failed at once, without a result; raise Conflict if it has ended."""
     message = f"Cancelled by {soeid}."
     done = first(tx, "cancel_job", id=job_id, error_message=message, now=timestamp(clock()))
     if done is None:

@@ -25,11 +25,9 @@ class NewCommit:
     Parameters
     ----------
     ref_name : str or None
-        The ref of the commit; None for a commit that only its job references.
+        The ref to move, or to create if ``new_ref``; None if only the job references the commit.
     parent_id : str or None
         The parent commit; None for the ref's current commit, as for an import.
-    new_ref : bool
-        Whether to create the ref instead of moving it.
     """
 
     ref_name: str | None

@@ -58,10 +58,7 @@ def _due(now: datetime) -> dict[str, str]:
 def postpone_job(tx: Transaction, job: Job, why: str, clock: Clock) -> bool:
     """running → pending after a transient fault; False after the last retry.
 
-    Raises
-    ------
-    StaleJob
-        The job has ended, or another attempt runs.
+    Raise StaleJob if the job has ended or another attempt runs.
     """
     if job.attempt > len(RETRY_DELAYS_S):
         return False
@@ -86,28 +83,19 @@ def next_due(tx: Transaction) -> datetime | None:
 
 
 def release_job(tx: Transaction, job: Job) -> bool:
-    """running → pending when the service shuts down; the attempt doesn't count.
-
-    False if ``job`` isn't the current attempt.
-    """
+    """running → pending when the service shuts down; False if another attempt runs."""
     return first(tx, "release_job", id=job.id, attempt=job.attempt) is not None
 
 
 def move_to_long_lane(tx: Transaction, job: Job) -> bool:
-    """running → pending in the long lane, for a job that exceeds the time of short jobs.
-
-    False if ``job`` isn't the current attempt.
-    """
+    """running → pending in the long lane; False if another attempt runs."""
     return first(tx, "move_to_long_lane", id=job.id, attempt=job.attempt) is not None
 
 
 def recover_jobs(tx: Transaction, clock: Clock) -> tuple[int, int]:
     """Requeue the jobs that ran when the process died; fail them after ``MAX_CRASHES``.
 
-    Returns
-    -------
-    (int, int)
-        The numbers of requeued and of failed jobs.
+    Return the numbers of requeued and of failed jobs.
     """
     failed = all_rows(tx, "give_up_jobs", max_crashes=MAX_CRASHES, now=timestamp(clock()))
     # The duration of the last attempt is unknown: the process died at some time during it.
@@ -120,12 +108,7 @@ def needed_uploads(
 ) -> set[str]:
     """Return which uploads, named by job id, an open job or a possible retry needs.
 
-    Parameters
-    ----------
-    codes : iterable of str
-        Error codes of failed jobs that are worth a retry.
-    ended_after : str
-        Jobs that ended before this time don't need their uploads.
+    Worth a retry are jobs that failed with one of ``codes`` after ``ended_after``.
     """
     rows = all_rows(
         tx,

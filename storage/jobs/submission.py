@@ -1,10 +1,6 @@
-"""Insert a submitted job into the queue.
+"""Insert a submitted job into the queue, with its audit entry and idempotency key.
 
-A job and its audit entry are inserted in one transaction. A user's waiting jobs are limited.
-
-Idempotency keys: a repeated request returns the first request's job.
-
-A key is stored in its job's transaction. Keys belong to a user and expire after a day.
+A user's waiting jobs are limited. A request with the same key returns the same job for a day.
 """
 
 from __future__ import annotations
@@ -116,13 +112,7 @@ class IdempotencyKey:
 def find_job_of_key(
     tx: Transaction, user_id: int, key: IdempotencyKey | None, clock: Clock
 ) -> str | None:
-    """Return the id of the key's job; None for a new key.
-
-    Raises
-    ------
-    KeyReused
-        The key was used for a different request.
-    """
+    """Return the id of the key's job, or None; raise KeyReused if the request is another one."""
     if key is None:
         return None
     since = timestamp(clock() - KEY_LIFETIME)

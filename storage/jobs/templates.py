@@ -14,7 +14,7 @@ from typing import Any
 from storage.errors import NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import first, page
+from storage.sqlite.queries import first, only, page
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def put_template(
     tx: Transaction, user_id: int, name: str, body: dict[str, Any], clock: Clock
 ) -> DrawTemplate:
     """Store a template; it replaces the user's template of that name."""
-    row = first(
+    row = only(
         tx,
         "put_draw_template",
         user_id=user_id,
@@ -39,7 +39,6 @@ def put_template(
         body=json.dumps(body, ensure_ascii=False),
         created_at=timestamp(clock()),
     )
-    assert row is not None  # noqa: S101 - INSERT … RETURNING gives the row
     return _template(row)
 
 
@@ -52,13 +51,7 @@ def list_templates(
 
 
 def delete_template(tx: Transaction, user_id: int, template_id: int) -> None:
-    """Delete one of a user's templates.
-
-    Raises
-    ------
-    NotFound
-        The user has no template with this id.
-    """
+    """Delete one of a user's templates; raise NotFound if there is none with this id."""
     if first(tx, "delete_draw_template", id=template_id, user_id=user_id) is None:
         raise NotFound("You have no template {number}.", number=str(template_id))
 

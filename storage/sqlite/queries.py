@@ -45,6 +45,13 @@ def first(tx: Transaction, name: str, /, **params: Any) -> sqlite3.Row | None:
     return rows[0] if rows else None
 
 
+def only(tx: Transaction, name: str, /, **params: Any) -> sqlite3.Row:
+    """Return the only row of a statement that always has one."""
+    rows: list[sqlite3.Row] = run(tx, name, **params).fetchall()
+    (row,) = rows
+    return row
+
+
 def all_rows(tx: Transaction, name: str, /, **params: Any) -> list[sqlite3.Row]:
     """Return all rows."""
     return run(tx, name, **params).fetchall()
@@ -72,6 +79,4 @@ def page(
 
 def number(tx: Transaction, name: str, /, **params: Any) -> int:
     """Return the integer of a statement that counts."""
-    (value,) = run(tx, name, **params).fetchone()
-    assert isinstance(value, int)  # noqa: S101 - count(*) is never NULL
-    return value
+    return int(only(tx, name, **params)[0])

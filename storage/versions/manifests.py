@@ -1,9 +1,7 @@
-"""Manifests: the content of commits.
+"""Commits: immutable manifests, each with a parent.
 
 A manifest lists each table's columns and its data files in row order. The SHA-256 of its canonical
 JSON (sorted keys, no blanks, UTF-8) is the commit id.
-
-Store and read commits: immutable manifests, each with a parent.
 """
 
 from __future__ import annotations
@@ -29,11 +27,8 @@ MANIFEST_VERSION = 1
 class StoredTable:
     """A table of a commit: key, columns, and data files in row order.
 
-    Parameters
-    ----------
-    deletion_vector : StoredFile or None
-        A file of ordinals of rows in ``files`` that the table doesn't have. It makes a residual of
-        its source's files without a copy. The manifest's key for it is ``left_out``.
+    ``deletion_vector`` is a file of ordinals of rows in ``files`` that the table doesn't have. It
+    makes a residual of its source's files without a copy. The manifest's key is ``left_out``.
     """
 
     key: str
@@ -44,9 +39,8 @@ class StoredTable:
     @property
     def row_count(self) -> int:
         """Rows of the table."""
-        return sum(file.rows for file in self.files) - (
-            self.deletion_vector.rows if self.deletion_vector else 0
-        )
+        deleted = 0 if self.deletion_vector is None else self.deletion_vector.rows
+        return sum(file.rows for file in self.files) - deleted
 
     @property
     def stored_files(self) -> tuple[StoredFile, ...]:
@@ -104,13 +98,7 @@ class Manifest:
         return {file.sha256 for file in self.stored_files}
 
     def table(self, key: str) -> StoredTable:
-        """Return the table with this key.
-
-        Raises
-        ------
-        NotFound
-            The message names the existing tables.
-        """
+        """Return the table with this key; raise NotFound if there is none."""
         for table in self.tables:
             if table.key == key:
                 return table

@@ -34,13 +34,7 @@ class Ref:
 
 
 def parse_ref_name(text: str, loc: Sequence[str] = ("name",)) -> str:
-    """Check that a text is a valid ref name; ``loc`` is its location in the caller's input.
-
-    Raises
-    ------
-    InvalidValue
-        The message has the rule.
-    """
+    """Raise InvalidValue for an invalid ref name; ``loc`` is its location in the caller's input."""
     if not _NAME.fullmatch(text) or _COMMIT_ID.fullmatch(text):
         raise InvalidValue(
             '"{text}" can\'t name a ref. A name has 1 to 100 letters, digits, "_", "." or "-", '
@@ -54,13 +48,7 @@ def parse_ref_name(text: str, loc: Sequence[str] = ("name",)) -> str:
 def create_ref(
     tx: Transaction, dataset_id: int, name: str, commit_id: str | None, clock: Clock
 ) -> Ref:
-    """Create a ref.
-
-    Raises
-    ------
-    Conflict
-        A ref of this name exists.
-    """
+    """Create a ref; raise Conflict if one of this name exists."""
     parse_ref_name(name)
     now = timestamp(clock())
     try:
@@ -72,13 +60,7 @@ def create_ref(
 
 
 def get_ref(tx: Transaction, dataset_id: int, name: str) -> Ref:
-    """Return a ref by its exact name.
-
-    Raises
-    ------
-    NotFound
-        The message names the existing refs.
-    """
+    """Return a ref by its exact name; raise NotFound if there is none."""
     row = first(tx, "ref_by_name", dataset_id=dataset_id, name=name)
     if row is None:
         raise NotFound(
@@ -114,13 +96,7 @@ def move_ref(
     commit_id: str,
     clock: Clock,
 ) -> None:
-    """Move a ref to a commit if it still names ``expected``.
-
-    Raises
-    ------
-    RefMoved
-        The ref names another commit, or was deleted.
-    """
+    """Move a ref to a commit; raise RefMoved if it doesn't name ``expected`` any more."""
     now = timestamp(clock())
     run(tx, "record_left_commit", dataset_id=dataset_id, name=name, next_id=commit_id, now=now)
     moved = first(
