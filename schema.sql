@@ -240,8 +240,8 @@ CREATE INDEX jobs_running ON jobs (seq) WHERE status = 'running';
 -- Finds the job of an output ref, and all jobs of a dataset that is pruned.
 CREATE INDEX jobs_of_output_ref ON jobs (dataset_id, run_parameters ->> '$.output_ref');
 
--- Lists of jobs: of all, of a dataset, of a user. Each index has the order and all filters of a list,
--- so that a count or a page reads no job.
+-- Lists of jobs: of all, of a dataset, of a user, of a status. Each index has the order and the
+-- filters of a list, so that a count or a page reads no job.
 CREATE INDEX jobs_listed ON jobs (created_at, seq, dataset_id, run_type, status);
 CREATE INDEX jobs_listed_of_dataset
     ON jobs (dataset_id, created_at, seq, user_id, run_type, status,
@@ -249,6 +249,7 @@ CREATE INDEX jobs_listed_of_dataset
 CREATE INDEX jobs_listed_of_user
     ON jobs (user_id, created_at, seq, dataset_id, run_type, status,
              run_parameters ->> '$.source_ref');
+CREATE INDEX jobs_listed_of_status ON jobs (status, created_at, seq, dataset_id, run_type);
 
 CREATE TRIGGER jobs_start_waiting BEFORE INSERT ON jobs WHEN NEW.status <> 'pending'
 BEGIN SELECT RAISE(ABORT, 'a job starts its life waiting'); END;

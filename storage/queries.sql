@@ -557,14 +557,12 @@ FROM json_each(:seqs) AS place CROSS JOIN jobs ON jobs.seq = place.value
 JOIN datasets ON datasets.id = jobs.dataset_id JOIN users ON users.id = jobs.user_id
 ORDER BY place.key;
 
--- count_all_jobs: Count all jobs, except those of removed datasets.
-SELECT (SELECT count(*) FROM jobs)
-     - (SELECT count(*) FROM jobs
-        WHERE dataset_id IN (SELECT id FROM datasets WHERE removed_at IS NOT NULL));
+-- count_jobs: Count the jobs that match the filters of a list.
+SELECT count(*) FROM jobs {selected};
 
--- job_seqs: List the seqs of the jobs that match the filters.
+-- job_seqs: Select the seqs of a page of the jobs that match the filters of a list.
 SELECT seq FROM jobs INDEXED BY {index} WHERE {condition}
-ORDER BY created_at {order}, seq {order};
+ORDER BY created_at {order}, seq {order} LIMIT :limit OFFSET :offset;
 
 -- count_open_jobs: Count the pending and running jobs of a dataset.
 SELECT (SELECT count(*) FROM jobs INDEXED BY jobs_waiting

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 from storage.sqlite.database import Transaction
@@ -62,7 +63,8 @@ def page(
     name: str,
     offset: int,
     limit: int,
-    fragments: Mapping[str, str] = {},
+    fragments: Mapping[str, str] = MappingProxyType({}),
+    /,
     **params: Any,
 ) -> tuple[list[sqlite3.Row], int]:
     """Return a page of a statement that ends with ORDER BY, and the number of all rows.

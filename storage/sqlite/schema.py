@@ -39,6 +39,7 @@ MIGRATIONS: Sequence[str] = (
     CREATE INDEX jobs_listed_of_user
         ON jobs (user_id, created_at, seq, dataset_id, run_type, status,
                  run_parameters ->> '$.source_ref');
+    CREATE INDEX jobs_listed_of_status ON jobs (status, created_at, seq, dataset_id, run_type);
     """,
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``
