@@ -141,10 +141,15 @@ class PruneReport:
     """The totals of all kinds."""
 
     def __init__(self) -> None:
-        self.totals = [KindTotal(kind) for kind in KINDS]
+        self._totals = {kind: KindTotal(kind) for kind in KINDS}
 
     def __getitem__(self, kind: Kind) -> KindTotal:
-        return self.totals[KINDS.index(kind)]
+        return self._totals[kind]
+
+    @property
+    def totals(self) -> list[KindTotal]:
+        """All totals, in the order of ``KINDS``."""
+        return list(self._totals.values())
 
     @property
     def size_bytes(self) -> int:
