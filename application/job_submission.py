@@ -16,7 +16,7 @@ from typing import Any
 from job_runner.lanes import LANE_OF_QUERIES, lane_of_import, lane_of_profile
 from job_runner.service import Service
 from job_runner.sql_queries import sandbox_of, source_tables
-from job_runner.tables.open_tables import open_commit, open_table
+from job_runner.tables.open_tables import OpenTable, open_commit, open_table
 from storage.accounts.audit import THIS_PROCESS, Origin
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.datasets import Dataset
@@ -256,6 +256,20 @@ class CompareTo:
     table_key: str | None = None
 
 
+def open_compared(service: Service, dataset_id: int, compare_to: CompareTo) -> OpenTable:
+    """Open the table to compare with; NotFound has the location of ``compare_to``."""
+    try:
+        return open_table(service, dataset_id, compare_to.ref, compare_to.table_key)
+    except NotFound as error:
+        error.loc = ("compare_to",)
+        raise
+
+
+def recorded(compare_to: CompareTo, table: OpenTable) -> dict[str, str]:
+    """``compare_to`` as a job records it: with its commit."""
+    return {"ref": compare_to.ref, "table_key": table.key, "commit_id": table.commit_id}
+
+
 @dataclass(frozen=True)
 class ReportRequest:
     """The parameters of a report: an exploration without SQL."""
@@ -271,17 +285,9 @@ def submit_report(
     """Fix the commits of a report's tables; NotFound lists the valid refs and tables."""
     source = open_table(service, dataset.id, request.source_ref, request.table_key)
     parameters: dict[str, Any] = {"source_ref": request.source_ref, "table_key": source.key}
-    if (compare_to := request.compare_to) is not None:
-        try:
-            other = open_table(service, dataset.id, compare_to.ref, compare_to.table_key)
-        except NotFound as error:
-            error.loc = ("compare_to",)
-            raise
-        parameters["compare_to"] = {
-            "ref": compare_to.ref,
-            "table_key": other.key,
-            "commit_id": other.commit_id,
-        }
+    if request.compare_to is not None:
+        other = open_compared(service, dataset.id, request.compare_to)
+        parameters["compare_to"] = recorded(request.compare_to, other)
     lane = lane_of_profile(source.files.row_count, len(source.files.columns))
     new = by.new_job(service, "exploration", dataset, source.commit_id, parameters, lane)
 

@@ -199,6 +199,23 @@ def rows_statement(table: TableFiles, columns: Sequence[Column], ordinals: Int64
     )
 
 
+def scan_statement(table: TableFiles, selected: Sequence[str]) -> Statement:
+    """Build the statement that reads every row, unordered: ``ordinal``, then the expressions.
+
+    Parameters
+    ----------
+    selected : sequence of str
+        Expressions over the table ``f``, with their aliases.
+    """
+    listed = ", ".join(["f.file_row_number + ? AS ordinal", *selected])
+    branches, params = _branches(table, RowView(), listed, numbered=True)
+    if branches:
+        return branches, params
+    no_row = ", ".join(map(_null, table.columns))
+    listed = ", ".join(["NULL::BIGINT AS ordinal", *selected])
+    return f"SELECT {listed} FROM (SELECT {no_row}) AS f LIMIT 0", []
+
+
 def view_statement(
     table: TableFiles, columns: Sequence[Column], view: RowView, offset: int, limit: int | None
 ) -> Statement:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from application.lifecycle import Retryability
-from job_runner.handlers.exploration import is_report
+from job_runner.handlers.exploration import is_report, is_row_diff
 from storage.jobs.jobs import Job
 from storage.sqlite.clock import seconds_between
 
@@ -106,4 +106,5 @@ def _result_of(job: Job) -> str:
         return f"profile of {counted(summary['columns'], 'column')}"
     if is_report(job):
         return f"report of {counted(summary['columns'], 'column')}"
-    return f"{counted(summary['rows'], 'row')} found"
+    found = "changed" if is_row_diff(job) else "found"
+    return f"{counted(summary['rows'], 'row')} {found}"

@@ -1,4 +1,4 @@
-"""Routes of explorations: a report or a SELECT as a job, a query with its first rows, results."""
+"""Routes of explorations: a report, a SELECT or a row diff as a job, a query at once, results."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from application.job_submission import (
     submit_exploration,
     submit_report,
 )
+from application.row_diffs import RowDiffRequest, submit_row_diff
 from http_api.auth.access import bearer, dataset_for, job_for, reads, service, user
 from http_api.auth.read_auditing import RowSource, audit_query
 from http_api.routes.report_responses import report_answer
@@ -22,7 +23,7 @@ from http_api.routes.row_responses import FORMATS, RowsQuery, download, page_jso
 from http_api.routes.submissions import completed, submission
 from http_api.routes.tables import RowsOut
 from http_api.schemas.base import DEFAULT_PAGE, MAX_PAGE, StrictSchema, text
-from http_api.schemas.fields import Message, QueryBoolean, StrictInteger, StrictString
+from http_api.schemas.fields import BoundedList, Message, QueryBoolean, StrictInteger, StrictString
 from http_api.schemas.jobs import JobAcceptedOut, priority_field
 from http_api.server.problems import InvalidRequest
 from http_api.server.work_limits import limits
@@ -32,6 +33,7 @@ from job_runner.tables.open_tables import RESULT, open_table, output_of
 from storage.jobs.jobs import Job
 
 MAX_SQL_LENGTH = 100_000
+MAX_KEYS = 20
 
 blueprint = APIBlueprint("explorations", __name__, url_prefix="/api/exploration", tag="Exploration")
 
@@ -56,7 +58,7 @@ class CompareToIn(StrictSchema):
 
 
 class ExplorationJobIn(StrictSchema):
-    """An exploration job: with `sql` a query, without it a report of a table."""
+    """An exploration job: with `sql` a query, with `keys` a row diff, else a report of a table."""
 
     source_ref = text(1, 100, load_default="main")
     table_key = text(
@@ -71,7 +73,19 @@ class ExplorationJobIn(StrictSchema):
     compare_to = fields.Nested(
         CompareToIn,
         allow_none=True,
-        metadata={"description": "For a report: a table to compare with."},
+        metadata={
+            "description": "For a report: a table to compare with. For a row diff: the later table."
+        },
+    )
+    keys = BoundedList(
+        text(1, 1000),
+        least=1,
+        most=MAX_KEYS,
+        allow_none=True,
+        metadata={
+            "description": "For a row diff from the table of `source_ref` to that of `compare_to`: "
+            "the columns that identify a row in both."
+        },
     )
     output_name = text(
         1,
@@ -84,18 +98,18 @@ class ExplorationJobIn(StrictSchema):
 
     @validates_schema
     def check_purpose(self, data: dict[str, Any], **_: Any) -> None:
-        """Refuse fields of a report in a query, and the reverse."""
-        if data.get("sql") is not None:
-            if data.get("compare_to") is not None:
+        """Refuse fields that don't belong to the kind of exploration."""
+        has = {name for name, value in data.items() if value is not None}
+        for name in ("compare_to", "keys"):
+            if "sql" in has and name in has:
+                raise ValidationError(Message(f"`{name}` can't be combined with `sql`."), name)
+        if "keys" in has and "compare_to" not in has:
+            raise ValidationError(Message("`keys` needs `compare_to`."), "keys")
+        for name in ("output_name", "commit_message"):
+            if name in has and not {"sql", "keys"} & has:
                 raise ValidationError(
-                    Message("`compare_to` can't be combined with `sql`."), "compare_to"
+                    Message(f"`{name}` needs `sql` or `keys`: a report makes no commit."), name
                 )
-        else:
-            for name in ("output_name", "commit_message"):
-                if data.get(name) is not None:
-                    raise ValidationError(
-                        Message(f"`{name}` needs `sql`: a report makes no commit."), name
-                    )
 
 
 class QueryIn(StrictSchema):
@@ -121,7 +135,7 @@ class QueryOut(Schema):
 
 
 class ResultQuery(RowsQuery):
-    """Rows and columns of a query's result, or the format of a report."""
+    """Rows and columns of a result, or the format of a report."""
 
     format = StrictString(load_default="json", validate=validate.OneOf((*FORMATS, "html")))
     download = QueryBoolean(
@@ -139,17 +153,23 @@ class ResultOut(RowsOut):
 @blueprint.input(ExplorationJobIn, arg_name="given")
 @blueprint.output(JobAcceptedOut)
 @blueprint.doc(
-    summary="Make a report of a table, or run a SELECT, as a job",
-    description="Without `sql` the job makes a report of the table. With `sql`, the statement, "
-    "its tables and its columns are checked before the response; its result becomes the table "
-    "`result` of a commit. The same request with the same output_name returns the same job.",
+    summary="Make a report of a table, run a SELECT, or list changed rows, as a job",
+    description="Without `sql` and `keys` the job makes a report of the table. With `sql`, the "
+    "statement, its tables and its columns are checked before the response. With `compare_to` and "
+    "`keys`, the job lists the rows that were added, removed or changed. The result of `sql` or "
+    "`keys` becomes the table `result` of a commit. The same request with the same output_name "
+    "returns the same job.",
 )
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset = dataset_for(dataset_id, "write")
     by = submission(given.pop("priority"), body=given)
-    other = given.pop("compare_to", None)
-    if given.get("sql") is None:
-        compare_to = None if other is None else CompareTo(**other)
+    other, keys = given.pop("compare_to", None), given.pop("keys", None)
+    compare_to = None if other is None else CompareTo(**other)
+    if compare_to is not None and keys is not None:
+        given.pop("sql", None)
+        wanted_rows = RowDiffRequest(compare_to, tuple(keys), **given)
+        job = submit_row_diff(service(), by, dataset, wanted_rows)
+    elif given.get("sql") is None:
         wanted = ReportRequest(given["source_ref"], given.get("table_key"), compare_to)
         job = submit_report(service(), by, dataset, wanted)
     else:
@@ -179,7 +199,7 @@ def query(dataset_id: int, given: dict[str, Any]) -> Response:
 @blueprint.input(ResultQuery, location="query", unknown=RAISE, arg_name="query")
 @blueprint.output(ResultOut)
 @blueprint.doc(
-    summary="An exploration's result: a report, or the rows of a query",
+    summary="An exploration's result: a report, or the rows of a query or a row diff",
     description="A report is JSON or, with `format=html`, a self-contained page.",
 )
 def result(job_id: str, query: dict[str, Any]) -> Response:
@@ -196,7 +216,7 @@ def result(job_id: str, query: dict[str, Any]) -> Response:
 
 
 def _rows(job: Job, query: dict[str, Any]) -> Response:
-    """Return the rows of a query's result."""
+    """Return the rows of a query or a row diff."""
     table = open_table(service(), job.dataset_id, output_of(job), RESULT)
     source = RowSource(job.dataset_id, table.commit_id, RESULT, job.id)
     if query["format"] != "json":

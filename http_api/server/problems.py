@@ -135,6 +135,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "invalid_numbers": 422,
     "invalid_parameter": 422,
     "invalid_selection": 422,
+    "invalid_key": 422,
     "unknown_stratum": 422,
     "no_reserves": 422,
     "unknown_round": 404,

@@ -1,7 +1,8 @@
-"""The handler of run type ``exploration``: run a SELECT, or report on a table.
+"""The handler of run type ``exploration``: run a SELECT, diff two tables, or report on a table.
 
-A SELECT's result is a commit with the one table ``result``, with or without a ref, so that it is
-paged, downloaded and sampled like any table. A report is cached by table, not copied into the job.
+The result of a SELECT or a row diff is a commit with the one table ``result``, with or without a
+ref, so that it is paged, downloaded and sampled like any table. A report is cached by table, not
+copied into the job.
 """
 
 from __future__ import annotations
@@ -14,27 +15,38 @@ from job_runner.attempt import JobContext
 from job_runner.sql_queries import sandbox_of, source_tables
 from job_runner.tables.open_tables import RESULT, open_commit, open_table, source_of
 from job_runner.tables.reports import alerts_by_severity, compute_report
+from job_runner.tables.row_diffs import row_diff_of
 from job_runner.tables.table_comparison import compared_with, comparison_of
+from parquet_tables.columns import Column, DataFile
 from parquet_tables.progress import progress_part
 from storage.jobs.jobs import Job
 from storage.jobs.publishing import NewCommit, Outcome
 from storage.versions.manifests import StoredTable
 
 QUERY_SHARE = 0.95
-"""Share of the progress for the query; the rest is for hashing and syncing the file."""
+"""Share of the progress for the rows; the rest is for hashing and syncing the file."""
 REPORT_SHARE = 0.8
 """Share of the progress for the report; the rest is for the comparison."""
 
 
 def is_report(job: Job) -> bool:
-    """Whether an exploration reports on a table instead of running a SELECT."""
-    return job.run_type == "exploration" and "sql" not in job.run_parameters
+    """Whether an exploration reports on a table instead of making a table of rows."""
+    return job.run_type == "exploration" and not {"sql", "keys"} & job.run_parameters.keys()
+
+
+def is_row_diff(job: Job) -> bool:
+    """Whether an exploration lists the rows that differ between two tables."""
+    return job.run_type == "exploration" and "keys" in job.run_parameters
 
 
 def run_exploration(context: JobContext) -> Outcome:
-    """Run the statement, store its result and create its ref, if it has a name."""
+    """Make the report, or the table of rows with its ref, if it has a name."""
     if is_report(context.job):
         return _run_report(context)
+    return _run_row_diff(context) if is_row_diff(context.job) else _run_query(context)
+
+
+def _run_query(context: JobContext) -> Outcome:
     service, job = context.service, context.job
     parameters = job.run_parameters
     began = time.perf_counter()
@@ -47,22 +59,39 @@ def run_exploration(context: JobContext) -> Outcome:
         context.scratch.file("result.parquet"),
         progress_part(context.on_progress, 0.0, QUERY_SHARE),
     )
+    return _rows_outcome(
+        context, written.file, written.shape.columns, began, notes=list(written.shape.notes)
+    )
+
+
+def _run_row_diff(context: JobContext) -> Outcome:
+    began = time.perf_counter()
+    found = row_diff_of(context, progress_part(context.on_progress, 0.0, QUERY_SHARE))
+    return _rows_outcome(
+        context, found.file, found.columns, began, notes=[], row_diff=found.as_json()
+    )
+
+
+def _rows_outcome(
+    context: JobContext, file: DataFile, columns: tuple[Column, ...], began: float, **more: Any
+) -> Outcome:
+    """Store rows as the table ``result`` of a commit."""
     context.on_progress(QUERY_SHARE, "storing the result")
-    stored = context.adopt(written.file.path, written.file.rows)
-    columns = written.shape.columns
+    stored = context.adopt(file.path, file.rows)
+    parameters = context.job.run_parameters
     return Outcome(
         summary={
-            "rows": written.file.rows,
+            "rows": file.rows,
             "columns": [asdict(column) for column in columns],
-            "notes": list(written.shape.notes),
             "size_bytes": stored.size_bytes,
+            **more,
             "execution_time_seconds": round(time.perf_counter() - began, 3),
         },
         commit=NewCommit(
             ref_name=parameters["output_ref"],
             message=parameters["commit_message"],
             tables=[StoredTable(RESULT, columns, (stored,))],
-            parent_id=source,
+            parent_id=source_of(context.job),
             new_ref=True,
         ),
     )

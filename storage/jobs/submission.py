@@ -44,7 +44,7 @@ _SUBMIT_ACTIONS: dict[RunType, Action] = {
 }
 _AUDITED_PARAMETERS = (
     *("ref", "file_name", "size_bytes"),
-    *("source_ref", "table_key", "output_ref", "compare_to"),
+    *("source_ref", "table_key", "output_ref", "compare_to", "keys"),
 )
 
 

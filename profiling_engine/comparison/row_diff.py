@@ -1,0 +1,429 @@
+"""The row diff of two tables: rows added, removed and changed, matched by key columns.
+
+The first pass joins keys and row hashes, so memory follows the keys; only the rows that differ are
+then read and written. DuckDB spills what exceeds its memory limit. Used by exploration jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from domain_errors import DomainError
+from parquet_tables.database import ParquetDatabase
+from parquet_tables.names import settle_names
+from parquet_tables.progress import (
+    ProgressCallback,
+    execute_watched,
+    ignore_progress,
+    progress_part,
+)
+from parquet_tables.quoting import positional_names, quote_identifier, quote_path, quote_text
+from parquet_tables.rows import Statement, rows_at, scan_statement
+from parquet_tables.tables import Column, DataFile, TableFiles
+from parquet_tables.writing import write_parquet
+from profiling_engine.comparison.shared_columns import MatchedColumns, SharedColumn, match_columns
+
+NAMED_EXAMPLES = 3
+MAX_VALUE_LENGTH = 60
+CHANGE, CHANGED_COLUMNS = "_change", "_changed_columns"
+BASE_ROW, OTHER_ROW = "_row_before", "_row_now"
+ADDED, REMOVED, CHANGED = "added", "removed", "changed"
+CHECKED, MATCHED = 0.3, 0.6
+"""Shares of the progress."""
+
+
+class InvalidKey(DomainError):
+    """Rows can't be matched by the key."""
+
+    code = "invalid_key"
+
+
+@dataclass(frozen=True)
+class ChangedColumn:
+    """A compared column: its columns in the result, and the rows in which it changed.
+
+    Parameters
+    ----------
+    before, now : str or None
+        The result's columns with the base's and the other's values; None if a table lacks it.
+    """
+
+    name: str
+    base_type: str | None
+    other_type: str | None
+    before: str | None
+    now: str | None
+    changed: int = 0
+
+
+@dataclass(frozen=True)
+class RowDiff:
+    """The rows that differ, as a Parquet file, and their counts.
+
+    Parameters
+    ----------
+    columns : tuple of Column
+        Of the file: kind of change, changed columns, row numbers, keys, and each other column
+        before and now.
+    keys : tuple of str
+        The result's key columns.
+    """
+
+    file: DataFile
+    columns: tuple[Column, ...]
+    keys: tuple[str, ...]
+    compared: tuple[ChangedColumn, ...]
+    added: int
+    removed: int
+    changed: int
+    unchanged: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields of the API."""
+        return {
+            "keys": list(self.keys),
+            "added": self.added,
+            "removed": self.removed,
+            "changed": self.changed,
+            "unchanged": self.unchanged,
+            "changed_cells": sum(column.changed for column in self.compared),
+            "columns": [vars(column) for column in self.compared],
+        }
+
+
+def resolve_keys(
+    base: TableFiles, other: TableFiles, names: Sequence[str]
+) -> tuple[SharedColumn, ...]:
+    """Find the key columns in both tables.
+
+    Raises
+    ------
+    UnknownColumn, InvalidKey
+        A table lacks a column, or a column is given twice.
+    """
+    keys = []
+    for place, name in enumerate(names):
+        try:
+            keys.append(SharedColumn(base.column(name), other.column(name)))
+        except DomainError as error:
+            error.loc = ("keys", place)
+            raise
+    if len(set(keys)) < len(keys):
+        raise InvalidKey("`keys` has a column twice.", loc=("keys",))
+    return tuple(keys)
+
+
+def diff_rows(
+    database: ParquetDatabase,
+    base: TableFiles,
+    other: TableFiles,
+    keys: Sequence[SharedColumn],
+    folder: Path,
+    *,
+    on_progress: ProgressCallback = ignore_progress,
+) -> RowDiff:
+    """Match the rows of two tables by their keys and write those that differ.
+
+    Parameters
+    ----------
+    keys : sequence of SharedColumn
+        One or more, from :func:`resolve_keys`.
+    folder : Path
+        An existing folder for the result and scratch files.
+
+    Raises
+    ------
+    InvalidKey
+        A key is repeated or missing in a table; names the first rows.
+    """
+    diff = _Diff(base, other, tuple(keys))
+    pairs = folder / "pairs.parquet"
+    with database.cursor(base) as cursor:
+        checking = progress_part(on_progress, 0.0, CHECKED)
+        diff.check_keys(cursor, checking)
+        matching = progress_part(on_progress, CHECKED, MATCHED)
+        found = write_parquet(
+            cursor, *diff.pairs(), pairs, on_progress=matching, message="matching rows"
+        )
+        database.require_free(diff.estimated_bytes(found.rows))
+        writing = progress_part(on_progress, MATCHED, 1.0)
+        result = folder / "result.parquet"
+        file = write_parquet(
+            cursor, *diff.changed_rows(pairs), result, on_progress=writing, message="writing rows"
+        )
+        pairs.unlink()
+        return diff.counted(cursor, file)
+
+
+class _Diff:
+    """The statements of one diff. A key is ``k0…`` and a compared column ``v0…`` in each table."""
+
+    def __init__(self, base: TableFiles, other: TableFiles, keys: tuple[SharedColumn, ...]) -> None:
+        self.sides = ((base, "the earlier version"), (other, "the later version"))
+        self.keys = keys
+        matched = match_columns(base.columns, other.columns)
+        compared = tuple(column for column in matched.shared if column not in keys)
+        self.columns = MatchedColumns(compared, matched.only_in_base, matched.only_in_other)
+        self.result = _ResultColumns.of(keys, self.columns)
+
+    def _side(self, at: int, values: Sequence[str] = ()) -> Statement:
+        """The keys ``k0…`` of a table with its ``ordinal`` and other expressions over ``f``."""
+        keys = [
+            f"{key.key(_cell((key.base, key.other)[at]))} AS k{place}"
+            for place, key in enumerate(self.keys)
+        ]
+        return scan_statement(self.sides[at][0], [*keys, *values])
+
+    def check_keys(self, cursor: duckdb.DuckDBPyConnection, on_progress: ProgressCallback) -> None:
+        """Refuse a key that is missing or repeated in a table."""
+        names = ", ".join(f"k{place}" for place in range(len(self.keys)))
+        for at, (_, label) in enumerate(self.sides):
+            rows, params = self._side(at)
+            missing = " AND ".join(f"k{place} IS NULL" for place in range(len(self.keys)))
+            found = cursor.execute(
+                f"SELECT ordinal, count(*) OVER () FROM ({rows}) WHERE {missing} "
+                f"ORDER BY ordinal LIMIT {NAMED_EXAMPLES}",
+                params,
+            ).fetchall()
+            if found:
+                raise InvalidKey(
+                    "The key is missing in {rows} of {table}, such as {examples}, counted from 0. "
+                    "Choose `keys` with a value in every row.",
+                    loc=("keys",),
+                    rows=_counted(found[0][1], "row"),
+                    table=label,
+                    examples=_rows_text([ordinal for ordinal, _ in found]),
+                )
+            part = progress_part(on_progress, at / 2, (at + 1) / 2)
+            shown = ", ".join(
+                f"left(CAST(k{place} AS VARCHAR), {MAX_VALUE_LENGTH})"
+                for place in range(len(self.keys))
+            )
+            repeated = execute_watched(
+                cursor,
+                f"SELECT first, last, sum(rows) OVER (), [{shown}] FROM (SELECT {names}, "
+                "count(*) AS rows, min(ordinal) AS first, max(ordinal) AS last "
+                f"FROM ({rows}) GROUP BY {names} HAVING count(*) > 1) "
+                f"ORDER BY first LIMIT {NAMED_EXAMPLES}",
+                params,
+                part,
+                "checking the key",
+            )
+            if repeated:
+                self._refuse_repeated(label, repeated)
+
+    def _refuse_repeated(self, label: str, found: Sequence[tuple[Any, ...]]) -> None:
+        names = [key.name for key in self.keys]
+        examples = [
+            f"{', '.join(f'{name} = {value}' for name, value in zip(names, values, strict=True))} "
+            f"in {_rows_text([first, last])}"
+            for first, last, _, values in found
+        ]
+        raise InvalidKey(
+            "The key {keys} isn't unique in {table}: {rows} share their key with another row, such "
+            "as {examples}, counted from 0. Add a column to `keys`.",
+            loc=("keys",),
+            keys=", ".join(names),
+            table=label,
+            rows=_counted(int(found[0][2]), "row"),
+            examples="; ".join(examples),
+        )
+
+    def pairs(self) -> Statement:
+        """The rows of both tables that differ or have no partner, in the order of the result."""
+        hashed = [column for column in self.columns.shared if not column.is_retyped]
+        retyped = [column for column in self.columns.shared if column.is_retyped]
+        sides, params = [], []
+        for at in range(2):
+            cells = [_cell((column.base, column.other)[at]) for column in hashed]
+            own = [_cell((column.base, column.other)[at]) for column in retyped]
+            values = [f"{cell} AS v{place}" for place, cell in enumerate(own)]
+            digest = f"hash({', '.join(cells)})" if cells else "0"
+            rows, bound = self._side(at, [f"{digest} AS digest", *values])
+            sides.append(rows)
+            params += bound
+        on = " AND ".join(
+            f"b.k{place} IS NOT DISTINCT FROM o.k{place}" for place in range(len(self.keys))
+        )
+        differs = [
+            f"NOT {column.equal(f'b.v{place}', f'o.v{place}')}"
+            for place, column in enumerate(retyped)
+        ]
+        conditions = ["b.ordinal IS NULL", "o.ordinal IS NULL", "b.digest <> o.digest", *differs]
+        return (
+            "SELECT b.ordinal AS base_ordinal, o.ordinal AS other_ordinal "
+            f"FROM ({sides[0]}) AS b FULL JOIN ({sides[1]}) AS o ON {on} "
+            f"WHERE {' OR '.join(conditions)} ORDER BY coalesce(o.ordinal, b.ordinal), b.ordinal",
+            params,
+        )
+
+    def changed_rows(self, pairs: Path) -> Statement:
+        """The rows of the result, from the file of :meth:`pairs`."""
+        columns, result = self.columns, self.result
+        source = f"read_parquet({quote_path(pairs)}, file_row_number = true)"
+        keys, shared = self.keys, columns.shared
+        own = (
+            [*(key.base for key in keys), *(one.base for one in shared), *columns.only_in_base],
+            [*(key.other for key in keys), *(one.other for one in shared), *columns.only_in_other],
+        )
+        joined, params = [], []
+        for (table, _), cells, ordinal in zip(
+            self.sides, own, ("base_ordinal", "other_ordinal"), strict=True
+        ):
+            named = ", ".join(f"{_cell(column)} AS v{at}" for at, column in enumerate(cells))
+            rows = (
+                f"(SELECT file_row_number AS number, {ordinal} AS ordinal FROM {source} "
+                f"WHERE {ordinal} IS NOT NULL)"
+            )
+            statement, bound = rows_at(table, f"p.number, {named}", rows)
+            joined.append(f"LEFT JOIN ({statement}) AS {ordinal[0]} USING (number)")
+            params += bound
+        first = len(keys)
+        changed = [
+            f"CASE WHEN NOT {one.equal(f'b.v{first + at}', f'o.v{first + at}')} "
+            f"THEN {quote_text(quote_identifier(one.name))} END"
+            for at, one in enumerate(shared)
+        ]
+        listed = f"concat_ws(', ', {', '.join(changed)})" if changed else "''"
+        in_both = "r.base_ordinal IS NOT NULL AND r.other_ordinal IS NOT NULL"
+        values = [
+            f"CASE WHEN r.base_ordinal IS NULL THEN '{ADDED}' "
+            f"WHEN r.other_ordinal IS NULL THEN '{REMOVED}' ELSE '{CHANGED}' END",
+            f"CASE WHEN {in_both} THEN {listed} END",
+            "r.base_ordinal",
+            "r.other_ordinal",
+            *(_key_value(key, at) for at, key in enumerate(keys)),
+        ]
+        for at in range(first, first + len(shared)):
+            values += [f"b.v{at}", f"o.v{at}"]
+        last = first + len(shared)
+        values += [f"b.v{last + at}" for at in range(len(columns.only_in_base))]
+        values += [f"o.v{last + at}" for at in range(len(columns.only_in_other))]
+        selected = ", ".join(
+            f"{value} AS {quote_identifier(column.name)}"
+            for value, column in zip(values, result.columns, strict=True)
+        )
+        return (
+            f"SELECT {selected} FROM (SELECT file_row_number AS number, * FROM {source}) AS r "
+            f"{' '.join(joined)} WHERE NOT ({in_both}) OR {listed} <> '' ORDER BY r.number",
+            params,
+        )
+
+    def estimated_bytes(self, pairs: int) -> int:
+        """The size of the result, by the share of the tables' rows that are in it."""
+        size_bytes = sum(
+            file.path.stat().st_size for table, _ in self.sides for file in table.files
+        )
+        rows = sum(table.file_rows for table, _ in self.sides)
+        return size_bytes * 2 * pairs // max(rows, 1)
+
+    def counted(self, cursor: duckdb.DuckDBPyConnection, file: DataFile) -> RowDiff:
+        """Count the rows of the result by their kinds, and the changed cells of each column."""
+        result, shared = self.result, self.columns.shared
+        first = len(result.columns) - result.compared_width
+        cells = [
+            f"count(*) FILTER (c0 = '{CHANGED}' AND NOT "
+            f"{one.equal(f'c{first + 2 * at}', f'c{first + 2 * at + 1}')})"
+            for at, one in enumerate(shared)
+        ]
+        kinds = [f"count(*) FILTER (c0 = '{kind}')" for kind in (ADDED, REMOVED, CHANGED)]
+        names = positional_names(len(result.columns))
+        (counts,) = cursor.execute(
+            f"SELECT {', '.join([*kinds, *cells])} FROM read_parquet(?) AS t({names})",
+            [str(file.path)],
+        ).fetchall()
+        added, removed, changed, *of_columns = counts
+        return RowDiff(
+            file,
+            result.columns,
+            result.keys,
+            result.compared(self.columns, of_columns),
+            added,
+            removed,
+            changed,
+            self.sides[0][0].row_count - removed - changed,
+        )
+
+
+@dataclass(frozen=True)
+class _ResultColumns:
+    """The columns of the result; the last ones are those of the compared columns."""
+
+    columns: tuple[Column, ...]
+    keys: tuple[str, ...]
+    compared_width: int
+
+    @classmethod
+    def of(cls, keys: Sequence[SharedColumn], matched: MatchedColumns) -> _ResultColumns:
+        fixed = [
+            Column(CHANGE, "VARCHAR"),
+            Column(CHANGED_COLUMNS, "VARCHAR"),
+            Column(BASE_ROW, "BIGINT"),
+            Column(OTHER_ROW, "BIGINT"),
+            *(Column(key.name, "VARCHAR" if key.is_retyped else key.base.type) for key in keys),
+        ]
+        compared = [
+            column
+            for one in matched.shared
+            for column in (
+                Column(f"{one.name}_before", one.base.type),
+                Column(f"{one.name}_now", one.other.type),
+            )
+        ]
+        compared += [Column(f"{one.name}_before", one.type) for one in matched.only_in_base]
+        compared += [Column(f"{one.name}_now", one.type) for one in matched.only_in_other]
+        wanted = [*fixed, *compared]
+        names, _ = settle_names([column.name for column in wanted])
+        columns = tuple(
+            Column(name, column.type) for name, column in zip(names, wanted, strict=True)
+        )
+        return cls(columns, names[4 : len(fixed)], len(compared))
+
+    def compared(
+        self, matched: MatchedColumns, changed: Sequence[int]
+    ) -> tuple[ChangedColumn, ...]:
+        """The compared columns, with the changed cells of those that both tables have."""
+        names = iter(
+            column.name for column in self.columns[len(self.columns) - self.compared_width :]
+        )
+        both = [
+            ChangedColumn(one.name, one.base.type, one.other.type, next(names), next(names), count)
+            for one, count in zip(matched.shared, changed, strict=True)
+        ]
+        removed = [
+            ChangedColumn(one.name, one.type, None, next(names), None)
+            for one in matched.only_in_base
+        ]
+        added = [
+            ChangedColumn(one.name, None, one.type, None, next(names))
+            for one in matched.only_in_other
+        ]
+        return (*both, *removed, *added)
+
+
+def _cell(column: Column) -> str:
+    return f"f.{quote_identifier(column.name)}"
+
+
+def _key_value(key: SharedColumn, at: int) -> str:
+    """A key of the result: the later value, or that of a removed row."""
+    values = [f"o.v{at}", f"b.v{at}"]
+    if key.is_retyped:
+        values = [f"CAST({value} AS VARCHAR)" for value in values]
+    return f"CASE WHEN r.other_ordinal IS NULL THEN {values[1]} ELSE {values[0]} END"
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}{'s' * (count != 1)}"
+
+
+def _rows_text(ordinals: Sequence[int]) -> str:
+    listed = [f"{ordinal:,}" for ordinal in ordinals]
+    if len(listed) == 1:
+        return f"row {listed[0]}"
+    return f"rows {', '.join(listed[:-1])} and {listed[-1]}"
