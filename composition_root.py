@@ -17,7 +17,7 @@ from apiflask import APIFlask
 
 import web_ui.pages
 from application.comparing import job_changed
-from command_line.composition import Listening
+from command_line.root import Listening
 from http_api.app import create_app
 from http_api.server.metrics import Metrics
 from http_api.server.upload_gate import gate

@@ -5,7 +5,6 @@ else to one that it starts for itself. ``serve``, ``check``, ``backup`` and ``re
 data directory.
 """
 
-from command_line.composition import Composition, Listening
-from command_line.root import command
+from command_line.root import Composition, Listening, command
 
 __all__ = ["Composition", "Listening", "command"]

@@ -1,4 +1,4 @@
-"""``jobsvc user`` and ``jobsvc token``."""
+"""``jobsvc user``, ``token`` and ``audit``."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from command_line.api_client import ApiClient
-from command_line.connection import Target, connected
-from command_line.failures import CommandFailed
+from command_line.connection import ApiClient, Target, connected
 from command_line.options import AS_JSON, with_target
-from command_line.output import print_json, print_line, print_table, utc_text
+from command_line.output import CommandFailed, print_line, print_result, print_table, utc_text
+from storage.accounts.audit import ACTIONS
 from storage.accounts.users import ROLES
+
+COMMIT_DIGITS = 64
 
 
 @click.group()
@@ -38,14 +39,15 @@ def add(target: Target, soeid: str, role: str, password_stdin: bool, as_json: bo
     body = {"soeid": soeid, "role_name": role}
     if password_stdin:
         body["password"] = sys.stdin.readline().rstrip("\r\n")
-    with connected(target, "jobsvc user add") as client:
+    with connected(target) as client:
         added = client.post("/api/users", body)  # checks the name before the password prompt
         if not password_stdin:
             _ask_password(client, added, target.options)
-    if as_json:
-        print_json(added)
-    else:
-        print_line(f"User {added['soeid']} ({added['role_name']}) has the id {added['id']}.")
+    print_result(added, as_json, _print_added)
+
+
+def _print_added(user: dict[str, Any]) -> None:
+    print_line(f"User {user['soeid']} ({user['role_name']}) has the id {user['id']}.")
 
 
 def _ask_password(client: ApiClient, added: dict[str, Any], options: str) -> None:
@@ -62,8 +64,11 @@ def _ask_password(client: ApiClient, added: dict[str, Any], options: str) -> Non
     except (click.Abort, CommandFailed) as error:
         why = f"{error.message} " if isinstance(error, CommandFailed) else ""
         raise CommandFailed(
-            f"{why}User {added['soeid']} was added without a password. A link lets them set one: "
-            f"jobsvc user link {added['soeid']}{options}"
+            "{why}User {user} was added without a password. A link lets them set one: "
+            "jobsvc user link {user}{options}",
+            why=why,
+            user=added["soeid"],
+            options=options,
         ) from None
 
 
@@ -72,11 +77,12 @@ def _ask_password(client: ApiClient, added: dict[str, Any], options: str) -> Non
 @with_target
 def list_users(target: Target, as_json: bool) -> None:
     """List the users."""
-    with connected(target, "jobsvc user list") as client:
-        users = _all_users(client)
-    if as_json:
-        print_json(users)
-        return
+    with connected(target) as client:
+        users = client.all_of("/api/users", "users")
+    print_result(users, as_json, _print_users)
+
+
+def _print_users(users: list[dict[str, Any]]) -> None:
     print_table(
         ("id", "user name", "role", "created"),
         [
@@ -95,7 +101,7 @@ def link(target: Target, soeid: str) -> None:
     \b
     jobsvc user link bg54677
     """
-    with connected(target, "jobsvc user link") as client:
+    with connected(target) as client:
         user_id = _user_id(client, soeid)
         created = client.post(f"/api/users/{user_id}/sign-in-link", {})
     print_line(created["link"])
@@ -118,23 +124,71 @@ def create(target: Target, soeid: str, name: str, scope: str, expires_in_days: i
     \b
     TOKEN=$(jobsvc token create bg54677 --scope read --expires-in-days 30)
     """
-    with connected(target, "jobsvc token create") as client:
+    with connected(target) as client:
         body = {"name": name, "scope": scope, "user_id": _user_id(client, soeid)}
         created = client.post("/api/tokens", {**body, "expires_in_days": expires_in_days})
     print_line(created["token"])
 
 
 def _user_id(client: ApiClient, soeid: str) -> int:
-    for found in _all_users(client):
+    for found in client.all_of("/api/users", "users"):
         if found["soeid"].lower() == soeid.lower():
             return int(found["id"])
-    raise CommandFailed(f'User "{soeid}" not found.')
+    raise CommandFailed('User "{user}" not found.', user=soeid)
 
 
-def _all_users(client: ApiClient) -> list[dict[str, Any]]:
-    users: list[dict[str, Any]] = []
-    while True:
-        page = client.get("/api/users", offset=len(users), limit=1000)
-        users += page["users"]
-        if len(users) >= page["total"] or not page["users"]:
-            return users
+@click.command("audit")
+@click.option("--user", "user_soeid", metavar="SOEID", help="The user who acted.")
+@click.option("--action", type=click.Choice(ACTIONS), multiple=True, help="May be repeated.")
+@click.option("--dataset", help="Name or id; the id for one that was removed.")
+@click.option("--object", "object_id", help="A job, a ref, a table, or a token's or user's id.")
+@click.option("--after", metavar="TIME", help="At this time or later, such as 2025-07-07.")
+@click.option("--before", metavar="TIME", help="Before this time.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option("--offset", type=click.IntRange(0), default=0, help="Entries to skip.")
+@AS_JSON
+@with_target
+def audit_command(target: Target, dataset: str | None, as_json: bool, **given: Any) -> None:
+    """List the activity of users, newest first (admins only).
+
+    \b
+    jobsvc audit --user bg54677 --after 2025-07-07
+    jobsvc audit --action rows_downloaded --dataset Sales --json
+    """
+    with connected(target) as client:
+        dataset_id = None if dataset is None else _dataset_id(client, dataset)
+        page = client.get("/api/admin/audit", dataset_id=dataset_id, **given)
+    print_result(page, as_json, _print_entries)
+
+
+def _print_entries(page: dict[str, Any]) -> None:
+    print_table(
+        ("at", "user", "action", "dataset", "object", "from", "token", "details"),
+        [_cells(entry) for entry in page["entries"]],
+    )
+    print_line(f"{len(page['entries']):,} of {page['total']:,} entries.")
+
+
+def _dataset_id(client: ApiClient, name_or_id: str) -> int:
+    """Resolve a name; an id is used as it is, since a removed dataset has no name."""
+    return int(name_or_id) if name_or_id.isdecimal() else client.dataset_id(name_or_id)
+
+
+def _cells(entry: dict[str, Any]) -> tuple[str, ...]:
+    about = f"{entry['object_type']} {entry['object_id']}" if entry["object_type"] else ""
+    return (
+        utc_text(entry["at"]),
+        entry["user_soeid"],
+        entry["action"],
+        str(entry["dataset_id"] or ""),
+        about,
+        entry["client_address"] or "",
+        entry["token_name"] or "",
+        ", ".join(f"{name}={_short(value)}" for name, value in entry["details"].items()),
+    )
+
+
+def _short(value: Any) -> str:
+    """Shorten a commit id to its first digits."""
+    text = str(value)
+    return text[:12] if len(text) == COMMIT_DIGITS and text.isalnum() else text

@@ -10,13 +10,10 @@ from pathlib import Path
 import click
 
 from application import demo_data
-from command_line.api_client import ApiClient
-from command_line.connection import Target, connected
-from command_line.failures import CommandFailed
+from command_line.connection import ApiClient, Target, connected
 from command_line.importing import import_file
 from command_line.options import with_target
-from command_line.output import print_line
-from command_line.output_file import output_file
+from command_line.output import CommandFailed, output_file, print_line
 from command_line.sampling import draw_sample, print_sample, rows_of_draw, with_comparison
 
 SEED = 2013
@@ -57,7 +54,7 @@ def demo(target: Target, output: Path) -> None:
     source = demo_data.demo_archive()
     if source is None:
         raise CommandFailed('The demo data are missing. Install them: pip install "jobsvc[demo]"')
-    with connected(target, "jobsvc demo", create=True) as client:
+    with connected(target, create=True) as client:
         print_line(f"Working on the server {client.url}, {_where(target)}.", err=True)
         with output_file(output) as file:
             dataset_id = _import_flights(client, source)

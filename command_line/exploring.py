@@ -1,22 +1,114 @@
-"""``jobsvc explore``: a report of a table, as HTML or JSON."""
+"""``jobsvc profile``, ``explore`` and ``sql``: what a table holds."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from command_line.connection import Target, connected
-from command_line.options import AS_JSON, BATCH, with_target
-from command_line.output import print_json, print_line, progress_bar
-from command_line.output_file import output_file
+from command_line.options import AS_JSON, BATCH, OUTPUT, REF, TABLE, job_body, with_target
+from command_line.output import output_file, print_line, print_result, print_table
+
+USES = (("strata", "strata"), ("sizes", "a size measure"), ("clusters", "clusters"))
+MAX_WIDTH = 24
+MAX_CELL_WIDTH = 60
+MAX_ROWS_SHOWN = 1000
 
 
 @click.command()
 @click.argument("dataset")
-@click.option("--ref", help="Ref or commit [default: main].")
-@click.option("--table", help="Table key [default: primary, or the only one].")
+@REF
+@TABLE
+@click.option("--column", "columns", multiple=True, help="Only this column; repeatable.")
+@BATCH
+@AS_JSON
+@with_target
+def profile(
+    target: Target,
+    dataset: str,
+    ref: str | None,
+    table: str | None,
+    columns: tuple[str, ...],
+    batch: bool,
+    as_json: bool,
+) -> None:
+    """Show statistics of the columns of a dataset, given by name or id.
+
+    \b
+    jobsvc profile flights
+    jobsvc profile flights --column dep_delay --column carrier --json
+    """
+    body = job_body(ref, table, batch=batch, columns=list(columns))
+    with connected(target) as client:
+        path = f"/api/profiling/datasets/{client.dataset_id(dataset)}/jobs"
+        job = client.run_job(path, body, "Profiling")
+        found = client.get(f"/api/profiling/jobs/{job['id']}/result")
+    print_result(found, as_json, _print_profile)
+
+
+def _print_profile(found: dict[str, Any]) -> None:
+    print_line(f"Table {found['table_key']}: {found['rows']:,} rows.")
+    print_table(
+        ("column", "type", "missing", "distinct", "minimum", "maximum", "mean", "alerts"),
+        [_profile_cells(column) for column in found["columns"]],
+    )
+    for column in found["columns"]:
+        for alert in column.get("alerts", []):
+            severity = alert["severity"].capitalize()
+            print_line(f"{severity}: {column['name']}: {alert['sentence']}")
+    for alert in found.get("alerts", []):
+        print_line(f"{alert['severity'].capitalize()}: {alert['sentence']}")
+    print_hints(found["hints"])
+    estimated = found.get("estimated_columns")
+    if estimated:
+        print_line(f"Estimated, because of the time limit: {', '.join(estimated)}.")
+
+
+def print_hints(hints: dict[str, Any], limit: int = 5) -> None:
+    """Print which columns would serve for what, the best ``limit`` of each, a line each."""
+    for kind, use in USES:
+        for hint in hints[kind][:limit]:
+            print_line(f"{hint['column']} would serve as {use}: {hint['reason']}")
+
+
+def _profile_cells(column: dict[str, Any]) -> tuple[Any, ...]:
+    number = column.get("number") or {}
+    return (
+        column["name"],
+        column["type"][:MAX_WIDTH],
+        _figure(column["nulls"], grouped=True),
+        _figure(column.get("distinct"), grouped=True),
+        _figure(column.get("minimum")),
+        _figure(column.get("maximum")),
+        _figure(number.get("mean")),
+        ", ".join(alert["code"] for alert in column.get("alerts", [])),
+    )
+
+
+def _figure(figure: dict[str, Any] | None, *, grouped: bool = False) -> str:
+    """Format a figure; ``~`` marks an estimate.
+
+    Counts are grouped by thousands; values of the table, which may be years or ids, aren't.
+    """
+    if figure is None or figure["value"] is None:
+        return ""
+    value = figure["value"]
+    if isinstance(value, bool):
+        text = str(value).lower()
+    elif isinstance(value, int):
+        text = f"{value:,}" if grouped else str(value)
+    else:
+        text = f"{value:.6g}" if isinstance(value, float) else str(value)[:MAX_WIDTH]
+    return text if figure["accuracy"]["kind"] == "exact" else f"~{text}"
+
+
+@click.command()
+@click.argument("dataset")
+@REF
+@TABLE
 @click.option("--compare", help="Ref or commit to compare with.")
 @click.option("--compare-table", help="Its table key [default: primary, or the only one].")
 @click.option(
@@ -46,33 +138,21 @@ def explore(
     """
     if compare_table is not None and compare is None:
         raise click.UsageError("--compare-table requires --compare.")
-    body: dict[str, Any] = {}
-    if ref is not None:
-        body["source_ref"] = ref
-    if table is not None:
-        body["table_key"] = table
-    if compare is not None:
-        body["compare_to"] = {"ref": compare, "table_key": compare_table}
-    if batch:
-        body["priority"] = "batch"
-    with connected(target, "jobsvc explore") as client, output_file(html) as file:
+    other = None if compare is None else {"ref": compare, "table_key": compare_table}
+    body = job_body(ref, table, batch=batch, compare_to=other)
+    with connected(target) as client, output_file(html) as file:
         path = f"/api/exploration/datasets/{client.dataset_id(dataset)}/jobs"
-        accepted = client.post(path, body)
-        with progress_bar("Exploring") as on_progress:
-            client.finished_job(accepted["job_id"], on_progress)
-        result = f"/api/exploration/jobs/{accepted['job_id']}/result"
+        job = client.run_job(path, body, "Exploring")
+        result = f"/api/exploration/jobs/{job['id']}/result"
         if file is not None:
             client.download(result, file, format="html", download="true")
         found = client.get(result)
-    if as_json:
-        print_json(found)
-        return
-    _print_result(found)
-    if html is not None:
+    print_result(found, as_json, _print_report)
+    if html is not None and not as_json:
         print_line(f"Report written to {html}")
 
 
-def _print_result(found: dict[str, Any]) -> None:
+def _print_report(found: dict[str, Any]) -> None:
     overview, alerts = found["overview"], found["overview"]["alerts"]
     print_line(
         f"Table {overview['table_key']}: {overview['rows']:,} rows, {overview['columns']:,} "
@@ -84,9 +164,95 @@ def _print_result(found: dict[str, Any]) -> None:
     )
     if found["comparison"] is not None:
         print_line(found["comparison"]["verdict"])
-    profile = found["profile"]
-    for part in (profile, *profile["columns"]):
+    table = found["profile"]
+    for part in (table, *table["columns"]):
         of = f"{part['name']}: " if "name" in part else ""
         for alert in part.get("alerts", []):
             if alert["severity"] == "warning":
                 print_line(f"Warning: {of}{alert['sentence']}")
+
+
+@click.command("sql")
+@click.argument("dataset")
+@click.argument("statement")
+@click.option("--ref", help="Ref or commit whose tables are read [default: main].")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, MAX_ROWS_SHOWN),
+    default=100,
+    show_default=True,
+    help="Rows to show; --output and --name write all rows.",
+)
+@OUTPUT
+@click.option("--name", help="Store the result as the ref expl-NAME.")
+@BATCH
+@AS_JSON
+@with_target
+def sql_command(
+    target: Target,
+    dataset: str,
+    statement: str,
+    ref: str | None,
+    limit: int,
+    output: Path | None,
+    name: str | None,
+    batch: bool,
+    as_json: bool,
+) -> None:
+    """Run one SELECT on the tables of a dataset, given by name or id.
+
+    A table's name is its key; the only table of a file is "primary", or data for short. With the
+    STATEMENT "-" it is read from standard input. With --output or --name the query runs as a job.
+
+    \b
+    jobsvc sql flights "SELECT origin, count(*) FROM data GROUP BY origin"
+    jobsvc sql flights "SELECT * FROM data WHERE dep_delay > 60" --output late.parquet
+    jobsvc sql flights - --ref smpl-q1 --name q1-means < means.sql
+    """
+    sql = sys.stdin.read() if statement == "-" else statement
+    with connected(target) as client:
+        base = f"/api/exploration/datasets/{client.dataset_id(dataset)}"
+        if output is None and name is None:
+            found = client.post(f"{base}/query", job_body(ref, sql=sql, limit=limit))
+            print_result(found, as_json, _print_rows)
+            return
+        with output_file(output) as file:
+            body = job_body(ref, name=name, batch=batch, sql=sql)
+            job = client.run_job(f"{base}/jobs", body, "Querying")
+            if file is not None:
+                client.download_rows(job["id"], f"/api/exploration/jobs/{job['id']}/result", file)
+    print_result(job, as_json, _print_query_job)
+    if output is not None and not as_json:
+        print_line(f"Rows written to {output}")
+
+
+def _print_rows(found: dict[str, Any]) -> None:
+    rows = [[_cell(row[column]) for column in found["columns"]] for row in found["data"]]
+    print_table(found["columns"], rows, grouped=False)
+    for note in found["notes"]:
+        print_line(note, err=True)
+    if found["has_more"]:
+        print_line(
+            f"These are the first {len(rows):,} rows; --limit shows up to {MAX_ROWS_SHOWN:,}, "
+            "--output writes all.",
+            err=True,
+        )
+
+
+def _cell(value: Any) -> Any:
+    """Put a value on one line of limited width."""
+    if not isinstance(value, str):
+        return value
+    line = " ".join(value.split("\n"))
+    return line if len(line) <= MAX_CELL_WIDTH else f"{line[: MAX_CELL_WIDTH - 1]}…"
+
+
+def _print_query_job(job: dict[str, Any]) -> None:
+    summary = job["output_summary"]
+    ref = f", ref {summary['output_ref']}" if summary["output_ref"] else ""
+    print_line(
+        f"{summary['rows']:,} rows, {len(summary['columns']):,} columns: job {job['id']}{ref}, "
+        f"commit {summary['output_commit_id'][:12]}."
+    )
+    for note in summary["notes"]:
+        print_line(note, err=True)

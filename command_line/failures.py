@@ -6,14 +6,13 @@ Ctrl-C while waiting for a job.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 import httpx
 
-from command_line.escaping import escaped_lines
+from command_line.output import CommandFailed
 from domain_errors import DomainError
 from job_runner.errors import transient_error
 from job_runner.settings import InvalidSetting
@@ -29,16 +28,6 @@ UNREACHABLE_CODES = {
     "cannot_open_database",
     "address_in_use",
 }
-
-
-class CommandFailed(click.ClickException):
-    """A command was refused or failed."""
-
-    exit_code = 1
-
-    def format_message(self) -> str:
-        """The message with control characters escaped."""
-        return escaped_lines(self.message)
 
 
 class InvalidSettingValue(CommandFailed):
@@ -65,22 +54,24 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except InvalidSetting as error:
-        raise InvalidSettingValue(error.message) from None
+        raise InvalidSettingValue("{error}", error=error.message) from None
     except DomainError as error:
         kind = Unreachable if error.code in UNREACHABLE_CODES else CommandFailed
-        raise kind(error.message) from None
+        raise kind("{error}", error=error.message) from None
     except (httpx.RequestError, httpx.InvalidURL) as error:
-        raise Unreachable(f"The server can't be reached: {str(error).rstrip('.')}.") from None
+        raise Unreachable(
+            "The server can't be reached: {reason}.", reason=str(error).rstrip(".")
+        ) from None
     except BrokenPipeError:  # the reader of our output, such as head, ended: click exits silently
         raise
     except OSError as error:
         kind = Unreachable if isinstance(error, PermissionError) else CommandFailed
-        raise kind(_error_text(error)) from None
+        raise kind("{error}", error=_error_text(error)) from None
     except Exception as error:
         fault = transient_error(error)
         if fault is None:
             raise
-        raise Unreachable(fault.message) from None
+        raise Unreachable("{fault}", fault=fault.message) from None
 
 
 def _error_text(error: OSError) -> str:
@@ -90,4 +81,5 @@ def _error_text(error: OSError) -> str:
     name = error.filename  # text, bytes, a Path or a descriptor
     if name is None or name == "":
         return str(error.strerror)
-    return f"{error.strerror}: {os.fsdecode(name) if isinstance(name, bytes) else name}"
+    shown = str(name) if isinstance(name, int) else click.format_filename(name)
+    return f"{error.strerror}: {shown}"

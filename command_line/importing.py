@@ -10,11 +10,16 @@ from urllib.parse import quote
 
 import click
 
-from command_line.api_client import ApiClient, JobFailed
-from command_line.connection import Target, connected
-from command_line.failures import CommandFailed, Unreachable
+from command_line.connection import ApiClient, JobFailed, Target, connected
+from command_line.failures import Unreachable
 from command_line.options import AS_JSON, BATCH, with_target
-from command_line.output import print_json, print_line, print_table, progress_bar
+from command_line.output import (
+    CommandFailed,
+    print_line,
+    print_result,
+    print_table,
+    progress_bar,
+)
 from job_runner.errors import RETRYABLE_CODES
 
 MAIN = "main"
@@ -48,12 +53,13 @@ def import_command(
     jobsvc import sales.csv --dataset sales
     jobsvc import q3.xlsx --dataset sales --ref quarter3 --message "Figures of Q3"
     """
-    with connected(target, "jobsvc import", create=True) as client:
+    with connected(target, create=True) as client:
         job = import_file(client, file, dataset, ref, message, batch=batch)
+    print_result(job, as_json, _print_import)
+
+
+def _print_import(job: dict[str, Any]) -> None:
     summary = job["output_summary"]
-    if as_json:
-        print_json(job)
-        return
     print_line(
         f'Dataset "{job["dataset_name"]}" (id {job["dataset_id"]}), ref {summary["output_ref"]}, '
         f"commit {summary['output_commit_id'][:12]}:"
@@ -92,7 +98,9 @@ def import_file(
             return _import_into(client, dataset_id, file, ref, message, batch)
     if ref != MAIN:
         raise CommandFailed(
-            f'The dataset "{dataset}" is new: import its first file without --ref, into {MAIN}.'
+            'The dataset "{name}" is new: import its first file without --ref, into {main}.',
+            name=dataset,
+            main=MAIN,
         )
     created = client.post("/api/datasets", {"name": dataset})["id"]
     with _removed_after_failure(client, f"/api/datasets/{created}", "The new dataset"):
@@ -110,7 +118,9 @@ def _removed_after_failure(client: ApiClient, path: str, created: str) -> Iterat
         if isinstance(error, JobFailed) and error.job["error_code"] in RETRYABLE_CODES:
             raise
         client.delete(path)
-        raise CommandFailed(f"{error} {created} was removed again.") from None
+        raise CommandFailed(
+            "{error} {created} was removed again.", error=error, created=created
+        ) from None
 
 
 def _import_into(
@@ -121,6 +131,5 @@ def _import_into(
         fields["priority"] = "batch"
     path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/import"
     with progress_bar(f"Sending {file.name}") as on_progress:
-        accepted = client.upload(path, file, file.name, fields, on_progress)
-    with progress_bar(f"Importing {file.name}") as on_progress:
-        return client.finished_job(accepted["job_id"], on_progress)
+        accepted = client.upload(path, file, fields, on_progress)
+    return client.finished_job(accepted["job_id"], f"Importing {file.name}")

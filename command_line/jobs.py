@@ -1,14 +1,23 @@
-"""``jobsvc jobs``: list jobs, or show one."""
+"""``jobsvc jobs``, ``watch``, ``cancel``, ``retry``, ``log`` and ``fetch``."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from command_line.connection import Target, connected
-from command_line.options import AS_JSON, job_id_prefix, with_target
-from command_line.output import print_json, print_line, print_table, utc_text
+from command_line.options import AS_JSON, JOB, OUTPUT, job_id_prefix, with_target
+from command_line.output import (
+    SUFFIXES,
+    CommandFailed,
+    output_file,
+    print_line,
+    print_result,
+    print_table,
+    utc_text,
+)
 from storage.jobs.jobs import RUN_TYPES, STATUSES
 
 ID_DIGITS = 8
@@ -24,13 +33,7 @@ ID_DIGITS = 8
 @AS_JSON
 @with_target
 def jobs(
-    target: Target,
-    job_id: str | None,
-    status: str | None,
-    run_type: str | None,
-    dataset: str | None,
-    limit: int,
-    as_json: bool,
+    target: Target, job_id: str | None, dataset: str | None, as_json: bool, **filters: Any
 ) -> None:
     """List jobs, newest first, or show one job in full.
 
@@ -38,27 +41,23 @@ def jobs(
     jobsvc jobs --status failed
     jobsvc jobs 917f045a
     """
-    with connected(target, "jobsvc jobs") as client:
+    with connected(target) as client:
         if job_id is not None:
-            _show(client.get(f"/api/jobs/{job_id}"), as_json)
+            print_result(client.get(f"/api/jobs/{job_id}"), as_json, _print_job)
             return
-        page = client.get(
-            "/api/jobs",
-            status=status,
-            run_type=run_type,
-            dataset_id=None if dataset is None else client.dataset_id(dataset),
-            limit=limit,
-        )
-    if as_json:
-        print_json(page)
-        return
+        dataset_id = None if dataset is None else client.dataset_id(dataset)
+        page = client.get("/api/jobs", dataset_id=dataset_id, **filters)
+    print_result(page, as_json, _print_jobs)
+
+
+def _print_jobs(page: dict[str, Any]) -> None:
     print_table(
         ("job", "type", "status", "dataset", "user", "created", "message"),
         [
             (
                 job["id"][:ID_DIGITS],
                 job["run_type"],
-                state(job),
+                _state(job),
                 job["dataset_name"],
                 job["user_soeid"],
                 utc_text(job["created_at"]),
@@ -70,22 +69,19 @@ def jobs(
     print_line(f"{len(page['jobs']):,} of {page['total']:,} jobs.")
 
 
-def state(job: dict[str, Any]) -> str:
-    """Return a job's status; a cancelled job has its own."""
+def _state(job: dict[str, Any]) -> str:
+    """A job's status; a cancelled job has its own."""
     return "cancelled" if job["error_code"] == "cancelled" else str(job["status"])
 
 
-def _show(job: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print_json(job)
-        return
+def _print_job(job: dict[str, Any]) -> None:
     summary = job["output_summary"] or {}
     of = f"commit {job['source_commit_id'][:12]}" if job["source_commit_id"] else None
     seconds = job["duration_seconds"]
     fields = {
         "job": job["id"],
         "type": job["run_type"],
-        "state": state(job),
+        "state": _state(job),
         "queue position": job["queue_position"],
         "progress": f"{job['progress']:.0f} %" if job["status"] == "running" else None,
         "message": job["error_message"] or job["progress_message"],
@@ -103,3 +99,121 @@ def _show(job: dict[str, Any], as_json: bool) -> None:
         if value not in (None, ""):
             print_line(f"{name:<19} {value}")
     print_line("Parameters and result: --json")
+
+
+@click.command()
+@JOB
+@AS_JSON
+@with_target
+def watch(target: Target, job_id: str, as_json: bool) -> None:
+    """Follow a job to its end.
+
+    The exit code is that of the job. Ctrl-C stops the command, not the job.
+
+    \b
+    jobsvc watch 917f045a
+    """
+    with connected(target) as client:
+        print_result(client.finished_job(job_id, "Job"), as_json, _print_end)
+
+
+@click.command()
+@JOB
+@AS_JSON
+@with_target
+def cancel(target: Target, job_id: str, as_json: bool) -> None:
+    """Cancel a waiting or running job.
+
+    \b
+    jobsvc cancel 917f045a
+    """
+    with connected(target) as client:
+        job = client.post(f"/api/jobs/{job_id}/cancel")
+    print_result(job, as_json, _print_cancelled)
+
+
+def _print_cancelled(job: dict[str, Any]) -> None:
+    print_line(f"Job {job['id']} ({job['run_type']}): {job['error_message']}")
+
+
+@click.command()
+@JOB
+@AS_JSON
+@with_target
+def retry(target: Target, job_id: str, as_json: bool) -> None:
+    """Retry a failed job as a new job, and wait for its end.
+
+    The new job has the same source, parameters and seeds.
+
+    \b
+    jobsvc retry 917f045a
+    """
+    with connected(target) as client:
+        print_result(client.run_job(f"/api/jobs/{job_id}/retry", None, "Job"), as_json, _print_end)
+
+
+@click.command()
+@JOB
+@AS_JSON
+@with_target
+def log(target: Target, job_id: str, as_json: bool) -> None:
+    """Print the log of a job.
+
+    \b
+    jobsvc log 917f045a
+    """
+    with connected(target) as client:
+        entries = client.all_of(f"/api/jobs/{job_id}/logs", "logs")
+    print_result(entries, as_json, _print_log)
+
+
+def _print_log(entries: list[dict[str, Any]]) -> None:
+    print_table(
+        ("at", "message"), [(utc_text(entry["at"], 23), entry["message"]) for entry in entries]
+    )
+
+
+@click.command()
+@JOB
+@OUTPUT
+@click.option(
+    "--residual", is_flag=True, help="The remaining rows of a draw, if the job stored them."
+)
+@with_target
+def fetch(target: Target, job_id: str, output: Path | None, residual: bool) -> None:
+    """Write the rows of a completed draw or query to a file.
+
+    \b
+    jobsvc fetch 917f045a --output sample.csv
+    """
+    if output is None:
+        raise click.UsageError("Name the file with --output.")
+    with connected(target) as client, output_file(output) as file:
+        job = client.get(f"/api/jobs/{job_id}")
+        if file is not None:
+            client.download(_rows_path(job, residual), file, format=SUFFIXES[output.suffix])
+    print_line(f"Rows written to {output}")
+
+
+def _print_end(job: dict[str, Any]) -> None:
+    ref = (job["output_summary"] or {}).get("output_ref")
+    created = f", ref {ref}" if ref else ""
+    seconds = job["duration_seconds"]
+    print_line(f"Job {job['id']} ({job['run_type']}) completed in {seconds:,.1f} s{created}.")
+
+
+def _rows_path(job: dict[str, Any], residual: bool) -> str:
+    """Return the API path of a job's rows.
+
+    Raises
+    ------
+    CommandFailed
+        The job has no rows.
+    """
+    if job["run_type"] == "sampling":
+        return f"/api/sampling/jobs/{job['id']}/{'residual' if residual else 'data'}"
+    if residual:
+        raise CommandFailed("Job {id} isn't a draw, so it has no residual.", id=job["id"])
+    if "sql" in job["run_parameters"]:
+        return f"/api/exploration/jobs/{job['id']}/result"
+    raise CommandFailed("Job {id} is neither a draw nor a query, so it has no rows.", id=job["id"])

@@ -22,7 +22,7 @@ from typing import Any, TextIO
 
 from pythonjsonlogger.json import JsonFormatter
 
-from command_line.escaping import escaped
+from command_line.output import escaped
 from domain_errors import DomainError
 from job_runner.log_context import FIELDS, ContextFilter
 from job_runner.settings import Settings

@@ -1,23 +1,227 @@
-"""``jobsvc check``, ``jobsvc backup`` and ``jobsvc restore``.
+"""``jobsvc storage``, ``prune``, ``check``, ``backup`` and ``restore``.
 
-They work on the data directory itself, also while a server runs: they only read it, and a restore
-creates a new one.
+The last three work on the data directory itself, also while a server runs: they only read it, and a
+restore creates a new one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
 from application.settings_sources import load_settings
-from command_line.failures import CommandFailed
-from command_line.options import AS_JSON, DATA_DIR
-from command_line.output import print_json, print_line, progress_bar
+from command_line.connection import ApiClient, Target, connected
+from command_line.options import AS_JSON, DATA_DIR, with_target
+from command_line.output import (
+    CommandFailed,
+    PercentCallback,
+    print_json,
+    print_line,
+    print_result,
+    print_table,
+    progress_bar,
+    utc_text,
+)
 from storage.maintenance.backup import back_up, restore
 from storage.maintenance.checking import check
 from storage.maintenance.data_directory import DataDirectory
+
+CONFIRMATION = "prune"
+PATH = "/api/admin/prune"
+MAX_ID_LENGTH = 36
+"""Length of a job id; hashes are longer and are shortened."""
+KINDS = {
+    "data_files": "data files",
+    "log_entries": "entries of logs",
+    "counts": "counts and profiles",
+    "sign_in_links": "sign-in links",
+    "idempotency_keys": "idempotency keys",
+}
+SETTINGS = {
+    "keep_jobs_days": "ended jobs",
+    "keep_logs_days": "entries of logs",
+    "keep_unreachable_days": "unreachable commits and files",
+    "keep_uploads_days": "files of failed imports",
+    "keep_counts_days": "unused counts and profiles",
+}
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@AS_JSON
+@with_target
+def storage(target: Target, limit: int, as_json: bool) -> None:
+    """Show the disk use by kind, and the largest datasets.
+
+    \b
+    jobsvc storage
+    """
+    with connected(target) as client:
+        use = client.get("/api/admin/storage", limit=limit)
+    print_result(use, as_json, _print_use)
+
+
+def _print_use(use: dict[str, Any]) -> None:
+    print_table(
+        ("kind", "files", "bytes"),
+        [(_name(kind["kind"]), kind["files"], kind["size_bytes"]) for kind in use["kinds"]],
+    )
+    print_line(f"{use['size_bytes']:,} bytes; {use['free_bytes']:,} bytes of the disk are free.\n")
+    print_table(
+        ("dataset", "name", "removed", "commits", "files", "bytes"),
+        [
+            (
+                str(dataset["dataset_id"]),
+                dataset["name"],
+                (dataset["removed_at"] or "")[:10],
+                dataset["commits"],
+                dataset["files"],
+                dataset["size_bytes"],
+            )
+            for dataset in use["datasets"]
+        ],
+    )
+    print_line(f"{len(use['datasets']):,} of {use['total']:,} datasets.")
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
+@click.option("--yes", is_flag=True, help="Remove without confirmation.")
+@AS_JSON
+@with_target
+def prune(target: Target, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Remove data that nothing refers to, after a preview and a confirmation.
+
+    The server's settings keep_…_days apply. Data that a ref reaches always stays, and so does every
+    job of a stored sample.
+
+    \b
+    jobsvc prune --dry-run
+    jobsvc prune
+    jobsvc prune --yes
+    """
+    if as_json and not dry_run and not yes:
+        raise click.UsageError("With --json, give --dry-run or --yes.")
+    with connected(target) as client:
+        found = client.post(PATH, {"dry_run": True})
+        if not as_json:
+            _print_preview(found)
+        expected = _count(found)
+        if dry_run or not (expected or as_json):
+            if as_json:
+                print_json(found)
+            return
+        if not yes:
+            _confirm()
+        with progress_bar("Pruning") as on_progress:
+            removed = _remove(client, expected, on_progress)
+    if as_json:
+        print_json(removed)
+    else:
+        print_line(f"Removed: {_in_words(removed)}.")
+
+
+def _confirm() -> None:
+    print_line()
+    question = f'This can\'t be undone. Type "{CONFIRMATION}" to remove it'
+    if click.prompt(question, default="", show_default=False).strip() != CONFIRMATION:
+        raise CommandFailed("Nothing was removed.")
+
+
+def _remove(client: ApiClient, expected: int, on_progress: PercentCallback) -> dict[str, Any]:
+    """Send prune requests until the prune is complete; return the total."""
+    removed: dict[str, Any] | None = None
+    while removed is None or not removed["complete"]:
+        try:
+            part = client.post(PATH, {"dry_run": False})
+        except CommandFailed as failure:
+            if removed is None:
+                raise
+            raise CommandFailed(
+                "{failure} Removed before the failure: {removed}.",
+                failure=failure.message,
+                removed=_in_words(removed),
+            ) from None
+        removed = part if removed is None else _add_answers(removed, part)
+        on_progress(min(100 * _count(removed) / max(expected, 1), 100), _in_words(removed))
+    return removed
+
+
+def _add_answers(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Add up the answers of two requests."""
+    kinds = [
+        {
+            "kind": before["kind"],
+            "count": before["count"] + after["count"],
+            "size_bytes": before["size_bytes"] + after["size_bytes"],
+            "oldest": min(filter(None, (before["oldest"], after["oldest"])), default=None),
+            "newest": max(filter(None, (before["newest"], after["newest"])), default=None),
+            "examples": before["examples"] or after["examples"],
+        }
+        for before, after in zip(first["kinds"], second["kinds"], strict=True)
+    ]
+    return {**second, "kinds": kinds, "size_bytes": first["size_bytes"] + second["size_bytes"]}
+
+
+def _print_preview(found: dict[str, Any]) -> None:
+    for name, kind in SETTINGS.items():
+        days = found["keeps"][name]
+        print_line(f"Retention of {kind}: " + (f"{days:,} days." if days else "unlimited."))
+    print_line()
+    removable = [kind for kind in found["kinds"] if kind["count"]]
+    if not removable:
+        print_line("Nothing to remove.")
+        return
+    print_table(
+        ("to remove", "count", "bytes", "oldest", "newest"),
+        [
+            (
+                _name(kind["kind"]),
+                kind["count"],
+                kind["size_bytes"],
+                utc_text(kind["oldest"]),
+                utc_text(kind["newest"]),
+            )
+            for kind in removable
+        ],
+    )
+    for kind in removable:
+        for example in kind["examples"]:
+            print_line(f"  {_name(kind['kind'])}: {_example_text(example)}")
+        more = kind["count"] - len(kind["examples"])
+        if kind["examples"] and more:
+            print_line(f"  … and {more:,} more {_name(kind['kind'])}")
+
+
+def _example_text(example: dict[str, Any]) -> str:
+    identity = example["id"][:12] if len(example["id"]) > MAX_ID_LENGTH else example["id"]
+    parts = [identity, example["at"][:10]]
+    if not example["name"].startswith(example["id"]):
+        parts.append(f'"{example["name"]}"')
+    if example["dataset_name"] not in (None, example["name"]):
+        parts.append(f'dataset "{example["dataset_name"]}"')
+    if example["size_bytes"]:
+        parts.append(f"{example['size_bytes']:,} bytes")
+    return ", ".join(parts)
+
+
+def _count(answer: dict[str, Any]) -> int:
+    return sum(kind["count"] for kind in answer["kinds"])
+
+
+def _in_words(answer: dict[str, Any]) -> str:
+    counts = [
+        f"{_name(kind['kind'])} {kind['count']:,}" for kind in answer["kinds"] if kind["count"]
+    ]
+    return f"{', '.join(counts) or 'nothing'}; {answer['size_bytes']:,} bytes of files"
+
+
+def _name(kind: str) -> str:
+    return KINDS.get(kind, kind)
 
 
 @click.command("check")
@@ -32,9 +236,7 @@ def check_command(data_dir: Path | None, as_json: bool) -> None:
     jobsvc check --data-dir /srv/jobsvc
     """
     with progress_bar("Checking") as on_progress:
-        findings = check(
-            _directory(data_dir), lambda fraction, message: on_progress(100 * fraction, message)
-        )
+        findings = check(_directory(data_dir), _of_fraction(on_progress))
     if as_json:
         print_json(asdict(findings))
     else:
@@ -62,7 +264,7 @@ def backup_command(file: Path, data_dir: Path | None, as_json: bool) -> None:
         done = back_up(
             _directory(data_dir),
             file,
-            lambda fraction, message: on_progress(100 * fraction, message),
+            _of_fraction(on_progress),
         )
     if as_json:
         print_json({"file": str(file), **asdict(done)})
@@ -82,9 +284,7 @@ def restore_command(file: Path, data_dir: Path | None, as_json: bool) -> None:
     """
     directory = _directory(data_dir)
     with progress_bar("Checking") as on_progress:
-        findings = restore(
-            file, directory, lambda fraction, message: on_progress(100 * fraction, message)
-        )
+        findings = restore(file, directory, _of_fraction(on_progress))
     if as_json:
         print_json({"data_dir": str(directory.root), **asdict(findings)})
     else:
@@ -96,3 +296,7 @@ def restore_command(file: Path, data_dir: Path | None, as_json: bool) -> None:
 
 def _directory(data_dir: Path | None) -> DataDirectory:
     return DataDirectory(load_settings({"data_dir": data_dir}).data_dir)
+
+
+def _of_fraction(on_progress: PercentCallback) -> Callable[[float, str], None]:
+    return lambda fraction, message: on_progress(100 * fraction, message)

@@ -1,33 +1,92 @@
-"""Output of commands: tables and JSON on standard output, progress on standard error."""
+"""Output of commands: tables and JSON on standard output, progress on standard error, files.
+
+Control characters in texts of users are escaped. An output file is either complete or unchanged.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import secrets
+import stat
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
 
 import click
 
-from command_line.api_client import PercentCallback
-from command_line.escaping import escaped, escaped_lines
+from domain_errors import render
 
+PercentCallback = Callable[[float, str], None]
+"""Takes a percentage, 0 to 100, and a message."""
+
+SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".xlsx": "xlsx"}
+"""File endings for rows, and the API's names of their formats."""
 BAR_STEPS = 1000
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""ASCII and Latin-1 controls, line and direction marks, and surrogates, which can't be encoded."""
 _CONTROLS_IN_JSON = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Controls that json.dumps doesn't escape."""
 
 
+class CommandFailed(click.ClickException):
+    """A command was refused or failed.
+
+    Parameters
+    ----------
+    template : str
+        The message, with the names of ``parameters`` in braces; see :func:`domain_errors.render`.
+    """
+
+    exit_code = 1
+
+    def __init__(self, template: str, **parameters: object) -> None:
+        super().__init__(render(template, parameters))
+
+    def format_message(self) -> str:
+        """The message with control characters escaped."""
+        return escaped_lines(self.message)
+
+
+def escaped(text: str) -> str:
+    """Return the text on one line with control characters escaped.
+
+    >>> print(escaped("a\\x1b[2Kb"))
+    a\\x1b[2Kb
+    """
+    return _CONTROLS.sub(escape_character, text)
+
+
+def escaped_lines(text: str) -> str:
+    """Escape control characters in a text of several lines."""
+    return "\n".join(escaped(line) for line in text.split("\n"))
+
+
+def escape_character(found: re.Match[str]) -> str:
+    """Write a character as a Python escape."""
+    return found[0].encode("unicode_escape").decode("ascii")
+
+
 def print_line(text: str = "", *, err: bool = False) -> None:
-    """Print lines with control characters escaped, on standard error if ``err``."""
+    """Print lines, on standard error if ``err``."""
     click.echo(escaped_lines(text), err=err)
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON value with control characters escaped."""
+    """Print one JSON value."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
     click.echo(_CONTROLS_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+
+
+def print_result(value: Any, as_json: bool, print_text: Callable[[Any], None]) -> None:
+    """Print a result of the API as JSON for programs, or as text for people."""
+    if as_json:
+        print_json(value)
+    else:
+        print_text(value)
 
 
 def print_table(
@@ -51,10 +110,20 @@ def print_table(
         click.echo("  ".join(cells).rstrip())
 
 
+def _text(value: Any, grouped: bool) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and grouped:
+        return f"{value:,}"
+    return escaped(str(value))
+
+
 def utc_text(text: str | None, digits: int = 19) -> str:
     """Format a time of the API, which is in UTC; 19 digits include the seconds.
 
-    >>> moment("2026-11-25T10:27:53.123456+00:00")
+    >>> utc_text("2026-11-25T10:27:53.123456+00:00")
     '2026-11-25T10:27:53Z'
     """
     return "" if text is None else f"{text[:digits]}Z"
@@ -84,11 +153,64 @@ def _item_text(message: str | None) -> str:
     return escaped(message or "")
 
 
-def _text(value: Any, grouped: bool) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int) and grouped:
-        return f"{value:,}"
-    return escaped(str(value))
+class OutputFile:
+    """Writes a file in chunks.
+
+    It is opened before any work, so an unwritable file fails early, and is written under a
+    temporary name next to its target. Permissions of an existing file and links stay.
+
+    Raises
+    ------
+    CommandFailed
+        The file can't be written.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.path = target
+        self._target = Path(os.path.realpath(target))
+        name = f".{self._target.name}.{secrets.token_hex(4)}.partial"
+        self._partial = self._target.with_name(name)
+        with self._file_errors():
+            self._file: IO[bytes] = self._partial.open("xb")
+            if self._target.exists():
+                self._partial.chmod(stat.S_IMODE(self._target.stat().st_mode))
+
+    def write(self, piece: bytes) -> None:
+        """Append bytes."""
+        with self._file_errors():
+            self._file.write(piece)
+
+    def finish(self) -> None:
+        """Replace the target by the complete file."""
+        with self._file_errors():
+            self._file.close()
+            self._partial.replace(self._target)
+
+    def drop(self) -> None:
+        """Delete the partial file; does nothing after :meth:`finish`."""
+        with suppress(OSError):  # unwritten bytes are discarded
+            self._file.close()
+        self._partial.unlink(missing_ok=True)
+
+    @contextmanager
+    def _file_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise CommandFailed(
+                "{file} can't be written: {reason}.", file=self.path, reason=error.strerror
+            ) from None
+
+
+@contextmanager
+def output_file(target: Path | None) -> Iterator[OutputFile | None]:
+    """Open an output file that replaces its target if the block succeeds; None without a target."""
+    if target is None:
+        yield None
+        return
+    file = OutputFile(target)
+    try:
+        yield file
+        file.finish()
+    finally:
+        file.drop()

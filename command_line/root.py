@@ -2,36 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from job_runner.service import Service
+    from job_runner.settings import Settings
+
 
 COMMANDS = {
     "serve": "serving.serve",
     "import": "importing.import_command",
     "plan": "sampling.plan",
     "sample": "sampling.sample",
-    "profile": "profiling.profile",
+    "profile": "exploring.profile",
     "explore": "exploring.explore",
-    "sql": "querying.sql_command",
+    "sql": "exploring.sql_command",
     "jobs": "jobs.jobs",
-    "watch": "job_control.watch",
-    "cancel": "job_control.cancel",
-    "retry": "job_control.retry",
-    "log": "job_control.log",
-    "fetch": "job_control.fetch",
+    "watch": "jobs.watch",
+    "cancel": "jobs.cancel",
+    "retry": "jobs.retry",
+    "log": "jobs.log",
+    "fetch": "jobs.fetch",
     "demo": "demo.demo",
     "user": "accounts.user",
     "token": "accounts.token",
-    "audit": "audit.audit_command",
-    "storage": "storing.storage",
-    "prune": "storing.prune",
+    "audit": "accounts.audit_command",
+    "storage": "maintenance.storage",
+    "prune": "maintenance.prune",
     "check": "maintenance.check_command",
     "backup": "maintenance.backup_command",
     "restore": "maintenance.restore_command",
 }
 """Module and function of each subcommand."""
+
+
+@dataclass(frozen=True)
+class Listening:
+    """A listening service; ``serve`` answers requests until the process is stopped."""
+
+    service: Service
+    url: str
+    token: str
+    serve: Callable[[], None]
+
+
+OpenService = Callable[["Settings", str, bool], AbstractContextManager[Listening]]
+"""Takes the settings, the command's name, and whether it may create the data directory."""
+
+
+@dataclass(frozen=True)
+class Composition:
+    """The ways to open a service, given by the composition root.
+
+    Parameters
+    ----------
+    listening, serving_in_background : callable
+        In the foreground, or in the background of a command.
+    extra_stop_s : float
+        Time after the grace period until a server exits, even if some work can't be interrupted.
+        Requests take up to five seconds of it.
+    """
+
+    listening: OpenService
+    serving_in_background: OpenService
+    extra_stop_s: float = 20.0
 
 
 class Subcommands(click.Group):
@@ -57,7 +97,7 @@ class Subcommands(click.Group):
             return super().invoke(ctx)
 
 
-@click.command(cls=Subcommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command("jobsvc", cls=Subcommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="jobsvc")
 def command() -> None:
     """Draw samples you can defend.

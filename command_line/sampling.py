@@ -7,14 +7,18 @@ from typing import Any
 
 import click
 
-from command_line.api_client import ApiClient
-from command_line.connection import Target, connected
-from command_line.draw_options import draw_body, told_in_options, with_draw
-from command_line.failures import CommandFailed
-from command_line.options import AS_JSON, BATCH, OUTPUT, with_target
-from command_line.output import print_json, print_line, print_table, progress_bar
-from command_line.output_file import output_file
-from command_line.profiling import print_hints
+from command_line.connection import ApiClient, Target, connected
+from command_line.exploring import print_hints
+from command_line.options import (
+    AS_JSON,
+    BATCH,
+    OUTPUT,
+    draw_body,
+    job_body,
+    with_draw,
+    with_target,
+)
+from command_line.output import CommandFailed, output_file, print_line, print_result, print_table
 
 GROUPS_SHOWN = 40
 
@@ -44,24 +48,16 @@ def sample(
     jobsvc sample sales --method weighted --weight amount --size 60 --filter "amount > 0"
     jobsvc sample sales --body rounds.json --name q1
     """
-    body = draw_body(**draw)
-    if name is not None:
-        body["output_name"] = name
-    if batch:
-        body["priority"] = "batch"
-    with connected(target, "jobsvc sample") as client:
+    body = {**draw_body(**draw), **job_body(name=name, batch=batch)}
+    with connected(target) as client:
         with output_file(output) as file:
             dataset_id = client.dataset_id(dataset)
-            with told_in_options(draw["body"]):
-                job = draw_sample(client, dataset_id, body)
+            job = draw_sample(client, dataset_id, body)
             if file is not None:
                 client.download_rows(job["id"], rows_of_draw(job["id"]), file)
         job = with_comparison(client, job)
-    if as_json:
-        print_json(job)
-        return
-    print_sample(job)
-    if output is not None:
+    print_result(job, as_json, print_sample)
+    if output is not None and not as_json:
         print_line(f"Rows written to {output}")
 
 
@@ -76,13 +72,13 @@ def plan(target: Target, dataset: str, as_json: bool, **draw: Any) -> None:
     \b
     jobsvc plan sales --method stratified --strata region --size 500
     """
-    with connected(target, "jobsvc plan") as client:
-        dataset_id = client.dataset_id(dataset)
-        with told_in_options(draw["body"]):
-            planned = client.post(f"/api/sampling/datasets/{dataset_id}/plan", draw_body(**draw))
-    if as_json:
-        print_json(planned)
-        return
+    with connected(target) as client:
+        path = f"/api/sampling/datasets/{client.dataset_id(dataset)}/plan"
+        planned = client.post(path, draw_body(**draw))
+    print_result(planned, as_json, _print_plan)
+
+
+def _print_plan(planned: dict[str, Any]) -> None:
     print_line(
         f"Would draw {planned['total_rows']:,} of {planned['source_rows']:,} rows of commit "
         f"{planned['commit_id'][:12]}."
@@ -101,9 +97,7 @@ def plan(target: Target, dataset: str, as_json: bool, **draw: Any) -> None:
 
 def draw_sample(client: ApiClient, dataset_id: int, body: dict[str, Any]) -> dict[str, Any]:
     """Submit a sampling job, wait for its end, and return it."""
-    accepted = client.post(f"/api/sampling/datasets/{dataset_id}/jobs", body)
-    with progress_bar("Drawing") as on_progress:
-        return client.finished_job(accepted["job_id"], on_progress)
+    return client.run_job(f"/api/sampling/datasets/{dataset_id}/jobs", body, "Drawing")
 
 
 def rows_of_draw(job_id: str) -> str:

@@ -17,18 +17,15 @@ from typing import NoReturn
 import click
 
 from application.settings_sources import load_settings
-from command_line.composition import Composition, Listening
 from command_line.log_output import configure_logging
 from command_line.options import DATA_DIR
+from command_line.root import Composition, Listening
 from storage.accounts.audit import THIS_PROCESS, record
 from storage.accounts.tokens import open_sign_in_link
 from storage.accounts.users import anyone_can_sign_in, first_admin
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """Signals that stop a server; SIGHUP comes from a closed terminal."""
-EXTRA_STOP_S = 20.0
-"""Time after the grace period until the process exits, even if some work can't be interrupted.
-Requests take up to five seconds of it."""
 
 
 @click.command()
@@ -60,7 +57,7 @@ def serve(
     settings = load_settings({"data_dir": data_dir, "host": host, "port": port, "workers": workers})
     configure_logging(settings)
     for number in STOP_SIGNALS:
-        signal.signal(number, partial(_stop, settings.stop_grace_s + EXTRA_STOP_S))
+        signal.signal(number, partial(_stop, settings.stop_grace_s + composition.extra_stop_s))
     with composition.listening(settings, "jobsvc serve", True) as here:
         # Waitress spools request bodies to temporary files; put them on the data's disk.
         tempfile.tempdir = str(here.service.directory.scratch_dir)

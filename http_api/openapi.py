@@ -33,7 +33,7 @@ Object = dict[Any, Any]
 _TEXT = {"type": "string"}
 PROBLEM_SCHEMA: Object = {
     "type": "object",
-    "description": "An error (RFC 9457). Status 422 has `errors`.",
+    "description": "An error (RFC 9457). Status 422 always has `errors`.",
     "properties": {
         "type": _TEXT,
         "title": _TEXT,

@@ -85,20 +85,17 @@ def jobsvc(
     return Done(process.wait(timeout_s), output)
 
 
-def run_jobsvc(arguments: Sequence[str], **parts: Any) -> None:
+def run_jobsvc(arguments: Sequence[str], extra_stop_s: float = 20.0, **parts: Any) -> None:
     """Be the command ``jobsvc`` with these arguments, and a server with other parts."""
     import composition_root
-    import jobsvc
     from command_line import Composition, command
 
-    sys.argv = ["jobsvc", *arguments]
-    if not parts:
-        jobsvc.main()
     composition = Composition(
         partial(composition_root.listening, **parts),
         partial(composition_root.serving_in_background, **parts),
+        extra_stop_s,
     )
-    command(obj=composition, prog_name="jobsvc")
+    command(arguments, obj=composition, prog_name="jobsvc")
 
 
 def _fork_server() -> ForkServerContext:

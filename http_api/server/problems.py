@@ -195,7 +195,7 @@ class InvalidRequest(DomainError):
 def problem_document(
     status: int, code: str, detail: str, request_id: str, errors: Sequence[Mapping[str, Any]] = ()
 ) -> dict[str, Any]:
-    """Build the JSON of RFC 9457; a 422 lists its errors."""
+    """Build the JSON of RFC 9457; a 422 always lists its errors."""
     document: dict[str, Any] = {
         "type": f"urn:jobsvc:problem:{code}",
         "title": HTTPStatus(status).phrase,
@@ -204,7 +204,7 @@ def problem_document(
         "code": code,
         "request_id": request_id,
     }
-    if status == 422:
+    if status == 422 or errors:
         document["errors"] = list(errors)
     return document
 

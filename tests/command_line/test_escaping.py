@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line.escaping import escaped, escaped_lines
+from command_line.output import escaped, escaped_lines
 from tests.command_line.conftest import Run
 
 ESCAPE, C1, TURNED = "\x1b[2K", "\x9b31m", "\u202e"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from command_line.failures import CommandFailed, one_line_errors
+from command_line.failures import one_line_errors
+from command_line.output import CommandFailed
 
 
 @pytest.mark.parametrize(

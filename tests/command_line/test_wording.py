@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line.api_client import ApiClient
-from command_line.connection import _closing
+from command_line.connection import ApiClient
 from tests.command_line.conftest import Run
 from tests.forked_process import jobsvc
 from tests.live_server import PASSWORD, LiveServer, write_csv
@@ -109,7 +108,7 @@ def test_ctrl_c_after_a_submission_names_the_job(
 
     def submit_and_leave() -> None:
         body = {"method": "random", "parameters": {"sample_size": 3}}
-        with _closing(client):
+        with client:
             client.post(f"/api/sampling/datasets/{dataset_id}/jobs", body)
             raise KeyboardInterrupt  # before the command has begun to wait
 

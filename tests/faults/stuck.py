@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from command_line import serving
 from job_runner.attempt import JobContext
 from job_runner.handlers import HANDLERS
 from storage.jobs.publishing import Outcome
@@ -16,9 +15,9 @@ ENDS_WITHIN_S = 2.0
 
 def serve(data_dir: Path) -> None:
     """Serve on a free port."""
-    serving.ENDS_WITHIN_S = ENDS_WITHIN_S
     handlers = {**HANDLERS, "import": _never_end}
-    run_jobsvc(["serve", "--port", "0", "--data-dir", str(data_dir)], handlers=handlers)
+    arguments = ["serve", "--port", "0", "--data-dir", str(data_dir)]
+    run_jobsvc(arguments, extra_stop_s=ENDS_WITHIN_S, handlers=handlers)
 
 
 def _never_end(_: JobContext) -> Outcome:
