@@ -23,6 +23,7 @@ from application.settings_sources import load_settings
 from command_line.connection import Target
 from command_line.output import SUFFIXES
 from command_line.root import Composition
+from domain_errors import render
 from sampling_engine import METHODS, Parameter
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -179,7 +180,8 @@ def _help_of(parameter: Parameter) -> str:
     ]
     start = f"{methods[0].capitalize()}: " if len(methods) == 1 else ""
     end = " Repeatable." if parameter.type.startswith("array") else ""
-    return start + parameter.description + end
+    options = {own.name: f"--{own.option}" for own in DRAW_PARAMETERS.values()}
+    return render(start + parameter.description + end, {}, lambda name: options.get(name, name))
 
 
 def _option_of(parameter: Parameter) -> Callable[[Command], Command]:

@@ -17,7 +17,7 @@ from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import Strata
 from sampling_engine.spec import Round
 
-SIZES = " Give either sample_size or sample_fraction."
+SIZES = " Give either `sample_size` or `sample_fraction`."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,8 +68,8 @@ class StratifiedMethod(Method):
     declaration: ClassVar = MethodDeclaration(
         name="stratified",
         description="A random sample in each stratum, the rows with equal values in all strata "
-        "columns. Give one of sample_size, sample_fraction, samples_per_stratum and sizes; the "
-        "allocation divides the first two among the strata.",
+        "columns. Give one of `sample_size`, `sample_fraction`, `samples_per_stratum` and "
+        "`sizes`; the allocation divides the first two among the strata.",
         parameters=(
             Parameter(
                 name="strata_columns",

@@ -28,8 +28,8 @@ class SystematicMethod(Method):
 
     declaration: ClassVar = MethodDeclaration(
         name="systematic",
-        description="Eligible rows in the table's order at equal distances. Give interval or "
-        "sample_size.",
+        description="Eligible rows in the table's order at equal distances. Give "
+        "`interval` or `sample_size`.",
         parameters=(
             Parameter(
                 name="interval",
@@ -48,7 +48,8 @@ class SystematicMethod(Method):
                 name="start",
                 type="integer",
                 label="First row",
-                description="The first eligible row to draw, 1 to interval. Default: by the seed.",
+                description="The first eligible row to draw, 1 to `interval`. Default: by "
+                "the seed.",
                 minimum=1,
                 only_with={"interval": ()},
                 option="start",

@@ -4,7 +4,7 @@ import { fill, h } from "./dom.js";
 import { filterForm } from "./draw_filter.js";
 import { number } from "./format.js";
 import { seedInput } from "./draw_seed.js";
-import { withLabels } from "./words.js";
+import { render } from "./words.js";
 
 const isNumber = (column) => /INT|DECIMAL|DOUBLE|FLOAT|REAL/.test(column.type) && !column.type.includes("[");
 
@@ -28,7 +28,7 @@ export function roundForm(context, round, place, actions) {
         context.redraw(`${loc}.method`);
         context.changed();
       } }, context.methods.map((one) => h("option", { value: one.name, selected: one.name === method.name }, one.name))),
-      h("small", { class: "soft" }, withLabels(method.description))),
+      h("small", { class: "soft" }, render(method.description))),
     fields,
     filterForm(context, round, loc),
     selectionForm(context, round, loc));
@@ -84,7 +84,7 @@ function parameterFields(context, round, method, loc, refresh) {
     shown.push(h("div", { class: "field" }, label, input(context, parameter, id, parameters[name], (value) => {
       set(name, value);
       if (parameter.choices.length) refresh();
-    }), h("small", { class: "soft" }, withLabels(parameter.description))));
+    }), h("small", { class: "soft" }, render(parameter.description))));
   }
   return shown;
 }

@@ -16,21 +16,15 @@ export function addLabels(methods) {
 
 /** The sentence of an error: its template with labels for fields, else its message. */
 export function messageOf({ msg, template, parameters }) {
-  return template ? render(template, parameters ?? {}) : withLabels(msg);
+  return template ? render(template, parameters) : msg;
 }
 
-/** Write a message template as domain_errors.render does: `field` is an API field, {name} a parameter. */
-function render(template, parameters) {
+/** Write a template as domain_errors.render does: `field` is an API field, {name} a parameter. */
+export function render(template, parameters = {}) {
   return template.replace(/`([a-z][a-z0-9_]*)`|\{([a-z][a-z0-9_]*)\}/g, (mark, field, name) => {
     if (field) return field in LABELS ? `“${LABELS[field]}”` : field;
     return name in parameters ? number(parameters[name]) : mark;
   });
-}
-
-/** Replace API fields by labels in a text without a template: a description or a warning. */
-export function withLabels(text) {
-  // Quoted names are names of the table, such as columns.
-  return text.replace(/(?<![\w"]|the )(?:[a-z]+(?:_[a-z]+)+|sizes|interval)(?![\w"])/g, (name) => (name in LABELS ? `“${LABELS[name]}”` : name));
 }
 
 /** The location of an error: "Step 2, Rows"; without the step if there is only one. */
