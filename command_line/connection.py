@@ -190,7 +190,7 @@ class ApiClient:
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Send a JSON body, or none."""
-        return self._answer(self._http.post(path, json=body))
+        return self._remember_job(self._answer(self._http.post(path, json=body)))
 
     def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Send a PATCH request with a JSON body."""
@@ -206,7 +206,7 @@ class ApiClient:
         """Upload a file as a form, in chunks."""
         with _UploadStream(file, on_progress) as stream:
             files = {"file": (file.name, stream, "application/octet-stream")}
-            return self._answer(self._http.post(path, data=fields, files=files))
+            return self._remember_job(self._answer(self._http.post(path, data=fields, files=files)))
 
     def download(self, path: str, file: OutputFile, **query: Any) -> None:
         """Write an answer's body to a file."""
@@ -311,7 +311,7 @@ class ApiClient:
         )
 
     def _answer(self, response: httpx.Response) -> dict[str, Any]:
-        """The JSON of an answer; remembers the job that it accepts."""
+        """The JSON of an answer."""
         try:
             answer = None if response.is_redirect else response.json()
         except ValueError:
@@ -326,6 +326,9 @@ class ApiClient:
                 status=str(response.status_code),
                 redirect=f" and redirects to {location}" if location else "",
             )
+        return answer
+
+    def _remember_job(self, answer: dict[str, Any]) -> dict[str, Any]:
         if isinstance(answer.get("job_id"), str):
             self.job_id = answer["job_id"]
         return answer

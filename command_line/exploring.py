@@ -9,7 +9,16 @@ from typing import Any
 import click
 
 from command_line.connection import Target, connected
-from command_line.options import AS_JSON, BATCH, OUTPUT, REF, TABLE, job_body, with_target
+from command_line.options import (
+    AS_JSON,
+    BATCH,
+    OUTPUT,
+    REF,
+    TABLE,
+    field_option,
+    job_body,
+    with_target,
+)
 from command_line.output import output_file, print_line, print_result, print_table
 
 USES = (("strata", "strata"), ("sizes", "a size measure"), ("clusters", "clusters"))
@@ -109,8 +118,12 @@ def _figure(figure: dict[str, Any] | None, *, grouped: bool = False) -> str:
 @click.argument("dataset")
 @REF
 @TABLE
-@click.option("--compare", help="Ref or commit to compare with.")
-@click.option("--compare-table", help="Its table key [default: primary, or the only one].")
+@field_option("--compare", "compare_to", help="Ref or commit to compare with.")
+@field_option(
+    "--compare-table",
+    "compare_to.table_key",
+    help="Its table key [default: primary, or the only one].",
+)
 @click.option(
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -175,7 +188,7 @@ def _print_report(found: dict[str, Any]) -> None:
 @click.command("sql")
 @click.argument("dataset")
 @click.argument("statement")
-@click.option("--ref", help="Ref or commit whose tables are read [default: main].")
+@field_option("--ref", "source_ref", help="Ref or commit whose tables are read [default: main].")
 @click.option(
     "--limit",
     type=click.IntRange(1, MAX_ROWS_SHOWN),
@@ -184,7 +197,7 @@ def _print_report(found: dict[str, Any]) -> None:
     help="Rows to show; --output and --name write all rows.",
 )
 @OUTPUT
-@click.option("--name", help="Store the result as the ref expl-NAME.")
+@field_option("--name", "output_name", help="Store the result as the ref expl-NAME.")
 @BATCH
 @AS_JSON
 @with_target

@@ -6,6 +6,7 @@ table's columns and rows is checked there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields, validate, validates_schema
@@ -14,6 +15,7 @@ from marshmallow_oneofschema.one_of_schema import OneOfSchema
 from http_api.schemas.base import StrictSchema, text
 from http_api.schemas.fields import (
     BoundedList,
+    Message,
     SeedField,
     StrictBoolean,
     StrictInteger,
@@ -60,11 +62,19 @@ class ParametersIn(StrictSchema):
         for group in (*declaration.exactly_one_of, *declaration.at_most_one_of):
             given = [name for name in group if name in data]
             if not given and group in declaration.exactly_one_of:
-                raise ValidationError(f"Missing: give {' or '.join(group)}.", field_name=group[0])
+                raise ValidationError(Message(f"Missing: give {_named(group, 'or')}."), group[0])
             if len(given) > 1:
-                raise ValidationError(
-                    f"Give only one of {' and '.join(given)}.", field_name=given[1]
-                )
+                message = Message(f"Give only one of {_named(given, 'and')}.")
+                raise ValidationError(message, given[1])
+
+
+def _named(names: Sequence[str], last: str) -> str:
+    """The names of fields in a message template.
+
+    >>> _named(["sample_size", "sample_percent"], "or")
+    '`sample_size` or `sample_percent`'
+    """
+    return f" {last} ".join(f"`{name}`" for name in names)
 
 
 def _field(parameter: Parameter, *, required: bool) -> fields.Field[Any]:
