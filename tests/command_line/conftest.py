@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 import composition_root
 from command_line import Composition, command
 from storage.maintenance.data_directory import DATABASE
+from storage.sqlite.clock import Clock, system_clock
 from storage.sqlite.database import Database
 from tests.live_server import write_csv
 
@@ -33,9 +35,14 @@ def run(data_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     monkeypatch.setenv("JOBSVC_DATA_DIR", str(data_dir))
     monkeypatch.setenv("JOBSVC_MEMORY_MB", "256")
     monkeypatch.chdir(tmp_path)
-    composition = Composition(composition_root.listening, composition_root.serving_in_background)
 
-    def run_command(*arguments: str, given: str | None = None, code: int = 0) -> Result:
+    def run_command(
+        *arguments: str, given: str | None = None, code: int = 0, clock: Clock = system_clock
+    ) -> Result:
+        composition = Composition(
+            partial(composition_root.listening, clock=clock),
+            partial(composition_root.serving_in_background, clock=clock),
+        )
         result = CliRunner().invoke(command, list(arguments), obj=composition, input=given)
         assert result.exit_code == code, result.output + repr(result.exception)
         return result

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -20,23 +19,14 @@ from storage.versions.refs import delete_ref
 from tests.command_line.conftest import Run
 from tests.live_server import write_csv
 
-Later = Callable[[int], None]
+
+def later() -> datetime:
+    """A clock that is 40 days ahead."""
+    return system_clock() + timedelta(days=40)
 
 
 @pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> Later:
-    """Puts the clock of servers that start from now on forward by days."""
-
-    def put_forward(days: int) -> None:
-        monkeypatch.setattr(
-            composition_root, "system_clock", lambda: system_clock() + timedelta(days=days)
-        )
-
-    return put_forward
-
-
-@pytest.fixture
-def dropped(run: Run, tmp_path: Path, later: Later) -> None:
+def dropped(run: Run, tmp_path: Path) -> None:
     """A table with a sample whose ref was deleted some time ago."""
     run("import", str(write_csv(tmp_path / "table.csv", 500)), "--dataset", "Sales")
     run("sample", "Sales", "--size", "10", "--name", "kept", "--seed", "1")
@@ -47,7 +37,6 @@ def dropped(run: Run, tmp_path: Path, later: Later) -> None:
         service.database.write() as tx,
     ):
         delete_ref(tx, 1, "smpl-gone", service.clock)
-    later(40)
 
 
 def files(data_dir: Path) -> int:
@@ -67,29 +56,29 @@ def test_storage_lists_kinds_and_the_largest_datasets(run: Run, tmp_path: Path) 
 
 @pytest.mark.usefixtures("dropped")
 def test_a_dry_run_shows_what_would_go_and_removes_nothing(run: Run, data_dir: Path) -> None:
-    shown = run("prune", "--dry-run").stdout
+    shown = run("prune", "--dry-run", clock=later).stdout
     assert "Retention of ended jobs: unlimited." in shown
     assert "Retention of unreachable commits and files: 30 days." in shown
     assert '"Sample of main, table primary", dataset "Sales"' in shown
     assert files(data_dir) == 3
-    answer = json.loads(run("prune", "--dry-run", "--json").stdout)
+    answer = json.loads(run("prune", "--dry-run", "--json", clock=later).stdout)
     assert {kind["kind"] for kind in answer["kinds"] if kind["count"]} >= {"commits", "data_files"}
 
 
 @pytest.mark.usefixtures("dropped")
 @pytest.mark.parametrize("typed", ["y\n", ""])
 def test_without_the_word_nothing_goes(run: Run, data_dir: Path, typed: str) -> None:
-    failed = run("prune", given=typed, code=1)
+    failed = run("prune", given=typed, code=1, clock=later)
     assert "to remove" in failed.stdout
     assert files(data_dir) == 3
 
 
 @pytest.mark.usefixtures("dropped")
 def test_prune_needs_confirmation_and_runs_once(run: Run, data_dir: Path) -> None:
-    done = run("prune", given="prune\n").stdout
+    done = run("prune", given="prune\n", clock=later).stdout
     assert "Removed: commits 1, data files 1" in done
     assert files(data_dir) == 2
-    assert "Nothing to remove." in run("prune").stdout
+    assert "Nothing to remove." in run("prune", clock=later).stdout
     assert "0 faults" in run("check").stdout
     again = run("sample", "Sales", "--size", "10", "--seed", "1", "--name", "kept")
     assert "smpl-kept" in again.stdout
@@ -99,16 +88,19 @@ def test_prune_needs_confirmation_and_runs_once(run: Run, data_dir: Path) -> Non
 def test_several_prune_calls_give_one_total(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     limits = PruneLimits(rows=1, call_s=0)
     monkeypatch.setattr(composition_root, "Service", partial(Service, prune_limits=limits))
-    found = json.loads(run("prune", "--dry-run", "--json").stdout)
-    removed = json.loads(run("prune", "--yes", "--json").stdout)
+    found = json.loads(run("prune", "--dry-run", "--json", clock=later).stdout)
+    removed = json.loads(run("prune", "--yes", "--json", clock=later).stdout)
     assert removed == {**found, "dry_run": False}
 
 
 def test_json_requires_dry_run_or_yes(run: Run) -> None:
-    assert "--dry-run or --yes" in run("prune", "--json", code=2).stderr
+    assert "--dry-run or --yes" in run("prune", "--json", code=2, clock=later).stderr
 
 
 @pytest.mark.usefixtures("dropped")
 def test_a_running_backup_is_reported(run: Run, data_dir: Path) -> None:
     with FilesLock(DataDirectory(data_dir).root / "files.lock").reading():
-        assert "A backup, a check or another prune" in run("prune", "--yes", code=1).stderr
+        assert (
+            "A backup, a check or another prune"
+            in run("prune", "--yes", code=1, clock=later).stderr
+        )
