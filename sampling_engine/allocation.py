@@ -17,9 +17,8 @@ from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.tables import Column
 from sampling_engine import statements
 from sampling_engine.errors import DrawWarning, InvalidNumbers, draw_warning
-from sampling_engine.rounds import DrawState
+from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.order import Int64s
-from sampling_engine.selection.strata import Strata
 from sampling_engine.statements import Units
 from sampling_engine.weights import refuse_numbers
 
@@ -156,13 +155,12 @@ class Sums:
         return np.where(self.counts > 0, self.units.centre + means, np.nan)
 
 
-def read_sums(
-    state: DrawState, strata: Strata, column: Column, on_progress: ProgressCallback
-) -> Sums:
+def read_sums(eligible: EligibleRows, column: Column, on_progress: ProgressCallback) -> Sums:
     """Sum a column by stratum, in two passes.
 
     A value counts as its distance from the middle of the column's range, in 2^-45 of half of it.
     """
+    state, strata = eligible.state, eligible.strata
     message = "reading the allocation's columns"
     counts = np.zeros(len(strata.rows), dtype=np.int64)
     totals, squares = (np.array([0] * len(counts), dtype=object) for _ in range(2))
@@ -194,18 +192,12 @@ class Shares:
     warnings: list[DrawWarning]
 
 
-def neyman_shares(
-    state: DrawState,
-    strata: Strata,
-    eligible: Int64s,
-    column: Column,
-    on_progress: ProgressCallback,
-) -> Shares:
+def neyman_shares(eligible: EligibleRows, column: Column, on_progress: ProgressCallback) -> Shares:
     """Rows times standard deviation."""
-    sums = read_sums(state, strata, column, on_progress)
+    sums = read_sums(eligible, column, on_progress)
     deviations = sums.deviations()
-    warnings = _rows_without_number(column, eligible, sums)
-    constant = int(((eligible > 0) & (deviations == 0)).sum())
+    warnings = _rows_without_number(column, eligible.total, sums)
+    constant = int(((eligible.counts > 0) & (deviations == 0)).sum())
     if constant:
         warnings.append(
             draw_warning(
@@ -214,29 +206,28 @@ def neyman_shares(
                 "values: they give `min_per_stratum` rows, and more only when the others have no "
                 "more.",
                 constant=constant,
-                strata=int((eligible > 0).sum()),
+                strata=int((eligible.counts > 0).sum()),
                 column=column.name,
             )
         )
-    return Shares(eligible * deviations, warnings)
+    return Shares(eligible.counts * deviations, warnings)
 
 
 def optimal_shares(
-    state: DrawState,
-    strata: Strata,
-    eligible: Int64s,
-    columns: tuple[Column, Column],
-    loc: tuple[str | int, ...],
+    eligible: EligibleRows,
+    column: Column,
+    cost_column: Column,
     on_progress: ProgressCallback,
 ) -> Shares:
     """Rows times standard deviation, divided by the root of the mean cost."""
-    column, cost_column = columns
-    shares = neyman_shares(state, strata, eligible, column, progress_part(on_progress, 0.0, 0.5))
-    refuse_numbers(state, cost_column, strata.row_filter, loc, progress_part(on_progress, 0.5, 0.7))
-    sums = read_sums(state, strata, cost_column, progress_part(on_progress, 0.7, 1.0))
-    warnings = [*shares.warnings, *_rows_without_number(cost_column, eligible, sums)]
-    costs, unknown = sums.means(), (eligible > 0) & (sums.counts == 0)
-    if unknown.any() and (sums.counts[eligible > 0] > 0).any():
+    shares = neyman_shares(eligible, column, progress_part(on_progress, 0.0, 0.5))
+    step = progress_part(on_progress, 0.5, 0.7)
+    refuse_numbers(eligible, cost_column, "cost_column", step)
+    sums = read_sums(eligible, cost_column, progress_part(on_progress, 0.7, 1.0))
+    present = eligible.counts > 0
+    warnings = [*shares.warnings, *_rows_without_number(cost_column, eligible.total, sums)]
+    costs, unknown = sums.means(), present & (sums.counts == 0)
+    if unknown.any() and (sums.counts[present] > 0).any():
         mean = float(sums.sums.sum()) / sums.counts.sum() / sums.units.factor + sums.units.centre
         costs = np.where(unknown, mean, costs)
         warnings.append(
@@ -247,21 +238,21 @@ def optimal_shares(
                 column=cost_column.name,
             )
         )
-    without = int((~(costs[eligible > 0] > 0)).sum())
+    without = int((~(costs[present] > 0)).sum())
     if without:
         raise InvalidNumbers(
             '{strata} strata have no mean cost above 0 in "{column}": an optimal allocation needs '
             "one in each.",
             strata=without,
             column=cost_column.name,
-            loc=loc,
+            loc=(*eligible.loc, "cost_column"),
         )
-    costs = np.where(eligible > 0, costs, 1.0)
+    costs = np.where(present, costs, 1.0)
     return Shares(shares.weights / np.sqrt(costs), warnings)
 
 
-def _rows_without_number(column: Column, eligible: Int64s, sums: Sums) -> list[DrawWarning]:
-    missing = int(eligible.sum()) - int(sums.counts.sum())
+def _rows_without_number(column: Column, rows: int, sums: Sums) -> list[DrawWarning]:
+    missing = rows - int(sums.counts.sum())
     if not missing:
         return []
     warning = draw_warning(

@@ -140,6 +140,30 @@ class Prepared:
 
 
 @dataclass(frozen=True)
+class EligibleRows:
+    """The rows that a round may draw; ``counts`` by stratum, shape (strata,)."""
+
+    state: DrawState
+    round_spec: Round
+    strata: Strata
+    counts: Int64s
+
+    @property
+    def total(self) -> int:
+        """Over all strata."""
+        return int(self.counts.sum())
+
+    @property
+    def loc(self) -> tuple[str | int, ...]:
+        """Where the round's parameters are in the caller's input."""
+        return ("rounds", self.round_spec.round_number - 1, "parameters")
+
+    def prepared(self, allocated: Int64s, warnings: Sequence[DrawWarning]) -> Prepared:
+        """The round with the rows to draw from each stratum."""
+        return Prepared(self.round_spec, self.strata, self.counts, allocated, warnings)
+
+
+@dataclass(frozen=True)
 class RowOutcome:
     """What a round did with one row; the fields are those of an explanation's verdict."""
 
@@ -179,11 +203,6 @@ class RoundDraw(Protocol):
         self, state: DrawState, rows: RoundRows, ordinal: int, stratum: int
     ) -> RowOutcome:
         """Explain why an eligible row of ``stratum`` wasn't drawn."""
-
-
-def parameters_of(round_spec: Round) -> tuple[str | int, ...]:
-    """Where the round's parameters are in the caller's input."""
-    return ("rounds", round_spec.round_number - 1, "parameters")
 
 
 def seed_for(effective_seed: Seed, purpose: str) -> str:
@@ -253,9 +272,9 @@ def prepare_round(state: DrawState, round_spec: Round, on_progress: ProgressCall
     method, row_filter = round_spec.method, round_spec.filter
     columns = method.group_columns(state.table)
     strata = state.strata_of(columns, row_filter, progress_part(on_progress, 0.0, 0.5))
-    eligible = state.eligible_of(strata, progress_part(on_progress, 0.5, 0.6))
-    step = progress_part(on_progress, 0.6, 1.0)
-    return method.prepare(state, round_spec, strata, eligible, step)
+    counts = state.eligible_of(strata, progress_part(on_progress, 0.5, 0.6))
+    eligible = EligibleRows(state, round_spec, strata, counts)
+    return method.prepare(eligible, progress_part(on_progress, 0.6, 1.0))
 
 
 def part_of(round_spec: Round) -> int:

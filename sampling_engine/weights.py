@@ -19,9 +19,8 @@ from parquet_tables.progress import ProgressCallback, progress_part, watched
 from parquet_tables.tables import Column
 from sampling_engine import statements
 from sampling_engine.errors import InvalidNumbers
-from sampling_engine.rounds import DrawState
+from sampling_engine.rounds import DrawState, EligibleRows
 from sampling_engine.selection.order import Int64s
-from sampling_engine.spec import RowFilter
 from sampling_engine.statements import Statement, Units
 
 UNIT_BITS = 62
@@ -74,22 +73,17 @@ def no_weights(column: Column) -> Weights:
     return Weights(Units(column), 0, 0, 0, 0)
 
 
-def read_weights(
-    state: DrawState,
-    column: Column,
-    row_filter: RowFilter | None,
-    loc: tuple[str | int, ...],
-    on_progress: ProgressCallback,
-) -> Weights:
+def read_weights(eligible: EligibleRows, column: Column, on_progress: ProgressCallback) -> Weights:
     """Sum the weights in one pass or, for floating-point numbers, in two."""
     decimals = decimals_of(column.type)
     if decimals is not None:
-        return _exact_weights(state, column, decimals, row_filter, loc, on_progress)
+        return _exact_weights(eligible, column, decimals, on_progress)
+    state, row_filter = eligible.state, eligible.round_spec.filter
     read = statements.range_of(state.table, column, row_filter, None)
     rows, finite, smallest, largest = _row(state, read, progress_part(on_progress, 0.0, 0.5))
     step = progress_part(on_progress, 0.5, 1.0)
     if finite < rows or (smallest or 0) < 0:
-        refuse_numbers(state, column, row_filter, loc, step)
+        refuse_numbers(eligible, column, "weight_column", step)
     bits = min(UNIT_BITS - frexp(max(largest or 0.0, 0.0))[1], MAX_FACTOR_BITS)
     units = Units(column, factor=ldexp(1.0, bits))
     read = statements.unit_totals(state.table, units, row_filter, None)
@@ -102,19 +96,14 @@ def read_weights(
 
 
 def _exact_weights(
-    state: DrawState,
-    column: Column,
-    decimals: int,
-    row_filter: RowFilter | None,
-    loc: tuple[str | int, ...],
-    on_progress: ProgressCallback,
+    eligible: EligibleRows, column: Column, decimals: int, on_progress: ProgressCallback
 ) -> Weights:
+    state, row_filter = eligible.state, eligible.round_spec.filter
     read = statements.exact_totals(state.table, column, row_filter, None)
-    rows, positive, smallest, total, largest = _row(
-        state, read, progress_part(on_progress, 0.0, 0.6)
-    )
+    step = progress_part(on_progress, 0.0, 0.6)
+    rows, positive, smallest, total, largest = _row(state, read, step)
     if (smallest or 0) < 0:
-        refuse_numbers(state, column, row_filter, loc, progress_part(on_progress, 0.6, 0.8))
+        refuse_numbers(eligible, column, "weight_column", progress_part(on_progress, 0.6, 0.8))
     if state.taken_rows:
         read = statements.exact_totals(state.table, column, row_filter, state.taken_rows)
         taken = _row(state, read, progress_part(on_progress, 0.8, 1.0))
@@ -126,13 +115,10 @@ def _exact_weights(
 
 
 def refuse_numbers(
-    state: DrawState,
-    column: Column,
-    row_filter: RowFilter | None,
-    loc: tuple[str | int, ...],
-    on_progress: ProgressCallback,
+    eligible: EligibleRows, column: Column, parameter: str, on_progress: ProgressCallback
 ) -> None:
     """Refuse numbers of eligible rows that are negative or infinite."""
+    state, row_filter = eligible.state, eligible.round_spec.filter
     negative, infinite = 0, 0
     for table_name, sign in state.signed_rows:
         read = statements.refused_numbers(state.table, column, row_filter, table_name)
@@ -145,16 +131,12 @@ def refuse_numbers(
             column=column.name,
             negative=negative,
             infinite=infinite,
-            loc=loc,
+            loc=(*eligible.loc, parameter),
         )
 
 
 def take_all_rows(
-    state: DrawState,
-    weights: Weights,
-    size: int,
-    row_filter: RowFilter | None,
-    on_progress: ProgressCallback,
+    eligible: EligibleRows, weights: Weights, size: int, on_progress: ProgressCallback
 ) -> TakeAll:
     """Find the rows whose target, ``size`` · weight / total, would reach 1, until none is left.
 
@@ -164,7 +146,7 @@ def take_all_rows(
     if not size:
         return TakeAll(nothing, 0, 0, 1, 1, nothing)
     if size == weights.positive:
-        ordinals, _ = _rows_of_units(state, weights, row_filter, 1, on_progress)
+        ordinals, _ = _rows_of_units(eligible, weights, 1, on_progress)
         return TakeAll(ordinals, 0, 0, 1, 1, nothing)
     left, total = size, weights.total
     ordinals, units, listed_from = nothing, nothing, weights.largest + 1
@@ -173,7 +155,7 @@ def take_all_rows(
         if 4 * listed_from > 3 * least:
             # Rows that aren't listed have a target of 1/2 or less, and of 3/4 after later rises.
             listed_from = (least + 1) // 2
-            ordinals, units = _rows_of_units(state, weights, row_filter, listed_from, on_progress)
+            ordinals, units = _rows_of_units(eligible, weights, listed_from, on_progress)
         is_take_all = units >= least
         if int(is_take_all.sum()) == size - left:
             listed = np.sort(units[~is_take_all])
@@ -183,12 +165,9 @@ def take_all_rows(
 
 
 def _rows_of_units(
-    state: DrawState,
-    weights: Weights,
-    row_filter: RowFilter | None,
-    least: int,
-    on_progress: ProgressCallback,
+    eligible: EligibleRows, weights: Weights, least: int, on_progress: ProgressCallback
 ) -> tuple[Int64s, Int64s]:
+    state, row_filter = eligible.state, eligible.round_spec.filter
     sql, params = statements.rows_of_units(state.table, weights.units, row_filter, least)
     with watched(state.cursor, on_progress, "looking for take-all rows"):
         rows = state.cursor.execute(sql, params).fetchnumpy()

@@ -11,6 +11,7 @@ from parquet_tables.tables import Column, TableFiles
 from sampling_engine.filters import predicates
 from sampling_engine.filters.errors import OPERATORS, Loc, Location
 from sampling_engine.filters.filter import Filter, build_filter
+from sampling_engine.filters.literals import TOO_MANY_DIGITS
 from sampling_engine.filters.predicates import RawOperand
 from sampling_engine.filters.tree import (
     And,
@@ -125,7 +126,7 @@ def _raw_operand(value: object, location: Location) -> RawOperand:
     if isinstance(value, int):
         # Check the bits first: str() raises an error on integers of thousands of digits.
         if value.bit_length() > 2_000:
-            raise location.error("A number can have at most 400 digits")
+            raise location.error(TOO_MANY_DIGITS)
         return RawOperand(Decimal(value), location)
     if isinstance(value, Decimal) and value.is_finite():
         return RawOperand(value, location)

@@ -15,7 +15,7 @@ from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from sampling_engine.filters import predicates
 from sampling_engine.filters.errors import InvalidFilter, Loc, Location, shorten
 from sampling_engine.filters.filter import Filter, build_filter
-from sampling_engine.filters.literals import NUMBER, RawValue, check_digits
+from sampling_engine.filters.literals import NUMBER, TOO_MANY_DIGITS, RawValue, check_digits
 from sampling_engine.filters.predicates import RawOperand
 from sampling_engine.filters.tree import MAX_DEPTH, And, IsNull, Node, Or, join_nodes, negate
 
@@ -348,7 +348,7 @@ class _Parser:
     def _number(self, text: str, token: Token) -> Decimal:
         location = self.location.at(token.position)
         if not NUMBER.fullmatch(text):
-            raise location.error("A number can have at most 400 digits")
+            raise location.error(TOO_MANY_DIGITS)
         return check_digits(Decimal(text), location)
 
     def _literal(self, token: Token, *, in_value: bool) -> RawOperand:

@@ -96,6 +96,7 @@ RawValue = bool | Decimal | str
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
 SPECIAL_NUMBERS = {"nan": "NaN", "infinity": "Infinity", "-infinity": "-Infinity"}
 MAX_NUMBER_DIGITS = 400
+TOO_MANY_DIGITS = f"A number can have at most {MAX_NUMBER_DIGITS} digits"
 MAX_PLAIN_LENGTH = 40
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -149,9 +150,7 @@ def check_digits(number: Decimal, location: Location) -> Decimal:
     _, digits, exponent = number.as_tuple()
     is_wide = len(digits) > MAX_NUMBER_DIGITS or abs(int(exponent)) > MAX_NUMBER_DIGITS
     if is_wide or (number and abs(number.adjusted()) > MAX_NUMBER_DIGITS):
-        raise location.error(
-            "A number can have at most {maximum} digits", maximum=MAX_NUMBER_DIGITS
-        )
+        raise location.error(TOO_MANY_DIGITS)
     return number
 
 

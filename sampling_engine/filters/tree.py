@@ -7,7 +7,7 @@ least two parts, none of their own type.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
@@ -264,20 +264,10 @@ def depth(node: Node) -> int:
 
 def columns_of(node: Node) -> tuple[Column, ...]:
     """Return the distinct columns in order of appearance."""
-    return tuple(dict.fromkeys(_columns(node)))
-
-
-def _columns(node: Node) -> Iterator[Column]:
+    found: list[Column] = []
     pending = [node]
     while pending:
         current = pending.pop()
         pending.extend(reversed(children(current)))
-        if isinstance(current, Comparison):
-            operands: tuple[Operand, ...] = (current.column, current.other)
-        elif isinstance(current, Between):
-            operands = (current.column, current.low, current.high)
-        elif isinstance(current, In | Like | IsNull):
-            operands = (current.column,)
-        else:
-            continue
-        yield from (operand for operand in operands if isinstance(operand, Column))
+        found += [value for value in vars(current).values() if isinstance(value, Column)]
+    return tuple(dict.fromkeys(found))

@@ -15,10 +15,8 @@ from sampling_engine.grouped_round import GroupedRound
 from sampling_engine.methods.method import NO_ROW, Method, Sizes
 from sampling_engine.methods.parameters import SEED, Loc, MethodDeclaration, Parameter, group_column
 from sampling_engine.results import GroupKind
-from sampling_engine.rounds import DrawState, Prepared, seed_for
+from sampling_engine.rounds import EligibleRows, seed_for
 from sampling_engine.selection.order import Int64s, SeededOrder
-from sampling_engine.selection.strata import Strata
-from sampling_engine.spec import Round
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,20 +99,12 @@ class ClusterMethod(Method):
         """The drawn clusters."""
         return min(self.num_clusters, groups)
 
-    def prepare(
-        self,
-        state: DrawState,
-        round_spec: Round,
-        strata: Strata,
-        eligible: Int64s,
-        on_progress: ProgressCallback,
-    ) -> GroupedRound:
+    def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> GroupedRound:
         """Draw clusters: the first of an order of those that have eligible rows."""
-        clusters = np.flatnonzero(eligible)
-        order = SeededOrder(len(clusters), seed_for(round_spec.effective_seed, "clusters"))
+        clusters = np.flatnonzero(eligible.counts)
+        order = SeededOrder(len(clusters), seed_for(eligible.round_spec.effective_seed, "clusters"))
         drawn = clusters[order.first(self.num_clusters)]
-        sizes, warnings = self._sizes(eligible, drawn)
-        prepared = Prepared(round_spec, strata, eligible, sizes, warnings)
+        prepared = eligible.prepared(*self._sizes(eligible.counts, drawn))
         return GroupedRound(prepared, (len(drawn), len(clusters)))
 
     def _sizes(self, eligible: Int64s, drawn: Int64s) -> Sizes:

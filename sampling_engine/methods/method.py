@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
+from sampling_engine.allocation import share_of_rows
 from sampling_engine.errors import DrawWarning, draw_warning
 from sampling_engine.methods.parameters import (
     SEED,
@@ -20,14 +21,7 @@ from sampling_engine.results import GroupKind
 from sampling_engine.selection.order import Int64s
 
 if TYPE_CHECKING:
-    from sampling_engine.rounds import DrawState, RoundDraw
-    from sampling_engine.selection.strata import Strata
-    from sampling_engine.spec import Round
-
-
-from sampling_engine.allocation import share_of_rows
-from sampling_engine.selection.strata import Strata
-from sampling_engine.spec import Round
+    from sampling_engine.rounds import EligibleRows, RoundDraw
 
 
 class Method(ABC):
@@ -83,14 +77,7 @@ class Method(ABC):
         return ()
 
     @abstractmethod
-    def prepare(
-        self,
-        state: DrawState,
-        round_spec: Round,
-        strata: Strata,
-        eligible: Int64s,
-        on_progress: ProgressCallback,
-    ) -> RoundDraw:
+    def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> RoundDraw:
         """Settle how many rows the round draws from each stratum.
 
         Raises

@@ -12,10 +12,7 @@ from parquet_tables.progress import ProgressCallback
 from sampling_engine.grouped_round import GroupedRound
 from sampling_engine.methods.method import NO_ROW, Method, total_size
 from sampling_engine.methods.parameters import SAMPLE_FRACTION, SAMPLE_SIZE, SEED, MethodDeclaration
-from sampling_engine.rounds import DrawState, Prepared
-from sampling_engine.selection.order import Int64s
-from sampling_engine.selection.strata import Strata
-from sampling_engine.spec import Round
+from sampling_engine.rounds import EligibleRows
 
 SIZES = " Give either `sample_size` or `sample_fraction`."
 
@@ -44,18 +41,9 @@ class RandomMethod(Method):
         """The method under the name that the request used."""
         return cls(name=name, **parameters)
 
-    def prepare(
-        self,
-        state: DrawState,
-        round_spec: Round,
-        strata: Strata,
-        eligible: Int64s,
-        on_progress: ProgressCallback,
-    ) -> GroupedRound:
+    def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> GroupedRound:
         """One stratum of all eligible rows."""
-        rows = int(eligible.sum())
-        total, warnings = 0, [NO_ROW]
-        if rows:
-            total, warnings = total_size(self.sample_size, self.sample_fraction, rows)
-        sizes = np.array([total], dtype=np.int64)
-        return GroupedRound(Prepared(round_spec, strata, eligible, sizes, warnings))
+        size, warnings = 0, [NO_ROW]
+        if eligible.total:
+            size, warnings = total_size(self.sample_size, self.sample_fraction, eligible.total)
+        return GroupedRound(eligible.prepared(np.array([size], dtype=np.int64), warnings))

@@ -37,10 +37,9 @@ from sampling_engine.methods.parameters import (
     strata_columns,
 )
 from sampling_engine.results import GroupKind
-from sampling_engine.rounds import DrawState, Prepared, parameters_of
+from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.order import Int64s
-from sampling_engine.selection.strata import ColumnStrata, Strata
-from sampling_engine.spec import Round
+from sampling_engine.selection.strata import ColumnStrata
 
 Allocation = Literal["proportional", "equal", "neyman", "optimal"]
 
@@ -216,56 +215,32 @@ class StratifiedMethod(Method):
         """The strata columns."""
         return strata_columns(table, self.strata_columns, (*loc, "strata_columns"))
 
-    def prepare(
-        self,
-        state: DrawState,
-        round_spec: Round,
-        strata: Strata,
-        eligible: Int64s,
-        on_progress: ProgressCallback,
-    ) -> GroupedRound:
+    def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> GroupedRound:
         """Divide the sample's size among the strata."""
-        loc = parameters_of(round_spec)
-        sizes, warnings = self._sizes(state, strata, eligible, loc, on_progress)
-        return GroupedRound(Prepared(round_spec, strata, eligible, sizes, warnings))
+        return GroupedRound(eligible.prepared(*self._sizes(eligible, on_progress)))
 
-    def _sizes(
-        self,
-        state: DrawState,
-        strata: Strata,
-        eligible: Int64s,
-        loc: Loc,
-        on_progress: ProgressCallback,
-    ) -> Sizes:
-        if not eligible.any():
-            return np.zeros_like(eligible), [NO_ROW]
+    def _sizes(self, eligible: EligibleRows, on_progress: ProgressCallback) -> Sizes:
+        counts, strata = eligible.counts, eligible.strata
+        if not counts.any():
+            return np.zeros_like(counts), [NO_ROW]
         if self.sizes is not None:
             assert isinstance(strata, ColumnStrata)  # noqa: S101 - there are rows and columns
-            return _named_sizes(_by_number(strata, self.sizes, (*loc, "sizes")), eligible)
+            return _named_sizes(_by_number(strata, self.sizes, (*eligible.loc, "sizes")), counts)
         if self.samples_per_stratum is not None:
-            return _equal_sizes(self.samples_per_stratum, eligible)
-        shares = self._shares(state, strata, eligible, loc, on_progress)
-        return self._allocated(eligible, shares, loc)
+            return _equal_sizes(self.samples_per_stratum, counts)
+        return self._allocated(counts, self._shares(eligible, on_progress), eligible.loc)
 
-    def _shares(
-        self,
-        state: DrawState,
-        strata: Strata,
-        eligible: Int64s,
-        loc: Loc,
-        on_progress: ProgressCallback,
-    ) -> Shares | None:
-        """What a size is divided in proportion to; None for the eligible rows."""
+    def _shares(self, eligible: EligibleRows, on_progress: ProgressCallback) -> Shares | None:
+        """The shares of a divided size; None to divide it in proportion to the eligible rows."""
         if self.allocation == "equal":
-            return Shares((eligible > 0).astype(np.float64), [])
+            return Shares((eligible.counts > 0).astype(np.float64), [])
         if self.allocation_column is None:
             return None
-        column = state.table.column(self.allocation_column)
+        table = eligible.state.table
+        column = table.column(self.allocation_column)
         if self.cost_column is None:
-            return neyman_shares(state, strata, eligible, column, on_progress)
-        columns = (column, state.table.column(self.cost_column))
-        loc = (*loc, "cost_column")
-        return optimal_shares(state, strata, eligible, columns, loc, on_progress)
+            return neyman_shares(eligible, column, on_progress)
+        return optimal_shares(eligible, column, table.column(self.cost_column), on_progress)
 
     def _allocated(self, eligible: Int64s, shares: Shares | None, loc: Loc) -> Sizes:
         """The sample's size divided among the strata with eligible rows."""

@@ -11,11 +11,8 @@ from parquet_tables.progress import ProgressCallback
 from sampling_engine.errors import InvalidMethod, InvalidSize, NoReserves, draw_warning
 from sampling_engine.methods.method import NO_ROW, Method, all_drawn_warning
 from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, Loc, MethodDeclaration, Parameter
-from sampling_engine.rounds import DrawState, Prepared
+from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.grid import Grid, SystematicRound
-from sampling_engine.selection.order import Int64s
-from sampling_engine.selection.strata import Strata
-from sampling_engine.spec import Round
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,17 +79,10 @@ class SystematicMethod(Method):
             "order of their own."
         )
 
-    def prepare(
-        self,
-        state: DrawState,
-        round_spec: Round,
-        strata: Strata,
-        eligible: Int64s,
-        on_progress: ProgressCallback,
-    ) -> SystematicRound:
+    def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> SystematicRound:
         """Lay the grid over the eligible rows."""
-        rows = int(eligible.sum())
-        grid = Grid.of(self, round_spec.effective_seed, rows)
+        rows = eligible.total
+        grid = Grid.of(self, eligible.round_spec.effective_seed, rows)
         warnings = all_drawn_warning(self.sample_size or 0, rows) if rows else [NO_ROW]
         if rows and not grid.count:
             warnings.append(
@@ -105,4 +95,4 @@ class SystematicMethod(Method):
                 )
             )
         sizes = np.array([grid.count], dtype=np.int64)
-        return SystematicRound(Prepared(round_spec, strata, eligible, sizes, warnings), grid)
+        return SystematicRound(eligible.prepared(sizes, warnings), grid)

@@ -11,11 +11,9 @@ from parquet_tables.progress import ProgressCallback, progress_part
 from sampling_engine.errors import draw_warning
 from sampling_engine.methods.method import NO_ROW, Method
 from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, MethodDeclaration, Parameter
-from sampling_engine.rounds import DrawState, Prepared, parameters_of
+from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.inclusion import read_size_groups
-from sampling_engine.selection.order import Int64s
-from sampling_engine.selection.strata import Strata
-from sampling_engine.spec import FIRST_DRAW_VERSION, Round
+from sampling_engine.spec import FIRST_DRAW_VERSION
 from sampling_engine.weighted_round import WeightedRound, uniform_order
 from sampling_engine.weights import no_weights, read_weights, take_all_rows
 
@@ -49,23 +47,13 @@ class WeightedMethod(Method):
     )
     has_margin_of_error: ClassVar = False
 
-    def prepare(
-        self,
-        state: DrawState,
-        round_spec: Round,
-        strata: Strata,
-        eligible: Int64s,
-        on_progress: ProgressCallback,
-    ) -> WeightedRound:
+    def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> WeightedRound:
         """Read the weights, and settle the take-all rows."""
-        column = state.table.column(self.weight_column)
-        loc = (*parameters_of(round_spec), "weight_column")
-        row_filter = round_spec.filter
-        rows = int(eligible.sum())
+        rows = eligible.total
+        column = eligible.state.table.column(self.weight_column)
         weights = no_weights(column)
         if rows:
-            step = progress_part(on_progress, 0.0, 0.7)
-            weights = read_weights(state, column, row_filter, loc, step)
+            weights = read_weights(eligible, column, progress_part(on_progress, 0.0, 0.7))
         size = min(self.sample_size, weights.positive)
         warnings = [] if rows else [NO_ROW]
         if weights.positive < rows:
@@ -90,12 +78,11 @@ class WeightedMethod(Method):
                 )
             )
         step = progress_part(on_progress, 0.7, 0.9)
-        take_all = take_all_rows(state, weights, size, row_filter, step)
+        take_all = take_all_rows(eligible, weights, size, step)
         groups = None
-        if round_spec.draw_version != FIRST_DRAW_VERSION:
+        if eligible.round_spec.draw_version != FIRST_DRAW_VERSION:
             step = progress_part(on_progress, 0.9, 1.0)
-            groups = read_size_groups(state, weights, take_all, row_filter, step)
-        sizes = np.array([size], dtype=np.int64)
-        prepared = Prepared(round_spec, strata, eligible, sizes, warnings)
-        order = uniform_order(state.table.file_rows, round_spec)
+            groups = read_size_groups(eligible, weights, take_all, step)
+        prepared = eligible.prepared(np.array([size], dtype=np.int64), warnings)
+        order = uniform_order(eligible.state.table.file_rows, eligible.round_spec)
         return WeightedRound(prepared, weights, take_all, groups, order)

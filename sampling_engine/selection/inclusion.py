@@ -14,19 +14,14 @@ import numpy as np
 
 from parquet_tables.progress import ProgressCallback, watched
 from sampling_engine import statements
-from sampling_engine.rounds import DrawState, Floats
-from sampling_engine.spec import RowFilter
+from sampling_engine.rounds import EligibleRows, Floats
 from sampling_engine.weights import TakeAll, Weights
 
 GROUPS_PER_OCTAVE = statements.SIZE_GROUPS_PER_OCTAVE
 
 
 def read_size_groups(
-    state: DrawState,
-    weights: Weights,
-    take_all: TakeAll,
-    row_filter: RowFilter | None,
-    on_progress: ProgressCallback,
+    eligible: EligibleRows, weights: Weights, take_all: TakeAll, on_progress: ProgressCallback
 ) -> SizeGroups | None:
     """Group the rows that are left to chance, if their true probabilities must be computed.
 
@@ -40,6 +35,7 @@ def read_size_groups(
         octaves = log_odds_of(units, 1, take_all) / log(2.0)
         _add(listed, floor(octaves * GROUPS_PER_OCTAVE), 1, units)
     others: dict[int, tuple[int, int]] = {}
+    state, row_filter = eligible.state, eligible.round_spec.filter
     for table_name, sign in state.signed_rows:
         sql, params = statements.unit_groups(
             state.table, weights.units, row_filter, table_name, take_all.listed_from
