@@ -13,34 +13,20 @@ from parquet_tables.progress import MonotonicProgress, ProgressCallback, ignore_
 from parquet_tables.tables import TableFiles
 from sampling_engine.checks import check_rounds
 from sampling_engine.errors import UnknownRow
-from sampling_engine.rounds import DrawState, FinishedRound, Outcome, Prepared, RowOutcome, replay
+from sampling_engine.rounds import DrawState, FinishedRound, Prepared, RowOutcome, replay
 from sampling_engine.selection.strata import NO_STRATUM
 from sampling_engine.selection.walk_and_scan import in_sorted
 from sampling_engine.spec import Round
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What one round did with the row.
-
-    Parameters
-    ----------
-    outcome : str
-        One of :data:`Outcome`; ``reason`` is the same in a sentence.
-    group : str or None
-        The label of the row's stratum or cluster.
-    rank, last_rank : int or None
-        The row's rank, and the largest that was drawn from its group, where the method has ranks.
-    """
+@dataclass(frozen=True, kw_only=True)
+class Verdict(RowOutcome):
+    """What one round did with the row; ``group`` is the label of its stratum or cluster."""
 
     round_number: int
     method: str
     effective_seed: str
-    outcome: Outcome
-    reason: str
     group: str | None = None
-    rank: int | None = None
-    last_rank: int | None = None
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,11 @@ class EligibleRows:
 
 @dataclass(frozen=True)
 class RowOutcome:
-    """What a round did with one row; the fields are those of an explanation's verdict."""
+    """What a round did with one row.
+
+    ``reason`` is the outcome in a sentence. ``last_rank`` is the largest rank that was drawn from
+    the row's stratum or cluster; None where the method has no ranks.
+    """
 
     outcome: Outcome
     reason: str

@@ -12,7 +12,7 @@ from sampling_engine.errors import InvalidMethod, InvalidSize, NoReserves, draw_
 from sampling_engine.methods.method import NO_ROW, Method, all_drawn_warning
 from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, Loc, MethodDeclaration, Parameter
 from sampling_engine.rounds import EligibleRows
-from sampling_engine.selection.grid import Grid, SystematicRound
+from sampling_engine.systematic_round import Grid, SystematicRound
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,8 +27,8 @@ from sampling_engine import (
     WeightedMethod,
 )
 from sampling_engine.rounds import seed_for
-from sampling_engine.selection.grid import Grid, ordinals_at
 from sampling_engine.selection.order import Int64s
+from sampling_engine.systematic_round import Grid, ordinals_at
 
 ROWS = 48
 IDS = np.arange(ROWS)

@@ -18,9 +18,9 @@ from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import Column
 from sampling_engine import SeededOrder, SystematicMethod
 from sampling_engine.rounds import seed_for
-from sampling_engine.selection.grid import Grid
 from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.walk_and_scan import first_of_each, walk
+from sampling_engine.systematic_round import Grid
 
 LEVEL = 0.001
 SEEDS = 12_000

@@ -24,6 +24,7 @@ from sampling_engine.spec import Round
 if TYPE_CHECKING:
     from sampling_engine.methods.systematic import SystematicMethod
 
+
 # Rows of one piece of the pass over a filter's columns.
 PIECE_ROWS = 1 << 22
 
