@@ -12,9 +12,14 @@ from profiling_engine.advice.design import (
     StrataHint,
     design_hints,
 )
-from profiling_engine.columns.accuracy import Accuracy, Figure
-from profiling_engine.columns.profile import Alert, ColumnProfile
-from profiling_engine.tables.profile import PROFILE_VERSION, TableProfile
+from profiling_engine.columns.profile import (
+    PROFILE_VERSION,
+    Accuracy,
+    Alert,
+    ColumnProfile,
+    Figure,
+    TableProfile,
+)
 from profiling_engine.tables.profiler import profile_table
 
 __all__ = [

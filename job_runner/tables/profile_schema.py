@@ -9,8 +9,7 @@ from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from profiling_engine.columns.accuracy import Accuracy
-from profiling_engine.tables.profile import TableProfile
+from profiling_engine.columns.profile import Accuracy, TableProfile
 
 Schemas = dict[str, dict[str, Any]]
 PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from profiling_engine.columns.accuracy import Figure
-from profiling_engine.columns.profile import Alert, ColumnProfile
-from profiling_engine.tables.profile import TableProfile
+from profiling_engine.columns.profile import Alert, ColumnProfile, Figure, TableProfile
 
 
 def counted(number: int, what: str) -> str:

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from profiling_engine.advice.alerts import amount, counted, percent
-from profiling_engine.columns.profile import ColumnProfile, Largest, Part
-from profiling_engine.tables.profile import TableProfile
+from profiling_engine.columns.profile import ColumnProfile, Largest, Part, TableProfile
 
 MAX_STRATA = 50
 MIN_ROWS_OF_STRATUM = 30

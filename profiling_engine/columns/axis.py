@@ -17,8 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from profiling_engine.columns.accuracy import Figure
-from profiling_engine.columns.aggregates import DEVIATIONS, Aggregate, Totals, rows
 from profiling_engine.columns.bins import (
     Edges,
     calendar_edges,
@@ -28,8 +26,9 @@ from profiling_engine.columns.bins import (
 )
 from profiling_engine.columns.first_pass import ColumnScan
 from profiling_engine.columns.kinds import Axis, Number
-from profiling_engine.columns.profile import Bin, Histogram, Quartiles
-from profiling_engine.tables.sources import Source, Statement
+from profiling_engine.columns.passes import DEVIATIONS, Aggregate, Totals, rows
+from profiling_engine.columns.profile import Bin, Figure, Histogram, Quartiles
+from profiling_engine.columns.sources import Source, Statement
 
 FIRST_BITS = 12
 MAX_GROUPS = 1 << 14

@@ -15,11 +15,19 @@ from typing import Any
 import numpy as np
 
 from parquet_tables.json_values import json_value, shown_expression
-from profiling_engine.columns.accuracy import CERTAIN, CONFIDENCE, EXACT, Accuracy, Figure
-from profiling_engine.columns.aggregates import METHOD, Totals
 from profiling_engine.columns.first_pass import SKETCH_ERROR, ColumnScan, FirstPass
-from profiling_engine.columns.profile import FrequentValues, Groups, ValueRows
-from profiling_engine.tables.sources import FREQUENCIES, Source, Statement
+from profiling_engine.columns.passes import METHOD, Totals
+from profiling_engine.columns.profile import (
+    CERTAIN,
+    CONFIDENCE,
+    EXACT,
+    Accuracy,
+    Figure,
+    FrequentValues,
+    Groups,
+    ValueRows,
+)
+from profiling_engine.columns.sources import FREQUENCIES, Source, Statement
 
 LISTED_VALUES = 10
 MAX_SHOWN_LENGTH = 200

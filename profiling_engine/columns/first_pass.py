@@ -12,10 +12,9 @@ from typing import Any
 
 from parquet_tables.json_values import shown_expression
 from parquet_tables.tables import TableFiles
-from profiling_engine.columns.aggregates import Aggregate, SampleSize, Totals
 from profiling_engine.columns.kinds import Axis, ColumnKind, Number
-from profiling_engine.tables.sources import Source, Statement, all_rows
-from profiling_engine.tables.statements import Run
+from profiling_engine.columns.passes import Aggregate, Run, Totals
+from profiling_engine.columns.sources import SampleSize, Source, Statement, all_rows
 
 MAX_BYTES = 64 << 20
 """The size of the distinct values of a type of variable length."""

@@ -20,8 +20,6 @@ from typing import Any
 
 import numpy as np
 
-from profiling_engine.columns.accuracy import CERTAIN, EXACT, Accuracy, Figure
-from profiling_engine.columns.aggregates import Aggregate, Totals, greatest, least, rows, total
 from profiling_engine.columns.axis import (
     AxisFigures,
     Extent,
@@ -33,7 +31,12 @@ from profiling_engine.columns.axis import (
 from profiling_engine.columns.bins import ticks_a_day
 from profiling_engine.columns.first_pass import ColumnScan, FirstPass, value_formatter
 from profiling_engine.columns.kinds import WIDE, Axis, Number
+from profiling_engine.columns.passes import Aggregate, Totals, greatest, least, rows, total
 from profiling_engine.columns.profile import (
+    CERTAIN,
+    EXACT,
+    Accuracy,
+    Figure,
     Histogram,
     Largest,
     MomentFigures,

@@ -11,10 +11,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from profiling_engine.comparison.compared_table import ColumnValues, ComparedTable
-from profiling_engine.comparison.detectable_difference import DetectionBasis
-from profiling_engine.comparison.exact_tests import UNLIMITED, Share, share_p, smallest_share_p
-from profiling_engine.comparison.figures import (
+from profiling_engine.comparison.compared_table import (
+    Bools,
+    ColumnValues,
+    ComparedTable,
+    Floats,
+    Ints,
+    SampleDesign,
+)
+from profiling_engine.comparison.significance import (
+    UNLIMITED,
+    DetectionBasis,
+    Share,
     chi_square,
     drawn_size,
     expected_shares,
@@ -23,8 +31,9 @@ from profiling_engine.comparison.figures import (
     joint_size,
     kolmogorov_distance,
     kolmogorov_p,
+    share_p,
+    smallest_share_p,
 )
-from profiling_engine.comparison.weights import Bools, Floats, Ints, SampleDesign
 
 GRID = np.linspace(0.02, 0.98, 49)
 """Quantiles of the base where the variance of the distribution function is computed."""

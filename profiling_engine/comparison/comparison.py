@@ -12,13 +12,11 @@ import duckdb
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.tables import Column
-from profiling_engine.comparison.column_figures import ColumnDistance
 from profiling_engine.comparison.compared_table import ComparedTable, effective_size
-from profiling_engine.comparison.distances import column_distance
-from profiling_engine.comparison.figures import holm
-from profiling_engine.comparison.result import ColumnComparison, TableComparison
+from profiling_engine.comparison.distances import ColumnDistance, column_distance
+from profiling_engine.comparison.result import ColumnComparison, Purpose, Structure, TableComparison
+from profiling_engine.comparison.significance import holm
 from profiling_engine.comparison.table_changes import ChangedValues, changed_values, table_changes
-from profiling_engine.comparison.verdict import Purpose, Structure
 
 ALPHA = 0.01
 """The significance level of all columns together: the false alarm rate of faultless samples."""

@@ -1,4 +1,4 @@
-"""The distance of two columns with the same name, and its significance.
+"""The distance of two columns with the same name, its significance and the parts of its chart.
 
 Numbers, dates and times are compared by distribution functions, other types by shares of
 categories. Keys and free texts have no distance, only the exact tests of single values.
@@ -6,13 +6,15 @@ categories. Keys and free texts have no distance, only the exact tests of single
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import duckdb
 import numpy as np
 
 from parquet_tables.tables import Column
-from profiling_engine.comparison.column_figures import ColumnDistance, DistanceKind
 from profiling_engine.comparison.column_tests import (
     ColumnTest,
     ComparedRows,
@@ -25,16 +27,141 @@ from profiling_engine.comparison.column_tests import (
 from profiling_engine.comparison.compared_table import (
     ColumnValues,
     ComparedTable,
+    Floats,
+    Ints,
     frequent_labels,
     is_nested,
     is_ordered,
     read_labels,
     read_numbers,
 )
-from profiling_engine.comparison.detectable_difference import DetectionBasis
-from profiling_engine.comparison.figures import total_variation, weighted_mean_and_deviation
-from profiling_engine.comparison.parts import PartShares, categories, intervals
-from profiling_engine.comparison.weights import Floats, Ints
+from profiling_engine.comparison.significance import (
+    DetectionBasis,
+    total_variation,
+    weighted_mean_and_deviation,
+)
+
+DistanceKind = Literal["kolmogorov_smirnov", "chi_square"]
+
+
+@dataclass(frozen=True)
+class ColumnDistance:
+    """Figures of two columns; shares and distances are fractions from 0 to 1.
+
+    Parameters
+    ----------
+    standardised_difference : float or None
+        The difference of the means divided by the base's standard deviation.
+    distance : float
+        The Kolmogorov-Smirnov distance or the total variation, among the rows with a value.
+    p_value, missing_p_value : float
+        The p-values of the values, and of the share of missing values.
+    value_basis, missing_basis : DetectionBasis or None
+        The bases of the smallest detectable differences; None if the values have no distance.
+    """
+
+    kind: DistanceKind
+    base_rows: int
+    other_rows: int
+    base_missing: float
+    other_missing: float
+    base_mean: float | None
+    other_mean: float | None
+    standardised_difference: float | None
+    distance: float
+    p_value: float
+    missing_p_value: float
+    parts: tuple[PartShares, ...]
+    value_basis: DetectionBasis | None = field(repr=False)
+    missing_basis: DetectionBasis = field(repr=False)
+
+    @property
+    def means(self) -> tuple[float, float] | None:
+        """The means of both tables; None if the type has none."""
+        if self.base_mean is None or self.other_mean is None:
+            return None
+        return self.base_mean, self.other_mean
+
+    def detectable(self, level: float) -> float | None:
+        """The smallest detectable ``distance``; None if the values have none."""
+        return None if self.value_basis is None else self.value_basis.gap(level)
+
+    def detectable_rows(self, level: float) -> float:
+        """The smallest detectable difference as a share of all rows."""
+        missing = self.missing_basis.gap(level)
+        return max(missing, (self.detectable(level) or 0.0) * (1 - self.base_missing))
+
+
+INTERVALS = 20
+CATEGORIES = 12
+OTHER = "(other)"
+
+
+@dataclass(frozen=True)
+class PartShares:
+    """A category or an interval, with its share in both tables."""
+
+    label: str
+    base: float
+    other: float
+
+
+def shown(column: Column, number: float) -> str:
+    """Format a number of a column; days since 1970 become dates and times.
+
+    >>> shown(Column("day", "DATE"), 19723.2)
+    '2024-01-01'
+    >>> shown(Column("price", "DOUBLE"), 1234.5678)
+    '1234.57'
+    """
+    if not column.type.startswith(("DATE", "TIME")):
+        return f"{number:.6g}"
+    try:
+        time = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=number)
+    except OverflowError:  # DuckDB's years go beyond 9999
+        return f"day {number:.0f}"
+    if column.type == "DATE":
+        return f"{time:%Y-%m-%d}"
+    return f"{time:%Y-%m-%d %H:%M}" if column.type.startswith("TIMESTAMP") else f"{time:%H:%M}"
+
+
+def intervals(
+    column: Column, base: Floats, base_weights: Floats, other: Floats, other_weights: Floats
+) -> tuple[PartShares, ...]:
+    """Equal intervals over 99 % of the base; the first and the last are open."""
+    low, high = np.quantile(base, [0.005, 0.995])
+    if not low < high:
+        return ()
+    edges = np.linspace(low, high, INTERVALS + 1)
+    shares = [
+        np.bincount(np.searchsorted(edges[1:-1], numbers, side="right"), weights, INTERVALS)
+        / weights.sum()
+        for numbers, weights in ((base, base_weights), (other, other_weights))
+    ]
+    return tuple(
+        PartShares(
+            f"{shown(column, edges[at])} to {shown(column, edges[at + 1])}", float(one), float(two)
+        )
+        for at, (one, two) in enumerate(zip(*shares, strict=True))
+    )
+
+
+def categories(labels: Sequence[str], base: Floats, other: Floats) -> tuple[PartShares, ...]:
+    """The most frequent categories, the one that differs most, and the rest as one.
+
+    Parameters
+    ----------
+    base, other : array of float, shape (labels + 1,)
+        The shares of the labels, the most frequent first, and of all other values.
+    """
+    differing = int(np.argmax(np.abs(other - base)[:-1])) if labels else 0
+    shown = [at for at in range(len(labels)) if at < CATEGORIES or at == differing]
+    parts = [PartShares(labels[at], float(base[at]), float(other[at])) for at in shown]
+    rest = [max(1.0 - float(shares[shown].sum()), 0.0) for shares in (base, other)]
+    if max(rest) > 1e-9:
+        parts.append(PartShares(OTHER, *rest))
+    return tuple(parts)
+
 
 MAX_CATEGORIES = 50
 MIN_REPEATED = 0.5

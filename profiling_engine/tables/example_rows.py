@@ -16,7 +16,7 @@ from parquet_tables.database import ParquetDatabase
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import read_rows, rows_statement
 from parquet_tables.tables import Column, TableFiles
-from profiling_engine.tables.reference_sample import distinct_numbers
+from profiling_engine.columns.sources import distinct_numbers
 
 SHOWN_ROWS = 10
 MAX_COLUMNS = 200

@@ -21,11 +21,10 @@ from parquet_tables.progress import ProgressCallback, ignore_progress, progress_
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import rows_at
 from parquet_tables.tables import Column, TableFiles
-from profiling_engine.columns.accuracy import CONFIDENCE, Accuracy, Figure
 from profiling_engine.columns.kinds import ColumnKind, kind_of
-from profiling_engine.tables.reference_sample import choose_rows
-from profiling_engine.tables.sources import Statement, rows_of
-from profiling_engine.tables.statements import Budget, OutOfTime, Run
+from profiling_engine.columns.passes import Budget, OutOfTime, Run
+from profiling_engine.columns.profile import CONFIDENCE, Accuracy, Figure
+from profiling_engine.columns.sources import Statement, choose_rows, rows_of
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]

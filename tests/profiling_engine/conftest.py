@@ -12,7 +12,7 @@ import pytest
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import TableFiles
 from profiling_engine import ColumnProfile, TableProfile, profile_table
-from profiling_engine.tables.statements import DEFAULT_LIMITS, ProfileLimits
+from profiling_engine.columns.passes import DEFAULT_LIMITS, ProfileLimits
 from tests.sampling_engine.conftest import Workshop
 
 

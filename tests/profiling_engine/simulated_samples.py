@@ -12,10 +12,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from parquet_tables.tables import Column, TableFiles
-from profiling_engine.comparison.column_figures import ColumnDistance
-from profiling_engine.comparison.compared_table import ColumnValues, ComparedTable
-from profiling_engine.comparison.distances import ColumnPair, by_distribution, by_shares, figures_of
-from profiling_engine.comparison.weights import Floats, Ints, SampleDesign
+from profiling_engine.comparison.compared_table import (
+    ColumnValues,
+    ComparedTable,
+    Floats,
+    Ints,
+    SampleDesign,
+)
+from profiling_engine.comparison.distances import (
+    ColumnDistance,
+    ColumnPair,
+    by_distribution,
+    by_shares,
+    figures_of,
+)
 
 EMPTY = TableFiles((), ())
 

@@ -13,9 +13,8 @@ from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import read_columns, write_parquet
 from profiling_engine.comparison.compared_table import ComparedTable
 from profiling_engine.comparison.comparison import compare_tables
-from profiling_engine.comparison.result import TableComparison
+from profiling_engine.comparison.result import Purpose, Structure, TableComparison, outcome_of
 from profiling_engine.comparison.table_changes import ChangedValues, TableChanges
-from profiling_engine.comparison.verdict import Purpose, Structure, outcome_of
 
 ROWS = 20_000
 DRAWS = 200

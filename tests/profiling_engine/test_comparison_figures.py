@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from profiling_engine.comparison.figures import (
+from profiling_engine.comparison.significance import (
     chi_square,
     chi_square_p,
     expected_shares,

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from profiling_engine.comparison.column_figures import ColumnDistance
+from profiling_engine.comparison.compared_table import Ints
 from profiling_engine.comparison.comparison import ALPHA
-from profiling_engine.comparison.figures import holm
-from profiling_engine.comparison.weights import Ints
+from profiling_engine.comparison.distances import ColumnDistance
+from profiling_engine.comparison.significance import holm
 from tests.profiling_engine.simulated_samples import (
     Draw,
     Population,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from profiling_engine.comparison.exact_tests import UNLIMITED, Share, count_p, share_p, upper_tail
+from profiling_engine.comparison.significance import UNLIMITED, Share, count_p, share_p, upper_tail
 from tests.profiling_engine.simulated_samples import Population
 
 FRAUD = np.repeat([0, 1], [9800, 200])

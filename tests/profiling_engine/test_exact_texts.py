@@ -12,9 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from profiling_engine import ColumnProfile
-from profiling_engine.columns.text_patterns import CODE, DATE, NUMBER
-from profiling_engine.columns.texts import MAX_PATTERN_LENGTH, SPACES
-from profiling_engine.tables.statements import ProfileLimits
+from profiling_engine.columns.passes import ProfileLimits
+from profiling_engine.columns.texts import CODE, DATE, MAX_PATTERN_LENGTH, NUMBER, SPACES
 from tests.profiling_engine import plain_figures as plain
 from tests.profiling_engine.conftest import Studio
 

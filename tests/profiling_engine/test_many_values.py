@@ -8,7 +8,7 @@ import pytest
 
 from profiling_engine import Figure
 from profiling_engine.columns.distinct import SPARSE
-from profiling_engine.tables.statements import ProfileLimits
+from profiling_engine.columns.passes import ProfileLimits
 from tests.profiling_engine.conftest import Studio
 
 ROWS = 60_000

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from profiling_engine.comparison.weights import SampleDesign, tail_factor
+from profiling_engine.comparison.compared_table import SampleDesign, tail_factor
 
 
 def test_equal_weights_have_the_full_size() -> None:

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 
 from parquet_tables.tables import Column, DataFile, TableFiles
-from profiling_engine.columns import axis, distinct, first_pass, texts
-from profiling_engine.columns.aggregates import greatest, measure, rows, total
+from profiling_engine.columns import axis, distinct, first_pass, sources, texts
 from profiling_engine.columns.kinds import Axis, kind_of
 from profiling_engine.columns.numbers import Distances, number_aggregates, time_aggregates
+from profiling_engine.columns.passes import greatest, measure, rows, total
+from profiling_engine.columns.sources import FREQUENCIES, SAMPLED, Source, Statement
 from profiling_engine.columns.texts import length_aggregates
-from profiling_engine.tables import relations, sources
-from profiling_engine.tables.sources import FREQUENCIES, SAMPLED, Source, Statement
+from profiling_engine.tables import relations
 
 GOLDEN = Path(__file__).parent / "golden"
 COLUMNS = {

@@ -1,17 +1,20 @@
-"""Relations that a column's values are read from.
+"""Relations that a column's values are read from: all rows, frequencies or a seeded sample.
 
-A relation has ``v``, the value; ``n``, its rows, if each value occurs once; ``block`` if it is a
-sample. Temporary tables on the profile's cursor: ``frequencies`` (v, n), ``sampled`` (block, v) and
+Temporary tables on the profile's cursor: ``frequencies`` (v, n), ``sampled`` (block, v) and
 ``picked`` (ordinal, block: the rows of the sample).
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import duckdb
+import numpy as np
+
 from parquet_tables.rows import page_statement, rows_at
-from parquet_tables.tables import Column, TableFiles
+from parquet_tables.tables import Column, Int64s, TableFiles
 from profiling_engine.columns.kinds import ColumnKind
 
 Statement = tuple[str, list[object]]
@@ -87,3 +90,63 @@ def read_sample(table: TableFiles, kind: ColumnKind) -> Statement:
     """Create the table ``sampled`` from the rows in ``picked``."""
     rows, params = rows_at(table, f"p.block, {kind.value_sql()} AS v", "picked")
     return f"CREATE OR REPLACE TEMP TABLE sampled AS {rows}", params
+
+
+@dataclass(frozen=True)
+class SampleSize:
+    """The rows and blocks of the sample, and those of the table (``of_rows``, ``of_blocks``)."""
+
+    rows: int
+    blocks: int
+    of_rows: int
+    of_blocks: int
+
+    @property
+    def unread(self) -> float:
+        """The share of the table's blocks that wasn't read: the finite population correction."""
+        return 1 - self.blocks / self.of_blocks
+
+
+BLOCK_ROWS = 64
+MAX_BLOCKS = 512
+SAMPLE_ROWS = BLOCK_ROWS * MAX_BLOCKS
+
+
+@dataclass(frozen=True)
+class RowSample:
+    """The ordinals of a sample's rows, ascending, and the number of each row's block."""
+
+    ordinals: Int64s
+    blocks: Int64s
+    size: SampleSize
+
+    def register(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Create the table ``picked``."""
+        cursor.register("picked", {"ordinal": self.ordinals, "block": self.blocks})
+
+
+def choose_rows(table: TableFiles, seed: int | str) -> RowSample:
+    """Choose up to 512 blocks of the table's rows."""
+    rows = table.row_count
+    of_blocks = -(-rows // BLOCK_ROWS)
+    chosen = np.array(
+        sorted(distinct_numbers(seed, min(of_blocks, MAX_BLOCKS), of_blocks)), np.int64
+    )
+    positions = (chosen[:, None] * BLOCK_ROWS + np.arange(BLOCK_ROWS)).ravel()
+    blocks = np.repeat(np.arange(len(chosen)), BLOCK_ROWS)
+    inside = positions < rows
+    size = SampleSize(int(inside.sum()), len(chosen), rows, of_blocks)
+    return RowSample(table.ordinals_at(positions[inside]), blocks[inside], size)
+
+
+def distinct_numbers(seed: int | str, count: int, of: int) -> set[int]:
+    """Choose ``count`` distinct numbers below ``of`` by SHA-256 of the seed and a counter."""
+    if count == of:
+        return set(range(of))
+    chosen: set[int] = set()
+    counter = 0
+    while len(chosen) < count:
+        digest = hashlib.sha256(f"jobsvc-profile-1:{seed}:{counter}".encode()).digest()
+        chosen.add(int.from_bytes(digest[:8], "big") % of)
+        counter += 1
+    return chosen

@@ -1,23 +1,31 @@
-"""Aggregates of a column in one pass, and their figures with sampling errors.
+"""Aggregates of a column in one pass, their sampling errors, and the budget of a profile.
 
-Only integers are summed, so results don't depend on the order of rows, threads or files. The sample
-is a simple random sample of blocks of neighbouring rows: shares have Wilson intervals with the
-effective number of rows by linearisation (Cochran 1977, *Sampling Techniques*, §9A and §11), other
-figures jackknife intervals over blocks (Wolter 2007, *Introduction to Variance Estimation*, §4).
+Only integers are summed, so results don't depend on the order of rows, threads or files. A sample
+has Wilson intervals of shares and jackknife intervals of other figures, over blocks of rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from profiling_engine.columns.accuracy import CONFIDENCE, EXACT, Accuracy, Figure
+from parquet_tables.progress import (
+    ProgressCallback,
+    execute_watched,
+    ignore_progress,
+    progress_part,
+)
+from parquet_tables.tables import TableFiles
 from profiling_engine.columns.kinds import Axis
-from profiling_engine.tables.sources import Source, Statement
+from profiling_engine.columns.profile import CONFIDENCE, EXACT, Accuracy, Figure
+from profiling_engine.columns.sources import SampleSize, Source, Statement
 
 Floats = NDArray[np.float64]
 Derive = Callable[[Mapping[str, Any]], Any]
@@ -26,21 +34,6 @@ Derive = Callable[[Mapping[str, Any]], Any]
 DEVIATIONS = 1.97
 """Student's t at 95 % for a few hundred blocks."""
 METHOD = "seeded sample of blocks of rows"
-
-
-@dataclass(frozen=True)
-class SampleSize:
-    """The rows and blocks of the sample, and those of the table (``of_rows``, ``of_blocks``)."""
-
-    rows: int
-    blocks: int
-    of_rows: int
-    of_blocks: int
-
-    @property
-    def unread(self) -> float:
-        """The share of the table's blocks that wasn't read: the finite population correction."""
-        return 1 - self.blocks / self.of_blocks
 
 
 @dataclass(frozen=True)
@@ -257,3 +250,125 @@ def measure(
     params = [value for aggregate in aggregates.values() for value in aggregate.params]
     by_block = " GROUP BY block ORDER BY block" if source.in_blocks else ""
     return f"SELECT {selected} FROM {relation}{by_block}", [*params, *source.params]
+
+
+FEW_ROWS = 100_000
+"""Statements on at most this many rows aren't watched: they end before an interruption."""
+PROGRESS_STEP = 0.3
+"""Each statement's share of a column's remaining progress."""
+
+
+class OutOfTime(Exception):
+    """The time budget is used up; handled within the engine."""
+
+
+@dataclass
+class Budget:
+    """The seconds from now on that exact figures may take; None for no limit."""
+
+    seconds: float | None
+    clock: Callable[[], float] = time.monotonic
+    lifted: bool = False
+    _start: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._start = self.clock()
+
+    def check(self) -> None:
+        """Raise OutOfTime if the budget is used up and not lifted."""
+        if self.lifted or self.seconds is None:
+            return
+        if self.clock() - self._start >= self.seconds:
+            raise OutOfTime
+
+
+@dataclass(frozen=True)
+class ProfileLimits:
+    """The sizes up to which figures are exact.
+
+    Parameters
+    ----------
+    values : int
+        Distinct values that are counted one by one, in about 150 MiB.
+    texts : int
+        Distinct texts whose expensive figures are exact.
+    slice_values : int
+        Values of one slice in the proof that no value is repeated.
+    row_hashes, sampled_hashes : int
+        Rows whose hashes are all counted, and the hashes to count of more rows.
+    """
+
+    values: int = 1_500_000
+    texts: int = 50_000
+    slice_values: int = 4_000_000
+    row_hashes: int = 1_000_000
+    sampled_hashes: int = 500_000
+
+
+DEFAULT_LIMITS = ProfileLimits()
+
+
+@dataclass
+class Run:
+    """The statements of one profile on its own cursor."""
+
+    cursor: duckdb.DuckDBPyConnection
+    table: TableFiles
+    budget: Budget
+    on_progress: ProgressCallback = ignore_progress
+    message: str = "profiling"
+    limits: ProfileLimits = DEFAULT_LIMITS
+    _done: float = 0.0
+
+    @contextmanager
+    def step(self, on_progress: ProgressCallback, message: str) -> Iterator[None]:
+        """Give a step, such as a column, its own part of the progress."""
+        outer = (self.on_progress, self.message, self._done)
+        self.on_progress, self.message, self._done = on_progress, message, 0.0
+        try:
+            yield
+        finally:
+            self.on_progress, self.message, self._done = outer
+        on_progress(1.0, message)
+
+    @contextmanager
+    def unlimited(self) -> Iterator[None]:
+        """Lift the budget for estimates."""
+        lifted = self.budget.lifted
+        self.budget.lifted = True
+        try:
+            yield
+        finally:
+            self.budget.lifted = lifted
+
+    def fetch(self, statement: Statement) -> list[tuple[Any, ...]]:
+        """Run a statement; raises OutOfTime if the budget ends before or during it."""
+        sql, params = statement
+        end = self._done + (1 - self._done) * PROGRESS_STEP
+        part = progress_part(self.on_progress, self._done, end)
+
+        def checked(fraction: float, message: str) -> None:
+            self.budget.check()
+            part(fraction, message)
+
+        if self.table.row_count > FEW_ROWS:
+            rows = execute_watched(self.cursor, sql, params, checked, self.message)
+        else:
+            checked(0.0, self.message)
+            rows = self.cursor.execute(sql, params).fetchall()
+        self._done = end
+        return rows
+
+    def measure(
+        self,
+        source: Source,
+        aggregates: Mapping[str, Aggregate],
+        *,
+        axis: Axis | None = None,
+        names: Mapping[str, str] | None = None,
+        size: SampleSize | None = None,
+    ) -> Totals:
+        """Compute aggregates of a source in one pass."""
+        rows = self.fetch(measure(source, aggregates, axis=axis, names=names))
+        functions = {name: aggregate.function for name, aggregate in aggregates.items()}
+        return read_totals(rows, functions, size)

@@ -1,0 +1,437 @@
+"""Distances of two columns, their p-values, and the smallest difference that a test detects.
+
+Kolmogorov-Smirnov distances are tested by Kolmogorov's distribution (1933), shares by chi-square
+with the correction of Rao and Scott (1981), single shares exactly, several tests by Holm (1979).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from profiling_engine.comparison.compared_table import Bools, Floats, Ints
+
+MIN_EXPECTED = 5.0
+"""Categories with fewer expected rows are merged for chi-square."""
+TERMS = 100
+ROUNDING = 1e-12
+"""Distances up to this come from floating-point rounding."""
+
+
+def drawn_size(rows: float, population: float) -> float:
+    """The size of a simple random sample with the finite population correction, n(N - 1)/(N - n).
+
+    Cochran (1977), *Sampling Techniques*, §2.6; infinite if every row is drawn.
+    """
+    return rows * (population - 1) / (population - rows) if rows < population else math.inf
+
+
+def joint_size(base_size: float, other_size: float) -> float:
+    """The size for a distance of two samples; infinite for two populations."""
+    if math.isinf(base_size) or math.isinf(other_size):
+        return min(base_size, other_size)
+    both = base_size + other_size
+    return base_size * other_size / both if both else 0.0
+
+
+def weighted_mean_and_deviation(values: Floats, weights: Floats) -> tuple[float, float]:
+    """Mean and standard deviation of a population with these weights."""
+    mean = float(np.average(values, weights=weights))
+    return mean, math.sqrt(float(np.average((values - mean) ** 2, weights=weights)))
+
+
+def kolmogorov_distance(
+    base: Floats, base_weights: Floats, other: Floats, other_weights: Floats
+) -> float:
+    """The largest difference between two weighted distribution functions, 0 to 1."""
+    points = np.union1d(base, other)
+    difference = _distribution(base, base_weights, points) - _distribution(
+        other, other_weights, points
+    )
+    distance = float(np.abs(difference).max())
+    return distance if distance > ROUNDING else 0.0
+
+
+def _distribution(values: Floats, weights: Floats, points: Floats) -> Floats:
+    order = np.argsort(values, kind="stable")
+    below = np.concatenate([[0.0], np.cumsum(weights[order])])
+    shares: Floats = below[np.searchsorted(values[order], points, side="right")] / below[-1]
+    return shares
+
+
+def kolmogorov_p(distance: float, size: float) -> float:
+    """The p-value of a Kolmogorov-Smirnov distance.
+
+    With the correction of Stephens (1970) for small sizes. Ties make it larger, so the test of a
+    column with few values is conservative.
+    """
+    if size < 1 or distance <= 0:
+        return 1.0
+    root = math.sqrt(size)
+    x = (root + 0.12 + 0.11 / root) * distance
+    if x < 0.2:
+        return 1.0
+    total = math.fsum((-1.0) ** (k - 1) * math.exp(-2 * k * k * x * x) for k in range(1, TERMS))
+    return min(max(2 * total, 0.0), 1.0)
+
+
+def expected_shares(base: Floats, other: Floats, base_size: float, other_size: float) -> Floats:
+    """The expected shares: those of the population, or the pooled ones of two samples."""
+    if math.isinf(base_size) or not base_size + other_size:
+        return base
+    if math.isinf(other_size):
+        return other
+    return np.asarray((base * base_size + other * other_size) / (base_size + other_size))
+
+
+def total_variation(base: Floats, other: Floats) -> float:
+    """The total variation distance of two sets of shares."""
+    distance = float(np.abs(other - base).sum() / 2)
+    return distance if distance > ROUNDING else 0.0
+
+
+def chi_square(
+    base: Floats, other: Floats, expected: Floats, size: float
+) -> tuple[float, float, int]:
+    """Chi-square of two sets of shares, its p-value and the degrees of freedom.
+
+    Parameters
+    ----------
+    base, other, expected : array of float, shape (categories,)
+        Shares that sum to 1; the expected ones are above 0.
+    size : float
+        The effective size of the difference.
+
+    Returns
+    -------
+    (float, float, int)
+        size · Σ (other - base)²/expected; the p-value; the degrees.
+    """
+    distance = float(((other - base) ** 2 / expected).sum())
+    statistic = size * distance if distance > ROUNDING**2 else 0.0
+    return statistic, chi_square_p(statistic, len(base) - 1), len(base) - 1
+
+
+def groups_of_categories(shares: Floats, size: float) -> Ints:
+    """The group of each category, from 0: rare categories (fewer than 5 expected rows) are merged.
+
+    If the merged group is rare, too, it is merged with the smallest of the others.
+    """
+    rare = is_rare(shares, size)
+    alone = np.flatnonzero(~rare)
+    groups = np.full(len(shares), len(alone), dtype=np.int64)
+    groups[alone] = np.arange(len(alone))
+    together = float(shares[rare].sum())
+    if len(alone) and (together <= 0 or together * size < MIN_EXPECTED):
+        groups[rare] = int(np.argmin(shares[alone]))
+    return groups
+
+
+def is_rare(shares: Floats, size: float) -> Bools:
+    """Which categories are too rare for chi-square."""
+    return shares * size < MIN_EXPECTED if math.isfinite(size) else shares <= 0
+
+
+def chi_square_tails(statistics: Floats, degrees: int) -> Floats:
+    """The upper tails of chi-square, by its finite series for whole degrees of freedom.
+
+    Abramowitz and Stegun (1964), 26.4.4 and 26.4.5.
+
+    Parameters
+    ----------
+    statistics : array of float, shape (n,)
+        At 0 or above.
+    """
+    half = np.asarray(statistics, dtype=np.float64) / 2
+    odd = degrees % 2
+    shift = 0.5 if odd else 1.0  # the k-th term is half**(k - shift) / gamma(k - shift + 1)
+    tails = np.array([math.erfc(math.sqrt(x)) for x in half]) if odd else np.zeros(len(half))
+    logs = np.log(np.maximum(half, 1e-300))
+    for k in range(1, degrees // 2 + 1):
+        tails = tails + np.exp((k - shift) * logs - half - math.lgamma(k - shift + 1))
+    return np.asarray(np.minimum(tails, 1.0), dtype=np.float64)
+
+
+def chi_square_p(statistic: float, degrees: int) -> float:
+    """The upper tail of chi-square for one statistic."""
+    if degrees < 1 or statistic <= 0:
+        return 1.0
+    if math.isinf(statistic):
+        return 0.0
+    return float(chi_square_tails(np.array([statistic]), degrees)[0])
+
+
+def holm(p_values: Sequence[float], level: float) -> list[bool]:
+    """Which of several tests are significant, with ``level`` as the error rate of all together."""
+    order = sorted(range(len(p_values)), key=lambda at: p_values[at])
+    is_significant = [False] * len(p_values)
+    for place, at in enumerate(order):
+        if p_values[at] > level / (len(p_values) - place):
+            break
+        is_significant[at] = True
+    return is_significant
+
+
+ROUNDING = 1e-12
+"""Shares with at most this difference are equal."""
+UNLIMITED = 10**9
+"""The size of a population without finite population correction."""
+CLOSE = 2.0
+"""Counts within this many standard deviations of the expectation aren't tested."""
+
+
+def upper_tail(total: int, marked: int, drawn: int, found: int) -> float:
+    """The probability of at least ``found`` marked rows among ``drawn`` of ``total`` rows."""
+    if found <= max(0, drawn + marked - total):
+        return 1.0
+    if found > min(marked, drawn):
+        return 0.0
+    if found * total > marked * drawn:
+        return _outward(total, marked, drawn, found)
+    # The terms from here increase up to the mode; those of the complement decrease.
+    return 1.0 - _outward(total, total - marked, drawn, drawn - found + 1)
+
+
+def _outward(total: int, marked: int, drawn: int, found: int) -> float:
+    """The upper tail beyond the expectation, by the quotients of neighbouring terms."""
+    if found > min(marked, drawn):
+        return 0.0
+    term = math.exp(
+        _log_choose(marked, found)
+        + _log_choose(total - marked, drawn - found)
+        - _log_choose(total, drawn)
+    )
+    variance = drawn * (marked / total) * (1 - marked / total)
+    count = min(min(marked, drawn) - found, int(20 * math.sqrt(variance)) + 50)
+    x = np.arange(found, found + count, dtype=np.float64)
+    ratios = (marked - x) * (drawn - x) / ((x + 1) * (total - marked - drawn + x + 1))
+    return min(term * (1.0 + float(np.cumprod(ratios).sum())), 1.0)
+
+
+def _log_choose(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+
+
+def count_p(total: int, marked: int, drawn: int, found: int) -> float:
+    """The two-sided p-value of a count: twice the smaller tail, at most 1."""
+    if found * total >= marked * drawn:
+        return min(2 * upper_tail(total, marked, drawn, found), 1.0)
+    return min(2 * upper_tail(total, total - marked, drawn, drawn - found), 1.0)
+
+
+@dataclass(frozen=True)
+class Share:
+    """The share of a value in one table.
+
+    ``size`` is the effective sample size, infinite for a population with ``population`` rows.
+    """
+
+    value: float
+    size: float
+    population: int = UNLIMITED
+
+    def count(self, expected: float) -> tuple[int, int]:
+        """The rows of the sample, and those with the value, rounded towards ``expected``."""
+        rows = math.floor(self.size + 1e-9)
+        found = self.value * rows
+        near = round(found)
+        if abs(found - near) <= 1e-6:
+            return rows, near
+        return rows, math.floor(found) if self.value > expected else math.ceil(found)
+
+
+def share_p(one: Share, two: Share) -> float:
+    """The p-value of two shares of one value, by the exact test."""
+    if math.isinf(two.size):
+        one, two = two, one
+    if math.isinf(two.size):
+        return 1.0 if abs(one.value - two.value) <= ROUNDING else 0.0
+    if math.isinf(one.size):
+        rows, found = two.count(one.value)
+        total = max(one.population, rows)
+        return count_p(total, round(one.value * total), rows, found) if rows else 1.0
+    sizes = one.size + two.size
+    expected = (one.value * one.size + two.value * two.size) / sizes if sizes else 0.0
+    (first_rows, first), (rows, found) = one.count(expected), two.count(expected)
+    if not first_rows or not rows:
+        return 1.0
+    return count_p(first_rows + rows, first + found, rows, found)
+
+
+def smallest_share_p(pairs: Sequence[tuple[Share, Share]]) -> float:
+    """The smallest p-value of several pairs of shares; 1 if all are close."""
+    return min((share_p(one, two) for one, two in pairs if not _is_close(one, two)), default=1.0)
+
+
+def _is_close(one: Share, two: Share) -> bool:
+    both = [share for share in (one, two) if math.isfinite(share.size) and share.size]
+    known = [share.value for share in (one, two) if math.isinf(share.size)]
+    if not both or len(known) == 2:
+        return False
+    expected = known[0] if known else (one.value + two.value) / 2
+    variance = expected * (1 - expected) * sum(1 / share.size for share in both)
+    return abs(one.value - two.value) < CLOSE * math.sqrt(max(variance, 0.0)) * _unread(one, two)
+
+
+def _unread(one: Share, two: Share) -> float:
+    """√(1 - n/N) of a sample of a known population; 1 of any other."""
+    population, drawn = (one, two) if math.isinf(one.size) else (two, one)
+    if not math.isinf(population.size):
+        return 1.0
+    return math.sqrt(max(1 - drawn.size / population.population, 0.0))
+
+
+POWER = 0.8
+SHIFT_MARGIN = 0.05
+"""The distance beyond the critical one, times √n. In simulations with 100 to 2,000 rows and levels
+of 0.005 to 0.00005, shifted normal and scaled exponential distributions with this distance differ
+significantly in 79 to 87 % of samples."""
+STEPS = 24
+"""The steps of a bisection, which is exact to 10^-7."""
+_NODES, _NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(40)
+_NODE_WEIGHTS = _NODE_WEIGHTS / _NODE_WEIGHTS.sum()
+
+
+def distribution_gap(size: float, level: float) -> float:
+    """The distance of two distribution functions that the Kolmogorov-Smirnov test detects.
+
+    ``size`` is the effective sample size, infinite without sampling error.
+    """
+    if math.isinf(size):
+        return 0.0
+    if size < 1:
+        return 1.0
+    root = math.sqrt(size)
+    critical = math.sqrt(math.log(2 / level) / 2) / (root + 0.12 + 0.11 / root)
+    return min(critical + SHIFT_MARGIN / root, 1.0)
+
+
+def share_gap(share: float, size: float, level: float, population: int = UNLIMITED) -> float:
+    """The change of a share that the exact test detects in both directions.
+
+    If no sample of this size can show a change in one direction, the largest possible change in
+    that direction counts.
+    """
+    if math.isinf(size):
+        return 0.0
+    rows = min(math.floor(size), population)
+    if rows < 1:
+        return 1.0
+    up = _increase(share, rows, level, population)
+    down = _increase(1 - share, rows, level, population)
+    if up is None and down is None:
+        return 1.0
+    return max(1 - share if up is None else up, share if down is None else down)
+
+
+def _increase(share: float, rows: int, level: float, population: int) -> float | None:
+    """The detectable increase of a share; None if even an increase to 1 isn't detected."""
+    marked = round(share * population)
+    low, high = math.floor(share * rows), rows
+    if count_p(population, marked, rows, rows) > level:
+        return None
+    while high - low > 1:  # the smallest count that is significant
+        middle = (low + high) // 2
+        if count_p(population, marked, rows, middle) <= level:
+            high = middle
+        else:
+            low = middle
+    critical = high
+    below, above = share, 1.0
+    for _ in range(STEPS):
+        middle_share = (below + above) / 2
+        power = upper_tail(population, round(middle_share * population), rows, critical)
+        below, above = (below, middle_share) if power >= POWER else (middle_share, above)
+    return above - share
+
+
+def categories_gap(shares: Floats, size: float, level: float) -> float:
+    """The difference of two sets of shares that the chi-square test detects.
+
+    The hardest case shifts rows between two halves of the categories, each in proportion
+    to its share: statistic = (μ + s·Z)² + chi-square of the other degrees of freedom, where μ is
+    the shift in standard deviations and s allows for the shares' larger variance after it.
+
+    """
+    if math.isinf(size):
+        return 0.0
+    degrees = len(shares) - 1
+    if size <= 0 or degrees < 2:
+        half = float(shares.min()) if degrees == 1 else 0.0
+        return share_gap(half, size, level)
+    critical, half = chi_square_critical(level, degrees), _half(shares)
+    return max(
+        _shift(half, size, critical, degrees),
+        _shift(1 - half, size, critical, degrees),
+    )
+
+
+def _half(shares: Floats) -> float:
+    """The smaller sum of two balanced halves of the shares."""
+    first, second = 0.0, 0.0
+    for share in sorted(shares, reverse=True):
+        first, second = (first + share, second) if first <= second else (first, second + share)
+    return min(first, second)
+
+
+def _shift(half: float, size: float, critical: float, degrees: int) -> float:
+    """The detectable increase of a half's share; 1 if there is none."""
+    variance = half * (1 - half)
+    low, high = 0.0, 1 - half
+    for step in range(STEPS):
+        middle = high if not step else (low + high) / 2
+        scale = math.sqrt(max((half + middle) * (1 - half - middle), 0.0) / variance)
+        shifted = (middle * math.sqrt(size / variance) + scale * _NODES) ** 2
+        tails = chi_square_tails(np.maximum(critical - shifted, 0.0), degrees - 1)
+        if float((_NODE_WEIGHTS * tails).sum()) >= POWER:
+            high = middle
+        elif not step:
+            return 1.0
+        else:
+            low = middle
+    return high
+
+
+def chi_square_critical(level: float, degrees: int) -> float:
+    """The statistic whose p-value is ``level``."""
+    low, high = 0.0, degrees + 10.0
+    while chi_square_p(high, degrees) > level:
+        low, high = high, 2 * high
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if chi_square_p(middle, degrees) > level else (low, middle)
+    return high
+
+
+@dataclass(frozen=True)
+class DetectionBasis:
+    """The groups that a test compared, for its smallest detectable difference.
+
+    Parameters
+    ----------
+    shares : array of float, shape (groups,)
+        Empty for a test of distribution functions.
+    size : float
+        The effective size of the difference.
+    level_share : float
+        This test's share of the significance level.
+    population : int
+        The rows of the population, for an exact test.
+    """
+
+    shares: Floats
+    size: float
+    level_share: float
+    population: int = UNLIMITED
+
+    def gap(self, level: float) -> float:
+        """The smallest detectable difference at a significance level of the column."""
+        own = level * self.level_share
+        if not len(self.shares):
+            return distribution_gap(self.size, own)
+        if len(self.shares) == 1:
+            return share_gap(float(self.shares[0]), self.size, own, self.population)
+        return categories_gap(self.shares, self.size, own)
