@@ -73,11 +73,7 @@ def error_of(code: str, message: str) -> SqlError:
 
 
 def with_location(sql: str, at_byte: int | None, message: str) -> str:
-    """Prefix a message with the line and column of a byte of the user's text, if it is known.
-
-    >>> placed("SELECT 1,\\n  FROM t", 12, "syntax error.")
-    'Line 2, column 3: syntax error.'
-    """
+    """Prefix a message with the line and column of a byte of the user's text, if it is known."""
     encoded = sql.encode()
     if at_byte is None or not 0 <= at_byte <= len(encoded):
         return message[:1].upper() + message[1:]
@@ -132,7 +128,6 @@ def user_error(error: duckdb.Error, request: Request, offset: int) -> Exception:
 
 
 def out_of_memory(limits: Limits, *, spilled: bool = False) -> SqlOutOfMemory:
-    """Return the error of a query that exceeds its memory or disk limit."""
     disk = f" and {limits.spill_mb:,} MiB on disk" if spilled else ""
     return SqlOutOfMemory(
         f"The query needs more than {limits.memory_mb:,} MiB of memory{disk}, the limit of a "
@@ -141,7 +136,6 @@ def out_of_memory(limits: Limits, *, spilled: bool = False) -> SqlOutOfMemory:
 
 
 def _parse_error(text: str) -> tuple[str, int | None]:
-    """Return the message and the byte position of an error that DuckDB wrote as JSON."""
     try:
         document = json.loads(text[text.index("{") :])
         message = str(document["exception_message"])

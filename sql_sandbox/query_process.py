@@ -88,15 +88,10 @@ def make_views(connection: duckdb.DuckDBPyConnection, tables: Iterable[SourceTab
 
 
 def hide_catalog(connection: duckdb.DuckDBPyConnection, keys: Iterable[str]) -> None:
-    """Shadow each catalog view that an unqualified name reaches.
+    """Shadow each catalog view that an unqualified name reaches, unless a read table has the name.
 
     DuckDB resolves a name in the schema ``main`` before its catalog, and ``statement`` refuses
     every qualified name.
-
-    Parameters
-    ----------
-    keys : iterable of str
-        The tables that the query reads; their names are taken.
     """
     taken = {folded(key) for key in keys}
     found = connection.execute(
@@ -153,12 +148,8 @@ MAX_WHOLE_NUMBER_WIDTH = "DECIMAL(38,0)"
 class NormalizedQuery:
     """A query whose columns have names and types that a table can store.
 
-    Parameters
-    ----------
-    sql : str
-        The statement; the user's text begins after ``offset`` bytes.
-    notes : tuple of str
-        One sentence for each column whose name or form differs from the query.
+    The user's text begins after ``offset`` bytes. A note describes each column whose name or form
+    differs from the query.
     """
 
     sql: str
@@ -171,13 +162,7 @@ DESCRIBE = "DESCRIBE SELECT * FROM (\n"
 
 
 def normalize(connection: duckdb.DuckDBPyConnection, text: str) -> NormalizedQuery:
-    """Bind a user's query and convert its columns to names and types of a table.
-
-    Raises
-    ------
-    SqlTooLarge
-        It has more than ``MAX_COLUMNS`` columns.
-    """
+    """Bind a user's query and convert its columns to names and types of a table."""
     described = connection.execute(f"{DESCRIBE}{text}\n)").fetchall()
     if len(described) > MAX_COLUMNS:
         raise SqlTooLarge(
@@ -209,15 +194,7 @@ def _stored_as(name: str, type_: str, cell: str) -> Stored:
 
 
 def run(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
-    """Return the answer to a request, as JSON.
-
-    Raises
-    ------
-    SqlError
-        The statement is invalid or failed.
-    OSError
-        A fault of the machine.
-    """
+    """Return the answer to a request; raises SqlError, or OSError for a fault of the machine."""
     connection = open_instance(request.limits, request.folder)
     keys: dict[str, str] = {}
     for table in request.tables:  # of two keys that differ in case alone, the first is read
@@ -289,7 +266,6 @@ MAX_TREE_DEPTH = 8000
 
 
 def main() -> None:
-    """Run the request on the first line of standard input."""
     sys.setrecursionlimit(MAX_TREE_DEPTH)
     serve_one(Request.from_line, _limits, _answer)
 

@@ -20,22 +20,10 @@ Work = Literal["check", "rows", "file"]
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of one query.
+    """Limits of one query; DuckDB's process may take a little more memory, see ``query_process``.
 
-    Parameters
-    ----------
-    memory_mb : int
-        DuckDB's memory. The process may take a little more, see ``query_process``.
-    spill_mb : int
-        DuckDB's spill size on disk.
-    keep_free_mb : int
-        MiB of the disk that stay free while the query spills.
-    is_disk_short : bool
-        Whether ``spill_mb`` is below the setting, for lack of disk space.
-    threads : int
-        DuckDB's threads.
-    rows, result_mb : int
-        Maximum size of a result.
+    ``keep_free_mb`` of the disk stay free while the query spills. ``is_disk_short`` is whether
+    ``spill_mb`` is below the setting, for lack of disk space.
     """
 
     memory_mb: int
@@ -56,13 +44,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class SourceTable:
-    """A table that the query may read, by its key.
-
-    Parameters
-    ----------
-    deletion_vector : Path or None
-        A file with the ordinals of the files' rows that aren't in the table.
-    """
+    """A table that the query may read; the deletion vector is a file of masked ordinals."""
 
     key: str
     columns: tuple[Column, ...]
@@ -71,25 +53,16 @@ class SourceTable:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """All files of the table."""
         own = tuple(file.path for file in self.files)
         return own if self.deletion_vector is None else (*own, self.deletion_vector)
 
 
 @dataclass(frozen=True)
 class Request:
-    """One query.
+    """One query, with the folder for its spilled data.
 
-    Parameters
-    ----------
-    folder : Path
-        The process's folder, for spilled data.
-    first_rows : int
-        The number of rows for the work ``rows``.
-    result : Path or None
-        The target for the work ``file``.
-    cpu_s : int or None
-        Processor time after which the system ends the process, in case the server can't.
+    ``first_rows`` belongs to the work ``rows``, ``result`` to the work ``file``. After ``cpu_s`` of
+    processor time the system ends the process, in case the server can't.
     """
 
     work: Work
@@ -108,12 +81,10 @@ class Request:
         return (*(path for table in self.tables for path in table.paths), *own)
 
     def to_line(self) -> bytes:
-        """One line of JSON."""
         return json.dumps(asdict(self), default=str).encode() + b"\n"
 
     @staticmethod
     def from_line(line: bytes) -> Request:
-        """Parse the line of :meth:`to_line`."""
         fields = json.loads(line)
         fields["tables"] = tuple(_table(table) for table in fields["tables"])
         fields["limits"] = Limits(**fields["limits"])

@@ -35,7 +35,6 @@ MAX_ANSWER_MB = 16
 def answer_to(
     request: Request, on_progress: ProgressCallback, timeout_s: float | None
 ) -> dict[str, Any]:
-    """Start a process for a request and return its answer."""
     if timeout_s is not None:
         request = replace(request, cpu_s=int(timeout_s * request.limits.threads) + 10)
     watch = _Watch(request, on_progress, timeout_s)
@@ -71,15 +70,7 @@ class _Watch:
         self._started = time.monotonic()
 
     def __call__(self, fraction: float, _: str) -> None:
-        """Report the progress.
-
-        Raises
-        ------
-        SqlTimeout, SqlTooLarge, OSError
-            The query exceeds its time, its result is too large, or the disk is full.
-        Exception
-            Whatever ``on_progress`` raises.
-        """
+        """Report the progress, and end a query that exceeds its time, size or disk space."""
         self._on_progress(fraction, "running the query")
         if self._timeout_s is not None and time.monotonic() - self._started > self._timeout_s:
             raise _timeout(self._timeout_s)
@@ -87,13 +78,12 @@ class _Watch:
         self.check_disk()
 
     def check_disk(self) -> None:
-        """Raise OSError (ENOSPC) if the query spills and the disk's free space is used up."""
+        """End a query that spills when the disk's free space is used up."""
         folder = self._request.folder
         if any(folder.glob(SPILL_FILES)):
             require_free(folder, self._request.limits.keep_free_mb)
 
     def check_size(self) -> None:
-        """Refuse a result that is too large."""
         max_mb = self._request.limits.result_mb
         if self._request.result is not None and _size_mb(self._request.result) > max_mb:
             raise SqlTooLarge(
@@ -103,7 +93,6 @@ class _Watch:
 
 
 def _child_error(request: Request, died: ChildDied) -> Exception:
-    """Return the error for a process that ended without an answer."""
     logger.warning("a query's process ended with %d: %s", died.returncode, died.errors)
     if died.returncode == -SIGXCPU and request.cpu_s is not None:
         return _timeout(request.cpu_s)
@@ -138,8 +127,6 @@ class ResultShape:
 
 @dataclass(frozen=True)
 class FirstRows:
-    """Rows as JSON values in the columns' order, and whether there are more."""
-
     shape: ResultShape
     rows: list[list[Any]]
     has_more: bool
@@ -147,48 +134,26 @@ class FirstRows:
 
 @dataclass(frozen=True)
 class WrittenResult:
-    """A result as one Parquet file."""
-
     shape: ResultShape
     file: DataFile
 
 
 class Sandbox:
-    """Runs users' SELECTs, each in its own process.
-
-    Parameters
-    ----------
-    limits : Limits
-        Limits of each query.
-    scratch_dir : Path
-        Holds a folder for each running query.
-    """
+    """Runs users' SELECTs, each in its own process with a folder in ``scratch_dir``."""
 
     def __init__(self, limits: Limits, scratch_dir: Path) -> None:
         self._limits = limits
         self._scratch_dir = scratch_dir
 
     def check(self, sql: str, tables: tuple[SourceTable, ...]) -> ResultShape:
-        """Parse and bind a query; reads no row.
-
-        Raises
-        ------
-        InvalidSql, SqlRefused, SqlTooLarge
-            The message names the place in ``sql``.
-        """
+        """Parse and bind a query; reads no row."""
         with self._request(sql, tables) as request:
             return _shape(answer_to(request, ignore_progress, CHECK_TIMEOUT_S))
 
     def first_rows(
         self, sql: str, tables: tuple[SourceTable, ...], max_rows: int, timeout_s: float
     ) -> FirstRows:
-        """Return up to ``max_rows`` rows of a query's result.
-
-        Raises
-        ------
-        SqlError
-            The query is invalid, failed, or took longer than ``timeout_s``.
-        """
+        """Return up to ``max_rows`` rows of a query's result."""
         with self._request(sql, tables) as request:
             request = replace(request, work="rows", first_rows=max_rows)
             answer = answer_to(request, ignore_progress, timeout_s)
@@ -197,18 +162,7 @@ class Sandbox:
     def write_result(
         self, sql: str, tables: tuple[SourceTable, ...], path: Path, on_progress: ProgressCallback
     ) -> WrittenResult:
-        """Write a query's whole result to a Parquet file.
-
-        Parameters
-        ----------
-        on_progress : ProgressCallback
-            Called many times a second; its exceptions end the query.
-
-        Raises
-        ------
-        SqlError
-            The query is invalid or failed.
-        """
+        """Write a query's whole result to a Parquet file."""
         with self._request(sql, tables) as request:
             request = replace(request, work="file", result=path)
             answer = answer_to(request, on_progress, None)

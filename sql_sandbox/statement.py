@@ -106,18 +106,7 @@ class Statement:
 def read_statement(
     connection: duckdb.DuckDBPyConnection, sql: str, keys: Mapping[str, str]
 ) -> Statement:
-    """Parse and check a statement.
-
-    Parameters
-    ----------
-    keys : mapping of str to str
-        The keys of the tables, by their folded names.
-
-    Raises
-    ------
-    InvalidSql, SqlRefused
-        The message names the place in ``sql``.
-    """
+    """Parse and check a statement; ``keys`` are those of the tables, by their folded names."""
     text = _single_select(connection, sql, keys)
     head = "SELECT * FROM (\n"
     document = _tree(connection, f"{head}{text}\n)", sql, len(head), keys)
@@ -127,7 +116,6 @@ def read_statement(
 
 
 def _single_select(connection: duckdb.DuckDBPyConnection, sql: str, keys: Mapping[str, str]) -> str:
-    """Return the text of the only SELECT, without its semicolon."""
     if "\0" in sql:
         raise InvalidSql("The statement holds the character U+0000.")
     _tree(connection, sql, sql, 0, keys)
@@ -158,7 +146,6 @@ def _tree(
     offset: int,
     keys: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Return the syntax tree of ``statement``, in which ``sql`` begins at byte ``offset``."""
     ((text,),) = connection.execute("SELECT json_serialize_sql(?)", [statement]).fetchall()
     try:
         document: dict[str, Any] = json.loads(text)
@@ -192,15 +179,7 @@ class _Reader:
         self._keys = keys
 
     def read(self, node: Any, ctes: frozenset[str], at: int | None) -> None:
-        """Check one node and all below it.
-
-        Parameters
-        ----------
-        ctes : frozenset of str
-            The folded names of the CTEs in scope.
-        at : int or None
-            The byte of the nearest node with a known position.
-        """
+        """Check one node and all below it; ``at`` is the byte of the nearest known position."""
         if isinstance(node, list):
             for item in node:
                 self.read(item, ctes, at)

@@ -57,9 +57,8 @@ MANY_VALUES = 50
 MOSTLY_DISTINCT = 0.5
 SKEWED = 2.0
 READS_AS = 0.95
-"""The share of the texts, without blank ones, that must be numbers or dates."""
 CODED = 0.05
-"""If a larger share of the numbers begins with 0, they are codes, which are texts."""
+"""A larger share of numbers that begin with 0 makes the texts codes."""
 
 Rule = Callable[[ColumnProfile], Alert | None]
 
@@ -70,7 +69,6 @@ def column_alerts(column: ColumnProfile) -> tuple[Alert, ...]:
 
 
 def table_alerts(table: TableProfile) -> tuple[Alert, ...]:
-    """The alerts of a table as a whole."""
     repeated = table.repeated_rows
     if repeated is None or not repeated.low:
         return ()
@@ -190,8 +188,6 @@ def _variants(column: ColumnProfile) -> Alert | None:
 
 
 def _text_rows(code: str, name: str, what: str) -> Rule:
-    """A rule that any text of a kind triggers."""
-
     def rule(column: ColumnProfile) -> Alert | None:
         figure: Figure | None = getattr(column.text, name, None)
         if figure is None or not figure.low:
@@ -204,8 +200,6 @@ def _text_rows(code: str, name: str, what: str) -> Rule:
 
 
 def _reads_as(code: str, name: str, what: str) -> Rule:
-    """A rule on texts that are nearly all numbers or dates."""
-
     def rule(column: ColumnProfile) -> Alert | None:
         text = column.text
         if text is None:

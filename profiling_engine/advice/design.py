@@ -19,13 +19,9 @@ MAX_STRATUM = 0.95
 STRATA_NULLS = 0.2
 
 MIN_VARIATION = 0.5
-"""The smallest standard deviation, divided by the mean, of a measure of size."""
-
 MIN_CLUSTERS = 30
 CLUSTER_ROWS = (2, 10_000)
 UNEVEN_CLUSTERS = 100
-"""The largest cluster has at most this many times the mean size."""
-
 NOT_ADDITIVE = ("year", "rate", "ratio", "percent", "pct", "price_per", "lat", "lon", "zip", "code")
 NOT_ADDITIVE_AS_WORD = (
     *("id", "key", "number", "no", "nr", "age", "score", "index"),
@@ -35,14 +31,10 @@ NOT_ADDITIVE_AS_WORD = (
 
 @dataclass(frozen=True)
 class StrataHint(Part):
-    """A column that suits strata.
+    """A column that suits strata; NULL is one.
 
-    Parameters
-    ----------
-    strata : int
-        The number of strata; NULL is one.
-    balance : float
-        The effective number of strata divided by their number; 1 for strata of equal size.
+    ``balance`` is the effective number of strata divided by their number: 1 for strata of equal
+    size.
     """
 
     column: str
@@ -54,17 +46,7 @@ class StrataHint(Part):
 
 @dataclass(frozen=True)
 class CutOff(Part):
-    """The smallest value to take all rows from.
-
-    Parameters
-    ----------
-    from_value : number
-        Rows with at least this value are drawn with certainty.
-    rows : int
-        A lower bound of the number of these rows.
-    share_of_sum : float
-        Their share of the column's sum.
-    """
+    """The smallest value to take all rows from, their share of the sum, and their least number."""
 
     sample_size: int
     from_value: Any
@@ -76,14 +58,8 @@ class CutOff(Part):
 class SizeHint(Part):
     """A column that suits as the measure of size of a weighted round.
 
-    Parameters
-    ----------
-    variation : float
-        The standard deviation divided by the mean.
-    zeros : int
-        The rows with probability 0.
-    certain : CutOff or None
-        The rows to take all of; None if no row is large enough.
+    ``variation`` is the standard deviation divided by the mean; ``zeros`` rows have probability 0;
+    ``certain`` is None if no row is large enough to be taken with certainty.
     """
 
     column: str
@@ -96,8 +72,6 @@ class SizeHint(Part):
 
 @dataclass(frozen=True)
 class ClusterHint(Part):
-    """A column that identifies clusters."""
-
     column: str
     clusters: int
     mean_rows: float
@@ -106,7 +80,6 @@ class ClusterHint(Part):
 
 
 def strata_hint(column: ColumnProfile) -> StrataHint | None:
-    """The hint if a column suits strata."""
     groups, distinct = column.groups, column.distinct
     if groups is None or distinct is None or column.kind in ("list", "map", "struct"):
         return None
@@ -128,7 +101,6 @@ def strata_hint(column: ColumnProfile) -> StrataHint | None:
 
 
 def size_hint(column: ColumnProfile, sample_size: int) -> SizeHint | None:
-    """The hint if a column suits as a measure of size."""
     number = column.number
     if number is None or not number.mean.accuracy.is_exact or column.unique:
         return None
@@ -161,7 +133,7 @@ def cut_off(largest: tuple[Largest, ...], sample_size: int) -> CutOff | None:
     """The largest rows that a draw by size takes with certainty, among those in the profile.
 
     The k largest rows of a sample of n are certain if the k-th is at least the sum of all but the k
-    largest, divided by n - k.
+    largest, divided by n - k (Särndal, Swensson and Wretman 1992, §3.6.2).
     """
     found = None
     for entry in largest:
@@ -175,7 +147,6 @@ def cut_off(largest: tuple[Largest, ...], sample_size: int) -> CutOff | None:
 
 
 def cluster_hint(column: ColumnProfile) -> ClusterHint | None:
-    """The hint if a column identifies clusters."""
     distinct, frequent = column.distinct, column.most_frequent
     if distinct is None or not frequent or not frequent.values or column.unique:
         return None
@@ -220,7 +191,6 @@ class DesignHints(Part):
 
 
 def design_hints(profile: TableProfile, sample_size: int = 1_000) -> DesignHints:
-    """The columns of a profile that suit a sample of ``sample_size`` rows."""
     strata = [hint for hint in map(strata_hint, profile.columns) if hint]
     sizes = [hint for column in profile.columns if (hint := size_hint(column, sample_size))]
     clusters = [hint for hint in map(cluster_hint, profile.columns) if hint]

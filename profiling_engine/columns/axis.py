@@ -49,17 +49,7 @@ class Ranked:
 
 @dataclass(frozen=True)
 class _Search:
-    """The search for one rank, counted from the largest value.
-
-    Parameters
-    ----------
-    prefix : int
-        The leading bits of the key that are already found.
-    rows : int
-        The rows with this prefix.
-    above, amount_above : int
-        The rows with larger prefixes, and their amount.
-    """
+    """The search for one rank from above: the leading bits found, their rows and those above."""
 
     from_above: int
     prefix: int
@@ -78,11 +68,9 @@ class _Groups:
 
     @property
     def rows(self) -> int:
-        """The rows of all groups."""
         return self._rows[-1]
 
     def narrow(self, search: _Search) -> _Search:
-        """Continue a search in the group that contains its rank."""
         at = bisect_left(self._rows, search.from_above - search.above) - 1
         prefix, count, _ = self._groups[at]
         above, amount = search.above + self._rows[at], search.amount_above + self._amounts[at]
@@ -92,16 +80,10 @@ class _Groups:
 def count_keys(
     source: Source, axis: Axis, shift: int, before: int, prefixes: Sequence[int], amount: str
 ) -> Statement:
-    """Count rows by the leading bits of their keys, the largest first, with their amount.
+    """Count rows by the leading bits of their keys, the largest first, with their ``amount``.
 
-    Parameters
-    ----------
-    shift, before : int
-        The number of trailing bits to ignore now, and in the last pass.
-    prefixes : sequence of int
-        The leading bits of the last pass to continue with; empty for all rows.
-    amount : str
-        An integer expression of ``x`` to sum.
+    ``shift`` and ``before`` trailing bits are ignored now and were in the last pass, whose
+    ``prefixes`` are continued; none for all rows.
     """
     among = ""
     params = list(source.params)
@@ -125,15 +107,7 @@ def values_at(
     ranks: Sequence[int],
     amount: str = "0",
 ) -> list[Ranked]:
-    """Find the values at some ranks, in the order of ``ranks``.
-
-    Parameters
-    ----------
-    between : (number, number)
-        The smallest and the largest ``x``.
-    ranks : sequence of int
-        1 is the rank of the smallest value.
-    """
+    """Find the values at some ranks, from 1 for the smallest, by radix selection."""
     if not ranks:
         return []
     low, high = (axis.key(x) for x in between)
@@ -172,8 +146,6 @@ Show = Callable[[Number | None], Any]
 
 @dataclass(frozen=True)
 class Extent:
-    """The finite values of a column: their number, the smallest and the largest."""
-
     count: int
     low: Number
     high: Number
@@ -182,7 +154,7 @@ class Extent:
 
 @dataclass(frozen=True)
 class AxisFigures:
-    """Figures in places on the axis, before they are formatted as values."""
+    """Places on the axis, before they are formatted as values."""
 
     quartiles: tuple[tuple[Number, Number, Number], ...]
     edges: Edges | None
@@ -192,19 +164,13 @@ class AxisFigures:
 
 
 def quarter_ranks(count: int) -> list[int]:
-    """The ranks of the quartiles."""
     return [-(-count * quarter // 4) for quarter in QUARTERS]
 
 
 def read_axis(scan: ColumnScan, extent: Extent, largest: list[int], amount: str) -> AxisFigures:
     """Find the quartiles, then count the rows of each bin and outside the fences.
 
-    Parameters
-    ----------
-    largest : list of int
-        Find also the k-th largest value for each of these k.
-    amount : str
-        The integer expression of ``x`` to sum above each of them.
+    ``largest`` lists the k for which the k-th largest value is found, with the ``amount`` above it.
     """
     between = (extent.low, extent.high)
     ranks = [*quarter_ranks(extent.count), *(extent.count - k + 1 for k in largest)]
@@ -240,7 +206,6 @@ def _inner(edges: Edges | None) -> tuple[Number, ...]:
 
 
 def _fences(lower: Number, upper: Number, extent: Extent) -> tuple[Number, Number] | None:
-    """The fences outside which a value is far out; None if the quartiles are equal."""
     distance = FAR_OUT * (upper - lower)
     if not distance:
         return None
@@ -256,7 +221,7 @@ def _around(places: list[Number]) -> dict[str, Aggregate]:
 def _intervals(
     scan: ColumnScan, extent: Extent, places: list[Number], counted: Totals
 ) -> list[tuple[Number, Number, Number]]:
-    """Each quartile with the bounds of its interval."""
+    """Woodruff's interval of each quartile (1952, *Confidence intervals for medians*)."""
     assert counted.blocks is not None  # noqa: S101 - only of a sample
     finite = counted.blocks["finite"]
     ranks: list[int] = []
@@ -274,7 +239,6 @@ def _intervals(
 
 
 def quartiles_of(found: AxisFigures, show: Show) -> Quartiles:
-    """Format the quartiles."""
     lower, median, upper = (
         Figure(show(x), found.counted.accuracy(show(low), show(high)))
         for x, low, high in found.quartiles
@@ -298,7 +262,6 @@ def histogram_of(found: AxisFigures, show: Show) -> Histogram | None:
 
 
 def _by_bin(counted: Totals, bins: int) -> Totals:
-    """Rows in each bin, from the rows below each edge."""
     names = [f"below_{i}" for i in range(bins - 1)]
     below = [0, *(counted.values[name] for name in names), counted.values["finite"]]
     values = {f"bin_{i}": below[i + 1] - below[i] for i in range(bins)}
@@ -312,7 +275,6 @@ def _by_bin(counted: Totals, bins: int) -> Totals:
 
 
 def places_of(found: AxisFigures) -> list[Number]:
-    """All places to format as values."""
     edges = found.edges.at if found.edges else ()
     quartiles = [x for bounds in found.quartiles for x in bounds]
     return [*quartiles, *edges, *(value.x for value in found.largest)]

@@ -31,7 +31,6 @@ class Edges:
 
 
 def is_skewed(low: Number, upper_quartile: Number, high: Number) -> bool:
-    """Whether most rows would fall into the first bins of equal width."""
     return low >= 0 and upper_quartile * SKEW_RATIO < high
 
 
@@ -72,7 +71,6 @@ def _float_edges(low: float, high: float) -> tuple[float, ...]:
 
 
 def _index(x: float, step: int, exponent: int) -> int:
-    """The number of the bin that contains ``x``."""
     i = floor(x / _place(step, exponent))
     while _place(i * step, exponent) > x:
         i -= 1
@@ -124,7 +122,6 @@ def _falling(axis: Axis, high: Number) -> Iterator[Number]:
 
 
 MONDAY = 4
-"""1970-01-05, in days after 1970-01-01."""
 SECONDS_A_DAY = 86_400
 FIXED_SECONDS = (1, 5, 15, 30, 60, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200)
 MONTHS = (1, 3)
@@ -141,7 +138,6 @@ class Step:
 
 
 def ticks_a_day(axis: Axis) -> int:
-    """The length of a day on the axis."""
     if axis.column_type == "DATE":
         return 1
     seconds = 1_000_000_000 if axis.column_type == "TIMESTAMP_NS" else 1_000_000
@@ -184,7 +180,6 @@ def _steps(axis: Axis, day: int) -> Iterator[Step]:
 
 
 def _below(second: int) -> Iterator[int]:
-    """1, 2, 5, 10 … ticks, up to half a second."""
     power = 1
     while power < second:
         yield from (step * power for step in STEPS)

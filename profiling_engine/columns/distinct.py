@@ -34,7 +34,6 @@ MAX_SHOWN_LENGTH = 200
 SPARSE = 30
 GROUP_BITS = 16
 COUNTED_GROUPS = 64
-"""The number of hash groups whose values are counted exactly."""
 
 
 def frequent_values(source: Source, type_: str) -> Statement:
@@ -50,11 +49,7 @@ def frequent_values(source: Source, type_: str) -> Statement:
 
 
 def group_sizes() -> Statement:
-    """The figures of :class:`Groups` from ``frequencies``.
-
-    Columns: values; rows; rows of the rarest and of the most frequent value; values with one row,
-    and with few; the sum of the squared rows. All but the first are NULL or 0 without values.
-    """
+    """The number of distinct values, their rows and the figures of :class:`Groups`."""
     return (
         "SELECT count(*), sum(n), min(n), max(n), count_if(n = 1), "
         f"count_if(n < {SPARSE}), sum(CAST(n AS HUGEINT) * n) FROM frequencies WHERE v IS NOT NULL",
@@ -63,12 +58,10 @@ def group_sizes() -> Statement:
 
 
 def hash_group(value: str = "v") -> str:
-    """The SQL of a value's hash group."""
     return f"CAST(hash({value}) >> {64 - GROUP_BITS} AS INTEGER)"
 
 
 def hash_groups(source: Source) -> Statement:
-    """Number and rows of each hash group with rows, the largest first."""
     return (
         f"SELECT {hash_group()} AS g, {source.rows} AS n FROM {source.relation} "
         "WHERE v IS NOT NULL GROUP BY g ORDER BY n DESC, g",
@@ -77,7 +70,6 @@ def hash_groups(source: Source) -> Statement:
 
 
 def values_of_groups(source: Source, type_: str, groups: Sequence[int]) -> Statement:
-    """Value and rows of the most frequent values of some groups; one more than is listed."""
     among = ", ".join(f"{group:d}" for group in groups)
     return (
         f"SELECT {shown_expression('v', type_)}, n FROM (SELECT v, {source.rows} AS n "
@@ -88,7 +80,6 @@ def values_of_groups(source: Source, type_: str, groups: Sequence[int]) -> State
 
 
 def sampled_values(source: Source, type_: str) -> Statement:
-    """Value, block and rows of the most frequent values of a sample, by block."""
     return (
         f"WITH top AS (SELECT v, count(*) AS n FROM {source.relation} WHERE v IS NOT NULL "
         f"GROUP BY v HAVING count(*) > 1 ORDER BY n DESC, v LIMIT {LISTED_VALUES}) "
@@ -107,7 +98,6 @@ def shown_value(value: Any) -> Any:
 
 
 def most_frequent(scan: ColumnScan, values: int) -> FrequentValues:
-    """The most frequent values of a source with ``values`` rows that aren't NULL."""
     if not scan.is_exact:
         return _sample_frequencies(scan, values)
     type_ = scan.kind.value_type
@@ -163,12 +153,10 @@ def _sample_frequencies(scan: ColumnScan, values: int) -> FrequentValues:
 
 
 def block_sizes(source: Source) -> Statement:
-    """Number and rows of each block of a sample."""
     return f"SELECT block, count(*) FROM {source.relation} GROUP BY block", list(source.params)
 
 
 def groups_of_frequencies(scan: ColumnScan) -> tuple[int, Groups | None]:
-    """The number of distinct values, and the figures of their groups of rows."""
     ((distinct, rows, smallest, largest, once, sparse, squares),) = scan.run.fetch(group_sizes())
     if not distinct:
         return 0, None
@@ -179,7 +167,6 @@ def groups_of_frequencies(scan: ColumnScan) -> tuple[int, Groups | None]:
 MIN_BITS, MAX_BITS = 20, 27
 """Base-2 logarithms. Fewer bits are faster, since they fit into the processor's cache."""
 SPARE_BITS = 3
-"""Bits for each value that the sketch estimates, to allow for the sketch's own error."""
 NORMAL = 1.96
 
 
@@ -193,7 +180,6 @@ def distinct_integers(source: Source, integer: str, low: int, high: int) -> Stat
 
 
 def set_bits(source: Source, bits: int) -> Statement:
-    """The number of the 2**bits bits that the values' hashes set."""
     return (
         f"SELECT coalesce(bit_count(bitstring_agg(CAST(hash(v) >> {64 - bits} AS BIGINT), 0, "
         f"{(1 << bits) - 1})), 0) FROM {source.relation} WHERE v IS NOT NULL",
@@ -202,7 +188,6 @@ def set_bits(source: Source, bits: int) -> Statement:
 
 
 def repeated_in_slice(source: Source, number: int, slices: int) -> Statement:
-    """Whether a value of a slice of the hashes is repeated."""
     return (
         f"SELECT count(*) > 0 FROM (SELECT 1 FROM {source.relation} WHERE v IS NOT NULL "
         f"AND hash(v) % {slices} = {number} GROUP BY v HAVING count(*) > 1)",
@@ -211,7 +196,6 @@ def repeated_in_slice(source: Source, number: int, slices: int) -> Statement:
 
 
 def counts_of_counts(source: Source) -> Statement:
-    """The distinct values of a sample, and those that occur once."""
     return (
         "SELECT count(*), count_if(n = 1) FROM (SELECT count(*) AS n "
         f"FROM {source.relation} WHERE v IS NOT NULL GROUP BY v)",
@@ -220,7 +204,6 @@ def counts_of_counts(source: Source) -> Statement:
 
 
 def count_distinct(scan: ColumnScan, first_pass: FirstPass, *, all_finite: bool) -> Figure:
-    """The number of distinct values of rows with too many to count each."""
     if not first_pass.values:
         return Figure(0)
     axis = scan.kind.axis
@@ -239,12 +222,14 @@ def count_distinct(scan: ColumnScan, first_pass: FirstPass, *, all_finite: bool)
 
 
 def bits_for(about: int) -> int:
-    """The base-2 logarithm of the number of bits for about this number of distinct values."""
     return min(max((about * SPARE_BITS).bit_length(), MIN_BITS), MAX_BITS)
 
 
 def linear_count(found: int, bits: int, values: int) -> Figure:
-    """The number of distinct values that set ``found`` of 2**bits bits."""
+    """The number of distinct values that set ``found`` of 2**bits bits.
+
+    Whang, Vander-Zanden and Taylor (1990), *A linear-time probabilistic counting algorithm*.
+    """
     size = 1 << bits
     unset = max(size - found, 1)
     estimate = -size * log(unset / size)
@@ -275,13 +260,7 @@ def is_unique(scan: ColumnScan, distinct: Figure, values: int) -> bool | None:
 def distinct_of_sample(
     scan: ColumnScan, first_pass: FirstPass | None, values: int, nulls: Figure
 ) -> Figure:
-    """The number of distinct values from the sketch of the first pass, else from a sample.
-
-    Parameters
-    ----------
-    values : int
-        The rows of the sample that aren't NULL.
-    """
+    """The number of distinct values from the sketch of the first pass, else from a sample."""
     assert scan.size is not None  # noqa: S101 - only of a sample
     ((seen, once),) = scan.run.fetch(counts_of_counts(scan.source))
     most = scan.size.of_rows - (nulls.low or 0)

@@ -17,7 +17,6 @@ from profiling_engine.columns.passes import Aggregate, Run, Totals
 from profiling_engine.columns.sources import SampleSize, Source, Statement, all_rows
 
 MAX_BYTES = 64 << 20
-"""The size of the distinct values of a type of variable length."""
 OF_ANY_LENGTH = ("text", "binary", "list", "map", "struct", "other")
 ORDERED = ("text", "other")
 SKETCH_ERROR = 0.13
@@ -26,18 +25,9 @@ SKETCH_ERROR = 0.13
 
 @dataclass(frozen=True)
 class FirstPass:
-    """The results of the first pass.
+    """Rows that aren't NULL, finite extremes (on the axis if there is one) and distinct values.
 
-    Parameters
-    ----------
-    values : int
-        The rows that aren't NULL.
-    low, high : number, text or None
-        The smallest and largest value; of a column with an axis, the finite ones on the axis.
-    sketched : int or None
-        The approximate number of distinct values, if it was needed.
-    by_frequencies : bool
-        Whether the values are few enough to count each.
+    ``by_frequencies`` is whether the values are few enough to count each.
     """
 
     values: int
@@ -58,14 +48,12 @@ def stored_bytes(table: TableFiles) -> Statement:
 
 
 def bytes_of(column: str, stored: dict[str, int]) -> int:
-    """The bytes of a column with all its leaves: an upper bound of its distinct values' size."""
     return sum(
         size for path, size in stored.items() if path == column or path.startswith(f"{column}, ")
     )
 
 
 def sketch_distinct(source: Source) -> Statement:
-    """The approximate number of distinct values."""
     return f"SELECT approx_count_distinct(v) FROM {source.relation}", list(source.params)
 
 
@@ -86,10 +74,7 @@ def read_first_pass(run: Run, kind: ColumnKind, stored: dict[str, int]) -> First
 def extremes(source: Source, kind: ColumnKind, *, finite: bool = False) -> Statement:
     """Rows that aren't NULL, and the smallest and largest value, on the axis if there is one.
 
-    Parameters
-    ----------
-    finite : bool
-        Exclude infinite values, which takes a pass; otherwise an infinite extreme is NULL.
+    ``finite`` excludes infinite values, which takes a pass; otherwise an infinite extreme is NULL.
     """
     relation, low, high = source.relation, "NULL", "NULL"
     if kind.axis and (finite or kind.axis.is_float):
@@ -124,19 +109,16 @@ class ColumnScan:
 
     @property
     def is_exact(self) -> bool:
-        """Whether all rows are read."""
         return self.size is None
 
     @property
     def axis(self) -> Axis:
-        """The axis of a column of numbers or moments."""
         assert self.kind.axis is not None  # noqa: S101 - other kinds have no axis
         return self.kind.axis
 
     def measure(
         self, aggregates: Mapping[str, Aggregate], names: Mapping[str, str] | None = None
     ) -> Totals:
-        """Compute aggregates in one pass."""
         return self.run.measure(
             self.source, aggregates, axis=self.kind.axis, names=names, size=self.size
         )

@@ -31,16 +31,9 @@ WIDE = Context(prec=100)
 
 @dataclass(frozen=True)
 class Axis:
-    """The conversion of a value to a number ``x`` and back.
+    """The conversion of a value to a number ``x`` of an SQL type, and back.
 
-    Parameters
-    ----------
-    type : {"BIGINT", "HUGEINT", "DOUBLE"}
-        The SQL type of ``x``.
-    column_type : str
-        The DuckDB type of the values.
-    decimals : int
-        The decimals of a decimal number, which ``x`` contains as an integer.
+    ``x`` contains ``decimals`` decimals of a decimal number as an integer.
     """
 
     type: AxisType
@@ -49,7 +42,6 @@ class Axis:
 
     @property
     def is_float(self) -> bool:
-        """Whether ``x`` is a floating-point number, whose sums are rounded."""
         return self.type == "DOUBLE"
 
     def sql(self, value: str) -> str:
@@ -78,14 +70,12 @@ class Axis:
         return f"CASE WHEN {bits} < 0 THEN xor({bits}, {MAX_BIGINT}) ELSE {bits} END"
 
     def key(self, x: Number) -> int:
-        """The result of :meth:`key_sql` for ``x``."""
         if not self.is_float:
             return int(x)
         bits: int = struct.unpack("<q", struct.pack("<d", x))[0]
         return bits ^ MAX_BIGINT if bits < 0 else bits
 
     def of_key(self, key: int) -> Number:
-        """The number whose key is ``key``."""
         if not self.is_float:
             return key
         bits = key ^ MAX_BIGINT if key < 0 else key
@@ -93,7 +83,6 @@ class Axis:
         return x
 
     def value(self, x: Number) -> int | float | Decimal:
-        """The value of a number column at ``x``."""
         return Decimal(x).scaleb(-self.decimals, WIDE) if self.decimals else x
 
     def time_sql(self, x: str) -> str:
@@ -110,15 +99,12 @@ class Axis:
 
 @dataclass(frozen=True)
 class ColumnKind:
-    """A column, its kind, and the axis of numbers and times."""
-
     column: Column
     kind: Kind
     axis: Axis | None = None
 
     @cached_property
     def value_type(self) -> str:
-        """The DuckDB type of ``v``."""
         return "VARCHAR" if self.kind in ("text", "other") else self.column.type
 
     def value_sql(self) -> str:

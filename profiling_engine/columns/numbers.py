@@ -45,16 +45,13 @@ from profiling_engine.columns.profile import (
 )
 
 SUMMED_BITS = 61
-"""The bits of a floating-point distance, which fit a BIGINT."""
 SQUARED_BITS = 44
 CUBED_BITS = 29
 PLAIN_BITS = 90
-"""Distances with more bits are summed in two halves."""
 HALF_BITS = 64
 MAX_EXPONENT = 1000
 """The largest exponent of a factor; two factors reach the smallest double, 2**-1074."""
 EXACT_SHARE = Fraction(1, 10**12)
-"""A sum counts as exact if its rounding is at most this share of it."""
 METHOD = "sum of floating-point numbers rounded to 61 bits of the largest"
 
 
@@ -75,12 +72,10 @@ class Distances:
 
     @property
     def sum_centre(self) -> Number:
-        """The origin of the distances that are summed."""
         return 0 if self.axis.is_float else self.centre
 
     @property
     def bits(self) -> int:
-        """The bits of the largest distance of an integer axis."""
         return (int(self.high) - int(self.centre)).bit_length()
 
     def exponent(self, bits: int | None = None) -> int:
@@ -101,7 +96,6 @@ class Distances:
         return f"CAST({distance} AS BIGINT)" if wide and self.bits - shift < 62 else distance
 
     def _product(self, bits: int | None) -> str:
-        """The SQL of a floating-point distance before rounding."""
         exponent = self.exponent(bits)
         first = min(exponent, MAX_EXPONENT)
         factors = [2.0**first, *([2.0 ** (exponent - first)] if exponent > first else [])]
@@ -118,7 +112,6 @@ class Distances:
         return integers * float(1 << self._shift(bits))
 
     def names(self) -> dict[str, str]:
-        """The expressions that the aggregates use."""
         return {
             "plain": self.sql(),
             "squared": self.sql(SQUARED_BITS),
@@ -126,7 +119,6 @@ class Distances:
         }
 
     def aggregates(self) -> dict[str, Aggregate]:
-        """The sums and counts that the figures need."""
         found = {
             "squared_1": total("squared"),
             "squared_2": total("CAST(squared AS HUGEINT) * squared"),
@@ -143,13 +135,11 @@ class Distances:
         return {"plain": total("plain"), **found}
 
     def distance_sum(self, sums: Mapping[str, Any]) -> Any:
-        """The sum of the integers of :meth:`sql`."""
         if "plain" in sums:
             return sums["plain"]
         return sums["plain_high"] * (1 << HALF_BITS) + sums["plain_low"]
 
     def mean(self, sums: Mapping[str, Any]) -> Any:
-        """The mean of the column's values as a double."""
         count, distances = sums["count"], self.distance_sum(sums)
         if self.axis.is_float:
             if isinstance(distances, int):
@@ -158,13 +148,11 @@ class Distances:
         return (self.centre * count + distances) / (count * 10**self.axis.decimals)
 
     def exact_mean(self, sums: Mapping[str, Any]) -> Figure:
-        """The mean over all rows, with the bounds of its rounding if they matter."""
         if not self.axis.is_float:
             return Figure(self.mean(sums))
         return self._rounded(sums, sums["count"])
 
     def exact_sum(self, sums: Mapping[str, Any]) -> Figure:
-        """The sum over all rows, with the bounds of its rounding if they matter."""
         if self.axis.is_float:
             return self._rounded(sums, 1)
         whole = int(self.centre) * sums["count"] + self.distance_sum(sums)
@@ -192,7 +180,6 @@ class Distances:
         return float(deviation) if np.ndim(deviation) == 0 else deviation
 
     def vary(self, sums: Mapping[str, Any]) -> bool:
-        """Whether the values differ after rounding."""
         return bool(sums["count"] * sums["cubed_2"] > sums["cubed_1"] ** 2)
 
     def skewness(self, sums: Mapping[str, Any]) -> Any:
@@ -218,8 +205,6 @@ MAX_COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 
 @dataclass(frozen=True)
 class AxisProfile:
-    """The fields of the profile of a column with an axis."""
-
     minimum: Figure
     maximum: Figure
     quartiles: Quartiles | None = None
@@ -231,10 +216,7 @@ class AxisProfile:
 def read_axis_profile(scan: ColumnScan, first_pass: FirstPass | None) -> AxisProfile:
     """The figures of a column of numbers or times.
 
-    Parameters
-    ----------
-    first_pass : FirstPass or None
-        None if only a sample was read, whose extremes are bounds of the table's.
+    Without a first pass only a sample was read, whose extremes are bounds of the table's.
     """
     if first_pass:
         low, high = first_pass.low, first_pass.high
@@ -269,7 +251,6 @@ def read_axis_profile(scan: ColumnScan, first_pass: FirstPass | None) -> AxisPro
 
 
 def number_aggregates(axis: Axis, distances: Distances | None) -> dict[str, Aggregate]:
-    """The aggregates of a column of numbers; ``distances`` is None if it has no finite value."""
     wanted = {
         "count": rows("x IS NOT NULL"),
         "zeros": rows("x = 0"),
@@ -286,7 +267,6 @@ def number_aggregates(axis: Axis, distances: Distances | None) -> dict[str, Aggr
 
 
 def time_aggregates(axis: Axis) -> dict[str, Aggregate]:
-    """The aggregates of a column of dates or times."""
     wanted = {"count": rows("x IS NOT NULL"), "infinite": rows("v IS NOT NULL AND x IS NULL")}
     if axis.column_type not in ("DATE", "TIME"):
         wanted["midnight"] = rows(f"x % {ticks_a_day(axis)} = 0")

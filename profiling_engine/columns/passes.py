@@ -32,24 +32,15 @@ Derive = Callable[[Mapping[str, Any]], Any]
 """Computes a figure from the values of a pass, or from their arrays without one block each."""
 
 DEVIATIONS = 1.97
-"""Student's t at 95 % for a few hundred blocks."""
 METHOD = "seeded sample of blocks of rows"
 
 
 @dataclass(frozen=True)
 class Totals:
-    """The values of one pass.
+    """The values of one pass over ``rows`` rows, by the names of the aggregates.
 
-    Parameters
-    ----------
-    rows : int
-        Rows that were read.
-    values : dict of str to value
-        The aggregates by name, over all rows that were read.
-    blocks : dict of str to array, shape (blocks,), or None
-        The sums and counts of each block of a sample, with ``rows`` among them.
-    size : SampleSize or None
-        The size of a sample; None if all rows were read.
+    Of a sample, ``blocks`` has the sums and counts of each block, with ``rows`` among them; both it
+    and ``size`` are None if all rows were read.
     """
 
     rows: int
@@ -58,7 +49,6 @@ class Totals:
     size: SampleSize | None = None
 
     def count(self, name: str) -> Figure:
-        """The number of rows of the table that a counting aggregate has."""
         counted = int(self.values[name])
         if self.size is None or self.blocks is None or not self.rows:
             return Figure(counted)
@@ -71,7 +61,6 @@ class Totals:
         return Figure(value, self.accuracy(least, most))
 
     def minus(self, name: str, other: str) -> Totals:
-        """Subtract the count ``other`` from the count ``name`` that contains it."""
         values = {**self.values, name: self.values[name] - self.values[other]}
         if self.blocks is None:
             return replace(self, values=values)
@@ -79,7 +68,10 @@ class Totals:
         return replace(self, values=values, blocks=blocks)
 
     def share_between(self, counted: Floats) -> tuple[float, float]:
-        """The Wilson interval of a share of rows, from the rows counted in each block."""
+        """The Wilson interval of a share of rows; the effective size is by linearisation.
+
+        Cochran (1977), *Sampling Techniques*, §9A and §11.
+        """
         assert self.size is not None  # noqa: S101 - only of a sample
         assert self.blocks is not None  # noqa: S101
         share = float(counted.sum()) / self.rows
@@ -91,7 +83,6 @@ class Totals:
         return max(centre - half, 0.0), min(centre + half, 1.0)
 
     def _effective_rows(self, share: float, counted: Floats) -> float:
-        """The effective number of rows; the number of blocks if the variance is unknown."""
         assert self.size is not None  # noqa: S101
         assert self.blocks is not None  # noqa: S101
         variance = self.share_error(counted, self.blocks["rows"]) ** 2
@@ -108,7 +99,10 @@ class Totals:
         return float(np.sqrt(scale * float((residuals**2).sum()))) / all_rows
 
     def derive(self, function: Derive) -> Figure:
-        """A figure computed from several values, with the number of ``rows`` among them."""
+        """A figure of several values and ``rows``, with a jackknife interval over blocks.
+
+        Wolter (2007), *Introduction to Variance Estimation*, §4.
+        """
         value = function({**self.values, "rows": self.rows})
         if self.size is None or self.blocks is None or value is None:
             return Figure(value)
@@ -124,17 +118,14 @@ class Totals:
         return Figure(float(value), self.accuracy(value - half, value + half))
 
     def least(self, name: str) -> Figure:
-        """The minimum of an expression; an upper bound of the table's minimum in a sample."""
         value = self.values[name]
         return Figure(value, EXACT if self.size is None else self.accuracy(None, value))
 
     def greatest(self, name: str) -> Figure:
-        """The maximum of an expression; a lower bound of the table's maximum in a sample."""
         value = self.values[name]
         return Figure(value, EXACT if self.size is None else self.accuracy(value, None))
 
     def accuracy(self, low: object, high: object) -> Accuracy:
-        """The accuracy of an estimate between two bounds; exact if all rows were read."""
         if self.size is None:
             return EXACT
         return Accuracy("estimated", METHOD, low, high, CONFIDENCE, self.size.rows)
@@ -145,7 +136,6 @@ def read_totals(
     functions: Mapping[str, str],
     size: SampleSize | None = None,
 ) -> Totals:
-    """The totals from the rows of :func:`measure`; ``functions`` by the aggregates' names."""
     columns = list(zip(*fetched, strict=True)) or [()] * (len(functions) + 1)
     values = {
         name: _over_all(function, column)
@@ -173,15 +163,9 @@ def _over_all(function: str, column: Sequence[Any]) -> Any:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """One aggregate of a pass.
+    """One aggregate of a pass: a condition to count rows, or an expression to sum or compare.
 
-    Parameters
-    ----------
-    expression : str
-        SQL of ``v``, ``x`` and the pass's further names: a condition to count rows, an integer to
-        sum.
-    params : tuple
-        The values of its question marks.
+    ``expression`` is SQL of ``v``, ``x`` and the pass's further names.
     """
 
     function: Literal["rows", "total", "least", "greatest"]
@@ -189,7 +173,6 @@ class Aggregate:
     params: tuple[object, ...] = ()
 
     def sql(self, source: Source) -> str:
-        """The SQL of the aggregate over a source."""
         if self.function == "rows":
             return source.rows_where(self.expression)
         if self.function == "total":
@@ -198,22 +181,18 @@ class Aggregate:
 
 
 def rows(condition: str, *params: object) -> Aggregate:
-    """Count the rows that meet a condition."""
     return Aggregate("rows", condition, params)
 
 
 def total(integer: str) -> Aggregate:
-    """Sum an integer expression."""
     return Aggregate("total", integer)
 
 
 def least(expression: str) -> Aggregate:
-    """The minimum of an expression."""
     return Aggregate("least", expression)
 
 
 def greatest(expression: str) -> Aggregate:
-    """The maximum of an expression."""
     return Aggregate("greatest", expression)
 
 
@@ -224,19 +203,9 @@ def measure(
     axis: Axis | None = None,
     names: Mapping[str, str] | None = None,
 ) -> Statement:
-    """The statement of one pass over a source.
+    """The statement of one pass: the number of rows, then the aggregates; of a sample by block.
 
-    Parameters
-    ----------
-    axis : Axis or None
-        Defines ``x`` for the aggregates.
-    names : mapping of name to SQL or None
-        Further expressions of ``v`` and ``x`` that the aggregates may use.
-
-    Returns
-    -------
-    (str, list)
-        Selects the number of rows, then the aggregates; of a sample one row for each block.
+    ``axis`` defines ``x``; ``names`` are further expressions of ``v`` and ``x``.
     """
     relation = source.relation
     if axis:
@@ -253,9 +222,8 @@ def measure(
 
 
 FEW_ROWS = 100_000
-"""Statements on at most this many rows aren't watched: they end before an interruption."""
+"""Statements on at most this many rows end before an interruption, so they aren't watched."""
 PROGRESS_STEP = 0.3
-"""Each statement's share of a column's remaining progress."""
 
 
 class OutOfTime(Exception):
@@ -275,7 +243,6 @@ class Budget:
         self._start = self.clock()
 
     def check(self) -> None:
-        """Raise OutOfTime if the budget is used up and not lifted."""
         if self.lifted or self.seconds is None:
             return
         if self.clock() - self._start >= self.seconds:
@@ -286,16 +253,10 @@ class Budget:
 class ProfileLimits:
     """The sizes up to which figures are exact.
 
-    Parameters
-    ----------
-    values : int
-        Distinct values that are counted one by one, in about 150 MiB.
-    texts : int
-        Distinct texts whose expensive figures are exact.
-    slice_values : int
-        Values of one slice in the proof that no value is repeated.
-    row_hashes, sampled_hashes : int
-        Rows whose hashes are all counted, and the hashes to count of more rows.
+    ``values`` are distinct values counted one by one, in about 150 MiB; ``texts`` distinct texts
+    whose expensive figures are exact; ``slice_values`` those of one slice in the proof that no
+    value is repeated; ``row_hashes`` rows whose hashes are all counted, ``sampled_hashes`` those of
+    more rows.
     """
 
     values: int = 1_500_000
@@ -333,7 +294,6 @@ class Run:
 
     @contextmanager
     def unlimited(self) -> Iterator[None]:
-        """Lift the budget for estimates."""
         lifted = self.budget.lifted
         self.budget.lifted = True
         try:
@@ -368,7 +328,6 @@ class Run:
         names: Mapping[str, str] | None = None,
         size: SampleSize | None = None,
     ) -> Totals:
-        """Compute aggregates of a source in one pass."""
         rows = self.fetch(measure(source, aggregates, axis=axis, names=names))
         functions = {name: aggregate.function for name, aggregate in aggregates.items()}
         return read_totals(rows, functions, size)

@@ -12,23 +12,14 @@ from parquet_tables.json_values import json_value
 from profiling_engine.columns.kinds import Kind
 
 CONFIDENCE = 0.95
-"""The confidence level of estimates and of most approximations."""
 CERTAIN = 1.0
-"""The confidence level of proven bounds."""
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """The accuracy of a figure.
+    """How a figure was found, and the bounds of its confidence interval; None for an unknown bound.
 
-    Parameters
-    ----------
-    method : str or None
-        The method, unless the figure is exact.
-    low, high : number, text or None
-        The bounds of the confidence interval; None for an unknown bound.
-    sample_rows : int or None
-        The rows of the sample that an estimate uses.
+    ``sample_rows`` is the number of rows that an estimate uses.
     """
 
     kind: Literal["exact", "approximate", "estimated"]
@@ -40,11 +31,9 @@ class Accuracy:
 
     @property
     def is_exact(self) -> bool:
-        """Whether a plain query gives the same figure."""
         return self.kind == "exact"
 
     def as_json(self) -> dict[str, object]:
-        """The accuracy as a JSON object without unknown fields."""
         labels = {
             "kind": self.kind,
             "method": self.method,
@@ -68,16 +57,13 @@ class Figure:
 
     @property
     def low(self) -> Any:
-        """The lower bound of the value."""
         return self.value if self.accuracy.is_exact else self.accuracy.low
 
     @property
     def high(self) -> Any:
-        """The upper bound of the value."""
         return self.value if self.accuracy.is_exact else self.accuracy.high
 
     def as_json(self) -> dict[str, object]:
-        """The figure as a JSON object."""
         accuracy = self.accuracy.as_json()
         low, high = self.accuracy.low, self.accuracy.high
         numbers = all(isinstance(number, int | float) for number in (low, high, self.value))
@@ -98,23 +84,16 @@ class Part:
     """A dataclass that becomes a JSON object of its fields."""
 
     def as_json(self) -> dict[str, object]:
-        """The part as a JSON object, without fields that are None."""
+        """A JSON object without fields that are None."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
         return {name: _as_json(value) for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True)
 class ValueRows(Part):
-    """The rows with a value or a pattern.
+    """The rows with a value or a pattern, and their share of the rows that aren't NULL.
 
-    Parameters
-    ----------
-    value : JSON value
-        A text is cut after 200 characters, with an ellipsis.
-    share : float
-        The share of the rows that aren't NULL.
-    low, high : int or None
-        The bounds of the number of rows, unless it is exact.
+    A text is cut after 200 characters. ``low`` and ``high`` bound rows that aren't exact.
     """
 
     value: Any
@@ -128,12 +107,8 @@ class ValueRows(Part):
 class FrequentValues(Part):
     """The most frequent values, the most frequent first.
 
-    Parameters
-    ----------
-    others_at_most : int or None
-        The most rows that an unlisted value can have; None if the rows are estimated.
-    complete : bool
-        Whether these are certainly the most frequent values.
+    ``others_at_most`` is the most rows that an unlisted value can have, None if the rows are
+    estimated; ``complete`` whether these are certainly the most frequent values.
     """
 
     values: tuple[ValueRows, ...]
@@ -146,14 +121,8 @@ class FrequentValues(Part):
 class Groups(Part):
     """The groups of rows with equal values, if every value was counted.
 
-    Parameters
-    ----------
-    smallest, largest : Figure
-        The rows of the rarest and of the most frequent value.
-    once, sparse : Figure
-        The number of values with one row, and with fewer than 30 rows.
-    effective : Figure
-        The effective number of groups: the inverse of the sum of squared shares.
+    ``smallest`` and ``largest`` are rows, ``once`` and ``sparse`` numbers of values with one and
+    with fewer than 30 rows, ``effective`` is the inverse of the sum of squared shares.
     """
 
     smallest: Figure
@@ -187,8 +156,6 @@ class Histogram(Part):
 
 @dataclass(frozen=True)
 class Quartiles(Part):
-    """The quartiles, which are values of the column."""
-
     lower: Figure
     median: Figure
     upper: Figure
@@ -217,12 +184,8 @@ class Largest(Part):
 class NumberFigures(Part):
     """Figures of a column of numbers; NaN and infinite values are excluded from the others.
 
-    Parameters
-    ----------
-    far_below, far_above : Figure
-        Rows more than three interquartile ranges outside the quartiles (Tukey's "far out").
-    largest : tuple of Largest
-        The share of the largest values in the sum; None if a number is negative.
+    ``far_below`` and ``far_above`` count rows more than three interquartile ranges outside the
+    quartiles (Tukey's "far out"). ``largest`` is None if a number is negative.
     """
 
     sum: Figure
@@ -249,8 +212,6 @@ class MomentFigures(Part):
 
 @dataclass(frozen=True)
 class BooleanFigures(Part):
-    """Figures of a column of truth values."""
-
     true: Figure
     false: Figure
 
@@ -286,14 +247,8 @@ class Variants(Part):
 class TextFigures(Part):
     """Figures of a column of texts.
 
-    Parameters
-    ----------
-    blank : Figure
-        Rows that are empty or only white space.
-    stray_blanks : Figure
-        Other rows with white space at their beginning or end.
-    numbers, codes, dates : Figure
-        Rows that are a number, digits that begin with 0, a date.
+    ``blank`` counts rows that are empty or only white space, ``stray_blanks`` other rows with white
+    space at an end, ``codes`` digits that begin with 0.
     """
 
     lengths: Lengths
@@ -327,16 +282,10 @@ class Alert(Part):
 
 @dataclass(frozen=True)
 class ColumnProfile(Part):
-    """The profile of a column.
+    """The profile of a column; ``rows`` are those of the table.
 
-    Parameters
-    ----------
-    rows : int
-        The rows of the table.
-    unique : bool or None
-        Whether no value except NULL is repeated; None if unknown.
-    minimum, maximum : Figure
-        The extremes of ordered types; the finite ones of numbers and times.
+    ``unique`` is whether no value except NULL is repeated, None if unknown. The extremes of numbers
+    and times are the finite ones.
     """
 
     name: str
@@ -371,19 +320,10 @@ PROFILE_VERSION = "jobsvc-profile-2"
 
 @dataclass(frozen=True)
 class TableProfile(Part):
-    """A table's profile.
+    """A table's profile, with the seed of its sample and the version of the engine's arithmetic.
 
-    Parameters
-    ----------
-    seed : int or str
-        The seed of the sample of rows.
-    columns : tuple of ColumnProfile
-        The requested columns in the requested order.
-    estimated_columns : tuple of str
-        Columns that are estimated because the time budget was used up.
-    repeated_rows : Figure or None
-        The rows that repeat another one; None if only some columns were profiled or the time
-        budget was used up.
+    ``estimated_columns`` were estimated because the time budget was used up. ``repeated_rows`` is
+    None if only some columns were profiled or the time budget was used up.
     """
 
     rows: int
@@ -395,5 +335,4 @@ class TableProfile(Part):
     version: str = PROFILE_VERSION
 
     def column(self, name: str) -> ColumnProfile:
-        """The profile of the column with this exact name."""
         return next(column for column in self.columns if column.name == name)

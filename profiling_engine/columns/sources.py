@@ -22,16 +22,10 @@ Statement = tuple[str, list[object]]
 
 @dataclass(frozen=True)
 class Source:
-    """A relation of one column's values.
+    """A relation ``v`` of one column's values: SQL after FROM, with its parameters.
 
-    Parameters
-    ----------
-    relation : str
-        SQL after FROM.
-    weighted : bool
-        Whether each value occurs once, with its rows as ``n``.
-    in_blocks : bool
-        Whether it is a sample, with ``block``.
+    ``weighted`` if each value occurs once, with its rows as ``n``; ``in_blocks`` if it is a sample,
+    with the number of each row's ``block``.
     """
 
     relation: str
@@ -41,18 +35,16 @@ class Source:
 
     @property
     def rows(self) -> str:
-        """The SQL of the number of rows."""
+        """The SQL of the number of rows; so are the next two."""
         return "CAST(coalesce(sum(n), 0) AS BIGINT)" if self.weighted else "count(*)"
 
     def rows_where(self, condition: str) -> str:
-        """The SQL of the number of rows that meet a condition."""
         if self.weighted:
             return f"CAST(coalesce(sum(n) FILTER (WHERE {condition}), 0) AS BIGINT)"
         # DuckDB's count_if of no rows is NULL.
         return f"coalesce(count_if({condition}), 0)"
 
     def total(self, integer: str) -> str:
-        """The SQL of the sum of an integer over all rows; 0 without rows."""
         if self.weighted:
             return f"coalesce(sum(CAST({integer} AS HUGEINT) * n), 0)"
         return f"coalesce(sum({integer}), 0)"
@@ -72,7 +64,6 @@ def rows_of(table: TableFiles, columns: Sequence[Column], selected: str) -> Stat
 
 
 def all_rows(table: TableFiles, kind: ColumnKind) -> Source:
-    """Every row of the table."""
     rows, params = rows_of(table, [kind.column], f"{kind.value_sql()} AS v")
     return Source(f"({rows})", tuple(params))
 
@@ -103,7 +94,7 @@ class SampleSize:
 
     @property
     def unread(self) -> float:
-        """The share of the table's blocks that wasn't read: the finite population correction."""
+        """The share of the blocks that wasn't read: the finite population correction."""
         return 1 - self.blocks / self.of_blocks
 
 
@@ -121,12 +112,11 @@ class RowSample:
     size: SampleSize
 
     def register(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        """Create the table ``picked``."""
         cursor.register("picked", {"ordinal": self.ordinals, "block": self.blocks})
 
 
 def choose_rows(table: TableFiles, seed: int | str) -> RowSample:
-    """Choose up to 512 blocks of the table's rows."""
+    """Choose up to 512 blocks of 64 neighbouring rows, each with the same probability."""
     rows = table.row_count
     of_blocks = -(-rows // BLOCK_ROWS)
     chosen = np.array(

@@ -92,7 +92,6 @@ DATE = rf"(?i)\s*(?:{'|'.join([*_numeric_dates(), *_named_dates()])})(?:[t ]\s*{
 
 
 def length_aggregates(length: str, empty: str) -> dict[str, Aggregate]:
-    """The aggregates of lengths, from the SQL of a value's length and of an empty value."""
     return {
         "count": rows("v IS NOT NULL"),
         "shortest": least(length),
@@ -103,7 +102,6 @@ def length_aggregates(length: str, empty: str) -> dict[str, Aggregate]:
 
 
 def lengths_of(totals: Totals) -> Lengths:
-    """The figures of lengths from a pass."""
     mean = Figure(None)
     if totals.values["count"]:
         mean = totals.derive(lambda sums: sums["length"] / sums["count"])
@@ -116,7 +114,6 @@ LENGTH_OF = {"binary": "octet_length(v)", "list": "len(v)", "map": "cardinality(
 
 
 def read_boolean(scan: ColumnScan) -> BooleanFigures:
-    """Count the true and the false values."""
     totals = scan.measure({"true": rows("v"), "false": rows("NOT v")})
     return BooleanFigures(totals.count("true"), totals.count("false"))
 
@@ -169,7 +166,6 @@ BLANK = (
 
 
 def space_aggregates() -> dict[str, Aggregate]:
-    """Count the rows that are empty or only white space, and those with white space at an end."""
     return {"blank": rows(BLANK, SPACES), "stray": rows(STRAY)}
 
 
@@ -188,7 +184,6 @@ def _reads_as(head: str) -> str:
 
 
 def detail_aggregates() -> dict[str, Aggregate]:
-    """Count rows by letter case, and those that are a number, a code or a date."""
     upper, lower = "v = upper(v)", "v = lower(v)"
     return {
         "values": rows("v IS NOT NULL"),
@@ -203,7 +198,7 @@ def detail_aggregates() -> dict[str, Aggregate]:
 
 
 def mask_values(source: Source) -> Statement:
-    """Create the table ``masked``."""
+    """Create the table ``masked``: each text's pattern, NULL for NULL and for ``long`` texts."""
     mask = r"regexp_replace(v, '[\p{Lu}\p{Lt}]', 'A', 'g')"
     mask = rf"regexp_replace({mask}, '[\p{{Ll}}\p{{Lm}}\p{{Lo}}]', 'a', 'g')"
     mask = rf"regexp_replace({mask}, '\p{{Nd}}', '9', 'g')"
@@ -218,10 +213,9 @@ def mask_values(source: Source) -> Statement:
 
 
 def find_variants() -> Statement:
-    """Count the values of ``frequencies`` that have variants, and list some of them.
+    """The number of values that differ only in case or in white space at their ends, and examples.
 
-    Variants differ only in case or in white space at their ends. The second column has the values
-    of up to three groups of variants, those with the most rows first, or NULL.
+    The examples are the values of up to three groups, those with the most rows first, or NULL.
     """
     return (
         "WITH alike AS (SELECT list(v ORDER BY n DESC, v) AS values, sum(n) AS n FROM frequencies "

@@ -44,8 +44,6 @@ NOTHING_DETECTABLE = DetectionBasis(np.empty(0), 0.0, 1.0)
 
 @dataclass(frozen=True)
 class ColumnTest:
-    """A p-value, and the basis of the difference that the test can detect."""
-
     p_value: float
     basis: DetectionBasis
 
@@ -58,11 +56,9 @@ class DesignedRows:
     given_size: float | None
 
     def size(self) -> float:
-        """The effective size of a distribution."""
         return self.design.tested_size if self.given_size is None else self.given_size
 
     def sizes(self, codes: Ints, shares: Floats, *, cumulative: bool = False) -> Floats:
-        """The effective size of each share."""
         if self.given_size is None:
             return self.design.share_sizes(codes, shares, cumulative=cumulative)
         return np.full(len(shares), self.given_size)
@@ -97,7 +93,6 @@ def compared_rows(
     *,
     with_value: bool,
 ) -> ComparedRows:
-    """The rows of a column in both tables: all, or those with a value."""
     rows = []
     for table, values in ((base, first), (other, second)):
         design = values.design.of(values.usable) if with_value else values.design
@@ -111,7 +106,6 @@ def compared_rows(
 
 
 def missing_test(rows: ComparedRows, first: ColumnValues, second: ColumnValues) -> ColumnTest:
-    """The exact test of the shares of missing values."""
     one, two = first.missing_share, second.missing_share
     sizes = rows.first.size(), rows.second.size()
     shares = np.array([one]), np.array([two])
@@ -129,13 +123,7 @@ def missing_test(rows: ComparedRows, first: ColumnValues, second: ColumnValues) 
 def distribution_test(
     rows: ComparedRows, base: Floats, other: Floats, repeated: ColumnTest | None
 ) -> tuple[float, ColumnTest]:
-    """The Kolmogorov-Smirnov distance and its test.
-
-    Parameters
-    ----------
-    repeated : ColumnTest or None
-        The exact test of repeated values.
-    """
+    """The Kolmogorov-Smirnov distance and its test, combined with that of repeated values."""
     first, second = rows.first, rows.second
     distance = kolmogorov_distance(base, first.design.weights, other, second.design.weights)
     sizes = [
@@ -166,13 +154,7 @@ def _distribution_size(side: DesignedRows, numbers: Floats, base: Floats) -> flo
 def categories_test(
     rows: ComparedRows, codes: tuple[Ints, Ints], shares: tuple[Floats, Floats], exact: ColumnTest
 ) -> ColumnTest:
-    """Chi-square of the categories, combined with the exact test of each.
-
-    Parameters
-    ----------
-    codes : pair of arrays of int, shape (rows,)
-    shares : pair of arrays of float, shape (categories,)
-    """
+    """Chi-square of the categories, combined with the exact test of each."""
     sizes = rows.first.size(), rows.second.size()
     expected = expected_shares(*shares, *sizes)
     groups = groups_of_categories(expected, joint_size(*sizes))
@@ -214,16 +196,10 @@ def exact_test(
 ) -> ColumnTest:
     """Test each value, the group of rare known values and the group of unknown values.
 
-    Parameters
-    ----------
-    shares : pair of arrays of float, shape (values + 1,)
-        The shares of the values with a code; the last is that of all others.
-    known : array of bool, shape (values + 1,)
-        Whether the base alone selected the value. Values that the sample selected are more
-        frequent in it than in the base, so they can't be grouped.
-    distinct : int
-        The number of distinct values, the factor of the smallest p-value. It allows for the
-        selection of values by the sample.
+    Both shares have one entry more than there are codes: that of all other values. The base alone
+    selected the ``known`` values; values that the sample selected are more frequent in it than in
+    the base, so they can't be grouped. The smallest p-value is multiplied by the number of
+    ``distinct`` values, which allows for the selection.
     """
     sizes = rows.first.size(), rows.second.size()
     expected = expected_shares(*shares, *sizes)

@@ -24,9 +24,7 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 EQUAL_WEIGHTS = 1e-9
-"""Weights are equal if their range is at most this share of the largest one."""
 FEW_ROWS = 10
-"""With fewer rows, the variance of the weights is unreliable."""
 
 
 def tail_factor(degrees: Floats | float) -> Floats | float:
@@ -42,20 +40,19 @@ def tail_factor(degrees: Floats | float) -> Floats | float:
 
 @dataclass(frozen=True)
 class SampleDesign:
-    """The weights and clusters of a sample's rows.
+    """The weights of a sample's rows, and their clusters by number from 0.
 
-    Parameters
-    ----------
-    weights : array of float, shape (rows,)
-    clusters : array of int, shape (rows,), or None
-        The number of each row's cluster, from 0; None without clusters.
+    The size is at most Kish's (Σw)²/Σw² (1965, *Survey Sampling*, §8.2), with the weights of
+    clusters for w. The variance of a share is linearised (Särndal, Swensson and Wretman 1992,
+    *Model Assisted Survey Sampling*, §5.5) at the population's share, because the sample's own
+    share underestimates it if rows with large weights are missing. Student's t reduces sizes that
+    few weights determine.
     """
 
     weights: Floats
     clusters: Ints | None = None
 
     def of(self, rows: Bools) -> SampleDesign:
-        """The design of some of the rows."""
         if self.clusters is None:
             return SampleDesign(self.weights[rows])
         clusters = np.unique(self.clusters[rows], return_inverse=True)[1]
@@ -63,19 +60,16 @@ class SampleDesign:
 
     @cached_property
     def total(self) -> float:
-        """The sum of the weights."""
         return float(self.weights.sum())
 
     @cached_property
     def is_simple(self) -> bool:
-        """Whether all weights are equal and there are no clusters."""
         if self.clusters is not None or not len(self.weights):
             return False
         return float(np.ptp(self.weights)) <= EQUAL_WEIGHTS * float(self.weights.max())
 
     @cached_property
     def cluster_weights(self) -> Floats:
-        """The sum of the weights of each cluster."""
         if self.clusters is None:
             return self.weights
         return np.bincount(self.clusters, self.weights).astype(np.float64)
@@ -101,21 +95,10 @@ class SampleDesign:
         return float(squares.sum() ** 2 / (squares**2).sum())
 
     def share_sizes(self, codes: Ints, shares: Floats, *, cumulative: bool = False) -> Floats:
-        """The effective size for the share of each code.
+        """The effective size for the share of each code in the population: shape (codes,).
 
-        Parameters
-        ----------
-        codes : array of int, shape (rows,)
-            The category of each row, from 0.
-        shares : array of float, shape (codes,)
-            The shares in the population.
-        cumulative : bool
-            Whether ``shares`` are those of each code and all codes below it.
-
-        Returns
-        -------
-        array of float, shape (codes,)
-            The size of a simple random sample whose share has the same variance.
+        ``codes`` has the category of each row, from 0. Cumulative shares are those of each code and
+        all codes below it.
         """
         if self.is_simple or not self.total:
             return np.full(len(shares), self.effective_size)
@@ -175,10 +158,7 @@ class SampleDesign:
 def _mean_weight(sums: Floats, totals: Floats) -> tuple[Floats, Floats]:
     """W = Σw²/Σw of some rows, and its relative variance, from all rows if there are few.
 
-    Parameters
-    ----------
-    sums, totals : array of float, shape (5, codes) and (5, 1)
-        Σ1, Σw, Σw², Σw³ and Σw⁴ of these rows, and of all rows.
+    Both arguments have Σ1, Σw, Σw², Σw³ and Σw⁴ as rows.
     """
     count = np.maximum(np.round(sums[0]), 0.0)
     of_all = totals[2] / totals[1]
@@ -196,17 +176,13 @@ def _relative_variance(sums: Floats, mean: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class ComparedTable:
-    """One of the two tables of a comparison.
+    """One of the two tables of a comparison, without a deletion vector.
 
     Parameters
     ----------
-    table : TableFiles
-        The rows that are read, without a deletion vector.
     size : float or None
         The sample size that the tests use: infinite for a population without sampling error, the
         number of rows for a simple random sample, None to derive it from weights and clusters.
-    weight, cluster : Column or None
-        The columns of design weights and of cluster numbers.
     rows : int or None
         The rows of the whole table, if only some are read.
     drawn_from_base : bool
@@ -222,37 +198,30 @@ class ComparedTable:
 
     @property
     def design_columns(self) -> tuple[Column, ...]:
-        """The columns of the sampling design."""
         return tuple(column for column in (self.weight, self.cluster) if column is not None)
 
     @property
     def is_sample(self) -> bool:
-        """Whether the size follows from weights and clusters."""
         return self.size is None
 
     @property
     def is_population(self) -> bool:
-        """Whether the rows have no sampling error."""
         return self.size is not None and math.isinf(self.size)
 
     @property
     def row_count(self) -> int:
-        """The rows of the whole table."""
         return self.table.row_count if self.rows is None else self.rows
 
     @property
     def is_read_whole(self) -> bool:
-        """Whether every row of the table is read."""
         return self.row_count == self.table.row_count
 
     @property
     def paths(self) -> list[str]:
-        """The files with rows."""
         return [str(file.path) for file in self.table.files if file.rows]
 
     @property
     def weight_sql(self) -> str:
-        """The SQL of a row's weight."""
         return "1.0" if self.weight is None else f"f.{quote_identifier(self.weight.name)}"
 
 
@@ -263,18 +232,9 @@ _NESTED = ("STRUCT", "MAP", "UNION", "LIST", "INTERVAL", "VARIANT")
 
 @dataclass(frozen=True)
 class ColumnValues:
-    """The values of a column: numbers, or codes of labels.
+    """The values of a column: numbers, or codes, which are the places of labels in a given list.
 
-    Parameters
-    ----------
-    numbers : array of float, shape (rows,)
-        Empty if the column is read as labels.
-    codes : array of int, shape (rows,)
-        The place of a row's label in the given list; the list's length for any other label.
-    missing : array of bool, shape (rows,)
-        Whether the value is missing.
-    usable : array of bool, shape (rows,)
-        Whether the value can be compared; NaN and infinite values can't.
+    The code of any other label is the list's length. A value is ``usable`` if it is finite.
     """
 
     numbers: Floats
@@ -285,18 +245,15 @@ class ColumnValues:
 
     @property
     def rows(self) -> int:
-        """The number of rows."""
         return len(self.missing)
 
     @property
     def missing_share(self) -> float:
-        """The weighted share of missing values."""
         weights = self.design.weights
         return float(weights[self.missing].sum() / self.design.total) if self.rows else 0.0
 
 
 def is_ordered(column: Column) -> bool:
-    """Whether the type is a number, a date or a time."""
     if is_nested(column):
         return False
     name = column.type.partition("(")[0]
@@ -394,7 +351,6 @@ def _design(compared: ComparedTable, found: dict[str, Any]) -> SampleDesign:
 
 
 def _plain(values: Any, kind: type[np.generic]) -> Any:
-    """Convert a masked array without NULLs to a plain array."""
     return np.asarray(np.ma.getdata(values), dtype=kind)
 
 

@@ -37,14 +37,8 @@ def compare_tables(
 ) -> TableComparison:
     """Compare the columns that two tables have in common.
 
-    Parameters
-    ----------
-    base, other : ComparedTable
-        The population and the sample, or the earlier and the later table.
-    purpose : {"sample", "tables"}
-        For "tables", other rows, columns, types or values are differences, too.
-    is_over : callable
-        Whether the time limit is reached; the remaining columns are not compared.
+    For the purpose "tables", other rows, columns, types or values are differences, too. When
+    ``is_over`` returns True, the remaining columns are not compared.
     """
     pairs, only_in_base, only_in_other = _common(base, other)
     is_whole = purpose == "tables" and all(
@@ -93,7 +87,6 @@ def _compare_column(
     *,
     is_whole: bool,
 ) -> _Found | None:
-    """One column's figures; None if its types can't be compared."""
     distance = column_distance(cursor, *base, *other)
     if distance is None:
         return None
@@ -104,7 +97,6 @@ def _compare_column(
 
 
 def _common(base: ComparedTable, other: ComparedTable) -> tuple[_Pairs, list[Column], list[Column]]:
-    """Pairs of columns with the same name, and the columns that only one table has."""
     first, second = _data_columns(base), _data_columns(other)
     pairs = [(column, second[name]) for name, column in first.items() if name in second]
     return (

@@ -48,16 +48,9 @@ DistanceKind = Literal["kolmogorov_smirnov", "chi_square"]
 class ColumnDistance:
     """Figures of two columns; shares and distances are fractions from 0 to 1.
 
-    Parameters
-    ----------
-    standardised_difference : float or None
-        The difference of the means divided by the base's standard deviation.
-    distance : float
-        The Kolmogorov-Smirnov distance or the total variation, among the rows with a value.
-    p_value, missing_p_value : float
-        The p-values of the values, and of the share of missing values.
-    value_basis, missing_basis : DetectionBasis or None
-        The bases of the smallest detectable differences; None if the values have no distance.
+    ``distance`` is the Kolmogorov-Smirnov distance or the total variation, among the rows with a
+    value; ``standardised_difference`` that of the means, in standard deviations of the base. A
+    basis is None if the values have no distance.
     """
 
     kind: DistanceKind
@@ -77,13 +70,11 @@ class ColumnDistance:
 
     @property
     def means(self) -> tuple[float, float] | None:
-        """The means of both tables; None if the type has none."""
         if self.base_mean is None or self.other_mean is None:
             return None
         return self.base_mean, self.other_mean
 
     def detectable(self, level: float) -> float | None:
-        """The smallest detectable ``distance``; None if the values have none."""
         return None if self.value_basis is None else self.value_basis.gap(level)
 
     def detectable_rows(self, level: float) -> float:
@@ -149,10 +140,7 @@ def intervals(
 def categories(labels: Sequence[str], base: Floats, other: Floats) -> tuple[PartShares, ...]:
     """The most frequent categories, the one that differs most, and the rest as one.
 
-    Parameters
-    ----------
-    base, other : array of float, shape (labels + 1,)
-        The shares of the labels, the most frequent first, and of all other values.
+    ``base`` and ``other`` have one share more than there are labels: that of all other values.
     """
     differing = int(np.argmax(np.abs(other - base)[:-1])) if labels else 0
     shown = [at for at in range(len(labels)) if at < CATEGORIES or at == differing]
@@ -170,8 +158,6 @@ MIN_REPEATED = 0.5
 
 @dataclass(frozen=True)
 class ValueFigures:
-    """The figures of the rows with a value."""
-
     base_mean: float | None = None
     other_mean: float | None = None
     standardised_difference: float | None = None
@@ -183,15 +169,12 @@ class ValueFigures:
 
 @dataclass(frozen=True)
 class ColumnPair:
-    """Both tables and their values of a column."""
-
     base: ComparedTable
     first: ColumnValues
     other: ComparedTable
     second: ColumnValues
 
     def rows(self, *, with_value: bool) -> ComparedRows:
-        """The rows to compare."""
         return compared_rows(self.base, self.first, self.other, self.second, with_value=with_value)
 
 
@@ -224,7 +207,6 @@ def column_distance(
 
 
 def figures_of(kind: DistanceKind, read: ColumnPair, values: ValueFigures) -> ColumnDistance:
-    """The figures of the values and of the missing values."""
     first, second = read.first, read.second
     missing = missing_test(read.rows(with_value=False), first, second)
     return ColumnDistance(

@@ -19,7 +19,6 @@ Purpose = Literal["sample", "tables"]
 Outcome = Literal["representative", "inconclusive", "differs", "equal"]
 
 MAX_DETECTABLE = 0.15
-"""A representative sample detects differences of this share of the rows."""
 LABELS: dict[Outcome, str] = {
     "representative": "Representative",
     "inconclusive": "Inconclusive: the sample is too small",
@@ -41,14 +40,8 @@ SMALL_SHARE = 0.005
 class Structure:
     """The differences of two tables in rows, columns, types and lists of values.
 
-    Parameters
-    ----------
-    base_rows, other_rows : int or None
-        None if a table is a sample.
-    changed_types : tuple of (str, str, str)
-        The name, the type in the base and the type in the other table.
-    changed_values : tuple of (str, ChangedValues)
-        The columns with categories of only one table.
+    The numbers of rows are None if a table is a sample. A changed type has the column's name and
+    its types in the base and in the other table.
     """
 
     base_rows: int | None
@@ -61,7 +54,6 @@ class Structure:
 
     @property
     def differs(self) -> bool:
-        """Whether something is in only one table."""
         changes = self.changes
         return bool(
             self.base_rows != self.other_rows
@@ -77,7 +69,6 @@ class Structure:
         return [*self._rows(), *self._columns(), *self._values()]
 
     def _rows(self) -> list[str]:
-        """The change of the number of rows, and the rows without an equal row."""
         sentences, change = [], 0
         if self.base_rows is not None and self.other_rows is not None:
             change = self.other_rows - self.base_rows
@@ -123,15 +114,7 @@ def outcome_of(
     is_significant: bool,
     detectable: float | None,
 ) -> Outcome:
-    """Decide the verdict of a comparison.
-
-    Parameters
-    ----------
-    is_significant : bool
-        Whether any column differs significantly.
-    detectable : float or None
-        The smallest detectable difference as a share of the rows; None if nothing was compared.
-    """
+    """Decide the verdict; ``detectable`` is a share of the rows, None if nothing was compared."""
     if is_significant or (purpose == "tables" and structure.differs):
         return "differs"
     if purpose == "tables" and structure.changes is not None:
@@ -142,7 +125,6 @@ def outcome_of(
 
 
 def label_of(purpose: Purpose, outcome: Outcome) -> str:
-    """The label of a verdict."""
     if purpose == "tables" and outcome == "representative":
         return "No difference found"
     return LABELS[outcome]
@@ -156,15 +138,7 @@ def verdict(
     significant: Sequence[str],
     detectable: float | None,
 ) -> str:
-    """The verdict in sentences.
-
-    Parameters
-    ----------
-    compared : int
-        The number of compared columns.
-    significant : sequence of str
-        The sentences of the columns to name, the largest distance first.
-    """
+    """The verdict in sentences; ``significant`` are those of columns, the most different first."""
     label = f"{label_of(purpose, outcome)}."
     of = counted(compared, "column")
     if outcome == "equal":
@@ -181,7 +155,6 @@ def verdict(
 
 
 def power_sentence(detectable: float | None) -> str:
-    """The smallest detectable difference in words."""
     if detectable is None or detectable >= 1:
         return "No difference, however large, would be detected with 80 % power."
     return (
@@ -197,7 +170,6 @@ def _named(names: Sequence[str], count: int | None = None) -> str:
 
 
 def sentence(column: Column, distance: ColumnDistance) -> str:
-    """The difference of a column in words."""
     return difference(column, distance) or f"{column.name} has about the same distribution."
 
 
@@ -246,14 +218,9 @@ MAX_LABEL = 80
 class ColumnComparison:
     """A column's figures, and whether it differs significantly.
 
-    Parameters
-    ----------
-    detectable : float or None
-        The smallest detectable ``distance``; None if the values have none.
-    detectable_rows : float
-        The smallest detectable difference as a share of all rows.
-    changed : ChangedValues or None
-        The categories of only one table; None unless every row of both was read.
+    ``detectable`` is the smallest detectable ``distance``, None if the values have none;
+    ``detectable_rows`` the smallest detectable difference as a share of all rows. ``changed`` is
+    None unless every row of both tables was read.
     """
 
     column: Column
@@ -265,12 +232,10 @@ class ColumnComparison:
 
     @property
     def name(self) -> str:
-        """The column's name."""
         return self.column.name
 
     @property
     def sentence(self) -> str:
-        """The difference in words."""
         return sentence(self.column, self.distance)
 
     def as_json(self, *, is_detailed: bool = True) -> dict[str, Any]:
@@ -304,12 +269,8 @@ class ColumnComparison:
 class TableComparison:
     """All columns that were compared, in the base's order.
 
-    Parameters
-    ----------
-    not_compared : tuple of str
-        Columns whose types can't be compared, or after the time limit.
-    effective_size : float
-        The effective sample size of the other table; infinite for a population.
+    Columns are ``not_compared`` for their types or after the time limit. The effective size is that
+    of the other table, infinite for a population.
     """
 
     purpose: Purpose
@@ -320,7 +281,6 @@ class TableComparison:
 
     @property
     def significant(self) -> list[ColumnComparison]:
-        """The columns that differ significantly."""
         return [column for column in self.columns if column.is_significant]
 
     @property
@@ -330,7 +290,6 @@ class TableComparison:
 
     @property
     def outcome(self) -> Outcome:
-        """The verdict."""
         return outcome_of(
             self.purpose,
             self.structure,
@@ -340,7 +299,6 @@ class TableComparison:
 
     @property
     def verdict(self) -> str:
-        """The verdict in sentences."""
         listed = sorted(self.significant, key=lambda column: -column.distance.distance)
         if self.structure.changes is not None:
             changed = set(self.structure.changes.changed_columns) - {

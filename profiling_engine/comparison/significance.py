@@ -15,14 +15,13 @@ import numpy as np
 from profiling_engine.comparison.compared_table import Bools, Floats, Ints
 
 MIN_EXPECTED = 5.0
-"""Categories with fewer expected rows are merged for chi-square."""
 TERMS = 100
 ROUNDING = 1e-12
 """Distances up to this come from floating-point rounding."""
 
 
 def drawn_size(rows: float, population: float) -> float:
-    """The size of a simple random sample with the finite population correction, n(N - 1)/(N - n).
+    """n(N - 1)/(N - n): a simple random sample with the finite population correction.
 
     Cochran (1977), *Sampling Techniques*, §2.6; infinite if every row is drawn.
     """
@@ -38,7 +37,6 @@ def joint_size(base_size: float, other_size: float) -> float:
 
 
 def weighted_mean_and_deviation(values: Floats, weights: Floats) -> tuple[float, float]:
-    """Mean and standard deviation of a population with these weights."""
     mean = float(np.average(values, weights=weights))
     return mean, math.sqrt(float(np.average((values - mean) ** 2, weights=weights)))
 
@@ -88,7 +86,6 @@ def expected_shares(base: Floats, other: Floats, base_size: float, other_size: f
 
 
 def total_variation(base: Floats, other: Floats) -> float:
-    """The total variation distance of two sets of shares."""
     distance = float(np.abs(other - base).sum() / 2)
     return distance if distance > ROUNDING else 0.0
 
@@ -98,17 +95,7 @@ def chi_square(
 ) -> tuple[float, float, int]:
     """Chi-square of two sets of shares, its p-value and the degrees of freedom.
 
-    Parameters
-    ----------
-    base, other, expected : array of float, shape (categories,)
-        Shares that sum to 1; the expected ones are above 0.
-    size : float
-        The effective size of the difference.
-
-    Returns
-    -------
-    (float, float, int)
-        size · Σ (other - base)²/expected; the p-value; the degrees.
+    The statistic is size · Σ (other - base)²/expected; the expected shares are above 0.
     """
     distance = float(((other - base) ** 2 / expected).sum())
     statistic = size * distance if distance > ROUNDING**2 else 0.0
@@ -131,7 +118,6 @@ def groups_of_categories(shares: Floats, size: float) -> Ints:
 
 
 def is_rare(shares: Floats, size: float) -> Bools:
-    """Which categories are too rare for chi-square."""
     return shares * size < MIN_EXPECTED if math.isfinite(size) else shares <= 0
 
 
@@ -178,13 +164,11 @@ def holm(p_values: Sequence[float], level: float) -> list[bool]:
 ROUNDING = 1e-12
 """Shares with at most this difference are equal."""
 UNLIMITED = 10**9
-"""The size of a population without finite population correction."""
 CLOSE = 2.0
-"""Counts within this many standard deviations of the expectation aren't tested."""
 
 
 def upper_tail(total: int, marked: int, drawn: int, found: int) -> float:
-    """The probability of at least ``found`` marked rows among ``drawn`` of ``total`` rows."""
+    """P(X ≥ ``found``) of the hypergeometric distribution of marked rows among the drawn."""
     if found <= max(0, drawn + marked - total):
         return 1.0
     if found > min(marked, drawn):
@@ -216,7 +200,6 @@ def _log_choose(n: int, k: int) -> float:
 
 
 def count_p(total: int, marked: int, drawn: int, found: int) -> float:
-    """The two-sided p-value of a count: twice the smaller tail, at most 1."""
     if found * total >= marked * drawn:
         return min(2 * upper_tail(total, marked, drawn, found), 1.0)
     return min(2 * upper_tail(total, total - marked, drawn, drawn - found), 1.0)
@@ -224,9 +207,10 @@ def count_p(total: int, marked: int, drawn: int, found: int) -> float:
 
 @dataclass(frozen=True)
 class Share:
-    """The share of a value in one table.
+    """The share of a value in one table, with its effective sample size.
 
-    ``size`` is the effective sample size, infinite for a population with ``population`` rows.
+    The size is rounded towards the expectation (Korn and Graubard 1998, *Confidence intervals for
+    proportions*); it is infinite for a population with ``population`` rows.
     """
 
     value: float
@@ -234,7 +218,6 @@ class Share:
     population: int = UNLIMITED
 
     def count(self, expected: float) -> tuple[int, int]:
-        """The rows of the sample, and those with the value, rounded towards ``expected``."""
         rows = math.floor(self.size + 1e-9)
         found = self.value * rows
         near = round(found)
@@ -244,7 +227,7 @@ class Share:
 
 
 def share_p(one: Share, two: Share) -> float:
-    """The p-value of two shares of one value, by the exact test."""
+    """The p-value of two shares of one value; of two samples Fisher's (1935)."""
     if math.isinf(two.size):
         one, two = two, one
     if math.isinf(two.size):
@@ -262,7 +245,6 @@ def share_p(one: Share, two: Share) -> float:
 
 
 def smallest_share_p(pairs: Sequence[tuple[Share, Share]]) -> float:
-    """The smallest p-value of several pairs of shares; 1 if all are close."""
     return min((share_p(one, two) for one, two in pairs if not _is_close(one, two)), default=1.0)
 
 
@@ -290,16 +272,12 @@ SHIFT_MARGIN = 0.05
 of 0.005 to 0.00005, shifted normal and scaled exponential distributions with this distance differ
 significantly in 79 to 87 % of samples."""
 STEPS = 24
-"""The steps of a bisection, which is exact to 10^-7."""
 _NODES, _NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(40)
 _NODE_WEIGHTS = _NODE_WEIGHTS / _NODE_WEIGHTS.sum()
 
 
 def distribution_gap(size: float, level: float) -> float:
-    """The distance of two distribution functions that the Kolmogorov-Smirnov test detects.
-
-    ``size`` is the effective sample size, infinite without sampling error.
-    """
+    """The distance of two distribution functions that the Kolmogorov-Smirnov test detects."""
     if math.isinf(size):
         return 0.0
     if size < 1:
@@ -312,8 +290,8 @@ def distribution_gap(size: float, level: float) -> float:
 def share_gap(share: float, size: float, level: float, population: int = UNLIMITED) -> float:
     """The change of a share that the exact test detects in both directions.
 
-    If no sample of this size can show a change in one direction, the largest possible change in
-    that direction counts.
+    If no sample of this size can show a change in one direction, the largest possible change
+    counts.
     """
     if math.isinf(size):
         return 0.0
@@ -349,12 +327,11 @@ def _increase(share: float, rows: int, level: float, population: int) -> float |
 
 
 def categories_gap(shares: Floats, size: float, level: float) -> float:
-    """The difference of two sets of shares that the chi-square test detects.
+    """The difference of two sets of shares that the chi-square test detects with 80 % power.
 
     The hardest case shifts rows between two halves of the categories, each in proportion
     to its share: statistic = (μ + s·Z)² + chi-square of the other degrees of freedom, where μ is
     the shift in standard deviations and s allows for the shares' larger variance after it.
-
     """
     if math.isinf(size):
         return 0.0
@@ -410,16 +387,8 @@ def chi_square_critical(level: float, degrees: int) -> float:
 class DetectionBasis:
     """The groups that a test compared, for its smallest detectable difference.
 
-    Parameters
-    ----------
-    shares : array of float, shape (groups,)
-        Empty for a test of distribution functions.
-    size : float
-        The effective size of the difference.
-    level_share : float
-        This test's share of the significance level.
-    population : int
-        The rows of the population, for an exact test.
+    The shares are empty for a test of distribution functions. ``level_share`` is this test's share
+    of the significance level.
     """
 
     shares: Floats
@@ -428,7 +397,6 @@ class DetectionBasis:
     population: int = UNLIMITED
 
     def gap(self, level: float) -> float:
-        """The smallest detectable difference at a significance level of the column."""
         own = level * self.level_share
         if not len(self.shares):
             return distribution_gap(self.size, own)

@@ -22,15 +22,7 @@ MAX_VALUE_LENGTH = 80
 
 @dataclass(frozen=True)
 class ChangedValues:
-    """The values of a column that only one of the tables has.
-
-    Parameters
-    ----------
-    added, removed : int
-        Distinct values that only the other table has, and that only the base has.
-    added_values, removed_values : tuple of str
-        The most frequent of them, at most 20 of each.
-    """
+    """The numbers of distinct values that only one of the tables has, and the 20 most frequent."""
 
     added: int = 0
     removed: int = 0
@@ -39,7 +31,6 @@ class ChangedValues:
 
     @property
     def any(self) -> bool:
-        """Whether a value is in only one of the tables."""
         return bool(self.added or self.removed)
 
 
@@ -47,12 +38,8 @@ class ChangedValues:
 class TableChanges:
     """The changes of the columns that both tables have with the same type.
 
-    Parameters
-    ----------
-    rows_only_in_base, rows_only_in_other : int
-        The rows without an equal row in the other table; equal rows count each.
-    changed_columns : tuple of str
-        The columns whose values or their numbers of rows differ.
+    Rows without an equal row in the other table count each. A column has changed if its values or
+    their numbers of rows differ.
     """
 
     rows_only_in_base: int
@@ -60,7 +47,6 @@ class TableChanges:
     changed_columns: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The fields of the API."""
         return {**vars(self), "changed_columns": list(self.changed_columns)}
 
 
@@ -70,7 +56,6 @@ def table_changes(
     other: ComparedTable,
     columns: Sequence[Column],
 ) -> TableChanges:
-    """Compare the rows of two tables by the columns with the same name and type."""
     counts = base.table.row_count, other.table.row_count
     names = tuple(column.name for column in columns)
     if not columns or not min(counts):
@@ -94,7 +79,6 @@ def changed_values(
     other: ComparedTable,
     two: Column,
 ) -> ChangedValues:
-    """The values of a column of categories that only one of the tables has."""
     if not base.table.row_count or not other.table.row_count:
         return ChangedValues()
     values = [f"CAST(f.{quote_identifier(column.name)} AS VARCHAR)" for column in (one, two)]

@@ -31,7 +31,6 @@ class ShownRows:
     rows: tuple[tuple[Any, ...], ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The fields of the report."""
         return {"positions": list(self.positions), "rows": [list(row) for row in self.rows]}
 
 
@@ -45,7 +44,6 @@ class ExampleRows:
     sample: ShownRows
 
     def as_json(self) -> dict[str, Any]:
-        """The fields of the report."""
         return {
             "columns": list(self.columns),
             "head": self.head.as_json(),

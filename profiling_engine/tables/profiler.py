@@ -70,7 +70,6 @@ class ColumnReader:
     sample: RowSample
 
     def exactly(self, first_pass: FirstPass) -> ColumnProfile:
-        """Profile all rows; raises OutOfTime at the end of the budget."""
         profile = self._by_frequencies if first_pass.by_frequencies else self._by_rows
         return profile(first_pass)
 
@@ -127,7 +126,6 @@ class ColumnReader:
     def _of_kind(
         self, scan: ColumnScan, detail: ColumnScan, first_pass: FirstPass | None
     ) -> dict[str, Any]:
-        """The figures that only this kind of column has."""
         kind = self.kind.kind
         if kind in ("number", "moment"):
             return vars(read_axis_profile(scan, first_pass))
@@ -155,7 +153,6 @@ class ColumnReader:
 
 
 FIRST_PASS_END, COLUMNS_END = 0.1, 0.9
-"""Shares of the progress."""
 
 
 def profile_table(
@@ -174,14 +171,14 @@ def profile_table(
     Parameters
     ----------
     columns : sequence of str
-        The names of the columns to profile; empty for all.
+        The columns to profile; empty for all.
     seed : int or str
-        The seed of the sample of rows for estimates.
+        Chooses the sample of rows for estimates.
     budget_s : float or None
-        The seconds after which the remaining columns are estimated; None for no limit. A table of
-        up to 32,768 rows is always read whole.
+        The seconds after which the remaining columns are estimated. A table of up to 32,768 rows is
+        always read whole.
     on_progress : callable
-        Receives the progress; an exception that it raises ends the profile.
+        Its exceptions end the profile.
 
     Raises
     ------
@@ -231,7 +228,6 @@ def _profiles(
     first_passes: Sequence[FirstPass | None],
     on_progress: ProgressCallback,
 ) -> tuple[list[ColumnProfile], tuple[str, ...]]:
-    """The profile of every column, and the names of the estimated ones."""
     profiles: list[ColumnProfile] = []
     estimated: list[str] = []
     for i, (reader, first_pass) in enumerate(zip(readers, first_passes, strict=True)):
@@ -247,7 +243,6 @@ def _profiles(
 def _read(
     run: Run, reader: ColumnReader, first_pass: FirstPass | None
 ) -> tuple[ColumnProfile, bool]:
-    """A column's profile, and whether it was read whole."""
     if first_pass is not None:
         try:
             return reader.exactly(first_pass), True

@@ -31,21 +31,13 @@ Codes = NDArray[np.int64]
 """Codes of the values of a column from 0; -1 for a missing value."""
 
 SMALLEST_VARIANCE = 1e-12
-"""Columns scaled to variance 1 count as constant below this variance."""
 
 
 def pearson(columns: Floats) -> Floats:
-    """Pearson's correlation of each pair of columns.
+    """Pearson's correlation of each pair of columns, over the rows with both values.
 
-    Parameters
-    ----------
-    columns : array, shape (rows, columns)
-        NaN for a missing value.
-
-    Returns
-    -------
-    array, shape (columns, columns)
-        NaN if a column is constant in the common rows.
+    ``columns`` has the shape (rows, columns), with NaN for a missing value; the result is NaN if a
+    column is constant in the common rows.
     """
     present = ~np.isnan(columns)
     indicator = present.astype(np.float64)
@@ -75,7 +67,6 @@ def _scaled(columns: Floats, present: NDArray[np.bool_]) -> Floats:
 
 
 def ranks_in_order(values: Floats) -> Codes:
-    """The place of each value among the distinct ones, from 0; -1 for NaN."""
     codes = np.full(len(values), -1, dtype=np.int64)
     present = ~np.isnan(values)
     codes[present] = np.unique(values[present], return_inverse=True)[1]
@@ -98,11 +89,7 @@ def _mean_ranks(codes: Codes) -> Floats:
 
 
 def cramers_v(first: Codes, second: Codes) -> float:
-    """Cramér's V of two columns with Bergsma's bias correction.
-
-    Bergsma 2013, *A bias-correction for Cramér's V and Tschuprow's T*, Journal of the Korean
-    Statistical Society 42, 323-328.
-    """
+    """Cramér's V of two columns with the bias correction of Bergsma (2013)."""
     both = (first >= 0) & (second >= 0)
     n = int(both.sum())
     if n < 2:
@@ -123,8 +110,6 @@ WHOLE_ROWS = 200_000
 MAX_COLUMNS = 40
 MAX_CATEGORIES = 50
 READ_ENDS = 0.4
-"""Share of the progress."""
-
 Measure = Literal["pearson", "spearman", "cramers_v"]
 
 
@@ -137,7 +122,6 @@ class Matrix:
     values: Floats
 
     def as_json(self) -> dict[str, Any]:
-        """The fields of the report; null for an undefined value."""
         rows = [
             [None if np.isnan(value) else round(float(value), 6) for value in row]
             for row in self.values
@@ -147,15 +131,7 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Correlations:
-    """All measures, on the same rows.
-
-    Parameters
-    ----------
-    rows, table_rows : int
-        The rows that were read, and all rows.
-    omitted : tuple of str
-        Columns beyond the first 40 of their kind, and those with too many values.
-    """
+    """All measures, on the same rows; ``omitted`` columns are beyond 40 or have too many values."""
 
     rows: int
     table_rows: int
@@ -163,7 +139,6 @@ class Correlations:
     omitted: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The fields of the report."""
         return {
             "rows": self.rows,
             "accuracy": "exact" if self.rows == self.table_rows else "estimated",
@@ -184,15 +159,9 @@ def correlate(
 ) -> Correlations:
     """Correlate columns.
 
-    Parameters
-    ----------
-    numbers, categories : sequence of str
-        Columns of numbers or times for Pearson's and Spearman's correlation; columns of up to 50
-        values for Cramér's V.
-    seed : int or str
-        The seed of the sample of rows.
-    max_rows : int
-        The rows of a table that is read whole.
+    ``numbers`` are columns of numbers or times for Pearson's and Spearman's correlation, and
+    ``categories`` columns of up to 50 values for Cramér's V. A table of up to ``max_rows`` rows is
+    read whole, of others the rows that ``seed`` chooses.
     """
     ordered = [kind_of(table.column(name)) for name in numbers[:MAX_COLUMNS]]
     grouped = [kind_of(table.column(name)) for name in categories[:MAX_COLUMNS]]
@@ -277,7 +246,6 @@ def _codes(hashes: Any) -> Codes:
 def _pairs(
     measure: Any, columns: Sequence[Codes], on_progress: ProgressCallback, message: str
 ) -> Floats:
-    """A symmetric matrix of a measure."""
     found = np.full((len(columns), len(columns)), np.nan)
     for at, codes in enumerate(columns):
         found[at, at] = measure(codes, codes)
@@ -295,8 +263,6 @@ MAX_PATTERNS = 20
 
 @dataclass(frozen=True)
 class Pattern:
-    """The columns that are NULL in the same ``rows`` rows, while all others have a value."""
-
     columns: tuple[str, ...]
     rows: int
 
@@ -311,7 +277,6 @@ class MissingPatterns:
     omitted: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The fields of the report."""
         return {
             "columns": list(self.columns),
             "patterns": self.patterns,
@@ -383,7 +348,6 @@ def repeated_rows(table: TableFiles, part: int) -> Statement:
 
 
 def count_repeated_rows(run: Run) -> Figure:
-    """Count the rows that repeat another row."""
     rows = run.table.row_count
     limits = run.limits
     part = -(-rows // limits.sampled_hashes) if rows > limits.row_hashes else 1

@@ -35,7 +35,6 @@ def column_picture(column: dict[str, Any]) -> Markup:
 
 
 def histogram(name: str, bins: Sequence[dict[str, Any]]) -> Markup:
-    """Draw a bar for each bin with rows."""
     largest = max(one["rows"] for one in bins) or 1
     step = WIDTH / len(bins)
     marks = [
@@ -60,7 +59,6 @@ def histogram(name: str, bins: Sequence[dict[str, Any]]) -> Markup:
 
 
 def bars(name: str, values: Sequence[dict[str, Any]]) -> Markup:
-    """Draw a bar for each value: its share of the rows with a value."""
     largest = max(one["share"] for one in values) or 1
     marks = [
         Markup(
@@ -84,15 +82,7 @@ def bars(name: str, values: Sequence[dict[str, Any]]) -> Markup:
 
 
 def small_picture(column: dict[str, Any], base: str, other: str) -> Markup:
-    """Draw a compared column in one table line: wide bars of the base, slim ones of the other.
-
-    Parameters
-    ----------
-    column : dict
-        A column of a comparison's JSON.
-    base, other : str
-        The names of the two tables, such as "the population".
-    """
+    """Draw a compared column in one table line: wide bars of the base, slim ones of the other."""
     parts = column["parts"]
     if not parts:
         return Markup("")
@@ -193,7 +183,6 @@ def missing_picture(missing: dict[str, Any], rows: int) -> Markup:
 
 
 def picture(label: str, height: float, parts: Sequence[Markup], width: float = WIDTH) -> Markup:
-    """Return an SVG image with its label."""
     return Markup(
         '<svg class="picture" role="img" aria-label="{}" width="{}" height="{}" '
         'viewBox="0 0 {} {}">{}</svg>'
@@ -201,7 +190,6 @@ def picture(label: str, height: float, parts: Sequence[Markup], width: float = W
 
 
 def shorten(value: Any, length: int = 18) -> str:
-    """Return a value as text of at most ``length`` characters."""
     text = "NULL" if value is None else str(value)
     if isinstance(value, float):
         text = f"{value:.6g}"

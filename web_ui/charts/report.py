@@ -82,7 +82,6 @@ def shown(value: Any) -> str:
 
 
 def utc_minute(at: str | None) -> str:
-    """Return a time in UTC to the minute."""
     if at is None:
         return "at an unknown time"
     return f"{datetime.fromisoformat(at).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
