@@ -27,7 +27,7 @@ SEED = "profile"
 HINTS_SAMPLE_SIZE = 1_000
 PARTS_VERSION = REPORT_VERSION = "jobsvc-report-1"
 ORDERED = ("number", "moment")
-GROUPED = ("text", "boolean", "number", "moment", "other")
+GROUPED = ("text", "boolean", "number", "moment")
 PROFILE_END, CORRELATIONS_END = 0.7, 0.88
 """Shares of the progress."""
 DETAILED_COLUMNS = 200

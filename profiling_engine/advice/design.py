@@ -81,7 +81,7 @@ class ClusterHint(Part):
 
 def strata_hint(column: ColumnProfile) -> StrataHint | None:
     groups, distinct = column.groups, column.distinct
-    if groups is None or distinct is None or column.kind in ("list", "map", "struct"):
+    if groups is None or distinct is None:
         return None
     nulls = int(column.nulls.value)
     strata = int(distinct.value) + (1 if nulls else 0)

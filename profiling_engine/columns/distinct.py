@@ -100,7 +100,7 @@ def shown_value(value: Any) -> Any:
 def most_frequent(scan: ColumnScan, values: int) -> FrequentValues:
     if not scan.is_exact:
         return _sample_frequencies(scan, values)
-    type_ = scan.kind.value_type
+    type_ = scan.kind.column.type
     found = scan.run.fetch(frequent_values(scan.source, type_))
     beyond = found[LISTED_VALUES][1] if len(found) > LISTED_VALUES else 0
     return FrequentValues(_listed(found, values), EXACT, beyond, complete=True)
@@ -113,7 +113,7 @@ def most_frequent_of_many(scan: ColumnScan, values: int) -> FrequentValues:
         return FrequentValues((), EXACT, 0, complete=True)
     chosen = sorted(group for group, _ in groups[:COUNTED_GROUPS])
     unseen = groups[COUNTED_GROUPS][1] if len(groups) > COUNTED_GROUPS else 0
-    found = scan.run.fetch(values_of_groups(scan.source, scan.kind.value_type, chosen))
+    found = scan.run.fetch(values_of_groups(scan.source, scan.kind.column.type, chosen))
     beyond = max(unseen, found[LISTED_VALUES][1] if len(found) > LISTED_VALUES else 0)
     complete = beyond <= found[:LISTED_VALUES][-1][1]
     accuracy = EXACT
@@ -137,7 +137,7 @@ def _sample_frequencies(scan: ColumnScan, values: int) -> FrequentValues:
     places = {block: i for i, block in enumerate(sorted(sizes))}
     rows = np.array([sizes[block] for block in sorted(sizes)], dtype=np.float64)
     blocks: dict[str, tuple[Any, np.ndarray]] = {}
-    for value, block, count in scan.run.fetch(sampled_values(scan.source, scan.kind.value_type)):
+    for value, block, count in scan.run.fetch(sampled_values(scan.source, scan.kind.column.type)):
         key = repr(value)
         counted = blocks.setdefault(key, (value, np.zeros_like(rows)))[1]
         counted[places[block]] = count

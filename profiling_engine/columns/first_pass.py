@@ -17,8 +17,7 @@ from profiling_engine.columns.passes import Aggregate, Run, Totals
 from profiling_engine.columns.sources import SampleSize, Source, Statement, all_rows
 
 MAX_BYTES = 64 << 20
-OF_ANY_LENGTH = ("text", "binary", "list", "map", "struct", "other")
-ORDERED = ("text", "other")
+OF_ANY_LENGTH = ("text", "binary")
 SKETCH_ERROR = 0.13
 """The standard error of DuckDB's approx_count_distinct: 1.04/√64 registers."""
 
@@ -47,12 +46,6 @@ def stored_bytes(table: TableFiles) -> Statement:
     )
 
 
-def bytes_of(column: str, stored: dict[str, int]) -> int:
-    return sum(
-        size for path, size in stored.items() if path == column or path.startswith(f"{column}, ")
-    )
-
-
 def sketch_distinct(source: Source) -> Statement:
     return f"SELECT approx_count_distinct(v) FROM {source.relation}", list(source.params)
 
@@ -62,7 +55,7 @@ def read_first_pass(run: Run, kind: ColumnKind, stored: dict[str, int]) -> First
     source = all_rows(run.table, kind)
     values, low, high = _extremes(run, kind, source)
     row_count = run.table.row_count
-    size = bytes_of(kind.column.name, stored) if kind.kind in OF_ANY_LENGTH else 0
+    size = stored.get(kind.column.name, 0) if kind.kind in OF_ANY_LENGTH else 0
     if row_count <= run.limits.values and size <= MAX_BYTES:
         return FirstPass(values, low, high, None, by_frequencies=True)
     ((sketched,),) = run.fetch(sketch_distinct(source))
@@ -83,7 +76,7 @@ def extremes(source: Source, kind: ColumnKind, *, finite: bool = False) -> State
     elif kind.axis:
         # The files have statistics of the values, not of the axis.
         low, high = kind.axis.sql("min(v)"), kind.axis.sql("max(v)")
-    elif kind.kind in ORDERED:
+    elif kind.kind == "text":
         low, high = "min(v)", "max(v)"
     return f"SELECT count(v), {low}, {high} FROM {relation}", list(source.params)
 

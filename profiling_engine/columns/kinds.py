@@ -9,21 +9,20 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from decimal import Context, Decimal
-from functools import cached_property
 from typing import Literal
 
 from parquet_tables.columns import as_integer, decimals_of, digits_of
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column
 
-Kind = Literal["number", "moment", "text", "boolean", "binary", "list", "map", "struct", "other"]
+Kind = Literal["number", "moment", "text", "boolean", "binary"]
 AxisType = Literal["BIGINT", "HUGEINT", "DOUBLE"]
 Number = int | float
 """A place on an axis."""
 
 FLOAT_TYPES = ("FLOAT", "DOUBLE")
-TIMESTAMP_TYPES = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP WITH TIME ZONE")
-TIME_TYPES = ("DATE", "TIME", "TIMESTAMP_NS", *TIMESTAMP_TYPES)
+TIME_TYPES = ("DATE", "TIME", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE")
+OTHER_KINDS: dict[str, Kind] = {"VARCHAR": "text", "BOOLEAN": "boolean", "BLOB": "binary"}
 MAX_BIGINT = 2**63 - 1
 WIDE = Context(prec=100)
 """Python's default context rounds decimal numbers to 28 digits."""
@@ -103,50 +102,29 @@ class ColumnKind:
     kind: Kind
     axis: Axis | None = None
 
-    @cached_property
-    def value_type(self) -> str:
-        return "VARCHAR" if self.kind in ("text", "other") else self.column.type
-
     def value_sql(self) -> str:
-        """The SQL of ``v`` of a row ``f``: -0.0 as 0.0, and values of other kinds as text."""
+        """The SQL of ``v`` of a row ``f``; -0.0 is 0.0."""
         name = f"f.{quote_identifier(self.column.name)}"
         if self.column.type in FLOAT_TYPES:
             return f"{name} + CAST(0 AS {self.column.type})"
-        return f"CAST({name} AS VARCHAR)" if self.value_type != self.column.type else name
+        return name
 
 
 def kind_of(column: Column) -> ColumnKind:
-    """Determine a column's kind.
+    """Determine the kind of a column of a stored table.
 
-    >>> kind_of(Column("price", "DECIMAL(12,2)")).kind, kind_of(Column("tags", "VARCHAR[]")).kind
-    ('number', 'list')
+    >>> kind_of(Column("price", "DECIMAL(12,2)")).kind, kind_of(Column("day", "DATE")).kind
+    ('number', 'moment')
     """
     type_ = column.type
+    if type_ in OTHER_KINDS:
+        return ColumnKind(column, OTHER_KINDS[type_])
+    if type_ in TIME_TYPES:
+        return ColumnKind(column, "moment", Axis("BIGINT", type_))
     if type_ in FLOAT_TYPES:
         return ColumnKind(column, "number", Axis("DOUBLE", type_))
     decimals = decimals_of(type_)
     if decimals is not None:
         return ColumnKind(column, "number", Axis("BIGINT", type_, decimals))
-    if type_ == "UBIGINT":
-        return ColumnKind(column, "number", Axis("HUGEINT", type_))
-    if digits := digits_of(type_):
-        return ColumnKind(column, "number", Axis("HUGEINT", type_, digits[1]))
-    if type_ in TIME_TYPES:
-        return ColumnKind(column, "moment", Axis("BIGINT", type_))
-    return ColumnKind(column, _plain_kind(type_))
-
-
-def _plain_kind(type_: str) -> Kind:
-    if type_.endswith("]"):
-        return "list"
-    if type_.startswith("MAP("):
-        return "map"
-    if type_.startswith("STRUCT("):
-        return "struct"
-    known: dict[str, Kind] = {
-        "VARCHAR": "text",
-        "JSON": "text",
-        "BOOLEAN": "boolean",
-        "BLOB": "binary",
-    }
-    return known.get(type_, "other")
+    _, decimals = digits_of(type_) or (20, 0)  # a wide DECIMAL, or UBIGINT
+    return ColumnKind(column, "number", Axis("HUGEINT", type_, decimals))

@@ -163,7 +163,7 @@ class Quartiles(Part):
 
 @dataclass(frozen=True)
 class Lengths(Part):
-    """Lengths: characters of a text, bytes of a binary value, elements of a list or map."""
+    """Lengths: characters of a text, bytes of a binary value."""
 
     minimum: Figure
     mean: Figure
@@ -263,14 +263,6 @@ class TextFigures(Part):
 
 
 @dataclass(frozen=True)
-class Field(Part):
-    """A field of a structure."""
-
-    name: str
-    type: str
-
-
-@dataclass(frozen=True)
 class Alert(Part):
     """An alert: its code (docs/PROFILING.md), severity, sentence, and the figure it is based on."""
 
@@ -306,7 +298,6 @@ class ColumnProfile(Part):
     boolean: BooleanFigures | None = None
     text: TextFigures | None = None
     lengths: Lengths | None = None
-    fields: tuple[Field, ...] | None = None
     alerts: tuple[Alert, ...] = ()
 
     @property

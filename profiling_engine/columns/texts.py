@@ -16,7 +16,6 @@ from profiling_engine.columns.kinds import kind_of
 from profiling_engine.columns.passes import Aggregate, Totals, greatest, least, rows, total
 from profiling_engine.columns.profile import (
     BooleanFigures,
-    Field,
     Figure,
     Lengths,
     LetterCase,
@@ -110,34 +109,15 @@ def lengths_of(totals: Totals) -> Lengths:
     )
 
 
-LENGTH_OF = {"binary": "octet_length(v)", "list": "len(v)", "map": "cardinality(v)"}
-
-
 def read_boolean(scan: ColumnScan) -> BooleanFigures:
     totals = scan.measure({"true": rows("v"), "false": rows("NOT v")})
     return BooleanFigures(totals.count("true"), totals.count("false"))
 
 
-def read_lengths(scan: ColumnScan) -> Lengths | None:
-    """The lengths of binary values, lists and maps; None for other kinds."""
-    length = LENGTH_OF.get(scan.kind.kind)
-    if length is None:
-        return None
+def read_lengths(scan: ColumnScan) -> Lengths:
+    """The lengths of binary values."""
+    length = "octet_length(v)"
     return lengths_of(scan.measure(length_aggregates(length, f"{length} = 0")))
-
-
-def fields_of(type_: str) -> Statement:
-    """The fields of a structure's type; the first two columns are name and type."""
-    return f"DESCRIBE SELECT unnest(CAST(NULL AS {type_}))", []
-
-
-def read_fields(scan: ColumnScan) -> tuple[Field, ...] | None:
-    """The fields of a structure; None for other kinds."""
-    if scan.kind.kind != "struct":
-        return None
-    return tuple(
-        Field(name, type_) for name, type_, *_ in scan.run.fetch(fields_of(scan.kind.column.type))
-    )
 
 
 WIDE_SPACES = (133, 160, 5760, *range(8192, 8203), 8232, 8233, 8239, 8287, 12288)

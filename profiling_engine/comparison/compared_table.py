@@ -225,11 +225,6 @@ class ComparedTable:
         return "1.0" if self.weight is None else f"f.{quote_identifier(self.weight.name)}"
 
 
-_NUMBERS = ("INT", "DECIMAL", "DOUBLE", "FLOAT")
-_TIMES = ("DATE", "TIME")
-_NESTED = ("STRUCT", "MAP", "UNION", "LIST", "INTERVAL", "VARIANT")
-
-
 @dataclass(frozen=True)
 class ColumnValues:
     """The values of a column: numbers, or codes, which are the places of labels in a given list.
@@ -251,18 +246,6 @@ class ColumnValues:
     def missing_share(self) -> float:
         weights = self.design.weights
         return float(weights[self.missing].sum() / self.design.total) if self.rows else 0.0
-
-
-def is_ordered(column: Column) -> bool:
-    if is_nested(column):
-        return False
-    name = column.type.partition("(")[0]
-    return name.startswith(_TIMES) or any(number in name for number in _NUMBERS)
-
-
-def is_nested(*columns: Column) -> bool:
-    """Whether a column has a nested type or an interval."""
-    return any(column.type.endswith("]") or column.type.startswith(_NESTED) for column in columns)
 
 
 def read_numbers(

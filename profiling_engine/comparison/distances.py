@@ -15,6 +15,7 @@ import duckdb
 import numpy as np
 
 from parquet_tables.tables import Column
+from profiling_engine.columns.kinds import kind_of
 from profiling_engine.comparison.column_tests import (
     ColumnTest,
     ComparedRows,
@@ -30,8 +31,6 @@ from profiling_engine.comparison.compared_table import (
     Floats,
     Ints,
     frequent_labels,
-    is_nested,
-    is_ordered,
     read_labels,
     read_numbers,
 )
@@ -185,13 +184,14 @@ def column_distance(
     other: ComparedTable,
     two: Column,
 ) -> ColumnDistance | None:
-    """Compare two columns; None if their types can't be compared or are nested."""
-    if is_ordered(one) and is_ordered(two):
+    """Compare two columns; None if only one of them is ordered."""
+    ordered = [kind_of(column).axis is not None for column in (one, two)]
+    if all(ordered):
         read = ColumnPair(
             base, read_numbers(cursor, base, one), other, read_numbers(cursor, other, two)
         )
         return figures_of("kolmogorov_smirnov", read, by_distribution(read, one))
-    if is_ordered(one) or is_ordered(two) or is_nested(one, two):
+    if any(ordered):
         return None
     # Categories that one of two samples selects would be more frequent in it than in the other.
     tables = [(base, one), (other, two)]

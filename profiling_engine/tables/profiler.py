@@ -30,7 +30,6 @@ from profiling_engine.columns.distinct import (
     shown_value,
 )
 from profiling_engine.columns.first_pass import (
-    ORDERED,
     ColumnScan,
     FirstPass,
     read_first_pass,
@@ -57,7 +56,7 @@ from profiling_engine.columns.sources import (
     count_values,
     read_sample,
 )
-from profiling_engine.columns.texts import read_boolean, read_fields, read_lengths, read_text
+from profiling_engine.columns.texts import read_boolean, read_lengths, read_text
 from profiling_engine.tables.relations import count_repeated_rows
 
 
@@ -129,16 +128,14 @@ class ColumnReader:
         kind = self.kind.kind
         if kind in ("number", "moment"):
             return vars(read_axis_profile(scan, first_pass))
-        parts: dict[str, Any] = {}
-        if kind in ORDERED and first_pass:
+        if kind == "boolean":
+            return {"boolean": read_boolean(scan)}
+        if kind == "binary":
+            return {"lengths": read_lengths(scan)}
+        parts: dict[str, Any] = {"text": read_text(scan, detail)}
+        if first_pass:
             parts["minimum"] = Figure(shown_value(first_pass.low))
             parts["maximum"] = Figure(shown_value(first_pass.high))
-        if kind == "text":
-            parts["text"] = read_text(scan, detail)
-        elif kind == "boolean":
-            parts["boolean"] = read_boolean(scan)
-        else:
-            parts |= {"lengths": read_lengths(scan), "fields": read_fields(scan)}
         return parts
 
     def _profile(self, **parts: Any) -> ColumnProfile:

@@ -32,8 +32,8 @@ COLUMNS = {
     "ratio": Column("ratio", "DOUBLE"),
     "day": Column("day", "DATE"),
     "moment": Column("moment", "TIMESTAMP WITH TIME ZONE"),
-    "id": Column("id", "UUID"),
-    "pair": Column("pair", "INTEGER[]"),
+    "id": Column("id", "UBIGINT"),
+    "bytes": Column("bytes", "BLOB"),
 }
 FILES = (DataFile(Path("file 0"), 4), DataFile(Path("file 1"), 2))
 TABLE = TableFiles(tuple(COLUMNS.values()), FILES)
@@ -78,7 +78,7 @@ BUILDERS: dict[str, Callable[[], Statement]] = {
     "extremes_of_finite_dates": lambda: first_pass.extremes(
         of_kind("day"), KINDS["day"], finite=True
     ),
-    "extremes_of_lists": lambda: first_pass.extremes(of_kind("pair"), KINDS["pair"]),
+    "extremes_of_bytes": lambda: first_pass.extremes(of_kind("bytes"), KINDS["bytes"]),
     "measure_numbers": lambda: passes("price", PRICES, 100, 250),
     "measure_frequencies_of_numbers": lambda: passes("price", FREQUENCIES, -(10**11), 10**11),
     "measure_wide_numbers": lambda: passes("wide", of_kind("wide"), -(10**38) + 1, 10**38 - 1),
@@ -128,7 +128,6 @@ BUILDERS: dict[str, Callable[[], Statement]] = {
     "counts_of_counts": lambda: distinct.counts_of_counts(SAMPLED),
     "repeated_rows": lambda: relations.repeated_rows(TABLE, 1),
     "repeated_rows_of_some_hashes": lambda: relations.repeated_rows(RESIDUAL, 32),
-    "fields_of_a_structure": lambda: texts.fields_of("STRUCT(a INTEGER)"),
 }
 
 

@@ -1,5 +1,5 @@
 CREATE OR REPLACE TEMP TABLE frequencies AS SELECT v, count(*) AS n
-FROM (SELECT CAST(f."id" AS VARCHAR) AS v
+FROM (SELECT f."id" AS v
 FROM (SELECT f."id"
 FROM read_parquet(?) AS f
 WHERE get_bit(?::BLOB::BIT, CAST(f.file_row_number - ? AS INTEGER)) = 0

@@ -1,4 +1,4 @@
 SELECT count(v), NULL, NULL
-FROM (SELECT f."pair" AS v
+FROM (SELECT f."bytes" AS v
 FROM read_parquet(?) AS f)
 -- bound: [['file 0', 'file 1']]

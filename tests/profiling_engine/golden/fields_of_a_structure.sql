@@ -1,2 +1,0 @@
-DESCRIBE SELECT unnest(CAST(NULL AS STRUCT(a INTEGER)))
--- bound: []
