@@ -23,7 +23,7 @@ from profiling_engine.comparison.significance import (
     UNLIMITED,
     DetectionBasis,
     Share,
-    chi_square,
+    chi_square_p,
     drawn_size,
     expected_shares,
     groups_of_categories,
@@ -175,7 +175,7 @@ def categories_test(
             )
         )
     else:
-        _, p_value, _ = chi_square(grouped[0], grouped[1], grouped[2], size)
+        p_value = chi_square_p(grouped[0], grouped[1], grouped[2], size)
     combined = min(2 * min(p_value, exact.p_value), 1.0)
     return ColumnTest(combined, DetectionBasis(grouped[2], size, 0.5))
 

@@ -7,15 +7,16 @@ with the correction of Rao and Scott (1981), single shares exactly, several test
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from profiling_engine.comparison.compared_table import Bools, Floats, Ints
 
 MIN_EXPECTED = 5.0
-TERMS = 100
 ROUNDING = 1e-12
 """Distances up to this come from floating-point rounding."""
 
@@ -68,12 +69,19 @@ def kolmogorov_p(distance: float, size: float) -> float:
     """
     if size < 1 or distance <= 0:
         return 1.0
+    return float(_scipy().kolmogorov(distance * _stephens(size)))
+
+
+def _stephens(size: float) -> float:
     root = math.sqrt(size)
-    x = (root + 0.12 + 0.11 / root) * distance
-    if x < 0.2:
-        return 1.0
-    total = math.fsum((-1.0) ** (k - 1) * math.exp(-2 * k * k * x * x) for k in range(1, TERMS))
-    return min(max(2 * total, 0.0), 1.0)
+    return root + 0.12 + 0.11 / root
+
+
+def _scipy() -> Any:
+    """Import scipy when a comparison needs it: it takes as long as a short command."""
+    import scipy.special
+
+    return scipy.special
 
 
 def expected_shares(base: Floats, other: Floats, base_size: float, other_size: float) -> Floats:
@@ -90,16 +98,12 @@ def total_variation(base: Floats, other: Floats) -> float:
     return distance if distance > ROUNDING else 0.0
 
 
-def chi_square(
-    base: Floats, other: Floats, expected: Floats, size: float
-) -> tuple[float, float, int]:
-    """Chi-square of two sets of shares, its p-value and the degrees of freedom.
-
-    The statistic is size · Σ (other - base)²/expected; the expected shares are above 0.
-    """
+def chi_square_p(base: Floats, other: Floats, expected: Floats, size: float) -> float:
+    """The p-value of size · Σ (other - base)²/expected; the expected shares are above 0."""
     distance = float(((other - base) ** 2 / expected).sum())
-    statistic = size * distance if distance > ROUNDING**2 else 0.0
-    return statistic, chi_square_p(statistic, len(base) - 1), len(base) - 1
+    if distance <= ROUNDING**2 or len(base) < 2:
+        return 1.0
+    return float(_scipy().chdtrc(len(base) - 1, size * distance))
 
 
 def groups_of_categories(shares: Floats, size: float) -> Ints:
@@ -121,35 +125,6 @@ def is_rare(shares: Floats, size: float) -> Bools:
     return shares * size < MIN_EXPECTED if math.isfinite(size) else shares <= 0
 
 
-def chi_square_tails(statistics: Floats, degrees: int) -> Floats:
-    """The upper tails of chi-square, by its finite series for whole degrees of freedom.
-
-    Abramowitz and Stegun (1964), 26.4.4 and 26.4.5.
-
-    Parameters
-    ----------
-    statistics : array of float, shape (n,)
-        At 0 or above.
-    """
-    half = np.asarray(statistics, dtype=np.float64) / 2
-    odd = degrees % 2
-    shift = 0.5 if odd else 1.0  # the k-th term is half**(k - shift) / gamma(k - shift + 1)
-    tails = np.array([math.erfc(math.sqrt(x)) for x in half]) if odd else np.zeros(len(half))
-    logs = np.log(np.maximum(half, 1e-300))
-    for k in range(1, degrees // 2 + 1):
-        tails = tails + np.exp((k - shift) * logs - half - math.lgamma(k - shift + 1))
-    return np.asarray(np.minimum(tails, 1.0), dtype=np.float64)
-
-
-def chi_square_p(statistic: float, degrees: int) -> float:
-    """The upper tail of chi-square for one statistic."""
-    if degrees < 1 or statistic <= 0:
-        return 1.0
-    if math.isinf(statistic):
-        return 0.0
-    return float(chi_square_tails(np.array([statistic]), degrees)[0])
-
-
 def holm(p_values: Sequence[float], level: float) -> list[bool]:
     """Which of several tests are significant, with ``level`` as the error rate of all together."""
     order = sorted(range(len(p_values)), key=lambda at: p_values[at])
@@ -161,8 +136,6 @@ def holm(p_values: Sequence[float], level: float) -> list[bool]:
     return is_significant
 
 
-ROUNDING = 1e-12
-"""Shares with at most this difference are equal."""
 UNLIMITED = 10**9
 CLOSE = 2.0
 
@@ -282,9 +255,8 @@ def distribution_gap(size: float, level: float) -> float:
         return 0.0
     if size < 1:
         return 1.0
-    root = math.sqrt(size)
-    critical = math.sqrt(math.log(2 / level) / 2) / (root + 0.12 + 0.11 / root)
-    return min(critical + SHIFT_MARGIN / root, 1.0)
+    critical = math.sqrt(math.log(2 / level) / 2) / _stephens(size)
+    return min(critical + SHIFT_MARGIN / math.sqrt(size), 1.0)
 
 
 def share_gap(share: float, size: float, level: float, population: int = UNLIMITED) -> float:
@@ -308,21 +280,16 @@ def share_gap(share: float, size: float, level: float, population: int = UNLIMIT
 def _increase(share: float, rows: int, level: float, population: int) -> float | None:
     """The detectable increase of a share; None if even an increase to 1 isn't detected."""
     marked = round(share * population)
-    low, high = math.floor(share * rows), rows
     if count_p(population, marked, rows, rows) > level:
         return None
-    while high - low > 1:  # the smallest count that is significant
-        middle = (low + high) // 2
-        if count_p(population, marked, rows, middle) <= level:
-            high = middle
-        else:
-            low = middle
-    critical = high
+    counts = range(math.floor(share * rows) + 1, rows)
+    at = bisect_left(counts, -level, key=lambda count: -count_p(population, marked, rows, count))
+    critical = counts.start + at
     below, above = share, 1.0
     for _ in range(STEPS):
-        middle_share = (below + above) / 2
-        power = upper_tail(population, round(middle_share * population), rows, critical)
-        below, above = (below, middle_share) if power >= POWER else (middle_share, above)
+        middle = (below + above) / 2
+        power = upper_tail(population, round(middle * population), rows, critical)
+        below, above = (below, middle) if power >= POWER else (middle, above)
     return above - share
 
 
@@ -339,11 +306,9 @@ def categories_gap(shares: Floats, size: float, level: float) -> float:
     if size <= 0 or degrees < 2:
         half = float(shares.min()) if degrees == 1 else 0.0
         return share_gap(half, size, level)
-    critical, half = chi_square_critical(level, degrees), _half(shares)
-    return max(
-        _shift(half, size, critical, degrees),
-        _shift(1 - half, size, critical, degrees),
-    )
+    critical = float(_scipy().chdtri(degrees, level))
+    half = _half(shares)
+    return max(_shift(part, size, critical, degrees) for part in (half, 1 - half))
 
 
 def _half(shares: Floats) -> float:
@@ -362,24 +327,13 @@ def _shift(half: float, size: float, critical: float, degrees: int) -> float:
         middle = high if not step else (low + high) / 2
         scale = math.sqrt(max((half + middle) * (1 - half - middle), 0.0) / variance)
         shifted = (middle * math.sqrt(size / variance) + scale * _NODES) ** 2
-        tails = chi_square_tails(np.maximum(critical - shifted, 0.0), degrees - 1)
+        tails = _scipy().chdtrc(degrees - 1, np.maximum(critical - shifted, 0.0))
         if float((_NODE_WEIGHTS * tails).sum()) >= POWER:
             high = middle
         elif not step:
             return 1.0
         else:
             low = middle
-    return high
-
-
-def chi_square_critical(level: float, degrees: int) -> float:
-    """The statistic whose p-value is ``level``."""
-    low, high = 0.0, degrees + 10.0
-    while chi_square_p(high, degrees) > level:
-        low, high = high, 2 * high
-    for _ in range(40):
-        middle = (low + high) / 2
-        low, high = (middle, high) if chi_square_p(middle, degrees) > level else (low, middle)
     return high
 
 

@@ -7,7 +7,6 @@ import pytest
 from scipy import stats
 
 from profiling_engine.comparison.significance import (
-    chi_square,
     chi_square_p,
     expected_shares,
     groups_of_categories,
@@ -27,16 +26,9 @@ def test_distances_and_tails_match_scipy() -> None:
     assert distance == pytest.approx(reference.statistic)
     size = 400 * 300 / 700
     assert kolmogorov_p(distance, size) == pytest.approx(reference.pvalue, rel=0.15)
-    for degrees in (1, 2, 6, 49):
-        for p in (0.2, 0.01, 1e-4):
-            statistic = stats.chi2.isf(p, degrees)
-            assert chi_square_p(float(statistic), degrees) == pytest.approx(p)
     shares, seen = np.array([0.5, 0.3, 0.2]), np.array([0.45, 0.33, 0.22])
-    statistic, p_value, degrees = chi_square(shares, seen, shares, 500)
     expected = stats.chisquare(seen * 500, shares * 500)
-    assert degrees == 2
-    assert statistic == pytest.approx(expected.statistic)
-    assert p_value == pytest.approx(expected.pvalue)
+    assert chi_square_p(shares, seen, shares, 500) == pytest.approx(expected.pvalue)
 
 
 def test_rare_categories_are_merged_before_the_test() -> None:
@@ -51,9 +43,8 @@ def test_two_samples_match_a_contingency_table() -> None:
     one, two = np.array([40, 30, 30]), np.array([70, 30, 100])
     shares = one / one.sum(), two / two.sum()
     expected = expected_shares(*shares, 100, 200)
-    statistic, p_value, _ = chi_square(*shares, expected, joint_size(100, 200))
+    p_value = chi_square_p(*shares, expected, joint_size(100, 200))
     reference = stats.chi2_contingency([one, two], correction=False)
-    assert statistic == pytest.approx(reference.statistic)
     assert p_value == pytest.approx(reference.pvalue)
     whole = expected_shares(*shares, np.inf, 200)
     assert list(whole) == list(shares[0])
