@@ -21,8 +21,8 @@ from sql_sandbox.request import Limits, Request
 class SqlError(DomainError):
     """Base of the sandbox's errors; ``loc`` is the field that holds the SQL."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("{text}", loc=("sql",), text=message)
+    def __init__(self, template: str, **parameters: object) -> None:
+        super().__init__(template, loc=("sql",), **parameters)
 
 
 class InvalidSql(SqlError):
@@ -67,20 +67,24 @@ _BY_CODE = {
 }
 
 
-def error_of(code: str, message: str) -> SqlError:
+def error_of(code: str, template: str, parameters: dict[str, object]) -> SqlError:
     """Rebuild the error that a query's process sent."""
-    return _BY_CODE[code](message)
+    return _BY_CODE[code](template, **parameters)
 
 
-def with_location(sql: str, at_byte: int | None, message: str) -> str:
-    """Prefix a message with the line and column of a byte of the user's text, if it is known."""
+def located(
+    kind: type[SqlError], sql: str, at_byte: int | None, template: str, **parameters: object
+) -> SqlError:
+    """An error with the ``line`` and ``column`` of a byte of the user's text, if it is known."""
     encoded = sql.encode()
     if at_byte is None or not 0 <= at_byte <= len(encoded):
-        return message[:1].upper() + message[1:]
+        return kind(template[:1].upper() + template[1:], **parameters)
     prefix = encoded[:at_byte].decode(errors="ignore")
     line = prefix.count("\n") + 1
     column = len(prefix) - (prefix.rfind("\n") + 1) + 1
-    return f"Line {line}, column {column}: {message}"
+    return kind(
+        f"Line {{line}}, column {{column}}: {template}", line=line, column=column, **parameters
+    )
 
 
 MAX_LENGTH = 600
@@ -102,10 +106,7 @@ _STATEMENT_ERRORS = (
 def user_error(error: duckdb.Error, request: Request, offset: int) -> Exception:
     """Translate DuckDB's error for the user, or into an OSError for a fault of the machine.
 
-    Parameters
-    ----------
-    opening : int
-        The byte at which the user's text begins in the statement that ran.
+    The user's text begins at byte ``offset`` of the statement that ran.
     """
     message, at = _parse_error(str(error))
     if isinstance(error, duckdb.OutOfMemoryException):
@@ -124,14 +125,19 @@ def user_error(error: duckdb.Error, request: Request, offset: int) -> Exception:
         return SqlFailed("DuckDB failed with an internal error. Rewrite the query.")
     kind: type[SqlError] = InvalidSql if isinstance(error, _STATEMENT_ERRORS) else SqlFailed
     place = None if at is None else at - offset
-    return kind(with_location(request.sql, place, _shorten(message)))
+    text = _shorten(message)
+    if place is None:
+        text = text[:1].upper() + text[1:]
+    return located(kind, request.sql, place, "{message}", message=text)
 
 
 def out_of_memory(limits: Limits, *, spilled: bool = False) -> SqlOutOfMemory:
-    disk = f" and {limits.spill_mb:,} MiB on disk" if spilled else ""
+    disk = " and {spill_mb} MiB on disk" if spilled else ""
     return SqlOutOfMemory(
-        f"The query needs more than {limits.memory_mb:,} MiB of memory{disk}, the limit of a "
-        "query. Read fewer rows or columns, or group by fewer values."
+        f"The query needs more than {{memory_mb}} MiB of memory{disk}, the limit of a query. "
+        "Read fewer rows or columns, or group by fewer values.",
+        memory_mb=limits.memory_mb,
+        spill_mb=limits.spill_mb,
     )
 
 

@@ -23,9 +23,9 @@ from parquet_tables.names import folded, settle_names
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.writing import copy_sql, write_parquet
-from sql_sandbox.errors import SqlError, SqlRefused, SqlTooLarge, out_of_memory, user_error
+from sql_sandbox.errors import SqlError, SqlTooLarge, out_of_memory, user_error
 from sql_sandbox.request import Limits, Request, SourceTable
-from sql_sandbox.statement import MAX_DEPTH, TOO_DEEP, read_statement
+from sql_sandbox.statement import MAX_DEPTH, read_statement, too_deep
 
 MAX_RUN_LENGTH = 500_000_000
 """Rows in one branch: DuckDB 2.0 can't build a bit string of a billion bits."""
@@ -166,7 +166,9 @@ def normalize(connection: duckdb.DuckDBPyConnection, text: str) -> NormalizedQue
     described = connection.execute(f"{DESCRIBE}{text}\n)").fetchall()
     if len(described) > MAX_COLUMNS:
         raise SqlTooLarge(
-            f"The result has {len(described):,} columns; the limit is {MAX_COLUMNS:,}."
+            "The result has {columns} columns; the limit is {limit}.",
+            columns=len(described),
+            limit=MAX_COLUMNS,
         )
     names, notes = settle_names([row[0] for row in described])
     cells = [f"c{position}" for position in range(len(names))]
@@ -246,8 +248,9 @@ def _file(
         )
     if file.rows > max_rows:
         raise SqlTooLarge(
-            f"The result has more than {max_rows:,} rows, the limit of a result. Narrow it with "
-            "WHERE, GROUP BY or LIMIT."
+            "The result has more than {limit} rows, the limit of a result. Narrow it with "
+            "WHERE, GROUP BY or LIMIT.",
+            limit=max_rows,
         )
     return {"row_count": file.rows}
 
@@ -280,7 +283,7 @@ def _answer(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
     except SqlError as error:
         return _error(error)
     except RecursionError:
-        return _error(SqlRefused(TOO_DEEP))
+        return _error(too_deep())
     except MemoryError:
         return _error(out_of_memory(request.limits))
     except OSError as error:
@@ -288,4 +291,5 @@ def _answer(request: Request, on_progress: ProgressCallback) -> dict[str, Any]:
 
 
 def _error(error: SqlError) -> dict[str, Any]:
-    return {"error": {"code": error.code, "message": error.message}}
+    fields = {"code": error.code, "template": error.template, "parameters": error.parameters}
+    return {"error": fields}

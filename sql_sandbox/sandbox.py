@@ -46,8 +46,9 @@ def answer_to(
         raise _child_error(request, died) from None
     except AnswerTooLarge:
         raise SqlTooLarge(
-            f"These rows take more than {MAX_ANSWER_MB} MiB, the limit of a preview. "
-            "Reduce the rows or columns, or run the query as a job."
+            "These rows take more than {limit_mb} MiB, the limit of a preview. "
+            "Reduce the rows or columns, or run the query as a job.",
+            limit_mb=MAX_ANSWER_MB,
         ) from None
     if "answer" in answer:
         watch.check_size()
@@ -87,8 +88,9 @@ class _Watch:
         max_mb = self._request.limits.result_mb
         if self._request.result is not None and _size_mb(self._request.result) > max_mb:
             raise SqlTooLarge(
-                f"The result takes more than {max_mb:,} MiB, the limit of a result. Narrow it with "
-                "WHERE, GROUP BY or LIMIT, or select fewer columns."
+                "The result takes more than {limit_mb} MiB, the limit of a result. Narrow it with "
+                "WHERE, GROUP BY or LIMIT, or select fewer columns.",
+                limit_mb=max_mb,
             )
 
 
@@ -103,7 +105,8 @@ def _child_error(request: Request, died: ChildDied) -> Exception:
 
 def _timeout(limit_s: float) -> SqlTimeout:
     return SqlTimeout(
-        f"The query ran longer than {limit_s:g} s, the limit here. Narrow it, or run it as a job."
+        "The query ran longer than {limit} s, the limit here. Narrow it, or run it as a job.",
+        limit=f"{limit_s:g}",
     )
 
 

@@ -19,7 +19,7 @@ import duckdb
 
 from domain_errors import choices_sentence
 from parquet_tables.names import folded
-from sql_sandbox.errors import InvalidSql, SqlRefused, with_location
+from sql_sandbox.errors import InvalidSql, SqlRefused, located
 
 IN_FROM = "tables"
 """The group of table functions, which are allowed in FROM only."""
@@ -46,31 +46,32 @@ GROUPS = _read(files("sql_sandbox").joinpath("allowed_functions.txt").read_text(
 IN_EXPRESSIONS = frozenset().union(*(names for group, names in GROUPS.items() if group != IN_FROM))
 
 
-def refusal_reason(name: str, *, in_from: bool) -> str | None:
-    """Return why a function is refused, or None if it is allowed.
+def refusal_of(name: str, *, in_from: bool) -> tuple[str, dict[str, object]] | None:
+    """Return why a function is refused, as a template with parameters; None if it is allowed.
 
-    >>> refusal("UPPER", in_from=False)
-    >>> refusal("read_csv", in_from=True)
-    'the function "read_csv" isn\\'t offered in FROM. Allowed are: generate_series, json_each, \
-json_tree, range, unnest.'
+    >>> refusal_of("UPPER", in_from=False)
+    >>> refusal_of("uper", in_from=False)
+    ('the function "{name}" isn\'t offered. Did you mean "{close}"?', \
+{'name': 'uper', 'close': 'upper'})
     """
     lower = name.lower()
     if lower in (GROUPS[IN_FROM] if in_from else IN_EXPRESSIONS):
         return None
+    template = 'the function "{name}" isn\'t offered'
     if lower in RANDOM_FUNCTIONS:
-        return f'the function "{name}" isn\'t offered. {SAMPLING_HINT}'
+        return f"{template}. {SAMPLING_HINT}", {"name": name}
     if in_from:
         listed = ", ".join(sorted(GROUPS[IN_FROM]))
-        return f'the function "{name}" isn\'t offered in FROM. Allowed are: {listed}.'
+        return f"{template} in FROM. Allowed are: {{allowed}}.", {"name": name, "allowed": listed}
     close = get_close_matches(lower, IN_EXPRESSIONS, n=1, cutoff=0.75)
-    hint = f' Did you mean "{close[0]}"?' if close else ""
-    return f'the function "{name}" isn\'t offered.{hint}'
+    if not close:
+        return f"{template}.", {"name": name}
+    return f'{template}. Did you mean "{{close}}"?', {"name": name, "close": close[0]}
 
 
 _NEAR_WORD = re.compile(r'at or near "(\w+)"')
 NO_LOCATION = 2**64 - 1
 MAX_DEPTH = 400
-TOO_DEEP = f"The statement is nested more than {MAX_DEPTH} deep."
 
 EXPRESSIONS = frozenset(
     {
@@ -123,7 +124,9 @@ def _single_select(connection: duckdb.DuckDBPyConnection, sql: str, keys: Mappin
     if not found:
         raise InvalidSql("The statement is empty.")
     if len(found) > 1:
-        raise SqlRefused(f"These are {len(found)} statements; only one SELECT can be run.")
+        raise SqlRefused(
+            "These are {count} statements; only one SELECT can be run.", count=len(found)
+        )
     kind = found[0].type.name
     if kind == "MULTI":  # a PIVOT that would search its columns first
         raise SqlRefused(
@@ -131,7 +134,8 @@ def _single_select(connection: duckdb.DuckDBPyConnection, sql: str, keys: Mappin
             "PIVOT … ON column IN ('a', 'b') …"
         )
     if kind != "SELECT":
-        raise SqlRefused(f"Only a SELECT can be run, and this is {kind.replace('_', ' ')}.")
+        shown = kind.replace("_", " ")
+        raise SqlRefused("Only a SELECT can be run, and this is {kind}.", kind=shown)
     encoded = sql.encode()
     for at, token in duckdb.tokenize(sql):
         if token == duckdb.token_type.operator and encoded[at : at + 1] == b";":
@@ -150,23 +154,29 @@ def _tree(
     try:
         document: dict[str, Any] = json.loads(text)
     except RecursionError:
-        raise SqlRefused(TOO_DEEP) from None
+        raise too_deep() from None
     if document["error"] and document["error_type"] == "parser":
         message = document["error_message"]
         if "expression depth" in message:
-            raise SqlRefused(TOO_DEEP)
+            raise too_deep()
         at = int(document["position"]) - offset if "position" in document else None
-        raise InvalidSql(with_location(sql, at, f"{message}.{_quoting_hint(message, keys)}"))
+        key = _quoted_key(message, keys)
+        hint = "" if key is None else ' Write the name of the table in quotes: "{key}".'
+        template = f"{{message}}.{hint}"
+        raise located(InvalidSql, sql, at, template, message=message, key=key)
     if document["error"] and offset:  # without the outer SELECT it was valid
         raise SqlRefused("Only a SELECT that can stand in parentheses can be run.")
     return document
 
 
-def _quoting_hint(message: str, keys: Mapping[str, str]) -> str:
-    """Return a hint if the parser failed at a table's key that is an SQL keyword."""
+def _quoted_key(message: str, keys: Mapping[str, str]) -> str | None:
+    """Return the table's key, which is an SQL keyword, at which the parser failed."""
     found = _NEAR_WORD.search(message)
-    key = None if found is None else keys.get(folded(found[1]))
-    return "" if key is None else f' Write the name of the table in quotes: "{key}".'
+    return None if found is None else keys.get(folded(found[1]))
+
+
+def too_deep() -> SqlRefused:
+    return SqlRefused("The statement is nested more than {limit} deep.", limit=MAX_DEPTH)
 
 
 class _Reader:
@@ -226,35 +236,38 @@ class _Reader:
             self._refuse("SHOW isn't offered; DESCRIBE and SUMMARIZE of a table are.", at)
         elif isinstance(kind, str) and kind not in NODES:
             node_name = kind.removesuffix("_QUERY_NODE").removesuffix("_NODE").replace("_", " ")
-            self._refuse(f"{node_name} isn't allowed in a query.", at)
+            self._refuse("{node} isn't allowed in a query.", at, node=node_name)
 
     def _check_expression(self, node: dict[str, Any], at: int | None) -> None:
         kind = node["class"]
         if kind == "PARAMETER":
             self._refuse("a query takes no parameters; write the value itself.", at)
         if kind not in EXPRESSIONS:
-            self._refuse(f"this kind of expression ({kind}) isn't offered.", at)
+            self._refuse("this kind of expression ({kind}) isn't offered.", at, kind=kind)
         if kind in ("FUNCTION", "WINDOW"):
             self._check_function(node, at, in_from=False)
 
     def _check_function(self, node: dict[str, Any], at: int | None, *, in_from: bool) -> None:
-        reason = refusal_reason(node["function_name"], in_from=in_from)
-        if reason is not None:
-            self._refuse(reason, at)
+        refusal = refusal_of(node["function_name"], in_from=in_from)
+        if refusal is not None:
+            self._refuse(refusal[0], at, **refusal[1])
 
     def _check_table(self, node: dict[str, Any], ctes: frozenset[str], at: int | None) -> None:
         if node["at_clause"] is not None:
             self._refuse("AT isn't offered; source_ref selects the commit.", at)
         path = node["qualified_name"]["path"]
         if len(path) > 1:
-            self._refuse(f'name tables by their key alone, not as "{".".join(path)}".', at)
+            self._refuse(
+                'name tables by their key alone, not as "{name}".', at, name=".".join(path)
+            )
         name = folded(node["table_name"])
         if name in self._keys:
             self.used.add(self._keys[name])  # also where WITH hides it: WITH t AS (SELECT … FROM t)
         elif name not in ctes:
-            choices = choices_sentence(node["table_name"], sorted(self._keys.values()))
-            message = f'there is no table "{node["table_name"]}". {choices}'
-            raise InvalidSql(with_location(self._sql, at, message))
+            shown = node["table_name"]
+            choices = choices_sentence(shown, sorted(self._keys.values()))
+            template = 'there is no table "{name}". {choices}'
+            raise located(InvalidSql, self._sql, at, template, name=shown, choices=choices)
 
-    def _refuse(self, message: str, at: int | None) -> None:
-        raise SqlRefused(with_location(self._sql, at, message))
+    def _refuse(self, template: str, at: int | None, **parameters: object) -> None:
+        raise located(SqlRefused, self._sql, at, template, **parameters)

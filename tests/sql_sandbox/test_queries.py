@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from sql_sandbox import Sandbox, SourceTable
-from sql_sandbox.statement import GROUPS, refusal_reason
+from sql_sandbox.statement import GROUPS, refusal_of
 
 GOOD: list[tuple[str, list[list[Any]] | None]] = [
     ("SELECT 1 AS one", [[1]]),
@@ -174,5 +174,5 @@ def test_every_allowed_function_exists_in_duckdb() -> None:
     "name", ["read_parquet", "getenv", "query", "current_setting", "random", "__internal_x", ""]
 )
 def test_what_reads_more_than_its_arguments_is_not_offered(name: str) -> None:
-    assert refusal_reason(name, in_from=False)
-    assert refusal_reason(name, in_from=True)
+    assert refusal_of(name, in_from=False)
+    assert refusal_of(name, in_from=True)

@@ -44,12 +44,12 @@ function insert(text) {
 
 /** Show an error below the field, and mark its line. */
 function showProblem(problem) {
-  const place = /^Line (\d+), column (\d+): /.exec(problem.message);
-  errorLine = place ? Number(place[1]) : 0;
+  const { line = 0, column } = problem.errors?.[0]?.parameters ?? {};
+  errorLine = line;
   box.setAttribute("aria-invalid", "true");
   showLines();
   fill(one("#sql-problem"), h("div", { class: "note bad" }, h("p", {}, problem.message),
-    place && h("button", { type: "button", onclick: () => goTo(Number(place[1]), Number(place[2])) }, `Go to line ${place[1]}`)));
+    line > 0 && h("button", { type: "button", onclick: () => goTo(line, column) }, `Go to line ${line}`)));
 }
 
 function goTo(line, column) {
