@@ -56,7 +56,7 @@ def test_a_report_works_offline_and_is_accessible(
     assert page.get_by_role("heading", level=1).inner_text().endswith("table primary")
     assert page.get_by_role("img", name="Histogram of amount").is_visible()
     assert page.get_by_role("region", name="Pearson's correlation").is_visible()
-    assert page.get_by_role("img", name="Shares of city, here against there").is_visible()
+    assert page.get_by_role("img", name="Shares of city in this table").is_visible()
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
     page.set_viewport_size({"width": 360, "height": 800})

@@ -32,7 +32,7 @@ def test_two_tables_are_shown_side_by_side(server: LiveServer) -> None:
     assert by_name["amount"]["base_mean"] == pytest.approx((ROWS - 1) / 8)
     page = server.admin.get(result_of(job), params={"format": "html"}).text
     assert escape(found["verdict"]) in page
-    assert "Shares of city, here against there" in page
+    assert "Shares of city in this table and in the other table" in page
 
 
 def test_of_large_tables_the_rows_of_a_sample_are_compared(

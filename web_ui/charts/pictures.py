@@ -18,10 +18,6 @@ MAX_BARS = 6
 SMALL_WIDTH, SMALL_HEIGHT = 150, 36
 LABELLED_PARTS = 3
 CELL, GAP = 14, 2
-COUNT_WIDTH = 160
-MAX_COUNT_LENGTH = 90
-PART_STEP = 24
-MAX_PARTS = 20
 
 
 def column_picture(column: dict[str, Any]) -> Markup:
@@ -86,7 +82,7 @@ def small_picture(column: dict[str, Any], base: str, other: str) -> Markup:
     parts = column["parts"]
     if not parts:
         return Markup("")
-    largest = _largest_share(parts)
+    largest = max(max(part["base"], part["other"]) for part in parts) or 1
     step, end = SMALL_WIDTH / len(parts), SMALL_HEIGHT - 1
     marks = [
         Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}"/>').format(
@@ -114,72 +110,18 @@ def small_picture(column: dict[str, Any], base: str, other: str) -> Markup:
     return picture(label, SMALL_HEIGHT, [*marks, axis], SMALL_WIDTH)
 
 
-def side_by_side(name: str, parts: Sequence[dict[str, Any]]) -> Markup:
-    """Draw two bars for each part of a column: this table's share above the other's."""
-    shown = parts[:MAX_PARTS]
-    largest = _largest_share(shown)
+def pattern_picture(missing: Sequence[str], columns: Sequence[str]) -> Markup:
+    """Draw a pattern of missing values: a mark in the place of each missing column."""
+    width = len(columns) * (CELL + GAP) - GAP
+    ground = Markup('<rect class="ground" width="{}" height="{}"/>').format(width, CELL)
+    mark = Markup('<rect class="mark" x="{}" width="{}" height="{}"><title>{}</title></rect>')
     marks = [
-        Markup(
-            '<text x="0" y="{}">{}</text><text x="{}" y="{}" text-anchor="end">{}</text>'
-            '<rect class="mark" x="0" y="{}" width="{}" height="4"/>'
-            '<rect class="mark other" x="0" y="{}" width="{}" height="4"/>'
-        ).format(
-            y + 9,
-            shorten(part["label"], 26),
-            WIDTH,
-            y + 9,
-            f"{part['base']:.1%}, {part['other']:.1%}",
-            y + 12,
-            f"{WIDTH * part['base'] / largest:.2f}",
-            y + 17,
-            f"{WIDTH * part['other'] / largest:.2f}",
-        )
-        for y, part in zip(range(0, len(shown) * PART_STEP, PART_STEP), shown, strict=True)
+        mark.format(at * (CELL + GAP), CELL, CELL, name)
+        for at, name in enumerate(columns)
+        if name in missing
     ]
-    shares = ", ".join(
-        f"{shorten(part['label'])} {part['base']:.1%} against {part['other']:.1%}" for part in shown
-    )
-    label = f"Shares of {name}, here against there: {shares}"
-    return picture(label, len(shown) * PART_STEP, marks)
-
-
-def _largest_share(parts: Sequence[dict[str, Any]]) -> float:
-    return max((max(part["base"], part["other"]) for part in parts), default=0) or 1
-
-
-def missing_picture(missing: dict[str, Any], rows: int) -> Markup:
-    """Draw a line for each pattern: a mark for each missing column, and a bar of its rows."""
-    columns, patterns = missing["columns"], missing["most_frequent"]
-    largest = max((pattern["rows"] for pattern in patterns), default=1)
-    place = {name: at for at, name in enumerate(columns)}
-    left = len(columns) * (CELL + GAP) + 8
-    ground = Markup('<rect class="ground" x="0" y="{}" width="{}" height="{}"/>')
-    mark = Markup(
-        '<rect class="mark" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>'
-    )
-    bar = Markup(
-        '<rect class="mark" x="{}" y="{}" width="{}" height="{}"/><text x="{}" y="{}">{}</text>'
-    )
-    marks: list[Markup] = []
-    for line, pattern in enumerate(patterns):
-        y = line * (CELL + GAP)
-        width = MAX_COUNT_LENGTH * pattern["rows"] / largest
-        count = f"{pattern['rows']:,}"
-        marks += [
-            ground.format(y, left - 8 - GAP, CELL),
-            *(
-                mark.format(place[name] * (CELL + GAP), y, CELL, CELL, name)
-                for name in pattern["columns"]
-            ),
-            bar.format(
-                left, y + 2, f"{width:.2f}", CELL - 4, f"{left + width + 4:.2f}", y + 11, count
-            ),
-        ]
-    label = (
-        f"The {len(patterns)} most frequent patterns of missing values in {len(columns)} columns, "
-        f"of {rows:,} rows; the table below lists them"
-    )
-    return picture(label, len(patterns) * (CELL + GAP), marks, left + COUNT_WIDTH)
+    label = f"Missing in {len(missing)} of {len(columns)} columns"
+    return picture(label, CELL, [ground, *marks], width)
 
 
 def picture(label: str, height: float, parts: Sequence[Markup], width: float = WIDTH) -> Markup:

@@ -1,4 +1,4 @@
-"""Render a report's JSON as one self-contained HTML page.
+"""Render a report's JSON as one self-contained HTML page, with the components of the pages.
 
 The page loads nothing and runs no script. Its content security policy allows only its own style
 sheet, by its hash.
@@ -13,24 +13,31 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader
+from flask import current_app
 from markupsafe import Markup
 
-from web_ui.charts.pictures import column_picture, missing_picture, shorten, side_by_side
+from web_ui.charts.pictures import column_picture, pattern_picture, small_picture
 
 MEASURES = {
     "pearson": "Pearson's correlation",
     "spearman": "Spearman's correlation of ranks",
     "cramers_v": "Cramér's V, bias corrected",
 }
-MAX_TEXT_LENGTH = 80
 HEAT_STEPS = (0.2, 0.4, 0.6, 0.8)
 
 
 def render_report(report: dict[str, Any]) -> tuple[str, str]:
     """Return a report as HTML, and the content security policy to send with it."""
-    style = Markup(_style())  # noqa: S704 - a file of this package
-    page = _environment().get_template("report.html").render(report=report, style=style)
+    page = current_app.jinja_env.get_template("report.html").render(
+        report=report,
+        style=Markup(_style()),  # noqa: S704 - files of this package
+        measures=MEASURES,
+        column_picture=column_picture,
+        pattern_picture=pattern_picture,
+        small_picture=small_picture,
+        heat=heat,
+        utc_minute=utc_minute,
+    )
     return page, _content_security_policy()
 
 
@@ -45,40 +52,9 @@ def _content_security_policy() -> str:
 
 @cache
 def _style() -> str:
-    return files("web_ui").joinpath("templates", "report.css").read_text(encoding="utf-8")
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("web_ui"), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {
-        "shown": shown,
-        "shorten": shorten,
-        "utc_minute": utc_minute,
-        "heat": heat,
-        "hundredths": hundredths,
-        "counted": lambda count, noun: f"{count:,} {noun}{'' if count == 1 else 's'}",
-    }
-    environment.globals |= {
-        "measures": MEASURES,
-        "picture": column_picture,
-        "missing_picture": missing_picture,
-        "side_by_side": side_by_side,
-    }
-    return environment
-
-
-def shown(value: Any) -> str:
-    """Return a figure as text for a person.
-
-    >>> shown(12345), shown(0.1234567), shown(True)
-    ('12,345', '0.123457', 'true')
-    """
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:,}" if isinstance(value, int) else shorten(value, MAX_TEXT_LENGTH)
+    folder = files("web_ui")
+    sheets = (folder / "static" / "style.css", folder / "templates" / "report.css")
+    return "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
 
 
 def utc_minute(at: str | None) -> str:
@@ -91,12 +67,3 @@ def heat(value: float) -> str:
     """Return the CSS class of a correlation's cell, by its sign and size."""
     step = sum(abs(value) >= limit for limit in HEAT_STEPS)
     return f"{'n' if value < 0 else 'p'}{step}"
-
-
-def hundredths(value: float) -> str:
-    """Return a correlation to two decimals, without a sign if it rounds to 0.
-
-    >>> hundredths(-0.001), hundredths(-0.25)
-    ('0.00', '-0.25')
-    """
-    return f"{round(value, 2) + 0.0:.2f}"
