@@ -11,11 +11,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import ceil, floor
 from typing import Any
-
-import numpy as np
 
 from profiling_engine.columns.bins import (
     Edges,
@@ -222,12 +220,12 @@ def _intervals(
     scan: ColumnScan, extent: Extent, places: list[Number], counted: Totals
 ) -> list[tuple[Number, Number, Number]]:
     """Woodruff's interval of each quartile (1952, *Confidence intervals for medians*)."""
-    assert counted.blocks is not None  # noqa: S101 - only of a sample
-    finite = counted.blocks["finite"]
+    assert counted.sample is not None  # noqa: S101 - only of a sample
+    sums = counted.sample.sums
     ranks: list[int] = []
     for i, quarter in enumerate(QUARTERS):
         errors = [
-            counted.share_error(counted.blocks[name], finite)
+            counted.sample.share_error(sums[name], sums["finite"])
             for name in (f"under_{i}", f"up_to_{i}")
         ]
         half = DEVIATIONS * max(errors) * extent.count
@@ -251,27 +249,15 @@ def histogram_of(found: AxisFigures, show: Show) -> Histogram | None:
     edges = found.edges
     if edges is None:
         return None
-    counted = _by_bin(found.counted, len(edges.at) - 1)
+    counted = found.counted
+    names = [None, *(f"below_{i}" for i in range(len(edges.at) - 2)), "finite"]
     bins = []
-    for i, (start, end) in enumerate(zip(edges.at, edges.at[1:], strict=False)):
-        figure = counted.count(f"bin_{i}")
+    for (start, end), (before, name) in zip(pairwise(edges.at), pairwise(names), strict=True):
+        figure = counted.count(str(name), without=before)
         bounds = figure.accuracy
         bins.append(Bin(show(start), show(end), figure.value, bounds.low, bounds.high))
     accuracy = counted.accuracy(None, None)
     return Histogram(edges.scale, tuple(bins), accuracy, edges.unit, edges.step)
-
-
-def _by_bin(counted: Totals, bins: int) -> Totals:
-    names = [f"below_{i}" for i in range(bins - 1)]
-    below = [0, *(counted.values[name] for name in names), counted.values["finite"]]
-    values = {f"bin_{i}": below[i + 1] - below[i] for i in range(bins)}
-    if counted.blocks is None:
-        return Totals(counted.rows, values)
-    blocks = [counted.blocks[name] for name in names]
-    edges = [np.zeros_like(counted.blocks["finite"]), *blocks, counted.blocks["finite"]]
-    by_block = {f"bin_{i}": edges[i + 1] - edges[i] for i in range(bins)}
-    by_block["rows"] = counted.blocks["rows"]
-    return Totals(counted.rows, values, by_block, counted.size)
 
 
 def places_of(found: AxisFigures) -> list[Number]:

@@ -12,6 +12,8 @@ from itertools import count
 from math import floor, isfinite, log10
 from typing import Literal
 
+import numpy as np
+
 from profiling_engine.columns.kinds import Axis, Number
 
 MAX_BINS = 40
@@ -125,6 +127,7 @@ MONDAY = 4
 SECONDS_A_DAY = 86_400
 FIXED_SECONDS = (1, 5, 15, 30, 60, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200)
 MONTHS = (1, 3)
+MONTHS_BEFORE_1970 = 12 * 1970
 
 
 @dataclass(frozen=True)
@@ -202,28 +205,20 @@ def _begin(step: Step, number: int, day: int) -> int:
     return number * step.ticks + _offset(step, day)
 
 
-def _month_at(days: int) -> int:
-    """The month of a day, counted from January of the year 0.
+def _month_at(day: int) -> int:
+    """The month of a day after 1970-01-01, counted from January of the year 0.
 
     >>> divmod(_month_at(0), 12)
     (1970, 0)
     """
-    # Hinnant 2014, "chrono-compatible low-level date algorithms": years begin in March; an era
-    # has 400 years or 146,097 days.
-    era, day = divmod(days + 719_468, 146_097)
-    year = (day - day // 1_460 + day // 36_524 - day // 146_096) // 365
-    day_of_year = day - (365 * year + year // 4 - year // 100)
-    from_march = (5 * day_of_year + 2) // 153
-    return (era * 400 + year) * 12 + from_march + 2
+    return int(np.datetime64(day, "D").astype("M8[M]").astype(np.int64)) + MONTHS_BEFORE_1970
 
 
-def _day_of_month(months: int) -> int:
+def _day_of_month(month: int) -> int:
     """The first day of a month, in days after 1970-01-01.
 
     >>> _day_of_month(1970 * 12), _day_of_month(2000 * 12 + 2)
     (0, 11017)
     """
-    era_year, from_march = divmod(months - 2, 12)
-    era, year = divmod(era_year, 400)
-    day_of_year = (153 * from_march + 2) // 5
-    return era * 146_097 + year * 365 + year // 4 - year // 100 + day_of_year - 719_468
+    first = np.datetime64(month - MONTHS_BEFORE_1970, "M")
+    return int(first.astype("M8[D]").astype(np.int64))

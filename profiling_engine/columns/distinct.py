@@ -16,7 +16,7 @@ import numpy as np
 
 from parquet_tables.json_values import json_value, shown_expression
 from profiling_engine.columns.first_pass import SKETCH_ERROR, ColumnScan, FirstPass
-from profiling_engine.columns.passes import METHOD, Totals
+from profiling_engine.columns.passes import METHOD, SampleBlocks, Totals
 from profiling_engine.columns.profile import (
     CERTAIN,
     CONFIDENCE,
@@ -136,20 +136,20 @@ def _sample_frequencies(scan: ColumnScan, values: int) -> FrequentValues:
     sizes = dict(scan.run.fetch(block_sizes(scan.source)))
     places = {block: i for i, block in enumerate(sorted(sizes))}
     rows = np.array([sizes[block] for block in sorted(sizes)], dtype=np.float64)
-    blocks: dict[str, tuple[Any, np.ndarray]] = {}
+    shown: dict[str, Any] = {}
+    sums = {"rows": rows}
     for value, block, count in scan.run.fetch(sampled_values(scan.source, scan.kind.column.type)):
-        key = repr(value)
-        counted = blocks.setdefault(key, (value, np.zeros_like(rows)))[1]
-        counted[places[block]] = count
+        name = repr(value)
+        shown[name] = shown_value(value)
+        sums.setdefault(name, np.zeros_like(rows))[places[block]] = count
+    sampled = {name: int(sums[name].sum()) for name in shown}
+    totals = Totals(int(rows.sum()), sampled, SampleBlocks(scan.size, sums))
     listed = []
-    for name, (value, counted) in blocks.items():
-        sampled = int(counted.sum())
-        totals = Totals(int(rows.sum()), {name: sampled}, {name: counted, "rows": rows}, scan.size)
+    for name, value in shown.items():
         figure = totals.count(name)
-        share, bounds = sampled / values, figure.accuracy
-        listed.append(ValueRows(shown_value(value), figure.value, share, bounds.low, bounds.high))
-    nothing = Totals(int(rows.sum()), {}, {"rows": rows}, scan.size)
-    return FrequentValues(tuple(listed), nothing.accuracy(None, None), None, complete=False)
+        share, bounds = sampled[name] / values, figure.accuracy
+        listed.append(ValueRows(value, figure.value, share, bounds.low, bounds.high))
+    return FrequentValues(tuple(listed), totals.accuracy(None, None), None, complete=False)
 
 
 def block_sizes(source: Source) -> Statement:

@@ -13,7 +13,7 @@ from typing import Any
 from parquet_tables.json_values import shown_expression
 from parquet_tables.tables import TableFiles
 from profiling_engine.columns.kinds import Axis, ColumnKind, Number
-from profiling_engine.columns.passes import Aggregate, Run, Totals
+from profiling_engine.columns.passes import Aggregate, Run, Totals, measure, read_totals
 from profiling_engine.columns.sources import SampleSize, Source, Statement, all_rows
 
 MAX_BYTES = 64 << 20
@@ -112,9 +112,10 @@ class ColumnScan:
     def measure(
         self, aggregates: Mapping[str, Aggregate], names: Mapping[str, str] | None = None
     ) -> Totals:
-        return self.run.measure(
-            self.source, aggregates, axis=self.kind.axis, names=names, size=self.size
-        )
+        """Compute aggregates in one pass; ``names`` are further expressions that they use."""
+        statement = measure(self.source, aggregates, axis=self.kind.axis, names=names)
+        functions = {name: aggregate.function for name, aggregate in aggregates.items()}
+        return read_totals(self.run.fetch(statement), functions, self.size)
 
 
 def format_times(axis: Axis, places: Iterable[Number]) -> Statement:

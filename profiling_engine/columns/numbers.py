@@ -310,9 +310,9 @@ def _number(
 
 
 def _sum(totals: Totals, distances: Distances) -> Figure:
-    if totals.size is None:
+    if totals.sample is None:
         return distances.exact_sum(totals.values)
-    of_rows = totals.size.of_rows
+    of_rows = totals.sample.size.of_rows
 
     def scaled(sums: Mapping[str, Any]) -> Any:
         return distances.mean(sums) * sums["count"] / sums["rows"] * of_rows
@@ -321,7 +321,7 @@ def _sum(totals: Totals, distances: Distances) -> Figure:
 
 
 def _mean(totals: Totals, distances: Distances) -> Figure:
-    if totals.size is None:
+    if totals.sample is None:
         return distances.exact_mean(totals.values)
     return totals.derive(distances.mean)
 

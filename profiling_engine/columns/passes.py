@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import duckdb
@@ -36,105 +36,96 @@ METHOD = "seeded sample of blocks of rows"
 
 
 @dataclass(frozen=True)
-class Totals:
-    """The values of one pass over ``rows`` rows, by the names of the aggregates.
+class SampleBlocks:
+    """The size of a sample, and the sums and counts of its blocks by name, ``rows`` among them."""
 
-    Of a sample, ``blocks`` has the sums and counts of each block, with ``rows`` among them; both it
-    and ``size`` are None if all rows were read.
-    """
+    size: SampleSize
+    sums: Mapping[str, Floats]
 
-    rows: int
-    values: Mapping[str, Any]
-    blocks: Mapping[str, Floats] | None = None
-    size: SampleSize | None = None
+    def share_interval(self, counted: Floats) -> tuple[float, float]:
+        """The Wilson interval of the share of rows that were counted in each block.
 
-    def count(self, name: str) -> Figure:
-        counted = int(self.values[name])
-        if self.size is None or self.blocks is None or not self.rows:
-            return Figure(counted)
-        low, high = self.share_between(self.blocks[name])
-        size = self.size
-        # The rows of the sample that were counted, and those that weren't, are certain.
-        least = max(counted, int(np.floor(low * size.of_rows)))
-        most = min(size.of_rows - size.rows + counted, int(np.ceil(high * size.of_rows)))
-        value = round(counted * size.of_rows / size.rows)
-        return Figure(value, self.accuracy(least, most))
-
-    def minus(self, name: str, other: str) -> Totals:
-        values = {**self.values, name: self.values[name] - self.values[other]}
-        if self.blocks is None:
-            return replace(self, values=values)
-        blocks = {**self.blocks, name: self.blocks[name] - self.blocks[other]}
-        return replace(self, values=values, blocks=blocks)
-
-    def share_between(self, counted: Floats) -> tuple[float, float]:
-        """The Wilson interval of a share of rows; the effective size is by linearisation.
-
-        Cochran (1977), *Sampling Techniques*, §9A and §11.
+        The effective size is by linearisation: Cochran (1977), *Sampling Techniques*, §9A and §11.
         """
-        assert self.size is not None  # noqa: S101 - only of a sample
-        assert self.blocks is not None  # noqa: S101
-        share = float(counted.sum()) / self.rows
-        effective = self._effective_rows(share, counted)
+        share = float(counted.sum()) / self.size.rows
+        variance = self.share_error(counted, self.sums["rows"]) ** 2
+        effective = float(self.size.blocks)
+        if 0 < share < 1 and variance > 0:
+            effective = float(np.clip(share * (1 - share) / variance, 1.0, self.size.rows))
         squared = DEVIATIONS**2
         centre = (share + squared / 2 / effective) / (1 + squared / effective)
         variance = share * (1 - share) / effective + squared / 4 / effective**2
         half = DEVIATIONS / (1 + squared / effective) * float(np.sqrt(variance))
         return max(centre - half, 0.0), min(centre + half, 1.0)
 
-    def _effective_rows(self, share: float, counted: Floats) -> float:
-        assert self.size is not None  # noqa: S101
-        assert self.blocks is not None  # noqa: S101
-        variance = self.share_error(counted, self.blocks["rows"]) ** 2
-        if not 0 < share < 1 or variance == 0:
-            return float(self.size.blocks)
-        return float(np.clip(share * (1 - share) / variance, 1.0, self.rows))
-
     def share_error(self, counted: Floats, among: Floats) -> float:
         """The standard error of a share, from the counted rows and all rows of each block."""
-        assert self.size is not None  # noqa: S101
         all_rows = float(among.sum())
         residuals = counted - float(counted.sum()) / all_rows * among
         scale = self.size.blocks / max(self.size.blocks - 1, 1) * self.size.unread
         return float(np.sqrt(scale * float((residuals**2).sum()))) / all_rows
 
-    def derive(self, function: Derive) -> Figure:
-        """A figure of several values and ``rows``, with a jackknife interval over blocks.
+    def jackknife_half(self, function: Derive) -> float | None:
+        """Half of the jackknife interval of a figure; None if too few blocks give one.
 
         Wolter (2007), *Introduction to Variance Estimation*, §4.
         """
-        value = function({**self.values, "rows": self.rows})
-        if self.size is None or self.blocks is None or value is None:
-            return Figure(value)
-        jackknifed = {name: float(blocks.sum()) - blocks for name, blocks in self.blocks.items()}
+        without_one = {name: float(sums.sum()) - sums for name, sums in self.sums.items()}
         with np.errstate(all="ignore"):
-            values = np.asarray(function(jackknifed), dtype=np.float64)
+            values = np.asarray(function(without_one), dtype=np.float64)
         values = values[np.isfinite(values)]
         if len(values) < 2:
-            return Figure(float(value), self.accuracy(None, None))
+            return None
         squares = float(((values - values.mean()) ** 2).sum())
         variance = squares * (len(values) - 1) / len(values) * self.size.unread
-        half = DEVIATIONS * float(np.sqrt(variance))
+        return DEVIATIONS * float(np.sqrt(variance))
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The values of one pass over ``rows`` rows, by the names of the aggregates."""
+
+    rows: int
+    values: Mapping[str, Any]
+    sample: SampleBlocks | None = None
+
+    def count(self, name: str, without: str | None = None) -> Figure:
+        """The rows that an aggregate counts, without those that another one counts, too."""
+        counted = int(self.values[name]) - (int(self.values[without]) if without else 0)
+        if self.sample is None or not self.rows:
+            return Figure(counted)
+        sums, size = self.sample.sums, self.sample.size
+        low, high = self.sample.share_interval(sums[name] - (sums[without] if without else 0))
+        # The rows of the sample that were counted, and those that weren't, are certain.
+        least = max(counted, int(np.floor(low * size.of_rows)))
+        most = min(size.of_rows - size.rows + counted, int(np.ceil(high * size.of_rows)))
+        value = round(counted * size.of_rows / size.rows)
+        return Figure(value, self.accuracy(least, most))
+
+    def derive(self, function: Derive) -> Figure:
+        """A figure of several values and ``rows``."""
+        value = function({**self.values, "rows": self.rows})
+        if self.sample is None or value is None:
+            return Figure(value)
+        half = self.sample.jackknife_half(function)
+        if half is None:
+            return Figure(float(value), self.accuracy(None, None))
         return Figure(float(value), self.accuracy(value - half, value + half))
 
     def least(self, name: str) -> Figure:
-        value = self.values[name]
-        return Figure(value, EXACT if self.size is None else self.accuracy(None, value))
+        return Figure(self.values[name], self.accuracy(None, self.values[name]))
 
     def greatest(self, name: str) -> Figure:
-        value = self.values[name]
-        return Figure(value, EXACT if self.size is None else self.accuracy(value, None))
+        return Figure(self.values[name], self.accuracy(self.values[name], None))
 
     def accuracy(self, low: object, high: object) -> Accuracy:
-        if self.size is None:
+        if self.sample is None:
             return EXACT
-        return Accuracy("estimated", METHOD, low, high, CONFIDENCE, self.size.rows)
+        return Accuracy("estimated", METHOD, low, high, CONFIDENCE, self.sample.size.rows)
 
 
 def read_totals(
-    fetched: Sequence[Sequence[Any]],
-    functions: Mapping[str, str],
-    size: SampleSize | None = None,
+    fetched: Sequence[Sequence[Any]], functions: Mapping[str, str], size: SampleSize | None
 ) -> Totals:
     columns = list(zip(*fetched, strict=True)) or [()] * (len(functions) + 1)
     values = {
@@ -143,13 +134,13 @@ def read_totals(
     }
     if size is None:
         return Totals(sum(columns[0]), values)
-    summed = {name for name, function in functions.items() if function in ("rows", "total")}
-    blocks = {
+    named = {"rows": "rows", **functions}
+    sums = {
         name: np.array(column, dtype=np.float64)
-        for name, column in zip(["rows", *functions], columns, strict=True)
-        if name == "rows" or name in summed
+        for (name, function), column in zip(named.items(), columns, strict=True)
+        if function in ("rows", "total")
     }
-    return Totals(sum(columns[0]), values, blocks, size)
+    return Totals(sum(columns[0]), values, SampleBlocks(size, sums))
 
 
 def _over_all(function: str, column: Sequence[Any]) -> Any:
@@ -236,16 +227,13 @@ class Budget:
 
     seconds: float | None
     clock: Callable[[], float] = time.monotonic
-    lifted: bool = False
     _start: float = field(init=False)
 
     def __post_init__(self) -> None:
         self._start = self.clock()
 
     def check(self) -> None:
-        if self.lifted or self.seconds is None:
-            return
-        if self.clock() - self._start >= self.seconds:
+        if self.seconds is not None and self.clock() - self._start >= self.seconds:
             raise OutOfTime
 
 
@@ -294,12 +282,11 @@ class Run:
 
     @contextmanager
     def unlimited(self) -> Iterator[None]:
-        lifted = self.budget.lifted
-        self.budget.lifted = True
+        budget, self.budget = self.budget, Budget(None)
         try:
             yield
         finally:
-            self.budget.lifted = lifted
+            self.budget = budget
 
     def fetch(self, statement: Statement) -> list[tuple[Any, ...]]:
         """Run a statement; raises OutOfTime if the budget ends before or during it."""
@@ -318,16 +305,3 @@ class Run:
             rows = self.cursor.execute(sql, params).fetchall()
         self._done = end
         return rows
-
-    def measure(
-        self,
-        source: Source,
-        aggregates: Mapping[str, Aggregate],
-        *,
-        axis: Axis | None = None,
-        names: Mapping[str, str] | None = None,
-        size: SampleSize | None = None,
-    ) -> Totals:
-        rows = self.fetch(measure(source, aggregates, axis=axis, names=names))
-        functions = {name: aggregate.function for name, aggregate in aggregates.items()}
-        return read_totals(rows, functions, size)

@@ -215,7 +215,7 @@ def read_text(scan: ColumnScan, detail: ColumnScan) -> TextFigures:
     return TextFigures(
         lengths=lengths_of(totals),
         blank=totals.count("blank"),
-        stray_blanks=totals.minus("stray", "blank").count("stray"),
+        stray_blanks=totals.count("stray", without="blank"),
         case=case,
         numbers=details.count("numbers"),
         codes=details.count("codes"),
