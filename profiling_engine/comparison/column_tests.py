@@ -14,7 +14,6 @@ import numpy as np
 from profiling_engine.comparison.compared_table import (
     Bools,
     ColumnValues,
-    ComparedTable,
     Floats,
     Ints,
     SampleDesign,
@@ -49,34 +48,20 @@ class ColumnTest:
 
 
 @dataclass(frozen=True)
-class DesignedRows:
-    """The rows of one table, or those with a value, with their sampling design."""
-
-    design: SampleDesign
-    given_size: float | None
-
-    def size(self) -> float:
-        return self.design.tested_size if self.given_size is None else self.given_size
-
-    def sizes(self, codes: Ints, shares: Floats, *, cumulative: bool = False) -> Floats:
-        if self.given_size is None:
-            return self.design.share_sizes(codes, shares, cumulative=cumulative)
-        return np.full(len(shares), self.given_size)
-
-
-@dataclass(frozen=True)
 class ComparedRows:
-    """The rows of a column in both tables, and the size of the population."""
+    """The designs of the rows of both tables.
 
-    first: DesignedRows
-    second: DesignedRows
+    The population has UNLIMITED rows unless the second rows are a simple random sample of the
+    first.
+    """
+
+    first: SampleDesign
+    second: SampleDesign
     population: int
-    """UNLIMITED unless the rows are a simple random sample of the base."""
 
     @property
-    def has_population(self) -> bool:
-        """Whether the first table is a population, without sampling error."""
-        return math.isinf(self.first.size())
+    def sizes(self) -> tuple[float, float]:
+        return self.first.tested_size, self.second.tested_size
 
     def joint(self, first: float, second: float) -> float:
         """The effective size of a difference, with the finite population correction if known."""
@@ -85,38 +70,37 @@ class ComparedRows:
         return joint_size(first, second)
 
 
-def compared_rows(
-    base: ComparedTable,
-    first: ColumnValues,
-    other: ComparedTable,
-    second: ColumnValues,
-    *,
-    with_value: bool,
-) -> ComparedRows:
-    rows = []
-    for table, values in ((base, first), (other, second)):
-        design = values.design.of(values.usable) if with_value else values.design
-        size = table.size
-        if size is not None and math.isfinite(size) and with_value and values.rows:
-            size *= design.total / values.design.total
-        rows.append(DesignedRows(design, size))
-    is_drawn = other.drawn_from_base and math.isinf(base.size or 0) and rows[1].design.is_simple
-    population = len(rows[0].design.weights) if is_drawn else UNLIMITED
-    return ComparedRows(rows[0], rows[1], population)
+@dataclass(frozen=True)
+class ColumnPair:
+    """The values of a column in both tables; ``is_drawn`` if the second is drawn from the first."""
+
+    first: ColumnValues
+    second: ColumnValues
+    is_drawn: bool
+
+    def rows(self, *, with_value: bool) -> ComparedRows:
+        """All rows, or those with a value."""
+        first, second = (
+            values.design.of(values.usable) if with_value else values.design
+            for values in (self.first, self.second)
+        )
+        is_simple = self.is_drawn and second.is_simple
+        return ComparedRows(first, second, len(first.weights) if is_simple else UNLIMITED)
 
 
-def missing_test(rows: ComparedRows, first: ColumnValues, second: ColumnValues) -> ColumnTest:
-    one, two = first.missing_share, second.missing_share
-    sizes = rows.first.size(), rows.second.size()
-    shares = np.array([one]), np.array([two])
-    expected = float(expected_shares(*shares, *sizes)[0])
+def missing_test(pair: ColumnPair) -> ColumnTest:
+    """The exact test of the shares of missing values."""
+    rows, one, two = pair.rows(with_value=False), pair.first, pair.second
+    shares = np.array([one.missing_share]), np.array([two.missing_share])
+    expected = float(expected_shares(*shares, *rows.sizes)[0])
     both = np.array([1 - expected, expected])
     first_size, second_size = (
-        float(side.sizes(values.missing.astype(np.int64), both)[1])
-        for side, values in ((rows.first, first), (rows.second, second))
+        float(values.design.share_sizes(values.missing.astype(np.int64), both)[1])
+        for values in (one, two)
     )
-    p_value = share_p(Share(one, first_size, rows.population), Share(two, second_size))
-    size = second_size if math.isinf(first_size) else joint_size(first_size, second_size)
+    drawn = Share(two.missing_share, second_size)
+    p_value = share_p(Share(one.missing_share, first_size, rows.population), drawn)
+    size = joint_size(first_size, second_size)
     return ColumnTest(p_value, DetectionBasis(np.array([expected]), size, 1.0, rows.population))
 
 
@@ -125,55 +109,48 @@ def distribution_test(
 ) -> tuple[float, ColumnTest]:
     """The Kolmogorov-Smirnov distance and its test, combined with that of repeated values."""
     first, second = rows.first, rows.second
-    distance = kolmogorov_distance(base, first.design.weights, other, second.design.weights)
-    sizes = [
-        _distribution_size(side, numbers, base)
-        for side, numbers in ((first, base), (second, other))
-    ]
-    size = rows.joint(*sizes)
+    distance = kolmogorov_distance(base, first.weights, other, second.weights)
+    size = rows.joint(
+        _distribution_size(first, base, base), _distribution_size(second, other, base)
+    )
     p_value, share = kolmogorov_p(distance, size), 1.0
     if repeated is not None:
         p_value, share = min(2 * min(p_value, repeated.p_value), 1.0), 0.5
     return distance, ColumnTest(p_value, DetectionBasis(np.empty(0), size, share))
 
 
-def _distribution_size(side: DesignedRows, numbers: Floats, base: Floats) -> float:
+def _distribution_size(design: SampleDesign, numbers: Floats, base: Floats) -> float:
     """The effective size at the largest variance of the distribution function."""
-    if side.given_size is not None or side.design.is_simple:
-        return side.size()
+    if design.given_size is not None or design.is_simple:
+        return design.tested_size
     points = np.unique(np.quantile(base, GRID))
     below = np.searchsorted(np.sort(base), points, side="right") / len(base)
     codes = np.searchsorted(points, numbers, side="left").astype(np.int64)
     # The last code is that of the rows above the last point.
     shares = np.append(below, 1.0)
-    sizes = side.sizes(codes, shares, cumulative=True)[:-1]
+    sizes = design.share_sizes(codes, shares, cumulative=True)[:-1]
     variance = 4 * below * (1 - below)
-    return min(side.size(), float((sizes / np.maximum(variance, 1e-12)).min()))
+    return min(design.tested_size, float((sizes / np.maximum(variance, 1e-12)).min()))
 
 
 def categories_test(
     rows: ComparedRows, codes: tuple[Ints, Ints], shares: tuple[Floats, Floats], exact: ColumnTest
 ) -> ColumnTest:
     """Chi-square of the categories, combined with the exact test of each."""
-    sizes = rows.first.size(), rows.second.size()
-    expected = expected_shares(*shares, *sizes)
-    groups = groups_of_categories(expected, joint_size(*sizes))
+    expected, size = expected_shares(*shares, *rows.sizes), joint_size(*rows.sizes)
+    groups = groups_of_categories(expected, size)
     grouped = [np.bincount(groups, part).astype(np.float64) for part in (*shares, expected)]
     if len(grouped[2]) < 2:
-        no_group = is_rare(expected, joint_size(*sizes)).all()
+        no_group = is_rare(expected, size).all()
         return replace(exact, basis=NOTHING_DETECTABLE) if no_group else exact
-    of_groups = [
-        _mean_size(side.sizes(groups[own], grouped[2]), grouped[2])
-        for side, own in zip((rows.first, rows.second), codes, strict=True)
-    ]
-    size = rows.joint(*of_groups)
+    first_size, second_size = (
+        _mean_size(design.share_sizes(groups[own], grouped[2]), grouped[2])
+        for design, own in zip((rows.first, rows.second), codes, strict=True)
+    )
+    size = rows.joint(first_size, second_size)
     if len(grouped[2]) == 2:
-        p_value = share_p(
-            *(
-                Share(float(part[0]), of_groups[at], rows.population)
-                for at, part in enumerate(grouped[:2])
-            )
-        )
+        one = Share(float(grouped[0][0]), first_size, rows.population)
+        p_value = share_p(one, Share(float(grouped[1][0]), second_size, rows.population))
     else:
         p_value = chi_square_p(grouped[0], grouped[1], grouped[2], size)
     combined = min(2 * min(p_value, exact.p_value), 1.0)
@@ -201,9 +178,8 @@ def exact_test(
     the base, so they can't be grouped. The smallest p-value is multiplied by the number of
     ``distinct`` values, which allows for the selection.
     """
-    sizes = rows.first.size(), rows.second.size()
-    expected = expected_shares(*shares, *sizes)
-    rare = known & is_rare(expected, joint_size(*sizes))
+    expected = expected_shares(*shares, *rows.sizes)
+    rare = known & is_rare(expected, joint_size(*rows.sizes))
     groups = np.where(rare, 1, np.where(known, 0, 2))
     grouped = [np.bincount(groups, part, 3).astype(np.float64) for part in (*shares, expected)]
     of_groups = _pairs(
@@ -212,7 +188,7 @@ def exact_test(
     pairs = [*_pairs(rows, codes, shares, expected)[:-1], *of_groups[1:]]
     tests = distinct + 2
     one, two = of_groups[1]
-    size = two.size if math.isinf(one.size) else joint_size(one.size, two.size)
+    size = joint_size(one.size, two.size)
     basis = DetectionBasis(grouped[2][1:2], size, 1 / tests, rows.population)
     return ColumnTest(min(tests * smallest_share_p(pairs), 1.0), basis)
 
@@ -220,8 +196,8 @@ def exact_test(
 def _pairs(
     rows: ComparedRows, codes: tuple[Ints, Ints], shares: tuple[Floats, Floats], expected: Floats
 ) -> list[tuple[Share, Share]]:
-    first = rows.first.sizes(codes[0], expected)
-    second = rows.second.sizes(codes[1], expected)
+    first = rows.first.share_sizes(codes[0], expected)
+    second = rows.second.share_sizes(codes[1], expected)
     return [
         (Share(float(one), float(size), rows.population), Share(float(two), float(other)))
         for one, size, two, other in zip(shares[0], first, shares[1], second, strict=True)

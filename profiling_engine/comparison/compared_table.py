@@ -42,21 +42,25 @@ def tail_factor(degrees: Floats | float) -> Floats | float:
 class SampleDesign:
     """The weights of a sample's rows, and their clusters by number from 0.
 
-    The size is at most Kish's (Σw)²/Σw² (1965, *Survey Sampling*, §8.2), with the weights of
-    clusters for w. The variance of a share is linearised (Särndal, Swensson and Wretman 1992,
-    *Model Assisted Survey Sampling*, §5.5) at the population's share, because the sample's own
-    share underestimates it if rows with large weights are missing. Student's t reduces sizes that
-    few weights determine.
+    The size is given, such as infinite for a population, or follows from the weights. It is at most
+    Kish's (Σw)²/Σw² (1965, *Survey Sampling*, §8.2), with the weights of clusters for w. The
+    variance of a share is linearised (Särndal, Swensson and Wretman 1992, *Model Assisted Survey
+    Sampling*, §5.5) at the population's share, because the sample's own share underestimates it if
+    rows with large weights are missing. Student's t reduces sizes that few weights determine.
     """
 
     weights: Floats
     clusters: Ints | None = None
+    given_size: float | None = None
 
     def of(self, rows: Bools) -> SampleDesign:
-        if self.clusters is None:
-            return SampleDesign(self.weights[rows])
-        clusters = np.unique(self.clusters[rows], return_inverse=True)[1]
-        return SampleDesign(self.weights[rows], clusters)
+        """The design of some of the rows."""
+        weights, size, clusters = self.weights[rows], self.given_size, self.clusters
+        if size is not None and math.isfinite(size) and self.total:
+            size *= float(weights.sum()) / self.total
+        if clusters is not None:
+            clusters = np.unique(clusters[rows], return_inverse=True)[1]
+        return SampleDesign(weights, clusters, size)
 
     @cached_property
     def total(self) -> float:
@@ -84,6 +88,8 @@ class SampleDesign:
     @cached_property
     def tested_size(self) -> float:
         """The effective size for tests, reduced if few weights determine it."""
+        if self.given_size is not None:
+            return self.given_size
         if self.is_simple or not self.total:
             return self.effective_size
         return self.effective_size / float(tail_factor(self._degrees))
@@ -100,8 +106,8 @@ class SampleDesign:
         ``codes`` has the category of each row, from 0. Cumulative shares are those of each code and
         all codes below it.
         """
-        if self.is_simple or not self.total:
-            return np.full(len(shares), self.effective_size)
+        if self.given_size is not None or self.is_simple or not self.total:
+            return np.full(len(shares), self.tested_size)
         spread = shares * (1 - shares)
         if self.clusters is None:
             variances, degrees = self._variances(codes, shares, cumulative)
@@ -328,9 +334,9 @@ def _read(
 def _design(compared: ComparedTable, found: dict[str, Any]) -> SampleDesign:
     weights = _plain(found["weight"], np.float64)
     if compared.cluster is None:
-        return SampleDesign(weights)
+        return SampleDesign(weights, None, compared.size)
     clusters = np.unique(_plain(found["cluster"], np.int64), return_inverse=True)[1]
-    return SampleDesign(weights, clusters.astype(np.int64))
+    return SampleDesign(weights, clusters.astype(np.int64), compared.size)
 
 
 def _plain(values: Any, kind: type[np.generic]) -> Any:

@@ -6,6 +6,7 @@ categories. Keys and free texts have no distance, only the exact tests of single
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,16 +18,15 @@ import numpy as np
 from parquet_tables.tables import Column
 from profiling_engine.columns.kinds import kind_of
 from profiling_engine.comparison.column_tests import (
+    ColumnPair,
     ColumnTest,
     ComparedRows,
     categories_test,
-    compared_rows,
     distribution_test,
     exact_test,
     missing_test,
 )
 from profiling_engine.comparison.compared_table import (
-    ColumnValues,
     ComparedTable,
     Floats,
     Ints,
@@ -166,17 +166,6 @@ class ValueFigures:
     value_basis: DetectionBasis | None = None
 
 
-@dataclass(frozen=True)
-class ColumnPair:
-    base: ComparedTable
-    first: ColumnValues
-    other: ComparedTable
-    second: ColumnValues
-
-    def rows(self, *, with_value: bool) -> ComparedRows:
-        return compared_rows(self.base, self.first, self.other, self.second, with_value=with_value)
-
-
 def column_distance(
     cursor: duckdb.DuckDBPyConnection,
     base: ComparedTable,
@@ -185,11 +174,11 @@ def column_distance(
     two: Column,
 ) -> ColumnDistance | None:
     """Compare two columns; None if only one of them is ordered."""
+    is_drawn = other.drawn_from_base and base.is_population
     ordered = [kind_of(column).axis is not None for column in (one, two)]
     if all(ordered):
-        read = ColumnPair(
-            base, read_numbers(cursor, base, one), other, read_numbers(cursor, other, two)
-        )
+        numbers = (read_numbers(cursor, base, one), read_numbers(cursor, other, two))
+        read = ColumnPair(*numbers, is_drawn)
         return figures_of("kolmogorov_smirnov", read, by_distribution(read, one))
     if any(ordered):
         return None
@@ -202,13 +191,13 @@ def column_distance(
     first, second = (
         read_labels(cursor, table, column, [*labels, *more]) for table, column in tables
     )
-    read = ColumnPair(base, first, other, second)
+    read = ColumnPair(first, second, is_drawn)
     return figures_of("chi_square", read, by_shares(read, labels, len(more), distinct))
 
 
 def figures_of(kind: DistanceKind, read: ColumnPair, values: ValueFigures) -> ColumnDistance:
     first, second = read.first, read.second
-    missing = missing_test(read.rows(with_value=False), first, second)
+    missing = missing_test(read)
     return ColumnDistance(
         kind=kind,
         base_rows=first.rows,
@@ -226,7 +215,7 @@ def by_distribution(read: ColumnPair, column: Column) -> ValueFigures:
     if not len(base) or not len(other):
         return ValueFigures()
     rows = read.rows(with_value=True)
-    weights, other_weights = rows.first.design.weights, rows.second.design.weights
+    weights, other_weights = rows.first.weights, rows.second.weights
     base_mean, deviation = weighted_mean_and_deviation(base, weights)
     other_mean, _ = weighted_mean_and_deviation(other, other_weights)
     distance, tested = distribution_test(rows, base, other, _repeated_values(rows, base, other))
@@ -248,10 +237,10 @@ def _repeated_values(rows: ComparedRows, base: Floats, other: Floats) -> ColumnT
     if len(values) > MIN_REPEATED * len(base):
         return None
     found, places = np.unique(other, return_inverse=True)
-    weights = np.bincount(places, rows.second.design.weights)
-    if not rows.has_population:
+    weights = np.bincount(places, rows.second.weights)
+    if math.isfinite(rows.first.tested_size):
         pooled, at = np.unique(np.concatenate([values, found]), return_inverse=True)
-        scaled = weights * (len(other) / rows.second.design.total)
+        scaled = weights * (len(other) / rows.second.total)
         values, counts = pooled, np.bincount(at, np.concatenate([counts, scaled]))
     frequent = _most_frequent(values, counts)
     chosen = np.union1d(frequent, _most_frequent(found, weights))
@@ -277,7 +266,7 @@ def by_shares(read: ColumnPair, labels: list[str], more: int, distinct: int) -> 
     ``more`` codes after those of ``labels`` are the other table's frequent values, for exact tests.
     """
     rows = read.rows(with_value=True)
-    if not rows.first.design.total or not rows.second.design.total:
+    if not rows.first.total or not rows.second.total:
         return ValueFigures()
     codes = read.first.codes[read.first.usable], read.second.codes[read.second.usable]
     all_shares = _shares(rows, codes, len(labels) + more + 1)
@@ -299,7 +288,7 @@ def by_shares(read: ColumnPair, labels: list[str], more: int, distinct: int) -> 
 
 def _shares(rows: ComparedRows, codes: tuple[Ints, Ints], count: int) -> tuple[Floats, Floats]:
     first, second = (
-        np.bincount(own, part.design.weights, count) / part.design.total
+        np.bincount(own, part.weights, count) / part.total
         for own, part in zip(codes, (rows.first, rows.second), strict=True)
     )
     return first, second

@@ -11,23 +11,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from parquet_tables.tables import Column, TableFiles
+from parquet_tables.tables import Column
+from profiling_engine.comparison.column_tests import ColumnPair
 from profiling_engine.comparison.compared_table import (
     ColumnValues,
-    ComparedTable,
     Floats,
     Ints,
     SampleDesign,
 )
 from profiling_engine.comparison.distances import (
     ColumnDistance,
-    ColumnPair,
     by_distribution,
     by_shares,
     figures_of,
 )
-
-EMPTY = TableFiles((), ())
 
 
 @dataclass(frozen=True)
@@ -77,9 +74,8 @@ class Population:
         drawn = Drawn(np.arange(len(codes)), np.ones(len(codes)))
         return self._labels(self.categories[name], codes, drawn)
 
-    def _sides(self, drawn: Drawn) -> tuple[ComparedTable, ComparedTable]:
-        size = math.inf if self.reference is None else float(len(self.reference))
-        return ComparedTable(EMPTY, size), ComparedTable(EMPTY, None, drawn_from_base=True)
+    def _base_design(self, rows: int) -> SampleDesign:
+        return SampleDesign(np.ones(rows), None, math.inf if self.reference is None else rows)
 
     def _base(self, values: Floats | Ints) -> Floats | Ints:
         return values if self.reference is None else values[self.reference]
@@ -88,12 +84,11 @@ class Population:
         one, two = (
             ColumnValues(side, np.empty(0, np.int64), np.isnan(side), ~np.isnan(side), design)
             for side, design in (
-                (self._base(base), SampleDesign(np.ones(len(self._base(base))))),
+                (self._base(base), self._base_design(len(self._base(base)))),
                 (values, drawn.design),
             )
         )
-        first, second = self._sides(drawn)
-        pair = ColumnPair(first, one, second, two)
+        pair = ColumnPair(one, two, is_drawn=self.reference is None)
         return figures_of("kolmogorov_smirnov", pair, by_distribution(pair, Column("x", "DOUBLE")))
 
     def _labels(self, base: Ints, codes: Ints, drawn: Drawn) -> ColumnDistance:
@@ -107,12 +102,11 @@ class Population:
                 design,
             )
             for side, design in (
-                (self._base(base), SampleDesign(np.ones(len(self._base(base))))),
+                (self._base(base), self._base_design(len(self._base(base)))),
                 (codes, drawn.design),
             )
         )
-        first, second = self._sides(drawn)
-        pair = ColumnPair(first, one, second, two)
+        pair = ColumnPair(one, two, is_drawn=self.reference is None)
         labels = [f"{at}" for at in range(known)]
         return figures_of("chi_square", pair, by_shares(pair, labels, 0, known))
 
