@@ -108,11 +108,7 @@ class Structure:
 
 
 def outcome_of(
-    purpose: Purpose,
-    structure: Structure,
-    *,
-    is_significant: bool,
-    detectable: float | None,
+    purpose: Purpose, structure: Structure, *, is_significant: bool, detectable: float | None
 ) -> Outcome:
     """Decide the verdict; ``detectable`` is a share of the rows, None if nothing was compared."""
     if is_significant or (purpose == "tables" and structure.differs):
@@ -130,30 +126,6 @@ def label_of(purpose: Purpose, outcome: Outcome) -> str:
     return LABELS[outcome]
 
 
-def verdict(
-    purpose: Purpose,
-    outcome: Outcome,
-    structure: Structure,
-    compared: int,
-    significant: Sequence[str],
-    detectable: float | None,
-) -> str:
-    """The verdict in sentences; ``significant`` are those of columns, the most different first."""
-    label = f"{label_of(purpose, outcome)}."
-    of = counted(compared, "column")
-    if outcome == "equal":
-        return f"{label} {counted(structure.base_rows or 0, 'row')} and {of} are the same."
-    if outcome == "differs":
-        sentences = structure.sentences() if purpose == "tables" else []
-        if significant and purpose == "sample":
-            sentences.append(f"{len(significant):,} of {of} differ{'s' * (len(significant) == 1)}.")
-        return " ".join([label, *sentences, *significant[:WORST_NAMED]])
-    if not compared:
-        return f"{label} No column could be compared."
-    none = f"None of {of} differs significantly."
-    return f"{label} {none} {power_sentence(detectable)}"
-
-
 def power_sentence(detectable: float | None) -> str:
     if detectable is None or detectable >= 1:
         return "No difference, however large, would be detected with 80 % power."
@@ -167,10 +139,6 @@ def _named(names: Sequence[str], count: int | None = None) -> str:
     shown_names = names[:NAMED]
     more = (len(names) if count is None else count) - len(shown_names)
     return ", ".join(shown_names) + (f" and {more:,} more" if more > 0 else "")
-
-
-def sentence(column: Column, distance: ColumnDistance) -> str:
-    return difference(column, distance) or f"{column.name} has about the same distribution."
 
 
 def difference(column: Column, distance: ColumnDistance) -> str | None:
@@ -236,7 +204,8 @@ class ColumnComparison:
 
     @property
     def sentence(self) -> str:
-        return sentence(self.column, self.distance)
+        found = difference(self.column, self.distance)
+        return found or f"{self.name} has about the same distribution."
 
     def as_json(self, *, is_detailed: bool = True) -> dict[str, Any]:
         """The fields of the API; the means of dates and times are texts."""
@@ -290,34 +259,41 @@ class TableComparison:
 
     @property
     def outcome(self) -> Outcome:
-        return outcome_of(
-            self.purpose,
-            self.structure,
-            is_significant=bool(self.significant),
-            detectable=self.detectable,
-        )
+        found, detectable = bool(self.significant), self.detectable
+        return outcome_of(self.purpose, self.structure, is_significant=found, detectable=detectable)
 
     @property
     def verdict(self) -> str:
-        listed = sorted(self.significant, key=lambda column: -column.distance.distance)
-        if self.structure.changes is not None:
-            changed = set(self.structure.changes.changed_columns) - {
-                column.name for column in listed
-            }
-            others = [
-                column
-                for column in self.columns
-                if column.name in changed and difference(column.column, column.distance)
-            ]
-            listed += sorted(others, key=lambda column: column.distance.p_value)
-        return verdict(
-            self.purpose,
-            self.outcome,
-            self.structure,
-            len(self.columns),
-            [column.sentence for column in listed],
-            self.detectable,
-        )
+        """The verdict in sentences, with those of the columns that differ most."""
+        label = f"{label_of(self.purpose, self.outcome)}."
+        of = counted(len(self.columns), "column")
+        if self.outcome == "equal":
+            rows = counted(self.structure.base_rows or 0, "row")
+            return f"{label} {rows} and {of} are the same."
+        if self.outcome == "differs":
+            differing = [column.sentence for column in self._differing()]
+            sentences = self.structure.sentences() if self.purpose == "tables" else []
+            if differing and self.purpose == "sample":
+                verb = "differs" if len(differing) == 1 else "differ"
+                sentences.append(f"{len(differing):,} of {of} {verb}.")
+            return " ".join([label, *sentences, *differing[:WORST_NAMED]])
+        if not self.columns:
+            return f"{label} No column could be compared."
+        none = f"None of {of} differs significantly."
+        return f"{label} {none} {power_sentence(self.detectable)}"
+
+    def _differing(self) -> list[ColumnComparison]:
+        """The significant columns, then others that have changed and differ visibly."""
+        found = sorted(self.significant, key=lambda column: -column.distance.distance)
+        if self.structure.changes is None:
+            return found
+        changed = set(self.structure.changes.changed_columns) - {column.name for column in found}
+        others = [
+            column
+            for column in self.columns
+            if column.name in changed and difference(column.column, column.distance)
+        ]
+        return found + sorted(others, key=lambda column: column.distance.p_value)
 
     def as_json(self) -> dict[str, Any]:
         """The fields of the API; bounded in size, whatever the tables hold."""
