@@ -176,7 +176,7 @@ def job_report(service: Service, job: Job, budget_s: float) -> Json:
         "job_id": job.id,
         "dataset_id": job.dataset_id,
         "overview": _overview(service, job, source, profile),
-        "profile": _shortened(profile),
+        "profile": shortened(profile),
         "correlations": computed["correlations"],
         "missing": computed["missing"],
         "repeated_rows": profile.get("repeated_rows"),
@@ -205,18 +205,18 @@ def _overview(service: Service, job: Job, source: OpenTable, profile: Json) -> J
     }
 
 
-def _shortened(profile: Json) -> Json:
-    """A profile with the columns beyond the first 200 in short form."""
+def shortened(profile: Json, detailed: int = DETAILED_COLUMNS, listed: int = BRIEF_COLUMNS) -> Json:
+    """A profile with the columns beyond the first ``detailed`` in short form."""
     columns = profile["columns"]
     brief = [
         {name: column[name] for name in BRIEF_FIELDS if name in column}
-        for column in columns[DETAILED_COLUMNS : DETAILED_COLUMNS + BRIEF_COLUMNS]
+        for column in columns[detailed : detailed + listed]
     ]
     return {
         **profile,
-        "columns": columns[:DETAILED_COLUMNS],
+        "columns": columns[:detailed],
         "further_columns": brief,
-        "columns_not_told": max(len(columns) - DETAILED_COLUMNS - BRIEF_COLUMNS, 0),
+        "columns_not_told": max(len(columns) - detailed - listed, 0),
     }
 
 

@@ -37,11 +37,9 @@ from profiling_engine.columns.profile import (
     EXACT,
     Accuracy,
     Figure,
-    Histogram,
     Largest,
     MomentFigures,
     NumberFigures,
-    Quartiles,
 )
 
 SUMMED_BITS = 61
@@ -203,18 +201,8 @@ ZERO = Figure(0)
 MAX_COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 
 
-@dataclass(frozen=True)
-class AxisProfile:
-    minimum: Figure
-    maximum: Figure
-    quartiles: Quartiles | None = None
-    histogram: Histogram | None = None
-    number: NumberFigures | None = None
-    moment: MomentFigures | None = None
-
-
-def read_axis_profile(scan: ColumnScan, first_pass: FirstPass | None) -> AxisProfile:
-    """The figures of a column of numbers or times.
+def read_axis_profile(scan: ColumnScan, first_pass: FirstPass | None) -> dict[str, Any]:
+    """The fields of the profile of a column of numbers or times.
 
     Without a first pass only a sample was read, whose extremes are bounds of the table's.
     """
@@ -240,14 +228,14 @@ def read_axis_profile(scan: ColumnScan, first_pass: FirstPass | None) -> AxisPro
     bounds = (EXACT, EXACT)
     if first_pass is None:
         bounds = (totals.accuracy(None, show(low)), totals.accuracy(show(high), None))
-    return AxisProfile(
-        minimum=Figure(show(low), bounds[0]),
-        maximum=Figure(show(high), bounds[1]),
-        quartiles=quartiles_of(on_axis, show) if on_axis else None,
-        histogram=histogram_of(on_axis, show) if on_axis else None,
-        number=_number(scan, totals, distances, on_axis) if is_number else None,
-        moment=None if is_number else _moment_figures(totals),
-    )
+    return {
+        "minimum": Figure(show(low), bounds[0]),
+        "maximum": Figure(show(high), bounds[1]),
+        "quartiles": quartiles_of(on_axis, show) if on_axis else None,
+        "histogram": histogram_of(on_axis, show) if on_axis else None,
+        "number": _number(scan, totals, distances, on_axis) if is_number else None,
+        "moment": None if is_number else _moment_figures(totals),
+    }
 
 
 def number_aggregates(axis: Axis, distances: Distances | None) -> dict[str, Aggregate]:
@@ -289,7 +277,7 @@ def _number(
     if distances is None or on_axis is None:
         summed = mean = deviation = skewness = nothing
     else:
-        summed, mean = _sum(totals, distances), _mean(totals, distances)
+        summed, mean = _sum_and_mean(totals, distances)
         several = totals.values["count"] > 1
         varies = several and distances.vary(totals.values)
         deviation = totals.derive(distances.deviation) if several else nothing
@@ -309,21 +297,15 @@ def _number(
     )
 
 
-def _sum(totals: Totals, distances: Distances) -> Figure:
+def _sum_and_mean(totals: Totals, distances: Distances) -> tuple[Figure, Figure]:
     if totals.sample is None:
-        return distances.exact_sum(totals.values)
+        return distances.exact_sum(totals.values), distances.exact_mean(totals.values)
     of_rows = totals.sample.size.of_rows
 
     def scaled(sums: Mapping[str, Any]) -> Any:
         return distances.mean(sums) * sums["count"] / sums["rows"] * of_rows
 
-    return totals.derive(scaled)
-
-
-def _mean(totals: Totals, distances: Distances) -> Figure:
-    if totals.sample is None:
-        return distances.exact_mean(totals.values)
-    return totals.derive(distances.mean)
+    return totals.derive(scaled), totals.derive(distances.mean)
 
 
 def _counts_of_largest(scan: ColumnScan, distances: Distances, extent: Extent) -> list[int]:

@@ -15,8 +15,25 @@ CONFIDENCE = 0.95
 CERTAIN = 1.0
 
 
+def _as_json(value: Any) -> Any:
+    if hasattr(value, "as_json"):
+        return value.as_json()
+    if isinstance(value, tuple):
+        return [_as_json(entry) for entry in value]
+    return json_value(value)
+
+
+class Part:
+    """A dataclass that becomes a JSON object of its fields."""
+
+    def as_json(self) -> dict[str, object]:
+        """A JSON object without fields that are None."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        return {name: _as_json(value) for name, value in values.items() if value is not None}
+
+
 @dataclass(frozen=True)
-class Accuracy:
+class Accuracy(Part):
     """How a figure was found, and the bounds of its confidence interval; None for an unknown bound.
 
     ``sample_rows`` is the number of rows that an estimate uses.
@@ -32,17 +49,6 @@ class Accuracy:
     @property
     def is_exact(self) -> bool:
         return self.kind == "exact"
-
-    def as_json(self) -> dict[str, object]:
-        labels = {
-            "kind": self.kind,
-            "method": self.method,
-            "low": json_value(self.low),
-            "high": json_value(self.high),
-            "confidence": self.confidence,
-            "sample_rows": self.sample_rows,
-        }
-        return {name: value for name, value in labels.items() if value is not None}
 
 
 EXACT = Accuracy("exact")
@@ -70,23 +76,6 @@ class Figure:
         if numbers and self.value:
             accuracy["relative_error"] = float(high - low) / 2 / abs(self.value)
         return {"value": json_value(self.value), "accuracy": accuracy}
-
-
-def _as_json(value: Any) -> Any:
-    if hasattr(value, "as_json"):
-        return value.as_json()
-    if isinstance(value, tuple):
-        return [_as_json(entry) for entry in value]
-    return json_value(value)
-
-
-class Part:
-    """A dataclass that becomes a JSON object of its fields."""
-
-    def as_json(self) -> dict[str, object]:
-        """A JSON object without fields that are None."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
-        return {name: _as_json(value) for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from parquet_tables.database import ParquetDatabase
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import read_rows, rows_statement
 from parquet_tables.tables import Column, TableFiles
+from profiling_engine.columns.profile import Part
 from profiling_engine.columns.sources import distinct_numbers
 
 SHOWN_ROWS = 10
@@ -24,32 +25,21 @@ MAX_VALUE_LENGTH = 200
 
 
 @dataclass(frozen=True)
-class ShownRows:
+class ShownRows(Part):
     """Rows as lists of JSON values, and the position of each row from 0."""
 
     positions: tuple[int, ...]
     rows: tuple[tuple[Any, ...], ...]
 
-    def as_json(self) -> dict[str, Any]:
-        return {"positions": list(self.positions), "rows": [list(row) for row in self.rows]}
-
 
 @dataclass(frozen=True)
-class ExampleRows:
+class ExampleRows(Part):
     """The first and last rows and a sample, of the same columns."""
 
     columns: tuple[str, ...]
     head: ShownRows
     tail: ShownRows
     sample: ShownRows
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "columns": list(self.columns),
-            "head": self.head.as_json(),
-            "tail": self.tail.as_json(),
-            "sample": self.sample.as_json(),
-        }
 
 
 def example_rows(database: ParquetDatabase, table: TableFiles, *, seed: int | str) -> ExampleRows:

@@ -127,7 +127,7 @@ class ColumnReader:
     ) -> dict[str, Any]:
         kind = self.kind.kind
         if kind in ("number", "moment"):
-            return vars(read_axis_profile(scan, first_pass))
+            return read_axis_profile(scan, first_pass)
         if kind == "boolean":
             return {"boolean": read_boolean(scan)}
         if kind == "binary":

@@ -23,7 +23,7 @@ from parquet_tables.rows import rows_at
 from parquet_tables.tables import Column, TableFiles
 from profiling_engine.columns.kinds import ColumnKind, kind_of
 from profiling_engine.columns.passes import Budget, OutOfTime, Run
-from profiling_engine.columns.profile import CONFIDENCE, Accuracy, Figure
+from profiling_engine.columns.profile import CONFIDENCE, Accuracy, Figure, Part
 from profiling_engine.columns.sources import Statement, choose_rows, rows_of
 
 Floats = NDArray[np.float64]
@@ -130,21 +130,13 @@ class Matrix:
 
 
 @dataclass(frozen=True)
-class Correlations:
-    """All measures, on the same rows; ``omitted`` columns are beyond 40 or have too many values."""
+class Correlations(Part):
+    """All measures, on the same rows; ``left_out`` are those beyond 40 or with too many values."""
 
     rows: int
-    table_rows: int
+    accuracy: Literal["exact", "estimated"]
     matrices: tuple[Matrix, ...]
-    omitted: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "rows": self.rows,
-            "accuracy": "exact" if self.rows == self.table_rows else "estimated",
-            "matrices": [matrix.as_json() for matrix in self.matrices],
-            "left_out": list(self.omitted),
-        }
+    left_out: tuple[str, ...]
 
 
 def correlate(
@@ -172,7 +164,7 @@ def correlate(
     many = [kind.column.name for kind, is_few in zip(grouped, few, strict=True) if not is_few]
     grouped, codes = list(compress(grouped, few)), list(compress(codes, few))
     unrelated = [*numbers[MAX_COLUMNS:], *many, *categories[MAX_COLUMNS:]]
-    omitted = tuple(dict.fromkeys(unrelated))
+    left_out = tuple(dict.fromkeys(unrelated))
     step = progress_part(on_progress, READ_ENDS, 1.0)
     matrices: list[Matrix] = []
     names = tuple(kind.column.name for kind in ordered)
@@ -186,7 +178,8 @@ def correlate(
         names = tuple(kind.column.name for kind in grouped)
         matrices.append(Matrix("cramers_v", names, together))
     on_progress(1.0, "columns related")
-    return Correlations(rows, table.row_count, tuple(matrices), omitted)
+    accuracy: Literal["exact", "estimated"] = "exact" if rows == table.row_count else "estimated"
+    return Correlations(rows, accuracy, tuple(matrices), left_out)
 
 
 def read_statement(
@@ -262,30 +255,19 @@ MAX_PATTERNS = 20
 
 
 @dataclass(frozen=True)
-class Pattern:
+class Pattern(Part):
     columns: tuple[str, ...]
     rows: int
 
 
 @dataclass(frozen=True)
-class MissingPatterns:
+class MissingPatterns(Part):
     """The most frequent patterns, the number of all patterns, and columns beyond the first 60."""
 
     columns: tuple[str, ...]
     most_frequent: tuple[Pattern, ...]
     patterns: int
-    omitted: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "columns": list(self.columns),
-            "patterns": self.patterns,
-            "most_frequent": [
-                {"columns": list(pattern.columns), "rows": pattern.rows}
-                for pattern in self.most_frequent
-            ],
-            "left_out": list(self.omitted),
-        }
+    left_out: tuple[str, ...]
 
 
 def pattern_statement(table: TableFiles, columns: Sequence[Column]) -> Statement:
@@ -313,9 +295,9 @@ def missing_patterns(
 ) -> MissingPatterns | None:
     """Count the patterns of the columns with NULLs; None at the end of the budget."""
     selected_columns = [table.column(name) for name in columns[:MAX_MISSING_COLUMNS]]
-    omitted = tuple(columns[MAX_MISSING_COLUMNS:])
+    left_out = tuple(columns[MAX_MISSING_COLUMNS:])
     if not selected_columns:
-        return MissingPatterns((), (), 0, omitted)
+        return MissingPatterns((), (), 0, left_out)
     with database.cursor(table) as cursor:
         run = Run(cursor, table, Budget(budget_s), on_progress, "counting missing values")
         try:
@@ -327,7 +309,7 @@ def missing_patterns(
         Pattern(tuple(name for at, name in enumerate(names) if bits >> at & 1), rows)
         for bits, rows, _ in found
     )
-    return MissingPatterns(names, patterns, int(found[0][2]) if found else 0, omitted)
+    return MissingPatterns(names, patterns, int(found[0][2]) if found else 0, left_out)
 
 
 NORMAL = 1.96

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from markupsafe import escape
 
+from sampling_engine.reference import DRAWN_ROWS, WHOLE_ROWS
 from tests.contract.exploring import result_of
 from tests.live_server import LiveServer
 
@@ -35,19 +36,15 @@ def test_two_tables_are_shown_side_by_side(server: LiveServer) -> None:
     assert "Shares of city in this table and in the other table" in page
 
 
-def test_of_large_tables_the_rows_of_a_sample_are_compared(
-    server: LiveServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sampling_engine.reference.WHOLE_ROWS", 1000)
-    monkeypatch.setattr("sampling_engine.reference.DRAWN_ROWS", 3000)
-    dataset = server.new_table(40_000)
+def test_of_large_tables_the_rows_of_a_sample_are_compared(server: LiveServer) -> None:
+    dataset = server.new_table(WHOLE_ROWS + 1)
     first = server.admin.get("/api/datasets/" + str(dataset) + "/refs").json()["refs"][0]
     server.import_text(dataset, "id,amount\n" + "".join(f"{row},{row * 4}\n" for row in range(500)))
     job = server.explore(dataset, {"compare_to": {"ref": first["commit_id"]}})
     found = server.admin.get(result_of(job)).json()["comparison"]
     assert found["base"] == {"rows": 500, "rows_read": 500, "weighted": False}
-    assert found["other"]["rows_read"] == 3000
-    assert found["other"]["rows"] == 40_000
+    assert found["other"]["rows_read"] == DRAWN_ROWS
+    assert found["other"]["rows"] == WHOLE_ROWS + 1
     assert found["only_in_other"] == ["city"]
     assert "amount" in found["stand_out"]
 

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from composition_root import build_app
+from job_runner.tables.reports import shortened
 from tests.contract.exploring import result_of
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
+from web_ui.charts.report import render_report
 
 ROWS = 400
 
@@ -177,22 +180,21 @@ def test_a_table_without_rows_has_a_report(server: LiveServer) -> None:
     assert "The table has no rows." in page.text
 
 
-def test_further_columns_of_a_wide_table_are_short(
-    server: LiveServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("job_runner.tables.reports.DETAILED_COLUMNS", 3)
-    monkeypatch.setattr("job_runner.tables.reports.BRIEF_COLUMNS", 4)
+def test_further_columns_of_a_wide_table_are_short(server: LiveServer) -> None:
     dataset = server.new_dataset()
     names = ",".join(f"column_{at}" for at in range(9))
     lines = [",".join(str(row * at % 97) for at in range(9)) for row in range(60)]
     server.import_text(dataset, "\n".join([names, *lines]) + "\n")
     job = server.explore(dataset, {})
-    profile = server.admin.get(result_of(job)).json()["profile"]
+    report = server.admin.get(result_of(job)).json()
+    assert "Other columns" not in server.admin.get(result_of(job), params={"format": "html"}).text
+    profile = shortened(report["profile"], detailed=3, listed=4)
     assert [column["name"] for column in profile["columns"]] == ["column_0", "column_1", "column_2"]
     assert len(profile["further_columns"]) == 4
     assert "histogram" not in profile["further_columns"][0]
     assert profile["columns_not_told"] == 2
-    page = server.admin.get(result_of(job), params={"format": "html"}).text
+    with build_app(server.service).app_context():
+        page, _ = render_report({**report, "profile": profile})
     assert "Other columns" in page
     assert "2 more columns are not listed" in page
     assert page.count('aria-labelledby="column-') == 3

@@ -119,7 +119,7 @@ def test_up_to_200_000_rows_are_correlated_exactly(studio: Studio) -> None:
     b = np.where(a % 7 > 0, (a * 7919) % 1000 + a / 50, np.nan)
     there = ~np.isnan(b)
     by_measure = {matrix.measure: matrix for matrix in found.matrices}
-    assert found.rows == found.table_rows == 1000
+    assert (found.rows, found.accuracy) == (1000, "exact")
     expected = stats.pearsonr(a[there], b[there]).statistic
     assert by_measure["pearson"].values[0, 1] == pytest.approx(expected)
     expected = stats.spearmanr(a, a // 10).statistic
@@ -146,7 +146,7 @@ def test_at_most_forty_columns_are_correlated(studio: Studio) -> None:
     table = studio.table_of(f"SELECT {names} FROM range(50) t(i)")
     every = [f"c{at}" for at in range(45)]
     found = correlate(studio.database, table, every, every[:2], seed=1)
-    assert found.omitted == ("c40", "c41", "c42", "c43", "c44")
+    assert found.left_out == ("c40", "c41", "c42", "c43", "c44")
     assert found.matrices[0].values.shape == (40, 40)
     assert len(found.as_json()["matrices"][2]["values"]) == 2
 
@@ -161,7 +161,7 @@ def test_empty_table_has_no_correlations(studio: Studio) -> None:
 def test_more_than_fifty_values_are_not_categories(studio: Studio) -> None:
     table = studio.table_of("SELECT i AS a, i % 50 AS b, i % 2 AS c FROM range(100) t(i)")
     found = correlate(studio.database, table, [], ["a", "b", "c"], seed=1)
-    assert found.omitted == ("a",)
+    assert found.left_out == ("a",)
     assert found.matrices[0].columns == ("b", "c")
 
 

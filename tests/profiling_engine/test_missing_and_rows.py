@@ -67,7 +67,7 @@ def test_patterns_and_their_columns_are_limited(studio: Studio) -> None:
     found = patterns(studio, table, [f"c{at}" for at in range(62)])
     assert (len(found.most_frequent), found.patterns) == (20, 61)
     assert found.most_frequent[0].rows == 10
-    assert found.omitted == ("c60", "c61")
+    assert found.left_out == ("c60", "c61")
     assert found.as_json()["most_frequent"][0]["columns"] == []
 
 
