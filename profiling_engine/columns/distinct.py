@@ -62,20 +62,19 @@ def hash_group(value: str = "v") -> str:
 
 
 def hash_groups(source: Source) -> Statement:
-    return (
-        f"SELECT {hash_group()} AS g, {source.rows} AS n FROM {source.relation} "
-        "WHERE v IS NOT NULL GROUP BY g ORDER BY n DESC, g",
-        list(source.params),
-    )
+    by_group = " WHERE v IS NOT NULL GROUP BY g ORDER BY n DESC, g"
+    return source.select(f"{hash_group()} AS g, {source.rows} AS n", by_group)
 
 
 def values_of_groups(source: Source, type_: str, groups: Sequence[int]) -> Statement:
     among = ", ".join(f"{group:d}" for group in groups)
+    counted, params = source.select(
+        f"v, {source.rows} AS n", f" WHERE {hash_group()} IN ({among}) GROUP BY v"
+    )
     return (
-        f"SELECT {shown_expression('v', type_)}, n FROM (SELECT v, {source.rows} AS n "
-        f"FROM {source.relation} WHERE {hash_group()} IN ({among}) GROUP BY v) "
+        f"SELECT {shown_expression('v', type_)}, n FROM ({counted}) "
         f"ORDER BY n DESC, v LIMIT {LISTED_VALUES + 1}",
-        list(source.params),
+        params,
     )
 
 
@@ -153,7 +152,7 @@ def _sample_frequencies(scan: ColumnScan, values: int) -> FrequentValues:
 
 
 def block_sizes(source: Source) -> Statement:
-    return f"SELECT block, count(*) FROM {source.relation} GROUP BY block", list(source.params)
+    return source.select("block, count(*)", " GROUP BY block")
 
 
 def groups_of_frequencies(scan: ColumnScan) -> tuple[int, Groups | None]:
@@ -172,18 +171,19 @@ NORMAL = 1.96
 
 def distinct_integers(source: Source, integer: str, low: int, high: int) -> Statement:
     """The number of distinct integers from ``low`` to ``high``, by one bit for each."""
-    return (
-        f"SELECT coalesce(bit_count(bitstring_agg(CAST({integer} - ({low}) AS BIGINT), 0, "
-        f"{high - low})), 0) FROM {source.relation} WHERE v IS NOT NULL",
-        list(source.params),
+    return source.select(
+        f"coalesce(bit_count(bitstring_agg(CAST({integer} - ({low}) AS BIGINT), 0, "
+        f"{high - low})), 0)",
+        " WHERE v IS NOT NULL",
     )
 
 
 def set_bits(source: Source, bits: int) -> Statement:
-    return (
-        f"SELECT coalesce(bit_count(bitstring_agg(CAST(hash(v) >> {64 - bits} AS BIGINT), 0, "
-        f"{(1 << bits) - 1})), 0) FROM {source.relation} WHERE v IS NOT NULL",
-        list(source.params),
+    """The number of bits that the hashes of the values set, of 2**``bits``."""
+    return source.select(
+        f"coalesce(bit_count(bitstring_agg(CAST(hash(v) >> {64 - bits} AS BIGINT), 0, "
+        f"{(1 << bits) - 1})), 0)",
+        " WHERE v IS NOT NULL",
     )
 
 

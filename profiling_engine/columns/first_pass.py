@@ -47,7 +47,7 @@ def stored_bytes(table: TableFiles) -> Statement:
 
 
 def sketch_distinct(source: Source) -> Statement:
-    return f"SELECT approx_count_distinct(v) FROM {source.relation}", list(source.params)
+    return source.select("approx_count_distinct(v)")
 
 
 def read_first_pass(run: Run, kind: ColumnKind, stored: dict[str, int]) -> FirstPass:

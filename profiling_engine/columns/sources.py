@@ -38,6 +38,10 @@ class Source:
         """The SQL of the number of rows; so are the next two."""
         return "CAST(coalesce(sum(n), 0) AS BIGINT)" if self.weighted else "count(*)"
 
+    def select(self, selected: str, rest: str = "") -> Statement:
+        """Select from the relation; ``rest`` follows its name."""
+        return f"SELECT {selected} FROM {self.relation}{rest}", list(self.params)
+
     def rows_where(self, condition: str) -> str:
         if self.weighted:
             return f"CAST(coalesce(sum(n) FILTER (WHERE {condition}), 0) AS BIGINT)"
