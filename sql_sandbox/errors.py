@@ -119,7 +119,8 @@ def user_error(error: duckdb.Error, request: Request, offset: int) -> Exception:
         return OSError(number, os.strerror(number))
     if isinstance(error, duckdb.PermissionException):
         return SqlRefused("The query reads something that isn't a table of this commit.")
-    if isinstance(error, duckdb.IOException) or _mentions_path(message, request):
+    names_path = any(str(path) in message for path in request.paths)
+    if isinstance(error, duckdb.IOException) or names_path:
         return SqlFailed("A data file of this commit can't be read. Run jobsvc check.")
     if isinstance(error, duckdb.InternalException | duckdb.FatalException):
         return SqlFailed("DuckDB failed with an internal error. Rewrite the query.")
@@ -148,10 +149,6 @@ def _parse_error(text: str) -> tuple[str, int | None]:
     except (ValueError, KeyError):
         return text.split("\n\nLINE ")[0], None
     return message, int(document["position"]) if "position" in document else None
-
-
-def _mentions_path(message: str, request: Request) -> bool:
-    return any(str(path) in message for path in request.paths)
 
 
 def _shorten(message: str) -> str:

@@ -150,7 +150,8 @@ def cluster_hint(column: ColumnProfile) -> ClusterHint | None:
     distinct, frequent = column.distinct, column.most_frequent
     if distinct is None or not frequent or not frequent.values or column.unique:
         return None
-    if column.kind not in ("text", "number") or (column.number and not _is_whole(column)):
+    is_whole = column.type.endswith(("INT", ",0)")) or column.type == "INTEGER"
+    if column.kind not in ("text", "number") or (column.number and not is_whole):
         return None
     if not frequent.complete or not distinct.value or column.nulls.value:
         return None
@@ -165,10 +166,6 @@ def cluster_hint(column: ColumnProfile) -> ClusterHint | None:
         f"{counted(largest, 'row')}."
     )
     return ClusterHint(column.name, clusters, mean, largest, reason)
-
-
-def _is_whole(column: ColumnProfile) -> bool:
-    return column.type.endswith("INT") or column.type == "INTEGER" or column.type.endswith(",0)")
 
 
 def _is_additive(name: str) -> bool:

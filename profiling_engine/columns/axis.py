@@ -24,7 +24,7 @@ from profiling_engine.columns.bins import (
 )
 from profiling_engine.columns.first_pass import ColumnScan
 from profiling_engine.columns.kinds import Axis, Number
-from profiling_engine.columns.passes import DEVIATIONS, Aggregate, Totals, rows
+from profiling_engine.columns.passes import DEVIATIONS, Totals, rows
 from profiling_engine.columns.profile import Bin, Figure, Histogram, Quartiles
 from profiling_engine.columns.sources import Source, Statement
 
@@ -161,27 +161,27 @@ class AxisFigures:
     largest: tuple[Ranked, ...]
 
 
-def quarter_ranks(count: int) -> list[int]:
-    return [-(-count * quarter // 4) for quarter in QUARTERS]
-
-
 def read_axis(scan: ColumnScan, extent: Extent, largest: list[int], amount: str) -> AxisFigures:
     """Find the quartiles, then count the rows of each bin and outside the fences.
 
     ``largest`` lists the k for which the k-th largest value is found, with the ``amount`` above it.
     """
     between = (extent.low, extent.high)
-    ranks = [*quarter_ranks(extent.count), *(extent.count - k + 1 for k in largest)]
+    quarters = (-(-extent.count * quarter // 4) for quarter in QUARTERS)
+    ranks = [*quarters, *(extent.count - k + 1 for k in largest)]
     ranked = values_at(scan.run.fetch, scan.source, scan.axis, between, ranks, amount)
     places = [value.x for value in ranked[:3]]
     edges = _edges(scan, extent, places[2])
     fences = _fences(places[0], places[2], extent)
-    aggregates = {f"below_{i}": rows("x < ?", at) for i, at in enumerate(_inner(edges))}
+    aggregates = {
+        f"below_{i}": rows("x < ?", at) for i, at in enumerate(edges.at[1:-1] if edges else ())
+    }
     aggregates["finite"] = rows("x IS NOT NULL")
     if fences:
         aggregates |= {"far_below": rows("x < ?", fences[0]), "far_above": rows("x > ?", fences[1])}
     if not scan.is_exact:
-        aggregates |= _around(places)
+        aggregates |= {f"under_{i}": rows("x < ?", x) for i, x in enumerate(places)}
+        aggregates |= {f"up_to_{i}": rows("x <= ?", x) for i, x in enumerate(places)}
     counted = scan.measure(aggregates)
     intervals = [(x, x, x) for x in places]
     if not scan.is_exact:
@@ -199,21 +199,12 @@ def _edges(scan: ColumnScan, extent: Extent, upper_quartile: Number) -> Edges | 
     return linear_edges(scan.axis, extent.low, extent.high)
 
 
-def _inner(edges: Edges | None) -> tuple[Number, ...]:
-    return edges.at[1:-1] if edges else ()
-
-
 def _fences(lower: Number, upper: Number, extent: Extent) -> tuple[Number, Number] | None:
     distance = FAR_OUT * (upper - lower)
     if not distance:
         return None
     # Within the range of the values, so that a fence fits their type.
     return max(lower - distance, extent.low), min(upper + distance, extent.high)
-
-
-def _around(places: list[Number]) -> dict[str, Aggregate]:
-    below = {f"under_{i}": rows("x < ?", x) for i, x in enumerate(places)}
-    return below | {f"up_to_{i}": rows("x <= ?", x) for i, x in enumerate(places)}
 
 
 def _intervals(

@@ -125,19 +125,24 @@ def _falling(axis: Axis, high: Number) -> Iterator[Number]:
 
 MONDAY = 4
 SECONDS_A_DAY = 86_400
-FIXED_SECONDS = (1, 5, 15, 30, 60, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200)
-MONTHS = (1, 3)
+CLOCK_STEPS = (
+    ("second", 1, (1, 5, 15, 30)),
+    ("minute", 60, (1, 5, 15, 30)),
+    ("hour", 3_600, (1, 3, 6, 12)),
+)
+"""Unit, its seconds, and the numbers of it in a bin."""
 MONTHS_BEFORE_1970 = 12 * 1970
 
 
 @dataclass(frozen=True)
 class Step:
-    """The length of a bin in ticks of the axis or in months."""
+    """The length of a bin in months or ticks of the axis; the offset is that of a first bin."""
 
     unit: str
     number: int
     ticks: int = 0
     months: int = 0
+    offset: int = 0
 
 
 def ticks_a_day(axis: Axis) -> int:
@@ -154,7 +159,7 @@ def calendar_edges(axis: Axis, low: int, high: int) -> Edges:
         if step.months:
             first, last = (_month_at(x // day) // step.months for x in (low, high))
         else:
-            first, last = ((x - _offset(step, day)) // step.ticks for x in (low, high))
+            first, last = ((x - step.offset) // step.ticks for x in (low, high))
         if last - first < MAX_BINS:
             at = tuple(_begin(step, i, day) for i in range(first, last + 2))
             return Edges("calendar", at, step.unit, step.number)
@@ -165,44 +170,29 @@ def _steps(axis: Axis, day: int) -> Iterator[Step]:
     """All units, the smallest first; a time of day has units up to hours."""
     second = day // SECONDS_A_DAY
     if second:
-        for ticks in _below(second):
-            yield Step("nanosecond" if second > 1_000_000 else "microsecond", ticks, ticks)
-        for seconds in FIXED_SECONDS:
-            unit, length = _clock_unit(seconds)
-            yield Step(unit, seconds // length, seconds * second)
+        tick = "nanosecond" if second > 1_000_000 else "microsecond"
+        for power in range(len(str(second)) - 1):
+            for step in STEPS:
+                yield Step(tick, step * 10**power, step * 10**power)
+        for unit, seconds, numbers in CLOCK_STEPS:
+            for number in numbers:
+                yield Step(unit, number, number * seconds * second)
     if axis.column_type == "TIME":
         return
     yield Step("day", 1, day)
-    yield Step("week", 1, 7 * day)
-    for months in MONTHS:
-        yield Step("quarter" if months == 3 else "month", 1, months=months)
+    yield Step("week", 1, 7 * day, offset=MONDAY * day)
+    yield Step("month", 1, months=1)
+    yield Step("quarter", 1, months=3)
     for power in count():
         for step in STEPS:
             years = step * 10**power
             yield Step("year", years, months=12 * years)
 
 
-def _below(second: int) -> Iterator[int]:
-    power = 1
-    while power < second:
-        yield from (step * power for step in STEPS)
-        power *= 10
-
-
-def _clock_unit(seconds: int) -> tuple[str, int]:
-    if seconds < 60:
-        return "second", 1
-    return ("minute", 60) if seconds < 3_600 else ("hour", 3_600)
-
-
-def _offset(step: Step, day: int) -> int:
-    return MONDAY * day if step.unit == "week" else 0
-
-
 def _begin(step: Step, number: int, day: int) -> int:
     if step.months:
         return _day_of_month(number * step.months) * day
-    return number * step.ticks + _offset(step, day)
+    return number * step.ticks + step.offset
 
 
 def _month_at(day: int) -> int:

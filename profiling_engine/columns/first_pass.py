@@ -53,7 +53,9 @@ def sketch_distinct(source: Source) -> Statement:
 def read_first_pass(run: Run, kind: ColumnKind, stored: dict[str, int]) -> FirstPass:
     """Read a column's extremes, and decide how to profile it."""
     source = all_rows(run.table, kind)
-    values, low, high = _extremes(run, kind, source)
+    ((values, low, high),) = run.fetch(extremes(source, kind))
+    if kind.kind == "moment" and values and (low is None or high is None):
+        ((values, low, high),) = run.fetch(extremes(source, kind, finite=True))
     row_count = run.table.row_count
     size = stored.get(kind.column.name, 0) if kind.kind in OF_ANY_LENGTH else 0
     if row_count <= run.limits.values and size <= MAX_BYTES:
@@ -79,13 +81,6 @@ def extremes(source: Source, kind: ColumnKind, *, finite: bool = False) -> State
     elif kind.kind == "text":
         low, high = "min(v)", "max(v)"
     return f"SELECT count(v), {low}, {high} FROM {relation}", list(source.params)
-
-
-def _extremes(run: Run, kind: ColumnKind, source: Source) -> tuple[int, Any, Any]:
-    ((values, low, high),) = run.fetch(extremes(source, kind))
-    if kind.kind == "moment" and values and (low is None or high is None):
-        ((values, low, high),) = run.fetch(extremes(source, kind, finite=True))
-    return values, low, high
 
 
 END_OF_DAY = 86_400_000_000

@@ -69,10 +69,6 @@ class Distances:
         return (int(self.low) + int(self.high)) // 2
 
     @property
-    def sum_centre(self) -> Number:
-        return 0 if self.axis.is_float else self.centre
-
-    @property
     def bits(self) -> int:
         return (int(self.high) - int(self.centre)).bit_length()
 
@@ -145,17 +141,13 @@ class Distances:
             return self.scaled(distances / count)
         return (self.centre * count + distances) / (count * 10**self.axis.decimals)
 
-    def exact_mean(self, sums: Mapping[str, Any]) -> Figure:
-        if not self.axis.is_float:
-            return Figure(self.mean(sums))
-        return self._rounded(sums, sums["count"])
-
-    def exact_sum(self, sums: Mapping[str, Any]) -> Figure:
+    def exact_sum_and_mean(self, sums: Mapping[str, Any]) -> tuple[Figure, Figure]:
         if self.axis.is_float:
-            return self._rounded(sums, 1)
+            return self._rounded(sums, 1), self._rounded(sums, sums["count"])
         whole = int(self.centre) * sums["count"] + self.distance_sum(sums)
         decimals = self.axis.decimals
-        return Figure(Decimal(whole).scaleb(-decimals, WIDE) if decimals else whole)
+        summed = Decimal(whole).scaleb(-decimals, WIDE) if decimals else whole
+        return Figure(summed), Figure(self.mean(sums))
 
     def _float_sum(self, distances: int) -> Fraction:
         return distances / Fraction(2) ** self.exponent()
@@ -224,6 +216,7 @@ def read_axis_profile(scan: ColumnScan, first_pass: FirstPass | None) -> dict[st
         extent = Extent(totals.values["count"], distances.low, distances.high, least_positive)
         counts = _counts_of_largest(scan, distances, extent)
         on_axis = read_axis(scan, extent, counts, distances.sql() if counts else "0")
+    midnight = totals.count("midnight") if "midnight" in totals.values else None
     show = value_formatter(scan, [low, high, *(places_of(on_axis) if on_axis else [])])
     bounds = (EXACT, EXACT)
     if first_pass is None:
@@ -234,7 +227,7 @@ def read_axis_profile(scan: ColumnScan, first_pass: FirstPass | None) -> dict[st
         "quartiles": quartiles_of(on_axis, show) if on_axis else None,
         "histogram": histogram_of(on_axis, show) if on_axis else None,
         "number": _number(scan, totals, distances, on_axis) if is_number else None,
-        "moment": None if is_number else _moment_figures(totals),
+        "moment": None if is_number else MomentFigures(totals.count("infinite"), midnight),
     }
 
 
@@ -259,11 +252,6 @@ def time_aggregates(axis: Axis) -> dict[str, Aggregate]:
     if axis.column_type not in ("DATE", "TIME"):
         wanted["midnight"] = rows(f"x % {ticks_a_day(axis)} = 0")
     return wanted
-
-
-def _moment_figures(totals: Totals) -> MomentFigures:
-    midnight = totals.count("midnight") if "midnight" in totals.values else None
-    return MomentFigures(totals.count("infinite"), midnight)
 
 
 def _number(
@@ -299,7 +287,7 @@ def _number(
 
 def _sum_and_mean(totals: Totals, distances: Distances) -> tuple[Figure, Figure]:
     if totals.sample is None:
-        return distances.exact_sum(totals.values), distances.exact_mean(totals.values)
+        return distances.exact_sum_and_mean(totals.values)
     of_rows = totals.sample.size.of_rows
 
     def scaled(sums: Mapping[str, Any]) -> Any:
@@ -328,7 +316,7 @@ def _largest(
     largest = []
     for k, kth in zip(MAX_COUNTS, on_axis.largest, strict=False):
         # Divide by the count first: the sum may overflow a double.
-        above = float(distances.sum_centre) * (kth.rows_above / count)
+        above = 0.0 if axis.is_float else float(distances.centre) * (kth.rows_above / count)
         above += float(distances.scaled(kth.amount_above / count))
         own = (k - kth.rows_above) / count * float(kth.x)
         largest.append(Largest(k, axis.value(kth.x), min((above + own) / mean, 1.0)))

@@ -170,14 +170,11 @@ def _mean_weight(sums: Floats, totals: Floats) -> tuple[Floats, Floats]:
     of_all = totals[2] / totals[1]
     has_rows = count > 0
     mean = np.where(has_rows, sums[2] / np.where(has_rows, sums[1], 1.0), of_all)
-    own = np.where(has_rows, _relative_variance(np.where(has_rows, sums, 1.0), mean), 0.0)
+    known = np.where(has_rows, sums, 1.0)
+    residuals = known[4] - 2 * mean * known[3] + mean**2 * known[2]
+    own = np.where(has_rows, np.maximum(residuals, 0.0) / known[2] ** 2, 0.0)
     few = np.maximum(own, 1 / np.maximum(count, 1.0))
     return mean, np.where(count < FEW_ROWS, few, own)
-
-
-def _relative_variance(sums: Floats, mean: Floats) -> Floats:
-    residuals = sums[4] - 2 * mean * sums[3] + mean**2 * sums[2]
-    return np.asarray(np.maximum(residuals, 0.0) / sums[2] ** 2)
 
 
 @dataclass(frozen=True)
@@ -201,10 +198,6 @@ class ComparedTable:
     cluster: Column | None = None
     rows: int | None = None
     drawn_from_base: bool = False
-
-    @property
-    def design_columns(self) -> tuple[Column, ...]:
-        return tuple(column for column in (self.weight, self.cluster) if column is not None)
 
     @property
     def is_sample(self) -> bool:

@@ -107,7 +107,7 @@ def _common(base: ComparedTable, other: ComparedTable) -> tuple[_Pairs, list[Col
 
 
 def _data_columns(compared: ComparedTable) -> dict[str, Column]:
-    design = compared.design_columns
+    design = (compared.weight, compared.cluster)
     return {column.name: column for column in compared.table.columns if column not in design}
 
 

@@ -126,15 +126,6 @@ def label_of(purpose: Purpose, outcome: Outcome) -> str:
     return LABELS[outcome]
 
 
-def power_sentence(detectable: float | None) -> str:
-    if detectable is None or detectable >= 1:
-        return "No difference, however large, would be detected with 80 % power."
-    return (
-        f"The smallest detectable difference is {100 * detectable:.1f} % of the rows: one of this "
-        "size is found in at least 80 % of samples."
-    )
-
-
 def _named(names: Sequence[str], count: int | None = None) -> str:
     shown_names = names[:NAMED]
     more = (len(names) if count is None else count) - len(shown_names)
@@ -279,8 +270,13 @@ class TableComparison:
             return " ".join([label, *sentences, *differing[:WORST_NAMED]])
         if not self.columns:
             return f"{label} No column could be compared."
-        none = f"None of {of} differs significantly."
-        return f"{label} {none} {power_sentence(self.detectable)}"
+        none = f"{label} None of {of} differs significantly."
+        if self.detectable is None or self.detectable >= 1:
+            return f"{none} No difference, however large, would be detected with 80 % power."
+        return (
+            f"{none} The smallest detectable difference is {100 * self.detectable:.1f} % of the "
+            "rows: one of this size is found in at least 80 % of samples."
+        )
 
     def _differing(self) -> list[ColumnComparison]:
         """The significant columns, then others that have changed and differ visibly."""

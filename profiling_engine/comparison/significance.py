@@ -228,15 +228,10 @@ def _is_close(one: Share, two: Share) -> bool:
         return False
     expected = known[0] if known else (one.value + two.value) / 2
     variance = expected * (1 - expected) * sum(1 / share.size for share in both)
-    return abs(one.value - two.value) < CLOSE * math.sqrt(max(variance, 0.0)) * _unread(one, two)
-
-
-def _unread(one: Share, two: Share) -> float:
-    """√(1 - n/N) of a sample of a known population; 1 of any other."""
     population, drawn = (one, two) if math.isinf(one.size) else (two, one)
-    if not math.isinf(population.size):
-        return 1.0
-    return math.sqrt(max(1 - drawn.size / population.population, 0.0))
+    if math.isinf(population.size):
+        variance *= 1 - drawn.size / population.population
+    return abs(one.value - two.value) < CLOSE * math.sqrt(max(variance, 0.0))
 
 
 POWER = 0.8
