@@ -21,7 +21,7 @@ SELECT (range * 7919) % 10007 AS id,
     CASE range % 5 WHEN 0 THEN 'Yes' WHEN 1 THEN 'yes ' ELSE 'no ' || (range % 40000) END AS word,
     DATE '1990-01-01' + CAST(range % 9000 AS INTEGER) AS day,
     TIMESTAMP '2001-01-01' + to_seconds(range * 61) AS moment,
-    range % 3 = 0 AS flag, [range % 4, range % 3] AS pair
+    range % 3 = 0 AS flag, encode('é' || range % 4) AS bytes
 FROM range({ROWS})"""
 
 
