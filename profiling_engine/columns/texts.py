@@ -28,12 +28,7 @@ from profiling_engine.columns.sources import Source, Statement
 _CURRENCY = "[$€£¥]"
 _GROUPED = "|".join(
     rf"\d{{1,3}}(?:{group}\d{{3}})+(?:{point}\d+)?"
-    for group, point in (
-        (",", r"\."),
-        (r"\.", ","),
-        (r"[ \x{a0}\x{202f}]", "[.,]"),
-        ("'", "[.,]"),
-    )
+    for group, point in ((",", r"\."), (r"\.", ","), (r"[ \x{a0}\x{202f}]", "[.,]"), ("'", "[.,]"))
 )
 """Digits in groups of three; the decimal sign differs from the sign between the groups."""
 _DIGITS = rf"(?:{_GROUPED}|\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?)"

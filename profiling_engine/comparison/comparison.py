@@ -111,9 +111,7 @@ def _data_columns(compared: ComparedTable) -> dict[str, Column]:
     return {column.name: column for column in compared.table.columns if column not in design}
 
 
-def _with_significance(
-    found: Sequence[_Found],
-) -> tuple[ColumnComparison, ...]:
+def _with_significance(found: Sequence[_Found]) -> tuple[ColumnComparison, ...]:
     """Mark the significant columns, and compute their smallest detectable differences."""
     p_values = [p for _, distance, _ in found for p in (distance.p_value, distance.missing_p_value)]
     marks = holm(p_values, ALPHA)

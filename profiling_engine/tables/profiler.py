@@ -29,12 +29,7 @@ from profiling_engine.columns.distinct import (
     most_frequent_of_many,
     shown_value,
 )
-from profiling_engine.columns.first_pass import (
-    ColumnScan,
-    FirstPass,
-    read_first_pass,
-    stored_bytes,
-)
+from profiling_engine.columns.first_pass import ColumnScan, FirstPass, read_first_pass, stored_bytes
 from profiling_engine.columns.kinds import ColumnKind, kind_of
 from profiling_engine.columns.numbers import read_axis_profile
 from profiling_engine.columns.passes import (
