@@ -23,8 +23,7 @@ from parquet_tables.progress import ignore_progress
 from parquet_tables.tables import TableFiles
 from parquet_tables.writing import read_columns, write_parquet
 from profiling_engine.comparison.compared_table import ComparedTable
-from profiling_engine.comparison.comparison import compare_tables
-from profiling_engine.comparison.result import TableComparison
+from profiling_engine.comparison.comparison import TableComparison, compare_tables
 from sampling_engine import (
     ClusterMethod,
     Method,

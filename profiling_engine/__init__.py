@@ -4,7 +4,7 @@ Reads tables through :mod:`parquet_tables` and returns frozen dataclasses with `
 dataset, job or HTTP. docs/PROFILING.md defines the figures.
 """
 
-from profiling_engine.advice.design import (
+from profiling_engine.advice import (
     ClusterHint,
     CutOff,
     DesignHints,

@@ -19,8 +19,12 @@ from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from parquet_tables.tables import TableFiles
 from profiling_engine import PROFILE_VERSION, design_hints, profile_table
-from profiling_engine.tables.example_rows import example_rows
-from profiling_engine.tables.relations import MAX_CATEGORIES, correlate, missing_patterns
+from profiling_engine.tables.report_parts import (
+    MAX_CATEGORIES,
+    correlate,
+    example_rows,
+    missing_patterns,
+)
 from storage.jobs.jobs import Job
 
 SEED = "profile"

@@ -28,8 +28,7 @@ from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.tables import TableFiles
 from profiling_engine.comparison.compared_table import ComparedTable
-from profiling_engine.comparison.comparison import compare_tables
-from profiling_engine.comparison.result import LABELS, TableComparison
+from profiling_engine.comparison.comparison import LABELS, TableComparison, compare_tables
 from sampling_engine import Reference, reference_of
 from storage.jobs.jobs import Job
 

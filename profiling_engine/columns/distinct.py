@@ -16,7 +16,14 @@ import numpy as np
 
 from parquet_tables.json_values import json_value, shown_expression
 from profiling_engine.columns.first_pass import SKETCH_ERROR, ColumnScan, FirstPass
-from profiling_engine.columns.passes import METHOD, SampleBlocks, Totals
+from profiling_engine.columns.passes import (
+    FREQUENCIES,
+    METHOD,
+    SampleBlocks,
+    Source,
+    Statement,
+    Totals,
+)
 from profiling_engine.columns.profile import (
     CERTAIN,
     CONFIDENCE,
@@ -27,7 +34,6 @@ from profiling_engine.columns.profile import (
     Groups,
     ValueRows,
 )
-from profiling_engine.columns.sources import FREQUENCIES, Source, Statement
 
 LISTED_VALUES = 10
 MAX_SHOWN_LENGTH = 200

@@ -13,8 +13,17 @@ from typing import Any
 from parquet_tables.json_values import shown_expression
 from parquet_tables.tables import TableFiles
 from profiling_engine.columns.kinds import Axis, ColumnKind, Number
-from profiling_engine.columns.passes import Aggregate, Run, Totals, measure, read_totals
-from profiling_engine.columns.sources import SampleSize, Source, Statement, all_rows
+from profiling_engine.columns.passes import (
+    Aggregate,
+    Run,
+    SampleSize,
+    Source,
+    Statement,
+    Totals,
+    all_rows,
+    measure,
+    read_totals,
+)
 
 MAX_BYTES = 64 << 20
 OF_ANY_LENGTH = ("text", "binary")

@@ -27,8 +27,8 @@ from profiling_engine.columns.axis import (
     places_of,
     quartiles_of,
     read_axis,
+    ticks_a_day,
 )
-from profiling_engine.columns.bins import ticks_a_day
 from profiling_engine.columns.first_pass import ColumnScan, FirstPass, value_formatter
 from profiling_engine.columns.kinds import WIDE, Axis, Number
 from profiling_engine.columns.passes import Aggregate, Totals, greatest, least, rows, total

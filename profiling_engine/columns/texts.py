@@ -13,7 +13,16 @@ from parquet_tables.tables import Column
 from profiling_engine.columns.distinct import most_frequent
 from profiling_engine.columns.first_pass import ColumnScan
 from profiling_engine.columns.kinds import kind_of
-from profiling_engine.columns.passes import Aggregate, Totals, greatest, least, rows, total
+from profiling_engine.columns.passes import (
+    Aggregate,
+    Source,
+    Statement,
+    Totals,
+    greatest,
+    least,
+    rows,
+    total,
+)
 from profiling_engine.columns.profile import (
     BooleanFigures,
     Figure,
@@ -23,7 +32,6 @@ from profiling_engine.columns.profile import (
     TextFigures,
     Variants,
 )
-from profiling_engine.columns.sources import Source, Statement
 
 _CURRENCY = "[$€£¥]"
 _GROUPED = "|".join(

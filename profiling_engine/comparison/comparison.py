@@ -1,22 +1,338 @@
 """Compare two tables column by column: a sample with its population, or two versions.
 
-One column of each table is in memory at a time; callers pass tables of a bounded size.
+A sample is *representative* if no column differs significantly and the smallest detectable
+difference is at most 15 % of the rows. One column of each table is in memory at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import duckdb
 
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.tables import Column
+from profiling_engine.advice import counted
 from profiling_engine.comparison.compared_table import ComparedTable, effective_size
-from profiling_engine.comparison.distances import ColumnDistance, column_distance
-from profiling_engine.comparison.result import ColumnComparison, Purpose, Structure, TableComparison
+from profiling_engine.comparison.distances import ColumnDistance, column_distance, shown
 from profiling_engine.comparison.significance import holm
-from profiling_engine.comparison.table_changes import ChangedValues, changed_values, table_changes
+from profiling_engine.comparison.table_changes import (
+    ChangedValues,
+    TableChanges,
+    changed_values,
+    table_changes,
+)
+
+Purpose = Literal["sample", "tables"]
+Outcome = Literal["representative", "inconclusive", "differs", "equal"]
+
+MAX_DETECTABLE = 0.15
+LABELS: dict[Outcome, str] = {
+    "representative": "Representative",
+    "inconclusive": "Inconclusive: the sample is too small",
+    "differs": "Differs",
+    "equal": "Equal",
+}
+IS_ALIKE: dict[Outcome, bool | None] = {
+    "representative": True,
+    "inconclusive": None,
+    "differs": False,
+    "equal": True,
+}
+NAMED, WORST_NAMED = 5, 3
+SMALL_SHIFT = 0.05
+SMALL_SHARE = 0.005
+
+
+@dataclass(frozen=True)
+class Structure:
+    """The differences of two tables in rows, columns, types and lists of values.
+
+    The numbers of rows are None if a table is a sample. A changed type has the column's name and
+    its types in the base and in the other table.
+    """
+
+    base_rows: int | None
+    other_rows: int | None
+    only_in_base: tuple[str, ...] = ()
+    only_in_other: tuple[str, ...] = ()
+    changed_types: tuple[tuple[str, str, str], ...] = ()
+    changed_values: tuple[tuple[str, ChangedValues], ...] = ()
+    changes: TableChanges | None = None
+
+    @property
+    def differs(self) -> bool:
+        changes = self.changes
+        return bool(
+            self.base_rows != self.other_rows
+            or self.only_in_base
+            or self.only_in_other
+            or self.changed_types
+            or self.changed_values
+            or (changes and (changes.rows_only_in_base or changes.rows_only_in_other))
+        )
+
+    def sentences(self) -> list[str]:
+        """Sentences on what is in only one table, rows first."""
+        return [*self._rows(), *self._columns(), *self._values()]
+
+    def _rows(self) -> list[str]:
+        sentences, change = [], 0
+        if self.base_rows is not None and self.other_rows is not None:
+            change = self.other_rows - self.base_rows
+            if change:
+                counts = f"{self.base_rows:,} before, {self.other_rows:,} now"
+                sentences.append(f"Rows: {change:+,} ({counts}).")
+        if self.changes is None:
+            return sentences
+        removed, added = self.changes.rows_only_in_base, self.changes.rows_only_in_other
+        if (removed, added) != (max(-change, 0), max(change, 0)):
+            sentences.append(
+                f"{counted(removed, 'row')} before and {counted(added, 'row')} now have no equal "
+                "in the other table."
+            )
+        return sentences
+
+    def _columns(self) -> list[str]:
+        sentences = [
+            f"Columns {what}: {_named(names)}."
+            for what, names in (("added", self.only_in_other), ("removed", self.only_in_base))
+            if names
+        ]
+        types = [f"{name} was {before}, is {now}" for name, before, now in self.changed_types]
+        return [*sentences, f"Types changed: {_named(types)}."] if types else sentences
+
+    def _values(self) -> list[str]:
+        sentences = []
+        for name, values in self.changed_values[:NAMED]:
+            for count, listed, what in (
+                (values.removed, values.removed_values, "no longer in"),
+                (values.added, values.added_values, "new in"),
+            ):
+                if count:
+                    quoted = [f'"{value}"' for value in listed[:WORST_NAMED]]
+                    sentences.append(f"Values {what} {name}: {_named(quoted, count)}.")
+        return sentences
+
+
+def outcome_of(
+    purpose: Purpose, structure: Structure, *, is_significant: bool, detectable: float | None
+) -> Outcome:
+    """Decide the verdict; ``detectable`` is a share of the rows, None if nothing was compared."""
+    if is_significant or (purpose == "tables" and structure.differs):
+        return "differs"
+    if purpose == "tables" and structure.changes is not None:
+        return "equal"
+    if detectable is None or detectable > MAX_DETECTABLE:
+        return "inconclusive"
+    return "representative"
+
+
+def label_of(purpose: Purpose, outcome: Outcome) -> str:
+    if purpose == "tables" and outcome == "representative":
+        return "No difference found"
+    return LABELS[outcome]
+
+
+def _named(names: Sequence[str], count: int | None = None) -> str:
+    shown_names = names[:NAMED]
+    more = (len(names) if count is None else count) - len(shown_names)
+    return ", ".join(shown_names) + (f" and {more:,} more" if more > 0 else "")
+
+
+def difference(column: Column, distance: ColumnDistance) -> str | None:
+    """The difference of a column in words; None if it is negligible."""
+    name, means = column.name, distance.means
+    shift = distance.standardised_difference
+    missing = (
+        f"{name} is missing in {_percent(distance.other_missing)} of the rows, "
+        f"not {_percent(distance.base_missing)}."
+    )
+    if distance.missing_p_value < min(distance.p_value, 0.05):
+        return missing
+    if shift is not None and means is not None and abs(shift) >= SMALL_SHIFT:
+        return (
+            f"{name} is {'higher' if shift > 0 else 'lower'} by {abs(shift):.2f} standard "
+            f"deviations: its mean is {shown(column, means[1])}, not {shown(column, means[0])}."
+        )
+    if distance.parts and distance.kind == "chi_square":
+        part = max(distance.parts, key=lambda shares: abs(shares.other - shares.base))
+        if abs(part.other - part.base) >= SMALL_SHARE:
+            has_missing = distance.base_missing > 0 or distance.other_missing > 0
+            values = "rows with a value" if has_missing else "rows"
+            return (
+                f'{name} is "{part.label}" in {_percent(part.other)} of the {values}, '
+                f"not {_percent(part.base)}."
+            )
+    if distance.p_value < 0.05:
+        measure = "KS distance" if distance.kind == "kolmogorov_smirnov" else "distance"
+        return f"The distribution of {name} differs ({measure} {distance.distance:.3f})."
+    if abs(distance.other_missing - distance.base_missing) >= SMALL_SHARE:
+        return missing
+    return None
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+MAX_DETAILED = 200
+"""The number of columns with chart parts; significant columns come first."""
+MAX_LABEL = 80
+
+
+@dataclass(frozen=True)
+class ColumnComparison:
+    """A column's figures, and whether it differs significantly.
+
+    ``detectable`` is the smallest detectable ``distance``, None if the values have none;
+    ``detectable_rows`` the smallest detectable difference as a share of all rows. ``changed`` is
+    None unless every row of both tables was read.
+    """
+
+    column: Column
+    distance: ColumnDistance
+    is_significant: bool
+    detectable: float | None
+    detectable_rows: float
+    changed: ChangedValues | None = None
+
+    @property
+    def name(self) -> str:
+        return self.column.name
+
+    @property
+    def sentence(self) -> str:
+        found = difference(self.column, self.distance)
+        return found or f"{self.name} has about the same distribution."
+
+    def as_json(self, *, is_detailed: bool = True) -> dict[str, Any]:
+        """The fields of the API; the means of dates and times are texts."""
+        figures = asdict(self.distance)
+        parts = figures.pop("parts") if is_detailed else ()
+        for name in ("parts", "value_basis", "missing_basis"):
+            figures.pop(name, None)
+        if self.column.type.startswith(("DATE", "TIME")) and self.distance.means is not None:
+            figures["base_mean"], figures["other_mean"] = (
+                shown(self.column, mean) for mean in self.distance.means
+            )
+        changed = self.changed or ChangedValues()
+        return {
+            "name": self.name,
+            "type": self.column.type,
+            **figures,
+            "parts": [{**part, "label": _cut(part["label"])} for part in parts],
+            "is_significant": self.is_significant,
+            "stands_out": self.is_significant,
+            "minimum_detectable_difference": self.detectable,
+            "added_values": list(changed.added_values),
+            "added_values_count": changed.added,
+            "removed_values": list(changed.removed_values),
+            "removed_values_count": changed.removed,
+            "sentence": self.sentence,
+        }
+
+
+@dataclass(frozen=True)
+class TableComparison:
+    """All columns that were compared, in the base's order.
+
+    Columns are ``not_compared`` for their types or after the time limit. The effective size is that
+    of the other table, infinite for a population.
+    """
+
+    purpose: Purpose
+    columns: tuple[ColumnComparison, ...]
+    not_compared: tuple[str, ...]
+    structure: Structure
+    effective_size: float
+
+    @property
+    def significant(self) -> list[ColumnComparison]:
+        return [column for column in self.columns if column.is_significant]
+
+    @property
+    def detectable(self) -> float | None:
+        """The largest of the columns' smallest detectable differences, as a share of the rows."""
+        return max((column.detectable_rows for column in self.columns), default=None)
+
+    @property
+    def outcome(self) -> Outcome:
+        found, detectable = bool(self.significant), self.detectable
+        return outcome_of(self.purpose, self.structure, is_significant=found, detectable=detectable)
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in sentences, with those of the columns that differ most."""
+        label = f"{label_of(self.purpose, self.outcome)}."
+        of = counted(len(self.columns), "column")
+        if self.outcome == "equal":
+            rows = counted(self.structure.base_rows or 0, "row")
+            return f"{label} {rows} and {of} are the same."
+        if self.outcome == "differs":
+            differing = [column.sentence for column in self._differing()]
+            sentences = self.structure.sentences() if self.purpose == "tables" else []
+            if differing and self.purpose == "sample":
+                verb = "differs" if len(differing) == 1 else "differ"
+                sentences.append(f"{len(differing):,} of {of} {verb}.")
+            return " ".join([label, *sentences, *differing[:WORST_NAMED]])
+        if not self.columns:
+            return f"{label} No column could be compared."
+        none = f"{label} None of {of} differs significantly."
+        if self.detectable is None or self.detectable >= 1:
+            return f"{none} No difference, however large, would be detected with 80 % power."
+        return (
+            f"{none} The smallest detectable difference is {100 * self.detectable:.1f} % of the "
+            "rows: one of this size is found in at least 80 % of samples."
+        )
+
+    def _differing(self) -> list[ColumnComparison]:
+        """The significant columns, then others that have changed and differ visibly."""
+        found = sorted(self.significant, key=lambda column: -column.distance.distance)
+        if self.structure.changes is None:
+            return found
+        changed = set(self.structure.changes.changed_columns) - {column.name for column in found}
+        others = [
+            column
+            for column in self.columns
+            if column.name in changed and difference(column.column, column.distance)
+        ]
+        return found + sorted(others, key=lambda column: column.distance.p_value)
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields of the API; bounded in size, whatever the tables hold."""
+        by_significance = sorted(self.columns, key=lambda column: not column.is_significant)
+        detailed = {column.column for column in by_significance[:MAX_DETAILED]}
+        structure, outcome = self.structure, self.outcome
+        return {
+            "purpose": self.purpose,
+            "outcome": outcome,
+            "outcome_label": label_of(self.purpose, outcome),
+            "verdict": self.verdict,
+            "alike": IS_ALIKE[outcome],
+            "stand_out": [column.name for column in self.significant],
+            "minimum_detectable_difference": self.detectable,
+            "noticeable": self.detectable,
+            "columns": [
+                column.as_json(is_detailed=column.column in detailed) for column in self.columns
+            ],
+            "not_compared": list(self.not_compared),
+            "only_in_base": list(structure.only_in_base),
+            "only_in_other": list(structure.only_in_other),
+            "changed_types": [
+                {"name": name, "base_type": base_type, "other_type": other_type}
+                for name, base_type, other_type in structure.changed_types
+            ],
+            "changes": None if structure.changes is None else structure.changes.as_json(),
+        }
+
+
+def _cut(label: str) -> str:
+    return label if len(label) <= MAX_LABEL else f"{label[: MAX_LABEL - 1]}…"
+
 
 ALPHA = 0.01
 """The significance level of all columns together: the false alarm rate of faultless samples."""

@@ -17,15 +17,6 @@ import numpy as np
 
 from parquet_tables.tables import Column
 from profiling_engine.columns.kinds import kind_of
-from profiling_engine.comparison.column_tests import (
-    ColumnPair,
-    ColumnTest,
-    ComparedRows,
-    categories_test,
-    distribution_test,
-    exact_test,
-    missing_test,
-)
 from profiling_engine.comparison.compared_table import (
     ComparedTable,
     Floats,
@@ -35,7 +26,14 @@ from profiling_engine.comparison.compared_table import (
     read_numbers,
 )
 from profiling_engine.comparison.significance import (
+    ColumnPair,
+    ColumnTest,
+    ComparedRows,
     DetectionBasis,
+    categories_test,
+    distribution_test,
+    exact_test,
+    missing_test,
     total_variation,
     weighted_mean_and_deviation,
 )

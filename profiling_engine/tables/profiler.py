@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import ceil, sqrt
 from typing import Any
 
 from parquet_tables.database import ParquetDatabase
@@ -18,8 +19,9 @@ from parquet_tables.progress import (
     ignore_progress,
     progress_part,
 )
+from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import TableFiles
-from profiling_engine.advice.alerts import column_alerts, table_alerts
+from profiling_engine.advice import column_alerts, table_alerts
 from profiling_engine.columns.distinct import (
     count_distinct,
     distinct_of_sample,
@@ -34,25 +36,30 @@ from profiling_engine.columns.kinds import ColumnKind, kind_of
 from profiling_engine.columns.numbers import read_axis_profile
 from profiling_engine.columns.passes import (
     DEFAULT_LIMITS,
-    Budget,
-    OutOfTime,
-    ProfileLimits,
-    Run,
-    rows,
-)
-from profiling_engine.columns.profile import ColumnProfile, Figure, TableProfile
-from profiling_engine.columns.sources import (
     FREQUENCIES,
     SAMPLE_ROWS,
     SAMPLED,
+    Budget,
+    OutOfTime,
+    ProfileLimits,
     RowSample,
+    Run,
+    Statement,
     all_rows,
     choose_rows,
     count_values,
     read_sample,
+    rows,
+    rows_of,
+)
+from profiling_engine.columns.profile import (
+    CONFIDENCE,
+    Accuracy,
+    ColumnProfile,
+    Figure,
+    TableProfile,
 )
 from profiling_engine.columns.texts import read_boolean, read_lengths, read_text
-from profiling_engine.tables.relations import count_repeated_rows
 
 
 @dataclass(frozen=True)
@@ -252,3 +259,43 @@ def _repeated_rows(run: Run, profiles: Sequence[ColumnProfile]) -> Figure | None
         return count_repeated_rows(run)
     except OutOfTime:
         return None
+
+
+NORMAL = 1.96
+MAX_IF_NONE_FOUND = 3.0
+"""The upper bound at 95 % confidence if none was found."""
+
+
+def repeated_rows(table: TableFiles, part: int) -> Statement:
+    """Count the repeated rows of one in ``part`` hashes, and the sum of the squared counts."""
+    names = ", ".join(f"f.{quote_identifier(column.name)}" for column in table.columns)
+    rows, params = rows_of(table, table.columns, f"hash({names}) AS h")
+    among = f" WHERE h % {part} = 0" if part > 1 else ""
+    return (
+        "SELECT coalesce(sum(n - 1), 0), coalesce(sum((n - 1) * (n - 1)), 0) FROM ("
+        f"SELECT count(*) AS n FROM ({rows}){among} GROUP BY h HAVING count(*) > 1)",
+        params,
+    )
+
+
+def count_repeated_rows(run: Run) -> Figure:
+    rows = run.table.row_count
+    limits = run.limits
+    part = -(-rows // limits.sampled_hashes) if rows > limits.row_hashes else 1
+    ((found, squares),) = run.fetch(repeated_rows(run.table, part))
+    if part == 1:
+        if not found:
+            return Figure(0)
+        # The probability that two of 1,000,000 distinct rows share a hash is 1 in 37 million.
+        accuracy = Accuracy("approximate", "64-bit hashes of whole rows", found, found, 0.999999)
+        return Figure(int(found), accuracy)
+    method = f"hashes of whole rows, one in {part} of them"
+    value = int(found) * part
+    if not found:
+        return Figure(
+            0, Accuracy("approximate", method, 0, ceil(MAX_IF_NONE_FOUND * part), CONFIDENCE)
+        )
+    # Each hash of repeated rows is counted with probability 1/part, independently of the others.
+    half = NORMAL * part * sqrt(int(squares) * (1 - 1 / part))
+    low, high = max(round(value - half), int(found)), min(round(value + half), rows - 1)
+    return Figure(value, Accuracy("approximate", method, low, high, CONFIDENCE))

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from parquet_tables.tables import Column
-from profiling_engine.comparison.column_tests import ColumnPair
 from profiling_engine.comparison.compared_table import (
     ColumnValues,
     Floats,
@@ -25,6 +24,7 @@ from profiling_engine.comparison.distances import (
     by_shares,
     figures_of,
 )
+from profiling_engine.comparison.significance import ColumnPair
 
 
 @dataclass(frozen=True)

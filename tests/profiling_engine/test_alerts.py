@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from profiling_engine import Alert
-from profiling_engine.advice.alerts import amount, counted, percent
+from profiling_engine.advice import amount, counted, percent
 from tests.profiling_engine.conftest import Studio
 
 

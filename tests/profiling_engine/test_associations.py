@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 from scipy.stats.contingency import association
 
-from profiling_engine.tables.relations import (
+from profiling_engine.tables.report_parts import (
     Correlations,
     correlate,
     cramers_v,

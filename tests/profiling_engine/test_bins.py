@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from profiling_engine.columns.bins import Edges, calendar_edges, linear_edges, logarithmic_edges
+from profiling_engine.columns.axis import Edges, calendar_edges, linear_edges, logarithmic_edges
 from profiling_engine.columns.kinds import Axis
 from tests.profiling_engine.conftest import Studio
 

@@ -7,8 +7,14 @@ import time
 import pytest
 
 from parquet_tables.tables import TableFiles, UnknownColumn
-from profiling_engine.columns.passes import Budget, OutOfTime
-from profiling_engine.columns.sources import BLOCK_ROWS, MAX_BLOCKS, SAMPLE_ROWS, choose_rows
+from profiling_engine.columns.passes import (
+    BLOCK_ROWS,
+    MAX_BLOCKS,
+    SAMPLE_ROWS,
+    Budget,
+    OutOfTime,
+    choose_rows,
+)
 from tests.profiling_engine.conftest import Studio
 
 

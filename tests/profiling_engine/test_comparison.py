@@ -12,8 +12,13 @@ from parquet_tables.database import ParquetDatabase
 from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import read_columns, write_parquet
 from profiling_engine.comparison.compared_table import ComparedTable
-from profiling_engine.comparison.comparison import compare_tables
-from profiling_engine.comparison.result import Purpose, Structure, TableComparison, outcome_of
+from profiling_engine.comparison.comparison import (
+    Purpose,
+    Structure,
+    TableComparison,
+    compare_tables,
+    outcome_of,
+)
 from profiling_engine.comparison.table_changes import ChangedValues, TableChanges
 
 ROWS = 20_000

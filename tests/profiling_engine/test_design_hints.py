@@ -7,7 +7,7 @@ import math
 import pytest
 
 from profiling_engine import TableProfile, design_hints
-from profiling_engine.advice.design import cut_off
+from profiling_engine.advice import cut_off
 from profiling_engine.columns.numbers import MAX_COUNTS
 from profiling_engine.columns.profile import Largest
 from tests.profiling_engine.conftest import Studio

@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from profiling_engine.advice import alerts
+from profiling_engine import advice
 from tests.profiling_engine.conftest import Studio
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +23,7 @@ def test_example_matches_the_engine(studio: Studio) -> None:
 
 
 def test_page_lists_exactly_the_alerts() -> None:
-    source = Path(alerts.__file__).read_text(encoding="utf-8")
+    source = Path(advice.__file__).read_text(encoding="utf-8")
     raised = re.findall(r'(?:Alert|_text_rows|_reads_as)\(\s*"([a-z_]+)"', source)
     raised += re.findall(r'Alert\("([a-z_]+)"', source)
     documented = re.findall(r"^\| `([a-z_]+)` \| (?:info|notice|warning)", PAGE, re.MULTILINE)

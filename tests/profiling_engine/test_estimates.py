@@ -10,7 +10,7 @@ import pytest
 
 from profiling_engine import ColumnProfile, Figure
 from profiling_engine.columns.distinct import bits_for, linear_count, set_bits
-from profiling_engine.columns.sources import Source
+from profiling_engine.columns.passes import Source
 from tests.profiling_engine.conftest import Studio
 
 SEEDS = range(12)

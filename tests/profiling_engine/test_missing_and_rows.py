@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from parquet_tables.tables import TableFiles
-from profiling_engine.tables.example_rows import example_rows
-from profiling_engine.tables.relations import MissingPatterns, missing_patterns
+from profiling_engine.tables.report_parts import MissingPatterns, example_rows, missing_patterns
 from tests.profiling_engine.conftest import Studio
 
 

@@ -16,13 +16,21 @@ import numpy as np
 import pytest
 
 from parquet_tables.tables import Column, DataFile, TableFiles
-from profiling_engine.columns import axis, distinct, first_pass, sources, texts
+from profiling_engine.columns import axis, distinct, first_pass, passes, texts
 from profiling_engine.columns.kinds import Axis, kind_of
 from profiling_engine.columns.numbers import Distances, number_aggregates, time_aggregates
-from profiling_engine.columns.passes import greatest, measure, rows, total
-from profiling_engine.columns.sources import FREQUENCIES, SAMPLED, Source, Statement
+from profiling_engine.columns.passes import (
+    FREQUENCIES,
+    SAMPLED,
+    Source,
+    Statement,
+    greatest,
+    measure,
+    rows,
+    total,
+)
 from profiling_engine.columns.texts import length_aggregates
-from profiling_engine.tables import relations
+from profiling_engine.tables import profiler
 
 GOLDEN = Path(__file__).parent / "golden"
 COLUMNS = {
@@ -40,16 +48,14 @@ TABLE = TableFiles(tuple(COLUMNS.values()), FILES)
 RESIDUAL = TableFiles(TABLE.columns, FILES, np.array([1, 5], dtype=np.int64))
 EMPTY = TableFiles(TABLE.columns, ())
 KINDS = {name: kind_of(column) for name, column in COLUMNS.items()}
-WORDS, PRICES, RATIOS = (
-    sources.all_rows(TABLE, KINDS[name]) for name in ("word", "price", "ratio")
-)
+WORDS, PRICES, RATIOS = (passes.all_rows(TABLE, KINDS[name]) for name in ("word", "price", "ratio"))
 
 
 def of_kind(name: str) -> Source:
-    return sources.all_rows(TABLE, KINDS[name])
+    return passes.all_rows(TABLE, KINDS[name])
 
 
-def passes(name: str, source: Source, low: float, high: float) -> Statement:
+def pass_over(name: str, source: Source, low: float, high: float) -> Statement:
     axis = axis_of(name)
     distances = Distances(axis, low, high)
     names = distances.names()
@@ -63,11 +69,11 @@ def axis_of(name: str) -> Axis:
 
 
 BUILDERS: dict[str, Callable[[], Statement]] = {
-    "all_rows": lambda: sources.count_values(WORDS),
-    "all_rows_of_residual": lambda: sources.count_values(sources.all_rows(RESIDUAL, KINDS["id"])),
-    "all_rows_of_empty_table": lambda: sources.count_values(sources.all_rows(EMPTY, KINDS["day"])),
-    "all_rows_of_floats": lambda: sources.count_values(RATIOS),
-    "read_sample": lambda: sources.read_sample(TABLE, KINDS["word"]),
+    "all_rows": lambda: passes.count_values(WORDS),
+    "all_rows_of_residual": lambda: passes.count_values(passes.all_rows(RESIDUAL, KINDS["id"])),
+    "all_rows_of_empty_table": lambda: passes.count_values(passes.all_rows(EMPTY, KINDS["day"])),
+    "all_rows_of_floats": lambda: passes.count_values(RATIOS),
+    "read_sample": lambda: passes.read_sample(TABLE, KINDS["word"]),
     "stored_bytes": lambda: first_pass.stored_bytes(TABLE),
     "sketch_distinct": lambda: first_pass.sketch_distinct(WORDS),
     "extremes_of_texts": lambda: first_pass.extremes(WORDS, KINDS["word"]),
@@ -79,10 +85,10 @@ BUILDERS: dict[str, Callable[[], Statement]] = {
         of_kind("day"), KINDS["day"], finite=True
     ),
     "extremes_of_bytes": lambda: first_pass.extremes(of_kind("bytes"), KINDS["bytes"]),
-    "measure_numbers": lambda: passes("price", PRICES, 100, 250),
-    "measure_frequencies_of_numbers": lambda: passes("price", FREQUENCIES, -(10**11), 10**11),
-    "measure_wide_numbers": lambda: passes("wide", of_kind("wide"), -(10**38) + 1, 10**38 - 1),
-    "measure_floats": lambda: passes("ratio", RATIOS, -0.5, 3.75),
+    "measure_numbers": lambda: pass_over("price", PRICES, 100, 250),
+    "measure_frequencies_of_numbers": lambda: pass_over("price", FREQUENCIES, -(10**11), 10**11),
+    "measure_wide_numbers": lambda: pass_over("wide", of_kind("wide"), -(10**38) + 1, 10**38 - 1),
+    "measure_floats": lambda: pass_over("ratio", RATIOS, -0.5, 3.75),
     "measure_moments": lambda: measure(
         of_kind("moment"),
         time_aggregates(axis_of("moment")),
@@ -126,8 +132,8 @@ BUILDERS: dict[str, Callable[[], Statement]] = {
     "set_bits": lambda: distinct.set_bits(WORDS, 20),
     "repeated_in_slice": lambda: distinct.repeated_in_slice(WORDS, 2, 7),
     "counts_of_counts": lambda: distinct.counts_of_counts(SAMPLED),
-    "repeated_rows": lambda: relations.repeated_rows(TABLE, 1),
-    "repeated_rows_of_some_hashes": lambda: relations.repeated_rows(RESIDUAL, 32),
+    "repeated_rows": lambda: profiler.repeated_rows(TABLE, 1),
+    "repeated_rows_of_some_hashes": lambda: profiler.repeated_rows(RESIDUAL, 32),
 }
 
 

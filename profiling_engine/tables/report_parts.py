@@ -1,8 +1,7 @@
-"""Relations of a table's columns and rows: correlations, missing values, repeated rows.
+"""What a report adds to a profile: correlations, patterns of missing values, example rows.
 
 A correlation uses the rows with both values, of the whole table up to 200,000 rows, else of the
-profile's sample. Patterns of missing values are exact. Repeated rows are 0 only if a unique column
-or distinct 64-bit hashes prove it.
+profile's sample. Patterns are exact. The seed determines the random rows.
 """
 
 from __future__ import annotations
@@ -10,21 +9,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, compress
-from math import ceil, sqrt
 from typing import Any, Literal
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part, watched
 from parquet_tables.quoting import quote_identifier
-from parquet_tables.rows import rows_at
+from parquet_tables.rows import read_rows, rows_at, rows_statement
 from parquet_tables.tables import Column, TableFiles
 from profiling_engine.columns.kinds import ColumnKind, kind_of
-from profiling_engine.columns.passes import Budget, OutOfTime, Run
-from profiling_engine.columns.profile import CONFIDENCE, Accuracy, Figure, Part
-from profiling_engine.columns.sources import Statement, choose_rows, rows_of
+from profiling_engine.columns.passes import (
+    Budget,
+    OutOfTime,
+    Run,
+    Statement,
+    choose_rows,
+    distinct_numbers,
+    rows_of,
+)
+from profiling_engine.columns.profile import Part
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -312,41 +318,69 @@ def missing_patterns(
     return MissingPatterns(names, patterns, int(found[0][2]) if found else 0, left_out)
 
 
-NORMAL = 1.96
-MAX_IF_NONE_FOUND = 3.0
-"""The upper bound at 95 % confidence if none was found."""
+SHOWN_ROWS = 10
+MAX_SHOWN_COLUMNS = 200
+MAX_VALUE_LENGTH = 200
 
 
-def repeated_rows(table: TableFiles, part: int) -> Statement:
-    """Count the repeated rows of one in ``part`` hashes, and the sum of the squared counts."""
-    names = ", ".join(f"f.{quote_identifier(column.name)}" for column in table.columns)
-    rows, params = rows_of(table, table.columns, f"hash({names}) AS h")
-    among = f" WHERE h % {part} = 0" if part > 1 else ""
-    return (
-        "SELECT coalesce(sum(n - 1), 0), coalesce(sum((n - 1) * (n - 1)), 0) FROM ("
-        f"SELECT count(*) AS n FROM ({rows}){among} GROUP BY h HAVING count(*) > 1)",
-        params,
+@dataclass(frozen=True)
+class ShownRows(Part):
+    """Rows as lists of JSON values, and the position of each row from 0."""
+
+    positions: tuple[int, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True)
+class ExampleRows(Part):
+    """The first and last rows and a sample, of the same columns."""
+
+    columns: tuple[str, ...]
+    head: ShownRows
+    tail: ShownRows
+    sample: ShownRows
+
+
+def example_rows(database: ParquetDatabase, table: TableFiles, *, seed: int | str) -> ExampleRows:
+    """Ten rows from each end, without repetition, and ten random rows."""
+    columns = table.columns[:MAX_SHOWN_COLUMNS]
+    count = table.row_count
+    head = range(min(SHOWN_ROWS, count))
+    tail = range(max(len(head), count - SHOWN_ROWS), count)
+    random = sorted(distinct_numbers(seed, min(SHOWN_ROWS, count), count))
+    return ExampleRows(
+        tuple(column.name for column in columns),
+        *(_rows_at(database, table, columns, positions) for positions in (head, tail, random)),
     )
 
 
-def count_repeated_rows(run: Run) -> Figure:
-    rows = run.table.row_count
-    limits = run.limits
-    part = -(-rows // limits.sampled_hashes) if rows > limits.row_hashes else 1
-    ((found, squares),) = run.fetch(repeated_rows(run.table, part))
-    if part == 1:
-        if not found:
-            return Figure(0)
-        # The probability that two of 1,000,000 distinct rows share a hash is 1 in 37 million.
-        accuracy = Accuracy("approximate", "64-bit hashes of whole rows", found, found, 0.999999)
-        return Figure(int(found), accuracy)
-    method = f"hashes of whole rows, one in {part} of them"
-    value = int(found) * part
-    if not found:
-        return Figure(
-            0, Accuracy("approximate", method, 0, ceil(MAX_IF_NONE_FOUND * part), CONFIDENCE)
+def _rows_at(
+    database: ParquetDatabase, table: TableFiles, columns: Sequence[Column], at: Sequence[int]
+) -> ShownRows:
+    ordinals = table.ordinals_at(np.array(at, dtype=np.int64))
+    rows, params = rows_statement(table, columns, ordinals)
+    shown = [_cut(column) for column in columns]
+    names = ", ".join(f"{sql} AS {quote_identifier(column.name)}" for sql, column in shown)
+    with database.cursor(table) as cursor:
+        found = read_rows(
+            cursor, (f"SELECT {names} FROM ({rows}) AS t", params), [column for _, column in shown]
         )
-    # Each hash of repeated rows is counted with probability 1/part, independently of the others.
-    half = NORMAL * part * sqrt(int(squares) * (1 - 1 / part))
-    low, high = max(round(value - half), int(found)), min(round(value + half), rows - 1)
-    return Figure(value, Accuracy("approximate", method, low, high, CONFIDENCE))
+    return ShownRows(tuple(at), tuple(tuple(map(_short, row.values())) for row in found))
+
+
+def _cut(column: Column) -> tuple[str, Column]:
+    """The SQL that cuts a column's texts and bytes in DuckDB, and the resulting column."""
+    name = f"t.{quote_identifier(column.name)}"
+    if column.type in ("VARCHAR", "JSON"):
+        return f"left({name}::VARCHAR, {MAX_VALUE_LENGTH + 1})", Column(column.name, "VARCHAR")
+    if column.type == "BLOB":
+        return f"{name}[1:{MAX_VALUE_LENGTH}]", column
+    return name, column
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, dict | list):
+        value = orjson.dumps(value).decode()
+    if isinstance(value, str) and len(value) > MAX_VALUE_LENGTH:
+        return f"{value[: MAX_VALUE_LENGTH - 1]}…"
+    return value

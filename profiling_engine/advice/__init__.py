@@ -1,1 +1,0 @@
-"""Alerts and design hints from a profile."""
