@@ -4,17 +4,9 @@ Reads tables through :mod:`parquet_tables` and returns frozen dataclasses with `
 dataset, job or HTTP. docs/PROFILING.md defines the figures.
 """
 
-from profiling_engine.advice import (
-    ClusterHint,
-    CutOff,
-    DesignHints,
-    SizeHint,
-    StrataHint,
-    design_hints,
-)
+from profiling_engine.advice import design_hints
 from profiling_engine.columns.profile import (
     PROFILE_VERSION,
-    Accuracy,
     Alert,
     ColumnProfile,
     Figure,
@@ -24,15 +16,9 @@ from profiling_engine.tables.profiler import profile_table
 
 __all__ = [
     "PROFILE_VERSION",
-    "Accuracy",
     "Alert",
-    "ClusterHint",
     "ColumnProfile",
-    "CutOff",
-    "DesignHints",
     "Figure",
-    "SizeHint",
-    "StrataHint",
     "TableProfile",
     "design_hints",
     "profile_table",

@@ -9,8 +9,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import accumulate, count, pairwise
-from math import ceil, floor, isfinite, log10
+from math import ceil, floor, inf, isfinite, log10
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ from profiling_engine.columns.passes import DEVIATIONS, Source, Statement, Total
 from profiling_engine.columns.profile import Bin, Figure, Histogram, Quartiles
 
 MAX_BINS = 40
+SMALLEST_DOUBLE = 5e-324
 STEPS = (1, 2, 5)
 SKEW_RATIO = 20
 """Bins are logarithmic if the maximum is more than this many times the upper quartile."""
@@ -46,52 +48,34 @@ def linear_edges(axis: Axis, low: Number, high: Number) -> Edges:
     >>> linear_edges(Axis("BIGINT", "INTEGER"), 3, 17).at[:3]
     (3, 4, 5)
     """
-    if axis.is_float:
-        return Edges("linear", _float_edges(float(low), float(high)))
-    low, high = int(low), int(high)
-    for width in _whole_widths(low, high):
-        first, last = low // width, high // width
+    place: Callable[[Fraction], Number] = nearest_double if axis.is_float else int
+
+    def bin_of(x: Number) -> int:
+        number = floor(Fraction(x) / width)
+        while place((number + 1) * width) <= x:  # the edge, a double, may be rounded down
+            number += 1
+        return number
+
+    for width in _widths((Fraction(high) - Fraction(low)) / MAX_BINS, whole=not axis.is_float):
+        first, last = bin_of(low), bin_of(high)
         if last - first < MAX_BINS:
-            return Edges("linear", tuple(i * width for i in range(first, last + 2)))
+            places = (place(i * width) for i in range(first, last + 2))
+            return Edges("linear", tuple(dict.fromkeys(places)))
     raise AssertionError  # pragma: no cover - the widths have no end
 
 
-def _whole_widths(low: int, high: int) -> Iterator[int]:
-    power = 10 ** max(len(str((high - low) // MAX_BINS)) - 1, 0)
-    for more in count():
-        yield from (step * power * 10**more for step in STEPS)
+def _widths(about: Fraction, *, whole: bool) -> Iterator[Fraction]:
+    exponent = floor(log10(max(float(about), SMALLEST_DOUBLE)))
+    for power in count(max(exponent, 0) if whole else exponent):
+        yield from (step * Fraction(10) ** power for step in STEPS)
 
 
-def _float_edges(low: float, high: float) -> tuple[float, ...]:
-    start = floor(log10(max(high / MAX_BINS - low / MAX_BINS, 5e-324)))
-    for exponent in count(start):
-        for step in STEPS:
-            width = _place(step, exponent)
-            if not width or high / width - low / width > MAX_BINS:
-                continue
-            first, last = _index(low, step, exponent), _index(high, step, exponent)
-            if last - first < MAX_BINS:
-                places = (_place(i * step, exponent) for i in range(first, last + 2))
-                return tuple(dict.fromkeys(places))
-    raise AssertionError  # pragma: no cover - the widths have no end
-
-
-def _index(x: float, step: int, exponent: int) -> int:
-    i = floor(x / _place(step, exponent))
-    while _place(i * step, exponent) > x:
-        i -= 1
-    while _place((i + 1) * step, exponent) <= x:
-        i += 1
-    return i
-
-
-def _place(whole: int, exponent: int) -> float:
-    """The double nearest to ``whole`` times a power of ten.
-
-    >>> _place(3, -1)
-    0.3
-    """
-    return float(f"{whole}e{exponent}")
+def nearest_double(value: Fraction) -> float:
+    """The nearest double; infinite beyond the largest one."""
+    try:
+        return float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf
 
 
 def logarithmic_edges(axis: Axis, least_positive: Number, high: Number) -> Edges:
@@ -115,7 +99,7 @@ def _falling(axis: Axis, high: Number) -> Iterator[Number]:
         for step in reversed(STEPS):
             if not axis.is_float and power < 0:
                 return
-            place: Number = _place(step, power) if axis.is_float else step * 10**power
+            place: Number = float(f"{step}e{power}") if axis.is_float else step * 10**power
             if place > high:
                 above = place
                 continue

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from math import frexp, inf
+from math import frexp
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from profiling_engine.columns.axis import (
     AxisFigures,
     Extent,
     histogram_of,
+    nearest_double,
     places_of,
     quartiles_of,
     read_axis,
@@ -137,7 +138,7 @@ class Distances:
         count, distances = sums["count"], self.distance_sum(sums)
         if self.axis.is_float:
             if isinstance(distances, int):
-                return _nearest(self._float_sum(distances) / count)
+                return nearest_double(self._float_sum(distances) / count)
             return self.scaled(distances / count)
         return (self.centre * count + distances) / (count * 10**self.axis.decimals)
 
@@ -157,9 +158,9 @@ class Distances:
         value = self._float_sum(self.distance_sum(sums)) / divisor
         half = self._float_sum(sums["rounded"]) / 2 / divisor
         if half <= EXACT_SHARE * abs(value):
-            return Figure(_nearest(value), EXACT)
-        low, high = _nearest(value - half), _nearest(value + half)
-        return Figure(_nearest(value), Accuracy("approximate", METHOD, low, high, CERTAIN))
+            return Figure(nearest_double(value), EXACT)
+        low, high = nearest_double(value - half), nearest_double(value + half)
+        return Figure(nearest_double(value), Accuracy("approximate", METHOD, low, high, CERTAIN))
 
     def deviation(self, sums: Mapping[str, Any]) -> Any:
         """The standard deviation of the values (divided by count - 1)."""
@@ -179,14 +180,6 @@ class Distances:
         variance = (count * second - first * first) / count**2
         cubed = (count**2 * third - 3 * count * first * second + 2 * first**3) / count**3
         return cubed / abs(variance) ** 1.5
-
-
-def _nearest(value: Fraction) -> float:
-    """The nearest double; infinite beyond the largest one."""
-    try:
-        return float(value)
-    except OverflowError:
-        return inf if value > 0 else -inf
 
 
 ZERO = Figure(0)

@@ -225,6 +225,20 @@ class ComparedTable:
 
 
 @dataclass(frozen=True)
+class ComparedColumn:
+    table: ComparedTable
+    column: Column
+
+    @property
+    def sql(self) -> str:
+        return f"f.{quote_identifier(self.column.name)}"
+
+    @property
+    def text_sql(self) -> str:
+        return f"CAST({self.sql} AS VARCHAR)"
+
+
+@dataclass(frozen=True)
 class ColumnValues:
     """The values of a column: numbers, or codes, which are the places of labels in a given list.
 
@@ -247,48 +261,41 @@ class ColumnValues:
         return float(weights[self.missing].sum() / self.design.total) if self.rows else 0.0
 
 
-def read_numbers(
-    cursor: duckdb.DuckDBPyConnection, compared: ComparedTable, column: Column
-) -> ColumnValues:
+def read_numbers(cursor: duckdb.DuckDBPyConnection, compared: ComparedColumn) -> ColumnValues:
     """Read a column of numbers, dates or times; dates and times as days."""
-    name = f"f.{quote_identifier(column.name)}"
-    found = _read(cursor, compared, f"{_as_number(name, column)} AS value", [])
+    found = _read(cursor, compared.table, f"{_as_number(compared)} AS value", [])
     values = np.ma.asarray(found["value"], dtype=np.float64)
-    missing = np.ma.getmaskarray(values)
-    numbers = np.ma.filled(values, np.nan)
-    return ColumnValues(
-        numbers, np.empty(0, np.int64), missing, np.isfinite(numbers), _design(compared, found)
-    )
+    numbers, codes = np.ma.filled(values, np.nan), np.empty(0, np.int64)
+    design = _design(compared.table, found)
+    return ColumnValues(numbers, codes, np.ma.getmaskarray(values), np.isfinite(numbers), design)
 
 
 def read_labels(
-    cursor: duckdb.DuckDBPyConnection,
-    compared: ComparedTable,
-    column: Column,
-    labels: Sequence[str],
+    cursor: duckdb.DuckDBPyConnection, compared: ComparedColumn, labels: Sequence[str]
 ) -> ColumnValues:
     """Read a column as the places of its values in ``labels``."""
-    value = f"CAST(f.{quote_identifier(column.name)} AS VARCHAR)"
+    value = compared.text_sql
     code = f"CAST(coalesce(list_position(?, {value}) - 1, {len(labels):d}) AS BIGINT)"
-    found = _read(cursor, compared, f"{code} AS code, {value} IS NULL AS missing", [list(labels)])
+    selected = f"{code} AS code, {value} IS NULL AS missing"
+    found = _read(cursor, compared.table, selected, [list(labels)])
     missing = _plain(found["missing"], np.bool_)
     codes = _plain(found["code"], np.int64)
-    return ColumnValues(np.empty(0), codes, missing, ~missing, _design(compared, found))
+    return ColumnValues(np.empty(0), codes, missing, ~missing, _design(compared.table, found))
 
 
 def frequent_labels(
-    cursor: duckdb.DuckDBPyConnection, tables: Sequence[tuple[ComparedTable, Column]], limit: int
+    cursor: duckdb.DuckDBPyConnection, columns: Sequence[ComparedColumn], limit: int
 ) -> tuple[list[str], int]:
     """The values with the most weight in all tables, and the number of distinct values.
 
     Each table's weights sum to its number of rows. Ties are in the order of the text.
     """
-    read = [(compared, column) for compared, column in tables if compared.paths]
+    read = [compared for compared in columns if compared.table.paths]
+    weights = [compared.table.weight_sql for compared in read]
     queries = [
-        f"SELECT CAST(f.{quote_identifier(column.name)} AS VARCHAR) AS v, "
-        f"CAST({compared.weight_sql} AS DOUBLE) / avg({compared.weight_sql}) OVER () AS w "
-        f"FROM read_parquet(?) AS f WHERE {compared.weight_sql} IS NOT NULL"
-        for compared, column in read
+        f"SELECT {compared.text_sql} AS v, CAST({weight} AS DOUBLE) / avg({weight}) OVER () AS w "
+        f"FROM read_parquet(?) AS f WHERE {weight} IS NOT NULL"
+        for compared, weight in zip(read, weights, strict=True)
     ]
     if not queries:
         return [], 0
@@ -296,7 +303,7 @@ def frequent_labels(
         "SELECT v, sum(w), count(*) OVER () "
         f"FROM ({' UNION ALL '.join(queries)}) WHERE v IS NOT NULL "
         f"GROUP BY v ORDER BY sum(w) DESC, v LIMIT {limit:d}",
-        [compared.paths for compared, _ in read],
+        [compared.table.paths for compared in read],
     ).fetchall()
     return [label for label, _, _ in listed], listed[0][2] if listed else 0
 
@@ -336,7 +343,8 @@ def _plain(values: Any, kind: type[np.generic]) -> Any:
     return np.asarray(np.ma.getdata(values), dtype=kind)
 
 
-def _as_number(name: str, column: Column) -> str:
+def _as_number(compared: ComparedColumn) -> str:
+    name, column = compared.sql, compared.column
     if column.type == "DATE":
         number = f"CAST({name} - DATE '1970-01-01' AS DOUBLE)"
     elif column.type.startswith("TIMESTAMP"):

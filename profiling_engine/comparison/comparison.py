@@ -16,7 +16,7 @@ from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress
 from parquet_tables.tables import Column
 from profiling_engine.advice import counted
-from profiling_engine.comparison.compared_table import ComparedTable, effective_size
+from profiling_engine.comparison.compared_table import ComparedColumn, ComparedTable, effective_size
 from profiling_engine.comparison.distances import ColumnDistance, column_distance, shown
 from profiling_engine.comparison.significance import holm
 from profiling_engine.comparison.table_changes import (
@@ -339,7 +339,6 @@ ALPHA = 0.01
 MAX_COLUMNS = 1_000
 
 _Found = tuple[Column, ColumnDistance, ChangedValues | None]
-_Pairs = list[tuple[Column, Column]]
 
 
 def compare_tables(
@@ -356,7 +355,8 @@ def compare_tables(
     For the purpose "tables", other rows, columns, types or values are differences, too. When
     ``is_over`` returns True, the remaining columns are not compared.
     """
-    pairs, only_in_base, only_in_other = _common(base, other)
+    first, second = _data_columns(base), _data_columns(other)
+    pairs = [(column, second[name]) for name, column in first.items() if name in second]
     is_whole = purpose == "tables" and all(
         compared.is_read_whole and not compared.is_sample for compared in (base, other)
     )
@@ -367,7 +367,8 @@ def compare_tables(
             on_progress(place / max(len(pairs), 1), f"comparing {one.name}")
             compared = None
             if place < MAX_COLUMNS and not is_over():
-                compared = _compare_column(cursor, (base, one), (other, two), is_whole=is_whole)
+                both = ComparedColumn(base, one), ComparedColumn(other, two)
+                compared = _compare_columns(cursor, *both, is_whole=is_whole)
             if compared is None:
                 not_compared.append(one.name)
             else:
@@ -383,8 +384,8 @@ def compare_tables(
     structure = Structure(
         base.row_count if has_rows else None,
         other.row_count if has_rows else None,
-        tuple(column.name for column in only_in_base),
-        tuple(column.name for column in only_in_other),
+        tuple(name for name in first if name not in second),
+        tuple(name for name in second if name not in first),
         tuple((one.name, one.type, two.type) for one, two in pairs if one.type != two.type),
         tuple(
             (column.name, column.changed)
@@ -396,30 +397,18 @@ def compare_tables(
     return TableComparison(purpose, columns, tuple(not_compared), structure, size)
 
 
-def _compare_column(
+def _compare_columns(
     cursor: duckdb.DuckDBPyConnection,
-    base: tuple[ComparedTable, Column],
-    other: tuple[ComparedTable, Column],
+    base: ComparedColumn,
+    other: ComparedColumn,
     *,
     is_whole: bool,
 ) -> _Found | None:
-    distance = column_distance(cursor, *base, *other)
+    distance = column_distance(cursor, base, other)
     if distance is None:
         return None
-    changed = None
-    if is_whole and distance.kind == "chi_square":
-        changed = changed_values(cursor, *base, *other)
-    return base[1], distance, changed
-
-
-def _common(base: ComparedTable, other: ComparedTable) -> tuple[_Pairs, list[Column], list[Column]]:
-    first, second = _data_columns(base), _data_columns(other)
-    pairs = [(column, second[name]) for name, column in first.items() if name in second]
-    return (
-        pairs,
-        [column for name, column in first.items() if name not in second],
-        [column for name, column in second.items() if name not in first],
-    )
+    has_lists = is_whole and distance.kind == "chi_square"
+    return base.column, distance, changed_values(cursor, base, other) if has_lists else None
 
 
 def _data_columns(compared: ComparedTable) -> dict[str, Column]:

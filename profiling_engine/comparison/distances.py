@@ -18,7 +18,7 @@ import numpy as np
 from parquet_tables.tables import Column
 from profiling_engine.columns.kinds import kind_of
 from profiling_engine.comparison.compared_table import (
-    ComparedTable,
+    ComparedColumn,
     Floats,
     Ints,
     frequent_labels,
@@ -165,30 +165,23 @@ class ValueFigures:
 
 
 def column_distance(
-    cursor: duckdb.DuckDBPyConnection,
-    base: ComparedTable,
-    one: Column,
-    other: ComparedTable,
-    two: Column,
+    cursor: duckdb.DuckDBPyConnection, base: ComparedColumn, other: ComparedColumn
 ) -> ColumnDistance | None:
     """Compare two columns; None if only one of them is ordered."""
-    is_drawn = other.drawn_from_base and base.is_population
-    ordered = [kind_of(column).axis is not None for column in (one, two)]
+    is_drawn = other.table.drawn_from_base and base.table.is_population
+    ordered = [kind_of(compared.column).axis is not None for compared in (base, other)]
     if all(ordered):
-        numbers = (read_numbers(cursor, base, one), read_numbers(cursor, other, two))
-        read = ColumnPair(*numbers, is_drawn)
-        return figures_of("kolmogorov_smirnov", read, by_distribution(read, one))
+        read = ColumnPair(read_numbers(cursor, base), read_numbers(cursor, other), is_drawn)
+        return figures_of("kolmogorov_smirnov", read, by_distribution(read, base.column))
     if any(ordered):
         return None
     # Categories that one of two samples selects would be more frequent in it than in the other.
-    tables = [(base, one), (other, two)]
-    populations = [entry for entry in tables if entry[0].is_population]
-    labels, distinct = frequent_labels(cursor, populations[:1] or tables, MAX_CATEGORIES)
-    own, _ = frequent_labels(cursor, [(other, two)], MAX_CATEGORIES)
+    columns = [base, other]
+    populations = [compared for compared in columns if compared.table.is_population]
+    labels, distinct = frequent_labels(cursor, populations[:1] or columns, MAX_CATEGORIES)
+    own, _ = frequent_labels(cursor, [other], MAX_CATEGORIES)
     more = [label for label in own if label not in set(labels)]
-    first, second = (
-        read_labels(cursor, table, column, [*labels, *more]) for table, column in tables
-    )
+    first, second = (read_labels(cursor, compared, [*labels, *more]) for compared in columns)
     read = ColumnPair(first, second, is_drawn)
     return figures_of("chi_square", read, by_shares(read, labels, len(more), distinct))
 

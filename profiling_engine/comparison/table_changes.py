@@ -14,7 +14,7 @@ import duckdb
 
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.tables import Column
-from profiling_engine.comparison.compared_table import ComparedTable
+from profiling_engine.comparison.compared_table import ComparedColumn, ComparedTable
 
 LISTED_VALUES = 20
 MAX_VALUE_LENGTH = 80
@@ -73,21 +73,18 @@ def table_changes(
 
 
 def changed_values(
-    cursor: duckdb.DuckDBPyConnection,
-    base: ComparedTable,
-    one: Column,
-    other: ComparedTable,
-    two: Column,
+    cursor: duckdb.DuckDBPyConnection, base: ComparedColumn, other: ComparedColumn
 ) -> ChangedValues:
+    """The values of a column of categories that only one of the tables has."""
     if not base.table.row_count or not other.table.row_count:
         return ChangedValues()
-    values = [f"CAST(f.{quote_identifier(column.name)} AS VARCHAR)" for column in (one, two)]
+    joined = _joined(base.text_sql, other.text_sql)
     listed = [
         cursor.execute(
-            f"SELECT left(v, {MAX_VALUE_LENGTH}), count(*) OVER () FROM {_joined(*values)} "
+            f"SELECT left(v, {MAX_VALUE_LENGTH}), count(*) OVER () FROM {joined} "
             f"WHERE {lacking} = 0 AND v IS NOT NULL ORDER BY {having} DESC, v "
             f"LIMIT {LISTED_VALUES}",
-            [base.paths, other.paths],
+            [base.table.paths, other.table.paths],
         ).fetchall()
         for having, lacking in (("other_n", "base_n"), ("base_n", "other_n"))
     ]
