@@ -62,7 +62,7 @@ def test_a_report_works_offline_and_is_accessible(
     page.set_viewport_size({"width": 360, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(15, 19, 24)"}[scheme]
+    assert ground == {"light": "rgb(255, 255, 255)", "dark": "rgb(14, 17, 22)"}[scheme]
     assert messages == []
     context.close()
 
