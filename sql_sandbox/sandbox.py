@@ -37,7 +37,7 @@ def answer_to(
 ) -> dict[str, Any]:
     if timeout_s is not None:
         request = replace(request, cpu_s=int(timeout_s * request.limits.threads) + 10)
-    watch = _Watch(request, on_progress, timeout_s)
+    watch = QueryWatch(request, on_progress, timeout_s)
     errors_path = request.folder / "errors"
     max_answer_bytes = MAX_ANSWER_MB * 1024**2
     try:
@@ -59,7 +59,7 @@ def answer_to(
     raise OSError(answer["fault"], os.strerror(answer["fault"]))
 
 
-class _Watch:
+class QueryWatch:
     """Ends a query that exceeds a limit."""
 
     def __init__(

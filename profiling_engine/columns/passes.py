@@ -276,10 +276,8 @@ def read_totals(
 def _over_all(function: str, column: Sequence[Any]) -> Any:
     if function in ("rows", "total"):
         return sum(int(value) for value in column)
-    present = [value for value in column if value is not None]
-    if not present:
-        return None
-    return min(present) if function == "least" else max(present)
+    present = (value for value in column if value is not None)
+    return min(present, default=None) if function == "least" else max(present, default=None)
 
 
 @dataclass(frozen=True)

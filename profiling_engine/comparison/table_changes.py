@@ -61,7 +61,13 @@ def table_changes(
     if not columns or not min(counts):
         return TableChanges(*counts, names if counts[0] != counts[1] else ())
     values = [f"f.{quote_identifier(name)}" for name in names]
-    sums = [_checksums(cursor, compared, values) for compared in (base, other)]
+    # Sums of hashes don't depend on the order of the rows.
+    checksums = ", ".join(f"sum(hash({value}))" for value in values)
+    sums = [
+        cursor.execute(f"SELECT {checksums} FROM read_parquet(?) AS f", [compared.paths]).fetchone()
+        or ()
+        for compared in (base, other)
+    ]
     changed = [name for name, *pair in zip(names, *sums, strict=True) if pair[0] != pair[1]]
     row = f"hash({', '.join(values)})"
     ((only_base, only_other),) = cursor.execute(
@@ -91,17 +97,6 @@ def changed_values(
     added, removed = (rows[0][1] if rows else 0 for rows in listed)
     added_values, removed_values = (tuple(value for value, _ in rows) for rows in listed)
     return ChangedValues(added, removed, added_values, removed_values)
-
-
-def _checksums(
-    cursor: duckdb.DuckDBPyConnection, compared: ComparedTable, values: Sequence[str]
-) -> tuple[Any, ...]:
-    """A checksum of each column that doesn't depend on the order of the rows."""
-    sums = ", ".join(f"sum(hash({value}))" for value in values)
-    (found,) = cursor.execute(
-        f"SELECT {sums} FROM read_parquet(?) AS f", [compared.paths]
-    ).fetchall()
-    return tuple(found)
 
 
 def _joined(base_value: str, other_value: str) -> str:
