@@ -46,7 +46,7 @@ class Source:
 
     @property
     def rows(self) -> str:
-        """The SQL of the number of rows; so are the next two."""
+        """The SQL of the number of rows."""
         return "CAST(coalesce(sum(n), 0) AS BIGINT)" if self.weighted else "count(*)"
 
     def select(self, selected: str, rest: str = "") -> Statement:
