@@ -13,7 +13,7 @@ from typing import Any
 from application.job_submission import Submission, submit
 from job_runner.lanes import lane_of_profile
 from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable, open_table, source_of
+from job_runner.tables.open_tables import OpenTable, open_source, open_table
 from job_runner.tables.reports import of_columns, profile_of
 from parquet_tables.tables import UnknownColumn
 from storage.accounts.datasets import Dataset
@@ -46,8 +46,7 @@ def submit_profiling(
 
 def profile_result(service: Service, job: Job, budget_s: float) -> dict[str, Any]:
     """The profile of a completed job with hints, as JSON."""
-    source = open_table(service, job.dataset_id, source_of(job), job.run_parameters["table_key"])
-    return analysis(service, source, job.run_parameters["columns"], budget_s)
+    return analysis(service, open_source(service, job), job.run_parameters["columns"], budget_s)
 
 
 def analysis(

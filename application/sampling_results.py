@@ -12,7 +12,7 @@ from typing import Any
 
 from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable, open_table, source_of
+from job_runner.tables.open_tables import OpenTable, open_source
 from parquet_tables.rows import read_page
 from sampling_engine import Round, explain_row, reserves
 from storage.errors import InvalidValue, NotFound
@@ -97,6 +97,5 @@ def why_row(service: Service, job: Job, logical_row_id: str) -> dict[str, Any]:
 
 
 def _source(service: Service, job: Job) -> tuple[OpenTable, tuple[Round, ...]]:
-    parameters = job.run_parameters
-    source = open_table(service, job.dataset_id, source_of(job), parameters["table_key"])
-    return source, recorded_rounds(parameters, source.files)
+    source = open_source(service, job)
+    return source, recorded_rounds(job.run_parameters, source.files)

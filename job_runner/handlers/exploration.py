@@ -13,7 +13,7 @@ from typing import Any
 
 from job_runner.attempt import JobContext
 from job_runner.sql_queries import sandbox_of, source_tables
-from job_runner.tables.open_tables import RESULT, open_commit, open_table, source_of
+from job_runner.tables.open_tables import RESULT, open_commit, open_source, source_of
 from job_runner.tables.reports import alerts_by_severity, compute_report
 from job_runner.tables.row_diffs import row_diff_of
 from job_runner.tables.table_comparison import compared_with, comparison_of
@@ -100,7 +100,7 @@ def _rows_outcome(
 def _run_report(context: JobContext) -> Outcome:
     service, job = context.service, context.job
     began = time.perf_counter()
-    source = open_table(service, job.dataset_id, source_of(job), job.run_parameters["table_key"])
+    source = open_source(service, job)
     computed = compute_report(
         service,
         source,

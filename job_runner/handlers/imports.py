@@ -30,7 +30,14 @@ def run_import(context: JobContext) -> Outcome:
         on_progress=progress_part(context.on_progress, 0.0, READ_SHARE),
     )
     context.on_progress(READ_SHARE, "storing data files")
-    stored = [_store(context, table) for table in tables]
+    stored = [
+        StoredTable(
+            table.key,
+            table.table.columns,
+            tuple(context.adopt(file.path, file.rows) for file in table.table.files),
+        )
+        for table in tables
+    ]
     return Outcome(
         summary={
             "file_name": job.run_parameters["file_name"],
@@ -57,11 +64,6 @@ def _whole_upload(context: JobContext) -> Path:
     except FileNotFoundError:
         problem = "gone"
     raise DamagedData("The uploaded file is {problem}. Import it again.", problem=problem)
-
-
-def _store(context: JobContext, table: ImportedTable) -> StoredTable:
-    files = tuple(context.adopt(file.path, file.rows) for file in table.table.files)
-    return StoredTable(table.key, table.table.columns, files)
 
 
 def _table_summary(table: ImportedTable, stored: StoredTable) -> dict[str, object]:

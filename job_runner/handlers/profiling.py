@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from job_runner.attempt import JobContext
-from job_runner.tables.open_tables import open_table, source_of
+from job_runner.tables.open_tables import open_source
 from job_runner.tables.reports import alerts_by_severity, of_columns, profile_of
 from storage.jobs.publishing import Outcome
 
@@ -17,7 +17,7 @@ def run_profiling(context: JobContext) -> Outcome:
     """Profile the table and summarise the profile."""
     service, job = context.service, context.job
     began = time.perf_counter()
-    source = open_table(service, job.dataset_id, source_of(job), job.run_parameters["table_key"])
+    source = open_source(service, job)
     found = profile_of(
         service,
         source,

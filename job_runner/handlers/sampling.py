@@ -13,7 +13,7 @@ import numpy as np
 
 from job_runner.attempt import JobContext
 from job_runner.sampling_parameters import recorded_rounds
-from job_runner.tables.open_tables import RESIDUAL, SAMPLE, OpenTable, open_commit, open_table
+from job_runner.tables.open_tables import RESIDUAL, SAMPLE, OpenTable, open_commit, open_source
 from parquet_tables.progress import progress_part
 from parquet_tables.tables import write_ordinals
 from sampling_engine import DrawnSample, draw_sample, draw_warnings
@@ -29,8 +29,7 @@ def run_sampling(context: JobContext) -> Outcome:
     service, job = context.service, context.job
     parameters = job.run_parameters
     began = time.perf_counter()
-    assert job.source_commit_id is not None  # noqa: S101 - submit_sampling fixed it
-    source = open_table(service, job.dataset_id, job.source_commit_id, parameters["table_key"])
+    source = open_source(service, job)
     rounds = recorded_rounds(parameters, source.files)
     sample = draw_sample(
         context.parquet,
@@ -42,7 +41,8 @@ def run_sampling(context: JobContext) -> Outcome:
         counts_dir=service.directory.counts_dir,
     )
     context.on_progress(DRAW_SHARE, "storing the sample")
-    tables = [_stored_sample(context, sample)]
+    files = tuple(context.adopt(file.path, file.rows) for file in sample.table.files)
+    tables = [StoredTable(SAMPLE, sample.table.columns, files)]
     if parameters["export_residual"]:
         tables.append(_stored_residual(context, source, sample))
     summary = _summary(
@@ -55,23 +55,17 @@ def run_sampling(context: JobContext) -> Outcome:
             ref_name=parameters["output_ref"],
             message=parameters["commit_message"],
             tables=tables,
-            parent_id=job.source_commit_id,
+            parent_id=source.commit_id,
             new_ref=True,
         ),
     )
 
 
-def _stored_sample(context: JobContext, sample: DrawnSample) -> StoredTable:
-    files = tuple(context.adopt(file.path, file.rows) for file in sample.table.files)
-    return StoredTable(SAMPLE, sample.table.columns, files)
-
-
 def _stored_residual(context: JobContext, source: OpenTable, sample: DrawnSample) -> StoredTable:
     """The source's files with a deletion vector of the rows that aren't in the residual."""
-    service, job = context.service, context.job
-    assert job.source_commit_id is not None  # noqa: S101 - submit_sampling fixed it
-    with service.database.read() as tx:
-        stored = open_commit(tx, job.dataset_id, job.source_commit_id).manifest.table(source.key)
+    with context.service.database.read() as tx:
+        commit = open_commit(tx, context.job.dataset_id, source.commit_id)
+    stored = commit.manifest.table(source.key)
     deletion_vector = np.concatenate([source.files.deletion_vector, sample.drawn_ordinals])
     with context.parquet.cursor() as cursor:
         written = write_ordinals(

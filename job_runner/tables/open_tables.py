@@ -77,6 +77,11 @@ def open_table(service: Service, dataset_id: int, ref_or_commit: str, key: str |
     return OpenTable(commit.id, chosen, table_files(service, commit.manifest.table(chosen)))
 
 
+def open_source(service: Service, job: Job) -> OpenTable:
+    """Open the table that a job reads."""
+    return open_table(service, job.dataset_id, source_of(job), job.run_parameters["table_key"])
+
+
 def table_files(service: Service, table: StoredTable) -> TableFiles:
     """A stored table with its deletion vector; DamagedData if a file is missing or has changed."""
     for file in table.stored_files:

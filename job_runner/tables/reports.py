@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable, open_commit, open_table, source_of
+from job_runner.tables.open_tables import OpenTable, open_commit, open_source
 from job_runner.tables.table_comparison import compared_with, comparison_of
 from parquet_tables.cached_files import cache_path, read_cached, write_cached
 from parquet_tables.database import ParquetDatabase
@@ -171,7 +171,7 @@ def _columns_with_nulls(profile: Json) -> list[str]:
 
 def job_report(service: Service, job: Job, budget_s: float) -> Json:
     """A completed job's report."""
-    source = open_table(service, job.dataset_id, source_of(job), job.run_parameters["table_key"])
+    source = open_source(service, job)
     database = service.parquet
     computed = compute_report(service, source, database=database, budget_s=budget_s)
     profile, rows = computed["profile"], computed["rows"]

@@ -16,7 +16,7 @@ from typing import Any
 from job_runner.attempt import TimedOut
 from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, open_table, output_of, source_of
+from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from job_runner.tables.sample_weights import (
     CountedRounds,
     counted_rounds,
@@ -48,10 +48,10 @@ def compare_sample(service: Service, job: Job, on_progress: ProgressCallback) ->
     TimedOut
         The population couldn't be read within a minute.
     """
-    parameters, summary = job.run_parameters, job.output_summary or {}
-    source = open_table(service, job.dataset_id, source_of(job), parameters["table_key"]).files
+    summary = job.output_summary or {}
+    source = open_source(service, job).files
     sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
-    counted = counted_rounds(recorded_rounds(parameters, source), summary["rounds"])
+    counted = counted_rounds(recorded_rounds(job.run_parameters, source), summary["rounds"])
     database = service.parquet_of("long")
     comparison = _Comparison(
         service, database, source, sample, counted, time.monotonic() + LIMIT_S, on_progress

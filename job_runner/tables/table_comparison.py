@@ -14,7 +14,7 @@ from typing import Any
 
 from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
-from job_runner.tables.open_tables import SAMPLE, OpenTable, open_table, source_of
+from job_runner.tables.open_tables import SAMPLE, OpenTable, open_source, open_table
 from job_runner.tables.sample_weights import (
     CountedRounds,
     SampleColumns,
@@ -56,8 +56,7 @@ def drawn_sample(service: Service, dataset_id: int, table: OpenTable) -> DrawnSa
         job = job_with_output(tx, dataset_id, table.commit_id)
     if job is None or job.run_type != "sampling" or job.source_commit_id is None:
         return None
-    key = job.run_parameters["table_key"]
-    source = open_table(service, dataset_id, source_of(job), key).files
+    source = open_source(service, job).files
     rounds = recorded_rounds(job.run_parameters, source)
     counted = counted_rounds(rounds, (job.output_summary or {})["rounds"])
     columns = sample_columns(source, counted)
