@@ -14,26 +14,18 @@ from http_api import openapi
 from http_api.auth import read_auditing
 from http_api.auth.access import MAX_HOLDERS
 from http_api.routes import (
-    audit,
+    administration,
     comparisons,
     datasets,
     exploration,
-    health,
     imports,
     jobs,
-    metrics,
-    permissions,
+    monitoring,
     profiling,
-    refs,
     sample_rows,
     sampling,
-    sampling_history,
-    sign_in,
-    storage,
-    tables,
-    templates,
-    tokens,
     users,
+    versions,
 )
 from http_api.schemas.fields import MAX_INTEGER
 from http_api.server import (
@@ -58,26 +50,26 @@ MAX_FORM_PARTS = 20
 """An import has two or three; each file is stored on disk."""
 
 BLUEPRINTS = (
-    health.blueprint,
-    sign_in.blueprint,
-    metrics.blueprint,
+    monitoring.blueprint,
+    users.sign_in_blueprint,
+    monitoring.metrics_blueprint,
     users.blueprint,
-    tokens.blueprint,
+    users.tokens_blueprint,
     datasets.blueprint,
-    permissions.blueprint,
-    refs.blueprint,
-    tables.blueprint,
+    datasets.permissions_blueprint,
+    versions.blueprint,
+    versions.tables_blueprint,
     imports.blueprint,
     jobs.blueprint,
     sampling.blueprint,
     sample_rows.blueprint,
-    sampling_history.blueprint,
+    sampling.history_blueprint,
     comparisons.blueprint,
-    templates.blueprint,
+    sampling.templates_blueprint,
     exploration.blueprint,
     profiling.blueprint,
-    audit.blueprint,
-    storage.blueprint,
+    administration.blueprint,
+    administration.storage_blueprint,
 )
 
 

@@ -170,6 +170,10 @@ def _clean_one_of(schema: Object) -> None:
 
 
 def _complete_operation(operation: Object) -> None:
+    """Add what every operation has; a view's docstring is its summary and description."""
+    operation["summary"] = operation["summary"].removesuffix(".")
+    if "description" in operation:
+        operation["description"] = " ".join(operation["description"].split())
     operation["responses"] |= {"4XX": PROBLEM_ANSWER, "5XX": PROBLEM_ANSWER}
     if "requestBody" in operation:
         operation["requestBody"].setdefault("required", True)

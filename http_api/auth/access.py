@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from apiflask import HTTPTokenAuth
+from apiflask import APIBlueprint, HTTPTokenAuth
 from apiflask.exceptions import HTTPError
 from flask import Response, current_app, g, request
 from werkzeug.datastructures import Authorization
@@ -48,6 +48,16 @@ class BearerOrSession(HTTPTokenAuth):
 bearer = BearerOrSession(scheme="Bearer", description="A token of POST /api/users/login.")
 
 View = TypeVar("View", bound=Callable[..., Any])
+
+
+class SignedInBlueprint(APIBlueprint):
+    """A blueprint of which every route requires a valid token or session."""
+
+    def route(self, rule: str, **options: Any) -> Callable[[View], View]:
+        """Register a view after its authentication."""
+        register = super().route(rule, **options)
+        return lambda view: register(self.auth_required(bearer)(view))
+
 
 MAX_HOLDERS = 1_000
 SHORT_ID = re.compile("[0-9a-f]{8}[0-9a-f-]{0,27}")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from apiflask import APIBlueprint
 from marshmallow import RAISE
 
 from application.comparing import comparison_of_job, comparison_of_tables
-from http_api.auth.access import bearer, dataset_for, job_for, service
+from http_api.auth.access import SignedInBlueprint, dataset_for, job_for, service
 from http_api.auth.read_auditing import RowSource, audit_view
 from http_api.routes.submissions import completed
 from http_api.schemas.base import StrictQuery, text
@@ -17,7 +16,7 @@ from http_api.server.work_limits import reading
 from job_runner.tables.open_tables import open_table
 from storage.jobs.jobs import Job
 
-blueprint = APIBlueprint("comparisons", __name__, url_prefix="/api", tag="Comparisons")
+blueprint = SignedInBlueprint("comparisons", __name__, url_prefix="/api", tag="Comparisons")
 
 SHOWN = "comparison"
 """The part of a table that the audit trail names when a comparison is read."""
@@ -31,29 +30,26 @@ class CompareQuery(StrictQuery):
 
 
 @blueprint.get("/sampling/jobs/<job_id>/comparison")
-@blueprint.auth_required(bearer)
 @blueprint.output(SampleComparisonOut)
-@blueprint.doc(
-    summary="Is the sample representative?",
-    description="The representativeness check: the sample is compared with its population column "
-    "by column. It runs after the job, or else with this request. A 409 "
-    "`comparison_not_ready` means: send the request again.",
-)
 def of_job(job_id: str) -> dict[str, Any]:
+    """Is the sample representative?
+
+    The representativeness check: the sample is compared with its population column by column. It
+    runs after the job, or else with this request. A 409 `comparison_not_ready` means: send the
+    request again.
+    """
     return shown_comparison(completed(job_for(job_id), "sampling"))
 
 
 @blueprint.get("/datasets/<int:dataset_id>/compare")
-@blueprint.auth_required(bearer)
 @blueprint.input(CompareQuery, location="query", unknown=RAISE, arg_name="query")
 @blueprint.output(TableComparisonOut)
-@blueprint.doc(
-    summary="What changed between two tables?",
-    description="Compares `table` of `ref` with `base_table` of `base_ref`: rows, columns, types, "
-    "categories and distributions. The first request may get a 409 `comparison_not_ready`: send "
-    "it again.",
-)
 def of_tables(dataset_id: int, query: dict[str, str]) -> dict[str, Any]:
+    """What changed between two tables?
+
+    Compares `table` of `ref` with `base_table` of `base_ref`: rows, columns, types, categories and
+    distributions. The first request may get a 409 `comparison_not_ready`: send it again.
+    """
     dataset_for(dataset_id, "read")
     return shown_tables(
         dataset_id,

@@ -1,30 +1,45 @@
-"""Datasets and who may do what in them."""
+"""Routes of datasets, and of the permissions in a dataset."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from apiflask import APIBlueprint, Schema
-from marshmallow import RAISE, fields, validate
+from apiflask import Schema
+from marshmallow import RAISE, ValidationError, fields, validate, validates_schema
 
-from http_api.auth.access import bearer, dataset_for, require_role, service, user, writing
+from http_api.auth.access import (
+    SignedInBlueprint,
+    dataset_for,
+    require_role,
+    service,
+    user,
+    writing,
+)
 from http_api.auth.auditing import audit
-from http_api.routes.refs import CommitTableOut, commit_tables
-from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
-from http_api.schemas.fields import BoundedList, StrictString
+from http_api.routes.versions import CommitTableOut, commit_tables
+from http_api.schemas import out
+from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictQuery, StrictSchema, text
+from http_api.schemas.fields import BoundedList, Message, StrictInteger, StrictString
 from storage.accounts.datasets import (
+    LEVELS,
     SORTS,
     DatasetFilters,
     change_dataset,
     create_dataset,
+    delete_permission,
     get_dataset,
     list_datasets,
+    list_permissions,
+    put_permission,
     remove_dataset,
 )
+from storage.accounts.users import User, find_user, get_user
+from storage.errors import NotFound
+from storage.sqlite.database import Transaction
 from storage.versions.manifests import get_commit
 from storage.versions.refs import list_refs
 
-blueprint = APIBlueprint("datasets", __name__, url_prefix="/api/datasets", tag="Datasets")
+blueprint = SignedInBlueprint("datasets", __name__, url_prefix="/api/datasets", tag="Datasets")
 
 
 class DatasetIn(StrictSchema):
@@ -40,19 +55,19 @@ class DatasetChangeIn(StrictSchema):
 
 
 class DatasetOut(Schema):
-    id = fields.Integer(required=True)
-    dataset_id = fields.Integer(required=True, attribute="id", dump_only=True)
-    name = fields.String(required=True)
-    description = fields.String(required=True)
-    tags = fields.List(fields.String(), required=True)
-    created_by = fields.String(required=True)
-    created_at = fields.String(required=True)
-    updated_at = fields.String(required=True)
-    permission = fields.String(required=True, attribute="level")
+    id = out.integer()
+    dataset_id = out.integer(attribute="id", dump_only=True)
+    name = out.string()
+    description = out.string()
+    tags = out.list_of(fields.String())
+    created_by = out.string()
+    created_at = out.string()
+    updated_at = out.string()
+    permission = out.string(attribute="level")
 
 
 class DatasetsOut(PageOut):
-    datasets = fields.List(fields.Nested(DatasetOut), required=True)
+    datasets = out.list_of(DatasetOut)
 
 
 class DatasetsQuery(PageQuery):
@@ -63,24 +78,26 @@ class DatasetsQuery(PageQuery):
 
 
 class OverviewRefOut(Schema):
-    name = fields.String(required=True)
-    commit_id = fields.String(allow_none=True, required=True)
-    updated_at = fields.String(required=True)
-    tables = fields.List(fields.Nested(CommitTableOut), required=True)
+    name = out.string()
+    commit_id = out.string(null=True)
+    updated_at = out.string()
+    tables = out.list_of(CommitTableOut)
 
 
 class OverviewOut(Schema):
-    dataset_id = fields.Integer(required=True)
-    name = fields.String(required=True)
-    refs = fields.List(fields.Nested(OverviewRefOut), required=True)
+    dataset_id = out.integer()
+    name = out.string()
+    refs = out.list_of(OverviewRefOut)
 
 
 @blueprint.post("")
-@blueprint.auth_required(bearer)
 @blueprint.input(DatasetIn, arg_name="given")
 @blueprint.output(DatasetOut)
-@blueprint.doc(summary="Create a dataset", description="It starts with an empty ref `main`.")
 def create(given: dict[str, Any]) -> Any:
+    """Create a dataset.
+
+    It starts with an empty ref `main`.
+    """
     maker = require_role("admin", "analyst")
     with writing() as tx:
         made = create_dataset(tx, maker, clock=service().clock, **given)
@@ -89,11 +106,10 @@ def create(given: dict[str, Any]) -> Any:
 
 
 @blueprint.get("")
-@blueprint.auth_required(bearer)
 @blueprint.input(DatasetsQuery, location="query", unknown=RAISE, arg_name="query")
 @blueprint.output(DatasetsOut)
-@blueprint.doc(summary="The datasets that I may read")
 def datasets(query: dict[str, Any]) -> dict[str, Any]:
+    """The datasets that I may read."""
     page = {"offset": query["offset"], "limit": query["limit"]}
     filters = DatasetFilters(query.get("q"), query.get("tag"), query.get("name"))
     with service().database.read() as tx:
@@ -102,19 +118,17 @@ def datasets(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.get("/<int:dataset_id>")
-@blueprint.auth_required(bearer)
 @blueprint.output(DatasetOut)
-@blueprint.doc(summary="One dataset")
 def one(dataset_id: int) -> Any:
+    """One dataset."""
     return dataset_for(dataset_id, "read")
 
 
 @blueprint.patch("/<int:dataset_id>")
-@blueprint.auth_required(bearer)
 @blueprint.input(DatasetChangeIn, arg_name="given")
 @blueprint.output(DatasetOut)
-@blueprint.doc(summary="Change a dataset's name, description or tags")
 def change(dataset_id: int, given: dict[str, Any]) -> Any:
+    """Change a dataset's name, description or tags."""
     dataset_for(dataset_id, "write")
     with writing() as tx:
         changed = change_dataset(
@@ -138,10 +152,12 @@ def change(dataset_id: int, given: dict[str, Any]) -> Any:
 
 
 @blueprint.delete("/<int:dataset_id>")
-@blueprint.auth_required(bearer)
 @blueprint.output(MessageOut)
-@blueprint.doc(summary="Remove a dataset", description="Its jobs are no longer visible.")
 def delete(dataset_id: int) -> dict[str, str]:
+    """Remove a dataset.
+
+    Its jobs are no longer visible.
+    """
     dataset = dataset_for(dataset_id, "admin")
     with writing() as tx:
         remove_dataset(tx, dataset_id, service().clock)
@@ -150,10 +166,12 @@ def delete(dataset_id: int) -> dict[str, str]:
 
 
 @blueprint.get("/<int:dataset_id>/overview")
-@blueprint.auth_required(bearer)
 @blueprint.output(OverviewOut)
-@blueprint.doc(summary="Refs with their tables", description="The choices of a form.")
 def overview(dataset_id: int) -> dict[str, Any]:
+    """Refs with their tables.
+
+    The choices of a form.
+    """
     dataset = dataset_for(dataset_id, "read")
     with service().database.read() as tx:
         refs, _ = list_refs(tx, dataset_id)
@@ -173,3 +191,95 @@ def overview(dataset_id: int) -> dict[str, Any]:
             for ref in refs
         ],
     }
+
+
+permissions_blueprint = SignedInBlueprint(
+    "permissions", __name__, url_prefix="/api/datasets/<int:dataset_id>/permissions", tag="Datasets"
+)
+
+
+class PermissionIn(StrictSchema):
+    """A user, by id or SOEID, and a level."""
+
+    user_id = StrictInteger()
+    user_soeid = text(1, 100)
+    permission = StrictString(required=True, validate=validate.OneOf(LEVELS))
+
+    @validates_schema
+    def one_user(self, data: dict[str, Any], **_: Any) -> None:
+        """Require exactly one of id and SOEID."""
+        if ("user_id" in data) == ("user_soeid" in data):
+            raise ValidationError(
+                Message("Give either `user_id` or `user_soeid`."), field_name="user_id"
+            )
+
+
+class PermissionKey(StrictQuery):
+    user_id = StrictInteger(required=True)
+
+
+class PermissionOut(Schema):
+    user_id = out.integer()
+    user_soeid = out.string()
+    permission = out.string(attribute="level")
+
+
+class PermissionsOut(Schema):
+    permissions = out.list_of(PermissionOut)
+
+
+@permissions_blueprint.get("")
+@permissions_blueprint.output(PermissionsOut)
+def permissions(dataset_id: int) -> dict[str, Any]:
+    """The permissions in a dataset."""
+    dataset_for(dataset_id, "read")
+    with service().database.read() as tx:
+        return {"permissions": list_permissions(tx, dataset_id)}
+
+
+@permissions_blueprint.put("")
+@permissions_blueprint.input(PermissionIn, arg_name="given")
+@permissions_blueprint.output(PermissionsOut)
+def set_permission(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    """Set a user's level: read, write or admin."""
+    dataset_for(dataset_id, "admin")
+    with writing() as tx:
+        target = _find_user(tx, given)
+        put_permission(tx, dataset_id, target.id, given["permission"])
+        audit(
+            tx,
+            "permission_given",
+            dataset_id=dataset_id,
+            about=("user", target.id),
+            soeid=target.soeid,
+            permission=given["permission"],
+        )
+        return {"permissions": list_permissions(tx, dataset_id)}
+
+
+def _find_user(tx: Transaction, given: dict[str, Any]) -> User:
+    if "user_id" in given:
+        return get_user(tx, given["user_id"])
+    found = find_user(tx, given["user_soeid"])
+    if found is None:
+        raise NotFound(
+            'There is no user "{soeid}".', loc=("body", "user_soeid"), soeid=given["user_soeid"]
+        )
+    return found
+
+
+@permissions_blueprint.delete("")
+@permissions_blueprint.input(PermissionKey, arg_name="given")
+@permissions_blueprint.output(PermissionsOut)
+def unset_permission(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    """Remove a user's level."""
+    dataset_for(dataset_id, "admin")
+    with writing() as tx:
+        delete_permission(tx, dataset_id, given["user_id"])
+        audit(
+            tx,
+            "permission_taken",
+            dataset_id=dataset_id,
+            about=("user", given["user_id"]),
+        )
+        return {"permissions": list_permissions(tx, dataset_id)}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from apiflask import APIBlueprint, Schema
-from flask import Response, jsonify
+from apiflask import Schema
+from flask import Response, jsonify, request
 from marshmallow import RAISE, ValidationError, fields, validate, validates_schema
 
 from application.job_submission import (
@@ -16,26 +16,43 @@ from application.job_submission import (
     submit_report,
 )
 from application.row_diffs import RowDiffRequest, submit_row_diff
-from http_api.auth.access import bearer, dataset_for, job_for, reads, service, user
-from http_api.auth.read_auditing import RowSource, audit_query
-from http_api.routes.report_responses import report_answer
-from http_api.routes.row_responses import FORMATS, RowsQuery, download, page_json, rows_work
+from http_api.auth.access import (
+    SignedInBlueprint,
+    dataset_for,
+    job_for,
+    reads,
+    service,
+    user,
+)
+from http_api.auth.read_auditing import RowSource, audit_query, audit_view
+from http_api.routes.row_responses import (
+    FORMATS,
+    RowsOut,
+    RowsQuery,
+    download,
+    page_json,
+    rows_work,
+)
 from http_api.routes.submissions import completed, submission
-from http_api.routes.tables import RowsOut
+from http_api.schemas import out
 from http_api.schemas.base import DEFAULT_PAGE, MAX_PAGE, StrictSchema, text
 from http_api.schemas.fields import BoundedList, Message, QueryBoolean, StrictInteger, StrictString
 from http_api.schemas.jobs import JobAcceptedOut, priority_field
 from http_api.server.problems import InvalidRequest
-from http_api.server.work_limits import limits
+from http_api.server.work_limits import limits, reading
+from http_api.state import state
 from job_runner.handlers.exploration import is_report
 from job_runner.sql_queries import query_at_once
 from job_runner.tables.open_tables import RESULT, open_table, output_of
+from job_runner.tables.reports import job_report
 from storage.jobs.jobs import Job
 
 MAX_SQL_LENGTH = 100_000
 MAX_KEYS = 20
 
-blueprint = APIBlueprint("explorations", __name__, url_prefix="/api/exploration", tag="Exploration")
+blueprint = SignedInBlueprint(
+    "explorations", __name__, url_prefix="/api/exploration", tag="Exploration"
+)
 
 
 def sql_field(**options: Any) -> StrictString:
@@ -124,14 +141,14 @@ class QueryIn(StrictSchema):
 
 
 class QueryOut(Schema):
-    dataset_id = fields.Integer(required=True)
-    commit_id = fields.String(required=True)
-    data = fields.List(fields.Dict(), required=True)
-    columns = fields.List(fields.String(), required=True)
-    types = fields.List(fields.String(), required=True)
-    has_more = fields.Boolean(required=True)
-    notes = fields.List(fields.String(), required=True)
-    execution_time_seconds = fields.Float(required=True)
+    dataset_id = out.integer()
+    commit_id = out.string()
+    data = out.list_of(fields.Dict())
+    columns = out.list_of(fields.String())
+    types = out.list_of(fields.String())
+    has_more = out.boolean()
+    notes = out.list_of(fields.String())
+    execution_time_seconds = out.number()
 
 
 class ResultQuery(RowsQuery):
@@ -144,23 +161,21 @@ class ResultQuery(RowsQuery):
 
 
 class ResultOut(RowsOut):
-    job_id = fields.String(required=True)
-    metadata = fields.Dict(required=True)
+    job_id = out.string()
+    metadata = out.json_object()
 
 
 @blueprint.post("/datasets/<int:dataset_id>/jobs")
-@blueprint.auth_required(bearer)
 @blueprint.input(ExplorationJobIn, arg_name="given")
 @blueprint.output(JobAcceptedOut)
-@blueprint.doc(
-    summary="Make a report of a table, run a SELECT, or list changed rows, as a job",
-    description="Without `sql` and `keys` the job makes a report of the table. With `sql`, the "
-    "statement, its tables and its columns are checked before the response. With `compare_to` and "
-    "`keys`, the job lists the rows that were added, removed or changed. The result of `sql` or "
-    "`keys` becomes the table `result` of a commit. The same request with the same output_name "
-    "returns the same job.",
-)
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    """Make a report of a table, run a SELECT, or list changed rows, as a job.
+
+    Without `sql` and `keys` the job makes a report of the table. With `sql`, the statement, its
+    tables and its columns are checked before the response. With `compare_to` and `keys`, the job
+    lists the rows that were added, removed or changed. The result of `sql` or `keys` becomes the
+    table `result` of a commit. The same request with the same output_name returns the same job.
+    """
     dataset = dataset_for(dataset_id, "write")
     by = submission(given.pop("priority"), body=given)
     other, keys = given.pop("compare_to", None), given.pop("keys", None)
@@ -179,14 +194,14 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.post("/datasets/<int:dataset_id>/query")
-@blueprint.auth_required(bearer)
 @blueprint.input(QueryIn, arg_name="given")
 @blueprint.output(QueryOut)
-@blueprint.doc(
-    summary="The first rows of a SELECT, at once", description="Makes no job and no commit."
-)
 @reads
 def query(dataset_id: int, given: dict[str, Any]) -> Response:
+    """The first rows of a SELECT, at once.
+
+    Makes no job and no commit.
+    """
     dataset_for(dataset_id, "read")
     with limits().queries.piece(user().id):
         found = query_at_once(service(), dataset_id, **given)
@@ -195,14 +210,13 @@ def query(dataset_id: int, given: dict[str, Any]) -> Response:
 
 
 @blueprint.get("/jobs/<job_id>/result")
-@blueprint.auth_required(bearer)
 @blueprint.input(ResultQuery, location="query", unknown=RAISE, arg_name="query")
 @blueprint.output(ResultOut)
-@blueprint.doc(
-    summary="An exploration's result: a report, or the rows of a query or a row diff",
-    description="A report is JSON or, with `format=html`, a self-contained page.",
-)
 def result(job_id: str, query: dict[str, Any]) -> Response:
+    """An exploration's result: a report, or the rows of a query or a row diff.
+
+    A report is JSON or, with `format=html`, a self-contained page.
+    """
     job = completed(job_for(job_id), "exploration")
     as_file = query.pop("download")
     if is_report(job):
@@ -231,3 +245,41 @@ def _rows(job: Job, query: dict[str, Any]) -> Response:
             "metadata": {"exploration_summary": job.output_summary},
         }
     )
+
+
+REPORT_QUERY = {"format", "download"}
+REPORT_FORMATS = ("json", "html")
+AT_ONCE_S = 20.0
+"""Time limit of a scan when the cached figures are gone; the rest is estimated."""
+
+
+def report_answer(job: Job, format_: str, *, as_file: bool) -> Response:
+    """Return a completed report and record the access.
+
+    Raises
+    ------
+    InvalidRequest
+        The query has parameters for rows, or a format that reports don't have.
+    """
+    for name in request.args:
+        if name not in REPORT_QUERY:
+            raise InvalidRequest("This job made a report. It has no rows.", loc=("query", name))
+    if format_ not in REPORT_FORMATS:
+        raise InvalidRequest("A report has `format` json or html.", loc=("query", "format"))
+    with reading():
+        found = job_report(service(), job, AT_ONCE_S)
+    overview = found["overview"]
+    source = RowSource(job.dataset_id, overview["commit_id"], overview["table_key"], job.id)
+    audit_view(source, "report")
+    answer = jsonify(found) if format_ == "json" else _page(found)
+    if as_file:
+        name = f"report-{job.id[:8]}.{format_}"
+        answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+def _page(found: dict[str, Any]) -> Response:
+    html, policy = state().render_report(found)
+    answer = Response(html, mimetype="text/html")
+    answer.headers["Content-Security-Policy"] = policy
+    return answer

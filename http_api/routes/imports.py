@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import PurePath, PureWindowsPath
 from typing import Any
 
-from apiflask import APIBlueprint, Schema
+from apiflask import Schema
 from apiflask.fields import File
 from marshmallow import RAISE, ValidationError, fields, validate
 
 from application.import_preview import MAX_BYTES, preview_import
 from application.job_submission import ImportRequest, submit_import
-from http_api.auth.access import bearer, dataset_for, require_role, service, user
+from http_api.auth.access import SignedInBlueprint, dataset_for, require_role, service, user
 from http_api.routes.submissions import submission
+from http_api.schemas import out
 from http_api.schemas.base import StrictSchema, text
 from http_api.schemas.fields import StrictString, check_text
 from http_api.schemas.jobs import JobAcceptedOut, priority_field
@@ -20,7 +21,7 @@ from http_api.server.problems import InvalidRequest
 from http_api.server.uploads import written_path
 from http_api.server.work_limits import large_uploads, limits
 
-blueprint = APIBlueprint("imports", __name__, url_prefix="/api/datasets", tag="Import")
+blueprint = SignedInBlueprint("imports", __name__, url_prefix="/api/datasets", tag="Import")
 ENDPOINT = "imports.import_file"
 PREVIEW_ENDPOINTS = ("imports.preview", "imports.first_preview")
 PREVIEW_BYTES = MAX_BYTES + 64 * 1024  # with the multipart framing
@@ -42,63 +43,55 @@ class PreviewIn(StrictSchema):
 
 
 class PreviewTableOut(Schema):
-    key = fields.String(required=True)
-    columns = fields.List(
-        fields.Dict(),
-        required=True,
-        metadata={"description": "name and type; the type is null if the beginning has no value."},
+    key = out.string()
+    columns = out.list_of(
+        fields.Dict(), "name and type; the type is null if the beginning has no value."
     )
-    row_count = fields.Integer(
-        allow_none=True,
-        required=True,
-        metadata={"description": "Null for the beginning of a file."},
-    )
-    data = fields.List(fields.Dict(), required=True, metadata={"description": "The first rows."})
-    notes = fields.List(fields.String(), required=True)
+    row_count = out.integer("Null for the beginning of a file.", null=True)
+    data = out.list_of(fields.Dict(), "The first rows.")
+    notes = out.list_of(fields.String())
 
 
 class PreviewOut(Schema):
-    tables = fields.List(fields.Nested(PreviewTableOut), required=True)
+    tables = out.list_of(PreviewTableOut)
 
 
 @blueprint.post("/<int:dataset_id>/preview")
-@blueprint.auth_required(bearer)
 @large_uploads
 @blueprint.input(PreviewIn, location="form_and_files", unknown=RAISE, arg_name="given")
 @blueprint.output(PreviewOut)
-@blueprint.doc(
-    summary="Preview the import of a file",
-    description="Columns, types and first rows; nothing is stored. Send `whole=false` with the "
-    "beginning of a text file. At most 32 MiB.",
-)
 def preview(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    """Preview the import of a file.
+
+    Columns, types and first rows; nothing is stored. Send `whole=false` with the beginning of a
+    text file. At most 32 MiB.
+    """
     dataset_for(dataset_id, "write")
     return _preview(given)
 
 
 @blueprint.post("/preview")
-@blueprint.auth_required(bearer)
 @large_uploads
 @blueprint.input(PreviewIn, location="form_and_files", unknown=RAISE, arg_name="given")
 @blueprint.output(PreviewOut)
-@blueprint.doc(
-    summary="Preview a file without a dataset",
-    description="For users who can create a dataset.",
-)
 def first_preview(given: dict[str, Any]) -> dict[str, Any]:
+    """Preview a file without a dataset.
+
+    For users who can create a dataset.
+    """
     require_role("admin", "analyst")
     return _preview(given)
 
 
 @blueprint.post("/<int:dataset_id>/refs/<ref>/import")
-@blueprint.auth_required(bearer)
 @large_uploads
 @blueprint.input(ImportIn, location="form_and_files", unknown=RAISE, arg_name="given")
 @blueprint.output(JobAcceptedOut)
-@blueprint.doc(
-    summary="Import a file", description="A job reads the file; then the ref moves to its commit."
-)
 def import_file(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, str]:
+    """Import a file.
+
+    A job reads the file; then the ref moves to its commit.
+    """
     dataset = dataset_for(dataset_id, "write")
     upload = given["file"]
     path = written_path(upload.stream)

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from apiflask import APIBlueprint
-from flask import Response
+from flask import Response, request
 from marshmallow import RAISE, validate
 
 from application.lifecycle import cancel, retry
-from http_api.auth.access import authority, bearer, dataset_for, job_for, service, user
+from http_api.auth.access import (
+    SignedInBlueprint,
+    authority,
+    dataset_for,
+    holder,
+    job_for,
+    service,
+    user,
+)
 from http_api.auth.auditing import origin
-from http_api.routes.events import stream
 from http_api.routes.submissions import submission
 from http_api.schemas.base import PageQuery, text
 from http_api.schemas.fields import QueryInteger, QueryList, StrictString
 from http_api.schemas.jobs import JobAcceptedOut, JobOut, JobsOut, LogOut
 from http_api.schemas.times import Timestamp
 from http_api.server.etags import with_etag
-from storage.jobs.jobs import RUN_TYPES, STATUSES, list_log
+from http_api.server.work_limits import limits
+from job_runner.service import Service
+from storage.accounts.datasets import get_dataset
+from storage.accounts.tokens import find_token_user
+from storage.errors import NotFound
+from storage.jobs.jobs import RUN_TYPES, STATUSES, Job, get_job, list_log
 from storage.jobs.lists import ORDERS, JobFilters, list_jobs
 
-blueprint = APIBlueprint("jobs", __name__, url_prefix="/api/jobs", tag="Jobs")
+blueprint = SignedInBlueprint("jobs", __name__, url_prefix="/api/jobs", tag="Jobs")
 DUMPED = JobOut()
 
 
@@ -40,14 +54,14 @@ class JobsQuery(PageQuery):
 
 
 @blueprint.get("")
-@blueprint.auth_required(bearer)
 @with_etag
 @blueprint.input(JobsQuery, location="query", unknown=RAISE, arg_name="query")
 @blueprint.output(JobsOut)
-@blueprint.doc(
-    summary="Find jobs", description="Filters combine; `total` counts all matching jobs."
-)
 def jobs(query: dict[str, Any]) -> dict[str, Any]:
+    """Find jobs.
+
+    Filters combine; `total` counts all matching jobs.
+    """
     page = {"offset": query.pop("offset"), "limit": query.pop("limit")}
     order = query.pop("order")
     statuses = query.pop("status", None)
@@ -58,20 +72,18 @@ def jobs(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.get("/<job_id>")
-@blueprint.auth_required(bearer)
 @with_etag
 @blueprint.output(JobOut)
-@blueprint.doc(summary="One job in full")
 def job(job_id: str) -> Any:
+    """One job in full."""
     return job_for(job_id)
 
 
 @blueprint.get("/<job_id>/logs")
-@blueprint.auth_required(bearer)
 @blueprint.input(PageQuery, location="query", unknown=RAISE, arg_name="page")
 @blueprint.output(LogOut)
-@blueprint.doc(summary="The log of a job")
 def logs(job_id: str, page: dict[str, int]) -> dict[str, Any]:
+    """The log of a job."""
     found = job_for(job_id)
     with service().database.read() as tx:
         entries, total = list_log(tx, found.id, page["offset"], page["limit"])
@@ -87,39 +99,100 @@ STREAM: Any = {
 
 
 @blueprint.get("/<job_id>/events")
-@blueprint.auth_required(bearer)
-@blueprint.doc(
-    summary="A job's status and progress as they change",
-    description="Server-Sent Events: an event `job` with the job's JSON at each change; the stream "
-    "ends with the job. If too many streams are open, the response is 429: poll instead.",
-    responses=STREAM,
-)
+@blueprint.doc(responses=STREAM)
 def events(job_id: str) -> Response:
+    """A job's status and progress as they change.
+
+    Server-Sent Events: an event `job` with the job's JSON at each change; the stream ends with the
+    job. If too many streams are open, the response is 429: poll instead.
+    """
     return stream(job_for(job_id), DUMPED.dump)
 
 
 @blueprint.post("/<job_id>/cancel")
-@blueprint.auth_required(bearer)
 @blueprint.output(JobOut)
-@blueprint.doc(
-    summary="Cancel a pending or running job",
-    description="It ends as `failed` with the `error_code` `cancelled`; a running query stops.",
-)
 def cancel_one(job_id: str) -> Any:
+    """Cancel a pending or running job.
+
+    It ends as `failed` with the `error_code` `cancelled`; a running query stops.
+    """
     found = job_for(job_id)
     dataset_for(found.dataset_id, "write")
     return cancel(service(), user(), found, origin(), authority())
 
 
 @blueprint.post("/<job_id>/retry")
-@blueprint.auth_required(bearer)
 @blueprint.output(JobAcceptedOut)
-@blueprint.doc(
-    summary="Retry a failed job", description="As a new job whose `retry_of` is the old one."
-)
 def retry_one(job_id: str) -> dict[str, str]:
+    """Retry a failed job.
+
+    As a new job whose `retry_of` is the old one.
+    """
     found = job_for(job_id)
     dataset_for(found.dataset_id, "write")
     by = submission(found.priority, path=f"/api/jobs/{found.id}/retry")
     made = retry(service(), by, found)
-    return {"job_id": made.id, "status": made.status, "message": f"Job {found.id} is done again"}
+    return {"job_id": made.id, "status": made.status, "message": f"Retry of job {found.id} created"}
+
+
+POLL_INTERVAL_S = 0.25
+KEEP_ALIVE_S = 15.0
+MAX_DURATION_S = 3600.0
+
+
+def stream(job: Job, as_json: Callable[[Job], Any]) -> Response:
+    """Send an event for each change of the job until it ends.
+
+    Raises
+    ------
+    TooManyStreams
+        Too many streams are open, of the user or in total.
+    """
+    running, who, streams = service(), holder().user.id, limits().streams
+    streams.begin(who)
+    gone = request.environ.get("waitress.client_disconnected", lambda: False)
+    events = _events(running, job.id, holder().token_id, as_json, gone)
+    response = Response(events, mimetype="text/event-stream")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"
+    response.call_on_close(lambda: streams.end(who))
+    return response
+
+
+def _events(
+    running: Service,
+    job_id: str,
+    token_id: int,
+    as_json: Callable[[Job], Any],
+    gone: Callable[[], bool],
+) -> Iterator[str]:
+    began = sent_at = time.monotonic()
+    last = ""
+    while (
+        time.monotonic() - began < MAX_DURATION_S and not gone() and not running.stopping.is_set()
+    ):
+        try:
+            job = _visible_job(running, job_id, token_id)
+        except NotFound:
+            return
+        text = json.dumps(as_json(job), ensure_ascii=False)
+        if text != last:
+            last, sent_at = text, time.monotonic()
+            yield f"event: job\ndata: {text}\n\n"
+        elif time.monotonic() - sent_at > KEEP_ALIVE_S:
+            sent_at = time.monotonic()
+            yield ": still here\n\n"
+        if job.status in ("completed", "failed"):
+            return
+        running.stopping.wait(POLL_INTERVAL_S)
+
+
+def _visible_job(running: Service, job_id: str, token_id: int) -> Job:
+    """Return the job if the token is valid and its user can still see the dataset."""
+    with running.database.read() as tx:
+        job = get_job(tx, job_id)
+        viewer = find_token_user(tx, token_id, running.clock)
+        if viewer is None:
+            raise NotFound("The token is no longer valid.")
+        get_dataset(tx, job.dataset_id, viewer)
+    return job

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from apiflask import APIBlueprint
 from flask import Response, jsonify
 from marshmallow import RAISE, fields, validate
 
@@ -14,7 +13,7 @@ from application.profiling import (
     profile_result,
     submit_profiling,
 )
-from http_api.auth.access import bearer, dataset_for, job_for, service
+from http_api.auth.access import SignedInBlueprint, dataset_for, job_for, service
 from http_api.auth.read_auditing import RowSource, audit_view
 from http_api.routes.row_responses import column_names
 from http_api.routes.submissions import completed, submission
@@ -26,7 +25,7 @@ from job_runner.tables.open_tables import open_table
 AT_ONCE_S = 20.0
 """Time limit of a request's scan; the rest is estimated."""
 
-blueprint = APIBlueprint("profiling", __name__, tag="Profiling")
+blueprint = SignedInBlueprint("profiling", __name__, tag="Profiling")
 
 
 class ProfilingJobIn(StrictSchema):
@@ -45,14 +44,13 @@ class AnalysisQuery(StrictQuery):
 
 
 @blueprint.post("/api/profiling/datasets/<int:dataset_id>/jobs")
-@blueprint.auth_required(bearer)
 @blueprint.input(ProfilingJobIn, arg_name="given")
 @blueprint.output(JobAcceptedOut)
-@blueprint.doc(
-    summary="Profile a table",
-    description="A table with a cached profile is done at once.",
-)
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    """Profile a table.
+
+    A table with a cached profile is done at once.
+    """
     dataset = dataset_for(dataset_id, "write")
     by = submission(given.pop("priority"), body=given)
     request = ProfilingRequest(**{**given, "columns": tuple(given["columns"])})
@@ -61,9 +59,8 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.get("/api/profiling/jobs/<job_id>/result")
-@blueprint.auth_required(bearer)
-@blueprint.doc(summary="A profiling job's profile, with hints for a sampling design")
 def result(job_id: str) -> Response:
+    """A profiling job's profile, with hints for a sampling design."""
     job = completed(job_for(job_id), "profiling")
     with reading():
         found = profile_result(service(), job, AT_ONCE_S)
@@ -72,14 +69,13 @@ def result(job_id: str) -> Response:
 
 
 @blueprint.get("/api/datasets/<int:dataset_id>/refs/<ref>/tables/<path:key>/analysis")
-@blueprint.auth_required(bearer)
 @blueprint.input(AnalysisQuery, location="query", unknown=RAISE, arg_name="query")
-@blueprint.doc(
-    summary="A table's profile, at once",
-    description="Computed once for each table. The first request for a large table takes "
-    "up to twenty seconds; then the rest is marked as estimated, until a profiling job has run.",
-)
 def table_analysis(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -> Response:
+    """A table's profile, at once.
+
+    Computed once for each table. The first request for a large table takes up to twenty seconds;
+    then the rest is marked as estimated, until a profiling job has run.
+    """
     dataset_for(dataset_id, "read")
     names = [name for name in column_names(query) if name]
     with reading():

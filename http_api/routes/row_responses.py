@@ -8,12 +8,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, cast
 
+from apiflask import Schema
 from flask import Response, send_file
-from marshmallow import validate
+from marshmallow import fields, validate
 
 from application.table_views import TableView, parse_view, view_page, view_total
 from http_api.auth.access import service, user
 from http_api.auth.read_auditing import RowSource, audit_download, audit_view
+from http_api.schemas import out
 from http_api.schemas.base import DEFAULT_PAGE, MAX_PAGE, PageQuery, text
 from http_api.schemas.fields import QueryBoolean, QueryInteger, StrictString
 from http_api.schemas.filters import MAX_EXPRESSION_LENGTH
@@ -65,6 +67,22 @@ class RowsQuery(PageQuery):
             "a formula."
         },
     )
+
+
+class PaginationOut(Schema):
+    total = out.integer()
+    offset = out.integer()
+    limit = out.integer()
+    has_more = out.boolean()
+
+
+class RowsOut(Schema):
+    dataset_id = out.integer()
+    commit_id = out.string()
+    table_key = out.string()
+    data = out.list_of(fields.Dict())
+    columns = out.list_of(fields.String())
+    pagination = out.nested(PaginationOut)
 
 
 def column_names(query: dict[str, Any]) -> list[str]:

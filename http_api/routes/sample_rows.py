@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from apiflask import APIBlueprint, Schema
+from apiflask import Schema
 from flask import Response, jsonify
 from marshmallow import RAISE, fields, validate
 
 from application.sampling_results import next_rows, why_row
-from http_api.auth.access import bearer, job_for, service
+from http_api.auth.access import SignedInBlueprint, job_for, service
 from http_api.auth.read_auditing import RowSource, audit_view
 from http_api.routes.row_responses import RowsQuery, download, page_json, rows_work
 from http_api.routes.submissions import completed
+from http_api.schemas import out
 from http_api.schemas.base import StrictQuery, text
 from http_api.schemas.fields import QueryInteger
 from http_api.schemas.sampling import EFFECTIVE_SEED, SampleRowsOut
@@ -29,7 +30,7 @@ from sampling_engine import MAX_ROUNDS
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
 
-blueprint = APIBlueprint(
+blueprint = SignedInBlueprint(
     "sample_rows", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Sampling"
 )
 
@@ -49,39 +50,38 @@ class ReservesQuery(StrictQuery):
 
 
 class ReservesOut(Schema):
-    job_id = fields.String(required=True)
-    round_number = fields.Integer(required=True)
-    data = fields.List(fields.Dict(), required=True)
-    columns = fields.List(fields.String(), required=True)
+    job_id = out.string()
+    round_number = out.integer()
+    data = out.list_of(fields.Dict())
+    columns = out.list_of(fields.String())
 
 
 class VerdictOut(Schema):
-    round_number = fields.Integer(required=True)
-    method = fields.String(required=True)
-    effective_seed = fields.String(required=True, metadata={"description": EFFECTIVE_SEED})
-    outcome = fields.String(required=True)
-    reason = fields.String(required=True)
-    group = fields.String(allow_none=True, required=True)
-    rank = fields.Integer(allow_none=True, required=True)
-    last_rank = fields.Integer(allow_none=True, required=True)
+    round_number = out.integer()
+    method = out.string()
+    effective_seed = out.string(EFFECTIVE_SEED)
+    outcome = out.string()
+    reason = out.string()
+    group = out.string(null=True)
+    rank = out.integer(null=True)
+    last_rank = out.integer(null=True)
 
 
 class WhyOut(Schema):
-    job_id = fields.String(required=True)
-    logical_row_id = fields.String(required=True)
-    drawn = fields.Boolean(required=True)
-    round_number = fields.Integer(allow_none=True, required=True)
-    inclusion_probability = fields.Float(allow_none=True, required=True)
-    design_weight = fields.Float(allow_none=True, required=True)
-    rounds = fields.List(fields.Nested(VerdictOut), required=True)
+    job_id = out.string()
+    logical_row_id = out.string()
+    drawn = out.boolean()
+    round_number = out.integer(null=True)
+    inclusion_probability = out.number(null=True)
+    design_weight = out.number(null=True)
+    rounds = out.list_of(VerdictOut)
 
 
 @blueprint.get("/data")
-@blueprint.auth_required(bearer)
 @blueprint.input(SampleQuery, location="query", unknown=RAISE, arg_name="query")
 @blueprint.output(SampleRowsOut)
-@blueprint.doc(summary="The drawn rows")
 def data(job_id: str, query: dict[str, Any]) -> Response:
+    """The drawn rows."""
     job = completed(job_for(job_id), "sampling")
     own_key = job.run_parameters["table_key"]
     key = query["table_key"]
@@ -98,24 +98,25 @@ def data(job_id: str, query: dict[str, Any]) -> Response:
 
 
 @blueprint.get("/residual")
-@blueprint.auth_required(bearer)
 @blueprint.input(RowsQuery, location="query", unknown=RAISE, arg_name="query")
 @blueprint.output(SampleRowsOut)
-@blueprint.doc(summary="The rows that no round drew", description="For a job with export_residual.")
 def residual(job_id: str, query: dict[str, Any]) -> Response:
+    """The rows that no round drew.
+
+    For a job with export_residual.
+    """
     return _rows(completed(job_for(job_id), "sampling"), RESIDUAL, RESIDUAL, query)
 
 
 @blueprint.get("/reserves")
-@blueprint.auth_required(bearer)
 @blueprint.input(ReservesQuery, location="query", unknown=RAISE, arg_name="query")
 @blueprint.output(ReservesOut)
-@blueprint.doc(
-    summary="The next rows of a round's order",
-    description="Replacements for drawn rows that can't be examined: `limit` rows, of each "
-    "stratum if the round has strata.",
-)
 def reserves(job_id: str, query: dict[str, int]) -> dict[str, Any]:
+    """The next rows of a round's order.
+
+    Replacements for drawn rows that can't be examined: `limit` rows, of each stratum if the round
+    has strata.
+    """
     job = completed(job_for(job_id), "sampling")
     with reading():
         rows = next_rows(service(), job, query["round"], query["limit"])
@@ -124,10 +125,9 @@ def reserves(job_id: str, query: dict[str, int]) -> dict[str, Any]:
 
 
 @blueprint.get("/rows/<logical_row_id>")
-@blueprint.auth_required(bearer)
 @blueprint.output(WhyOut)
-@blueprint.doc(summary="Why a row was drawn, or why not")
 def why(job_id: str, logical_row_id: str) -> dict[str, Any]:
+    """Why a row was drawn, or why not."""
     job = completed(job_for(job_id), "sampling")
     with reading():
         return why_row(service(), job, logical_row_id)

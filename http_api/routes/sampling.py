@@ -1,18 +1,29 @@
-"""Routes of draws: jobs, plans, small draws at once, and the choices of a form."""
+"""Routes of draws: jobs, plans, small draws, a form's choices, history, templates."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from apiflask import APIBlueprint, Schema
-from marshmallow import fields
+from apiflask import Schema
+from marshmallow import RAISE, fields, validate
 
 from application.sampling import SamplingRequest, draw_at_once, plan, submit_sampling
 from application.table_views import DEFAULT_VALUES, column_values, filter_shapes
-from http_api.auth.access import bearer, dataset_for, reads, service
+from http_api.auth.access import (
+    SignedInBlueprint,
+    dataset_for,
+    reads,
+    require_role,
+    service,
+    user,
+    writing,
+)
 from http_api.auth.read_auditing import RowSource, audit_draw, audit_view
 from http_api.routes.submissions import submission
-from http_api.schemas.jobs import JobAcceptedOut
+from http_api.schemas import out
+from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
+from http_api.schemas.fields import QueryList
+from http_api.schemas.jobs import JobAcceptedOut, JobInListOut
 from http_api.schemas.sampling import (
     AtOnceIn,
     ColumnSamplesIn,
@@ -21,82 +32,68 @@ from http_api.schemas.sampling import (
     MethodsOut,
     PlannedRoundOut,
     SamplingJobIn,
+    SeededRoundOut,
 )
+from http_api.schemas.times import EndTimestamp, Timestamp
+from http_api.server.problems import InvalidRequest
 from http_api.server.work_limits import reading
+from job_runner.sampling_parameters import seeded_rounds
 from job_runner.tables.open_tables import open_table
 from sampling_engine import METHODS
 from sampling_engine.filters import OPERATORS
+from storage.errors import NotFound
+from storage.jobs.jobs import STATUSES, Job
+from storage.jobs.lists import JobFilters, list_jobs
+from storage.jobs.templates import delete_template, list_templates, put_template
 
-blueprint = APIBlueprint(
+blueprint = SignedInBlueprint(
     "sampling", __name__, url_prefix="/api/sampling/datasets/<int:dataset_id>", tag="Sampling"
 )
 
 
 class PlanOut(Schema):
-    dataset_id = fields.Integer(required=True)
-    commit_id = fields.String(required=True)
-    table_key = fields.String(required=True)
-    source_rows = fields.Integer(required=True)
-    total_rows = fields.Integer(
-        required=True, metadata={"description": "Rows that all rounds would draw."}
+    dataset_id = out.integer()
+    commit_id = out.string()
+    table_key = out.string()
+    source_rows = out.integer()
+    total_rows = out.integer("Rows that all rounds would draw.")
+    rounds = out.list_of(PlannedRoundOut)
+    warnings = out.list_of(fields.String(), "On the whole draw, one sentence each.")
+    hints = out.json_object(
+        "Columns that suit a sampling design, once the table is profiled.", null=True
     )
-    rounds = fields.List(fields.Nested(PlannedRoundOut), required=True)
-    warnings = fields.List(
-        fields.String(),
-        required=True,
-        metadata={"description": "On the whole draw, one sentence each."},
-    )
-    hints = fields.Dict(
-        allow_none=True,
-        required=True,
-        metadata={
-            "description": "Columns that suit a sampling design, once the table is profiled."
-        },
-    )
-    output_ref = fields.String(
-        allow_none=True,
-        required=True,
-        metadata={"description": "The ref of the request's output_name."},
-    )
-    output_ref_taken = fields.Boolean(
-        required=True,
-        metadata={"description": "Whether another job has that ref: the job would get a 409."},
-    )
-    earlier_job_id = fields.String(
-        allow_none=True,
-        required=True,
-        metadata={"description": "The earlier job of the same request and name."},
-    )
+    output_ref = out.string("The ref of the request's output_name.", null=True)
+    output_ref_taken = out.boolean("Whether another job has that ref: the job would get a 409.")
+    earlier_job_id = out.string("The earlier job of the same request and name.", null=True)
 
 
 class AtOnceOut(Schema):
-    dataset_id = fields.Integer(required=True)
-    commit_id = fields.String(required=True)
-    table_key = fields.String(required=True)
-    data = fields.List(fields.Dict(), required=True)
-    columns = fields.List(fields.String(), required=True)
-    strata_counts = fields.List(fields.Dict(), required=True)
-    metadata = fields.Dict(required=True)
+    dataset_id = out.integer()
+    commit_id = out.string()
+    table_key = out.string()
+    data = out.list_of(fields.Dict())
+    columns = out.list_of(fields.String())
+    strata_counts = out.list_of(fields.Dict())
+    metadata = out.json_object()
 
 
 class ColumnSamplesOut(Schema):
-    dataset_id = fields.Integer(required=True)
-    commit_id = fields.String(required=True)
-    table_key = fields.String(required=True)
-    samples = fields.Dict(required=True)
-    metadata = fields.Dict(required=True)
+    dataset_id = out.integer()
+    commit_id = out.string()
+    table_key = out.string()
+    samples = out.json_object()
+    metadata = out.json_object()
 
 
 @blueprint.post("/jobs")
-@blueprint.auth_required(bearer)
 @blueprint.input(SamplingJobIn, arg_name="given")
 @blueprint.output(JobAcceptedOut)
-@blueprint.doc(
-    summary="Draw a sample",
-    description="The request is checked before the response; a job draws the rows. The same "
-    "request with the same output_name returns the same job.",
-)
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    """Draw a sample.
+
+    The request is checked before the response; a job draws the rows. The same request with the same
+    output_name returns the same job.
+    """
     dataset = dataset_for(dataset_id, "write")
     by = submission(given.pop("priority"), body=given)
     job = submit_sampling(service(), by, dataset, SamplingRequest(**given))
@@ -108,16 +105,15 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.post("/plan")
-@blueprint.auth_required(bearer)
 @blueprint.input(SamplingJobIn, arg_name="given")
 @blueprint.output(PlanOut)
-@blueprint.doc(
-    summary="Plan a draw",
-    description="The body of a job. Returns eligible rows, allocation, warnings, and whether its "
-    "name is taken; draws nothing.",
-)
 @reads
 def plan_of(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    """Plan a draw.
+
+    The body of a job. Returns eligible rows, allocation, warnings, and whether its name is taken;
+    draws nothing.
+    """
     dataset_for(dataset_id, "read")
     del given["priority"]  # accepted as in a job's body, but not used
     with reading():
@@ -125,14 +121,14 @@ def plan_of(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.post("/sample")
-@blueprint.auth_required(bearer)
 @blueprint.input(AtOnceIn, arg_name="given")
 @blueprint.output(AtOnceOut)
-@blueprint.doc(
-    summary="Draw up to 10,000 rows at once", description="One round; makes no job and no commit."
-)
 @reads
 def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    """Draw up to 10,000 rows at once.
+
+    One round; makes no job and no commit.
+    """
     dataset_for(dataset_id, "read")
     with reading():
         drawn = draw_at_once(service(), dataset_id, SamplingRequest(**given))
@@ -141,15 +137,14 @@ def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.post("/filters")
-@blueprint.auth_required(bearer)
 @blueprint.input(FilterIn, arg_name="given")
 @blueprint.output(FilterOut)
-@blueprint.doc(
-    summary="A filter in both forms, and the number of rows that match",
-    description="For a form that edits an expression and conditions.",
-)
 @reads
 def filters(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    """A filter in both forms, and the number of rows that match.
+
+    For a form that edits an expression and conditions.
+    """
     dataset_for(dataset_id, "read")
     with reading():
         table = open_table(service(), dataset_id, given["source_ref"], given.get("table_key"))
@@ -157,16 +152,15 @@ def filters(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.post("/column-samples")
-@blueprint.auth_required(bearer)
 @blueprint.input(ColumnSamplesIn, arg_name="given")
 @blueprint.output(ColumnSamplesOut)
-@blueprint.doc(
-    summary="Values of columns, for a filter's menus",
-    description="The most frequent first. At most a million rows are read; `complete` says whether "
-    "these are all values.",
-)
 @reads
 def column_samples(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    """Values of columns, for a filter's menus.
+
+    The most frequent first. At most a million rows are read; `complete` says whether these are all
+    values.
+    """
     dataset_for(dataset_id, "read")
     most = given.get("sample_size") or given.get("samples_per_column") or DEFAULT_VALUES
     with reading():
@@ -184,9 +178,154 @@ def column_samples(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.get("/sampling-methods")
-@blueprint.auth_required(bearer)
 @blueprint.output(MethodsOut)
-@blueprint.doc(summary="The methods with their parameters, and the filters' operators")
 def methods(dataset_id: int) -> dict[str, Any]:
+    """The methods with their parameters, and the filters' operators."""
     dataset_for(dataset_id, "read")
     return {"methods": METHODS, "supported_operators": [operator.name for operator in OPERATORS]}
+
+
+history_blueprint = SignedInBlueprint(
+    "sampling_history", __name__, url_prefix="/api/sampling", tag="Sampling"
+)
+
+
+class HistoryQuery(PageQuery):
+    ref_name = text(1, 100, metadata={"description": "The ref that was drawn from."})
+    status = QueryList(validate=validate.ContainsOnly(STATUSES))
+    start_date = Timestamp()
+    end_date = EndTimestamp(
+        metadata={"description": "Exclusive; a date without a time includes that day."}
+    )
+
+
+class DrawOut(JobInListOut):
+    source_ref = out.string()
+    table_key = out.string()
+    output_ref = out.string()
+    methods = out.list_of(fields.String())
+    rounds = out.list_of(SeededRoundOut)
+    total_sampled = out.integer(null=True)
+
+
+class HistoryOut(PageOut):
+    jobs = out.list_of(DrawOut)
+
+
+@history_blueprint.get("/datasets/<int:dataset_id>/history")
+@history_blueprint.input(HistoryQuery, location="query", unknown=RAISE, arg_name="query")
+@history_blueprint.output(HistoryOut)
+def of_dataset(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
+    """The draws from a dataset, newest first."""
+    dataset_for(dataset_id, "read")
+    return _history(query, dataset_id=dataset_id)
+
+
+@history_blueprint.get("/users/<user_id>/history")
+@history_blueprint.input(HistoryQuery, location="query", unknown=RAISE, arg_name="query")
+@history_blueprint.output(HistoryOut)
+def of_user(user_id: str, query: dict[str, Any]) -> dict[str, Any]:
+    """The draws of a user, newest first.
+
+    `me`, or an id for admins.
+    """
+    if user_id == "me":
+        return _history(query, user_id=user().id)
+    if not (user_id.isascii() and user_id.isdigit() and len(user_id) <= 18):
+        raise NotFound('There is no user "{id}". Give an id or "me".', id=user_id)
+    if int(user_id) != user().id:
+        require_role("admin")
+    return _history(query, user_id=int(user_id))
+
+
+def _history(
+    query: dict[str, Any], *, dataset_id: int | None = None, user_id: int | None = None
+) -> dict[str, Any]:
+    page = {"offset": query["offset"], "limit": query["limit"]}
+    statuses = query.get("status")
+    filters = JobFilters(
+        run_type="sampling",
+        statuses=None if statuses is None else tuple(statuses),
+        source_ref=query.get("ref_name"),
+        created_after=query.get("start_date"),
+        created_before=query.get("end_date"),
+        dataset_id=dataset_id,
+        user_id=user_id,
+    )
+    with service().database.read() as tx:
+        jobs, total = list_jobs(tx, user(), filters, **page)
+    return {"jobs": [_draw(job) for job in jobs], "total": total, **page}
+
+
+def _draw(job: Job) -> dict[str, Any]:
+    parameters = job.run_parameters
+    return {
+        **vars(job),
+        "duration_seconds": job.duration_seconds,
+        "source_ref": parameters["source_ref"],
+        "table_key": parameters["table_key"],
+        "output_ref": parameters["output_ref"],
+        "methods": list(dict.fromkeys(each["method"] for each in parameters["rounds"])),
+        "rounds": seeded_rounds(parameters),
+        "total_sampled": (job.output_summary or {}).get("total_sampled"),
+    }
+
+
+templates_blueprint = SignedInBlueprint(
+    "templates", __name__, url_prefix="/api/sampling/templates", tag="Sampling"
+)
+MAX_COUNT = 500
+
+
+class TemplateIn(StrictSchema):
+    name = text(1, 200, required=True)
+    body = fields.Nested(SamplingJobIn, required=True)
+
+
+class TemplateOut(Schema):
+    id = out.integer()
+    name = out.string()
+    body = out.json_object("The body of a sampling job.")
+    created_at = out.string()
+
+
+class TemplatesOut(PageOut):
+    templates = out.list_of(TemplateOut)
+
+
+@templates_blueprint.post("")
+@templates_blueprint.input(TemplateIn, arg_name="given")
+@templates_blueprint.output(TemplateOut)
+def keep(given: dict[str, Any]) -> Any:
+    """Save a draw as a template.
+
+    Replaces an earlier one of that name.
+    """
+    with writing() as tx:
+        _, count = list_templates(tx, user().id, 0, 1)
+        if count >= MAX_COUNT:
+            raise InvalidRequest(
+                "You have {count} templates, the maximum. Delete one first.",
+                loc=("body",),
+                count=count,
+            )
+        return put_template(tx, user().id, given["name"], given["body"], service().clock)
+
+
+@templates_blueprint.get("")
+@templates_blueprint.input(PageQuery, location="query", unknown=RAISE, arg_name="page")
+@templates_blueprint.output(TemplatesOut)
+def templates(page: dict[str, int]) -> dict[str, Any]:
+    """My templates, by name."""
+    with service().database.read() as tx:
+        found, total = list_templates(tx, user().id, page["offset"], page["limit"])
+    return {"templates": found, "total": total, **page}
+
+
+@templates_blueprint.delete("/<int:template_id>")
+@templates_blueprint.output(MessageOut)
+def forget(template_id: int) -> dict[str, str]:
+    """Delete one of my templates."""
+    with writing() as tx:
+        delete_template(tx, user().id, template_id)
+    return {"message": "Template deleted"}

@@ -1,4 +1,4 @@
-"""Routes of users, for admins; everyone can change their own password."""
+"""Routes of sign-in, users and named tokens."""
 
 from __future__ import annotations
 
@@ -7,27 +7,29 @@ from typing import Any
 
 from apiflask import APIBlueprint, Schema
 from flask import request
-from marshmallow import RAISE, fields, validate
+from marshmallow import RAISE, validate
 
 from application.user_rules import check_soeid
-from http_api.auth.access import bearer, require_role, service, user, writing
+from http_api.auth.access import SignedInBlueprint, bearer, require_role, service, user, writing
 from http_api.auth.auditing import audit
 from http_api.auth.passwords import MAX_LENGTH, PasswordText, hash_password
-from http_api.auth.sign_in import confirm_password, must_confirm_password
+from http_api.auth.sign_in import confirm_password, must_confirm_password, sign_in, sign_out
+from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
-from http_api.schemas.fields import StrictString
+from http_api.schemas.fields import StrictInteger, StrictString
+from http_api.server.problems import InvalidRequest
 from http_api.server.work_limits import hashing
-from storage.accounts.tokens import open_sign_in_link
+from storage.accounts.tokens import issue_token, list_tokens, open_sign_in_link, revoke_named_token
 from storage.accounts.users import ROLES, add_user, change_user, get_user, list_users, remove_user
 
-blueprint = APIBlueprint("users", __name__, url_prefix="/api/users", tag="Users")
+blueprint = SignedInBlueprint("users", __name__, url_prefix="/api/users", tag="Users")
 
 
 class UserOut(Schema):
-    id = fields.Integer(required=True)
-    soeid = fields.String(required=True)
-    role_name = fields.String(required=True)
-    created_at = fields.String(required=True)
+    id = out.integer()
+    soeid = out.string()
+    role_name = out.string()
+    created_at = out.string()
 
 
 class UserIn(StrictSchema):
@@ -49,7 +51,7 @@ class UserChangeIn(StrictSchema):
 
 
 class LinkOut(Schema):
-    link = fields.String(required=True)
+    link = out.string()
 
 
 class UsersQuery(PageQuery):
@@ -57,23 +59,21 @@ class UsersQuery(PageQuery):
 
 
 class UsersOut(PageOut):
-    users = fields.List(fields.Nested(UserOut), required=True)
+    users = out.list_of(UserOut)
 
 
 @blueprint.get("/me")
-@blueprint.auth_required(bearer)
 @blueprint.output(UserOut)
-@blueprint.doc(summary="The current user")
 def me() -> Any:
+    """The current user."""
     return user()
 
 
 @blueprint.get("")
-@blueprint.auth_required(bearer)
 @blueprint.input(UsersQuery, location="query", unknown=RAISE, arg_name="query")
 @blueprint.output(UsersOut)
-@blueprint.doc(summary="The users, by SOEID, for admins")
 def users(query: dict[str, Any]) -> dict[str, Any]:
+    """The users, by SOEID, for admins."""
     require_role("admin")
     with service().database.read() as tx:
         found, total = list_users(tx, **query)
@@ -81,11 +81,10 @@ def users(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.post("")
-@blueprint.auth_required(bearer)
 @blueprint.input(UserIn, arg_name="given")
 @blueprint.output(UserOut)
-@blueprint.doc(summary="Add a user, as an admin")
 def create_user(given: dict[str, Any]) -> Any:
+    """Add a user, as an admin."""
     require_role("admin")
     check_soeid(service().settings, given["soeid"])
     password_hash = _hash(given.get("password"))
@@ -102,25 +101,23 @@ def create_user(given: dict[str, Any]) -> Any:
 
 
 @blueprint.get("/<int:user_id>")
-@blueprint.auth_required(bearer)
 @blueprint.output(UserOut)
-@blueprint.doc(summary="One user, for admins")
 def one_user(user_id: int) -> Any:
+    """One user, for admins."""
     require_role("admin")
     with service().database.read() as tx:
         return get_user(tx, user_id)
 
 
 @blueprint.patch("/<int:user_id>")
-@blueprint.auth_required(bearer)
 @blueprint.input(UserChangeIn, arg_name="given")
 @blueprint.output(UserOut)
-@blueprint.doc(
-    summary="Change a role or a password",
-    description="Admins change any user. Others change their own password and give the current "
-    "one, if they have one. A new password revokes the user's tokens.",
-)
 def patch_user(user_id: int, given: dict[str, Any]) -> Any:
+    """Change a role or a password.
+
+    Admins change any user. Others change their own password and give the current one, if they have
+    one. A new password revokes the user's tokens.
+    """
     if user_id != user().id or "role_name" in given:
         require_role("admin")
     role_name, password = given.get("role_name"), given.get("password")
@@ -145,13 +142,12 @@ def patch_user(user_id: int, given: dict[str, Any]) -> Any:
 
 
 @blueprint.post("/<int:user_id>/sign-in-link")
-@blueprint.auth_required(bearer)
 @blueprint.output(LinkOut)
-@blueprint.doc(
-    summary="Create a one-time link to set a password",
-    description="For admins. It replaces an earlier link of the same user.",
-)
 def make_link(user_id: int) -> dict[str, str]:
+    """Create a one-time link to set a password.
+
+    For admins. It replaces an earlier link of the same user.
+    """
     require_role("admin")
     lifetime = timedelta(hours=service().settings.link_hours)
     with writing() as tx:
@@ -162,10 +158,9 @@ def make_link(user_id: int) -> dict[str, str]:
 
 
 @blueprint.delete("/<int:user_id>")
-@blueprint.auth_required(bearer)
 @blueprint.output(MessageOut)
-@blueprint.doc(summary="Remove a user; the last admin stays")
 def delete_user(user_id: int) -> dict[str, str]:
+    """Remove a user; the last admin stays."""
     require_role("admin")
     with writing() as tx:
         soeid = get_user(tx, user_id).soeid
@@ -179,3 +174,144 @@ def _hash(password: str | None) -> str | None:
         return None
     with hashing(user().id):
         return hash_password(password)
+
+
+tokens_blueprint = SignedInBlueprint("tokens", __name__, url_prefix="/api/tokens", tag="Users")
+
+
+class TokenIn(StrictSchema):
+    name = text(1, 100, required=True)
+    expires_in_days = StrictInteger(allow_none=True, validate=validate.Range(1, 3650))
+    scope = StrictString(load_default="write", validate=validate.OneOf(("read", "write")))
+    user_id = StrictInteger(
+        allow_none=True, metadata={"description": "For another user, as an admin."}
+    )
+
+
+class TokenOut(Schema):
+    id = out.integer()
+    name = out.string()
+    scope = out.string()
+    created_at = out.string()
+    expires_at = out.string(null=True)
+
+
+class NewTokenOut(TokenOut):
+    token = out.string("Shown only once.")
+
+
+class TokensOut(PageOut):
+    tokens = out.list_of(TokenOut)
+
+
+@tokens_blueprint.post("")
+@tokens_blueprint.input(TokenIn, arg_name="given")
+@tokens_blueprint.output(NewTokenOut)
+def create_token(given: dict[str, Any]) -> dict[str, Any]:
+    """Create a token.
+
+    Only its hash is stored: save it yourself.
+    """
+    owner_id = user().id if given.get("user_id") is None else given["user_id"]
+    if owner_id != user().id:
+        require_role("admin")
+    days = given.get("expires_in_days")
+    with writing() as tx:
+        owner = get_user(tx, owner_id)
+        secret, token = issue_token(
+            tx,
+            owner.id,
+            kind="named",
+            name=given["name"],
+            scope=given["scope"],
+            lifetime=None if days is None else timedelta(days=days),
+            clock=service().clock,
+        )
+        audit(
+            tx,
+            "token_made",
+            about=("token", token.id),
+            owner=owner.soeid,
+            name=token.name,
+            scope=token.scope,
+            expires_at=token.expires_at,
+        )
+    return {**vars(token), "token": secret}
+
+
+@tokens_blueprint.get("")
+@tokens_blueprint.input(PageQuery, location="query", unknown=RAISE, arg_name="page")
+@tokens_blueprint.output(TokensOut)
+def tokens(page: dict[str, int]) -> dict[str, Any]:
+    """My named tokens, newest first."""
+    with service().database.read() as tx:
+        found, total = list_tokens(tx, user().id, page["offset"], page["limit"])
+    return {"tokens": found, "total": total, **page}
+
+
+@tokens_blueprint.delete("/<int:token_id>")
+@tokens_blueprint.output(MessageOut)
+def delete_token(token_id: int) -> dict[str, str]:
+    """Revoke one of my tokens."""
+    with writing() as tx:
+        ended = revoke_named_token(tx, user().id, token_id)
+        audit(tx, "token_ended", about=("token", token_id), name=ended.name)
+    return {"message": "Token ended"}
+
+
+sign_in_blueprint = APIBlueprint("sign_in", __name__, url_prefix="/api/users", tag="Users")
+
+
+class LoginIn(StrictSchema):
+    """A sign-in; other fields of the OAuth2 password form are accepted and not used."""
+
+    username = text(1, 200)
+    soeid = text(1, 200)
+    password = StrictString(required=True, validate=validate.Length(1, 1000))
+    grant_type = text()
+    scope = text()
+    client_id = text()
+    client_secret = text()
+
+
+class LoginOut(Schema):
+    access_token = out.string()
+    token_type = out.string()
+    expires_in = out.integer("Seconds.")
+    user_id = out.integer()
+    soeid = out.string()
+    role_name = out.string()
+
+
+@sign_in_blueprint.post("/login")
+@sign_in_blueprint.input(LoginIn, location="json_or_form", unknown=RAISE, arg_name="given")
+@sign_in_blueprint.output(LoginOut)
+def login(given: dict[str, Any]) -> dict[str, Any]:
+    """Sign in.
+
+    With a JSON body or the OAuth2 password form.
+    """
+    soeid = given.get("username") or given.get("soeid")
+    if not soeid:
+        raise InvalidRequest("Give `username` or `soeid`.", loc=("body", "username"))
+    session = sign_in(soeid, given["password"])
+    return {
+        "access_token": session.secret,
+        "token_type": "bearer",
+        "expires_in": int(session.lifetime.total_seconds()),
+        "user_id": session.user.id,
+        "soeid": session.user.soeid,
+        "role_name": session.user.role_name,
+    }
+
+
+sign_in_blueprint.post("/token", endpoint="token")(login)
+
+
+@sign_in_blueprint.post("/logout")
+@sign_in_blueprint.auth_required(bearer)
+@sign_in_blueprint.output(MessageOut)
+def logout() -> dict[str, str]:
+    """End the token of this request at once."""
+    sign_out()
+    return {"message": "Signed out"}

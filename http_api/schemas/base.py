@@ -15,6 +15,7 @@ from typing import Any
 from apiflask import Schema
 from marshmallow import RAISE, ValidationError, fields, pre_load, validate
 
+from http_api.schemas import out
 from http_api.schemas.fields import QueryInteger, StrictString
 
 MAX_PAGE = 1000
@@ -93,15 +94,15 @@ class PageQuery(StrictQuery):
 class PageOut(Schema):
     """The common fields of lists."""
 
-    total = fields.Integer(required=True)
-    offset = fields.Integer(required=True)
-    limit = fields.Integer(required=True)
+    total = out.integer()
+    offset = out.integer()
+    limit = out.integer()
 
 
 class MessageOut(Schema):
     """A response with a message alone."""
 
-    message = fields.String(required=True)
+    message = out.string()
 
 
 def text(least: int = 0, most: int = 1000, **options: Any) -> StrictString:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from apiflask import Schema
-from marshmallow import fields, validate
+from marshmallow import validate
 
+from http_api.schemas import out
 from http_api.schemas.base import PageOut, PlainSchema
 from http_api.schemas.fields import StrictString
 from storage.jobs.jobs import PRIORITIES
@@ -13,48 +14,43 @@ from storage.jobs.jobs import PRIORITIES
 class JobAcceptedOut(Schema):
     """The response to a request that creates a job."""
 
-    job_id = fields.String(required=True)
-    status = fields.String(required=True)
-    message = fields.String(required=True)
+    job_id = out.string()
+    status = out.string()
+    message = out.string()
 
 
 class JobInListOut(PlainSchema):
-    id = fields.String(required=True)
-    job_id = fields.String(required=True, attribute="id", dump_only=True)
-    run_type = fields.String(required=True)
-    status = fields.String(required=True)
-    dataset_id = fields.Integer(required=True)
-    dataset_name = fields.String(required=True)
-    user_id = fields.Integer(required=True)
-    user_soeid = fields.String(required=True)
-    created_at = fields.String(required=True)
-    started_at = fields.String(allow_none=True, required=True)
-    completed_at = fields.String(allow_none=True, required=True)
-    duration_seconds = fields.Float(allow_none=True, required=True)
-    error_message = fields.String(allow_none=True, required=True)
-    error_code = fields.String(allow_none=True, required=True)
-    progress = fields.Float(required=True, metadata={"description": "0 to 100."})
-    progress_message = fields.String(required=True)
-    attempt = fields.Integer(required=True)
+    id = out.string()
+    job_id = out.string(attribute="id", dump_only=True)
+    run_type = out.string()
+    status = out.string()
+    dataset_id = out.integer()
+    dataset_name = out.string()
+    user_id = out.integer()
+    user_soeid = out.string()
+    created_at = out.string()
+    started_at = out.string(null=True)
+    completed_at = out.string(null=True)
+    duration_seconds = out.number(null=True)
+    error_message = out.string(null=True)
+    error_code = out.string(null=True)
+    progress = out.number("0 to 100.")
+    progress_message = out.string()
+    attempt = out.integer()
 
 
 class JobOut(JobInListOut):
-    source_commit_id = fields.String(allow_none=True, required=True)
-    run_parameters = fields.Dict(required=True)
-    output_summary = fields.Dict(
-        allow_none=True,
-        required=True,
-        metadata={
-            "description": "Null until the job has completed. That of a sampling job has "
-            "`warnings` on the whole draw and `rounds`, each with its `seed` and `effective_seed`."
-        },
+    source_commit_id = out.string(null=True)
+    run_parameters = out.json_object()
+    output_summary = out.json_object(
+        "Null until the job has completed. That of a sampling job has "
+        "`warnings` on the whole draw and `rounds`, each with its `seed` and `effective_seed`.",
+        null=True,
     )
-    retry_of = fields.String(allow_none=True, required=True)
-    queue_position = fields.Integer(
-        allow_none=True, required=True, metadata={"description": "1 starts next in its lane."}
-    )
-    lane = fields.String(required=True, metadata={"description": "`short` or `long`."})
-    priority = fields.String(required=True, metadata={"description": "`interactive` or `batch`."})
+    retry_of = out.string(null=True)
+    queue_position = out.integer("1 starts next in its lane.", null=True)
+    lane = out.string("`short` or `long`.")
+    priority = out.string("`interactive` or `batch`.")
 
 
 def priority_field() -> StrictString:
@@ -67,14 +63,14 @@ def priority_field() -> StrictString:
 
 
 class LogEntryOut(Schema):
-    at = fields.String(required=True)
-    message = fields.String(required=True)
+    at = out.string()
+    message = out.string()
 
 
 class LogOut(PageOut):
-    job_id = fields.String(required=True)
-    logs = fields.List(fields.Nested(LogEntryOut), required=True)
+    job_id = out.string()
+    logs = out.list_of(LogEntryOut)
 
 
 class JobsOut(PlainSchema, PageOut):
-    jobs = fields.List(fields.Nested(JobInListOut), required=True)
+    jobs = out.list_of(JobInListOut)

@@ -10,7 +10,8 @@ from typing import Any
 from apiflask import Schema
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from http_api.routes.tables import RowsOut
+from http_api.routes.row_responses import RowsOut
+from http_api.schemas import out
 from http_api.schemas.base import StrictSchema, text
 from http_api.schemas.fields import BoundedList, StrictBoolean, StrictInteger
 from http_api.schemas.filters import FiltersField
@@ -88,8 +89,8 @@ EFFECTIVE_SEED = "The seed text that entered the keys of the round's order."
 class SeededRoundOut(Schema):
     """A round and its seeds."""
 
-    round_number = fields.Integer(required=True)
-    method = fields.String(required=True)
+    round_number = out.integer()
+    method = out.string()
     seed = fields.Raw(
         required=True,
         metadata={
@@ -97,16 +98,16 @@ class SeededRoundOut(Schema):
             "anyOf": [{"type": "integer"}, {"type": "string"}],
         },
     )
-    effective_seed = fields.String(required=True, metadata={"description": EFFECTIVE_SEED})
+    effective_seed = out.string(EFFECTIVE_SEED)
 
 
 class PlannedRoundOut(SeededRoundOut):
     """What a round would draw; strata or clusters for the methods that have them."""
 
-    eligible_rows = fields.Integer(required=True)
-    rows_planned = fields.Integer(required=True)
-    margin_of_error = fields.Float(allow_none=True, required=True)
-    warnings = fields.List(fields.String(), required=True)
+    eligible_rows = out.integer()
+    rows_planned = out.integer()
+    margin_of_error = out.number(null=True)
+    warnings = out.list_of(fields.String())
     strata = fields.List(fields.Dict())
     strata_count = fields.Integer()
     clusters = fields.List(fields.Dict())
@@ -122,16 +123,13 @@ class FilterIn(StrictSchema):
 
 
 class FilterOut(Schema):
-    expression = fields.String(required=True, metadata={"description": "In its one spelling."})
-    conditions = fields.List(
-        fields.Dict(),
-        allow_none=True,
-        required=True,
-        metadata={"description": "The same as a list; null where a list can't say it."},
+    expression = out.string("In its one spelling.")
+    conditions = out.list_of(
+        fields.Dict(), "The same as a list; null where a list can't say it.", null=True
     )
-    logic = fields.String(allow_none=True, required=True)
-    rows = fields.Integer(required=True, metadata={"description": "Rows that pass it."})
-    source_rows = fields.Integer(required=True)
+    logic = out.string(null=True)
+    rows = out.integer("Rows that pass it.")
+    source_rows = out.integer()
 
 
 class ColumnSamplesIn(StrictSchema):
@@ -145,34 +143,34 @@ class ColumnSamplesIn(StrictSchema):
 
 
 class ParameterOut(Schema):
-    name = fields.String(required=True)
-    type = fields.String(required=True)
-    required = fields.Boolean(required=True)
-    description = fields.String(required=True)
+    name = out.string()
+    type = out.string()
+    required = out.boolean()
+    description = out.string()
 
 
 class MethodOut(Schema):
-    name = fields.String(required=True)
-    description = fields.String(required=True)
-    parameters = fields.List(fields.Nested(ParameterOut), required=True)
+    name = out.string()
+    description = out.string()
+    parameters = out.list_of(ParameterOut)
 
 
 class MethodsOut(Schema):
-    methods = fields.List(fields.Nested(MethodOut), required=True)
-    supported_operators = fields.List(fields.String(), required=True)
+    methods = out.list_of(MethodOut)
+    supported_operators = out.list_of(fields.String())
 
 
 class ResidualInfoOut(Schema):
-    residual_rows = fields.Integer(allow_none=True, required=True)
-    exported = fields.Boolean(required=True)
+    residual_rows = out.integer(null=True)
+    exported = out.boolean()
 
 
 class SampleMetadataOut(Schema):
-    sampling_summary = fields.Dict(required=True)
-    round_details = fields.List(fields.Dict(), required=True)
-    residual_info = fields.Nested(ResidualInfoOut, required=True)
+    sampling_summary = out.json_object()
+    round_details = out.list_of(fields.Dict())
+    residual_info = out.nested(ResidualInfoOut)
 
 
 class SampleRowsOut(RowsOut):
-    job_id = fields.String(required=True)
-    metadata = fields.Nested(SampleMetadataOut, required=True)
+    job_id = out.string()
+    metadata = out.nested(SampleMetadataOut)

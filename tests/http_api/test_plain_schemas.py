@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from apiflask import Schema
 
-from http_api.routes.sampling_history import HistoryOut
+from http_api.routes.sampling import HistoryOut
 from http_api.schemas.jobs import JobInListOut, JobOut, JobsOut
 from storage.jobs.jobs import Job, get_job
 from tests.live_server import LiveServer

@@ -8,7 +8,7 @@ from flask import Response, request
 from marshmallow import ValidationError
 
 from http_api.auth.access import require_role, service
-from http_api.routes.audit import AuditQuery
+from http_api.routes.administration import AuditQuery
 from storage.accounts.audit import ACTIONS, AuditFilters, list_entries
 from storage.accounts.users import ROLES, list_users
 from storage.maintenance.disk_use import measure

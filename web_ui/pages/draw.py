@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, request
 
 from http_api.auth.access import dataset_for, job_for, service
-from http_api.routes.refs import commit_tables
+from http_api.routes.versions import commit_tables
 from job_runner.sampling_parameters import DrawRule
 from sampling_engine import MAX_ROUNDS, METHODS
 from sampling_engine.filters import OPERATORS

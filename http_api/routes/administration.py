@@ -1,0 +1,172 @@
+"""Routes for admins: the audit trail, disk use and pruning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import Schema
+from marshmallow import RAISE, fields, validate
+
+from application.pruning import Prune, prune
+from http_api.auth.access import SignedInBlueprint, authority, require_role, service
+from http_api.auth.auditing import origin
+from http_api.schemas import out
+from http_api.schemas.base import PageOut, PageQuery, StrictSchema, text
+from http_api.schemas.fields import QueryInteger, QueryList, StrictBoolean
+from http_api.schemas.times import Timestamp
+from storage.accounts.audit import ACTIONS, AuditFilters, list_entries
+from storage.maintenance.disk_use import measure
+from storage.maintenance.pruning import KINDS
+
+blueprint = SignedInBlueprint(
+    "audit", __name__, url_prefix="/api/admin/audit", tag="Administration"
+)
+
+
+class AuditQuery(PageQuery):
+    user_id = QueryInteger()
+    user_soeid = text(1, 200)
+    action = QueryList(
+        validate=validate.ContainsOnly(ACTIONS),
+        metadata={"description": "One or more, separated by commas or repeated."},
+    )
+    dataset_id = QueryInteger()
+    object_id = text(1, 200, metadata={"description": "A job, a ref, a table, a token or a user."})
+    after = Timestamp(metadata={"description": "At this time or later."})
+    before = Timestamp(metadata={"description": "Before this time."})
+
+
+class EntryOut(Schema):
+    id = out.integer()
+    at = out.string()
+    action = out.string()
+    user_id = out.integer(null=True)
+    user_soeid = out.string("At the time of the entry.")
+    dataset_id = out.integer(null=True)
+    object_type = out.string(null=True)
+    object_id = out.string(null=True)
+    client_address = out.string(null=True)
+    request_id = out.string(null=True)
+    token_id = out.integer(null=True)
+    token_kind = out.string(null=True)
+    token_name = out.string(null=True)
+    details = out.json_object()
+
+
+class AuditOut(PageOut):
+    entries = out.list_of(EntryOut)
+
+
+@blueprint.get("")
+@blueprint.input(AuditQuery, location="query", unknown=RAISE, arg_name="query")
+@blueprint.output(AuditOut)
+def audit_entries(query: dict[str, Any]) -> dict[str, Any]:
+    """Who did what, newest first, for admins.
+
+    Filters combine; `total` counts all matching entries. Entries never change.
+    """
+    require_role("admin")
+    page = {"offset": query.pop("offset"), "limit": query.pop("limit")}
+    actions = query.pop("action", None)
+    filters = AuditFilters(actions=None if actions is None else tuple(actions), **query)
+    with service().database.read() as tx:
+        found, total = list_entries(tx, filters, **page)
+    return {"entries": found, "total": total, **page}
+
+
+storage_blueprint = SignedInBlueprint(
+    "storage", __name__, url_prefix="/api/admin", tag="Administration"
+)
+
+
+class KindUseOut(Schema):
+    kind = out.string()
+    files = out.integer()
+    size_bytes = out.integer()
+
+
+class DatasetUseOut(Schema):
+    dataset_id = out.integer()
+    name = out.string()
+    removed_at = out.string(null=True)
+    commits = out.integer()
+    files = out.integer()
+    size_bytes = out.integer("A file of several datasets counts in each.")
+
+
+class StorageOut(PageOut):
+    size_bytes = out.integer()
+    free_bytes = out.integer("Free space on the disk.")
+    kinds = out.list_of(KindUseOut)
+    datasets = out.list_of(DatasetUseOut)
+
+
+class PruneIn(StrictSchema):
+    dry_run = StrictBoolean(
+        required=True, metadata={"description": "Report what would be removed, and remove nothing."}
+    )
+
+
+class ExampleOut(Schema):
+    id = out.string()
+    name = out.string()
+    dataset_name = out.string(null=True)
+    at = out.string()
+    size_bytes = out.integer()
+
+
+class TallyOut(Schema):
+    kind = out.string(metadata={"enum": list(KINDS)})
+    count = out.integer()
+    size_bytes = out.integer("0 for rows.")
+    oldest = out.string(null=True)
+    newest = out.string(null=True)
+    examples = out.list_of(ExampleOut)
+
+
+class PruneOut(Schema):
+    dry_run = out.boolean()
+    complete = out.boolean("False if there is more to remove: send the request again.")
+    keeps = out.json_object(
+        "The retention settings, in days; 0 is forever.",
+        keys=fields.String(),
+        values=fields.Integer(),
+    )
+    size_bytes = out.integer(attribute="report.size_bytes")
+    kinds = out.list_of(TallyOut, attribute="report.totals")
+
+
+@storage_blueprint.get("/storage")
+@storage_blueprint.input(PageQuery, location="query", unknown=RAISE, arg_name="page")
+@storage_blueprint.output(StorageOut)
+def storage_use(page: dict[str, int]) -> dict[str, Any]:
+    """Disk use, for admins.
+
+    By kind of file, and by dataset, the largest first.
+    """
+    require_role("admin")
+    with service().database.read() as tx:
+        use = measure(tx, service().directory)
+    end = page["offset"] + page["limit"]
+    return {
+        "size_bytes": use.size_bytes,
+        "free_bytes": use.free_bytes,
+        "kinds": use.kinds,
+        "datasets": use.datasets[page["offset"] : end],
+        "total": len(use.datasets),
+        **page,
+    }
+
+
+@storage_blueprint.post("/prune")
+@storage_blueprint.input(PruneIn, arg_name="given")
+@storage_blueprint.output(PruneOut)
+def prune_storage(given: dict[str, bool]) -> Prune:
+    """Remove unreachable and expired data, for admins.
+
+    According to the settings `keep_…_days`. Responds within seconds; repeat the request until
+    `complete` is true.
+    """
+    by = require_role("admin")
+    dry_run = given["dry_run"]
+    return prune(service(), dry_run=dry_run, user=by, origin=origin(), authority=authority())

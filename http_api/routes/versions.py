@@ -1,0 +1,346 @@
+"""Routes of refs, commits and their tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import Schema
+from flask import Response, jsonify
+from marshmallow import RAISE, fields
+
+from application.job_submission import require_unreserved
+from http_api.auth.access import SignedInBlueprint, dataset_for, service, writing
+from http_api.auth.auditing import audit
+from http_api.auth.read_auditing import RowSource, audit_view
+from http_api.routes.row_responses import RowsOut, RowsQuery, download, page_json, rows_work
+from http_api.schemas import out
+from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictQuery, StrictSchema, text
+from http_api.schemas.fields import QueryBoolean
+from http_api.server.problems import InvalidRequest
+from http_api.server.work_limits import reading
+from job_runner.tables.open_tables import OpenTable, open_commit, open_table
+from job_runner.tables.reports import cached_profile
+from parquet_tables.tables import Column
+from storage.versions.manifests import Commit, history
+from storage.versions.refs import MAIN, create_ref, delete_ref, get_ref, list_refs, resolve
+
+blueprint = SignedInBlueprint(
+    "refs", __name__, url_prefix="/api/datasets/<int:dataset_id>", tag="Versions"
+)
+
+
+class RefOut(Schema):
+    name = out.string()
+    ref_name = out.string(attribute="name", dump_only=True)
+    commit_id = out.string(null=True)
+    created_at = out.string()
+    updated_at = out.string()
+
+
+class RefsOut(PageOut):
+    refs = out.list_of(RefOut)
+
+
+class RefIn(StrictSchema):
+    name = text(1, 100)
+    from_ref = text(1, 100)
+    ref_name = text(1, 100)
+    commit_id = text(1, 100)
+
+
+class CommitTableOut(Schema):
+    table_key = out.string()
+    row_count = out.integer()
+    column_count = out.integer()
+    size_bytes = out.integer()
+
+
+class CommitOut(Schema):
+    commit_id = out.string()
+    parent_commit_id = out.string(null=True)
+    message = out.string()
+    author = out.string()
+    created_at = out.string()
+    tables = out.list_of(CommitTableOut)
+
+
+class HistoryQuery(PageQuery):
+    ref_name = text(1, 100, load_default=MAIN)
+
+
+class CommitHistoryOut(PageOut):
+    dataset_id = out.integer()
+    ref_name = out.string()
+    commits = out.list_of(CommitOut)
+
+
+def commit_tables(commit: Commit) -> list[dict[str, Any]]:
+    """Return a commit's tables in order, with their sizes."""
+    return [
+        {
+            "table_key": table.key,
+            "row_count": table.row_count,
+            "column_count": len(table.columns),
+            "size_bytes": table.size_bytes,
+        }
+        for table in commit.manifest.tables
+    ]
+
+
+def commit_json(commit: Commit) -> dict[str, Any]:
+    """Return a commit as JSON."""
+    manifest = commit.manifest
+    return {
+        "commit_id": commit.id,
+        "parent_commit_id": manifest.parent_id,
+        "message": manifest.message,
+        "author": manifest.author,
+        "created_at": manifest.created_at,
+        "tables": commit_tables(commit),
+    }
+
+
+@blueprint.get("/refs")
+@blueprint.input(PageQuery, location="query", unknown=RAISE, arg_name="page")
+@blueprint.output(RefsOut)
+def refs(dataset_id: int, page: dict[str, int]) -> dict[str, Any]:
+    """A dataset's refs, main first."""
+    dataset_for(dataset_id, "read")
+    with service().database.read() as tx:
+        found, total = list_refs(tx, dataset_id, page["offset"], page["limit"])
+    return {"refs": found, "total": total, **page}
+
+
+@blueprint.post("/refs")
+@blueprint.input(RefIn, arg_name="given")
+@blueprint.output(RefOut)
+def create(dataset_id: int, given: dict[str, str]) -> Any:
+    """Name a commit.
+
+    `name` with `from_ref`, or `ref_name` with `commit_id`. Nothing is copied.
+    """
+    dataset_for(dataset_id, "write")
+    name = given.get("name") or given.get("ref_name")
+    source = given.get("from_ref") or given.get("commit_id")
+    if name is None or source is None:
+        missing = "name" if name is None else "from_ref"
+        raise InvalidRequest(
+            "Give `name` and `from_ref`, or `ref_name` and `commit_id`.", loc=("body", missing)
+        )
+    with writing() as tx:
+        commit_id = resolve(tx, dataset_id, source)
+        require_unreserved(tx, dataset_id, name)
+        made = create_ref(tx, dataset_id, name, commit_id, service().clock)
+        audit(
+            tx,
+            "ref_made",
+            dataset_id=dataset_id,
+            about=("ref", made.name),
+            commit_id=commit_id,
+        )
+        return made
+
+
+@blueprint.get("/refs/<ref>")
+@blueprint.output(RefOut)
+def one(dataset_id: int, ref: str) -> Any:
+    """One ref."""
+    dataset_for(dataset_id, "read")
+    with service().database.read() as tx:
+        return get_ref(tx, dataset_id, ref)
+
+
+@blueprint.delete("/refs/<ref>")
+@blueprint.output(MessageOut)
+def delete(dataset_id: int, ref: str) -> dict[str, str]:
+    """Delete a ref.
+
+    Its commits stay for a while; `main` can't be deleted.
+    """
+    dataset_for(dataset_id, "write")
+    with writing() as tx:
+        named = get_ref(tx, dataset_id, ref).commit_id
+        delete_ref(tx, dataset_id, ref, service().clock)
+        audit(tx, "ref_deleted", dataset_id=dataset_id, about=("ref", ref), commit_id=named)
+    return {"message": "Ref deleted"}
+
+
+@blueprint.get("/history")
+@blueprint.input(HistoryQuery, location="query", unknown=RAISE, arg_name="query")
+@blueprint.output(CommitHistoryOut)
+def commits(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
+    """Commits of a ref, newest first."""
+    dataset_for(dataset_id, "read")
+    with service().database.read() as tx:
+        ref = get_ref(tx, dataset_id, query["ref_name"])
+        found, total = (
+            history(tx, dataset_id, ref.commit_id, query["offset"], query["limit"])
+            if ref.commit_id is not None
+            else ([], 0)
+        )
+    return {
+        "dataset_id": dataset_id,
+        "commits": [commit_json(commit) for commit in found],
+        "total": total,
+        **query,
+    }
+
+
+@blueprint.get("/commits/<commit>")
+@blueprint.output(CommitOut)
+def commit(dataset_id: int, commit: str) -> dict[str, Any]:
+    """One commit, by id, first digits of the id, or ref."""
+    dataset_for(dataset_id, "read")
+    with service().database.read() as tx:
+        return commit_json(open_commit(tx, dataset_id, commit))
+
+
+tables_blueprint = SignedInBlueprint(
+    "tables", __name__, url_prefix="/api/datasets/<int:dataset_id>", tag="Tables"
+)
+
+
+class ColumnOut(Schema):
+    name = out.string()
+    type = out.string("DuckDB's type.")
+
+
+class CountedColumnOut(ColumnOut):
+    distinct = fields.Integer(
+        allow_none=True,
+        metadata={"description": "With `distinct=true`: the number of distinct values, if known."},
+    )
+    distinct_exact = fields.Boolean(metadata={"description": "Whether the number is exact."})
+
+
+class SchemaQuery(StrictQuery):
+    distinct = QueryBoolean(
+        load_default=False,
+        metadata={"description": "Add the number of distinct values from a cached profile."},
+    )
+
+
+class CountedSchemaOut(Schema):
+    table_key = out.string()
+    row_count = out.integer()
+    columns = out.list_of(CountedColumnOut)
+
+
+class TableSchemaOut(Schema):
+    table_key = out.string()
+    row_count = out.integer()
+    columns = out.list_of(ColumnOut)
+
+
+class TablesOut(Schema):
+    commit_id = out.string()
+    tables = out.list_of(CommitTableOut)
+
+
+class CommitSchemaOut(Schema):
+    commit_id = out.string()
+    tables = out.list_of(TableSchemaOut)
+
+
+class CommitRowsQuery(RowsQuery):
+    table_key = text(1, 200)
+
+
+@tables_blueprint.get("/refs/<ref>/tables")
+@tables_blueprint.output(TablesOut)
+def tables(dataset_id: int, ref: str) -> dict[str, Any]:
+    """The tables of a ref."""
+    dataset_for(dataset_id, "read")
+    with service().database.read() as tx:
+        commit = open_commit(tx, dataset_id, ref)
+    return {"commit_id": commit.id, "tables": commit_tables(commit)}
+
+
+@tables_blueprint.get("/refs/<ref>/tables/<path:key>/schema")
+@tables_blueprint.input(SchemaQuery, location="query", unknown=RAISE, arg_name="query")
+@tables_blueprint.output(CountedSchemaOut)
+def table_schema(dataset_id: int, ref: str, key: str, query: dict[str, bool]) -> dict[str, Any]:
+    """A table's columns.
+
+    With `distinct=true` each has `distinct`: null unless the table has a cached profile. It is
+    never computed here.
+    """
+    dataset_for(dataset_id, "read")
+    with reading():
+        table = open_table(service(), dataset_id, ref, key)
+    schema = _schema(table.key, table.files.row_count, table.files.columns)
+    if query["distinct"]:
+        schema["columns"] = _counted(dataset_id, table)
+    return schema
+
+
+@tables_blueprint.get("/refs/<ref>/tables/<path:key>/data")
+@tables_blueprint.input(RowsQuery, location="query", unknown=RAISE, arg_name="query")
+@tables_blueprint.output(RowsOut)
+def table_data(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -> Response:
+    """A table's rows, in file order."""
+    dataset_for(dataset_id, "read")
+    with rows_work(query):
+        return _rows(dataset_id, open_table(service(), dataset_id, ref, key), query)
+
+
+@tables_blueprint.get("/commits/<commit>/schema")
+@tables_blueprint.output(CommitSchemaOut)
+def commit_schema(dataset_id: int, commit: str) -> dict[str, Any]:
+    """The columns of all tables of a commit."""
+    dataset_for(dataset_id, "read")
+    with service().database.read() as tx:
+        found = open_commit(tx, dataset_id, commit)
+    return {
+        "commit_id": found.id,
+        "tables": [
+            _schema(table.key, table.row_count, table.columns) for table in found.manifest.tables
+        ],
+    }
+
+
+@tables_blueprint.get("/commits/<commit>/data")
+@tables_blueprint.input(CommitRowsQuery, location="query", unknown=RAISE, arg_name="query")
+@tables_blueprint.output(RowsOut)
+def commit_data(dataset_id: int, commit: str, query: dict[str, Any]) -> Response:
+    """Rows of a commit's table, in file order."""
+    dataset_for(dataset_id, "read")
+    with rows_work(query):
+        table = open_table(service(), dataset_id, commit, query.get("table_key"))
+        return _rows(dataset_id, table, query)
+
+
+def _counted(dataset_id: int, table: OpenTable) -> list[dict[str, Any]]:
+    """Return the columns, each with its number of distinct values."""
+    cached = cached_profile(service(), table.files)
+    if cached is not None:
+        audit_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
+    profiled = cached["profile"]["columns"] if cached else []
+    known = {each["name"]: each["distinct"] for each in profiled if each.get("distinct")}
+    counted: list[dict[str, Any]] = []
+    for column in table.files.columns:
+        figure = known.get(column.name)
+        entry: dict[str, Any] = {"name": column.name, "type": column.type, "distinct": None}
+        if figure is not None:
+            entry["distinct"] = figure["value"]
+            entry["distinct_exact"] = figure["accuracy"]["kind"] == "exact"
+        counted.append(entry)
+    return counted
+
+
+def _schema(key: str, row_count: int, columns: tuple[Column, ...]) -> dict[str, Any]:
+    return {"table_key": key, "row_count": row_count, "columns": columns}
+
+
+def _rows(dataset_id: int, table: OpenTable, query: dict[str, Any]) -> Response:
+    source = RowSource(dataset_id, table.commit_id, table.key)
+    if query["format"] != "json":
+        return download(source, table, query, f"{dataset_id}-{table.key}")
+    return jsonify(
+        {
+            "dataset_id": dataset_id,
+            "commit_id": table.commit_id,
+            "table_key": table.key,
+            **page_json(source, table, query),
+        }
+    )
