@@ -209,9 +209,7 @@ class PermissionIn(StrictSchema):
     def one_user(self, data: dict[str, Any], **_: Any) -> None:
         """Require exactly one of id and SOEID."""
         if ("user_id" in data) == ("user_soeid" in data):
-            raise ValidationError(
-                Message("Give either `user_id` or `user_soeid`."), field_name="user_id"
-            )
+            raise ValidationError(Message("Give either `user_id` or `user_soeid`."), "user_id")
 
 
 class PermissionKey(StrictQuery):

@@ -16,7 +16,7 @@ from apiflask import Schema
 from marshmallow import RAISE, ValidationError, fields, pre_load, validate
 
 from http_api.schemas import out
-from http_api.schemas.fields import QueryInteger, StrictString
+from http_api.schemas.fields import Message, QueryInteger, StrictString
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
@@ -62,11 +62,15 @@ class StrictSchema(Schema):
             error.messages[name] = [unknown_field(str(name), self.load_fields)]
 
 
-def unknown_field(name: str, known: Mapping[str, Any]) -> str:
-    """Write the message for an unknown field."""
+def unknown_field(name: str, known: Mapping[str, Any]) -> Message:
+    """The message for an unknown field."""
     close = get_close_matches(name, known, n=1, cutoff=0.6)
-    hint = f'Did you mean "{close[0]}"? ' if close else ""
-    return f"Unknown field. {hint}Known fields: {', '.join(sorted(known))}."
+    hint = 'Did you mean "{close}"? ' if close else ""
+    return Message(
+        f"Unknown field. {hint}Known fields: {{known}}.",
+        close="".join(close),
+        known=", ".join(sorted(known)),
+    )
 
 
 class StrictQuery(StrictSchema):

@@ -32,14 +32,19 @@ class Message(str):
         return message
 
 
+def invalid(template: str, **parameters: object) -> ValidationError:
+    """The error of a field whose value is invalid."""
+    return ValidationError(Message(template, **parameters))
+
+
 def check_text(value: str) -> str:
     """Refuse lone surrogates and NUL."""
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        raise ValidationError("Not valid Unicode text.") from None
+        raise invalid("Not valid Unicode text.") from None
     if "\x00" in value:
-        raise ValidationError("A text may not hold the character U+0000.")
+        raise invalid("A text may not hold the character U+0000.")
     return value
 
 
@@ -48,7 +53,7 @@ class StrictString(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
-            raise ValidationError(f"Must be a string, not {kind_of(value)}.")
+            raise invalid("Must be a string, not {given}.", given=kind_of(value))
         return check_text(value)
 
 
@@ -57,9 +62,9 @@ class StrictInteger(fields.Integer):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
-            raise ValidationError(f"Must be a whole number, not {kind_of(value)}.")
+            raise invalid("Must be a whole number, not {given}.", given=kind_of(value))
         if abs(value) > MAX_INTEGER:
-            raise ValidationError("Must be a whole number of at most 64 bits.")
+            raise invalid("Must be a whole number of at most 64 bits.")
         return value
 
 
@@ -68,9 +73,9 @@ class StrictNumber(fields.Float):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValidationError(f"Must be a number, not {kind_of(value)}.")
+            raise invalid("Must be a number, not {given}.", given=kind_of(value))
         if not math.isfinite(value):
-            raise ValidationError("Must be a finite number.")
+            raise invalid("Must be a finite number.")
         return float(value)
 
 
@@ -79,7 +84,7 @@ class StrictBoolean(fields.Boolean):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
-            raise ValidationError(f"Must be true or false, not {kind_of(value)}.")
+            raise invalid("Must be true or false, not {given}.", given=kind_of(value))
         return value
 
 
@@ -92,7 +97,7 @@ class BoundedList(fields.List[Any]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
         if isinstance(value, list) and len(value) > self._most:
-            raise ValidationError(f"Longer than maximum length {self._most}.")
+            raise invalid("Longer than maximum length {maximum}.", maximum=self._most)
         return super()._deserialize(value, attr, data, **kwargs)
 
 
@@ -105,15 +110,13 @@ class SeedField(fields.Field[int | str]):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | str:
         if isinstance(value, str) and value:
             if len(value) > MAX_SEED_LENGTH:
-                raise ValidationError(f"A seed has at most {MAX_SEED_LENGTH:,} characters.")
+                raise invalid("A seed has at most {maximum} characters.", maximum=MAX_SEED_LENGTH)
             return check_text(value)
         if isinstance(value, int) and not isinstance(value, bool):
             if abs(value) > MAX_INTEGER:
-                raise ValidationError(
-                    "A number as seed must have at most 64 bits. Use a text instead."
-                )
+                raise invalid("A number as seed must have at most 64 bits. Use a text instead.")
             return value
-        raise ValidationError(f"Must be a whole number or a text, not {kind_of(value)}.")
+        raise invalid("Must be a whole number or a text, not {given}.", given=kind_of(value))
 
 
 class QueryInteger(fields.Integer):
@@ -123,9 +126,9 @@ class QueryInteger(fields.Integer):
         text = str(value)
         digits = text.removeprefix("-")
         if not (digits.isascii() and digits.isdigit()):
-            raise ValidationError(f'Must be a whole number, not "{text[:50]}".')
+            raise invalid('Must be a whole number, not "{given}".', given=text[:50])
         if len(digits) > 18:
-            raise ValidationError("Must be a whole number of at most 18 digits.")
+            raise invalid("Must be a whole number of at most 18 digits.")
         return int(text)
 
 
@@ -134,7 +137,7 @@ class QueryBoolean(fields.Boolean):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         if value not in ("true", "false"):
-            raise ValidationError(f'Must be true or false, not "{str(value)[:50]}".')
+            raise invalid('Must be true or false, not "{given}".', given=str(value)[:50])
         return bool(value == "true")
 
 

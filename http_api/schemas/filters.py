@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import fields, validate
 
 from http_api.schemas.base import StrictSchema, text
-from http_api.schemas.fields import BoundedList, StrictString, check_text, kind_of
+from http_api.schemas.fields import BoundedList, StrictString, check_text, invalid, kind_of
 
 MAX_EXPRESSION_LENGTH = 10_000
 MAX_CONDITIONS = 1_000
@@ -26,8 +26,9 @@ class AnyValue(fields.Field[Any]):
             if isinstance(item, str):
                 check_text(item)
             elif item is not None and not isinstance(item, bool | int | float):
-                raise ValidationError(
-                    f"Must be a text, a number, true, false or null, not {kind_of(item)}."
+                raise invalid(
+                    "Must be a text, a number, true, false or null, not {given}.",
+                    given=kind_of(item),
                 )
         return value
 
@@ -101,7 +102,7 @@ class FiltersField(fields.Field[dict[str, Any]]):
         if isinstance(value, list):
             value = {"conditions": value}
         if not isinstance(value, dict):
-            raise ValidationError(f"Must be an object or a list, not {kind_of(value)}.")
+            raise invalid("Must be an object or a list, not {given}.", given=kind_of(value))
         value = {key: part for key, part in value.items() if key not in PARTS or part is not None}
         schema = ExpressionIn() if "expression" in value else ConditionsIn()
         loaded: dict[str, Any] = schema.load(value)

@@ -21,6 +21,7 @@ from http_api.schemas.fields import (
     StrictInteger,
     StrictNumber,
     StrictString,
+    invalid,
     kind_of,
 )
 from http_api.schemas.filters import FiltersField
@@ -175,12 +176,16 @@ class AnyRoundIn(OneOfSchema):
 
     def _load(self, data: Any, **kwargs: Any) -> Any:
         if not isinstance(data, dict):
-            raise ValidationError(f"Must be an object, not {kind_of(data)}.")
+            raise invalid("Must be an object, not {given}.", given=kind_of(data))
         method = data.get("method")
         if not isinstance(method, str) or method not in self.type_schemas:
-            known = ", ".join(description.name for description in METHODS)
-            what = "Missing" if method is None else f"There is no method {kind_of(method)}"
-            raise ValidationError({"method": [f"{what}. Methods are: {known}."]})
+            problem = "Missing" if method is None else "There is no method {given}"
+            message = Message(
+                f"{problem}. Methods are: {{known}}.",
+                known=", ".join(description.name for description in METHODS),
+                given=kind_of(method),
+            )
+            raise ValidationError({"method": [message]})
         return super()._load(moved_inside(data), **kwargs)  # type: ignore[no-untyped-call]
 
 
@@ -194,7 +199,8 @@ def moved_inside(data: dict[str, Any]) -> dict[str, Any]:
     parameters = data.get("parameters", {})
     twice = [name for name in outside if parameters.get(name) is not None]
     if twice:
-        raise ValidationError({twice[0]: ["Given twice: beside method and in parameters."]})
+        message = Message("Given twice: next to `method` and in `parameters`.")
+        raise ValidationError({twice[0]: [message]})
     return {**rest, "parameters": {**parameters, **outside}}
 
 
@@ -205,7 +211,8 @@ def _renamed(data: Any, aliases: dict[str, str]) -> Any:
         if data.get(alias) is None:
             data = {key: value for key, value in data.items() if key != alias}
         elif data.get(name) is not None:
-            raise ValidationError({alias: [f"The same as {name}, which is given, too."]})
+            message = Message(f"The same as `{name}`, which is given, too.")
+            raise ValidationError({alias: [message]})
     return {
         **{name: value for name, value in data.items() if name not in aliases},
         **{aliases[name]: value for name, value in data.items() if name in aliases},

@@ -13,7 +13,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from http_api.routes.row_responses import RowsOut
 from http_api.schemas import out
 from http_api.schemas.base import StrictSchema, text
-from http_api.schemas.fields import BoundedList, StrictBoolean, StrictInteger
+from http_api.schemas.fields import BoundedList, Message, StrictBoolean, StrictInteger
 from http_api.schemas.filters import FiltersField
 from http_api.schemas.jobs import priority_field
 from http_api.schemas.rounds import BESIDE_METHOD, AnyRoundIn
@@ -57,7 +57,7 @@ class DrawIn(StrictSchema):
         """Round numbers run 1, 2, 3 …"""
         for place, given in enumerate(data["rounds"], start=1):
             if given.get("round_number", place) != place:
-                message = f"Must be {place}: rounds run 1, 2, 3 …"
+                message = Message("Must be {place}: rounds run 1, 2, 3 …", place=place)
                 raise ValidationError({"rounds": {place - 1: {"round_number": [message]}}})
 
 
@@ -80,7 +80,7 @@ class AtOnceIn(DrawIn):
     def one_round(self, data: dict[str, Any], **_: Any) -> None:
         """Several rounds are a job's business."""
         if len(data["rounds"]) != 1:
-            raise ValidationError("One round can be drawn at once.", field_name="rounds")
+            raise ValidationError(Message("One round can be drawn at once."), "rounds")
 
 
 EFFECTIVE_SEED = "The seed text that entered the keys of the round's order."

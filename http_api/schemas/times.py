@@ -6,9 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from marshmallow import ValidationError
-
-from http_api.schemas.fields import StrictString
+from http_api.schemas.fields import StrictString, invalid
 from storage.sqlite.clock import timestamp
 
 DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}")
@@ -24,8 +22,8 @@ class Timestamp(StrictString):
             parsed = datetime.fromisoformat(given.replace(" ", "+") if "T" in given else given)
             return timestamp(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
         except (ValueError, OverflowError):
-            raise ValidationError(
-                f'Must be a time such as 2025-07-07T02:45:47+00:00, not "{given[:50]}".'
+            raise invalid(
+                'Must be a time such as 2025-07-07T02:45:47+00:00, not "{given}".', given=given[:50]
             ) from None
 
 
