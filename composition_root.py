@@ -42,6 +42,8 @@ from storage.sqlite.database import Database
 from storage.versions.data_files import DataFiles
 from web_ui.charts.report import render_report
 
+ADMIN_SOEID = "admin00"
+"""The admin that the first start creates."""
 OPERATOR_LIFETIME = timedelta(days=3650)
 """The operator's token ends with its server, since the next start deletes it."""
 
@@ -192,7 +194,6 @@ def _parquet_database(settings: Settings, directory: DataDirectory) -> ParquetDa
         directory.root,
         directory.spill_dir,
         memory_mb=settings.memory_mb // 2,
-        threads=settings.duckdb_threads or None,
         keep_free_mb=settings.min_free_mb,
     )
 
@@ -200,7 +201,7 @@ def _parquet_database(settings: Settings, directory: DataDirectory) -> ParquetDa
 def _make_admin(service: Service) -> None:
     with service.database.write() as tx:
         if first_admin(tx) is None:
-            admin = add_user(tx, service.settings.admin_soeid, "admin", None, service.clock)
+            admin = add_user(tx, ADMIN_SOEID, "admin", None, service.clock)
             record(
                 tx,
                 service.clock,

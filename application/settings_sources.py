@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from job_runner.settings import InvalidSetting, Settings
+from job_runner.settings import InvalidSetting, Settings, setting_fields
 
 _YES_OR_NO = {
     **dict.fromkeys(("yes", "true", "on", "1"), True),
@@ -40,7 +39,7 @@ def load_settings(
     """
     values: dict[str, Any] = {}
     types = get_type_hints(Settings)
-    for item in fields(Settings):
+    for item in setting_fields():
         if options.get(item.name) is not None:
             values[item.name] = options[item.name]
         elif variable_name(item.name) in environment:
@@ -52,12 +51,18 @@ def load_settings(
 
 def _parsed(variable: str, text: str, kind: type) -> Any:
     if kind is Path and not text.strip():
-        raise InvalidSetting(f"{variable} is empty. Name a directory, or unset the variable.")
+        raise InvalidSetting(
+            "{variable} is empty. Name a directory, or unset the variable.", variable=variable
+        )
     if kind is bool:
         if text.lower() not in _YES_OR_NO:
-            raise InvalidSetting(f'{variable} must be yes or no, not "{text}".')
+            raise InvalidSetting(
+                '{variable} must be yes or no, not "{text}".', variable=variable, text=text
+            )
         return _YES_OR_NO[text.lower()]
     try:
         return kind(text)
     except ValueError:
-        raise InvalidSetting(f'{variable} must be a whole number, not "{text}".') from None
+        raise InvalidSetting(
+            '{variable} must be a whole number, not "{text}".', variable=variable, text=text
+        ) from None

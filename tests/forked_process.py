@@ -9,7 +9,8 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
@@ -85,15 +86,23 @@ def jobsvc(
     return Done(process.wait(timeout_s), output)
 
 
-def run_jobsvc(arguments: Sequence[str], extra_stop_s: float = 20.0, **parts: Any) -> None:
-    """Be the command ``jobsvc`` with these arguments, and a server with other parts."""
+def run_jobsvc(
+    arguments: Sequence[str],
+    limits: Mapping[str, Any] | None = None,
+    extra_stop_s: float = 20.0,
+    **parts: Any,
+) -> None:
+    """Be the command ``jobsvc`` with these arguments, its server with other limits and parts."""
     import composition_root
-    from command_line import Composition, command
+    from command_line import Composition, Listening, command
+    from job_runner.settings import Settings
+
+    def listening(settings: Settings, *given: Any) -> AbstractContextManager[Listening]:
+        limited = replace(settings, **(limits or {}))
+        return composition_root.listening(limited, *given, **parts)
 
     composition = Composition(
-        partial(composition_root.listening, **parts),
-        partial(composition_root.serving_in_background, **parts),
-        extra_stop_s,
+        listening, partial(composition_root.serving_in_background, **parts), extra_stop_s
     )
     command(arguments, obj=composition, prog_name="jobsvc")
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from signal import Signals
 from types import TracebackType
@@ -16,10 +17,12 @@ from typing import Self
 
 import httpx
 
+from job_runner.settings import ServiceLimits
 from storage.maintenance.data_directory import DataDirectory
 from tests.forked_process import ForkedProcess, run_jobsvc
 
 START_S = 60
+LIMITS = {item.name for item in fields(ServiceLimits)}
 URL = re.compile(r"jobsvc serves (http://\S+) from")
 
 
@@ -36,8 +39,8 @@ class ServerProcess:
         Fork it from a process that has imported the product already: for tests that start many.
     work : callable, optional
         What the forked process does with the data directory, if not just to serve it.
-    variables : object
-        Settings by their names.
+    settings : object
+        Settings by their names; limits for a forked process alone.
     """
 
     url = ""
@@ -50,7 +53,7 @@ class ServerProcess:
         options: Sequence[str] = (),
         forked: bool = False,
         work: Callable[[Path], None] | None = None,
-        **variables: object,
+        **settings: object,
     ) -> None:
         self.data_dir = data_dir
         self.exit_code: int | None = None
@@ -58,12 +61,14 @@ class ServerProcess:
         self._clients: list[httpx.Client] = []
         self._listening = threading.Event()
         arguments = ["serve", "--port", "0", "--data-dir", str(data_dir), *options]
-        given = {f"JOBSVC_{name.upper()}": str(value) for name, value in variables.items()}
+        limits = {name: settings.pop(name) for name in LIMITS.intersection(settings)}
+        assert forked or not limits, "a variable sets no limit"
+        given = {f"JOBSVC_{name.upper()}": str(value) for name, value in settings.items()}
         if forked:
             self._process: ForkedProcess | subprocess.Popen[bytes] = (
                 ForkedProcess(work, data_dir, variables=given)
                 if work
-                else ForkedProcess(run_jobsvc, arguments, variables=given)
+                else ForkedProcess(run_jobsvc, arguments, limits, variables=given)
             )
             output = self._process.output()
         else:

@@ -80,7 +80,7 @@ def test_no_kill_loses_a_job_or_publishes_it_twice(
         list(books.send_unanswered(client))
         completed = books.hold_against(client)
         assert server.terminate() == 0
-    with ServerProcess(data_dir, keep_uploads_days=0) as server:
+    with ServerProcess(data_dir, forked=True, keep_uploads_days=0) as server:
         assert server.terminate() == 0  # what cancelled jobs left is swept
     books.hold_against_files(DataDirectory(data_dir))
     findings = check(DataDirectory(data_dir), lambda done, what: None)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from application.settings_sources import load_settings, variable_name
 from application.user_rules import check_soeid
-from job_runner.settings import InvalidSetting, Settings, default_text
+from job_runner.settings import InvalidSetting, Settings, default_text, setting_fields
 from storage.errors import InvalidValue
 
 DOCS = Path(__file__).parents[2] / "docs" / "SETTINGS.md"
@@ -27,10 +26,10 @@ def test_an_option_overrides_a_variable_and_that_a_default() -> None:
     [
         ({"JOBSVC_PORT": "http"}, 'JOBSVC_PORT must be a whole number, not "http"'),
         ({"JOBSVC_WORKERS": "0"}, "workers must be 1 or more"),
-        ({"JOBSVC_PORT": "70000"}, "port must be 65535 or less"),
-        ({"JOBSVC_KEEP_UPLOADS_DAYS": "1000000"}, "keep_uploads_days must be 36500 or less"),
-        ({"JOBSVC_LINK_HOURS": "99999999"}, "link_hours must be 876000 or less"),
-        ({"JOBSVC_STOP_GRACE_S": "99999999999"}, "stop_grace_s must be 31536000 or less"),
+        ({"JOBSVC_PORT": "70000"}, "port must be 65,535 or less"),
+        ({"JOBSVC_KEEP_JOBS_DAYS": "1000000"}, "keep_jobs_days must be 36,500 or less"),
+        ({"JOBSVC_TOKEN_HOURS": "99999999"}, "token_hours must be 876,000 or less"),
+        ({"JOBSVC_STOP_GRACE_S": "99999999999"}, "stop_grace_s must be 31,536,000 or less"),
         ({"JOBSVC_LOG_FORMAT": "xml"}, "log_format must be one of text, json."),
         ({"JOBSVC_ACCESS_LOG": "maybe"}, 'JOBSVC_ACCESS_LOG must be yes or no, not "maybe".'),
         ({"JOBSVC_TRUSTED_PROXY": "*"}, "trusted_proxy isn't an address"),
@@ -56,11 +55,11 @@ def test_the_documentation_lists_every_setting_as_it_is() -> None:
         [
             item.name,
             variable_name(item.name),
-            default_text(item.name),
+            default_text(item),
             item.metadata["unit"],
             item.metadata["help"],
         ]
-        for item in fields(Settings)
+        for item in setting_fields()
     ]
 
 
