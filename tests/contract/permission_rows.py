@@ -1,37 +1,53 @@
-"""What a row of ``permission_table`` is made of: statuses by asker, and what is asked.
-
-The statuses are in the order of ``ASKERS``.
-"""
+"""The parts of a row of ``permission_table``: the status of each asker, and the request."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from storage.accounts.datasets import put_permission
 from storage.accounts.users import User
 from tests.contract.permission_scene import Scene, numbers
 
-SEE = (200, 404, 200, 200, 200, 200, 200)
-READ_BY_POST = (200, 404, 200, 200, 200, 200, 200)
-WRITE = (403, 404, 403, 200, 200, 200, 403)
-OWN = (403, 404, 403, 403, 200, 200, 403)
-MAKE = (403, 200, 200, 200, 200, 200, 403)
-ADMINISTER = (403, 403, 403, 403, 403, 200, 403)
-MYSELF = (200,) * 7
-CHANGE_MYSELF = (200, 200, 200, 200, 200, 200, 403)
-ANYONE = (200,) * 7
-TO_PAGES = (303,) * 7
-LED_ON = (303, 404, 303, 303, 303, 303, 303)
-CHANGE_BY_PAGE = (403, 404, 403, 303, 303, 303, 303)
-SEE_PAGE = (200, 404, 200, 200, 200, 200, 303)
-WRITE_PAGE = (403, 404, 403, 200, 200, 200, 303)
-MAKE_PAGE = (403, 200, 200, 200, 200, 200, 303)
-MAKE_BY_PAGE = (403, 303, 303, 303, 303, 303, 303)
-ADMINISTER_PAGE = (403, 403, 403, 403, 403, 200, 303)
-MY_PAGE = (200, 200, 200, 200, 200, 200, 303)
-"""On the pages a script's token is worth nothing: one is led to the sign-in."""
+
+@dataclass(frozen=True, kw_only=True)
+class Statuses:
+    """The status that each asker gets."""
+
+    viewer: int
+    nobody: int
+    reader: int
+    writer: int
+    owner: int
+    admin: int
+    read_token: int
+
+
+def statuses(usual: int, **others: int) -> Statuses:
+    """The usual status for every asker but those named."""
+    return Statuses(**{item.name: others.get(item.name, usual) for item in fields(Statuses)})
+
+
+SEE = statuses(200, nobody=404)
+READ_BY_POST = statuses(200, nobody=404)
+WRITE = statuses(403, nobody=404, writer=200, owner=200, admin=200)
+OWN = statuses(403, nobody=404, owner=200, admin=200)
+CREATE = statuses(200, viewer=403, read_token=403)
+ADMINISTER = statuses(403, admin=200)
+MYSELF = statuses(200)
+CHANGE_MYSELF = statuses(200, read_token=403)
+ANYONE = statuses(200)
+TO_PAGES = statuses(303)
+REDIRECT = statuses(303, nobody=404)
+CHANGE_BY_PAGE = statuses(303, viewer=403, nobody=404, reader=403)
+SEE_PAGE = statuses(200, nobody=404, read_token=303)
+WRITE_PAGE = statuses(200, viewer=403, nobody=404, reader=403, read_token=303)
+CREATE_PAGE = statuses(200, viewer=403, read_token=303)
+CREATE_BY_PAGE = statuses(303, viewer=403)
+ADMINISTER_PAGE = statuses(403, admin=200, read_token=303)
+MY_PAGE = statuses(200, read_token=303)
+"""On the pages, a script's token isn't accepted: it is redirected to the sign-in."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +69,7 @@ class Row:
     whoever isn't signed in is led to the sign-in."""
 
     route: str
-    statuses: tuple[int, ...]
+    statuses: Statuses
     ask: Made
     kind: str = "api"
 

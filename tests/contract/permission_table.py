@@ -12,14 +12,14 @@ from tests.contract.permission_rows import (
     ANYONE,
     CHANGE_BY_PAGE,
     CHANGE_MYSELF,
-    LED_ON,
-    MAKE,
-    MAKE_BY_PAGE,
-    MAKE_PAGE,
+    CREATE,
+    CREATE_BY_PAGE,
+    CREATE_PAGE,
     MY_PAGE,
     MYSELF,
     OWN,
     READ_BY_POST,
+    REDIRECT,
     SEE,
     SEE_PAGE,
     TO_PAGES,
@@ -36,6 +36,7 @@ from tests.contract.permission_rows import (
     of_ref,
     of_user,
     own_token,
+    statuses,
 )
 from tests.contract.permission_scene import RANDOM, numbers
 
@@ -54,8 +55,8 @@ TABLE = (
     Row(
         "GET /api/docs/assets/<path:name>", ANYONE, at("/api/docs/assets/swagger-ui.css"), "public"
     ),
-    Row("POST /api/users/login", (422,) * 7, at("/api/users/login", body=NO_PASSWORD), "public"),
-    Row("POST /api/users/token", (422,) * 7, at("/api/users/token", body=NO_PASSWORD), "public"),
+    Row("POST /api/users/login", statuses(422), at("/api/users/login", body=NO_PASSWORD), "public"),
+    Row("POST /api/users/token", statuses(422), at("/api/users/token", body=NO_PASSWORD), "public"),
     Row("POST /api/users/logout", CHANGE_MYSELF, at("/api/users/logout")),
     Row("GET /api/users/me", MYSELF, at("/api/users/me")),
     Row("GET /api/users", ADMINISTER, at("/api/users")),
@@ -72,7 +73,7 @@ TABLE = (
     Row("GET /api/admin/audit", ADMINISTER, at("/api/admin/audit")),
     Row(
         "POST /api/datasets",
-        MAKE,
+        CREATE,
         lambda *_: Ask("/api/datasets", {"name": f"pm {next(numbers)}"}),
     ),
     Row("GET /api/datasets", MYSELF, at("/api/datasets")),
@@ -100,7 +101,7 @@ TABLE = (
         of_ref("/api/datasets/{d}/refs/{r}/import", files=FILE),
     ),
     Row(f"POST {D}/preview", WRITE, at("/api/datasets/{d}/preview", files=FILE)),
-    Row("POST /api/datasets/preview", MAKE, at("/api/datasets/preview", files=FILE)),
+    Row("POST /api/datasets/preview", CREATE, at("/api/datasets/preview", files=FILE)),
     Row(f"GET {D}/history", SEE, at("/api/datasets/{d}/history")),
     Row(f"GET {D}/commits/<commit>", SEE, at("/api/datasets/{d}/commits/main")),
     Row(f"GET {D}/commits/<commit>/schema", SEE, at("/api/datasets/{d}/commits/main/schema")),
@@ -152,7 +153,7 @@ TABLE = (
     ),
     Row(
         "DELETE /api/sampling/templates/<int:template_id>",
-        (404, 404, 404, 404, 404, 404, 403),
+        statuses(404, read_token=403),
         at("/api/sampling/templates/999999"),
     ),
     Row(
@@ -179,9 +180,9 @@ TABLE = (
     ),
     Row("GET /pages/<digest>/<path:name>", ANYONE, at("/pages/x/style.css"), "public"),
     Row("GET /", MY_PAGE, at("/"), "page"),
-    Row("POST /demo", MAKE_BY_PAGE, at("/demo", form={}), "page"),
+    Row("POST /demo", CREATE_BY_PAGE, at("/demo", form={}), "page"),
     Row("GET /datasets", MY_PAGE, at("/datasets"), "page"),
-    Row("GET /datasets/new", MAKE_PAGE, at("/datasets/new"), "page"),
+    Row("GET /datasets/new", CREATE_PAGE, at("/datasets/new"), "page"),
     Row("GET /datasets/<int:dataset_id>", SEE_PAGE, at("/datasets/{d}"), "page"),
     Row("GET /datasets/<int:dataset_id>/sql", SEE_PAGE, at("/datasets/{d}/sql"), "page"),
     Row("GET /datasets/<int:dataset_id>/import", WRITE_PAGE, at("/datasets/{d}/import"), "page"),
@@ -193,8 +194,8 @@ TABLE = (
     Row("GET /jobs", MY_PAGE, at("/jobs"), "page"),
     Row("POST /jobs", TO_PAGES, jobs_form, "page"),
     Row("GET /jobs/<job_id>", SEE_PAGE, at("/jobs/{j}"), "page"),
-    Row("GET /jobs/<job_id>/cancel", LED_ON, at("/jobs/{j}/cancel"), "page"),
-    Row("GET /jobs/<job_id>/retry", LED_ON, at("/jobs/{j}/retry"), "page"),
+    Row("GET /jobs/<job_id>/cancel", REDIRECT, at("/jobs/{j}/cancel"), "page"),
+    Row("GET /jobs/<job_id>/retry", REDIRECT, at("/jobs/{j}/retry"), "page"),
     Row(
         "POST /jobs/<job_id>/cancel",
         CHANGE_BY_PAGE,
@@ -207,7 +208,7 @@ TABLE = (
         of_job("/jobs/{j}/retry", "failed", form={}),
         "page",
     ),
-    Row("GET /sign-in", (404,) * 7, at("/sign-in?code=none"), "public"),
-    Row("POST /sign-in", (404,) * 7, at("/sign-in", form={"code": "none"}), "public"),
+    Row("GET /sign-in", statuses(404), at("/sign-in?code=none"), "public"),
+    Row("POST /sign-in", statuses(404), at("/sign-in", form={"code": "none"}), "public"),
     Row("POST /sign-out", TO_PAGES, at("/sign-out", form={}), "page"),
 )
