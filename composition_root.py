@@ -15,14 +15,15 @@ from datetime import timedelta
 
 from apiflask import APIFlask
 
-import web_ui.pages
+from application.access import Access
 from application.comparing import job_changed
+from application.throttle import SignInThrottle
+from application.work_limits import work_limits
 from command_line.root import Listening
 from http_api.app import create_app
 from http_api.server.metrics import Metrics
 from http_api.server.upload_gate import gate
 from http_api.server.waitress import HttpServer, possible_connections
-from http_api.server.work_limits import work_limits
 from job_runner.allocator import limit_arenas
 from job_runner.attempt import Handler
 from job_runner.handlers import HANDLERS
@@ -40,6 +41,7 @@ from storage.maintenance.data_directory import DataDirectory, Owner
 from storage.sqlite.clock import Clock, system_clock, timestamp
 from storage.sqlite.database import Database
 from storage.versions.data_files import DataFiles
+from web_ui import pages
 from web_ui.charts.report import render_report
 
 ADMIN_SOEID = "admin00"
@@ -126,10 +128,19 @@ def _stop(service: Service, runner: Runner) -> None:
     service.database.close()
 
 
-def build_app(service: Service, metrics: Metrics | None = None) -> APIFlask:
+def build_app(
+    service: Service, metrics: Metrics | None = None, throttle: SignInThrottle | None = None
+) -> APIFlask:
     """The WSGI app: the API and the pages."""
-    app = create_app(service, metrics or Metrics(), render_report)
-    app.register_blueprint(web_ui.pages.blueprint)
+    metrics = metrics or Metrics()
+    access = Access(
+        service,
+        work_limits(service.settings),
+        on_refusal=metrics.sign_in_refused,
+        throttle=throttle or SignInThrottle(),
+    )
+    app = create_app(access, metrics, render_report, pages.problem_page)
+    pages.register(app, access)
     return app
 
 

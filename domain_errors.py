@@ -80,6 +80,12 @@ class DomainError(Exception):
         return render(self.template, self.parameters)
 
 
+class InvalidRequest(DomainError):
+    """A request that the API doesn't accept; ``loc`` starts with ``body`` or ``query``."""
+
+    code = "invalid_request"
+
+
 @dataclass(frozen=True)
 class MachineFault:
     """A fault of the machine, not of the input, that may pass: a full disk, a locked file."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from application.access import Caller, RowSource
 from domain_errors import DomainError
 from job_runner.service import Service
-from job_runner.tables.open_tables import OpenTable
+from job_runner.tables.open_tables import OpenTable, open_table
 from job_runner.tables.sample_comparison import brief_comparison, compare_sample
 from job_runner.tables.table_comparison import cached_comparison, comparison_of
 from parquet_tables.progress import ProgressCallback
@@ -20,6 +21,8 @@ from storage.jobs.jobs import Job, get_comparison, get_job, store_comparison
 
 logger = logging.getLogger("jobsvc.comparisons")
 
+AUDITED = "comparison"
+"""The part of a table that the audit trail names when a comparison is read."""
 WAIT_S = 5.0
 """How long a request waits for a comparison."""
 
@@ -88,6 +91,27 @@ def comparison_of_tables(
             for side, table in (("base", base), ("other", other))
         },
     }
+
+
+def shown_comparison(caller: Caller, job: Job) -> dict[str, Any]:
+    """Return a job's comparison and record the access, as it shows values."""
+    with caller.reading():
+        found = comparison_of_job(caller.service, job)
+    source, key = job.source_commit_id or "", job.run_parameters["table_key"]
+    caller.audit_view(RowSource(job.dataset_id, source, key, job.id), AUDITED)
+    return found
+
+
+def shown_tables(
+    caller: Caller, dataset_id: int, base: tuple[str, str | None], other: tuple[str, str | None]
+) -> dict[str, Any]:
+    """Compare two tables, each given by ref and key, and record the access."""
+    with caller.reading():
+        tables = [open_table(caller.service, dataset_id, *table) for table in (base, other)]
+        found = comparison_of_tables(caller.service, dataset_id, *tables)
+    for table in tables:
+        caller.audit_view(RowSource(dataset_id, table.commit_id, table.key), AUDITED)
+    return {"dataset_id": dataset_id, **found}
 
 
 def _compare_enqueued(

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from domain_errors import InvalidRequest
 from job_runner.lanes import LANE_OF_QUERIES, lane_of_import, lane_of_profile
 from job_runner.service import Service
 from job_runner.sql_queries import sandbox_of, source_tables
@@ -73,6 +74,37 @@ class Submission:
             priority=self.priority,
             origin=self.origin,
         )
+
+
+MAX_KEY_LENGTH = 255
+
+
+def idempotency_key(
+    key: str | None, path: str, *parts: str, file: Path | None = None
+) -> IdempotencyKey | None:
+    """Return a client's key with the digest of its request, or None without a key.
+
+    Raises
+    ------
+    InvalidRequest
+        The key is empty, too long or not printable ASCII.
+    """
+    if key is None:
+        return None
+    if not (0 < len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
+        raise InvalidRequest(
+            "{header} must have 1 to {maximum} printable ASCII characters.",
+            loc=("header", "Idempotency-Key"),
+            header="Idempotency-Key",
+            maximum=MAX_KEY_LENGTH,
+        )
+    digest = hashlib.sha256()
+    for part in (path.rstrip("/"), *parts):
+        digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
+    if file is not None:
+        with file.open("rb") as content:
+            digest.update(hashlib.file_digest(content, "sha256").digest())
+    return IdempotencyKey(key, digest.hexdigest())
 
 
 Settle = Callable[[Transaction, NewJob], NewJob | Job]

@@ -10,9 +10,8 @@ from apiflask import APIFlask
 from flask import Response, g, request
 from werkzeug.routing import IntegerConverter
 
+from application.access import Access
 from http_api import openapi
-from http_api.auth import read_auditing
-from http_api.auth.access import MAX_HOLDERS
 from http_api.routes import (
     administration,
     comparisons,
@@ -34,15 +33,13 @@ from http_api.server import (
     json,
     problems,
     security_headers,
-    work_limits,
 )
 from http_api.server.gauges import measure
 from http_api.server.json import OrjsonProvider
 from http_api.server.metrics import Metrics
 from http_api.server.request_ids import HEADER, request_id
 from http_api.server.uploads import UploadRequest
-from http_api.server.versioned_cache import VersionedCache
-from http_api.state import EXTENSION, ReportRenderer, ServerState
+from http_api.state import EXTENSION, ProblemPage, ReportRenderer, ServerState
 from job_runner.service import Service
 from storage.maintenance.health import WriteProbe, check_writable
 
@@ -80,8 +77,11 @@ class StorableInteger(IntegerConverter):
         super().__init__(*args, **{"max": MAX_INTEGER, **options})  # type: ignore[arg-type]
 
 
-def create_app(service: Service, metrics: Metrics, render_report: ReportRenderer) -> APIFlask:
+def create_app(
+    access: Access, metrics: Metrics, render_report: ReportRenderer, problem_page: ProblemPage
+) -> APIFlask:
     """Build the WSGI app of a service."""
+    service = access.service
     app = openapi.DocumentedApp(
         static_folder=None,
         title="jobsvc",
@@ -94,17 +94,14 @@ def create_app(service: Service, metrics: Metrics, render_report: ReportRenderer
     app.url_map.strict_slashes = False
     app.url_map.converters["int"] = StorableInteger
     app.json = OrjsonProvider(app)
-    limits = work_limits.work_limits(service.settings)
     app.extensions[EXTENSION] = ServerState(
-        service=service,
+        access=access,
         metrics=metrics,
-        work_limits=limits,
         write_probe=WriteProbe(partial(check_writable, service.database)),
-        token_holders=VersionedCache(MAX_HOLDERS),
-        recorded_views=read_auditing.RecordedViews(),
         render_report=render_report,
+        problem_page=problem_page,
     )
-    measure(metrics.registry, service, limits)
+    measure(metrics.registry, service, access.work_limits)
     problems.register(app)
     json.register()
     _add_request_ids(app)

@@ -20,7 +20,8 @@ from apispec_oneofschema import MarshmallowPlugin
 from flask import Request, Response, request, send_from_directory
 from werkzeug.routing import MapAdapter
 
-from http_api.routes.submissions import HEADER, MAX_LENGTH
+from application.job_submission import MAX_KEY_LENGTH
+from http_api.routes.submissions import HEADER
 from http_api.schemas.rounds import BESIDE_METHOD, PARAMETER_ALIASES
 from http_api.schemas.sampling import OF_A_ROUND
 from http_api.server.problems import PROBLEM
@@ -77,7 +78,12 @@ IDEMPOTENCY_KEY = {
     "in": "header",
     "name": HEADER,
     "required": False,
-    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH, "pattern": "^[ -~]+$"},
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": MAX_KEY_LENGTH,
+        "pattern": "^[ -~]+$",
+    },
     "description": "The same key and request give the same job for a day; another request with "
     "the same key is a 409. Printable ASCII.",
 }

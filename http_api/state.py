@@ -7,15 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from flask import current_app
+from flask import Response, current_app
 
 if TYPE_CHECKING:
-    from http_api.auth.read_auditing import RecordedViews
+    from application.access import Access
     from http_api.server.metrics import Metrics
-    from http_api.server.versioned_cache import VersionedCache
-    from http_api.server.work_limits import WorkLimits
-    from job_runner.service import Service
-    from storage.accounts.tokens import TokenHolder
     from storage.maintenance.health import WriteProbe
 
 EXTENSION = "jobsvc"
@@ -25,29 +21,31 @@ ReportRenderer = Callable[[dict[str, Any]], tuple[str, str]]
 """Renders a report's JSON as a self-contained HTML page with its content security policy."""
 
 
+ProblemPage = Callable[[int, str, str], Response | None]
+"""Renders an error by its status, code and sentence as a page; None for a problem document."""
+
+
 @dataclass(frozen=True)
 class ServerState:
     """The state that all requests of one server share.
 
     Parameters
     ----------
-    token_holders : VersionedCache of TokenHolder
-        Cache of tokens, for one database version.
-    recorded_views : RecordedViews
-        Recently audited views of rows.
+    access : Access
+        Tokens, work limits and recorded views, which the pages use, too.
     render_report : ReportRenderer
         Renders a report's JSON as HTML; ``web_ui`` provides it.
+    problem_page : ProblemPage
+        Renders an error of a page; ``web_ui`` provides it.
     instance_id : str
         Random for each start: database versions count from 0 again.
     """
 
-    service: Service
+    access: Access
     metrics: Metrics
-    work_limits: WorkLimits
     write_probe: WriteProbe
-    token_holders: VersionedCache[TokenHolder]
-    recorded_views: RecordedViews
     render_report: ReportRenderer
+    problem_page: ProblemPage
     instance_id: str = field(default_factory=lambda: secrets.token_hex(8))
 
 

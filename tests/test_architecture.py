@@ -37,7 +37,6 @@ MAY_IMPORT = {
     "http_api": {"application", "job_runner", "storage", "sampling_engine", "parquet_tables"}
     | LEAVES,
     "web_ui": {
-        "http_api",
         "application",
         "job_runner",
         "storage",

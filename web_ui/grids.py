@@ -12,15 +12,14 @@ from urllib.parse import urlencode
 
 from flask import request
 
+from application.access import RowSource
 from application.table_views import parse_view, view_page, view_total
 from domain_errors import DomainError
-from http_api.auth.access import service
-from http_api.auth.read_auditing import RowSource, audit_view
 from job_runner.tables.open_tables import OpenTable
 from parquet_tables.tables import Column, TableFiles
+from web_ui.shell import MAX_OFFSET, caller, number_between, service
 
 SIZES = (50, 100, 500)
-MAX_OFFSET = 2**62
 _NUMBER_TYPES = ("INT", "DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "REAL")
 
 
@@ -64,10 +63,10 @@ def grid_of(table: OpenTable, source: RowSource) -> Grid:
         view = parse_view(files, text or None, order_by or None, descending=descending)
     except DomainError as error:
         problem = error.message
-    offset = _whole_number("offset", 0, MAX_OFFSET)
-    limit = _whole_number("limit", SIZES[0], 1000) or SIZES[0]
+    offset = number_between("offset", 0, MAX_OFFSET, 0)
+    limit = number_between("limit", 1, 1000, SIZES[0])
     rows = view_page(service(), table, view, shown, offset, limit)
-    audit_view(source)
+    caller().audit_view(source)
     return Grid(
         columns=files.columns,
         shown=shown,
@@ -99,10 +98,3 @@ def _shown_columns(files: TableFiles) -> tuple[tuple[Column, ...], str | None]:
         return files.select(tuple(request.args.getlist("columns"))), None
     except DomainError as error:
         return files.columns, error.message
-
-
-def _whole_number(name: str, default: int, maximum: int) -> int:
-    text = request.args.get(name, "")
-    return (
-        min(int(text), maximum) if text.isascii() and text.isdigit() and len(text) < 20 else default
-    )

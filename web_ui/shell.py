@@ -1,4 +1,4 @@
-"""What all pages share: blueprint, layout, static files, time zone and list filters.
+"""What all pages share: session, layout, static files, time zone and list filters.
 
 Pages load nothing from other hosts and run no inline scripts. A page for users redirects a visitor
 without a session to the sign-in page and back.
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import date, datetime, time
+from datetime import date, datetime
 from functools import cache, wraps
 from importlib.resources import files
 from pathlib import Path
@@ -20,7 +20,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import (
     Blueprint,
+    Flask,
     Response,
+    current_app,
+    g,
     make_response,
     redirect,
     render_template,
@@ -28,12 +31,197 @@ from flask import (
     send_from_directory,
 )
 from markupsafe import Markup
-from marshmallow import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from http_api.auth.access import adopt_session, session
-from http_api.auth.sessions import CSRF_FIELD, csrf_token, require_own_page
+from application.access import Access, Caller, origin_of
+from application.job_submission import Submission, idempotency_key
+from application.sessions import COOKIE, CSRF_FIELD, csrf_token, require_own_page
+from job_runner.service import Service
+from storage.accounts.audit import Origin
+from storage.jobs.jobs import Priority
+from storage.sqlite.clock import timestamp
 from web_ui.job_texts import counted, duration_text, outcome_of, progress_of, state_of
+
+blueprint = Blueprint("pages", __name__, template_folder="templates")
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+MAX_OFFSET = 2**62
+NAVIGATION = (("/datasets", "Datasets", "gd"), ("/jobs", "Jobs", "gj"))
+YEAR_S = 31_536_000
+
+
+@blueprint.get("/pages/<digest>/<path:name>")
+def static_file(digest: str, name: str) -> Response:
+    """A style sheet, a script or an image."""
+    response = send_from_directory(STATIC, name)
+    response.headers["Cache-Control"] = (
+        f"public, max-age={YEAR_S}, immutable" if digest == files_digest() else "no-cache"
+    )
+    return response
+
+
+Page = TypeVar("Page", bound=Callable[..., Any])
+
+
+def register(app: Flask, access: Access) -> None:
+    """Serve the pages with the app's access."""
+    app.extensions[blueprint.name] = access
+    app.register_blueprint(blueprint)
+
+
+def access() -> Access:
+    """What all requests of this server share."""
+    return cast(Access, current_app.extensions[blueprint.name])
+
+
+def service() -> Service:
+    """The service that this app serves."""
+    return access().service
+
+
+def origin() -> Origin:
+    """Where a request without a session comes from."""
+    return origin_of(request.remote_addr, g.get("request_id"), None)
+
+
+def visitor() -> Caller | None:
+    """The user of the browser's valid session, or None. A script's token can't open pages."""
+    if "visitor" not in g:
+        holder = access().holder_of(_secret())
+        g.visitor = None
+        if holder is not None and holder.kind == "session":
+            g.visitor = Caller(access(), holder, request.remote_addr, g.get("request_id"))
+    return cast(Caller | None, g.visitor)
+
+
+def caller() -> Caller:
+    """The user of a page that requires a session."""
+    return cast(Caller, visitor())
+
+
+def submission(priority: Priority, path: str) -> Submission:
+    """A submission by the caller, with the request's idempotency key for this path."""
+    key = idempotency_key(request.headers.get("Idempotency-Key"), path, priority)
+    return caller().submission(priority, key)
+
+
+def _secret() -> str:
+    return request.cookies.get(COOKIE, "")
+
+
+def signed_in(page: Page) -> Page:
+    """Require a session, and for a form its CSRF token."""
+
+    @wraps(page)
+    def guarded(*args: Any, **given: Any) -> Any:
+        if visitor() is None:
+            target = request.full_path.rstrip("?") if request.method == "GET" else "/"
+            return redirect(f"/sign-in?{urlencode({'next': target})}", 303)
+        require_own_page(request, _secret())
+        return page(*args, **given)
+
+    return cast(Page, guarded)
+
+
+def show(template: str, http_status: int = 200, **values: object) -> Response:
+    """Render a page."""
+    viewer, theme = visitor(), request.cookies.get("theme")
+    response = make_response(
+        render_template(
+            template,
+            viewer=viewer,
+            csrf=csrf_token(_secret()) if viewer else "",
+            theme=theme if theme in ("dark", "light") else None,
+            navigation=NAVIGATION,
+            **values,
+        ),
+        http_status,
+    )
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+Choice = TypeVar("Choice", bound=str)
+
+
+class ListQuery:
+    """The query of a list in the URL; with an invalid filter none applies."""
+
+    def __init__(self, default_limit: int = 50) -> None:
+        self.problem: str | None = None
+        self.offset = number_between("offset", 0, MAX_OFFSET, 0)
+        self.limit = number_between("limit", 1, 1000, default_limit)
+
+    def page(self, total: int) -> dict[str, int]:
+        """The shown part of the list, for the template's links."""
+        return {"offset": self.offset, "limit": self.limit, "total": total}
+
+    def text(self, name: str) -> str | None:
+        """A text without surrounding spaces."""
+        return request.args.get(name, "").strip() or None
+
+    def number(self, name: str) -> int | None:
+        """An id."""
+        text = self.text(name)
+        if text is None:
+            return None
+        if text.isascii() and text.isdecimal() and len(text) < 19:
+            return int(text)
+        self._refuse(name, "Must be a whole number.")
+        return None
+
+    def choices(self, name: str, allowed: Sequence[str]) -> tuple[str, ...] | None:
+        """Some of the allowed values, repeated or separated by commas."""
+        given = ",".join(request.args.getlist(name)).split(",")
+        chosen = tuple(part for part in given if part)
+        if set(chosen) <= set(allowed):
+            return chosen or None
+        self._refuse(name, f"Must be one of: {', '.join(allowed)}.")
+        return None
+
+    def choice(self, name: str, allowed: Sequence[Choice]) -> Choice | None:
+        """One of the allowed values."""
+        text = self.text(name)
+        found = next((value for value in allowed if value == text), None)
+        if text is not None and found is None:
+            self._refuse(name, f"Must be one of: {', '.join(allowed)}.")
+        return found
+
+    def time(self, name: str) -> str | None:
+        """A time in UTC; a date is the begin of this day in the browser's time zone."""
+        text = self.text(name)
+        if text is None:
+            return None
+        try:
+            found = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+            return timestamp(found if found.tzinfo else found.replace(tzinfo=zone()))
+        except (ValueError, OverflowError):
+            self._refuse(name, "Must be a time such as 2025-07-07T02:45:47+00:00.")
+            return None
+
+    def _refuse(self, name: str, why: str) -> None:
+        start = self.problem or "The filters are invalid. No filter is applied."
+        self.problem = f"{start} {name.replace('_', ' ')}: {why}"
+
+
+def number_between(name: str, minimum: int, maximum: int, default: int) -> int:
+    """A number of the URL, moved between two bounds; the default if it is none."""
+    text = request.args.get(name, "")
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else default
+    return min(max(number, minimum), maximum)
+
+
+def day_of(name: str) -> str:
+    """The day of a query parameter, as the value of a date field."""
+    with suppress(ValueError):
+        return date.fromisoformat(request.args.get(name, "")[:10]).isoformat()
+    return ""
 
 
 def zone() -> ZoneInfo:
@@ -108,97 +296,6 @@ def imported_by(name: str) -> frozenset[str]:
     return frozenset(direct).union(*(imported_by(one) for one in direct))
 
 
-def with_days(given: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """Replace dates by the times at which these days begin in the browser's time zone."""
-    times = dict(given)
-    for name in names:
-        with suppress(KeyError, TypeError, ValueError, OverflowError):
-            day = date.fromisoformat(given[name])
-            times[name] = datetime.combine(day, time.min, zone()).isoformat()
-    return times
-
-
-def day_of(name: str) -> str:
-    """The day of a query parameter, as the value of a date field."""
-    with suppress(ValueError):
-        return date.fromisoformat(request.args.get(name, "")[:10]).isoformat()
-    return ""
-
-
-def filter_problem(error: ValidationError) -> str:
-    """The sentence for filters that are invalid."""
-    problems = [
-        f"{name.replace('_', ' ')}: {' '.join(_messages(found))}"
-        for name, found in error.messages_dict.items()
-    ]
-    return f"The filters are invalid. No filter is applied. {' '.join(problems)}"
-
-
-def _messages(found: Any) -> list[str]:
-    if isinstance(found, Mapping):
-        return [one for nested in found.values() for one in _messages(nested)]
-    return [str(one) for one in found] if isinstance(found, list | tuple) else [str(found)]
-
-
-Page = TypeVar("Page", bound=Callable[..., Any])
-
-blueprint = Blueprint("pages", __name__, template_folder="templates")
-
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
-)
-NAVIGATION = (("/datasets", "Datasets", "gd"), ("/jobs", "Jobs", "gj"))
-YEAR_S = 31_536_000
-
-
-@blueprint.get("/pages/<digest>/<path:name>")
-def static_file(digest: str, name: str) -> Response:
-    """A style sheet, a script or an image."""
-    response = send_from_directory(STATIC, name)
-    response.headers["Cache-Control"] = (
-        f"public, max-age={YEAR_S}, immutable" if digest == files_digest() else "no-cache"
-    )
-    return response
-
-
-def signed_in(page: Page) -> Page:
-    """Require a session, and for a form its CSRF token."""
-
-    @wraps(page)
-    def guarded(*args: Any, **given: Any) -> Any:
-        found = session()
-        if found is None:
-            target = request.full_path.rstrip("?") if request.method == "GET" else "/"
-            return redirect(f"/sign-in?{urlencode({'next': target})}", 303)
-        require_own_page(request, found.secret)
-        adopt_session(found)
-        return page(*args, **given)
-
-    return cast(Page, guarded)
-
-
-def show(template: str, http_status: int = 200, **values: object) -> Response:
-    """Render a page."""
-    found, theme = session(), request.cookies.get("theme")
-    response = make_response(
-        render_template(
-            template,
-            viewer=found.holder if found else None,
-            csrf=csrf_token(found.secret) if found else "",
-            theme=theme if theme in ("dark", "light") else None,
-            navigation=NAVIGATION,
-            **values,
-        ),
-        http_status,
-    )
-    response.headers["Content-Security-Policy"] = POLICY
-    response.headers["Referrer-Policy"] = "same-origin"
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
 def to(address: str) -> AnyResponse:
     """Redirect after a form was processed."""
     return redirect(address, 303)
@@ -234,8 +331,7 @@ def size(size_bytes: int) -> str:
 
 def csrf_field() -> Markup:
     """The hidden field with the CSRF token."""
-    found = session()
-    token = csrf_token(found.secret) if found else ""
+    token = csrf_token(_secret()) if visitor() else ""
     return Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, token)
 
 

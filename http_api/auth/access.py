@@ -1,14 +1,12 @@
-"""Authentication by bearer token or browser session, and checks of role, scope and dataset level.
+"""Authentication by bearer token or browser session; the caller of the request.
 
-Guarantees that a dataset that the user can't see gets the same response as a missing one.
+:mod:`application.access` has the checks of role, scope and dataset level.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar, cast
 
 from apiflask import APIBlueprint, HTTPTokenAuth
@@ -16,18 +14,18 @@ from apiflask.exceptions import HTTPError
 from flask import Response, current_app, g, request
 from werkzeug.datastructures import Authorization
 
-from http_api.auth.sessions import COOKIE, require_own_page
+from application.access import Access, Caller
+from application.sessions import COOKIE, require_own_page
 from http_api.server.problems import of_http_error
 from http_api.state import state
 from job_runner import log_context
 from job_runner.service import Service
-from storage.accounts import authority as checks
-from storage.accounts.authority import Authority, write_as
-from storage.accounts.datasets import Dataset, Level, get_dataset
-from storage.accounts.tokens import TokenHolder, find_token_holder, hash_secret
+from storage.accounts.authority import Authority
+from storage.accounts.datasets import Dataset, Level
+from storage.accounts.tokens import TokenHolder
 from storage.accounts.users import Role, User
-from storage.errors import Forbidden, NotFound
-from storage.jobs.jobs import Job, get_job, job_ids_by_prefix
+from storage.errors import Forbidden
+from storage.jobs.jobs import Job
 from storage.sqlite.database import Transaction
 
 
@@ -59,41 +57,21 @@ class SignedInBlueprint(APIBlueprint):
         return lambda view: register(self.auth_required(bearer)(view))
 
 
-MAX_HOLDERS = 1_000
-SHORT_ID = re.compile("[0-9a-f]{8}[0-9a-f-]{0,27}")
-"""The first digits of a job id; pages show eight."""
-MAX_SHORT_ID_MATCHES = 20
-"""Of ten million jobs a few share eight digits."""
-ROLES, LEVELS = "jobsvc.roles", "jobsvc.levels"
-"""Keys in ``g`` for the checks that the request has passed."""
-NO_DATASET = 0
+def access() -> Access:
+    """Return what all requests of this server share."""
+    return state().access
 
 
 def service() -> Service:
     """Return the service that this app serves."""
-    return state().service
-
-
-def _holder_of(secret: str) -> TokenHolder | None:
-    """Find a token's holder, once for each database version."""
-    here = service()
-    cache = state().token_holders
-    key, version = hash_secret(secret), here.database.version
-    found = cache.get(version, key)
-    if found is None:
-        found = find_token_holder(here.database.single(), secret, here.clock)
-        if found is not None:
-            cache.put(version, key, found)
-    elif found.has_ended(here.clock):
-        return None
-    return found
+    return access().service
 
 
 @bearer.verify_token  # type: ignore[untyped-decorator]
 def _holder(token: str) -> TokenHolder | None:
     if not token:
         return None
-    holder = _holder_of(token)
+    holder = access().holder_of(token)
     if holder is not None and holder.scope == "read" and not _only_reads():
         raise Forbidden("This token can only read. Use a token with `scope` write.")
     if holder is not None:
@@ -113,29 +91,6 @@ def _only_reads() -> bool:
     return request.method in ("GET", "HEAD") or hasattr(view, "only_reads")
 
 
-@dataclass(frozen=True)
-class Session:
-    """A browser's session: its secret and its holder."""
-
-    secret: str
-    holder: TokenHolder
-
-
-def session() -> Session | None:
-    """Return the browser's valid session, or None. A script's token can't open pages."""
-    if "session" not in g:
-        secret = request.cookies.get(COOKIE, "")
-        found = _holder_of(secret)
-        is_session = found is not None and found.kind == "session"
-        g.session = Session(secret, found) if found is not None and is_session else None
-    return cast(Session | None, g.session)
-
-
-def adopt_session(found: Session) -> None:
-    """Make a session's holder the user of this request."""
-    g.flask_httpauth_user = found.holder
-
-
 @bearer.error_processor
 def _not_signed_in(error: HTTPError) -> Response:
     return of_http_error(error)
@@ -146,6 +101,13 @@ def holder() -> TokenHolder:
     return cast(TokenHolder, bearer.current_user)
 
 
+def caller() -> Caller:
+    """Return the user who sends the request, with the checks that it has passed."""
+    if "caller" not in g:
+        g.caller = Caller(access(), holder(), request.remote_addr, g.get("request_id"))
+    return cast(Caller, g.caller)
+
+
 def user() -> User:
     """Return the user who sends the request."""
     return holder().user
@@ -153,87 +115,24 @@ def user() -> User:
 
 def authority() -> Authority:
     """Return the request's token and the checks that it has passed."""
-    return Authority(holder().token_id, tuple(_passed(ROLES)), tuple(_passed(LEVELS)))
+    return caller().authority()
 
 
-@contextmanager
-def writing() -> Iterator[Transaction]:
-    """Open a write transaction that checks the request's authority again.
-
-    Raises
-    ------
-    TokenEnded, Forbidden, NotFound
-        The token, role or level was revoked during the request.
-    """
-    with write_as(service().database, authority(), service().clock) as tx:
-        yield tx
+def writing() -> AbstractContextManager[Transaction]:
+    """Open a write transaction that checks the request's authority again."""
+    return caller().writing()
 
 
 def require_role(*roles: Role) -> User:
-    """Require one of the roles, now and in the request's write.
-
-    Raises
-    ------
-    Forbidden
-        The user has another role.
-    """
-    checks.require_role(user(), roles)
-    _passed(ROLES).append(roles)
-    return user()
+    """Require one of the roles, now and in the request's write."""
+    return caller().require_role(*roles)
 
 
 def dataset_for(dataset_id: int, level: Level) -> Dataset:
-    """Return a dataset; require at least this level, now and in the request's write.
-
-    Raises
-    ------
-    NotFound, Forbidden
-        It is missing or not visible; or the user's role or level is too low.
-    """
-    with service().database.read() as tx:
-        dataset = checks.require_level(tx, user(), dataset_id, level)
-    _passed(LEVELS).append((dataset_id, level))
-    return dataset
-
-
-def _passed(kind: str) -> list[Any]:
-    """Return the checks of a kind that the request has passed."""
-    passed: list[Any] = g.setdefault(kind, [])
-    return passed
-
-
-def may(dataset: Dataset, level: Level) -> bool:
-    """Whether :func:`dataset_for` allows the user this level: a viewer only reads."""
-    return dataset.allows(level) and (level == "read" or user().role_name != "viewer")
+    """Return a dataset; require at least this level, now and in the request's write."""
+    return caller().dataset(dataset_id, level)
 
 
 def job_for(job_id: str) -> Job:
-    """Return a job that the user may read, by its id or at least eight digits of it.
-
-    Raises
-    ------
-    NotFound
-        It is missing or not visible (the same response after the same steps); or several match.
-    """
-    with service().database.read() as tx:
-        ids = (
-            job_ids_by_prefix(tx, job_id, MAX_SHORT_ID_MATCHES)
-            if SHORT_ID.fullmatch(job_id)
-            else [job_id]
-        )
-        visible = [job for each in ids or [job_id] if (job := _visible_job(tx, each)) is not None]
-    if len(visible) > 1:
-        raise NotFound('Several job ids begin with "{id}". Give more digits.', id=job_id)
-    if not visible:
-        raise NotFound('Job "{job}" not found.', job=job_id)
-    return visible[0]
-
-
-def _visible_job(tx: Transaction, job_id: str) -> Job | None:
-    job: Job | None = None
-    with suppress(NotFound):
-        job = get_job(tx, job_id)
-    with suppress(NotFound):
-        get_dataset(tx, NO_DATASET if job is None else job.dataset_id, user())
-        return job
-    return None
+    """Return a job that the user may read, by its id or at least eight digits of it."""
+    return caller().job(job_id)

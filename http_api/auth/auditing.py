@@ -6,8 +6,9 @@ from typing import Any
 
 from flask import g, request
 
-from http_api.auth.access import bearer, service, user
-from storage.accounts.audit import Action, ObjectType, Origin, record
+from application.access import origin_of
+from http_api.auth.access import bearer, caller
+from storage.accounts.audit import Action, Origin
 from storage.accounts.tokens import TokenHolder
 from storage.sqlite.database import Transaction
 
@@ -15,32 +16,10 @@ from storage.sqlite.database import Transaction
 def origin() -> Origin:
     """Return the address, id and token of the request."""
     holder = bearer.current_user
-    token: dict[str, Any] = {}
-    if isinstance(holder, TokenHolder):
-        token = {
-            "token_id": holder.token_id,
-            "token_kind": holder.kind,
-            "token_name": holder.token_name,
-        }
-    return Origin(request.remote_addr, g.get("request_id"), **token)
+    known = holder if isinstance(holder, TokenHolder) else None
+    return origin_of(request.remote_addr, g.get("request_id"), known)
 
 
-def audit(
-    tx: Transaction,
-    action: Action,
-    *,
-    dataset_id: int | None = None,
-    about: tuple[ObjectType, object] | None = None,
-    **details: Any,
-) -> None:
-    """Add an entry by the signed-in user, without the details that are None."""
-    record(
-        tx,
-        service().clock,
-        action,
-        user_id=user().id,
-        origin=origin(),
-        dataset_id=dataset_id,
-        about=about,
-        details={name: value for name, value in details.items() if value is not None},
-    )
+def audit(tx: Transaction, action: Action, **details: Any) -> None:
+    """Add an entry by the signed-in user; see :meth:`application.access.Caller.audit`."""
+    caller().audit(tx, action, **details)

@@ -6,20 +6,13 @@ from typing import Any
 
 from marshmallow import RAISE
 
-from application.comparing import comparison_of_job, comparison_of_tables
-from http_api.auth.access import SignedInBlueprint, dataset_for, job_for, service
-from http_api.auth.read_auditing import RowSource, audit_view
+from application.comparing import shown_comparison, shown_tables
+from http_api.auth.access import SignedInBlueprint, caller, dataset_for, job_for
 from http_api.routes.submissions import completed
 from http_api.schemas.base import StrictQuery, text
 from http_api.schemas.comparisons import SampleComparisonOut, TableComparisonOut
-from http_api.server.work_limits import reading
-from job_runner.tables.open_tables import open_table
-from storage.jobs.jobs import Job
 
 blueprint = SignedInBlueprint("comparisons", __name__, url_prefix="/api", tag="Comparisons")
-
-SHOWN = "comparison"
-"""The part of a table that the audit trail names when a comparison is read."""
 
 
 class CompareQuery(StrictQuery):
@@ -38,7 +31,7 @@ def of_job(job_id: str) -> dict[str, Any]:
     runs after the job, or else with this request. A 409 `comparison_not_ready` means: send the
     request again.
     """
-    return shown_comparison(completed(job_for(job_id), "sampling"))
+    return shown_comparison(caller(), completed(job_for(job_id), "sampling"))
 
 
 @blueprint.get("/datasets/<int:dataset_id>/compare")
@@ -52,28 +45,8 @@ def of_tables(dataset_id: int, query: dict[str, str]) -> dict[str, Any]:
     """
     dataset_for(dataset_id, "read")
     return shown_tables(
+        caller(),
         dataset_id,
         (query["base_ref"], query.get("base_table")),
         (query["ref"], query.get("table")),
     )
-
-
-def shown_comparison(job: Job) -> dict[str, Any]:
-    """Return a job's comparison and record the access, as it shows values."""
-    with reading():
-        found = comparison_of_job(service(), job)
-    source = job.source_commit_id or ""
-    audit_view(RowSource(job.dataset_id, source, job.run_parameters["table_key"], job.id), SHOWN)
-    return found
-
-
-def shown_tables(
-    dataset_id: int, base: tuple[str, str | None], other: tuple[str, str | None]
-) -> dict[str, Any]:
-    """Compare two tables, each given by ref and key, and record the access."""
-    with reading():
-        tables = [open_table(service(), dataset_id, *table) for table in (base, other)]
-        found = comparison_of_tables(service(), dataset_id, *tables)
-    for table in tables:
-        audit_view(RowSource(dataset_id, table.commit_id, table.key), SHOWN)
-    return {"dataset_id": dataset_id, **found}

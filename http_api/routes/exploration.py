@@ -8,6 +8,7 @@ from apiflask import Schema
 from flask import Response, jsonify, request
 from marshmallow import RAISE, ValidationError, fields, validate, validates_schema
 
+from application.access import RowSource
 from application.job_submission import (
     CompareTo,
     ExplorationRequest,
@@ -16,6 +17,7 @@ from application.job_submission import (
     submit_report,
 )
 from application.row_diffs import RowDiffRequest, submit_row_diff
+from domain_errors import InvalidRequest
 from http_api.auth.access import (
     SignedInBlueprint,
     dataset_for,
@@ -24,7 +26,7 @@ from http_api.auth.access import (
     service,
     user,
 )
-from http_api.auth.read_auditing import RowSource, audit_query, audit_view
+from http_api.auth.read_auditing import audit_query, audit_view
 from http_api.routes.row_responses import (
     FORMATS,
     RowsOut,
@@ -38,7 +40,6 @@ from http_api.schemas import out
 from http_api.schemas.base import DEFAULT_PAGE, MAX_PAGE, StrictSchema, text
 from http_api.schemas.fields import BoundedList, Message, QueryBoolean, StrictInteger, StrictString
 from http_api.schemas.jobs import JobAcceptedOut, priority_field
-from http_api.server.problems import InvalidRequest
 from http_api.server.work_limits import limits, reading
 from http_api.state import state
 from job_runner.handlers.exploration import is_report

@@ -11,13 +11,13 @@ from marshmallow import RAISE, ValidationError, fields, validate
 
 from application.import_preview import MAX_BYTES, preview_import
 from application.job_submission import ImportRequest, submit_import
+from domain_errors import InvalidRequest
 from http_api.auth.access import SignedInBlueprint, dataset_for, require_role, service, user
 from http_api.routes.submissions import submission
 from http_api.schemas import out
 from http_api.schemas.base import StrictSchema, text
 from http_api.schemas.fields import StrictString, check_text
 from http_api.schemas.jobs import JobAcceptedOut, priority_field
-from http_api.server.problems import InvalidRequest
 from http_api.server.uploads import written_path
 from http_api.server.work_limits import large_uploads, limits
 

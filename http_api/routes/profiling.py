@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, jsonify
 from marshmallow import RAISE, fields, validate
 
+from application.access import RowSource
 from application.profiling import (
     ProfilingRequest,
     analysis,
@@ -14,7 +15,7 @@ from application.profiling import (
     submit_profiling,
 )
 from http_api.auth.access import SignedInBlueprint, dataset_for, job_for, service
-from http_api.auth.read_auditing import RowSource, audit_view
+from http_api.auth.read_auditing import audit_view
 from http_api.routes.row_responses import column_names
 from http_api.routes.submissions import completed, submission
 from http_api.schemas.base import StrictQuery, StrictSchema, text

@@ -12,14 +12,15 @@ from apiflask import Schema
 from flask import Response, send_file
 from marshmallow import fields, validate
 
+from application.access import RowSource
 from application.table_views import TableView, parse_view, view_page, view_total
+from domain_errors import InvalidRequest
 from http_api.auth.access import service, user
-from http_api.auth.read_auditing import RowSource, audit_download, audit_view
+from http_api.auth.read_auditing import audit_download, audit_view
 from http_api.schemas import out
 from http_api.schemas.base import DEFAULT_PAGE, MAX_PAGE, PageQuery, text
 from http_api.schemas.fields import QueryBoolean, QueryInteger, StrictString
 from http_api.schemas.filters import MAX_EXPRESSION_LENGTH
-from http_api.server.problems import InvalidRequest
 from http_api.server.work_limits import limits, reading
 from job_runner.tables.open_tables import OpenTable
 from parquet_tables.exports import MEDIA_TYPES, ExportFormat, export_rows

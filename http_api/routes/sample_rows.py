@@ -8,9 +8,10 @@ from apiflask import Schema
 from flask import Response, jsonify
 from marshmallow import RAISE, fields, validate
 
+from application.access import RowSource
 from application.sampling_results import next_rows, why_row
 from http_api.auth.access import SignedInBlueprint, job_for, service
-from http_api.auth.read_auditing import RowSource, audit_view
+from http_api.auth.read_auditing import audit_view
 from http_api.routes.row_responses import RowsQuery, download, page_json, rows_work
 from http_api.routes.submissions import completed
 from http_api.schemas import out

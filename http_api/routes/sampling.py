@@ -7,8 +7,10 @@ from typing import Any
 from apiflask import Schema
 from marshmallow import RAISE, fields, validate
 
+from application.access import RowSource
 from application.sampling import SamplingRequest, draw_at_once, plan, submit_sampling
 from application.table_views import DEFAULT_VALUES, column_values, filter_shapes
+from domain_errors import InvalidRequest
 from http_api.auth.access import (
     SignedInBlueprint,
     dataset_for,
@@ -18,7 +20,7 @@ from http_api.auth.access import (
     user,
     writing,
 )
-from http_api.auth.read_auditing import RowSource, audit_draw, audit_view
+from http_api.auth.read_auditing import audit_draw, audit_view
 from http_api.routes.submissions import submission
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
@@ -35,7 +37,6 @@ from http_api.schemas.sampling import (
     SeededRoundOut,
 )
 from http_api.schemas.times import EndTimestamp, Timestamp
-from http_api.server.problems import InvalidRequest
 from http_api.server.work_limits import reading
 from job_runner.sampling_parameters import seeded_rounds
 from job_runner.tables.open_tables import open_table

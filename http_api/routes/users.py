@@ -7,17 +7,26 @@ from typing import Any
 
 from apiflask import APIBlueprint, Schema
 from flask import request
-from marshmallow import RAISE, validate
+from marshmallow import RAISE, ValidationError, validate
 
+from application.passwords import MAX_LENGTH, MIN_LENGTH, hash_password
+from application.sign_in import confirm_password, must_confirm_password, sign_in, sign_out
 from application.user_rules import check_soeid
-from http_api.auth.access import SignedInBlueprint, bearer, require_role, service, user, writing
-from http_api.auth.auditing import audit
-from http_api.auth.passwords import MAX_LENGTH, PasswordText, hash_password
-from http_api.auth.sign_in import confirm_password, must_confirm_password, sign_in, sign_out
+from domain_errors import InvalidRequest
+from http_api.auth.access import (
+    SignedInBlueprint,
+    access,
+    bearer,
+    caller,
+    require_role,
+    service,
+    user,
+    writing,
+)
+from http_api.auth.auditing import audit, origin
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
-from http_api.schemas.fields import StrictInteger, StrictString
-from http_api.server.problems import InvalidRequest
+from http_api.schemas.fields import Message, StrictInteger, StrictString
 from http_api.server.work_limits import hashing
 from storage.accounts.tokens import issue_token, list_tokens, open_sign_in_link, revoke_named_token
 from storage.accounts.users import ROLES, add_user, change_user, get_user, list_users, remove_user
@@ -30,6 +39,22 @@ class UserOut(Schema):
     soeid = out.string()
     role_name = out.string()
     created_at = out.string()
+
+
+class PasswordText(StrictString):
+    """A new password."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        password = super()._deserialize(value, attr, data, **kwargs)
+        if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
+            raise ValidationError(
+                Message(
+                    "A password must have {minimum} to {maximum} characters.",
+                    minimum=MIN_LENGTH,
+                    maximum=MAX_LENGTH,
+                )
+            )
+        return password
 
 
 class UserIn(StrictSchema):
@@ -122,7 +147,7 @@ def patch_user(user_id: int, given: dict[str, Any]) -> Any:
         require_role("admin")
     role_name, password = given.get("role_name"), given.get("password")
     if password is not None and user_id == user().id and must_confirm_password(user()):
-        confirm_password(given.get("current_password"))
+        confirm_password(caller(), given.get("current_password"))
     password_hash = _hash(password)
     with writing() as tx:
         before = get_user(tx, user_id)
@@ -294,7 +319,7 @@ def login(given: dict[str, Any]) -> dict[str, Any]:
     soeid = given.get("username") or given.get("soeid")
     if not soeid:
         raise InvalidRequest("Give `username` or `soeid`.", loc=("body", "username"))
-    session = sign_in(soeid, given["password"])
+    session = sign_in(access(), soeid, given["password"], origin())
     return {
         "access_token": session.secret,
         "token_type": "bearer",
@@ -313,5 +338,5 @@ sign_in_blueprint.post("/token", endpoint="token")(login)
 @sign_in_blueprint.output(MessageOut)
 def logout() -> dict[str, str]:
     """End the token of this request at once."""
-    sign_out()
+    sign_out(caller())
     return {"message": "Signed out"}

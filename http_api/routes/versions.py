@@ -8,15 +8,16 @@ from apiflask import Schema
 from flask import Response, jsonify
 from marshmallow import RAISE, fields
 
+from application.access import RowSource
 from application.job_submission import require_unreserved
+from domain_errors import InvalidRequest
 from http_api.auth.access import SignedInBlueprint, dataset_for, service, writing
 from http_api.auth.auditing import audit
-from http_api.auth.read_auditing import RowSource, audit_view
+from http_api.auth.read_auditing import audit_view
 from http_api.routes.row_responses import RowsOut, RowsQuery, download, page_json, rows_work
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictQuery, StrictSchema, text
 from http_api.schemas.fields import QueryBoolean
-from http_api.server.problems import InvalidRequest
 from http_api.server.work_limits import reading
 from job_runner.tables.open_tables import OpenTable, open_commit, open_table
 from job_runner.tables.reports import cached_profile

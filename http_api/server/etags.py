@@ -42,5 +42,5 @@ def with_etag(view: View) -> View:
 def _etag() -> str:
     """Digest of the database version, the token and the URL."""
     server = state()
-    version = (server.instance_id, server.service.database.version)
+    version = (server.instance_id, server.access.service.database.version)
     return sha256(repr((version, holder().token_id, request.url)).encode()).hexdigest()[:32]

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from http_api.server.work_limits import WorkLimits
+from application.work_limits import WorkLimits
 from job_runner.service import Service
 from storage.jobs.jobs import LANES, RUN_TYPES
 from storage.jobs.queue import count_open_jobs

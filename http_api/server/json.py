@@ -15,8 +15,7 @@ from flask import Request, Response
 from flask.json.provider import DefaultJSONProvider
 from marshmallow import missing
 
-from domain_errors import DomainError
-from http_api.server.problems import InvalidRequest
+from domain_errors import DomainError, InvalidRequest
 
 
 class OrjsonProvider(DefaultJSONProvider):

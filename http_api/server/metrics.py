@@ -6,8 +6,7 @@ composition root passes ``job_changed`` to the database, so no job is missed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from prometheus_client import (
@@ -18,8 +17,8 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from http_api.auth.passwords import BadCredentials
-from http_api.auth.throttle import TooManyAttempts
+from application.passwords import BadCredentials
+from domain_errors import DomainError
 from http_api.server.problems import STATUS_OF_CODE
 from http_api.state import state
 from storage.jobs.changes import JobChange
@@ -87,6 +86,11 @@ class Metrics:
     def refused(self, code: str) -> None:
         """Count a request that was refused before it reached the app."""
         self.http_refusals.labels(code).inc()
+
+    def sign_in_refused(self, refusal: DomainError) -> None:
+        """Count a refused sign-in."""
+        reason = "credentials" if isinstance(refusal, BadCredentials) else "throttled"
+        self.sign_in_failures.labels(reason).inc()
 
     def _answers_of(self, method: str, route: str, status: int) -> _Answers:
         labels = (method, route, str(status))
@@ -166,17 +170,6 @@ class Metrics:
 def metrics() -> Metrics:
     """Return the app's metrics."""
     return state().metrics
-
-
-@contextmanager
-def refusals_counted() -> Iterator[None]:
-    """Wrap one sign-in: count it if it is refused."""
-    try:
-        yield
-    except (BadCredentials, TooManyAttempts) as refusal:
-        reason = "credentials" if isinstance(refusal, BadCredentials) else "throttled"
-        metrics().sign_in_failures.labels(reason).inc()
-        raise
 
 
 def _outcome(error_code: str | None) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from flask import Response, current_app, g, jsonify
 
 from domain_errors import DomainError, render
 from http_api.schemas.fields import Message
+from http_api.state import state
 from job_runner.errors import transient_error
 from storage.sqlite.database import damage
 
@@ -186,12 +187,6 @@ RETRY_AFTER_S = "5"
 PROBLEM = "application/problem+json"
 
 
-class InvalidRequest(DomainError):
-    """A request that the API doesn't accept; ``loc`` starts with ``body`` or ``query``."""
-
-    code = "invalid_request"
-
-
 def problem_document(
     status: int, code: str, detail: str, request_id: str, errors: Sequence[Mapping[str, Any]] = ()
 ) -> dict[str, Any]:
@@ -216,7 +211,10 @@ def problem(
     errors: Sequence[Mapping[str, Any]] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Build the response with a problem document."""
+    """Build the response with a problem document, or an error page for a browser."""
+    page = state().problem_page(status, code, detail)
+    if page is not None:
+        return page
     response = jsonify(problem_document(status, code, detail, g.get("request_id", ""), errors))
     response.status_code = status
     response.headers.extend(dict(headers or {}))

@@ -13,7 +13,7 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_cookie
 
-from http_api.auth.sessions import COOKIE
+from application.sessions import COOKIE
 from http_api.routes.imports import ENDPOINT, PREVIEW_BYTES, PREVIEW_ENDPOINTS
 from http_api.server.problems import SIGN_IN_FIRST, STATUS_OF_CODE
 from http_api.server.request_limits import Gate, Refusal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from http_api.auth.sessions import COOKIE, CSRF_FIELD, CSRF_HEADER, csrf_token
+from application.sessions import COOKIE, CSRF_FIELD, CSRF_HEADER, csrf_token
 from tests.contract.audit_world import World
 from tests.live_server import PASSWORD
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 import composition_root
-from http_api.auth.sessions import COOKIE, CSRF_FIELD, csrf_token
+from application.sessions import COOKIE, CSRF_FIELD, csrf_token
 from job_runner.settings import Settings
 from storage.accounts.datasets import delete_permission, put_permission
 from storage.accounts.tokens import revoke_token

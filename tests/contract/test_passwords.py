@@ -8,12 +8,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 
-from http_api.auth import sign_in
-from http_api.auth.passwords import DECOY, BadCredentials, check_password, hash_password
-from http_api.auth.throttle import SignInThrottle
-from http_api.server.work_limits import work_limits
+import composition_root
+from application import sign_in
+from application.passwords import DECOY, BadCredentials, check_password, hash_password
+from application.throttle import SignInThrottle
+from application.work_limits import work_limits
 from tests.contract.problems import assert_problem
 from tests.live_server import PASSWORD, LiveServer
 
@@ -32,6 +34,17 @@ class Held:
         return result
 
 
+def client_of(
+    server: LiveServer, throttle: SignInThrottle, token: str | None = None
+) -> httpx.Client:
+    """A client of another app of the same service, with this throttle."""
+    app = composition_root.build_app(server.service, throttle=throttle)
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    return httpx.Client(
+        transport=httpx.WSGITransport(app=app), base_url=server.url, headers=headers
+    )
+
+
 def test_repeated_failures_are_slowed_for_that_account_alone(server: LiveServer) -> None:
     _, user = server.new_user()
     _, other = server.new_user()
@@ -45,16 +58,14 @@ def test_repeated_failures_are_slowed_for_that_account_alone(server: LiveServer)
     assert login.status_code == 200
 
 
-def test_of_many_wrong_sign_ins_at_once_few_are_checked(
-    server: LiveServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_many_wrong_sign_ins_at_once_few_are_checked(server: LiveServer) -> None:
     now = [0.0]
-    monkeypatch.setattr(sign_in, "throttle", SignInThrottle(lambda: now[0]))
+    throttle = SignInThrottle(lambda: now[0])
     _, user = server.new_user()
 
     def at_once(password: str) -> Counter[int]:
         login = {"soeid": user["soeid"], "password": password}
-        with server.client(None) as nobody, ThreadPoolExecutor(12) as pool:
+        with client_of(server, throttle) as nobody, ThreadPoolExecutor(12) as pool:
             asked = [pool.submit(nobody.post, "/api/users/login", json=login) for _ in range(12)]
             return Counter(one.result().status_code for one in asked)
 
@@ -64,7 +75,7 @@ def test_of_many_wrong_sign_ins_at_once_few_are_checked(
     assert at_once("not this one")[401] <= 5
     for _ in range(5):
         login = {"soeid": user["soeid"], "password": "not this one"}
-        server.client(None).post("/api/users/login", json=login)
+        client_of(server, throttle).post("/api/users/login", json=login)
     now[0] += 1
     assert at_once("not this one")[401] <= 1
     now[0] += 60
@@ -84,7 +95,6 @@ def test_sign_ins_beyond_the_limit_are_refused_at_once(
         check_password(*given)
 
     monkeypatch.setattr(sign_in, "check_password", held)
-    monkeypatch.setattr(sign_in, "throttle", SignInThrottle())
     passwords = work_limits(server.service.settings).passwords
     login = {"soeid": user["soeid"], "password": PASSWORD}
     with server.client(None) as nobody, ThreadPoolExecutor(passwords.per_user) as pool:
@@ -145,10 +155,12 @@ def test_a_user_changes_their_own_password(server: LiveServer) -> None:
 
 
 def test_a_stolen_token_does_not_change_the_password_and_guesses_are_slowed(
-    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+    server: LiveServer,
 ) -> None:
-    monkeypatch.setattr(sign_in, "throttle", SignInThrottle(lambda: 0.0))
-    client, user = server.new_user()
+    throttle = SignInThrottle(lambda: 0.0)
+    stolen, user = server.new_user()
+    token = stolen.headers["Authorization"].removeprefix("Bearer ")
+    client = client_of(server, throttle, token)
     path, loc = f"/api/users/{user['id']}", ["body", "current_password"]
     answer = client.patch(path, json={"password": "a thief's own"})
     document = assert_problem(answer, 422, "invalid_request", "current password")
@@ -159,7 +171,7 @@ def test_a_stolen_token_does_not_change_the_password_and_guesses_are_slowed(
         assert document["errors"][0]["loc"] == loc
     assert_problem(client.patch(path, json=wrong), 429, "too_many_attempts")
     login = {"soeid": user["soeid"], "password": PASSWORD}
-    answer = server.client(None).post("/api/users/login", json=login)
+    answer = client_of(server, throttle).post("/api/users/login", json=login)
     assert_problem(answer, 429, "too_many_attempts")
     assert client.get("/api/users/me").json() == user
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 import composition_root
-from http_api.auth.sessions import COOKIE, CSRF_FIELD, csrf_token
+from application.sessions import COOKIE, CSRF_FIELD, csrf_token
 from job_runner.settings import Settings
 from storage.accounts.users import remove_user
 from storage.jobs.jobs import get_job

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from http_api.server.work_limits import work_limits
+from application.work_limits import work_limits
 from job_runner.settings import Settings
 from tests.faults import stuck
 from tests.faults.server_state import dataset_of

@@ -6,8 +6,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from http_api.auth.passwords import BadCredentials
-from http_api.auth.throttle import (
+from application.passwords import BadCredentials
+from application.throttle import (
     FORGET_AFTER_S,
     FREE_FAILURES,
     MAX_PAIRS,

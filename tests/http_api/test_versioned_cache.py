@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from http_api.server.versioned_cache import VersionedCache
+from application.access import VersionedCache
 
 
 def test_a_value_is_for_one_version() -> None:

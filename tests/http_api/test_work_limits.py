@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from http_api.server.work_limits import TooManyReads, WorkLimit, work_limits
+from application.work_limits import TooManyReads, WorkLimit, work_limits
 from job_runner.settings import Settings
 
 ONE, OTHER, THIRD = 1, 2, 3

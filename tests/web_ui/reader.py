@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from http_api.auth.sessions import COOKIE, CSRF_FIELD, csrf_token
+from application.sessions import COOKIE, CSRF_FIELD, csrf_token
 from tests.live_server import PASSWORD, LiveServer
 
 TAGS = re.compile(r"<[^>]*>")

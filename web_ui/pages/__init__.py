@@ -15,12 +15,12 @@ from web_ui.pages import (
     problem,
     sign_in,
 )
-from web_ui.shell import blueprint
+from web_ui.pages.problem import problem_page
+from web_ui.shell import register
 
 __all__ = [
     "account",
     "admin",
-    "blueprint",
     "dataset",
     "datasets",
     "draw",
@@ -29,5 +29,7 @@ __all__ = [
     "job",
     "jobs",
     "problem",
+    "problem_page",
+    "register",
     "sign_in",
 ]

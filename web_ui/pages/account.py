@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from flask import Response
 
-from http_api.auth.access import service, user
-from http_api.auth.passwords import MIN_LENGTH
-from http_api.auth.sign_in import must_confirm_password
+from application.passwords import MIN_LENGTH
+from application.sign_in import must_confirm_password
 from storage.accounts.tokens import list_tokens
 from storage.accounts.users import password_hash_of
-from web_ui.shell import blueprint, show, signed_in
+from web_ui.shell import blueprint, caller, service, show, signed_in
 
 TOKENS_SHOWN = 500
 
@@ -18,14 +17,13 @@ TOKENS_SHOWN = 500
 @signed_in
 def account() -> Response:
     """Show the user's role, tokens and password form."""
+    me = caller().user
     with service().database.read() as tx:
-        tokens, total = list_tokens(tx, user().id, 0, TOKENS_SHOWN)
-        asks_password = (
-            must_confirm_password(user()) and password_hash_of(tx, user().soeid) is not None
-        )
+        tokens, total = list_tokens(tx, me.id, 0, TOKENS_SHOWN)
+        asks_password = must_confirm_password(me) and password_hash_of(tx, me.soeid) is not None
     return show(
         "account.html",
-        me=user(),
+        me=me,
         tokens=tokens,
         token_count=total,
         asks_password=asks_password,

@@ -9,11 +9,9 @@ from urllib.parse import quote, urlencode
 
 from flask import Response, request
 
+from application.access import RowSource
+from application.comparing import shown_tables
 from domain_errors import DomainError
-from http_api.auth.access import dataset_for, may, service, user
-from http_api.auth.read_auditing import RowSource, audit_view
-from http_api.routes.comparisons import shown_tables
-from http_api.server.work_limits import reading
 from job_runner.lanes import lane_of_profile
 from job_runner.sql_queries import DATA
 from job_runner.tables.open_tables import PRIMARY, open_commit, open_table
@@ -26,11 +24,10 @@ from storage.versions.manifests import Commit, StoredTable, history
 from storage.versions.refs import MAIN, Ref, list_refs
 from web_ui.charts.pictures import column_picture, small_picture
 from web_ui.grids import download_links, grid_of
-from web_ui.shell import blueprint, show, signed_in
+from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in
 
 Values = dict[str, Any]
 View = Callable[[Values], Values]
-LIMIT = 50
 PROFILE_BUDGET_S = 10.0
 MAX_SQL_COLUMNS = 500
 
@@ -50,7 +47,7 @@ def sql_tab(dataset_id: int) -> Response:
 
 
 def _page(dataset_id: int, tab: str) -> Response:
-    found = dataset_for(dataset_id, "read")
+    found = caller().dataset(dataset_id, "read")
     ref = request.args.get("ref", MAIN)
     with service().database.read() as tx:
         refs, ref_count = list_refs(tx, dataset_id)
@@ -66,8 +63,8 @@ def _page(dataset_id: int, tab: str) -> Response:
         ref_count=ref_count,
         tabs={name: title for name, (title, _) in tabs.items()},
         tab=tab,
-        may_write=may(found, "write"),
-        may_manage=may(found, "admin"),
+        may_write=caller().may(found, "write"),
+        may_manage=caller().may(found, "admin"),
         tab_link=partial(_tab_link, f"/datasets/{dataset_id}"),
         **context,
         **tabs[tab][1](context),
@@ -95,7 +92,7 @@ def _tabs(found: Dataset, commit: Commit | None) -> dict[str, tuple[str, View]]:
         tabs["history"] = ("History", _history)
     tabs["draws"] = ("Samples", _draws)
     tabs["access"] = ("Access", _access)
-    if may(found, "write"):
+    if caller().may(found, "write"):
         tabs["settings"] = ("Settings", lambda _: {})
     return tabs
 
@@ -109,10 +106,6 @@ def _tab_link(path: str, tab: str) -> str:
     return f"{path}?{urlencode(query)}" if query else path
 
 
-def _page_offset() -> int:
-    return max(0, min(request.args.get("offset", 0, type=int), 2**62))
-
-
 def _overview(context: Values) -> Values:
     commit: Commit | None = context["commit"]
     if commit is None:
@@ -123,7 +116,7 @@ def _overview(context: Values) -> Values:
 
 def _data(context: Values) -> Values:
     dataset_id, ref, key = context["dataset"].id, context["ref"], context["table_key"]
-    with reading():
+    with caller().reading():
         table = open_table(service(), dataset_id, context["commit"].id, key)
         grid = grid_of(table, RowSource(dataset_id, table.commit_id, key))
     path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/tables/{quote(key)}/data"
@@ -133,7 +126,7 @@ def _data(context: Values) -> Values:
 def _profile(context: Values) -> Values:
     """The cached profile; a short profile is computed at once."""
     dataset_id, key = context["dataset"].id, context["table_key"]
-    with reading():
+    with caller().reading():
         table = open_table(service(), dataset_id, context["commit"].id, key)
         found = cached_profile(service(), table.files)
         lane = lane_of_profile(table.files.row_count, len(table.files.columns))
@@ -142,7 +135,7 @@ def _profile(context: Values) -> Values:
             found = profile_of(service(), table, database=database, budget_s=PROFILE_BUDGET_S)
     if found is None:
         return {"profile": None}
-    audit_view(RowSource(dataset_id, table.commit_id, key), "profile")
+    caller().audit_view(RowSource(dataset_id, table.commit_id, key), "profile")
     return {**found, "picture": column_picture}
 
 
@@ -174,11 +167,11 @@ def _sql_table(table: StoredTable, keys: set[str]) -> Values:
 
 
 def _history(context: Values) -> Values:
-    offset, dataset_id = _page_offset(), context["dataset"].id
+    query = ListQuery()
+    page = {"offset": query.offset, "limit": query.limit}
     with service().database.read() as tx:
-        commits, total = history(tx, dataset_id, context["commit"].id, offset=offset, limit=LIMIT)
-    page = {"total": total, "offset": offset, "limit": LIMIT}
-    return {"commits": commits, "page": page, **_compared(context)}
+        commits, total = history(tx, context["dataset"].id, context["commit"].id, **page)
+    return {"commits": commits, "page": query.page(total), **_compared(context)}
 
 
 def _compared(context: Values) -> Values:
@@ -189,7 +182,7 @@ def _compared(context: Values) -> Values:
         shown = (context["commit"].id, context["table_key"])
         try:
             values["found"] = shown_tables(
-                context["dataset"].id, (base["ref"], base["table"]), shown
+                caller(), context["dataset"].id, (base["ref"], base["table"]), shown
             )
             values["picture"] = small_picture
         except DomainError as error:
@@ -198,11 +191,11 @@ def _compared(context: Values) -> Values:
 
 
 def _draws(context: Values) -> Values:
-    offset = _page_offset()
+    query = ListQuery()
     filters = JobFilters(dataset_id=context["dataset"].id, run_type="sampling")
     with service().database.read() as tx:
-        jobs, total = list_jobs(tx, user(), filters, offset=offset, limit=LIMIT)
-    return {"jobs": jobs, "page": {"total": total, "offset": offset, "limit": LIMIT}}
+        jobs, total = list_jobs(tx, caller().user, filters, offset=query.offset, limit=query.limit)
+    return {"jobs": jobs, "page": query.page(total)}
 
 
 def _access(context: Values) -> Values:

@@ -8,15 +8,13 @@ from typing import Any
 
 from flask import Response, request
 
-from http_api.auth.access import dataset_for, job_for, service
-from http_api.routes.versions import commit_tables
 from job_runner.sampling_parameters import DrawRule
 from sampling_engine import MAX_ROUNDS, METHODS
 from sampling_engine.filters import OPERATORS
 from storage.accounts.datasets import Dataset
 from storage.versions.manifests import get_commit
 from storage.versions.refs import MAIN, list_refs
-from web_ui.shell import blueprint, show, signed_in
+from web_ui.shell import blueprint, caller, service, show, signed_in
 
 PLAIN_ROUND: dict[str, Any] = {"method": "random", "parameters": {"sample_size": 100}}
 MAX_EXACT = 2**53 - 1
@@ -27,7 +25,7 @@ NOT_COPIED = ("output_ref", "request_digest", "output_name", "source_draw")
 @signed_in
 def draw(dataset_id: int) -> Response:
     """Show the form, with the version, the table or the job of the URL's query."""
-    found = dataset_for(dataset_id, "write")
+    found = caller().dataset(dataset_id, "write")
     return show(
         "draw.html",
         dataset=found,
@@ -51,8 +49,8 @@ def _refs(found: Dataset) -> list[dict[str, Any]]:
             {
                 "name": ref.name,
                 "tables": [
-                    {"key": table["table_key"], "row_count": table["row_count"]}
-                    for table in commit_tables(get_commit(tx, found.id, ref.commit_id))
+                    {"key": table.key, "row_count": table.row_count}
+                    for table in get_commit(tx, found.id, ref.commit_id).manifest.tables
                 ],
             }
             for ref in refs
@@ -63,7 +61,7 @@ def _refs(found: Dataset) -> list[dict[str, Any]]:
 def _initial_body(found: Dataset) -> dict[str, Any]:
     """The request body that the form shows at first."""
     if request.args.get("job"):
-        earlier = job_for(request.args["job"])
+        earlier = caller().job(request.args["job"])
         if earlier.run_type == "sampling" and earlier.dataset_id == found.id:
             body = copy.deepcopy(earlier.run_parameters)
             for spec in body["rounds"]:

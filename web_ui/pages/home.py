@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Response
+from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.demo_data import demo_archive, submit_demo
-from http_api.auth.access import require_role, service, user
-from http_api.routes.submissions import submission
 from storage.accounts.datasets import DatasetFilters, list_datasets
 from storage.errors import NotFound
 from storage.jobs.lists import JobFilters, list_jobs
-from web_ui.shell import blueprint, show, signed_in, to
+from web_ui.shell import blueprint, caller, service, show, signed_in, submission, to
 
 SHOWN = 8
 
@@ -20,7 +18,7 @@ SHOWN = 8
 @signed_in
 def home() -> Response:
     """Show the user's latest jobs and the datasets that changed last."""
-    me = user()
+    me = caller().user
     with service().database.read() as tx:
         jobs, job_count = list_jobs(tx, me, JobFilters(user_id=me.id), offset=0, limit=SHOWN)
         datasets, dataset_count = list_datasets(
@@ -41,8 +39,8 @@ def home() -> Response:
 @signed_in
 def import_demo() -> AnyResponse:
     """Create the demo dataset and show its import job."""
-    require_role("admin", "analyst")
+    caller().require_role("admin", "analyst")
     archive = demo_archive()
     if archive is None:
         raise NotFound("The demo data are not installed on this server.")
-    return to(f"/jobs/{submit_demo(service(), submission('interactive'), archive)}")
+    return to(f"/jobs/{submit_demo(service(), submission('interactive', request.path), archive)}")

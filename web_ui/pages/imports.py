@@ -10,17 +10,16 @@ from typing import Any
 from flask import Response, request
 
 from application.import_preview import MAX_BYTES
-from http_api.auth.access import dataset_for, require_role, service
 from import_engine.formats import ENDINGS
 from storage.versions.refs import MAIN, list_refs
-from web_ui.shell import blueprint, show, signed_in
+from web_ui.shell import blueprint, caller, service, show, signed_in
 
 
 @blueprint.get("/datasets/<int:dataset_id>/import")
 @signed_in
 def import_form(dataset_id: int) -> Response:
     """Show the form for a file and a version."""
-    dataset = dataset_for(dataset_id, "write")
+    dataset = caller().dataset(dataset_id, "write")
     with service().database.read() as tx:
         refs, _ = list_refs(tx, dataset_id)
     return show(
@@ -36,7 +35,7 @@ def import_form(dataset_id: int) -> Response:
 @signed_in
 def new_dataset() -> Response:
     """Show the form for a new dataset and its first file."""
-    require_role("admin", "analyst")
+    caller().require_role("admin", "analyst")
     return show("dataset_new.html", **_limits())
 
 

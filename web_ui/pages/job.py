@@ -10,15 +10,11 @@ from urllib.parse import urlencode
 from flask import request
 from werkzeug.wrappers import Response as AnyResponse
 
+from application.access import RowSource
+from application.comparing import shown_comparison
 from application.lifecycle import cancel, original_request, retry, retryability, same_request
 from application.sampling_results import next_rows, why_row
 from domain_errors import DomainError
-from http_api.auth.access import authority, dataset_for, job_for, may, service, user
-from http_api.auth.auditing import origin
-from http_api.auth.read_auditing import RowSource, audit_view
-from http_api.routes.comparisons import shown_comparison
-from http_api.routes.submissions import submission
-from http_api.server.work_limits import reading
 from job_runner.sampling_parameters import seeded_rounds
 from job_runner.tables.open_tables import RESIDUAL, RESULT, SAMPLE, open_table, output_of, source_of
 from storage.errors import Pruned
@@ -28,7 +24,16 @@ from web_ui.charts.pictures import small_picture
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import advice
 from web_ui.pages.jobs import own_job
-from web_ui.shell import blueprint, show, signed_in, to
+from web_ui.shell import (
+    blueprint,
+    caller,
+    number_between,
+    service,
+    show,
+    signed_in,
+    submission,
+    to,
+)
 
 MAX_LOG_ENTRIES = 1000
 RESERVES_LIMIT = 10
@@ -40,7 +45,7 @@ Values = dict[str, Any]
 @signed_in
 def job(job_id: str) -> AnyResponse:
     """Show one tab of a job; the start of an id redirects to the full id."""
-    found = job_for(job_id)
+    found = caller().job(job_id)
     if found.id != job_id:
         return to(f"/jobs/{found.id}?{request.query_string.decode()}".rstrip("?"))
     tabs = _tabs(found)
@@ -56,7 +61,7 @@ def job(job_id: str) -> AnyResponse:
         tabs={name: title for name, (title, _) in tabs.items()},
         tab=tab,
         advice=advice(found, retry_state),
-        may_write=may(dataset_for(found.dataset_id, "read"), "write"),
+        may_write=caller().may(caller().dataset(found.dataset_id, "read"), "write"),
         is_open=found.status in ("pending", "running"),
         now=timestamp(service().clock()),
         **tabs[tab][1](found),
@@ -68,15 +73,15 @@ def job(job_id: str) -> AnyResponse:
 @signed_in
 def back_to_job(job_id: str) -> AnyResponse:
     """Redirect a GET of a form's URL, for example from the browser's history, to the job."""
-    return to(f"/jobs/{job_for(job_id).id}")
+    return to(f"/jobs/{caller().job(job_id).id}")
 
 
 @blueprint.post("/jobs/<job_id>/cancel")
 @signed_in
 def cancel_job(job_id: str) -> AnyResponse:
     """Cancel a job and show it."""
-    found = own_job(job_id)
-    cancel(service(), user(), found, origin(), authority())
+    by, found = caller(), own_job(job_id)
+    cancel(service(), by.user, found, by.origin, by.authority())
     return to(f"/jobs/{found.id}")
 
 
@@ -115,7 +120,7 @@ def _overview(found: Job) -> Values:
 
 def _comparison(found: Job) -> Values:
     try:
-        return {"found": shown_comparison(found), "picture": small_picture}
+        return {"found": shown_comparison(caller(), found), "picture": small_picture}
     except DomainError as error:
         return {"found": None, "problem": error.message}
 
@@ -138,7 +143,7 @@ def _result(found: Job) -> Values:
 
 
 def _grid(found: Job, key: str, path: str) -> Values:
-    with reading():
+    with caller().reading():
         table = open_table(service(), found.dataset_id, output_of(found), key)
         grid = grid_of(table, RowSource(found.dataset_id, table.commit_id, key, found.id))
     return {"grid": grid, "downloads": download_links(path)}
@@ -146,16 +151,16 @@ def _grid(found: Job, key: str, path: str) -> Values:
 
 def _reserves(found: Job) -> Values:
     rounds = len(found.run_parameters["rounds"])
-    number = _between("round", 1, rounds, 1)
-    limit = _between("limit", 1, 1000, RESERVES_LIMIT)
+    number = number_between("round", 1, rounds, 1)
+    limit = number_between("limit", 1, 1000, RESERVES_LIMIT)
     values: Values = {"rounds": rounds, "round": number, "limit": limit}
     source = RowSource(
         found.dataset_id, source_of(found), found.run_parameters["table_key"], found.id
     )
     try:
-        with reading():
+        with caller().reading():
             values["reserves"] = next_rows(service(), found, number, limit)
-        audit_view(source, "reserves")
+        caller().audit_view(source, "reserves")
     except DomainError as error:
         values["problem"] = error.message
     return values
@@ -166,7 +171,7 @@ def _why(found: Job) -> Values:
     values: Values = {"row": row, "example": f"{found.run_parameters['table_key']}:17"}
     if row:
         try:
-            with reading():
+            with caller().reading():
                 values["verdict"] = why_row(service(), found, row)
         except DomainError as error:
             values["problem"] = error.message
@@ -199,9 +204,3 @@ def _log(found: Job) -> Values:
     with service().database.read() as tx:
         entries, total = list_log(tx, found.id, 0, MAX_LOG_ENTRIES)
     return {"entries": entries, "entry_count": total}
-
-
-def _between(name: str, minimum: int, maximum: int, default: int) -> int:
-    text = request.args.get(name, "")
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else default
-    return min(max(number, minimum), maximum)

@@ -6,63 +6,70 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, request
-from marshmallow import ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.lifecycle import cancel, retry
 from domain_errors import DomainError
-from http_api.auth.access import authority, dataset_for, job_for, service, user
-from http_api.auth.auditing import origin
-from http_api.routes.jobs import JobsQuery
-from http_api.routes.submissions import submission
 from storage.accounts.datasets import DatasetFilters, get_dataset, list_datasets
 from storage.accounts.users import User
 from storage.errors import NotFound
 from storage.jobs.jobs import RUN_TYPES, STATUSES, Job
-from storage.jobs.lists import JobFilters, list_jobs
+from storage.jobs.lists import ORDERS, JobFilters, list_jobs
 from storage.sqlite.database import Transaction
 from web_ui.job_texts import counted
-from web_ui.shell import blueprint, filter_problem, local_page, show, signed_in, to, with_days
+from web_ui.shell import (
+    ListQuery,
+    blueprint,
+    caller,
+    local_page,
+    service,
+    show,
+    signed_in,
+    submission,
+    to,
+)
 
-LIMIT = 50
 MAX_SELECTED = 1000
 MAX_DATASET_OPTIONS = 100
-OUTCOME = ("did", "done", "refused")
 
 
 @blueprint.get("/jobs")
 @signed_in
 def jobs() -> Response:
     """List the jobs that match the filters, newest first."""
-    given = {name: request.args.getlist(name) for name in request.args if request.args.get(name)}
-    problem = None
-    try:
-        query = _query(given)
-    except ValidationError as error:
-        query, problem = _query({}), filter_problem(error)
-    page = {"offset": query.pop("offset"), "limit": query.pop("limit")}
-    order = query.pop("order")
-    statuses = query.pop("status", None)
-    filters = JobFilters(statuses=tuple(statuses) if statuses else None, **query)
+    query, user = ListQuery(), caller().user
+    filters = JobFilters(
+        user_id=query.number("user_id"),
+        user_soeid=query.text("user_soeid"),
+        dataset_id=query.number("dataset_id"),
+        statuses=query.choices("status", STATUSES),
+        run_type=query.choice("run_type", RUN_TYPES),
+        created_after=query.time("created_after"),
+        created_before=query.time("created_before"),
+    )
+    order = query.choice("order", ORDERS) or "newest"
+    if query.problem:
+        filters, order = JobFilters(), "newest"
     with service().database.read() as tx:
-        found, total = list_jobs(tx, user(), filters, order=order, **page)
-        choice = dataset_choice(tx, user(), filters.dataset_id)
+        found, total = list_jobs(
+            tx, user, filters, order=order, offset=query.offset, limit=query.limit
+        )
+        choice = dataset_choice(tx, user, filters.dataset_id)
     return show(
         "jobs.html",
         jobs=found,
         choice=choice,
-        page={**page, "total": total},
-        problem=problem,
+        page=query.page(total),
+        problem=query.problem,
         statuses=STATUSES,
         run_types=RUN_TYPES,
-        chosen=statuses or (),
-        narrowed=bool(given.keys() - {"offset", "limit", *OUTCOME}),
+        chosen=filters.statuses or (),
+        narrowed=filters != JobFilters() or order != "newest" or bool(query.problem),
         outcome=_outcome(),
-        can_submit=user().role_name != "viewer",
+        can_submit=user.role_name != "viewer",
     )
 
 
@@ -71,14 +78,15 @@ def jobs() -> Response:
 def change_jobs() -> AnyResponse:
     """Cancel or retry the selected jobs, and count the refused ones."""
     action = request.form.get("action", "")
+    by = caller()
     done = refused = 0
     for job_id in request.form.getlist("job")[:MAX_SELECTED]:
         try:
             found = own_job(job_id)
             if action == "cancel":
-                cancel(service(), user(), found, origin(), authority())
+                cancel(service(), by.user, found, by.origin, by.authority())
             else:
-                retry(service(), submission(found.priority), found)
+                retry(service(), submission(found.priority, request.path), found)
             done += 1
         except DomainError:
             refused += 1
@@ -126,17 +134,6 @@ def _outcome() -> str | None:
     return text
 
 
-def _query(given: dict[str, Any]) -> dict[str, Any]:
-    flat = {
-        name: values if name == "status" else values[-1]
-        for name, values in given.items()
-        if name not in OUTCOME
-    }
-    days = with_days(flat, "created_after", "created_before")
-    loaded: dict[str, Any] = JobsQuery().load({"limit": str(LIMIT), **days})
-    return loaded
-
-
 def own_job(job_id: str) -> Job:
     """A job that the user can change.
 
@@ -145,6 +142,6 @@ def own_job(job_id: str) -> Job:
     NotFound, Forbidden
         The job does not exist or is not visible; the user can only view it.
     """
-    found = job_for(job_id)
-    dataset_for(found.dataset_id, "write")
+    found = caller().job(job_id)
+    caller().dataset(found.dataset_id, "write")
     return found

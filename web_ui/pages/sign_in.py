@@ -8,18 +8,26 @@ from __future__ import annotations
 from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from http_api.auth.access import service, session
-from http_api.auth.auditing import origin
-from http_api.auth.passwords import MAX_LENGTH, MIN_LENGTH, BadCredentials, hash_password
-from http_api.auth.sessions import drop_cookie, put_cookie
-from http_api.auth.sign_in import SignedIn, begin_session, sign_in, sign_out
-from http_api.auth.throttle import TooManyAttempts
-from http_api.server.work_limits import TooManySignIns, hashing
-from storage.accounts.audit import record
-from storage.accounts.tokens import sign_in_link_user, use_sign_in_link
-from storage.accounts.users import anyone_can_sign_in, change_user, get_user
+from application.passwords import MAX_LENGTH, MIN_LENGTH, BadCredentials
+from application.sessions import drop_cookie, put_cookie
+from application.sign_in import SignedIn, sign_in, sign_in_by_link, sign_out
+from application.throttle import TooManyAttempts
+from application.work_limits import TooManySignIns
+from storage.accounts.tokens import sign_in_link_user
+from storage.accounts.users import anyone_can_sign_in
 from storage.errors import NotFound
-from web_ui.shell import blueprint, local_page, show, signed_in, to
+from web_ui.shell import (
+    access,
+    blueprint,
+    caller,
+    local_page,
+    origin,
+    service,
+    show,
+    signed_in,
+    to,
+    visitor,
+)
 
 
 @blueprint.get("/sign-in")
@@ -27,7 +35,7 @@ def sign_in_form() -> AnyResponse:
     """Show the sign-in form or, for a link's code, the password form."""
     if "code" in request.args:
         return _choose_password(request.args["code"])
-    if session() is not None:
+    if visitor() is not None:
         return to(local_page(request.args.get("next", "/")))
     return _form(200)
 
@@ -38,7 +46,8 @@ def submit_sign_in() -> AnyResponse:
     if "code" in request.form:
         return _set_password(request.form["code"])
     try:
-        found = sign_in(request.form.get("soeid", "").strip(), request.form.get("password", ""))
+        soeid, password = request.form.get("soeid", "").strip(), request.form.get("password", "")
+        found = sign_in(access(), soeid, password, origin())
     except BadCredentials as error:
         return _form(401, error.message)
     except (TooManyAttempts, TooManySignIns) as error:
@@ -50,7 +59,7 @@ def submit_sign_in() -> AnyResponse:
 @signed_in
 def submit_sign_out() -> AnyResponse:
     """End the session."""
-    sign_out()
+    sign_out(caller())
     response = to("/sign-in")
     drop_cookie(response)
     return response
@@ -87,21 +96,8 @@ def _set_password(code: str) -> AnyResponse:
     if problem:
         given = {"user": user, "code": code, "shortest": MIN_LENGTH, "problem": problem}
         return show("set_password.html", 422, **given)
-    with hashing():
-        password_hash = hash_password(password)
     try:
-        with service().database.write() as tx:
-            user_id = use_sign_in_link(tx, code, service().clock)
-            change_user(tx, user_id, role_name=None, password_hash=password_hash)
-            record(
-                tx,
-                service().clock,
-                "password_set",
-                user_id=user_id,
-                origin=origin(),
-                about=("user", user_id),
-            )
-            found = begin_session(tx, get_user(tx, user_id))
+        found = sign_in_by_link(access(), code, password, origin())
     except NotFound:
         return show("link_ended.html", 404)
     return _with_session(to("/"), found)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import hmac
 from datetime import timedelta
 
-from flask import Request
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Request, Response
 
 from domain_errors import DomainError
 

@@ -5,13 +5,9 @@ Guarantees that a check takes as long for an unknown user as for a wrong passwor
 
 from __future__ import annotations
 
-from typing import Any
-
-from marshmallow import ValidationError
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from domain_errors import DomainError
-from http_api.schemas.fields import Message, StrictString
 
 MIN_LENGTH = 8
 MAX_LENGTH = 1000
@@ -35,22 +31,6 @@ class WrongPassword(DomainError):
 
     def __init__(self) -> None:
         super().__init__("That isn't your current password.", loc=("body", "current_password"))
-
-
-class PasswordText(StrictString):
-    """A new password."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        password = super()._deserialize(value, attr, data, **kwargs)
-        if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-            raise ValidationError(
-                Message(
-                    "A password must have {minimum} to {maximum} characters.",
-                    minimum=MIN_LENGTH,
-                    maximum=MAX_LENGTH,
-                )
-            )
-        return password
 
 
 def hash_password(password: str) -> str:

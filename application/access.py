@@ -1,0 +1,313 @@
+"""Who calls: the user of one request, and the checks that it has passed.
+
+Guarantees that a dataset that the user can't see gives the same error as a missing one, and that a
+write repeats the request's checks. The API and the pages use it.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from application.job_submission import Submission
+from application.throttle import SignInThrottle
+from application.work_limits import WorkLimits
+from domain_errors import DomainError
+from job_runner.service import Service
+from storage.accounts import authority as checks
+from storage.accounts.audit import Action, ObjectType, Origin, record
+from storage.accounts.authority import Authority, write_as
+from storage.accounts.datasets import Dataset, Level, get_dataset
+from storage.accounts.tokens import TokenHolder, find_token_holder, hash_secret
+from storage.accounts.users import Role, User
+from storage.errors import NotFound
+from storage.jobs.jobs import Job, Priority, get_job, job_ids_by_prefix
+from storage.jobs.submission import IdempotencyKey
+from storage.sqlite.database import Transaction
+
+SHORT_ID = re.compile("[0-9a-f]{8}[0-9a-f-]{0,27}")
+"""The first digits of a job id; pages show eight."""
+MAX_SHORT_ID_MATCHES = 20
+"""Of ten million jobs a few share eight digits."""
+NO_DATASET = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RowSource:
+    """The table whose rows are read, and the job that made it if the request names a job."""
+
+    dataset_id: int
+    commit_id: str
+    table_key: str
+    job_id: str | None = None
+
+
+class RecordedViews:
+    """Recently audited views, in memory: after a restart each view is recorded again.
+
+    Parameters
+    ----------
+    monotonic : callable
+        The clock, in seconds.
+    lifetime_s : float
+        A view is recorded again after this time.
+    max_views : int
+        Beyond this number the oldest view is dropped.
+    """
+
+    def __init__(
+        self,
+        monotonic: Callable[[], float] = time.monotonic,
+        lifetime_s: float = 3600,
+        max_views: int = 4_000,
+    ) -> None:
+        self._monotonic = monotonic
+        self._lifetime_s = lifetime_s
+        self._max_views = max_views
+        self._lock = threading.Lock()
+        self._recorded: OrderedDict[Hashable, float] = OrderedDict()
+
+    def __contains__(self, key: Hashable) -> bool:
+        """Whether this view was recorded within the lifetime."""
+        with self._lock:
+            recorded_at = self._recorded.get(key)
+        return recorded_at is not None and self._monotonic() - recorded_at < self._lifetime_s
+
+    def add(self, key: Hashable) -> None:
+        """Note that this view is recorded now."""
+        with self._lock:
+            self._recorded.pop(key, None)
+            self._recorded[key] = self._monotonic()
+            while len(self._recorded) > self._max_views:
+                self._recorded.popitem(last=False)
+
+
+Value = TypeVar("Value")
+
+
+class VersionedCache(Generic[Value]):
+    """A cache of values computed from the database, valid until the next commit.
+
+    Parameters
+    ----------
+    max_values : int
+        The cache drops its oldest value beyond this number.
+    """
+
+    def __init__(self, max_values: int = 1_000) -> None:
+        self._max_values = max_values
+        self._lock = threading.Lock()
+        self._cached: tuple[int, dict[Hashable, Value]] = (-1, {})
+
+    def get(self, version: int, key: Hashable) -> Value | None:
+        """Return the value cached for this version, or None."""
+        cached_version, values = self._cached
+        return values.get(key) if cached_version == version else None
+
+    def put(self, version: int, key: Hashable, value: Value) -> None:
+        """Cache a value that was computed after the database had this version."""
+        with self._lock:
+            cached_version, values = self._cached
+            if cached_version > version:
+                return  # a slow computation: the cache already serves a newer version
+            if cached_version < version:
+                values = {}
+                self._cached = (version, values)
+            while len(values) >= self._max_values:
+                del values[next(iter(values))]  # the oldest
+            values[key] = value
+
+
+def ignore_refusal(_: DomainError) -> None:
+    """Count nothing."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """What the requests of one server share.
+
+    Parameters
+    ----------
+    on_refusal : callable
+        Receives each refused sign-in.
+    """
+
+    service: Service
+    work_limits: WorkLimits
+    on_refusal: Callable[[DomainError], None] = ignore_refusal
+    throttle: SignInThrottle = field(default_factory=SignInThrottle)
+    recorded_views: RecordedViews = field(default_factory=RecordedViews)
+    token_holders: VersionedCache[TokenHolder] = field(default_factory=VersionedCache)
+
+    def holder_of(self, secret: str) -> TokenHolder | None:
+        """Find a token's holder, once for each database version."""
+        service, cache = self.service, self.token_holders
+        key, version = hash_secret(secret), service.database.version
+        found = cache.get(version, key)
+        if found is None:
+            found = find_token_holder(service.database.single(), secret, service.clock)
+            if found is not None:
+                cache.put(version, key, found)
+        elif found.has_ended(service.clock):
+            return None
+        return found
+
+
+def origin_of(address: str | None, request_id: str | None, holder: TokenHolder | None) -> Origin:
+    """Where a request comes from, for the audit trail."""
+    if holder is None:
+        return Origin(address, request_id)
+    return Origin(
+        address,
+        request_id,
+        token_id=holder.token_id,
+        token_kind=holder.kind,
+        token_name=holder.token_name,
+    )
+
+
+class Caller:
+    """The user who sends one request, with a token."""
+
+    def __init__(
+        self, access: Access, holder: TokenHolder, address: str | None, request_id: str | None
+    ) -> None:
+        self.access = access
+        self.service = access.service
+        self.holder = holder
+        self.user: User = holder.user
+        self.origin = origin_of(address, request_id, holder)
+        self._roles: list[tuple[Role, ...]] = []
+        self._levels: list[tuple[int, Level]] = []
+
+    def authority(self) -> Authority:
+        """Return the token and the checks that the request has passed."""
+        return Authority(self.holder.token_id, tuple(self._roles), tuple(self._levels))
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """Open a write transaction that checks the authority again.
+
+        Raises
+        ------
+        TokenEnded, Forbidden, NotFound
+            The token, role or level was revoked during the request.
+        """
+        with write_as(self.service.database, self.authority(), self.service.clock) as tx:
+            yield tx
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Count the block as a read of tables; see :meth:`WorkLimit.piece`."""
+        return self.access.work_limits.reads.piece(self.user.id)
+
+    def submission(self, priority: Priority, key: IdempotencyKey | None = None) -> Submission:
+        """A submission of a job by this user."""
+        return Submission(self.user, priority, key, self.origin, self.authority())
+
+    def require_role(self, *roles: Role) -> User:
+        """Require one of the roles, now and in the request's write.
+
+        Raises
+        ------
+        Forbidden
+            The user has another role.
+        """
+        checks.require_role(self.user, roles)
+        self._roles.append(roles)
+        return self.user
+
+    def dataset(self, dataset_id: int, level: Level) -> Dataset:
+        """Return a dataset; require at least this level, now and in the request's write.
+
+        Raises
+        ------
+        NotFound, Forbidden
+            It is missing or not visible; or the user's role or level is too low.
+        """
+        with self.service.database.read() as tx:
+            dataset = checks.require_level(tx, self.user, dataset_id, level)
+        self._levels.append((dataset_id, level))
+        return dataset
+
+    def may(self, dataset: Dataset, level: Level) -> bool:
+        """Whether :meth:`dataset` allows the user this level: a viewer only reads."""
+        return dataset.allows(level) and (level == "read" or self.user.role_name != "viewer")
+
+    def job(self, job_id: str) -> Job:
+        """Return a job that the user may read, by its id or at least eight digits of it.
+
+        Raises
+        ------
+        NotFound
+            It is missing or not visible (the same error after the same steps); or several match.
+        """
+        with self.service.database.read() as tx:
+            ids = (
+                job_ids_by_prefix(tx, job_id, MAX_SHORT_ID_MATCHES)
+                if SHORT_ID.fullmatch(job_id)
+                else [job_id]
+            )
+            found = [self._visible_job(tx, each) for each in ids or [job_id]]
+        visible = [job for job in found if job is not None]
+        if len(visible) > 1:
+            raise NotFound('Several job ids begin with "{id}". Give more digits.', id=job_id)
+        if not visible:
+            raise NotFound('Job "{job}" not found.', job=job_id)
+        return visible[0]
+
+    def _visible_job(self, tx: Transaction, job_id: str) -> Job | None:
+        job: Job | None = None
+        with suppress(NotFound):
+            job = get_job(tx, job_id)
+        with suppress(NotFound):
+            get_dataset(tx, NO_DATASET if job is None else job.dataset_id, self.user)
+            return job
+        return None
+
+    def audit(
+        self,
+        tx: Transaction,
+        action: Action,
+        *,
+        dataset_id: int | None = None,
+        about: tuple[ObjectType, object] | None = None,
+        **details: Any,
+    ) -> None:
+        """Add an entry by this user, without the details that are None."""
+        record(
+            tx,
+            self.service.clock,
+            action,
+            user_id=self.user.id,
+            origin=self.origin,
+            dataset_id=dataset_id,
+            about=about,
+            details={name: value for name, value in details.items() if value is not None},
+        )
+
+    def audit_read(self, action: Action, source: RowSource, **details: Any) -> None:
+        """Record a read of rows, before any row is sent."""
+        with self.writing() as tx:
+            self.audit(
+                tx,
+                action,
+                dataset_id=source.dataset_id,
+                about=("table", source.table_key),
+                commit_id=source.commit_id,
+                job_id=source.job_id,
+                **details,
+            )
+
+    def audit_view(self, source: RowSource, what: str = "rows") -> None:
+        """Record a view of rows, unless it was recorded within the last hour."""
+        views = self.access.recorded_views
+        key = (self.user.id, self.holder.token_id, source, what)
+        if key not in views:
+            self.audit_read("rows_viewed", source, what=what)
+            views.add(key)

@@ -1,0 +1,191 @@
+"""Sign-in, sign-out and passwords, for the API and the pages.
+
+Guarantees the same response after the same work for an unknown user and a wrong password, an audit
+entry for both, and no session for a password that has changed since its check.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from application.access import Access, Caller
+from application.passwords import (
+    BadCredentials,
+    WrongPassword,
+    check_password,
+    hash_password,
+)
+from application.throttle import TooManyAttempts
+from domain_errors import InvalidRequest
+from storage.accounts.audit import Origin, record
+from storage.accounts.tokens import issue_token, revoke_token, use_sign_in_link
+from storage.accounts.users import User, change_user, find_user, get_user, password_hash_of
+from storage.sqlite.database import Transaction
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A new session. ``secret`` is its token, returned only here."""
+
+    user: User
+    secret: str
+    lifetime: timedelta
+
+
+def sign_in(access: Access, soeid: str, password: str, origin: Origin) -> SignedIn:
+    """Check a password and begin a session.
+
+    Raises
+    ------
+    BadCredentials, TooManyAttempts, TooManySignIns
+        They are wrong; it is too soon for another try; or too many run at once.
+    """
+    address = origin.client_address
+    with (
+        access.work_limits.passwords.piece(address),
+        _password_attempt(access, soeid, origin),
+    ):
+        known_hash = _matching_hash(access, soeid, password)
+        with access.service.database.write() as tx:
+            return _begin_session(access, tx, _user_with(tx, soeid, known_hash), origin)
+
+
+def sign_in_by_link(access: Access, code: str, password: str, origin: Origin) -> SignedIn:
+    """Set the password of a one-time link's user and begin a session.
+
+    Raises
+    ------
+    NotFound, TooManySignIns
+        The link has expired or was used; or too many sign-ins run at once.
+    """
+    service = access.service
+    with access.work_limits.passwords.piece(origin.client_address):
+        password_hash = hash_password(password)
+    with service.database.write() as tx:
+        user_id = use_sign_in_link(tx, code, service.clock)
+        change_user(tx, user_id, role_name=None, password_hash=password_hash)
+        record(
+            tx,
+            service.clock,
+            "password_set",
+            user_id=user_id,
+            origin=origin,
+            about=("user", user_id),
+        )
+        return _begin_session(access, tx, get_user(tx, user_id), origin)
+
+
+def sign_out(caller: Caller) -> None:
+    """Revoke the token of the request."""
+    with caller.service.database.write() as tx:
+        revoke_token(tx, caller.holder.token_id)
+        caller.audit(tx, "signed_out", about=("token", caller.holder.token_id))
+
+
+def must_confirm_password(who: User) -> bool:
+    """Whether a user must give the current password to set a new one.
+
+    Admins needn't: with an admin's token one can add another admin.
+    """
+    return who.role_name != "admin"
+
+
+def confirm_password(caller: Caller, password: str | None) -> None:
+    """Check the current password of the caller; a wrong one is a failed sign-in.
+
+    A user without a password passes. A concurrent change of the password revokes the request's
+    token, so the write fails.
+
+    Raises
+    ------
+    InvalidRequest, WrongPassword, TooManyAttempts
+        It is missing or wrong; or it is too soon for another try.
+    """
+    access, soeid = caller.access, caller.user.soeid
+    with access.service.database.read() as tx:
+        known_hash = password_hash_of(tx, soeid)
+    if known_hash is None:
+        return
+    if password is None:
+        raise InvalidRequest("Give your current password, too.", loc=("body", "current_password"))
+    try:
+        with (
+            access.work_limits.passwords.piece(caller.user.id),
+            _password_attempt(access, soeid, caller.origin),
+        ):
+            check_password(known_hash, password)
+    except BadCredentials:
+        raise WrongPassword from None
+
+
+def _begin_session(access: Access, tx: Transaction, user: User, origin: Origin) -> SignedIn:
+    """Issue a session token to a user whose password or sign-in link was checked."""
+    service = access.service
+    lifetime = timedelta(hours=service.settings.token_hours)
+    secret, token = issue_token(
+        tx,
+        user.id,
+        kind="session",
+        name="sign-in",
+        scope="write",
+        lifetime=lifetime,
+        clock=service.clock,
+    )
+    record(
+        tx, service.clock, "signed_in", user_id=user.id, origin=origin, about=("token", token.id)
+    )
+    return SignedIn(user, secret, lifetime)
+
+
+@contextmanager
+def _password_attempt(access: Access, soeid: str, origin: Origin) -> Iterator[None]:
+    """Throttle one try; count it if it is refused, and audit it if it fails."""
+    try:
+        with access.throttle.attempt(soeid, origin.client_address or ""):
+            try:
+                yield
+            except BadCredentials:
+                _audit_failure(access, soeid, origin)
+                raise
+    except (BadCredentials, TooManyAttempts) as refusal:
+        access.on_refusal(refusal)
+        raise
+
+
+def _matching_hash(access: Access, soeid: str, password: str) -> str | None:
+    """Return the user's hash if the password matches; slow, so outside of a write."""
+    with access.service.database.read() as tx:
+        known_hash = password_hash_of(tx, soeid)
+    check_password(known_hash, password)
+    return known_hash
+
+
+def _user_with(tx: Transaction, soeid: str, known_hash: str | None) -> User:
+    """Return the user if their password is still the one that was checked."""
+    found = find_user(tx, soeid)
+    if found is None or password_hash_of(tx, soeid) != known_hash:
+        raise BadCredentials
+    return found
+
+
+def _audit_failure(access: Access, soeid: str, origin: Origin) -> None:
+    service = access.service
+    with service.database.write() as tx:
+        known = find_user(tx, soeid)
+        record(
+            tx,
+            service.clock,
+            "sign_in_failed",
+            user_id=None,
+            user_soeid=known.soeid if known is not None else _shown_soeid(access, soeid),
+            origin=origin,
+        )
+
+
+def _shown_soeid(access: Access, soeid: str) -> str:
+    """Return the input if it could be an SOEID; else it may be a password in the wrong field."""
+    return soeid if re.fullmatch(access.service.settings.soeid_pattern, soeid) else ""
