@@ -9,9 +9,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar, cast
 
-from apiflask import APIBlueprint, HTTPTokenAuth
+from apiflask import APIBlueprint, HTTPTokenAuth, Schema
 from apiflask.exceptions import HTTPError
 from flask import Response, current_app, g, request
+from marshmallow import RAISE
 from werkzeug.datastructures import Authorization
 
 from application.access import Access, Caller
@@ -51,10 +52,37 @@ View = TypeVar("View", bound=Callable[..., Any])
 class SignedInBlueprint(APIBlueprint):
     """A blueprint of which every route requires a valid token or session."""
 
-    def route(self, rule: str, **options: Any) -> Callable[[View], View]:
-        """Register a view after its authentication."""
-        register = super().route(rule, **options)
-        return lambda view: register(self.auth_required(bearer)(view))
+    def route(
+        self,
+        rule: str,
+        *,
+        query: type[Schema] | None = None,
+        body: type[Schema] | None = None,
+        form: type[Schema] | None = None,
+        output: type[Schema] | None = None,
+        guard: Callable[[View], View] = lambda view: view,
+        **options: Any,
+    ) -> Callable[[View], View]:
+        """Register a view: authentication, guard, input, output.
+
+        The view gets a query as ``query``, and a body or a form with files as ``given``.
+        """
+
+        def register(view: View) -> View:
+            if output is not None:
+                view = self.output(output)(view)
+            if body is not None:
+                view = self.input(body, arg_name="given")(view)
+            if form is not None:
+                view = self.input(form, location="form_and_files", unknown=RAISE, arg_name="given")(
+                    view
+                )
+            if query is not None:
+                view = self.input(query, location="query", unknown=RAISE, arg_name="query")(view)
+            view = self.auth_required(bearer)(guard(view))
+            return super(SignedInBlueprint, self).route(rule, **options)(view)
+
+        return register
 
 
 def access() -> Access:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import Schema
-from marshmallow import RAISE, fields, validate
+from marshmallow import fields, validate
 
 from application.pruning import Prune, prune
 from http_api.auth.access import SignedInBlueprint, authority, require_role, service
@@ -57,9 +57,7 @@ class AuditOut(PageOut):
     entries = out.list_of(EntryOut)
 
 
-@blueprint.get("")
-@blueprint.input(AuditQuery, location="query", unknown=RAISE, arg_name="query")
-@blueprint.output(AuditOut)
+@blueprint.get("", query=AuditQuery, output=AuditOut)
 def audit_entries(query: dict[str, Any]) -> dict[str, Any]:
     """Who did what, newest first, for admins.
 
@@ -136,10 +134,8 @@ class PruneOut(Schema):
     kinds = out.list_of(TallyOut, attribute="report.totals")
 
 
-@storage_blueprint.get("/storage")
-@storage_blueprint.input(PageQuery, location="query", unknown=RAISE, arg_name="page")
-@storage_blueprint.output(StorageOut)
-def storage_use(page: dict[str, int]) -> dict[str, Any]:
+@storage_blueprint.get("/storage", query=PageQuery, output=StorageOut)
+def storage_use(query: dict[str, int]) -> dict[str, Any]:
     """Disk use, for admins.
 
     By kind of file, and by dataset, the largest first.
@@ -147,20 +143,18 @@ def storage_use(page: dict[str, int]) -> dict[str, Any]:
     require_role("admin")
     with service().database.read() as tx:
         use = measure(tx, service().directory)
-    end = page["offset"] + page["limit"]
+    end = query["offset"] + query["limit"]
     return {
         "size_bytes": use.size_bytes,
         "free_bytes": use.free_bytes,
         "kinds": use.kinds,
-        "datasets": use.datasets[page["offset"] : end],
+        "datasets": use.datasets[query["offset"] : end],
         "total": len(use.datasets),
-        **page,
+        **query,
     }
 
 
-@storage_blueprint.post("/prune")
-@storage_blueprint.input(PruneIn, arg_name="given")
-@storage_blueprint.output(PruneOut)
+@storage_blueprint.post("/prune", body=PruneIn, output=PruneOut)
 def prune_storage(given: dict[str, bool]) -> Prune:
     """Remove unreachable and expired data, for admins.
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import RAISE
-
 from application.comparing import shown_comparison, shown_tables
 from http_api.auth.access import SignedInBlueprint, caller, dataset_for, job_for
 from http_api.routes.submissions import completed
@@ -22,8 +20,7 @@ class CompareQuery(StrictQuery):
     table = text(1, 200)
 
 
-@blueprint.get("/sampling/jobs/<job_id>/comparison")
-@blueprint.output(SampleComparisonOut)
+@blueprint.get("/sampling/jobs/<job_id>/comparison", output=SampleComparisonOut)
 def of_job(job_id: str) -> dict[str, Any]:
     """Is the sample representative?
 
@@ -34,9 +31,7 @@ def of_job(job_id: str) -> dict[str, Any]:
     return shown_comparison(caller(), completed(job_for(job_id), "sampling"))
 
 
-@blueprint.get("/datasets/<int:dataset_id>/compare")
-@blueprint.input(CompareQuery, location="query", unknown=RAISE, arg_name="query")
-@blueprint.output(TableComparisonOut)
+@blueprint.get("/datasets/<int:dataset_id>/compare", query=CompareQuery, output=TableComparisonOut)
 def of_tables(dataset_id: int, query: dict[str, str]) -> dict[str, Any]:
     """What changed between two tables?
 

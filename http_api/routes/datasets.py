@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import Schema
-from marshmallow import RAISE, ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from http_api.auth.access import (
     SignedInBlueprint,
@@ -90,9 +90,7 @@ class OverviewOut(Schema):
     refs = out.list_of(OverviewRefOut)
 
 
-@blueprint.post("")
-@blueprint.input(DatasetIn, arg_name="given")
-@blueprint.output(DatasetOut)
+@blueprint.post("", body=DatasetIn, output=DatasetOut)
 def create(given: dict[str, Any]) -> Any:
     """Create a dataset.
 
@@ -105,9 +103,7 @@ def create(given: dict[str, Any]) -> Any:
         return made
 
 
-@blueprint.get("")
-@blueprint.input(DatasetsQuery, location="query", unknown=RAISE, arg_name="query")
-@blueprint.output(DatasetsOut)
+@blueprint.get("", query=DatasetsQuery, output=DatasetsOut)
 def datasets(query: dict[str, Any]) -> dict[str, Any]:
     """The datasets that I may read."""
     page = {"offset": query["offset"], "limit": query["limit"]}
@@ -117,16 +113,13 @@ def datasets(query: dict[str, Any]) -> dict[str, Any]:
     return {"datasets": found, "total": total, **page}
 
 
-@blueprint.get("/<int:dataset_id>")
-@blueprint.output(DatasetOut)
+@blueprint.get("/<int:dataset_id>", output=DatasetOut)
 def one(dataset_id: int) -> Any:
     """One dataset."""
     return dataset_for(dataset_id, "read")
 
 
-@blueprint.patch("/<int:dataset_id>")
-@blueprint.input(DatasetChangeIn, arg_name="given")
-@blueprint.output(DatasetOut)
+@blueprint.patch("/<int:dataset_id>", body=DatasetChangeIn, output=DatasetOut)
 def change(dataset_id: int, given: dict[str, Any]) -> Any:
     """Change a dataset's name, description or tags."""
     dataset_for(dataset_id, "write")
@@ -151,8 +144,7 @@ def change(dataset_id: int, given: dict[str, Any]) -> Any:
         return get_dataset(tx, dataset_id, user())
 
 
-@blueprint.delete("/<int:dataset_id>")
-@blueprint.output(MessageOut)
+@blueprint.delete("/<int:dataset_id>", output=MessageOut)
 def delete(dataset_id: int) -> dict[str, str]:
     """Remove a dataset.
 
@@ -165,8 +157,7 @@ def delete(dataset_id: int) -> dict[str, str]:
     return {"message": "Dataset removed"}
 
 
-@blueprint.get("/<int:dataset_id>/overview")
-@blueprint.output(OverviewOut)
+@blueprint.get("/<int:dataset_id>/overview", output=OverviewOut)
 def overview(dataset_id: int) -> dict[str, Any]:
     """Refs with their tables.
 
@@ -226,8 +217,7 @@ class PermissionsOut(Schema):
     permissions = out.list_of(PermissionOut)
 
 
-@permissions_blueprint.get("")
-@permissions_blueprint.output(PermissionsOut)
+@permissions_blueprint.get("", output=PermissionsOut)
 def permissions(dataset_id: int) -> dict[str, Any]:
     """The permissions in a dataset."""
     dataset_for(dataset_id, "read")
@@ -235,9 +225,7 @@ def permissions(dataset_id: int) -> dict[str, Any]:
         return {"permissions": list_permissions(tx, dataset_id)}
 
 
-@permissions_blueprint.put("")
-@permissions_blueprint.input(PermissionIn, arg_name="given")
-@permissions_blueprint.output(PermissionsOut)
+@permissions_blueprint.put("", body=PermissionIn, output=PermissionsOut)
 def set_permission(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """Set a user's level: read, write or admin."""
     dataset_for(dataset_id, "admin")
@@ -266,9 +254,7 @@ def _find_user(tx: Transaction, given: dict[str, Any]) -> User:
     return found
 
 
-@permissions_blueprint.delete("")
-@permissions_blueprint.input(PermissionKey, arg_name="given")
-@permissions_blueprint.output(PermissionsOut)
+@permissions_blueprint.delete("", body=PermissionKey, output=PermissionsOut)
 def unset_permission(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """Remove a user's level."""
     dataset_for(dataset_id, "admin")

@@ -6,7 +6,7 @@ from typing import Any
 
 from apiflask import Schema
 from flask import Response, jsonify, request
-from marshmallow import RAISE, ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from application.access import RowSource
 from application.job_submission import (
@@ -166,9 +166,7 @@ class ResultOut(RowsOut):
     metadata = out.json_object()
 
 
-@blueprint.post("/datasets/<int:dataset_id>/jobs")
-@blueprint.input(ExplorationJobIn, arg_name="given")
-@blueprint.output(JobAcceptedOut)
+@blueprint.post("/datasets/<int:dataset_id>/jobs", body=ExplorationJobIn, output=JobAcceptedOut)
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """Make a report of a table, run a SELECT, or list changed rows, as a job.
 
@@ -194,9 +192,7 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     return {"job_id": job.id, "status": job.status, "message": "Exploration job created"}
 
 
-@blueprint.post("/datasets/<int:dataset_id>/query")
-@blueprint.input(QueryIn, arg_name="given")
-@blueprint.output(QueryOut)
+@blueprint.post("/datasets/<int:dataset_id>/query", body=QueryIn, output=QueryOut)
 @reads
 def query(dataset_id: int, given: dict[str, Any]) -> Response:
     """The first rows of a SELECT, at once.
@@ -210,9 +206,7 @@ def query(dataset_id: int, given: dict[str, Any]) -> Response:
     return jsonify(found)
 
 
-@blueprint.get("/jobs/<job_id>/result")
-@blueprint.input(ResultQuery, location="query", unknown=RAISE, arg_name="query")
-@blueprint.output(ResultOut)
+@blueprint.get("/jobs/<job_id>/result", query=ResultQuery, output=ResultOut)
 def result(job_id: str, query: dict[str, Any]) -> Response:
     """An exploration's result: a report, or the rows of a query or a row diff.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from apiflask import Schema
 from apiflask.fields import File
-from marshmallow import RAISE, ValidationError, fields, validate
+from marshmallow import ValidationError, fields, validate
 
 from application.import_preview import MAX_BYTES, preview_import
 from application.job_submission import ImportRequest, submit_import
@@ -56,10 +56,7 @@ class PreviewOut(Schema):
     tables = out.list_of(PreviewTableOut)
 
 
-@blueprint.post("/<int:dataset_id>/preview")
-@large_uploads
-@blueprint.input(PreviewIn, location="form_and_files", unknown=RAISE, arg_name="given")
-@blueprint.output(PreviewOut)
+@blueprint.post("/<int:dataset_id>/preview", form=PreviewIn, output=PreviewOut, guard=large_uploads)
 def preview(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """Preview the import of a file.
 
@@ -70,10 +67,7 @@ def preview(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     return _preview(given)
 
 
-@blueprint.post("/preview")
-@large_uploads
-@blueprint.input(PreviewIn, location="form_and_files", unknown=RAISE, arg_name="given")
-@blueprint.output(PreviewOut)
+@blueprint.post("/preview", form=PreviewIn, output=PreviewOut, guard=large_uploads)
 def first_preview(given: dict[str, Any]) -> dict[str, Any]:
     """Preview a file without a dataset.
 
@@ -83,10 +77,9 @@ def first_preview(given: dict[str, Any]) -> dict[str, Any]:
     return _preview(given)
 
 
-@blueprint.post("/<int:dataset_id>/refs/<ref>/import")
-@large_uploads
-@blueprint.input(ImportIn, location="form_and_files", unknown=RAISE, arg_name="given")
-@blueprint.output(JobAcceptedOut)
+@blueprint.post(
+    "/<int:dataset_id>/refs/<ref>/import", form=ImportIn, output=JobAcceptedOut, guard=large_uploads
+)
 def import_file(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, str]:
     """Import a file.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from flask import Response, request
-from marshmallow import RAISE, validate
+from marshmallow import validate
 
 from application.lifecycle import cancel, retry
 from http_api.auth.access import (
@@ -53,10 +53,7 @@ class JobsQuery(PageQuery):
     order = StrictString(load_default="newest", validate=validate.OneOf(list(ORDERS)))
 
 
-@blueprint.get("")
-@with_etag
-@blueprint.input(JobsQuery, location="query", unknown=RAISE, arg_name="query")
-@blueprint.output(JobsOut)
+@blueprint.get("", query=JobsQuery, output=JobsOut, guard=with_etag)
 def jobs(query: dict[str, Any]) -> dict[str, Any]:
     """Find jobs.
 
@@ -71,23 +68,19 @@ def jobs(query: dict[str, Any]) -> dict[str, Any]:
     return {"jobs": found, "total": total, **page}
 
 
-@blueprint.get("/<job_id>")
-@with_etag
-@blueprint.output(JobOut)
+@blueprint.get("/<job_id>", output=JobOut, guard=with_etag)
 def job(job_id: str) -> Any:
     """One job in full."""
     return job_for(job_id)
 
 
-@blueprint.get("/<job_id>/logs")
-@blueprint.input(PageQuery, location="query", unknown=RAISE, arg_name="page")
-@blueprint.output(LogOut)
-def logs(job_id: str, page: dict[str, int]) -> dict[str, Any]:
+@blueprint.get("/<job_id>/logs", query=PageQuery, output=LogOut)
+def logs(job_id: str, query: dict[str, int]) -> dict[str, Any]:
     """The log of a job."""
     found = job_for(job_id)
     with service().database.read() as tx:
-        entries, total = list_log(tx, found.id, page["offset"], page["limit"])
-    return {"job_id": found.id, "logs": entries, "total": total, **page}
+        entries, total = list_log(tx, found.id, query["offset"], query["limit"])
+    return {"job_id": found.id, "logs": entries, "total": total, **query}
 
 
 STREAM: Any = {
@@ -109,8 +102,7 @@ def events(job_id: str) -> Response:
     return stream(job_for(job_id), DUMPED.dump)
 
 
-@blueprint.post("/<job_id>/cancel")
-@blueprint.output(JobOut)
+@blueprint.post("/<job_id>/cancel", output=JobOut)
 def cancel_one(job_id: str) -> Any:
     """Cancel a pending or running job.
 
@@ -121,8 +113,7 @@ def cancel_one(job_id: str) -> Any:
     return cancel(service(), user(), found, origin(), authority())
 
 
-@blueprint.post("/<job_id>/retry")
-@blueprint.output(JobAcceptedOut)
+@blueprint.post("/<job_id>/retry", output=JobAcceptedOut)
 def retry_one(job_id: str) -> dict[str, str]:
     """Retry a failed job.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response, jsonify
-from marshmallow import RAISE, fields, validate
+from marshmallow import fields, validate
 
 from application.access import RowSource
 from application.profiling import (
@@ -44,9 +44,9 @@ class AnalysisQuery(StrictQuery):
     )
 
 
-@blueprint.post("/api/profiling/datasets/<int:dataset_id>/jobs")
-@blueprint.input(ProfilingJobIn, arg_name="given")
-@blueprint.output(JobAcceptedOut)
+@blueprint.post(
+    "/api/profiling/datasets/<int:dataset_id>/jobs", body=ProfilingJobIn, output=JobAcceptedOut
+)
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """Profile a table.
 
@@ -69,8 +69,9 @@ def result(job_id: str) -> Response:
     return jsonify({"job_id": job.id, "dataset_id": job.dataset_id, **found})
 
 
-@blueprint.get("/api/datasets/<int:dataset_id>/refs/<ref>/tables/<path:key>/analysis")
-@blueprint.input(AnalysisQuery, location="query", unknown=RAISE, arg_name="query")
+@blueprint.get(
+    "/api/datasets/<int:dataset_id>/refs/<ref>/tables/<path:key>/analysis", query=AnalysisQuery
+)
 def table_analysis(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -> Response:
     """A table's profile, at once.
 

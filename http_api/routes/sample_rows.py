@@ -6,7 +6,7 @@ from typing import Any
 
 from apiflask import Schema
 from flask import Response, jsonify
-from marshmallow import RAISE, fields, validate
+from marshmallow import fields, validate
 
 from application.access import RowSource
 from application.sampling_results import next_rows, why_row
@@ -78,9 +78,7 @@ class WhyOut(Schema):
     rounds = out.list_of(VerdictOut)
 
 
-@blueprint.get("/data")
-@blueprint.input(SampleQuery, location="query", unknown=RAISE, arg_name="query")
-@blueprint.output(SampleRowsOut)
+@blueprint.get("/data", query=SampleQuery, output=SampleRowsOut)
 def data(job_id: str, query: dict[str, Any]) -> Response:
     """The drawn rows."""
     job = completed(job_for(job_id), "sampling")
@@ -98,9 +96,7 @@ def data(job_id: str, query: dict[str, Any]) -> Response:
     return _rows(job, SAMPLE, key, query)
 
 
-@blueprint.get("/residual")
-@blueprint.input(RowsQuery, location="query", unknown=RAISE, arg_name="query")
-@blueprint.output(SampleRowsOut)
+@blueprint.get("/residual", query=RowsQuery, output=SampleRowsOut)
 def residual(job_id: str, query: dict[str, Any]) -> Response:
     """The rows that no round drew.
 
@@ -109,9 +105,7 @@ def residual(job_id: str, query: dict[str, Any]) -> Response:
     return _rows(completed(job_for(job_id), "sampling"), RESIDUAL, RESIDUAL, query)
 
 
-@blueprint.get("/reserves")
-@blueprint.input(ReservesQuery, location="query", unknown=RAISE, arg_name="query")
-@blueprint.output(ReservesOut)
+@blueprint.get("/reserves", query=ReservesQuery, output=ReservesOut)
 def reserves(job_id: str, query: dict[str, int]) -> dict[str, Any]:
     """The next rows of a round's order.
 
@@ -125,8 +119,7 @@ def reserves(job_id: str, query: dict[str, int]) -> dict[str, Any]:
     return rows
 
 
-@blueprint.get("/rows/<logical_row_id>")
-@blueprint.output(WhyOut)
+@blueprint.get("/rows/<logical_row_id>", output=WhyOut)
 def why(job_id: str, logical_row_id: str) -> dict[str, Any]:
     """Why a row was drawn, or why not."""
     job = completed(job_for(job_id), "sampling")

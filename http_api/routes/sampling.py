@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import Schema
-from marshmallow import RAISE, fields, validate
+from marshmallow import fields, validate
 
 from application.access import RowSource
 from application.sampling import SamplingRequest, draw_at_once, plan, submit_sampling
@@ -86,9 +86,7 @@ class ColumnSamplesOut(Schema):
     metadata = out.json_object()
 
 
-@blueprint.post("/jobs")
-@blueprint.input(SamplingJobIn, arg_name="given")
-@blueprint.output(JobAcceptedOut)
+@blueprint.post("/jobs", body=SamplingJobIn, output=JobAcceptedOut)
 def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """Draw a sample.
 
@@ -105,9 +103,7 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@blueprint.post("/plan")
-@blueprint.input(SamplingJobIn, arg_name="given")
-@blueprint.output(PlanOut)
+@blueprint.post("/plan", body=SamplingJobIn, output=PlanOut)
 @reads
 def plan_of(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """Plan a draw.
@@ -121,9 +117,7 @@ def plan_of(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
         return plan(service(), dataset_id, SamplingRequest(**given))
 
 
-@blueprint.post("/sample")
-@blueprint.input(AtOnceIn, arg_name="given")
-@blueprint.output(AtOnceOut)
+@blueprint.post("/sample", body=AtOnceIn, output=AtOnceOut)
 @reads
 def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """Draw up to 10,000 rows at once.
@@ -137,9 +131,7 @@ def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     return drawn
 
 
-@blueprint.post("/filters")
-@blueprint.input(FilterIn, arg_name="given")
-@blueprint.output(FilterOut)
+@blueprint.post("/filters", body=FilterIn, output=FilterOut)
 @reads
 def filters(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """A filter in both forms, and the number of rows that match.
@@ -152,9 +144,7 @@ def filters(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
         return filter_shapes(service(), table, given["filters"])
 
 
-@blueprint.post("/column-samples")
-@blueprint.input(ColumnSamplesIn, arg_name="given")
-@blueprint.output(ColumnSamplesOut)
+@blueprint.post("/column-samples", body=ColumnSamplesIn, output=ColumnSamplesOut)
 @reads
 def column_samples(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """Values of columns, for a filter's menus.
@@ -178,8 +168,7 @@ def column_samples(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-@blueprint.get("/sampling-methods")
-@blueprint.output(MethodsOut)
+@blueprint.get("/sampling-methods", output=MethodsOut)
 def methods(dataset_id: int) -> dict[str, Any]:
     """The methods with their parameters, and the filters' operators."""
     dataset_for(dataset_id, "read")
@@ -213,18 +202,14 @@ class HistoryOut(PageOut):
     jobs = out.list_of(DrawOut)
 
 
-@history_blueprint.get("/datasets/<int:dataset_id>/history")
-@history_blueprint.input(HistoryQuery, location="query", unknown=RAISE, arg_name="query")
-@history_blueprint.output(HistoryOut)
+@history_blueprint.get("/datasets/<int:dataset_id>/history", query=HistoryQuery, output=HistoryOut)
 def of_dataset(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
     """The draws from a dataset, newest first."""
     dataset_for(dataset_id, "read")
     return _history(query, dataset_id=dataset_id)
 
 
-@history_blueprint.get("/users/<user_id>/history")
-@history_blueprint.input(HistoryQuery, location="query", unknown=RAISE, arg_name="query")
-@history_blueprint.output(HistoryOut)
+@history_blueprint.get("/users/<user_id>/history", query=HistoryQuery, output=HistoryOut)
 def of_user(user_id: str, query: dict[str, Any]) -> dict[str, Any]:
     """The draws of a user, newest first.
 
@@ -294,9 +279,7 @@ class TemplatesOut(PageOut):
     templates = out.list_of(TemplateOut)
 
 
-@templates_blueprint.post("")
-@templates_blueprint.input(TemplateIn, arg_name="given")
-@templates_blueprint.output(TemplateOut)
+@templates_blueprint.post("", body=TemplateIn, output=TemplateOut)
 def keep(given: dict[str, Any]) -> Any:
     """Save a draw as a template.
 
@@ -313,18 +296,15 @@ def keep(given: dict[str, Any]) -> Any:
         return put_template(tx, user().id, given["name"], given["body"], service().clock)
 
 
-@templates_blueprint.get("")
-@templates_blueprint.input(PageQuery, location="query", unknown=RAISE, arg_name="page")
-@templates_blueprint.output(TemplatesOut)
-def templates(page: dict[str, int]) -> dict[str, Any]:
+@templates_blueprint.get("", query=PageQuery, output=TemplatesOut)
+def templates(query: dict[str, int]) -> dict[str, Any]:
     """My templates, by name."""
     with service().database.read() as tx:
-        found, total = list_templates(tx, user().id, page["offset"], page["limit"])
-    return {"templates": found, "total": total, **page}
+        found, total = list_templates(tx, user().id, query["offset"], query["limit"])
+    return {"templates": found, "total": total, **query}
 
 
-@templates_blueprint.delete("/<int:template_id>")
-@templates_blueprint.output(MessageOut)
+@templates_blueprint.delete("/<int:template_id>", output=MessageOut)
 def forget(template_id: int) -> dict[str, str]:
     """Delete one of my templates."""
     with writing() as tx:

@@ -87,16 +87,13 @@ class UsersOut(PageOut):
     users = out.list_of(UserOut)
 
 
-@blueprint.get("/me")
-@blueprint.output(UserOut)
+@blueprint.get("/me", output=UserOut)
 def me() -> Any:
     """The current user."""
     return user()
 
 
-@blueprint.get("")
-@blueprint.input(UsersQuery, location="query", unknown=RAISE, arg_name="query")
-@blueprint.output(UsersOut)
+@blueprint.get("", query=UsersQuery, output=UsersOut)
 def users(query: dict[str, Any]) -> dict[str, Any]:
     """The users, by SOEID, for admins."""
     require_role("admin")
@@ -105,9 +102,7 @@ def users(query: dict[str, Any]) -> dict[str, Any]:
     return {"users": found, "total": total, "offset": query["offset"], "limit": query["limit"]}
 
 
-@blueprint.post("")
-@blueprint.input(UserIn, arg_name="given")
-@blueprint.output(UserOut)
+@blueprint.post("", body=UserIn, output=UserOut)
 def create_user(given: dict[str, Any]) -> Any:
     """Add a user, as an admin."""
     require_role("admin")
@@ -125,8 +120,7 @@ def create_user(given: dict[str, Any]) -> Any:
         return added
 
 
-@blueprint.get("/<int:user_id>")
-@blueprint.output(UserOut)
+@blueprint.get("/<int:user_id>", output=UserOut)
 def one_user(user_id: int) -> Any:
     """One user, for admins."""
     require_role("admin")
@@ -134,9 +128,7 @@ def one_user(user_id: int) -> Any:
         return get_user(tx, user_id)
 
 
-@blueprint.patch("/<int:user_id>")
-@blueprint.input(UserChangeIn, arg_name="given")
-@blueprint.output(UserOut)
+@blueprint.patch("/<int:user_id>", body=UserChangeIn, output=UserOut)
 def patch_user(user_id: int, given: dict[str, Any]) -> Any:
     """Change a role or a password.
 
@@ -166,8 +158,7 @@ def patch_user(user_id: int, given: dict[str, Any]) -> Any:
         return changed
 
 
-@blueprint.post("/<int:user_id>/sign-in-link")
-@blueprint.output(LinkOut)
+@blueprint.post("/<int:user_id>/sign-in-link", output=LinkOut)
 def make_link(user_id: int) -> dict[str, str]:
     """Create a one-time link to set a password.
 
@@ -182,8 +173,7 @@ def make_link(user_id: int) -> dict[str, str]:
     return {"link": f"{request.host_url}sign-in?code={code}"}
 
 
-@blueprint.delete("/<int:user_id>")
-@blueprint.output(MessageOut)
+@blueprint.delete("/<int:user_id>", output=MessageOut)
 def delete_user(user_id: int) -> dict[str, str]:
     """Remove a user; the last admin stays."""
     require_role("admin")
@@ -229,9 +219,7 @@ class TokensOut(PageOut):
     tokens = out.list_of(TokenOut)
 
 
-@tokens_blueprint.post("")
-@tokens_blueprint.input(TokenIn, arg_name="given")
-@tokens_blueprint.output(NewTokenOut)
+@tokens_blueprint.post("", body=TokenIn, output=NewTokenOut)
 def create_token(given: dict[str, Any]) -> dict[str, Any]:
     """Create a token.
 
@@ -264,18 +252,15 @@ def create_token(given: dict[str, Any]) -> dict[str, Any]:
     return {**vars(token), "token": secret}
 
 
-@tokens_blueprint.get("")
-@tokens_blueprint.input(PageQuery, location="query", unknown=RAISE, arg_name="page")
-@tokens_blueprint.output(TokensOut)
-def tokens(page: dict[str, int]) -> dict[str, Any]:
+@tokens_blueprint.get("", query=PageQuery, output=TokensOut)
+def tokens(query: dict[str, int]) -> dict[str, Any]:
     """My named tokens, newest first."""
     with service().database.read() as tx:
-        found, total = list_tokens(tx, user().id, page["offset"], page["limit"])
-    return {"tokens": found, "total": total, **page}
+        found, total = list_tokens(tx, user().id, query["offset"], query["limit"])
+    return {"tokens": found, "total": total, **query}
 
 
-@tokens_blueprint.delete("/<int:token_id>")
-@tokens_blueprint.output(MessageOut)
+@tokens_blueprint.delete("/<int:token_id>", output=MessageOut)
 def delete_token(token_id: int) -> dict[str, str]:
     """Revoke one of my tokens."""
     with writing() as tx:

@@ -6,7 +6,7 @@ from typing import Any
 
 from apiflask import Schema
 from flask import Response, jsonify
-from marshmallow import RAISE, fields
+from marshmallow import fields
 
 from application.access import RowSource
 from application.job_submission import require_unreserved
@@ -101,20 +101,16 @@ def commit_json(commit: Commit) -> dict[str, Any]:
     }
 
 
-@blueprint.get("/refs")
-@blueprint.input(PageQuery, location="query", unknown=RAISE, arg_name="page")
-@blueprint.output(RefsOut)
-def refs(dataset_id: int, page: dict[str, int]) -> dict[str, Any]:
+@blueprint.get("/refs", query=PageQuery, output=RefsOut)
+def refs(dataset_id: int, query: dict[str, int]) -> dict[str, Any]:
     """A dataset's refs, main first."""
     dataset_for(dataset_id, "read")
     with service().database.read() as tx:
-        found, total = list_refs(tx, dataset_id, page["offset"], page["limit"])
-    return {"refs": found, "total": total, **page}
+        found, total = list_refs(tx, dataset_id, query["offset"], query["limit"])
+    return {"refs": found, "total": total, **query}
 
 
-@blueprint.post("/refs")
-@blueprint.input(RefIn, arg_name="given")
-@blueprint.output(RefOut)
+@blueprint.post("/refs", body=RefIn, output=RefOut)
 def create(dataset_id: int, given: dict[str, str]) -> Any:
     """Name a commit.
 
@@ -142,8 +138,7 @@ def create(dataset_id: int, given: dict[str, str]) -> Any:
         return made
 
 
-@blueprint.get("/refs/<ref>")
-@blueprint.output(RefOut)
+@blueprint.get("/refs/<ref>", output=RefOut)
 def one(dataset_id: int, ref: str) -> Any:
     """One ref."""
     dataset_for(dataset_id, "read")
@@ -151,8 +146,7 @@ def one(dataset_id: int, ref: str) -> Any:
         return get_ref(tx, dataset_id, ref)
 
 
-@blueprint.delete("/refs/<ref>")
-@blueprint.output(MessageOut)
+@blueprint.delete("/refs/<ref>", output=MessageOut)
 def delete(dataset_id: int, ref: str) -> dict[str, str]:
     """Delete a ref.
 
@@ -166,9 +160,7 @@ def delete(dataset_id: int, ref: str) -> dict[str, str]:
     return {"message": "Ref deleted"}
 
 
-@blueprint.get("/history")
-@blueprint.input(HistoryQuery, location="query", unknown=RAISE, arg_name="query")
-@blueprint.output(CommitHistoryOut)
+@blueprint.get("/history", query=HistoryQuery, output=CommitHistoryOut)
 def commits(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
     """Commits of a ref, newest first."""
     dataset_for(dataset_id, "read")
@@ -187,8 +179,7 @@ def commits(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@blueprint.get("/commits/<commit>")
-@blueprint.output(CommitOut)
+@blueprint.get("/commits/<commit>", output=CommitOut)
 def commit(dataset_id: int, commit: str) -> dict[str, Any]:
     """One commit, by id, first digits of the id, or ref."""
     dataset_for(dataset_id, "read")
@@ -247,8 +238,7 @@ class CommitRowsQuery(RowsQuery):
     table_key = text(1, 200)
 
 
-@tables_blueprint.get("/refs/<ref>/tables")
-@tables_blueprint.output(TablesOut)
+@tables_blueprint.get("/refs/<ref>/tables", output=TablesOut)
 def tables(dataset_id: int, ref: str) -> dict[str, Any]:
     """The tables of a ref."""
     dataset_for(dataset_id, "read")
@@ -257,9 +247,9 @@ def tables(dataset_id: int, ref: str) -> dict[str, Any]:
     return {"commit_id": commit.id, "tables": commit_tables(commit)}
 
 
-@tables_blueprint.get("/refs/<ref>/tables/<path:key>/schema")
-@tables_blueprint.input(SchemaQuery, location="query", unknown=RAISE, arg_name="query")
-@tables_blueprint.output(CountedSchemaOut)
+@tables_blueprint.get(
+    "/refs/<ref>/tables/<path:key>/schema", query=SchemaQuery, output=CountedSchemaOut
+)
 def table_schema(dataset_id: int, ref: str, key: str, query: dict[str, bool]) -> dict[str, Any]:
     """A table's columns.
 
@@ -275,9 +265,7 @@ def table_schema(dataset_id: int, ref: str, key: str, query: dict[str, bool]) ->
     return schema
 
 
-@tables_blueprint.get("/refs/<ref>/tables/<path:key>/data")
-@tables_blueprint.input(RowsQuery, location="query", unknown=RAISE, arg_name="query")
-@tables_blueprint.output(RowsOut)
+@tables_blueprint.get("/refs/<ref>/tables/<path:key>/data", query=RowsQuery, output=RowsOut)
 def table_data(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -> Response:
     """A table's rows, in file order."""
     dataset_for(dataset_id, "read")
@@ -285,8 +273,7 @@ def table_data(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -> Re
         return _rows(dataset_id, open_table(service(), dataset_id, ref, key), query)
 
 
-@tables_blueprint.get("/commits/<commit>/schema")
-@tables_blueprint.output(CommitSchemaOut)
+@tables_blueprint.get("/commits/<commit>/schema", output=CommitSchemaOut)
 def commit_schema(dataset_id: int, commit: str) -> dict[str, Any]:
     """The columns of all tables of a commit."""
     dataset_for(dataset_id, "read")
@@ -300,9 +287,7 @@ def commit_schema(dataset_id: int, commit: str) -> dict[str, Any]:
     }
 
 
-@tables_blueprint.get("/commits/<commit>/data")
-@tables_blueprint.input(CommitRowsQuery, location="query", unknown=RAISE, arg_name="query")
-@tables_blueprint.output(RowsOut)
+@tables_blueprint.get("/commits/<commit>/data", query=CommitRowsQuery, output=RowsOut)
 def commit_data(dataset_id: int, commit: str, query: dict[str, Any]) -> Response:
     """Rows of a commit's table, in file order."""
     dataset_for(dataset_id, "read")
