@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import cast
 
 from domain_errors import DomainError
 from job_runner.settings import Settings
@@ -165,11 +164,18 @@ class WorkLimits:
     uploads: WorkLimit
     streams: WorkLimit
     passwords: WorkLimit
+    small_upload_bytes: int
+    """An upload up to this size is copied in a tenth of a second, and isn't counted."""
+
+    def kinds(self) -> dict[str, WorkLimit]:
+        """The limits by kind."""
+        found = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {name: limit for name, limit in found.items() if isinstance(limit, WorkLimit)}
 
     @property
     def total(self) -> int:
         """The number of threads for slow work."""
-        return sum(cast(WorkLimit, getattr(self, kind.name)).total for kind in fields(self))
+        return sum(limit.total for limit in self.kinds().values())
 
 
 def work_limits(settings: Settings) -> WorkLimits:
@@ -185,4 +191,5 @@ def work_limits(settings: Settings) -> WorkLimits:
         uploads=WorkLimit(threads, TooManyUploads, "large uploads"),
         streams=WorkLimit(half, TooManyStreams, "event streams"),
         passwords=WorkLimit(half, TooManySignIns, "sign-ins"),
+        small_upload_bytes=settings.small_upload_kb * 1024,
     )

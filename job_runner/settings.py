@@ -53,6 +53,8 @@ class ServiceLimits:
     """Time limit of a request that writes a file with rows."""
     http_connections: int = 1000
     """Clients that may be connected at the same time."""
+    small_upload_kb: int = 8192
+    """Uploads up to this size don't count as slow requests."""
     body_max_kb: int = 1024
     """Largest request body that isn't a file."""
     sampling_limit_min: int = 60

@@ -8,8 +8,7 @@ from apiflask import Schema
 from marshmallow import fields, validate
 
 from application.pruning import Prune, prune
-from http_api.auth.access import SignedInBlueprint, authority, require_role, service
-from http_api.auth.auditing import origin
+from http_api.auth.access import SignedInBlueprint, caller, service
 from http_api.schemas import out
 from http_api.schemas.base import PageOut, PageQuery, StrictSchema, text
 from http_api.schemas.fields import QueryInteger, QueryList, StrictBoolean
@@ -63,7 +62,7 @@ def audit_entries(query: dict[str, Any]) -> dict[str, Any]:
 
     Filters combine; `total` counts all matching entries. Entries never change.
     """
-    require_role("admin")
+    caller().require_role("admin")
     page = {"offset": query.pop("offset"), "limit": query.pop("limit")}
     actions = query.pop("action", None)
     filters = AuditFilters(actions=None if actions is None else tuple(actions), **query)
@@ -140,7 +139,7 @@ def storage_use(query: dict[str, int]) -> dict[str, Any]:
 
     By kind of file, and by dataset, the largest first.
     """
-    require_role("admin")
+    caller().require_role("admin")
     with service().database.read() as tx:
         use = measure(tx, service().directory)
     end = query["offset"] + query["limit"]
@@ -161,6 +160,8 @@ def prune_storage(given: dict[str, bool]) -> Prune:
     According to the settings `keep_…_days`. Responds within seconds; repeat the request until
     `complete` is true.
     """
-    by = require_role("admin")
+    by = caller().require_role("admin")
     dry_run = given["dry_run"]
-    return prune(service(), dry_run=dry_run, user=by, origin=origin(), authority=authority())
+    return prune(
+        service(), dry_run=dry_run, user=by, origin=caller().origin, authority=caller().authority()
+    )

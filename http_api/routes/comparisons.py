@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from application.comparing import shown_comparison, shown_tables
-from http_api.auth.access import SignedInBlueprint, caller, dataset_for, job_for
+from http_api.auth.access import SignedInBlueprint, caller
 from http_api.routes.submissions import completed
 from http_api.schemas.base import StrictQuery, text
 from http_api.schemas.comparisons import SampleComparisonOut, TableComparisonOut
@@ -28,7 +28,7 @@ def of_job(job_id: str) -> dict[str, Any]:
     runs after the job, or else with this request. A 409 `comparison_not_ready` means: send the
     request again.
     """
-    return shown_comparison(caller(), completed(job_for(job_id), "sampling"))
+    return shown_comparison(caller(), completed(caller().job(job_id), "sampling"))
 
 
 @blueprint.get("/datasets/<int:dataset_id>/compare", query=CompareQuery, output=TableComparisonOut)
@@ -38,7 +38,7 @@ def of_tables(dataset_id: int, query: dict[str, str]) -> dict[str, Any]:
     Compares `table` of `ref` with `base_table` of `base_ref`: rows, columns, types, categories and
     distributions. The first request may get a 409 `comparison_not_ready`: send it again.
     """
-    dataset_for(dataset_id, "read")
+    caller().dataset(dataset_id, "read")
     return shown_tables(
         caller(),
         dataset_id,

@@ -9,13 +9,9 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 
 from http_api.auth.access import (
     SignedInBlueprint,
-    dataset_for,
-    require_role,
+    caller,
     service,
-    user,
-    writing,
 )
-from http_api.auth.auditing import audit
 from http_api.routes.versions import CommitTableOut, commit_tables
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictQuery, StrictSchema, text
@@ -96,10 +92,10 @@ def create(given: dict[str, Any]) -> Any:
 
     It starts with an empty ref `main`.
     """
-    maker = require_role("admin", "analyst")
-    with writing() as tx:
+    maker = caller().require_role("admin", "analyst")
+    with caller().writing() as tx:
         made = create_dataset(tx, maker, clock=service().clock, **given)
-        audit(tx, "dataset_made", dataset_id=made.id, name=made.name)
+        caller().audit(tx, "dataset_made", dataset_id=made.id, name=made.name)
         return made
 
 
@@ -109,39 +105,39 @@ def datasets(query: dict[str, Any]) -> dict[str, Any]:
     page = {"offset": query["offset"], "limit": query["limit"]}
     filters = DatasetFilters(query.get("q"), query.get("tag"), query.get("name"))
     with service().database.read() as tx:
-        found, total = list_datasets(tx, user(), filters, sort=query["sort"], **page)
+        found, total = list_datasets(tx, caller().user, filters, sort=query["sort"], **page)
     return {"datasets": found, "total": total, **page}
 
 
 @blueprint.get("/<int:dataset_id>", output=DatasetOut)
 def one(dataset_id: int) -> Any:
     """One dataset."""
-    return dataset_for(dataset_id, "read")
+    return caller().dataset(dataset_id, "read")
 
 
 @blueprint.patch("/<int:dataset_id>", body=DatasetChangeIn, output=DatasetOut)
 def change(dataset_id: int, given: dict[str, Any]) -> Any:
     """Change a dataset's name, description or tags."""
-    dataset_for(dataset_id, "write")
-    with writing() as tx:
+    caller().dataset(dataset_id, "write")
+    with caller().writing() as tx:
         changed = change_dataset(
             tx,
             dataset_id,
-            user(),
+            caller().user,
             name=given.get("name"),
             description=given.get("description"),
             tags=given.get("tags"),
             clock=service().clock,
         )
         if changed:
-            audit(
+            caller().audit(
                 tx,
                 "dataset_changed",
                 dataset_id=dataset_id,
                 changed=sorted(changed),
                 name=given.get("name"),
             )
-        return get_dataset(tx, dataset_id, user())
+        return get_dataset(tx, dataset_id, caller().user)
 
 
 @blueprint.delete("/<int:dataset_id>", output=MessageOut)
@@ -150,10 +146,10 @@ def delete(dataset_id: int) -> dict[str, str]:
 
     Its jobs are no longer visible.
     """
-    dataset = dataset_for(dataset_id, "admin")
-    with writing() as tx:
+    dataset = caller().dataset(dataset_id, "admin")
+    with caller().writing() as tx:
         remove_dataset(tx, dataset_id, service().clock)
-        audit(tx, "dataset_removed", dataset_id=dataset_id, name=dataset.name)
+        caller().audit(tx, "dataset_removed", dataset_id=dataset_id, name=dataset.name)
     return {"message": "Dataset removed"}
 
 
@@ -163,7 +159,7 @@ def overview(dataset_id: int) -> dict[str, Any]:
 
     The choices of a form.
     """
-    dataset = dataset_for(dataset_id, "read")
+    dataset = caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
         refs, _ = list_refs(tx, dataset_id)
         commits = {
@@ -220,7 +216,7 @@ class PermissionsOut(Schema):
 @permissions_blueprint.get("", output=PermissionsOut)
 def permissions(dataset_id: int) -> dict[str, Any]:
     """The permissions in a dataset."""
-    dataset_for(dataset_id, "read")
+    caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
         return {"permissions": list_permissions(tx, dataset_id)}
 
@@ -228,11 +224,11 @@ def permissions(dataset_id: int) -> dict[str, Any]:
 @permissions_blueprint.put("", body=PermissionIn, output=PermissionsOut)
 def set_permission(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """Set a user's level: read, write or admin."""
-    dataset_for(dataset_id, "admin")
-    with writing() as tx:
+    caller().dataset(dataset_id, "admin")
+    with caller().writing() as tx:
         target = _find_user(tx, given)
         put_permission(tx, dataset_id, target.id, given["permission"])
-        audit(
+        caller().audit(
             tx,
             "permission_given",
             dataset_id=dataset_id,
@@ -257,10 +253,10 @@ def _find_user(tx: Transaction, given: dict[str, Any]) -> User:
 @permissions_blueprint.delete("", body=PermissionKey, output=PermissionsOut)
 def unset_permission(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """Remove a user's level."""
-    dataset_for(dataset_id, "admin")
-    with writing() as tx:
+    caller().dataset(dataset_id, "admin")
+    with caller().writing() as tx:
         delete_permission(tx, dataset_id, given["user_id"])
-        audit(
+        caller().audit(
             tx,
             "permission_taken",
             dataset_id=dataset_id,

@@ -20,13 +20,11 @@ from application.row_diffs import RowDiffRequest, submit_row_diff
 from domain_errors import InvalidRequest
 from http_api.auth.access import (
     SignedInBlueprint,
-    dataset_for,
-    job_for,
+    access,
+    caller,
     reads,
     service,
-    user,
 )
-from http_api.auth.read_auditing import audit_query, audit_view
 from http_api.routes.row_responses import (
     FORMATS,
     RowsOut,
@@ -40,12 +38,12 @@ from http_api.schemas import out
 from http_api.schemas.base import DEFAULT_PAGE, MAX_PAGE, StrictSchema, text
 from http_api.schemas.fields import BoundedList, Message, QueryBoolean, StrictInteger, StrictString
 from http_api.schemas.jobs import JobAcceptedOut, priority_field
-from http_api.server.work_limits import limits, reading
 from http_api.state import state
 from job_runner.handlers.exploration import is_report
 from job_runner.sql_queries import query_at_once
 from job_runner.tables.open_tables import RESULT, open_table, output_of
 from job_runner.tables.reports import job_report
+from storage.accounts.audit import MAX_SQL_LENGTH as MAX_AUDITED_LENGTH
 from storage.jobs.jobs import Job
 
 MAX_SQL_LENGTH = 100_000
@@ -175,7 +173,7 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     lists the rows that were added, removed or changed. The result of `sql` or `keys` becomes the
     table `result` of a commit. The same request with the same output_name returns the same job.
     """
-    dataset = dataset_for(dataset_id, "write")
+    dataset = caller().dataset(dataset_id, "write")
     by = submission(given.pop("priority"), body=given)
     other, keys = given.pop("compare_to", None), given.pop("keys", None)
     compare_to = None if other is None else CompareTo(**other)
@@ -187,7 +185,7 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
         wanted = ReportRequest(given["source_ref"], given.get("table_key"), compare_to)
         job = submit_report(service(), by, dataset, wanted)
     else:
-        with limits().queries.piece(user().id):
+        with access().work_limits.queries.piece(caller().user.id):
             job = submit_exploration(service(), by, dataset, ExplorationRequest(**given))
     return {"job_id": job.id, "status": job.status, "message": "Exploration job created"}
 
@@ -199,10 +197,18 @@ def query(dataset_id: int, given: dict[str, Any]) -> Response:
 
     Makes no job and no commit.
     """
-    dataset_for(dataset_id, "read")
-    with limits().queries.piece(user().id):
+    caller().dataset(dataset_id, "read")
+    with access().work_limits.queries.piece(caller().user.id):
         found = query_at_once(service(), dataset_id, **given)
-    audit_query(dataset_id, given["sql"], found)
+    with caller().writing() as tx:
+        caller().audit(
+            tx,
+            "queried_at_once",
+            dataset_id=dataset_id,
+            commit_id=found["commit_id"],
+            sql=given["sql"][:MAX_AUDITED_LENGTH],
+            rows=len(found["data"]),
+        )
     return jsonify(found)
 
 
@@ -212,7 +218,7 @@ def result(job_id: str, query: dict[str, Any]) -> Response:
 
     A report is JSON or, with `format=html`, a self-contained page.
     """
-    job = completed(job_for(job_id), "exploration")
+    job = completed(caller().job(job_id), "exploration")
     as_file = query.pop("download")
     if is_report(job):
         return report_answer(job, query["format"], as_file=as_file)
@@ -261,11 +267,11 @@ def report_answer(job: Job, format_: str, *, as_file: bool) -> Response:
             raise InvalidRequest("This job made a report. It has no rows.", loc=("query", name))
     if format_ not in REPORT_FORMATS:
         raise InvalidRequest("A report has `format` json or html.", loc=("query", "format"))
-    with reading():
+    with caller().reading():
         found = job_report(service(), job, AT_ONCE_S)
     overview = found["overview"]
     source = RowSource(job.dataset_id, overview["commit_id"], overview["table_key"], job.id)
-    audit_view(source, "report")
+    caller().audit_view(source, "report")
     answer = jsonify(found) if format_ == "json" else _page(found)
     if as_file:
         name = f"report-{job.id[:8]}.{format_}"

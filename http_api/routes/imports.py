@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from pathlib import PurePath, PureWindowsPath
-from typing import Any
+from typing import Any, cast
 
 from apiflask import Schema
 from apiflask.fields import File
+from flask import request
 from marshmallow import ValidationError, fields, validate
 
 from application.import_preview import MAX_BYTES, preview_import
 from application.job_submission import ImportRequest, submit_import
 from domain_errors import InvalidRequest
-from http_api.auth.access import SignedInBlueprint, dataset_for, require_role, service, user
+from http_api.auth.access import (
+    SignedInBlueprint,
+    View,
+    access,
+    caller,
+    service,
+)
 from http_api.routes.submissions import submission
 from http_api.schemas import out
 from http_api.schemas.base import StrictSchema, text
 from http_api.schemas.fields import StrictString, check_text
 from http_api.schemas.jobs import JobAcceptedOut, priority_field
 from http_api.server.uploads import written_path
-from http_api.server.work_limits import large_uploads, limits
 
 blueprint = SignedInBlueprint("imports", __name__, url_prefix="/api/datasets", tag="Import")
 ENDPOINT = "imports.import_file"
@@ -56,6 +63,21 @@ class PreviewOut(Schema):
     tables = out.list_of(PreviewTableOut)
 
 
+def large_uploads(view: View) -> View:
+    """Count a request with a large file as slow work, since its thread copies the file."""
+
+    @wraps(view)
+    def counted(*args: Any, **values: Any) -> Any:
+        size_bytes = request.content_length
+        limits = access().work_limits
+        if size_bytes is not None and size_bytes <= limits.small_upload_bytes:
+            return view(*args, **values)
+        with limits.uploads.piece(caller().user.id):
+            return view(*args, **values)
+
+    return cast(View, counted)
+
+
 @blueprint.post("/<int:dataset_id>/preview", form=PreviewIn, output=PreviewOut, guard=large_uploads)
 def preview(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """Preview the import of a file.
@@ -63,7 +85,7 @@ def preview(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     Columns, types and first rows; nothing is stored. Send `whole=false` with the beginning of a
     text file. At most 32 MiB.
     """
-    dataset_for(dataset_id, "write")
+    caller().dataset(dataset_id, "write")
     return _preview(given)
 
 
@@ -73,7 +95,7 @@ def first_preview(given: dict[str, Any]) -> dict[str, Any]:
 
     For users who can create a dataset.
     """
-    require_role("admin", "analyst")
+    caller().require_role("admin", "analyst")
     return _preview(given)
 
 
@@ -85,7 +107,7 @@ def import_file(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, s
 
     A job reads the file; then the ref moves to its commit.
     """
-    dataset = dataset_for(dataset_id, "write")
+    dataset = caller().dataset(dataset_id, "write")
     upload = given["file"]
     path = written_path(upload.stream)
     name = _plain_name(upload.filename or "")
@@ -99,7 +121,7 @@ def _preview(given: dict[str, Any]) -> dict[str, Any]:
     upload = given["file"]
     name = _plain_name(upload.filename or "")
     path = written_path(upload.stream)
-    with limits().previews.piece(user().id):
+    with access().work_limits.previews.piece(caller().user.id):
         return {"tables": preview_import(service(), path, name, whole=given["whole"] == "true")}
 
 

@@ -13,21 +13,16 @@ from marshmallow import validate
 from application.lifecycle import cancel, retry
 from http_api.auth.access import (
     SignedInBlueprint,
-    authority,
-    dataset_for,
-    holder,
-    job_for,
+    access,
+    caller,
     service,
-    user,
 )
-from http_api.auth.auditing import origin
 from http_api.routes.submissions import submission
 from http_api.schemas.base import PageQuery, text
 from http_api.schemas.fields import QueryInteger, QueryList, StrictString
 from http_api.schemas.jobs import JobAcceptedOut, JobOut, JobsOut, LogOut
 from http_api.schemas.times import Timestamp
 from http_api.server.etags import with_etag
-from http_api.server.work_limits import limits
 from job_runner.service import Service
 from storage.accounts.datasets import get_dataset
 from storage.accounts.tokens import find_token_user
@@ -64,20 +59,20 @@ def jobs(query: dict[str, Any]) -> dict[str, Any]:
     statuses = query.pop("status", None)
     filters = JobFilters(statuses=None if statuses is None else tuple(statuses), **query)
     with service().database.read() as tx:
-        found, total = list_jobs(tx, user(), filters, order=order, **page)
+        found, total = list_jobs(tx, caller().user, filters, order=order, **page)
     return {"jobs": found, "total": total, **page}
 
 
 @blueprint.get("/<job_id>", output=JobOut, guard=with_etag)
 def job(job_id: str) -> Any:
     """One job in full."""
-    return job_for(job_id)
+    return caller().job(job_id)
 
 
 @blueprint.get("/<job_id>/logs", query=PageQuery, output=LogOut)
 def logs(job_id: str, query: dict[str, int]) -> dict[str, Any]:
     """The log of a job."""
-    found = job_for(job_id)
+    found = caller().job(job_id)
     with service().database.read() as tx:
         entries, total = list_log(tx, found.id, query["offset"], query["limit"])
     return {"job_id": found.id, "logs": entries, "total": total, **query}
@@ -99,7 +94,7 @@ def events(job_id: str) -> Response:
     Server-Sent Events: an event `job` with the job's JSON at each change; the stream ends with the
     job. If too many streams are open, the response is 429: poll instead.
     """
-    return stream(job_for(job_id), DUMPED.dump)
+    return stream(caller().job(job_id), DUMPED.dump)
 
 
 @blueprint.post("/<job_id>/cancel", output=JobOut)
@@ -108,9 +103,9 @@ def cancel_one(job_id: str) -> Any:
 
     It ends as `failed` with the `error_code` `cancelled`; a running query stops.
     """
-    found = job_for(job_id)
-    dataset_for(found.dataset_id, "write")
-    return cancel(service(), user(), found, origin(), authority())
+    found = caller().job(job_id)
+    caller().dataset(found.dataset_id, "write")
+    return cancel(service(), caller().user, found, caller().origin, caller().authority())
 
 
 @blueprint.post("/<job_id>/retry", output=JobAcceptedOut)
@@ -119,8 +114,8 @@ def retry_one(job_id: str) -> dict[str, str]:
 
     As a new job whose `retry_of` is the old one.
     """
-    found = job_for(job_id)
-    dataset_for(found.dataset_id, "write")
+    found = caller().job(job_id)
+    caller().dataset(found.dataset_id, "write")
     by = submission(found.priority, path=f"/api/jobs/{found.id}/retry")
     made = retry(service(), by, found)
     return {"job_id": made.id, "status": made.status, "message": f"Retry of job {found.id} created"}
@@ -139,10 +134,10 @@ def stream(job: Job, as_json: Callable[[Job], Any]) -> Response:
     TooManyStreams
         Too many streams are open, of the user or in total.
     """
-    running, who, streams = service(), holder().user.id, limits().streams
+    running, who, streams = service(), caller().holder.user.id, access().work_limits.streams
     streams.begin(who)
     gone = request.environ.get("waitress.client_disconnected", lambda: False)
-    events = _events(running, job.id, holder().token_id, as_json, gone)
+    events = _events(running, job.id, caller().holder.token_id, as_json, gone)
     response = Response(events, mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"

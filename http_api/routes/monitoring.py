@@ -8,7 +8,7 @@ from apiflask import APIBlueprint, Schema, abort
 from flask import Response, request
 from prometheus_client.exposition import choose_encoder
 
-from http_api.auth.access import bearer, require_role, service
+from http_api.auth.access import bearer, caller, service
 from http_api.schemas import out
 from http_api.server.metrics import metrics
 from http_api.state import state
@@ -56,6 +56,6 @@ def scrape() -> Response:
     if not service().settings.metrics_public:
         if bearer.current_user is None:
             abort(401)
-        require_role("admin")
+        caller().require_role("admin")
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return Response(encode(metrics().registry), content_type=content_type)

@@ -14,13 +14,11 @@ from application.profiling import (
     profile_result,
     submit_profiling,
 )
-from http_api.auth.access import SignedInBlueprint, dataset_for, job_for, service
-from http_api.auth.read_auditing import audit_view
+from http_api.auth.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import column_names
 from http_api.routes.submissions import completed, submission
 from http_api.schemas.base import StrictQuery, StrictSchema, text
 from http_api.schemas.jobs import JobAcceptedOut, priority_field
-from http_api.server.work_limits import reading
 from job_runner.tables.open_tables import open_table
 
 AT_ONCE_S = 20.0
@@ -52,7 +50,7 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 
     A table with a cached profile is done at once.
     """
-    dataset = dataset_for(dataset_id, "write")
+    dataset = caller().dataset(dataset_id, "write")
     by = submission(given.pop("priority"), body=given)
     request = ProfilingRequest(**{**given, "columns": tuple(given["columns"])})
     job = submit_profiling(service(), by, dataset, request)
@@ -62,10 +60,12 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 @blueprint.get("/api/profiling/jobs/<job_id>/result")
 def result(job_id: str) -> Response:
     """A profiling job's profile, with hints for a sampling design."""
-    job = completed(job_for(job_id), "profiling")
-    with reading():
+    job = completed(caller().job(job_id), "profiling")
+    with caller().reading():
         found = profile_result(service(), job, AT_ONCE_S)
-    audit_view(RowSource(job.dataset_id, found["commit_id"], found["table_key"], job.id), "profile")
+    caller().audit_view(
+        RowSource(job.dataset_id, found["commit_id"], found["table_key"], job.id), "profile"
+    )
     return jsonify({"job_id": job.id, "dataset_id": job.dataset_id, **found})
 
 
@@ -78,10 +78,10 @@ def table_analysis(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -
     Computed once for each table. The first request for a large table takes up to twenty seconds;
     then the rest is marked as estimated, until a profiling job has run.
     """
-    dataset_for(dataset_id, "read")
+    caller().dataset(dataset_id, "read")
     names = [name for name in column_names(query) if name]
-    with reading():
+    with caller().reading():
         table = open_table(service(), dataset_id, ref, key)
         found = analysis(service(), table, names, AT_ONCE_S)
-    audit_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
+    caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
     return jsonify({"dataset_id": dataset_id, **found})

@@ -15,17 +15,17 @@ from marshmallow import fields, validate
 from application.access import RowSource
 from application.table_views import TableView, parse_view, view_page, view_total
 from domain_errors import InvalidRequest
-from http_api.auth.access import service, user
-from http_api.auth.read_auditing import audit_download, audit_view
+from http_api.auth.access import access, caller, service
 from http_api.schemas import out
 from http_api.schemas.base import DEFAULT_PAGE, MAX_PAGE, PageQuery, text
 from http_api.schemas.fields import QueryBoolean, QueryInteger, StrictString
 from http_api.schemas.filters import MAX_EXPRESSION_LENGTH
-from http_api.server.work_limits import limits, reading
 from job_runner.tables.open_tables import OpenTable
 from parquet_tables.exports import MEDIA_TYPES, ExportFormat, export_rows
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 
+MAX_COLUMNS_LENGTH = 1000
+"""Of the text in an audit entry."""
 FORMATS = ("json", "csv", "parquet", "arrow", "xlsx")
 
 
@@ -123,7 +123,9 @@ def chosen_columns(files: TableFiles, query: dict[str, Any]) -> tuple[Column, ..
 
 def rows_work(query: dict[str, Any]) -> AbstractContextManager[None]:
     """Count a request for rows: a read for JSON, else a download."""
-    return reading() if query["format"] == "json" else limits().downloads.piece(user().id)
+    if query["format"] == "json":
+        return caller().reading()
+    return access().work_limits.downloads.piece(caller().user.id)
 
 
 def view_of(files: TableFiles, query: dict[str, Any]) -> TableView | None:
@@ -139,7 +141,7 @@ def page_json(source: RowSource, table: OpenTable, query: dict[str, Any]) -> dic
     view = view_of(table.files, query)
     offset, limit = query["offset"], query.get("limit", DEFAULT_PAGE)
     rows = view_page(service(), table, view, columns, offset, limit)
-    audit_view(source)
+    caller().audit_view(source)
     total = view_total(service(), table, view)
     return {
         "data": rows,
@@ -176,7 +178,14 @@ def download(source: RowSource, table: OpenTable, query: dict[str, Any], name: s
                 limit=query.get("limit"),
                 formula_safe=query["formula_safe"],
             )
-        audit_download(source, query)
+        caller().audit_read(
+            "rows_downloaded",
+            source,
+            format=kind,
+            columns=query["columns"][:MAX_COLUMNS_LENGTH] if "columns" in query else None,
+            offset=query["offset"],
+            limit=query.get("limit"),
+        )
         size_bytes = path.stat().st_size
         file = path.open("rb")  # readable after its folder is deleted
     # Unconditional, without ranges: each request writes a new file.

@@ -10,15 +10,13 @@ from marshmallow import fields, validate
 
 from application.access import RowSource
 from application.sampling_results import next_rows, why_row
-from http_api.auth.access import SignedInBlueprint, job_for, service
-from http_api.auth.read_auditing import audit_view
+from http_api.auth.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import RowsQuery, download, page_json, rows_work
 from http_api.routes.submissions import completed
 from http_api.schemas import out
 from http_api.schemas.base import StrictQuery, text
 from http_api.schemas.fields import QueryInteger
 from http_api.schemas.sampling import EFFECTIVE_SEED, SampleRowsOut
-from http_api.server.work_limits import reading
 from job_runner.tables.open_tables import (
     PRIMARY,
     RESIDUAL,
@@ -81,7 +79,7 @@ class WhyOut(Schema):
 @blueprint.get("/data", query=SampleQuery, output=SampleRowsOut)
 def data(job_id: str, query: dict[str, Any]) -> Response:
     """The drawn rows."""
-    job = completed(job_for(job_id), "sampling")
+    job = completed(caller().job(job_id), "sampling")
     own_key = job.run_parameters["table_key"]
     key = query["table_key"]
     if key == RESIDUAL and own_key != RESIDUAL:
@@ -102,7 +100,7 @@ def residual(job_id: str, query: dict[str, Any]) -> Response:
 
     For a job with export_residual.
     """
-    return _rows(completed(job_for(job_id), "sampling"), RESIDUAL, RESIDUAL, query)
+    return _rows(completed(caller().job(job_id), "sampling"), RESIDUAL, RESIDUAL, query)
 
 
 @blueprint.get("/reserves", query=ReservesQuery, output=ReservesOut)
@@ -112,18 +110,18 @@ def reserves(job_id: str, query: dict[str, int]) -> dict[str, Any]:
     Replacements for drawn rows that can't be examined: `limit` rows, of each stratum if the round
     has strata.
     """
-    job = completed(job_for(job_id), "sampling")
-    with reading():
+    job = completed(caller().job(job_id), "sampling")
+    with caller().reading():
         rows = next_rows(service(), job, query["round"], query["limit"])
-    audit_view(_source_of(job), "reserves")
+    caller().audit_view(_source_of(job), "reserves")
     return rows
 
 
 @blueprint.get("/rows/<logical_row_id>", output=WhyOut)
 def why(job_id: str, logical_row_id: str) -> dict[str, Any]:
     """Why a row was drawn, or why not."""
-    job = completed(job_for(job_id), "sampling")
-    with reading():
+    job = completed(caller().job(job_id), "sampling")
+    with caller().reading():
         return why_row(service(), job, logical_row_id)
 
 

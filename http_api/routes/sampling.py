@@ -13,14 +13,10 @@ from application.table_views import DEFAULT_VALUES, column_values, filter_shapes
 from domain_errors import InvalidRequest
 from http_api.auth.access import (
     SignedInBlueprint,
-    dataset_for,
+    caller,
     reads,
-    require_role,
     service,
-    user,
-    writing,
 )
-from http_api.auth.read_auditing import audit_draw, audit_view
 from http_api.routes.submissions import submission
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
@@ -37,7 +33,6 @@ from http_api.schemas.sampling import (
     SeededRoundOut,
 )
 from http_api.schemas.times import EndTimestamp, Timestamp
-from http_api.server.work_limits import reading
 from job_runner.sampling_parameters import seeded_rounds
 from job_runner.tables.open_tables import open_table
 from sampling_engine import METHODS
@@ -93,7 +88,7 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     The request is checked before the response; a job draws the rows. The same request with the same
     output_name returns the same job.
     """
-    dataset = dataset_for(dataset_id, "write")
+    dataset = caller().dataset(dataset_id, "write")
     by = submission(given.pop("priority"), body=given)
     job = submit_sampling(service(), by, dataset, SamplingRequest(**given))
     return {
@@ -111,9 +106,9 @@ def plan_of(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     The body of a job. Returns eligible rows, allocation, warnings, and whether its name is taken;
     draws nothing.
     """
-    dataset_for(dataset_id, "read")
+    caller().dataset(dataset_id, "read")
     del given["priority"]  # accepted as in a job's body, but not used
-    with reading():
+    with caller().reading():
         return plan(service(), dataset_id, SamplingRequest(**given))
 
 
@@ -124,10 +119,16 @@ def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 
     One round; makes no job and no commit.
     """
-    dataset_for(dataset_id, "read")
-    with reading():
+    caller().dataset(dataset_id, "read")
+    with caller().reading():
         drawn = draw_at_once(service(), dataset_id, SamplingRequest(**given))
-    audit_draw(dataset_id, drawn)
+    caller().audit_read(
+        "drawn_at_once",
+        RowSource(dataset_id, drawn["commit_id"], drawn["table_key"]),
+        method=drawn["metadata"]["method"],
+        seed=drawn["metadata"]["seed"],
+        rows=len(drawn["data"]),
+    )
     return drawn
 
 
@@ -138,8 +139,8 @@ def filters(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 
     For a form that edits an expression and conditions.
     """
-    dataset_for(dataset_id, "read")
-    with reading():
+    caller().dataset(dataset_id, "read")
+    with caller().reading():
         table = open_table(service(), dataset_id, given["source_ref"], given.get("table_key"))
         return filter_shapes(service(), table, given["filters"])
 
@@ -152,9 +153,9 @@ def column_samples(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     The most frequent first. At most a million rows are read; `complete` says whether these are all
     values.
     """
-    dataset_for(dataset_id, "read")
+    caller().dataset(dataset_id, "read")
     most = given.get("sample_size") or given.get("samples_per_column") or DEFAULT_VALUES
-    with reading():
+    with caller().reading():
         values = column_values(
             service(),
             dataset_id,
@@ -164,14 +165,14 @@ def column_samples(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
             most=most,
         )
     source = RowSource(dataset_id, values["commit_id"], values["table_key"])
-    audit_view(source, "values of columns")
+    caller().audit_view(source, "values of columns")
     return values
 
 
 @blueprint.get("/sampling-methods", output=MethodsOut)
 def methods(dataset_id: int) -> dict[str, Any]:
     """The methods with their parameters, and the filters' operators."""
-    dataset_for(dataset_id, "read")
+    caller().dataset(dataset_id, "read")
     return {"methods": METHODS, "supported_operators": [operator.name for operator in OPERATORS]}
 
 
@@ -205,7 +206,7 @@ class HistoryOut(PageOut):
 @history_blueprint.get("/datasets/<int:dataset_id>/history", query=HistoryQuery, output=HistoryOut)
 def of_dataset(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
     """The draws from a dataset, newest first."""
-    dataset_for(dataset_id, "read")
+    caller().dataset(dataset_id, "read")
     return _history(query, dataset_id=dataset_id)
 
 
@@ -216,11 +217,11 @@ def of_user(user_id: str, query: dict[str, Any]) -> dict[str, Any]:
     `me`, or an id for admins.
     """
     if user_id == "me":
-        return _history(query, user_id=user().id)
+        return _history(query, user_id=caller().user.id)
     if not (user_id.isascii() and user_id.isdigit() and len(user_id) <= 18):
         raise NotFound('There is no user "{id}". Give an id or "me".', id=user_id)
-    if int(user_id) != user().id:
-        require_role("admin")
+    if int(user_id) != caller().user.id:
+        caller().require_role("admin")
     return _history(query, user_id=int(user_id))
 
 
@@ -239,7 +240,7 @@ def _history(
         user_id=user_id,
     )
     with service().database.read() as tx:
-        jobs, total = list_jobs(tx, user(), filters, **page)
+        jobs, total = list_jobs(tx, caller().user, filters, **page)
     return {"jobs": [_draw(job) for job in jobs], "total": total, **page}
 
 
@@ -285,28 +286,28 @@ def keep(given: dict[str, Any]) -> Any:
 
     Replaces an earlier one of that name.
     """
-    with writing() as tx:
-        _, count = list_templates(tx, user().id, 0, 1)
+    with caller().writing() as tx:
+        _, count = list_templates(tx, caller().user.id, 0, 1)
         if count >= MAX_COUNT:
             raise InvalidRequest(
                 "You have {count} templates, the maximum. Delete one first.",
                 loc=("body",),
                 count=count,
             )
-        return put_template(tx, user().id, given["name"], given["body"], service().clock)
+        return put_template(tx, caller().user.id, given["name"], given["body"], service().clock)
 
 
 @templates_blueprint.get("", query=PageQuery, output=TemplatesOut)
 def templates(query: dict[str, int]) -> dict[str, Any]:
     """My templates, by name."""
     with service().database.read() as tx:
-        found, total = list_templates(tx, user().id, query["offset"], query["limit"])
+        found, total = list_templates(tx, caller().user.id, query["offset"], query["limit"])
     return {"templates": found, "total": total, **query}
 
 
 @templates_blueprint.delete("/<int:template_id>", output=MessageOut)
 def forget(template_id: int) -> dict[str, str]:
     """Delete one of my templates."""
-    with writing() as tx:
-        delete_template(tx, user().id, template_id)
+    with caller().writing() as tx:
+        delete_template(tx, caller().user.id, template_id)
     return {"message": "Template deleted"}

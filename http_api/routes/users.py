@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 from apiflask import APIBlueprint, Schema
-from flask import request
+from flask import g, request
 from marshmallow import RAISE, ValidationError, validate
 
+from application.access import origin_of
 from application.passwords import MAX_LENGTH, MIN_LENGTH, hash_password
 from application.sign_in import confirm_password, must_confirm_password, sign_in, sign_out
 from application.user_rules import check_soeid
@@ -18,16 +19,11 @@ from http_api.auth.access import (
     access,
     bearer,
     caller,
-    require_role,
     service,
-    user,
-    writing,
 )
-from http_api.auth.auditing import audit, origin
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
 from http_api.schemas.fields import Message, StrictInteger, StrictString
-from http_api.server.work_limits import hashing
 from storage.accounts.tokens import issue_token, list_tokens, open_sign_in_link, revoke_named_token
 from storage.accounts.users import ROLES, add_user, change_user, get_user, list_users, remove_user
 
@@ -90,13 +86,13 @@ class UsersOut(PageOut):
 @blueprint.get("/me", output=UserOut)
 def me() -> Any:
     """The current user."""
-    return user()
+    return caller().user
 
 
 @blueprint.get("", query=UsersQuery, output=UsersOut)
 def users(query: dict[str, Any]) -> dict[str, Any]:
     """The users, by SOEID, for admins."""
-    require_role("admin")
+    caller().require_role("admin")
     with service().database.read() as tx:
         found, total = list_users(tx, **query)
     return {"users": found, "total": total, "offset": query["offset"], "limit": query["limit"]}
@@ -105,12 +101,12 @@ def users(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.post("", body=UserIn, output=UserOut)
 def create_user(given: dict[str, Any]) -> Any:
     """Add a user, as an admin."""
-    require_role("admin")
+    caller().require_role("admin")
     check_soeid(service().settings, given["soeid"])
     password_hash = _hash(given.get("password"))
-    with writing() as tx:
+    with caller().writing() as tx:
         added = add_user(tx, given["soeid"], given["role_name"], password_hash, service().clock)
-        audit(
+        caller().audit(
             tx,
             "user_added",
             about=("user", added.id),
@@ -123,7 +119,7 @@ def create_user(given: dict[str, Any]) -> Any:
 @blueprint.get("/<int:user_id>", output=UserOut)
 def one_user(user_id: int) -> Any:
     """One user, for admins."""
-    require_role("admin")
+    caller().require_role("admin")
     with service().database.read() as tx:
         return get_user(tx, user_id)
 
@@ -135,17 +131,21 @@ def patch_user(user_id: int, given: dict[str, Any]) -> Any:
     Admins change any user. Others change their own password and give the current one, if they have
     one. A new password revokes the user's tokens.
     """
-    if user_id != user().id or "role_name" in given:
-        require_role("admin")
+    if user_id != caller().user.id or "role_name" in given:
+        caller().require_role("admin")
     role_name, password = given.get("role_name"), given.get("password")
-    if password is not None and user_id == user().id and must_confirm_password(user()):
+    if (
+        password is not None
+        and user_id == caller().user.id
+        and must_confirm_password(caller().user)
+    ):
         confirm_password(caller(), given.get("current_password"))
     password_hash = _hash(password)
-    with writing() as tx:
+    with caller().writing() as tx:
         before = get_user(tx, user_id)
         changed = change_user(tx, user_id, role_name=role_name, password_hash=password_hash)
         if role_name not in (None, before.role_name):
-            audit(
+            caller().audit(
                 tx,
                 "user_changed",
                 about=("user", user_id),
@@ -154,7 +154,7 @@ def patch_user(user_id: int, given: dict[str, Any]) -> Any:
                 role_before=before.role_name,
             )
         if password is not None:
-            audit(tx, "password_changed", about=("user", user_id), soeid=changed.soeid)
+            caller().audit(tx, "password_changed", about=("user", user_id), soeid=changed.soeid)
         return changed
 
 
@@ -164,30 +164,30 @@ def make_link(user_id: int) -> dict[str, str]:
 
     For admins. It replaces an earlier link of the same user.
     """
-    require_role("admin")
+    caller().require_role("admin")
     lifetime = timedelta(hours=service().settings.link_hours)
-    with writing() as tx:
+    with caller().writing() as tx:
         found = get_user(tx, user_id)
         code = open_sign_in_link(tx, found.id, lifetime, service().clock)
-        audit(tx, "sign_in_link_made", about=("user", found.id), soeid=found.soeid)
+        caller().audit(tx, "sign_in_link_made", about=("user", found.id), soeid=found.soeid)
     return {"link": f"{request.host_url}sign-in?code={code}"}
 
 
 @blueprint.delete("/<int:user_id>", output=MessageOut)
 def delete_user(user_id: int) -> dict[str, str]:
     """Remove a user; the last admin stays."""
-    require_role("admin")
-    with writing() as tx:
+    caller().require_role("admin")
+    with caller().writing() as tx:
         soeid = get_user(tx, user_id).soeid
         remove_user(tx, user_id, service().clock)
-        audit(tx, "user_removed", about=("user", user_id), soeid=soeid)
+        caller().audit(tx, "user_removed", about=("user", user_id), soeid=soeid)
     return {"message": "User removed"}
 
 
 def _hash(password: str | None) -> str | None:
     if password is None:
         return None
-    with hashing(user().id):
+    with access().work_limits.passwords.piece(caller().user.id):
         return hash_password(password)
 
 
@@ -225,11 +225,11 @@ def create_token(given: dict[str, Any]) -> dict[str, Any]:
 
     Only its hash is stored: save it yourself.
     """
-    owner_id = user().id if given.get("user_id") is None else given["user_id"]
-    if owner_id != user().id:
-        require_role("admin")
+    owner_id = caller().user.id if given.get("user_id") is None else given["user_id"]
+    if owner_id != caller().user.id:
+        caller().require_role("admin")
     days = given.get("expires_in_days")
-    with writing() as tx:
+    with caller().writing() as tx:
         owner = get_user(tx, owner_id)
         secret, token = issue_token(
             tx,
@@ -240,7 +240,7 @@ def create_token(given: dict[str, Any]) -> dict[str, Any]:
             lifetime=None if days is None else timedelta(days=days),
             clock=service().clock,
         )
-        audit(
+        caller().audit(
             tx,
             "token_made",
             about=("token", token.id),
@@ -256,16 +256,16 @@ def create_token(given: dict[str, Any]) -> dict[str, Any]:
 def tokens(query: dict[str, int]) -> dict[str, Any]:
     """My named tokens, newest first."""
     with service().database.read() as tx:
-        found, total = list_tokens(tx, user().id, query["offset"], query["limit"])
+        found, total = list_tokens(tx, caller().user.id, query["offset"], query["limit"])
     return {"tokens": found, "total": total, **query}
 
 
 @tokens_blueprint.delete("/<int:token_id>", output=MessageOut)
 def delete_token(token_id: int) -> dict[str, str]:
     """Revoke one of my tokens."""
-    with writing() as tx:
-        ended = revoke_named_token(tx, user().id, token_id)
-        audit(tx, "token_ended", about=("token", token_id), name=ended.name)
+    with caller().writing() as tx:
+        ended = revoke_named_token(tx, caller().user.id, token_id)
+        caller().audit(tx, "token_ended", about=("token", token_id), name=ended.name)
     return {"message": "Token ended"}
 
 
@@ -304,7 +304,12 @@ def login(given: dict[str, Any]) -> dict[str, Any]:
     soeid = given.get("username") or given.get("soeid")
     if not soeid:
         raise InvalidRequest("Give `username` or `soeid`.", loc=("body", "username"))
-    session = sign_in(access(), soeid, given["password"], origin())
+    session = sign_in(
+        access(),
+        soeid,
+        given["password"],
+        origin_of(request.remote_addr, g.get("request_id"), None),
+    )
     return {
         "access_token": session.secret,
         "token_type": "bearer",

@@ -11,14 +11,11 @@ from marshmallow import fields
 from application.access import RowSource
 from application.job_submission import require_unreserved
 from domain_errors import InvalidRequest
-from http_api.auth.access import SignedInBlueprint, dataset_for, service, writing
-from http_api.auth.auditing import audit
-from http_api.auth.read_auditing import audit_view
+from http_api.auth.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import RowsOut, RowsQuery, download, page_json, rows_work
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictQuery, StrictSchema, text
 from http_api.schemas.fields import QueryBoolean
-from http_api.server.work_limits import reading
 from job_runner.tables.open_tables import OpenTable, open_commit, open_table
 from job_runner.tables.reports import cached_profile
 from parquet_tables.tables import Column
@@ -104,7 +101,7 @@ def commit_json(commit: Commit) -> dict[str, Any]:
 @blueprint.get("/refs", query=PageQuery, output=RefsOut)
 def refs(dataset_id: int, query: dict[str, int]) -> dict[str, Any]:
     """A dataset's refs, main first."""
-    dataset_for(dataset_id, "read")
+    caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
         found, total = list_refs(tx, dataset_id, query["offset"], query["limit"])
     return {"refs": found, "total": total, **query}
@@ -116,7 +113,7 @@ def create(dataset_id: int, given: dict[str, str]) -> Any:
 
     `name` with `from_ref`, or `ref_name` with `commit_id`. Nothing is copied.
     """
-    dataset_for(dataset_id, "write")
+    caller().dataset(dataset_id, "write")
     name = given.get("name") or given.get("ref_name")
     source = given.get("from_ref") or given.get("commit_id")
     if name is None or source is None:
@@ -124,11 +121,11 @@ def create(dataset_id: int, given: dict[str, str]) -> Any:
         raise InvalidRequest(
             "Give `name` and `from_ref`, or `ref_name` and `commit_id`.", loc=("body", missing)
         )
-    with writing() as tx:
+    with caller().writing() as tx:
         commit_id = resolve(tx, dataset_id, source)
         require_unreserved(tx, dataset_id, name)
         made = create_ref(tx, dataset_id, name, commit_id, service().clock)
-        audit(
+        caller().audit(
             tx,
             "ref_made",
             dataset_id=dataset_id,
@@ -141,7 +138,7 @@ def create(dataset_id: int, given: dict[str, str]) -> Any:
 @blueprint.get("/refs/<ref>", output=RefOut)
 def one(dataset_id: int, ref: str) -> Any:
     """One ref."""
-    dataset_for(dataset_id, "read")
+    caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
         return get_ref(tx, dataset_id, ref)
 
@@ -152,18 +149,20 @@ def delete(dataset_id: int, ref: str) -> dict[str, str]:
 
     Its commits stay for a while; `main` can't be deleted.
     """
-    dataset_for(dataset_id, "write")
-    with writing() as tx:
+    caller().dataset(dataset_id, "write")
+    with caller().writing() as tx:
         named = get_ref(tx, dataset_id, ref).commit_id
         delete_ref(tx, dataset_id, ref, service().clock)
-        audit(tx, "ref_deleted", dataset_id=dataset_id, about=("ref", ref), commit_id=named)
+        caller().audit(
+            tx, "ref_deleted", dataset_id=dataset_id, about=("ref", ref), commit_id=named
+        )
     return {"message": "Ref deleted"}
 
 
 @blueprint.get("/history", query=HistoryQuery, output=CommitHistoryOut)
 def commits(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
     """Commits of a ref, newest first."""
-    dataset_for(dataset_id, "read")
+    caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
         ref = get_ref(tx, dataset_id, query["ref_name"])
         found, total = (
@@ -182,7 +181,7 @@ def commits(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.get("/commits/<commit>", output=CommitOut)
 def commit(dataset_id: int, commit: str) -> dict[str, Any]:
     """One commit, by id, first digits of the id, or ref."""
-    dataset_for(dataset_id, "read")
+    caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
         return commit_json(open_commit(tx, dataset_id, commit))
 
@@ -241,7 +240,7 @@ class CommitRowsQuery(RowsQuery):
 @tables_blueprint.get("/refs/<ref>/tables", output=TablesOut)
 def tables(dataset_id: int, ref: str) -> dict[str, Any]:
     """The tables of a ref."""
-    dataset_for(dataset_id, "read")
+    caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
         commit = open_commit(tx, dataset_id, ref)
     return {"commit_id": commit.id, "tables": commit_tables(commit)}
@@ -256,8 +255,8 @@ def table_schema(dataset_id: int, ref: str, key: str, query: dict[str, bool]) ->
     With `distinct=true` each has `distinct`: null unless the table has a cached profile. It is
     never computed here.
     """
-    dataset_for(dataset_id, "read")
-    with reading():
+    caller().dataset(dataset_id, "read")
+    with caller().reading():
         table = open_table(service(), dataset_id, ref, key)
     schema = _schema(table.key, table.files.row_count, table.files.columns)
     if query["distinct"]:
@@ -268,7 +267,7 @@ def table_schema(dataset_id: int, ref: str, key: str, query: dict[str, bool]) ->
 @tables_blueprint.get("/refs/<ref>/tables/<path:key>/data", query=RowsQuery, output=RowsOut)
 def table_data(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -> Response:
     """A table's rows, in file order."""
-    dataset_for(dataset_id, "read")
+    caller().dataset(dataset_id, "read")
     with rows_work(query):
         return _rows(dataset_id, open_table(service(), dataset_id, ref, key), query)
 
@@ -276,7 +275,7 @@ def table_data(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -> Re
 @tables_blueprint.get("/commits/<commit>/schema", output=CommitSchemaOut)
 def commit_schema(dataset_id: int, commit: str) -> dict[str, Any]:
     """The columns of all tables of a commit."""
-    dataset_for(dataset_id, "read")
+    caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
         found = open_commit(tx, dataset_id, commit)
     return {
@@ -290,7 +289,7 @@ def commit_schema(dataset_id: int, commit: str) -> dict[str, Any]:
 @tables_blueprint.get("/commits/<commit>/data", query=CommitRowsQuery, output=RowsOut)
 def commit_data(dataset_id: int, commit: str, query: dict[str, Any]) -> Response:
     """Rows of a commit's table, in file order."""
-    dataset_for(dataset_id, "read")
+    caller().dataset(dataset_id, "read")
     with rows_work(query):
         table = open_table(service(), dataset_id, commit, query.get("table_key"))
         return _rows(dataset_id, table, query)
@@ -300,7 +299,7 @@ def _counted(dataset_id: int, table: OpenTable) -> list[dict[str, Any]]:
     """Return the columns, each with its number of distinct values."""
     cached = cached_profile(service(), table.files)
     if cached is not None:
-        audit_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
+        caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
     profiled = cached["profile"]["columns"] if cached else []
     known = {each["name"]: each["distinct"] for each in profiled if each.get("distinct")}
     counted: list[dict[str, Any]] = []

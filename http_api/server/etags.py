@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 from flask import Response, make_response, request
 
-from http_api.auth.access import holder
+from http_api.auth.access import caller
 from http_api.state import state
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -43,4 +43,4 @@ def _etag() -> str:
     """Digest of the database version, the token and the URL."""
     server = state()
     version = (server.instance_id, server.access.service.database.version)
-    return sha256(repr((version, holder().token_id, request.url)).encode()).hexdigest()[:32]
+    return sha256(repr((version, caller().holder.token_id, request.url)).encode()).hexdigest()[:32]

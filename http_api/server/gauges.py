@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
 from importlib.metadata import version
 from itertools import product
 
@@ -63,7 +62,7 @@ class _State(Collector):
         streams = self._limits.streams
         yield _gauge("event_streams_open", "Open event streams.", streams.under_way)
         yield _gauge("event_streams_max", "Maximum of open event streams.", streams.total)
-        kinds = {kind.name: getattr(self._limits, kind.name) for kind in fields(self._limits)}
+        kinds = self._limits.kinds()
         under_way = {name: limit.under_way for name, limit in kinds.items()}
         most = {name: limit.total for name, limit in kinds.items()}
         yield _gauge("slow_work", "Slow work in progress, by kind.", under_way, "kind")

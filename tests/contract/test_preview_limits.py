@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ import duckdb
 import httpx
 import pytest
 
+import composition_root
 from application.import_preview import preview_import
 from application.job_submission import submit_import
 from http_api.routes import imports
-from http_api.server import work_limits
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
 
@@ -181,7 +182,13 @@ def test_large_uploads_beyond_the_limit_are_refused(
     server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Small files pass: they are copied in no time."""
-    monkeypatch.setattr(work_limits, "SMALL_UPLOAD_BYTES", 1000)
+    settings = replace(server.service.settings, small_upload_kb=1)
+    app = composition_root.build_app(replace(server.service, settings=settings))
+    client = httpx.Client(
+        transport=httpx.WSGITransport(app=app),
+        base_url=server.url,
+        headers={"Authorization": server.admin.headers["Authorization"]},
+    )
     uploads = server.service.settings.http_threads // 2
     held = threading.Semaphore(0)
     go_on = threading.Event()
@@ -196,7 +203,7 @@ def test_large_uploads_beyond_the_limit_are_refused(
     path = f"/api/datasets/{dataset}/refs/main/import"
 
     def send(rows: int) -> httpx.Response:
-        return server.admin.post(path, files={"file": ("a.csv", b"a\n" + b"1\n" * rows)})
+        return client.post(path, files={"file": ("a.csv", b"a\n" + b"1\n" * rows)})
 
     with ThreadPoolExecutor(uploads + 1) as pool:
         asked = [pool.submit(send, 1000) for _ in range(uploads)]
