@@ -22,7 +22,7 @@ from application.work_limits import work_limits
 from command_line.root import Listening
 from http_api.app import create_app
 from http_api.server.metrics import Metrics
-from http_api.server.upload_gate import gate
+from http_api.server.uploads import gate
 from http_api.server.waitress import HttpServer, possible_connections
 from job_runner.allocator import limit_arenas
 from job_runner.attempt import Handler

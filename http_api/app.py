@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 from importlib.metadata import version
-from typing import cast
 
 from apiflask import APIFlask
-from flask import Response, g, request
 from werkzeug.routing import IntegerConverter
 
 from application.access import Access
@@ -27,24 +25,11 @@ from http_api.routes import (
     versions,
 )
 from http_api.schemas.fields import MAX_INTEGER
-from http_api.server import (
-    access_log,
-    host_check,
-    json,
-    problems,
-    security_headers,
-)
-from http_api.server.gauges import measure
+from http_api.server import access_log, headers, host_check, json, problems, uploads
 from http_api.server.json import OrjsonProvider
-from http_api.server.metrics import Metrics
-from http_api.server.request_ids import HEADER, request_id
-from http_api.server.uploads import UploadRequest
+from http_api.server.metrics import Metrics, measure
 from http_api.state import EXTENSION, ProblemPage, ReportRenderer, ServerState
-from job_runner.service import Service
 from storage.maintenance.health import WriteProbe, check_writable
-
-MAX_FORM_PARTS = 20
-"""An import has two or three; each file is stored on disk."""
 
 BLUEPRINTS = (
     monitoring.blueprint,
@@ -90,7 +75,6 @@ def create_app(
         docs_path="/api/docs",
         docs_oauth2_redirect_path=None,
     )
-    app.request_class = UploadRequest
     app.url_map.strict_slashes = False
     app.url_map.converters["int"] = StorableInteger
     app.json = OrjsonProvider(app)
@@ -104,39 +88,11 @@ def create_app(
     measure(metrics.registry, service, access.work_limits)
     problems.register(app)
     json.register()
-    _add_request_ids(app)
+    headers.register(app)
     access_log.register(app, metrics)
-    security_headers.register(app)
     host_check.register(app, service.settings)
-    _limit_bodies(app, service)
+    uploads.register(app, service.settings)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     openapi.register(app)
     return app
-
-
-def _limit_bodies(app: APIFlask, service: Service) -> None:
-    app.config["MAX_FORM_PARTS"] = MAX_FORM_PARTS
-    app.config["MAX_CONTENT_LENGTH"] = service.settings.body_max_kb * 1024
-
-    @app.before_request
-    def allow_large_files() -> None:
-        if request.endpoint == imports.ENDPOINT:
-            request.max_content_length = service.settings.upload_max_mb * 1024**2
-        elif request.endpoint in imports.PREVIEW_ENDPOINTS:
-            request.max_content_length = imports.PREVIEW_BYTES
-
-    @app.teardown_request
-    def drop_unused_uploads(_: BaseException | None) -> None:
-        cast(UploadRequest, request).discard_uploads()
-
-
-def _add_request_ids(app: APIFlask) -> None:
-    @app.before_request
-    def set_request_id() -> None:
-        g.request_id = request_id(request.headers.get(HEADER))
-
-    @app.after_request
-    def send_request_id(response: Response) -> Response:
-        response.headers[HEADER] = g.get("request_id") or request_id(None)
-        return response

@@ -8,11 +8,10 @@ from apiflask import Schema
 from marshmallow import fields, validate
 
 from application.pruning import Prune, prune
-from http_api.auth.access import SignedInBlueprint, caller, service
+from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas import out
 from http_api.schemas.base import PageOut, PageQuery, StrictSchema, text
-from http_api.schemas.fields import QueryInteger, QueryList, StrictBoolean
-from http_api.schemas.times import Timestamp
+from http_api.schemas.fields import QueryInteger, QueryList, StrictBoolean, Timestamp
 from storage.accounts.audit import ACTIONS, AuditFilters, list_entries
 from storage.maintenance.disk_use import measure
 from storage.maintenance.pruning import KINDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from application.comparing import shown_comparison, shown_tables
-from http_api.auth.access import SignedInBlueprint, caller
+from http_api.access import SignedInBlueprint, caller
 from http_api.routes.submissions import completed
 from http_api.schemas.base import StrictQuery, text
 from http_api.schemas.comparisons import SampleComparisonOut, TableComparisonOut

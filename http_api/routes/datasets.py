@@ -7,11 +7,7 @@ from typing import Any
 from apiflask import Schema
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from http_api.auth.access import (
-    SignedInBlueprint,
-    caller,
-    service,
-)
+from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.versions import CommitTableOut, commit_tables
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictQuery, StrictSchema, text

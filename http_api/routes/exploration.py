@@ -18,13 +18,7 @@ from application.job_submission import (
 )
 from application.row_diffs import RowDiffRequest, submit_row_diff
 from domain_errors import InvalidRequest
-from http_api.auth.access import (
-    SignedInBlueprint,
-    access,
-    caller,
-    reads,
-    service,
-)
+from http_api.access import SignedInBlueprint, access, caller, reads, service
 from http_api.routes.row_responses import (
     FORMATS,
     RowsOut,

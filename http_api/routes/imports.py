@@ -11,16 +11,10 @@ from apiflask.fields import File
 from flask import request
 from marshmallow import ValidationError, fields, validate
 
-from application.import_preview import MAX_BYTES, preview_import
+from application.import_preview import preview_import
 from application.job_submission import ImportRequest, submit_import
 from domain_errors import InvalidRequest
-from http_api.auth.access import (
-    SignedInBlueprint,
-    View,
-    access,
-    caller,
-    service,
-)
+from http_api.access import SignedInBlueprint, View, access, caller, service
 from http_api.routes.submissions import submission
 from http_api.schemas import out
 from http_api.schemas.base import StrictSchema, text
@@ -29,9 +23,6 @@ from http_api.schemas.jobs import JobAcceptedOut, priority_field
 from http_api.server.uploads import written_path
 
 blueprint = SignedInBlueprint("imports", __name__, url_prefix="/api/datasets", tag="Import")
-ENDPOINT = "imports.import_file"
-PREVIEW_ENDPOINTS = ("imports.preview", "imports.first_preview")
-PREVIEW_BYTES = MAX_BYTES + 64 * 1024  # with the multipart framing
 
 
 class ImportIn(StrictSchema):

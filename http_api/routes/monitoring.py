@@ -8,7 +8,7 @@ from apiflask import APIBlueprint, Schema, abort
 from flask import Response, request
 from prometheus_client.exposition import choose_encoder
 
-from http_api.auth.access import bearer, caller, service
+from http_api.access import bearer, caller, service
 from http_api.schemas import out
 from http_api.server.metrics import metrics
 from http_api.state import state

@@ -14,7 +14,7 @@ from application.profiling import (
     profile_result,
     submit_profiling,
 )
-from http_api.auth.access import SignedInBlueprint, caller, service
+from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import column_names
 from http_api.routes.submissions import completed, submission
 from http_api.schemas.base import StrictQuery, StrictSchema, text

@@ -15,7 +15,7 @@ from marshmallow import fields, validate
 from application.access import RowSource
 from application.table_views import TableView, parse_view, view_page, view_total
 from domain_errors import InvalidRequest
-from http_api.auth.access import access, caller, service
+from http_api.access import access, caller, service
 from http_api.schemas import out
 from http_api.schemas.base import DEFAULT_PAGE, MAX_PAGE, PageQuery, text
 from http_api.schemas.fields import QueryBoolean, QueryInteger, StrictString

@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 
 from application.access import RowSource
 from application.sampling_results import next_rows, why_row
-from http_api.auth.access import SignedInBlueprint, caller, service
+from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import RowsQuery, download, page_json, rows_work
 from http_api.routes.submissions import completed
 from http_api.schemas import out

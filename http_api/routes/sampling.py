@@ -11,16 +11,11 @@ from application.access import RowSource
 from application.sampling import SamplingRequest, draw_at_once, plan, submit_sampling
 from application.table_views import DEFAULT_VALUES, column_values, filter_shapes
 from domain_errors import InvalidRequest
-from http_api.auth.access import (
-    SignedInBlueprint,
-    caller,
-    reads,
-    service,
-)
+from http_api.access import SignedInBlueprint, caller, reads, service
 from http_api.routes.submissions import submission
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
-from http_api.schemas.fields import QueryList
+from http_api.schemas.fields import EndTimestamp, QueryList, Timestamp
 from http_api.schemas.jobs import JobAcceptedOut, JobInListOut
 from http_api.schemas.sampling import (
     AtOnceIn,
@@ -32,7 +27,6 @@ from http_api.schemas.sampling import (
     SamplingJobIn,
     SeededRoundOut,
 )
-from http_api.schemas.times import EndTimestamp, Timestamp
 from job_runner.sampling_parameters import seeded_rounds
 from job_runner.tables.open_tables import open_table
 from sampling_engine import METHODS

@@ -15,7 +15,7 @@ from flask import request
 
 from application.job_submission import Submission, idempotency_key
 from domain_errors import DomainError
-from http_api.auth.access import caller
+from http_api.access import caller
 from storage.errors import NotFound
 from storage.jobs.jobs import Job, Priority, RunType
 

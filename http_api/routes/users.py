@@ -14,13 +14,7 @@ from application.passwords import MAX_LENGTH, MIN_LENGTH, hash_password
 from application.sign_in import confirm_password, must_confirm_password, sign_in, sign_out
 from application.user_rules import check_soeid
 from domain_errors import InvalidRequest
-from http_api.auth.access import (
-    SignedInBlueprint,
-    access,
-    bearer,
-    caller,
-    service,
-)
+from http_api.access import SignedInBlueprint, access, bearer, caller, service
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
 from http_api.schemas.fields import Message, StrictInteger, StrictString

@@ -11,7 +11,7 @@ from marshmallow import fields
 from application.access import RowSource
 from application.job_submission import require_unreserved
 from domain_errors import InvalidRequest
-from http_api.auth.access import SignedInBlueprint, caller, service
+from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import RowsOut, RowsQuery, download, page_json, rows_work
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictQuery, StrictSchema, text

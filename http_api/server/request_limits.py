@@ -23,9 +23,8 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest
 
+from http_api.server.headers import HEADER, HEADERS, request_id
 from http_api.server.problems import PROBLEM, RETRY_AFTER_S, TOO_LARGE, problem_document
-from http_api.server.request_ids import HEADER, request_id
-from http_api.server.security_headers import HEADERS
 from job_runner.errors import unexpected_error
 from job_runner.log_context import logged_with
 

@@ -7,7 +7,7 @@ import socket
 from typing import Any
 from urllib.parse import urlsplit
 
-from http_api.server.security_headers import HEADERS
+from http_api.server.headers import HEADERS
 from tests.live_server import LiveServer
 
 

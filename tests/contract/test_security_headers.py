@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 import composition_root
-from http_api.server.security_headers import HEADERS
+from http_api.server.headers import HEADERS
 from tests.live_server import LiveServer
 
 

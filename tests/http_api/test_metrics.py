@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from application.work_limits import work_limits
-from http_api.server.gauges import measure
-from http_api.server.metrics import Metrics
+from http_api.server.metrics import Metrics, measure
 from job_runner.service import Service
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User

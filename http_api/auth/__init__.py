@@ -1,1 +1,0 @@
-"""Authentication, sessions, sign-in and the rate limit for sign-ins."""
