@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any, TypeVar, cast
 
 from apiflask import APIBlueprint, HTTPTokenAuth, Schema
@@ -21,13 +20,8 @@ from http_api.server.problems import of_http_error
 from http_api.state import state
 from job_runner import log_context
 from job_runner.service import Service
-from storage.accounts.authority import Authority
-from storage.accounts.datasets import Dataset, Level
 from storage.accounts.tokens import TokenHolder
-from storage.accounts.users import Role, User
 from storage.errors import Forbidden
-from storage.jobs.jobs import Job
-from storage.sqlite.database import Transaction
 
 
 class BearerOrSession(HTTPTokenAuth):
@@ -61,11 +55,13 @@ class SignedInBlueprint(APIBlueprint):
         form: type[Schema] | None = None,
         output: type[Schema] | None = None,
         guard: Callable[[View], View] = lambda view: view,
+        only_reads: bool = False,
         **options: Any,
     ) -> Callable[[View], View]:
         """Register a view: authentication, guard, input, output.
 
-        The view gets a query as ``query``, and a body or a form with files as ``given``.
+        The view gets a query as ``query``, and a body or a form with files as ``given``. With
+        ``only_reads`` a read token may call it, whatever its method.
         """
 
         def register(view: View) -> View:
@@ -80,6 +76,7 @@ class SignedInBlueprint(APIBlueprint):
             if query is not None:
                 view = self.input(query, location="query", unknown=RAISE, arg_name="query")(view)
             view = self.auth_required(bearer)(guard(view))
+            view.__dict__["only_reads"] = only_reads
             return super(SignedInBlueprint, self).route(rule, **options)(view)
 
         return register
@@ -107,16 +104,10 @@ def _holder(token: str) -> TokenHolder | None:
     return holder
 
 
-def reads(view: View) -> View:
-    """Mark a view as read-only whatever its method, so that a read token may call it."""
-    view.__dict__["only_reads"] = True
-    return view
-
-
 def _only_reads() -> bool:
     """Whether the request is read-only."""
     view = current_app.view_functions.get(request.endpoint or "")
-    return request.method in ("GET", "HEAD") or hasattr(view, "only_reads")
+    return request.method in ("GET", "HEAD") or getattr(view, "only_reads", False)
 
 
 @bearer.error_processor
@@ -124,43 +115,9 @@ def _not_signed_in(error: HTTPError) -> Response:
     return of_http_error(error)
 
 
-def holder() -> TokenHolder:
-    """Return the holder of the request's token."""
-    return cast(TokenHolder, bearer.current_user)
-
-
 def caller() -> Caller:
     """Return the user who sends the request, with the checks that it has passed."""
     if "caller" not in g:
-        g.caller = Caller(access(), holder(), request.remote_addr, g.get("request_id"))
+        holder = cast(TokenHolder, bearer.current_user)
+        g.caller = Caller(access(), holder, request.remote_addr, g.get("request_id"))
     return cast(Caller, g.caller)
-
-
-def user() -> User:
-    """Return the user who sends the request."""
-    return holder().user
-
-
-def authority() -> Authority:
-    """Return the request's token and the checks that it has passed."""
-    return caller().authority()
-
-
-def writing() -> AbstractContextManager[Transaction]:
-    """Open a write transaction that checks the request's authority again."""
-    return caller().writing()
-
-
-def require_role(*roles: Role) -> User:
-    """Require one of the roles, now and in the request's write."""
-    return caller().require_role(*roles)
-
-
-def dataset_for(dataset_id: int, level: Level) -> Dataset:
-    """Return a dataset; require at least this level, now and in the request's write."""
-    return caller().dataset(dataset_id, level)
-
-
-def job_for(job_id: str) -> Job:
-    """Return a job that the user may read, by its id or at least eight digits of it."""
-    return caller().job(job_id)

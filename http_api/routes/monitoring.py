@@ -10,7 +10,6 @@ from prometheus_client.exposition import choose_encoder
 
 from http_api.access import bearer, caller, service
 from http_api.schemas import out
-from http_api.server.metrics import metrics
 from http_api.state import state
 from storage.maintenance.health import check_room
 
@@ -58,4 +57,4 @@ def scrape() -> Response:
             abort(401)
         caller().require_role("admin")
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-    return Response(encode(metrics().registry), content_type=content_type)
+    return Response(encode(state().metrics.registry), content_type=content_type)

@@ -87,13 +87,7 @@ class RowsOut(Schema):
 
 
 def column_names(query: dict[str, Any]) -> list[str]:
-    """Return the names in a query's ``columns``; none if it is missing.
-
-    Raises
-    ------
-    InvalidRequest
-        A line break is outside double quotes.
-    """
+    """Return the names in a query's ``columns``; none if it is missing."""
     try:
         return next(csv.reader([query.get("columns", "")], skipinitialspace=True), [])
     except csv.Error:

@@ -11,7 +11,7 @@ from application.access import RowSource
 from application.sampling import SamplingRequest, draw_at_once, plan, submit_sampling
 from application.table_views import DEFAULT_VALUES, column_values, filter_shapes
 from domain_errors import InvalidRequest
-from http_api.access import SignedInBlueprint, caller, reads, service
+from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.submissions import submission
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
@@ -92,8 +92,7 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@blueprint.post("/plan", body=SamplingJobIn, output=PlanOut)
-@reads
+@blueprint.post("/plan", body=SamplingJobIn, output=PlanOut, only_reads=True)
 def plan_of(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """Plan a draw.
 
@@ -106,8 +105,7 @@ def plan_of(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
         return plan(service(), dataset_id, SamplingRequest(**given))
 
 
-@blueprint.post("/sample", body=AtOnceIn, output=AtOnceOut)
-@reads
+@blueprint.post("/sample", body=AtOnceIn, output=AtOnceOut, only_reads=True)
 def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """Draw up to 10,000 rows at once.
 
@@ -126,8 +124,7 @@ def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     return drawn
 
 
-@blueprint.post("/filters", body=FilterIn, output=FilterOut)
-@reads
+@blueprint.post("/filters", body=FilterIn, output=FilterOut, only_reads=True)
 def filters(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """A filter in both forms, and the number of rows that match.
 
@@ -139,8 +136,7 @@ def filters(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
         return filter_shapes(service(), table, given["filters"])
 
 
-@blueprint.post("/column-samples", body=ColumnSamplesIn, output=ColumnSamplesOut)
-@reads
+@blueprint.post("/column-samples", body=ColumnSamplesIn, output=ColumnSamplesOut, only_reads=True)
 def column_samples(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """Values of columns, for a filter's menus.
 

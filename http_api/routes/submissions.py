@@ -27,13 +27,7 @@ class JobNotCompleted(DomainError):
 
 
 def completed(job: Job, run_type: RunType) -> Job:
-    """Return the job if it has this type and is completed.
-
-    Raises
-    ------
-    NotFound, JobNotCompleted
-        It has another type; or it isn't completed.
-    """
+    """Return the job if it has this type and is completed."""
     if job.run_type != run_type:
         raise NotFound(
             "Job {id} has `run_type` {actual}, not {wanted}.",

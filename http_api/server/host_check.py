@@ -96,13 +96,7 @@ class AllowedHosts:
 
 
 def refuse_other_hosts(allowed: AllowedHosts, host: str | None, version: str) -> None:
-    """Refuse a request to another name; HTTP/1.0 may omit the name.
-
-    Raises
-    ------
-    HostNotAllowed
-        The name isn't the server's.
-    """
+    """Refuse a request to another name; HTTP/1.0 may omit the name."""
     if host is None and version == "HTTP/1.0":
         return
     if not allowed.include(host_name(host or "")):
@@ -120,11 +114,6 @@ def refuse_other_origins(
 
     ``site`` is the header ``Sec-Fetch-Site``, which no page can set. Browsers send it to https and
     loopback addresses alone, so without it ``Origin`` must name the server.
-
-    Raises
-    ------
-    OriginNotAllowed
-        The origin isn't the server's.
     """
     if method in SAFE_METHODS or site in OWN_SITES or (site is None and origin is None):
         return

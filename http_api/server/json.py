@@ -77,13 +77,7 @@ def load_json(request: Request, schema: Any) -> Any:
 
 
 def load_json_or_form(request: Request, schema: Any) -> Any:
-    """Read a body that is JSON or a form.
-
-    Raises
-    ------
-    WrongMediaType
-        The body is neither.
-    """
+    """Read a body that is JSON or a form."""
     if request.is_json or not request.content_length:
         return load_json(request, schema)
     if request.mimetype not in FORMS:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import product
 
@@ -27,7 +26,6 @@ from application.passwords import BadCredentials
 from application.work_limits import WorkLimits
 from domain_errors import DomainError
 from http_api.server.problems import STATUS_OF_CODE
-from http_api.state import state
 from job_runner.service import Service
 from storage.jobs.changes import JobChange
 from storage.jobs.jobs import LANES, RUN_TYPES
@@ -42,20 +40,11 @@ WAIT_BUCKETS_S = (0.01, 0.05, 0.25, 1, 5, 15, 60, 300, 900, 3600, 14400)
 RUN_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 900, 3600, 14400)
 REQUEST_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
+MIB = 1024**2
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 OTHER = "other"
 UNMATCHED = "unmatched"
 """The route of requests that match none."""
-
-
-@dataclass(frozen=True)
-class _Answers:
-    """The series of one kind of response, looked up once."""
-
-    requests: Counter
-    seconds: Histogram
-    received: Counter
-    sent: Counter
 
 
 class Metrics:
@@ -65,7 +54,6 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._jobs()
         self._http()
-        self._answers: dict[tuple[str, str, int], _Answers] = {}
 
     def job_changed(self, change: JobChange) -> None:
         """Count one step of a job."""
@@ -84,15 +72,11 @@ class Metrics:
         self, method: str, route: str, status: int, seconds: float, received: int
     ) -> Callable[[float], None]:
         """Count a request with its status; return the counter of sent bytes."""
-        key = (method if method in METHODS else OTHER, route, status)
-        answers = self._answers.get(key)
-        if answers is None:
-            answers = self._answers[key] = self._answers_of(*key)
-        answers.requests.inc()
-        answers.seconds.observe(seconds)
-        if received:
-            answers.received.inc(received)
-        return answers.sent.inc
+        labels = (method if method in METHODS else OTHER, route, str(status))
+        self.requests.labels(*labels).inc()
+        self.request_seconds.labels(*labels).observe(seconds)
+        self.request_bytes.labels(route).inc(received)
+        return self.response_bytes.labels(route).inc
 
     def refused(self, code: str) -> None:
         """Count a request that was refused before it reached the app."""
@@ -102,15 +86,6 @@ class Metrics:
         """Count a refused sign-in."""
         reason = "credentials" if isinstance(refusal, BadCredentials) else "throttled"
         self.sign_in_failures.labels(reason).inc()
-
-    def _answers_of(self, method: str, route: str, status: int) -> _Answers:
-        labels = (method, route, str(status))
-        return _Answers(
-            self.requests.labels(*labels),
-            self.request_seconds.labels(*labels),
-            self.request_bytes.labels(route),
-            self.response_bytes.labels(route),
-        )
 
     def _jobs(self) -> None:
         self.jobs_accepted = self._counter("jobs_accepted", "Jobs accepted.", "run_type", "lane")
@@ -178,11 +153,6 @@ class Metrics:
         return Histogram(f"jobsvc_{name}", text, labels, registry=self.registry, buckets=buckets)
 
 
-def metrics() -> Metrics:
-    """Return the app's metrics."""
-    return state().metrics
-
-
 def _outcome(error_code: str | None) -> tuple[str, str]:
     """Outcome and fault of a job that ended with a code, or completed.
 
@@ -195,9 +165,6 @@ def _outcome(error_code: str | None) -> tuple[str, str]:
         return "cancelled", "none"
     outcome = "timed_out" if error_code == "timed_out" else "failed"
     return outcome, "request" if STATUS_OF_CODE.get(error_code, 500) < 500 else "server"
-
-
-MIB = 1024**2
 
 
 def measure(registry: CollectorRegistry, service: Service, limits: WorkLimits) -> None:

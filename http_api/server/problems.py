@@ -104,80 +104,30 @@ def _leaves(nested: Any) -> Iterator[tuple[tuple[str | int, ...], Message]]:
 
 logger = logging.getLogger("jobsvc.http")
 
+_CODES_OF_STATUS = {
+    401: "unauthorized bad_credentials",
+    403: "forbidden origin_not_allowed",
+    404: "not_found pruned unknown_round unknown_row",
+    409: "conflict ref_moved stale_job files_in_use job_not_completed comparison_not_ready "
+    "idempotency_key_reused",
+    415: "unsupported_media_type",
+    421: "host_not_allowed",
+    422: "wrong_password invalid_value invalid_request unknown_column invalid_filter "
+    "invalid_numbers invalid_parameter invalid_selection invalid_key unknown_stratum no_reserves "
+    "too_large_for_sheet invalid_size invalid_rounds invalid_seed invalid_strata_columns "
+    "minimum_exceeds_sample too_many_strata unreadable_file workbook_too_large "
+    "invalid_sql sql_refused sql_failed sql_too_large sql_out_of_memory sql_timeout "
+    "page_too_large preview_too_large preview_too_slow request_too_slow preview_unclear",
+    429: "too_many_attempts too_many_streams too_many_waiting_jobs too_many_queries "
+    "too_many_previews too_many_reads too_many_downloads too_many_uploads "
+    "too_many_sign_ins",
+    500: "invalid_setting timed_out",
+    503: "storage_not_writable disk_full data_directory_in_use newer_schema older_schema "
+    "unknown_schema foreign_directory no_data_directory damaged_database "
+    "cannot_open_database address_in_use too_few_descriptors rows_missing damaged_data",
+}
 STATUS_OF_CODE: Mapping[str, int] = {
-    "not_found": 404,
-    "pruned": 404,
-    "conflict": 409,
-    "ref_moved": 409,
-    "stale_job": 409,
-    "files_in_use": 409,
-    "job_not_completed": 409,
-    "comparison_not_ready": 409,
-    "idempotency_key_reused": 409,
-    "forbidden": 403,
-    "origin_not_allowed": 403,
-    "host_not_allowed": 421,
-    "unauthorized": 401,
-    "bad_credentials": 401,
-    "wrong_password": 422,
-    "too_many_attempts": 429,
-    "too_many_streams": 429,
-    "too_many_waiting_jobs": 429,
-    "too_many_queries": 429,
-    "too_many_previews": 429,
-    "too_many_reads": 429,
-    "too_many_downloads": 429,
-    "too_many_uploads": 429,
-    "too_many_sign_ins": 429,
-    "invalid_value": 422,
-    "invalid_request": 422,
-    "unknown_column": 422,
-    "invalid_filter": 422,
-    "invalid_numbers": 422,
-    "invalid_parameter": 422,
-    "invalid_selection": 422,
-    "invalid_key": 422,
-    "unknown_stratum": 422,
-    "no_reserves": 422,
-    "unknown_round": 404,
-    "unknown_row": 404,
-    "too_large_for_sheet": 422,
-    "invalid_size": 422,
-    "invalid_rounds": 422,
-    "invalid_seed": 422,
-    "invalid_strata_columns": 422,
-    "minimum_exceeds_sample": 422,
-    "too_many_strata": 422,
-    "unreadable_file": 422,
-    "workbook_too_large": 422,
-    "invalid_sql": 422,
-    "sql_refused": 422,
-    "sql_failed": 422,
-    "sql_too_large": 422,
-    "sql_out_of_memory": 422,
-    "sql_timeout": 422,
-    "page_too_large": 422,
-    "preview_too_large": 422,
-    "preview_too_slow": 422,
-    "request_too_slow": 422,
-    "preview_unclear": 422,
-    "unsupported_media_type": 415,
-    "storage_not_writable": 503,
-    "disk_full": 503,
-    "data_directory_in_use": 503,
-    "newer_schema": 503,
-    "older_schema": 503,
-    "unknown_schema": 503,
-    "foreign_directory": 503,
-    "no_data_directory": 503,
-    "damaged_database": 503,
-    "cannot_open_database": 503,
-    "address_in_use": 503,
-    "too_few_descriptors": 503,
-    "invalid_setting": 500,
-    "rows_missing": 503,
-    "damaged_data": 503,
-    "timed_out": 500,
+    code: status for status, codes in _CODES_OF_STATUS.items() for code in codes.split()
 }
 """A code that isn't here gets 500. A test compares the table with all errors."""
 
@@ -218,6 +168,8 @@ def problem(
     response = jsonify(problem_document(status, code, detail, g.get("request_id", ""), errors))
     response.status_code = status
     response.headers.extend(dict(headers or {}))
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
     response.content_type = PROBLEM
     return response
 
@@ -232,32 +184,22 @@ def of_domain_error(error: DomainError) -> Response:
         loc = ("body", *loc)
     errors = [error_item(loc, error.code, error.template, error.parameters)]
     headers = {"Retry-After": str(error.retry_after_s)} if hasattr(error, "retry_after_s") else {}
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
     return problem(status, error.code, error.message, errors, headers)
 
-
-_CODES = {
-    400: "invalid_request",
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not_found",
-    405: "method_not_allowed",
-    413: "too_large",
-    415: "unsupported_media_type",
-    422: "invalid_request",
-}
 
 SIGN_IN_FIRST = (
     "Sign in first: send the header Authorization: Bearer and a token that is still valid."
 )
 TOO_LARGE = "The request is larger than this server accepts."
-
-DETAILS = {
-    401: SIGN_IN_FIRST,
-    404: "This address doesn't exist.",
-    413: TOO_LARGE,
+_HTTP_ERRORS = {
+    401: ("unauthorized", SIGN_IN_FIRST),
+    403: ("forbidden", ""),
+    404: ("not_found", "This address doesn't exist."),
+    405: ("method_not_allowed", ""),
+    413: ("too_large", TOO_LARGE),
+    415: ("unsupported_media_type", ""),
 }
+"""Code and sentence of each status; without a sentence, the error's own."""
 
 
 def of_http_error(error: HTTPError) -> Response:
@@ -266,36 +208,31 @@ def of_http_error(error: HTTPError) -> Response:
         errors = validation_errors(error.detail if isinstance(error.detail, Mapping) else {})
         detail = "; ".join(f"{place(item['loc'])}: {item['msg']}" for item in errors[:5])
         return problem(422, "invalid_request", detail, errors)
-    code = _CODES.get(error.status_code, "http_error")
-    detail = DETAILS.get(error.status_code, error.message or "")
+    code, detail = _HTTP_ERRORS.get(error.status_code, ("http_error", ""))
     headers = {
         name: str(value)
         for name, value in dict(error.headers).items()
-        if name.lower() != "content-type"
+        if name.lower() not in ("content-type", "www-authenticate")
     }
-    if error.status_code == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    return problem(error.status_code, code, detail, headers=headers)
+    return problem(error.status_code, code, detail or error.message or "", headers=headers)
+
+
+def of_unexpected_error(error: Exception) -> Response:
+    """Log an error that isn't foreseen, and build its problem document."""
+    if current_app.testing:
+        raise error
+    logger.exception("request %s failed", g.get("request_id", ""))
+    headers = {"Retry-After": RETRY_AFTER_S} if transient_error(error) else {}
+    fault = damage(error) or transient_error(error)
+    if fault is not None:
+        status = STATUS_OF_CODE.get(fault.code, 503)
+        return problem(status, fault.code, fault.message, headers=headers)
+    detail = "Unexpected error. Give an administrator the request id."
+    return problem(500, "internal_error", detail, headers=headers)
 
 
 def register(app: APIFlask) -> None:
     """Register this module's error handlers."""
     app.error_processor(of_http_error)
     app.register_error_handler(DomainError, of_domain_error)
-
-    @app.errorhandler(Exception)
-    def answer_unexpected(error: Exception) -> Response:
-        if current_app.testing:
-            raise error
-        status, code, detail = unexpected_error(error)
-        headers = {"Retry-After": RETRY_AFTER_S} if transient_error(error) else {}
-        return problem(status, code, detail, headers=headers)
-
-
-def unexpected_error(error: Exception) -> tuple[int, str, str]:
-    """Log an unexpected error; return its status, code and sentence."""
-    logger.exception("request %s failed", g.get("request_id", ""))
-    fault = damage(error) or transient_error(error)
-    if fault is not None:
-        return STATUS_OF_CODE.get(fault.code, 503), fault.code, fault.message
-    return 500, "internal_error", "Unexpected error. Give an administrator the request id."
+    app.register_error_handler(Exception, of_unexpected_error)

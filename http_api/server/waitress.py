@@ -50,13 +50,7 @@ class AddressInUse(DomainError):
 
 
 class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
-    """Gives each request to a thread; ``/health`` has a thread of its own.
-
-    Parameters
-    ----------
-    threads : int
-        Threads for all other requests.
-    """
+    """Gives each request to one of its threads; ``/health`` has a thread of its own."""
 
     def __init__(self, threads: int) -> None:
         super().__init__()
@@ -87,25 +81,14 @@ class HttpServer:
 
     Parameters
     ----------
-    app : callable
-        The WSGI app.
-    settings : Settings
-        Host, port, threads and connections.
     gate : Gate
         Limits requests by their headers.
-    slow_threads : int
-        Threads for slow requests, in addition to those for quick ones.
-    tell_refusal : callable
+    on_refusal : callable
         Called with the error code of each request that the gate or parser refuses.
     leave : callable
         Called first when a signal ends :meth:`run`.
-
-    Raises
-    ------
-    AddressInUse
-        The address is in use or invalid.
-    TooFewDescriptors
-        The system's limit of open files is too low.
+    slow_threads : int
+        Threads for slow requests, in addition to those for quick ones.
     """
 
     def __init__(
@@ -144,31 +127,15 @@ class HttpServer:
                 ident=None,
                 **_proxy(settings.trusted_proxy),
             )
-        except OSError as error:
-            why = "is in use" if error.errno == errno.EADDRINUSE else f"can't be used ({error})"
-            raise AddressInUse(
-                "The address {host}, port {port}, {why}. Choose another with --host or --port.",
-                host=settings.host,
-                port=str(settings.port),
-                why=why,
-            ) from None
-        except ValueError as error:
-            raise AddressInUse(
-                '"{host}", port {port}, isn\'t an address ({error}).',
-                host=settings.host,
-                port=str(settings.port),
-                error=str(error),
-            ) from None
+        except (OSError, ValueError) as error:
+            raise _address_error(settings, error) from None
         for listener in self._listeners():
             listener.channel_class = limited_channel(gate, on_refusal)
         self.port = int(self._listeners()[0].effective_port)
         self.url = f"http://{_reachable(settings.host)}:{self.port}"
 
     def run(self) -> None:
-        """Answer requests until :meth:`close`, SystemExit or KeyboardInterrupt.
-
-        After the latter two, accept no connection and answer open requests.
-        """
+        """Answer until :meth:`close` or a signal; after a signal, finish open requests."""
         with self._lock:
             if self._closing:
                 return
@@ -226,8 +193,21 @@ class HttpServer:
         return [c for c in self._channels.values() if isinstance(c, BaseWSGIServer)]
 
 
+def _address_error(settings: Settings, error: OSError | ValueError) -> AddressInUse:
+    if isinstance(error, ValueError):
+        template = '"{host}", port {port}, isn\'t an address ({error}).'
+    elif error.errno == errno.EADDRINUSE:
+        template = "The address {host}, port {port}, is in use."
+    else:
+        template = "The address {host}, port {port}, can't be used ({error})."
+    if isinstance(error, OSError):
+        template += " Choose another with --host or --port."
+    port = str(settings.port)  # without a thousands separator
+    return AddressInUse(template, host=settings.host, port=port, error=str(error))
+
+
 def _proxy(address: str) -> dict[str, Any]:
-    """Return the settings for a trusted proxy; waitress drops these headers of all others."""
+    """The settings for a trusted proxy; waitress drops these headers of all others."""
     if not address:
         return {}
     return {
@@ -238,14 +218,9 @@ def _proxy(address: str) -> dict[str, Any]:
 
 
 def possible_connections(wanted: int) -> int:
-    """Return the wanted number of connections, or fewer if the limit of open files is lower.
+    """The wanted number of connections, or fewer if the system's limit of open files is low.
 
-    Raises the process's own limit, often 1,024, if needed.
-
-    Raises
-    ------
-    TooFewDescriptors
-        The limit allows fewer than ``MIN_CONNECTIONS``.
+    The process's own limit, often 1,024, is raised if needed.
     """
     needed = wanted + OTHER_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
