@@ -26,12 +26,12 @@ class AuditQuery(PageQuery):
     user_soeid = text(1, 200)
     action = QueryList(
         validate=validate.ContainsOnly(ACTIONS),
-        metadata={"description": "One or more, separated by commas or repeated."},
+        description="One or more, separated by commas or repeated.",
     )
     dataset_id = QueryInteger()
-    object_id = text(1, 200, metadata={"description": "A job, a ref, a table, a token or a user."})
-    after = Timestamp(metadata={"description": "At this time or later."})
-    before = Timestamp(metadata={"description": "Before this time."})
+    object_id = text(1, 200, description="A job, a ref, a table, a token or a user.")
+    after = Timestamp(description="At this time or later.")
+    before = Timestamp(description="Before this time.")
 
 
 class EntryOut(Schema):
@@ -99,7 +99,7 @@ class StorageOut(PageOut):
 
 class PruneIn(StrictSchema):
     dry_run = StrictBoolean(
-        required=True, metadata={"description": "Report what would be removed, and remove nothing."}
+        required=True, description="Report what would be removed, and remove nothing."
     )
 
 

@@ -14,9 +14,9 @@ blueprint = SignedInBlueprint("comparisons", __name__, url_prefix="/api", tag="C
 
 
 class CompareQuery(StrictQuery):
-    base_ref = text(1, 100, required=True, metadata={"description": "A ref or a commit."})
+    base_ref = text(1, 100, required=True, description="A ref or a commit.")
     base_table = text(1, 200)
-    ref = text(1, 100, load_default="main", metadata={"description": "A ref or a commit."})
+    ref = text(1, 100, load_default="main", description="A ref or a commit.")
     table = text(1, 200)
 
 

@@ -63,8 +63,8 @@ class DatasetsOut(PageOut):
 
 
 class DatasetsQuery(PageQuery):
-    q = text(1, 200, metadata={"description": "Part of the name or the description."})
-    name = text(1, 200, metadata={"description": "The exact name, in any case."})
+    q = text(1, 200, description="Part of the name or the description.")
+    name = text(1, 200, description="The exact name, in any case.")
     tag = text(1, 100)
     sort = StrictString(load_default="-updated_at", validate=validate.OneOf(list(SORTS)))
 

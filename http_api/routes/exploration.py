@@ -53,9 +53,7 @@ def sql_field(**options: Any) -> StrictString:
     return text(
         1,
         MAX_SQL_LENGTH,
-        metadata={
-            "description": "One SELECT over the tables of `source_ref`, each named by its key."
-        },
+        description="One SELECT over the tables of `source_ref`, each named by its key.",
         **options,
     )
 
@@ -75,9 +73,7 @@ class ExplorationJobIn(StrictSchema):
         1,
         200,
         allow_none=True,
-        metadata={
-            "description": "The job's main table; the SQL can read every table of the commit."
-        },
+        description="The job's main table; the SQL can read every table of the commit.",
     )
     sql = sql_field(allow_none=True)
     compare_to = fields.Nested(
@@ -98,10 +94,7 @@ class ExplorationJobIn(StrictSchema):
         },
     )
     output_name = text(
-        1,
-        90,
-        allow_none=True,
-        metadata={"description": "Names the result by the ref `expl-<output_name>`."},
+        1, 90, allow_none=True, description="Names the result by the ref `expl-<output_name>`."
     )
     commit_message = text(0, 10_000, allow_none=True)
     priority = priority_field()
@@ -148,9 +141,7 @@ class ResultQuery(RowsQuery):
     """Rows and columns of a result, or the format of a report."""
 
     format = StrictString(load_default="json", validate=validate.OneOf((*FORMATS, "html")))
-    download = QueryBoolean(
-        load_default=False, metadata={"description": "For a report: as an attachment."}
-    )
+    download = QueryBoolean(load_default=False, description="For a report: as an attachment.")
 
 
 class ResultOut(RowsOut):

@@ -36,7 +36,7 @@ class JobsQuery(PageQuery):
     dataset_id = QueryInteger()
     status = QueryList(
         validate=validate.ContainsOnly(STATUSES),
-        metadata={"description": "One or more, separated by commas or repeated."},
+        description="One or more, separated by commas or repeated.",
     )
     run_type = StrictString(validate=validate.OneOf(RUN_TYPES))
     created_after = Timestamp()

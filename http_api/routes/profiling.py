@@ -37,9 +37,7 @@ class ProfilingJobIn(StrictSchema):
 
 
 class AnalysisQuery(StrictQuery):
-    columns = text(
-        1, 100_000, metadata={"description": "Column names separated by commas; all when left out."}
-    )
+    columns = text(1, 100_000, description="Column names separated by commas; all when left out.")
 
 
 @blueprint.post(

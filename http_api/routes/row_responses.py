@@ -34,39 +34,29 @@ class RowsQuery(PageQuery):
 
     limit = QueryInteger(
         validate=validate.Range(min=1, max=MAX_PAGE),
-        metadata={
-            "description": f"Maximum number of rows: by default {DEFAULT_PAGE} in JSON, all in the "
-            "other formats."
-        },
+        description=f"Maximum number of rows: by default {DEFAULT_PAGE} in JSON, all in the "
+        "other formats.",
     )
     columns = text(
         1,
         100_000,
-        metadata={
-            "description": "Column names separated by commas; one with a comma in double quotes. "
-            "By default all columns."
-        },
+        description="Column names separated by commas; one with a comma in double quotes. "
+        "By default all columns.",
     )
     filter = text(
         1,
         MAX_EXPRESSION_LENGTH,
-        metadata={"description": "Only rows that match this expression, such as `age > 18`."},
+        description="Only rows that match this expression, such as `age > 18`.",
     )
     order_by = text(
-        1,
-        1000,
-        metadata={"description": "The column that sorts the rows, NULL last; ties in file order."},
+        1, 1000, description="The column that sorts the rows, NULL last; ties in file order."
     )
-    order_desc = QueryBoolean(
-        load_default=False, metadata={"description": "Sort in descending order."}
-    )
+    order_desc = QueryBoolean(load_default=False, description="Sort in descending order.")
     format = StrictString(load_default="json", validate=validate.OneOf(FORMATS))
     formula_safe = QueryBoolean(
         load_default=False,
-        metadata={
-            "description": "In CSV, put an apostrophe before texts that a spreadsheet would run as "
-            "a formula."
-        },
+        description="In CSV, put an apostrophe before texts that a spreadsheet would run as "
+        "a formula.",
     )
 
 

@@ -39,7 +39,7 @@ class SampleQuery(RowsQuery):
         1,
         200,
         load_default=PRIMARY,
-        metadata={"description": "`primary`, `sample` or the job's own table; or `residual`."},
+        description="`primary`, `sample` or the job's own table; or `residual`.",
     )
 
 

@@ -172,12 +172,10 @@ history_blueprint = SignedInBlueprint(
 
 
 class HistoryQuery(PageQuery):
-    ref_name = text(1, 100, metadata={"description": "The ref that was drawn from."})
+    ref_name = text(1, 100, description="The ref that was drawn from.")
     status = QueryList(validate=validate.ContainsOnly(STATUSES))
     start_date = Timestamp()
-    end_date = EndTimestamp(
-        metadata={"description": "Exclusive; a date without a time includes that day."}
-    )
+    end_date = EndTimestamp(description="Exclusive; a date without a time includes that day.")
 
 
 class DrawOut(JobInListOut):

@@ -49,19 +49,13 @@ class PasswordText(StrictString):
 
 class UserIn(StrictSchema):
     soeid = text(1, 100, required=True)
-    password = PasswordText(
-        metadata={"description": "Without it, the user sets one by a one-time link."}
-    )
+    password = PasswordText(description="Without it, the user sets one by a one-time link.")
     role_name = StrictString(required=True, validate=validate.OneOf(ROLES))
 
 
 class UserChangeIn(StrictSchema):
     password = PasswordText()
-    current_password = text(
-        1,
-        MAX_LENGTH,
-        metadata={"description": "Required for a new password of one's own."},
-    )
+    current_password = text(1, MAX_LENGTH, description="Required for a new password of one's own.")
     role_name = StrictString(validate=validate.OneOf(ROLES))
 
 
@@ -70,7 +64,7 @@ class LinkOut(Schema):
 
 
 class UsersQuery(PageQuery):
-    q = text(1, 100, metadata={"description": "Part of the SOEID, in any case."})
+    q = text(1, 100, description="Part of the SOEID, in any case.")
 
 
 class UsersOut(PageOut):
@@ -192,9 +186,7 @@ class TokenIn(StrictSchema):
     name = text(1, 100, required=True)
     expires_in_days = StrictInteger(allow_none=True, validate=validate.Range(1, 3650))
     scope = StrictString(load_default="write", validate=validate.OneOf(("read", "write")))
-    user_id = StrictInteger(
-        allow_none=True, metadata={"description": "For another user, as an admin."}
-    )
+    user_id = StrictInteger(allow_none=True, description="For another user, as an admin.")
 
 
 class TokenOut(Schema):

@@ -206,8 +206,7 @@ class CountedColumnOut(ColumnOut):
 
 class SchemaQuery(StrictQuery):
     distinct = QueryBoolean(
-        load_default=False,
-        metadata={"description": "Add the number of distinct values from a cached profile."},
+        load_default=False, description="Add the number of distinct values from a cached profile."
     )
 
 

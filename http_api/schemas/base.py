@@ -84,14 +84,12 @@ class PageQuery(StrictQuery):
     """The query of a list."""
 
     offset = QueryInteger(
-        load_default=0,
-        validate=validate.Range(min=0),
-        metadata={"description": "Results to skip."},
+        load_default=0, validate=validate.Range(min=0), description="Results to skip."
     )
     limit = QueryInteger(
         load_default=DEFAULT_PAGE,
         validate=validate.Range(min=1, max=MAX_PAGE),
-        metadata={"description": "Maximum number of results."},
+        description="Maximum number of results.",
     )
 
 

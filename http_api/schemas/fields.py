@@ -51,7 +51,16 @@ def check_text(value: str) -> str:
     return value
 
 
-class StrictString(fields.String):
+class Described:
+    """A field that takes its description for the API's document as a parameter."""
+
+    def __init__(self, *args: Any, description: str | None = None, **options: Any) -> None:
+        if description is not None:
+            options["metadata"] = {"description": description, **options.get("metadata", {})}
+        super().__init__(*args, **options)
+
+
+class StrictString(Described, fields.String):
     """A JSON string."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -60,7 +69,7 @@ class StrictString(fields.String):
         return check_text(value)
 
 
-class StrictInteger(fields.Integer):
+class StrictInteger(Described, fields.Integer):
     """A JSON number without a fraction, up to 64 bits."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
@@ -71,7 +80,7 @@ class StrictInteger(fields.Integer):
         return value
 
 
-class StrictNumber(fields.Float):
+class StrictNumber(Described, fields.Float):
     """A JSON number."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
@@ -82,7 +91,7 @@ class StrictNumber(fields.Float):
         return float(value)
 
 
-class StrictBoolean(fields.Boolean):
+class StrictBoolean(Described, fields.Boolean):
     """JSON's true or false."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
@@ -91,7 +100,7 @@ class StrictBoolean(fields.Boolean):
         return value
 
 
-class BoundedList(fields.List[Any]):
+class BoundedList(Described, fields.List[Any]):
     """A JSON list with a maximum length, checked before its items."""
 
     def __init__(self, inner: Any, *, least: int = 0, most: int, **options: Any) -> None:
@@ -122,7 +131,7 @@ class SeedField(fields.Field[int | str]):
         raise invalid("Must be a whole number or a text, not {given}.", given=kind_of(value))
 
 
-class QueryInteger(fields.Integer):
+class QueryInteger(Described, fields.Integer):
     """A whole number in a query string, in plain decimal digits."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
@@ -135,7 +144,7 @@ class QueryInteger(fields.Integer):
         return int(text)
 
 
-class QueryBoolean(fields.Boolean):
+class QueryBoolean(Described, fields.Boolean):
     """``true`` or ``false`` in a query string."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
@@ -144,7 +153,7 @@ class QueryBoolean(fields.Boolean):
         return bool(value == "true")
 
 
-class QueryList(fields.Field[list[str]]):
+class QueryList(Described, fields.Field[list[str]]):
     """Values separated by commas, or given several times."""
 
     is_multiple = True

@@ -58,7 +58,7 @@ def priority_field() -> StrictString:
     return StrictString(
         load_default="interactive",
         validate=validate.OneOf(PRIORITIES),
-        metadata={"description": "`batch` jobs start after all interactive ones."},
+        description="`batch` jobs start after all interactive ones.",
     )
 
 

@@ -139,7 +139,7 @@ class RoundIn(StrictSchema):
 
     round_number = StrictInteger(
         validate=validate.Range(min=1, max=MAX_ROUNDS),
-        metadata={"description": "Its place, from 1; may be left out."},
+        description="Its place, from 1; may be left out.",
     )
     output_name = text(1, 200, allow_none=True)
     filters = FiltersField(allow_none=True)

@@ -31,10 +31,8 @@ class DrawIn(StrictSchema):
     draw_version = StrictInteger(
         allow_none=True,
         validate=validate.Range(min=FIRST_DRAW_VERSION, max=DRAW_VERSION),
-        metadata={
-            "description": "The rule to draw by: the one that an earlier job's run_parameters "
-            "record, 1 if they record none, draws its rows again. Left out, the current rule."
-        },
+        description="The rule to draw by: the one that an earlier job's run_parameters "
+        "record, 1 if they record none, draws its rows again. Left out, the current rule.",
     )
 
     def reshape(self, data: Any) -> Any:
@@ -66,7 +64,7 @@ class SamplingJobIn(DrawIn):
 
     export_residual = StrictBoolean(
         load_default=False,
-        metadata={"description": "Keep the rows that no round drew as a table; it costs no copy."},
+        description="Keep the rows that no round drew as a table; it costs no copy.",
     )
     output_name = text(1, 90, allow_none=True)
     commit_message = text(0, 10_000, allow_none=True)

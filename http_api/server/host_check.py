@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 from apiflask import APIFlask
 from flask import request
 
+from application.sessions import SAFE_METHODS
 from domain_errors import DomainError
 from job_runner.settings import Settings
 
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITES = ("same-origin", "none")
 """``Sec-Fetch-Site`` of this server's pages, and of the address bar."""
 
@@ -36,7 +36,7 @@ class OriginNotAllowed(DomainError):
 
 
 def host_name(header: str) -> str | None:
-    """Return the name or address in a ``Host`` header without the port, or None.
+    """The name or address in a ``Host`` header without the port, or None.
 
     >>> host_name("LocalHost.:8000")
     'localhost'
@@ -62,17 +62,10 @@ def is_every_address(host: str) -> bool:
 
 
 class AllowedHosts:
-    """The names and addresses of the server.
+    """The names of a server on ``host``, with those of the setting ``allowed_hosts``.
 
     Loopback names and the listening address always belong to it. If it listens on every address,
     so do all addresses (DNS rebinding needs a name) and the machine's name.
-
-    Parameters
-    ----------
-    host : str
-        The listening address.
-    configured : str
-        More names, separated by commas.
     """
 
     def __init__(self, host: str, configured: str) -> None:
