@@ -7,19 +7,17 @@ write repeats the request's checks. The API and the pages use it.
 from __future__ import annotations
 
 import re
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from application.job_submission import Submission
 from application.throttle import SignInThrottle
 from application.work_limits import WorkLimits
 from domain_errors import DomainError
-from job_runner.service import Service
+from job_runner.service import LruCache, Service
 from storage.accounts import authority as checks
 from storage.accounts.audit import Action, ObjectType, Origin, record
 from storage.accounts.authority import Authority, write_as
@@ -48,82 +46,6 @@ class RowSource:
     job_id: str | None = None
 
 
-class RecordedViews:
-    """Recently audited views, in memory: after a restart each view is recorded again.
-
-    Parameters
-    ----------
-    monotonic : callable
-        The clock, in seconds.
-    lifetime_s : float
-        A view is recorded again after this time.
-    max_views : int
-        Beyond this number the oldest view is dropped.
-    """
-
-    def __init__(
-        self,
-        monotonic: Callable[[], float] = time.monotonic,
-        lifetime_s: float = 3600,
-        max_views: int = 4_000,
-    ) -> None:
-        self._monotonic = monotonic
-        self._lifetime_s = lifetime_s
-        self._max_views = max_views
-        self._lock = threading.Lock()
-        self._recorded: OrderedDict[Hashable, float] = OrderedDict()
-
-    def __contains__(self, key: Hashable) -> bool:
-        """Whether this view was recorded within the lifetime."""
-        with self._lock:
-            recorded_at = self._recorded.get(key)
-        return recorded_at is not None and self._monotonic() - recorded_at < self._lifetime_s
-
-    def add(self, key: Hashable) -> None:
-        """Note that this view is recorded now."""
-        with self._lock:
-            self._recorded.pop(key, None)
-            self._recorded[key] = self._monotonic()
-            while len(self._recorded) > self._max_views:
-                self._recorded.popitem(last=False)
-
-
-Value = TypeVar("Value")
-
-
-class VersionedCache(Generic[Value]):
-    """A cache of values computed from the database, valid until the next commit.
-
-    Parameters
-    ----------
-    max_values : int
-        The cache drops its oldest value beyond this number.
-    """
-
-    def __init__(self, max_values: int = 1_000) -> None:
-        self._max_values = max_values
-        self._lock = threading.Lock()
-        self._cached: tuple[int, dict[Hashable, Value]] = (-1, {})
-
-    def get(self, version: int, key: Hashable) -> Value | None:
-        """Return the value cached for this version, or None."""
-        cached_version, values = self._cached
-        return values.get(key) if cached_version == version else None
-
-    def put(self, version: int, key: Hashable, value: Value) -> None:
-        """Cache a value that was computed after the database had this version."""
-        with self._lock:
-            cached_version, values = self._cached
-            if cached_version > version:
-                return  # a slow computation: the cache already serves a newer version
-            if cached_version < version:
-                values = {}
-                self._cached = (version, values)
-            while len(values) >= self._max_values:
-                del values[next(iter(values))]  # the oldest
-            values[key] = value
-
-
 def ignore_refusal(_: DomainError) -> None:
     """Count nothing."""
 
@@ -136,27 +58,32 @@ class Access:
     ----------
     on_refusal : callable
         Receives each refused sign-in.
+    recorded_views : LruCache
+        Recently audited views of rows; after a restart each view is recorded again.
+    token_holders : LruCache
+        Tokens, by database version: a commit may change or end a token.
+    monotonic : callable
+        The clock of the recorded views, in seconds.
     """
 
     service: Service
     work_limits: WorkLimits
     on_refusal: Callable[[DomainError], None] = ignore_refusal
     throttle: SignInThrottle = field(default_factory=SignInThrottle)
-    recorded_views: RecordedViews = field(default_factory=RecordedViews)
-    token_holders: VersionedCache[TokenHolder] = field(default_factory=VersionedCache)
+    monotonic: Callable[[], float] = time.monotonic
+    recorded_views: LruCache[Hashable, None] = field(default_factory=lambda: LruCache(4_000))
+    token_holders: LruCache[tuple[int, str], TokenHolder | None] = field(
+        default_factory=lambda: LruCache(1_000, fits=lambda found: found is not None)
+    )
 
     def holder_of(self, secret: str) -> TokenHolder | None:
         """Find a token's holder, once for each database version."""
-        service, cache = self.service, self.token_holders
-        key, version = hash_secret(secret), service.database.version
-        found = cache.get(version, key)
-        if found is None:
-            found = find_token_holder(service.database.single(), secret, service.clock)
-            if found is not None:
-                cache.put(version, key, found)
-        elif found.has_ended(service.clock):
-            return None
-        return found
+        service = self.service
+        found = self.token_holders.get(
+            (service.database.version, hash_secret(secret)),
+            lambda: find_token_holder(service.database.single(), secret, service.clock),
+        )
+        return None if found is None or found.has_ended(service.clock) else found
 
 
 def origin_of(address: str | None, request_id: str | None, holder: TokenHolder | None) -> Origin:
@@ -305,9 +232,9 @@ class Caller:
             )
 
     def audit_view(self, source: RowSource, what: str = "rows") -> None:
-        """Record a view of rows, unless it was recorded within the last hour."""
-        views = self.access.recorded_views
-        key = (self.user.id, self.holder.token_id, source, what)
-        if key not in views:
-            self.audit_read("rows_viewed", source, what=what)
-            views.add(key)
+        """Record a view of rows, unless it was recorded within this hour."""
+        hour = int(self.access.monotonic() // 3600)
+        self.access.recorded_views.get(
+            (self.user.id, self.holder.token_id, source, what, hour),
+            lambda: self.audit_read("rows_viewed", source, what=what),
+        )
