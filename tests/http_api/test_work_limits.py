@@ -56,6 +56,6 @@ def test_a_place_comes_back_however_the_work_ends() -> None:
 @pytest.mark.parametrize("threads", [2, 3, 8, 64])
 def test_every_kind_leaves_a_place_to_others(threads: int) -> None:
     made = work_limits(Settings(http_threads=threads))
-    for limit in vars(made).values():
+    for limit in made.kinds().values():
         assert 1 <= limit.per_user < limit.total
-    assert made.total == sum(limit.total for limit in vars(made).values())
+    assert made.total == sum(limit.total for limit in made.kinds().values())
