@@ -394,32 +394,26 @@ WHERE jobs.seq IN (SELECT value FROM json_each(:jobs))
   AND jobs.completed_at IS NOT NULL AND jobs.output_commit_id IS NULL
 ORDER BY jobs.seq DESC;
 
--- log_pruned_jobs: Log the pruning of jobs in the remaining jobs that retry them.
+-- log_pruned_jobs: Log the pruning of jobs, by their ids, in the remaining jobs that retry them.
 INSERT INTO job_log (job_id, at, message)
-SELECT jobs.id, :now, 'pruned: the job that this one repeats, ' || retried.id
-FROM jobs JOIN jobs AS retried ON retried.id = jobs.retry_of
-WHERE retried.seq IN (SELECT value FROM json_each(:jobs))
-  AND jobs.seq NOT IN (SELECT value FROM json_each(:jobs));
+SELECT id, :now, 'pruned: the job that this one repeats, ' || retry_of FROM jobs
+WHERE retry_of IN (SELECT value FROM json_each(:jobs))
+  AND id NOT IN (SELECT value FROM json_each(:jobs));
 
 -- clear_retry_of: Clear pruned jobs from the jobs that retry them.
-UPDATE jobs SET retry_of = NULL
-WHERE retry_of IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs)));
+UPDATE jobs SET retry_of = NULL WHERE retry_of IN (SELECT value FROM json_each(:jobs));
 
 -- delete_log_of_jobs: Delete the log entries of pruned jobs.
-DELETE FROM job_log
-WHERE job_id IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs)))
-RETURNING at;
+DELETE FROM job_log WHERE job_id IN (SELECT value FROM json_each(:jobs)) RETURNING at;
 
 -- delete_comparisons_of_jobs: Delete the comparisons of pruned jobs.
-DELETE FROM comparisons
-WHERE job_id IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs)));
+DELETE FROM comparisons WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
 -- delete_keys_of_jobs: Delete the idempotency keys of pruned jobs.
-DELETE FROM idempotency_keys
-WHERE job_id IN (SELECT id FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs)));
+DELETE FROM idempotency_keys WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
 -- delete_jobs: Delete pruned jobs.
-DELETE FROM jobs WHERE seq IN (SELECT value FROM json_each(:jobs));
+DELETE FROM jobs WHERE id IN (SELECT value FROM json_each(:jobs));
 
 -- old_log_entries: Select a batch of old log entries.
 SELECT job_log.id, at FROM job_log JOIN jobs ON jobs.id = job_log.job_id

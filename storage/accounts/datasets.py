@@ -59,6 +59,14 @@ class DatasetFilters:
     name: str | None = None
 
 
+_CONDITIONS = {
+    "q": "(instr(lower(name), lower(:q)) OR instr(lower(description), lower(:q)))",
+    "tag": "EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)",
+    "name": "name = :name COLLATE NOCASE",
+}
+_PERMITTED = "datasets.id IN (SELECT dataset_id FROM dataset_permissions WHERE user_id = :user_id)"
+
+
 def create_dataset(
     tx: Transaction,
     creator: User,
@@ -105,25 +113,12 @@ def list_datasets(
     limit: int,
 ) -> tuple[list[Dataset], int]:
     """Return a page of the datasets that the viewer can see, and their total."""
-    conditions = ["datasets.removed_at IS NULL"]
+    given = {name: value for name, value in vars(filters).items() if value is not None}
+    conditions = ["datasets.removed_at IS NULL", *(_CONDITIONS[name] for name in given)]
     if viewer.role_name != "admin":
-        conditions.append(
-            "datasets.id IN (SELECT dataset_id FROM dataset_permissions WHERE user_id = :user_id)"
-        )
-    if filters.q is not None:
-        conditions.append("(instr(lower(name), lower(:q)) OR instr(lower(description), lower(:q)))")
-    if filters.name is not None:
-        conditions.append("name = :name COLLATE NOCASE")
-    if filters.tag is not None:
-        conditions.append("EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)")
-    where = "WHERE " + " AND ".join(conditions)
-    params = {
-        "user_id": viewer.id,
-        "q": filters.q,
-        "tag": filters.tag,
-        "name": filters.name,
-    }
-    fragments = {"where": where, "order": SORTS[sort]}
+        conditions.append(_PERMITTED)
+    fragments = {"where": "WHERE " + " AND ".join(conditions), "order": SORTS[sort]}
+    params = {"user_id": viewer.id, **given}
     rows, total = page(tx, "list_datasets", offset, limit, fragments, **params)
     return [_dataset(row, viewer) for row in rows], total
 

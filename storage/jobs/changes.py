@@ -1,8 +1,4 @@
-"""Notifications of job status changes, for metrics and watchers.
-
-``storage.sqlite.database`` sends each change once, after its transaction is committed; changes of a
-transaction that is rolled back are never sent.
-"""
+"""Notifications of job status changes, each sent once, after its transaction is committed."""
 
 from __future__ import annotations
 
@@ -40,14 +36,8 @@ def ending_change(row: sqlite3.Row) -> JobChange:
     seconds = None
     if row["started_at"] is not None:
         seconds = seconds_between(row["started_at"], row["completed_at"])
-    return JobChange(
-        job_id=row["id"],
-        run_type=row["run_type"],
-        lane=row["lane"],
-        step=row["status"],
-        seconds=seconds,
-        error_code=row["error_code"],
-    )
+    job = (row["id"], row["run_type"], row["lane"])
+    return JobChange(*job, row["status"], seconds, row["error_code"])
 
 
 ChangeListener = Callable[[JobChange], None]

@@ -134,12 +134,6 @@ class OpenJobs:
 def count_open_jobs(tx: Transaction) -> list[OpenJobs]:
     """Count the pending and the running jobs of each run type and lane."""
     return [
-        OpenJobs(
-            run_type=row["run_type"],
-            lane=row["lane"],
-            waits=row["status"] == "pending",
-            jobs=row["jobs"],
-            oldest=row["oldest"],
-        )
-        for row in all_rows(tx, "open_jobs_by_type")
+        OpenJobs(run_type, lane, status == "pending", jobs, oldest)
+        for run_type, lane, status, jobs, oldest in all_rows(tx, "open_jobs_by_type")
     ]

@@ -60,21 +60,14 @@ def insert_job(tx: Transaction, job: NewJob, clock: Clock, max_waiting: int) -> 
         get_commit(tx, job.dataset_id, job.source_commit_id)
     if number(tx, "count_waiting_jobs_of", user_id=job.user_id) >= max_waiting:
         raise TooManyWaiting(max_waiting)
-    run(
-        tx,
-        "insert_job",
-        id=job.id,
-        run_type=job.run_type,
-        dataset_id=job.dataset_id,
-        user_id=job.user_id,
-        source_commit_id=job.source_commit_id,
-        run_parameters=json.dumps(job.run_parameters, ensure_ascii=False),
-        created_at=timestamp(clock()),
-        retry_of=job.retry_of,
-        lane=job.lane,
-        priority=PRIORITIES.index(job.priority),
-        request_id=job.origin.request_id,
-    )
+    row = {
+        **vars(job),
+        "run_parameters": json.dumps(job.run_parameters, ensure_ascii=False),
+        "created_at": timestamp(clock()),
+        "priority": PRIORITIES.index(job.priority),
+        "request_id": job.origin.request_id,
+    }
+    run(tx, "insert_job", **row)
     parameters = {name: job.run_parameters.get(name) for name in _AUDITED_PARAMETERS}
     if "sql" in job.run_parameters:
         parameters["sql"] = job.run_parameters["sql"][:MAX_SQL_LENGTH]

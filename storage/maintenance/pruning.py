@@ -43,55 +43,27 @@ CACHE_SUFFIXES = (".parquet", ".json")
 
 @dataclass(frozen=True)
 class PruneLimits:
-    """The sizes of the steps of a prune.
+    """The sizes of the steps of a prune: numbers for a transaction, and seconds."""
 
-    Parameters
-    ----------
-    rows : int
-        Commits or jobs per transaction: other writers wait about 10 ms.
-    log_entries : int
-        Log entries per transaction.
-    files : int
-        Files deleted at once, while jobs wait to add files.
-    call_s : float
-        The duration of a call, short enough for proxies and for a stop of the service.
-    pause_s : float
-        The pause between steps. Python's locks aren't fair, so waiting writers need it.
-    """
-
-    rows: int = 50
+    rows: int = 50  # commits or jobs; other writers wait about 10 ms
     log_entries: int = 1000
-    files: int = 20
-    call_s: float = 5.0
-    pause_s: float = 0.002
+    files: int = 20  # jobs wait meanwhile to add files
+    call_s: float = 5.0  # short enough for proxies and for a stop of the service
+    pause_s: float = 0.002  # Python's locks aren't fair, so waiting writers need a pause
 
 
 @dataclass(frozen=True)
 class Cutoffs:
-    """The times before which objects may be deleted; None: never.
+    """The times before which objects may be deleted; None: never."""
 
-    Parameters
-    ----------
-    now : str
-        Expiry of tokens and sign-in links.
-    jobs, logs, uploads, counts : str or None
-        End of a job; time of a log entry; end of an upload's job; last use of cached counts.
-    unreachable : str or None
-        Time when a ref last reached a commit, or when a dataset was removed.
-    keys : str
-        Creation of an idempotency key.
-    orphans : str
-        Last write of a file that belongs to no object.
-    """
-
-    now: str
-    jobs: str | None
-    logs: str | None
-    unreachable: str | None
-    uploads: str | None
-    counts: str | None
-    keys: str
-    orphans: str
+    now: str  # expiry of tokens and sign-in links
+    jobs: str | None  # end of a job
+    logs: str | None  # time of a log entry
+    unreachable: str | None  # a ref last reached a commit, or a dataset was removed
+    uploads: str | None  # end of an upload's job
+    counts: str | None  # last use of cached counts
+    keys: str  # creation of an idempotency key
+    orphans: str  # last write of a file that belongs to no object
 
 
 @dataclass(frozen=True)
@@ -183,8 +155,7 @@ class Marks:
     datasets: list[int]
     commits: list[int]
     jobs: list[int]
-    data_files: list[_File]
-    counts: list[_File]
+    files: dict[Kind, list[_File]]
 
 
 def mark(
@@ -218,21 +189,16 @@ def mark(
         report[row["kind"]].add_count(row["count"], row["oldest"], row["newest"])
     others = all_rows(tx, "files_of_other_commits", commits=json.dumps(commits))
     referenced = {row["sha256"] for row in others}
-    orphans = [
-        file
-        for path in data_files.orphans(referenced)
-        for file in _prunable(path, path.stem, path.name)
-    ]
-    counts = list(_counts(directory, referenced, cutoffs))
-    marked: dict[Kind, list[_File]] = {
-        "data_files": orphans,
+    orphans = data_files.orphans(referenced)
+    files: dict[Kind, list[_File]] = {
+        "data_files": [file for path in orphans for file in _prunable(path, path.stem, path.name)],
         "uploads": list(_uploads(tx, directory, set(jobs), cutoffs)),
-        "counts": counts,
+        "counts": list(_counts(directory, referenced, cutoffs)),
     }
-    for kind, files in marked.items():
-        for file in files:
+    for kind, marked in files.items():
+        for file in marked:
             report[kind].add(file.example)
-    return Marks(report, datasets, commits, jobs, orphans, counts)
+    return Marks(report, datasets, commits, jobs, files)
 
 
 @dataclass(frozen=True)
@@ -258,7 +224,7 @@ class Sweep:
             yield from self._remove_log_entries(self.cutoffs.logs)
         yield from self._remove_datasets()
         yield from self._remove_data_files()
-        yield from self._unlink("counts", self.marks.counts)
+        yield from self._unlink("counts", self.marks.files["counts"])
 
     def _remove_uploads(self) -> Iterator[None]:
         # A file gets its job's name in the transaction that inserts the job. This transaction
@@ -319,7 +285,7 @@ class Sweep:
             with self.database.write() as tx:
                 # Only the jobs whose output commit was deleted.
                 removed = all_rows(tx, "removable_jobs", jobs=json.dumps(batch))
-                jobs = json.dumps([row["place"] for row in removed])
+                jobs = json.dumps([row["id"] for row in removed])
                 run(tx, "log_pruned_jobs", jobs=jobs, now=self.cutoffs.now)
                 log_entries = all_rows(tx, "delete_log_of_jobs", jobs=jobs)
                 for name in (
@@ -360,7 +326,7 @@ class Sweep:
             with self.database.read() as tx:
                 return referenced_among(tx, hashes)
 
-        for batch in _batches(self.marks.data_files, self.limits.files):
+        for batch in _batches(self.marks.files["data_files"], self.limits.files):
             hashes = [file.example.id for file in batch]
             removed = set(self.data_files.remove_orphans(hashes, find_referenced))
             for file in batch:

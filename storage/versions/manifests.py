@@ -149,25 +149,11 @@ class Commit:
 def insert_commit(tx: Transaction, author_id: int, manifest: Manifest) -> Commit:
     """Insert a manifest as a commit, and its references to data files."""
     commit = Commit(manifest.commit_id, manifest)
-    run(
-        tx,
-        "insert_commit",
-        dataset_id=manifest.dataset_id,
-        id=commit.id,
-        parent_id=manifest.parent_id,
-        author_id=author_id,
-        message=manifest.message,
-        created_at=manifest.created_at,
-        manifest=manifest.canonical_json(),
-    )
+    row = {**vars(manifest), "id": commit.id, "author_id": author_id}
+    run(tx, "insert_commit", manifest=manifest.canonical_json(), **row)
+    reference = {"dataset_id": manifest.dataset_id, "commit_id": commit.id}
     for sha256 in sorted(manifest.file_hashes):
-        run(
-            tx,
-            "insert_commit_file",
-            sha256=sha256,
-            dataset_id=manifest.dataset_id,
-            commit_id=commit.id,
-        )
+        run(tx, "insert_commit_file", sha256=sha256, **reference)
     return commit
 
 
