@@ -252,15 +252,6 @@ def _names(work: ImportWork, rows: DelimitedRows) -> tuple[Sequence[str], Sequen
     return settle_names([None if cell is None else str(cell) for cell in cells])
 
 
-def sniff_sql(file: TextFile, dialect: Dialect | None) -> tuple[str, list[object]]:
-    """Build the statement that sniffs a file, within ``dialect`` if it is given."""
-    options = [*_STRICT, f"nullstr = [{MISSING_TEXTS}]"]
-    if dialect:
-        options += ["comment = ''", *dialect.options()]
-    columns = "Delimiter, Quote, Escape, HasHeader, len(Columns)"
-    return f"SELECT {columns} FROM sniff_csv(?, {', '.join(options)})", [str(file.path)]
-
-
 def sniff(work: ImportWork, file: TextFile, *, prefer_tab: bool) -> Dialect:
     """Find a file's dialect in its first rows.
 
@@ -321,9 +312,14 @@ def _apostrophes_enclose(file: TextFile, delimiter: str) -> bool:
 
 
 def _sniffed(work: ImportWork, file: TextFile, dialect: Dialect | None) -> Dialect | None:
-    sql, params = sniff_sql(file, dialect)
+    """Ask DuckDB's sniffer, within ``dialect`` if it is given."""
+    options = [*_STRICT, f"nullstr = [{MISSING_TEXTS}]"]
+    if dialect:
+        options += ["comment = ''", *dialect.options()]
+    columns = "Delimiter, Quote, Escape, HasHeader, len(Columns)"
+    sql = f"SELECT {columns} FROM sniff_csv(?, {', '.join(options)})"
     try:
-        rows = work.ask(sql, params, "finding the delimiter")
+        rows = work.ask(sql, [str(file.path)], "finding the delimiter")
     except duckdb.Error as error:
         if is_machine_error(error) or "Invalid unicode" in str(error):
             raise

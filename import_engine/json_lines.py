@@ -134,28 +134,20 @@ def _import_utf8(
         return write_text_table(rest, rows, columns, [*notes, *name_notes, *nested])
 
 
-def keys_sql(file: JsonFile) -> str:
-    """Select the distinct keys of all objects; NULL stands for a value that isn't an object."""
-    keys = "CASE WHEN json_type(json) = 'OBJECT' THEN json_keys(json) ELSE [NULL] END"
-    return f"SELECT DISTINCT unnest({keys}) AS key FROM {file.source()} LIMIT {MAX_COLUMNS + 1}"
-
-
-def first_keys_sql(file: JsonFile) -> str:
-    """Select the distinct keys of the first objects, in the order of first appearance."""
-    objects = f"SELECT json FROM {file.source()} LIMIT {ORDERING_ROWS}"
-    lists = f"SELECT json_keys(json) AS keys, row_number() OVER () AS row FROM ({objects})"
-    places = f"SELECT unnest(keys) AS key, unnest(range(len(keys))) AS place, row FROM ({lists})"
-    return (
-        f"SELECT key FROM ({places}) GROUP BY key ORDER BY min(row * {10**9} + place) "
-        f"LIMIT {MAX_COLUMNS + 1}"
-    )
-
-
 def _keys(work: ImportWork, file: JsonFile) -> tuple[str, ...]:
     """Return all keys: those of the first objects in their order, then the others by name."""
-    known = [str(key) for (key,) in work.ask(first_keys_sql(file), file.params, _COLLECTING)]
+    source, limit = file.source(), f"LIMIT {MAX_COLUMNS + 1}"
+    objects = f"SELECT json FROM {source} LIMIT {ORDERING_ROWS}"
+    lists = f"SELECT json_keys(json) AS keys, row_number() OVER () AS row FROM ({objects})"
+    places = f"SELECT unnest(keys) AS key, unnest(range(len(keys))) AS place, row FROM ({lists})"
+    order = f"min(row * {10**9} + place)"
+    sql = f"SELECT key FROM ({places}) GROUP BY key ORDER BY {order} {limit}"
+    known = [str(key) for (key,) in work.ask(sql, file.params, _COLLECTING)]
     _check_count(len(known))
-    found = {key for (key,) in work.run(keys_sql(file), file.params, _COLLECTING)}
+    # NULL stands for a value that isn't an object.
+    keys = "CASE WHEN json_type(json) = 'OBJECT' THEN json_keys(json) ELSE [NULL] END"
+    sql = f"SELECT DISTINCT unnest({keys}) AS key FROM {source} {limit}"
+    found = {key for (key,) in work.run(sql, file.params, _COLLECTING)}
     if None in found:
         raise UnreadableFile(
             "The file holds values that aren't objects; each row must be an object."

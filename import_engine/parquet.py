@@ -44,9 +44,14 @@ def import_parquet(
             stored_as(name, type_, f"c{i}")
             for i, (name, type_) in enumerate(zip(names, types, strict=True))
         ]
+        # By position: names may differ in case alone.
+        cells = ", ".join(
+            f"{column.sql} AS {quote_identifier(name)}"
+            for column, name in zip(stored, names, strict=True)
+        )
         limit = "" if max_rows is None else f" LIMIT {max_rows:d}"
         return work.write_table(
-            copy_query([column.sql for column in stored], names) + limit,
+            f"SELECT {cells} FROM {_SCAN} AS source({positional_names(len(names))}){limit}",
             [str(path)],
             [Column(name, column.type) for name, column in zip(names, stored, strict=True)],
             notes=[*name_notes, *(column.note for column in stored if column.note)],
@@ -67,14 +72,6 @@ def _parquet_error(message: str) -> UnreadableFile:
     if "at least one non-root column" in message.lower():
         return UnreadableFile(_NO_COLUMN)
     return UnreadableFile("The Parquet file is cut off or damaged. Export it again.")
-
-
-def copy_query(cells: Sequence[str], names: Sequence[str]) -> str:
-    """Build the query of a file's columns by position: names may differ in case alone."""
-    wanted = ", ".join(
-        f"{cell} AS {quote_identifier(name)}" for cell, name in zip(cells, names, strict=True)
-    )
-    return f"SELECT {wanted} FROM {_SCAN} AS source({positional_names(len(names))})"
 
 
 def needs_one_thread(

@@ -20,7 +20,7 @@ from parquet_tables.tables import Column, DataFile, Int64s, TableFiles
 from parquet_tables.transient_errors import is_out_of_memory
 
 MAX_RUN_LENGTH = 1 << 30
-"""Rows in one branch: DuckDB indexes bit strings by 32-bit integers."""
+"""Rows of one bit string, which DuckDB indexes by 32-bit integers."""
 
 Statement = tuple[str, list[object]]
 """SQL and its parameters."""
@@ -42,61 +42,46 @@ def page_statement(
     branches: list[str] = []
     params: list[object] = []
     for file, start in table.with_starts():
-        for first in range(max(begin - start, 0), min(stop - start, file.rows), MAX_RUN_LENGTH):
-            last = min(first + MAX_RUN_LENGTH, stop - start, file.rows)
-            deleted = _deleted_between(table, start + first, start + last)
-            conditions, bound = _remaining_between(first, last, file.rows, deleted)
-            where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        first, last = max(begin - start, 0), min(stop - start, file.rows)
+        if first < last:
+            where, bound = _where(*_remaining(table, file, start, first, last))
             branches.append(f"SELECT {names} FROM read_parquet(?) AS f{where}")
             params += [str(file.path), *bound]
     return "\nUNION ALL\n".join(branches), params
 
 
-def remaining_rows(table: TableFiles, file: DataFile, start: int) -> tuple[list[str], list[object]]:
-    """Return the conditions that exclude a file's deleted rows ``f``, with parameters.
-
-    ``start`` is the ordinal of the file's first row.
-    """
-    conditions: list[str] = []
-    params: list[object] = []
-    for first in range(0, file.rows, MAX_RUN_LENGTH):
-        last = min(first + MAX_RUN_LENGTH, file.rows)
-        deleted = _deleted_between(table, start + first, start + last)
-        if not len(deleted):
-            continue
-        run, bound = _remaining_between(first, last, file.rows, deleted)
-        *bounds, bit = run
-        if bounds:  # a run's bits cover its own rows alone
-            bit = f"(NOT ({' AND '.join(bounds)}) OR {bit})"
-        conditions.append(bit)
-        params += bound
-    return conditions, params
+def _where(conditions: Sequence[str], params: list[object]) -> Statement:
+    return f" WHERE {' AND '.join(conditions)}" if conditions else "", params
 
 
-def _remaining_between(
-    first: int, last: int, file_rows: int, deleted: Int64s
+def _remaining(
+    table: TableFiles, file: DataFile, start: int, first: int, last: int
 ) -> tuple[list[str], list[object]]:
     """Return the conditions for the rows of a file from ``first`` to ``last`` that aren't deleted.
 
-    A bit string masks the deleted rows, since a join would lose the rows' order.
+    ``start`` is the ordinal of the file's first row. Bit strings mask the deleted rows, since a
+    join would lose the rows' order.
     """
+    within = "f.file_row_number >= ? AND f.file_row_number < ?"
     conditions: list[str] = []
     params: list[object] = []
-    if (first, last) != (0, file_rows):
-        conditions.append("f.file_row_number >= ? AND f.file_row_number < ?")
+    if (first, last) != (0, file.rows):
+        conditions.append(within)
         params += [first, last]
-    if len(deleted):
-        bits = np.zeros(last - first, dtype=np.bool_)
-        bits[deleted] = True
-        conditions.append("get_bit(?::BLOB::BIT, CAST(f.file_row_number - ? AS INTEGER)) = 0")
-        params += [np.packbits(bits).tobytes(), first]
+    for begin in range(first, last, MAX_RUN_LENGTH):
+        end = min(begin + MAX_RUN_LENGTH, last)
+        lower, upper = np.searchsorted(table.deletion_vector, (start + begin, start + end))
+        if lower == upper:
+            continue
+        bits = np.zeros(end - begin, dtype=np.bool_)
+        bits[table.deletion_vector[lower:upper] - start - begin] = True
+        is_left = "get_bit(?::BLOB::BIT, CAST(f.file_row_number - ? AS INTEGER)) = 0"
+        if (begin, end) != (first, last):  # a run's bits cover its own rows alone
+            is_left = f"(NOT ({within}) OR {is_left})"
+            params += [begin, end]
+        conditions.append(is_left)
+        params += [np.packbits(bits).tobytes(), begin]
     return conditions, params
-
-
-def _deleted_between(table: TableFiles, first: int, stop: int) -> Int64s:
-    """Return the deleted ordinals from ``first`` up to, not including, ``stop``, from 0."""
-    begin, end = np.searchsorted(table.deletion_vector, (first, stop))
-    return table.deletion_vector[begin:end] - first
 
 
 def rows_at(
@@ -252,11 +237,11 @@ def _branches(
     selects: list[str] = []
     params: list[object] = []
     for file, start in table.with_starts():
-        conditions, bound = remaining_rows(table, file, start)
+        conditions, bound = _remaining(table, file, start, 0, file.rows)
         if view.condition is not None:
             conditions.append(f"({view.condition[0]})")
             bound += view.condition[1]
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        where, bound = _where(conditions, bound)
         selects.append(
             f"SELECT {selected} FROM read_parquet(?, file_row_number = true) AS f{where}"
         )

@@ -14,7 +14,7 @@ import shutil
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -76,7 +76,7 @@ def check_size(archive: zipfile.ZipFile, unpacked_bytes: int) -> None:
         )
 
 
-def sheet_parts(archive: zipfile.ZipFile) -> Mapping[str, str]:
+def _sheet_parts(archive: zipfile.ZipFile) -> Mapping[str, str]:
     """Return the sheet name of each archive part that holds a sheet.
 
     Empty if the list of sheets isn't where Excel writes it: the parser finds them.
@@ -135,7 +135,7 @@ def without_stray_cells(source: Path, copy: Path) -> tuple[Path, tuple[str, ...]
     lost empty rows and columns.
     """
     with open_archive(source) as archive:
-        parts = sheet_parts(archive)
+        parts = _sheet_parts(archive)
         extents = {
             part: _Extent(archive, part)
             for part, name in parts.items()
@@ -185,8 +185,12 @@ def _may_be_sparse(archive: zipfile.ZipFile, part: str, name: str) -> bool:
             max_rows=MAX_ROWS,
             max_columns=MAX_COLUMNS,
         )
-    width = max(numbers, default=0) - min(numbers, default=0) + 1
+    width = _span(numbers) if numbers else 1
     return _is_sparse((last - first + 1) * width, filled_cells)
+
+
+def _span(numbers: Collection[int]) -> int:
+    return max(numbers) - min(numbers) + 1
 
 
 def _is_sparse(places: int, cells: int) -> bool:
@@ -211,21 +215,16 @@ class _Extent:
     def __init__(self, archive: zipfile.ZipFile, part: str) -> None:
         self.rows: set[int] = set()
         self.columns: set[int] = set()
-        self.cells = 0
-        _read_cells(archive, part, self._add)
+        cells = 0
 
-    def _add(self, row: int, column: int, _attributes: Mapping[str, str], _inner: str) -> None:
-        self.rows.add(row)
-        self.columns.add(column)
-        self.cells += 1
+        def add(row: int, column: int, _attributes: Mapping[str, str], _inner: str) -> None:
+            nonlocal cells
+            self.rows.add(row)
+            self.columns.add(column)
+            cells += 1
 
-    @property
-    def is_sparse(self) -> bool:
-        if not self.cells:
-            return False
-        height = max(self.rows) - min(self.rows) + 1
-        width = max(self.columns) - min(self.columns) + 1
-        return _is_sparse(height * width, self.cells)
+        _read_cells(archive, part, add)
+        self.is_sparse = cells > 0 and _is_sparse(_span(self.rows) * _span(self.columns), cells)
 
 
 def _write_compact(archive: zipfile.ZipFile, part: str, extent: _Extent, out: IO[bytes]) -> None:

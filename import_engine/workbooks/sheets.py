@@ -168,8 +168,16 @@ def _import_sheet(
     with registered(cursor, {_SHEET: cells, _NUMBERS: numbers}):
         types = [row[1] for row in cursor.execute(f"DESCRIBE {_SHEET}").fetchall()]
         stored = _stored(cursor, names, types)
+        wanted = ", ".join(
+            f"{column.sql} AS {quote_identifier(title)}"
+            for column, title in zip(stored, names, strict=True)
+        )
+        source = _cells(len(names))
+        if mixed:
+            as_numbers = ", ".join(f"n{i}" for i in mixed)
+            source = f"{source} POSITIONAL JOIN {_NUMBERS} AS numbers({as_numbers})"
         return work.write_table(
-            sheet_query([column.sql for column in stored], names, mixed),
+            f"SELECT {wanted} FROM {source}",
             (),
             [Column(n, column.type) for n, column in zip(names, stored, strict=True)],
             notes=[*name_notes, *(column.note for column in stored if column.note), *notes],
@@ -202,62 +210,42 @@ def _header(
     return first
 
 
-def sheet_query(cells: Sequence[str], names: Sequence[str], mixed: Sequence[int]) -> str:
-    """Build the query of a sheet's rows: ``c0``… are its cells, ``n0``… the cells as numbers.
-
-    The columns ``mixed`` hold texts, whose cells are also read as numbers.
-    """
-    wanted = ", ".join(
-        f"{cell} AS {quote_identifier(name)}" for cell, name in zip(cells, names, strict=True)
-    )
-    source = _cells(len(names))
-    if mixed:
-        numbers = ", ".join(f"n{i}" for i in mixed)
-        source = f"{source} POSITIONAL JOIN {_NUMBERS} AS numbers({numbers})"
-    return f"SELECT {wanted} FROM {source}"
-
-
-def _cells(width: int) -> str:
-    return f"{_SHEET} AS cells({positional_names(width)})"
-
-
-def narrowing_sql(types: Sequence[str]) -> str:
-    """Build the query that checks for whole numbers, whole days and times without a day."""
-    wanted: list[str] = []
-    for i, type_ in enumerate(types):
-        if type_ == "DOUBLE":
-            whole = f"bool_and(c{i} = trunc(c{i}) AND abs(c{i}) <= {WHOLE_LIMIT})"
-            wanted += [whole, "false"]
-        elif type_.startswith("TIMESTAMP"):
-            wanted.append(f"bool_and(c{i} = date_trunc('day', c{i}))")
-            wanted.append(f"bool_and(c{i} < {_NO_DAY_BEFORE})")
-        else:
-            wanted += ["false", "false"]
-    return f"SELECT {', '.join([*wanted, 'count(*)'])} FROM {_cells(len(types))}"
-
-
 def _stored(
     cursor: duckdb.DuckDBPyConnection, names: Sequence[str], types: Sequence[str]
 ) -> list[Stored]:
     """Narrow the types: fastexcel returns every number as DOUBLE, every day as TIMESTAMP."""
-    (answers,) = cursor.execute(narrowing_sql(types)).fetchall()
+    checks: list[str] = []
+    for i, type_ in enumerate(types):
+        whole = of_no_day = "false"
+        if type_ == "DOUBLE":
+            whole = f"bool_and(c{i} = trunc(c{i}) AND abs(c{i}) <= {WHOLE_LIMIT})"
+        elif type_.startswith("TIMESTAMP"):
+            whole = f"bool_and(c{i} = date_trunc('day', c{i}))"
+            of_no_day = f"bool_and(c{i} < {_NO_DAY_BEFORE})"
+        checks += [whole, of_no_day]
+    sql = f"SELECT {', '.join(checks)}, count(*) FROM {_cells(len(types))}"
+    (answers,) = cursor.execute(sql).fetchall()
     stored: list[Stored] = []
     for i, (name, type_) in enumerate(zip(names, types, strict=True)):
-        whole, of_no_day = answers[2 * i], answers[2 * i + 1]
+        is_whole, is_of_no_day = answers[2 * i], answers[2 * i + 1]
         if type_ == "VARCHAR":
-            stored.append(Stored(text_sql(i), "VARCHAR"))
-        elif type_ == "DOUBLE" and whole:
+            stored.append(Stored(_text_sql(i), "VARCHAR"))
+        elif type_ == "DOUBLE" and is_whole:
             stored.append(Stored(f"CAST(c{i} AS BIGINT)", "BIGINT"))
-        elif of_no_day:
+        elif is_of_no_day:
             stored.append(Stored(f"CAST(c{i} AS TIME)", "TIME"))
-        elif whole:
+        elif is_whole:
             stored.append(Stored(f"CAST(c{i} AS DATE)", "DATE"))
         else:
             stored.append(stored_as(name, type_, f"c{i}"))
     return stored
 
 
-def text_sql(column: int) -> str:
+def _cells(width: int) -> str:
+    return f"{_SHEET} AS cells({positional_names(width)})"
+
+
+def _text_sql(column: int) -> str:
     """Return the SQL of a cell's text in a column of mixed types.
 
     fastexcel 0.21 writes numbers there with at most nine decimals, so 1e-12 would be 0. If the text

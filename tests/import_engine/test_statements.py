@@ -1,4 +1,4 @@
-"""The statements that are built, as files under ``golden``."""
+"""The statements that infer types and convert values, as files under ``golden``."""
 
 from __future__ import annotations
 
@@ -7,16 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from import_engine import json_lines, parquet
-from import_engine.delimited import DelimitedRows, Dialect, sniff_sql
-from import_engine.text_files import TextFile
-from import_engine.text_tables import (
-    ColumnPlan,
-    any_cells_sql,
-    detection_sql,
-    first_cells_sql,
-    values_sql,
-)
+from import_engine.text_tables import ColumnPlan, detection_sql, values_sql
 from import_engine.values import (
     ALL_CANDIDATES,
     EMPTY,
@@ -26,23 +17,11 @@ from import_engine.values import (
     WHOLE,
     CandidateType,
 )
-from import_engine.workbooks import sheets
 
 GOLDEN = Path(__file__).parent / "golden"
-FILE = TextFile(Path("/data/upload"))
-DIALECT = Dialect(";", columns=4)
-JSON = json_lines.JsonFile(FILE, "newline_delimited")
 DAY = CandidateType("DATE", "%d.%m.%Y")
 
 STATEMENTS = {
-    "sniff_freely": sniff_sql(FILE, None)[0],
-    "sniff_within_a_dialect": sniff_sql(FILE, DIALECT)[0],
-    "rows_as_text": DelimitedRows(FILE, DIALECT).query().source,
-    "rows_of_long_lines_after_blank_ones": DelimitedRows(
-        FILE, Dialect("\t", "", "", False, 1, long_lines=True, blank_lines=2)
-    )
-    .query()
-    .source,
     "detect_in_first_rows": detection_sql(
         "cells", ["c0", "c1"], [(WHOLE, TEXT), (EMPTY, TEXT)], 20_480
     ),
@@ -70,31 +49,9 @@ STATEMENTS = {
         ],
         ["number", "moment", "flag"],
     ),
-    "rows_with_days": DelimitedRows(FILE, DIALECT).query(days={2}, date_format="%d.%m.%Y").source,
     "values_with_days": values_sql(
         "cells", ["c0", "c1"], [ColumnPlan((WHOLE,)), ColumnPlan((DAY,))], ["a", "day"], {1}
     ),
-    "cells_of_first_rows": first_cells_sql("cells", ["c0", "c1"], 200),
-    "cells_of_all_rows": any_cells_sql("cells", ["c0", "c1"]),
-    "json_first_keys": json_lines.first_keys_sql(JSON),
-    "json_keys": json_lines.keys_sql(JSON),
-    "json_columns": "\n".join(
-        [
-            (columns := json_lines.JsonRows(JSON, ["a", "it's"]).query([WHOLE, TEXT])).source,
-            *columns.cells,
-        ]
-    ),
-    "json_keys_that_collide": "\n".join(
-        [
-            (
-                columns := json_lines.JsonRows(JSON, ["a/b", "A/B", ""]).query([WHOLE, TEXT, TEXT])
-            ).source,
-            *columns.cells,
-        ]
-    ),
-    "parquet_copy": parquet.copy_query(["c0", "CAST(c1 AS VARCHAR)"], ["ID", "id_1"]),
-    "sheet_rows": sheets.sheet_query(["c0", sheets.text_sql(1)], ["a", "b"], [1]),
-    "sheet_narrowing": sheets.narrowing_sql(["DOUBLE", "TIMESTAMP_MS", "VARCHAR"]),
 }
 
 

@@ -1,1 +1,0 @@
-SELECT any_value(left(CASE WHEN trim(c0) IN ('', 'NA', 'NULL') THEN NULL ELSE trim(c0) END, 400)), any_value(left(CASE WHEN trim(c1) IN ('', 'NA', 'NULL') THEN NULL ELSE trim(c1) END, 400)) FROM cells

@@ -1,1 +1,0 @@
-SELECT DISTINCT unnest(CASE WHEN json_type(json) = 'OBJECT' THEN json_keys(json) ELSE [NULL] END) AS key FROM read_json(?, format = 'newline_delimited', compression = 'none', map_inference_threshold = -1, columns = {'json': 'JSON'}, records = false) LIMIT 4001

@@ -1,1 +1,0 @@
-read_csv(?, auto_detect = false, skip = 0, delim = ';', quote = '"', escape = '"', header = true, comment = '', allow_quoted_nulls = false, strict_mode = true, null_padding = false, ignore_errors = false, compression = 'none', columns = {'c0': 'VARCHAR', 'c1': 'VARCHAR', 'c2': 'VARCHAR', 'c3': 'VARCHAR'})

@@ -1,1 +1,0 @@
-read_csv(?, auto_detect = false, skip = 2, delim = '	', quote = '', escape = '', max_line_size = 67108864, header = false, comment = '', allow_quoted_nulls = false, strict_mode = true, null_padding = false, ignore_errors = false, compression = 'none', columns = {'c0': 'VARCHAR'})

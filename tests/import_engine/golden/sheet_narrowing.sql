@@ -1,1 +1,0 @@
-SELECT bool_and(c0 = trunc(c0) AND abs(c0) <= 9007199254740992), false, bool_and(c1 = date_trunc('day', c1)), bool_and(c1 < TIMESTAMP '1900-01-01'), false, false, count(*) FROM sheet_cells AS cells(c0, c1, c2)

@@ -1,1 +1,0 @@
-SELECT Delimiter, Quote, Escape, HasHeader, len(Columns) FROM sniff_csv(?, strict_mode = true, null_padding = false, ignore_errors = false, compression = 'none', nullstr = ['', 'NA', 'NULL'], comment = '', skip = 0, delim = ';', quote = '"', escape = '"')
