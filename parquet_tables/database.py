@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 import duckdb
 
 from parquet_tables.time_limit import apply_time_limit
-from parquet_tables.transient_errors import require_free, spare_mb
+from parquet_tables.transient_errors import FreeBytes, free_bytes, require_free, spare_mb
 
 if TYPE_CHECKING:  # the process of a query needs no numpy
     from parquet_tables.tables import TableFiles
@@ -79,9 +79,11 @@ class ParquetDatabase:
         threads: int | None = None,
         keep_free_mb: int = 0,
         max_cursors: int = MAX_CURSORS,
+        free_bytes: FreeBytes = free_bytes,
     ) -> None:
         self._root = root
         self._keep_free_mb = keep_free_mb
+        self._free_bytes = free_bytes
         thread_count = threads or os.cpu_count() or 1
         self.thread_memory_bytes = memory_mb * MIB // thread_count
         self._config: dict[str, str | bool | int | float | list[str]] = {
@@ -119,7 +121,7 @@ class ParquetDatabase:
 
     def _limit_spill(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Set the spill limit from the free disk space; only while nothing is spilled."""
-        free_mb = spare_mb(self._root, self._keep_free_mb)
+        free_mb = spare_mb(self._root, self._keep_free_mb, self._free_bytes)
         max_mb = free_mb // 2 // SPILL_STEP_MB * SPILL_STEP_MB
         if max_mb != self._spill_limit_mb:
             connection.execute(f"SET max_temp_directory_size = '{max_mb}MiB'")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -19,6 +20,9 @@ DISK_FULL = MachineFault(
 )
 BUSY = MachineFault("busy", "A file or a resource of the system is busy.")
 BROKEN = MachineFault("busy", "Another query broke DuckDB; a new instance starts.")
+
+MIB = 1024**2
+FreeBytes = Callable[[Path], int]
 
 _FULL_SIGNS = ("No space left", "max_temp_directory_size", "Disk quota", "disk is full")
 _ERRNO = {
@@ -62,17 +66,19 @@ def is_machine_error(error: Exception) -> bool:
     )
 
 
-MIB = 1024**2
+def free_bytes(folder: Path) -> int:
+    """Return the free disk space."""
+    return shutil.disk_usage(folder).free
 
 
-def spare_mb(folder: Path, keep_free_mb: int) -> int:
+def spare_mb(folder: Path, keep_free_mb: int, free_bytes: FreeBytes = free_bytes) -> int:
     """Return the MiB that can be written while ``keep_free_mb`` stay free; at least 0."""
-    return max(shutil.disk_usage(folder).free // MIB - keep_free_mb, 0)
+    return max(free_bytes(folder) // MIB - keep_free_mb, 0)
 
 
 def require_free(folder: Path, keep_free_mb: int, coming_bytes: int = 0) -> None:
     """Raise ENOSPC if writing ``coming_bytes`` would leave less than ``keep_free_mb`` free."""
-    if shutil.disk_usage(folder).free - coming_bytes < keep_free_mb * MIB:
+    if free_bytes(folder) - coming_bytes < keep_free_mb * MIB:
         raise disk_full()
 
 

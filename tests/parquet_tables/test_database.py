@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import shutil
+import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -17,7 +17,7 @@ from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import execute_watched, progress_part
 from parquet_tables.quoting import quote_identifier, quote_path, quote_text
 from parquet_tables.tables import TableFiles
-from parquet_tables.transient_errors import BROKEN, DISK_FULL, machine_fault
+from parquet_tables.transient_errors import BROKEN, DISK_FULL, free_bytes, machine_fault
 from parquet_tables.writing import write_parquet
 
 SLOW = "SELECT count(*) FROM range(60000000) a WHERE hash(range) % 7 = 3"
@@ -115,24 +115,25 @@ def test_memory_use_reports_memory_and_spill(tmp_path: Path) -> None:
 
 
 def test_no_more_is_spilled_than_leaves_the_disk_room(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    true_usage = shutil.disk_usage
-    free_mb = true_usage(tmp_path).free // 1024**2
+    disk = [free_bytes(tmp_path)]
+    keep_free_mb = disk[0] // 1024**2 * 2
     spilling = "CREATE TEMP TABLE t AS SELECT random() AS x FROM range(10_000_000)"  # 80 MB
     spill = tmp_path / "spill"
-    with ParquetDatabase(tmp_path, spill, memory_mb=32, keep_free_mb=free_mb * 2) as crowded:
+    with ParquetDatabase(
+        tmp_path, spill, memory_mb=32, keep_free_mb=keep_free_mb, free_bytes=lambda _: disk[0]
+    ) as crowded:
         for _ in range(2):
             with crowded.cursor() as cursor, pytest.raises(duckdb.OutOfMemoryException) as caught:
                 cursor.execute(spilling)
             assert machine_fault(caught.value) is DISK_FULL
         # Free disk space appears.
-        roomy = true_usage(tmp_path)._replace(free=free_mb * 3 * 1024**2)
-        monkeypatch.setattr(shutil, "disk_usage", lambda _path: roomy)
+        crowded_bytes, disk[0] = disk[0], disk[0] * 3
         with crowded.cursor() as cursor:
             cursor.execute(spilling)
             assert crowded.memory_use().spilled_bytes > 16 * 1024**2
-        monkeypatch.undo()
+        disk[0] = crowded_bytes
         with crowded.cursor() as cursor, pytest.raises(duckdb.OutOfMemoryException):
             cursor.execute(spilling)
 
@@ -156,7 +157,7 @@ def test_footers_of_small_files_are_not_cached(parquet: ParquetDatabase, tmp_pat
     assert also_large > small + 100 * 1024
 
 
-OpenDatabase = Callable[[int], ParquetDatabase]
+OpenDatabase = Callable[..., ParquetDatabase]
 JOIN = "SELECT count(*) FROM range(50) AS a(x) JOIN range(50) AS b(y) ON x = y"
 RETAINED_SQL = "SELECT sum(total_insertions) FROM duckdb_eviction_queues()"
 
@@ -165,8 +166,8 @@ RETAINED_SQL = "SELECT sum(total_insertions) FROM duckdb_eviction_queues()"
 def open_database(tmp_path: Path) -> Iterator[OpenDatabase]:
     """Opens databases with a given ``max_cursors``."""
     with ExitStack() as stack:
-        yield lambda max_cursors: stack.enter_context(
-            ParquetDatabase(tmp_path, tmp_path / "spill", max_cursors=max_cursors)
+        yield lambda max_cursors, **limits: stack.enter_context(
+            ParquetDatabase(tmp_path, tmp_path / "spill", max_cursors=max_cursors, **limits)
         )
 
 
@@ -183,18 +184,24 @@ def retained_buffers(database: ParquetDatabase) -> int:
     return int(row[0])
 
 
+def failing_calls(*numbers: int) -> Callable[[Path], int]:
+    """Returns the free disk space, but for these calls: the first one opens the instance."""
+    calls = itertools.count(1)
+
+    def free(path: Path) -> int:
+        if next(calls) in numbers:
+            raise OSError(errno.EIO, "the disk is gone")
+        return free_bytes(path)
+
+    return free
+
+
 def test_a_cursor_that_cannot_be_had_holds_up_no_renewal(
-    open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
+    open_database: OpenDatabase,
 ) -> None:
-    database = open_database(1)
-
-    def gone(_path: Path) -> None:
-        raise OSError(errno.EIO, "the disk is gone")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(shutil, "disk_usage", gone)
-        with pytest.raises(OSError, match="gone"), database.cursor():
-            pass
+    database = open_database(1, free_bytes=failing_calls(2))
+    with pytest.raises(OSError, match="gone"), database.cursor():
+        pass
     join(database, 5)
     assert retained_buffers(database) == 0
 
@@ -230,10 +237,10 @@ def test_a_renewed_instance_is_locked_down_like_the_first(open_database: OpenDat
 
 
 def test_an_instance_that_cannot_be_renewed_goes_on(
-    open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    open_database: OpenDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
-    database = open_database(2)
-    monkeypatch.setitem(database._config, "memory_limit", "more than there is")
+    # Each cursor reads the free disk space, and so does a renewal after every second one.
+    database = open_database(2, free_bytes=failing_calls(4, 7))
     join(database, 5)
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
 
