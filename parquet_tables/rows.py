@@ -109,68 +109,87 @@ def rows_at(
         )
         bound += [str(file.path), start, start, start + file.rows, *params]
     if not selects:
-        no_row = ", ".join(map(_null, table.columns))
-        selects.append(f"SELECT {selected} FROM (SELECT {no_row}) AS f JOIN {rows} AS p ON false")
+        no_row = _nulls(table.columns)
+        selects.append(f"SELECT {selected} FROM ({no_row}) AS f JOIN {rows} AS p ON false")
     return " UNION ALL ".join(selects), bound
 
 
 def empty_statement(columns: Sequence[Column]) -> str:
     """Build a statement with these columns and no row."""
-    return f"SELECT {', '.join(map(_null, columns))} LIMIT 0"
+    return f"{_nulls(columns)} LIMIT 0"
 
 
-def _null(column: Column) -> str:
-    return f"CAST(NULL AS {column.type}) AS {quote_identifier(column.name)}"
+def _nulls(columns: Sequence[Column]) -> str:
+    return "SELECT " + ", ".join(
+        f"CAST(NULL AS {column.type}) AS {quote_identifier(column.name)}" for column in columns
+    )
 
 
 @dataclass(frozen=True)
 class RowView:
-    """A filter and an order of a table's rows.
+    """A filter and an order of a table's rows: a boolean SQL expression over ``f``, a column."""
 
-    Parameters
-    ----------
-    condition : (str, list), optional
-        A boolean SQL expression over the table ``f``, and its parameters.
-    order_by : Column, optional
-        The sort column; by default the table's order.
-    descending : bool
-        Whether the largest value is first.
-    """
-
-    condition: tuple[str, list[object]] | None = None
+    condition: Statement | None = None
     order_by: Column | None = None
     descending: bool = False
 
 
 def count_statement(table: TableFiles, view: RowView) -> Statement:
     """Build the statement that counts a view's rows."""
-    branches, params = _branches(table, view, "1")
-    return f"SELECT count(*) FROM ({branches or 'SELECT 1 LIMIT 0'})", params
+    branches, params = _branches(table, view)
+    return f"SELECT count(*) FROM ({branches})", params
 
 
 def find_rows(
     cursor: duckdb.DuckDBPyConnection, table: TableFiles, view: RowView, offset: int, limit: int
 ) -> Int64s:
     """Return the ordinals of a view's rows ``offset`` to ``offset + limit``, in its order."""
-    sql, params = ordinals_statement(table, view, offset, limit)
+    sql, params = _view_rows(table, view, "", "t.ordinal", offset, limit)
     found: Int64s = cursor.execute(sql, params).fetchnumpy()["ordinal"]
     return np.asarray(found, dtype=np.int64)
 
 
-def ordinals_statement(table: TableFiles, view: RowView, offset: int, limit: int) -> Statement:
-    """Build the statement of :func:`find_rows`: one column ``ordinal``."""
-    selected = "f.file_row_number + ? AS ordinal"
+def view_statement(
+    table: TableFiles, columns: Sequence[Column], view: RowView, offset: int, limit: int | None
+) -> Statement:
+    """Build the statement that reads a view's rows in one scan, for an export."""
+    renamed, shown = _renamed(columns)
+    return _view_rows(table, view, f", {renamed}", shown, offset, limit)
+
+
+def _view_rows(
+    table: TableFiles, view: RowView, selected: str, shown: str, offset: int, limit: int | None
+) -> Statement:
+    order = ""
     if view.order_by is not None:
         selected += f", f.{quote_identifier(view.order_by.name)} AS k"
-    branches, params = _branches(table, view, selected, numbered=True)
-    if not branches:
-        return "SELECT NULL::BIGINT AS ordinal LIMIT 0", []
-    order = "" if view.order_by is None else f" ORDER BY {_order(view)}, t.ordinal"
-    return f"SELECT t.ordinal FROM ({branches}) AS t{order} LIMIT ? OFFSET ?", [
-        *params,
-        limit,
-        offset,
-    ]
+        order = f" ORDER BY t.k {'DESC' if view.descending else 'ASC'} NULLS LAST, t.ordinal"
+    branches, params = _branches(table, view, selected)
+    bounds = " OFFSET ?" if limit is None else " LIMIT ? OFFSET ?"
+    params += [offset] if limit is None else [limit, offset]
+    return f"SELECT {shown} FROM ({branches}) AS t{order}{bounds}", params
+
+
+def _branches(table: TableFiles, view: RowView, selected: str = "") -> Statement:
+    """Build one SELECT of ``ordinal`` and more columns for each file."""
+    selects: list[str] = []
+    params: list[object] = []
+    for file, start in table.with_starts():
+        conditions, bound = _remaining(table, file, start, 0, file.rows)
+        if view.condition is not None:
+            conditions.append(f"({view.condition[0]})")
+            bound += view.condition[1]
+        where, bound = _where(conditions, bound)
+        selects.append(
+            f"SELECT f.file_row_number + ? AS ordinal{selected} "
+            f"FROM read_parquet(?, file_row_number = true) AS f{where}"
+        )
+        params += [start, str(file.path), *bound]
+    if not selects:
+        selects.append(
+            f"SELECT 0::BIGINT AS ordinal{selected} FROM ({empty_statement(table.columns)}) AS f"
+        )
+    return " UNION ALL ".join(selects), params
 
 
 def rows_statement(table: TableFiles, columns: Sequence[Column], ordinals: Int64s) -> Statement:
@@ -187,35 +206,9 @@ def rows_statement(table: TableFiles, columns: Sequence[Column], ordinals: Int64
 def scan_statement(table: TableFiles, selected: Sequence[str]) -> Statement:
     """Build the statement that reads every row, unordered: ``ordinal``, then the expressions.
 
-    Parameters
-    ----------
-    selected : sequence of str
-        Expressions over the table ``f``, with their aliases.
+    ``selected`` are expressions over the table ``f``, with their aliases.
     """
-    listed = ", ".join(["f.file_row_number + ? AS ordinal", *selected])
-    branches, params = _branches(table, RowView(), listed, numbered=True)
-    if branches:
-        return branches, params
-    no_row = ", ".join(map(_null, table.columns))
-    listed = ", ".join(["NULL::BIGINT AS ordinal", *selected])
-    return f"SELECT {listed} FROM (SELECT {no_row}) AS f LIMIT 0", []
-
-
-def view_statement(
-    table: TableFiles, columns: Sequence[Column], view: RowView, offset: int, limit: int | None
-) -> Statement:
-    """Build the statement that reads a view's rows in one scan, for an export."""
-    renamed, shown = _renamed(columns)
-    order = ""
-    if view.order_by is not None:
-        renamed += f", f.{quote_identifier(view.order_by.name)} AS k, f.file_row_number + ? AS o"
-        order = f" ORDER BY {_order(view)}, t.o"
-    branches, params = _branches(table, view, renamed, numbered=view.order_by is not None)
-    if not branches:
-        return empty_statement(columns), []
-    bounds = " OFFSET ?" if limit is None else " LIMIT ? OFFSET ?"
-    params += [offset] if limit is None else [limit, offset]
-    return f"SELECT {shown} FROM ({branches}) AS t{order}{bounds}", params
+    return _branches(table, RowView(), "".join(f", {each}" for each in selected))
 
 
 def _renamed(columns: Sequence[Column]) -> tuple[str, str]:
@@ -224,29 +217,6 @@ def _renamed(columns: Sequence[Column]) -> tuple[str, str]:
     renamed = (f"f.{name} AS c{at}" for at, name in enumerate(names))
     shown = (f"t.c{at} AS {name}" for at, name in enumerate(names))
     return ", ".join(renamed), ", ".join(shown)
-
-
-def _order(view: RowView) -> str:
-    return f"t.k {'DESC' if view.descending else 'ASC'} NULLS LAST"
-
-
-def _branches(
-    table: TableFiles, view: RowView, selected: str, *, numbered: bool = False
-) -> Statement:
-    """Build one SELECT for each file; with ``numbered`` its first ordinal is a parameter."""
-    selects: list[str] = []
-    params: list[object] = []
-    for file, start in table.with_starts():
-        conditions, bound = _remaining(table, file, start, 0, file.rows)
-        if view.condition is not None:
-            conditions.append(f"({view.condition[0]})")
-            bound += view.condition[1]
-        where, bound = _where(conditions, bound)
-        selects.append(
-            f"SELECT {selected} FROM read_parquet(?, file_row_number = true) AS f{where}"
-        )
-        params += [*([start] if numbered else []), str(file.path), *bound]
-    return " UNION ALL ".join(selects), params
 
 
 MAX_PAGE_BYTES = 32 * 1024**2
