@@ -9,7 +9,7 @@ import click
 
 from command_line.connection import ApiClient, Target, connected
 from command_line.options import AS_JSON, with_target
-from command_line.output import CommandFailed, print_line, print_result, print_table, utc_text
+from command_line.output import CommandFailed, print_items, print_line, print_result, utc_text
 from storage.accounts.audit import ACTIONS
 from storage.accounts.users import ROLES
 
@@ -83,12 +83,14 @@ def list_users(target: Target, as_json: bool) -> None:
 
 
 def _print_users(users: list[dict[str, Any]]) -> None:
-    print_table(
-        ("id", "user name", "role", "created"),
-        [
-            (str(user["id"]), user["soeid"], user["role_name"], utc_text(user["created_at"]))
-            for user in users
-        ],
+    print_items(
+        users,
+        {
+            "id": lambda user: str(user["id"]),
+            "user name": "soeid",
+            "role": "role_name",
+            "created": lambda user: utc_text(user["created_at"]),
+        },
     )
 
 
@@ -162,9 +164,18 @@ def audit_command(target: Target, dataset: str | None, as_json: bool, **given: A
 
 
 def _print_entries(page: dict[str, Any]) -> None:
-    print_table(
-        ("at", "user", "action", "dataset", "object", "from", "token", "details"),
-        [_cells(entry) for entry in page["entries"]],
+    print_items(
+        page["entries"],
+        {
+            "at": lambda entry: utc_text(entry["at"]),
+            "user": "user_soeid",
+            "action": "action",
+            "dataset": lambda entry: str(entry["dataset_id"] or ""),
+            "object": _object_of,
+            "from": "client_address",
+            "token": "token_name",
+            "details": _details_of,
+        },
     )
     print_line(f"{len(page['entries']):,} of {page['total']:,} entries.")
 
@@ -174,18 +185,12 @@ def _dataset_id(client: ApiClient, name_or_id: str) -> int:
     return int(name_or_id) if name_or_id.isdecimal() else client.dataset_id(name_or_id)
 
 
-def _cells(entry: dict[str, Any]) -> tuple[str, ...]:
-    about = f"{entry['object_type']} {entry['object_id']}" if entry["object_type"] else ""
-    return (
-        utc_text(entry["at"]),
-        entry["user_soeid"],
-        entry["action"],
-        str(entry["dataset_id"] or ""),
-        about,
-        entry["client_address"] or "",
-        entry["token_name"] or "",
-        ", ".join(f"{name}={_short(value)}" for name, value in entry["details"].items()),
-    )
+def _object_of(entry: dict[str, Any]) -> str:
+    return f"{entry['object_type']} {entry['object_id']}" if entry["object_type"] else ""
+
+
+def _details_of(entry: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={_short(value)}" for name, value in entry["details"].items())
 
 
 def _short(value: Any) -> str:

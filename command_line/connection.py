@@ -18,12 +18,13 @@ from typing import Any
 import click
 import httpx
 
-from command_line.failures import Unreachable, WaitInterrupted
+from command_line.failures import Unreachable
 from command_line.output import (
     SUFFIXES,
     CommandFailed,
     OutputFile,
-    PercentCallback,
+    ProgressCallback,
+    print_line,
     progress_bar,
 )
 from command_line.root import Composition
@@ -35,6 +36,8 @@ POLL_INTERVAL_S = 0.2
 TIMEOUT = httpx.Timeout(10, read=None, write=None)
 """Reading has no limit: the server writes a download in full before it answers."""
 MAX_ERRORS_SHOWN = 5
+INTERRUPTED = 130
+"""Exit code of Ctrl-C while waiting for a job."""
 
 
 @dataclass(frozen=True)
@@ -158,9 +161,14 @@ class ApiClient:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.close()
         if kind is KeyboardInterrupt and self.job_id is not None:
-            interrupted = self.wait_interrupted()
-            interrupted.show()  # at once: stopping the command's server takes a while
-            raise SystemExit(interrupted.exit_code) from None
+            # At once: stopping the command's server takes a while.
+            print_line(
+                f"Stopped waiting for job {self.job_id}. The job continues.\n"
+                f"Follow it: jobsvc watch {self.job_id}{self._options}\n"
+                f"Cancel it: jobsvc cancel {self.job_id}{self._options}",
+                err=True,
+            )
+            raise SystemExit(INTERRUPTED) from None
 
     def close(self) -> None:
         """Close the connections."""
@@ -201,7 +209,7 @@ class ApiClient:
         return self._answer(self._http.delete(path))
 
     def upload(
-        self, path: str, file: Path, fields: dict[str, str], on_progress: PercentCallback
+        self, path: str, file: Path, fields: dict[str, str], on_progress: ProgressCallback
     ) -> dict[str, Any]:
         """Upload a file as a form, in chunks."""
         with _UploadStream(file, on_progress) as stream:
@@ -255,7 +263,7 @@ class ApiClient:
             with progress_bar(label) as on_progress:
                 while True:
                     job = self.get(f"/api/jobs/{job_id}")
-                    on_progress(job["progress"], job["progress_message"] or job["status"])
+                    on_progress(job["progress"] / 100, job["progress_message"] or job["status"])
                     if job["status"] == "completed":
                         return job
                     if job["status"] == "failed":
@@ -269,16 +277,6 @@ class ApiClient:
                 job_id=job_id,
                 options=self._options,
             ) from None
-
-    def wait_interrupted(self) -> WaitInterrupted:
-        """Return the error of an interrupted wait; its message lists the next commands."""
-        return WaitInterrupted(
-            "Stopped waiting for job {job_id}. The job continues.\n"
-            "Follow it: jobsvc watch {job_id}{options}\n"
-            "Cancel it: jobsvc cancel {job_id}{options}",
-            job_id=self.job_id,
-            options=self._options,
-        )
 
     def dataset_id(self, name_or_id: str) -> int:
         """Return the id of a dataset, given its name or id.
@@ -358,12 +356,12 @@ class ApiClient:
 class _UploadStream(io.FileIO):
     """A file that reports how much of it was read."""
 
-    def __init__(self, file: Path, on_progress: PercentCallback) -> None:
+    def __init__(self, file: Path, on_progress: ProgressCallback) -> None:
         super().__init__(file)
         self._size = max(file.stat().st_size, 1)
         self._on_progress = on_progress
 
     def read(self, size: int | None = -1, /) -> bytes:
         piece = super().read(-1 if size is None else size)
-        self._on_progress(100 * self.tell() / self._size, "sending the file")
+        self._on_progress(self.tell() / self._size, "sending the file")
         return piece

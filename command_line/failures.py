@@ -42,12 +42,6 @@ class Unreachable(CommandFailed):
     exit_code = 3
 
 
-class WaitInterrupted(CommandFailed):
-    """The user stopped waiting for a job; the job continues."""
-
-    exit_code = 130
-
-
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Turn the errors of a command into one line and an exit code."""

@@ -15,9 +15,9 @@ from command_line.failures import Unreachable
 from command_line.options import AS_JSON, BATCH, with_target
 from command_line.output import (
     CommandFailed,
+    print_items,
     print_line,
     print_result,
-    print_table,
     progress_bar,
 )
 from job_runner.errors import RETRYABLE_CODES
@@ -64,10 +64,7 @@ def _print_import(job: dict[str, Any]) -> None:
         f'Dataset "{job["dataset_name"]}" (id {job["dataset_id"]}), ref {summary["output_ref"]}, '
         f"commit {summary['output_commit_id'][:12]}:"
     )
-    print_table(
-        ("table", "rows", "columns"),
-        [(table["key"], table["rows"], table["columns"]) for table in summary["tables"]],
-    )
+    print_items(summary["tables"], {"table": "key", "rows": "rows", "columns": "columns"})
     for table in summary["tables"]:
         for note in table["notes"]:
             print_line(f"Note on {table['key']}: {note}")

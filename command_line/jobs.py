@@ -13,9 +13,9 @@ from command_line.output import (
     SUFFIXES,
     CommandFailed,
     output_file,
+    print_items,
     print_line,
     print_result,
-    print_table,
     utc_text,
 )
 from storage.jobs.jobs import RUN_TYPES, STATUSES
@@ -51,20 +51,17 @@ def jobs(
 
 
 def _print_jobs(page: dict[str, Any]) -> None:
-    print_table(
-        ("job", "type", "status", "dataset", "user", "created", "message"),
-        [
-            (
-                job["id"][:ID_DIGITS],
-                job["run_type"],
-                _state(job),
-                job["dataset_name"],
-                job["user_soeid"],
-                utc_text(job["created_at"]),
-                job["error_message"] or job["progress_message"],
-            )
-            for job in page["jobs"]
-        ],
+    print_items(
+        page["jobs"],
+        {
+            "job": lambda job: job["id"][:ID_DIGITS],
+            "type": "run_type",
+            "status": _state,
+            "dataset": "dataset_name",
+            "user": "user_soeid",
+            "created": lambda job: utc_text(job["created_at"]),
+            "message": lambda job: job["error_message"] or job["progress_message"],
+        },
     )
     print_line(f"{len(page['jobs']):,} of {page['total']:,} jobs.")
 
@@ -168,9 +165,7 @@ def log(target: Target, job_id: str, as_json: bool) -> None:
 
 
 def _print_log(entries: list[dict[str, Any]]) -> None:
-    print_table(
-        ("at", "message"), [(utc_text(entry["at"], 23), entry["message"]) for entry in entries]
-    )
+    print_items(entries, {"at": lambda entry: utc_text(entry["at"], 23), "message": "message"})
 
 
 @click.command()

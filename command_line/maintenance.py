@@ -6,7 +6,6 @@ restore creates a new one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,11 @@ from command_line.connection import ApiClient, Target, connected
 from command_line.options import AS_JSON, DATA_DIR, with_target
 from command_line.output import (
     CommandFailed,
-    PercentCallback,
+    ProgressCallback,
+    print_items,
     print_json,
     print_line,
     print_result,
-    print_table,
     progress_bar,
     utc_text,
 )
@@ -66,24 +65,18 @@ def storage(target: Target, limit: int, as_json: bool) -> None:
 
 
 def _print_use(use: dict[str, Any]) -> None:
-    print_table(
-        ("kind", "files", "bytes"),
-        [(_name(kind["kind"]), kind["files"], kind["size_bytes"]) for kind in use["kinds"]],
-    )
+    print_items(use["kinds"], {"kind": _name, "files": "files", "bytes": "size_bytes"})
     print_line(f"{use['size_bytes']:,} bytes; {use['free_bytes']:,} bytes of the disk are free.\n")
-    print_table(
-        ("dataset", "name", "removed", "commits", "files", "bytes"),
-        [
-            (
-                str(dataset["dataset_id"]),
-                dataset["name"],
-                (dataset["removed_at"] or "")[:10],
-                dataset["commits"],
-                dataset["files"],
-                dataset["size_bytes"],
-            )
-            for dataset in use["datasets"]
-        ],
+    print_items(
+        use["datasets"],
+        {
+            "dataset": lambda dataset: str(dataset["dataset_id"]),
+            "name": "name",
+            "removed": lambda dataset: (dataset["removed_at"] or "")[:10],
+            "commits": "commits",
+            "files": "files",
+            "bytes": "size_bytes",
+        },
     )
     print_line(f"{len(use['datasets']):,} of {use['total']:,} datasets.")
 
@@ -132,7 +125,7 @@ def _confirm() -> None:
         raise CommandFailed("Nothing was removed.")
 
 
-def _remove(client: ApiClient, expected: int, on_progress: PercentCallback) -> dict[str, Any]:
+def _remove(client: ApiClient, expected: int, on_progress: ProgressCallback) -> dict[str, Any]:
     """Send prune requests until the prune is complete; return the total."""
     removed: dict[str, Any] | None = None
     while removed is None or not removed["complete"]:
@@ -147,7 +140,7 @@ def _remove(client: ApiClient, expected: int, on_progress: PercentCallback) -> d
                 removed=_in_words(removed),
             ) from None
         removed = part if removed is None else _add_answers(removed, part)
-        on_progress(min(100 * _count(removed) / max(expected, 1), 100), _in_words(removed))
+        on_progress(min(_count(removed) / max(expected, 1), 1), _in_words(removed))
     return removed
 
 
@@ -176,25 +169,22 @@ def _print_preview(found: dict[str, Any]) -> None:
     if not removable:
         print_line("Nothing to remove.")
         return
-    print_table(
-        ("to remove", "count", "bytes", "oldest", "newest"),
-        [
-            (
-                _name(kind["kind"]),
-                kind["count"],
-                kind["size_bytes"],
-                utc_text(kind["oldest"]),
-                utc_text(kind["newest"]),
-            )
-            for kind in removable
-        ],
+    print_items(
+        removable,
+        {
+            "to remove": _name,
+            "count": "count",
+            "bytes": "size_bytes",
+            "oldest": lambda kind: utc_text(kind["oldest"]),
+            "newest": lambda kind: utc_text(kind["newest"]),
+        },
     )
     for kind in removable:
         for example in kind["examples"]:
-            print_line(f"  {_name(kind['kind'])}: {_example_text(example)}")
+            print_line(f"  {_name(kind)}: {_example_text(example)}")
         more = kind["count"] - len(kind["examples"])
         if kind["examples"] and more:
-            print_line(f"  … and {more:,} more {_name(kind['kind'])}")
+            print_line(f"  … and {more:,} more {_name(kind)}")
 
 
 def _example_text(example: dict[str, Any]) -> str:
@@ -214,14 +204,13 @@ def _count(answer: dict[str, Any]) -> int:
 
 
 def _in_words(answer: dict[str, Any]) -> str:
-    counts = [
-        f"{_name(kind['kind'])} {kind['count']:,}" for kind in answer["kinds"] if kind["count"]
-    ]
+    counts = [f"{_name(kind)} {kind['count']:,}" for kind in answer["kinds"] if kind["count"]]
     return f"{', '.join(counts) or 'nothing'}; {answer['size_bytes']:,} bytes of files"
 
 
-def _name(kind: str) -> str:
-    return KINDS.get(kind, kind)
+def _name(kind: dict[str, Any]) -> str:
+    name = str(kind["kind"])
+    return KINDS.get(name, name)
 
 
 @click.command("check")
@@ -236,7 +225,7 @@ def check_command(data_dir: Path | None, as_json: bool) -> None:
     jobsvc check --data-dir /srv/jobsvc
     """
     with progress_bar("Checking") as on_progress:
-        findings = check(_directory(data_dir), _of_fraction(on_progress))
+        findings = check(_directory(data_dir), on_progress)
     if as_json:
         print_json(asdict(findings))
     else:
@@ -264,7 +253,7 @@ def backup_command(file: Path, data_dir: Path | None, as_json: bool) -> None:
         done = back_up(
             _directory(data_dir),
             file,
-            _of_fraction(on_progress),
+            on_progress,
         )
     if as_json:
         print_json({"file": str(file), **asdict(done)})
@@ -284,7 +273,7 @@ def restore_command(file: Path, data_dir: Path | None, as_json: bool) -> None:
     """
     directory = _directory(data_dir)
     with progress_bar("Checking") as on_progress:
-        findings = restore(file, directory, _of_fraction(on_progress))
+        findings = restore(file, directory, on_progress)
     if as_json:
         print_json({"data_dir": str(directory.root), **asdict(findings)})
     else:
@@ -296,7 +285,3 @@ def restore_command(file: Path, data_dir: Path | None, as_json: bool) -> None:
 
 def _directory(data_dir: Path | None) -> DataDirectory:
     return DataDirectory(load_settings({"data_dir": data_dir}).data_dir)
-
-
-def _of_fraction(on_progress: PercentCallback) -> Callable[[float, str], None]:
-    return lambda fraction, message: on_progress(100 * fraction, message)

@@ -11,7 +11,7 @@ import re
 import secrets
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -20,8 +20,10 @@ import click
 
 from domain_errors import render
 
-PercentCallback = Callable[[float, str], None]
-"""Takes a percentage, 0 to 100, and a message."""
+ProgressCallback = Callable[[float, str], None]
+"""Takes a fraction, 0 to 1, and a message."""
+Columns = Mapping[str, str | Callable[[dict[str, Any]], Any]]
+"""The columns of a table by heading: a key of each item, or a function of it."""
 
 SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".xlsx": "xlsx"}
 """File endings for rows, and the API's names of their formats."""
@@ -110,6 +112,15 @@ def print_table(
         click.echo("  ".join(cells).rstrip())
 
 
+def print_items(items: Sequence[dict[str, Any]], columns: Columns) -> None:
+    """Print objects of the API as a table."""
+    rows = [
+        [item[column] if isinstance(column, str) else column(item) for column in columns.values()]
+        for item in items
+    ]
+    print_table(tuple(columns), rows)
+
+
 def _text(value: Any, grouped: bool) -> str:
     if value is None:
         return ""
@@ -130,10 +141,10 @@ def utc_text(text: str | None, digits: int = 19) -> str:
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[PercentCallback]:
+def progress_bar(label: str) -> Iterator[ProgressCallback]:
     """Show a progress bar on standard error, if that is a terminal."""
     if not sys.stderr.isatty():
-        yield lambda percent, message: None
+        yield lambda fraction, message: None
         return
     with click.progressbar(
         length=BAR_STEPS,
@@ -142,8 +153,8 @@ def progress_bar(label: str) -> Iterator[PercentCallback]:
         item_show_func=_item_text,
     ) as bar:
 
-        def on_progress(percent: float, message: str) -> None:
-            step = round(percent / 100 * BAR_STEPS)
+        def on_progress(fraction: float, message: str) -> None:
+            step = round(fraction * BAR_STEPS)
             bar.update(max(0, step - bar.pos), message)
 
         yield on_progress
