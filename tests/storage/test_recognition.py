@@ -128,6 +128,7 @@ def test_a_first_start_that_was_killed_is_begun_again(tmp_path: Path) -> None:
     directory.acquire(ME)
     with closing(sqlite3.connect(tmp_path / DATABASE)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-    directory._unlock()  # as when the process dies: the note and the folders stay
+    directory.release()
+    directory.write_owner(ME)  # as when the process dies: the note and the folders stay
     directory.acquire(ME)
     directory.release()
