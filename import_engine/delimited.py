@@ -15,12 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from import_engine.errors import (
-    LONG_LINE_BYTES,
-    TOO_LONG,
-    check_column_count,
-    delimited_error,
-)
+from import_engine.errors import LONG_LINE_BYTES, TOO_LONG, check_column_count, delimited_error
 from import_engine.text_files import TextFile, read_as_utf8
 from import_engine.text_tables import (
     SAMPLE_ROWS,
@@ -283,7 +278,6 @@ def sniff_within(work: ImportWork, file: TextFile, dialect: Dialect) -> Dialect:
 
 
 def _delimiter(found: Dialect | None, first_line: str, *, prefer_tab: bool) -> str:
-    """Choose the delimiter from DuckDB's result and the first line."""
     counts = {each: len(Dialect(each).values(first_line)) - 1 for each in DELIMITERS}
     if prefer_tab and counts["\t"]:
         return "\t"

@@ -53,7 +53,6 @@ def duckdb_errors_as(translate: Callable[[str], UnreadableFile]) -> Iterator[Non
 
 
 def check_column_count(columns: int) -> None:
-    """Refuse a table of too many columns."""
     if columns > MAX_COLUMNS:
         raise UnreadableFile(
             "The file has {columns} columns; a table may have {max_columns}. Remove columns, or "

@@ -55,8 +55,6 @@ ACCEPTED = f"Accepted are: {', '.join([*ENDINGS, '.csv.gz, .json.gz and other gz
 
 @dataclass(frozen=True)
 class DetectedFormat:
-    """A file's format, and whether it is gzipped."""
-
     format: Format
     gzipped: bool = False
 

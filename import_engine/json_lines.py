@@ -14,20 +14,8 @@ from pathlib import Path
 
 from import_engine.errors import UnreadableFile, duckdb_errors_as, json_error
 from import_engine.text_files import TextFile, read_as_utf8
-from import_engine.text_tables import (
-    CellQuery,
-    ColumnPlan,
-    TextColumn,
-    TextRows,
-    write_text_table,
-)
-from import_engine.values import (
-    MISSING_TEXTS,
-    TEXT,
-    CandidateType,
-    CandidateTypes,
-    json_candidates,
-)
+from import_engine.text_tables import CellQuery, ColumnPlan, TextColumn, TextRows, write_text_table
+from import_engine.values import MISSING_TEXTS, TEXT, CandidateType, CandidateTypes, json_candidates
 from import_engine.work import ImportedTable, ImportWork
 from parquet_tables.names import folded, settle_names
 from parquet_tables.quoting import quote_identifier, quote_text

@@ -161,12 +161,17 @@ def unpack(file: TextFile, copy: Path, max_bytes: int = MAX_UNPACKED_BYTES) -> T
     return TextFile(copy, file.on_chunk)
 
 
+def _decoded(file: TextFile, encoding: str, errors: str = "strict") -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(encoding)(errors)
+    for chunk in file.chunks():
+        yield decoder.decode(chunk)
+    yield decoder.decode(b"", final=True)
+
+
 def _is_utf8(file: TextFile) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        for chunk in file.chunks():
-            decoder.decode(chunk)
-        decoder.decode(b"", final=True)
+        for _ in _decoded(file, "utf-8"):
+            pass
     except UnicodeDecodeError:
         return False
     return True
@@ -182,14 +187,11 @@ def _count_undefined_bytes(file: TextFile) -> dict[int, int]:
 
 
 def _transcode(file: TextFile, encoding: str, copy: Path) -> TextFile:
-    """Write ``file`` to ``copy`` in UTF-8."""
     errors = "c1" if encoding == "cp1252" else "strict"
-    decoder = codecs.getincrementaldecoder(encoding)(errors)
     try:
         with copy.open("wb") as out:
-            for chunk in file.chunks():
-                out.write(decoder.decode(chunk).encode())
-            out.write(decoder.decode(b"", final=True).encode())
+            for text in _decoded(file, encoding, errors):
+                out.write(text.encode())
     except UnicodeError as error:
         raise UnreadableFile(
             "The file isn't whole: its text isn't valid {encoding}.", encoding=encoding

@@ -56,7 +56,6 @@ def double_mismatch(cell: str, value: str, *, rounded: bool) -> str:
 
 
 def _digits(text: str) -> str:
-    """The SQL of a number's significant digits."""
     mantissa = f"regexp_replace({text}, '[eE].*$', '')"
     return f"trim(regexp_replace({mantissa}, '[^0-9]', '', 'g'), '0')"
 
@@ -134,7 +133,6 @@ class CandidateType:
         return pattern is not None and re.fullmatch(pattern, cell) is not None
 
     def note(self, name: str) -> str | None:
-        """Return the note on a column of this type, if there is one."""
         if self.rounded:
             return (
                 f'Column "{name}" has fractions of more digits than a DOUBLE holds; '
@@ -229,7 +227,6 @@ def _narrowed(candidates: CandidateTypes, cells: Sequence[str]) -> CandidateType
 
 
 def _unquoted(cell: str) -> str:
-    """The text of a JSON string, which may be truncated."""
     try:
         return str(json.loads(cell)).strip(" ")
     except ValueError:

@@ -212,7 +212,6 @@ class ParquetDatabase:
         return MemoryUse(memory_bytes=row[0] or 0, spilled_bytes=row[1] or 0)
 
     def close(self) -> None:
-        """Close the instance and its open cursors."""
         with self._lock:
             self._is_closed = True
             self._connection.close()

@@ -16,7 +16,6 @@ _PLAIN = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
 def quote_identifier(name: str) -> str:
-    """Quote a column or table name."""
     return '"' + name.replace('"', '""') + '"'
 
 

@@ -115,7 +115,6 @@ def rows_at(
 
 
 def empty_statement(columns: Sequence[Column]) -> str:
-    """Build a statement with these columns and no row."""
     return f"{_nulls(columns)} LIMIT 0"
 
 
@@ -135,7 +134,6 @@ class RowView:
 
 
 def count_statement(table: TableFiles, view: RowView) -> Statement:
-    """Build the statement that counts a view's rows."""
     branches, params = _branches(table, view)
     return f"SELECT count(*) FROM ({branches})", params
 
@@ -240,9 +238,7 @@ def read_page(
 
 
 def read_rows(
-    cursor: duckdb.DuckDBPyConnection,
-    statement: Statement,
-    columns: Sequence[Column],
+    cursor: duckdb.DuckDBPyConnection, statement: Statement, columns: Sequence[Column]
 ) -> list[dict[str, Any]]:
     """Read the rows of a statement with these columns, each a flat object by column name.
 

@@ -55,7 +55,6 @@ class TableFiles:
 
     @cached_property
     def row_count(self) -> int:
-        """Rows of the table."""
         return self.file_rows - len(self.deletion_vector)
 
     @cached_property
@@ -116,7 +115,6 @@ def write_ordinals(cursor: duckdb.DuckDBPyConnection, ordinals: Int64s, path: Pa
 
 
 def read_ordinals(cursor: duckdb.DuckDBPyConnection, path: Path) -> Int64s:
-    """Read a file of :func:`write_ordinals`."""
     rows = cursor.execute(
         "SELECT f.ordinal FROM read_parquet(?) AS f ORDER BY f.ordinal", [str(path)]
     ).fetchnumpy()

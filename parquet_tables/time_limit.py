@@ -64,7 +64,6 @@ def time_limited(limit_s: float) -> Iterator[None]:
 
 
 def is_limited() -> bool:
-    """Whether this thread has a time limit."""
     return _current.get() is not None
 
 

@@ -51,7 +51,6 @@ def machine_fault(error: BaseException) -> MachineFault | None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether DuckDB or the process ran out of memory."""
     return isinstance(error, duckdb.OutOfMemoryException | MemoryError)
 
 
@@ -67,7 +66,6 @@ def is_machine_error(error: Exception) -> bool:
 
 
 def free_bytes(folder: Path) -> int:
-    """Return the free disk space."""
     return shutil.disk_usage(folder).free
 
 
@@ -83,5 +81,4 @@ def require_free(folder: Path, keep_free_mb: int, coming_bytes: int = 0) -> None
 
 
 def disk_full() -> OSError:
-    """Return the system's error of a full disk."""
     return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

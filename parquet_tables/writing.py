@@ -92,6 +92,5 @@ def _streamed(
 
 
 def read_columns(cursor: duckdb.DuckDBPyConnection, path: Path) -> tuple[Column, ...]:
-    """Return the columns of a Parquet file, with DuckDB's types."""
     described = cursor.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
     return tuple(Column(name, type_) for name, type_, *_ in described)

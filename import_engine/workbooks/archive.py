@@ -105,7 +105,6 @@ def _root(archive: zipfile.ZipFile, part: str) -> Element:
 
 
 def _local(name: str) -> str:
-    """A name of XML without its namespace."""
     return name.rpartition("}")[2]
 
 

@@ -103,7 +103,6 @@ def import_workbook(
 
 
 def too_much_memory(limits: WorkbookLimits) -> WorkbookTooLarge:
-    """Return the error of a workbook that doesn't fit in the child's memory."""
     return WorkbookTooLarge(
         "Reading the workbook takes more than {memory_mb} MiB of memory. Save its sheets as CSV.",
         memory_mb=limits.memory_mb,
@@ -111,7 +110,6 @@ def too_much_memory(limits: WorkbookLimits) -> WorkbookTooLarge:
 
 
 def _child_error(died: ChildDied, limits: WorkbookLimits) -> Exception:
-    """Return the error for a child that ended without an answer."""
     logger.warning("a workbook's process ended with %d: %s", died.returncode, died.errors)
     if died.returncode == -SIGXCPU:
         return WorkbookTooLarge(

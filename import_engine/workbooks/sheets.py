@@ -142,11 +142,7 @@ def _panics_as(unreadable: UnreadableFile) -> Iterator[None]:
 
 
 def _import_sheet(
-    work: ImportWork,
-    reader: fastexcel.ExcelReader,
-    number: int,
-    name: str,
-    notes: Sequence[str],
+    work: ImportWork, reader: fastexcel.ExcelReader, number: int, name: str, notes: Sequence[str]
 ) -> ImportedTable | None:
     """Import one sheet; returns None if it has no cells."""
     cursor = work.cursor

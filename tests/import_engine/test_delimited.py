@@ -29,9 +29,7 @@ def test_a_column_of_blanks_is_text(importing: Importing) -> None:
     assert importing.one('a,b\nx," "\ny,\nz,NA\n').column("b") == [" ", None, "NA"]
 
 
-def test_na_and_null_are_missing_only_outside_text(
-    importing: Importing,
-) -> None:
+def test_na_and_null_are_missing_only_outside_text(importing: Importing) -> None:
     outcome = importing.one("n,t\n1,NA\nNA,x\nNULL,NULL\n")
     assert outcome.rows == [(1, "NA"), (None, "x"), (None, "NULL")]
     assert outcome.notes == ('In column "n", NA and NULL are missing values.',)

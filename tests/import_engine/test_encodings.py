@@ -27,8 +27,6 @@ def test_undefined_windows_1252_bytes_are_noted(
     assert "convert the file to UTF-8" in note
 
 
-def test_a_valid_windows_1252_file_has_one_note(
-    importing: Importing,
-) -> None:
+def test_a_valid_windows_1252_file_has_one_note(importing: Importing) -> None:
     outcome = importing.one(b"a,b\n1,caf\xe9 \x80\n")
     assert outcome.notes == ("The file's text is Windows-1252; it was converted to UTF-8.",)

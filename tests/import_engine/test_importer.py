@@ -49,8 +49,7 @@ def test_row_groups_have_the_given_size(importing: Importing) -> None:
     (table,) = importing.tables(content, row_group_rows=2048)
     with importing.database.cursor() as cursor:
         groups = cursor.execute(
-            "SELECT num_row_groups FROM parquet_file_metadata(?)",
-            [str(table.table.files[0].path)],
+            "SELECT num_row_groups FROM parquet_file_metadata(?)", [str(table.table.files[0].path)]
         ).fetchone()
     assert groups == (5,)
 

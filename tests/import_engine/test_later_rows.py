@@ -66,13 +66,8 @@ OTHERS: dict[str, dict[str, tuple[str, object]]] = {
         ".5": ("DOUBLE", 0.5),
         "-0": ("DOUBLE", 0.0),
     },
-    "true": {
-        "False": ("BOOLEAN", False),
-        "1": ("VARCHAR", "1"),
-    },
-    "yes": {
-        "Y": ("VARCHAR", "Y"),
-    },
+    "true": {"False": ("BOOLEAN", False), "1": ("VARCHAR", "1")},
+    "yes": {"Y": ("VARCHAR", "Y")},
     "10:11:12": {
         "9:05": ("TIME", time(9, 5)),
         "10:11:12+02": ("VARCHAR", "10:11:12+02"),

@@ -8,15 +8,7 @@ from pathlib import Path
 import pytest
 
 from import_engine.text_tables import ColumnPlan, detection_sql, values_sql
-from import_engine.values import (
-    ALL_CANDIDATES,
-    EMPTY,
-    INSTANT,
-    NUMBERS,
-    TEXT,
-    WHOLE,
-    CandidateType,
-)
+from import_engine.values import ALL_CANDIDATES, EMPTY, INSTANT, NUMBERS, TEXT, WHOLE, CandidateType
 
 GOLDEN = Path(__file__).parent / "golden"
 DAY = CandidateType("DATE", "%d.%m.%Y")

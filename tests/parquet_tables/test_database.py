@@ -114,9 +114,7 @@ def test_memory_use_reports_memory_and_spill(tmp_path: Path) -> None:
             assert full.spilled_bytes > 1_000_000
 
 
-def test_no_more_is_spilled_than_leaves_the_disk_room(
-    tmp_path: Path,
-) -> None:
+def test_no_more_is_spilled_than_leaves_the_disk_room(tmp_path: Path) -> None:
     disk = [free_bytes(tmp_path)]
     keep_free_mb = disk[0] // 1024**2 * 2
     spilling = "CREATE TEMP TABLE t AS SELECT random() AS x FROM range(10_000_000)"  # 80 MB
@@ -196,9 +194,7 @@ def failing_calls(*numbers: int) -> Callable[[Path], int]:
     return free
 
 
-def test_a_cursor_that_cannot_be_had_holds_up_no_renewal(
-    open_database: OpenDatabase,
-) -> None:
+def test_a_cursor_that_cannot_be_had_holds_up_no_renewal(open_database: OpenDatabase) -> None:
     database = open_database(1, free_bytes=failing_calls(2))
     with pytest.raises(OSError, match="gone"), database.cursor():
         pass

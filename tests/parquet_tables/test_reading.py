@@ -179,9 +179,7 @@ def test_an_export_holds_every_row_in_order(
     assert got == list(range(10, sum(SIZES)))
 
 
-def test_a_csv_distinguishes_null_from_empty_text(
-    parquet: tuple[ParquetDatabase, Path],
-) -> None:
+def test_a_csv_distinguishes_null_from_empty_text(parquet: tuple[ParquetDatabase, Path]) -> None:
     database, root = parquet
     with database.cursor() as cursor:
         path = root / "nulls.parquet"

@@ -19,9 +19,7 @@ def test_tables_are_there_in_the_block_alone(parquet: ParquetDatabase) -> None:
                 cursor.execute(f"SELECT * FROM {name}")
 
 
-def test_an_error_with_an_open_result_is_raised(
-    parquet: ParquetDatabase,
-) -> None:
+def test_an_error_with_an_open_result_is_raised(parquet: ParquetDatabase) -> None:
     def fail(cursor: duckdb.DuckDBPyConnection) -> None:
         with registered(cursor, {"mine": {"x": np.arange(100_000)}}):
             cursor.execute("SELECT * FROM mine").fetchone()
