@@ -278,7 +278,7 @@ class WeightedRound:
                 rows = state.cursor.execute(*statement).fetchnumpy()
             keys = self.keys(rows["rank"], rows["v"])
             found = KeyedRows(rows["ordinal"], rows["rank"], rows["v"], keys)
-            kept = found.where(keys <= key)
-            if len(kept.keys) >= count or key == np.inf:
-                return kept.smallest(count)
+            below = found.where(keys <= key)
+            if len(below.keys) >= count or key == np.inf:
+                return below.smallest(count)
             key = key * WIDER if key < 1e40 else np.inf

@@ -29,7 +29,7 @@ class Method(ABC):
 
     A subclass is a frozen dataclass with one field for each parameter of its declaration but
     ``seed``, which is the round's. ``reads_rows`` sets the round's part of the progress.
-    ``has_margin_of_error`` tells whether the sizes alone give the variance of a share.
+    ``has_margin_of_error`` is whether the sizes alone give the variance of a share.
     """
 
     declaration: ClassVar[MethodDeclaration]

@@ -109,7 +109,7 @@ class SeededOrder:
         return np.concatenate(found)[:count]
 
     def ranks_for(self, count: int) -> int:
-        """How many ranks to look at to find about ``count`` rows, a little more than less."""
+        """How many ranks to read to find about ``count`` rows, a little more than less."""
         return count * self.size // max(self.rows, 1) + 64
 
     def ranked_below(self, start: int, stop: int, limit: int) -> tuple[Int64s, Int64s]:
@@ -183,23 +183,23 @@ def rank_steps(order: SeededOrder, source: str, carried: Sequence[str]) -> tuple
     """
     half = order.bits // 2
     mask = (1 << half) - 1
-    kept = ", ".join(["ordinal", *carried])
-    steps = [_step("split", f"{kept}, ordinal >> {half} AS l, ordinal & {mask} AS r", source)]
+    columns = ", ".join(["ordinal", *carried])
+    steps = [_step("split", f"{columns}, ordinal >> {half} AS l, ordinal & {mask} AS r", source)]
     before = "split"
     for i, key in enumerate(order.keys):
         once = f"(xor(r, {key}) * {FIRST_FACTOR}) & {LOW_31_BITS}"
         twice = f"(xor(x, x >> 15) * {SECOND_FACTOR}) & {LOW_31_BITS}"
         steps += [
-            _step(f"once_{i}", f"{kept}, l, r, {once} AS x", before),
-            _step(f"twice_{i}", f"{kept}, l, r, {twice} AS x", f"once_{i}"),
+            _step(f"once_{i}", f"{columns}, l, r, {once} AS x", before),
+            _step(f"twice_{i}", f"{columns}, l, r, {twice} AS x", f"once_{i}"),
             _step(
                 f"round_{i}",
-                f"{kept}, r AS l, xor(l, xor(x, x >> 13) & {mask}) AS r",
+                f"{columns}, r AS l, xor(l, xor(x, x >> 13) & {mask}) AS r",
                 f"twice_{i}",
             ),
         ]
         before = f"round_{i}"
-    steps.append(_step("ranked", f"{kept}, (l << {half}) | r AS rank", before))
+    steps.append(_step("ranked", f"{columns}, (l << {half}) | r AS rank", before))
     return steps, "ranked"
 
 

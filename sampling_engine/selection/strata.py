@@ -67,7 +67,7 @@ NO_STRATUM = -1
 
 
 class WholeTable:
-    """All rows as one stratum, number 0, without labels; no row has to be read to tell."""
+    """All rows as one stratum, number 0, without labels; no row has to be read."""
 
     table_name: str | None = None
     columns: Sequence[Column] = ()

@@ -49,7 +49,7 @@ class Plan:
 
 
 def plan_round(
-    targets: Int64s,
+    allocated: Int64s,
     eligible: Int64s,
     order: SeededOrder,
     strategy: Strategy | None,
@@ -60,30 +60,30 @@ def plan_round(
 
     A walk goes as far as its neediest stratum makes it, and a scan costs more with every row of its
     strata: so the neediest strata are scanned, as many of them as make the sum least. Where no row
-    has to be read to tell its stratum (``look_up``), a walk is always cheaper.
+    has to be read for its stratum (``look_up``), a walk is always cheaper.
     """
     if strategy is not None or not look_up:
-        scanned = np.full(len(targets), strategy == "scan")
+        scanned = np.full(len(allocated), strategy == "scan")
     else:
-        needed = ranks_needed(targets, eligible, order)
+        needed = ranks_needed(allocated, eligible, order)
         neediest_first = np.argsort(-needed, kind="stable")
         # Entry i of each: the costs when the i neediest strata are scanned.
         rows_met = np.append(needed[neediest_first], 0.0) / order.size * order.rows
         rows_scanned = np.append(0, np.cumsum(eligible[neediest_first]))
         scanning = READ_NS * order.rows + RANK_NS * rows_scanned
         scanning[0] = 0
-        scanned = np.zeros(len(targets), dtype=bool)
+        scanned = np.zeros(len(allocated), dtype=bool)
         scanned[neediest_first[: int(np.argmin(LOOK_UP_NS * rows_met + scanning))]] = True
-    return Plan(np.where(scanned, 0, targets), np.where(scanned, targets, 0))
+    return Plan(np.where(scanned, 0, allocated), np.where(scanned, allocated, 0))
 
 
-def ranks_needed(targets: Int64s, eligible: Int64s, order: SeededOrder) -> NDArray[np.float64]:
-    """Ranks to look at, from the front, to find each stratum's target nearly surely.
+def ranks_needed(allocated: Int64s, eligible: Int64s, order: SeededOrder) -> NDArray[np.float64]:
+    """Ranks to read, from the front, to find each stratum's target nearly surely.
 
     The number of a stratum's rows among the first ranks is nearly a Poisson variable; the margin is
     three of its standard deviations and three rows.
     """
-    generous = np.where(targets > 0, targets + 3 * np.sqrt(targets) + 3, 0)
+    generous = np.where(allocated > 0, allocated + 3 * np.sqrt(allocated) + 3, 0)
     return np.minimum(generous / np.maximum(eligible, 1), 1.0) * order.size
 
 
@@ -119,7 +119,7 @@ class Chosen:
 def walk(
     order: SeededOrder,
     strata: Strata,
-    targets: Int64s,
+    allocated: Int64s,
     eligible: Int64s,
     taken: Int64s,
     on_progress: ProgressCallback,
@@ -131,11 +131,11 @@ def walk(
     RowsMissing
         The files hold fewer rows than the manifest says.
     """
-    missing = targets.copy()
+    missing = allocated.copy()
     parts: list[Chosen] = []
     start = 0
     while missing.any():
-        done = 1 - int(missing.sum()) / int(targets.sum())
+        done = 1 - int(missing.sum()) / int(allocated.sum())
         on_progress(done, "walking the seeded order")
         if start >= order.size:
             raise RowsMissing(int(missing.sum()))
@@ -154,15 +154,15 @@ def walk(
     return Chosen.of_parts(parts)
 
 
-def first_of_each(strata: Int64s, targets: Int64s) -> NDArray[np.bool_]:
+def first_of_each(strata: Int64s, allocated: Int64s) -> NDArray[np.bool_]:
     """Which rows are among the first ``targets[stratum]`` of their stratum."""
     by_stratum = np.argsort(strata, kind="stable")
     grouped = strata[by_stratum]
     first_place = np.searchsorted(grouped, grouped, side="left")
-    among_first = np.arange(len(strata)) - first_place < targets[grouped]
-    kept = np.empty(len(strata), dtype=bool)
-    kept[by_stratum] = among_first
-    return kept
+    among_first = np.arange(len(strata)) - first_place < allocated[grouped]
+    selected = np.empty(len(strata), dtype=bool)
+    selected[by_stratum] = among_first
+    return selected
 
 
 def in_sorted(ordinals: Int64s, taken: Int64s) -> NDArray[np.bool_]:
@@ -182,7 +182,7 @@ def scan(
     table: TableFiles,
     order: SeededOrder,
     strata: Strata,
-    targets: Int64s,
+    allocated: Int64s,
     eligible: Int64s,
     on_progress: ProgressCallback,
 ) -> Chosen:
@@ -197,15 +197,15 @@ def scan(
         The files hold fewer rows than the manifest says.
     """
     parts: list[Chosen] = []
-    missing = targets
-    thresholds = np.ceil(ranks_needed(targets, eligible, order)).astype(np.int64)
+    missing = allocated
+    thresholds = np.ceil(ranks_needed(allocated, eligible, order)).astype(np.int64)
     while missing.any():
         step = progress_part(on_progress, 0.9 if parts else 0.0, 0.9)
         found = _scanned_below(cursor, table, order, strata, missing, thresholds, step)
         counts = np.bincount(found.strata, minlength=len(missing))
         complete = counts >= missing
-        kept = first_of_each(found.strata, np.where(complete, missing, 0))
-        parts.append(found.where(kept))
+        selected = first_of_each(found.strata, np.where(complete, missing, 0))
+        parts.append(found.where(selected))
         missing = np.where(complete, 0, missing)
         if (thresholds[missing > 0] >= order.size).any():
             raise RowsMissing(int(missing.sum()))

@@ -187,9 +187,9 @@ def pareto_probability(targets: Sequence[Fraction], size: int, at: int) -> float
     if targets[at] == 1:
         return 1.0
     size -= sum(p == 1 for p in targets)
-    chance = [p for place, p in enumerate(targets) if p < 1 and place != at]
+    probability = [p for place, p in enumerate(targets) if p < 1 and place != at]
     own = targets[at] / (1 - targets[at])
-    ratios = [float(p / (1 - p) / own) for p in chance]
+    ratios = [float(p / (1 - p) / own) for p in probability]
     total, step = 0.0, 0.25
     for number in range(-200, 201):
         odds = exp(number * step)

@@ -33,7 +33,7 @@ def account_of(sample: DrawnSample, place: int = 0) -> list[tuple[object, ...]]:
     return [(*one.key.values(), one.rows, one.allocated, one.sampled) for one in strata]
 
 
-def told(workshop: Workshop, sample: DrawnSample, *columns: str) -> Rows:
+def sample_values(workshop: Workshop, sample: DrawnSample, *columns: str) -> Rows:
     return workshop.rows(sample.table, ", ".join(columns))
 
 

@@ -1,4 +1,4 @@
-"""Plans, reserves and explanations: what is told of a draw without drawing it anew."""
+"""Plans, reserves and explanations: what follows from a draw without a new one."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_every_row_is_explained_as_it_was_drawn(
 ) -> None:
     rounds = rounds_of(table, RandomMethod(sample_size=30), method)
     sample = workshop.draw(table, *rounds)
-    told = {
+    stated = {
         int(str(row_id).removeprefix("primary:")): rest
         for row_id, *rest in workshop.rows(
             sample.table,
@@ -184,10 +184,10 @@ def test_every_row_is_explained_as_it_was_drawn(
     }
     for ordinal in range(17, 500, 23):
         found = explained(workshop, table, rounds, ordinal)
-        assert found.drawn == (ordinal in told)
+        assert found.drawn == (ordinal in stated)
         if found.drawn:
             values = (found.round_number, found.inclusion_probability, found.design_weight)
-            assert [*values, found.verdicts[-1].group] == told[ordinal]
+            assert [*values, found.verdicts[-1].group] == stated[ordinal]
             assert found.verdicts[-1].outcome == "drawn"
         else:
             assert len(found.verdicts) == 2
@@ -200,7 +200,7 @@ def test_every_row_is_explained_as_it_was_drawn(
 
 
 @pytest.mark.parametrize(
-    ("method", "ordinal", "outcome", "told"),
+    ("method", "ordinal", "outcome", "stated"),
     [
         (RandomMethod(sample_size=1), 3, "left_out", "left out of this table"),
         (RandomMethod(sample_size=1), 24, "filtered_out", "value"),
@@ -218,12 +218,12 @@ def test_every_row_is_explained_as_it_was_drawn(
     ],
 )
 def test_a_row_that_was_not_drawn_is_told_why(
-    workshop: Workshop, table: TableFiles, method: Method, ordinal: int, outcome: str, told: str
+    workshop: Workshop, table: TableFiles, method: Method, ordinal: int, outcome: str, stated: str
 ) -> None:
     found = explained(workshop, table, rounds_of(table, method), ordinal)
     assert not found.drawn
     assert found.verdicts[0].outcome == outcome
-    assert told in found.verdicts[0].reason
+    assert stated in found.verdicts[0].reason
 
 
 def test_a_row_of_a_cluster_that_was_not_drawn_is_told_so(

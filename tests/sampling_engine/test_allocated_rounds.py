@@ -1,4 +1,4 @@
-"""How a round shares its rows among strata: equally, by deviation and cost, or as it is told."""
+"""How a round divides its rows among strata: equally, by deviation and cost, or by given sizes."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_values_that_are_no_numbers_do_not_count_in_an_allocation(workshop: Work
 
 
 @pytest.mark.parametrize(
-    ("costs", "told"),
+    ("costs", "message"),
     [
         ([1, 1, -1, 1], "1 negative and 0 infinite"),
         ([0, 0, 1, 1], "1 strata have no mean cost above 0"),
@@ -90,7 +90,7 @@ def test_values_that_are_no_numbers_do_not_count_in_an_allocation(workshop: Work
     ],
 )
 def test_costs_that_allow_no_allocation_are_refused(
-    workshop: Workshop, costs: list[object], told: str
+    workshop: Workshop, costs: list[object], message: str
 ) -> None:
     table = workshop.table(
         {
@@ -100,7 +100,7 @@ def test_costs_that_allow_no_allocation_are_refused(
         }
     )
     method = by_shop(sample_size=2, allocation="optimal", allocation_column="x", cost_column="c")
-    with pytest.raises(DomainError, match=told) as caught:
+    with pytest.raises(DomainError, match=message) as caught:
         workshop.draw(table, one_round(method))
     assert caught.value.loc == ("rounds", 0, "parameters", "cost_column")
 

@@ -46,11 +46,11 @@ def test_the_columns_that_tell_of_the_draw_come_after_the_tables_own(
         Column("_inclusion_probability", "DOUBLE"),
         Column("_design_weight", "DOUBLE"),
     )
-    told = workshop.rows(sample.table, "columns('^_')")
+    stated = workshop.rows(sample.table, "columns('^_')")
     first = SeededOrder(20_000, 42).first(1)[0]
     expected = (f"primary:{first}", 1, "random", 1, None, 3 / 20_000, 20_000 / 3)
-    assert told[0] == expected
-    assert [row[3] for row in told] == [1, 2, 3]
+    assert stated[0] == expected
+    assert [row[3] for row in stated] == [1, 2, 3]
 
 
 def test_reservoir_is_random_by_another_name(workshop: Workshop, cities: TableFiles) -> None:
@@ -89,9 +89,9 @@ def test_probability_times_weight_is_one_and_weights_add_up_to_the_eligible_rows
         stratified_round("city", number=2, sample_size=900, min_per_stratum=2),
     ]
     sample = workshop.draw(cities, *rounds)
-    told = "_sampling_round, _inclusion_probability, _design_weight"
-    numbers, chances, weights = np.array(workshop.rows(sample.table, told), dtype=float).T
-    assert np.allclose(chances * weights, 1, rtol=1e-14)
+    stated = "_sampling_round, _inclusion_probability, _design_weight"
+    numbers, probabilities, weights = np.array(workshop.rows(sample.table, stated), dtype=float).T
+    assert np.allclose(probabilities * weights, 1, rtol=1e-14)
     for number, one in enumerate(sample.rounds, start=1):
         assert weights[numbers == number].sum() == pytest.approx(one.eligible_rows, rel=1e-12)
 
@@ -149,20 +149,20 @@ def test_the_account_as_json_names_all_that_replays_the_round(
 def test_progress_only_grows_and_ends_at_one(
     workshop: Workshop, cities: TableFiles, tmp_path: Path
 ) -> None:
-    told: list[tuple[float, str]] = []
+    stated: list[tuple[float, str]] = []
     draw_sample(
         workshop.database,
         cities,
         [random_round(10), stratified_round("city", number=2, sample_size=10)],
         table_key="primary",
         destination=workshop.new_path(),
-        on_progress=lambda fraction, message: told.append((fraction, message)),
+        on_progress=lambda fraction, message: stated.append((fraction, message)),
     )
-    fractions = [fraction for fraction, _ in told]
+    fractions = [fraction for fraction, _ in stated]
     assert fractions == sorted(fractions)
     assert fractions[-1] == pytest.approx(1.0)
     assert {"counting strata", "walking the seeded order", "writing the sample"} <= {
-        message for _, message in told
+        message for _, message in stated
     }
 
 

@@ -25,8 +25,8 @@ def test_a_size_above_the_eligible_rows_draws_all_and_says_so(
         "sample_size is 1,000,000,000,000, but only 1,000 rows were eligible: all of them were "
         "drawn.",
     )
-    chances = workshop.rows(sample.table, "_inclusion_probability")
-    assert set(chances[19_000:]) == {(1.0,)}
+    probabilities = workshop.rows(sample.table, "_inclusion_probability")
+    assert set(probabilities[19_000:]) == {(1.0,)}
 
 
 def test_a_round_after_the_last_row_draws_none_and_says_so(workshop: Workshop) -> None:

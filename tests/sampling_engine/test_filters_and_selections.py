@@ -15,7 +15,7 @@ from sampling_engine import (
 )
 from sampling_engine.filters import parse_expression
 from tests.sampling_engine.conftest import Workshop
-from tests.sampling_engine.rounds import by_shop, one_round, sizes, told, warnings_of
+from tests.sampling_engine.rounds import by_shop, one_round, sample_values, sizes, warnings_of
 
 
 def test_strata_of_a_filtered_round_are_those_of_the_rows_that_pass(
@@ -67,7 +67,7 @@ def test_rounds_that_select_different_columns_share_the_sample(
     sample = workshop.draw(shops, first, second)
     names = [column.name for column in sample.table.columns[:3]]
     assert names == ["id", "shop", "value"]
-    rows = told(workshop, sample, "id IS NULL", "shop IS NULL", "value IS NULL")
+    rows = sample_values(workshop, sample, "id IS NULL", "shop IS NULL", "value IS NULL")
     source = workshop.rows(shops, "shop IS NULL")
     assert rows[:2] == [(False, True, False)] * 2
     assert rows[2:] == [(False, *source[at], True) for at in workshop.ordinals(sample)[2:]]
@@ -86,7 +86,7 @@ def test_a_round_is_sorted_by_a_column_with_null_last_and_ties_by_rank(workshop:
         ordinals = workshop.ordinals(sample)
         values = [value for (value,) in workshop.rows(table, "v")]
         assert [values[at] for at in ordinals] == expected
-        places = dict(told(workshop, sample, "w", "_selection_order"))
+        places = dict(sample_values(workshop, sample, "w", "_selection_order"))
         ranked = [places[at] for at in ordinals]
         assert all(ranked[i] < ranked[i + 1] for i in range(5) if expected[i] == expected[i + 1])
         assert [column.name for column in sample.table.columns[:2]] == ["w", "_logical_row_id"]

@@ -45,8 +45,8 @@ def test_stated_probabilities_are_those_of_the_plain_integral(
     count = min(count, len(sizes))
     by_row = plain_draw.pareto_targets({at: Fraction(w) for at, w in enumerate(sizes)}, count)
     targets = [by_row[at] for at in range(len(sizes))]
-    told = workshop.rows(sample.table, "_inclusion_probability")
-    for at, (probability,) in zip(workshop.ordinals(sample), told, strict=True):
+    stated = workshop.rows(sample.table, "_inclusion_probability")
+    for at, (probability,) in zip(workshop.ordinals(sample), stated, strict=True):
         expected = plain_draw.pareto_probability(targets, count, at)
         assert probability == pytest.approx(expected, rel=1e-5)
 

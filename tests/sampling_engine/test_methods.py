@@ -14,7 +14,7 @@ from sampling_engine import ClusterMethod, SystematicMethod, WeightedMethod
 from sampling_engine.filters import parse_expression
 from tests.sampling_engine import plain_draw
 from tests.sampling_engine.conftest import Workshop
-from tests.sampling_engine.rounds import one_round, sizes, told, warnings_of
+from tests.sampling_engine.rounds import one_round, sample_values, sizes, warnings_of
 
 # --- systematic ---
 
@@ -24,9 +24,11 @@ def test_a_systematic_round_takes_every_nth_row_from_its_start(
 ) -> None:
     sample = workshop.draw(shops, one_round(SystematicMethod(interval=100, start=7)))
     assert workshop.ordinals(sample) == list(range(6, 1_000, 100))
-    chances = told(workshop, sample, "_selection_order", "_stratum", "_inclusion_probability")
-    assert chances == [(at, None, 0.01) for at in range(1, 11)]
-    assert set(told(workshop, sample, "_design_weight")) == {(100.0,)}
+    probabilities = sample_values(
+        workshop, sample, "_selection_order", "_stratum", "_inclusion_probability"
+    )
+    assert probabilities == [(at, None, 0.01) for at in range(1, 11)]
+    assert set(sample_values(workshop, sample, "_design_weight")) == {(100.0,)}
 
 
 def test_a_systematic_round_counts_eligible_rows_alone(
@@ -48,7 +50,7 @@ def test_a_systematic_size_gives_exactly_so_many_rows_at_even_distances(
     assert len(ordinals) == size
     gaps = set(np.diff(ordinals).tolist())
     assert gaps <= {1_000 // size, -(-1_000 // size)}
-    weights = [weight for (weight,) in told(workshop, sample, "_design_weight")]
+    weights = [weight for (weight,) in sample_values(workshop, sample, "_design_weight")]
     assert sum(weights) == pytest.approx(1_000)
 
 
@@ -70,8 +72,8 @@ def test_whole_clusters_are_drawn_and_null_is_one_of_them(
 ) -> None:
     sample = workshop.draw(shops, one_round(ClusterMethod(cluster_column="shop", num_clusters=3)))
     assert sizes(sample) == {"a": 600, "b": 300, None: 100}
-    assert set(told(workshop, sample, "_inclusion_probability")) == {(1.0,)}
-    assert set(told(workshop, sample, "_stratum", "shop")) == {
+    assert set(sample_values(workshop, sample, "_inclusion_probability")) == {(1.0,)}
+    assert set(sample_values(workshop, sample, "_stratum", "shop")) == {
         ("a", "a"),
         ("b", "b"),
         ("NULL", None),
@@ -87,11 +89,11 @@ def test_a_two_stage_chance_is_that_of_the_cluster_times_that_inside(
     assert set(drawn.values()) == {30}
     assert sample.rounds[0].groups_count == 3
     inside = {"a": 600, "b": 300, "NULL": 100}
-    for label, chance, weight in told(
+    for label, probability, weight in sample_values(
         workshop, sample, "_stratum", "_inclusion_probability", "_design_weight"
     ):
-        assert chance == pytest.approx(2 / 3 * 30 / inside[str(label)])
-        assert weight == pytest.approx(1 / chance)  # type: ignore[operator]
+        assert probability == pytest.approx(2 / 3 * 30 / inside[str(label)])
+        assert weight == pytest.approx(1 / probability)  # type: ignore[operator]
 
 
 def test_a_percentage_of_a_cluster_is_one_row_at_least(
@@ -129,8 +131,11 @@ def test_certain_rows_are_always_drawn_and_the_rest_rescaled(workshop: Workshop)
         sample = workshop.draw(table, one_round(method, seed))
         ordinals = workshop.ordinals(sample)
         assert {0, 1} <= set(ordinals[:2])
-        chances = [chance for (chance,) in told(workshop, sample, "_inclusion_probability")]
-        assert chances == [1.0, 1.0, 0.1, 0.1]
+        probabilities = [
+            probability
+            for (probability,) in sample_values(workshop, sample, "_inclusion_probability")
+        ]
+        assert probabilities == [1.0, 1.0, 0.1, 0.1]
 
 
 def test_rows_without_a_weight_are_never_drawn_and_counted_in_a_warning(
@@ -145,7 +150,7 @@ def test_rows_without_a_weight_are_never_drawn_and_counted_in_a_warning(
         "can't be drawn.",
         "sample_size is 9, but only 2 eligible rows have a weight: all of them were drawn.",
     )
-    assert set(told(workshop, sample, "_inclusion_probability")) == {(1.0,)}
+    assert set(sample_values(workshop, sample, "_inclusion_probability")) == {(1.0,)}
 
 
 @pytest.mark.parametrize(
@@ -176,10 +181,12 @@ def test_a_negative_weight_that_a_filter_keeps_out_or_an_earlier_round_drew_is_n
     positive = parse_expression("w > 0", table)
     assert workshop.draw(table, one_round(method, filter=positive)).rows_sampled == 2
     left = TableFiles(table.columns, table.files, np.array([0]))
-    chances = told(workshop, workshop.draw(left, one_round(method)), "_inclusion_probability")
+    probabilities = sample_values(
+        workshop, workshop.draw(left, one_round(method)), "_inclusion_probability"
+    )
     targets = [Fraction(5, 8)] * 3 + [Fraction(1, 8)]
     expected = {round(plain_draw.pareto_probability(targets, 2, at), 9) for at in range(4)}
-    assert {round(float(str(chance)), 9) for (chance,) in chances} <= expected
+    assert {round(float(str(probability)), 9) for (probability,) in probabilities} <= expected
 
 
 @pytest.mark.parametrize(
@@ -189,12 +196,12 @@ def test_every_type_of_number_makes_weights(workshop: Workshop, kind: str) -> No
     table = weights_of(workshop, [1, 2, 3, 4, 90, None], kind)
     method = WeightedMethod(sample_size=3, weight_column="w")
     sample = workshop.draw(table, one_round(method))
-    found = dict(told(workshop, sample, "w", "_inclusion_probability"))
+    found = dict(sample_values(workshop, sample, "w", "_inclusion_probability"))
     targets = [Fraction(2, 10), Fraction(4, 10), Fraction(6, 10), Fraction(8, 10)]
-    for weight, chance in found.items():
+    for weight, probability in found.items():
         at = int(float(str(weight))) - 1
         expected = plain_draw.pareto_probability(targets, 2, at) if at < 4 else 1.0
-        assert chance == pytest.approx(expected, rel=1e-9)
+        assert probability == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("values", [[1e-280, 2e-280], [1.7e308, 1.7e308, 1e300], [2**62, 2**61]])

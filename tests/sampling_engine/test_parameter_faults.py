@@ -18,7 +18,7 @@ from tests.sampling_engine.rounds import by, one_round
 
 
 @pytest.mark.parametrize(
-    ("method", "code", "place", "told"),
+    ("method", "code", "place", "message"),
     [
         (RandomMethod(), "invalid_size", (), "Give one of sample_size, sample_fraction."),
         (RandomMethod(sample_size=0), "invalid_size", ("sample_size",), "1 or more"),
@@ -186,11 +186,11 @@ from tests.sampling_engine.rounds import by, one_round
     ],
 )
 def test_a_fault_names_its_parameter(
-    method: Method, code: str, place: tuple[str | int, ...], told: str
+    method: Method, code: str, place: tuple[str | int, ...], message: str
 ) -> None:
     good = one_round(RandomMethod(sample_size=1))
     with pytest.raises(DomainError) as caught:
         check_rounds(TABLE, [good, one_round(method, number=2)])
     assert caught.value.code == code
     assert caught.value.loc == ("rounds", 1, "parameters", *place)
-    assert told in caught.value.message
+    assert message in caught.value.message

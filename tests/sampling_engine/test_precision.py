@@ -25,15 +25,15 @@ def test_repeated_draws_of_a_half_scatter_as_told(
     drawn: np.ndarray[tuple[int], np.dtype[np.int64]],
     rows: np.ndarray[tuple[int], np.dtype[np.int64]],
 ) -> None:
-    chance = np.random.default_rng(SEED)
+    probability = np.random.default_rng(SEED)
     weights = rows / rows.sum()
-    hits = chance.hypergeometric(rows // 2, rows - rows // 2, drawn, size=(REPEATS, len(rows)))
+    hits = probability.hypergeometric(rows // 2, rows - rows // 2, drawn, size=(REPEATS, len(rows)))
     estimates = (hits / drawn * weights).sum(axis=1)
-    told = margin_of_error(drawn, rows)
-    assert told is not None
+    stated = margin_of_error(drawn, rows)
+    assert stated is not None
     # The formula divides by n - 1, as the estimate of a variance does, so it is a little wider.
-    assert QUANTILE_95 * estimates.std() == pytest.approx(told, rel=0.04)
-    inside = np.abs(estimates - 0.5) <= told
+    assert QUANTILE_95 * estimates.std() == pytest.approx(stated, rel=0.04)
+    inside = np.abs(estimates - 0.5) <= stated
     assert 0.94 <= inside.mean() <= 0.97
 
 

@@ -33,32 +33,32 @@ def large(workshop: Workshop) -> TableFiles:
 def found(
     workshop: Workshop, table: TableFiles, counts_dir: Path, row_filter: RowFilter | None = None
 ) -> tuple[Reference, set[str]]:
-    told: set[str] = set()
+    messages: set[str] = set()
     reference = reference_of(
         workshop.database,
         table,
         row_filter,
         counts_dir=counts_dir,
-        on_progress=lambda fraction, message: told.add(message),
+        on_progress=lambda fraction, message: messages.add(message),
     )
-    return reference, told
+    return reference, messages
 
 
 def test_a_table_of_up_to_200_000_rows_is_its_own_reference(
     workshop: Workshop, counts_dir: Path
 ) -> None:
     small = workshop.table_of("SELECT range AS id FROM range(5000)")
-    reference, told = found(workshop, small, counts_dir)
+    reference, messages = found(workshop, small, counts_dir)
     assert reference.table is small
-    assert (reference.rows, reference.is_whole, told) == (5000, True, set())
+    assert (reference.rows, reference.is_whole, messages) == (5000, True, set())
     assert list(counts_dir.iterdir()) == []
 
 
 def test_a_larger_one_is_a_random_draw_that_is_made_once(
     workshop: Workshop, large: TableFiles, counts_dir: Path
 ) -> None:
-    reference, told = found(workshop, large, counts_dir)
-    assert told
+    reference, messages = found(workshop, large, counts_dir)
+    assert messages
     assert (reference.rows, reference.table.row_count) == (LARGE, 100_000)
     assert not reference.is_whole
     assert reference.table.columns == large.columns
@@ -69,9 +69,9 @@ def test_a_larger_one_is_a_random_draw_that_is_made_once(
     assert stats.kstest(ids / LARGE, "uniform").pvalue > 1e-3
     (kept,) = counts_dir.iterdir()
     assert kept.name.startswith(f"{large.files[0].path.stem}-")
-    again, told = found(workshop, large, counts_dir)
+    again, messages = found(workshop, large, counts_dir)
     assert again == reference
-    assert "writing the sample" not in told
+    assert "writing the sample" not in messages
 
 
 def test_a_filters_rows_are_a_reference_of_their_own(

@@ -151,14 +151,14 @@ def test_drawn_rows_are_written(cursor: duckdb.DuckDBPyConnection, table: TableF
     # Row 1 in a round without strata, then row 4 in a stratified one.
     draw_rows(cursor, ordinal=[1, 4], round_number=[1, 2])
     price = [(Decimal("0.00"),), (Decimal("4.00"),)]
-    told = [
+    added = [
         ("primary:1", 1, "random", 1, None, 0.125, 8.0),
         ("primary:4", 2, "stratified", 1, "a | 0.0", 0.5, 2.0),
     ]
     own = [("a", 1.0, 1), ("a", -0.0, 4)]
-    expected = [(*a, *b, *c) for a, b, c in zip(own, price, told, strict=True)]
+    expected = [(*a, *b, *c) for a, b, c in zip(own, price, added, strict=True)]
     assert rows_of(cursor, "drawn_rows", table) == expected
-    selected = [(1.0, None, *price[0], *told[0]), (-0.0, 4, *price[1], *told[1])]
+    selected = [(1.0, None, *price[0], *added[0]), (-0.0, 4, *price[1], *added[1])]
     assert rows_of(cursor, "drawn_rows_of_selections", table) == selected
     assert rows_of(cursor, "drawn_rows_of_empty_table", table) == []
     draw_rows(cursor, ordinal=[1], round_number=[1])

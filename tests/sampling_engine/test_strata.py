@@ -1,4 +1,4 @@
-"""Stratified draws: what each stratum gives, NULL among them, and how strata are told apart."""
+"""Stratified draws: the rows of each stratum, NULL among them, and the labels of strata."""
 
 from __future__ import annotations
 

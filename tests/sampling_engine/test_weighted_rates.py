@@ -156,6 +156,6 @@ def test_the_first_draw_version_is_replayed(workshop: Workshop) -> None:
         for strategy in ("walk", "scan"):
             sample = workshop.draw(table, one, strategy=strategy)
             assert workshop.ordinals(sample) == expected
-            told = workshop.rows(sample.table, "_inclusion_probability")
-            assert [row[0] for row in told] == pytest.approx(p[expected], rel=1e-15)
+            stated = workshop.rows(sample.table, "_inclusion_probability")
+            assert [row[0] for row in stated] == pytest.approx(p[expected], rel=1e-15)
     assert DRAW_VERSION != FIRST_DRAW_VERSION

@@ -32,17 +32,17 @@ def by(*columns: str) -> Round:
 
 
 def messages(workshop: Workshop, table: TableFiles, one: Round, counts_dir: Path) -> set[str]:
-    told: set[str] = set()
+    messages: set[str] = set()
     draw_sample(
         workshop.database,
         table,
         [one],
         table_key="primary",
         destination=workshop.new_path(),
-        on_progress=lambda fraction, message: told.add(message),
+        on_progress=lambda fraction, message: messages.add(message),
         counts_dir=counts_dir,
     )
-    return told
+    return messages
 
 
 def test_a_second_draw_counts_nothing_and_draws_the_same(
