@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 
 from domain_errors import DomainError
 from job_runner.settings import Settings
-from parquet_tables.time_limit import time_limited
+from parquet_tables.database import time_limited
 
 
 class TooMuchWork(DomainError):

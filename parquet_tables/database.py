@@ -9,15 +9,17 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import duckdb
 
-from parquet_tables.time_limit import apply_time_limit
+from domain_errors import DomainError
 from parquet_tables.transient_errors import FreeBytes, free_bytes, require_free, spare_mb
 
 if TYPE_CHECKING:  # the process of a query needs no numpy
@@ -33,6 +35,7 @@ MAX_CURSORS = 1_000
 """Cursors after which an idle instance is replaced. DuckDB 2.0.1 retains 150 bytes of each released
 buffer (15 for a join) up to tens of thousands (``duckdb_eviction_queues``), and 1 KB of each file
 read. Only closing the instance frees that. A new one opens in 12 ms."""
+INTERRUPT_INTERVAL_S = 0.1
 CURSOR_SETTINGS = (
     "enable_progress_bar",
     "enable_progress_bar_print",
@@ -139,7 +142,7 @@ class ParquetDatabase:
         try:
             if table is not None and table.has_costly_footers:
                 cursor.execute("SET SESSION parquet_metadata_cache = true")
-            with apply_time_limit(cursor):
+            with _apply_time_limit(cursor):
                 yield cursor
         finally:
             cursor.close()
@@ -221,6 +224,81 @@ class ParquetDatabase:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class TimeLimitExceeded(DomainError):
+    code = "request_too_slow"
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(
+            "This takes longer than {limit_s} s, the limit of a request. Reduce the request, run "
+            "it as a job, or ask an administrator to raise the limit.",
+            limit_s=f"{limit_s:g}",
+        )
+
+
+@dataclass(frozen=True)
+class _Limit:
+    limit_s: float
+    ends_at: float
+
+    def remaining_s(self) -> float:
+        return max(self.ends_at - time.monotonic(), 0)
+
+
+_current: ContextVar[_Limit | None] = ContextVar("time_limit", default=None)
+
+
+@contextmanager
+def time_limited(limit_s: float) -> Iterator[None]:
+    """Limit the statements that this thread runs inside the block.
+
+    Raises
+    ------
+    TimeLimitExceeded
+        A statement was interrupted, or would start too late.
+    """
+    limit = _Limit(limit_s, time.monotonic() + limit_s)
+    before = _current.set(limit)
+    try:
+        yield
+    except duckdb.InterruptException:
+        if limit.remaining_s():
+            raise
+        raise TimeLimitExceeded(limit_s) from None
+    finally:
+        _current.reset(before)
+
+
+def is_limited() -> bool:
+    return _current.get() is not None
+
+
+@contextmanager
+def _apply_time_limit(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Interrupt the cursor's statements when the current thread's limit is exceeded."""
+    limit = _current.get()
+    if limit is None:
+        yield
+        return
+    if not limit.remaining_s():
+        raise TimeLimitExceeded(limit.limit_s)
+    done = threading.Event()
+
+    def watch() -> None:
+        wait_s = limit.remaining_s()
+        # An interrupt that arrives between two statements is lost: repeat it.
+        while not done.wait(wait_s):
+            cursor.interrupt()
+            wait_s = INTERRUPT_INTERVAL_S
+
+    watcher = threading.Thread(target=watch, name="time-limit", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
 
 
 @contextmanager

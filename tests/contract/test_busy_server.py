@@ -16,9 +16,8 @@ import pytest
 
 import composition_root
 from job_runner.settings import Settings
-from parquet_tables.database import ParquetDatabase
+from parquet_tables.database import ParquetDatabase, is_limited
 from parquet_tables.tables import TableFiles
-from parquet_tables.time_limit import is_limited
 from tests.contract.permission_rows import Row
 from tests.contract.permission_scene import Scene
 from tests.contract.permission_table import TABLE

@@ -9,8 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from parquet_tables.database import ParquetDatabase
-from parquet_tables.time_limit import TimeLimitExceeded, is_limited, time_limited
+from parquet_tables.database import ParquetDatabase, TimeLimitExceeded, is_limited, time_limited
 
 ENDLESS = "SELECT sum(a.range * b.range) FROM range(10_000_000) a, range(10_000_000) b"
 
