@@ -11,7 +11,7 @@ import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from application.job_submission import ImportRequest, Submission, submit_import
+from application.job_submission import Submission, submit_import
 from job_runner.service import Service
 from storage.accounts.audit import record
 from storage.accounts.authority import write_as
@@ -70,7 +70,15 @@ def submit_demo(service: Service, by: Submission, archive: Path) -> str:
                 dataset_id=dataset.id,
                 details={"name": dataset.name},
             )
-        request = ImportRequest(MAIN, FILE_NAME, MESSAGE)
-        return submit_import(service, by, dataset, request, upload).id
+        job = submit_import(
+            service,
+            by,
+            dataset,
+            upload,
+            ref_name=MAIN,
+            file_name=FILE_NAME,
+            commit_message=MESSAGE,
+        )
+        return job.id
     finally:
         upload.unlink(missing_ok=True)

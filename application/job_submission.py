@@ -1,7 +1,7 @@
 """Submitting jobs: from a checked request to a job that waits in the queue.
 
 One transaction writes the job, its audit entry and its idempotency key; the job's files are on disk
-before it commits. Draws are submitted by :mod:`application.sampling`.
+before it commits. Draws and explorations have modules of their own.
 """
 
 from __future__ import annotations
@@ -9,28 +9,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from domain_errors import InvalidRequest
-from job_runner.lanes import LANE_OF_QUERIES, lane_of_import, lane_of_profile
+from job_runner.lanes import lane_of_import
 from job_runner.service import Service
-from job_runner.sql_queries import sandbox_of, source_tables
-from job_runner.tables.open_tables import OpenTable, open_commit, open_table
 from storage.accounts.audit import THIS_PROCESS, Origin
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User
-from storage.errors import Conflict, NotFound
+from storage.errors import Conflict
 from storage.jobs.jobs import Job, Lane, Priority, RunType, get_job, job_with_output_ref
 from storage.jobs.submission import IdempotencyKey, NewJob, find_job_of_key, insert_job, store_key
 from storage.maintenance.durable import sync
 from storage.sqlite.database import Transaction
-from storage.versions.manifests import get_commit
 from storage.versions.refs import get_ref, has_ref, parse_ref_name
 
-EXPLORATION_REF_PREFIX = "expl"
+MAX_KEY_LENGTH = 255
 
 
 @dataclass(frozen=True)
@@ -74,9 +71,6 @@ class Submission:
             priority=self.priority,
             origin=self.origin,
         )
-
-
-MAX_KEY_LENGTH = 255
 
 
 def idempotency_key(
@@ -201,31 +195,32 @@ def require_unreserved(tx: Transaction, dataset_id: int, name: str) -> None:
         )
 
 
-@dataclass(frozen=True)
-class ImportRequest:
-    """The parameters of an import. ``file_name`` is the user's name of the file, never a path."""
-
-    ref_name: str
-    file_name: str
-    commit_message: str | None = None
-
-
 def submit_import(
-    service: Service, by: Submission, dataset: Dataset, request: ImportRequest, upload: Path
+    service: Service,
+    by: Submission,
+    dataset: Dataset,
+    upload: Path,
+    *,
+    ref_name: str,
+    file_name: str,
+    commit_message: str | None = None,
 ) -> Job:
-    """Submit an import to a ref; moves the file ``upload``, unless it was submitted before."""
+    """Submit an import to a ref; moves the file ``upload``, unless it was submitted before.
+
+    ``file_name`` is the user's name of the file, never a path.
+    """
     size_bytes = upload.stat().st_size
     sync(upload)
     parameters = {
-        "ref": request.ref_name,
-        "file_name": request.file_name,
+        "ref": ref_name,
+        "file_name": file_name,
         "size_bytes": size_bytes,
-        "commit_message": request.commit_message or f"Import {request.file_name}",
+        "commit_message": commit_message or f"Import {file_name}",
     }
     new = by.new_job(service, "import", dataset, None, parameters, lane_of_import(size_bytes))
 
     def require_ref(tx: Transaction, new: NewJob) -> NewJob:
-        get_ref(tx, dataset.id, request.ref_name)
+        get_ref(tx, dataset.id, ref_name)
         return new
 
     def move_upload() -> None:
@@ -234,98 +229,3 @@ def submit_import(
         sync(target.parent)
 
     return submit(service, by, new, require_ref, move_upload)
-
-
-@dataclass(frozen=True)
-class ExplorationRequest:
-    """The parameters of a SQL query that runs as a job."""
-
-    sql: str
-    source_ref: str = "main"
-    table_key: str | None = None
-    output_name: str | None = None
-    commit_message: str | None = None
-
-
-def submit_exploration(
-    service: Service, by: Submission, dataset: Dataset, request: ExplorationRequest
-) -> Job:
-    """Check a SQL statement, fix its source commit and submit the job.
-
-    Returns
-    -------
-    Job
-        The new job, or the earlier job of an equal request with the same output name.
-
-    Raises
-    ------
-    DomainError
-        The ref or the table doesn't exist, the statement is refused, or the name is in use.
-    """
-    output_ref = named_ref(EXPLORATION_REF_PREFIX, request.output_name)
-    with service.database.read() as tx:
-        commit = open_commit(tx, dataset.id, request.source_ref)
-    if request.table_key is not None:
-        commit.manifest.table(request.table_key)
-    sandbox_of(service).check(request.sql, source_tables(service, commit))
-    parameters = {
-        "source_ref": request.source_ref,
-        "table_key": request.table_key,
-        "sql": request.sql,
-        "output_ref": output_ref,
-        "commit_message": request.commit_message or f"Query of {request.source_ref}",
-        "request_digest": request_digest({**asdict(request), "commit_id": commit.id}),
-    }
-    new = by.new_job(service, "exploration", dataset, commit.id, parameters, LANE_OF_QUERIES)
-    return submit(service, by, new, reserve_output)
-
-
-@dataclass(frozen=True)
-class CompareTo:
-    """Another table of the same dataset."""
-
-    ref: str
-    table_key: str | None = None
-
-
-def open_compared(service: Service, dataset_id: int, compare_to: CompareTo) -> OpenTable:
-    """Open the table to compare with; NotFound has the location of ``compare_to``."""
-    try:
-        return open_table(service, dataset_id, compare_to.ref, compare_to.table_key)
-    except NotFound as error:
-        error.loc = ("compare_to",)
-        raise
-
-
-def recorded(compare_to: CompareTo, table: OpenTable) -> dict[str, str]:
-    """``compare_to`` as a job records it: with its commit."""
-    return {"ref": compare_to.ref, "table_key": table.key, "commit_id": table.commit_id}
-
-
-@dataclass(frozen=True)
-class ReportRequest:
-    """The parameters of a report: an exploration without SQL."""
-
-    source_ref: str = "main"
-    table_key: str | None = None
-    compare_to: CompareTo | None = None
-
-
-def submit_report(
-    service: Service, by: Submission, dataset: Dataset, request: ReportRequest
-) -> Job:
-    """Fix the commits of a report's tables; NotFound lists the valid refs and tables."""
-    source = open_table(service, dataset.id, request.source_ref, request.table_key)
-    parameters: dict[str, Any] = {"source_ref": request.source_ref, "table_key": source.key}
-    if request.compare_to is not None:
-        other = open_compared(service, dataset.id, request.compare_to)
-        parameters["compare_to"] = recorded(request.compare_to, other)
-    lane = lane_of_profile(source.files.row_count, len(source.files.columns))
-    new = by.new_job(service, "exploration", dataset, source.commit_id, parameters, lane)
-
-    def require_other(tx: Transaction, new: NewJob) -> NewJob:
-        if request.compare_to is not None:  # its commit may have been pruned meanwhile
-            get_commit(tx, dataset.id, parameters["compare_to"]["commit_id"])
-        return new
-
-    return submit(service, by, new, require_other)

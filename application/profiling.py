@@ -7,7 +7,6 @@ removed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from application.job_submission import Submission, submit
@@ -20,24 +19,21 @@ from storage.accounts.datasets import Dataset
 from storage.jobs.jobs import Job
 
 
-@dataclass(frozen=True)
-class ProfilingRequest:
-    """The parameters of a profile; no columns select all of the table's."""
-
-    source_ref: str = "main"
-    table_key: str | None = None
-    columns: tuple[str, ...] = ()
-
-
 def submit_profiling(
-    service: Service, by: Submission, dataset: Dataset, request: ProfilingRequest
+    service: Service,
+    by: Submission,
+    dataset: Dataset,
+    *,
+    source_ref: str = "main",
+    table_key: str | None = None,
+    columns: Sequence[str] = (),
 ) -> Job:
-    """Fix the table and the columns of a profile; NotFound, UnknownColumn list the choices."""
-    source = open_table(service, dataset.id, request.source_ref, request.table_key)
+    """Fix the table and the columns of a profile; no columns select all of the table's."""
+    source = open_table(service, dataset.id, source_ref, table_key)
     parameters = {
-        "source_ref": request.source_ref,
+        "source_ref": source_ref,
         "table_key": source.key,
-        "columns": _exact_names(source, request.columns),
+        "columns": _exact_names(source, columns),
     }
     lane = lane_of_profile(source.files.row_count, len(source.files.columns))
     new = by.new_job(service, "profiling", dataset, source.commit_id, parameters, lane)

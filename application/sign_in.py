@@ -13,12 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from application.access import Access, Caller
-from application.passwords import (
-    BadCredentials,
-    WrongPassword,
-    check_password,
-    hash_password,
-)
+from application.credentials import BadCredentials, WrongPassword, check_password, hash_password
 from application.throttle import TooManyAttempts
 from domain_errors import InvalidRequest
 from storage.accounts.audit import Origin, record

@@ -9,14 +9,7 @@ from flask import Response, jsonify, request
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from application.access import RowSource
-from application.job_submission import (
-    CompareTo,
-    ExplorationRequest,
-    ReportRequest,
-    submit_exploration,
-    submit_report,
-)
-from application.row_diffs import RowDiffRequest, submit_row_diff
+from application.explorations import CompareTo, submit_query, submit_report, submit_row_diff
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.row_responses import (
@@ -164,14 +157,19 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     compare_to = None if other is None else CompareTo(**other)
     if compare_to is not None and keys is not None:
         given.pop("sql", None)
-        wanted_rows = RowDiffRequest(compare_to, tuple(keys), **given)
-        job = submit_row_diff(service(), by, dataset, wanted_rows)
+        job = submit_row_diff(service(), by, dataset, compare_to=compare_to, keys=keys, **given)
     elif given.get("sql") is None:
-        wanted = ReportRequest(given["source_ref"], given.get("table_key"), compare_to)
-        job = submit_report(service(), by, dataset, wanted)
+        job = submit_report(
+            service(),
+            by,
+            dataset,
+            source_ref=given["source_ref"],
+            table_key=given.get("table_key"),
+            compare_to=compare_to,
+        )
     else:
         with access().work_limits.queries.piece(caller().user.id):
-            job = submit_exploration(service(), by, dataset, ExplorationRequest(**given))
+            job = submit_query(service(), by, dataset, **given)
     return {"job_id": job.id, "status": job.status, "message": "Exploration job created"}
 
 

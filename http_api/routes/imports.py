@@ -12,7 +12,7 @@ from flask import request
 from marshmallow import ValidationError, fields, validate
 
 from application.import_preview import preview_import
-from application.job_submission import ImportRequest, submit_import
+from application.job_submission import submit_import
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, View, access, caller, service
 from http_api.routes.submissions import submission
@@ -104,7 +104,9 @@ def import_file(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, s
     name = _plain_name(upload.filename or "")
     message = given.get("commit_message")
     by = submission(given["priority"], name, message or "", file=path)
-    job = submit_import(service(), by, dataset, ImportRequest(ref, name, message), path)
+    job = submit_import(
+        service(), by, dataset, path, ref_name=ref, file_name=name, commit_message=message
+    )
     return {"job_id": job.id, "status": job.status, "message": "Import job created"}
 
 

@@ -9,7 +9,6 @@ from marshmallow import fields, validate
 
 from application.access import RowSource
 from application.profiling import (
-    ProfilingRequest,
     analysis,
     profile_result,
     submit_profiling,
@@ -50,8 +49,7 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """
     dataset = caller().dataset(dataset_id, "write")
     by = submission(given.pop("priority"), body=given)
-    request = ProfilingRequest(**{**given, "columns": tuple(given["columns"])})
-    job = submit_profiling(service(), by, dataset, request)
+    job = submit_profiling(service(), by, dataset, **given)
     return {"job_id": job.id, "status": job.status, "message": "Profiling job created"}
 
 

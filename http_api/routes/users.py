@@ -10,9 +10,8 @@ from flask import g, request
 from marshmallow import RAISE, ValidationError, validate
 
 from application.access import origin_of
-from application.passwords import MAX_LENGTH, MIN_LENGTH, hash_password
+from application.credentials import MAX_LENGTH, MIN_LENGTH, check_soeid, hash_password
 from application.sign_in import confirm_password, must_confirm_password, sign_in, sign_out
-from application.user_rules import check_soeid
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, access, bearer, caller, service
 from http_api.schemas import out

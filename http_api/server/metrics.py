@@ -22,7 +22,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from application.passwords import BadCredentials
+from application.credentials import BadCredentials
 from application.work_limits import WorkLimits
 from domain_errors import DomainError
 from http_api.server.problems import STATUS_OF_CODE

@@ -13,7 +13,7 @@ import pytest
 
 import composition_root
 from application import sign_in
-from application.passwords import DECOY, BadCredentials, check_password, hash_password
+from application.credentials import DECOY, BadCredentials, check_password, hash_password
 from application.throttle import SignInThrottle
 from application.work_limits import work_limits
 from tests.contract.problems import assert_problem

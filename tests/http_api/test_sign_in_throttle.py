@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from application.passwords import BadCredentials
+from application.credentials import BadCredentials
 from application.throttle import (
     FORGET_AFTER_S,
     FREE_FAILURES,

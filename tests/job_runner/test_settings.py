@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from application.credentials import check_soeid
 from application.settings_sources import load_settings, variable_name
-from application.user_rules import check_soeid
 from job_runner.settings import InvalidSetting, Settings, default_text, setting_fields
 from storage.errors import InvalidValue
 

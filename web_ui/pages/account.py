@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response
 
-from application.passwords import MIN_LENGTH
+from application.credentials import MIN_LENGTH
 from application.sign_in import must_confirm_password
 from storage.accounts.tokens import list_tokens
 from storage.accounts.users import password_hash_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from application.passwords import MAX_LENGTH, MIN_LENGTH, BadCredentials
+from application.credentials import MAX_LENGTH, MIN_LENGTH, BadCredentials
 from application.sessions import drop_cookie, put_cookie
 from application.sign_in import SignedIn, sign_in, sign_in_by_link, sign_out
 from application.throttle import TooManyAttempts

@@ -1,13 +1,17 @@
-"""Passwords: length, hash and check.
+"""SOEIDs and passwords: pattern, hash and check.
 
-Guarantees that a check takes as long for an unknown user as for a wrong password.
+A check of a password takes as long for an unknown user as for a wrong password.
 """
 
 from __future__ import annotations
 
+import re
+
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from domain_errors import DomainError
+from job_runner.settings import Settings
+from storage.errors import InvalidValue
 
 MIN_LENGTH = 8
 MAX_LENGTH = 1000
@@ -49,3 +53,15 @@ def check_password(known_hash: str | None, password: str) -> None:
     matches = check_password_hash(known_hash or DECOY, password)
     if known_hash is None or not matches:
         raise BadCredentials
+
+
+def check_soeid(settings: Settings, soeid: str) -> str:
+    """Refuse an SOEID that doesn't match the pattern."""
+    if not re.fullmatch(settings.soeid_pattern, soeid):
+        raise InvalidValue(
+            '"{soeid}" isn\'t a valid SOEID: it must match {pattern}.',
+            loc=("soeid",),
+            soeid=soeid,
+            pattern=settings.soeid_pattern,
+        )
+    return soeid
