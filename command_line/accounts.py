@@ -51,13 +51,7 @@ def _print_added(user: dict[str, Any]) -> None:
 
 
 def _ask_password(client: ApiClient, added: dict[str, Any], options: str) -> None:
-    """Prompt for a new user's password and set it.
-
-    Raises
-    ------
-    CommandFailed
-        No password was set; the message says how to set one.
-    """
+    """Prompt for a new user's password and set it."""
     try:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
         client.patch(f"/api/users/{added['id']}", {"password": password})

@@ -44,14 +44,8 @@ INTERRUPTED = 130
 class Target:
     """The server or data directory of a command.
 
-    Parameters
-    ----------
-    command : str
-        The command's name, for the data directory's lock.
-    options : str
-        The options that make another command use the same server, as typed.
-    option_names : mapping
-        The options of API fields, for error messages.
+    ``options`` make another command use the same server, as typed; ``option_names`` are the options
+    of API fields, for error messages.
     """
 
     composition: Composition
@@ -65,13 +59,7 @@ class Target:
 
 @contextmanager
 def connected(target: Target, *, create: bool = False) -> Iterator[ApiClient]:
-    """Connect a client; start a server for the command if none runs.
-
-    Parameters
-    ----------
-    create : bool
-        Whether a started server may create the data directory.
-    """
+    """Connect a client; start a server, which may ``create`` the directory, if none runs."""
     if target.server is not None:
         running: ApiClient | None = ApiClient(
             target.server.rstrip("/"), _usable_token(target), target.options, target.option_names
@@ -91,13 +79,7 @@ def connected(target: Target, *, create: bool = False) -> Iterator[ApiClient]:
 
 
 def _usable_token(target: Target) -> str:
-    """Return the token without its line end; messages never show it.
-
-    Raises
-    ------
-    click.UsageError
-        The token is missing or malformed.
-    """
+    """Return the token without its line end; messages never show it."""
     token = (target.token or "").strip()
     if not token:
         raise click.UsageError("Set JOBSVC_TOKEN to a token of that server.")
@@ -132,12 +114,7 @@ class ApiClient:
     """One server, with one token; an error answer becomes :class:`CommandFailed`.
 
     As a context manager it closes the connections; after a submission, Ctrl-C prints the next
-    commands.
-
-    Attributes
-    ----------
-    job_id : str or None
-        The last job that was submitted or waited for.
+    commands. ``job_id`` is the last job that was submitted or waited for.
     """
 
     def __init__(
@@ -226,13 +203,7 @@ class ApiClient:
                 file.write(piece)
 
     def download_rows(self, job_id: str, path: str, file: OutputFile) -> None:
-        """Write the rows of a job to a file, in the format of its ending.
-
-        Raises
-        ------
-        CommandFailed, Unreachable
-            The download failed; the message says how to fetch the rows later.
-        """
+        """Write the rows of a job to a file, in the format of its ending."""
         try:
             self.download(path, file, format=SUFFIXES[file.path.suffix])
         except (CommandFailed, httpx.RequestError) as error:
@@ -249,15 +220,7 @@ class ApiClient:
         return self.finished_job(self.post(path, body)["job_id"], label)
 
     def finished_job(self, job_id: str, label: str) -> dict[str, Any]:
-        """Wait for a job to end and return it.
-
-        Raises
-        ------
-        JobFailed
-            The job failed.
-        Unreachable
-            The connection was lost; the message says how to continue.
-        """
+        """Wait for a job to end and return it; raises JobFailed if it failed."""
         self.job_id = job_id
         try:
             with progress_bar(label) as on_progress:
@@ -279,13 +242,7 @@ class ApiClient:
             ) from None
 
     def dataset_id(self, name_or_id: str) -> int:
-        """Return the id of a dataset, given its name or id.
-
-        Raises
-        ------
-        CommandFailed
-            No dataset or several datasets have the name.
-        """
+        """Return the id of a dataset, given its name or id."""
         found = self.get("/api/datasets", name=name_or_id)["datasets"]
         if len(found) == 1:
             return int(found[0]["id"])

@@ -198,13 +198,7 @@ def _print_end(job: dict[str, Any]) -> None:
 
 
 def _rows_path(job: dict[str, Any], residual: bool) -> str:
-    """Return the API path of a job's rows.
-
-    Raises
-    ------
-    CommandFailed
-        The job has no rows.
-    """
+    """Return the API path of a job's rows."""
     if job["run_type"] == "sampling":
         return f"/api/sampling/jobs/{job['id']}/{'residual' if residual else 'data'}"
     if residual:

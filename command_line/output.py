@@ -35,13 +35,7 @@ _CONTROLS_IN_JSON = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udf
 
 
 class CommandFailed(click.ClickException):
-    """A command was refused or failed.
-
-    Parameters
-    ----------
-    template : str
-        The message, with the names of ``parameters`` in braces; see :func:`domain_errors.render`.
-    """
+    """A command was refused or failed; the template is as :func:`domain_errors.render` takes it."""
 
     exit_code = 1
 
@@ -169,11 +163,6 @@ class OutputFile:
 
     It is opened before any work, so an unwritable file fails early, and is written under a
     temporary name next to its target. Permissions of an existing file and links stay.
-
-    Raises
-    ------
-    CommandFailed
-        The file can't be written.
     """
 
     def __init__(self, target: Path) -> None:

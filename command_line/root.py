@@ -58,15 +58,10 @@ OpenService = Callable[["Settings", str, bool], AbstractContextManager[Listening
 
 @dataclass(frozen=True)
 class Composition:
-    """The ways to open a service, given by the composition root.
+    """The ways to open a service: in the foreground, or in the background of a command.
 
-    Parameters
-    ----------
-    listening, serving_in_background : callable
-        In the foreground, or in the background of a command.
-    extra_stop_s : float
-        Time after the grace period until a server exits, even if some work can't be interrupted.
-        Requests take up to five seconds of it.
+    A server exits ``extra_stop_s`` after its grace period, even if some work can't be interrupted.
+    Requests take up to five seconds of that time.
     """
 
     listening: OpenService

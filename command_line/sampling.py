@@ -130,13 +130,7 @@ def draw_body(
     body: Path | None,
     **chosen: Any,
 ) -> dict[str, Any]:
-    """The options as the API's body, without what wasn't given.
-
-    Raises
-    ------
-    click.BadParameter
-        The file isn't a JSON object.
-    """
+    """The options as the API's body, without what wasn't given."""
     if body is not None:
         return _body_of(body)
     round_: dict[str, Any] = {"method": method, "parameters": _parameters(chosen)}

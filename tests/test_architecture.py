@@ -62,7 +62,7 @@ FORBIDDEN_LIBRARIES = {
 }
 ONLY_IN = {"prometheus_client": "http_api", "pythonjsonlogger": "command_line"}
 """Libraries of one room: no other knows how it is watched."""
-MAX_MODULES = 25
+MAX_MODULES = 20
 
 
 def modules(room: str) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from web_ui.pages import (
+from web_ui.pages import (  # noqa: F401 - each registers its pages
     account,
     admin,
     dataset,
@@ -12,24 +12,9 @@ from web_ui.pages import (
     imports,
     job,
     jobs,
-    problem,
     sign_in,
 )
 from web_ui.pages.problem import problem_page
 from web_ui.shell import register
 
-__all__ = [
-    "account",
-    "admin",
-    "dataset",
-    "datasets",
-    "draw",
-    "home",
-    "imports",
-    "job",
-    "jobs",
-    "problem",
-    "problem_page",
-    "register",
-    "sign_in",
-]
+__all__ = ["problem_page", "register"]

@@ -135,13 +135,7 @@ def _outcome() -> str | None:
 
 
 def own_job(job_id: str) -> Job:
-    """A job that the user can change.
-
-    Raises
-    ------
-    NotFound, Forbidden
-        The job does not exist or is not visible; the user can only view it.
-    """
+    """A job that the user can change."""
     found = caller().job(job_id)
     caller().dataset(found.dataset_id, "write")
     return found
