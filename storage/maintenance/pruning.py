@@ -79,7 +79,7 @@ class Example:
 
 @dataclass
 class KindTotal:
-    """The number of objects of one kind, their bytes, oldest and newest time, and examples."""
+    """The objects of one kind: number, bytes, oldest and newest time, the first examples."""
 
     kind: Kind
     count: int = 0

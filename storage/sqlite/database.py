@@ -264,10 +264,7 @@ class Database:
 
     @contextmanager
     def _turn(self, connection: Transaction, patience_s: float) -> Iterator[None]:
-        """Hold the writer lock; the rest of the timeout is for locks of other programs.
-
-        Otherwise each of many writers would wait for the full time, one after the other.
-        """
+        """Hold the writer lock; only the rest of the timeout is for locks of other programs."""
         began = time.monotonic()
         if not self._write_lock.acquire(timeout=patience_s):
             error = sqlite3.OperationalError("database is locked")  # as SQLite's own
@@ -295,8 +292,7 @@ class Database:
     def release_free_pages(self, limit: int) -> bool:
         """Remove free pages from the database file; return whether there are more.
 
-        The file shrinks at the next checkpoint. A database without ``auto_vacuum`` reuses its free
-        pages instead.
+        The file shrinks at the next checkpoint. Without ``auto_vacuum`` SQLite reuses the pages.
         """
         connection = self._connections.own()
         with self._turn(connection, self._busy_timeout_s):
