@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from parquet_tables.json_values import json_value, shown_expression
+from parquet_tables.rows import Statement
 from profiling_engine.columns.first_pass import SKETCH_ERROR, ColumnScan, FirstPass
 from profiling_engine.columns.passes import (
     FREQUENCIES,
     METHOD,
     SampleBlocks,
     Source,
-    Statement,
     Totals,
 )
 from profiling_engine.columns.profile import (

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from parquet_tables.json_values import shown_expression
+from parquet_tables.rows import Statement
 from parquet_tables.tables import TableFiles
 from profiling_engine.columns.kinds import Axis, ColumnKind, Number
 from profiling_engine.columns.passes import (
@@ -18,7 +19,6 @@ from profiling_engine.columns.passes import (
     Run,
     SampleSize,
     Source,
-    Statement,
     Totals,
     all_rows,
     measure,

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import duckdb
@@ -23,12 +24,10 @@ from parquet_tables.progress import (
     ignore_progress,
     progress_part,
 )
-from parquet_tables.rows import page_statement, rows_at
+from parquet_tables.rows import Statement, page_statement, rows_at
 from parquet_tables.tables import Column, Int64s, TableFiles
 from profiling_engine.columns.kinds import Axis, ColumnKind
 from profiling_engine.columns.profile import CONFIDENCE, EXACT, Accuracy, Figure
-
-Statement = tuple[str, list[object]]
 
 
 @dataclass(frozen=True)
@@ -303,16 +302,9 @@ def rows(condition: str, *params: object) -> Aggregate:
     return Aggregate("rows", condition, params)
 
 
-def total(integer: str) -> Aggregate:
-    return Aggregate("total", integer)
-
-
-def least(expression: str) -> Aggregate:
-    return Aggregate("least", expression)
-
-
-def greatest(expression: str) -> Aggregate:
-    return Aggregate("greatest", expression)
+total = partial(Aggregate, "total")
+least = partial(Aggregate, "least")
+greatest = partial(Aggregate, "greatest")
 
 
 def measure(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from parquet_tables.rows import Statement
 from parquet_tables.tables import Column
 from profiling_engine.columns.distinct import most_frequent
 from profiling_engine.columns.first_pass import ColumnScan
@@ -16,7 +17,6 @@ from profiling_engine.columns.kinds import kind_of
 from profiling_engine.columns.passes import (
     Aggregate,
     Source,
-    Statement,
     Totals,
     greatest,
     least,

@@ -20,6 +20,7 @@ from parquet_tables.progress import (
     progress_part,
 )
 from parquet_tables.quoting import quote_identifier
+from parquet_tables.rows import Statement
 from parquet_tables.tables import TableFiles
 from profiling_engine.advice import column_alerts, table_alerts
 from profiling_engine.columns.distinct import (
@@ -44,7 +45,6 @@ from profiling_engine.columns.passes import (
     ProfileLimits,
     RowSample,
     Run,
-    Statement,
     all_rows,
     choose_rows,
     count_values,

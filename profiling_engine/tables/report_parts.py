@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part, watched
 from parquet_tables.quoting import quote_identifier
-from parquet_tables.rows import read_rows, rows_at, rows_statement
+from parquet_tables.rows import Statement, read_rows, rows_at, rows_statement
 from parquet_tables.tables import Column, TableFiles
 from profiling_engine.columns.kinds import ColumnKind, kind_of
 from profiling_engine.columns.passes import (
     Budget,
     OutOfTime,
     Run,
-    Statement,
     choose_rows,
     distinct_numbers,
     rows_of,

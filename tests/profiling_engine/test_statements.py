@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from parquet_tables.rows import Statement
 from parquet_tables.tables import Column, DataFile, TableFiles
 from profiling_engine.columns import axis, distinct, first_pass, passes, texts
 from profiling_engine.columns.kinds import Axis, kind_of
@@ -23,7 +24,6 @@ from profiling_engine.columns.passes import (
     FREQUENCIES,
     SAMPLED,
     Source,
-    Statement,
     greatest,
     measure,
     rows,
