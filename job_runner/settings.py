@@ -51,6 +51,14 @@ class ServiceLimits:
     """Time limit of a request that reads tables, for a plan or a page of rows."""
     download_limit_s: int = 600
     """Time limit of a request that writes a file with rows."""
+    headers_within_s: float = 20
+    """Time limit of a connection's first byte, and of a request's headers."""
+    body_within_s: float = 60
+    """Time limit of a request's body, except for imports."""
+    idle_s: int = 120
+    """Time after which a connection without a request is closed."""
+    linger_kb: int = 8192
+    """Data that is read and discarded after a refusal, so that the client reads the response."""
     http_connections: int = 1000
     """Clients that may be connected at the same time."""
     small_upload_kb: int = 8192

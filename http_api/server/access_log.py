@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from time import perf_counter
 from urllib.parse import quote
@@ -26,14 +25,35 @@ UNESCAPED = "/:@!$&'()*+,;="
 access = logging.getLogger("jobsvc.access")
 
 
-@dataclass
 class _Request:
     """A request in progress; ``fields`` are those of its log records."""
 
-    began: float
-    method: str
-    route: str
-    fields: dict[str, object]
+    status = 0
+    seconds = 0.0
+
+    def __init__(self, request_id: str) -> None:
+        self.began = perf_counter()
+        self.method, self.path = request.method, request.path
+        self.received = request.content_length or 0
+        rule = request.url_rule
+        self.route = UNMATCHED if rule is None else _route(rule.rule)
+        self.fields = {"request_id": request_id, "method": self.method, "route": self.route}
+
+    def write(self, sent: int) -> None:
+        """Write the access line, with the number of bytes sent."""
+        duration_ms = round(1000 * self.seconds, 2)
+        measured = {
+            "path": _shown(self.path),
+            "status": self.status,
+            "duration_ms": duration_ms,
+            "received_bytes": self.received,
+            "sent_bytes": sent,
+        }
+        access.info(
+            "%s %s %d %s ms %d bytes",
+            *(self.method, _one_word(self.path), self.status, duration_ms, sent),
+            extra=measured,
+        )
 
 
 def register(app: APIFlask, metrics: Metrics) -> None:
@@ -41,28 +61,24 @@ def register(app: APIFlask, metrics: Metrics) -> None:
 
     @app.before_request
     def begin() -> None:
-        began = perf_counter()
-        rule, method = request.url_rule, request.method
-        route = UNMATCHED if rule is None else _route(rule.rule)
-        fields = {"request_id": g.request_id, "method": method, "route": route}
-        g.logged = _Request(began, method, route, fields)
-        log_context.enter(fields)
+        g.logged = _Request(g.request_id)
+        log_context.enter(g.logged.fields)
         metrics.in_progress.inc()
 
     @app.after_request
     def end(response: Response) -> Response:
         logged: _Request = g.logged
-        seconds = perf_counter() - logged.began
-        status, received = response.status_code, request.content_length or 0
-        count_sent = metrics.answered(logged.method, logged.route, status, seconds, received)
-        line = _Line(logged.method, request.path, status, seconds, received)
+        logged.seconds = perf_counter() - logged.began
+        logged.status = response.status_code
+        count_sent = metrics.answered(
+            logged.method, logged.route, logged.status, logged.seconds, logged.received
+        )
         size = _size(logged.method, response)
         if size is None and not response.direct_passthrough:
-            parts = response.iter_encoded()
-            response.response = _CountedBody(parts, logged.fields, count_sent, line)
+            response.response = _CountedBody(response.iter_encoded(), logged, count_sent)
         else:
             count_sent(size or 0)
-            line.write(size or 0)
+            logged.write(size or 0)
         return response
 
     @app.teardown_request
@@ -72,44 +88,6 @@ def register(app: APIFlask, metrics: Metrics) -> None:
             log_context.enter(None)
 
 
-@dataclass(frozen=True)
-class _Line:
-    """The access line of one request, but for the bytes sent."""
-
-    method: str
-    path: str
-    status: int
-    seconds: float
-    received: int
-
-    def write(self, sent: int) -> None:
-        if not access.isEnabledFor(logging.INFO):
-            return
-        duration_ms = round(1000 * self.seconds, 2)
-        measured = {
-            "path": _shown(self.path),
-            "status": self.status,
-            "duration_ms": duration_ms,
-            "received_bytes": self.received,
-            "sent_bytes": sent,
-        }
-        arguments = (self.method, _one_word(self.path), self.status, duration_ms, sent)
-        # access.info() would search for its caller, which doubles the cost.
-        access.handle(
-            access.makeRecord(
-                access.name,
-                logging.INFO,
-                __file__,
-                0,
-                "%s %s %d %s ms %d bytes",
-                arguments,
-                None,
-                "write",
-                measured,
-            )
-        )
-
-
 class _CountedBody:
     """A streamed body that counts its bytes, and writes the access line when it ends.
 
@@ -117,23 +95,17 @@ class _CountedBody:
     """
 
     def __init__(
-        self,
-        parts: Iterable[bytes],
-        fields: dict[str, object],
-        count_sent: Callable[[float], None],
-        line: _Line,
+        self, parts: Iterable[bytes], logged: _Request, count_sent: Callable[[float], None]
     ) -> None:
         self._parts = iter(parts)
-        self._fields = fields
-        self._count_sent = count_sent
-        self._line = line
+        self._logged, self._count_sent = logged, count_sent
         self._sent = 0
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        with log_context.logged_with(**self._fields):
+        with log_context.logged_with(**self._logged.fields):
             part = next(self._parts)
         self._sent += len(part)
         self._count_sent(len(part))
@@ -141,8 +113,8 @@ class _CountedBody:
 
     def close(self) -> None:
         """Write the access line; the response calls it once."""
-        with log_context.logged_with(**self._fields):
-            self._line.write(self._sent)
+        with log_context.logged_with(**self._logged.fields):
+            self._logged.write(self._sent)
 
 
 def _size(method: str, response: Response) -> int | None:

@@ -27,6 +27,7 @@ from http_api.server.headers import HEADER, HEADERS, request_id
 from http_api.server.problems import PROBLEM, RETRY_AFTER_S, TOO_LARGE, problem_document
 from job_runner.errors import unexpected_error
 from job_runner.log_context import logged_with
+from job_runner.settings import ServiceLimits
 
 MAX_START_BYTES = 64 * 1024
 """Larger parts are sent without a copy."""
@@ -69,10 +70,7 @@ class BufferedChannel(HTTPChannel):  # type: ignore[misc]
         return len(data)
 
 
-HEADERS_WITHIN_S = 20.0
-BODY_WITHIN_S = 60.0  # not for imports
 LINGER_S = 2.0
-LINGER_BYTES = 8 * 1024**2
 
 logger = logging.getLogger("jobsvc.http")
 
@@ -109,8 +107,9 @@ class LimitedParser(HTTPRequestParser):  # type: ignore[misc]
     adj: Any
     completed: bool
 
-    def __init__(self, gate: Gate, adj: Any) -> None:
+    def __init__(self, gate: Gate, limits: ServiceLimits, adj: Any) -> None:
         super().__init__(adj)
+        self._limits = limits
         self.began = time.monotonic()
         self._gate = gate
         self._refusal: Refusal | None = None
@@ -159,8 +158,8 @@ class LimitedParser(HTTPRequestParser):  # type: ignore[misc]
     def is_too_slow(self, now: float) -> bool:
         """Whether the request has exceeded its time limit."""
         if not self.headers_finished:
-            return now - self.began > HEADERS_WITHIN_S
-        return not self.may_be_slow and now - self.began > BODY_WITHIN_S
+            return now - self.began > self._limits.headers_within_s
+        return not self.may_be_slow and now - self.began > self._limits.body_within_s
 
 
 class ProblemTask(ErrorTask):  # type: ignore[misc]
@@ -197,6 +196,7 @@ class LimitedChannel(BufferedChannel):
     _discarded_bytes = 0
     refused = False
     on_refusal: Callable[[str], None]
+    limits: ServiceLimits
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -236,7 +236,7 @@ class LimitedChannel(BufferedChannel):
 
     def _has_lingered(self) -> bool:
         late = time.monotonic() > self._lingers_until
-        if late or self._discarded_bytes > LINGER_BYTES:
+        if late or self._discarded_bytes > self.limits.linger_kb * 1024:
             self.will_close = True
         return self.will_close
 
@@ -249,7 +249,7 @@ class LimitedChannel(BufferedChannel):
 
     def _is_too_slow(self, now: float) -> bool:
         if self._silent_since is not None:
-            return now - self._silent_since > HEADERS_WITHIN_S
+            return now - self._silent_since > self.limits.headers_within_s
         arriving = self.request
         return arriving is not None and arriving.is_too_slow(now)
 
@@ -264,10 +264,15 @@ class LimitedChannel(BufferedChannel):
         super().handle_close()
 
 
-def limited_channel(gate: Gate, on_refusal: Callable[[str], None]) -> type[HTTPChannel]:
-    """Build the class of a server's connections, with its gate and refusal callback."""
-    parser = functools.partial(LimitedParser, gate)
-    own = {"parser_class": staticmethod(parser), "on_refusal": staticmethod(on_refusal)}
+def limited_channel(
+    gate: Gate, on_refusal: Callable[[str], None], limits: ServiceLimits
+) -> type[HTTPChannel]:
+    """Build the class of a server's connections."""
+    own = {
+        "parser_class": staticmethod(functools.partial(LimitedParser, gate, limits)),
+        "on_refusal": staticmethod(on_refusal),
+        "limits": limits,
+    }
     return type("GatedChannel", (LimitedChannel,), own)
 
 

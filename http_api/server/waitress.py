@@ -123,6 +123,7 @@ class HttpServer:
                 asyncore_use_poll=True,  # select() takes no descriptor above 1023
                 max_request_body_size=settings.body_max_kb * 1024,  # the gate may allow more
                 channel_request_lookahead=1,  # notices disconnected clients
+                channel_timeout=settings.idle_s,
                 cleanup_interval=sys.maxsize,  # LimitedChannel closes itself
                 ident=None,
                 **_proxy(settings.trusted_proxy),
@@ -130,7 +131,7 @@ class HttpServer:
         except (OSError, ValueError) as error:
             raise _address_error(settings, error) from None
         for listener in self._listeners():
-            listener.channel_class = limited_channel(gate, on_refusal)
+            listener.channel_class = limited_channel(gate, on_refusal, settings)
         self.port = int(self._listeners()[0].effective_port)
         self.url = f"http://{_reachable(settings.host)}:{self.port}"
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 
 import httpx
 import pytest
 
-from http_api.server import request_limits
+import composition_root
+from job_runner.settings import Settings
 from tests.contract.raw_requests import Raw, form, import_lines
 from tests.live_server import LiveServer
 
@@ -20,25 +22,37 @@ def ends_within(raw: Raw, seconds: float) -> bool:
     return True
 
 
-def test_headers_that_trickle_in_lose_the_connection(
-    server: LiveServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(request_limits, "HEADERS_WITHIN_S", 0.2)
-    with Raw(server) as raw, Raw(server) as silent:
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server that waits a fifth of a second for a request."""
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("impatient"),
+        memory_mb=256,
+        headers_within_s=0.2,
+        body_within_s=0.2,
+        linger_kb=1024,
+    )
+    with (
+        composition_root.serving_in_background(settings, "tests") as here,
+        LiveServer(here) as live,
+    ):
+        yield live
+
+
+def test_headers_that_trickle_in_lose_the_connection(impatient: LiveServer) -> None:
+    with Raw(impatient) as raw, Raw(impatient) as silent:
         raw.socket.sendall(b"GET /health HTTP/1.1\r\nHost: loc")
         assert ends_within(raw, 5)
         assert ends_within(silent, 5)
 
 
 def test_a_body_that_trickles_in_loses_the_connection_but_a_file_may(
-    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+    impatient: LiveServer,
 ) -> None:
-    monkeypatch.setattr(request_limits, "BODY_WITHIN_S", 0.2)
     body = form(b"a\n1\n")
-    with Raw(server) as raw, Raw(server) as upload:
-        upload.send(
-            *import_lines(server.new_dataset(), server.token, len(body)), "Connection: close"
-        )
+    dataset = impatient.new_dataset()
+    with Raw(impatient) as raw, Raw(impatient) as upload:
+        upload.send(*import_lines(dataset, impatient.token, len(body)), "Connection: close")
         raw.send("POST /api/datasets HTTP/1.1", "Host: localhost", "Content-Length: 10", body=b"{")
         assert ends_within(raw, 5)
         upload.socket.sendall(body)
@@ -54,10 +68,9 @@ def sending_fails_within(raw: Raw, seconds: float) -> bool:
 
 
 def test_after_a_refusal_the_connection_ends_though_the_client_goes_on(
-    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+    impatient: LiveServer,
 ) -> None:
-    monkeypatch.setattr(request_limits, "LINGER_BYTES", 1024**2)
-    with Raw(server) as raw:
+    with Raw(impatient) as raw:
         raw.send("POST /api/datasets HTTP/1.1", "Host: localhost", f"Content-Length: {10**12}")
         assert sending_fails_within(raw, 20)
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import httpx
 
 from storage.maintenance.data_directory import DataDirectory
-from tests.faults import hasty
 from tests.faults.dying_processes import submit_for_later
 from tests.faults.server_state import dataset_of
 from tests.live_server import finished
@@ -142,7 +141,8 @@ def has_stopped_growing(seen: Sequence[dict[str, int]]) -> bool:
 def test_slow_clients_leave_memory_and_threads_for_others(tmp_path: Path) -> None:
     dataset_id = with_table(tmp_path / "data")
     seen: list[dict[str, int]] = []
-    with ServerProcess(tmp_path / "data", forked=True, work=hasty.serve, memory_mb=256) as server:
+    patience = {"headers_within_s": 2.0, "body_within_s": 2.0, "idle_s": 2}
+    with ServerProcess(tmp_path / "data", forked=True, memory_mb=256, **patience) as server:
         client = server.client()
         assert len(client.get(download_of(dataset_id)).content) > 5_000_000
         require_answers(client, dataset_id)
