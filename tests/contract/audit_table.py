@@ -1,4 +1,4 @@
-"""A request for each route that changes something, and the action that tells of it."""
+"""A request for each route that changes something, and its action in the audit trail."""
 
 from __future__ import annotations
 
@@ -152,17 +152,17 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
     ),
     "POST /api/users/logout": ("signed_out", lambda w: ("/api/users/logout", {})),
 }
-"""A request for each route that changes something, and the action that tells of it."""
+"""A request for each route that changes something, and its action in the audit trail."""
 
 OF_SOMEONE_ELSE = ("/sign-in", "/sign-out", "/api/users/login", "/api/users/token")
 
 UNTOLD = {
-    "POST /demo": "told twice, as a new dataset and an import, and by the pages' own tests",
-    "POST /api/admin/prune": "told when something has gone, and test_storage sees to it",
+    "POST /demo": "recorded twice, as a new dataset and an import; the pages' tests check it",
+    "POST /api/admin/prune": "recorded when something was removed; test_storage checks it",
     "POST /api/sampling/datasets/<int:dataset_id>/plan": "a plan draws nothing",
     "POST /api/sampling/datasets/<int:dataset_id>/filters": "a filter's shapes and a count",
     "POST /api/sampling/templates": "a user's own note of what to ask for",
     "DELETE /api/sampling/templates/<int:template_id>": "the same",
-    "POST /api/datasets/<int:dataset_id>/preview": "a look at one's own file keeps nothing",
+    "POST /api/datasets/<int:dataset_id>/preview": "a preview stores nothing",
     "POST /api/datasets/preview": "the same",
 }

@@ -1,4 +1,4 @@
-"""A server with a dataset, a draw and people, for what is done there to be told."""
+"""A server with a dataset, a draw and users, whose actions are recorded."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "post_sampling_create": DRAW,
     "post_sampling_plan_of": DRAW,
     "post_sampling_sample": DRAW,
-    "post_templates_keep": {"name": "kept", "body": DRAW},
+    "post_templates_keep": {"name": "draw", "body": DRAW},
     "post_refs_create": {"name": "another", "from_ref": "main"},
     "post_explorations_query": {"sql": 'SELECT * FROM "primary"'},
     "post_users_create_user": {"soeid": "newuser", "role_name": "viewer"},
@@ -125,7 +125,7 @@ def existing(server: LiveServer, rows: int = 40) -> dict[str, list[Any]]:
 
 
 def send_all(server: LiveServer, cases_each: int) -> Outcome:
-    """Send so many requests of each operation, and hold each answer against the document."""
+    """Send this number of requests of each operation, and check each response."""
     outcome = Outcome()
     known = existing(server)
     own_id = server.admin.get("/api/users/me").json()["id"]

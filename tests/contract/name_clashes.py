@@ -172,7 +172,7 @@ class Asked:
         return self.get(f"/api/profiling/jobs/{job}/result")
 
     def report(self) -> Any:
-        """A report of the table beside itself."""
+        """A report of the table, compared with itself."""
         path = f"/api/exploration/datasets/{self.dataset_id}/jobs"
         return self.get(f"/api/exploration/jobs/{self.job(path, {})}/result", format="json")
 

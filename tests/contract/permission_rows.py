@@ -66,7 +66,7 @@ Made = Callable[[Scene, User], Ask]
 @dataclass(frozen=True)
 class Row:
     """One route. ``kind`` says who needs no token: with ``public`` everyone, with ``page``
-    whoever isn't signed in is led to the sign-in."""
+    a client that isn't signed in is redirected to the sign-in."""
 
     route: str
     statuses: Statuses

@@ -68,7 +68,7 @@ class Scene:
         return made.id
 
     def ref(self) -> str:
-        """A new ref beside main."""
+        """A new ref next to main."""
         name = f"pt-{next(numbers)}"
         with self.service.database.write() as tx:
             head = resolve(tx, self.dataset, "main")

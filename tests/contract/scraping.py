@@ -41,7 +41,7 @@ def changes(
 
 
 def scraped_until(client: httpx.Client, key: Series, value: float) -> dict[Series, float]:
-    """A scrape once a series has a value: what is told after an answer takes a moment to come."""
+    """A scrape once a series has a value: a count after a response can be late."""
     end = time.monotonic() + 20
     while (seen := scraped(client)).get(key) != value:
         assert time.monotonic() < end, f"{key} is {seen.get(key)}, not {value}"

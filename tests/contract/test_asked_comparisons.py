@@ -37,8 +37,8 @@ def test_with_the_setting_off_samples_are_compared_when_somebody_asks(
     path = f"/api/jobs/{job['id']}"
     assert "comparison" not in asked_only.admin.get(path).json()["output_summary"]
     found = asked_only.admin.get(f"/api/sampling/jobs/{job['id']}/comparison").json()
-    told = asked_only.admin.get(path).json()["output_summary"]["comparison"]
-    assert told["verdict"] == found["verdict"]
+    summary = asked_only.admin.get(path).json()["output_summary"]["comparison"]
+    assert summary["verdict"] == found["verdict"]
 
 
 def test_while_it_is_being_made_one_is_asked_to_come_again(asked_only: LiveServer) -> None:

@@ -1,4 +1,4 @@
-"""What the audit trail tells: every change, every sign-in, every read of rows, and no secret."""
+"""What the audit trail records: every change, every sign-in, every read of rows, and no secret."""
 
 from __future__ import annotations
 
@@ -106,12 +106,12 @@ def test_a_request_that_was_made_before_is_told_once(world: World) -> None:
 def test_a_failed_sign_in_is_told_with_the_name_that_was_tried(world: World) -> None:
     nobody = world.server.client(None)
     soeid = world.other()["soeid"]
-    for tried, told in ((soeid, soeid), ("zz99999", "zz99999"), ("my password!", "")):
+    for tried, recorded in ((soeid, soeid), ("zz99999", "zz99999"), ("my password!", "")):
         login = {"soeid": tried, "password": "not this one"}
         answer = nobody.post("/api/users/login", json=login)
         assert_problem(answer, 401, "bad_credentials")
         (entry,) = told_by(world.server, answer)
-        assert (entry["action"], entry["user_soeid"]) == ("sign_in_failed", told)
+        assert (entry["action"], entry["user_soeid"]) == ("sign_in_failed", recorded)
         assert (entry["user_id"], entry["details"]) == (None, {})
 
 
@@ -135,12 +135,12 @@ def test_every_download_is_told(world: World, file_format: str) -> None:
 def test_pages_of_a_table_are_told_once_an_hour_for_each_reader(world: World) -> None:
     pages = f"/api/datasets/{world.dataset}/refs/main/tables/primary/data"
     readers = [world.server.new_user("admin")[0] for _ in range(2)]
-    told = [
+    recorded = [
         len(told_by(world.server, reader.get(pages, params={"offset": offset})))
         for offset in (0, 10, 20)
         for reader in readers
     ]
-    assert told == [1, 1, 0, 0, 0, 0]
+    assert recorded == [1, 1, 0, 0, 0, 0]
     other_table = readers[0].get(f"/api/sampling/jobs/{world.draw}/data")
     reserves = readers[0].get(f"/api/sampling/jobs/{world.draw}/reserves")
     compared = readers[0].get(f"/api/sampling/jobs/{world.draw}/comparison")

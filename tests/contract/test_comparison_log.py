@@ -1,4 +1,4 @@
-"""The log tells the verdict of each comparison, also of one that has none."""
+"""The log has the verdict of each comparison, or why there is none."""
 
 from __future__ import annotations
 

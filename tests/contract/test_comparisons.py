@@ -245,11 +245,11 @@ def test_a_sample_of_19_rows_is_never_green(server: LiveServer, dataset: int) ->
 
 def test_what_changed_between_two_versions_is_listed(server: LiveServer) -> None:
     """100 rows and a category vanish, every 7th income rises by 40 %, a column is added."""
-    kept = [("M" if row % 40 == 0 else "W", 1000 + row % 500) for row in range(4000)]
-    before = [f"{row},{sex},{income}" for row, (sex, income) in enumerate(kept)]
+    people = [("M" if row % 40 == 0 else "W", 1000 + row % 500) for row in range(4000)]
+    before = [f"{row},{sex},{income}" for row, (sex, income) in enumerate(people)]
     after = [
         f"{row},{sex},{income * 7 // 5 if row % 7 == 0 else income},x"
-        for row, (sex, income) in enumerate(kept)
+        for row, (sex, income) in enumerate(people)
         if sex != "M"
     ]
     dataset = server.new_table(10)

@@ -95,9 +95,9 @@ def test_a_plan_tells_whether_its_name_is_free_taken_or_drawn_already(server: Li
     def planned(body: dict[str, Any]) -> tuple[object, ...]:
         answer = server.admin.post(f"{path}/plan", json=body)
         assert answer.status_code == 200, answer.text
-        told = answer.json()
-        assert told["total_rows"] == sum(one["rows_planned"] for one in told["rounds"])
-        return told["output_ref"], told["output_ref_taken"], told["earlier_job_id"]
+        plan = answer.json()
+        assert plan["total_rows"] == sum(one["rows_planned"] for one in plan["rounds"])
+        return plan["output_ref"], plan["output_ref_taken"], plan["earlier_job_id"]
 
     assert planned(BODY) == (None, False, None)
     assert planned(named) == ("smpl-q1", False, None)

@@ -1,4 +1,4 @@
-"""The seeds of later rounds and of draws from samples, wherever a draw is told of."""
+"""The seeds of later rounds and of draws from samples, in every response about a draw."""
 
 from __future__ import annotations
 
@@ -88,9 +88,9 @@ def test_every_answer_tells_the_seed_of_a_sample(
     why = server.admin.get(f"/api/sampling/jobs/{job['id']}/rows/{ids(server, job)[-1]}").json()
     assert [one["effective_seed"] for one in why["rounds"]] == expected
     history = server.admin.get(f"/api/sampling/datasets/{dataset_id}/history").json()["jobs"]
-    (told,) = [one for one in history if one["job_id"] == job["id"]]
-    assert [one["effective_seed"] for one in told["rounds"]] == expected
-    assert [one["seed"] for one in told["rounds"]] == [42, 42]
+    (entry,) = [one for one in history if one["job_id"] == job["id"]]
+    assert [one["effective_seed"] for one in entry["rounds"]] == expected
+    assert [one["seed"] for one in entry["rounds"]] == [42, 42]
 
 
 def test_reserves_of_a_later_round_are_its_next_rows(

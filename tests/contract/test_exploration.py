@@ -84,11 +84,11 @@ def test_a_sample_and_its_residual_are_tables_of_one_commit(
     draw = {"method": "random", "sample_size": 100, "seed": 1, "export_residual": True}
     ref = server.draw(dataset_id, draw)["output_summary"]["output_ref"]
     sql = """
-        SELECT (SELECT count(*) FROM residual) AS kept,
+        SELECT (SELECT count(*) FROM residual) AS remaining,
                (SELECT count(*) FROM sample SEMI JOIN residual USING (id)) AS twice,
                (SELECT sum(_design_weight) FROM sample) AS weight"""
     assert query(server, dataset_id, sql, source_ref=ref).json()["data"] == [
-        {"kept": 1900, "twice": 0, "weight": 2000.0}
+        {"remaining": 1900, "twice": 0, "weight": 2000.0}
     ]
 
 
@@ -209,11 +209,11 @@ def test_a_result_is_only_that_of_a_completed_exploration(
 
 
 def test_what_was_asked_and_read_is_in_the_audit_trail(server: LiveServer, dataset_id: int) -> None:
-    sql = "SELECT 'told' AS x"
+    sql = "SELECT 'recorded' AS x"
     job = server.explore(dataset_id, {"sql": sql})
     query(server, dataset_id, sql)
     entries = server.admin.get("/api/admin/audit", params={"dataset_id": dataset_id}).json()
-    told = {entry["action"]: entry["details"] for entry in reversed(entries["entries"])}
-    assert told["exploration_asked"]["sql"] == sql
-    assert told["queried_at_once"]["sql"] == sql
+    recorded = {entry["action"]: entry["details"] for entry in reversed(entries["entries"])}
+    assert recorded["exploration_asked"]["sql"] == sql
+    assert recorded["queried_at_once"]["sql"] == sql
     assert job["status"] == "completed"

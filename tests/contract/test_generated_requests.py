@@ -1,6 +1,6 @@
 """Generated requests to all operations: no server error, and each answer fits its schema.
 
-``--schema-cases 150`` sends so many of each operation; docs/RELIABILITY.md tells of such runs.
+``--schema-cases 150`` sends that number for each operation; see docs/RELIABILITY.md.
 """
 
 from __future__ import annotations

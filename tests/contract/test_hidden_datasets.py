@@ -1,4 +1,4 @@
-"""What whoever has no level in a dataset can learn of it: not even that it is there."""
+"""A user without a level in a dataset can't even learn that it exists."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def statements(scene: Scene, row: Row, ask: Ask, secret: str) -> list[str]:
 def test_a_hidden_dataset_takes_the_same_work_as_one_that_is_not_there(
     scene: Scene, row: Row
 ) -> None:
-    """The same statements and nothing else, so that the time tells nothing either."""
+    """The same statements and nothing else, so that the time reveals nothing either."""
     nobody = scene.people["nobody"]
     secret, _ = scene.token_of(nobody, **kind_of_token("nobody", row))
     ask = row.ask(scene, nobody)

@@ -1,4 +1,4 @@
-"""Workbooks that would end the server: it goes on, and tells what is wrong with them."""
+"""Workbooks that attack the server: it survives, and reports what is wrong with them."""
 
 from __future__ import annotations
 

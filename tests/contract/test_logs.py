@@ -115,14 +115,14 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
 
 def test_every_line_is_one_json_object(session: Session) -> None:
     assert len(session.records) > 20
-    for told in session.records:
-        assert {"time", "level", "logger", "message"} <= set(told)
+    for record in session.records:
+        assert {"time", "level", "logger", "message"} <= set(record)
     told_to_people = [line for line in session.announced.splitlines() if line[:1] != " "]
     assert [line.split()[0] for line in told_to_people] == ["jobsvc", "Nobody", "Stopping:"]
 
 
 def test_an_access_line_tells_of_one_request(session: Session) -> None:
-    (told,) = session.access(request_id="import-of-people")
+    (record,) = session.access(request_id="import-of-people")
     expected = {
         "level": "INFO",
         "method": "POST",
@@ -131,42 +131,42 @@ def test_an_access_line_tells_of_one_request(session: Session) -> None:
         "status": 200,
         "user_id": session.user_id,
     }
-    assert expected.items() <= told.items()
-    assert told["duration_ms"] > 0
-    assert told["received_bytes"] > 100
-    assert told["sent_bytes"] > 50
+    assert expected.items() <= record.items()
+    assert record["duration_ms"] > 0
+    assert record["received_bytes"] > 100
+    assert record["sent_bytes"] > 50
     (streamed,) = session.access(route="/api/jobs/{job_id}/events")
     assert streamed["sent_bytes"] == session.streamed_bytes
     assert streamed["user_id"] == session.user_id
 
 
 def test_who_signs_in_with_a_wrong_token_is_nobody(session: Session) -> None:
-    (told,) = session.access(route="/api/jobs", status=401)
-    assert "user_id" not in told
+    (record,) = session.access(route="/api/jobs", status=401)
+    assert "user_id" not in record
 
 
 def test_a_path_is_told_without_its_query_and_on_its_own_line(session: Session) -> None:
-    assert {told["path"] for told in session.access(route="/sign-in")} == {"/sign-in"}
+    assert {record["path"] for record in session.access(route="/sign-in")} == {"/sign-in"}
     (forged,) = session.access(route="unmatched")
     assert forged["path"] == "/nowhere%0A2025-07-07%20INFO%20forged"
 
 
 def test_a_jobs_records_carry_its_id_type_and_attempt(session: Session) -> None:
     about = {"job_id": session.job_id, "run_type": "import", "attempt": 1}
-    told = [one for one in session.records if about.items() <= one.items()]
-    assert [one["message"] for one in told] == [
+    record = [one for one in session.records if about.items() <= one.items()]
+    assert [one["message"] for one in record] == [
         f"job {session.job_id} (import) starts, attempt 1",
         f"job {session.job_id} completed",
     ]
-    assert all("request_id" not in one for one in told)
+    assert all("request_id" not in one for one in record)
 
 
 def test_an_unforeseen_error_is_told_in_the_log_and_not_in_the_answer(session: Session) -> None:
     problem = assert_problem(session.failed, 500, "internal_error", "request id")
     assert "Traceback" not in session.failed.text
     assert "uploads" not in session.failed.text
-    told = [one for one in session.records if "exception" in one]
-    (one,) = [one for one in told if one.get("request_id") == problem["request_id"]]
+    record = [one for one in session.records if "exception" in one]
+    (one,) = [one for one in record if one.get("request_id") == problem["request_id"]]
     assert one["level"] == "ERROR"
     assert one["route"] == "/api/datasets/{dataset_id}/refs/{ref}/import"
     assert "FileNotFoundError" in one["exception"]
@@ -175,7 +175,7 @@ def test_an_unforeseen_error_is_told_in_the_log_and_not_in_the_answer(session: S
 
 def test_no_secret_and_no_value_of_a_table_is_logged(session: Session) -> None:
     assert len(session.secrets) == 8
-    logged = "\n".join(json.dumps(told, ensure_ascii=False) for told in session.records)
+    logged = "\n".join(json.dumps(record, ensure_ascii=False) for record in session.records)
     assert [secret for secret in session.secrets if secret in logged] == []
 
 
@@ -194,8 +194,8 @@ def test_no_path_can_imitate_another_part_of_its_line(tmp_path: Path) -> None:
             assert client.get(quote(path)).status_code == 404
         client.get("/health")
         lines = [line for line in server.wait_for("GET /health ") if "jobsvc.access" in line]
-    told = [re.fullmatch(UNMATCHED_LINE, line) for line in lines[:-1]]
-    assert [unquote(line[1]) for line in told if line] == paths
+    record = [re.fullmatch(UNMATCHED_LINE, line) for line in lines[:-1]]
+    assert [unquote(line[1]) for line in record if line] == paths
     assert "GET /it's,(fine) 404" in lines[-2]
 
 

@@ -242,8 +242,8 @@ def test_the_disk_the_database_and_the_memory_are_measured(own: LiveServer) -> N
     assert seen[series("jobsvc_sqlite_bytes", file="database")] == database.stat().st_size
     assert seen[series("jobsvc_sqlite_bytes", file="wal")] > 0
     waiting = own.service.directory.uploads_dir.iterdir()
-    kept = sum(path.stat().st_size for path in waiting)
-    assert seen[series("jobsvc_data_bytes", part="uploads")] == kept
+    expected = sum(path.stat().st_size for path in waiting)
+    assert seen[series("jobsvc_data_bytes", part="uploads")] == expected
     assert 0 < seen[series("jobsvc_disk_free_bytes")] < seen[series("jobsvc_disk_size_bytes")]
     assert seen[series("jobsvc_duckdb_memory_max_bytes", lane="long")] == 128 * 1024**2
     assert seen[series("process_resident_memory_bytes")] > 50e6

@@ -18,7 +18,7 @@ PARSED = {"a": "NaN", "b": ["-Infinity", 0.1], "c": 'say "NaN"'}
 
 
 def refuse(word: str) -> NoReturn:
-    raise AssertionError(f"{word} is no JSON")
+    raise AssertionError(f"{word} isn't JSON")
 
 
 def parsed(cell: Any) -> Any:
@@ -56,6 +56,6 @@ def test_nested_values_of_a_query_are_as_those_of_a_table(server: LiveServer) ->
     sql = f"SELECT {VALUE} AS s"
     (row,) = query(server, dataset, sql).json()["data"]
     job = server.explore(dataset, {"sql": sql})
-    (kept,) = server.admin.get(f"/api/exploration/jobs/{job['id']}/result").json()["data"]
+    (stored,) = server.admin.get(f"/api/exploration/jobs/{job['id']}/result").json()["data"]
     assert parsed(row["s"]) == PARSED
-    assert kept["s"] == row["s"]
+    assert stored["s"] == row["s"]

@@ -1,4 +1,4 @@
-"""A look at a file takes a moment and little room, whatever the file unpacks to."""
+"""A preview takes little time and space, whatever the file unpacks to."""
 
 from __future__ import annotations
 

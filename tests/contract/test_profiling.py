@@ -1,4 +1,4 @@
-"""Profiles over HTTP: as a job, at once, kept and shared."""
+"""Profiles over HTTP: as a job, at once, cached and shared."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ def test_an_analysis_is_computed_once_and_shared_by_all_that_hold_the_table(
     found = server.admin.get(path, params={"columns": "city"}).json()
     assert [column["name"] for column in found["columns"]] == ["city"]
     every = set(server.service.directory.counts_dir.glob("*.json"))
-    kept = max(every, key=lambda path: path.stat().st_mtime_ns)  # others' tables have theirs
-    moment = kept.stat().st_mtime_ns
+    cached = max(every, key=lambda path: path.stat().st_mtime_ns)  # others' tables have theirs
+    moment = cached.stat().st_mtime_ns
     refs = f"/api/datasets/{dataset}/refs"
     server.admin.post(refs, json={"name": "copy", "from_ref": "main"})
     again = server.admin.get(path.replace("main", "copy")).json()
     assert again["rows"] == ROWS
     assert set(server.service.directory.counts_dir.glob("*.json")) == every
-    assert kept.stat().st_mtime_ns >= moment
-    kept.write_text("damaged")
+    assert cached.stat().st_mtime_ns >= moment
+    cached.write_text("damaged")
     assert server.admin.get(path).json()["rows"] == ROWS
 
 

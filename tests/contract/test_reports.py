@@ -30,7 +30,7 @@ def made(server: LiveServer, dataset: int) -> dict[str, Any]:
     return server.explore(dataset, {})
 
 
-def kept_files(server: LiveServer) -> set[Path]:
+def cached_files(server: LiveServer) -> set[Path]:
     return set(server.service.directory.counts_dir.glob("*.json"))
 
 
@@ -87,12 +87,12 @@ def test_a_report_is_kept_and_made_again_should_that_be_gone(
     server: LiveServer, dataset: int, made: dict[str, Any]
 ) -> None:
     found = server.admin.get(result_of(made)).json()
-    kept = kept_files(server)
-    for path in kept:
+    cached = cached_files(server)
+    for path in cached:
         path.unlink()
     assert server.admin.get(result_of(made)).json() == found
-    assert kept_files(server) <= kept
-    for path in kept_files(server):
+    assert cached_files(server) <= cached
+    for path in cached_files(server):
         path.write_text("damaged")
     assert server.admin.get(result_of(made)).json() == found
 

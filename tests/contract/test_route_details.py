@@ -1,4 +1,4 @@
-"""What routes promise beside their answers: addresses, headers, spans of time, unchanged data."""
+"""Promises of routes in addition to their responses: addresses, headers, unchanged data."""
 
 from __future__ import annotations
 

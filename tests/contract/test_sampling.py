@@ -1,4 +1,4 @@
-"""Drawing over HTTP: the guide's requests, older spellings, and what a drawn row tells."""
+"""Drawing over HTTP: the guide's requests, older spellings, and the columns of a drawn row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every answer of every route tells browsers what to refuse."""
+"""Every response has the security headers."""
 
 from __future__ import annotations
 

@@ -97,9 +97,11 @@ def test_a_dry_run_tells_what_then_goes_and_what_a_ref_reaches_stays(
     own_server: LiveServer, calendar: Calendar
 ) -> None:
     dataset_id = own_server.new_table(100)
-    kept = own_server.draw(dataset_id, {**DRAW, "output_name": "kept", "export_residual": True})
+    retained = own_server.draw(
+        dataset_id, {**DRAW, "output_name": "retained", "export_residual": True}
+    )
     gone = own_server.draw(dataset_id, {**DRAW, "output_name": "gone", "export_residual": True})
-    rows = own_server.rows(kept["id"]), own_server.rows(kept["id"], table_key="residual")
+    rows = own_server.rows(retained["id"]), own_server.rows(retained["id"], table_key="residual")
     calendar.ahead = timedelta(days=50)
     own_server.admin.delete(f"/api/datasets/{dataset_id}/refs/smpl-gone")
     assert "commits" not in counts(prune(own_server, dry_run=True))
@@ -107,7 +109,7 @@ def test_a_dry_run_tells_what_then_goes_and_what_a_ref_reaches_stays(
     looked = prune(own_server, dry_run=True)
     assert looked["dry_run"] is True
     assert counts(looked)["commits"] == counts(looked)["jobs"] == 1
-    # Both samples have the same rows, so the same files: the kept one needs them.
+    # Both samples have the same rows, so the same files: the retained one needs them.
     assert "data_files" not in counts(looked)
     (job,) = next(kind["examples"] for kind in looked["kinds"] if kind["kind"] == "jobs")
     assert job["id"] == gone["id"]
@@ -115,7 +117,7 @@ def test_a_dry_run_tells_what_then_goes_and_what_a_ref_reaches_stays(
     assert prune(own_server, dry_run=False) == {**looked, "dry_run": False}
     assert counts(prune(own_server, dry_run=False)) == {}
     assert_problem(own_server.admin.get(f"/api/jobs/{gone['id']}"), 404, "not_found")
-    again = own_server.rows(kept["id"]), own_server.rows(kept["id"], table_key="residual")
+    again = own_server.rows(retained["id"]), own_server.rows(retained["id"], table_key="residual")
     assert again == rows
     jobs = own_server.admin.get("/api/jobs", params={"dataset_id": dataset_id}).json()
     assert jobs["total"] == len(jobs["jobs"]) == 2
@@ -197,9 +199,9 @@ def test_imports_and_draws_of_what_a_prune_removes_just_then_are_whole(
     pruner.start()
     try:
         for _ in range(6):
-            dropped, kept = fill(), fill()
+            dropped, retained = fill(), fill()
             drop(dropped)
-            path = f"/api/datasets/{kept}/refs/smpl-q1/tables/residual/data"
+            path = f"/api/datasets/{retained}/refs/smpl-q1/tables/residual/data"
             answer = own_server.admin.get(path, params={"format": "csv"})
             assert answer.status_code == 200, answer.text
             assert answer.text.count("\n") == 1996

@@ -1,4 +1,4 @@
-"""Whom failed sign-ins slow, for how long, and what is forgotten when many are kept."""
+"""Which sign-ins are throttled, for how long, and which failures are dropped first."""
 
 from __future__ import annotations
 
