@@ -24,7 +24,7 @@ from http_api.routes.submissions import completed, submission
 from http_api.schemas import out
 from http_api.schemas.base import DEFAULT_PAGE, MAX_PAGE, StrictSchema, text
 from http_api.schemas.fields import BoundedList, Message, QueryBoolean, StrictInteger, StrictString
-from http_api.schemas.jobs import JobAcceptedOut, priority_field
+from http_api.schemas.jobs import JobAcceptedOut, accepted, priority_field
 from http_api.state import state
 from job_runner.handlers.exploration import is_report
 from job_runner.sql_queries import query_at_once
@@ -170,7 +170,7 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     else:
         with access().work_limits.queries.piece(caller().user.id):
             job = submit_query(service(), by, dataset, **given)
-    return {"job_id": job.id, "status": job.status, "message": "Exploration job created"}
+    return accepted(job, "Exploration job created")
 
 
 @blueprint.post("/datasets/<int:dataset_id>/query", body=QueryIn, output=QueryOut, only_reads=True)

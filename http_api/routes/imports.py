@@ -19,7 +19,7 @@ from http_api.routes.submissions import submission
 from http_api.schemas import out
 from http_api.schemas.base import StrictSchema, text
 from http_api.schemas.fields import StrictString, check_text
-from http_api.schemas.jobs import JobAcceptedOut, priority_field
+from http_api.schemas.jobs import JobAcceptedOut, accepted, priority_field
 from http_api.server.uploads import written_path
 
 blueprint = SignedInBlueprint("imports", __name__, url_prefix="/api/datasets", tag="Import")
@@ -107,7 +107,7 @@ def import_file(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, s
     job = submit_import(
         service(), by, dataset, path, ref_name=ref, file_name=name, commit_message=message
     )
-    return {"job_id": job.id, "status": job.status, "message": "Import job created"}
+    return accepted(job, "Import job created")
 
 
 def _preview(given: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from http_api.access import SignedInBlueprint, View, access, caller, service
 from http_api.routes.submissions import submission
 from http_api.schemas.base import PageQuery, text
 from http_api.schemas.fields import QueryInteger, QueryList, StrictString, Timestamp
-from http_api.schemas.jobs import JobAcceptedOut, JobOut, JobsOut, LogOut
+from http_api.schemas.jobs import JobAcceptedOut, JobOut, JobsOut, LogOut, accepted
 from http_api.state import state
 from job_runner.service import Service
 from storage.accounts.datasets import get_dataset
@@ -142,7 +142,7 @@ def retry_one(job_id: str) -> dict[str, str]:
     caller().dataset(found.dataset_id, "write")
     by = submission(found.priority, path=f"/api/jobs/{found.id}/retry")
     made = retry(service(), by, found)
-    return {"job_id": made.id, "status": made.status, "message": f"Retry of job {found.id} created"}
+    return accepted(made, f"Retry of job {found.id} created")
 
 
 POLL_INTERVAL_S = 0.25
@@ -151,13 +151,7 @@ MAX_DURATION_S = 3600.0
 
 
 def stream(job: Job, as_json: Callable[[Job], Any]) -> Response:
-    """Send an event for each change of the job until it ends.
-
-    Raises
-    ------
-    TooManyStreams
-        Too many streams are open, of the user or in total.
-    """
+    """Send an event for each change of the job until it ends."""
     running, who, streams = service(), caller().holder.user.id, access().work_limits.streams
     streams.begin(who)
     gone = request.environ.get("waitress.client_disconnected", lambda: False)

@@ -17,7 +17,7 @@ from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import column_names
 from http_api.routes.submissions import completed, submission
 from http_api.schemas.base import StrictQuery, StrictSchema, text
-from http_api.schemas.jobs import JobAcceptedOut, priority_field
+from http_api.schemas.jobs import JobAcceptedOut, accepted, priority_field
 from job_runner.tables.open_tables import open_table
 
 AT_ONCE_S = 20.0
@@ -50,7 +50,7 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset = caller().dataset(dataset_id, "write")
     by = submission(given.pop("priority"), body=given)
     job = submit_profiling(service(), by, dataset, **given)
-    return {"job_id": job.id, "status": job.status, "message": "Profiling job created"}
+    return accepted(job, "Profiling job created")
 
 
 @blueprint.get("/api/profiling/jobs/<job_id>/result")

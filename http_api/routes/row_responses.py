@@ -88,13 +88,7 @@ def column_names(query: dict[str, Any]) -> list[str]:
 
 
 def chosen_columns(files: TableFiles, query: dict[str, Any]) -> tuple[Column, ...]:
-    """Return the columns that a query names, in its order.
-
-    Raises
-    ------
-    UnknownColumn, InvalidRequest
-        A name is unknown or empty.
-    """
+    """Return the columns that a query names, in its order."""
     names = column_names(query)
     if "columns" in query and not all(names):
         raise InvalidRequest("`columns` has an empty name.", loc=("query", "columns"))

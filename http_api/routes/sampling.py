@@ -16,7 +16,7 @@ from http_api.routes.submissions import submission
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
 from http_api.schemas.fields import EndTimestamp, QueryList, Timestamp
-from http_api.schemas.jobs import JobAcceptedOut, JobInListOut
+from http_api.schemas.jobs import JobAcceptedOut, JobInListOut, accepted
 from http_api.schemas.sampling import (
     AtOnceIn,
     ColumnSamplesIn,
@@ -85,11 +85,7 @@ def create(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     dataset = caller().dataset(dataset_id, "write")
     by = submission(given.pop("priority"), body=given)
     job = submit_sampling(service(), by, dataset, SamplingRequest(**given))
-    return {
-        "job_id": job.id,
-        "status": job.status,
-        "message": f"Sampling job created with {len(given['rounds'])} rounds",
-    }
+    return accepted(job, f"Sampling job created with {len(given['rounds'])} rounds")
 
 
 @blueprint.post("/plan", body=SamplingJobIn, output=PlanOut, only_reads=True)

@@ -8,7 +8,7 @@ from marshmallow import validate
 from http_api.schemas import out
 from http_api.schemas.base import PageOut, PlainSchema
 from http_api.schemas.fields import StrictString
-from storage.jobs.jobs import PRIORITIES
+from storage.jobs.jobs import PRIORITIES, Job
 
 
 class JobAcceptedOut(Schema):
@@ -17,6 +17,11 @@ class JobAcceptedOut(Schema):
     job_id = out.string()
     status = out.string()
     message = out.string()
+
+
+def accepted(job: Job, message: str) -> dict[str, str]:
+    """The body of that response."""
+    return {"job_id": job.id, "status": job.status, "message": message}
 
 
 class JobInListOut(PlainSchema):

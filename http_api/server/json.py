@@ -43,15 +43,7 @@ class WrongMediaType(DomainError):
 
 
 def load_json(request: Request, schema: Any) -> Any:
-    """Read a JSON body; an empty one is missing.
-
-    Raises
-    ------
-    WrongMediaType
-        The content type isn't JSON, and the body isn't empty.
-    InvalidRequest
-        The body isn't JSON, is nested too deeply or has a number with too many digits.
-    """
+    """Read a JSON body; an empty one is missing."""
     body = request.get_data(cache=True)
     if not body:
         return missing
