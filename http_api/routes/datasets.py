@@ -167,10 +167,7 @@ def overview(dataset_id: int) -> dict[str, Any]:
         "dataset_id": dataset.id,
         "name": dataset.name,
         "refs": [
-            {
-                **vars(ref),
-                "tables": commit_tables(commits[ref.commit_id]) if ref.commit_id else [],
-            }
+            {**vars(ref), "tables": commit_tables(commits[ref.commit_id]) if ref.commit_id else []}
             for ref in refs
         ],
     }
@@ -253,9 +250,6 @@ def unset_permission(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     with caller().writing() as tx:
         delete_permission(tx, dataset_id, given["user_id"])
         caller().audit(
-            tx,
-            "permission_taken",
-            dataset_id=dataset_id,
-            about=("user", given["user_id"]),
+            tx, "permission_taken", dataset_id=dataset_id, about=("user", given["user_id"])
         )
         return {"permissions": list_permissions(tx, dataset_id)}

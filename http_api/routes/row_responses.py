@@ -82,8 +82,7 @@ def column_names(query: dict[str, Any]) -> list[str]:
         return next(csv.reader([query.get("columns", "")], skipinitialspace=True), [])
     except csv.Error:
         raise InvalidRequest(
-            "Put a column name with a line break in double quotes.",
-            loc=("query", "columns"),
+            "Put a column name with a line break in double quotes.", loc=("query", "columns")
         ) from None
 
 

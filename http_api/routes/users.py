@@ -94,11 +94,7 @@ def create_user(given: dict[str, Any]) -> Any:
     with caller().writing() as tx:
         added = add_user(tx, given["soeid"], given["role_name"], password_hash, service().clock)
         caller().audit(
-            tx,
-            "user_added",
-            about=("user", added.id),
-            soeid=added.soeid,
-            role_name=added.role_name,
+            tx, "user_added", about=("user", added.id), soeid=added.soeid, role_name=added.role_name
         )
         return added
 

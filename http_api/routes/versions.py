@@ -126,11 +126,7 @@ def create(dataset_id: int, given: dict[str, str]) -> Any:
         require_unreserved(tx, dataset_id, name)
         made = create_ref(tx, dataset_id, name, commit_id, service().clock)
         caller().audit(
-            tx,
-            "ref_made",
-            dataset_id=dataset_id,
-            about=("ref", made.name),
-            commit_id=commit_id,
+            tx, "ref_made", dataset_id=dataset_id, about=("ref", made.name), commit_id=commit_id
         )
         return made
 

@@ -85,9 +85,7 @@ def _field(parameter: Parameter, *, required: bool) -> fields.Field[Any]:
         "metadata": {"description": parameter.description},
     }
     in_range = validate.Range(
-        min=parameter.minimum,
-        max=parameter.maximum,
-        min_inclusive=not parameter.exclusive_minimum,
+        min=parameter.minimum, max=parameter.maximum, min_inclusive=not parameter.exclusive_minimum
     )
     if parameter.type == "integer":
         return StrictInteger(validate=in_range, **options)
