@@ -236,7 +236,6 @@ CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 -- Claiming reads only the first waiting job of each user.
 CREATE INDEX jobs_waiting ON jobs (lane, user_id, priority, seq) WHERE status = 'pending';
 CREATE INDEX jobs_postponed ON jobs (not_before) WHERE not_before IS NOT NULL;
-CREATE INDEX jobs_running ON jobs (seq) WHERE status = 'running';
 -- Finds the job of an output ref, and all jobs of a dataset that is pruned.
 CREATE INDEX jobs_of_output_ref ON jobs (dataset_id, run_parameters ->> '$.output_ref');
 

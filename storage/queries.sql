@@ -220,15 +220,10 @@ WITH RECURSIVE retained (place) AS (
     WHERE created_at >= :unreachable_before
       AND dataset_id NOT IN (SELECT value FROM json_each(:datasets))
     UNION
-    SELECT commits.rowid FROM jobs INDEXED BY jobs_waiting
+    SELECT commits.rowid FROM jobs INDEXED BY jobs_listed_of_status
     JOIN commits ON commits.dataset_id = jobs.dataset_id
          AND commits.id IN (source_commit_id, run_parameters ->> '$.compare_to.commit_id')
-    WHERE jobs.status = 'pending'
-    UNION
-    SELECT commits.rowid FROM jobs INDEXED BY jobs_running
-    JOIN commits ON commits.dataset_id = jobs.dataset_id
-         AND commits.id IN (source_commit_id, run_parameters ->> '$.compare_to.commit_id')
-    WHERE jobs.status = 'running'
+    WHERE jobs.status IN ('pending', 'running')
     UNION
     SELECT commits.rowid FROM jobs
     JOIN commits ON commits.dataset_id = jobs.dataset_id AND commits.id = output_commit_id
@@ -257,15 +252,11 @@ WHERE commits.rowid = :place
                                                    AND later.parent_id = commits.id)
   AND NOT EXISTS (SELECT 1 FROM refs WHERE refs.dataset_id = commits.dataset_id
                                        AND refs.commit_id = commits.id)
-  AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.dataset_id = commits.dataset_id
-                                       AND jobs.source_commit_id = commits.id
-                                       AND jobs.status IN ('pending', 'running'))
-  AND NOT EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_waiting
-                  WHERE jobs.status = 'pending' AND jobs.dataset_id = commits.dataset_id
-                    AND jobs.run_parameters ->> '$.compare_to.commit_id' = commits.id)
-  AND NOT EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_running
-                  WHERE jobs.status = 'running' AND jobs.dataset_id = commits.dataset_id
-                    AND jobs.run_parameters ->> '$.compare_to.commit_id' = commits.id)
+  AND NOT EXISTS (SELECT 1 FROM jobs INDEXED BY jobs_listed_of_status
+                  WHERE jobs.status IN ('pending', 'running')
+                    AND jobs.dataset_id = commits.dataset_id
+                    AND commits.id IN (source_commit_id,
+                                       run_parameters ->> '$.compare_to.commit_id'))
   AND (commits.dataset_id IN (SELECT value FROM json_each(:datasets))
        OR (commits.created_at < :unreachable_before
            AND NOT EXISTS (SELECT 1 FROM left_commits
@@ -335,8 +326,7 @@ DELETE FROM refs WHERE dataset_id = :dataset_id;
 -- prunable_datasets: Select datasets removed before the cutoff whose jobs have all ended.
 SELECT id AS place, id, name, name AS dataset_name, removed_at AS at FROM datasets
 WHERE removed_at < :unreachable_before
-  AND id NOT IN (SELECT dataset_id FROM jobs WHERE status = 'pending'
-                 UNION SELECT dataset_id FROM jobs WHERE status = 'running')
+  AND id NOT IN (SELECT dataset_id FROM jobs WHERE status IN ('pending', 'running'))
 ORDER BY id DESC;
 
 -- delete_permissions: Delete the permissions of a pruned dataset.
@@ -559,10 +549,8 @@ SELECT seq FROM jobs INDEXED BY {index} WHERE {condition}
 ORDER BY created_at {order}, seq {order} LIMIT :limit OFFSET :offset;
 
 -- count_open_jobs: Count the pending and running jobs of a dataset.
-SELECT (SELECT count(*) FROM jobs INDEXED BY jobs_waiting
-        WHERE status = 'pending' AND dataset_id = :dataset_id)
-     + (SELECT count(*) FROM jobs INDEXED BY jobs_running
-        WHERE status = 'running' AND dataset_id = :dataset_id);
+SELECT count(*) FROM jobs INDEXED BY jobs_listed_of_status
+WHERE status IN ('pending', 'running') AND dataset_id = :dataset_id;
 
 -- needed_uploads: Select which uploads belong to open jobs or to failed jobs worth a retry.
 SELECT id FROM jobs
@@ -627,12 +615,10 @@ VALUES (:at, :action, :user_id,
 -- list_audit_entries: List the audit entries that match the filters, newest first.
 SELECT * FROM audit_log {where} ORDER BY id DESC;
 
--- open_jobs_by_type: Count the pending and running jobs; each part has its own index.
+-- open_jobs_by_type: Count the pending and running jobs.
 SELECT run_type, lane, status, count(*) AS jobs, min(created_at) AS oldest
-FROM jobs WHERE status = 'pending' GROUP BY run_type, lane
-UNION ALL
-SELECT run_type, lane, status, count(*) AS jobs, min(created_at) AS oldest
-FROM jobs WHERE status = 'running' GROUP BY run_type, lane;
+FROM jobs INDEXED BY jobs_listed_of_status WHERE status IN ('pending', 'running')
+GROUP BY run_type, lane, status;
 
 -- put_draw_template: Store a draw template; it replaces the user's template of that name.
 INSERT INTO draw_templates (user_id, name, body, created_at)

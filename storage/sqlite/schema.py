@@ -28,6 +28,7 @@ MIGRATIONS: Sequence[str] = (
     DROP TABLE history_blocks;
     DROP TABLE histories;
     DROP TABLE clock_steps;
+    DROP INDEX jobs_running;
     DROP INDEX jobs_ended;
     DROP INDEX jobs_ended_of_dataset;
     DROP INDEX jobs_ended_of_user;
