@@ -29,9 +29,11 @@ class FieldOption(click.Option):
         self.field = field
 
 
-def field_option(name: str, field: str, **attributes: Any) -> Callable[[Command], Command]:
+def field_option(
+    option: str, field: str, *variable: str, **attributes: Any
+) -> Callable[[Command], Command]:
     """Declare an option that gives a field of the API."""
-    return click.option(name, cls=FieldOption, field=field, **attributes)
+    return click.option(option, *variable, cls=FieldOption, field=field, **attributes)
 
 
 class _Directory(click.Path):

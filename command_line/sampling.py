@@ -47,7 +47,7 @@ def _draw_parameters() -> dict[str, Parameter]:
 DRAW_PARAMETERS = _draw_parameters()
 
 
-def _finite_number(text: str) -> float:
+def number(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
         raise click.BadParameter(f"{text} is not a finite number.")
@@ -59,7 +59,7 @@ def _type_of(parameter: Parameter) -> click.ParamType[Any] | Callable[[str], flo
         return click.Choice(parameter.choices)
     if parameter.type == "integer":
         return click.IntRange(min=int(parameter.minimum or 0))
-    return _finite_number if parameter.type == "number" else None
+    return number if parameter.type == "number" else None
 
 
 def _help_of(parameter: Parameter) -> str:
@@ -95,10 +95,16 @@ DRAW_OPTIONS = (
         show_default=True,
     ),
     *map(_option_of, DRAW_PARAMETERS.values()),
-    click.option("--filter", "expression", help='Draw only from rows such as "age > 18".'),
+    field_option(
+        "--filter", "filters", "expression", help='Draw only from rows such as "age > 18".'
+    ),
     click.option("--column", "columns", multiple=True, help="Show this column; repeatable."),
-    click.option("--order-by", metavar="COLUMN", help="Sort the sample [default: as drawn]."),
-    click.option("--desc", "order_desc", is_flag=True, help="Sort from the largest down."),
+    field_option(
+        "--order-by", "order_by", metavar="COLUMN", help="Sort the sample [default: as drawn]."
+    ),
+    field_option(
+        "--desc", "order_desc", "order_desc", is_flag=True, help="Sort from the largest down."
+    ),
     REF,
     TABLE,
     click.option("--residual", is_flag=True, help="Keep the rows not drawn as a table; no copy."),

@@ -96,6 +96,7 @@ class RoundPlan(RoundAccount):
         plan = super().as_json() | {
             "rows_planned": self.rows_planned,
             "margin_of_error": self.margin_of_error,
+            "warning_templates": [asdict(warning) for warning in self.warnings],
         }
         if self.group_kind is not None:
             plan[self.group_kind] = [

@@ -99,6 +99,14 @@ class SeededRoundOut(Schema):
     effective_seed = out.string(EFFECTIVE_SEED)
 
 
+class WarningOut(Schema):
+    """A warning as data, for a client's own names of fields; as an error's template."""
+
+    code = out.string()
+    template = out.string()
+    parameters = out.json_object()
+
+
 class PlannedRoundOut(SeededRoundOut):
     """What a round would draw; strata or clusters for the methods that have them."""
 
@@ -106,6 +114,7 @@ class PlannedRoundOut(SeededRoundOut):
     rows_planned = out.integer()
     margin_of_error = out.number(null=True)
     warnings = out.list_of(fields.String())
+    warning_templates = out.list_of(WarningOut)
     strata = fields.List(fields.Dict())
     strata_count = fields.Integer()
     clusters = fields.List(fields.Dict())

@@ -211,7 +211,7 @@ def test_an_invalid_filter_is_reported_once(form: Page) -> None:
 
 
 def test_errors_name_fields_by_label_and_steps_by_number(form: Page) -> None:
-    expect(plan(form)).to_contain_text("is 100, but only 60 rows were eligible")
+    expect(plan(form)).to_contain_text("“Rows” is 100, but only 60 rows were eligible")
     expect(form.get_by_text("Give either “Rows” or “Share of rows”.")).to_be_visible()
     names = form.evaluate(LABELLED, [asdict(method) for method in METHODS])
     assert [name for name in names if re.search(r"\b[a-z]+_[a-z]|\bsizes\b", name)] == []

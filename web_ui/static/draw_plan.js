@@ -2,6 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { number, percent } from "./format.js";
+import { render } from "./words.js";
 
 const SHOWN = 30;
 const WIDTH = 120;
@@ -23,7 +24,7 @@ export function showPlan(element, plan) {
         round.margin_of_error === null ? null : [
           h("dt", { title: "Half-width of the 95 % confidence interval of a share of 50 %" }, "Margin of error"),
           h("dd", {}, `± ${percent(round.margin_of_error, round.margin_of_error < 0.01 ? 2 : 1)}`)]),
-      round.warnings.map((warning) => h("div", { class: "note warn" }, h("p", {}, warning))),
+      round.warning_templates.map((warning) => h("div", { class: "note warn" }, h("p", {}, render(warning.template, warning.parameters)))),
       groups(round))),
     suggestions(plan.hints));
 }
