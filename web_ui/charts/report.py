@@ -38,7 +38,7 @@ def render_report(report: dict[str, Any]) -> tuple[str, str]:
         heat=heat,
         utc_minute=utc_minute,
     )
-    return page, _content_security_policy()
+    return page.lstrip(), _content_security_policy()
 
 
 @cache
