@@ -133,11 +133,6 @@ class Prepared:
     allocated: Int64s
     warnings: Sequence[DrawWarning] = ()
 
-    @property
-    def eligible_rows(self) -> int:
-        """Over all strata."""
-        return int(self.eligible.sum())
-
 
 @dataclass(frozen=True)
 class EligibleRows:
@@ -247,7 +242,7 @@ def account_of(prepared: Prepared, sampled: Int64s) -> dict[str, Any]:
     return {
         "round_number": round_spec.round_number,
         "method": round_spec.method.name,
-        "eligible_rows": prepared.eligible_rows,
+        "eligible_rows": int(eligible.sum()),
         "seed": round_spec.seed,
         "effective_seed": round_spec.effective_seed,
         "group_kind": kind,

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from sampling_engine.methods.systematic import SystematicMethod
 
 
+NO_RESERVES = (
+    "A systematic round has no reserves: the rows between those that it draws have no order of "
+    "their own. Draw another round, with another start or a smaller interval."
+)
 # Rows of one piece of the pass over a filter's columns.
 PIECE_ROWS = 1 << 22
 
@@ -56,19 +60,11 @@ class Grid:
 
     def places(self) -> Int64s:
         """All places, in order."""
-        numbers = range(self.count)
         if self.first + self.count * self.step < 1 << 62:
             found: Int64s = (self.first + np.arange(self.count) * self.step) // self.parts
             return found
-        return np.array(
-            [(self.first + k * self.step) // self.parts for k in numbers], dtype=np.int64
-        )
-
-    def has(self, place: int) -> bool:
-        """Whether a place is on the grid."""
-        # The k whose number is the last one below (place + 1) · parts.
-        k = ((place + 1) * self.parts - 1 - self.first) // self.step if self.step else -1
-        return 0 <= k < self.count and (self.first + k * self.step) // self.parts == place
+        places = [(self.first + k * self.step) // self.parts for k in range(self.count)]
+        return np.array(places, dtype=np.int64)
 
 
 def _drawn_below(rows: int, seed: int | str) -> int:
@@ -95,10 +91,7 @@ class SystematicRound:
 
     def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
         """There are none: the rows off the grid have no order."""
-        raise NoReserves(
-            "A systematic round has no reserves: the rows between those that it draws have no "
-            "order of their own. Draw another round, with another start or a smaller interval."
-        )
+        raise NoReserves(NO_RESERVES)
 
     def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
         """A grid has no ranks."""

@@ -68,11 +68,6 @@ class TakeAll:
         return float(Fraction(self.size, self.total)) if self.total else 0.0
 
 
-def no_weights(column: Column) -> Weights:
-    """The weights of no row."""
-    return Weights(Units(column), 0, 0, 0, 0)
-
-
 def read_weights(eligible: EligibleRows, column: Column, on_progress: ProgressCallback) -> Weights:
     """Sum the weights in one pass or, for floating-point numbers, in two."""
     decimals = decimals_of(column.type)

@@ -12,7 +12,7 @@ from sampling_engine.errors import InvalidMethod, InvalidSize, NoReserves, draw_
 from sampling_engine.methods.method import NO_ROW, Method, all_drawn_warning
 from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, Loc, MethodDeclaration, Parameter
 from sampling_engine.rounds import EligibleRows
-from sampling_engine.systematic_round import Grid, SystematicRound
+from sampling_engine.systematic_round import NO_RESERVES, Grid, SystematicRound
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +74,7 @@ class SystematicMethod(Method):
 
     def check_reserves(self) -> None:
         """There are none."""
-        raise NoReserves(
-            "A systematic round has no reserves: the rows between those that it draws have no "
-            "order of their own."
-        )
+        raise NoReserves(NO_RESERVES)
 
     def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> SystematicRound:
         """Lay the grid over the eligible rows."""

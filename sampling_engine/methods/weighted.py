@@ -14,8 +14,9 @@ from sampling_engine.methods.parameters import SAMPLE_SIZE, SEED, MethodDeclarat
 from sampling_engine.rounds import EligibleRows
 from sampling_engine.selection.inclusion import read_size_groups
 from sampling_engine.spec import FIRST_DRAW_VERSION
+from sampling_engine.statements import Units
 from sampling_engine.weighted_round import WeightedRound, uniform_order
-from sampling_engine.weights import no_weights, read_weights, take_all_rows
+from sampling_engine.weights import Weights, read_weights, take_all_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ class WeightedMethod(Method):
         """Read the weights, and settle the take-all rows."""
         rows = eligible.total
         column = eligible.state.table.column(self.weight_column)
-        weights = no_weights(column)
+        weights = Weights(Units(column), 0, 0, 0, 0)
         if rows:
             weights = read_weights(eligible, column, progress_part(on_progress, 0.0, 0.7))
         size = min(self.sample_size, weights.positive)
