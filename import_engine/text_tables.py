@@ -191,38 +191,31 @@ def fitting_plans(
         yield ColumnPlan((*fitting, candidates[-1]), tidied, missing_words)
 
 
-def values_sql(
-    source: str,
-    columns: Sequence[str],
-    plans: Sequence[ColumnPlan],
-    names: Sequence[str],
-    days: Collection[int] = (),
-) -> str:
+def values_sql(query: CellQuery, columns: Sequence[TextColumn]) -> str:
     """Build the query of a table's values; it fails with :data:`MISMATCH` at a lossy conversion.
 
     A subquery computes the cell and its value, so that a cast that is both checked and written is
-    evaluated once (1.1 times faster over a whole import). ``source`` returns the columns ``days``
-    as dates: with a format, DuckDB 2.0 is strict but for years of less than four digits and the
-    words infinity and epoch.
+    evaluated once (1.1 times faster over a whole import). With a format, DuckDB 2.0 reads days
+    strictly but for years of less than four digits and the words infinity and epoch.
     """
     inner: list[str] = []
     outer: list[str] = []
-    for i, (column, plan, name) in enumerate(zip(columns, plans, names, strict=True)):
-        alias = quote_identifier(name)
-        if plan.inferred == TEXT:
-            inner.append(f"{column} AS v{i}")
+    for i, (cell, column) in enumerate(zip(query.cells, columns, strict=True)):
+        plan, inferred = column.plan, column.plan.inferred
+        alias = quote_identifier(column.name)
+        if inferred == TEXT:
+            inner.append(f"{cell} AS v{i}")
             outer.append(f"v{i} AS {alias}")
             continue
-        if i in days:
-            inner.append(f"{column} AS v{i}")
+        if i in query.days:
+            inner.append(f"{cell} AS v{i}")
             mismatch = outside_years("DATE", f"v{i}")
         else:
-            tidied = plan.tidied and plan.inferred.type != "VARCHAR"
-            cell = tidied_sql(column) if tidied else column
-            inner.append(f"{cell} AS x{i}, {plan.inferred.value(cell)} AS v{i}")
-            mismatch = plan.inferred.mismatch(f"x{i}", f"v{i}")
+            shown = tidied_sql(cell) if plan.tidied and inferred.type != "VARCHAR" else cell
+            inner.append(f"{shown} AS x{i}, {inferred.value(shown)} AS v{i}")
+            mismatch = inferred.mismatch(f"x{i}", f"v{i}")
         outer.append(f"CASE WHEN {mismatch} THEN error('{MISMATCH}') ELSE v{i} END AS {alias}")
-    return f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {source})"
+    return f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {query.source})"
 
 
 def detect(
@@ -305,11 +298,9 @@ def _over_all_rows(
 def _write(
     work: ImportWork, rows: TextRows, columns: Sequence[TextColumn], notes: Sequence[str]
 ) -> ImportedTable:
-    plans = [column.plan for column in columns]
-    names = [column.name for column in columns]
-    query = rows.converted_query(plans)
+    query = rows.converted_query([column.plan for column in columns])
     table = work.write_table(
-        values_sql(query.source, query.cells, plans, names, query.days),
+        values_sql(query, columns),
         query.params,
         [Column(column.name, column.plan.inferred.type) for column in columns],
         notes=[*notes, *_type_notes(columns)],

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 
-from import_engine.text_tables import ColumnPlan, detection_sql, values_sql
+from import_engine.text_tables import CellQuery, ColumnPlan, TextColumn, detection_sql, values_sql
 from import_engine.values import ALL_CANDIDATES, EMPTY, INSTANT, NUMBERS, TEXT, WHOLE, CandidateType
 
 GOLDEN = Path(__file__).parent / "golden"
 DAY = CandidateType("DATE", "%d.%m.%Y")
+
+
+def values(plans: dict[str, ColumnPlan], days: Collection[int] = ()) -> str:
+    """The query of the values of the columns ``c0``, ``c1`` …"""
+    query = CellQuery("cells", [], [f"c{i}" for i in range(len(plans))], days)
+    columns = [TextColumn(name, plan.candidates, plan) for name, plan in plans.items()]
+    return values_sql(query, columns)
+
 
 STATEMENTS = {
     "detect_in_first_rows": detection_sql(
@@ -20,30 +29,22 @@ STATEMENTS = {
     "detect_in_all_rows": detection_sql(
         "cells", ["c0", "c1"], [(*NUMBERS, TEXT), (DAY, INSTANT, TEXT)], None
     ),
-    "values": values_sql(
-        "cells",
-        ["c0", "c1", "c2", "c3"],
-        [
-            ColumnPlan((WHOLE,)),
-            ColumnPlan((TEXT,), tidied=True),
-            ColumnPlan((DAY,), tidied=True),
-            ColumnPlan((EMPTY,)),
-        ],
-        ["a", 'b"c', "day", "empty"],
+    "values": values(
+        {
+            "a": ColumnPlan((WHOLE,)),
+            'b"c': ColumnPlan((TEXT,), tidied=True),
+            "day": ColumnPlan((DAY,), tidied=True),
+            "empty": ColumnPlan((EMPTY,)),
+        }
     ),
-    "values_of_numbers_and_times": values_sql(
-        "cells",
-        ["c0", "c1", "c2"],
-        [
-            ColumnPlan((NUMBERS[0],)),
-            ColumnPlan((CandidateType("TIMESTAMP"),)),
-            ColumnPlan((CandidateType("BOOLEAN"),)),
-        ],
-        ["number", "moment", "flag"],
+    "values_of_numbers_and_times": values(
+        {
+            "number": ColumnPlan((NUMBERS[0],)),
+            "moment": ColumnPlan((CandidateType("TIMESTAMP"),)),
+            "flag": ColumnPlan((CandidateType("BOOLEAN"),)),
+        }
     ),
-    "values_with_days": values_sql(
-        "cells", ["c0", "c1"], [ColumnPlan((WHOLE,)), ColumnPlan((DAY,))], ["a", "day"], {1}
-    ),
+    "values_with_days": values({"a": ColumnPlan((WHOLE,)), "day": ColumnPlan((DAY,))}, {1}),
 }
 
 
