@@ -36,7 +36,7 @@ def sign_in(access: Access, soeid: str, password: str, origin: Origin) -> Signed
 
     Raises
     ------
-    BadCredentials, TooManyAttempts, TooManySignIns
+    BadCredentials, TooManyAttempts, TooMuchWork
         They are wrong; it is too soon for another try; or too many run at once.
     """
     address = origin.client_address
@@ -54,7 +54,7 @@ def sign_in_by_link(access: Access, code: str, password: str, origin: Origin) ->
 
     Raises
     ------
-    NotFound, TooManySignIns
+    NotFound, TooMuchWork
         The link has expired or was used; or too many sign-ins run at once.
     """
     service = access.service

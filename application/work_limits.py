@@ -20,52 +20,14 @@ from parquet_tables.database import time_limited
 class TooMuchWork(DomainError):
     """A limit of concurrent work is reached, for the user or in total."""
 
-    retry_after_s = 2
-
-
-class TooManyReads(TooMuchWork):
-    """Requests that read tables."""
-
-    code = "too_many_reads"
-
-
-class TooManyDownloads(TooMuchWork):
-    """Files with rows."""
-
-    code = "too_many_downloads"
-
-
-class TooManyQueries(TooMuchWork):
-    """SQL queries with their rows in the response."""
-
-    code = "too_many_queries"
-
-
-class TooManyPreviews(TooMuchWork):
-    """Previews of files."""
-
-    code = "too_many_previews"
-
-
-class TooManyStreams(TooMuchWork):
-    """Open event streams."""
-
-    code = "too_many_streams"
-    retry_after_s = 5
-
-
-class TooManyUploads(TooMuchWork):
-    """Large uploads."""
-
-    code = "too_many_uploads"
-    retry_after_s = 5
-
-
-class TooManySignIns(TooMuchWork):
-    """Password hashes."""
-
-    code = "too_many_sign_ins"
-    retry_after_s = 1
+    def __init__(self, code: str, retry_after_s: int, work: str, limit: int, whose: str) -> None:
+        self.code, self.retry_after_s = code, retry_after_s
+        super().__init__(
+            "At most {limit} {work} can run at once{whose}. Try again in a moment.",
+            limit=limit,
+            work=work,
+            whose=whose,
+        )
 
 
 class WorkLimit:
@@ -75,10 +37,8 @@ class WorkLimit:
     ----------
     total : int
         Maximum for all users, at least 1.
-    error : type
-        The error beyond a limit.
-    what : str
-        The work, in the plural, for the error.
+    code, work : str
+        The code of the error beyond the limit, and the work in the plural.
     per_user : int, optional
         Maximum for one user; by default half of the total, rounded up.
     limit_s : float, optional
@@ -88,15 +48,17 @@ class WorkLimit:
     def __init__(
         self,
         total: int,
-        error: type[TooMuchWork],
-        what: str,
+        code: str,
+        work: str,
         *,
         per_user: int | None = None,
         limit_s: float | None = None,
+        retry_after_s: int = 2,
     ) -> None:
         self.total = total
         self.per_user = (total + 1) // 2 if per_user is None else per_user
-        self._error, self._what, self._limit_s = error, what, limit_s
+        self.code, self._work = code, work
+        self._limit_s, self._retry_after_s = limit_s, retry_after_s
         self._lock = threading.Lock()
         self._under_way: Counter[Hashable] = Counter()
 
@@ -107,24 +69,16 @@ class WorkLimit:
             return self._under_way.total()
 
     def begin(self, who: Hashable) -> None:
-        """Count work of a user or an address in.
-
-        Raises
-        ------
-        TooMuchWork
-            A limit is reached.
-        """
+        """Count work of a user or an address in; TooMuchWork if a limit is reached."""
         with self._lock:
-            own = self._under_way[who]
-            if own >= self.per_user or self._under_way.total() >= self.total:
-                is_own = own >= self.per_user
-                raise self._error(
-                    "At most {limit} {work} can run at once{whose}. Try again in a moment.",
-                    limit=self.per_user if is_own else self.total,
-                    work=self._what,
-                    whose=" for one user" if is_own else "",
-                )
-            self._under_way[who] = own + 1
+            if self._under_way[who] >= self.per_user:
+                raise self._error(self.per_user, " for one user")
+            if self._under_way.total() >= self.total:
+                raise self._error(self.total, "")
+            self._under_way[who] += 1
+
+    def _error(self, limit: int, whose: str) -> TooMuchWork:
+        return TooMuchWork(self.code, self._retry_after_s, self._work, limit, whose)
 
     def end(self, who: Hashable) -> None:
         """Count work of a user or an address out."""
@@ -155,7 +109,7 @@ class WorkLimit:
 
 @dataclass(frozen=True)
 class WorkLimits:
-    """The limit of each kind of work."""
+    """The limit of each kind of work; ``small_upload_bytes`` or less aren't counted."""
 
     reads: WorkLimit
     downloads: WorkLimit
@@ -165,7 +119,6 @@ class WorkLimits:
     streams: WorkLimit
     passwords: WorkLimit
     small_upload_bytes: int
-    """An upload up to this size is copied in a tenth of a second, and isn't counted."""
 
     def kinds(self) -> dict[str, WorkLimit]:
         """The limits by kind."""
@@ -181,15 +134,16 @@ class WorkLimits:
 def work_limits(settings: Settings) -> WorkLimits:
     """Build the limits from the settings."""
     threads, read_s = settings.http_threads, settings.read_limit_s
+    download_s = settings.download_limit_s
     half = max(threads // 2, 2)
     return WorkLimits(
-        reads=WorkLimit(threads, TooManyReads, "requests that read tables", limit_s=read_s),
-        downloads=WorkLimit(half, TooManyDownloads, "downloads", limit_s=settings.download_limit_s),
+        reads=WorkLimit(threads, "too_many_reads", "requests that read tables", limit_s=read_s),
+        downloads=WorkLimit(half, "too_many_downloads", "downloads", limit_s=download_s),
         # Queries have their own time limit, in their child process.
-        queries=WorkLimit(settings.sql_at_once, TooManyQueries, "SQL queries"),
-        previews=WorkLimit(2, TooManyPreviews, "previews of files", limit_s=read_s),
-        uploads=WorkLimit(threads, TooManyUploads, "large uploads"),
-        streams=WorkLimit(half, TooManyStreams, "event streams"),
-        passwords=WorkLimit(half, TooManySignIns, "sign-ins"),
+        queries=WorkLimit(settings.sql_at_once, "too_many_queries", "SQL queries"),
+        previews=WorkLimit(2, "too_many_previews", "previews of files", limit_s=read_s),
+        uploads=WorkLimit(threads, "too_many_uploads", "large uploads", retry_after_s=5),
+        streams=WorkLimit(half, "too_many_streams", "event streams", retry_after_s=5),
+        passwords=WorkLimit(half, "too_many_sign_ins", "sign-ins", retry_after_s=1),
         small_upload_bytes=settings.small_upload_kb * 1024,
     )

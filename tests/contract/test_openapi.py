@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 import http_api.app
+from application.work_limits import work_limits
 from domain_errors import DomainError
 from http_api.server.problems import STATUS_OF_CODE
+from job_runner.settings import Settings
 from tests.live_server import LiveServer
 
 
@@ -99,6 +101,7 @@ def test_every_error_code_has_a_status() -> None:
         return found
 
     ours = codes(DomainError) - {"error", "broken_thing"}
+    ours |= {limit.code for limit in work_limits(Settings()).kinds().values()}
     assert ours <= set(STATUS_OF_CODE), ours - set(STATUS_OF_CODE)
 
 

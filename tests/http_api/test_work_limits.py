@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from application.work_limits import TooManyReads, WorkLimit, work_limits
+from application.work_limits import TooMuchWork, WorkLimit, work_limits
 from job_runner.settings import Settings
 
 ONE, OTHER, THIRD = 1, 2, 3
@@ -15,14 +15,14 @@ ONE, OTHER, THIRD = 1, 2, 3
 def begun(limit: WorkLimit, who: int) -> bool:
     try:
         limit.begin(who)
-    except TooManyReads:
+    except TooMuchWork:
         return False
     return True
 
 
 @pytest.mark.parametrize(("total", "own"), [(1, 1), (2, 1), (3, 2), (4, 2), (8, 4)])
 def test_a_user_has_half_of_the_places(total: int, own: int) -> None:
-    limit = WorkLimit(total, TooManyReads, "reads")
+    limit = WorkLimit(total, "too_many_reads", "reads")
     assert [begun(limit, ONE) for _ in range(own + 1)] == [True] * own + [False]
     assert [begun(limit, OTHER) for _ in range(total - own + 1)] == [True] * (total - own) + [False]
     assert not begun(limit, THIRD)
@@ -32,21 +32,21 @@ def test_a_user_has_half_of_the_places(total: int, own: int) -> None:
 
 
 def test_a_refusal_says_whose_work_is_under_way() -> None:
-    limit = WorkLimit(3, TooManyReads, "reads", per_user=1)
+    limit = WorkLimit(3, "too_many_reads", "reads", per_user=1)
     with limit.piece(ONE), ExitStack() as others:
         with pytest.raises(
-            TooManyReads, match="At most 1 reads can run at once for one user"
+            TooMuchWork, match="At most 1 reads can run at once for one user"
         ) as refused:
             limit.begin(ONE)
         assert refused.value.retry_after_s == 2
         for who in (OTHER, THIRD):
             others.enter_context(limit.piece(who))
-        with pytest.raises(TooManyReads, match="At most 3 reads can run at once\\."):
+        with pytest.raises(TooMuchWork, match="At most 3 reads can run at once\\."):
             limit.begin(4)
 
 
 def test_a_place_comes_back_however_the_work_ends() -> None:
-    limit = WorkLimit(1, TooManyReads, "reads", limit_s=60)
+    limit = WorkLimit(1, "too_many_reads", "reads", limit_s=60)
     for _ in range(3):
         with pytest.raises(InterruptedError), limit.piece(ONE):
             raise InterruptedError

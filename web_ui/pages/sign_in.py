@@ -12,7 +12,7 @@ from application.credentials import MAX_LENGTH, MIN_LENGTH, BadCredentials
 from application.sessions import drop_cookie, put_cookie
 from application.sign_in import SignedIn, sign_in, sign_in_by_link, sign_out
 from application.throttle import TooManyAttempts
-from application.work_limits import TooManySignIns
+from application.work_limits import TooMuchWork
 from storage.accounts.tokens import sign_in_link_user
 from storage.accounts.users import anyone_can_sign_in
 from storage.errors import NotFound
@@ -50,7 +50,7 @@ def submit_sign_in() -> AnyResponse:
         found = sign_in(access(), soeid, password, origin())
     except BadCredentials as error:
         return _form(401, error.message)
-    except (TooManyAttempts, TooManySignIns) as error:
+    except (TooManyAttempts, TooMuchWork) as error:
         return _form(429, error.message)
     return _with_session(to(local_page(request.form.get("next", "/"))), found)
 
