@@ -205,6 +205,7 @@ def _parquet_database(settings: Settings, directory: DataDirectory) -> ParquetDa
         directory.root,
         directory.spill_dir,
         memory_mb=settings.memory_mb // 2,
+        threads=settings.duckdb_threads or None,
         keep_free_mb=settings.min_free_mb,
     )
 

@@ -75,6 +75,8 @@ class ServiceLimits:
     """Time limit of a profile; 0 is none."""
     profile_budget_s: int = 120
     """Time after which the rest of a profile is estimated; 0 is never."""
+    duckdb_threads: int = 0
+    """Threads that all queries share; 0 is one for each core."""
     sql_memory_mb: int = 512
     """Memory for one SQL query; its process takes up to 300 MiB more."""
     sql_spill_max_mb: int = 4096

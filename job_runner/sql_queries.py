@@ -24,7 +24,7 @@ def sandbox_of(service: Service) -> Sandbox:
     limits = Limits(
         memory_mb=settings.sql_memory_mb,
         spill_mb=settings.sql_spill_max_mb,
-        threads=os.cpu_count() or 1,
+        threads=settings.duckdb_threads or os.cpu_count() or 1,
         rows=settings.sql_rows_max,
         result_mb=settings.sql_result_max_mb,
         keep_free_mb=settings.min_free_mb,

@@ -33,6 +33,7 @@ def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         data_dir=tmp_path_factory.mktemp("sql"),
         memory_mb=256,
         http_threads=8,
+        duckdb_threads=1,
         sql_memory_mb=64,
         sql_rows_max=5000,
         sql_preview_limit_s=1,
