@@ -6,6 +6,7 @@ A column name ``Sheet:column`` selects a column of another table of the commit.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from job_runner.sampling_parameters import parse_filter
@@ -21,6 +22,7 @@ from parquet_tables.rows import (
     rows_statement,
 )
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
+from profiling_engine.columns.summaries import summarise
 from sampling_engine.filters import Filter, as_conditions, parse_expression
 from storage.versions.manifests import Commit, StoredTable
 
@@ -88,6 +90,21 @@ def view_page(
             lambda: find_rows(cursor, table.files, view.rows, offset, limit),
         )
         return read_rows(cursor, rows_statement(table.files, columns, ordinals), columns)
+
+
+def column_summaries(
+    service: Service, table: OpenTable, view: TableView | None, columns: tuple[Column, ...]
+) -> list[dict[str, Any]]:
+    """Summaries of columns of a view's rows, as JSON."""
+    rows = RowView(view.rows.condition) if view else RowView()
+    key = (table.commit_id, table.key, view.filter.text if view and view.filter else None)
+
+    def summary(column: Column) -> dict[str, Any]:
+        with service.parquet.cursor(table.files) as cursor:
+            return summarise(cursor, table.files, [column], rows)[0].as_json()
+
+    found = service.results.summaries
+    return [found.get((*key, column.name), partial(summary, column)) for column in columns]
 
 
 def filter_shapes(service: Service, table: OpenTable, given: dict[str, Any]) -> dict[str, Any]:

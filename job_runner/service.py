@@ -60,6 +60,9 @@ class RecentResults:
 
     totals: LruCache[tuple[str, ...], int] = field(default_factory=lambda: LruCache(1000))
     ordinals: LruCache[tuple[object, ...], Int64s] = field(default_factory=lambda: LruCache(200))
+    summaries: LruCache[tuple[object, ...], dict[str, Any]] = field(
+        default_factory=lambda: LruCache(2000)
+    )
     reserves: LruCache[tuple[str, int, int], dict[str, Any]] = field(
         default_factory=lambda: LruCache(50, fits=lambda found: len(found["data"]) <= 2_000)
     )

@@ -31,6 +31,7 @@ MAY_IMPORT = {
         "storage",
         "sampling_engine",
         "import_engine",
+        "profiling_engine",
         "parquet_tables",
     }
     | LEAVES,

@@ -5,6 +5,7 @@ The query parameters have the names of the API. The pages of datasets and jobs u
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,21 +21,22 @@ from parquet_tables.tables import Column, TableFiles
 from web_ui.shell import MAX_OFFSET, caller, number_between, service
 
 SIZES = (50, 100, 500)
+_NUMERALS = re.compile(r"(?i)(id|no|nr|num|number|code|key|year|zip|account|phone)s?$")
 _NUMBER_TYPES = ("INT", "DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "REAL")
 
 
 @dataclass(frozen=True)
 class Grid:
-    """What the template shows. ``problem`` says why the query was not applied."""
+    """What the template shows. ``problem`` says why there are no rows."""
 
     columns: tuple[Column, ...]
-    shown: tuple[Column, ...]
+    selected: tuple[Column, ...]
     rows: list[dict[str, Any]]
     total: int
     all_rows: int
     offset: int
     limit: int
-    filter: str
+    filters: tuple[str, ...]
     order_by: str
     order_desc: bool
     problem: str | None
@@ -42,6 +44,15 @@ class Grid:
     def is_number(self, column: Column) -> bool:
         """Whether a column is right-aligned."""
         return any(name in column.type for name in _NUMBER_TYPES) and "[" not in column.type
+
+    def shown(self, value: Any, column: Column) -> str:
+        """A cell's text: a number with thousands separators unless its column holds numerals."""
+        if not isinstance(value, int | float) or not self.is_number(column):
+            return str(value)
+        is_whole = "INT" in column.type
+        if is_whole and (abs(value) < 10_000 or _NUMERALS.search(column.name)):
+            return str(value)
+        return f"{value:,}"
 
     def next_order(self, column: Column) -> dict[str, str | None]:
         """The query of a heading's link: ascending, descending, then the table's order."""
@@ -56,38 +67,56 @@ def grid_of(table: OpenTable, source: RowSource) -> Grid:
     """The grid of the URL's query; errors of the query are reported in ``problem``."""
     files = table.files
     shown, problem = _shown_columns(files)
-    text, order_by = request.args.get("filter", "").strip(), request.args.get("order_by", "")
+    filters, order_by = filters_in_query(), request.args.get("order_by", "")
     descending = request.args.get("order_desc") == "true"
-    view = None
-    try:
-        view = parse_view(files, text or None, order_by or None, descending=descending)
-    except DomainError as error:
-        problem = error.message
     offset = number_between("offset", 0, MAX_OFFSET, 0)
     limit = number_between("limit", 1, 1000, SIZES[0])
-    rows = view_page(service(), table, view, shown, offset, limit)
-    caller().audit_view(source)
+    rows: list[dict[str, Any]] = []
+    total = 0
+    try:
+        view = parse_view(files, joined(filters), order_by or None, descending=descending)
+        rows = view_page(service(), table, view, shown, offset, limit)
+        total = view_total(service(), table, view)
+        caller().audit_view(source)
+    except DomainError as error:
+        problem = error.message
     return Grid(
         columns=files.columns,
-        shown=shown,
+        selected=shown,
         rows=rows,
-        total=view_total(service(), table, view),
+        total=total,
         all_rows=files.row_count,
         offset=offset,
         limit=limit,
-        filter=text,
+        filters=filters,
         order_by=order_by,
         order_desc=descending,
         problem=problem,
     )
 
 
+def filters_in_query() -> tuple[str, ...]:
+    """The row filters of the URL; a row must match all of them."""
+    return tuple(text.strip() for text in request.args.getlist("filter") if text.strip())
+
+
+def joined(filters: tuple[str, ...]) -> str | None:
+    """One expression for all filters; None without one."""
+    if len(filters) < 2:
+        return filters[0] if filters else None
+    return " AND ".join(f"({text})" for text in filters)
+
+
 def download_links(path: str) -> Callable[[str], str]:
     """A function from a file format to the download URL of all rows of the grid."""
-    names = ("filter", "order_by", "order_desc")
+    query = {
+        name: request.args[name] for name in ("order_by", "order_desc") if name in request.args
+    }
+    expression = joined(filters_in_query())
+    if expression:
+        query["filter"] = expression
 
     def url(file_format: str) -> str:
-        query = {name: request.args[name] for name in names if request.args.get(name)}
         return f"{path}?{urlencode({**query, 'format': file_format})}"
 
     return url

@@ -29,6 +29,15 @@ MAX_COLUMNS_LENGTH = 1000
 FORMATS = ("json", "csv", "parquet", "arrow", "xlsx")
 
 
+def filter_field() -> StrictString:
+    """The query parameter that filters rows."""
+    return text(
+        1,
+        MAX_EXPRESSION_LENGTH,
+        description="Only rows that match this expression, such as `age > 18`.",
+    )
+
+
 class RowsQuery(PageQuery):
     """Rows, columns and format."""
 
@@ -43,11 +52,7 @@ class RowsQuery(PageQuery):
         description="Column names separated by commas; one with a comma in double quotes. "
         "By default all columns.",
     )
-    filter = text(
-        1,
-        MAX_EXPRESSION_LENGTH,
-        description="Only rows that match this expression, such as `age > 18`.",
-    )
+    filter = filter_field()
     order_by = text(
         1, 1000, description="The column that sorts the rows, NULL last; ties in file order."
     )

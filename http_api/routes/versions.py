@@ -6,13 +6,22 @@ from typing import Any
 
 from apiflask import Schema
 from flask import Response, jsonify
-from marshmallow import fields
+from marshmallow import fields, validate
 
 from application.access import RowSource
 from application.job_submission import require_unreserved
+from application.table_views import column_summaries, parse_view
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, caller, service
-from http_api.routes.row_responses import RowsOut, RowsQuery, download, page_json, rows_work
+from http_api.routes.row_responses import (
+    RowsOut,
+    RowsQuery,
+    column_names,
+    download,
+    filter_field,
+    page_json,
+    rows_work,
+)
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictQuery, StrictSchema, text
 from http_api.schemas.fields import QueryBoolean
@@ -186,6 +195,8 @@ tables_blueprint = SignedInBlueprint(
     "tables", __name__, url_prefix="/api/datasets/<int:dataset_id>", tag="Tables"
 )
 
+MAX_SUMMARIES = 50
+
 
 class ColumnOut(Schema):
     name = out.string()
@@ -228,6 +239,36 @@ class CommitSchemaOut(Schema):
     tables = out.list_of(TableSchemaOut)
 
 
+class SummariesQuery(StrictQuery):
+    columns = text(1, 100_000, description="Column names separated by commas; at most 50.")
+    filter = filter_field()
+
+
+class ColumnPartOut(Schema):
+    label = out.string()
+    rows = out.integer()
+    filter = out.string("The expression that selects the part's rows.")
+
+
+class ColumnSummaryOut(ColumnOut):
+    rows = out.integer()
+    missing = out.integer()
+    distinct = out.integer()
+    distinct_exact = out.boolean("Whether `distinct` is exact.")
+    minimum = out.raw(null=True)
+    maximum = out.raw(null=True)
+    chart = fields.String(required=True, validate=validate.OneOf(("bins", "values", "none")))
+    clipped = out.boolean("Whether the outer bins have no limit.")
+    sampled = out.boolean("Whether the numbers are those of some blocks.")
+    parts = out.list_of(ColumnPartOut)
+
+
+class ColumnSummariesOut(Schema):
+    commit_id = out.string()
+    table_key = out.string()
+    columns = out.list_of(ColumnSummaryOut)
+
+
 class CommitRowsQuery(RowsQuery):
     table_key = text(1, 200)
 
@@ -257,6 +298,25 @@ def table_schema(dataset_id: int, ref: str, key: str, query: dict[str, bool]) ->
     if query["distinct"]:
         schema["columns"] = _counted(dataset_id, table)
     return schema
+
+
+@tables_blueprint.get(
+    "/refs/<ref>/tables/<path:key>/summaries", query=SummariesQuery, output=ColumnSummariesOut
+)
+def table_summaries(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -> dict[str, Any]:
+    """Charts of columns of the filtered rows.
+
+    Missing values, distinct values and a small chart of each column. Tables above 2,000,000 rows
+    are read in blocks of about 1,000,000 rows in all: `sampled` is true then.
+    """
+    caller().dataset(dataset_id, "read")
+    with caller().reading():
+        table = open_table(service(), dataset_id, ref, key)
+        columns = table.files.select(tuple(column_names(query)))[:MAX_SUMMARIES]
+        view = parse_view(table.files, query.get("filter"), None, descending=False)
+        found = column_summaries(service(), table, view, columns)
+    caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
+    return {"commit_id": table.commit_id, "table_key": table.key, "columns": found}
 
 
 @tables_blueprint.get("/refs/<ref>/tables/<path:key>/data", query=RowsQuery, output=RowsOut)

@@ -34,9 +34,9 @@ def test_a_dataset_is_created_with_its_first_file(
     page.get_by_role("button", name="Create dataset and import file").click()
     expect(page.locator("#state")).to_have_text("completed", timeout=30_000)
     page.get_by_role("link", name="Sales of the north").click()
-    expect(page.get_by_text("First figures")).to_be_visible()
-    expect(page.get_by_role("region", name="Columns").get_by_role("row")).to_have_count(4)
+    expect(page.get_by_role("region", name="Rows").get_by_role("columnheader")).to_have_count(3)
     page.get_by_role("link", name="History").click()
+    expect(page.get_by_text("First figures")).to_be_visible()
     expect(page.get_by_text("primary (3,000 rows)")).to_be_visible()
     page.goto(f"{server.url}/datasets?tag=north")
     expect(page.get_by_role("link", name="Sales of the north")).to_be_visible()
@@ -57,9 +57,14 @@ def test_a_grid_is_filtered_ordered_and_paged(analyst: Analyst, server: LiveServ
     page, client = analyst
     dataset = server.new_table(400, client)
     page.goto(f"{server.url}/datasets/{dataset}?tab=data")
-    page.get_by_label("Only rows where").fill("city = 'Lima'")
-    page.get_by_role("button", name="Show").click()
-    expect(page.get_by_text("100 rows match, of 400")).to_be_visible()
+    page.get_by_role("button", name="Values of city").locator("rect").nth(1).click()
+    expect(page.get_by_text("100 of 400 rows")).to_be_visible()
+    expect(page.get_by_text("city = 'Lima'")).to_be_visible()
+    expect(page.get_by_role("button", name="Values of id")).to_contain_text("100 unique")
+    page.get_by_label("Only rows where").fill("amount > 1")
+    page.get_by_role("button", name="Filter", exact=True).click()
+    expect(page.get_by_text("99 of 400 rows")).to_be_visible()
+    page.get_by_role("link", name="Remove the filter amount > 1").click()
     page.get_by_role("link", name="amount").click()
     page.get_by_role("link", name="amount ↑").click()
     first = page.get_by_role("region", name="Rows").get_by_role("row").nth(1)
@@ -68,17 +73,36 @@ def test_a_grid_is_filtered_ordered_and_paged(analyst: Analyst, server: LiveServ
     expect(page.get_by_text("51 to 100 of 100")).to_be_visible()
     page.go_back()
     expect(page.get_by_text("1 to 50 of 100")).to_be_visible()
-    page.get_by_text("Columns: 3 of 3").click()
+    page.get_by_text("Columns", exact=True).click()
     page.get_by_role("checkbox", name="city").uncheck()
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Show columns").click()
     expect(page.get_by_role("columnheader")).to_have_count(2)
+
+
+def test_the_first_row_is_near_the_top(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    page.goto(f"{server.url}/datasets/{server.new_table(400, client)}")
+    first = page.get_by_role("region", name="Rows").get_by_role("row").nth(1)
+    for width, height, limit in ((1280, 900, 220), (360, 740, 740 - 32)):
+        page.set_viewport_size({"width": width, "height": height})
+        box = first.bounding_box()
+        assert box is not None
+        assert box["y"] <= limit, (width, box)
+
+
+def test_a_wrong_filter_shows_no_rows(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    page.goto(f"{server.url}/datasets/{server.new_table(40, client)}?filter=amont+%3E+1")
+    expect(page.get_by_role("alert")).to_contain_text("amont")
+    expect(page.get_by_role("region", name="Rows")).to_have_count(0)
+    expect(page.get_by_text("Download")).to_have_count(0)
 
 
 def test_version_names_and_permissions_are_managed(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
     dataset = server.new_table(10, client)
     other, user = server.new_user()
-    page.goto(f"{server.url}/datasets/{dataset}")
+    page.goto(f"{server.url}/datasets/{dataset}?tab=overview")
     page.get_by_text("New version name").click()
     page.get_by_label("Name of the version shown").fill("main")
     page.get_by_role("button", name="Create name").click()
@@ -90,6 +114,7 @@ def test_version_names_and_permissions_are_managed(analyst: Analyst, server: Liv
     page.get_by_role("button", name="Confirm").click()
     expect(page.get_by_role("link", name="audited")).to_have_count(0)
     assert other.get(f"/api/datasets/{dataset}").status_code == 404
+    page.get_by_label("More").click()
     page.get_by_role("link", name="Access").click()
     page.get_by_label("User name").fill(user["soeid"])
     page.get_by_role("button", name="Grant access").click()
@@ -103,7 +128,7 @@ def test_a_viewer_can_not_import(page: Page, server: LiveServer) -> None:
     given = {"user_soeid": user["soeid"], "permission": "read"}
     server.admin.put(f"/api/datasets/{dataset}/permissions", json=given)
     sign_in(page, server.url, user["soeid"], f"/datasets/{dataset}")
-    expect(page.get_by_role("link", name="Rows")).to_be_visible()
+    expect(page.get_by_role("link", name="Data", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="Import")).to_have_count(0)
     expect(page.get_by_role("link", name="Settings")).to_have_count(0)
     answer = page.goto(f"{server.url}/datasets/{dataset}/import")
@@ -129,6 +154,7 @@ def test_a_profile_shows_charts_and_hints(analyst: Analyst, server: LiveServer) 
     page, client = analyst
     dataset = server.new_balanced_table(1200, client)
     page.goto(f"{server.url}/datasets/{dataset}")
+    page.get_by_label("More").click()
     page.get_by_role("link", name="Profile").click()
     expect(page.get_by_role("img", name="Histogram of amount")).to_be_visible()
     expect(page.get_by_role("img", name="Most frequent values of region")).to_be_visible()

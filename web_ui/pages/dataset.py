@@ -28,6 +28,7 @@ from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in
 
 Values = dict[str, Any]
 View = Callable[[Values], Values]
+MAIN_TABS = ("data", "draws", "sql", "history")
 PROFILE_BUDGET_S = 10.0
 MAX_SQL_COLUMNS = 500
 
@@ -36,7 +37,7 @@ MAX_SQL_COLUMNS = 500
 @signed_in
 def dataset(dataset_id: int) -> Response:
     """Show one tab of a dataset."""
-    return _page(dataset_id, request.args.get("tab", "overview"))
+    return _page(dataset_id, request.args.get("tab", "data"))
 
 
 @blueprint.get("/datasets/<int:dataset_id>/sql")
@@ -55,7 +56,7 @@ def _page(dataset_id: int, tab: str) -> Response:
     table_key = _shown_table(commit, request.args.get("table", "")) if commit else None
     tabs = _tabs(found, commit)
     if tab not in tabs:
-        tab = "overview"
+        tab = next(iter(tabs))
     context: Values = {"dataset": found, "ref": ref, "commit": commit, "table_key": table_key}
     return show(
         "dataset.html",
@@ -63,6 +64,7 @@ def _page(dataset_id: int, tab: str) -> Response:
         ref_count=ref_count,
         tabs={name: title for name, (title, _) in tabs.items()},
         tab=tab,
+        main_tabs=MAIN_TABS,
         may_write=caller().may(found, "write"),
         may_manage=caller().may(found, "admin"),
         tab_link=partial(_tab_link, f"/datasets/{dataset_id}"),
@@ -84,13 +86,15 @@ def _has_commit(refs: list[Ref], ref: str) -> bool:
 
 def _tabs(found: Dataset, commit: Commit | None) -> dict[str, tuple[str, View]]:
     """The titles and views of the dataset's tabs by name."""
-    tabs: dict[str, tuple[str, View]] = {"overview": ("Overview", _overview)}
+    tabs: dict[str, tuple[str, View]] = {}
     if commit is not None:
-        tabs["data"] = ("Rows", _data)
-        tabs["profile"] = ("Profile", _profile)
+        tabs["data"] = ("Data", _data)
+    tabs["draws"] = ("Samples", _draws)
+    if commit is not None:
         tabs["sql"] = ("SQL", _sql)
         tabs["history"] = ("History", _history)
-    tabs["draws"] = ("Samples", _draws)
+        tabs["profile"] = ("Profile", _profile)
+    tabs["overview"] = ("Tables and versions", _overview)
     tabs["access"] = ("Access", _access)
     if caller().may(found, "write"):
         tabs["settings"] = ("Settings", lambda _: {})
@@ -101,7 +105,7 @@ def _tab_link(path: str, tab: str) -> str:
     query = {name: request.args[name] for name in ("ref", "table") if request.args.get(name)}
     if tab == "sql":
         path += "/sql"
-    elif tab != "overview":
+    elif tab != "data":
         query["tab"] = tab
     return f"{path}?{urlencode(query)}" if query else path
 
@@ -119,8 +123,9 @@ def _data(context: Values) -> Values:
     with caller().reading():
         table = open_table(service(), dataset_id, context["commit"].id, key)
         grid = grid_of(table, RowSource(dataset_id, table.commit_id, key))
-    path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/tables/{quote(key)}/data"
-    return {"grid": grid, "downloads": download_links(path)}
+    path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/tables/{quote(key)}"
+    downloads = download_links(f"{path}/data")
+    return {"grid": grid, "downloads": downloads, "summaries": f"{path}/summaries"}
 
 
 def _profile(context: Values) -> Values:

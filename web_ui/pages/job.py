@@ -130,7 +130,7 @@ def _sample(found: Job) -> Values:
         return f"/jobs/{found.id}?{urlencode({'tab': 'why', 'row': row['_logical_row_id']})}"
 
     values = _grid(found, SAMPLE, f"/api/sampling/jobs/{found.id}/data")
-    has_id = any(column.name == "_logical_row_id" for column in values["grid"].shown)
+    has_id = any(column.name == "_logical_row_id" for column in values["grid"].selected)
     return {**values, "why": why if has_id else None}
 
 

@@ -1,0 +1,356 @@
+"""Summaries of columns for the head of a grid: missing values and a small chart.
+
+A summary costs two scans of its column, so it can follow a filter. In large tables it reads
+blocks of rows at equal distances instead. Numbers and times have bins with round edges, all other
+values their most frequent ones. A part's ``filter`` selects its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from decimal import ROUND_FLOOR, Decimal
+from typing import Any, Literal
+
+import duckdb
+
+from parquet_tables.json_values import json_value
+from parquet_tables.quoting import (
+    positional_names,
+    quote_text,
+    shown_identifier,
+)
+from parquet_tables.rows import RowView, view_statement
+from parquet_tables.tables import Column, TableFiles
+from profiling_engine.columns.kinds import FLOAT_TYPES, kind_of
+
+Groups = list[tuple[Any, int]]
+MAX_BINS = 20
+MAX_VALUES = 6
+FEW_DISTINCT = 12
+"""Whole numbers with at most this many distinct values are shown value by value."""
+MAX_DISTINCT_SHOWN = 20
+"""Above it, values that occur less than three times each are not shown."""
+MANY_DISTINCT = 50_000
+"""Above it the most frequent values are found approximately, in bounded memory."""
+LONG_TAIL = 4
+"""Bins end at the 1 % and 99 % quantiles if the range is so many times as wide."""
+TIME_UNITS = ("minute", "hour", "day", "month", "quarter", "year", "decade", "century")
+UNIT_SECONDS = (60, 3_600, 86_400, 2_629_746, 7_889_238, 31_556_952, 315_569_520, 3_155_695_200)
+
+
+@dataclass(frozen=True)
+class SummaryLimits:
+    """Limits of the work.
+
+    Parameters
+    ----------
+    exact_rows : int
+        Larger tables are read in blocks.
+    exact_distinct_rows : int
+        In larger tables distinct values are counted approximately.
+    sampled_rows, block_rows : int
+        The rows of all blocks and of one.
+    """
+
+    exact_rows: int = 2_000_000
+    exact_distinct_rows: int = 200_000
+    sampled_rows: int = 1_000_000
+    block_rows: int = 16_384
+
+
+@dataclass(frozen=True)
+class Part:
+    """One bar: its label, its rows, and the filter expression that selects them."""
+
+    label: str
+    rows: int
+    filter: str
+
+
+@dataclass(frozen=True)
+class ColumnSummary:
+    """What a column's values look like.
+
+    Parameters
+    ----------
+    rows, missing : int
+        The rows in view, and those without a value.
+    distinct : int
+        The number of distinct values; approximate unless ``distinct_exact``.
+    chart : {"bins", "values", "none"}
+        Whether ``parts`` are bins in order or the most frequent values.
+    clipped : bool
+        Whether the first or last bin has no limit, since the tail is long.
+    sampled : bool
+        Whether all numbers are those of the blocks of a large table.
+    """
+
+    column: Column
+    rows: int
+    missing: int
+    distinct: int
+    minimum: Any
+    maximum: Any
+    chart: Literal["bins", "values", "none"] = "none"
+    parts: tuple[Part, ...] = ()
+    clipped: bool = False
+    sampled: bool = False
+    distinct_exact: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The summary as a JSON object."""
+        return {
+            "name": self.column.name,
+            "type": self.column.type,
+            "rows": self.rows,
+            "missing": self.missing,
+            "distinct": self.distinct,
+            "distinct_exact": self.distinct_exact,
+            "minimum": json_value(self.minimum),
+            "maximum": json_value(self.maximum),
+            "chart": self.chart,
+            "clipped": self.clipped,
+            "sampled": self.sampled,
+            "parts": [
+                {"label": part.label, "rows": part.rows, "filter": part.filter}
+                for part in self.parts
+            ],
+        }
+
+
+def summarise(
+    cursor: duckdb.DuckDBPyConnection,
+    table: TableFiles,
+    columns: Sequence[Column],
+    view: RowView,
+    limits: SummaryLimits = SummaryLimits(),
+) -> list[ColumnSummary]:
+    """Summarise some columns of the rows of a view."""
+    is_sampled = table.row_count > limits.exact_rows
+    shown = RowView(_in_blocks(table, view, limits) if is_sampled else view.condition)
+    sql, params = view_statement(table, columns, shown, 0, None)
+    relation = f"({sql}) AS r({positional_names(len(columns))})"
+    is_exact = table.row_count <= limits.exact_distinct_rows
+    distinct_sql = "count(DISTINCT {})" if is_exact else "approx_count_distinct({})"
+    figures = ", ".join(
+        _figures(f"r.c{at}", column, distinct_sql) for at, column in enumerate(columns)
+    )
+    found = cursor.execute(f"SELECT count(*), {figures} FROM {relation}", params).fetchall()[0]
+    summaries = []
+    for at, column in enumerate(columns):
+        count, distinct, low, high, ends = found[1 + 5 * at : 6 + 5 * at]
+        missing = found[0] - count
+        plain = ColumnSummary(
+            column,
+            found[0],
+            missing,
+            distinct,
+            low,
+            high,
+            sampled=is_sampled,
+            distinct_exact=is_exact,
+        )
+        sql, params = view_statement(table, [column], shown, 0, None)
+        source = _Source(cursor, f"({sql}) AS r(v)", params)
+        summaries.append(_with_chart(plain, source, ends) if count else plain)
+    return summaries
+
+
+def _in_blocks(table: TableFiles, view: RowView, limits: SummaryLimits) -> tuple[str, list[object]]:
+    """The view's condition, and that a row is in one of the blocks."""
+    condition, params = view.condition or ("true", [])
+    period = limits.block_rows * table.row_count // limits.sampled_rows
+    return f"(f.file_row_number % ? < ?) AND ({condition})", [period, limits.block_rows, *params]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The values ``r.v`` of one column."""
+
+    cursor: duckdb.DuckDBPyConnection
+    relation: str
+    params: list[object]
+
+    def groups(self, key: str, tail: str = "", key_params: Sequence[object] = ()) -> Groups:
+        """The values of an SQL expression and their rows."""
+        sql = f"SELECT {key} AS k, count(*) AS n FROM {self.relation} WHERE r.v IS NOT NULL"
+        params = [*key_params, *self.params]
+        return self.cursor.execute(f"{sql} GROUP BY k {tail}", params).fetchall()
+
+
+def _figures(value: str, column: Column, distinct: str) -> str:
+    """Count, distinct, minimum, maximum, and the 1 % and 99 % quantiles of a number."""
+    kind = kind_of(column).kind
+    if kind == "binary":
+        return f"count({value}), 0, NULL, NULL, NULL"
+    figures = f"count({value}), {distinct.format(value)}"
+    if kind == "number":
+        number = _number(value, column)
+        return f"{figures}, min({value}), max({value}), approx_quantile({number}, [0.01, 0.99])"
+    if kind == "moment":
+        return f"{figures}, min({value}), max({value}), NULL"
+    return f"{figures}, NULL, NULL, NULL"
+
+
+def _number(value: str, column: Column) -> str:
+    cast = f"CAST({value} AS DOUBLE)"
+    return f"CASE WHEN isfinite({value}) THEN {cast} END" if column.type in FLOAT_TYPES else cast
+
+
+def _with_chart(plain: ColumnSummary, source: _Source, ends: list[float] | None) -> ColumnSummary:
+    kind = kind_of(plain.column).kind
+    if kind == "number" and ends is not None and None not in ends:
+        return _numbers(plain, source, ends)
+    if kind == "moment":
+        return _times(plain, source)
+    if kind in ("text", "boolean"):
+        return _values(plain, source)
+    return plain
+
+
+def _numbers(plain: ColumnSummary, source: _Source, ends: list[float]) -> ColumnSummary:
+    column, name = plain.column, shown_identifier(plain.column.name)
+    is_whole = isinstance(plain.minimum, int)
+    if is_whole and plain.distinct <= FEW_DISTINCT:
+        found = source.groups("r.v", "ORDER BY k")
+        values = tuple(Part(str(value), rows, f"{name} = {value}") for value, rows in found)
+        return _charted(plain, "bins", values)
+    low, high = float(plain.minimum), float(plain.maximum)
+    if column.type in FLOAT_TYPES and not abs(high - low) < float("inf"):
+        low, high = ends
+    is_clipped = high - low > LONG_TAIL * max(ends[1] - ends[0], 0) > 0
+    first, last = ends if is_clipped else (low, high)
+    edges = round_edges(first, last, whole=is_whole)
+    passed = " + ".join("CAST(CAST(r.v AS DOUBLE) >= ? AS INTEGER)" for _ in edges)
+    counted = dict(source.groups(f"{passed} - 1", key_params=edges))  # NaN is the largest
+    parts = []
+    if rows := counted.get(-1):
+        parts.append(Part(f"< {shown_number(edges[0])}", rows, f"{name} < {_literal(edges[0])}"))
+    for at, start in enumerate(edges[:-1]):
+        end = edges[at + 1]
+        condition = f"{name} >= {_literal(start)} AND {name} < {_literal(end)}"
+        label = f"{shown_number(start)} to {shown_number(end)}"
+        parts.append(Part(label, counted.get(at, 0), condition))
+    if rows := counted.get(len(edges) - 1):
+        parts.append(Part(f"≥ {shown_number(edges[-1])}", rows, f"{name} >= {_literal(edges[-1])}"))
+    while not parts[-1].rows:
+        parts.pop()
+    return _charted(plain, "bins", tuple(parts), clipped=is_clipped)
+
+
+def round_edges(low: float, high: float, *, whole: bool) -> list[float]:
+    """Edges of at most 20 bins with a step of 1, 2 or 5 times a power of ten.
+
+    The last edge is above ``high``.
+
+    >>> round_edges(3, 97, whole=True)
+    [0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0, 55.0, 60.0, 65.0, 70.0, 75.0, \
+80.0, 85.0, 90.0, 95.0, 100.0]
+    """
+    first, last = Decimal(repr(low)), Decimal(repr(high))
+    width = (last - first) / MAX_BINS or abs(first) / MAX_BINS or Decimal(1)
+    power = Decimal(10) ** width.adjusted()
+    steps = (factor * power for factor in (1, 2, 5, 10, 20, 50))
+    for step in steps:
+        if step < width or (whole and step < 1):
+            continue
+        start = (first / step).to_integral_value(ROUND_FLOOR)
+        count = int((last / step).to_integral_value(ROUND_FLOOR) - start) + 1
+        if count <= MAX_BINS:
+            break
+    return [float((start + at) * step) for at in range(count + 1)]
+
+
+def _times(plain: ColumnSummary, source: _Source) -> ColumnSummary:
+    name, type_ = shown_identifier(plain.column.name), plain.column.type
+    unit = "hour" if type_ == "TIME" else _time_unit(plain.minimum, plain.maximum)
+    start = f"date_trunc({quote_text(unit)}, {_as_time('r.v', type_)})"
+    end = f"{start} + INTERVAL 1 {'century' if unit == 'century' else unit}"
+    begin_text, end_text = (_day_or_time(one, unit, type_) for one in (start, end))
+    key = f"struct_pack(s := {begin_text}, e := {end_text})"
+    found = source.groups(key, "ORDER BY k")
+    parts = []
+    for bounds, rows in found:
+        begins, ends = bounds["s"], bounds["e"]
+        condition = f"{name} >= '{begins}'"
+        if type_ != "TIME" or ends > begins:
+            condition += f" AND {name} < '{ends}'"
+        parts.append(Part(f"{begins}", rows, condition))
+    return _charted(plain, "bins", tuple(parts))
+
+
+def _as_time(value: str, type_: str) -> str:
+    if type_ == "TIME":
+        return f"DATE '1970-01-01' + {value}"
+    return f"CAST({value} AS TIMESTAMP)"
+
+
+def _day_or_time(start: str, unit: str, type_: str) -> str:
+    if type_ == "TIME":
+        return f"strftime({start}, '%H:%M:%S')"
+    pattern = "%Y-%m-%d %H:%M:%S" if unit in ("minute", "hour") else "%Y-%m-%d"
+    return f"strftime({start}, {quote_text(pattern)})"
+
+
+def _time_unit(low: date | datetime | time, high: date | datetime | time) -> str:
+    """The smallest unit that needs at most 40 bins."""
+    if not isinstance(low, date) or not isinstance(high, date):
+        return "year"
+    is_date = not isinstance(low, datetime)
+    seconds = (high - low).total_seconds()
+    for unit, length in zip(TIME_UNITS, UNIT_SECONDS, strict=True):
+        if seconds / length <= 2 * MAX_BINS and not (is_date and length < UNIT_SECONDS[2]):
+            return unit
+    return TIME_UNITS[-1]
+
+
+def _values(plain: ColumnSummary, source: _Source) -> ColumnSummary:
+    value = "CAST(r.v AS VARCHAR)"
+    present = plain.rows - plain.missing
+    if plain.distinct > present / 3 and present > MAX_DISTINCT_SHOWN:
+        return plain
+    if plain.distinct > MANY_DISTINCT:
+        found = _frequent(source, value)
+    else:
+        found = source.groups(value, f"ORDER BY n DESC, k LIMIT {MAX_VALUES}")
+    name = shown_identifier(plain.column.name)
+    is_boolean = plain.column.type == "BOOLEAN"
+    parts = [
+        Part(text, rows, f"{name} = {text if is_boolean else quote_text(text)}")
+        for text, rows in found
+    ]
+    return _charted(plain, "values", tuple(parts))
+
+
+def _frequent(source: _Source, value: str) -> Groups:
+    """The most frequent values by an approximate method, with their exact numbers of rows."""
+    sql = f"SELECT approx_top_k({value}, {MAX_VALUES}) FROM {source.relation}"
+    (candidates,) = source.cursor.execute(sql, source.params).fetchall()[0]
+    counted = f"WHERE list_contains(?::VARCHAR[], {value}) GROUP BY k ORDER BY n DESC, k"
+    sql = f"SELECT {value} AS k, count(*) AS n FROM {source.relation} {counted}"
+    return source.cursor.execute(sql, [*source.params, candidates]).fetchall()
+
+
+def _charted(
+    plain: ColumnSummary,
+    chart: Literal["bins", "values"],
+    parts: tuple[Part, ...],
+    *,
+    clipped: bool = False,
+) -> ColumnSummary:
+    return replace(plain, chart=chart, parts=parts, clipped=clipped)
+
+
+def shown_number(number: float) -> str:
+    """A bin's edge with thousands separators.
+
+    >>> shown_number(12500.0), shown_number(0.25), shown_number(1e15)
+    ('12,500', '0.25', '1e+15')
+    """
+    return f"{number:,.10g}" if abs(number) < 1e12 else f"{number:.6g}"
+
+
+def _literal(number: float) -> str:
+    return format(Decimal(repr(number)).normalize(), "f")
