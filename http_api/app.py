@@ -12,13 +12,12 @@ from application.access import Access
 from http_api import openapi
 from http_api.routes import (
     administration,
-    comparisons,
+    analysis,
     datasets,
     exploration,
     imports,
     jobs,
     monitoring,
-    profiling,
     sample_rows,
     sampling,
     users,
@@ -46,10 +45,10 @@ BLUEPRINTS = (
     sampling.blueprint,
     sample_rows.blueprint,
     sampling.history_blueprint,
-    comparisons.blueprint,
+    analysis.comparisons_blueprint,
     sampling.templates_blueprint,
     exploration.blueprint,
-    profiling.blueprint,
+    analysis.blueprint,
     administration.blueprint,
     administration.storage_blueprint,
 )

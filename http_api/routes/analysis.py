@@ -1,4 +1,4 @@
-"""Routes of profiles: as a job, at once, and a job's result."""
+"""Routes of profiles, representativeness checks and comparisons of two tables."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from flask import Response, jsonify
 from marshmallow import fields, validate
 
 from application.access import RowSource
+from application.comparing import shown_comparison, shown_tables
 from application.profiling import (
     analysis,
     profile_result,
@@ -17,6 +18,7 @@ from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import column_names
 from http_api.routes.submissions import completed, submission
 from http_api.schemas.base import StrictQuery, StrictSchema, text
+from http_api.schemas.comparisons import SampleComparisonOut, TableComparisonOut
 from http_api.schemas.jobs import JobAcceptedOut, accepted, priority_field
 from job_runner.tables.open_tables import open_table
 
@@ -81,3 +83,44 @@ def table_analysis(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -
         found = analysis(service(), table, names, AT_ONCE_S)
     caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
     return jsonify({"dataset_id": dataset_id, **found})
+
+
+comparisons_blueprint = SignedInBlueprint(
+    "comparisons", __name__, url_prefix="/api", tag="Comparisons"
+)
+
+
+class CompareQuery(StrictQuery):
+    base_ref = text(1, 100, required=True, description="A ref or a commit.")
+    base_table = text(1, 200)
+    ref = text(1, 100, load_default="main", description="A ref or a commit.")
+    table = text(1, 200)
+
+
+@comparisons_blueprint.get("/sampling/jobs/<job_id>/comparison", output=SampleComparisonOut)
+def of_job(job_id: str) -> dict[str, Any]:
+    """Is the sample representative?
+
+    The representativeness check: the sample is compared with its population column by column. It
+    runs after the job, or else with this request. A 409 `comparison_not_ready` means: send the
+    request again.
+    """
+    return shown_comparison(caller(), completed(caller().job(job_id), "sampling"))
+
+
+@comparisons_blueprint.get(
+    "/datasets/<int:dataset_id>/compare", query=CompareQuery, output=TableComparisonOut
+)
+def of_tables(dataset_id: int, query: dict[str, str]) -> dict[str, Any]:
+    """What changed between two tables?
+
+    Compares `table` of `ref` with `base_table` of `base_ref`: rows, columns, types, categories and
+    distributions. The first request may get a 409 `comparison_not_ready`: send it again.
+    """
+    caller().dataset(dataset_id, "read")
+    return shown_tables(
+        caller(),
+        dataset_id,
+        (query["base_ref"], query.get("base_table")),
+        (query["ref"], query.get("table")),
+    )
