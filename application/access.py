@@ -138,13 +138,7 @@ class Caller:
         return Submission(self.user, priority, key, self.origin, self.authority())
 
     def require_role(self, *roles: Role) -> User:
-        """Require one of the roles, now and in the request's write.
-
-        Raises
-        ------
-        Forbidden
-            The user has another role.
-        """
+        """Require one of the roles, now and in the request's write."""
         checks.require_role(self.user, roles)
         self._roles.append(roles)
         return self.user
@@ -167,13 +161,7 @@ class Caller:
         return dataset.allows(level) and (level == "read" or self.user.role_name != "viewer")
 
     def job(self, job_id: str) -> Job:
-        """Return a job that the user may read, by its id or at least eight digits of it.
-
-        Raises
-        ------
-        NotFound
-            It is missing or not visible (the same error after the same steps); or several match.
-        """
+        """Return a job that the user may read, by its id or at least eight digits of it."""
         with self.service.database.read() as tx:
             ids = (
                 job_ids_by_prefix(tx, job_id, MAX_SHORT_ID_MATCHES)

@@ -31,13 +31,7 @@ def csrf_token(secret: str) -> str:
 
 
 def require_own_page(request: Request, secret: str) -> None:
-    """Require the CSRF token, except for safe methods.
-
-    Raises
-    ------
-    ForeignRequest
-        The token is missing or belongs to another session.
-    """
+    """Require the CSRF token, except for safe methods."""
     if request.method in SAFE_METHODS:
         return
     sent = request.headers.get(CSRF_HEADER)
