@@ -65,13 +65,13 @@ class ServiceLimits:
     """Uploads up to this size don't count as slow requests."""
     body_max_kb: int = 1024
     """Largest request body that isn't a file."""
-    sampling_limit_min: int = 60
+    sampling_limit_min: float = 60
     """Time limit of a sampling job; 0 is none."""
-    import_limit_min: int = 360
+    import_limit_min: float = 360
     """Time limit of an import; 0 is none."""
-    exploration_limit_min: int = 10
+    exploration_limit_min: float = 10
     """Time limit of an exploration; 0 is none."""
-    profiling_limit_min: int = 60
+    profiling_limit_min: float = 60
     """Time limit of a profile; 0 is none."""
     profile_budget_s: int = 120
     """Time after which the rest of a profile is estimated; 0 is never."""
@@ -100,7 +100,7 @@ class ServiceLimits:
     min_free_mb: int = 100
     """Free disk space below which imports and spills are refused."""
 
-    def limit_min(self, run_type: str) -> int:
+    def limit_min(self, run_type: str) -> float:
         """The time limit of a run type in minutes; 0 for none."""
         return {
             "sampling": self.sampling_limit_min,

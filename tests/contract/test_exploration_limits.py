@@ -136,11 +136,10 @@ def test_queries_of_one_user_leave_places_to_others(
     assert ask(server.admin).status_code == 200
 
 
-def test_a_query_runs_as_long_as_its_type_may(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Settings, "limit_min", lambda self, run_type: 0.02)
-    settings = Settings(data_dir=tmp_path, memory_mb=256, duckdb_threads=1)
+def test_a_query_runs_as_long_as_its_type_may(tmp_path: Path) -> None:
+    settings = Settings(
+        data_dir=tmp_path, memory_mb=256, duckdb_threads=1, exploration_limit_min=0.02
+    )
     with (
         composition_root.serving_in_background(settings, "tests") as here,
         LiveServer(here) as live,

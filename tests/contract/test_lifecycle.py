@@ -188,11 +188,8 @@ def test_whoever_may_only_read_can_neither_cancel_nor_retry(lonely: LiveServer) 
         assert_problem(reader.post(f"/api/jobs/{failed['id']}/{action}"), 403, "forbidden")
 
 
-def test_a_job_past_its_types_limit_ends_as_timed_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, big: Path
-) -> None:
-    monkeypatch.setattr(Settings, "limit_min", lambda self, run_type: 0.001)
-    settings = Settings(data_dir=tmp_path, memory_mb=512, duckdb_threads=1)
+def test_a_job_past_its_types_limit_ends_as_timed_out(tmp_path: Path, big: Path) -> None:
+    settings = Settings(data_dir=tmp_path, memory_mb=512, duckdb_threads=1, import_limit_min=0.001)
     with (
         composition_root.serving_in_background(settings, "tests") as here,
         LiveServer(here) as live,
