@@ -1,4 +1,4 @@
-"""The pages, one module each; importing this package registers them on the blueprint."""
+"""The pages; importing this package registers them on the blueprint."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from web_ui.pages import (  # noqa: F401 - each registers its pages
     dataset,
     datasets,
     draw,
-    home,
-    imports,
     job,
     jobs,
-    sign_in,
 )
 from web_ui.pages.problem import problem_page
 from web_ui.shell import register

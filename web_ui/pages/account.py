@@ -1,14 +1,120 @@
-"""The account page: password and tokens."""
+"""Sign-in, sign-out, the page of a one-time link, and the account page.
+
+A link sets one password and signs its user in. It can't be used again.
+"""
 
 from __future__ import annotations
 
-from flask import Response
+from flask import Response, request
+from werkzeug.wrappers import Response as AnyResponse
 
-from application.credentials import MIN_LENGTH
-from application.sign_in import must_confirm_password
-from storage.accounts.tokens import list_tokens
-from storage.accounts.users import password_hash_of
-from web_ui.shell import blueprint, caller, service, show, signed_in
+from application.credentials import MAX_LENGTH, MIN_LENGTH, BadCredentials
+from application.sessions import drop_cookie, put_cookie
+from application.sign_in import SignedIn, must_confirm_password, sign_in, sign_in_by_link, sign_out
+from application.throttle import TooManyAttempts
+from application.work_limits import TooMuchWork
+from storage.accounts.tokens import list_tokens, sign_in_link_user
+from storage.accounts.users import anyone_can_sign_in, password_hash_of
+from storage.errors import NotFound
+from web_ui.shell import (
+    access,
+    blueprint,
+    caller,
+    local_page,
+    origin,
+    service,
+    show,
+    signed_in,
+    to,
+    visitor,
+)
+
+
+@blueprint.get("/sign-in")
+def sign_in_form() -> AnyResponse:
+    """Show the sign-in form or, for a link's code, the password form."""
+    if "code" in request.args:
+        return _choose_password(request.args["code"])
+    if visitor() is not None:
+        return to(local_page(request.args.get("next", "/")))
+    return _form(200)
+
+
+@blueprint.post("/sign-in")
+def submit_sign_in() -> AnyResponse:
+    """Process either form."""
+    if "code" in request.form:
+        return _set_password(request.form["code"])
+    try:
+        soeid, password = request.form.get("soeid", "").strip(), request.form.get("password", "")
+        found = sign_in(access(), soeid, password, origin())
+    except BadCredentials as error:
+        return _form(401, error.message)
+    except (TooManyAttempts, TooMuchWork) as error:
+        return _form(429, error.message)
+    return _with_session(to(local_page(request.form.get("next", "/"))), found)
+
+
+@blueprint.post("/sign-out")
+@signed_in
+def submit_sign_out() -> AnyResponse:
+    """End the session."""
+    sign_out(caller())
+    response = to("/sign-in")
+    drop_cookie(response)
+    return response
+
+
+def _form(status: int, problem: str | None = None) -> Response:
+    with service().database.read() as tx:
+        no_password_set = not anyone_can_sign_in(tx)
+    return show(
+        "sign_in.html",
+        status,
+        problem=problem,
+        no_password_set=no_password_set,
+        soeid=request.form.get("soeid", ""),
+        next=request.values.get("next", "/"),
+    )
+
+
+def _choose_password(code: str) -> Response:
+    with service().database.read() as tx:
+        user = sign_in_link_user(tx, code, service().clock)
+    if user is None:
+        return show("link_ended.html", 404)
+    return show("set_password.html", user=user, code=code, shortest=MIN_LENGTH)
+
+
+def _set_password(code: str) -> AnyResponse:
+    password = request.form.get("password", "")
+    with service().database.read() as tx:
+        user = sign_in_link_user(tx, code, service().clock)
+    if user is None:
+        return show("link_ended.html", 404)
+    problem = _problem(password, request.form.get("again", ""))
+    if problem:
+        given = {"user": user, "code": code, "shortest": MIN_LENGTH, "problem": problem}
+        return show("set_password.html", 422, **given)
+    try:
+        found = sign_in_by_link(access(), code, password, origin())
+    except NotFound:
+        return show("link_ended.html", 404)
+    return _with_session(to("/"), found)
+
+
+def _problem(password: str, again: str) -> str | None:
+    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
+        return f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters."
+    if password != again:
+        return "The passwords differ."
+    return None
+
+
+def _with_session(response: AnyResponse, found: SignedIn) -> AnyResponse:
+    put_cookie(response, found.secret, found.lifetime, secure=request.is_secure)
+    return response
+
 
 TOKENS_SHOWN = 500
 

@@ -1,11 +1,58 @@
-"""The list of datasets."""
+"""The start page, the list of datasets, and the import forms.
+
+The script creates a new dataset only when its first file is uploaded.
+"""
 
 from __future__ import annotations
 
-from flask import Response, request
+from typing import Any
 
+from flask import Response, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from application.demo_data import demo_archive, submit_demo
+from application.import_preview import MAX_BYTES
+from import_engine.formats import ENDINGS
 from storage.accounts.datasets import SORTS, DatasetFilters, list_datasets
-from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in
+from storage.errors import NotFound
+from storage.jobs.lists import JobFilters, list_jobs
+from storage.versions.refs import MAIN, list_refs
+from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in, submission, to
+
+SHOWN = 8
+
+
+@blueprint.get("/")
+@signed_in
+def home() -> Response:
+    """Show the user's latest jobs and the datasets that changed last."""
+    me = caller().user
+    with service().database.read() as tx:
+        jobs, job_count = list_jobs(tx, me, JobFilters(user_id=me.id), offset=0, limit=SHOWN)
+        datasets, dataset_count = list_datasets(
+            tx, me, DatasetFilters(None, None, None), sort="-updated_at", offset=0, limit=SHOWN
+        )
+    return show(
+        "home.html",
+        jobs=jobs,
+        job_count=job_count,
+        datasets=datasets,
+        dataset_count=dataset_count,
+        can_create=me.role_name != "viewer",
+        offers_demo=not dataset_count and demo_archive() is not None,
+    )
+
+
+@blueprint.post("/demo")
+@signed_in
+def import_demo() -> AnyResponse:
+    """Create the demo dataset and show its import job."""
+    caller().require_role("admin", "analyst")
+    archive = demo_archive()
+    if archive is None:
+        raise NotFound("The demo data are not installed on this server.")
+    return to(f"/jobs/{submit_demo(service(), submission('interactive', request.path), archive)}")
+
 
 SORT_NAMES = {
     "-updated_at": "last change",
@@ -41,3 +88,36 @@ def datasets() -> Response:
         sorts={name: title for name, title in SORT_NAMES.items() if name in SORTS},
         can_create=user.role_name != "viewer",
     )
+
+
+@blueprint.get("/datasets/<int:dataset_id>/import")
+@signed_in
+def import_form(dataset_id: int) -> Response:
+    """Show the form for a file and a version."""
+    dataset = caller().dataset(dataset_id, "write")
+    with service().database.read() as tx:
+        refs, _ = list_refs(tx, dataset_id)
+    return show(
+        "dataset_import.html",
+        dataset=dataset,
+        refs=refs,
+        ref=request.args.get("ref", MAIN),
+        **_limits(),
+    )
+
+
+@blueprint.get("/datasets/new")
+@signed_in
+def new_dataset() -> Response:
+    """Show the form for a new dataset and its first file."""
+    caller().require_role("admin", "analyst")
+    return show("dataset_new.html", **_limits())
+
+
+def _limits() -> dict[str, Any]:
+    """The limits of a file."""
+    return {
+        "endings": [*ENDINGS, ".gz"],
+        "preview_bytes": MAX_BYTES,
+        "upload_max_mb": service().settings.upload_max_mb,
+    }
