@@ -113,6 +113,11 @@ class ComparisonOut(Schema):
     changes = out.nested(ChangesOut, "null unless every row of two tables was read.", null=True)
 
 
+class ChangedNameOut(Schema):
+    base_name = out.string()
+    other_name = out.string()
+
+
 class StrataReachedOut(Schema):
     round_number = out.integer()
     strata = out.integer()
@@ -145,6 +150,11 @@ class TableOut(SideOut):
 
 
 class TableComparisonOut(ComparisonOut):
+    changed_names = out.list_of(ChangedNameOut, "Columns whose names differ in their case.")
+    suggested_keys = out.list_of(
+        fields.List(fields.String()),
+        "Columns that identify a row in both tables, for `keys` of a row diff; at most 3.",
+    )
     dataset_id = out.integer()
     base = out.nested(TableOut)
     other = out.nested(TableOut)

@@ -31,7 +31,7 @@ from sampling_engine import reference_of
 from storage.jobs.jobs import Job
 from storage.jobs.publishing import job_with_output
 
-COMPARISON_VERSION = "jobsvc-comparison-4"
+COMPARISON_VERSION = "jobsvc-comparison-5"
 BASE_READ, OTHER_READ = 0.2, 0.4
 """Shares of the progress."""
 
@@ -88,7 +88,7 @@ def _compared_table(
         rows = found.rows
         # The p-values of two tables are those of two samples with the rows that are read.
         size = float(found.table.row_count)
-        compared = ComparedTable(found.table, size, rows=rows)
+        compared = ComparedTable(found.table, size, rows=rows, whole=table.files)
     read = compared.table.row_count
     return compared, {"rows": rows, "weighted": drawn is not None, "rows_read": read}
 

@@ -190,6 +190,8 @@ class ComparedTable:
         The rows of the whole table, if only some are read.
     drawn_from_base : bool
         Whether the rows are a sample without replacement of the other table.
+    whole : TableFiles or None
+        The whole table, if only some rows are read; its categories are counted in all rows.
     """
 
     table: TableFiles
@@ -198,6 +200,7 @@ class ComparedTable:
     cluster: Column | None = None
     rows: int | None = None
     drawn_from_base: bool = False
+    whole: TableFiles | None = None
 
     @property
     def is_sample(self) -> bool:
@@ -214,6 +217,13 @@ class ComparedTable:
     @property
     def is_read_whole(self) -> bool:
         return self.row_count == self.table.row_count
+
+    @property
+    def all_rows(self) -> TableFiles | None:
+        """The table with all rows; None for a sample."""
+        if self.is_sample or (self.whole is None and not self.is_read_whole):
+            return None
+        return self.whole or self.table
 
     @property
     def paths(self) -> list[str]:

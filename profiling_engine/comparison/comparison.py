@@ -18,6 +18,7 @@ from parquet_tables.tables import Column
 from profiling_engine.advice import counted
 from profiling_engine.comparison.compared_table import ComparedColumn, ComparedTable, effective_size
 from profiling_engine.comparison.distances import ColumnDistance, column_distance, shown
+from profiling_engine.comparison.shared_columns import match_columns, suggest_keys
 from profiling_engine.comparison.significance import holm
 from profiling_engine.comparison.table_changes import (
     ChangedValues,
@@ -52,7 +53,7 @@ class Structure:
     """The differences of two tables in rows, columns, types and lists of values.
 
     The numbers of rows are None if a table is a sample. A changed type has the column's name and
-    its types in the base and in the other table.
+    its types in the base and in the other table. A changed name differs in its case alone.
     """
 
     base_rows: int | None
@@ -62,6 +63,7 @@ class Structure:
     changed_types: tuple[tuple[str, str, str], ...] = ()
     changed_values: tuple[tuple[str, ChangedValues], ...] = ()
     changes: TableChanges | None = None
+    changed_names: tuple[tuple[str, str], ...] = ()
 
     @property
     def differs(self) -> bool:
@@ -71,6 +73,7 @@ class Structure:
             or self.only_in_base
             or self.only_in_other
             or self.changed_types
+            or self.changed_names
             or self.changed_values
             or (changes and (changes.rows_only_in_base or changes.rows_only_in_other))
         )
@@ -103,7 +106,10 @@ class Structure:
             if names
         ]
         types = [f"{name} was {before}, is {now}" for name, before, now in self.changed_types]
-        return [*sentences, f"Types changed: {_named(types)}."] if types else sentences
+        names = [f"{before} is {now}" for before, now in self.changed_names]
+        changed = (("Types", types), ("Names", names))
+        sentences += [f"{what} changed: {_named(listed)}." for what, listed in changed if listed]
+        return sentences
 
     def _values(self) -> list[str]:
         sentences = []
@@ -190,7 +196,7 @@ class ColumnComparison:
 
     ``detectable`` is the smallest detectable ``distance``, None if the values have none;
     ``detectable_rows`` the smallest detectable difference as a share of all rows. ``changed`` is
-    None unless every row of both tables was read.
+    None unless both tables have categories.
     """
 
     column: Column
@@ -249,6 +255,7 @@ class TableComparison:
     not_compared: tuple[str, ...]
     structure: Structure
     effective_size: float
+    suggested_keys: tuple[tuple[str, ...], ...] = ()
 
     @property
     def significant(self) -> list[ColumnComparison]:
@@ -326,6 +333,10 @@ class TableComparison:
                 {"name": name, "base_type": base_type, "other_type": other_type}
                 for name, base_type, other_type in structure.changed_types
             ],
+            "changed_names": [
+                {"base_name": before, "other_name": now} for before, now in structure.changed_names
+            ],
+            "suggested_keys": [list(names) for names in self.suggested_keys],
             "changes": None if structure.changes is None else structure.changes.as_json(),
         }
 
@@ -355,11 +366,10 @@ def compare_tables(
     For the purpose "tables", other rows, columns, types or values are differences, too. When
     ``is_over`` returns True, the remaining columns are not compared.
     """
-    first, second = _data_columns(base), _data_columns(other)
-    pairs = [(column, second[name]) for name, column in first.items() if name in second]
-    is_whole = purpose == "tables" and all(
-        compared.is_read_whole and not compared.is_sample for compared in (base, other)
-    )
+    matched = match_columns(_data_columns(base), _data_columns(other))
+    pairs = [(shared.base, shared.other) for shared in matched.shared]
+    is_of_tables = purpose == "tables" and not base.is_sample and not other.is_sample
+    is_whole = is_of_tables and base.is_read_whole and other.is_read_whole
     found: list[_Found] = []
     not_compared: list[str] = []
     with database.cursor(base.table) as cursor:
@@ -368,7 +378,7 @@ def compare_tables(
             compared = None
             if place < MAX_COLUMNS and not is_over():
                 both = ComparedColumn(base, one), ComparedColumn(other, two)
-                compared = _compare_columns(cursor, *both, is_whole=is_whole)
+                compared = _compare_columns(cursor, *both, purpose)
             if compared is None:
                 not_compared.append(one.name)
             else:
@@ -377,15 +387,15 @@ def compare_tables(
         if is_whole:
             same = [one for one, two in pairs if one.type == two.type]
             changes = table_changes(cursor, base, other, same)
+        keys = suggest_keys(cursor, base.table, other.table, matched.shared) if is_of_tables else ()
         size = effective_size(cursor, other)
     on_progress(1.0, "compared")
     columns = _with_significance(found)
-    has_rows = purpose == "tables" and not base.is_sample and not other.is_sample
     structure = Structure(
-        base.row_count if has_rows else None,
-        other.row_count if has_rows else None,
-        tuple(name for name in first if name not in second),
-        tuple(name for name in second if name not in first),
+        base.row_count if is_of_tables else None,
+        other.row_count if is_of_tables else None,
+        tuple(column.name for column in matched.only_in_base),
+        tuple(column.name for column in matched.only_in_other),
         tuple((one.name, one.type, two.type) for one, two in pairs if one.type != two.type),
         tuple(
             (column.name, column.changed)
@@ -393,27 +403,27 @@ def compare_tables(
             if column.changed and column.changed.any
         ),
         changes,
+        tuple((one.name, two.name) for one, two in pairs if one.name != two.name),
     )
-    return TableComparison(purpose, columns, tuple(not_compared), structure, size)
+    return TableComparison(purpose, columns, tuple(not_compared), structure, size, keys)
 
 
 def _compare_columns(
     cursor: duckdb.DuckDBPyConnection,
     base: ComparedColumn,
     other: ComparedColumn,
-    *,
-    is_whole: bool,
+    purpose: Purpose,
 ) -> _Found | None:
     distance = column_distance(cursor, base, other)
     if distance is None:
         return None
-    has_lists = is_whole and distance.kind == "chi_square"
+    has_lists = purpose == "tables" and distance.kind == "chi_square"
     return base.column, distance, changed_values(cursor, base, other) if has_lists else None
 
 
-def _data_columns(compared: ComparedTable) -> dict[str, Column]:
+def _data_columns(compared: ComparedTable) -> list[Column]:
     design = (compared.weight, compared.cluster)
-    return {column.name: column for column in compared.table.columns if column not in design}
+    return [column for column in compared.table.columns if column not in design]
 
 
 def _with_significance(found: Sequence[_Found]) -> tuple[ColumnComparison, ...]:

@@ -104,8 +104,10 @@ def resolve_keys(
     Raises
     ------
     UnknownColumn, InvalidKey
-        A table lacks a column, or a column is given twice.
+        A table lacks a column, a column is given twice, or there is none.
     """
+    if not names:
+        raise InvalidKey("Name at least one column in `keys`.", loc=("keys",))
     keys = []
     for place, name in enumerate(names):
         try:
@@ -258,7 +260,7 @@ class _Diff:
         return (
             "SELECT b.ordinal AS base_ordinal, o.ordinal AS other_ordinal "
             f"FROM ({sides[0]}) AS b FULL JOIN ({sides[1]}) AS o ON {on} "
-            f"WHERE {' OR '.join(conditions)} ORDER BY coalesce(o.ordinal, b.ordinal), b.ordinal",
+            f"WHERE {' OR '.join(conditions)} ORDER BY b.ordinal NULLS LAST, o.ordinal",
             params,
         )
 

@@ -1,4 +1,4 @@
-"""The columns that two tables have in common, and when two of their values are equal.
+"""The columns that two tables have in common: when values are equal, and which ones are keys.
 
 Names are matched as DuckDB does, in any case of A to Z. Values of one type are equal as in SQL, and
 NULL equals NULL, NaN equals NaN. Values of a column whose type changed are equal if no digit is
@@ -7,11 +7,16 @@ lost either way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+
+import duckdb
 
 from parquet_tables.names import folded
-from parquet_tables.tables import Column
+from parquet_tables.quoting import quote_identifier
+from parquet_tables.tables import Column, TableFiles
 
 _INTEGERS = frozenset(
     f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")
@@ -102,3 +107,90 @@ def match_columns(base: Sequence[Column], other: Sequence[Column]) -> MatchedCol
         tuple(column for name, column in first.items() if name not in second),
         tuple(column for name, column in second.items() if name not in first),
     )
+
+
+MAX_SUGGESTED, MAX_TRIED = 3, 8
+MAX_KEY_COLUMNS = 200
+_KEY_NAME = re.compile(r"(^|[_\W])(id|key|no|nr|num|number|code|uuid)($|[_\W])|id$", re.IGNORECASE)
+
+
+def suggest_keys(
+    cursor: duckdb.DuckDBPyConnection,
+    base: TableFiles,
+    other: TableFiles,
+    shared: Sequence[SharedColumn],
+) -> tuple[tuple[str, ...], ...]:
+    """The columns, or else the pairs of columns, that are unique and complete in both tables.
+
+    Names such as ``id`` come first. Floating-point numbers and times are no keys. Of a large table
+    only the given rows are examined.
+    """
+    if not base.row_count or not other.row_count:
+        return ()
+    columns = [one for one in shared if _can_be_key(one)][:MAX_KEY_COLUMNS]
+    sizes = [_distinct_values(cursor, table, columns) for table in (base, other)]
+    complete = [
+        (one, min(pair)) for one, *pair in zip(columns, *sizes, strict=True) if None not in pair
+    ]
+    singles = [(one,) for one, share in complete if share > NEARLY_UNIQUE]
+    singles.sort(key=lambda names: _KEY_NAME.search(names[0].name) is None)
+    found = list(_unique(cursor, (base, other), singles))
+    if not found:
+        likely = sorted(complete, key=lambda pair: -pair[1])[:MAX_TRIED]
+        in_order = [one for one, _ in complete if one in {one for one, _ in likely}]
+        found = list(_unique(cursor, (base, other), list(combinations(in_order, 2))))
+    return tuple(tuple(one.name for one in columns) for columns in found)
+
+
+NEARLY_UNIQUE = 0.8
+"""An approximate share of distinct values that may be 1."""
+
+
+def _can_be_key(column: SharedColumn) -> bool:
+    types = (column.base.type, column.other.type)
+    return not any(type_ in ("FLOAT", "DOUBLE", "BOOLEAN") or _is_time(type_) for type_ in types)
+
+
+def _distinct_values(
+    cursor: duckdb.DuckDBPyConnection, table: TableFiles, columns: Sequence[SharedColumn]
+) -> list[float | None]:
+    """The approximate share of distinct values of each column; None if values are missing."""
+    if not columns:
+        return []
+    cells = [f"f.{quote_identifier(one.name)}" for one in columns]
+    counts = ", ".join(f"count({cell}), approx_count_distinct({cell})" for cell in cells)
+    (row,) = cursor.execute(
+        f"SELECT {counts} FROM read_parquet(?) AS f", [_paths(table)]
+    ).fetchall()
+    rows = table.row_count
+    return [
+        distinct / rows if count == rows else None
+        for count, distinct in zip(row[::2], row[1::2], strict=True)
+    ]
+
+
+def _unique(
+    cursor: duckdb.DuckDBPyConnection,
+    tables: Sequence[TableFiles],
+    candidates: Sequence[Sequence[SharedColumn]],
+) -> Iterator[Sequence[SharedColumn]]:
+    """The first candidates that are unique in every table."""
+    found = 0
+    for columns in candidates:
+        cells = ", ".join(f"f.{quote_identifier(one.name)}" for one in columns)
+        counts = (
+            cursor.execute(
+                f"SELECT count(*) FROM (SELECT DISTINCT {cells} FROM read_parquet(?) AS f)",
+                [_paths(table)],
+            ).fetchall()[0][0]
+            for table in tables
+        )
+        if all(count == table.row_count for count, table in zip(counts, tables, strict=True)):
+            yield columns
+            found += 1
+        if found == MAX_SUGGESTED:
+            return
+
+
+def _paths(table: TableFiles) -> list[str]:
+    return [str(file.path) for file in table.files if file.rows]

@@ -13,11 +13,14 @@ from typing import Any
 import duckdb
 
 from parquet_tables.quoting import quote_identifier
+from parquet_tables.rows import scan_statement
 from parquet_tables.tables import Column
 from profiling_engine.comparison.compared_table import ComparedColumn, ComparedTable
 
 LISTED_VALUES = 20
 MAX_VALUE_LENGTH = 80
+FEW_VALUES, MAX_CATEGORIES = 20, 1_000
+"""A column has categories if it has few distinct values, or at most half as many as rows."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def table_changes(
     other: ComparedTable,
     columns: Sequence[Column],
 ) -> TableChanges:
+    """Compare tables that are read whole by hashes of columns that have one type in both."""
     counts = base.table.row_count, other.table.row_count
     names = tuple(column.name for column in columns)
     if not columns or not min(counts):
@@ -69,10 +73,12 @@ def table_changes(
         for compared in (base, other)
     ]
     changed = [name for name, *pair in zip(names, *sums, strict=True) if pair[0] != pair[1]]
-    row = f"hash({', '.join(values)})"
+    counts_of_rows = (
+        f"SELECT hash({', '.join(values)}), count(*) FROM read_parquet(?) AS f GROUP BY 1"
+    )
     ((only_base, only_other),) = cursor.execute(
         "SELECT sum(greatest(base_n - other_n, 0)), sum(greatest(other_n - base_n, 0)) "
-        f"FROM {_joined(row, row)}",
+        f"FROM {_counts_joined(counts_of_rows, counts_of_rows)}",
         [base.paths, other.paths],
     ).fetchall()
     return TableChanges(int(only_base), int(only_other), tuple(changed))
@@ -80,17 +86,21 @@ def table_changes(
 
 def changed_values(
     cursor: duckdb.DuckDBPyConnection, base: ComparedColumn, other: ComparedColumn
-) -> ChangedValues:
-    """The values of a column of categories that only one of the tables has."""
-    if not base.table.row_count or not other.table.row_count:
-        return ChangedValues()
-    joined = _joined(base.text_sql, other.text_sql)
+) -> ChangedValues | None:
+    """The categories that only one of the tables has; None for a sample or for free texts."""
+    scans = []
+    for column in (base, other):
+        table = column.table.all_rows
+        if table is None or not _has_categories(cursor, column):
+            return None
+        scans.append(scan_statement(table, [f"{column.text_sql} AS v"]))
+    joined = _counts_joined(*(f"SELECT v, count(*) FROM ({sql}) GROUP BY v" for sql, _ in scans))
     listed = [
         cursor.execute(
             f"SELECT left(v, {MAX_VALUE_LENGTH}), count(*) OVER () FROM {joined} "
             f"WHERE {lacking} = 0 AND v IS NOT NULL ORDER BY {having} DESC, v "
             f"LIMIT {LISTED_VALUES}",
-            [base.table.paths, other.table.paths],
+            [*scans[0][1], *scans[1][1]],
         ).fetchall()
         for having, lacking in (("other_n", "base_n"), ("base_n", "other_n"))
     ]
@@ -99,14 +109,21 @@ def changed_values(
     return ChangedValues(added, removed, added_values, removed_values)
 
 
-def _joined(base_value: str, other_value: str) -> str:
+def _has_categories(cursor: duckdb.DuckDBPyConnection, column: ComparedColumn) -> bool:
+    """Whether values are repeated, in the rows that are read, as those of a key aren't."""
+    rows = column.table.table.row_count
+    if not rows:
+        return True
+    ((distinct,),) = cursor.execute(
+        f"SELECT count(DISTINCT {column.sql}) FROM read_parquet(?) AS f", [column.table.paths]
+    ).fetchall()
+    return bool(distinct <= max(FEW_VALUES, min(MAX_CATEGORIES, rows // 2)))
+
+
+def _counts_joined(base_counts: str, other_counts: str) -> str:
     """The SQL of the values ``v`` of both tables, with their rows ``base_n`` and ``other_n``."""
-    counts = [
-        f"(SELECT {value}, count(*) FROM read_parquet(?) AS f GROUP BY 1) AS {name}(v, n)"
-        for name, value in (("base", base_value), ("other", other_value))
-    ]
     return (
         "(SELECT coalesce(base.v, other.v) AS v, coalesce(base.n, 0) AS base_n, "
-        "coalesce(other.n, 0) AS other_n "
-        f"FROM {counts[0]} FULL JOIN {counts[1]} ON base.v = other.v)"
+        f"coalesce(other.n, 0) AS other_n FROM ({base_counts}) AS base(v, n) "
+        f"FULL JOIN ({other_counts}) AS other(v, n) ON base.v = other.v)"
     )

@@ -274,3 +274,28 @@ def test_what_changed_between_two_versions_is_listed(server: LiveServer) -> None
     assert found["changes"]["rows_only_in_base"] == 100 + 557
     report = server.explore(dataset, {"compare_to": {"ref": "old"}})
     assert report["output_summary"]["verdict"].startswith("Differs. Rows: +100")
+
+
+def test_categories_of_large_tables_are_compared_in_all_rows(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One row of a category is rarely among the rows that are read."""
+    monkeypatch.setattr("sampling_engine.reference.WHOLE_ROWS", 1000)
+    monkeypatch.setattr("sampling_engine.reference.DRAWN_ROWS", 500)
+    rows = [f"{row},{'M' if row == 7 else 'W'},text {row}" for row in range(5000)]
+    dataset = server.new_table(10)
+    server.import_text(dataset, "\n".join(["No,sex,remark", *rows]))
+    server.admin.post(f"/api/datasets/{dataset}/refs", json={"name": "old", "from_ref": "main"})
+    later = [row.replace("M", "W" if place == 7 else "M") for place, row in enumerate(rows)]
+    server.import_text(dataset, "\n".join(["no,sex,remark", *later]))
+    query = {"base_ref": "old", "ref": "main"}
+    found = server.admin.get(f"/api/datasets/{dataset}/compare", params=query).json()
+    assert found["base"]["rows_read"] == 500
+    assert found["outcome"] == "differs"
+    assert 'Values no longer in sex: "M".' in found["verdict"]
+    assert "Names changed: No is no." in found["verdict"]
+    assert found["changed_names"] == [{"base_name": "No", "other_name": "no"}]
+    assert (found["only_in_base"], found["only_in_other"]) == ([], [])
+    columns = {column["name"]: column for column in found["columns"]}
+    assert columns["remark"]["removed_values"] == []
+    assert found["suggested_keys"] == [["no"], ["remark"]]

@@ -77,15 +77,15 @@ def test_added_removed_and_changed_rows_are_listed(stage: Stage) -> None:
     found, rows = stage.diff(stage.table(BASE), stage.table(other), "id")
     assert counts(found) == (1, 1, 1, 1)
     assert changes(rows) == [
-        ("added", 4, None),
         ("removed", 2, None),
         ("changed", 3, '"name", "x"'),
+        ("added", 4, None),
     ]
-    changed = rows[2]
+    changed = rows[1]
     assert (changed["name_before"], changed["name_now"]) == ("c", "C")
     assert (changed["_row_before"], changed["_row_now"]) == (2, 1)
-    assert (rows[0]["x_before"], float(rows[0]["x_now"])) == (None, 40)
-    assert (float(rows[1]["x_before"]), rows[1]["x_now"]) == (20, None)
+    assert (rows[2]["x_before"], float(rows[2]["x_now"])) == (None, 40)
+    assert (float(rows[0]["x_before"]), rows[0]["x_now"]) == (20, None)
     assert [(column.name, column.changed) for column in found.compared] == [("name", 1), ("x", 1)]
 
 
