@@ -43,7 +43,7 @@ class Grid:
 
     def is_number(self, column: Column) -> bool:
         """Whether a column is right-aligned."""
-        return any(name in column.type for name in _NUMBER_TYPES) and "[" not in column.type
+        return holds_numbers(column.type)
 
     def shown(self, value: Any, column: Column) -> str:
         """A cell's text: a number with thousands separators unless its column holds numerals."""
@@ -61,6 +61,11 @@ class Grid:
         if not self.order_desc:
             return {"order_by": column.name, "order_desc": "true", "offset": None}
         return {"order_by": None, "order_desc": None, "offset": None}
+
+
+def holds_numbers(type_: str) -> bool:
+    """Whether a column of this type is right-aligned."""
+    return any(name in type_ for name in _NUMBER_TYPES) and "[" not in type_
 
 
 def grid_of(table: OpenTable, source: RowSource) -> Grid:

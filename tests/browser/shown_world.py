@@ -37,6 +37,15 @@ class World:
     """Ids of jobs: draw, import, failed, profile, report, query, pending, running."""
 
 
+ROW_DIFF = {
+    "source_ref": "smpl-compared",
+    "table_key": "sample",
+    "compare_to": {"ref": "main"},
+    "keys": ["id"],
+}
+"""The rows of the table that aren't in the sample."""
+
+
 @contextmanager
 def shown_world(data_dir: Path) -> Iterator[World]:
     """Run the server within the block."""
@@ -72,6 +81,7 @@ def shown_world(data_dir: Path) -> Iterator[World]:
                 "failed": failed["id"],
                 "profile": _completed(admin, "profiling", dataset),
                 "report": _completed(admin, "exploration", dataset),
+                "row diff": _completed(admin, "exploration", dataset, **ROW_DIFF),
                 "query": _completed(admin, "exploration", dataset, sql="SELECT city FROM data"),
                 "pending": _held(server, dataset, who["id"], "pending"),
                 "running": _held(server, dataset, who["id"], "running"),

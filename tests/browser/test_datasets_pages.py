@@ -192,19 +192,23 @@ def test_a_viewer_can_not_import_the_demo_data(page: Page, server: LiveServer) -
     assert page.evaluate(POST_DEMO)["status"] == 403
 
 
-def test_two_versions_are_compared(analyst: Analyst, server: LiveServer) -> None:
+def test_changed_rows_of_two_versions_are_listed(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
     dataset = server.new_table(400, client)
-    client.post(f"/api/datasets/{dataset}/refs", json={"name": "before", "from_ref": "main"})
-    lines = "\n".join(f"{row},Oslo,{row / 4}" for row in range(400))
+    lines = "\n".join(f"{row},Oslo,{row / 4}" for row in range(390))
     server.import_text(dataset, f"id,city,amount\n{lines}\n", client=client)
     page.goto(f"{server.url}/datasets/{dataset}?tab=history")
-    page.get_by_label("Earlier version").fill("before")
-    page.get_by_role("button", name="Compare").click()
-    expect(page.get_by_text("Differs. 300 rows before and 300 rows now")).to_be_visible()
+    page.get_by_role("link", name="What changed").first.click()
+    expect(page.get_by_text("400 before, 390 now")).to_be_visible()
+    expect(page.get_by_text("no longer in city Lima")).to_be_visible()
     columns = page.get_by_role("region", name="Columns compared")
     expect(columns.get_by_role("row", name="city")).to_contain_text("yes")
-    expect(columns.get_by_role("row", name="amount")).to_contain_text("no")
-    page.get_by_label("Earlier version").fill("never")
-    page.get_by_role("button", name="Compare").click()
-    expect(page.get_by_role("alert")).to_contain_text("never")
+    expect(page.get_by_label("id", exact=True)).to_be_checked()
+    page.get_by_role("button", name="List changed rows").click()
+    rows = page.get_by_role("region", name="Changed rows")
+    expect(rows.get_by_role("row").nth(1)).to_contain_text("Lima → Oslo")
+    page.get_by_role("link", name="Removed 10").click()
+    expect(rows.get_by_role("row")).to_have_count(11)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="xlsx").click()
+    assert download.value.suggested_filename.endswith(".xlsx")

@@ -119,7 +119,7 @@ def test_a_report_compares_two_versions(
     server.import_text(dataset, text, client=client)
     server.import_text(dataset, text.replace("Oslo", "Lima"), client=client)
     page.goto(f"{server.url}/datasets/{dataset}?tab=history")
-    page.get_by_role("link", name="Compare with version").click()
+    page.get_by_role("link", name="What changed").first.click()
     expect(page.get_by_role("heading", name="Significant differences")).to_be_visible()
     expect(page.get_by_role("region", name="Columns compared").locator("svg")).to_have_count(2)
     page.get_by_role("button", name="Create report").click()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from web_ui.pages import (  # noqa: F401 - each registers its pages
     account,
     admin,
+    changes,
     dataset,
     datasets,
     draw,

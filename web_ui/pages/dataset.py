@@ -10,8 +10,6 @@ from urllib.parse import quote, urlencode
 from flask import Response, request
 
 from application.access import RowSource
-from application.comparing import shown_tables
-from domain_errors import DomainError
 from job_runner.lanes import lane_of_profile
 from job_runner.sql_queries import DATA
 from job_runner.tables.open_tables import PRIMARY, open_commit, open_table
@@ -22,7 +20,7 @@ from storage.accounts.datasets import Dataset, list_permissions
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.versions.manifests import Commit, StoredTable, history
 from storage.versions.refs import MAIN, Ref, list_refs
-from web_ui.charts.pictures import column_picture, small_picture
+from web_ui.charts.pictures import column_picture
 from web_ui.grids import download_links, grid_of
 from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in
 
@@ -176,23 +174,7 @@ def _history(context: Values) -> Values:
     page = {"offset": query.offset, "limit": query.limit}
     with service().database.read() as tx:
         commits, total = history(tx, context["dataset"].id, context["commit"].id, **page)
-    return {"commits": commits, "page": query.page(total), **_compared(context)}
-
-
-def _compared(context: Values) -> Values:
-    """The comparison with the table that the URL names."""
-    base = {"ref": request.args.get("with", ""), "table": request.args.get("with_table") or None}
-    values: Values = {"compared_with": base}
-    if base["ref"]:
-        shown = (context["commit"].id, context["table_key"])
-        try:
-            values["found"] = shown_tables(
-                caller(), context["dataset"].id, (base["ref"], base["table"]), shown
-            )
-            values["picture"] = small_picture
-        except DomainError as error:
-            values["problem"] = error.message
-    return values
+    return {"commits": commits, "page": query.page(total)}
 
 
 def _draws(context: Values) -> Values:

@@ -1,0 +1,141 @@
+"""The page "What changed": versions, figures, rows that differ, their filters and downloads."""
+
+from __future__ import annotations
+
+import html
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.live_server import LiveServer
+from tests.web_ui.reader import Reader
+
+HEAD = 'no,city,"pay (""EUR"")",open'
+BEFORE = f"{HEAD}\n1,Oslo,10.5,true\n2,Lima,20.5,true\n3,,30.5,true\n4,Kyiv,40.5,true\n"
+NOW = (
+    f"{HEAD},note\n1,Oslo,10.5,true,x\n2,Lima,21.5,false,\n3,Rome,30.5,true,x\n5,Oslo,50.5,true,x\n"
+)
+
+
+@pytest.fixture(scope="module")
+def reader(server: LiveServer) -> Reader:
+    return Reader(server)
+
+
+@pytest.fixture(scope="module")
+def dataset(server: LiveServer, reader: Reader) -> int:
+    dataset_id = server.new_dataset(reader.api)
+    for text in (BEFORE, NOW):
+        server.import_text(dataset_id, text, client=reader.api)
+    return dataset_id
+
+
+def listed(server: LiveServer, reader: Reader, dataset: int, *keys: str) -> str:
+    """The path of the page after its form was sent and the job has ended."""
+    commits = reader.api.get(f"/api/datasets/{dataset}/history").json()["commits"]
+    now, before = (commit["commit_id"] for commit in commits)
+    form = {"from": before, "from_table": "primary", "to": now, "to_table": "primary"}
+    answer = reader.post(f"/datasets/{dataset}/changes", **form, keys=list(keys))
+    assert answer.status_code == 303, answer.text
+    place = urlsplit(answer.headers["Location"])
+    server.finished(parse_qs(place.query)["diff"][0])
+    return f"{place.path}?{place.query}"
+
+
+def cells(page: str) -> list[list[str]]:
+    """The texts of the table of rows that differ."""
+    (table,) = re.findall(r'aria-label="Changed rows"><table>(.*?)</table>', page, re.DOTALL)
+    return [
+        [
+            " ".join(html.unescape(re.sub("<[^>]*>", "", cell)).split())
+            for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)
+        ]
+        for row in re.findall("<tr>(.*?)</tr>", table, re.DOTALL)
+    ]
+
+
+def test_a_version_is_compared_with_the_one_before(reader: Reader, dataset: int) -> None:
+    page = reader.page(f"/datasets/{dataset}/changes")
+    assert "Import table.csv</option>" in page
+    assert re.search(r"<dt>Columns</dt><dd>\+1</dd>", page)
+    assert "4 before, 4 now" in page
+    assert re.search(r'<span class="soft">new column</span> note', page)
+    assert "List changed rows" in page
+    assert re.search(r'name="keys" value="no" checked', page)
+
+
+def test_changed_rows_are_listed_with_both_values(
+    server: LiveServer, reader: Reader, dataset: int
+) -> None:
+    path = listed(server, reader, dataset, "no")
+    page = reader.page(path)
+    assert cells(page) == [
+        ["Change", "no", "city", 'pay ("EUR")', "open"],
+        ["Changed", "2", "Lima", "20.5 → 21.5", "true → false"],
+        ["Changed", "3", "Missing → Rome", "30.5", "true"],
+        ["Removed", "4", "Kyiv", "40.5", "true"],
+        ["Added", "5", "Oslo", "50.5", "true"],
+    ]
+    assert "2 rows unchanged" not in page
+    assert "3 cells; 1 row unchanged" in page
+    # The latest row diff is shown without its id, too.
+    assert cells(reader.page(f"/datasets/{dataset}/changes")) == cells(page)
+
+
+def test_kinds_and_columns_filter_the_rows_and_the_downloads(
+    server: LiveServer, reader: Reader, dataset: int
+) -> None:
+    path = listed(server, reader, dataset, "no")
+    added = cells(reader.page(f"{path}&kind=added"))
+    assert added == [
+        ["Change", "no", "city", 'pay ("EUR")', "open", "note new"],
+        ["Added", "5", "Oslo", "50.5", "true", "x"],
+    ]
+    page = reader.page(path, column='pay ("EUR")')
+    assert [row[1] for row in cells(page)] == ["no", "2"]
+    (link,) = re.findall(r'href="([^"]*format=csv[^"]*)"', page)
+    rows = reader.api.get(html.unescape(link)).text.splitlines()
+    assert len(rows) == 2
+    assert len(cells(reader.page(f"{path}&columns=all"))[0]) == 6
+    assert "Show the first page" in reader.page(f"{path}&offset=50")
+
+
+def test_a_key_that_repeats_is_explained(server: LiveServer, reader: Reader, dataset: int) -> None:
+    page = reader.page(listed(server, reader, dataset, "open"))
+    assert "4 rows share their key with another row" in page
+    assert "List changed rows" in page
+    form = {"from": "main", "from_table": "primary", "to": "main", "to_table": "primary"}
+    refused = reader.post(f"/datasets/{dataset}/changes", **form)
+    assert refused.status_code == 422
+    assert "Name at least one column" in refused.text
+
+
+def test_other_versions_and_wrong_ones_are_explained(server: LiveServer, reader: Reader) -> None:
+    empty = server.new_dataset(reader.api)
+    assert "no version yet" in reader.page(f"/datasets/{empty}/changes")
+    single = server.new_table(20, reader.api)
+    page = reader.page(f"/datasets/{single}/changes")
+    assert "This is the first version." in page
+    assert "nothing" in reader.page(f"/datasets/{single}/changes", **{"from": "nothing"})
+    same = reader.page(f"/datasets/{single}/changes", **{"from": "main"})
+    assert ">Equal</span>" in same
+    draw = {"method": "random", "sample_size": 9, "output_name": "s"}
+    answer = reader.api.post(f"/api/sampling/datasets/{single}/jobs", json=draw)
+    server.finished(answer.json()["job_id"])
+    sample = reader.page(f"/datasets/{single}/changes", **{"from": "smpl-s", "to": "main"})
+    assert 'value="_logical_row_id"' not in sample
+
+
+def test_a_viewer_sees_the_rows_but_lists_none(
+    server: LiveServer, reader: Reader, dataset: int
+) -> None:
+    path = listed(server, reader, dataset, "no")
+    viewer = Reader(server, "viewer")
+    permission = {"user_soeid": viewer.soeid, "permission": "read"}
+    answer = reader.api.put(f"/api/datasets/{dataset}/permissions", json=permission)
+    assert answer.status_code == 200, answer.text
+    page = viewer.page(path)
+    assert len(cells(page)) == 5
+    assert 'name="keys"' not in page
+    assert viewer.post(f"/datasets/{dataset}/changes", keys="no").status_code == 403

@@ -1,0 +1,311 @@
+"""The page "What changed": two versions of a table side by side, and the rows that differ.
+
+The versions, the row diff and its filters are in the URL. Without a row diff in the URL the page
+shows the latest one of the two tables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from application.access import RowSource
+from application.comparing import shown_tables
+from application.explorations import CompareTo, submit_row_diff
+from application.table_views import parse_view, view_page, view_total
+from domain_errors import DomainError
+from job_runner.handlers.exploration import is_row_diff
+from job_runner.tables.open_tables import (
+    RESULT,
+    OpenTable,
+    choose_key,
+    open_commit,
+    open_table,
+    output_of,
+)
+from parquet_tables.names import folded
+from parquet_tables.quoting import quote_identifier, quote_text
+from storage.accounts.datasets import Dataset
+from storage.jobs.jobs import Job
+from storage.jobs.lists import JobFilters, list_jobs
+from storage.sqlite.clock import timestamp
+from storage.versions.manifests import Commit, history
+from storage.versions.refs import MAIN, list_refs
+from web_ui.charts.pictures import small_picture
+from web_ui.grids import holds_numbers
+from web_ui.shell import (
+    MAX_OFFSET,
+    blueprint,
+    caller,
+    number_between,
+    service,
+    show,
+    signed_in,
+    submission,
+    to,
+)
+
+Values = dict[str, Any]
+KINDS = {"changed": "Changed", "added": "Added", "removed": "Removed"}
+PAGE_ROWS = 50
+MAX_VERSIONS = 100
+MAX_JOBS = 200
+MAX_COLUMNS, MAX_ALL_COLUMNS = 30, 500
+_QUOTED = re.compile(r'"((?:[^"]|"")*)"')
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two tables, and how the URL names it."""
+
+    ref: str
+    table: OpenTable
+
+
+@blueprint.get("/datasets/<int:dataset_id>/changes")
+@signed_in
+def changes(dataset_id: int) -> Response:
+    """Show what changed between two versions of a table; by default since the previous one."""
+    found = caller().dataset(dataset_id, "read")
+    values: Values = {"refs": [], "commits": [], "base": None, "other": None}
+    try:
+        values |= _versions(found)
+        if values["base"] is not None:
+            values |= _row_diff(found, values["base"], values["other"])
+            values |= _compared(found, values["base"], values["other"])
+    except DomainError as error:
+        values["problem"] = error.message
+    return show(
+        "changes.html",
+        dataset=found,
+        may_write=caller().may(found, "write"),
+        kinds=KINDS,
+        now=timestamp(service().clock()),
+        picture=small_picture,
+        **values,
+    )
+
+
+@blueprint.post("/datasets/<int:dataset_id>/changes")
+@signed_in
+def list_changes(dataset_id: int) -> AnyResponse:
+    """Submit a row diff and show its progress."""
+    found = caller().dataset(dataset_id, "write")
+    given = {name: request.form.get(name, "") for name in ("from", "from_table", "to", "to_table")}
+    keys = request.form.getlist("keys")
+    path = f"/datasets/{dataset_id}/changes"
+    by = submission("interactive", f"{path}?{urlencode({**given, 'keys': keys})}")
+    job = submit_row_diff(
+        service(),
+        by,
+        found,
+        compare_to=CompareTo(given["to"], given["to_table"] or None),
+        keys=keys,
+        source_ref=given["from"],
+        table_key=given["from_table"] or None,
+    )
+    return to(f"{path}?{urlencode({**given, 'diff': job.id})}#rows")
+
+
+def _versions(found: Dataset) -> Values:
+    """The versions to choose from and the two chosen tables."""
+    other_ref, base_ref = request.args.get("to") or MAIN, request.args.get("from", "")
+    with service().database.read() as tx:
+        refs, _ = list_refs(tx, found.id)
+        if any(ref.name == other_ref and ref.commit_id is None for ref in refs):
+            return {}
+        other = open_commit(tx, found.id, other_ref)
+        commits, _ = history(tx, found.id, other.id, offset=0, limit=MAX_VERSIONS)
+        base_ref = base_ref or other.manifest.parent_id or ""
+        base = open_commit(tx, found.id, base_ref) if base_ref else None
+    other_key = choose_key(other, request.args.get("to_table") or None)
+    sides: list[Side | None] = [None, _side(found, other_ref, other, other_key)]
+    if base is not None:
+        key = request.args.get("from_table") or _same_key(base, other_key)
+        sides[0] = _side(found, base_ref, base, choose_key(base, key))
+    return {
+        "refs": [ref for ref in refs if ref.commit_id is not None],
+        "commits": commits,
+        "chosen": {"from": base_ref, "to": other_ref},
+        "tables": {
+            side: [table.key for table in commit.manifest.tables] if commit else []
+            for side, commit in (("from", base), ("to", other))
+        },
+        "base": sides[0],
+        "other": sides[1],
+    }
+
+
+def _same_key(commit: Commit, key: str) -> str | None:
+    return key if any(table.key == key for table in commit.manifest.tables) else None
+
+
+def _side(found: Dataset, ref: str, commit: Commit, key: str) -> Side:
+    return Side(ref, open_table(service(), found.id, commit.id, key))
+
+
+def _compared(found: Dataset, base: Side, other: Side) -> Values:
+    """The comparison of the two tables, or why there is none."""
+    sides = ((side.table.commit_id, side.table.key) for side in (base, other))
+    try:
+        compared = shown_tables(caller(), found.id, *sides)
+    except DomainError as error:
+        return {"found": None, "not_compared": error}
+    suggested = compared["suggested_keys"]
+    keys = {folded(name) for name in suggested[0]} if suggested else set()
+    return {"found": compared, "suggested": keys}
+
+
+def _row_diff(found: Dataset, base: Side, other: Side) -> Values:
+    """The row diff of the URL, or the latest one; its rows if it is completed."""
+    job = _job_of_url(found) or _latest_job(found, base.table, other.table)
+    shared = {folded(column.name) for column in base.table.files.columns}
+    columns = [column for column in other.table.files.columns if folded(column.name) in shared]
+    values: Values = {"shared": columns, "diff_job": job, "keys": (), "suggested": ()}
+    if job is None:
+        return values
+    values["keys"] = {folded(name) for name in job.run_parameters["keys"]}
+    if job.status != "completed":
+        return values
+    return {**values, "diff": (job.output_summary or {})["row_diff"], "rows": _changed_rows(job)}
+
+
+def _job_of_url(found: Dataset) -> Job | None:
+    job = caller().job(request.args["diff"]) if request.args.get("diff") else None
+    return job if job and is_row_diff(job) and job.dataset_id == found.id else None
+
+
+def _latest_job(found: Dataset, base: OpenTable, other: OpenTable) -> Job | None:
+    filters = JobFilters(dataset_id=found.id, run_type="exploration")
+    with service().database.read() as tx:
+        jobs, _ = list_jobs(tx, caller().user, filters, offset=0, limit=MAX_JOBS)
+    wanted = (base.commit_id, base.key, other.commit_id, other.key)
+    return next((job for job in jobs if is_row_diff(job) and _tables_of(job) == wanted), None)
+
+
+def _tables_of(job: Job) -> tuple[str | None, ...]:
+    compare_to = job.run_parameters["compare_to"]
+    key = job.run_parameters["table_key"]
+    return (job.source_commit_id, key, compare_to["commit_id"], compare_to["table_key"])
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a compared column: its values in both tables, and whether they differ."""
+
+    before: Any
+    now: Any
+    kind: str
+
+
+@dataclass(frozen=True)
+class ChangedRow:
+    """A row of the diff."""
+
+    kind: str
+    keys: list[Any]
+    cells: list[Cell]
+
+
+@dataclass(frozen=True)
+class ChangedRows:
+    """A page of the rows of a diff, as the URL filters them."""
+
+    rows: list[ChangedRow]
+    columns: list[Values]
+    left_out: int
+    total: int
+    offset: int
+    kind: str
+    column: str
+    job: Job
+    filter: str
+
+    @property
+    def page(self) -> Values:
+        """The pager's values."""
+        return {"total": self.total, "offset": self.offset, "limit": PAGE_ROWS}
+
+    def download(self, file_format: str) -> str:
+        """The URL of all rows of the filter as a file."""
+        query = {"format": file_format, **({"filter": self.filter} if self.filter else {})}
+        return f"/api/exploration/jobs/{self.job.id}/result?{urlencode(query)}"
+
+
+def _changed_rows(job: Job) -> ChangedRows:
+    diff = (job.output_summary or {})["row_diff"]
+    kind, column = request.args.get("kind", ""), request.args.get("column", "")
+    kind = kind if kind in KINDS else ""
+    names = {one["name"] for one in diff["columns"] if one["changed"]}
+    column = column if column in names else ""
+    offset = number_between("offset", 0, MAX_OFFSET, 0)
+    shown = _shown_columns(diff["columns"], kind)
+    with caller().reading():
+        table = open_table(service(), job.dataset_id, output_of(job), RESULT)
+        text = _filter(kind, column)
+        view = parse_view(table.files, text or None, None, descending=False)
+        used = (one[side] for one in shown for side in ("before", "now") if one[side])
+        columns = table.files.select(("_change", "_changed_columns", *diff["keys"], *used))
+        rows = view_page(service(), table, view, columns, offset, PAGE_ROWS)
+        caller().audit_view(RowSource(job.dataset_id, table.commit_id, RESULT, job.id))
+        total = view_total(service(), table, view)
+    return ChangedRows(
+        rows=[_row(row, diff["keys"], shown) for row in rows],
+        columns=[
+            {**one, "is_number": holds_numbers(one["other_type"] or one["base_type"])}
+            for one in shown
+        ],
+        left_out=len(diff["columns"]) - len(shown),
+        total=total,
+        offset=offset,
+        kind=kind,
+        column=column,
+        job=job,
+        filter=text,
+    )
+
+
+def _shown_columns(columns: Sequence[Values], kind: str) -> list[Values]:
+    """By default the columns that changed; all of them for added or removed rows."""
+    if request.args.get("columns") == "all":
+        return list(columns[:MAX_ALL_COLUMNS])
+    changed = [one for one in columns if one["changed"]]
+    return (changed if changed and kind in ("", "changed") else list(columns))[:MAX_COLUMNS]
+
+
+def _filter(kind: str, column: str) -> str:
+    """The filter expression of the rows of a kind, or with a change in a column."""
+    if column:
+        pattern = quote_text(f"%{quote_identifier(column)}%")
+        return f"_change = 'changed' AND _changed_columns LIKE {pattern}"
+    return f"_change = '{kind}'" if kind else ""
+
+
+def _row(row: Values, keys: Sequence[str], columns: Sequence[Values]) -> ChangedRow:
+    kind = row["_change"]
+    names = _QUOTED.findall(row["_changed_columns"] or "")
+    changed = {name.replace('""', '"') for name in names}
+    cells = [
+        Cell(
+            row[one["before"]] if one["before"] else None,
+            row[one["now"]] if one["now"] else None,
+            _cell_kind(one, kind, changed),
+        )
+        for one in columns
+    ]
+    return ChangedRow(kind, [row[key] for key in keys], cells)
+
+
+def _cell_kind(column: Values, kind: str, changed: set[str]) -> str:
+    """Whether a cell changed, is shown as it is in one table, or has no value in the row."""
+    if column["name"] in changed and column["before"] and column["now"]:
+        return "changed"
+    side = "before" if kind == "removed" or not column["now"] else "now"
+    has_side = column[side] and not (side == "before" and kind == "added")
+    return side if has_side else "none"
