@@ -187,7 +187,8 @@ def test_an_import_whose_upload_is_damaged_before_it_runs_fails(
         job = finished(server.client(), job_id)
         assert (job["status"], job["error_code"]) == ("failed", "damaged_data")
         assert "Import it again" in job["error_message"]
-        assert not list((data_dir / "uploads").iterdir())
+        assert server.terminate() == 0
+    assert not list((data_dir / "uploads").iterdir())
 
 
 DATABASE_DAMAGE: dict[str, Callable[[Path], object]] = {

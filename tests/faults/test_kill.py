@@ -101,9 +101,9 @@ def test_an_import_and_a_draw_complete_after_a_kill(tmp_path: Path, csv_file: Pa
         }
         # The table, and one sample: the second draw has the same bytes.
         assert len(stored_files(data_dir)) == 2
-        assert not list((data_dir / "uploads").iterdir())
         assert server.terminate() == 0
-    assert not list((data_dir / "scratch").iterdir())
+    for folder in ("uploads", "scratch"):
+        assert not list((data_dir / folder).iterdir())
 
 
 def test_a_job_fails_after_three_kills(tmp_path: Path, csv_file: Path) -> None:
@@ -124,7 +124,8 @@ def test_a_job_fails_after_three_kills(tmp_path: Path, csv_file: Path) -> None:
         assert not stored_files(data_dir)
         retried = finished(client, client.post(f"/api/jobs/{job_id}/retry").json()["job_id"])
         assert (retried["status"], retried["attempt"]) == ("completed", 1)
-        assert not list((data_dir / "uploads").iterdir())
+        assert server.terminate() == 0
+    assert not list((data_dir / "uploads").iterdir())
 
 
 def test_a_stopping_server_releases_its_job(tmp_path: Path, csv_file: Path) -> None:
