@@ -24,8 +24,7 @@ from storage.jobs.jobs import Job
 from storage.jobs.submission import NewJob
 from storage.sqlite.database import Transaction
 from storage.versions.manifests import get_commit
-
-REF_PREFIX = "expl"
+from storage.versions.refs import QUERY_PREFIX
 
 
 def submit_query(
@@ -51,7 +50,7 @@ def submit_query(
     DomainError
         The ref or the table doesn't exist, the statement is refused, or the name is in use.
     """
-    output_ref = named_ref(REF_PREFIX, output_name)
+    output_ref = named_ref(QUERY_PREFIX, output_name)
     with service.database.read() as tx:
         commit = open_commit(tx, dataset.id, source_ref)
     if table_key is not None:
@@ -140,7 +139,7 @@ def submit_row_diff(
     DomainError
         A ref, a table or a key column doesn't exist, or the name is in use.
     """
-    output_ref = named_ref(REF_PREFIX, output_name)
+    output_ref = named_ref(QUERY_PREFIX, output_name)
     base = open_table(service, dataset.id, source_ref, table_key)
     other = compare_to.open(service, dataset.id)
     key_columns = resolve_keys(base.files, other.files, tuple(keys))

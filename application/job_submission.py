@@ -25,7 +25,7 @@ from storage.jobs.jobs import Job, Lane, Priority, RunType, get_job, job_with_ou
 from storage.jobs.submission import IdempotencyKey, NewJob, find_job_of_key, insert_job, store_key
 from storage.maintenance.durable import sync
 from storage.sqlite.database import Transaction
-from storage.versions.refs import get_ref, has_ref, parse_ref_name
+from storage.versions.refs import get_ref, has_ref, parse_ref_name, require_movable
 
 MAX_KEY_LENGTH = 255
 
@@ -158,7 +158,7 @@ def named_ref(prefix: str, output_name: str | None) -> str | None:
     """The ref of an ``output_name``, if there is one; InvalidValue if it can't be a ref."""
     if output_name is None:
         return None
-    return parse_ref_name(f"{prefix}-{output_name}", loc=("output_name",))
+    return parse_ref_name(f"{prefix}{output_name}", loc=("output_name",))
 
 
 def earlier_job(tx: Transaction, dataset_id: int, name: str, digest: str) -> Job | None:
@@ -221,6 +221,7 @@ def submit_import(
 
     def require_ref(tx: Transaction, new: NewJob) -> NewJob:
         get_ref(tx, dataset.id, ref_name)
+        require_movable(ref_name)
         return new
 
     def move_upload() -> None:

@@ -33,9 +33,8 @@ from storage.errors import Conflict, InvalidValue
 from storage.jobs.jobs import Job
 from storage.jobs.submission import NewJob
 from storage.sqlite.database import Transaction
-from storage.versions.refs import has_ref
+from storage.versions.refs import SAMPLE_PREFIX, has_ref
 
-REF_PREFIX = "smpl"
 MIN_DIGITS = 8
 MAX_AT_ONCE = 10_000
 
@@ -72,7 +71,7 @@ class CheckedDraw:
     @property
     def output_ref(self) -> str | None:
         """The ref of the sample's name; None for a sample without a name."""
-        return named_ref(REF_PREFIX, self.request.output_name)
+        return named_ref(SAMPLE_PREFIX, self.request.output_name)
 
     @property
     def digest(self) -> str:
@@ -130,7 +129,7 @@ def _settle_output(tx: Transaction, new: NewJob) -> NewJob | Job:
     if new.run_parameters["output_ref"] is not None:
         return reserve_output(tx, new)
     digits = MIN_DIGITS
-    while has_ref(tx, new.dataset_id, name := f"{REF_PREFIX}-{new.id[:digits]}"):
+    while has_ref(tx, new.dataset_id, name := f"{SAMPLE_PREFIX}{new.id[:digits]}"):
         digits += 1
     return replace(new, run_parameters={**new.run_parameters, "output_ref": name})
 

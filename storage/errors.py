@@ -31,6 +31,12 @@ class RefMoved(Conflict):
     code = "ref_moved"
 
 
+class RefImmutable(Conflict):
+    """The ref of a sample or a saved query can't be moved."""
+
+    code = "ref_immutable"
+
+
 class StaleJob(Conflict):
     """An attempt reports on a job that has ended or has another attempt."""
 

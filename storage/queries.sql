@@ -182,6 +182,15 @@ FROM line JOIN commits ON commits.dataset_id = :dataset_id AND commits.id = line
 JOIN users ON users.id = author_id
 ORDER BY depth;
 
+-- is_ancestor: Select a row if a commit is an ancestor of another one.
+WITH RECURSIVE line (id) AS (
+    SELECT parent_id FROM commits WHERE dataset_id = :dataset_id AND id = :commit_id
+    UNION ALL
+    SELECT commits.parent_id FROM line
+    JOIN commits ON commits.dataset_id = :dataset_id AND commits.id = line.id
+)
+SELECT 1 FROM line WHERE id = :ancestor_id LIMIT 1;
+
 -- all_commits: List all commits with their manifests, for a check.
 SELECT dataset_id, id, manifest FROM commits ORDER BY dataset_id, id;
 

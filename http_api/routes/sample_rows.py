@@ -9,10 +9,11 @@ from flask import Response, jsonify
 from marshmallow import fields, validate
 
 from application.access import RowSource
+from application.newer_versions import newer_version
 from application.sampling_results import next_rows, why_row
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import RowsQuery, download, page_json, rows_work
-from http_api.routes.submissions import completed
+from http_api.routes.submissions import completed, require_type
 from http_api.schemas import out
 from http_api.schemas.base import StrictQuery, text
 from http_api.schemas.fields import QueryInteger
@@ -74,6 +75,41 @@ class WhyOut(Schema):
     inclusion_probability = out.number(null=True)
     design_weight = out.number(null=True)
     rounds = out.list_of(VerdictOut)
+
+
+class NewerVersionOut(Schema):
+    ref_name = out.string()
+    commit_id = out.string()
+    created_at = out.string()
+    message = out.string()
+    row_count = out.integer()
+
+
+class SourceOut(Schema):
+    job_id = out.string()
+    source_ref = out.string()
+    commit_id = out.string()
+    table_key = out.string()
+    newer = out.nested(
+        NewerVersionOut, "The version that the table has by now, if it is another one.", null=True
+    )
+
+
+@blueprint.get("/source", output=SourceOut)
+def source(job_id: str) -> dict[str, Any]:
+    """The version that the job drew from.
+
+    `newer` is the table's newer version in the same ref, or in main if the request named a commit.
+    """
+    job = caller().job(job_id)
+    require_type(job, "sampling")
+    return {
+        "job_id": job.id,
+        "source_ref": job.run_parameters["source_ref"],
+        "commit_id": source_of(job),
+        "table_key": job.run_parameters["table_key"],
+        "newer": newer_version(service(), job),
+    }
 
 
 @blueprint.get("/data", query=SampleQuery, output=SampleRowsOut)

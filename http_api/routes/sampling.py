@@ -233,6 +233,8 @@ def _draw(job: Job) -> dict[str, Any]:
     return {
         **vars(job),
         "duration_seconds": job.duration_seconds,
+        "output_name": job.output_name,
+        "purpose": job.purpose,
         "source_ref": parameters["source_ref"],
         "table_key": parameters["table_key"],
         "output_ref": parameters["output_ref"],

@@ -28,13 +28,7 @@ class JobNotCompleted(DomainError):
 
 def completed(job: Job, run_type: RunType) -> Job:
     """Return the job if it has this type and is completed."""
-    if job.run_type != run_type:
-        raise NotFound(
-            "Job {id} has `run_type` {actual}, not {wanted}.",
-            id=job.id,
-            actual=job.run_type,
-            wanted=run_type,
-        )
+    require_type(job, run_type)
     if job.status != "completed":
         raise JobNotCompleted(
             "The job is {status}, so it has no rows{reason}",
@@ -42,6 +36,23 @@ def completed(job: Job, run_type: RunType) -> Job:
             reason=f": {job.error_message}" if job.error_message else "",
         )
     return job
+
+
+def require_type(job: Job, run_type: RunType) -> None:
+    """Require a run type.
+
+    Raises
+    ------
+    NotFound
+        The job has another one.
+    """
+    if job.run_type != run_type:
+        raise NotFound(
+            "Job {id} has `run_type` {actual}, not {wanted}.",
+            id=job.id,
+            actual=job.run_type,
+            wanted=run_type,
+        )
 
 
 HEADER = "Idempotency-Key"

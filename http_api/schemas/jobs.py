@@ -28,6 +28,8 @@ class JobInListOut(PlainSchema):
     id = out.string()
     job_id = out.string(attribute="id", dump_only=True)
     run_type = out.string()
+    output_name = out.string("The name of the sample or the saved query.", null=True)
+    purpose = out.string("The `commit_message` of the request.", null=True)
     status = out.string()
     dataset_id = out.integer()
     dataset_name = out.string()

@@ -17,6 +17,7 @@ from storage.jobs.changes import ending_change
 from storage.sqlite.clock import Clock, seconds_between, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import all_rows, first, number, page, run, statement
+from storage.versions.refs import output_name_of
 
 RunType = Literal["sampling", "import", "exploration", "profiling"]
 RUN_TYPES: tuple[RunType, ...] = ("sampling", "import", "exploration", "profiling")
@@ -33,7 +34,7 @@ class Job:
     """A job. ``progress`` is 0 to 100.
 
     ``queue_position`` is 1 for the next job of its lane; None in lists and for a job that doesn't
-    wait. Parameters and summary are parsed on first use: lists show neither.
+    wait. Parameters and summary are parsed on first use.
     """
 
     id: str
@@ -77,6 +78,18 @@ class Job:
         if "outcome" in comparison:  # others are of an earlier version
             parsed["comparison"] = comparison
         return parsed
+
+    @property
+    def output_name(self) -> str | None:
+        """The name of the job's sample or saved query; None if its result has no name."""
+        ref = self.run_parameters.get("output_ref")
+        return None if ref is None else output_name_of(ref)
+
+    @property
+    def purpose(self) -> str | None:
+        """What the job's commit is for: the commit message; None for a job without a commit."""
+        message: str | None = self.run_parameters.get("commit_message")
+        return message
 
     @property
     def duration_seconds(self) -> float | None:

@@ -175,6 +175,14 @@ def history(
     return [_commit(row) for row in rows], total
 
 
+def is_ancestor(tx: Transaction, dataset_id: int, ancestor_id: str, commit_id: str) -> bool:
+    """Return whether a commit is an ancestor of another one."""
+    row = first(
+        tx, "is_ancestor", dataset_id=dataset_id, ancestor_id=ancestor_id, commit_id=commit_id
+    )
+    return row is not None
+
+
 def referenced_files(tx: Transaction) -> set[str]:
     """Return the hashes of the data files that commits reference."""
     return {row["sha256"] for row in all_rows(tx, "referenced_files")}

@@ -1,7 +1,8 @@
 """Refs: names of commits.
 
-A ref moves only by compare-and-swap; ``main`` always exists; no ref name looks like a commit id. A
-change of a ref also sets the dataset's ``updated_at`` and records the commit that it leaves.
+A ref moves only by compare-and-swap; that of a sample or a saved query never moves. ``main`` always
+exists; no ref name looks like a commit id. A change of a ref also sets the dataset's ``updated_at``
+and records the commit that it leaves.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain_errors import choices_sentence
-from storage.errors import Conflict, InvalidValue, NotFound, RefMoved
+from storage.errors import Conflict, InvalidValue, NotFound, RefImmutable, RefMoved
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import all_rows, first, page, run
 
 MAIN = "main"
+SAMPLE_PREFIX = "smpl-"
+QUERY_PREFIX = "expl-"
+_IMMUTABLE = {SAMPLE_PREFIX: "sample", QUERY_PREFIX: "saved query"}
+"""What the refs that never move are of, by the prefix of their names."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _COMMIT_ID = re.compile(r"[0-9a-f]{64}")
 _COMMIT_PREFIX = re.compile(r"[0-9a-f]{7,64}")
@@ -61,12 +66,18 @@ def create_ref(
 
 def get_ref(tx: Transaction, dataset_id: int, name: str) -> Ref:
     """Return a ref by its exact name; raise NotFound if there is none."""
-    row = first(tx, "ref_by_name", dataset_id=dataset_id, name=name)
-    if row is None:
+    ref = find_ref(tx, dataset_id, name)
+    if ref is None:
         raise NotFound(
             'Ref "{name}" not found. {choices}', name=name, choices=_choices(tx, dataset_id, name)
         )
-    return _ref(row)
+    return ref
+
+
+def find_ref(tx: Transaction, dataset_id: int, name: str) -> Ref | None:
+    """Return a ref by its exact name; None if there is none."""
+    row = first(tx, "ref_by_name", dataset_id=dataset_id, name=name)
+    return None if row is None else _ref(row)
 
 
 def list_refs(
@@ -87,6 +98,37 @@ def list_ref_names(tx: Transaction, dataset_id: int) -> set[str]:
     return {row["name"] for row in all_rows(tx, "list_ref_names", dataset_id=dataset_id)}
 
 
+def output_name_of(ref: str) -> str:
+    """Return the name of a sample or of a saved query by its ref.
+
+    >>> output_name_of("smpl-q1"), output_name_of("main")
+    ('q1', 'main')
+    """
+    prefix = _immutable_prefix(ref)
+    return ref if prefix is None else ref.removeprefix(prefix)
+
+
+def _immutable_prefix(ref: str) -> str | None:
+    return next((prefix for prefix in _IMMUTABLE if ref.startswith(prefix)), None)
+
+
+def require_movable(name: str) -> None:
+    """Refuse to move the ref of a sample or of a saved query.
+
+    Raises
+    ------
+    RefImmutable
+        Names what the ref is of.
+    """
+    prefix = _immutable_prefix(name)
+    if prefix is not None:
+        raise RefImmutable(
+            'The {kind} "{name}" never changes. Import into another ref, such as main.',
+            kind=_IMMUTABLE[prefix],
+            name=output_name_of(name),
+        )
+
+
 def move_ref(
     tx: Transaction,
     dataset_id: int,
@@ -96,7 +138,14 @@ def move_ref(
     commit_id: str,
     clock: Clock,
 ) -> None:
-    """Move a ref to a commit; raise RefMoved if it doesn't name ``expected`` any more."""
+    """Move a ref to a commit.
+
+    Raises
+    ------
+    RefImmutable, RefMoved
+        It is the ref of a sample or a saved query; or it doesn't name ``expected`` any more.
+    """
+    require_movable(name)
     now = timestamp(clock())
     run(tx, "record_left_commit", dataset_id=dataset_id, name=name, next_id=commit_id, now=now)
     moved = first(

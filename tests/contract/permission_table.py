@@ -113,6 +113,11 @@ TABLE = (
         at("/api/datasets/{d}/refs/main/tables/primary/schema"),
     ),
     Row(
+        f"GET {D}/refs/<ref>/tables/<path:key>/summaries",
+        SEE,
+        at("/api/datasets/{d}/refs/main/tables/primary/summaries?columns=city"),
+    ),
+    Row(
         f"GET {D}/refs/<ref>/tables/<path:key>/data",
         SEE,
         at("/api/datasets/{d}/refs/main/tables/primary/data?format=csv"),
@@ -140,6 +145,7 @@ TABLE = (
     Row(f"GET {S}/history", SEE, at("/api/sampling/datasets/{d}/history")),
     Row(f"GET {SJ}/data", SEE, at("/api/sampling/jobs/{j}/data")),
     Row(f"GET {SJ}/residual", SEE, at("/api/sampling/jobs/{j}/residual?format=parquet")),
+    Row(f"GET {SJ}/source", SEE, at("/api/sampling/jobs/{j}/source")),
     Row(f"GET {SJ}/reserves", SEE, at("/api/sampling/jobs/{j}/reserves")),
     Row(f"GET {SJ}/rows/<logical_row_id>", SEE, at("/api/sampling/jobs/{j}/rows/primary:0")),
     Row(f"GET {SJ}/comparison", SEE, at("/api/sampling/jobs/{j}/comparison")),

@@ -164,6 +164,7 @@ def test_results_fit_the_document(
         "/api/exploration/jobs/{job_id}/result": report,
         "/api/sampling/jobs/{job_id}/data": sample,
         "/api/sampling/jobs/{job_id}/reserves": sample,
+        "/api/sampling/jobs/{job_id}/source": sample,
         "/api/jobs/{job_id}": sample,
     }
     for path, job_id in asked.items():

@@ -11,7 +11,7 @@ import pytest
 
 from storage.accounts.datasets import Dataset
 from storage.accounts.users import User
-from storage.errors import Conflict, InvalidValue, NotFound, RefMoved
+from storage.errors import Conflict, InvalidValue, NotFound, RefImmutable, RefMoved
 from storage.jobs.jobs import get_job
 from storage.jobs.publishing import NewCommit, Outcome, publish
 from storage.sqlite.clock import Clock
@@ -235,3 +235,16 @@ def test_left_commits_are_recorded_except_parents(
         delete_ref(tx, dataset.id, "v2", clock)
         assert list(left()) == [two]
         assert left()[two] > first[two]
+
+
+@pytest.mark.parametrize("name", ["smpl-q1", "expl-sums"])
+def test_samples_and_saved_queries_never_move(
+    database: Database, dataset: Dataset, user: User, clock: Clock, name: str
+) -> None:
+    with database.write() as tx:
+        old = insert_commit(tx, user.id, manifest_of(dataset)).id
+        new = insert_commit(tx, user.id, manifest_of(dataset, "second", old)).id
+        create_ref(tx, dataset.id, name, old, clock)
+        with pytest.raises(RefImmutable):
+            move_ref(tx, dataset.id, name, expected=old, commit_id=new, clock=clock)
+        assert get_ref(tx, dataset.id, name).commit_id == old
