@@ -156,6 +156,16 @@ class ApiClient:
         params = {name: value for name, value in query.items() if value is not None}
         return self._answer(self._http.get(path, params=params))
 
+    def get_when_ready(self, path: str, **query: Any) -> dict[str, Any]:
+        """Send a GET request, again while the server answers when to retry."""
+        params = {name: value for name, value in query.items() if value is not None}
+        while True:
+            response = self._http.get(path, params=params)
+            wait_s = response.headers.get("Retry-After", "")
+            if response.status_code != httpx.codes.CONFLICT or not wait_s.isdigit():
+                return self._answer(response)
+            time.sleep(int(wait_s))
+
     def all_of(self, path: str, name: str) -> list[dict[str, Any]]:
         """Get all pages of a list."""
         found: list[dict[str, Any]] = []

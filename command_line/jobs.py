@@ -176,7 +176,7 @@ def _print_log(entries: list[dict[str, Any]]) -> None:
 )
 @with_target
 def fetch(target: Target, job_id: str, output: Path | None, residual: bool) -> None:
-    """Write the rows of a completed draw or query to a file.
+    """Write the rows of a completed draw, query or row diff to a file.
 
     \b
     jobsvc fetch 917f045a --output sample.csv
@@ -203,6 +203,8 @@ def _rows_path(job: dict[str, Any], residual: bool) -> str:
         return f"/api/sampling/jobs/{job['id']}/{'residual' if residual else 'data'}"
     if residual:
         raise CommandFailed("Job {id} isn't a draw, so it has no residual.", id=job["id"])
-    if "sql" in job["run_parameters"]:
+    if {"sql", "keys"} & job["run_parameters"].keys():
         return f"/api/exploration/jobs/{job['id']}/result"
-    raise CommandFailed("Job {id} is neither a draw nor a query, so it has no rows.", id=job["id"])
+    raise CommandFailed(
+        "Job {id} makes no rows: it isn't a draw, a query or a row diff.", id=job["id"]
+    )

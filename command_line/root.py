@@ -22,6 +22,7 @@ COMMANDS = {
     "sample": "sampling.sample",
     "profile": "exploring.profile",
     "explore": "exploring.explore",
+    "compare": "comparing.compare",
     "sql": "exploring.sql_command",
     "jobs": "jobs.jobs",
     "watch": "jobs.watch",

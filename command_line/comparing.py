@@ -1,0 +1,176 @@
+"""``jobsvc compare``: what changed between two versions of a table, and the rows that differ."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+
+from command_line.connection import Target, connected
+from command_line.options import AS_JSON, BATCH, OUTPUT, field_option, job_body, with_target
+from command_line.output import output_file, print_line, print_result, print_table
+
+MAX_ROWS_SHOWN = 1000
+MAX_CELL_WIDTH = 40
+_NAMES = re.compile(r'"((?:[^"]|"")*)"')
+
+
+@click.command()
+@click.argument("dataset")
+@click.argument("ref1")
+@click.argument("ref2")
+@field_option(
+    "--key",
+    "keys",
+    "keys",
+    multiple=True,
+    help="A column that identifies a row, to list the rows that differ; repeatable.",
+)
+@field_option("--table", "table_key", help="Table key [default: primary, or the only one].")
+@field_option(
+    "--other-table", "compare_to.table_key", help="Table key in REF2 [default: as in REF1]."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(0, MAX_ROWS_SHOWN),
+    default=20,
+    show_default=True,
+    help="Rows to show; --output writes all rows.",
+)
+@OUTPUT
+@field_option("--name", "output_name", help="Store the rows as the ref expl-NAME.")
+@BATCH
+@AS_JSON
+@with_target
+def compare(
+    target: Target,
+    dataset: str,
+    ref1: str,
+    ref2: str,
+    keys: tuple[str, ...],
+    table: str | None,
+    other_table: str | None,
+    limit: int,
+    output: Path | None,
+    name: str | None,
+    batch: bool,
+    as_json: bool,
+) -> None:
+    """Show what changed from REF1 to REF2 of a dataset, given by name or id.
+
+    REF1 and REF2 are refs or commits. With --key the rows that were added, removed or changed are
+    listed, too.
+
+    \b
+    jobsvc compare ledger v1 main
+    jobsvc compare ledger v1 main --key document --key line --output changes.xlsx
+    """
+    if not keys and (output is not None or name is not None):
+        raise click.UsageError("--output and --name require --key.")
+    other_table = other_table or table
+    with connected(target) as client:
+        dataset_id = client.dataset_id(dataset)
+        if not keys:
+            query = {"base_ref": ref1, "base_table": table, "ref": ref2, "table": other_table}
+            found = client.get_when_ready(f"/api/datasets/{dataset_id}/compare", **query)
+            print_result(
+                found, as_json, lambda found: _print_comparison(found, dataset, ref1, ref2)
+            )
+            return
+        body = job_body(
+            ref1,
+            table,
+            name,
+            batch=batch,
+            compare_to={"ref": ref2, "table_key": other_table},
+            keys=list(keys),
+        )
+        with output_file(output) as file:
+            path = f"/api/exploration/datasets/{dataset_id}/jobs"
+            job = client.run_job(path, body, "Comparing")
+            result = f"/api/exploration/jobs/{job['id']}/result"
+            if file is not None:
+                client.download_rows(job["id"], result, file)
+        rows = [] if as_json or not limit else client.get(result, limit=limit)["data"]
+    print_result(job, as_json, lambda job: _print_row_diff(job, rows))
+    if output is not None and not as_json:
+        print_line(f"Rows written to {output}")
+
+
+def _print_comparison(found: dict[str, Any], dataset: str, ref1: str, ref2: str) -> None:
+    print_line(found["verdict"])
+    changed = set((found["changes"] or {}).get("changed_columns", ()))
+    print_table(
+        ("column", "type", "differs", "distance", "p-value", "missing before", "missing now"),
+        [
+            (
+                column["name"],
+                column["type"],
+                _differs(column, changed),
+                f"{100 * column['distance']:.1f} %",
+                f"{min(column['p_value'], column['missing_p_value']):.2g}",
+                f"{100 * column['base_missing']:.1f} %",
+                f"{100 * column['other_missing']:.1f} %",
+            )
+            for column in found["columns"]
+        ],
+    )
+    if found["suggested_keys"]:
+        keys = " ".join(f"--key {shlex.quote(key)}" for key in found["suggested_keys"][0])
+        names = " ".join(shlex.quote(name) for name in (dataset, ref1, ref2))
+        print_line(f"List the rows that differ: jobsvc compare {names} {keys}")
+
+
+def _differs(column: dict[str, Any], changed: set[str]) -> str:
+    if column["is_significant"]:
+        return "yes"
+    return "in some values" if column["name"] in changed else "no"
+
+
+def _print_row_diff(job: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    summary = job["output_summary"]
+    diff = summary["row_diff"]
+    ref = f", ref {summary['output_ref']}" if summary["output_ref"] else ""
+    print_line(
+        f"Rows by {', '.join(diff['keys'])}: {diff['added']:,} added, {diff['removed']:,} removed, "
+        f"{diff['changed']:,} changed in {diff['changed_cells']:,} cells, "
+        f"{diff['unchanged']:,} unchanged: job {job['id']}{ref}."
+    )
+    changed = [column for column in diff["columns"] if column["changed"]]
+    if changed:
+        changed.sort(key=lambda column: -column["changed"])
+        print_table(
+            ("column", "changed rows"), [(column["name"], column["changed"]) for column in changed]
+        )
+    if rows:
+        by_name = {column["name"]: column for column in diff["columns"]}
+        lines = [
+            (row["_change"], *(_cell(row[key]) for key in diff["keys"]), _changes(row, by_name))
+            for row in rows
+        ]
+        print_table(("change", *diff["keys"], "values"), lines, grouped=False)
+    if summary["rows"] > len(rows) > 0:
+        print_line(
+            f"These are the first {len(rows):,} of {summary['rows']:,} rows; --output writes all.",
+            err=True,
+        )
+
+
+def _changes(row: dict[str, Any], columns: dict[str, dict[str, Any]]) -> str:
+    """The changed cells of a row, each with both values."""
+    names = [name.replace('""', '"') for name in _NAMES.findall(row["_changed_columns"] or "")]
+    return "; ".join(
+        f"{name}: {_cell(row[columns[name]['before']])} → {_cell(row[columns[name]['now']])}"
+        for name in names
+    )
+
+
+def _cell(value: Any) -> str:
+    """Put a value on one line of limited width."""
+    if value is None:
+        return "missing"
+    line = " ".join(str(value).split("\n"))
+    return line if len(line) <= MAX_CELL_WIDTH else f"{line[: MAX_CELL_WIDTH - 1]}…"
