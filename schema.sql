@@ -152,6 +152,8 @@ CREATE TABLE jobs (
     request_id       TEXT,                                -- id of the HTTP request, as in the log
     crashes          INTEGER NOT NULL DEFAULT 0           -- crashes of the process during attempts
                      CHECK (crashes >= 0),
+    dismissed_at     TEXT                                 -- a failure that needs no attention
+                     CHECK (dismissed_at IS NULL OR status = 'failed'),
     FOREIGN KEY (dataset_id, source_commit_id) REFERENCES commits (dataset_id, id),
     FOREIGN KEY (dataset_id, output_commit_id) REFERENCES commits (dataset_id, id),
     -- Each status requires its timestamps and outcome, and forbids those of others.
@@ -249,6 +251,9 @@ CREATE INDEX jobs_listed_of_user
     ON jobs (user_id, created_at, seq, dataset_id, run_type, status,
              run_parameters ->> '$.source_ref');
 CREATE INDEX jobs_listed_of_status ON jobs (status, created_at, seq, dataset_id, run_type);
+-- Failures that nobody has retried or dismissed.
+CREATE INDEX jobs_unresolved ON jobs (created_at, seq, dataset_id, user_id, run_type)
+    WHERE status = 'failed' AND error_code <> 'cancelled' AND dismissed_at IS NULL;
 
 CREATE TRIGGER jobs_start_waiting BEFORE INSERT ON jobs WHEN NEW.status <> 'pending'
 BEGIN SELECT RAISE(ABORT, 'a job starts its life waiting'); END;

@@ -1,4 +1,4 @@
-"""Cancelling, retrying and copying jobs.
+"""Cancelling, retrying, dismissing and copying jobs.
 
 A cancelled job fails at once; its thread is interrupted and its result dropped. A retry is a new
 job with the same parameters, linked to the failed one.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from application.access import Caller
 from application.job_submission import Submission, submit
 from domain_errors import DomainError
 from job_runner.sampling_parameters import DrawRule
@@ -18,9 +19,17 @@ from storage.accounts.audit import THIS_PROCESS, Origin, record
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.users import User
 from storage.errors import Conflict
-from storage.jobs.jobs import Job, cancel_job, get_job, job_with_output_ref, latest_retry
+from storage.jobs.jobs import (
+    Job,
+    cancel_job,
+    get_job,
+    job_with_output_ref,
+    latest_retry,
+    set_dismissed,
+)
 from storage.jobs.submission import NewJob
 from storage.maintenance.durable import sync
+from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
 from storage.versions.refs import get_ref, has_ref
 
@@ -58,6 +67,27 @@ def cancel(
     return cancelled
 
 
+def dismiss(caller: Caller, job: Job, *, undo: bool = False) -> Job:
+    """Dismiss a failed job, so that no list of open failures has it; or undo this.
+
+    Raises
+    ------
+    Conflict
+        The job hasn't failed.
+    """
+    clock = caller.service.clock
+    with caller.writing() as tx:
+        set_dismissed(tx, job.id, None if undo else timestamp(clock()))
+        caller.audit(
+            tx,
+            "dismissal_undone" if undo else "job_dismissed",
+            dataset_id=job.dataset_id,
+            about=("job", job.id),
+            run_type=job.run_type,
+        )
+        return get_job(tx, job.id)
+
+
 def retry(service: Service, by: Submission, job: Job) -> Job:
     """Submit a new job with the parameters and the priority of one that is retryable."""
     new = NewJob(
@@ -75,6 +105,7 @@ def retry(service: Service, by: Submission, job: Job) -> Job:
 
     def check_again(tx: Transaction, new: NewJob) -> NewJob:
         require_retryable(service, tx, get_job(tx, job.id))  # a prune may have removed it
+        set_dismissed(tx, job.id, timestamp(service.clock()))
         return new
 
     def share_upload() -> None:

@@ -594,6 +594,9 @@ UPDATE jobs SET status = 'failed', completed_at = max(:now, coalesce(started_at,
 WHERE id = :id AND status IN ('pending', 'running')
 RETURNING id, run_type, lane, status, started_at, completed_at, error_code;
 
+-- set_dismissed: Dismiss a failed job, or undo it with NULL.
+UPDATE jobs SET dismissed_at = :dismissed_at WHERE id = :id AND status = 'failed' RETURNING id;
+
 -- idempotency_key: Select an unexpired idempotency key.
 SELECT * FROM idempotency_keys WHERE user_id = :user_id AND key = :key AND created_at > :since;
 
@@ -623,6 +626,9 @@ VALUES (:at, :action, :user_id,
 
 -- list_audit_entries: List the audit entries that match the filters, newest first.
 SELECT * FROM audit_log {where} ORDER BY id DESC;
+
+-- last_audit_entry: Select the time of the newest entry of an action.
+SELECT at FROM audit_log WHERE action = :action ORDER BY id DESC LIMIT 1;
 
 -- open_jobs_by_type: Count the pending and running jobs.
 SELECT run_type, lane, status, count(*) AS jobs, min(created_at) AS oldest

@@ -7,6 +7,7 @@ from typing import Any
 from apiflask import Schema
 from marshmallow import fields, validate
 
+from application.overview import AdminOverview, admin_overview
 from application.pruning import Prune, prune
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas import out
@@ -97,6 +98,13 @@ class StorageOut(PageOut):
     datasets = out.list_of(DatasetUseOut)
 
 
+class OverviewOut(Schema):
+    failed_jobs = out.integer("Failures that nobody has retried or dismissed.")
+    free_bytes = out.integer("Free space on the disk.")
+    disk_bytes = out.integer("Size of the disk.")
+    last_backup_at = out.string("Of the last backup that the server made.", null=True)
+
+
 class PruneIn(StrictSchema):
     dry_run = StrictBoolean(
         required=True, description="Report what would be removed, and remove nothing."
@@ -150,6 +158,13 @@ def storage_use(query: dict[str, int]) -> dict[str, Any]:
         "total": len(use.datasets),
         **query,
     }
+
+
+@storage_blueprint.get("/overview", output=OverviewOut)
+def overview() -> AdminOverview:
+    """Failed jobs, free disk space and the last backup, for admins."""
+    caller().require_role("admin")
+    return admin_overview(service())
 
 
 @storage_blueprint.post("/prune", body=PruneIn, output=PruneOut)

@@ -12,11 +12,11 @@ from typing import Any, cast
 from flask import Response, make_response, request
 from marshmallow import validate
 
-from application.lifecycle import cancel, retry
+from application.lifecycle import cancel, dismiss, retry
 from http_api.access import SignedInBlueprint, View, access, caller, service
 from http_api.routes.submissions import submission
 from http_api.schemas.base import PageQuery, text
-from http_api.schemas.fields import QueryInteger, QueryList, StrictString, Timestamp
+from http_api.schemas.fields import QueryBoolean, QueryInteger, QueryList, StrictString, Timestamp
 from http_api.schemas.jobs import JobAcceptedOut, JobOut, JobsOut, LogOut, accepted
 from http_api.state import state
 from job_runner.service import Service
@@ -41,6 +41,9 @@ class JobsQuery(PageQuery):
     run_type = StrictString(validate=validate.OneOf(RUN_TYPES))
     created_after = Timestamp()
     created_before = Timestamp()
+    unresolved = QueryBoolean(
+        description="Failures that nobody has retried or dismissed; not the cancelled jobs."
+    )
     order = StrictString(load_default="newest", validate=validate.OneOf(list(ORDERS)))
 
 
@@ -143,6 +146,27 @@ def retry_one(job_id: str) -> dict[str, str]:
     by = submission(found.priority, path=f"/api/jobs/{found.id}/retry")
     made = retry(service(), by, found)
     return accepted(made, f"Retry of job {found.id} created")
+
+
+@blueprint.put("/<job_id>/dismissal", output=JobOut)
+def dismiss_one(job_id: str) -> Any:
+    """Dismiss a failed job.
+
+    Lists of unresolved failures omit it.
+    """
+    return _dismissed(job_id, undo=False)
+
+
+@blueprint.delete("/<job_id>/dismissal", output=JobOut)
+def undo_dismissal(job_id: str) -> Any:
+    """Undo the dismissal of a failed job."""
+    return _dismissed(job_id, undo=True)
+
+
+def _dismissed(job_id: str, *, undo: bool) -> Job:
+    found = caller().job(job_id)
+    caller().dataset(found.dataset_id, "write")
+    return dismiss(caller(), found, undo=undo)
 
 
 POLL_INTERVAL_S = 0.25

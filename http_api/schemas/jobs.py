@@ -44,6 +44,7 @@ class JobInListOut(PlainSchema):
     progress = out.number("0 to 100.")
     progress_message = out.string()
     attempt = out.integer()
+    dismissed_at = out.string("When a failure was retried or dismissed.", null=True)
 
 
 class JobOut(JobInListOut):

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
-from storage.sqlite.queries import page, run
+from storage.sqlite.queries import first, page, run
 
 Action = Literal[
     "signed_in",
@@ -46,6 +46,9 @@ Action = Literal[
     "rows_downloaded",
     "rows_viewed",
     "pruned",
+    "job_dismissed",
+    "dismissal_undone",
+    "backup_made",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 MAX_SQL_LENGTH = 2000
@@ -168,6 +171,12 @@ def list_entries(
         params["actions"] = json.dumps(filters.actions)
     rows, total = page(tx, "list_audit_entries", offset, limit, {"where": where}, **params)
     return [_entry(row) for row in rows], total
+
+
+def last_time_of(tx: Transaction, action: Action) -> str | None:
+    """Return the time of the newest entry of an action; None if there is none."""
+    row = first(tx, "last_audit_entry", action=action)
+    return None if row is None else str(row["at"])
 
 
 def _entry(row: sqlite3.Row) -> Entry:

@@ -60,6 +60,7 @@ class Job:
     lane: Lane
     priority: Priority
     comparison_json: str | None
+    dismissed_at: str | None
     queue_position: int | None = None
 
     @cached_property
@@ -179,6 +180,13 @@ def cancel_job(tx: Transaction, job_id: str, soeid: str, clock: Clock) -> None:
     if done is None:
         raise Conflict("The job is {status} already.", status=get_job(tx, job_id).status)
     tx.changes.append(ending_change(done))
+
+
+def set_dismissed(tx: Transaction, job_id: str, dismissed_at: str | None) -> None:
+    """Dismiss a failure, or undo it with None; raise Conflict for a job that hasn't failed."""
+    if first(tx, "set_dismissed", id=job_id, dismissed_at=dismissed_at) is None:
+        status = get_job(tx, job_id).status
+        raise Conflict("The job is {status}; only a failed job can be dismissed.", status=status)
 
 
 _STORED_FIELDS = [field.name for field in fields(Job) if field.name != "queue_position"]

@@ -19,7 +19,8 @@ ORDERS: tuple[Order, ...] = ("newest", "oldest")
 class JobFilters:
     """Filters of a job list, joined by AND; None doesn't filter.
 
-    ``user_soeid`` matches all users that ever had this SOEID.
+    ``user_soeid`` matches all users that ever had this SOEID. ``unresolved`` selects failures that
+    nobody has retried or dismissed.
     """
 
     user_id: int | None = None
@@ -30,6 +31,7 @@ class JobFilters:
     created_after: str | None = None
     created_before: str | None = None
     source_ref: str | None = None
+    unresolved: bool = False
 
 
 _CONDITIONS = {
@@ -42,6 +44,9 @@ _CONDITIONS = {
     "created_after": "jobs.created_at > :created_after",
     "created_before": "jobs.created_at < :created_before",
     "source_ref": "jobs.run_parameters ->> '$.source_ref' = :source_ref",
+    # The condition of the index jobs_unresolved.
+    "unresolved": "jobs.status = 'failed' AND jobs.error_code <> 'cancelled'"
+    " AND jobs.dismissed_at IS NULL",
 }
 _REMOVED = "{id} IN (SELECT id FROM datasets WHERE removed_at IS NOT NULL)"
 _PERMITTED = (
@@ -50,6 +55,7 @@ _PERMITTED = (
 )
 # The index for the most selective filter, then those of viewers without a filter.
 _INDEXES = {
+    "unresolved": "jobs_unresolved",
     "dataset_id": "jobs_listed_of_dataset",
     "user_id": "jobs_listed_of_user",
     "user_soeid": "jobs_listed_of_user",
@@ -71,7 +77,11 @@ def list_jobs(
 
     Jobs of the same time are in order of submission.
     """
-    params = {name: value for name, value in vars(filters).items() if value is not None}
+    params = {
+        name: value
+        for name, value in vars(filters).items()
+        if value is not None and value is not False
+    }
     if filters.statuses is not None:
         params["statuses"] = json.dumps(filters.statuses)
         if len(filters.statuses) == 1:
@@ -97,6 +107,12 @@ def list_jobs(
     )
     rows = tx.execute(page, {**params, "offset": offset, "limit": limit})
     return jobs_by_seq(tx, [row["seq"] for row in rows]), total
+
+
+def count_unresolved(tx: Transaction) -> int:
+    """Return the number of failures in all datasets that nobody has retried or dismissed."""
+    conditions = [_CONDITIONS["unresolved"], f"NOT {_REMOVED.format(id='jobs.dataset_id')}"]
+    return _count(tx, _INDEXES["unresolved"], conditions, {})
 
 
 def _count(tx: Transaction, index: str, conditions: list[str], params: dict[str, Any]) -> int:

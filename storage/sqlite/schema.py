@@ -41,6 +41,10 @@ MIGRATIONS: Sequence[str] = (
         ON jobs (user_id, created_at, seq, dataset_id, run_type, status,
                  run_parameters ->> '$.source_ref');
     CREATE INDEX jobs_listed_of_status ON jobs (status, created_at, seq, dataset_id, run_type);
+    ALTER TABLE jobs ADD COLUMN dismissed_at TEXT
+        CHECK (dismissed_at IS NULL OR status = 'failed');
+    CREATE INDEX jobs_unresolved ON jobs (created_at, seq, dataset_id, user_id, run_type)
+        WHERE status = 'failed' AND error_code <> 'cancelled' AND dismissed_at IS NULL;
     """,
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``

@@ -119,6 +119,14 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "job_cancelled",
         lambda w: (f"/api/jobs/{w.job('running')}/cancel", {}),
     ),
+    "PUT /api/jobs/<job_id>/dismissal": (
+        "job_dismissed",
+        lambda w: (f"/api/jobs/{w.job('failed')}/dismissal", {}),
+    ),
+    "DELETE /api/jobs/<job_id>/dismissal": (
+        "dismissal_undone",
+        lambda w: (f"/api/jobs/{w.job('failed')}/dismissal", {}),
+    ),
     "POST /api/jobs/<job_id>/retry": (
         "job_retried",
         lambda w: (f"/api/jobs/{w.job('failed')}/retry", {}),

@@ -69,6 +69,7 @@ TABLE = (
     Row("GET /api/tokens", MYSELF, at("/api/tokens")),
     Row("DELETE /api/tokens/<int:token_id>", CHANGE_MYSELF, own_token),
     Row("GET /api/admin/storage", ADMINISTER, at("/api/admin/storage")),
+    Row("GET /api/admin/overview", ADMINISTER, at("/api/admin/overview")),
     Row("POST /api/admin/prune", ADMINISTER, at("/api/admin/prune", body={"dry_run": True})),
     Row("GET /api/admin/audit", ADMINISTER, at("/api/admin/audit")),
     Row(
@@ -128,6 +129,8 @@ TABLE = (
     Row(f"GET {J}/events", SEE, at("/api/jobs/{j}/events")),
     Row(f"POST {J}/cancel", WRITE, of_job("/api/jobs/{j}/cancel", "running")),
     Row(f"POST {J}/retry", WRITE, of_job("/api/jobs/{j}/retry", "failed")),
+    Row(f"PUT {J}/dismissal", WRITE, of_job("/api/jobs/{j}/dismissal", "failed")),
+    Row(f"DELETE {J}/dismissal", WRITE, of_job("/api/jobs/{j}/dismissal", "failed")),
     Row(f"POST {S}/jobs", WRITE, at("/api/sampling/datasets/{d}/jobs", body=RANDOM)),
     Row(f"POST {S}/plan", READ_BY_POST, at("/api/sampling/datasets/{d}/plan", body=RANDOM)),
     Row(f"POST {S}/sample", READ_BY_POST, at("/api/sampling/datasets/{d}/sample", body=RANDOM)),

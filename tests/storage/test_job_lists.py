@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.accounts.datasets import remove_dataset
 from storage.accounts.users import User, add_user, remove_user
-from storage.jobs.jobs import RUN_TYPES, STATUSES, RunType
-from storage.jobs.lists import JobFilters, list_jobs
+from storage.errors import Conflict
+from storage.jobs.jobs import RUN_TYPES, STATUSES, RunType, set_dismissed
+from storage.jobs.lists import JobFilters, count_unresolved, list_jobs
 from storage.sqlite.database import Transaction
 from tests.storage.job_stage import DATASETS, MINUTES, REFS, USERS, at, delete, stage
 
@@ -41,6 +43,7 @@ FILTERS = st.builds(
     created_after=st.none() | st.integers(0, MINUTES).map(at),
     created_before=st.none() | st.integers(0, MINUTES).map(at),
     source_ref=st.none() | st.sampled_from(("main", "q1", "none", "")),
+    unresolved=st.booleans(),
 )
 
 
@@ -71,6 +74,10 @@ def plain_list(tx: Transaction, viewer: User, filters: JobFilters, newest_first:
         and (filters.created_after is None or job["created_at"] > filters.created_after)
         and (filters.created_before is None or job["created_at"] < filters.created_before)
         and filters.source_ref in (None, job["source_ref"])
+        and (
+            not filters.unresolved
+            or (job["error_code"] not in (None, "cancelled") and job["dismissed_at"] is None)
+        )
     ]
     return passing[::-1] if newest_first else passing
 
@@ -111,6 +118,23 @@ def test_list_equals_a_scan_of_all_jobs(
             plain = plain_list(tx, viewer, filters, newest_first)
             assert [job.id for job in jobs] == plain[offset : offset + limit]
             assert total == len(plain)
+
+
+def test_dismissed_failures_leave_the_unresolved_ones() -> None:
+    with stage() as here, here.database.write() as tx:
+        for what in ("fail", "fail", "cancel", "complete"):
+            here.happen(tx, what, 0, 0, "sampling", "main")
+        viewer, filters = here.viewers[0], JobFilters(unresolved=True)
+        (second, first), total = list_jobs(tx, viewer, filters, offset=0, limit=9)
+        assert total == count_unresolved(tx) == 2
+        set_dismissed(tx, first.id, at(1))
+        assert list_jobs(tx, viewer, filters, offset=0, limit=9)[0] == [second]
+        set_dismissed(tx, first.id, None)
+        assert count_unresolved(tx) == 2
+        with pytest.raises(Conflict):
+            set_dismissed(tx, "job-3", at(1))
+        remove_dataset(tx, 1, here.clock)
+        assert count_unresolved(tx) == 0
 
 
 def test_soeid_filter_finds_jobs_of_all_its_users() -> None:

@@ -1,0 +1,35 @@
+"""The figures of a server that an administrator watches, for the home page and the API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from job_runner.service import Service
+from storage.accounts.audit import last_time_of
+from storage.jobs.lists import count_unresolved
+from storage.maintenance.disk_use import disk_of
+
+
+@dataclass(frozen=True)
+class AdminOverview:
+    """The figures; ``failed_jobs`` counts failures that nobody has retried or dismissed.
+
+    ``last_backup_at`` is None if the server has made no backup.
+    """
+
+    failed_jobs: int
+    free_bytes: int
+    disk_bytes: int
+    last_backup_at: str | None
+
+
+def admin_overview(service: Service) -> AdminOverview:
+    """Return the figures of all datasets; the caller checks the role."""
+    disk = disk_of(service.directory)
+    with service.database.read() as tx:
+        return AdminOverview(
+            failed_jobs=count_unresolved(tx),
+            free_bytes=disk.free,
+            disk_bytes=disk.total,
+            last_backup_at=last_time_of(tx, "backup_made"),
+        )
