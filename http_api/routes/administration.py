@@ -7,8 +7,8 @@ from typing import Any
 from apiflask import Schema
 from marshmallow import fields, validate
 
-from application.overview import AdminOverview, admin_overview
-from application.pruning import Prune, prune
+from application.administration.overview import AdminOverview, admin_overview
+from application.administration.pruning import Prune, prune
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas import out
 from http_api.schemas.base import PageOut, PageQuery, StrictSchema, text

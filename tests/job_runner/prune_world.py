@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from application.pruning import prune
+from application.administration.pruning import prune
 from job_runner.service import Service
 from job_runner.settings import Settings
 from parquet_tables.database import ParquetDatabase

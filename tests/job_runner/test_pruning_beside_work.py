@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from application.pruning import prune
+from application.administration.pruning import prune
 from domain_errors import DomainError
 from storage.errors import FilesInUse, NotFound
 from storage.jobs.submission import NewJob, insert_job

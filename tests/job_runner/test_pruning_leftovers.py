@@ -6,7 +6,7 @@ import json
 import os
 from datetime import timedelta
 
-from application.pruning import prune
+from application.administration.pruning import prune
 from storage.accounts.tokens import Kind, issue_token, open_sign_in_link
 from storage.jobs.jobs import get_comparison, get_job, store_comparison
 from tests.job_runner.prune_world import World, counts

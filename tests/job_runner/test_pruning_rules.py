@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-import application.pruning
+import application.administration.pruning
+from application.administration.pruning import prune
 from application.job_submission import Submission
 from application.lifecycle import retry
-from application.pruning import prune
 from parquet_tables.database import ParquetDatabase
 from storage.errors import NotFound
 from storage.jobs.jobs import get_job
@@ -95,7 +95,7 @@ def test_a_result_that_never_had_a_ref_stays_with_its_job(
 def test_without_settings_only_what_has_ended_and_stray_files_go(
     parquet: ParquetDatabase,
 ) -> None:
-    never = dict.fromkeys(application.pruning.SETTINGS, 0)
+    never = dict.fromkeys(application.administration.pruning.SETTINGS, 0)
     with new_world(parquet, **never) as world:
         world.new_dataset()
         world.delete(*world.ref_of(world.sample_at_once(world.import_at_once(1), 2)))

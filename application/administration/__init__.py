@@ -1,0 +1,1 @@
+"""What administrators do: watch, clean up, back up."""
