@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import httpx
@@ -184,3 +185,17 @@ def test_the_comparison_reports_strata_and_filter_effects(
     expect(page.get_by_text("Step 1 reached 3 of 4 strata; not NULL.")).to_be_visible()
     expect(page.get_by_text("compared with 500 of 2,000 rows, filtered by")).to_be_visible()
     expect(page.get_by_text("differ from the whole table in id, amount").last).to_be_visible()
+
+
+def test_the_verdict_appears_when_it_is_computed(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    dataset = server.new_table(2000, client)
+    may_end = threading.Event()
+    server.service.background.result("hold", lambda _: may_end.wait(60), 0)
+    path = f"/api/sampling/datasets/{dataset}/jobs"
+    job_id = client.post(path, json={"method": "random", "sample_size": 400}).json()["job_id"]
+    server.finished(job_id)
+    page.goto(f"{server.url}/jobs/{job_id}")
+    expect(page.get_by_text("is being compared with its population")).to_be_visible()
+    may_end.set()
+    expect(page.locator("#sample-verdict").get_by_text("Representative").first).to_be_visible()

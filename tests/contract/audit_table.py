@@ -48,6 +48,13 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "job_cancelled",
         lambda w: ("/jobs", page_form(w, action="cancel", job=w.job("running"))),
     ),
+    "POST /datasets/<int:dataset_id>/changes": (
+        "exploration_asked",
+        lambda w: (
+            f"/datasets/{w.dataset}/changes",
+            page_form(w, **{"from": "main", "to": "main", "keys": "id"}),
+        ),
+    ),
     "POST /jobs/<job_id>/cancel": (
         "job_cancelled",
         lambda w: (f"/jobs/{w.job('running')}/cancel", page_form(w)),

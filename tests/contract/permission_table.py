@@ -196,6 +196,13 @@ TABLE = (
     Row("GET /datasets/<int:dataset_id>/sql", SEE_PAGE, at("/datasets/{d}/sql"), "page"),
     Row("GET /datasets/<int:dataset_id>/import", WRITE_PAGE, at("/datasets/{d}/import"), "page"),
     Row("GET /datasets/<int:dataset_id>/draw", WRITE_PAGE, at("/datasets/{d}/draw"), "page"),
+    Row("GET /datasets/<int:dataset_id>/changes", SEE_PAGE, at("/datasets/{d}/changes"), "page"),
+    Row(
+        "POST /datasets/<int:dataset_id>/changes",
+        CHANGE_BY_PAGE,
+        at("/datasets/{d}/changes", form={"from": "main", "to": "main", "keys": "id"}),
+        "page",
+    ),
     Row("GET /account", MY_PAGE, at("/account"), "page"),
     Row("GET /admin/users", ADMINISTER_PAGE, at("/admin/users"), "page"),
     Row("GET /admin/storage", ADMINISTER_PAGE, at("/admin/storage"), "page"),

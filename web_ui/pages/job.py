@@ -115,6 +115,8 @@ def _overview(found: Job) -> Values:
     values: Values = {"summary": found.output_summary or {}}
     if found.run_type == "sampling":
         values["seeded"] = seeded_rounds(found.run_parameters)
+        compares = service().settings.compare_samples
+        values["awaits_comparison"] = compares and found.status == "completed"
     return values
 
 

@@ -117,7 +117,7 @@ async function postInBackground(form, submitter) {
 }
 
 /** Reload a part of the page from the server. */
-async function reloadPart(selector) {
+export async function reloadPart(selector) {
   const answer = await fetch(location.href, { credentials: "same-origin" });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const part = answer.ok ? one(selector, page) : null;

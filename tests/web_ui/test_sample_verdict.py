@@ -1,0 +1,50 @@
+"""The verdict on a sample's page: its chip, its strength, and the wait for it."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+
+from tests.live_server import LiveServer
+from tests.web_ui.reader import Reader
+
+
+@pytest.fixture(scope="module")
+def reader(server: LiveServer) -> Reader:
+    return Reader(server)
+
+
+def chips(server: LiveServer, reader: Reader, design: dict[str, object]) -> list[tuple[str, str]]:
+    """The tone and the text of each chip of the verdict."""
+    dataset = server.new_table(3000, reader.api)
+    path = f"/api/sampling/datasets/{dataset}/jobs"
+    job_id = reader.api.post(path, json=design).json()["job_id"]
+    server.finished(job_id)
+    assert reader.api.get(f"/api/sampling/jobs/{job_id}/comparison").status_code == 200
+    page = reader.page(f"/jobs/{job_id}")
+    (shown,) = re.findall('<p class="chips">(.*?) <a', page)
+    return [
+        (tone.strip(), html.unescape(re.sub("<[^>]*>", "", text)).strip())
+        for tone, text in re.findall(
+            r'<span class="chip([ \w]*)">(.*?)(?=<span class="chip|$)', shown
+        )
+    ]
+
+
+def test_a_sample_that_detects_differences_is_green(server: LiveServer, reader: Reader) -> None:
+    (verdict, strength) = chips(server, reader, {"method": "random", "sample_size": 600, "seed": 1})
+    assert verdict == ("good", "Representative")
+    assert re.fullmatch(r"smallest detectable difference 1?\d\.\d %", strength[1])
+
+
+def test_a_small_sample_is_never_green(server: LiveServer, reader: Reader) -> None:
+    (verdict, strength) = chips(server, reader, {"method": "random", "sample_size": 19, "seed": 1})
+    assert verdict == ("", "Inconclusive: the sample is too small")
+    assert strength[1].startswith("smallest detectable difference")
+
+
+def test_a_sample_that_differs_warns(server: LiveServer, reader: Reader) -> None:
+    design = {"method": "systematic", "parameters": {"interval": 4, "start": 2}}
+    assert chips(server, reader, design) == [("warn", "Differs")]
