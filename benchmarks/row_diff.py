@@ -73,7 +73,7 @@ def run(case: str, data: Path, rows: int, memory_mb: int) -> None:
         found = diff_rows(database, base, other, keys, Path(folder))
         seconds = time.perf_counter() - began
         cpu_s = time.process_time() - cpu_began
-        size_mib = found.file.path.stat().st_size / 1024**2
+        size_mib = sum(file.path.stat().st_size for file in found.files) / 1024**2
     print(
         f"{case}: {seconds:.1f} s ({cpu_s:.1f} s of CPU), peak {peak_mib():.0f} MiB, "
         f"{found.added:,} added, {found.removed:,} removed, {found.changed:,} changed, "

@@ -172,5 +172,7 @@ def _cell(value: Any) -> str:
     """Put a value on one line of limited width."""
     if value is None:
         return "missing"
+    if isinstance(value, bool):
+        return str(value).lower()
     line = " ".join(str(value).split("\n"))
     return line if len(line) <= MAX_CELL_WIDTH else f"{line[: MAX_CELL_WIDTH - 1]}…"

@@ -8,6 +8,7 @@ copied into the job.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -60,7 +61,7 @@ def _run_query(context: JobContext) -> Outcome:
         progress_part(context.on_progress, 0.0, QUERY_SHARE),
     )
     return _rows_outcome(
-        context, written.file, written.shape.columns, began, notes=list(written.shape.notes)
+        context, (written.file,), written.shape.columns, began, notes=list(written.shape.notes)
     )
 
 
@@ -68,29 +69,33 @@ def _run_row_diff(context: JobContext) -> Outcome:
     began = time.perf_counter()
     found = row_diff_of(context, progress_part(context.on_progress, 0.0, QUERY_SHARE))
     return _rows_outcome(
-        context, found.file, found.columns, began, notes=[], row_diff=found.as_json()
+        context, found.files, found.columns, began, notes=[], row_diff=found.as_json()
     )
 
 
 def _rows_outcome(
-    context: JobContext, file: DataFile, columns: tuple[Column, ...], began: float, **more: Any
+    context: JobContext,
+    files: Sequence[DataFile],
+    columns: tuple[Column, ...],
+    began: float,
+    **more: Any,
 ) -> Outcome:
     """Store rows as the table ``result`` of a commit."""
     context.on_progress(QUERY_SHARE, "storing the result")
-    stored = context.adopt(file.path, file.rows)
+    stored = tuple(context.adopt(file.path, file.rows) for file in files)
     parameters = context.job.run_parameters
     return Outcome(
         summary={
-            "rows": file.rows,
+            "rows": sum(file.rows for file in stored),
             "columns": [asdict(column) for column in columns],
-            "size_bytes": stored.size_bytes,
+            "size_bytes": sum(file.size_bytes for file in stored),
             **more,
             "execution_time_seconds": round(time.perf_counter() - began, 3),
         },
         commit=NewCommit(
             ref_name=parameters["output_ref"],
             message=parameters["commit_message"],
-            tables=[StoredTable(RESULT, columns, (stored,))],
+            tables=[StoredTable(RESULT, columns, stored)],
             parent_id=source_of(context.job),
             new_ref=True,
         ),

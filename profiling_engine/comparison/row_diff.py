@@ -1,7 +1,7 @@
 """The row diff of two tables: rows added, removed and changed, matched by key columns.
 
-The first pass joins keys and row hashes, so memory follows the keys; only the rows that differ are
-then read and written. DuckDB spills what exceeds its memory limit. Used by exploration jobs.
+The first pass joins keys and row hashes, so memory follows the keys, and DuckDB spills what exceeds
+its memory limit; only the rows that differ are then read and written. Used by exploration jobs.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ MAX_VALUE_LENGTH = 60
 CHANGE, CHANGED_COLUMNS = "_change", "_changed_columns"
 BASE_ROW, OTHER_ROW = "_row_before", "_row_now"
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
+SLICE_CELLS, MIN_SLICE_ROWS = 5_000_000, 1_000
 CHECKED, MATCHED = 0.3, 0.6
 """Shares of the progress."""
 
@@ -63,18 +64,18 @@ class ChangedColumn:
 
 @dataclass(frozen=True)
 class RowDiff:
-    """The rows that differ, as a Parquet file, and their counts.
+    """The rows that differ, as Parquet files, and their counts.
 
     Parameters
     ----------
     columns : tuple of Column
-        Of the file: kind of change, changed columns, row numbers, keys, and each other column
+        Of the files: kind of change, changed columns, row numbers, keys, and each other column
         before and now.
     keys : tuple of str
         The result's key columns.
     """
 
-    file: DataFile
+    files: tuple[DataFile, ...]
     columns: tuple[Column, ...]
     keys: tuple[str, ...]
     compared: tuple[ChangedColumn, ...]
@@ -127,6 +128,7 @@ def diff_rows(
     keys: Sequence[SharedColumn],
     folder: Path,
     *,
+    slice_cells: int = SLICE_CELLS,
     on_progress: ProgressCallback = ignore_progress,
 ) -> RowDiff:
     """Match the rows of two tables by their keys and write those that differ.
@@ -136,7 +138,9 @@ def diff_rows(
     keys : sequence of SharedColumn
         One or more, from :func:`resolve_keys`.
     folder : Path
-        An existing folder for the result and scratch files.
+        An existing folder for the result's files.
+    slice_cells : int
+        The cells of one file of the result, which are in memory together.
 
     Raises
     ------
@@ -154,12 +158,8 @@ def diff_rows(
         )
         database.require_free(diff.estimated_bytes(found.rows))
         writing = progress_part(on_progress, MATCHED, 1.0)
-        result = folder / "result.parquet"
-        file = write_parquet(
-            cursor, *diff.changed_rows(pairs), result, on_progress=writing, message="writing rows"
-        )
-        pairs.unlink()
-        return diff.counted(cursor, file)
+        files = diff.write_rows(cursor, pairs, found.rows, slice_cells, writing)
+        return diff.counted(cursor, files)
 
 
 class _Diff:
@@ -264,10 +264,40 @@ class _Diff:
             params,
         )
 
-    def changed_rows(self, pairs: Path) -> Statement:
-        """The rows of the result, from the file of :meth:`pairs`."""
+    def write_rows(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        pairs: Path,
+        count: int,
+        slice_cells: int,
+        on_progress: ProgressCallback,
+    ) -> tuple[DataFile, ...]:
+        """Write the rows of the result beside ``pairs``, which is removed, slice by slice."""
+        step = max(slice_cells // len(self.result.columns), MIN_SLICE_ROWS)
+        starts = range(0, max(count, 1), step)
+        files = []
+        for at, start in enumerate(starts):
+            files.append(
+                write_parquet(
+                    cursor,
+                    *self.changed_rows(pairs, start, start + step),
+                    pairs.with_name(f"result-{at}.parquet"),
+                    on_progress=progress_part(
+                        on_progress, at / len(starts), (at + 1) / len(starts)
+                    ),
+                )
+            )
+        pairs.unlink()
+        return tuple(files)
+
+    def changed_rows(self, pairs: Path, start: int, stop: int) -> Statement:
+        """The rows of the result from the pairs ``start`` to ``stop``."""
         columns, result = self.columns, self.result
-        source = f"read_parquet({quote_path(pairs)}, file_row_number = true)"
+        source = (
+            "(SELECT file_row_number AS number, base_ordinal, other_ordinal "
+            f"FROM read_parquet({quote_path(pairs)}, file_row_number = true) "
+            f"WHERE file_row_number >= {start:d} AND file_row_number < {stop:d})"
+        )
         keys, shared = self.keys, columns.shared
         own = (
             [*(key.base for key in keys), *(one.base for one in shared), *columns.only_in_base],
@@ -279,8 +309,7 @@ class _Diff:
         ):
             named = ", ".join(f"{_cell(column)} AS v{at}" for at, column in enumerate(cells))
             rows = (
-                f"(SELECT file_row_number AS number, {ordinal} AS ordinal FROM {source} "
-                f"WHERE {ordinal} IS NOT NULL)"
+                f"(SELECT number, {ordinal} AS ordinal FROM {source} WHERE {ordinal} IS NOT NULL)"
             )
             statement, bound = rows_at(table, f"p.number, {named}", rows)
             joined.append(f"LEFT JOIN ({statement}) AS {ordinal[0]} USING (number)")
@@ -311,7 +340,7 @@ class _Diff:
             for value, column in zip(values, result.columns, strict=True)
         )
         return (
-            f"SELECT {selected} FROM (SELECT file_row_number AS number, * FROM {source}) AS r "
+            f"SELECT {selected} FROM {source} AS r "
             f"{' '.join(joined)} WHERE NOT ({in_both}) OR {listed} <> '' ORDER BY r.number",
             params,
         )
@@ -324,7 +353,7 @@ class _Diff:
         rows = sum(table.file_rows for table, _ in self.sides)
         return size_bytes * 2 * pairs // max(rows, 1)
 
-    def counted(self, cursor: duckdb.DuckDBPyConnection, file: DataFile) -> RowDiff:
+    def counted(self, cursor: duckdb.DuckDBPyConnection, files: tuple[DataFile, ...]) -> RowDiff:
         """Count the rows of the result by their kinds, and the changed cells of each column."""
         result, shared = self.result, self.columns.shared
         first = len(result.columns) - result.compared_width
@@ -337,11 +366,11 @@ class _Diff:
         names = positional_names(len(result.columns))
         (counts,) = cursor.execute(
             f"SELECT {', '.join([*kinds, *cells])} FROM read_parquet(?) AS t({names})",
-            [str(file.path)],
+            [[str(file.path) for file in files]],
         ).fetchall()
         added, removed, changed, *of_columns = counts
         return RowDiff(
-            file,
+            files,
             result.columns,
             result.keys,
             result.compared(self.columns, of_columns),

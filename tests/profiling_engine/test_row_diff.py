@@ -40,16 +40,19 @@ class Stage:
                 files.append(write_parquet(cursor, query, [], path))
             return TableFiles(read_columns(cursor, files[0].path), tuple(files))
 
-    def diff(self, base: TableFiles, other: TableFiles, *keys: str) -> tuple[RowDiff, list[Row]]:
+    def diff(
+        self, base: TableFiles, other: TableFiles, *keys: str, **how: int
+    ) -> tuple[RowDiff, list[Row]]:
         found = diff_rows(
-            self.database, base, other, resolve_keys(base, other, keys), self.folder()
+            self.database, base, other, resolve_keys(base, other, keys), self.folder(), **how
         )
+        paths = [str(file.path) for file in found.files]
         with self.database.cursor() as cursor:
-            answer = cursor.execute(f"SELECT * FROM read_parquet('{found.file.path}')")
+            answer = cursor.execute("SELECT * FROM read_parquet(?)", [paths])
             names = [column[0] for column in answer.description or ()]
             rows = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
         assert names == [column.name for column in found.columns]
-        assert len(rows) == found.file.rows
+        assert len(rows) == sum(file.rows for file in found.files)
         return found, rows
 
 
@@ -212,6 +215,17 @@ def test_rows_of_a_residual_and_several_files_are_matched(stage: Stage) -> None:
     found, rows = stage.diff(later, residual, "id")
     assert counts(found) == (0, 5, 0, 145)
     assert {row["_row_before"] for row in rows} == {149 - at for at in (0, 5, 99, 100, 149)}
+
+
+def test_slices_give_the_same_rows(stage: Stage) -> None:
+    base = stage.table("SELECT range AS id, range % 7 AS x FROM range(9000)")
+    query = "SELECT range AS id, range % 7 + (range % 2) AS x FROM range(50, 9050)"
+    other = stage.table(f"{query} ORDER BY hash(range)")
+    whole, rows = stage.diff(base, other, "id")
+    sliced, same_rows = stage.diff(base, other, "id", slice_cells=7000)
+    assert (len(whole.files), len(sliced.files)) == (1, 5)
+    assert rows == same_rows
+    assert counts(whole) == counts(sliced) == (50, 50, 4475, 4475)
 
 
 def test_a_table_without_rows_is_compared(stage: Stage) -> None:
