@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from dataclasses import replace
 from typing import Any
@@ -11,11 +12,14 @@ from job_runner.service import Service
 from job_runner.tables.open_tables import PRIMARY, open_commit
 from parquet_tables.columns import DataFile
 from parquet_tables.names import folded
+from sql_sandbox import FUNCTIONS as ALLOWED_FUNCTIONS
 from sql_sandbox import Limits, Sandbox, SourceTable
 from storage.versions.manifests import Commit, StoredTable
 
 DATA = "data"
 """An alias of the table ``primary``."""
+FUNCTIONS = frozenset(name for name in ALLOWED_FUNCTIONS if re.fullmatch(r"[a-z]\w*", name))
+"""Names of the functions that a statement may call; operators aren't called by name."""
 
 
 def sandbox_of(service: Service) -> Sandbox:

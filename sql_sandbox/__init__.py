@@ -14,8 +14,10 @@ from sql_sandbox.errors import (
 )
 from sql_sandbox.request import Limits, SourceTable
 from sql_sandbox.sandbox import FirstRows, ResultShape, Sandbox, WrittenResult
+from sql_sandbox.statement import FUNCTIONS
 
 __all__ = [
+    "FUNCTIONS",
     "FirstRows",
     "InvalidSql",
     "Limits",

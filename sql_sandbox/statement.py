@@ -43,6 +43,7 @@ def _read(text: str) -> Mapping[str, frozenset[str]]:
 
 
 GROUPS = _read(files("sql_sandbox").joinpath("allowed_functions.txt").read_text(encoding="utf-8"))
+FUNCTIONS = frozenset().union(*GROUPS.values())
 IN_EXPRESSIONS = frozenset().union(*(names for group, names in GROUPS.items() if group != IN_FROM))
 
 

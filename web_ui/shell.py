@@ -128,7 +128,10 @@ def signed_in(page: Page) -> Page:
 
 
 def show(template: str, http_status: int = 200, **values: object) -> Response:
-    """Render a page."""
+    """Render a page.
+
+    With a value ``nonce``, style elements that have it apply: a library's script creates them.
+    """
     viewer, theme = visitor(), request.cookies.get("theme")
     response = make_response(
         render_template(
@@ -141,7 +144,9 @@ def show(template: str, http_status: int = 200, **values: object) -> Response:
         ),
         http_status,
     )
-    response.headers["Content-Security-Policy"] = POLICY
+    nonce = values.get("nonce")
+    styles = f"style-src 'self' 'nonce-{nonce}'" if nonce else "style-src 'self'"
+    response.headers["Content-Security-Policy"] = POLICY.replace("style-src 'self'", styles)
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["Cache-Control"] = "no-store"
     return response

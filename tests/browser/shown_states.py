@@ -96,7 +96,7 @@ def sql_result(page: Page, world: World, goto: Goto) -> None:
     query = "SELECT%20id%2C%20city%2C%20amount%2C%20remark%20FROM%20data"
     goto(f"/datasets/{world.dataset}/sql#sql={query}")
     expect(page.get_by_role("region", name="Rows of the result")).to_be_visible()
-    page.locator("#save > summary").click()
+    page.get_by_role("button", name="Save query").click()
 
 
 def wrong_sql(page: Page, world: World, goto: Goto) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ from flask import Response, request
 
 from application.access import RowSource
 from job_runner.lanes import lane_of_profile
-from job_runner.sql_queries import DATA
+from job_runner.sql_queries import DATA, FUNCTIONS
 from job_runner.tables.open_tables import PRIMARY, open_commit, open_table
 from job_runner.tables.reports import cached_profile, profile_of
 from parquet_tables.names import folded
@@ -22,7 +23,7 @@ from storage.versions.manifests import Commit, StoredTable, history
 from storage.versions.refs import MAIN, Ref, list_refs
 from web_ui.charts.pictures import column_picture
 from web_ui.grids import download_links, grid_of
-from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in
+from web_ui.shell import ListQuery, blueprint, caller, has_vendor, service, show, signed_in
 
 Values = dict[str, Any]
 View = Callable[[Values], Values]
@@ -147,11 +148,14 @@ def _sql(context: Values) -> Values:
     tables = context["commit"].manifest.tables
     keys = {folded(table.key) for table in tables}
     listed = [_sql_table(table, keys) for table in tables]
-    (name,) = (table["sql"] for table in listed if table["key"] == context["table_key"])
+    (shown,) = (table for table in listed if table["key"] == context["table_key"])
     return {
         "sql_tables": listed,
+        "sql_functions": sorted(FUNCTIONS),
+        "default_table": shown["name"],
         "columns_shown": MAX_SQL_COLUMNS,
-        "first_query": f"SELECT *\nFROM {name}\nLIMIT 100",
+        "first_query": f"SELECT *\nFROM {shown['sql']}\nLIMIT 100",
+        "nonce": secrets.token_urlsafe(16) if has_vendor("codemirror") else None,
     }
 
 
@@ -159,6 +163,7 @@ def _sql_table(table: StoredTable, keys: set[str]) -> Values:
     is_data = table.key == PRIMARY and DATA not in keys
     return {
         "key": table.key,
+        "name": DATA if is_data else table.key,
         "sql": DATA if is_data else shown_identifier(table.key),
         "rows": table.row_count,
         "column_count": len(table.columns),

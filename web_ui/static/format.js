@@ -9,6 +9,21 @@ export function number(value) {
   return typeof value === "number" ? numbers.format(value) : String(value ?? "");
 }
 
+/** Whether a column of this type is right-aligned. */
+export const isNumberType = (type) => /INT|DECIMAL|DOUBLE|FLOAT/.test(type) && !type.includes("[");
+
+const digits = new Intl.NumberFormat("en", { maximumFractionDigits: 20 });
+const NUMERALS = /(id|no|nr|num|number|code|key|year|zip|account|phone)s?$/i;
+
+/** A cell's text, as the server's grids write it: years, ids and codes get no thousands separators.
+ * The 16th and 17th digits of a sum of doubles are noise. */
+export function cellText(value, name, type) {
+  if (typeof value === "object") return JSON.stringify(value);
+  const isNumeral = type.includes("INT") && (Math.abs(value) < 10000 || NUMERALS.test(name));
+  if (typeof value !== "number" || isNumeral || Math.abs(value) >= 1e21) return String(value);
+  return digits.format(Number(value.toPrecision(15)));
+}
+
 /** 0.1234 → "12.3 %". */
 export function percent(fraction, digits = 1) {
   return `${(100 * fraction).toFixed(digits)} %`;
