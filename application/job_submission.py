@@ -10,11 +10,13 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from domain_errors import InvalidRequest
-from job_runner.lanes import lane_of_import
+from import_engine.sources import uris
+from job_runner.lanes import LANE_OF_DOWNLOADS, lane_of_import
 from job_runner.service import Service
 from storage.accounts.audit import THIS_PROCESS, Origin
 from storage.accounts.authority import Authority, write_as
@@ -28,6 +30,7 @@ from storage.sqlite.database import Transaction
 from storage.versions.refs import get_ref, has_ref, parse_ref_name, require_movable
 
 MAX_KEY_LENGTH = 255
+MAX_URI_LENGTH = uris.MAX_LENGTH
 
 
 @dataclass(frozen=True)
@@ -219,14 +222,42 @@ def submit_import(
     }
     new = by.new_job(service, "import", dataset, None, parameters, lane_of_import(size_bytes))
 
-    def require_ref(tx: Transaction, new: NewJob) -> NewJob:
-        get_ref(tx, dataset.id, ref_name)
-        require_movable(ref_name)
-        return new
-
     def move_upload() -> None:
         target = service.directory.upload_path(new.id)
         upload.replace(target)
         sync(target.parent)
 
-    return submit(service, by, new, require_ref, move_upload)
+    return submit(service, by, new, partial(_require_ref, ref_name), move_upload)
+
+
+def submit_uri_import(
+    service: Service,
+    by: Submission,
+    dataset: Dataset,
+    uri: str,
+    *,
+    ref_name: str,
+    commit_message: str | None = None,
+) -> Job:
+    """Submit an import of a URI to a ref; the job downloads it.
+
+    Raises
+    ------
+    InvalidUri, UriNotAllowed
+        It isn't a URI, or the setting ``import_prefixes`` doesn't allow it.
+    """
+    checked = uris.allowed_uri(uri, service.settings.allowed_prefixes, loc=("body", "uri"))
+    parameters = {
+        "ref": ref_name,
+        "uri": str(checked),
+        "file_name": checked.name,
+        "commit_message": commit_message or f"Import {checked.name}",
+    }
+    new = by.new_job(service, "import", dataset, None, parameters, LANE_OF_DOWNLOADS)
+    return submit(service, by, new, partial(_require_ref, ref_name))
+
+
+def _require_ref(ref_name: str, tx: Transaction, new: NewJob) -> NewJob:
+    get_ref(tx, new.dataset_id, ref_name)
+    require_movable(ref_name)
+    return new

@@ -110,7 +110,7 @@ def retry(service: Service, by: Submission, job: Job) -> Job:
 
     def share_upload() -> None:
         """Link the old job's file to the new job; the old link is removed after the submission."""
-        if job.run_type != "import":
+        if not has_upload(job):
             return
         path = service.directory.upload_path(new.id)
         try:
@@ -120,9 +120,14 @@ def retry(service: Service, by: Submission, job: Job) -> Job:
             raise FileGone from None
 
     retried = submit(service, by, new, check_again, share_upload)
-    if retried.run_type == "import":
+    if has_upload(retried):
         service.directory.discard_upload(job.id)
     return retried
+
+
+def has_upload(job: Job) -> bool:
+    """Whether a job imports an uploaded file; a URI is downloaded again by each attempt."""
+    return job.run_type == "import" and "uri" not in job.run_parameters
 
 
 class FileGone(Conflict):
@@ -169,7 +174,7 @@ def require_retryable(service: Service, tx: Transaction, job: Job) -> None:
         if (retried_as := latest_retry(tx, job.id)) is not None:
             raise Conflict("The import was already retried as job {job_id}.", job_id=retried_as)
         get_ref(tx, job.dataset_id, job.run_parameters["ref"])
-        if not service.directory.upload_path(job.id).exists():
+        if has_upload(job) and not service.directory.upload_path(job.id).exists():
             raise FileGone
         return
     source_of(job)

@@ -25,8 +25,18 @@ from job_runner.errors import RETRYABLE_CODES
 MAIN = "main"
 
 
+class FileOrUri(click.Path):
+    """An existing file, or a URI as it is typed."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check a path; the server checks a URI."""
+        return value if "://" in value else super().convert(value, param, ctx)
+
+
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument(
+    "source", metavar="FILE", type=FileOrUri(path_type=Path, exists=True, dir_okay=False)
+)
 @click.option("--dataset", required=True, help="Name or id; a new name creates a dataset.")
 @click.option(
     "--ref",
@@ -40,7 +50,7 @@ MAIN = "main"
 @with_target
 def import_command(
     target: Target,
-    file: Path,
+    source: Path | str,
     dataset: str,
     ref: str,
     message: str | None,
@@ -49,12 +59,16 @@ def import_command(
 ) -> None:
     """Import a CSV, TSV, JSON, NDJSON, Parquet or XLSX file as a new commit.
 
+    FILE may be a URI (https, s3, gs, az, file) under a prefix that the server's setting
+    import_prefixes allows. A URI that ends with a slash is a folder, whose files make one table.
+
     \b
     jobsvc import sales.csv --dataset sales
     jobsvc import q3.xlsx --dataset sales --ref quarter3 --message "Figures of Q3"
+    jobsvc import s3://audit/2025/ledger.parquet --dataset ledger
     """
     with connected(target, create=True) as client:
-        job = import_file(client, file, dataset, ref, message, batch=batch)
+        job = import_file(client, source, dataset, ref, message, batch=batch)
     print_result(job, as_json, _print_import)
 
 
@@ -72,14 +86,14 @@ def _print_import(job: dict[str, Any]) -> None:
 
 def import_file(
     client: ApiClient,
-    file: Path,
+    source: Path | str,
     dataset: str,
     ref: str = "main",
     message: str | None = None,
     *,
     batch: bool = False,
 ) -> dict[str, Any]:
-    """Upload a file, wait for its job, and return the completed job.
+    """Upload a file or name a URI, wait for its job, and return the completed job.
 
     A new ref is created from ``main``. A dataset or a ref that was created for the file is removed
     again if the import fails.
@@ -89,10 +103,10 @@ def import_file(
         dataset_id = client.dataset_id(dataset)
         ref_path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}"
         if ref == MAIN or client.has(ref_path):
-            return _import_into(client, dataset_id, file, ref, message, batch)
+            return _import_into(client, dataset_id, source, ref, message, batch)
         client.post(f"/api/datasets/{dataset_id}/refs", {"name": ref, "from_ref": MAIN})
         with _removed_after_failure(client, ref_path, f'The new ref "{ref}"'):
-            return _import_into(client, dataset_id, file, ref, message, batch)
+            return _import_into(client, dataset_id, source, ref, message, batch)
     if ref != MAIN:
         raise CommandFailed(
             'The dataset "{name}" is new: import its first file without --ref, into {main}.',
@@ -101,7 +115,7 @@ def import_file(
         )
     created = client.post("/api/datasets", {"name": dataset})["id"]
     with _removed_after_failure(client, f"/api/datasets/{created}", "The new dataset"):
-        return _import_into(client, created, file, ref, message, batch)
+        return _import_into(client, created, source, ref, message, batch)
 
 
 @contextmanager
@@ -121,12 +135,19 @@ def _removed_after_failure(client: ApiClient, path: str, created: str) -> Iterat
 
 
 def _import_into(
-    client: ApiClient, dataset_id: int, file: Path, ref: str, message: str | None, batch: bool
+    client: ApiClient,
+    dataset_id: int,
+    source: Path | str,
+    ref: str,
+    message: str | None,
+    batch: bool,
 ) -> dict[str, Any]:
     fields = {} if message is None else {"commit_message": message}
     if batch:
         fields["priority"] = "batch"
     path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/import"
-    with progress_bar(f"Sending {file.name}") as on_progress:
-        accepted = client.upload(path, file, fields, on_progress)
-    return client.finished_job(accepted["job_id"], f"Importing {file.name}")
+    if isinstance(source, str):
+        return client.run_job(path, {"uri": source, **fields}, f"Importing {source}")
+    with progress_bar(f"Sending {source.name}") as on_progress:
+        accepted = client.upload(path, source, fields, on_progress)
+    return client.finished_job(accepted["job_id"], f"Importing {source.name}")

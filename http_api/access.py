@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, TypeVar, cast
 
 from apiflask import APIBlueprint, HTTPTokenAuth, Schema
@@ -60,8 +61,9 @@ class SignedInBlueprint(APIBlueprint):
     ) -> Callable[[View], View]:
         """Register a view: authentication, guard, input, output.
 
-        The view gets a query as ``query``, and a body or a form with files as ``given``. With
-        ``only_reads`` a read token may call it, whatever its method.
+        The view gets a query as ``query``, and a body or a form with files as ``given``. A form
+        whose schema has ``or_json`` may also be sent as JSON of that schema. With ``only_reads`` a
+        read token may call it, whatever its method.
         """
 
         def register(view: View) -> View:
@@ -70,9 +72,7 @@ class SignedInBlueprint(APIBlueprint):
             if body is not None:
                 view = self.input(body, arg_name="given")(view)
             if form is not None:
-                view = self.input(form, location="form_and_files", unknown=RAISE, arg_name="given")(
-                    view
-                )
+                view = self._form_view(form, view)
             if query is not None:
                 view = self.input(query, location="query", unknown=RAISE, arg_name="query")(view)
             view = self.auth_required(bearer)(guard(view))
@@ -80,6 +80,23 @@ class SignedInBlueprint(APIBlueprint):
             return super(SignedInBlueprint, self).route(rule, **options)(view)
 
         return register
+
+    def _form_view(self, form: type[Schema], view: View) -> View:
+        of_form = self.input(form, location="form_and_files", unknown=RAISE, arg_name="given")(view)
+        or_json: type[Schema] | None = getattr(form, "or_json", None)
+        if or_json is None:
+            return of_form
+
+        def undocumented(*args: Any, **values: Any) -> Any:
+            return view(*args, **values)  # a view's documentation holds one body
+
+        of_json = self.input(or_json, arg_name="given")(undocumented)
+
+        @wraps(of_form)
+        def chosen(*args: Any, **values: Any) -> Any:
+            return (of_json if request.is_json else of_form)(*args, **values)
+
+        return cast(View, chosen)
 
 
 def access() -> Access:

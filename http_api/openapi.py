@@ -93,6 +93,8 @@ UNTYPED = {
     "get_explorations_result": "Report",
 }
 """Operations with a response that has no marshmallow schema."""
+OR_JSON = {"post_imports_import_file": "UriImportIn"}
+"""Operations that take a form, or JSON of this schema."""
 FILE = {"type": "string", "format": "binary"}
 
 
@@ -113,6 +115,9 @@ def complete(document: Object) -> Object:
             known = [schema["schema"]] if schema.get("schema") else []
             reference = {"$ref": f"{REFERENCE}{name}"}
             schema["schema"] = {"anyOf": [*known, reference]} if known else reference
+        if (name := OR_JSON.get(operation["operationId"])) is not None:
+            body = {"schema": {"$ref": f"{REFERENCE}{name}"}}
+            operation["requestBody"]["content"]["application/json"] = body
         _complete_operation(operation)
     return document
 
@@ -275,6 +280,9 @@ class DocumentedApp(APIFlask):
         )
         if known is not None:
             return {"$ref": f"#/components/schemas/{known}"}
+        or_json = getattr(schema_obj, "or_json", None)
+        if or_json is not None:  # in the document, complete() adds it to the operation
+            super()._register_schema_and_get_ref(spec, registered_schema_classes, or_json())
         reference: dict[str, str] = super()._register_schema_and_get_ref(
             spec, registered_schema_classes, schema_obj
         )

@@ -59,23 +59,34 @@ class DetectedFormat:
     gzipped: bool = False
 
 
-def detect_format(original_name: str, path: Path) -> DetectedFormat:
-    """Detect a file's format from its name and check it against the content."""
-    name = original_name.strip().lower()
-    gzipped = name.endswith(".gz")
-    ending = Path(name.removesuffix(".gz")).suffix
+def format_of_name(original_name: str) -> DetectedFormat:
+    """The format that a file's name gives; UnreadableFile if its ending is unknown."""
+    gzipped, ending = _ending(original_name)
     found = ENDINGS.get(ending)
     if found is None or (gzipped and f"{ending}.gz" not in GZIPPED):
         shown = 'The ending "{ending}" is unknown.' if ending else "The file has no ending."
         raise UnreadableFile(shown + " {accepted}", ending=ending, accepted=ACCEPTED)
+    return DetectedFormat(found, gzipped)
+
+
+def _ending(original_name: str) -> tuple[bool, str]:
+    """Whether a name ends with .gz, and its ending before that."""
+    name = original_name.strip().lower()
+    return name.endswith(".gz"), Path(name.removesuffix(".gz")).suffix
+
+
+def detect_format(original_name: str, path: Path) -> DetectedFormat:
+    """Detect a file's format from its name and check it against the content."""
+    named = format_of_name(original_name)
+    _, ending = _ending(original_name)
     with path.open("rb") as file:
         head = file.read(16)
         file.seek(max(0, path.stat().st_size - 4))
         tail = file.read(4)
     if not head:
         raise UnreadableFile("The file is empty.")
-    _check_content(found, gzipped, ending, head, tail)
-    return DetectedFormat(found, gzipped)
+    _check_content(named.format, named.gzipped, ending, head, tail)
+    return named
 
 
 def _check_content(found: Format, gzipped: bool, ending: str, head: bytes, tail: bytes) -> None:

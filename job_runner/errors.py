@@ -17,6 +17,7 @@ RETRYABLE_CODES = frozenset(
         "interrupted",
         "locked",
         "out_of_memory",
+        "source_unavailable",
         "system_error",
         "timed_out",
     }

@@ -18,6 +18,8 @@ LONG_PROFILE_CELLS = 20_000_000
 
 LANE_OF_QUERIES: Lane = "long"
 """The duration of a user's SQL isn't known in advance."""
+LANE_OF_DOWNLOADS: Lane = "long"
+"""Neither is the duration of a download."""
 
 
 def lane_of_import(size_bytes: int) -> Lane:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import MISSING, Field, dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
 from domain_errors import DomainError
+from import_engine.sources.uris import InvalidUri, SourceUri, parse_prefixes
 
 
 class InvalidSetting(DomainError):
@@ -144,6 +146,12 @@ class Settings(ServiceLimits):
         128,
     )
     upload_max_mb: int = _setting(20480, "MiB", "Largest file that may be imported.", 1)
+    import_prefixes: str = _setting(
+        "",
+        "URIs, with commas",
+        "Prefixes of the URIs that imports may read (https, http, s3, gs, az, file); empty is "
+        "none.",
+    )
     waiting_jobs_max: int = _setting(500, "jobs", "Maximum number of waiting jobs of one user.", 1)
     stop_grace_s: int = _setting(
         20, "seconds", "Time that running jobs get to finish when the server stops.", 0
@@ -192,11 +200,20 @@ class Settings(ServiceLimits):
                     "trusted_proxy isn't an address: {problem}.", problem=str(error)
                 ) from None
         try:
+            parse_prefixes(self.import_prefixes)
+        except InvalidUri as error:
+            raise InvalidSetting("import_prefixes: {problem}", problem=error.message) from None
+        try:
             re.compile(self.soeid_pattern)
         except re.error as error:
             raise InvalidSetting(
                 "soeid_pattern isn't a regular expression: {problem}.", problem=str(error)
             ) from None
+
+    @cached_property
+    def allowed_prefixes(self) -> tuple[SourceUri, ...]:
+        """The prefixes of ``import_prefixes``."""
+        return parse_prefixes(self.import_prefixes)
 
 
 def setting_fields() -> list[Field[Any]]:

@@ -12,7 +12,7 @@ from flask import request
 from marshmallow import ValidationError, fields, validate
 
 from application.import_preview import preview_import
-from application.job_submission import submit_import
+from application.job_submission import MAX_URI_LENGTH, submit_import, submit_uri_import
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, View, access, caller, service
 from http_api.routes.submissions import submission
@@ -25,7 +25,23 @@ from http_api.server.uploads import written_path
 blueprint = SignedInBlueprint("imports", __name__, url_prefix="/api/datasets", tag="Import")
 
 
+class UriImportIn(StrictSchema):
+    """The JSON alternative of ``ImportIn``."""
+
+    uri = text(
+        1,
+        MAX_URI_LENGTH,
+        required=True,
+        description="An https, s3, gs, az or file URI under an allowed prefix. One that ends with "
+        "a slash is a folder, whose files make one table.",
+    )
+    commit_message = text(0, 10_000)
+    priority = priority_field()
+
+
 class ImportIn(StrictSchema):
+    or_json = UriImportIn
+
     file = File(  # type: ignore[no-untyped-call]
         required=True, metadata={"description": "CSV, TSV, JSON, NDJSON, Parquet or XLSX."}
     )
@@ -96,13 +112,20 @@ def first_preview(given: dict[str, Any]) -> dict[str, Any]:
 def import_file(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, str]:
     """Import a file.
 
-    A job reads the file; then the ref moves to its commit.
+    A job reads the file; then the ref moves to its commit. Instead of the form, send JSON with the
+    `uri` of a file: the job downloads it.
     """
     dataset = caller().dataset(dataset_id, "write")
+    message = given.get("commit_message")
+    if "uri" in given:
+        by = submission(given["priority"], given["uri"], message or "")
+        job = submit_uri_import(
+            service(), by, dataset, given["uri"], ref_name=ref, commit_message=message
+        )
+        return accepted(job, "Import job created")
     upload = given["file"]
     path = written_path(upload.stream)
     name = _plain_name(upload.filename or "")
-    message = given.get("commit_message")
     by = submission(given["priority"], name, message or "", file=path)
     job = submit_import(
         service(), by, dataset, path, ref_name=ref, file_name=name, commit_message=message

@@ -116,13 +116,15 @@ _CODES_OF_STATUS = {
     "invalid_numbers invalid_parameter invalid_selection invalid_key unknown_stratum no_reserves "
     "too_large_for_sheet invalid_size invalid_rounds invalid_seed invalid_strata_columns "
     "minimum_exceeds_sample too_many_strata unreadable_file workbook_too_large "
+    "invalid_uri uri_not_allowed source_not_found source_denied source_too_large "
     "invalid_sql sql_refused sql_failed sql_too_large sql_out_of_memory sql_timeout "
     "page_too_large preview_too_large preview_too_slow request_too_slow preview_unclear",
     429: "too_many_attempts too_many_streams too_many_waiting_jobs too_many_queries "
     "too_many_previews too_many_reads too_many_downloads too_many_uploads "
     "too_many_sign_ins",
     500: "invalid_setting timed_out",
-    503: "storage_not_writable disk_full data_directory_in_use newer_schema older_schema "
+    503: "source_unavailable "
+    "storage_not_writable disk_full data_directory_in_use newer_schema older_schema "
     "unknown_schema foreign_directory no_data_directory damaged_database "
     "cannot_open_database address_in_use too_few_descriptors rows_missing damaged_data",
 }

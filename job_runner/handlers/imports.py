@@ -1,4 +1,6 @@
-"""The handler of run type ``import``: store an uploaded file as a commit on a ref.
+"""The handler of run type ``import``: store a file as a commit on a ref.
+
+The file was uploaded, or each attempt downloads it from a URI into its scratch directory.
 
 The ref moves only to a commit with every row of the file; an unreadable file leaves nothing behind.
 """
@@ -8,9 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from import_engine.importer import import_file
+from import_engine.sources.downloading import DownloadLimits, import_uri
+from import_engine.sources.uris import allowed_uri
 from import_engine.work import ImportedTable
 from job_runner.attempt import JobContext
-from parquet_tables.progress import progress_part
+from parquet_tables.progress import ProgressCallback, progress_part
 from storage.errors import DamagedData
 from storage.jobs.publishing import NewCommit, Outcome
 from storage.versions.manifests import StoredTable
@@ -22,13 +26,18 @@ READ_SHARE = 0.95
 def run_import(context: JobContext) -> Outcome:
     """Read the upload, store its tables and move the ref."""
     job = context.job
-    tables = import_file(
-        context.parquet,
-        _whole_upload(context),
-        job.run_parameters["file_name"],
-        context.scratch.folder,
-        on_progress=progress_part(context.on_progress, 0.0, READ_SHARE),
-    )
+    reading = progress_part(context.on_progress, 0.0, READ_SHARE)
+    if "uri" in job.run_parameters:
+        tables, size_bytes = _imported_uri(context, job.run_parameters["uri"], reading)
+    else:
+        size_bytes = job.run_parameters["size_bytes"]
+        tables = import_file(
+            context.parquet,
+            _whole_upload(context),
+            job.run_parameters["file_name"],
+            context.scratch.folder,
+            on_progress=reading,
+        )
     context.on_progress(READ_SHARE, "storing data files")
     stored = [
         StoredTable(
@@ -41,7 +50,7 @@ def run_import(context: JobContext) -> Outcome:
     return Outcome(
         summary={
             "file_name": job.run_parameters["file_name"],
-            "size_bytes": job.run_parameters["size_bytes"],
+            "size_bytes": size_bytes,
             "tables": [
                 _table_summary(table, files) for table, files in zip(tables, stored, strict=True)
             ],
@@ -52,6 +61,22 @@ def run_import(context: JobContext) -> Outcome:
             tables=stored,
         ),
     )
+
+
+def _imported_uri(
+    context: JobContext, text: str, on_progress: ProgressCallback
+) -> tuple[tuple[ImportedTable, ...], int]:
+    """Download and import a URI, if it is still allowed."""
+    settings, database = context.service.settings, context.parquet
+    uri = allowed_uri(text, settings.allowed_prefixes)
+    limits = DownloadLimits(settings.upload_max_mb * 1024**2, database.require_free)
+
+    def read_file(
+        file: Path, name: str, folder: Path, on_progress: ProgressCallback
+    ) -> tuple[ImportedTable, ...]:
+        return import_file(database, file, name, folder, on_progress=on_progress)
+
+    return import_uri(uri, context.scratch.folder, read_file, limits, on_progress)
 
 
 def _whole_upload(context: JobContext) -> Path:

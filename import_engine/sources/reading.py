@@ -1,0 +1,285 @@
+"""Reads files of URIs: web servers, object stores and folders of the server.
+
+Web servers are read by httpx, since obstore follows redirects to other hosts. Credentials come from
+the server's environment alone, and no message quotes a library's error, which may hold them.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+from domain_errors import DomainError
+from import_engine.sources.uris import SourceUri, is_link_local
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+PIECE_BYTES = 8 * 1024**2
+WEB_TIMEOUT = httpx.Timeout(60, connect=10)
+STORE_TIMEOUTS = {"connect_timeout": "10s", "timeout": "120s"}
+"""An object is read in pieces of ``PIECE_BYTES``, each with its own request and this time limit."""
+MAX_RETRIES = 3
+
+
+class SourceUnavailable(DomainError):
+    """The source doesn't answer, or not in full; it may later."""
+
+    code = "source_unavailable"
+
+
+class SourceNotFound(DomainError):
+    """The source has no such file."""
+
+    code = "source_not_found"
+
+
+class SourceDenied(DomainError):
+    """The source refuses the server's credentials."""
+
+    code = "source_denied"
+
+
+@dataclass(frozen=True)
+class OpenSource:
+    """A file that is being read; its size is None if the source doesn't say it."""
+
+    size_bytes: int | None
+    pieces: Iterator[bytes]
+
+
+@contextmanager
+def open_source(uri: SourceUri) -> Iterator[OpenSource]:
+    """Open the file of an allowed URI.
+
+    Raises
+    ------
+    SourceNotFound, SourceDenied, SourceUnavailable
+        Also while the pieces are read.
+    """
+    opened = {"http": _web_file, "https": _web_file, "file": _local_file}.get(
+        uri.scheme, _stored_object
+    )
+    with opened(uri) as source:
+        yield source
+
+
+def file_names(uri: SourceUri, step: Callable[[], None], most: int) -> list[str]:
+    """The names of the files of a folder, sorted; files that start with ``.`` or ``_`` are skipped.
+
+    Parameters
+    ----------
+    step : callable
+        Called now and then; its exceptions stop the listing.
+    most : int
+        Maximum number of files.
+
+    Raises
+    ------
+    SourceNotFound
+        There are no files, too many, or folders within.
+    """
+    if uri.scheme in ("http", "https"):
+        raise SourceNotFound("A web server doesn't list files. Name one file instead of a folder.")
+    found: list[str] = []
+    for name in _local_names(uri) if uri.scheme == "file" else _object_names(uri, step):
+        if name.startswith((".", "_")):
+            continue
+        if "/" in name:
+            raise SourceNotFound(
+                '{uri} has folders, such as "{folder}". Import a folder that has files only.',
+                uri=str(uri),
+                folder=name.split("/")[0],
+            )
+        found.append(name)
+        if len(found) > most:
+            raise SourceNotFound(
+                "{uri} has more than {most} files, the limit.", uri=str(uri), most=most
+            )
+    if not found:
+        raise SourceNotFound("{uri} has no files.", uri=str(uri))
+    return sorted(found)
+
+
+def _not_found(uri: SourceUri) -> SourceNotFound:
+    hint = "" if uri.scheme in ("http", "https") else " The URI of a folder ends with a slash."
+    return SourceNotFound(f"There is no file {{uri}}.{hint}", uri=str(uri))
+
+
+def _denied(uri: SourceUri) -> SourceDenied:
+    return SourceDenied(
+        "The server's credentials don't allow reading {uri}. An administrator sets them in the "
+        "server's environment.",
+        uri=str(uri),
+    )
+
+
+def _unavailable(uri: SourceUri, problem: str) -> SourceUnavailable:
+    return SourceUnavailable("{uri} can't be read: {problem}.", uri=str(uri), problem=problem)
+
+
+@contextmanager
+def _web_file(uri: SourceUri) -> Iterator[OpenSource]:
+    netrc = os.environ.get("NETRC")
+    try:
+        with (
+            httpx.Client(
+                timeout=WEB_TIMEOUT,
+                follow_redirects=False,
+                auth=httpx.NetRCAuth(netrc) if netrc else None,
+                headers={"Accept-Encoding": "identity"},
+            ) as client,
+            client.stream("GET", str(uri)) as response,
+        ):
+            _check_response(uri, response)
+            encoded = response.headers.get("Content-Encoding", "identity") != "identity"
+            length = response.headers.get("Content-Length", "")
+            is_raw = not encoded or uri.name.lower().endswith(".gz")
+            yield OpenSource(
+                int(length) if length.isdecimal() and is_raw else None,
+                response.iter_raw() if is_raw else response.iter_bytes(),
+            )
+    except httpx.TimeoutException:
+        raise _unavailable(uri, "the server didn't answer in time") from None
+    except httpx.HTTPError:
+        raise _unavailable(uri, "the connection failed") from None
+
+
+def _check_response(uri: SourceUri, response: httpx.Response) -> None:
+    refuse_link_local(uri, response.extensions["network_stream"].get_extra_info("server_addr"))
+    status = response.status_code
+    if status in (404, 410):
+        raise _not_found(uri)
+    if status in (401, 403):
+        raise _denied(uri)
+    if response.is_redirect:
+        raise SourceNotFound(
+            "{uri} redirects to another address, which isn't followed.", uri=str(uri)
+        )
+    if status != httpx.codes.OK:
+        raise _unavailable(uri, f"the server answered with status {status}")
+
+
+def refuse_link_local(uri: SourceUri, peer: tuple[str, int] | None) -> None:
+    """Refuse a name that leads to a link-local address, after the connection and before a read."""
+    if peer is not None and is_link_local(peer[0]):
+        raise _unavailable(uri, "its host has a link-local address")
+
+
+def _object_store(uri: SourceUri) -> ObjectStore:
+    from obstore.store import AzureStore, GCSStore, S3Store  # a large library: only if it is used
+
+    options = {"allow_http": True, **STORE_TIMEOUTS}  # plain HTTP only where a variable says http:
+    match uri.scheme:
+        case "s3":
+            kind: type[S3Store] | type[GCSStore] | type[AzureStore] = S3Store
+        case "gs":
+            kind = GCSStore
+        case _:
+            kind = AzureStore
+    return kind(uri.host, client_options=options, retry_config={"max_retries": MAX_RETRIES})  # type: ignore[arg-type]
+
+
+@contextmanager
+def _object_errors(uri: SourceUri) -> Iterator[None]:
+    from obstore import exceptions
+
+    try:
+        yield
+    except FileNotFoundError:
+        raise _not_found(uri) from None
+    except (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError):
+        raise _denied(uri) from None
+    except exceptions.PreconditionError:
+        raise _unavailable(uri, "it changed while it was read") from None
+    except (exceptions.BaseError, ValueError):
+        raise _unavailable(uri, "the object store refused or didn't answer") from None
+
+
+@contextmanager
+def _stored_object(uri: SourceUri) -> Iterator[OpenSource]:
+    import obstore
+
+    key = "/".join(uri.segments)
+    with _object_errors(uri):
+        store = _object_store(uri)
+        found = obstore.head(store, key)
+
+    def pieces() -> Iterator[bytes]:
+        for start in range(0, found["size"], PIECE_BYTES):
+            end = min(start + PIECE_BYTES, found["size"])
+            with _object_errors(uri):
+                part = obstore.get(
+                    store, key, options={"range": (start, end), "if_match": found["e_tag"]}
+                )
+                content = bytes(part.bytes())
+            yield content
+
+    yield OpenSource(found["size"], pieces())
+
+
+def _object_names(uri: SourceUri, step: Callable[[], None]) -> Iterator[str]:
+    """The names below a prefix, also in folders; without the marker of the folder itself."""
+    import obstore
+
+    prefix = "/".join(uri.segments)
+    start = len(prefix) + 1 if prefix else 0
+    with _object_errors(uri):
+        chunks = iter(obstore.list(_object_store(uri), prefix or None, chunk_size=1000))
+    while True:
+        step()
+        with _object_errors(uri):
+            chunk = next(chunks, None)
+        if chunk is None:
+            return
+        yield from (one["path"][start:] for one in chunk if one["path"] != prefix)
+
+
+@contextmanager
+def _local_file(uri: SourceUri) -> Iterator[OpenSource]:
+    descriptor = _open_below(uri)
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise _not_found(uri)
+        yield OpenSource(found.st_size, iter(lambda: file.read(PIECE_BYTES), b""))
+
+
+def _local_names(uri: SourceUri) -> Iterator[str]:
+    descriptor = _open_below(uri)
+    try:
+        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise _not_found(uri)
+        with os.scandir(descriptor) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    yield f"{entry.name}/"
+                elif entry.is_file(follow_symlinks=False):
+                    yield entry.name
+    finally:
+        os.close(descriptor)
+
+
+def _open_below(uri: SourceUri) -> int:
+    """Open a file or folder below its prefix, which may be a link; links below it are refused."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+    try:
+        descriptor = os.open(Path("/", *uri.segments[: uri.allowed]), flags)
+        for name in uri.segments[uri.allowed :]:
+            folder = descriptor
+            try:
+                descriptor = os.open(name, flags | os.O_NOFOLLOW, dir_fd=folder)
+            finally:
+                os.close(folder)
+    except PermissionError:
+        raise _denied(uri) from None
+    except OSError:
+        raise _not_found(uri) from None
+    return descriptor

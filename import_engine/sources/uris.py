@@ -1,0 +1,222 @@
+"""URIs that imports read, and the prefixes that an administrator allows.
+
+A URI names a place and nothing else: no user, password, query or fragment, since the URI is stored
+with its job. It lies under a prefix if the scheme and the host are equal and its path starts with
+the prefix's whole segments.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import quote, unquote, urlsplit
+
+from domain_errors import DomainError
+
+SCHEMES = ("https", "http", "s3", "gs", "az", "file")
+ENCODED = ("https", "http", "file")
+"""Schemes whose paths are percent-encoded; a key of an object store is taken literally."""
+DEFAULT_PORTS = {"https": ":443", "http": ":80"}
+MAX_LENGTH = 2000
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
+
+
+class InvalidUri(DomainError):
+    """The text isn't a URI that an import can read."""
+
+    code = "invalid_uri"
+
+
+class UriNotAllowed(DomainError):
+    """The URI is outside the prefixes that the administrator allows."""
+
+    code = "uri_not_allowed"
+
+
+@dataclass(frozen=True)
+class SourceUri:
+    """A checked URI.
+
+    Parameters
+    ----------
+    host : str
+        The host with its port, or the bucket or container; empty for ``file``.
+    segments : tuple of str
+        The decoded path; none is empty, ``.`` or ``..``.
+    is_folder : bool
+        Whether the path ends with a slash.
+    allowed : int
+        The number of segments of the prefix that allows this URI.
+    """
+
+    scheme: str
+    host: str
+    segments: tuple[str, ...]
+    is_folder: bool
+    allowed: int = 0
+
+    def __str__(self) -> str:
+        path = "/".join(map(_quoted, self.segments) if self.scheme in ENCODED else self.segments)
+        return f"{self.scheme}://{self.host}/{path}" + ("/" if self.is_folder and path else "")
+
+    @property
+    def name(self) -> str:
+        """The last segment, or the host of a URI without a path."""
+        return self.segments[-1] if self.segments else self.host
+
+    def is_under(self, prefix: SourceUri) -> bool:
+        """Whether a prefix allows this URI.
+
+        >>> parse_uri("s3://audit/2025/q1.csv").is_under(parse_uri("s3://audit/2025/"))
+        True
+        >>> parse_uri("s3://audit/2025-draft/q1.csv").is_under(parse_uri("s3://audit/2025"))
+        False
+        """
+        return (self.scheme, self.host) == (prefix.scheme, prefix.host) and self.segments[
+            : len(prefix.segments)
+        ] == prefix.segments
+
+    def child(self, name: str) -> SourceUri:
+        """The URI of a file in this folder."""
+        return replace(self, segments=(*self.segments, name), is_folder=False)
+
+
+def parse_uri(text: str, loc: Sequence[str | int] = ()) -> SourceUri:
+    """Parse and check a URI.
+
+    Raises
+    ------
+    InvalidUri
+        It has another scheme, a user, a query, a fragment, or a path that isn't plain. The message
+        doesn't quote the URI, which may hold a password.
+    """
+    problem, uri = _parsed(text)
+    if uri is None:
+        raise InvalidUri(
+            problem, loc=loc, schemes=", ".join(f"{one}://" for one in SCHEMES), maximum=MAX_LENGTH
+        )
+    return uri
+
+
+def _parsed(text: str) -> tuple[str, SourceUri | None]:
+    """The problem of a URI, or the URI."""
+    if len(text) > MAX_LENGTH:
+        return "The URI is longer than {maximum} characters.", None
+    if not text.isprintable():
+        return "The URI holds a control character.", None
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return "The URI can't be parsed.", None
+    if "://" not in text or parts.scheme not in SCHEMES:
+        return "A URI starts with one of {schemes}.", None
+    if "@" in parts.netloc:
+        return (
+            "The URI holds a user name or a password. Credentials belong in the server's "
+            "environment.",
+            None,
+        )
+    if "?" in text or "#" in text:
+        return (
+            "The URI has a query or a fragment. Signed addresses aren't accepted, since the URI "
+            "is stored with the job.",
+            None,
+        )
+    host = _host(parts.scheme, parts.netloc)
+    if host is None:
+        return "The URI has no valid host, bucket or container.", None
+    segments = _segments(parts.scheme, parts.path)
+    if segments is None:
+        return 'The path of the URI holds an empty segment, ".", "..", "\\" or "%2F".', None
+    is_folder = parts.path.endswith("/") or not segments
+    return "", SourceUri(parts.scheme, host, segments, is_folder)
+
+
+def _host(scheme: str, netloc: str) -> str | None:
+    if scheme == "file":
+        return "" if netloc in ("", "localhost") else None
+    if _HOST.fullmatch(netloc) is None:
+        return None
+    if scheme in DEFAULT_PORTS:
+        return netloc.lower().removesuffix(DEFAULT_PORTS[scheme])
+    return None if ":" in netloc else netloc
+
+
+def _segments(scheme: str, path: str) -> tuple[str, ...] | None:
+    """The decoded segments of a path; None if it isn't plain."""
+    inner = path.removeprefix("/").removesuffix("/")
+    if not inner:
+        return () if len(path) < 2 else None
+    parts = inner.split("/")
+    segments = tuple(unquote(part) for part in parts) if scheme in ENCODED else tuple(parts)
+    for segment in segments:
+        if segment in ("", ".", "..") or "/" in segment or "\\" in segment:
+            return None
+        if not segment.isprintable():
+            return None
+    return segments
+
+
+def _quoted(segment: str) -> str:
+    return quote(segment, safe="!$&'()*+,;=:@~")
+
+
+def parse_prefixes(text: str) -> tuple[SourceUri, ...]:
+    """Parse a list of prefixes with commas.
+
+    Raises
+    ------
+    InvalidUri
+        A prefix isn't a URI, or its host is a link-local address.
+    """
+    prefixes = tuple(parse_uri(part.strip()) for part in text.split(",") if part.strip())
+    for prefix in prefixes:
+        if is_link_local(urlsplit(f"//{prefix.host}").hostname or ""):
+            raise InvalidUri("A prefix can't name a link-local address.")
+    return prefixes
+
+
+def is_link_local(address: str) -> bool:
+    """Whether an IP address is link-local, where clouds serve credentials; a name is not.
+
+    >>> is_link_local("169.254.169.254"), is_link_local("::ffff:169.254.1.1")
+    (True, True)
+    >>> is_link_local("10.0.0.1"), is_link_local("data.example.org")
+    (False, False)
+    """
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return (mapped or parsed).is_link_local
+
+
+def allowed_uri(
+    text: str, prefixes: Sequence[SourceUri], loc: Sequence[str | int] = ()
+) -> SourceUri:
+    """Parse a URI that must lie under one of the prefixes.
+
+    Raises
+    ------
+    InvalidUri, UriNotAllowed
+        It isn't a URI, or no prefix allows it.
+    """
+    uri = parse_uri(text, loc)
+    if not prefixes:
+        raise UriNotAllowed(
+            "This server imports from no URI. An administrator allows prefixes in the setting "
+            "import_prefixes.",
+            loc=loc,
+        )
+    allowing = [prefix for prefix in prefixes if uri.is_under(prefix)]
+    if not allowing:
+        raise UriNotAllowed(
+            "The URI is under none of the allowed prefixes: {prefixes}. An administrator adds "
+            "prefixes in the setting import_prefixes.",
+            loc=loc,
+            prefixes=", ".join(map(str, prefixes)),
+        )
+    return replace(uri, allowed=len(allowing[0].segments))
