@@ -102,14 +102,16 @@ def compare(
 
 def _print_comparison(found: dict[str, Any], dataset: str, ref1: str, ref2: str) -> None:
     print_line(found["verdict"])
-    changed = set((found["changes"] or {}).get("changed_columns", ()))
+    if any(found[side]["rows_read"] < found[side]["rows"] for side in ("base", "other")):
+        rows = " and ".join(f"{found[side]['rows_read']:,}" for side in ("base", "other"))
+        print_line(f"The figures of the columns are those of {rows} random rows.")
     print_table(
         ("column", "type", "differs", "distance", "p-value", "missing before", "missing now"),
         [
             (
                 column["name"],
                 column["type"],
-                _differs(column, changed),
+                _differs(column, found["changes"]),
                 f"{100 * column['distance']:.1f} %",
                 f"{min(column['p_value'], column['missing_p_value']):.2g}",
                 f"{100 * column['base_missing']:.1f} %",
@@ -124,10 +126,12 @@ def _print_comparison(found: dict[str, Any], dataset: str, ref1: str, ref2: str)
         print_line(f"List the rows that differ: jobsvc compare {names} {keys}")
 
 
-def _differs(column: dict[str, Any], changed: set[str]) -> str:
+def _differs(column: dict[str, Any], changes: dict[str, Any] | None) -> str:
     if column["is_significant"]:
         return "yes"
-    return "in some values" if column["name"] in changed else "no"
+    if changes is None:
+        return "not significantly"
+    return "in some values" if column["name"] in changes["changed_columns"] else "no"
 
 
 def _print_row_diff(job: dict[str, Any], rows: list[dict[str, Any]]) -> None:

@@ -73,8 +73,12 @@ class ChangedTypeOut(Schema):
 
 
 class ChangesOut(Schema):
-    rows_only_in_base = out.integer("Rows that have no equal in the other table.")
-    rows_only_in_other = out.integer()
+    rows_only_in_base = out.integer(
+        "Rows that have no equal in the other table; null if the tables have more than 2 million "
+        "rows together.",
+        null=True,
+    )
+    rows_only_in_other = out.integer(null=True)
     changed_columns = out.list_of(
         fields.String(), "Columns whose values are not the same ones equally often."
     )
@@ -87,9 +91,9 @@ class ComparisonOut(Schema):
     )
     outcome = out.string(
         "`differs` if a column differs significantly, or two tables in their "
-        "rows, columns, types or values; `equal` if two tables of which every row was read "
-        "don't differ; else `representative` if the minimum detectable difference is 0.15 or "
-        "less, `inconclusive` if it is larger.",
+        "rows, columns, types or values; `equal` if two tables don't differ; for a sample else "
+        "`representative` if the minimum detectable difference is 0.15 or less, `inconclusive` if "
+        "it is larger.",
         validate=validate.OneOf(["representative", "inconclusive", "differs", "equal"]),
     )
     outcome_label = out.string()
@@ -110,7 +114,7 @@ class ComparisonOut(Schema):
     only_in_base = out.list_of(fields.String())
     only_in_other = out.list_of(fields.String())
     changed_types = out.list_of(ChangedTypeOut)
-    changes = out.nested(ChangesOut, "null unless every row of two tables was read.", null=True)
+    changes = out.nested(ChangesOut, "null if one is a sample.", null=True)
 
 
 class ChangedNameOut(Schema):

@@ -75,7 +75,7 @@ class Structure:
             or self.changed_types
             or self.changed_names
             or self.changed_values
-            or (changes and (changes.rows_only_in_base or changes.rows_only_in_other))
+            or (changes and changes.has_other_rows)
         )
 
     def sentences(self) -> list[str]:
@@ -92,7 +92,14 @@ class Structure:
         if self.changes is None:
             return sentences
         removed, added = self.changes.rows_only_in_base, self.changes.rows_only_in_other
-        if (removed, added) != (max(-change, 0), max(change, 0)):
+        if removed is None or added is None:
+            if self.changes.changed_columns:
+                sentences.append(
+                    f"Columns with other values: {_named(self.changes.changed_columns)}."
+                )
+            elif self.changes.has_other_rows:
+                sentences.append("Values belong to other rows than before.")
+        elif (removed, added) != (max(-change, 0), max(change, 0)):
             sentences.append(
                 f"{counted(removed, 'row')} before and {counted(added, 'row')} now have no equal "
                 "in the other table."
@@ -247,7 +254,7 @@ class TableComparison:
     """All columns that were compared, in the base's order.
 
     Columns are ``not_compared`` for their types or after the time limit. The effective size is that
-    of the other table, infinite for a population.
+    of the other table, infinite for a population. Distributions are of all rows, or of some.
     """
 
     purpose: Purpose
@@ -256,6 +263,7 @@ class TableComparison:
     structure: Structure
     effective_size: float
     suggested_keys: tuple[tuple[str, ...], ...] = ()
+    is_read_whole: bool = True
 
     @property
     def significant(self) -> list[ColumnComparison]:
@@ -297,9 +305,9 @@ class TableComparison:
         )
 
     def _differing(self) -> list[ColumnComparison]:
-        """The significant columns, then others that have changed and differ visibly."""
+        """The significant columns, then others whose values, all read, differ visibly."""
         found = sorted(self.significant, key=lambda column: -column.distance.distance)
-        if self.structure.changes is None:
+        if self.structure.changes is None or not self.is_read_whole:
             return found
         changed = set(self.structure.changes.changed_columns) - {column.name for column in found}
         others = [
@@ -369,7 +377,6 @@ def compare_tables(
     matched = match_columns(_data_columns(base), _data_columns(other))
     pairs = [(shared.base, shared.other) for shared in matched.shared]
     is_of_tables = purpose == "tables" and not base.is_sample and not other.is_sample
-    is_whole = is_of_tables and base.is_read_whole and other.is_read_whole
     found: list[_Found] = []
     not_compared: list[str] = []
     with database.cursor(base.table) as cursor:
@@ -384,9 +391,9 @@ def compare_tables(
             else:
                 found.append(compared)
         changes = None
-        if is_whole:
+        if is_of_tables and base.all_rows is not None and other.all_rows is not None:
             same = [one for one, two in pairs if one.type == two.type]
-            changes = table_changes(cursor, base, other, same)
+            changes = table_changes(cursor, base.all_rows, other.all_rows, same)
         keys = suggest_keys(cursor, base.table, other.table, matched.shared) if is_of_tables else ()
         size = effective_size(cursor, other)
     on_progress(1.0, "compared")
@@ -405,7 +412,8 @@ def compare_tables(
         changes,
         tuple((one.name, two.name) for one, two in pairs if one.name != two.name),
     )
-    return TableComparison(purpose, columns, tuple(not_compared), structure, size, keys)
+    is_whole = base.is_read_whole and other.is_read_whole
+    return TableComparison(purpose, columns, tuple(not_compared), structure, size, keys, is_whole)
 
 
 def _compare_columns(

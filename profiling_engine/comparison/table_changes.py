@@ -14,11 +14,13 @@ import duckdb
 
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import scan_statement
-from parquet_tables.tables import Column
-from profiling_engine.comparison.compared_table import ComparedColumn, ComparedTable
+from parquet_tables.tables import Column, TableFiles
+from profiling_engine.comparison.compared_table import ComparedColumn
 
 LISTED_VALUES = 20
 MAX_VALUE_LENGTH = 80
+MAX_COUNTED_ROWS = 2_000_000
+"""Rows of both tables together up to which those without an equal are counted: a second's work."""
 FEW_VALUES, MAX_CATEGORIES = 20, 1_000
 """A column has categories if it has few distinct values, or at most half as many as rows."""
 
@@ -41,47 +43,64 @@ class ChangedValues:
 class TableChanges:
     """The changes of the columns that both tables have with the same type.
 
-    Rows without an equal row in the other table count each. A column has changed if its values or
-    their numbers of rows differ.
+    Rows without an equal row in the other table count each; of large tables they aren't counted. A
+    column has changed if its values or their numbers of rows differ.
     """
 
-    rows_only_in_base: int
-    rows_only_in_other: int
+    has_other_rows: bool
+    rows_only_in_base: int | None
+    rows_only_in_other: int | None
     changed_columns: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        return {**vars(self), "changed_columns": list(self.changed_columns)}
+        return {
+            "rows_only_in_base": self.rows_only_in_base,
+            "rows_only_in_other": self.rows_only_in_other,
+            "changed_columns": list(self.changed_columns),
+        }
 
 
 def table_changes(
     cursor: duckdb.DuckDBPyConnection,
-    base: ComparedTable,
-    other: ComparedTable,
+    base: TableFiles,
+    other: TableFiles,
     columns: Sequence[Column],
 ) -> TableChanges:
-    """Compare tables that are read whole by hashes of columns that have one type in both."""
-    counts = base.table.row_count, other.table.row_count
+    """Compare all rows of two tables by hashes, in any order of the rows."""
+    counts = base.row_count, other.row_count
     names = tuple(column.name for column in columns)
     if not columns or not min(counts):
-        return TableChanges(*counts, names if counts[0] != counts[1] else ())
-    values = [f"f.{quote_identifier(name)}" for name in names]
-    # Sums of hashes don't depend on the order of the rows.
-    checksums = ", ".join(f"sum(hash({value}))" for value in values)
-    sums = [
-        cursor.execute(f"SELECT {checksums} FROM read_parquet(?) AS f", [compared.paths]).fetchone()
-        or ()
-        for compared in (base, other)
-    ]
-    changed = [name for name, *pair in zip(names, *sums, strict=True) if pair[0] != pair[1]]
-    counts_of_rows = (
-        f"SELECT hash({', '.join(values)}), count(*) FROM read_parquet(?) AS f GROUP BY 1"
+        changed = counts[0] != counts[1]
+        return TableChanges(changed, *counts, names if changed else ())
+    cells = [f"f.{quote_identifier(name)}" for name in names]
+    hashes = [*(f"hash({cell})" for cell in cells), f"hash({', '.join(cells)})"]
+    sums = ", ".join(f"sum(h{at})" for at in range(len(hashes)))
+    listed = [f"{value} AS h{at}" for at, value in enumerate(hashes)]
+    scans = [scan_statement(table, listed) for table in (base, other)]
+    one, two = (
+        cursor.execute(f"SELECT {sums} FROM ({sql})", params).fetchall()[0] for sql, params in scans
     )
+    changed_columns = tuple(
+        name for name, *pair in zip(names, one[:-1], two[:-1], strict=True) if pair[0] != pair[1]
+    )
+    only: tuple[int | None, int | None] = (None, None)
+    if sum(counts) <= MAX_COUNTED_ROWS:
+        only = _unequal_rows(cursor, base, other, hashes[-1])
+    return TableChanges(one[-1] != two[-1], *only, changed_columns)
+
+
+def _unequal_rows(
+    cursor: duckdb.DuckDBPyConnection, base: TableFiles, other: TableFiles, row_hash: str
+) -> tuple[int, int]:
+    """The rows of each table that have no equal row in the other one."""
+    scans = [scan_statement(table, [f"{row_hash} AS v"]) for table in (base, other)]
+    joined = _counts_joined(*(f"SELECT v, count(*) FROM ({sql}) GROUP BY v" for sql, _ in scans))
     ((only_base, only_other),) = cursor.execute(
         "SELECT sum(greatest(base_n - other_n, 0)), sum(greatest(other_n - base_n, 0)) "
-        f"FROM {_counts_joined(counts_of_rows, counts_of_rows)}",
-        [base.paths, other.paths],
+        f"FROM {joined}",
+        [*scans[0][1], *scans[1][1]],
     ).fetchall()
-    return TableChanges(int(only_base), int(only_other), tuple(changed))
+    return int(only_base), int(only_other)
 
 
 def changed_values(

@@ -263,7 +263,7 @@ def test_the_outcome_follows_significance_and_power(
         Structure(100, 100, only_in_other=("x",)),
         Structure(100, 100, changed_types=(("x", "DATE", "VARCHAR"),)),
         Structure(100, 100, changed_values=(("x", ChangedValues(1)),)),
-        Structure(100, 100, changes=TableChanges(1, 1, ("x",))),
+        Structure(100, 100, changes=TableChanges(True, 1, 1, ("x",))),
     ],
 )
 def test_any_change_of_structure_makes_tables_differ(structure: Structure) -> None:
@@ -302,6 +302,33 @@ def test_equal_tables_are_equal_in_any_order(stage: Stage) -> None:
     assert compare(two).outcome == "equal"
     moved = compare(three)
     assert (moved.outcome, moved.significant) == ("differs", [])
-    assert moved.structure.changes == TableChanges(500, 500, ("key",))
+    assert moved.structure.changes == TableChanges(True, 500, 500, ("key",))
     nothing = stage.table(f"SELECT * FROM ({query}) WHERE false", "nothing")
     assert compare(nothing).outcome == "differs"
+
+
+def test_all_rows_of_large_tables_are_compared_by_hashes(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only some rows are read for the distributions, and rows without an equal aren't counted."""
+    monkeypatch.setattr("profiling_engine.comparison.table_changes.MAX_COUNTED_ROWS", 1000)
+    query = "SELECT range AS id, range % 7 AS kind, range % 5 AS sort FROM range(2000)"
+    base = stage.table(query, "large")
+
+    def compare(later: str, name: str) -> TableComparison:
+        other = stage.table(later, name)
+        sides = []
+        for table in (base, other):
+            part = stage.table(f"SELECT * FROM ({query}) WHERE id < 500", f"part of {name}")
+            sides.append(ComparedTable(part, size=500, rows=table.row_count, whole=table))
+        return compare_tables(stage.database, *sides, purpose="tables")
+
+    same = compare(f"SELECT * FROM ({query}) ORDER BY hash(id)", "sorted")
+    assert (same.outcome, same.structure.changes) == ("equal", TableChanges(False, None, None, ()))
+    assert same.verdict == "Equal. 2,000 rows and 3 columns are the same."
+    one = compare(f"SELECT * REPLACE (if(id = 1999, 9, kind) AS kind) FROM ({query})", "one")
+    assert (one.outcome, one.significant) == ("differs", [])
+    assert one.verdict == "Differs. Columns with other values: kind."
+    swapped = "SELECT * REPLACE (CASE id WHEN 0 THEN 1 WHEN 1 THEN 0 ELSE kind END AS kind)"
+    moved = compare(f"{swapped} FROM ({query})", "swapped")
+    assert moved.verdict == "Differs. Values belong to other rows than before."
