@@ -6,9 +6,12 @@ import of these bytes; later rows may widen a type. Little is read of files that
 
 from __future__ import annotations
 
+import gzip
 import os
+import re
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +21,7 @@ from domain_errors import DomainError
 from import_engine.errors import LargeUnpacked, UnreadableFile
 from import_engine.formats import Format, detect_format
 from import_engine.importer import import_file, import_first_rows
+from import_engine.options import ImportOptions
 from import_engine.text_files import CHUNK_BYTES, HEAD_BYTES, TextFile, declared_encoding, unpack
 from import_engine.work import ImportedTable
 from job_runner.service import Service
@@ -32,6 +36,8 @@ BEGINNING_BYTES = 512 * 1024
 """The part that is read of a compressed file that unpacks to more than ``MAX_BYTES``."""
 BY_LINES = (".csv", ".tsv", ".tab", ".txt", ".ndjson", ".jsonl")
 QUOTE = '"'
+RAW_LINES, RAW_CHARACTERS, RAW_BYTES = 30, 500, 64 * 1024
+"""Limits of the raw lines in a preview."""
 
 
 class PreviewTooSlow(DomainError):
@@ -100,19 +106,34 @@ def is_by_lines(file_name: str) -> bool:
 
 
 def preview_import(
-    service: Service, upload: Path, file_name: str, *, whole: bool
-) -> list[dict[str, Any]]:
-    """The tables of a file's beginning: key, columns, first rows, notes.
+    service: Service,
+    upload: Path,
+    file_name: str,
+    *,
+    whole: bool,
+    options: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What an import of a file's beginning gives.
 
     Parameters
     ----------
     whole : bool
         Whether ``upload`` is the whole file; the last line of a part is ignored.
+    options : mapping
+        The import options of the request.
+
+    Returns
+    -------
+    dict
+        ``tables`` (key, columns, first rows, notes, what was detected, questions), ``raw_lines``
+        (the first lines of a text) and ``problems`` (options that the values don't fit).
 
     Raises
     ------
     UnreadableFile
         The import would fail, too.
+    InvalidOption
+        An option isn't valid, or doesn't apply to the file.
     PreviewTooSlow, PreviewTooLarge, BeginningUnclear
         The preview exceeds its limits, or needs the whole file; the import may succeed.
     """
@@ -126,9 +147,11 @@ def preview_import(
             )
 
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
-        preview = _Preview(service, Path(folder), file_name, on_progress)
+        given = ImportOptions.from_json(options or {})
+        preview = _Preview(service, Path(folder), file_name, on_progress, given)
         try:
-            return preview.of_file(upload) if whole else preview.of_part(upload)
+            tables = preview.of_file(upload) if whole else preview.of_part(upload)
+            return {"tables": tables, "raw_lines": _raw_lines(upload, tables), "problems": []}
         except Exception as error:
             if not is_out_of_memory(error) and not isinstance(error, PageTooLarge):
                 raise
@@ -145,6 +168,7 @@ class _Preview:
     folder: Path
     file_name: str
     on_progress: ProgressCallback
+    options: ImportOptions
 
     def of_file(self, upload: Path) -> list[dict[str, Any]]:
         found = detect_format(self.file_name, upload)
@@ -159,6 +183,7 @@ class _Preview:
             self._new_folder(),
             ROWS_SHOWN,
             on_progress=self.on_progress,
+            options=self.options,
         )
         return [self._shown(table, row_count)]
 
@@ -221,11 +246,18 @@ class _Preview:
     def _of_bytes(self, content: bytes) -> tuple[ImportedTable, ...]:
         part = self._new_folder() / "beginning"
         part.write_bytes(content)
-        return self._imported(part)
+        return self._imported(part, whole=False)
 
-    def _imported(self, file: Path) -> tuple[ImportedTable, ...]:
-        database, folder = self.service.parquet, self._new_folder()
-        return import_file(database, file, self.file_name, folder, on_progress=self.on_progress)
+    def _imported(self, file: Path, *, whole: bool = True) -> tuple[ImportedTable, ...]:
+        return import_file(
+            self.service.parquet,
+            file,
+            self.file_name,
+            self._new_folder(),
+            on_progress=self.on_progress,
+            options=self.options,
+            whole_file=whole,
+        )
 
     def _new_folder(self) -> Path:
         return Path(tempfile.mkdtemp(dir=self.folder))
@@ -234,6 +266,7 @@ class _Preview:
         """A table as JSON; without a row count it is a part, whose empty columns have no type."""
         files = table.table
         untyped = table.empty_columns if row_count is None else ()
+        readings = {reading.name: reading for reading in table.readings}
         rows: list[dict[str, Any]] = []
         if files.columns:
             with self.service.parquet.cursor() as cursor:
@@ -241,10 +274,42 @@ class _Preview:
         return {
             "key": table.key,
             "columns": [
-                {"name": column.name, "type": None if column.name in untyped else column.type}
+                {
+                    "name": column.name,
+                    "type": None if column.name in untyped else column.type,
+                    "source_name": readings[column.name].source_name,
+                    "changes": list(readings[column.name].changes),
+                }
                 for column in files.columns
             ],
             "row_count": row_count,
             "data": rows,
             "notes": list(table.notes),
+            "detected": dict(table.detected),
+            "questions": [
+                {
+                    "code": question.code,
+                    "column": question.column,
+                    "text": question.text,
+                    "choices": [
+                        {"label": label, "options": dict(options)}
+                        for label, options in question.choices
+                    ],
+                }
+                for question in table.questions
+            ],
         }
+
+
+def _raw_lines(upload: Path, tables: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The first lines of a text as they are in the file; none for other formats."""
+    encoding = next((table["detected"].get("encoding") for table in tables), None)
+    if encoding is None:
+        return []
+    with upload.open("rb") as packed:
+        is_gzip = packed.read(2) == b"\x1f\x8b"
+    with gzip.open(upload) if is_gzip else upload.open("rb") as content:
+        head = content.read(RAW_BYTES)
+    text = head.decode("utf-8-sig" if encoding == "utf-8" else encoding, errors="replace")
+    lines = re.split(r"\r\n|\r|\n", text.lstrip("\ufeff"))
+    return [line[:RAW_CHARACTERS] for line in lines[:RAW_LINES]]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from domain_errors import InvalidRequest
+from import_engine.options import ImportOptions
 from import_engine.sources import uris
 from job_runner.lanes import LANE_OF_DOWNLOADS, lane_of_import
 from job_runner.service import Service
@@ -207,11 +208,19 @@ def submit_import(
     ref_name: str,
     file_name: str,
     commit_message: str | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Job:
     """Submit an import to a ref; moves the file ``upload``, unless it was submitted before.
 
-    ``file_name`` is the user's name of the file, never a path.
+    ``file_name`` is the user's name of the file, never a path. The recorded ``options`` are those
+    of a retry, too.
+
+    Raises
+    ------
+    InvalidOption
+        An import option isn't valid.
     """
+    recorded = _recorded(options)
     size_bytes = upload.stat().st_size
     sync(upload)
     parameters = {
@@ -219,6 +228,7 @@ def submit_import(
         "file_name": file_name,
         "size_bytes": size_bytes,
         "commit_message": commit_message or f"Import {file_name}",
+        **recorded,
     }
     new = by.new_job(service, "import", dataset, None, parameters, lane_of_import(size_bytes))
 
@@ -238,6 +248,7 @@ def submit_uri_import(
     *,
     ref_name: str,
     commit_message: str | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Job:
     """Submit an import of a URI to a ref; the job downloads it.
 
@@ -245,6 +256,8 @@ def submit_uri_import(
     ------
     InvalidUri, UriNotAllowed
         It isn't a URI, or the setting ``import_prefixes`` doesn't allow it.
+    InvalidOption
+        An import option isn't valid.
     """
     checked = uris.allowed_uri(uri, service.settings.allowed_prefixes, loc=("body", "uri"))
     parameters = {
@@ -252,9 +265,16 @@ def submit_uri_import(
         "uri": str(checked),
         "file_name": checked.name,
         "commit_message": commit_message or f"Import {checked.name}",
+        **_recorded(options),
     }
     new = by.new_job(service, "import", dataset, None, parameters, LANE_OF_DOWNLOADS)
     return submit(service, by, new, partial(_require_ref, ref_name))
+
+
+def _recorded(options: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Check import options; a job's run parameters record those that are given."""
+    given = ImportOptions.from_json(options or {}).to_json()
+    return {"options": given} if given else {}
 
 
 def _require_ref(ref_name: str, tx: Transaction, new: NewJob) -> NewJob:

@@ -6,7 +6,6 @@ column dropped or merged, and no line read as a comment.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +15,15 @@ from pathlib import Path
 import duckdb
 
 from import_engine.errors import LONG_LINE_BYTES, TOO_LONG, check_column_count, delimited_error
+from import_engine.options import DELIMITERS, DETECT_ALL, ImportOptions
+from import_engine.table_edges import left_out_note
+from import_engine.text_edges import (
+    find_bottom,
+    find_top,
+    head_lines,
+    split_line,
+    without_bottom,
+)
 from import_engine.text_files import TextFile, read_as_utf8
 from import_engine.text_tables import (
     SAMPLE_ROWS,
@@ -24,6 +32,7 @@ from import_engine.text_tables import (
     TextColumn,
     TextRows,
     detect,
+    renamed,
     write_text_table,
 )
 from import_engine.values import (
@@ -38,7 +47,11 @@ from parquet_tables.names import settle_names
 from parquet_tables.quoting import quote_text
 from parquet_tables.transient_errors import is_machine_error
 
-DELIMITERS = (",", "\t", ";", "|")
+OPTIONS = (
+    *("header_row", "skip_above", "skip_below", "delimiter", "encoding"),
+    *("decimal", "thousands", "date_order", "types", "names"),
+)
+"""The import options of delimited text."""
 FIRST_LINE_CHUNKS = 64
 """Chunks of 1 MiB in which the end of the first line is searched."""
 DEFAULT_LINE_BYTES = 2_000_000
@@ -67,8 +80,8 @@ class Dialect:
         Values in each row.
     long_lines : bool
         Use a buffer for lines longer than DuckDB's 2 MB.
-    blank_lines : int
-        Empty lines above the first row. DuckDB would use the first of them as the header.
+    skip : int
+        Lines above the first row. DuckDB would use an empty one of them as the header.
     """
 
     delimiter: str
@@ -77,11 +90,11 @@ class Dialect:
     has_header: bool = True
     columns: int = 1
     long_lines: bool = False
-    blank_lines: int = 0
+    skip: int = 0
 
     def options(self) -> list[str]:
         options = [
-            f"skip = {self.blank_lines:d}",
+            f"skip = {self.skip:d}",
             f"delim = {quote_text(self.delimiter)}",
             f"quote = {quote_text(self.quote)}",
             f"escape = {quote_text(self.escape)}",
@@ -91,12 +104,7 @@ class Dialect:
         return options
 
     def values(self, line: str) -> Sequence[str]:
-        if not self.quote:
-            return line.split(self.delimiter)
-        try:
-            return next(csv.reader([line], delimiter=self.delimiter, quotechar=self.quote), [])
-        except csv.Error:
-            return line.split(self.delimiter)
+        return split_line(line, self.delimiter, self.quote)
 
 
 @dataclass(frozen=True)
@@ -164,27 +172,66 @@ class DelimitedRows(TextRows):
 
 
 def import_delimited(
-    work: ImportWork, path: Path, *, gzipped: bool, prefer_tab: bool
+    work: ImportWork,
+    path: Path,
+    *,
+    gzipped: bool,
+    prefer_tab: bool,
+    options: ImportOptions = DETECT_ALL,
 ) -> ImportedTable:
     """Read a delimited text file; an UnreadableFile names the line."""
-    return read_as_utf8(work, path, partial(_import_utf8, work, prefer_tab), gzipped=gzipped)
+    options.require_only(OPTIONS, "delimited text")
+    read = partial(_import_utf8, work, options, prefer_tab)
+    return read_as_utf8(work, path, read, gzipped=gzipped, encoding=options.encoding)
 
 
 def _import_utf8(
-    work: ImportWork, prefer_tab: bool, file: TextFile, notes: Sequence[str]
+    work: ImportWork,
+    options: ImportOptions,
+    prefer_tab: bool,
+    whole: TextFile,
+    notes: Sequence[str],
+) -> ImportedTable:
+    """Read the rows between the lines above and below the table."""
+    dialect, top_notes = sniff(work, whole, options, prefer_tab=prefer_tab)
+    file, bottom_notes, skip_below = _without_bottom(work, whole, dialect, options)
+    noted = [*notes, *top_notes, *bottom_notes]
+    table = _import_rows(work, options, file, dialect, noted)
+    return replace(table, detected={"skip_below": skip_below, **table.detected})
+
+
+def _without_bottom(
+    work: ImportWork, file: TextFile, dialect: Dialect, options: ImportOptions
+) -> tuple[TextFile, Sequence[str], int]:
+    """Return the file without the lines below the table, the notes on them and their number."""
+    if not work.whole_file:
+        return file, (), options.skip_below or 0
+    lines_above = dialect.skip + dialect.has_header
+    bottom = find_bottom(file, options, dialect.values, dialect.columns, lines_above, dialect.quote)
+    if bottom is None:
+        return file, (), 0
+    notes = [left_out_note(bottom.rows, "at the end")]
+    return without_bottom(file, bottom, work.scratch("rows")), notes, len(bottom.rows)
+
+
+def _import_rows(
+    work: ImportWork,
+    options: ImportOptions,
+    file: TextFile,
+    dialect: Dialect,
+    notes: Sequence[str],
 ) -> ImportedTable:
     """Read the file in its sniffed dialect, else in the ones that DuckDB's error suggests."""
-    dialect = sniff(work, file, prefer_tab=prefer_tab)
     try:
-        return _import_in_dialect(work, file, dialect, notes)
+        return _import_in_dialect(work, options, file, dialect, notes)
     except duckdb.Error as error:
         if is_machine_error(error):
             raise
         message = str(error)
         for other, alternative, note in _alternatives(work, file, dialect, message):
             try:
-                found = sniff_within(work, other, alternative)
-                return _import_in_dialect(work, other, found, [*notes, note])
+                found = sniff_within(work, other, alternative, options)
+                return _import_in_dialect(work, options, other, found, [*notes, note])
             except duckdb.Error as another:
                 if is_machine_error(another):
                     raise
@@ -211,21 +258,34 @@ def _alternatives(
 
 
 def _import_in_dialect(
-    work: ImportWork, file: TextFile, dialect: Dialect, notes: Sequence[str]
+    work: ImportWork,
+    options: ImportOptions,
+    file: TextFile,
+    dialect: Dialect,
+    notes: Sequence[str],
 ) -> ImportedTable:
-    layout, name_notes = find_layout(work, file, dialect)
-    return read_layout(work, file, layout, [*notes, *name_notes])
+    layout, name_notes = find_layout(work, file, dialect, options)
+    table = read_layout(work, file, layout, [*notes, *name_notes])
+    detected = {
+        "delimiter": dialect.delimiter,
+        "header_row": dialect.skip + 1 if dialect.has_header else 0,
+        "skip_above": dialect.skip,
+    }
+    return replace(table, detected={**detected, **table.detected})
 
 
-def find_layout(work: ImportWork, file: TextFile, dialect: Dialect) -> tuple[Layout, Sequence[str]]:
+def find_layout(
+    work: ImportWork, file: TextFile, dialect: Dialect, options: ImportOptions = DETECT_ALL
+) -> tuple[Layout, Sequence[str]]:
     """Find the columns of a file in its first rows; also return notes on their names."""
     rows = DelimitedRows(file, dialect)
-    names, notes = _names(work, rows)
+    source_names, notes = _names(work, rows)
+    names, renamed_notes = renamed(source_names, options)
     first = rows.first_cells(work, dialect.columns)
     candidate_lists = [rows.candidates(cells) for cells in first]
     plans = detect(work.short_step(), rows, candidate_lists, SAMPLE_ROWS)
-    columns = map(TextColumn, names, candidate_lists, plans)
-    return Layout(dialect, tuple(columns)), notes
+    columns = map(TextColumn, names, candidate_lists, plans, source_names)
+    return Layout(dialect, tuple(columns)), [*notes, *renamed_notes]
 
 
 def read_layout(
@@ -247,23 +307,32 @@ def _names(work: ImportWork, rows: DelimitedRows) -> tuple[Sequence[str], Sequen
     return settle_names([None if cell is None else str(cell) for cell in cells])
 
 
-def sniff(work: ImportWork, file: TextFile, *, prefer_tab: bool) -> Dialect:
-    """Find a file's dialect in its first rows.
+def sniff(
+    work: ImportWork, file: TextFile, options: ImportOptions, *, prefer_tab: bool
+) -> tuple[Dialect, Sequence[str]]:
+    """Find a file's dialect and its first row; also return notes on the lines above it.
 
     DuckDB 2.0's sniffer is used with corrections: it prefers one column split at ``|`` for ragged
     files, skips lines above the header, reads ``#`` as a comment, misses quotes after its sample
     and reads backslashes in quotes as escapes.
     """
     check_column_count(_first_width(file))
-    free = _sniffed(work, file, None)
-    blank_lines, first_line = _first_line(file)
-    dialect = Dialect(_delimiter(free, first_line, prefer_tab=prefer_tab))
-    if free and free.quote == "'" and _apostrophes_enclose(file, dialect.delimiter):
+    free = None if options.delimiter else _sniffed(work, file, None)
+
+    def guess(first_line: str) -> str:
+        return _delimiter(free, first_line, prefer_tab=prefer_tab)
+
+    top = find_top(file, options, guess)
+    lines = head_lines(file, top.skip)
+    dialect = Dialect(top.delimiter or guess(lines[top.skip]), skip=top.skip)
+    if free and free.quote == "'" and _apostrophes_enclose(lines, dialect.delimiter):
         dialect = replace(dialect, quote="'", escape="'")
-    return sniff_within(work, file, replace(dialect, blank_lines=blank_lines))
+    return sniff_within(work, file, dialect, options), top.notes
 
 
-def sniff_within(work: ImportWork, file: TextFile, dialect: Dialect) -> Dialect:
+def sniff_within(
+    work: ImportWork, file: TextFile, dialect: Dialect, options: ImportOptions = DETECT_ALL
+) -> Dialect:
     """Find the header and the number of columns for a known delimiter and quote.
 
     If rows don't fit the dialect, the first row determines the number of columns; reading then
@@ -272,9 +341,13 @@ def sniff_within(work: ImportWork, file: TextFile, dialect: Dialect) -> Dialect:
     found = _sniffed(work, file, dialect)
     if found:
         check_column_count(found.columns)
-        return replace(dialect, has_header=found.has_header, columns=found.columns)
-    _, first_line = _first_line(file)
-    return replace(dialect, columns=max(1, len(dialect.values(first_line))))
+        dialect = replace(dialect, has_header=found.has_header, columns=found.columns)
+    else:
+        first_line = head_lines(file, dialect.skip)[dialect.skip]
+        dialect = replace(dialect, columns=max(1, len(dialect.values(first_line))))
+    if options.header_row is None:
+        return dialect
+    return replace(dialect, has_header=options.header_row > 0)
 
 
 def _delimiter(found: Dialect | None, first_line: str, *, prefer_tab: bool) -> str:
@@ -286,14 +359,14 @@ def _delimiter(found: Dialect | None, first_line: str, *, prefer_tab: bool) -> s
     return max(DELIMITERS, key=lambda each: counts[each])
 
 
-def _apostrophes_enclose(file: TextFile, delimiter: str) -> bool:
+def _apostrophes_enclose(lines: Sequence[str], delimiter: str) -> bool:
     """Whether ``'`` encloses values at the file's start, and nothing but values.
 
     DuckDB also treats an apostrophe that only begins a value as a quote, and so joins lines. An
     apostrophe that isn't closed on its line is text.
     """
     enclosed = 0
-    for line in _lines(file)[:-1]:
+    for line in lines[:-1]:
         is_open = False
         for part in line.split(delimiter):
             begins = is_open or part.startswith("'")
@@ -342,16 +415,6 @@ def _first_width(file: TextFile) -> int:
         if number == FIRST_LINE_CHUNKS:
             break
     return max(widths.values())
-
-
-def _first_line(file: TextFile) -> tuple[int, str]:
-    """Return the number of leading empty lines, and the line after them."""
-    return next(((number, line) for number, line in enumerate(_lines(file)) if line), (0, ""))
-
-
-def _lines(file: TextFile) -> list[str]:
-    """The lines of the file's start; the last one may be incomplete."""
-    return re.split(r"\r\n|\r|\n", file.head().decode("utf-8-sig", errors="replace"))
 
 
 def _even_line_ends(file: TextFile, copy: Path, quote: str) -> TextFile:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from import_engine.delimited import import_delimited
 from import_engine.formats import Format, detect_format
 from import_engine.json_lines import import_json
+from import_engine.options import DETECT_ALL, ImportOptions
 from import_engine.parquet import count_parquet_rows, import_parquet
 from import_engine.work import ImportedTable, ImportWork
 from import_engine.workbooks.importing import import_workbook
@@ -27,7 +29,9 @@ def import_file(
     destination: Path,
     *,
     on_progress: ProgressCallback,
+    options: ImportOptions = DETECT_ALL,
     row_group_rows: int = ROW_GROUP_ROWS,
+    whole_file: bool = True,
 ) -> tuple[ImportedTable, ...]:
     """Read an uploaded file and write its tables as Parquet files.
 
@@ -40,6 +44,10 @@ def import_file(
         the rest.
     on_progress : ProgressCallback
         Receives fractions that never decrease; its exceptions stop the import and pass through.
+    options : ImportOptions
+        What is given wins over detection.
+    whole_file : bool
+        False for the beginning of a file.
 
     Returns
     -------
@@ -51,23 +59,27 @@ def import_file(
     ------
     UnreadableFile
         The message says what is wrong with the file, and where.
+    InvalidOption
+        An option doesn't apply to the file.
     """
     found = detect_format(original_name, source)
     gzipped = found.gzipped
     with _work(database, destination, on_progress, row_group_rows) as work:
+        work = replace(work, whole_file=whole_file)
         match found.format:
-            case Format.CSV:
-                return (import_delimited(work, source, gzipped=gzipped, prefer_tab=False),)
-            case Format.TSV:
-                return (import_delimited(work, source, gzipped=gzipped, prefer_tab=True),)
-            case Format.JSON:
-                return (import_json(work, source, gzipped=gzipped, lines=False),)
-            case Format.JSON_LINES:
-                return (import_json(work, source, gzipped=gzipped, lines=True),)
+            case Format.CSV | Format.TSV:
+                tab = found.format is Format.TSV
+                table = import_delimited(
+                    work, source, gzipped=gzipped, prefer_tab=tab, options=options
+                )
+                return (table,)
+            case Format.JSON | Format.JSON_LINES:
+                lines = found.format is Format.JSON_LINES
+                return (import_json(work, source, gzipped=gzipped, lines=lines, options=options),)
             case Format.PARQUET:
-                return (import_parquet(work, source),)
+                return (import_parquet(work, source, options=options),)
             case Format.XLSX:
-                return import_workbook(work, source)
+                return import_workbook(work, source, options=options)
 
 
 def import_first_rows(
@@ -77,6 +89,7 @@ def import_first_rows(
     rows: int,
     *,
     on_progress: ProgressCallback,
+    options: ImportOptions = DETECT_ALL,
 ) -> tuple[ImportedTable, int]:
     """Import the first rows of a Parquet file; also return its row count.
 
@@ -84,7 +97,7 @@ def import_first_rows(
     :func:`import_file`.
     """
     with _work(database, destination, on_progress, ROW_GROUP_ROWS) as work:
-        table = import_parquet(work, source, max_rows=rows)
+        table = import_parquet(work, source, max_rows=rows, options=options)
         return table, count_parquet_rows(work, source)
 
 

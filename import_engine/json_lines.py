@@ -13,13 +13,23 @@ from functools import partial
 from pathlib import Path
 
 from import_engine.errors import UnreadableFile, duckdb_errors_as, json_error
+from import_engine.options import DETECT_ALL, ImportOptions
 from import_engine.text_files import TextFile, read_as_utf8
-from import_engine.text_tables import CellQuery, ColumnPlan, TextColumn, TextRows, write_text_table
+from import_engine.text_tables import (
+    CellQuery,
+    ColumnPlan,
+    TextColumn,
+    TextRows,
+    renamed,
+    write_text_table,
+)
 from import_engine.values import MISSING_TEXTS, TEXT, CandidateType, CandidateTypes, json_candidates
 from import_engine.work import ImportedTable, ImportWork
 from parquet_tables.names import folded, settle_names
 from parquet_tables.quoting import quote_identifier, quote_text
 
+OPTIONS = ("encoding", "names")
+"""The import options of JSON."""
 MAX_COLUMNS = 4_000
 ORDERING_ROWS = 1_000
 """The number of objects whose key order gives the column order."""
@@ -93,13 +103,22 @@ class JsonRows(TextRows):
         return f"CASE WHEN trim({cell}, '\" ') NOT IN ({MISSING_TEXTS}) THEN {cell} END"
 
 
-def import_json(work: ImportWork, path: Path, *, gzipped: bool, lines: bool) -> ImportedTable:
+def import_json(
+    work: ImportWork,
+    path: Path,
+    *,
+    gzipped: bool,
+    lines: bool,
+    options: ImportOptions = DETECT_ALL,
+) -> ImportedTable:
     """Read a JSON file; an UnreadableFile names the malformed line or object."""
-    return read_as_utf8(work, path, partial(_import_utf8, work, lines), gzipped=gzipped)
+    options.require_only(OPTIONS, "JSON")
+    read = partial(_import_utf8, work, options, lines)
+    return read_as_utf8(work, path, read, gzipped=gzipped, encoding=options.encoding)
 
 
 def _import_utf8(
-    work: ImportWork, lines: bool, text: TextFile, notes: Sequence[str]
+    work: ImportWork, options: ImportOptions, lines: bool, text: TextFile, notes: Sequence[str]
 ) -> ImportedTable:
     start = text.head().lstrip()[:1]
     if start not in (b"[", b"{"):
@@ -107,7 +126,8 @@ def _import_utf8(
     file = JsonFile(text, "array" if start == b"[" else "newline_delimited" if lines else "auto")
     with duckdb_errors_as(json_error):
         keys = _keys(work.part(0.0, KEYS_SHARE), file)
-        names, name_notes = settle_names(keys)
+        source_names, name_notes = settle_names(keys)
+        names, renamed_notes = renamed(source_names, options)
         rows = JsonRows(file, keys)
         first = rows.first_cells(work, len(keys))
         candidate_lists = [rows.candidates(cells) for cells in first]
@@ -117,9 +137,9 @@ def _import_utf8(
             for name, cells in zip(names, first, strict=True)
             if any(cell.startswith(("{", "[")) for cell in cells)
         ]
-        columns = list(map(TextColumn, names, candidate_lists, plans))
+        columns = list(map(TextColumn, names, candidate_lists, plans, source_names))
         rest = work.part(KEYS_SHARE, 1.0)
-        return write_text_table(rest, rows, columns, [*notes, *name_notes, *nested])
+        return write_text_table(rest, rows, columns, [*notes, *name_notes, *renamed_notes, *nested])
 
 
 def _keys(work: ImportWork, file: JsonFile) -> tuple[str, ...]:

@@ -7,10 +7,13 @@ row groups is read by one thread.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from import_engine.errors import UnreadableFile, check_column_count, duckdb_errors_as
-from import_engine.work import ImportedTable, ImportWork
+from import_engine.options import DETECT_ALL, ImportOptions
+from import_engine.text_tables import renamed
+from import_engine.work import ColumnReading, ImportedTable, ImportWork
 from parquet_tables.columns import Column, stored_as
 from parquet_tables.names import settle_names
 from parquet_tables.quoting import positional_names, quote_identifier
@@ -33,11 +36,18 @@ _READING = "reading the footer"
 
 
 def import_parquet(
-    work: ImportWork, path: Path, *, max_rows: int | None = None, small_bytes: int = SMALL_BYTES
+    work: ImportWork,
+    path: Path,
+    *,
+    max_rows: int | None = None,
+    small_bytes: int = SMALL_BYTES,
+    options: ImportOptions = DETECT_ALL,
 ) -> ImportedTable:
     """Read a Parquet file, or its first ``max_rows`` rows."""
+    options.require_only(("names",), "Parquet")
     with duckdb_errors_as(_parquet_error):
-        names, name_notes = settle_names(_top_level_names(work, path))
+        source_names, name_notes = settle_names(_top_level_names(work, path))
+        names, renamed_notes = renamed(source_names, options)
         described = work.ask(f"DESCRIBE SELECT * FROM {_SCAN}", [str(path)], _READING)
         types = [str(row[1]) for row in described]
         stored = [
@@ -50,13 +60,14 @@ def import_parquet(
             for column, name in zip(stored, names, strict=True)
         )
         limit = "" if max_rows is None else f" LIMIT {max_rows:d}"
-        return work.write_table(
+        table = work.write_table(
             f"SELECT {cells} FROM {_SCAN} AS source({positional_names(len(names))}){limit}",
             [str(path)],
             [Column(name, column.type) for name, column in zip(names, stored, strict=True)],
-            notes=[*name_notes, *(column.note for column in stored if column.note)],
+            notes=[*name_notes, *renamed_notes, *(column.note for column in stored if column.note)],
             one_thread=max_rows is None and needs_one_thread(work, path, types, small_bytes),
         )
+        return replace(table, readings=tuple(map(ColumnReading, names, source_names)))
 
 
 def count_parquet_rows(work: ImportWork, path: Path) -> int:

@@ -11,7 +11,7 @@ import gzip
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -34,6 +34,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+UTF8 = ("utf-8", "utf-8-sig")
 _ENCODING_NAMES = {"cp1252": "Windows-1252"}
 
 
@@ -67,8 +68,10 @@ ReadText = Callable[[TextFile, Sequence[str]], ImportedTable]
 """Reads a file in UTF-8; takes the notes so far."""
 
 
-def read_as_utf8(work: ImportWork, path: Path, read: ReadText, *, gzipped: bool) -> ImportedTable:
-    """Read a text file of any supported encoding.
+def read_as_utf8(
+    work: ImportWork, path: Path, read: ReadText, *, gzipped: bool, encoding: str | None = None
+) -> ImportedTable:
+    """Read a text file of any supported encoding, or of a given one.
 
     The file is read as UTF-8 first; only if DuckDB refuses it are all its bytes checked.
 
@@ -91,30 +94,37 @@ def read_as_utf8(work: ImportWork, path: Path, read: ReadText, *, gzipped: bool)
         file = TextFile(path, on_chunk)
         if gzipped:
             file = unpack(file, work.scratch("unpacked"))
-        return _read_decoded(work, file, read)
+        return _read_decoded(work, file, read, encoding)
     finally:
         for scratch in work.destination.glob("*.scratch"):
             scratch.unlink()
 
 
-def _read_decoded(work: ImportWork, file: TextFile, read: ReadText) -> ImportedTable:
+def _read_decoded(
+    work: ImportWork, file: TextFile, read: ReadText, given: str | None
+) -> ImportedTable:
     head = file.head()
     if not head.strip(b" \t\r\n\xef\xbb\xbf\xff\xfe\0"):
         raise UnreadableFile("The file is empty.")
-    encoding = declared_encoding(head)
-    if encoding is None:
+    encoding = given or declared_encoding(head)
+    if encoding in (None, *UTF8):
         try:
-            return read(_without_bom(file, work.scratch("text")), ())
+            return _with_encoding(read(_without_bom(file, work.scratch("text")), ()), "utf-8")
         except (duckdb.Error, UnreadableFile) as error:
-            if is_machine_error(error) or _is_utf8(file):
+            if given or is_machine_error(error) or _is_utf8(file):
                 raise
             encoding = "cp1252"
+    assert encoding  # noqa: S101 - UTF-8 is read above
     copy = _transcode(file, encoding, work.scratch("utf8"))
     name = _ENCODING_NAMES.get(encoding, encoding.upper())
     notes = [f"The file's text is {name}; it was converted to UTF-8."]
     if encoding == "cp1252" and (counts := _count_undefined_bytes(file)):
         notes.append(_undefined_bytes_note(counts))
-    return read(copy, notes)
+    return _with_encoding(read(copy, notes), encoding)
+
+
+def _with_encoding(table: ImportedTable, encoding: str) -> ImportedTable:
+    return replace(table, detected={"encoding": encoding, **table.detected})
 
 
 def declared_encoding(head: bytes) -> str | None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
+from domain_errors import choices_sentence
+from import_engine.options import ImportOptions, InvalidOption
 from import_engine.values import (
     EMPTY,
     LONG_WHOLE,
@@ -24,7 +26,8 @@ from import_engine.values import (
     CandidateTypes,
     outside_years,
 )
-from import_engine.work import ImportedTable, ImportWork
+from import_engine.work import ColumnReading, ImportedTable, ImportWork
+from parquet_tables.names import settle_names
 from parquet_tables.progress import MonotonicProgress
 from parquet_tables.quoting import quote_identifier, quote_text
 from parquet_tables.tables import Column
@@ -72,6 +75,7 @@ class TextColumn:
     name: str
     candidates: CandidateTypes
     plan: ColumnPlan
+    source_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,22 @@ class TextRows(ABC):
             (row,) = part.run(sql, query.params, _INFERRING)
             found += [self.candidates([] if cell is None else [str(cell)]) for cell in row]
         return found
+
+
+def renamed(
+    names: Sequence[str], options: ImportOptions
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Rename columns by the options; return the final names and notes, as ``settle_names`` does."""
+    for option in ("names", "types"):
+        for name in getattr(options, option):
+            if name not in names:
+                raise InvalidOption(
+                    'The file has no column "{column}". {choices}',
+                    loc=("options", option, name),
+                    column=name,
+                    choices=choices_sentence(name, names),
+                )
+    return settle_names([options.names.get(name, name) for name in names])
 
 
 def _known_text(cell: object) -> str:
@@ -306,7 +326,8 @@ def _write(
         notes=[*notes, *_type_notes(columns)],
     )
     empty = (column.name for column in columns if column.plan.inferred.empty)
-    return replace(table, empty_columns=tuple(empty))
+    readings = (ColumnReading(each.name, each.source_name or each.name) for each in columns)
+    return replace(table, empty_columns=tuple(empty), readings=tuple(readings))
 
 
 def _type_notes(columns: Sequence[TextColumn]) -> Iterator[str]:

@@ -6,8 +6,8 @@ that it was written with.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,35 @@ PRIMARY = "primary"
 
 
 @dataclass(frozen=True)
+class ColumnReading:
+    """How a column was read: its name in the file, and the changes to the form of its values."""
+
+    name: str
+    source_name: str
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the file leaves open: the values stay text until an option decides.
+
+    Parameters
+    ----------
+    code : str
+        ``ambiguous_date``, ``ambiguous_number``, ``digits`` or ``mixed_values``.
+    column : str
+        The column's name in the file.
+    choices : tuple of (str, mapping)
+        A label and the import options that it stands for.
+    """
+
+    code: str
+    column: str
+    text: str
+    choices: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+
+
+@dataclass(frozen=True)
 class ImportedTable:
     """One table of the imported file.
 
@@ -40,12 +69,19 @@ class ImportedTable:
         Sentences on changes to the data's form.
     empty_columns : tuple of str
         The columns without any value, which are text.
+    detected : mapping
+        The import options that were used, given or detected.
+    readings : tuple of ColumnReading
+        One for each column.
     """
 
     key: str
     table: TableFiles
     notes: tuple[str, ...] = ()
     empty_columns: tuple[str, ...] = ()
+    detected: Mapping[str, Any] = field(default_factory=dict)
+    readings: tuple[ColumnReading, ...] = ()
+    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +96,8 @@ class ImportWork:
         The memory of each DuckDB thread when all are busy.
     require_free : callable
         Takes the number of bytes to be written; raises OSError (ENOSPC) if the disk has no space.
+    whole_file : bool
+        Whether the file is whole: the beginning of a file has no end to examine.
     """
 
     cursor: duckdb.DuckDBPyConnection
@@ -68,6 +106,7 @@ class ImportWork:
     row_group_rows: int
     thread_memory_bytes: int
     require_free: Callable[[int], None] = lambda coming_bytes: None
+    whole_file: bool = True
 
     def scratch(self, name: str) -> Path:
         """Return the path of a temporary copy; ``read_as_utf8`` deletes it."""

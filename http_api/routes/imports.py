@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import wraps
 from pathlib import PurePath, PureWindowsPath
 from typing import Any, cast
@@ -18,11 +19,60 @@ from http_api.access import SignedInBlueprint, View, access, caller, service
 from http_api.routes.submissions import submission
 from http_api.schemas import out
 from http_api.schemas.base import StrictSchema, text
-from http_api.schemas.fields import StrictString, check_text
+from http_api.schemas.fields import StrictInteger, StrictString, check_text, invalid, kind_of
 from http_api.schemas.jobs import JobAcceptedOut, accepted, priority_field
 from http_api.server.uploads import written_path
 
 blueprint = SignedInBlueprint("imports", __name__, url_prefix="/api/datasets", tag="Import")
+
+
+class OptionsIn(StrictSchema):
+    """The import options; the import engine checks their values."""
+
+    sheet = StrictString(description="The only sheet of a workbook to import.")
+    header_row = StrictInteger(
+        description="The row with the column names, counted from 1; 0 if there is none."
+    )
+    skip_above = StrictInteger(description="Rows to skip at the start.")
+    skip_below = StrictInteger(description="Rows to skip at the end.")
+    delimiter = StrictString(description="One character, or `tab`.")
+    decimal = StrictString(description="`.` or `,`.")
+    thousands = StrictString(description="`.` `,` `'` or a space; empty if there is none.")
+    date_order = StrictString(description="`dmy`, `mdy` or `ymd`.")
+    encoding = StrictString(description="A text encoding, for example `cp1252`.")
+    types = fields.Dict(
+        keys=fields.String(),
+        values=StrictString(),
+        metadata={"description": "The types of columns, by their names in the file."},
+    )
+    names = fields.Dict(
+        keys=fields.String(),
+        values=StrictString(),
+        metadata={"description": "New names of columns, by their names in the file."},
+    )
+
+
+class OptionsField(fields.Field[dict[str, Any]]):
+    """A form field with the import options as JSON."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            load_default=dict,
+            metadata={
+                "type": "string",
+                "description": "Import options as a JSON object; what is left out is detected: "
+                f"{', '.join(OptionsIn().fields)}.",
+            },
+        )
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> dict[str, Any]:
+        try:
+            given = json.loads(value)
+        except (TypeError, ValueError, RecursionError):
+            raise invalid("Must be a JSON object.") from None
+        if not isinstance(given, dict):
+            raise invalid("Must be a JSON object, not {given}.", given=kind_of(given))
+        return cast(dict[str, Any], OptionsIn().load(given))
 
 
 class UriImportIn(StrictSchema):
@@ -36,6 +86,7 @@ class UriImportIn(StrictSchema):
         "a slash is a folder, whose files make one table.",
     )
     commit_message = text(0, 10_000)
+    options = fields.Nested(OptionsIn, load_default=dict)
     priority = priority_field()
 
 
@@ -46,6 +97,7 @@ class ImportIn(StrictSchema):
         required=True, metadata={"description": "CSV, TSV, JSON, NDJSON, Parquet or XLSX."}
     )
     commit_message = text(0, 10_000)
+    options = OptionsField()
     priority = priority_field()
 
 
@@ -54,20 +106,46 @@ class PreviewIn(StrictSchema):
         required=True, metadata={"description": "The file, or the beginning of a text file."}
     )
     whole = StrictString(load_default="true", validate=validate.OneOf(("true", "false")))
+    options = OptionsField()
+
+
+class ChoiceOut(Schema):
+    label = out.string()
+    options = out.json_object("Import options that make this choice.")
+
+
+class QuestionOut(Schema):
+    """What the file leaves open: the values stay text until an option decides."""
+
+    code = out.string("`ambiguous_date`, `ambiguous_number`, `digits` or `mixed_values`.")
+    column = out.string("The column's name in the file.")
+    text = out.string()
+    choices = out.list_of(ChoiceOut)
 
 
 class PreviewTableOut(Schema):
     key = out.string()
     columns = out.list_of(
-        fields.Dict(), "name and type; the type is null if the beginning has no value."
+        fields.Dict(),
+        "name, type (null if the beginning has no value), source_name (in the file) and changes "
+        "(of the values' form, for example `decimal comma`).",
     )
     row_count = out.integer("Null for the beginning of a file.", null=True)
     data = out.list_of(fields.Dict(), "The first rows.")
     notes = out.list_of(fields.String())
+    detected = out.json_object("The import options that were used, given or detected.")
+    questions = out.list_of(QuestionOut)
+
+
+class ProblemOut(Schema):
+    loc = out.list_of(fields.String(), "The option, for example `options`, `types`, `Amount`.")
+    message = out.string()
 
 
 class PreviewOut(Schema):
     tables = out.list_of(PreviewTableOut)
+    raw_lines = out.list_of(fields.String(), "The first lines of a text, as they are in the file.")
+    problems = out.list_of(ProblemOut, "Options that the file's values don't fit.")
 
 
 def large_uploads(view: View) -> View:
@@ -89,8 +167,9 @@ def large_uploads(view: View) -> View:
 def preview(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
     """Preview the import of a file.
 
-    Columns, types and first rows; nothing is stored. Send `whole=false` with the beginning of a
-    text file. At most 32 MiB.
+    Columns, types and first rows as an import with the same `options` gives them, what was
+    detected and what the file leaves open; nothing is stored. Send `whole=false` with the beginning
+    of a text file. At most 32 MiB.
     """
     caller().dataset(dataset_id, "write")
     return _preview(given)
@@ -116,19 +195,32 @@ def import_file(dataset_id: int, ref: str, given: dict[str, Any]) -> dict[str, s
     `uri` of a file: the job downloads it.
     """
     dataset = caller().dataset(dataset_id, "write")
-    message = given.get("commit_message")
+    message, options = given.get("commit_message"), given["options"]
     if "uri" in given:
-        by = submission(given["priority"], given["uri"], message or "")
+        by = submission(given["priority"], given["uri"], message or "", body=options or None)
         job = submit_uri_import(
-            service(), by, dataset, given["uri"], ref_name=ref, commit_message=message
+            service(),
+            by,
+            dataset,
+            given["uri"],
+            ref_name=ref,
+            commit_message=message,
+            options=options,
         )
         return accepted(job, "Import job created")
     upload = given["file"]
     path = written_path(upload.stream)
     name = _plain_name(upload.filename or "")
-    by = submission(given["priority"], name, message or "", file=path)
+    by = submission(given["priority"], name, message or "", body=options or None, file=path)
     job = submit_import(
-        service(), by, dataset, path, ref_name=ref, file_name=name, commit_message=message
+        service(),
+        by,
+        dataset,
+        path,
+        ref_name=ref,
+        file_name=name,
+        commit_message=message,
+        options=options,
     )
     return accepted(job, "Import job created")
 
@@ -138,7 +230,9 @@ def _preview(given: dict[str, Any]) -> dict[str, Any]:
     name = _plain_name(upload.filename or "")
     path = written_path(upload.stream)
     with access().work_limits.previews.piece(caller().user.id):
-        return {"tables": preview_import(service(), path, name, whole=given["whole"] == "true")}
+        return preview_import(
+            service(), path, name, whole=given["whole"] == "true", options=given["options"]
+        )
 
 
 def _plain_name(given: str) -> str:

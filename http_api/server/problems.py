@@ -113,9 +113,10 @@ _CODES_OF_STATUS = {
     415: "unsupported_media_type",
     421: "host_not_allowed",
     422: "wrong_password invalid_value invalid_request unknown_column invalid_filter "
-    "invalid_numbers invalid_parameter invalid_selection invalid_key unknown_stratum no_reserves "
-    "too_large_for_sheet invalid_size invalid_rounds invalid_seed invalid_strata_columns "
-    "minimum_exceeds_sample too_many_strata unreadable_file workbook_too_large "
+    "invalid_numbers invalid_option invalid_parameter invalid_selection invalid_key "
+    "unknown_stratum no_reserves too_large_for_sheet invalid_size invalid_rounds invalid_seed "
+    "invalid_strata_columns minimum_exceeds_sample too_many_strata unreadable_file "
+    "workbook_too_large "
     "invalid_uri uri_not_allowed source_not_found source_denied source_too_large "
     "invalid_sql sql_refused sql_failed sql_too_large sql_out_of_memory sql_timeout "
     "page_too_large preview_too_large preview_too_slow request_too_slow preview_unclear",

@@ -8,13 +8,16 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from signal import SIGABRT, SIGKILL, SIGXCPU
 from typing import Any
 
+from domain_errors import DomainError
 from import_engine.errors import UnreadableFile, WorkbookTooLarge
-from import_engine.work import ImportedTable, ImportWork
+from import_engine.options import DETECT_ALL, ImportOptions, InvalidOption
+from import_engine.work import ColumnReading, ImportedTable, ImportWork, Question
 from parquet_tables.child_process import ChildDied, ask_child
 from parquet_tables.tables import Column, DataFile, TableFiles
 
@@ -22,6 +25,15 @@ logger = logging.getLogger("jobsvc.workbooks")
 
 CHILD_MODULE = "import_engine.workbooks.sheets"
 MAX_ANSWER_BYTES = 64 * 1024**2
+OPTIONS = (
+    *("sheet", "header_row", "skip_above", "skip_below"),
+    *("decimal", "thousands", "date_order", "types", "names"),
+)
+"""The import options of workbooks."""
+_ERRORS: Mapping[str, type[DomainError]] = {
+    WorkbookTooLarge.code: WorkbookTooLarge,
+    InvalidOption.code: InvalidOption,
+}
 
 
 @dataclass(frozen=True)
@@ -54,9 +66,11 @@ class Request:
     destination: Path
     row_group_rows: int
     limits: WorkbookLimits
+    options: ImportOptions = DETECT_ALL
 
     def to_line(self) -> bytes:
-        return json.dumps(asdict(self), default=str).encode() + b"\n"
+        fields = {**asdict(self), "options": self.options.to_json()}
+        return json.dumps(fields, default=str).encode() + b"\n"
 
     @staticmethod
     def from_line(line: bytes) -> Request:
@@ -66,11 +80,15 @@ class Request:
             destination=Path(fields["destination"]),
             row_group_rows=fields["row_group_rows"],
             limits=WorkbookLimits(**fields["limits"]),
+            options=ImportOptions.from_json(fields["options"]),
         )
 
 
 def import_workbook(
-    work: ImportWork, path: Path, limits: WorkbookLimits = DEFAULT_LIMITS
+    work: ImportWork,
+    path: Path,
+    limits: WorkbookLimits = DEFAULT_LIMITS,
+    options: ImportOptions = DETECT_ALL,
 ) -> tuple[ImportedTable, ...]:
     """Read every sheet that isn't empty, hidden ones as well, in a child process.
 
@@ -84,7 +102,8 @@ def import_workbook(
     WorkbookTooLarge
         Reading it takes more memory or time than ``limits`` allow.
     """
-    request = Request(path, work.destination, work.row_group_rows, limits)
+    options.require_only(OPTIONS, "workbooks")
+    request = Request(path, work.destination, work.row_group_rows, limits, options)
     errors_path = work.scratch("workbook-errors")
     try:
         answer = ask_child(
@@ -97,8 +116,8 @@ def import_workbook(
     if "fault" in answer:
         raise OSError(answer["fault"], os.strerror(answer["fault"]))
     if "error" in answer:
-        kind = WorkbookTooLarge if answer["error"] == WorkbookTooLarge.code else UnreadableFile
-        raise kind(answer["template"], **answer["parameters"])
+        kind = _ERRORS.get(answer["error"], UnreadableFile)
+        raise kind(answer["template"], loc=answer["loc"], **answer["parameters"])
     return tuple(_table(fields) for fields in answer["tables"])
 
 
@@ -125,4 +144,17 @@ def _child_error(died: ChildDied, limits: WorkbookLimits) -> Exception:
 def _table(fields: dict[str, Any]) -> ImportedTable:
     columns = tuple(Column(name, type_) for name, type_ in fields["columns"])
     file = DataFile(Path(fields["path"]), fields["rows"])
-    return ImportedTable(fields["key"], TableFiles(columns, (file,)), tuple(fields["notes"]))
+    return ImportedTable(
+        fields["key"],
+        TableFiles(columns, (file,)),
+        tuple(fields["notes"]),
+        detected=fields["detected"],
+        readings=tuple(
+            ColumnReading(name, source_name, tuple(changes))
+            for name, source_name, changes in fields["readings"]
+        ),
+        questions=tuple(
+            Question(code, column, text, tuple((label, chosen) for label, chosen in choices))
+            for code, column, text, choices in fields["questions"]
+        ),
+    )

@@ -11,15 +11,19 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import fastexcel
 
+from domain_errors import DomainError, choices_sentence
 from import_engine.errors import UnreadableFile
+from import_engine.options import ImportOptions, InvalidOption
+from import_engine.text_tables import renamed
 from import_engine.values import WHOLE_LIMIT
-from import_engine.work import PRIMARY, ImportedTable, ImportWork
+from import_engine.work import PRIMARY, ColumnReading, ImportedTable, ImportWork
 from import_engine.workbooks.archive import check_size, open_archive, without_stray_cells
 from import_engine.workbooks.importing import Request, too_much_memory
 from parquet_tables.child_side import ProcessLimits, serve_one
@@ -52,7 +56,7 @@ def answer_to(request: Request, on_progress: ProgressCallback) -> dict[str, Any]
     """Return the tables of a workbook, or its error, as JSON."""
     try:
         return {"tables": [_table_json(table) for table in _tables(request, on_progress)]}
-    except UnreadableFile as error:
+    except (UnreadableFile, InvalidOption) as error:
         return _error_json(error)
     except (MemoryError, duckdb.Error, OSError) as error:
         if is_out_of_memory(error):
@@ -63,8 +67,13 @@ def answer_to(request: Request, on_progress: ProgressCallback) -> dict[str, Any]
         return {"fault": errno.EBUSY if fault is BUSY else errno.ENOSPC}
 
 
-def _error_json(error: UnreadableFile) -> dict[str, Any]:
-    return {"error": error.code, "template": error.template, "parameters": error.parameters}
+def _error_json(error: DomainError) -> dict[str, Any]:
+    return {
+        "error": error.code,
+        "template": error.template,
+        "parameters": error.parameters,
+        "loc": error.loc,
+    }
 
 
 def _table_json(table: ImportedTable) -> dict[str, Any]:
@@ -75,6 +84,9 @@ def _table_json(table: ImportedTable) -> dict[str, Any]:
         "path": str(file.path),
         "rows": file.rows,
         "notes": list(table.notes),
+        "detected": table.detected,
+        "readings": [astuple(each) for each in table.readings],
+        "questions": [astuple(each) for each in table.questions],
     }
 
 
@@ -91,10 +103,12 @@ def _tables(request: Request, on_progress: ProgressCallback) -> tuple[ImportedTa
     ):
         memory_bytes = database.thread_memory_bytes
         work = ImportWork(cursor, destination, on_progress, request.row_group_rows, memory_bytes)
-        return _read_workbook(work, request.path, limits.unpacked_bytes)
+        return _read_workbook(work, request.path, request.options, limits.unpacked_bytes)
 
 
-def _read_workbook(work: ImportWork, path: Path, unpacked_bytes: int) -> tuple[ImportedTable, ...]:
+def _read_workbook(
+    work: ImportWork, path: Path, options: ImportOptions, unpacked_bytes: int
+) -> tuple[ImportedTable, ...]:
     """Read every non-empty sheet; results and errors are those of ``import_workbook``."""
     with open_archive(path) as archive:
         check_size(archive, unpacked_bytes)
@@ -103,9 +117,18 @@ def _read_workbook(work: ImportWork, path: Path, unpacked_bytes: int) -> tuple[I
     with _panics_as(UnreadableFile("The workbook is damaged. Save it again as .xlsx.")):
         reader = fastexcel.read_excel(path)
         sheets = reader.sheet_names
+    if options.sheet is not None and options.sheet not in sheets:
+        raise InvalidOption(
+            'The workbook has no sheet "{sheet}". {choices}',
+            loc=("options", "sheet"),
+            sheet=options.sheet,
+            choices=choices_sentence(options.sheet, sheets),
+        )
     tables: list[ImportedTable] = []
     skipped: list[str] = []
     for number, name in enumerate(sheets):
+        if options.sheet not in (None, name):
+            continue
         part = work.part(number / len(sheets), (number + 1) / len(sheets))
         part.on_progress(0.0, f"reading the sheet {name}")
         notes: list[str] = []
@@ -113,19 +136,25 @@ def _read_workbook(work: ImportWork, path: Path, unpacked_bytes: int) -> tuple[I
             notes = [
                 f'The sheet "{name}" has cells far apart; its empty rows and columns were left out.'
             ]
-        table = _import_sheet(part, reader, number, name, notes)
+        table = _import_sheet(part, reader, number, name, notes, options)
         if table:
             tables.append(table)
         else:
             skipped.append(f'The sheet "{name}" is empty; it was left out.')
     if not tables:
         raise UnreadableFile("The workbook has no sheet with cells.")
+    _require_columns(tables, options)
     first, *others = tables
     notes_of_first = (*first.notes, *skipped)
     if others:
-        return (ImportedTable(first.key, first.table, notes_of_first), *others)
+        return (replace(first, notes=notes_of_first), *others)
     named = () if len(sheets) == 1 else (f'The table is the sheet "{first.key}".',)
-    return (ImportedTable(PRIMARY, first.table, (*named, *notes_of_first)),)
+    return (replace(first, key=PRIMARY, notes=(*named, *notes_of_first)),)
+
+
+def _require_columns(tables: Sequence[ImportedTable], options: ImportOptions) -> None:
+    """Refuse an option for a column that no sheet has."""
+    renamed([each.source_name for table in tables for each in table.readings], options)
 
 
 @contextmanager
@@ -142,7 +171,12 @@ def _panics_as(unreadable: UnreadableFile) -> Iterator[None]:
 
 
 def _import_sheet(
-    work: ImportWork, reader: fastexcel.ExcelReader, number: int, name: str, notes: Sequence[str]
+    work: ImportWork,
+    reader: fastexcel.ExcelReader,
+    number: int,
+    name: str,
+    notes: Sequence[str],
+    options: ImportOptions,
 ) -> ImportedTable | None:
     """Import one sheet; returns None if it has no cells."""
     cursor = work.cursor
@@ -160,7 +194,8 @@ def _import_sheet(
             numbers = reader.load_sheet(
                 number, schema_sample_rows=None, dtypes="float", use_columns=mixed
             )
-    names, name_notes = settle_names(header)
+    source_names, name_notes = settle_names(header)
+    names, renamed_notes = renamed(source_names, options.for_columns(source_names))
     with registered(cursor, {_SHEET: cells, _NUMBERS: numbers}):
         types = [row[1] for row in cursor.execute(f"DESCRIBE {_SHEET}").fetchall()]
         stored = _stored(cursor, names, types)
@@ -172,14 +207,21 @@ def _import_sheet(
         if mixed:
             as_numbers = ", ".join(f"n{i}" for i in mixed)
             source = f"{source} POSITIONAL JOIN {_NUMBERS} AS numbers({as_numbers})"
-        return work.write_table(
+        table = work.write_table(
             f"SELECT {wanted} FROM {source}",
             (),
             [Column(n, column.type) for n, column in zip(names, stored, strict=True)],
-            notes=[*name_notes, *(column.note for column in stored if column.note), *notes],
+            notes=[
+                *name_notes,
+                *renamed_notes,
+                *(column.note for column in stored if column.note),
+                *notes,
+            ],
             key=name,
             file_stem=f"sheet_{number + 1}",
         )
+    readings = tuple(map(ColumnReading, names, source_names))
+    return replace(table, readings=readings, detected={"sheet": name, "header_row": 1})
 
 
 def _header(

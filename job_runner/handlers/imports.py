@@ -10,12 +10,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from import_engine.importer import import_file
+from import_engine.options import ImportOptions
 from import_engine.sources.downloading import DownloadLimits, import_uri
 from import_engine.sources.uris import allowed_uri
 from import_engine.work import ImportedTable
 from job_runner.attempt import JobContext
 from parquet_tables.progress import ProgressCallback, progress_part
 from storage.errors import DamagedData
+from storage.jobs.jobs import Job
 from storage.jobs.publishing import NewCommit, Outcome
 from storage.versions.manifests import StoredTable
 
@@ -37,6 +39,7 @@ def run_import(context: JobContext) -> Outcome:
             job.run_parameters["file_name"],
             context.scratch.folder,
             on_progress=reading,
+            options=_options(job),
         )
     context.on_progress(READ_SHARE, "storing data files")
     stored = [
@@ -63,6 +66,10 @@ def run_import(context: JobContext) -> Outcome:
     )
 
 
+def _options(job: Job) -> ImportOptions:
+    return ImportOptions.from_json(job.run_parameters.get("options", {}))
+
+
 def _imported_uri(
     context: JobContext, text: str, on_progress: ProgressCallback
 ) -> tuple[tuple[ImportedTable, ...], int]:
@@ -74,7 +81,9 @@ def _imported_uri(
     def read_file(
         file: Path, name: str, folder: Path, on_progress: ProgressCallback
     ) -> tuple[ImportedTable, ...]:
-        return import_file(database, file, name, folder, on_progress=on_progress)
+        return import_file(
+            database, file, name, folder, on_progress=on_progress, options=_options(context.job)
+        )
 
     return import_uri(uri, context.scratch.folder, read_file, limits, on_progress)
 
@@ -97,5 +106,5 @@ def _table_summary(table: ImportedTable, stored: StoredTable) -> dict[str, objec
         "rows": stored.row_count,
         "columns": len(stored.columns),
         "size_bytes": stored.size_bytes,
-        "notes": list(table.notes),
+        "notes": [*table.notes, *(question.text for question in table.questions)],
     }

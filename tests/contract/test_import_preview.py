@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import pytest
 
@@ -27,7 +29,8 @@ def test_a_whole_files_columns_types_and_rows_are_shown_and_nothing_is_kept(
     lines = "\n".join(f"{row},2024-01-{row % 28 + 1:02}" for row in range(50))
     (table,) = preview(server, dataset, f"id,day\n{lines}\n").json()["tables"]
     assert table["key"] == "primary"
-    assert table["columns"] == [{"name": "id", "type": "BIGINT"}, {"name": "day", "type": "DATE"}]
+    columns = [(column["name"], column["type"]) for column in table["columns"]]
+    assert columns == [("id", "BIGINT"), ("day", "DATE")]
     assert (table["row_count"], len(table["data"])) == (50, 20)
     assert table["data"][1] == {"id": 1, "day": "2024-01-02"}
     assert not list(server.service.directory.uploads_dir.glob("incoming-*"))
@@ -142,3 +145,55 @@ def test_the_beginning_of_a_file_in_utf_16_is_looked_at(server: LiveServer, data
     answer = server.admin.post(path, files={"file": ("a.csv", raw)}, data={"whole": "false"})
     (table,) = answer.json()["tables"]
     assert table["data"] == [{"id": 1, "name": "Ä"}, {"id": 2, "name": "Ö"}]
+
+
+def test_a_preview_with_options_reads_as_its_import_does(server: LiveServer) -> None:
+    """Titles, delimiter, names and encoding by options; a retry has the same options."""
+    content = "Ledger\nmade by hand\nid!größe\n1!x\n2!y\nend!\n".encode("cp1252")
+    options = {
+        "header_row": 3,
+        "skip_below": 1,
+        "delimiter": "!",
+        "encoding": "cp1252",
+        "names": {"größe": "size"},
+    }
+    fields = {"options": json.dumps(options)}
+    files = {"file": ("a.csv", content)}
+    preview = server.admin.post("/api/datasets/preview", files=files, data=fields).json()
+    (table,) = preview["tables"]
+    assert table["data"] == [{"id": 1, "size": "x"}, {"id": 2, "size": "y"}]
+    assert table["columns"][1]["source_name"] == "größe"
+    assert table["detected"] == {
+        "delimiter": "!", "encoding": "cp1252", "header_row": 3, "skip_above": 2, "skip_below": 1,
+    }  # fmt: skip
+    assert preview["raw_lines"][:3] == ["Ledger", "made by hand", "id!größe"]
+    dataset = server.new_dataset()
+    path = f"/api/datasets/{dataset}/refs/main"
+    answer = server.admin.post(f"{path}/import", files=files, data=fields).json()
+    job = server.finished(answer["job_id"])
+    assert job["run_parameters"]["options"] == options
+    rows = server.admin.get(f"{path}/tables/primary/data").json()["data"]
+    assert rows == table["data"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "part"),
+    [
+        ("[1]", "invalid_request", "object"),
+        ('{"delimeter": ";"}', "invalid_request", "delimiter"),
+        ('{"header_row": "3"}', "invalid_request", "whole number"),
+        ('{"delimiter": "ab"}', "invalid_option", "one character"),
+        ('{"header_row": 9}', "invalid_option", "only"),
+        ('{"names": {"ido": "x"}}', "invalid_option", 'Did you mean "id"'),
+        ('{"types": {"id": "DATUM"}}', "invalid_option", "DATE"),
+        ('{"encoding": "utf-99"}', "invalid_option", "cp1252"),
+        ('{"sheet": "x"}', "invalid_option", "doesn't apply"),
+        ('{"decimal": ",", "thousands": ","}', "invalid_option", "differ"),
+    ],
+)
+def test_an_option_that_does_not_fit_is_named(
+    server: LiveServer, dataset: int, options: str, code: str, part: str
+) -> None:
+    answer = preview(server, dataset, "id,n\n1,2\n", options=options)
+    assert_problem(answer, 422, code, part)
+    assert answer.json()["errors"][0]["loc"][:2] == ["body", "options"]

@@ -102,8 +102,8 @@ def test_a_parquet_files_look_is_what_its_import_makes(server: LiveServer, tmp_p
     (account,) = job["output_summary"]["tables"]
     assert (table["row_count"], table["notes"]) == (account["rows"], account["notes"])
     schema = server.admin.get(f"{path}/schema").json()
-    assert table["columns"] == [
-        {"name": column["name"], "type": column["type"]} for column in schema["columns"]
+    assert [(column["name"], column["type"]) for column in table["columns"]] == [
+        (column["name"], column["type"]) for column in schema["columns"]
     ]
 
 

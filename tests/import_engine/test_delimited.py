@@ -146,8 +146,6 @@ def test_a_late_character_that_is_not_utf8_makes_it_windows_1252(importing: Impo
         ("a,b,c\n1,2\n3,4\n", "Line 2: expected 3 values, found 2."),
         ('a,b\n1,x\n2,"abc\n3,d\n', "Line 3: a quoted value isn't closed"),
         ('a,b\n1,"x"y\n2,z\n', "Line 2: a quoted value isn't closed"),
-        ("Report\n\na,b\n1,2\n", "If there are lines above the column names, remove them."),
-        ("# made by x\na,b\n1,2\n", "If there are lines above the column names, remove them."),
         (bytes(range(256)) * 40, "The file doesn't hold text but binary data."),
         ("a,b\n1,x\ry\n2,z\n", "The file mixes different line ends"),
     ],
@@ -156,6 +154,13 @@ def test_a_broken_file_is_refused_with_its_place(
     importing: Importing, content: bytes | str, sentence: str
 ) -> None:
     assert sentence in importing.refusal(content)
+
+
+@pytest.mark.parametrize("titles", ["Report\n\n", "# made by x, for y, on z\n", "Report,\n"])
+def test_titles_above_the_header_are_left_out(importing: Importing, titles: str) -> None:
+    outcome = importing.one(f"{titles}a,b,c\n1,2,x\n3,4,y\n")
+    assert (outcome.names, outcome.rows) == (["a", "b", "c"], [(1, 2, "x"), (3, 4, "y")])
+    assert outcome.notes == (f'Left out 1 row above the table: "{titles.strip()}".',)
 
 
 def test_a_late_ragged_row_is_refused_at_its_line(importing: Importing) -> None:
