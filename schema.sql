@@ -114,6 +114,23 @@ CREATE TABLE left_commits (
     FOREIGN KEY (dataset_id, commit_id) REFERENCES commits (dataset_id, id)
 ) STRICT, WITHOUT ROWID;
 
+-- Deleted refs, and deleted datasets (without a ref). An entry ends with a restore, or with the prune
+-- of its data, which waits until the entry has expired or was deleted for good.
+CREATE TABLE bin (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    dataset_id INTEGER NOT NULL REFERENCES datasets (id),
+    ref_name   TEXT,
+    commit_id  TEXT,
+    deleted_by INTEGER NOT NULL REFERENCES users (id),
+    deleted_at TEXT NOT NULL,
+    purged_at  TEXT,                          -- when it was deleted for good
+    FOREIGN KEY (dataset_id, commit_id) REFERENCES commits (dataset_id, id),
+    CHECK ((ref_name IS NULL) = (commit_id IS NULL))
+) STRICT;
+
+CREATE INDEX bin_of_commit ON bin (dataset_id, commit_id);
+CREATE INDEX bin_deleted_at ON bin (deleted_at) WHERE purged_at IS NULL;
+
 -- Job statuses. pending: in the queue; no work is done.        claim    -> running
 --               running: a thread runs an attempt.             complete -> completed
 --               Recovery requeues it after a crash.            recover  -> pending

@@ -95,6 +95,8 @@ class ServiceLimits:
     """Whether each sample is compared with its population; otherwise only on request."""
     link_hours: int = 24
     """Lifetime of a one-time sign-in link."""
+    bin_days: int = 30
+    """Time for which a deleted sample, saved query, version or dataset can be restored."""
     keep_uploads_days: int = 7
     """Retention of the file of an import that may be retried; 0 is until the next start."""
     keep_counts_days: int = 90

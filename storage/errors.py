@@ -25,6 +25,21 @@ class Conflict(DomainError):
     code = "conflict"
 
 
+class NameTaken(Conflict):
+    """Another object has the name of an object to restore."""
+
+    code = "name_taken"
+
+    def __init__(self, name: str, suggestion: str) -> None:
+        super().__init__(
+            'The name "{name}" is in use by now. Restore it under another name, such as '
+            '"{suggestion}".',
+            loc=("body", "name"),
+            name=name,
+            suggestion=suggestion,
+        )
+
+
 class RefMoved(Conflict):
     """The ref doesn't name the expected commit."""
 

@@ -134,6 +134,45 @@ UPDATE datasets SET updated_at = :now WHERE id = :id;
 -- remove_dataset: Mark a dataset as removed.
 UPDATE datasets SET removed_at = :now WHERE id = :id AND removed_at IS NULL RETURNING id;
 
+-- restore_dataset: Restore a removed dataset, with a new name unless that is NULL.
+UPDATE datasets SET removed_at = NULL, name = coalesce(:name, name), updated_at = :now
+WHERE id = :id
+RETURNING *;
+
+-- insert_bin_entry: Insert a deleted ref, or a deleted dataset (without a ref).
+INSERT INTO bin (dataset_id, ref_name, commit_id, deleted_by, deleted_at)
+VALUES (:dataset_id, :ref_name, :commit_id, :deleted_by, :now)
+RETURNING id;
+
+-- list_bin: List the entries of the bin since a time, newest first, with a user's level.
+SELECT bin.id, bin.dataset_id, datasets.name AS dataset_name, ref_name, bin.commit_id,
+       commits.message AS purpose,
+       (SELECT jobs.id FROM jobs WHERE jobs.dataset_id = bin.dataset_id
+                                   AND jobs.output_commit_id = bin.commit_id) AS job_id,
+       users.soeid AS deleted_by, deleted_at, level
+FROM bin JOIN datasets ON datasets.id = bin.dataset_id JOIN users ON users.id = deleted_by
+LEFT JOIN commits ON commits.dataset_id = bin.dataset_id AND commits.id = bin.commit_id
+LEFT JOIN dataset_permissions ON dataset_permissions.dataset_id = bin.dataset_id
+                             AND dataset_permissions.user_id = :user_id
+WHERE purged_at IS NULL AND deleted_at >= :since
+  AND (datasets.removed_at IS NULL OR ref_name IS NULL){where}
+ORDER BY bin.id DESC;
+
+-- delete_bin_entry: Delete the entry of a restored object.
+DELETE FROM bin WHERE id = :id;
+
+-- purge_bin_entry: Release an entry to the next prune.
+UPDATE bin SET purged_at = :now WHERE id = :id;
+
+-- delete_bin_of_commit: Delete the entries of a pruned commit.
+DELETE FROM bin WHERE dataset_id = :dataset_id AND commit_id = :commit_id;
+
+-- delete_bin_of_dataset: Delete the entries of a pruned dataset that has no commits and jobs.
+DELETE FROM bin
+WHERE dataset_id = :dataset_id
+  AND NOT EXISTS (SELECT 1 FROM commits WHERE commits.dataset_id = bin.dataset_id)
+  AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.dataset_id = bin.dataset_id);
+
 -- list_permissions: List the users' permission levels in a dataset.
 SELECT users.id AS user_id, users.soeid AS user_soeid, level
 FROM dataset_permissions JOIN users ON users.id = user_id
@@ -224,10 +263,21 @@ WITH RECURSIVE retained (place) AS (
     JOIN commits ON commits.dataset_id = left_commits.dataset_id AND commits.id = commit_id
     WHERE left_at >= :unreachable_before
       AND commits.dataset_id NOT IN (SELECT value FROM json_each(:datasets))
+      AND NOT EXISTS (SELECT 1 FROM bin WHERE bin.dataset_id = commits.dataset_id
+                                          AND bin.commit_id = commits.id
+                                          AND purged_at IS NOT NULL)
     UNION
     SELECT rowid FROM commits
     WHERE created_at >= :unreachable_before
       AND dataset_id NOT IN (SELECT value FROM json_each(:datasets))
+      AND NOT EXISTS (SELECT 1 FROM bin WHERE bin.dataset_id = commits.dataset_id
+                                          AND bin.commit_id = commits.id
+                                          AND purged_at IS NOT NULL)
+    UNION
+    SELECT commits.rowid FROM bin
+    JOIN commits ON commits.dataset_id = bin.dataset_id AND commits.id = bin.commit_id
+    WHERE purged_at IS NULL AND deleted_at >= :binned_since
+      AND bin.dataset_id NOT IN (SELECT value FROM json_each(:datasets))
     UNION
     SELECT commits.rowid FROM jobs INDEXED BY jobs_listed_of_status
     JOIN commits ON commits.dataset_id = jobs.dataset_id
@@ -267,6 +317,12 @@ WHERE commits.rowid = :place
                     AND commits.id IN (source_commit_id,
                                        run_parameters ->> '$.compare_to.commit_id'))
   AND (commits.dataset_id IN (SELECT value FROM json_each(:datasets))
+       OR NOT EXISTS (SELECT 1 FROM bin WHERE bin.dataset_id = commits.dataset_id
+                                          AND bin.commit_id = commits.id
+                                          AND purged_at IS NULL AND deleted_at >= :binned_since))
+  AND (commits.dataset_id IN (SELECT value FROM json_each(:datasets))
+       OR EXISTS (SELECT 1 FROM bin WHERE bin.dataset_id = commits.dataset_id
+                                      AND bin.commit_id = commits.id AND purged_at IS NOT NULL)
        OR (commits.created_at < :unreachable_before
            AND NOT EXISTS (SELECT 1 FROM left_commits
                            WHERE left_commits.dataset_id = commits.dataset_id
@@ -332,9 +388,15 @@ DELETE FROM refs WHERE dataset_id = :dataset_id AND name = :name RETURNING name;
 -- delete_refs: Delete the refs of a pruned dataset.
 DELETE FROM refs WHERE dataset_id = :dataset_id;
 
--- prunable_datasets: Select datasets removed before the cutoff whose jobs have all ended.
+-- prunable_datasets: Select datasets that were deleted for good, or removed before the cutoff and
+-- aren't in the bin, and whose jobs have all ended.
 SELECT id AS place, id, name, name AS dataset_name, removed_at AS at FROM datasets
-WHERE removed_at < :unreachable_before
+WHERE removed_at IS NOT NULL
+  AND (removed_at < :unreachable_before
+       OR EXISTS (SELECT 1 FROM bin WHERE bin.dataset_id = datasets.id AND ref_name IS NULL
+                                      AND purged_at IS NOT NULL))
+  AND NOT EXISTS (SELECT 1 FROM bin WHERE bin.dataset_id = datasets.id AND ref_name IS NULL
+                                      AND purged_at IS NULL AND deleted_at >= :binned_since)
   AND id NOT IN (SELECT dataset_id FROM jobs WHERE status IN ('pending', 'running'))
 ORDER BY id DESC;
 

@@ -13,6 +13,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from application.identity.bin import binned_since
 from job_runner.service import Service
 from storage.accounts.audit import THIS_PROCESS, Origin, record
 from storage.accounts.authority import Authority, write_as
@@ -157,5 +158,6 @@ def _cutoffs(service: Service) -> Cutoffs:
         uploads=before(settings.keep_uploads_days),
         counts=before(settings.keep_counts_days),
         keys=timestamp(now - KEY_LIFETIME),
+        binned=binned_since(service),
         orphans=timestamp(now - ORPHAN_AFTER),
     )

@@ -7,10 +7,12 @@ from typing import Any
 from apiflask import Schema
 from marshmallow import ValidationError, fields, validate, validates_schema
 
+from application.identity.bin import delete_dataset
 from http_api.access import SignedInBlueprint, caller, service
+from http_api.routes.deleted import BinnedOut, binned
 from http_api.routes.versions import CommitTableOut, commit_tables
 from http_api.schemas import out
-from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictQuery, StrictSchema, text
+from http_api.schemas.base import PageOut, PageQuery, StrictQuery, StrictSchema, text
 from http_api.schemas.fields import BoundedList, Message, StrictInteger, StrictString
 from storage.accounts.datasets import (
     LEVELS,
@@ -23,7 +25,6 @@ from storage.accounts.datasets import (
     list_datasets,
     list_permissions,
     put_permission,
-    remove_dataset,
 )
 from storage.accounts.users import User, find_user, get_user
 from storage.errors import NotFound
@@ -136,17 +137,13 @@ def change(dataset_id: int, given: dict[str, Any]) -> Any:
         return get_dataset(tx, dataset_id, caller().user)
 
 
-@blueprint.delete("/<int:dataset_id>", output=MessageOut)
-def delete(dataset_id: int) -> dict[str, str]:
+@blueprint.delete("/<int:dataset_id>", output=BinnedOut)
+def delete(dataset_id: int) -> dict[str, Any]:
     """Remove a dataset.
 
-    Its jobs are no longer visible.
+    It goes to the bin with its versions, samples and jobs.
     """
-    dataset = caller().dataset(dataset_id, "admin")
-    with caller().writing() as tx:
-        remove_dataset(tx, dataset_id, service().clock)
-        caller().audit(tx, "dataset_removed", dataset_id=dataset_id, name=dataset.name)
-    return {"message": "Dataset removed"}
+    return {"message": "Dataset removed", **binned(delete_dataset(caller(), dataset_id))}
 
 
 @blueprint.get("/<int:dataset_id>/overview", output=OverviewOut)

@@ -9,7 +9,7 @@ from flask import Response, jsonify
 from marshmallow import fields, validate
 
 from application.access import RowSource
-from application.newer_versions import newer_version
+from application.identity.newer_versions import newer_version
 from application.sampling_results import next_rows, why_row
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import RowsQuery, download, page_json, rows_work

@@ -9,10 +9,12 @@ from flask import Response, jsonify
 from marshmallow import fields, validate
 
 from application.access import RowSource
+from application.identity.bin import delete_ref
 from application.job_submission import require_unreserved
 from application.table_views import column_summaries, parse_view
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, caller, service
+from http_api.routes.deleted import BinnedOut, binned
 from http_api.routes.row_responses import (
     RowsOut,
     RowsQuery,
@@ -23,13 +25,13 @@ from http_api.routes.row_responses import (
     rows_work,
 )
 from http_api.schemas import out
-from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictQuery, StrictSchema, text
+from http_api.schemas.base import PageOut, PageQuery, StrictQuery, StrictSchema, text
 from http_api.schemas.fields import QueryBoolean
 from job_runner.tables.open_tables import OpenTable, open_commit, open_table
 from job_runner.tables.reports import cached_profile
 from parquet_tables.tables import Column
 from storage.versions.manifests import Commit, history
-from storage.versions.refs import MAIN, create_ref, delete_ref, get_ref, list_refs, resolve
+from storage.versions.refs import MAIN, create_ref, get_ref, list_refs, resolve
 
 blueprint = SignedInBlueprint(
     "refs", __name__, url_prefix="/api/datasets/<int:dataset_id>", tag="Versions"
@@ -148,20 +150,13 @@ def one(dataset_id: int, ref: str) -> Any:
         return get_ref(tx, dataset_id, ref)
 
 
-@blueprint.delete("/refs/<ref>", output=MessageOut)
-def delete(dataset_id: int, ref: str) -> dict[str, str]:
-    """Delete a ref.
+@blueprint.delete("/refs/<ref>", output=BinnedOut)
+def delete(dataset_id: int, ref: str) -> dict[str, Any]:
+    """Delete a sample, a saved query or another ref.
 
-    Its commits stay for a while; `main` can't be deleted.
+    It goes to the bin; `main` can't be deleted.
     """
-    caller().dataset(dataset_id, "write")
-    with caller().writing() as tx:
-        named = get_ref(tx, dataset_id, ref).commit_id
-        delete_ref(tx, dataset_id, ref, service().clock)
-        caller().audit(
-            tx, "ref_deleted", dataset_id=dataset_id, about=("ref", ref), commit_id=named
-        )
-    return {"message": "Ref deleted"}
+    return {"message": "Ref deleted", **binned(delete_ref(caller(), dataset_id, ref))}
 
 
 @blueprint.get("/history", query=HistoryQuery, output=CommitHistoryOut)

@@ -10,10 +10,11 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Literal, cast
 
 from storage.accounts.users import User
-from storage.errors import Conflict, NotFound
+from storage.errors import Conflict, NameTaken, NotFound
 from storage.sqlite.clock import Clock, timestamp
 from storage.sqlite.database import Transaction
 from storage.sqlite.queries import all_rows, first, number, only, page, run
@@ -171,6 +172,26 @@ def remove_dataset(tx: Transaction, dataset_id: int, clock: Clock) -> None:
             "{jobs} jobs of this dataset wait or run. Wait until they have ended.", jobs=open_jobs
         )
     run(tx, "remove_dataset", id=dataset_id, now=timestamp(clock())).fetchall()
+
+
+def restore_dataset(
+    tx: Transaction, dataset_id: int, viewer: User, name: str | None, clock: Clock
+) -> None:
+    """Restore a removed dataset, under another name if one is given.
+
+    Raises
+    ------
+    NameTaken
+        Its creator has another dataset of this name, which the viewer can see.
+    """
+    row = only(tx, "restore_dataset", id=dataset_id, name=name, now=timestamp(clock()))
+    restored: str = row["name"]
+    if _has_namesake(tx, viewer, restored, dataset_id=dataset_id):
+        names = (f"{restored} ({number})" for number in count(2))
+        raise NameTaken(
+            restored,
+            next(new for new in names if not _has_namesake(tx, viewer, new, dataset_id=dataset_id)),
+        )
 
 
 def _has_namesake(

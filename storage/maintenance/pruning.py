@@ -1,7 +1,8 @@
 """Pruning: mark what the retention rules release, preview it, and sweep it beside other work.
 
-Retained are commits that a ref reaches or recently reached, commits that an open job needs, and
-jobs whose commit is retained. Each transaction checks the rules again before it deletes.
+Retained are commits that a ref reaches or recently reached, commits that an open job needs, jobs
+whose commit is retained, and what is in the bin. Each transaction checks the rules again before it
+deletes.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ class Cutoffs:
     uploads: str | None  # end of an upload's job
     counts: str | None  # last use of cached counts
     keys: str  # creation of an idempotency key
+    binned: str  # deletion of what is in the bin
     orphans: str  # last write of a file that belongs to no object
 
 
@@ -165,7 +167,11 @@ def mark(
     report = PruneReport()
     datasets, commits, jobs = [], [], []
     if cutoffs.unreachable is not None:
-        before = {"unreachable_before": cutoffs.unreachable, "jobs_before": cutoffs.jobs}
+        before = {
+            "unreachable_before": cutoffs.unreachable,
+            "binned_since": cutoffs.binned,
+            "jobs_before": cutoffs.jobs,
+        }
         datasets = report.add_rows("datasets", run(tx, "prunable_datasets", **before))
         found = run(tx, "unreachable_commits", datasets=json.dumps(datasets), **before)
         commits = report.add_rows("commits", found)
@@ -263,7 +269,11 @@ class Sweep:
     def _remove_commit(self, tx: Transaction, place: int) -> sqlite3.Row | None:
         """Delete a commit, unless a ref, a job or a child commit needs it by now."""
         datasets = json.dumps(self.marks.datasets)
-        released = {"datasets": datasets, "unreachable_before": self.cutoffs.unreachable}
+        released = {
+            "datasets": datasets,
+            "unreachable_before": self.cutoffs.unreachable,
+            "binned_since": self.cutoffs.binned,
+        }
         row = first(tx, "removable_commit", place=place, **released)
         if row is None:
             return None
@@ -274,6 +284,7 @@ class Sweep:
             "clear_source_commit",
             "clear_output_commit",
             "delete_left_commit",
+            "delete_bin_of_commit",
             "delete_commit_files",
             "delete_commit",
         ):
@@ -317,6 +328,7 @@ class Sweep:
         for dataset_id in self.marks.datasets:
             with self.database.write() as tx:
                 run(tx, "delete_permissions", dataset_id=dataset_id)
+                run(tx, "delete_bin_of_dataset", dataset_id=dataset_id)
                 removed = all_rows(tx, "delete_dataset", dataset_id=dataset_id)
             self.report.add_rows("datasets", removed)
             yield

@@ -45,6 +45,19 @@ MIGRATIONS: Sequence[str] = (
         CHECK (dismissed_at IS NULL OR status = 'failed');
     CREATE INDEX jobs_unresolved ON jobs (created_at, seq, dataset_id, user_id, run_type)
         WHERE status = 'failed' AND error_code <> 'cancelled' AND dismissed_at IS NULL;
+    CREATE TABLE bin (
+        id         INTEGER PRIMARY KEY AUTOINCREMENT,
+        dataset_id INTEGER NOT NULL REFERENCES datasets (id),
+        ref_name   TEXT,
+        commit_id  TEXT,
+        deleted_by INTEGER NOT NULL REFERENCES users (id),
+        deleted_at TEXT NOT NULL,
+        purged_at  TEXT,                          -- when it was deleted for good
+        FOREIGN KEY (dataset_id, commit_id) REFERENCES commits (dataset_id, id),
+        CHECK ((ref_name IS NULL) = (commit_id IS NULL))
+    ) STRICT;
+    CREATE INDEX bin_of_commit ON bin (dataset_id, commit_id);
+    CREATE INDEX bin_deleted_at ON bin (deleted_at) WHERE purged_at IS NULL;
     """,
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``

@@ -11,6 +11,7 @@ import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from domain_errors import choices_sentence
 from storage.errors import Conflict, InvalidValue, NotFound, RefImmutable, RefMoved
@@ -21,8 +22,12 @@ from storage.sqlite.queries import all_rows, first, page, run
 MAIN = "main"
 SAMPLE_PREFIX = "smpl-"
 QUERY_PREFIX = "expl-"
-_IMMUTABLE = {SAMPLE_PREFIX: "sample", QUERY_PREFIX: "saved query"}
-"""What the refs that never move are of, by the prefix of their names."""
+RefKind = Literal["sample", "query", "version"]
+_IMMUTABLE: dict[str, tuple[RefKind, str]] = {
+    SAMPLE_PREFIX: ("sample", "sample"),
+    QUERY_PREFIX: ("query", "saved query"),
+}
+"""The kind of the refs that never move, and its noun, by the prefix of their names."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _COMMIT_ID = re.compile(r"[0-9a-f]{64}")
 _COMMIT_PREFIX = re.compile(r"[0-9a-f]{7,64}")
@@ -108,6 +113,21 @@ def output_name_of(ref: str) -> str:
     return ref if prefix is None else ref.removeprefix(prefix)
 
 
+def named_ref(ref: str, name: str) -> str:
+    """Return the ref of the same kind with another name.
+
+    >>> named_ref("smpl-q1", "q2"), named_ref("june", "july")
+    ('smpl-q2', 'july')
+    """
+    return (_immutable_prefix(ref) or "") + name
+
+
+def kind_of_ref(ref: str) -> RefKind:
+    """Return what a ref is of, by its name."""
+    prefix = _immutable_prefix(ref)
+    return "version" if prefix is None else _IMMUTABLE[prefix][0]
+
+
 def _immutable_prefix(ref: str) -> str | None:
     return next((prefix for prefix in _IMMUTABLE if ref.startswith(prefix)), None)
 
@@ -124,7 +144,7 @@ def require_movable(name: str) -> None:
     if prefix is not None:
         raise RefImmutable(
             'The {kind} "{name}" never changes. Import into another ref, such as main.',
-            kind=_IMMUTABLE[prefix],
+            kind=_IMMUTABLE[prefix][1],
             name=output_name_of(name),
         )
 

@@ -118,6 +118,14 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "ref_deleted",
         lambda w: (f"/api/datasets/{w.dataset}/refs/{w.ref()}", {}),
     ),
+    "POST /api/bin/<int:entry_id>/restore": (
+        "ref_restored",
+        lambda w: (f"/api/bin/{w.deleted_ref()}/restore", {"json": {}}),
+    ),
+    "DELETE /api/bin/<int:entry_id>": (
+        "ref_purged",
+        lambda w: (f"/api/bin/{w.deleted_ref()}", {}),
+    ),
     "POST /api/datasets/<int:dataset_id>/refs/<ref>/import": (
         "import_asked",
         lambda w: (f"/api/datasets/{w.dataset}/refs/{w.ref()}/import", FILE),

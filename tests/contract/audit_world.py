@@ -46,6 +46,11 @@ class World:
         self.server.admin.post(f"/api/datasets/{self.dataset}/refs", json=body)
         return name
 
+    def deleted_ref(self) -> int:
+        """The entry of a deleted ref in the bin."""
+        answer = self.server.admin.delete(f"/api/datasets/{self.dataset}/refs/{self.ref()}")
+        return int(answer.json()["bin_id"])
+
     def job(self, status: str) -> str:
         """A draw that runs in no thread, or one that failed."""
         service, job_id = self.server.service, str(uuid.uuid4())

@@ -104,6 +104,11 @@ def of_ref(path: str, **rest: Any) -> Made:
     return lambda scene, _: Ask(path.format(d=scene.dataset, r=scene.ref()), **rest)
 
 
+def of_deleted_ref(path: str, body: dict[str, Any] | None = None) -> Made:
+    """Ask about a new entry of the bin."""
+    return lambda scene, _: Ask(path.format(b=scene.deleted_ref()), body)
+
+
 def new_user(_: Scene, __: User) -> Ask:
     soeid = f"pn{next(numbers):05d}"
     return Ask("/api/users", {"soeid": soeid, "role_name": "viewer", "password": "long enough"})

@@ -11,6 +11,7 @@ from storage.accounts.tokens import issue_token
 from storage.accounts.users import User, add_user
 from storage.jobs.jobs import cancel_job, get_job
 from storage.jobs.submission import NewJob, insert_job
+from storage.versions.bin import bin_ref
 from storage.versions.refs import create_ref, resolve
 from tests.live_server import LiveServer
 
@@ -74,6 +75,12 @@ class Scene:
             head = resolve(tx, self.dataset, "main")
             create_ref(tx, self.dataset, name, head, self.service.clock)
         return name
+
+    def deleted_ref(self) -> int:
+        """The entry of a new ref that was deleted."""
+        name = self.ref()
+        with self.service.database.write() as tx:
+            return bin_ref(tx, self.dataset, name, self.people["owner"], self.service.clock)
 
     def job(self, status: str) -> str:
         """A draw that no thread runs, or one that failed."""

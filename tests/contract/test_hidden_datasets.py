@@ -54,7 +54,7 @@ def absent(ask: Ask) -> Ask:
 def without_ids(text: str) -> str:
     """A text without what names the dataset, the job or the request."""
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "ID", text)
-    return re.sub(r"\b([Dd]ataset|datasets/) ?\d+", r"\1 ID", text)
+    return re.sub(r'\b([Dd]ataset(?:":")?|datasets/) ?\d+', r"\1 ID", text)
 
 
 def test_every_route_of_a_dataset_or_a_job_is_hidden_from_whoever_has_no_level_there() -> None:

@@ -40,7 +40,11 @@ def calendar() -> Calendar:
 def own_server(tmp_path: Path, calendar: Calendar) -> Iterator[LiveServer]:
     """A server with nothing in it, whose clock is the calendar's."""
     settings = Settings(
-        data_dir=tmp_path / "data", memory_mb=256, keep_jobs_days=20, keep_unreachable_days=10
+        data_dir=tmp_path / "data",
+        memory_mb=256,
+        keep_jobs_days=20,
+        keep_unreachable_days=10,
+        bin_days=10,
     )
     with (
         composition_root.serving_in_background(settings, "tests", clock=calendar.now) as here,
@@ -128,7 +132,9 @@ def test_a_dry_run_tells_what_then_goes_and_what_a_ref_reaches_stays(
 def test_a_pruned_sample_of_a_job_that_stays_is_told_as_such(
     tmp_path: Path, calendar: Calendar
 ) -> None:
-    settings = Settings(data_dir=tmp_path / "data", memory_mb=256, keep_unreachable_days=10)
+    settings = Settings(
+        data_dir=tmp_path / "data", memory_mb=256, keep_unreachable_days=10, bin_days=10
+    )
     with (
         composition_root.serving_in_background(settings, "tests", clock=calendar.now) as here,
         LiveServer(here) as live,

@@ -8,6 +8,7 @@ from web_ui.pages import (  # noqa: F401 - each registers its pages
     changes,
     dataset,
     datasets,
+    deleted,
     draw,
     job,
     jobs,

@@ -96,7 +96,7 @@ def _tabs(found: Dataset, commit: Commit | None) -> dict[str, tuple[str, View]]:
     tabs["overview"] = ("Tables and versions", _overview)
     tabs["access"] = ("Access", _access)
     if caller().may(found, "write"):
-        tabs["settings"] = ("Settings", lambda _: {})
+        tabs["settings"] = ("Settings", _settings)
     return tabs
 
 
@@ -188,6 +188,10 @@ def _draws(context: Values) -> Values:
     with service().database.read() as tx:
         jobs, total = list_jobs(tx, caller().user, filters, offset=query.offset, limit=query.limit)
     return {"jobs": jobs, "page": query.page(total)}
+
+
+def _settings(_: Values) -> Values:
+    return {"bin_days": service().settings.bin_days}
 
 
 def _access(context: Values) -> Values:

@@ -36,12 +36,17 @@ export function body(form) {
   return values;
 }
 
-/** Show each error of a 422 next to its field; returns whether each has a field. */
+/** Show each error next to its field; returns whether each has a field. A hidden field appears, with what the
+    error suggests. */
 export function mark(form, errors) {
   let hasFields = errors.length > 0;
   for (const error of errors) {
     const field = form.elements[error.loc.findLast((part) => typeof part === "string" && form.elements[part])];
     if (!field?.closest) { hasFields = false; continue; }
+    if (field.hidden) {
+      field.hidden = false;
+      field.value = error.parameters?.suggestion ?? "";
+    }
     field.setAttribute("aria-invalid", "true");
     const id = `${field.id || field.name}-problem`;
     field.setAttribute("aria-describedby", id);

@@ -1,0 +1,1 @@
+"""The identity of samples and saved queries: bin, search, rows and newer versions."""

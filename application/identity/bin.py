@@ -1,0 +1,157 @@
+"""Deleting refs and datasets into the bin, restoring them, and deleting them for good.
+
+Each transaction checks the user's level in the dataset and writes the audit entry. The API uses it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+from application.access import Caller
+from application.job_submission import require_unreserved
+from job_runner.service import Service
+from storage.accounts.authority import require_level, require_role
+from storage.accounts.datasets import Level, restore_dataset
+from storage.errors import NameTaken
+from storage.sqlite.clock import timestamp
+from storage.sqlite.database import Transaction
+from storage.versions.bin import (
+    BinEntry,
+    bin_dataset,
+    bin_ref,
+    delete_bin_entry,
+    get_bin_entry,
+    purge_bin_entry,
+)
+from storage.versions.refs import create_ref, list_ref_names, named_ref
+
+
+def binned_since(service: Service) -> str:
+    """Return the time since which deleted objects are in the bin."""
+    return timestamp(service.clock() - timedelta(days=service.settings.bin_days))
+
+
+def expires_at(service: Service, entry: BinEntry) -> str:
+    """Return the time at which an entry expires."""
+    deleted_at = datetime.fromisoformat(entry.deleted_at)
+    return timestamp(deleted_at + timedelta(days=service.settings.bin_days))
+
+
+def delete_ref(by: Caller, dataset_id: int, name: str) -> BinEntry:
+    """Put a ref into the bin.
+
+    Raises
+    ------
+    Conflict, NotFound
+        It is ``main``, or there is none of this name.
+    """
+    by.dataset(dataset_id, "write")
+    with by.writing() as tx:
+        entry_id = bin_ref(tx, dataset_id, name, by.user, by.service.clock)
+        entry = get_bin_entry(tx, entry_id, by.user, binned_since(by.service))
+        by.audit(
+            tx,
+            "ref_deleted",
+            dataset_id=dataset_id,
+            about=("ref", name),
+            commit_id=entry.commit_id,
+        )
+        return entry
+
+
+def delete_dataset(by: Caller, dataset_id: int) -> BinEntry:
+    """Put a dataset into the bin; Conflict if jobs of it wait or run."""
+    dataset = by.dataset(dataset_id, "admin")
+    with by.writing() as tx:
+        entry_id = bin_dataset(tx, dataset_id, by.user, by.service.clock)
+        entry = get_bin_entry(tx, entry_id, by.user, binned_since(by.service))
+        by.audit(tx, "dataset_removed", dataset_id=dataset_id, name=dataset.name)
+        return entry
+
+
+def restore(by: Caller, entry_id: int, name: str | None = None) -> BinEntry:
+    """Take an object out of the bin, under another name if one is given.
+
+    Raises
+    ------
+    NameTaken
+        Another object has the name; the error suggests a free one.
+    NotFound, Forbidden
+        The entry isn't visible or has expired; the user can't edit the dataset.
+    """
+    service = by.service
+    with by.writing() as tx:
+        entry = get_bin_entry(tx, entry_id, by.user, binned_since(service))
+        _require(tx, by, entry, "write")
+        if entry.ref_name is None:
+            restore_dataset(tx, entry.dataset_id, by.user, name, service.clock)
+            by.audit(tx, "dataset_restored", dataset_id=entry.dataset_id, name=name)
+        else:
+            ref_name = entry.ref_name if name is None else named_ref(entry.ref_name, name)
+            _restore_ref(tx, service, entry, ref_name)
+            by.audit(
+                tx,
+                "ref_restored",
+                dataset_id=entry.dataset_id,
+                about=("ref", ref_name),
+                commit_id=entry.commit_id,
+            )
+        delete_bin_entry(tx, entry.id)
+        return entry
+
+
+def _restore_ref(tx: Transaction, service: Service, entry: BinEntry, ref_name: str) -> None:
+    taken = list_ref_names(tx, entry.dataset_id)
+    if ref_name in taken:
+        free = (f"{entry.name}-{number}" for number in count(2))
+        raise NameTaken(
+            entry.name, next(name for name in free if named_ref(ref_name, name) not in taken)
+        )
+    require_unreserved(tx, entry.dataset_id, ref_name)
+    create_ref(tx, entry.dataset_id, ref_name, entry.commit_id, service.clock)
+
+
+def purge(by: Caller, entry_id: int) -> BinEntry:
+    """Delete an object for good: the next prune deletes its data.
+
+    Raises
+    ------
+    NotFound, Forbidden
+        The entry isn't visible or has expired; the user isn't an admin of the dataset.
+    """
+    service = by.service
+    with by.writing() as tx:
+        entry = get_bin_entry(tx, entry_id, by.user, binned_since(service))
+        _require(tx, by, entry, "admin")
+        purge_bin_entry(tx, entry.id, service.clock)
+        by.audit(
+            tx,
+            "dataset_purged" if entry.ref_name is None else "ref_purged",
+            dataset_id=entry.dataset_id,
+            about=None if entry.ref_name is None else ("ref", entry.ref_name),
+            commit_id=entry.commit_id,
+            name=entry.name,
+        )
+        return entry
+
+
+def _require(tx: Transaction, by: Caller, entry: BinEntry, level: Level) -> None:
+    """Require a level in the dataset of a ref; a deleted dataset is visible to its admins only."""
+    require_role(by.user, ("admin", "analyst"))
+    if entry.ref_name is not None:
+        require_level(tx, by.user, entry.dataset_id, level)
+
+
+def shown_entry(by: Caller, entry: BinEntry) -> dict[str, Any]:
+    """Return an entry as JSON, with what the user may do."""
+    may_change = by.user.role_name != "viewer"
+    return {
+        **vars(entry),
+        "kind": entry.kind,
+        "name": entry.name,
+        "expires_at": expires_at(by.service, entry),
+        "may_restore": may_change and entry.level in ("write", "admin"),
+        "may_delete": may_change and entry.level == "admin",
+    }
