@@ -45,7 +45,12 @@ METHODS: tuple[MethodDeclaration, ...] = tuple(
 """Every method under every name, in the order in which they are offered."""
 
 
+def method_class(name: str) -> type[Method]:
+    """The class of a method by any of its names."""
+    return _CLASS_OF[name]
+
+
 def method_from_json(name: str, parameters: Mapping[str, Any]) -> Method:
     """The method of a request's round; ``seed`` is the round's and is ignored."""
     given = {key: value for key, value in parameters.items() if key != "seed"}
-    return _CLASS_OF[name].from_json(name, given)
+    return method_class(name).from_json(name, given)

@@ -34,8 +34,8 @@ def test_a_completed_draw_shows_all_its_tabs(analyst: Analyst, server: LiveServe
     finished(client, job_id)
     page.goto(f"{server.url}/jobs/{job_id}")
     expect(page.get_by_text("12 of 100 rows drawn")).to_be_visible()
-    expect(page.get_by_role("region", name="Strata").get_by_role("row")).to_have_count(5)
-    page.get_by_role("link", name="Drawn rows").click()
+    expect(page.get_by_role("region", name="Groups").get_by_role("row")).to_have_count(5)
+    page.get_by_role("link", name="Rows", exact=True).click()
     rows = page.get_by_role("region", name="Rows").get_by_role("row")
     expect(rows).to_have_count(13)
     page.get_by_role("link", name="id", exact=True).click()
@@ -43,7 +43,7 @@ def test_a_completed_draw_shows_all_its_tabs(analyst: Analyst, server: LiveServe
         "aria-sort", "ascending"
     )
     page.get_by_label("Only rows where").fill("city = 'Oslo'")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Filter").click()
     expect(rows).to_have_count(4)
     assert "order_by=id" in page.url
     page.get_by_role("link", name="Why?").first.click()
@@ -54,8 +54,9 @@ def test_a_completed_draw_shows_all_its_tabs(analyst: Analyst, server: LiveServe
     expect(
         page.get_by_role("region", name="Replacements").get_by_role("row").nth(1)
     ).to_be_visible()
+    page.locator("summary", has_text="Download").click()
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download CSV").click()
+        page.get_by_role("link", name="CSV").click()
     assert download.value.path().read_text().count("\n") == 13
     page.reload()
     assert "tab=reserves" in page.url
@@ -67,7 +68,7 @@ def test_an_invalid_filter_is_reported_with_the_rows(analyst: Analyst, server: L
     finished(client, job_id)
     page.goto(f"{server.url}/jobs/{job_id}?tab=rows&filter=citty+%3D+%27Oslo%27")
     expect(page.get_by_role("alert")).to_contain_text('Did you mean "city"?')
-    expect(page.get_by_role("region", name="Rows").get_by_role("row")).to_have_count(13)
+    expect(page.get_by_role("region", name="Rows")).to_have_count(0)
 
 
 def test_a_failed_job_shows_its_error_and_advice(analyst: Analyst, server: LiveServer) -> None:
@@ -122,19 +123,20 @@ def test_pages_work_without_scripts(browser: Browser, server: LiveServer) -> Non
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
         page.locator(f"a[href='/datasets/{dataset}']").click()
-        page.get_by_role("link", name="Rows").click()
         expect(page.get_by_text("1 to 50 of 50")).to_be_visible()
         page.get_by_role("link", name="Jobs", exact=True).click()
         page.get_by_label("Type").select_option("sampling")
         page.get_by_role("button", name="Show").click()
         page.get_by_role("link", name=job_id[:8]).click()
         expect(page.get_by_text("12 of 50 rows drawn")).to_be_visible()
+        page.get_by_label("More").click()
         page.get_by_role("link", name="Log").click()
         expect(page.get_by_role("cell", name="attempt 1 started")).to_be_visible()
-        page.get_by_role("link", name="Drawn rows").click()
+        page.get_by_role("link", name="Rows", exact=True).click()
         expect(page.get_by_role("region", name="Rows").get_by_role("row")).to_have_count(13)
+        page.locator("summary", has_text="Download").click()
         with page.expect_download() as download:
-            page.get_by_role("link", name="Download CSV").click()
+            page.get_by_role("link", name="CSV").click()
         assert download.value.path().read_text().count("\n") == 13
         page.locator("summary").first.click()
         page.get_by_role("button", name="Sign out").click()
@@ -166,9 +168,9 @@ def test_a_sample_is_compared_with_its_population(analyst: Analyst, server: Live
     expect(columns.get_by_role("row")).to_have_count(4)
     expect(columns.get_by_role("img", name="Shares of city")).to_be_visible()
     expect(columns.get_by_role("row", name="city")).to_contain_text("yes")
-    page.get_by_role("link", name="Overview").click()
-    note = page.get_by_text("Differs. 1 of 3 columns")
-    expect(note).to_be_visible()
+    page.get_by_role("link", name="Summary").click()
+    expect(page.get_by_text("Differs", exact=True)).to_be_visible()
+    expect(page.get_by_role("img", name="Shares of city in the population")).to_be_visible()
     page.get_by_role("link", name="Column by column").click()
     expect(columns).to_be_visible()
 
@@ -198,4 +200,4 @@ def test_the_verdict_appears_when_it_is_computed(analyst: Analyst, server: LiveS
     page.goto(f"{server.url}/jobs/{job_id}")
     expect(page.get_by_text("is being compared with its population")).to_be_visible()
     may_end.set()
-    expect(page.locator("#sample-verdict").get_by_text("Representative").first).to_be_visible()
+    expect(page.locator("#sample-summary").get_by_text("Representative").first).to_be_visible()

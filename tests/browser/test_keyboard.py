@@ -46,19 +46,19 @@ def test_all_steps_work_by_keyboard_only(page: Page, server: LiveServer, tmp_pat
 
     keys.command("Show Representative?")
     expect(page.get_by_role("region", name="Columns compared")).to_be_visible()
-    keys.command("Show Drawn rows")
+    keys.command("Show Rows")
     expect(page.get_by_role("region", name="Rows").get_by_role("row")).to_have_count(51)
     keys.shortcut("/")
     keyboard.type("kind = 3")
     keyboard.press("Enter")
-    expect(page.get_by_text("10 rows match, of 70")).to_be_visible()
+    expect(page.get_by_text("10 of 70 rows")).to_be_visible()
     with page.expect_download() as download:
         keys.shortcut("d")
-    assert download.value.path().read_text().count("\n") == 71
+    assert download.value.path().read_text().count("\n") == 11
 
     keys.shortcut("?")
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_contain_text(
-        "Download the drawn rows"
+        "Download the rows shown"
     )
     keyboard.press("Escape")
     keys.command("Sign out")

@@ -57,7 +57,7 @@ def _check_recovery(page: Page, jobs: Page, form: Page, waiting: str) -> None:
     row = jobs.get_by_role("row").filter(has_text=waiting[:8])
     expect(row).to_contain_text("completed", timeout=PATIENCE_MS)
     expect(jobs.locator("#live")).to_have_text("")
-    page.get_by_role("link", name="Drawn rows").click()
+    page.get_by_role("link", name="Rows", exact=True).click()
     expect(page.get_by_role("region", name="Rows").get_by_role("row")).to_have_count(4)
     form.get_by_role("button", name="Draw sample").click()
     expect(form.get_by_text("20 of 50 rows drawn")).to_be_visible(timeout=PATIENCE_MS)

@@ -47,7 +47,7 @@ def test_the_tutorial_continues_after_the_demo() -> None:
     words = " ".join(section.split())
     (step,) = re.findall(r"If you ran `./run-demo` before,.* go on with step (\d+)\.", words)
     (line,) = re.findall(rf"^{step}\. (.*)$", section, re.MULTILINE)
-    assert line.startswith("Click **Profile**.")
+    assert line.startswith("Write `carrier = 'UA'")
     readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     assert "from an empty server or with the flights that the demo imported" in readme
 

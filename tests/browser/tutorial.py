@@ -149,9 +149,12 @@ class Follower:
         self.page.goto(self._opened.read_text())
 
     def _pressable(self, name: str) -> Locator:
-        """The first button or link of a name."""
+        """The first button, menu or link of a name."""
         buttons = self.page.get_by_role("button", name=name, exact=True)
-        return buttons.or_(self.page.get_by_role("link", name=name, exact=True)).first
+        menus = self.page.locator("summary").filter(has_text=re.compile(rf"^\s*{name}\s*$"))
+        labelled = self.page.locator(f'summary[aria-label="{name}"]')
+        links = self.page.get_by_role("link", name=name, exact=True)
+        return buttons.or_(menus).or_(labelled).or_(links).first
 
 
 def _script(path: Path, line: str) -> Path:

@@ -24,7 +24,7 @@ def chips(server: LiveServer, reader: Reader, design: dict[str, object]) -> list
     server.finished(job_id)
     assert reader.api.get(f"/api/sampling/jobs/{job_id}/comparison").status_code == 200
     page = reader.page(f"/jobs/{job_id}")
-    (shown,) = re.findall('<p class="chips">(.*?) <a', page)
+    (shown,) = re.findall('<dd class="chips">(.*?)</dd>', page)
     return [
         (tone.strip(), html.unescape(re.sub("<[^>]*>", "", text)).strip())
         for tone, text in re.findall(

@@ -110,6 +110,45 @@ def small_picture(column: dict[str, Any], base: str, other: str) -> Markup:
     return picture(label, SMALL_HEIGHT, [*marks, axis], SMALL_WIDTH)
 
 
+GROUP_WIDTH, GROUP_LABEL, GROUP_STEP = 640, 150, 30
+
+
+def group_picture(grouped_by: str, groups: Sequence[Any]) -> Markup:
+    """Draw for each group its share of the population above its share of the sample."""
+    largest = max((max(group.population, group.sample) for group in groups), default=0) or 1
+    scale = (GROUP_WIDTH - GROUP_LABEL - 60) / largest
+    row = Markup(
+        '<text x="0" y="{}">{}<title>{}</title></text>'
+        '<rect class="population" x="{x}" y="{}" width="{}" height="9"/>'
+        '<rect class="sample" x="{x}" y="{}" width="{}" height="9"/>'
+        '<text x="{}" y="{}">{}</text><text x="{}" y="{}">{}</text>'
+    )
+    rows = [
+        row.format(
+            y + 15,
+            shorten(group.label, 22),
+            group.label,
+            y + 1,
+            f"{group.population * scale:.1f}",
+            y + 12,
+            f"{group.sample * scale:.1f}",
+            f"{GROUP_LABEL + group.population * scale + 5:.1f}",
+            y + 9,
+            f"{100 * group.population:.1f} %",
+            f"{GROUP_LABEL + group.sample * scale + 5:.1f}",
+            y + 21,
+            f"{100 * group.sample:.1f} %",
+            x=GROUP_LABEL,
+        )
+        for y, group in zip(range(0, GROUP_STEP * len(groups), GROUP_STEP), groups, strict=True)
+    ]
+    shares = ", ".join(
+        f"{shorten(group.label)} {group.population:.1%} and {group.sample:.1%}" for group in groups
+    )
+    label = f"Shares of {grouped_by} in the population and in the sample: {shares}"
+    return picture(label, GROUP_STEP * len(groups), rows, GROUP_WIDTH)
+
+
 def pattern_picture(missing: Sequence[str], columns: Sequence[str]) -> Markup:
     """Draw a pattern of missing values: a mark in the place of each missing column."""
     width = len(columns) * (CELL + GAP) - GAP

@@ -13,14 +13,16 @@ from werkzeug.wrappers import Response as AnyResponse
 from application.access import RowSource
 from application.comparing import shown_comparison
 from application.lifecycle import cancel, original_request, retry, retryability, same_request
+from application.sample_overview import sample_overview
 from application.sampling_results import next_rows, why_row
+from application.table_views import view_page
 from domain_errors import DomainError
 from job_runner.sampling_parameters import seeded_rounds
 from job_runner.tables.open_tables import RESIDUAL, RESULT, SAMPLE, open_table, output_of, source_of
 from storage.errors import Pruned
 from storage.jobs.jobs import Job, list_log
 from storage.sqlite.clock import timestamp
-from web_ui.charts.pictures import small_picture
+from web_ui.charts.pictures import group_picture, small_picture
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import advice
 from web_ui.pages.jobs import own_job
@@ -37,6 +39,7 @@ from web_ui.shell import (
 
 MAX_LOG_ENTRIES = 1000
 RESERVES_LIMIT = 10
+FIRST_ROWS, MAX_FIRST_COLUMNS = 8, 30
 
 Values = dict[str, Any]
 
@@ -55,7 +58,7 @@ def job(job_id: str) -> AnyResponse:
     with service().database.read() as tx:
         retry_state = retryability(service(), tx, found)
     return show(
-        "job.html",
+        "sample.html" if is_sample(found) else "job.html",
         job=found,
         retryability=retry_state,
         tabs={name: title for name, (title, _) in tabs.items()},
@@ -96,14 +99,14 @@ def retry_job(job_id: str) -> AnyResponse:
 
 def _tabs(found: Job) -> dict[str, tuple[str, Callable[[Job], Values]]]:
     """The titles and views of the job's tabs by name."""
-    tabs: dict[str, tuple[str, Callable[[Job], Values]]] = {"overview": ("Overview", _overview)}
-    if found.run_type == "sampling" and found.status == "completed":
-        tabs["rows"] = ("Drawn rows", _sample)
+    tabs: dict[str, tuple[str, Callable[[Job], Values]]] = {"overview": ("Summary", _overview)}
+    if is_sample(found):
+        tabs["rows"] = ("Rows", _sample)
         if found.run_parameters["export_residual"]:
             tabs["residual"] = ("Remaining rows", _residual)
         tabs["comparison"] = ("Representative?", _comparison)
         tabs["reserves"] = ("Replacements", _reserves)
-        tabs["why"] = ("Why this row?", _why)
+        tabs["why"] = ("Look up a row", _why)
     if found.run_type == "exploration" and found.output_commit_id is not None:
         tabs["result"] = ("Rows", _result)
     tabs["request"] = ("Request", _request)
@@ -115,9 +118,30 @@ def _overview(found: Job) -> Values:
     values: Values = {"summary": found.output_summary or {}}
     if found.run_type == "sampling":
         values["seeded"] = seeded_rounds(found.run_parameters)
-        compares = service().settings.compare_samples
-        values["awaits_comparison"] = compares and found.status == "completed"
+    if is_sample(found):
+        values["awaits_comparison"] = service().settings.compare_samples
+        values["overview"] = sample_overview(service(), found)
+        values["group_picture"] = group_picture
+        values["first_rows"] = _first_rows(found)
     return values
+
+
+def _first_rows(found: Job) -> Values | None:
+    """The first rows of a sample; None if they can't be read."""
+    try:
+        with caller().reading():
+            table = open_table(service(), found.dataset_id, output_of(found), SAMPLE)
+            shown = table.files.columns[:MAX_FIRST_COLUMNS]
+            rows = view_page(service(), table, None, shown, 0, FIRST_ROWS)
+    except DomainError:
+        return None
+    caller().audit_view(RowSource(found.dataset_id, table.commit_id, SAMPLE, found.id))
+    return {"columns": shown, "rows": rows, "all_columns": len(table.files.columns)}
+
+
+def is_sample(found: Job) -> bool:
+    """Whether a job's page is that of a finished sample."""
+    return found.run_type == "sampling" and found.status == "completed"
 
 
 def _comparison(found: Job) -> Values:

@@ -35,7 +35,7 @@ async function findJob(words) {
 
 /** The id of the page's dataset, if it has one. */
 function currentDataset() {
-  const places = [location.pathname, one('.trail a[href^="/datasets/"]')?.getAttribute("href") ?? ""];
+  const places = [location.pathname, one('.trail a[href^="/datasets/"], .lead a[href^="/datasets/"]')?.getAttribute("href") ?? ""];
   return places.map((place) => place.match(/^\/datasets\/(\d+)/)?.[1]).find(Boolean);
 }
 

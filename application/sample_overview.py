@@ -1,0 +1,132 @@
+"""What the page of a finished sample shows first: figures and groups."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from job_runner.service import Service
+from sampling_engine.methods import method_class
+from sampling_engine.plan import margin_of_error
+from storage.errors import NotFound
+from storage.jobs.jobs import Job, get_comparison
+from storage.versions.refs import resolve
+
+MAX_GROUPS = 12
+
+
+@dataclass(frozen=True)
+class Group:
+    """One group: its share of the population and of the sample, from 0 to 1."""
+
+    label: str
+    population: float
+    sample: float
+
+
+@dataclass(frozen=True)
+class SampleOverview:
+    """Figures of a completed sampling job.
+
+    Parameters
+    ----------
+    margin : float or None
+        Half-width of the 95 % confidence interval for a share of one half; None unless the sizes
+        alone give it.
+    grouped_by : str
+        The columns of the groups.
+    has_newer_version : bool
+        Whether the source's name points to another commit now.
+    """
+
+    name: str
+    purpose: str
+    drawn: int
+    source_rows: int
+    margin: float | None
+    grouped_by: str
+    groups: tuple[Group, ...]
+    has_newer_version: bool
+
+    @property
+    def share(self) -> float:
+        """The drawn rows' share of the source's rows."""
+        return self.drawn / self.source_rows if self.source_rows else 0.0
+
+
+def sample_overview(service: Service, job: Job) -> SampleOverview:
+    """Collect the overview of a completed sampling job."""
+    summary, parameters = job.output_summary or {}, job.run_parameters
+    current: str | None = job.source_commit_id
+    comparison = None
+    with service.database.read() as tx, suppress(NotFound):
+        comparison = get_comparison(tx, job.id)
+        current = resolve(tx, job.dataset_id, parameters["source_ref"])
+    grouped_by, groups = _groups(summary, comparison)
+    return SampleOverview(
+        name=str(summary.get("output_ref") or job.id[:8]).removeprefix("smpl-"),
+        purpose=parameters.get("commit_message") or "",
+        drawn=summary.get("total_sampled", 0),
+        source_rows=summary.get("source_rows", 0),
+        margin=_margin(summary),
+        grouped_by=grouped_by,
+        groups=groups,
+        has_newer_version=current != job.source_commit_id,
+    )
+
+
+def _margin(summary: dict[str, Any]) -> float | None:
+    rounds = summary.get("rounds") or []
+    if len(rounds) != 1 or not method_class(rounds[0]["method"]).has_margin_of_error:
+        return None
+    groups = rounds[0].get("strata") or [
+        {"sampled": rounds[0]["rows_sampled"], "rows": rounds[0]["eligible_rows"]}
+    ]
+    if sum(group["rows"] for group in groups) < rounds[0]["eligible_rows"]:
+        return None  # the summary lists only some of the groups
+    drawn, rows = (np.array([group[name] for group in groups]) for name in ("sampled", "rows"))
+    return margin_of_error(drawn, rows)
+
+
+def _groups(
+    summary: dict[str, Any], comparison: dict[str, Any] | None
+) -> tuple[str, tuple[Group, ...]]:
+    """The strata of the only round, else the parts of a compared column."""
+    rounds = summary.get("rounds") or []
+    strata = rounds[0].get("strata") if len(rounds) == 1 else None
+    if strata:
+        rows = sum(stratum["rows"] for stratum in strata) or 1
+        drawn = sum(stratum["sampled"] for stratum in strata) or 1
+        groups = [
+            Group(_label(stratum["key"]), stratum["rows"] / rows, stratum["sampled"] / drawn)
+            for stratum in strata
+        ]
+        return ", ".join(strata[0]["key"]), _largest(groups)
+    columns = (comparison or {}).get("columns", [])
+    columns = [column for column in columns if len(column["parts"]) > 1]
+    if not columns:
+        return "", ()
+    chosen = max(columns, key=lambda column: (column["is_significant"], column["distance"]))
+    groups = [Group(part["label"], part["base"], part["other"]) for part in chosen["parts"]]
+    return chosen["name"], _largest(groups)
+
+
+def _label(key: dict[str, Any]) -> str:
+    return ", ".join("Missing" if value is None else str(value) for value in key.values())
+
+
+def _largest(groups: list[Group]) -> tuple[Group, ...]:
+    """The largest groups in their order, and the others as one."""
+    if len(groups) <= MAX_GROUPS:
+        return tuple(groups)
+    by_size = sorted(groups, key=lambda group: -max(group.population, group.sample))
+    shown, others = by_size[: MAX_GROUPS - 1], by_size[MAX_GROUPS - 1 :]
+    rest = Group(
+        f"{len(others):,} others",
+        sum(group.population for group in others),
+        sum(group.sample for group in others),
+    )
+    return (*shown, rest)

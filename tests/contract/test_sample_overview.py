@@ -1,0 +1,54 @@
+"""The figures at the top of a sample's page."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from application.sample_overview import sample_overview
+from storage.jobs.jobs import get_job
+from tests.live_server import LiveServer, finished
+
+
+def _overview(server: LiveServer, client: httpx.Client, dataset: int, body: dict[str, object]):
+    path = f"/api/sampling/datasets/{dataset}/jobs"
+    job = finished(client, client.post(path, json=body).json()["job_id"])
+    assert job["status"] == "completed"
+    client.get(f"/api/sampling/jobs/{job['id']}/comparison")
+    with server.service.database.read() as tx:
+        return sample_overview(server.service, get_job(tx, job["id"]))
+
+
+def test_a_stratified_sample_shows_its_groups(server: LiveServer) -> None:
+    client, _ = server.new_user()
+    dataset = server.new_table(400, client)
+    body = {
+        "output_name": "q1_review",
+        "commit_message": "Quarterly review",
+        "method": "stratified",
+        "parameters": {"strata_columns": ["city"], "sample_size": 100, "seed": 1},
+    }
+    found = _overview(server, client, dataset, body)
+    assert (found.name, found.purpose) == ("q1_review", "Quarterly review")
+    assert (found.drawn, found.source_rows, found.share) == (100, 400, 0.25)
+    assert found.grouped_by == "city"
+    assert sum(group.population for group in found.groups) == pytest.approx(1)
+    assert [group.population for group in found.groups] == [group.sample for group in found.groups]
+    assert found.margin == pytest.approx(0.085, abs=0.002)
+    assert not found.has_newer_version
+    server.import_text(dataset, "id,city,amount\n1,Oslo,2\n", client=client)
+    with server.service.database.read() as tx:
+        job = get_job(tx, client.get("/api/jobs").json()["jobs"][1]["id"])
+    assert sample_overview(server.service, job).has_newer_version
+
+
+def test_a_sample_of_clusters_has_no_margin(server: LiveServer) -> None:
+    client, _ = server.new_user()
+    parameters = {"cluster_column": "city", "num_clusters": 2, "seed": 1}
+    found = _overview(
+        server,
+        client,
+        server.new_table(400, client),
+        {"method": "cluster", "parameters": parameters},
+    )
+    assert found.margin is None
