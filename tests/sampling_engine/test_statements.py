@@ -1,4 +1,4 @@
-"""Every statement of a draw, as text and at work.
+"""Every statement of a draw at work; those that fix the order of a draw also as text.
 
 The texts are in ``golden/``, with line breaks for the reader. After a change that is meant, write
 them anew with ``REFRESH_GOLDEN=1 python -m pytest tests/sampling_engine/test_statements.py`` and
@@ -23,6 +23,14 @@ from tests.sampling_engine.built_statements import BUILDERS, ORDER
 from tests.sampling_engine.conftest import Workshop
 
 GOLDEN = Path(__file__).parent / "golden"
+FIXED = (
+    "count_strata_two_columns",
+    "drawn_rows",
+    "reserve_rows",
+    "scan_of_strata",
+    "scan_of_whole_table",
+)
+"""The statements whose text decides which rows are drawn, and their columns."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +63,7 @@ def readable(statement: Statement, table: TableFiles) -> str:
     return f"{broken}\n-- bound: {named(params)}\n"
 
 
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("name", FIXED)
 def test_statement_is_the_golden_one(name: str, table: TableFiles) -> None:
     text = readable(BUILDERS[name](table), table)
     golden = GOLDEN / f"{name}.sql"
@@ -65,7 +73,7 @@ def test_statement_is_the_golden_one(name: str, table: TableFiles) -> None:
 
 
 def test_no_golden_file_is_left_over() -> None:
-    assert {file.stem for file in GOLDEN.iterdir()} == set(BUILDERS)
+    assert {file.stem for file in GOLDEN.iterdir()} == set(FIXED)
 
 
 def rows_of(

@@ -1,1 +1,0 @@
-SELECT CASE WHEN CAST(v0 AS VARCHAR) <> x0 THEN error('a value does not fit its column') ELSE v0 END AS "a", CASE WHEN v1 < DATE '1000-01-01' OR v1 > DATE '9999-12-31' THEN error('a value does not fit its column') ELSE v1 END AS "day" FROM (SELECT c0 AS x0, CAST(c0 AS BIGINT) AS v0, c1 AS v1 FROM cells)

@@ -1,4 +1,0 @@
-SELECT block, count(*)
-FROM sampled
-GROUP BY block
--- bound: []

@@ -1,4 +1,0 @@
-SELECT approx_count_distinct(v)
-FROM (SELECT f."a ""word""" AS v
-FROM read_parquet(?) AS f)
--- bound: [['file 0', 'file 1']]

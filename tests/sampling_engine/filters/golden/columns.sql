@@ -1,2 +1,0 @@
-((CAST(s."city" AS VARCHAR) = CAST(s."size" AS VARCHAR)) AND (CAST(s."age" AS DECIMAL(12,2)) < CAST(s."price" AS DECIMAL(12,2))) AND (CAST(s."big" AS DOUBLE) >= CAST(s."rate" AS DOUBLE)) AND (CAST(s."born" AS TIMESTAMP WITH TIME ZONE) <> CAST(s."sent" AS TIMESTAMP WITH TIME ZONE)))
--- []

@@ -1,2 +1,0 @@
-((s."city" LIKE ?) OR (NOT (s."city" ILIKE ?)))
--- ['New%', "%'s%"]

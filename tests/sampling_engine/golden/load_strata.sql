@@ -1,3 +1,0 @@
-CREATE TEMP TABLE strata_0 AS SELECT *
-FROM read_parquet(?)
--- bound: ['kept.parquet']

@@ -1,4 +1,0 @@
-SELECT rows
-FROM strata_0
-ORDER BY stratum
--- bound: []
