@@ -78,5 +78,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--schema-cases", type=int, default=4, help="Generated requests of each operation."
     )
-    parser.addoption("--kills", type=int, default=50, help="How often the server is killed.")
+    parser.addoption("--kills", type=int, default=20, help="How often the server is killed.")
     parser.addoption("--kill-seed", type=int, default=1, help="Settles the moments of the kills.")

@@ -31,7 +31,7 @@ from tests.sampling_engine.designs_by_seed import (
     select_both,
 )
 
-SEEDS = range(20_000)
+SEEDS = range(8_000)
 OLD_SEEDS = range(3_000)
 LEVEL = 0.001
 MAX_COUNT, MAX_OF_PAIRS = 4.0, 5.0

@@ -19,7 +19,7 @@ from sampling_engine import (
 from sampling_engine.systematic_round import Grid
 from tests.sampling_engine.designs_by_seed import CLUSTERS, ROWS, STRATA, VALUES, Floats, select
 
-SEEDS = tuple(str(seed) for seed in range(20_000))
+SEEDS = tuple(str(seed) for seed in range(8_000))
 MAX_COUNT, MAX_OF_PAIRS = 4.0, 5.0
 """Standard errors; there are a thousand pairs, so that 4 would be met by chance."""
 
