@@ -46,13 +46,8 @@ class Grid:
         return holds_numbers(column.type)
 
     def shown(self, value: Any, column: Column) -> str:
-        """A cell's text: a number with thousands separators unless its column holds numerals."""
-        if not isinstance(value, int | float) or not self.is_number(column):
-            return str(value)
-        is_whole = "INT" in column.type
-        if is_whole and (abs(value) < 10_000 or _NUMERALS.search(column.name)):
-            return str(value)
-        return f"{value:,}"
+        """A cell's text."""
+        return cell_text(value, column)
 
     def next_order(self, column: Column) -> dict[str, str | None]:
         """The query of a heading's link: ascending, descending, then the table's order."""
@@ -66,6 +61,18 @@ class Grid:
 def holds_numbers(type_: str) -> bool:
     """Whether a column of this type is right-aligned."""
     return any(name in type_ for name in _NUMBER_TYPES) and "[" not in type_
+
+
+def cell_text(value: Any, column: Column) -> str:
+    """A cell's text: a number with thousands separators unless its column holds numerals."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, int | float) or not holds_numbers(column.type):
+        return str(value)
+    is_whole = "INT" in column.type
+    if is_whole and (abs(value) < 10_000 or _NUMERALS.search(column.name)):
+        return str(value)
+    return f"{value:,}"
 
 
 def grid_of(table: OpenTable, source: RowSource) -> Grid:

@@ -31,6 +31,7 @@ from job_runner.tables.open_tables import (
 )
 from parquet_tables.names import folded
 from parquet_tables.quoting import quote_identifier, quote_text
+from parquet_tables.tables import Column
 from storage.accounts.datasets import Dataset
 from storage.jobs.jobs import Job
 from storage.jobs.lists import JobFilters, list_jobs
@@ -38,7 +39,7 @@ from storage.sqlite.clock import timestamp
 from storage.versions.manifests import Commit, history
 from storage.versions.refs import MAIN, list_refs
 from web_ui.charts.pictures import small_picture
-from web_ui.grids import holds_numbers
+from web_ui.grids import cell_text, holds_numbers
 from web_ui.shell import (
     MAX_OFFSET,
     blueprint,
@@ -88,6 +89,7 @@ def changes(dataset_id: int) -> Response:
         kinds=KINDS,
         now=timestamp(service().clock()),
         picture=small_picture,
+        type_change=type_change,
         **values,
     )
 
@@ -111,6 +113,25 @@ def list_changes(dataset_id: int) -> AnyResponse:
         table_key=given["from_table"] or None,
     )
     return to(f"{path}?{urlencode({**given, 'diff': job.id})}#rows")
+
+
+def type_change(before: str, now: str) -> str:
+    """A column's types in words; as SQL has them if the words are the same.
+
+    >>> type_change("VARCHAR", "DECIMAL(12,2)"), type_change("INTEGER", "BIGINT")
+    ('text → number', 'INTEGER → BIGINT')
+    """
+    words = _type_word(before), _type_word(now)
+    return " → ".join(words if words[0] != words[1] else (before, now))
+
+
+def _type_word(type_: str) -> str:
+    if "INT" in type_:
+        return "whole number"
+    if type_.startswith("TIMESTAMP"):
+        return "date and time"
+    words = {"VARCHAR": "text", "BOOLEAN": "yes or no", "DATE": "date", "TIME": "time of day"}
+    return words.get(type_, "number" if holds_numbers(type_) else type_)
 
 
 def _versions(found: Dataset) -> Values:
@@ -197,10 +218,10 @@ def _tables_of(job: Job) -> tuple[str | None, ...]:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a compared column: its values in both tables, and whether they differ."""
+    """A cell of a compared column: its texts in both tables, and whether they differ."""
 
-    before: Any
-    now: Any
+    before: str | None
+    now: str | None
     kind: str
 
 
@@ -209,7 +230,7 @@ class ChangedRow:
     """A row of the diff."""
 
     kind: str
-    keys: list[Any]
+    keys: list[str | None]
     cells: list[Cell]
 
 
@@ -256,7 +277,7 @@ def _changed_rows(job: Job) -> ChangedRows:
         caller().audit_view(RowSource(job.dataset_id, table.commit_id, RESULT, job.id))
         total = view_total(service(), table, view)
     return ChangedRows(
-        rows=[_row(row, diff["keys"], shown) for row in rows],
+        rows=[_row(row, table.files.select(tuple(diff["keys"])), shown) for row in rows],
         columns=[
             {**one, "is_number": holds_numbers(one["other_type"] or one["base_type"])}
             for one in shown
@@ -287,19 +308,26 @@ def _filter(kind: str, column: str) -> str:
     return f"_change = '{kind}'" if kind else ""
 
 
-def _row(row: Values, keys: Sequence[str], columns: Sequence[Values]) -> ChangedRow:
+def _row(row: Values, keys: Sequence[Column], columns: Sequence[Values]) -> ChangedRow:
     kind = row["_change"]
     names = _QUOTED.findall(row["_changed_columns"] or "")
     changed = {name.replace('""', '"') for name in names}
     cells = [
-        Cell(
-            row[one["before"]] if one["before"] else None,
-            row[one["now"]] if one["now"] else None,
-            _cell_kind(one, kind, changed),
-        )
+        Cell(_text(row, one, "before"), _text(row, one, "now"), _cell_kind(one, kind, changed))
         for one in columns
     ]
-    return ChangedRow(kind, [row[key] for key in keys], cells)
+    return ChangedRow(kind, [_cell_text(row[key.name], key) for key in keys], cells)
+
+
+def _text(row: Values, column: Values, side: str) -> str | None:
+    if not column[side]:
+        return None
+    type_ = column["base_type" if side == "before" else "other_type"]
+    return _cell_text(row[column[side]], Column(column["name"], type_))
+
+
+def _cell_text(value: Any, column: Column) -> str | None:
+    return None if value is None else cell_text(value, column)
 
 
 def _cell_kind(column: Values, kind: str, changed: set[str]) -> str:
