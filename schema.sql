@@ -104,6 +104,9 @@ CREATE TABLE refs (
     FOREIGN KEY (dataset_id, commit_id) REFERENCES commits (dataset_id, id)
 ) STRICT, WITHOUT ROWID;
 
+-- The refs that changed last, for a search.
+CREATE INDEX refs_changed ON refs (updated_at);
+
 -- The last time at which a ref left a commit: by its deletion, or by a move to a commit other than a
 -- child. A prune retains such a commit and its ancestors for a while.
 CREATE TABLE left_commits (

@@ -168,7 +168,7 @@ class Caller:
                 if SHORT_ID.fullmatch(job_id)
                 else [job_id]
             )
-            found = [self._visible_job(tx, each) for each in ids or [job_id]]
+            found = [self.visible_job(tx, each) for each in ids or [job_id]]
         visible = [job for job in found if job is not None]
         if len(visible) > 1:
             raise NotFound('Several job ids begin with "{id}". Give more digits.', id=job_id)
@@ -176,7 +176,8 @@ class Caller:
             raise NotFound('Job "{job}" not found.', job=job_id)
         return visible[0]
 
-    def _visible_job(self, tx: Transaction, job_id: str) -> Job | None:
+    def visible_job(self, tx: Transaction, job_id: str) -> Job | None:
+        """Return a job by its full id; None if it is missing or not visible."""
         job: Job | None = None
         with suppress(NotFound):
             job = get_job(tx, job_id)

@@ -21,6 +21,7 @@ from http_api.routes import (
     monitoring,
     sample_rows,
     sampling,
+    searching,
     users,
     versions,
 )
@@ -42,6 +43,7 @@ BLUEPRINTS = (
     versions.blueprint,
     versions.tables_blueprint,
     deleted.blueprint,
+    searching.blueprint,
     imports.blueprint,
     jobs.blueprint,
     sampling.blueprint,

@@ -366,6 +366,42 @@ SELECT * FROM refs WHERE dataset_id = :dataset_id AND name = :name;
 -- list_refs: List a dataset's refs by name, main first.
 SELECT * FROM refs WHERE dataset_id = :dataset_id ORDER BY name <> 'main', name;
 
+-- find_refs: Find a text in the names and purposes of the refs that changed last, best match first.
+WITH scanned AS (
+    SELECT dataset_id, name, commit_id, updated_at FROM refs INDEXED BY refs_changed
+    WHERE commit_id IS NOT NULL AND dataset_id IN ({visible})
+    ORDER BY updated_at DESC LIMIT :scanned
+),
+found AS (
+    SELECT scanned.*, message, commits.created_at,
+           CASE WHEN name GLOB 'smpl-*' OR name GLOB 'expl-*' THEN substr(name, 6) ELSE name END
+               AS short_name
+    FROM scanned JOIN commits ON commits.dataset_id = scanned.dataset_id
+                             AND commits.id = scanned.commit_id
+    WHERE instr(lower(name), lower(:text)) OR instr(lower(message), lower(:text))
+)
+SELECT found.dataset_id, datasets.name, found.name, found.commit_id, message, found.created_at,
+       (SELECT jobs.id FROM jobs WHERE jobs.dataset_id = found.dataset_id
+                                   AND jobs.output_commit_id = found.commit_id)
+FROM found JOIN datasets ON datasets.id = found.dataset_id
+ORDER BY lower(short_name) = lower(:text) DESC,
+         instr(lower(short_name), lower(:text)) = 1 DESC, found.updated_at DESC
+LIMIT :limit;
+
+-- find_commits: Find the commits whose id begins with a prefix; ids have the characters 0 to f.
+SELECT dataset_id, datasets.name, commits.id, message, commits.created_at
+FROM commits JOIN datasets ON datasets.id = dataset_id
+WHERE dataset_id IN ({visible}) AND commits.id >= :prefix AND commits.id < :prefix || 'g'
+ORDER BY commits.created_at DESC LIMIT :limit;
+
+-- all_dataset_ids: Select all datasets that weren't removed.
+SELECT id FROM datasets WHERE removed_at IS NULL;
+
+-- permitted_dataset_ids: Select the datasets in which a user has a level.
+SELECT dataset_permissions.dataset_id FROM dataset_permissions
+JOIN datasets ON datasets.id = dataset_permissions.dataset_id
+WHERE user_id = :user_id AND removed_at IS NULL;
+
 -- list_ref_names: Select the names of all refs of a dataset.
 SELECT name FROM refs WHERE dataset_id = :dataset_id;
 

@@ -45,6 +45,7 @@ MIGRATIONS: Sequence[str] = (
         CHECK (dismissed_at IS NULL OR status = 'failed');
     CREATE INDEX jobs_unresolved ON jobs (created_at, seq, dataset_id, user_id, run_type)
         WHERE status = 'failed' AND error_code <> 'cancelled' AND dismissed_at IS NULL;
+    CREATE INDEX refs_changed ON refs (updated_at);
     CREATE TABLE bin (
         id         INTEGER PRIMARY KEY AUTOINCREMENT,
         dataset_id INTEGER NOT NULL REFERENCES datasets (id),

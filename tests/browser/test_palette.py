@@ -25,25 +25,31 @@ def test_a_job_is_found_by_the_start_of_its_id(analyst: Analyst, server: LiveSer
     job = server.import_text(dataset, "a\n1\n", client=client)["id"]
     offered = type_into_palette(page, job[:8].upper())
     expect(offered).to_have_count(1)
-    expect(offered).to_contain_text(f"Job import {job[:8]} of dataset")
+    expect(offered).to_contain_text(f"Job, import {job[:8]} Import table.csv · dataset")
     page.keyboard.press("Enter")
     page.wait_for_url(f"{server.url}/jobs/{job}")
 
 
-def test_a_sample_is_found_on_the_pages_of_its_dataset(
+def test_a_sample_of_another_dataset_is_found_by_name_and_purpose(
     analyst: Analyst, server: LiveServer
 ) -> None:
     page, client = analyst
     dataset = server.new_table(20, client)
     body = {"method": "random", "parameters": {"sample_size": 5}, "output_name": "by-hand"}
+    body["commit_message"] = "Stock of the warehouse"
     answer = client.post(f"/api/sampling/datasets/{dataset}/jobs", json=body)
     job = finished(client, answer.json()["job_id"])["id"]
-    for path in (f"/datasets/{dataset}?tab=draws", f"/jobs/{job}"):
-        page.goto(f"{server.url}{path}")
-        offered = type_into_palette(page, "BY-HAND")
-        expect(offered).to_have_text(["Version smpl-by-hand of this dataset"])
-        page.keyboard.press("Enter")
-        page.wait_for_url(f"{server.url}/datasets/{dataset}?ref=smpl-by-hand")
+    page.goto(f"{server.url}/datasets/{server.new_table(2, client)}")
+    for words in ("BY-HAND", "warehouse"):
+        offered = type_into_palette(page, words)
+        expect(offered).to_have_count(1)
+        expect(offered).to_contain_text("Sample by-hand Stock of the warehouse · dataset")
+        page.keyboard.press("Escape")
+    type_into_palette(page, "primary:3")
+    row = page.get_by_role("option", name="Row primary:3 in by-hand")
+    expect(row).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{server.url}/jobs/{job}?tab=why&row=primary%3A3")
 
 
 def test_the_palette_reports_no_results(analyst: Analyst, server: LiveServer) -> None:

@@ -102,6 +102,7 @@ TABLE = (
         WRITE,
         of_ref("/api/datasets/{d}/refs/{r}/import", files=FILE),
     ),
+    Row("GET /api/search", MYSELF, at("/api/search?q=city")),
     Row("GET /api/bin", MYSELF, at("/api/bin")),
     Row(
         "POST /api/bin/<int:entry_id>/restore",

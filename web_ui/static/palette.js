@@ -1,5 +1,5 @@
 // The command palette (Ctrl-K) and the help sheet (?). They list the page's data-command elements; the
-// palette also finds datasets by name, versions of the current dataset, and a job by the start of its id.
+// palette also finds datasets, samples, saved queries, versions, jobs and rows by the API's search.
 
 import { callApi } from "./api.js";
 import { all, debounce, fill, h, one } from "./dom.js";
@@ -13,51 +13,33 @@ function commands() {
   }));
 }
 
-const MAX_HITS = 8;
-const JOB_ID = /^[0-9a-f]{8}[0-9a-f-]{0,28}$/;
-const link = (text, url) => ({ text, run: () => location.assign(url) });
+const KINDS = { dataset: "Dataset", sample: "Sample", query: "Saved query", version: "Version", job: "Job", row: "Row" };
 
-async function findDatasets(words) {
-  const { datasets } = await callApi("/api/datasets", { query: { q: words, limit: MAX_HITS } });
-  return datasets.map((dataset) => link(`Dataset ${dataset.name}`, `/datasets/${dataset.id}`));
+/** The page of a result of the search. */
+function addressOf(hit) {
+  if (hit.kind === "row") return `/jobs/${hit.job_id}?tab=why&row=${encodeURIComponent(hit.row)}`;
+  if (hit.kind !== "version" && hit.job_id) return `/jobs/${hit.job_id}`;
+  const version = hit.ref_name ?? hit.commit_id;
+  return `/datasets/${hit.dataset_id}${version ? `?ref=${encodeURIComponent(version)}` : ""}`;
 }
 
-async function findJob(words) {
-  if (!JOB_ID.test(words)) return [];
-  try {
-    const job = await callApi(`/api/jobs/${words}`);
-    return [link(`Job ${job.run_type} ${job.id.slice(0, 8)} of ${job.dataset_name}`, `/jobs/${job.id}`)];
-  } catch (problem) {
-    if (problem.status === 404) return [];
-    throw problem;
-  }
-}
-
-/** The id of the page's dataset, if it has one. */
-function currentDataset() {
-  const places = [location.pathname, one('.trail a[href^="/datasets/"], .lead a[href^="/datasets/"]')?.getAttribute("href") ?? ""];
-  return places.map((place) => place.match(/^\/datasets\/(\d+)/)?.[1]).find(Boolean);
-}
-
-let refs;
-async function findRefs(words) {
-  const dataset = currentDataset();
-  if (!dataset) return [];
-  refs ??= (await callApi(`/api/datasets/${dataset}/refs`, { query: { limit: 1000 } })).refs;
-  return refs.map((ref) => ref.name).filter((name) => name.toLowerCase().includes(words.toLowerCase())).slice(0, MAX_HITS)
-    .map((name) => link(`Version ${name} of this dataset`, `/datasets/${dataset}?ref=${encodeURIComponent(name)}`));
+function option(hit) {
+  const name = hit.kind === "row" ? `${hit.row} in ${hit.name}` : hit.name;
+  const about = [hit.purpose, hit.kind === "dataset" ? null : hit.dataset_name].filter(Boolean).join(" · ");
+  const kind = hit.kind === "job" ? `${KINDS.job}, ${hit.run_type}` : KINDS[hit.kind];
+  return { kind, text: name, about, run: () => location.assign(addressOf(hit)) };
 }
 
 async function find(words) {
   if (words.length < 2) return [];
-  return (await Promise.all([findJob(words.toLowerCase()), findRefs(words), findDatasets(words)])).flat();
+  return (await callApi("/api/search", { query: { q: words.slice(0, 200), limit: 8 } })).results.map(option);
 }
 
 export function openPalette() {
   const list = h("ul", { class: "options", id: "palette-options", role: "listbox", "aria-label": "Commands" });
   const input = h("input", {
     type: "search", role: "combobox", "aria-expanded": "true", "aria-controls": "palette-options",
-    "aria-label": "Command or search", placeholder: "Command, dataset, version or job id", autocomplete: "off",
+    "aria-label": "Command or search", placeholder: "Name, purpose, id, row such as primary:17, or command", autocomplete: "off",
   });
   const note = h("p", { class: "soft", role: "status" });
   const dialog = h("dialog", { "aria-label": "Commands" }, input, list, note);
@@ -83,7 +65,8 @@ export function openPalette() {
     note.textContent = items.length ? "" : missing;
     fill(list, items.map((item, index) =>
       h("li", { id: `palette-${index}`, role: "option", onclick: () => { chosen = index; run(); } },
-        item.text, item.key ? [" ", h("kbd", {}, item.key)] : null)));
+        item.kind ? [h("span", { class: "kind" }, item.kind), " "] : null, item.text,
+        item.about ? [" ", h("span", { class: "soft" }, item.about)] : null, item.key ? [" ", h("kbd", {}, item.key)] : null)));
     choose(0);
   };
   const matching = () => {
@@ -111,7 +94,7 @@ export function openPalette() {
 
 export function openHelp() {
   const keys = all("[data-key]").map((element) => [element.dataset.key, element.dataset.command ?? element.textContent.trim()]);
-  const rows = [["?", "Show keyboard shortcuts"], ["Ctrl K", "Search commands, datasets, versions and jobs"], ["/", "Go to the search field"], ...keys];
+  const rows = [["?", "Show keyboard shortcuts"], ["Ctrl K", "Search datasets, samples, jobs and commands"], ["/", "Go to the search field"], ...keys];
   open(h("dialog", { "aria-labelledby": "help-title" },
     h("h2", { id: "help-title" }, "Keyboard shortcuts"),
     h("table", {}, h("tbody", {}, rows.map(([key, text]) =>
