@@ -5,8 +5,10 @@ XLSX cells never run as formulas; numbers that a double can't hold are written a
 
 from __future__ import annotations
 
+import codecs
 import datetime as dt
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -209,12 +211,14 @@ def export_rows(
     offset: int = 0,
     limit: int | None = None,
     formula_safe: bool = False,
+    byte_order_mark: bool = False,
 ) -> None:
     """Write rows of a table, or of a view of it, to ``path``.
 
     CSV has a header, RFC 4180 quoting and UTF-8; NULL is an empty field, an empty text is ``""``.
     Arrow is the IPC stream format. ``formula_safe`` puts an apostrophe before texts in CSV that a
-    spreadsheet would run as a formula; in XLSX a text is never a formula.
+    spreadsheet would run as a formula; in XLSX a text is never a formula. Excel reads CSV as UTF-8
+    only with a ``byte_order_mark``.
 
     Raises
     ------
@@ -235,9 +239,20 @@ def export_rows(
         if formula_safe:
             query = f"SELECT {', '.join(map(_formula_safe, columns))} FROM ({query}) AS t"
         cursor.execute(f"COPY ({query}) TO {quote_path(path)} (FORMAT csv, HEADER)", params)
+        if byte_order_mark:
+            _prepend(codecs.BOM_UTF8, path)
     elif export_format == "parquet":
         cursor.execute(copy_sql(query, path), params)
     else:
         relation = cursor.sql(query, params=params)
         with path.open("wb") as file, ipc.StreamWriter.from_writable(file) as writer:
             writer.write_stream(relation)
+
+
+def _prepend(mark: bytes, path: Path) -> None:
+    """Copy a file behind a mark; DuckDB's PREFIX can't be combined with a header."""
+    plain = path.rename(path.with_name(f"{path.name}-without-mark"))
+    with plain.open("rb") as source, path.open("wb") as target:
+        target.write(mark)
+        shutil.copyfileobj(source, target, 1 << 20)
+    plain.unlink()

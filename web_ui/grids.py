@@ -119,8 +119,8 @@ def joined(filters: tuple[str, ...]) -> str | None:
     return " AND ".join(f"({text})" for text in filters)
 
 
-def download_links(path: str) -> Callable[[str], str]:
-    """A function from a file format to the download URL of all rows of the grid."""
+def download_links(path: str) -> Callable[..., str]:
+    """A function from a file format and its options to the download URL of the grid's rows."""
     query = {
         name: request.args[name] for name in ("order_by", "order_desc") if name in request.args
     }
@@ -128,8 +128,8 @@ def download_links(path: str) -> Callable[[str], str]:
     if expression:
         query["filter"] = expression
 
-    def url(file_format: str) -> str:
-        return f"{path}?{urlencode({**query, 'format': file_format})}"
+    def url(file_format: str, **options: str) -> str:
+        return f"{path}?{urlencode({**query, 'format': file_format, **options})}"
 
     return url
 

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache, wraps
 from importlib.resources import files
 from pathlib import Path
@@ -52,6 +52,7 @@ POLICY = (
 MAX_OFFSET = 2**62
 NAVIGATION = (("/datasets", "Datasets", "gd"), ("/jobs", "Jobs", "gj"))
 YEAR_S = 31_536_000
+DAY_S = 86_400
 
 
 @blueprint.get("/pages/<digest>/<path:name>")
@@ -236,16 +237,36 @@ def zone() -> ZoneInfo:
     return ZoneInfo("UTC")
 
 
-def zone_name() -> str:
-    """The time zone of a page's times, with its current UTC offset."""
-    name = zone().key
-    offset = datetime.now(zone()).strftime("%z")  # +0530
-    return f"{name}, UTC{offset[:3]}:{offset[3:]}" if name != "UTC" else "UTC"
-
-
 def local_time(text: str) -> str:
     """A stored time in the browser's time zone."""
-    return datetime.fromisoformat(text).astimezone(zone()).strftime("%Y-%m-%d %H:%M:%S")
+    return f"{_local(text):%Y-%m-%d %H:%M:%S}"
+
+
+def exact_time(text: str) -> str:
+    """A stored time in the browser's time zone, with the zone and its UTC offset."""
+    offset = f"{_local(text):%z}"  # +0530
+    name = f"{zone().key}, UTC{offset[:3]}:{offset[3:]}" if zone().key != "UTC" else "UTC"
+    return f"{local_time(text)} {name}"
+
+
+def relative_time(text: str, now: datetime | None = None) -> str:
+    """A stored time as its distance from now; its day if it is a month or more away."""
+    past_s = ((now or datetime.now(UTC)) - datetime.fromisoformat(text)).total_seconds()
+    if abs(past_s) < 45:
+        return "just now"
+    for unit, unit_s, limit_s in (
+        ("minute", 60, 3600),
+        ("hour", 3600, DAY_S),
+        ("day", DAY_S, 30 * DAY_S),
+    ):
+        if abs(past_s) < limit_s:
+            distance = counted(max(int(abs(past_s) / unit_s), 1), unit)
+            return f"{distance} ago" if past_s > 0 else f"in {distance}"
+    return f"{_local(text):%Y-%m-%d}"
+
+
+def _local(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(zone())
 
 
 STATIC = Path(str(files("web_ui").joinpath("static")))
@@ -347,15 +368,16 @@ for _function in (
     csrf_field,
     day_of,
     duration_text,
+    exact_time,
     has_vendor,
     icon,
     local_time,
     outcome_of,
     progress_of,
+    relative_time,
     script,
     size,
     state_of,
     with_query,
-    zone_name,
 ):
     blueprint.add_app_template_global(_function)

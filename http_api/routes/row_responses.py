@@ -63,6 +63,10 @@ class RowsQuery(PageQuery):
         description="In CSV, put an apostrophe before texts that a spreadsheet would run as "
         "a formula.",
     )
+    bom = QueryBoolean(
+        load_default=False,
+        description="In CSV, begin with a byte-order mark, which Excel needs to read UTF-8.",
+    )
 
 
 class PaginationOut(Schema):
@@ -159,6 +163,7 @@ def download(source: RowSource, table: OpenTable, query: dict[str, Any], name: s
                 offset=query["offset"],
                 limit=query.get("limit"),
                 formula_safe=query["formula_safe"],
+                byte_order_mark=query["bom"],
             )
         caller().audit_read(
             "rows_downloaded",

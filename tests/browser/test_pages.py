@@ -134,28 +134,6 @@ def test_an_unexpected_error_page_shows_the_request_id(page: Page, tmp_path: Pat
         assert re.search("Request [0-9a-f-]{36}", page.locator("main").inner_text())
 
 
-def test_the_server_writes_times_in_the_browsers_zone(
-    open_page: OpenPage, server: LiveServer
-) -> None:
-    """The sign-in page sets the cookie of the zone."""
-    _, user = server.new_user()
-    page = open_page(timezone_id="Asia/Kolkata")
-    page.goto(f"{server.url}/sign-in")
-    sign_in(page, server.url, user["soeid"], "/account")
-    shown = page.locator("time").first
-    html = httpx.get(
-        f"{server.url}/account",
-        headers={"Cookie": "; ".join(f"{c['name']}={c['value']}" for c in page.context.cookies())},
-    ).text
-    assert f">{shown.inner_text()}</time>" in html
-    utc = datetime.fromisoformat(user["created_at"])
-    local = utc.astimezone(ZoneInfo("Asia/Kolkata"))
-    expect(shown).to_have_text(local.strftime("%Y-%m-%d %H:%M:%S"))
-    expect(shown).to_have_attribute(
-        "title", f"{utc:%Y-%m-%d %H:%M:%S}.{utc.microsecond // 1000:03} UTC"
-    )
-
-
 def test_a_day_in_a_filter_is_in_the_browsers_zone(open_page: OpenPage, server: LiveServer) -> None:
     """A new job is of today in Kiritimati, and maybe of yesterday in UTC."""
     client, user = server.new_user()

@@ -1,4 +1,4 @@
-"""Pages show the time zone of their times."""
+"""Times are relative to now; the exact time and its zone are in the title."""
 
 from __future__ import annotations
 
@@ -16,15 +16,8 @@ from tests.web_ui.reader import Reader
 ZONES = ("Asia/Tokyo", "Europe/London", "America/St_Johns", "UTC")
 
 
-def words(zone: str) -> str:
-    if zone == "UTC":
-        return "Times are in UTC."
-    offset = datetime.now(ZoneInfo(zone)).strftime("%z")
-    return f"Times are in {zone}, UTC{offset[:3]}:{offset[3:]}."
-
-
 @pytest.mark.parametrize("zone", ZONES)
-def test_server_and_script_show_the_same_zone(
+def test_server_and_script_show_the_same_time_and_zone(
     open_page: OpenPage, server: LiveServer, zone: str
 ) -> None:
     client, user = server.new_user()
@@ -32,18 +25,20 @@ def test_server_and_script_show_the_same_zone(
     page = open_page(timezone_id=zone)
     page.goto(f"{server.url}/sign-in")
     sign_in(page, server.url, user["soeid"], f"/jobs?dataset_id={dataset}")
-    footer = page.locator("#zone")
-    expect(footer).to_be_visible()
-    expect(footer).to_have_text(words(zone))
+    shown = page.locator("main time").first
+    expect(shown).to_have_text("just now")
+    created = datetime.fromisoformat(str(shown.get_attribute("datetime")))
+    local = created.astimezone(ZoneInfo(zone))
+    offset = local.strftime("%z")
+    name = zone if zone == "UTC" else f"{zone}, UTC{offset[:3]}:{offset[3:]}"
+    expect(shown).to_have_attribute("title", f"{local:%Y-%m-%d %H:%M:%S} {name}")
     answer = page.context.request.get(page.url).text()
-    assert re.sub("<[^>]*>", "", re.findall('<footer id="zone">.*', answer)[0]) == words(zone)
-    page.goto(f"{server.url}/datasets/new")
-    expect(footer).to_be_hidden()
+    assert f'title="{local:%Y-%m-%d %H:%M:%S} {name}">just now</time>' in answer
 
 
 def test_the_zone_is_utc_without_a_cookie(server: LiveServer) -> None:
     reader = Reader(server)
     reader.api.post("/api/datasets", json={"name": f"of {reader.soeid}"})
-    page = reader.page("/datasets")
-    assert "Times are in <span>UTC</span>." in page
-    assert f"{datetime.now(UTC):%Y-%m-%d %H:}" in page
+    assert re.search(
+        rf'title="{datetime.now(UTC):%Y-%m-%d %H:}\d\d:\d\d UTC">just now', reader.page("/datasets")
+    )

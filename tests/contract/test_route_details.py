@@ -52,6 +52,16 @@ def test_a_download_claims_only_what_holds(server: LiveServer, dataset_id: int, 
     assert answer.headers["Content-Type"].count("charset") == (kind == "csv")
 
 
+def test_a_csv_for_excel_begins_with_a_mark(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    server.import_text(dataset, "Größe\nä\n")
+    path = f"/api/datasets/{dataset}/refs/main/tables/primary/data"
+    marked = server.admin.get(path, params={"format": "csv", "bom": "true"})
+    assert marked.content == "Größe\nä\n".encode("utf-8-sig")
+    assert int(marked.headers["Content-Length"]) == len(marked.content)
+    assert server.admin.get(path, params={"format": "csv"}).content == "Größe\nä\n".encode()
+
+
 def test_formula_safe_names_get_an_apostrophe(server: LiveServer) -> None:
     dataset = server.new_dataset()
     server.import_text(dataset, "=1+1,-y,@x,plain\n1,2,=3,4\n")

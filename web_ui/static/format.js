@@ -51,20 +51,35 @@ export function duration(seconds) {
   return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }
 
-/** The browser's time zone with its current UTC offset: "Asia/Kolkata, UTC+05:30". */
-export function zoneName() {
+const DAY_S = 86400;
+const UNITS = [["minute", 60, 3600], ["hour", 3600, DAY_S], ["day", DAY_S, 30 * DAY_S]];
+
+/** A time as its distance from now, as the server writes it; its day if it is a month or more away. */
+function relativeTime(moment) {
+  const past = (Date.now() - moment.getTime()) / 1000;
+  if (Math.abs(past) < 45) return "just now";
+  const [unit, size] = UNITS.find(([, , limit]) => Math.abs(past) < limit) ?? [];
+  if (!unit) return moments.format(moment).slice(0, 10);
+  const count = Math.max(Math.trunc(Math.abs(past) / size), 1);
+  const distance = `${count} ${unit}${count === 1 ? "" : "s"}`;
+  return past > 0 ? `${distance} ago` : `in ${distance}`;
+}
+
+/** The browser's time zone with its UTC offset at a time: "Asia/Kolkata, UTC+05:30". */
+function zoneName(moment) {
   const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const parts = new Intl.DateTimeFormat("en", { timeZoneName: "longOffset" }).formatToParts();
+  const parts = new Intl.DateTimeFormat("en", { timeZoneName: "longOffset" }).formatToParts(moment);
   const offset = parts.find((part) => part.type === "timeZoneName").value.replace("GMT", "UTC");
   return name === "UTC" ? name : `${name}, ${offset === "UTC" ? "UTC+00:00" : offset}`;
 }
 
-/** Show a time element in the browser's time zone, with UTC in its title. */
+/** Show a time element relative to now, or exactly with data-exact; its title is the exact time with its zone. */
 export function localTime(element) {
   const moment = new Date(element.dateTime);
   if (Number.isNaN(moment.getTime())) return;
-  element.textContent = moments.format(moment);
-  element.title = `${moment.toISOString().replace("T", " ").replace("Z", "")} UTC`;
+  const exact = moments.format(moment);
+  element.textContent = "exact" in element.dataset ? exact : relativeTime(moment);
+  element.title = `${exact} ${zoneName(moment)}`;
 }
 
 /** A new time element. */

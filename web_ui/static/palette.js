@@ -97,8 +97,8 @@ export function openHelp() {
   const rows = [["?", "Show keyboard shortcuts"], ["Ctrl K", "Search datasets, samples, jobs and commands"], ["/", "Go to the search field"], ...keys];
   open(h("dialog", { "aria-labelledby": "help-title" },
     h("h2", { id: "help-title" }, "Keyboard shortcuts"),
-    h("table", {}, h("tbody", {}, rows.map(([key, text]) =>
-      h("tr", {}, h("td", {}, [...key.split(/(?<=^g)(?=.)/)].map((part) => [h("kbd", {}, part), " "])), h("td", {}, text))))),
+    h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Shortcuts" }, h("table", {}, h("tbody", {}, rows.map(([key, text]) =>
+      h("tr", {}, h("td", {}, [...key.split(/(?<=^g)(?=.)/)].map((part) => [h("kbd", {}, part), " "])), h("td", {}, text)))))),
     h("form", { method: "dialog", class: "row end" }, h("button", { class: "main" }, "Close"))));
 }
 

@@ -1,7 +1,7 @@
 // The script of every page: local times, theme, keyboard shortcuts, palette.
 
 import { all, one } from "./dom.js";
-import { localTime, zoneName } from "./format.js";
+import { localTime } from "./format.js";
 import "./forms.js";
 import { openHelp, openPalette } from "./palette.js";
 import { setCookie } from "./zone.js";
@@ -14,9 +14,10 @@ if (sessionStorage.getItem("user") !== user) {
 }
 one("form[action='/sign-out']").addEventListener("submit", () => sessionStorage.clear());
 
-// The server used the zone of the cookie, which may be outdated.
-all("time[datetime]").forEach(localTime);
-one("#zone > span").textContent = zoneName();
+// The server used the zone of the cookie, which may be outdated; relative times age.
+const showTimes = () => all("time[datetime]").forEach(localTime);
+showTimes();
+setInterval(showTimes, 60000);
 
 one("#theme")?.addEventListener("click", () => {
   const root = document.documentElement;
