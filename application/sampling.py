@@ -20,6 +20,7 @@ from application.job_submission import (
     reserve_output,
     submit,
 )
+from domain_errors import DomainError
 from job_runner.lanes import lane_of_draw
 from job_runner.sampling_parameters import DrawRule, engine_rounds, settle_rounds, source_draw
 from job_runner.service import Service
@@ -27,7 +28,16 @@ from job_runner.tables.open_tables import OpenTable, open_table
 from job_runner.tables.reports import cached_profile
 from parquet_tables.progress import ignore_progress
 from parquet_tables.rows import read_page
-from sampling_engine import DRAW_VERSION, Round, check_rounds, draw_sample, draw_warnings, plan_draw
+from sampling_engine import (
+    DRAW_VERSION,
+    Round,
+    amount_of,
+    check_rounds,
+    draw_sample,
+    draw_warnings,
+    plan_draw,
+    size_for_margin,
+)
 from storage.accounts.datasets import Dataset
 from storage.errors import Conflict, InvalidValue
 from storage.jobs.jobs import Job
@@ -53,6 +63,7 @@ class SamplingRequest:
     output_name: str | None = None
     commit_message: str | None = None
     draw_version: int | None = None
+    amount_column: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,8 +89,9 @@ class CheckedDraw:
         """The digest by which two requests for a sample are equal."""
         fixed = {"commit_id": self.source.commit_id, "table_key": self.source.key}
         parameters = {**vars(self.request), **fixed}
-        if self.request.draw_version is None:
-            del parameters["draw_version"]  # as in digests of jobs from before there were versions
+        for name in ("draw_version", "amount_column"):
+            if parameters[name] is None:
+                del parameters[name]  # as in digests of jobs from before there was such a field
         return request_digest(parameters)
 
 
@@ -97,6 +109,7 @@ def check_draw(service: Service, dataset_id: int, request: SamplingRequest) -> C
     rule = DrawRule(version, source_draw(service, dataset_id, source.commit_id))
     rounds = engine_rounds(settled, source.files, rule)
     check_rounds(source.files, rounds)
+    amount_of(source.files, request.amount_column)
     return CheckedDraw(request, source, rule, settled, rounds)
 
 
@@ -119,6 +132,8 @@ def submit_sampling(
         "commit_message": request.commit_message or message,
         "request_digest": draw.digest,
     }
+    if request.amount_column is not None:
+        parameters["amount_column"] = request.amount_column
     lane = lane_of_draw(draw.settled, draw.source.files.row_count)
     new = by.new_job(service, "sampling", dataset, draw.source.commit_id, parameters, lane)
     return submit(service, by, new, _settle_output)
@@ -140,7 +155,13 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[st
     files = draw.source.files
     output = _planned_output(service, dataset_id, draw)
     counts_dir = service.directory.counts_dir
-    planned = plan_draw(service.parquet, files, draw.rounds, counts_dir=counts_dir)
+    planned = plan_draw(
+        service.parquet,
+        files,
+        draw.rounds,
+        counts_dir=counts_dir,
+        amount_column=request.amount_column,
+    )
     return {
         "dataset_id": dataset_id,
         "commit_id": draw.source.commit_id,
@@ -148,10 +169,38 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[st
         "source_rows": files.row_count,
         "total_rows": sum(planned_round.rows_planned for planned_round in planned),
         "rounds": [planned_round.as_json() for planned_round in planned],
+        "amount_column": request.amount_column,
         "warnings": [warning.message for warning in draw_warnings(draw.rounds)],
         # Never computed for a plan: a profile reads the whole table.
         "hints": (cached_profile(service, files) or {}).get("hints"),
         **output,
+    }
+
+
+def size_for_goal(
+    service: Service, table: OpenTable, goal: dict[str, Any], design: dict[str, Any]
+) -> dict[str, Any]:
+    """The rows that a design must draw for a margin of error, as JSON."""
+    given = {"round_number": 1, **design}
+    seeded = {**given, "parameters": {"seed": 0, **given["parameters"]}}
+    try:
+        (round_spec,) = engine_rounds([seeded], table.files, DrawRule())
+        found = size_for_margin(
+            service.parquet,
+            table.files,
+            round_spec,
+            goal["margin"],
+            confidence=goal["confidence"],
+            counts_dir=service.directory.counts_dir,
+        )
+    except DomainError as error:
+        if error.loc[:2] == ("rounds", 0):
+            error.loc = ("design", *error.loc[2:])
+        raise
+    return {
+        **asdict(found),
+        "confidence": goal["confidence"],
+        "parameters": round_spec.method.with_size(given["parameters"], found.sample_size),
     }
 
 
@@ -193,6 +242,7 @@ def draw_at_once(service: Service, dataset_id: int, request: SamplingRequest) ->
             destination=Path(folder) / "sample.parquet",
             on_progress=ignore_progress,
             counts_dir=counts_dir,
+            amount_column=request.amount_column,
         )
         with service.parquet.cursor() as cursor:
             rows = read_page(cursor, sample.table, sample.table.columns, 0, MAX_AT_ONCE)

@@ -1,6 +1,6 @@
 """The sampling engine: from a table's files and a list of rounds to the drawn rows."""
 
-from sampling_engine.checks import check_rounds
+from sampling_engine.checks import amount_of, check_rounds
 from sampling_engine.draw import draw_sample
 from sampling_engine.errors import (
     MinimumExceedsSample,
@@ -16,7 +16,7 @@ from sampling_engine.methods.random import RandomMethod
 from sampling_engine.methods.stratified import StratifiedMethod
 from sampling_engine.methods.systematic import SystematicMethod
 from sampling_engine.methods.weighted import WeightedMethod
-from sampling_engine.plan import plan_draw
+from sampling_engine.plan import SizeForMargin, plan_draw, size_for_margin
 from sampling_engine.reference import Reference, reference_of
 from sampling_engine.reserves import reserves
 from sampling_engine.results import (
@@ -60,11 +60,13 @@ __all__ = [
     "Seed",
     "SeededOrder",
     "Selection",
+    "SizeForMargin",
     "Strategy",
     "StratifiedMethod",
     "SystematicMethod",
     "TooManyStrata",
     "WeightedMethod",
+    "amount_of",
     "check_rounds",
     "draw_sample",
     "draw_warnings",
@@ -75,4 +77,5 @@ __all__ = [
     "plan_draw",
     "reference_of",
     "reserves",
+    "size_for_margin",
 ]

@@ -26,15 +26,16 @@ MAX_INT64 = (1 << 63) - 1
 FINEST_SHARE = 1 << 40
 
 
-def share_of_rows(fraction: float, rows: int) -> int:
+def share_of_rows(fraction: float | Fraction, rows: int) -> int:
     """``fraction`` of ``rows`` to the nearest row, a half upwards.
 
-    The fraction counts as the decimal number that it is written as, not as its nearest binary one.
+    A float counts as the decimal number that it is written as, not as its nearest binary one.
 
     >>> share_of_rows(0.15, 10)
     2
     """
-    return int(Fraction(repr(fraction)) * rows + Fraction(1, 2))
+    exact = fraction if isinstance(fraction, Fraction) else Fraction(repr(fraction))
+    return int(exact * rows + Fraction(1, 2))
 
 
 def allocate(weights: Int64s, total: int, least: Int64s, most: Int64s) -> Int64s:

@@ -14,10 +14,19 @@ from sampling_engine.methods.parameters import (
     MAX_SEED_LENGTH,
     MIN_SEED,
     Loc,
+    check_number_column,
     found_column,
 )
 from sampling_engine.selection.order import Seed
 from sampling_engine.spec import MAX_ROUNDS, Round, Selection
+
+
+def amount_of(table: TableFiles, name: str | None) -> Column | None:
+    """The amount column of this name; InvalidMethod if it holds no numbers."""
+    if name is None:
+        return None
+    check_number_column(table, name, "amount_column", ("amount_column",))
+    return table.column(name)
 
 
 def check_rounds(table: TableFiles, rounds: Sequence[Round]) -> None:

@@ -18,7 +18,8 @@ from parquet_tables.progress import (
     progress_part,
 )
 from parquet_tables.tables import TableFiles
-from sampling_engine.checks import check_rounds
+from sampling_engine.amounts import add, amount_json, source_amount
+from sampling_engine.checks import amount_of, check_rounds
 from sampling_engine.errors import RowsMissing
 from sampling_engine.results import DrawnSample, RoundResult, Strategy
 from sampling_engine.rounds import DrawState, FinishedRound, Prepared, part_of, replay
@@ -41,6 +42,7 @@ def draw_sample(
     strategy: Strategy | None = None,
     counts_dir: Path | None = None,
     max_strata: int = MAX_STRATA,
+    amount_column: str | None = None,
 ) -> DrawnSample:
     """Draw the rounds from ``table`` and write the sample to one Parquet file.
 
@@ -56,6 +58,8 @@ def draw_sample(
         Forces how rows are chosen; the rows are the same.
     counts_dir : Path, optional
         A directory below the database's root where counts are cached for later draws.
+    amount_column : str, optional
+        A column of numbers, whose sums the account of the draw states.
 
     Returns
     -------
@@ -75,7 +79,9 @@ def draw_sample(
     drawing = sum(part_of(round_spec) for round_spec in rounds)
     until = drawing / (drawing + WRITING_PART)
     with database.cursor(table) as cursor:
-        state = DrawState(cursor, table, strategy, counts_dir, max_strata)
+        amount = amount_of(table, amount_column)
+        state = DrawState(cursor, table, strategy, counts_dir, max_strata, amount)
+        source = None if amount is None else source_amount(state, ignore_progress)
         results, prepared, ordinals = _choose(
             cursor, state, rounds, progress_part(on_progress, 0.0, until)
         )
@@ -83,7 +89,11 @@ def draw_sample(
         sample, renamed = write_sample(cursor, table, prepared, table_key, destination, step)
     if sample.row_count != len(ordinals):
         raise RowsMissing(len(ordinals) - sample.row_count)
-    return DrawnSample(sample, results, ordinals, renamed)
+    account = None
+    if amount is not None and source is not None:
+        drawn = add([one.amount.drawn_total for one in results if one.amount is not None])
+        account = amount_json(amount, source, drawn)
+    return DrawnSample(sample, results, ordinals, renamed, account)
 
 
 def _choose(

@@ -95,7 +95,7 @@ def _write(
     places = _places(rows.strata)
     chosen = {"ordinal": rows.ordinals, "selection_order": places, "stratum": rows.strata}
     state.cursor.register("chosen", chosen)
-    statement = reserve_rows(state.table, table_key, strata.table_name, len(strata.columns))
+    statement = reserve_rows(state.table, table_key, strata.table_name, strata.columns)
     message = "writing the reserves"
     file = write_parquet(
         state.cursor, *statement, destination, on_progress=on_progress, message=message

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from parquet_tables.tables import TableFiles
 from sampling_engine.errors import DrawWarning
 from sampling_engine.selection.order import ORDER_VERSION, Int64s, Seed
+
+if TYPE_CHECKING:
+    from sampling_engine.amounts import AmountAccount
 
 GROUPS_LISTED = 1_000
 
@@ -18,15 +21,24 @@ RunBy = Literal["walk", "scan", "walk+scan"]
 
 @dataclass(frozen=True)
 class GroupResult:
-    """One stratum or cluster of one round: its eligible rows, and those allocated and drawn.
+    """One stratum or cluster of one round: rows that are eligible, requested, allocated, drawn.
 
-    ``key`` has the value of each of its columns as text, None for NULL.
+    ``key`` has the value of each of its columns as text, None for NULL; ``label`` is that of the
+    sample's column ``_stratum``. More may be requested than the stratum has. ``amount`` has the
+    sums of the amount column, over the eligible and the drawn rows.
     """
 
     key: dict[str, str | None]
+    label: str | None
     rows: int
+    requested: int
     allocated: int
     sampled: int
+    amount: dict[str, str | None] | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """The group as a JSON object; without an amount column it has no amount."""
+        return {name: value for name, value in asdict(self).items() if name != "amount" or value}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +46,8 @@ class RoundAccount:
     """What a draw and a plan report of a round.
 
     ``groups`` are the first 1,000 in the order of their values, and ``groups_count`` is how many
-    have eligible rows; of clusters, those that were drawn are listed.
+    have eligible rows; of clusters, those that were drawn are listed. ``uncovered_rows`` are the
+    eligible rows of strata from which no row is drawn.
     """
 
     round_number: int
@@ -45,6 +58,8 @@ class RoundAccount:
     group_kind: GroupKind | None = None
     groups: tuple[GroupResult, ...] = ()
     groups_count: int = 0
+    uncovered_rows: int | None = None
+    amount: AmountAccount | None = None
     warnings: tuple[DrawWarning, ...] = ()
 
     def as_json(self) -> dict[str, object]:
@@ -58,8 +73,12 @@ class RoundAccount:
             "warnings": [warning.message for warning in self.warnings],
         }
         if self.group_kind is not None:
-            account[self.group_kind] = [asdict(group) for group in self.groups]
+            account[self.group_kind] = [group.as_json() for group in self.groups]
             account[f"{self.group_kind}_count"] = self.groups_count
+        if self.uncovered_rows is not None:
+            account["uncovered_rows"] = self.uncovered_rows
+        if self.amount is not None:
+            account["amount"] = self.amount.as_json()
         return account
 
 
@@ -100,7 +119,7 @@ class RoundPlan(RoundAccount):
         }
         if self.group_kind is not None:
             plan[self.group_kind] = [
-                {"key": group.key, "rows": group.rows, "allocated": group.allocated}
+                {name: value for name, value in group.as_json().items() if name != "sampled"}
                 for group in self.groups
             ]
         return plan
@@ -111,13 +130,14 @@ class DrawnSample:
     """A finished draw.
 
     ``drawn_ordinals`` are sorted; ``renamed_columns`` maps a table's column to its name in the
-    sample, where they differ.
+    sample, where they differ. ``amount`` is the amount column's sums, of the table and the sample.
     """
 
     table: TableFiles
     rounds: tuple[RoundResult, ...]
     drawn_ordinals: Int64s = field(repr=False, compare=False)
     renamed_columns: dict[str, str] = field(default_factory=dict)
+    amount: dict[str, object] | None = None
 
     @property
     def rows_sampled(self) -> int:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from parquet_tables.progress import ProgressCallback, progress_part
 from parquet_tables.tables import Column, TableFiles
+from sampling_engine.amounts import AmountAccount, drawn_account
 from sampling_engine.errors import DrawWarning
 from sampling_engine.results import GROUPS_LISTED, GroupResult, RoundResult, RunBy, Strategy
 from sampling_engine.selection.order import Int64s, Seed
@@ -36,8 +37,9 @@ class DrawState:
         strategy: Strategy | None = None,
         counts_dir: Path | None = None,
         max_strata: int = MAX_STRATA,
+        amount: Column | None = None,
     ) -> None:
-        self._cursor, self.table = cursor, table
+        self._cursor, self.table, self.amount = cursor, table, amount
         self.strategy, self.counts_dir, self.max_strata = strategy, counts_dir, max_strata
         self.taken: Int64s = table.deletion_vector
         self._registered: Int64s | None = None
@@ -125,6 +127,7 @@ class Prepared:
     """What a round settles before rows are chosen.
 
     ``eligible`` and ``allocated`` have shape (strata,): rows that may be drawn, and rows to draw.
+    ``requested`` are the rows asked for, where a stratum may have fewer; None if as allocated.
     """
 
     round_spec: Round
@@ -132,6 +135,7 @@ class Prepared:
     eligible: Int64s
     allocated: Int64s
     warnings: Sequence[DrawWarning] = ()
+    requested: Int64s | None = None
 
 
 @dataclass(frozen=True)
@@ -153,9 +157,14 @@ class EligibleRows:
         """Where the round's parameters are in the caller's input."""
         return ("rounds", self.round_spec.round_number - 1, "parameters")
 
-    def prepared(self, allocated: Int64s, warnings: Sequence[DrawWarning]) -> Prepared:
+    def prepared(
+        self,
+        allocated: Int64s,
+        warnings: Sequence[DrawWarning],
+        requested: Int64s | None = None,
+    ) -> Prepared:
         """The round with the rows to draw from each stratum."""
-        return Prepared(self.round_spec, self.strata, self.counts, allocated, warnings)
+        return Prepared(self.round_spec, self.strata, self.counts, allocated, warnings, requested)
 
 
 @dataclass(frozen=True)
@@ -215,30 +224,27 @@ class FinishedRound:
 
     draw: RoundDraw
     rows: RoundRows
+    amounts: AmountAccount | None = None
 
     def result(self) -> RoundResult:
         """The account of the round."""
         strata = self.rows.chosen.strata
         sampled = np.bincount(strata, minlength=len(self.draw.prepared.eligible))
         return RoundResult(
-            **account_of(self.draw.prepared, sampled),
+            **account_of(self.draw.prepared, sampled, self.amounts),
             rows_sampled=len(strata),
             run_by=self.rows.run_by,
             output_name=self.draw.prepared.round_spec.output_name,
         )
 
 
-def account_of(prepared: Prepared, sampled: Int64s) -> dict[str, Any]:
+def account_of(
+    prepared: Prepared, sampled: Int64s, amounts: AmountAccount | None
+) -> dict[str, Any]:
     """The fields of a round's account; groups are the first strata, or the first drawn clusters."""
     round_spec, eligible, allocated = prepared.round_spec, prepared.eligible, prepared.allocated
     kind = round_spec.method.group_kind
-    groups: tuple[GroupResult, ...] = ()
-    if kind is not None:
-        numbers = np.flatnonzero(eligible if kind == "strata" else allocated)[:GROUPS_LISTED]
-        groups = tuple(
-            GroupResult(key, int(eligible[at]), int(allocated[at]), int(sampled[at]))
-            for at, key in zip(numbers, prepared.strata.keys(numbers), strict=True)
-        )
+    uncovered = (eligible > 0) & (allocated == 0)
     return {
         "round_number": round_spec.round_number,
         "method": round_spec.method.name,
@@ -246,10 +252,38 @@ def account_of(prepared: Prepared, sampled: Int64s) -> dict[str, Any]:
         "seed": round_spec.seed,
         "effective_seed": round_spec.effective_seed,
         "group_kind": kind,
-        "groups": groups,
+        "groups": _groups(prepared, sampled, amounts) if kind is not None else (),
         "groups_count": int((eligible > 0).sum()) if kind is not None else 0,
+        "uncovered_rows": int(eligible[uncovered].sum()) if kind == "strata" else None,
+        "amount": amounts,
         "warnings": tuple(prepared.warnings),
     }
+
+
+def _groups(
+    prepared: Prepared, sampled: Int64s, amounts: AmountAccount | None
+) -> tuple[GroupResult, ...]:
+    eligible, allocated, strata = prepared.eligible, prepared.allocated, prepared.strata
+    requested = allocated if prepared.requested is None else prepared.requested
+    is_listed = (
+        (eligible > 0) | (requested > 0)
+        if prepared.round_spec.method.group_kind == "strata"
+        else allocated > 0
+    )
+    numbers = np.flatnonzero(is_listed)[:GROUPS_LISTED]
+    named = zip(numbers, strata.keys(numbers), strata.labels(numbers), strict=True)
+    return tuple(
+        GroupResult(
+            key,
+            label,
+            int(eligible[at]),
+            int(requested[at]),
+            int(allocated[at]),
+            int(sampled[at]),
+            None if amounts is None else amounts.of_group(int(at)),
+        )
+        for at, key, label in named
+    )
 
 
 def replay(
@@ -262,18 +296,25 @@ def replay(
         step = progress_part(on_progress, sum(parts[:i]) / whole, sum(parts[: i + 1]) / whole)
         draw = prepare_round(state, round_spec, progress_part(step, 0.0, 0.7))
         rows = draw.choose(state, progress_part(step, 0.7, 1.0))
+        amounts = drawn_account(state, draw.prepared, rows.chosen, progress_part(step, 1.0, 1.0))
         state.take(rows.chosen.ordinals)
-        yield FinishedRound(draw, rows)
+        yield FinishedRound(draw, rows, amounts)
 
 
 def prepare_round(state: DrawState, round_spec: Round, on_progress: ProgressCallback) -> RoundDraw:
     """Settle what the round draws from and how many rows, and choose none."""
-    method, row_filter = round_spec.method, round_spec.filter
-    columns = method.group_columns(state.table)
-    strata = state.strata_of(columns, row_filter, progress_part(on_progress, 0.0, 0.5))
-    counts = state.eligible_of(strata, progress_part(on_progress, 0.5, 0.6))
-    eligible = EligibleRows(state, round_spec, strata, counts)
-    return method.prepare(eligible, progress_part(on_progress, 0.6, 1.0))
+    eligible = eligible_rows(state, round_spec, progress_part(on_progress, 0.0, 0.6))
+    return round_spec.method.prepare(eligible, progress_part(on_progress, 0.6, 1.0))
+
+
+def eligible_rows(
+    state: DrawState, round_spec: Round, on_progress: ProgressCallback
+) -> EligibleRows:
+    """Count what the round may draw."""
+    columns = round_spec.method.group_columns(state.table)
+    strata = state.strata_of(columns, round_spec.filter, progress_part(on_progress, 0.0, 0.8))
+    counts = state.eligible_of(strata, progress_part(on_progress, 0.8, 1.0))
+    return EligibleRows(state, round_spec, strata, counts)
 
 
 def part_of(round_spec: Round) -> int:

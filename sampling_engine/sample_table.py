@@ -157,7 +157,9 @@ def drawn_rows(
     )
 
 
-def reserve_rows(table: TableFiles, table_key: str, strata: str | None, keys: int) -> Statement:
+def reserve_rows(
+    table: TableFiles, table_key: str, strata: str | None, columns: Sequence[Column]
+) -> Statement:
     """All of ``chosen`` with the labels of its strata, in order of stratum, then of the reserve."""
     own = [column.name for column in table.columns]
     names = names_in_sample(own, (*SAMPLE_COLUMNS, *RESERVE_COLUMNS))
@@ -165,8 +167,8 @@ def reserve_rows(table: TableFiles, table_key: str, strata: str | None, keys: in
     branches, params = joined_rows(
         table, f"{fetched}, p.ordinal, p.selection_order, p.stratum", "chosen"
     )
-    label = label_expression(keys) if keys else NO_LABEL
-    joined = f" JOIN {strata} AS s ON s.stratum = t.stratum" if keys else ""
+    label = label_expression(columns) if columns else NO_LABEL
+    joined = f" JOIN {strata} AS s ON s.stratum = t.stratum" if columns else ""
     selected = [f"t.c{i} AS {quote_identifier(name)}" for i, name in enumerate(names)]
     selected += [
         f"{value} AS {quote_identifier(name)}"
@@ -183,7 +185,7 @@ def _labels(prepared: Prepared) -> str:
     """Round, number and label of those strata of a round that have drawn rows."""
     number, strata = prepared.round_spec.round_number, prepared.strata
     return (
-        f"SELECT {number:d} AS round_number, s.stratum, {label_expression(len(strata.columns))} AS "
+        f"SELECT {number:d} AS round_number, s.stratum, {label_expression(strata.columns)} AS "
         f"label FROM {strata.table_name} AS s SEMI JOIN drawn AS d "
         f"ON d.round_number = {number:d} AND d.stratum = s.stratum"
     )

@@ -14,6 +14,7 @@ from parquet_tables.columns import as_integer, decimals_of
 from parquet_tables.quoting import quote_identifier
 from parquet_tables.rows import rows_at
 from parquet_tables.tables import Column, TableFiles
+from sampling_engine.selection.bands import BandColumn
 from sampling_engine.selection.order import SeededOrder, rank_steps
 from sampling_engine.spec import RowFilter
 
@@ -80,14 +81,19 @@ def same_keys(columns: Sequence[Column]) -> str:
     return " AND ".join(f"s.k{i} IS NOT DISTINCT FROM t.k{i}" for i in range(len(columns)))
 
 
-def label_expression(keys: int) -> str:
+def label_expression(columns: Sequence[Column]) -> str:
     """The label of a stratum ``s`` from its values: joined by `` | ``, NULL as the bare word.
 
     A value is put in double quotes, its own doubled, where it could be misread: when it is empty,
     is the word NULL, holds a quote or a bar, or begins or ends with white space. So no two strata
     share a label.
     """
-    return " || ' | ' || ".join(_readable(f"CAST(s.k{i} AS VARCHAR)") for i in range(keys))
+    return " || ' | ' || ".join(
+        column.readable(f"s.k{i}")
+        if isinstance(column, BandColumn)
+        else _readable(f"CAST(s.k{i} AS VARCHAR)")
+        for i, column in enumerate(columns)
+    )
 
 
 def _readable(text: str) -> str:
@@ -99,6 +105,8 @@ def _readable(text: str) -> str:
 
 
 def _key(column: Column) -> str:
+    if isinstance(column, BandColumn):
+        return column.number()
     name = f"f.{quote_identifier(column.name)}"
     if column.type in ("FLOAT", "DOUBLE"):
         # 0.0 and -0.0 are equal but differ as text: adding zero makes both 0.0.
@@ -155,9 +163,12 @@ def sizes_of_strata(strata: str) -> Statement:
     return f"SELECT rows FROM {strata} ORDER BY stratum", []
 
 
-def keys_of_strata(strata: str, keys: int, numbers: Sequence[int]) -> Statement:
+def keys_of_strata(strata: str, columns: Sequence[Column], numbers: Sequence[int]) -> Statement:
     """The values of some strata as text, in the order of their numbers."""
-    values = ", ".join(f"CAST(k{i} AS VARCHAR)" for i in range(keys))
+    values = ", ".join(
+        column.text(f"k{i}") if isinstance(column, BandColumn) else f"CAST(k{i} AS VARCHAR)"
+        for i, column in enumerate(columns)
+    )
     return (
         f"SELECT {values} FROM {strata} WHERE stratum IN (SELECT unnest(?::BIGINT[])) "
         "ORDER BY stratum",
@@ -165,19 +176,19 @@ def keys_of_strata(strata: str, keys: int, numbers: Sequence[int]) -> Statement:
     )
 
 
-def labels_of_strata(strata: str, keys: int, numbers: Sequence[int]) -> Statement:
+def labels_of_strata(strata: str, columns: Sequence[Column], numbers: Sequence[int]) -> Statement:
     """The labels of some strata, in the order of their numbers."""
     return (
-        f"SELECT {label_expression(keys)} FROM {strata} AS s "
+        f"SELECT {label_expression(columns)} FROM {strata} AS s "
         "WHERE stratum IN (SELECT unnest(?::BIGINT[])) ORDER BY stratum",
         [list(numbers)],
     )
 
 
-def strata_of_labels(strata: str, keys: int, labels: Sequence[str]) -> Statement:
+def strata_of_labels(strata: str, columns: Sequence[Column], labels: Sequence[str]) -> Statement:
     """Label and number of those strata whose label is among ``labels``."""
     return (
-        f"SELECT label, stratum FROM (SELECT {label_expression(keys)} AS label, stratum "
+        f"SELECT label, stratum FROM (SELECT {label_expression(columns)} AS label, stratum "
         f"FROM {strata} AS s) WHERE label IN (SELECT unnest(?::VARCHAR[]))",
         [list(labels)],
     )
@@ -405,3 +416,38 @@ def sums_by_stratum(table: TableFiles, strata: Strata, units: Units, rows: str |
         "ORDER BY s.stratum",
         params,
     )
+
+
+def amount_value(column: Column) -> str:
+    """The amount of a row ``f`` as an exact number; NULL where it is missing or not finite.
+
+    A floating-point number counts as the nearest decimal of six places.
+    """
+    name = f"f.{quote_identifier(column.name)}"
+    if column.type in ("FLOAT", "DOUBLE"):
+        return f"CASE WHEN isfinite({name}) THEN TRY_CAST({name} AS DECIMAL(38, 6)) END"
+    return name
+
+
+def amounts_by_stratum(
+    table: TableFiles, strata: Strata, column: Column, rows: str | None
+) -> Statement:
+    """By stratum: its number, and the exact sum of an amount over the eligible rows."""
+    value = f"{amount_value(column)} AS v"
+    if not strata.columns:
+        source, params = rows_among(table, value, strata.row_filter, rows)
+        return f"SELECT 0 AS stratum, sum(v) FROM ({source})", params
+    keys = ", ".join(f"k{i}" for i in range(len(strata.columns)))
+    selected = f"{key_columns(strata.columns)}, {value}"
+    source, params = rows_among(table, selected, strata.row_filter, rows)
+    return (
+        f"SELECT s.stratum, t.amount FROM (SELECT {keys}, sum(v) AS amount FROM ({source}) "
+        f"GROUP BY ALL) AS t JOIN {strata.table_name} AS s ON {same_keys(strata.columns)}",
+        params,
+    )
+
+
+def amounts_of_picked(table: TableFiles, column: Column) -> Statement:
+    """By stratum: its number, and the exact sum of an amount over the rows in ``picked``."""
+    source, params = joined_rows(table, f"p.stratum, {amount_value(column)} AS v", "picked")
+    return f"SELECT stratum, sum(v) FROM ({source}) GROUP BY stratum", params

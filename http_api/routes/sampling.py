@@ -8,7 +8,7 @@ from apiflask import Schema
 from marshmallow import fields, validate
 
 from application.access import RowSource
-from application.sampling import SamplingRequest, draw_at_once, plan, submit_sampling
+from application.sampling import SamplingRequest, draw_at_once, plan, size_for_goal, submit_sampling
 from application.table_views import DEFAULT_VALUES, column_values, filter_shapes
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, caller, service
@@ -26,6 +26,8 @@ from http_api.schemas.sampling import (
     PlannedRoundOut,
     SamplingJobIn,
     SeededRoundOut,
+    SizeIn,
+    SizeOut,
 )
 from job_runner.sampling_parameters import seeded_rounds
 from job_runner.tables.open_tables import open_table
@@ -48,6 +50,7 @@ class PlanOut(Schema):
     source_rows = out.integer()
     total_rows = out.integer("Rows that all rounds would draw.")
     rounds = out.list_of(PlannedRoundOut)
+    amount_column = out.string(null=True)
     warnings = out.list_of(fields.String(), "On the whole draw, one sentence each.")
     hints = out.json_object(
         "Columns that suit a sampling design, once the table is profiled.", null=True
@@ -118,6 +121,19 @@ def sample(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
         rows=len(drawn["data"]),
     )
     return drawn
+
+
+@blueprint.post("/size", body=SizeIn, output=SizeOut, only_reads=True)
+def size(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    """The rows to draw for a margin of error.
+
+    With finite-population correction, for methods random, systematic and stratified; of strata,
+    each gives one row at least.
+    """
+    caller().dataset(dataset_id, "read")
+    with caller().reading():
+        table = open_table(service(), dataset_id, given["source_ref"], given.get("table_key"))
+        return size_for_goal(service(), table, given["goal"], given["design"])
 
 
 @blueprint.post("/filters", body=FilterIn, output=FilterOut, only_reads=True)

@@ -6,6 +6,7 @@ table's columns and rows is checked there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -21,6 +22,7 @@ from http_api.schemas.fields import (
     StrictInteger,
     StrictNumber,
     StrictString,
+    check_text,
     invalid,
     kind_of,
 )
@@ -33,6 +35,7 @@ from sampling_engine import (
     MethodDeclaration,
     Parameter,
 )
+from sampling_engine.selection.bands import MAX_BREAKS, MAX_LABEL_LENGTH
 
 PARAMETER_ALIASES = {
     alias: parameter.name
@@ -69,6 +72,90 @@ class ParametersIn(StrictSchema):
                 raise ValidationError(message, given[1])
 
 
+class BreakField(fields.Field[int | float | str]):
+    """A break between bands: a number, or a number or a date as text."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(metadata={"anyOf": [{"type": "number"}, {"type": "string"}]}, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, str):
+            return check_text(value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise invalid("Must be a number or a date as text, not {given}.", given=kind_of(value))
+        if not math.isfinite(value):
+            raise invalid("Must be a finite number.")
+        return value
+
+
+class BandsIn(StrictSchema):
+    """A column whose bands are strata."""
+
+    column = text(1, MAX_NAME_LENGTH, required=True)
+    breaks = BoundedList(
+        BreakField(),
+        required=True,
+        least=1,
+        most=MAX_BREAKS,
+    )
+    labels = BoundedList(
+        text(1, MAX_LABEL_LENGTH),
+        most=MAX_BREAKS + 1,
+    )
+
+
+BANDS = {
+    "type": "object",
+    "required": ["column", "breaks"],
+    "additionalProperties": False,
+    "properties": {
+        "column": {"type": "string"},
+        "breaks": {
+            "type": "array",
+            "items": {"anyOf": [{"type": "number"}, {"type": "string"}]},
+            "minItems": 1,
+            "maxItems": MAX_BREAKS,
+        },
+        "labels": {"type": "array", "items": {"type": "string"}, "maxItems": MAX_BREAKS + 1},
+    },
+}
+"""The JSON schema of :class:`BandsIn`."""
+
+
+class StrataEntryField(fields.Field[Any]):
+    """A column's name, or a column with breaks."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(metadata={"anyOf": [{"type": "string"}, BANDS]}, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, dict):
+            return BandsIn().load(value)
+        return text(1, MAX_NAME_LENGTH).deserialize(value, attr, data, **kwargs)
+
+
+class SizeField(fields.Field[int | str]):
+    """A stratum's size: rows, ``"all"`` or a percentage."""
+
+    def __init__(self, **options: Any) -> None:
+        described = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]}
+        super().__init__(metadata=described, **options)
+
+    def _validate(self, value: Any) -> None:
+        if not isinstance(value, str):
+            super()._validate(value)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | str:
+        if isinstance(value, str):
+            return check_text(value)  # the engine parses it
+        if value is None or isinstance(value, bool) or not isinstance(value, int):
+            raise invalid(
+                'Must be a whole number, "all" or a percentage such as "10%", not {given}.',
+                given=kind_of(value),
+            )
+        return StrictInteger().deserialize(value, attr, data, **kwargs)
+
+
 def _named(names: Sequence[str], last: str) -> str:
     """The names of fields in a message template.
 
@@ -95,13 +182,13 @@ def _field(parameter: Parameter, *, required: bool) -> fields.Field[Any]:
         return StrictBoolean(**options)
     if parameter.type == "integer or string":
         return SeedField(allow_none=True, **options)
-    if parameter.type == "array of string":
+    if parameter.type == "array of string or bands":
         least, most = parameter.min_length or 0, parameter.max_length or MAX_COLUMNS
-        return BoundedList(text(1, MAX_NAME_LENGTH), least=least, most=most, **options)
-    if parameter.type == "object of integer":
+        return BoundedList(StrataEntryField(), least=least, most=most, **options)
+    if parameter.type == "object of size":
         return fields.Dict(
             keys=StrictString(),
-            values=StrictInteger(validate=in_range),
+            values=SizeField(validate=in_range),
             validate=validate.Length(parameter.min_length, parameter.max_length),
             **options,
         )

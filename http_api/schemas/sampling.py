@@ -13,13 +13,21 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from http_api.routes.row_responses import RowsOut
 from http_api.schemas import out
 from http_api.schemas.base import StrictSchema, text
-from http_api.schemas.fields import BoundedList, Message, StrictBoolean, StrictInteger
+from http_api.schemas.fields import BoundedList, Message, StrictBoolean, StrictInteger, StrictNumber
 from http_api.schemas.filters import FiltersField
 from http_api.schemas.jobs import priority_field
 from http_api.schemas.rounds import BESIDE_METHOD, AnyRoundIn
-from sampling_engine import DRAW_VERSION, FIRST_DRAW_VERSION, MAX_ROUNDS
+from sampling_engine import DRAW_VERSION, FIRST_DRAW_VERSION, MAX_ROUNDS, METHODS
+from sampling_engine.methods.method import SIZE_NAMES
 
 OF_A_ROUND = ("method", "parameters", "filters", "selection", *BESIDE_METHOD)
+
+SIZED = {
+    method.name
+    for method in METHODS
+    if "sample_size" in [parameter.name for parameter in method.parameters]
+}
+"""The methods that take a sample's size."""
 
 
 class DrawIn(StrictSchema):
@@ -33,6 +41,14 @@ class DrawIn(StrictSchema):
         validate=validate.Range(min=FIRST_DRAW_VERSION, max=DRAW_VERSION),
         description="The rule to draw by: the one that an earlier job's run_parameters "
         "record, 1 if they record none, draws its rows again. Left out, the current rule.",
+    )
+
+    amount_column = text(
+        1,
+        1000,
+        allow_none=True,
+        description="A column of numbers whose sums, by group and in all, the plan and the result "
+        "state.",
     )
 
     def reshape(self, data: Any) -> Any:
@@ -107,6 +123,19 @@ class WarningOut(Schema):
     parameters = out.json_object()
 
 
+class AmountOut(Schema):
+    """Sums of the amount column, as exact decimal texts."""
+
+    column = out.string()
+    total = out.string("Of the rows that can be drawn.")
+    drawn = out.string(
+        "Of the drawn rows; in a plan what is expected, null where rows have unequal "
+        "probabilities.",
+        null=True,
+    )
+    coverage = out.number("drawn by total.", null=True)
+
+
 class PlannedRoundOut(SeededRoundOut):
     """What a round would draw; strata or clusters for the methods that have them."""
 
@@ -119,6 +148,54 @@ class PlannedRoundOut(SeededRoundOut):
     strata_count = fields.Integer()
     clusters = fields.List(fields.Dict())
     clusters_count = fields.Integer()
+    uncovered_rows = fields.Integer(
+        metadata={"description": "Eligible rows of strata from which no row is drawn."}
+    )
+    amount = fields.Nested(AmountOut)
+
+
+class GoalIn(StrictSchema):
+    """What a sample is to reach."""
+
+    margin = StrictNumber(
+        required=True,
+        validate=validate.Range(0, 1, min_inclusive=False, max_inclusive=False),
+        description="The margin of error of a share of one half, such as 0.03.",
+    )
+    confidence = StrictNumber(
+        load_default=0.95, validate=validate.Range(0.5, 1, max_inclusive=False)
+    )
+
+
+class SizeIn(StrictSchema):
+    """A goal, and a round without its size."""
+
+    source_ref = text(1, 100, load_default="main")
+    table_key = text(1, 200, allow_none=True)
+    goal = fields.Nested(GoalIn, required=True)
+    design = fields.Nested(AnyRoundIn, required=True)
+
+    def reshape(self, data: Any) -> Any:
+        """Give the design a size where its method needs one: the answer replaces it."""
+        design = data.get("design") if isinstance(data, dict) else None
+        if not isinstance(design, dict) or not isinstance(design.get("parameters", {}), dict):
+            return data
+        given = {
+            name: value
+            for name, value in (design.get("parameters") or {}).items()
+            if name not in SIZE_NAMES
+        }
+        if design.get("method") in SIZED and not {"samples_per_stratum", "sizes"} & given.keys():
+            given["sample_size"] = 1
+        return {**data, "design": {**design, "parameters": given}}
+
+
+class SizeOut(Schema):
+    sample_size = out.integer("Rows to draw.")
+    margin_of_error = out.number("That of the size, at most the goal's.")
+    confidence = out.number()
+    eligible_rows = out.integer()
+    parameters = out.json_object("The design's parameters with the size, ready for a round.")
 
 
 class FilterIn(StrictSchema):

@@ -39,6 +39,7 @@ def run_sampling(context: JobContext) -> Outcome:
         destination=context.scratch.file("sample.parquet"),
         on_progress=progress_part(context.on_progress, 0.0, DRAW_SHARE),
         counts_dir=service.directory.counts_dir,
+        amount_column=parameters.get("amount_column"),
     )
     context.on_progress(DRAW_SHARE, "storing the sample")
     files = tuple(context.adopt(file.path, file.rows) for file in sample.table.files)
@@ -77,7 +78,9 @@ def _stored_residual(context: JobContext, source: OpenTable, sample: DrawnSample
 
 def _summary(sample: DrawnSample, source_rows: int, warnings: list[str]) -> dict[str, Any]:
     rounds = [result.as_json() for result in sample.rounds]
+    amount = {} if sample.amount is None else {"amount": sample.amount}
     return {
+        **amount,
         "total_sampled": sample.rows_sampled,
         "rounds_completed": len(rounds),
         "source_rows": source_rows,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
 
 from parquet_tables.progress import ProgressCallback
 from parquet_tables.tables import Column, TableFiles
@@ -87,6 +89,15 @@ class Method(ABC):
             ``rows_missing``.
         """
 
+    def allocations(self, eligible: EligibleRows, on_progress: ProgressCallback) -> Allocations:
+        """How a sample's size would be divided; by default there is one stratum."""
+        return lambda size: np.array([min(size, eligible.total)], dtype=np.int64)
+
+    def with_size(self, parameters: Mapping[str, Any], size: int) -> dict[str, Any]:
+        """The parameters of a request with this size in place of its own."""
+        kept = {name: value for name, value in parameters.items() if name not in SIZE_NAMES}
+        return {**kept, "sample_size": size}
+
     def check_reserves(self) -> None:  # noqa: B027 - optional
         """Refuse a round that has no replacement rows."""
 
@@ -94,6 +105,11 @@ class Method(ABC):
         """Units that were drawn independently: rows, or clusters of a round with ``groups``."""
         return rows
 
+
+SIZE_NAMES = ("sample_size", "sample_fraction", "interval", "start")
+
+Allocations = Callable[[int], Int64s]
+"""From a sample's size to the rows of each stratum, shape (strata,)."""
 
 Sizes = tuple[Int64s, list[DrawWarning]]
 """Rows to draw from each stratum, shape (strata,), and the warnings on them."""

@@ -5,12 +5,15 @@ The API's schemas, the command line's options, the form and the docs table deriv
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Literal
 
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from sampling_engine.errors import InvalidMethod, InvalidSize, InvalidStrata
+from sampling_engine.selection.bands import Bands, band_column
 
 Loc = tuple[str | int, ...]
 ParameterType = Literal[
@@ -18,8 +21,8 @@ ParameterType = Literal[
     "number",
     "string",
     "boolean",
-    "array of string",
-    "object of integer",
+    "array of string or bands",
+    "object of size",
     "integer or string",
 ]
 ColumnUse = Literal["group", "number"]
@@ -139,10 +142,36 @@ def check_values(declaration: MethodDeclaration, values: Mapping[str, Any], loc:
     for parameter in declaration.parameters:
         value = values.get(parameter.name)
         if isinstance(value, Mapping):
-            for label, number in value.items():
-                _check_value(parameter, number, (*loc, parameter.name, label))
+            for label, size in value.items():
+                at = (*loc, parameter.name, label)
+                if isinstance(size, str):
+                    share_of_size(size, at)
+                else:
+                    _check_value(parameter, size, at)
         elif value is not None:
             _check_value(parameter, value, (*loc, parameter.name))
+
+
+TAKE_ALL = "all"
+PERCENT = re.compile(r"\s*([0-9]{1,3}(?:\.[0-9]{1,20})?)\s*%\s*")
+
+
+def share_of_size(text: str, loc: Loc = ()) -> Fraction:
+    """The share of a stratum's rows that a size's text means: ``"all"``, or a percentage.
+
+    >>> share_of_size("2.5 %"), share_of_size("all")
+    (Fraction(1, 40), Fraction(1, 1))
+    """
+    found = PERCENT.fullmatch(text)
+    share = Fraction(1 if text == TAKE_ALL else 0) if found is None else Fraction(found[1]) / 100
+    if not 0 < share <= 1:
+        raise InvalidSize(
+            'A size is a number of rows, "all", or a percentage above 0 such as "10%", not '
+            '"{given}".',
+            given=text[:50],
+            loc=loc,
+        )
+    return share
 
 
 def _check_value(parameter: Parameter, value: Any, loc: Loc) -> None:
@@ -204,17 +233,22 @@ def group_column(table: TableFiles, name: str, kind: str, loc: Loc) -> Column:
     return column
 
 
-def strata_columns(table: TableFiles, names: Sequence[str], loc: Loc) -> tuple[Column, ...]:
-    """The columns whose combinations of values make strata."""
-    if not names:
+def strata_columns(
+    table: TableFiles, entries: Sequence[str | Bands], loc: Loc
+) -> tuple[Column, ...]:
+    """The columns whose combinations of values or bands make strata."""
+    if not entries:
         raise InvalidStrata("Name at least one column that makes the strata.", loc=loc)
     columns: list[Column] = []
-    for place, name in enumerate(names):
-        column = group_column(table, name, "strata", (*loc, place))
-        if column in columns:
-            raise InvalidStrata(
-                'The column "{column}" is named twice.', column=column.name, loc=(*loc, place)
-            )
+    for place, entry in enumerate(entries):
+        at = (*loc, place)
+        if isinstance(entry, Bands):
+            found = found_column(table, entry.column, (*at, "column"))
+            column: Column = band_column(found, entry, at)
+        else:
+            column = group_column(table, entry, "strata", at)
+        if column.name in [earlier.name for earlier in columns]:
+            raise InvalidStrata('The column "{column}" is named twice.', column=column.name, loc=at)
         columns.append(column)
     return tuple(columns)
 

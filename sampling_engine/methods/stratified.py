@@ -16,6 +16,7 @@ from sampling_engine.allocation import (
     allocate_by_share,
     neyman_shares,
     optimal_shares,
+    share_of_rows,
 )
 from sampling_engine.errors import (
     DrawWarning,
@@ -26,7 +27,7 @@ from sampling_engine.errors import (
     draw_warning,
 )
 from sampling_engine.grouped_round import GroupedRound
-from sampling_engine.methods.method import NO_ROW, Method, Sizes, total_size
+from sampling_engine.methods.method import NO_ROW, Allocations, Method, Sizes, total_size
 from sampling_engine.methods.parameters import (
     SAMPLE_FRACTION,
     SAMPLE_SIZE,
@@ -34,12 +35,14 @@ from sampling_engine.methods.parameters import (
     Loc,
     MethodDeclaration,
     Parameter,
+    share_of_size,
     strata_columns,
 )
 from sampling_engine.results import GroupKind
 from sampling_engine.rounds import EligibleRows
+from sampling_engine.selection.bands import Bands
 from sampling_engine.selection.order import Int64s
-from sampling_engine.selection.strata import ColumnStrata
+from sampling_engine.selection.strata import NO_STRATUM, ColumnStrata
 
 Allocation = Literal["proportional", "equal", "neyman", "optimal"]
 
@@ -54,11 +57,11 @@ class StratifiedMethod(Method):
     N the stratum's rows, S the standard deviation and c the mean cost.
     """
 
-    strata_columns: tuple[str, ...]
+    strata_columns: tuple[str | Bands, ...]
     sample_size: int | None = None
     sample_fraction: float | None = None
     samples_per_stratum: int | None = None
-    sizes: Mapping[str, int] | None = None
+    sizes: Mapping[str, int | str] | None = None
     allocation: Allocation = "proportional"
     allocation_column: str | None = None
     cost_column: str | None = None
@@ -66,15 +69,17 @@ class StratifiedMethod(Method):
 
     declaration: ClassVar = MethodDeclaration(
         name="stratified",
-        description="A random sample in each stratum, the rows with equal values in all strata "
-        "columns. Give one of `sample_size`, `sample_fraction`, `samples_per_stratum` and "
-        "`sizes`; the allocation divides the first two among the strata.",
+        description="A random sample in each stratum, the rows with equal values, or values of one "
+        "band, in all strata columns. Give one of `sample_size`, `sample_fraction`, "
+        "`samples_per_stratum` and `sizes`; the allocation divides the first two among the strata.",
         parameters=(
             Parameter(
                 name="strata_columns",
-                type="array of string",
+                type="array of string or bands",
                 label="Strata columns",
-                description="Columns whose values make the strata; NULL is a value.",
+                description="Columns whose values make the strata; NULL is a value. Bands of a "
+                "number or a date are {column, breaks, labels?}: values outside the outer breaks "
+                "have bands of their own.",
                 required=True,
                 min_length=1,
                 max_length=50,
@@ -95,14 +100,16 @@ class StratifiedMethod(Method):
             ),
             Parameter(
                 name="sizes",
-                type="object of integer",
+                type="object of size",
                 label="Rows by stratum",
-                description="Rows to draw in each named stratum; none in the others. The names are "
-                "those of the sample's column _stratum.",
+                description='Rows to draw in each named stratum: a number, "all" or a percentage '
+                'such as "10%"; none in the others. The names are those of the sample\'s column '
+                "_stratum; spaces and thousands separators may be left out.",
                 minimum=0,
                 min_length=1,
                 max_length=100_000,
                 initial={},
+                option="stratum-size",
             ),
             Parameter(
                 name="allocation",
@@ -164,6 +171,7 @@ class StratifiedMethod(Method):
     def from_json(cls, name: str, parameters: Mapping[str, Any]) -> Self:
         """The method; ``proportional`` is an older name of two allocations."""
         given = dict(parameters)
+        given["strata_columns"] = tuple(map(_strata_entry, given["strata_columns"]))
         if "proportional" in given:
             given["allocation"] = "proportional" if given.pop("proportional") else "equal"
         return super().from_json(name, given)
@@ -217,18 +225,56 @@ class StratifiedMethod(Method):
 
     def prepare(self, eligible: EligibleRows, on_progress: ProgressCallback) -> GroupedRound:
         """Divide the sample's size among the strata."""
-        return GroupedRound(eligible.prepared(*self._sizes(eligible, on_progress)))
-
-    def _sizes(self, eligible: EligibleRows, on_progress: ProgressCallback) -> Sizes:
-        counts, strata = eligible.counts, eligible.strata
+        counts = eligible.counts
         if not counts.any():
-            return np.zeros_like(counts), [NO_ROW]
+            return GroupedRound(eligible.prepared(np.zeros_like(counts), [NO_ROW]))
         if self.sizes is not None:
-            assert isinstance(strata, ColumnStrata)  # noqa: S101 - there are rows and columns
-            return _named_sizes(_by_number(strata, self.sizes, (*eligible.loc, "sizes")), counts)
-        if self.samples_per_stratum is not None:
-            return _equal_sizes(self.samples_per_stratum, counts)
-        return self._allocated(counts, self._shares(eligible, on_progress), eligible.loc)
+            requested = self._named(eligible, self.sizes)
+            warnings = _named_warnings(requested, eligible)
+        elif self.samples_per_stratum is not None:
+            requested = np.where(counts > 0, self.samples_per_stratum, 0)
+            warnings = _equal_warnings(self.samples_per_stratum, counts)
+        else:
+            shares = self._shares(eligible, on_progress)
+            requested, warnings = self._allocated(counts, shares, eligible.loc)
+        allocated = np.minimum(requested, counts)
+        return GroupedRound(eligible.prepared(allocated, warnings, requested))
+
+    def allocations(self, eligible: EligibleRows, on_progress: ProgressCallback) -> Allocations:
+        """By the method's shares; each stratum gives one row at least, as a margin needs it."""
+        if self.sizes is not None or self.samples_per_stratum is not None:
+            raise InvalidMethod(
+                "A size for a margin of error needs an allocation: leave out "
+                "`samples_per_stratum` and `sizes`.",
+                loc=(*eligible.loc, "samples_per_stratum" if self.sizes is None else "sizes"),
+            )
+        shares = self._shares(eligible, on_progress)
+        present = eligible.counts > 0
+        least = np.minimum(max(self.min_per_stratum, 1), eligible.counts[present])
+
+        def allocated(size: int) -> Int64s:
+            sizes = np.zeros_like(eligible.counts)
+            sizes[present] = _divided(shares, eligible.counts, max(size, int(least.sum())), least)
+            return sizes
+
+        return allocated
+
+    def with_size(self, parameters: Mapping[str, Any], size: int) -> dict[str, Any]:
+        """With one row of each stratum at least."""
+        least = {"min_per_stratum": max(self.min_per_stratum, 1)}
+        return super().with_size(parameters, size) | least
+
+    def _named(self, eligible: EligibleRows, sizes: Mapping[str, int | str]) -> Int64s:
+        """The rows that the named sizes ask for, by stratum."""
+        strata = eligible.strata
+        assert isinstance(strata, ColumnStrata)  # noqa: S101 - there are rows and columns
+        requested = np.zeros_like(eligible.counts)
+        for number, size in _by_number(strata, sizes, (*eligible.loc, "sizes")).items():
+            rows = int(eligible.counts[number])
+            requested[number] = (
+                share_of_rows(share_of_size(size), rows) if isinstance(size, str) else size
+            )
+        return requested
 
     def _shares(self, eligible: EligibleRows, on_progress: ProgressCallback) -> Shares | None:
         """The shares of a divided size; None to divide it in proportion to the eligible rows."""
@@ -252,18 +298,14 @@ class StratifiedMethod(Method):
         least = np.minimum(self.min_per_stratum, rows)
         self._require_minimum_fits(least, total, loc)
         warnings = [*(shares.warnings if shares else ()), *size_warnings]
-        if shares is None:
-            allocated = allocate(rows, total, least, rows)
-        else:
-            weights = shares.weights[present]
-            allocated = allocate_by_share(weights, rows, total, least)
-            if not weights.any():
-                warnings.append(
-                    draw_warning(
-                        "no_shares",
-                        "No stratum had a share, so the sample is in proportion to their rows.",
-                    )
+        allocated = _divided(shares, eligible, total, least)
+        if shares is not None and not shares.weights[present].any():
+            warnings.append(
+                draw_warning(
+                    "no_shares",
+                    "No stratum had a share, so the sample is in proportion to their rows.",
                 )
+            )
         sizes = np.zeros_like(eligible)
         sizes[present] = allocated
         return sizes, [*warnings, *self._stratum_warnings(allocated, rows)]
@@ -299,9 +341,33 @@ class StratifiedMethod(Method):
         return warnings
 
 
-def _by_number(strata: ColumnStrata, sizes: Mapping[str, int], loc: Loc) -> dict[int, int]:
-    """The sizes by the strata's numbers."""
+def _strata_entry(entry: str | Mapping[str, Any]) -> str | Bands:
+    if isinstance(entry, str):
+        return entry
+    return Bands(entry["column"], tuple(entry["breaks"]), tuple(entry.get("labels") or ()))
+
+
+def _divided(shares: Shares | None, eligible: Int64s, total: int, least: Int64s) -> Int64s:
+    """Rows for each stratum that has eligible ones."""
+    present = eligible > 0
+    if shares is None:
+        return allocate(eligible[present], total, least, eligible[present])
+    return allocate_by_share(shares.weights[present], eligible[present], total, least)
+
+
+def _by_number(
+    strata: ColumnStrata, sizes: Mapping[str, int | str], loc: Loc
+) -> dict[int, int | str]:
+    """The sizes by the strata's numbers; a band without rows has none."""
+    found: dict[int, int | str] = {}
     numbers = strata.numbers(list(sizes))
+    for label, size in sizes.items():
+        number = numbers.get(label)
+        if number is None or number == NO_STRATUM:
+            continue
+        if number in found:
+            raise InvalidSize('"{label}" has two sizes.', label=label, loc=(*loc, label))
+        found[number] = size
     for label in sizes:
         if label not in numbers:
             first = np.arange(min(LABELS_NAMED, len(strata.rows)))
@@ -315,14 +381,13 @@ def _by_number(strata: ColumnStrata, sizes: Mapping[str, int], loc: Loc) -> dict
                 more=more,
                 loc=(*loc, label),
             )
-    return {numbers[label]: size for label, size in sizes.items()}
+    return found
 
 
-def _named_sizes(sizes: Mapping[int, int], eligible: Int64s) -> Sizes:
-    wanted = np.zeros_like(eligible)
-    wanted[list(sizes)] = list(sizes.values())
+def _named_warnings(requested: Int64s, eligible: EligibleRows) -> list[DrawWarning]:
+    counts = eligible.counts
     warnings: list[DrawWarning] = []
-    short = int((eligible < wanted).sum())
+    short = int((counts < requested).sum())
     if short:
         warnings.append(
             draw_warning(
@@ -330,26 +395,32 @@ def _named_sizes(sizes: Mapping[int, int], eligible: Int64s) -> Sizes:
                 "{short} of {strata} named strata hold fewer eligible rows than their size and "
                 "gave all of them.",
                 short=short,
-                strata=len(sizes),
+                strata=int((requested > 0).sum()),
             )
         )
-    without = int(((eligible > 0) & (wanted == 0)).sum())
-    if without:
+    without = (counts > 0) & (requested == 0)
+    if without.any():
+        first = np.flatnonzero(without)[:LABELS_NAMED]
+        named = ", ".join(f'"{label}"' for label in eligible.strata.labels(first))
         warnings.append(
             draw_warning(
                 "strata_without_size",
-                "{without} of {strata} strata have no size and gave no row.",
-                without=without,
-                strata=int((eligible > 0).sum()),
+                "{without} of {strata} strata have no size and gave no row: {named}"
+                + (" and others" if without.sum() > len(first) else "")
+                + ". No row can be drawn of the {rows} rows in them.",
+                without=int(without.sum()),
+                strata=int((counts > 0).sum()),
+                named=named,
+                rows=int(counts[without].sum()),
             )
         )
-    return np.minimum(wanted, eligible), warnings
+    return warnings
 
 
-def _equal_sizes(size: int, eligible: Int64s) -> Sizes:
+def _equal_warnings(size: int, eligible: Int64s) -> list[DrawWarning]:
     present = eligible > 0
     short = int((present & (eligible < size)).sum())
-    return np.minimum(size, eligible), _short_warning(short, int(present.sum()), size)
+    return _short_warning(short, int(present.sum()), size)
 
 
 def _short_warning(short: int, strata: int, size: int) -> list[DrawWarning]:

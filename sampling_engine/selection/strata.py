@@ -21,6 +21,7 @@ from parquet_tables.tables import Column, TableFiles
 from parquet_tables.writing import write_parquet
 from sampling_engine import statements
 from sampling_engine.errors import RowsMissing, TooManyStrata
+from sampling_engine.selection.bands import BandColumn, comparable
 from sampling_engine.selection.order import Int64s
 from sampling_engine.spec import RowFilter
 from sampling_engine.statements import Statement
@@ -33,7 +34,11 @@ def cache_file(
 ) -> Path:
     """The cached file's path, to which the hash of its bytes is still to be added."""
     counted = TableFiles(tuple(columns), table.files)
-    return cache_path(directory, counted, VERSION, row_filter and row_filter.text, suffix="")
+    named: list[object] = [VERSION, row_filter and row_filter.text]
+    bands = [column.breaks if isinstance(column, BandColumn) else None for column in columns]
+    if any(bands):
+        named.append(bands)
+    return cache_path(directory, counted, *named, suffix="")
 
 
 def load_counts(cursor: duckdb.DuckDBPyConnection, cached: Path, strata: str) -> bool:
@@ -64,6 +69,9 @@ MAX_STRATA = 1_000_000
 
 NO_STRATUM = -1
 """The stratum of a row that doesn't pass the filter."""
+
+MAX_COMPARED = 10_000
+"""Strata whose labels are compared without regard to spaces and separators."""
 
 
 class WholeTable:
@@ -166,9 +174,7 @@ class ColumnStrata:
         """The values of some strata, by column name, in the order of their numbers."""
         if not self.columns:
             return [{} for _ in numbers]
-        sql, params = statements.keys_of_strata(
-            self.table_name, len(self.columns), numbers.tolist()
-        )
+        sql, params = statements.keys_of_strata(self.table_name, self.columns, numbers.tolist())
         names = [column.name for column in self.columns]
         rows = self._cursor.execute(sql, params).fetchall()
         return [dict(zip(names, values, strict=True)) for values in rows]
@@ -177,15 +183,35 @@ class ColumnStrata:
         """The labels of some strata, in the order of their numbers."""
         if not self.columns:
             return [None for _ in numbers]
-        sql, params = statements.labels_of_strata(
-            self.table_name, len(self.columns), numbers.tolist()
-        )
+        sql, params = statements.labels_of_strata(self.table_name, self.columns, numbers.tolist())
         return [label for (label,) in self._cursor.execute(sql, params).fetchall()]
 
     def numbers(self, labels: Sequence[str]) -> dict[str, int]:
-        """The numbers of those labels that a stratum has."""
-        sql, params = statements.strata_of_labels(self.table_name, len(self.columns), list(labels))
-        return dict(self._cursor.execute(sql, params).fetchall())
+        """The numbers of those labels that a stratum has.
+
+        A label that has no exact match finds the one stratum whose label differs in spaces,
+        thousands separators or case alone. The band of a single column that has no row is numbered
+        -1: it is there, but has nothing.
+        """
+        sql, params = statements.strata_of_labels(self.table_name, self.columns, list(labels))
+        found = dict(self._cursor.execute(sql, params).fetchall())
+        others = [label for label in labels if label not in found]
+        if others and len(self.rows) <= MAX_COMPARED:
+            every = self.labels(np.arange(len(self.rows)))
+            alike: dict[str, list[int]] = {}
+            for number, label in enumerate(every):
+                alike.setdefault(comparable(label or ""), []).append(number)
+            for label in others:
+                if len(numbers := alike.get(comparable(label), [])) == 1:
+                    found[label] = numbers[0]
+        if len(self.columns) == 1 and isinstance(self.columns[0], BandColumn):
+            known = {comparable(label) for label in (*self.columns[0].labels, "NULL")}
+            found |= {
+                label: NO_STRATUM
+                for label in others
+                if label not in found and comparable(label) in known
+            }
+        return found
 
 
 Strata = WholeTable | ColumnStrata

@@ -91,9 +91,11 @@ BUILDERS: dict[str, Builder] = {
     "all_strata": lambda table: statements.all_strata("strata_0"),
     "totals_of_strata": lambda table: statements.totals_of_strata("strata_0"),
     "sizes_of_strata": lambda table: statements.sizes_of_strata("strata_0"),
-    "keys_of_strata": lambda table: statements.keys_of_strata("strata_0", 2, [0, 2]),
-    "labels_of_strata": lambda table: statements.labels_of_strata("strata_0", 2, [0, 2]),
-    "strata_of_labels": lambda table: statements.strata_of_labels("strata_0", 2, ["a | 0.0"]),
+    "keys_of_strata": lambda table: statements.keys_of_strata("strata_0", TWO_KEYS, [0, 2]),
+    "labels_of_strata": lambda table: statements.labels_of_strata("strata_0", TWO_KEYS, [0, 2]),
+    "strata_of_labels": lambda table: statements.strata_of_labels(
+        "strata_0", TWO_KEYS, ["a | 0.0"]
+    ),
     "strata_of_picked": lambda table: statements.strata_of_picked(table, TWO_KEYS, "strata_0"),
     "strata_of_picked_with_a_filter": lambda table: statements.strata_of_picked(
         table, ONE_KEY, "strata_2", FILTER
@@ -140,8 +142,8 @@ BUILDERS: dict[str, Builder] = {
         "primary",
         ROUNDS,
     ),
-    "reserve_rows": lambda table: sample_table.reserve_rows(table, "primary", "strata_0", 2),
+    "reserve_rows": lambda table: sample_table.reserve_rows(table, "primary", "strata_0", TWO_KEYS),
     "reserve_rows_of_whole_table": lambda table: sample_table.reserve_rows(
-        table, "primary", None, 0
+        table, "primary", None, ()
     ),
 }

@@ -131,6 +131,7 @@ def test_the_account_as_json_names_all_that_replays_the_round(
         "method": "stratified",
         "eligible_rows": 20_000,
         "rows_sampled": 20,
+        "uncovered_rows": 5,
         "seed": "a text",
         "effective_seed": "a text",
         "order_version": "jobsvc-order-1",
@@ -143,7 +144,8 @@ def test_the_account_as_json_names_all_that_replays_the_round(
         "output_name": "first look",
     }
     assert isinstance(strata, list)
-    assert strata[3] == {"key": {"city": None}, "rows": 1_995, "allocated": 2, "sampled": 2}
+    figures = {"rows": 1_995, "requested": 2, "allocated": 2, "sampled": 2}
+    assert strata[3] == {"key": {"city": None}, "label": "NULL", **figures}
 
 
 def test_progress_only_grows_and_ends_at_one(
