@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -45,21 +47,50 @@ def _draw_parameters() -> dict[str, Parameter]:
 
 
 DRAW_PARAMETERS = _draw_parameters()
+SIZE = "sample_size"
+PERCENT = 100
+SIZE_HELP = (
+    'Rows to draw, such as 1,000, or a share such as 5%. By stratum, repeatable: "GROUP=SIZE", '
+    'where SIZE is a number, a percentage or "all", and GROUP the stratum as in _stratum.'
+)
+BANDS_HELP = " With bands of a number or date: COLUMN:BREAK,BREAK,… such as amount:0,1000,10000."
+BREAK = r"[+-]?[0-9]+(?:\.[0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}"
+BANDS = re.compile(rf"(?P<column>.+):(?P<breaks>(?:{BREAK})(?:,(?:{BREAK}))*)", re.DOTALL)
 
 
 def number(text: str) -> float:
-    value = float(text)
+    """A number; thousands separators and a percent sign are taken."""
+    is_share = text.rstrip().endswith("%")
+    value = float(text.rstrip(" %").replace(",", ""))
     if not math.isfinite(value):
         raise click.BadParameter(f"{text} is not a finite number.")
-    return value
+    return value / 100 if is_share else value
+
+
+def percentage(text: str) -> float:
+    """A percentage with or without its sign."""
+    return number(text.rstrip(" %"))
+
+
+class WholeNumber(click.IntRange):
+    """A whole number, with or without thousands separators: ``1,000``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Convert a text."""
+        plain: Any = value.replace(",", "") if isinstance(value, str) else value
+        return super().convert(plain, param, ctx)
 
 
 def _type_of(parameter: Parameter) -> click.ParamType[Any] | Callable[[str], float] | None:
     if parameter.choices:
         return click.Choice(parameter.choices)
+    if parameter.name == SIZE:
+        return None
     if parameter.type == "integer":
-        return click.IntRange(min=int(parameter.minimum or 0))
-    return number if parameter.type == "number" else None
+        return WholeNumber(min=int(parameter.minimum or 0))
+    if parameter.type == "number":
+        return percentage if parameter.maximum == PERCENT else number
+    return None
 
 
 def _help_of(parameter: Parameter) -> str:
@@ -71,7 +102,9 @@ def _help_of(parameter: Parameter) -> str:
         and parameter.name in {own.name for own in method.parameters}
     ]
     start = f"{methods[0].capitalize()}: " if len(methods) == 1 else ""
-    end = " Repeatable." if parameter.type.startswith("array") else ""
+    if parameter.name == SIZE:
+        return SIZE_HELP
+    end = f"{BANDS_HELP} Repeatable." if parameter.type.startswith("array") else ""
     options = {own.name: f"--{own.option}" for own in DRAW_PARAMETERS.values()}
     return render(start + parameter.description + end, {}, lambda name: options.get(name, name))
 
@@ -81,8 +114,8 @@ def _option_of(parameter: Parameter) -> Callable[[Command], Command]:
         f"--{parameter.option}",
         parameter.name,
         type=_type_of(parameter),
-        multiple=parameter.type.startswith("array"),
-        metavar="COLUMN" if parameter.column else None,
+        multiple=parameter.type.startswith("array") or parameter.name == SIZE,
+        metavar="COLUMN" if parameter.column else "SIZE" if parameter.name == SIZE else None,
         help=_help_of(parameter),
     )
 
@@ -95,6 +128,17 @@ DRAW_OPTIONS = (
         show_default=True,
     ),
     *map(_option_of, DRAW_PARAMETERS.values()),
+    click.option(
+        "--margin",
+        type=number,
+        help="Draw as many rows as a margin of error of ±MARGIN needs, such as 3% or 0.03.",
+    ),
+    field_option(
+        "--amount-column",
+        "amount_column",
+        metavar="COLUMN",
+        help="State the sums of this column, by group and in all, and the share drawn.",
+    ),
     field_option(
         "--filter", "filters", "expression", help='Draw only from rows such as "age > 18".'
     ),
@@ -134,6 +178,7 @@ def draw_body(
     table: str | None,
     residual: bool,
     body: Path | None,
+    amount_column: str | None,
     **chosen: Any,
 ) -> dict[str, Any]:
     """The options as the API's body, without what wasn't given."""
@@ -146,19 +191,86 @@ def draw_body(
     if any(selection.values()) or order_desc:
         given = {name: value for name, value in selection.items() if value is not None}
         round_["selection"] = {**given, "order_desc": order_desc}
-    return job_body(ref, table, rounds=[round_], export_residual=residual)
+    return job_body(
+        ref, table, rounds=[round_], export_residual=residual, amount_column=amount_column
+    )
+
+
+def sized_body(
+    client: ApiClient, dataset_id: int, *, margin: float | None, **draw: Any
+) -> dict[str, Any]:
+    """The body of a draw; with a margin of error, the server finds its size."""
+    body = draw_body(**draw)
+    if margin is None:
+        return body
+    if draw["body"] is not None or draw["size"]:
+        raise click.UsageError("--margin can't be combined with --size or --body.")
+    source: dict[str, Any] = {
+        name: body[name] for name in ("source_ref", "table_key") if name in body
+    }
+    request = {**source, "goal": {"margin": margin}, "design": body["rounds"][0]}
+    found = client.post(f"/api/sampling/datasets/{dataset_id}/size", request)
+    body["rounds"][0]["parameters"] = found["parameters"]
+    return body
 
 
 def _parameters(chosen: dict[str, Any]) -> dict[str, Any]:
-    parameters = {}
+    parameters: dict[str, Any] = {}
     for option, parameter in DRAW_PARAMETERS.items():
         value = chosen[option]
         if value is None or value == ():
             continue
-        if isinstance(value, tuple):
-            value = list(value)
-        parameters[parameter.name] = _seed(value) if option == "seed" else value
+        if parameter.name == SIZE:
+            parameters |= _sizes(value)
+        elif isinstance(value, tuple):
+            parameters |= {parameter.name: [_strata_entry(text) for text in value]}
+        else:
+            parameters |= {parameter.name: _seed(value) if option == "seed" else value}
     return parameters
+
+
+def _sizes(given: tuple[str, ...]) -> dict[str, Any]:
+    """The sizes of ``--size``: one for the sample, or one for each named stratum."""
+    named = [text.rpartition("=") for text in given]
+    if len(given) == 1 and not named[0][1]:
+        value = _size(given[0])
+        if isinstance(value, int):
+            return {"sample_size": value}
+        if value == "all":
+            raise click.BadParameter(
+                '"all" is no size of a sample; "GROUP=all" is one of a stratum.',
+                param_hint="--size",
+            )
+        return {"sample_fraction": number(value)}
+    if not all(equals and label for label, equals, _ in named):
+        raise click.BadParameter(
+            'Give one size, or "GROUP=SIZE" for each stratum.', param_hint="--size"
+        )
+    return {"sizes": {label.strip(): _size(size) for label, _, size in named}}
+
+
+def _size(text: str) -> int | str:
+    """A number of rows, or a percentage or ``all``, which stay texts."""
+    plain = text.strip().replace(",", "")
+    if plain.isascii() and plain.isdigit() and int(plain) < 1 << 63:
+        return int(plain)
+    if plain.lower() == "all":
+        return "all"
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?\s*%", plain):
+        return plain
+    raise click.BadParameter(
+        f'"{text}" is no size: give a number of rows, a percentage such as 5%, or, for a stratum, '
+        "all.",
+        param_hint="--size",
+    )
+
+
+def _strata_entry(text: str) -> str | dict[str, Any]:
+    """A column, or ``COLUMN:BREAK,…`` for bands."""
+    found = BANDS.fullmatch(text)
+    if found is None:
+        return text
+    return {"column": found["column"], "breaks": found["breaks"].split(",")}
 
 
 def _body_of(path: Path) -> dict[str, Any]:
@@ -204,15 +316,19 @@ def sample(
     """Draw a sample of a dataset, given by name or id.
 
     \b
-    jobsvc sample sales --size 1000 --seed 42 --output sample.csv
+    jobsvc sample sales --size 1,000 --seed 42 --output sample.csv
+    jobsvc sample sales --margin 3%
     jobsvc sample sales --method stratified --strata region --strata product --size 500
     jobsvc sample sales --method weighted --weight amount --size 60 --filter "amount > 0"
+    jobsvc sample ledger --method stratified --strata amount:0,1000,10000 --amount-column amount
+        --size "≥ 10,000=all" --size "1,000 to < 10,000=5%" --size "0 to < 1,000=25"
     jobsvc sample sales --body rounds.json --name q1
     """
-    body = {**draw_body(**draw), **job_body(name=name, batch=batch)}
     with connected(target) as client:
         with output_file(output) as file:
             dataset_id = client.dataset_id(dataset)
+            named = job_body(name=name, batch=batch)
+            body = {**sized_body(client, dataset_id, **draw), **named}
             job = draw_sample(client, dataset_id, body)
             if file is not None:
                 client.download_rows(job["id"], rows_of_draw(job["id"]), file)
@@ -234,8 +350,9 @@ def plan(target: Target, dataset: str, as_json: bool, **draw: Any) -> None:
     jobsvc plan sales --method stratified --strata region --size 500
     """
     with connected(target) as client:
-        path = f"/api/sampling/datasets/{client.dataset_id(dataset)}/plan"
-        planned = client.post(path, draw_body(**draw))
+        dataset_id = client.dataset_id(dataset)
+        body = sized_body(client, dataset_id, **draw)
+        planned = client.post(f"/api/sampling/datasets/{dataset_id}/plan", body)
     print_result(planned, as_json, _print_plan)
 
 
@@ -249,7 +366,11 @@ def _print_plan(planned: dict[str, Any]) -> None:
             f"Round {round_['round_number']}: {round_['method']}, "
             f"{round_['eligible_rows']:,} eligible rows."
         )
-        _print_groups(round_, ("rows", "allocated"))
+        _print_groups(round_, ("rows", "requested", "allocated"))
+        if round_["margin_of_error"] is not None:
+            print_line(
+                f"Margin of error: ±{round_['margin_of_error']:.2%} for a share of one half."
+            )
     _print_warnings(planned)
     if planned["hints"] is not None:
         print_line("Suggestions from the table's profile:")
@@ -287,30 +408,44 @@ def print_sample(job: dict[str, Any]) -> None:
         if round_["effective_seed"] != str(round_["seed"]):
             seed += f", effective seed {round_['effective_seed']!r}"
         print_line(f"Round {round_['round_number']}: {round_['method']}, {seed}.")
-        _print_groups(round_, ("rows", "allocated", "sampled"))
+        _print_groups(round_, ("rows", "requested", "sampled"))
     _print_warnings(summary)
     if "comparison" in summary:
         print_line(summary["comparison"]["verdict"])
 
 
 def _print_groups(round_: dict[str, Any], figures: tuple[str, ...]) -> None:
-    """Print a round's strata or clusters, and its warnings."""
+    """Print a round's strata or clusters with their amounts, and its warnings."""
     groups = round_.get("strata") or round_.get("clusters") or []
     if groups:
         columns = list(groups[0]["key"])
+        parts = ("total", "drawn") if "amount" in groups[0] else ()
         rows = [
             (
                 # Values of the table, such as years, aren't grouped.
                 *("NULL" if value is None else str(value) for value in group["key"].values()),
-                *(group[figure] for figure in figures),
+                *(group.get(figure, "") for figure in figures),
+                *(_amount(group["amount"][part]) for part in parts),
             )
             for group in groups[:GROUPS_SHOWN]
         ]
         headings = ["drawn" if figure == "sampled" else figure for figure in figures]
-        print_table((*columns, *headings), rows)
+        amounts = [f"amount {part}" if part == "drawn" else "amount" for part in parts]
+        print_table((*columns, *headings, *amounts), rows)
         if len(groups) > GROUPS_SHOWN:
             print_line(f"… and {len(groups) - GROUPS_SHOWN:,} more; see --json.")
+    if amount := round_.get("amount"):
+        drawn = "unknown" if amount["drawn"] is None else _amount(amount["drawn"])
+        share = "" if amount["coverage"] is None else f", {amount['coverage']:.1%}"
+        print_line(f"{amount['column']}: {drawn} of {_amount(amount['total'])}{share}.")
+    if uncovered := round_.get("uncovered_rows"):
+        print_line(f"{uncovered:,} rows are in groups from which no row is drawn.")
     _print_warnings(round_)
+
+
+def _amount(text: str | None) -> str:
+    """An exact sum with thousands separators."""
+    return "" if text is None else f"{Decimal(text):,f}"
 
 
 def _print_warnings(result: dict[str, Any]) -> None:

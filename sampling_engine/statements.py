@@ -163,6 +163,11 @@ def sizes_of_strata(strata: str) -> Statement:
     return f"SELECT rows FROM {strata} ORDER BY stratum", []
 
 
+def band_numbers(strata: str) -> Statement:
+    """The first key of each stratum, in the order of their numbers."""
+    return f"SELECT k0 FROM {strata} ORDER BY stratum", []
+
+
 def keys_of_strata(strata: str, columns: Sequence[Column], numbers: Sequence[int]) -> Statement:
     """The values of some strata as text, in the order of their numbers."""
     values = ", ".join(

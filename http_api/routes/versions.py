@@ -9,6 +9,7 @@ from flask import Response, jsonify
 from marshmallow import fields, validate
 
 from application.access import RowSource
+from application.band_views import band_view
 from application.identity.bin import delete_ref
 from application.job_submission import require_unreserved
 from application.table_views import column_summaries, parse_view
@@ -26,12 +27,14 @@ from http_api.routes.row_responses import (
 )
 from http_api.schemas import out
 from http_api.schemas.base import PageOut, PageQuery, StrictQuery, StrictSchema, text
-from http_api.schemas.fields import QueryBoolean
+from http_api.schemas.fields import QueryBoolean, QueryList
 from job_runner.tables.open_tables import OpenTable, open_commit, open_table
 from job_runner.tables.reports import cached_profile
 from parquet_tables.tables import Column
 from storage.versions.manifests import Commit, history
 from storage.versions.refs import MAIN, create_ref, get_ref, list_refs, resolve
+
+MAX_QUERY_BREAKS = 50
 
 blueprint = SignedInBlueprint(
     "refs", __name__, url_prefix="/api/datasets/<int:dataset_id>", tag="Versions"
@@ -264,6 +267,45 @@ class ColumnSummariesOut(Schema):
     columns = out.list_of(ColumnSummaryOut)
 
 
+class BandsQuery(StrictQuery):
+    column = text(1, 1000, required=True, description="A column of numbers or dates.")
+    breaks = QueryList(
+        validate=validate.Length(max=MAX_QUERY_BREAKS),
+        description="Breaks in ascending order, separated by commas.",
+    )
+    amount_column = text(
+        1, 1000, description="The column to add up. Default: the column itself, if of numbers."
+    )
+    filter = filter_field()
+
+
+class BandOut(Schema):
+    label = out.string()
+    rows = out.integer()
+    sum = fields.String(metadata={"description": "An exact decimal text."})
+
+
+class CumulatedBandOut(BandOut):
+    low = out.string("The first value; null where the band has no lower limit.", null=True)
+    high = out.string("The first value above the band; null without an upper limit.", null=True)
+    cumulated_rows = out.integer("Rows of this and all lower bands.")
+    cumulated_sum = fields.String()
+
+
+class BandsOut(Schema):
+    commit_id = out.string()
+    table_key = out.string()
+    column = out.string()
+    type = out.string()
+    rows = out.integer()
+    minimum = out.raw(null=True)
+    maximum = out.raw(null=True)
+    amount_column = out.string("The column that is added up.", null=True)
+    missing = out.nested(BandOut, null=True)
+    bins = out.list_of(CumulatedBandOut, "A histogram with round edges.")
+    bands = out.list_of(CumulatedBandOut, "The bands between the breaks.")
+
+
 class CommitRowsQuery(RowsQuery):
     table_key = text(1, 200)
 
@@ -312,6 +354,23 @@ def table_summaries(dataset_id: int, ref: str, key: str, query: dict[str, Any]) 
         found = column_summaries(service(), table, view, columns)
     caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
     return {"commit_id": table.commit_id, "table_key": table.key, "columns": found}
+
+
+@tables_blueprint.get("/refs/<ref>/tables/<path:key>/bands", query=BandsQuery, output=BandsOut)
+def table_bands(dataset_id: int, ref: str, key: str, query: dict[str, Any]) -> dict[str, Any]:
+    """Rows and sums of a column's bands.
+
+    A histogram of the filtered rows and, for given breaks, the bands, each with rows and sums,
+    single and cumulated.
+    """
+    caller().dataset(dataset_id, "read")
+    with caller().reading():
+        table = open_table(service(), dataset_id, ref, key)
+        view = parse_view(table.files, query.get("filter"), None, descending=False)
+        name, breaks = query["column"], query.get("breaks") or []
+        found = band_view(service(), table, view, name, breaks, query.get("amount_column"))
+    caller().audit_view(RowSource(dataset_id, table.commit_id, table.key), "profile")
+    return found
 
 
 @tables_blueprint.get("/refs/<ref>/tables/<path:key>/data", query=RowsQuery, output=RowsOut)

@@ -134,12 +134,23 @@ class StrataEntryField(fields.Field[Any]):
         return text(1, MAX_NAME_LENGTH).deserialize(value, attr, data, **kwargs)
 
 
+SIZE_EXPECTED = 'Must be a whole number, "all" or a percentage such as "10%", not {given}.'
+
+
 class SizeField(fields.Field[int | str]):
     """A stratum's size: rows, ``"all"`` or a percentage."""
 
     def __init__(self, **options: Any) -> None:
         described = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]}
         super().__init__(metadata=described, **options)
+
+    def deserialize(
+        self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any
+    ) -> Any:
+        """Refuse null in the field's own words."""
+        if value is None:
+            raise invalid(SIZE_EXPECTED, given="null")
+        return super().deserialize(value, attr, data, **kwargs)
 
     def _validate(self, value: Any) -> None:
         if not isinstance(value, str):
@@ -148,11 +159,8 @@ class SizeField(fields.Field[int | str]):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | str:
         if isinstance(value, str):
             return check_text(value)  # the engine parses it
-        if value is None or isinstance(value, bool) or not isinstance(value, int):
-            raise invalid(
-                'Must be a whole number, "all" or a percentage such as "10%", not {given}.',
-                given=kind_of(value),
-            )
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise invalid(SIZE_EXPECTED, given=kind_of(value))
         return StrictInteger().deserialize(value, attr, data, **kwargs)
 
 

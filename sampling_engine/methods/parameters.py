@@ -253,10 +253,15 @@ def strata_columns(
     return tuple(columns)
 
 
+def is_number(column: Column) -> bool:
+    """Whether a column holds numbers."""
+    return _is_of(column, NUMBER_TYPES)
+
+
 def check_number_column(table: TableFiles, name: str, parameter: str, loc: Loc) -> None:
     """Refuse a column that is not there, or holds no numbers."""
     column = found_column(table, name, loc)
-    if not _is_of(column, NUMBER_TYPES):
+    if not is_number(column):
         raise InvalidMethod(
             f'`{parameter}` needs a column of numbers; "{{column}}" is of type {{type}}.',
             column=column.name,

@@ -109,7 +109,7 @@ class StratifiedMethod(Method):
                 min_length=1,
                 max_length=100_000,
                 initial={},
-                option="stratum-size",
+                option="size",
             ),
             Parameter(
                 name="allocation",

@@ -107,6 +107,19 @@ def comparable(label: str) -> str:
     return "".join(label.replace(">=", "≥").replace(",", "").split()).casefold()
 
 
+def banded_family(column: Column, loc: Loc) -> Family:
+    """The family of a column's type; InvalidStrata if its values make no bands."""
+    family = family_of(column.type)
+    if family not in NUMBERS and family not in DATES_AND_TIMESTAMPS:
+        raise InvalidStrata(
+            'The column "{column}" is of type {type}: bands need a column of numbers or dates.',
+            column=column.name,
+            type=column.type,
+            loc=loc,
+        )
+    return family
+
+
 def band_column(column: Column, bands: Bands, loc: Loc) -> BandColumn:
     """Check the bands of a column.
 
@@ -115,14 +128,7 @@ def band_column(column: Column, bands: Bands, loc: Loc) -> BandColumn:
     InvalidStrata
         The column holds neither numbers nor dates, or the breaks or labels don't fit.
     """
-    family = family_of(column.type)
-    if family not in NUMBERS and family not in DATES_AND_TIMESTAMPS:
-        raise InvalidStrata(
-            'The column "{column}" is of type {type}: bands need a column of numbers or dates.',
-            column=column.name,
-            type=column.type,
-            loc=(*loc, "column"),
-        )
+    family = banded_family(column, (*loc, "column"))
     if not 1 <= len(bands.breaks) <= MAX_BREAKS:
         raise InvalidStrata("Give 1 to {maximum} breaks.", maximum=MAX_BREAKS, loc=(*loc, "breaks"))
     parse = _number if family in NUMBERS else _moment
@@ -142,6 +148,13 @@ def band_column(column: Column, bands: Bands, loc: Loc) -> BandColumn:
     labels = bands.labels or _labels(texts)
     _check_labels(labels, len(values), (*loc, "labels"))
     return BandColumn(column.name, column.type, texts, upper, tuple(labels))
+
+
+def break_key(column: Column, given: Break) -> Decimal | int:
+    """A break as a value that sorts: a number, or the nanoseconds of a date."""
+    family = family_of(column.type)
+    parse = _number if family in NUMBERS else _moment
+    return parse(column, family, given, ("breaks",))
 
 
 def _check_labels(labels: Sequence[str], breaks: int, loc: Loc) -> None:

@@ -186,6 +186,11 @@ class ColumnStrata:
         sql, params = statements.labels_of_strata(self.table_name, self.columns, numbers.tolist())
         return [label for (label,) in self._cursor.execute(sql, params).fetchall()]
 
+    def band_numbers(self) -> list[int | None]:
+        """The first column's own values in the order of the strata: the numbers of its bands."""
+        rows = self._cursor.execute(*statements.band_numbers(self.table_name)).fetchall()
+        return [number for (number,) in rows]
+
     def numbers(self, labels: Sequence[str]) -> dict[str, int]:
         """The numbers of those labels that a stratum has.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def test_a_file_is_imported_and_a_sample_drawn_and_written(
     )
     assert "Drew 70 of 700 rows" in drawn.stdout
     assert "smpl-q1" in drawn.stdout
-    assert "allocated" in drawn.stdout
+    assert "requested" in drawn.stdout
     assert "Inconclusive: the sample is too small. None of 3 columns differs" in drawn.stdout
     with output.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -73,6 +74,56 @@ def test_a_plan_matches_the_draw(
     assert "0 of 0 jobs." in run("jobs", "--run-type", "sampling").stdout
     sampled = run("sample", "Sales", *options, "--residual")
     assert f"Drew {drawn} of 700 rows" in sampled.stdout
+
+
+def test_a_sample_is_drawn_by_bands_with_amounts(run: Run, table: Path) -> None:
+    run("import", str(table), "--dataset", "Sales")
+    options = (
+        *("--method", "stratified", "--strata", "amount:10,1000", "--amount-column", "amount"),
+        *("--size", ">=1000=all", "--size", "10 to < 1,000=5%", "--size", "<10=1"),
+    )
+    planned = json.loads(run("plan", "Sales", *options, "--json").stdout)
+    bands = planned["rounds"][0]["strata"]
+    assert [band["label"] for band in bands][:2] == ["< 10", "10 to < 1,000"]
+    drawn = run("sample", "Sales", *options).stdout
+    assert "10 to < 1,000" in drawn
+    assert re.search(r"amount: [0-9,.]+ of [0-9,.]+, [0-9.]+%", drawn)
+
+
+@pytest.mark.parametrize(
+    ("options", "rows"),
+    [
+        (("--size", "5%"), 35),
+        (("--size", "1,000"), 700),
+        (("--margin", "5%"), 249),
+        (("--margin", "0.05"), 249),
+        (
+            ("--method", "cluster", "--cluster", "kind", "--clusters", "7", "--percentage", "10%"),
+            70,
+        ),
+    ],
+)
+def test_sizes_are_taken_as_people_write_them(
+    run: Run, table: Path, options: tuple[str, ...], rows: int
+) -> None:
+    run("import", str(table), "--dataset", "Sales")
+    assert f"Would draw {rows} of 700 rows" in run("plan", "Sales", *options).stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        (("--size", "some"), '"some" is no size'),
+        (("--size", "5", "--size", "6"), 'Give one size, or "GROUP=SIZE" for each stratum.'),
+        (("--size", "5", "--margin", "3%"), "--margin can't be combined with --size"),
+        (("--size", "all"), '"all" is no size of a sample'),
+    ],
+)
+def test_unreadable_sizes_are_refused(
+    run: Run, table: Path, options: tuple[str, ...], part: str
+) -> None:
+    run("import", str(table), "--dataset", "Sales")
+    assert part in run("plan", "Sales", *options, code=2).stderr
 
 
 @pytest.mark.parametrize("command", ["plan", "sample"])

@@ -183,6 +183,7 @@ UNTOLD = {
     "POST /demo": "recorded twice, as a new dataset and an import; the pages' tests check it",
     "POST /api/admin/prune": "recorded when something was removed; test_storage checks it",
     "POST /api/sampling/datasets/<int:dataset_id>/plan": "a plan draws nothing",
+    "POST /api/sampling/datasets/<int:dataset_id>/size": "a size, computed from counts",
     "POST /api/sampling/datasets/<int:dataset_id>/filters": "a filter's shapes and a count",
     "POST /api/sampling/templates": "a user's own note of what to ask for",
     "DELETE /api/sampling/templates/<int:template_id>": "the same",

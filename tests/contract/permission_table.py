@@ -128,6 +128,11 @@ TABLE = (
         at("/api/datasets/{d}/refs/main/tables/primary/summaries?columns=city"),
     ),
     Row(
+        f"GET {D}/refs/<ref>/tables/<path:key>/bands",
+        SEE,
+        at("/api/datasets/{d}/refs/main/tables/primary/bands?column=id"),
+    ),
+    Row(
         f"GET {D}/refs/<ref>/tables/<path:key>/data",
         SEE,
         at("/api/datasets/{d}/refs/main/tables/primary/data?format=csv"),
@@ -142,6 +147,14 @@ TABLE = (
     Row(f"DELETE {J}/dismissal", WRITE, of_job("/api/jobs/{j}/dismissal", "failed")),
     Row(f"POST {S}/jobs", WRITE, at("/api/sampling/datasets/{d}/jobs", body=RANDOM)),
     Row(f"POST {S}/plan", READ_BY_POST, at("/api/sampling/datasets/{d}/plan", body=RANDOM)),
+    Row(
+        f"POST {S}/size",
+        READ_BY_POST,
+        at(
+            "/api/sampling/datasets/{d}/size",
+            body={"goal": {"margin": 0.1}, "design": {"method": "random", "parameters": {}}},
+        ),
+    ),
     Row(f"POST {S}/sample", READ_BY_POST, at("/api/sampling/datasets/{d}/sample", body=RANDOM)),
     Row(
         f"POST {S}/filters",

@@ -177,6 +177,7 @@ def test_a_read_token_asks_whatever_changes_nothing(server: LiveServer, dataset_
     sampling = f"/api/sampling/datasets/{dataset_id}"
     asked: dict[str, dict[str, Any]] = {
         f"{sampling}/plan": RANDOM,
+        f"{sampling}/size": {"goal": {"margin": 0.1}, "design": RANDOM},
         f"{sampling}/sample": RANDOM,
         f"{sampling}/filters": {"filters": {"expression": "id > 3"}},
         f"{sampling}/column-samples": {"columns": ["city"]},
