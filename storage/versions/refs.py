@@ -132,6 +132,11 @@ def _immutable_prefix(ref: str) -> str | None:
     return next((prefix for prefix in _IMMUTABLE if ref.startswith(prefix)), None)
 
 
+def is_movable(name: str) -> bool:
+    """Whether imports may move a ref."""
+    return _immutable_prefix(name) is None
+
+
 def require_movable(name: str) -> None:
     """Refuse to move the ref of a sample or of a saved query.
 

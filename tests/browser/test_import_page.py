@@ -34,15 +34,14 @@ def importing(analyst: Analyst, server: LiveServer) -> Page:
     ids=["empty", "ending", "ragged", "ragged at its beginning"],
 )
 def test_a_refused_file_can_be_replaced(importing: Page, refused: FilePayload, why: str) -> None:
-    send = importing.get_by_role("button", name="Import")
+    send = importing.get_by_role("button", name="Import file")
     importing.get_by_label("File (drop it here").set_input_files(refused)
     expect(importing.get_by_role("alert")).to_contain_text(why)
     expect(send).to_be_disabled()
-    importing.get_by_label("Message").press("Enter")
     importing.get_by_label("File (drop it here").set_input_files(file("a,b\n1,2\n"))
-    expect(importing.get_by_text("primary: 2 columns, 1 row.")).to_be_visible()
+    expect(importing.get_by_text("2 columns, 1 row.")).to_be_visible()
     send.click()
-    expect(importing.locator("#state")).to_have_text("completed", timeout=30_000)
+    expect(importing.get_by_role("region", name="Import")).to_contain_text("1 row and 2 columns")
 
 
 def test_a_file_without_a_preview_can_be_imported(importing: Page) -> None:
@@ -53,7 +52,7 @@ def test_a_file_without_a_preview_can_be_imported(importing: Page) -> None:
     importing.route("**/preview", too_slow)
     importing.get_by_label("File (drop it here").set_input_files(file("a,b\n1,2\n"))
     expect(importing.get_by_role("alert")).to_contain_text("more than a moment")
-    expect(importing.get_by_role("button", name="Import")).to_be_enabled()
+    expect(importing.get_by_role("button", name="Import file")).to_be_enabled()
 
 
 def test_a_partial_preview_shows_no_type_for_empty_columns(
@@ -62,9 +61,9 @@ def test_a_partial_preview_shows_no_type_for_empty_columns(
     content = f"id,text\n1,{'x' * 600_000}\n2,y\n"
     importing.get_by_label("File (drop it here").set_input_files(file(content))
     region = importing.get_by_role("region", name="First rows of primary")
-    expect(region.get_by_role("columnheader", name="id no value")).to_be_visible()
+    expect(region.get_by_role("columnheader", name="id, no value")).to_be_visible()
     expect(importing.get_by_text("determine the type of an empty column")).to_be_visible()
-    expect(importing.get_by_role("button", name="Import")).to_be_enabled()
+    expect(importing.get_by_role("button", name="Import file")).to_be_enabled()
 
 
 @pytest.fixture
@@ -82,7 +81,7 @@ def names(client: httpx.Client) -> list[str]:
 
 def test_no_dataset_is_left_after_a_failed_upload(new_dataset: Analyst) -> None:
     page, client = new_dataset
-    make = page.get_by_role("button", name="Create dataset and import file")
+    make = page.get_by_role("button", name="Import file")
     page.get_by_label("File (drop it here").set_input_files(file(""))
     expect(page.get_by_role("alert")).to_contain_text("The file is empty.")
     expect(make).to_be_disabled()
@@ -95,7 +94,7 @@ def test_no_dataset_is_left_after_a_failed_upload(new_dataset: Analyst) -> None:
     assert names(client) == []
     page.unroute_all()
     make.click()
-    expect(page.locator("#state")).to_have_text("completed", timeout=30_000)
+    expect(page.get_by_role("region", name="Import")).to_contain_text("1 row and 2 columns")
     assert names(client) == ["Sales"]
 
 
@@ -117,7 +116,7 @@ def test_an_empty_dataset_is_created(new_dataset: Analyst, server: LiveServer) -
     expect(page.get_by_role("alert")).to_contain_text('You have a dataset named "sales" already.')
 
 
-@pytest.mark.parametrize("button", ["Create empty dataset", "Create dataset and import file"])
+@pytest.mark.parametrize("button", ["Create empty dataset", "Import file"])
 def test_a_dataset_is_created_after_a_connection_error(new_dataset: Analyst, button: str) -> None:
     page, client = new_dataset
     page.get_by_label("Name").fill("Sales")
@@ -131,3 +130,33 @@ def test_a_dataset_is_created_after_a_connection_error(new_dataset: Analyst, but
     make.click()
     expect(page.get_by_role("heading", level=1)).not_to_have_text("New dataset")
     assert names(client) == ["Sales"]
+
+
+def test_a_file_at_home_lands_on_its_rows(analyst: Analyst) -> None:
+    """The dataset takes the file's name; a second one is numbered."""
+    page, client = analyst
+    for name in ("Ledger 2025", "Ledger 2025 2"):
+        page.goto(page.url.split("/datasets")[0])
+        page.get_by_label("Drop a file").set_input_files(file("a\n1\n", "Ledger 2025.csv"))
+        expect(page.get_by_role("heading", level=1, name=name, exact=True)).to_be_visible()
+        expect(page.get_by_role("region", name="Import")).to_contain_text("1 row and 1 column")
+    assert sorted(names(client)) == ["Ledger 2025", "Ledger 2025 2"]
+    page.get_by_role("link", name="Dismiss").click()
+    expect(page.get_by_role("region", name="Rows")).to_be_visible()
+    expect(page.get_by_role("region", name="Import")).to_have_count(0)
+
+
+def test_a_column_is_renamed_and_rows_are_skipped(importing: Page) -> None:
+    content = "id;when\n1;x\n2;y\nchecked by A;\n"
+    importing.get_by_label("File (drop it here").set_input_files(file(content))
+    expect(importing.get_by_label("Delimiter")).to_contain_text("Detected: semicolon")
+    importing.get_by_label("Name of when").fill("day")
+    importing.get_by_label("Skip rows below").fill("2")
+    importing.get_by_label("Skip rows below").press("Tab")
+    expect(importing.get_by_text("2 columns, 1 row.")).to_be_visible()
+    expect(importing.get_by_label("Delimiter")).to_be_focused()
+    importing.get_by_role("button", name="Import file").click()
+    rows = importing.get_by_role("region", name="Rows")
+    expect(rows.get_by_role("columnheader")).to_have_count(2)
+    expect(rows.get_by_role("columnheader", name="day")).to_be_visible()
+    expect(rows.get_by_role("row")).to_have_count(2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -18,6 +19,8 @@ from job_runner.tables.reports import cached_profile, profile_of
 from parquet_tables.names import folded
 from parquet_tables.quoting import shown_identifier
 from storage.accounts.datasets import Dataset, list_permissions
+from storage.errors import NotFound
+from storage.jobs.jobs import Job
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.versions.manifests import Commit, StoredTable, history
 from storage.versions.refs import MAIN, Ref, list_refs
@@ -124,7 +127,22 @@ def _data(context: Values) -> Values:
         grid = grid_of(table, RowSource(dataset_id, table.commit_id, key))
     path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/tables/{quote(key)}"
     downloads = download_links(f"{path}/data")
-    return {"grid": grid, "downloads": downloads, "summaries": f"{path}/summaries"}
+    return {
+        "grid": grid,
+        "downloads": downloads,
+        "summaries": f"{path}/summaries",
+        "imported": _imported(context),
+    }
+
+
+def _imported(context: Values) -> Job | None:
+    """The completed import that led to this page and made the shown commit, if any."""
+    with suppress(NotFound):
+        job = caller().job(request.args.get("imported", ""))
+        summary = job.output_summary or {}
+        if job.run_type == "import" and summary.get("output_commit_id") == context["commit"].id:
+            return job
+    return None
 
 
 def _profile(context: Values) -> Values:

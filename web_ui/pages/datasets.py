@@ -16,7 +16,7 @@ from import_engine.formats import ENDINGS
 from storage.accounts.datasets import SORTS, DatasetFilters, list_datasets
 from storage.errors import NotFound
 from storage.jobs.lists import JobFilters, list_jobs
-from storage.versions.refs import MAIN, list_refs
+from storage.versions.refs import MAIN, is_movable, list_refs
 from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in, submission, to
 
 SHOWN = 8
@@ -100,9 +100,8 @@ def import_form(dataset_id: int) -> Response:
     return show(
         "dataset_import.html",
         dataset=dataset,
-        refs=refs,
+        refs=[one for one in refs if is_movable(one.name)],
         ref=request.args.get("ref", MAIN),
-        **_limits(),
     )
 
 
@@ -111,13 +110,16 @@ def import_form(dataset_id: int) -> Response:
 def new_dataset() -> Response:
     """Show the form for a new dataset and its first file."""
     caller().require_role("admin", "analyst")
-    return show("dataset_new.html", **_limits())
+    return show("dataset_new.html")
 
 
-def _limits() -> dict[str, Any]:
-    """The limits of a file."""
+@blueprint.app_template_global()
+def import_limits() -> dict[str, Any]:
+    """The limits of an import: endings, sizes, and the allowed prefixes of URIs."""
+    settings = service().settings
     return {
         "endings": [*ENDINGS, ".gz"],
         "preview_bytes": MAX_BYTES,
-        "upload_max_mb": service().settings.upload_max_mb,
+        "max_bytes": settings.upload_max_mb * 1024**2,
+        "prefixes": [str(prefix) for prefix in settings.allowed_prefixes],
     }

@@ -1,8 +1,8 @@
-// The preview of a file before its import.
+// The preview of a file before its import: the first rows as they will be read, and the file's lines.
 
 import { callApi } from "./api.js";
 import { fill, h } from "./dom.js";
-import { number } from "./format.js";
+import { isNumberType, number } from "./format.js";
 import { announce } from "./notices.js";
 
 const PREFIX_BYTES = 512 * 1024;
@@ -10,61 +10,83 @@ const LINE_FORMATS = /\.(csv|tsv|tab|txt|ndjson|jsonl)$/i;
 const UNDECIDED_CODES = ["preview_too_large", "preview_too_slow", "preview_unclear"];
 
 /**
- * Show the tables that an import would make of a file.
+ * Ask for the tables that an import would make of a file.
  * @param {File} file
- * @param {Element} shown the element that shows the preview
- * @param {{path: string, maxBytes: number, endings: string[], signal: AbortSignal}} options
- *   API path, largest file to preview, accepted file name endings
- * @returns false if the import would refuse the file; null if the preview was aborted
+ * @param {object} values the import options
+ * @param {{path: string, maxBytes: number, endings: string[], signal: AbortSignal}} limits
+ * @returns {Promise<{tables: object[], raw_lines: string[], refusal: string, warning: string} | null>}
+ *   a refusal if the import would fail, too; null if the preview was aborted
  */
-export async function showPreview(file, shown, { path, maxBytes, endings, signal }) {
-  fill(shown, h("p", { class: "soft" }, "Loading the preview…"));
+export async function previewOf(file, values, { path, maxBytes, endings, signal }) {
+  const nothing = { tables: [], raw_lines: [], problems: [], refusal: "", warning: "" };
   const isPartial = LINE_FORMATS.test(file.name) && file.size > PREFIX_BYTES;
   if (!isPartial && file.size > maxBytes) {
-    if (!endings.some((ending) => file.name.toLowerCase().endsWith(ending))) {
-      return refuse(shown, `The file type is not supported. Supported: ${endings.join(", ")}.`);
-    }
-    fill(shown, h("p", {}, "The file is too large for a preview."));
-    return true;
+    const isKnown = endings.some((ending) => file.name.toLowerCase().endsWith(ending));
+    return isKnown ? { ...nothing, warning: "The file is too large for a preview." }
+      : { ...nothing, refusal: `The file type is not supported. Supported: ${endings.join(", ")}.` };
   }
   const data = new FormData();
   data.append("file", isPartial ? file.slice(0, PREFIX_BYTES) : file, file.name);
   data.append("whole", String(!isPartial));
+  if (Object.keys(values).length) data.append("options", JSON.stringify(values));
   try {
-    const { tables } = await callApi(path, { method: "POST", body: data, signal });
-    fill(shown, tables.map(tablePreview));
-    announce(`${counted(tables.length, "table")} found.`);
-    return true;
+    return { ...nothing, ...await callApi(path, { method: "POST", body: data, signal }) };
   } catch (problem) {
     if (problem.name === "AbortError") return null;
-    if (problem.status === 422 && !UNDECIDED_CODES.includes(problem.code)) return refuse(shown, problem.message);
-    const message = problem.status ? problem.message : "The server does not respond.";
-    fill(shown, h("div", { class: "note warn", role: "alert" }, h("p", {}, message)));
-    return true;
+    if (problem.status === 422 && !UNDECIDED_CODES.includes(problem.code)) return { ...nothing, refusal: problem.message };
+    return { ...nothing, warning: problem.status ? problem.message : "The server does not respond." };
   }
 }
 
 const counted = (count, what) => `${number(count)} ${what}${count === 1 ? "" : "s"}`;
 
-function refuse(shown, message) {
-  fill(shown, h("div", { class: "note bad", role: "alert" }, h("p", {}, message)));
-  return false;
+function notesOf(tables) {
+  if (!tables.some((table) => table.notes.length)) return null;
+  return h("section", { class: "note quiet", "aria-label": "Notes" }, h("ul", { class: "notes" },
+    tables.flatMap((table) => table.notes.map((note) => h("li", {}, tables.length > 1 ? h("strong", {}, `${table.key}: `) : null, note)))));
 }
 
-function tablePreview(table) {
+/** Show a preview; `head` makes the head of a column. */
+export function showPreview(shown, preview, head) {
+  const isOnly = preview.tables.length === 1;
+  fill(shown, notesOf(preview.tables), h("div", { class: "reading" },
+    h("div", { class: "stack" }, preview.tables.map((table, at) => tablePreview(table, at, head, isOnly))),
+    preview.raw_lines.length ? rawLines(preview.raw_lines, preview.tables[0]?.detected ?? {}) : null));
+  if (preview.tables.length) announce(`${counted(preview.tables.length, "table")} found.`);
+}
+
+/** The problems of a preview, as notes. */
+export function problemNotes({ refusal, warning, problems }) {
+  return [
+    refusal ? h("div", { class: "note bad", role: "alert" }, h("p", {}, refusal)) : null,
+    warning ? h("div", { class: "note warn", role: "alert" }, h("p", {}, warning)) : null,
+    problems.map((problem) => h("div", { class: "note warn", role: "alert" }, h("p", {}, problem.message))),
+  ];
+}
+
+function tablePreview(table, at, head, isOnly) {
   const isPartial = table.row_count === null;
   const rows = isPartial ? "" : `, ${counted(table.row_count, "row")}`;
-  const names = table.columns.map((column) => column.name);
-  return h("section", { class: "stack" },
-    h("p", {}, h("strong", {}, table.key), `: ${counted(names.length, "column")}${rows}. `,
+  return h("section", {},
+    h("p", {}, isOnly ? null : h("strong", {}, `${table.key}: `), `${counted(table.columns.length, "column")}${rows}. `,
       isPartial ? h("span", { class: "soft" }, "Based on the first rows. Later rows may widen a type",
         table.columns.some((column) => column.type === null) ? " or determine the type of an empty column." : ".") : null),
-    table.notes.map((note) => h("p", { class: "note warn" }, note)),
-    h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": `First rows of ${table.key}` },
+    h("div", { class: "datagrid preview", tabindex: "0", role: "region", "aria-label": `First rows of ${table.key}` },
       h("table", {},
-        h("thead", {}, h("tr", {}, table.columns.map((column) =>
-          h("th", { scope: "col", class: table.data.some((row) => typeof row[column.name] === "number") ? "number" : null }, column.name, h("br"), h("small", { class: "soft mono" }, column.type ?? "no value"))))),
-        h("tbody", {}, table.data.map((row) => h("tr", {}, names.map((name) =>
-          row[name] === null ? h("td", { class: "null" }, "NULL")
-            : h("td", { class: typeof row[name] === "number" ? "number" : "" }, String(row[name])))))))));
+        h("thead", {}, h("tr", {}, table.columns.map((column, place) => head(column, `${at}-${place}`)))),
+        h("tbody", {}, table.data.map((row) => h("tr", {}, table.columns.map((column) => cell(row[column.name], isNumberType(column.type ?? "")))))))));
+}
+
+function cell(value, isNumber) {
+  if (value === null) return h("td", { class: isNumber ? "null number" : "null" }, "NULL");
+  return h("td", { class: isNumber ? "number" : null }, number(value));
+}
+
+/** The first lines as they are in the file; those that give no row are soft. */
+function rawLines(lines, detected) {
+  const header = detected.header_row ?? 0;
+  const first = Math.max(header, detected.skip_above ?? 0);
+  return h("details", { open: true, class: "raw" }, h("summary", {}, "First lines of the file"),
+    h("div", { class: "lines mono", tabindex: "0", role: "region", "aria-label": "First lines of the file" }, h("ol", {}, lines.map((line, at) =>
+      h("li", { class: at + 1 === header ? "header" : at < first ? "soft" : null }, line || " ")))));
 }

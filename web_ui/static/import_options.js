@@ -1,0 +1,144 @@
+// The import options: a bar of controls whose first choice is what was detected, and questions.
+
+import { fill, h, one } from "./dom.js";
+import { isNumberType } from "./format.js";
+
+const AUTO = "auto";
+const TEXT = /\.(csv|tsv|tab|txt)(\.gz)?$/i;
+const WORKBOOK = /\.xlsx$/i;
+const JSON_FILE = /\.(json|ndjson|jsonl)(\.gz)?$/i;
+const SIGNS = { ".": "point", ",": "comma", "'": "apostrophe", " ": "space", ";": "semicolon", "\t": "tab", "|": "bar |" };
+const ORDERS = { dmy: "day, month, year", mdy: "month, day, year", ymd: "year, month, day" };
+const ENCODINGS = { "utf-8": "UTF-8", cp1252: "Windows-1252", "iso8859-15": "ISO 8859-15", "utf-16": "UTF-16", cp850: "DOS 850", "mac-roman": "Mac Roman" };
+const signs = (...keys) => Object.fromEntries(keys.map((key) => [key, SIGNS[key]]));
+const CONTROLS = [
+  { name: "header_row", label: "Column names in row", kinds: "tw" },
+  { name: "skip_above", label: "Skip rows above", kinds: "tw" },
+  { name: "skip_below", label: "Skip rows below", kinds: "tw" },
+  { name: "delimiter", label: "Delimiter", kinds: "t", choices: signs(",", ";", "\t", "|") },
+  { name: "decimal", label: "Decimal sign", kinds: "tw", choices: signs(".", ",") },
+  { name: "thousands", label: "Thousands sign", kinds: "tw", choices: { "": "none", ...signs(".", ",", "'", " ") } },
+  { name: "date_order", label: "Order of dates", kinds: "tw", choices: ORDERS },
+  { name: "encoding", label: "Encoding", kinds: "tj", choices: ENCODINGS },
+];
+const TYPES = {
+  VARCHAR: "Text", BIGINT: "Whole number", DOUBLE: "Number", "DECIMAL(18,2)": "Amount, 2 decimals",
+  DATE: "Date", TIME: "Time", TIMESTAMP: "Date and time", BOOLEAN: "Yes or no",
+};
+
+/** A type as people call it. */
+export function typeName(type) {
+  return TYPES[type] ?? (type?.startsWith("DECIMAL") ? "Number" : type?.startsWith("TIMESTAMP") ? "Date and time, UTC" : type ?? "no value");
+}
+
+/** The kind of a file by its name: t text, w workbook, j JSON, p Parquet and others. */
+const kindOf = (name) => (TEXT.test(name) ? "t" : WORKBOOK.test(name) ? "w" : JSON_FILE.test(name) ? "j" : "p");
+
+/**
+ * The options of one file.
+ * @param {string} fileName
+ * @param {() => void} onChange called when the user sets an option
+ */
+export function importOptions(fileName, onChange) {
+  const kind = kindOf(fileName);
+  const set = { types: {}, names: {} };
+  const answers = new Map(); // the questions of this file, each with the chosen answer
+  let sheets = [];
+
+  const change = (name, value) => {
+    if (value === AUTO) delete set[name];
+    else set[name] = value;
+    onChange();
+  };
+  const changeColumn = (name, column, value) => {
+    if (value === AUTO) delete set[name][column];
+    else set[name][column] = value;
+    onChange();
+  };
+
+  /** The options to send: those of the answers, then those that were set. */
+  function values() {
+    const merged = { types: {}, names: {} };
+    for (const given of [...[...answers.values()].map(({ chosen }) => chosen?.options ?? {}), set]) {
+      const { types = {}, names = {}, ...rest } = given;
+      Object.assign(merged, rest);
+      Object.assign(merged.types, types);
+      Object.assign(merged.names, names);
+    }
+    for (const name of ["types", "names"]) if (!Object.keys(merged[name]).length) delete merged[name];
+    return merged;
+  }
+
+  function selectOf({ name, label, choices }, detected) {
+    const known = detected in choices ? choices[detected] : detected;
+    const select = h("select", { id: `option-${name}`, onchange: () => change(name, select.value) },
+      h("option", { value: AUTO }, detected === undefined || detected === null ? "Detect" : `Detected: ${known}`),
+      Object.entries(choices).map(([value, text]) => h("option", { value, selected: set[name] === value }, text)));
+    return h("div", { class: "field" }, h("label", { for: select.id }, label), select);
+  }
+
+  function numberOf({ name, label }, detected) {
+    const input = h("input", {
+      id: `option-${name}`, type: "number", min: "0", max: "10000", value: set[name] ?? "",
+      placeholder: detected === undefined || detected === null ? "detect" : `detected: ${detected}`,
+      onchange: () => change(name, input.value === "" ? AUTO : Number(input.value)),
+    });
+    return h("div", { class: "field" }, h("label", { for: input.id }, label), input);
+  }
+
+  /** Show the controls that apply to the file. */
+  function showBar(bar, tables) {
+    if (tables.length > 1) sheets = tables.map((table) => table.key);
+    const detected = tables[0]?.detected ?? {};
+    const controls = CONTROLS.filter((control) => control.kinds.includes(kind))
+      .map((control) => (control.choices ? selectOf : numberOf)(control, control.name in set ? undefined : detected[control.name]));
+    if (sheets.length) controls.unshift(sheetControl());
+    fill(one(".filters", bar), controls);
+    bar.hidden = !controls.length;
+  }
+
+  function sheetControl() {
+    const select = h("select", { id: "option-sheet", onchange: () => change("sheet", select.value) },
+      h("option", { value: AUTO }, `All ${sheets.length} sheets`),
+      sheets.map((sheet) => h("option", { value: sheet, selected: set.sheet === sheet }, sheet)));
+    return h("div", { class: "field" }, h("label", { for: select.id }, "Sheet"), select);
+  }
+
+  /** Show the questions, also those that are answered, as choices. */
+  function showQuestions(box, tables) {
+    for (const question of tables.flatMap((table) => table.questions ?? [])) {
+      const key = `${question.code} ${question.column}`;
+      answers.set(key, { question, chosen: answers.get(key)?.chosen ?? null });
+    }
+    fill(box, [...answers].map(([key, answer], at) => questionOf(key, answer, at)));
+  }
+
+  function questionOf(key, { question, chosen }, at) {
+    const isChosen = (choice) => chosen?.label === choice.label;
+    return h("fieldset", { class: "choices question" }, h("legend", {}, question.text),
+      question.choices.map((choice, place) => h("label", { class: "choice" },
+        h("input", {
+          type: "radio", id: `question-${at}-${place}`, name: `question-${at}`, checked: isChosen(choice),
+          onchange: () => { answers.set(key, { question, chosen: choice }); onChange(); },
+        }), h("span", {}, choice.label))));
+  }
+
+  /** The head of a column in the preview: its name and its type, both to change. */
+  function columnHead(column, id) {
+    const source = column.source_name ?? column.name;
+    const name = h("input", {
+      id: `name-${id}`, value: set.names[source] ?? column.name, maxlength: "200", "aria-label": `Name of ${column.name}`,
+      onchange: () => changeColumn("names", source, name.value.trim() && name.value.trim() !== source ? name.value.trim() : AUTO),
+    });
+    const given = set.types[source];
+    const type = h("select", { id: `type-${id}`, "aria-label": `Type of ${column.name}`, onchange: () => changeColumn("types", source, type.value) },
+      h("option", { value: AUTO }, given ? "Detect" : typeName(column.type)),
+      Object.entries(TYPES).filter(([value]) => given || value !== column.type)
+        .map(([value, text]) => h("option", { value, selected: value === given }, text)));
+    const changes = column.changes?.join(", ");
+    return h("th", { scope: "col", "aria-label": `${column.name}, ${typeName(column.type)}`, class: isNumberType(column.type ?? "") ? "number" : null }, kind === "p" ? h("span", {}, column.name) : name,
+      "tw".includes(kind) ? type : h("small", {}, typeName(column.type)), changes ? h("small", { class: "type", title: changes }, changes) : null);
+  }
+
+  return { values, showBar, showQuestions, columnHead, isOpen: () => [...answers.values()].some(({ chosen }) => !chosen) };
+}
