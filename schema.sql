@@ -68,6 +68,52 @@ CREATE TABLE dataset_permissions (
 
 CREATE INDEX dataset_permissions_of_user ON dataset_permissions (user_id, dataset_id, level);
 
+-- Groups of users, which have levels in datasets as users have.
+CREATE TABLE groups (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    name       TEXT NOT NULL CHECK (name <> ''),
+    created_at TEXT NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX groups_name ON groups (name COLLATE NOCASE);
+
+CREATE TABLE group_members (
+    group_id INTEGER NOT NULL REFERENCES groups (id),
+    user_id  INTEGER NOT NULL REFERENCES users (id),
+    PRIMARY KEY (group_id, user_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX group_members_of_user ON group_members (user_id, group_id);
+
+CREATE TABLE group_permissions (
+    dataset_id INTEGER NOT NULL REFERENCES datasets (id),
+    group_id   INTEGER NOT NULL REFERENCES groups (id),
+    level      TEXT NOT NULL CHECK (level IN ('read', 'write', 'admin')),
+    PRIMARY KEY (dataset_id, group_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX group_permissions_of_group ON group_permissions (group_id, dataset_id, level);
+
+-- The levels of users in datasets: their own, those of their groups, and those of everyone. The
+-- highest one counts.
+CREATE VIEW dataset_access AS
+SELECT dataset_id, user_id, level FROM dataset_permissions
+UNION ALL
+SELECT dataset_id, user_id, level
+FROM group_members JOIN group_permissions USING (group_id)
+UNION ALL
+SELECT dataset_id, users.id, level FROM group_permissions CROSS JOIN users WHERE group_id = 1;
+
+-- The group of all users. It has no rows in group_members.
+INSERT INTO groups (id, name, created_at)
+VALUES (1, 'everyone', strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000+00:00');
+
+CREATE TRIGGER groups_everyone_stays BEFORE DELETE ON groups WHEN OLD.id = 1
+BEGIN SELECT RAISE(ABORT, 'the group everyone always exists'); END;
+
+CREATE TRIGGER groups_everyone_has_its_name BEFORE UPDATE ON groups WHEN OLD.id = 1
+BEGIN SELECT RAISE(ABORT, 'the group everyone keeps its name'); END;
+
 -- A commit is immutable: its id is the SHA-256 of its manifest's canonical JSON.
 CREATE TABLE commits (
     dataset_id INTEGER NOT NULL REFERENCES datasets (id),

@@ -25,7 +25,7 @@ class BadCredentials(DomainError):
     code = "bad_credentials"
 
     def __init__(self) -> None:
-        super().__init__("The SOEID or the password is wrong.")
+        super().__init__("The user name or the password is wrong.")
 
 
 class WrongPassword(DomainError):
@@ -56,10 +56,10 @@ def check_password(known_hash: str | None, password: str) -> None:
 
 
 def check_soeid(settings: Settings, soeid: str) -> str:
-    """Refuse an SOEID that doesn't match the pattern."""
+    """Refuse a user name that doesn't match the pattern."""
     if not re.fullmatch(settings.soeid_pattern, soeid):
         raise InvalidValue(
-            '"{soeid}" isn\'t a valid SOEID: it must match {pattern}.',
+            '"{soeid}" isn\'t a valid user name: it must match {pattern}.',
             loc=("soeid",),
             soeid=soeid,
             pattern=settings.soeid_pattern,

@@ -6,7 +6,6 @@ entry for both, and no session for a password that has changed since its check.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -176,11 +175,6 @@ def _audit_failure(access: Access, soeid: str, origin: Origin) -> None:
             service.clock,
             "sign_in_failed",
             user_id=None,
-            user_soeid=known.soeid if known is not None else _shown_soeid(access, soeid),
+            user_soeid="" if known is None else known.soeid,  # people type passwords there
             origin=origin,
         )
-
-
-def _shown_soeid(access: Access, soeid: str) -> str:
-    """Return the input if it could be an SOEID; else it may be a password in the wrong field."""
-    return soeid if re.fullmatch(access.service.settings.soeid_pattern, soeid) else ""

@@ -18,11 +18,11 @@ COMMIT_DIGITS = 64
 
 @click.group()
 def user() -> None:
-    """Add and list users."""
+    """Invite, list and remove users."""
 
 
 @user.command("add")
-@click.argument("soeid")
+@click.argument("soeid", metavar="NAME")
 @click.option("--role", type=click.Choice(ROLES), default="analyst", show_default=True)
 @click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input (one line)."
@@ -30,40 +30,58 @@ def user() -> None:
 @AS_JSON
 @with_target
 def add(target: Target, soeid: str, role: str, password_stdin: bool, as_json: bool) -> None:
-    """Add a user; prompt for the password unless it is read from standard input.
+    """Add a user, and print a one-time link with which they set a password.
 
     \b
-    jobsvc user add bg54677 --role analyst
-    printf %s "$PASSWORD" | jobsvc user add bg54677 --password-stdin
+    jobsvc user add anna --role analyst
+    printf %s "$PASSWORD" | jobsvc user add anna --password-stdin
     """
     body = {"soeid": soeid, "role_name": role}
     if password_stdin:
         body["password"] = sys.stdin.readline().rstrip("\r\n")
     with connected(target) as client:
-        added = client.post("/api/users", body)  # checks the name before the password prompt
-        if not password_stdin:
-            _ask_password(client, added, target.options)
+        added = client.post("/api/users", body)
     print_result(added, as_json, _print_added)
 
 
 def _print_added(user: dict[str, Any]) -> None:
     print_line(f"User {user['soeid']} ({user['role_name']}) has the id {user['id']}.")
+    if user["link"] is not None:
+        print_line(f"One-time link to set a password, until {utc_text(user['link_expires_at'])}:")
+        print_line(user["link"])
 
 
-def _ask_password(client: ApiClient, added: dict[str, Any], options: str) -> None:
-    """Prompt for a new user's password and set it."""
-    try:
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-        client.patch(f"/api/users/{added['id']}", {"password": password})
-    except (click.Abort, CommandFailed) as error:
-        why = f"{error.message} " if isinstance(error, CommandFailed) else ""
-        raise CommandFailed(
-            "{why}User {user} was added without a password. A link lets them set one: "
-            "jobsvc user link {user}{options}",
-            why=why,
-            user=added["soeid"],
-            options=options,
-        ) from None
+@user.command("role")
+@click.argument("soeid", metavar="NAME")
+@click.argument("role", type=click.Choice(ROLES))
+@with_target
+def change_role(target: Target, soeid: str, role: str) -> None:
+    """Change the role of a user.
+
+    \b
+    jobsvc user role anna viewer
+    """
+    with connected(target) as client:
+        changed = client.patch(f"/api/users/{_user_id(client, soeid)}", {"role_name": role})
+    print_line(f"User {changed['soeid']} has the role {changed['role_name']}.")
+
+
+@user.command("remove")
+@click.argument("soeid", metavar="NAME")
+@click.option("--yes", is_flag=True, help="Remove without confirmation.")
+@with_target
+def remove(target: Target, soeid: str, yes: bool) -> None:
+    """Remove a user; their jobs and versions stay.
+
+    \b
+    jobsvc user remove anna
+    """
+    with connected(target) as client:
+        user_id = _user_id(client, soeid)
+        if not yes:
+            click.confirm(f"Remove the user {soeid}?", abort=True)
+        client.delete(f"/api/users/{user_id}")
+    print_line(f"User {soeid} was removed.")
 
 
 @user.command("list")
@@ -83,19 +101,27 @@ def _print_users(users: list[dict[str, Any]]) -> None:
             "id": lambda user: str(user["id"]),
             "user name": "soeid",
             "role": "role_name",
+            "state": _state_of,
+            "groups": lambda user: ", ".join(user["groups"]),
             "created": lambda user: utc_text(user["created_at"]),
         },
     )
 
 
+def _state_of(user: dict[str, Any]) -> str:
+    if user["has_password"]:
+        return "active"
+    return "invited" if user["link_expires_at"] else "invitation expired"
+
+
 @user.command("link")
-@click.argument("soeid")
+@click.argument("soeid", metavar="NAME")
 @with_target
 def link(target: Target, soeid: str) -> None:
     """Print a one-time link with which a user sets a new password.
 
     \b
-    jobsvc user link bg54677
+    jobsvc user link anna
     """
     with connected(target) as client:
         user_id = _user_id(client, soeid)
@@ -127,7 +153,7 @@ def create(target: Target, soeid: str, name: str, scope: str, expires_in_days: i
 
 
 def _user_id(client: ApiClient, soeid: str) -> int:
-    for found in client.all_of("/api/users", "users"):
+    for found in client.all_of("/api/users", "users", q=soeid):
         if found["soeid"].lower() == soeid.lower():
             return int(found["id"])
     raise CommandFailed('User "{user}" not found.', user=soeid)

@@ -166,11 +166,11 @@ class ApiClient:
                 return self._answer(response)
             time.sleep(int(wait_s))
 
-    def all_of(self, path: str, name: str) -> list[dict[str, Any]]:
+    def all_of(self, path: str, name: str, **query: Any) -> list[dict[str, Any]]:
         """Get all pages of a list."""
         found: list[dict[str, Any]] = []
         while True:
-            page = self.get(path, offset=len(found), limit=1000)
+            page = self.get(path, **query, offset=len(found), limit=1000)
             found += page[name]
             if len(found) >= page["total"] or not page[name]:
                 return found
@@ -191,9 +191,13 @@ class ApiClient:
         """Send a PATCH request with a JSON body."""
         return self._answer(self._http.patch(path, json=body))
 
-    def delete(self, path: str) -> dict[str, Any]:
-        """Send a DELETE request."""
-        return self._answer(self._http.delete(path))
+    def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Send a PUT request with a JSON body."""
+        return self._answer(self._http.put(path, json=body))
+
+    def delete(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Send a DELETE request, with a JSON body or none."""
+        return self._answer(self._http.request("DELETE", path, json=body))
 
     def upload(
         self, path: str, file: Path, fields: dict[str, str], on_progress: ProgressCallback

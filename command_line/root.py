@@ -32,6 +32,8 @@ COMMANDS = {
     "fetch": "jobs.fetch",
     "demo": "demo.demo",
     "user": "accounts.user",
+    "group": "groups.group",
+    "access": "groups.access",
     "token": "accounts.token",
     "audit": "accounts.audit_command",
     "storage": "maintenance.storage",

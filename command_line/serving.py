@@ -88,7 +88,7 @@ def _first_link(here: Listening) -> str | None:
         if admin is None or anyone_can_sign_in(tx):
             return None
         lifetime = timedelta(hours=service.settings.link_hours)
-        code = open_sign_in_link(tx, admin.id, lifetime, service.clock)
+        code, _ = open_sign_in_link(tx, admin.id, lifetime, service.clock)
         record(
             tx,
             service.clock,

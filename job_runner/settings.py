@@ -172,7 +172,9 @@ class Settings(ServiceLimits):
         0,
     )
     soeid_pattern: str = _setting(
-        "[A-Za-z0-9]{7}", "regular expression", "Pattern that a new user's SOEID must match."
+        r"[A-Za-z0-9._@\-]{1,64}",
+        "regular expression",
+        "Pattern that a new user's name must match; for SOEIDs [A-Za-z0-9]{7}.",
     )
     log_format: str = _setting(
         "text",

@@ -12,7 +12,13 @@ SELECT * FROM users WHERE id = :id;
 SELECT * FROM users WHERE soeid = :soeid COLLATE NOCASE AND removed_at IS NULL;
 
 -- list_users: List active users by SOEID; q is a substring in any case, or NULL.
-SELECT * FROM users
+SELECT id, soeid, role_name, created_at, password_hash IS NOT NULL AS has_password,
+       (SELECT expires_at FROM sign_in_links
+        WHERE user_id = users.id AND expires_at > :now) AS link_expires_at,
+       (SELECT json_group_array(name) FROM
+            (SELECT name FROM group_members JOIN groups ON groups.id = group_id
+             WHERE user_id = users.id ORDER BY name COLLATE NOCASE)) AS groups
+FROM users
 WHERE removed_at IS NULL AND (:q IS NULL OR instr(lower(soeid), lower(:q)))
 ORDER BY soeid COLLATE NOCASE, id;
 
@@ -94,6 +100,49 @@ DELETE FROM tokens WHERE expires_at <= :now RETURNING expires_at AS at;
 -- delete_expired_links: Delete the expired sign-in links.
 DELETE FROM sign_in_links WHERE expires_at <= :now RETURNING expires_at AS at;
 
+-- insert_group: Insert a group.
+INSERT INTO groups (name, created_at) VALUES (:name, :now) RETURNING id;
+
+-- list_groups: List the groups with the number of their active members, everyone first.
+SELECT groups.id, name, created_at,
+       CASE groups.id WHEN 1 THEN (SELECT count(*) FROM users WHERE removed_at IS NULL)
+       ELSE (SELECT count(*) FROM group_members JOIN users ON users.id = user_id
+             WHERE group_id = groups.id AND removed_at IS NULL) END AS members,
+       (SELECT count(*) FROM group_permissions JOIN datasets ON datasets.id = dataset_id
+        WHERE group_id = groups.id AND removed_at IS NULL) AS datasets
+FROM groups
+WHERE (:id IS NULL OR groups.id = :id) AND (:q IS NULL OR instr(lower(name), lower(:q)))
+ORDER BY groups.id <> 1, name COLLATE NOCASE;
+
+-- group_by_name: Select the id of a group by its name, in any case.
+SELECT id FROM groups WHERE name = :name COLLATE NOCASE;
+
+-- rename_group: Rename a group.
+UPDATE groups SET name = :name WHERE id = :id;
+
+-- group_members: List the active members of a group by SOEID.
+SELECT users.* FROM group_members JOIN users ON users.id = user_id
+WHERE group_id = :id AND removed_at IS NULL ORDER BY soeid COLLATE NOCASE;
+
+-- put_group_member: Add a user to a group, unless the user is a member.
+INSERT INTO group_members (group_id, user_id) VALUES (:group_id, :user_id)
+ON CONFLICT DO NOTHING RETURNING user_id;
+
+-- delete_group_member: Remove a user from a group.
+DELETE FROM group_members WHERE group_id = :group_id AND user_id = :user_id RETURNING user_id;
+
+-- delete_members_of_group: Remove all users from a group.
+DELETE FROM group_members WHERE group_id = :id;
+
+-- delete_permissions_of_group: Delete a group's permissions in all datasets.
+DELETE FROM group_permissions WHERE group_id = :id;
+
+-- delete_group: Delete a group that has no members and permissions.
+DELETE FROM groups WHERE id = :id;
+
+-- delete_memberships_of_user: Remove a user from all groups.
+DELETE FROM group_members WHERE user_id = :user_id;
+
 -- insert_dataset: Insert a dataset.
 INSERT INTO datasets (name, description, tags, created_by, created_at, updated_at)
 VALUES (:name, :description, :tags, :created_by, :now, :now)
@@ -101,15 +150,17 @@ RETURNING *;
 
 -- dataset_for: Select a dataset with a user's permission level, or NULL.
 SELECT datasets.*, users.soeid AS created_by_soeid,
-       (SELECT level FROM dataset_permissions
-        WHERE dataset_id = datasets.id AND user_id = :user_id) AS level
+       (SELECT level FROM dataset_access
+        WHERE dataset_id = datasets.id AND user_id = :user_id
+        ORDER BY level = 'admin' DESC, level = 'write' DESC LIMIT 1) AS level
 FROM datasets JOIN users ON users.id = datasets.created_by
 WHERE datasets.id = :id AND datasets.removed_at IS NULL;
 
 -- list_datasets: List the datasets that match the filters.
 SELECT datasets.*, users.soeid AS created_by_soeid,
-       (SELECT level FROM dataset_permissions
-        WHERE dataset_id = datasets.id AND user_id = :user_id) AS level
+       (SELECT level FROM dataset_access
+        WHERE dataset_id = datasets.id AND user_id = :user_id
+        ORDER BY level = 'admin' DESC, level = 'write' DESC LIMIT 1) AS level
 FROM datasets JOIN users ON users.id = datasets.created_by
 {where}
 {order};
@@ -118,7 +169,7 @@ FROM datasets JOIN users ON users.id = datasets.created_by
 SELECT id FROM datasets
 WHERE created_by = coalesce(:creator_id, (SELECT created_by FROM datasets WHERE id = :id))
   AND name = :name COLLATE NOCASE AND removed_at IS NULL AND id IS NOT :id
-  AND (:sees_all OR id IN (SELECT dataset_id FROM dataset_permissions WHERE user_id = :viewer_id))
+  AND (:sees_all OR id IN (SELECT dataset_id FROM dataset_access WHERE user_id = :viewer_id))
 LIMIT 1;
 
 -- update_dataset: Update a dataset's texts; NULL leaves a field unchanged.
@@ -149,11 +200,12 @@ SELECT bin.id, bin.dataset_id, datasets.name AS dataset_name, ref_name, bin.comm
        commits.message AS purpose,
        (SELECT jobs.id FROM jobs WHERE jobs.dataset_id = bin.dataset_id
                                    AND jobs.output_commit_id = bin.commit_id) AS job_id,
-       users.soeid AS deleted_by, deleted_at, level
+       users.soeid AS deleted_by, deleted_at,
+       (SELECT level FROM dataset_access
+        WHERE dataset_access.dataset_id = bin.dataset_id AND user_id = :user_id
+        ORDER BY level = 'admin' DESC, level = 'write' DESC LIMIT 1) AS level
 FROM bin JOIN datasets ON datasets.id = bin.dataset_id JOIN users ON users.id = deleted_by
 LEFT JOIN commits ON commits.dataset_id = bin.dataset_id AND commits.id = bin.commit_id
-LEFT JOIN dataset_permissions ON dataset_permissions.dataset_id = bin.dataset_id
-                             AND dataset_permissions.user_id = :user_id
 WHERE purged_at IS NULL AND deleted_at >= :since
   AND (datasets.removed_at IS NULL OR ref_name IS NULL){where}
 ORDER BY bin.id DESC;
@@ -188,8 +240,23 @@ ON CONFLICT (dataset_id, user_id) DO UPDATE SET level = :level;
 DELETE FROM dataset_permissions WHERE dataset_id = :dataset_id AND user_id = :user_id
 RETURNING level;
 
+-- list_group_permissions: List the groups' permission levels in a dataset, everyone first.
+SELECT groups.id AS group_id, groups.name AS group_name, level
+FROM group_permissions JOIN groups ON groups.id = group_id
+WHERE dataset_id = :dataset_id
+ORDER BY groups.id <> 1, groups.name COLLATE NOCASE;
+
+-- put_group_permission: Set a group's permission level in a dataset.
+INSERT INTO group_permissions (dataset_id, group_id, level)
+VALUES (:dataset_id, :group_id, :level)
+ON CONFLICT (dataset_id, group_id) DO UPDATE SET level = :level;
+
+-- delete_group_permission: Delete a group's permission in a dataset.
+DELETE FROM group_permissions WHERE dataset_id = :dataset_id AND group_id = :group_id
+RETURNING level;
+
 -- count_dataset_admins: Count the active users with level admin in a dataset.
-SELECT count(*) FROM dataset_permissions JOIN users ON users.id = user_id
+SELECT count(*) FROM dataset_access JOIN users ON users.id = user_id
 WHERE dataset_id = :dataset_id AND level = 'admin' AND users.removed_at IS NULL;
 
 -- insert_commit: Insert a commit.
@@ -436,8 +503,11 @@ WHERE removed_at IS NOT NULL
   AND id NOT IN (SELECT dataset_id FROM jobs WHERE status IN ('pending', 'running'))
 ORDER BY id DESC;
 
--- delete_permissions: Delete the permissions of a pruned dataset.
+-- delete_permissions: Delete the users' permissions of a pruned dataset.
 DELETE FROM dataset_permissions WHERE dataset_id = :dataset_id;
+
+-- delete_group_permissions: Delete the groups' permissions of a pruned dataset.
+DELETE FROM group_permissions WHERE dataset_id = :dataset_id;
 
 -- delete_dataset: Delete a removed dataset that has no commits and jobs.
 DELETE FROM datasets

@@ -7,6 +7,7 @@ from typing import Any
 from apiflask import Schema
 from marshmallow import ValidationError, fields, validate, validates_schema
 
+from application.administration.grantees import find_grantee, find_member
 from application.identity.bin import delete_dataset
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.deleted import BinnedOut, binned
@@ -14,20 +15,24 @@ from http_api.routes.versions import CommitTableOut, commit_tables
 from http_api.schemas import out
 from http_api.schemas.base import PageOut, PageQuery, StrictQuery, StrictSchema, text
 from http_api.schemas.fields import BoundedList, Message, StrictInteger, StrictString
+from storage.accounts.audit import Action, ObjectType
 from storage.accounts.datasets import (
     LEVELS,
     SORTS,
     DatasetFilters,
     change_dataset,
     create_dataset,
+    delete_group_permission,
     delete_permission,
     get_dataset,
     list_datasets,
+    list_group_permissions,
     list_permissions,
+    put_group_permission,
     put_permission,
 )
-from storage.accounts.users import User, find_user, get_user
-from storage.errors import NotFound
+from storage.accounts.groups import Group, get_group
+from storage.accounts.users import User, get_user
 from storage.sqlite.database import Transaction
 from storage.versions.manifests import get_commit
 from storage.versions.refs import list_refs
@@ -175,22 +180,36 @@ permissions_blueprint = SignedInBlueprint(
 )
 
 
+def _require_one(data: dict[str, Any], names: tuple[str, ...]) -> None:
+    """Require exactly one of some fields."""
+    if sum(name in data for name in names) != 1:
+        listed = ", ".join(f"`{name}`" for name in names)
+        raise ValidationError(Message("Give exactly one of {names}.", names=listed), names[0])
+
+
 class PermissionIn(StrictSchema):
-    """A user, by id or SOEID, and a level."""
+    """A user, by id or name, or a group, by id; or either by ``name``; and a level."""
 
     user_id = StrictInteger()
     user_soeid = text(1, 100)
+    group_id = StrictInteger()
+    name = text(1, 100, description="Of a user or a group.")
     permission = StrictString(required=True, validate=validate.OneOf(LEVELS))
 
     @validates_schema
-    def one_user(self, data: dict[str, Any], **_: Any) -> None:
-        """Require exactly one of id and SOEID."""
-        if ("user_id" in data) == ("user_soeid" in data):
-            raise ValidationError(Message("Give either `user_id` or `user_soeid`."), "user_id")
+    def one_grantee(self, data: dict[str, Any], **_: Any) -> None:
+        """Require exactly one user or group."""
+        _require_one(data, ("user_id", "user_soeid", "group_id", "name"))
 
 
 class PermissionKey(StrictQuery):
-    user_id = StrictInteger(required=True)
+    user_id = StrictInteger()
+    group_id = StrictInteger()
+
+    @validates_schema
+    def one_grantee(self, data: dict[str, Any], **_: Any) -> None:
+        """Require exactly one user or group."""
+        _require_one(data, ("user_id", "group_id"))
 
 
 class PermissionOut(Schema):
@@ -199,54 +218,78 @@ class PermissionOut(Schema):
     permission = out.string(attribute="level")
 
 
+class GroupPermissionOut(Schema):
+    group_id = out.integer()
+    group_name = out.string()
+    permission = out.string(attribute="level")
+
+
 class PermissionsOut(Schema):
     permissions = out.list_of(PermissionOut)
+    groups = out.list_of(GroupPermissionOut)
 
 
 @permissions_blueprint.get("", output=PermissionsOut)
 def permissions(dataset_id: int) -> dict[str, Any]:
-    """The permissions in a dataset."""
+    """The permissions of users and groups in a dataset."""
     caller().dataset(dataset_id, "read")
     with service().database.read() as tx:
-        return {"permissions": list_permissions(tx, dataset_id)}
+        return _permissions(tx, dataset_id)
 
 
 @permissions_blueprint.put("", body=PermissionIn, output=PermissionsOut)
 def set_permission(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
-    """Set a user's level: read, write or admin."""
+    """Set the level of a user or a group: read, write or admin."""
     caller().dataset(dataset_id, "admin")
+    level = given["permission"]
     with caller().writing() as tx:
-        target = _find_user(tx, given)
-        put_permission(tx, dataset_id, target.id, given["permission"])
-        caller().audit(
-            tx,
-            "permission_given",
-            dataset_id=dataset_id,
-            about=("user", target.id),
-            soeid=target.soeid,
-            permission=given["permission"],
-        )
-        return {"permissions": list_permissions(tx, dataset_id)}
-
-
-def _find_user(tx: Transaction, given: dict[str, Any]) -> User:
-    if "user_id" in given:
-        return get_user(tx, given["user_id"])
-    found = find_user(tx, given["user_soeid"])
-    if found is None:
-        raise NotFound(
-            'There is no user "{soeid}".', loc=("body", "user_soeid"), soeid=given["user_soeid"]
-        )
-    return found
+        grantee = _find_grantee(tx, given)
+        if isinstance(grantee, User):
+            put_permission(tx, dataset_id, grantee.id, level)
+        else:
+            put_group_permission(tx, dataset_id, grantee.id, level)
+        _record(tx, "permission_given", dataset_id, grantee, permission=level)
+        return _permissions(tx, dataset_id)
 
 
 @permissions_blueprint.delete("", body=PermissionKey, output=PermissionsOut)
 def unset_permission(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
-    """Remove a user's level."""
+    """Remove the level of a user or a group."""
     caller().dataset(dataset_id, "admin")
     with caller().writing() as tx:
-        delete_permission(tx, dataset_id, given["user_id"])
-        caller().audit(
-            tx, "permission_taken", dataset_id=dataset_id, about=("user", given["user_id"])
-        )
-        return {"permissions": list_permissions(tx, dataset_id)}
+        if "user_id" in given:
+            delete_permission(tx, dataset_id, given["user_id"])
+        else:
+            delete_group_permission(tx, dataset_id, given["group_id"])
+        _record(tx, "permission_taken", dataset_id, _find_grantee(tx, given))
+        return _permissions(tx, dataset_id)
+
+
+def _permissions(tx: Transaction, dataset_id: int) -> dict[str, Any]:
+    return {
+        "permissions": list_permissions(tx, dataset_id),
+        "groups": list_group_permissions(tx, dataset_id),
+    }
+
+
+def _find_grantee(tx: Transaction, given: dict[str, Any]) -> User | Group:
+    if "user_id" in given:
+        return get_user(tx, given["user_id"])
+    if "group_id" in given:
+        return get_group(tx, given["group_id"])
+    if "user_soeid" in given:
+        return find_member(tx, given["user_soeid"], "user_soeid")
+    return find_grantee(tx, given["name"], "name")
+
+
+def _record(
+    tx: Transaction, action: Action, dataset_id: int, grantee: User | Group, **details: str
+) -> None:
+    """Record a change of a permission, with the name of the user or the group."""
+    if isinstance(grantee, User):
+        about: tuple[ObjectType, int] = ("user", grantee.id)
+        details["soeid"] = grantee.soeid
+    else:
+        about = ("group", grantee.id)
+        details["name"] = grantee.name
+    caller().audit(tx, action, dataset_id=dataset_id, about=about, **details)

@@ -7,7 +7,7 @@ from typing import Any
 
 from apiflask import APIBlueprint, Schema
 from flask import g, request
-from marshmallow import RAISE, ValidationError, validate
+from marshmallow import RAISE, ValidationError, fields, validate
 
 from application.access import origin_of
 from application.credentials import MAX_LENGTH, MIN_LENGTH, check_soeid, hash_password
@@ -18,7 +18,16 @@ from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
 from http_api.schemas.fields import Message, StrictInteger, StrictString
 from storage.accounts.tokens import issue_token, list_tokens, open_sign_in_link, revoke_named_token
-from storage.accounts.users import ROLES, add_user, change_user, get_user, list_users, remove_user
+from storage.accounts.users import (
+    ROLES,
+    User,
+    add_user,
+    change_user,
+    get_user,
+    list_users,
+    remove_user,
+)
+from storage.sqlite.database import Transaction
 
 blueprint = SignedInBlueprint("users", __name__, url_prefix="/api/users", tag="Users")
 
@@ -28,6 +37,19 @@ class UserOut(Schema):
     soeid = out.string()
     role_name = out.string()
     created_at = out.string()
+
+
+class ListedUserOut(UserOut):
+    has_password = out.boolean("False until an invited user has set one.")
+    link_expires_at = out.string("Of an unused one-time link.", null=True)
+    groups = out.list_of(fields.String(), "Names of the user's groups, without everyone.")
+
+
+class NewUserOut(UserOut):
+    link = out.string(
+        "A one-time link to set a password, shown only here; null with `password`.", null=True
+    )
+    link_expires_at = out.string(null=True)
 
 
 class PasswordText(StrictString):
@@ -59,7 +81,8 @@ class UserChangeIn(StrictSchema):
 
 
 class LinkOut(Schema):
-    link = out.string()
+    link = out.string("Shown only here.")
+    link_expires_at = out.string()
 
 
 class UsersQuery(PageQuery):
@@ -67,7 +90,7 @@ class UsersQuery(PageQuery):
 
 
 class UsersOut(PageOut):
-    users = out.list_of(UserOut)
+    users = out.list_of(ListedUserOut)
 
 
 @blueprint.get("/me", output=UserOut)
@@ -81,13 +104,16 @@ def users(query: dict[str, Any]) -> dict[str, Any]:
     """The users, by SOEID, for admins."""
     caller().require_role("admin")
     with service().database.read() as tx:
-        found, total = list_users(tx, **query)
+        found, total = list_users(tx, **query, clock=service().clock)
     return {"users": found, "total": total, "offset": query["offset"], "limit": query["limit"]}
 
 
-@blueprint.post("", body=UserIn, output=UserOut)
-def create_user(given: dict[str, Any]) -> Any:
-    """Add a user, as an admin."""
+@blueprint.post("", body=UserIn, output=NewUserOut)
+def create_user(given: dict[str, Any]) -> dict[str, Any]:
+    """Add a user, as an admin.
+
+    Without a password the response has a one-time link with which the user sets one.
+    """
     caller().require_role("admin")
     check_soeid(service().settings, given["soeid"])
     password_hash = _hash(given.get("password"))
@@ -96,7 +122,8 @@ def create_user(given: dict[str, Any]) -> Any:
         caller().audit(
             tx, "user_added", about=("user", added.id), soeid=added.soeid, role_name=added.role_name
         )
-        return added
+        link = _new_link(tx, added) if password_hash is None else {}
+    return {**vars(added), "link": None, "link_expires_at": None, **link}
 
 
 @blueprint.get("/<int:user_id>", output=UserOut)
@@ -148,12 +175,27 @@ def make_link(user_id: int) -> dict[str, str]:
     For admins. It replaces an earlier link of the same user.
     """
     caller().require_role("admin")
-    lifetime = timedelta(hours=service().settings.link_hours)
     with caller().writing() as tx:
-        found = get_user(tx, user_id)
-        code = open_sign_in_link(tx, found.id, lifetime, service().clock)
-        caller().audit(tx, "sign_in_link_made", about=("user", found.id), soeid=found.soeid)
-    return {"link": f"{request.host_url}sign-in?code={code}"}
+        return _new_link(tx, get_user(tx, user_id))
+
+
+def _new_link(tx: Transaction, user: User) -> dict[str, str]:
+    """Create a one-time link at the address that the caller uses."""
+    lifetime = timedelta(hours=service().settings.link_hours)
+    code, expires_at = open_sign_in_link(tx, user.id, lifetime, service().clock)
+    caller().audit(tx, "sign_in_link_made", about=("user", user.id), soeid=user.soeid)
+    return {"link": f"{_address()}/sign-in?code={code}", "link_expires_at": expires_at}
+
+
+def _address() -> str:
+    """The server's address as the caller knows it.
+
+    A browser sends it as the origin, which the host check has compared with the host; behind a
+    proxy that ends TLS only the origin has the right scheme.
+    """
+    host = request.host_url.rstrip("/")
+    origin = request.headers.get("Origin", "")
+    return origin if origin.partition("://")[2] == host.partition("://")[2] else host
 
 
 @blueprint.delete("/<int:user_id>", output=MessageOut)

@@ -53,12 +53,17 @@ Action = Literal[
     "job_dismissed",
     "dismissal_undone",
     "backup_made",
+    "group_made",
+    "group_renamed",
+    "group_deleted",
+    "group_member_added",
+    "group_member_removed",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 MAX_SQL_LENGTH = 2000
 """Maximum length of an SQL statement in an entry."""
 
-ObjectType = Literal["user", "token", "ref", "job", "table"]
+ObjectType = Literal["user", "group", "token", "ref", "job", "table"]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""Datasets, and the permission levels of users in them.
+"""Datasets, and the permission levels of users and groups in them.
 
-A dataset always has the ref ``main`` and a user with level ``admin``. A user without a level, who
-isn't an admin, can't see that it exists.
+The view ``dataset_access`` has each user's levels, those of groups included; the highest one
+counts. A dataset always has the ref ``main`` and a user with level ``admin``. A user without a
+level, who isn't an admin, can't see that it exists.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ _CONDITIONS = {
     "tag": "EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)",
     "name": "name = :name COLLATE NOCASE",
 }
-_PERMITTED = "datasets.id IN (SELECT dataset_id FROM dataset_permissions WHERE user_id = :user_id)"
+_PERMITTED = "datasets.id IN (SELECT dataset_id FROM dataset_access WHERE user_id = :user_id)"
 
 
 def create_dataset(
@@ -240,9 +241,30 @@ def list_permissions(tx: Transaction, dataset_id: int) -> list[Permission]:
     ]
 
 
+@dataclass(frozen=True)
+class GroupPermission:
+    """A group's permission level in a dataset."""
+
+    group_id: int
+    group_name: str
+    level: Level
+
+
+def list_group_permissions(tx: Transaction, dataset_id: int) -> list[GroupPermission]:
+    """Return the groups' permissions in a dataset, by name; everyone comes first."""
+    rows = all_rows(tx, "list_group_permissions", dataset_id=dataset_id)
+    return [GroupPermission(**row) for row in rows]
+
+
 def put_permission(tx: Transaction, dataset_id: int, user_id: int, level: Level) -> None:
     """Set a user's level; it replaces an earlier one."""
     run(tx, "put_permission", dataset_id=dataset_id, user_id=user_id, level=level)
+    _require_admin(tx, dataset_id)
+
+
+def put_group_permission(tx: Transaction, dataset_id: int, group_id: int, level: Level) -> None:
+    """Set a group's level; it replaces an earlier one."""
+    run(tx, "put_group_permission", dataset_id=dataset_id, group_id=group_id, level=level)
     _require_admin(tx, dataset_id)
 
 
@@ -250,6 +272,13 @@ def delete_permission(tx: Transaction, dataset_id: int, user_id: int) -> None:
     """Delete a user's permission."""
     if first(tx, "delete_permission", dataset_id=dataset_id, user_id=user_id) is None:
         raise NotFound("User {user} has no permission in this dataset.", user=str(user_id))
+    _require_admin(tx, dataset_id)
+
+
+def delete_group_permission(tx: Transaction, dataset_id: int, group_id: int) -> None:
+    """Delete a group's permission."""
+    if first(tx, "delete_group_permission", dataset_id=dataset_id, group_id=group_id) is None:
+        raise NotFound("Group {group} has no permission in this dataset.", group=str(group_id))
     _require_admin(tx, dataset_id)
 
 

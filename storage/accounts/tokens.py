@@ -122,17 +122,20 @@ def delete_expired_tokens(tx: Transaction, clock: Clock) -> None:
     run(tx, "delete_obsolete_tokens", now=timestamp(clock()))
 
 
-def open_sign_in_link(tx: Transaction, user_id: int, lifetime: timedelta, clock: Clock) -> str:
-    """Create a one-time link and return its code; it replaces the user's earlier link."""
+def open_sign_in_link(
+    tx: Transaction, user_id: int, lifetime: timedelta, clock: Clock
+) -> tuple[str, str]:
+    """Create a one-time link, which replaces the user's earlier one; return its code and end."""
     code = secrets.token_urlsafe(32)
+    expires_at = timestamp(clock() + lifetime)
     run(
         tx,
         "put_sign_in_link",
         user_id=user_id,
         code_hash=hash_secret(code),
-        expires_at=timestamp(clock() + lifetime),
+        expires_at=expires_at,
     )
-    return code
+    return code, expires_at
 
 
 def sign_in_link_user(tx: Transaction, code: str, clock: Clock) -> User | None:

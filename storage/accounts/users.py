@@ -6,6 +6,7 @@ can't sign in; their jobs and commits stay.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -29,12 +30,20 @@ class User:
     created_at: str
 
 
+@dataclass(frozen=True)
+class ListedUser(User):
+    """A user in a list: invited if there is no password; with the names of their groups."""
+
+    has_password: bool
+    link_expires_at: str | None
+    groups: tuple[str, ...]
+
+
 def add_user(
     tx: Transaction, soeid: str, role_name: Role, password_hash: str | None, clock: Clock
 ) -> User:
-    """Add a user; raise Conflict if an active user has this SOEID."""
-    if first(tx, "user_by_soeid", soeid=soeid) is not None:
-        raise Conflict('A user "{soeid}" exists already.', soeid=soeid)
+    """Add a user; raise Conflict if an active user or a group has this name."""
+    require_free_name(tx, soeid, "soeid")
     row = only(
         tx,
         "insert_user",
@@ -44,6 +53,14 @@ def add_user(
         created_at=timestamp(clock()),
     )
     return user_of_row(row)
+
+
+def require_free_name(tx: Transaction, name: str, field: str = "name") -> None:
+    """Raise Conflict, with the field, if an active user or a group has this name, in any case."""
+    if first(tx, "user_by_soeid", soeid=name) is not None:
+        raise Conflict('A user "{name}" exists already.', loc=(field,), name=name)
+    if first(tx, "group_by_name", name=name) is not None:
+        raise Conflict('A group "{name}" exists already.', loc=(field,), name=name)
 
 
 def get_user(tx: Transaction, user_id: int) -> User:
@@ -67,11 +84,20 @@ def password_hash_of(tx: Transaction, soeid: str) -> str | None:
 
 
 def list_users(
-    tx: Transaction, offset: int, limit: int, q: str | None = None
-) -> tuple[list[User], int]:
+    tx: Transaction, offset: int, limit: int, q: str | None = None, *, clock: Clock
+) -> tuple[list[ListedUser], int]:
     """Return a page of the users by SOEID, and their number; ``q`` is a substring of the SOEID."""
-    rows, total = page(tx, "list_users", offset, limit, q=q)
-    return [user_of_row(row) for row in rows], total
+    rows, total = page(tx, "list_users", offset, limit, q=q, now=timestamp(clock()))
+    return [_listed(row) for row in rows], total
+
+
+def _listed(row: sqlite3.Row) -> ListedUser:
+    return ListedUser(
+        **vars(user_of_row(row)),
+        has_password=bool(row["has_password"]),
+        link_expires_at=row["link_expires_at"],
+        groups=tuple(json.loads(row["groups"])),
+    )
 
 
 def first_admin(tx: Transaction) -> User | None:
@@ -103,9 +129,10 @@ def change_user(
 
 
 def remove_user(tx: Transaction, user_id: int, clock: Clock) -> None:
-    """Remove a user and delete their tokens; raise Conflict for the last admin."""
+    """Remove a user, their tokens and memberships; raise Conflict for the last admin."""
     _require_another_admin(tx, get_user(tx, user_id))
     run(tx, "delete_tokens_of_user", user_id=user_id)
+    run(tx, "delete_memberships_of_user", user_id=user_id)
     run(tx, "remove_user", id=user_id, removed_at=timestamp(clock()))
 
 

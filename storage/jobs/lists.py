@@ -50,7 +50,7 @@ _CONDITIONS = {
 }
 _REMOVED = "{id} IN (SELECT id FROM datasets WHERE removed_at IS NOT NULL)"
 _PERMITTED = (
-    "{id} IN (SELECT datasets.id FROM dataset_permissions"
+    "{id} IN (SELECT datasets.id FROM dataset_access"
     " JOIN datasets ON datasets.id = dataset_id WHERE user_id = :viewer_id AND removed_at IS NULL)"
 )
 # The index for the most selective filter, then those of viewers without a filter.

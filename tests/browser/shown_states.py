@@ -88,7 +88,7 @@ def unreadable(page: Page, world: World, goto: Goto) -> None:
 def refused_form(page: Page, world: World, goto: Goto) -> None:
     goto("/admin/users")
     page.get_by_label("User name", exact=True).fill(world.admin)
-    page.get_by_role("button", name="Create user").click()
+    page.get_by_role("button", name="Invite").click()
     expect(page.get_by_role("alert")).to_be_visible()
 
 

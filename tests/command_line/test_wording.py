@@ -11,7 +11,7 @@ import pytest
 from command_line.connection import ApiClient
 from tests.command_line.conftest import Run
 from tests.forked_process import jobsvc
-from tests.live_server import PASSWORD, LiveServer, write_csv
+from tests.live_server import LiveServer, write_csv
 
 PAGE = (Path(__file__).parents[2] / "docs" / "CLI.md").read_text(encoding="utf-8")
 
@@ -64,21 +64,13 @@ def test_a_body_of_the_users_keeps_the_fields_names(
     assert "table_key" in refused.stderr
 
 
-def test_the_user_name_is_checked_before_the_password(run: Run, created: Path) -> None:
-    refused = run("user", "add", "x", given=f"{PASSWORD}\n{PASSWORD}\n", code=1)
+def test_a_user_is_added_without_a_prompt(run: Run, created: Path) -> None:
+    refused = run("user", "add", "a b", code=1)
     assert "Password" not in refused.output
     assert "must match" in refused.stderr
-    run("user", "add", "bg54677", given=f"{PASSWORD}\n{PASSWORD}\n")
-    taken = run("user", "add", "BG54677", given=f"{PASSWORD}\n{PASSWORD}\n", code=1)
-    assert "Password" not in taken.output
-
-
-@pytest.mark.parametrize("given", ["", "short\nshort\n"])
-def test_a_user_without_a_password_gets_a_link(run: Run, created: Path, given: str) -> None:
-    refused = run("user", "add", "bg54677", given=given, code=1)
-    assert "bg54677 was added without a password" in refused.stderr
-    assert "jobsvc user link bg54677" in refused.stderr
-    assert "/sign-in?code=" in run("user", "link", "bg54677").stdout
+    run("user", "add", "anna")
+    taken = run("user", "add", "ANNA", code=1)
+    assert 'A user "ANNA" exists already.' in taken.stderr
 
 
 def test_an_import_makes_a_new_ref_as_its_help_shows(run: Run, tmp_path: Path) -> None:

@@ -85,6 +85,29 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
         "sign_in_link_made",
         lambda w: (f"/api/users/{w.other()['id']}/sign-in-link", {}),
     ),
+    "POST /api/groups": (
+        "group_made",
+        lambda w: ("/api/groups", {"json": {"name": "audited group"}}),
+    ),
+    "PATCH /api/groups/<int:group_id>": (
+        "group_renamed",
+        lambda w: (f"/api/groups/{w.group()}", {"json": {"name": "renamed"}}),
+    ),
+    "DELETE /api/groups/<int:group_id>": (
+        "group_deleted",
+        lambda w: (f"/api/groups/{w.group()}", {}),
+    ),
+    "PUT /api/groups/<int:group_id>/members": (
+        "group_member_added",
+        lambda w: (f"/api/groups/{w.group()}/members", {"json": {"users": [w.other()["soeid"]]}}),
+    ),
+    "DELETE /api/groups/<int:group_id>/members": (
+        "group_member_removed",
+        lambda w: (
+            f"/api/groups/{w.group(w.user['soeid'])}/members",
+            {"json": {"user": w.user["soeid"]}},
+        ),
+    ),
     "POST /api/tokens": ("token_made", lambda w: ("/api/tokens", {"json": {"name": "ci"}})),
     "DELETE /api/tokens/<int:token_id>": (
         "token_ended",

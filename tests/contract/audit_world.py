@@ -31,10 +31,14 @@ class World:
     def other(self) -> dict[str, Any]:
         return self.server.new_user()[1]
 
+    def group(self, *names: str) -> int:
+        body = {"name": f"group {next(_names)}", "users": names}
+        return int(self.server.admin.post("/api/groups", json=body).json()["id"])
+
     def link_code(self) -> str:
         service, user = self.server.service, self.other()
         with service.database.write() as tx:
-            return open_sign_in_link(tx, user["id"], timedelta(hours=1), service.clock)
+            return open_sign_in_link(tx, user["id"], timedelta(hours=1), service.clock)[0]
 
     def token(self) -> int:
         body = {"name": "a script"}

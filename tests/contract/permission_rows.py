@@ -89,6 +89,15 @@ def of_user(path: str, body: dict[str, Any] | None = None) -> Made:
     return lambda scene, _: Ask(path.format(u=scene.person().id), body)
 
 
+def group_name() -> str:
+    return f"group {next(numbers)}"
+
+
+def of_group(path: str, body: dict[str, Any] | None = None) -> Made:
+    """Ask about a new, empty group."""
+    return lambda scene, _: Ask(path.format(g=scene.group()), body)
+
+
 def of_dataset(path: str, body: dict[str, Any] | None = None) -> Made:
     """Ask about a new, empty dataset."""
     return lambda scene, _: Ask(path.format(d=scene.empty_dataset()), body)

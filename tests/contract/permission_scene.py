@@ -6,7 +6,8 @@ import itertools
 import uuid
 from typing import Any
 
-from storage.accounts.datasets import create_dataset, put_permission
+from storage.accounts.datasets import create_dataset, put_group_permission, put_permission
+from storage.accounts.groups import add_group, add_members
 from storage.accounts.tokens import issue_token
 from storage.accounts.users import User, add_user
 from storage.jobs.jobs import cancel_job, get_job
@@ -38,6 +39,7 @@ class Scene:
         people = [name for name in ASKERS if name != "read_token"]
         self.people = {name: self.person(roles.get(name, "analyst")) for name in people}
         self.people["read_token"] = self.people["owner"]
+        self.writers = self.group(self.people["writer"])
         self.share(self.dataset)
 
     def person(self, role: Any = "analyst") -> User:
@@ -46,13 +48,20 @@ class Scene:
             soeid = f"pt{next(numbers):05d}"
             return add_user(tx, soeid, role, None, self.service.clock)
 
+    def group(self, *members: User) -> int:
+        """A new group of these users."""
+        with self.service.database.write() as tx:
+            made = add_group(tx, f"pt group {next(numbers)}", self.service.clock)
+            add_members(tx, made.id, members)
+        return made.id
+
     def share(self, dataset: int) -> None:
-        """Give the askers their levels."""
-        levels: dict[str, Any] = {"viewer": "read", "reader": "read", "writer": "write"}
-        levels["owner"] = "admin"
+        """Give the askers their levels; the writer has it by a group."""
+        levels: dict[str, Any] = {"viewer": "read", "reader": "read", "owner": "admin"}
         with self.service.database.write() as tx:
             for name, level in levels.items():
                 put_permission(tx, dataset, self.people[name].id, level)
+            put_group_permission(tx, dataset, self.writers, "write")
 
     def empty_dataset(self) -> int:
         """A new dataset in which the askers have their levels."""

@@ -28,10 +28,12 @@ from tests.contract.permission_rows import (
     Ask,
     Row,
     at,
+    group_name,
     jobs_form,
     new_user,
     of_dataset,
     of_deleted_ref,
+    of_group,
     of_job,
     of_permission,
     of_ref,
@@ -43,6 +45,7 @@ from tests.contract.permission_scene import RANDOM, numbers
 
 API, D, S = "/api", "/api/datasets/<int:dataset_id>", "/api/sampling/datasets/<int:dataset_id>"
 J, SJ, U = "/api/jobs/<job_id>", "/api/sampling/jobs/<job_id>", "/api/users/<int:user_id>"
+G = "/api/groups/<int:group_id>"
 E = "/api/exploration/datasets/<int:dataset_id>"
 SELECT = {"sql": "SELECT 1 AS x"}
 FILE = {"file": ("t.csv", b"a,b\n1,2\n")}
@@ -66,6 +69,23 @@ TABLE = (
     Row(f"PATCH {U}", ADMINISTER, of_user("/api/users/{u}", {"role_name": "viewer"})),
     Row(f"DELETE {U}", ADMINISTER, of_user("/api/users/{u}")),
     Row(f"POST {U}/sign-in-link", ADMINISTER, of_user("/api/users/{u}/sign-in-link")),
+    Row("GET /api/groups", MYSELF, at("/api/groups")),
+    Row("POST /api/groups", ADMINISTER, lambda *_: Ask("/api/groups", {"name": group_name()})),
+    Row(f"GET {G}", ADMINISTER, of_group("/api/groups/{g}")),
+    Row(
+        f"PATCH {G}",
+        ADMINISTER,
+        lambda s, _: Ask(f"/api/groups/{s.group()}", {"name": group_name()}),
+    ),
+    Row(f"DELETE {G}", ADMINISTER, of_group("/api/groups/{g}")),
+    Row(f"PUT {G}/members", ADMINISTER, of_group("/api/groups/{g}/members", {"users": []})),
+    Row(
+        f"DELETE {G}/members",
+        ADMINISTER,
+        lambda s, _: Ask(
+            f"/api/groups/{s.group(member := s.person())}/members", {"user": member.soeid}
+        ),
+    ),
     Row("POST /api/tokens", CHANGE_MYSELF, at("/api/tokens", body={"name": "mine"})),
     Row("GET /api/tokens", MYSELF, at("/api/tokens")),
     Row("DELETE /api/tokens/<int:token_id>", CHANGE_MYSELF, own_token),

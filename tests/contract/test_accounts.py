@@ -29,7 +29,7 @@ def test_one_signs_in_with_json_or_the_oauth2_form_under_either_name(server: Liv
             assert (body["user_id"], body["soeid"]) == (user["id"], user["soeid"])
             assert body["role_name"] == "analyst"
             me = server.client(body["access_token"]).get("/api/users/me").json()
-            assert me == user
+            assert me.items() <= user.items()
 
 
 def test_wrong_password_and_unknown_user_get_the_same_answer(server: LiveServer) -> None:
@@ -97,7 +97,7 @@ def test_only_admins_make_tokens_for_others(server: LiveServer) -> None:
     body = {"name": "x", "user_id": other["id"]}
     assert_problem(client.post("/api/tokens", json=body), 403, "forbidden")
     made = server.admin.post("/api/tokens", json={"name": "x", "user_id": user["id"]}).json()
-    assert server.client(made["token"]).get("/api/users/me").json() == user
+    assert server.client(made["token"]).get("/api/users/me").json()["id"] == user["id"]
 
 
 def test_users_are_the_admins_business(server: LiveServer) -> None:
@@ -124,7 +124,8 @@ def test_an_admin_adds_changes_and_removes_users(server: LiveServer) -> None:
     listed = server.admin.get("/api/users", params={"limit": 1000}).json()
     assert listed["total"] == len(listed["users"])
     sought = server.admin.get("/api/users", params={"q": user["soeid"].upper()[1:]}).json()
-    assert (sought["users"], sought["total"]) == ([{**user, "role_name": "viewer"}], 1)
+    (found,) = sought["users"]
+    assert (found["id"], found["role_name"], sought["total"]) == (user["id"], "viewer", 1)
     assert server.admin.get(path).json()["soeid"] == user["soeid"]
     assert server.admin.delete(path).status_code == 200
     assert_problem(client.get("/api/users/me"), 401, "unauthorized")
@@ -148,7 +149,7 @@ def test_the_last_admin_stays(tmp_path: Path) -> None:
     ("change", "part"),
     [
         ({"password": "short"}, "8 to 1,000"),
-        ({"soeid": "too long a name"}, "[A-Za-z0-9]{7}"),
+        ({"soeid": "too long a name"}, r"[A-Za-z0-9._@\-]{1,64}"),
         ({"role_name": "boss"}, "admin, analyst, viewer"),
     ],
 )

@@ -106,7 +106,7 @@ def test_a_request_that_was_made_before_is_told_once(world: World) -> None:
 def test_a_failed_sign_in_is_told_with_the_name_that_was_tried(world: World) -> None:
     nobody = world.server.client(None)
     soeid = world.other()["soeid"]
-    for tried, recorded in ((soeid, soeid), ("zz99999", "zz99999"), ("my password!", "")):
+    for tried, recorded in ((soeid, soeid), ("nobody7", ""), ("my password!", "")):
         login = {"soeid": tried, "password": "not this one"}
         answer = nobody.post("/api/users/login", json=login)
         assert_problem(answer, 401, "bad_credentials")

@@ -13,7 +13,7 @@ import pytest
 
 import composition_root
 from job_runner.settings import Settings
-from storage.accounts.datasets import delete_permission, put_permission
+from storage.accounts.datasets import delete_group_permission, delete_permission, put_permission
 from storage.accounts.tokens import revoke_token
 from storage.accounts.users import remove_user
 from tests.contract.permission_rows import Ask, Row
@@ -119,7 +119,7 @@ def test_a_hidden_dataset_takes_the_same_work_as_one_that_is_not_there(
     there = statements(scene, row, ask, secret)
     missing = statements(scene, row, absent(ask), secret)
     assert there == missing
-    assert any("dataset_permissions" in one for one in there)
+    assert any("dataset_access" in one for one in there)
     assert not any("commits" in one for one in there), "no table is looked for"
 
 
@@ -159,7 +159,7 @@ def test_ones_own_work_goes_out_of_sight_with_the_permission(scene: Scene) -> No
     scene.server.finished(made)
     before = writer.get("/api/sampling/users/me/history").json()["total"]
     with scene.service.database.write() as tx:
-        delete_permission(tx, dataset, scene.people["writer"].id)
+        delete_group_permission(tx, dataset, scene.writers)
     assert writer.get("/api/sampling/users/me/history").json()["total"] == before - 1
     assert made not in writer.get("/api/jobs", params={"limit": 1000}).text
     for answer in (

@@ -64,6 +64,10 @@ def test_the_documentation_lists_every_setting_as_it_is() -> None:
 
 
 def test_a_new_soeid_must_match_the_pattern() -> None:
-    assert check_soeid(Settings(), "bg54677") == "bg54677"
-    with pytest.raises(InvalidValue, match=re.escape("[A-Za-z0-9]{7}")):
-        check_soeid(Settings(), "bg54677x")
+    assert check_soeid(Settings(), "anna.b@example.org") == "anna.b@example.org"
+    with pytest.raises(InvalidValue, match=re.escape(r"[A-Za-z0-9._@\-]{1,64}")):
+        check_soeid(Settings(), "anna b")
+    strict = Settings(soeid_pattern="[A-Za-z0-9]{7}")
+    assert check_soeid(strict, "bg54677") == "bg54677"
+    with pytest.raises(InvalidValue):
+        check_soeid(strict, "bg54677x")

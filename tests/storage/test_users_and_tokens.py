@@ -128,14 +128,14 @@ def test_sign_in_link_works_once_and_is_replaced(
     database: Database, clock: Clock, user: User
 ) -> None:
     with database.write() as tx:
-        first = open_sign_in_link(tx, user.id, DAY, clock)
-        second = open_sign_in_link(tx, user.id, DAY, clock)
+        first = open_sign_in_link(tx, user.id, DAY, clock)[0]
+        second = open_sign_in_link(tx, user.id, DAY, clock)[0]
         assert sign_in_link_user(tx, first, clock) is None
         assert sign_in_link_user(tx, second, clock) == user
         assert use_sign_in_link(tx, second, clock) == user.id
         with pytest.raises(NotFound, match="used already"):
             use_sign_in_link(tx, second, clock)
-        ended = open_sign_in_link(tx, user.id, timedelta(0), clock)
+        ended = open_sign_in_link(tx, user.id, timedelta(0), clock)[0]
         assert sign_in_link_user(tx, ended, clock) is None
 
 

@@ -5,27 +5,37 @@ from __future__ import annotations
 from flask import Response
 
 from storage.accounts.audit import ACTIONS, AuditFilters, list_entries
+from storage.accounts.groups import list_groups, members_of
 from storage.accounts.users import ROLES, list_users
 from storage.maintenance.disk_use import measure
 from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in
 
 DATASETS_SHOWN = 50
+GROUPS_SHOWN = 200
 
 
 @blueprint.get("/admin/users")
 @signed_in
 def users() -> Response:
-    """List the users, with a form for a new user."""
+    """List the users and the groups, with forms for new ones."""
     caller().require_role("admin")
     query = ListQuery()
     q = query.text("q")
     with service().database.read() as tx:
-        found, total = list_users(tx, offset=query.offset, limit=query.limit, q=q)
+        found, total = list_users(
+            tx, offset=query.offset, limit=query.limit, q=q, clock=service().clock
+        )
+        groups, group_count = list_groups(tx, offset=0, limit=GROUPS_SHOWN)
+        members = {group.id: members_of(tx, group) for group in groups}
     return show(
         "admin_users.html",
         users=found,
         page=query.page(total),
         q=q or "",
+        groups=groups,
+        group_count=group_count,
+        members=members,
+        opened=query.number("group"),
         roles=ROLES,
         soeid_pattern=service().settings.soeid_pattern,
     )

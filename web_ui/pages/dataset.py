@@ -18,7 +18,8 @@ from job_runner.tables.open_tables import PRIMARY, open_commit, open_table
 from job_runner.tables.reports import cached_profile, profile_of
 from parquet_tables.names import folded
 from parquet_tables.quoting import shown_identifier
-from storage.accounts.datasets import Dataset, list_permissions
+from storage.accounts.datasets import Dataset, list_group_permissions, list_permissions
+from storage.accounts.groups import list_groups
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
 from storage.jobs.lists import JobFilters, list_jobs
@@ -33,6 +34,7 @@ View = Callable[[Values], Values]
 MAIN_TABS = ("data", "draws", "sql", "history")
 PROFILE_BUDGET_S = 10.0
 MAX_SQL_COLUMNS = 500
+MAX_GROUP_OPTIONS = 500
 
 
 @blueprint.get("/datasets/<int:dataset_id>")
@@ -214,4 +216,8 @@ def _settings(_: Values) -> Values:
 
 def _access(context: Values) -> Values:
     with service().database.read() as tx:
-        return {"permissions": list_permissions(tx, context["dataset"].id)}
+        return {
+            "permissions": list_permissions(tx, context["dataset"].id),
+            "group_permissions": list_group_permissions(tx, context["dataset"].id),
+            "groups": list_groups(tx, 0, MAX_GROUP_OPTIONS)[0],
+        }

@@ -3,7 +3,8 @@
 // The body is JSON by field name. data-as="number" or "list" converts a text; a name "a.b" is nested. Empty
 // fields are omitted, except with data-empty. data-confirm shows a confirmation; data-confirm-text must be
 // typed. data-then is the next page, with {name} from the response; the default is a reload.
-// data-show="#template" shows the response instead, and data-reload="#id" reloads a part of the page.
+// data-show="#template" shows the response instead, in data-show-in="#id" or after the form, and
+// data-reload="#id" reloads a part of the page.
 // data-notice is shown on the next page.
 //
 // data-background sends a plain form in the background, so that the page stays if the request fails.
@@ -11,6 +12,7 @@
 
 import { callApi, newKey, submitForm } from "./api.js";
 import { all, h, one } from "./dom.js";
+import { localTime } from "./format.js";
 import { notify, reportProblem } from "./notices.js";
 import { messageOf } from "./words.js";
 
@@ -98,12 +100,23 @@ async function sendToApi(form) {
   }
 }
 
-/** Fill a template's [data-field] elements from the response and show it after the form. */
+/** Fill a template's [data-field] elements from the response and show it after the form, or in data-show-in. */
 function showResponse(form, answer) {
   const copy = one(form.dataset.show).content.cloneNode(true);
-  for (const element of all("[data-field]", copy)) element.textContent = answer[element.dataset.field];
-  one(".answer", form.parentElement)?.remove();
-  form.after(h("div", { class: "answer", role: "status" }, copy));
+  for (const element of all("[data-field]", copy)) {
+    const value = answer[element.dataset.field];
+    if (element.localName !== "time") element.textContent = value;
+    else {
+      element.dateTime = value;
+      localTime(element);
+    }
+  }
+  const place = form.dataset.showIn ? one(form.dataset.showIn) : form.parentElement;
+  one(":scope > .answer", place)?.remove();
+  const shown = h("div", { class: "answer", role: "status", tabindex: "-1" }, copy);
+  if (form.dataset.showIn) place.append(shown);
+  else form.after(shown);
+  shown.scrollIntoView({ block: "nearest" });
   form.reset();
 }
 
@@ -126,7 +139,9 @@ export async function reloadPart(selector) {
   const answer = await fetch(location.href, { credentials: "same-origin" });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const part = answer.ok ? one(selector, page) : null;
-  if (part) one(selector).replaceWith(part);
+  if (!part) return;
+  all("time[datetime]", part).forEach(localTime);
+  one(selector).replaceWith(part);
 }
 
 // Show the notice of the form that led to this page.

@@ -1,0 +1,183 @@
+"""Routes of groups of users."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import Schema
+from marshmallow import validate
+
+from application.administration.grantees import find_member
+from http_api.access import SignedInBlueprint, caller, service
+from http_api.routes.users import UserOut
+from http_api.schemas import out
+from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
+from http_api.schemas.fields import BoundedList, StrictString
+from storage.accounts.groups import (
+    Group,
+    add_group,
+    add_members,
+    get_group,
+    list_groups,
+    members_of,
+    remove_group,
+    remove_member,
+    rename_group,
+)
+from storage.sqlite.database import Transaction
+
+blueprint = SignedInBlueprint("groups", __name__, url_prefix="/api/groups", tag="Users")
+MAX_MEMBERS = 1000
+"""Most users that one request adds."""
+
+
+class GroupOut(Schema):
+    id = out.integer()
+    name = out.string()
+    created_at = out.string()
+    members = out.integer("The number of its users.")
+    datasets = out.integer("The number of datasets in which it has a level.")
+    is_everyone = out.boolean("The group of all users, which can't be changed.")
+
+
+class GroupWithUsersOut(GroupOut):
+    users = out.list_of(UserOut, "Empty for everyone: `GET /api/users` lists them.")
+
+
+class GroupsOut(PageOut):
+    groups = out.list_of(GroupOut)
+
+
+class GroupsQuery(PageQuery):
+    q = text(1, 100, description="Part of the name, in any case.")
+
+
+class GroupName(StrictString):
+    """A name without spaces around it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        return super()._deserialize(value, attr, data, **kwargs).strip()
+
+
+def _name() -> GroupName:
+    return GroupName(required=True, validate=validate.Length(1, 64))
+
+
+def _users() -> BoundedList:
+    return BoundedList(
+        text(1, 100), most=MAX_MEMBERS, load_default=list, description="Names of users to add."
+    )
+
+
+class GroupIn(StrictSchema):
+    name = _name()
+    users = _users()
+
+
+class GroupChangeIn(StrictSchema):
+    name = _name()
+
+
+class MembersIn(StrictSchema):
+    users = _users()
+
+
+class MemberIn(StrictSchema):
+    user = text(1, 100, required=True, description="A user's name.")
+
+
+@blueprint.get("", query=GroupsQuery, output=GroupsOut)
+def groups(query: dict[str, Any]) -> dict[str, Any]:
+    """The groups by name, everyone first, for all users."""
+    with service().database.read() as tx:
+        found, total = list_groups(tx, **query)
+    return {"groups": found, "total": total, "offset": query["offset"], "limit": query["limit"]}
+
+
+@blueprint.post("", body=GroupIn, output=GroupWithUsersOut)
+def create_group(given: dict[str, Any]) -> dict[str, Any]:
+    """Create a group, as an admin."""
+    caller().require_role("admin")
+    with caller().writing() as tx:
+        group = add_group(tx, given["name"], service().clock)
+        caller().audit(tx, "group_made", about=("group", group.id), name=group.name)
+        _add(tx, group, given["users"])
+        return _with_users(tx, group.id)
+
+
+@blueprint.get("/<int:group_id>", output=GroupWithUsersOut)
+def one_group(group_id: int) -> dict[str, Any]:
+    """One group with its users, for admins."""
+    caller().require_role("admin")
+    with service().database.read() as tx:
+        return _with_users(tx, group_id)
+
+
+@blueprint.patch("/<int:group_id>", body=GroupChangeIn, output=GroupWithUsersOut)
+def change_group(group_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    """Rename a group, as an admin."""
+    caller().require_role("admin")
+    with caller().writing() as tx:
+        before = get_group(tx, group_id).name
+        name = rename_group(tx, group_id, given["name"]).name
+        caller().audit(
+            tx, "group_renamed", about=("group", group_id), name=name, name_before=before
+        )
+        return _with_users(tx, group_id)
+
+
+@blueprint.delete("/<int:group_id>", output=MessageOut)
+def delete_group(group_id: int) -> dict[str, str]:
+    """Delete a group with its levels in datasets, as an admin."""
+    caller().require_role("admin")
+    with caller().writing() as tx:
+        group = remove_group(tx, group_id)
+        caller().audit(
+            tx,
+            "group_deleted",
+            about=("group", group_id),
+            name=group.name,
+            members=group.members,
+            datasets=group.datasets,
+        )
+    return {"message": "Group deleted"}
+
+
+@blueprint.put("/<int:group_id>/members", body=MembersIn, output=GroupWithUsersOut)
+def put_members(group_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    """Add users to a group, as an admin."""
+    caller().require_role("admin")
+    with caller().writing() as tx:
+        _add(tx, get_group(tx, group_id), given["users"])
+        return _with_users(tx, group_id)
+
+
+@blueprint.delete("/<int:group_id>/members", body=MemberIn, output=GroupWithUsersOut)
+def delete_member(group_id: int, given: dict[str, Any]) -> dict[str, Any]:
+    """Remove a user from a group, as an admin."""
+    caller().require_role("admin")
+    with caller().writing() as tx:
+        group, user = get_group(tx, group_id), find_member(tx, given["user"], "user")
+        remove_member(tx, group_id, user)
+        caller().audit(
+            tx,
+            "group_member_removed",
+            about=("group", group_id),
+            name=group.name,
+            soeid=user.soeid,
+        )
+        return _with_users(tx, group_id)
+
+
+def _add(tx: Transaction, group: Group, names: list[str]) -> None:
+    """Add users by name; each is recorded."""
+    users = [find_member(tx, name, "users", place) for place, name in enumerate(names)]
+    for user in add_members(tx, group.id, users) if users else ():
+        caller().audit(
+            tx, "group_member_added", about=("group", group.id), name=group.name, soeid=user.soeid
+        )
+
+
+def _with_users(tx: Transaction, group_id: int) -> dict[str, Any]:
+    group = get_group(tx, group_id)
+    return {**vars(group), "is_everyone": group.is_everyone, "users": members_of(tx, group)}

@@ -1,0 +1,110 @@
+"""Groups of users, which have permission levels in datasets as users have.
+
+The group ``everyone`` always exists: every user is a member, new ones included. No user and no
+group have the same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from storage.accounts.users import User, require_free_name, user_of_row
+from storage.errors import Conflict, NotFound
+from storage.sqlite.clock import Clock, timestamp
+from storage.sqlite.database import Transaction
+from storage.sqlite.queries import all_rows, first, only, page, run
+
+EVERYONE = 1
+"""The id of the group of all users."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group, with the numbers of its members and of the datasets in which it has a level."""
+
+    id: int
+    name: str
+    created_at: str
+    members: int
+    datasets: int
+
+    @property
+    def is_everyone(self) -> bool:
+        """Whether it is the group of all users, which can't be changed."""
+        return self.id == EVERYONE
+
+
+def add_group(tx: Transaction, name: str, clock: Clock) -> Group:
+    """Add an empty group; raise Conflict if a user or a group has this name."""
+    require_free_name(tx, name)
+    row = only(tx, "insert_group", name=name, now=timestamp(clock()))
+    return get_group(tx, row["id"])
+
+
+def get_group(tx: Transaction, group_id: int) -> Group:
+    """Return a group by id."""
+    rows = all_rows(tx, "list_groups", id=group_id, q=None)
+    if not rows:
+        raise NotFound("Group {group} not found.", group=str(group_id))
+    return Group(**rows[0])
+
+
+def find_group(tx: Transaction, name: str) -> Group | None:
+    """Return a group by its name, in any case."""
+    row = first(tx, "group_by_name", name=name)
+    return None if row is None else get_group(tx, row["id"])
+
+
+def list_groups(
+    tx: Transaction, offset: int, limit: int, q: str | None = None
+) -> tuple[list[Group], int]:
+    """Return a page of the groups by name, and their number; ``q`` is a part of the name."""
+    rows, total = page(tx, "list_groups", offset, limit, id=None, q=q)
+    return [Group(**row) for row in rows], total
+
+
+def members_of(tx: Transaction, group: Group) -> list[User]:
+    """Return the members by SOEID; none for everyone."""
+    return [user_of_row(row) for row in all_rows(tx, "group_members", id=group.id)]
+
+
+def rename_group(tx: Transaction, group_id: int, name: str) -> Group:
+    """Rename a group; raise Conflict for everyone, and for a name in use."""
+    group = _changeable(tx, group_id)
+    if name.casefold() != group.name.casefold():
+        require_free_name(tx, name)
+    run(tx, "rename_group", id=group_id, name=name)
+    return get_group(tx, group_id)
+
+
+def remove_group(tx: Transaction, group_id: int) -> Group:
+    """Delete a group with its levels in datasets, and return it; raise Conflict for everyone."""
+    group = _changeable(tx, group_id)
+    for name in ("delete_members_of_group", "delete_permissions_of_group", "delete_group"):
+        run(tx, name, id=group_id)
+    return group
+
+
+def add_members(tx: Transaction, group_id: int, users: Sequence[User]) -> list[User]:
+    """Add users to a group, and return those who weren't members; Conflict for everyone."""
+    _changeable(tx, group_id)
+    return [
+        user
+        for user in users
+        if first(tx, "put_group_member", group_id=group_id, user_id=user.id) is not None
+    ]
+
+
+def remove_member(tx: Transaction, group_id: int, user: User) -> None:
+    """Remove a user from a group; raise NotFound if they aren't a member."""
+    group = _changeable(tx, group_id)
+    if first(tx, "delete_group_member", group_id=group_id, user_id=user.id) is None:
+        raise NotFound('"{user}" isn\'t a member of "{group}".', user=user.soeid, group=group.name)
+
+
+def _changeable(tx: Transaction, group_id: int) -> Group:
+    group = get_group(tx, group_id)
+    if group.is_everyone:
+        raise Conflict('The group "{name}" always has all users.', name=group.name)
+    return group
