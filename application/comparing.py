@@ -67,7 +67,11 @@ def comparison_of_job(service: Service, job: Job) -> dict[str, Any]:
 
 
 def comparison_of_tables(
-    service: Service, dataset_id: int, base: OpenTable, other: OpenTable
+    service: Service,
+    dataset_id: int,
+    base: OpenTable,
+    other: OpenTable,
+    wait_s: float = WAIT_S,
 ) -> dict[str, Any]:
     """The comparison of two tables, cached or computed now, as JSON; or ComparisonNotReady."""
     found = cached_comparison(service, dataset_id, base, other) or service.background.result(
@@ -80,7 +84,7 @@ def comparison_of_tables(
             database=service.parquet_of("long"),
             on_progress=on_progress,
         ),
-        WAIT_S,
+        wait_s,
     )
     if found is None:
         raise ComparisonNotReady("The tables are still being compared. Ask again in a moment.")
@@ -103,13 +107,17 @@ def shown_comparison(caller: Caller, job: Job) -> dict[str, Any]:
 
 
 def shown_tables(
-    caller: Caller, dataset_id: int, base: tuple[str, str | None], other: tuple[str, str | None]
+    caller: Caller,
+    dataset_id: int,
+    base: tuple[str, str | None],
+    other: tuple[str, str | None],
+    wait_s: float = WAIT_S,
 ) -> dict[str, Any]:
     """Compare two tables, each given by ref and key, and record the access."""
     with caller.reading():
-        tables = [open_table(caller.service, dataset_id, *table) for table in (base, other)]
-        found = comparison_of_tables(caller.service, dataset_id, *tables)
-    for table in tables:
+        one, two = (open_table(caller.service, dataset_id, *table) for table in (base, other))
+        found = comparison_of_tables(caller.service, dataset_id, one, two, wait_s)
+    for table in (one, two):
         caller.audit_view(RowSource(dataset_id, table.commit_id, table.key), AUDITED)
     return {"dataset_id": dataset_id, **found}
 

@@ -67,3 +67,13 @@ def test_false_alarms_are_compared_with_their_goals(
 def test_a_percentile_is_one_of_the_values() -> None:
     assert percentile([3, 1, 2], 0.99) == 3
     assert percentile([1], 0.5) == 1
+
+
+def test_row_diffs_are_measured(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.row_diff", "--rows", "1000"]
+    said = subprocess.run(
+        [*command, "--data", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert "0 added, 10 removed, 10 changed" in said
+    assert "0 added, 0 removed, 1,000 changed" in said
+    assert said.count(" met") == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import threading
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -28,13 +29,27 @@ def dataset(server: LiveServer, reader: Reader) -> int:
     dataset_id = server.new_dataset(reader.api)
     for text in (BEFORE, NOW):
         server.import_text(dataset_id, text, client=reader.api)
+    now, before = versions(reader, dataset_id)
+    compare(reader, dataset_id, before, now)
     return dataset_id
+
+
+def versions(reader: Reader, dataset: int) -> list[str]:
+    """The commits of a dataset, newest first."""
+    commits = reader.api.get(f"/api/datasets/{dataset}/history").json()["commits"]
+    return [commit["commit_id"] for commit in commits]
+
+
+def compare(reader: Reader, dataset: int, before: str, now: str) -> None:
+    """Compute a comparison, so that the page needn't wait for it."""
+    query = {"base_ref": before, "ref": now}
+    answer = reader.api.get(f"/api/datasets/{dataset}/compare", params=query)
+    assert answer.status_code == 200, answer.text
 
 
 def listed(server: LiveServer, reader: Reader, dataset: int, *keys: str) -> str:
     """The path of the page after its form was sent and the job has ended."""
-    commits = reader.api.get(f"/api/datasets/{dataset}/history").json()["commits"]
-    now, before = (commit["commit_id"] for commit in commits)
+    now, before = versions(reader, dataset)
     form = {"from": before, "from_table": "primary", "to": now, "to_table": "primary"}
     answer = reader.post(f"/datasets/{dataset}/changes", **form, keys=list(keys))
     assert answer.status_code == 303, answer.text
@@ -111,6 +126,30 @@ def test_a_key_that_repeats_is_explained(server: LiveServer, reader: Reader, dat
     assert "Name at least one column" in refused.text
 
 
+def test_rows_of_too_much_text_leave_the_rest_of_the_page(
+    server: LiveServer, reader: Reader, dataset: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = listed(server, reader, dataset, "no")
+    monkeypatch.setattr("parquet_tables.rows.MAX_PAGE_BYTES", 1)
+    page = reader.page(path)
+    assert "download the table as a file" in page
+    assert "4 before, 4 now" in page
+
+
+def test_a_comparison_that_takes_long_is_awaited(server: LiveServer, reader: Reader) -> None:
+    dataset = server.new_table(300, reader.api)
+    may_end = threading.Event()
+    server.service.background.result("hold", lambda _: may_end.wait(30), 0)
+    path = f"/datasets/{dataset}/changes?from=main"
+    page = reader.page(path)
+    assert "are still being compared" in page
+    assert "comparing.js" in page
+    url = html.unescape(re.findall(r'id="comparing"[^>]* data-url="([^"]*)"', page)[0])
+    may_end.set()
+    assert reader.api.get(url).status_code == 200
+    assert ">Equal</span>" in reader.page(path)
+
+
 def test_other_versions_and_wrong_ones_are_explained(server: LiveServer, reader: Reader) -> None:
     empty = server.new_dataset(reader.api)
     assert "no version yet" in reader.page(f"/datasets/{empty}/changes")
@@ -118,6 +157,7 @@ def test_other_versions_and_wrong_ones_are_explained(server: LiveServer, reader:
     page = reader.page(f"/datasets/{single}/changes")
     assert "This is the first version." in page
     assert "nothing" in reader.page(f"/datasets/{single}/changes", **{"from": "nothing"})
+    compare(reader, single, "main", "main")
     same = reader.page(f"/datasets/{single}/changes", **{"from": "main"})
     assert ">Equal</span>" in same
     draw = {"method": "random", "sample_size": 9, "output_name": "s"}

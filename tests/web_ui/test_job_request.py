@@ -86,6 +86,18 @@ def test_a_report_of_two_tables_names_both_commits(server: LiveServer, reader: R
     assert completed(reader, "exploration", dataset, body)["status"] == "completed"
 
 
+def test_a_row_diff_names_both_commits_and_its_keys(server: LiveServer, reader: Reader) -> None:
+    dataset = server.new_table(40, reader.api)
+    (old,) = reader.api.get(f"/api/datasets/{dataset}/history").json()["commits"]
+    request = {"compare_to": {"ref": "main"}, "keys": ["id"]}
+    job = completed(reader, "exploration", dataset, request)
+    page = reader.page(f"/jobs/{job['id']}", tab="request")
+    body = json.loads(in_element(page, JSON, "</code>"))
+    assert (body["source_ref"], body["keys"]) == (old["commit_id"], ["id"])
+    assert body["compare_to"] == {"ref": old["commit_id"], "table_key": "primary"}
+    assert completed(reader, "exploration", dataset, body)["status"] == "completed"
+
+
 def test_an_import_shows_its_parameters(server: LiveServer, reader: Reader) -> None:
     job = server.import_text(server.new_dataset(reader.api), "a\n1\n", client=reader.api)
     page = reader.page(f"/jobs/{job['id']}", tab="request")

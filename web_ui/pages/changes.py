@@ -55,6 +55,8 @@ from web_ui.shell import (
 Values = dict[str, Any]
 KINDS = {"changed": "Changed", "added": "Added", "removed": "Removed"}
 PAGE_ROWS = 50
+COMPARISON_WAIT_S = 1.0
+"""How long the page waits for a comparison; a script then waits for it."""
 MAX_VERSIONS = 100
 MAX_JOBS = 200
 MAX_COLUMNS, MAX_ALL_COLUMNS = 30, 500
@@ -173,9 +175,9 @@ def _side(found: Dataset, ref: str, commit: Commit, key: str) -> Side:
 
 def _compared(found: Dataset, base: Side, other: Side) -> Values:
     """The comparison of the two tables, or why there is none."""
-    sides = ((side.table.commit_id, side.table.key) for side in (base, other))
+    one, two = ((side.table.commit_id, side.table.key) for side in (base, other))
     try:
-        compared = shown_tables(caller(), found.id, *sides)
+        compared = shown_tables(caller(), found.id, one, two, wait_s=COMPARISON_WAIT_S)
     except DomainError as error:
         return {"found": None, "not_compared": error}
     suggested = compared["suggested_keys"]
@@ -194,7 +196,12 @@ def _row_diff(found: Dataset, base: Side, other: Side) -> Values:
     values["keys"] = {folded(name) for name in job.run_parameters["keys"]}
     if job.status != "completed":
         return values
-    return {**values, "diff": (job.output_summary or {})["row_diff"], "rows": _changed_rows(job)}
+    values["diff"] = (job.output_summary or {})["row_diff"]
+    try:
+        values["rows"] = _changed_rows(job)
+    except DomainError as error:  # they were pruned, or hold too much text for a page
+        values["rows_problem"] = error.message
+    return values
 
 
 def _job_of_url(found: Dataset) -> Job | None:
