@@ -7,7 +7,7 @@ from sampling_engine.errors import (
     RowsMissing,
     TooManyStrata,
 )
-from sampling_engine.explain import RowExplanation, explain_row
+from sampling_engine.explain import RowExplanation, explain_rows
 from sampling_engine.methods import METHOD_CLASSES, METHODS, method_from_json
 from sampling_engine.methods.cluster import ClusterMethod
 from sampling_engine.methods.method import Method
@@ -71,7 +71,7 @@ __all__ = [
     "draw_sample",
     "draw_warnings",
     "effective_seed",
-    "explain_row",
+    "explain_rows",
     "method_from_json",
     "new_seed",
     "plan_draw",

@@ -1,4 +1,4 @@
-"""Explain why a row is in a sample, or why not: one verdict for each round."""
+"""Explain why rows are in a sample, or why not: one verdict for each round."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from parquet_tables.tables import TableFiles
 from sampling_engine.checks import check_rounds
 from sampling_engine.errors import UnknownRow
 from sampling_engine.rounds import DrawState, FinishedRound, Prepared, RowOutcome, replay
+from sampling_engine.selection.order import Int64s
 from sampling_engine.selection.strata import NO_STRATUM
 from sampling_engine.selection.walk_and_scan import in_sorted
 from sampling_engine.spec import Round
@@ -45,16 +46,16 @@ class RowExplanation:
         return self.round_number is not None
 
 
-def explain_row(
+def explain_rows(
     database: ParquetDatabase,
     table: TableFiles,
     rounds: Sequence[Round],
-    ordinal: int,
+    ordinals: Sequence[int],
     *,
     on_progress: ProgressCallback = ignore_progress,
     counts_dir: Path | None = None,
-) -> RowExplanation:
-    """Replay the rounds and explain what each did with the row ``ordinal``.
+) -> list[RowExplanation]:
+    """Replay the rounds once, and explain what each did with the rows, in the order given.
 
     Raises
     ------
@@ -62,56 +63,80 @@ def explain_row(
         As :func:`draw_sample`.
     """
     check_rounds(table, rounds)
-    if not 0 <= ordinal < table.file_rows:
-        raise UnknownRow(
-            "There is no row {ordinal}: the table's rows run from 0 to {last}.",
-            ordinal=str(ordinal),
-            last=table.file_rows - 1,
-            loc=("ordinal",),
-        )
-    if in_sorted(np.array([ordinal]), table.deletion_vector)[0]:
-        outcome = RowOutcome("left_out", "The row is left out of this table.")
-        verdicts = tuple(_verdict(round_spec, outcome) for round_spec in rounds)
-        return RowExplanation(ordinal, None, None, None, verdicts)
-    with database.cursor(table) as cursor:
-        state = DrawState(cursor, table, counts_dir=counts_dir)
-        return _explain(state, rounds, ordinal, MonotonicProgress(on_progress))
+    for ordinal in ordinals:
+        if not 0 <= ordinal < table.file_rows:
+            raise UnknownRow(
+                "There is no row {ordinal}: the table's rows run from 0 to {last}.",
+                ordinal=str(ordinal),
+                last=table.file_rows - 1,
+                loc=("ordinal",),
+            )
+    wanted = np.unique(np.array(ordinals, dtype=np.int64))
+    is_deleted = in_sorted(wanted, table.deletion_vector)
+    found = {int(each): _deleted(rounds, int(each)) for each in wanted[is_deleted]}
+    if not is_deleted.all():
+        with database.cursor(table) as cursor:
+            state = DrawState(cursor, table, counts_dir=counts_dir)
+            progress = MonotonicProgress(on_progress)
+            found |= _explain(state, rounds, wanted[~is_deleted], progress)
+    return [found[ordinal] for ordinal in ordinals]
+
+
+def _deleted(rounds: Sequence[Round], ordinal: int) -> RowExplanation:
+    outcome = RowOutcome("left_out", "The row is left out of this table.")
+    verdicts = tuple(_verdict(round_spec, outcome) for round_spec in rounds)
+    return RowExplanation(ordinal, None, None, None, verdicts)
 
 
 def _explain(
-    state: DrawState, rounds: Sequence[Round], ordinal: int, on_progress: ProgressCallback
-) -> RowExplanation:
-    verdicts: list[Verdict] = []
+    state: DrawState, rounds: Sequence[Round], ordinals: Int64s, on_progress: ProgressCallback
+) -> dict[int, RowExplanation]:
+    """Explain rows by their ordinals; ``pending`` are those that no round has drawn yet."""
+    verdicts: dict[int, list[Verdict]] = {int(ordinal): [] for ordinal in ordinals}
+    explained: dict[int, RowExplanation] = {}
+    pending = ordinals
     for finished in replay(state, rounds, on_progress):
         draw, rows = finished.draw, finished.rows
-        places = np.flatnonzero(rows.chosen.ordinals == ordinal)
-        if not len(places):
-            verdicts.append(_not_drawn(state, finished, ordinal))
-            continue
-        place = int(places[0])
-        outcome = draw.explain_drawn(state, rows, place)
-        verdicts.append(_in_stratum(draw.prepared, int(rows.chosen.strata[place]), outcome))
-        probabilities, weights = draw.probabilities_and_weights(rows)
-        return RowExplanation(
-            ordinal,
-            draw.prepared.round_spec.round_number,
-            float(probabilities[place]),
-            float(weights[place]),
-            tuple(verdicts),
-        )
-    return RowExplanation(ordinal, None, None, None, tuple(verdicts))
+        is_drawn = np.isin(pending, rows.chosen.ordinals)
+        for ordinal in pending[is_drawn].tolist():
+            place = int(np.flatnonzero(rows.chosen.ordinals == ordinal)[0])
+            outcome = draw.explain_drawn(state, rows, place)
+            last = _in_stratum(draw.prepared, int(rows.chosen.strata[place]), outcome)
+            probabilities, weights = draw.probabilities_and_weights(rows)
+            explained[ordinal] = RowExplanation(
+                ordinal,
+                draw.prepared.round_spec.round_number,
+                float(probabilities[place]),
+                float(weights[place]),
+                (*verdicts[ordinal], last),
+            )
+        pending = pending[~is_drawn]
+        if not len(pending):
+            break
+        for ordinal, verdict in zip(
+            pending.tolist(), _not_drawn(state, finished, pending), strict=True
+        ):
+            verdicts[ordinal].append(verdict)
+    for ordinal in pending.tolist():
+        explained[ordinal] = RowExplanation(ordinal, None, None, None, tuple(verdicts[ordinal]))
+    return explained
 
 
-def _not_drawn(state: DrawState, finished: FinishedRound, ordinal: int) -> Verdict:
+def _not_drawn(state: DrawState, finished: FinishedRound, ordinals: Int64s) -> list[Verdict]:
     prepared = finished.draw.prepared
-    stratum = int(prepared.strata.of(np.array([ordinal]), ignore_progress)[0])
-    if stratum == NO_STRATUM:
-        row_filter = prepared.round_spec.filter
-        text = row_filter.text if row_filter else ""
-        reason = f"The row doesn't pass the round's filter, {text}."
-        return _verdict(prepared.round_spec, RowOutcome("filtered_out", reason))
-    outcome = finished.draw.explain_not_drawn(state, finished.rows, ordinal, stratum)
-    return _in_stratum(prepared, stratum, outcome)
+    strata = prepared.strata.of(ordinals, ignore_progress)
+    eligible = strata != NO_STRATUM
+    outcomes = iter(
+        finished.draw.explain_not_drawn(state, finished.rows, ordinals[eligible], strata[eligible])
+    )
+    row_filter = prepared.round_spec.filter
+    reason = f"The row doesn't pass the round's filter, {row_filter.text if row_filter else ''}."
+    return [
+        _in_stratum(prepared, int(stratum), next(outcomes))
+        if stratum != NO_STRATUM
+        else _verdict(prepared.round_spec, RowOutcome("filtered_out", reason))
+        for stratum in strata
+    ]
 
 
 def _in_stratum(prepared: Prepared, stratum: int, outcome: RowOutcome) -> Verdict:

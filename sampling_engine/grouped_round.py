@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from parquet_tables.database import registered
 from parquet_tables.progress import ProgressCallback, progress_part
-from sampling_engine.rounds import DrawState, Floats, Prepared, RoundRows, RowOutcome
+from sampling_engine import statements
+from sampling_engine.rounds import DrawState, Floats, Prepared, RoundRows, RowOutcome, nth
 from sampling_engine.selection.order import Int64s, SeededOrder
 from sampling_engine.selection.walk_and_scan import Chosen, plan_round, scan, walk
 
@@ -49,35 +51,87 @@ class GroupedRound:
             return (part / whole)[strata], (whole / part)[strata]
 
     def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
-        """With the row's rank and the last one of its stratum or cluster."""
-        chosen = rows.chosen
-        last_rank = _last_rank(rows, int(chosen.strata[place]))
-        outcome = RowOutcome.drawn(rows, place, int(chosen.ranks[place]))
-        return replace(outcome, last_rank=last_rank)
+        """With the row's place in line, its rank and the last one of its stratum or cluster."""
+        ranks = _ranks_of(rows, int(rows.chosen.strata[place]))
+        rank = int(rows.chosen.ranks[place])
+        return replace(
+            RowOutcome.drawn(rows, place, rank),
+            last_rank=int(ranks.max()),
+            nth_in_line=int((ranks <= rank).sum()),
+            line_rows=int(self.prepared.eligible[rows.chosen.strata[place]]),
+            line_drawn=len(ranks),
+        )
 
     def explain_not_drawn(
-        self, state: DrawState, rows: RoundRows, ordinal: int, stratum: int
+        self, state: DrawState, rows: RoundRows, ordinals: Int64s, strata: Int64s
+    ) -> list[RowOutcome]:
+        """Their clusters weren't drawn, or they are further back in line than the drawn rows."""
+        ranks = self._order(state).rank(ordinals)
+        waiting = np.flatnonzero(self.prepared.allocated[strata] > 0)
+        if self.clusters is None:
+            waiting = np.arange(len(ordinals))
+        before = np.zeros(len(ordinals), dtype=np.int64)
+        before[waiting] = self._fresh_before(state, strata[waiting], ranks[waiting])
+        groups = [self.prepared.strata.labels(np.array([stratum]))[0] for stratum in strata]
+        return [
+            self._not_drawn(rows, int(strata[at]), int(ranks[at]), int(before[at]), groups[at])
+            for at in range(len(ordinals))
+        ]
+
+    def _not_drawn(
+        self, rows: RoundRows, stratum: int, rank: int, before: int, group: str | None
     ) -> RowOutcome:
-        """Its cluster wasn't drawn, or its rank is beyond the last one."""
-        group = self.prepared.strata.labels(np.array([stratum]))[0]
-        order = SeededOrder(state.table.file_rows, self.prepared.round_spec.effective_seed)
-        rank = int(order.rank(np.array([ordinal]))[0])
-        last_rank = _last_rank(rows, stratum)
+        """``before`` are the rows of the stratum with a lower rank that weren't drawn."""
+        ranks = _ranks_of(rows, stratum)
+        last_rank = int(ranks.max()) if len(ranks) else None
         if self.clusters is not None and not self.prepared.allocated[stratum]:
             drawn, clusters = self.clusters
             reason = f"Its cluster, {group}, is not among the {drawn:,} drawn of {clusters:,}."
             return RowOutcome("cluster_not_drawn", reason, rank, last_rank)
-        place = "" if group is None else f" in {group}"
-        last = f"the last rank taken{place} is {last_rank}"
-        if last_rank is None:
-            last = f"no row was taken{place}"
-        return RowOutcome("beyond_the_last", f"Its rank is {rank}; {last}.", rank, last_rank)
+        line_rows, line_drawn = int(self.prepared.eligible[stratum]), len(ranks)
+        place = line_drawn + before + 1
+        where = "" if group is None else f" in {group}"
+        drawn_rows = f"the first {line_drawn:,} of {line_rows:,} rows were drawn"
+        if line_drawn < 2:
+            drawn_rows = f"{line_drawn or 'none'} of {line_rows:,} rows was drawn"
+        return RowOutcome(
+            "beyond_the_last",
+            f"It is {nth(place)} in line{where}; {drawn_rows}.",
+            rank,
+            last_rank,
+            place,
+            line_rows,
+            line_drawn,
+        )
+
+    def _fresh_before(self, state: DrawState, strata: Int64s, ranks: Int64s) -> Int64s:
+        """Rows of each one's stratum that aren't taken and have a lower rank, by a pass."""
+        counts = np.zeros(len(strata), dtype=np.int64)
+        if not len(strata):
+            return counts
+        wanted = np.unique(strata)
+        limits = {
+            "stratum": wanted,
+            "threshold": np.array([ranks[strata == stratum].max() for stratum in wanted]),
+        }
+        lines = {"position": np.arange(len(strata)), "stratum": strata, "rank": ranks}
+        of = self.prepared.strata
+        sql, params = statements.count_before(
+            state.table, of.columns, of.table_name, self._order(state), of.row_filter
+        )
+        with registered(state.cursor, {"wanted": limits, "lines": lines}):
+            found = state.cursor.execute(sql, params).fetchnumpy()
+        counts[found["position"]] = found["rows"]
+        return counts
+
+    def _order(self, state: DrawState) -> SeededOrder:
+        return SeededOrder(state.table.file_rows, self.prepared.round_spec.effective_seed)
 
     def _first(
         self, state: DrawState, allocated: Int64s, eligible: Int64s, on_progress: ProgressCallback
     ) -> RoundRows:
         strata = self.prepared.strata
-        order = SeededOrder(state.table.file_rows, self.prepared.round_spec.effective_seed)
+        order = self._order(state)
         look_up = bool(strata.columns or strata.row_filter)
         plan = plan_round(allocated, eligible, order, state.strategy, look_up=look_up)
         walked_part = 0.2 if plan.scanned.any() else 1.0
@@ -91,7 +145,7 @@ class GroupedRound:
         return RoundRows(rows, plan.run_by)
 
 
-def _last_rank(rows: RoundRows, stratum: int) -> int | None:
-    """The largest rank drawn from a stratum or cluster."""
-    ranks = rows.chosen.ranks[rows.chosen.strata == stratum]
-    return int(ranks.max()) if len(ranks) else None
+def _ranks_of(rows: RoundRows, stratum: int) -> Int64s:
+    """The ranks drawn from a stratum or cluster."""
+    ranks: Int64s = rows.chosen.ranks[rows.chosen.strata == stratum]
+    return ranks

@@ -173,12 +173,19 @@ class RowOutcome:
 
     ``reason`` is the outcome in a sentence. ``last_rank`` is the largest rank that was drawn from
     the row's stratum or cluster; None where the method has no ranks.
+
+    The line of a row has the eligible rows of its stratum or cluster, ``line_rows``, in the order
+    in which they would be drawn. ``line_drawn`` is the number of drawn rows, ``nth_in_line`` the
+    row's place from 1. They are None where there is no line or the place isn't known.
     """
 
     outcome: Outcome
     reason: str
     rank: int | None = None
     last_rank: int | None = None
+    nth_in_line: int | None = None
+    line_rows: int | None = None
+    line_drawn: int | None = None
 
     @classmethod
     def drawn(cls, rows: RoundRows, place: int, rank: int | None = None) -> RowOutcome:
@@ -208,9 +215,20 @@ class RoundDraw(Protocol):
         """Explain the drawn row at ``place``, from 0, in the order of selection."""
 
     def explain_not_drawn(
-        self, state: DrawState, rows: RoundRows, ordinal: int, stratum: int
-    ) -> RowOutcome:
-        """Explain why an eligible row of ``stratum`` wasn't drawn."""
+        self, state: DrawState, rows: RoundRows, ordinals: Int64s, strata: Int64s
+    ) -> list[RowOutcome]:
+        """Explain why eligible rows of these strata weren't drawn, before a later round draws."""
+
+
+def nth(place: int) -> str:
+    """An ordinal number.
+
+    >>> nth(1), nth(12), nth(1023)
+    ('1st', '12th', '1,023rd')
+    """
+    is_teen = place % 100 in (11, 12, 13)
+    suffix = "th" if is_teen else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place:,}{suffix}"
 
 
 def seed_for(effective_seed: Seed, purpose: str) -> str:

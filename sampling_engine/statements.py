@@ -245,6 +245,25 @@ def scan(
     )
 
 
+def count_before(
+    table: TableFiles,
+    columns: Sequence[Column],
+    strata: str | None,
+    order: SeededOrder,
+    row_filter: RowFilter | None = None,
+) -> Statement:
+    """Position in ``lines`` and the number of rows of :func:`scan` that precede it in its stratum.
+
+    A line has a position, a stratum and a rank; one without a row before it is missing.
+    """
+    scanned, params = scan(table, columns, strata, order, row_filter)
+    return (
+        f"SELECT l.position, count(*) AS rows FROM ({scanned}) AS r "
+        "JOIN lines AS l ON l.stratum = r.stratum AND r.rank < l.rank GROUP BY l.position",
+        params,
+    )
+
+
 def ordinals_between(
     path: str, start: int, first: int, stop: int, row_filter: RowFilter
 ) -> Statement:

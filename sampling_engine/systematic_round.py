@@ -98,11 +98,11 @@ class SystematicRound:
         return RowOutcome.drawn(rows, place)
 
     def explain_not_drawn(
-        self, state: DrawState, rows: RoundRows, ordinal: int, stratum: int
-    ) -> RowOutcome:
-        """It isn't on the grid."""
+        self, state: DrawState, rows: RoundRows, ordinals: Int64s, strata: Int64s
+    ) -> list[RowOutcome]:
+        """They aren't on the grid."""
         reason = "The row stands between those that the round's interval meets."
-        return RowOutcome("off_the_grid", reason)
+        return [RowOutcome("off_the_grid", reason) for _ in ordinals]
 
     def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:
         """One by the interval; for a size, drawn by eligible rows."""

@@ -6,7 +6,7 @@ target probability (Rosén 1997, "On sampling with probability proportional to s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import sqrt
@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parquet_tables.database import registered
-from parquet_tables.progress import ProgressCallback, watched
+from parquet_tables.progress import ProgressCallback, ignore_progress, watched
 from sampling_engine import statements
 from sampling_engine.errors import RowsMissing
 from sampling_engine.results import Strategy
-from sampling_engine.rounds import DrawState, Floats, Prepared, RoundRows, RowOutcome
+from sampling_engine.rounds import DrawState, Floats, Prepared, RoundRows, RowOutcome, nth
 from sampling_engine.selection.inclusion import SizeGroups, log_odds_of, ratios_to_targets
 from sampling_engine.selection.order import Int64s, SeededOrder
 from sampling_engine.selection.walk_and_scan import (
@@ -38,6 +38,8 @@ UNIFORM_BITS = 62
 # DuckDB's keys may differ from numpy's in the last digits; a scan asks for a little more.
 MARGIN = 1.0 + 1e-9
 WIDER = 4
+NEXT_ROWS = 100
+"""The rows in line after the drawn ones whose places an explanation finds."""
 
 
 @dataclass(frozen=True)
@@ -157,30 +159,53 @@ class WeightedRound:
         return keys
 
     def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
-        """With the row's rank, and whether it is a take-all row."""
+        """With the row's place in line, its rank, and whether it is a take-all row."""
         ordinals = rows.chosen.ordinals[place : place + 1]
-        outcome = RowOutcome.drawn(rows, place, int(self.order.rank(ordinals)[0]))
+        outcome = replace(
+            RowOutcome.drawn(rows, place, int(self.order.rank(ordinals)[0])),
+            nth_in_line=place + 1,
+            line_rows=self.weights.rows,
+            line_drawn=len(rows.chosen.ordinals),
+        )
         if place >= len(self.take_all.ordinals):
             return outcome
         return replace(outcome, reason=f"{outcome.reason} Its weight makes it a take-all row.")
 
     def explain_not_drawn(
-        self, state: DrawState, rows: RoundRows, ordinal: int, stratum: int
+        self, state: DrawState, rows: RoundRows, ordinals: Int64s, strata: Int64s
+    ) -> list[RowOutcome]:
+        """They have no weight, or are further back in the Pareto order than the drawn rows."""
+        found = self._look_up(state, ordinals, self.order.rank(ordinals))
+        probabilities = self.inclusion_probabilities(found.units).tolist()
+        known = dict(zip(found.ordinals.tolist(), probabilities, strict=True))
+        following: list[int] = []
+        if known:
+            following = self.next_rows(state, NEXT_ROWS, ignore_progress).ordinals.tolist()
+        return [self._not_drawn(rows, int(each), known, following) for each in ordinals]
+
+    def _not_drawn(
+        self,
+        rows: RoundRows,
+        ordinal: int,
+        probabilities: Mapping[int, float],
+        following: list[int],
     ) -> RowOutcome:
-        """It has no weight, or too large a key in the Pareto order."""
-        ordinals = np.array([ordinal])
-        ranks = self.order.rank(ordinals)
-        found = self._look_up(state, ordinals, ranks)
-        if not len(found.keys):
+        """``probabilities`` are those of rows with a weight; ``following`` the next rows."""
+        if ordinal not in probabilities:
             return RowOutcome("no_weight", "Its weight is NULL, NaN or 0, so it can't be drawn.")
-        probability = float(self.inclusion_probabilities(found.units)[0])
-        last = self._look_up(state, rows.chosen.ordinals[-1:], rows.chosen.ranks[-1:])
-        after = f", after the last one taken, {last.keys[0]:.6g}" if len(last.keys) else ""
-        reason = (
-            f"Its inclusion probability was {probability:.6g}; its key in the Pareto order is "
-            f"{found.keys[0]:.6g}{after}."
+        drawn = len(rows.chosen.ordinals)
+        place = drawn + following.index(ordinal) + 1 if ordinal in following else None
+        in_line = f"It isn't among the {NEXT_ROWS:,} rows in line after the {drawn:,} drawn ones."
+        if place is not None:
+            in_line = f"It is {nth(place)} in line; the first {drawn:,} were drawn."
+        return RowOutcome(
+            "beyond_the_last",
+            f"Its selection probability was {probabilities[ordinal]:.6g}. {in_line}",
+            int(self.order.rank(np.array([ordinal]))[0]),
+            nth_in_line=place,
+            line_rows=self.weights.rows,
+            line_drawn=drawn,
         )
-        return RowOutcome("beyond_the_last", reason, int(ranks[0]))
 
     def _first(
         self, state: DrawState, count: int, on_progress: ProgressCallback

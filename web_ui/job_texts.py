@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from application.lifecycle import Retryability
 from job_runner.handlers.exploration import is_report, is_row_diff
+from sampling_engine.rounds import nth
 from storage.jobs.jobs import Job
 from storage.sqlite.clock import seconds_between
 
@@ -52,6 +54,19 @@ def counted(number: float, singular: str, plural: str | None = None) -> str:
     ('1 row', '336,776 rows', '0 entries')
     """
     return f"{number:,} {singular if number == 1 else plural or f'{singular}s'}"
+
+
+def in_line(verdict: Mapping[str, Any]) -> str | None:
+    """The place of a row in the order of a step; None if the step has none.
+
+    >>> in_line({"nth_in_line": 61, "line_rows": 500, "line_drawn": 44})
+    '61st in line of 500; the first 44 were drawn'
+    """
+    place, drawn = verdict["nth_in_line"], verdict["line_drawn"]
+    if place is None:
+        return None
+    first = {0: "none was", 1: "the first was"}.get(drawn, f"the first {drawn:,} were")
+    return f"{nth(place)} in line of {verdict['line_rows']:,}; {first} drawn"
 
 
 def state_of(job: Job) -> str:

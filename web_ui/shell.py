@@ -40,7 +40,7 @@ from job_runner.service import Service
 from storage.accounts.audit import Origin
 from storage.jobs.jobs import Priority
 from storage.sqlite.clock import timestamp
-from web_ui.job_texts import counted, duration_text, outcome_of, progress_of, state_of
+from web_ui.job_texts import counted, duration_text, in_line, outcome_of, progress_of, state_of
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
 
@@ -371,6 +371,7 @@ for _function in (
     exact_time,
     has_vendor,
     icon,
+    in_line,
     local_time,
     outcome_of,
     progress_of,

@@ -9,8 +9,9 @@ from flask import Response, jsonify
 from marshmallow import fields, validate
 
 from application.access import RowSource
+from application.identity.lookup import look_up, why_row
 from application.identity.newer_versions import newer_version
-from application.sampling_results import next_rows, why_row
+from application.sampling_results import next_rows
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import RowsQuery, download, page_json, rows_work
 from http_api.routes.submissions import completed, require_type
@@ -29,6 +30,8 @@ from job_runner.tables.open_tables import (
 from sampling_engine import MAX_ROUNDS
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
+
+MAX_LOOKED_UP = 50
 
 blueprint = SignedInBlueprint(
     "sample_rows", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Sampling"
@@ -63,18 +66,46 @@ class VerdictOut(Schema):
     outcome = out.string()
     reason = out.string()
     group = out.string(null=True)
-    rank = out.integer(null=True)
-    last_rank = out.integer(null=True)
+    rank = out.integer("In the seeded order, from 0; may be above the number of rows.", null=True)
+    last_rank = out.integer("The largest rank drawn from its stratum or cluster.", null=True)
+    nth_in_line = out.integer(
+        "The row's place, from 1, among the eligible rows of its stratum or cluster. Null where "
+        "rows have no order, or far behind the drawn rows of a weighted round.",
+        null=True,
+    )
+    line_rows = out.integer("The eligible rows of its stratum or cluster.", null=True)
+    line_drawn = out.integer("How many of them the round drew: the first in line.", null=True)
 
 
-class WhyOut(Schema):
-    job_id = out.string()
+class RowVerdictsOut(Schema):
     logical_row_id = out.string()
     drawn = out.boolean()
     round_number = out.integer(null=True)
     inclusion_probability = out.number(null=True)
     design_weight = out.number(null=True)
     rounds = out.list_of(VerdictOut)
+
+
+class WhyOut(RowVerdictsOut):
+    job_id = out.string()
+
+
+class LookupQuery(StrictQuery):
+    column = text(1, 1000, description="A column of the source; by default `value` is a row id.")
+    value = text(1, 10_000, required=True, description="The value, or a row id or number.")
+    limit = QueryInteger(load_default=10, validate=validate.Range(min=1, max=MAX_LOOKED_UP))
+
+
+class FoundRowOut(RowVerdictsOut):
+    data = out.json_object("The row by column; null if it is left out of the table.", null=True)
+
+
+class LookupOut(Schema):
+    job_id = out.string()
+    table_key = out.string()
+    columns = out.list_of(fields.String())
+    rows = out.list_of(FoundRowOut)
+    has_more = out.boolean("Whether more rows have the value.")
 
 
 class NewerVersionOut(Schema):
@@ -159,6 +190,20 @@ def why(job_id: str, logical_row_id: str) -> dict[str, Any]:
     job = completed(caller().job(job_id), "sampling")
     with caller().reading():
         return why_row(service(), job, logical_row_id)
+
+
+@blueprint.get("/lookup", query=LookupQuery, output=LookupOut)
+def lookup(job_id: str, query: dict[str, Any]) -> dict[str, Any]:
+    """Look up rows of the source by a column's value.
+
+    In file order, each with whether it was drawn, and which place in line it has. Without `column`,
+    `value` is a row's id, such as primary:17, or its number.
+    """
+    job = completed(caller().job(job_id), "sampling")
+    with caller().reading():
+        found = look_up(service(), job, query.get("column"), query["value"], query["limit"])
+    caller().audit_view(_source_of(job), "rows looked up")
+    return found
 
 
 def _source_of(job: Job) -> RowSource:

@@ -47,7 +47,11 @@ def test_a_completed_draw_shows_all_its_tabs(analyst: Analyst, server: LiveServe
     expect(rows).to_have_count(4)
     assert "order_by=id" in page.url
     page.get_by_role("link", name="Why?").first.click()
-    expect(page.get_by_text("was drawn in step 1")).to_be_visible()
+    expect(page.get_by_text("in line of 25; the first 3 were drawn")).to_be_visible()
+    page.get_by_label("Column").select_option("city")
+    page.get_by_label("Value").fill("Kyiv")
+    page.get_by_role("button", name="Look up row").click()
+    expect(page.get_by_text("in line of 25; the first 3 were drawn")).to_have_count(10)
     page.get_by_role("link", name="Remaining rows").click()
     expect(page.get_by_text("88 rows")).to_be_visible()
     page.get_by_role("link", name="Replacements").click()

@@ -17,7 +17,7 @@ from sampling_engine import (
     StratifiedMethod,
     SystematicMethod,
     WeightedMethod,
-    explain_row,
+    explain_rows,
     plan_draw,
     reserves,
 )
@@ -133,6 +133,25 @@ def test_the_first_reserves_are_what_a_larger_sample_would_have_drawn(
         assert {*drawn, *reserve} == set(workshop.ordinals(workshop.draw(table, *other)))
 
 
+@pytest.mark.parametrize("method", RESERVED)
+def test_reserves_are_next_in_line(workshop: Workshop, table: TableFiles, method: Method) -> None:
+    rounds = rounds_of(table, method)
+    found = reserve_of(workshop, table, rounds, 1, 5)
+    ordinals = [int(str(ordinal)) for ordinal, _, _ in found]
+    rows = explain_rows(workshop.database, table, rounds, ordinals)
+    for (_, label, place), row in zip(found, rows, strict=True):
+        verdict = row.verdicts[0]
+        assert verdict.line_drawn is not None
+        assert (verdict.nth_in_line, verdict.group) == (verdict.line_drawn + int(str(place)), label)
+
+
+def test_several_rows_are_explained_like_each_alone(workshop: Workshop, table: TableFiles) -> None:
+    rounds = rounds_of(table, STRATIFIED, RandomMethod(sample_size=30))
+    ordinals = [3, 24, 25, 26, 499, 25]
+    together = explain_rows(workshop.database, table, rounds, ordinals)
+    assert together == [explained(workshop, table, rounds, ordinal) for ordinal in ordinals]
+
+
 def test_reserves_are_fewer_where_there_are_no_more(workshop: Workshop, table: TableFiles) -> None:
     for method in (
         RandomMethod(sample_size=430),
@@ -166,7 +185,7 @@ def test_reserves_that_have_no_meaning_are_refused(
 def explained(
     workshop: Workshop, table: TableFiles, rounds: list[Round], ordinal: int
 ) -> RowExplanation:
-    return explain_row(workshop.database, table, rounds, ordinal)
+    return explain_rows(workshop.database, table, rounds, [ordinal])[0]
 
 
 @pytest.mark.parametrize("method", ALL_METHODS)
@@ -194,6 +213,12 @@ def test_every_row_is_explained_as_it_was_drawn(
             assert "drawn" not in {verdict.outcome for verdict in found.verdicts}
         for verdict in found.verdicts:
             assert verdict.reason.endswith(".")
+            if verdict.nth_in_line is not None:
+                assert verdict.line_rows is not None
+                assert verdict.line_drawn is not None
+                assert 1 <= verdict.nth_in_line <= verdict.line_rows <= 500
+                in_front = verdict.nth_in_line <= verdict.line_drawn
+                assert in_front == (verdict.outcome == "drawn")
             if verdict.rank is not None and verdict.last_rank is not None:
                 taken = verdict.rank <= verdict.last_rank
                 assert taken == (verdict.outcome == "drawn")
@@ -204,16 +229,16 @@ def test_every_row_is_explained_as_it_was_drawn(
     [
         (RandomMethod(sample_size=1), 3, "left_out", "left out of this table"),
         (RandomMethod(sample_size=1), 24, "filtered_out", "value"),
-        (RandomMethod(sample_size=1), 25, "beyond_the_last", "the last rank taken is"),
-        (STRATIFIED, 25, "beyond_the_last", "the last rank taken in shop 1 is"),
+        (RandomMethod(sample_size=1), 25, "beyond_the_last", "in line; 1 of 432 rows was drawn"),
+        (STRATIFIED, 25, "beyond_the_last", "in line in shop 1; the first"),
         (WEIGHTED, 30, "no_weight", "NULL, NaN or 0"),
-        (WEIGHTED, 25, "beyond_the_last", "Its inclusion probability was 0.0"),
+        (WEIGHTED, 25, "beyond_the_last", "Its selection probability was 0.0"),
         (SystematicMethod(interval=50, start=1), 25, "off_the_grid", "between"),
         (
             StratifiedMethod(strata_columns=("shop",), sizes={"shop 0": 1}),
             25,
             "beyond_the_last",
-            "no row was taken in shop 1",
+            "in line in shop 1; none of",
         ),
     ],
 )

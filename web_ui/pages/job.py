@@ -12,13 +12,22 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
 from application.comparing import shown_comparison
+from application.identity.lookup import look_up
 from application.lifecycle import cancel, original_request, retry, retryability, same_request
 from application.sample_overview import sample_overview
-from application.sampling_results import next_rows, why_row
+from application.sampling_results import next_rows
 from application.table_views import view_page
 from domain_errors import DomainError
 from job_runner.sampling_parameters import seeded_rounds
-from job_runner.tables.open_tables import RESIDUAL, RESULT, SAMPLE, open_table, output_of, source_of
+from job_runner.tables.open_tables import (
+    RESIDUAL,
+    RESULT,
+    SAMPLE,
+    open_source,
+    open_table,
+    output_of,
+    source_of,
+)
 from storage.errors import Pruned
 from storage.jobs.jobs import Job, list_log
 from storage.sqlite.clock import timestamp
@@ -39,6 +48,7 @@ from web_ui.shell import (
 
 MAX_LOG_ENTRIES = 1000
 RESERVES_LIMIT = 10
+ROWS_LOOKED_UP = 10
 FIRST_ROWS, MAX_FIRST_COLUMNS = 8, 30
 
 Values = dict[str, Any]
@@ -193,14 +203,21 @@ def _reserves(found: Job) -> Values:
 
 
 def _why(found: Job) -> Values:
-    row = request.args.get("row", "").strip()
-    values: Values = {"row": row, "example": f"{found.run_parameters['table_key']}:17"}
-    if row:
-        try:
-            with caller().reading():
-                values["verdict"] = why_row(service(), found, row)
-        except DomainError as error:
-            values["problem"] = error.message
+    """The rows with a value of a column, or the row with an id, also of an older link's ``row``."""
+    column = request.args.get("column") or None
+    value = (request.args.get("value") or request.args.get("row") or "").strip()
+    key = found.run_parameters["table_key"]
+    values: Values = {"column": column, "value": value, "example": f"{key}:17"}
+    try:
+        with caller().reading():
+            values["columns"] = open_source(service(), found).files.columns
+            if value:
+                values["found"] = look_up(service(), found, column, value, ROWS_LOOKED_UP)
+        if value:
+            source = RowSource(found.dataset_id, source_of(found), key, found.id)
+            caller().audit_view(source, "rows looked up")
+    except DomainError as error:
+        values["problem"] = error.message
     return values
 
 

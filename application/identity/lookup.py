@@ -1,0 +1,159 @@
+"""Look up rows of the table that a sample was drawn from: drawn, or which place in line.
+
+Nothing is stored: a draw is a function of its parameters. Recent explanations are cached in memory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from domain_errors import DomainError
+from job_runner.sampling_parameters import recorded_rounds
+from job_runner.service import Service
+from job_runner.tables.open_tables import OpenTable, open_source
+from parquet_tables.rows import RowView, find_rows, read_rows, rows_statement
+from parquet_tables.tables import UnknownColumn
+from sampling_engine import RowExplanation, explain_rows
+from sampling_engine.filters import parse_conditions
+from sampling_engine.filters.tree import NUMBERS, Family, family_of
+from storage.errors import InvalidValue, NotFound
+from storage.jobs.jobs import Job
+
+BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
+SEPARATORS = re.compile(r"(?<=\d)[, \u00a0\u202f](?=\d{3})")
+"""Thousands separators of a number as people write it."""
+
+
+def look_up(
+    service: Service, job: Job, column: str | None, value: str, limit: int
+) -> dict[str, Any]:
+    """Find rows by a column's value, or one by its row id or number, and explain them, as JSON.
+
+    ``has_more`` says whether more than ``limit`` rows have the value.
+
+    Raises
+    ------
+    UnknownColumn, DomainError
+        The table has no such column; the value isn't one of its type; the row id is invalid.
+    NotFound
+        The table has no row with this number.
+    """
+    source = open_source(service, job)
+    if column is None:
+        ordinals, has_more = [_ordinal(source, value)], False
+    else:
+        found = _find(service, source, column, value, limit + 1)
+        ordinals, has_more = found[:limit], len(found) > limit
+    explained = _explain(service, job, source, ordinals)
+    columns = source.files.columns
+    numbers = np.array(ordinals, dtype=np.int64)
+    present = numbers[~np.isin(numbers, source.files.deletion_vector)]
+    with service.parquet.cursor(source.files) as cursor:
+        cells = read_rows(cursor, rows_statement(source.files, columns, present), columns)
+    data = dict(zip(present.tolist(), cells, strict=True))
+    return {
+        "job_id": job.id,
+        "table_key": source.key,
+        "columns": [each.name for each in columns],
+        "rows": [
+            {**_as_json(source, explained[each]), "data": data.get(each)} for each in ordinals
+        ],
+        "has_more": has_more,
+    }
+
+
+def why_row(service: Service, job: Job, logical_row_id: str) -> dict[str, Any]:
+    """Why a row was drawn, or why not, round by round, as JSON.
+
+    Raises
+    ------
+    InvalidValue, NotFound
+        The row id is invalid, or the table has no such row.
+    """
+    source = open_source(service, job)
+    ordinal = _ordinal(source, logical_row_id)
+    explained = _explain(service, job, source, [ordinal])[ordinal]
+    return {"job_id": job.id, **_as_json(source, explained)}
+
+
+def _as_json(source: OpenTable, explained: RowExplanation) -> dict[str, Any]:
+    return {
+        "logical_row_id": f"{source.key}:{explained.ordinal}",
+        "drawn": explained.drawn,
+        "round_number": explained.round_number,
+        "inclusion_probability": explained.inclusion_probability,
+        "design_weight": explained.design_weight,
+        "rounds": [asdict(verdict) for verdict in explained.verdicts],
+    }
+
+
+def _ordinal(source: OpenTable, row_id: str) -> int:
+    """The number of a row id such as ``primary:17``, or of ``17``."""
+    key, _, number = row_id.strip().rpartition(":")
+    if key not in ("", source.key) or not (number.isascii() and number.isdigit()):
+        raise InvalidValue(
+            '"{row_id}" isn\'t a row of this draw. A row id looks like "{key}:17".',
+            loc=("path", "logical_row_id"),
+            row_id=row_id,
+            key=source.key,
+        )
+    if len(number) > 18 or int(number) >= source.files.file_rows:
+        raise NotFound(
+            "The table has no row {row_id}; the last is {last}.",
+            row_id=row_id,
+            last=source.files.file_rows - 1,
+        )
+    return int(number)
+
+
+def _find(service: Service, source: OpenTable, column: str, text: str, limit: int) -> list[int]:
+    """The numbers of the first rows with a value."""
+    try:
+        family = family_of(source.files.column(column).type)
+        condition = {"column": column, "operator": "=", "value": _value(family, text)}
+        parsed = parse_conditions([condition], "AND", source.files)
+    except UnknownColumn as error:
+        error.loc = ("query", "column")
+        raise
+    except DomainError as error:
+        error.loc = ("query", "value")
+        raise
+    with service.parquet.cursor(source.files) as cursor:
+        found = find_rows(cursor, source.files, RowView(parsed.condition("f")), 0, limit)
+    return sorted(found.tolist())
+
+
+def _value(family: Family | None, text: str) -> Any:
+    """The value that a text means in a column; an unsuitable text is refused by the filter."""
+    if family is not None and family in NUMBERS:
+        with suppress(InvalidOperation):
+            return Decimal(SEPARATORS.sub("", text.strip()))
+    if family is Family.BOOLEAN:
+        return BOOLEANS.get(text.strip().lower(), text)
+    return text
+
+
+def _explain(
+    service: Service, job: Job, source: OpenTable, ordinals: Sequence[int]
+) -> Mapping[int, RowExplanation]:
+    """Explain rows by their numbers; at most one replay for those that aren't cached."""
+
+    @cache
+    def computed() -> dict[int, RowExplanation]:
+        rounds = recorded_rounds(job.run_parameters, source.files)
+        counts_dir = service.directory.counts_dir
+        found = explain_rows(service.parquet, source.files, rounds, ordinals, counts_dir=counts_dir)
+        return {each.ordinal: each for each in found}
+
+    def explained(ordinal: int) -> RowExplanation:
+        return service.results.explained.get((job.id, ordinal), lambda: computed()[ordinal])
+
+    return {ordinal: explained(ordinal) for ordinal in ordinals}
