@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from domain_errors import DomainError
-from import_engine.errors import LargeUnpacked, UnreadableFile
+from import_engine.errors import LargeUnpacked, TypeMisfit, UnreadableFile
 from import_engine.formats import Format, detect_format
 from import_engine.importer import import_file, import_first_rows
 from import_engine.options import ImportOptions
@@ -150,8 +150,12 @@ def preview_import(
         given = ImportOptions.from_json(options or {})
         preview = _Preview(service, Path(folder), file_name, on_progress, given)
         try:
-            tables = preview.of_file(upload) if whole else preview.of_part(upload)
-            return {"tables": tables, "raw_lines": _raw_lines(upload, tables), "problems": []}
+            tables, problems = preview.without_misfits(upload, whole)
+            return {
+                "tables": tables,
+                "raw_lines": _raw_lines(upload, tables),
+                "problems": problems,
+            }
         except Exception as error:
             if not is_out_of_memory(error) and not isinstance(error, PageTooLarge):
                 raise
@@ -169,6 +173,23 @@ class _Preview:
     file_name: str
     on_progress: ProgressCallback
     options: ImportOptions
+
+    def without_misfits(
+        self, upload: Path, whole: bool
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """The tables, and the types of the options that their values don't fit."""
+        preview, problems = self, list[dict[str, Any]]()
+        while True:
+            try:
+                return preview.of_file(upload) if whole else preview.of_part(upload), problems
+            except TypeMisfit as error:
+                problems.append({"loc": list(error.loc), "message": error.message})
+                left = {
+                    name: type_
+                    for name, type_ in preview.options.types.items()
+                    if name != error.loc[-1]
+                }
+                preview = replace(preview, options=replace(preview.options, types=left))
 
     def of_file(self, upload: Path) -> list[dict[str, Any]]:
         found = detect_format(self.file_name, upload)
@@ -224,6 +245,8 @@ class _Preview:
         """
         try:
             return self._of_bytes(beginning.lines())
+        except TypeMisfit:
+            raise
         except UnreadableFile as error:
             problem = error.message
         shorter = beginning.outside_quotes()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,8 +13,15 @@ import click
 
 from command_line.connection import ApiClient, JobFailed, Target, connected
 from command_line.failures import Unreachable
+from command_line.import_options import (
+    READING_OPTIONS,
+    form_fields,
+    preview_file,
+    print_preview,
+)
 from command_line.options import AS_JSON, BATCH, with_target
 from command_line.output import (
+    Columns,
     CommandFailed,
     print_items,
     print_line,
@@ -23,6 +31,7 @@ from command_line.output import (
 from job_runner.errors import RETRYABLE_CODES
 
 MAIN = "main"
+SUMS = ("sum", "positive", "negative")
 
 
 class FileOrUri(click.Path):
@@ -37,7 +46,7 @@ class FileOrUri(click.Path):
 @click.argument(
     "source", metavar="FILE", type=FileOrUri(path_type=Path, exists=True, dir_okay=False)
 )
-@click.option("--dataset", required=True, help="Name or id; a new name creates a dataset.")
+@click.option("--dataset", help="Name or id; a new name creates a dataset.")
 @click.option(
     "--ref",
     default="main",
@@ -45,15 +54,19 @@ class FileOrUri(click.Path):
     help="The ref to update; a new name creates a ref from main.",
 )
 @click.option("--message", help="Commit message [default: Import and the file's name].")
+@READING_OPTIONS
+@click.option("--preview", is_flag=True, help="Show what would be read; import nothing.")
 @BATCH
 @AS_JSON
 @with_target
 def import_command(
     target: Target,
     source: Path | str,
-    dataset: str,
+    dataset: str | None,
     ref: str,
     message: str | None,
+    options: dict[str, Any],
+    preview: bool,
     batch: bool,
     as_json: bool,
 ) -> None:
@@ -62,14 +75,24 @@ def import_command(
     FILE may be a URI (https, s3, gs, az, file) under a prefix that the server's setting
     import_prefixes allows. A URI that ends with a slash is a folder, whose files make one table.
 
+    What isn't given is detected: delimiter, header, decimal comma, thousands signs, currencies and
+    dates; --preview shows it.
+
     \b
     jobsvc import sales.csv --dataset sales
     jobsvc import q3.xlsx --dataset sales --ref quarter3 --message "Figures of Q3"
+    jobsvc import ledger.csv --preview --date-order dmy
+    jobsvc import ledger.csv --dataset ledger --header-row 4 --type Account=text
     jobsvc import s3://audit/2025/ledger.parquet --dataset ledger
     """
     with connected(target, create=True) as client:
-        job = import_file(client, source, dataset, ref, message, batch=batch)
-    print_result(job, as_json, _print_import)
+        if preview:
+            shown = preview_file(client, source, options)
+            return print_result(shown, as_json, print_preview)
+        if dataset is None:
+            raise click.UsageError("Missing option '--dataset'.")
+        job = import_file(client, source, dataset, ref, message, options, batch=batch)
+    return print_result(job, as_json, _print_import)
 
 
 def _print_import(job: dict[str, Any]) -> None:
@@ -82,6 +105,20 @@ def _print_import(job: dict[str, Any]) -> None:
     for table in summary["tables"]:
         for note in table["notes"]:
             print_line(f"Note on {table['key']}: {note}")
+        totals = table["control_totals"]
+        if totals:
+            print_line(f"Control totals of {table['key']}:")
+            columns: Columns = {"column": "column", **{each: _grouped(each) for each in SUMS}}
+            print_items(totals, columns)
+
+
+def _grouped(field: str) -> Callable[[dict[str, Any]], str]:
+    """Return a column of sums with thousands separators, ``~`` before one that isn't exact."""
+
+    def text(total: dict[str, Any]) -> str:
+        return ("" if total["is_exact"] else "~") + f"{Decimal(total[field]):,f}"
+
+    return text
 
 
 def import_file(
@@ -90,6 +127,7 @@ def import_file(
     dataset: str,
     ref: str = "main",
     message: str | None = None,
+    options: dict[str, Any] | None = None,
     *,
     batch: bool = False,
 ) -> dict[str, Any]:
@@ -98,15 +136,19 @@ def import_file(
     A new ref is created from ``main``. A dataset or a ref that was created for the file is removed
     again if the import fails.
     """
+    fields: dict[str, Any] = {"commit_message": message, "options": options or None}
+    if batch:
+        fields["priority"] = "batch"
+    fields = {name: value for name, value in fields.items() if value is not None}
     found = client.get("/api/datasets", name=dataset)["datasets"]
     if found or dataset.isdecimal():
         dataset_id = client.dataset_id(dataset)
         ref_path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}"
         if ref == MAIN or client.has(ref_path):
-            return _import_into(client, dataset_id, source, ref, message, batch)
+            return _import_into(client, dataset_id, source, ref, fields)
         client.post(f"/api/datasets/{dataset_id}/refs", {"name": ref, "from_ref": MAIN})
         with _removed_after_failure(client, ref_path, f'The new ref "{ref}"'):
-            return _import_into(client, dataset_id, source, ref, message, batch)
+            return _import_into(client, dataset_id, source, ref, fields)
     if ref != MAIN:
         raise CommandFailed(
             'The dataset "{name}" is new: import its first file without --ref, into {main}.',
@@ -115,7 +157,7 @@ def import_file(
         )
     created = client.post("/api/datasets", {"name": dataset})["id"]
     with _removed_after_failure(client, f"/api/datasets/{created}", "The new dataset"):
-        return _import_into(client, created, source, ref, message, batch)
+        return _import_into(client, created, source, ref, fields)
 
 
 @contextmanager
@@ -139,15 +181,11 @@ def _import_into(
     dataset_id: int,
     source: Path | str,
     ref: str,
-    message: str | None,
-    batch: bool,
+    fields: dict[str, Any],
 ) -> dict[str, Any]:
-    fields = {} if message is None else {"commit_message": message}
-    if batch:
-        fields["priority"] = "batch"
     path = f"/api/datasets/{dataset_id}/refs/{quote(ref, safe='')}/import"
     if isinstance(source, str):
         return client.run_job(path, {"uri": source, **fields}, f"Importing {source}")
     with progress_bar(f"Sending {source.name}") as on_progress:
-        accepted = client.upload(path, source, fields, on_progress)
+        accepted = client.upload(path, source, form_fields(fields), on_progress)
     return client.finished_job(accepted["job_id"], f"Importing {source.name}")

@@ -31,6 +31,7 @@ from import_engine.text_tables import (
     ColumnPlan,
     TextColumn,
     TextRows,
+    decided,
     detect,
     renamed,
     write_text_table,
@@ -40,6 +41,8 @@ from import_engine.values import (
     MISSING_TEXTS,
     CandidateType,
     CandidateTypes,
+    grouped_candidates,
+    open_subjects,
     text_candidates,
 )
 from import_engine.work import ImportedTable, ImportWork
@@ -58,6 +61,7 @@ DEFAULT_LINE_BYTES = 2_000_000
 """Longer lines need a larger buffer."""
 LONG_LINE_ERRORS = (TOO_LONG, "unterminated quote", "does not support a full read")
 """Messages of DuckDB 2.0 for a line longer than one buffer, or than two."""
+_HAS_MONTH_NAME = re.compile("%[bB]")
 _STRICT = (
     "strict_mode = true",
     "null_padding = false",
@@ -116,6 +120,7 @@ class Layout:
 
     dialect: Dialect
     columns: tuple[TextColumn, ...]
+    options: ImportOptions = DETECT_ALL
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,7 @@ class DelimitedRows(TextRows):
 
     file: TextFile
     dialect: Dialect
+    options: ImportOptions = DETECT_ALL
 
     def query(
         self,
@@ -164,11 +170,15 @@ class DelimitedRows(TextRows):
             if plan.inferred.type == "DATE"
         }
         date_format = next(iter(dates.values()), ISO_DATE)
-        days = {i for i, each in dates.items() if each == date_format and not plans[i].tidied}
+        days = {
+            i
+            for i, each in dates.items()
+            if each == date_format and not plans[i].tidied and not _HAS_MONTH_NAME.search(each)
+        }
         return self.query(days=days, date_format=date_format)
 
-    def candidates(self, cells: Sequence[str]) -> CandidateTypes:
-        return text_candidates(cells)
+    def candidates(self, cells: Sequence[str], type_: str | None = None) -> CandidateTypes:
+        return text_candidates(cells, self.options, type_)
 
 
 def import_delimited(
@@ -278,21 +288,45 @@ def find_layout(
     work: ImportWork, file: TextFile, dialect: Dialect, options: ImportOptions = DETECT_ALL
 ) -> tuple[Layout, Sequence[str]]:
     """Find the columns of a file in its first rows; also return notes on their names."""
-    rows = DelimitedRows(file, dialect)
+    rows = DelimitedRows(file, dialect, options)
     source_names, notes = _names(work, rows)
     names, renamed_notes = renamed(source_names, options)
     first = rows.first_cells(work, dialect.columns)
-    candidate_lists = [rows.candidates(cells) for cells in first]
+    types = [options.types.get(name) for name in source_names]
+    candidate_lists = [rows.candidates(*each) for each in zip(first, types, strict=True)]
+    candidate_lists = _grouped_or_plain(candidate_lists, first, dialect, options)
     plans = detect(work.short_step(), rows, candidate_lists, SAMPLE_ROWS)
-    columns = map(TextColumn, names, candidate_lists, plans, source_names)
-    return Layout(dialect, tuple(columns)), [*notes, *renamed_notes]
+    columns = list(map(TextColumn, names, candidate_lists, plans, source_names, types, first))
+    columns = decided(work, rows, columns)
+    return Layout(dialect, tuple(columns), options), [*notes, *renamed_notes]
+
+
+def _grouped_or_plain(
+    candidate_lists: Sequence[CandidateTypes],
+    first: Sequence[Sequence[str]],
+    dialect: Dialect,
+    options: ImportOptions,
+) -> list[CandidateTypes]:
+    """Let ``1.234`` be open where another column or the delimiter suggests a decimal comma."""
+    forms = [candidates[0].form for candidates in candidate_lists]
+    has_comma = any(
+        form and form.decimal == "," and not open_subjects(candidates)
+        for form, candidates in zip(forms, candidate_lists, strict=True)
+    )
+    if not has_comma and dialect.delimiter != ";":
+        return list(candidate_lists)
+    return [
+        (candidates[0].type == "DOUBLE" and grouped_candidates(cells, options)) or candidates
+        for candidates, cells in zip(candidate_lists, first, strict=True)
+    ]
 
 
 def read_layout(
     work: ImportWork, file: TextFile, layout: Layout, notes: Sequence[str]
 ) -> ImportedTable:
     """Read a file of a known layout; types that don't fit all rows are inferred again."""
-    return write_text_table(work, DelimitedRows(file, layout.dialect), layout.columns, notes)
+    rows = DelimitedRows(file, layout.dialect, layout.options)
+    return write_text_table(work, rows, layout.columns, notes)
 
 
 def _names(work: ImportWork, rows: DelimitedRows) -> tuple[Sequence[str], Sequence[str]]:

@@ -31,6 +31,12 @@ class UnreadableFile(DomainError):
     code = "unreadable_file"
 
 
+class TypeMisfit(UnreadableFile):
+    """Values don't fit the type that an import option gives their column."""
+
+    code = "type_misfit"
+
+
 class WorkbookTooLarge(UnreadableFile):
     """Reading the workbook exceeds a limit of memory, disk or time."""
 

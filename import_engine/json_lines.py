@@ -20,22 +20,29 @@ from import_engine.text_tables import (
     ColumnPlan,
     TextColumn,
     TextRows,
+    decided,
     renamed,
     write_text_table,
 )
-from import_engine.values import MISSING_TEXTS, TEXT, CandidateType, CandidateTypes, json_candidates
+from import_engine.values import (
+    MISSING_TEXTS,
+    CandidateType,
+    CandidateTypes,
+    json_candidates,
+    open_subjects,
+    unquoted,
+)
 from import_engine.work import ImportedTable, ImportWork
 from parquet_tables.names import folded, settle_names
 from parquet_tables.quoting import quote_identifier, quote_text
 
-OPTIONS = ("encoding", "names")
+OPTIONS = ("encoding", "date_order", "types", "names")
 """The import options of JSON."""
 MAX_COLUMNS = 4_000
 ORDERING_ROWS = 1_000
 """The number of objects whose key order gives the column order."""
 KEYS_SHARE = 0.3  # of the progress
 _COLLECTING = "collecting the keys"
-_QUOTED_TYPES = ("DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 
 
 @dataclass(frozen=True)
@@ -68,13 +75,14 @@ class JsonRows(TextRows):
 
     file: JsonFile
     keys: Sequence[str]
+    options: ImportOptions = DETECT_ALL
 
     def query(self, types: Sequence[CandidateType]) -> CellQuery:
         """Return unquoted strings for text and times, else JSON.
 
         In a column of numbers, the quotes distinguish a string from a number.
         """
-        as_text = [each == TEXT or each.type in _QUOTED_TYPES for each in types]
+        as_text = [each.is_text_in_json and not each.empty for each in types]
         counts = Counter(folded(key) for key in self.keys)
         if all(self.keys) and max(counts.values()) == 1:
             columns = ", ".join(
@@ -95,8 +103,8 @@ class JsonRows(TextRows):
             cells.append(f"json_extract_string(json, {pointer})" if text else whole)
         return CellQuery(self.file.source(), self.file.params, cells)
 
-    def candidates(self, cells: Sequence[str]) -> CandidateTypes:
-        return json_candidates(cells)
+    def candidates(self, cells: Sequence[str], type_: str | None = None) -> CandidateTypes:
+        return json_candidates(cells, self.options, type_)
 
     def known_cell(self, cell: str) -> str:
         """Quoted missing words are missing values, too: they determine no type."""
@@ -128,16 +136,22 @@ def _import_utf8(
         keys = _keys(work.part(0.0, KEYS_SHARE), file)
         source_names, name_notes = settle_names(keys)
         names, renamed_notes = renamed(source_names, options)
-        rows = JsonRows(file, keys)
+        rows = JsonRows(file, keys, options)
         first = rows.first_cells(work, len(keys))
-        candidate_lists = [rows.candidates(cells) for cells in first]
-        plans = [ColumnPlan(candidates[:1]) for candidates in candidate_lists]
+        types = [options.types.get(name) for name in source_names]
+        candidate_lists = [rows.candidates(*each) for each in zip(first, types, strict=True)]
+        plans = [
+            ColumnPlan(candidates if open_subjects(candidates) else candidates[:1])
+            for candidates in candidate_lists
+        ]
         nested = [
             f'Column "{name}" holds nested values; they are stored as JSON text.'
             for name, cells in zip(names, first, strict=True)
             if any(cell.startswith(("{", "[")) for cell in cells)
         ]
-        columns = list(map(TextColumn, names, candidate_lists, plans, source_names))
+        texts = [[unquoted(cell) for cell in cells] for cells in first]
+        columns = list(map(TextColumn, names, candidate_lists, plans, source_names, types, texts))
+        columns = decided(work, rows, columns)
         rest = work.part(KEYS_SHARE, 1.0)
         return write_text_table(rest, rows, columns, [*notes, *name_notes, *renamed_notes, *nested])
 

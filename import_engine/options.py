@@ -124,7 +124,7 @@ class ImportOptions:
         for name in self.to_json():
             if name not in allowed:
                 raise InvalidOption(
-                    "`{option}` doesn't apply to {kind}. Leave it out.".replace("{option}", name),
+                    f"`{name}` doesn't apply to {{kind}}. Leave it out.",
                     loc=("options", name),
                     kind=kind,
                 )
@@ -143,14 +143,16 @@ class ImportOptions:
 
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str) or "\0" in value or len(value) > 1000:
-        raise InvalidOption("Must be a text of at most 1,000 characters.", loc=("options", name))
+        raise InvalidOption(
+            f"`{name}` must be a text of at most 1,000 characters.", loc=("options", name)
+        )
     return value
 
 
 def _rows(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_SKIPPED:
         raise InvalidOption(
-            "Must be a whole number from 0 to {maximum}.",
+            f"`{name}` must be a whole number from 0 to {{maximum}}.",
             loc=("options", name),
             maximum=MAX_SKIPPED,
         )
@@ -162,7 +164,7 @@ def _delimiter(name: str, value: object) -> str:
     text = _NAMED_DELIMITERS.get(text.lower(), text)
     if len(text) != 1 or text in "\"'\r\n" or text.isalnum() or not text.isascii():
         raise InvalidOption(
-            "Must be one character, for example , ; | or tab.", loc=("options", name)
+            f"`{name}` must be one character, for example , ; | or tab.", loc=("options", name)
         )
     return text
 
@@ -173,7 +175,9 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[str, object], str]:
         text = text.lower() if len(text) > 1 else text
         if text not in choices:
             shown = ", ".join("a space" if each == " " else each or "empty" for each in choices)
-            raise InvalidOption("Must be one of: {choices}.", loc=("options", name), choices=shown)
+            raise InvalidOption(
+                f"`{name}` must be one of: {{choices}}.", loc=("options", name), choices=shown
+            )
         return text
 
     return check
@@ -198,7 +202,9 @@ def _encoding(name: str, value: object) -> str:
 
 def _texts(name: str, value: object) -> Mapping[str, str]:
     if not isinstance(value, Mapping) or len(value) > MAX_COLUMNS:
-        raise InvalidOption("Must be an object with a text for each column.", loc=("options", name))
+        raise InvalidOption(
+            f"`{name}` must be an object with a text for each column.", loc=("options", name)
+        )
     return {_text(name, key): _text(name, each) for key, each in value.items()}
 
 
@@ -206,7 +212,11 @@ def _names(name: str, value: object) -> Mapping[str, str]:
     names = _texts(name, value)
     for old, new in names.items():
         if not new.strip():
-            raise InvalidOption("A column's name can't be empty.", loc=("options", name, old))
+            raise InvalidOption(
+                'The new name of column "{column}" is empty.',
+                loc=("options", name, old),
+                column=old,
+            )
     return names
 
 

@@ -6,6 +6,7 @@ Detection reads the head and the tail of a file alone; what is left out is named
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
@@ -13,6 +14,8 @@ HEAD_ROWS = 100
 MAX_TITLE_ROWS = 30
 MAX_FOOTER_ROWS = 20
 SHOWN_ROWS = 5
+FEW_SHARE, MOST_SHARE = 0.4, 0.6
+"""Shares of the usual number of values in a row: at most in a title, at least in the header."""
 SHOWN_CHARACTERS = 80
 _TOTAL = re.compile(
     r"(?:(?:grand|sub|net|gross|overall|report)[ -]?)?"
@@ -44,26 +47,28 @@ def title_rows(rows: Sequence[Row]) -> int:
     usual = median(sorted(counts)[len(counts) // 2 :]) if counts else 0
     if usual < 2:
         return 0
+    width = Counter(len(row) for row in rows if row).most_common(1)[0][0]
     for place in range(min(len(rows), MAX_TITLE_ROWS + 1)):
-        if counts[place] > max(1, usual * 0.4):
-            return place if _is_below_titles(rows, place, int(usual)) else 0
+        if counts[place] > max(1, usual * FEW_SHARE) and len(rows[place]) >= width:
+            return place if _is_below_titles(rows, place, usual) else 0
     return 0
 
 
-def _is_below_titles(rows: Sequence[Row], place: int, usual: int) -> bool:
+def _is_below_titles(rows: Sequence[Row], place: int, usual: float) -> bool:
     """Whether the rows above ``place`` are titles, and not rows with missing values."""
     titles = [row for row in rows[:place] if _filled(row)]
     if not titles:
         return False
     header, below = rows[place], rows[place + 1 :]
-    if any(len(row) < len(header) for row in titles):
+    have_few = all(_filled(row) <= max(1, usual * FEW_SHARE) for row in titles)
+    if have_few and any(len(row) < len(header) for row in titles):
         return True
     named = [cell for cell in header if cell.strip()]
     return (
         len(header) >= 3
-        and all(_filled(row) <= max(1, usual * 0.4) for row in titles)
+        and (have_few or all(len(row) < len(header) for row in titles))
         and not any(_VALUE.fullmatch(cell.strip()) for cell in named)
-        and len(named) >= 0.6 * usual
+        and len(named) >= MOST_SHARE * usual
         and bool(below)
     )
 

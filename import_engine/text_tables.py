@@ -6,27 +6,33 @@ fit, the types are inferred from all rows and the file is read again, with the s
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import duckdb
 
 from domain_errors import choices_sentence
+from import_engine.errors import TypeMisfit
+from import_engine.numbers import shows_point
 from import_engine.options import ImportOptions, InvalidOption
 from import_engine.values import (
     EMPTY,
-    LONG_WHOLE,
+    MAX_ID_DIGITS,
     MISSING,
     MISSING_TEXTS,
     MISSING_WORDS,
+    NUMBER,
     TEXT,
     WHOLE,
     CandidateType,
     CandidateTypes,
+    open_subjects,
     outside_years,
 )
-from import_engine.work import ColumnReading, ImportedTable, ImportWork
+from import_engine.work import ColumnReading, ImportedTable, ImportWork, Question
 from parquet_tables.names import settle_names
 from parquet_tables.progress import MonotonicProgress
 from parquet_tables.quoting import quote_identifier, quote_text
@@ -44,6 +50,7 @@ DETECTION_SHARE = 0.4  # of a second pass's progress
 MISMATCH = "a value does not fit its column"
 """The error of :func:`values_sql`'s guard."""
 _INFERRING = "finding the columns' types"
+_NUMBER_LIKE = re.compile(r"^[-+(]?\D{0,4}\d[\d.,'\u2019\s]*\D{0,5}$")
 _WORDS = ", ".join(quote_text(word) for word in MISSING_WORDS)
 
 
@@ -70,12 +77,25 @@ class ColumnPlan:
 
 @dataclass(frozen=True)
 class TextColumn:
-    """A column as the first rows show it: the types that may fit all rows, and its plan."""
+    """A column as the first rows show it: the types that may fit all rows, and its plan.
+
+    Parameters
+    ----------
+    given_type : str or None
+        The type that the options give.
+    first : sequence of str
+        The non-missing cells of the first rows.
+    open_types : tuple of CandidateType
+        The types between which no value decides; the column stays text.
+    """
 
     name: str
     candidates: CandidateTypes
     plan: ColumnPlan
     source_name: str = ""
+    given_type: str | None = None
+    first: Sequence[str] = ()
+    open_types: CandidateTypes = ()
 
 
 @dataclass(frozen=True)
@@ -99,8 +119,8 @@ class TextRows(ABC):
         """Return the cells as text, in the form that each column's type needs."""
 
     @abstractmethod
-    def candidates(self, cells: Sequence[str]) -> CandidateTypes:
-        """Return the types that the form of a column's cells allows."""
+    def candidates(self, cells: Sequence[str], type_: str | None = None) -> CandidateTypes:
+        """Return the types that the form of a column's cells allows, within a given type."""
 
     def converted_query(self, plans: Sequence[ColumnPlan]) -> CellQuery:
         """Return the cells for :func:`values_sql`."""
@@ -243,17 +263,21 @@ def detect(
 ) -> list[ColumnPlan]:
     """Infer each column's type from the first ``limit`` rows, or from all rows if None.
 
-    The narrowest candidates are tried first, on all columns. The others are tried on the remaining
-    columns and, since there are many date formats, only those that fit the first rows.
+    The narrowest candidates are tried first, on all columns, and rival ones together. The others
+    are tried on the remaining columns and, since there are many date formats, only those that fit
+    the first rows.
     """
+    rivals = [bool(open_subjects(candidates)) for candidates in candidate_lists]
     narrow = [
-        candidates if len(candidates) == 1 else (candidates[0], TEXT)
-        for candidates in candidate_lists
+        candidates if has_rivals or len(candidates) == 1 else (candidates[0], TEXT)
+        for candidates, has_rivals in zip(candidate_lists, rivals, strict=True)
     ]
     found = _fitting(work.part(0.0, 0.5), rows, narrow, limit)
     left = [
-        candidates[1:] if plan.candidates == (TEXT,) and len(candidates) > 2 else (TEXT,)
-        for candidates, plan in zip(candidate_lists, found, strict=True)
+        candidates[1:]
+        if plan.candidates == (TEXT,) and len(candidates) > 2 and not has_rivals
+        else (TEXT,)
+        for candidates, plan, has_rivals in zip(candidate_lists, found, rivals, strict=True)
     ]
     if limit is None:
         sampled = _fitting(work.part(0.5, 0.5), rows, left, SAMPLE_ROWS)
@@ -296,6 +320,7 @@ def write_text_table(
             raise
     middle = progress.fraction + (1 - progress.fraction) * DETECTION_SHARE
     widened = _over_all_rows(work.part(progress.fraction, middle), rows, columns)
+    widened = decided(work, rows, widened)
     return _write(work.part(middle, 1.0), rows, widened, notes)
 
 
@@ -308,30 +333,250 @@ def _over_all_rows(
     later = rows.later_candidates(work.part(0.0, 0.2), len(columns), empty) if empty else []
     for i, candidates in zip(empty, later, strict=True):
         candidate_lists[i] = candidates
-    plans = detect(work.part(0.2, 1.0), rows, candidate_lists, None)
-    return [
+    plans = detect(work.part(0.2, 0.8), rows, candidate_lists, None)
+    found = [
         replace(column, candidates=candidates, plan=plan)
         for column, candidates, plan in zip(columns, candidate_lists, plans, strict=True)
     ]
+    return _with_later_forms(work.part(0.8, 1.0), rows, found)
+
+
+def _with_later_forms(
+    work: ImportWork, rows: TextRows, columns: Sequence[TextColumn]
+) -> list[TextColumn]:
+    """Detect number forms that the first rows don't show, for example a later thousands sign."""
+    numbers = [
+        i
+        for i, column in enumerate(columns)
+        if column.plan.inferred == TEXT and column.candidates[0].type in ("BIGINT", "DOUBLE")
+    ]
+    lists: list[CandidateTypes] = [(TEXT,)] * len(columns)
+    first = {i: columns[i].first for i in numbers}
+    for i in numbers:
+        first[i] = (*first[i], *_unusual_cells(work, rows, i, len(columns)))
+        lists[i] = rows.candidates(first[i], columns[i].given_type)
+    if all(each == (TEXT,) for each in lists):
+        return list(columns)
+    plans = detect(work, rows, lists, None)
+    return [
+        column
+        if plan.inferred == TEXT
+        else replace(column, candidates=lists[i], plan=plan, first=first[i])
+        for i, (column, plan) in enumerate(zip(columns, plans, strict=True))
+    ]
+
+
+def _unusual_cells(work: ImportWork, rows: TextRows, column: int, width: int) -> list[str]:
+    """Return some cells of a column that aren't plain numbers."""
+    query = rows.query([WHOLE] * width)
+    cell = f"left({tidied_sql(query.cells[column])}, {SHOWN_CHARACTERS})"
+    sql = (
+        f"SELECT DISTINCT cell FROM (SELECT {cell} AS cell FROM {query.source}) "
+        f"WHERE NOT regexp_full_match(cell, {quote_text(NUMBER)}) LIMIT {FIRST_ROWS}"
+    )
+    return [str(each) for (each,) in work.ask(sql, query.params, _INFERRING)]
+
+
+def decided(work: ImportWork, rows: TextRows, columns: Sequence[TextColumn]) -> list[TextColumn]:
+    """Settle the columns whose values have several readings, from all rows and other columns.
+
+    A column that stays open is text; ``open_types`` are its readings.
+    """
+    unsettled = [i for i, column in enumerate(columns) if open_subjects(column.plan.candidates)]
+    if not unsettled:
+        return list(columns)
+    lists: list[CandidateTypes] = [(TEXT,)] * len(columns)
+    for i in unsettled:
+        lists[i] = columns[i].plan.candidates
+    plans = detect(work.short_step(), rows, lists, None)
+    known = _known_readings(columns)
+    found = list(columns)
+    for i in unsettled:
+        candidates = plans[i].candidates
+        for subject in open_subjects(candidates):
+            if len(known.get(subject, ())) == 1:
+                candidates = _with_reading(candidates, subject, known[subject])
+        plan = replace(plans[i], candidates=candidates)
+        if open_subjects(candidates):
+            plan = replace(plan, candidates=(TEXT,))
+            found[i] = replace(columns[i], plan=plan, open_types=candidates)
+        else:
+            found[i] = replace(columns[i], plan=plan)
+    return found
+
+
+def _known_readings(columns: Sequence[TextColumn]) -> dict[str, set[str]]:
+    """The readings of the columns whose values decide, by subject."""
+    known: dict[str, set[str]] = {}
+    for column in columns:
+        candidates = column.plan.candidates
+        if open_subjects(candidates):
+            continue
+        if candidates[0].rivalry:
+            subject, reading = candidates[0].rivalry
+            known.setdefault(subject, set()).add(reading)
+        elif candidates[0].type == "DOUBLE" and shows_point(column.first):
+            known.setdefault("decimal", set()).add(".")
+    return known
+
+
+def _with_reading(
+    candidates: CandidateTypes, subject: str, readings: Collection[str]
+) -> CandidateTypes:
+    return tuple(
+        each
+        for each in candidates
+        if each.rivalry is None or each.rivalry[0] != subject or each.rivalry[1] in readings
+    )
 
 
 def _write(
     work: ImportWork, rows: TextRows, columns: Sequence[TextColumn], notes: Sequence[str]
 ) -> ImportedTable:
+    for column in columns:
+        if column.given_type not in (None, column.plan.inferred.type):
+            raise _misfit(work, rows, columns, column)
     query = rows.converted_query([column.plan for column in columns])
     table = work.write_table(
         values_sql(query, columns),
         query.params,
         [Column(column.name, column.plan.inferred.type) for column in columns],
-        notes=[*notes, *_type_notes(columns)],
+        notes=[*notes, *type_notes(columns)],
     )
     empty = (column.name for column in columns if column.plan.inferred.empty)
-    readings = (ColumnReading(each.name, each.source_name or each.name) for each in columns)
-    return replace(table, empty_columns=tuple(empty), readings=tuple(readings))
+    return replace(
+        table,
+        empty_columns=tuple(empty),
+        readings=tuple(
+            ColumnReading(each.name, each.source_name, each.plan.inferred.changes)
+            for each in columns
+        ),
+        detected=_detected(columns),
+        questions=tuple(questions(columns)),
+    )
 
 
-def _type_notes(columns: Sequence[TextColumn]) -> Iterator[str]:
+def _detected(columns: Sequence[TextColumn]) -> dict[str, str]:
+    """The decimal mark and the date order that all columns share."""
+    found: dict[str, str] = {}
+    for subject, readings in _known_readings(columns).items():
+        if len(readings) == 1:
+            found[subject.split()[0]] = next(iter(readings))
+    return found
+
+
+def _misfit(
+    work: ImportWork, rows: TextRows, columns: Sequence[TextColumn], column: TextColumn
+) -> TypeMisfit:
+    """The error of a column whose values don't fit the type that the options give."""
+    type_ = str(column.given_type)
+    loc = ("options", "types", column.source_name)
+    if column.open_types:
+        return TypeMisfit(
+            'The values of column "{column}" have several readings as {type}: {example}. Give '
+            "`date_order`, or `decimal`.",
+            loc=loc,
+            column=column.source_name,
+            type=type_,
+            example=column.first[0],
+        )
+    return TypeMisfit(
+        'Column "{column}" has values that aren\'t {type}, for example "{example}". Choose '
+        "another type, or VARCHAR.",
+        loc=loc,
+        column=column.source_name,
+        type=type_,
+        example=_misfitting_cell(work, rows, columns, column)[:60],
+    )
+
+
+def _misfitting_cell(
+    work: ImportWork, rows: TextRows, columns: Sequence[TextColumn], column: TextColumn
+) -> str:
+    """Return a cell that doesn't fit the given type of its column."""
+    for cell in column.first:
+        if rows.candidates([cell], column.given_type)[0] == TEXT:
+            return cell
+    tried = column.candidates[0]
+    query = rows.query([tried] * len(columns))
+    place = list(columns).index(column)
+    cell = f"left({tidied_sql(query.cells[place])}, {SHOWN_CHARACTERS})"
+    values = f"SELECT x, {tried.value('x', lenient=True)} AS v FROM (SELECT {cell} AS x"
+    sql = f"SELECT x FROM ({values} FROM {query.source})) WHERE NOT {tried.fits('x', 'v')} LIMIT 1"
+    found = work.ask(sql, query.params, _INFERRING)
+    return str(found[0][0]) if found else ""
+
+
+def questions(columns: Sequence[TextColumn]) -> Iterator[Question]:
+    """Say which columns stay text because their values have several readings."""
     for column in columns:
+        if column.given_type is not None or column.plan.inferred != TEXT:
+            continue
+        if column.open_types:
+            yield _open_question(column)
+        elif question := _digits_question(column):
+            yield question
+
+
+def _open_question(column: TextColumn) -> Question:
+    name, example = column.source_name, column.first[0] if column.first else ""
+    orders = [each.order for each in column.open_types if each.order and each.rivalry]
+    if not orders:
+        text = f'Column "{name}" stays text: the decimal mark of values such as {example} is open.'
+        choices = [
+            (label, {"decimal": mark, "thousands": other})
+            for label, mark, other in (("Decimal point", ".", ","), ("Decimal comma", ",", "."))
+        ]
+        return Question("ambiguous_number", name, text, (*choices, _as_text(name)))
+    shown = {"dmy": "day/month/year", "mdy": "month/day/year", "ymd": "year/month/day"}
+    readings = [(shown[order], {"date_order": order}) for order in dict.fromkeys(orders)]
+    listed = " or ".join(label for label, _ in readings)
+    text = f'Column "{name}" stays text: {example} may be {listed}, and no value decides.'
+    return Question("ambiguous_date", name, text, (*readings, _as_text(name)))
+
+
+def _digits_question(column: TextColumn) -> Question | None:
+    """The question on a column of digits that may be ids."""
+    if not all(map(str.isdecimal, column.first)):
+        return None
+    name = column.source_name
+    zero = next((cell for cell in column.first if cell.startswith("0") and len(cell) > 1), None)
+    long = next((cell for cell in column.first if len(cell) > MAX_ID_DIGITS), None)
+    if zero:
+        why = f"leading zeros, such as {zero}"
+    elif long:
+        why = f"values of more than {MAX_ID_DIGITS} digits, such as {long}"
+    else:
+        return None
+    text = f'Column "{name}" stays text: it has {why}.'
+    number = ("Number", {"types": {name: "DECIMAL(38,0)" if long else "BIGINT"}})
+    return Question("digits", name, text, (_as_text(name), number))
+
+
+def _as_text(name: str) -> tuple[str, Mapping[str, Any]]:
+    return "Text", {"types": {name: "VARCHAR"}}
+
+
+def _mixed_note(column: TextColumn) -> str | None:
+    """The note on a column of text in which most of the first values are numbers."""
+    others = [cell for cell in column.first if not _NUMBER_LIKE.search(cell)]
+    numbers = len(column.first) - len(others)
+    if column.plan.inferred != TEXT or column.given_type or column.open_types:
+        return None
+    if not others or numbers <= len(others) or column.candidates[0] != TEXT:
+        return None
+    return (
+        f'Column "{column.name}" stays text: {len(others)} of its first {len(column.first)} values '
+        f'{"is" if len(others) == 1 else "are"} no number, for example "{others[0][:40]}".'
+    )
+
+
+def type_notes(columns: Sequence[TextColumn]) -> Iterator[str]:
+    """Say how values were changed, and why columns of numbers stay text."""
+    for column in columns:
+        mixed = _mixed_note(column)
+        if mixed:
+            yield mixed
         name, inferred, first = column.name, column.plan.inferred, column.candidates[0]
         note = inferred.note(name)
         if note:
@@ -340,6 +585,7 @@ def _type_notes(columns: Sequence[TextColumn]) -> Iterator[str]:
             words = " and ".join(MISSING_WORDS)
             yield f'In column "{name}", {words} are missing values.'
         widened = inferred.type != first.type and first not in (EMPTY, TEXT)
-        if widened and inferred != LONG_WHOLE:
+        is_known = column.open_types or inferred.form or _digits_question(column)
+        if widened and not is_known:
             stored = "text" if inferred == TEXT else inferred.type
             yield f'Column "{name}" is stored as {stored}: not all its values fit {first.type}.'

@@ -9,17 +9,27 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from import_engine.numbers import NumberForm, is_open_fraction, number_forms, written_forms
+from import_engine.options import DATE_ORDERS, DETECT_ALL, ImportOptions
 from parquet_tables.quoting import quote_text
 
 WHOLE_LIMIT = 2**53
 """DOUBLE represents every whole number up to here exactly."""
 
-DATE_ORDERS = ("%Y-%m-%d", "%y-%m-%d", "%d-%m-%Y", "%d-%m-%y", "%m-%d-%Y", "%m-%d-%y")
+DAY_FORMATS = ("%Y-%m-%d", "%y-%m-%d", "%d-%m-%Y", "%d-%m-%y", "%m-%d-%Y", "%m-%d-%y")
 SEPARATORS = ("-", "/", ".")
 CLOCKS = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
+NAMED_DAYS = (
+    *("%d %b %Y", "%d-%b-%Y", "%d/%b/%Y", "%d.%b.%Y", "%d %b %y", "%d-%b-%y"),
+    *("%b %d, %Y", "%b %d %Y", "%d %B %Y", "%d. %B %Y", "%d-%B-%Y", "%B %d, %Y", "%B %d %Y"),
+)
+"""Days with English names of months."""
+COMPACT_DAY = "%Y%m%d"
 ISO_DATE = "%Y-%m-%d"
+MAX_ID_DIGITS = 15
+"""Longer whole numbers in a delimited text are ids: Excel and DOUBLE hold no more digits."""
 MISSING_WORDS = ("NA", "NULL")
 """What R and SQL clients write for NULL. In a text column they stay texts."""
 MISSING = ("", *MISSING_WORDS)
@@ -43,7 +53,8 @@ def double_mismatch(cell: str, value: str, *, rounded: bool) -> str:
     suspicious = (
         f"{cell} < '-' OR ({cell} >= '.' AND {cell} < '0') OR {cell} >= ':' "
         f"OR ({cell} >= '0/' AND {cell} < '1') OR ({cell} >= '-0/' AND {cell} < '-1') "
-        f"OR strlen({cell}) > 16 OR {value} >= {WHOLE_LIMIT} OR {value} <= -{WHOLE_LIMIT} "
+        f"OR strlen({cell}) > {MAX_ID_DIGITS} "
+        f"OR {value} >= {WHOLE_LIMIT} OR {value} <= -{WHOLE_LIMIT} "
         f"OR ({value} = 0 AND {cell} NOT IN ('0', '0.0', '0.00')) "
         f"OR ((strlen({cell}) > 4 OR {value} >= 10 OR {value} <= -10) AND contains({cell}, '_'))"
     )
@@ -67,6 +78,9 @@ _DIRECTIVES = {
     "%Y": r"\d{4}",
     "%y": r"\d{2}",
     "%p": r"[AaPp][Mm]",
+    "%b": r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)",
+    "%B": r"(?i:january|february|march|april|may|june|july|august|september|october|november"
+    r"|december)",
     **dict.fromkeys(("%m", "%d", "%H", "%I", "%M", "%S"), r"\d{1,2}"),
 }
 
@@ -85,12 +99,18 @@ class CandidateType:
         For ``DOUBLE``: fractions with more digits than it holds are rounded.
     empty : bool
         For ``VARCHAR``: no sampled cell had a value; the first value determines the type.
+    form : NumberForm or None
+        How numbers are written, if they aren't plain.
+    ids_are_text : bool
+        For numbers: whole numbers of more than 15 digits don't fit.
     """
 
     type: str
     format: str | None = None
     rounded: bool = False
     empty: bool = False
+    form: NumberForm | None = None
+    ids_are_text: bool = False
 
     def value(self, cell: str, *, lenient: bool = False) -> str:
         """Return the SQL of the value; with ``lenient`` a failed cast gives NULL."""
@@ -98,7 +118,8 @@ class CandidateType:
             return cell
         if self.format:
             return f"CAST(try_strptime({cell}, {quote_text(self.format)}) AS {self.type})"
-        return f"{'TRY_CAST' if lenient else 'CAST'}({cell} AS {self.type})"
+        plain = self.form.normalized(cell) if self.form else cell
+        return f"{'TRY_CAST' if lenient else 'CAST'}({plain} AS {self.type})"
 
     def mismatch(self, cell: str, value: str) -> str:
         """Return the SQL that is true for a cell that this type would change."""
@@ -108,12 +129,25 @@ class CandidateType:
             shape = _matches(cell, format_pattern(self.format))
             other = f"{cell} IS NOT NULL AND ({value} IS NULL OR NOT {shape})"
             return f"({other}) OR {outside_years(self.type, value)}"
+        if self.form:
+            shape = _matches(cell, self.form.pattern(whole=self.type == "BIGINT"))
+            plain = replace(self, form=None).mismatch(f"({self.form.normalized(cell)})", value)
+            return f"NOT {shape} OR ({plain})"
         if self.type == "DOUBLE":
-            return double_mismatch(cell, value, rounded=self.rounded)
+            lossy = double_mismatch(cell, value, rounded=self.rounded)
+            if not self.ids_are_text:
+                return lossy
+            longest = f"strlen({cell}) > {MAX_ID_DIGITS}"
+            return f"({lossy}) OR ({longest} AND {_matches(cell, _ID)})"
         if self.type == "BOOLEAN":
             words = "'true', 'false', 't', 'f', 'yes', 'no'"
             return f"{cell} NOT IN ({words}) AND lower({cell}) NOT IN ({words})"
+        if self.type.startswith("DECIMAL") and self.type != LONG_WHOLE_TYPE:
+            return decimal_mismatch(cell, value)
         differs = f"CAST({value} AS VARCHAR) <> {cell}"
+        if self.ids_are_text:
+            most = 10**MAX_ID_DIGITS - 1
+            return f"{differs} OR {value} > {most} OR {value} < -{most}"
         pattern = _ISO_PATTERNS.get(self.type)
         if pattern is None:
             return differs
@@ -129,8 +163,46 @@ class CandidateType:
 
     def may_fit(self, cell: str) -> bool:
         """Whether a cell's text has the form of this type, a precondition of :meth:`fits`."""
-        pattern = format_pattern(self.format) if self.format else _FORMS.get(self.type)
+        if self.form:
+            pattern: str | None = self.form.pattern(whole=self.type == "BIGINT")
+        elif self.format:
+            pattern = format_pattern(self.format)
+        else:
+            kind = "DOUBLE" if self.type.startswith("DECIMAL") else self.type
+            pattern = _FORMS.get(self.type, _FORMS.get(kind))
         return pattern is not None and re.fullmatch(pattern, cell) is not None
+
+    @property
+    def is_text_in_json(self) -> bool:
+        """Whether JSON writes values of this type as strings."""
+        return self.form is not None or self.type in TEXT_TYPES_IN_JSON
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What this type changes in the form of values, in words."""
+        if self.form:
+            return self.form.changes
+        return (shown_format(self.format),) if self.format else ()
+
+    @property
+    def order(self) -> str | None:
+        """The order of day, month and year in a date of digits; None if a name or ISO tells."""
+        if self.format is None or re.search("%[bB]|^%Y", self.format):
+            return None
+        order = "".join(re.findall("%([dmyY])", self.format)).lower()
+        return order if order in DATE_ORDERS else None
+
+    @property
+    def rivalry(self) -> tuple[str, str] | None:
+        """What this type assumes where cells may mean something else: a subject and a reading.
+
+        Dates with dots are read as day, month, year where they can be.
+        """
+        if self.form and self.form.decimal:
+            return "decimal", self.form.decimal
+        if self.order and self.format and "." not in self.format:
+            return f"date_order {'/' if '/' in self.format else '-'}", self.order
+        return None
 
     def note(self, name: str) -> str | None:
         if self.rounded:
@@ -138,19 +210,24 @@ class CandidateType:
                 f'Column "{name}" has fractions of more digits than a DOUBLE holds; '
                 "they are rounded to the nearest one."
             )
-        if self.format:
-            return f'Column "{name}" is read as {self.type} in the format {self.format}.'
+        if self.changes:
+            kind = "times" if self.type == "TIMESTAMP" else "dates" if self.format else "numbers"
+            return f'Column "{name}" is read as {kind}: {", ".join(self.changes)}.'
         if self.type == "TIMESTAMP WITH TIME ZONE":
             return f'Column "{name}" has times with a zone; they are stored as instants in UTC.'
         return None
 
 
+TEXT_TYPES_IN_JSON = ("VARCHAR", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
+LONG_WHOLE_TYPE = "DECIMAL(38,0)"
+_ID = r"-?\d+"
 TEXT = CandidateType("VARCHAR")
 EMPTY = CandidateType("VARCHAR", empty=True)
 INSTANT = CandidateType("TIMESTAMP WITH TIME ZONE")
 WHOLE = CandidateType("BIGINT")
-LONG_WHOLE = CandidateType("DECIMAL(38,0)")
+LONG_WHOLE = CandidateType(LONG_WHOLE_TYPE)
 NUMBERS = (CandidateType("DOUBLE"), CandidateType("DOUBLE", rounded=True))
+_TEXT_NUMBERS = tuple(replace(each, ids_are_text=True) for each in (WHOLE, *NUMBERS))
 
 _ISO_PATTERNS = {
     "DATE": _DAY,
@@ -169,12 +246,13 @@ _FORMS = {
 """The regular expressions of types without a ``strptime`` format."""
 
 
-_DAYS = [order.replace("-", separator) for separator in SEPARATORS for order in DATE_ORDERS]
+_DAYS = [
+    *(order.replace("-", separator) for separator in SEPARATORS for order in DAY_FORMATS),
+    *NAMED_DAYS,
+]
 ALL_CANDIDATES = (
     CandidateType("BOOLEAN"),
-    WHOLE,
-    LONG_WHOLE,
-    *NUMBERS,
+    *_TEXT_NUMBERS,
     CandidateType("TIME"),
     *(CandidateType("DATE", None if day == ISO_DATE else day) for day in _DAYS),
     CandidateType("TIMESTAMP"),
@@ -185,7 +263,7 @@ ALL_CANDIDATES = (
 """Every candidate, the narrowest first; a column gets the first that fits all its cells.
 
 The fixed order makes a type depend on the cells alone, not on their order (DuckDB's own inference
-does depend on it), and resolves ambiguous dates by ``DATE_ORDERS``."""
+does depend on it)."""
 _QUOTED = tuple(
     candidate
     for candidate in ALL_CANDIDATES
@@ -196,24 +274,141 @@ _PLAIN_NUMBERS = (WHOLE, LONG_WHOLE, *NUMBERS, TEXT)
 CandidateTypes = tuple[CandidateType, ...]
 
 
-def text_candidates(cells: Sequence[str]) -> CandidateTypes:
+def text_candidates(
+    cells: Sequence[str], options: ImportOptions = DETECT_ALL, type_: str | None = None
+) -> CandidateTypes:
     """Return the types whose form all ``cells`` have; VARCHAR is the last one.
+
+    Parameters
+    ----------
+    type_ : str
+        The type that the options give the column: there is no other one but text.
 
     >>> [candidate.type for candidate in text_candidates(["1", "2.5"])]
     ['DOUBLE', 'DOUBLE', 'VARCHAR']
     """
-    return _narrowed(ALL_CANDIDATES, cells)
+    if type_ is not None:
+        return _given_type(cells, options, type_)
+    found = _narrowed(ALL_CANDIDATES, cells)
+    if not cells:
+        return found
+    found = _in_order(found, options)
+    if options.decimal == ",":
+        found = tuple(each for each in found if each.type != "DOUBLE")
+    forms = number_forms(cells, options)
+    return (*found[:-1], *form_candidates(forms), TEXT)
 
 
-def json_candidates(cells: Sequence[str]) -> CandidateTypes:
+def form_candidates(forms: Sequence[NumberForm]) -> CandidateTypes:
+    """Return the number types of some forms, the narrower types first."""
+    return tuple(
+        replace(each, form=form)
+        for each in (WHOLE, *NUMBERS)
+        for form in forms
+        if each != WHOLE or not form.is_percent
+    )
+
+
+def grouped_candidates(cells: Sequence[str], options: ImportOptions) -> CandidateTypes:
+    """Return the readings of plain numbers whose points may group digits, as in ``1.234``."""
+    if options.decimal or not is_open_fraction(cells):
+        return ()
+    return (*form_candidates(written_forms(cells, options)), TEXT)
+
+
+def _in_order(candidates: CandidateTypes, options: ImportOptions) -> CandidateTypes:
+    """Drop the dates of another order than the given one."""
+    if options.date_order is None:
+        return candidates
+    return tuple(each for each in candidates if each.order in (None, options.date_order))
+
+
+def _given_type(cells: Sequence[str], options: ImportOptions, type_: str) -> CandidateTypes:
+    if type_ == "VARCHAR":
+        return (TEXT,)
+    if not cells:
+        return (CandidateType(type_), TEXT)
+    if type_.startswith(("DATE", "TIME", "BOOL")):
+        formats = (*ALL_CANDIDATES, CandidateType("DATE", COMPACT_DAY))
+        found = tuple(each for each in formats if each.type == type_)
+        return _narrowed(_in_order(found, options), cells)
+    plain = [CandidateType(type_)]
+    if type_ == "DOUBLE":
+        plain = list(NUMBERS)
+    if options.decimal == "," and type_ != "BIGINT":
+        plain = []
+    forms = [
+        replace(each, form=form)
+        for each in (CandidateType(type_), replace(CandidateType(type_), rounded=True))
+        for form in number_forms(cells, options, zeros=True)
+        if not each.rounded or type_ == "DOUBLE"
+    ]
+    return _narrowed((*plain, *forms), cells)
+
+
+def open_subjects(candidates: CandidateTypes) -> dict[str, set[str]]:
+    """Return the subjects on which candidates disagree, with their readings.
+
+    >>> dates = text_candidates(["01/02/2025"])
+    >>> {subject: sorted(readings) for subject, readings in open_subjects(dates).items()}
+    {'date_order /': ['dmy', 'mdy']}
+    """
+    found: dict[str, set[str]] = {}
+    for each in candidates:
+        if each.rivalry:
+            subject, reading = each.rivalry
+            found.setdefault(subject, set()).add(reading)
+    is_alone = candidates[0].rivalry is None
+    return {} if is_alone else {key: each for key, each in found.items() if len(each) > 1}
+
+
+def shown_format(format_: str) -> str:
+    """Say a ``strptime`` format in words.
+
+    >>> shown_format("%d.%m.%Y %H:%M")
+    'day.month.year hour:minute'
+    """
+    for directive, word in _WORDS_OF_DIRECTIVES.items():
+        format_ = format_.replace(directive, word)
+    return format_
+
+
+_WORDS_OF_DIRECTIVES = {
+    "%d": "day",
+    "%m": "month",
+    "%Y": "year",
+    "%y": "year",
+    "%b": "month",
+    "%B": "month",
+    "%H": "hour",
+    "%I": "hour",
+    "%M": "minute",
+    "%S": "second",
+    "%p": "AM or PM",
+}
+
+
+def decimal_mismatch(cell: str, value: str) -> str:
+    """Return the SQL that is true for a cell that a DECIMAL would round."""
+    number = f"CAST({cell} AS DOUBLE)"
+    return f"NOT {_matches(cell, NUMBER)} OR CAST({value} AS DOUBLE) <> {number}"
+
+
+def json_candidates(
+    cells: Sequence[str], options: ImportOptions = DETECT_ALL, type_: str | None = None
+) -> CandidateTypes:
     """Like :func:`text_candidates`, for JSON values: quoted digits stay text.
 
     >>> [candidate.type for candidate in json_candidates(['"1"'])]
     ['VARCHAR']
     """
     cells = [cell for cell in cells if cell.strip('" ') not in MISSING]
+    if type_ is not None:
+        given = _given_type([unquoted(cell) for cell in cells], options, type_)
+        is_quoted = any(cell.startswith('"') for cell in cells)
+        return tuple(each for each in given if each.is_text_in_json or not is_quoted)
     if all(cell.startswith('"') for cell in cells):
-        return _narrowed(_QUOTED, [_unquoted(cell) for cell in cells])
+        return _in_order(_narrowed(_QUOTED, [unquoted(cell) for cell in cells]), options)
     if all(cell in ("true", "false") for cell in cells):
         return (CandidateType("BOOLEAN"), TEXT)
     return _narrowed(_PLAIN_NUMBERS, cells)
@@ -226,7 +421,7 @@ def _narrowed(candidates: CandidateTypes, cells: Sequence[str]) -> CandidateType
     return (*fitting, TEXT)
 
 
-def _unquoted(cell: str) -> str:
+def unquoted(cell: str) -> str:
     try:
         return str(json.loads(cell)).strip(" ")
     except ValueError:

@@ -116,7 +116,7 @@ _CODES_OF_STATUS = {
     "invalid_numbers invalid_option invalid_parameter invalid_selection invalid_key "
     "unknown_stratum no_reserves too_large_for_sheet invalid_size invalid_rounds invalid_seed "
     "invalid_strata_columns minimum_exceeds_sample too_many_strata unreadable_file "
-    "workbook_too_large "
+    "type_misfit workbook_too_large "
     "invalid_uri uri_not_allowed source_not_found source_denied source_too_large "
     "invalid_sql sql_refused sql_failed sql_too_large sql_out_of_memory sql_timeout "
     "page_too_large preview_too_large preview_too_slow request_too_slow preview_unclear",

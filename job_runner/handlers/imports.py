@@ -7,8 +7,11 @@ The ref moves only to a commit with every row of the file; an unreadable file le
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
+from import_engine.control_totals import ControlTotal, control_totals
 from import_engine.importer import import_file
 from import_engine.options import ImportOptions
 from import_engine.sources.downloading import DownloadLimits, import_uri
@@ -21,8 +24,8 @@ from storage.jobs.jobs import Job
 from storage.jobs.publishing import NewCommit, Outcome
 from storage.versions.manifests import StoredTable
 
-READ_SHARE = 0.95
-"""Share of the progress for reading; the rest is for hashing and syncing files."""
+READ_SHARE, ADD_SHARE = 0.93, 0.95
+"""Progress after reading, and after the control totals; the rest is for hashing files."""
 
 
 def run_import(context: JobContext) -> Outcome:
@@ -41,7 +44,8 @@ def run_import(context: JobContext) -> Outcome:
             on_progress=reading,
             options=_options(job),
         )
-    context.on_progress(READ_SHARE, "storing data files")
+    totals = _control_totals(context, tables)
+    context.on_progress(ADD_SHARE, "storing data files")
     stored = [
         StoredTable(
             table.key,
@@ -54,9 +58,7 @@ def run_import(context: JobContext) -> Outcome:
         summary={
             "file_name": job.run_parameters["file_name"],
             "size_bytes": size_bytes,
-            "tables": [
-                _table_summary(table, files) for table, files in zip(tables, stored, strict=True)
-            ],
+            "tables": list(map(_table_summary, tables, stored, totals)),
         },
         commit=NewCommit(
             ref_name=job.run_parameters["ref"],
@@ -100,11 +102,22 @@ def _whole_upload(context: JobContext) -> Path:
     raise DamagedData("The uploaded file is {problem}. Import it again.", problem=problem)
 
 
-def _table_summary(table: ImportedTable, stored: StoredTable) -> dict[str, object]:
+def _control_totals(
+    context: JobContext, tables: Sequence[ImportedTable]
+) -> list[list[ControlTotal]]:
+    on_progress = progress_part(context.on_progress, READ_SHARE, ADD_SHARE)
+    with context.parquet.cursor() as cursor:
+        return [control_totals(cursor, each.table, on_progress) for each in tables]
+
+
+def _table_summary(
+    table: ImportedTable, stored: StoredTable, totals: Sequence[ControlTotal]
+) -> dict[str, object]:
     return {
         "key": table.key,
         "rows": stored.row_count,
         "columns": len(stored.columns),
         "size_bytes": stored.size_bytes,
         "notes": [*table.notes, *(question.text for question in table.questions)],
+        "control_totals": [asdict(each) for each in totals],
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
-from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -33,7 +32,8 @@ WHOLE = {
     "NA": ("BIGINT", None),
     "1.5": ("DOUBLE", 1.5),
     "1e3": ("DOUBLE", 1000.0),
-    "99999999999999999999": ("DECIMAL(38,0)", Decimal("99999999999999999999")),
+    "9" * 15: ("BIGINT", 999_999_999_999_999),
+    "9" * 16: ("VARCHAR", "9" * 16),
     "9" * 50: ("VARCHAR", "9" * 50),
     "2020-01-02": ("VARCHAR", "2020-01-02"),
     "word": ("VARCHAR", "word"),
@@ -154,7 +154,7 @@ def test_a_widened_column_is_noted(importing: Importing) -> None:
 
 CELLS = st.sampled_from(
     ["1", "-5", "2.5", "1e5", "true", "no", "2020-01-02", "2020-01-02 03:04:05", "10:11:12", "x",
-     "", "NA", "03/04/2020", "2020-01-02T03:04:05Z", "99999999999999999999"]
+     "", "NA", "13/04/2020", "2020-01-02T03:04:05Z", "99999999999999999999"]
 )  # fmt: skip
 
 
@@ -163,7 +163,7 @@ BETTER = {
     # A DOUBLE would lose digits of the whole number.
     **{pair: "VARCHAR" for short in ("2.5", "1e5") for pair in ((short, LONG), (LONG, short))},
     # DuckDB tries this way of writing a date only when a sample's first rows have one.
-    **{(nothing, "03/04/2020"): "DATE" for nothing in ("", "NA")},
+    **{(nothing, "13/04/2020"): "DATE" for nothing in ("", "NA")},
     # DuckDB takes the later instant for a TIMESTAMP, and would drop its offset.
     **{
         (first, "2020-01-02T03:04:05Z"): "TIMESTAMP WITH TIME ZONE"
@@ -187,5 +187,5 @@ def test_types_equal_duckdbs_full_inference(importing: Importing, first: str, la
     with importing.database.cursor() as cursor:
         row = cursor.execute(whole, [str(file)]).fetchone()
     assert row is not None
-    found = row[0][0]["type"].replace("HUGEINT", "DECIMAL(38,0)")
+    found = row[0][0]["type"].replace("HUGEINT", "VARCHAR")
     assert outcome.types[0] == BETTER.get((first, late), found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from decimal import Decimal
 
 import pytest
 
@@ -20,11 +19,11 @@ COLUMNS: dict[str, tuple[str, list[str]]] = {
     "two ways of days": ("VARCHAR", ["2020-01-31", "31.01.2020"]),
     "day or month first": ("DATE", ["01/02/2020", "13/02/2020", "02/12/2020"]),
     "month or day first": ("DATE", ["01/02/2020", "02/13/2020", "12/02/2020"]),
-    "unclear days": ("DATE", ["01/02/2020", "03/04/2020"]),
-    "longer whole numbers": ("DECIMAL(38,0)", ["1", "9223372036854775808", "-7"]),
+    "unclear days": ("VARCHAR", ["01/02/2020", "03/04/2020"]),
+    "ids of many digits": ("VARCHAR", ["1", "9223372036854775808", "-7"]),
     "numbers": ("DOUBLE", ["1", "2.5", "1e3", "nan", "-0"]),
     "numbers that a DOUBLE rounds": ("VARCHAR", ["0.5", "9007199254740993"]),
-    "numbers that it keeps": ("DOUBLE", ["0.5", "9007199254740991", "4503599627370497.5"]),
+    "numbers that it keeps": ("DOUBLE", ["0.5", "900719925474099", "4503599627370497.5"]),
     "flags and numbers": ("VARCHAR", ["true", "1", "0"]),
     "flags": ("BOOLEAN", ["true", "F", "yes", "NO"]),
     "clocks": ("TIME", ["9:05", "10:11:12.123456"]),
@@ -100,7 +99,9 @@ def test_a_late_row_decides_as_much_as_a_first_one(importing: Importing, beyond:
         ("2020-01-31", "2020-01-31 10:00:00", "TIMESTAMP"),
         ("2020-01-31 10:00:00", "2020-01-31 10:00:00+02", "TIMESTAMP WITH TIME ZONE"),
         ("0.5", "9007199254740993", "VARCHAR"),
-        ("1", "9223372036854775808", "DECIMAL(38,0)"),
+        ("1", "9223372036854775808", "VARCHAR"),
+        ("1", "1234567890123456", "VARCHAR"),
+        ("01/02/2020", "13/02/2020", "DATE"),
     ):
         for first, last in ((one, other), (other, one)):
             content = "\n".join(["a;b", *[f"{first};x"] * beyond, f"{last};x"]) + "\n"
@@ -113,5 +114,5 @@ def test_a_late_row_decides_as_much_as_a_first_one(importing: Importing, beyond:
 def test_sixteen_digits_keep_their_values(importing: Importing) -> None:
     rows = ["9007199254740993", "0.5", "-9007199254740993"]
     assert importing.one("\n".join(["a", *rows]) + "\n").column("a") == rows
-    whole = importing.one("a\n9007199254740993\n9223372036854775808\n")
-    assert whole.column("a") == [Decimal("9007199254740993"), Decimal(2**63)]
+    ids = ["9007199254740993", "9223372036854775808"]
+    assert importing.one("\n".join(["a", *ids]) + "\n").column("a") == ids

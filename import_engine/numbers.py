@@ -1,0 +1,201 @@
+"""Numbers as people write them: decimal comma, thousands signs, currencies, percent, parentheses.
+
+A form describes the cells of one column and gives the SQL that checks and converts them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from import_engine.options import ImportOptions
+from parquet_tables.quoting import quote_text
+
+_SPACES = " \u00a0\u2009\u202f"
+_APOSTROPHES = "'\u2019"
+_MINUS = "-\u2212"
+_GROUPS = {" ": _SPACES, "'": _APOSTROPHES}
+"""The characters that stand for one thousands sign."""
+SYMBOLS = {"€": "EUR", "£": "GBP", "¥": "JPY", "$": "USD", "₹": "INR", "₽": "RUB", "₺": "TRY",
+           "₩": "KRW", "₪": "ILS", "zł": "PLN", "Kč": "CZK", "US$": "USD", "R$": "BRL"}  # fmt: skip
+CODES = (
+    "EUR", "USD", "GBP", "CHF", "JPY", "CNY", "CAD", "AUD", "NZD", "SEK", "NOK",
+    "DKK", "PLN", "CZK", "HUF", "RON", "BGN", "TRY", "RUB", "INR", "BRL", "MXN",
+    "ZAR", "SGD", "HKD", "KRW", "ILS", "AED", "SAR", "THB", "TWD", "IDR", "MYR",
+    "PHP", "VND", "UAH", "ISK", "EGP", "NGN", "KES", "ARS", "CLP", "COP", "PEN",
+    "kr", "Fr",
+)  # fmt: skip
+_CURRENCY = "|".join(re.escape(each) for each in sorted((*SYMBOLS, *CODES), key=len, reverse=True))
+_FIRST_CURRENCY = re.compile(rf"^[-\u2212(\s]*({_CURRENCY})(?![A-Za-z])")
+_LAST_CURRENCY = re.compile(rf"(?<![A-Za-z])({_CURRENCY})[-\u2212)\s]*$")
+_PLAIN = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")
+_GROUPED_OR_FRACTION = re.compile(r"-?[1-9]\d{0,2}(?:\.\d{3})+")
+MAX_CURRENCIES = 3
+
+
+@dataclass(frozen=True)
+class NumberForm:
+    """How the numbers of a column are written.
+
+    Parameters
+    ----------
+    decimal : str
+        ``.`` or ``,``; empty if no cell has either, so that neither may occur.
+    thousands : str
+        The signs that may group digits, a space or apostrophe for all of their kinds.
+    currencies : tuple of str
+        The texts that may stand before or after a number, all of one currency.
+    is_percent : bool
+        Whether every number has a percent sign; the value is the fraction.
+    zeros : bool
+        Whether numbers may begin with zeros, as in ``007``.
+    changes : tuple of str
+        What the sampled cells need, in words.
+    """
+
+    decimal: str
+    thousands: str
+    currencies: tuple[str, ...] = ()
+    is_percent: bool = False
+    zeros: bool = False
+    changes: tuple[str, ...] = ()
+
+    def pattern(self, *, whole: bool) -> str:
+        """Return the regular expression of the cells, for RE2 and Python."""
+        space = f"[{_SPACES}]*"
+        whole_part = r"\d+" if self.zeros else r"(?:0|[1-9]\d*)"
+        groups = "".join(_GROUPS.get(each, each) for each in self.thousands)
+        if groups:
+            whole_part = rf"(?:{whole_part}|[1-9]\d{{0,2}}(?:[{re.escape(groups)}]\d{{3}})+)"
+        number = whole_part
+        if self.decimal and not whole:
+            mark = re.escape(self.decimal)
+            number = rf"(?:{whole_part}(?:{mark}\d*)?|{mark}\d+)"
+        if self.is_percent:
+            number += f"{space}%"
+        before = after = ""
+        if self.currencies:
+            either = "|".join(re.escape(each) for each in self.currencies)
+            before, after = f"(?:(?:{either}){space})?", f"(?:{space}(?:{either}))?"
+        minus = f"[{_MINUS}]"
+        amount = f"{before}{number}{after}"
+        signed = f"{before}{minus}?{space}{amount}"
+        trailing = f"{amount}{space}{minus}{after}"
+        enclosed = rf"{before}\({space}{minus}?{amount}{space}\){after}"
+        shapes = [signed, trailing, enclosed]
+        if self.decimal and not whole:  # a plus before digits alone may be a telephone number
+            fraction = re.escape(self.decimal) + r"\d+"
+            shapes.append(rf"{before}\+{space}{before}{whole_part}{fraction}{after}")
+        return f"{space}(?:{'|'.join(shapes)}){space}"
+
+    def normalized(self, cell: str) -> str:
+        """Return the SQL of a cell of this form as a number with a point and a leading minus."""
+        kept = quote_text(f"[^0-9{self.decimal}]")
+        digits = f"regexp_replace({cell}, {kept}, '', 'g')"
+        if self.decimal == ",":
+            digits = f"replace({digits}, ',', '.')"
+        if self.zeros:
+            digits = f"regexp_replace({digits}, '^0+([0-9])', '\\1')"
+        sign = f"CASE WHEN regexp_matches({cell}, '[(\u2212-]') THEN '-' ELSE '' END"
+        return f"{sign} || {digits}" + (" || 'e-2'" if self.is_percent else "")
+
+
+def number_forms(
+    cells: Sequence[str], options: ImportOptions, *, zeros: bool = False
+) -> tuple[NumberForm, ...]:
+    """Return the forms that all cells have: two if the decimal mark is open.
+
+    Empty if the cells are plain numbers, or not all numbers of one currency.
+
+    >>> [form.decimal for form in number_forms(["1.234,50 €"], ImportOptions())]
+    [',']
+    >>> [form.decimal for form in number_forms(["1,234"], ImportOptions())]
+    ['.', ',']
+    """
+    if not cells or not all(any(map(str.isdigit, cell)) for cell in cells):
+        return ()
+    if all(map(_PLAIN.fullmatch, cells)) and not zeros and options.decimal != ",":
+        return ()
+    return written_forms(cells, options, zeros=zeros)
+
+
+def written_forms(
+    cells: Sequence[str], options: ImportOptions, *, zeros: bool = False
+) -> tuple[NumberForm, ...]:
+    """Like :func:`number_forms`, also for plain numbers."""
+    percents = sum("%" in cell for cell in cells)
+    tokens = sorted({token for cell in cells for token in _currencies(cell)})
+    if percents not in (0, len(cells)) or len({SYMBOLS.get(each, each) for each in tokens}) > 1:
+        return ()
+    forms = []
+    for decimal in (options.decimal,) if options.decimal else (".", ","):
+        thousands = "".join(each for each in (".", ",", "'", " ") if each != decimal)
+        if options.thousands is not None:
+            thousands = options.thousands
+        form = NumberForm(
+            decimal,
+            thousands,
+            _spellings(tokens),
+            bool(percents),
+            zeros,
+            tuple(_changes(cells, decimal, thousands, tokens)),
+        )
+        pattern = re.compile(form.pattern(whole=False))
+        if all(map(pattern.fullmatch, cells)):
+            forms.append(form)
+    if len(forms) == 2 and not any("." in cell or "," in cell for cell in cells):
+        first = forms[0]
+        return (NumberForm("", "' ", first.currencies, first.is_percent, zeros, first.changes),)
+    return tuple(forms)
+
+
+def is_open_fraction(cells: Sequence[str]) -> bool:
+    """Whether each point in plain numbers may group digits: ``1.234``, but not ``0.5``."""
+    points = [cell for cell in cells if "." in cell]
+    return bool(points) and all(map(_GROUPED_OR_FRACTION.fullmatch, points))
+
+
+def shows_point(cells: Sequence[str]) -> bool:
+    """Whether plain numbers have a decimal point that can't group digits."""
+    return any("." in cell and not _GROUPED_OR_FRACTION.fullmatch(cell) for cell in cells)
+
+
+def _currencies(cell: str) -> Iterator[str]:
+    for pattern in (_FIRST_CURRENCY, _LAST_CURRENCY):
+        found = pattern.search(cell)
+        if found:
+            yield found[1]
+
+
+def _spellings(tokens: Sequence[str]) -> tuple[str, ...]:
+    """All texts of the currency of the tokens."""
+    if not tokens:
+        return ()
+    code = SYMBOLS.get(tokens[0], tokens[0])
+    same = [each for each, of in SYMBOLS.items() if of == code]
+    return tuple(sorted({*tokens, *same, code}, key=lambda each: (-len(each), each)))
+
+
+def _changes(
+    cells: Sequence[str], decimal: str, thousands: str, tokens: Sequence[str]
+) -> Iterator[str]:
+    """Say what the cells need to become numbers."""
+    if decimal == "," and any("," in cell for cell in cells):
+        yield "decimal comma"
+    for sign in thousands:
+        characters = _GROUPS.get(sign, sign)
+        grouped = re.compile(rf"\d[{re.escape(characters)}]\d{{3}}")
+        if any(map(grouped.search, cells)):
+            yield f"thousands sign {'space' if sign == ' ' else sign}"
+    if tokens:
+        yield f"currency {' or '.join(tokens)} removed"
+    if any("(" in cell for cell in cells):
+        yield "parentheses are negative"
+    if any(cell.rstrip(" )" + _CURRENCY_CHARACTERS).endswith(tuple(_MINUS)) for cell in cells):
+        yield "trailing minus is negative"
+    if any("%" in cell for cell in cells):
+        yield "percent is a fraction"
+
+
+_CURRENCY_CHARACTERS = "€$£¥"

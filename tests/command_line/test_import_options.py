@@ -1,0 +1,64 @@
+"""``jobsvc import`` with options that say how to read a file, its preview and control totals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.command_line.conftest import Run
+
+LEDGER = """Journal 2024;;;
+Company 12;;;
+Konto;Betrag;Datum;Text
+0012;1.234,56 €;01.02.2024;x
+0013;(34,56) €;03.04.2024;y
+Summe;1.200,00 €;;
+"""
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    path = tmp_path / "ledger.csv"
+    path.write_text(LEDGER)
+    return path
+
+
+def test_a_ledger_is_imported_with_control_totals(run: Run, ledger: Path) -> None:
+    text = run("import", str(ledger), "--dataset", "Ledger").stdout
+    assert 'Left out 1 row at the end: "Summe;1.200,00 €;;"' in text
+    assert "Control totals of primary:" in text
+    (line,) = [each for each in text.splitlines() if each.startswith("Betrag")]
+    assert line.split() == ["Betrag", "1,200", "1,234.56", "-34.56"]
+    assert 'Column "Konto" stays text: it has leading zeros' in text
+
+
+def test_options_are_recorded_and_used(run: Run, ledger: Path) -> None:
+    reading = ["--header-row", "3", "--skip-below", "0", "--type", "Konto=text"]
+    reading += ["--type", "Betrag=text", "--type", "Datum=text", "--name", "Konto=Account"]
+    job = json.loads(run("import", str(ledger), "--dataset", "L", *reading, "--json").stdout)
+    assert job["run_parameters"]["options"] == {
+        "header_row": 3,
+        "skip_below": 0,
+        "types": {"Konto": "VARCHAR", "Betrag": "VARCHAR", "Datum": "VARCHAR"},
+        "names": {"Konto": "Account"},
+    }
+    (table,) = job["output_summary"]["tables"]
+    assert (table["rows"], table["control_totals"]) == (3, [])
+
+
+def test_a_preview_shows_types_changes_and_questions(run: Run, ledger: Path) -> None:
+    text = run("import", str(ledger), "--preview", "--type", "Text=date").stdout
+    assert "decimal comma, thousands sign ., currency € removed" in text
+    assert "Question:" in text
+    assert 'Problem: Column "Text" has values that aren\'t DATE, for example "x"' in text
+    assert "0 of 0 jobs." in run("jobs").stdout
+
+
+def test_wrong_options_are_named_as_options(run: Run, ledger: Path) -> None:
+    wrong = run("import", str(ledger), "--preview", "--delimiter", "ab", code=1)
+    assert "--delimiter must be one character" in wrong.stderr
+    pair = run("import", str(ledger), "--preview", "--name", "Konto", code=2)
+    assert "must be a column, = and a value" in pair.stderr
+    assert "--dataset" in run("import", str(ledger), code=2).stderr
