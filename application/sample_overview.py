@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from application.identity.newer_versions import NewerVersion, newer_version
 from job_runner.service import Service
 from sampling_engine.methods import method_class
 from sampling_engine.plan import margin_of_error
-from storage.errors import NotFound
+from storage.errors import Pruned
 from storage.jobs.jobs import Job, get_comparison
-from storage.versions.refs import resolve
 
 MAX_GROUPS = 12
 
@@ -38,8 +38,8 @@ class SampleOverview:
         alone give it.
     grouped_by : str
         The columns of the groups.
-    has_newer_version : bool
-        Whether the source's name points to another commit now.
+    newer : NewerVersion or None
+        The newer version of the source's table.
     """
 
     name: str
@@ -49,7 +49,7 @@ class SampleOverview:
     margin: float | None
     grouped_by: str
     groups: tuple[Group, ...]
-    has_newer_version: bool
+    newer: NewerVersion | None
 
     @property
     def share(self) -> float:
@@ -59,23 +59,26 @@ class SampleOverview:
 
 def sample_overview(service: Service, job: Job) -> SampleOverview:
     """Collect the overview of a completed sampling job."""
-    summary, parameters = job.output_summary or {}, job.run_parameters
-    current: str | None = job.source_commit_id
-    comparison = None
-    with service.database.read() as tx, suppress(NotFound):
+    summary = job.output_summary or {}
+    with service.database.read() as tx:
         comparison = get_comparison(tx, job.id)
-        current = resolve(tx, job.dataset_id, parameters["source_ref"])
     grouped_by, groups = _groups(summary, comparison)
     return SampleOverview(
-        name=str(summary.get("output_ref") or job.id[:8]).removeprefix("smpl-"),
-        purpose=parameters.get("commit_message") or "",
+        name=job.output_name or job.id[:8],
+        purpose=job.purpose or "",
         drawn=summary.get("total_sampled", 0),
         source_rows=summary.get("source_rows", 0),
         margin=_margin(summary),
         grouped_by=grouped_by,
         groups=groups,
-        has_newer_version=current != job.source_commit_id,
+        newer=_newer(service, job),
     )
+
+
+def _newer(service: Service, job: Job) -> NewerVersion | None:
+    with suppress(Pruned):
+        return newer_version(service, job)
+    return None
 
 
 def _margin(summary: dict[str, Any]) -> float | None:

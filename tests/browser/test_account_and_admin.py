@@ -56,7 +56,7 @@ def test_a_new_password_signs_out_and_in_again(page: Page, server: LiveServer) -
     expect(page.get_by_role("alert")).to_contain_text("wrong")
     page.get_by_label("Password").fill("another long password ")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Welcome")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Home")
 
 
 def test_an_admin_invites_a_user_and_a_group_gives_access(admin: Page, server: LiveServer) -> None:

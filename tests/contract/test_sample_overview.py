@@ -35,11 +35,13 @@ def test_a_stratified_sample_shows_its_groups(server: LiveServer) -> None:
     assert sum(group.population for group in found.groups) == pytest.approx(1)
     assert [group.population for group in found.groups] == [group.sample for group in found.groups]
     assert found.margin == pytest.approx(0.085, abs=0.002)
-    assert not found.has_newer_version
+    assert found.newer is None
     server.import_text(dataset, "id,city,amount\n1,Oslo,2\n", client=client)
     with server.service.database.read() as tx:
         job = get_job(tx, client.get("/api/jobs").json()["jobs"][1]["id"])
-    assert sample_overview(server.service, job).has_newer_version
+    newer = sample_overview(server.service, job).newer
+    assert newer is not None
+    assert (newer.ref_name, newer.row_count) == ("main", 1)
 
 
 def test_a_sample_of_clusters_has_no_margin(server: LiveServer) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from application.administration.overview import admin_overview
 from application.demo_data import demo_archive, submit_demo
 from application.import_preview import MAX_BYTES
 from import_engine.formats import ENDINGS
@@ -25,21 +26,26 @@ SHOWN = 8
 @blueprint.get("/")
 @signed_in
 def home() -> Response:
-    """Show the user's latest jobs and the datasets that changed last."""
+    """Show the latest samples, the user's open and failed jobs, and the changed datasets."""
     me = caller().user
+    samples = JobFilters(run_type="sampling", statuses=("completed",))
+    unfinished = JobFilters(user_id=me.id, statuses=("pending", "running", "failed"))
     with service().database.read() as tx:
-        jobs, job_count = list_jobs(tx, me, JobFilters(user_id=me.id), offset=0, limit=SHOWN)
+        found, sample_count = list_jobs(tx, me, samples, offset=0, limit=SHOWN)
+        open_jobs, _ = list_jobs(tx, me, unfinished, offset=0, limit=SHOWN)
         datasets, dataset_count = list_datasets(
             tx, me, DatasetFilters(None, None, None), sort="-updated_at", offset=0, limit=SHOWN
         )
     return show(
         "home.html",
-        jobs=jobs,
-        job_count=job_count,
+        samples=found,
+        sample_count=sample_count,
+        open_jobs=open_jobs,
         datasets=datasets,
         dataset_count=dataset_count,
         can_create=me.role_name != "viewer",
         offers_demo=not dataset_count and demo_archive() is not None,
+        admin=admin_overview(service()) if me.role_name == "admin" else None,
     )
 
 
