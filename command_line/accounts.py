@@ -188,10 +188,8 @@ def _print_entries(page: dict[str, Any]) -> None:
         page["entries"],
         {
             "at": lambda entry: utc_text(entry["at"]),
-            "user": "user_soeid",
+            "activity": "sentence",
             "action": "action",
-            "dataset": lambda entry: str(entry["dataset_id"] or ""),
-            "object": _object_of,
             "from": "client_address",
             "token": "token_name",
             "details": _details_of,
@@ -203,10 +201,6 @@ def _print_entries(page: dict[str, Any]) -> None:
 def _dataset_id(client: ApiClient, name_or_id: str) -> int:
     """Resolve a name; an id is used as it is, since a removed dataset has no name."""
     return int(name_or_id) if name_or_id.isdecimal() else client.dataset_id(name_or_id)
-
-
-def _object_of(entry: dict[str, Any]) -> str:
-    return f"{entry['object_type']} {entry['object_id']}" if entry["object_type"] else ""
 
 
 def _details_of(entry: dict[str, Any]) -> str:

@@ -792,8 +792,14 @@ VALUES (:at, :action, :user_id,
         :dataset_id, :object_type, :object_id,
         :client_address, :request_id, :token_id, :token_kind, :token_name, :details);
 
--- list_audit_entries: List the audit entries that match the filters, newest first.
-SELECT * FROM audit_log {where} ORDER BY id DESC;
+-- list_audit_entries: List the audit entries that match the filters, newest first, with the names of
+-- the dataset and of the job's sample or saved query, if they still exist.
+SELECT audit_log.*, datasets.name AS dataset_name,
+       jobs.run_parameters ->> '$.output_ref' AS output_ref
+FROM audit_log
+LEFT JOIN datasets ON datasets.id = audit_log.dataset_id
+LEFT JOIN jobs ON jobs.id = iif(object_type = 'job', object_id, details ->> '$.job_id')
+{where} ORDER BY audit_log.id DESC;
 
 -- last_audit_entry: Select the time of the newest entry of an action.
 SELECT at FROM audit_log WHERE action = :action ORDER BY id DESC LIMIT 1;

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache, wraps
 from importlib.resources import files
 from pathlib import Path
@@ -199,13 +199,15 @@ class ListQuery:
             self._refuse(name, f"Must be one of: {', '.join(allowed)}.")
         return found
 
-    def time(self, name: str) -> str | None:
-        """A time in UTC; a date is the begin of this day in the browser's time zone."""
+    def time(self, name: str, *, is_end: bool = False) -> str | None:
+        """A time in UTC; a date is the begin or the end of the day in the browser's zone."""
         text = self.text(name)
         if text is None:
             return None
         try:
             found = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+            if is_end and "T" not in text:
+                found += timedelta(days=1)
             return timestamp(found if found.tzinfo else found.replace(tzinfo=zone()))
         except (ValueError, OverflowError):
             self._refuse(name, "Must be a time such as 2025-07-07T02:45:47+00:00.")

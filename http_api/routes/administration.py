@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from apiflask import Schema
+from flask import Response
 from marshmallow import fields, validate
 
+from application.administration.activity import sentence, write_csv
 from application.administration.overview import AdminOverview, admin_overview
 from application.administration.pruning import Prune, prune
-from http_api.access import SignedInBlueprint, caller, service
+from http_api.access import SignedInBlueprint, access, caller, service
+from http_api.routes.row_responses import file_answer, file_response
 from http_api.schemas import out
-from http_api.schemas.base import PageOut, PageQuery, StrictSchema, text
+from http_api.schemas.base import PageOut, PageQuery, StrictQuery, StrictSchema, text
 from http_api.schemas.fields import QueryInteger, QueryList, StrictBoolean, Timestamp
+from parquet_tables.exports import MEDIA_TYPES
 from storage.accounts.audit import ACTIONS, AuditFilters, list_entries
 from storage.maintenance.disk_use import measure
 from storage.maintenance.pruning import KINDS
@@ -22,7 +28,7 @@ blueprint = SignedInBlueprint(
 )
 
 
-class AuditQuery(PageQuery):
+class EntryFilters(StrictQuery):
     user_id = QueryInteger()
     user_soeid = text(1, 200)
     action = QueryList(
@@ -33,6 +39,10 @@ class AuditQuery(PageQuery):
     object_id = text(1, 200, description="A job, a ref, a table, a token or a user.")
     after = Timestamp(description="At this time or later.")
     before = Timestamp(description="Before this time.")
+
+
+class AuditQuery(PageQuery, EntryFilters):
+    """Filters and the page."""
 
 
 class EntryOut(Schema):
@@ -50,6 +60,10 @@ class EntryOut(Schema):
     token_kind = out.string(null=True)
     token_name = out.string(null=True)
     details = out.json_object()
+    dataset_name = out.string("Its present name.", null=True)
+    sentence = fields.Function(
+        sentence, metadata={"type": "string", "description": "The entry in plain words."}
+    )
 
 
 class AuditOut(PageOut):
@@ -64,11 +78,31 @@ def audit_entries(query: dict[str, Any]) -> dict[str, Any]:
     """
     caller().require_role("admin")
     page = {"offset": query.pop("offset"), "limit": query.pop("limit")}
-    actions = query.pop("action", None)
-    filters = AuditFilters(actions=None if actions is None else tuple(actions), **query)
     with service().database.read() as tx:
-        found, total = list_entries(tx, filters, **page)
+        found, total = list_entries(tx, _filters(query), **page)
     return {"entries": found, "total": total, **page}
+
+
+@blueprint.get("/csv", query=EntryFilters)
+@blueprint.doc(responses=file_response("text/csv"))
+def audit_csv(query: dict[str, Any]) -> Response:
+    """The matching entries as a CSV file, newest first, for admins.
+
+    At most 100,000. A text that a spreadsheet would run as a formula begins with an apostrophe.
+    """
+    caller().require_role("admin")
+    with (
+        access().work_limits.downloads.piece(caller().user.id),
+        tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
+    ):
+        path = Path(folder) / "activity.csv"
+        write_csv(service(), _filters(query), path)
+        return file_answer(path, "activity.csv", MEDIA_TYPES["csv"])
+
+
+def _filters(query: dict[str, Any]) -> AuditFilters:
+    actions = query.pop("action", None)
+    return AuditFilters(actions=None if actions is None else tuple(actions), **query)
 
 
 storage_blueprint = SignedInBlueprint(

@@ -173,11 +173,22 @@ def download(source: RowSource, table: OpenTable, query: dict[str, Any], name: s
             offset=query["offset"],
             limit=query.get("limit"),
         )
-        size_bytes = path.stat().st_size
-        file = path.open("rb")  # readable after its folder is deleted
+        return file_answer(path, f"{name}.{kind}", MEDIA_TYPES[kind])
+
+
+def file_response(media_type: str) -> Any:
+    """The OpenAPI document of a response that is a file."""
+    content = {media_type: {"schema": {"type": "string", "format": "binary"}}}
+    return {200: {"description": "The file", "content": content}}
+
+
+def file_answer(path: Path, name: str, media_type: str) -> Response:
+    """Send a complete file, which may be deleted meanwhile."""
+    size_bytes = path.stat().st_size
+    file = path.open("rb")  # readable after its folder is deleted
     # Unconditional, without ranges: each request writes a new file.
-    answer = send_file(file, as_attachment=True, download_name=f"{name}.{kind}", conditional=False)
-    answer.headers["Content-Type"] = MEDIA_TYPES[kind]
+    answer = send_file(file, as_attachment=True, download_name=name, conditional=False)
+    answer.headers["Content-Type"] = media_type
     answer.content_length = size_bytes
     answer.headers["Cache-Control"] = "no-store"  # Flask's "no-cache" lets browsers store it
     return answer

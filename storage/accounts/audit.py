@@ -82,7 +82,10 @@ THIS_PROCESS = Origin()
 
 @dataclass(frozen=True)
 class Entry:
-    """One action. ``user_soeid`` is the SOEID at that time; ``details`` depend on the action."""
+    """One action. ``user_soeid`` is the SOEID at that time; ``details`` depend on the action.
+
+    ``dataset_name`` is the present name; ``output_ref`` is the ref of the job's result.
+    """
 
     id: int
     at: str
@@ -98,6 +101,8 @@ class Entry:
     token_kind: str | None
     token_name: str | None
     details: dict[str, Any]
+    dataset_name: str | None
+    output_ref: str | None
 
 
 @dataclass(frozen=True)
@@ -155,10 +160,10 @@ def record(
 
 
 _CONDITIONS = {
-    "user_id": "user_id = :user_id",
+    "user_id": "audit_log.user_id = :user_id",
     "user_soeid": "user_soeid = :user_soeid COLLATE NOCASE",
     "actions": "action IN (SELECT value FROM json_each(:actions))",
-    "dataset_id": "dataset_id = :dataset_id",
+    "dataset_id": "audit_log.dataset_id = :dataset_id",
     "object_id": "object_id = :object_id",
     "after": "at >= :after",
     "before": "at < :before",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from flask import Response
 
+from application.administration.activity import SUBJECTS, parts_of
 from storage.accounts.audit import ACTIONS, AuditFilters, list_entries
 from storage.accounts.groups import list_groups, members_of
 from storage.accounts.users import ROLES, list_users
 from storage.maintenance.disk_use import measure
+from web_ui.pages.jobs import dataset_choice
 from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in
 
 DATASETS_SHOWN = 50
@@ -47,28 +51,45 @@ def audit_trail() -> Response:
     """List the audit entries that match the filters, newest first."""
     caller().require_role("admin")
     query = ListQuery()
+    subject = query.choice("subject", tuple(SUBJECTS))
+    actions = query.choices("action", ACTIONS)
     filters = AuditFilters(
         user_id=query.number("user_id"),
         user_soeid=query.text("user_soeid"),
-        actions=query.choices("action", ACTIONS),
+        actions=SUBJECTS[subject][1] if subject and not actions else actions,
         dataset_id=query.number("dataset_id"),
         object_id=query.text("object_id"),
         after=query.time("after"),
-        before=query.time("before"),
+        before=query.time("before") or query.time("until", is_end=True),
     )
     if query.problem:
         filters = AuditFilters()
     with service().database.read() as tx:
         entries, total = list_entries(tx, filters, offset=query.offset, limit=query.limit)
+        choice = dataset_choice(tx, caller().user, filters.dataset_id)
     return show(
         "admin_audit.html",
         entries=entries,
+        parts_of=parts_of,
         page=query.page(total),
         problem=query.problem,
-        actions=ACTIONS,
-        chosen=filters.actions or (),
+        subjects=SUBJECTS,
+        subject=subject,
+        chosen=actions or (),
+        choice=choice,
+        csv=_csv_link(filters),
         narrowed=filters != AuditFilters() or bool(query.problem),
     )
+
+
+def _csv_link(filters: AuditFilters) -> str:
+    """The address of the API for the matching entries as a file."""
+    values = {
+        "action" if name == "actions" else name: value
+        for name, value in vars(filters).items()
+        if value is not None
+    }
+    return f"/api/admin/audit/csv?{urlencode(values, doseq=True)}"
 
 
 @blueprint.get("/admin/storage")

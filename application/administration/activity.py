@@ -1,0 +1,252 @@
+"""The audit trail in plain sentences, and as a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from string import Formatter
+from types import MappingProxyType
+from typing import Any, Literal
+
+from domain_errors import DomainError
+from job_runner.service import Service
+from storage.accounts.audit import Action, AuditFilters, Entry, list_entries
+from storage.versions.refs import kind_of_ref, output_name_of
+
+MAX_ROWS = 100_000
+"""Most entries of a CSV file."""
+PAGE = 1000
+LEVELS = {"read": "view access", "write": "edit access", "admin": "owner access"}
+FORMULA_START = re.compile(r"[=+\-@\t\r\n]")
+
+SENTENCES: Mapping[Action, str] = MappingProxyType(
+    {
+        "signed_in": "{who} signed in",
+        "sign_in_failed": "a sign-in as {who} failed",
+        "signed_out": "{who} signed out",
+        "password_set": "{who} set a password by a one-time link",
+        "password_changed": "{who} changed the password of {soeid}",
+        "sign_in_link_made": "{who} created a one-time link for {soeid}",
+        "token_made": "{who} created the token {name}",
+        "token_ended": "{who} deleted the token {name}",
+        "user_added": "{who} invited {soeid} as {role_name}",
+        "user_changed": "{who} changed the role of {soeid} from {role_before} to {role_name}",
+        "user_removed": "{who} removed the user {soeid}",
+        "permission_given": "{who} gave {grantee} {level} to {dataset}",
+        "permission_taken": "{who} removed the access of {grantee} to {dataset}",
+        "dataset_made": "{who} created {dataset}",
+        "dataset_changed": "{who} changed {changed} of {dataset}",
+        "dataset_removed": "{who} deleted {dataset}",
+        "dataset_restored": "{who} restored {dataset}",
+        "dataset_purged": "{who} deleted {dataset} for good",
+        "ref_made": "{who} created {ref} of {dataset}",
+        "ref_deleted": "{who} deleted {ref} of {dataset}",
+        "ref_restored": "{who} restored {ref} of {dataset}",
+        "ref_purged": "{who} deleted {ref} of {dataset} for good",
+        "import_asked": "{who} imported {file_name} into {dataset}",
+        "draw_asked": "{who} drew {result} from {dataset}",
+        "profile_asked": "{who} profiled {dataset}",
+        "exploration_asked": "{who} made {result} of {dataset}",
+        "job_retried": "{who} retried {result} of {dataset}",
+        "job_cancelled": "{who} cancelled {result} of {dataset}",
+        "drawn_at_once": "{who} drew {rows} rows from {dataset} without storing them",
+        "queried_at_once": "{who} queried {dataset} and got {rows} rows",
+        "rows_downloaded": "{who} downloaded rows of {source} as {format}",
+        "rows_viewed": "{who} viewed {what} of {source}",
+        "pruned": "{who} cleaned up the storage",
+        "job_dismissed": "{who} dismissed the failure of {result} of {dataset}",
+        "dismissal_undone": "{who} undid the dismissal of {result} of {dataset}",
+        "backup_made": "{who} downloaded a backup",
+        "group_made": "{who} created the group {name}",
+        "group_renamed": "{who} renamed the group {name_before} to {name}",
+        "group_deleted": "{who} deleted the group {name}",
+        "group_member_added": "{who} added {soeid} to the group {name}",
+        "group_member_removed": "{who} removed {soeid} from the group {name}",
+    }
+)
+"""The sentence of each action; the names in braces are facts of its entry."""
+
+SUBJECTS: Mapping[str, tuple[str, tuple[Action, ...]]] = MappingProxyType(
+    {
+        "sign_ins": (
+            "Sign-ins and passwords",
+            ("signed_in", "sign_in_failed", "signed_out", "password_set", "password_changed"),
+        ),
+        "team": (
+            "Users, groups, access",
+            (
+                *("user_added", "user_changed", "user_removed", "sign_in_link_made"),
+                *("group_made", "group_renamed", "group_deleted"),
+                *("group_member_added", "group_member_removed"),
+                *("permission_given", "permission_taken", "token_made", "token_ended"),
+            ),
+        ),
+        "datasets": (
+            "Datasets and versions",
+            (
+                *("dataset_made", "dataset_changed", "dataset_removed", "dataset_restored"),
+                *("dataset_purged", "ref_made", "ref_deleted", "ref_restored", "ref_purged"),
+                "import_asked",
+            ),
+        ),
+        "samples": (
+            "Samples, queries, jobs",
+            (
+                *("draw_asked", "profile_asked", "exploration_asked", "job_retried"),
+                *("job_cancelled", "job_dismissed", "dismissal_undone"),
+                *("drawn_at_once", "queried_at_once"),
+            ),
+        ),
+        "rows": ("Rows viewed and downloaded", ("rows_viewed", "rows_downloaded")),
+        "storage": ("Clean-ups and backups", ("pruned", "backup_made")),
+    }
+)
+"""The subjects of the filter, with their titles and actions."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a sentence; ``kind`` and ``id`` say what its text names, if that has a page."""
+
+    text: str
+    kind: Literal["dataset", "job"] | None = None
+    id: int | str | None = None
+
+
+def parts_of(entry: Entry) -> list[Part]:
+    """Return the sentence of an entry in parts."""
+    facts = _facts(entry)
+    template = SENTENCES.get(entry.action, "{who}: {action}")  # type: ignore[call-overload]
+    parts: list[Part] = []
+    for literal, name, _, _ in Formatter().parse(template):
+        if literal:
+            parts.append(Part(literal))
+        if name is not None:
+            parts += facts.get(name) or [Part("(unknown)")]
+    return parts
+
+
+def sentence(entry: Entry) -> str:
+    """Return an entry as a sentence, such as "anna drew the sample q1 from ledger"."""
+    return "".join(part.text for part in parts_of(entry))
+
+
+def _facts(entry: Entry) -> dict[str, list[Part]]:
+    """The facts that the sentences name."""
+    details = entry.details
+    facts = {name: [Part(_text(value))] for name, value in details.items()}
+    facts["action"] = [Part(entry.action.replace("_", " "))]
+    unknown = "an unknown user" if entry.action == "sign_in_failed" else "the server"
+    facts["who"] = [Part(entry.user_soeid or unknown)]
+    facts["level"] = [Part(LEVELS.get(details.get("permission", ""), ""))]
+    grantee = details.get("soeid") or details.get("name")
+    facts["grantee"] = [Part(_text(grantee) if grantee else f"user {entry.object_id}")]
+    facts["dataset"] = [_dataset(entry)]
+    facts["ref"] = [Part(_named(entry.object_id or ""))]
+    facts["result"] = [_result(entry)]
+    facts["source"] = _source(entry)
+    return facts
+
+
+def _text(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _dataset(entry: Entry) -> Part:
+    if entry.dataset_id is None:
+        return Part("(unknown)")
+    name = entry.dataset_name or entry.details.get("name") or f"dataset {entry.dataset_id}"
+    return Part(str(name), "dataset", entry.dataset_id)
+
+
+def _named(ref: str) -> str:
+    """The kind and the name of a ref: "the sample q1"."""
+    kinds = {"sample": "the sample", "query": "the saved query", "version": "the version"}
+    return f"{kinds[kind_of_ref(ref)]} {output_name_of(ref)}"
+
+
+_WITHOUT_NAME = {
+    "sampling": "a sample",
+    "import": "an import",
+    "exploration": "a report",
+    "profiling": "a profile",
+}
+
+
+def _result(entry: Entry) -> Part:
+    """What a job makes, by its name if it has one."""
+    ref = entry.details.get("output_ref") or entry.output_ref
+    text = (
+        _named(str(ref)) if ref else _WITHOUT_NAME.get(entry.details.get("run_type", ""), "a job")
+    )
+    return Part(text, "job", entry.object_id)
+
+
+def _source(entry: Entry) -> list[Part]:
+    """The table, or the job's result, whose rows were read."""
+    job_id = entry.details.get("job_id")
+    if job_id is None:
+        return [Part(f"{entry.object_id} in "), _dataset(entry)]
+    text = _named(entry.output_ref) if entry.output_ref else "a job"
+    return [Part(text, "job", str(job_id)), Part(" of "), _dataset(entry)]
+
+
+class TooManyEntries(DomainError):
+    """A CSV file would have too many entries."""
+
+    code = "too_many_entries"
+
+
+HEADER = (
+    *("time", "user", "action", "sentence", "dataset", "dataset_id", "object_type", "object_id"),
+    *("client_address", "token", "details"),
+)
+
+
+def write_csv(service: Service, filters: AuditFilters, path: Path) -> int:
+    """Write the matching entries, newest first, to a new file; return their number.
+
+    UTF-8 with a byte-order mark, for spreadsheets; a text that one would run as a formula begins
+    with an apostrophe.
+
+    Raises
+    ------
+    TooManyEntries
+        More than ``MAX_ROWS`` match.
+    """
+    with (
+        service.database.read() as tx,
+        path.open("x", encoding="utf-8-sig", newline="") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(HEADER)
+        offset, total = 0, 1
+        while offset < total:
+            entries, total = list_entries(tx, filters, offset, PAGE)
+            if total > MAX_ROWS:
+                raise TooManyEntries(
+                    "{total} entries match; a file has at most {maximum}. Narrow the filters.",
+                    total=total,
+                    maximum=MAX_ROWS,
+                )
+            writer.writerows(map(_row, entries))
+            offset += PAGE
+    return total
+
+
+def _row(entry: Entry) -> list[str]:
+    values: list[Any] = [
+        *(entry.at, entry.user_soeid, entry.action, sentence(entry), entry.dataset_name),
+        *(entry.dataset_id, entry.object_type, entry.object_id),
+        *(entry.client_address, entry.token_name),
+        json.dumps(entry.details, ensure_ascii=False),
+    ]
+    return [_formula_safe("" if value is None else str(value)) for value in values]
+
+
+def _formula_safe(text: str) -> str:
+    return f"'{text}" if FORMULA_START.match(text) else text
