@@ -183,41 +183,48 @@ class _Diff:
 
     def check_keys(self, cursor: duckdb.DuckDBPyConnection, on_progress: ProgressCallback) -> None:
         """Refuse a key that is missing or repeated in a table."""
-        names = ", ".join(f"k{place}" for place in range(len(self.keys)))
-        for at, (_, label) in enumerate(self.sides):
-            rows, params = self._side(at)
-            missing = " AND ".join(f"k{place} IS NULL" for place in range(len(self.keys)))
-            found = cursor.execute(
-                f"SELECT ordinal, count(*) OVER () FROM ({rows}) WHERE {missing} "
-                f"ORDER BY ordinal LIMIT {NAMED_EXAMPLES}",
-                params,
-            ).fetchall()
-            if found:
-                raise InvalidKey(
-                    "The key is missing in {rows} of {table}, such as {examples}, counted from 0. "
-                    "Choose `keys` with a value in every row.",
-                    loc=("keys",),
-                    rows=_counted(found[0][1], "row"),
-                    table=label,
-                    examples=_rows_text([ordinal for ordinal, _ in found]),
-                )
+        for at in range(2):
+            self._require_key(cursor, at)
             part = progress_part(on_progress, at / 2, (at + 1) / 2)
-            shown = ", ".join(
-                f"left(CAST(k{place} AS VARCHAR), {MAX_VALUE_LENGTH})"
-                for place in range(len(self.keys))
+            self._require_unique(cursor, at, part)
+
+    def _require_key(self, cursor: duckdb.DuckDBPyConnection, at: int) -> None:
+        rows, params = self._side(at)
+        missing = " AND ".join(f"k{place} IS NULL" for place in range(len(self.keys)))
+        found = cursor.execute(
+            f"SELECT ordinal, count(*) OVER () FROM ({rows}) WHERE {missing} "
+            f"ORDER BY ordinal LIMIT {NAMED_EXAMPLES}",
+            params,
+        ).fetchall()
+        if found:
+            raise InvalidKey(
+                "The key is missing in {rows} of {table}, such as {examples}, counted from 0. "
+                "Choose `keys` with a value in every row.",
+                loc=("keys",),
+                rows=_counted(found[0][1], "row"),
+                table=self.sides[at][1],
+                examples=_rows_text([ordinal for ordinal, _ in found]),
             )
-            repeated = execute_watched(
-                cursor,
-                f"SELECT first, last, sum(rows) OVER (), [{shown}] FROM (SELECT {names}, "
-                "count(*) AS rows, min(ordinal) AS first, max(ordinal) AS last "
-                f"FROM ({rows}) GROUP BY {names} HAVING count(*) > 1) "
-                f"ORDER BY first LIMIT {NAMED_EXAMPLES}",
-                params,
-                part,
-                "checking the key",
-            )
-            if repeated:
-                self._refuse_repeated(label, repeated)
+
+    def _require_unique(
+        self, cursor: duckdb.DuckDBPyConnection, at: int, on_progress: ProgressCallback
+    ) -> None:
+        rows, params = self._side(at)
+        keys = [f"k{place}" for place in range(len(self.keys))]
+        names = ", ".join(keys)
+        shown = ", ".join(f"left(CAST({key} AS VARCHAR), {MAX_VALUE_LENGTH})" for key in keys)
+        found = execute_watched(
+            cursor,
+            f"SELECT first, last, sum(rows) OVER (), [{shown}] FROM (SELECT {names}, "
+            "count(*) AS rows, min(ordinal) AS first, max(ordinal) AS last "
+            f"FROM ({rows}) GROUP BY {names} HAVING count(*) > 1) "
+            f"ORDER BY first LIMIT {NAMED_EXAMPLES}",
+            params,
+            on_progress,
+            "checking the key",
+        )
+        if found:
+            self._refuse_repeated(self.sides[at][1], found)
 
     def _refuse_repeated(self, label: str, found: Sequence[tuple[Any, ...]]) -> None:
         names = [key.name for key in self.keys]
