@@ -167,6 +167,21 @@ def test_other_versions_and_wrong_ones_are_explained(server: LiveServer, reader:
     assert 'value="_logical_row_id"' not in sample
 
 
+def test_keys_of_a_wide_table_are_chosen_from_few_columns(
+    server: LiveServer, reader: Reader
+) -> None:
+    dataset = server.new_dataset(reader.api)
+    names = ",".join(f"c{at}" for at in range(30))
+    rows = "\n".join(",".join(["1"] * 30 + [f"x{row}"]) for row in range(9))
+    server.import_text(dataset, f"{names},Ref_No\n{rows}\n", client=reader.api)
+    compare(reader, dataset, "main", "main")
+    page = reader.page(f"/datasets/{dataset}/changes?from=main")
+    boxes = re.findall(r'name="keys" value="([^"]*)"( checked)?', page)
+    assert boxes[0] == ("Ref_No", " checked")
+    assert len(boxes) == 31
+    assert "<summary>10 more columns</summary>" in page
+
+
 def test_a_viewer_sees_the_rows_but_lists_none(
     server: LiveServer, reader: Reader, dataset: int
 ) -> None:

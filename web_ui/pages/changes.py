@@ -181,8 +181,13 @@ def _compared(found: Dataset, base: Side, other: Side) -> Values:
     except DomainError as error:
         return {"found": None, "not_compared": error}
     suggested = compared["suggested_keys"]
-    keys = {folded(name) for name in suggested[0]} if suggested else set()
-    return {"found": compared, "suggested": keys}
+    columns = other.table.files.columns
+    return {"found": compared, "suggested": _named(columns, suggested[0] if suggested else ())}
+
+
+def _named(columns: Sequence[Column], names: Sequence[str]) -> list[Column]:
+    wanted = {folded(name) for name in names}
+    return [column for column in columns if folded(column.name) in wanted]
 
 
 def _row_diff(found: Dataset, base: Side, other: Side) -> Values:
@@ -193,7 +198,7 @@ def _row_diff(found: Dataset, base: Side, other: Side) -> Values:
     values: Values = {"shared": columns, "diff_job": job, "keys": (), "suggested": ()}
     if job is None:
         return values
-    values["keys"] = {folded(name) for name in job.run_parameters["keys"]}
+    values["keys"] = _named(columns, job.run_parameters["keys"])
     if job.status != "completed":
         return values
     values["diff"] = (job.output_summary or {})["row_diff"]
