@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -73,6 +74,15 @@ def cell_text(value: Any, column: Column) -> str:
     if is_whole and (abs(value) < 10_000 or _NUMERALS.search(column.name)):
         return str(value)
     return f"{value:,}"
+
+
+def decimal_text(text: str) -> str:
+    """A decimal number with thousands separators, exactly.
+
+    >>> decimal_text("-1234567.89"), decimal_text("NaN")
+    ('-1,234,567.89', 'NaN')
+    """
+    return f"{Decimal(text):,f}"
 
 
 def grid_of(table: OpenTable, source: RowSource) -> Grid:

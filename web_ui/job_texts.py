@@ -17,6 +17,8 @@ _ADVICE: Mapping[str, str] = {
     "interrupted": "The server stopped during each attempt. {Action}. If it fails again, contact "
     "an administrator.",
     "unreadable_file": "Correct the file and import it again.",
+    "source_unavailable": "{Action} when the source answers again.",
+    "source_denied": "An administrator must give the server access to the source. Then {action}.",
     "workbook_too_large": "Save the sheets as CSV files and import those.",
     "disk_full": "An administrator must free disk space, for example with jobsvc prune. Then "
     "{action}{reason}.",
@@ -40,10 +42,11 @@ def advice(job: Job, retryability: Retryability) -> str:
         action = "retry the job"
     else:
         action = "import the file again" if job.run_type == "import" else "submit a new job"
+    is_stored = retryability.is_retryable and "uri" not in job.run_parameters
     return _ADVICE.get(job.error_code or "", _OTHER_ADVICE).format(
         action=action,
         Action=action[0].upper() + action[1:],
-        reason=_RETRY_REASONS.get(job.run_type, "") if retryability.is_retryable else "",
+        reason=_RETRY_REASONS.get(job.run_type, "") if is_stored else "",
     )
 
 

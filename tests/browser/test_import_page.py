@@ -6,6 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
+from tests.browser.messy_files import ambiguous_dates, german_ledger
 from tests.browser.watching import watch_of
 from tests.live_server import LiveServer
 
@@ -160,3 +161,30 @@ def test_a_column_is_renamed_and_rows_are_skipped(importing: Page) -> None:
     expect(rows.get_by_role("columnheader")).to_have_count(2)
     expect(rows.get_by_role("columnheader", name="day")).to_be_visible()
     expect(rows.get_by_role("row")).to_have_count(2)
+
+
+def test_a_german_ledger_is_imported_as_it_is(analyst: Analyst) -> None:
+    """One action: the file. What was read and left out is told, with control totals."""
+    page, _ = analyst
+    page.get_by_label("Drop a file").set_input_files(german_ledger(100))
+    summary = page.get_by_role("region", name="Import")
+    expect(summary).to_contain_text("100 rows and 4 columns")
+    totals = summary.get_by_role("row").filter(has_text="Betrag")
+    expect(totals.get_by_role("cell")).to_have_text(["52,475", "78,787.5", "-26,312.5"])
+    expect(summary).to_contain_text("Summe;;;123.456,00 €")
+    first = page.get_by_role("region", name="Rows").get_by_role("row").nth(1)
+    expect(first.get_by_role("cell")).to_have_text(["00001", "2024-03-02", "Müller", "1,001.5"])
+
+
+def test_dates_that_may_be_read_in_two_ways_are_asked_about(analyst: Analyst) -> None:
+    page, _ = analyst
+    page.get_by_label("Drop a file").set_input_files(ambiguous_dates())
+    expect(page.get_by_role("group", name="01/02/2025")).to_be_visible()
+    page.get_by_label("month/day/year").check()
+    rows = page.get_by_role("region", name="First rows of primary")
+    expect(rows.get_by_role("cell", name="2025-01-02")).to_be_visible()
+    page.get_by_role("button", name="Import file").click()
+    rows = page.get_by_role("region", name="Rows")
+    expect(rows.get_by_role("row").nth(1).get_by_role("cell")).to_have_text(
+        ["1", "2025-01-02", "-1,234.5"]
+    )

@@ -26,7 +26,7 @@ from storage.jobs.lists import JobFilters, list_jobs
 from storage.versions.manifests import Commit, StoredTable, history
 from storage.versions.refs import MAIN, Ref, list_refs
 from web_ui.charts.pictures import column_picture
-from web_ui.grids import download_links, grid_of
+from web_ui.grids import decimal_text, download_links, grid_of
 from web_ui.shell import ListQuery, blueprint, caller, has_vendor, service, show, signed_in
 
 Values = dict[str, Any]
@@ -35,6 +35,8 @@ MAIN_TABS = ("data", "draws", "sql", "history")
 PROFILE_BUDGET_S = 10.0
 MAX_SQL_COLUMNS = 500
 MAX_GROUP_OPTIONS = 500
+
+blueprint.add_app_template_global(decimal_text)
 
 
 @blueprint.get("/datasets/<int:dataset_id>")

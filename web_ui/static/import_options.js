@@ -31,6 +31,11 @@ export function typeName(type) {
   return TYPES[type] ?? (type?.startsWith("DECIMAL") ? "Number" : type?.startsWith("TIMESTAMP") ? "Date and time, UTC" : type ?? "no value");
 }
 
+/** The choice to take unless the user takes another: identifiers of digits stay text. Null for an open question. */
+function safeChoice({ code, column, choices }) {
+  return code === "digits" ? choices.find(({ options }) => options.types?.[column] === "VARCHAR") ?? null : null;
+}
+
 /** The kind of a file by its name: t text, w workbook, j JSON, p Parquet and others. */
 const kindOf = (name) => (TEXT.test(name) ? "t" : WORKBOOK.test(name) ? "w" : JSON_FILE.test(name) ? "j" : "p");
 
@@ -108,7 +113,7 @@ export function importOptions(fileName, onChange) {
   function showQuestions(box, tables) {
     for (const question of tables.flatMap((table) => table.questions ?? [])) {
       const key = `${question.code} ${question.column}`;
-      answers.set(key, { question, chosen: answers.get(key)?.chosen ?? null });
+      answers.set(key, { question, chosen: answers.get(key)?.chosen ?? safeChoice(question) });
     }
     fill(box, [...answers].map(([key, answer], at) => questionOf(key, answer, at)));
   }

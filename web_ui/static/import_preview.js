@@ -51,7 +51,7 @@ export function showPreview(shown, preview, head) {
   const isOnly = preview.tables.length === 1;
   fill(shown, notesOf(preview.tables), h("div", { class: "reading" },
     h("div", { class: "stack" }, preview.tables.map((table, at) => tablePreview(table, at, head, isOnly))),
-    preview.raw_lines.length ? rawLines(preview.raw_lines, preview.tables[0]?.detected ?? {}) : null));
+    preview.raw_lines.some(Boolean) ? rawLines(preview.raw_lines, preview.tables[0]?.detected ?? {}) : null));
   if (preview.tables.length) announce(`${counted(preview.tables.length, "table")} found.`);
 }
 
@@ -70,7 +70,7 @@ function tablePreview(table, at, head, isOnly) {
   return h("section", {},
     h("p", {}, isOnly ? null : h("strong", {}, `${table.key}: `), `${counted(table.columns.length, "column")}${rows}. `,
       isPartial ? h("span", { class: "soft" }, "Based on the first rows. Later rows may widen a type",
-        table.columns.some((column) => column.type === null) ? " or determine the type of an empty column." : ".") : null),
+        table.columns.some((column) => column.type === null) ? " or determine the type of an empty column." : ".", " The import looks for totals at the end.") : null),
     h("div", { class: "datagrid preview", tabindex: "0", role: "region", "aria-label": `First rows of ${table.key}` },
       h("table", {},
         h("thead", {}, h("tr", {}, table.columns.map((column, place) => head(column, `${at}-${place}`)))),
@@ -86,6 +86,7 @@ function cell(value, isNumber) {
 function rawLines(lines, detected) {
   const header = detected.header_row ?? 0;
   const first = Math.max(header, detected.skip_above ?? 0);
+  if (!lines.at(-1)) lines.pop(); // after the last line end
   return h("details", { open: true, class: "raw" }, h("summary", {}, "First lines of the file"),
     h("div", { class: "lines mono", tabindex: "0", role: "region", "aria-label": "First lines of the file" }, h("ol", {}, lines.map((line, at) =>
       h("li", { class: at + 1 === header ? "header" : at < first ? "soft" : null }, line || " ")))));
