@@ -17,6 +17,7 @@ from apiflask import APIFlask
 
 from application.access import Access
 from application.comparing import job_changed
+from application.sign_in import require_password
 from application.throttle import SignInThrottle
 from application.work_limits import work_limits
 from command_line.root import Listening
@@ -158,6 +159,7 @@ def listening(
     with running_service(
         settings, purpose, metrics.job_changed, create=create, clock=clock, handlers=handlers
     ) as service:
+        require_password(service)
         app = build_app(service, metrics)
 
         def stop_claiming() -> None:

@@ -10,15 +10,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_address
 
 from application.access import Access, Caller
 from application.credentials import BadCredentials, WrongPassword, check_password, hash_password
 from application.throttle import TooManyAttempts
-from domain_errors import InvalidRequest
+from domain_errors import DomainError, InvalidRequest
+from job_runner.service import Service
 from storage.accounts.audit import Origin, record
-from storage.accounts.tokens import issue_token, revoke_token, use_sign_in_link
-from storage.accounts.users import User, change_user, find_user, get_user, password_hash_of
+from storage.accounts.tokens import (
+    issue_token,
+    revoke_token,
+    sign_in_link_user,
+    use_sign_in_link,
+)
+from storage.accounts.users import (
+    User,
+    admin_has_password,
+    change_user,
+    find_user,
+    get_user,
+    password_hash_of,
+)
+from storage.errors import NotFound
 from storage.sqlite.database import Transaction
+
+
+class NoPassword(DomainError):
+    """The server may not listen beyond loopback yet."""
+
+    code = "no_password"
 
 
 @dataclass(frozen=True)
@@ -71,6 +92,55 @@ def sign_in_by_link(access: Access, code: str, password: str, origin: Origin) ->
             about=("user", user_id),
         )
         return _begin_session(access, tx, get_user(tx, user_id), origin)
+
+
+def sign_in_without_password(access: Access, code: str, origin: Origin) -> SignedIn:
+    """Begin a session by a one-time link; the user sets a password later.
+
+    Only for a browser on the server's own computer, since the link's text may be seen by others.
+
+    Raises
+    ------
+    NotFound
+        The link has expired or was used, the user has a password, or the browser is elsewhere.
+    """
+    service = access.service
+    with service.database.write() as tx:
+        user = sign_in_link_user(tx, code, service.clock)
+        if (
+            user is None
+            or password_hash_of(tx, user.soeid) is not None
+            or not is_loopback(origin.client_address or "")
+        ):
+            raise NotFound("This link can't sign in without a password.")
+        use_sign_in_link(tx, code, service.clock)
+        return _begin_session(access, tx, user, origin)
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether an address or host name means this computer alone.
+
+    >>> is_loopback("::1"), is_loopback("localhost"), is_loopback("0.0.0.0")
+    (True, True, False)
+    """
+    try:
+        return ip_address(address.strip("[]")).is_loopback
+    except ValueError:
+        return address.lower() == "localhost"
+
+
+def require_password(service: Service) -> None:
+    """Require an administrator's password before the server listens beyond this computer."""
+    host = service.settings.host
+    with service.database.read() as tx:
+        if is_loopback(host) or admin_has_password(tx):
+            return
+    raise NoPassword(
+        "The server would listen beyond this computer ({host}), and no administrator has a "
+        "password. Set one first: jobsvc serve --open --host 127.0.0.1, then My account; or "
+        "jobsvc user add NAME --role admin.",
+        host=host or "every address",
+    )
 
 
 def sign_out(caller: Caller) -> None:

@@ -56,6 +56,11 @@ class Target:
     options: str = ""
     option_names: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def names_directory(self) -> bool:
+        """Whether the data directory was typed, so that it may be mistyped."""
+        return "--data-dir" in self.options
+
 
 @contextmanager
 def connected(target: Target, *, create: bool = False) -> Iterator[ApiClient]:
@@ -65,7 +70,7 @@ def connected(target: Target, *, create: bool = False) -> Iterator[ApiClient]:
             target.server.rstrip("/"), _usable_token(target), target.options, target.option_names
         )
     else:
-        running = _running_server(target)
+        running = running_server(target)
     if running is not None:
         with running:
             yield running
@@ -75,6 +80,7 @@ def connected(target: Target, *, create: bool = False) -> Iterator[ApiClient]:
         start(target.settings, target.command, create) as here,
         ApiClient(here.url, here.token, target.options, target.option_names) as client,
     ):
+        client.has_own_server = True
         yield client
 
 
@@ -88,7 +94,7 @@ def _usable_token(target: Target) -> str:
     return token
 
 
-def _running_server(target: Target) -> ApiClient | None:
+def running_server(target: Target) -> ApiClient | None:
     """Return a client of the server that runs on the data directory, if one answers."""
     owner = DataDirectory(target.settings.data_dir).owner()
     if owner is None or owner.url is None or owner.token is None:
@@ -114,7 +120,8 @@ class ApiClient:
     """One server, with one token; an error answer becomes :class:`CommandFailed`.
 
     As a context manager it closes the connections; after a submission, Ctrl-C prints the next
-    commands. ``job_id`` is the last job that was submitted or waited for.
+    commands. ``job_id`` is the last job that was submitted or waited for. A client
+    ``has_own_server`` if the server runs for this command alone.
     """
 
     def __init__(
@@ -126,6 +133,7 @@ class ApiClient:
     ) -> None:
         self.url = url
         self.job_id: str | None = None
+        self.has_own_server = False
         self._options = options
         self._option_names = option_names or {}
         self._http = httpx.Client(

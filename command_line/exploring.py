@@ -47,8 +47,8 @@ def profile(
     """Show statistics of the columns of a dataset, given by name or id.
 
     \b
-    jobsvc profile flights
-    jobsvc profile flights --column dep_delay --column carrier --json
+    jobsvc profile payables
+    jobsvc profile payables --column amount --column company --json
     """
     body = job_body(ref, table, batch=batch, columns=list(columns))
     with connected(target) as client:
@@ -146,8 +146,8 @@ def explore(
     """Create a report of a table of a dataset, given by name or id.
 
     \b
-    jobsvc explore flights --html flights.html
-    jobsvc explore flights --compare smpl-q1 --compare-table sample --html both.html
+    jobsvc explore payables --html payables.html
+    jobsvc explore payables --compare smpl-q1 --compare-table sample --html both.html
     """
     if compare_table is not None and compare is None:
         raise click.UsageError("--compare-table requires --compare.")
@@ -218,9 +218,9 @@ def sql_command(
     STATEMENT "-" it is read from standard input. With --output or --name the query runs as a job.
 
     \b
-    jobsvc sql flights "SELECT origin, count(*) FROM data GROUP BY origin"
-    jobsvc sql flights "SELECT * FROM data WHERE dep_delay > 60" --output late.parquet
-    jobsvc sql flights - --ref smpl-q1 --name q1-means < means.sql
+    jobsvc sql payables "SELECT company, sum(amount) FROM data GROUP BY company"
+    jobsvc sql payables "SELECT * FROM data WHERE amount > 9000" --output large.parquet
+    jobsvc sql payables - --ref smpl-q1 --name q1-sums < sums.sql
     """
     sql = sys.stdin.read() if statement == "-" else statement
     with connected(target) as client:

@@ -85,7 +85,7 @@ def import_command(
     jobsvc import ledger.csv --dataset ledger --header-row 4 --type Account=text
     jobsvc import s3://audit/2025/ledger.parquet --dataset ledger
     """
-    with connected(target, create=True) as client:
+    with connected(target, create=not target.names_directory) as client:
         if preview:
             shown = preview_file(client, source, options)
             return print_result(shown, as_json, print_preview)

@@ -48,7 +48,8 @@ def serve(
     Running jobs then get some time to end (setting stop_grace_s); the others run again at the next
     start. A second Ctrl-C stops at once.
 
-    The first start creates the admin and prints a one-time link to set a password.
+    The first start creates the admin and prints a one-time link to sign in on this computer. Set
+    the admin's password before listening on other addresses.
 
     \b
     jobsvc serve
@@ -75,8 +76,8 @@ def _announce(here: Listening) -> str:
         return here.url
     hours = here.service.settings.link_hours
     click.echo(
-        f"Nobody can sign in yet. Open this link once, within {hours} hours, to set the admin's "
-        f"password:\n  {link}"
+        f"Nobody has a password yet. To sign in, open this link on this computer, once, within "
+        f"{hours} hours:\n  {link}"
     )
     return link
 
@@ -98,7 +99,7 @@ def _first_link(here: Listening) -> str | None:
             about=("user", admin.id),
             details={"soeid": admin.soeid},
         )
-    return f"{here.url}/sign-in?code={code}"
+    return f"{here.url}/sign-in?later=1&code={code}"
 
 
 def _stop(exit_after_s: float, _number: int, _frame: FrameType | None) -> NoReturn:

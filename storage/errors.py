@@ -190,6 +190,6 @@ class NoDataDirectory(DomainError):
     def __init__(self, root: Path) -> None:
         super().__init__(
             "No data directory at {root}. Check --data-dir and JOBSVC_DATA_DIR, or create one with "
-            "jobsvc serve, jobsvc import or jobsvc demo.",
+            "jobsvc serve or jobsvc demo.",
             root=str(root),
         )

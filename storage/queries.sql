@@ -28,6 +28,10 @@ SELECT count(*) FROM users WHERE removed_at IS NULL AND role_name = 'admin';
 -- count_users_with_password: Count the users that can sign in with a password.
 SELECT count(*) FROM users WHERE removed_at IS NULL AND password_hash IS NOT NULL;
 
+-- count_admins_with_password: Count the administrators that can sign in with a password.
+SELECT count(*) FROM users
+WHERE removed_at IS NULL AND role_name = 'admin' AND password_hash IS NOT NULL;
+
 -- first_admin: Select the oldest active admin.
 SELECT * FROM users WHERE removed_at IS NULL AND role_name = 'admin' ORDER BY id LIMIT 1;
 

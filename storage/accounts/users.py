@@ -111,6 +111,11 @@ def anyone_can_sign_in(tx: Transaction) -> bool:
     return number(tx, "count_users_with_password") > 0
 
 
+def admin_has_password(tx: Transaction) -> bool:
+    """Return whether an administrator has a password."""
+    return number(tx, "count_admins_with_password") > 0
+
+
 def change_user(
     tx: Transaction, user_id: int, *, role_name: Role | None, password_hash: str | None
 ) -> User:

@@ -172,9 +172,9 @@ def test_demo_data_are_offered_without_datasets(page: Page, server: LiveServer) 
     sign_in(page, server.url, analyst["soeid"])
     page.get_by_role("button", name="Import demo data").click()
     expect(page.locator("#state")).to_have_text("completed", timeout=60_000)
-    expect(page.get_by_role("cell", name="336,776")).to_be_visible()
+    expect(page.get_by_role("cell", name="80,000")).to_be_visible()
     (made,) = client.get("/api/datasets").json()["datasets"]
-    assert (made["name"], made["tags"], made["permission"]) == ("flights", ["demo"], "admin")
+    assert (made["name"], made["tags"], made["permission"]) == ("payables", ["demo"], "admin")
     found = server.admin.get("/api/admin/audit", params={"user_soeid": analyst["soeid"]}).json()
     actions = [one["action"] for one in found["entries"]]
     assert (actions.count("dataset_made"), actions.count("import_asked")) == (1, 1)
@@ -182,7 +182,7 @@ def test_demo_data_are_offered_without_datasets(page: Page, server: LiveServer) 
     expect(page.get_by_role("button", name="Import demo data")).to_have_count(0)
     again = page.evaluate(POST_DEMO)
     assert again["status"] == 409
-    assert "flights" in again["text"]
+    assert "payables" in again["text"]
     uploads = server.service.directory.uploads_dir
     assert [path for path in uploads.iterdir() if path.name.startswith("incoming-")] == []
 

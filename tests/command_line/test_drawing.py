@@ -175,16 +175,6 @@ def test_several_rounds_come_from_a_file(run: Run, table: Path, tmp_path: Path) 
     assert "is not JSON" in run("plan", "Sales", "--body", str(body), code=2).stderr
 
 
-def test_the_demo_draws_from_real_data(run: Run, tmp_path: Path) -> None:
-    shown = run("demo").stdout
-    assert "Imported 336,776 flights" in shown
-    assert "Drew 1,000 of 336,776 rows" in shown
-    assert shown.count("EWR") == 12
-    assert " serve --open --data-dir" in shown
-    with (tmp_path / "jobsvc-demo-sample.csv").open(newline="") as file:
-        assert len(list(csv.DictReader(file))) == 1000
-
-
 def test_a_report_is_printed_and_written_as_html(run: Run, table: Path, tmp_path: Path) -> None:
     run("import", str(table), "--dataset", "explored")
     target = tmp_path / "report.html"

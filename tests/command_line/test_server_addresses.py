@@ -13,6 +13,7 @@ import pytest
 from http_api.server.host_check import AllowedHosts, is_every_address
 from tests.command_line.conftest import Run
 from tests.forked_process import ForkedProcess, run_jobsvc
+from tests.live_server import PASSWORD
 from tests.server_process import ServerProcess
 
 
@@ -26,14 +27,16 @@ def has_ipv6() -> bool:
 
 
 @pytest.mark.parametrize("host", ["::", "::0", "0.0.0.0"])
-def test_the_printed_address_answers(run: Run, data_dir: Path, host: str) -> None:
+def test_the_printed_address_answers(run: Run, data_dir: Path, table: Path, host: str) -> None:
     if ":" in host and not has_ipv6():
         host = "0.0.0.0"
+    run("import", str(table), "--dataset", "Sales")
+    run("user", "add", "ab12345", "--role", "admin", "--password-stdin", given=PASSWORD)
     with ServerProcess(data_dir, forked=True, options=["--host", host]) as server:
         expected = "http://[::1]:" if ":" in host else "http://127.0.0.1:"
         assert server.url.startswith(expected)
         assert httpx.get(f"{server.url}/health").status_code == 200
-        assert "0 of 0 jobs." in run("jobs").stdout  # finds the server by its note
+        assert "1 of 1 jobs." in run("jobs").stdout  # finds the server by its note
 
 
 @pytest.mark.parametrize("host", ["::", "::0", "0:0:0:0:0:0:0:0", "0.0.0.0", ""])

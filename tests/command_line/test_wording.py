@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -125,5 +126,6 @@ def test_the_page_says_each_exit_code(run: Run, created: Path) -> None:
     assert jobsvc("serve", "--workers", "0").returncode == 2
     run("nonsense", code=2)
     run("jobs", "--data-dir", str(created / "none"), code=3)
-    elsewhere = ("--host", "192.0.2.1", "--port", "0", "--data-dir", str(created))
-    assert jobsvc("serve", *elsewhere).returncode == 3
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        options = ("--port", str(taken.getsockname()[1]), "--data-dir", str(created))
+        assert jobsvc("serve", *options).returncode == 3

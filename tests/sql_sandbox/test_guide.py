@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from application.demo_data import COLUMNS
 from parquet_tables.columns import Column
 from sql_sandbox import InvalidSql, Sandbox, SourceTable, SqlFailed
 from sql_sandbox.query_process import MAX_COLUMNS
@@ -16,20 +17,24 @@ from sql_sandbox.statement import GROUPS, MAX_DEPTH
 
 PAGE = (Path(__file__).parents[2] / "docs" / "SQL.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
-FLIGHTS = SourceTable(
+LEDGER = SourceTable(
     "data",
     (
-        *(Column(name, "BIGINT") for name in ("year", "month", "day", "dep_delay", "flight")),
-        *(Column(name, "VARCHAR") for name in ("carrier", "origin", "dest")),
-        Column("time_hour", "TIMESTAMP WITH TIME ZONE"),
+        *(Column(name, "DATE") for name in ("posted", "due", "paid")),
+        *(
+            Column(name, "VARCHAR")
+            for name in COLUMNS
+            if name not in ("posted", "due", "paid", "amount")
+        ),
+        Column("amount", "DOUBLE"),
     ),
     (),
 )
 SAMPLE = replace(
-    FLIGHTS,
+    LEDGER,
     key="sample",
     columns=(
-        *FLIGHTS.columns,
+        *LEDGER.columns,
         Column("_sampling_round", "INTEGER"),
         Column("_design_weight", "DOUBLE"),
     ),
@@ -42,7 +47,7 @@ def test_there_are_examples() -> None:
 
 @pytest.mark.parametrize("sql", EXAMPLES)
 def test_an_example_is_right_for_the_demos_data(sandbox: Sandbox, sql: str) -> None:
-    assert sandbox.check(sql, (FLIGHTS, SAMPLE)).columns
+    assert sandbox.check(sql, (LEDGER, SAMPLE)).columns
 
 
 def test_division_by_zero_is_as_described(sandbox: Sandbox) -> None:

@@ -5,12 +5,21 @@ A link sets one password and signs its user in. It can't be used again.
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.credentials import MAX_LENGTH, MIN_LENGTH, BadCredentials
 from application.sessions import drop_cookie, put_cookie
-from application.sign_in import SignedIn, must_confirm_password, sign_in, sign_in_by_link, sign_out
+from application.sign_in import (
+    SignedIn,
+    must_confirm_password,
+    sign_in,
+    sign_in_by_link,
+    sign_in_without_password,
+    sign_out,
+)
 from application.throttle import TooManyAttempts
 from application.work_limits import TooMuchWork
 from storage.accounts.tokens import list_tokens, sign_in_link_user
@@ -34,7 +43,8 @@ from web_ui.shell import (
 def sign_in_form() -> AnyResponse:
     """Show the sign-in form or, for a link's code, the password form."""
     if "code" in request.args:
-        return _choose_password(request.args["code"])
+        code = request.args["code"]
+        return _sign_in_first(code) if "later" in request.args else _choose_password(code)
     if visitor() is not None:
         return to(local_page(request.args.get("next", "/")))
     return _form(200)
@@ -76,6 +86,22 @@ def _form(status: int, problem: str | None = None) -> Response:
         soeid=request.form.get("soeid", ""),
         next=request.values.get("next", "/"),
     )
+
+
+def _sign_in_first(code: str) -> AnyResponse:
+    """Sign in by a link of the server's own computer; the password is set later."""
+    target = local_page(request.args.get("next", "/"))
+    if visitor() is not None:
+        return to(target)
+    try:
+        return _with_session(to(target), sign_in_without_password(access(), code, origin()))
+    except NotFound:
+        with service().database.read() as tx:
+            user = sign_in_link_user(tx, code, service().clock)
+            has_password = user is not None and password_hash_of(tx, user.soeid) is not None
+    if has_password:
+        return to(f"/sign-in?{urlencode({'next': target})}")
+    return _choose_password(code)
 
 
 def _choose_password(code: str) -> Response:

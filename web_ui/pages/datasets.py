@@ -11,11 +11,11 @@ from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.administration.overview import admin_overview
-from application.demo_data import demo_archive, submit_demo
+from application.demo_data import submit_demo
 from application.import_preview import MAX_BYTES
 from import_engine.formats import ENDINGS
 from storage.accounts.datasets import SORTS, DatasetFilters, list_datasets
-from storage.errors import NotFound
+from storage.accounts.users import password_hash_of
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.versions.refs import MAIN, is_movable, list_refs
 from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in, submission, to
@@ -36,6 +36,7 @@ def home() -> Response:
         datasets, dataset_count = list_datasets(
             tx, me, DatasetFilters(None, None, None), sort="-updated_at", offset=0, limit=SHOWN
         )
+        has_password = password_hash_of(tx, me.soeid) is not None
     return show(
         "home.html",
         samples=found,
@@ -44,7 +45,7 @@ def home() -> Response:
         datasets=datasets,
         dataset_count=dataset_count,
         can_create=me.role_name != "viewer",
-        offers_demo=not dataset_count and demo_archive() is not None,
+        has_password=has_password,
         admin=admin_overview(service()) if me.role_name == "admin" else None,
     )
 
@@ -54,10 +55,7 @@ def home() -> Response:
 def import_demo() -> AnyResponse:
     """Create the demo dataset and show its import job."""
     caller().require_role("admin", "analyst")
-    archive = demo_archive()
-    if archive is None:
-        raise NotFound("The demo data are not installed on this server.")
-    return to(f"/jobs/{submit_demo(service(), submission('interactive', request.path), archive)}")
+    return to(f"/jobs/{submit_demo(service(), submission('interactive', request.path))}")
 
 
 SORT_NAMES = {
