@@ -19,11 +19,10 @@ from command_line.options import (
     job_body,
     with_target,
 )
-from command_line.output import output_file, print_line, print_result, print_table
+from command_line.output import output_file, print_line, print_result, print_rows, print_table
 
 USES = (("strata", "strata"), ("sizes", "a size measure"), ("clusters", "clusters"))
 MAX_WIDTH = 24
-MAX_CELL_WIDTH = 60
 MAX_ROWS_SHOWN = 1000
 
 
@@ -240,24 +239,15 @@ def sql_command(
 
 
 def _print_rows(found: dict[str, Any]) -> None:
-    rows = [[_cell(row[column]) for column in found["columns"]] for row in found["data"]]
-    print_table(found["columns"], rows, grouped=False)
+    print_rows(found["columns"], found["data"])
     for note in found["notes"]:
         print_line(note, err=True)
     if found["has_more"]:
         print_line(
-            f"These are the first {len(rows):,} rows; --limit shows up to {MAX_ROWS_SHOWN:,}, "
-            "--output writes all.",
+            f"These are the first {len(found['data']):,} rows; --limit shows up to "
+            f"{MAX_ROWS_SHOWN:,}, --output writes all.",
             err=True,
         )
-
-
-def _cell(value: Any) -> Any:
-    """Put a value on one line of limited width."""
-    if not isinstance(value, str):
-        return value
-    line = " ".join(value.split("\n"))
-    return line if len(line) <= MAX_CELL_WIDTH else f"{line[: MAX_CELL_WIDTH - 1]}…"
 
 
 def _print_query_job(job: dict[str, Any]) -> None:

@@ -28,6 +28,7 @@ Columns = Mapping[str, str | Callable[[dict[str, Any]], Any]]
 SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".xlsx": "xlsx"}
 """File endings for rows, and the API's names of their formats."""
 BAR_STEPS = 1000
+MAX_CELL_WIDTH = 60
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """ASCII and Latin-1 controls, line and direction marks, and surrogates, which can't be encoded."""
 _CONTROLS_IN_JSON = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -113,6 +114,21 @@ def print_items(items: Sequence[dict[str, Any]], columns: Columns) -> None:
         for item in items
     ]
     print_table(tuple(columns), rows)
+
+
+def print_rows(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print rows of a table; a text is put on one line of limited width."""
+    print_table(
+        columns, [[one_line(row[column]) for column in columns] for row in rows], grouped=False
+    )
+
+
+def one_line(value: Any) -> Any:
+    """Put a text on one line of limited width; other values are unchanged."""
+    if not isinstance(value, str):
+        return value
+    line = " ".join(value.split("\n"))
+    return line if len(line) <= MAX_CELL_WIDTH else f"{line[: MAX_CELL_WIDTH - 1]}…"
 
 
 def _text(value: Any, grouped: bool) -> str:

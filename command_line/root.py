@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "serve": "serving.serve",
+    "datasets": "datasets.datasets",
+    "rows": "datasets.rows",
+    "history": "datasets.history",
+    "search": "datasets.search",
+    "rm": "deleting.rm",
+    "bin": "deleting.bin_command",
     "import": "importing.import_command",
     "plan": "sampling.plan",
     "sample": "sampling.sample",
@@ -25,6 +31,8 @@ COMMANDS = {
     "compare": "comparing.compare",
     "sql": "exploring.sql_command",
     "jobs": "jobs.jobs",
+    "reserves": "sampled_rows.reserves",
+    "why": "sampled_rows.why",
     "watch": "jobs.watch",
     "cancel": "jobs.cancel",
     "retry": "jobs.retry",

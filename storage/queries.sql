@@ -469,8 +469,8 @@ ORDER BY commits.created_at DESC LIMIT :limit;
 SELECT id FROM datasets WHERE removed_at IS NULL;
 
 -- permitted_dataset_ids: Select the datasets in which a user has a level.
-SELECT dataset_permissions.dataset_id FROM dataset_permissions
-JOIN datasets ON datasets.id = dataset_permissions.dataset_id
+SELECT dataset_access.dataset_id FROM dataset_access
+JOIN datasets ON datasets.id = dataset_access.dataset_id
 WHERE user_id = :user_id AND removed_at IS NULL;
 
 -- list_ref_names: Select the names of all refs of a dataset.

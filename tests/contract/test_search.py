@@ -77,6 +77,16 @@ def test_others_find_nothing_of_a_hidden_dataset(server: LiveServer, drawn: dict
     assert {hit["dataset_id"] for hit in search(outsider, "primary")} <= {outsider_dataset}
 
 
+def test_a_member_of_a_group_finds_its_datasets(server: LiveServer, drawn: dict[str, Any]) -> None:
+    member, user = server.new_user()
+    body = {"name": "searchers", "users": [user["soeid"]]}
+    assert server.admin.post("/api/groups", json=body).status_code == 200
+    path = f"/api/datasets/{drawn['dataset_id']}/permissions"
+    answer = server.admin.put(path, json={"name": "searchers", "permission": "read"})
+    assert answer.status_code == 200, answer.text
+    assert [hit["kind"] for hit in search(member, "kilowatt")] == ["sample"]
+
+
 def test_results_are_bounded(server: LiveServer, drawn: dict[str, Any]) -> None:
     for number in range(3):
         body = {"name": f"bounded-{number}", "from_ref": "main"}

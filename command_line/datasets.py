@@ -1,0 +1,199 @@
+"""``jobsvc datasets``, ``rows``, ``history`` and ``search``: what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from command_line.connection import Target, connected
+from command_line.groups import WORDS
+from command_line.options import AS_JSON, OUTPUT, REF, TABLE, field_option, with_target
+from command_line.output import (
+    SUFFIXES,
+    one_line,
+    output_file,
+    print_items,
+    print_line,
+    print_result,
+    print_rows,
+    utc_text,
+)
+
+LIMIT = click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+OFFSET = click.option("--offset", type=click.IntRange(0), default=0, help="Entries to skip.")
+
+
+@click.command()
+@click.option("--search", "q", metavar="TEXT", help="Part of the name or the description.")
+@click.option("--tag", help="Only datasets with this tag.")
+@LIMIT
+@OFFSET
+@AS_JSON
+@with_target
+def datasets(target: Target, as_json: bool, **query: Any) -> None:
+    """List the datasets that you can access, the latest changed first.
+
+    \b
+    jobsvc datasets
+    jobsvc datasets --search ledger --tag 2025
+    """
+    with connected(target) as client:
+        page = client.get("/api/datasets", **query)
+    print_result(page, as_json, _print_datasets)
+
+
+def _print_datasets(page: dict[str, Any]) -> None:
+    print_items(
+        page["datasets"],
+        {
+            "id": lambda dataset: str(dataset["id"]),
+            "name": "name",
+            "tags": lambda dataset: ", ".join(dataset["tags"]),
+            "created by": "created_by",
+            "changed": lambda dataset: utc_text(dataset["updated_at"]),
+            "access": lambda dataset: WORDS[dataset["permission"]],
+        },
+    )
+    print_line(f"{len(page['datasets']):,} of {page['total']:,} datasets.")
+
+
+@click.command()
+@click.argument("dataset")
+@REF
+@TABLE
+@field_option("--where", "filter", "where", metavar="FILTER", help="Only rows that match it.")
+@field_option("--sort", "order_by", help="The column that sorts the rows.")
+@click.option("--descending", is_flag=True, help="Sort from the largest down.")
+@click.option("--column", "columns", multiple=True, help="Only this column; repeatable.")
+@LIMIT
+@OFFSET
+@OUTPUT
+@AS_JSON
+@with_target
+def rows(
+    target: Target,
+    dataset: str,
+    ref: str | None,
+    table: str | None,
+    where: str | None,
+    sort: str | None,
+    descending: bool,
+    columns: tuple[str, ...],
+    limit: int,
+    offset: int,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Show rows of a dataset, given by name or id; --output writes all that match.
+
+    \b
+    jobsvc rows flights --where "dep_delay > 60" --sort dep_delay --descending
+    jobsvc rows flights --ref smpl-q1 --table sample --output q1.xlsx
+    """
+    query = {
+        "table_key": table,
+        "filter": where,
+        "order_by": sort,
+        "order_desc": "true" if descending else None,
+        "columns": ",".join(map(_quoted, columns)) or None,
+    }
+    given = {name: value for name, value in query.items() if value is not None}
+    with connected(target) as client, output_file(output) as file:
+        version = quote(ref or "main", safe="")
+        path = f"/api/datasets/{client.dataset_id(dataset)}/commits/{version}/data"
+        if file is None or output is None:
+            page = client.get(path, **given, limit=limit, offset=offset)
+            print_result(page, as_json, _print_page)
+            return
+        client.download(path, file, **given, format=SUFFIXES[output.suffix])
+    print_line(f"Rows written to {output}")
+
+
+def _quoted(column: str) -> str:
+    """A column's name in a list with commas."""
+    return '"{}"'.format(column.replace('"', '""'))
+
+
+def _print_page(page: dict[str, Any]) -> None:
+    print_rows(page["columns"], page["data"])
+    shown, total = len(page["data"]), page["pagination"]["total"]
+    print_line(f"{shown:,} of {total:,} rows.", err=True)
+
+
+@click.command()
+@click.argument("dataset")
+@field_option("--ref", "ref_name", "ref", default="main", show_default=True, help="A ref.")
+@LIMIT
+@OFFSET
+@AS_JSON
+@with_target
+def history(target: Target, dataset: str, ref: str, limit: int, offset: int, as_json: bool) -> None:
+    """List the versions of a dataset, given by name or id, the newest first.
+
+    \b
+    jobsvc history flights
+    jobsvc history flights --ref smpl-q1
+    """
+    with connected(target) as client:
+        path = f"/api/datasets/{client.dataset_id(dataset)}/history"
+        page = client.get(path, ref_name=ref, limit=limit, offset=offset)
+    print_result(page, as_json, _print_versions)
+
+
+def _print_versions(page: dict[str, Any]) -> None:
+    print_items(
+        page["commits"],
+        {
+            "version": lambda commit: commit["commit_id"][:12],
+            "created": lambda commit: utc_text(commit["created_at"]),
+            "author": "author",
+            "purpose": lambda commit: one_line(commit["message"]),
+            "tables": _tables_of,
+        },
+    )
+    print_line(f"{len(page['commits']):,} of {page['total']:,} versions.")
+
+
+def _tables_of(commit: dict[str, Any]) -> str:
+    tables = commit["tables"]
+    return ", ".join(f"{table['table_key']} ({table['row_count']:,} rows)" for table in tables)
+
+
+@click.command()
+@click.argument("text")
+@click.option(
+    "--limit", type=click.IntRange(1, 50), default=10, show_default=True, help="Of each kind."
+)
+@AS_JSON
+@with_target
+def search(target: Target, text: str, limit: int, as_json: bool) -> None:
+    """Find datasets, samples, saved queries, versions and jobs.
+
+    TEXT is part of a name or a purpose, the first 6 or more digits of an id, or a row such as
+    primary:17.
+
+    \b
+    jobsvc search "first quarter"
+    jobsvc search primary:17
+    """
+    with connected(target) as client:
+        found = client.get("/api/search", q=text, limit=limit)
+    print_result(found, as_json, _print_hits)
+
+
+def _print_hits(found: dict[str, Any]) -> None:
+    print_items(
+        found["results"],
+        {
+            "kind": lambda hit: "saved query" if hit["kind"] == "query" else hit["kind"],
+            "name": lambda hit: (
+                hit["name"] if hit["row"] is None else f"{hit['row']} in {hit['name']}"
+            ),
+            "purpose": lambda hit: one_line(hit["purpose"] or ""),
+            "dataset": "dataset_name",
+            "job": lambda hit: (hit["job_id"] or "")[:8],
+        },
+    )
