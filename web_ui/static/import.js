@@ -34,11 +34,12 @@ Object.assign(LABELS, { uri: "URL" });
 const address = (id) => `/api/datasets/${id}`;
 const versionName = () => one("#ref")?.value ?? "main";
 
+// A file may be dropped anywhere on the page; otherwise the browser would open it.
 for (const kind of ["dragenter", "dragover"]) {
-  drop.addEventListener(kind, (event) => { event.preventDefault(); drop.classList.add("over"); });
+  document.addEventListener(kind, (event) => { event.preventDefault(); drop.classList.add("over"); });
 }
-for (const kind of ["dragleave", "drop"]) drop.addEventListener(kind, () => drop.classList.remove("over"));
-drop.addEventListener("drop", (event) => {
+for (const kind of ["dragleave", "drop"]) document.addEventListener(kind, () => drop.classList.remove("over"));
+document.addEventListener("drop", (event) => {
   event.preventDefault();
   if (event.dataTransfer.files.length) {
     input.files = event.dataTransfer.files;

@@ -42,8 +42,8 @@ const counted = (count, what) => `${number(count)} ${what}${count === 1 ? "" : "
 
 function notesOf(tables) {
   if (!tables.some((table) => table.notes.length)) return null;
-  return h("section", { class: "note quiet", "aria-label": "Notes" }, h("ul", { class: "notes" },
-    tables.flatMap((table) => table.notes.map((note) => h("li", {}, tables.length > 1 ? h("strong", {}, `${table.key}: `) : null, note)))));
+  return h("div", { class: "note quiet" }, h("div", { class: "notes", tabindex: "0", role: "region", "aria-label": "Notes" }, h("ul", {},
+    tables.flatMap((table) => table.notes.map((note) => h("li", {}, tables.length > 1 ? h("strong", {}, `${table.key}: `) : null, note))))));
 }
 
 /** Show a preview; `head` makes the head of a column. */
