@@ -118,6 +118,7 @@ class WorkLimits:
     uploads: WorkLimit
     streams: WorkLimit
     passwords: WorkLimit
+    backups: WorkLimit
     small_upload_bytes: int
 
     def kinds(self) -> dict[str, WorkLimit]:
@@ -145,5 +146,6 @@ def work_limits(settings: Settings) -> WorkLimits:
         uploads=WorkLimit(threads, "too_many_uploads", "large uploads", retry_after_s=5),
         streams=WorkLimit(half, "too_many_streams", "event streams", retry_after_s=5),
         passwords=WorkLimit(half, "too_many_sign_ins", "sign-ins", retry_after_s=1),
+        backups=WorkLimit(2, "too_many_backups", "backups", retry_after_s=60),
         small_upload_bytes=settings.small_upload_kb * 1024,
     )

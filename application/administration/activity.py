@@ -60,6 +60,7 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "pruned": "{who} cleaned up the storage",
         "job_dismissed": "{who} dismissed the failure of {result} of {dataset}",
         "dismissal_undone": "{who} undid the dismissal of {result} of {dataset}",
+        "backup_asked": "{who} began the download of a backup",
         "backup_made": "{who} downloaded a backup",
         "group_made": "{who} created the group {name}",
         "group_renamed": "{who} renamed the group {name_before} to {name}",
@@ -102,7 +103,7 @@ SUBJECTS: Mapping[str, tuple[str, tuple[Action, ...]]] = MappingProxyType(
             ),
         ),
         "rows": ("Rows viewed and downloaded", ("rows_viewed", "rows_downloaded")),
-        "storage": ("Clean-ups and backups", ("pruned", "backup_made")),
+        "storage": ("Clean-ups and backups", ("pruned", "backup_asked", "backup_made")),
     }
 )
 """The subjects of the filter, with their titles and actions."""

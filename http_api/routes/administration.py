@@ -11,6 +11,7 @@ from flask import Response
 from marshmallow import fields, validate
 
 from application.administration.activity import sentence, write_csv
+from application.administration.backup import begin_backup
 from application.administration.overview import AdminOverview, admin_overview
 from application.administration.pruning import Prune, prune
 from http_api.access import SignedInBlueprint, access, caller, service
@@ -199,6 +200,23 @@ def overview() -> AdminOverview:
     """Failed jobs, free disk space and the last backup, for admins."""
     caller().require_role("admin")
     return admin_overview(service())
+
+
+@storage_blueprint.get("/backup")
+@storage_blueprint.doc(responses=file_response("application/x-tar"))
+def backup() -> Response:
+    """A backup as a tar file, for admins.
+
+    The database and every data file, for `jobsvc restore`. A response that
+    ends early is shorter than its `Content-Length`.
+    """
+    sent = begin_backup(caller())
+    answer = Response(sent.chunks, mimetype="application/x-tar")
+    answer.call_on_close(sent.close)
+    answer.content_length = sent.size_bytes
+    answer.headers["Content-Disposition"] = f'attachment; filename="{sent.name}"'
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @storage_blueprint.post("/prune", body=PruneIn, output=PruneOut)

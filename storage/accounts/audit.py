@@ -52,6 +52,7 @@ Action = Literal[
     "pruned",
     "job_dismissed",
     "dismissal_undone",
+    "backup_asked",
     "backup_made",
     "group_made",
     "group_renamed",

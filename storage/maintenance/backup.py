@@ -59,15 +59,13 @@ def back_up(directory: DataDirectory, target: Path, on_progress: ProgressCallbac
     if target.exists() or target.is_symlink():
         raise _exists(target)
     with (
-        closing(open_to_read(directory.database_path)) as database,
-        directory.files_lock.reading(),
         temporary_folder(target.parent) as folder,
+        opened_archive(directory, folder) as archive,
     ):
-        snapshot, archive = folder / DATABASE, folder / "archive"
-        hashes = _snapshot(database, snapshot)
-        done = write_archive(directory, snapshot, hashes, archive, on_progress)
-        sync(archive)
-        _name(archive, target)
+        file = folder / "archive"
+        done = write_archive(archive, file, on_progress)
+        sync(file)
+        _name(file, target)
         sync(target.parent)
     return done
 
@@ -138,7 +136,10 @@ def _name(archive: Path, target: Path) -> None:
         if error.errno not in NO_LINKS_ERRORS:
             raise
         # A crash between the two leaves an empty file.
-        target.touch(mode=0o600, exist_ok=False)
+        try:
+            target.touch(mode=0o600, exist_ok=False)
+        except FileExistsError:
+            raise _exists(target) from None
         archive.replace(target)
 
 
@@ -159,29 +160,88 @@ class BackedUp:
     size_bytes: int
 
 
-def write_archive(
-    directory: DataDirectory,
-    snapshot: Path,
-    hashes: list[str],
-    target: Path,
-    on_progress: ProgressCallback,
-) -> BackedUp:
-    """Write a new archive of a database snapshot and of the data files with these hashes."""
-    store = DataFiles(directory.files_dir)
-    size_bytes = 0
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+CHUNK_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The content of a backup: a database snapshot, and the data files with these hashes."""
+
+    directory: DataDirectory
+    snapshot: Path
+    hashes: list[str]
+
+    def size_bytes(self) -> int:
+        """Return the size of the tar file; raise FileNotFoundError if a data file is missing."""
+        size = sum(len(header) + _padded(member.size) for member, header, _ in self._members())
+        return _padded(size + 2 * tarfile.BLOCKSIZE, tarfile.RECORDSIZE)
+
+    def chunks(self, on_progress: ProgressCallback) -> Iterator[bytes]:
+        """Yield the tar file; it isn't compressed, since Parquet is."""
+        size = 0
+        for number, (member, header, path) in enumerate(self._members()):
+            on_progress(number / (len(self.hashes) + 1), f"file {path.stem[:12]}")
+            yield header
+            yield from _content(path, member.size)
+            size += len(header) + _padded(member.size)
+        yield bytes(_padded(size + 2 * tarfile.BLOCKSIZE, tarfile.RECORDSIZE) - size)
+        on_progress(1.0, "written")
+
+    def _members(self) -> Iterator[tuple[tarfile.TarInfo, bytes, Path]]:
+        store, root = DataFiles(self.directory.files_dir), self.directory.root
+        names = [(self.snapshot, DATABASE)]
+        names += [(path, str(path.relative_to(root))) for path in map(store.path, self.hashes)]
+        with tarfile.open(fileobj=io.BytesIO(), mode="w:") as archive:
+            for path, name in names:
+                member = _private(archive.gettarinfo(path, name))
+                header = member.tobuf(archive.format, tarfile.ENCODING, "surrogateescape")
+                yield member, header, path
+
+
+def _content(path: Path, size: int) -> Iterator[bytes]:
+    """Yield a file of this size, padded to whole blocks."""
+    left = size
+    with path.open("rb") as file:
+        while left:
+            chunk = file.read(min(left, CHUNK_BYTES))
+            if not chunk:
+                raise EOFError(f"{path.name} became shorter")
+            left -= len(chunk)
+            yield chunk
+    yield bytes(_padded(size) - size)
+
+
+def _padded(size: int, unit: int = tarfile.BLOCKSIZE) -> int:
+    return -(-size // unit) * unit
+
+
+@contextmanager
+def opened_archive(directory: DataDirectory, folder: Path) -> Iterator[Archive]:
+    """Take a snapshot of the database in a folder; until the end no data file is removed.
+
+    Raises
+    ------
+    NotFound, DamagedDatabase, CannotOpenDatabase
+        The database doesn't exist or can't be read.
+    """
     with (
-        os.fdopen(descriptor, "wb") as file,
-        tarfile.open(fileobj=file, mode="w:") as archive,  # Parquet is compressed
+        closing(open_to_read(directory.database_path)) as database,
+        directory.files_lock.reading(),
     ):
-        archive.add(snapshot, DATABASE, filter=_private)
-        for number, sha256 in enumerate(hashes):
-            on_progress(number / len(hashes), f"file {sha256[:12]}")
-            path = store.path(sha256)
-            archive.add(path, str(path.relative_to(directory.root)), filter=_private)
-            size_bytes += path.stat().st_size
-    on_progress(1.0, "written")
-    return BackedUp(len(hashes), size_bytes)
+        snapshot = folder / DATABASE
+        yield Archive(directory, snapshot, _snapshot(database, snapshot))
+
+
+def write_archive(archive: Archive, target: Path, on_progress: ProgressCallback) -> BackedUp:
+    """Write a new archive file."""
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        for chunk in archive.chunks(on_progress):
+            file.write(chunk)
+    store = DataFiles(archive.directory.files_dir)
+    return BackedUp(
+        len(archive.hashes), sum(store.path(sha256).stat().st_size for sha256 in archive.hashes)
+    )
 
 
 def unpack(archive: Path, target: Path) -> None:

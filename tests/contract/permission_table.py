@@ -93,6 +93,7 @@ TABLE = (
     Row("GET /api/admin/overview", ADMINISTER, at("/api/admin/overview")),
     Row("POST /api/admin/prune", ADMINISTER, at("/api/admin/prune", body={"dry_run": True})),
     Row("GET /api/admin/audit", ADMINISTER, at("/api/admin/audit")),
+    Row("GET /api/admin/backup", ADMINISTER, at("/api/admin/backup")),
     Row("GET /api/admin/audit/csv", ADMINISTER, at("/api/admin/audit/csv")),
     Row(
         "POST /api/datasets",
