@@ -96,6 +96,13 @@ class Beginning:
         end = self._text.rfind(self._line_end, 0, len(self._text) // 2)
         return self._up_to(end) if end > 0 else None
 
+    def with_end(self, end: bytes) -> bytes | None:
+        """The complete lines, and those of the file's end; None if lines aren't cut by bytes."""
+        if self._encoding != "latin-1":
+            return None
+        _, line_end, lines = end.partition(self._line_end.encode())
+        return self.lines() + lines if line_end else None
+
     def _up_to(self, end: int) -> bytes:
         return self._text[: end + 1].encode(self._encoding)
 
@@ -111,6 +118,7 @@ def preview_import(
     file_name: str,
     *,
     whole: bool,
+    end: Path | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What an import of a file's beginning gives.
@@ -119,6 +127,9 @@ def preview_import(
     ----------
     whole : bool
         Whether ``upload`` is the whole file; the last line of a part is ignored.
+    end : Path or None
+        The end of a text file of which ``upload`` is the beginning; shows totals and types. Its
+        first line is ignored.
     options : mapping
         The import options of the request.
 
@@ -148,7 +159,8 @@ def preview_import(
 
     with tempfile.TemporaryDirectory(dir=service.directory.scratch_dir) as folder:
         given = ImportOptions.from_json(options or {})
-        preview = _Preview(service, Path(folder), file_name, on_progress, given)
+        content = end.read_bytes() if end is not None and not whole else b""
+        preview = _Preview(service, Path(folder), file_name, on_progress, given, content)
         try:
             tables, problems = preview.without_misfits(upload, whole)
             return {
@@ -173,6 +185,7 @@ class _Preview:
     file_name: str
     on_progress: ProgressCallback
     options: ImportOptions
+    end: bytes
 
     def without_misfits(
         self, upload: Path, whole: bool
@@ -214,8 +227,21 @@ class _Preview:
                 "Only files of lines, such as CSV, can be previewed in part. Import the file to "
                 "see its content."
             )
-        tables = self._of_beginning(Beginning(upload.read_bytes()))
+        beginning = Beginning(upload.read_bytes())
+        tables = self._of_both_ends(beginning) or self._of_beginning(beginning)
         return [self._shown(table, None) for table in tables]
+
+    def _of_both_ends(self, beginning: Beginning) -> tuple[ImportedTable, ...]:
+        """Import the lines of the beginning and the end; no tables if they don't fit together."""
+        content = beginning.with_end(self.end)
+        if content is None:
+            return ()
+        try:
+            return self._of_bytes(content, whole=True)
+        except TypeMisfit:
+            raise
+        except UnreadableFile:  # a cut within a quoted value, or a fault far from the beginning
+            return ()
 
     def _of_gzip(self, upload: Path) -> list[dict[str, Any]]:
         """Preview a gzipped file, or its beginning if it is large."""
@@ -266,10 +292,10 @@ class _Preview:
             problem=problem,
         )
 
-    def _of_bytes(self, content: bytes) -> tuple[ImportedTable, ...]:
+    def _of_bytes(self, content: bytes, *, whole: bool = False) -> tuple[ImportedTable, ...]:
         part = self._new_folder() / "beginning"
         part.write_bytes(content)
-        return self._imported(part, whole=False)
+        return self._imported(part, whole=whole)
 
     def _imported(self, file: Path, *, whole: bool = True) -> tuple[ImportedTable, ...]:
         return import_file(

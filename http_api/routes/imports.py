@@ -106,6 +106,9 @@ class PreviewIn(StrictSchema):
         required=True, metadata={"description": "The file, or the beginning of a text file."}
     )
     whole = StrictString(load_default="true", validate=validate.OneOf(("true", "false")))
+    end = File(  # type: ignore[no-untyped-call]
+        metadata={"description": "The end of the text file, if `file` is its beginning."}
+    )
     options = OptionsField()
 
 
@@ -169,7 +172,7 @@ def preview(dataset_id: int, given: dict[str, Any]) -> dict[str, Any]:
 
     Columns, types and first rows as an import with the same `options` gives them, what was
     detected and what the file leaves open; nothing is stored. Send `whole=false` with the beginning
-    of a text file. At most 32 MiB.
+    of a text file, and its `end` to find totals. At most 32 MiB.
     """
     caller().dataset(dataset_id, "write")
     return _preview(given)
@@ -229,9 +232,15 @@ def _preview(given: dict[str, Any]) -> dict[str, Any]:
     upload = given["file"]
     name = _plain_name(upload.filename or "")
     path = written_path(upload.stream)
+    end = written_path(given["end"].stream) if given.get("end") else None
     with access().work_limits.previews.piece(caller().user.id):
         return preview_import(
-            service(), path, name, whole=given["whole"] == "true", options=given["options"]
+            service(),
+            path,
+            name,
+            whole=given["whole"] == "true",
+            end=end,
+            options=given["options"],
         )
 
 

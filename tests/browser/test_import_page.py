@@ -64,7 +64,7 @@ def test_a_file_without_a_preview_can_be_imported(importing: Page) -> None:
 def test_a_partial_preview_shows_no_type_for_empty_columns(
     importing: Page,
 ) -> None:
-    content = f"id,text\n1,{'x' * 600_000}\n2,y\n"
+    content = f"id,text\n1,{'x' * 600_000}\n,{'y' * 70_000}\n"
     importing.get_by_label("File (drop it here").set_input_files(file(content))
     region = importing.get_by_role("region", name="First rows of primary")
     expect(region.get_by_role("columnheader", name="id, no value")).to_be_visible()

@@ -47,6 +47,31 @@ def test_of_a_beginning_the_cut_line_is_left_away_and_no_count_is_claimed(
 
 
 @pytest.mark.parametrize(
+    ("end", "types", "totals"),
+    [
+        (b"8,h,1\n9,i,2\nTotal,,300\n", ["BIGINT", "VARCHAR", "BIGINT"], 1),
+        (b"8,h,1\n9,i,2.5\n", ["BIGINT", "VARCHAR", "DOUBLE"], 0),
+        (b'8,"cut here: no\n9,i,2.5\n', ["BIGINT", "VARCHAR", "BIGINT"], 0),
+    ],
+    ids=["a total", "another type", "unreadable by itself"],
+)
+def test_the_end_of_a_file_shows_totals_and_types(
+    server: LiveServer, dataset: int, end: bytes, types: list[str], totals: int
+) -> None:
+    rows = b"".join(b"%d,name %d,%d\n" % (row, row, row * row) for row in range(30))
+    beginning = b"id,name,amount\n" + rows
+    answer = server.admin.post(
+        f"/api/datasets/{dataset}/preview",
+        files={"file": ("a.csv", beginning + b"99,cu"), "end": ("a.csv", b"t,x\n" + end)},
+        data={"whole": "false"},
+    )
+    (table,) = answer.json()["tables"]
+    assert [column["type"] for column in table["columns"]] == types
+    assert table["detected"]["skip_below"] == totals
+    assert (table["row_count"], len(table["data"])) == (None, 20)
+
+
+@pytest.mark.parametrize(
     ("content", "name", "fields", "part"),
     [
         ("a,b\n1\n", "a.csv", {}, "Line 2"),

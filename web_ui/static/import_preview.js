@@ -5,7 +5,8 @@ import { fill, h } from "./dom.js";
 import { isNumberType, number } from "./format.js";
 import { announce } from "./notices.js";
 
-const PREFIX_BYTES = 512 * 1024;
+const HEAD_BYTES = 512 * 1024;
+const END_BYTES = 64 * 1024;
 const LINE_FORMATS = /\.(csv|tsv|tab|txt|ndjson|jsonl)$/i;
 const UNDECIDED_CODES = ["preview_too_large", "preview_too_slow", "preview_unclear"];
 
@@ -19,14 +20,15 @@ const UNDECIDED_CODES = ["preview_too_large", "preview_too_slow", "preview_uncle
  */
 export async function previewOf(file, values, { path, maxBytes, endings, signal }) {
   const nothing = { tables: [], raw_lines: [], problems: [], refusal: "", warning: "" };
-  const isPartial = LINE_FORMATS.test(file.name) && file.size > PREFIX_BYTES;
+  const isPartial = LINE_FORMATS.test(file.name) && file.size > HEAD_BYTES + END_BYTES;
   if (!isPartial && file.size > maxBytes) {
     const isKnown = endings.some((ending) => file.name.toLowerCase().endsWith(ending));
     return isKnown ? { ...nothing, warning: "The file is too large for a preview." }
       : { ...nothing, refusal: `The file type is not supported. Supported: ${endings.join(", ")}.` };
   }
   const data = new FormData();
-  data.append("file", isPartial ? file.slice(0, PREFIX_BYTES) : file, file.name);
+  data.append("file", isPartial ? file.slice(0, HEAD_BYTES) : file, file.name);
+  if (isPartial) data.append("end", file.slice(-END_BYTES), file.name);
   data.append("whole", String(!isPartial));
   if (Object.keys(values).length) data.append("options", JSON.stringify(values));
   try {
@@ -69,8 +71,8 @@ function tablePreview(table, at, head, isOnly) {
   const rows = isPartial ? "" : `, ${counted(table.row_count, "row")}`;
   return h("section", {},
     h("p", {}, isOnly ? null : h("strong", {}, `${table.key}: `), `${counted(table.columns.length, "column")}${rows}. `,
-      isPartial ? h("span", { class: "soft" }, "Based on the first rows. Later rows may widen a type",
-        table.columns.some((column) => column.type === null) ? " or determine the type of an empty column." : ".", " The import looks for totals at the end.") : null),
+      isPartial ? h("span", { class: "soft" }, "Based on the first and the last rows. Other rows may widen a type",
+        table.columns.some((column) => column.type === null) ? " or determine the type of an empty column." : ".") : null),
     h("div", { class: "datagrid preview", tabindex: "0", role: "region", "aria-label": `First rows of ${table.key}` },
       h("table", {},
         h("thead", {}, h("tr", {}, table.columns.map((column, place) => head(column, `${at}-${place}`)))),
