@@ -105,7 +105,7 @@ def test_the_job_of_a_query_shows_its_rows(
     page.goto(f"{server.url}/jobs/{job['id']}")
     page.get_by_role("link", name="Show rows").click()
     assert page.get_by_role("cell", name="Lima").is_visible()
-    assert page.get_by_role("link", name="csv").get_attribute("href") == (
+    assert page.get_by_role("link", name="CSV", include_hidden=True).get_attribute("href") == (
         f"/api/exploration/jobs/{job['id']}/result?format=csv"
     )
 
