@@ -86,6 +86,8 @@ class Dialect:
         Use a buffer for lines longer than DuckDB's 2 MB.
     skip : int
         Lines above the first row. DuckDB would use an empty one of them as the header.
+    names : tuple of str or None
+        The names of the columns, if two rows make them.
     """
 
     delimiter: str
@@ -95,6 +97,7 @@ class Dialect:
     columns: int = 1
     long_lines: bool = False
     skip: int = 0
+    names: tuple[str, ...] | None = None
 
     def options(self) -> list[str]:
         options = [
@@ -331,6 +334,8 @@ def read_layout(
 
 def _names(work: ImportWork, rows: DelimitedRows) -> tuple[Sequence[str], Sequence[str]]:
     width = rows.dialect.columns
+    if rows.dialect.names:
+        return settle_names(rows.dialect.names)
     if not rows.dialect.has_header:
         names, _ = settle_names([None] * width)
         return names, ["The file has no header row; its columns are named by their position."]
@@ -361,7 +366,10 @@ def sniff(
     dialect = Dialect(top.delimiter or guess(lines[top.skip]), skip=top.skip)
     if free and free.quote == "'" and _apostrophes_enclose(lines, dialect.delimiter):
         dialect = replace(dialect, quote="'", escape="'")
-    return sniff_within(work, file, dialect, options), top.notes
+    dialect = sniff_within(work, file, dialect, options)
+    if top.names and len(top.names) == dialect.columns:
+        dialect = replace(dialect, has_header=True, names=tuple(top.names))
+    return dialect, top.notes
 
 
 def sniff_within(

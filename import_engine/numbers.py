@@ -161,6 +161,22 @@ def shows_point(cells: Sequence[str]) -> bool:
     return any("." in cell and not _GROUPED_OR_FRACTION.fullmatch(cell) for cell in cells)
 
 
+def obstacle(cells: Sequence[str]) -> str | None:
+    """Say why amounts stay text, if they have several currencies or percent signs in some cells.
+
+    >>> obstacle(["5 EUR", "7 USD"])
+    'it has amounts in EUR and USD'
+    """
+    if not all(any(map(str.isdigit, cell)) for cell in cells):
+        return None
+    tokens = sorted({SYMBOLS.get(each, each) for cell in cells for each in _currencies(cell)})
+    if len(tokens) > 1:
+        return f"it has amounts in {', '.join(tokens[:-1])} and {tokens[-1]}"
+    if 0 < sum(cell.rstrip().endswith("%") for cell in cells) < len(cells):
+        return "only some of its values have a percent sign"
+    return None
+
+
 def _currencies(cell: str) -> Iterator[str]:
     for pattern in (_FIRST_CURRENCY, _LAST_CURRENCY):
         found = pattern.search(cell)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
 from statistics import median
 
 HEAD_ROWS = 100
@@ -30,6 +31,7 @@ _NOTE = re.compile(
 )
 _VALUE = re.compile(r"[-+(]?[^\w\s]?\s*\d[\d\s.,'’:/%-]*\)?\s*[^\w\s]?|true|false", re.IGNORECASE)
 
+JOINED = "Two rows name the columns; the group above is joined to the name below."
 Row = Sequence[str]
 
 
@@ -65,7 +67,7 @@ def _is_below_titles(rows: Sequence[Row], place: int, usual: float) -> bool:
         return True
     named = [cell for cell in header if cell.strip()]
     return (
-        len(header) >= 3
+        (len(header) >= 3 or any(_VALUE.fullmatch(cell.strip()) for row in below for cell in row))
         and (have_few or all(len(row) < len(header) for row in titles))
         and not any(_VALUE.fullmatch(cell.strip()) for cell in named)
         and len(named) >= MOST_SHARE * usual
@@ -73,13 +75,15 @@ def _is_below_titles(rows: Sequence[Row], place: int, usual: float) -> bool:
     )
 
 
-def footer_rows(rows: Sequence[Row], width: int) -> int:
+def footer_rows(rows: Sequence[Row], width: int, *, whole: bool = False) -> int:
     """Return how many of the last rows are totals, notes or empty, but not the table's rows.
 
     Parameters
     ----------
     rows : sequence of rows
         The last rows of the file, without its column names; blank rows are empty lists.
+    whole : bool
+        Whether these are all rows, so that a total can be checked by adding up.
 
     >>> footer_rows([["1", "x", "5"], ["2", "y", "6"], ["Total", "", "11"], ["Source: SAP"]], 3)
     2
@@ -89,9 +93,7 @@ def footer_rows(rows: Sequence[Row], width: int) -> int:
     last = len(rows)
     first = max(0, last - MAX_FOOTER_ROWS)
     place = last
-    while place > first and _ends_table(
-        rows[place - 1], width, rows[: place - 1][-MAX_FOOTER_ROWS:]
-    ):
+    while place > first and _ends_table(rows[place - 1], width, rows[: place - 1], whole):
         place -= 1
     footer = rows[place:]
     if not any(map(_filled, footer)) and width < 3:
@@ -99,18 +101,85 @@ def footer_rows(rows: Sequence[Row], width: int) -> int:
     return last - place if place else 0
 
 
-def _ends_table(row: Row, width: int, above: Sequence[Row]) -> bool:
+def _ends_table(row: Row, width: int, above: Sequence[Row], whole: bool) -> bool:
     filled = [cell.strip() for cell in row if cell.strip()]
     if not filled:
         return True
     if is_total_label(filled[0]):
-        return len(row) < width or _misses_usual_value(row, above, width)
+        return (
+            len(row) < width
+            or _misses_usual_value(row, above[-MAX_FOOTER_ROWS:], width)
+            or (whole and _adds_up(row, above))
+        )
     text = filled[0]
     is_text = not _VALUE.fullmatch(text)
     if len(filled) > 1 or not is_text or row[0].strip() != text:
         return False
-    looks_like_note = bool(_NOTE.match(text)) or " " in text
-    return looks_like_note and (len(row) < width or (width >= 3 and bool(_NOTE.match(text))))
+    is_note = bool(_NOTE.match(text))
+    if len(row) < width:
+        return is_note or " " in text
+    follows_gap = bool(above) and not _filled(above[-1])
+    return width >= 3 and (is_note or (follows_gap and " " in text))
+
+
+def joined_names(rows: Sequence[Row], place: int) -> list[str] | None:
+    """Return the names of columns that two rows give: groups in merged cells, and names below.
+
+    None if the row below ``place`` doesn't name columns.
+
+    >>> head = [["Region", "2023", "", "2024", ""], ["", "Q1", "Q2", "Q1", "Q2"]]
+    >>> joined_names([*head, ["North", "1", "2", "3", "4"]], 0)
+    ['Region', '2023 Q1', '2023 Q2', '2024 Q1', '2024 Q2']
+    """
+    if len(rows) < place + 3 or len(rows[place]) != len(rows[place + 1]):
+        return None
+    upper = [cell.strip() for cell in rows[place]]
+    lower = [cell.strip() for cell in rows[place + 1]]
+    groups = _groups(upper)
+    grouped = [at for at, group in enumerate(groups) if group]
+    if not grouped or not all(lower[at] for at in grouped):
+        return None
+    alone = [at for at in range(len(upper)) if at not in grouped]
+    if any(upper[at] and lower[at] for at in alone) or any(map(_VALUE.fullmatch, lower)):
+        return None
+    if not any(_is_value(row, at) for row in rows[place + 2 :] for at in grouped):
+        return None
+    return [
+        f"{groups[at]} {lower[at]}" if groups[at] else upper[at] or lower[at]
+        for at in range(len(upper))
+    ]
+
+
+def _groups(upper: Sequence[str]) -> list[str]:
+    """Return the group of each column; empty for a column without one.
+
+    A group begins at a filled cell and goes on in the empty cells after it.
+    """
+    starts = [at for at, cell in enumerate(upper) if cell]
+    groups = [""] * len(upper)
+    for start, end in zip(starts, [*starts[1:], len(upper)], strict=True):
+        if end - start > 1:
+            groups[start:end] = [upper[start]] * (end - start)
+    return groups
+
+
+def _is_value(row: Row, at: int) -> bool:
+    return at < len(row) and _VALUE.fullmatch(row[at].strip()) is not None
+
+
+def header_place(rows: Sequence[Row]) -> tuple[int, list[str] | None]:
+    """Return the row of the column names below titles, and the names if two rows make them.
+
+    Of two rows the lower one is returned.
+    """
+    place = title_rows(rows)
+    above = rows[place - 1] if place else []
+    may_group = place > 0 and not above[0].strip() and _filled(above) > 1 if above else False
+    for upper in (place - 1, place) if may_group else (place,):
+        names = joined_names(rows, upper)
+        if names:
+            return upper + 1, names
+    return place, None
 
 
 def is_total_label(cell: str) -> bool:
@@ -131,6 +200,32 @@ def _misses_usual_value(row: Row, above: Sequence[Row], width: int) -> bool:
         if not row[place].strip() and data and present >= 0.8 * len(data):
             return True
     return False
+
+
+def _adds_up(row: Row, above: Sequence[Row]) -> bool:
+    """Whether the numbers of a row are the sums of the rows above."""
+    data = [each for each in above if len(each) == len(row) and not is_total_label(each[0])]
+    places = [at for at, cell in enumerate(row) if _VALUE.fullmatch(cell.strip())]
+    columns = [[*(each[at] for each in data if each[at].strip()), row[at]] for at in places]
+    return bool(places) and all(
+        any(_last_is_sum(cells, decimal) for decimal in (".", ",")) for cells in columns
+    )
+
+
+def _last_is_sum(cells: Sequence[str], decimal: str) -> bool:
+    amounts = [_amount(cell, decimal) for cell in cells]
+    known = [each for each in amounts if each is not None]
+    return len(known) == len(cells) > 2 and sum(known[:-1]) == known[-1]
+
+
+def _amount(cell: str, decimal: str) -> Decimal | None:
+    """The amount of a cell, with any thousands sign and currency."""
+    digits = re.sub(rf"[^0-9{re.escape(decimal)}]", "", cell).replace(decimal, ".")
+    try:
+        amount = Decimal(digits)
+    except InvalidOperation:
+        return None
+    return -amount if re.search("[(\u2212-]", cell) else amount
 
 
 def _filled(row: Row) -> int:

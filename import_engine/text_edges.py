@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from import_engine.options import DELIMITERS, ImportOptions, InvalidOption
-from import_engine.table_edges import HEAD_ROWS, footer_rows, left_out_note, title_rows
+from import_engine.table_edges import HEAD_ROWS, JOINED, footer_rows, header_place, left_out_note
 from import_engine.text_files import HEAD_BYTES, TextFile
 
 MAX_EDGE_BYTES = 64 * 1024 * 1024
@@ -38,12 +38,15 @@ class Top:
         Lines above the column names, or above the first row if there are no names.
     header : bool or None
         Whether the options say that there is a header.
+    names : sequence of str or None
+        The names of the columns, if two rows make them.
     """
 
     delimiter: str | None = None
     skip: int = 0
     header: bool | None = None
     notes: tuple[str, ...] = ()
+    names: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,16 @@ def find_top(file: TextFile, options: ImportOptions, guess: Callable[[str], str]
     known = delimiter or guess(lines[first])
     found = delimiter or _consistent_delimiter(lines, first, known)
     rows = records(lines, first, found)
-    titles = title_rows([row.values for row in rows])
-    if titles:
-        texts = [row.text for row in rows[:titles] if any(row.values)]
+    place, names = header_place([row.values for row in rows])
+    texts = [row.text for row in rows[: place - (1 if names else 0)] if any(row.values)]
+    if texts:
         notes.append(left_out_note(texts, "above the table"))
-        first = rows[titles].line
-    return Top(found if found != known or titles else delimiter, first, header, tuple(notes))
+    if names:
+        notes.append(JOINED)
+    if place:
+        first = rows[place].line
+    is_found = found != known or place > 0
+    return Top(found if is_found else delimiter, first, header, tuple(notes), names)
 
 
 def _given_skip(options: ImportOptions) -> int | None:
@@ -198,7 +205,9 @@ def find_bottom(
         start = filled[-options.skip_below]
     else:
         whole = _lines_outside_quotes(lines, quote)
-        start = len(lines) - footer_rows([split(text) for _, text in whole], width)
+        is_whole = whole == lines and file.path.stat().st_size <= HEAD_BYTES
+        rows = [split(text) for _, text in whole]
+        start = len(lines) - footer_rows(rows, width, whole=is_whole)
     texts = tuple(text for _, text in lines[start:] if text.strip())
     return Bottom(lines[start][0], texts) if texts else None
 

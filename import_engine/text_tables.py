@@ -16,7 +16,7 @@ import duckdb
 
 from domain_errors import choices_sentence
 from import_engine.errors import TypeMisfit
-from import_engine.numbers import shows_point
+from import_engine.numbers import obstacle, shows_point
 from import_engine.options import ImportOptions, InvalidOption
 from import_engine.values import (
     EMPTY,
@@ -435,7 +435,7 @@ def _write(
 ) -> ImportedTable:
     for column in columns:
         if column.given_type not in (None, column.plan.inferred.type):
-            raise _misfit(work, rows, columns, column)
+            raise misfit(work, rows, columns, column)
     query = rows.converted_query([column.plan for column in columns])
     table = work.write_table(
         values_sql(query, columns),
@@ -465,7 +465,7 @@ def _detected(columns: Sequence[TextColumn]) -> dict[str, str]:
     return found
 
 
-def _misfit(
+def misfit(
     work: ImportWork, rows: TextRows, columns: Sequence[TextColumn], column: TextColumn
 ) -> TypeMisfit:
     """The error of a column whose values don't fit the type that the options give."""
@@ -527,12 +527,12 @@ def _open_question(column: TextColumn) -> Question:
             (label, {"decimal": mark, "thousands": other})
             for label, mark, other in (("Decimal point", ".", ","), ("Decimal comma", ",", "."))
         ]
-        return Question("ambiguous_number", name, text, (*choices, _as_text(name)))
+        return Question("ambiguous_number", name, text, (*choices, as_text(name)))
     shown = {"dmy": "day/month/year", "mdy": "month/day/year", "ymd": "year/month/day"}
     readings = [(shown[order], {"date_order": order}) for order in dict.fromkeys(orders)]
     listed = " or ".join(label for label, _ in readings)
     text = f'Column "{name}" stays text: {example} may be {listed}, and no value decides.'
-    return Question("ambiguous_date", name, text, (*readings, _as_text(name)))
+    return Question("ambiguous_date", name, text, (*readings, as_text(name)))
 
 
 def _digits_question(column: TextColumn) -> Question | None:
@@ -550,19 +550,22 @@ def _digits_question(column: TextColumn) -> Question | None:
         return None
     text = f'Column "{name}" stays text: it has {why}.'
     number = ("Number", {"types": {name: "DECIMAL(38,0)" if long else "BIGINT"}})
-    return Question("digits", name, text, (_as_text(name), number))
+    return Question("digits", name, text, (as_text(name), number))
 
 
-def _as_text(name: str) -> tuple[str, Mapping[str, Any]]:
+def as_text(name: str) -> tuple[str, Mapping[str, Any]]:
+    """The choice of a question that keeps a column text."""
     return "Text", {"types": {name: "VARCHAR"}}
 
 
 def _mixed_note(column: TextColumn) -> str | None:
     """The note on a column of text in which most of the first values are numbers."""
-    others = [cell for cell in column.first if not _NUMBER_LIKE.search(cell)]
-    numbers = len(column.first) - len(others)
     if column.plan.inferred != TEXT or column.given_type or column.open_types:
         return None
+    if column.first and (why := obstacle(column.first)):
+        return f'Column "{column.name}" stays text: {why}.'
+    others = [cell for cell in column.first if not _NUMBER_LIKE.search(cell)]
+    numbers = len(column.first) - len(others)
     if not others or numbers <= len(others) or column.candidates[0] != TEXT:
         return None
     return (

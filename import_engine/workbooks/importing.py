@@ -15,7 +15,7 @@ from signal import SIGABRT, SIGKILL, SIGXCPU
 from typing import Any
 
 from domain_errors import DomainError
-from import_engine.errors import UnreadableFile, WorkbookTooLarge
+from import_engine.errors import TypeMisfit, UnreadableFile, WorkbookTooLarge
 from import_engine.options import DETECT_ALL, ImportOptions, InvalidOption
 from import_engine.work import ColumnReading, ImportedTable, ImportWork, Question
 from parquet_tables.child_process import ChildDied, ask_child
@@ -33,6 +33,7 @@ OPTIONS = (
 _ERRORS: Mapping[str, type[DomainError]] = {
     WorkbookTooLarge.code: WorkbookTooLarge,
     InvalidOption.code: InvalidOption,
+    TypeMisfit.code: TypeMisfit,
 }
 
 

@@ -1,6 +1,6 @@
 """The child process that reads one workbook: each sheet becomes a table.
 
-The first row of a sheet names its columns; no number loses a digit; cells with an Excel error
+The first row below titles names the columns; no number loses a digit; cells with an Excel error
 (``#DIV/0!``) are missing. An abort of the parser ends this process alone.
 """
 
@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,20 @@ import duckdb
 import fastexcel
 
 from domain_errors import DomainError, choices_sentence
-from import_engine.errors import UnreadableFile
+from import_engine.errors import TypeMisfit, UnreadableFile
 from import_engine.options import ImportOptions, InvalidOption
-from import_engine.text_tables import renamed
+from import_engine.text_tables import TextColumn, renamed, tidied_sql, type_notes
 from import_engine.values import WHOLE_LIMIT
-from import_engine.work import PRIMARY, ColumnReading, ImportedTable, ImportWork
+from import_engine.work import PRIMARY, ColumnReading, ImportedTable, ImportWork, Question
 from import_engine.workbooks.archive import check_size, open_archive, without_stray_cells
 from import_engine.workbooks.importing import Request, too_much_memory
+from import_engine.workbooks.sheet_range import (
+    SheetRange,
+    found_range,
+    given_range,
+    without_footer,
+)
+from import_engine.workbooks.text_cells import SheetTexts, read_texts
 from parquet_tables.child_side import ProcessLimits, serve_one
 from parquet_tables.columns import Column, Stored, stored_as
 from parquet_tables.database import ParquetDatabase, registered
@@ -34,6 +41,7 @@ from parquet_tables.progress import ProgressCallback
 from parquet_tables.quoting import positional_names, quote_identifier
 from parquet_tables.transient_errors import BUSY, is_out_of_memory, machine_fault
 
+NO_HEADER = "The sheet has no header row; its columns are named by their position."
 _NO_DAY_BEFORE = "TIMESTAMP '1900-01-01'"
 _SHEET, _NUMBERS, _HEADER = "sheet_cells", "sheet_numbers", "sheet_header"
 _NUMBERED = re.compile(r"_\d+$")
@@ -170,6 +178,51 @@ def _panics_as(unreadable: UnreadableFile) -> Iterator[None]:
         raise unreadable from error
 
 
+@dataclass(frozen=True)
+class _Sheet:
+    """The loaded cells of a sheet's table; ``numbers`` are those in the text columns ``mixed``."""
+
+    cells: fastexcel.ExcelSheet
+    numbers: fastexcel.ExcelSheet
+    mixed: Sequence[int]
+    within: SheetRange
+    header: Sequence[str | None]
+
+    @property
+    def source(self) -> str:
+        """The SQL of all cells, and of the numbers beside texts."""
+        source = _cells(self.cells.width)
+        if not self.mixed:
+            return source
+        as_numbers = ", ".join(f"n{i}" for i in self.mixed)
+        return f"{source} POSITIONAL JOIN {_NUMBERS} AS numbers({as_numbers})"
+
+
+def _load(
+    cursor: duckdb.DuckDBPyConnection,
+    reader: fastexcel.ExcelReader,
+    number: int,
+    options: ImportOptions,
+) -> _Sheet | None:
+    """Load the table of a sheet; returns None if it has no cells."""
+    given = given_range(options)
+    cells = (given or SheetRange()).load(reader, number)
+    if not cells.width:
+        return None
+    within = given or found_range(cursor, reader, number, cells)
+    if within != SheetRange():
+        cells = within.load(reader, number)
+    within = without_footer(cursor, cells, options, within)
+    if within.skip_below:
+        cells = within.load(reader, number)
+    mixed = [i for i, c in enumerate(cells.selected_columns) if c.dtype == "string"]
+    numbers = cells
+    if mixed:
+        numbers = within.load(reader, number, dtypes="float", use_columns=mixed)
+    header = within.names or _header(cursor, reader, cells, number, within)
+    return _Sheet(cells, numbers, mixed, within, header)
+
+
 def _import_sheet(
     work: ImportWork,
     reader: fastexcel.ExcelReader,
@@ -179,39 +232,30 @@ def _import_sheet(
     options: ImportOptions,
 ) -> ImportedTable | None:
     """Import one sheet; returns None if it has no cells."""
-    cursor = work.cursor
     unreadable = UnreadableFile(
         'The sheet "{sheet}" can\'t be read. Save the workbook again as .xlsx.', sheet=name
     )
     with _panics_as(unreadable):
-        cells = reader.load_sheet(number, schema_sample_rows=None)
-        if not cells.width:
-            return None
-        header = _header(cursor, reader, cells, number)
-        mixed = [i for i, c in enumerate(cells.selected_columns) if c.dtype == "string"]
-        numbers = cells
-        if mixed:
-            numbers = reader.load_sheet(
-                number, schema_sample_rows=None, dtypes="float", use_columns=mixed
-            )
-    source_names, name_notes = settle_names(header)
-    names, renamed_notes = renamed(source_names, options.for_columns(source_names))
-    with registered(cursor, {_SHEET: cells, _NUMBERS: numbers}):
-        types = [row[1] for row in cursor.execute(f"DESCRIBE {_SHEET}").fetchall()]
-        stored = _stored(cursor, names, types)
+        sheet = _load(work.cursor, reader, number, options)
+    if sheet is None:
+        return None
+    source_names, name_notes = settle_names(sheet.header)
+    if sheet.within.header_row is None:
+        name_notes = (NO_HEADER,)
+    options = options.for_columns(source_names)
+    names, renamed_notes = renamed(source_names, options)
+    with registered(work.cursor, {_SHEET: sheet.cells, _NUMBERS: sheet.numbers}):
+        stored, readings, asked = _read_columns(work, sheet, names, source_names, options)
         wanted = ", ".join(
             f"{column.sql} AS {quote_identifier(title)}"
             for column, title in zip(stored, names, strict=True)
         )
-        source = _cells(len(names))
-        if mixed:
-            as_numbers = ", ".join(f"n{i}" for i in mixed)
-            source = f"{source} POSITIONAL JOIN {_NUMBERS} AS numbers({as_numbers})"
         table = work.write_table(
-            f"SELECT {wanted} FROM {source}",
+            f"SELECT {wanted} FROM {sheet.source}",
             (),
             [Column(n, column.type) for n, column in zip(names, stored, strict=True)],
             notes=[
+                *sheet.within.notes,
                 *name_notes,
                 *renamed_notes,
                 *(column.note for column in stored if column.note),
@@ -220,8 +264,73 @@ def _import_sheet(
             key=name,
             file_stem=f"sheet_{number + 1}",
         )
-    readings = tuple(map(ColumnReading, names, source_names))
-    return replace(table, readings=readings, detected={"sheet": name, "header_row": 1})
+    detected = {"sheet": name, **sheet.within.detected}
+    return replace(table, readings=readings, detected=detected, questions=tuple(asked))
+
+
+def _read_columns(
+    work: ImportWork,
+    sheet: _Sheet,
+    names: Sequence[str],
+    source_names: Sequence[str],
+    options: ImportOptions,
+) -> tuple[list[Stored], tuple[ColumnReading, ...], list[Question]]:
+    """Find how each column is stored, what changes in its texts, and what they leave open."""
+    cursor = work.cursor
+    types = [row[1] for row in cursor.execute(f"DESCRIBE {_SHEET}").fetchall()]
+    stored = _stored(cursor, names, types)
+    texts = SheetTexts(sheet.source, [_text_sql(i) for i in sheet.mixed], options)
+    columns, asked = read_texts(work, texts, [source_names[i] for i in sheet.mixed], options)
+    changes: dict[int, tuple[str, ...]] = {}
+    for i, column in zip(sheet.mixed, columns, strict=True):
+        stored[i] = _stored_text(column, i, names[i])
+        changes[i] = column.plan.inferred.changes
+    for i, source_name in enumerate(source_names):
+        if i not in changes and source_name in options.types:
+            type_ = options.types[source_name]
+            stored[i] = _as_given(cursor, sheet.source, stored[i], source_name, type_)
+    readings = tuple(
+        ColumnReading(title, source_name, changes.get(i, ()))
+        for i, (title, source_name) in enumerate(zip(names, source_names, strict=True))
+    )
+    return stored, readings, asked
+
+
+def _stored_text(column: TextColumn, place: int, title: str) -> Stored:
+    """How a column of texts is stored; its cells were checked."""
+    inferred, sql = column.plan.inferred, _text_sql(place)
+    note = "; ".join(type_notes([replace(column, name=title)])) or None
+    if inferred.type == "VARCHAR":
+        return Stored(sql, "VARCHAR", note)
+    return Stored(inferred.value(tidied_sql(sql)), inferred.type, note)
+
+
+def _as_given(
+    cursor: duckdb.DuckDBPyConnection, source: str, stored: Stored, name: str, type_: str
+) -> Stored:
+    """How a column of numbers or times is stored as the type that the options give.
+
+    Raises
+    ------
+    TypeMisfit
+        The type would lose a value.
+    """
+    if type_ == stored.type:
+        return stored
+    cast = f"TRY_CAST({stored.sql} AS {type_})"
+    back = f"TRY_CAST({cast} AS {stored.type}) IS DISTINCT FROM {stored.sql}"
+    sql = f"SELECT CAST({stored.sql} AS VARCHAR) FROM {source} WHERE {back} LIMIT 1"
+    found = cursor.execute(sql).fetchone()
+    if found:
+        raise TypeMisfit(
+            'Column "{column}" has values that aren\'t {type}, for example "{example}". Choose '
+            "another type, or VARCHAR.",
+            loc=("options", "types", name),
+            column=name,
+            type=type_,
+            example=str(found[0]),
+        )
+    return Stored(cast, type_, stored.note)
 
 
 def _header(
@@ -229,19 +338,27 @@ def _header(
     reader: fastexcel.ExcelReader,
     cells: fastexcel.ExcelSheet,
     number: int,
+    within: SheetRange,
 ) -> Sequence[str | None]:
     """Return the first row's texts.
 
     fastexcel returns them as the columns' names, but replaces those that aren't text and numbers
     duplicates. Only in these cases is the sheet parsed again.
     """
+    if within.header_row is None:
+        return [None] * cells.width
     names = [column.name for column in cells.selected_columns]
     generated = any(column.column_name_from != "looked_up" for column in cells.selected_columns)
     known = set(names)
     if not generated and not any(_NUMBERED.sub("", name) in known - {name} for name in names):
         return names
     sheet = reader.load_sheet(
-        number, header_row=None, n_rows=1, dtypes="string", schema_sample_rows=None
+        number,
+        header_row=None,
+        skip_rows=within.header_row or None,
+        n_rows=1,
+        dtypes="string",
+        schema_sample_rows=None,
     )
     with registered(cursor, {_HEADER: sheet}):
         (first,) = cursor.execute(f"SELECT * FROM {_HEADER}").fetchall()

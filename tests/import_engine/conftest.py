@@ -10,6 +10,7 @@ import pytest
 
 from import_engine.errors import UnreadableFile
 from import_engine.importer import import_file
+from import_engine.options import DETECT_ALL, ImportOptions
 from import_engine.work import ImportedTable
 from parquet_tables.database import ParquetDatabase
 from parquet_tables.progress import ProgressCallback, ignore_progress
@@ -45,6 +46,7 @@ class Importing:
         name: str = "file.csv",
         on_progress: ProgressCallback = ignore_progress,
         row_group_rows: int = 32_768,
+        options: ImportOptions = DETECT_ALL,
     ) -> tuple[ImportedTable, ...]:
         """Import and return the tables, their files still there."""
         self.count += 1
@@ -59,6 +61,7 @@ class Importing:
             self.destination,
             on_progress=on_progress,
             row_group_rows=row_group_rows,
+            options=options,
         )
 
     def all(self, content: bytes | str, name: str = "file.csv") -> list[Outcome]:

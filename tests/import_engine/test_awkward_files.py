@@ -1,0 +1,60 @@
+"""Awkward files give the expected table, or say what they leave open."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from import_engine.errors import UnreadableFile
+from import_engine.options import ImportOptions
+from tests.import_engine.awkward_files import DELIMITED, JSON_LINES, WORKBOOKS, Awkward
+from tests.import_engine.conftest import Importing
+
+FILES: dict[str, Awkward] = {
+    **{f"delimited: {name}": each for name, each in DELIMITED.items()},
+    **{f"workbook: {name}": replace(each, file_name="a.xlsx") for name, each in WORKBOOKS.items()},
+    **{f"json: {name}": replace(each, file_name="a.ndjson") for name, each in JSON_LINES.items()},
+}
+
+
+@pytest.mark.parametrize("file", FILES.values(), ids=FILES.keys())
+def test_an_awkward_file_gives_its_table(importing: Importing, file: Awkward) -> None:
+    options = ImportOptions.from_json(file.options)
+    if file.rows is None:
+        with pytest.raises(UnreadableFile) as caught:
+            importing.tables(file.content, file.file_name, options=options)
+        said = [caught.value.message]
+    else:
+        (table,) = importing.tables(file.content, file.file_name, options=options)
+        outcome = importing.read(table)
+        assert " ".join(outcome.types) == file.types
+        shown = [
+            tuple(str(value) if "DECIMAL" in type_ else value for value, type_ in zip(
+                row, outcome.types, strict=True
+            ))
+            for row in outcome.rows
+        ]  # fmt: skip
+        assert shown == list(file.rows)
+        if file.names:
+            assert [name.replace(" ", "_") for name in outcome.names] == file.names.split()
+        said = [*outcome.notes, *(question.text for question in table.questions)]
+    for part in file.says:
+        assert any(part in each for each in said), said
+
+
+def test_every_question_has_an_answer_by_options(importing: Importing) -> None:
+    """Each choice of a question imports the file without asking it again."""
+    asked = 0
+    for file in FILES.values():
+        if file.rows is None:
+            continue
+        options = ImportOptions.from_json(file.options)
+        (table,) = importing.tables(file.content, file.file_name, options=options)
+        for question in table.questions:
+            for _, choice in question.choices:
+                given = ImportOptions.from_json({**file.options, **choice})
+                (answered,) = importing.tables(file.content, file.file_name, options=given)
+                assert question not in answered.questions
+                asked += 1
+    assert asked > 20
