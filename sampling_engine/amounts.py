@@ -146,14 +146,18 @@ def expected_account(
 
 
 def _expected(prepared: Prepared, total: Amounts, column: Column) -> Amounts | None:
-    """Exact where all or none of a stratum's rows are drawn."""
+    """Exact where all or none of a stratum's rows are drawn, else to the column's unit."""
     if not prepared.round_spec.method.has_margin_of_error:
         return None
-    unit = 10 ** places_of(column)
+    is_float = column.type in ("FLOAT", "DOUBLE")
+    unit = 10 ** (MIN_FLOAT_PLACES if is_float else places_of(column))
     expected: list[Decimal] = []
     for amount, allocated, eligible in zip(
         total, prepared.allocated.tolist(), prepared.eligible.tolist(), strict=True
     ):
+        if allocated == eligible:
+            expected.append(amount)
+            continue
         units = round(Fraction(amount) * unit * allocated / max(eligible, 1))
         with localcontext(prec=DIGITS):
             expected.append(Decimal(units) / unit)

@@ -76,7 +76,7 @@ class StratifiedMethod(Method):
             Parameter(
                 name="strata_columns",
                 type="array of string or bands",
-                label="Strata columns",
+                label="Groups by",
                 description="Columns whose values make the strata; NULL is a value. Bands of a "
                 "number or a date are {column, breaks, labels?}: values outside the outer breaks "
                 "have bands of their own.",
@@ -92,7 +92,7 @@ class StratifiedMethod(Method):
             Parameter(
                 name="samples_per_stratum",
                 type="integer",
-                label="Rows per stratum",
+                label="Rows per group",
                 description="Rows to draw in each stratum, or all of a smaller one.",
                 minimum=1,
                 initial=10,
@@ -101,7 +101,7 @@ class StratifiedMethod(Method):
             Parameter(
                 name="sizes",
                 type="object of size",
-                label="Rows by stratum",
+                label="Rows by group",
                 description='Rows to draw in each named stratum: a number, "all" or a percentage '
                 'such as "10%"; none in the others. The names are those of the sample\'s column '
                 "_stratum; spaces and thousands separators may be left out.",
@@ -145,7 +145,7 @@ class StratifiedMethod(Method):
             Parameter(
                 name="min_per_stratum",
                 type="integer",
-                label="Minimum per stratum",
+                label="Minimum per group",
                 description="Rows to draw in each stratum at least, or all of a smaller one; they "
                 "count in the sample's size.",
                 minimum=0,

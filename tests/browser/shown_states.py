@@ -52,7 +52,7 @@ def confirmation(page: Page, world: World, goto: Goto) -> None:
 
 def draw_with_strata(page: Page, world: World, goto: Goto) -> None:
     goto(f"/datasets/{world.dataset}/draw?job={world.jobs['draw']}")
-    expect(page.get_by_role("region", name="Strata of step 1")).to_be_visible()
+    expect(page.get_by_role("region", name="Groups of step 1")).to_be_visible()
     for summary in page.locator("#draw summary").all():
         if summary.is_visible() and not summary.evaluate("s => s.parentElement.open"):
             summary.click()

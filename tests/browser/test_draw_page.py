@@ -16,15 +16,15 @@ def test_a_stratified_draw_is_planned_and_drawn(analyst: Analyst, server: LiveSe
     page.goto(f"{server.url}/datasets/{dataset}/draw")
     expect(page.get_by_text("100 of 400 rows will be drawn.")).to_be_visible()
     expect(page.get_by_text("± 8.5 %")).to_be_visible()
-    page.get_by_label("Method").select_option("stratified")
-    first = "Correct these fields: Strata columns."
-    expect(page.locator("#plan")).to_have_text(first)
-    expect(page.locator(".field-problem")).to_have_text("Missing data for required field.")
-    page.get_by_label("Strata columns").select_option("city")
+    page.get_by_role("radio", name="By group").check()
+    expect(page.locator("#plan")).to_have_text("Choose “Groups by”.")
+    page.get_by_role("button", name="Draw sample").click()
+    expect(page.get_by_label("Groups by")).to_be_focused()
+    page.get_by_label("Groups by").select_option("city")
     page.get_by_label("Rows", exact=True).fill("40")
-    strata = page.get_by_role("region", name="Strata of step 1")
+    strata = page.get_by_role("region", name="Groups of step 1")
     expect(strata.get_by_role("row")).to_have_count(5)
-    page.get_by_text("Row filter").click()
+    page.get_by_text("Filter rows").click()
     page.get_by_role("button", name="Add condition").click()
     page.get_by_label("Column of condition 1").select_option("id")
     page.get_by_label("Operator of condition 1").select_option("<")
@@ -35,30 +35,34 @@ def test_a_stratified_draw_is_planned_and_drawn(analyst: Analyst, server: LiveSe
     page.get_by_label("Filter expression").fill("id < 100 AND city IS NOT NULL")
     expect(page.get_by_label("Operator of condition 2")).to_have_value("is_not_null")
     expect(strata.get_by_role("row")).to_have_count(4)
+    expect(page.get_by_label("Filters").locator(".chip")).to_have_count(2)
+    page.get_by_text("More options").click()
     page.get_by_label("Seed").fill("7")
-    page.get_by_label("Name (saved as").fill("by-city")
+    page.get_by_label("Name").fill("By city: Müller")
+    expect(page.get_by_text("Saved as By-city-Muller.")).to_be_visible()
     page.reload()
     expect(page.get_by_label("Seed")).to_have_value("7")
     page.get_by_role("button", name="Draw sample").click()
     expect(page.get_by_text("40 of 400 rows drawn")).to_be_visible(timeout=15_000)
-    expect(page.get_by_role("link", name="smpl-by-city")).to_be_visible()
+    expect(page.get_by_role("heading", name="By-city-Muller")).to_be_visible()
 
 
 def test_columns_show_their_type_and_distinct_values(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
     dataset = server.new_balanced_table(400, client)
     page.goto(f"{server.url}/datasets/{dataset}/draw")
-    page.get_by_label("Method").select_option("stratified")
-    strata = page.get_by_label("Strata columns")
+    page.get_by_role("radio", name="By group").check()
+    strata = page.get_by_label("Groups by")
     expect(strata.locator("option", has_text="region (VARCHAR)")).to_have_count(1)
     page.get_by_role("button", name="Count distinct values").click()
     expect(strata.locator("option", has_text="region (VARCHAR, 4 unique)")).to_have_count(1)
     expect(page.get_by_role("button", name="Count distinct values")).to_be_hidden()
     page.reload()
     expect(strata.locator("option", has_text="id (BIGINT, 400 unique)")).to_have_count(1)
+    assert strata.locator("option").nth(1).inner_text().startswith("region")
     strata.select_option("region")
     page.get_by_text("Suggested design columns").click()
-    expect(page.get_by_text("region as strata: 4 strata, the smallest of 100 rows")).to_be_visible()
+    expect(page.get_by_text("region as groups: 4 strata, the smallest of 100 rows")).to_be_visible()
 
 
 def test_an_invalid_size_is_reported_at_its_field(analyst: Analyst, server: LiveServer) -> None:
@@ -68,26 +72,31 @@ def test_an_invalid_size_is_reported_at_its_field(analyst: Analyst, server: Live
     expect(page.locator("[aria-invalid=true]")).to_have_count(1)
     expect(page.locator(".field-problem")).to_have_text("Must be greater than or equal to 1.")
     expect(page.locator("#plan")).to_have_text("Correct these fields: Rows.")
-    expect(page.get_by_role("button", name="Draw sample")).to_be_disabled()
-    page.get_by_label("Rows", exact=True).fill("5")
-    expect(page.get_by_text("5 of 50 rows will be drawn.")).to_be_visible()
-    expect(page.get_by_role("button", name="Draw sample")).to_be_enabled()
+    page.get_by_role("button", name="Draw sample").click()
+    expect(page.get_by_label("Rows", exact=True)).to_be_focused()
+    for text, rows in (("5", 5), ("10%", 5), ("1,000", 50), ("30 %", 15)):
+        page.get_by_label("Rows", exact=True).fill(text)
+        expect(page.get_by_text(f"{rows} of 50 rows will be drawn.")).to_be_visible()
+    page.get_by_label("Size").select_option("For a margin of ±")
+    page.get_by_label("Margin of error").fill("20%")
+    expect(page.get_by_text("17 of 50 rows: ± 19.90 % at 95 % confidence")).to_be_visible()
+    expect(page.get_by_text("17 of 50 rows will be drawn.")).to_be_visible()
 
 
 def test_steps_are_added_copied_moved_and_removed(analyst: Analyst, server: LiveServer) -> None:
     page, client = analyst
     page.goto(f"{server.url}/datasets/{server.new_table(200, client)}/draw")
+    page.get_by_text("Several steps").click()
     page.get_by_role("button", name="Add step").click()
-    page.get_by_role("group", name="Step 2").get_by_label("Method").select_option("weighted")
+    second = page.get_by_role("group", name="Step 2")
+    second.get_by_role("radio", name="Proportional to amount").check()
     page.get_by_role("group", name="Step 2").get_by_label("Weight").select_option("amount")
     page.get_by_role("button", name="Copy step 2").click()
-    expect(page.get_by_role("group", name="Step 3").get_by_label("Method")).to_have_value(
-        "weighted"
-    )
+    third = page.get_by_role("group", name="Step 3")
+    expect(third.get_by_role("radio", name="Proportional to amount")).to_be_checked()
     page.get_by_role("button", name="Move up step 2").click()
-    expect(page.get_by_role("group", name="Step 1").get_by_label("Method")).to_have_value(
-        "weighted"
-    )
+    third = page.get_by_role("group", name="Step 1")
+    expect(third.get_by_role("radio", name="Proportional to amount")).to_be_checked()
     page.get_by_role("button", name="Remove step 3").click()
     expect(page.get_by_text("200 of 200 rows will be drawn.")).to_be_visible()
     expect(page.locator("#plan")).to_contain_text("can't be added up over rounds")
@@ -102,9 +111,8 @@ def test_a_draw_starts_from_a_job_or_a_template(analyst: Analyst, server: LiveSe
     body = {"method": "systematic", "parameters": {"interval": 10, "start": 3}}
     job = client.post(f"/api/sampling/datasets/{dataset}/jobs", json=body).json()["job_id"]
     finished(client, job)
-    page.goto(f"{server.url}/jobs/{job}")
-    page.get_by_role("link", name="Copy design").click()
-    expect(page.get_by_label("Method")).to_have_value("systematic")
+    page.goto(f"{server.url}/datasets/{dataset}/draw?job={job}")
+    expect(page.get_by_role("radio", name="Every k-th row")).to_be_checked()
     expect(page.get_by_text("10 of 100 rows will be drawn.")).to_be_visible()
     page.get_by_role("button", name="Save as template").click()
     page.get_by_label("Template name").fill("Every tenth")
@@ -113,3 +121,66 @@ def test_a_draw_starts_from_a_job_or_a_template(analyst: Analyst, server: LiveSe
     page.goto(f"{server.url}/datasets/{server.new_table(30, client)}/draw")
     page.get_by_label("Start from a template").select_option("Every tenth")
     expect(page.get_by_text("3 of 30 rows will be drawn.")).to_be_visible()
+
+
+LEDGER_ROWS = 600
+
+
+def test_an_auditors_banded_sample_takes_few_actions(analyst: Analyst, server: LiveServer) -> None:
+    """Entries of one account by bands of the amount, the large ones all: 11 actions."""
+    page, client = analyst
+    lines = [
+        f"{row},{1400 + row % 3 * 100},{round(1.02**row - 30, 2) if row % 50 else ''}"
+        for row in range(LEDGER_ROWS)
+    ]
+    dataset = server.new_dataset(client)
+    content = "\n".join(["Line,Account,Amount (EUR)", *lines]) + "\n"
+    assert server.import_text(dataset, content, client=client)["status"] == "completed"
+    page.goto(f"{server.url}/datasets/{dataset}?filter=Account+%3D+1400")
+
+    actions = 0
+
+    def done() -> None:
+        nonlocal actions
+        actions += 1
+
+    page.get_by_role("link", name="Draw sample").click()
+    done()
+    expect(page.get_by_label("Filters")).to_contain_text("Account = 1400")
+    page.get_by_role("radio", name="By group").check()
+    done()
+    page.get_by_label("Groups by").select_option("Amount (EUR)")
+    done()
+    expect(page.get_by_role("slider")).not_to_have_count(0)
+    expect(page.get_by_label("Amount to cover")).to_have_value("Amount (EUR)")
+    cuts = page.get_by_role("slider").count()
+    last = page.get_by_role("slider", name=f"Cut {cuts} of")
+    before = last.get_attribute("aria-valuenow")
+    last.press("ArrowRight")
+    done()
+    expect(last).not_to_have_attribute("aria-valuenow", str(before))
+    for place, text in ((cuts - 1, "1,000"), (cuts, "10,000")):
+        page.get_by_label(f"Break {place}", exact=True).fill(text)
+        page.keyboard.press("Tab")
+        done()
+    page.get_by_label("Take all of ≥ 10,000").check()
+    done()
+    page.get_by_label("Rows of 1,000 to < 10,000").fill("10%")
+    done()
+    page.get_by_label("Name").fill("Receivables Q1")
+    done()
+    page.get_by_label("Purpose").fill("Test of existence")
+    done()
+    plan = page.locator("#plan")
+    expect(plan).to_contain_text("Amount covered")
+    expect(plan).to_contain_text("Rows covered by no group")
+    expect(plan).not_to_have_attribute("aria-busy", "true")
+    page.get_by_role("button", name="Draw sample").click()
+    done()
+    expect(page.get_by_role("heading", name="Receivables-Q1")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("Test of existence")).to_be_visible()
+    groups = page.get_by_role("region", name="Groups")
+    top = groups.get_by_role("row").filter(has_text="≥ 10,000")
+    asked, available, drawn = (top.get_by_role("cell").nth(at).inner_text() for at in (1, 2, 3))
+    assert asked == available == drawn
+    assert actions <= 12

@@ -34,13 +34,15 @@ def test_all_steps_work_by_keyboard_only(page: Page, server: LiveServer, tmp_pat
 
     keys.press(page.get_by_role("link", name="Draw sample"))
     expect(page.get_by_text(f"100 of {ROWS:,} rows will be drawn.")).to_be_visible()
-    keys.choose(page.get_by_label("Method"), "strat")
-    keys.choose(page.get_by_label("Strata columns"), "kind")
+    keys.reach(page.get_by_role("radio", name="Every row alike"))
+    keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="By group")).to_be_focused()
+    keys.choose(page.get_by_label("Groups by"), "kind")
     keyboard.press("Enter")
     expect(page.get_by_role("button", name="Remove kind")).to_be_visible()
     keys.write(page.get_by_label("Rows", exact=True), "70")
     expect(page.get_by_text(f"70 of {ROWS:,} rows will be drawn.")).to_be_visible()
-    expect(page.get_by_role("region", name="Strata of step 1").get_by_role("row")).to_have_count(8)
+    expect(page.get_by_role("region", name="Groups of step 1").get_by_role("row")).to_have_count(8)
     keys.command("Draw the sample")
     expect(page.locator("#state")).to_have_text("completed", timeout=30_000)
 

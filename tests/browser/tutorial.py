@@ -154,7 +154,8 @@ class Follower:
         menus = self.page.locator("summary").filter(has_text=re.compile(rf"^\s*{name}\s*$"))
         labelled = self.page.locator(f'summary[aria-label="{name}"]')
         links = self.page.get_by_role("link", name=name, exact=True)
-        return buttons.or_(menus).or_(labelled).or_(links).first
+        cards = self.page.locator("label.choice").filter(has_text=name)
+        return buttons.or_(menus).or_(labelled).or_(links).or_(cards).first
 
 
 def _script(path: Path, line: str) -> Path:

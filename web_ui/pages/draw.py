@@ -24,13 +24,14 @@ NOT_COPIED = ("output_ref", "request_digest", "output_name", "source_draw")
 @blueprint.get("/datasets/<int:dataset_id>/draw")
 @signed_in
 def draw(dataset_id: int) -> Response:
-    """Show the form, with the version, the table or the job of the URL's query."""
+    """Show the form, with the version, table and filters, or the job, of the URL's query."""
     found = caller().dataset(dataset_id, "write")
     return show(
         "draw.html",
         dataset=found,
         data={
             "dataset_id": found.id,
+            "dataset_name": found.name,
             "refs": _refs(found),
             "methods": [asdict(method) for method in METHODS if method.other_name_of is None],
             "operators": [asdict(operator) for operator in OPERATORS],
@@ -69,10 +70,15 @@ def _initial_body(found: Dataset) -> dict[str, Any]:
             copied = {name: value for name, value in body.items() if name not in NOT_COPIED}
             # The unchanged form draws the job's rows again.
             return {**copied, "draw_version": DrawRule.recorded(body).draw_version}
-    body = {"source_ref": request.args.get("ref", MAIN), "rounds": [copy.deepcopy(PLAIN_ROUND)]}
+    first = copy.deepcopy(PLAIN_ROUND)
+    filters = [text for text in request.args.getlist("filter") if text.strip()]
+    if filters:
+        together = " AND ".join(f"({text})" for text in filters)
+        first["filters"] = {"expression": filters[0] if len(filters) == 1 else together}
+    plain: dict[str, Any] = {"source_ref": request.args.get("ref", MAIN), "rounds": [first]}
     if request.args.get("table"):
-        body["table_key"] = request.args["table"]
-    return body
+        plain["table_key"] = request.args["table"]
+    return plain
 
 
 def _exact(seed: int | str) -> int | str:

@@ -8,6 +8,7 @@ import { notify, reportProblem } from "./notices.js";
 import { draftOf } from "./draw_draft.js";
 import { showPlan } from "./draw_plan.js";
 import { clearMarks, mark, note } from "./draw_problems.js";
+import { isNumber } from "./draw_fields.js";
 import { roundForm } from "./draw_round.js";
 import { addLabels } from "./words.js";
 
@@ -16,6 +17,9 @@ addLabels(data.methods);
 const draft = draftOf(`${data.dataset_id}:${location.search}`);
 const MANY_ROWS = 1_000_000;
 const RETRY_MS = 1000;
+const MAX_PROPOSALS = 50;
+const WAIT_MS = 3000;
+const ASK_MS = 150;
 let body = draft.body ?? data.body;
 let columns = [];
 let planned = null;
@@ -32,9 +36,16 @@ const context = {
   columns: () => columns,
   source: () => ({ source_ref: body.source_ref, table_key: body.table_key }),
   sampling,
+  table: () => table(),
+  amountColumn: () => body.amount_column ?? "",
+  suggestAmount: (name) => { if (!body.amount_column && name) { body.amount_column = name; showAmount(); } },
   changed: () => changed(),
-  redraw: (focus) => showRounds(focus),
+  redraw: (focus, selector) => { showRounds(focus); if (selector) one(selector)?.focus(); },
+  onRegroup: (load) => regroups.push(load),
+  regroup: () => regroups.forEach((load) => load()),
 };
+/** What lists groups, and must count again when rows or bands change. */
+let regroups = [];
 
 const tables = () => data.refs.find((ref) => ref.name === body.source_ref)?.tables ?? [];
 
@@ -71,13 +82,23 @@ async function loadColumns() {
     reportProblem(problem);
   }
   one("#distinct-offer").hidden = !columns.length || columns.some((column) => column.distinct !== null);
+  showAmount();
   showRounds();
   changed();
 }
 
+/** The columns of numbers whose sums may be stated. */
+function showAmount() {
+  const numbers = columns.filter(isNumber).map((column) => column.name);
+  fill(one("#amount_column"), h("option", { value: "" }, "none"),
+    numbers.map((name) => h("option", { value: name, selected: name === body.amount_column }, name)));
+}
+
 function showRounds(focus) {
   const count = body.rounds.length;
+  regroups = [];
   fill(one("#rounds"), body.rounds.map((round, place) => roundForm(context, round, place, {
+    isOnly: count === 1,
     remove: count > 1 ? () => { body.rounds.splice(place, 1); showRounds(); changed(); } : null,
     up: place > 0 ? () => move(place, place - 1) : null,
     down: place < count - 1 ? () => move(place, place + 1) : null,
@@ -118,6 +139,15 @@ function changed() {
 }
 
 const plan = debounce(async () => {
+  if (one("#rounds [data-counting]")) return; // the sizes of its groups follow
+  const [missing] = missingFields();
+  if (missing) {
+    requests += 1;
+    planned = null;
+    clearMarks();
+    fill(one("#plan"), h("p", { class: "soft" }, `Choose “${missing.label}”.`)).removeAttribute("aria-busy");
+    return;
+  }
   const turn = (requests += 1);
   try {
     const answer = await callApi(`${sampling}/plan`, { json: request() });
@@ -125,18 +155,40 @@ const plan = debounce(async () => {
     planned = answer;
     clearMarks();
     showPlan(one("#plan"), answer);
+    if (proposals && proposals < MAX_PROPOSALS && (answer.output_ref_taken || answer.earlier_job_id)) { propose(); changed(); return; }
     if (answer.output_ref_taken) one("#plan").prepend(mark([nameTaken(answer.output_ref)], body.rounds.length));
-    one("#submit").disabled = answer.output_ref_taken;
   } catch (problem) {
     if (turn !== requests) return;
     planned = null;
     showProblem(problem);
-    one("#submit").disabled = problem.status === 422;
     if (!problem.status) setTimeout(() => { if (turn === requests) plan(); }, RETRY_MS);
   } finally {
     if (turn === requests) one("#plan").removeAttribute("aria-busy");
   }
 }, 350);
+
+/** Required fields that are empty, with their labels. */
+function missingFields() {
+  return body.rounds.flatMap((round, place) => {
+    const method = data.methods.find((one) => one.name === round.method);
+    return (method?.parameters ?? []).filter((one) => one.required && one.column && !round.parameters[one.name]?.length)
+      .map(({ name, label }) => ({ label, loc: `rounds.${place}.parameters.${name}` }));
+  });
+}
+
+/** Names that the form proposes until the user types one: the dataset and the day, with a number if taken. */
+let proposals = 0;
+function propose() {
+  const day = new Date();
+  const date = [day.getFullYear(), day.getMonth() + 1, day.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
+  proposals += 1;
+  body.output_name = `${refName(data.dataset_name).slice(0, 60)}-${date}${proposals > 1 ? `-${proposals}` : ""}`;
+  one("#output_name").value = body.output_name;
+  one("#saved-as").textContent = "";
+}
+
+/** A name as part of a version's name: "Q1: AP review" → "Q1-AP-review". */
+const refName = (text) => text.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").replace(/[^A-Za-z0-9_.-]+/g, "-").replace(/^-+|-+$/g, "");
 
 const nameTaken = (ref) => ({ loc: ["body", "output_name"], msg: `The name ${ref} exists already. Choose another name.` });
 
@@ -154,29 +206,53 @@ one("#add-round").addEventListener("click", () => {
   showRounds(`rounds.${body.rounds.length - 1}.method`);
   changed();
 });
-for (const name of ["output_name", "commit_message"]) {
-  one(`#${name}`).addEventListener("input", (event) => { body[name] = event.target.value.trim(); changed(); });
-}
+one("#output_name").addEventListener("input", (event) => {
+  const typed = event.target.value.trim();
+  proposals = 0;
+  body.output_name = refName(typed);
+  one("#saved-as").textContent = body.output_name === typed ? "" : `Saved as ${body.output_name || "the job’s id"}.`;
+  changed();
+});
+one("#commit_message").addEventListener("input", (event) => { body.commit_message = event.target.value.trim(); changed(); });
+one("#amount_column").addEventListener("change", (event) => { body.amount_column = event.target.value; showRounds(); changed(); });
 one("#export_residual").addEventListener("change", (event) => { body.export_residual = event.target.checked; changed(); });
 one("#batch").addEventListener("change", (event) => { body.priority = event.target.checked ? "batch" : ""; changed(); });
 
 one("#draw").addEventListener("submit", async (event) => {
   event.preventDefault();
+  const [missing] = missingFields();
+  const invalid = one("#draw [aria-invalid]") ?? (missing && one(`[data-loc="${CSS.escape(missing.loc)}"]`));
+  if (invalid) {
+    invalid.focus();
+    invalid.scrollIntoView({ block: "center" });
+    return;
+  }
   if (planned && planned.total_rows > MANY_ROWS
     && !(await confirmed(`Draw ${number(planned.total_rows)} rows?`))) return;
   one("#submit").disabled = true;
   try {
     const job = await callApi(`${sampling}/jobs`, { json: request(), headers: { "Idempotency-Key": key } });
     draft.markDrawn();
+    await ended(job.job_id);
     location.assign(`/jobs/${job.job_id}`);
   } catch (problem) {
     one("#submit").disabled = false;
     if (problem.status === 409) plan(); // the plan shows a taken name next to its field
-    else if (problem.status === 422) showProblem(problem);
+    else if (problem.status === 422) { showProblem(problem); one("#draw [aria-invalid]")?.focus(); }
     if (problem.status !== 422) reportProblem(problem);
   }
 });
-window.addEventListener("pageshow", (event) => { if (event.persisted) plan(); });
+/** Wait a moment for the end of a job, so that a short draw opens the finished sample. */
+async function ended(job) {
+  one("#submit").textContent = "Drawing…";
+  const until = Date.now() + WAIT_MS;
+  while (Date.now() < until) {
+    const { status } = await callApi(`/api/jobs/${job}`).catch(() => ({ status: "failed" }));
+    if (["completed", "failed"].includes(status)) return;
+    await new Promise((resolve) => setTimeout(resolve, ASK_MS));
+  }
+}
+window.addEventListener("pageshow", (event) => { if (event.persisted) { one("#submit").disabled = false; one("#submit").textContent = "Draw sample"; plan(); } });
 
 function showBody() {
   one("#output_name").value = body.output_name ?? "";
@@ -198,6 +274,7 @@ one("#template").addEventListener("change", (event) => {
   const chosen = templates.find((template) => String(template.id) === event.target.value);
   if (!chosen) return;
   body = { ...structuredClone(chosen.body), source_ref: body.source_ref, table_key: body.table_key, output_name: "" };
+  propose();
   showBody();
 });
 one("#save-template").addEventListener("click", () => {
@@ -219,5 +296,6 @@ one("#save-template").addEventListener("click", () => {
   dialog.showModal();
 });
 
+if (!draft.body && !body.output_name) propose();
 showBody();
 loadTemplates().catch(reportProblem);

@@ -11,6 +11,7 @@ export function filterForm(context, round, loc) {
   const text = h("textarea", { id: `${id}.expression`, "data-loc": id, class: "mono", spellcheck: "false", placeholder: "amount > 100 AND region = 'north'" });
   const count = h("small", { class: "soft", role: "status" });
   const rows = h("div", { class: "stack" });
+  const chips = h("div", { class: "chips", "aria-label": "Filters" });
   const logic = h("select", { "aria-label": "Match all or any conditions", onchange: () => fromConditions() },
     h("option", { value: "AND" }, "all"), h("option", { value: "OR" }, "any"));
   let conditions = [];
@@ -20,6 +21,7 @@ export function filterForm(context, round, loc) {
     if (filters) round.filters = filters;
     else delete round.filters;
     context.changed();
+    context.regroup();
   };
   /** Translate the filter into its other form. The plan reports the errors of a filter. */
   const translate = async (filters, show, failed = () => {}) => {
@@ -56,19 +58,39 @@ export function filterForm(context, round, loc) {
     if (!whole.length) {
       text.value = "";
       count.textContent = "";
+      showChips();
       return setFilters(null);
     }
     const filters = { conditions: whole.map((one) => (takes(one) === "nothing" ? { column: one.column, operator: one.operator } : one)), logic: logic.value };
     translate(filters, (answer) => {
       text.value = answer.expression;
       setFilters({ expression: answer.expression });
+      showChips();
     }, () => setFilters(filters));
   }, 400);
 
   const takes = (condition) => context.operators.find((one) => one.name === condition.operator)?.takes ?? "value";
   const hasValue = (value) => (Array.isArray(value) ? value.length > 0 && value.every((one) => one !== "") : value !== undefined && value !== "");
 
-  const showRows = () => fill(rows, conditions.map((condition, place) => {
+  /** A chip for each condition, or one for an expression that conditions can't say. */
+  const showChips = () => {
+    const whole = conditions.filter((one) => one.column);
+    const remove = (at) => { conditions.splice(at, 1); showRows(); fromConditions(); };
+    const all = () => { text.value = ""; conditions = []; showRows(); fromText(); };
+    const chip = (words, drop) => h("span", { class: "chip accent" }, h("code", {}, words),
+      h("button", { type: "button", "aria-label": `Remove the filter ${words}`, onclick: drop }, "×"));
+    fill(chips, whole.length ? whole.map((one) => chip(wordsOf(one), () => remove(conditions.indexOf(one))))
+      : text.value.trim() ? chip(text.value.trim(), all) : h("span", { class: "chip" }, "All rows"),
+    whole.length > 1 ? h("small", { class: "soft" }, logic.value === "AND" ? "all of them" : "any of them") : null);
+  };
+  const wordsOf = (one) => {
+    const sql = context.operators.find((known) => known.name === one.operator)?.sql ?? one.operator;
+    const value = Array.isArray(one.value) ? one.value.join(", ") : one.value;
+    return `${one.column} ${sql}${value === undefined || value === null ? "" : ` ${value}`}`;
+  };
+
+  const showRows = () => { showChips(); showConditions(); };
+  const showConditions = () => fill(rows, conditions.map((condition, place) => {
     const listId = `values-${(lists += 1)}`;
     const values = h("datalist", { id: listId });
     const column = context.columns().find((one) => one.name === condition.column);
@@ -116,10 +138,10 @@ export function filterForm(context, round, loc) {
     });
   }
   showRows();
-  return h("details", { open: Boolean(present) }, h("summary", {}, "Row filter"),
+  return [chips, h("details", {}, h("summary", {}, "Filter rows"),
     h("div", { class: "stack" },
       h("div", { class: "row" }, "Rows that match ", logic, " conditions:"), rows,
-      h("div", { class: "field" }, h("label", { for: `${id}.expression` }, "Filter expression"), text, count)));
+      h("div", { class: "field" }, h("label", { for: `${id}.expression` }, "Filter expression"), text, count)))];
 }
 
 function valueInputs(condition, column, listId, place, changed, takes) {

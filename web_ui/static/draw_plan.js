@@ -1,13 +1,13 @@
 // The plan of a draw: row counts, margin of error, strata or clusters.
 
 import { fill, h } from "./dom.js";
-import { number, percent } from "./format.js";
+import { amount, number, percent } from "./format.js";
 import { render } from "./words.js";
 
 const SHOWN = 30;
 const WIDTH = 120;
 const SUGGESTED = 3;
-const USES = [["strata", "strata"], ["sizes", "weights"], ["clusters", "clusters"]];
+const USES = [["strata", "groups"], ["sizes", "amount"], ["clusters", "clusters"]];
 
 /** Show a plan in an element. */
 export function showPlan(element, plan) {
@@ -20,13 +20,23 @@ export function showPlan(element, plan) {
       plan.rounds.length > 1 ? h("h3", {}, `Step ${round.round_number}: ${round.method}`) : null,
       h("dl", { class: "facts" },
         h("dt", {}, "Rows to choose from"), h("dd", {}, number(round.eligible_rows)),
-        h("dt", {}, "Drawn"), h("dd", {}, number(round.rows_planned)),
+        h("dt", {}, "Drawn"), h("dd", {}, `${number(round.rows_planned)}${round.eligible_rows ? `, ${percent(round.rows_planned / round.eligible_rows)}` : ""}`),
+        coverage(round),
+        round.uncovered_rows ? [h("dt", {}, "Rows covered by no group"), h("dd", {}, number(round.uncovered_rows))] : null,
         round.margin_of_error === null ? null : [
           h("dt", { title: "Half-width of the 95 % confidence interval of a share of 50 %" }, "Margin of error"),
           h("dd", {}, `± ${percent(round.margin_of_error, round.margin_of_error < 0.01 ? 2 : 1)}`)]),
       round.warning_templates.map((warning) => h("div", { class: "note warn" }, h("p", {}, render(warning.template, warning.parameters)))),
       groups(round))),
     suggestions(plan.hints));
+}
+
+/** The drawn share of the amount. */
+function coverage({ amount: found }) {
+  if (!found) return null;
+  const drawn = found.drawn === null ? "depends on the drawn rows" : `${amount(found.drawn)} of ${amount(found.total)}`;
+  return [h("dt", { title: found.column }, "Amount covered"),
+    h("dd", {}, found.coverage === null ? null : h("strong", {}, `${percent(found.coverage)} `), drawn)];
 }
 
 /** Columns that the table's profile suggests for the design. */
@@ -41,13 +51,13 @@ function groups(round) {
   if (!listed?.length) return null;
   const count = round.strata_count ?? round.clusters_count;
   const most = Math.max(...listed.map((group) => group.allocated), 1);
-  const [name, single] = round.strata ? ["Strata", "Stratum"] : ["Clusters", "Cluster"];
+  const [name, single] = round.strata ? ["Groups", "Group"] : ["Clusters", "Cluster"];
   return [
     h("p", { class: "soft" }, `${number(count)} ${name.toLowerCase()}${count > SHOWN ? `, ${SHOWN} shown` : ""}`),
     h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": `${name} of step ${round.round_number}` },
       h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, single), h("th", { scope: "col", class: "number" }, "Rows"), h("th", { scope: "col", class: "number" }, "Drawn"))),
         h("tbody", {}, listed.slice(0, SHOWN).map((group) => h("tr", {},
-          h("td", {}, Object.values(group.key).map((value) => value ?? "NULL").join(" | "), bar(group.allocated / most)),
+          h("td", {}, Object.values(group.key).map((value) => value ?? "Missing").join(" | "), bar(group.allocated / most)),
           h("td", { class: "number" }, number(group.rows)),
           h("td", { class: "number" }, number(group.allocated))))))),
   ];

@@ -24,6 +24,11 @@ export function cellText(value, name, type) {
   return digits.format(Number(value.toPrecision(15)));
 }
 
+/** An exact decimal text with thousands separators: "1234567.50" → "1,234,567.50". */
+export function amount(text) {
+  return text === null || text === undefined ? "" : text.replace(/^(-?)(\d+)/, (_, sign, whole) => sign + whole.replace(/\B(?=(\d{3})+$)/g, ","));
+}
+
 /** 0.1234 → "12.3 %". */
 export function percent(fraction, digits = 1) {
   return `${(100 * fraction).toFixed(digits)} %`;

@@ -5,7 +5,7 @@ import { number } from "./format.js";
 /** Labels by API field. */
 export const LABELS = {
   method: "Method", filters: "Filter", columns: "Columns", order_by: "Order by",
-  output_name: "Name", commit_message: "Message", source_ref: "Version", table_key: "Table",
+  output_name: "Name", commit_message: "Purpose", amount_column: "Amount to cover", breaks: "Breaks", margin: "Margin of error", source_ref: "Version", table_key: "Table",
   soeid: "User name", user_soeid: "User name", expires_in_days: "Valid days",
 };
 
@@ -19,9 +19,12 @@ export function messageOf({ msg, template, parameters }) {
   return template ? render(template, parameters) : msg;
 }
 
+/** Templates say strata; screens say groups. */
+const onScreen = (text) => text.replace(/(?<!\{)\bstrata\b(?!_)/g, "groups").replace(/(?<!\{)\bstratum\b(?!_)/g, "group");
+
 /** Write a template as domain_errors.render does: `field` is an API field, {name} a parameter. */
 export function render(template, parameters = {}) {
-  return template.replace(/`([a-z][a-z0-9_]*)`|\{([a-z][a-z0-9_]*)\}/g, (mark, field, name) => {
+  return onScreen(template).replace(/`([a-z][a-z0-9_]*)`|\{([a-z][a-z0-9_]*)\}/g, (mark, field, name) => {
     if (field) return field in LABELS ? `“${LABELS[field]}”` : field;
     return name in parameters ? number(parameters[name]) : mark;
   });

@@ -1,0 +1,161 @@
+// The editor of bands: a histogram with cuts that are dragged, moved by arrow keys, or typed.
+
+import { callApi } from "./api.js";
+import { fill, h } from "./dom.js";
+import { amount, number } from "./format.js";
+
+const WIDTH = 640;
+const HEIGHT = 110;
+const BASE = 92;
+const MAX_CUTS = 12;
+
+/** An SVG element. */
+function s(tag, attributes, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+function histogram(context, round, column) {
+  const query = { column, amount_column: context.amountColumn() || undefined, filter: round.filters?.expression };
+  return callApi(`${context.table()}/bands`, { query });
+}
+
+/** Round breaks near 50, 85 and 97 % of the rows, and 0 where values are negative. */
+export async function suggestedBreaks(context, round, column) {
+  const found = await histogram(context, round, column).catch(() => null);
+  const bins = found?.bins ?? [];
+  const rows = bins.at(-1)?.cumulated_rows ?? 0;
+  const near = (share) => bins.find((bin) => bin.high !== null && bin.cumulated_rows >= share * rows)?.high;
+  const zero = bins.some((bin) => bin.low === "0") && bins.find((bin) => bin.high === "0")?.cumulated_rows > 0 ? "0" : undefined;
+  const texts = [...new Set([zero, near(0.5), near(0.85), near(0.97)].filter((one) => one !== undefined))];
+  const typed = texts.map(typedBreak).sort((left, right) => (left < right ? -1 : 1));
+  return typed.length ? typed : [typedBreak(bins[0]?.high ?? "0")];
+}
+
+const typedBreak = (text) => (/^-?\d{1,15}(\.\d+)?$/.test(text) ? Number(text) : text);
+const valueOf = (one) => (typeof one === "number" ? one : /^-?[\d.]+$/.test(one) ? Number(one) : Date.parse(one));
+const shown = (one) => (typeof one === "number" ? number(one) : one);
+
+export function bandEditor(context, round, entry, loc, changed) {
+  const picture = h("div", { class: "bands" });
+  const fields = h("div", { class: "row", "data-loc": loc, role: "group", "aria-label": `Breaks of ${entry.column}` });
+  const status = h("small", { class: "soft", role: "status" });
+  let bins = [];
+  let edges = [];
+
+  /** The place of a value on the axis: between the edges of its bin. */
+  const place = (value) => {
+    const at = edges.findIndex((edge) => edge > value);
+    if (at === 0) return 0;
+    const step = WIDTH / bins.length;
+    if (at < 0) return WIDTH - step;
+    return step * (at - 1 + (value - edges[at - 1]) / (edges[at] - edges[at - 1]));
+  };
+  const commit = (next, focus) => {
+    entry.breaks = next;
+    delete entry.labels;
+    show();
+    if (focus !== undefined) picture.querySelectorAll("[role=slider]")[focus]?.focus();
+    changed();
+  };
+  /** Move a break to an edge, not past its neighbours. */
+  const move = (at, edge, focus) => {
+    const value = valueOf(edge);
+    const [low, high] = [entry.breaks[at - 1], entry.breaks[at + 1]];
+    if ((low !== undefined && value <= valueOf(low)) || (high !== undefined && value >= valueOf(high)) || value === valueOf(entry.breaks[at])) return;
+    commit(entry.breaks.map((one, own) => (own === at ? typedBreak(edge) : one)), focus);
+  };
+  const neighbour = (at, step) => {
+    const value = valueOf(entry.breaks[at]);
+    const texts = bins.slice(1).map((bin) => bin.low);
+    return step > 0 ? texts.find((text) => valueOf(text) > value) : texts.findLast((text) => valueOf(text) < value);
+  };
+
+  const handle = (at) => {
+    const x = place(valueOf(entry.breaks[at]));
+    const slider = s("g", { role: "slider", tabindex: 0, class: "cut-handle", transform: `translate(${x} 0)`, "aria-label": `Cut ${at + 1} of ${entry.column}`,
+      "aria-valuenow": valueOf(entry.breaks[at]), "aria-valuemin": edges[0], "aria-valuemax": edges.at(-1), "aria-valuetext": shown(entry.breaks[at]) },
+    s("line", { y1: 0, y2: BASE }), s("rect", { x: -18, y: 0, width: 36, height: BASE, class: "grip" }), s("circle", { cy: 8, r: 6 }));
+    slider.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
+      if (step) {
+        event.preventDefault();
+        const edge = neighbour(at, step);
+        if (edge !== undefined) move(at, edge, at);
+      } else if (["Delete", "Backspace"].includes(event.key) && entry.breaks.length > 1) {
+        event.preventDefault();
+        commit(entry.breaks.filter((_, own) => own !== at), 0);
+      }
+    });
+    slider.addEventListener("pointerdown", (event) => {
+      event.preventDefault();
+      const svg = slider.ownerSVGElement;
+      const drag = (moved) => {
+        const box = picture.querySelector("svg").getBoundingClientRect();
+        const bin = Math.round(((moved.clientX - box.left) / box.width) * bins.length);
+        const edge = bins[Math.min(Math.max(bin, 1), bins.length - 1)]?.low;
+        if (edge !== null && edge !== undefined) move(at, edge, at);
+      };
+      const stop = () => { document.removeEventListener("pointermove", drag); document.removeEventListener("pointerup", stop); };
+      document.addEventListener("pointermove", drag);
+      document.addEventListener("pointerup", stop);
+      svg.querySelectorAll("[role=slider]")[at]?.focus();
+    });
+    return slider;
+  };
+
+  const show = () => {
+    if (bins.length > 1) {
+      const step = WIDTH / bins.length;
+      const most = Math.max(...bins.map((bin) => bin.rows), 1);
+      const every = Math.ceil(bins.length / 8);
+      const bars = bins.map((bin, at) => {
+        const height = bin.rows ? Math.max((BASE - 16) * Math.sqrt(bin.rows / most), 1.5) : 0;
+        const text = `${bin.label}: ${number(bin.rows)} rows${bin.sum === undefined ? "" : `, ${amount(bin.sum)}`}`;
+        return s("rect", { class: "population", x: at * step, y: BASE - height, width: Math.max(step - 1, 1), height }, s("title", {}, text));
+      });
+      const ticks = bins.slice(1).map((bin, at) => (at % every ? null : s("text", { x: (at + 1) * step, y: HEIGHT - 4, "text-anchor": "middle" }, short(bin.low)))).filter(Boolean);
+      fill(picture, s("svg", { class: "picture", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group", "aria-label": `Histogram of ${entry.column}` },
+        ...bars, s("line", { class: "axis", x1: 0, x2: WIDTH, y1: BASE, y2: BASE }), ...ticks, ...entry.breaks.map((_, at) => handle(at))));
+    }
+    showFields();
+  };
+  const showFields = () => {
+    if (fields.contains(document.activeElement) && document.activeElement.matches("input")) return;
+    fill(fields, entry.breaks.map((one, at) => h("input", { class: "break", "aria-label": `Break ${at + 1}`, "data-loc": `${loc}.${at}`, value: shown(one), autocomplete: "off",
+      onchange: (event) => {
+        const text = event.target.value.replaceAll(",", "").trim();
+        const next = entry.breaks.map((old, own) => (own === at ? typedBreak(text) : old)).filter((value) => value !== "");
+        event.target.blur();
+        if (next.length) commit([...new Set(next)].sort((left, right) => valueOf(left) - valueOf(right)));
+      } })),
+    entry.breaks.length < MAX_CUTS ? h("button", { type: "button", class: "plain", onclick: () => {
+      const last = neighbour(entry.breaks.length - 1, 1) ?? neighbour(0, -1);
+      if (last === undefined) return;
+      commit([...entry.breaks, typedBreak(last)].sort((left, right) => valueOf(left) - valueOf(right)));
+      fields.querySelector("input:last-of-type")?.focus();
+    } }, "Add break") : null);
+  };
+
+  (async () => {
+    try {
+      const found = await histogram(context, round, entry.column);
+      ({ bins } = found);
+      edges = bins.slice(1).map((bin) => valueOf(bin.low));
+      edges.unshift(edges[0] - (edges[1] - edges[0] || 1));
+      status.textContent = "Bar heights follow the square root of the rows. A band begins with its lower break.";
+    } catch (problem) { status.textContent = problem.message; }
+    show();
+  })();
+  show();
+  return h("div", { class: "stack" }, picture, h("div", { class: "row" }, h("span", {}, "Breaks"), fields), status);
+}
+
+/** A short number on an axis: 1200000 → "1.2M". */
+function short(text) {
+  const value = Number(text);
+  if (Number.isNaN(value)) return text;
+  return new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 }).format(value);
+}

@@ -1,0 +1,116 @@
+// The size of a step: rows or a share, for a margin of error, per group, or by group.
+
+import { callApi } from "./api.js";
+import { debounce, fill, h } from "./dom.js";
+import { sizesTable } from "./draw_groups.js";
+import { number, percent } from "./format.js";
+
+/** The parameters that give a size. */
+export const SIZES = ["sample_size", "sample_fraction", "samples_per_stratum", "sizes", "interval"];
+const KINDS = {
+  rows: "Rows or %", margin: "For a margin of ±", samples_per_stratum: "Rows per group", sizes: "Rows by group", interval: "Every k-th row",
+};
+/** The goals of steps whose size is for a margin of error, by the step's object. */
+const goals = new WeakMap();
+
+/** The parameter that gives the size now. */
+export function kindOf(method, round) {
+  return SIZES.find((name) => name in round.parameters && method.parameters.some((one) => one.name === name)) ?? "sample_size";
+}
+
+function kindsOf(method) {
+  const names = method.parameters.map((one) => one.name);
+  const own = Object.keys(KINDS).filter((kind) => names.includes(kind));
+  if (!names.includes("sample_size")) return own;
+  return ["rows", ...(method.exactly_one_of.length ? ["margin"] : []), ...own];
+}
+
+/** "5%" → {sample_fraction: 0.05}; "1,000" → {sample_size: 1000}; another text is sent as it is, for the server's error. */
+export function sizeOf(text) {
+  const plain = text.replace(/[,\s]/g, "");
+  if (plain === "") return {};
+  const share = /^(\d+(?:\.\d+)?)%$/.exec(plain);
+  if (share) return { sample_fraction: Number((Number(share[1]) / 100).toPrecision(12)) };
+  return { sample_size: /^\d{1,15}$/.test(plain) ? Number(plain) : text };
+}
+
+const shareText = (fraction) => `${Number((fraction * 100).toPrecision(12))}%`;
+
+export function sizeForm(context, round, method, loc, refresh) {
+  const kinds = kindsOf(method);
+  if (!kinds.length) return h("p", { class: "soft" }, "As many rows as the clusters have, or those under “More options”.");
+  const { parameters } = round;
+  const goal = goals.get(round);
+  const current = kindOf(method, round);
+  const kind = goal ? "margin" : ["sample_size", "sample_fraction"].includes(current) ? "rows" : current;
+  const choose = (next) => {
+    for (const name of SIZES) delete parameters[name];
+    goals.delete(round);
+    if (next === "margin") { goals.set(round, "3%"); parameters.sample_size = 100; }
+    else if (next === "rows") parameters.sample_size = 100;
+    else parameters[next] = next === "sizes" ? {} : 10;
+    if (next === "samples_per_stratum" || next === "sizes") for (const name of ["allocation", "allocation_column", "cost_column", "min_per_stratum"]) delete parameters[name];
+    refresh();
+    context.changed();
+    document.getElementById(fieldId(loc, next))?.focus();
+  };
+  return [
+    h("div", { class: "row" },
+      kinds.length > 1 ? h("select", { "aria-label": "Size", onchange: (event) => choose(event.target.value) },
+        kinds.map((one) => h("option", { value: one, selected: one === kind }, KINDS[one]))) : h("span", {}, KINDS[kind]),
+      h("div", { class: "field compact" }, sizeInput(context, round, method, loc, kind))),
+    kind === "sizes" ? sizesTable(context, round, `${loc}.parameters.sizes`) : null,
+  ];
+}
+
+const fieldId = (loc, kind) => `${loc}.parameters.${kind === "rows" || kind === "margin" ? "sample_size" : kind}`;
+
+function sizeInput(context, round, method, loc, kind) {
+  const { parameters } = round;
+  const id = fieldId(loc, kind);
+  const common = { id, "data-loc": id, autocomplete: "off", inputmode: "decimal" };
+  if (kind === "sizes") return null;
+  if (kind === "margin") return marginInput(context, round, common);
+  if (kind === "rows") {
+    const value = "sample_fraction" in parameters ? shareText(parameters.sample_fraction) : number(parameters.sample_size ?? "");
+    const input = h("input", { ...common, "aria-label": "Rows", placeholder: "1,000 or 5%", value, oninput: () => {
+      delete parameters.sample_size;
+      delete parameters.sample_fraction;
+      const given = sizeOf(input.value);
+      const takesShares = method.parameters.some((one) => one.name === "sample_fraction");
+      Object.assign(parameters, "sample_fraction" in given && !takesShares ? { sample_size: input.value } : given);
+      input.dataset.loc = "sample_fraction" in parameters ? `${loc}.parameters.sample_fraction` : id;
+      context.changed();
+    } });
+    return input;
+  }
+  return h("input", { ...common, "aria-label": KINDS[kind], value: number(parameters[kind] ?? ""), oninput: (event) => {
+    const given = sizeOf(event.target.value).sample_size;
+    if (given === undefined) delete parameters[kind];
+    else parameters[kind] = given;
+    context.changed();
+  } });
+}
+
+/** The field of a margin; the server finds the rows. */
+function marginInput(context, round, common) {
+  const found = h("small", { class: "soft", role: "status" });
+  const input = h("input", { ...common, "aria-label": "Margin of error", placeholder: "3%", value: goals.get(round) });
+  const find = debounce(async () => {
+    goals.set(round, input.value);
+    const text = input.value.replace(/[±\s]/g, "").replace(",", ".");
+    const margin = text.endsWith("%") || Number(text) >= 1 ? parseFloat(text) / 100 : Number(text);
+    const { seed, ...parameters } = round.parameters;
+    delete parameters.sample_size;
+    try {
+      const answer = await callApi(`${context.sampling}/size`, { json: {
+        ...context.source(), goal: { margin: Number.isFinite(margin) ? margin : null }, design: { method: round.method, parameters, filters: round.filters ?? null } } });
+      Object.assign(round.parameters, answer.parameters, seed === undefined ? {} : { seed });
+      found.textContent = `${number(answer.sample_size)} of ${number(answer.eligible_rows)} rows: ± ${percent(answer.margin_of_error, 2)} at 95 % confidence`;
+      context.changed();
+    } catch (problem) { found.textContent = problem.message; }
+  }, 300);
+  input.addEventListener("input", find);
+  find();
+  return [input, found];
+}
