@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from application.administration.overview import size_text
 from application.settings_sources import load_settings
 from command_line.connection import ApiClient, Target, connected
 from command_line.options import AS_JSON, DATA_DIR, with_target
@@ -46,6 +47,7 @@ SETTINGS = {
     "keep_unreachable_days": "unreachable commits and files",
     "keep_uploads_days": "files of failed imports",
     "keep_counts_days": "unused counts and profiles",
+    "bin_days": "deleted samples, versions and datasets in the bin",
 }
 
 
@@ -65,8 +67,9 @@ def storage(target: Target, limit: int, as_json: bool) -> None:
 
 
 def _print_use(use: dict[str, Any]) -> None:
-    print_items(use["kinds"], {"kind": _name, "files": "files", "bytes": "size_bytes"})
-    print_line(f"{use['size_bytes']:,} bytes; {use['free_bytes']:,} bytes of the disk are free.\n")
+    print_items(use["kinds"], {"kind": _name, "files": "files", "size": _size})
+    used, free, disk = (size_text(use[f"{name}_bytes"]) for name in ("size", "free", "disk"))
+    print_line(f"{used} used; {free} of {disk} are free on the disk.\n")
     print_items(
         use["datasets"],
         {
@@ -75,7 +78,7 @@ def _print_use(use: dict[str, Any]) -> None:
             "removed": lambda dataset: (dataset["removed_at"] or "")[:10],
             "commits": "commits",
             "files": "files",
-            "bytes": "size_bytes",
+            "size": _size,
         },
     )
     print_line(f"{len(use['datasets']):,} of {use['total']:,} datasets.")
@@ -174,7 +177,7 @@ def _print_preview(found: dict[str, Any]) -> None:
         {
             "to remove": _name,
             "count": "count",
-            "bytes": "size_bytes",
+            "size": _size,
             "oldest": lambda kind: utc_text(kind["oldest"]),
             "newest": lambda kind: utc_text(kind["newest"]),
         },
@@ -195,7 +198,7 @@ def _example_text(example: dict[str, Any]) -> str:
     if example["dataset_name"] not in (None, example["name"]):
         parts.append(f'dataset "{example["dataset_name"]}"')
     if example["size_bytes"]:
-        parts.append(f"{example['size_bytes']:,} bytes")
+        parts.append(size_text(example["size_bytes"]))
     return ", ".join(parts)
 
 
@@ -205,7 +208,11 @@ def _count(answer: dict[str, Any]) -> int:
 
 def _in_words(answer: dict[str, Any]) -> str:
     counts = [f"{_name(kind)} {kind['count']:,}" for kind in answer["kinds"] if kind["count"]]
-    return f"{', '.join(counts) or 'nothing'}; {answer['size_bytes']:,} bytes of files"
+    return f"{', '.join(counts) or 'nothing'}; {size_text(answer['size_bytes'])} of files"
+
+
+def _size(item: dict[str, Any]) -> str:
+    return size_text(item["size_bytes"])
 
 
 def _name(kind: dict[str, Any]) -> str:
@@ -232,8 +239,9 @@ def check_command(data_dir: Path | None, as_json: bool) -> None:
         for fault in findings.faults:
             print_line(f"{fault.what}: {fault.problem}")
         print_line(
-            f"{findings.commits:,} commits, {findings.files:,} files, {findings.size_bytes:,} "
-            f"bytes checked; {len(findings.faults):,} fault{'s' * (len(findings.faults) != 1)}."
+            f"{findings.commits:,} commits, {findings.files:,} files, "
+            f"{size_text(findings.size_bytes)} checked; "
+            f"{len(findings.faults):,} fault{'s' * (len(findings.faults) != 1)}."
         )
     if findings.faults:
         raise SystemExit(CommandFailed.exit_code)
@@ -258,7 +266,7 @@ def backup_command(file: Path, data_dir: Path | None, as_json: bool) -> None:
     if as_json:
         print_json({"file": str(file), **asdict(done)})
     else:
-        print_line(f"Wrote {file}: {done.files:,} data files, {done.size_bytes:,} bytes.")
+        print_line(f"Wrote {file}: {done.files:,} data files, {size_text(done.size_bytes)}.")
 
 
 @click.command("restore")

@@ -34,6 +34,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import Access, Caller, origin_of
+from application.administration.overview import size_text
 from application.job_submission import Submission, idempotency_key
 from application.sessions import COOKIE, CSRF_FIELD, csrf_token, require_own_page
 from job_runner.service import Service
@@ -344,19 +345,6 @@ def with_query(**changes: object) -> str:
     return f"{request.path}?{query}" if query else request.path
 
 
-def size(size_bytes: int) -> str:
-    """A number of bytes with a unit.
-
-    >>> size(1536)
-    '1.5 KiB'
-    """
-    value, units = float(size_bytes), ["bytes", "KiB", "MiB", "GiB", "TiB"]
-    while value >= 1024 and len(units) > 1:
-        value, units = value / 1024, units[1:]
-    digits = 0 if value >= 10 or units[0] == "bytes" else 1
-    return f"{value:,.{digits}f} {units[0]}"
-
-
 def csrf_field() -> Markup:
     """The hidden field with the CSRF token."""
     token = csrf_token(_secret()) if visitor() else ""
@@ -379,8 +367,8 @@ for _function in (
     progress_of,
     relative_time,
     script,
-    size,
     state_of,
     with_query,
 ):
     blueprint.add_app_template_global(_function)
+blueprint.add_app_template_global(size_text, "size")

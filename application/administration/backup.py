@@ -1,8 +1,7 @@
 """A backup of the data directory, sent while it is read.
 
 An administrator gets one at a time. It needs disk space for a snapshot of the database only. The
-audit trail has the
-start, before a byte is sent, and the end.
+audit trail has the start, before a byte is sent, and the end.
 """
 
 from __future__ import annotations

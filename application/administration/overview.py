@@ -33,3 +33,16 @@ def admin_overview(service: Service) -> AdminOverview:
             disk_bytes=disk.total,
             last_backup_at=last_time_of(tx, "backup_made"),
         )
+
+
+def size_text(size_bytes: int) -> str:
+    """Return a number of bytes with a unit, as pages and commands show it.
+
+    >>> size_text(1536)
+    '1.5 KiB'
+    """
+    value, units = float(size_bytes), ["bytes", "KiB", "MiB", "GiB", "TiB"]
+    while value >= 1024 and len(units) > 1:
+        value, units = value / 1024, units[1:]
+    digits = 0 if value >= 10 or units[0] == "bytes" else 1
+    return f"{value:,.{digits}f} {units[0]}"

@@ -13,7 +13,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from application.identity.bin import binned_since
 from job_runner.service import Service
 from storage.accounts.audit import THIS_PROCESS, Origin, record
 from storage.accounts.authority import Authority, write_as
@@ -28,12 +27,15 @@ ORPHAN_AFTER = timedelta(days=1)
 PAGES_AT_ONCE = 256
 """Pages of the database that a step frees: 1 MiB."""
 
+MAX_AHEAD_DAYS = 3650
+
 SETTINGS = (
     "keep_jobs_days",
     "keep_logs_days",
     "keep_unreachable_days",
     "keep_uploads_days",
     "keep_counts_days",
+    "bin_days",
 )
 
 
@@ -59,6 +61,7 @@ def prune(
     service: Service,
     *,
     dry_run: bool,
+    ahead_days: int = 0,
     user: User | None = None,
     origin: Origin = THIS_PROCESS,
     authority: Authority | None = None,
@@ -67,6 +70,8 @@ def prune(
 
     Parameters
     ----------
+    ahead_days : int
+        With a dry run: report what could be removed in so many days, if nothing else changes.
     user, origin
         For the audit trail, which gets one entry with what was found and one with what was removed.
     authority : Authority or None
@@ -79,7 +84,7 @@ def prune(
     FilesInUse
         A backup, a check or another prune runs; they don't prevent a dry run.
     """
-    cutoffs = _cutoffs(service)
+    cutoffs = _cutoffs(service, timedelta(days=ahead_days if dry_run else 0))
     keeps = {name: getattr(service.settings, name) for name in SETTINGS}
     if dry_run:
         return Prune(True, True, keeps, _mark(service, cutoffs).report)
@@ -143,13 +148,13 @@ def _record(
         record(tx, service.clock, "pruned", user_id=user_id, origin=origin, details=details)
 
 
-def _cutoffs(service: Service) -> Cutoffs:
-    now = service.clock()
+def _cutoffs(service: Service, ahead: timedelta = timedelta()) -> Cutoffs:
+    now = service.clock() + ahead
+    settings = service.settings
 
     def before(days: int) -> str | None:
         return timestamp(now - timedelta(days=days)) if days else None
 
-    settings = service.settings
     return Cutoffs(
         now=timestamp(now),
         jobs=before(settings.keep_jobs_days),
@@ -158,6 +163,6 @@ def _cutoffs(service: Service) -> Cutoffs:
         uploads=before(settings.keep_uploads_days),
         counts=before(settings.keep_counts_days),
         keys=timestamp(now - KEY_LIFETIME),
-        binned=binned_since(service),
+        binned=timestamp(now - timedelta(days=settings.bin_days)),
         orphans=timestamp(now - ORPHAN_AFTER),
     )

@@ -8,17 +8,24 @@ from typing import Any
 
 from apiflask import Schema
 from flask import Response
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from application.administration.activity import sentence, write_csv
 from application.administration.backup import begin_backup
 from application.administration.overview import AdminOverview, admin_overview
-from application.administration.pruning import Prune, prune
+from application.administration.pruning import MAX_AHEAD_DAYS, Prune, prune
 from http_api.access import SignedInBlueprint, access, caller, service
 from http_api.routes.row_responses import file_answer, file_response
 from http_api.schemas import out
 from http_api.schemas.base import PageOut, PageQuery, StrictQuery, StrictSchema, text
-from http_api.schemas.fields import QueryInteger, QueryList, StrictBoolean, Timestamp
+from http_api.schemas.fields import (
+    Message,
+    QueryInteger,
+    QueryList,
+    StrictBoolean,
+    StrictInteger,
+    Timestamp,
+)
 from parquet_tables.exports import MEDIA_TYPES
 from storage.accounts.audit import ACTIONS, AuditFilters, list_entries
 from storage.maintenance.disk_use import measure
@@ -129,6 +136,7 @@ class DatasetUseOut(Schema):
 class StorageOut(PageOut):
     size_bytes = out.integer()
     free_bytes = out.integer("Free space on the disk.")
+    disk_bytes = out.integer("Size of the disk.")
     kinds = out.list_of(KindUseOut)
     datasets = out.list_of(DatasetUseOut)
 
@@ -144,6 +152,17 @@ class PruneIn(StrictSchema):
     dry_run = StrictBoolean(
         required=True, description="Report what would be removed, and remove nothing."
     )
+    ahead_days = StrictInteger(
+        load_default=0,
+        validate=validate.Range(0, MAX_AHEAD_DAYS),
+        description="With `dry_run`: what could be removed in so many days.",
+    )
+
+    @validates_schema
+    def ahead_with_dry_run(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse to remove what can only be removed later."""
+        if data.get("ahead_days") and not data.get("dry_run"):
+            raise ValidationError(Message("`ahead_days` requires `dry_run`."), "ahead_days")
 
 
 class ExampleOut(Schema):
@@ -188,6 +207,7 @@ def storage_use(query: dict[str, int]) -> dict[str, Any]:
     return {
         "size_bytes": use.size_bytes,
         "free_bytes": use.free_bytes,
+        "disk_bytes": use.disk_bytes,
         "kinds": use.kinds,
         "datasets": use.datasets[query["offset"] : end],
         "total": len(use.datasets),
@@ -220,14 +240,13 @@ def backup() -> Response:
 
 
 @storage_blueprint.post("/prune", body=PruneIn, output=PruneOut)
-def prune_storage(given: dict[str, bool]) -> Prune:
+def prune_storage(given: dict[str, Any]) -> Prune:
     """Remove unreachable and expired data, for admins.
 
     According to the settings `keep_…_days`. Responds within seconds; repeat the request until
     `complete` is true.
     """
     by = caller().require_role("admin")
-    dry_run = given["dry_run"]
     return prune(
-        service(), dry_run=dry_run, user=by, origin=caller().origin, authority=caller().authority()
+        service(), **given, user=by, origin=caller().origin, authority=caller().authority()
     )

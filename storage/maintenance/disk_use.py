@@ -151,11 +151,12 @@ class DatasetUse:
 
 @dataclass(frozen=True)
 class StorageUse:
-    """The bytes of a data directory, and the free bytes of its disk."""
+    """The bytes of a data directory, and the free and all bytes of its disk."""
 
     kinds: list[KindUse]
     datasets: list[DatasetUse]
     free_bytes: int
+    disk_bytes: int
 
     @property
     def size_bytes(self) -> int:
@@ -175,10 +176,12 @@ def measure(tx: Transaction, directory: DataDirectory) -> StorageUse:
         "scratch": _sizes(directory.scratch_dir),
         "spill": _sizes(directory.spill_dir),
     }
+    disk = disk_of(directory)
     return StorageUse(
         kinds=[KindUse(kind, len(sizes), sum(sizes)) for kind, sizes in parts.items()],
         datasets=_datasets(tx, data_files),
-        free_bytes=disk_of(directory).free,
+        free_bytes=disk.free,
+        disk_bytes=disk.total,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tarfile
+
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
@@ -148,13 +150,21 @@ def test_a_clean_up_is_previewed_and_then_done(admin: Page, server: LiveServer) 
     orphan = server.service.directory.counts_dir / f"{'0' * 64}-{'1' * 64}.parquet"
     orphan.write_bytes(b"counts of a table that is gone")
     admin.goto(f"{server.url}/admin/storage")
-    expect(admin.get_by_role("cell", name="data files")).to_be_visible()
-    admin.get_by_role("button", name="Preview clean-up").click()
-    found = admin.get_by_role("region", name="Data to delete")
-    expect(found.get_by_role("cell", name="counts")).to_be_visible()
+    row = admin.get_by_role("row", name="Summaries of columns")
+    expect(row).to_contain_text("not used for 90 days")
+    expect(admin.get_by_role("img", name="The disk")).to_be_visible()
     assert orphan.exists()
-    admin.get_by_role("button", name="Delete data").click()
+    admin.get_by_role("button", name="Delete what can go now").click()
     admin.get_by_label("Type prune").fill("prune")
     admin.get_by_role("button", name="Confirm").click()
     expect(admin.get_by_text("Done.")).to_be_visible()
     assert not orphan.exists()
+
+
+def test_a_backup_is_downloaded_from_the_page(admin: Page, server: LiveServer) -> None:
+    admin.goto(f"{server.url}/admin/storage")
+    with admin.expect_download() as download:
+        admin.get_by_role("link", name="Download backup").click()
+    assert tarfile.is_tarfile(download.value.path())
+    admin.reload()
+    expect(admin.locator(".figure", has_text="Last backup")).not_to_contain_text("never")

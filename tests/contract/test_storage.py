@@ -69,7 +69,16 @@ def test_only_an_admin_sees_or_prunes(server: LiveServer) -> None:
     assert_problem(client.post("/api/admin/prune", json={"dry_run": True}), 403, "forbidden")
 
 
-@pytest.mark.parametrize("body", [{}, {"dry_run": "no"}, {"dry_run": True, "yes": True}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"dry_run": "no"},
+        {"dry_run": True, "yes": True},
+        {"dry_run": False, "ahead_days": 7},
+        {"dry_run": True, "ahead_days": -1},
+    ],
+)
 def test_whether_it_is_a_dry_run_must_be_said(server: LiveServer, body: dict[str, Any]) -> None:
     assert_problem(server.admin.post("/api/admin/prune", json=body), 422, "invalid_request")
 
@@ -95,6 +104,18 @@ def test_storage_adds_up_by_kind_and_by_dataset(own_server: LiveServer) -> None:
     page = own_server.admin.get("/api/admin/storage", params={"offset": 1, "limit": 1}).json()
     assert [one["dataset_id"] for one in page["datasets"]] == [small]
     assert (page["total"], page["offset"], page["limit"]) == (2, 1, 1)
+
+
+def test_a_dry_run_tells_what_can_go_later(own_server: LiveServer) -> None:
+    dataset = own_server.new_table(10)
+    own_server.admin.delete(f"/api/datasets/{dataset}")
+    found = []
+    for days in (0, 7, 100):
+        body = {"dry_run": True, "ahead_days": days}
+        found.append(counts(own_server.admin.post("/api/admin/prune", json=body).json()))
+    assert [one.get("datasets", 0) for one in found] == [0, 0, 1]
+    assert found[2]["commits"] >= 1
+    assert "datasets" not in counts(prune(own_server, dry_run=False))
 
 
 def test_a_dry_run_tells_what_then_goes_and_what_a_ref_reaches_stays(

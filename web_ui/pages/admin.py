@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from flask import Response
 
 from application.administration.activity import SUBJECTS, parts_of
+from application.administration.overview import admin_overview
 from storage.accounts.audit import ACTIONS, AuditFilters, list_entries
 from storage.accounts.groups import list_groups, members_of
 from storage.accounts.users import ROLES, list_users
-from storage.maintenance.disk_use import measure
+from storage.maintenance.disk_use import StorageUse, measure
 from web_ui.pages.jobs import dataset_choice
 from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in
 
@@ -95,8 +97,45 @@ def _csv_link(filters: AuditFilters) -> str:
 @blueprint.get("/admin/storage")
 @signed_in
 def storage() -> Response:
-    """Show disk usage, and the clean-up."""
+    """Show disk usage, the clean-up and the backup."""
     caller().require_role("admin")
     with service().database.read() as tx:
         use = measure(tx, service().directory)
-    return show("admin_storage.html", use=use, shown=DATASETS_SHOWN)
+    sizes = {one.kind: one.size_bytes for one in use.kinds}
+    return show(
+        "admin_storage.html",
+        use=use,
+        parts=_parts_of_disk(use),
+        shown=DATASETS_SHOWN,
+        last_backup_at=admin_overview(service()).last_backup_at,
+        backup_bytes=sizes["data_files"] + sizes["database"],
+    )
+
+
+@dataclass(frozen=True)
+class DiskPart:
+    """A part of the picture of the disk, which is 1,000 wide."""
+
+    kind: str
+    title: str
+    size_bytes: int
+    start: float
+    width: float
+
+
+def _parts_of_disk(use: StorageUse) -> list[DiskPart]:
+    sizes = {one.kind: one.size_bytes for one in use.kinds}
+    amounts = (
+        ("data", "Datasets and samples", sizes["data_files"]),
+        ("database", "Database", sizes["database"]),
+        ("temporary", "Uploads, caches", use.size_bytes - sizes["data_files"] - sizes["database"]),
+        ("other", "Other programs", max(use.disk_bytes - use.free_bytes - use.size_bytes, 0)),
+        ("free", "Free", use.free_bytes),
+    )
+    whole = max(sum(size for *_, size in amounts), 1)
+    parts, start = [], 0.0
+    for kind, title, size_bytes in amounts:
+        width = round(1000 * size_bytes / whole, 1)
+        parts.append(DiskPart(kind, title, size_bytes, round(start, 1), width))
+        start += width
+    return parts
