@@ -105,9 +105,8 @@ def test_the_job_of_a_query_shows_its_rows(
     page.goto(f"{server.url}/jobs/{job['id']}")
     page.get_by_role("link", name="Show rows").click()
     assert page.get_by_role("cell", name="Lima").is_visible()
-    assert page.get_by_role("link", name="CSV", include_hidden=True).get_attribute("href") == (
-        f"/api/exploration/jobs/{job['id']}/result?format=csv"
-    )
+    link = page.get_by_role("link", name="CSV", exact=True, include_hidden=True)
+    assert link.get_attribute("href") == f"/api/exploration/jobs/{job['id']}/result?format=csv"
 
 
 def test_a_report_compares_two_versions(
