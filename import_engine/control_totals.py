@@ -70,7 +70,7 @@ def _sums_sql(columns: Sequence[tuple[Column, int]]) -> str:
     """Build the query of three values for each column: positive, negative, whether exact."""
     wanted: list[str] = []
     for column, attempt in columns:
-        name = quote_identifier(column.name)
+        name = f"f.{quote_identifier(column.name)}"
         value, exact = name, "true"
         if column.type in _FLOATS and attempt == len(SCALES):
             exact = "false"
@@ -85,7 +85,7 @@ def _sums_sql(columns: Sequence[tuple[Column, int]]) -> str:
         wanted.append(f"{add}({value}) FILTER ({name} > 0)")
         wanted.append(f"{add}({value}) FILTER ({name} < 0)")
         wanted.append(exact)
-    return f"SELECT {', '.join(wanted)} FROM read_parquet(?)"
+    return f"SELECT {', '.join(wanted)} FROM read_parquet(?) AS f"
 
 
 def _by_three(row: Sequence[object]) -> Iterator[Sequence[object]]:
