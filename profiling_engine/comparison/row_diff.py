@@ -301,9 +301,9 @@ class _Diff:
         """The rows of the result from the pairs ``start`` to ``stop``."""
         columns, result = self.columns, self.result
         source = (
-            "(SELECT file_row_number AS number, base_ordinal, other_ordinal "
-            f"FROM read_parquet({quote_path(pairs)}, file_row_number = true) "
-            f"WHERE file_row_number >= {start:d} AND file_row_number < {stop:d})"
+            "(SELECT p.file_row_number AS number, p.base_ordinal, p.other_ordinal "
+            f"FROM read_parquet({quote_path(pairs)}, file_row_number = true) AS p "
+            f"WHERE p.file_row_number >= {start:d} AND p.file_row_number < {stop:d})"
         )
         keys, shared = self.keys, columns.shared
         own = (
@@ -316,10 +316,13 @@ class _Diff:
         ):
             named = ", ".join(f"{_cell(column)} AS v{at}" for at, column in enumerate(cells))
             rows = (
-                f"(SELECT number, {ordinal} AS ordinal FROM {source} WHERE {ordinal} IS NOT NULL)"
+                f"(SELECT r.number, r.{ordinal} AS ordinal FROM {source} AS r "
+                f"WHERE r.{ordinal} IS NOT NULL)"
             )
             statement, bound = rows_at(table, f"p.number, {named}", rows)
-            joined.append(f"LEFT JOIN ({statement}) AS {ordinal[0]} USING (number)")
+            joined.append(
+                f"LEFT JOIN ({statement}) AS {ordinal[0]} ON {ordinal[0]}.number = r.number"
+            )
             params += bound
         first = len(keys)
         changed = [
@@ -365,11 +368,11 @@ class _Diff:
         result, shared = self.result, self.columns.shared
         first = len(result.columns) - result.compared_width
         cells = [
-            f"count(*) FILTER (c0 = '{CHANGED}' AND NOT "
-            f"{one.equal(f'c{first + 2 * at}', f'c{first + 2 * at + 1}')})"
+            f"count(*) FILTER (t.c0 = '{CHANGED}' AND NOT "
+            f"{one.equal(f't.c{first + 2 * at}', f't.c{first + 2 * at + 1}')})"
             for at, one in enumerate(shared)
         ]
-        kinds = [f"count(*) FILTER (c0 = '{kind}')" for kind in (ADDED, REMOVED, CHANGED)]
+        kinds = [f"count(*) FILTER (t.c0 = '{kind}')" for kind in (ADDED, REMOVED, CHANGED)]
         names = positional_names(len(result.columns))
         (counts,) = cursor.execute(
             f"SELECT {', '.join([*kinds, *cells])} FROM read_parquet(?) AS t({names})",

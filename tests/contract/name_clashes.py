@@ -159,6 +159,18 @@ class Asked:
         ):
             yield asked_until_ready(self.server, path)
 
+    def row_diff(self) -> Any:
+        """The rows that differ between the table and a query of it, whose first column changes."""
+        path = f"/api/exploration/datasets/{self.dataset_id}/jobs"
+        first, *others = map(quoted, self.names)
+        listed = ", ".join([f"{first} + 1 AS {first}", *others])
+        query = {"sql": f"SELECT {listed} FROM data LIMIT 50", "output_name": "changed"}
+        self.job(path, query)
+        keys = [self.names[AMOUNT]]
+        compare_to = {"ref": "expl-changed", "table_key": "result"}
+        job = self.job(path, {"compare_to": compare_to, "keys": keys})
+        return self.get(f"/api/exploration/jobs/{job}/result", limit=100)["data"]
+
     def menus(self) -> Iterator[Any]:
         """Values of all columns, a hundred at a time."""
         for first in range(0, len(self.names), 100):

@@ -18,6 +18,7 @@ from tests.contract.name_clashes import (
     AWKWARD,
     MARKER,
     NUMBER,
+    ROWS,
     Asked,
     content,
     differences,
@@ -106,6 +107,7 @@ def everything(asked: Asked, folder: Path) -> None:
     list(asked.draws())
     list(asked.comparisons())
     list(asked.menus())
+    assert len(asked.row_diff()) == ROWS
     asked.profile(asked.names)
     asked.report()
 
