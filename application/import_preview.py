@@ -196,7 +196,14 @@ class _Preview:
             try:
                 return preview.of_file(upload) if whole else preview.of_part(upload), problems
             except TypeMisfit as error:
-                problems.append({"loc": list(error.loc), "message": error.message})
+                problems.append(
+                    {
+                        "loc": list(error.loc),
+                        "message": error.message,
+                        "template": error.template,
+                        "parameters": error.parameters,
+                    }
+                )
                 left = {
                     name: type_
                     for name, type_ in preview.options.types.items()

@@ -481,8 +481,8 @@ def misfit(
             example=column.first[0],
         )
     return TypeMisfit(
-        'Column "{column}" has values that aren\'t {type}, for example "{example}". Choose '
-        "another type, or VARCHAR.",
+        'Column "{column}" has values that don\'t fit {type}, for example "{example}". Choose '
+        "another type, or text.",
         loc=loc,
         column=column.source_name,
         type=type_,

@@ -143,6 +143,8 @@ class PreviewTableOut(Schema):
 class ProblemOut(Schema):
     loc = out.list_of(fields.String(), "The option, for example `options`, `types`, `Amount`.")
     message = out.string()
+    template = out.string("The message with the names of parameters in braces.")
+    parameters = out.json_object("The values of the template by name.")
 
 
 class PreviewOut(Schema):

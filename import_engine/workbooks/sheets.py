@@ -323,8 +323,8 @@ def _as_given(
     found = cursor.execute(sql).fetchone()
     if found:
         raise TypeMisfit(
-            'Column "{column}" has values that aren\'t {type}, for example "{example}". Choose '
-            "another type, or VARCHAR.",
+            'Column "{column}" has values that don\'t fit {type}, for example "{example}". Choose '
+            "another type, or text.",
             loc=("options", "types", name),
             column=name,
             type=type_,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+
+import xlsxwriter
 from playwright.sync_api import FilePayload
 
 
@@ -20,3 +23,25 @@ def ambiguous_dates() -> FilePayload:
     """A table whose dates may start with the day or the month."""
     content = b'id,paid on,amount\n1,01/02/2025,"(1,234.50)"\n2,03/04/2025,10.00\n'
     return {"name": "payments.csv", "mimeType": "text/csv", "buffer": content}
+
+
+def titled_workbook(rows: int) -> FilePayload:
+    """A sheet with titles above and a total below the table, and a sheet of notes."""
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
+        sales = book.add_worksheet("Sales")
+        sales.write("A1", "Sales of the third quarter")
+        sales.write("A2", "Printed on 1 October")
+        for place, name in enumerate(("Invoice", "Customer", "Net")):
+            sales.write(3, place, name)
+        for row in range(rows):
+            for place, value in enumerate((f"{row:06d}", f"Customer {row % 9}", row + 0.25)):
+                sales.write(4 + row, place, value)
+        sales.write(4 + rows, 0, "Total")
+        sales.write(4 + rows, 2, 99_999)
+        notes = book.add_worksheet("Notes")
+        for row, cells in enumerate((("topic", "text"), ("source", "SAP"), ("period", "Q3"))):
+            for place, value in enumerate(cells):
+                notes.write(row, place, value)
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    return {"name": "Quarter 3.xlsx", "mimeType": kind, "buffer": content.getvalue()}

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
-from tests.browser.messy_files import ambiguous_dates, german_ledger
+from tests.browser.messy_files import ambiguous_dates, german_ledger, titled_workbook
 from tests.browser.watching import watch_of
 from tests.live_server import LiveServer
 
@@ -194,3 +194,33 @@ def test_dates_that_may_be_read_in_two_ways_are_asked_about(analyst: Analyst) ->
     expect(rows.get_by_role("row").nth(1).get_by_role("cell")).to_have_text(
         ["1", "2025-01-02", "-1,234.5"]
     )
+
+
+def test_a_workbook_with_titles_and_totals_is_imported_as_it_is(
+    analyst: Analyst, server: LiveServer
+) -> None:
+    """Four actions: the page, the file, the sheet, the button."""
+    page, _ = analyst
+    page.goto(f"{server.url}/datasets/new")
+    page.get_by_label("File (drop it here").set_input_files(titled_workbook(40))
+    page.get_by_label("Sheet").select_option("Sales")
+    expect(page.get_by_text("3 columns, 40 rows.")).to_be_visible()
+    page.get_by_role("button", name="Import file").click()
+    summary = page.get_by_role("region", name="Import")
+    expect(summary).to_contain_text("40 rows and 3 columns imported from Quarter 3.xlsx.")
+    expect(summary).to_contain_text("Sales of the third quarter")
+    expect(summary.get_by_role("row").nth(1).get_by_role("cell")).to_have_text(["790", "790", "0"])
+    first = page.get_by_role("region", name="Rows").get_by_role("row").nth(1)
+    expect(first.get_by_role("cell")).to_have_text(["000000", "Customer 0", "0.25"])
+
+
+def test_a_type_that_values_do_not_fit_is_a_problem(importing: Page) -> None:
+    importing.get_by_label("File (drop it here").set_input_files(file("id,name\n1,Ann\n2,Bob\n"))
+    importing.get_by_label("Type of name").select_option("Date")
+    problem = importing.get_by_role("alert")
+    expect(problem).to_contain_text('values that don\'t fit “Date”, for example "Ann"')
+    importing.get_by_label("Type of name").select_option("Detect")
+    expect(problem).to_have_count(0)
+    importing.get_by_label("Type of id").select_option("Text")
+    rows = importing.get_by_role("region", name="First rows of primary")
+    expect(rows.get_by_role("columnheader", name="id, Text")).to_be_visible()

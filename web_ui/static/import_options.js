@@ -2,6 +2,7 @@
 
 import { fill, h, one } from "./dom.js";
 import { isNumberType } from "./format.js";
+import { LABELS } from "./words.js";
 
 const AUTO = "auto";
 const TEXT = /\.(csv|tsv|tab|txt)(\.gz)?$/i;
@@ -21,6 +22,7 @@ const CONTROLS = [
   { name: "date_order", label: "Order of dates", kinds: "tw", choices: ORDERS },
   { name: "encoding", label: "Encoding", kinds: "tj", choices: ENCODINGS },
 ];
+for (const { name, label } of CONTROLS) LABELS[name] = label; // in messages
 const TYPES = {
   VARCHAR: "Text", BIGINT: "Whole number", DOUBLE: "Number", "DECIMAL(18,2)": "Amount, 2 decimals",
   DATE: "Date", TIME: "Time", TIMESTAMP: "Date and time", BOOLEAN: "Yes or no",

@@ -3,7 +3,9 @@
 import { callApi } from "./api.js";
 import { fill, h } from "./dom.js";
 import { isNumberType, number } from "./format.js";
+import { typeName } from "./import_options.js";
 import { announce } from "./notices.js";
+import { render } from "./words.js";
 
 const HEAD_BYTES = 512 * 1024;
 const END_BYTES = 64 * 1024;
@@ -42,6 +44,11 @@ export async function previewOf(file, values, { path, maxBytes, endings, signal 
 
 const counted = (count, what) => `${number(count)} ${what}${count === 1 ? "" : "s"}`;
 
+/** The sentence of a problem, with the type as people call it. */
+function problemText({ template, parameters }) {
+  return render(template, parameters.type ? { ...parameters, type: `“${typeName(parameters.type)}”` } : parameters);
+}
+
 function notesOf(tables) {
   if (!tables.some((table) => table.notes.length)) return null;
   return h("div", { class: "note quiet" }, h("div", { class: "notes", tabindex: "0", role: "region", "aria-label": "Notes" }, h("ul", {},
@@ -62,7 +69,7 @@ export function problemNotes({ refusal, warning, problems }) {
   return [
     refusal ? h("div", { class: "note bad", role: "alert" }, h("p", {}, refusal)) : null,
     warning ? h("div", { class: "note warn", role: "alert" }, h("p", {}, warning)) : null,
-    problems.map((problem) => h("div", { class: "note warn", role: "alert" }, h("p", {}, problem.message))),
+    problems.map((problem) => h("div", { class: "note warn", role: "alert" }, h("p", {}, problemText(problem)))),
   ];
 }
 
