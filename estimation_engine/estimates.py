@@ -1,0 +1,349 @@
+"""Estimates of a population by domains, from the rows of a sample and its design.
+
+A statistic is linearised: its variance is that of the sum of t = w·z over the sample. A row without
+a value is outside the domain, never 0. Formulas: docs/ESTIMATES.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from math import isnan, sqrt
+from typing import Literal
+
+import numpy as np
+
+from estimation_engine.design import Booleans, Design, Floats, Ints
+from estimation_engine.intervals import (
+    Confidence,
+    Interval,
+    ProportionInterval,
+    beta_interval,
+    effective_rows,
+    hypergeometric_interval,
+    logit_interval,
+    t_interval,
+    t_quantile,
+    wilson_interval,
+)
+from estimation_engine.variance import VarianceRules, sums_by, variances
+
+StatisticName = Literal["mean", "total", "proportion", "count", "ratio", "quantile"]
+
+
+DEFAULT_RULES = VarianceRules()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How sure the interval is, and the choices that a design or a share leaves."""
+
+    confidence: float = 0.95
+    proportion: ProportionInterval = "korn_graubard"
+    rules: VarianceRules = DEFAULT_RULES
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """A statistic's values, each of shape (rows,); ``present`` rows have them.
+
+    ``y`` is 0 or 1 for a proportion, and all 1 for a count; ``x`` a ratio's denominator.
+    """
+
+    statistic: StatisticName
+    y: Floats
+    present: Booleans
+    x: Floats | None = None
+    q: float = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Domains:
+    """The rows that count, and the number of each one's group, from 0 to ``count``."""
+
+    included: Booleans
+    groups: Ints
+    count: int
+
+    @property
+    def is_all(self) -> bool:
+        """Whether there is one domain, the whole sample."""
+        return self.count == 1 and bool(self.included.all())
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An estimate of one domain; None where there is none.
+
+    ``rows`` are the sampled rows with a value, ``missing`` those without, ``units`` the rows or
+    clusters with a value. ``interval`` names its formula.
+    """
+
+    value: float | None
+    error: float | None
+    low: float | None
+    high: float | None
+    degrees: int
+    design_effect: float | None
+    rows: int
+    missing: int
+    units: int
+    interval: str
+
+
+@dataclass(frozen=True, eq=False)
+class Linearised:
+    """Estimates by domain, shape (domains,), and z of the ``rows`` of the domains."""
+
+    values: Floats
+    rows: Ints
+    domains: Ints
+    z: Floats
+
+
+def estimate(
+    design: Design, values: Values, domains: Domains, settings: Settings
+) -> list[Estimate]:
+    """Estimate a statistic for each domain.
+
+    Raises
+    ------
+    LonelyStratum
+        A stratum with several rows has one drawn row, and the rules refuse that.
+    """
+    count = domains.count
+    has_value = domains.included & values.present
+    rows = np.flatnonzero(has_value)
+    groups = domains.groups[rows]
+    cells = _Cells(design, rows, groups, count)
+    of = np.bincount(groups, minlength=count)
+    missing = np.bincount(domains.groups[domains.included & ~values.present], minlength=count)
+    units = _units(design, rows, groups, count)
+    confidence = Confidence(settings.confidence, design.degrees)
+    found: list[tuple[float, float, Interval | None, str, float]]
+    if values.statistic == "quantile":
+        found = _quantiles(design, values, cells, settings, confidence)
+    else:
+        linear = _LINEARISED[values.statistic](cells, values)
+        variance = _variance(design, linear, count, settings)
+        effects = _design_effects(design, linear, variance, count)
+        interval = partial(_interval, design, values, domains, settings, confidence)
+        found = [
+            (
+                float(value),
+                sqrt(v) if v >= 0 else np.nan,
+                *interval(float(value), float(v), int(of[at])),
+                float(effect),
+            )
+            for at, (value, v, effect) in enumerate(
+                zip(linear.values, variance, effects, strict=True)
+            )
+        ]
+    return [
+        _as_estimate(found[at], design.degrees, int(of[at]), int(missing[at]), int(units[at]))
+        for at in range(count)
+    ]
+
+
+def _as_estimate(
+    found: tuple[float, float, Interval | None, str, float],
+    degrees: int,
+    rows: int,
+    missing: int,
+    units: int,
+) -> Estimate:
+    value, error, ends, name, effect = found
+    known = None if rows == 0 or isnan(error) else ends
+    return Estimate(
+        None if isnan(value) else value,
+        None if rows == 0 or isnan(error) else error,
+        None if known is None else known[0],
+        None if known is None else known[1],
+        degrees,
+        None if isnan(effect) else effect,
+        rows,
+        missing,
+        units,
+        name,
+    )
+
+
+class _Cells:
+    """The rows of the domains with their weights, and sums by domain."""
+
+    def __init__(self, design: Design, rows: Ints, groups: Ints, count: int) -> None:
+        self.rows, self.groups, self.count = rows, groups, count
+        self.weights = design.weights[rows]
+
+    def sums(self, y: Floats) -> Floats:
+        """Σ w·y by domain, in the order of the rows."""
+        return sums_by(self.groups, self.weights * y, self.count)
+
+    def linearised(self, values: Floats, z: Floats) -> Linearised:
+        return Linearised(values, self.rows, self.groups, z)
+
+
+def _total(cells: _Cells, values: Values) -> Linearised:
+    y = values.y[cells.rows]
+    return cells.linearised(cells.sums(y), y)
+
+
+def _mean(cells: _Cells, values: Values) -> Linearised:
+    return _quotient(cells, values.y[cells.rows], np.ones(len(cells.rows)))
+
+
+def _ratio(cells: _Cells, values: Values) -> Linearised:
+    assert values.x is not None  # noqa: S101 - a ratio has a denominator
+    return _quotient(cells, values.y[cells.rows], values.x[cells.rows])
+
+
+def _quotient(cells: _Cells, y: Floats, x: Floats) -> Linearised:
+    """Σwy/Σwx; NaN where the denominator is 0."""
+    below = cells.sums(x)
+    below[below == 0] = np.nan
+    ratios = cells.sums(y) / below
+    return cells.linearised(ratios, (y - ratios[cells.groups] * x) / below[cells.groups])
+
+
+_LINEARISED: dict[str, Callable[[_Cells, Values], Linearised]] = {
+    "total": _total,
+    "count": _total,
+    "mean": _mean,
+    "proportion": _mean,
+    "ratio": _ratio,
+}
+
+
+def _variance(design: Design, linear: Linearised, count: int, settings: Settings) -> Floats:
+    t = design.weights[linear.rows] * linear.z
+    return variances(design, linear.rows, linear.domains, t, count, settings.rules)
+
+
+def _design_effects(design: Design, linear: Linearised, variance: Floats, count: int) -> Floats:
+    """V by the variance of a simple random sample of as many rows, without replacement."""
+    n = design.rows
+    whole = float(design.weights.sum())
+    if n < 2 or whole <= n:
+        return np.full(count, np.nan)
+    w = design.weights[linear.rows]
+    means = sums_by(linear.domains, w * linear.z, count) / whole
+    inside = sums_by(linear.domains, w * (linear.z - means[linear.domains]) ** 2, count)
+    outside = np.maximum(whole - sums_by(linear.domains, w, count), 0.0) * means**2
+    simple = whole * (1.0 - n / whole) * (inside + outside) / (n - 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(simple > 0, variance / simple, np.nan)
+
+
+def _units(design: Design, rows: Ints, groups: Ints, count: int) -> Ints:
+    """Rows with a value, or clusters that have such a row, by domain."""
+    if design.method != "cluster":
+        return np.bincount(groups, minlength=count)
+    width = len(design.group_rows)
+    cells = np.unique(groups * width + design.groups[rows])
+    return np.bincount(cells // width, minlength=count)
+
+
+def _interval(
+    design: Design,
+    values: Values,
+    domains: Domains,
+    settings: Settings,
+    confidence: Confidence,
+    value: float,
+    variance: float,
+    rows: int,
+) -> tuple[Interval | None, str]:
+    if values.statistic != "proportion" or isnan(value) or not rows:
+        error = sqrt(variance) if variance >= 0 else np.nan
+        return (None if isnan(error) else t_interval(value, error, confidence)), "t"
+    tail = confidence.tail
+    is_whole = design.method == "random" and domains.is_all and bool(values.present.all())
+    everything = bool((design.weights == 1.0).all())
+    if everything or (variance == 0 and 0 < value < 1):
+        return (value, value), "known"
+    at_end = value <= 0.0 or value >= 1.0
+    if is_whole and (at_end or settings.proportion == "exact"):
+        successes = round(value * rows)
+        return (
+            hypergeometric_interval(successes, rows, design.population, tail),
+            "hypergeometric",
+        )
+    if at_end:
+        trials = rows / _kish(design) if design.clusters is None else float(design.clusters[0])
+        trials = min(trials, float(rows))
+        return beta_interval(round(value) * trials, trials, tail), "clopper_pearson"
+    if isnan(variance):
+        return None, settings.proportion
+    trials = effective_rows(value, variance, design.rows, confidence, rows)
+    match settings.proportion:
+        case "logit":
+            return logit_interval(value, sqrt(variance), confidence), "logit"
+        case "wilson":
+            t = t_quantile(1.0 - tail, design.rows - 1)
+            return wilson_interval(value, trials, t), "wilson"
+        case "exact":
+            return beta_interval(value * trials, trials, tail), "clopper_pearson"
+        case _:
+            return beta_interval(value * trials, trials, tail), "korn_graubard"
+
+
+def _kish(design: Design) -> float:
+    """1 + cv² of the weights: the design effect of unequal weights."""
+    w = design.weights
+    return float(len(w) * (w**2).sum() / w.sum() ** 2)
+
+
+def _quantiles(
+    design: Design, values: Values, cells: _Cells, settings: Settings, confidence: Confidence
+) -> list[tuple[float, float, Interval | None, str, float]]:
+    """Woodruff 1952: the interval of the distribution function at the quantile, turned back."""
+    by_domain = np.argsort(cells.groups, kind="stable")
+    stops = np.searchsorted(cells.groups[by_domain], np.arange(cells.count + 1))
+    parts = [by_domain[stops[at] : stops[at + 1]] for at in range(cells.count)]
+    y = values.y[cells.rows]
+    curves = [_Distribution.of(y[part], cells.weights[part]) for part in parts]
+    quantiles = np.array([curve.inverse(values.q) for curve in curves])
+    below = _mean_of(cells, (y <= quantiles[cells.groups]).astype(np.float64))
+    variance = _variance(design, below, cells.count, settings)
+    effects = _design_effects(design, below, variance, cells.count)
+    found: list[tuple[float, float, Interval | None, str, float]] = []
+    for at, curve in enumerate(curves):
+        error = sqrt(variance[at]) if variance[at] >= 0 else np.nan
+        share = float(below.values[at])
+        ends = None if isnan(error) else t_interval(share, error, confidence)
+        turned = None if ends is None else (curve.inverse(ends[0]), curve.inverse(ends[1]))
+        width = np.nan if turned is None else turned[1] - turned[0]
+        t = confidence.quantile
+        quantile_error = 0.0 if width == 0.0 else width / (2.0 * t)
+        found.append((float(quantiles[at]), quantile_error, turned, "woodruff", float(effects[at])))
+    return found
+
+
+def _mean_of(cells: _Cells, y: Floats) -> Linearised:
+    return _quotient(cells, y, np.ones(len(y)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Distribution:
+    """A weighted distribution function: sorted values, and the shares up to each."""
+
+    values: Floats
+    shares: Floats
+
+    @classmethod
+    def of(cls, y: Floats, weights: Floats) -> _Distribution:
+        order = np.argsort(y, kind="stable")
+        sums = np.cumsum(weights[order])
+        return cls(y[order], sums / sums[-1] if len(sums) else sums)
+
+    def inverse(self, share: float) -> float:
+        """The smallest value up to which this share of the weights is."""
+        if not len(self.values):
+            return float("nan")
+        # A share that rounding puts just above a step belongs to the step.
+        at = int(np.searchsorted(self.shares, share - ROUNDING))
+        return float(self.values[min(at, len(self.values) - 1)])
+
+
+ROUNDING = 1e-12

@@ -1,0 +1,117 @@
+"""Confidence intervals of means and totals, proportions and their counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp, inf, isfinite, log, sqrt
+from typing import Literal
+
+ProportionInterval = Literal["korn_graubard", "logit", "wilson", "exact"]
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """The level, and the degrees of freedom of the design."""
+
+    level: float
+    degrees: int
+
+    @property
+    def tail(self) -> float:
+        """The probability beyond one end."""
+        return (1.0 - self.level) / 2.0
+
+    @property
+    def quantile(self) -> float:
+        """Of the t distribution; infinite without a degree of freedom."""
+        return t_quantile(1.0 - self.tail, self.degrees)
+
+
+def t_quantile(probability: float, degrees: float) -> float:
+    """The quantile of Student's t distribution."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, probability)) if degrees > 0 else inf
+
+
+def t_interval(estimate: float, error: float, confidence: Confidence) -> Interval | None:
+    """θ ± t·SE; a point where nothing is left to chance, None where no interval is known."""
+    if error == 0.0:
+        return estimate, estimate
+    half = confidence.quantile * error
+    return (estimate - half, estimate + half) if isfinite(half) else None
+
+
+def beta_interval(successes: float, trials: float, tail: float) -> Interval:
+    """Clopper and Pearson's interval, also of a fractional number of trials."""
+    from scipy.special import betaincinv
+
+    failures = trials - successes
+    low = float(betaincinv(successes, failures + 1.0, tail)) if successes > 0 else 0.0
+    high = float(betaincinv(successes + 1.0, failures, 1.0 - tail)) if failures > 0 else 1.0
+    return low, high
+
+
+def effective_rows(
+    share: float, variance: float, drawn: int, confidence: Confidence, rows: int
+) -> float:
+    """n_e = p(1-p)/V, corrected for the degrees of freedom, at most ``rows``."""
+    found = share * (1.0 - share) / variance
+    if drawn > 1 and confidence.degrees > 0:
+        upper = 1.0 - confidence.tail
+        ratio = t_quantile(upper, drawn - 1) / t_quantile(upper, confidence.degrees)
+        found *= ratio * ratio
+    return min(found, float(rows))
+
+
+def logit_interval(share: float, error: float, confidence: Confidence) -> Interval | None:
+    """The t interval of log(p/(1-p)), turned back."""
+    half = confidence.quantile * error / (share * (1.0 - share))
+    if not isfinite(half):
+        return None
+    centre = log(share / (1.0 - share))
+    return tuple(1.0 / (1.0 + exp(-x)) for x in (centre - half, centre + half))  # type: ignore[return-value]
+
+
+def wilson_interval(share: float, trials: float, z: float) -> Interval:
+    """Wilson's score interval."""
+    square = z * z / trials
+    centre = (share + square / 2.0) / (1.0 + square)
+    half = z / (1.0 + square) * sqrt(share * (1.0 - share) / trials + square / (4.0 * trials))
+    return max(centre - half, 0.0), min(centre + half, 1.0)
+
+
+def hypergeometric_interval(successes: int, drawn: int, rows: int, tail: float) -> Interval:
+    """The exact interval for the share of ``rows`` rows, of which ``drawn`` were drawn.
+
+    Its ends are the smallest and the largest number of successes in the population for which the
+    sample's number isn't in a tail of less than ``tail``.
+    """
+    from scipy.stats import hypergeom
+
+    first, last = successes, rows - (drawn - successes)
+
+    def least() -> int:
+        low, high = first, last
+        while low < high:
+            middle = (low + high) // 2
+            if hypergeom.sf(successes - 1, rows, middle, drawn) > tail:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    def most() -> int:
+        low, high = first, last
+        while low < high:
+            middle = (low + high + 1) // 2
+            if hypergeom.cdf(successes, rows, middle, drawn) > tail:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+    low = first if successes == 0 else least()
+    high = last if successes == drawn else most()
+    return low / rows, high / rows

@@ -1,0 +1,179 @@
+"""The variance of a sum of t over the sample, for many domains at once.
+
+A domain has the rows with a t; the others are in the sum with t = 0. Each formula but those of
+``systematic`` is a sum over groups of k·Σ c(t - μ)², μ = Σ ct / Σ c: so only the rows of a domain
+are read, and the others enter as (Σ c - Σ c of the domain)·μ². All sums are over rows in the
+table's order, so they don't depend on threads or files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from estimation_engine.design import Design, Floats, Ints
+from estimation_engine.errors import LonelyStratum
+
+Lonely = Literal["fail", "adjust", "average"]
+Systematic = Literal["sd1", "sd2", "random"]
+
+
+@dataclass(frozen=True)
+class VarianceRules:
+    """What to do where a design leaves a choice."""
+
+    lonely_stratum: Lonely = "fail"
+    systematic: Systematic = "sd1"
+
+
+def sums_by(groups: Ints, values: Floats, count: int) -> Floats:
+    """The sum of the values of each group, in their order, shape (count,)."""
+    return np.bincount(groups, values, count).astype(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A stage: the groups of units, each with c, its groups' Σ c and factor k."""
+
+    groups: Ints
+    c: Floats
+    whole: Floats
+    factors: Floats
+
+    def variances(self, units: Ints, domains: Ints, t: Floats, count: int) -> Floats:
+        """By domain, shape (count,); t of the ``units``, those of one domain together."""
+        width = len(self.whole)
+        cells, places = np.unique(domains * width + self.groups[units], return_inverse=True)
+        c = self.c[units]
+        of_cell = cells % width
+        whole = self.whole[of_cell]
+        means = sums_by(places, c * t, len(cells)) / np.where(whole > 0, whole, 1.0)
+        inside = sums_by(places, c * (t - means[places]) ** 2, len(cells))
+        outside = np.maximum(whole - sums_by(places, c, len(cells)), 0.0) * means**2
+        parts = self.factors[of_cell] * (inside + outside)
+        return sums_by(cells // width, parts, count)
+
+
+def variances(
+    design: Design, rows: Ints, domains: Ints, t: Floats, count: int, rules: VarianceRules
+) -> Floats:
+    """The variance of each domain's Σ t, shape (count,); NaN where there is none.
+
+    Parameters
+    ----------
+    rows, domains, t : arrays, shape (cells,)
+        The rows with a t, their domains from 0 to ``count``, and t; a row may be in several
+        domains. By domain in the order of the rows.
+    """
+    if design.method == "systematic" and rules.systematic != "random":
+        return _of_differences(design, rows, domains, t, count, rules.systematic)
+    found = np.zeros(count)
+    if design.method == "cluster":
+        width = len(design.group_rows)
+        cells, places = np.unique(domains * width + design.groups[rows], return_inverse=True)
+        totals = sums_by(places, t, len(cells))
+        first = _layer_of_clusters(design)
+        found += first.variances(cells % width, cells // width, totals, count)
+    for layer in _layers(design):
+        found += layer.variances(rows, domains, t, count)
+    if design.lonely.any():
+        found = _with_lonely(design, rows, domains, t, found, rules.lonely_stratum)
+    return np.full(count, np.nan) if _has_one_unit(design) else found
+
+
+def _has_one_unit(design: Design) -> bool:
+    """One unit of several tells nothing of their variance."""
+    if design.method == "stratified":
+        return False
+    if design.method == "weighted":
+        return int((~design.take_all).sum()) == 1
+    return design.units < 2 and design.fraction < 1
+
+
+def _layers(design: Design) -> list[Layer]:
+    """The stages whose units are rows."""
+    ones = np.ones(design.rows)
+    drawn = design.group_drawn.astype(np.float64)
+    match design.method:
+        case "cluster":
+            clusters_drawn, clusters = design.clusters or (1, 1)
+            factors = _factors(drawn, design.group_rows) * (clusters_drawn / clusters)
+            return [Layer(design.groups, ones, drawn, factors)]
+        case "weighted":
+            c = np.where(design.take_all, 0.0, 1.0 - 1.0 / design.weights)
+            count = float((~design.take_all).sum())
+            factor = count / (count - 1) if count > 1 else 0.0
+            return [Layer(design.groups, c, np.array([c.sum()]), np.array([factor]))]
+        case "stratified":
+            return [Layer(design.groups, ones, drawn, _factors(drawn, design.group_rows))]
+        case _:
+            n = float(design.rows)
+            factor = (1.0 - design.fraction) * n / (n - 1) if n > 1 else 0.0
+            return [Layer(design.groups, ones, np.array([n]), np.array([factor]))]
+
+
+def _factors(drawn: Floats, rows: Ints) -> Floats:
+    """(1 - n/N)·n/(n - 1) by group; 0 where n < 2 or n = N."""
+    chance = (drawn > 1) & (drawn < rows)
+    n, whole = np.where(chance, drawn, 2.0), np.where(chance, rows, 2.0)
+    factors: Floats = np.where(chance, (1.0 - n / whole) * n / (n - 1.0), 0.0)
+    return factors
+
+
+def _layer_of_clusters(design: Design) -> Layer:
+    m = float(design.units)
+    factor = (1.0 - design.fraction) * m / (m - 1) if m > 1 else 0.0
+    count = len(design.group_rows)
+    return Layer(np.zeros(count, dtype=np.int64), np.ones(count), np.array([m]), np.array([factor]))
+
+
+def _with_lonely(
+    design: Design, rows: Ints, domains: Ints, t: Floats, found: Floats, rule: Lonely
+) -> Floats:
+    lonely = design.lonely
+    if rule == "fail":
+        raise LonelyStratum(
+            "{count} strata have one drawn row of several, which tells nothing of their variance: "
+            "draw at least two rows of each stratum, or choose `lonely_stratum` adjust or average.",
+            count=int(lonely.sum()),
+        )
+    if rule == "average":
+        chance = int(design.sampled_strata.sum())
+        others = chance - int(lonely.sum())
+        return found * (chance / others) if others else np.full(len(found), np.nan)
+    means = sums_by(domains, t, len(found)) / design.rows
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factors = np.where(lonely, 1.0 - design.group_drawn / design.group_rows, 0.0)
+    of_rows = factors[design.groups[rows]]
+    inside = sums_by(domains, of_rows * (t - means[domains]) ** 2, len(found))
+    outside = factors.sum() - sums_by(domains, of_rows, len(found))
+    adjusted: Floats = found + inside + np.maximum(outside, 0.0) * means**2
+    return adjusted
+
+
+def _of_differences(
+    design: Design, rows: Ints, domains: Ints, t: Floats, count: int, rule: Systematic
+) -> Floats:
+    """Successive differences, domain by domain; of SD2 the last and the first row meet, too.
+
+    Wolter 2007, chapter 8; Fay and Train 1995.
+    """
+    n = design.rows
+    if n < 2:
+        return np.full(count, 0.0 if design.fraction >= 1 else np.nan)
+    scale = (1.0 - design.fraction) / 2.0 * (n / (n - 1.0) if rule == "sd1" else 1.0)
+    by_domain = np.argsort(domains, kind="stable")
+    stops = np.searchsorted(domains[by_domain], np.arange(count + 1))
+    found = np.zeros(count)
+    line = np.zeros(n)
+    for domain in range(count):
+        cells = by_domain[stops[domain] : stops[domain + 1]]
+        line[rows[cells]] = t[cells]
+        squares = float((np.diff(line) ** 2).sum())
+        if rule == "sd2":
+            squares += float(line[-1] - line[0]) ** 2
+        found[domain] = scale * squares
+        line[rows[cells]] = 0.0
+    return found
