@@ -77,6 +77,15 @@ def state_of(job: Job) -> str:
     return "cancelled" if job.error_code == "cancelled" else job.status
 
 
+def title_of(job: Job) -> str:
+    """What a job is in a list: its sample's or saved query's name, or its file."""
+    if job.output_name is not None:
+        return job.output_name
+    if job.run_type == "import":
+        return str(job.run_parameters.get("file_name", "import"))
+    return {"sampling": "sample", "profiling": "profile"}.get(job.run_type, "query")
+
+
 def outcome_of(job: Job) -> str:
     """A job's result, error or current activity."""
     if job.status == "completed":

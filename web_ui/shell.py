@@ -41,7 +41,15 @@ from job_runner.service import Service
 from storage.accounts.audit import Origin
 from storage.jobs.jobs import Priority
 from storage.sqlite.clock import timestamp
-from web_ui.job_texts import counted, duration_text, in_line, outcome_of, progress_of, state_of
+from web_ui.job_texts import (
+    counted,
+    duration_text,
+    in_line,
+    outcome_of,
+    progress_of,
+    state_of,
+    title_of,
+)
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
 
@@ -368,6 +376,7 @@ for _function in (
     relative_time,
     script,
     state_of,
+    title_of,
     with_query,
 ):
     blueprint.add_app_template_global(_function)

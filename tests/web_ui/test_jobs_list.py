@@ -9,7 +9,7 @@ import pytest
 
 from tests.live_server import LiveServer, finished
 from tests.web_ui.reader import Reader, in_element
-from tests.web_ui.staged_jobs import cancelled, ended_job, running_job
+from tests.web_ui.staged_jobs import FILE, cancelled, ended_job, running_job
 from web_ui.pages.jobs import MAX_DATASET_OPTIONS
 
 OUTCOME = re.compile(
@@ -107,3 +107,44 @@ def test_a_hidden_dataset_is_not_listed(server: LiveServer, reader: Reader) -> N
     assert "No job matches these filters" in in_element(
         reader.page("/jobs", dataset_id=hidden), '<div id="list"', "</form>"
     )
+
+
+def test_a_bulk_retry_links_the_new_jobs(server: LiveServer) -> None:
+    reader = Reader(server)
+    dataset = server.new_table(5, reader.api)
+    failed = ended_job(server, reader, dataset, code="timed_out", file=FILE)
+    unresolved = {"dataset_id": dataset, "unresolved": "true"}
+    assert failed in reader.page("/jobs", **unresolved)
+    back = f"/jobs?dataset_id={dataset}&unresolved=true"
+    redirect = reader.post("/jobs", action="retry", job=failed, back=back)
+    page = reader.page(redirect.headers["Location"])
+    (new,) = re.findall(r'New: <a href="/jobs/([0-9a-f-]{36})">', page)
+    assert reader.api.get(f"/api/jobs/{new}").json()["retry_of"] == failed
+    assert "1 job retried." in page
+    assert f'value="{failed}"' not in reader.page("/jobs", **unresolved)
+
+
+def test_a_failure_is_dismissed_and_the_dismissal_undone(server: LiveServer) -> None:
+    reader = Reader(server)
+    dataset = server.new_table(5, reader.api)
+    failed = ended_job(server, reader, dataset, code="timed_out")
+    path = f"/jobs?dataset_id={dataset}&unresolved=true"
+    redirect = reader.post("/jobs", action="dismiss", job=failed, back=path)
+    page = reader.page(redirect.headers["Location"])
+    assert "1 job dismissed." in page
+    assert "No failed job waits for a retry or a dismissal." in page
+    assert f'value="{failed}"><button type="submit" name="action" value="undo">' in page
+    assert '<small class="soft">dismissed</small>' in reader.page("/jobs", dataset_id=dataset)
+    redirect = reader.post("/jobs", action="undo", job=failed, back=path)
+    assert f'value="{failed}"' in reader.page(redirect.headers["Location"])
+    refused = reader.post("/jobs", action="remove", job=failed)
+    assert refused.status_code == 422
+
+
+def test_filters_are_chips_that_can_be_removed(server: LiveServer) -> None:
+    reader = Reader(server)
+    dataset = server.new_table(5, reader.api)
+    page = reader.page("/jobs", dataset_id=dataset, status="completed")
+    chips = re.findall(r'<a class="chip" href="([^"]*)"[^>]*>([^<]*) ✕</a>', page)
+    assert [text.partition(":")[0] for _, text in chips] == ["State", "Dataset"]
+    assert html.unescape(chips[0][0]) == f"/jobs?dataset_id={dataset}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,8 +12,8 @@ from urllib.parse import urlencode
 from flask import Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from application.lifecycle import cancel, retry
-from domain_errors import DomainError
+from application.lifecycle import cancel, dismiss, retry
+from domain_errors import DomainError, InvalidRequest
 from storage.accounts.datasets import DatasetFilters, get_dataset, list_datasets
 from storage.accounts.users import User
 from storage.errors import NotFound
@@ -33,7 +34,10 @@ from web_ui.shell import (
 )
 
 MAX_SELECTED = 1000
+MAX_LINKED = 20
+"""Most jobs that the result of an action links."""
 MAX_DATASET_OPTIONS = 100
+_JOB_ID = re.compile("[0-9a-f-]{36}")
 
 
 @blueprint.get("/jobs")
@@ -49,6 +53,7 @@ def jobs() -> Response:
         run_type=query.choice("run_type", RUN_TYPES),
         created_after=query.time("created_after"),
         created_before=query.time("created_before"),
+        unresolved=query.choice("unresolved", ("true",)) is not None,
     )
     order = query.choice("order", ORDERS) or "newest"
     if query.problem:
@@ -67,6 +72,8 @@ def jobs() -> Response:
         statuses=STATUSES,
         run_types=RUN_TYPES,
         chosen=filters.statuses or (),
+        views=_views(user, filters),
+        chips=_chips(choice),
         narrowed=filters != JobFilters() or order != "newest" or bool(query.problem),
         outcome=_outcome(),
         can_submit=user.role_name != "viewer",
@@ -76,23 +83,32 @@ def jobs() -> Response:
 @blueprint.post("/jobs")
 @signed_in
 def change_jobs() -> AnyResponse:
-    """Cancel or retry the selected jobs, and count the refused ones."""
+    """Cancel, retry or dismiss the selected jobs, and count the refused ones."""
     action = request.form.get("action", "")
-    by = caller()
-    done = refused = 0
+    if action not in _DONE:
+        raise InvalidRequest("Choose an action.", loc=("body", "action"))
+    changed, refused = [], 0
     for job_id in request.form.getlist("job")[:MAX_SELECTED]:
         try:
-            found = own_job(job_id)
-            if action == "cancel":
-                cancel(service(), by.user, found, by.origin, by.authority())
-            else:
-                retry(service(), submission(found.priority, request.path), found)
-            done += 1
+            changed.append(_act(action, own_job(job_id)).id)
         except DomainError:
             refused += 1
     back = local_page(request.form.get("back", "/jobs"))
     separator = "&" if "?" in back else "?"
-    return to(f"{back}{separator}{urlencode({'did': action, 'done': done, 'refused': refused})}")
+    told: dict[str, str | int] = {"did": action, "done": len(changed), "refused": refused}
+    if len(changed) <= MAX_LINKED:
+        told["job"] = ",".join(changed)
+    return to(f"{back}{separator}{urlencode(told)}")
+
+
+def _act(action: str, found: Job) -> Job:
+    """Cancel, retry or dismiss a job; return the job, or its retry."""
+    by = caller()
+    if action == "cancel":
+        return cancel(service(), by.user, found, by.origin, by.authority())
+    if action == "retry":
+        return retry(service(), submission(found.priority, request.path), found)
+    return dismiss(by, found, undo=action == "undo")
 
 
 @dataclass(frozen=True)
@@ -121,17 +137,83 @@ def dataset_choice(tx: Transaction, viewer: User, chosen: int | None) -> Dataset
     return DatasetChoice(sorted(named, key=lambda entry: entry[1].casefold()), chosen, others)
 
 
-def _outcome() -> str | None:
+@dataclass(frozen=True)
+class Outcome:
+    """The result of the last action; ``undo`` has jobs whose dismissal can be undone."""
+
+    text: str
+    new_jobs: tuple[str, ...] = ()
+    undo: tuple[str, ...] = ()
+
+
+_DONE = {"cancel": "cancelled", "retry": "retried", "dismiss": "dismissed", "undo": "restored"}
+_REFUSED = {
+    "cancel": "already ended",
+    "retry": "can't be retried",
+    "dismiss": "not failed",
+    "undo": "not failed",
+}
+
+
+def _outcome() -> Outcome | None:
     """The result of the last action on selected jobs."""
     done, refused = request.args.get("done", ""), request.args.get("refused", "")
-    if not (done.isdigit() and refused.isdigit()):
+    did = request.args.get("did", "")
+    if not (done.isdigit() and refused.isdigit() and did in _DONE):
         return None
-    is_cancel = request.args.get("did") == "cancel"
-    text = f"{counted(int(done), 'job')} {'cancelled' if is_cancel else 'retried'}."
+    text = f"{counted(int(done), 'job')} {_DONE[did]}."
     if int(refused):
-        reason = "already ended" if is_cancel else "can't be retried"
-        text += f" {counted(int(refused), 'job')} unchanged: {reason}, or view access only."
-    return text
+        text += f" {counted(int(refused), 'job')} unchanged: {_REFUSED[did]}, or view access only."
+    jobs = tuple(filter(_JOB_ID.fullmatch, request.args.get("job", "").split(",")))
+    return Outcome(
+        text,
+        new_jobs=jobs if did == "retry" else (),
+        undo=jobs if did == "dismiss" else (),
+    )
+
+
+def _views(user: User, filters: JobFilters) -> list[tuple[str, str, bool]]:
+    """The ready filters as tabs: address, title, and whether it is shown."""
+    ready = {
+        "All": JobFilters(),
+        "Mine": JobFilters(user_id=user.id),
+        "In progress": JobFilters(statuses=("pending", "running")),
+        "To resolve": JobFilters(unresolved=True),
+    }
+    queries = {
+        "All": "",
+        "Mine": f"?user_id={user.id}",
+        "In progress": "?status=pending,running",
+        "To resolve": "?unresolved=true",
+    }
+    return [(f"/jobs{queries[name]}", name, filters == view) for name, view in ready.items()]
+
+
+_CHIPS = {
+    "status": "State",
+    "run_type": "Type",
+    "user_soeid": "User",
+    "user_id": "User",
+    "dataset_id": "Dataset",
+    "created_after": "After",
+    "created_before": "Before",
+    "unresolved": "To resolve",
+}
+
+
+def _chips(choice: DatasetChoice) -> list[tuple[str, str]]:
+    """The filters of the URL: parameter, and what it says."""
+    names = {str(dataset_id): name for dataset_id, name in choice.datasets}
+    chips = []
+    for name, title in _CHIPS.items():
+        value = ", ".join(filter(None, request.args.getlist(name)))
+        if name == "dataset_id":
+            value = names.get(value, value)
+        if name == "user_id" and value == str(caller().user.id):
+            value = "me"
+        if value:
+            chips.append((name, title if name == "unresolved" else f"{title}: {value}"))
+    return chips
 
 
 def own_job(job_id: str) -> Job:
