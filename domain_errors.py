@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+MIN_WORD_LENGTH = 3
 _MARKS = re.compile(r"`([a-z][a-z0-9_]*)`|\{([a-z][a-z0-9_]*)\}")
 
 
@@ -100,11 +101,24 @@ def choices_sentence(name: str, choices: Sequence[str], most: int = 20) -> str:
     >>> choices_sentence("colour", ["color", "size"])
     'Did you mean "color"? There are: color, size.'
     """
+    close = closest(name, choices)
     rest = len(choices) - most
     shown = ", ".join(choices[:most]) + (f" and {rest} more" if rest > 0 else "")
     listed = f"There are: {shown}." if choices else "There are none."
-    close = get_close_matches(name.lower(), [choice.lower() for choice in choices], n=1, cutoff=0.6)
-    if not close:
-        return listed
-    original = next(choice for choice in choices if choice.lower() == close[0])
-    return f'Did you mean "{original}"? {listed}'
+    return listed if close is None else f'Did you mean "{close}"? {listed}'
+
+
+def closest(name: str, choices: Sequence[str]) -> str | None:
+    """The choice that a name probably means: one that has it as a word, or else a similar one.
+
+    >>> closest("amount", ["Account", "Amount (EUR)"]), closest("colour", ["color", "size"])
+    ('Amount (EUR)', 'color')
+    """
+    wanted = name.lower()
+    for choice in choices:
+        words = re.findall(r"[^\W_]+", choice.lower())
+        if len(wanted) >= MIN_WORD_LENGTH and wanted in words:
+            return choice
+    lowered = [choice.lower() for choice in choices]
+    close = get_close_matches(wanted, lowered, n=1, cutoff=0.6)
+    return choices[lowered.index(close[0])] if close else None

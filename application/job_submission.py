@@ -159,10 +159,13 @@ def request_digest(parameters: Mapping[str, Any]) -> str:
 
 
 def named_ref(prefix: str, output_name: str | None) -> str | None:
-    """The ref of an ``output_name``, if there is one; InvalidValue if it can't be a ref."""
+    """The ref of an ``output_name``, if there is one; InvalidValue if it can't be a ref.
+
+    White space becomes ``-``: "Q1 review" is saved as ``smpl-Q1-review``.
+    """
     if output_name is None:
         return None
-    return parse_ref_name(f"{prefix}{output_name}", loc=("output_name",))
+    return parse_ref_name(f"{prefix}{'-'.join(output_name.split())}", loc=("output_name",))
 
 
 def earlier_job(tx: Transaction, dataset_id: int, name: str, digest: str) -> Job | None:

@@ -11,11 +11,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from parquet_tables.quoting import shown_identifier
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
 from sampling_engine.filters import predicates
 from sampling_engine.filters.errors import InvalidFilter, Loc, Location, shorten
 from sampling_engine.filters.filter import Filter, build_filter
-from sampling_engine.filters.literals import NUMBER, TOO_MANY_DIGITS, RawValue, check_digits
+from sampling_engine.filters.literals import (
+    NUMBER,
+    TOO_MANY_DIGITS,
+    RawValue,
+    check_digits,
+    iso_date,
+)
 from sampling_engine.filters.predicates import RawOperand
 from sampling_engine.filters.tree import MAX_DEPTH, And, IsNull, Node, Or, join_nodes, negate
 
@@ -45,6 +52,9 @@ TOKEN_KINDS: dict[str | None, Kind] = {
     "word": "word",
     "symbol": "symbol",
 }
+BARE_DATE = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])|[0-9]{1,2}([./])[0-9]{1,2}\1[0-9]{4}(?![0-9])"
+)
 WORD_AFTER_NUMBER = re.compile(r"[^\s\x00-/:-@\[-^`{-\x7f]++")
 # The first matching prefix gives the message.
 UNSUPPORTED_SIGNS = (
@@ -104,6 +114,29 @@ UNSUPPORTED_WORDS = {
     "REGEXP": "REGEXP is not supported; use LIKE or ILIKE",
     "RLIKE": "RLIKE is not supported; use LIKE or ILIKE",
 }
+SEARCH_WORDS = {
+    "CONTAINS": "%{text}%",
+    "INCLUDES": "%{text}%",
+    "STARTS": "{text}%",
+    "STARTSWITH": "{text}%",
+    "BEGINS": "{text}%",
+    "ENDS": "%{text}",
+    "ENDSWITH": "%{text}",
+}
+"""Words for parts of a text, and the pattern that finds it."""
+FUNCTIONS = {
+    "ABS": "; write {column} > 5 OR {column} < -5",
+    "CONTAINS": "; write {column} ILIKE '%text%'",
+    "STARTS_WITH": "; write {column} LIKE 'text%'",
+    "ENDS_WITH": "; write {column} LIKE '%text'",
+    "LOWER": "; use ILIKE to ignore case",
+    "UPPER": "; use ILIKE to ignore case",
+    "COALESCE": "; write {column} IS NULL OR a comparison",
+    "ISNULL": "; write {column} IS NULL",
+    "YEAR": "; write {column} >= '2025-01-01' AND {column} < '2026-01-01'",
+    "DATE": "; write the date itself in single quotes",
+}
+"""What to write in place of a function."""
 NOT_A_CONDITION = "A column or a value alone is not a condition; compare it, for example = true"
 NOT_A_VALUE = (
     "Expected a value, not a condition; join two comparisons with AND, and write NOT before a "
@@ -157,6 +190,8 @@ def tokenize(text: str, location: Location) -> list[Token]:
     position = 0
     while position < len(text):
         match = TOKEN.match(text, position)
+        if bare := BARE_DATE.match(text, position):
+            raise _bare_date(bare[0], location.at(position))
         if match is None:
             raise _unsupported_sign(text, location.at(position))
         kind, value = match.lastgroup, match.group(match.lastgroup or 0)
@@ -172,6 +207,14 @@ def tokenize(text: str, location: Location) -> list[Token]:
             tokens.append(Token(TOKEN_KINDS[kind], _unescaped(kind, value), position))
         position = match.end()
     return [*tokens, Token("end", "", len(text))]
+
+
+def _bare_date(text: str, location: Location) -> InvalidFilter:
+    """The error of a date without quotes, with its ISO text where the order is clear."""
+    iso = text if "-" in text else iso_date(text)
+    return location.error(
+        "Write a date in single quotes, the year first: '{iso}'", iso=iso or "YYYY-MM-DD"
+    )
 
 
 def _unescaped(kind: str | None, value: str) -> str:
@@ -363,7 +406,7 @@ class _Parser:
     def _column(self, token: Token) -> RawOperand:
         name = shorten(token.text)
         if self.token.is_symbol("("):
-            raise self._error(token, "Functions such as {name}(…) are not supported", name=name)
+            raise self._function(token, name)
         location = self.location.at(token.position)
         try:
             return self._raw(token, location.find_column(self.table, token.text, _hint(token)))
@@ -382,6 +425,20 @@ class _Parser:
                 ) from None
             raise
 
+    def _function(self, token: Token, name: str) -> InvalidFilter:
+        """The error of a function, with another spelling of it where there is one."""
+        inner = self.tokens[self.index + 1]
+        column = "the column"
+        if inner.kind in ("word", "quoted"):
+            column = shown_identifier(inner.text)
+        spelling = FUNCTIONS.get(token.word, "").format(column=column)
+        return self._error(
+            token,
+            "Functions such as {name}(…) are not supported" + ("{spelling}" if spelling else ""),
+            name=name,
+            spelling=spelling,
+        )
+
     def _is_operator(self, token: Token) -> bool:
         is_comparison = token.kind == "symbol" and token.text in COMPARISONS
         return is_comparison or token.word in OPERATOR_WORDS
@@ -390,6 +447,10 @@ class _Parser:
         """Return the error of a token that can't follow an operand or a condition."""
         if token.is_symbol(")"):
             return self._error(token, "This closing parenthesis has no opening one")
+        if token.is_symbol(",") and (number := self._grouped_number(token)):
+            return self._error(
+                token, "Write a number without thousands separators: {number}", number=number
+            )
         if token.is_symbol(","):
             return self._error(token, "A comma is only allowed in a list of values after IN")
         if token.is_symbol("("):
@@ -398,6 +459,17 @@ class _Parser:
             return self._arithmetic(token)
         if self._is_operator(token) or token.word in ("AND", "OR"):
             return self._error(token, NOT_A_VALUE)
+        if token.word in SEARCH_WORDS:
+            at = self.tokens.index(token) + 1
+            following = self.tokens[at + (self.tokens[at].word == "WITH")]
+            text = following.text if following.kind in ("string", "word", "quoted") else "text"
+            pattern = SEARCH_WORDS[token.word].format(text=text.replace("'", "''"))
+            return self._error(
+                token,
+                "{word} is not supported; write ILIKE '{pattern}'",
+                word=token.word,
+                pattern=pattern,
+            )
         if token.word in UNSUPPORTED_WORDS:
             return self._error(token, UNSUPPORTED_WORDS[token.word])
         return self._error(
@@ -406,6 +478,21 @@ class _Parser:
             found=shorten(token.text),
             operators=EXPECTED_OPERATORS,
         )
+
+    def _grouped_number(self, comma: Token) -> str | None:
+        """The digits of a number such as 10,000 around its first comma."""
+        at = self.tokens.index(comma)
+        parts = [self.tokens[at - 1]]
+        while self.tokens[at].is_symbol(",") and self.tokens[at + 1].kind == "number":
+            before, part = parts[-1], self.tokens[at + 1]
+            if part.position != before.position + len(before.text) + 1:
+                return None
+            if not re.fullmatch(r"[0-9]{3}(\.[0-9]*)?", part.text):
+                return None
+            parts.append(part)
+            at += 2
+        is_grouped = len(parts) > 1 and parts[0].kind == "number"
+        return "".join(part.text for part in parts) if is_grouped else None
 
     def _arithmetic(self, sign: Token) -> InvalidFilter:
         return self._error(sign, "Arithmetic ({sign}) is not supported", sign=sign.text)

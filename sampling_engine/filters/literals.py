@@ -130,10 +130,41 @@ def parse_literal(column: Column, raw: RawValue, location: Location) -> Literal:
             'The column "{column}" is of type {type}: write {example}, not {found}',
             column=column.name,
             type=column.type,
-            example=EXAMPLES[family],
+            example=_spelled(raw, family, location) or EXAMPLES[family],
             found=describe(raw),
         )
     return literal
+
+
+WRITTEN_DATE = re.compile(
+    r"(?P<day>[0-9]{1,2})\.(?P<month>[0-9]{1,2})\.(?P<year>[0-9]{4})(?![0-9.])"
+)
+
+
+def iso_date(text: str) -> str | None:
+    """The ISO text of a date with the day first, such as ``31.7.2025``; None for another text.
+
+    >>> iso_date("31.7.2025"), iso_date("32.7.2025")
+    ('2025-07-31', None)
+    """
+    found = WRITTEN_DATE.fullmatch(text.strip())
+    try:
+        return found and date(*(int(found[name]) for name in ("year", "month", "day"))).isoformat()
+    except ValueError:
+        return None
+
+
+def _spelled(raw: RawValue, family: Family, location: Location) -> str | None:
+    """How a refused value is written for the column; None if that isn't clear."""
+    if family is Family.TEXT and isinstance(raw, Decimal):
+        written = None
+        if location.text is not None and location.position is not None:
+            written = NUMBER.match(location.text, location.position)
+        return f"it in single quotes, '{written[0] if written else raw}'"
+    if family in (Family.DATE, Family.TIMESTAMP, Family.TIMESTAMP_TZ) and isinstance(raw, str):
+        iso = iso_date(raw)
+        return None if iso is None else f"'{iso}'"
+    return None
 
 
 def describe(raw: RawValue) -> str:

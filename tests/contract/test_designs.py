@@ -235,3 +235,11 @@ def test_skewed_amounts_and_dates_have_bins(server: LiveServer) -> None:
     assert found["missing"]["rows"] == 1
     days = bands(server, dataset, column="day", amount_column="amount").json()
     assert [one["rows"] for one in days["bins"]][1:13] == [25] * 12
+
+
+def test_a_name_may_have_spaces(server: LiveServer, dataset_id: int) -> None:
+    body = {"method": "random", "sample_size": 5, "output_name": "Q1  review "}
+    plan = server.admin.post(path_of(dataset_id, "plan"), json=body).json()
+    assert plan["output_ref"] == "smpl-Q1-review"
+    job = server.draw(dataset_id, body)
+    assert job["output_summary"]["output_ref"] == "smpl-Q1-review"

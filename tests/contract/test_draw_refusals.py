@@ -79,7 +79,7 @@ SIZE_LOC = ["body", "rounds", 0, "parameters", "sample_size"]
             ["list"],
         ),
         ({**RANDOM, "sourceref": "main"}, ["body", "sourceref"], ['Did you mean "source_ref"']),
-        ({**RANDOM, "output_name": "a b"}, ["body", "output_name"], ["smpl-a b"]),
+        ({**RANDOM, "output_name": "a/b"}, ["body", "output_name"], ["smpl-a/b"]),
     ],
 )
 def test_a_draw_that_cannot_be_is_refused_where_it_is_wrong(

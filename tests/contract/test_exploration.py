@@ -71,7 +71,7 @@ def test_a_named_result_is_drawn_from_and_queried_again(
     path = f"/api/exploration/datasets/{dataset_id}/jobs"
     other = server.admin.post(path, json={"sql": "SELECT 1", "output_name": "even"})
     assert_problem(other, 409, "conflict", "expl-even")
-    wrong = server.admin.post(path, json={"sql": "SELECT 1", "output_name": "a b"})
+    wrong = server.admin.post(path, json={"sql": "SELECT 1", "output_name": "a/b"})
     assert assert_problem(wrong, 422, "invalid_value")["errors"][0]["loc"] == [
         "body",
         "output_name",

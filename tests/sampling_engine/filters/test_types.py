@@ -9,7 +9,7 @@ from sampling_engine.filters import InvalidFilter, parse_expression
 from tests.sampling_engine.filters.tiny_table import TABLE, TinyTable
 
 INVALID = {
-    "city = 5": (7, "city.*VARCHAR: write a text, for example 'New York', not the number 5"),
+    "city = 5": (7, "city.*VARCHAR: write it in single quotes, '5', not the number 5"),
     "city in ('a', 5)": (14, "VARCHAR"),
     "5 < city": (0, "VARCHAR"),
     "city = true": (7, "VARCHAR.*not true"),
