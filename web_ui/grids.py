@@ -5,7 +5,6 @@ The query parameters have the names of the API. The pages of datasets and jobs u
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,11 +18,10 @@ from application.table_views import parse_view, view_page, view_total
 from domain_errors import DomainError
 from job_runner.tables.open_tables import OpenTable
 from parquet_tables.tables import Column, TableFiles
+from web_ui.numbers import cell_text, holds_numbers
 from web_ui.shell import MAX_OFFSET, caller, number_between, service
 
 SIZES = (50, 100, 500)
-_NUMERALS = re.compile(r"(?i)(id|no|nr|num|number|code|key|year|zip|account|phone)s?$")
-_NUMBER_TYPES = ("INT", "DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "REAL")
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Grid:
 
     def shown(self, value: Any, column: Column) -> str:
         """A cell's text."""
-        return cell_text(value, column)
+        return cell_text(value, column.name, column.type)
 
     def next_order(self, column: Column) -> dict[str, str | None]:
         """The query of a heading's link: ascending, descending, then the table's order."""
@@ -57,23 +55,6 @@ class Grid:
         if not self.order_desc:
             return {"order_by": column.name, "order_desc": "true", "offset": None}
         return {"order_by": None, "order_desc": None, "offset": None}
-
-
-def holds_numbers(type_: str) -> bool:
-    """Whether a column of this type is right-aligned."""
-    return any(name in type_ for name in _NUMBER_TYPES) and "[" not in type_
-
-
-def cell_text(value: Any, column: Column) -> str:
-    """A cell's text: a number with thousands separators unless its column holds numerals."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if not isinstance(value, int | float) or not holds_numbers(column.type):
-        return str(value)
-    is_whole = "INT" in column.type
-    if is_whole and (abs(value) < 10_000 or _NUMERALS.search(column.name)):
-        return str(value)
-    return f"{value:,}"
 
 
 def decimal_text(text: str) -> str:

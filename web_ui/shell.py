@@ -50,6 +50,7 @@ from web_ui.job_texts import (
     state_of,
     title_of,
 )
+from web_ui.numbers import cell_text, rounded_text
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
 
@@ -362,6 +363,7 @@ def csrf_field() -> Markup:
 # Template globals are also visible in imported macros.
 for _function in (
     asset,
+    cell_text,
     counted,
     csrf_field,
     day_of,
@@ -374,6 +376,7 @@ for _function in (
     outcome_of,
     progress_of,
     relative_time,
+    rounded_text,
     script,
     state_of,
     title_of,

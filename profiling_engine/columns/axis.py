@@ -27,13 +27,15 @@ SMALLEST_DOUBLE = 5e-324
 STEPS = (1, 2, 5)
 SKEW_RATIO = 20
 """Bins are logarithmic if the maximum is more than this many times the upper quartile."""
+TAIL_RATIO = 4
+"""Bins are clipped if the range is more than this many times the distance of the fences."""
 
 
 @dataclass(frozen=True)
 class Edges:
     """The edges of adjacent bins, ascending on the axis: one more than there are bins."""
 
-    scale: Literal["linear", "logarithmic", "calendar"]
+    scale: Literal["linear", "clipped", "logarithmic", "calendar"]
     at: tuple[Number, ...]
     unit: str | None = None
     step: int | None = None
@@ -63,6 +65,13 @@ def linear_edges(axis: Axis, low: Number, high: Number) -> Edges:
             places = (place(i * width) for i in range(first, last + 2))
             return Edges("linear", tuple(dict.fromkeys(places)))
     raise AssertionError  # pragma: no cover - the widths have no end
+
+
+def clipped_edges(axis: Axis, low: Number, high: Number, fences: tuple[Number, Number]) -> Edges:
+    """Bins of equal width between the fences; the first and the last one reach to the ends."""
+    inner, outer = linear_edges(axis, *fences).at, linear_edges(axis, low, high).at
+    ends = min(inner[0], outer[0]), max(inner[-1], outer[-1])
+    return Edges("clipped", (ends[0], *inner[1:-1], ends[1]))
 
 
 def _widths(about: Fraction, *, whole: bool) -> Iterator[Fraction]:
@@ -346,8 +355,8 @@ def read_axis(scan: ColumnScan, extent: Extent, largest: list[int], amount: str)
     ranks = [*quarters, *(extent.count - k + 1 for k in largest)]
     ranked = values_at(scan.run.fetch, scan.source, scan.axis, between, ranks, amount)
     places = [value.x for value in ranked[:3]]
-    edges = _edges(scan, extent, places[2])
     fences = _fences(places[0], places[2], extent)
+    edges = _edges(scan, extent, places[2], fences)
     aggregates = {
         f"below_{i}": rows("x < ?", at) for i, at in enumerate(edges.at[1:-1] if edges else ())
     }
@@ -364,13 +373,20 @@ def read_axis(scan: ColumnScan, extent: Extent, largest: list[int], amount: str)
     return AxisFigures(tuple(intervals), edges, counted, fences, tuple(ranked[3:]))
 
 
-def _edges(scan: ColumnScan, extent: Extent, upper_quartile: Number) -> Edges | None:
+def _edges(
+    scan: ColumnScan,
+    extent: Extent,
+    upper_quartile: Number,
+    fences: tuple[Number, Number] | None,
+) -> Edges | None:
     if extent.low == extent.high:
         return None
     if scan.kind.kind == "moment":
         return calendar_edges(scan.axis, int(extent.low), int(extent.high))
     if extent.least_positive and is_skewed(extent.low, upper_quartile, extent.high):
         return logarithmic_edges(scan.axis, extent.least_positive, extent.high)
+    if fences and extent.high - extent.low > TAIL_RATIO * (fences[1] - fences[0]):
+        return clipped_edges(scan.axis, extent.low, extent.high, fences)
     return linear_edges(scan.axis, extent.low, extent.high)
 
 

@@ -134,7 +134,10 @@ class Bin(Part):
 
 @dataclass(frozen=True)
 class Histogram(Part):
-    """Rows by bin; calendar bins have a ``unit`` and a ``step``, such as 1 quarter."""
+    """Rows by bin; calendar bins have a ``unit`` and a ``step``, such as 1 quarter.
+
+    On the ``clipped`` scale the first and the last bin reach to the ends of a long tail.
+    """
 
     scale: str
     bins: tuple[Bin, ...]
@@ -295,7 +298,7 @@ class ColumnProfile(Part):
         return self.rows - int(self.nulls.value)
 
 
-PROFILE_VERSION = "jobsvc-profile-2"
+PROFILE_VERSION = "jobsvc-profile-3"
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,26 @@ def test_a_profile_shows_charts_and_hints(analyst: Analyst, server: LiveServer) 
     expect(page.get_by_role("img", name="Histogram of amount")).to_be_visible()
     expect(page.get_by_role("img", name="Most frequent values of region")).to_be_visible()
     page.get_by_text("Suggested design columns").click()
-    expect(page.get_by_text("As strata:")).to_be_visible()
+    expect(page.get_by_text("as strata:").first).to_be_visible()
+
+
+def test_the_profile_of_many_columns_is_searched_and_paged(
+    analyst: Analyst, server: LiveServer
+) -> None:
+    page, client = analyst
+    dataset = server.new_dataset(client)
+    names = [f"amount_{place}" for place in range(60)]
+    rows = "\n".join(",".join([str(1_999_999_999 + row)] * 60) for row in range(40))
+    server.import_text(dataset, f"{','.join(names)}\n{rows}\n", client=client)
+    page.goto(f"{server.url}/datasets/{dataset}?tab=profile")
+    expect(page.get_by_text("being described for the first time")).to_be_visible()
+    expect(page.get_by_role("heading", level=2)).to_have_count(50)
+    expect(page.get_by_text("1,999,999,999 to 2,000,000,038").first).to_be_visible()
+    page.get_by_role("link", name="Next").click()
+    expect(page.get_by_role("heading", level=2)).to_have_count(10)
+    page.get_by_label("Column name").fill("_7")
+    page.get_by_role("button", name="Find").click()
+    expect(page.get_by_role("heading", level=2)).to_have_text(["amount_7"])
 
 
 def test_demo_data_are_offered_without_datasets(page: Page, server: LiveServer) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
 from xml.etree import ElementTree
 
 from web_ui.charts.pictures import bars, column_picture, histogram
@@ -13,7 +15,8 @@ def test_histogram_has_a_bar_for_each_bin_with_rows() -> None:
         {"start": 1, "end": 2, "rows": 0},
         {"start": 2, "end": 3, "rows": 6},
     ]
-    tree = ElementTree.fromstring(histogram("n", bins))
+    column = {"name": "n", "type": "INTEGER"}
+    tree = ElementTree.fromstring(histogram(column, {"scale": "linear", "bins": bins}))
     marks = [element for element in tree if element.get("class") == "mark"]
     heights = [float(mark.get("height", "0")) for mark in marks]
     assert len(marks) == 2
@@ -23,7 +26,7 @@ def test_histogram_has_a_bar_for_each_bin_with_rows() -> None:
 
 def test_values_are_escaped() -> None:
     values = [{"value": '<script>&"', "rows": 1, "share": 1.0}]
-    picture = bars("<b>", values)
+    picture = bars(a_column("<b>"), values)
     assert "<script" not in picture
     tree = ElementTree.fromstring(picture)
     assert "<script>" in (tree.get("aria-label") or "")
@@ -34,8 +37,31 @@ def test_column_without_values_has_no_picture() -> None:
     assert column_picture({"name": "x", "most_frequent": {"values": []}}) == ""
 
 
-def test_shares_are_those_of_rows_with_a_value() -> None:
-    """The count of missing values is a share of all rows, so the label names its own base."""
-    picture = bars("kind", [{"value": "a", "rows": 1, "share": 0.5}])
-    label = ElementTree.fromstring(picture).get("aria-label") or ""
-    assert "shares of the rows with a value: a 50.0%" in label
+def test_the_ends_of_a_clipped_histogram_are_pale() -> None:
+    edges = [-1_000_000, 0, 1000, 2000, 10_000_000]
+    bins = [{"start": a, "end": b, "rows": 4} for a, b in pairwise(edges)]
+    column = {"name": "amount", "type": "BIGINT"}
+    tree = ElementTree.fromstring(histogram(column, {"scale": "clipped", "bins": bins}))
+    assert [one.get("class") for one in tree if one.tag == "rect"] == [
+        "ground",
+        "mark",
+        "mark",
+        "ground",
+    ]
+    assert [one.text for one in tree if one.tag == "text"] == ["below 0", "from 2000"]
+    assert tree.get("aria-label") == "Histogram of amount from -1,000,000 to 10,000,000"
+
+
+def test_shares_are_of_all_rows() -> None:
+    column = {**a_column("kind"), "nulls": {"value": 60}}
+    label = ElementTree.fromstring(bars(column, [{"value": "a", "rows": 20, "share": 0.5}]))
+    assert "as shares of all rows: a 20.0 %" in (label.get("aria-label") or "")
+
+
+def test_values_that_are_never_frequent_have_no_picture() -> None:
+    values = [{"value": f"id {i}", "rows": 1, "share": 1e-5} for i in range(5)]
+    assert bars(a_column("id"), values) == ""
+
+
+def a_column(name: str) -> dict[str, Any]:
+    return {"name": name, "type": "VARCHAR", "rows": 100, "nulls": {"value": 0}}

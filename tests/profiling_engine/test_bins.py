@@ -71,9 +71,21 @@ def test_skewed_values_have_logarithmic_bins(studio: Studio) -> None:
     assert histogram.scale == "logarithmic"
     assert [one.start for one in histogram.bins][:5] == [0, 2, 5, 10, 20]
     assert [one.rows for one in histogram.bins if one.rows] == [2, 1, 90, 1]
-    linear = studio.column("INTEGER", [0, 0, 3, *[20] * 50, *[40] * 40, 700]).histogram
+    linear = studio.column("INTEGER", [0, 0, 3, *[20] * 50, *[40] * 40, 90]).histogram
     assert linear is not None
     assert linear.scale == "linear"
+
+
+def test_long_tails_with_negatives_are_clipped(studio: Studio) -> None:
+    values = [-4000, *range(-10, 90), 9_000_000]
+    histogram = studio.column("INTEGER", values).histogram
+    assert histogram is not None
+    assert histogram.scale == "clipped"
+    assert histogram.bins[0].start <= -4000
+    assert histogram.bins[-1].end > 9_000_000
+    assert len(histogram.bins) > 10
+    assert sum(one.rows for one in histogram.bins) == len(values)
+    assert max(one.rows for one in histogram.bins) < 30
 
 
 @given(one=st.integers(-(10**9), 2 * 10**9), other=st.integers(-(10**9), 2 * 10**9))

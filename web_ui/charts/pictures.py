@@ -11,70 +11,102 @@ from typing import Any
 
 from markupsafe import Markup
 
-WIDTH, HEIGHT = 240, 72
-BASE = HEIGHT - 14
-BAR_HEIGHT, BAR_STEP = 11, 15
-MAX_BARS = 6
+from web_ui.numbers import cell_text, rounded_text
+
+WIDTH, HEIGHT = 240, 76
+BASE = HEIGHT - 18
+BAR_HEIGHT, BAR_STEP = 14, 17
+BARS_WIDTH = 190
+"""Of a share of 100 %; the rest is for the numbers."""
+MAX_BARS = 5
+LEAST_SHARE = 0.01
+"""Of the most frequent value; below it a chart of values says nothing."""
 SMALL_WIDTH, SMALL_HEIGHT = 150, 36
 LABELLED_PARTS = 3
 CELL, GAP = 14, 2
 
 
 def column_picture(column: dict[str, Any]) -> Markup:
-    """Draw a column's histogram or its most frequent values; empty if it has neither."""
+    """Draw a column's histogram or its most frequent values; empty if neither says anything."""
     if column.get("histogram") and column["histogram"]["bins"]:
-        return histogram(column["name"], column["histogram"]["bins"])
+        return histogram(column, column["histogram"])
     frequent = column.get("most_frequent")
     if frequent and frequent["values"]:
-        return bars(column["name"], frequent["values"][:MAX_BARS])
+        return bars(column, frequent["values"][:MAX_BARS])
     return Markup("")
 
 
-def histogram(name: str, bins: Sequence[dict[str, Any]]) -> Markup:
+def histogram(column: dict[str, Any], found: dict[str, Any]) -> Markup:
+    """Draw a histogram from zero; bins that reach to the ends of a long tail are pale."""
+    bins, is_clipped = found["bins"], found["scale"] == "clipped"
     largest = max(one["rows"] for one in bins) or 1
     step = WIDTH / len(bins)
+    shown = [(edge_text(one["start"], column), edge_text(one["end"], column)) for one in bins]
     marks = [
         Markup(
-            '<rect class="mark" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>'
+            '<rect class="{}" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>'
         ).format(
+            "ground" if is_clipped and at in (0, len(bins) - 1) else "mark",
             f"{at * step:.2f}",
-            f"{BASE - BASE * one['rows'] / largest:.2f}",
+            f"{BASE - height:.2f}",
             f"{max(step - 1, 0.5):.2f}",
-            f"{BASE * one['rows'] / largest:.2f}",
-            f"{one['start']} to {one['end']}: {one['rows']:,}",
+            f"{height:.2f}",
+            f"{shown[at][0]} to {shown[at][1]}: {one['rows']:,} rows",
         )
         for at, one in enumerate(bins)
-        if one["rows"]
+        if one["rows"] and (height := max(BASE * one["rows"] / largest, 1))
     ]
     axis = Markup('<line class="axis" x1="0" x2="{}" y1="{}" y2="{}"/>').format(WIDTH, BASE, BASE)
+    first, last = shown[0][0], shown[-1][1]
+    if is_clipped:
+        first, last = f"below {shown[0][1]}", f"from {shown[-1][0]}"
     ends = Markup(
         '<text x="0" y="{}">{}</text><text x="{}" y="{}" text-anchor="end">{}</text>'
-    ).format(HEIGHT - 2, shorten(bins[0]["start"]), WIDTH, HEIGHT - 2, shorten(bins[-1]["end"]))
-    label = f"Histogram of {name} from {bins[0]['start']} to {bins[-1]['end']}"
+    ).format(HEIGHT - 3, shorten(first, 20), WIDTH, HEIGHT - 3, shorten(last, 20))
+    label = f"Histogram of {column['name']} from {shown[0][0]} to {shown[-1][1]}"
     return picture(label, HEIGHT, [axis, *marks, ends])
 
 
-def bars(name: str, values: Sequence[dict[str, Any]]) -> Markup:
-    largest = max(one["share"] for one in values) or 1
+def bars(column: dict[str, Any], values: Sequence[dict[str, Any]]) -> Markup:
+    """Draw values by their shares of all rows; empty if no value is frequent."""
+    shares = [share_of_rows(column, one) for one in values]
+    if max(shares) < LEAST_SHARE:
+        return Markup("")
+    texts = [shorten(cell_text(one["value"], column["name"], column["type"]), 26) for one in values]
     marks = [
         Markup(
             '<rect class="ground" y="{}" width="{}" height="{}"/>'
             '<text x="3" y="{}">{}</text><text x="{}" y="{}" text-anchor="end">{}</text>'
         ).format(
             at * BAR_STEP,
-            f"{WIDTH * one['share'] / largest:.2f}",
+            f"{BARS_WIDTH * share:.2f}",
             BAR_HEIGHT,
-            at * BAR_STEP + 9,
-            shorten(one["value"], 26),
+            at * BAR_STEP + 11,
+            text,
             WIDTH,
-            at * BAR_STEP + 9,
-            f"{one['share']:.1%}",
+            at * BAR_STEP + 11,
+            f"{100 * share:.1f} %",
         )
-        for at, one in enumerate(values)
+        for at, (text, share) in enumerate(zip(texts, shares, strict=True))
     ]
-    shares = ", ".join(f"{shorten(one['value'])} {one['share']:.1%}" for one in values)
-    label = f"Most frequent values of {name}, as shares of the rows with a value: {shares}"
+    listed = ", ".join(
+        f"{text} {100 * share:.1f} %" for text, share in zip(texts, shares, strict=True)
+    )
+    label = f"Most frequent values of {column['name']}, as shares of all rows: {listed}"
     return picture(label, len(values) * BAR_STEP, marks)
+
+
+def share_of_rows(column: dict[str, Any], value: dict[str, Any]) -> float:
+    """The share of a frequent value, whose own share is of the rows that have a value."""
+    missing = column["nulls"]["value"] / column["rows"] if column["rows"] else 0
+    return float(value["share"]) * (1 - missing)
+
+
+def edge_text(value: Any, column: dict[str, Any]) -> str:
+    """An edge of a bin. Edges are round, so that few digits say all."""
+    if isinstance(value, float):
+        return rounded_text(value)
+    return cell_text(value, column["name"], column["type"])
 
 
 def small_picture(column: dict[str, Any], base: str, other: str) -> Markup:
@@ -173,5 +205,5 @@ def picture(label: str, height: float, parts: Sequence[Markup], width: float = W
 def shorten(value: Any, length: int = 18) -> str:
     text = "NULL" if value is None else str(value)
     if isinstance(value, float):
-        text = f"{value:.6g}"
+        text = rounded_text(value)
     return text if len(text) <= length else f"{text[: length - 1]}…"

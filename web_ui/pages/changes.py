@@ -39,7 +39,7 @@ from storage.sqlite.clock import timestamp
 from storage.versions.manifests import Commit, history
 from storage.versions.refs import MAIN, list_refs
 from web_ui.charts.pictures import small_picture
-from web_ui.grids import cell_text, holds_numbers
+from web_ui.numbers import cell_text, holds_numbers
 from web_ui.shell import (
     MAX_OFFSET,
     blueprint,
@@ -339,7 +339,7 @@ def _text(row: Values, column: Values, side: str) -> str | None:
 
 
 def _cell_text(value: Any, column: Column) -> str | None:
-    return None if value is None else cell_text(value, column)
+    return None if value is None else cell_text(value, column.name, column.type)
 
 
 def _cell_kind(column: Values, kind: str, changed: set[str]) -> str:

@@ -33,6 +33,10 @@ Values = dict[str, Any]
 View = Callable[[Values], Values]
 MAIN_TABS = ("data", "draws", "sql", "history")
 PROFILE_BUDGET_S = 10.0
+PROFILE_COLUMNS = 50
+"""Columns on a page of the profile."""
+QUICK_CELLS = 1_000_000
+"""A table of at most so many values is profiled before the page is sent."""
 MAX_SQL_COLUMNS = 500
 MAX_GROUP_OPTIONS = 500
 
@@ -150,19 +154,39 @@ def _imported(context: Values) -> Job | None:
 
 
 def _profile(context: Values) -> Values:
-    """The cached profile; a short profile is computed at once."""
+    """The cached profile; a short one is computed at once, a longer one by the page's script."""
     dataset_id, key = context["dataset"].id, context["table_key"]
     with caller().reading():
         table = open_table(service(), dataset_id, context["commit"].id, key)
         found = cached_profile(service(), table.files)
-        lane = lane_of_profile(table.files.row_count, len(table.files.columns))
-        if found is None and lane == "short":
+        rows, columns = table.files.row_count, len(table.files.columns)
+        is_short = lane_of_profile(rows, columns) == "short"
+        is_quick = rows * columns <= QUICK_CELLS and columns <= PROFILE_COLUMNS
+        if found is None and is_short and (is_quick or "wait" in request.args):
             database = service().parquet
             found = profile_of(service(), table, database=database, budget_s=PROFILE_BUDGET_S)
     if found is None:
-        return {"profile": None}
+        return {"profile": None, "is_short": is_short}
     caller().audit_view(RowSource(dataset_id, table.commit_id, key), "profile")
-    return {**found, "picture": column_picture}
+    return {
+        **_columns_of_page(found["profile"]),
+        "hints": found["hints"],
+        "picture": column_picture,
+    }
+
+
+def _columns_of_page(profile: Values) -> Values:
+    """The profile with the columns that the search finds, a page of them."""
+    query = ListQuery(default_limit=PROFILE_COLUMNS)
+    words = (query.text("q") or "").lower()
+    found = [column for column in profile["columns"] if words in column["name"].lower()]
+    shown = found[query.offset : query.offset + query.limit]
+    return {
+        "profile": {**profile, "columns": shown},
+        "column_count": len(profile["columns"]),
+        "page": query.page(len(found)),
+        "q": query.text("q") or "",
+    }
 
 
 def _sql(context: Values) -> Values:
