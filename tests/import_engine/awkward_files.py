@@ -323,7 +323,7 @@ DELIMITED = {
         [("a", "1.50"), ("b", "2.00")], options={"types": {"n": "DECIMAL(12,2)"}},
     ),
     "a type that does not fit": Awkward(
-        "k,n\na,1\nb,x\n", says=['Column "n" has values that aren\'t BIGINT, for example "x"'],
+        "k,n\na,1\nb,x\n", says=['Column "n" has values that don\'t fit BIGINT, for example "x"'],
         options={"types": {"n": "BIGINT"}},
     ),
     "new names": Awkward("k,n\na,1\n", "VARCHAR BIGINT", [("a", 1)], names="key n",
