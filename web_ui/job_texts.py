@@ -10,6 +10,7 @@ from job_runner.handlers.exploration import is_report, is_row_diff
 from sampling_engine.rounds import nth
 from storage.jobs.jobs import Job
 from storage.sqlite.clock import seconds_between
+from storage.versions.refs import kind_of_ref, output_name_of
 
 _ADVICE: Mapping[str, str] = {
     "cancelled": "{Action} if it was cancelled by mistake{reason}.",
@@ -59,6 +60,35 @@ def counted(number: float, singular: str, plural: str | None = None) -> str:
     return f"{number:,} {singular if number == 1 else plural or f'{singular}s'}"
 
 
+def noun_of(job: Job) -> str:
+    """What a job makes, in one or two words."""
+    if job.run_type == "exploration":
+        if is_report(job):
+            return "report"
+        return "row changes" if is_row_diff(job) else "query"
+    return {"sampling": "sample", "profiling": "profile"}.get(job.run_type, job.run_type)
+
+
+def title_of(job: Job) -> str:
+    """A job's name: that of its result, of its file, or what it makes of which table."""
+    name = job.output_name or job.run_parameters.get("file_name")
+    if name:
+        return str(name)
+    table = job.run_parameters.get("table_key")
+    noun = noun_of(job).capitalize()
+    return f"{noun} of {table}" if table else noun
+
+
+def ref_label(name: str) -> str:
+    """A ref as people name it.
+
+    >>> ref_label("smpl-q1"), ref_label("main")
+    ('q1 (sample)', 'main')
+    """
+    noun = {"sample": " (sample)", "query": " (saved query)"}.get(kind_of_ref(name), "")
+    return f"{output_name_of(name)}{noun}"
+
+
 def in_line(verdict: Mapping[str, Any]) -> str | None:
     """The place of a row in the order of a step; None if the step has none.
 
@@ -75,15 +105,6 @@ def in_line(verdict: Mapping[str, Any]) -> str | None:
 def state_of(job: Job) -> str:
     """A job's status, or ``cancelled``, for which the API's status is ``failed``."""
     return "cancelled" if job.error_code == "cancelled" else job.status
-
-
-def title_of(job: Job) -> str:
-    """What a job is in a list: its sample's or saved query's name, or its file."""
-    if job.output_name is not None:
-        return job.output_name
-    if job.run_type == "import":
-        return str(job.run_parameters.get("file_name", "import"))
-    return {"sampling": "sample", "profiling": "profile"}.get(job.run_type, "query")
 
 
 def outcome_of(job: Job) -> str:

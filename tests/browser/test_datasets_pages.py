@@ -111,7 +111,7 @@ def test_version_names_and_permissions_are_managed(analyst: Analyst, server: Liv
     page.get_by_label("Name of the version shown").fill("audited")
     page.get_by_role("button", name="Create name").click()
     expect(page.get_by_role("link", name="audited")).to_be_visible()
-    page.get_by_role("button", name="Delete version name audited").click()
+    page.get_by_role("button", name="Delete audited").click()
     page.get_by_role("button", name="Confirm").click()
     expect(page.get_by_role("link", name="audited")).to_have_count(0)
     assert other.get(f"/api/datasets/{dataset}").status_code == 404

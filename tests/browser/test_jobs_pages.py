@@ -60,7 +60,7 @@ def test_a_completed_draw_shows_all_its_tabs(analyst: Analyst, server: LiveServe
     ).to_be_visible()
     page.locator("summary", has_text="Download").click()
     with page.expect_download() as download:
-        page.get_by_role("link", name="CSV").click()
+        page.get_by_role("link", name="CSV", exact=True).click()
     assert download.value.path().read_text().count("\n") == 13
     page.reload()
     assert "tab=reserves" in page.url
@@ -140,7 +140,7 @@ def test_pages_work_without_scripts(browser: Browser, server: LiveServer) -> Non
         expect(page.get_by_role("region", name="Rows").get_by_role("row")).to_have_count(13)
         page.locator("summary", has_text="Download").click()
         with page.expect_download() as download:
-            page.get_by_role("link", name="CSV").click()
+            page.get_by_role("link", name="CSV", exact=True).click()
         assert download.value.path().read_text().count("\n") == 13
         page.locator("summary").first.click()
         page.get_by_role("button", name="Sign out").click()

@@ -31,6 +31,8 @@ from job_runner.tables.open_tables import (
 from storage.errors import Pruned
 from storage.jobs.jobs import Job, list_log
 from storage.sqlite.clock import timestamp
+from storage.sqlite.database import Transaction
+from storage.versions.refs import has_ref
 from web_ui.charts.pictures import group_picture, small_picture
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import advice
@@ -67,10 +69,12 @@ def job(job_id: str) -> AnyResponse:
         tab = "overview"
     with service().database.read() as tx:
         retry_state = retryability(service(), tx, found)
+        is_named = _is_named(tx, found)
     return show(
         "sample.html" if is_sample(found) else "job.html",
         job=found,
         retryability=retry_state,
+        is_named=is_named,
         tabs={name: title for name, (title, _) in tabs.items()},
         tab=tab,
         advice=advice(found, retry_state),
@@ -105,6 +109,12 @@ def retry_job(job_id: str) -> AnyResponse:
     found = own_job(job_id)
     by = submission(found.priority, path=f"/jobs/{found.id}/retry")
     return to(f"/jobs/{retry(service(), by, found).id}")
+
+
+def _is_named(tx: Transaction, found: Job) -> bool:
+    """Whether the ref of the job's result still exists."""
+    name = (found.output_summary or {}).get("output_ref")
+    return name is not None and has_ref(tx, found.dataset_id, name)
 
 
 def _tabs(found: Job) -> dict[str, tuple[str, Callable[[Job], Values]]]:
