@@ -30,16 +30,24 @@ ID_DIGITS = 8
 @click.option("--status", type=click.Choice(STATUSES))
 @click.option("--run-type", type=click.Choice(RUN_TYPES))
 @click.option("--dataset", help="Name or id.")
+@click.option(
+    "--unresolved", is_flag=True, help="Only failures that nobody has retried or dismissed."
+)
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @AS_JSON
 @with_target
 def jobs(
-    target: Target, job_id: str | None, dataset: str | None, as_json: bool, **filters: Any
+    target: Target,
+    job_id: str | None,
+    dataset: str | None,
+    unresolved: bool,
+    as_json: bool,
+    **filters: Any,
 ) -> None:
     """List jobs, newest first, or show one job in full.
 
     \b
-    jobsvc jobs --status failed
+    jobsvc jobs --unresolved
     jobsvc jobs 917f045a
     """
     with connected(target) as client:
@@ -47,6 +55,7 @@ def jobs(
             print_result(client.get(f"/api/jobs/{job_id}"), as_json, _print_job)
             return
         dataset_id = None if dataset is None else client.dataset_id(dataset)
+        filters["unresolved"] = "true" if unresolved else None
         page = client.get("/api/jobs", dataset_id=dataset_id, **filters)
     print_result(page, as_json, _print_jobs)
 
@@ -136,6 +145,23 @@ def cancel(target: Target, job_id: str, as_json: bool) -> None:
 
 def _print_cancelled(job: dict[str, Any]) -> None:
     print_line(f"Job {job['id']} ({job['run_type']}): {job['error_message']}")
+
+
+@click.command()
+@JOB
+@click.option("--undo", is_flag=True, help="List it as unresolved again.")
+@with_target
+def dismiss(target: Target, job_id: str, undo: bool) -> None:
+    """Dismiss a failed job, so that it isn't listed as unresolved.
+
+    \b
+    jobsvc dismiss 917f045a
+    jobsvc dismiss 917f045a --undo
+    """
+    with connected(target) as client:
+        send = client.delete if undo else client.put
+        job = send(f"/api/jobs/{job_id}/dismissal", {})
+    print_line(f"Job {job['id']} is {'unresolved again' if undo else 'dismissed'}.")
 
 
 @click.command()

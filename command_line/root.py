@@ -36,6 +36,7 @@ COMMANDS = {
     "watch": "jobs.watch",
     "cancel": "jobs.cancel",
     "retry": "jobs.retry",
+    "dismiss": "jobs.dismiss",
     "log": "jobs.log",
     "fetch": "jobs.fetch",
     "demo": "demo.demo",

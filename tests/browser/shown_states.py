@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
@@ -85,6 +86,14 @@ def unreadable(page: Page, world: World, goto: Goto) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
+def invited(page: Page, world: World, goto: Goto) -> None:
+    goto("/admin/users")
+    page.get_by_label("User name", exact=True).fill(f"guest.{time.time_ns()}")
+    page.get_by_role("button", name="Invite").click()
+    expect(page.get_by_role("button", name="Copy link")).to_be_visible()
+    page.locator("summary", has_text="everyone").click()
+
+
 def refused_form(page: Page, world: World, goto: Goto) -> None:
     goto("/admin/users")
     page.get_by_label("User name", exact=True).fill(world.admin)
@@ -106,8 +115,7 @@ def wrong_sql(page: Page, world: World, goto: Goto) -> None:
 
 def prune(page: Page, world: World, goto: Goto) -> None:
     goto("/admin/storage")
-    page.get_by_role("button", name="Preview clean-up").click()
-    expect(page.get_by_role("region", name="Data to delete")).to_contain_text("delete")
+    expect(page.get_by_role("region", name="What can go")).to_contain_text("expired")
 
 
 def wrong_password(page: Page, world: World, goto: Goto) -> None:
@@ -181,6 +189,8 @@ ADMIN_STATES: dict[str, State] = {
     "a job that runs": job_that_is("running"),
     "account": at("/account"),
     "users": at("/admin/users"),
+    "an invited user": invited,
+    "jobs to resolve": at("/jobs?unresolved=true&did=dismiss&done=1&refused=1"),
     "a form that is refused": refused_form,
     "storage": at("/admin/storage"),
     "what a prune would remove": prune,

@@ -145,3 +145,12 @@ def test_ctrl_c_prints_the_next_commands(run: Run, live: LiveServer, data_dir: P
     assert f"jobsvc cancel {job_id[:8]} --data-dir {data_dir}\n" in output
     assert live.admin.get(f"/api/jobs/{job_id}").json()["status"] == "running"
     run("cancel", job_id)
+
+
+def test_a_failure_is_dismissed_and_listed_again(run: Run, live: LiveServer) -> None:
+    failed = live.import_text(live.new_dataset(), "a,b\n1,2\n3,4,5\n")["id"]
+    assert failed[:8] in run("jobs", "--unresolved").stdout
+    run("dismiss", failed)
+    assert "0 of 0 jobs." in run("jobs", "--unresolved").stdout
+    run("dismiss", failed[:8], "--undo")
+    assert "1 of 1 jobs." in run("jobs", "--unresolved").stdout
