@@ -16,7 +16,6 @@ import duckdb
 
 from import_engine.errors import LONG_LINE_BYTES, TOO_LONG, check_column_count, delimited_error
 from import_engine.options import DELIMITERS, DETECT_ALL, ImportOptions
-from import_engine.table_edges import left_out_note
 from import_engine.text_edges import (
     find_bottom,
     find_top,
@@ -221,10 +220,10 @@ def _without_bottom(
         return file, (), options.skip_below or 0
     lines_above = dialect.skip + dialect.has_header
     bottom = find_bottom(file, options, dialect.values, dialect.columns, lines_above, dialect.quote)
-    if bottom is None:
-        return file, (), 0
-    notes = [left_out_note(bottom.rows, "at the end")]
-    return without_bottom(file, bottom, work.scratch("rows")), notes, len(bottom.rows)
+    if bottom.size_bytes is None:
+        return file, bottom.notes, 0
+    kept = without_bottom(file, bottom, work.scratch("rows"))
+    return kept, bottom.notes, len(bottom.rows)
 
 
 def _import_rows(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from import_engine.options import ImportOptions
 from parquet_tables.quoting import quote_text
@@ -15,6 +15,7 @@ from parquet_tables.quoting import quote_text
 _SPACES = " \u00a0\u2009\u202f"
 _APOSTROPHES = "'\u2019"
 _MINUS = "-\u2212"
+_DASHES = "(?:--?|[\u2013\u2014])"
 _GROUPS = {" ": _SPACES, "'": _APOSTROPHES}
 """The characters that stand for one thousands sign."""
 SYMBOLS = {"€": "EUR", "£": "GBP", "¥": "JPY", "$": "USD", "₹": "INR", "₽": "RUB", "₺": "TRY",
@@ -31,7 +32,8 @@ _FIRST_CURRENCY = re.compile(rf"^[-\u2212(\s]*({_CURRENCY})(?![A-Za-z])")
 _LAST_CURRENCY = re.compile(rf"(?<![A-Za-z])({_CURRENCY})[-\u2212)\s]*$")
 _PLAIN = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")
 _GROUPED_OR_FRACTION = re.compile(r"-?[1-9]\d{0,2}(?:\.\d{3})+")
-MAX_CURRENCIES = 3
+_GROUPED = re.compile(rf"\d{{1,3}}(?:[{_SPACES}{_APOSTROPHES}]\d{{3}})+")
+ID_DIGITS = 7
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class NumberForm:
         Whether every number has a percent sign; the value is the fraction.
     zeros : bool
         Whether numbers may begin with zeros, as in ``007``.
+    dashes : bool
+        Whether dashes stand for no decimals, as in ``5,-``.
     changes : tuple of str
         What the sampled cells need, in words.
     """
@@ -59,6 +63,7 @@ class NumberForm:
     currencies: tuple[str, ...] = ()
     is_percent: bool = False
     zeros: bool = False
+    dashes: bool = False
     changes: tuple[str, ...] = ()
 
     def pattern(self, *, whole: bool) -> str:
@@ -71,7 +76,8 @@ class NumberForm:
         number = whole_part
         if self.decimal and not whole:
             mark = re.escape(self.decimal)
-            number = rf"(?:{whole_part}(?:{mark}\d*)?|{mark}\d+)"
+            fraction = rf"{mark}(?:\d+|{_DASHES})" if self.dashes else rf"{mark}\d+"
+            number = rf"(?:{whole_part}(?:{fraction})?|{mark}\d+)"
         if self.is_percent:
             number += f"{space}%"
         before = after = ""
@@ -91,6 +97,8 @@ class NumberForm:
 
     def normalized(self, cell: str) -> str:
         """Return the SQL of a cell of this form as a number with a point and a leading minus."""
+        if self.dashes:
+            cell = f"regexp_replace({cell}, '[{self.decimal}]{_DASHES}', '')"
         kept = quote_text(f"[^0-9{self.decimal}]")
         digits = f"regexp_replace({cell}, {kept}, '', 'g')"
         if self.decimal == ",":
@@ -133,21 +141,41 @@ def written_forms(
         thousands = "".join(each for each in (".", ",", "'", " ") if each != decimal)
         if options.thousands is not None:
             thousands = options.thousands
+        no_decimals = re.compile(rf"\d{re.escape(decimal)}{_DASHES}")
         form = NumberForm(
             decimal,
             thousands,
             _spellings(tokens),
             bool(percents),
             zeros,
+            any(map(no_decimals.search, cells)),
             tuple(_changes(cells, decimal, thousands, tokens)),
         )
         pattern = re.compile(form.pattern(whole=False))
         if all(map(pattern.fullmatch, cells)):
             forms.append(form)
     if len(forms) == 2 and not any("." in cell or "," in cell for cell in cells):
-        first = forms[0]
-        return (NumberForm("", "' ", first.currencies, first.is_percent, zeros, first.changes),)
+        if not zeros and are_grouped_ids(cells):
+            return ()
+        return (replace(forms[0], decimal="", thousands="' ", dashes=False),)
     return tuple(forms)
+
+
+def are_grouped_ids(cells: Sequence[str]) -> bool:
+    """Whether cells are digits in groups, all of one length: ``552 100 554`` may be an id."""
+    if not cells:
+        return False
+    lengths = {sum(map(str.isdigit, cell)) for cell in cells}
+    return len(lengths) == 1 and min(lengths) >= ID_DIGITS and all(map(_GROUPED.fullmatch, cells))
+
+
+def reads_as_number(cell: str) -> bool:
+    """Whether a cell by itself is a plain or written number.
+
+    >>> [reads_as_number(cell) for cell in ("5 EUR", "1.234,50-", "A1", "1.2.3", "+49 89 12")]
+    [True, True, False, False, False]
+    """
+    return bool(_PLAIN.fullmatch(cell) or written_forms([cell], ImportOptions()))
 
 
 def is_open_fraction(cells: Sequence[str]) -> bool:
@@ -208,7 +236,9 @@ def _changes(
         yield f"currency {' or '.join(tokens)} removed"
     if any("(" in cell for cell in cells):
         yield "parentheses are negative"
-    if any(cell.rstrip(" )" + _CURRENCY_CHARACTERS).endswith(tuple(_MINUS)) for cell in cells):
+    dash = re.compile(rf"\d{re.escape(decimal)}{_DASHES}")
+    trailing = (dash.sub("", cell).rstrip(" )" + _CURRENCY_CHARACTERS) for cell in cells)
+    if any(cell.endswith(tuple(_MINUS)) for cell in trailing):
         yield "trailing minus is negative"
     if any("%" in cell for cell in cells):
         yield "percent is a fraction"

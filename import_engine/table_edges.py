@@ -232,6 +232,16 @@ def _filled(row: Row) -> int:
     return sum(bool(cell.strip()) for cell in row)
 
 
+def kept_total_note(rows: Sequence[Row]) -> str | None:
+    """Return the note on a last row that may be a total but is no different from the others."""
+    last = next((row for row in reversed(rows) if _filled(row)), [])
+    first = next((cell.strip() for cell in last if cell.strip()), "")
+    if not is_total_label(first):
+        return None
+    shown = _shortened(" | ".join(last))
+    return f'The last row was kept, but may be a total: "{shown}". `skip_below` leaves it out.'
+
+
 def left_out_note(texts: Sequence[str], where: str) -> str:
     """Say which rows were left out; ``where`` is ``above the column names`` or ``at the end``.
 

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from import_engine.options import DELIMITERS, ImportOptions, InvalidOption
-from import_engine.table_edges import HEAD_ROWS, JOINED, footer_rows, header_place, left_out_note
+from import_engine.table_edges import (
+    HEAD_ROWS,
+    JOINED,
+    footer_rows,
+    header_place,
+    kept_total_note,
+    left_out_note,
+)
 from import_engine.text_files import HEAD_BYTES, TextFile
 
 MAX_EDGE_BYTES = 64 * 1024 * 1024
@@ -177,16 +184,17 @@ def _consistent_delimiter(lines: Sequence[str], first: int, known: str) -> str:
 
 @dataclass(frozen=True)
 class Bottom:
-    """The end of a file: the size of what is read, and the lines below the table."""
+    """The end of a file: the size of what is read, the lines below the table, and notes."""
 
-    size_bytes: int
-    rows: tuple[str, ...]
+    size_bytes: int | None = None
+    rows: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def find_bottom(
     file: TextFile, options: ImportOptions, split: Split, width: int, lines_above: int, quote: str
-) -> Bottom | None:
-    """Find the lines below the table; None if there are none.
+) -> Bottom:
+    """Find the lines below the table.
 
     Parameters
     ----------
@@ -194,7 +202,7 @@ def find_bottom(
         Lines down to the column names, which are no rows.
     """
     if options.skip_below == 0 or (options.skip_below is None and width < 2):
-        return None
+        return Bottom()
     lines = list(_last_lines(file, lines_above, options.skip_below or 0))
     if options.skip_below:
         filled = [at for at, (_, text) in enumerate(lines) if text.strip()]
@@ -208,8 +216,12 @@ def find_bottom(
         is_whole = whole == lines and file.path.stat().st_size <= HEAD_BYTES
         rows = [split(text) for _, text in whole]
         start = len(lines) - footer_rows(rows, width, whole=is_whole)
+        if note := kept_total_note(rows[: len(rows) - (len(lines) - start)]):
+            return Bottom(notes=(note,))
     texts = tuple(text for _, text in lines[start:] if text.strip())
-    return Bottom(lines[start][0], texts) if texts else None
+    if not texts:
+        return Bottom()
+    return Bottom(lines[start][0], texts, (left_out_note(texts, "at the end"),))
 
 
 def _lines_outside_quotes(
@@ -245,7 +257,7 @@ def _last_lines(file: TextFile, lines_above: int, least: int) -> Iterator[tuple[
 
 def without_bottom(file: TextFile, bottom: Bottom, copy: Path) -> TextFile:
     """Write ``file`` without the lines below the table to ``copy``."""
-    left = bottom.size_bytes
+    left = bottom.size_bytes or 0
     with copy.open("wb") as out:
         for chunk in file.chunks():
             out.write(chunk[:left])

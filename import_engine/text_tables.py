@@ -6,7 +6,6 @@ fit, the types are inferred from all rows and the file is read again, with the s
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ import duckdb
 
 from domain_errors import choices_sentence
 from import_engine.errors import TypeMisfit
-from import_engine.numbers import obstacle, shows_point
+from import_engine.numbers import are_grouped_ids, obstacle, reads_as_number, shows_point
 from import_engine.options import ImportOptions, InvalidOption
 from import_engine.values import (
     EMPTY,
@@ -50,7 +49,6 @@ DETECTION_SHARE = 0.4  # of a second pass's progress
 MISMATCH = "a value does not fit its column"
 """The error of :func:`values_sql`'s guard."""
 _INFERRING = "finding the columns' types"
-_NUMBER_LIKE = re.compile(r"^[-+(]?\D{0,4}\d[\d.,'\u2019\s]*\D{0,5}$")
 _WORDS = ", ".join(quote_text(word) for word in MISSING_WORDS)
 
 
@@ -396,6 +394,8 @@ def decided(work: ImportWork, rows: TextRows, columns: Sequence[TextColumn]) -> 
         for subject in open_subjects(candidates):
             if len(known.get(subject, ())) == 1:
                 candidates = _with_reading(candidates, subject, known[subject])
+            elif subject != "decimal" and _are_equal(work, rows, i, len(columns), candidates):
+                candidates = (candidates[0], candidates[-1])
         plan = replace(plans[i], candidates=candidates)
         if open_subjects(candidates):
             plan = replace(plan, candidates=(TEXT,))
@@ -403,6 +403,18 @@ def decided(work: ImportWork, rows: TextRows, columns: Sequence[TextColumn]) -> 
         else:
             found[i] = replace(columns[i], plan=plan)
     return found
+
+
+def _are_equal(
+    work: ImportWork, rows: TextRows, column: int, width: int, candidates: CandidateTypes
+) -> bool:
+    """Whether all readings of a column give the same values, as those of ``01/01/2025``."""
+    query = rows.query([candidates[0]] * width)
+    cell = f"{tidied_sql(query.cells[column])} AS x"
+    first, *others = (each.value("x", lenient=True) for each in candidates if each.rivalry)
+    same = " AND ".join(f"{first} IS NOT DISTINCT FROM {other}" for other in others)
+    sql = f"SELECT bool_and({same}) FROM (SELECT {cell} FROM {query.source})"
+    return bool(work.ask(sql, query.params, _INFERRING)[0][0])
 
 
 def _known_readings(columns: Sequence[TextColumn]) -> dict[str, set[str]]:
@@ -537,19 +549,21 @@ def _open_question(column: TextColumn) -> Question:
 
 def _digits_question(column: TextColumn) -> Question | None:
     """The question on a column of digits that may be ids."""
-    if not all(map(str.isdecimal, column.first)):
+    name, is_grouped = column.source_name, are_grouped_ids(column.first)
+    if not is_grouped and not all(map(str.isdecimal, column.first)):
         return None
-    name = column.source_name
     zero = next((cell for cell in column.first if cell.startswith("0") and len(cell) > 1), None)
     long = next((cell for cell in column.first if len(cell) > MAX_ID_DIGITS), None)
     if zero:
         why = f"leading zeros, such as {zero}"
+    elif is_grouped:
+        why = f"digits in groups, always as many, such as {column.first[0]}"
     elif long:
         why = f"values of more than {MAX_ID_DIGITS} digits, such as {long}"
     else:
         return None
     text = f'Column "{name}" stays text: it has {why}.'
-    number = ("Number", {"types": {name: "DECIMAL(38,0)" if long else "BIGINT"}})
+    number = ("Number", {"types": {name: "DECIMAL(38,0)" if long and not is_grouped else "BIGINT"}})
     return Question("digits", name, text, (as_text(name), number))
 
 
@@ -564,9 +578,14 @@ def _mixed_note(column: TextColumn) -> str | None:
         return None
     if column.first and (why := obstacle(column.first)):
         return f'Column "{column.name}" stays text: {why}.'
-    others = [cell for cell in column.first if not _NUMBER_LIKE.search(cell)]
+    if column.candidates[0] != TEXT or _digits_question(column):
+        return None
+    others = [cell for cell in column.first if not reads_as_number(cell)]
     numbers = len(column.first) - len(others)
-    if not others or numbers <= len(others) or column.candidates[0] != TEXT:
+    if numbers and not others and not all(map(str.isdecimal, column.first)):
+        example = ", ".join(dict.fromkeys(column.first[:3]))
+        return f'Column "{column.name}" stays text: its numbers have no common form: {example}.'
+    if not others or numbers <= len(others):
         return None
     return (
         f'Column "{column.name}" stays text: {len(others)} of its first {len(column.first)} values '

@@ -19,6 +19,7 @@ from import_engine.table_edges import (
     JOINED,
     footer_rows,
     header_place,
+    kept_total_note,
     left_out_note,
 )
 from parquet_tables.database import registered
@@ -134,7 +135,8 @@ def without_footer(
         count = footer_rows(rows, cells.width, whole=len(rows) == height)
     shown = [_shown(row) for row in rows[len(rows) - count :] if any(row)]
     if not shown:
-        return within
+        kept = None if options.skip_below is not None else kept_total_note(rows)
+        return replace(within, notes=(*within.notes, kept)) if kept else within
     notes = (*within.notes, left_out_note(shown, "at the end"))
     return replace(within, row_count=height - count, skip_below=count, notes=notes)
 

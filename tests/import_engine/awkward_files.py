@@ -217,7 +217,8 @@ DELIMITED = {
         ["Total,11"],
     ),
     "total that is a name": Awkward(
-        "company,n\nShell,5\nTotal,6\n", "VARCHAR BIGINT", [("Shell", 5), ("Total", 6)]
+        "company,n\nShell,5\nTotal,6\n", "VARCHAR BIGINT", [("Shell", 5), ("Total", 6)],
+        ["The last row was kept"],
     ),
     "kept total by option": Awkward(
         "acc,n,t\nA1,5,x\nTotal,5,\n", "VARCHAR BIGINT VARCHAR",
@@ -262,6 +263,26 @@ DELIMITED = {
     "telephone numbers": Awkward(
         "k,tel\na,+49 89 1234\nb,+1 555 123 4567\n", "VARCHAR VARCHAR",
         [("a", "+49 89 1234"), ("b", "+1 555 123 4567")],
+    ),
+    "ids in groups are asked": Awkward(
+        "k;id\na;552 100 554\nb;552 100 555\n", "VARCHAR VARCHAR",
+        [("a", "552 100 554"), ("b", "552 100 555")], ["digits in groups"],
+    ),
+    "dashes for no cents": Awkward(
+        "k;n\na;5,-\nb;7,50\nc;1.200,--\n", "VARCHAR DOUBLE",
+        [("a", 5.0), ("b", 7.5), ("c", 1200.0)],
+    ),
+    "numbers of no common form": Awkward(
+        'k;n\na;"1,234.50"\nb;"1.234,50"\nc;3\n', "VARCHAR VARCHAR",
+        [("a", "1,234.50"), ("b", "1.234,50"), ("c", "3")], ["no common form"],
+    ),
+    "versions and addresses": Awkward(
+        "k;v;a\na;1.2.3;10.0.0.1\nb;1.10.0;10.0.0.2\n", "VARCHAR VARCHAR VARCHAR",
+        [("a", "1.2.3", "10.0.0.1"), ("b", "1.10.0", "10.0.0.2")],
+    ),
+    "equal day and month": Awkward(
+        "d,t\n01/01/2025,x\n02/02/2025,y\n", "DATE VARCHAR",
+        [(D(2025, 1, 1), "x"), (D(2025, 2, 2), "y")],
     ),
     "iso dates": Awkward("d,t\n2025-01-31,x\n", "DATE VARCHAR", [(D(2025, 1, 31), "x")]),
     "dates with slashes from the year": Awkward(

@@ -189,3 +189,34 @@ def test_types_equal_duckdbs_full_inference(importing: Importing, first: str, la
     assert row is not None
     found = row[0][0]["type"].replace("HUGEINT", "VARCHAR")
     assert outcome.types[0] == BETTER.get((first, late), found)
+
+
+LATE_AMOUNTS = {
+    "1,234.50": ("DOUBLE", 1234.5),
+    "(5.00)": ("DOUBLE", -5.0),
+    "7.25-": ("DOUBLE", -7.25),
+    "1,234,567": ("BIGINT", 1234567),
+}
+
+
+@pytest.mark.parametrize("late", LATE_AMOUNTS)
+def test_a_late_amount_shows_how_numbers_are_written(importing: Importing, late: str) -> None:
+    type_, value = LATE_AMOUNTS[late]
+    outcome = importing.one(lines("a;b", lambda i: f"{i};x", SAMPLED, [f"{late};y"]))
+    assert outcome.types == [type_, "VARCHAR"]
+    assert outcome.column("a")[-1] == value
+    assert any("is read as numbers" in note for note in outcome.notes)
+
+
+@pytest.mark.parametrize("late", ["13/02/2025", "02/13/2025"])
+def test_a_late_date_decides_the_order(importing: Importing, late: str) -> None:
+    outcome = importing.one(lines("a,b", lambda i: "01/02/2025,x", SAMPLED, [f"{late},y"]))
+    assert outcome.types == ["DATE", "VARCHAR"]
+    assert str(outcome.column("a")[-1]) == "2025-02-13"
+
+
+def test_a_late_total_is_left_out(importing: Importing) -> None:
+    content = lines("a,b,c", lambda i: f"k{i},{i},x", SAMPLED, ["", "Total,5,"])
+    outcome = importing.one(content)
+    assert (len(outcome.rows), outcome.types) == (SAMPLED, ["VARCHAR", "BIGINT", "VARCHAR"])
+    assert outcome.notes == ('Left out 1 row at the end: "Total,5,".',)
