@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from import_engine.workbooks.importing import CHILD_MODULE
 from tests.contract.problems import assert_problem
 from tests.import_engine.raw_workbooks import STRINGS, TABLE, raw_workbook
 from tests.live_server import LiveServer
@@ -48,7 +49,7 @@ def test_a_hostile_workbook_is_refused_and_no_more(
 
 def reading_processes() -> list[int]:
     """This process's children that read a workbook."""
-    return [pid for pid in children() if b"reader_process" in _command(pid)]
+    return [pid for pid in children() if CHILD_MODULE.encode() in _command(pid)]
 
 
 def _command(pid: int) -> bytes:
