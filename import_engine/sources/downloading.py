@@ -156,7 +156,13 @@ def _one_table(tables: list[tuple[str, ImportedTable]]) -> ImportedTable:
     shown = [note for note in notes if note]
     if len(shown) > MAX_NOTES:
         shown = [*shown[:MAX_NOTES], f"{len(shown) - MAX_NOTES:,} more notes."]
-    return replace(first, table=TableFiles(first.table.columns, files), notes=tuple(shown))
+    questions = {(one.code, one.column): one for _, table in tables for one in table.questions}
+    return replace(
+        first,
+        table=TableFiles(first.table.columns, files),
+        notes=tuple(shown),
+        questions=tuple(questions.values()),
+    )
 
 
 def _difference(

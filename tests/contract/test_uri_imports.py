@@ -97,6 +97,24 @@ def test_a_file_of_a_web_server_is_imported(sources: Sources) -> None:
     }
 
 
+def test_options_hold_for_a_uri_and_a_key_gives_one_job(sources: Sources) -> None:
+    sources.web.put("/exports/points.csv", b"id;amount\n1;1.234\n2;5.678\n")
+    dataset, headers = sources.server.new_dataset(), {"Idempotency-Key": "points"}
+    body = {"uri": sources.web_uri("/exports/points.csv"), "options": {"decimal": ","}}
+    path = f"/api/datasets/{dataset}/refs/main/import"
+    answers = [sources.server.admin.post(path, json=body, headers=headers) for _ in range(2)]
+    (job_id,) = {answer.json()["job_id"] for answer in answers}
+    job = sources.server.finished(job_id)
+    assert job["run_parameters"]["options"] == {"decimal": ","}
+    (total,) = job["output_summary"]["tables"][0]["control_totals"][1:]
+    assert (total["column"], total["sum"]) == ("amount", "6912")
+    other = {**body, "options": {"decimal": "."}}
+    clash = sources.server.admin.post(path, json=other, headers=headers)
+    assert_problem(clash, 409, "idempotency_key_reused")
+    wrong = sources.answer(body["uri"], options={"decimal": "x"})
+    assert_problem(wrong, 422, "invalid_option", "decimal")
+
+
 def test_an_object_is_imported_in_pieces(sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("import_engine.sources.reading.PIECE_BYTES", 64)
     content = "id\n" + "".join(f"{n}\n" for n in range(500))
