@@ -47,9 +47,8 @@ def test_the_tutorial_continues_after_the_demo() -> None:
     words = " ".join(section.split())
     (step,) = re.findall(r"If you ran `./run-demo` before,.* go on with step (\d+)\.", words)
     (line,) = re.findall(rf"^{step}\. (.*)$", section, re.MULTILINE)
-    assert line.startswith("Write `carrier = 'UA'")
-    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    assert "from an empty server or with the flights that the demo imported" in readme
+    assert line.startswith("Write `type = 'invoice'")
+    assert "--data-dir demo-data" in (ROOT / "run-demo").read_text(encoding="utf-8")
 
 
 def test_an_unknown_step_is_an_error() -> None:
