@@ -244,6 +244,9 @@ RULES: tuple[Rule, ...] = (
 
 MAX_STRATA = 50
 MIN_ROWS_OF_STRATUM = 30
+MIN_SHARE_OF_STRATUM = 0.005
+"""Enough for a stratum of a table of fewer than 6,000 rows, if it has two rows."""
+MIN_MEAN_ROWS = 5
 MAX_STRATUM = 0.95
 STRATA_NULLS = 0.2
 
@@ -316,7 +319,9 @@ def strata_hint(column: ColumnProfile) -> StrataHint | None:
     strata = int(distinct.value) + (1 if nulls else 0)
     smallest = min(groups.smallest.value, nulls) if nulls else groups.smallest.value
     largest = max(groups.largest.value, nulls)
-    if not 2 <= strata <= MAX_STRATA or smallest < MIN_ROWS_OF_STRATUM:
+    needed = max(2, min(MIN_ROWS_OF_STRATUM, MIN_SHARE_OF_STRATUM * column.rows))
+    most = min(MAX_STRATA, column.rows // MIN_MEAN_ROWS)
+    if not 2 <= strata <= most or smallest < needed:
         return None
     if largest > MAX_STRATUM * column.rows or nulls > STRATA_NULLS * column.rows:
         return None

@@ -60,6 +60,15 @@ def draw_with_strata(page: Page, world: World, goto: Goto) -> None:
     page.get_by_role("button", name="Add condition").first.click()
 
 
+def draw_by_bands(page: Page, world: World, goto: Goto) -> None:
+    goto(f"/datasets/{world.dataset}/draw")
+    page.get_by_role("radio", name="By group").check()
+    page.get_by_label("Groups by").select_option("amount")
+    page.get_by_label("In bands").check()
+    expect(page.get_by_role("slider")).not_to_have_count(0)
+    expect(page.get_by_role("region", name="Groups of step 1")).to_be_visible()
+
+
 def draw_with_an_error(page: Page, world: World, goto: Goto) -> None:
     goto(f"/datasets/{world.dataset}/draw")
     page.get_by_label("Rows", exact=True).fill("0")
@@ -163,6 +172,7 @@ ADMIN_STATES: dict[str, State] = {
     "preview": preview,
     "unreadable file": unreadable,
     "draw": draw_with_strata,
+    "draw by bands": draw_by_bands,
     "draw with an error": draw_with_an_error,
     "save as a template": save_template,
     "jobs": at("/jobs"),

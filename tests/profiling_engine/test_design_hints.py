@@ -50,6 +50,15 @@ def test_few_balanced_values_are_strata(profile: TableProfile) -> None:
     assert hints["grade"].balance == pytest.approx(1 / (0.49 + 0.04 + 0.01) / 3)
 
 
+def test_accounts_of_a_small_ledger_are_strata_and_its_lines_are_not(studio: Studio) -> None:
+    query = (
+        "SELECT range AS line, 1400 + range % 5 * 100 AS account, "
+        "'Invoice ' || range // 2 AS text FROM range(44)"
+    )
+    hints = design_hints(studio.profile(studio.table_of(query))).strata
+    assert [hint.column for hint in hints] == ["account"]
+
+
 def test_skewed_amounts_are_measures_of_size(profile: TableProfile) -> None:
     (hint,) = design_hints(profile, sample_size=500).sizes
     assert hint.column == "amount"

@@ -90,6 +90,7 @@ async function loadColumns() {
 /** The columns of numbers whose sums may be stated. */
 function showAmount() {
   const numbers = columns.filter(isNumber).map((column) => column.name);
+  if (columns.length && !numbers.includes(body.amount_column)) delete body.amount_column;
   fill(one("#amount_column"), h("option", { value: "" }, "none"),
     numbers.map((name) => h("option", { value: name, selected: name === body.amount_column }, name)));
 }

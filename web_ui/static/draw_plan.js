@@ -26,10 +26,13 @@ export function showPlan(element, plan) {
         round.margin_of_error === null ? null : [
           h("dt", { title: "Half-width of the 95 % confidence interval of a share of 50 %" }, "Margin of error"),
           h("dd", {}, `± ${percent(round.margin_of_error, round.margin_of_error < 0.01 ? 2 : 1)}`)]),
-      round.warning_templates.map((warning) => h("div", { class: "note warn" }, h("p", {}, render(warning.template, warning.parameters)))),
+      round.warning_templates.map((warning) => h("div", { class: "note warn" }, h("p", {}, render(warning.template, onScreen(warning.parameters))))),
       groups(round))),
     suggestions(plan.hints));
 }
+
+/** A group without a value is called Missing. */
+const onScreen = ({ named, ...others }) => (named ? { ...others, named: named.replace(/"NULL"/g, "Missing") } : others);
 
 /** The drawn share of the amount. */
 function coverage({ amount: found }) {

@@ -40,7 +40,7 @@ export function sizeForm(context, round, method, loc, refresh) {
   const kinds = kindsOf(method);
   if (!kinds.length) return h("p", { class: "soft" }, "As many rows as the clusters have, or those under “More options”.");
   const { parameters } = round;
-  const goal = goals.get(round);
+  const goal = kinds.includes("margin") ? goals.get(round) : undefined;
   const current = kindOf(method, round);
   const kind = goal ? "margin" : ["sample_size", "sample_fraction"].includes(current) ? "rows" : current;
   const choose = (next) => {
@@ -111,6 +111,7 @@ function marginInput(context, round, common) {
     } catch (problem) { found.textContent = problem.message; }
   }, 300);
   input.addEventListener("input", find);
+  context.onRegroup(find);
   find();
   return [input, found];
 }
