@@ -9,23 +9,36 @@ from estimation_engine.design import (
     weighted_design,
 )
 from estimation_engine.errors import (
+    InvalidEstimate,
     LonelyStratum,
+    TooManyGroups,
+    UnsupportedDesign,
 )
 from estimation_engine.estimates import Domains, Estimate, Settings, Values, estimate
+from estimation_engine.population import true_values
+from estimation_engine.reading import Statistic, check_statistic, is_number, read_values
 from estimation_engine.variance import VarianceRules
 
 __all__ = [
     "Design",
     "Domains",
     "Estimate",
+    "InvalidEstimate",
     "LonelyStratum",
     "Settings",
+    "Statistic",
+    "TooManyGroups",
+    "UnsupportedDesign",
     "Values",
     "VarianceRules",
+    "check_statistic",
     "cluster_design",
     "estimate",
+    "is_number",
     "random_design",
+    "read_values",
     "stratified_design",
     "systematic_design",
+    "true_values",
     "weighted_design",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -84,8 +84,6 @@ class Design:
         if self.clusters is not None:
             drawn, clusters = self.clusters
             return drawn / clusters
-        if self.method == "systematic" and self.rows:
-            return float(1.0 / self.weights[0])
         return self.rows / self.population if self.population else 0.0
 
     @property
@@ -115,18 +113,9 @@ def random_design(drawn: int, population: int) -> Design:
     )
 
 
-def systematic_design(drawn: int, population: int, weight: float) -> Design:
-    """Every k-th row, of which each has the same probability 1/``weight``."""
-    base = random_design(drawn, population)
-    return Design(
-        "systematic",
-        np.full(drawn, weight),
-        population,
-        base.groups,
-        base.group_rows,
-        base.group_drawn,
-        base.take_all,
-    )
+def systematic_design(drawn: int, population: int) -> Design:
+    """Every k-th row. Weights are N/n: by k the rows would add up to another number than N."""
+    return replace(random_design(drawn, population), method="systematic")
 
 
 def stratified_design(strata: Ints, rows: Ints) -> Design:

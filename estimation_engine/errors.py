@@ -5,7 +5,25 @@ from __future__ import annotations
 from domain_errors import DomainError
 
 
+class InvalidEstimate(DomainError):
+    """A statistic lacks a parameter, or its column doesn't fit."""
+
+    code = "invalid_estimate"
+
+
+class UnsupportedDesign(DomainError):
+    """No variance formula is there for the rounds of the sample."""
+
+    code = "unsupported_design"
+
+
 class LonelyStratum(DomainError):
     """A stratum with several rows has one drawn row, which has no variance."""
 
     code = "lonely_stratum"
+
+
+class TooManyGroups(DomainError):
+    """The groups are more than an answer lists."""
+
+    code = "too_many_groups"

@@ -1,7 +1,7 @@
 """The sampling engine: from a table's files and a list of rounds to the drawn rows."""
 
 from sampling_engine.checks import amount_of, check_rounds
-from sampling_engine.draw import draw_sample
+from sampling_engine.draw import draw_sample, drawn_rounds
 from sampling_engine.errors import (
     MinimumExceedsSample,
     RowsMissing,
@@ -20,6 +20,7 @@ from sampling_engine.plan import SizeForMargin, plan_draw, size_for_margin
 from sampling_engine.reference import Reference, reference_of
 from sampling_engine.reserves import reserves
 from sampling_engine.results import (
+    DrawnRound,
     DrawnSample,
     Strategy,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "METHOD_CLASSES",
     "ORDER_VERSION",
     "ClusterMethod",
+    "DrawnRound",
     "DrawnSample",
     "Method",
     "MethodDeclaration",
@@ -70,6 +72,7 @@ __all__ = [
     "check_rounds",
     "draw_sample",
     "draw_warnings",
+    "drawn_rounds",
     "effective_seed",
     "explain_rows",
     "method_from_json",

@@ -21,7 +21,7 @@ from parquet_tables.tables import TableFiles
 from sampling_engine.amounts import add, amount_json, source_amount
 from sampling_engine.checks import amount_of, check_rounds
 from sampling_engine.errors import RowsMissing
-from sampling_engine.results import DrawnSample, RoundResult, Strategy
+from sampling_engine.results import DrawnRound, DrawnSample, RoundResult, Strategy
 from sampling_engine.rounds import DrawState, FinishedRound, Prepared, part_of, replay
 from sampling_engine.sample_table import KEEP_DRAWN, write_sample
 from sampling_engine.selection.order import Int64s
@@ -94,6 +94,36 @@ def draw_sample(
         drawn = add([one.amount.drawn_total for one in results if one.amount is not None])
         account = amount_json(amount, source, drawn)
     return DrawnSample(sample, results, ordinals, renamed, account)
+
+
+def drawn_rounds(
+    database: ParquetDatabase,
+    table: TableFiles,
+    rounds: Sequence[Round],
+    *,
+    counts_dir: Path | None = None,
+    with_keys: bool = False,
+) -> list[DrawnRound]:
+    """Draw the rounds of a finished draw again, and write nothing."""
+    with database.cursor(table) as cursor:
+        state = DrawState(cursor, table, counts_dir=counts_dir)
+        finished = replay(state, rounds, ignore_progress)
+        return [_drawn_round(each, with_keys=with_keys) for each in finished]
+
+
+def _drawn_round(finished: FinishedRound, *, with_keys: bool) -> DrawnRound:
+    chosen, prepared = finished.rows.chosen, finished.draw.prepared
+    probabilities, _ = finished.draw.probabilities_and_weights(finished.rows)
+    order = np.argsort(chosen.ordinals)
+    count = len(prepared.eligible)
+    return DrawnRound(
+        chosen.ordinals[order],
+        chosen.strata[order],
+        probabilities[order],
+        prepared.eligible,
+        np.bincount(chosen.strata, minlength=count),
+        prepared.strata.keys(np.arange(count)) if with_keys else [],
+    )
 
 
 def _choose(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from parquet_tables.tables import TableFiles
 from sampling_engine.errors import DrawWarning
 from sampling_engine.selection.order import ORDER_VERSION, Int64s, Seed
@@ -123,6 +126,31 @@ class RoundPlan(RoundAccount):
                 for group in self.groups
             ]
         return plan
+
+
+@dataclass(frozen=True)
+class DrawnRound:
+    """What an estimate needs of a drawn round; arrays of its rows have shape (rows,).
+
+    Parameters
+    ----------
+    ordinals : array of int, sorted
+    groups : array of int
+        Each row's stratum or cluster.
+    probabilities : array of float
+        Given the earlier rounds; 1 for take-all rows alone.
+    group_rows, group_drawn : arrays of int, shape (groups,)
+        Eligible and drawn rows of all strata or clusters.
+    keys : list of dict
+        The values of each group's columns; empty unless they were asked for.
+    """
+
+    ordinals: Int64s
+    groups: Int64s
+    probabilities: NDArray[np.float64]
+    group_rows: Int64s
+    group_drawn: Int64s
+    keys: list[dict[str, str | None]]
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,14 @@ MAY_IMPORT = {
         "parquet_tables",
     }
     | LEAVES,
-    "http_api": {"application", "job_runner", "storage", "sampling_engine", "parquet_tables"}
+    "http_api": {
+        "application",
+        "job_runner",
+        "storage",
+        "sampling_engine",
+        "estimation_engine",
+        "parquet_tables",
+    }
     | LEAVES,
     "web_ui": {
         "application",

@@ -184,6 +184,13 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             {"json": {"columns": ["city"]}},
         ),
     ),
+    "POST /api/sampling/jobs/<job_id>/estimates": (
+        "rows_viewed",
+        lambda w: (
+            f"/api/sampling/jobs/{w.draw}/estimates",
+            {"json": {"statistics": [{"statistic": "count"}]}},
+        ),
+    ),
     "POST /api/profiling/datasets/<int:dataset_id>/jobs": (
         "profile_asked",
         lambda w: (f"/api/profiling/datasets/{w.dataset}/jobs", {"json": {}}),

@@ -194,6 +194,11 @@ TABLE = (
     Row(f"GET {SJ}/residual", SEE, at("/api/sampling/jobs/{j}/residual?format=parquet")),
     Row(f"GET {SJ}/source", SEE, at("/api/sampling/jobs/{j}/source")),
     Row(f"GET {SJ}/lookup", SEE, at("/api/sampling/jobs/{j}/lookup?column=id&value=1")),
+    Row(
+        f"POST {SJ}/estimates",
+        READ_BY_POST,
+        at("/api/sampling/jobs/{j}/estimates", body={"statistics": [{"statistic": "count"}]}),
+    ),
     Row(f"GET {SJ}/reserves", SEE, at("/api/sampling/jobs/{j}/reserves")),
     Row(f"GET {SJ}/rows/<logical_row_id>", SEE, at("/api/sampling/jobs/{j}/rows/primary:0")),
     Row(f"GET {SJ}/comparison", SEE, at("/api/sampling/jobs/{j}/comparison")),

@@ -114,7 +114,7 @@ def test_counties_by_size(candidate: str, value: float, error: float) -> None:
     ("rule", "error"), [("random", 13549.357), ("sd1", 9051.835), ("sd2", 12870.153)]
 )
 def test_every_fourth_row(rule: str, error: float) -> None:
-    design = systematic_design(8, 32, 4.0)
+    design = systematic_design(8, 32)
     rules = VarianceRules(systematic=rule)  # type: ignore[arg-type]
     total = one(design, "total", [4123, 721, 194, 129, 239, 61, 262, 166], rules=rules)
     assert total.value == pytest.approx(23580)

@@ -1,0 +1,1 @@
+"""Estimates of a population from a sample, and code that declares its design."""

@@ -1,0 +1,112 @@
+"""The true values of a whole population, to hold an estimate against them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+
+from estimation_engine.reading import ALL, Statistic
+from parquet_tables.columns import Column, digits_of
+from parquet_tables.quoting import quote_identifier
+from parquet_tables.rows import Statement, read_rows, scan_statement
+from parquet_tables.tables import TableFiles
+
+MAX_TRUE_GROUPS = 20_000
+GroupKey = tuple[Any, ...]
+
+
+def true_values(
+    cursor: duckdb.DuckDBPyConnection,
+    table: TableFiles,
+    statistics: Sequence[Statistic],
+    by: Sequence[Column],
+    where: Statement | None,
+) -> dict[GroupKey, list[float | None]] | None:
+    """The statistics of each group's rows, in one pass; None if there are too many groups."""
+    condition, bound = where or (ALL, [])
+    selected = [f"({condition}) AS included"]
+    selected += [f"f.{quote_identifier(column.name)} AS b{at}" for at, column in enumerate(by)]
+    params = list(bound)
+    figures = []
+    for at, statistic in enumerate(statistics):
+        expressions, given = _expressions(statistic, at)
+        selected += expressions
+        params += given
+        figures.append(f"CAST({_figure(statistic, at)} AS DOUBLE)")
+    scan, scanned = _scan(table, selected, params)
+    keys = [f"t.b{at}" for at in range(len(by))]
+    grouped = f" GROUP BY {', '.join(keys)}" if keys else ""
+    sql = (
+        f"SELECT {', '.join([*keys, *figures])} FROM ({scan}) AS t WHERE t.included{grouped} "
+        f"LIMIT {MAX_TRUE_GROUPS + 1:d}"
+    )
+    # Names that a column of the table can't have twice.
+    columns = [Column(f"{at}", each.type) for at, each in enumerate(by)]
+    columns += [Column(f"{len(by) + at}", "DOUBLE") for at in range(len(statistics))]
+    rows = [list(row.values()) for row in read_rows(cursor, (sql, scanned), columns)]
+    if len(rows) > MAX_TRUE_GROUPS:
+        return None
+    return {tuple(row[: len(by)]): row[len(by) :] for row in rows}
+
+
+def _scan(table: TableFiles, selected: list[str], params: list[object]) -> Statement:
+    """The scan of all files; each file's branch takes the parameters of the expressions."""
+    parts: list[str] = []
+    bound: list[object] = []
+    for file, start in table.with_starts():
+        deleted = table.deletion_vector
+        inside = deleted[(deleted >= start) & (deleted < start + file.rows)] - start
+        sql, (first, *others) = scan_statement(TableFiles(table.columns, (file,), inside), selected)
+        parts.append(sql)
+        bound += [first, *params, *others]
+    if not parts:
+        sql, _ = scan_statement(table, selected)
+        return sql, params
+    return " UNION ALL ".join(parts), bound
+
+
+def _expressions(statistic: Statistic, at: int) -> tuple[list[str], list[object]]:
+    name = None
+    if statistic.column is not None:
+        name = f"f.{quote_identifier(statistic.column.name)}"
+    if statistic.name == "count":
+        return [f"{'true' if name is None else f'{name} IS NOT NULL'} AS y{at}"], []
+    if statistic.name == "proportion":
+        assert statistic.condition is not None  # noqa: S101 - checked
+        sql, params = statistic.condition
+        if statistic.counts_missing:
+            return [f"coalesce({sql}, false) AS y{at}"], list(params)
+        value = f"CASE WHEN {name} IS NOT NULL THEN coalesce({sql}, false) END"
+        return [f"{value} AS y{at}"], list(params)
+    if statistic.name != "ratio" or statistic.denominator is None:
+        return [f"{name} AS y{at}"], []
+    below = f"f.{quote_identifier(statistic.denominator.name)}"
+    return [
+        f"CASE WHEN {below} IS NOT NULL THEN {name} END AS y{at}",
+        f"CASE WHEN {name} IS NOT NULL THEN {below} END AS x{at}",
+    ], []
+
+
+def _figure(statistic: Statistic, at: int) -> str:
+    total = _sum(statistic.column, f"t.y{at}")
+    match statistic.name:
+        case "count":
+            return f"count(*) FILTER (t.y{at})"
+        case "proportion":
+            return f"count(*) FILTER (t.y{at}) / nullif(count(t.y{at}), 0)"
+        case "total":
+            return f"coalesce({total}, 0)"
+        case "mean":
+            return f"{total} / nullif(count(t.y{at}), 0)"
+        case "ratio":
+            return f"{total} / nullif({_sum(statistic.denominator, f't.x{at}')}, 0)"
+        case "quantile":
+            return f"quantile_disc(t.y{at}, {statistic.q!r})"
+
+
+def _sum(column: Column | None, value: str) -> str:
+    """The exact sum of integers and decimals, as a DOUBLE, and a compensated one of others."""
+    is_exact = column is not None and (digits_of(column.type) or "INT" in column.type)
+    return f"CAST(sum({value}) AS DOUBLE)" if is_exact else f"fsum({value})"

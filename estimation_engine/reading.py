@@ -1,0 +1,224 @@
+"""Read the values of statistics from a sample's file, one row after the other by ordinal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from estimation_engine.design import Booleans, Ints
+from estimation_engine.errors import InvalidEstimate, TooManyGroups
+from estimation_engine.estimates import Domains, StatisticName, Values
+from parquet_tables.columns import Column, digits_of
+from parquet_tables.quoting import quote_identifier
+from parquet_tables.rows import Statement, read_rows
+from parquet_tables.tables import TableFiles
+
+ROW_ID = "_logical_row_id"
+NUMBERS = frozenset(
+    (
+        "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
+        "FLOAT", "DOUBLE",
+    )
+)  # fmt: skip
+MAX_CELLS = 50_000_000
+"""Values that are read at once: rows times columns."""
+MAX_GROUPS = 1_000
+NEEDS_NUMBERS = ("mean", "total", "ratio", "quantile")
+ALL = "true"
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """What to estimate.
+
+    Parameters
+    ----------
+    condition : Statement, optional
+        Of a proportion: SQL over ``f`` of the rows that count as 1.
+    counts_missing : bool
+        Of a proportion: rows without a value are in the denominator, as for the share of those.
+    """
+
+    name: StatisticName
+    column: Column | None = None
+    denominator: Column | None = None
+    condition: Statement | None = None
+    counts_missing: bool = False
+    q: float = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class ReadSample:
+    """The rows by ordinal: the domains with their keys, and the values of each statistic."""
+
+    domains: Domains
+    keys: list[dict[str, Any]]
+    values: list[Values]
+
+
+def check_statistic(statistic: Statistic, loc: tuple[str | int, ...]) -> None:
+    """Refuse a statistic that lacks something, or whose columns aren't numbers."""
+    name = statistic.name
+    if name != "count" and statistic.column is None:
+        raise InvalidEstimate("A {name} needs a `column`.", name=name, loc=(*loc, "column"))
+    if name == "ratio" and statistic.denominator is None:
+        raise InvalidEstimate(
+            "A ratio needs a `denominator`, another column.", loc=(*loc, "denominator")
+        )
+    if name == "proportion" and statistic.condition is None:
+        raise InvalidEstimate("A proportion needs a `value`.", loc=(*loc, "value"))
+    if name not in NEEDS_NUMBERS:
+        return
+    for field, column in (("column", statistic.column), ("denominator", statistic.denominator)):
+        if column is not None and not is_number(column):
+            raise InvalidEstimate(
+                'A {name} needs a column of numbers; "{column}" is of type {type}.',
+                name=name,
+                column=column.name,
+                type=column.type,
+                loc=(*loc, field),
+            )
+
+
+def is_number(column: Column) -> bool:
+    """Whether a column holds numbers."""
+    return column.type in NUMBERS or digits_of(column.type) is not None
+
+
+def read_values(
+    cursor: duckdb.DuckDBPyConnection,
+    sample: TableFiles,
+    ordinals: Ints,
+    statistics: Sequence[Statistic],
+    by: Sequence[Column],
+    where: Statement | None,
+) -> ReadSample:
+    """Read a sample whose rows have these sorted ordinals.
+
+    Raises
+    ------
+    InvalidEstimate
+        Too much to read, or a value that is no finite number.
+    TooManyGroups
+    """
+    condition, bound = where or (ALL, [])
+    selected = [
+        f"CAST(split_part(f.{quote_identifier(ROW_ID)}, ':', -1) AS BIGINT) AS ordinal",
+        f"coalesce({condition}, false) AS included",
+        _rank(by),
+    ]
+    params = list(bound)
+    for at, statistic in enumerate(statistics):
+        expressions, given = _expressions(statistic, at)
+        selected += expressions
+        params += given
+    if len(ordinals) * len(selected) > MAX_CELLS:
+        raise InvalidEstimate(
+            "These are {rows} rows for {columns} columns, more than are read at once: ask for "
+            "fewer statistics.",
+            rows=len(ordinals),
+            columns=len(selected),
+        )
+    files = [str(file.path) for file in sample.files]
+    keys = _keys(cursor, files, by, (condition, bound))
+    found = cursor.execute(
+        f"SELECT {', '.join(selected)} FROM read_parquet(?) AS f", [*params, files]
+    ).fetchnumpy()
+    order = np.argsort(np.asarray(found["ordinal"]))
+    columns = {name: array[order] for name, array in found.items()}
+    if not np.array_equal(np.asarray(columns["ordinal"]), ordinals):
+        raise InvalidEstimate("The sample's rows aren't those of its recorded draw.")
+    included: Booleans = np.asarray(columns["included"], dtype=np.bool_)
+    domains = Domains(included, _renumbered(columns["place"], included), len(keys))
+    values = [_values(statistic, at, columns, included) for at, statistic in enumerate(statistics)]
+    return ReadSample(domains, keys, values)
+
+
+def _rank(by: Sequence[Column]) -> str:
+    if not by:
+        return "0 AS place"
+    names = ", ".join(f"f.{quote_identifier(column.name)} NULLS LAST" for column in by)
+    return f"dense_rank() OVER (ORDER BY {names}) AS place"
+
+
+def _renumbered(places: NDArray[Any], included: Booleans) -> Ints:
+    """The numbers from 0 of the groups that have an included row."""
+    numbers = np.zeros(len(included), dtype=np.int64)
+    _, inverse = np.unique(np.asarray(places)[included], return_inverse=True)
+    numbers[included] = inverse
+    return numbers
+
+
+def _keys(
+    cursor: duckdb.DuckDBPyConnection, files: list[str], by: Sequence[Column], where: Statement
+) -> list[dict[str, Any]]:
+    """The groups with a row, in the order of their values, missing ones last."""
+    if not by:
+        return [{}]
+    names = [f"f.{quote_identifier(column.name)}" for column in by]
+    shown = ", ".join(f"{name} AS c{at}" for at, name in enumerate(names))
+    ordering = ", ".join(f"{name} NULLS LAST" for name in names)
+    sql = (
+        f"SELECT {shown} FROM read_parquet(?) AS f WHERE {where[0]} GROUP BY {', '.join(names)} "
+        f"ORDER BY {ordering} LIMIT {MAX_GROUPS + 1:d}"
+    )
+    keys = read_rows(cursor, (sql, [files, *where[1]]), by)
+    if len(keys) > MAX_GROUPS:
+        raise TooManyGroups(
+            "{columns} make more than {maximum} groups: choose a column with fewer values, or "
+            "filter rows with `where`.",
+            columns=", ".join(f'"{column.name}"' for column in by),
+            maximum=MAX_GROUPS,
+            loc=("by",),
+        )
+    return keys
+
+
+def _expressions(statistic: Statistic, at: int) -> tuple[list[str], list[object]]:
+    """The SQL of a statistic's y, its denominator x, and whether there is a value."""
+    column = statistic.column
+    name = None if column is None else f"f.{quote_identifier(column.name)}"
+    if statistic.name == "count":
+        return [f"{'true' if name is None else f'{name} IS NOT NULL'} AS p{at}"], []
+    if statistic.name == "proportion":
+        assert statistic.condition is not None  # noqa: S101 - checked
+        sql, params = statistic.condition
+        present = "true" if statistic.counts_missing else f"{name} IS NOT NULL"
+        return [f"coalesce({sql}, false) AS y{at}", f"{present} AS p{at}"], list(params)
+    found = [f"CAST({name} AS DOUBLE) AS y{at}"]
+    present = f"{name} IS NOT NULL"
+    if statistic.denominator is not None and statistic.name == "ratio":
+        below = f"f.{quote_identifier(statistic.denominator.name)}"
+        found.append(f"CAST({below} AS DOUBLE) AS x{at}")
+        present += f" AND {below} IS NOT NULL"
+    return [*found, f"({present}) AS p{at}"], []
+
+
+def _values(
+    statistic: Statistic, at: int, columns: dict[str, NDArray[Any]], included: Booleans
+) -> Values:
+    present = np.asarray(columns[f"p{at}"], dtype=np.bool_)
+    if statistic.name == "count":
+        return Values("count", np.ones(len(present)), present)
+    arrays = []
+    for field, column in ((f"y{at}", statistic.column), (f"x{at}", statistic.denominator)):
+        if field not in columns:
+            continue
+        array = np.where(present, np.ma.filled(columns[field].astype(np.float64), 0.0), 0.0)
+        wrong = int((~np.isfinite(array) & included).sum())
+        if wrong:
+            raise InvalidEstimate(
+                'The column "{column}" has {count} sampled rows with NaN or an infinite value: '
+                "leave them out with `where`.",
+                column="" if column is None else column.name,
+                count=wrong,
+            )
+        arrays.append(np.where(np.isfinite(array), array, 0.0))
+    return Values(
+        statistic.name, arrays[0], present, arrays[1] if len(arrays) > 1 else None, statistic.q
+    )

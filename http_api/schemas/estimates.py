@@ -1,0 +1,126 @@
+"""Schemas of estimates from a sample."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from apiflask import Schema
+from marshmallow import fields, validate
+
+from estimation_engine.estimates import StatisticName
+from estimation_engine.intervals import ProportionInterval
+from estimation_engine.variance import Lonely, Systematic
+from http_api.schemas import out
+from http_api.schemas.base import StrictSchema, text
+from http_api.schemas.fields import BoundedList, StrictBoolean, StrictNumber, StrictString
+from http_api.schemas.filters import AnyValue, FiltersField
+
+MAX_STATISTICS = 50
+MAX_GROUP_COLUMNS = 4
+
+
+def one_of(literal: Any, default: str, description: str | None = None) -> StrictString:
+    """A choice of the engine's."""
+    return StrictString(
+        load_default=default, validate=validate.OneOf(get_args(literal)), description=description
+    )
+
+
+class StatisticIn(StrictSchema):
+    """A figure of the population to estimate."""
+
+    statistic = StrictString(required=True, validate=validate.OneOf(get_args(StatisticName)))
+    column = text(1, 1000, description="A column of the sample; `count` needs none.")
+    denominator = text(1, 1000, description="Of a `ratio`: the column of the divisor.")
+    value = AnyValue(
+        allow_none=True,
+        metadata={
+            "description": "Of a `proportion`: the value whose share is estimated; null for the "
+            "share of rows without a value."
+        },
+    )
+    q = StrictNumber(
+        load_default=0.5,
+        validate=validate.Range(0, 1, min_inclusive=False, max_inclusive=False),
+        description="Of a `quantile`: 0.5 is the median.",
+    )
+
+    def without_nulls(self, data: dict[str, Any]) -> dict[str, Any]:
+        """A null ``value`` has a meaning."""
+        kept = super().without_nulls(data)
+        return {**kept, "value": None} if "value" in data and data["value"] is None else kept
+
+
+class IntervalIn(StrictSchema):
+    proportion = one_of(ProportionInterval, "korn_graubard")
+
+
+class VarianceIn(StrictSchema):
+    lonely_stratum = one_of(
+        Lonely, "fail", "What to do with a stratum that has one drawn row of several."
+    )
+    systematic = one_of(Systematic, "sd1", "Successive differences, or as if it were random.")
+
+
+class EstimatesIn(StrictSchema):
+    """Statistics of a sample's population, for groups of its rows."""
+
+    statistics = BoundedList(
+        fields.Nested(StatisticIn), required=True, least=1, most=MAX_STATISTICS
+    )
+    by = BoundedList(text(1, 1000), load_default=list, least=0, most=MAX_GROUP_COLUMNS)
+    where = FiltersField()
+    confidence = StrictNumber(
+        load_default=0.95, validate=validate.Range(0.5, 1, max_inclusive=False)
+    )
+    interval = fields.Nested(IntervalIn)
+    variance = fields.Nested(VarianceIn)
+    true_values = StrictBoolean(
+        load_default=False, description="Compute each true value from the source, too."
+    )
+
+
+class EstimateOut(Schema):
+    statistic = out.string()
+    column = out.string(null=True)
+    denominator = out.string(null=True)
+    value = out.raw(null=True)
+    q = out.number(null=True)
+    group = out.json_object("The group's value of each column of `by`.")
+    estimate = out.number(null=True)
+    standard_error = out.number(null=True)
+    ci_low = out.number(null=True)
+    ci_high = out.number(null=True)
+    confidence = out.number()
+    df = out.integer("Degrees of freedom of the design.")
+    design_effect = out.number(
+        "The variance by that of a simple random sample of as many rows.", null=True
+    )
+    n = out.integer("Sampled rows of the group with a value.")
+    n_missing = out.integer("Sampled rows of the group without one.")
+    interval = out.string("The formula of the interval.")
+    variance = out.number(null=True)
+    true_value = out.number("Of all rows of the source, if `true_values` was given.", null=True)
+
+
+class DesignOut(Schema):
+    method = out.string()
+    n = out.integer("Drawn rows.")
+    N = out.integer("Rows that could be drawn.")
+    filter = out.string(null=True)
+    rounds = out.integer("Rounds that count as one sample.")
+    strata = out.integer("Strata with rows.", null=True)
+    strata_drawn = out.integer("Strata with a drawn row.", null=True)
+    clusters = out.integer("Clusters with rows.", null=True)
+    clusters_drawn = out.integer(null=True)
+    take_all_rows = out.integer("Rows drawn with certainty.", null=True)
+    uncovered_rows = out.integer("Rows of strata without a drawn row.")
+    df = out.integer()
+
+
+class EstimatesOut(Schema):
+    job_id = out.string()
+    confidence = out.number()
+    estimates = out.list_of(EstimateOut)
+    design = out.nested(DesignOut)
+    notes = out.list_of(fields.String(), "What the estimates assume and refer to.")

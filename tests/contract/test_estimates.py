@@ -1,0 +1,198 @@
+"""Estimates from samples over HTTP: the published formulas on real draws, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.contract.draw_requests import one
+from tests.contract.problems import assert_problem
+from tests.live_server import LiveServer
+
+ROWS = 600
+CITIES = ("Oslo", "Lima", "Kyiv", "")
+AMOUNTS = [(row * 37 % 101) + row % 4 * 100 for row in range(ROWS)]
+
+
+@pytest.fixture(scope="module")
+def dataset(server: LiveServer) -> int:
+    """Columns id, city (a quarter has none), amount (none in every tenth row), size and shop."""
+    dataset_id = server.new_dataset()
+    lines = [
+        f"{row},{CITIES[row % 4]},{AMOUNTS[row] if row % 10 else ''},{1 + row % 7},s{row // 20}"
+        for row in range(ROWS)
+    ]
+    server.import_text(dataset_id, "\n".join(["id,city,amount,size,shop", *lines]) + "\n")
+    return dataset_id
+
+
+def drawn(server: LiveServer, dataset: int, *rounds: dict[str, Any]) -> str:
+    job = server.draw(dataset, {"rounds": list(rounds)})
+    assert job["status"] == "completed", job
+    return str(job["id"])
+
+
+def asked(server: LiveServer, job: str, body: dict[str, Any]) -> Any:
+    return server.admin.post(f"/api/sampling/jobs/{job}/estimates", json=body)
+
+
+def estimates(server: LiveServer, job: str, *statistics: Any, **more: Any) -> dict[str, Any]:
+    answer = asked(server, job, {"statistics": list(statistics), **more})
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+MEAN = {"statistic": "mean", "column": "amount"}
+TOTAL = {"statistic": "total", "column": "amount"}
+SHARE = {"statistic": "proportion", "column": "city", "value": "Oslo"}
+COUNT = {"statistic": "count"}
+DESIGNS = {
+    "random": one("random", sample_size=120),
+    "stratified": one("stratified", strata_columns=["city"], sample_size=120),
+    "cluster": one("cluster", cluster_column="shop", num_clusters=15),
+    "two stages": one("cluster", cluster_column="shop", num_clusters=15, samples_per_cluster=8),
+    "systematic": one("systematic", interval=9),
+    "weighted": one("weighted", weight_column="size", sample_size=120),
+}
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_every_design_estimates_near_the_truth(server: LiveServer, dataset: int, name: str) -> None:
+    job = drawn(server, dataset, DESIGNS[name])
+    median = {"statistic": "quantile", "column": "amount", "q": 0.5}
+    ratio = {"statistic": "ratio", "column": "amount", "denominator": "size"}
+    found = estimates(server, job, MEAN, TOTAL, SHARE, COUNT, median, ratio, true_values=True)
+    truth = [amount for row, amount in enumerate(AMOUNTS) if row % 10]
+    mean, total, _share, count, _, _ = found["estimates"]
+    assert mean["true_value"] == pytest.approx(sum(truth) / len(truth))
+    assert (total["true_value"], count["true_value"]) == (sum(truth), ROWS)
+    for each in found["estimates"]:
+        assert each["ci_low"] <= each["estimate"] <= each["ci_high"]
+        width = max(4 * each["standard_error"], 1e-9 * each["estimate"])
+        assert each["estimate"] == pytest.approx(each["true_value"], abs=width)
+    assert found["design"]["N"] == ROWS
+    assert mean["n_missing"] > 0
+    assert any("without a value" in note for note in found["notes"])
+
+
+def test_figures_are_those_of_the_rows_by_hand(server: LiveServer, dataset: int) -> None:
+    job = drawn(server, dataset, one("random", sample_size=100))
+    rows = server.rows(job, limit=1000)
+    y = [row["amount"] for row in rows if row["amount"] is not None]
+    (found,) = estimates(server, job, TOTAL)["estimates"]
+    assert found["estimate"] == pytest.approx(sum(y) * 6)
+    mean = sum(y) / 100
+    squares = sum((value - mean) ** 2 for value in y) + (100 - len(y)) * mean**2
+    variance = 36 * (1 - 1 / 6) * 100 / 99 * squares
+    assert found["variance"] == pytest.approx(variance)
+    assert (found["n"], found["n_missing"], found["df"]) == (len(y), 100 - len(y), 99)
+
+
+def test_two_random_rounds_are_one_sample(server: LiveServer, dataset: int) -> None:
+    two = drawn(server, dataset, one("random", sample_size=60), one("random", sample_size=40))
+    found = estimates(server, two, MEAN, COUNT)
+    assert (found["design"]["n"], found["design"]["rounds"]) == (100, 2)
+    assert found["estimates"][1]["estimate"] == pytest.approx(ROWS)
+    assert "The 2 steps count as one random sample." in found["notes"]
+    strata = one("stratified", strata_columns=["city"], samples_per_stratum=10)
+    twice = estimates(server, drawn(server, dataset, strata, strata), COUNT)
+    assert (twice["design"]["n"], twice["design"]["strata"], twice["design"]["df"]) == (80, 4, 76)
+
+
+def test_other_rounds_are_refused(server: LiveServer, dataset: int) -> None:
+    mixed = drawn(
+        server,
+        dataset,
+        one("random", "city = 'Oslo'", sample_size=20),
+        one("random", sample_size=9),
+    )
+    problem = asked(server, mixed, {"statistics": [COUNT]})
+    assert_problem(problem, 422, "unsupported_design")
+    assert "with the same filter" in problem.json()["detail"]
+
+
+def test_groups_and_a_filter_are_domains(server: LiveServer, dataset: int) -> None:
+    job = drawn(server, dataset, one("random", sample_size=200))
+    found = estimates(
+        server, job, COUNT, MEAN, by=["city"], where={"expression": "size > 2"}, true_values=True
+    )
+    counts = found["estimates"][:4]
+    assert [each["group"]["city"] for each in counts] == ["Kyiv", "Lima", "Oslo", None]
+    assert [each["true_value"] for each in counts] == [
+        sum(1 for row in range(ROWS) if row % 7 > 1 and CITIES[row % 4] == city)
+        for city in ("Kyiv", "Lima", "Oslo", "")
+    ]
+    assert all(each["standard_error"] > 0 for each in counts)
+    nothing = estimates(server, job, MEAN, TOTAL, where={"expression": "size > 99"})
+    assert [(each["estimate"], each["ci_low"]) for each in nothing["estimates"]] == [
+        (None, None),
+        (0, None),
+    ]
+
+
+def test_the_share_of_missing_values_counts_all_rows(server: LiveServer, dataset: int) -> None:
+    job = drawn(server, dataset, one("random", sample_size=200))
+    missing = {"statistic": "proportion", "column": "city", "value": None}
+    share, missing_share = estimates(server, job, SHARE, missing, true_values=True)["estimates"]
+    assert (share["true_value"], missing_share["true_value"]) == (pytest.approx(1 / 3), 0.25)
+    assert missing_share["n"] == 200
+    assert share["n"] == 200 - share["n_missing"]
+
+
+def test_a_census_has_no_margin(server: LiveServer, dataset: int) -> None:
+    job = drawn(server, dataset, one("random", sample_fraction=1.0))
+    found = estimates(server, job, MEAN, SHARE, true_values=True)["estimates"]
+    for each in found:
+        assert each["standard_error"] == 0
+        assert each["estimate"] == pytest.approx(each["true_value"])
+        assert each["ci_low"] == each["ci_high"] == each["estimate"]
+
+
+def test_estimates_of_a_drawn_table_say_what_they_refer_to(
+    server: LiveServer, dataset: int
+) -> None:
+    first = server.draw(dataset, {"rounds": [one("random", sample_size=200)]})
+    ref = first["output_summary"]["output_ref"]
+    body = {"source_ref": ref, "table_key": "sample", "rounds": [one("random", sample_size=50)]}
+    second = server.draw(dataset, body)
+    found = estimates(server, second["id"], COUNT)
+    assert found["design"]["N"] == 200
+    assert any("itself drawn" in note for note in found["notes"])
+
+
+def test_strata_without_a_row_and_lonely_ones(server: LiveServer, dataset: int) -> None:
+    sizes = one("stratified", strata_columns=["city"], sizes={"Oslo": 20, "Lima": 1})
+    job = drawn(server, dataset, sizes)
+    assert_problem(asked(server, job, {"statistics": [MEAN]}), 422, "lonely_stratum")
+    found = estimates(server, job, MEAN, variance={"lonely_stratum": "adjust"})
+    assert (found["design"]["strata"], found["design"]["uncovered_rows"]) == (4, 300)
+    assert any("strata with 300 rows" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "says"),
+    [
+        ({"statistics": [{"statistic": "mean", "column": "city"}]}, "invalid_estimate", "numbers"),
+        ({"statistics": [{"statistic": "mean"}]}, "invalid_estimate", "needs a column"),
+        ({"statistics": [{"statistic": "ratio", "column": "size"}]}, "invalid_estimate", "denomin"),
+        (
+            {"statistics": [{"statistic": "proportion", "column": "city"}]},
+            "invalid_estimate",
+            "needs a value",
+        ),
+        ({"statistics": [{"statistic": "mean", "column": "amuont"}]}, "unknown_column", "amount"),
+        ({"statistics": [COUNT], "by": ["nothing"]}, "unknown_column", "nothing"),
+        ({"statistics": [COUNT], "where": {"expression": "size >"}}, "invalid_filter", ""),
+        ({"statistics": []}, "invalid_request", ""),
+        ({"statistics": [COUNT], "calibrate": {"method": "ratio"}}, "invalid_request", "Unknown"),
+        ({"statistics": [COUNT], "confidence": 1}, "invalid_request", ""),
+    ],
+)
+def test_what_does_not_fit_is_explained(
+    server: LiveServer, dataset: int, body: dict[str, Any], code: str, says: str
+) -> None:
+    job = drawn(server, dataset, one("random", sample_size=10))
+    answer = asked(server, job, body)
+    assert_problem(answer, 422, code)
+    assert says in answer.text
