@@ -22,9 +22,9 @@ from storage.accounts import authority as checks
 from storage.accounts.audit import Action, ObjectType, Origin, record
 from storage.accounts.authority import Authority, write_as
 from storage.accounts.datasets import Dataset, Level, get_dataset
-from storage.accounts.tokens import TokenHolder, find_token_holder, hash_secret
+from storage.accounts.tokens import TokenHolder, find_token_holder, find_token_user, hash_secret
 from storage.accounts.users import Role, User
-from storage.errors import NotFound
+from storage.errors import NotFound, TokenEnded
 from storage.jobs.jobs import Job, Priority, get_job, job_ids_by_prefix
 from storage.jobs.submission import IdempotencyKey
 from storage.sqlite.database import Transaction
@@ -128,6 +128,13 @@ class Caller:
         """
         with write_as(self.service.database, self.authority(), self.service.clock) as tx:
             yield tx
+
+    def user_in(self, tx: Transaction) -> User:
+        """Return the user with the role of this transaction, which may have changed meanwhile."""
+        found = find_token_user(tx, self.holder.token_id, self.service.clock)
+        if found is None:
+            raise TokenEnded
+        return found
 
     def reading(self) -> AbstractContextManager[None]:
         """Count the block as a read of tables; see :meth:`WorkLimit.piece`."""

@@ -14,6 +14,7 @@ from application.job_submission import require_unreserved
 from job_runner.service import Service
 from storage.accounts.authority import require_level, require_role
 from storage.accounts.datasets import Level, restore_dataset
+from storage.accounts.users import User
 from storage.errors import NameTaken
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
@@ -83,10 +84,11 @@ def restore(by: Caller, entry_id: int, name: str | None = None) -> BinEntry:
     """
     service = by.service
     with by.writing() as tx:
-        entry = get_bin_entry(tx, entry_id, by.user, binned_since(service))
-        _require(tx, by, entry, "write")
+        user = by.user_in(tx)
+        entry = get_bin_entry(tx, entry_id, user, binned_since(service))
+        _require(tx, user, entry, "write")
         if entry.ref_name is None:
-            restore_dataset(tx, entry.dataset_id, by.user, name, service.clock)
+            restore_dataset(tx, entry.dataset_id, user, name, service.clock)
             by.audit(tx, "dataset_restored", dataset_id=entry.dataset_id, name=name)
         else:
             ref_name = entry.ref_name if name is None else named_ref(entry.ref_name, name)
@@ -123,8 +125,9 @@ def purge(by: Caller, entry_id: int) -> BinEntry:
     """
     service = by.service
     with by.writing() as tx:
-        entry = get_bin_entry(tx, entry_id, by.user, binned_since(service))
-        _require(tx, by, entry, "admin")
+        user = by.user_in(tx)
+        entry = get_bin_entry(tx, entry_id, user, binned_since(service))
+        _require(tx, user, entry, "admin")
         purge_bin_entry(tx, entry.id, service.clock)
         by.audit(
             tx,
@@ -137,11 +140,11 @@ def purge(by: Caller, entry_id: int) -> BinEntry:
         return entry
 
 
-def _require(tx: Transaction, by: Caller, entry: BinEntry, level: Level) -> None:
+def _require(tx: Transaction, user: User, entry: BinEntry, level: Level) -> None:
     """Require a level in the dataset of a ref; a deleted dataset is visible to its admins only."""
-    require_role(by.user, ("admin", "analyst"))
+    require_role(user, ("admin", "analyst"))
     if entry.ref_name is not None:
-        require_level(tx, by.user, entry.dataset_id, level)
+        require_level(tx, user, entry.dataset_id, level)
 
 
 def shown_entry(by: Caller, entry: BinEntry) -> dict[str, Any]:

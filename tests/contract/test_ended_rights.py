@@ -15,7 +15,8 @@ import pytest
 import composition_root
 from application.sessions import COOKIE, CSRF_FIELD, csrf_token
 from job_runner.settings import Settings
-from storage.accounts.datasets import delete_permission, put_permission
+from storage.accounts.datasets import delete_permission, put_group_permission, put_permission
+from storage.accounts.groups import remove_member
 from storage.accounts.tokens import revoke_token
 from storage.accounts.users import User, change_user, remove_user
 from storage.sqlite.database import Database, Transaction
@@ -142,6 +143,21 @@ def test_a_level_that_ends_in_flight_writes_nothing(scene: Scene) -> None:
 
     def end(tx: Transaction, scene: Scene, user: User, token_id: int) -> None:
         delete_permission(tx, dataset, user.id)
+
+    (row,) = [one for one in TABLE if one.route == "DELETE /api/datasets/<int:dataset_id>"]
+    answer, writes = ask_held(scene, row, Ask(f"/api/datasets/{dataset}"), user, end)
+    assert writes
+    assert_problem(answer, 404, "not_found")
+
+
+def test_a_membership_that_ends_in_flight_writes_nothing(scene: Scene) -> None:
+    user, dataset = scene.person(), scene.empty_dataset()
+    group = scene.group(user)
+    with scene.service.database.write() as tx:
+        put_group_permission(tx, dataset, group, "admin")
+
+    def end(tx: Transaction, scene: Scene, user: User, token_id: int) -> None:
+        remove_member(tx, group, user)
 
     (row,) = [one for one in TABLE if one.route == "DELETE /api/datasets/<int:dataset_id>"]
     answer, writes = ask_held(scene, row, Ask(f"/api/datasets/{dataset}"), user, end)
