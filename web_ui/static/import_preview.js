@@ -52,7 +52,7 @@ function problemText({ template, parameters }) {
 function notesOf(tables) {
   if (!tables.some((table) => table.notes.length)) return null;
   return h("div", { class: "note quiet" }, h("div", { class: "notes", tabindex: "0", role: "region", "aria-label": "Notes" }, h("ul", {},
-    tables.flatMap((table) => table.notes.map((note) => h("li", {}, tables.length > 1 ? h("strong", {}, `${table.key}: `) : null, note))))));
+    tables.flatMap((table) => table.notes.map((note) => h("li", {}, tables.length > 1 ? h("strong", {}, `${table.key}: `) : null, render(note)))))));
 }
 
 /** Show a preview; `head` makes the head of a column. */
