@@ -27,6 +27,7 @@ def test_every_get_answers_with_a_trailing_slash(server: LiveServer, dataset_id:
         "commit": "main",
         "key": "primary",
         "user_id": me,
+        "group_id": 1,
         "logical_row_id": "primary:3",
     }
     paths = server.admin.get("/api/openapi.json").json()["paths"]
