@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shlex
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -144,7 +145,18 @@ def print_preview(preview: dict[str, Any]) -> None:
         for note in table["notes"]:
             print_line(f"Note: {note}")
         for question in table["questions"]:
-            print_line(f"Question: {question['text']}")
+            answers = " or ".join(map(_answer, question["choices"]))
+            print_line(f"Question: {question['text']} Answer with {answers}.")
+
+
+def _answer(choice: dict[str, Any]) -> str:
+    """Return the command's options that make a choice."""
+    words: list[str] = []
+    for field, value in choice["options"].items():
+        option = PAIRS[field][0] if field in PAIRS else f"--{field.replace('_', '-')}"
+        given = [f"{name}={each}" for name, each in value.items()] if field in PAIRS else [value]
+        words += [f"{option} {shlex.quote(str(each))}" for each in given]
+    return " ".join(words)
 
 
 MAIN = "main"

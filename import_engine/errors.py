@@ -88,7 +88,7 @@ def delimited_error(message: str, first_message: str = "") -> UnreadableFile:
         if counts[1] == "1":
             problem = (
                 "expected 1 value, found {found}. If there are lines above the column names, "
-                "remove them."
+                "say in which row the names are by `header_row`."
             )
         else:
             problem = "expected {expected} values, found {found}."

@@ -32,6 +32,7 @@ _FIRST_CURRENCY = re.compile(rf"^[-\u2212(\s]*({_CURRENCY})(?![A-Za-z])")
 _LAST_CURRENCY = re.compile(rf"(?<![A-Za-z])({_CURRENCY})[-\u2212)\s]*$")
 _PLAIN = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")
 _GROUPED_OR_FRACTION = re.compile(r"-?[1-9]\d{0,2}(?:\.\d{3})+")
+_BLANKS = re.compile(f"[{_SPACES}]{{2,}}")
 _GROUPED = re.compile(rf"\d{{1,3}}(?:[{_SPACES}{_APOSTROPHES}]\d{{3}})+")
 ID_DIGITS = 7
 
@@ -152,7 +153,7 @@ def written_forms(
             tuple(_changes(cells, decimal, thousands, tokens)),
         )
         pattern = re.compile(form.pattern(whole=False))
-        if all(map(pattern.fullmatch, cells)):
+        if all(pattern.fullmatch(shortened_blanks(cell)) for cell in cells):
             forms.append(form)
     if len(forms) == 2 and not any("." in cell or "," in cell for cell in cells):
         if not zeros and are_grouped_ids(cells):
@@ -176,6 +177,11 @@ def reads_as_number(cell: str) -> bool:
     [True, True, False, False, False]
     """
     return bool(_PLAIN.fullmatch(cell) or written_forms([cell], ImportOptions()))
+
+
+def shortened_blanks(cell: str) -> str:
+    """Shorten runs of spaces, on which the pattern of a form takes long in Python."""
+    return _BLANKS.sub(" ", cell)
 
 
 def is_open_fraction(cells: Sequence[str]) -> bool:

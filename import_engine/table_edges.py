@@ -15,6 +15,8 @@ HEAD_ROWS = 100
 MAX_TITLE_ROWS = 30
 MAX_FOOTER_ROWS = 20
 SHOWN_ROWS = 5
+MAX_LABEL = 60
+"""Characters of a cell that may be a value or a total's label: patterns take long on long texts."""
 FEW_SHARE, MOST_SHARE = 0.4, 0.6
 """Shares of the usual number of values in a row: at most in a title, at least in the header."""
 SHOWN_CHARACTERS = 80
@@ -26,7 +28,7 @@ _TOTAL = re.compile(
 )
 _NOTE = re.compile(
     r"(?:sources?|notes?|remarks?|generated|printed|created|exported|end of|page|quelle|hinweis"
-    r"|erstellt|stand|seite|\*|\()",
+    r"|erstellt|stand|seite)\b|\*|\(",
     re.IGNORECASE,
 )
 _VALUE = re.compile(r"[-+(]?[^\w\s]?\s*\d[\d\s.,'’:/%-]*\)?\s*[^\w\s]?|true|false", re.IGNORECASE)
@@ -67,9 +69,9 @@ def _is_below_titles(rows: Sequence[Row], place: int, usual: float) -> bool:
         return True
     named = [cell for cell in header if cell.strip()]
     return (
-        (len(header) >= 3 or any(_VALUE.fullmatch(cell.strip()) for row in below for cell in row))
+        (len(header) >= 3 or any(_is_value(cell) for row in below for cell in row))
         and (have_few or all(len(row) < len(header) for row in titles))
-        and not any(_VALUE.fullmatch(cell.strip()) for cell in named)
+        and not any(map(_is_value, named))
         and len(named) >= MOST_SHARE * usual
         and bool(below)
     )
@@ -112,7 +114,7 @@ def _ends_table(row: Row, width: int, above: Sequence[Row], whole: bool) -> bool
             or (whole and _adds_up(row, above))
         )
     text = filled[0]
-    is_text = not _VALUE.fullmatch(text)
+    is_text = not _is_value(text)
     if len(filled) > 1 or not is_text or row[0].strip() != text:
         return False
     is_note = bool(_NOTE.match(text))
@@ -140,9 +142,10 @@ def joined_names(rows: Sequence[Row], place: int) -> list[str] | None:
     if not grouped or not all(lower[at] for at in grouped):
         return None
     alone = [at for at in range(len(upper)) if at not in grouped]
-    if any(upper[at] and lower[at] for at in alone) or any(map(_VALUE.fullmatch, lower)):
+    if any(upper[at] and lower[at] for at in alone) or any(map(_is_value, lower)):
         return None
-    if not any(_is_value(row, at) for row in rows[place + 2 :] for at in grouped):
+    below = rows[place + 2 :]
+    if not any(at < len(row) and _is_value(row[at]) for row in below for at in grouped):
         return None
     return [
         f"{groups[at]} {lower[at]}" if groups[at] else upper[at] or lower[at]
@@ -163,8 +166,10 @@ def _groups(upper: Sequence[str]) -> list[str]:
     return groups
 
 
-def _is_value(row: Row, at: int) -> bool:
-    return at < len(row) and _VALUE.fullmatch(row[at].strip()) is not None
+def _is_value(cell: str) -> bool:
+    """Whether a cell is a number, a date, a time or a flag."""
+    text = cell.strip()
+    return len(text) <= MAX_LABEL and _VALUE.fullmatch(text) is not None
 
 
 def header_place(rows: Sequence[Row]) -> tuple[int, list[str] | None]:
@@ -188,6 +193,8 @@ def is_total_label(cell: str) -> bool:
     >>> is_total_label("Grand total (EUR):"), is_total_label("Total Energies")
     (True, False)
     """
+    if len(cell) > MAX_LABEL:
+        return False
     text = re.sub(r"[\s:.*]*(?:\(?(?:[A-Z]{3}|[€$£])\)?)?[\s:.*]*$", "", cell.strip())
     return _TOTAL.fullmatch(text) is not None
 
@@ -205,7 +212,7 @@ def _misses_usual_value(row: Row, above: Sequence[Row], width: int) -> bool:
 def _adds_up(row: Row, above: Sequence[Row]) -> bool:
     """Whether the numbers of a row are the sums of the rows above."""
     data = [each for each in above if len(each) == len(row) and not is_total_label(each[0])]
-    places = [at for at, cell in enumerate(row) if _VALUE.fullmatch(cell.strip())]
+    places = [at for at, cell in enumerate(row) if _is_value(cell)]
     columns = [[*(each[at] for each in data if each[at].strip()), row[at]] for at in places]
     return bool(places) and all(
         any(_last_is_sum(cells, decimal) for decimal in (".", ",")) for cells in columns

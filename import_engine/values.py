@@ -11,7 +11,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from import_engine.numbers import NumberForm, is_open_fraction, number_forms, written_forms
+from import_engine.numbers import (
+    NumberForm,
+    is_open_fraction,
+    number_forms,
+    shortened_blanks,
+    written_forms,
+)
 from import_engine.options import DATE_ORDERS, DETECT_ALL, ImportOptions
 from parquet_tables.quoting import quote_text
 
@@ -39,7 +45,7 @@ NUMBER = r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
 _NOT_FINITE = "('inf', '-inf', 'infinity', '-infinity', 'nan', '-nan')"
 
 
-def double_mismatch(cell: str, value: str, *, rounded: bool) -> str:
+def double_mismatch(cell: str, value: str, *, rounded: bool, ids_are_text: bool) -> str:
     """Return the SQL that is true for a cell that DOUBLE would change.
 
     The regular expression costs as much as the cast, so cheap comparisons select suspicious cells
@@ -63,6 +69,8 @@ def double_mismatch(cell: str, value: str, *, rounded: bool) -> str:
         f"NOT regexp_full_match({cell}, {quote_text(NUMBER)}) OR ({lost}) "
         f"OR ({value} = 0 AND regexp_matches({cell}, '^-?[0.]*[1-9]')) OR isinf({value})"
     )
+    if ids_are_text:
+        changed += f" OR {_matches(cell, _ID)}"
     return f"({suspicious}) AND ({changed}) AND lower({cell}) NOT IN {_NOT_FINITE}"
 
 
@@ -134,11 +142,8 @@ class CandidateType:
             plain = replace(self, form=None).mismatch(f"({self.form.normalized(cell)})", value)
             return f"NOT {shape} OR ({plain})"
         if self.type == "DOUBLE":
-            lossy = double_mismatch(cell, value, rounded=self.rounded)
-            if not self.ids_are_text:
-                return lossy
-            longest = f"strlen({cell}) > {MAX_ID_DIGITS}"
-            return f"({lossy}) OR ({longest} AND {_matches(cell, _ID)})"
+            ids_are_text = self.ids_are_text
+            return double_mismatch(cell, value, rounded=self.rounded, ids_are_text=ids_are_text)
         if self.type == "BOOLEAN":
             words = "'true', 'false', 't', 'f', 'yes', 'no'"
             return f"{cell} NOT IN ({words}) AND lower({cell}) NOT IN ({words})"
@@ -170,7 +175,9 @@ class CandidateType:
         else:
             kind = "DOUBLE" if self.type.startswith("DECIMAL") else self.type
             pattern = _FORMS.get(self.type, _FORMS.get(kind))
-        return pattern is not None and re.fullmatch(pattern, cell) is not None
+        if pattern is None:
+            return False
+        return re.fullmatch(pattern, shortened_blanks(cell) if self.form else cell) is not None
 
     @property
     def is_text_in_json(self) -> bool:
@@ -220,7 +227,7 @@ class CandidateType:
 
 TEXT_TYPES_IN_JSON = ("VARCHAR", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE")
 LONG_WHOLE_TYPE = "DECIMAL(38,0)"
-_ID = r"-?\d+"
+_ID = rf"-?\d{{{MAX_ID_DIGITS + 1},}}"
 TEXT = CandidateType("VARCHAR")
 EMPTY = CandidateType("VARCHAR", empty=True)
 INSTANT = CandidateType("TIMESTAMP WITH TIME ZONE")

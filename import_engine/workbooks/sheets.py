@@ -148,7 +148,7 @@ def _read_workbook(
         if table:
             tables.append(table)
         else:
-            skipped.append(f'The sheet "{name}" is empty; it was left out.')
+            skipped.append(f'The sheet "{name}" {_why_empty(options)}; it was left out.')
     if not tables:
         raise UnreadableFile("The workbook has no sheet with cells.")
     _require_columns(tables, options)
@@ -158,6 +158,10 @@ def _read_workbook(
         return (replace(first, notes=notes_of_first), *others)
     named = () if len(sheets) == 1 else (f'The table is the sheet "{first.key}".',)
     return (replace(first, key=PRIMARY, notes=(*named, *notes_of_first)),)
+
+
+def _why_empty(options: ImportOptions) -> str:
+    return "is empty" if given_range(options) is None else "has no cells below the skipped rows"
 
 
 def _require_columns(tables: Sequence[ImportedTable], options: ImportOptions) -> None:
