@@ -22,14 +22,15 @@ function histogram(context, round, column) {
   return callApi(`${context.table()}/bands`, { query });
 }
 
-/** Round breaks near 50, 85 and 97 % of the rows, and 0 where values are negative. */
+/** Breaks near quarters of the dates; of numbers near 50, 85 and 97 % of the rows, and 0 where values are negative. */
 export async function suggestedBreaks(context, round, column) {
   const found = await histogram(context, round, column).catch(() => null);
   const bins = found?.bins ?? [];
   const rows = bins.at(-1)?.cumulated_rows ?? 0;
   const near = (share) => bins.find((bin) => bin.high !== null && bin.cumulated_rows >= share * rows)?.high;
   const zero = bins.some((bin) => bin.low === "0") && bins.find((bin) => bin.high === "0")?.cumulated_rows > 0 ? "0" : undefined;
-  const texts = [...new Set([zero, near(0.5), near(0.85), near(0.97)].filter((one) => one !== undefined))];
+  const shares = found?.minimum !== null && Number.isNaN(Number(found?.minimum)) ? [0.25, 0.5, 0.75] : [0.5, 0.85, 0.97];
+  const texts = [...new Set([zero, ...shares.map(near)].filter((one) => one !== undefined))];
   const typed = texts.map(typedBreak).sort((left, right) => (left < right ? -1 : 1));
   return typed.length ? typed : [typedBreak(bins[0]?.high ?? "0")];
 }

@@ -87,7 +87,7 @@ export function sizesTable(context, round, loc) {
     const next = groups.map((group) => group.label);
     const before = parameters.sizes ?? {};
     const moved = labels !== null && labels.length === next.length;
-    const isNew = !Object.keys(before).length && labels === null;
+    const isNew = labels === null && !next.some((label) => label in before);
     const sizes = {};
     next.forEach((label, at) => {
       const size = before[label] ?? (moved ? before[labels[at]] : undefined) ?? (isNew && label !== "NULL" ? FIRST_SIZE : undefined);
@@ -126,7 +126,7 @@ export function sizesTable(context, round, loc) {
     } });
     return h("tr", {}, h("td", {}, shown), h("td", { class: "number" }, number(group.rows)),
       hasAmount ? h("td", { class: "number" }, amount(group.amount?.total)) : null,
-      h("td", { class: "number size" }, input), h("td", {}, h("label", { class: "check" }, all, "Take all")));
+      h("td", { class: "number size field" }, input), h("td", {}, h("label", { class: "check" }, all, "Take all")));
   };
   const load = async () => {
     if (!parameters.strata_columns?.length) return counted();

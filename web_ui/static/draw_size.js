@@ -59,7 +59,7 @@ export function sizeForm(context, round, method, loc, refresh) {
       kinds.length > 1 ? h("select", { "aria-label": "Size", onchange: (event) => choose(event.target.value) },
         kinds.map((one) => h("option", { value: one, selected: one === kind }, KINDS[one]))) : h("span", {}, KINDS[kind]),
       h("div", { class: "field compact" }, sizeInput(context, round, method, loc, kind))),
-    kind === "sizes" ? sizesTable(context, round, `${loc}.parameters.sizes`) : null,
+    kind === "sizes" ? h("div", { class: "field" }, sizesTable(context, round, `${loc}.parameters.sizes`)) : null,
   ];
 }
 
