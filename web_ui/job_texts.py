@@ -18,6 +18,7 @@ _ADVICE: Mapping[str, str] = {
     "interrupted": "The server stopped during each attempt. {Action}. If it fails again, contact "
     "an administrator.",
     "unreadable_file": "Correct the file and import it again.",
+    "type_misfit": "Import the file again with another type for the column.",
     "source_unavailable": "{Action} when the source answers again.",
     "source_denied": "An administrator must give the server access to the source. Then {action}.",
     "workbook_too_large": "Save the sheets as CSV files and import those.",

@@ -222,3 +222,35 @@ def test_an_option_that_does_not_fit_is_named(
     answer = preview(server, dataset, "id,n\n1,2\n", options=options)
     assert_problem(answer, 422, code, part)
     assert answer.json()["errors"][0]["loc"][:2] == ["body", "options"]
+
+
+def test_an_import_fails_if_a_type_does_not_fit(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    files = {"file": ("a.csv", b"id,n\n1,x\n2,3\n")}
+    fields = {"options": json.dumps({"types": {"n": "BIGINT"}})}
+    path = f"/api/datasets/{dataset}/refs/main/import"
+    accepted = server.admin.post(path, files=files, data=fields).json()
+    job = server.finished(accepted["job_id"])
+    assert (job["status"], job["error_code"]) == ("failed", "type_misfit")
+    assert 'Column "n"' in job["error_message"]
+    assert server.admin.get(f"/api/datasets/{dataset}/refs/main").json()["commit_id"] is None
+
+
+def test_a_preview_without_a_fitting_type_says_so(server: LiveServer, dataset: int) -> None:
+    options = json.dumps({"types": {"n": "BIGINT"}})
+    answer = preview(server, dataset, "id,n\n1,x\n2,3\n", options=options).json()
+    (problem,) = answer["problems"]
+    assert (problem["loc"], answer["tables"][0]["columns"][1]["type"]) == (
+        ["options", "types", "n"],
+        "VARCHAR",
+    )
+
+
+def test_the_result_of_an_import_has_control_totals(server: LiveServer) -> None:
+    dataset = server.new_dataset()
+    job = server.import_text(dataset, b"k;n\na;1.234,50 EUR\nb;(0,25) EUR\n", "a.csv")
+    (table,) = job["output_summary"]["tables"]
+    assert table["control_totals"] == [
+        {"column": "n", "sum": "1234.25", "positive": "1234.5", "negative": "-0.25",
+         "is_exact": True}
+    ]  # fmt: skip
