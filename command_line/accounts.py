@@ -111,7 +111,7 @@ def _print_users(users: list[dict[str, Any]]) -> None:
 def _state_of(user: dict[str, Any]) -> str:
     if user["has_password"]:
         return "active"
-    return "invited" if user["link_expires_at"] else "invitation expired"
+    return "invited" if user["link_expires_at"] else "no password"
 
 
 @user.command("link")
