@@ -139,6 +139,8 @@ def _crowded(server: LiveServer, client: httpx.Client) -> int:
     for number in range(8):
         name = f"ref-{number:03}-of-a-long-name-that-someone-thought-of"
         client.post(f"/api/datasets/{dataset}/refs", json={"name": name, "from_ref": "main"})
+    client.delete(f"/api/datasets/{dataset}/refs/{name}")
+    client.delete(f"/api/datasets/{_dataset(client, BLANKLESS[:150])}")
     return dataset
 
 

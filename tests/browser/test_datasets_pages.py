@@ -26,7 +26,7 @@ def test_a_dataset_is_created_with_its_first_file(
     page.get_by_label("Name").fill("Sales of the north")
     page.get_by_text("Details").click()
     page.get_by_label("Tags, separated by commas").fill("sales, north")
-    page.get_by_label("Message").fill("First figures")
+    page.get_by_label("Purpose").fill("First figures")
     page.get_by_text("Details").click()
     page.get_by_label("File (drop it here").set_input_files(write_csv(tmp_path / "s.csv", 3000))
     preview = page.get_by_role("region", name="First rows of primary")
