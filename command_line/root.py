@@ -26,6 +26,7 @@ COMMANDS = {
     "import": "importing.import_command",
     "plan": "sampling.plan",
     "sample": "sampling.sample",
+    "estimate": "sampled_rows.estimate",
     "profile": "exploring.profile",
     "explore": "exploring.explore",
     "compare": "comparing.compare",

@@ -1,4 +1,4 @@
-"""``jobsvc reserves`` and ``why``: the rows in line of a sample."""
+"""``jobsvc reserves``, ``why`` and ``estimate``: rows in line of a sample, and what it says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from command_line.connection import Target, connected
 from command_line.options import AS_JSON, JOB, field_option, with_target
-from command_line.output import print_line, print_result, print_rows
+from command_line.output import print_line, print_result, print_rows, print_table
 
 
 @click.command()
@@ -80,3 +80,148 @@ def _print_verdicts(found: dict[str, Any]) -> None:
         print_line("No row of the source has this value.")
     if found["has_more"]:
         print_line("More rows have this value; --limit shows up to 50.", err=True)
+
+
+@click.command()
+@JOB
+@click.option("--mean", multiple=True, metavar="COLUMN", help="The mean of a column; repeatable.")
+@click.option("--total", multiple=True, metavar="COLUMN", help="The total; repeatable.")
+@click.option(
+    "--share",
+    multiple=True,
+    metavar="COLUMN=VALUE",
+    help="The share of a value; COLUMN= is the share of missing values; repeatable.",
+)
+@click.option("--ratio", multiple=True, metavar="COLUMN/COLUMN", help="Total by total; repeatable.")
+@click.option(
+    "--quantile", multiple=True, metavar="COLUMN:Q", help="Such as amount:0.5; repeatable."
+)
+@click.option("--count", is_flag=True, help="The number of rows.")
+@field_option("--by", "by", multiple=True, metavar="COLUMN", help="Groups; up to 4 columns.")
+@field_option("--where", "where", metavar="FILTER", help="Only rows that match a filter.")
+@field_option(
+    "--confidence", "confidence", type=float, default=0.95, show_default=True, help="Below 1."
+)
+@field_option(
+    "--lonely-stratum",
+    "lonely_stratum",
+    type=click.Choice(("fail", "adjust", "average")),
+    default="fail",
+    show_default=True,
+    help="What to do with a stratum that has one drawn row of several.",
+)
+@click.option("--true-values", is_flag=True, help="Show the true values of the source, too.")
+@AS_JSON
+@with_target
+def estimate(
+    target: Target,
+    job_id: str,
+    mean: tuple[str, ...],
+    total: tuple[str, ...],
+    share: tuple[str, ...],
+    ratio: tuple[str, ...],
+    quantile: tuple[str, ...],
+    count: bool,
+    by: tuple[str, ...],
+    where: str | None,
+    confidence: float,
+    lonely_stratum: str,
+    true_values: bool,
+    as_json: bool,
+) -> None:
+    """Estimate figures of the population that a sample was drawn from.
+
+    \b
+    jobsvc estimate 917f045a --mean amount --total amount --by region
+    jobsvc estimate 917f045a --share status=disputed --true-values
+    """
+    statistics: list[dict[str, Any]] = [
+        *({"statistic": "mean", "column": name} for name in mean),
+        *({"statistic": "total", "column": name} for name in total),
+        *map(_share, share),
+        *map(_ratio, ratio),
+        *map(_quantile, quantile),
+        *([{"statistic": "count"}] if count else []),
+    ]
+    if not statistics:
+        raise click.UsageError("Name a figure, such as --mean COLUMN or --count.")
+    body = {
+        "statistics": statistics,
+        "by": list(by),
+        "where": None if where is None else {"expression": where},
+        "confidence": confidence,
+        "variance": {"lonely_stratum": lonely_stratum},
+        "true_values": true_values,
+    }
+    with connected(target) as client:
+        found = client.post(f"/api/sampling/jobs/{job_id}/estimates", body)
+    print_result(found, as_json, lambda found: _print(found, by, with_truth=true_values))
+
+
+def _share(text: str) -> dict[str, Any]:
+    column, equals, value = text.partition("=")
+    if not equals:
+        raise click.BadParameter(f'"{text}" isn\'t COLUMN=VALUE.', param_hint="--share")
+    return {"statistic": "proportion", "column": column, "value": _value(value)}
+
+
+def _value(text: str) -> str | float | bool | None:
+    """A number, true or false as such, else the text, if need be in quotes; None if empty."""
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        return text[1:-1]
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        return float(text)
+    except ValueError:
+        return text or None
+
+
+def _ratio(text: str) -> dict[str, Any]:
+    column, slash, denominator = text.partition("/")
+    if not slash:
+        raise click.BadParameter(f'"{text}" isn\'t COLUMN/COLUMN.', param_hint="--ratio")
+    return {"statistic": "ratio", "column": column, "denominator": denominator}
+
+
+def _quantile(text: str) -> dict[str, Any]:
+    column, _, share = text.rpartition(":")
+    try:
+        return {"statistic": "quantile", "column": column, "q": float(share)}
+    except ValueError:
+        raise click.BadParameter(
+            f'"{text}" isn\'t COLUMN:Q, such as amount:0.5.', param_hint="--quantile"
+        ) from None
+
+
+def _print(found: dict[str, Any], by: tuple[str, ...], *, with_truth: bool) -> None:
+    headings = ["figure", *by, "estimate", "from", "to", "standard error", "rows", "missing"]
+    rows = []
+    for each in found["estimates"]:
+        group = ("missing" if value is None else str(value) for value in each["group"].values())
+        numbers = (each[name] for name in ("estimate", "ci_low", "ci_high", "standard_error"))
+        row = [_name(each), *group, *map(_figure, numbers), each["n"], each["n_missing"]]
+        rows.append([*row, _figure(each["true_value"])] if with_truth else row)
+    print_table([*headings, "true value"] if with_truth else headings, rows)
+    print_line(f"{100 * found['confidence']:g} % confidence intervals.")
+    for note in found["notes"]:
+        print_line(note)
+
+
+def _name(each: dict[str, Any]) -> str:
+    match each["statistic"]:
+        case "proportion":
+            value = "missing" if each["value"] is None else each["value"]
+            return f"share of {each['column']}={value}"
+        case "ratio":
+            return f"{each['column']}/{each['denominator']}"
+        case "quantile":
+            return f"{each['q']:g} quantile of {each['column']}"
+        case "count":
+            return "rows"
+        case name:
+            return f"{name} of {each['column']}"
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.6g}" if abs(value) < 1e5 else f"{value:,.0f}"

@@ -296,16 +296,12 @@ def design_notes(job: Job, found: SampleDesign, source: OpenTable, settings: Set
 
 def _estimate_notes(estimates: Sequence[Mapping[str, Any]], has_filter: bool) -> list[str]:
     notes = []
-    missing = max((each["n_missing"] for each in estimates), default=0)
-    if missing:
-        notes.append(
-            "Rows without a value are left out: a total is that of the rows with one. "
-            "`n_missing` has the sampled rows left out."
-        )
+    if any(each["n_missing"] for each in estimates):
+        notes.append("Rows without a value are left out: a total is that of the rows with one.")
     if has_filter or any(each["group"] for each in estimates):
         notes.append(
-            "Rows outside a group or the filter `where` stay in the design, so their number is "
-            "estimated, too."
+            "Rows outside a group or the filter stay in the design, so the number of rows inside "
+            "is estimated, too."
         )
     without = sum(each["standard_error"] is None for each in estimates)
     if without:

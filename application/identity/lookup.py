@@ -118,7 +118,7 @@ def _find(service: Service, source: OpenTable, column: str, text: str, limit: in
     """The numbers of the first rows with a value."""
     try:
         family = family_of(source.files.column(column).type)
-        condition = {"column": column, "operator": "=", "value": _value(family, text)}
+        condition = {"column": column, "operator": "=", "value": typed_value(family, text)}
         parsed = parse_conditions([condition], "AND", source.files)
     except UnknownColumn as error:
         error.loc = ("query", "column")
@@ -131,7 +131,7 @@ def _find(service: Service, source: OpenTable, column: str, text: str, limit: in
     return sorted(found.tolist())
 
 
-def _value(family: Family | None, text: str) -> Any:
+def typed_value(family: Family | None, text: str) -> Any:
     """The value that a text means in a column; an unsuitable text is refused by the filter."""
     if family is not None and family in NUMBERS:
         with suppress(InvalidOperation):

@@ -261,6 +261,7 @@ TABLE = (
     Row("GET /jobs", MY_PAGE, at("/jobs"), "page"),
     Row("POST /jobs", TO_PAGES, jobs_form, "page"),
     Row("GET /jobs/<job_id>", SEE_PAGE, at("/jobs/{j}"), "page"),
+    Row("GET /jobs/<job_id>/estimates.csv", SEE_PAGE, at("/jobs/{j}/estimates.csv"), "page"),
     Row("GET /jobs/<job_id>/cancel", REDIRECT, at("/jobs/{j}/cancel"), "page"),
     Row("GET /jobs/<job_id>/retry", REDIRECT, at("/jobs/{j}/retry"), "page"),
     Row(

@@ -36,6 +36,7 @@ from storage.versions.refs import has_ref
 from web_ui.charts.pictures import group_picture, small_picture
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import advice
+from web_ui.pages.estimates import estimates_tab
 from web_ui.pages.jobs import own_job
 from web_ui.shell import (
     blueprint,
@@ -125,6 +126,7 @@ def _tabs(found: Job) -> dict[str, tuple[str, Callable[[Job], Values]]]:
         if found.run_parameters["export_residual"]:
             tabs["residual"] = ("Remaining rows", _residual)
         tabs["comparison"] = ("Representative?", _comparison)
+        tabs["estimates"] = ("Estimates", estimates_tab)
         tabs["reserves"] = ("Replacements", _reserves)
         tabs["why"] = ("Look up a row", _why)
     if found.run_type == "exploration" and found.output_commit_id is not None:

@@ -1,0 +1,36 @@
+"""The columns of a sample that can be estimated, and values of them as people write them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from application.identity.lookup import typed_value
+from estimation_engine import is_number
+from job_runner.service import Service
+from job_runner.tables.open_tables import SAMPLE, open_table, output_of
+from sampling_engine.filters.tree import family_of
+from sampling_engine.sample_table import SAMPLE_COLUMNS
+from storage.jobs.jobs import Job
+
+
+def estimated_columns(service: Service, job: Job) -> list[dict[str, Any]]:
+    """The table's own columns in a sample: whether each holds numbers, and such with decimals."""
+    columns = open_table(service, job.dataset_id, output_of(job), SAMPLE).files.columns
+    return [
+        {
+            "name": column.name,
+            "is_number": is_number(column),
+            "has_decimals": is_number(column) and "INT" not in column.type,
+        }
+        for column in columns
+        if column.name not in SAMPLE_COLUMNS or column.name == "_stratum"
+    ]
+
+
+def value_of_text(service: Service, job: Job, name: str, text: str) -> Any:
+    """The value that a text means in a column; None, a missing value, if it is empty."""
+    if not text:
+        return None
+    column = open_table(service, job.dataset_id, output_of(job), SAMPLE).files.column(name)
+    value = typed_value(family_of(column.type), text)
+    return value if isinstance(value, str | bool) else float(value)

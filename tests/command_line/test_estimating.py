@@ -1,0 +1,56 @@
+"""``jobsvc estimate``: figures of the population from a sample."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.command_line.conftest import Run
+
+
+@pytest.fixture
+def sample(run: Run, table: Path) -> str:
+    """A sample of 200 of 700 rows."""
+    run("import", str(table), "--dataset", "Sales")
+    drawn = run("sample", "Sales", "--size", "200", "--seed", "7", "--json")
+    return str(json.loads(drawn.stdout)["id"])
+
+
+def test_estimates_as_a_table_and_as_json(run: Run, sample: str) -> None:
+    shown = run("estimate", sample[:8], "--mean", "amount", "--count", "--true-values").stdout
+    assert "mean of amount" in shown
+    assert "95 % confidence intervals." in shown
+    assert "The estimates are for the 700 rows of primary." in shown
+    options = ("--total", "amount", "--quantile", "amount:0.9", "--by", "kind", "--json")
+    found = json.loads(run("estimate", sample, *options, "--confidence", "0.9").stdout)
+    assert found["confidence"] == 0.9
+    assert {each["statistic"] for each in found["estimates"]} == {"total", "quantile"}
+    assert all(each["ci_low"] <= each["estimate"] for each in found["estimates"])
+
+
+def test_a_share_has_a_typed_value(run: Run, sample: str) -> None:
+    rows = json.loads(run("estimate", sample, "--share", "kind=", "--json").stdout)
+    assert rows["estimates"][0]["value"] is None
+    assert rows["estimates"][0]["estimate"] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ((), "Name a figure"),
+        (("--share", "kind"), "COLUMN=VALUE"),
+        (("--ratio", "amount"), "COLUMN/COLUMN"),
+        (("--quantile", "amount"), "COLUMN:Q"),
+    ],
+)
+def test_what_is_missing_is_said(
+    run: Run, sample: str, options: tuple[str, ...], says: str
+) -> None:
+    assert says in run("estimate", sample, *options, code=2).output
+
+
+def test_a_refusal_names_the_option(run: Run, sample: str) -> None:
+    refused = run("estimate", sample, "--count", "--by", "colour", code=1).output
+    assert 'no column "colour"' in refused
