@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from domain_errors import DomainError
 from parquet_tables.tables import TableFiles
-from sampling_engine import StratifiedMethod, explain_row, method_from_json, plan_draw, reserves
+from sampling_engine import StratifiedMethod, explain_rows, method_from_json, plan_draw, reserves
 from sampling_engine.checks import check_rounds
 from sampling_engine.selection.bands import Bands
 from tests.sampling_engine.conftest import Workshop
@@ -195,7 +195,7 @@ def test_reserves_and_explanations_name_the_band(workshop: Workshop, ledger: Tab
     )
     labels = [label for (label,) in workshop.rows(table, "_stratum")]
     assert labels == ["< 1,000", "1,000 to < 10,000", "≥ 10,000", "NULL"]
-    verdict = explain_row(workshop.database, ledger, rounds, 380).verdicts[0]
+    verdict = explain_rows(workshop.database, ledger, rounds, [380])[0].verdicts[0]
     assert verdict.group == "≥ 10,000"
 
 
