@@ -16,7 +16,6 @@ PATH = "/api/admin/backup"
 
 def test_a_downloaded_backup_can_be_restored(server: LiveServer, tmp_path: Path) -> None:
     server.new_table(500)
-    assert server.admin.get("/api/admin/overview").json()["last_backup_at"] is None
     answer = server.admin.get(PATH)
     assert answer.headers["Content-Type"] == "application/x-tar"
     assert "jobsvc-backup-" in answer.headers["Content-Disposition"]
@@ -27,7 +26,8 @@ def test_a_downloaded_backup_can_be_restored(server: LiveServer, tmp_path: Path)
     findings = restore(archive, again, lambda *_: None)
     assert findings.files >= 1
     assert not findings.faults
-    told = server.admin.get("/api/admin/audit", params={"action": "backup_asked,backup_made"})
+    kinds = {"action": "backup_asked,backup_made", "limit": 2}
+    told = server.admin.get("/api/admin/audit", params=kinds)
     actions = [entry["action"] for entry in told.json()["entries"]]
     assert actions == ["backup_made", "backup_asked"]
     overview = server.admin.get("/api/admin/overview").json()
