@@ -14,7 +14,13 @@ from parquet_tables.progress import ProgressCallback, progress_part
 from sampling_engine import statements
 from sampling_engine.rounds import DrawState, Floats, Prepared, RoundRows, RowOutcome, nth
 from sampling_engine.selection.order import Int64s, SeededOrder
-from sampling_engine.selection.walk_and_scan import Chosen, plan_round, scan, walk
+from sampling_engine.selection.walk_and_scan import (
+    WINDOW_RANKS,
+    Chosen,
+    plan_round,
+    scan,
+    walk,
+)
 
 
 @dataclass(frozen=True)
@@ -109,13 +115,15 @@ class GroupedRound:
         counts = np.zeros(len(strata), dtype=np.int64)
         if not len(strata):
             return counts
+        of = self.prepared.strata
+        if of.table_name is None:
+            return _ranked_before(self._order(state), state.taken, ranks)
         wanted = np.unique(strata)
         limits = {
             "stratum": wanted,
             "threshold": np.array([ranks[strata == stratum].max() for stratum in wanted]),
         }
         lines = {"position": np.arange(len(strata)), "stratum": strata, "rank": ranks}
-        of = self.prepared.strata
         sql, params = statements.count_before(
             state.table, of.columns, of.table_name, self._order(state), of.row_filter
         )
@@ -143,6 +151,16 @@ class GroupedRound:
             both = Chosen.of_parts([rows, scanned])
             rows = both.where(np.argsort(both.ranks))
         return RoundRows(rows, plan.run_by)
+
+
+def _ranked_before(order: SeededOrder, taken: Int64s, ranks: Int64s) -> Int64s:
+    """Rows of the whole table that aren't taken and have a lower rank; nothing is read."""
+    counts = -np.searchsorted(np.sort(order.rank(taken)), ranks)
+    for start in range(0, order.rows, WINDOW_RANKS):
+        stop = min(start + WINDOW_RANKS, order.rows)
+        _, found = order.ranked_below(start, stop, int(ranks.max()))
+        counts += np.searchsorted(np.sort(found), ranks)
+    return counts.astype(np.int64)
 
 
 def _ranks_of(rows: RoundRows, stratum: int) -> Int64s:

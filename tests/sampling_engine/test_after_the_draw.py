@@ -266,3 +266,11 @@ def test_a_row_that_is_not_there_is_refused(workshop: Workshop, table: TableFile
         with pytest.raises(DomainError, match="rows run from 0 to 499") as caught:
             explained(workshop, table, rounds_of(table, STRATIFIED), ordinal)
         assert caught.value.code == "unknown_row"
+
+
+def test_places_in_line_of_a_whole_table_are_counted(workshop: Workshop, table: TableFiles) -> None:
+    rounds = [Round(round_number=1, method=RandomMethod(sample_size=9), seed="s1")]
+    ranks = SeededOrder(500, "s1").rank(np.arange(20, 500))
+    found = explain_rows(workshop.database, table, rounds, range(20, 500, 60))
+    places = [row.verdicts[0].nth_in_line for row in found]
+    assert places == [int((ranks <= ranks[at]).sum()) for at in range(0, 480, 60)]
