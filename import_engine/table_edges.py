@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 from statistics import median
 
 HEAD_ROWS = 100
@@ -61,9 +62,9 @@ def title_rows(rows: Sequence[Row]) -> int:
 def _is_below_titles(rows: Sequence[Row], place: int, usual: float) -> bool:
     """Whether the rows above ``place`` are titles, and not rows with missing values."""
     titles = [row for row in rows[:place] if _filled(row)]
-    if not titles:
-        return False
     header, below = rows[place], rows[place + 1 :]
+    if not titles:
+        return bool(below) and not any(map(_is_value, header))
     have_few = all(_filled(row) <= max(1, usual * FEW_SHARE) for row in titles)
     if have_few and any(len(row) < len(header) for row in titles):
         return True
@@ -113,6 +114,8 @@ def _ends_table(row: Row, width: int, above: Sequence[Row], whole: bool) -> bool
             or _misses_usual_value(row, above[-MAX_FOOTER_ROWS:], width)
             or (whole and _adds_up(row, above))
         )
+    if whole and not row[0].strip() and all(map(_is_value, filled)) and _adds_up(row, above):
+        return True
     text = filled[0]
     is_text = not _is_value(text)
     if len(filled) > 1 or not is_text or row[0].strip() != text:
@@ -160,7 +163,7 @@ def _groups(upper: Sequence[str]) -> list[str]:
     """
     starts = [at for at, cell in enumerate(upper) if cell]
     groups = [""] * len(upper)
-    for start, end in zip(starts, [*starts[1:], len(upper)], strict=True):
+    for start, end in pairwise([*starts, len(upper)]):
         if end - start > 1:
             groups[start:end] = [upper[start]] * (end - start)
     return groups

@@ -25,7 +25,8 @@ WHOLE_LIMIT = 2**53
 """DOUBLE represents every whole number up to here exactly."""
 
 DAY_FORMATS = ("%Y-%m-%d", "%y-%m-%d", "%d-%m-%Y", "%d-%m-%y", "%m-%d-%Y", "%m-%d-%y")
-SEPARATORS = ("-", "/", ".")
+DOTTED_DAYS = ("%Y-%m-%d", "%d-%m-%Y", "%d-%m-%y", "%m-%d-%Y", "%m-%d-%y", "%y-%m-%d")
+"""Dates with dots are day, month, year where they can be."""
 CLOCKS = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
 NAMED_DAYS = (
     *("%d %b %Y", "%d-%b-%Y", "%d/%b/%Y", "%d.%b.%Y", "%d %b %y", "%d-%b-%y"),
@@ -254,7 +255,9 @@ _FORMS = {
 
 
 _DAYS = [
-    *(order.replace("-", separator) for separator in SEPARATORS for order in DAY_FORMATS),
+    *DAY_FORMATS,
+    *(day.replace("-", "/") for day in DAY_FORMATS),
+    *(day.replace("-", ".") for day in DOTTED_DAYS),
     *NAMED_DAYS,
 ]
 ALL_CANDIDATES = (

@@ -292,6 +292,20 @@ DELIMITED = {
         "d;t\n01.02.2025;x\n3.4.2025;y\n", "DATE VARCHAR",
         [(D(2025, 2, 1), "x"), (D(2025, 4, 3), "y")], ["day.month.year"],
     ),
+    "german dates of two digits": Awkward(
+        "d;t\n03.01.25;x\n15.01.25;y\n", "DATE VARCHAR",
+        [(D(2025, 1, 3), "x"), (D(2025, 1, 15), "y")], ["day.month.year"],
+    ),
+    "total without a word": Awkward(
+        "nr;d;net;gross\nR1;x;1.000,00;1.190,00\nR2;y;50,00;53,50\n;;1.050,00;1.243,50\n",
+        "VARCHAR VARCHAR DOUBLE DOUBLE", [("R1", "x", 1000.0, 1190.0), ("R2", "y", 50.0, 53.5)],
+        [";;1.050,00;1.243,50"],
+    ),
+    "empty rows around": Awkward(
+        "\n\n;;;\nPos;Art;Stk;Preis\n1;x;2;3,5\n2;y;3;4,5\n;;;\n;;Summe;8\n",
+        "BIGINT VARCHAR BIGINT DOUBLE", [(1, "x", 2, 3.5), (2, "y", 3, 4.5)], [";;Summe;8"],
+        "Pos Art Stk Preis",
+    ),
     "american dates": Awkward(
         "d,t\n02/01/2025,x\n02/28/2025,y\n", "DATE VARCHAR",
         [(D(2025, 2, 1), "x"), (D(2025, 2, 28), "y")], ["month/day/year"],
