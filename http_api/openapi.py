@@ -96,6 +96,8 @@ UNTYPED = {
 OR_JSON = {"post_imports_import_file": "UriImportIn"}
 """Operations that take a form, or JSON of this schema."""
 FILE = {"type": "string", "format": "binary"}
+CODE_FORMATS = ("r", "stata", "sas", "python")
+"""Formats of a design that are code."""
 
 
 def complete(document: Object) -> Object:
@@ -200,7 +202,8 @@ def _complete_operation(operation: Object) -> None:
 
 
 def _media_type(export_format: str) -> str:
-    of_format = {"html": "text/html"} | {str(name): kind for name, kind in MEDIA_TYPES.items()}
+    of_format = {"html": "text/html"} | dict.fromkeys(CODE_FORMATS, "text/plain")
+    of_format |= {str(name): kind for name, kind in MEDIA_TYPES.items()}
     return of_format[export_format].partition(";")[0]
 
 

@@ -291,6 +291,12 @@ def design_notes(job: Job, found: SampleDesign, source: OpenTable, settings: Set
         notes.append("Rows without a weight above 0 couldn't be drawn and aren't covered.")
     if design.method == "cluster":
         notes.append("Rows of one cluster were drawn together, so the clusters set the margin.")
+        single = int(((design.group_drawn == 1) & (design.group_rows > 1)).sum())
+        if single:
+            notes.append(
+                f"{single:,} clusters gave one row of several; the variance inside them can't be "
+                "known and counts as 0."
+            )
     return notes
 
 

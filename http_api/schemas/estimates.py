@@ -124,3 +124,15 @@ class EstimatesOut(Schema):
     estimates = out.list_of(EstimateOut)
     design = out.nested(DesignOut)
     notes = out.list_of(fields.String(), "What the estimates assume and refer to.")
+
+
+class GroupSizeOut(Schema):
+    key = out.json_object("The group's value of each column.")
+    rows = out.integer()
+    drawn = out.integer()
+
+
+class DesignFactsOut(DesignOut):
+    job_id = out.string()
+    groups = out.list_of(GroupSizeOut, "All strata, or the drawn clusters; else none.")
+    take_all = out.list_of(fields.String(), "The ids of rows drawn with certainty.")

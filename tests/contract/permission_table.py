@@ -194,6 +194,7 @@ TABLE = (
     Row(f"GET {SJ}/residual", SEE, at("/api/sampling/jobs/{j}/residual?format=parquet")),
     Row(f"GET {SJ}/source", SEE, at("/api/sampling/jobs/{j}/source")),
     Row(f"GET {SJ}/lookup", SEE, at("/api/sampling/jobs/{j}/lookup?column=id&value=1")),
+    Row(f"GET {SJ}/design", SEE, at("/api/sampling/jobs/{j}/design")),
     Row(
         f"POST {SJ}/estimates",
         READ_BY_POST,
