@@ -109,7 +109,7 @@ _CODES_OF_STATUS = {
     403: "forbidden origin_not_allowed",
     404: "not_found pruned unknown_round unknown_row",
     409: "conflict name_taken ref_moved ref_immutable stale_job files_in_use "
-    "job_not_completed comparison_not_ready idempotency_key_reused",
+    "job_not_completed comparison_not_ready idempotency_key_reused no_password",
     415: "unsupported_media_type",
     421: "host_not_allowed",
     422: "wrong_password invalid_value invalid_request unknown_column invalid_filter "

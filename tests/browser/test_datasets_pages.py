@@ -117,7 +117,7 @@ def test_version_names_and_permissions_are_managed(analyst: Analyst, server: Liv
     assert other.get(f"/api/datasets/{dataset}").status_code == 404
     page.get_by_label("More").click()
     page.get_by_role("link", name="Access").click()
-    page.get_by_label("User name").fill(user["soeid"])
+    page.get_by_label("User or group").fill(user["soeid"])
     page.get_by_role("button", name="Grant access").click()
     expect(page.get_by_role("cell", name=user["soeid"], exact=True)).to_be_visible()
     assert other.get(f"/api/datasets/{dataset}").json()["permission"] == "read"

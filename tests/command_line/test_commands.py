@@ -95,7 +95,7 @@ def test_a_lost_password_is_mended_with_a_link(run: Run, created: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "part"),
     [
-        (("sample", "Sales", "--size", "0"), 2, "--size"),
+        (("sample", "Sales", "--size", "0"), 1, "--size"),
         (("sample", "Sales", "--size", "5", "--output", "x.xls"), 2, ".csv, .parquet, .arrow"),
         (("sample", "Sales", "--method", "lucky"), 2, "random"),
         (("sample", "Sals", "--size", "5"), 1, 'Dataset "Sals" not found. Existing: Sales'),

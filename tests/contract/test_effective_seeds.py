@@ -127,9 +127,11 @@ def test_a_ref_and_a_query_keep_the_draw_of_a_sample(
 def test_an_import_and_a_query_of_it_keep_the_seed(server: LiveServer) -> None:
     dataset = server.new_table(100)
     sample = server.draw(dataset, {"rounds": [RANDOM]})["output_summary"]["output_ref"]
-    server.import_text(dataset, "id\n" + "\n".join(map(str, range(90))), ref=sample)
+    given = {"name": "copy", "from_ref": sample}
+    assert server.admin.post(f"/api/datasets/{dataset}/refs", json=given).status_code == 200
+    server.import_text(dataset, "id\n" + "\n".join(map(str, range(90))), ref="copy")
     body = {"method": "random", "parameters": SIZE}
-    assert seeds_of(server.draw(dataset, {**body, "source_ref": sample})) == ["42"]
+    assert seeds_of(server.draw(dataset, {**body, "source_ref": "copy"})) == ["42"]
     found = server.explore(dataset, {"sql": "SELECT * FROM data"})
     source = found["output_summary"]["output_commit_id"]
     assert seeds_of(server.draw(dataset, {**body, "source_ref": source})) == ["42"]

@@ -61,6 +61,8 @@ def test_a_mapping_is_dumped_as_an_object_is(job: Job) -> None:
         "source_ref": "main",
         "table_key": "primary",
         "output_ref": "smpl-1",
+        "output_name": "1",
+        "purpose": "Review",
         "methods": ["random"],
         "rounds": [
             {"round_number": 1, "method": "random", "seed": 4, "effective_seed": "4:round-1"}
