@@ -831,5 +831,9 @@ INSERT INTO comparisons (job_id, made_at, brief, whole)
 SELECT :job_id, :made_at, :brief, :whole WHERE EXISTS (SELECT 1 FROM jobs WHERE id = :job_id)
 ON CONFLICT (job_id) DO UPDATE SET made_at = :made_at, brief = :brief, whole = :whole;
 
+-- outcomes_of_jobs: Select the verdicts of compared jobs.
+SELECT job_id, brief ->> '$.outcome' AS outcome FROM comparisons
+WHERE job_id IN (SELECT value FROM json_each(:jobs)) AND brief ->> '$.outcome' IS NOT NULL;
+
 -- comparison_of_job: Select a job's full comparison.
 SELECT made_at, whole FROM comparisons WHERE job_id = :job_id;

@@ -243,6 +243,12 @@ def store_comparison(
     )
 
 
+def outcomes_of(tx: Transaction, job_ids: Sequence[str]) -> dict[str, str]:
+    """Return the verdicts of those of these jobs that have one, by job id."""
+    rows = all_rows(tx, "outcomes_of_jobs", jobs=json.dumps(job_ids))
+    return {row["job_id"]: row["outcome"] for row in rows}
+
+
 def get_comparison(tx: Transaction, job_id: str) -> dict[str, Any] | None:
     """Return a job's whole comparison with ``made_at``; None if there is none yet."""
     row = first(tx, "comparison_of_job", job_id=job_id)

@@ -48,3 +48,10 @@ def test_a_small_sample_is_never_green(server: LiveServer, reader: Reader) -> No
 def test_a_sample_that_differs_warns(server: LiveServer, reader: Reader) -> None:
     design = {"method": "systematic", "parameters": {"interval": 4, "start": 2}}
     assert chips(server, reader, design) == [("warn", "Differs")]
+    listed = r'<td data-label="Representative\?"><span class="chip warn">Differs</span>'
+    home = reader.page("/")
+    assert re.search(listed, home)
+    sample = reader.page(re.findall(r'href="(/jobs/[^"?]+)"', home.split(">Differs<")[0])[-1])
+    assert '<td class="number">' in sample.split("First rows", 1)[1].split("</table>")[0]
+    (dataset,) = set(re.findall(r'data-label="Dataset".*?"(/datasets/\d+)"[^\0]*?chip warn', home))
+    assert re.search(listed, reader.page(dataset, tab="draws"))

@@ -21,7 +21,7 @@ from parquet_tables.quoting import shown_identifier
 from storage.accounts.datasets import Dataset, list_group_permissions, list_permissions
 from storage.accounts.groups import list_groups
 from storage.errors import NotFound
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import Job, outcomes_of
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.versions.manifests import Commit, StoredTable, history
 from storage.versions.refs import MAIN, Ref, list_refs
@@ -233,7 +233,8 @@ def _draws(context: Values) -> Values:
     filters = JobFilters(dataset_id=context["dataset"].id, run_type="sampling")
     with service().database.read() as tx:
         jobs, total = list_jobs(tx, caller().user, filters, offset=query.offset, limit=query.limit)
-    return {"jobs": jobs, "page": query.page(total)}
+        outcomes = outcomes_of(tx, [job.id for job in jobs])
+    return {"jobs": jobs, "outcomes": outcomes, "page": query.page(total)}
 
 
 def _settings(_: Values) -> Values:

@@ -16,6 +16,7 @@ from application.import_preview import MAX_BYTES
 from import_engine.formats import ENDINGS
 from storage.accounts.datasets import SORTS, DatasetFilters, list_datasets
 from storage.accounts.users import password_hash_of
+from storage.jobs.jobs import outcomes_of
 from storage.jobs.lists import JobFilters, list_jobs
 from storage.versions.refs import MAIN, is_movable, list_refs
 from web_ui.shell import ListQuery, blueprint, caller, service, show, signed_in, submission, to
@@ -32,6 +33,7 @@ def home() -> Response:
     unfinished = JobFilters(user_id=me.id, statuses=("pending", "running", "failed"))
     with service().database.read() as tx:
         found, sample_count = list_jobs(tx, me, samples, offset=0, limit=SHOWN)
+        outcomes = outcomes_of(tx, [job.id for job in found])
         open_jobs, _ = list_jobs(tx, me, unfinished, offset=0, limit=SHOWN)
         datasets, dataset_count = list_datasets(
             tx, me, DatasetFilters(None, None, None), sort="-updated_at", offset=0, limit=SHOWN
@@ -40,6 +42,7 @@ def home() -> Response:
     return show(
         "home.html",
         samples=found,
+        outcomes=outcomes,
         sample_count=sample_count,
         open_jobs=open_jobs,
         datasets=datasets,

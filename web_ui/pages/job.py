@@ -36,6 +36,7 @@ from storage.versions.refs import has_ref
 from web_ui.charts.pictures import group_picture, small_picture
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import advice
+from web_ui.numbers import cell_text, holds_numbers
 from web_ui.pages.estimates import estimates_tab
 from web_ui.pages.jobs import own_job
 from web_ui.shell import (
@@ -145,6 +146,7 @@ def _overview(found: Job) -> Values:
         values["overview"] = sample_overview(service(), found)
         values["group_picture"] = group_picture
         values["first_rows"] = _first_rows(found)
+        values["holds_numbers"], values["cell_text"] = holds_numbers, cell_text
     return values
 
 
