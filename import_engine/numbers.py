@@ -18,6 +18,7 @@ _MINUS = "-\u2212"
 _DASHES = "(?:--?|[\u2013\u2014])"
 _GROUPS = {" ": _SPACES, "'": _APOSTROPHES}
 """The characters that stand for one thousands sign."""
+SIGN_WORDS = {" ": "spaces", ",": "commas", ".": "points", "'": "apostrophes"}
 SYMBOLS = {"€": "EUR", "£": "GBP", "¥": "JPY", "$": "USD", "₹": "INR", "₽": "RUB", "₺": "TRY",
            "₩": "KRW", "₪": "ILS", "zł": "PLN", "Kč": "CZK", "US$": "USD", "R$": "BRL"}  # fmt: skip
 CODES = (
@@ -237,7 +238,7 @@ def _changes(
         characters = _GROUPS.get(sign, sign)
         grouped = re.compile(rf"\d[{re.escape(characters)}]\d{{3}}")
         if any(map(grouped.search, cells)):
-            yield f"thousands sign {'space' if sign == ' ' else sign}"
+            yield f"thousands separated by {SIGN_WORDS.get(sign, sign)}"
     if tokens:
         yield f"currency {' or '.join(tokens)} removed"
     if any("(" in cell for cell in cells):

@@ -57,6 +57,7 @@ class Described:
     def __init__(self, *args: Any, description: str | None = None, **options: Any) -> None:
         if description is not None:
             options["metadata"] = {"description": description, **options.get("metadata", {})}
+        options["error_messages"] = {"null": "Give a value.", **options.get("error_messages", {})}
         super().__init__(*args, **options)
 
 
@@ -65,7 +66,7 @@ class StrictString(Described, fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
-            raise invalid("Must be a string, not {given}.", given=kind_of(value))
+            raise invalid("Must be a text, not {given}.", given=kind_of(value))
         return check_text(value)
 
 
@@ -171,7 +172,7 @@ def kind_of(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return f'the string "{value[:50]}"'
+        return f'the text "{value[:50]}"'
     if isinstance(value, int | float):
         return f"the number {value}" if abs(value) < 1e18 else "a number of that size"
     return "a list" if isinstance(value, list) else "an object"

@@ -70,10 +70,10 @@ def require_level(tx: Transaction, user: User, dataset_id: int, level: Level) ->
         raise Forbidden("This requires the role analyst or admin; yours is viewer.")
     if not dataset.allows(level):
         raise Forbidden(
-            "This requires the level {required} in dataset {dataset}; yours is {level}.",
-            required=level,
+            "You can view dataset {dataset} but not edit it."
+            if level == "write"
+            else "Only an owner of dataset {dataset} can do this.",
             dataset=str(dataset_id),
-            level=dataset.level,
         )
     return dataset
 

@@ -171,7 +171,7 @@ def test_a_taken_name_is_reported_at_its_field(
     expect(field).to_have_value(PROPOSED)
     field.fill("taken")
     expect(field).to_have_attribute("aria-invalid", "true")
-    message = "The name smpl-taken exists already. Choose another name."
+    message = "A sample named taken exists already. Choose another name."
     expect(form.locator(".field", has=field).locator(".field-problem")).to_contain_text(message)
     expect(plan(form)).to_contain_text("Correct these fields: Name.")
     form.get_by_role("button", name="Draw sample").click()
@@ -190,7 +190,7 @@ def test_a_name_taken_meanwhile_is_reported_at_its_field(
     ref = {"name": "smpl-hasty", "from_ref": "main"}
     client.post(f"/api/datasets/{dataset}/refs", json=ref)
     form.get_by_role("button", name="Draw sample").click()
-    expect(form.locator(".field-problem")).to_contain_text("The name smpl-hasty exists already.")
+    expect(form.locator(".field-problem")).to_contain_text("A sample named hasty exists already.")
 
 
 def test_an_invalid_filter_is_reported_once(form: Page) -> None:

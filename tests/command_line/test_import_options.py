@@ -50,7 +50,7 @@ def test_options_are_recorded_and_used(run: Run, ledger: Path) -> None:
 
 def test_a_preview_shows_types_changes_and_questions(run: Run, ledger: Path) -> None:
     text = run("import", str(ledger), "--preview", "--type", "Text=date").stdout
-    assert "decimal comma, thousands sign ., currency € removed" in text
+    assert "decimal comma, thousands separated by points, currency € removed" in text
     assert "leading zeros, such as 0012. Answer with --type Konto=VARCHAR or --type" in text
     assert 'Problem: Column "Text" has values that don\'t fit DATE, for example "x"' in text
     assert "0 of 0 jobs." in run("jobs").stdout

@@ -48,6 +48,20 @@ def test_datasets_are_listed_searched_changed_and_removed(server: LiveServer) ->
     assert_problem(client.get(f"/api/datasets/{first['id']}"), 404, "not_found")
 
 
+def test_a_refusal_says_what_one_may_do(server: LiveServer) -> None:
+    reader, user = server.new_user()
+    path = f"/api/datasets/{server.new_dataset()}"
+    grant = {"user_id": user["id"], "permission": "read"}
+    assert server.admin.put(f"{path}/permissions", json=grant).is_success
+    number = path.rpartition("/")[2]
+    refused = reader.post(f"{path}/refs", json={"name": "q", "from_ref": "main"})
+    assert_problem(refused, 403, "forbidden", f"You can view dataset {number} but not edit it.")
+    refused = reader.delete(path)
+    assert_problem(refused, 403, "forbidden", f"Only an owner of dataset {number} can do this.")
+    empty = server.admin.post("/api/datasets", json={"name": "With tags", "tags": [None]})
+    assert_problem(empty, 422, "invalid_request", "Give a value.")
+
+
 def test_what_one_may_not_see_answers_like_what_is_not_there(server: LiveServer) -> None:
     stranger, _ = server.new_user()
     hidden = server.new_table(3)

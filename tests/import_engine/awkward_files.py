@@ -109,7 +109,7 @@ DELIMITED = {
     "german amounts": Awkward(
         "k;betrag\na;1.234,56 €\nb;-7,00 €\nc;0,5 €\n",
         "VARCHAR DOUBLE", [("a", 1234.56), ("b", -7.0), ("c", 0.5)],
-        ["decimal comma, thousands sign ., currency € removed"],
+        ["decimal comma, thousands separated by points, currency € removed"],
     ),
     "american accounting": Awkward(
         'k,amt\na,"$1,234.50"\nb,"($1,234.50)"\nc,"$ 7"\n',
@@ -125,15 +125,15 @@ DELIMITED = {
     ),
     "swiss amounts": Awkward(
         "k;n\na;CHF 1'234.50\nb;CHF -3.00\n", "VARCHAR DOUBLE", [("a", 1234.5), ("b", -3.0)],
-        ["thousands sign '", "currency CHF removed"],
+        ["thousands separated by apostrophes", "currency CHF removed"],
     ),
     "french amounts": Awkward(
         "k;n\na;1\u202f234,50\nb;1\u00a0234\u00a0567,00\n",
-        "VARCHAR DOUBLE", [("a", 1234.5), ("b", 1234567.0)], ["thousands sign space"],
+        "VARCHAR DOUBLE", [("a", 1234.5), ("b", 1234567.0)], ["thousands separated by spaces"],
     ),
     "spaces group digits": Awkward(
         "k;n\na;1 234 567\nb;12\n", "VARCHAR BIGINT", [("a", 1234567), ("b", 12)],
-        ["thousands sign space"],
+        ["thousands separated by spaces"],
     ),
     "code after the amount": Awkward(
         "k,n\na,5 EUR\nb,-7 EUR\n", "VARCHAR BIGINT", [("a", 5), ("b", -7)],

@@ -191,7 +191,7 @@ function propose() {
 /** A name as part of a version's name: "Q1: AP review" → "Q1-AP-review". */
 const refName = (text) => text.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").replace(/[^A-Za-z0-9_.-]+/g, "-").replace(/^-+|-+$/g, "");
 
-const nameTaken = (ref) => ({ loc: ["body", "output_name"], msg: `The name ${ref} exists already. Choose another name.` });
+const nameTaken = (ref) => ({ loc: ["body", "output_name"], msg: `A sample named ${ref.replace(/^smpl-/, "")} exists already. Choose another name.` });
 
 /** Show errors next to their fields, and a summary in place of the plan. */
 function showProblem(problem) {

@@ -31,7 +31,7 @@ export function sizeOf(text) {
   if (plain === "") return {};
   const share = /^(\d+(?:\.\d+)?)%$/.exec(plain);
   if (share) return { sample_fraction: Number((Number(share[1]) / 100).toPrecision(12)) };
-  return { sample_size: /^\d{1,15}$/.test(plain) ? Number(plain) : text };
+  return { sample_size: /^-?\d{1,15}$/.test(plain) ? Number(plain) : text };
 }
 
 const shareText = (fraction) => `${Number((fraction * 100).toPrecision(12))}%`;

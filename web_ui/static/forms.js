@@ -32,7 +32,7 @@ export function body(form) {
       : field.type === "password" ? field.value : field.value.trim(); // a password may begin or end with a space
     if (text === "" && field.dataset.empty === undefined) continue;
     if (field.dataset.as === "number") put(field.name, Number(text));
-    else if (field.dataset.as === "list") put(field.name, text.split(",").map((part) => part.trim()).filter(Boolean));
+    else if (field.dataset.as === "list") put(field.name, text.split(/[,;]/).map((part) => part.trim()).filter(Boolean));
     else put(field.name, text);
   }
   return values;
