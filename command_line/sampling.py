@@ -58,18 +58,35 @@ BREAK = r"[+-]?[0-9]+(?:\.[0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}"
 BANDS = re.compile(rf"(?P<column>.+):(?P<breaks>(?:{BREAK})(?:,(?:{BREAK}))*)", re.DOTALL)
 
 
+GROUPED = re.compile(r"\s*[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]+)?\s*")
+DECIMAL_COMMA = re.compile(r"\s*[+-]?(?:0,[0-9]+|[0-9]+,(?:[0-9]{1,2}|[0-9]{4,}))\s*")
+TWO_WAYS = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
+
+
+def ungrouped(text: str) -> str:
+    """A number without thousands separators; commas stand between groups of three digits."""
+    return text.replace(",", "") if GROUPED.fullmatch(text) else text
+
+
 def number(text: str) -> float:
-    """A number; thousands separators and a percent sign are taken."""
-    is_share = text.rstrip().endswith("%")
-    value = float(text.rstrip(" %").replace(",", ""))
-    if not math.isfinite(value):
-        raise click.BadParameter(f"{text} is not a finite number.")
-    return value / 100 if is_share else value
+    """A number or, with its sign, a percentage, which may have a decimal comma."""
+    return percentage(text) / 100 if text.rstrip().endswith("%") else _value(text)
 
 
 def percentage(text: str) -> float:
     """A percentage with or without its sign."""
-    return number(text.rstrip(" %"))
+    plain = text.rstrip(" %")
+    if GROUPED.fullmatch(plain):
+        raise click.BadParameter(f"{text} can be read in two ways. Write a decimal point.")
+    return _value(plain)
+
+
+def _value(text: str) -> float:
+    has_comma = DECIMAL_COMMA.fullmatch(text) is not None
+    value = float(text.replace(",", ".") if has_comma else ungrouped(text))
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{text} is not a finite number.")
+    return value
 
 
 class WholeNumber(click.IntRange):
@@ -77,7 +94,7 @@ class WholeNumber(click.IntRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Convert a text."""
-        plain: Any = value.replace(",", "") if isinstance(value, str) else value
+        plain: Any = ungrouped(value) if isinstance(value, str) else value
         return super().convert(plain, param, ctx)
 
 
@@ -251,16 +268,17 @@ def _sizes(given: tuple[str, ...]) -> dict[str, Any]:
 
 def _size(text: str) -> int | str:
     """A number of rows, or a percentage or ``all``, which stay texts."""
-    plain = text.strip().replace(",", "")
+    plain = ungrouped(text.strip())
     if plain.isascii() and plain.isdigit() and int(plain) < 1 << 63:
         return int(plain)
     if plain.lower() == "all":
         return "all"
-    if re.fullmatch(r"[0-9]+(\.[0-9]+)?\s*%", plain):
-        return plain
+    if re.fullmatch(r"[0-9]+([.,][0-9]+)?\s*%", plain):
+        number(plain)  # refuses 1,000%
+        return plain.replace(",", ".")
     raise click.BadParameter(
-        f'"{text}" is no size: give a number of rows, a percentage such as 5%, or, for a stratum, '
-        "all.",
+        f'"{text}" is no size: give a number of rows such as 1,000, a percentage such as 5%, or, '
+        "for a stratum, all.",
         param_hint="--size",
     )
 
@@ -270,7 +288,13 @@ def _strata_entry(text: str) -> str | dict[str, Any]:
     found = BANDS.fullmatch(text)
     if found is None:
         return text
-    return {"column": found["column"], "breaks": found["breaks"].split(",")}
+    breaks = found["breaks"].split(",")
+    for one in filter(TWO_WAYS.fullmatch, breaks):
+        raise click.BadParameter(
+            f"{one} can be read in two ways. Write {one.replace('.', '')}, or {one}0 for decimals.",
+            param_hint="--strata",
+        )
+    return {"column": found["column"], "breaks": breaks}
 
 
 def _body_of(path: Path) -> dict[str, Any]:

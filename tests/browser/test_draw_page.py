@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 from playwright.sync_api import Page, expect
 
@@ -81,6 +83,51 @@ def test_an_invalid_size_is_reported_at_its_field(analyst: Analyst, server: Live
     page.get_by_label("Margin of error").fill("20%")
     expect(page.get_by_text("17 of 50 rows: ± 19.90 % at 95 % confidence")).to_be_visible()
     expect(page.get_by_text("17 of 50 rows will be drawn.")).to_be_visible()
+
+
+def test_a_new_margin_or_none_is_drawn(analyst: Analyst, server: LiveServer) -> None:
+    """The draw waits for the size of the margin just typed, and refuses what is no margin."""
+    page, client = analyst
+    page.goto(f"{server.url}/datasets/{server.new_table(2000, client)}/draw")
+    page.get_by_label("Size").select_option("For a margin of ±")
+    expect(page.get_by_text("697 of 2,000 rows will be drawn.")).to_be_visible()
+    margin = page.get_by_label("Margin of error")
+    for text in ("0", "0%", "-5", "100%", "abc", ""):
+        margin.fill(text)
+        margin.press("Enter")
+        expect(page.locator(".field-problem")).to_contain_text("Write a margin above 0 %")
+        expect(margin).to_be_focused()
+        expect(page.locator("#plan")).to_have_text("Correct these fields: Rows.")
+        expect(page.get_by_role("button", name="Draw sample")).to_be_enabled()
+    margin.fill("4,5%")
+    expect(page.get_by_text("385 of 2,000 rows will be drawn.")).to_be_visible()
+    margin.fill("10%")
+    margin.press("Enter")
+    expect(page.get_by_text(re.compile(r"^9\d of 2,000 rows drawn"))).to_be_visible(timeout=15_000)
+
+
+def test_numbers_that_can_be_misread_are_refused(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    page.goto(f"{server.url}/datasets/{server.new_table(400, client)}/draw")
+    rows = page.get_by_label("Rows", exact=True)
+    for text in ("12,34", "10.000"):
+        rows.fill(text)
+        expect(page.locator(".field-problem")).to_contain_text(text)
+    rows.fill("2,5 %")
+    expect(page.get_by_text("10 of 400 rows will be drawn.")).to_be_visible()
+    page.get_by_role("radio", name="By group").check()
+    page.get_by_label("Groups by").select_option("amount")
+    first = page.get_by_label("Break 1", exact=True)
+    expect(first).to_be_visible()
+    first.fill("10.000")
+    page.keyboard.press("Tab")
+    problem = page.locator(".field-problem")
+    expect(problem).to_contain_text("Write 10000 or 10,000, or 10.0000 for decimals.")
+    first.fill("1.234,56")
+    page.keyboard.press("Tab")
+    expect(problem).to_have_count(0)
+    page.get_by_text("API request").click()
+    expect(page.locator("#body")).to_contain_text("1234.56")
 
 
 def test_steps_are_added_copied_moved_and_removed(analyst: Analyst, server: LiveServer) -> None:

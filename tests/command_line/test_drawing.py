@@ -97,6 +97,9 @@ def test_a_sample_is_drawn_by_bands_with_amounts(run: Run, table: Path) -> None:
         (("--size", "1,000"), 700),
         (("--margin", "5%"), 249),
         (("--margin", "0.05"), 249),
+        (("--margin", "0,05"), 249),
+        (("--margin", "5,0%"), 249),
+        (("--size", "2,5%"), 18),
         (
             ("--method", "cluster", "--cluster", "kind", "--clusters", "7", "--percentage", "10%"),
             70,
@@ -117,6 +120,10 @@ def test_sizes_are_taken_as_people_write_them(
         (("--size", "5", "--size", "6"), 'Give one size, or "GROUP=SIZE" for each stratum.'),
         (("--size", "5", "--margin", "3%"), "--margin can't be combined with --size"),
         (("--size", "all"), '"all" is no size of a sample'),
+        (("--size", "12,34"), '"12,34" is no size: give a number of rows such as 1,000'),
+        (("--size", "1,000%"), "1,000% can be read in two ways"),
+        (("--strata", "amount:10.000,100.000"), "Write 10000, or 10.0000 for decimals."),
+        (("--strata", "amount:1.234,56"), "1.234 can be read in two ways"),
     ],
 )
 def test_unreadable_sizes_are_refused(

@@ -7,7 +7,7 @@ import { confirmed } from "./forms.js";
 import { notify, reportProblem } from "./notices.js";
 import { draftOf } from "./draw_draft.js";
 import { showPlan } from "./draw_plan.js";
-import { clearMarks, mark, note } from "./draw_problems.js";
+import { clearMarks, mark, note, refusals } from "./draw_problems.js";
 import { isNumber } from "./draw_fields.js";
 import { roundForm } from "./draw_round.js";
 import { addLabels } from "./words.js";
@@ -131,6 +131,7 @@ function request() {
 function changed() {
   draft.save(body);
   key = newKey();
+  requests += 1;
   const text = JSON.stringify(request(), null, 2);
   one("#body").textContent = text;
   one("#curl").textContent = `curl '${data.host}${sampling}/jobs' \\\n  -H "Authorization: Bearer $JOBSVC_TOKEN" \\\n`
@@ -141,6 +142,13 @@ function changed() {
 
 const plan = debounce(async () => {
   if (one("#rounds [data-counting]")) return; // the sizes of its groups follow
+  const refused = refusals();
+  if (refused.length) {
+    planned = null;
+    showProblem({ errors: refused });
+    one("#plan").removeAttribute("aria-busy");
+    return;
+  }
   const [missing] = missingFields();
   if (missing) {
     requests += 1;
@@ -221,6 +229,9 @@ one("#batch").addEventListener("change", (event) => { body.priority = event.targ
 
 one("#draw").addEventListener("submit", async (event) => {
   event.preventDefault();
+  one("#submit").disabled = true;
+  await settled();
+  one("#submit").disabled = false;
   const [missing] = missingFields();
   const invalid = one("#draw [aria-invalid]") ?? (missing && one(`[data-loc="${CSS.escape(missing.loc)}"]`));
   if (invalid) {
@@ -243,6 +254,10 @@ one("#draw").addEventListener("submit", async (event) => {
     if (problem.status !== 422) reportProblem(problem);
   }
 });
+/** Wait until the sizes and the plan are those of the present fields. */
+async function settled() {
+  while (one("#plan").hasAttribute("aria-busy")) await new Promise((resolve) => setTimeout(resolve, 50));
+}
 /** Wait a moment for the end of a job, so that a short draw opens the finished sample. */
 async function ended(job) {
   one("#submit").textContent = "Drawing…";

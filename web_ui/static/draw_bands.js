@@ -2,6 +2,7 @@
 
 import { callApi } from "./api.js";
 import { fill, h } from "./dom.js";
+import { readNumber, refuse } from "./draw_fields.js";
 import { amount, number } from "./format.js";
 
 const WIDTH = 640;
@@ -46,6 +47,7 @@ export function bandEditor(context, round, entry, loc, changed) {
   let bins = [];
   let edges = [];
 
+  const areNumbers = () => entry.breaks.every((one) => !Number.isNaN(Number(one)));
   /** The place of a value on the axis: between the edges of its bin. */
   const place = (value) => {
     const at = edges.findIndex((edge) => edge > value);
@@ -127,7 +129,11 @@ export function bandEditor(context, round, entry, loc, changed) {
     if (fields.contains(document.activeElement) && document.activeElement.matches("input")) return;
     fill(fields, entry.breaks.map((one, at) => h("input", { class: "break", "aria-label": `Break ${at + 1}`, "data-loc": `${loc}.${at}`, value: shown(one), autocomplete: "off",
       onchange: (event) => {
-        const text = event.target.value.replaceAll(",", "").trim();
+        const typed = event.target.value.trim();
+        const { plain, problem } = areNumbers() ? readNumber(typed) : {};
+        refuse(event.target, problem);
+        if (problem) { changed(); return; }
+        const text = plain ?? typed;
         const next = entry.breaks.map((old, own) => (own === at ? typedBreak(text) : old)).filter((value) => value !== "");
         event.target.blur();
         if (next.length) commit([...new Set(next)].sort((left, right) => valueOf(left) - valueOf(right)));

@@ -1,15 +1,48 @@
 // Fields that parts of a new sample share: columns and numbers.
 
 import { h } from "./dom.js";
-import { number } from "./format.js";
+import { amount, number } from "./format.js";
 
 export const isNumber = (column) => /INT|DECIMAL|DOUBLE|FLOAT|REAL/.test(column.type) && !column.type.includes("[");
 
-/** A number that may have thousands separators; a text that is none stays one, for the server's error. */
-export function numberOf(text) {
-  const plain = text.replaceAll(",", "").trim();
-  if (plain === "") return undefined;
-  return Number.isNaN(Number(plain)) ? text : Number(plain);
+/** Set or clear what is wrong with a field's text; nothing is planned or drawn while a field is refused. */
+export function refuse(input, message) {
+  if (message) input.dataset.refused = message;
+  else delete input.dataset.refused;
+}
+
+const PLAIN = /^[+-]?\d+(\.\d+)?$/;
+const GROUPED = /^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$/;
+const CONTINENTAL = /^[+-]?[1-9]\d{0,2}(\.\d{3})+,\d+$/;
+const TWO_WAYS = /^[+-]?[1-9]\d{0,2}\.\d{3}$/;
+
+/** A typed number in plain digits, or what is wrong with it: 1,000 and 1.234,56 are read, 10.000 and 12,34 refused. */
+export function readNumber(text) {
+  const typed = text.replace(/\s/g, "");
+  if (TWO_WAYS.test(typed)) {
+    const whole = typed.replace(".", "");
+    return { problem: `${typed} can be read in two ways. Write ${whole} or ${amount(whole)}, or ${typed}0 for decimals.` };
+  }
+  if (PLAIN.test(typed)) return { plain: typed };
+  if (GROUPED.test(typed)) return { plain: typed.replaceAll(",", "") };
+  if (CONTINENTAL.test(typed)) return { plain: typed.replaceAll(".", "").replace(",", ".") };
+  if (/^[+-]?[\d.,]+$/.test(typed)) return { problem: `${typed} is no number. Write thousands as 1000 or 1,000, decimals as 0.5.` };
+  return {};
+}
+
+/** "2.5%" or "2,5 %" → 2.5; undefined for another text. A comma before three digits may be of thousands. */
+export function percentOf(text) {
+  const found = /^(\d+(?:\.\d+)?|0,\d+|\d+,(?:\d{1,2}|\d{4,}))%$/.exec(text.replace(/\s/g, ""));
+  return found ? Number(found[1].replace(",", ".")) : undefined;
+}
+
+/** The number in a field; a text that is none stays one, for the server's error. */
+export function numberOf(input) {
+  const text = input.value.trim();
+  const { plain, problem } = readNumber(text);
+  refuse(input, problem);
+  if (text === "") return undefined;
+  return plain === undefined ? text : Number(plain);
 }
 
 /** A column in a list: "city (VARCHAR, 3 unique)". */

@@ -2,7 +2,7 @@
 
 import { callApi } from "./api.js";
 import { debounce, fill, h } from "./dom.js";
-import { columnSelect, isNumber, numberOf } from "./draw_fields.js";
+import { columnSelect, isNumber, numberOf, percentOf, refuse } from "./draw_fields.js";
 import { bandEditor, suggestedBreaks } from "./draw_bands.js";
 import { amount, number } from "./format.js";
 
@@ -115,8 +115,9 @@ export function sizesTable(context, round, loc) {
     const input = h("input", { "aria-label": `Rows of ${shown}`, class: "number", autocomplete: "off", placeholder: "none", "data-loc": `${loc}.${label}`,
       value: isAll() ? "" : typeof parameters.sizes[label] === "number" ? number(parameters.sizes[label]) : parameters.sizes[label] ?? "",
       disabled: isAll(), oninput: () => {
-        const text = input.value.trim();
-        set(/^all$/i.test(text) ? "all" : text.endsWith("%") ? text : numberOf(text));
+        const share = percentOf(input.value);
+        if (share !== undefined) refuse(input);
+        set(/^all$/i.test(input.value.trim()) ? "all" : share === undefined ? numberOf(input) : `${share}%`);
       } });
     const all = h("input", { type: "checkbox", checked: isAll(), "aria-label": `Take all of ${shown}`, onchange: () => {
       input.disabled = all.checked;

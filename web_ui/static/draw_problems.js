@@ -34,6 +34,11 @@ export function mark(errors, rounds) {
   return note([first, ...others].filter(Boolean));
 }
 
+/** The errors of fields whose text is refused before it is sent. */
+export function refusals() {
+  return all("#rounds [data-refused]").map((field) => ({ loc: ["body", ...field.dataset.loc.split(".").map((part) => (/^\d+$/.test(part) ? Number(part) : part))], msg: field.dataset.refused }));
+}
+
 /** A warning with one paragraph per line. */
 export function note(lines) {
   return h("div", { class: "note warn" }, lines.map((line) => h("p", {}, line)));
@@ -52,6 +57,6 @@ function showNextTo(field, text) {
   const id = `${field.dataset.loc}-problem-${all("#draw .field-problem").length}`;
   field.setAttribute("aria-invalid", "true");
   field.setAttribute("aria-describedby", [field.getAttribute("aria-describedby"), id].filter(Boolean).join(" "));
-  field.closest(".field, fieldset").append(h("small", { id, class: "field-problem" }, text));
+  field.closest(".field, [role=group], fieldset").append(h("small", { id, class: "field-problem" }, text));
   for (let closed = field.closest("details"); closed; closed = closed.parentElement.closest("details")) closed.open = true;
 }

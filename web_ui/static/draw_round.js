@@ -127,7 +127,7 @@ function input(context, parameter, common, value, set) {
   if (parameter.type === "integer or string") return seedInput(common, value, set);
   const whole = parameter.type === "integer";
   return h("input", { ...common, inputmode: whole ? "numeric" : "decimal", autocomplete: "off", value: value ?? "",
-    oninput: (event) => set(numberOf(event.target.value)) });
+    oninput: (event) => set(numberOf(event.target)) });
 }
 
 function selectionForm(context, round, loc) {

@@ -3,13 +3,16 @@
 import { callApi } from "./api.js";
 import { debounce, fill, h } from "./dom.js";
 import { sizesTable } from "./draw_groups.js";
+import { numberOf, percentOf, refuse } from "./draw_fields.js";
 import { number, percent } from "./format.js";
+import { withPlace } from "./words.js";
 
 /** The parameters that give a size. */
 export const SIZES = ["sample_size", "sample_fraction", "samples_per_stratum", "sizes", "interval"];
 const KINDS = {
   rows: "Rows or %", margin: "For a margin of ±", samples_per_stratum: "Rows per group", sizes: "Rows by group", interval: "Every k-th row",
 };
+const NO_MARGIN = "Write a margin above 0 % and below 100 %, such as 3%.";
 /** The goals of steps whose size is for a margin of error, by the step's object. */
 const goals = new WeakMap();
 
@@ -26,12 +29,22 @@ function kindsOf(method) {
 }
 
 /** "5%" → {sample_fraction: 0.05}; "1,000" → {sample_size: 1000}; another text is sent as it is, for the server's error. */
-export function sizeOf(text) {
-  const plain = text.replace(/[,\s]/g, "");
-  if (plain === "") return {};
-  const share = /^(\d+(?:\.\d+)?)%$/.exec(plain);
-  if (share) return { sample_fraction: Number((Number(share[1]) / 100).toPrecision(12)) };
-  return { sample_size: /^-?\d{1,15}$/.test(plain) ? Number(plain) : text };
+function sizeOf(input) {
+  const share = percentOf(input.value);
+  if (share === undefined) {
+    const rows = numberOf(input);
+    return rows === undefined ? {} : { sample_size: Number.isSafeInteger(rows) ? rows : input.value };
+  }
+  refuse(input);
+  return { sample_fraction: Number((share / 100).toPrecision(12)) };
+}
+
+/** "3%", "3", "0.03" and "0,03" → 0.03; undefined for what is no margin. */
+function marginOf(text) {
+  const plain = text.replace(/[±\s]/g, "");
+  const percents = percentOf(plain) ?? percentOf(`${plain}%`);
+  const margin = plain.endsWith("%") || percents >= 1 ? percents / 100 : percents;
+  return margin > 0 && margin < 1 ? Number(margin.toPrecision(12)) : undefined;
 }
 
 const shareText = (fraction) => `${Number((fraction * 100).toPrecision(12))}%`;
@@ -42,7 +55,7 @@ export function sizeForm(context, round, method, loc, refresh) {
   const { parameters } = round;
   const goal = kinds.includes("margin") ? goals.get(round) : undefined;
   const current = kindOf(method, round);
-  const kind = goal ? "margin" : ["sample_size", "sample_fraction"].includes(current) ? "rows" : current;
+  const kind = goal !== undefined ? "margin" : ["sample_size", "sample_fraction"].includes(current) ? "rows" : current;
   const choose = (next) => {
     for (const name of SIZES) delete parameters[name];
     goals.delete(round);
@@ -76,7 +89,7 @@ function sizeInput(context, round, method, loc, kind) {
     const input = h("input", { ...common, "aria-label": "Rows", placeholder: "1,000 or 5%", value, oninput: () => {
       delete parameters.sample_size;
       delete parameters.sample_fraction;
-      const given = sizeOf(input.value);
+      const given = sizeOf(input);
       const takesShares = method.parameters.some((one) => one.name === "sample_fraction");
       Object.assign(parameters, "sample_fraction" in given && !takesShares ? { sample_size: input.value } : given);
       input.dataset.loc = "sample_fraction" in parameters ? `${loc}.parameters.sample_fraction` : id;
@@ -85,7 +98,7 @@ function sizeInput(context, round, method, loc, kind) {
     return input;
   }
   return h("input", { ...common, "aria-label": KINDS[kind], value: number(parameters[kind] ?? ""), oninput: (event) => {
-    const given = sizeOf(event.target.value).sample_size;
+    const given = numberOf(event.target);
     if (given === undefined) delete parameters[kind];
     else parameters[kind] = given;
     context.changed();
@@ -96,21 +109,37 @@ function sizeInput(context, round, method, loc, kind) {
 function marginInput(context, round, common) {
   const found = h("small", { class: "soft", role: "status" });
   const input = h("input", { ...common, "aria-label": "Margin of error", placeholder: "3%", value: goals.get(round) });
-  const find = debounce(async () => {
+  let turn = 0;
+  const ask = debounce(async () => {
+    if (!input.isConnected) return;
+    const current = (turn += 1);
     goals.set(round, input.value);
-    const text = input.value.replace(/[±\s]/g, "").replace(",", ".");
-    const margin = text.endsWith("%") || Number(text) >= 1 ? parseFloat(text) / 100 : Number(text);
     const { seed, ...parameters } = round.parameters;
     delete parameters.sample_size;
+    const margin = marginOf(input.value);
     try {
-      const answer = await callApi(`${context.sampling}/size`, { json: {
-        ...context.source(), goal: { margin: Number.isFinite(margin) ? margin : null }, design: { method: round.method, parameters, filters: round.filters ?? null } } });
-      Object.assign(round.parameters, answer.parameters, seed === undefined ? {} : { seed });
-      found.textContent = `${number(answer.sample_size)} of ${number(answer.eligible_rows)} rows: ± ${percent(answer.margin_of_error, 2)} at 95 % confidence`;
-      context.changed();
-    } catch (problem) { found.textContent = problem.message; }
+      const answer = margin && await callApi(`${context.sampling}/size`, { json: {
+        ...context.source(), goal: { margin }, design: { method: round.method, parameters, filters: round.filters ?? null } } });
+      if (current !== turn || !input.isConnected) return;
+      refuse(input, answer ? null : NO_MARGIN);
+      if (answer) Object.assign(round.parameters, answer.parameters, seed === undefined ? {} : { seed });
+      found.textContent = answer
+        ? `${number(answer.sample_size)} of ${number(answer.eligible_rows)} rows: ± ${percent(answer.margin_of_error, 2)} at 95 % confidence` : "";
+    } catch (problem) {
+      if (current !== turn || !input.isConnected) return;
+      refuse(input, problem.errors?.length ? withPlace(problem.errors[0]) : problem.message);
+      found.textContent = "";
+    }
+    delete input.dataset.counting;
+    context.changed();
   }, 300);
-  input.addEventListener("input", find);
+  /** The plan and the draw wait for the size of the new margin. */
+  const find = () => {
+    turn += 1;
+    input.dataset.counting = "";
+    ask();
+  };
+  input.addEventListener("input", () => { find(); context.changed(); });
   context.onRegroup(find);
   find();
   return [input, found];
