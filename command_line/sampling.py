@@ -460,7 +460,10 @@ def _print_groups(round_: dict[str, Any], figures: tuple[str, ...]) -> None:
             print_line(f"… and {len(groups) - GROUPS_SHOWN:,} more; see --json.")
     if amount := round_.get("amount"):
         drawn = "unknown" if amount["drawn"] is None else _amount(amount["drawn"])
-        share = "" if amount["coverage"] is None else f", {amount['coverage']:.1%}"
+        coverage = amount.get("absolute_coverage")  # absent in an older result
+        share = "" if coverage is None else f", {coverage:.1%}"
+        if coverage is not None and amount["absolute_total"] != amount["total"]:
+            share = f"{share} of the amounts without signs"
         print_line(f"{amount['column']}: {drawn} of {_amount(amount['total'])}{share}.")
     if uncovered := round_.get("uncovered_rows"):
         print_line(f"{uncovered:,} rows are in groups from which no row is drawn.")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parquet_tables.columns import digits_of
 from parquet_tables.database import registered
@@ -23,12 +23,26 @@ from sampling_engine.selection.walk_and_scan import Chosen
 if TYPE_CHECKING:
     from sampling_engine.rounds import DrawState, Prepared
 
-Amounts = tuple[Decimal, ...]
-"""A sum for each stratum, in the order of their numbers."""
-
 FLOAT_PLACES = 6
 MIN_FLOAT_PLACES = 2
 DIGITS = 60
+
+
+class Amount(NamedTuple):
+    """The sum of amounts, and of the negative ones among them."""
+
+    net: Decimal = Decimal(0)
+    negative: Decimal = Decimal(0)
+
+    @property
+    def absolute(self) -> Decimal:
+        """The sum of the amounts without their signs."""
+        opposite = self.negative.copy_negate()
+        return add((self.net, opposite, opposite))
+
+
+Amounts = tuple[Amount, ...]
+"""A sum for each stratum, in the order of their numbers."""
 
 
 @dataclass(frozen=True)
@@ -44,28 +58,37 @@ class AmountAccount:
 
     def as_json(self) -> dict[str, object]:
         """The sums over all strata, and the coverage."""
-        total = add(self.total)
-        return amount_json(self.column, total, None if self.drawn is None else add(self.drawn))
+        drawn = None if self.drawn is None else add_up(self.drawn)
+        return amount_json(self.column, add_up(self.total), drawn)
 
     @property
-    def drawn_total(self) -> Decimal:
+    def drawn_total(self) -> Amount:
         """Of all drawn rows."""
-        return add(self.drawn or ())
+        return add_up(self.drawn or ())
 
     def of_group(self, number: int) -> dict[str, str | None]:
         """The sums of one stratum."""
-        drawn = None if self.drawn is None else amount_text(self.column, self.drawn[number])
-        return {"total": amount_text(self.column, self.total[number]), "drawn": drawn}
+        drawn = None if self.drawn is None else amount_text(self.column, self.drawn[number].net)
+        return {"total": amount_text(self.column, self.total[number].net), "drawn": drawn}
 
 
-def amount_json(column: Column, total: Decimal, drawn: Decimal | None) -> dict[str, object]:
+def amount_json(column: Column, total: Amount, drawn: Amount | None) -> dict[str, object]:
     """An amount as a JSON object; sums are texts, so that no digit is lost."""
-    coverage = float(Fraction(drawn) / Fraction(total)) if drawn is not None and total else None
     return {
         "column": column.name,
-        "total": amount_text(column, total),
-        "drawn": None if drawn is None else amount_text(column, drawn),
-        "coverage": coverage,
+        **_covered(column, "", total.net, None if drawn is None else drawn.net),
+        **_covered(column, "absolute_", total.absolute, None if drawn is None else drawn.absolute),
+    }
+
+
+def _covered(
+    column: Column, prefix: str, total: Decimal, drawn: Decimal | None
+) -> dict[str, object]:
+    coverage = float(Fraction(drawn) / Fraction(total)) if drawn is not None and total else None
+    return {
+        f"{prefix}total": amount_text(column, total),
+        f"{prefix}drawn": None if drawn is None else amount_text(column, drawn),
+        f"{prefix}coverage": coverage,
     }
 
 
@@ -98,24 +121,37 @@ def add(amounts: Sequence[Decimal]) -> Decimal:
         return sum(amounts, Decimal(0))
 
 
+def add_up(amounts: Sequence[Amount]) -> Amount:
+    """The exact sums over strata."""
+    return Amount(add([one.net for one in amounts]), add([one.negative for one in amounts]))
+
+
+def _amount(sums: Sequence[Any]) -> Amount:
+    """The sums of a statement's row; NULL is the sum of no row."""
+    return Amount(*(Decimal(one or 0) for one in sums))
+
+
 def eligible_amounts(state: DrawState, strata: Strata, on_progress: ProgressCallback) -> Amounts:
     """The amounts of the eligible rows, by stratum; ``state`` has an amount column."""
     assert state.amount is not None  # noqa: S101 - the caller's part
-    amounts = [Decimal(0)] * len(strata.rows)
+    amounts = [Amount()] * len(strata.rows)
     if not state.table.file_rows:
         return tuple(amounts)
     for table_name, sign in state.signed_rows:
         statement = statements.amounts_by_stratum(state.table, strata, state.amount, table_name)
         with watched(state.cursor, on_progress, "adding amounts up"):
             rows = state.cursor.execute(*statement).fetchall()
-        for number, amount in rows:
-            amounts[number] = add((amounts[number], sign * Decimal(amount or 0)))
+        for number, *sums in rows:
+            found = _amount(sums)
+            if sign < 0:
+                found = Amount(*(one.copy_negate() for one in found))
+            amounts[number] = add_up((amounts[number], found))
     return tuple(amounts)
 
 
-def source_amount(state: DrawState, on_progress: ProgressCallback) -> Decimal:
+def source_amount(state: DrawState, on_progress: ProgressCallback) -> Amount:
     """The amount of all rows that may still be drawn, whatever a filter says."""
-    return add(eligible_amounts(state, WholeTable(state.table), on_progress))
+    return add_up(eligible_amounts(state, WholeTable(state.table), on_progress))
 
 
 def drawn_account(
@@ -125,13 +161,13 @@ def drawn_account(
     if state.amount is None:
         return None
     total = eligible_amounts(state, prepared.strata, on_progress)
-    drawn = [Decimal(0)] * len(total)
+    drawn = [Amount()] * len(total)
     if len(chosen.ordinals):
         statement = statements.amounts_of_picked(state.table, state.amount)
         picked = {"ordinal": chosen.ordinals, "stratum": chosen.strata}
         with registered(state.cursor, {"picked": picked}):
-            for number, amount in state.cursor.execute(*statement).fetchall():
-                drawn[number] = Decimal(amount or 0)
+            for number, *sums in state.cursor.execute(*statement).fetchall():
+                drawn[number] = _amount(sums)
     return AmountAccount(state.amount, total, tuple(drawn))
 
 
@@ -151,14 +187,16 @@ def _expected(prepared: Prepared, total: Amounts, column: Column) -> Amounts | N
         return None
     is_float = column.type in ("FLOAT", "DOUBLE")
     unit = 10 ** (MIN_FLOAT_PLACES if is_float else places_of(column))
-    expected: list[Decimal] = []
+    expected: list[Amount] = []
     for amount, allocated, eligible in zip(
         total, prepared.allocated.tolist(), prepared.eligible.tolist(), strict=True
     ):
         if allocated == eligible:
             expected.append(amount)
             continue
-        units = round(Fraction(amount) * unit * allocated / max(eligible, 1))
+        share = Fraction(allocated, max(eligible, 1))
         with localcontext(prec=DIGITS):
-            expected.append(Decimal(units) / unit)
+            expected.append(
+                Amount(*(Decimal(round(Fraction(one) * unit * share)) / unit for one in amount))
+            )
     return tuple(expected)

@@ -57,7 +57,7 @@ def band_totals(
         sums = (
             [Decimal(0)] * len(counts)
             if amount is None
-            else list(eligible_amounts(state, strata, ignore_progress))
+            else [one.net for one in eligible_amounts(state, strata, ignore_progress)]
         )
         numbers = strata.band_numbers() if isinstance(strata, ColumnStrata) else [None]
     for number, count, total in zip(numbers, counts, sums, strict=True):

@@ -18,7 +18,7 @@ from parquet_tables.progress import (
     progress_part,
 )
 from parquet_tables.tables import TableFiles
-from sampling_engine.amounts import add, amount_json, source_amount
+from sampling_engine.amounts import add_up, amount_json, source_amount
 from sampling_engine.checks import amount_of, check_rounds
 from sampling_engine.errors import RowsMissing
 from sampling_engine.results import DrawnRound, DrawnSample, RoundResult, Strategy
@@ -91,7 +91,7 @@ def draw_sample(
         raise RowsMissing(len(ordinals) - sample.row_count)
     account = None
     if amount is not None and source is not None:
-        drawn = add([one.amount.drawn_total for one in results if one.amount is not None])
+        drawn = add_up([one.amount.drawn_total for one in results if one.amount is not None])
         account = amount_json(amount, source, drawn)
     return DrawnSample(sample, results, ordinals, renamed, account)
 

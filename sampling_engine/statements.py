@@ -453,25 +453,28 @@ def amount_value(column: Column) -> str:
     return name
 
 
+SUMS = "sum(v) AS net, sum(v) FILTER (WHERE v < 0) AS negative"
+
+
 def amounts_by_stratum(
     table: TableFiles, strata: Strata, column: Column, rows: str | None
 ) -> Statement:
-    """By stratum: its number, and the exact sum of an amount over the eligible rows."""
+    """By stratum: its number, its exact sum of an amount over eligible rows, and of negatives."""
     value = f"{amount_value(column)} AS v"
     if not strata.columns:
         source, params = rows_among(table, value, strata.row_filter, rows)
-        return f"SELECT 0 AS stratum, sum(v) FROM ({source})", params
+        return f"SELECT 0 AS stratum, {SUMS} FROM ({source})", params
     keys = ", ".join(f"k{i}" for i in range(len(strata.columns)))
     selected = f"{key_columns(strata.columns)}, {value}"
     source, params = rows_among(table, selected, strata.row_filter, rows)
     return (
-        f"SELECT s.stratum, t.amount FROM (SELECT {keys}, sum(v) AS amount FROM ({source}) "
+        f"SELECT s.stratum, t.net, t.negative FROM (SELECT {keys}, {SUMS} FROM ({source}) "
         f"GROUP BY ALL) AS t JOIN {strata.table_name} AS s ON {same_keys(strata.columns)}",
         params,
     )
 
 
 def amounts_of_picked(table: TableFiles, column: Column) -> Statement:
-    """By stratum: its number, and the exact sum of an amount over the rows in ``picked``."""
+    """By stratum: its number, the exact sum of an amount over ``picked`` rows, and of negatives."""
     source, params = joined_rows(table, f"p.stratum, {amount_value(column)} AS v", "picked")
-    return f"SELECT stratum, sum(v) FROM ({source}) GROUP BY stratum", params
+    return f"SELECT stratum, {SUMS} FROM ({source}) GROUP BY stratum", params

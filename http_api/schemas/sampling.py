@@ -133,7 +133,12 @@ class AmountOut(Schema):
         "probabilities.",
         null=True,
     )
-    coverage = out.number("drawn by total.", null=True)
+    coverage = out.number(
+        "drawn by total; negative amounts count against positive ones.", null=True
+    )
+    absolute_total = out.string("total of the amounts without their signs.")
+    absolute_drawn = out.string("drawn of the amounts without their signs.", null=True)
+    absolute_coverage = out.number("absolute_drawn by absolute_total.", null=True)
 
 
 class PlannedRoundOut(SeededRoundOut):

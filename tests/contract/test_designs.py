@@ -78,7 +78,7 @@ def test_the_representativeness_check_takes_bands(server: LiveServer, dataset_id
         ({"strata_columns": [{"column": "amount"}]}, [0, "breaks"], "required"),
         ({"strata_columns": [{"column": "amount", "break": [1]}]}, [0, "break"], "breaks"),
         ({"strata_columns": [{"column": "amount", "breaks": [True]}]}, [0, "breaks", 0], "number"),
-        ({"strata_columns": [7]}, [0], "string"),
+        ({"strata_columns": [7]}, [0], "text"),
     ],
 )
 def test_wrong_bands_are_reported_at_their_place(

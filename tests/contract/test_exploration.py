@@ -142,7 +142,7 @@ def test_what_is_wrong_is_told_before_a_job_is_made(
     [
         ({"output_name": "x"}, 422, "invalid_request", ["output_name needs sql"]),
         ({"sql": ""}, 422, "invalid_request", ["sql"]),
-        ({"sql": 5}, 422, "invalid_request", ["string"]),
+        ({"sql": 5}, 422, "invalid_request", ["text"]),
         ({"sql": "SELECT 1\0"}, 422, "invalid_request", ["U+0000"]),
         ({"sqll": "SELECT 1"}, 422, "invalid_request", ["sqll", "Did you mean"]),
         ({"sql": "SELECT 1", "priority": "urgent"}, 422, "invalid_request", ["batch"]),

@@ -77,6 +77,9 @@ def test_sums_of_a_draw_are_exact(workshop: Workshop, entries: TableFiles, metho
         "total": str(everything),
         "drawn": str(in_sample),
         "coverage": pytest.approx(float(in_sample / everything)),
+        "absolute_total": str(everything),
+        "absolute_drawn": str(in_sample),
+        "absolute_coverage": pytest.approx(float(in_sample / everything)),
     }
     assert sample.amount == found
     groups = [one for one in sample.rounds[0].groups if one.amount]
@@ -120,6 +123,29 @@ def test_a_plan_expects_the_amount_in_proportion(workshop: Workshop, entries: Ta
     (plan,) = plan_draw(workshop.database, entries, [weighted], amount_column="amount")
     assert plan.amount is not None
     assert plan.amount.as_json()["drawn"] is None
+
+
+def test_negative_amounts_are_covered_without_their_signs(workshop: Workshop) -> None:
+    table = workshop.table_of("SELECT unnest([100, 50, -120, -128, NULL])::TINYINT AS amount")
+    only = parse_expression("amount > 0", table)
+    sample = drawn(
+        workshop, table, one_round(RandomMethod(sample_size=2), filter=only), column="amount"
+    )
+    assert sample.amount == {
+        "column": "amount",
+        "total": "-98",
+        "drawn": "150",
+        "coverage": pytest.approx(-150 / 98),
+        "absolute_total": "398",
+        "absolute_drawn": "150",
+        "absolute_coverage": pytest.approx(150 / 398),
+    }
+    (plan,) = plan_draw(
+        workshop.database, table, [one_round(RandomMethod(sample_size=1))], amount_column="amount"
+    )
+    assert plan.amount is not None
+    found = plan.amount.as_json()
+    assert (found["drawn"], found["absolute_drawn"]) == ("-20", "80")
 
 
 def test_an_amount_column_holds_numbers(workshop: Workshop, entries: TableFiles) -> None:

@@ -37,9 +37,12 @@ const onScreen = ({ named, ...others }) => (named ? { ...others, named: named.re
 /** The drawn share of the amount. */
 function coverage({ amount: found }) {
   if (!found) return null;
-  const drawn = found.drawn === null ? "depends on the drawn rows" : `${amount(found.drawn)} of ${amount(found.total)}`;
-  return [h("dt", { title: found.column }, "Amount covered"),
-    h("dd", {}, found.coverage === null ? null : h("strong", {}, `${percent(found.coverage)} `), drawn)];
+  const share = found.absolute_coverage;
+  const sums = (drawn, total) => (drawn === null ? "depends on the drawn rows" : `${amount(drawn)} of ${amount(total)}`);
+  const hasNegative = found.absolute_total !== found.total;
+  return [h("dt", { title: found.column }, hasNegative ? "Amount covered, without signs" : "Amount covered"),
+    h("dd", {}, share === null ? null : h("strong", {}, `${percent(share)} `), sums(found.absolute_drawn, found.absolute_total)),
+    hasNegative ? [h("dt", {}, "With signs"), h("dd", {}, sums(found.drawn, found.total))] : null];
 }
 
 /** Columns that the table's profile suggests for the design. */
