@@ -324,6 +324,7 @@ def _seed(text: str) -> int | str:
 @click.argument("dataset")
 @with_draw
 @field_option("--name", "output_name", help="Name the sample's ref smpl-NAME.")
+@field_option("--purpose", "commit_message", help="What the sample is for.")
 @OUTPUT
 @BATCH
 @AS_JSON
@@ -332,6 +333,7 @@ def sample(
     target: Target,
     dataset: str,
     name: str | None,
+    purpose: str | None,
     output: Path | None,
     batch: bool,
     as_json: bool,
@@ -351,7 +353,7 @@ def sample(
     with connected(target) as client:
         with output_file(output) as file:
             dataset_id = client.dataset_id(dataset)
-            named = job_body(name=name, batch=batch)
+            named = job_body(name=name, batch=batch, commit_message=purpose)
             body = {**sized_body(client, dataset_id, **draw), **named}
             job = draw_sample(client, dataset_id, body)
             if file is not None:

@@ -31,8 +31,9 @@ def test_a_file_is_imported_and_a_sample_drawn_and_written(
         rows = list(csv.DictReader(file))
     assert len(rows) == 70
     assert {row["_design_weight"] for row in rows} == {"10.0"}
-    again = run("sample", "1", "--size", "70", "--seed", "7", "--json")
+    again = run("sample", "1", "--size", "70", "--seed", "7", "--purpose", "Cut-off", "--json")
     job = json.loads(again.stdout)
+    assert job["purpose"] == job["run_parameters"]["commit_message"] == "Cut-off"
     assert job["output_summary"]["total_sampled"] == 70
     assert job["output_summary"]["comparison"]["outcome"] == "inconclusive"
     assert job["run_parameters"]["rounds"][0]["parameters"]["seed"] == 7
