@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import copy
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 from flask import Response, request
 
+from application.identity.newer_versions import NewerVersion, newer_version
 from job_runner.sampling_parameters import DrawRule
 from sampling_engine import MAX_ROUNDS, METHODS
 from sampling_engine.filters import OPERATORS
 from storage.accounts.datasets import Dataset
+from storage.errors import Pruned
+from storage.jobs.jobs import Job
 from storage.versions.manifests import get_commit
 from storage.versions.refs import MAIN, list_refs
 from web_ui.shell import blueprint, caller, service, show, signed_in
@@ -26,9 +30,11 @@ NOT_COPIED = ("output_ref", "request_digest", "output_name", "source_draw")
 def draw(dataset_id: int) -> Response:
     """Show the form, with the version, table and filters, or the job, of the URL's query."""
     found = caller().dataset(dataset_id, "write")
+    copied = _copied_job(found)
     return show(
         "draw.html",
         dataset=found,
+        newer=copied and _newest(copied),
         data={
             "dataset_id": found.id,
             "dataset_name": found.name,
@@ -36,7 +42,7 @@ def draw(dataset_id: int) -> Response:
             "methods": [asdict(method) for method in METHODS if method.other_name_of is None],
             "operators": [asdict(operator) for operator in OPERATORS],
             "max_rounds": MAX_ROUNDS,
-            "body": _initial_body(found),
+            "body": _initial_body(copied),
             "host": request.host_url.rstrip("/"),
         },
     )
@@ -59,17 +65,30 @@ def _refs(found: Dataset) -> list[dict[str, Any]]:
         ]
 
 
-def _initial_body(found: Dataset) -> dict[str, Any]:
+def _copied_job(found: Dataset) -> Job | None:
+    """The sampling job whose design the URL asks to copy."""
+    if not request.args.get("job"):
+        return None
+    job = caller().job(request.args["job"])
+    return job if job.run_type == "sampling" and job.dataset_id == found.id else None
+
+
+def _newest(job: Job) -> NewerVersion | None:
+    """The newer version of a job's table; None if there is none, or the job's was pruned."""
+    with suppress(Pruned):
+        return newer_version(service(), job)
+    return None
+
+
+def _initial_body(copied_job: Job | None) -> dict[str, Any]:
     """The request body that the form shows at first."""
-    if request.args.get("job"):
-        earlier = caller().job(request.args["job"])
-        if earlier.run_type == "sampling" and earlier.dataset_id == found.id:
-            body = copy.deepcopy(earlier.run_parameters)
-            for spec in body["rounds"]:
-                spec["parameters"]["seed"] = _exact(spec["parameters"]["seed"])
-            copied = {name: value for name, value in body.items() if name not in NOT_COPIED}
-            # The unchanged form draws the job's rows again.
-            return {**copied, "draw_version": DrawRule.recorded(body).draw_version}
+    if copied_job is not None:
+        body = copy.deepcopy(copied_job.run_parameters)
+        for spec in body["rounds"]:
+            spec["parameters"]["seed"] = _exact(spec["parameters"]["seed"])
+        copied = {name: value for name, value in body.items() if name not in NOT_COPIED}
+        # The unchanged form draws the job's rows again.
+        return {**copied, "draw_version": DrawRule.recorded(body).draw_version}
     first = copy.deepcopy(PLAIN_ROUND)
     filters = [text for text in request.args.getlist("filter") if text.strip()]
     if filters:
