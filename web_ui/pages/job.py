@@ -28,6 +28,7 @@ from job_runner.tables.open_tables import (
     output_of,
     source_of,
 )
+from sampling_engine.selection.bands import comparable
 from storage.errors import Pruned
 from storage.jobs.jobs import Job, list_log
 from storage.sqlite.clock import timestamp
@@ -145,9 +146,20 @@ def _overview(found: Job) -> Values:
         values["awaits_comparison"] = service().settings.compare_samples
         values["overview"] = sample_overview(service(), found)
         values["group_picture"] = group_picture
+        values["takes_all"] = _takes_all
         values["first_rows"] = _first_rows(found)
         values["holds_numbers"], values["cell_text"] = holds_numbers, cell_text
     return values
+
+
+def _takes_all(requested: Values, group: Values) -> bool:
+    """Whether a step's sizes ask for all rows of a group."""
+    label = comparable(group.get("label") or "")
+    sizes = requested["parameters"].get("sizes") or {}
+    return any(
+        str(size).strip().casefold() == "all" and comparable(name) == label
+        for name, size in sizes.items()
+    )
 
 
 def _first_rows(found: Job) -> Values | None:

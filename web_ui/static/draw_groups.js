@@ -112,7 +112,7 @@ export function sizesTable(context, round, loc) {
       context.changed();
     };
     const isAll = () => parameters.sizes[label] === "all";
-    const input = h("input", { "aria-label": `Rows of ${shown}`, class: "number", autocomplete: "off", placeholder: "none", "data-loc": `${loc}.${label}`,
+    const input = h("input", { "aria-label": `Rows of ${shown}`, class: "number", autocomplete: "off", placeholder: isAll() ? "all" : "none", "data-loc": `${loc}.${label}`,
       value: isAll() ? "" : typeof parameters.sizes[label] === "number" ? number(parameters.sizes[label]) : parameters.sizes[label] ?? "",
       disabled: isAll(), oninput: () => {
         const share = percentOf(input.value);
@@ -122,6 +122,8 @@ export function sizesTable(context, round, loc) {
     const all = h("input", { type: "checkbox", checked: isAll(), "aria-label": `Take all of ${shown}`, onchange: () => {
       input.disabled = all.checked;
       input.value = "";
+      input.placeholder = all.checked ? "all" : "none";
+      refuse(input);
       set(all.checked ? "all" : undefined);
       if (!all.checked) input.focus();
     } });
