@@ -77,7 +77,9 @@ def _print_verdicts(found: dict[str, Any]) -> None:
                 f"weight {row['design_weight']:.6g}"
             )
     if not found["rows"]:
-        print_line("No row of the source has this value.")
+        similar = found["similar_value"]
+        hint = "" if similar is None else f' Did you mean "{similar}"?'
+        print_line(f"No row of the source has this value.{hint}")
     if found["has_more"]:
         print_line("More rows have this value; --limit shows up to 50.", err=True)
 

@@ -19,8 +19,9 @@ from domain_errors import DomainError
 from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable, open_source
+from job_runner.tables.reports import cached_profile
 from parquet_tables.rows import RowView, find_rows, read_rows, rows_statement
-from parquet_tables.tables import UnknownColumn
+from parquet_tables.tables import Column, UnknownColumn
 from sampling_engine import RowExplanation, explain_rows
 from sampling_engine.filters import parse_conditions
 from sampling_engine.filters.tree import NUMBERS, Family, family_of
@@ -28,6 +29,10 @@ from storage.errors import InvalidValue, NotFound
 from storage.jobs.jobs import Job
 
 BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
+ROW_NUMBER = re.compile("0|[1-9][0-9]*")
+"""Digits with leading zeros are a value of a column rather than a row's number."""
+MAX_PADDED = 20
+"""Digits of a value with leading zeros that is proposed."""
 SEPARATORS = re.compile(r"(?<=\d)[, \u00a0\u202f](?=\d{3})")
 """Thousands separators of a number as people write it."""
 
@@ -37,7 +42,8 @@ def look_up(
 ) -> dict[str, Any]:
     """Find rows by a column's value, or one by its row id or number, and explain them, as JSON.
 
-    ``has_more`` says whether more than ``limit`` rows have the value.
+    ``has_more`` says whether more than ``limit`` rows have the value; where no row has
+    it, ``similar_value`` is a text of the column that differs by leading zeros alone.
 
     Raises
     ------
@@ -48,10 +54,11 @@ def look_up(
     """
     source = open_source(service, job)
     if column is None:
-        ordinals, has_more = [_ordinal(source, value)], False
+        ordinals, has_more, similar = [_ordinal(source, value)], False, None
     else:
         found = _find(service, source, column, value, limit + 1)
         ordinals, has_more = found[:limit], len(found) > limit
+        similar = None if found else _similar(service, source, column, value)
     explained = _explain(service, job, source, ordinals)
     columns = source.files.columns
     numbers = np.array(ordinals, dtype=np.int64)
@@ -67,7 +74,47 @@ def look_up(
             {**_as_json(source, explained[each]), "data": data.get(each)} for each in ordinals
         ],
         "has_more": has_more,
+        "similar_value": similar,
     }
+
+
+def key_column(service: Service, source: OpenTable) -> str:
+    """The column by which people look up rows: the first key of texts or whole numbers.
+
+    Without one, and without a profile that says so, it is the first column.
+    """
+    columns = source.files.columns
+    found = cached_profile(service, source.files)
+    profiled = [] if found is None else found["profile"]["columns"]
+    keys = {
+        one["name"]
+        for one in profiled
+        if any(alert["code"] == "candidate_key" for alert in one["alerts"])
+    }
+    named = (one.name for one in columns if one.name in keys and is_like_a_key(one))
+    return next(named, columns[0].name)
+
+
+def is_like_a_key(column: Column) -> bool:
+    """Whether the column's type suits the ids of documents."""
+    return column.type == "VARCHAR" or "INT" in column.type
+
+
+def _similar(service: Service, source: OpenTable, column: str, text: str) -> str | None:
+    """The value of a text column with more or fewer leading zeros; None if there is none."""
+    found = source.files.column(column)
+    if found.type != "VARCHAR" or not (text.isascii() and text.isdigit()):
+        return None
+    digits = text.lstrip("0") or "0"
+    padded = [digits.zfill(length) for length in range(len(digits), MAX_PADDED + 1)]
+    condition = {"column": column, "operator": "in", "value": padded}
+    view = RowView(parse_conditions([condition], "AND", source.files).condition("f"))
+    with service.parquet.cursor(source.files) as cursor:
+        rows = find_rows(cursor, source.files, view, 0, 1)
+        if not len(rows):
+            return None
+        (cells,) = read_rows(cursor, rows_statement(source.files, (found,), rows), (found,))
+    return str(cells[column])
 
 
 def why_row(service: Service, job: Job, logical_row_id: str) -> dict[str, Any]:
@@ -98,7 +145,7 @@ def _as_json(source: OpenTable, explained: RowExplanation) -> dict[str, Any]:
 def _ordinal(source: OpenTable, row_id: str) -> int:
     """The number of a row id such as ``primary:17``, or of ``17``."""
     key, _, number = row_id.strip().rpartition(":")
-    if key not in ("", source.key) or not (number.isascii() and number.isdigit()):
+    if key not in ("", source.key) or not ROW_NUMBER.fullmatch(number):
         raise InvalidValue(
             '"{row_id}" isn\'t a row of this draw. A row id looks like "{key}:17".',
             loc=("path", "logical_row_id"),

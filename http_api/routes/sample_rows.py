@@ -106,6 +106,10 @@ class LookupOut(Schema):
     columns = out.list_of(fields.String())
     rows = out.list_of(FoundRowOut)
     has_more = out.boolean("Whether more rows have the value.")
+    similar_value = out.string(
+        "If no row has the value: a text of the column that differs by leading zeros alone.",
+        null=True,
+    )
 
 
 class NewerVersionOut(Schema):

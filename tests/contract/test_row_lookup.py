@@ -8,6 +8,7 @@ import pytest
 
 from tests.contract.problems import assert_problem
 from tests.live_server import LiveServer
+from tests.web_ui.reader import Reader
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,7 @@ def test_the_number_of_rows_is_bounded(server: LiveServer, job: dict[str, Any]) 
         "columns": ["id", "city", "amount", "day"],
         "rows": [],
         "has_more": False,
+        "similar_value": None,
     }
 
 
@@ -96,6 +98,7 @@ def test_the_number_of_rows_is_bounded(server: LiveServer, job: dict[str, Any]) 
         ({"column": "id", "value": "seven"}, 422, "invalid_filter", "a number, for example 18"),
         ({"column": "day", "value": "18.01.2025"}, 422, "invalid_filter", "2025-01-18"),
         ({"value": "other:1"}, 422, "invalid_value", "primary:17"),
+        ({"value": "017"}, 422, "invalid_value", "primary:17"),
         ({"value": "primary:40"}, 404, "not_found", "the last is 39"),
         ({"column": "id"}, 422, None, "value"),
     ],
@@ -113,3 +116,26 @@ def test_what_cannot_be_looked_up_is_refused(
     assert part in answer.text.replace('\\"', '"')
     if code is not None:
         assert_problem(answer, status, code)
+
+
+def test_leading_zeros_belong_to_a_voucher(server: LiveServer) -> None:
+    reader = Reader(server)
+    dataset_id = server.new_dataset(reader.api)
+    lines = [f"{row % 3},{row:06}" for row in range(30)]
+    content = "\n".join(["shop,voucher", *lines]) + "\n"
+    server.import_text(dataset_id, content, client=reader.api)
+    path = f"/api/sampling/datasets/{dataset_id}/jobs"
+    body = {"method": "random", "parameters": {"sample_size": 5}}
+    job = reader.api.post(path, json=body).json()
+    job_id = job["job_id"]
+    server.finished(job_id)
+    assert (
+        look_up(server, {"id": job_id}, column="voucher", value="17")["similar_value"] == "000017"
+    )
+    page = reader.page(f"/jobs/{job_id}", tab="why", column="voucher", value="17")
+    assert "Did you mean" in page
+    page = reader.page(f"/jobs/{job_id}", tab="why", column="voucher", value="000017")
+    assert "<strong>voucher 000017</strong>" in page
+    report = reader.api.post(f"/api/profiling/datasets/{dataset_id}/jobs", json={}).json()
+    server.finished(report["job_id"])
+    assert "<option selected>voucher" in reader.page(f"/jobs/{job_id}", tab="why")

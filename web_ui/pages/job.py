@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
 from application.comparing import shown_comparison
-from application.identity.lookup import look_up
+from application.identity.lookup import key_column, look_up
 from application.lifecycle import cancel, original_request, retry, retryability, same_request
 from application.sample_overview import sample_overview
 from application.sampling_results import next_rows
@@ -236,7 +236,10 @@ def _why(found: Job) -> Values:
     values: Values = {"column": column, "value": value, "example": f"{key}:17"}
     try:
         with caller().reading():
-            values["columns"] = open_source(service(), found).files.columns
+            table = open_source(service(), found)
+            values["columns"] = table.files.columns
+            if not ("column" in request.args or value):
+                values["column"] = key_column(service(), table)
             if value:
                 values["found"] = look_up(service(), found, column, value, ROWS_LOOKED_UP)
         if value:
