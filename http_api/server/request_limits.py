@@ -97,6 +97,16 @@ CODES = {
 }
 
 
+TOO_LONG_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Address too long – jobsvc</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"></head>
+<body><main><h1>Address too long</h1>
+<p>The address, with its filters, is longer than this server accepts. Go back and shorten the filters.</p>
+<p><a href="/">Start page</a></p></main></body></html>
+"""  # noqa: E501
+_PAGE_LINE = re.compile(rb"GET /(?!api/)\S*\Z")
+"""The start of a request for a page, whose address alone is too long."""
+
 BARE_LINE_END = "A line ends with CR or LF alone; end each with CR LF"
 _BARE_LINE_END = re.compile(rb"(?<!\r)\n|\r(?=[^\n])")  # waitress would wait for CR LF CR LF
 
@@ -131,6 +141,12 @@ class LimitedParser(HTTPRequestParser):  # type: ignore[misc]
             # Waitress 3.0.2 would request the body of a refused request.
             self.expect_continue = False
         return consumed
+
+    @property
+    def wants_page(self) -> bool:
+        """Whether a browser's address is too long, so that its other headers are unknown."""
+        is_too_large = getattr(self.error, "code", None) == 431
+        return is_too_large and _PAGE_LINE.match(self.header_plus) is not None
 
     def close(self) -> None:
         """Delete the body."""
@@ -174,10 +190,12 @@ class ProblemTask(ErrorTask):  # type: ignore[misc]
             logger.info("request %s of %s was refused: %s", name, where, refusal.detail)
         self.channel.on_refusal(refusal.code)
         document = problem_document(refusal.status, refusal.code, refusal.detail, name)
-        body = json.dumps(document).encode()
+        body, kind = json.dumps(document).encode(), PROBLEM
+        if self.request.wants_page:
+            body, kind = TOO_LONG_PAGE.encode(), "text/html; charset=utf-8"
         self.channel.refused = True
         self.status = f"{refusal.status} {document['title']}"
-        headers = {**HEADERS, **refusal.headers, "Content-Type": PROBLEM, HEADER: name}
+        headers = {**HEADERS, **refusal.headers, "Content-Type": kind, HEADER: name}
         self.response_headers.extend(headers.items())
         self.set_close_on_finish()
         self.content_length = len(body)

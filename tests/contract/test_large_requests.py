@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import composition_root
+from http_api.server.problems import PROBLEM
 from job_runner.settings import Settings
 from tests.contract.problems import assert_problem
 from tests.contract.raw_requests import Raw, form, import_lines, refusal
@@ -161,6 +162,16 @@ def test_headers_have_a_largest_size(server: LiveServer) -> None:
         with suppress(OSError):
             raw.socket.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 270_000)
         refusal(raw, 431, "headers_too_large")
+
+
+def test_an_address_that_is_too_long_gets_a_page(server: LiveServer) -> None:
+    for path, kind in (("/datasets/1", "text/html; charset=utf-8"), ("/api/jobs", PROBLEM)):
+        with Raw(server) as raw:
+            with suppress(OSError):
+                raw.socket.sendall(f"GET {path}?filter={'x' * 270_000}".encode())
+            status, headers, body = raw.answer()
+        assert (status, headers["Content-Type"]) == (431, kind)
+        assert (b"<h1>Address too long</h1>" in body) == (kind != PROBLEM)
 
 
 def test_a_form_has_few_parts(server: LiveServer, tmp_path: Path) -> None:
