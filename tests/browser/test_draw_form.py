@@ -129,6 +129,29 @@ def test_back_restores_a_draft_and_a_link_does_not(
     expect(form.get_by_label("Name")).to_have_value(PROPOSED)
 
 
+def test_an_abandoned_draft_says_so_and_can_be_discarded(
+    form: Page, server: LiveServer, maker: tuple[httpx.Client, dict[str, Any], int]
+) -> None:
+    client, _, dataset = maker
+    here = f"{server.url}/datasets/{dataset}/draw"
+    note = form.get_by_text("This is a design that you began earlier and did not draw.")
+    form.goto(here)
+    expect(form.get_by_text("60 of 60 rows will be drawn.")).to_be_visible()
+    expect(note).to_be_hidden()
+    form.get_by_text("More options").click()
+    fill_in(form, "begun")
+    client.post(f"/api/datasets/{dataset}/refs", json={"name": "smpl-begun", "from_ref": "main"})
+    form.goto(here)
+    expect(note).to_be_visible()
+    assert_filled_in(form, "begun-2")
+    expect(form.locator("[aria-invalid]")).to_have_count(0)
+    form.get_by_role("button", name="Discard draft").click()
+    expect(form.get_by_label("Rows", exact=True)).to_have_value("100")
+    expect(form.get_by_label("Seed")).to_have_value("")
+    expect(form.get_by_label("Name")).to_have_value(PROPOSED)
+    expect(note).to_be_hidden()
+
+
 def test_signing_out_deletes_the_draft(
     form: Page, server: LiveServer, maker: tuple[httpx.Client, dict[str, Any], int]
 ) -> None:

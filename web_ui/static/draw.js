@@ -128,8 +128,17 @@ function request() {
   return whole;
 }
 
+/** The form as it came, until the user touches it: that is no draft. */
+let untouched = null;
+let isTouched = Boolean(draft.body);
+for (const type of ["input", "change", "click", "keydown", "pointerdown"]) {
+  one("#draw").addEventListener(type, () => { isTouched = true; }, { capture: true });
+}
+
 function changed() {
-  draft.save(body);
+  const design = JSON.stringify(proposals ? { ...body, output_name: "" } : body);
+  if (!isTouched) untouched = design;
+  else draft.save(design === untouched ? null : body);
   key = newKey();
   requests += 1;
   const text = JSON.stringify(request(), null, 2);
@@ -187,17 +196,23 @@ function missingFields() {
 
 /** Names that the form proposes until the user types one: the dataset and the day, with a number if taken. */
 let proposals = 0;
-function propose() {
+let stem = nameOfToday();
+function nameOfToday() {
   const day = new Date();
   const date = [day.getFullYear(), day.getMonth() + 1, day.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
+  return `${refName(data.dataset_name).slice(0, 60)}-${date}`;
+}
+function propose() {
   proposals += 1;
-  body.output_name = `${refName(data.dataset_name).slice(0, 60)}-${date}${proposals > 1 ? `-${proposals}` : ""}`;
+  body.output_name = `${stem}${proposals > 1 ? `-${proposals}` : ""}`;
   one("#output_name").value = body.output_name;
   one("#saved-as").textContent = "";
 }
 
 /** A name as part of a version's name: "Q1: AP review" → "Q1-AP-review". */
-const refName = (text) => text.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").replace(/[^A-Za-z0-9_.-]+/g, "-").replace(/^-+|-+$/g, "");
+function refName(text) {
+  return text.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").replace(/[^A-Za-z0-9_.-]+/g, "-").replace(/^-+|-+$/g, "");
+}
 
 const nameTaken = (ref) => ({ loc: ["body", "output_name"], msg: `A sample named ${ref.replace(/^smpl-/, "")} exists already. Choose another name.` });
 
@@ -243,6 +258,7 @@ one("#draw").addEventListener("submit", async (event) => {
     && !(await confirmed(`Draw ${number(planned.total_rows)} rows?`))) return;
   one("#submit").disabled = true;
   try {
+    draft.save(body);
     const job = await callApi(`${sampling}/jobs`, { json: request(), headers: { "Idempotency-Key": key } });
     draft.markDrawn();
     await ended(job.job_id);
@@ -290,6 +306,8 @@ one("#template").addEventListener("change", (event) => {
   const chosen = templates.find((template) => String(template.id) === event.target.value);
   if (!chosen) return;
   body = { ...structuredClone(chosen.body), source_ref: body.source_ref, table_key: body.table_key, output_name: "" };
+  stem = nameOfToday();
+  proposals = 0;
   propose();
   showBody();
 });
@@ -313,5 +331,12 @@ one("#save-template").addEventListener("click", () => {
 });
 
 if (!draft.body && !body.output_name) propose();
+if (draft.isLeftOver) {
+  one("#left-over").hidden = false;
+  one("#discard").addEventListener("click", () => { draft.discard(); location.replace(location.href); });
+  const name = body.output_name ?? "";
+  if (name && !name.startsWith(stem)) stem = name.slice(0, 85);
+  proposals = 1; // a name taken meanwhile is replaced
+}
 showBody();
 loadTemplates().catch(reportProblem);
