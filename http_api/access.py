@@ -94,7 +94,8 @@ class SignedInBlueprint(APIBlueprint):
 
         @wraps(of_form)
         def chosen(*args: Any, **values: Any) -> Any:
-            return (of_json if request.is_json else of_form)(*args, **values)
+            is_form = request.mimetype == "multipart/form-data" or not request.content_length
+            return (of_form if is_form and not request.is_json else of_json)(*args, **values)
 
         return cast(View, chosen)
 
