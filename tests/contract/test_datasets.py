@@ -92,10 +92,10 @@ def test_levels_reach_as_far_as_they_say(server: LiveServer) -> None:
     assert reader.get(f"/api/datasets/{dataset}").json()["permission"] == "read"
     draw = {"method": "random", "sample_size": 1}
     jobs = f"/api/sampling/datasets/{dataset}/jobs"
-    assert_problem(reader.post(jobs, json=draw), 403, "forbidden", "write", "read")
+    assert_problem(reader.post(jobs, json=draw), 403, "forbidden", "view", "edit")
     server.admin.put(path, json={"user_id": user["id"], "permission": "write"})
     assert reader.post(jobs, json=draw).status_code == 200
-    assert_problem(reader.delete(f"/api/datasets/{dataset}"), 403, "forbidden", "admin")
+    assert_problem(reader.delete(f"/api/datasets/{dataset}"), 403, "forbidden", "owner")
     levels = server.admin.request("DELETE", path, json={"user_id": user["id"]}).json()
     assert user["id"] not in [one["user_id"] for one in levels["permissions"]]
     assert_problem(reader.get(f"/api/datasets/{dataset}"), 404, "not_found")

@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
-
-from waitress.adjustments import Adjustments
+from typing import Any
 
 from storage.sqlite.clock import system_clock
 from tests.forked_process import run_jobsvc
@@ -28,7 +27,7 @@ def set_clock(data_dir: Path, shift: timedelta) -> None:
     new.replace(data_dir.with_name(SHIFT))
 
 
-def serve(data_dir: Path) -> None:
+def serve(data_dir: Path, **limits: Any) -> None:
     """Serve on a free port by the shifted clock."""
     true_time = time.time
 
@@ -42,10 +41,10 @@ def serve(data_dir: Path) -> None:
         return system_clock() + timedelta(seconds=shift_s())
 
     time.time = lambda: true_time() + shift_s()  # type: ignore[assignment]
-    run_jobsvc(["serve", "--port", "0", "--data-dir", str(data_dir)], clock=shifted_clock)
+    arguments = ["serve", "--port", "0", "--data-dir", str(data_dir)]
+    run_jobsvc(arguments, limits, clock=shifted_clock)
 
 
 def serve_with_little_patience(data_dir: Path) -> None:
     """Close connections that are idle for longer than :data:`PATIENCE_S`."""
-    Adjustments.channel_timeout = PATIENCE_S
-    serve(data_dir)
+    serve(data_dir, idle_s=PATIENCE_S)
