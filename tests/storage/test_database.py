@@ -171,6 +171,7 @@ def test_every_statement_is_valid_and_used(database: Database) -> None:
                 index="jobs_listed",
                 condition="TRUE",
                 columns="TRUE",
+                visible="SELECT 1",
             )
             names = set(re.findall(r"(?<![:\w]):([a-z_0-9]+)", filled))
             tx.execute(f"EXPLAIN {filled}", dict.fromkeys(names))
