@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 
 import composition_root
 from command_line import Composition, command
+from command_line.serving import STOP_SIGNALS
 from storage.maintenance.data_directory import DATABASE
 from storage.sqlite.clock import Clock, system_clock
 from storage.sqlite.database import Database
@@ -28,6 +30,15 @@ def data_dir(tmp_path: Path) -> Path:
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     return write_csv(tmp_path / "sales 2024.csv", 700)
+
+
+@pytest.fixture(autouse=True)
+def signal_handlers() -> Iterator[None]:
+    """Restore the handlers that a command in this process may set: its stop ends the process."""
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

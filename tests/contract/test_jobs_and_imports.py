@@ -171,7 +171,7 @@ def test_a_file_that_is_not_what_it_says_fails_the_job_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("form", "parts"),
     [
-        ({"data": {"commit_message": "x"}}, ["file"]),
+        ({"files": {"commit_message": (None, "x")}}, ["file"]),
         ({"files": {"file": ("", b"x")}}, ["file"]),
         ({"files": {"fil": ("a.csv", b"x")}}, ["fil", "file"]),
     ],
