@@ -135,7 +135,7 @@ def _with_lonely(
     lonely = design.lonely
     if rule == "fail":
         raise LonelyStratum(
-            "{count} strata have one drawn row of several, which tells nothing of their variance: "
+            "{count} strata have one drawn row of several, which gives no variance: "
             "draw at least two rows of each stratum, or choose `lonely_stratum` adjust or average.",
             count=int(lonely.sum()),
         )
