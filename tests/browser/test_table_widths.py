@@ -25,8 +25,10 @@ DATE_PX = 140
 
 @pytest.fixture(scope="module")
 def admin(server: LiveServer) -> Iterator[tuple[httpx.Client, str, int]]:
-    """An admin with a dataset whose jobs fill more than a screen."""
+    """An admin with a dataset whose jobs fill more than a screen, and a sample."""
     client, user = server.new_user("admin")
+    five = {"round_number": 1, "method": "random", "parameters": {"sample_size": 5}}
+    server.draw(server.new_table(10), {"rounds": [five]})
     dataset = server.new_dataset(client)
     server.import_text(dataset, "a,b\n1,2\n3,4,5\n", f"{'long' * 30}.csv", client=client)
     running = [running_job(server, user["soeid"], dataset) for _ in range(MAX_JOBS)]
