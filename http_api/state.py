@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask import Response, current_app
 
+from job_runner.service import LruCache
+
 if TYPE_CHECKING:
     from application.access import Access
     from http_api.server.metrics import Metrics
     from storage.maintenance.health import WriteProbe
 
 EXTENSION = "jobsvc"
+MAX_BODY_BYTES = 100_000
+"""The largest body in memory: a list of 100 jobs takes about half of it."""
 
 
 ReportRenderer = Callable[[dict[str, Any]], tuple[str, str]]
@@ -39,6 +43,8 @@ class ServerState:
         Renders an error of a page; ``web_ui`` provides it.
     instance_id : str
         Random for each start: database versions count from 0 again.
+    bodies : LruCache
+        Recent bodies of jobs and lists of jobs, by ETag.
     """
 
     access: Access
@@ -47,6 +53,9 @@ class ServerState:
     render_report: ReportRenderer
     problem_page: ProblemPage
     instance_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    bodies: LruCache[str, bytes] = field(
+        default_factory=lambda: LruCache(200, fits=lambda body: len(body) <= MAX_BODY_BYTES)
+    )
 
 
 def state() -> ServerState:

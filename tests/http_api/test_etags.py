@@ -41,12 +41,10 @@ def test_head_is_conditional_too(stage: Stage) -> None:
     assert stage.ask(method="HEAD", If_None_Match=etag).status_code == 304
 
 
-@pytest.mark.parametrize(
-    ("path", "headers"), [(f"{LISTED}?limit=5", {}), (LISTED, {"Host": "127.0.0.1:99"})]
-)
-def test_another_url_has_another_etag(stage: Stage, path: str, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize("path", [f"{LISTED}?limit=5", f"{LISTED}?limit=6&offset=1"])
+def test_another_url_has_another_etag(stage: Stage, path: str) -> None:
     etag = stage.ask().headers["ETag"]
-    assert stage.ask(path, If_None_Match=etag, **headers).status_code == 200
+    assert stage.ask(path, If_None_Match=etag).status_code == 200
 
 
 def test_a_commit_changes_the_etag(stage: Stage) -> None:
@@ -159,3 +157,10 @@ def test_an_ended_token_gets_no_304(server: LiveServer) -> None:
     etag = client.get(path).headers["ETag"]
     assert client.post("/api/users/logout").status_code == 200
     assert client.get(path, headers={"If-None-Match": etag}).status_code == 401
+
+
+def test_a_repeated_get_has_the_same_body(stage: Stage) -> None:
+    first, again = stage.ask(), stage.ask()
+    assert first.data == again.data
+    assert first.headers["Content-Type"] == again.headers["Content-Type"]
+    assert stage.ask(f"{LISTED}?limit=5").json != first.json
