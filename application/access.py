@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -99,15 +99,27 @@ def origin_of(address: str | None, request_id: str | None, holder: TokenHolder |
     )
 
 
+def disconnection_of(environ: Mapping[str, Any]) -> Callable[[], bool]:
+    """Return the WSGI server's check of whether the client has closed the connection."""
+    check: Callable[[], bool] = environ.get("waitress.client_disconnected", lambda: False)
+    return check
+
+
 class Caller:
     """The user who sends one request, with a token."""
 
     def __init__(
-        self, access: Access, holder: TokenHolder, address: str | None, request_id: str | None
+        self,
+        access: Access,
+        holder: TokenHolder,
+        address: str | None,
+        request_id: str | None,
+        is_disconnected: Callable[[], bool],
     ) -> None:
         self.access = access
         self.service = access.service
         self.holder = holder
+        self.is_disconnected = is_disconnected
         self.user: User = holder.user
         self.origin = origin_of(address, request_id, holder)
         self._roles: list[tuple[Role, ...]] = []
@@ -138,7 +150,7 @@ class Caller:
 
     def reading(self) -> AbstractContextManager[None]:
         """Count the block as a read of tables; see :meth:`WorkLimit.piece`."""
-        return self.access.work_limits.reads.piece(self.user.id)
+        return self.access.work_limits.reads.piece(self.user.id, self.is_disconnected)
 
     def submission(self, priority: Priority, key: IdempotencyKey | None = None) -> Submission:
         """A submission of a job by this user."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
@@ -88,20 +88,22 @@ class WorkLimit:
                 del self._under_way[who]
 
     @contextmanager
-    def piece(self, who: Hashable) -> Iterator[None]:
+    def piece(
+        self, who: Hashable, is_abandoned: Callable[[], bool] = lambda: False
+    ) -> Iterator[None]:
         """Count the block as one piece of work, and limit its time.
 
         Raises
         ------
-        TooMuchWork, TimeLimitExceeded
-            A limit is reached; or a statement took too long.
+        TooMuchWork, TimeLimitExceeded, ClientDisconnected
+            A limit is reached; a statement took too long; the request was abandoned.
         """
         self.begin(who)
         try:
             if self._limit_s is None:
                 yield
             else:
-                with time_limited(self._limit_s):
+                with time_limited(self._limit_s, is_abandoned):
                     yield
         finally:
             self.end(who)

@@ -15,7 +15,7 @@ from flask import Response, current_app, g, request
 from marshmallow import RAISE
 from werkzeug.datastructures import Authorization
 
-from application.access import Access, Caller
+from application.access import Access, Caller, disconnection_of
 from application.sessions import COOKIE, require_own_page
 from http_api.server.problems import of_http_error
 from http_api.state import state
@@ -137,5 +137,11 @@ def caller() -> Caller:
     """Return the user who sends the request, with the checks that it has passed."""
     if "caller" not in g:
         holder = cast(TokenHolder, bearer.current_user)
-        g.caller = Caller(access(), holder, request.remote_addr, g.get("request_id"))
+        g.caller = Caller(
+            access(),
+            holder,
+            request.remote_addr,
+            g.get("request_id"),
+            disconnection_of(request.environ),
+        )
     return cast(Caller, g.caller)

@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -226,6 +226,15 @@ class ParquetDatabase:
         self.close()
 
 
+class ClientDisconnected(DomainError):
+    """The client closed the connection before its response."""
+
+    code = "client_disconnected"
+
+    def __init__(self) -> None:
+        super().__init__("The client closed the connection, so the statement was stopped.")
+
+
 class TimeLimitExceeded(DomainError):
     code = "request_too_slow"
 
@@ -241,28 +250,38 @@ class TimeLimitExceeded(DomainError):
 class _Limit:
     limit_s: float
     ends_at: float
+    is_abandoned: Callable[[], bool]
 
     def remaining_s(self) -> float:
         return max(self.ends_at - time.monotonic(), 0)
+
+    def has_ended(self) -> bool:
+        return not self.remaining_s() or self.is_abandoned()
 
 
 _current: ContextVar[_Limit | None] = ContextVar("time_limit", default=None)
 
 
 @contextmanager
-def time_limited(limit_s: float) -> Iterator[None]:
+def time_limited(
+    limit_s: float, is_abandoned: Callable[[], bool] = lambda: False
+) -> Iterator[None]:
     """Limit the statements that this thread runs inside the block.
 
     Raises
     ------
     TimeLimitExceeded
         A statement was interrupted, or would start too late.
+    ClientDisconnected
+        The request was abandoned.
     """
-    limit = _Limit(limit_s, time.monotonic() + limit_s)
+    limit = _Limit(limit_s, time.monotonic() + limit_s, is_abandoned)
     before = _current.set(limit)
     try:
         yield
     except duckdb.InterruptException:
+        if is_abandoned():
+            raise ClientDisconnected from None
         if limit.remaining_s():
             raise
         raise TimeLimitExceeded(limit_s) from None
@@ -281,16 +300,17 @@ def _apply_time_limit(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
     if limit is None:
         yield
         return
+    if limit.is_abandoned():
+        raise ClientDisconnected
     if not limit.remaining_s():
         raise TimeLimitExceeded(limit.limit_s)
     done = threading.Event()
 
     def watch() -> None:
-        wait_s = limit.remaining_s()
         # An interrupt that arrives between two statements is lost: repeat it.
-        while not done.wait(wait_s):
-            cursor.interrupt()
-            wait_s = INTERRUPT_INTERVAL_S
+        while not done.wait(INTERRUPT_INTERVAL_S):
+            if limit.has_ended():
+                cursor.interrupt()
 
     watcher = threading.Thread(target=watch, name="time-limit", daemon=True)
     watcher.start()

@@ -33,7 +33,7 @@ from flask import (
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
-from application.access import Access, Caller, origin_of
+from application.access import Access, Caller, disconnection_of, origin_of
 from application.administration.overview import size_text
 from application.job_submission import Submission, idempotency_key
 from application.sessions import COOKIE, CSRF_FIELD, csrf_token, require_own_page
@@ -107,7 +107,13 @@ def visitor() -> Caller | None:
         holder = access().holder_of(_secret())
         g.visitor = None
         if holder is not None and holder.kind == "session":
-            g.visitor = Caller(access(), holder, request.remote_addr, g.get("request_id"))
+            g.visitor = Caller(
+                access(),
+                holder,
+                request.remote_addr,
+                g.get("request_id"),
+                disconnection_of(request.environ),
+            )
     return cast(Caller | None, g.visitor)
 
 

@@ -181,8 +181,8 @@ def stream(job: Job, as_json: Callable[[Job], Any]) -> Response:
     """Send an event for each change of the job until it ends."""
     running, who, streams = service(), caller().holder.user.id, access().work_limits.streams
     streams.begin(who)
-    gone = request.environ.get("waitress.client_disconnected", lambda: False)
-    events = _events(running, job.id, caller().holder.token_id, as_json, gone)
+    token_id, gone = caller().holder.token_id, caller().is_disconnected
+    events = _events(running, job.id, token_id, as_json, gone)
     response = Response(events, mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"

@@ -108,6 +108,7 @@ _CODES_OF_STATUS = {
     401: "unauthorized bad_credentials",
     403: "forbidden origin_not_allowed",
     404: "not_found pruned unknown_round unknown_row",
+    408: "client_disconnected",
     409: "conflict name_taken ref_moved ref_immutable stale_job files_in_use "
     "job_not_completed comparison_not_ready idempotency_key_reused no_password",
     415: "unsupported_media_type",
@@ -119,7 +120,8 @@ _CODES_OF_STATUS = {
     "type_misfit workbook_too_large "
     "invalid_uri uri_not_allowed source_not_found source_denied source_too_large "
     "invalid_sql sql_refused sql_failed sql_too_large sql_out_of_memory sql_timeout "
-    "page_too_large preview_too_large preview_too_slow request_too_slow preview_unclear "
+    "page_too_large preview_too_large preview_too_slow request_too_slow "
+    "preview_unclear "
     "too_many_entries lonely_stratum invalid_estimate unsupported_design too_many_groups",
     429: "too_many_attempts too_many_streams too_many_waiting_jobs too_many_queries "
     "too_many_previews too_many_reads too_many_downloads too_many_uploads "

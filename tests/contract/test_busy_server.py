@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -112,11 +112,19 @@ def test_heavy_requests_of_one_user_leave_others_their_answers(tmp_path: Path) -
                 assert answer.json()["code"] in ("request_too_slow", "sql_timeout"), answer.text
         assert sum(answer.status_code == 429 for answer in ended) >= 4
         # Every place has come back.
+        source = {"source_ref": "expl-large", "table_key": "result"}
         again = {"source_ref": "main", "method": "random", "parameters": {"sample_size": 1}}
         path = f"/api/sampling/datasets/{dataset}/plan"
         with client_of(server, token) as client:
             for _ in range(10):
                 assert client.post(path, json=again).status_code == 200
+        with client_of(server, token) as leaving, suppress(httpx.ReadTimeout):
+            slow = {
+                "method": "stratified",
+                "parameters": {"sample_size": 10, "strata_columns": ["key"]},
+            }
+            leaving.post(path, json={**source, **slow}, timeout=0.05)
+        server.wait_for(f"POST {path} 408")
 
 
 @pytest.fixture(scope="module")

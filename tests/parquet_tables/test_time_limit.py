@@ -9,7 +9,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from parquet_tables.database import ParquetDatabase, TimeLimitExceeded, is_limited, time_limited
+from parquet_tables.database import (
+    ClientDisconnected,
+    ParquetDatabase,
+    TimeLimitExceeded,
+    is_limited,
+    time_limited,
+)
 
 ENDLESS = "SELECT sum(a.range * b.range) FROM range(10_000_000) a, range(10_000_000) b"
 
@@ -55,3 +61,16 @@ def test_a_short_statement_has_its_rows_and_no_thread_is_left(parquet: ParquetDa
 def test_an_interrupt_from_elsewhere_is_not_the_limit(parquet: ParquetDatabase) -> None:
     with pytest.raises(duckdb.InterruptException):
         run_endless(parquet, 60, interrupted_after_s=0.1)
+
+
+def test_a_statement_ends_when_its_request_is_abandoned(parquet: ParquetDatabase) -> None:
+    abandoned = threading.Event()
+    threading.Timer(0.2, abandoned.set).start()
+    with (
+        pytest.raises(ClientDisconnected),
+        time_limited(60, abandoned.is_set),
+        parquet.cursor() as cursor,
+    ):
+        cursor.execute(ENDLESS).fetchall()
+    with pytest.raises(ClientDisconnected), time_limited(60, abandoned.is_set), parquet.cursor():
+        raise AssertionError("a cursor was given")
