@@ -85,7 +85,8 @@ SELECT lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4'
        iif(status = 'completed', '{{"total_sampled": 1000, "rounds_completed": 1, "source_rows": '
            || n || ', "residual_rows": 5, "methods_used": ["random"], "rounds": [{{"round_number": '
            || '1, "method": "random", "eligible_rows": 5, "rows_sampled": 1000, "seed": ' || n
-           || ', "order_version": 1, "warnings": []}}], "execution_time_seconds": 0.412}}', NULL),
+           || ', "order_version": 1, "warnings": []}}], "execution_time_seconds": 0.412, '
+           || '"rows": 5, "columns": 4, "tables": [{{"rows": 5}}]}}', NULL),
        iif(status = 'completed' AND run_type IN ('sampling', 'import'), printf('%064x', d), NULL),
        iif(status = 'failed', 'cancelled', NULL), iif(status = 'failed', 'Cancelled.', NULL),
        iif(status = 'completed', 100, 0), iif(status = 'completed', 'completed', ''),
