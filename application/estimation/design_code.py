@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -207,8 +208,20 @@ svyset _n [pweight = w], fpc(rows)
     return head + body + "svy: mean amount\nsvy: total amount\n"
 
 
+_STATA_PARTS = re.compile(r"([\w .,:;<>=≥()\[\]{}|&%+!?@#~^-]+)|(.)", re.DOTALL)
+
+
 def _stata_text(text: str) -> str:
-    return f'`"{text}"\''
+    """A text as an expression of Stata, which would expand macros and end lines within quotes.
+
+    >>> _stata_text('Bar "A"')
+    '"Bar " + uchar(34) + "A" + uchar(34)'
+    """
+    parts = [
+        f'"{plain}"' if plain else f"uchar({ord(other)})"
+        for plain, other in _STATA_PARTS.findall(text)
+    ]
+    return " + ".join(parts) or '""'
 
 
 def _sas(design: Design, labels: dict[str, int]) -> str:

@@ -92,6 +92,26 @@ def test_other_code_has_the_sizes(
         assert "30 / 15" in code
 
 
+def test_a_value_runs_nothing_in_the_code(server: LiveServer, tmp_path: Path) -> None:
+    evil = "a\"'\n!touch x\n`=1' $S_DATE \\ /* '); print(\"ran\") #"
+    table = server.new_dataset()
+    quoted = '"' + evil.replace('"', '""') + '"'
+    rows = "".join(f"{quoted if row % 2 else 'Oslo'},{row}\n" for row in range(40))
+    server.import_text(table, f"city,amount\n{rows}")
+    job = drawn(server, table, one("stratified", strata_columns=["city"], sample_size=10))
+    stata = written(server, job, "stata", tmp_path).read_text("utf-8")
+    sizes = [line for line in stata.splitlines() if line.startswith("replace rows")]
+    assert len(sizes) == 2
+    assert 'if _stratum == "Oslo"' in sizes[1] + sizes[0]
+    assert not [line for line in stata.splitlines() if line.startswith("!")]
+    assert not set("`$'\\") & set("".join(sizes))
+    code = written(server, job, "python", tmp_path)
+    run = subprocess.run(
+        [sys.executable, code.name], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "ran" not in run.stdout
+
+
 def test_the_facts_have_every_stratum(server: LiveServer, dataset: int) -> None:
     sizes = one("stratified", strata_columns=["city"], sizes={"Oslo": 20})
     job = drawn(server, dataset, sizes)
