@@ -37,6 +37,15 @@ NOTE_WIDTH = 100
 FORMULA_STARTS = "^[=+\\-@\\t\\r\\n]"
 
 
+def formula_safe(text: str) -> str:
+    """Return a text with an apostrophe if a spreadsheet would run it as a formula.
+
+    >>> formula_safe("=1+1"), formula_safe("1 = 1")
+    ("'=1+1", '1 = 1')
+    """
+    return f"'{text}" if re.match(FORMULA_STARTS, text) else text
+
+
 class TooLargeForSheet(DomainError):
     code = "too_large_for_sheet"
 
@@ -183,8 +192,7 @@ def _text(value: Any) -> str:
 def _formula_safe(column: Column) -> str:
     """Return the SQL of a column of ``t`` with an apostrophe before formulas."""
     name = quote_identifier(column.name)
-    is_risky = re.match(FORMULA_STARTS, column.name) is not None
-    shown = quote_identifier(f"'{column.name}") if is_risky else name
+    shown = quote_identifier(formula_safe(column.name))
     if column.type != "VARCHAR":
         return f"t.{name} AS {shown}"
     risky = f"regexp_matches(t.{name}, '{FORMULA_STARTS}')"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Literal
 
 from domain_errors import DomainError
 from job_runner.service import Service
+from parquet_tables.exports import formula_safe
 from storage.accounts.audit import Action, AuditFilters, Entry, list_entries
 from storage.versions.refs import kind_of_ref, output_name_of
 
@@ -21,7 +21,6 @@ MAX_ROWS = 100_000
 """Most entries of a CSV file."""
 PAGE = 1000
 LEVELS = {"read": "view access", "write": "edit access", "admin": "owner access"}
-FORMULA_START = re.compile(r"[=+\-@\t\r\n]")
 
 SENTENCES: Mapping[Action, str] = MappingProxyType(
     {
@@ -246,8 +245,4 @@ def _row(entry: Entry) -> list[str]:
         *(entry.client_address, entry.token_name),
         json.dumps(entry.details, ensure_ascii=False),
     ]
-    return [_formula_safe("" if value is None else str(value)) for value in values]
-
-
-def _formula_safe(text: str) -> str:
-    return f"'{text}" if FORMULA_START.match(text) else text
+    return [formula_safe("" if value is None else str(value)) for value in values]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 
@@ -24,7 +25,7 @@ def path(server: LiveServer, reader: Reader) -> str:
     """The page of a random sample of 100 rows."""
     dataset_id = server.new_dataset(reader.api)
     lines = [f"{row},{CITIES[row % 4]},{row % 50 + 0.5},{row % 2 == 0}" for row in range(ROWS)]
-    text = "\n".join(["row_id,city,amount,paid", *lines]) + "\n"
+    text = "\n".join(["=row,city,amount,paid", *lines]) + "\n"
     server.import_text(dataset_id, text, client=reader.api)
     parameters = {"sample_size": 100, "seed": 3}
     body = {"rounds": [{"method": "random", "parameters": parameters}]}
@@ -81,7 +82,12 @@ def test_the_download_has_all_figures(reader: Reader, path: str) -> None:
     query = {"statistic": "mean", "column": "amount", "by": "city"}
     answer = reader.get(f"{path}/estimates.csv", **query)
     assert answer.headers["Content-Type"].startswith("text/csv")
-    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert answer.content.startswith(codecs.BOM_UTF8)  # Excel reads it as UTF-8
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
     # A text that a spreadsheet would run as a formula has an apostrophe.
     assert [row["city"] for row in rows] == ["'=Kyiv", "Lima", "Oslo", ""]
     assert all(float(row["ci_low"]) < float(row["estimate"]) for row in rows)
+    named = reader.get(f"{path}/estimates.csv", statistic="count", by="=row")
+    assert named.content.decode("utf-8-sig").startswith("'=row,")
+    nothing = reader.get(f"{path}/estimates.csv", **query, where="amount > 1000")
+    assert nothing.content.decode("utf-8-sig").split(",")[0].strip() == "city"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from typing import Any
@@ -14,6 +15,7 @@ from application.estimation.estimates import EstimateRequest, estimates_of, sett
 from application.estimation.sample_columns import estimated_columns, value_of_text
 from domain_errors import DomainError
 from job_runner.tables.open_tables import SAMPLE, output_of
+from parquet_tables.exports import formula_safe
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
 from web_ui.charts.intervals import Interval, axis_of, interval_picture
@@ -73,7 +75,7 @@ def estimates_tab(found: Job) -> Values:
 @blueprint.get("/jobs/<job_id>/estimates.csv")
 @signed_in
 def estimates_file(job_id: str) -> AnyResponse:
-    """Download the estimates of the tab as CSV."""
+    """Download the estimates of the tab as CSV that Excel reads as UTF-8, without formulas."""
     found = caller().job(job_id)
     if found.run_type != "sampling" or found.status != "completed":
         raise NotFound("The job has no sample.")
@@ -86,14 +88,14 @@ def estimates_file(job_id: str) -> AnyResponse:
     text = io.StringIO()
     lines = csv.writer(text)
     estimates = answer["estimates"]
-    groups = list(estimates[0]["group"])
-    names = [name for name in estimates[0] if name != "group"]
-    lines.writerow([*groups, *names])
+    groups = estimates[0]["group"] if estimates else chosen["by"]
+    names = [name for name in (estimates[0] if estimates else ()) if name != "group"]
+    lines.writerow(map(_safe, [*groups, *names]))
     for each in estimates:
         cells = [*each["group"].values(), *(each[name] for name in names)]
-        lines.writerow([_safe(cell) for cell in cells])
+        lines.writerow(map(_safe, cells))
     return Response(
-        text.getvalue(),
+        codecs.BOM_UTF8 + text.getvalue().encode(),
         mimetype="text/csv",
         headers={
             "Content-Disposition": f'attachment; filename="estimates-{found.id[:8]}.csv"',
@@ -103,8 +105,7 @@ def estimates_file(job_id: str) -> AnyResponse:
 
 
 def _safe(cell: Any) -> Any:
-    """A text that a spreadsheet would run as a formula gets an apostrophe."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@\t\r" and cell else cell
+    return formula_safe(cell) if isinstance(cell, str) else cell
 
 
 def _audit(found: Job) -> None:
