@@ -138,7 +138,8 @@ def signed_in(page: Page) -> Page:
     @wraps(page)
     def guarded(*args: Any, **given: Any) -> Any:
         if visitor() is None:
-            target = request.full_path.rstrip("?") if request.method == "GET" else "/"
+            target = f"{request.path}?{query_text()}".rstrip("?")
+            target = target if request.method == "GET" else "/"
             return redirect(f"/sign-in?{urlencode({'next': target})}", 303)
         require_own_page(request, _secret())
         return page(*args, **given)
@@ -240,7 +241,7 @@ def number_between(name: str, minimum: int, maximum: int, default: int) -> int:
     """A number of the URL, moved between two bounds; the default if it is none."""
     text = request.args.get(name, "")
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else default
-    return min(max(number, minimum), maximum)
+    return number if number == default else min(max(number, minimum), maximum)
 
 
 def day_of(name: str) -> str:
@@ -353,6 +354,11 @@ def local_page(address: str) -> str:
     return address if safe and address.isprintable() else "/"
 
 
+def query_text() -> str:
+    """The query of the URL as it was sent; bytes that are not UTF-8 are replaced."""
+    return request.query_string.decode(errors="replace")
+
+
 def with_query(**changes: object) -> str:
     """The URL of the page with some query parameters changed; None removes one."""
     values: dict[str, Any] = request.args.to_dict(flat=False)
@@ -384,6 +390,7 @@ for _function in (
     noun_of,
     outcome_of,
     progress_of,
+    query_text,
     ref_label,
     relative_time,
     rounded_text,

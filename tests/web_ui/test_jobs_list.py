@@ -148,3 +148,8 @@ def test_filters_are_chips_that_can_be_removed(server: LiveServer) -> None:
     chips = re.findall(r'<a class="chip" href="([^"]*)"[^>]*>([^<]*) ✕</a>', page)
     assert [text.partition(":")[0] for _, text in chips] == ["State", "Dataset"]
     assert html.unescape(chips[0][0]) == f"/jobs?dataset_id={dataset}"
+
+
+@pytest.mark.parametrize("done", ["²", "9" * 5000, "-1"])
+def test_an_invalid_outcome_is_ignored(reader: Reader, done: str) -> None:
+    assert reader.get("/jobs", did="cancel", done=done, refused="0").status_code == 200

@@ -35,3 +35,10 @@ def test_forms_accept_the_start_of_an_id(server: LiveServer, reader: Reader, job
 
 def test_too_few_characters_are_not_found(reader: Reader, job: str) -> None:
     assert reader.get(f"/jobs/{job[:7]}").status_code == 404
+
+
+def test_a_query_may_hold_any_bytes(server: LiveServer, reader: Reader, job: str) -> None:
+    response = reader.get(f"/jobs/{job[:8]}?tab=log&x=%ff\xff")
+    assert response.status_code == 303
+    assert response.headers["Location"].startswith(f"/jobs/{job}?tab=log&x=%ff")
+    assert server.client(None).get("/jobs?q=\xff").status_code == 303

@@ -44,6 +44,7 @@ from web_ui.shell import (
     blueprint,
     caller,
     number_between,
+    query_text,
     service,
     show,
     signed_in,
@@ -65,7 +66,7 @@ def job(job_id: str) -> AnyResponse:
     """Show one tab of a job; the start of an id redirects to the full id."""
     found = caller().job(job_id)
     if found.id != job_id:
-        return to(f"/jobs/{found.id}?{request.query_string.decode()}".rstrip("?"))
+        return to(f"/jobs/{found.id}?{query_text()}".rstrip("?"))
     tabs = _tabs(found)
     tab = request.args.get("tab", "overview")
     if tab not in tabs:

@@ -26,6 +26,7 @@ from web_ui.shell import (
     blueprint,
     caller,
     local_page,
+    number_between,
     service,
     show,
     signed_in,
@@ -157,13 +158,13 @@ _REFUSED = {
 
 def _outcome() -> Outcome | None:
     """The result of the last action on selected jobs."""
-    done, refused = request.args.get("done", ""), request.args.get("refused", "")
     did = request.args.get("did", "")
-    if not (done.isdigit() and refused.isdigit() and did in _DONE):
+    done, refused = (number_between(name, 0, MAX_SELECTED, -1) for name in ("done", "refused"))
+    if min(done, refused) < 0 or did not in _DONE:
         return None
-    text = f"{counted(int(done), 'job')} {_DONE[did]}."
-    if int(refused):
-        text += f" {counted(int(refused), 'job')} unchanged: {_REFUSED[did]}, or view access only."
+    text = f"{counted(done, 'job')} {_DONE[did]}."
+    if refused:
+        text += f" {counted(refused, 'job')} unchanged: {_REFUSED[did]}, or view access only."
     jobs = tuple(filter(_JOB_ID.fullmatch, request.args.get("job", "").split(",")))
     return Outcome(
         text,
