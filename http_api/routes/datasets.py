@@ -13,7 +13,7 @@ from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.deleted import BinnedOut, binned
 from http_api.routes.versions import CommitTableOut, commit_tables
 from http_api.schemas import out
-from http_api.schemas.base import PageOut, PageQuery, StrictQuery, StrictSchema, text
+from http_api.schemas.base import PageOut, PageQuery, StrictQuery, StrictSchema, name_text, text
 from http_api.schemas.fields import BoundedList, Message, StrictInteger, StrictString
 from storage.accounts.audit import Action, ObjectType
 from storage.accounts.datasets import (
@@ -41,13 +41,13 @@ blueprint = SignedInBlueprint("datasets", __name__, url_prefix="/api/datasets", 
 
 
 class DatasetIn(StrictSchema):
-    name = text(1, 200, required=True)
+    name = name_text(200, required=True)
     description = text(0, 10_000, load_default="", allow_none=False)
     tags = BoundedList(text(1, 100), load_default=list, most=100)
 
 
 class DatasetChangeIn(StrictSchema):
-    name = text(1, 200)
+    name = name_text(200)
     description = text(0, 10_000)
     tags = BoundedList(text(1, 100), most=100)
 

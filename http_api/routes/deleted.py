@@ -9,7 +9,7 @@ from apiflask import Schema
 from application.identity.bin import binned_since, expires_at, purge, restore, shown_entry
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.schemas import out
-from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
+from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, name_text
 from http_api.schemas.fields import QueryInteger
 from storage.versions.bin import BinEntry, list_bin
 
@@ -52,7 +52,7 @@ class BinOut(PageOut):
 
 
 class RestoreIn(StrictSchema):
-    name = text(1, 200, description="Another name; by default the name that it had.")
+    name = name_text(200, description="Another name; by default the name that it had.")
 
 
 @blueprint.get("", query=BinQuery, output=BinOut)

@@ -14,7 +14,7 @@ from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.submissions import submission
 from http_api.schemas import out
-from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
+from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, name_text, text
 from http_api.schemas.fields import EndTimestamp, QueryList, Timestamp
 from http_api.schemas.jobs import JobAcceptedOut, JobInListOut, accepted
 from http_api.schemas.sampling import (
@@ -267,7 +267,7 @@ MAX_COUNT = 500
 
 
 class TemplateIn(StrictSchema):
-    name = text(1, 200, required=True)
+    name = name_text(200, required=True)
     body = fields.Nested(SamplingJobIn, required=True)
 
 

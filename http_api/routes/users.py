@@ -15,7 +15,7 @@ from application.sign_in import confirm_password, must_confirm_password, sign_in
 from domain_errors import InvalidRequest
 from http_api.access import SignedInBlueprint, access, bearer, caller, service
 from http_api.schemas import out
-from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
+from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, name_text, text
 from http_api.schemas.fields import Message, StrictInteger, StrictString
 from storage.accounts.tokens import issue_token, list_tokens, open_sign_in_link, revoke_named_token
 from storage.accounts.users import (
@@ -220,7 +220,7 @@ tokens_blueprint = SignedInBlueprint("tokens", __name__, url_prefix="/api/tokens
 
 
 class TokenIn(StrictSchema):
-    name = text(1, 100, required=True)
+    name = name_text(100, required=True)
     expires_in_days = StrictInteger(allow_none=True, validate=validate.Range(1, 3650))
     scope = StrictString(load_default="write", validate=validate.OneOf(("read", "write")))
     user_id = StrictInteger(allow_none=True, description="For another user, as an admin.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -49,6 +50,12 @@ def check_text(value: str) -> str:
     if "\x00" in value:
         raise invalid("A text may not hold the character U+0000.")
     return value
+
+
+def check_visible(name: str) -> None:
+    """Refuse a name of white space and invisible characters, which no page could link."""
+    if not any(unicodedata.category(each)[0] in "LNPS" for each in name):
+        raise invalid("A name needs a letter, a digit or another visible character.")
 
 
 class Described:

@@ -233,3 +233,15 @@ def test_what_is_not_there_is_404_with_the_choices(
 
 def test_an_id_no_database_can_hold_is_not_there(server: LiveServer) -> None:
     assert_problem(server.admin.get(f"/api/datasets/{10**30}"), 404, "not_found")
+
+
+@pytest.mark.parametrize("name", [" ", "\u200f\u202e", "\n\t", "\u2028"])
+def test_a_name_has_a_visible_character(server: LiveServer, name: str) -> None:
+    dataset = server.new_dataset()
+    for answer in (
+        server.admin.post("/api/datasets", json={"name": name}),
+        server.admin.patch(f"/api/datasets/{dataset}", json={"name": name}),
+        server.admin.post("/api/tokens", json={"name": name}),
+        server.admin.post("/api/groups", json={"name": f"{name}\u2060"}),
+    ):
+        assert_problem(answer, 422, "invalid_request", "visible character")

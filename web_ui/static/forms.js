@@ -63,12 +63,16 @@ export function clearMarks(form) {
   all("[aria-invalid]", form).forEach((field) => field.removeAttribute("aria-invalid"));
 }
 
+/** A name as people can type it: on one line, without invisible characters. */
+const typeable = (text) => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, " ").replace(/\s+/g, " ").trim();
+
 /** Show a confirmation dialog; resolves to whether the user confirmed. */
-export function confirmed(question, typed = "") {
+export function confirmed(question, name = "") {
+  const typed = typeable(name);
   return new Promise((resolve) => {
     const input = typed ? h("input", { "aria-label": `Type ${typed}`, autocomplete: "off" }) : null;
     const yes = h("button", { class: "bad", value: "yes", disabled: Boolean(typed) }, "Confirm");
-    input?.addEventListener("input", () => { yes.disabled = input.value !== typed; });
+    input?.addEventListener("input", () => { yes.disabled = typeable(input.value) !== typed; });
     const dialog = h("dialog", { "aria-label": "Confirmation" }, h("h2", {}, "Confirmation"), h("p", {}, question),
       typed ? h("p", {}, "Type ", h("strong", {}, typed), " to confirm:") : null,
       h("form", { method: "dialog", class: "stack" }, input,
