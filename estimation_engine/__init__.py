@@ -2,7 +2,9 @@
 
 from estimation_engine.design import (
     Design,
+    RoundRows,
     cluster_design,
+    combined_design,
     random_design,
     stratified_design,
     systematic_design,
@@ -25,6 +27,7 @@ __all__ = [
     "Estimate",
     "InvalidEstimate",
     "LonelyStratum",
+    "RoundRows",
     "Settings",
     "Statistic",
     "TooManyGroups",
@@ -33,6 +36,7 @@ __all__ = [
     "VarianceRules",
     "check_statistic",
     "cluster_design",
+    "combined_design",
     "estimate",
     "is_number",
     "random_design",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
-MethodName = Literal["random", "stratified", "cluster", "systematic", "weighted"]
+MethodName = Literal["random", "stratified", "cluster", "systematic", "weighted", "rounds"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,8 @@ class Design:
         m and M: drawn clusters, and clusters with rows.
     take_all : array of bool, shape (rows,)
         Rows of ``weighted`` that were drawn with certainty.
+    parts : tuple of Part
+        Of ``rounds``: the designs of rounds that aren't one sample.
     """
 
     method: MethodName
@@ -45,6 +48,7 @@ class Design:
     group_drawn: Ints
     take_all: Booleans
     clusters: tuple[int, int] | None = None
+    parts: tuple[Part, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -53,7 +57,9 @@ class Design:
 
     @property
     def lonely(self) -> Booleans:
-        """The strata with one drawn row of several, shape (strata,)."""
+        """The strata with one drawn row of several, shape (strata,); those of all rounds."""
+        if self.parts:
+            return np.concatenate([part.design.lonely for part in self.parts])
         if self.method != "stratified":
             return np.zeros(len(self.group_rows), dtype=np.bool_)
         lonely: Booleans = (self.group_drawn == 1) & (self.group_rows > 1)
@@ -66,8 +72,10 @@ class Design:
 
     @cached_property
     def degrees(self) -> int:
-        """Degrees of freedom; 0 where no row was left to chance."""
+        """Degrees of freedom; 0 where no row was left to chance. The sum over rounds."""
         match self.method:
+            case "rounds":
+                return sum(part.design.degrees for part in self.parts)
             case "stratified":
                 chance = self.sampled_strata
                 return int(self.group_drawn[chance].sum() - chance.sum())
@@ -89,7 +97,27 @@ class Design:
     @property
     def units(self) -> int:
         """The units that were drawn independently: rows, or clusters."""
+        if self.parts:
+            return sum(part.design.units for part in self.parts)
         return self.rows if self.clusters is None else self.clusters[0]
+
+    @property
+    def is_census(self) -> bool:
+        """Whether no drawn row was left to chance, nor one beside it that stands for others."""
+        return bool((self.weights == 1.0).all())
+
+    @cached_property
+    def unit_numbers(self) -> Ints:
+        """A number of each row's independently drawn unit, shape (rows,)."""
+        if self.method == "cluster":
+            return self.groups
+        numbers = np.arange(self.rows)
+        start = self.rows
+        for part in self.parts:
+            if part.design.method == "cluster":
+                numbers[part.rows] = start + part.design.groups
+                start += len(part.design.group_rows)
+        return numbers
 
     @property
     def uncovered_rows(self) -> int:
@@ -97,6 +125,45 @@ class Design:
         if self.method != "stratified":
             return 0
         return int(self.group_rows[self.group_drawn == 0].sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A round of a combined design.
+
+    Parameters
+    ----------
+    rows : array of int, shape (rows of the round,)
+        The sorted places of the round's rows in the whole sample.
+    factors : array, shape (rows of the round,)
+        The part of each row's combined weight that was left to chance in this round: the share of
+        the round times its own weight, by the combined weight.
+    """
+
+    design: Design
+    rows: Ints
+    factors: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class RoundRows:
+    """A round as :func:`combined_design` takes it.
+
+    Parameters
+    ----------
+    rows : array of int, shape (rows of the round,)
+        The sorted places of its rows in the whole sample.
+    covers : array of bool, shape (rows,)
+        The rows of the whole sample that the round could draw, or that an earlier round drew and
+        that it could have drawn otherwise.
+    takes_all : bool
+        Whether it takes all rows that it covers, whatever earlier rounds drew.
+    """
+
+    design: Design
+    rows: Ints
+    covers: Booleans
+    takes_all: bool = False
 
 
 def random_design(drawn: int, population: int) -> Design:
@@ -156,3 +223,92 @@ def weighted_design(probabilities: Floats, take_all: Booleans, population: int) 
         np.array([count], dtype=np.int64),
         take_all,
     )
+
+
+def combined_design(rounds: Sequence[RoundRows], rows: int, population: int) -> Design:
+    """Rounds that aren't one sample, in their order; each drew from what earlier ones left.
+
+    What earlier rounds drew and round r's weighted rows together give an unbiased total of the rows
+    that round r covers (Des Raj 1956, "Some estimators in sampling with varying probabilities
+    without replacement"). These totals are uncorrelated. A row's total is averaged over the rounds
+    that cover it by fixed shares, in proportion to m/(N(N - n)): the inverse variance of a simple
+    random sample of m units. So each row has one combined weight.
+
+    Parameters
+    ----------
+    rounds : sequence of RoundRows
+        Together they have each row once, and every row is covered by its own round.
+    rows, population : int
+        n and N of all rounds together.
+    """
+    combined = _Combined(rounds, rows)
+    weights, earlier = np.zeros(rows), np.zeros(rows, dtype=np.bool_)
+    varying: list[Floats] = []
+    for at, each in enumerate(rounds):
+        shares = combined.shares(at)
+        weights[earlier] += shares[earlier]
+        varying.append(shares[each.rows] * each.design.weights)
+        weights[each.rows] += varying[-1]
+        earlier[each.rows] = True
+    parts = []
+    for own, each in zip(varying, rounds, strict=True):
+        whole = weights[each.rows]
+        factors = np.divide(own, whole, out=np.zeros(len(own)), where=whole > 0)
+        parts.append(Part(each.design, each.rows, factors))
+    return Design(
+        "rounds",
+        weights,
+        population,
+        np.zeros(rows, dtype=np.int64),
+        np.array([population], dtype=np.int64),
+        np.array([rows], dtype=np.int64),
+        np.zeros(rows, dtype=np.bool_),
+        parts=tuple(parts),
+    )
+
+
+CENSUS, MEASURED, UNMEASURED = range(3)
+
+
+class _Combined:
+    """The shares of the rounds in each row's total.
+
+    Of a row only the rounds of the best level count. A census knows all that it covers, so it needs
+    no other round; a round without a degree of freedom has no variance, so it counts only where no
+    other round does.
+    """
+
+    def __init__(self, rounds: Sequence[RoundRows], rows: int) -> None:
+        self._rounds = rounds
+        self._levels: list[int] = []
+        self._shares: list[float] = []
+        totals = np.zeros((3, rows))
+        earlier = np.zeros(rows, dtype=np.bool_)
+        for each in rounds:
+            level, share = _level_and_share(each, int((earlier & each.covers).sum()))
+            totals[level, each.covers] += share
+            self._levels.append(level)
+            self._shares.append(share)
+            earlier[each.rows] = True
+        self._best = np.argmax(totals > 0, axis=0)
+        self._totals = totals[self._best, np.arange(rows)]
+
+    def shares(self, at: int) -> Floats:
+        """Those of one round, shape (rows,)."""
+        counts = self._rounds[at].covers & (self._best == self._levels[at])
+        return np.where(counts, self._shares[at] / self._totals, 0.0)
+
+
+def _level_and_share(each: RoundRows, drawn_before: int) -> tuple[int, float]:
+    """The level of a round, and its share before it is divided by the sum of the others'.
+
+    Neither may depend on which rows earlier rounds drew: N counts those, too, and a round that
+    takes all that they happened to leave is no census.
+    """
+    design = each.design
+    if design.is_census and (each.takes_all or not drawn_before):
+        return CENSUS, 1.0
+    population = design.population - design.uncovered_rows + drawn_before
+    left = max(population - design.rows, 1)
+    share = design.units / (population * left)
+    return (MEASURED if design.degrees > 0 else UNMEASURED), share

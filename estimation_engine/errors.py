@@ -27,3 +27,9 @@ class TooManyGroups(DomainError):
     """The groups are more than an answer lists."""
 
     code = "too_many_groups"
+
+
+class InvalidReplicates(DomainError):
+    """Replicate weights that can't be made, or are too many."""
+
+    code = "invalid_replicates"

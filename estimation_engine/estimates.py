@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import isnan, sqrt
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from estimation_engine.intervals import (
     t_quantile,
     wilson_interval,
 )
-from estimation_engine.variance import VarianceRules, sums_by, variances
+from estimation_engine.variance import Measured, VarianceRules, sums_by, variances
 
 StatisticName = Literal["mean", "total", "proportion", "count", "ratio", "quantile"]
 
@@ -120,40 +120,50 @@ def estimate(
     of = np.bincount(groups, minlength=count)
     missing = np.bincount(domains.groups[domains.included & ~values.present], minlength=count)
     units = _units(design, rows, groups, count)
-    confidence = Confidence(settings.confidence, design.degrees)
-    found: list[tuple[float, float, Interval | None, str, float]]
+    found: list[_Found]
     if values.statistic == "quantile":
-        found = _quantiles(design, values, cells, settings, confidence)
+        found = _quantiles(design, values, cells, settings)
     else:
         linear = _LINEARISED[values.statistic](cells, values)
-        variance = _variance(design, linear, count, settings)
-        effects = _design_effects(design, linear, variance, count)
-        interval = partial(_interval, design, values, domains, settings, confidence)
+        measured = _measured(design, linear, count, settings)
+        effects = _design_effects(design, linear, measured.variances, count)
+        interval = partial(_interval, design, values, domains, settings)
         found = [
-            (
+            _Found(
                 float(value),
                 sqrt(v) if v >= 0 else np.nan,
-                *interval(float(value), float(v), int(of[at])),
+                *interval(
+                    Confidence(settings.confidence, int(degrees)),
+                    float(value),
+                    float(v),
+                    int(of[at]),
+                ),
                 float(effect),
+                int(degrees),
             )
-            for at, (value, v, effect) in enumerate(
-                zip(linear.values, variance, effects, strict=True)
+            for at, (value, v, effect, degrees) in enumerate(
+                zip(linear.values, measured.variances, effects, measured.degrees, strict=True)
             )
         ]
     return [
-        _as_estimate(found[at], design.degrees, int(of[at]), int(missing[at]), int(units[at]))
+        _as_estimate(found[at], int(of[at]), int(missing[at]), int(units[at]))
         for at in range(count)
     ]
 
 
-def _as_estimate(
-    found: tuple[float, float, Interval | None, str, float],
-    degrees: int,
-    rows: int,
-    missing: int,
-    units: int,
-) -> Estimate:
-    value, error, ends, name, effect = found
+class _Found(NamedTuple):
+    """An estimate before it is checked for what isn't known; NaN is unknown."""
+
+    value: float
+    error: float
+    ends: Interval | None
+    interval: str
+    effect: float
+    degrees: int
+
+
+def _as_estimate(found: _Found, rows: int, missing: int, units: int) -> Estimate:
+    value, error, ends, name, effect, degrees = found
     known = None if rows == 0 or isnan(error) else ends
     return Estimate(
         None if isnan(value) else value,
@@ -215,7 +225,7 @@ _LINEARISED: dict[str, Callable[[_Cells, Values], Linearised]] = {
 }
 
 
-def _variance(design: Design, linear: Linearised, count: int, settings: Settings) -> Floats:
+def _measured(design: Design, linear: Linearised, count: int, settings: Settings) -> Measured:
     t = design.weights[linear.rows] * linear.z
     return variances(design, linear.rows, linear.domains, t, count, settings.rules)
 
@@ -237,10 +247,11 @@ def _design_effects(design: Design, linear: Linearised, variance: Floats, count:
 
 def _units(design: Design, rows: Ints, groups: Ints, count: int) -> Ints:
     """Rows with a value, or clusters that have such a row, by domain."""
-    if design.method != "cluster":
+    if design.units == design.rows:
         return np.bincount(groups, minlength=count)
-    width = len(design.group_rows)
-    cells = np.unique(groups * width + design.groups[rows])
+    numbers = design.unit_numbers
+    width = int(numbers.max()) + 1
+    cells = np.unique(groups * width + numbers[rows])
     return np.bincount(cells // width, minlength=count)
 
 
@@ -259,8 +270,7 @@ def _interval(
         return (None if isnan(error) else t_interval(value, error, confidence)), "t"
     tail = confidence.tail
     is_whole = design.method == "random" and domains.is_all and bool(values.present.all())
-    everything = bool((design.weights == 1.0).all())
-    if everything or (variance == 0 and 0 < value < 1):
+    if design.is_census or (variance == 0 and 0 < value < 1):
         return (value, value), "known"
     at_end = value <= 0.0 or value >= 1.0
     if is_whole and (at_end or settings.proportion == "exact"):
@@ -270,8 +280,8 @@ def _interval(
             "hypergeometric",
         )
     if at_end:
-        trials = rows / _kish(design) if design.clusters is None else float(design.clusters[0])
-        trials = min(trials, float(rows))
+        # Each cluster may hold equal rows, so clusters count, and not their rows.
+        trials = min(rows, design.units) / (1.0 if design.method == "cluster" else _kish(design))
         return beta_interval(round(value) * trials, trials, tail), "clopper_pearson"
     if isnan(variance):
         return None, settings.proportion
@@ -294,9 +304,7 @@ def _kish(design: Design) -> float:
     return float(len(w) * (w**2).sum() / w.sum() ** 2)
 
 
-def _quantiles(
-    design: Design, values: Values, cells: _Cells, settings: Settings, confidence: Confidence
-) -> list[tuple[float, float, Interval | None, str, float]]:
+def _quantiles(design: Design, values: Values, cells: _Cells, settings: Settings) -> list[_Found]:
     """Woodruff 1952: the interval of the distribution function at the quantile, turned back."""
     by_domain = np.argsort(cells.groups, kind="stable")
     stops = np.searchsorted(cells.groups[by_domain], np.arange(cells.count + 1))
@@ -305,10 +313,12 @@ def _quantiles(
     curves = [_Distribution.of(y[part], cells.weights[part]) for part in parts]
     quantiles = np.array([curve.inverse(values.q) for curve in curves])
     below = _mean_of(cells, (y <= quantiles[cells.groups]).astype(np.float64))
-    variance = _variance(design, below, cells.count, settings)
+    measured = _measured(design, below, cells.count, settings)
+    variance = measured.variances
     effects = _design_effects(design, below, variance, cells.count)
-    found: list[tuple[float, float, Interval | None, str, float]] = []
+    found: list[_Found] = []
     for at, curve in enumerate(curves):
+        confidence = Confidence(settings.confidence, int(measured.degrees[at]))
         error = sqrt(variance[at]) if variance[at] >= 0 else np.nan
         share = float(below.values[at])
         ends = None if isnan(error) else t_interval(share, error, confidence)
@@ -316,7 +326,16 @@ def _quantiles(
         width = np.nan if turned is None else turned[1] - turned[0]
         t = confidence.quantile
         quantile_error = 0.0 if width == 0.0 else width / (2.0 * t)
-        found.append((float(quantiles[at]), quantile_error, turned, "woodruff", float(effects[at])))
+        found.append(
+            _Found(
+                float(quantiles[at]),
+                quantile_error,
+                turned,
+                "woodruff",
+                float(effects[at]),
+                confidence.degrees,
+            )
+        )
     return found
 
 

@@ -35,15 +35,27 @@ def sums_by(groups: Ints, values: Floats, count: int) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """A stage: the groups of units, each with c, its groups' Σ c and factor k."""
+    """A stage: the groups of its units, each unit's c, and the groups' Σ c and factors k.
+
+    The units are rows, or clusters if ``of_rows`` has each row's unit.
+    """
 
     groups: Ints
     c: Floats
     whole: Floats
     factors: Floats
+    of_rows: Ints | None = None
 
-    def variances(self, units: Ints, domains: Ints, t: Floats, count: int) -> Floats:
-        """By domain, shape (count,); t of the ``units``, those of one domain together."""
+    def variances(self, rows: Ints, domains: Ints, t: Floats, count: int) -> Floats:
+        """By domain, shape (count,); t of the ``rows``, those of one domain together."""
+        if self.of_rows is None:
+            return self._of_units(rows, domains, t, count)
+        width = len(self.groups)
+        cells, places = np.unique(domains * width + self.of_rows[rows], return_inverse=True)
+        totals = sums_by(places, t, len(cells))
+        return self._of_units(cells % width, cells // width, totals, count)
+
+    def _of_units(self, units: Ints, domains: Ints, t: Floats, count: int) -> Floats:
         width = len(self.whole)
         cells, places = np.unique(domains * width + self.groups[units], return_inverse=True)
         c = self.c[units]
@@ -56,10 +68,18 @@ class Layer:
         return sums_by(cells // width, parts, count)
 
 
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Variances by domain, NaN where there is none, and their degrees of freedom."""
+
+    variances: Floats
+    degrees: Ints
+
+
 def variances(
     design: Design, rows: Ints, domains: Ints, t: Floats, count: int, rules: VarianceRules
-) -> Floats:
-    """The variance of each domain's Σ t, shape (count,); NaN where there is none.
+) -> Measured:
+    """The variance of each domain's Σ t; arrays of the result have shape (count,).
 
     Parameters
     ----------
@@ -67,23 +87,49 @@ def variances(
         The rows with a t, their domains from 0 to ``count``, and t; a row may be in several
         domains. By domain in the order of the rows.
     """
+    if design.parts:
+        return _of_rounds(design, rows, domains, t, count, rules)
+    found = _of_one_sample(design, rows, domains, t, count, rules)
+    return Measured(found, np.full(count, design.degrees, dtype=np.int64))
+
+
+def _of_rounds(
+    design: Design, rows: Ints, domains: Ints, t: Floats, count: int, rules: VarianceRules
+) -> Measured:
+    """The sum over rounds, which are uncorrelated; degrees of freedom by Satterthwaite (1946)."""
+    found, below = np.zeros(count), np.zeros(count)
+    places = np.full(design.rows, -1)
+    for part in design.parts:
+        if not part.factors.any():
+            continue
+        places[part.rows] = np.arange(len(part.rows))
+        own = np.flatnonzero(places[rows] >= 0)
+        at = places[rows[own]]
+        scaled = t[own] * part.factors[at]
+        variance = _of_one_sample(part.design, at, domains[own], scaled, count, rules)
+        found += variance
+        below += variance**2 / max(part.design.degrees, 1)
+        places[part.rows] = -1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        degrees = np.where(below > 0, found**2 / below, float(design.degrees))
+    return Measured(found, np.maximum(np.nan_to_num(degrees), 0.0).astype(np.int64))
+
+
+def _of_one_sample(
+    design: Design, rows: Ints, domains: Ints, t: Floats, count: int, rules: VarianceRules
+) -> Floats:
+    """NaN where there is no variance."""
     if design.method == "systematic" and rules.systematic != "random":
         return _of_differences(design, rows, domains, t, count, rules.systematic)
     found = np.zeros(count)
-    if design.method == "cluster":
-        width = len(design.group_rows)
-        cells, places = np.unique(domains * width + design.groups[rows], return_inverse=True)
-        totals = sums_by(places, t, len(cells))
-        first = _layer_of_clusters(design)
-        found += first.variances(cells % width, cells // width, totals, count)
-    for layer in _layers(design):
+    for layer in layers_of(design):
         found += layer.variances(rows, domains, t, count)
     if design.lonely.any():
         found = _with_lonely(design, rows, domains, t, found, rules.lonely_stratum)
-    return np.full(count, np.nan) if _has_one_unit(design) else found
+    return np.full(count, np.nan) if has_one_unit(design) else found
 
 
-def _has_one_unit(design: Design) -> bool:
+def has_one_unit(design: Design) -> bool:
     """One unit of several tells nothing of their variance."""
     if design.method == "stratified":
         return False
@@ -92,15 +138,15 @@ def _has_one_unit(design: Design) -> bool:
     return design.units < 2 and design.fraction < 1
 
 
-def _layers(design: Design) -> list[Layer]:
-    """The stages whose units are rows."""
+def layers_of(design: Design) -> list[Layer]:
+    """The stages of one sample whose variances are sums over groups: all but successive ones."""
     ones = np.ones(design.rows)
     drawn = design.group_drawn.astype(np.float64)
     match design.method:
         case "cluster":
             clusters_drawn, clusters = design.clusters or (1, 1)
             factors = _factors(drawn, design.group_rows) * (clusters_drawn / clusters)
-            return [Layer(design.groups, ones, drawn, factors)]
+            return [_layer_of_clusters(design), Layer(design.groups, ones, drawn, factors)]
         case "weighted":
             c = np.where(design.take_all, 0.0, 1.0 - 1.0 / design.weights)
             count = float((~design.take_all).sum())
@@ -126,7 +172,20 @@ def _layer_of_clusters(design: Design) -> Layer:
     m = float(design.units)
     factor = (1.0 - design.fraction) * m / (m - 1) if m > 1 else 0.0
     count = len(design.group_rows)
-    return Layer(np.zeros(count, dtype=np.int64), np.ones(count), np.array([m]), np.array([factor]))
+    in_sample = (design.group_drawn > 0).astype(np.float64)
+    none = np.zeros(count, dtype=np.int64)
+    return Layer(none, in_sample, np.array([m]), np.array([factor]), design.groups)
+
+
+def refuse_lonely(design: Design) -> None:
+    """Raise LonelyStratum if a stratum has one drawn row of several."""
+    lonely = int(design.lonely.sum())
+    if lonely:
+        raise LonelyStratum(
+            "{count} strata have one drawn row of several, which gives no variance: "
+            "draw at least two rows of each stratum, or choose `lonely_stratum` adjust or average.",
+            count=lonely,
+        )
 
 
 def _with_lonely(
@@ -134,11 +193,7 @@ def _with_lonely(
 ) -> Floats:
     lonely = design.lonely
     if rule == "fail":
-        raise LonelyStratum(
-            "{count} strata have one drawn row of several, which gives no variance: "
-            "draw at least two rows of each stratum, or choose `lonely_stratum` adjust or average.",
-            count=int(lonely.sum()),
-        )
+        refuse_lonely(design)
     if rule == "average":
         chance = int(design.sampled_strata.sum())
         others = chance - int(lonely.sum())
@@ -153,6 +208,14 @@ def _with_lonely(
     return adjusted
 
 
+def difference_scale(design: Design, rule: Systematic) -> float:
+    """What the squared differences of neighbours are multiplied by; 0 of one row."""
+    n = design.rows
+    if n < 2:
+        return 0.0
+    return (1.0 - design.fraction) / 2.0 * (n / (n - 1.0) if rule == "sd1" else 1.0)
+
+
 def _of_differences(
     design: Design, rows: Ints, domains: Ints, t: Floats, count: int, rule: Systematic
 ) -> Floats:
@@ -163,7 +226,7 @@ def _of_differences(
     n = design.rows
     if n < 2:
         return np.full(count, 0.0 if design.fraction >= 1 else np.nan)
-    scale = (1.0 - design.fraction) / 2.0 * (n / (n - 1.0) if rule == "sd1" else 1.0)
+    scale = difference_scale(design, rule)
     by_domain = np.argsort(domains, kind="stable")
     stops = np.searchsorted(domains[by_domain], np.arange(count + 1))
     found = np.zeros(count)

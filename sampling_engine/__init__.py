@@ -1,7 +1,7 @@
 """The sampling engine: from a table's files and a list of rounds to the drawn rows."""
 
 from sampling_engine.checks import amount_of, check_rounds
-from sampling_engine.draw import draw_sample, drawn_rounds
+from sampling_engine.draw import draw_sample, drawn_rounds, row_chances
 from sampling_engine.errors import (
     MinimumExceedsSample,
     RowsMissing,
@@ -24,7 +24,7 @@ from sampling_engine.results import (
     DrawnSample,
     Strategy,
 )
-from sampling_engine.rounds import Outcome
+from sampling_engine.rounds import Outcome, RowChances
 from sampling_engine.selection.order import ORDER_VERSION, Seed, SeededOrder, new_seed
 from sampling_engine.spec import (
     DRAW_VERSION,
@@ -56,6 +56,7 @@ __all__ = [
     "RandomMethod",
     "Reference",
     "Round",
+    "RowChances",
     "RowExplanation",
     "RowFilter",
     "RowsMissing",
@@ -80,5 +81,6 @@ __all__ = [
     "plan_draw",
     "reference_of",
     "reserves",
+    "row_chances",
     "size_for_margin",
 ]

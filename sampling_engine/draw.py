@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,21 @@ from parquet_tables.progress import (
 from parquet_tables.tables import TableFiles
 from sampling_engine.amounts import add_up, amount_json, source_amount
 from sampling_engine.checks import amount_of, check_rounds
-from sampling_engine.errors import RowsMissing
+from sampling_engine.errors import RowsMissing, UnknownRow
 from sampling_engine.results import DrawnRound, DrawnSample, RoundResult, Strategy
-from sampling_engine.rounds import DrawState, FinishedRound, Prepared, part_of, replay
+from sampling_engine.rounds import (
+    DrawState,
+    FinishedRound,
+    Prepared,
+    RowChances,
+    part_of,
+    prepare_round,
+    replay,
+)
 from sampling_engine.sample_table import KEEP_DRAWN, write_sample
 from sampling_engine.selection.order import Int64s
-from sampling_engine.selection.strata import MAX_STRATA
+from sampling_engine.selection.strata import MAX_STRATA, NO_STRATUM
+from sampling_engine.selection.walk_and_scan import in_sorted
 from sampling_engine.spec import Round
 
 WRITING_PART = 10
@@ -103,12 +113,61 @@ def drawn_rounds(
     *,
     counts_dir: Path | None = None,
     with_keys: bool = False,
+    with_frames: bool = False,
 ) -> list[DrawnRound]:
-    """Draw the rounds of a finished draw again, and write nothing."""
+    """Draw the rounds of a finished draw again, and write nothing.
+
+    Parameters
+    ----------
+    with_keys : bool
+        Read the values of all strata or clusters.
+    with_frames : bool
+        Look the group of every drawn row up in the frame of each round.
+    """
     with database.cursor(table) as cursor:
         state = DrawState(cursor, table, counts_dir=counts_dir)
-        finished = replay(state, rounds, ignore_progress)
-        return [_drawn_round(each, with_keys=with_keys) for each in finished]
+        found = []
+        for finished in list(replay(state, rounds, ignore_progress)):
+            drawn = _drawn_round(finished, with_keys=with_keys)
+            if with_frames:
+                every = np.setdiff1d(state.taken, table.deletion_vector)
+                drawn = replace(drawn, frame=finished.draw.groups_of(state, every))
+            found.append(drawn)
+        return found
+
+
+def row_chances(
+    database: ParquetDatabase,
+    table: TableFiles,
+    round_spec: Round,
+    ordinals: Int64s,
+    *,
+    counts_dir: Path | None = None,
+) -> RowChances:
+    """The chances of rows, drawn or not, in a round that draws first from ``table``.
+
+    Raises
+    ------
+    UnknownRow
+        The table has no such row.
+    """
+    outside = (ordinals < 0) | (ordinals >= table.file_rows)
+    if outside.any():
+        raise UnknownRow(
+            "There is no row {ordinal}: the table's rows run from 0 to {last}.",
+            ordinal=str(ordinals[outside][0]),
+            last=table.file_rows - 1,
+        )
+    with database.cursor(table) as cursor:
+        state = DrawState(cursor, table, counts_dir=counts_dir)
+        draw = prepare_round(state, round_spec, ignore_progress)
+        found = draw.chances_of(state, ordinals)
+    deleted = in_sorted(ordinals, table.deletion_vector)
+    return replace(
+        found,
+        groups=np.where(deleted, NO_STRATUM, found.groups),
+        probabilities=np.where(deleted, 0.0, found.probabilities),
+    )
 
 
 def _drawn_round(finished: FinishedRound, *, with_keys: bool) -> DrawnRound:

@@ -10,10 +10,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from parquet_tables.database import registered
-from parquet_tables.progress import ProgressCallback, progress_part
+from parquet_tables.progress import ProgressCallback, ignore_progress, progress_part
 from sampling_engine import statements
-from sampling_engine.rounds import DrawState, Floats, Prepared, RoundRows, RowOutcome, nth
+from sampling_engine.rounds import (
+    DrawState,
+    Floats,
+    Prepared,
+    RoundRows,
+    RowChances,
+    RowOutcome,
+    nth,
+)
 from sampling_engine.selection.order import Int64s, SeededOrder
+from sampling_engine.selection.strata import NO_STRATUM
 from sampling_engine.selection.walk_and_scan import (
     WINDOW_RANKS,
     Chosen,
@@ -27,11 +36,13 @@ from sampling_engine.selection.walk_and_scan import (
 class GroupedRound:
     """A round that draws in each stratum the first rows of the order.
 
-    ``clusters`` are the drawn ones and those with eligible rows; None where the groups are strata.
+    ``clusters`` are the drawn ones and those with eligible rows, and ``if_drawn`` the rows that
+    each cluster gives if it is drawn; None where the groups are strata.
     """
 
     prepared: Prepared
     clusters: tuple[int, int] | None = None
+    if_drawn: Int64s | None = None
 
     def choose(self, state: DrawState, on_progress: ProgressCallback) -> RoundRows:
         """Each stratum's first rows, in order of rank."""
@@ -55,6 +66,23 @@ class GroupedRound:
         whole = self.prepared.eligible.astype(np.float64) * clusters
         with np.errstate(divide="ignore", invalid="ignore"):
             return (part / whole)[strata], (whole / part)[strata]
+
+    def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
+        """The stratum, unless the round leaves it out, or the cluster."""
+        groups = self.prepared.strata.of(ordinals, ignore_progress)
+        if self.clusters is None:
+            left_out = (self.prepared.eligible > 0) & (self.prepared.allocated == 0)
+            groups[(groups >= 0) & left_out[groups]] = NO_STRATUM
+        return groups
+
+    def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
+        """Rows of each stratum to draw by its rows; of clusters, times drawn clusters by all."""
+        groups = self.groups_of(state, ordinals)
+        sizes = self.prepared.allocated if self.if_drawn is None else self.if_drawn
+        drawn, clusters = self.clusters or (1, 1)
+        rows = np.maximum(self.prepared.eligible, 1)
+        of_groups = sizes / rows * (drawn / max(clusters, 1))
+        return RowChances(groups, np.where(groups >= 0, of_groups[groups], 0.0))
 
     def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
         """With the row's place in line, its rank and the last one of its stratum or cluster."""

@@ -142,7 +142,10 @@ class DrawnRound:
     group_rows, group_drawn : arrays of int, shape (groups,)
         Eligible and drawn rows of all strata or clusters.
     keys : list of dict
-        The values of each group's columns; empty unless they were asked for.
+        The values of each group's columns; empty unless they were requested.
+    frame : array of int, optional
+        The group in this round of every row that any round drew, by ordinal; -1 for rows that this
+        round had no chance to draw.
     """
 
     ordinals: Int64s
@@ -151,6 +154,7 @@ class DrawnRound:
     group_rows: Int64s
     group_drawn: Int64s
     keys: list[dict[str, str | None]]
+    frame: Int64s | None = None
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,27 @@ class RoundRows:
 
 
 @dataclass(frozen=True)
+class RowChances:
+    """The chances of some rows in a round, drawn or not; arrays have shape (rows,).
+
+    Parameters
+    ----------
+    groups : array of int
+        Their strata or clusters; -1 for rows that the round has no chance to draw.
+    probabilities : array of float
+        Inclusion probabilities, 0 for such rows.
+    places, circle : array of int and (int, int), optional
+        Of a systematic round, the places p of the rows among the eligible ones, and the drawn
+        parts a of b possible starts: the row is drawn by the a starts p·a, p·a + 1 … modulo b.
+    """
+
+    groups: Int64s
+    probabilities: Floats
+    places: Int64s | None = None
+    circle: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
 class Prepared:
     """What a round settles before rows are chosen.
 
@@ -210,6 +231,15 @@ class RoundDraw(Protocol):
 
     def probabilities_and_weights(self, rows: RoundRows) -> tuple[Floats, Floats]:
         """Inclusion probability and design weight of each drawn row."""
+
+    def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
+        """The stratum or cluster of each row; -1 for rows that the round has no chance to draw.
+
+        Whether an earlier round drew a row makes no difference.
+        """
+
+    def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
+        """The chances of rows that aren't taken, before the round draws."""
 
     def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
         """Explain the drawn row at ``place``, from 0, in the order of selection."""

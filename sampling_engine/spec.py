@@ -106,8 +106,8 @@ def draw_warnings(rounds: Sequence[Round]) -> list[DrawWarning]:
             draw_warning(
                 "several_rounds",
                 "Weights and probabilities are per round and given the earlier rounds, so they "
-                "can't be added up over rounds: estimate from one round, or draw a larger first "
-                "round.",
+                "can't be added up over rounds. The estimates and the table of the design have "
+                "weights over all rounds.",
             )
         )
     return warnings

@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from parquet_tables.progress import ProgressCallback
+from parquet_tables.progress import ProgressCallback, ignore_progress
 from sampling_engine import statements
 from sampling_engine.errors import NoReserves, RowsMissing
 from sampling_engine.results import Strategy
-from sampling_engine.rounds import DrawState, Floats, Prepared, RoundRows, RowOutcome, seed_for
+from sampling_engine.rounds import (
+    DrawState,
+    Floats,
+    Prepared,
+    RoundRows,
+    RowChances,
+    RowOutcome,
+    seed_for,
+)
 from sampling_engine.selection.order import Int64s, SeededOrder
 from sampling_engine.selection.walk_and_scan import Chosen, in_sorted
 from sampling_engine.spec import Round
@@ -92,6 +100,22 @@ class SystematicRound:
     def next_rows(self, state: DrawState, limit: int, on_progress: ProgressCallback) -> Chosen:
         """There are none: the rows off the grid have no order."""
         raise NoReserves(NO_RESERVES)
+
+    def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
+        """0 for the rows that pass the filter."""
+        return self.prepared.strata.of(ordinals, ignore_progress)
+
+    def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
+        """The same for all; with a filter, a pass over its columns finds the rows' places."""
+        groups = self.groups_of(state, ordinals)
+        grid = self.grid
+        probabilities = np.where(groups >= 0, grid.parts / max(grid.step, 1), 0.0)
+        places = ordinals - np.searchsorted(state.taken, ordinals)
+        if self.prepared.strata.row_filter is not None:
+            places = np.zeros(len(ordinals), dtype=np.int64)
+            for eligible in _eligible_pieces(state, self.prepared.round_spec, ignore_progress):
+                places += np.searchsorted(eligible, ordinals)
+        return RowChances(groups, probabilities, places, (grid.parts, grid.step))
 
     def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
         """A grid has no ranks."""

@@ -19,9 +19,18 @@ from parquet_tables.progress import ProgressCallback, ignore_progress, watched
 from sampling_engine import statements
 from sampling_engine.errors import RowsMissing
 from sampling_engine.results import Strategy
-from sampling_engine.rounds import DrawState, Floats, Prepared, RoundRows, RowOutcome, nth
+from sampling_engine.rounds import (
+    DrawState,
+    Floats,
+    Prepared,
+    RoundRows,
+    RowChances,
+    RowOutcome,
+    nth,
+)
 from sampling_engine.selection.inclusion import SizeGroups, log_odds_of, ratios_to_targets
 from sampling_engine.selection.order import Int64s, SeededOrder
+from sampling_engine.selection.strata import NO_STRATUM
 from sampling_engine.selection.walk_and_scan import (
     WINDOW_RANKS,
     Chosen,
@@ -158,6 +167,28 @@ class WeightedRound:
             keys: Floats = (lower / upper) * ((1.0 - p) / p)
         return keys
 
+    def groups_of(self, state: DrawState, ordinals: Int64s) -> Int64s:
+        """0 for the rows that pass the filter and have a weight."""
+        groups = np.full(len(ordinals), NO_STRATUM, dtype=np.int64)
+        if self.weights.positive:
+            at, _ = self.units_of(state, ordinals)
+            groups[at] = 0
+        return groups
+
+    def chances_of(self, state: DrawState, ordinals: Int64s) -> RowChances:
+        """1 for take-all rows; of others by their weights."""
+        groups = np.full(len(ordinals), NO_STRATUM, dtype=np.int64)
+        probabilities = np.zeros(len(ordinals))
+        if self.weights.positive:
+            at, units = self.units_of(state, ordinals)
+            groups[at] = 0
+            left = at[units < self.take_all.least]
+            probabilities[at] = 1.0
+            if self.take_all.size:
+                chances = self.inclusion_probabilities(units[units < self.take_all.least])
+                probabilities[left] = chances
+        return RowChances(groups, probabilities)
+
     def explain_drawn(self, state: DrawState, rows: RoundRows, place: int) -> RowOutcome:
         """With the row's place in line, its rank, and whether it is a take-all row."""
         ordinals = rows.chosen.ordinals[place : place + 1]
@@ -277,14 +308,18 @@ class WeightedRound:
 
     def _look_up(self, state: DrawState, ordinals: Int64s, ranks: Int64s) -> KeyedRows:
         """The rows that pass the filter and have a weight, without the take-all rows."""
+        at, units = self.units_of(state, ordinals)
+        found = KeyedRows(ordinals[at], ranks[at], units, self.keys(ranks[at], units))
+        return found.where(units < self.take_all.least)
+
+    def units_of(self, state: DrawState, ordinals: Int64s) -> tuple[Int64s, Int64s]:
+        """Places in ``ordinals`` and units of the rows that pass the filter and have a weight."""
         picked = {"position": np.arange(len(ordinals)), "ordinal": ordinals}
         row_filter = self.prepared.round_spec.filter
         statement = statements.units_of_picked(state.table, self.weights.units, row_filter)
         with registered(state.cursor, {"picked": picked}):
             rows = state.cursor.execute(*statement).fetchnumpy()
-        at, units = rows["position"], rows["v"]
-        found = KeyedRows(ordinals[at], ranks[at], units, self.keys(ranks[at], units))
-        return found.where(units < self.take_all.least)
+        return rows["position"], rows["v"]
 
     def _scan(self, state: DrawState, count: int, on_progress: ProgressCallback) -> KeyedRows:
         """Read all rows whose key may be small enough."""

@@ -1,7 +1,4 @@
-"""Estimates of a population from a sample, with margins of error.
-
-The design is that of the recorded draw, which is drawn again; recent ones are cached in memory.
-"""
+"""Estimates of a population from a sample, with margins of error."""
 
 from __future__ import annotations
 
@@ -9,46 +6,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from application.estimation.sample_design import (
+    SampleDesign,
+    design_json,
+    design_notes,
+    design_of,
+)
 from estimation_engine import (
-    Design,
     Estimate,
     InvalidEstimate,
     Settings,
     Statistic,
-    UnsupportedDesign,
     VarianceRules,
     check_statistic,
-    cluster_design,
     estimate,
-    random_design,
     read_values,
-    stratified_design,
-    systematic_design,
     true_values,
-    weighted_design,
 )
 from estimation_engine.estimates import StatisticName
-from job_runner.sampling_parameters import parse_filter, recorded_rounds
+from job_runner.sampling_parameters import parse_filter
 from job_runner.service import Service
 from job_runner.tables.open_tables import SAMPLE, OpenTable, open_source, open_table, output_of
-from parquet_tables.tables import Column, Int64s, TableFiles, UnknownColumn
-from sampling_engine import DrawnRound, Round, drawn_rounds
-from sampling_engine.filters import parse_conditions
+from parquet_tables.tables import Column, TableFiles, UnknownColumn
+from sampling_engine import Round
+from sampling_engine.filters import Filter, parse_conditions
+from sampling_engine.sample_table import shown_columns
 from storage.jobs.jobs import Job
 
 MAX_ESTIMATES = 20_000
 DEFAULT_SETTINGS = Settings()
-
-
-@dataclass(frozen=True)
-class SampleDesign:
-    """A sample's design, the sorted ordinals of its rows, and the rounds that have rows."""
-
-    design: Design
-    ordinals: Int64s
-    rounds: tuple[Round, ...]
 
 
 @dataclass(frozen=True)
@@ -76,6 +62,7 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[s
     by = [_column(sample, name, ("by", at)) for at, name in enumerate(request.by)]
     where = None if request.where is None else parse_filter(request.where, sample, ("where",))
     found = design_of(service, job, source)
+    _require_in_every_round(source, found.rounds, request, where)
     with service.parquet.cursor(sample) as cursor:
         condition = None if where is None else where.condition("f")
         read = read_values(cursor, sample, found.ordinals, statistics, by, condition)
@@ -105,72 +92,25 @@ def estimates_of(service: Service, job: Job, request: EstimateRequest) -> dict[s
     }
 
 
-def design_of(service: Service, job: Job, source: OpenTable) -> SampleDesign:
-    """The design of a completed draw, cached.
-
-    Raises
-    ------
-    UnsupportedDesign
-        The sample has no row, or its rounds aren't one design.
-    """
-    found: SampleDesign = service.results.designs.get(job.id, lambda: _design(service, job, source))
-    return found
-
-
-def _design(service: Service, job: Job, source: OpenTable) -> SampleDesign:
-    rounds = recorded_rounds(job.run_parameters, source.files)
-    counts_dir = service.directory.counts_dir
-    drawn = drawn_rounds(service.parquet, source.files, rounds, counts_dir=counts_dir)
-    filled = [pair for pair in zip(rounds, drawn, strict=True) if len(pair[1].ordinals)]
-    if not filled:
-        raise UnsupportedDesign("The sample has no row, so nothing can be estimated from it.")
-    specs, parts = tuple(spec for spec, _ in filled), [part for _, part in filled]
-    if len(specs) > 1:
-        _require_one_design(specs)
-    ordinals = np.concatenate([part.ordinals for part in parts])
-    order = np.argsort(ordinals)
-    groups = np.concatenate([part.groups for part in parts])[order]
-    return SampleDesign(_design_of(specs[0], parts[0], groups), ordinals[order], specs)
-
-
-def _design_of(spec: Round, first: DrawnRound, groups: Int64s) -> Design:
-    """The design of rounds that are one: the frame is that of the first."""
-    population = int(first.group_rows.sum())
-    match spec.method.declaration.name:
-        case "random":
-            return random_design(len(groups), population)
-        case "stratified":
-            return stratified_design(groups, first.group_rows)
-        case "cluster":
-            clusters = int((first.group_rows > 0).sum())
-            return cluster_design(groups, first.group_rows, clusters, population)
-        case "systematic":
-            return systematic_design(len(groups), population)
-        case _:
-            return weighted_design(first.probabilities, first.probabilities == 1.0, population)
-
-
-def _require_one_design(rounds: Sequence[Round]) -> None:
-    """Two random rounds of one frame are one random sample, and strata likewise."""
-    first = rounds[0]
-    name = first.method.declaration.name
-    is_one = name in ("random", "stratified") and all(
-        each.method.declaration.name == name
-        and getattr(each.method, "strata_columns", None)
-        == getattr(first.method, "strata_columns", None)
-        and (each.filter and each.filter.text) == (first.filter and first.filter.text)
-        for each in rounds
-    )
-    if not is_one:
-        raise UnsupportedDesign(
-            "Estimates from several steps need random or stratified steps of one method, with the "
-            "same filter and the same strata columns. This sample mixes others, so draw each step "
-            "as a sample of its own to estimate from it."
-        )
-    if len({frozenset(each.selection.columns) for each in rounds}) > 1:
-        raise UnsupportedDesign(
-            "The steps of this sample selected different columns, so not all rows have the values."
-        )
+def _require_in_every_round(
+    source: OpenTable, rounds: Sequence[Round], request: EstimateRequest, where: Filter | None
+) -> None:
+    """Refuse a column that some rounds didn't select: their rows have no value of it."""
+    partial = {each.name for each in shown_columns(source.files, rounds) if each.rounds is not None}
+    named: list[tuple[tuple[str | int, ...], str | None]] = [
+        (("statistics", at, field), each.get(field))
+        for at, each in enumerate(request.statistics)
+        for field in ("column", "denominator")
+    ]
+    named += [(("by", at), name) for at, name in enumerate(request.by)]
+    named += [(("where",), each.name) for each in (() if where is None else where.columns)]
+    for loc, name in named:
+        if name in partial:
+            raise InvalidEstimate(
+                'Not every step selected the column "{column}", so not all rows have its values.',
+                column=name,
+                loc=loc,
+            )
 
 
 def _column(table: TableFiles, name: str, loc: tuple[str | int, ...]) -> Column:
@@ -233,73 +173,6 @@ def _as_json(
     }
 
 
-def design_json(found: SampleDesign) -> dict[str, Any]:
-    """The design as JSON, without its strata."""
-    design = found.design
-    clusters_drawn, clusters = design.clusters or (None, None)
-    is_stratified = design.method == "stratified"
-    first = found.rounds[0]
-    return {
-        "method": design.method,
-        "n": design.rows,
-        "N": design.population,
-        "filter": first.filter.text if first.filter else None,
-        "rounds": len(found.rounds),
-        "strata": int((design.group_rows > 0).sum()) if is_stratified else None,
-        "strata_drawn": int((design.group_drawn > 0).sum()) if is_stratified else None,
-        "clusters": clusters,
-        "clusters_drawn": clusters_drawn,
-        "take_all_rows": int(design.take_all.sum()) if design.method == "weighted" else None,
-        "uncovered_rows": design.uncovered_rows,
-        "df": design.degrees,
-    }
-
-
-def design_notes(job: Job, found: SampleDesign, source: OpenTable, settings: Settings) -> list[str]:
-    """What the estimates assume and refer to, in plain words."""
-    design, first = found.design, found.rounds[0]
-    table = source.key
-    notes = [f"The estimates are for the {design.population:,} rows of {table}"]
-    notes[0] += f" that pass the filter {first.filter.text}." if first.filter else "."
-    if job.run_parameters.get("source_draw") is not None:
-        notes.append(
-            "That table was itself drawn, or is what a draw left. The estimates are for its rows, "
-            "and not for the table that it came from."
-        )
-    if len(found.rounds) > 1:
-        notes.append(f"The {len(found.rounds)} steps count as one {design.method} sample.")
-    if design.uncovered_rows:
-        notes.append(
-            f"No row was drawn from strata with {design.uncovered_rows:,} rows; the estimates "
-            "don't cover them."
-        )
-    if design.lonely.any():
-        notes.append(
-            f"{int(design.lonely.sum()):,} strata have one drawn row of several; their variance is "
-            f"a substitute ({settings.rules.lonely_stratum})."
-        )
-    if design.method == "systematic":
-        notes.append(
-            "The variance is approximate: one systematic sample can't tell how much another start "
-            f"would differ ({settings.rules.systematic})."
-        )
-    if design.method == "weighted":
-        notes.append(
-            "The variance is Hájek's approximation from the true selection probabilities. Rows "
-            f"drawn with certainty ({int(design.take_all.sum()):,}) have no part in it."
-        )
-        notes.append("Rows without a weight above 0 couldn't be drawn and aren't covered.")
-    if design.method == "cluster":
-        notes.append("Rows of one cluster were drawn together, so the clusters set the margin.")
-        single = int(((design.group_drawn == 1) & (design.group_rows > 1)).sum())
-        if single:
-            notes.append(
-                f"{single:,} clusters gave one row of several; the variance inside them can't be "
-                "known and counts as 0."
-            )
-    return notes
-
-
 def _estimate_notes(estimates: Sequence[Mapping[str, Any]], has_filter: bool) -> list[str]:
     notes = []
     if any(each["n_missing"] for each in estimates):
@@ -329,9 +202,8 @@ def _add_true_values(
     table = source.files
     filters = [request.where] if request.where is not None else []
     conditions = [parse_filter(given, table, ("where",)).condition("f") for given in filters]
-    spec = found.rounds[0]
-    if spec.filter is not None:
-        conditions.append(spec.filter.condition("f"))
+    if found.population is not None:
+        conditions.append(found.population.condition("f"))
     where = None
     if conditions:
         sql = " AND ".join(f"coalesce({each}, false)" for each, _ in conditions)

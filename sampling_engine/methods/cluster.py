@@ -105,7 +105,8 @@ class ClusterMethod(Method):
         order = SeededOrder(len(clusters), seed_for(eligible.round_spec.effective_seed, "clusters"))
         drawn = clusters[order.first(self.num_clusters)]
         prepared = eligible.prepared(*self._sizes(eligible.counts, drawn))
-        return GroupedRound(prepared, (len(drawn), len(clusters)))
+        if_drawn, _ = self._sizes(eligible.counts, clusters)
+        return GroupedRound(prepared, (len(drawn), len(clusters)), if_drawn)
 
     def _sizes(self, eligible: Int64s, drawn: Int64s) -> Sizes:
         """Rows of each cluster: none of a cluster that isn't among ``drawn``."""

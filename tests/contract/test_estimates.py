@@ -100,16 +100,69 @@ def test_two_random_rounds_are_one_sample(server: LiveServer, dataset: int) -> N
     assert (twice["design"]["n"], twice["design"]["strata"], twice["design"]["df"]) == (80, 4, 76)
 
 
-def test_other_rounds_are_refused(server: LiveServer, dataset: int) -> None:
-    mixed = drawn(
+def test_other_rounds_are_combined(server: LiveServer, dataset: int) -> None:
+    """All of one city, some of another by weight, and some of the rest."""
+    rounds = [
+        one("random", "city = 'Oslo'", sample_fraction=1.0),
+        one("weighted", "city = 'Lima'", weight_column="size", sample_size=40),
+        one("stratified", strata_columns=["city"], samples_per_stratum=30),
+    ]
+    job = drawn(server, dataset, *rounds)
+    found = estimates(server, job, MEAN, TOTAL, COUNT, by=["city"], true_values=True)
+    assert (found["design"]["method"], found["design"]["N"]) == ("rounds", ROWS)
+    assert any("Des Raj" in note for note in found["notes"])
+    assert any(note.startswith("Step 2: The variance is Hájek") for note in found["notes"])
+    by_city = {each["group"]["city"]: each for each in found["estimates"][:4]}
+    oslo = by_city["Oslo"]
+    assert oslo["estimate"] == pytest.approx(oslo["true_value"])
+    assert oslo["standard_error"] == pytest.approx(0, abs=1e-9)
+    for each in found["estimates"]:
+        assert each["estimate"] == pytest.approx(
+            each["true_value"], abs=4 * each["standard_error"] + 1e-6
+        )
+    # Kyiv was drawn by the last round alone, which left three strata to chance.
+    assert by_city["Kyiv"]["df"] == 3 * 30 - 3
+    one_filter = drawn(
         server,
         dataset,
         one("random", "city = 'Oslo'", sample_size=20),
-        one("random", sample_size=9),
+        one("systematic", "city = 'Lima'", interval=7),
     )
-    problem = asked(server, mixed, {"statistics": [COUNT]})
-    assert_problem(problem, 422, "unsupported_design")
-    assert "with the same filter" in problem.json()["detail"]
+    union = estimates(server, one_filter, COUNT, true_values=True)
+    assert (union["design"]["N"], union["estimates"][0]["true_value"]) == (300, 300)
+    assert union["estimates"][0]["estimate"] == pytest.approx(300)
+
+
+def test_a_column_that_a_round_left_out_has_no_estimate(server: LiveServer, dataset: int) -> None:
+    first = one("random", sample_size=60)
+    second = {**one("random", sample_size=40), "selection": {"columns": ["id", "city"]}}
+    job = drawn(server, dataset, first, second)
+    problem = asked(server, job, {"statistics": [MEAN]})
+    assert_problem(problem, 422, "invalid_estimate")
+    assert "Not every step selected" in problem.json()["detail"]
+    filtered = {"statistics": [SHARE], "where": {"expression": "amount > 3"}}
+    assert_problem(asked(server, job, filtered), 422, "invalid_estimate")
+    assert estimates(server, job, SHARE)["estimates"][0]["n_missing"] > 0
+
+
+def test_a_sample_of_a_residual_estimates_the_residual(server: LiveServer, dataset: int) -> None:
+    first = server.draw(
+        dataset, {"rounds": [one("random", sample_size=200)], "export_residual": True}
+    )
+    body = {
+        "source_ref": first["output_summary"]["output_ref"],
+        "table_key": "residual",
+        "rounds": [
+            one("random", sample_size=50),
+            one("weighted", weight_column="size", sample_size=30),
+        ],
+    }
+    second = server.draw(dataset, body)
+    found = estimates(server, second["id"], COUNT, TOTAL, true_values=True)
+    assert found["design"]["N"] == found["estimates"][0]["true_value"] == 400
+    for each in found["estimates"]:
+        assert each["estimate"] == pytest.approx(each["true_value"], rel=0.5)
+    assert any("what a draw left" in note for note in found["notes"])
 
 
 def test_groups_and_a_filter_are_domains(server: LiveServer, dataset: int) -> None:

@@ -1,0 +1,245 @@
+"""How a sample was drawn, as estimates need it.
+
+The design is that of the recorded draw, which is drawn again; recent ones are cached in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from estimation_engine import (
+    Design,
+    RoundRows,
+    Settings,
+    UnsupportedDesign,
+    cluster_design,
+    combined_design,
+    random_design,
+    stratified_design,
+    systematic_design,
+    weighted_design,
+)
+from job_runner.sampling_parameters import recorded_rounds
+from job_runner.service import Service
+from job_runner.tables.open_tables import OpenTable
+from job_runner.tables.sample_weights import UnionFilter
+from parquet_tables.tables import Int64s
+from sampling_engine import DrawnRound, RandomMethod, Round, RowFilter, drawn_rounds, plan_draw
+from storage.jobs.jobs import Job
+
+
+@dataclass(frozen=True)
+class SampleDesign:
+    """A sample's design, and the rounds that have rows.
+
+    Parameters
+    ----------
+    ordinals, round_numbers : arrays, shape (rows,)
+        Of the sample's rows, sorted by ordinal.
+    population : RowFilter, optional
+        The rows that any round could draw; None for the whole table.
+    """
+
+    design: Design
+    ordinals: Int64s
+    round_numbers: Int64s
+    rounds: tuple[Round, ...]
+    population: RowFilter | None
+
+    @property
+    def samples(self) -> list[tuple[Round, Design]]:
+        """The designs that are one sample each, with their first rounds."""
+        if not self.design.parts:
+            return [(self.rounds[0], self.design)]
+        designs = (part.design for part in self.design.parts)
+        return list(zip(self.rounds, designs, strict=True))
+
+
+def design_of(service: Service, job: Job, source: OpenTable) -> SampleDesign:
+    """The design of a completed draw, cached.
+
+    Raises
+    ------
+    UnsupportedDesign
+        The sample has no row.
+    """
+    found: SampleDesign = service.results.designs.get(job.id, lambda: _design(service, job, source))
+    return found
+
+
+def _design(service: Service, job: Job, source: OpenTable) -> SampleDesign:
+    rounds = recorded_rounds(job.run_parameters, source.files)
+    drawn = drawn_rounds(
+        service.parquet,
+        source.files,
+        rounds,
+        counts_dir=service.directory.counts_dir,
+        with_frames=not _are_one_sample(rounds),
+    )
+    filled = [pair for pair in zip(rounds, drawn, strict=True) if len(pair[1].ordinals)]
+    if not filled:
+        raise UnsupportedDesign("The sample has no row, so nothing can be estimated from it.")
+    specs, parts = tuple(spec for spec, _ in filled), [part for _, part in filled]
+    ordinals = np.concatenate([part.ordinals for part in parts])
+    order = np.argsort(ordinals)
+    ordinals = ordinals[order]
+    numbers = [
+        np.full(len(part.ordinals), spec.round_number)
+        for spec, part in zip(specs, parts, strict=True)
+    ]
+    population = _population_filter(specs)
+    if _are_one_sample(specs):
+        groups = np.concatenate([part.groups for part in parts])[order]
+        design = _design_of(specs[0], parts[0], groups)
+    else:
+        design = combined_design(
+            [_round_rows(spec, part, ordinals) for spec, part in zip(specs, parts, strict=True)],
+            len(ordinals),
+            _rows_of(service, source, population),
+        )
+    return SampleDesign(design, ordinals, np.concatenate(numbers)[order], specs, population)
+
+
+def _round_rows(spec: Round, part: DrawnRound, ordinals: Int64s) -> RoundRows:
+    assert part.frame is not None  # noqa: S101 - drawn with frames
+    design = _design_of(spec, part, part.groups)
+    takes_all = getattr(spec.method, "sample_fraction", None) == 1.0
+    return RoundRows(design, np.searchsorted(ordinals, part.ordinals), part.frame >= 0, takes_all)
+
+
+def _design_of(spec: Round, first: DrawnRound, groups: Int64s) -> Design:
+    """The design of rounds that are one sample: the frame is that of the first."""
+    population = int(first.group_rows.sum())
+    match spec.method.declaration.name:
+        case "random":
+            return random_design(len(groups), population)
+        case "stratified":
+            return stratified_design(groups, first.group_rows)
+        case "cluster":
+            clusters = int((first.group_rows > 0).sum())
+            return cluster_design(groups, first.group_rows, clusters, population)
+        case "systematic":
+            return systematic_design(len(groups), population)
+        case _:
+            return weighted_design(first.probabilities, first.probabilities == 1.0, population)
+
+
+def _are_one_sample(rounds: Sequence[Round]) -> bool:
+    """Two random rounds of one frame are one random sample, and strata likewise."""
+    first = rounds[0]
+    name = first.method.declaration.name
+    return len(rounds) == 1 or (
+        name in ("random", "stratified")
+        and all(
+            each.method.declaration.name == name
+            and getattr(each.method, "strata_columns", None)
+            == getattr(first.method, "strata_columns", None)
+            and (each.filter and each.filter.text) == (first.filter and first.filter.text)
+            for each in rounds
+        )
+    )
+
+
+def _population_filter(rounds: Sequence[Round]) -> RowFilter | None:
+    """Rows that pass the filter of any round; None if a round has no filter."""
+    filters = {each.filter.text: each.filter for each in rounds if each.filter is not None}
+    if any(each.filter is None for each in rounds):
+        return None
+    found = tuple(filters.values())
+    return found[0] if len(found) == 1 else UnionFilter(found)
+
+
+def _rows_of(service: Service, source: OpenTable, population: RowFilter | None) -> int:
+    """The rows of the source that pass a filter."""
+    if population is None:
+        return source.files.row_count
+    every = Round(round_number=1, method=RandomMethod(sample_size=1), seed=0, filter=population)
+    (plan,) = plan_draw(
+        service.parquet, source.files, [every], counts_dir=service.directory.counts_dir
+    )
+    return plan.eligible_rows
+
+
+def design_json(found: SampleDesign) -> dict[str, Any]:
+    """The design as JSON, without its strata."""
+    design = found.design
+    clusters_drawn, clusters = design.clusters or (None, None)
+    is_stratified = design.method == "stratified"
+    return {
+        "method": design.method,
+        "n": design.rows,
+        "N": design.population,
+        "filter": found.population.text if found.population else None,
+        "rounds": len(found.rounds),
+        "strata": int((design.group_rows > 0).sum()) if is_stratified else None,
+        "strata_drawn": int((design.group_drawn > 0).sum()) if is_stratified else None,
+        "clusters": clusters,
+        "clusters_drawn": clusters_drawn,
+        "take_all_rows": int(design.take_all.sum()) if design.method == "weighted" else None,
+        "uncovered_rows": design.uncovered_rows,
+        "df": design.degrees,
+    }
+
+
+def design_notes(job: Job, found: SampleDesign, source: OpenTable, settings: Settings) -> list[str]:
+    """What the estimates assume and refer to, in plain words."""
+    design, rows_filter = found.design, found.population
+    table = source.key
+    notes = [f"The estimates are for the {design.population:,} rows of {table}"]
+    notes[0] += f" that pass the filter {rows_filter.text}." if rows_filter else "."
+    if job.run_parameters.get("source_draw") is not None:
+        notes.append(
+            "That table was itself drawn, or is what a draw left. The estimates are for its rows, "
+            "and not for the table that it came from."
+        )
+    if not design.parts:
+        if len(found.rounds) > 1:
+            notes.append(f"The {len(found.rounds)} steps count as one {design.method} sample.")
+        return notes + _sample_notes(design, settings)
+    notes.append(
+        "The steps differ in method or filter. Each estimates the rows that it could draw, with "
+        "those that earlier steps drew, and these estimates are averaged by fixed shares (Des Raj "
+        "1956)."
+    )
+    for spec, part in found.samples:
+        notes += [f"Step {spec.round_number}: {note}" for note in _sample_notes(part, settings)]
+    return notes
+
+
+def _sample_notes(design: Design, settings: Settings) -> list[str]:
+    """What is particular to one method."""
+    notes = []
+    if design.uncovered_rows:
+        notes.append(
+            f"No row was drawn from strata with {design.uncovered_rows:,} rows; the estimates "
+            "don't cover them."
+        )
+    if design.lonely.any():
+        notes.append(
+            f"{int(design.lonely.sum()):,} strata have one drawn row of several; their variance is "
+            f"a substitute ({settings.rules.lonely_stratum})."
+        )
+    if design.method == "systematic":
+        notes.append(
+            "The variance is approximate: one systematic sample can't tell how much another start "
+            f"would differ ({settings.rules.systematic})."
+        )
+    if design.method == "weighted":
+        notes.append(
+            "The variance is Hájek's approximation from the true selection probabilities. Rows "
+            f"drawn with certainty ({int(design.take_all.sum()):,}) have no part in it."
+        )
+        notes.append("Rows without a weight above 0 couldn't be drawn and aren't covered.")
+    if design.method == "cluster":
+        notes.append("Rows of one cluster were drawn together, so the clusters set the margin.")
+        single = int(((design.group_drawn == 1) & (design.group_rows > 1)).sum())
+        if single:
+            notes.append(
+                f"{single:,} clusters gave one row of several; the variance inside them can't be "
+                "known and counts as 0."
+            )
+    return notes
