@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("huey", reason="the extra [bench] isn't installed")
 pytest.importorskip("psutil", reason="the extra [bench] isn't installed")
 
-from benchmarks import false_alarms, load_queues, soak
+from benchmarks import coverage, estimates, false_alarms, load_queues, soak
 from benchmarks.figures import percentile
 from benchmarks.load_polling import measure_clients, measure_wait
 from benchmarks.pages import View, print_views
@@ -77,3 +77,20 @@ def test_row_diffs_are_measured(tmp_path: Path) -> None:
     assert "0 added, 10 removed, 10 changed" in said
     assert "0 added, 0 removed, 1,000 changed" in said
     assert said.count(" met") == 3
+
+
+def test_coverage_is_printed_by_design(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["coverage", "--draws", "5", "--design", "random"])
+    coverage.main()
+    said = capsys.readouterr().out
+    assert said.count("| random | 300 | ") == 3
+
+
+def test_estimates_are_measured() -> None:
+    seconds, peak, mean, error = estimates.in_process(2_000, 2, 5)
+    assert seconds > 0
+    assert peak > 0
+    assert 400 < mean < 600
+    assert 0 < error < 30
