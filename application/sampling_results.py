@@ -1,4 +1,4 @@
-"""The reserves of a finished draw, computed from its parameters and cached in memory."""
+"""The record of a finished draw, and its reserves: computed from its parameters, and cached."""
 
 from __future__ import annotations
 
@@ -6,13 +6,46 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from job_runner.sampling_parameters import recorded_rounds
+from job_runner.sampling_parameters import DrawRule, recorded_rounds, seeded_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import OpenTable, open_source
 from parquet_tables.rows import read_page
-from sampling_engine import Round, reserves
+from sampling_engine import ORDER_VERSION, Round, reserves
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
+
+DRAW_METADATA = "jobsvc.draw"
+"""The key of the draw's record in the metadata of a Parquet file."""
+SEVERAL_ROUNDS = (
+    "Probabilities and weights are those of each round, given the earlier ones: don't add weights "
+    "up over rounds. GET /api/sampling/jobs/{job_id}/design?format=csv has combined weights."
+)
+
+
+def draw_record(job: Job) -> dict[str, Any]:
+    """What was drawn from what, and by which seeds: for the metadata of files."""
+    parameters = job.run_parameters
+    rounds = [
+        {
+            "round_number": seeded["round_number"],
+            "method": given["method"],
+            "parameters": given["parameters"],
+            "filters": given.get("filters"),
+            "effective_seed": seeded["effective_seed"],
+        }
+        for given, seeded in zip(parameters["rounds"], seeded_rounds(parameters), strict=True)
+    ]
+    record: dict[str, Any] = {
+        "job_id": job.id,
+        "source_commit_id": job.source_commit_id,
+        "table_key": parameters["table_key"],
+        "order_version": ORDER_VERSION,
+        "draw_version": DrawRule.recorded(parameters).draw_version,
+        "rounds": rounds,
+    }
+    if len(rounds) > 1:
+        record["note"] = SEVERAL_ROUNDS.format(job_id=job.id)
+    return record
 
 
 def next_rows(service: Service, job: Job, round_number: int, limit: int) -> dict[str, Any]:

@@ -27,6 +27,7 @@ COMMANDS = {
     "plan": "sampling.plan",
     "sample": "sampling.sample",
     "estimate": "sampled_rows.estimate",
+    "design": "sampled_rows.design",
     "profile": "exploring.profile",
     "explore": "exploring.explore",
     "compare": "comparing.compare",

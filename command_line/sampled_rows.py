@@ -1,14 +1,22 @@
-"""``jobsvc reserves``, ``why`` and ``estimate``: rows in line of a sample, and what it says."""
+"""``jobsvc reserves``, ``why``, ``estimate`` and ``design``: rows in line, figures, weights."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from command_line.connection import Target, connected
 from command_line.options import AS_JSON, JOB, field_option, with_target
-from command_line.output import print_line, print_result, print_rows, print_table
+from command_line.output import (
+    output_file,
+    print_json,
+    print_line,
+    print_result,
+    print_rows,
+    print_table,
+)
 
 
 @click.command()
@@ -158,6 +166,79 @@ def estimate(
     with connected(target) as client:
         found = client.post(f"/api/sampling/jobs/{job_id}/estimates", body)
     print_result(found, as_json, lambda found: _print(found, by, with_truth=true_values))
+
+
+FORMATS = {
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".r": "r",
+    ".do": "stata",
+    ".sas": "sas",
+    ".py": "python",
+    ".json": "json",
+}
+
+
+@click.command()
+@JOB
+@field_option(
+    "--replicates",
+    "replicates",
+    type=click.Choice(("none", "jackknife", "bootstrap")),
+    default="none",
+    show_default=True,
+    help="Replicate weights in the table, or code that reads them.",
+)
+@field_option(
+    "--count",
+    "replicate_count",
+    "replicate_count",
+    type=int,
+    help="Replicates of a bootstrap [500].",
+)
+@field_option(
+    "--seed", "replicate_seed", "replicate_seed", type=int, help="The seed of a bootstrap [1]."
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file: weights of the rows as .csv or .parquet, code as .R, .do, .sas or .py.",
+)
+@with_target
+def design(
+    target: Target,
+    job_id: str,
+    replicates: str,
+    replicate_count: int | None,
+    replicate_seed: int | None,
+    output: Path | None,
+) -> None:
+    """Show how a sample was drawn: facts as JSON, weights of its rows, or code.
+
+    \b
+    jobsvc design 917f045a
+    jobsvc design 917f045a --output weights.csv --replicates bootstrap --count 200
+    jobsvc design 917f045a --output design.R
+    """
+    kind = "json" if output is None else FORMATS.get(output.suffix.lower())
+    if kind is None:
+        raise click.BadParameter(
+            f"The name of the file ends with one of {', '.join(FORMATS)}.", param_hint="--output"
+        )
+    given = {
+        "format": kind,
+        "replicates": replicates,
+        "replicate_count": replicate_count,
+        "replicate_seed": replicate_seed,
+    }
+    query = {name: value for name, value in given.items() if value is not None}
+    path = f"/api/sampling/jobs/{job_id}/design"
+    with connected(target) as client, output_file(output) as file:
+        if file is None:
+            print_json(client.get(path, **query))
+            return
+        client.download(path, file, **query)
+    print_line(f"Design written to {output}")
 
 
 def _share(text: str) -> dict[str, Any]:

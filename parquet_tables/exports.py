@@ -9,7 +9,7 @@ import codecs
 import datetime as dt
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -22,10 +22,10 @@ from nanoarrow import ipc
 
 from domain_errors import DomainError
 from parquet_tables.json_values import json_value
-from parquet_tables.quoting import positional_names, quote_identifier, quote_path
+from parquet_tables.quoting import positional_names, quote_identifier, quote_path, quote_text
 from parquet_tables.rows import RowView, count_statement, page_statement, view_statement
 from parquet_tables.tables import Column, TableFiles
-from parquet_tables.writing import copy_sql
+from parquet_tables.writing import ROW_GROUP_ROWS, copy_sql
 
 MAX_ROWS = 1_048_575
 """A sheet has 2**20 rows; the first is the header."""
@@ -220,13 +220,14 @@ def export_rows(
     limit: int | None = None,
     formula_safe: bool = False,
     byte_order_mark: bool = False,
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write rows of a table, or of a view of it, to ``path``.
 
     CSV has a header, RFC 4180 quoting and UTF-8; NULL is an empty field, an empty text is ``""``.
     Arrow is the IPC stream format. ``formula_safe`` puts an apostrophe before texts in CSV that a
     spreadsheet would run as a formula; in XLSX a text is never a formula. Excel reads CSV as UTF-8
-    only with a ``byte_order_mark``.
+    only with a ``byte_order_mark``. ``metadata`` goes into the metadata of a Parquet file.
 
     Raises
     ------
@@ -246,15 +247,37 @@ def export_rows(
     elif export_format == "csv":
         if formula_safe:
             query = f"SELECT {', '.join(map(_formula_safe, columns))} FROM ({query}) AS t"
-        cursor.execute(f"COPY ({query}) TO {quote_path(path)} (FORMAT csv, HEADER)", params)
+        export_query(cursor, query, params, path, "csv")
         if byte_order_mark:
             _prepend(codecs.BOM_UTF8, path)
     elif export_format == "parquet":
-        cursor.execute(copy_sql(query, path), params)
+        export_query(cursor, query, params, path, "parquet", metadata=metadata)
     else:
         relation = cursor.sql(query, params=params)
         with path.open("wb") as file, ipc.StreamWriter.from_writable(file) as writer:
             writer.write_stream(relation)
+
+
+def export_query(
+    cursor: duckdb.DuckDBPyConnection,
+    query: str,
+    params: Sequence[object],
+    path: Path,
+    export_format: Literal["csv", "parquet"],
+    *,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write a query's rows as CSV, or as Parquet with ``metadata`` in the file's own."""
+    if export_format == "csv":
+        sql = f"COPY ({query}) TO {quote_path(path)} (FORMAT csv, HEADER)"
+    else:
+        sql = copy_sql(query, path, ROW_GROUP_ROWS, *_metadata_options(metadata or {}))
+    cursor.execute(sql, list(params))
+
+
+def _metadata_options(metadata: Mapping[str, str]) -> list[str]:
+    pairs = ", ".join(f"{quote_text(key)}: {quote_text(text)}" for key, text in metadata.items())
+    return [f"KV_METADATA {{{pairs}}}"] if pairs else []
 
 
 def _prepend(mark: bytes, path: Path) -> None:

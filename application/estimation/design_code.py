@@ -1,63 +1,45 @@
-"""A sample's design as JSON, and as code of R, Stata, SAS and Python that declares it."""
+"""A sample's design as code of R, Stata, SAS and Python that declares it."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
-import numpy as np
-
-from application.estimation.estimates import SampleDesign, design_json, design_of
+from application.estimation.design_table import ReplicateRequest
+from application.estimation.replicate_code import replicate_code
+from application.estimation.sample_design import SampleDesign, design_of
 from estimation_engine import Design, UnsupportedDesign
-from job_runner.sampling_parameters import recorded_rounds
 from job_runner.service import Service
 from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
 from parquet_tables.tables import Int64s
-from sampling_engine import drawn_rounds
 from storage.jobs.jobs import Job
 
 MAX_LISTED = 2_000
 """Groups whose sizes stand in the code."""
 
 
-def design_facts(service: Service, job: Job) -> dict[str, Any]:
-    """The design with all strata, drawn clusters and take-all rows, as JSON."""
-    source = open_source(service, job)
-    found = design_of(service, job, source)
-    design = found.design
-    facts = {"job_id": job.id, **design_json(found), "groups": [], "take_all": []}
-    if design.method in ("stratified", "cluster"):
-        rounds = recorded_rounds(job.run_parameters, source.files)
-        number = found.rounds[0].round_number
-        counts_dir = service.directory.counts_dir
-        drawn = drawn_rounds(
-            service.parquet, source.files, rounds[:number], counts_dir=counts_dir, with_keys=True
-        )[-1]
-        is_listed = design.group_rows > 0 if design.method == "stratified" else design.group_drawn
-        facts["groups"] = [
-            {
-                "key": drawn.keys[at],
-                "rows": int(design.group_rows[at]),
-                "drawn": int(design.group_drawn[at]),
-            }
-            for at in np.flatnonzero(is_listed)
-        ]
-    if design.method == "weighted":
-        certain = found.ordinals[design.take_all]
-        facts["take_all"] = [f"{source.key}:{ordinal}" for ordinal in certain.tolist()]
-    return facts
-
-
-def design_code(service: Service, job: Job, language: str) -> str:
+def design_code(service: Service, job: Job, language: str, replicates: ReplicateRequest) -> str:
     """Code that declares the design of the downloaded sample ``sample.csv``.
+
+    With replicates, code that reads them from the downloaded table ``design.csv``.
 
     Raises
     ------
     UnsupportedDesign
-        There are more strata or clusters than the code can list.
+        There are more strata or clusters than the code can list, or the rounds aren't one sample.
+    InvalidReplicates, LonelyStratum
+        There can't be such replicates.
     """
     found = design_of(service, job, open_source(service, job))
+    made = replicates.of(found.design)
+    if made is not None:
+        count = made.factors.shape[1]
+        return replicate_code(language, found.design, replicates.kind, count, made.scale)
+    if found.design.parts:
+        raise UnsupportedDesign(
+            "No program declares steps that aren't one sample: choose `replicates` jackknife or "
+            "bootstrap, which give the code combined weights."
+        )
     labels = _labels(service, job, found)
     if len(labels) > MAX_LISTED:
         raise UnsupportedDesign(

@@ -54,7 +54,7 @@ def look_up(
     """
     source = open_source(service, job)
     if column is None:
-        ordinals, has_more, similar = [_ordinal(source, value)], False, None
+        ordinals, has_more, similar = [ordinal_of(source, value)], False, None
     else:
         found = _find(service, source, column, value, limit + 1)
         ordinals, has_more = found[:limit], len(found) > limit
@@ -126,7 +126,7 @@ def why_row(service: Service, job: Job, logical_row_id: str) -> dict[str, Any]:
         The row id is invalid, or the table has no such row.
     """
     source = open_source(service, job)
-    ordinal = _ordinal(source, logical_row_id)
+    ordinal = ordinal_of(source, logical_row_id)
     explained = _explain(service, job, source, [ordinal])[ordinal]
     return {"job_id": job.id, **_as_json(source, explained)}
 
@@ -142,7 +142,7 @@ def _as_json(source: OpenTable, explained: RowExplanation) -> dict[str, Any]:
     }
 
 
-def _ordinal(source: OpenTable, row_id: str) -> int:
+def ordinal_of(source: OpenTable, row_id: str) -> int:
     """The number of a row id such as ``primary:17``, or of ``17``."""
     key, _, number = row_id.strip().rpartition(":")
     if key not in ("", source.key) or not ROW_NUMBER.fullmatch(number):

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+import tempfile
+from pathlib import Path
+from typing import Any, get_args
 
 from flask import Response, jsonify
 from marshmallow import validate
 
 from application.access import RowSource
-from application.estimation.design_code import design_code, design_facts
+from application.estimation.design_code import design_code
+from application.estimation.design_facts import design_facts, pair_probabilities
+from application.estimation.design_table import (
+    DEFAULT_REPLICATES,
+    ReplicateRequest,
+    TableFormat,
+    write_design_table,
+)
 from application.estimation.estimates import EstimateRequest, estimates_of, settings_of
-from http_api.access import SignedInBlueprint, caller, service
+from estimation_engine.replicates import MAX_REPLICATES, MIN_REPLICATES, ReplicateKind
+from http_api.access import SignedInBlueprint, access, caller, service
+from http_api.routes.row_responses import file_answer
 from http_api.routes.submissions import completed
 from http_api.schemas.base import StrictQuery
-from http_api.schemas.estimates import DesignFactsOut, EstimatesIn, EstimatesOut
-from http_api.schemas.fields import StrictString
+from http_api.schemas.estimates import (
+    DesignFactsOut,
+    EstimatesIn,
+    EstimatesOut,
+    PairProbabilitiesOut,
+    PairsIn,
+)
+from http_api.schemas.fields import QueryInteger, StrictString
 from job_runner.tables.open_tables import SAMPLE, output_of
+from parquet_tables.exports import MEDIA_TYPES
+from storage.jobs.jobs import Job
 
 blueprint = SignedInBlueprint(
     "estimates", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Sampling"
@@ -23,13 +42,28 @@ blueprint = SignedInBlueprint(
 
 
 ENDINGS = {"r": "R", "stata": "do", "sas": "sas", "python": "py"}
+TABLES = get_args(TableFormat)
 
 
 class DesignQuery(StrictQuery):
     format = StrictString(
         load_default="json",
-        validate=validate.OneOf(("json", *ENDINGS)),
-        description="Facts as `json`, or code of R, Stata, SAS or Python.",
+        validate=validate.OneOf(("json", *TABLES, *ENDINGS)),
+        description="Facts as `json`, a line for each drawn row as `csv` or `parquet`, or code of "
+        "R, Stata, SAS or Python.",
+    )
+    replicates = StrictString(
+        load_default="none",
+        validate=validate.OneOf(("none", *get_args(ReplicateKind))),
+        description="Replicate weights in the table, or code that reads them.",
+    )
+    replicate_count = QueryInteger(
+        load_default=DEFAULT_REPLICATES,
+        validate=validate.Range(MIN_REPLICATES, MAX_REPLICATES),
+        description="Of a bootstrap.",
+    )
+    replicate_seed = QueryInteger(
+        load_default=1, validate=validate.Range(0, 2**53), description="Of a bootstrap."
     )
 
 
@@ -37,8 +71,8 @@ class DesignQuery(StrictQuery):
 def estimates(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
     """Estimate figures of the population, with margins of error.
 
-    From the sample's rows and its recorded design, with the finite-population correction. The
-    sample may have one round, or several random or stratified ones with the same frame.
+    From the sample's rows and its recorded design, with the finite-population correction. Several
+    rounds of a sample are combined.
     """
     job = completed(caller().job(job_id), "sampling")
     request = EstimateRequest(
@@ -55,20 +89,54 @@ def estimates(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.get("/design", query=DesignQuery, output=DesignFactsOut)
-def design(job_id: str, query: dict[str, str]) -> Response:
-    """The design of the sample, as facts or as code.
+def design(job_id: str, query: dict[str, Any]) -> Response:
+    """The design of the sample: facts, a table, or code.
 
-    `json` has all strata with their rows and drawn rows, the drawn clusters, or the rows drawn with
-    certainty. Code declares the design in another program, and says which figures it can't repeat.
+    `json` has the steps, all strata with their rows and drawn rows, the drawn clusters and the rows
+    drawn with certainty. `csv` and `parquet` have a line for each drawn row with its stages, the
+    weight over all steps and, on request, replicate weights. Code declares the design in another
+    program, and says which figures it can't repeat.
     """
     job = completed(caller().job(job_id), "sampling")
     kind = query["format"]
+    replicates = ReplicateRequest(
+        query["replicates"], query["replicate_count"], query["replicate_seed"]
+    )
+    source = RowSource(job.dataset_id, output_of(job), SAMPLE, job.id)
+    if kind in TABLES:
+        return _design_table(job, source, kind, replicates)
     with caller().reading():
         if kind == "json":
             answer = jsonify(design_facts(service(), job))
         else:
-            answer = Response(design_code(service(), job, kind), mimetype="text/plain")
+            answer = Response(design_code(service(), job, kind, replicates), mimetype="text/plain")
             name = f"design-{job.id[:8]}.{ENDINGS[kind]}"
             answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "design")
+    caller().audit_view(source, "design")
     return answer
+
+
+def _design_table(
+    job: Job, source: RowSource, kind: TableFormat, replicates: ReplicateRequest
+) -> Response:
+    with (
+        access().work_limits.downloads.piece(caller().user.id),
+        tempfile.TemporaryDirectory(dir=service().directory.scratch_dir) as folder,
+    ):
+        path = Path(folder) / "design"
+        write_design_table(service(), job, replicates, path, kind)
+        caller().audit_view(source, "design")
+        return file_answer(path, f"design-{job.id[:8]}.{kind}", MEDIA_TYPES[kind])
+
+
+@blueprint.post("/joint-probabilities", body=PairsIn, output=PairProbabilitiesOut, only_reads=True)
+def joint_probabilities(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The probabilities that both rows of a pair are drawn, for pairs of row ids.
+
+    Exact, but for weighted samples, which have Hájek's approximation. The rows may be drawn or not.
+    """
+    job = completed(caller().job(job_id), "sampling")
+    with caller().reading():
+        found = pair_probabilities(service(), job, given["pairs"])
+    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "design")
+    return found

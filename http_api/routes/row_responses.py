@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import tempfile
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, cast
@@ -141,8 +142,14 @@ def page_json(source: RowSource, table: OpenTable, query: dict[str, Any]) -> dic
     }
 
 
-def download(source: RowSource, table: OpenTable, query: dict[str, Any], name: str) -> Response:
-    """Return a file with the rows.
+def download(
+    source: RowSource,
+    table: OpenTable,
+    query: dict[str, Any],
+    name: str,
+    metadata: Mapping[str, str] | None = None,
+) -> Response:
+    """Return a file with the rows; ``metadata`` goes into a Parquet file's own.
 
     The file is complete before the response starts, so a fault gives an error response, and no
     thread waits for the client: waitress sends files by itself.
@@ -164,6 +171,7 @@ def download(source: RowSource, table: OpenTable, query: dict[str, Any], name: s
                 limit=query.get("limit"),
                 formula_safe=query["formula_safe"],
                 byte_order_mark=query["bom"],
+                metadata=metadata,
             )
         caller().audit_read(
             "rows_downloaded",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from apiflask import Schema
@@ -11,7 +12,7 @@ from marshmallow import fields, validate
 from application.access import RowSource
 from application.identity.lookup import look_up, why_row
 from application.identity.newer_versions import newer_version
-from application.sampling_results import next_rows
+from application.sampling_results import DRAW_METADATA, draw_record, next_rows
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import RowsQuery, download, page_json, rows_work
 from http_api.routes.submissions import completed, require_type
@@ -223,7 +224,8 @@ def _rows(job: Job, stored_key: str, shown_key: str, query: dict[str, Any]) -> R
         table = open_table(service(), job.dataset_id, output_of(job), stored_key)
         source = RowSource(job.dataset_id, table.commit_id, stored_key, job.id)
         if query["format"] != "json":
-            return download(source, table, query, f"{stored_key}-{job.id[:8]}")
+            metadata = {DRAW_METADATA: json.dumps(draw_record(job), ensure_ascii=False)}
+            return download(source, table, query, f"{stored_key}-{job.id[:8]}", metadata)
         page = page_json(source, table, query)
     summary = job.output_summary or {}
     return jsonify(

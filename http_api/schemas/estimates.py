@@ -17,6 +17,7 @@ from http_api.schemas.filters import AnyValue, FiltersField
 
 MAX_STATISTICS = 50
 MAX_GROUP_COLUMNS = 4
+MAX_PAIRS = 10_000
 
 
 def one_of(literal: Any, default: str, description: str | None = None) -> StrictString:
@@ -104,11 +105,11 @@ class EstimateOut(Schema):
 
 
 class DesignOut(Schema):
-    method = out.string()
+    method = out.string("`rounds` if several rounds aren't one sample.")
     n = out.integer("Drawn rows.")
     N = out.integer("Rows that could be drawn.")
     filter = out.string(null=True)
-    rounds = out.integer("Rounds that count as one sample.")
+    rounds = out.integer("Rounds with a drawn row.")
     strata = out.integer("Strata with rows.", null=True)
     strata_drawn = out.integer("Strata with a drawn row.", null=True)
     clusters = out.integer("Clusters with rows.", null=True)
@@ -127,12 +128,60 @@ class EstimatesOut(Schema):
 
 
 class GroupSizeOut(Schema):
+    round_number = out.integer()
     key = out.json_object("The group's value of each column.")
-    rows = out.integer()
-    drawn = out.integer()
+    rows = out.integer("N of the stratum or cluster.")
+    drawn = out.integer("n of it.")
+
+
+class StepOut(Schema):
+    round_number = out.integer()
+    method = out.string()
+    filter = out.string(null=True)
+    seed = out.string()
+    effective_seed = out.string()
+    order_version = out.string()
+    eligible_rows = out.integer("Rows that it could draw, without those of earlier rounds.")
+    n = out.integer("Rows that it drew.")
+    strata = out.integer(null=True)
+    strata_drawn = out.integer(null=True)
+    clusters = out.integer(null=True)
+    clusters_drawn = out.integer(null=True)
+    take_all_rows = out.integer("Rows drawn with certainty.", null=True)
+    sum_p_1_minus_p = out.number(
+        "Of a weighted round: the estimate of Σp(1 - p), which is the sum of 1 - π over its rows.",
+        null=True,
+    )
 
 
 class DesignFactsOut(DesignOut):
     job_id = out.string()
+    steps = out.list_of(StepOut, "Each round as it was drawn.")
     groups = out.list_of(GroupSizeOut, "All strata, or the drawn clusters; else none.")
     take_all = out.list_of(fields.String(), "The ids of rows drawn with certainty.")
+
+
+class PairsIn(StrictSchema):
+    """Pairs of row ids."""
+
+    pairs = BoundedList(
+        BoundedList(text(1, 1000), least=2, most=2),
+        required=True,
+        least=1,
+        most=MAX_PAIRS,
+        metadata={"description": "Pairs of row ids such as `primary:17`."},
+    )
+
+
+class PairOut(Schema):
+    first = out.string()
+    second = out.string()
+    first_probability = out.number()
+    second_probability = out.number()
+    joint_probability = out.number("0 if both can't be drawn in one sample.")
+
+
+class PairProbabilitiesOut(Schema):
+    job_id = out.string()
+    approximate = out.boolean("Whether they are Hájek's approximation.")
+    pairs = out.list_of(PairOut)

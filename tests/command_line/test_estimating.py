@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -54,3 +55,22 @@ def test_what_is_missing_is_said(
 def test_a_refusal_names_the_option(run: Run, sample: str) -> None:
     refused = run("estimate", sample, "--count", "--by", "colour", code=1).output
     assert 'no column "colour"' in refused
+
+
+def test_the_design_as_facts_weights_and_code(run: Run, sample: str, tmp_path: Path) -> None:
+    assert json.loads(run("design", sample).stdout)["n"] == 200
+    weights, code = tmp_path / "weights.csv", tmp_path / "design.R"
+    options = ("--replicates", "bootstrap", "--count", "20")
+    run("design", sample[:8], "--output", str(weights), *options)
+    lines = list(csv.DictReader(weights.read_text("utf-8").splitlines()))
+    assert len(lines) == 200
+    assert sum(float(line["weight"]) for line in lines) == pytest.approx(700)
+    assert "replicate_20" in lines[0]
+    run("design", sample[:8], "--output", str(code))
+    assert "library(survey)" in code.read_text("utf-8")
+    wrong = run("design", sample, "--output", str(tmp_path / "design.txt"), code=2).output
+    assert ".parquet" in wrong
+    few = run(
+        "design", sample, "--output", str(code), "--replicates", "bootstrap", "--count", "1", code=1
+    ).output
+    assert "--count" in few

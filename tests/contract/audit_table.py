@@ -191,6 +191,13 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             {"json": {"statistics": [{"statistic": "count"}]}},
         ),
     ),
+    "POST /api/sampling/jobs/<job_id>/joint-probabilities": (
+        "rows_viewed",
+        lambda w: (
+            f"/api/sampling/jobs/{w.draw}/joint-probabilities",
+            {"json": {"pairs": [["primary:1", "primary:2"]]}},
+        ),
+    ),
     "POST /api/profiling/datasets/<int:dataset_id>/jobs": (
         "profile_asked",
         lambda w: (f"/api/profiling/datasets/{w.dataset}/jobs", {"json": {}}),

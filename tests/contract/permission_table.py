@@ -200,6 +200,11 @@ TABLE = (
         READ_BY_POST,
         at("/api/sampling/jobs/{j}/estimates", body={"statistics": [{"statistic": "count"}]}),
     ),
+    Row(
+        f"POST {SJ}/joint-probabilities",
+        READ_BY_POST,
+        at("/api/sampling/jobs/{j}/joint-probabilities", body={"pairs": [["0", "1"]]}),
+    ),
     Row(f"GET {SJ}/reserves", SEE, at("/api/sampling/jobs/{j}/reserves")),
     Row(f"GET {SJ}/rows/<logical_row_id>", SEE, at("/api/sampling/jobs/{j}/rows/primary:0")),
     Row(f"GET {SJ}/comparison", SEE, at("/api/sampling/jobs/{j}/comparison")),

@@ -2,27 +2,57 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+import os
+import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
 from tests.contract.draw_requests import one
+from tests.contract.problems import assert_problem
 from tests.contract.test_estimates import DESIGNS, MEAN, TOTAL, dataset, drawn, estimates
 from tests.live_server import LiveServer
 
 __all__ = ["dataset"]
 
-EXACT_IN_R = ("random", "stratified", "cluster", "two stages")
+GOLDEN = Path(__file__).with_name("r_figures.json")
+"""Mean and total with their standard errors by R's survey 4.4 and the exported code.
+
+``WRITE_R_FIGURES=1 pytest -n 0 -k r_repeats tests/contract/test_design_code.py`` writes them.
+"""
+WRITES_GOLDEN = bool(os.environ.get("WRITE_R_FIGURES"))
 
 
-def written(server: LiveServer, job: str, language: str, folder: Path) -> Path:
-    """The code and the sample in one folder."""
+def golden_figures() -> dict[str, list[float]]:
+    found: dict[str, list[float]] = json.loads(GOLDEN.read_text("utf-8"))
+    return found
+
+
+REPLICATES = {
+    **{name: (rounds,) for name, rounds in DESIGNS.items()},
+    "rounds": (DESIGNS["stratified"], DESIGNS["weighted"], DESIGNS["random"]),
+}
+
+
+def written(
+    server: LiveServer, job: str, language: str, folder: Path, replicates: str = "none"
+) -> Path:
+    """The code and the sample in one folder, with the design's table if need be."""
     path = f"/api/sampling/jobs/{job}"
-    answer = server.admin.get(f"{path}/design", params={"format": language})
+    query = {"format": language, "replicates": replicates}
+    answer = server.admin.get(f"{path}/design", params=query)
     assert answer.status_code == 200, answer.text
+    if replicates != "none":
+        table = server.admin.get(f"{path}/design", params={**query, "format": "csv"})
+        (folder / "design.csv").write_bytes(table.content)
     rows = server.admin.get(f"{path}/data", params={"format": "csv"})
     (folder / "sample.csv").write_bytes(rows.content)
     code = folder / "design"
@@ -32,49 +62,86 @@ def written(server: LiveServer, job: str, language: str, folder: Path) -> Path:
 
 @pytest.mark.parametrize("name", DESIGNS)
 def test_python_repeats_the_figures(
-    server: LiveServer, dataset: int, tmp_path: Path, name: str
+    server: LiveServer, dataset: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     job = drawn(server, dataset, DESIGNS[name])
     code = written(server, job, "python", tmp_path)
-    run = subprocess.run(
-        [sys.executable, code.name], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    lines = {
-        line.split()[0]: list(map(float, line.split()[1:])) for line in run.stdout.splitlines()
-    }
+    lines = figures_of_python(code, monkeypatch)
     names = ("estimate", "standard_error", "ci_low", "ci_high")
     for each in estimates(server, job, MEAN, TOTAL)["estimates"]:
         expected = [each[field] for field in names]
         assert lines[each["statistic"]] == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.skipif(shutil.which("Rscript") is None, reason="R isn't installed")
-@pytest.mark.parametrize("name", DESIGNS)
-def test_r_repeats_the_figures(server: LiveServer, dataset: int, tmp_path: Path, name: str) -> None:
-    job = drawn(server, dataset, DESIGNS[name])
-    code = written(server, job, "r", tmp_path)
-    code.write_text(
-        code.read_text("utf-8")
-        + "figures <- c(coef(mean), SE(mean), coef(total), SE(total))\n"
-        + 'cat("FIGURES", format(figures, digits = 15))\n',
-        "utf-8",
+def figures_of_python(code: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[float]]:
+    monkeypatch.chdir(code.parent)
+    lines = runpy.run_path(code.name)["estimate"]("amount")
+    return {name: list(map(float, numbers)) for name, *numbers in lines}
+
+
+@pytest.mark.parametrize("name", REPLICATES)
+def test_replicates_repeat_the_figures(
+    server: LiveServer, dataset: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    job = drawn(server, dataset, *REPLICATES[name])
+    code = written(server, job, "python", tmp_path, "jackknife")
+    lines = figures_of_python(code, monkeypatch)
+    mean, total = estimates(server, job, MEAN, TOTAL)["estimates"]
+    assert lines["total"][:2] == pytest.approx(
+        [total["estimate"], total["standard_error"]], rel=1e-9
     )
+    assert lines["mean"][0] == pytest.approx(mean["estimate"], rel=1e-9)
+    assert lines["mean"][1] == pytest.approx(mean["standard_error"], rel=0.05)
+
+
+RUN_ALL = """
+library(survey)
+for (name in list.dirs(full.names = FALSE, recursive = FALSE)) {
+  invisible(capture.output(source(file.path(name, "design"), chdir = TRUE)))
+  figures <- c(coef(mean), SE(mean), coef(total), SE(total))
+  cat(name, format(figures, digits = 15), sep = "\t")
+  cat("\n")
+}
+"""
+IN_R = (*((name, "none") for name in DESIGNS), ("two stages", "jackknife"), ("rounds", "jackknife"))
+
+
+@pytest.mark.skipif(shutil.which("Rscript") is None, reason="R isn't installed")
+def test_r_repeats_the_figures(server: LiveServer, dataset: int, tmp_path: Path) -> None:
+    """All codes in one R, whose start takes most of the time."""
+    for name, replicates in IN_R:
+        job = drawn(server, dataset, *REPLICATES[name])
+        folder = tmp_path / f"{name}, {replicates}"
+        folder.mkdir()
+        written(server, job, "r", folder, replicates)
+    (tmp_path / "run.R").write_text(RUN_ALL, "utf-8")
     run = subprocess.run(
-        ["Rscript", code.name],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
+        ["Rscript", "run.R"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
-    found = list(map(float, run.stdout.split("FIGURES")[1].split()))
-    mean, total = estimates(server, job, MEAN, TOTAL, variance={"systematic": "random"})[
-        "estimates"
-    ]
-    expected = [each[field] for each in (mean, total) for field in ("estimate", "standard_error")]
-    exact = name in EXACT_IN_R or name == "systematic"
-    assert found[::2] == pytest.approx(expected[::2], rel=1e-9)
-    assert found[1::2] == pytest.approx(expected[1::2], rel=1e-9 if exact else 0.02)
+    lines = [line.split("\t") for line in run.stdout.splitlines()]
+    found = {name: list(map(float, figures)) for name, *figures in lines}
+    if WRITES_GOLDEN:
+        GOLDEN.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    golden = golden_figures()
+    assert found.keys() == golden.keys()
+    for name, figures in found.items():
+        assert figures == pytest.approx(golden[name], rel=1e-12), name
+
+
+@pytest.mark.parametrize(("name", "replicates"), IN_R)
+def test_figures_are_those_of_r(
+    server: LiveServer, dataset: int, name: str, replicates: str
+) -> None:
+    mean, mean_error, total, total_error = golden_figures()[f"{name}, {replicates}"]
+    job = drawn(server, dataset, *REPLICATES[name])
+    found = estimates(server, job, MEAN, TOTAL, variance={"systematic": "random"})["estimates"]
+    assert [each["estimate"] for each in found] == pytest.approx([mean, total], rel=1e-9)
+    # R has Brewer's approximation for weighted samples; a mean isn't linear in its replicates.
+    tolerance = 0.02 if name == "weighted" else 1e-9
+    of_mean = tolerance if replicates == "none" else 0.05
+    assert found[0]["standard_error"] == pytest.approx(mean_error, rel=of_mean)
+    assert found[1]["standard_error"] == pytest.approx(total_error, rel=tolerance)
 
 
 @pytest.mark.parametrize("language", ["stata", "sas"])
@@ -122,3 +189,103 @@ def test_the_facts_have_every_stratum(server: LiveServer, dataset: int) -> None:
     assert {group["rows"] for group in found["groups"]} == {150}
     weighted = drawn(server, dataset, DESIGNS["weighted"])
     assert server.admin.get(f"/api/sampling/jobs/{weighted}/design").json()["take_all"] == []
+    (step,) = server.admin.get(f"/api/sampling/jobs/{weighted}/design").json()["steps"]
+    assert 0 < step["sum_p_1_minus_p"] < step["n"] == 120
+
+
+def table_of(server: LiveServer, job: str, **query: Any) -> list[dict[str, str]]:
+    answer = server.admin.get(f"/api/sampling/jobs/{job}/design", params={"format": "csv", **query})
+    assert answer.status_code == 200, answer.text
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+def test_the_table_has_stages_and_weights_over_all_rounds(server: LiveServer, dataset: int) -> None:
+    strata = one("stratified", strata_columns=["city"], samples_per_stratum=10)
+    twice = table_of(server, drawn(server, dataset, strata, strata))
+    assert {row["step"] for row in twice} == {"1", "2"}
+    assert {(row["stage1_units"], row["stage1_drawn"]) for row in twice} == {("150", "20")}
+    assert {float(row["probability"]) for row in twice} == {20 / 150}
+    assert sum(float(row["weight"]) for row in twice) == pytest.approx(600)
+    stages = table_of(server, drawn(server, dataset, DESIGNS["two stages"]))
+    assert {row["cluster"] for row in stages} == {f"s{int(row['ssu']) // 20}" for row in stages}
+    first = stages[0]
+    names = ("stage1_units", "stage1_drawn", "stage2_units", "stage2_drawn", "stratum")
+    assert [first[name] for name in names] == ["30", "15", "20", "8", ""]
+    assert float(first["probability"]) == pytest.approx(15 / 30 * 8 / 20)
+    mixed = table_of(server, drawn(server, dataset, *REPLICATES["rounds"]))
+    assert {row["probability"] for row in mixed} == {""}
+    assert sum(float(row["weight"]) for row in mixed) == pytest.approx(600, rel=0.1)
+
+
+def test_files_say_how_the_rows_were_drawn(
+    server: LiveServer, dataset: int, tmp_path: Path
+) -> None:
+    filtered = one("random", "size > 2 AND city <> 'it''s'", sample_size=30)
+    job = drawn(server, dataset, filtered, DESIGNS["weighted"])
+    path = f"/api/sampling/jobs/{job}"
+    query = {"format": "parquet", "replicates": "bootstrap", "replicate_count": 20}
+    for route, given in (("data", {"format": "parquet"}), ("design", query)):
+        answer = server.admin.get(f"{path}/{route}", params=given)
+        assert answer.status_code == 200, answer.text
+        (tmp_path / route).write_bytes(answer.content)
+        with duckdb.connect() as connection:
+            ((text,),) = connection.execute(
+                "SELECT decode(value) FROM parquet_kv_metadata(?) "
+                "WHERE decode(key) = 'jobsvc.draw'",
+                [str(tmp_path / route)],
+            ).fetchall()
+        record = json.loads(text)
+        assert record["job_id"] == job
+        assert [each["method"] for each in record["rounds"]] == ["random", "weighted"]
+        assert record["rounds"][0]["filters"] == filtered["filters"]
+        assert record["rounds"][1]["effective_seed"] == "5:round-2"
+        assert "don't add weights up" in record["note"]
+    assert record["replicates"]["count"] == 20
+
+
+def test_joint_probabilities_of_pairs(server: LiveServer, dataset: int) -> None:
+    def joint(job: str, *pairs: list[str]) -> Any:
+        path = f"/api/sampling/jobs/{job}/joint-probabilities"
+        return server.admin.post(path, json={"pairs": list(pairs)})
+
+    pairs = (["primary:0", "1"], ["0", "4"], ["2", "2"])
+    random = joint(drawn(server, dataset, DESIGNS["random"]), *pairs).json()
+    assert [each["joint_probability"] for each in random["pairs"]] == pytest.approx(
+        [120 * 119 / (600 * 599)] * 2 + [0.2]
+    )
+    grid = joint(drawn(server, dataset, DESIGNS["systematic"]), ["0", "1"], ["0", "9"]).json()
+    assert [each["joint_probability"] for each in grid["pairs"]] == [0, pytest.approx(1 / 9)]
+    shops = joint(drawn(server, dataset, DESIGNS["two stages"]), ["0", "1"], ["0", "20"]).json()
+    assert [each["joint_probability"] for each in shops["pairs"]] == pytest.approx(
+        [15 / 30 * 8 * 7 / (20 * 19), 15 * 14 / (30 * 29) * (8 / 20) ** 2]
+    )
+    weighted = joint(drawn(server, dataset, DESIGNS["weighted"]), ["0", "1"]).json()
+    assert weighted["approximate"] is True
+    (pair,) = weighted["pairs"]
+    assert 0 < pair["joint_probability"] < pair["first_probability"] * pair["second_probability"]
+    cities = drawn(server, dataset, one("stratified", strata_columns=["city"], sizes={"Oslo": 15}))
+    (first, second) = joint(cities, ["0", "4"], ["0", "1"]).json()["pairs"]
+    assert first["joint_probability"] == pytest.approx(15 * 14 / (150 * 149))
+    assert (second["joint_probability"], second["second_probability"]) == (0, 0)
+    mixed = drawn(server, dataset, *REPLICATES["rounds"])
+    assert_problem(joint(mixed, ["0", "1"]), 422, "unsupported_design")
+    assert_problem(joint(cities, ["0", "600"]), 404, "not_found")
+    assert_problem(joint(cities, ["0", "x"]), 422, "invalid_value")
+    assert_problem(joint(cities, ["0"]), 422, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({"format": "r"}, "unsupported_design"),
+        ({"format": "csv", "replicates": "sometimes"}, "invalid_request"),
+        ({"format": "csv", "replicates": "bootstrap", "replicate_count": 1}, "invalid_request"),
+        ({"format": "csv", "replicates": "bootstrap", "replicate_seed": -1}, "invalid_request"),
+    ],
+)
+def test_what_no_design_has_is_refused(
+    server: LiveServer, dataset: int, query: dict[str, Any], code: str
+) -> None:
+    job = drawn(server, dataset, *REPLICATES["rounds"])
+    answer = server.admin.get(f"/api/sampling/jobs/{job}/design", params=query)
+    assert_problem(answer, 422, code)

@@ -37,6 +37,13 @@ LONELY = {
     "adjust": "compare with the overall mean",
     "average": "use the mean variance of the other groups",
 }
+DESIGN_TABLES = {
+    "format=csv": "Weights of each row (CSV)",
+    "format=csv&replicates=jackknife": "With jackknife weights (CSV)",
+    "format=csv&replicates=bootstrap": "With bootstrap weights (CSV)",
+    "format=json": "Facts (JSON)",
+}
+PROGRAMS = {"r": "R (survey)", "stata": "Stata", "sas": "SAS", "python": "Python"}
 MAX_DRAWN = 40
 """Groups in the picture; the table has all."""
 
@@ -69,7 +76,15 @@ def estimates_tab(found: Job) -> Values:
         "picture": _picture(_title(chosen), answer["estimates"], chosen),
         "inside": (sum(each["inside"] for each in known), len(known)),
         "max_drawn": MAX_DRAWN,
+        "design_links": _design_links(answer["design"]["method"]),
     }
+
+
+def _design_links(method: str) -> dict[str, str]:
+    """The downloads of a design; rounds that aren't one sample have code for their replicates."""
+    replicates = "&replicates=bootstrap" if method == "rounds" else ""
+    code = {f"format={key}{replicates}": f"Code for {name}" for key, name in PROGRAMS.items()}
+    return code | DESIGN_TABLES
 
 
 @blueprint.get("/jobs/<job_id>/estimates.csv")

@@ -1,0 +1,148 @@
+"""All facts of a sample's design as JSON: what a formula of any kind needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from application.estimation.sample_design import SampleDesign, design_json, design_of
+from application.identity.lookup import ordinal_of
+from domain_errors import DomainError
+from estimation_engine import Design
+from estimation_engine.joint import RowsOfPairs, inclusion_probabilities, joint_probabilities
+from job_runner.sampling_parameters import recorded_rounds
+from job_runner.service import Service
+from job_runner.tables.open_tables import OpenTable, open_source
+from parquet_tables.tables import Int64s
+from sampling_engine import ORDER_VERSION, DrawnRound, Round, drawn_rounds, row_chances
+from storage.jobs.jobs import Job
+
+
+def design_facts(service: Service, job: Job) -> dict[str, Any]:
+    """The design with its steps, all strata, the drawn clusters and the take-all rows."""
+    source = open_source(service, job)
+    found = design_of(service, job, source)
+    rounds = recorded_rounds(job.run_parameters, source.files)
+    drawn = drawn_rounds(
+        service.parquet,
+        source.files,
+        rounds,
+        counts_dir=service.directory.counts_dir,
+        with_keys=True,
+    )
+    by_number = {spec.round_number: each for spec, each in zip(rounds, drawn, strict=True)}
+    groups, take_all = [], []
+    for spec, design in found.samples:
+        groups += _groups(spec, design, by_number[spec.round_number])
+        if design.method == "weighted":
+            own = by_number[spec.round_number].ordinals[design.take_all]
+            take_all += [f"{source.key}:{ordinal}" for ordinal in own.tolist()]
+    return {
+        "job_id": job.id,
+        **design_json(found),
+        "steps": [_step(spec, each) for spec, each in zip(rounds, drawn, strict=True)],
+        "groups": groups,
+        "take_all": take_all,
+    }
+
+
+def _step(spec: Round, drawn: DrawnRound) -> dict[str, Any]:
+    """One round as it was drawn, given the earlier ones."""
+    kind = spec.method.group_kind
+    is_weighted = spec.method.declaration.name == "weighted"
+    p = drawn.probabilities
+    has_rows, is_drawn = drawn.group_rows > 0, drawn.group_drawn > 0
+    counted: dict[str, int | None] = dict.fromkeys(
+        ("strata", "strata_drawn", "clusters", "clusters_drawn")
+    )
+    if kind is not None:
+        counted |= {kind: int(has_rows.sum()), f"{kind}_drawn": int(is_drawn.sum())}
+    return {
+        "round_number": spec.round_number,
+        "method": spec.method.name,
+        "filter": spec.filter.text if spec.filter else None,
+        "seed": str(spec.seed),
+        "effective_seed": spec.effective_seed,
+        "order_version": ORDER_VERSION,
+        "eligible_rows": int(drawn.group_rows.sum()),
+        "n": len(drawn.ordinals),
+        **counted,
+        "take_all_rows": int((p == 1.0).sum()) if is_weighted else None,
+        "sum_p_1_minus_p": float((1.0 - p).sum()) if is_weighted else None,
+    }
+
+
+def _groups(spec: Round, design: Design, drawn: DrawnRound) -> list[dict[str, Any]]:
+    if design.method not in ("stratified", "cluster"):
+        return []
+    is_listed = design.group_rows > 0 if design.method == "stratified" else design.group_drawn > 0
+    return [
+        {
+            "round_number": spec.round_number,
+            "key": drawn.keys[at],
+            "rows": int(design.group_rows[at]),
+            "drawn": int(design.group_drawn[at]),
+        }
+        for at in np.flatnonzero(is_listed)
+    ]
+
+
+def pair_probabilities(
+    service: Service, job: Job, pairs: Sequence[Sequence[str]]
+) -> dict[str, Any]:
+    """The joint inclusion probabilities of pairs of row ids, as JSON.
+
+    Raises
+    ------
+    DomainError
+        A row id is invalid or of no row, or the steps aren't one sample.
+    """
+    source = open_source(service, job)
+    found = design_of(service, job, source)
+    ordinals, places = np.unique(_ordinals(source, pairs), return_inverse=True)
+    first, second = places.reshape(-1, 2).T
+    rows = _rows_of_pairs(service, source, found, ordinals)
+    joint = joint_probabilities(found.design, rows, first, second)
+    single = inclusion_probabilities(found.design, rows)
+    return {
+        "job_id": job.id,
+        "approximate": found.design.method == "weighted",
+        "pairs": [
+            {
+                "first": f"{source.key}:{ordinals[one]}",
+                "second": f"{source.key}:{ordinals[other]}",
+                "first_probability": float(single[one]),
+                "second_probability": float(single[other]),
+                "joint_probability": float(both),
+            }
+            for one, other, both in zip(first, second, joint, strict=True)
+        ],
+    }
+
+
+def _ordinals(source: OpenTable, pairs: Sequence[Sequence[str]]) -> Int64s:
+    """The rows of the pairs, shape (pairs, 2)."""
+    found = np.empty((len(pairs), 2), dtype=np.int64)
+    for at, pair in enumerate(pairs):
+        for side, row_id in enumerate(pair):
+            try:
+                found[at, side] = ordinal_of(source, row_id)
+            except DomainError as error:
+                error.loc = ("pairs", at, side)
+                raise
+    return found
+
+
+def _rows_of_pairs(
+    service: Service, source: OpenTable, found: SampleDesign, ordinals: Int64s
+) -> RowsOfPairs:
+    chances = row_chances(
+        service.parquet,
+        source.files,
+        found.rounds[0],
+        ordinals,
+        counts_dir=service.directory.counts_dir,
+    )
+    return RowsOfPairs(chances.groups, chances.probabilities, chances.places, chances.circle)

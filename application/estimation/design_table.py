@@ -1,0 +1,145 @@
+"""The design of a sample as a table: a line for each drawn row, with replicate weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from application.estimation.sample_design import SampleDesign, design_of
+from application.sampling_results import DRAW_METADATA, draw_record
+from domain_errors import DomainError
+from estimation_engine import Design
+from estimation_engine.replicates import Replicates, bootstrap, jackknife
+from job_runner.service import Service
+from job_runner.tables.open_tables import SAMPLE, open_source, open_table, output_of
+from parquet_tables.database import registered
+from parquet_tables.exports import export_query
+from storage.jobs.jobs import Job
+
+TableFormat = Literal["csv", "parquet"]
+DEFAULT_REPLICATES = 500
+NO_UNIT = -1
+STAGES = {
+    name: f"nullif(d.{name}, {NO_UNIT})"
+    for name in (
+        "psu",
+        "ssu",
+        "stage1_units",
+        "stage1_drawn",
+        "stage2_units",
+        "stage2_drawn",
+    )
+}
+
+
+@dataclass(frozen=True)
+class ReplicateRequest:
+    """Which replicate weights; ``count`` and ``seed`` are those of a bootstrap."""
+
+    kind: Literal["none", "jackknife", "bootstrap"] = "none"
+    count: int = DEFAULT_REPLICATES
+    seed: int = 1
+
+    def of(self, design: Design) -> Replicates | None:
+        """The replicates; None if there are to be none."""
+        try:
+            match self.kind:
+                case "jackknife":
+                    return jackknife(design)
+                case "bootstrap":
+                    return bootstrap(design, self.count, self.seed)
+                case _:
+                    return None
+        except DomainError as error:
+            error.loc = ("query", "replicates")
+            raise
+
+
+def write_design_table(
+    service: Service,
+    job: Job,
+    request: ReplicateRequest,
+    path: Path,
+    kind: TableFormat,
+) -> None:
+    """Write the rows of the sample by ordinal: their stages, weights and replicate weights.
+
+    Raises
+    ------
+    InvalidReplicates, LonelyStratum
+        There can't be such replicates.
+    """
+    found = design_of(service, job, open_source(service, job))
+    columns = _stages_of(found)
+    record = draw_record(job)
+    replicates = request.of(found.design)
+    if replicates is not None:
+        count = replicates.factors.shape[1]
+        record["replicates"] = {
+            "kind": request.kind,
+            "count": count,
+            "scale": replicates.scale,
+            "seed": request.seed if request.kind == "bootstrap" else None,
+        }
+        for at in range(count):
+            columns[f"replicate_{at + 1}"] = found.design.weights * replicates.factors[:, at]
+    sample = open_table(service, job.dataset_id, output_of(job), SAMPLE).files
+    files = [str(file.path) for file in sample.files]
+    with service.parquet.cursor(sample) as cursor, registered(cursor, {"design": columns}):
+        metadata = {DRAW_METADATA: json.dumps(record, ensure_ascii=False)}
+        export_query(cursor, _query(found, columns), [files], path, kind, metadata=metadata)
+
+
+def _query(found: SampleDesign, columns: dict[str, NDArray[Any]]) -> str:
+    """The table's lines; names are such as R takes, and none is a user's."""
+    probability = {
+        "rounds": "CAST(NULL AS DOUBLE)",
+        "random": "1.0 / d.weight",
+        "stratified": "1.0 / d.weight",
+    }.get(found.design.method, "f._inclusion_probability")
+    selected = [
+        "f._logical_row_id AS row_id",
+        "f._sampling_round AS step",
+        "f._sampling_method AS method",
+        "CASE WHEN NOT d.is_cluster THEN f._stratum END AS stratum",
+        "CASE WHEN d.is_cluster THEN f._stratum END AS cluster",
+        *(f"{value} AS {name}" for name, value in STAGES.items()),
+        "d.take_all",
+        f"{probability} AS probability",
+        "d.weight",
+        *(f"d.{name}" for name in columns if name.startswith("replicate_")),
+    ]
+    return (
+        f"SELECT {', '.join(selected)} FROM read_parquet(?) AS f JOIN design AS d "
+        "ON d.ssu = CAST(split_part(f._logical_row_id, ':', -1) AS BIGINT) ORDER BY d.ssu"
+    )
+
+
+def _stages_of(found: SampleDesign) -> dict[str, NDArray[Any]]:
+    """The stages of each row: units, drawn ones, and whether it was drawn with certainty."""
+    design, rows = found.design, found.design.rows
+    columns: dict[str, NDArray[Any]] = {
+        name: np.full(rows, NO_UNIT, dtype=np.int64) for name in STAGES
+    }
+    columns["ssu"] = found.ordinals
+    columns["weight"] = design.weights
+    columns["take_all"] = np.zeros(rows, dtype=np.bool_)
+    columns["is_cluster"] = np.zeros(rows, dtype=np.bool_)
+    parts = [(part.rows, part.design) for part in design.parts] or [(np.arange(rows), design)]
+    for at, own in parts:
+        units, drawn = own.group_rows[own.groups], own.group_drawn[own.groups]
+        columns["take_all"][at] = own.weights == 1.0
+        if own.clusters is None:
+            columns["psu"][at] = found.ordinals[at]
+            columns["stage1_units"][at], columns["stage1_drawn"][at] = units, drawn
+            continue
+        columns["is_cluster"][at] = True
+        columns["psu"][at] = own.groups
+        columns["stage1_drawn"][at], columns["stage1_units"][at] = own.clusters
+        columns["stage2_units"][at], columns["stage2_drawn"][at] = units, drawn
+    return columns
