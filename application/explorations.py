@@ -20,60 +20,11 @@ from job_runner.tables.open_tables import OpenTable, open_commit, open_table
 from job_runner.tables.row_diffs import resolve_keys
 from storage.accounts.datasets import Dataset
 from storage.errors import NotFound
-from storage.jobs.jobs import Job
+from storage.jobs.jobs import Job, Lane
 from storage.jobs.submission import NewJob
 from storage.sqlite.database import Transaction
 from storage.versions.manifests import get_commit
 from storage.versions.refs import QUERY_PREFIX
-
-
-def submit_query(
-    service: Service,
-    by: Submission,
-    dataset: Dataset,
-    *,
-    sql: str,
-    source_ref: str = "main",
-    table_key: str | None = None,
-    output_name: str | None = None,
-    commit_message: str | None = None,
-) -> Job:
-    """Check a SQL statement, fix its source commit and submit the job.
-
-    Returns
-    -------
-    Job
-        The new job, or the earlier job of an equal request with the same output name.
-
-    Raises
-    ------
-    DomainError
-        The ref or the table doesn't exist, the statement is refused, or the name is in use.
-    """
-    output_ref = named_ref(QUERY_PREFIX, output_name)
-    with service.database.read() as tx:
-        commit = open_commit(tx, dataset.id, source_ref)
-    if table_key is not None:
-        commit.manifest.table(table_key)
-    sandbox_of(service).check(sql, source_tables(service, commit))
-    request = {
-        "sql": sql,
-        "source_ref": source_ref,
-        "table_key": table_key,
-        "output_name": output_name,
-        "commit_message": commit_message,
-        "commit_id": commit.id,
-    }
-    parameters = {
-        "source_ref": source_ref,
-        "table_key": table_key,
-        "sql": sql,
-        "output_ref": output_ref,
-        "commit_message": commit_message or f"Query of {source_ref}",
-        "request_digest": request_digest(request),
-    }
-    new = by.new_job(service, "exploration", dataset, commit.id, parameters, LANE_OF_QUERIES)
-    return submit(service, by, new, reserve_output)
 
 
 @dataclass(frozen=True)
@@ -115,19 +66,88 @@ def submit_report(
     return submit(service, by, new, _require_other)
 
 
-def submit_row_diff(
+@dataclass(frozen=True)
+class CheckedContent:
+    """What a job's table will hold, checked against its sources.
+
+    ``recorded`` are its run parameters; ``requested`` distinguishes it from other requests.
+    """
+
+    commit_id: str
+    lane: Lane
+    recorded: dict[str, Any]
+    requested: dict[str, Any]
+    message: str
+
+
+@dataclass(frozen=True)
+class Query:
+    """The rows of a SELECT."""
+
+    sql: str
+
+    def checked(
+        self, service: Service, dataset_id: int, source_ref: str, table_key: str | None
+    ) -> CheckedContent:
+        """Check the statement; DomainError if it is refused."""
+        with service.database.read() as tx:
+            commit = open_commit(tx, dataset_id, source_ref)
+        if table_key is not None:
+            commit.manifest.table(table_key)
+        sandbox_of(service).check(self.sql, source_tables(service, commit))
+        return CheckedContent(
+            commit_id=commit.id,
+            lane=LANE_OF_QUERIES,
+            recorded={"sql": self.sql, "table_key": table_key},
+            requested={"sql": self.sql, "commit_id": commit.id},
+            message=f"Query of {source_ref}",
+        )
+
+
+@dataclass(frozen=True)
+class RowDiff:
+    """The rows that were added, removed or changed up to ``compare_to``, by key columns."""
+
+    compare_to: CompareTo
+    keys: Sequence[str]
+
+    def checked(
+        self, service: Service, dataset_id: int, source_ref: str, table_key: str | None
+    ) -> CheckedContent:
+        """Check the tables and the keys; DomainError if one doesn't exist."""
+        base = open_table(service, dataset_id, source_ref, table_key)
+        other = self.compare_to.open(service, dataset_id)
+        keys = resolve_keys(base.files, other.files, tuple(self.keys))
+        rows = base.files.row_count + other.files.row_count
+        return CheckedContent(
+            commit_id=base.commit_id,
+            lane=lane_of_profile(rows, len(base.files.columns)),
+            recorded={
+                "table_key": base.key,
+                "compare_to": self.compare_to.recorded(other),
+                "keys": [key.name for key in keys],
+            },
+            requested={
+                "compare_to": asdict(self.compare_to),
+                "keys": list(self.keys),
+                "commit_ids": [base.commit_id, other.commit_id],
+            },
+            message=f"Changes from {source_ref} to {self.compare_to.ref}",
+        )
+
+
+def submit_table(
     service: Service,
     by: Submission,
     dataset: Dataset,
+    content: Query | RowDiff,
     *,
-    compare_to: CompareTo,
-    keys: Sequence[str],
     source_ref: str = "main",
     table_key: str | None = None,
     output_name: str | None = None,
     commit_message: str | None = None,
 ) -> Job:
-    """Check the keys of a diff from ``source_ref`` to ``compare_to`` and submit the job.
+    """Check what a table will hold, fix its source commit and submit the job that makes it.
 
     Returns
     -------
@@ -137,38 +157,32 @@ def submit_row_diff(
     Raises
     ------
     DomainError
-        A ref, a table or a key column doesn't exist, or the name is in use.
+        A ref, a table or a column doesn't exist, the statement is refused, or the name is in use.
     """
     output_ref = named_ref(QUERY_PREFIX, output_name)
-    base = open_table(service, dataset.id, source_ref, table_key)
-    other = compare_to.open(service, dataset.id)
-    key_columns = resolve_keys(base.files, other.files, tuple(keys))
+    checked = content.checked(service, dataset.id, source_ref, table_key)
     request = {
-        "compare_to": asdict(compare_to),
-        "keys": list(keys),
+        **checked.requested,
         "source_ref": source_ref,
         "table_key": table_key,
         "output_name": output_name,
         "commit_message": commit_message,
-        "commit_ids": [base.commit_id, other.commit_id],
     }
     parameters = {
+        **checked.recorded,
         "source_ref": source_ref,
-        "table_key": base.key,
-        "compare_to": compare_to.recorded(other),
-        "keys": [key.name for key in key_columns],
         "output_ref": output_ref,
-        "commit_message": commit_message or f"Changes from {source_ref} to {compare_to.ref}",
+        "commit_message": commit_message or checked.message,
         "request_digest": request_digest(request),
     }
-    rows = base.files.row_count + other.files.row_count
-    lane = lane_of_profile(rows, len(base.files.columns))
-    new = by.new_job(service, "exploration", dataset, base.commit_id, parameters, lane)
+    new = by.new_job(
+        service, "exploration", dataset, checked.commit_id, parameters, checked.lane
+    )
+    return submit(service, by, new, _settle_table)
 
-    def settle(tx: Transaction, new: NewJob) -> NewJob | Job:
-        return reserve_output(tx, _require_other(tx, new))
 
-    return submit(service, by, new, settle)
+def _settle_table(tx: Transaction, new: NewJob) -> NewJob | Job:
+    return reserve_output(tx, _require_other(tx, new))
 
 
 def _require_other(tx: Transaction, new: NewJob) -> NewJob:

@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from application.access import RowSource
 from application.comparing import shown_tables
-from application.explorations import CompareTo, submit_row_diff
+from application.explorations import CompareTo, RowDiff, submit_table
 from application.table_views import parse_view, view_page, view_total
 from domain_errors import DomainError
 from job_runner.handlers.exploration import is_row_diff
@@ -105,12 +105,11 @@ def list_changes(dataset_id: int) -> AnyResponse:
     keys = request.form.getlist("keys")
     path = f"/datasets/{dataset_id}/changes"
     by = submission("interactive", f"{path}?{urlencode({**given, 'keys': keys})}")
-    job = submit_row_diff(
+    job = submit_table(
         service(),
         by,
         found,
-        compare_to=CompareTo(given["to"], given["to_table"] or None),
-        keys=keys,
+        RowDiff(CompareTo(given["to"], given["to_table"] or None), keys),
         source_ref=given["from"],
         table_key=given["from_table"] or None,
     )
