@@ -175,9 +175,7 @@ def submit_table(
         "commit_message": commit_message or checked.message,
         "request_digest": request_digest(request),
     }
-    new = by.new_job(
-        service, "exploration", dataset, checked.commit_id, parameters, checked.lane
-    )
+    new = by.new_job(service, "exploration", dataset, checked.commit_id, parameters, checked.lane)
     return submit(service, by, new, _settle_table)
 
 

@@ -1,0 +1,1 @@
+"""Code that declares a sample's design, by language."""

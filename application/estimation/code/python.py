@@ -1,0 +1,122 @@
+"""A design as Python code with NumPy and SciPy, which estimates by itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from application.estimation.code.texts import about
+from estimation_engine import Design
+
+READ = """import csv
+
+import numpy as np
+from scipy import stats
+
+with open("sample.csv", newline="", encoding="utf-8-sig") as file:
+    rows = sorted(csv.DictReader(file), key=lambda r: int(r["_logical_row_id"].rpartition(":")[2]))
+
+
+def spread(t, size):
+    n = len(t)
+    return 0.0 if n < 2 else (1 - n / size) * n / (n - 1) * ((t - t.mean()) ** 2).sum()
+"""
+WEIGHTED = """p = np.array([float(row["_inclusion_probability"]) for row in rows])
+w = 1 / p
+degrees = int((p < 1).sum()) - 1
+
+
+def variance(t):
+    c, t = 1 - p[p < 1], t[p < 1]
+    return len(t) / (len(t) - 1) * (c * (t - (c * t).sum() / c.sum()) ** 2).sum()
+"""
+ESTIMATE = '''def estimate(column):
+    """Total and mean: estimate, standard error and 95 % interval of each."""
+    has_value = np.array([row[column] != "" for row in rows])
+    y = np.array([float(row[column] or 0) for row in rows])
+    size = (w * has_value).sum()
+    mean = (w * y).sum() / size
+    t_quantile = stats.t.ppf(0.975, degrees)
+    for name, value, z in (
+        ("total", (w * y).sum(), y),
+        ("mean", mean, has_value * (y - mean) / size),
+    ):
+        error = variance(w * z) ** 0.5
+        yield name, value, error, value - t_quantile * error, value + t_quantile * error
+
+
+if __name__ == "__main__":
+    for line in estimate("amount"):
+        print(*line)
+'''
+
+
+def python_code(design: Design, sizes: Mapping[str, int]) -> str:
+    """The code; ``sizes`` are the rows of each stratum or cluster by label."""
+    match design.method:
+        case "stratified":
+            body = _stratified(sizes)
+        case "cluster":
+            body = _cluster(design, sizes)
+        case "weighted":
+            body = WEIGHTED
+        case "systematic":
+            body = _systematic(design)
+        case _:
+            body = _random(design)
+    return f"{about(design, '#')}\n{READ}\n\n{body}\n\n{ESTIMATE}"
+
+
+def _dictionary(sizes: Mapping[str, int]) -> str:
+    return json.dumps(dict(sizes), ensure_ascii=False, indent=1)
+
+
+def _stratified(sizes: Mapping[str, int]) -> str:
+    return f"""N_H = {_dictionary(sizes)}
+stratum = np.array([row["_stratum"] for row in rows])
+drawn = {{h: int((stratum == h).sum()) for h in N_H}}
+w = np.array([N_H[h] / drawn[h] for h in stratum])
+degrees = sum(drawn[h] - 1 for h in N_H if drawn[h] < N_H[h])
+
+
+def variance(t):
+    return sum(spread(t[stratum == h], N_H[h]) for h in N_H)
+"""
+
+
+def _cluster(design: Design, sizes: Mapping[str, int]) -> str:
+    drawn, clusters = design.clusters or (0, 0)
+    return f"""N_I = {_dictionary(sizes)}
+cluster = np.array([row["_stratum"] for row in rows])
+drawn = {{i: int((cluster == i).sum()) for i in N_I}}
+w = np.array([{clusters} / {drawn} * N_I[i] / drawn[i] for i in cluster])
+degrees = {drawn - 1}
+
+
+def variance(t):
+    totals = np.array([t[cluster == i].sum() for i in N_I])
+    inside = sum(spread(t[cluster == i], N_I[i]) for i in N_I)
+    return spread(totals, {clusters}) + {drawn} / {clusters} * inside
+"""
+
+
+def _systematic(design: Design) -> str:
+    n, whole = design.rows, design.population
+    return f"""w = np.full(len(rows), {whole} / {n})
+degrees = {n - 1}
+
+
+def variance(t):
+    return (1 - {n} / {whole}) * {n} / (2 * {n - 1}) * (np.diff(t) ** 2).sum()
+"""
+
+
+def _random(design: Design) -> str:
+    n, whole = design.rows, design.population
+    return f"""w = np.full(len(rows), {whole} / {n})
+degrees = {n - 1}
+
+
+def variance(t):
+    return spread(t, {whole})
+"""
