@@ -18,8 +18,8 @@ from parquet_tables.progress import (
     ignore_progress,
     progress_part,
 )
-from parquet_tables.tables import TableFiles
-from sampling_engine.amounts import add_up, amount_json, source_amount
+from parquet_tables.tables import Column, TableFiles
+from sampling_engine.amounts import Amount, add_up, amount_json, source_amount
 from sampling_engine.checks import amount_of, check_rounds
 from sampling_engine.errors import RowsMissing, UnknownRow
 from sampling_engine.results import DrawnRound, DrawnSample, RoundResult, Strategy
@@ -101,9 +101,16 @@ def draw_sample(
         raise RowsMissing(len(ordinals) - sample.row_count)
     account = None
     if amount is not None and source is not None:
-        drawn = add_up([one.amount.drawn_total for one in results if one.amount is not None])
-        account = amount_json(amount, source, drawn)
+        account = _amount_account(amount, source, results)
     return DrawnSample(sample, results, ordinals, renamed, account)
+
+
+def _amount_account(
+    amount: Column, source: Amount, results: Sequence[RoundResult]
+) -> dict[str, object]:
+    """The amount column's sums over the table and over the rows of all rounds."""
+    drawn = add_up([one.amount.drawn_total for one in results if one.amount is not None])
+    return amount_json(amount, source, drawn)
 
 
 def drawn_rounds(

@@ -30,6 +30,7 @@ class ClusterMethod(Method):
 
     declaration: ClassVar = MethodDeclaration(
         name="cluster",
+        title="Clusters",
         description="Some clusters, the rows with one value in a column, and all their rows. Give "
         "`samples_per_cluster` or `sample_percentage` to draw some rows of each.",
         parameters=(

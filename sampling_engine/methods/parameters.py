@@ -79,6 +79,8 @@ class MethodDeclaration:
 
     Parameters
     ----------
+    title : str
+        What screens call the method.
     superseded : tuple of Parameter
         Parameters that only older clients send.
     other_name_of : str, optional
@@ -86,6 +88,7 @@ class MethodDeclaration:
     """
 
     name: str
+    title: str
     description: str
     parameters: tuple[Parameter, ...]
     exactly_one_of: tuple[tuple[str, ...], ...] = ()

@@ -69,6 +69,7 @@ class StratifiedMethod(Method):
 
     declaration: ClassVar = MethodDeclaration(
         name="stratified",
+        title="By group",
         description="A random sample in each stratum, the rows with equal values, or values of one "
         "band, in all strata columns. Give one of `sample_size`, `sample_fraction`, "
         "`samples_per_stratum` and `sizes`; the allocation divides the first two among the strata.",

@@ -25,6 +25,7 @@ class SystematicMethod(Method):
 
     declaration: ClassVar = MethodDeclaration(
         name="systematic",
+        title="Every k-th row",
         description="Eligible rows in the table's order at equal distances. Give "
         "`interval` or `sample_size`.",
         parameters=(

@@ -28,6 +28,7 @@ class WeightedMethod(Method):
 
     declaration: ClassVar = MethodDeclaration(
         name="weighted",
+        title="Proportional to amount",
         description="Pareto sampling: a row's inclusion probability is in proportion to its "
         "weight, approximately in small samples. Rows whose probability would reach 1 are "
         "always drawn; rows whose weight is NULL, NaN or 0 never.",

@@ -9,14 +9,13 @@ import { kindOf, sizeForm, SIZES } from "./draw_size.js";
 import { render } from "./words.js";
 
 
-
-/** Name and hint of each method's card. */
-const CARDS = {
-  random: ["Every row alike", "Each row has the same chance."],
-  stratified: ["By group", "Rows from each group, or each band of an amount."],
-  weighted: ["Proportional to amount", "Large amounts are drawn more often."],
-  systematic: ["Every k-th row", "At equal distances in the table’s order."],
-  cluster: ["Clusters", "All rows of some groups."],
+/** The hint on each method's card, in the order of the cards. */
+const HINTS = {
+  random: "Each row has the same chance.",
+  stratified: "Rows from each group, or each band of an amount.",
+  weighted: "Large amounts are drawn more often.",
+  systematic: "At equal distances in the table’s order.",
+  cluster: "All rows of some groups.",
 };
 /** The parameters of "How?"; the others are of "How many?" or options. */
 const OF_HOW = ["strata_columns", "weight_column", "cluster_column", "num_clusters", "book_column"];
@@ -49,13 +48,12 @@ export function roundForm(context, round, place, actions) {
 
 /** The methods in the order of their cards, then others. */
 const inOrder = (methods) => {
-  const names = Object.keys(CARDS);
+  const names = Object.keys(HINTS);
   const place = ({ name }) => (names.includes(name) ? names.indexOf(name) : names.length);
   return [...methods].sort((left, right) => place(left) - place(right));
 };
 
 function card(context, round, method, isChosen, loc) {
-  const [title, hint] = CARDS[method.name] ?? [method.name, render(method.description)];
   return h("label", { class: "choice" },
     h("input", { type: "radio", name: `${loc}.method`, value: method.name, checked: isChosen, onchange: () => {
       round.method = method.name;
@@ -63,7 +61,7 @@ function card(context, round, method, isChosen, loc) {
       context.redraw(null, `input[name="${loc}.method"]:checked`);
       context.changed();
     } }),
-    h("strong", {}, title), h("small", {}, hint));
+    h("strong", {}, method.title), h("small", {}, HINTS[method.name] ?? render(method.description)));
 }
 
 /** The parameters that the new method has too, with its default size. */
