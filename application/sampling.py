@@ -162,6 +162,7 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[st
         counts_dir=counts_dir,
         amount_column=request.amount_column,
     )
+    warnings = draw_warnings(draw.rounds)
     return {
         "dataset_id": dataset_id,
         "commit_id": draw.source.commit_id,
@@ -170,7 +171,8 @@ def plan(service: Service, dataset_id: int, request: SamplingRequest) -> dict[st
         "total_rows": sum(planned_round.rows_planned for planned_round in planned),
         "rounds": [planned_round.as_json() for planned_round in planned],
         "amount_column": request.amount_column,
-        "warnings": [warning.message for warning in draw_warnings(draw.rounds)],
+        "warnings": [warning.message for warning in warnings],
+        "warning_templates": [asdict(warning) for warning in warnings],
         # Never computed for a plan: a profile reads the whole table.
         "hints": (cached_profile(service, files) or {}).get("hints"),
         **output,

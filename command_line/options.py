@@ -136,7 +136,9 @@ def _target_options(context: click.Context) -> str:
 
 
 def _option_names(command: click.Command) -> dict[str, str]:
-    """The options of a command by the API fields that they give."""
+    """The options of a command by the API fields that they give, or by their own names."""
     return {
-        option.field: option.opts[0] for option in command.params if isinstance(option, FieldOption)
+        option.field if isinstance(option, FieldOption) else str(option.name): option.opts[0]
+        for option in command.params
+        if isinstance(option, click.Option)
     }

@@ -138,15 +138,17 @@ def _option_of(parameter: Parameter) -> Callable[[Command], Command]:
 
 
 DRAW_OPTIONS = (
-    click.option(
+    field_option(
         "--method",
+        "method",
         type=click.Choice([method.name for method in METHODS]),
         default="random",
         show_default=True,
     ),
     *map(_option_of, DRAW_PARAMETERS.values()),
-    click.option(
+    field_option(
         "--margin",
+        "margin",
         type=number,
         help="Draw as many rows as a margin of error of ±MARGIN needs, such as 3% or 0.03.",
     ),
@@ -168,7 +170,13 @@ DRAW_OPTIONS = (
     ),
     REF,
     TABLE,
-    click.option("--residual", is_flag=True, help="Keep the rows not drawn as a table; no copy."),
+    field_option(
+        "--residual",
+        "export_residual",
+        "residual",
+        is_flag=True,
+        help="Keep the rows not drawn as a table; no copy.",
+    ),
     click.option(
         "--body",
         type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -225,9 +233,11 @@ def sized_body(
     source: dict[str, Any] = {
         name: body[name] for name in ("source_ref", "table_key") if name in body
     }
-    request = {**source, "goal": {"margin": margin}, "design": body["rounds"][0]}
+    (design,) = body["rounds"]
+    request = {**source, "goal": {"margin": margin}, "design": design}
     found = client.post(f"/api/sampling/datasets/{dataset_id}/size", request)
-    body["rounds"][0]["parameters"] = found["parameters"]
+    design["parameters"] = found["parameters"]
+    design["goal"] = {"margin": margin, "confidence": found["confidence"]}
     return body
 
 

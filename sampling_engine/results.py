@@ -74,6 +74,7 @@ class RoundAccount:
             "seed": self.seed,
             "effective_seed": self.effective_seed,
             "warnings": [warning.message for warning in self.warnings],
+            "warning_templates": [asdict(warning) for warning in self.warnings],
         }
         if self.group_kind is not None:
             account[self.group_kind] = [group.as_json() for group in self.groups]
@@ -118,7 +119,6 @@ class RoundPlan(RoundAccount):
         plan = super().as_json() | {
             "rows_planned": self.rows_planned,
             "margin_of_error": self.margin_of_error,
-            "warning_templates": [asdict(warning) for warning in self.warnings],
         }
         if self.group_kind is not None:
             plan[self.group_kind] = [

@@ -28,6 +28,7 @@ from http_api.schemas.sampling import (
     SeededRoundOut,
     SizeIn,
     SizeOut,
+    WarningOut,
 )
 from job_runner.sampling_parameters import seeded_rounds
 from job_runner.tables.open_tables import open_table
@@ -52,6 +53,7 @@ class PlanOut(Schema):
     rounds = out.list_of(PlannedRoundOut)
     amount_column = out.string(null=True)
     warnings = out.list_of(fields.String(), "On the whole draw, one sentence each.")
+    warning_templates = out.list_of(WarningOut)
     hints = out.json_object(
         "Columns that suit a sampling design, once the table is profiled.", null=True
     )

@@ -227,6 +227,19 @@ class SelectionIn(StrictSchema):
     order_desc = StrictBoolean()
 
 
+class GoalIn(StrictSchema):
+    """What a sample's size is to reach."""
+
+    margin = StrictNumber(
+        required=True,
+        validate=validate.Range(0, 1, min_inclusive=False, max_inclusive=False),
+        description="The margin of error of a share of one half, such as 0.03.",
+    )
+    confidence = StrictNumber(
+        load_default=0.95, validate=validate.Range(0.5, 1, max_inclusive=False)
+    )
+
+
 class RoundIn(StrictSchema):
     """What every round has."""
 
@@ -243,10 +256,16 @@ def _round_schema(method: type[Method]) -> type[RoundIn]:
     """The schema of a method's rounds, ``StratifiedRoundIn`` for ``stratified``."""
     declaration = method.declaration
     names = (declaration.name, *method.other_names)
-    members = {
+    members: dict[str, Any] = {
         "method": StrictString(required=True, validate=validate.OneOf(names)),
         "parameters": fields.Nested(_parameters_schema(declaration), required=True),
     }
+    if method.has_margin_of_error:
+        members["goal"] = fields.Nested(
+            GoalIn,
+            allow_none=True,
+            metadata={"description": "What the size is for; it is recorded and draws no row."},
+        )
     return type(f"{declaration.name.title()}RoundIn", (RoundIn,), members)
 
 

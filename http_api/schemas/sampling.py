@@ -13,14 +13,14 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from http_api.routes.row_responses import RowsOut
 from http_api.schemas import out
 from http_api.schemas.base import StrictSchema, text
-from http_api.schemas.fields import BoundedList, Message, StrictBoolean, StrictInteger, StrictNumber
+from http_api.schemas.fields import BoundedList, Message, StrictBoolean, StrictInteger
 from http_api.schemas.filters import FiltersField
 from http_api.schemas.jobs import priority_field
-from http_api.schemas.rounds import BESIDE_METHOD, AnyRoundIn
+from http_api.schemas.rounds import BESIDE_METHOD, AnyRoundIn, GoalIn
 from sampling_engine import DRAW_VERSION, FIRST_DRAW_VERSION, MAX_ROUNDS, METHODS
 from sampling_engine.methods.method import SIZE_NAMES
 
-OF_A_ROUND = ("method", "parameters", "filters", "selection", *BESIDE_METHOD)
+OF_A_ROUND = ("method", "parameters", "filters", "selection", "goal", *BESIDE_METHOD)
 
 SIZED = {
     method.name
@@ -157,19 +157,6 @@ class PlannedRoundOut(SeededRoundOut):
         metadata={"description": "Eligible rows of strata from which no row is drawn."}
     )
     amount = fields.Nested(AmountOut)
-
-
-class GoalIn(StrictSchema):
-    """What a sample is to reach."""
-
-    margin = StrictNumber(
-        required=True,
-        validate=validate.Range(0, 1, min_inclusive=False, max_inclusive=False),
-        description="The margin of error of a share of one half, such as 0.03.",
-    )
-    confidence = StrictNumber(
-        load_default=0.95, validate=validate.Range(0.5, 1, max_inclusive=False)
-    )
 
 
 class SizeIn(StrictSchema):

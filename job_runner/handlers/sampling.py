@@ -6,7 +6,8 @@ The recorded commit, parameters and seeds determine the rows.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from job_runner.tables.open_tables import RESIDUAL, SAMPLE, OpenTable, open_comm
 from parquet_tables.progress import progress_part
 from parquet_tables.tables import write_ordinals
 from sampling_engine import DrawnSample, draw_sample, draw_warnings
+from sampling_engine.errors import DrawWarning
 from storage.jobs.publishing import NewCommit, Outcome
 from storage.versions.manifests import StoredTable
 
@@ -46,9 +48,7 @@ def run_sampling(context: JobContext) -> Outcome:
     tables = [StoredTable(SAMPLE, sample.table.columns, files)]
     if parameters["export_residual"]:
         tables.append(_stored_residual(context, source, sample))
-    summary = _summary(
-        sample, source.files.row_count, [warning.message for warning in draw_warnings(rounds)]
-    )
+    summary = _summary(sample, source.files.row_count, draw_warnings(rounds))
     summary["execution_time_seconds"] = round(time.perf_counter() - began, 3)
     return Outcome(
         summary=summary,
@@ -76,7 +76,9 @@ def _stored_residual(context: JobContext, source: OpenTable, sample: DrawnSample
     return replace(stored, key=RESIDUAL, deletion_vector=stored_vector)
 
 
-def _summary(sample: DrawnSample, source_rows: int, warnings: list[str]) -> dict[str, Any]:
+def _summary(
+    sample: DrawnSample, source_rows: int, warnings: Sequence[DrawWarning]
+) -> dict[str, Any]:
     rounds = [result.as_json() for result in sample.rounds]
     amount = {} if sample.amount is None else {"amount": sample.amount}
     return {
@@ -87,6 +89,7 @@ def _summary(sample: DrawnSample, source_rows: int, warnings: list[str]) -> dict
         "residual_rows": source_rows - sample.rows_sampled,
         "methods_used": list(dict.fromkeys(result.method for result in sample.rounds)),
         "rounds": rounds,
-        "warnings": warnings,
+        "warnings": [warning.message for warning in warnings],
+        "warning_templates": [asdict(warning) for warning in warnings],
         "renamed_columns": sample.renamed_columns,
     }

@@ -129,3 +129,24 @@ def test_the_page_says_each_exit_code(run: Run, created: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         options = ("--port", str(taken.getsockname()[1]), "--data-dir", str(created))
         assert jobsvc("serve", *options).returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--margin", "2"), "--margin: Must be greater than 0 and less than 1."),
+        (("--margin", "5%", "--method", "weighted", "--weight", "amount"), "--method: "),
+        (("--size", "5", "--column", "town"), 'There is no column "town"'),
+        (("--size", "5", "--name", "n" * 91), "--name: Has 91 characters; at most 90 are allowed."),
+        (
+            ("--size", "5", "--purpose", "p" * 10_001),
+            "--purpose: Has 10,001 characters; at most 10,000 are allowed.",
+        ),
+    ],
+)
+def test_a_message_names_the_option_of_a_draw(
+    run: Run, two_tables: None, options: tuple[str, ...], said: str
+) -> None:
+    shown = run("sample", "Sales", *options, code=1).stderr
+    assert said in shown
+    assert not re.search(r"goal|design\.|output_name|commit_message|rounds\[", shown)

@@ -135,6 +135,29 @@ def test_a_margin_of_error_gives_a_size(server: LiveServer, dataset_id: int) -> 
     }
 
 
+def test_a_draw_records_the_goal_of_its_size(server: LiveServer, dataset_id: int) -> None:
+    goal = {"margin": 0.05, "confidence": 0.9}
+    sized = {"method": "random", "parameters": {"sample_size": 241, "seed": 1}, "goal": goal}
+    job = server.draw(dataset_id, {"rounds": [sized]})
+    assert job["run_parameters"]["rounds"][0]["goal"] == goal
+    without = server.draw(dataset_id, {key: sized[key] for key in ("method", "parameters")})
+    assert "goal" not in without["run_parameters"]["rounds"][0]
+    assert server.rows(job["id"], limit=300) == server.rows(without["id"], limit=300)
+    half = server.draw(dataset_id, {**sized, "goal": {"margin": 0.05}})
+    assert half["run_parameters"]["rounds"][0]["goal"]["confidence"] == 0.95
+
+
+def test_a_goal_needs_a_method_with_a_margin(server: LiveServer, dataset_id: int) -> None:
+    weighted = {
+        "method": "weighted",
+        "parameters": {"weight_column": "amount", "sample_size": 5},
+        "goal": {"margin": 0.05},
+    }
+    answer = server.admin.post(path_of(dataset_id, "jobs"), json=weighted)
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["loc"]) == (422, ["body", "rounds", 0, "goal"])
+
+
 @pytest.mark.parametrize(
     ("goal", "design", "loc"),
     [

@@ -71,6 +71,7 @@ async function banded(context, round, column) {
   const { parameters } = round;
   if (!("sizes" in parameters) && !(parameters.strata_columns ?? []).length) {
     for (const name of ["sample_size", "sample_fraction", "samples_per_stratum", "allocation", "allocation_column", "cost_column", "min_per_stratum"]) delete parameters[name];
+    delete round.goal;
     parameters.sizes = {};
   }
   return { column: column.name, breaks };

@@ -13,8 +13,7 @@ const KINDS = {
   rows: "Rows or %", margin: "For a margin of ±", samples_per_stratum: "Rows per group", sizes: "Rows by group", interval: "Every k-th row",
 };
 const NO_MARGIN = "Write a margin above 0 % and below 100 %, such as 3%.";
-/** The goals of steps whose size is for a margin of error, by the step's object. */
-const goals = new WeakMap();
+const CONFIDENCE = 0.95;
 
 /** The parameter that gives the size now. */
 export function kindOf(method, round) {
@@ -39,7 +38,7 @@ function sizeOf(input) {
   return { sample_fraction: Number((share / 100).toPrecision(12)) };
 }
 
-/** "3%", "3", "0.03" and "0,03" → 0.03; undefined for what is no margin. */
+/** "3%", "3", "0.03" and "0,03" → 0.03; undefined for a text that isn’t a margin. */
 function marginOf(text) {
   const plain = text.replace(/[±\s]/g, "");
   const percents = percentOf(plain) ?? percentOf(`${plain}%`);
@@ -53,13 +52,13 @@ export function sizeForm(context, round, method, loc, refresh) {
   const kinds = kindsOf(method);
   if (!kinds.length) return h("p", { class: "soft" }, "As many rows as the clusters have, or those under “More options”.");
   const { parameters } = round;
-  const goal = kinds.includes("margin") ? goals.get(round) : undefined;
+  if (!kinds.includes("margin")) delete round.goal;
   const current = kindOf(method, round);
-  const kind = goal !== undefined ? "margin" : ["sample_size", "sample_fraction"].includes(current) ? "rows" : current;
+  const kind = round.goal ? "margin" : ["sample_size", "sample_fraction"].includes(current) ? "rows" : current;
   const choose = (next) => {
     for (const name of SIZES) delete parameters[name];
-    goals.delete(round);
-    if (next === "margin") { goals.set(round, "3%"); parameters.sample_size = 100; }
+    delete round.goal;
+    if (next === "margin") { round.goal = { margin: 0.03, confidence: CONFIDENCE }; parameters.sample_size = 100; }
     else if (next === "rows") parameters.sample_size = 100;
     else parameters[next] = next === "sizes" ? {} : 10;
     if (next === "samples_per_stratum" || next === "sizes") for (const name of ["allocation", "allocation_column", "cost_column", "min_per_stratum"]) delete parameters[name];
@@ -105,26 +104,27 @@ function sizeInput(context, round, method, loc, kind) {
   } });
 }
 
-/** The field of a margin; the server finds the rows. */
+/** The field of a margin; the server finds the rows. The step records its goal. */
 function marginInput(context, round, common) {
+  const { confidence } = round.goal;
   const found = h("small", { class: "soft", role: "status" });
-  const input = h("input", { ...common, "aria-label": "Margin of error", placeholder: "3%", value: goals.get(round) });
+  const input = h("input", { ...common, "aria-label": "Margin of error", placeholder: "3%", value: shareText(round.goal.margin) });
   let turn = 0;
   const ask = debounce(async () => {
     if (!input.isConnected) return;
     const current = (turn += 1);
-    goals.set(round, input.value);
     const { seed, ...parameters } = round.parameters;
     delete parameters.sample_size;
     const margin = marginOf(input.value);
+    if (margin) round.goal = { margin, confidence };
     try {
       const answer = margin && await callApi(`${context.sampling}/size`, { json: {
-        ...context.source(), goal: { margin }, design: { method: round.method, parameters, filters: round.filters ?? null } } });
+        ...context.source(), goal: round.goal, design: { method: round.method, parameters, filters: round.filters ?? null } } });
       if (current !== turn || !input.isConnected) return;
       refuse(input, answer ? null : NO_MARGIN);
       if (answer) Object.assign(round.parameters, answer.parameters, seed === undefined ? {} : { seed });
       found.textContent = answer
-        ? `${number(answer.sample_size)} of ${number(answer.eligible_rows)} rows: ± ${percent(answer.margin_of_error, 2)} at 95 % confidence` : "";
+        ? `${number(answer.sample_size)} of ${number(answer.eligible_rows)} rows: ± ${percent(answer.margin_of_error)} at ${shareText(confidence).replace("%", " %")} confidence` : "";
     } catch (problem) {
       if (current !== turn || !input.isConnected) return;
       refuse(input, problem.errors?.length ? withPlace(problem.errors[0]) : problem.message);
