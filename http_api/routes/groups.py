@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import Schema
-from marshmallow import validate
 
 from application.administration.grantees import find_member
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.users import UserOut
 from http_api.schemas import out
 from http_api.schemas.base import MessageOut, PageOut, PageQuery, StrictSchema, text
-from http_api.schemas.fields import BoundedList, StrictString, check_visible
+from http_api.schemas.fields import BoundedList, StrictString, TextLength, check_visible
 from storage.accounts.groups import (
     Group,
     add_group,
@@ -60,7 +59,7 @@ class GroupName(StrictString):
 
 
 def _name() -> GroupName:
-    return GroupName(required=True, validate=[validate.Length(1, 64), check_visible])
+    return GroupName(required=True, validate=[TextLength(1, 64), check_visible])
 
 
 def _users() -> BoundedList:

@@ -16,7 +16,13 @@ from apiflask import Schema
 from marshmallow import RAISE, ValidationError, fields, pre_load, validate
 
 from http_api.schemas import out
-from http_api.schemas.fields import Message, QueryInteger, StrictString, check_visible
+from http_api.schemas.fields import (
+    Message,
+    QueryInteger,
+    StrictString,
+    TextLength,
+    check_visible,
+)
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
@@ -109,12 +115,12 @@ class MessageOut(Schema):
 
 def text(least: int = 0, most: int = 1000, **options: Any) -> StrictString:
     """A text field with a bounded length."""
-    return StrictString(validate=validate.Length(min=least, max=most), **options)
+    return StrictString(validate=TextLength(min=least, max=most), **options)
 
 
 def name_text(most: int, **options: Any) -> StrictString:
     """A text field for a name, which has a visible character."""
-    return StrictString(validate=[validate.Length(1, most), check_visible], **options)
+    return StrictString(validate=[TextLength(1, most), check_visible], **options)
 
 
 class PlainSchema(Schema):

@@ -58,6 +58,27 @@ def check_visible(name: str) -> None:
         raise invalid("A name needs a letter, a digit or another visible character.")
 
 
+class TextLength(validate.Length):
+    """A bounded number of characters, with a message that gives the limit and the length."""
+
+    def __call__(self, value: Any) -> Any:
+        """Refuse a text that is too short or too long."""
+        length, least, most = len(value), self.min or 0, self.max
+        if most is not None and length > most:
+            raise invalid(
+                "Has {length} characters; at most {maximum} are allowed.",
+                length=length,
+                maximum=most,
+            )
+        if length < least:
+            raise invalid(
+                "Has {length} characters; at least {minimum} are needed.",
+                length=length,
+                minimum=least,
+            )
+        return value
+
+
 class Described:
     """A field that takes its description for the API's document as a parameter."""
 
