@@ -1,4 +1,4 @@
-"""The naming rule of columns, for every format.
+"""The naming rule of columns, for every format, and what a name says about its values.
 
 Final names are not empty, differ in more than case (DuckDB folds case) and aren't reserved; all
 other names stay as they are in the file. Each renaming has a note.
@@ -6,9 +6,11 @@ other names stay as they are in the file. Each renaming has a note.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from string import ascii_lowercase, ascii_uppercase
 
+_NUMERALS = re.compile(r"(?i)(id|no|nr|num|number|code|key|year|zip|account|phone)s?$")
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 RESERVED = frozenset({"file_row_number"})
@@ -63,3 +65,12 @@ def _first_free(name: str, taken: set[str]) -> str:
 def folded(name: str) -> str:
     """Fold a name as DuckDB compares it: A to Z alone."""
     return name.translate(_LOWER)
+
+
+def is_numeral(name: str) -> bool:
+    """Whether a column of whole numbers probably holds ids, codes or years, by its name.
+
+    >>> is_numeral("customer_id"), is_numeral("fiscal year"), is_numeral("amount")
+    (True, True, False)
+    """
+    return _NUMERALS.search(name) is not None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -55,15 +54,6 @@ class Grid:
         if not self.order_desc:
             return {"order_by": column.name, "order_desc": "true", "offset": None}
         return {"order_by": None, "order_desc": None, "offset": None}
-
-
-def decimal_text(text: str) -> str:
-    """A decimal number with thousands separators, exactly.
-
-    >>> decimal_text("-1234567.89"), decimal_text("NaN")
-    ('-1,234,567.89', 'NaN')
-    """
-    return f"{Decimal(text):,f}"
 
 
 def grid_of(table: OpenTable, source: RowSource) -> Grid:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from application.lifecycle import Retryability
+from application.samples.facts import screen_text
+from domain_errors import DomainError
 from job_runner.handlers.exploration import is_report, is_row_diff
 from sampling_engine.rounds import nth
 from storage.jobs.jobs import Job
@@ -88,6 +90,11 @@ def ref_label(name: str) -> str:
     """
     noun = {"sample": " (sample)", "query": " (saved query)"}.get(kind_of_ref(name), "")
     return f"{output_name_of(name)}{noun}"
+
+
+def problem_text(error: DomainError) -> str:
+    """The sentence of an error with the labels and words of screens."""
+    return screen_text(error.template, error.parameters)
 
 
 def in_line(verdict: Mapping[str, Any]) -> str | None:

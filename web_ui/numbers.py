@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-_NUMERALS = re.compile(r"(?i)(id|no|nr|num|number|code|key|year|zip|account|phone)s?$")
+from parquet_tables.columns import digits_of
+from parquet_tables.names import is_numeral
+
 _NUMBER_TYPES = ("INT", "DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "REAL")
 DIGITS = 6
+DOUBLE_DIGITS = 15
 LARGEST_PLAIN = 1e21
 
 
@@ -18,18 +21,61 @@ def holds_numbers(type_: str) -> bool:
 
 
 def cell_text(value: Any, name: str, type_: str) -> str:
-    """A value's text: a number with thousands separators unless its column holds numerals.
+    """A value's text on every page: a number with thousands separators unless it is a numeral.
 
-    >>> cell_text(2025, "year", "INTEGER"), cell_text(1234567.5, "amount", "DOUBLE")
-    ('2025', '1,234,567.5')
+    A decimal has the places of its type. The 16th and 17th digits of a double are noise.
+
+    >>> cell_text(2025, "year", "INTEGER"), cell_text(0.1 + 0.2, "amount", "DOUBLE")
+    ('2025', '0.3')
+    >>> cell_text(1234567.5, "amount", "DECIMAL(18,2)")
+    '1,234,567.50'
     """
     if isinstance(value, bool):
         return str(value).lower()
+    digits = digits_of(type_)
+    if digits is not None:
+        return decimal_text(str(value), digits[1])
     if not isinstance(value, int | float) or not holds_numbers(type_):
         return str(value)
-    if "INT" in type_ and (abs(value) < 10_000 or _NUMERALS.search(name)):
+    if "INT" in type_:
+        return str(value) if abs(value) < 10_000 or is_numeral(name) else f"{value:,}"
+    if abs(value) >= LARGEST_PLAIN:
         return str(value)
-    return f"{value:,}"
+    return decimal_text(f"{value:.{DOUBLE_DIGITS}g}")
+
+
+def decimal_text(text: str, places: int | None = None) -> str:
+    """A decimal number with thousands separators, exactly; with ``places`` at least so many.
+
+    >>> decimal_text("-1234567.89"), decimal_text("1e3", 2), decimal_text("NaN")
+    ('-1,234,567.89', '1,000.00', 'NaN')
+    """
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return text
+    if not value.is_finite():
+        return text
+    shown = f"{value:,f}"
+    if places is None:
+        return shown
+    whole, _, decimals = shown.partition(".")
+    return f"{whole}.{decimals.ljust(places, '0')}" if places else shown
+
+
+def percent_text(fraction: float) -> str:
+    """A fraction in percent: one decimal, or two significant digits below 1 %.
+
+    >>> percent_text(0.1234), percent_text(0.00456), percent_text(1), percent_text(0)
+    ('12.3 %', '0.46 %', '100 %', '0 %')
+    """
+    percents = 100 * fraction
+    if percents in (0, 100):
+        return f"{percents:.0f} %"
+    if not 0 < abs(percents) < 0.995:
+        return f"{percents:.1f} %"
+    places = 1 - math.floor(math.log10(abs(percents)))
+    return f"{percents:.{places}f} %"
 
 
 def rounded_text(value: float) -> str:

@@ -36,6 +36,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from application.access import Access, Caller, disconnection_of, origin_of
 from application.administration.overview import size_text
 from application.job_submission import Submission, idempotency_key
+from application.samples.facts import method_title, screen_text
 from application.sessions import COOKIE, CSRF_FIELD, csrf_token, require_own_page
 from job_runner.service import Service
 from storage.accounts.audit import Origin
@@ -52,7 +53,7 @@ from web_ui.job_texts import (
     state_of,
     title_of,
 )
-from web_ui.numbers import cell_text, rounded_text
+from web_ui.numbers import cell_text, decimal_text, holds_numbers, percent_text, rounded_text
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
 
@@ -381,19 +382,24 @@ for _function in (
     counted,
     csrf_field,
     day_of,
+    decimal_text,
     duration_text,
     exact_time,
     has_vendor,
+    holds_numbers,
     icon,
     in_line,
     local_time,
+    method_title,
     noun_of,
     outcome_of,
+    percent_text,
     progress_of,
     query_text,
     ref_label,
     relative_time,
     rounded_text,
+    screen_text,
     script,
     state_of,
     title_of,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from application.estimation.sample_design import SampleDesign, design_of
-from application.sampling_results import DRAW_METADATA, draw_record
+from application.samples.replacements import DRAW_METADATA, draw_record
 from domain_errors import DomainError
 from estimation_engine import Design
 from estimation_engine.replicates import Replicates, bootstrap, jackknife

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, cast
@@ -24,6 +24,7 @@ from http_api.schemas.filters import MAX_EXPRESSION_LENGTH
 from job_runner.tables.open_tables import OpenTable
 from parquet_tables.exports import MEDIA_TYPES, ExportFormat, export_rows
 from parquet_tables.tables import Column, TableFiles, UnknownColumn
+from parquet_tables.workbooks import Sheet
 
 MAX_COLUMNS_LENGTH = 1000
 """Of the text in an audit entry."""
@@ -148,8 +149,12 @@ def download(
     query: dict[str, Any],
     name: str,
     metadata: Mapping[str, str] | None = None,
+    sheets: Callable[[], Sequence[Sheet]] = tuple,
 ) -> Response:
-    """Return a file with the rows; ``metadata`` goes into a Parquet file's own.
+    """Return a file with the rows.
+
+    ``metadata`` goes into a Parquet file's own; ``sheets`` gives those that follow the rows in a
+    workbook.
 
     The file is complete before the response starts, so a fault gives an error response, and no
     thread waits for the client: waitress sends files by itself.
@@ -172,6 +177,7 @@ def download(
                 formula_safe=query["formula_safe"],
                 byte_order_mark=query["bom"],
                 metadata=metadata,
+                sheets=sheets() if kind == "xlsx" else (),
             )
         caller().audit_read(
             "rows_downloaded",

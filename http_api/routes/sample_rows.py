@@ -12,7 +12,8 @@ from marshmallow import fields, validate
 from application.access import RowSource
 from application.identity.lookup import look_up, why_row
 from application.identity.newer_versions import newer_version
-from application.sampling_results import DRAW_METADATA, draw_record, next_rows
+from application.samples.design_sheet import design_sheet
+from application.samples.replacements import DRAW_METADATA, draw_record, next_rows
 from http_api.access import SignedInBlueprint, caller, service
 from http_api.routes.row_responses import RowsQuery, download, page_json, rows_work
 from http_api.routes.submissions import completed, require_type
@@ -225,7 +226,12 @@ def _rows(job: Job, stored_key: str, shown_key: str, query: dict[str, Any]) -> R
         source = RowSource(job.dataset_id, table.commit_id, stored_key, job.id)
         if query["format"] != "json":
             metadata = {DRAW_METADATA: json.dumps(draw_record(job), ensure_ascii=False)}
-            return download(source, table, query, f"{stored_key}-{job.id[:8]}", metadata)
+            name = job.output_name or job.id[:8]
+            if stored_key == RESIDUAL:
+                name = f"{name}-remaining"
+            return download(
+                source, table, query, name, metadata, lambda: [design_sheet(service(), job)]
+            )
         page = page_json(source, table, query)
     summary = job.output_summary or {}
     return jsonify(

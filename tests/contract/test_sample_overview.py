@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from application.sample_overview import sample_overview
+from application.samples.overview import sample_overview
 from storage.jobs.jobs import get_job
 from tests.live_server import LiveServer, finished
 

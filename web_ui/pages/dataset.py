@@ -26,7 +26,7 @@ from storage.jobs.lists import JobFilters, list_jobs
 from storage.versions.manifests import Commit, StoredTable, history
 from storage.versions.refs import MAIN, Ref, list_refs
 from web_ui.charts.pictures import column_picture
-from web_ui.grids import decimal_text, download_links, grid_of
+from web_ui.grids import download_links, grid_of
 from web_ui.shell import ListQuery, blueprint, caller, has_vendor, service, show, signed_in
 
 Values = dict[str, Any]
@@ -36,11 +36,9 @@ PROFILE_BUDGET_S = 10.0
 PROFILE_COLUMNS = 50
 """Columns on a page of the profile."""
 QUICK_CELLS = 1_000_000
-"""A table of at most so many values is profiled before the page is sent."""
+"""A table with at most this number of values is profiled before the page is sent."""
 MAX_SQL_COLUMNS = 500
 MAX_GROUP_OPTIONS = 500
-
-blueprint.add_app_template_global(decimal_text)
 
 
 @blueprint.get("/datasets/<int:dataset_id>")

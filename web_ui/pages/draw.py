@@ -22,6 +22,8 @@ from web_ui.shell import blueprint, caller, service, show, signed_in
 
 PLAIN_ROUND: dict[str, Any] = {"method": "random", "parameters": {"sample_size": 100}}
 MAX_EXACT = 2**53 - 1
+QUICK_CELLS = 10_000_000
+"""The different values of a table with at most this number of cells are counted unasked."""
 NOT_COPIED = ("output_ref", "request_digest", "output_name", "source_draw")
 
 
@@ -42,6 +44,7 @@ def draw(dataset_id: int) -> Response:
             "methods": [asdict(method) for method in METHODS if method.other_name_of is None],
             "operators": [asdict(operator) for operator in OPERATORS],
             "max_rounds": MAX_ROUNDS,
+            "quick_cells": QUICK_CELLS,
             "body": _initial_body(copied),
             "host": request.host_url.rstrip("/"),
         },

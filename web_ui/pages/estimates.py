@@ -19,6 +19,7 @@ from parquet_tables.exports import formula_safe
 from storage.errors import NotFound
 from storage.jobs.jobs import Job
 from web_ui.charts.intervals import Interval, axis_of, interval_picture
+from web_ui.job_texts import problem_text
 from web_ui.shell import blueprint, caller, service, signed_in
 
 Values = dict[str, Any]
@@ -65,7 +66,7 @@ def estimates_tab(found: Job) -> Values:
             answer = estimates_of(service(), found, _request(found, chosen))
         _audit(found)
     except DomainError as error:
-        return {**values, "problem": error.message, "problem_code": error.code}
+        return {**values, "problem": problem_text(error), "problem_code": error.code}
     shown = [_shown(each, chosen) for each in answer["estimates"]]
     known = [each for each in shown if each["inside"] is not None]
     return {

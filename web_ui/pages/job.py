@@ -14,8 +14,9 @@ from application.access import RowSource
 from application.comparing import shown_comparison
 from application.identity.lookup import key_column, look_up
 from application.lifecycle import cancel, original_request, retry, retryability, same_request
-from application.sample_overview import sample_overview
-from application.sampling_results import next_rows
+from application.samples.facts import Facts, step_facts, takes_all, warnings_of
+from application.samples.overview import sample_overview
+from application.samples.replacements import next_rows
 from application.table_views import view_page
 from domain_errors import DomainError
 from job_runner.sampling_parameters import seeded_rounds
@@ -23,12 +24,12 @@ from job_runner.tables.open_tables import (
     RESIDUAL,
     RESULT,
     SAMPLE,
+    OpenTable,
     open_source,
     open_table,
     output_of,
     source_of,
 )
-from sampling_engine.selection.bands import comparable
 from storage.errors import Pruned
 from storage.jobs.jobs import Job, list_log
 from storage.sqlite.clock import timestamp
@@ -36,8 +37,7 @@ from storage.sqlite.database import Transaction
 from storage.versions.refs import has_ref
 from web_ui.charts.pictures import group_picture, small_picture
 from web_ui.grids import download_links, grid_of
-from web_ui.job_texts import advice
-from web_ui.numbers import cell_text, holds_numbers
+from web_ui.job_texts import advice, problem_text
 from web_ui.pages.estimates import estimates_tab
 from web_ui.pages.jobs import own_job
 from web_ui.shell import (
@@ -142,25 +142,23 @@ def _tabs(found: Job) -> dict[str, tuple[str, Callable[[Job], Values]]]:
 def _overview(found: Job) -> Values:
     values: Values = {"summary": found.output_summary or {}}
     if found.run_type == "sampling":
-        values["seeded"] = seeded_rounds(found.run_parameters)
+        values["step_facts"] = _step_facts(found)
     if is_sample(found):
         values["awaits_comparison"] = service().settings.compare_samples
         values["overview"] = sample_overview(service(), found)
         values["group_picture"] = group_picture
-        values["takes_all"] = _takes_all
+        values["takes_all"], values["warnings_of"] = takes_all, warnings_of
         values["first_rows"] = _first_rows(found)
-        values["holds_numbers"], values["cell_text"] = holds_numbers, cell_text
     return values
 
 
-def _takes_all(requested: Values, group: Values) -> bool:
-    """Whether a step's sizes ask for all rows of a group."""
-    label = comparable(group.get("label") or "")
-    sizes = requested["parameters"].get("sizes") or {}
-    return any(
-        str(size).strip().casefold() == "all" and comparable(name) == label
-        for name, size in sizes.items()
-    )
+def _step_facts(found: Job) -> list[Facts]:
+    """The facts of each step of a sampling job."""
+    seeded = seeded_rounds(found.run_parameters)
+    return [
+        step_facts(given, seeds["effective_seed"])
+        for given, seeds in zip(found.run_parameters["rounds"], seeded, strict=True)
+    ]
 
 
 def _first_rows(found: Job) -> Values | None:
@@ -185,7 +183,7 @@ def _comparison(found: Job) -> Values:
     try:
         return {"found": shown_comparison(caller(), found), "picture": small_picture}
     except DomainError as error:
-        return {"found": None, "problem": error.message}
+        return {"found": None, "problem": problem_text(error)}
 
 
 def _sample(found: Job) -> Values:
@@ -222,11 +220,17 @@ def _reserves(found: Job) -> Values:
     )
     try:
         with caller().reading():
+            values["types"] = _types(open_source(service(), found))
             values["reserves"] = next_rows(service(), found, number, limit)
         caller().audit_view(source, "reserves")
     except DomainError as error:
-        values["problem"] = error.message
+        values["problem"] = problem_text(error)
     return values
+
+
+def _types(table: OpenTable) -> dict[str, str]:
+    """The types of a table's columns by name."""
+    return {column.name: column.type for column in table.files.columns}
 
 
 def _why(found: Job) -> Values:
@@ -238,7 +242,7 @@ def _why(found: Job) -> Values:
     try:
         with caller().reading():
             table = open_source(service(), found)
-            values["columns"] = table.files.columns
+            values["columns"], values["types"] = table.files.columns, _types(table)
             if not ("column" in request.args or value):
                 values["column"] = key_column(service(), table)
             if value:
@@ -247,7 +251,7 @@ def _why(found: Job) -> Values:
             source = RowSource(found.dataset_id, source_of(found), key, found.id)
             caller().audit_view(source, "rows looked up")
     except DomainError as error:
-        values["problem"] = error.message
+        values["problem"] = problem_text(error)
     return values
 
 
@@ -256,7 +260,7 @@ def _request(found: Job) -> Values:
     try:
         body = same_request(found)
     except Pruned as error:
-        return {"parameters": _json(original_request(found)), "problem": error.message}
+        return {"parameters": _json(original_request(found)), "problem": problem_text(error)}
     if found.run_type == "import":
         return {"parameters": _json(body)}
     quoted = json.dumps(body, ensure_ascii=False).replace("'", "'\\''")

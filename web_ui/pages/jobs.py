@@ -96,10 +96,10 @@ def change_jobs() -> AnyResponse:
             refused += 1
     back = local_page(request.form.get("back", "/jobs"))
     separator = "&" if "?" in back else "?"
-    told: dict[str, str | int] = {"did": action, "done": len(changed), "refused": refused}
+    outcome: dict[str, str | int] = {"did": action, "done": len(changed), "refused": refused}
     if len(changed) <= MAX_LINKED:
-        told["job"] = ",".join(changed)
-    return to(f"{back}{separator}{urlencode(told)}")
+        outcome["job"] = ",".join(changed)
+    return to(f"{back}{separator}{urlencode(outcome)}")
 
 
 def _act(action: str, found: Job) -> Job:

@@ -1,0 +1,139 @@
+"""A sample's design as labels and values, the same on its page and in its workbook."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from domain_errors import render
+from sampling_engine import METHODS
+from sampling_engine.methods import method_class
+from sampling_engine.selection.bands import comparable
+
+Facts = list[tuple[str, str]]
+LABELS = {
+    parameter.name: parameter.label
+    for method in METHODS
+    for parameter in (*method.parameters, *method.superseded)
+}
+"""What screens call the parameters of methods."""
+SHOWN_ELSEWHERE = ("seed", "sizes")
+SCREEN_WORDS = {
+    "strata": "groups",
+    "stratum": "group",
+    "round": "step",
+    "rounds": "steps",
+    "Round": "Step",
+    "Rounds": "Steps",
+}
+_CODE_WORD = re.compile(rf"(?<![\w{{\"'`])({'|'.join(SCREEN_WORDS)})(?![\w}}\"'`])")
+
+
+def method_title(name: str) -> str:
+    """What screens call a method: "By group" for ``stratified``."""
+    return method_class(name).declaration.title
+
+
+def screen_text(template: str, parameters: Mapping[str, object] | None = None) -> str:
+    """A message template in the words of screens: groups, steps, Missing, and labels of fields.
+
+    >>> screen_text("{n} strata need `sample_size`.", {"n": 1000})
+    '1,000 groups need “Rows”.'
+    """
+    words = _CODE_WORD.sub(lambda found: SCREEN_WORDS[found[1]], template)
+    values = {
+        name: value.replace('"NULL"', "Missing") if isinstance(value, str) else value
+        for name, value in (parameters or {}).items()
+    }
+    return render(words, values, lambda name: f"“{LABELS[name]}”" if name in LABELS else name)
+
+
+def warnings_of(account: Mapping[str, Any]) -> list[str]:
+    """The warnings of a result or of one of its rounds, in the words of screens."""
+    templates = account.get("warning_templates")
+    if templates is None:  # a result from before there were templates
+        return [screen_text(message) for message in account.get("warnings") or []]
+    return [screen_text(each["template"], each["parameters"]) for each in templates]
+
+
+def step_facts(given: Mapping[str, Any], effective_seed: str) -> Facts:
+    """The facts of a round in a job's ``run_parameters``."""
+    parameters = given["parameters"]
+    facts = [
+        (LABELS.get(name, name.replace("_", " ").capitalize()), _value_text(name, value))
+        for name, value in parameters.items()
+        if value is not None and name not in SHOWN_ELSEWHERE
+    ]
+    if goal := given.get("goal"):
+        facts.append(("Margin of error wanted", goal_text(goal)))
+    facts.append(("Seed", str(parameters["seed"])))
+    if effective_seed != str(parameters["seed"]):
+        facts.append(("Effective seed", effective_seed))
+    if filters := given.get("filters"):
+        facts.append(("Filter", filter_text(filters)))
+    selection = given.get("selection") or {}
+    if selection.get("columns"):
+        facts.append(("Columns", ", ".join(selection["columns"])))
+    if selection.get("order_by"):
+        descending = ", descending" if selection.get("order_desc") else ""
+        facts.append(("Ordered by", f"{selection['order_by']}{descending}"))
+    return facts
+
+
+def goal_text(goal: Mapping[str, Any]) -> str:
+    """A goal in words.
+
+    >>> goal_text({"margin": 0.03, "confidence": 0.95})
+    '± 3 % for a share of 50 %, at 95 % confidence'
+    """
+    return (
+        f"± {100 * goal['margin']:g} % for a share of 50 %, at {100 * goal['confidence']:g} % "
+        "confidence"
+    )
+
+
+def filter_text(filters: Mapping[str, Any]) -> str:
+    """A filter's expression, or its conditions one after the other."""
+    if "expression" in filters:
+        return str(filters["expression"])
+    texts = [
+        " ".join(
+            [str(each["column"]), str(each["operator"]).replace("_", " ")]
+            + ([_listed(each["value"])] if each.get("value") is not None else [])
+        )
+        for each in filters["conditions"]
+    ]
+    return f" {filters['logic']} ".join(texts)
+
+
+def _value_text(name: str, value: Any) -> str:
+    if name == "strata_columns":
+        return "; ".join(map(_strata_text, value))
+    if name == "sample_fraction":
+        return f"{100 * value:g} %"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return _listed(value)
+
+
+def _strata_text(entry: str | Mapping[str, Any]) -> str:
+    if isinstance(entry, str):
+        return entry
+    return f"{entry['column']} in bands at {_listed(entry['breaks'])}"
+
+
+def _listed(value: Any) -> str:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def takes_all(given: Mapping[str, Any], group: Mapping[str, Any]) -> bool:
+    """Whether a step's sizes ask for all rows of a group of its result."""
+    label = comparable(group.get("label") or "")
+    sizes = given["parameters"].get("sizes") or {}
+    return any(
+        str(size).strip().casefold() == "all" and comparable(name) == label
+        for name, size in sizes.items()
+    )
