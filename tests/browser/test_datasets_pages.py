@@ -160,7 +160,7 @@ def test_a_profile_shows_charts_and_hints(analyst: Analyst, server: LiveServer) 
     expect(page.get_by_role("img", name="Histogram of amount")).to_be_visible()
     expect(page.get_by_role("img", name="Most frequent values of region")).to_be_visible()
     page.get_by_text("Suggested design columns").click()
-    expect(page.get_by_text("as strata:").first).to_be_visible()
+    expect(page.get_by_text("as groups:").first).to_be_visible()
 
 
 def test_the_profile_of_many_columns_is_searched_and_paged(

@@ -53,18 +53,17 @@ def test_columns_show_their_type_and_distinct_values(analyst: Analyst, server: L
     page, client = analyst
     dataset = server.new_balanced_table(400, client)
     page.goto(f"{server.url}/datasets/{dataset}/draw")
+    expect(page.locator("#rounds [aria-label='Size']")).to_be_visible()
+    page.wait_for_load_state("networkidle")
     page.get_by_role("radio", name="By group").check()
     strata = page.get_by_label("Groups by")
-    expect(strata.locator("option", has_text="region (VARCHAR)")).to_have_count(1)
-    page.get_by_role("button", name="Count distinct values").click()
-    expect(strata.locator("option", has_text="region (VARCHAR, 4 unique)")).to_have_count(1)
-    expect(page.get_by_role("button", name="Count distinct values")).to_be_hidden()
-    page.reload()
-    expect(strata.locator("option", has_text="id (BIGINT, 400 unique)")).to_have_count(1)
+    expect(strata.locator("option", has_text="region (text, 4 unique)")).to_have_count(1)
+    expect(page.get_by_role("button", name="Suggest columns for groups")).to_be_hidden()
+    expect(strata.locator("option", has_text="id (whole number, 400 unique)")).to_have_count(1)
     assert strata.locator("option").nth(1).inner_text().startswith("region")
     strata.select_option("region")
     page.get_by_text("Suggested design columns").click()
-    expect(page.get_by_text("region as groups: 4 strata, the smallest of 100 rows")).to_be_visible()
+    expect(page.get_by_text("region as groups: 4 groups, the smallest of 100 rows")).to_be_visible()
 
 
 def test_an_invalid_size_is_reported_at_its_field(analyst: Analyst, server: LiveServer) -> None:
@@ -81,7 +80,7 @@ def test_an_invalid_size_is_reported_at_its_field(analyst: Analyst, server: Live
         expect(page.get_by_text(f"{rows} of 50 rows will be drawn.")).to_be_visible()
     page.get_by_label("Size").select_option("For a margin of ±")
     page.get_by_label("Margin of error").fill("20%")
-    expect(page.get_by_text("17 of 50 rows: ± 19.90 % at 95 % confidence")).to_be_visible()
+    expect(page.get_by_text("17 of 50 rows: ± 19.9 % at 95 % confidence")).to_be_visible()
     expect(page.get_by_text("17 of 50 rows will be drawn.")).to_be_visible()
 
 
@@ -146,7 +145,7 @@ def test_steps_are_added_copied_moved_and_removed(analyst: Analyst, server: Live
     expect(third.get_by_role("radio", name="Proportional to amount")).to_be_checked()
     page.get_by_role("button", name="Remove step 3").click()
     expect(page.get_by_text("200 of 200 rows will be drawn.")).to_be_visible()
-    expect(page.locator("#plan")).to_contain_text("can't be added up over rounds")
+    expect(page.locator("#plan")).to_contain_text("can't be added up over steps")
     page.get_by_text("API request").click()
     expect(page.locator("#body")).to_contain_text('"weight_column": "amount"')
     expect(page.locator("#curl")).to_contain_text("curl 'http")

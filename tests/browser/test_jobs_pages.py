@@ -188,7 +188,7 @@ def test_the_comparison_reports_strata_and_filter_effects(
     job_id = draw(client, server.new_table(2000, client), {"rounds": rounds})
     finished(client, job_id)
     page.goto(f"{server.url}/jobs/{job_id}?tab=comparison")
-    expect(page.get_by_text("Step 1 reached 3 of 4 strata; not NULL.")).to_be_visible()
+    expect(page.get_by_text("Step 1 reached 3 of 4 groups; not NULL.")).to_be_visible()
     expect(page.get_by_text("compared with 500 of 2,000 rows, filtered by")).to_be_visible()
     expect(page.get_by_text("differ from the whole table in id, amount").last).to_be_visible()
 

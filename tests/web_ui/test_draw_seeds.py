@@ -30,9 +30,9 @@ def drawn(server: LiveServer, reader: Reader) -> dict[str, Any]:
 
 def test_the_page_shows_the_effective_seed(reader: Reader, drawn: dict[str, Any]) -> None:
     page = reader.text(f"/jobs/{drawn['id']}")
-    assert page.count("effective seed") == 1
-    assert "effective seed 42:round-2" in page
-    assert "can't be added up over rounds" in page
+    assert page.count("Effective seed") == 1
+    assert "Effective seed 42:round-2" in page
+    assert "can't be added up over steps" in page
 
 
 def test_a_copied_job_has_its_draw_version(
@@ -42,7 +42,7 @@ def test_a_copied_job_has_its_draw_version(
     del old["draw_version"], old["source_draw"]
     given = {"run_type": "sampling", "parameters": old, "source": drawn["source_commit_id"]}
     job = ended_job(server, reader, drawn["dataset_id"], **given)
-    assert "effective seed" not in reader.text(f"/jobs/{job}")
+    assert "Effective seed" not in reader.text(f"/jobs/{job}")
     for job_id, version in ((job, 1), (drawn["id"], 2)):
         body = json.loads(
             in_element(reader.page(f"/jobs/{job_id}", tab="request"), JSON, "</code>")

@@ -1,4 +1,4 @@
-"""Dots with their confidence intervals, and true values beside them, as SVG."""
+"""Dots with their confidence intervals, and true values, as SVG."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from web_ui.numbers import cell_text, rounded_text
+from web_ui.numbers import cell_text, percent_text, rounded_text
 
 WIDTH, HEIGHT = 240, 76
 BASE = HEIGHT - 18
@@ -166,10 +166,10 @@ def group_picture(grouped_by: str, groups: Sequence[Any]) -> Markup:
             f"{group.sample * scale:.1f}",
             f"{GROUP_LABEL + group.population * scale + 5:.1f}",
             y + 9,
-            f"{100 * group.population:.1f} %",
+            percent_text(group.population),
             f"{GROUP_LABEL + group.sample * scale + 5:.1f}",
             y + 21,
-            f"{100 * group.sample:.1f} %",
+            percent_text(group.sample),
             x=GROUP_LABEL,
         )
         for y, group in zip(range(0, GROUP_STEP * len(groups), GROUP_STEP), groups, strict=True)

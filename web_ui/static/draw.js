@@ -61,30 +61,51 @@ function showSource() {
 
 const table = () => `${base}/refs/${encodeURIComponent(body.source_ref)}/tables/${encodeURIComponent(body.table_key)}`;
 
-// A profile is computed on request, since it takes a while for a large table.
+/** Count the different values of each column, so that those that suit as groups come first. */
+async function countDistinct() {
+  const counted = table();
+  await callApi(`${counted}/analysis`);
+  const found = await columnsOf(counted);
+  if (counted !== table()) return;
+  columns = found;
+  offerCount();
+}
+
+const columnsOf = async (address) => (await callApi(`${address}/schema`, { query: { distinct: true } })).columns;
+const isCounted = () => !columns.length || columns.some((column) => column.distinct !== null);
+const isQuick = () => (tables().find((one) => one.key === body.table_key)?.row_count ?? Infinity) * columns.length <= data.quick_cells;
+
+/** Offer the count of a large table, where a step has groups. */
+function offerCount() {
+  const hasGroups = body.rounds.some((round) => ["stratified", "cluster"].includes(round.method));
+  one("#distinct-offer").hidden = isCounted() || isQuick() || !hasGroups;
+}
+
 one("#count-distinct").addEventListener("click", async (event) => {
   const button = event.target;
   button.disabled = true;
-  button.textContent = "Counting…";
   try {
-    await callApi(`${table()}/analysis`);
-    await loadColumns();
+    await countDistinct();
+    showRounds();
+    changed();
   } catch (problem) { reportProblem(problem); }
   button.disabled = false;
-  button.textContent = "Count distinct values";
 });
 
 async function loadColumns() {
   try {
-    columns = (await callApi(`${table()}/schema`, { query: { distinct: true } })).columns;
+    columns = await columnsOf(table());
   } catch (problem) {
     columns = [];
     reportProblem(problem);
   }
-  one("#distinct-offer").hidden = !columns.length || columns.some((column) => column.distinct !== null);
   showAmount();
   showRounds();
   changed();
+  if (isCounted() || !isQuick()) return;
+  // Without the counts the form works, too. They don't replace fields that the user is filling in.
+  await countDistinct().catch(() => {});
+  if (!isTouched) showRounds();
 }
 
 /** The columns of numbers whose sums may be stated. */
@@ -110,6 +131,7 @@ function showRounds(focus) {
     } : null,
   })));
   one("#add-round").disabled = count >= data.max_rounds;
+  offerCount();
   if (focus) one(`[data-loc="${CSS.escape(focus)}"]`)?.focus();
 }
 
@@ -128,7 +150,7 @@ function request() {
   return whole;
 }
 
-/** The form as it came, until the user touches it: that is no draft. */
+/** The unchanged form, which isn’t stored as a draft. */
 let untouched = null;
 let isTouched = Boolean(draft.body);
 for (const type of ["input", "change", "click", "keydown", "pointerdown"]) {
@@ -312,7 +334,7 @@ one("#template").addEventListener("change", (event) => {
   showBody();
 });
 one("#save-template").addEventListener("click", () => {
-  const name = h("input", { id: "template-name", required: true, maxlength: 200, autocomplete: "off" });
+  const name = h("input", { id: "template-name", required: true, autocomplete: "off" });
   const dialog = h("dialog", { "aria-labelledby": "save-title" },
     h("h2", { id: "save-title" }, "Save as template"),
     h("form", { class: "stack", onsubmit: async (event) => {

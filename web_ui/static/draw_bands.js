@@ -5,7 +5,8 @@ import { fill, h } from "./dom.js";
 import { readNumber, refuse } from "./draw_fields.js";
 import { amount, number } from "./format.js";
 
-const WIDTH = 640;
+const WIDTHS = [240, 960];
+const LABEL_WIDTH = 72;
 const HEIGHT = 110;
 const BASE = 92;
 const MAX_CUTS = 12;
@@ -46,14 +47,16 @@ export function bandEditor(context, round, entry, loc, changed) {
   const status = h("small", { class: "soft", role: "status" });
   let bins = [];
   let edges = [];
+  /** The picture is drawn in the width that it has, so that its texts are never scaled. */
+  let width = WIDTHS[0];
 
   const areNumbers = () => entry.breaks.every((one) => !Number.isNaN(Number(one)));
   /** The place of a value on the axis: between the edges of its bin. */
   const place = (value) => {
     const at = edges.findIndex((edge) => edge > value);
     if (at === 0) return 0;
-    const step = WIDTH / bins.length;
-    if (at < 0) return WIDTH - step;
+    const step = width / bins.length;
+    if (at < 0) return width - step;
     return step * (at - 1 + (value - edges[at - 1]) / (edges[at] - edges[at - 1]));
   };
   const commit = (next, focus) => {
@@ -111,17 +114,17 @@ export function bandEditor(context, round, entry, loc, changed) {
 
   const show = () => {
     if (bins.length > 1) {
-      const step = WIDTH / bins.length;
+      const step = width / bins.length;
       const most = Math.max(...bins.map((bin) => bin.rows), 1);
-      const every = Math.ceil(bins.length / 8);
+      const every = Math.ceil(LABEL_WIDTH / step);
       const bars = bins.map((bin, at) => {
         const height = bin.rows ? Math.max((BASE - 16) * Math.sqrt(bin.rows / most), 1.5) : 0;
         const text = `${bin.label}: ${number(bin.rows)} rows${bin.sum === undefined ? "" : `, ${amount(bin.sum)}`}`;
         return s("rect", { class: "population", x: at * step, y: BASE - height, width: Math.max(step - 1, 1), height }, s("title", {}, text));
       });
-      const ticks = bins.slice(1).map((bin, at) => (at % every ? null : s("text", { x: (at + 1) * step, y: HEIGHT - 4, "text-anchor": "middle" }, short(bin.low)))).filter(Boolean);
-      fill(picture, s("svg", { class: "picture", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group", "aria-label": `Histogram of ${entry.column}` },
-        ...bars, s("line", { class: "axis", x1: 0, x2: WIDTH, y1: BASE, y2: BASE }), ...ticks, ...entry.breaks.map((_, at) => handle(at))));
+      const ticks = bins.slice(1).map((bin, at) => (at % every || (at + 1) * step > width - LABEL_WIDTH / 2 ? null : s("text", { x: (at + 1) * step, y: HEIGHT - 4, "text-anchor": "middle" }, short(bin.low)))).filter(Boolean);
+      fill(picture, s("svg", { class: "picture", width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "group", "aria-label": `Histogram of ${entry.column}` },
+        ...bars, s("line", { class: "axis", x1: 0, x2: width, y1: BASE, y2: BASE }), ...ticks, ...entry.breaks.map((_, at) => handle(at))));
     }
     showFields();
   };
@@ -157,6 +160,12 @@ export function bandEditor(context, round, entry, loc, changed) {
     show();
   })();
   show();
+  new ResizeObserver(() => {
+    const next = Math.min(Math.max(picture.clientWidth, WIDTHS[0]), WIDTHS[1]);
+    if (next === width) return;
+    width = next;
+    show();
+  }).observe(picture);
   return h("div", { class: "stack" }, picture, h("div", { class: "row" }, h("span", {}, "Breaks"), fields), status);
 }
 

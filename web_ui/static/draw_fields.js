@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { amount, number } from "./format.js";
+import { typeName } from "./words.js";
 
 export const isNumber = (column) => /INT|DECIMAL|DOUBLE|FLOAT|REAL/.test(column.type) && !column.type.includes("[");
 
@@ -26,7 +27,7 @@ export function readNumber(text) {
   if (PLAIN.test(typed)) return { plain: typed };
   if (GROUPED.test(typed)) return { plain: typed.replaceAll(",", "") };
   if (CONTINENTAL.test(typed)) return { plain: typed.replaceAll(".", "").replace(",", ".") };
-  if (/^[+-]?[\d.,]+$/.test(typed)) return { problem: `${typed} is no number. Write thousands as 1000 or 1,000, decimals as 0.5.` };
+  if (/^[+-]?[\d.,]+$/.test(typed)) return { problem: `${typed} isn’t a number. Write thousands as 1000 or 1,000, decimals as 0.5.` };
   return {};
 }
 
@@ -45,9 +46,9 @@ export function numberOf(input) {
   return plain === undefined ? text : Number(plain);
 }
 
-/** A column in a list: "city (VARCHAR, 3 unique)". */
+/** A column in a list: "city (text, 3 unique)". */
 export function described({ name, type, distinct, distinct_exact: exact }) {
-  return `${name} (${type}${typeof distinct === "number" ? `, ${exact ? "" : "~"}${number(distinct)} unique` : ""})`;
+  return `${name} (${typeName(type).toLowerCase()}${typeof distinct === "number" ? `, ${exact ? "" : "~"}${number(distinct)} unique` : ""})`;
 }
 
 export function columnSelect(columns, attributes, value, set) {

@@ -2,7 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { amount, number, percent } from "./format.js";
-import { render } from "./words.js";
+import { onScreen, render } from "./words.js";
 
 const SHOWN = 30;
 const WIDTH = 120;
@@ -15,7 +15,7 @@ export function showPlan(element, plan) {
     h("p", {}, h("strong", {}, number(plan.total_rows)), ` of ${number(plan.source_rows)} rows will be drawn.`),
     plan.earlier_job_id ? h("p", { class: "note" }, "Already drawn under this name: ",
       h("a", { href: `/jobs/${plan.earlier_job_id}` }, `job ${plan.earlier_job_id.slice(0, 8)}`), ". A new draw opens that job.") : null,
-    plan.warnings.map((warning) => h("div", { class: "note warn" }, h("p", {}, warning))),
+    plan.warning_templates.map(warningNote),
     plan.rounds.map((round) => h("section", {},
       plan.rounds.length > 1 ? h("h3", {}, `Step ${round.round_number}: ${round.method}`) : null,
       h("dl", { class: "facts" },
@@ -25,14 +25,16 @@ export function showPlan(element, plan) {
         round.uncovered_rows ? [h("dt", {}, "Rows covered by no group"), h("dd", {}, number(round.uncovered_rows))] : null,
         round.margin_of_error === null ? null : [
           h("dt", { title: "Half-width of the 95 % confidence interval of a share of 50 %" }, "Margin of error"),
-          h("dd", {}, `± ${percent(round.margin_of_error, round.margin_of_error < 0.01 ? 2 : 1)}`)]),
-      round.warning_templates.map((warning) => h("div", { class: "note warn" }, h("p", {}, render(warning.template, onScreen(warning.parameters))))),
+          h("dd", {}, `± ${percent(round.margin_of_error)}`)]),
+      round.warning_templates.map(warningNote),
       groups(round))),
     suggestions(plan.hints));
 }
 
 /** A group without a value is called Missing. */
-const onScreen = ({ named, ...others }) => (named ? { ...others, named: named.replace(/"NULL"/g, "Missing") } : others);
+const shown = ({ named, ...others }) => (named ? { ...others, named: named.replace(/"NULL"/g, "Missing") } : others);
+
+const warningNote = ({ template, parameters }) => h("div", { class: "note warn" }, h("p", {}, render(template, shown(parameters))));
 
 /** The drawn share of the amount. */
 function coverage({ amount: found }) {
@@ -48,7 +50,7 @@ function coverage({ amount: found }) {
 /** Columns that the table's profile suggests for the design. */
 function suggestions(hints) {
   const items = hints ? USES.flatMap(([kind, use]) => hints[kind].slice(0, SUGGESTED).map(
-    (hint) => h("li", {}, `${hint.column} as ${use}: ${hint.reason}`))) : [];
+    (hint) => h("li", {}, `${hint.column} as ${use}: ${onScreen(hint.reason)}`))) : [];
   return items.length ? h("details", {}, h("summary", {}, "Suggested design columns"), h("ul", {}, items)) : null;
 }
 

@@ -15,10 +15,12 @@ export const isNumberType = (type) => /INT|DECIMAL|DOUBLE|FLOAT/.test(type) && !
 const digits = new Intl.NumberFormat("en", { maximumFractionDigits: 20 });
 const NUMERALS = /(id|no|nr|num|number|code|key|year|zip|account|phone)s?$/i;
 
-/** A cell's text, as the server's grids write it: years, ids and codes get no thousands separators.
- * The 16th and 17th digits of a sum of doubles are noise. */
+/** A cell's text, as web_ui/numbers.py writes it: years, ids and codes get no thousands separators, a decimal has
+ * the places of its type, and the 16th and 17th digits of a double are noise. */
 export function cellText(value, name, type) {
   if (typeof value === "object") return JSON.stringify(value);
+  const [, places] = type.match(/^DECIMAL\(\d+,(\d+)\)$/) ?? [];
+  if (places !== undefined) return amount(typeof value === "number" ? value.toFixed(places) : value);
   const isNumeral = type.includes("INT") && (Math.abs(value) < 10000 || NUMERALS.test(name));
   if (typeof value !== "number" || isNumeral || Math.abs(value) >= 1e21) return String(value);
   return digits.format(Number(value.toPrecision(15)));
@@ -29,9 +31,12 @@ export function amount(text) {
   return text === null || text === undefined ? "" : text.replace(/^(-?)(\d+)/, (_, sign, whole) => sign + whole.replace(/\B(?=(\d{3})+$)/g, ","));
 }
 
-/** 0.1234 → "12.3 %". */
-export function percent(fraction, digits = 1) {
-  return `${(100 * fraction).toFixed(digits)} %`;
+/** 0.1234 → "12.3 %", 0.00456 → "0.46 %", as web_ui/numbers.py writes it. */
+export function percent(fraction) {
+  const percents = 100 * fraction;
+  if (percents === 0 || percents === 100) return `${percents} %`;
+  const size = Math.abs(percents);
+  return `${percents.toFixed(size < 0.995 ? 1 - Math.floor(Math.log10(size)) : 1)} %`;
 }
 
 /** 1536 → "1.5 KiB". */

@@ -146,6 +146,7 @@ export async function reloadPart(selector) {
   if (!part) return;
   all("time[datetime]", part).forEach(localTime);
   one(selector).replaceWith(part);
+  document.dispatchEvent(new Event("part-loaded"));
 }
 
 // Show the notice of the form that led to this page.

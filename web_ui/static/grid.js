@@ -51,7 +51,7 @@ function shareOf(column, part) {
 }
 
 function factsOf(column) {
-  const missing = column.rows ? percent(column.missing / column.rows, column.missing ? 1 : 0) : "0 %";
+  const missing = column.rows ? percent(column.missing / column.rows) : "0 %";
   const about = column.sampled ? "about " : "";
   return [`${about}${missing} missing`, column.distinct ? `${column.distinct_exact ? "" : "about "}${number(column.distinct)} unique` : ""];
 }

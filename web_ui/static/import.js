@@ -90,7 +90,7 @@ async function read(file) {
   const box = one("#preview");
   box.setAttribute("aria-busy", "true");
   if (!box.firstChild) fill(box, h("p", { class: "soft" }, "Loading the preview…"));
-  allow(true); // the preview is no condition
+  allow(true); // an import needs no preview
   const found = await previewOf(file, options.values(), {
     path: `${dataset ? address(dataset) : "/api/datasets"}/preview`, maxBytes: Number(form.dataset.previewBytes),
     endings: input.accept.split(","), signal: preview.signal,

@@ -2,7 +2,7 @@
 
 import { fill, h, one } from "./dom.js";
 import { isNumberType } from "./format.js";
-import { LABELS } from "./words.js";
+import { LABELS, TYPES, typeName } from "./words.js";
 
 const AUTO = "auto";
 const TEXT = /\.(csv|tsv|tab|txt)(\.gz)?$/i;
@@ -23,15 +23,6 @@ const CONTROLS = [
   { name: "encoding", label: "Encoding", kinds: "tj", choices: ENCODINGS },
 ];
 for (const { name, label } of CONTROLS) LABELS[name] = label; // in messages
-const TYPES = {
-  VARCHAR: "Text", BIGINT: "Whole number", DOUBLE: "Number", "DECIMAL(18,2)": "Amount, 2 decimals",
-  DATE: "Date", TIME: "Time", TIMESTAMP: "Date and time", BOOLEAN: "Yes or no",
-};
-
-/** A type as people call it. */
-export function typeName(type) {
-  return TYPES[type] ?? (type?.startsWith("DECIMAL") ? "Number" : type?.startsWith("TIMESTAMP") ? "Date and time, UTC" : type ?? "no value");
-}
 
 /** The choice to take unless the user takes another: identifiers of digits stay text. Null for an open question. */
 function safeChoice({ code, column, choices }) {
@@ -134,7 +125,7 @@ export function importOptions(fileName, onChange) {
   function columnHead(column, id) {
     const source = column.source_name ?? column.name;
     const name = h("input", {
-      id: `name-${id}`, value: set.names[source] ?? column.name, maxlength: "200", "aria-label": `Name of ${column.name}`,
+      id: `name-${id}`, value: set.names[source] ?? column.name, "aria-label": `Name of ${column.name}`,
       onchange: () => changeColumn("names", source, name.value.trim() && name.value.trim() !== source ? name.value.trim() : AUTO),
     });
     const given = set.types[source];

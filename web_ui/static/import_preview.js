@@ -3,9 +3,8 @@
 import { callApi } from "./api.js";
 import { fill, h } from "./dom.js";
 import { isNumberType, number } from "./format.js";
-import { typeName } from "./import_options.js";
 import { announce } from "./notices.js";
-import { render } from "./words.js";
+import { render, typeName } from "./words.js";
 
 const HEAD_BYTES = 512 * 1024;
 const END_BYTES = 64 * 1024;

@@ -14,17 +14,17 @@ const prune = (isDryRun, aheadDays = 0) =>
   callApi("/api/admin/prune", { json: { dry_run: isDryRun, ...(aheadDays ? { ahead_days: aheadDays } : {}) } });
 
 const days = (count) => (count === 1 ? "1 day" : `${number(count)} days`);
-const kept = (count, text) => (count ? text(days(count)) : "kept forever by the settings");
+const expires = (count, text) => (count ? text(days(count)) : "never deleted, by the settings");
 
 /** Names and reasons of the kinds, from the retention settings. */
 const KINDS = {
   datasets: ["Deleted datasets", (keeps) => `${days(keeps.bin_days)} in the bin, or deleted for good`],
-  commits: ["Versions", (keeps) => kept(keeps.keep_unreachable_days, (time) => `no name, sample or job has needed them for ${time}`)],
+  commits: ["Versions", (keeps) => expires(keeps.keep_unreachable_days, (time) => `no name, sample or job has needed them for ${time}`)],
   data_files: ["Data files", () => "no version needs them"],
-  jobs: ["Ended jobs", (keeps) => kept(keeps.keep_jobs_days, (time) => `ended ${time} ago; jobs of stored samples stay`)],
-  log_entries: ["Log entries", (keeps) => kept(keeps.keep_logs_days, (time) => `older than ${time}, or of a job that goes`)],
-  uploads: ["Uploaded files", (keeps) => kept(keeps.keep_uploads_days, (time) => `their import failed ${time} ago and was not retried`)],
-  counts: ["Summaries of columns", (keeps) => kept(keeps.keep_counts_days, (time) => `not used for ${time}; made again when needed`)],
+  jobs: ["Ended jobs", (keeps) => expires(keeps.keep_jobs_days, (time) => `ended ${time} ago; jobs of stored samples stay`)],
+  log_entries: ["Log entries", (keeps) => expires(keeps.keep_logs_days, (time) => `older than ${time}, or of a job that goes`)],
+  uploads: ["Uploaded files", (keeps) => expires(keeps.keep_uploads_days, (time) => `their import failed ${time} ago and was not retried`)],
+  counts: ["Summaries of columns", (keeps) => expires(keeps.keep_counts_days, (time) => `not used for ${time}; made again when needed`)],
   tokens: ["Sessions and tokens", () => "expired"],
   sign_in_links: ["One-time links", () => "expired"],
   idempotency_keys: ["Keys of repeated requests", () => "older than a day"],

@@ -19,8 +19,12 @@ export function messageOf({ msg, template, parameters }) {
   return template ? render(template, parameters) : msg;
 }
 
-/** Templates say strata; screens say groups. */
-const onScreen = (text) => text.replace(/(?<!\{)\bstrata\b(?!_)/g, "groups").replace(/(?<!\{)\bstratum\b(?!_)/g, "group");
+/** Screen words for those of templates. */
+const SCREEN_WORDS = { strata: "groups", stratum: "group", round: "step", rounds: "steps", Round: "Step", Rounds: "Steps" };
+const CODE_WORD = new RegExp(`(?<![\\w{"'\`])(${Object.keys(SCREEN_WORDS).join("|")})(?![\\w}"'\`])`, "g");
+
+/** A text in the words of screens, as screen_text of application/samples/facts.py writes it. */
+export const onScreen = (text) => text.replace(CODE_WORD, (word) => SCREEN_WORDS[word]);
 
 /** Write a template as domain_errors.render does: `field` is an API field, {name} a parameter. */
 export function render(template, parameters = {}) {
@@ -44,3 +48,17 @@ export function withPlace(error) {
 }
 
 const named = (loc) => loc.findLast((part) => typeof part === "string" && part in LABELS);
+
+/** Names of the types that an import can give a column. */
+export const TYPES = {
+  VARCHAR: "Text", BIGINT: "Whole number", DOUBLE: "Number", "DECIMAL(18,2)": "Amount, 2 decimals",
+  DATE: "Date", TIME: "Time", TIMESTAMP: "Date and time", BOOLEAN: "Yes or no",
+};
+
+/** A type as people call it. */
+export function typeName(type) {
+  if (type in TYPES) return TYPES[type];
+  if (/^U?[A-Z]*INT(EGER)?$/.test(type)) return "Whole number";
+  if (/^(DECIMAL|FLOAT)/.test(type)) return "Number";
+  return type?.startsWith("TIMESTAMP") ? "Date and time, UTC" : type ?? "no value";
+}

@@ -1,0 +1,117 @@
+"""The page of a sample in a browser: what appears by itself, and what stays in place."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.live_server import LiveServer
+
+Analyst = tuple[Page, httpx.Client]
+BANDED = {
+    "method": "stratified",
+    "parameters": {
+        "strata_columns": [{"column": "amount", "breaks": [100, 400]}],
+        "sizes": {"≥ 400": "all", "100 to < 400": 60, "< 100": 20},
+        "seed": 3,
+    },
+    "amount_column": "amount",
+}
+TABS = """() => [...document.querySelectorAll("main .tabs a")].map((tab) => {
+  const { x, y, width } = tab.getBoundingClientRect();
+  return [tab.textContent, Math.round(x), Math.round(y), Math.round(width)];
+})"""
+
+
+def drawn(server: LiveServer, client: httpx.Client, dataset: int, body: dict[str, object]) -> str:
+    path = f"/api/sampling/datasets/{dataset}/jobs"
+    job_id: str = client.post(path, json=body).json()["job_id"]
+    assert server.finished(job_id)["status"] == "completed"
+    return job_id
+
+
+def test_the_margin_is_that_of_the_amount(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    dataset = server.new_table(2000, client)
+    page.goto(f"{server.url}/jobs/{drawn(server, client, dataset, BANDED)}")
+    figure = page.locator("#margin")
+    expect(figure).to_contain_text("of the estimated total of amount")
+    expect(figure).to_have_text(re.compile(r"Margin of error\s*± [\d.]+ %.*at 95 % confidence"))
+    plain = {"method": "random", "sample_size": 400, "seed": 1}
+    page.goto(f"{server.url}/jobs/{drawn(server, client, dataset, plain)}")
+    expect(page.get_by_text("for a share of 50 %, at 95 % confidence")).to_be_visible()
+
+
+def test_a_margin_is_recorded_and_copied(analyst: Analyst, server: LiveServer) -> None:
+    """A draw of a moment opens its sample; no page of a running job is between."""
+    page, client = analyst
+    page.goto(f"{server.url}/datasets/{server.new_table(2000, client)}/draw")
+    page.get_by_label("Size").select_option("For a margin of ±")
+    page.get_by_label("Margin of error").fill("4%")
+    expect(page.get_by_text("at 95 % confidence")).to_be_visible()
+    expect(page.get_by_text("463 of 2,000 rows will be drawn.")).to_be_visible()
+    seen: list[str] = []
+    page.on("domcontentloaded", lambda: seen.append(str(page.locator("#progress").count())))
+    page.get_by_role("button", name="Draw sample").click()
+    expect(page.get_by_text("463 of 2,000 rows drawn")).to_be_visible(timeout=15_000)
+    assert seen == ["0"]
+    page.get_by_text("How it was drawn").click()
+    expect(page.get_by_text("± 4 % for a share of 50 %, at 95 % confidence")).to_be_visible()
+    page.get_by_label("More").click()
+    page.get_by_role("link", name="Copy design").click()
+    expect(page.get_by_label("Size")).to_have_value("margin")
+    expect(page.get_by_label("Margin of error")).to_have_value("4%")
+    expect(page.get_by_text("463 of 2,000 rows will be drawn.")).to_be_visible()
+
+
+def test_tabs_stay_in_place(analyst: Analyst, server: LiveServer) -> None:
+    """Each tab is at the same place on all tabs of a dataset, and of a sample."""
+    page, client = analyst
+    dataset = server.new_table(300, client)
+    job = drawn(server, client, dataset, {**BANDED, "export_residual": True})
+    for address in (f"/datasets/{dataset}", f"/jobs/{job}"):
+        page.goto(f"{server.url}{address}")
+        before = page.evaluate(TABS)
+        assert len(before) >= 4
+        for place in range(1, len(before)):
+            page.locator("main .tabs a").nth(place).click()
+            expect(page.locator("main .tabs a").nth(place)).to_have_attribute(
+                "aria-current", "page"
+            )
+            page.wait_for_load_state("networkidle")
+            assert page.evaluate(TABS) == before, before[place]
+
+
+@pytest.mark.parametrize("width", [360, 1920])
+def test_a_band_histogram_fits_the_page(analyst: Analyst, server: LiveServer, width: int) -> None:
+    page, client = analyst
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{server.url}/datasets/{server.new_table(2000, client)}/draw")
+    page.get_by_role("radio", name="By group").check()
+    page.get_by_label("Groups by").select_option("amount")
+    picture = page.get_by_role("group", name="Histogram of amount")
+    expect(picture.get_by_role("slider").first).to_be_visible()
+    box, page_width = picture.bounding_box(), page.evaluate("document.body.clientWidth")
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= page_width
+    assert picture.locator("text").first.evaluate("e => e.getBoundingClientRect().height") >= 10
+    last = picture.get_by_role("slider").last.bounding_box()
+    assert last is not None
+    assert last["x"] < page_width
+
+
+def test_a_name_that_is_too_long_is_refused(analyst: Analyst, server: LiveServer) -> None:
+    page, client = analyst
+    page.goto(f"{server.url}/datasets/{server.new_table(50, client)}/draw")
+    expect(page.get_by_text("50 of 50 rows will be drawn.")).to_be_visible()
+    page.get_by_label("Name").fill("n" * 10_000)
+    problem = page.locator(".field-problem")
+    expect(problem).to_have_text("Has 10,000 characters; at most 90 are allowed.")
+    page.get_by_label("Name").fill("ledger")
+    page.get_by_label("Purpose").fill("p" * 10_001)
+    expect(problem).to_have_text("Has 10,001 characters; at most 10,000 are allowed.")
+    expect(page.get_by_label("Purpose")).to_have_value("p" * 10_001)
