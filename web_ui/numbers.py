@@ -13,6 +13,7 @@ _NUMBER_TYPES = ("INT", "DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "REAL")
 DIGITS = 6
 DOUBLE_DIGITS = 15
 LARGEST_PLAIN = 1e21
+LEAST_PERCENT = 0.001
 
 
 def holds_numbers(type_: str) -> bool:
@@ -72,10 +73,22 @@ def percent_text(fraction: float) -> str:
     percents = 100 * fraction
     if percents in (0, 100):
         return f"{percents:.0f} %"
+    if abs(percents) < LEAST_PERCENT:
+        return f"below {LEAST_PERCENT} %"
     if not 0 < abs(percents) < 0.995:
         return f"{percents:.1f} %"
     places = 1 - math.floor(math.log10(abs(percents)))
     return f"{percents:.{places}f} %"
+
+
+def range_text(label: str) -> str:
+    """The label of a range of numbers with thousands separators; another label as it is.
+
+    >>> range_text("2217.04 to 4430.52"), range_text("Oslo to Lima")
+    ('2,217.04 to 4,430.52', 'Oslo to Lima')
+    """
+    ends = label.split(" to ")
+    return " to ".join(map(decimal_text, ends)) if len(ends) == 2 else label
 
 
 def rounded_text(value: float) -> str:

@@ -53,7 +53,14 @@ from web_ui.job_texts import (
     state_of,
     title_of,
 )
-from web_ui.numbers import cell_text, decimal_text, holds_numbers, percent_text, rounded_text
+from web_ui.numbers import (
+    cell_text,
+    decimal_text,
+    holds_numbers,
+    percent_text,
+    range_text,
+    rounded_text,
+)
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
 
@@ -396,6 +403,7 @@ for _function in (
     percent_text,
     progress_of,
     query_text,
+    range_text,
     ref_label,
     relative_time,
     rounded_text,

@@ -119,7 +119,7 @@ def _groups(given: Mapping[str, Any], result: Mapping[str, Any]) -> Block | None
     header = [*groups[0]["key"], "Rows", "Requested", "Drawn", "Share drawn"]
     has_amount = "amount" in groups[0]
     if has_amount:
-        header += [result["amount"]["column"], "Drawn of it", "Share of it"]
+        header += [f"Sum of {result['amount']['column']}", "Sum drawn", "Share of the sum"]
     rows = [_group(given, group, has_amount=has_amount) for group in groups]
     title = f"Step {given['round_number']}: {word}{listed}"
     return Block(title, rows, header)

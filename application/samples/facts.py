@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from domain_errors import render
@@ -120,7 +121,15 @@ def _value_text(name: str, value: Any) -> str:
 def _strata_text(entry: str | Mapping[str, Any]) -> str:
     if isinstance(entry, str):
         return entry
-    return f"{entry['column']} in bands at {_listed(entry['breaks'])}"
+    return f"{entry['column']} in bands at {'; '.join(map(_break_text, entry['breaks']))}"
+
+
+def _break_text(value: str | float) -> str:
+    """A break with thousands separators, or a date."""
+    try:
+        return f"{Decimal(str(value)):,f}"
+    except InvalidOperation:
+        return str(value)
 
 
 def _listed(value: Any) -> str:

@@ -40,6 +40,9 @@ class SampleOverview:
         The columns of the groups.
     newer : NewerVersion or None
         The newer version of the source's table.
+    estimated_amount : str or None
+        The amount column, if its total has a margin of error: rows that were drawn in proportion to
+        an amount always give its own total.
     """
 
     name: str
@@ -50,6 +53,12 @@ class SampleOverview:
     grouped_by: str
     groups: tuple[Group, ...]
     newer: NewerVersion | None
+    estimated_amount: str | None
+
+    @property
+    def largest_share(self) -> float:
+        """The largest share of a group, for the scale of a picture."""
+        return max((max(group.population, group.sample) for group in self.groups), default=0.0)
 
     @property
     def share(self) -> float:
@@ -72,7 +81,14 @@ def sample_overview(service: Service, job: Job) -> SampleOverview:
         grouped_by=grouped_by,
         groups=groups,
         newer=_newer(service, job),
+        estimated_amount=_estimated_amount(job),
     )
+
+
+def _estimated_amount(job: Job) -> str | None:
+    amount: str | None = job.run_parameters.get("amount_column")
+    weights = {each["parameters"].get("weight_column") for each in job.run_parameters["rounds"]}
+    return None if amount in weights else amount
 
 
 def _newer(service: Service, job: Job) -> NewerVersion | None:
@@ -126,7 +142,8 @@ def _largest(groups: list[Group]) -> tuple[Group, ...]:
     if len(groups) <= MAX_GROUPS:
         return tuple(groups)
     by_size = sorted(groups, key=lambda group: -max(group.population, group.sample))
-    shown, others = by_size[: MAX_GROUPS - 1], by_size[MAX_GROUPS - 1 :]
+    others = by_size[MAX_GROUPS - 1 :]
+    shown = [group for group in groups if group not in others]
     rest = Group(
         f"{len(others):,} others",
         sum(group.population for group in others),

@@ -78,7 +78,7 @@ def test_the_design_is_the_second_sheet(workbook: openpyxl.Workbook, job: dict[s
     assert identity["Version id"] == job["source_commit_id"]
     assert isinstance(identity["Completed (UTC)"], datetime)
     step = dict(found["Step 1: By group"])
-    assert step["Groups by"] == "Amount in bands at 0, 1000, 3000"
+    assert step["Groups by"] == "Amount in bands at 0; 1,000; 3,000"
     assert step["Seed"] == "7"
     assert step["Filter"] == "Region = 'north'"
 
@@ -89,7 +89,7 @@ def test_the_design_has_the_groups_with_sums(
     header, *groups = blocks(workbook["Design"])["Step 1: groups"]
     assert header == [
         *("Amount", "Rows", "Requested", "Drawn", "Share drawn"),
-        *("Amount", "Drawn of it", "Share of it"),
+        *("Sum of Amount", "Sum drawn", "Share of the sum"),
     ]
     (account,) = job["output_summary"]["rounds"]
     by_label = {group[0]: group for group in groups}

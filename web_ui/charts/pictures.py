@@ -11,7 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from web_ui.numbers import cell_text, percent_text, rounded_text
+from web_ui.numbers import cell_text, rounded_text
 
 WIDTH, HEIGHT = 240, 76
 BASE = HEIGHT - 18
@@ -142,43 +142,14 @@ def small_picture(column: dict[str, Any], base: str, other: str) -> Markup:
     return picture(label, SMALL_HEIGHT, [*marks, axis], SMALL_WIDTH)
 
 
-GROUP_WIDTH, GROUP_LABEL, GROUP_STEP = 640, 150, 30
-
-
-def group_picture(grouped_by: str, groups: Sequence[Any]) -> Markup:
-    """Draw for each group its share of the population above its share of the sample."""
-    largest = max((max(group.population, group.sample) for group in groups), default=0) or 1
-    scale = (GROUP_WIDTH - GROUP_LABEL - 60) / largest
-    row = Markup(
-        '<text x="0" y="{}">{}<title>{}</title></text>'
-        '<rect class="population" x="{x}" y="{}" width="{}" height="9"/>'
-        '<rect class="sample" x="{x}" y="{}" width="{}" height="9"/>'
-        '<text x="{}" y="{}">{}</text><text x="{}" y="{}">{}</text>'
-    )
-    rows = [
-        row.format(
-            y + 15,
-            shorten(group.label, 22),
-            group.label,
-            y + 1,
-            f"{group.population * scale:.1f}",
-            y + 12,
-            f"{group.sample * scale:.1f}",
-            f"{GROUP_LABEL + group.population * scale + 5:.1f}",
-            y + 9,
-            percent_text(group.population),
-            f"{GROUP_LABEL + group.sample * scale + 5:.1f}",
-            y + 21,
-            percent_text(group.sample),
-            x=GROUP_LABEL,
-        )
-        for y, group in zip(range(0, GROUP_STEP * len(groups), GROUP_STEP), groups, strict=True)
-    ]
-    shares = ", ".join(
-        f"{shorten(group.label)} {group.population:.1%} and {group.sample:.1%}" for group in groups
-    )
-    label = f"Shares of {grouped_by} in the population and in the sample: {shares}"
-    return picture(label, GROUP_STEP * len(groups), rows, GROUP_WIDTH)
+def group_bars(group: Any, largest: float) -> Markup:
+    """Draw a group's share of the population above its share of the sample, in any width."""
+    scale = 100 / (largest or 1)
+    return Markup(
+        '<svg class="picture" width="100%" height="22" aria-hidden="true">'
+        '<rect class="population" y="1" width="{:.2f}%" height="9"/>'
+        '<rect class="sample" y="12" width="{:.2f}%" height="9"/></svg>'
+    ).format(group.population * scale, group.sample * scale)
 
 
 def pattern_picture(missing: Sequence[str], columns: Sequence[str]) -> Markup:

@@ -35,7 +35,7 @@ from storage.jobs.jobs import Job, list_log
 from storage.sqlite.clock import timestamp
 from storage.sqlite.database import Transaction
 from storage.versions.refs import has_ref
-from web_ui.charts.pictures import group_picture, small_picture
+from web_ui.charts.pictures import group_bars, small_picture
 from web_ui.grids import download_links, grid_of
 from web_ui.job_texts import advice, problem_text
 from web_ui.pages.estimates import estimates_tab
@@ -146,7 +146,7 @@ def _overview(found: Job) -> Values:
     if is_sample(found):
         values["awaits_comparison"] = service().settings.compare_samples
         values["overview"] = sample_overview(service(), found)
-        values["group_picture"] = group_picture
+        values["group_bars"] = group_bars
         values["takes_all"], values["warnings_of"] = takes_all, warnings_of
         values["first_rows"] = _first_rows(found)
     return values

@@ -39,7 +39,7 @@ export async function suggestedBreaks(context, round, column) {
 
 const typedBreak = (text) => (/^-?\d{1,15}(\.\d+)?$/.test(text) ? Number(text) : text);
 const valueOf = (one) => (typeof one === "number" ? one : /^-?[\d.]+$/.test(one) ? Number(one) : Date.parse(one));
-const shown = (one) => (typeof one === "number" ? number(one) : one);
+const shown = (one) => (typeof one === "number" ? number(one) : /^-?\d+(\.\d+)?$/.test(one) ? amount(one) : one);
 
 export function bandEditor(context, round, entry, loc, changed) {
   const picture = h("div", { class: "bands" });
@@ -122,7 +122,7 @@ export function bandEditor(context, round, entry, loc, changed) {
         const text = `${bin.label}: ${number(bin.rows)} rows${bin.sum === undefined ? "" : `, ${amount(bin.sum)}`}`;
         return s("rect", { class: "population", x: at * step, y: BASE - height, width: Math.max(step - 1, 1), height }, s("title", {}, text));
       });
-      const ticks = bins.slice(1).map((bin, at) => (at % every || (at + 1) * step > width - LABEL_WIDTH / 2 ? null : s("text", { x: (at + 1) * step, y: HEIGHT - 4, "text-anchor": "middle" }, short(bin.low)))).filter(Boolean);
+      const ticks = bins.slice(1).map((bin, at) => (at % every || Math.min((at + 1) * step, width - (at + 1) * step) < LABEL_WIDTH / 3 ? null : s("text", { x: (at + 1) * step, y: HEIGHT - 4, "text-anchor": "middle" }, short(bin.low)))).filter(Boolean);
       fill(picture, s("svg", { class: "picture", width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "group", "aria-label": `Histogram of ${entry.column}` },
         ...bars, s("line", { class: "axis", x1: 0, x2: width, y1: BASE, y2: BASE }), ...ticks, ...entry.breaks.map((_, at) => handle(at))));
     }

@@ -98,7 +98,7 @@ export function sizesTable(context, round, loc) {
     parameters.sizes = sizes;
     counted();
     const hasAmount = groups.some((group) => group.amount);
-    fill(element, h("table", {},
+    fill(element, h("table", { class: "cards" },
       h("thead", {}, h("tr", {}, ["Group", "Rows", ...(hasAmount ? [context.amountColumn()] : []), "Draw", ""].map((name, at) =>
         h("th", { scope: "col", class: at ? "number" : null }, name)))),
       h("tbody", {}, groups.map((group) => sizeRow(group, hasAmount)))),
@@ -128,9 +128,9 @@ export function sizesTable(context, round, loc) {
       set(all.checked ? "all" : undefined);
       if (!all.checked) input.focus();
     } });
-    return h("tr", {}, h("td", {}, shown), h("td", { class: "number" }, number(group.rows)),
-      hasAmount ? h("td", { class: "number" }, amount(group.amount?.total)) : null,
-      h("td", { class: "number size field" }, input), h("td", {}, h("label", { class: "check" }, all, "Take all")));
+    return h("tr", {}, h("td", { "data-label": "Group" }, shown), h("td", { class: "number", "data-label": "Rows" }, number(group.rows)),
+      hasAmount ? h("td", { class: "number", "data-label": "Sum" }, amount(group.amount?.total)) : null,
+      h("td", { class: "number size field", "data-label": "Draw" }, input), h("td", {}, h("label", { class: "check" }, all, "Take all")));
   };
   const load = async () => {
     if (!parameters.strata_columns?.length) return counted();

@@ -36,6 +36,7 @@ export function percent(fraction) {
   const percents = 100 * fraction;
   if (percents === 0 || percents === 100) return `${percents} %`;
   const size = Math.abs(percents);
+  if (size < 0.001) return "below 0.001 %";
   return `${percents.toFixed(size < 0.995 ? 1 - Math.floor(Math.log10(size)) : 1)} %`;
 }
 
