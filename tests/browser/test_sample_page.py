@@ -54,10 +54,10 @@ def test_a_margin_is_recorded_and_copied(analyst: Analyst, server: LiveServer) -
     expect(page.get_by_text("at 95 % confidence")).to_be_visible()
     expect(page.get_by_text("463 of 2,000 rows will be drawn.")).to_be_visible()
     seen: list[str] = []
-    page.on("domcontentloaded", lambda: seen.append(str(page.locator("#progress").count())))
+    page.on("framenavigated", lambda frame: seen.append(frame.url))
     page.get_by_role("button", name="Draw sample").click()
     expect(page.get_by_text("463 of 2,000 rows drawn")).to_be_visible(timeout=15_000)
-    assert seen == ["0"]
+    assert seen == [page.url]  # a page of a running job would have reloaded
     page.get_by_text("How it was drawn").click()
     expect(page.get_by_text("± 4 % for a share of 50 %, at 95 % confidence")).to_be_visible()
     page.get_by_label("More").click()
