@@ -354,6 +354,58 @@ CREATE TABLE comparisons (
     whole   TEXT NOT NULL CHECK (json_valid(whole))
 ) STRICT;
 
+-- What was found about the rows of a sample. An entry never changes: a correction is a new entry, and
+-- the newest entry of a row counts.
+CREATE TABLE findings (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id      TEXT NOT NULL REFERENCES jobs (id),
+    row_id      TEXT NOT NULL CHECK (row_id <> ''),           -- the row's _logical_row_id
+    outcome     TEXT NOT NULL
+                CHECK (outcome IN ('ok', 'exception', 'not_applicable', 'not_examinable')),
+    audit_value TEXT,                                         -- a decimal number; NULL: none
+    note        TEXT NOT NULL DEFAULT '',
+    user_id     INTEGER NOT NULL REFERENCES users (id),
+    at          TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX findings_of_row ON findings (job_id, row_id, id);
+
+CREATE TRIGGER findings_never_change BEFORE UPDATE ON findings
+BEGIN SELECT RAISE(ABORT, 'a finding never changes'); END;
+
+-- Rows of a sample that the next row of the seeded order replaced.
+CREATE TABLE replacements (
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id         TEXT NOT NULL REFERENCES jobs (id),
+    row_id         TEXT NOT NULL CHECK (row_id <> ''),
+    replacement_id TEXT NOT NULL CHECK (replacement_id <> ''),
+    reason         TEXT NOT NULL CHECK (reason <> ''),
+    user_id        INTEGER NOT NULL REFERENCES users (id),
+    at             TEXT NOT NULL,
+    UNIQUE (job_id, row_id),
+    UNIQUE (job_id, replacement_id)
+) STRICT;
+
+CREATE TRIGGER replacements_never_change BEFORE UPDATE ON replacements
+BEGIN SELECT RAISE(ABORT, 'a replacement never changes'); END;
+
+-- The review of a sample's findings. The newest entry is its state: after 'submitted' and
+-- 'signed_off' no finding can be entered.
+CREATE TABLE reviews (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id  TEXT NOT NULL REFERENCES jobs (id),
+    action  TEXT NOT NULL
+            CHECK (action IN ('submitted', 'withdrawn', 'returned', 'signed_off', 'reopened')),
+    note    TEXT NOT NULL DEFAULT '',
+    user_id INTEGER NOT NULL REFERENCES users (id),
+    at      TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX reviews_of_job ON reviews (job_id, id);
+
+CREATE TRIGGER reviews_never_change BEFORE UPDATE ON reviews
+BEGIN SELECT RAISE(ABORT, 'a review entry never changes'); END;
+
 -- The audit trail. Entries outlive their objects, so there are no foreign keys.
 CREATE TABLE audit_log (
     id             INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -54,7 +54,7 @@ class LruCache(Generic[Key, Value]):
 @dataclass(frozen=True)
 class RecentResults:
     """Results in memory: of views their totals and pages, of jobs their reserves,
-    explanations and designs.
+    drawn rows, explanations and designs.
 
     The lock ``profiling`` serialises profiles, so that concurrent requests share a computation.
     """
@@ -69,6 +69,9 @@ class RecentResults:
     )
     explained: LruCache[tuple[str, int], RowExplanation] = field(
         default_factory=lambda: LruCache(1000)
+    )
+    drawn: LruCache[str, dict[str, tuple[int, str | None]]] = field(
+        default_factory=lambda: LruCache(20)
     )
     designs: LruCache[str, Any] = field(
         default_factory=lambda: LruCache(20, fits=lambda found: len(found.ordinals) <= 500_000)

@@ -577,6 +577,15 @@ UPDATE jobs SET retry_of = NULL WHERE retry_of IN (SELECT value FROM json_each(:
 -- delete_log_of_jobs: Delete the log entries of pruned jobs.
 DELETE FROM job_log WHERE job_id IN (SELECT value FROM json_each(:jobs)) RETURNING at;
 
+-- delete_findings_of_jobs: Delete the findings of pruned jobs.
+DELETE FROM findings WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
+-- delete_replacements_of_jobs: Delete the replacements of pruned jobs.
+DELETE FROM replacements WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
+-- delete_reviews_of_jobs: Delete the reviews of pruned jobs.
+DELETE FROM reviews WHERE job_id IN (SELECT value FROM json_each(:jobs));
+
 -- delete_comparisons_of_jobs: Delete the comparisons of pruned jobs.
 DELETE FROM comparisons WHERE job_id IN (SELECT value FROM json_each(:jobs));
 
@@ -837,3 +846,53 @@ WHERE job_id IN (SELECT value FROM json_each(:jobs)) AND brief ->> '$.outcome' I
 
 -- comparison_of_job: Select a job's full comparison.
 SELECT made_at, whole FROM comparisons WHERE job_id = :job_id;
+
+-- insert_finding: Insert a finding about a row of a sample.
+INSERT INTO findings (job_id, row_id, outcome, audit_value, note, user_id, at)
+VALUES (:job_id, :row_id, :outcome, :audit_value, :note, :user_id, :at)
+RETURNING id;
+
+-- newest_findings: Select the newest finding of each row of a sample.
+SELECT findings.*, users.soeid AS user_soeid, counted.entries
+FROM (SELECT max(id) AS id, count(*) AS entries FROM findings WHERE job_id = :job_id
+      GROUP BY row_id) AS counted
+JOIN findings ON findings.id = counted.id
+JOIN users ON users.id = findings.user_id
+ORDER BY findings.id;
+
+-- newest_finding_of_row: Select the id of the newest finding of a row.
+SELECT max(id) AS id FROM findings WHERE job_id = :job_id AND row_id = :row_id;
+
+-- list_findings: List all findings of a sample or of a row, newest first.
+SELECT findings.*, users.soeid AS user_soeid, 1 AS entries
+FROM findings JOIN users ON users.id = findings.user_id
+WHERE job_id = :job_id AND (:row_id IS NULL OR row_id = :row_id)
+ORDER BY findings.id DESC;
+
+-- insert_replacement: Insert the replacement of a row.
+INSERT INTO replacements (job_id, row_id, replacement_id, reason, user_id, at)
+VALUES (:job_id, :row_id, :replacement_id, :reason, :user_id, :at)
+ON CONFLICT DO NOTHING
+RETURNING id;
+
+-- list_replacements: List the replacements of a sample, oldest first.
+SELECT replacements.*, users.soeid AS user_soeid
+FROM replacements JOIN users ON users.id = replacements.user_id
+WHERE job_id = :job_id
+ORDER BY replacements.id;
+
+-- insert_review: Insert an entry of a sample's review.
+INSERT INTO reviews (job_id, action, note, user_id, at)
+VALUES (:job_id, :action, :note, :user_id, :at)
+RETURNING id;
+
+-- list_reviews: List the entries of a sample's review, oldest first.
+SELECT reviews.*, users.soeid AS user_soeid
+FROM reviews JOIN users ON users.id = reviews.user_id
+WHERE job_id = :job_id
+ORDER BY reviews.id;
+
+-- users_with_findings: Select the users who entered findings or replacements of a sample.
+SELECT user_id FROM findings WHERE job_id = :job_id
+UNION
+SELECT user_id FROM replacements WHERE job_id = :job_id;

@@ -66,6 +66,9 @@ SENTENCES: Mapping[Action, str] = MappingProxyType(
         "group_deleted": "{who} deleted the group {name}",
         "group_member_added": "{who} added {soeid} to the group {name}",
         "group_member_removed": "{who} removed {soeid} from the group {name}",
+        "findings_entered": "{who} entered {findings} findings about {result}",
+        "row_replaced": "{who} replaced row {row} of {result} by {replacement}: {reason}",
+        "findings_reviewed": "{who} {step} the findings about {result}",
     }
 )
 """The sentence of each action; the names in braces are facts of its entry."""
@@ -99,6 +102,7 @@ SUBJECTS: Mapping[str, tuple[str, tuple[Action, ...]]] = MappingProxyType(
                 *("draw_asked", "profile_asked", "exploration_asked", "job_retried"),
                 *("job_cancelled", "job_dismissed", "dismissal_undone"),
                 *("drawn_at_once", "queried_at_once"),
+                *("findings_entered", "row_replaced", "findings_reviewed"),
             ),
         ),
         "rows": ("Rows viewed and downloaded", ("rows_viewed", "rows_downloaded")),

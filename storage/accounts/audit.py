@@ -59,6 +59,9 @@ Action = Literal[
     "group_deleted",
     "group_member_added",
     "group_member_removed",
+    "findings_entered",
+    "row_replaced",
+    "findings_reviewed",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 MAX_SQL_LENGTH = 2000

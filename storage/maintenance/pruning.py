@@ -302,6 +302,9 @@ class Sweep:
                 for name in (
                     "clear_retry_of",
                     "delete_keys_of_jobs",
+                    "delete_findings_of_jobs",
+                    "delete_replacements_of_jobs",
+                    "delete_reviews_of_jobs",
                     "delete_comparisons_of_jobs",
                     "delete_jobs",
                 ):

@@ -91,6 +91,45 @@ MIGRATIONS: Sequence[str] = (
     BEGIN SELECT RAISE(ABORT, 'the group everyone always exists'); END;
     CREATE TRIGGER groups_everyone_has_its_name BEFORE UPDATE ON groups WHEN OLD.id = 1
     BEGIN SELECT RAISE(ABORT, 'the group everyone keeps its name'); END;
+    CREATE TABLE findings (
+        id          INTEGER PRIMARY KEY AUTOINCREMENT,
+        job_id      TEXT NOT NULL REFERENCES jobs (id),
+        row_id      TEXT NOT NULL CHECK (row_id <> ''),           -- the row's _logical_row_id
+        outcome     TEXT NOT NULL
+                    CHECK (outcome IN ('ok', 'exception', 'not_applicable', 'not_examinable')),
+        audit_value TEXT,                                         -- a decimal number; NULL: none
+        note        TEXT NOT NULL DEFAULT '',
+        user_id     INTEGER NOT NULL REFERENCES users (id),
+        at          TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX findings_of_row ON findings (job_id, row_id, id);
+    CREATE TRIGGER findings_never_change BEFORE UPDATE ON findings
+    BEGIN SELECT RAISE(ABORT, 'a finding never changes'); END;
+    CREATE TABLE replacements (
+        id             INTEGER PRIMARY KEY AUTOINCREMENT,
+        job_id         TEXT NOT NULL REFERENCES jobs (id),
+        row_id         TEXT NOT NULL CHECK (row_id <> ''),
+        replacement_id TEXT NOT NULL CHECK (replacement_id <> ''),
+        reason         TEXT NOT NULL CHECK (reason <> ''),
+        user_id        INTEGER NOT NULL REFERENCES users (id),
+        at             TEXT NOT NULL,
+        UNIQUE (job_id, row_id),
+        UNIQUE (job_id, replacement_id)
+    ) STRICT;
+    CREATE TRIGGER replacements_never_change BEFORE UPDATE ON replacements
+    BEGIN SELECT RAISE(ABORT, 'a replacement never changes'); END;
+    CREATE TABLE reviews (
+        id      INTEGER PRIMARY KEY AUTOINCREMENT,
+        job_id  TEXT NOT NULL REFERENCES jobs (id),
+        action  TEXT NOT NULL
+                CHECK (action IN ('submitted', 'withdrawn', 'returned', 'signed_off', 'reopened')),
+        note    TEXT NOT NULL DEFAULT '',
+        user_id INTEGER NOT NULL REFERENCES users (id),
+        at      TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX reviews_of_job ON reviews (job_id, id);
+    CREATE TRIGGER reviews_never_change BEFORE UPDATE ON reviews
+    BEGIN SELECT RAISE(ABORT, 'a review entry never changes'); END;
     """,
 )
 """The scripts from ``OLDEST_VERSION`` to the next version, and so on. A change of ``schema.sql``

@@ -184,6 +184,24 @@ CHANGES: dict[str, tuple[str, Callable[[World], Given]]] = {
             {"json": {"columns": ["city"]}},
         ),
     ),
+    "POST /api/sampling/jobs/<job_id>/findings": (
+        "findings_entered",
+        lambda w: (
+            f"/api/sampling/jobs/{w.draw}/findings",
+            {"json": {"_logical_row_id": w.sampled_row(), "outcome": "ok"}},
+        ),
+    ),
+    "POST /api/sampling/jobs/<job_id>/replacements": (
+        "row_replaced",
+        lambda w: (
+            f"/api/sampling/jobs/{w.draw}/replacements",
+            {"json": {"_logical_row_id": w.sampled_row(), "reason": "no document"}},
+        ),
+    ),
+    "POST /api/sampling/jobs/<job_id>/review": (
+        "findings_reviewed",
+        lambda w: (f"/api/sampling/jobs/{w.draw}/review", w.reviewed()),
+    ),
     "POST /api/sampling/jobs/<job_id>/estimates": (
         "rows_viewed",
         lambda w: (

@@ -55,6 +55,21 @@ class World:
         answer = self.server.admin.delete(f"/api/datasets/{self.dataset}/refs/{self.ref()}")
         return int(answer.json()["bin_id"])
 
+    def sampled_row(self) -> str:
+        """The last row of the draw that nothing has replaced."""
+        page = self.server.admin.get(f"/api/sampling/jobs/{self.draw}/findings").json()
+        return str(page["items"][-1]["_logical_row_id"])
+
+    def reviewed(self) -> dict[str, Any]:
+        """A step of the review that is possible."""
+        path = f"/api/sampling/jobs/{self.draw}"
+        page = self.server.admin.get(f"{path}/findings").json()
+        found = [
+            {"_logical_row_id": row["_logical_row_id"], "outcome": "ok"} for row in page["items"]
+        ]
+        self.server.admin.post(f"{path}/findings", json={"findings": found})
+        return {"json": {"action": "submitted"}}
+
     def job(self, status: str) -> str:
         """A draw that runs in no thread, or one that failed."""
         service, job_id = self.server.service, str(uuid.uuid4())

@@ -84,6 +84,13 @@ def at(path: str, **rest: Any) -> Made:
     return made
 
 
+def of_sampled_row(path: str, **body: str) -> Made:
+    """Ask about a row of the draw."""
+    return lambda scene, _: Ask(
+        path.format(j=scene.draw), {"_logical_row_id": scene.sampled_row(), **body}
+    )
+
+
 def of_user(path: str, body: dict[str, Any] | None = None) -> Made:
     """Ask about a new user."""
     return lambda scene, _: Ask(path.format(u=scene.person().id), body)

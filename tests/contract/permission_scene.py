@@ -109,6 +109,11 @@ class Scene:
                 cancel_job(tx, job_id, "pt00000", self.service.clock)
         return job_id
 
+    def sampled_row(self) -> str:
+        """The last row of the draw that nothing has replaced."""
+        page = self.server.admin.get(f"/api/sampling/jobs/{self.draw}/findings").json()
+        return str(page["items"][-1]["_logical_row_id"])
+
     def token_of(self, user: User, **differing: Any) -> tuple[str, int]:
         """A new token of a user, and its id."""
         given: dict[str, Any] = {"kind": "named", "name": "pt", "scope": "write", "lifetime": None}

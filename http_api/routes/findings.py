@@ -1,0 +1,233 @@
+"""Routes of the audit of a sample: findings, replacements, review."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from apiflask import Schema
+from marshmallow import fields, validate
+
+from application.access import RowSource
+from application.audit.findings import (
+    ROW_ID,
+    audit_counts,
+    audit_state,
+    enter,
+    items_page,
+    replace_row,
+    review,
+    review_json,
+)
+from http_api.access import SignedInBlueprint, caller, service
+from http_api.routes.submissions import completed
+from http_api.schemas import out
+from http_api.schemas.base import PageOut, PageQuery, StrictSchema, text
+from http_api.schemas.fields import StrictInteger, StrictString
+from job_runner.tables.open_tables import SAMPLE, output_of
+from storage.jobs.findings import OUTCOMES, REVIEW_ACTIONS, NewFinding, list_findings
+from storage.jobs.jobs import Job
+
+MAX_FINDINGS = 1000
+MAX_NOTE = 2000
+
+blueprint = SignedInBlueprint(
+    "findings", __name__, url_prefix="/api/sampling/jobs/<job_id>", tag="Audit"
+)
+
+
+class FindingIn(StrictSchema):
+    row_id = text(1, 300, data_key=ROW_ID, required=True)
+    outcome = StrictString(
+        required=True,
+        validate=validate.OneOf(OUTCOMES),
+        description="`not_applicable`: the row doesn't belong to the population examined. "
+        "`not_examinable`: it could not be examined, which counts as an exception.",
+    )
+    audit_value = text(
+        1, 60, description="The value found right, as decimal digits, such as `1234.56`."
+    )
+    note = text(0, MAX_NOTE, load_default="")
+    previous_id = StrictInteger(
+        validate=validate.Range(min=0),
+        description="The newest entry about the row that you have seen, 0 if none: if there is a "
+        "newer one, the response is 409 `finding_changed`, and nothing is entered.",
+    )
+
+
+class FindingsIn(StrictSchema):
+    findings = fields.List(
+        fields.Nested(FindingIn),
+        required=True,
+        validate=validate.Length(min=1, max=MAX_FINDINGS),
+        metadata={"description": "All are entered, or none. A body may also be one finding."},
+    )
+
+    def reshape(self, data: Any) -> Any:
+        """Accept one finding instead of a list."""
+        if isinstance(data, dict) and "findings" not in data and ROW_ID in data:
+            return {"findings": [data]}
+        return data
+
+
+class FindingOut(Schema):
+    id = out.integer()
+    row_id = out.string(data_key=ROW_ID)
+    outcome = out.string()
+    audit_value = out.string(null=True)
+    note = out.string()
+    user_soeid = out.string()
+    at = out.string()
+
+
+class NewestFindingOut(FindingOut):
+    entries = out.integer("The number of entries about the row; the newest one counts.")
+
+
+class ReviewEntryOut(Schema):
+    action = out.string()
+    note = out.string()
+    user_soeid = out.string()
+    at = out.string()
+
+
+class ReviewOut(Schema):
+    state = out.string("`open`, `submitted` or `signed_off`.")
+    entries = out.list_of(ReviewEntryOut, "Oldest first.")
+
+
+class CountsOut(Schema):
+    items = out.integer("Drawn rows and replacements.")
+    replaced = out.integer()
+    ok = out.integer()
+    exception = out.integer()
+    not_applicable = out.integer()
+    not_examinable = out.integer()
+    open = out.integer("Items without a finding.")
+
+
+class ItemOut(Schema):
+    row_id = out.string(data_key=ROW_ID, attribute=ROW_ID)
+    replaces = out.string("The row that this one replaced.", null=True)
+    replaced_by = out.string("The row that replaced this one.", null=True)
+    data = out.json_object("The row of the source by column.")
+    finding = out.nested(NewestFindingOut, "The newest entry about the row.", null=True)
+
+
+class ItemsOut(PageOut):
+    job_id = out.string()
+    table_key = out.string()
+    columns = out.list_of(fields.String())
+    items = out.list_of(ItemOut, "Drawn rows in their order, then replacements.")
+    counts = out.nested(CountsOut)
+    review = out.nested(ReviewOut)
+
+
+class EnteredOut(Schema):
+    job_id = out.string()
+    ids = out.list_of(fields.Integer(), "The entries' ids, in the order of the request.")
+    counts = out.nested(CountsOut)
+
+
+class HistoryQuery(PageQuery):
+    row = text(1, 300, description="A row id; by default entries about all rows.")
+
+
+class HistoryOut(PageOut):
+    job_id = out.string()
+    findings = out.list_of(FindingOut, "Newest first.")
+
+
+class ReplacementIn(StrictSchema):
+    row_id = text(1, 300, data_key=ROW_ID, required=True)
+    reason = text(1, MAX_NOTE, required=True)
+
+
+class ReplacementOut(Schema):
+    job_id = out.string()
+    row_id = out.string(data_key=ROW_ID)
+    replacement_id = out.string("The row that joined the sample.")
+    reason = out.string()
+    user_soeid = out.string()
+    at = out.string()
+
+
+class ReplacementsOut(Schema):
+    job_id = out.string()
+    replacements = out.list_of(ReplacementOut, "Oldest first.")
+
+
+class ReviewIn(StrictSchema):
+    action = StrictString(required=True, validate=validate.OneOf(REVIEW_ACTIONS))
+    note = text(0, MAX_NOTE, load_default="")
+
+
+@blueprint.get("/findings", query=PageQuery, output=ItemsOut)
+def findings(job_id: str, query: dict[str, int]) -> dict[str, Any]:
+    """The rows to examine, each with its newest finding."""
+    job = _sample(job_id)
+    with caller().reading():
+        page = items_page(service(), job, query["offset"], query["limit"])
+    caller().audit_view(RowSource(job.dataset_id, output_of(job), SAMPLE, job.id), "findings")
+    return page
+
+
+@blueprint.get("/findings/history", query=HistoryQuery, output=HistoryOut)
+def history(job_id: str, query: dict[str, Any]) -> dict[str, Any]:
+    """All entries about the rows, corrections included."""
+    job = _sample(job_id)
+    page = {"offset": query["offset"], "limit": query["limit"]}
+    with service().database.read() as tx:
+        entries, total = list_findings(tx, job.id, query.get("row"), **page)
+    return {"job_id": job.id, "findings": entries, "total": total, **page}
+
+
+@blueprint.post("/findings", body=FindingsIn, output=EnteredOut)
+def enter_all(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Enter findings about rows of the sample.
+
+    An entry never changes: a correction is a new entry about the same row.
+    """
+    job = _sample(job_id)
+    ids = enter(caller(), job, [NewFinding(**finding) for finding in given["findings"]])
+    counts = audit_counts(service(), job, audit_state(service(), job))
+    return {"job_id": job.id, "ids": ids, "counts": counts}
+
+
+@blueprint.get("/replacements", output=ReplacementsOut)
+def replacements(job_id: str) -> dict[str, Any]:
+    """The replaced rows, with reasons."""
+    job = _sample(job_id)
+    state = audit_state(service(), job)
+    return {"job_id": job.id, "replacements": state.replacements}
+
+
+@blueprint.post("/replacements", body=ReplacementIn, output=ReplacementOut)
+def replace(job_id: str, given: dict[str, str]) -> dict[str, Any]:
+    """Replace a row by the next row of the order, in its group if the draw has groups.
+
+    The replaced row gets the finding `not_applicable` with the reason.
+    """
+    job = _sample(job_id)
+    with caller().reading():
+        return asdict(replace_row(caller(), job, given["row_id"], given["reason"]))
+
+
+@blueprint.get("/review", output=ReviewOut)
+def review_state(job_id: str) -> dict[str, Any]:
+    """The state of the review and its steps."""
+    return review_json(audit_state(service(), _sample(job_id)).review)
+
+
+@blueprint.post("/review", body=ReviewIn, output=ReviewOut)
+def review_step(job_id: str, given: dict[str, Any]) -> dict[str, Any]:
+    """Submit findings for review, withdraw, return, sign off or reopen them.
+
+    While findings are submitted or signed off, none can be entered. Another person than those who
+    entered them signs off or returns them; an owner of the dataset reopens them.
+    """
+    return review_json(review(caller(), _sample(job_id), given["action"], given["note"]))
+
+
+def _sample(job_id: str) -> Job:
+    return completed(caller().job(job_id), "sampling")

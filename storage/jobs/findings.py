@@ -1,0 +1,242 @@
+"""Findings about the rows of a sample, replacements of rows, and the review of both.
+
+Guarantees that an entry never changes, and that no finding or replacement is entered while the
+review is submitted or signed off: the state is read in the transaction of the entry.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from storage.errors import Conflict
+from storage.sqlite.clock import Clock, timestamp
+from storage.sqlite.database import Transaction
+from storage.sqlite.queries import all_rows, first, only, page, run
+
+Outcome = Literal["ok", "exception", "not_applicable", "not_examinable"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+ReviewAction = Literal["submitted", "withdrawn", "returned", "signed_off", "reopened"]
+REVIEW_ACTIONS: tuple[ReviewAction, ...] = get_args(ReviewAction)
+ReviewState = Literal["open", "submitted", "signed_off"]
+
+
+class FindingsLocked(Conflict):
+    """The findings are submitted or signed off."""
+
+    code = "findings_locked"
+
+
+class FindingChanged(Conflict):
+    """Another entry about the row was made meanwhile."""
+
+    code = "finding_changed"
+
+
+@dataclass(frozen=True)
+class NewFinding:
+    """A finding to enter.
+
+    Parameters
+    ----------
+    audit_value : str, optional
+        The value that the auditor found right, a decimal number.
+    previous_id : int, optional
+        The newest entry about the row that the author has seen; 0 if there was none. Without it,
+        the entry is made whatever others have entered.
+    """
+
+    row_id: str
+    outcome: Outcome
+    audit_value: str | None = None
+    note: str = ""
+    previous_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An entry about a row; ``entries`` counts those about the row, if it is the newest one."""
+
+    id: int
+    job_id: str
+    row_id: str
+    outcome: Outcome
+    audit_value: str | None
+    note: str
+    user_id: int
+    at: str
+    user_soeid: str
+    entries: int
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """A row of a sample and the row that replaced it."""
+
+    id: int
+    job_id: str
+    row_id: str
+    replacement_id: str
+    reason: str
+    user_id: int
+    at: str
+    user_soeid: str
+
+
+@dataclass(frozen=True)
+class ReviewEntry:
+    """A step of a review."""
+
+    id: int
+    job_id: str
+    action: ReviewAction
+    note: str
+    user_id: int
+    at: str
+    user_soeid: str
+
+
+@dataclass(frozen=True)
+class Review:
+    """The steps of a review, oldest first."""
+
+    entries: tuple[ReviewEntry, ...]
+
+    @property
+    def state(self) -> ReviewState:
+        last = self.entries[-1].action if self.entries else "reopened"
+        return last if last in ("submitted", "signed_off") else "open"
+
+
+def enter_findings(
+    tx: Transaction, job_id: str, user_id: int, new: Sequence[NewFinding], clock: Clock
+) -> list[int]:
+    """Enter findings and return their ids.
+
+    Raises
+    ------
+    FindingsLocked, FindingChanged
+        The review is submitted or signed off; or a row has a newer entry than ``previous_id``.
+    """
+    require_open(tx, job_id)
+    at = timestamp(clock())
+    return [_enter(tx, job_id, user_id, finding, at) for finding in new]
+
+
+def _enter(tx: Transaction, job_id: str, user_id: int, new: NewFinding, at: str) -> int:
+    if new.previous_id is not None:
+        newest = first(tx, "newest_finding_of_row", job_id=job_id, row_id=new.row_id)
+        if ((newest and newest["id"]) or 0) != new.previous_id:
+            raise FindingChanged(
+                "Another entry about row {row_id} was made meanwhile. Look at it, and enter yours "
+                "again if it is still right.",
+                loc=("body", "findings"),
+                row_id=new.row_id,
+            )
+    row = only(
+        tx,
+        "insert_finding",
+        job_id=job_id,
+        row_id=new.row_id,
+        outcome=new.outcome,
+        audit_value=new.audit_value,
+        note=new.note,
+        user_id=user_id,
+        at=at,
+    )
+    return int(row["id"])
+
+
+def newest_findings(tx: Transaction, job_id: str) -> dict[str, Finding]:
+    """Return the newest entry about each row, by row id."""
+    found = (_finding(row) for row in all_rows(tx, "newest_findings", job_id=job_id))
+    return {finding.row_id: finding for finding in found}
+
+
+def list_findings(
+    tx: Transaction, job_id: str, row_id: str | None, offset: int, limit: int
+) -> tuple[list[Finding], int]:
+    """Return a page of the entries of a sample or of a row, newest first, and their number."""
+    rows, total = page(tx, "list_findings", offset, limit, job_id=job_id, row_id=row_id)
+    return [_finding(row) for row in rows], total
+
+
+def _finding(row: sqlite3.Row) -> Finding:
+    return Finding(**dict(row))
+
+
+def enter_replacement(
+    tx: Transaction,
+    job_id: str,
+    user_id: int,
+    row_id: str,
+    replacement_id: str,
+    reason: str,
+    clock: Clock,
+) -> bool:
+    """Enter a replacement; False if the row has one by now, or another row has this one.
+
+    Raises
+    ------
+    FindingsLocked
+        The review is submitted or signed off.
+    """
+    require_open(tx, job_id)
+    made = first(
+        tx,
+        "insert_replacement",
+        job_id=job_id,
+        row_id=row_id,
+        replacement_id=replacement_id,
+        reason=reason,
+        user_id=user_id,
+        at=timestamp(clock()),
+    )
+    return made is not None
+
+
+def list_replacements(tx: Transaction, job_id: str) -> list[Replacement]:
+    """Return the replacements of a sample, oldest first."""
+    return [Replacement(**dict(row)) for row in all_rows(tx, "list_replacements", job_id=job_id)]
+
+
+def require_open(tx: Transaction, job_id: str) -> None:
+    """Raise FindingsLocked if the review is submitted or signed off."""
+    state = review_of(tx, job_id).state
+    if state == "submitted":
+        raise FindingsLocked(
+            "The findings are submitted for review. Withdraw them to enter or change findings."
+        )
+    if state == "signed_off":
+        raise FindingsLocked(
+            "The findings are signed off. An owner of the dataset can reopen them."
+        )
+
+
+def review_of(tx: Transaction, job_id: str) -> Review:
+    """Return the review of a sample."""
+    rows = all_rows(tx, "list_reviews", job_id=job_id)
+    return Review(tuple(ReviewEntry(**dict(row)) for row in rows))
+
+
+def enter_review(
+    tx: Transaction, job_id: str, user_id: int, action: ReviewAction, note: str, clock: Clock
+) -> None:
+    """Enter a step of a review; the caller has checked that it may follow."""
+    run(
+        tx,
+        "insert_review",
+        job_id=job_id,
+        action=action,
+        note=note,
+        user_id=user_id,
+        at=timestamp(clock()),
+    ).fetchall()
+
+
+def authors_of(tx: Transaction, job_id: str) -> set[int]:
+    """Return the ids of the users who entered findings or replacements."""
+    return {row["user_id"] for row in all_rows(tx, "users_with_findings", job_id=job_id)}
